@@ -27,3 +27,21 @@ declare module 'swagger-ui-dist/*' {
   const text: string
   export default text
 }
+
+/** Files that are embedded with `type: 'file'`; the import gives their path. */
+declare module '*.ttf' {
+  const path: string
+  export default path
+}
+declare module '*.wasm' {
+  const path: string
+  export default path
+}
+declare module '*.icc' {
+  const path: string
+  export default path
+}
+declare module '*.xlsx' {
+  const path: string
+  export default path
+}

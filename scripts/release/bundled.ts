@@ -45,7 +45,9 @@ export async function bundledPackages(identity: Identity): Promise<BundledPackag
       if (found) needs.get(path)?.push(found)
     }
   }
-  return [...packages.values()].sort((one, other) => (idOf(one) < idOf(other) ? -1 : 1))
+  // A version may lie in two folders.
+  const versions = new Map([...packages.values()].map((bundled) => [idOf(bundled), bundled]))
+  return [...versions.values()].sort((one, other) => (idOf(one) < idOf(other) ? -1 : 1))
 }
 
 /** `zod@4.6.7`. */
@@ -59,13 +61,21 @@ export function packagePath(file: string): string | undefined {
   return name && file.slice(0, start + FOLDER.length) + name
 }
 
+/** Licences of packages whose `package.json` has no SPDX expression, as their licence files say. */
+const LICENCES: Readonly<Record<string, string>> = {
+  'dejavu-fonts-ttf': 'Bitstream-Vera',
+  'png-js': 'MIT',
+}
+
 function describe(path: string, needs: readonly BundledPackage[]): BundledPackage {
   const entry = entries[path]
-  if (!entry?.license) throw new Error(`package-lock.json has no ${path}, or no licence of it`)
+  const name = path.slice(path.lastIndexOf(FOLDER) + FOLDER.length)
+  const licence = LICENCES[name] ?? entry?.license
+  if (!entry || !licence) throw new Error(`package-lock.json has no ${path}, or no licence of it`)
   return {
-    name: path.slice(path.lastIndexOf(FOLDER) + FOLDER.length),
+    name,
     version: entry.version,
-    licence: entry.license,
+    licence,
     integrity: entry.integrity,
     directory: join(root, path),
     needs,

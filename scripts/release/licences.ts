@@ -1,5 +1,5 @@
 /** THIRD-PARTY-LICENCES.txt: the libraries in the executable, each with its licence. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../build/identity.ts'
 import { type BundledPackage, idOf } from './bundled.ts'
@@ -9,12 +9,19 @@ import { RUNTIME_PARTS } from './runtime-parts.ts'
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b|^swagger-ui-(es-bundle|bundle)\.js\.LICENSE\.txt$/i
 const RULE = '='.repeat(80)
 
+/** Embedded in archived PDF documents. */
+const COLOR_PROFILE = `srgb.icc, the colour profile of archived PDF documents
+
+Copyright International Color Consortium, 2015. Provided as is, without express or implied warranty. The Consortium permits
+anyone to use, copy and distribute the unchanged file for any purpose without fee.`
+
 /** `packages` and the version of Bun in the executable. Throws for a package that brings no licence. */
 export function licenceText(packages: readonly BundledPackage[], bunVersion: string): string {
   return [
     'Footman is under the MIT licence (LICENSE). Its executable contains the works below.',
     runtimeText(bunVersion),
     ...packages.map(packageText),
+    COLOR_PROFILE,
     ...['2.0', '2.1'].map(lgplText),
   ].join(`\n\n${RULE}\n`)
 }
@@ -29,9 +36,14 @@ function packageText(bundled: BundledPackage): string {
   return [`${idOf(bundled)} (${bundled.licence})`, ...texts].join('\n\n')
 }
 
-/** Of a package that only names its licence in package.json: the text of that licence for its author. */
+/** Of a package that only names its licence in package.json: the text of that licence, for its author or with its source. */
 function textWithout(bundled: BundledPackage): string {
-  const { author } = JSON.parse(readFileSync(join(bundled.directory, 'package.json'), 'utf8'))
+  const { author, repository } = JSON.parse(readFileSync(join(bundled.directory, 'package.json'), 'utf8'))
+  const general = join(import.meta.dirname, 'licences', `${bundled.licence}.txt`)
+  if (existsSync(general)) {
+    const source = typeof repository === 'object' ? repository?.url : repository
+    return `Source: ${source}\n\n${readFileSync(general, 'utf8').trim()}`
+  }
   const holder = typeof author === 'object' ? author?.name : author
   if (bundled.licence !== 'MIT' || !holder) {
     throw new Error(`${idOf(bundled)} brings no licence text; look for one before you ship it`)

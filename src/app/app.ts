@@ -41,6 +41,7 @@ import { apiSettings, buildSideServers, degradable, liveApiSettings } from './li
 import { MIGRATIONS } from './migrations.ts'
 import { createObservers, eventAnnouncer } from './observers.ts'
 import { createConfigReload } from './reload.ts'
+import { buildReports } from './reports.ts'
 import { createRetention } from './retention.ts'
 import { createScheduleWebhooks } from './schedule-webhook.ts'
 import type { Config } from './schema.ts'
@@ -149,6 +150,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     files,
     schedules,
     history,
+    buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv }, config, options),
     metrics,
     { services: [properties] },
     monitors,

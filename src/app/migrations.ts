@@ -17,6 +17,7 @@ import type { Migration } from '../platform/sqlite.ts'
 import { storageMigrations } from '../platform/storage/note.ts'
 import { type UpgradableDatabase, type UpgradeDeps, upgradeDatabases } from '../platform/upgrade.ts'
 import { VERSION } from '../platform/version.ts'
+import { reportMigrations } from '../reports/migrations.ts'
 import { historyMigrations } from '../tasks/executions/store.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/store.ts'
 import { schedulerMigrations } from '../tasks/schedule/store.ts'
@@ -41,6 +42,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...influxMigrations,
   ...selfAlertMigrations,
   ...monitorMigrations,
+  ...reportMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

@@ -3,11 +3,16 @@ import { INGEST_ROLE } from '../events/ingest/ingest.ts'
 import type { FromWorker, IngestSettings, ToWorker } from '../events/ingest/protocol.ts'
 import { runIngestWorker } from '../events/ingest/worker.ts'
 import type { WorkerRole } from '../platform/worker.ts'
+import { type FromReport, REPORT_ROLE, type ReportJob, type ToReport } from '../reports/runs/role.ts'
 import { type FromHistory, HISTORY_ROLE, runHistoryWorker, type ToHistory } from '../tasks/executions/history-reader.ts'
 
 const ROLES: Readonly<Record<string, (role: WorkerRole) => Promise<void>>> = {
   [INGEST_ROLE]: (role) => runIngestWorker(role.channel<FromWorker, ToWorker>(), role.data as IngestSettings),
   [HISTORY_ROLE]: (role) => runHistoryWorker(role.channel<FromHistory, ToHistory>(), role.data as { file: string }),
+  [REPORT_ROLE]: async (role) => {
+    const { runReportWorker } = await import('../reports/runs/worker.ts')
+    await runReportWorker(role.channel<FromReport, ToReport>(), role.data as ReportJob)
+  },
 }
 
 /** Runs the role until its owner ends it; throws for a role that does not exist. */

@@ -7,9 +7,13 @@ import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { OpenApiDocument } from '../http/openapi/schema.ts'
 import type { Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { createReports } from '../reports/index.ts'
 import type { Topics } from './observers.ts'
 import type { ConfigurationSource } from './reload.ts'
 import type { Config } from './schema.ts'
+
+/** The room of report tasks, which is loaded only where it is used. */
+export type CreateReports = typeof createReports
 
 export interface AppDeps {
   readonly log: Logger
@@ -21,6 +25,7 @@ export interface AppDeps {
   readonly observe?: {
     readonly event?: (event: TaskEvent) => void
     readonly delivery?: (change: DeliveryChange) => void
+    readonly reportFinished?: Topics['reportFinished']
   }
   /** Default: `footman.db` in the data directory; `:memory:` for commands that only list what the app offers. */
   readonly databaseFile?: string
@@ -33,6 +38,8 @@ export interface AppDeps {
   }
   /** Keeps the ingest worker running while one app replaces another in the same process. */
   readonly handover?: IngestHandover
+  /** Report tasks, where they are switched on; see `loadReports`. */
+  readonly reports?: CreateReports | null
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
 }

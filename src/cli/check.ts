@@ -11,7 +11,7 @@ import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
 import { destinationProblems } from '../alerts/destinations/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { missingFiles, namedFiles } from '../app/config/checks/files.ts'
-import { inactiveLine, type LoadResult, loadConfig } from '../app/config/load.ts'
+import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import { hasWebhook } from '../app/schedule-webhook.ts'
 import { type ConfigPaths, createPathResolver, type PathBase } from '../config/paths.ts'
 import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
@@ -54,17 +54,9 @@ export async function runCheck(
   if (options.json) {
     const listed = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
     const valid = starts && off.length === 0
-    io.out(
-      JSON.stringify(
-        { file: result.file, valid, starts, off, inactive: result.inactive, problems: listed, paths: resolved },
-        null,
-        2,
-      ),
-    )
+    io.out(JSON.stringify({ file: result.file, valid, starts, off, problems: listed, paths: resolved }, null, 2))
   } else {
     for (const problem of problems) io.out(renderProblem(problem))
-    const inactive = inactiveLine(result.inactive)
-    if (inactive) io.out(inactive)
     if (options.paths) for (const line of pathLines(resolved)) io.out(line)
     io.out(summary(result.file ?? file ?? 'configuration', problems))
   }
@@ -157,6 +149,7 @@ export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<r
     ofSchedules(loaded, paths),
     ofDirectories(loaded),
     ofDataDirectory(loaded, paths),
+    ofReports(loaded, paths),
   ])
   return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
 }
@@ -318,6 +311,37 @@ async function ofDataDirectory({ config, placeOf }: LoadResult, paths: ConfigPat
 function nearestExisting(path: string): string {
   const parent = dirname(path)
   return existsSync(path) || parent === path ? path : nearestExisting(parent)
+}
+
+/** Folders and fonts of report tasks. Reports that do not use them are made without them. */
+async function ofReports({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  const { enable, storageSpaces, fonts } = config?.footman.reportTask ?? {}
+  if (!enable || !storageSpaces || !fonts) return []
+  const warning = (path: string, message: string, hint: string): Problem => {
+    const key = `footman.reportTask.${path}`
+    return { severity: 'warning', path: `Butler.${key}`, message, hint, ...placeOf(key) }
+  }
+  const found = storageSpaces.flatMap(({ directory }, index) =>
+    directory === '' || existsSync(directory)
+      ? []
+      : [
+          warning(
+            `storageSpaces[${index}].directory`,
+            `the folder "${directory}" does not exist; reports for it fail`,
+            isForeign(directory)
+              ? 'mount the share and name the folder where it is mounted'
+              : 'make it, or correct the path',
+          ),
+        ],
+  )
+  if (fonts.length === 0) return found
+  const { loadFonts } = await import('../reports/documents/fonts.ts')
+  const files = fonts.map((font) => paths.input(font))
+  await loadFonts(files, (path, problem) => {
+    const hint = 'name a TrueType or OpenType file (.ttf, .otf, .ttc)'
+    found.push(warning(`fonts[${files.indexOf(path)}]`, `is left out, it cannot be read as a font: ${problem}`, hint))
+  })
+  return found
 }
 
 /** A name that cannot be resolved: mails wait until it can. */

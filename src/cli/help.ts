@@ -18,7 +18,7 @@ const GROUPS = {
     'service',
   ],
   'Look:': ['failures', 'events', 'deliveries', 'tasks', 'history', 'execution', 'schedules', 'routes', 'destinations'],
-  'Act:': ['start-task', 'fire', 'snooze', 'kv', 'template'],
+  'Act:': ['start-task', 'fire', 'snooze', 'kv', 'reports', 'template'],
   'Administer:': ['healthcheck', 'reload', 'audit', 'key', 'credential', 'schema', 'openapi', 'version'],
 } as const
 

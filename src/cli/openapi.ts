@@ -2,6 +2,7 @@
 import { stringify } from 'yaml'
 import { createApp } from '../app/app.ts'
 import { loadConfig } from '../app/config/load.ts'
+import { loadReports } from '../app/reports.ts'
 import { butler, type Config } from '../app/schema.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
@@ -17,7 +18,7 @@ interface OpenApiOptions {
 export async function runOpenApi(options: OpenApiOptions, io: CommandIo): Promise<number> {
   const config = options.configfile ? await configOf(options.configfile, io) : everythingOn()
   if (!config) return EXIT.badInput
-  const document = describe(config)
+  const document = await describe(config)
   io.out(options.yaml ? stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }) : text(document))
   return EXIT.ok
 }
@@ -25,10 +26,15 @@ export async function runOpenApi(options: OpenApiOptions, io: CommandIo): Promis
 const text = (document: OpenApiDocument): string => JSON.stringify(document, null, 2)
 
 /** Built like the running product, but nothing is started and nothing is kept. */
-function describe(config: Config): OpenApiDocument {
+async function describe(config: Config): Promise<OpenApiDocument> {
   const cwd = process.cwd()
   const app = createApp(
-    { log: SILENT, paths: createPathResolver({ configDirectory: cwd, cwd }), databaseFile: ':memory:' },
+    {
+      log: SILENT,
+      paths: createPathResolver({ configDirectory: cwd, cwd }),
+      databaseFile: ':memory:',
+      reports: await loadReports(config),
+    },
     { config, dataDirectory: cwd, qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },
   )
   return app.describe()
@@ -47,7 +53,7 @@ function everythingOn(): Config {
   const config = butler.parse({
     restServerConfig: { enable: true },
     mqttConfig: { enable: true },
-    footman: { mqtt: { receivedTopics: ['#'] } },
+    footman: { mqtt: { receivedTopics: ['#'] }, reportTask: { enable: true, hub: { enable: true } } },
   })
   return { ...config, restServerEndpointsEnable: allTrue(config.restServerEndpointsEnable) }
 }

@@ -2,8 +2,9 @@
 import { arch, hostname, platform, release } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
-import { inactiveLine, type LoadResult, loadConfig } from '../app/config/load.ts'
+import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
+import { loadReports } from '../app/reports.ts'
 import type { Config } from '../app/schema.ts'
 import type { NewRelicAccountOption, Overrides } from '../config/overrides.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
@@ -123,12 +124,14 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
     upgradeData({ log, now: Date.now }, dataDirectory)
     const handover = createIngestHandover()
+    const reports = await loadReports(config)
     const build = (restart: () => void) =>
       createApp(
         {
           log,
           paths,
           handover,
+          reports,
           observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: restart },
           configuration: {
@@ -238,8 +241,6 @@ function logStart(log: LogService, config: Config, loaded: LoadResult, { dataDir
     log.error(`CONFIG: Errors in the configuration keep these off: ${off.join(', ')}. "footman check" explains them`)
   }
   if (wanted && !loaded.qlikConnection) log.error(WITHOUT_QRS)
-  const inactive = inactiveLine(loaded.inactive)
-  if (inactive) log.warn(inactive)
   if (!config.restServerConfig.enable) {
     log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
   }

@@ -151,7 +151,7 @@ function createAnswer(
   const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf, router: new Router() })
   for (const route of inMatchingOrder(routes)) {
     for (const method of methodsOf(route, routes)) {
-      const readBody = takesBody(route, method) ? mayReject(parseBody(route.bodyLimit, requestTimeout), onError) : null
+      const readBody = takesBody(route, method) ? mayReject(parseBody(route, requestTimeout), onError) : null
       const inner = compose([...aroundEndpoints, readBody], endpoint(route), onError)
       const reached: Handler = (c) => {
         c.env.route = route
@@ -181,7 +181,7 @@ function createAnswer(
       const params = hasParams ? c.req.param() : NO_PARAMS
       if (isNamespaced) requireNamespace(caller, scope, params.namespace ?? '')
       const request = new SeenRequest(c, params, (wanted) => access.refusal({ scope: wanted }, caller, env) === null)
-      logRequest(request)
+      logRequest(request, env)
       return route.handle(request)
     }
   }

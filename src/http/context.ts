@@ -49,6 +49,7 @@ export class RequestContext implements Contact {
   /** Preflights get no request id and count nowhere. */
   isPreflight = false
   private address: string | undefined
+  private readonly scheme: string
 
   constructor(
     request: Request,
@@ -57,6 +58,7 @@ export class RequestContext implements Contact {
   ) {
     this.headers = request.headers
     this.url = rawUrl(request)
+    this.scheme = request.url.slice(0, request.url.indexOf(':'))
     this.method = request.method
   }
 
@@ -71,7 +73,26 @@ export class RequestContext implements Contact {
   get certificate(): ClientCertificate | undefined {
     return this.info.clientCertificate
   }
+  get peer(): string {
+    return this.info.remoteAddress
+  }
+  get secure(): boolean {
+    const forwarded = this.proxied ? this.headers.get('x-forwarded-proto') : null
+    return forwarded === null ? this.scheme === 'https' : /^\s*https\s*(?:,|$)/i.test(forwarded)
+  }
+  get prefix(): string {
+    const forwarded = this.proxied ? (this.headers.get('x-forwarded-prefix') ?? '') : ''
+    return PREFIX.test(forwarded) ? forwarded : ''
+  }
+  /** Path and query for logs. */
+  get shownUrl(): string {
+    const { route, url } = this
+    if (route?.confidential === 'path') return route.path
+    return route?.confidential === 'query' ? url.split('?', 1)[0]! : url
+  }
 }
+
+const PREFIX = /^(?:\/[A-Za-z0-9._~-]{1,64}){1,5}$/
 
 /** Path and query as the client sent them. */
 function rawUrl({ url }: Request): string {
@@ -118,6 +139,15 @@ export class SeenRequest implements ApiRequest {
 
   get client(): string {
     return this.c.env.client
+  }
+  get peer(): string {
+    return this.c.env.peer
+  }
+  get secure(): boolean {
+    return this.c.env.secure
+  }
+  get prefix(): string {
+    return this.c.env.prefix
   }
   get signal(): AbortSignal {
     return this.c.req.raw.signal

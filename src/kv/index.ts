@@ -18,6 +18,7 @@ import {
   sizesOf,
 } from './store.ts'
 import { transferRoutes } from './transfer.ts'
+import type { KeyValueStore } from './types.ts'
 import { changePublisher } from './watch.ts'
 
 export interface KeyValueDeps {
@@ -52,6 +53,8 @@ export interface KeyValues {
   /** Number of open event streams. */
   readonly streams: number
   /** Absent while the store is off. */
+  readonly store?: KeyValueStore
+  /** Absent while the store is off. */
   readonly storeKeyValues?: StoreKeyValues
 }
 
@@ -85,6 +88,7 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
     get streams() {
       return streams.count
     },
+    store,
     storeKeyValues: createStoreKeyValues({ store, log }),
   }
 }

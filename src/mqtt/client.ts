@@ -195,7 +195,12 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
       return connection !== null
     },
     onConnected: (listener) => void listeners.push(listener),
-    onMessage: (filter, handler) => void handlers.push({ filter, handler }),
+    onMessage(filter, handler) {
+      const filters = handlers.map((one) => one.filter)
+      const isNew = !filters.includes(filter) && subscriptionsFor(settings, [...filters, filter]).includes(filter)
+      handlers.push({ filter, handler })
+      if (connection && isNew) void subscribe(connection, filter)
+    },
     publish: (topic, payload, options = {}) =>
       send(topic, payload, {
         qos: options.qos ?? mqtt.qos,

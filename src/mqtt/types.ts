@@ -31,7 +31,10 @@ export interface MqttService {
   publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): Promise<void>
   /** Only the latest value per topic matters: sent at once or after the next connect, replaced by a newer one. */
   publishStatus(topic: string, payload: string): void
-  /** Hands over every message whose topic matches the MQTT filter; subscribed when no wider subscription covers it. */
+  /**
+   * Hands over every message whose topic matches the MQTT filter; subscribed when no wider subscription covers it, at once
+   * while connected.
+   */
   onMessage(filter: string, handler: MessageHandler): void
 }
 

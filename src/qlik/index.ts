@@ -2,7 +2,7 @@
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { CertConfig, EngineConfig, QrsConfig } from './config.ts'
-import { createEngineClient } from './engine/client.ts'
+import { createEngineClient, type EngineSettings } from './engine/client.ts'
 import type { EngineClient } from './engine/types.ts'
 import { createCachedQrs } from './qrs/cached.ts'
 import { type CertificateSource, createCertificateSource } from './qrs/certificates.ts'
@@ -17,6 +17,8 @@ export interface Qlik {
   /** Task, app and owner look-ups may be a few seconds old. */
   readonly cachedQrs: QrsClient
   readonly engine: EngineClient
+  /** Address and login of the engine with the certificates of now, for worker threads. */
+  engineConnection(): EngineSettings
   /** Reads the certificates, and again when they change. */
   readonly certificates: CertificateSource
   /** The client certificate with its end; empty while its file has not been read. */
@@ -78,6 +80,10 @@ export function createQlik(
   return {
     qrs,
     engine,
+    engineConnection: () => ({
+      ...connection(configEngine),
+      certificates: certificates.current() ?? { cert: '', key: '', ca: '' },
+    }),
     cachedQrs: createCachedQrs(qrs, CACHE, clock),
     certificates,
     certificateEnds() {

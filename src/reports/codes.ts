@@ -5,6 +5,7 @@ export type RunLevel = 'info' | 'warning' | 'error'
 /** Codes that end a document or a run. */
 const ERROR_CODES = [
   'APP_NOT_FOUND',
+  'APP_ACCESS_DENIED',
   'APP_NO_DATA',
   'ENGINE_UNREACHABLE',
   'REPOSITORY_UNREACHABLE',
@@ -91,11 +92,14 @@ const LEVELS: ReadonlyMap<RunCode, RunLevel> = new Map<RunCode, RunLevel>([
 
 export const levelOf = (code: RunCode): RunLevel => LEVELS.get(code) ?? 'error'
 
-/** Stops a document, or the whole run where the code is about the run. `details` names what is wrong: `Region: Norrd`. */
+/**
+ * Stops a document, or the whole run where the code is about the run; `NO_CYCLE_VALUES`: no sheet or slide of a template is left.
+ * `details` names what is wrong: `Region: Norrd`.
+ */
 export class ReportError extends Error {
   override readonly name = 'ReportError'
   constructor(
-    readonly code: ErrorCode,
+    readonly code: ErrorCode | 'NO_CYCLE_VALUES',
     readonly details: string,
     options?: ErrorOptions,
   ) {

@@ -29,7 +29,11 @@ const storageSpace = object(() => ({
 
 const hub = section('Web pages with the reports.', () => ({
   enable: flag('Offer the pages.'),
-  auth: choice('How readers prove who they are.', ['magicLink', 'trustedHeader', 'none'], 'magicLink'),
+  auth: choice(
+    'How readers prove who they are; `none` shows all reports on this computer, for trials.',
+    ['magicLink', 'trustedHeader', 'none'],
+    'magicLink',
+  ),
   trustedHeader: section('Login done by a proxy.', () => ({
     name: text('Header with the user.', 'X-Forwarded-User'),
     fromAddresses: list('Addresses of the proxy.', cidr),
@@ -40,7 +44,7 @@ const hub = section('Web pages with the reports.', () => ({
 }))
 
 export const reportTask = section(
-  'Report tasks. Not part of this version: the settings are accepted and have no effect.',
+  'Report tasks: reports of Qlik Sense apps by mail, in folders and on web pages.',
   () => ({
     enable: flag('Run report tasks.'),
     restApi: section('Endpoints.', () => ({ enable: flag('Offer the endpoints.', true) })),

@@ -76,7 +76,7 @@ export interface ReportData {
   /** With or without the leading `=`. */
   evaluate(expression: string): Promise<Cell>
   table(request: TableRequest): Promise<Table>
-  object(objectId: string, options?: { readonly maxRows?: number }): Promise<AppObject>
+  object(objectId: string, options?: { readonly maxRows?: number; readonly totals?: boolean }): Promise<AppObject>
   /** Label of a field or master item, for charts without labels. */
   labelOf(source: Source): Promise<string>
   /** The possible values of a field, in its own sort order. */
@@ -221,6 +221,8 @@ export interface Run {
   readonly reason: RunCode | null
   readonly test: boolean
   readonly dryRun: boolean
+  /** Firings that this run stands for, when more than one. */
+  readonly repeats?: number
   readonly queuedAt: string
   readonly startedAt: string | null
   readonly finishedAt: string | null

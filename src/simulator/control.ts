@@ -22,6 +22,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'POST clock': (simulator, { body }) => moveClock(simulator, body),
   'PUT task/:id': (simulator, { id, body }) => done(() => simulator.setTask(id, body)),
   'POST tasks': (simulator, { body }) => ({ ids: simulator.addTasks(Number(body.count ?? 1)) }),
+  'POST orderlines': (simulator) => ({ id: simulator.addOrderLines() }),
   'POST run': (simulator, { body }) => ({
     executionId: simulator.runTask(required(body, 'taskId'), body.user === undefined ? undefined : String(body.user)),
   }),

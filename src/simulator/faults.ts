@@ -81,6 +81,14 @@ export const FAULT_MODES: Readonly<Record<string, readonly FaultStage[]>> = {
   'session-limit': ['engine'],
   /** Error code, message, method (default: any) of the answer to a call. */
   'engine-error': ['engine'],
+  /** Method (default: any) that is never answered. */
+  'engine-stall': ['engine'],
+  /** Close code (default: the connection breaks) and method (default: any) at which the socket closes. */
+  'engine-close': ['engine'],
+  /** Cells that one call may ask for; more are error 7009. */
+  'engine-max-cells': ['engine'],
+  /** `DIRECTORY\\user` that may not open apps. */
+  'engine-denied': ['engine'],
 }
 
 const RESTART_SECONDS = 20

@@ -2,7 +2,7 @@
 import type { Logger } from '../platform/types.ts'
 import { createAboutListener } from './about.ts'
 import { SERVER_LICENCES } from './acme/licences.ts'
-import { loadAcme } from './acme/load.ts'
+import { addOrderLines, loadAcme } from './acme/load.ts'
 import { loadCertificates, type SimulatorCertificates } from './certificates.ts'
 import { createSimClock } from './clock.ts'
 import type { Envelope } from './cloud/events.ts'
@@ -195,6 +195,7 @@ export function createSimulator(
       Object.assign(site.licences.server, make(clock.now()))
     },
     addTasks: (count) => addTasks(site, count),
+    addOrderLines: () => addOrderLines(site),
     cloudEvent(reloadId, envelope) {
       if (!running) throw new Error('The simulated Qlik Cloud tenant is not running')
       return running.services.cloudEvent(reloadId, envelope)

@@ -48,6 +48,8 @@ export interface Simulator {
   setServerLicence(variant: string): void
   /** Adds plain reload tasks, for tests of size. */
   addTasks(count: number): readonly string[]
+  /** Adds the app "Order Lines" with 134,211 rows, which the data set leaves out; returns its id. */
+  addOrderLines(): string
   /** The webhook event of the Qlik Cloud tenant about one of its reloads. */
   cloudEvent(reloadId: string, envelope: Envelope): unknown
   /** Back to the fresh data set; faults, modes, requests and runs are forgotten. */

@@ -85,7 +85,7 @@ describe('apps over REST', () => {
     expect(second).toBe(first)
     expect(JSON.parse(first)).toMatchObject({
       properties: { qTitle: 'Sales Dashboard' },
-      sheets: [{ qProperty: { qMetaDef: { title: 'Overview' } } }, { qProperty: { qMetaDef: { title: 'Details' } } }],
+      sheets: ['Overview', 'Details', 'Charts'].map((title) => ({ qProperty: { qMetaDef: { title } } })),
       appId: SALES_DASHBOARD,
     })
   })

@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { footmanBinary, type Running, runBinary, runToEnd } from '../support/binary.ts'
 import { freeTcpPort } from '../support/ports.ts'
 import { type TempDirectory, tempDirectory } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
 
 interface Curl {
   readonly url: string
@@ -123,6 +124,21 @@ describe('footman demo', () => {
     expect(page).toContain('Qlik Sense reload failed: &quot;Financial Dashboard Reload&quot;')
     expect(page).toContain('POST /reload-failed')
   })
+
+  test('the report task has sent a file to each manager and to head office', async () => {
+    await demo.waitForLine(/report +success +Weekly sales pack +6 mails, 1 file/, 15_000)
+    const inbox = /Inbox +(http:\/\/127\.0\.0\.1:\d+)/.exec(demo.stdout.join('\n'))![1]!
+    // The notification leaves after the end of the run.
+    await until(async () => (await (await fetch(inbox)).text()).includes('To bi-team@acme.example'), { timeout: 5000 })
+    const list = await (await fetch(inbox)).text()
+    for (const reader of ['astrid', 'dieter', 'una', 'bram', 'ines', 'head-office'])
+      expect(list).toContain(`To ${reader}@acme.example`)
+    const [, toAstrid] = /href="(\/messages\/\d+)"(?:(?!href).)*To astrid@/s.exec(list)!
+    const mail = await (await fetch(inbox + toAstrid)).text()
+    expect(mail).toMatch(/Sales pack_Nordic\.pdf \(\d+ KB\)/)
+    const file = await fetch(`${inbox}${toAstrid}/files/0`)
+    expect((await file.text()).slice(0, 5)).toBe('%PDF-')
+  }, 30_000)
 
   test('ends by itself with a summary, and leaves nothing behind', async () => {
     expect(await demo.ended).toEqual({ code: 0, signal: null })

@@ -30,6 +30,10 @@ const OWN_TESTS = [
   ...['/v4/deliveries/{id}/resend', '/v4/deliveries/{id}/cancel'],
   ...['/v4/events/{id}/replay', '/v4/snoozes/{id}'],
   ...['/v4/filejobs/{jobId}', '/v4/udp/self-test/{token}'],
+  ...['/v4/reporttask/{taskId}', '/v4/report/{id}', '/v4/reportfilter/{id}', '/v4/reportcondition/{id}'],
+  ...['/v4/recipient/{id}', '/v4/recipientgroup/{id}', '/v4/reporttask/{taskId}/enable'],
+  ...['/v4/reporttask/{taskId}/disable', '/v4/reporttask/{taskId}/copy', '/v4/recipient/import'],
+  ...['/v4/report/{id}/template', '/v4/report/{id}/template/check'],
 ]
 
 describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () => {

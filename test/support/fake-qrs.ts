@@ -92,6 +92,7 @@ export function fakeQrs(): FakeQrs {
     hanging: false,
     taskById: (id, signal) => answer(`task ${id}`, () => qrs.tasks_.get(id) ?? null, signal),
     tasks: (filter, signal) => answer(`tasks ${filter}`, () => [...qrs.tasks_.values()], signal),
+    users: (filter, signal) => answer(`users ${filter}`, () => [], signal),
     existingTasks: (ids, signal) =>
       answer(`existing ${ids.length}`, () => new Set(ids.filter((id) => qrs.tasks_.has(id))), signal),
     allTaskIds: (signal) => answer('all ids', () => new Set(qrs.tasks_.keys()), signal),

@@ -34,7 +34,7 @@ export interface DescribedCall {
   readonly answers: ReadonlyMap<string, unknown>
 }
 
-const METHODS = ['post', 'put', 'get', 'delete']
+const METHODS = ['post', 'put', 'patch', 'get', 'delete']
 
 /** Every example of every operation, what makes something before what reads it, and that before what deletes it. */
 export function describedCalls(document: Described): DescribedCall[] {

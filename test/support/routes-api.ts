@@ -1,5 +1,6 @@
 /** The REST server in front of the routes of one feature. */
 
+import type { HttpAppSettings } from '../../src/http/app.ts'
 import type { ApiRoute } from '../../src/http/endpoint/route.ts'
 import { createApi, type EndpointSwitches } from '../../src/http/server.ts'
 import { systemClock } from '../../src/platform/types.ts'
@@ -13,8 +14,17 @@ export interface RoutesApi extends AsyncDisposable {
   send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<RawAnswer>
 }
 
+interface RoutesApiOptions {
+  readonly trustedProxies?: readonly string[]
+  readonly access?: HttpAppSettings['access']
+}
+
 /** Every switch that the routes name is on. */
-export async function routesApi(routes: readonly ApiRoute[], log = recordingLog()): Promise<RoutesApi> {
+export async function routesApi(
+  routes: readonly ApiRoute[],
+  log = recordingLog(),
+  { trustedProxies = [], access }: RoutesApiOptions = {},
+): Promise<RoutesApi> {
   const api = createApi(
     {
       log,
@@ -32,7 +42,8 @@ export async function routesApi(routes: readonly ApiRoute[], log = recordingLog(
         tls: { enable: false, cert: '', key: '', ca: '' },
       },
       restServerEndpointsEnable: switchesOf(routes),
-      api: { rateLimitPerMinute: 0, trustedProxies: [] },
+      api: { rateLimitPerMinute: 0, trustedProxies },
+      ...(access && { access }),
       accessLog: false,
     },
   )

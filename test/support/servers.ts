@@ -47,6 +47,13 @@ export const SERVERS: readonly TestServer[] = [
   { name: 'chromium', install: 'apt-get install chromium', find: () => findExecutable('chromium') },
   { name: 'systemd-analyze', install: 'apt-get install systemd', find: () => findExecutable('systemd-analyze') },
   { name: 'unzip', install: 'apt-get install unzip', find: () => findExecutable('unzip') },
+  { name: 'pdftotext', install: 'apt-get install poppler-utils', find: () => findExecutable('pdftotext') },
+  { name: 'qpdf', install: 'apt-get install qpdf', find: () => findExecutable('qpdf') },
+  {
+    name: 'soffice',
+    install: 'apt-get install --no-install-recommends libreoffice-calc libreoffice-writer libreoffice-impress',
+    find: () => findExecutable('soffice'),
+  },
   { name: 'ip', install: 'apt-get install iproute2', find: () => findExecutable('ip') },
   { name: 'gcc', install: 'apt-get install gcc', find: () => findExecutable('gcc') },
   { name: 'musl', install: 'apt-get install musl', find: () => (isExecutable(MUSL_LOADER) ? MUSL_LOADER : null) },

@@ -26,6 +26,8 @@ export interface SmtpAnswer {
   readonly delay?: number
   /** Takes the message and never answers. */
   readonly hang?: boolean
+  /** Keeps the message and never answers. */
+  readonly silent?: boolean
 }
 
 export interface SmtpSink extends AsyncDisposable {
@@ -82,7 +84,7 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
       done(code ? refusal(code) : null)
     },
     onData(stream, session, done) {
-      const { data, delay, hang } = how
+      const { data, delay, hang, silent } = how
       const { mailFrom, rcptTo } = session.envelope
       new Response(stream as unknown as ReadableStream)
         .text()
@@ -97,7 +99,7 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
             secure: session.secure,
             user: session.user ?? null,
           })
-          done(null, 'accepted')
+          if (!silent) done(null, 'accepted')
         })
         .catch((error: Error) => done(error))
     },

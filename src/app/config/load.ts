@@ -28,7 +28,7 @@ import {
 } from '../../config/tree.ts'
 import { readYaml } from '../../config/yaml.ts'
 import { hostZone } from '../../platform/zone.ts'
-import { butler, type Config, inactiveFeatures } from '../schema.ts'
+import { butler, type Config } from '../schema.ts'
 import type { CheckContext } from './checks/check.ts'
 import { CHECKS } from './checks/index.ts'
 import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from './compatibility.ts'
@@ -58,8 +58,6 @@ export interface LoadResult {
   readonly secrets: readonly string[]
   /** Host names, which stay readable there. */
   readonly hosts: readonly string[]
-  /** Features that are switched on and that this version does not have. */
-  readonly inactive: readonly string[]
   /** Where a key (below `Butler`) is written, or the nearest section above it. */
   placeOf(path: string): Place
   /** Whether the file (or the environment) has a key below `Butler`. */
@@ -79,7 +77,6 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     qlikConnection: false,
     secrets: [],
     hosts: [],
-    inactive: [],
     placeOf: () => ({ file: options.file ?? '', line: 0, column: 0 }),
     written: () => false,
   }
@@ -120,15 +117,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
       ...new Set([...external.filter(({ length }) => length > 3), ...collectSecrets(plain(nodeAt(root, ['Butler'])!))]),
     ],
     hosts: collectHosts(plain(nodeAt(root, ['Butler'])!)),
-    inactive: config ? inactiveFeatures(config) : [],
     placeOf: (key) => placeOf(root, ['Butler', ...stepsOf(key)]),
     written: (key) => isWritten(root, key),
   }
-}
-
-/** The one start-up line about settings without effect; null when there are none. */
-export function inactiveLine(inactive: readonly string[]): string | null {
-  return inactive.length === 0 ? null : `CONFIG: accepted, not active in this version: ${inactive.join(', ')}`
 }
 
 async function readRoot({ path, shown }: FoundFile, problems: ProblemList): Promise<MapNode | null> {

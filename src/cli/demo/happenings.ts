@@ -2,6 +2,7 @@
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { DeliveryState } from '../../alerts/types.ts'
 import type { TaskEvent } from '../../events/types.ts'
+import type { RunRecord } from '../../reports/runs/ledger.ts'
 import type { SiteEvents } from '../../simulator/types.ts'
 
 /** Meaning of a piece of text, which selects its colour. */
@@ -47,6 +48,15 @@ export function taskHappening({ task, execution, user, final }: SiteEvents['stat
   const place = { where: 'sense', what, tone, task: task.name }
   if (final) return { ...place, detail: '', note: `after ${seconds(execution.duration)}` }
   return { ...place, detail: what === 'started' ? `by ${userId(user)}` : '', note: '' }
+}
+
+const REPORT_TONES: Partial<Record<string, Tone>> = { success: 'good', warning: 'warn', error: 'bad' }
+
+/** A run of a report task has ended. */
+export function reportHappening({ taskName, outcome, counts }: RunRecord): Happening {
+  const what = outcome ?? ''
+  const detail = counts ? `${counts.mailsSent} mails, ${counts.filesWritten} file` : ''
+  return { where: 'report', what, tone: REPORT_TONES[what] ?? 'plain', task: taskName, detail, note: '' }
 }
 
 /** How the run ended; null while it goes on. */

@@ -58,7 +58,8 @@ export function createInboxPage({ inbox, log }: { readonly inbox: Inbox; readonl
   }
 }
 
-/** `/` shows the newest message, `/messages/ID` a certain one, `/messages/ID/mail` the HTML of a mail. */
+/** `/` shows the newest message, `/messages/ID` a certain one, `/messages/ID/mail` the HTML of a mail,
+ * `/messages/ID/files/N` an attachment. */
 export function inboxApp(inbox: Inbox): Hono {
   const browser = createBrowserRules({ allowedHosts: [], origins: [], serverHost: HOST })
   const app = new Hono()
@@ -79,6 +80,15 @@ export function inboxApp(inbox: Inbox): Hono {
   app.get('/messages/:id/mail', (c) => {
     const message = find(c.req.param('id'))
     return message?.kind === 'mail' ? textAnswer('text/html', message.html, MAIL_POLICY) : c.notFound()
+  })
+  app.get('/messages/:id/files/:index', (c) => {
+    const message = find(c.req.param('id'))
+    const file = message?.kind === 'mail' ? message.attachments[Number(c.req.param('index'))] : undefined
+    if (!file) return c.notFound()
+    const disposition = `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`
+    return new Response(file.bytes, {
+      headers: { 'content-type': 'application/octet-stream', 'content-disposition': disposition },
+    })
   })
   app.get('/inbox.css', () => textAnswer('text/css', styles))
   app.get('/inbox.js', () => textAnswer('text/javascript', script))
@@ -163,6 +173,18 @@ const Message: FC<{ readonly message: Received }> = ({ message }) => (
       <dd>
         <Time at={message.at} />
       </dd>
+      {message.kind === 'mail' && message.attachments.length > 0 && (
+        <>
+          <dt>Files</dt>
+          <dd>
+            {message.attachments.map(({ name, bytes }, index) => (
+              <a class="file" href={`/messages/${message.id}/files/${index}`} download>
+                {`${visible(name)} (${Math.ceil(bytes.length / 1024)} KB)`}
+              </a>
+            ))}
+          </dd>
+        </>
+      )}
     </dl>
     <Content message={message} />
   </article>

@@ -54,7 +54,13 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<numb
   })
   try {
     return await inTemporaryDirectory(io, async (directory) => {
-      const deps = { log: productLog, onEvent: screen.event, onDelivery: screen.delivery, onMail: screen.mail }
+      const deps = {
+        log: productLog,
+        onEvent: screen.event,
+        onDelivery: screen.delivery,
+        onMail: screen.mail,
+        onReport: screen.report,
+      }
       world = createWorld(deps, { directory, port: options.port })
       world.simulator.site.on('state', screen.task)
       if (!stopped) await world.start()
@@ -104,10 +110,11 @@ function play(world: World, screen: Screen, events: ProcessEvents, { port, durat
   })
 }
 
-/** By the names of the destinations. */
-function receivedBy({ webhook, mail, broker }: World): ReadonlyMap<string, number> {
+/** Alerts by the names of the destinations; mails with reports are no alerts. */
+function receivedBy(world: World): ReadonlyMap<string, number> {
+  const { webhook, mail, broker } = world
   return new Map([
-    ['email', mail.received],
+    ['email', mail.received - world.reportMails],
     ['mqtt', broker.received],
     ['webhook', webhook.received],
   ])

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { Aedes } from 'aedes'
-import PostalMime from 'postal-mime'
+import PostalMime, { type Attachment } from 'postal-mime'
 import { SMTPServer } from 'smtp-server'
 import type { Service } from '../../platform/types.ts'
 
@@ -12,6 +12,11 @@ export interface Receiver extends Service {
   readonly port: number
   /** Messages received so far. */
   readonly received: number
+}
+
+interface ReceivedFile {
+  readonly name: string
+  readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 export interface ReceivedMail {
@@ -23,6 +28,7 @@ export interface ReceivedMail {
   readonly text: string
   /** Empty when the mail has no HTML part. */
   readonly html: string
+  readonly attachments: readonly ReceivedFile[]
 }
 
 export interface ReceivedWebhook {
@@ -116,10 +122,11 @@ export function createMailReceiver(onMail: (mail: ReceivedMail) => void): Receiv
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', async () => {
-        received += 1
         const to = session.envelope.rcptTo.map(({ address }) => address).join(', ')
         try {
-          onMail(await mailOf(Buffer.concat(chunks), to))
+          const mail = await mailOf(Buffer.concat(chunks), to)
+          received += 1
+          onMail(mail)
           done(null, 'received')
         } catch (error) {
           done(error as Error)
@@ -146,10 +153,23 @@ export function createMailReceiver(onMail: (mail: ReceivedMail) => void): Receiv
 }
 
 async function mailOf(raw: Uint8Array, to: string): Promise<ReceivedMail> {
-  const { from, subject = '', text = '', html = '' } = await PostalMime.parse(raw)
+  const { from, subject = '', text = '', html = '', attachments } = await PostalMime.parse(raw)
   const { name = '', address = '' } = from ?? {}
-  return { kind: 'mail', from: name === '' ? address : `${name} <${address}>`, to, subject, text, html }
+  return {
+    kind: 'mail',
+    from: name === '' ? address : `${name} <${address}>`,
+    to,
+    subject,
+    text,
+    html,
+    attachments: attachments.map(fileOf),
+  }
 }
+
+const fileOf = ({ filename, content }: Attachment): ReceivedFile => ({
+  name: filename ?? 'unnamed',
+  bytes: typeof content === 'string' ? new TextEncoder().encode(content) : new Uint8Array(content),
+})
 
 /** Open to every local client, so that `mosquitto_sub` and the like can look on. */
 export function createBroker(): Receiver {

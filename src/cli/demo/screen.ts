@@ -1,6 +1,7 @@
 /** The live view: reports each change as it happens, shows the first mail, and counts. */
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { TaskEvent } from '../../events/types.ts'
+import type { RunRecord } from '../../reports/runs/ledger.ts'
 import type { SiteEvents } from '../../simulator/types.ts'
 import { cut, fit } from '../table.ts'
 import {
@@ -9,6 +10,7 @@ import {
   eventHappening,
   type Happening,
   milliseconds,
+  reportHappening,
   type Tone,
   type Totals,
   taskEnd,
@@ -31,6 +33,7 @@ export interface Screen {
   task(state: SiteEvents['state']): void
   event(event: TaskEvent): void
   delivery(change: DeliveryChange): void
+  report(run: RunRecord): void
   /** The first mail is shown in full, below the line about its delivery. */
   mail(mail: ReceivedMail): void
   summary(): void
@@ -75,6 +78,7 @@ export function createScreen({ out, style, now }: ScreenDeps): Screen {
       out(mailText(firstMail, style()))
       taskAbove = ''
     },
+    report: (run) => show(reportHappening(run)),
     mail(mail) {
       firstMail ??= mail
     },

@@ -7,11 +7,14 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
+import { loadReports } from '../../app/reports.ts'
 import { butler, type Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import type { TaskEvent } from '../../events/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import type { Logger, Service } from '../../platform/types.ts'
+import type { RunRecord } from '../../reports/runs/ledger.ts'
 import { createSimulator, type Simulator } from '../../simulator/index.ts'
 import { createInboxPage, type InboxPage } from './inbox.tsx'
 import {
@@ -22,13 +25,16 @@ import {
   type ReceivedMail,
   type Receiver,
 } from './receivers.ts'
+import { importReports, REPORT_SENDER, REPORT_SPACE, runReports } from './reports.ts'
 import { BEHAVIOUR, createScript } from './script.ts'
 
 interface WorldDeps {
   readonly log: Logger
   readonly onEvent: (event: TaskEvent) => void
   readonly onDelivery: (change: DeliveryChange) => void
+  /** For alerts, not for mails with reports. */
   readonly onMail: (mail: ReceivedMail) => void
+  readonly onReport: (run: RunRecord) => void
 }
 
 interface WorldSettings {
@@ -43,6 +49,8 @@ export interface World extends Lifecycle {
   readonly webhook: Receiver
   readonly mail: Receiver
   readonly broker: Receiver
+  /** How many of the received mails hold reports. */
+  readonly reportMails: number
   /** Page with the received mails and webhooks. */
   readonly inbox: InboxPage
   /** Known once it is started. */
@@ -62,7 +70,8 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
   const webhook = createWebhookReceiver(messages.add)
   const mail = createMailReceiver((received) => {
     messages.add(received)
-    deps.onMail(received)
+    if (received.from.includes(REPORT_SENDER)) reportMails += 1
+    else deps.onMail(received)
   })
   const broker = createBroker()
   const inbox = createInboxPage({ inbox: messages, log })
@@ -73,10 +82,14 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
   const script = createScript({ simulator })
   let app: App | null = null
   let udpPort = 0
+  let reportMails = 0
+  let isStopped = false
+  let reportTimer: ReturnType<typeof setTimeout> | undefined
 
   /** The addresses are known when the site and the receivers run. */
   async function startProduct(): Promise<void> {
     udpPort = await freeUdpPort()
+    const reportDirectory = join(directory, 'reports')
     const config = demoConfiguration({
       qrsPort: simulator.ports.qrs,
       enginePort: simulator.ports.engine,
@@ -86,14 +99,16 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
       webhookPort: webhook.port,
       mailPort: mail.port,
       brokerPort: broker.port,
+      reportDirectory,
     })
     const dataDirectory = join(directory, 'data')
-    await mkdir(dataDirectory)
+    await Promise.all([mkdir(dataDirectory), mkdir(reportDirectory)])
     app = createApp(
       {
         log,
         paths: createPathResolver({ configDirectory: directory, cwd: directory }),
-        observe: { event: deps.onEvent, delivery: deps.onDelivery },
+        reports: await loadReports(config),
+        observe: { event: deps.onEvent, delivery: deps.onDelivery, reportFinished: deps.onReport },
       },
       { config, dataDirectory, qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },
     )
@@ -101,8 +116,24 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     simulator.setUdpTarget({ host: '127.0.0.1', port: udpPort })
   }
 
+  /** After the first alerts, which are not delayed by it. */
+  function playReports(): void {
+    const url = `http://${HOST}:${app?.restPort}`
+    importReports(url)
+      .then(() => runReports(url))
+      .catch((error) => {
+        if (!isStopped) log.error(`DEMO: ${errorText(error)}`)
+      })
+  }
+
+  async function stopPlaying(): Promise<void> {
+    isStopped = true
+    clearTimeout(reportTimer)
+    script.stop()
+  }
+
   const product: Service = { name: 'footman', start: startProduct, stop: async (graceMs) => app?.stop(graceMs) }
-  const quiet: Service = { name: 'script of the demo', start: async () => {}, stop: async () => script.stop() }
+  const quiet: Service = { name: 'script of the demo', start: async () => {}, stop: stopPlaying }
   const lifecycle = createLifecycle({ log }, [webhook, mail, broker, inbox, simulator, product, quiet])
 
   return {
@@ -118,7 +149,13 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     get udpPort() {
       return udpPort
     },
-    play: script.start,
+    get reportMails() {
+      return reportMails
+    },
+    play() {
+      script.start()
+      reportTimer = setTimeout(playReports, REPORTS_AT_MS)
+    },
   }
 }
 
@@ -131,20 +168,24 @@ interface DemoAddresses {
   readonly webhookPort: number
   readonly mailPort: number
   readonly brokerPort: number
+  readonly reportDirectory: string
 }
 
 const HOST = '127.0.0.1'
 /** Short enough to see several alerts about one task, long enough to see one suppressed. */
 const RATE_LIMIT_SECONDS = 10
+const ENGINE_USER = 'UserDirectory=Internal; UserId=sa_repository'
+const REPORTS_AT_MS = 2000
 const RECIPIENT = 'ops@acme.example'
 
 function demoConfiguration(addresses: DemoAddresses): Config {
   const { certificates, brokerPort, mailPort, webhookPort } = addresses
+  const engine = { host: HOST, port: addresses.enginePort, useSSL: true, rejectUnauthorized: true }
   return butler.parse({
     fileLogging: false,
     cert: certificates,
     configQRS: { host: HOST, port: addresses.qrsPort, useSSL: true, rejectUnauthorized: true },
-    configEngine: { host: HOST, port: addresses.enginePort, useSSL: true, rejectUnauthorized: true },
+    configEngine: { ...engine, headers: { static: [{ name: 'X-Qlik-User', value: ENGINE_USER }] } },
     restServerConfig: { enable: true, serverHost: HOST, serverPort: addresses.restPort },
     restServerEndpointsEnable: { apiListEnabledEndpoints: true, butlerping: true, senseStartTask: true },
     udpServerConfig: { enable: true, serverHost: HOST, portTaskFailure: addresses.udpPort },
@@ -161,7 +202,14 @@ function demoConfiguration(addresses: DemoAddresses): Config {
       smtp: { host: HOST, port: mailPort, secure: false, tls: { ignoreTLS: true, requireTLS: false } },
     },
     mqttConfig: { enable: true, brokerHost: HOST, brokerPort },
-    footman: { mqtt: { taskSuccessTopic: 'qliksense/task_success' } },
+    footman: {
+      mqtt: { taskSuccessTopic: 'qliksense/task_success' },
+      reportTask: {
+        enable: true,
+        fromAddress: `Sales reports <${REPORT_SENDER}>`,
+        storageSpaces: [{ id: REPORT_SPACE, name: 'Head office', directory: addresses.reportDirectory }],
+      },
+    },
   })
 }
 

@@ -247,17 +247,29 @@ interface ErrorBody {
   readonly details?: unknown
   readonly message?: unknown
   readonly code?: unknown
+  readonly issues?: unknown
 }
 
 function refused({ what, switchedOff }: RemoteCall, { status, text }: RemoteAnswer): CommandFailure {
-  const { error, details, message } = errorBody(text)
-  const why = [error, details ?? message].filter((part) => typeof part === 'string').join(': ') || text.slice(0, 200)
+  const { error, details, message, issues } = errorBody(text)
+  const said = [error, details ?? message].filter((part) => typeof part === 'string').join(': ') || text.slice(0, 200)
+  const why = `${said}${unsaidIssues(issues, said)}`
   return new CommandFailure(
     status === 400 ? EXIT.badInput : EXIT.unreachable,
     what,
     `${why} (status ${status})${hint(status, switchedOff)}`,
     status,
   )
+}
+
+/** A line for each issue whose message does not stand in the text before. */
+function unsaidIssues(issues: unknown, said: string): string {
+  if (!Array.isArray(issues)) return ''
+  const lines = issues.map(({ path, message }: { readonly path?: unknown; readonly message?: unknown }) => [
+    path,
+    message,
+  ])
+  return lines.flatMap(([path, message]) => (said.includes(String(message)) ? [] : `\n  ${path}: ${message}`)).join('')
 }
 
 function hint(status: number, switchedOff = 'is Butler.restServerEndpointsEnable.senseStartTask true?'): string {

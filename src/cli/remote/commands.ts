@@ -5,7 +5,8 @@ import { CONNECTION } from '../help.ts'
 import { processIo, toTimeout } from '../io.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
 import { addForm, addList } from './list.ts'
-import { SCHEDULE_EXIT_CODES, toCount } from './lists.ts'
+import { toCount } from './list-parts.ts'
+import { SCHEDULE_EXIT_CODES } from './lists.ts'
 
 type Done = (code: number) => void
 
@@ -84,6 +85,7 @@ export function addRemoteCommands(program: Command, done: Done): void {
     })
 
   addKeyValueCommands(program, done)
+  addReports(program, done)
   addEvents(program, done)
   addDeliveries(program, done)
   addFire(program, done)
@@ -296,6 +298,59 @@ function addSchedules(program: Command, done: Done): void {
       done(await runScheduleRun(id, options, processIo))
     })
 }
+
+function addReports(program: Command, done: Done): void {
+  const reports = program.command('reports').description('report tasks: list, switch on and off, export, import')
+  addList(reports, remote, 'reports list', done)
+
+  for (const [verb, description] of REPORT_SWITCHES) {
+    remote(reports, `${verb} [tasks...]`, description)
+      .option('--tag <tag>', 'all tasks with this tag; may be repeated', collect, [])
+      .option('--project <project>', 'all tasks of this project; may be repeated', collect, [])
+      .option('--all', 'all report tasks')
+      .addHelpText('after', `${REPORT_EXIT_CODES}\n\nExample\n  footman reports ${verb} "Weekly sales pack"`)
+      .action(async (tasks: string[], options) => {
+        const { runReportsSwitch } = await import('./reports.ts')
+        done(await runReportsSwitch(verb, tasks, options, processIo))
+      })
+  }
+
+  remote(reports, 'export', 'write all report definitions to standard output or a file')
+    .option('--templates', 'with the files of uploaded templates')
+    .option('--output <file>', 'write this file, which only you may read')
+    .addHelpText('after', '\nExample\n  footman reports export --output reports.json')
+    .action(async (options) => {
+      const { runReportsExport } = await import('./reports.ts')
+      done(await runReportsExport(options, processIo))
+    })
+
+  remote(reports, 'import [file]', 'store the definitions of an export; without a file those on standard input')
+    .addOption(
+      new Option('--mode <mode>', 'merge = keep definitions that the file lacks, replace = delete them').choices([
+        'merge',
+        'replace',
+      ]),
+    )
+    .option('--dry-run', 'only say what would change')
+    .addHelpText('after', '\nExample\n  footman reports import --dry-run reports.json')
+    .action(async (file: string | undefined, options) => {
+      const [{ runReportsImport }, { standardInput }] = await Promise.all([
+        import('./reports.ts'),
+        import('../prompt.ts'),
+      ])
+      done(await runReportsImport(file, options, standardInput(), processIo))
+    })
+}
+
+const REPORT_SWITCHES = [
+  ['enable', 'switch report tasks on, by id, name, tag or project'],
+  ['disable', 'switch report tasks off; runs in progress go on'],
+] as const
+
+const REPORT_EXIT_CODES = `
+Exit codes
+  0 done             2 Footman cannot be reached, or refuses
+  1 wrong arguments  3 there is no such report task`
 
 const SCHEDULE_CHANGES = [
   ['start', 'let a schedule fire'],

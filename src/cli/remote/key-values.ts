@@ -16,7 +16,7 @@ interface ImportOptions extends RemoteOptions {
 }
 
 /** Standard input. */
-interface Input extends AsyncIterable<Uint8Array | string> {
+export interface Input extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined
 }
 
@@ -116,7 +116,8 @@ function piecesOf(pairs: readonly unknown[]): (readonly unknown[])[] {
   return pieces
 }
 
-async function bytesOf(file: string | undefined, input: Input, what = 'import'): Promise<Buffer> {
+/** The file, or standard input without one. */
+export async function bytesOf(file: string | undefined, input: Input, what = 'import'): Promise<Buffer> {
   if (file !== undefined) {
     return readFile(file).catch((error: Error) => {
       throw new CommandFailure(EXIT.badInput, file, error.message)
@@ -133,7 +134,7 @@ async function bytesOf(file: string | undefined, input: Input, what = 'import'):
 }
 
 /** Windows PowerShell turns what is redirected into a file into UTF-16. */
-const textOf = (bytes: Buffer): string =>
+export const textOf = (bytes: Buffer): string =>
   new TextDecoder(bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8').decode(bytes)
 
 /** Only as deep as it is taken apart here; the API checks the pairs. */

@@ -3,7 +3,8 @@ import type { Command } from 'commander'
 import { type CommandIo, EXIT, processIo } from '../io.ts'
 import { formOf, listing } from '../table.ts'
 import type { Remote } from './client.ts'
-import { LISTS, type ListCommand, type ListName, type ListOptions, type Named } from './lists.ts'
+import type { ListCommand, ListOptions, Named } from './list-parts.ts'
+import { LISTS, type ListName } from './lists.ts'
 
 type AddRemote = (parent: Command, nameAndArguments: string, description: string) => Command
 

@@ -1,53 +1,6 @@
 /** The listings of a running Footman: endpoint, filters and columns of each. */
-import { InvalidArgumentError, Option } from 'commander'
-import type { CommandIo } from '../io.ts'
-import { type Column, span, stateText } from '../table.ts'
-import { TIME_FORMS, toTime } from '../time.ts'
-import type { Query, Remote, RemoteOptions } from './client.ts'
-
-interface ListingOptions extends RemoteOptions {
-  readonly wide?: boolean
-  readonly utc?: boolean
-  readonly limit?: number
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: each list has options of its own, which the command line has checked
-export type ListOptions = ListingOptions & Record<string, any>
-
-export interface ListCommand<Row> {
-  readonly description: string
-  /** Name in the usage, like `[glob]` or `<id>`. */
-  readonly argument?: string
-  readonly options: readonly Option[]
-  readonly help?: string
-  /** With the argument and the options as they were typed. */
-  readonly path: string | ((argument: string) => string)
-  readonly query?: (options: ListOptions, argument: string | undefined) => Query
-  /** The member of the answer that holds the items; null = the answer is the list. */
-  readonly member: string | null
-  /** All pages, or as many as `--limit` wants; else one answer is everything. */
-  readonly paged?: true
-  /** Fix for an endpoint that is off. */
-  readonly switchedOff?: string
-  readonly columns: readonly Column<Row>[]
-  /** Code of the answer about an unknown argument, and what the error says then. */
-  readonly missing?: { readonly code: string; readonly why: string }
-  /** The argument and the options with whole ids in the place of their beginnings. */
-  readonly resolve?: (remote: Remote, named: Named) => Promise<Named>
-  /** Which items are shown. */
-  readonly only?: (row: Row, options: ListOptions) => boolean
-  /** Adds members from further calls to the rows that are shown. */
-  readonly complete?: (remote: Remote, rows: readonly Row[]) => Promise<readonly Row[]>
-  /** Refuses or notes options that cannot have selected anything. */
-  readonly review?: (remote: Remote, rows: readonly Row[], options: ListOptions, io: CommandIo) => Promise<void>
-  /** Printed in the place of an empty table. */
-  readonly empty: string
-}
-
-export interface Named {
-  readonly argument: string | undefined
-  readonly options: ListOptions
-}
+import { span, stateText } from '../table.ts'
+import { type ListCommand, limit, many, one, PERIOD } from './list-parts.ts'
 
 const OLD = 'does an older Footman run there?'
 const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
@@ -61,29 +14,6 @@ export const NO_SCHEDULE = {
   why: 'there is no schedule with this id; list them with: footman schedules list',
 } as const
 
-const one = (flags: string, description: string): Option => new Option(flags, description)
-/** An option that may be repeated. */
-const many = (flags: string, description: string): Option =>
-  new Option(flags, `${description}; may be repeated`)
-    .argParser<string[]>((value, before) => [...(before ?? []), value])
-    .default([])
-const limit = (preset: number, most: number, text = 'at most this many'): Option =>
-  new Option('--limit <n>', text).argParser(toCount(most)).default(preset)
-
-/** Parses a number from 1 to `most`. */
-export const toCount =
-  (most: number) =>
-  (text: string): number => {
-    const count = Number(text)
-    if (Number.isInteger(count) && count >= 1 && count <= most) return count
-    throw new InvalidArgumentError(`"${text}" is not a number from 1 to ${most}`)
-  }
-
-/** The options of a list by time. */
-export const PERIOD = [
-  one('--from <time>', `since this time: ${TIME_FORMS}`).argParser(toTime),
-  one('--to <time>', 'until this time').argParser(toTime),
-]
 const NEWEST = limit(50, 100_000)
 
 interface EventRow {
@@ -459,6 +389,40 @@ const DESTINATIONS: ListCommand<DestinationRow> = {
   empty: 'No destinations.',
 }
 
+interface ReportTaskRow extends Readonly<Record<'id' | 'project' | 'name', string>> {
+  readonly enabled: boolean
+  readonly testMode: boolean
+  readonly nextRunAt: string | null
+  readonly lastRun: { readonly outcome: string; readonly finishedAt: string } | null
+}
+
+export const REPORTS_OFF =
+  'are Butler.footman.reportTask.enable and .restApi.enable true, and was Footman restarted since?'
+
+const REPORT_TASKS: ListCommand<ReportTaskRow> = {
+  description: 'list report tasks, by name',
+  argument: '[name]',
+  options: [
+    one('--project <project>', 'only of this project'),
+    one('--tag <tag>', 'only with this tag'),
+    limit(500, 500),
+  ],
+  path: '/v4/reporttask',
+  query: ({ project, tag, limit }, name) => ({ project, tag, limit, name }),
+  member: 'reportTasks',
+  switchedOff: REPORTS_OFF,
+  columns: [
+    { head: 'NAME', cell: ({ name }) => name, least: 20 },
+    { head: 'PROJECT', cell: ({ project }) => project },
+    { head: 'STATE', cell: ({ enabled, testMode }) => `${enabled ? 'on' : 'off'}${testMode ? ', test' : ''}` },
+    { head: 'NEXT RUN', cell: ({ nextRunAt }) => nextRunAt ?? '', form: 'time' },
+    { head: 'LAST RUN', cell: ({ lastRun }) => lastRun?.finishedAt ?? '', form: 'time' },
+    { head: 'OUTCOME', cell: ({ lastRun }) => lastRun?.outcome ?? '-' },
+    { head: 'ID', cell: ({ id }) => id, form: 'id' },
+  ],
+  empty: 'No report tasks.',
+}
+
 /** By the words of the command. */
 export const LISTS = {
   tasks: TASKS,
@@ -471,6 +435,7 @@ export const LISTS = {
   'schedules runs': RUNS,
   'routes list': ROUTES,
   'snooze list': SNOOZES,
+  'reports list': REPORT_TASKS,
 } as const
 
 export type ListName = keyof typeof LISTS

@@ -33,7 +33,7 @@ const NOBODY_KNOWN: Identity = { caller: EVERYBODY, bucket: null, refusal: null 
  */
 export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser: BrowserRules): AccessControl {
   return {
-    entryRefusal: (_url, { headers }) => browser.refusal(headers),
+    entryRefusal: (url, { headers }) => browser.refusal(headers, HUB.test(url)),
     identify: () => NOBODY_KNOWN,
     refusal(route, _caller, contact) {
       const forAll = route.scope === undefined || route.butler === true
@@ -135,6 +135,8 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
   }
 }
 
+/** Mails link to these pages, and a click in a web mailer comes from its site. */
+const HUB = /^\/hub(?:$|[/?])/
 const HEALTH = /^\/health(?:$|[/?])/
 
 /**

@@ -4,7 +4,7 @@ import type { Caller } from './caller.ts'
 import { NO_QUERY, strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export interface ApiRequest {
   /** After a method override. */
@@ -15,11 +15,17 @@ export interface ApiRequest {
   readonly params: Readonly<Record<string, string>>
   /** Decoded; a list where a parameter was given more than once. */
   readonly query: Readonly<Record<string, string | readonly string[]>>
-  /** The parsed JSON; undefined without a body (and for JSON `null`). */
+  /** The parsed JSON; undefined without a body (and for JSON `null`). A `Uint8Array` where the endpoint takes `bytes`. */
   readonly body: unknown
   readonly headers: Headers
   /** Address of the caller. */
   readonly client: string
+  /** Address of the other end of the connection, which may be a proxy. To be read before the first `await`. */
+  readonly peer: string
+  /** The caller uses TLS, here or at a trusted proxy. */
+  readonly secure: boolean
+  /** Path below which a trusted proxy offers Footman (`X-Forwarded-Prefix`): `/footman`; '' = none. */
+  readonly prefix: string
   readonly caller: Caller
   /**
    * Whether the caller gets what only this scope shows. Unlike `caller.may`, it is true for callers on this machine only
@@ -102,10 +108,14 @@ export interface ApiRoute extends RouteDescription {
    * for a write of one key-value pair, which is recorded only with `access.auditKeyValues`.
    */
   readonly audited?: 'always' | 'refused' | 'single'
-  /** Whether the body is parsed as JSON or ignored. Default: parsed for POST and PUT, ignored for GET and DELETE. */
-  readonly body?: 'json' | 'ignored'
+  /** How the body is read; `bytes` as it came. Default: JSON for POST, PUT and PATCH, ignored for GET and DELETE. */
+  readonly body?: 'json' | 'bytes' | 'ignored'
+  /** An unreadable body is answered with `INVALID_JSON` or `BODY_TOO_LARGE` instead of the codes of the predecessor. */
+  readonly ownBodyErrors?: true
   /** Largest body in bytes; default 1 MiB. */
   readonly bodyLimit?: number
+  /** The part of the address that holds a secret; logs and the audit leave it out. */
+  readonly confidential?: 'path' | 'query'
   /** False = does not count for the rate limit. Default true. */
   readonly limited?: boolean
   handle(request: ApiRequest): Response | Promise<Response>
@@ -125,15 +135,27 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
 /** Definition of an endpoint: `params`, `query` and `body` check the request, make what the handler gets, and document it. */
 export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
   extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
-    Pick<ApiRoute, 'path' | 'scope' | 'butler' | 'openTo' | 'action' | 'audited' | 'bodyLimit' | 'limited'> {
+    Pick<
+      ApiRoute,
+      | 'path'
+      | 'scope'
+      | 'butler'
+      | 'openTo'
+      | 'action'
+      | 'audited'
+      | 'bodyLimit'
+      | 'ownBodyErrors'
+      | 'confidential'
+      | 'limited'
+    > {
   readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
   readonly switch?: string | null
   readonly params?: Params
   /** Without a schema the query is not looked at. */
   readonly query?: Query
-  /** `ignored`: any body is accepted and not read. */
-  readonly body?: Body | 'ignored'
+  /** `ignored`: any body is accepted and not read. `bytes`: `handle` gets it as a `Uint8Array`. */
+  readonly body?: Body | 'bytes' | 'ignored'
   /** Forms of parts that `handle` reads itself, from the request as it came: these only document. */
   readonly readByHandler?: Pick<RouteSchemas, 'query' | 'body'>
   /** By status: what is answered, or, as a text, when the endpoint refuses beyond what every endpoint may refuse. */
@@ -172,12 +194,12 @@ export function route<
     ...description,
     methods: [method].flat(),
     switch: key,
-    ...(body && { body: body === 'ignored' ? body : ('json' as const) }),
+    ...(body && { body: typeof body === 'string' ? body : ('json' as const) }),
     schemas: {
       ...readByHandler,
       ...(params && { params }),
       ...(query && query !== NO_QUERY && { query }),
-      ...(body && body !== 'ignored' && { body }),
+      ...(body && typeof body !== 'string' && { body }),
       responses: Object.fromEntries(answered.filter((entry): entry is [string, z.ZodType] => !isRefusal(entry[1]))),
     },
     failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
@@ -213,7 +235,7 @@ function check(
 ): ApiRequest {
   const checked = request as { -readonly [Part in 'params' | 'query' | 'body']: unknown }
   if (params) checked.params = validate('params', params, request.params)
-  if (body && body !== 'ignored') {
+  if (body && typeof body !== 'string') {
     checked.body = butler ? validate('body', body, request.body) : strictBody(body, request.body)
   }
   if (query) {

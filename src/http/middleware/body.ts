@@ -3,7 +3,7 @@
 import { formatDuration } from '../../platform/duration.ts'
 import type { Answer, Middleware } from '../context.ts'
 import type { ApiRoute, Method } from '../endpoint/route.ts'
-import { clientClosed, protocolError, type Refusal, refusal } from '../errors.ts'
+import { clientClosed, protocolError, Refusal, refusal } from '../errors.ts'
 
 /** 1 MiB. */
 export const BODY_LIMIT = 1_048_576
@@ -17,20 +17,39 @@ const PATIENCE = 10
 
 /** Whether the body is read for a method of this endpoint. */
 export function takesBody(route: ApiRoute, method: Method): boolean {
-  const fallback = method === 'POST' || method === 'PUT' ? 'json' : 'ignored'
-  return (route.body ?? fallback) === 'json'
+  const fallback = method === 'POST' || method === 'PUT' || method === 'PATCH' ? 'json' : 'ignored'
+  return (route.body ?? fallback) !== 'ignored'
 }
 
-/** Reads and parses the body; rejects with the refusal of a bad one. A body of up to `maxBytes` may stand still for `timeoutMs`. */
-export function parseBody(maxBytes = BODY_LIMIT, timeoutMs = BODY_TIMEOUT_MS): Middleware {
-  return (c, next): Answer => {
-    const request = c.req.raw
+/** The parts of an endpoint that decide how its body is read. */
+type BodyRules = Pick<ApiRoute, 'body' | 'bodyLimit' | 'ownBodyErrors'>
+
+/** Reads and parses the body; rejects with the refusal of a bad one. It may stand still for `timeoutMs`. */
+export function parseBody(route: BodyRules = {}, timeoutMs = BODY_TIMEOUT_MS): Middleware {
+  const { bodyLimit: maxBytes = BODY_LIMIT } = route
+  const read = async (request: Request): Promise<unknown> => {
+    if (route.body === 'bytes') return readBytes(request, maxBytes, timeoutMs)
     const type = mediaType(request)
-    return readText(request, maxBytes, timeoutMs).then((text) => {
-      c.env.body = parsed(text, type)
-      return next(c)
-    })
+    return parsed(await readText(request, maxBytes, timeoutMs), type)
   }
+  return (c, next): Answer =>
+    read(c.req.raw).then(
+      (body) => {
+        c.env.body = body
+        return next(c)
+      },
+      (error: unknown) => {
+        throw route.ownBodyErrors ? ownError(error, maxBytes) : error
+      },
+    )
+}
+
+/** The refusal of an unreadable body in the form of endpoints that the predecessor did not have. */
+function ownError(error: unknown, maxBytes: number): unknown {
+  if (!(error instanceof Refusal) || !String(error.body.code).startsWith('FST_ERR_CTP_')) return error
+  if (error.status !== 413) return refusal('INVALID_JSON', 'The body must be JSON.')
+  const most = `${Math.floor(maxBytes / 1_048_576)} MiB`
+  return refusal('BODY_TOO_LARGE', `At most ${most} are accepted.`, { error: 'Request body too large' })
 }
 
 function mediaType({ headers }: Request): string {
@@ -56,34 +75,47 @@ function parsed(text: string, type: string): unknown {
 
 const JSON_TYPE = 'application/json'
 
-/**
- * The text of a body, without a byte order mark. Rejects with E2 413, with 408 `REQUEST_TIMEOUT` when the body stands still,
- * and with 499 (`clientClosed`) when the client goes away.
- */
+/** The text of a body, without a byte order mark. Rejects as `readBytes`. */
 async function readText(request: Request, maxBytes: number, timeoutMs: number): Promise<string> {
   if (!request.body) return ''
-  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
-  if (announced > maxBytes) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
   // Reading piece by piece costs a third of a small request.
-  if (announced <= SMALL_BYTES) return readAtOnce(request, timeoutMs)
+  if (isSmall(request, maxBytes)) return readAtOnce(() => request.text(), timeoutMs)
+  return new TextDecoder().decode(await readBytes(request, maxBytes, timeoutMs))
+}
+
+/**
+ * Rejects with E2 413, with 408 `REQUEST_TIMEOUT` when the body stands still, and with 499 (`clientClosed`) when the client
+ * goes away.
+ */
+async function readBytes(request: Request, maxBytes: number, timeoutMs: number): Promise<Uint8Array> {
+  if (!request.body) return new Uint8Array()
+  if (isSmall(request, maxBytes)) return new Uint8Array(await readAtOnce(() => request.arrayBuffer(), timeoutMs))
   return readChunks(request.body, maxBytes, timeoutMs)
 }
 
-function readAtOnce(request: Request, timeoutMs: number): Promise<string> {
+/** Throws E2 413 when the announced size is above the limit. */
+function isSmall(request: Request, maxBytes: number): boolean {
+  if (!request.body) return true
+  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+  if (announced > maxBytes) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
+  return announced <= SMALL_BYTES
+}
+
+function readAtOnce<T>(read: () => Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(timedOut(timeoutMs)), timeoutMs)
     const end = (settle: () => void) => {
       clearTimeout(timer)
       settle()
     }
-    request.text().then(
-      (text) => end(() => resolve(text)),
+    read().then(
+      (content) => end(() => resolve(content)),
       () => end(() => reject(clientClosed())),
     )
   })
 }
 
-async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, timeoutMs: number): Promise<string> {
+async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, timeoutMs: number): Promise<Uint8Array> {
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
   const end = performance.now() + PATIENCE * timeoutMs
@@ -109,7 +141,7 @@ async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, ti
     clearTimeout(timer)
     reader.cancel().catch(() => {})
   }
-  return new TextDecoder().decode(Buffer.concat(chunks))
+  return Buffer.concat(chunks)
 }
 
 /** The connection can serve no other request: the rest of this one may still come. */

@@ -22,8 +22,11 @@ export interface BrowserRules {
   knowsHost(host: string | null): boolean
   /** Whether an origin is that of Footman's own pages, given the `Host` header of the request. */
   isOwnOrigin(origin: string, host: string | null): boolean
-  /** 403 for requests of foreign pages and by unknown names; null for all others, also those that no browser sent. */
-  refusal(headers: Headers): Refusal | null
+  /**
+   * 403 for requests of foreign pages and by unknown names; null for all others, also those that no browser sent.
+   * `linked`: a page that links of other sites may open.
+   */
+  refusal(headers: Headers, linked?: boolean): Refusal | null
 }
 
 /** Greatest length of a name in an answer. */
@@ -56,12 +59,13 @@ export function createBrowserRules({ allowedHosts, origins, serverHost }: Browse
   return {
     knowsHost,
     isOwnOrigin,
-    refusal(headers) {
+    refusal(headers, linked = false) {
       const origin = headers.get('origin')
       const site = headers.get('sec-fetch-site')
       if (origin === null && site === null) return null
       const host = headers.get('host')
       if (!knowsHost(host)) return hostNotAllowed(nameOf(host ?? ''))
+      if (linked && origin === null && opensPage(headers)) return null
       return isForeign(origin, site, host) ? crossSite(origin) : null
     },
   }
@@ -72,6 +76,10 @@ export function createBrowserRules({ allowedHosts, origins, serverHost }: Browse
  * address that the user typed.
  */
 const HARMLESS_SITES = ['same-origin', 'same-site', 'none']
+
+/** The user follows a link, and no frame shows the page. Forms that other sites send have an origin. */
+const opensPage = (headers: Headers): boolean =>
+  headers.get('sec-fetch-mode') === 'navigate' && headers.get('sec-fetch-dest') === 'document'
 
 const nameOf = (host: string): string =>
   host

@@ -22,7 +22,7 @@ export function createErrorAnswers(
     const hasGone = env.route !== null && !(error instanceof Refusal) && req.raw.signal.aborted
     const reason = hasGone ? clientClosed() : error
     if (!(reason instanceof Refusal) || reason.status !== CLIENT_CLOSED) return errorAnswer(reason, env, log)
-    const { method, url, client } = env
+    const { method, shownUrl: url, client } = env
     log[accessLog ? 'info' : 'debug'](`API: ${method} ${url} from ${client}: client closed request`)
     env.note ??= { detail: 'client closed request' }
     return new Response(null, { status: CLIENT_CLOSED })
@@ -32,7 +32,7 @@ export function createErrorAnswers(
 const STORAGE_RETRY_S = 10
 
 /** The log and `/health` say once what to do; the answer only says that the failure passes. */
-function storageAnswer(error: Error, { method, url, client }: RequestContext, log: Logger): Response {
+function storageAnswer(error: Error, { method, shownUrl: url, client }: RequestContext, log: Logger): Response {
   log.verbose(`API: ${method} ${url} from ${client} answered 503: ${error.message}`)
   const details = 'Footman cannot use its data directory at the moment; /health and the log say why. Try again later.'
   const { status, body } = refusal('STORAGE_UNAVAILABLE', details)
@@ -40,7 +40,7 @@ function storageAnswer(error: Error, { method, url, client }: RequestContext, lo
 }
 
 function errorAnswer(error: unknown, request: RequestContext, log: Logger): Response {
-  const { method, url, client, requestId, headers } = request
+  const { method, shownUrl: url, client, requestId, headers } = request
   if (isStorageFailure(error)) return storageAnswer(error as Error, request, log)
   if (error instanceof Refusal) {
     const level = error.status >= 500 ? 'warn' : 'verbose'

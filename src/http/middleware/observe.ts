@@ -1,7 +1,7 @@
 /** Records of requests: metrics, access log, audit. */
 import type { Logger } from '../../platform/types.ts'
 import type { Audit, AuditOutcome } from '../audit.ts'
-import { type Middleware, withAnswer } from '../context.ts'
+import { type Middleware, type RequestContext, withAnswer } from '../context.ts'
 import type { Identity } from '../endpoint/caller.ts'
 import type { ApiRequest, ApiRoute } from '../endpoint/route.ts'
 import type { Refusal } from '../errors.ts'
@@ -46,12 +46,12 @@ export function authFailureOf({ status, body }: Refusal, identity?: Identity): A
 const SECRET_HEADERS = /^(authorization|cookie|proxy-authorization|x-api-key|api-key)$/i
 
 /** One line per request at info (at debug when the access log is off), and four lines with its parts at debug. */
-export function createRequestLog(log: Logger, accessLog: boolean): (request: ApiRequest) => void {
+export function createRequestLog(log: Logger, accessLog: boolean): (request: ApiRequest, seen: RequestContext) => void {
   const level = accessLog ? 'info' : 'debug'
-  return (request) => {
+  return (request, { shownUrl, route }) => {
     if (!log.enabled(level)) return
-    log[level](`${request.url} called from ${request.client}`)
-    if (!log.enabled('debug')) return
+    log[level](`${shownUrl} called from ${request.client}`)
+    if (route?.confidential || !log.enabled('debug')) return
     const headers = Object.fromEntries(
       [...request.headers].map(([name, value]) => [name, SECRET_HEADERS.test(name) ? '**********' : value]),
     )
@@ -72,7 +72,7 @@ export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues:
         actor: identity.caller.actor,
         address: env.client,
         action: route.action ?? `${method} ${route.path}`,
-        target: note?.target ?? Object.values(c.req.param()),
+        target: note?.target ?? (route.confidential === 'path' ? [] : Object.values(c.req.param())),
         status,
         outcome: note?.outcome ?? outcomeOf(status),
         requestId,

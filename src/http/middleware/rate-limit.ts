@@ -59,7 +59,7 @@ export function rateLimit(limit: RateLimit, log: Logger): Middleware {
     if (route?.limited === false && !identity.refusal) return next(c)
     const verdict = limit(identity.bucket ?? env.client)
     if (!verdict.allowed) {
-      const { client, method, url } = env
+      const { client, method, shownUrl: url } = env
       log.warn(`API: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${url}`)
       throw tooManyRequests(verdict)
     }

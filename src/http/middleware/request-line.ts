@@ -28,7 +28,7 @@ function decodes(text: string): boolean {
 // Clients that can only send GET and POST name the method in the header `X-HTTP-Method-Override`.
 
 const OVERRIDES: readonly string[] = ['GET', 'POST', 'PUT', 'DELETE'] satisfies Method[]
-const METHODS: readonly string[] = [...OVERRIDES, 'HEAD']
+const METHODS: readonly string[] = [...OVERRIDES, 'PATCH', 'HEAD']
 
 /** Refuses methods that no endpoint has with 404, and an override that names none of GET, POST, PUT, DELETE with 400. */
 export const methodOverride: Check = (env) => {

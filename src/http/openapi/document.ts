@@ -170,7 +170,10 @@ function requestBody(type: z.ZodType, examples: readonly RouteExample[]): NonNul
   const bodies = named(examples, ({ body }) => body)
   const required = !type.safeParse(undefined).success
   const content: Content = {
-    'application/json': { schema: schemaOf(type, 'request'), ...(bodies && { examples: bodies }) },
+    [mediaTypeOf(type) ?? 'application/json']: {
+      schema: schemaOf(type, 'request'),
+      ...(bodies && { examples: bodies }),
+    },
   }
   return { required, content }
 }

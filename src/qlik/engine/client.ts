@@ -96,7 +96,7 @@ function createSocket(settings: EngineSettings, address: EngineAddress): WebSock
   const url = `${settings.useSSL ? 'wss' : 'ws'}://${host}:${settings.port}${enginePath(address)}`
   try {
     return new WebSocket(url, {
-      headers: Object.fromEntries(settings.headers.map(({ name, value }) => [name, value])),
+      headers: headersOf(settings, address),
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,
       ...(certificates ? { ...certificates, rejectUnauthorized: settings.rejectUnauthorized } : {}),
@@ -106,6 +106,18 @@ function createSocket(settings: EngineSettings, address: EngineAddress): WebSock
     throw new EngineError('unreachable', where, reason, { cause: error })
   }
 }
+
+const USER_HEADER = 'X-Qlik-User'
+
+function headersOf({ headers }: EngineSettings, { user }: EngineAddress): Record<string, string> {
+  const fixed = headers.filter(({ name }) => !user || name.toLowerCase() !== USER_HEADER.toLowerCase())
+  const result = Object.fromEntries(fixed.map(({ name, value }) => [name, value]))
+  if (user) result[USER_HEADER] = `UserDirectory=${headerText(user.userDirectory)}; UserId=${headerText(user.userId)}`
+  return result
+}
+
+/** Percent-encodes what would end the value or is not allowed in a header. */
+const headerText = (text: string): string => text.replace(/[^\x20-\x7e]|[%;=]/gu, encodeURIComponent)
 
 function certificatesOf({ certificates }: EngineSettings): QrsCertificates | null {
   return typeof certificates === 'function' ? certificates() : certificates

@@ -10,6 +10,8 @@ export interface EngineAddress {
    * Not used without a path.
    */
   readonly identity?: string
+  /** The person whose access rights and section access apply; default: the `X-Qlik-User` of the settings. */
+  readonly user?: { readonly userDirectory: string; readonly userId: string }
 }
 
 export interface CallOptions {

@@ -83,6 +83,10 @@ export function createQrsClient(
       if (!owner) throw transport.unusable({ path }, `a user was expected, not ${response.text().slice(0, 100)}`)
       return owner
     },
+    async users(filter, signal) {
+      const users = await transport.list({ path: 'user/full', query: { filter }, signal })
+      return users.flatMap((user) => ((user as { inactive?: unknown }).inactive === true ? [] : (toOwner(user) ?? [])))
+    },
     async executionResults(executionId, signal) {
       if (!isGuid(executionId)) return []
       const found = await list('executionresult/full', guid('executionID', executionId), signal)

@@ -122,6 +122,8 @@ export interface QrsClient {
   appById(appId: string, signal?: AbortSignal): Promise<QrsApp | null>
   /** `user/<id>` reduced to what alerts need; null when the user is gone. */
   owner(userId: string, signal?: AbortSignal): Promise<AppOwner | null>
+  /** `user/full?filter=<filter>`: active users that match. */
+  users(filter: string, signal?: AbortSignal): Promise<readonly AppOwner[]>
   /** `executionresult/full?filter=executionID eq <id>`, oldest first; one element per retry. */
   executionResults(executionId: string, signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
   /**

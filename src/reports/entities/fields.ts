@@ -1,17 +1,26 @@
 /** Members that several definitions of report tasks share. */
 import { z } from 'zod'
+import { isTimezone } from '../../config/fields.ts'
 
 const LINE = /^[^\p{Cc}]*$/u
-export const line = (max: number, min = 1) =>
-  z.string().min(min).max(max).regex(LINE, 'must not hold control characters')
+export const line = (max: number, min = 1) => {
+  const error = min === 0 ? `must be at most ${max} characters` : `must be ${min}-${max} characters`
+  return z.string().min(min, { error }).max(max, { error }).regex(LINE, 'must not hold control characters')
+}
 export const name = line(200)
 export const project = line(64).default('default')
 export const description = z.string().max(4000).default('')
 export const tags = z.array(line(200)).max(50).default([])
-export const id = z.guid().transform((value) => value.toLowerCase())
+export const id = z.guid('must be a GUID').transform((value) => value.toLowerCase())
 export const ids = (max: number) => z.array(id).max(max).default([])
-export const address = z.string().min(3).max(320)
-export const expression = z.string().min(1).max(8000)
+/** An address without a name; quoted local parts are refused. */
+const ADDRESS = /^[^\s@<>()[\],;:"\\\p{Cc}]+@[^\s@<>()[\],;:"\\\p{Cc}]+$/u
+export const isAddress = (text: string): boolean => text.length <= 320 && ADDRESS.test(text)
+export const address = z.string().refine(isAddress, 'must be an e-mail address')
+export const expression = z
+  .string()
+  .max(8000)
+  .refine((text) => /[^\s=]/.test(text), { error: 'must not be empty', params: { code: 'INVALID_EXPRESSION' } })
 export const fieldName = z.string().min(1).max(256)
 export const key = z
   .string()
@@ -20,7 +29,10 @@ export const bindingKey = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be a letter, then up to 31 letters, digits or _')
 export const pattern = line(1000, 0)
-export const zone = line(100)
+export const zone = z.string().refine(isTimezone, {
+  error: 'must be an IANA time zone like Europe/Stockholm',
+  params: { code: 'INVALID_TIMEZONE' },
+})
 
 /** A field name, `=expression`, or a master item of the app. */
 export const source = z.union([expression, z.strictObject({ libraryId: line(100) })])
@@ -44,3 +56,6 @@ export type Stored<Entity> = Entity & {
   /** From 1; a new one with each change. */
   readonly revision: number
 }
+
+/** The members that Footman adds. */
+export const STORED_MEMBERS = ['id', 'createdAt', 'createdBy', 'modifiedAt', 'modifiedBy', 'revision'] as const

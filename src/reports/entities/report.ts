@@ -166,12 +166,12 @@ const reportMembers = {
   timezone: zone.optional(),
 }
 
-const blockReport = z.strictObject({
+export const blockReport = z.strictObject({
   ...reportMembers,
   type: z.literal('blocks').default('blocks'),
   blocks: z.array(blocks).min(1).max(50),
 })
-const templateReport = z.strictObject({
+export const templateReport = z.strictObject({
   ...reportMembers,
   type: z.literal('template'),
   template: template.nullable().default(null),

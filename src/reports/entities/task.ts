@@ -31,7 +31,7 @@ const recipientRef = z.discriminatedUnion('type', [
 ])
 export type RecipientRef = z.output<typeof recipientRef>
 
-const options = z.strictObject({
+export const formatOptions = z.strictObject({
   csv: z
     .strictObject({
       delimiter: z.enum([',', ';', '\t']).default(','),
@@ -62,7 +62,7 @@ const options = z.strictObject({
     .prefault({}),
 })
 /** Options of all formats; a use of a report has those of its own format. */
-export type FormatOptions = z.output<typeof options>
+export type FormatOptions = z.output<typeof formatOptions>
 
 /** Name of a value under `reportTask.secrets`. */
 const secretRef = z
@@ -87,7 +87,7 @@ const reportUse = z.strictObject({
   format: z.enum(FORMATS),
   fileName: pattern.default('{report}{cycle}_{date:yyyy-MM-dd_HH-mm}'),
   block: key.optional(),
-  options: options.prefault({}),
+  options: formatOptions.prefault({}),
   filterIds: ids(50),
   conditionIds: ids(20),
   conditionScope: z.enum(['report', 'cycleValue']).default('report'),

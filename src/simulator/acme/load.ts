@@ -1,7 +1,7 @@
 import { DEFAULT_BEHAVIOUR, NEVER_MS } from '../entities.ts'
 import { finishedExecution } from '../scheduler/execution.ts'
 import { guid, neverRun, type ResettableSite, ZERO_GUID } from '../site.ts'
-import type { SimApp, SimCustomPropertyValue, SimEntity, SimTag, SimTask, SimUser } from '../types.ts'
+import type { SimApp, SimCustomPropertyValue, SimEntity, SimTag, SimTask, SimUser, SimulatedSite } from '../types.ts'
 import { loadLicences } from './licences.ts'
 import {
   APPS,
@@ -45,6 +45,17 @@ export function loadAcme(site: ResettableSite) {
   for (const row of TASKS) loadTask(site, base, label, row)
   loadTriggers(site, base)
   loadLicences(site, base)
+}
+
+const ORDER_LINES_NUMBER = 11
+
+/** Adds an app beyond the data set, like Big Numbers but for its name and content. Returns its id. */
+export function addOrderLines(site: SimulatedSite): string {
+  const id = guid('a1', ORDER_LINES_NUMBER)
+  const model = site.apps.get(guid('a1', 10))
+  if (!model) throw new Error('The data set is not loaded')
+  site.apps.set(id, { ...model, id, name: 'Order Lines', description: 'Every order line', fileSize: 12_582_912 })
+  return id
 }
 
 type Base = (id: string, by?: string) => SimEntity

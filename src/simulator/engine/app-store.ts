@@ -2,7 +2,15 @@
 import { NEVER_MS } from '../entities.ts'
 import type { SimApp, SimulatedSite } from '../types.ts'
 import type { AppContent, TableContent } from './content/app-content.ts'
-import { bigNumbers, financeQvdBuilder, genericApp, hrInsights, inventoryLive, salesEtl } from './content/other-apps.ts'
+import {
+  bigNumbers,
+  financeQvdBuilder,
+  genericApp,
+  hrInsights,
+  inventoryLive,
+  orderLines,
+  salesEtl,
+} from './content/other-apps.ts'
 import { salesDashboard } from './content/sales-dashboard.ts'
 
 /** How often each table of an app was loaded, by its name; a table that was never loaded is missing. */
@@ -69,6 +77,7 @@ const BY_NUMBER: Readonly<Record<string, () => AppContent>> = {
   '04': hrInsights,
   '08': inventoryLive,
   '10': bigNumbers,
+  '11': orderLines,
 }
 
 const ACME_APP = /^a1000000-0000-4000-8000-0000000000(\d\d)$/

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { SimTimer } from '../types.ts'
-import { ENGINE_ERRORS, EngineError, engineError } from './errors.ts'
-import { asNumber, asText, isObject, type Json } from './json.ts'
+import { EngineError, engineError } from './errors.ts'
+import { strikeCall } from './faults.ts'
+import { asNumber, isObject, type Json } from './json.ts'
 import { DOC_METHODS } from './methods/doc.ts'
 import { OBJECT_METHODS } from './methods/generic-object.ts'
 import { GLOBAL_METHODS } from './methods/global.ts'
@@ -106,25 +107,13 @@ export function serveConnection(
     if (!target) throw engineError('INVALID_PARAMETERS', `Invalid handle: ${request.handle}`)
     const method = findMethod(target, request.method)
     if (!method) throw engineError('METHOD_NOT_FOUND', request.method)
-    throwFault(request.method)
+    const params = positional(request.params, method.params)
+    await strikeCall(server, path, { method: request.method, params, user: session.user, socket })
     const controller = new AbortController()
     pending.set(request.id, { controller, calculates: method.calculates === true })
     const call: Call = { server, session, connection, signal: controller.signal }
     if (method.calculates && server.calculationMs > 0) await calculationTime(call)
-    return method.run(target as never, positional(request.params, method.params), call)
-  }
-
-  function throwFault(method: string) {
-    const strikes = (args: readonly unknown[]) => args[2] === undefined || args[2] === method
-    const fault = server.faults.match(
-      'engine',
-      path,
-      'engine',
-      (one) => one.mode === 'engine-error' && strikes(one.args),
-    )
-    if (!fault) return
-    const code = asNumber(fault.args[0], ENGINE_ERRORS.ABORTED[0])
-    throw new EngineError(code, asText(fault.args[1]) || messageOf(code))
+    return method.run(target as never, params, call)
   }
 
   socket.on('message', (data) => void receive(String(data)))
@@ -132,9 +121,6 @@ export function serveConnection(
   socket.on('error', () => socket.terminate())
   return connection
 }
-
-const messageOf = (code: number) =>
-  Object.values(ENGINE_ERRORS).find(([known]) => known === code)?.[1] ?? 'Internal error'
 
 function findMethod(target: Target, name: string): Method<TargetType> | null {
   const table = METHODS[target.type] as Readonly<Record<string, Method<TargetType>>>

@@ -2,6 +2,7 @@
  * Columnar data whose columns are pure functions of the row number: a table of any size costs nothing until a cell is
  * read, and the same row always holds the same value.
  */
+import type { Json } from './json.ts'
 
 /** A Qlik value: text, and a number when it has one (else NaN). */
 export interface Dual {
@@ -14,6 +15,10 @@ export interface Column {
   /** Codes run from 0 to `cardinal` - 1, in load order; -1 is null. */
   readonly cardinal: number
   readonly numeric: boolean
+  /** `qNumFormat` that the script gave the field; absent = unknown. */
+  readonly format?: Json
+  /** Absent = by `numeric`. */
+  readonly tags?: readonly string[]
   codeAt(row: number): number
   symbol(code: number): Dual
   /** The number of a code without making its text; NaN for texts and for null. */
@@ -53,7 +58,7 @@ export function hash(row: number, seed: number): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-type CodeAt = (row: number) => number
+export type CodeAt = (row: number) => number
 
 export function textColumn(name: string, values: readonly string[], codeAt: CodeAt): Column {
   return {
@@ -92,6 +97,10 @@ export function dualColumn(name: string, values: readonly Dual[], codeAt: CodeAt
   const symbol = (code: number) => values[code] ?? empty
   return { name, cardinal: values.length, numeric: true, codeAt, symbol, number: (code) => symbol(code).num }
 }
+
+/** Tags of a field. */
+export const tagsOf = ({ tags, numeric }: Column): readonly string[] =>
+  tags ?? (numeric ? ['$numeric'] : ['$ascii', '$text'])
 
 /** Texts `prefix` + number from 1. */
 export function sequenceColumn(name: string, prefix: string, cardinal: number, codeAt: CodeAt): Column {

@@ -204,27 +204,39 @@ export function createEndedReader({ qrs, log }: EndedReaderDeps): EndedReader {
     return results.map((result) => ({ ...result, executionID: ids.get(result.id) ?? result.executionID }))
   }
 
+  /** `attempts`: all results of the executions of `found`. */
+  async function endedOf(
+    found: readonly QrsExecutionResult[],
+    attempts: readonly QrsExecutionResult[],
+    signal?: AbortSignal,
+  ): Promise<readonly EndedOnSite[]> {
+    const byExecution = Map.groupBy(attempts, ({ executionID }) => executionID?.toLowerCase() ?? '')
+    const tasks = await qrs.tasksById(
+      found.flatMap(({ taskID }) => taskID ?? []),
+      signal,
+    )
+    const taskOf = new Map(tasks.map((task) => [task.id.toLowerCase(), task]))
+    const ended = new Map<string, EndedOnSite>()
+    for (const result of found) {
+      const executionId = result.executionID?.toLowerCase() ?? null
+      const task = taskOf.get(result.taskID?.toLowerCase() ?? '')
+      const results = (executionId && byExecution.get(executionId)) || [result]
+      const execution = task && endedFromResults(executionId, results, task)
+      if (execution) ended.set(executionId ?? result.id, { execution, task, resultIds: results.map(({ id }) => id) })
+    }
+    return [...ended.values()].sort((a, b) => a.execution.stoppedAt - b.execution.stoppedAt)
+  }
+
   return {
     async between(from, to, isHandled, signal) {
       const found = (await resultsBetween(from, to, signal)).filter(({ id }) => !isHandled(id))
       const executionIds = found.flatMap(({ executionID }) => executionID ?? [])
       // Other attempts of the same execution may have ended before, or go on.
-      const attempts = await qrs.resultsOfExecutions(executionIds, signal)
-      const byExecution = Map.groupBy(attempts, ({ executionID }) => executionID?.toLowerCase() ?? '')
-      const tasks = await qrs.tasksById(
-        found.flatMap(({ taskID }) => taskID ?? []),
-        signal,
-      )
-      const taskOf = new Map(tasks.map((task) => [task.id.toLowerCase(), task]))
-      const ended = new Map<string, EndedOnSite>()
-      for (const result of found) {
-        const executionId = result.executionID?.toLowerCase() ?? null
-        const task = taskOf.get(result.taskID?.toLowerCase() ?? '')
-        const results = (executionId && byExecution.get(executionId)) || [result]
-        const execution = task && endedFromResults(executionId, results, task)
-        if (execution) ended.set(executionId ?? result.id, { execution, task, resultIds: results.map(({ id }) => id) })
-      }
-      return [...ended.values()].sort((a, b) => a.execution.stoppedAt - b.execution.stoppedAt)
+      return endedOf(found, await qrs.resultsOfExecutions(executionIds, signal), signal)
+    },
+    async ofExecutions(executionIds, signal) {
+      const results = await qrs.resultsOfExecutions(executionIds, signal)
+      return endedOf(results, results, signal)
     },
   }
 }

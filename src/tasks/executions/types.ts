@@ -167,6 +167,8 @@ export interface EndedReader {
     isHandled: (resultId: string) => boolean,
     signal?: AbortSignal,
   ): Promise<readonly EndedOnSite[]>
+  /** Those of these executions that have ended; as `between`. */
+  ofExecutions(executionIds: readonly string[], signal?: AbortSignal): Promise<readonly EndedOnSite[]>
 }
 
 // Queries of the history and their answers; they cross into a worker thread.

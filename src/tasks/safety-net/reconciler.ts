@@ -14,7 +14,7 @@ interface ReconcilerDeps {
   readonly db: Database
   readonly clock: Clock
   readonly log: Logger
-  readonly site: EndedReader
+  readonly site: Pick<EndedReader, 'between'>
   readonly events: SafetyNetEvents
   readonly history: { add(executions: readonly EndedExecution[]): Promise<void> }
   /** Whether a rule or a retry concerns such an end of the task. */

@@ -1,82 +1,8 @@
 /** When a schedule fires: its cron expression on the clock of a zone, moved or held back by calendars and windows. */
 import { DAY_MS, type Day, dayOf, type WindowReference, type Windows } from '../../platform/calendar.ts'
-import type { Offsets } from '../../platform/offsets.ts'
-import type { CronEngine, CronExpression } from './cron.ts'
+import type { CronExpression } from '../../platform/cron.ts'
+import type { ZoneClock } from '../../platform/zone-clock.ts'
 import type { Exclusion, Plan } from './types.ts'
-
-/** The clock of a time zone. */
-export interface ZoneClock {
-  readonly offsets: Offsets
-  readonly engine: CronEngine
-  /**
-   * The first instant after `after` (both ms since 1970) at which the expression fires on this clock; null when there is
-   * none. On days with a clock change:
-   * - times that a gap skips fire once, at its end, unless the expression fires in every hour anyway;
-   * - times that come twice fire once, the first time, when hour and minute are plain numbers; others fire both times.
-   */
-  next(expression: CronExpression, after: number): number | null
-}
-
-/** Answers that are kept for each expression: many schedules share one, and are asked at the same time. */
-const KEPT = 4
-
-export function createZoneClock(offsets: Offsets, engine: CronEngine): ZoneClock {
-  const answers = new WeakMap<CronExpression, { readonly after: number; readonly next: number }[]>()
-  return {
-    offsets,
-    engine,
-    next(expression, after) {
-      const known = answers.get(expression) ?? []
-      const answer = known.find((one) => one.after <= after && after < one.next)
-      if (answer) return answer.next
-      const next = nextFiring(expression, { offsets, engine }, after)
-      if (next !== null) answers.set(expression, [{ after, next }, ...known.slice(0, KEPT - 1)])
-      return next
-    },
-  }
-}
-
-/** Where a clock is set back, times of the hours before are looked at. */
-const LOOK_BACK_MS = 3 * 3_600_000
-/** Each round crosses one clock change; a schedule that fires once in years crosses many. */
-const MAX_ROUNDS = 500
-
-function nextFiring(expression: CronExpression, clock: Omit<ZoneClock, 'next'>, after: number): number | null {
-  const { offsets, engine } = clock
-  let from = after
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const offset = offsets.at(from)
-    const wall = engine.next(expression, from + offset)
-    if (wall === null) return null
-    const instant = wall - offset
-    const change = offsets.changeIn(from, instant)
-    const found = change === null ? instant : firingAtChange(expression, clock, change)
-    if (found !== null && !(expression.fixed && isSecondPass(offsets, found))) return found
-    from = found ?? change!
-  }
-  return null
-}
-
-/** The clock change itself when the expression fires there: by the new clock, or in place of times in the gap. */
-function firingAtChange(
-  expression: CronExpression,
-  { offsets, engine }: Omit<ZoneClock, 'next'>,
-  change: number,
-): number | null {
-  const before = change + offsets.at(change - 1)
-  const after = change + offsets.at(change)
-  if (engine.next(expression, after - 1) === after) return change
-  const fillsGaps = expression.hours.length < 24
-  const skipped = fillsGaps && after > before ? engine.next(expression, before - 1) : null
-  return skipped !== null && skipped < after ? change : null
-}
-
-/** Whether the same wall-clock time was there before, on the clock before the change. */
-function isSecondPass(offsets: Offsets, instant: number): boolean {
-  const now = offsets.at(instant)
-  const before = offsets.at(instant - LOOK_BACK_MS)
-  return before > now && offsets.at(instant - (before - now)) === before
-}
 
 export interface OccurrenceRules {
   readonly cron: CronExpression
@@ -185,42 +111,4 @@ function createShifted({ cron, clock: { offsets, engine }, dayAllowed, shift }: 
 
 interface ShiftRules extends Pick<OccurrenceRules, 'cron' | 'clock' | 'shift'> {
   readonly dayAllowed: (day: Day) => boolean
-}
-
-export interface Missed {
-  /** How many; exact up to `MOST`. */
-  readonly count: number
-  /** When the last of them was due. */
-  readonly last: number
-}
-
-const MOST = 1000
-const MAX_STEPS = 5000
-/** How far back from now the last one is looked for, when there are too many to walk through. */
-const SPANS_MS = [1, 60, 24 * 60, 31 * 24 * 60].map((minutes) => minutes * MINUTE_MS)
-
-/** Those in (after, until] that calendars and windows would have let through; null when there are none. */
-export function missedFirings(plan: Plan, after: number, until: number): Missed | null {
-  const { count, last, complete } = walk(plan, after, until, MOST)
-  if (complete || last === null) return last === null ? null : { count, last }
-  for (const span of SPANS_MS) {
-    const late = walk(plan, Math.max(until - span, last), until, MAX_STEPS)
-    if (late.last !== null) return { count, last: late.last }
-  }
-  return { count, last }
-}
-
-export const missedText = ({ count }: Missed): string =>
-  count === 1 ? '1 firing was missed' : `${count >= MOST ? `${MOST} or more` : count} firings were missed`
-
-function walk(plan: Plan, after: number, until: number, steps: number) {
-  let [count, left] = [0, steps]
-  let last: number | null = null
-  let at = plan.next(after)
-  for (; at !== null && at <= until && left > 0; at = plan.next(at), left -= 1) {
-    if (plan.excluded(at) !== null) continue
-    count += 1
-    last = at
-  }
-  return { count, last, complete: at === null || at > until }
 }

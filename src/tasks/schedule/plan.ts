@@ -3,10 +3,6 @@ import { z } from 'zod'
 import { durationText, isTimezone, nameText, oneOrMany, windowReference } from '../../config/fields.ts'
 import { nearest } from '../../config/nearest.ts'
 import type { Calendars, Day, Windows } from '../../platform/calendar.ts'
-import { createOffsets } from '../../platform/offsets.ts'
-import { isGuid } from '../../platform/uuid.ts'
-import { hostZone } from '../../platform/zone.ts'
-import { parseStart } from '../start/parse.ts'
 import {
   type CronExpression,
   type CronProblem,
@@ -15,8 +11,13 @@ import {
   type MonthBase,
   monthNames,
   parseCron,
-} from './cron.ts'
-import { createOccurrences, createZoneClock, type ZoneClock } from './occurrences.ts'
+} from '../../platform/cron.ts'
+import { createOffsets } from '../../platform/offsets.ts'
+import { isGuid } from '../../platform/uuid.ts'
+import { hostZone } from '../../platform/zone.ts'
+import { createZoneClock, type ZoneClock } from '../../platform/zone-clock.ts'
+import { parseStart } from '../start/parse.ts'
+import { createOccurrences } from './occurrences.ts'
 import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
 
 export interface PlannerDeps {

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { type Missed, MOST_MISSED, missedFirings } from '../../platform/zone-clock.ts'
 import { logLoaded, logUnknownMembers, type RestoreState, reportZones, runsAfterStart } from './check.ts'
 import { createScheduleFile } from './file.ts'
-import { missedFirings, missedText } from './occurrences.ts'
 import type { Planner } from './plan.ts'
 import {
   createScheduleRepository,
@@ -331,6 +331,9 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
 function firingOf(schedule: Schedule, plan: Plan, dueAt: number, trigger: Firing['trigger']): Firing {
   return { scheduleId: schedule.id, name: nameOf(schedule), plan, dueAt, trigger }
 }
+
+const missedText = ({ count }: Missed): string =>
+  count === 1 ? '1 firing was missed' : `${count >= MOST_MISSED ? `${MOST_MISSED} or more` : count} firings were missed`
 
 const nameOf = ({ values }: Schedule): string => String(values.name ?? '')
 

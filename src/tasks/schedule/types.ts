@@ -1,6 +1,7 @@
 /** Schedules and their runs. */
+
+import type { CronExpression } from '../../platform/cron.ts'
 import type { StartRequest } from '../start/types.ts'
-import type { CronExpression } from './cron.ts'
 
 /** A schedule as it stands in the file, members in order. */
 export type ScheduleValues = Readonly<Record<string, unknown>>

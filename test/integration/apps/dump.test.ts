@@ -75,10 +75,12 @@ describe('the dump of an app', () => {
     expect(sheets.map(({ qProperty }) => qProperty.qMetaDef)).toEqual([
       { title: 'Overview', description: '' },
       { title: 'Details', description: '' },
+      { title: 'Charts', description: '' },
     ])
     expect(sheets.map(({ qChildren }) => ids(qChildren.map(({ qProperty }) => qProperty)))).toEqual([
       ['chSales', 'kpSales', 'fpMain'],
       ['tbDetail', 'chLinked', 'pvRegion'],
+      ['lnMonth', 'pcRegion', 'stYear', 'cbMonth', 'spCountry', 'tmProduct', 'kpBacklog', 'tbOrders'],
     ])
     expect(Object.keys(sheets[0]!)).toEqual(['qProperty', 'qChildren', 'qEmbeddedSnapshotRef'])
     expect(stories).toMatchObject([
@@ -118,7 +120,10 @@ describe('the dump of an app', () => {
       qData: {
         qBookMark: {
           qStateData: [
-            { qStateName: '$', qFieldItems: [{ qDef: { qName: 'Region' }, qValues: ['Nordic', 'Benelux'] }] },
+            {
+              qStateName: '$',
+              qFieldItems: [{ qDef: { qName: 'Region' }, qValues: [{ qText: 'Nordic' }, { qText: 'Benelux' }] }],
+            },
           ],
         },
       },

@@ -21,6 +21,7 @@ const mail = (change: Partial<ReceivedMail> = {}): ReceivedMail => ({
   from: 'Footman demo <footman@acme.example>',
   to: 'ops@acme.example',
   subject: 'Reload failed: Finance',
+  attachments: [],
   text: 'Reload failed',
   html: '<!doctype html><html lang="en"><title>Reload failed</title><h1>Reload failed: Finance</h1></html>',
   ...change,

@@ -56,6 +56,19 @@ describe('connecting', () => {
     expect(messages[0]!.retain).toBe(false)
   })
 
+  test('subscribes at once to a topic that is asked for while connected', async () => {
+    const { port } = await broker()
+    const watcher = await watching(port)
+    const { mqtt, log } = service(port)
+    await running(mqtt)
+    const messages: IncomingMessage[] = []
+    mqtt.onMessage('erp/closed', async (message) => void messages.push(message))
+    await until(() => log.of('verbose').includes('MQTT: Subscribed to erp/closed'))
+    await watcher.publish('erp/closed', 'abc')
+    await until(() => messages.length === 1)
+    expect(text(messages[0]!)).toBe('abc')
+  })
+
   test('makes a client id like Butler 16 when none is set', async () => {
     const { port } = await broker()
     const watcher = await watching(port)

@@ -137,6 +137,7 @@ describe('reading an app', () => {
     expect(sheets.qAppObjectList.qItems).toMatchObject([
       { qMeta: { title: 'Overview' }, qData: { id: 'b7e1c2d3-0001-4000-8000-000000000001', rank: 0 } },
       { qMeta: { title: 'Details' }, qData: { rank: 1 } },
+      { qMeta: { title: 'Charts' }, qData: { rank: 2 } },
     ])
     const sheet = await doc.getObject('b7e1c2d3-0001-4000-8000-000000000001')
     const tree = await sheet.getFullPropertyTree()
@@ -178,7 +179,7 @@ describe('reading an app', () => {
     const bookmark = await doc.getBookmark('bm1')
     expect((await bookmark.getLayout()).qBookmark.qStateData[0].qFieldItems[0]).toMatchObject({
       qDef: { qName: 'Region' },
-      qValues: ['Nordic', 'Benelux'],
+      qValues: [{ qText: 'Nordic' }, { qText: 'Benelux' }],
     })
     const connections = await doc.getConnections()
     expect(connections.map((one: { qName: string }) => one.qName)).toEqual(['ERP', 'QVD', 'Warehouse'])
@@ -235,7 +236,7 @@ describe('reading an app', () => {
     const { qtr } = await doc.getTablesAndKeys({ qcx: 0, qcy: 0 }, { qcx: 0, qcy: 0 }, 0, false, false)
     expect(qtr).toMatchObject([{ qName: 'Sales', qNoOfRows: 50_000 }])
     expect(await (await doc.getField('Country')).getCardinal()).toBe(14)
-    expect((await doc.getTableData(0, 3, false, 'Sales'))[0].qValue).toHaveLength(7)
+    expect((await doc.getTableData(0, 3, false, 'Sales'))[0].qValue).toHaveLength(11)
   })
 
   test('section access shows each person his own rows, or nothing', async () => {

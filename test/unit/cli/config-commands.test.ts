@@ -102,13 +102,17 @@ describe('footman check', () => {
     expect((await check({ 'c.yaml': COMPLETE }, { qsConnection: false })).code).toBe(0)
   })
 
-  test('what this version does not have is one line', async () => {
-    const { code, lines } = await check({
-      'c.yaml': `${COMPLETE}  qlikSenseUrls: {}\n  footman: {reportTask: {enable: true}}\n`,
-      ...PEMS,
-    })
+  test('folders and fonts of report tasks that cannot be used', async () => {
+    const reports =
+      'footman: {reportTask: {enable: true, fonts: [a.ttf], storageSpaces: [{id: a, directory: /not/there}]}}'
+    const { code, lines } = await check({ 'c.yaml': `${COMPLETE}  ${reports}\n`, 'a.ttf': 'no font', ...PEMS })
     expect(code).toBe(0)
-    expect(lines).toContain('CONFIG: accepted, not active in this version: footman.reportTask')
+    expect(lines.join('\n')).toContain(
+      'warning Butler.footman.reportTask.storageSpaces[0].directory: the folder "/not/there" does not exist',
+    )
+    expect(lines.join('\n')).toContain(
+      'warning Butler.footman.reportTask.fonts[0]: is left out, it cannot be read as a font: ',
+    )
   })
 
   test('no file', async () => {
@@ -128,7 +132,6 @@ describe('footman check', () => {
       valid: false,
       starts: false,
       off: [],
-      inactive: [],
       problems: [
         {
           severity: 'error',

@@ -159,6 +159,7 @@ describe('the first mail', () => {
     to: 'ops@acme.example',
     subject: 'Failed',
     html: '',
+    attachments: [],
   } as const
   const lines = (text: string) => mailText({ ...mail, text }, plain(60)).split('\n')
 

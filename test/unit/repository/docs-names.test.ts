@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { configReference } from '../../../scripts/lib/config-reference.ts'
 import { runOpenApi } from '../../../src/cli/openapi.ts'
 import { docPages } from '../../support/docs.ts'
+import { describedRoutes } from '../../support/reports.ts'
 import { readRepositoryFile } from '../../support/source.ts'
 
 /** Made of the program, or about Butler and about what is not settled by a name. */
@@ -47,7 +48,12 @@ const endpoints = (async () => {
   const printed: string[] = []
   await runOpenApi({}, { out: (line) => printed.push(line), err: () => {} })
   const { paths } = JSON.parse(printed.join('\n')) as { paths: Record<string, Record<string, unknown>> }
-  return Object.entries(paths).flatMap(([path, methods]) => {
+  // Report tasks are off in the configuration that is described.
+  const reports = describedRoutes().map(({ path, methods }): [string, object] => [
+    path,
+    Object.fromEntries(methods.map((method) => [method.toLowerCase(), {}])),
+  ])
+  return [...Object.entries(paths), ...reports].flatMap(([path, methods]) => {
     const pattern = new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)
     const own = Object.keys(methods).map((method) => method.toUpperCase())
     const all = own.includes('PUT') ? [...own, 'POST'] : own

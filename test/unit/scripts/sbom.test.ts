@@ -116,7 +116,17 @@ describe('the licences of others', () => {
 
   test('are terms that an executable can be passed on with', () => {
     // MPL-2.0 covers the files of the library alone, which is used as it is published.
-    const allowed = ['MIT', 'MIT-0', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'MPL-2.0']
+    const allowed = [
+      'MIT',
+      'MIT-0',
+      'ISC',
+      'Apache-2.0',
+      'BSD-2-Clause',
+      'BSD-3-Clause',
+      '0BSD',
+      'MPL-2.0',
+      'Bitstream-Vera',
+    ]
     expect(packages.filter(({ licence }) => !allowed.includes(licence)).map(idOf)).toEqual([])
   })
 
@@ -126,6 +136,10 @@ describe('the licences of others', () => {
     writeFileSync(directory.join('package.json'), JSON.stringify({ author: { name: 'Ann Author' } }))
     expect(licenceText([bare], '1.4.5')).toContain(
       'bare@1.0.0 (MIT)\n\nCopyright (c) Ann Author\n\nPermission is hereby',
+    )
+    writeFileSync(directory.join('package.json'), JSON.stringify({ repository: 'https://git.example.org/bare' }))
+    expect(licenceText([{ ...bare, licence: 'MPL-2.0' }], '1.4.5')).toContain(
+      'bare@1.0.0 (MPL-2.0)\n\nSource: https://git.example.org/bare\n\nMozilla Public License Version 2.0',
     )
     const other = { ...bare, licence: 'BSD-3-Clause' }
     expect(() => licenceText([other], '1.4.5')).toThrow(/bare@1\.0\.0 brings no licence text/)

@@ -24,19 +24,30 @@ export interface TransportTimeouts {
   readonly silenceMs?: number
 }
 
+export interface TransportOptions {
+  readonly connections?: number
+  /** Gets each answer of the server: `354 Go ahead`. */
+  readonly onServerLine?: (line: string) => void
+}
+
 interface MailServerConfig {
   readonly emailNotification: { readonly smtp: SmtpConfig }
   readonly footman: { readonly email: { readonly oauth2: OauthSettings } }
 }
 
 /** A pool of connections. With `requireTLS` nothing, credentials included, leaves without TLS; it wins over `ignoreTLS`. */
-export function createMailTransport(config: MailServerConfig, timeouts: TransportTimeouts = {}) {
+export function createMailTransport(
+  config: MailServerConfig,
+  timeouts: TransportTimeouts = {},
+  { connections = MAX_CONNECTIONS, onServerLine }: TransportOptions = {},
+) {
   const { host, port, secure, tls, auth } = config.emailNotification.smtp
   const { oauth2 } = config.footman.email
   const tokens = createTokenSource(oauth2)
   const settings = {
     pool: true as const,
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: connections,
+    ...(onServerLine && { transactionLog: true, logger: serverLines(onServerLine) }),
     maxMessages: MESSAGES_PER_CONNECTION,
     // The outbox repeats failed attempts.
     maxRequeues: 0,
@@ -82,6 +93,15 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
       void opened?.then((transport) => transport.close())
     },
   }
+}
+
+/** A log of nodemailer that keeps the answers of the server alone. */
+function serverLines(onLine: (line: string) => void) {
+  const ignore = () => {}
+  const debug = (entry: unknown, line: unknown) => {
+    if ((entry as { readonly tnx?: unknown }).tnx === 'server') onLine(String(line))
+  }
+  return { level: ignore, trace: ignore, debug, info: ignore, warn: ignore, error: ignore, fatal: ignore }
 }
 
 type Done = (error: Error | null, accessToken?: string, expires?: number) => void

@@ -22,6 +22,7 @@ import { nowHonoured } from './honoured.ts'
 import { releaseThresholds } from './licenses.ts'
 import { featureNeeds, qlikConnectionNeeds, webhookAddresses } from './needs.ts'
 import { newRelicAccounts } from './new-relic.ts'
+import { reportTasks } from './reports.ts'
 import { emptyStartFilter, mailTlsMode, relativeDirectories, unescapedPaths } from './traps.ts'
 
 export const CHECKS: readonly Check[] = [
@@ -47,6 +48,7 @@ export const CHECKS: readonly Check[] = [
   references,
   routeTargets,
   disabledRoutes,
+  reportTasks,
   newRelicAccounts,
   releaseThresholds,
   nowHonoured,

@@ -78,21 +78,33 @@ export function compileRows(
 /** The field of an expression that is nothing but a field: `Region`, `[Region]`, `=Region`. */
 export function plainField(source: string, model: DataModel): DataField | null {
   const name = source.trim().replace(/^=/, '').trim()
-  return model.field(name) ?? (/^\[.*\]$|^".*"$/s.test(name) ? model.field(name.slice(1, -1)) : null)
+  if (/^\[.*\]$/s.test(name)) return model.field(name) ?? model.field(name.slice(1, -1).replaceAll(']]', ']'))
+  return model.field(name) ?? (/^".*"$/s.test(name) ? model.field(name.slice(1, -1)) : null)
 }
 
 function compileGroup(tree: Expression, context: CalcContext): Calculation {
   switch (tree.kind) {
     case 'aggregation':
       return compileAggregation(tree, context)
-    case 'field':
+    case 'field': {
+      const variable = context.model.field(tree.name) ? null : context.variable(tree.name)
+      if (variable !== null) return compileVariable(variable, context)
       return compileAggregation(
         { kind: 'aggregation', name: 'only', distinct: false, total: false, set: null, args: [tree] },
         context,
       )
+    }
     default:
       return compileScalar(tree, context, (part) => compileGroup(part, context))
   }
+}
+
+/** The name of a variable stands for its value, where no field has this name. */
+function compileVariable(definition: string, context: CalcContext): Calculation {
+  if (definition.startsWith('=')) return compile(definition, context)
+  const num = definition.trim() === '' ? Number.NaN : Number(definition)
+  const value = { text: definition, num }
+  return () => value
 }
 
 function compileRow(tree: Expression, context: CalcContext, table: DataTable): RowCalculation {

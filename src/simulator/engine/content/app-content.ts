@@ -1,6 +1,7 @@
 /** The content of an app, and shorthands for the properties of master items, sheets and charts. */
 
-import type { DataTable } from '../data.ts'
+import type { CodeAt, Column, DataTable } from '../data.ts'
+import { formatDate } from '../format.ts'
 import type { Json } from '../json.ts'
 import type { EngineUser } from '../users.ts'
 
@@ -191,3 +192,18 @@ export const appProperties = (id: string, title: string): ObjectNode => ({
   },
   children: [],
 })
+
+/** Dates as the script formats them, one for each day from `first` (serial number) on. */
+export function dateColumn(name: string, first: number, days: number, codeAt: CodeAt): Column {
+  const symbol = (code: number) => ({ text: formatDate(first + code, 'YYYY-MM-DD'), num: first + code })
+  return {
+    name,
+    cardinal: days,
+    numeric: true,
+    format: { qType: 'D', qnDec: 0, qUseThou: 0, qFmt: 'YYYY-MM-DD' },
+    tags: ['$numeric', '$integer', '$timestamp', '$date'],
+    codeAt,
+    symbol,
+    number: (code) => (code < 0 ? Number.NaN : first + code),
+  }
+}

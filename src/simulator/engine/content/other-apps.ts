@@ -1,5 +1,6 @@
 /** The apps of the data set other than the sales dashboard, and the content of apps that are created later. */
 import { hash, numberColumn, sequenceColumn, textColumn } from '../data.ts'
+import { toSerial } from '../format.ts'
 import { isServiceAccount, sameUser } from '../users.ts'
 import type { AppContent, TableContent } from './app-content.ts'
 import * as make from './app-content.ts'
@@ -295,4 +296,49 @@ export function bigNumbers(): AppContent {
       },
     ],
   }
+}
+
+const ORDER_LINES = 134_211
+
+/** A table of 134,211 rows and eight columns, every row another order. */
+export function orderLines(): AppContent {
+  const fields = ['Order', 'Department', 'OrderDate', 'Item', 'Warehouse', 'Customer'] as const
+  const content = smallApp({
+    title: 'Order Lines',
+    key: '0011',
+    tables: [
+      {
+        name: 'OrderLines',
+        prefix: 'none',
+        source: 'lib://ERP/orderlines.qvd',
+        build: () => ({
+          name: 'OrderLines',
+          rowCount: ORDER_LINES,
+          columns: [
+            sequenceColumn('Order', 'O', ORDER_LINES, (row) => row),
+            textColumn('Department', DEPARTMENTS, (row) => hash(row, 31) % DEPARTMENTS.length),
+            make.dateColumn('OrderDate', toSerial(Date.UTC(2025, 0, 1)), 365, (row) => hash(row, 32) % 365),
+            sequenceColumn('Item', 'Item ', 150, (row) => hash(row, 33) % 150),
+            sequenceColumn('Warehouse', 'W', 12, (row) => hash(row, 34) % 12),
+            sequenceColumn('Customer', 'Customer ', 1_200, (row) => hash(row, 35) % 1_200),
+            numberColumn('Quantity', { cardinal: 90, offset: 1 }, (row) => hash(row, 36) % 90),
+            numberColumn('Amount', { cardinal: 40_000, step: 0.25 }, (row) => hash(row, 37) % 40_000),
+          ],
+        }),
+      },
+    ],
+    statements: ['OrderLines:', 'LOAD * FROM [lib://ERP/orderlines.qvd] (qvd);'],
+    dimension: 'Department',
+    measure: 'Sum(Amount)',
+  })
+  const lines = make.chart(
+    'tbLines',
+    'table',
+    'Order lines',
+    make.cube({
+      dimensions: fields.map((field) => make.fieldDimension(field, { qSortByLoadOrder: 1 })),
+      measures: ['Quantity', 'Amount'].map((field) => make.expressionMeasure(`Sum(${field})`, field, make.WHOLE)),
+    }),
+  )
+  return { ...content, objects: [...content.objects, lines] }
 }

@@ -24,7 +24,19 @@ const COUNTRIES = [
   ['Portugal', 4],
 ] as const
 
+/** Addresses of the managers, in the order of the regions. */
+const MANAGERS = [
+  'astrid@acme.example',
+  'dieter@acme.example',
+  'una@acme.example',
+  'bram@acme.example',
+  'ines@acme.example',
+] as const
+
 const MONTH_COUNT = 24
+const FIRST_DAY = Date.UTC(2024, 2, 1)
+const DAY_COUNT = 730
+const DAY_MS = 86_400_000
 /** March 2024 to February 2026; the number of a month is the serial number of its first day. */
 const months = () =>
   Array.from({ length: MONTH_COUNT }, (_, index) => {
@@ -35,6 +47,17 @@ const months = () =>
 const SALES_STEP = 0.25
 const SALES_CARDINAL = 8_000
 
+/** First day of each month and of the one after the last, in days since the first. */
+const MONTH_STARTS = Array.from(
+  { length: MONTH_COUNT + 1 },
+  (_, index) => (Date.UTC(2024, 2 + index, 1) - FIRST_DAY) / DAY_MS,
+)
+
+const monthAt = (row: number) => hash(row, 2) % MONTH_COUNT
+const dayAt = (row: number) => {
+  const [start = 0, end = DAY_COUNT] = MONTH_STARTS.slice(monthAt(row))
+  return start + (hash(row, 8) % (end - start))
+}
 const countryAt = (row: number) => hash(row, 1) % COUNTRIES.length
 const salesAt = (row: number) => 40 + (hash(row, 5) % (SALES_CARDINAL - 40))
 /** Between 55 and 85 percent of the sales. */
@@ -54,11 +77,16 @@ const SALES: TableContent = {
         COUNTRIES.map(([name]) => name),
         countryAt,
       ),
-      dualColumn('Month', months(), (row) => hash(row, 2) % MONTH_COUNT),
+      dualColumn('Month', months(), monthAt),
       sequenceColumn('Product', 'Product ', 40, (row) => hash(row, 3) % 40),
       sequenceColumn('Customer', 'Customer ', 1_200, (row) => hash(row, 4) % 1_200),
       numberColumn('Sales', { cardinal: SALES_CARDINAL, step: SALES_STEP }, salesAt),
       numberColumn('Cost', { cardinal: SALES_CARDINAL, step: SALES_STEP }, costAt),
+      // March 2024 is month 2 of its year.
+      numberColumn('Year', { cardinal: 3, offset: 2024 }, (row) => Math.floor((monthAt(row) + 2) / 12)),
+      make.dateColumn('OrderDate', toSerial(FIRST_DAY), DAY_COUNT, dayAt),
+      textColumn('RegionManagerMail', MANAGERS, (row) => COUNTRIES[countryAt(row)]?.[1] ?? 0),
+      numberColumn('Backlog', { cardinal: 4 }, (row) => (hash(row, 9) % 50 === 0 ? hash(row, 10) % 4 : 0)),
     ],
   }),
 }
@@ -72,7 +100,7 @@ const SCRIPT = [
   "SET vCurrency='EUR';",
   '///$tab Sales',
   'Sales:',
-  'LOAD Region, Country, Month, Product, Customer, Sales, Cost',
+  'LOAD Region, Country, Month, Product, Customer, Sales, Cost, Year, OrderDate, RegionManagerMail, Backlog',
   'FROM [lib://QVD/sales.qvd] (qvd);',
   '',
 ].join('\r\n')
@@ -118,6 +146,82 @@ const CHARTS = {
     }),
   ),
 } as const
+
+const region = make.fieldDimension('Region')
+const month = make.fieldDimension('Month', { qSortByNumeric: 1 })
+const sales = make.libraryColumn('meaSales')
+
+/** One object of each usual kind. */
+const REPORT_OBJECTS: readonly ObjectNode[] = [
+  make.chart('lnMonth', 'linechart', 'Sales by month', make.cube({ dimensions: [month], measures: [sales] })),
+  make.chart('pcRegion', 'piechart', 'Share of the regions', make.cube({ dimensions: [region], measures: [sales] })),
+  make.chart(
+    'stYear',
+    'barchart',
+    'Sales by year and region',
+    make.cube({ dimensions: [make.fieldDimension('Year', { qSortByNumeric: 1 }), region], measures: [sales] }),
+    { barGrouping: { grouping: 'stacked' }, orientation: 'vertical' },
+  ),
+  make.chart(
+    'cbMonth',
+    'combochart',
+    'Sales and margin',
+    make.cube({ dimensions: [month], measures: [sales, make.libraryColumn('meaMargin')] }),
+  ),
+  make.chart(
+    'spCountry',
+    'scatterplot',
+    'Sales and margin of the countries',
+    make.cube({
+      dimensions: [make.fieldDimension('Country')],
+      measures: [sales, make.libraryColumn('meaMargin'), make.libraryColumn('meaOrders')],
+    }),
+  ),
+  make.chart(
+    'tmProduct',
+    'treemap',
+    'Products',
+    make.cube({ dimensions: [region, make.fieldDimension('Product')], measures: [sales] }),
+  ),
+  make.chart(
+    'kpBacklog',
+    'kpi',
+    'Backlog',
+    make.cube({ dimensions: [], measures: [make.expressionMeasure('Sum(Backlog)', 'Backlog', make.WHOLE)] }),
+  ),
+  make.chart(
+    'tbOrders',
+    'table',
+    '',
+    make.cube({
+      dimensions: [region, make.fieldDimension('OrderDate', { qSortByNumeric: -1 }), make.fieldDimension('Customer')],
+      measures: [
+        sales,
+        // Shown while the variable says so.
+        {
+          ...make.expressionMeasure('Sum(Cost)', 'Cost'),
+          qCalcCondition: { qCond: { qv: '$(vShowDetail)=1' } },
+        },
+        make.expressionMeasure('Sum(Backlog)', 'Backlog', make.WHOLE),
+      ],
+      more: { qInterColumnSortOrder: [1, 0, 2, 3, 4, 5], qColumnOrder: [1, 0, 2, 3, 4, 5] },
+    }),
+    { title: { qStringExpression: { qExpr: "='Orders of ' & Count(distinct Country) & ' countries'" } } },
+  ),
+]
+
+const GRID_COLUMNS = 4
+
+const reportSheet = () =>
+  make.sheet(
+    'b7e1c2d3-0001-4000-8000-000000000003',
+    'Charts',
+    2,
+    REPORT_OBJECTS.map((node, index) => ({
+      node,
+      at: [(index % GRID_COLUMNS) * 6, Math.floor(index / GRID_COLUMNS) * 6, 6, 6] as const,
+    })),
+  )
 
 /** Shows the master object and says nothing of its own. */
 const linkedChart: ObjectNode = {
@@ -189,6 +293,7 @@ export function salesDashboard(): AppContent {
         { node: linkedChart, at: [18, 0, 6, 6] },
         { node: CHARTS.pivot, at: [0, 6, 24, 6] },
       ]),
+      reportSheet(),
       story,
       {
         properties: {

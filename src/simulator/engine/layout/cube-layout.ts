@@ -1,5 +1,6 @@
 import type { CalcContext } from '../calc/evaluate.ts'
 import { numberOf } from '../calc/functions.ts'
+import { tagsOf } from '../data.ts'
 import { EngineError } from '../errors.ts'
 import { asList, orNaN } from '../json.ts'
 import type { ValueState } from '../selections.ts'
@@ -98,11 +99,11 @@ export function dimensionInfo(dimension: CubeDimension, context: CalcContext) {
     qGroupFallbackTitles: [dimension.title],
     qGroupPos: 0,
     qStateCounts: stateCounts(states),
-    qTags: column.numeric ? ['$numeric'] : ['$ascii', '$text'],
+    qTags: tagsOf(column),
     qDimensionType: column.numeric ? 'N' : 'D',
     qReverseSort: false,
     qGrouping: 'N',
-    qNumFormat: dimension.format ?? AUTO_FORMAT,
+    qNumFormat: dimension.format ?? column.format ?? AUTO_FORMAT,
     qIsAutoFormat: dimension.format === null,
     qGroupFieldDefs: [dimension.definition],
     qMin: orNaN(range.min),

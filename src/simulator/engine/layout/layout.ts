@@ -2,7 +2,7 @@
 import { evaluate } from '../calc/evaluate.ts'
 import { numberOf, type Value } from '../calc/functions.ts'
 import { ExpressionError } from '../calc/parse.ts'
-import { presentCodes } from '../data.ts'
+import { presentCodes, tagsOf } from '../data.ts'
 import type { ObjectState, OpenDoc } from '../doc.ts'
 import { engineError } from '../errors.ts'
 import { asExpression, asFlag, asObject, asText, atPath, isObject, type Json, orNaN } from '../json.ts'
@@ -212,7 +212,7 @@ function fields(doc: OpenDoc, definition: Json): Json[] {
   const own = tables.flatMap((table) =>
     table.columns.map((column) => {
       const qCardinal = presentCodes({ table, column }).reduce((sum, present) => sum + present, 0)
-      const qTags = column.numeric ? ['$numeric'] : ['$ascii', '$text']
+      const qTags = tagsOf(column)
       return {
         qName: column.name,
         qCardinal,

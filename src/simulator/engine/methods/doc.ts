@@ -2,7 +2,7 @@ import { NEVER_MS } from '../../entities.ts'
 import { expandDollars } from '../calc/evaluate.ts'
 import { numberOf } from '../calc/functions.ts'
 import { ExpressionError, parseExpression } from '../calc/parse.ts'
-import { type DataModel, type DataTable, presentCodes } from '../data.ts'
+import { type DataModel, type DataTable, presentCodes, tagsOf } from '../data.ts'
 import { engineError } from '../errors.ts'
 import { asFlag, asList, asNumber, asObject, asText, type Json, orNaN } from '../json.ts'
 import { evaluateSafely } from '../layout/layout.ts'
@@ -155,7 +155,7 @@ function fieldRecord(table: DataTable, name: string): Json {
     qnTotalDistinctValues: distinct,
     qnPresentDistinctValues: distinct,
     qKeyType: 'NOT_KEY',
-    qTags: column.numeric ? ['$numeric'] : ['$ascii', '$text'],
+    qTags: tagsOf(column),
   }
 }
 

@@ -236,7 +236,7 @@ function bookmarkLayout({ doc, properties }: TargetOf<'GenericBookmark'>): Json 
       qRangeInfo: [],
       qContinuousRangeInfo: [],
     },
-    qValues: values,
+    qValues: values.map((qText) => ({ qText, qIsNumeric: false, qNumber: 'NaN' })),
     qExcludedValues: [],
     qAndMode: false,
     qOneAndOnlyOne: false,

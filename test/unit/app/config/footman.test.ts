@@ -32,6 +32,23 @@ describe('inside Butler.footman', () => {
       'api: {cors: {origins: ["https://x/path"]}}',
       'origins[0]: must be an origin like https://qs.acme.example, or "*", found "https://x/path"',
     ],
+    [
+      'reportTask: {enable: true, storageSpaces: [{id: a, directory: /a}, {id: a, directory: /b}]}',
+      'reportTask.storageSpaces[1].id: is used twice; Footman does not start. Hint: give each space its own id',
+    ],
+    [
+      'reportTask: {enable: true, storageSpaces: [{id: a, directory: reports}]}',
+      'reportTask.storageSpaces[0].directory: "reports" is a relative path; Footman does not start. Hint: write the whole path',
+    ],
+    ['reportTask: {enable: true, storageSpaces: [{id: a}]}', 'reportTask.storageSpaces[0].directory: is missing'],
+    [
+      'reportTask: {defaultTimezone: Europe/Stokholm}',
+      'reportTask.defaultTimezone: must be an IANA time zone like Europe/Stockholm, found "Europe/Stokholm"',
+    ],
+    [
+      `reportTask: {enable: true, fonts: [${Array.from({ length: 9 }, (_, n) => `f${n}.ttf`).join(', ')}]}`,
+      'reportTask.fonts: has 9 files, 8 are possible',
+    ],
     ['alertRoutes: [{name: a, to: [nowhere]}]', 'alertRoutes[0].to[0]: no destination is called "nowhere"'],
     [
       'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [m, {destination: m, priority: low}]}]',

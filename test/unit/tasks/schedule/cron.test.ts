@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { createCronEngine, describeCron, type MonthBase, parseCron } from '../../../../src/platform/cron.ts'
 import { createOffsets } from '../../../../src/platform/offsets.ts'
-import { createCronEngine, describeCron, type MonthBase, parseCron } from '../../../../src/tasks/schedule/cron.ts'
-import { createZoneClock } from '../../../../src/tasks/schedule/occurrences.ts'
+import { createZoneClock } from '../../../../src/platform/zone-clock.ts'
 import { pointAt } from '../../../../src/tasks/schedule/plan.ts'
 
 function fields(text: string, base: MonthBase = 0) {

@@ -5,7 +5,7 @@
  * 7 = Sunday, ranges over the end (`fri-mon`), `3#2` = 2nd Wednesday, `L` = last day of the month, `@daily` and the
  * like, and errors with their position. An expression is expanded to plain numbers, and croner gets those.
  *
- * croner searches a wall clock without a zone. occurrences.ts applies the clock changes of zones, because the rules of
+ * croner searches a wall clock without a zone. zone-clock.ts applies the clock changes of zones, because the rules of
  * schedules differ: croner either fills a gap and drops the second pass of an overlap, or does neither. Without zones
  * croner also answers in 10 µs instead of 100.
  */

@@ -1,0 +1,190 @@
+/** Joins report tasks with the parts that they use: mail server, mail templates, Qlik Sense, key-value pairs. */
+import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createMailTransport, smtpFailure } from '../alerts/destinations/email/transport.ts'
+import { createTemplateEngine } from '../alerts/templates/engine.ts'
+import { htmlToText } from '../alerts/templates/html-to-text.ts'
+import type { ConfigPaths } from '../config/paths.ts'
+import type { KeyValueStore } from '../kv/types.ts'
+import type { MqttService } from '../mqtt/types.ts'
+import { errorText } from '../platform/errors.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { once } from '../platform/once.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import type { Qlik } from '../qlik/index.ts'
+import type { QrsClient } from '../qlik/qrs/types.ts'
+import { ReportError } from '../reports/codes.ts'
+import type { TaskState } from '../reports/conditions.ts'
+import type { Definition } from '../reports/entities/task.ts'
+import type { MailTemplates, ReportMailer } from '../reports/runs/carriers.ts'
+import type { GroupMember } from '../reports/runs/recipients.ts'
+import { createEndedReader } from '../tasks/executions/history.ts'
+import { meaningOf, statusTextOf } from '../tasks/executions/status.ts'
+import type { Topics } from './observers.ts'
+import type { Config } from './schema.ts'
+import type { AppOptions, CreateReports, Part } from './types.ts'
+
+/**
+ * The mail server of `emailNotification.smtp` over one connection. A mail whose connection broke after the server asked for
+ * its content may have been accepted.
+ */
+export function createReportMailer(config: Config): ReportMailer & { close(): void } {
+  let contentAsked = false
+  const transport = createMailTransport(
+    config,
+    {},
+    {
+      connections: 1,
+      onServerLine(line) {
+        if (line.startsWith('354')) contentAsked = true
+      },
+    },
+  )
+  let last: Promise<unknown> = Promise.resolve()
+
+  const send: ReportMailer['send'] = async (mail) => {
+    contentAsked = false
+    try {
+      const { response } = await transport.sendMail(mail)
+      return { outcome: 'sent', detail: response }
+    } catch (error) {
+      const answered = typeof (error as { response?: unknown }).response === 'string'
+      const result = smtpFailure(error)
+      if (contentAsked && !answered) return { outcome: 'unknown', detail: result.detail ?? '' }
+      if (result.outcome === 'rejected') return { outcome: 'rejected', detail: result.detail }
+      if (result.outcome === 'delivered') return { outcome: 'sent', detail: result.detail }
+      return { outcome: 'retry', detail: result.detail, peerDown: result.peerDown === true || result.slow === true }
+    }
+  }
+
+  return {
+    /** One after the other, so that an answer of the server belongs to the mail under way. */
+    send(mail) {
+      const mine = last.then(() => send(mail))
+      last = mine
+      return mine
+    },
+    close: transport.close,
+  }
+}
+
+/** Templates `<name>.eta`, `<name>.handlebars` and `<name>.hbs` of the folder. */
+export function createReportTemplates(directory: string): MailTemplates {
+  const engine = once(() => createTemplateEngine({ templateDirectory: directory, candidates: (path) => [path] }))
+  return async (name, context) => {
+    const found = await engine().findEmail(directory, name)
+    if (!found) return null
+    const html = engine().render(found.html, context, 'html')
+    return { html, text: found.text ? engine().render(found.text, context, 'text') : htmlToText(html) }
+  }
+}
+
+/** `createReports` where the configuration switches report tasks on; else null, and nothing of them is loaded. */
+export async function loadReports(config: Config): Promise<CreateReports | null> {
+  if (!config.footman.reportTask.enable) return null
+  return (await import('../reports/index.ts')).createReports
+}
+
+interface ReportParts {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly paths: ConfigPaths
+  readonly workerEntry?: URL | undefined
+  readonly on: Pick<Topics, 'reportFinished'>
+  readonly qlik: Qlik
+  readonly mqtt: Pick<MqttService, 'onMessage'> | null
+  readonly kv: { readonly store?: KeyValueStore }
+}
+
+/** The part of report tasks; nothing where they are off, and on satellites. */
+export function buildReports(
+  create: CreateReports | null,
+  deps: ReportParts,
+  config: Config,
+  options: AppOptions,
+): Part {
+  const { footman, restServerConfig: server } = config
+  if (!create || footman.node.role === 'satellite') return {}
+  const { kv, paths, on } = deps
+  const { qrs } = deps.qlik
+  const { store } = kv
+  const templates = paths.input(footman.reportTask.templateDirectory)
+  const { testMode } = footman.email
+  return create(
+    {
+      ...deps,
+      qlik: options.qrsConnection ? { qrs, ended: createEndedReader({ qrs, log: deps.log }) } : null,
+      engine: deps.qlik.engineConnection,
+      members: (definition, signal) => dynamicMembers(qrs, definition, signal),
+      facts: {
+        taskState: (taskId) => taskState(qrs, taskId),
+        keyValue: async (namespace, key) => store?.get(namespace, key)?.value ?? null,
+      },
+      keyValues: store ? (listener) => store.onChange(listener) : null,
+      mailer: createReportMailer(config),
+      templates: createReportTemplates(templates),
+      onFinished: on.reportFinished,
+    },
+    {
+      section: footman.reportTask,
+      dataDirectory: options.dataDirectory,
+      serverUrl: `${server.tls.enable ? 'https' : 'http'}://${hostname()}:${server.serverPort}`,
+      testAddress: testMode.enable ? testMode.address : null,
+      shadow: options.shadow,
+      role: footman.node.role,
+    },
+  )
+}
+
+/** Pauses before the second and third attempt. */
+const REPOSITORY_RETRY_MS = [5000, 30_000]
+
+async function dynamicMembers(qrs: QrsClient, { groups }: Definition, signal: AbortSignal) {
+  const members: Record<string, GroupMember[]> = {}
+  for (const { id, dynamic } of groups) {
+    if (!dynamic) continue
+    const users = await withRetries(() => qrs.users(dynamic.filter, signal), signal)
+    members[id] = users.map(({ userName, emails, directory, userId }) => ({
+      name: userName,
+      address: emails[0] ?? null,
+      qlikUser: { userDirectory: directory, userId },
+    }))
+  }
+  return members
+}
+
+async function withRetries<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (const pause of [...REPOSITORY_RETRY_MS, null]) {
+    try {
+      return await work()
+    } catch (error) {
+      if (pause === null) throw new ReportError('REPOSITORY_UNREACHABLE', errorText(error), { cause: error })
+      await delay(pause, undefined, { signal })
+    }
+  }
+  throw new Error('unreachable')
+}
+
+/** The last execution of a Qlik task, as conditions ask for it. */
+async function taskState(qrs: QrsClient, taskId: string): Promise<TaskState> {
+  const task = await qrs.taskById(taskId)
+  if (!task) throw new Error(`there is no Qlik task ${taskId}`)
+  const result = task.operational?.lastExecutionResult
+  if (!result) return { status: statusTextOf(0), running: false, last: null }
+  const { state, outcome } = meaningOf(result.status)
+  const last = outcome === null ? undefined : LAST[outcome]
+  return {
+    status: statusTextOf(result.status),
+    running: state !== 'finished' && result.status !== 0,
+    last: last ? { outcome: last, finishedAt: new Date(result.stopTime) } : null,
+  }
+}
+
+const LAST: Readonly<Record<string, NonNullable<TaskState['last']>['outcome']>> = {
+  success: 'succeeded',
+  failed: 'failed',
+  aborted: 'aborted',
+}

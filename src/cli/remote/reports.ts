@@ -1,0 +1,168 @@
+/** `footman reports enable`, `disable`, `export` and `import`. */
+import { writeFile } from 'node:fs/promises'
+import { isGuid } from '../../platform/uuid.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { bytesOf, type Input, textOf } from './key-values.ts'
+import { REPORTS_OFF } from './lists.ts'
+import { guess } from './names.ts'
+
+interface Named {
+  readonly id: string
+  readonly name: string
+}
+
+/** The id of the one report task of this name, or the id itself. Throws exit code 3 when there is none, 1 when there are several. */
+export async function reportTaskId(remote: Remote, typed: string): Promise<string> {
+  if (isGuid(typed)) return typed.toLowerCase()
+  const what = `report task "${typed}"`
+  const tasks = async (query: Readonly<Record<string, string>>): Promise<readonly Named[]> => {
+    const call = { path: '/v4/reporttask', query: { ...query, limit: 500 }, what, switchedOff: REPORTS_OFF }
+    return (JSON.parse((await remote.call(call)).text) as { readonly reportTasks: readonly Named[] }).reportTasks
+  }
+  const found = (await tasks({ name: typed })).filter(({ name }) => name.toLowerCase() === typed.toLowerCase())
+  const [only] = found
+  if (only && found.length === 1) return only.id
+  if (only) {
+    const ids = found.map(({ id }) => id).join(', ')
+    throw new CommandFailure(
+      EXIT.badInput,
+      what,
+      `several projects have a task of this name; name one by its id: ${ids}`,
+    )
+  }
+  const names = (await tasks({})).map(({ name }) => name)
+  throw new CommandFailure(EXIT.missing, what, `no report task has this name${guess(typed, names)}`)
+}
+
+interface SwitchOptions extends RemoteOptions {
+  readonly tag: readonly string[]
+  readonly project: readonly string[]
+  readonly all?: boolean
+}
+
+interface Switched {
+  readonly tasksChanged: readonly { readonly taskName: string }[]
+  readonly tasksUnchanged: readonly { readonly taskName: string }[]
+  readonly tasksNotFound: readonly string[]
+  readonly tasksRefused: readonly { readonly taskName: string; readonly details: string }[]
+}
+
+/** Exit code 3 when a task is unknown, 2 when one is refused; the others are switched all the same. */
+export function runReportsSwitch(
+  verb: 'enable' | 'disable',
+  tasks: readonly string[],
+  options: SwitchOptions,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { tag, project, all = false } = options
+    if (!all && tasks.length + tag.length + project.length === 0) {
+      throw new CommandFailure(EXIT.badInput, `reports ${verb}`, 'name tasks, or give --tag, --project or --all')
+    }
+    const taskId: string[] = []
+    for (const typed of tasks) taskId.push(await reportTaskId(remote, typed))
+    const { text } = await remote.call({
+      method: 'POST',
+      path: `/v4/reporttask/-/${verb}`,
+      body: { taskId, tag, project, all },
+      what: `reports ${verb}`,
+      switchedOff: REPORTS_OFF,
+    })
+    const { tasksChanged, tasksUnchanged, tasksNotFound, tasksRefused } = JSON.parse(text) as Switched
+    const state = verb === 'enable' ? 'on' : 'off'
+    const lines = [
+      ...tasksChanged.map(({ taskName }) => `Switched ${state}: ${taskName}`),
+      ...tasksUnchanged.map(({ taskName }) => `Was ${state} before: ${taskName}`),
+    ]
+    io.out(options.json ? text : lines.join('\n') || 'No task has changed.')
+    for (const { taskName, details } of tasksRefused) io.err(`error: ${taskName}: ${details}`)
+    for (const id of tasksNotFound) io.err(`error: ${id}: no report task has this id`)
+    if (tasksNotFound.length > 0) return EXIT.missing
+    return tasksRefused.length > 0 ? EXIT.unreachable : EXIT.ok
+  })
+}
+
+interface ExportOptions extends RemoteOptions {
+  readonly templates?: boolean
+  /** Absent = standard output. */
+  readonly output?: string
+}
+
+/** Of an export with templates. */
+const MAX_BYTES = 1024 ** 3
+
+export function runReportsExport(options: ExportOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { templates, output } = options
+    const { text } = await remote.call({
+      path: '/v4/reporttask/export',
+      query: { templates: templates ? 'true' : undefined },
+      maxBodyBytes: MAX_BYTES,
+      what: 'export',
+      switchedOff: REPORTS_OFF,
+    })
+    // A connection that breaks must not leave half a file that looks like all of it.
+    parsed(text, 'export')
+    if (output === undefined) io.out(text.trimEnd())
+    else {
+      await writeFile(output, `${text.trimEnd()}\n`, { mode: 0o600 }).catch((error: Error) => {
+        throw new CommandFailure(EXIT.badInput, '--output', error.message)
+      })
+      io.err(`written to ${output}`)
+    }
+    return EXIT.ok
+  })
+}
+
+interface ImportOptions extends RemoteOptions {
+  readonly mode?: 'merge' | 'replace'
+  readonly dryRun?: boolean
+}
+
+interface Imported {
+  readonly created: number
+  readonly updated: number
+  readonly unchanged: number
+  readonly deleted: number
+  readonly changes: readonly { readonly type: string; readonly name: string; readonly change: string }[]
+  readonly templatesMissing: readonly { readonly name: string; readonly fileName: string }[]
+}
+
+/** `file` absent = standard input. All or nothing. */
+export function runReportsImport(
+  file: string | undefined,
+  options: ImportOptions,
+  input: Input,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { mode, dryRun } = options
+    const body = parsed(textOf(await bytesOf(file, input)), file ?? 'standard input')
+    const { text } = await remote.call({
+      method: 'POST',
+      path: '/v4/reporttask/import',
+      query: { mode, dryRun: dryRun ? 'true' : undefined },
+      body,
+      what: 'import',
+      switchedOff: REPORTS_OFF,
+    })
+    const result = JSON.parse(text) as Imported
+    const { created, updated, unchanged, deleted, changes, templatesMissing } = result
+    const sums = `${created} created, ${updated} updated, ${unchanged} unchanged, ${deleted} deleted`
+    const lines = changes.map(({ type, name, change }) => `${change}: ${type} "${name}"`)
+    io.out(options.json ? text : [...lines, `${sums}${dryRun ? ' (dry run, nothing was saved)' : ''}`].join('\n'))
+    for (const { name, fileName } of templatesMissing) {
+      io.err(`note: upload ${fileName}, the template of report "${name}"`)
+    }
+    return EXIT.ok
+  })
+}
+
+function parsed(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new CommandFailure(EXIT.badInput, what, `it is no JSON: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,45 @@
+/** Expressions of an app: checked once, evaluated under the present selections. */
+import { type Cell, EvaluationError } from '../types.ts'
+import { asList, asObject, asText, cellOf, type OpenApp } from './app.ts'
+
+export interface Expressions {
+  /** Rejects with an `EvaluationError` that names the mistake. `labels` are names that the expression may use beside fields. */
+  check(expression: string, labels?: readonly string[]): Promise<void>
+  /** Rejects with an `EvaluationError` for an expression with a mistake; the engine itself would answer 0 or a text. */
+  evaluate(expression: string): Promise<Cell>
+}
+
+export function createExpressions({ doc }: OpenApp): Expressions {
+  const correct = new Set<string>()
+
+  async function check(expression: string, labels: readonly string[] = []) {
+    const key = JSON.stringify([expression, ...labels])
+    if (correct.has(key)) return
+    const result = await doc.call('CheckExpression', [expression, labels])
+    const message = asText(result.qErrorMsg)
+    if (message !== '') throw new EvaluationError(`${expression}: ${message}`)
+    const names = asList(result.qBadFieldNames).map((position) => nameAt(expression, asObject(position)))
+    const unknown: string[] = []
+    for (const name of names) if (!labels.includes(name) && !(await isVariable(name))) unknown.push(name)
+    if (unknown.length > 0) throw new EvaluationError(`${expression}: unknown field ${unknown.join(', ')}`)
+    correct.add(key)
+  }
+
+  const isVariable = async (name: string) => (await doc.child('GetVariableByName', [name])) !== null
+
+  return {
+    check,
+    async evaluate(expression) {
+      await check(expression)
+      const { qText, qNumber, qIsNumeric } = asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
+      return cellOf(qText, qIsNumeric === true ? qNumber : null)
+    },
+  }
+}
+
+/** The field name at a position, without its brackets or quotes. */
+function nameAt(expression: string, { qFrom, qCount }: Readonly<Record<string, unknown>>): string {
+  const from = Number(qFrom ?? 0)
+  const name = expression.slice(from, from + Number(qCount ?? 0)).trim()
+  return /^\[.*\]$|^".*"$/s.test(name) ? name.slice(1, -1) : name
+}

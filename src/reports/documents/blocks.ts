@@ -1,0 +1,163 @@
+/** The blocks of a report with their data, as every format writes them. */
+import type { Block, BlockOf, BlockReport } from '../entities/report.ts'
+import { type Cell, EvaluationError, type ReportData, type Table, type Warn } from '../types.ts'
+import { type ChartContent, loadChart } from './charts/content.ts'
+import type { KpiItem } from './charts/kpi.ts'
+import { chartOfObject, isKpi, isTable, kpisOfObject } from './charts/objects.ts'
+
+export type { KpiItem }
+
+interface Content<Type extends string> {
+  readonly type: Type
+  readonly key: string
+  /** '' when the block has none. Of objects: the title in the app. */
+  readonly title: string
+}
+
+export type BlockContent =
+  /** Markdown whose `{{=expression}}` are replaced; see `markdown.ts`. */
+  | (Content<'text'> & { readonly markdown: string })
+  | (Content<'kpi'> & { readonly items: readonly KpiItem[] })
+  /** Its pages are read from the engine while the document is written. */
+  | (Content<'table'> & { readonly table: Table })
+  | (Content<'chart'> & { readonly chart: ChartContent; readonly heightMm: number })
+  /** Stands for a block that cannot be shown; the warning has been given. */
+  | (Content<'note'> & { readonly text: string })
+  | Content<'pageBreak'>
+
+export type ContentOf<Type extends BlockContent['type']> = Extract<BlockContent, { readonly type: Type }>
+
+/** The request of a document, as far as blocks need it. */
+export interface BlocksRequest {
+  readonly report: Pick<BlockReport, 'blocks'>
+  /** Only this block; all when absent. */
+  readonly block?: string
+  /** Show objects as tables, regardless of their kind in the app. */
+  readonly tablesOnly?: boolean
+  readonly data: ReportData
+  readonly warn: Warn
+  readonly maxRowsPerTable: number
+  readonly signal?: AbortSignal
+}
+
+const DEFAULT_HEIGHT_MM = 90
+
+/**
+ * Loads the blocks in their order. A block that the engine cannot calculate becomes a note, with the warning `BLOCK_ERROR`;
+ * rejects with a `ReportError` when the document cannot be made at all.
+ */
+export async function loadBlocks(request: BlocksRequest): Promise<readonly BlockContent[]> {
+  const { report, block: only, warn, signal } = request
+  const loaded: BlockContent[] = []
+  for (const block of report.blocks) {
+    if (only !== undefined && block.key !== only) continue
+    signal?.throwIfAborted()
+    try {
+      loaded.push(await loadBlock(block, request))
+    } catch (error) {
+      if (!(error instanceof EvaluationError)) throw error
+      warn('BLOCK_ERROR', error.message, block.key)
+      loaded.push(note(block, `This part could not be calculated: ${error.message}`))
+    }
+  }
+  return loaded
+}
+
+const headOf = ({ key, title = '' }: Pick<Block, 'key' | 'title'>) => ({ key, title })
+const note = (block: Pick<Block, 'key' | 'title'>, text: string): BlockContent => ({
+  type: 'note',
+  ...headOf(block),
+  text,
+})
+
+async function loadBlock(block: Block, request: BlocksRequest): Promise<BlockContent> {
+  const { data, warn, maxRowsPerTable } = request
+  switch (block.type) {
+    case 'pageBreak':
+      return { type: 'pageBreak', ...headOf(block) }
+    case 'text':
+      return { type: 'text', ...headOf(block), markdown: await expandMarkdown(block.markdown, data) }
+    case 'kpi':
+      return { type: 'kpi', ...headOf(block), items: await loadKpis(block, data) }
+    case 'chart': {
+      const chart = await loadChart(block, data, (code, details) => warn(code, details, block.key))
+      return { type: 'chart', ...headOf(block), chart, heightMm: block.heightMm }
+    }
+    case 'table': {
+      const { columns, sort, totals } = block
+      const maxRows = Math.min(block.maxRows ?? maxRowsPerTable, maxRowsPerTable)
+      return { type: 'table', ...headOf(block), table: await data.table({ columns, sort, totals, maxRows }) }
+    }
+    case 'object':
+      return loadObject(block, request)
+  }
+}
+
+async function loadKpis({ items }: BlockOf<'kpi'>, data: ReportData): Promise<KpiItem[]> {
+  const loaded: KpiItem[] = []
+  for (const { label, expr, compareExpr } of items) {
+    const value = await data.evaluate(expr)
+    const compared = compareExpr === undefined ? null : await data.evaluate(compareExpr)
+    loaded.push({ label, value, compare: compared && { value: compared, change: changeOf(value, compared) } })
+  }
+  return loaded
+}
+
+function changeOf({ number: value }: Cell, { number: compared }: Cell): number | null {
+  if (value === null || compared === null || compared === 0) return null
+  return (value - compared) / Math.abs(compared)
+}
+
+async function loadObject(block: BlockOf<'object'>, request: BlocksRequest): Promise<BlockContent> {
+  const { data, warn, maxRowsPerTable, tablesOnly = false } = request
+  const maxRows = Math.min(block.maxRows ?? maxRowsPerTable, maxRowsPerTable)
+  const object = await data.object(block.objectId, { maxRows })
+  const head = { key: block.key, title: block.title ?? object.title }
+  const what = `object ${block.objectId} (${object.visualization})`
+  if (!tablesOnly && block.as !== 'table') {
+    if (isKpi(object) && object.table) return { type: 'kpi', ...head, items: await kpisOfObject(object) }
+    const chart = await chartOfObject(object, warn, block.key)
+    if (chart) return { type: 'chart', ...head, chart, heightMm: DEFAULT_HEIGHT_MM }
+    if (object.table && (block.as === 'chart' || !isTable(object))) {
+      warn('CHART_AS_TABLE', `${what} is shown as a table`, block.key)
+    }
+  }
+  if (object.table) return { type: 'table', ...head, table: object.table }
+  warn('BLOCK_NOT_TABULAR', `${what} has no data that could be a table`, block.key)
+  return note(head, `The object ${block.objectId} of the app has no data that could be shown here.`)
+}
+
+const OPENING = '{{='
+
+/** Replaces `{{=expression}}` by the text of its value, which is never markup. Braces inside the expression are balanced. */
+export async function expandMarkdown(markdown: string, data: Pick<ReportData, 'evaluate'>): Promise<string> {
+  let text = ''
+  let at = 0
+  for (;;) {
+    const start = markdown.indexOf(OPENING, at)
+    const end = start < 0 ? -1 : closing(markdown, start + OPENING.length)
+    if (end < 0) return text + markdown.slice(at)
+    const value = await data.evaluate(markdown.slice(start + OPENING.length, end).trim())
+    text += markdown.slice(at, start) + escapeMarkdown(value.text)
+    at = end + 2
+  }
+}
+
+/** Index of the `}}` that ends the expression at `from`, or -1. */
+function closing(markdown: string, from: number): number {
+  let depth = 0
+  for (let at = from; at < markdown.length; at += 1) {
+    if (markdown[at] === '{') depth += 1
+    else if (markdown[at] === '}' && depth > 0) depth -= 1
+    else if (markdown.startsWith('}}', at)) return at
+  }
+  return -1
+}
+
+/** Only the characters that mean something, so that amounts and dates stay readable inside code. */
+const escapeMarkdown = (text: string): string =>
+  text
+    .replace(/\s+/g, ' ')
+    .replace(/[\\`*_[\]<>#|~!&]/g, '\\$&')
+    .replace(/^(\s*)([-+=])/, '$1\\$2')
+    .replace(/^(\s*\d+)([.)]\s)/, '$1\\$2')

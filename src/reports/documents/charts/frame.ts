@@ -1,0 +1,161 @@
+/** The surroundings of the marks: title, legend, space; and the series of a chart. */
+import type { EChartsCoreOption } from 'echarts/core'
+import type { Cell, Column, Row } from '../../types.ts'
+import { FONT_FAMILY } from '../fonts.ts'
+import type { ChartContent } from './content.ts'
+import { type Canvas, EDGE, fitted, INK, nameOf, PALETTE, SMALL, TEXT, TITLE } from './style.ts'
+
+export type Option = EChartsCoreOption
+
+const ICON = 14
+const ICON_GAP = 5
+const ITEM_GAP = 12
+const LINE = 24
+const MOST_LEGEND_LINES = 4
+
+/** Pixels that the marks must leave free. */
+export interface Frame {
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+  readonly left: number
+  /** Title, legend, palette and text style of the chart. */
+  readonly base: Option
+}
+
+/** Lays out the title and the legend of `names`; the legend is left out for fewer than two. */
+export function frame(content: Pick<ChartContent, 'legend'>, canvas: Canvas, names: readonly string[]): Frame {
+  const top = canvas.title === '' ? EDGE : EDGE + TITLE + 12
+  const base = {
+    animation: false,
+    color: [...PALETTE],
+    textStyle: { color: INK, fontSize: TEXT, fontFamily: FONT_FAMILY },
+    ...(canvas.title !== '' && {
+      title: {
+        text: fitted(canvas.title, canvas.width - 2 * EDGE, TITLE, canvas.fonts, true),
+        left: EDGE,
+        top: EDGE,
+        padding: 0,
+        textStyle: { fontSize: TITLE, fontWeight: 'bold', color: INK },
+      },
+    }),
+  }
+  const plain = { top, right: EDGE, bottom: EDGE, left: EDGE, base }
+  if (content.legend === 'none' || names.length < 2) return plain
+  return content.legend === 'right' ? rightLegend(plain, canvas, names) : topLegend(plain, canvas, names)
+}
+
+const LEGEND = {
+  itemWidth: ICON,
+  itemHeight: 10,
+  itemGap: ITEM_GAP,
+  padding: 0,
+  textStyle: { fontSize: SMALL, color: INK, padding: [0, 0, 0, ICON_GAP - 5] },
+}
+
+function topLegend(plain: Frame, { width, fonts }: Canvas, names: readonly string[]): Frame {
+  const widest = Math.min(220, width / 3)
+  const shown: string[] = []
+  let lines = 1
+  let used = 0
+  for (const name of names) {
+    const item = ICON + ICON_GAP + Math.min(widest, fonts.measure(name, SMALL)) + ITEM_GAP + 2
+    if (used > 0 && used + item > width - 2 * EDGE) {
+      lines += 1
+      used = 0
+    }
+    if (lines > MOST_LEGEND_LINES) break
+    used += item
+    shown.push(name)
+  }
+  const height = Math.min(lines, MOST_LEGEND_LINES) * LINE
+  return {
+    ...plain,
+    top: plain.top + height + 6,
+    base: {
+      ...plain.base,
+      legend: {
+        ...LEGEND,
+        data: shown,
+        left: EDGE,
+        right: EDGE,
+        top: plain.top,
+        itemGap: ITEM_GAP,
+        formatter: (name: string) => fitted(name, widest, SMALL, fonts),
+      },
+    },
+  }
+}
+
+function rightLegend(plain: Frame, { width, height, fonts }: Canvas, names: readonly string[]): Frame {
+  const widest = Math.min(width * 0.3, Math.max(...names.map((name) => fonts.measure(name, SMALL) + 2)))
+  return {
+    ...plain,
+    right: EDGE + ICON + ICON_GAP + widest + 16,
+    base: {
+      ...plain.base,
+      legend: {
+        ...LEGEND,
+        orient: 'vertical',
+        data: names.slice(0, Math.max(1, Math.floor((height - plain.top - EDGE) / 20))),
+        left: width - EDGE - ICON - ICON_GAP - widest,
+        top: plain.top,
+        itemGap: 8,
+        formatter: (name: string) => fitted(name, widest, SMALL, fonts),
+      },
+    },
+  }
+}
+
+export interface Series {
+  readonly name: string
+  readonly column: Column
+  /** One for each category; null where there is no row. */
+  readonly cells: readonly (Cell | null)[]
+}
+
+export interface Pivot {
+  readonly categories: readonly string[]
+  readonly series: readonly Series[]
+}
+
+/** Rows as categories and series: a series for each measure, or for each value of the second dimension. */
+export function pivot({ dimensions, measures, rows }: ChartContent): Pivot {
+  const categories = distinct(rows, 0)
+  const place = new Map(categories.map((name, index) => [name, index]))
+  const empty = () => categories.map((): Cell | null => null)
+  const second = dimensions.length > 1
+  const names = second ? distinct(rows, 1) : uniqueLabels(measures)
+  const cells = names.map(empty)
+  const number = new Map(names.map((name, index) => [name, index]))
+  for (const row of rows) {
+    const at = place.get(nameOf(row[0]))!
+    if (second) cells[number.get(nameOf(row[1]))!]![at] = row[2] ?? null
+    else
+      measures.forEach((_, index) => {
+        cells[index]![at] = row[index + 1] ?? null
+      })
+  }
+  return {
+    categories,
+    series: names.map((name, index) => ({ name, column: measures[second ? 0 : index]!, cells: cells[index]! })),
+  }
+}
+
+export const distinct = (rows: readonly Row[], column: number): string[] => [
+  ...new Set(rows.map((row) => nameOf(row[column]))),
+]
+
+/** Labels of measures; equal ones get a number, because the legend joins series of one name. */
+export function uniqueLabels(columns: readonly Column[]): string[] {
+  const seen = new Map<string, number>()
+  return columns.map(({ label }) => {
+    const count = (seen.get(label) ?? 0) + 1
+    seen.set(label, count)
+    return count === 1 ? label : `${label} (${count})`
+  })
+}
+
+/** Finite numbers of cells, for formats and scales. */
+export const numbersOf = (cells: readonly (Cell | null | undefined)[]): number[] =>
+  cells.flatMap((cell) => (cell?.number === null || cell?.number === undefined ? [] : [cell.number]))

@@ -1,0 +1,63 @@
+/** Key figures as a picture. */
+import type { Cell } from '../../types.ts'
+import { FONT_FAMILY } from '../fonts.ts'
+import { escapeText } from '../markup.ts'
+import { BAD, type Canvas, EDGE, fitted, GOOD, GRID, INK, knownLocale, MUTED, SMALL, TITLE } from './style.ts'
+
+export interface KpiItem {
+  readonly label: string
+  readonly value: Cell
+  readonly compare: {
+    readonly value: Cell
+    /** (value - compared) / |compared|: 0.12 is 12 % more; null without numbers or against 0. */
+    readonly change: number | null
+  } | null
+}
+
+/** `▲ 12.3%`, `▼ 4.0%`, `= 0%`; '' without a change. */
+export function changeText(item: KpiItem, locale: string): string {
+  const change = item.compare?.change
+  if (change === null || change === undefined) return ''
+  const percent = new Intl.NumberFormat(knownLocale(locale), {
+    style: 'percent',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  })
+  const mark = change > 0 ? '▲' : change < 0 ? '▼' : '='
+  return `${mark} ${percent.format(Math.abs(change))}`
+}
+
+/** Boxes beside each other, in as many lines as needed. */
+export function kpiSvg(items: readonly KpiItem[], canvas: Canvas): string {
+  const { width, height, title, fonts } = canvas
+  const top = title === '' ? EDGE : EDGE + TITLE + 12
+  const columns = Math.max(1, Math.min(items.length, Math.floor((width - EDGE) / 150)))
+  const lines = Math.ceil(items.length / columns)
+  const boxWidth = (width - EDGE * (columns + 1)) / columns
+  const boxHeight = Math.min(150, (height - top - EDGE * lines) / lines)
+  const size = (text: string, most: number): number =>
+    Math.max(8, Math.min(most, (most * (boxWidth - 24)) / Math.max(1, fonts.measure(text, most, true))))
+  const line = (x: number, y: number, text: string, fontSize: number, fill: string, bold = false) =>
+    `<text x="${round(x)}" y="${round(y)}" font-family="${FONT_FAMILY}" font-size="${round(fontSize)}" fill="${fill}"${bold ? ' font-weight="bold"' : ''}>${escapeText(text)}</text>`
+  const boxes = items.map((item, index) => {
+    const x = EDGE + (index % columns) * (boxWidth + EDGE)
+    const y = top + Math.floor(index / columns) * (boxHeight + EDGE)
+    const value = item.value.text || '-'
+    const change = changeText(item, canvas.locale)
+    const colour = change.startsWith('▲') ? GOOD : change.startsWith('▼') ? BAD : MUTED
+    const compared = item.compare ? `${change}  (${item.compare.value.text || '-'})`.trim() : ''
+    return [
+      `<rect x="${round(x)}" y="${round(y)}" width="${round(boxWidth)}" height="${round(boxHeight)}" rx="4" fill="#f7f9fb" stroke="${GRID}"/>`,
+      line(x + 12, y + boxHeight * 0.25, fitted(item.label, boxWidth - 24, 12, fonts), 12, MUTED),
+      line(x + 12, y + boxHeight * 0.62, value, size(value, Math.min(30, boxHeight * 0.32)), INK, true),
+      ...(compared
+        ? [line(x + 12, y + boxHeight * 0.86, fitted(compared, boxWidth - 24, SMALL, fonts), SMALL, colour)]
+        : []),
+    ].join('')
+  })
+  const heading =
+    title === '' ? '' : line(EDGE, EDGE + TITLE, fitted(title, width - 2 * EDGE, TITLE, fonts, true), TITLE, INK, true)
+  return `<svg role="img" aria-label="${escapeText(title)}" width="${width}" height="${height}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">${heading}${boxes.join('')}</svg>`
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100

@@ -1,0 +1,116 @@
+/** Look of charts: colours, sizes of text, numbers. */
+import type { Cell, Column } from '../../types.ts'
+import type { FontSet } from '../fonts.ts'
+
+/**
+ * Colours of series, dark and light ones in turn, so that neighbours differ in grayscale as well; chosen from hues that readers
+ * with a red-green deficiency keep apart.
+ */
+export const PALETTE = [
+  '#1f5a96',
+  '#e8a33d',
+  '#5aa9c9',
+  '#8c3b4a',
+  '#a9c77f',
+  '#5d4a8a',
+  '#e9c9a1',
+  '#2f7d6b',
+  '#d98c80',
+  '#5f6b76',
+  '#b9c6e0',
+  '#7a5c2e',
+] as const
+export const GOOD = '#2f7d6b'
+export const BAD = '#c0563f'
+export const INK = '#1f2933'
+export const MUTED = '#5b6670'
+export const GRID = '#e3e7eb'
+export const AXIS = '#9aa5b1'
+/** From few to many. */
+export const SHADES = ['#edf3f8', '#a9cbe3', '#5b9ac9', '#1f5a96', '#123a63'] as const
+
+export const TEXT = 12
+export const SMALL = 11
+export const TITLE = 14
+/** Distance of the chart from the edge of its picture. */
+export const EDGE = 10
+
+/** The size and surroundings of a chart, for the builders of options. */
+export interface Canvas {
+  readonly width: number
+  readonly height: number
+  readonly title: string
+  readonly locale: string
+  readonly fonts: FontSet
+}
+
+/** Text of the dimension value; `-` for null, as Qlik shows it. */
+export const nameOf = (cell: Cell | undefined): string => cell?.text || (cell?.number ?? '-').toString()
+
+/** Qlik's own text of a value; numbers without one are written in the locale. */
+export const valueText = (cell: Cell, column: Column | undefined, locale: string): string =>
+  cell.text || (cell.number === null ? '' : numberFormat(column, locale, [cell.number])(cell.number))
+
+const PERCENT = /%/
+const HOUR_MINUTES = 24 * 60
+
+/** Writes numbers at an axis: percentages, times and dates by the column's type; large ones shortened (1.2M). */
+export function numberFormat(
+  column: Pick<Column, 'type' | 'format'> | undefined,
+  locale: string,
+  values: readonly number[],
+): (value: number) => string {
+  const largest = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
+  const known = knownLocale(locale)
+  if (column?.type === 'date' || column?.type === 'timestamp') {
+    const date = new Intl.DateTimeFormat(known, { dateStyle: 'medium', timeZone: 'UTC' })
+    return (value) => date.format(new Date((value - 25_569) * 86_400_000))
+  }
+  if (column?.type === 'time' || column?.type === 'interval') {
+    return (value) => {
+      const minutes = Math.round(Math.abs(value) * HOUR_MINUTES)
+      return `${value < 0 ? '-' : ''}${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}`
+    }
+  }
+  const format = new Intl.NumberFormat(
+    known,
+    PERCENT.test(column?.format ?? '')
+      ? { style: 'percent', maximumFractionDigits: largest < 0.05 ? 2 : largest < 0.5 ? 1 : 0 }
+      : largest >= 1_000_000
+        ? { notation: 'compact', maximumFractionDigits: 1 }
+        : { maximumFractionDigits: largest < 1 ? 4 : largest < 10 ? 2 : largest < 100 ? 1 : 0 },
+  )
+  return (value) => format.format(value)
+}
+
+/** The locale, or `en` when the runtime does not know it. */
+export function knownLocale(locale: string): string {
+  try {
+    return Intl.getCanonicalLocales(locale)[0] ?? 'en'
+  } catch {
+    return 'en'
+  }
+}
+
+/** Cuts a text to a width, with an ellipsis. */
+export function fitted(text: string, width: number, size: number, fonts: FontSet, bold = false): string {
+  if (fonts.measure(text, size, bold) <= width) return text
+  const chars = [...text]
+  let low = 0
+  let high = chars.length
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (fonts.measure(`${chars.slice(0, middle).join('')}…`, size, bold) <= width) low = middle
+    else high = middle - 1
+  }
+  return `${chars.slice(0, low).join('')}…`
+}
+
+/** Black or white text, whichever is readable on the colour (`#rrggbb`). */
+export function inkOn(colour: string): string {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const share = Number.parseInt(colour.slice(at, at + 2), 16) / 255
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+  }) as [number, number, number]
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.3 ? INK : '#ffffff'
+}

@@ -1,0 +1,53 @@
+/** CSV of one table (RFC 4180), guarded against formulas. */
+import type { FormatOptions } from '../entities/task.ts'
+import type { Cell, Column, Table } from '../types.ts'
+import { writeTextFile } from './text-file.ts'
+import { plainValue } from './values.ts'
+
+export interface CsvRequest {
+  readonly table: Table
+  readonly options: FormatOptions['csv']
+  readonly file: string
+  readonly signal?: AbortSignal
+}
+
+const NEW_LINE = '\r\n'
+/** Beginnings that spreadsheets take for a formula. */
+const FORMULA = /^[=+\-@\t\r]/
+/** Amounts such as `-1 234,50 €` begin like a formula and are none. */
+const AMOUNT = /^[+-][\p{N}\p{Sc}\s.,'’%]*$/u
+
+/** Writes the table with UTF-8 and CRLF, and resolves with the size in bytes. */
+export function writeCsv({ table, options, file, signal }: CsvRequest): Promise<number> {
+  const { delimiter, bom, header } = options
+  const { columns } = table
+  return writeTextFile(file, async (out) => {
+    if (bom) await out.write('\ufeff')
+    if (header) {
+      await out.write(
+        columns.map(({ label }) => field(label, delimiter, options.escapeFormulas)).join(delimiter) + NEW_LINE,
+      )
+    }
+    for await (const page of table.pages()) {
+      signal?.throwIfAborted()
+      for (const row of page) {
+        const fields = row.map((cell, index) => fieldOf(cell, columns[index], options))
+        await out.write(fields.join(delimiter) + NEW_LINE)
+      }
+    }
+  })
+}
+
+function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['options']): string {
+  const value = options.numbers === 'plain' ? plainValue(cell, column) : cell.text || cell.number
+  if (typeof value === 'number') return String(value)
+  const amount = cell.number !== null && AMOUNT.test(value ?? '')
+  return field(value ?? '', options.delimiter, options.escapeFormulas && !amount)
+}
+
+/** One field, quoted when it needs to be. */
+function field(text: string, delimiter: string, guarded: boolean): string {
+  const safe = guarded && FORMULA.test(text) ? `'${text}` : text
+  const quoted = safe.includes(delimiter) || /["\r\n]|^\s|\s$/.test(safe)
+  return quoted ? `"${safe.replaceAll('"', '""')}"` : safe
+}

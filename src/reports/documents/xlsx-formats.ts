@@ -1,0 +1,103 @@
+/** Number formats of workbooks (ECMA-376 part 1, 18.8.31) made of Qlik's format patterns. */
+import type { Column, NumberKind } from '../types.ts'
+
+/** Formats of columns without a pattern. */
+const DEFAULTS: Readonly<Record<NumberKind, string>> = {
+  text: 'General',
+  number: 'General',
+  integer: '#,##0',
+  money: '#,##0.00',
+  date: 'yyyy\\-mm\\-dd',
+  timestamp: 'yyyy\\-mm\\-dd\\ hh:mm:ss',
+  time: 'hh:mm:ss',
+  interval: '[h]:mm:ss',
+}
+
+/** The number format of a column. `General` for a pattern that says nothing about numbers. */
+export function numberFormat({ type, format }: Pick<Column, 'type' | 'format'>): string {
+  if (format === null || format.trim() === '' || type === 'text') return DEFAULTS[type]
+  if (type === 'interval') return intervalFormat(format) ?? DEFAULTS.interval
+  if (type === 'date' || type === 'timestamp' || type === 'time') return dateFormat(format) ?? DEFAULTS[type]
+  return format.split(';').slice(0, 2).map(sectionFormat).join(';')
+}
+
+/** A number format for a single value of which only Qlik's text is known: `12,4 %` is a percentage with one decimal. */
+export function formatOfText(text: string): string {
+  const [, digits, percent] = /(\d[\d\s.,'’]*)(\s*%)?/.exec(text) ?? []
+  if (digits === undefined) return 'General'
+  const decimals = /[.,](\d+)$/.exec(digits.trim())?.[1] ?? ''
+  // Three digits after the only separator are a group, as in 1.234.
+  const fraction = decimals.length === 3 ? 0 : decimals.length
+  if (percent === undefined && fraction === 0 && digits.trim().length < 4) return 'General'
+  return `${percent === undefined ? '#,##0' : '0'}${fraction > 0 ? `.${'0'.repeat(fraction)}` : ''}${percent === undefined ? '' : '%'}`
+}
+
+const BODY = /[#0](?:[#0.,\s'’]*[#0])?/u
+
+/** One part of `positive;negative`. */
+function sectionFormat(section: string): string {
+  const body = BODY.exec(section)
+  if (body === null) return section.trim() === '' ? '' : literal(section)
+  const before = section.slice(0, body.index)
+  // `A` asks Qlik to abbreviate (1.2k); the full number is better in a workbook.
+  const after = section.slice(body.index + body[0].length).replace(/\s*A$/u, '')
+  return `${literal(before)}${digitsFormat(body[0])}${literal(after)}`
+}
+
+/** Excel writes `,` and `.` in the format and shows the separators of the reader's language. */
+function digitsFormat(body: string): string {
+  const separators = [...body.matchAll(/[^#0]/gu)]
+  const last = separators.at(-1)
+  if (last === undefined) return body
+  const kinds = new Set(separators.map(([separator]) => (/\s/u.test(separator) ? ' ' : separator)))
+  const tail = body.slice(last.index + 1)
+  const groupsOnly = kinds.size === 1 && (separators.length > 1 || tail === '##0' || /\s|['’]/u.test(last[0]))
+  if (groupsOnly) return `#,##${lastPlaces(body, 1)}`
+  const whole = body.slice(0, last.index)
+  return `${kinds.size > 1 ? `#,##${lastPlaces(whole, 1)}` : whole}.${tail}`
+}
+
+const lastPlaces = (digits: string, count: number): string => digits.replaceAll(/[^#0]/gu, '').slice(-count) || '0'
+
+/** Texts around the number; characters that Excel takes as they are stay bare. */
+const literal = (text: string): string =>
+  text.replaceAll(/%|[-+()$\s]+|[^-+()$\s%]+/gu, (part) => {
+    if (part === '%' || /^[-+()$ ]+$/.test(part)) return part
+    return `"${part.replaceAll('"', '').replaceAll(/\s/gu, ' ')}"`
+  })
+
+const DATE_TOKENS = /Y+|y+|M+|D+|d+|W+|w+|h+|H+|m+|s+|\[?\.?[fF]+\]?|TT|tt|./gsu
+
+/** Null when the pattern holds no token of dates. */
+function dateFormat(pattern: string): string | null {
+  let tokens = 0
+  let text = ''
+  for (const [part] of pattern.matchAll(DATE_TOKENS)) {
+    const token = dateToken(part)
+    if (token !== null) tokens += 1
+    text += token ?? escaped(part)
+  }
+  return tokens === 0 ? null : text
+}
+
+function dateToken(part: string): string | null {
+  const size = part.length
+  if (/^y+$/i.test(part)) return size > 2 ? 'yyyy' : 'yy'
+  if (/^M+$/.test(part)) return 'm'.repeat(Math.min(size, 4))
+  if (/^m+$/.test(part)) return 'm'.repeat(Math.min(size, 2))
+  if (/^d+$/i.test(part)) return 'd'.repeat(Math.min(size, 2))
+  if (/^w+$/i.test(part)) return size > 3 ? 'dddd' : 'ddd'
+  if (/^h+$/i.test(part)) return 'h'.repeat(Math.min(size, 2))
+  if (/^s+$/.test(part)) return 's'.repeat(Math.min(size, 2))
+  if (/^\[?\.?[fF]+\]?$/.test(part)) return `.${'0'.repeat(Math.min(part.replaceAll(/[^fF]/g, '').length, 3))}`
+  return part === 'TT' || part === 'tt' ? 'AM/PM' : null
+}
+
+const escaped = (character: string): string => (/[:\s]/.test(character) ? character : `\\${character}`)
+
+/** `D hh:mm:ss`: Excel cannot count days, so the hours go on beyond 24. */
+function intervalFormat(pattern: string): string | null {
+  const text = dateFormat(pattern.replaceAll(/[Dd]+\s*/g, ''))
+  if (text === null) return null
+  return text.includes('h') ? text.replace(/h+/, '[$&]') : text.replace(/m+|s+/, '[$&]')
+}

@@ -1,0 +1,338 @@
+/** Workbooks of block reports (ECMA-376 part 1, SpreadsheetML): a sheet for each block, rows streamed into the archive. */
+import type { BlockReport } from '../entities/report.ts'
+import type { Cell, Column, Row, Table, Warn } from '../types.ts'
+import type { BlockContent, ContentOf } from './blocks.ts'
+import { chartSvg, svgToPng } from './charts/index.ts'
+import type { KpiItem } from './charts/kpi.ts'
+import type { FontSet } from './fonts.ts'
+import { formatOfText, numberFormat } from './xlsx-formats.ts'
+import {
+  bytesOf,
+  escapeXml,
+  lettersOf,
+  packageParts,
+  type SheetFacts,
+  sheetNames,
+  stylesXml,
+  XML,
+} from './xlsx-parts.ts'
+import { writeZip, type ZipEntry } from './zip.ts'
+
+export interface WorkbookRequest {
+  readonly report: Pick<BlockReport, 'name' | 'page'>
+  readonly blocks: readonly BlockContent[]
+  readonly autofilter: boolean
+  /** Date in the properties of the workbook; equal data gives equal bytes. */
+  readonly lastReload: Date | null
+  /** Path of the file to write. */
+  readonly file: string
+  readonly fonts: FontSet
+  /** Of the numbers in charts. */
+  readonly locale: string
+  readonly warn: Warn
+  readonly signal?: AbortSignal
+}
+
+/** The most that Excel can open. */
+const MAX_ROWS = 1_048_576
+const MAX_COLUMNS = 16_384
+const MAX_TEXT = 32_767
+/** Excel counts a 29 February 1900 that never was; its dates before that are a day off. */
+const FIRST_DATE = 61
+const ROWS_FOR_WIDTHS = 200
+const MIN_WIDTH = 8
+const MAX_WIDTH = 60
+const CHUNK = 1 << 16
+
+type SheetBlock = Exclude<BlockContent, ContentOf<'text'> | ContentOf<'pageBreak'>>
+
+/** Writes the workbook and resolves with its size in bytes. Text blocks and page breaks are left out. */
+export async function writeWorkbook(request: WorkbookRequest): Promise<number> {
+  const shown = request.blocks.filter((block): block is SheetBlock => !['text', 'pageBreak'].includes(block.type))
+  // A workbook without a sheet cannot be opened.
+  const blocks: readonly SheetBlock[] =
+    shown.length > 0 ? shown : [{ type: 'note', key: 'empty', title: request.report.name, text: '' }]
+  const names = sheetNames(blocks.map(({ title, key }) => title || key))
+  return writeZip(request.file, entries(request, blocks, names), { signal: request.signal })
+}
+
+async function* entries(
+  request: WorkbookRequest,
+  blocks: readonly SheetBlock[],
+  names: readonly string[],
+): AsyncGenerator<ZipEntry> {
+  const styles = createStyles()
+  const sheets: SheetFacts[] = names.map((name) => ({ name, columns: 0, rows: 0, filter: false, picture: false }))
+  for (const [index, block] of blocks.entries()) sheets[index]!.picture = block.type === 'chart'
+  const { first, last } = packageParts({ title: request.report.name, created: request.lastReload, sheets })
+  yield* first()
+  for (const [index, block] of blocks.entries()) {
+    const facts = sheets[index]!
+    const name = `xl/worksheets/sheet${index + 1}.xml`
+    if (block.type === 'chart') {
+      yield* pictureParts(index + 1, block, request)
+      yield { name, content: bytesOf(pictureSheet(request, block)) }
+    } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
+    else {
+      const table = block.type === 'kpi' ? kpiTable(block.items) : sheetTable(block.table, styles)
+      yield { name, content: tableSheet(request, block.key, table, facts, styles) }
+    }
+  }
+  yield { name: 'xl/styles.xml', content: bytesOf(stylesXml(styles.formats)) }
+  yield* last()
+}
+
+// --- Styles ---
+
+/** Indexes into `cellXfs`, as `stylesXml` writes them; formats of numbers follow in pairs, plain and for totals. */
+const STYLE = { plain: 0, header: 1, headerRight: 2, title: 3, wrapped: 4, totalText: 5, formats: 6 } as const
+
+interface Styles {
+  readonly formats: readonly string[]
+  of(format: string, total: boolean): number
+}
+
+function createStyles(): Styles {
+  const formats: string[] = []
+  return {
+    formats,
+    of(format, total) {
+      let index = formats.indexOf(format)
+      if (index < 0) index = formats.push(format) - 1
+      return STYLE.formats + 2 * index + (total ? 1 : 0)
+    },
+  }
+}
+
+// --- Sheets with rows ---
+
+interface SheetTable {
+  readonly columns: readonly Pick<Column, 'label' | 'type'>[]
+  readonly rightAligned: readonly boolean[]
+  readonly rows: number
+  readonly totals: Row | null
+  pages(): AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>
+  /** Number format of a cell. */
+  format(column: number, cell: Cell): string
+}
+
+function sheetTable(table: Table, styles: Styles): SheetTable {
+  const formats = table.columns.map(numberFormat)
+  for (const format of formats) styles.of(format, false)
+  return {
+    columns: table.columns,
+    rightAligned: table.columns.map(({ type }) => type !== 'text'),
+    rows: table.rows,
+    totals: table.totals,
+    pages: () => table.pages(),
+    format: (column) => formats[column] ?? 'General',
+  }
+}
+
+const CHANGE = '+0.0%;-0.0%;0.0%'
+
+function kpiTable(items: readonly KpiItem[]): SheetTable {
+  const compared = items.some(({ compare }) => compare !== null)
+  const labels = compared ? ['Figure', 'Value', 'Comparison', 'Change'] : ['Figure', 'Value']
+  const empty: Cell = { text: '', number: null }
+  const rows = items.map(({ label, value, compare }): Row => {
+    const change = compare?.change ?? null
+    const cells = [{ text: label, number: null }, value]
+    if (!compared) return cells
+    return [
+      ...cells,
+      compare?.value ?? empty,
+      { text: change === null ? '' : `${(change * 100).toFixed(1)} %`, number: change },
+    ]
+  })
+  return {
+    columns: labels.map((label, index) => ({ label, type: index === 0 ? 'text' : 'number' })),
+    rightAligned: labels.map((_, index) => index > 0),
+    rows: rows.length,
+    totals: null,
+    pages: () => [rows],
+    format: (column, { text }) => (column === 3 ? CHANGE : formatOfText(text)),
+  }
+}
+
+async function* tableSheet(
+  { report, autofilter, warn, signal }: WorkbookRequest,
+  key: string,
+  table: SheetTable,
+  facts: SheetFacts,
+  styles: Styles,
+): AsyncGenerator<Uint8Array> {
+  const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => lettersOf(index + 1))
+  const places = MAX_ROWS - 1 - (table.totals ? 1 : 0)
+  if (table.rows > places) warn('ROWS_TRUNCATED', `${places} of ${table.rows} rows: a sheet has no more`, key)
+
+  const pages = asyncIterator(table.pages())
+  const sample: Row[] = []
+  let page = await pages.next()
+  const head: (readonly Row[])[] = []
+  while (!page.done) {
+    head.push(page.value)
+    sample.push(...page.value.slice(0, ROWS_FOR_WIDTHS - sample.length))
+    if (sample.length >= ROWS_FOR_WIDTHS) break
+    page = await pages.next()
+  }
+
+  let text = `${sheetStart(true)}${colsXml(table, sample)}<sheetData>${headerRow(table, letters)}`
+  let number = 1
+  const addRows = (rows: readonly Row[]) => {
+    for (const row of rows) {
+      if (number > places) return
+      number += 1
+      text += rowXml(row, number, table, letters, styles, false)
+    }
+  }
+  const drained = function* (): Generator<Uint8Array> {
+    if (text.length < CHUNK) return
+    yield bytesOf(text)
+    text = ''
+  }
+  for (const rows of head) {
+    for (let at = 0; at < rows.length; at += 100) {
+      addRows(rows.slice(at, at + 100))
+      yield* drained()
+    }
+  }
+  for (page = await pages.next(); !page.done && number <= places; page = await pages.next()) {
+    signal?.throwIfAborted()
+    addRows(page.value)
+    yield* drained()
+  }
+  await pages.return?.()
+  facts.columns = letters.length
+  facts.rows = number
+  facts.filter = autofilter && letters.length > 0
+  if (table.totals) text += rowXml(withTotalLabel(table.totals), number + 1, table, letters, styles, true)
+  const range = `A1:${letters.at(-1) ?? 'A'}${number}`
+  yield bytesOf(
+    `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
+  )
+}
+
+function asyncIterator<T>(values: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> {
+  if (Symbol.asyncIterator in values) return values[Symbol.asyncIterator]()
+  const iterator = values[Symbol.iterator]()
+  return { next: async () => iterator.next(), return: async () => ({ done: true, value: undefined }) }
+}
+
+const withTotalLabel = (totals: Row): Row =>
+  totals[0] && totals[0].text === '' && totals[0].number === null
+    ? [{ text: 'Total', number: null }, ...totals.slice(1)]
+    : totals
+
+function headerRow({ columns, rightAligned }: SheetTable, letters: readonly string[]): string {
+  const cells = letters.map((letter, index) =>
+    textCell(`${letter}1`, columns[index]!.label, rightAligned[index] ? STYLE.headerRight : STYLE.header),
+  )
+  return `<row r="1" s="${STYLE.header}" customFormat="1">${cells.join('')}</row>`
+}
+
+function rowXml(
+  row: Row,
+  number: number,
+  table: SheetTable,
+  letters: readonly string[],
+  styles: Styles,
+  total: boolean,
+): string {
+  let cells = ''
+  for (let index = 0; index < letters.length; index += 1) {
+    const cell = row[index]
+    if (!cell) continue
+    const place = `${letters[index]}${number}`
+    if (isNumber(cell, table.columns[index]!.type)) {
+      cells += `<c r="${place}" s="${styles.of(table.format(index, cell), total)}"><v>${cell.number}</v></c>`
+    } else if (cell.text !== '') cells += textCell(place, cell.text, total ? STYLE.totalText : STYLE.plain)
+    else if (total) cells += `<c r="${place}" s="${STYLE.totalText}"/>`
+  }
+  return `<row r="${number}">${cells}</row>`
+}
+
+const isNumber = ({ number }: Cell, type: Column['type']): boolean => {
+  if (number === null || type === 'text') return false
+  return (type !== 'date' && type !== 'timestamp') || number >= FIRST_DATE
+}
+
+function textCell(place: string, text: string, style: number): string {
+  const content = escapeXml(text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text)
+  const space = /^\s|\s$|\n/.test(content) ? ' xml:space="preserve"' : ''
+  return `<c r="${place}"${style === STYLE.plain ? '' : ` s="${style}"`} t="inlineStr"><is><t${space}>${content}</t></is></c>`
+}
+
+/** Widths in characters, of the first rows as Qlik shows them; wide characters count twice. */
+function colsXml({ columns, totals }: SheetTable, sample: readonly Row[]): string {
+  if (columns.length === 0) return ''
+  const cols = columns.slice(0, MAX_COLUMNS).map(({ label }, index) => {
+    // The button of the filter covers the end of a label.
+    let widest = textWidth(label) + 3
+    for (const row of totals ? [...sample, totals] : sample)
+      widest = Math.max(widest, textWidth(row[index]?.text ?? ''))
+    const width = Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, widest + 1.7))
+    return `<col min="${index + 1}" max="${index + 1}" width="${width.toFixed(1)}" customWidth="1"/>`
+  })
+  return `<cols>${cols.join('')}</cols>`
+}
+
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/gu
+const textWidth = (text: string): number => {
+  const line = text.length > 200 ? text.slice(0, 200) : text
+  return line.length + (line.match(WIDE)?.length ?? 0)
+}
+
+// --- Parts of all sheets ---
+
+const MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
+const RELATIONS = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
+
+function sheetStart(table: boolean): string {
+  const view = table
+    ? '<sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/><selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView>'
+    : '<sheetView showGridLines="0" workbookViewId="0"/>'
+  return `${XML}<worksheet xmlns="${MAIN}" xmlns:r="${RELATIONS}"><sheetPr><pageSetUpPr fitToPage="1"/></sheetPr><sheetViews>${view}</sheetViews><sheetFormatPr defaultRowHeight="15"/>`
+}
+
+const PAPER = { A4: 9, A3: 8, Letter: 1 } as const
+
+function sheetEnd({ page }: WorkbookRequest['report']): string {
+  const inches = (page.marginMm / 25.4).toFixed(2)
+  return `<pageMargins left="${inches}" right="${inches}" top="${inches}" bottom="0.75" header="0.3" footer="0.3"/><pageSetup paperSize="${PAPER[page.size]}" orientation="${page.orientation}" fitToHeight="0"/><headerFooter><oddFooter>&amp;L&amp;A&amp;R&amp;P / &amp;N</oddFooter></headerFooter>`
+}
+
+const titleRow = (title: string): string =>
+  `<row r="1" ht="24" customHeight="1">${textCell('A1', title, STYLE.title)}</row>`
+
+function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>): string {
+  const rows = `${titleRow(title)}<row r="3">${textCell('A3', text, STYLE.wrapped)}</row>`
+  return `${sheetStart(false)}<cols><col min="1" max="1" width="90" customWidth="1"/></cols><sheetData>${rows}</sheetData>${sheetEnd(report)}</worksheet>`
+}
+
+function pictureSheet({ report }: WorkbookRequest, { title }: ContentOf<'chart'>): string {
+  return `${sheetStart(false)}<sheetData>${titleRow(title)}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
+}
+
+const EMU_PER_PIXEL = 9525
+const PICTURE_WIDTH = 800
+const PIXELS_PER_MM = 96 / 25.4
+
+async function* pictureParts(
+  number: number,
+  { title, key, chart, heightMm }: ContentOf<'chart'>,
+  { fonts, locale }: WorkbookRequest,
+): AsyncGenerator<ZipEntry> {
+  const height = Math.round(heightMm * PIXELS_PER_MM)
+  const svg = await chartSvg(chart, { width: PICTURE_WIDTH, height, idPrefix: key, locale, fonts })
+  const png = await svgToPng(svg, 2, fonts)
+  const drawing = 'http://schemas.openxmlformats.org/drawingml/2006'
+  const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
+  yield { name: `xl/media/image${number}.png`, content: png }
+  yield {
+    name: `xl/drawings/drawing${number}.xml`,
+    content: bytesOf(
+      `${XML}<xdr:wsDr xmlns:xdr="${drawing}/spreadsheetDrawing" xmlns:a="${drawing}/main" xmlns:r="${RELATIONS}"><xdr:oneCellAnchor><xdr:from><xdr:col>0</xdr:col><xdr:colOff>0</xdr:colOff><xdr:row>2</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:ext ${size}/><xdr:pic><xdr:nvPicPr><xdr:cNvPr id="1" name="${escapeXml(key)}" descr="${escapeXml(title || key)}"/><xdr:cNvPicPr><a:picLocks noChangeAspect="1"/></xdr:cNvPicPr></xdr:nvPicPr><xdr:blipFill><a:blip r:embed="rId1"/><a:stretch><a:fillRect/></a:stretch></xdr:blipFill><xdr:spPr><a:xfrm><a:off x="0" y="0"/><a:ext ${size}/></a:xfrm><a:prstGeom prst="rect"><a:avLst/></a:prstGeom></xdr:spPr></xdr:pic><xdr:clientData/></xdr:oneCellAnchor></xdr:wsDr>`,
+    ),
+  }
+}

@@ -1,0 +1,73 @@
+/** ZIP archives written to a file: workbooks, and deliveries, these with AES-256 when they have a password. */
+import { type FileHandle, open, rm } from 'node:fs/promises'
+
+export interface ZipEntry {
+  /** Path in the archive, with `/`. */
+  readonly name: string
+  /** Read once, while the entry is written; a `createReadStream` is one. */
+  readonly content: Uint8Array | AsyncIterable<Uint8Array>
+}
+
+export interface ZipOptions {
+  /** Encrypts the contents (AES-256 in the form of WinZip, AE-2). Names of entries stay readable. The bytes differ each time. */
+  readonly password?: string
+  /** Date of all entries. Default: the oldest that the format knows, so that equal entries make equal archives. */
+  readonly modified?: Date
+  readonly signal?: AbortSignal
+}
+
+/** 1 January 1980 in the form of MS-DOS, which has no time zone. */
+const OLDEST_DATE = 0x0021_0000
+
+/**
+ * Writes `file` and resolves with its size in bytes. Entries are asked for one at a time and flow through: the memory in
+ * use does not grow with their size. An entry ends below 4 GB, since Excel and older tools cannot read larger ones when
+ * they were streamed. Removes `file` and rejects with the error when an entry, the disk or `signal` fails.
+ */
+export async function writeZip(
+  file: string,
+  entries: Iterable<ZipEntry> | AsyncIterable<ZipEntry>,
+  { password, modified, signal }: ZipOptions = {},
+): Promise<number> {
+  const { configure, ZipWriter } = await import('@zip.js/zip.js')
+  configure({ useWebWorkers: false })
+  const handle = await open(file, 'w', 0o600)
+  try {
+    const writer = new ZipWriter(streamTo(handle), {
+      ...(password !== undefined && { password, encryptionStrength: 3 }),
+      ...(modified ? { lastModDate: modified } : { rawLastModDate: OLDEST_DATE, extendedTimestamp: false }),
+      zip64: false,
+      signal,
+    })
+    for await (const { name, content } of entries) {
+      signal?.throwIfAborted()
+      await writer.add(name, content instanceof Uint8Array ? streamOf([content]) : streamOf(content))
+    }
+    await writer.close()
+    return (await handle.stat()).size
+  } catch (error) {
+    await rm(file, { force: true }).catch(() => {})
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+const streamTo = (handle: FileHandle) =>
+  new WritableStream<Uint8Array>({
+    write: (chunk) => handle.appendFile(chunk),
+  })
+
+function streamOf(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await iterator.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  })
+}

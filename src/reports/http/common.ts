@@ -1,0 +1,115 @@
+/** Parts that the endpoints of definitions share. */
+import { z } from 'zod'
+import { queryField } from '../../http/endpoint/list-query.ts'
+import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { isObject } from '../../http/endpoint/validation.ts'
+import { type Refusal, refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
+import { isGuid } from '../../platform/uuid.ts'
+import { formatOptions, type Outcome, type ReportTask } from '../entities/task.ts'
+import { checkedWith, refuseIssues } from '../issues.ts'
+import { type Kind, RULES } from '../kinds.ts'
+import type { StoredOf } from '../rows.ts'
+import type { DefinitionStore } from '../store.ts'
+
+/** The last finished run of a task. */
+export interface LastRun {
+  readonly id: string
+  readonly outcome: Outcome
+  /** ISO 8601. */
+  readonly finishedAt: string
+}
+
+export interface EntityDeps {
+  readonly store: DefinitionStore
+  /** Null = never ran. */
+  readonly lastRun: (taskId: string) => LastRun | null
+  /** ISO 8601; null = no schedule will fire. */
+  readonly nextRunAt: (task: StoredOf<'task'>) => string | null
+}
+
+export const OFFSET = queryField.integer(0, 1_000_000_000).describe('How many to skip. Default 0.').optional()
+
+const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+
+export const invalidId = (idLabel: string): Refusal =>
+  refusal('INVALID_ID', `${capital(idLabel)} ID must be a valid GUID`, { error: `Invalid ${idLabel} ID format` })
+
+/** The id in lower case. Throws 400 `INVALID_ID`. */
+export function checkedId(kind: Kind, text: string): string {
+  if (!isGuid(text)) throw invalidId(RULES[kind].idLabel)
+  return text.toLowerCase()
+}
+
+/** The body as a JSON object. Throws 400 `VALIDATION`. */
+export function bodyObject({ body }: Pick<ApiRequest, 'body'>): Record<string, unknown> {
+  if (isObject(body)) return body
+  throw refuseIssues([{ path: '', message: 'Must be a JSON object' }])
+}
+
+/** The body in the form of the schema; without one, that of an empty object. */
+export const optionalBody = <T>({ body }: Pick<ApiRequest, 'body'>, schema: z.ZodType<T>): T =>
+  checkedWith(schema, body === undefined || body === '' ? {} : body)
+
+/** Throws 412 when the header `If-Match` names other revisions. */
+export function requireRevision({ headers }: Pick<ApiRequest, 'headers'>, kind: Kind, revision: number): void {
+  const wanted = headers.get('if-match')
+  if (wanted === null) return
+  const tags = wanted.split(',').map((tag) => tag.trim())
+  if (tags.includes('*') || tags.includes(tagOf(revision))) return
+  const label = RULES[kind].label.toLowerCase()
+  throw refusal(
+    'REVISION_MISMATCH',
+    `The ${label} is at revision ${revision}. Read it again, then repeat the change.`,
+    {
+      currentRevision: revision,
+    },
+  )
+}
+
+export const tagOf = (revision: number): string => `"r${revision}"`
+
+/** Options of formats as they are when none are given. */
+const defaultOptions = once((): Readonly<Record<string, unknown>> => formatOptions.parse({}))
+
+/** A definition as it is answered: options of formats that have their default values are left out. */
+export function shown(kind: Kind, entity: StoredOf<Kind>): unknown {
+  if (kind !== 'task') return entity
+  const task = entity as StoredOf<'task'>
+  return { ...task, reports: task.reports.map(withoutDefaults) }
+}
+
+function withoutDefaults({ options, ...use }: ReportTask['reports'][number]): unknown {
+  const defaults = defaultOptions()
+  const own = Object.entries(options).filter(
+    ([format, value]) => JSON.stringify(value) !== JSON.stringify(defaults[format]),
+  )
+  return own.length === 0 ? use : { ...use, options: Object.fromEntries(own) }
+}
+
+/** An item in a list of tasks. */
+export function listedTask(task: StoredOf<'task'>, { lastRun, nextRunAt }: EntityDeps): unknown {
+  const { id, project, name, enabled, tags, testMode, revision } = task
+  return {
+    id,
+    project,
+    name,
+    enabled,
+    tags,
+    testMode: testMode.enabled,
+    nextRunAt: nextRunAt(task),
+    revision,
+    lastRun: lastRun(id),
+  }
+}
+
+/** The members that Footman adds; the others are those of the request. */
+export const STORED = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  createdAt: z.string(),
+  createdBy: z.string().describe('`key:<id>` or another kind of caller.'),
+  modifiedAt: z.string(),
+  modifiedBy: z.string(),
+  revision: z.int().describe('Grows with each change; also in the header `ETag`, as `"r7"`.'),
+})

@@ -1,0 +1,450 @@
+/** Endpoints of runs: start, plan, list, documents, deliveries, log, cancel, resend. */
+import { z } from 'zod'
+import type { Idempotency } from '../../http/endpoint/idempotency.ts'
+import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { refusal } from '../../http/errors.ts'
+import type { Clock } from '../../platform/types.ts'
+import { isGuid } from '../../platform/uuid.ts'
+import type { Blobs } from '../blobs.ts'
+import { ReportError } from '../codes.ts'
+import type { Stored } from '../entities/fields.ts'
+import { type Definition, OUTCOMES, type ReportTask } from '../entities/task.ts'
+import { checkedWith } from '../issues.ts'
+import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
+import { countsOf, type DeliveryRecord, type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
+import type { RunLog } from '../runs/log.ts'
+import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
+import type { Prepared } from '../runs/prepare.ts'
+import type { Runner } from '../runs/runner.ts'
+import { OPTION_MEMBERS } from '../runs/start-options.ts'
+import type { RunEvent, RunOptions } from '../types.ts'
+import { fileAnswer } from './file.ts'
+
+export interface RunRouteDeps {
+  readonly ledger: Ledger
+  readonly runner: Runner
+  readonly runLog: RunLog
+  readonly blobs: Pick<Blobs, 'path'>
+  readonly clock: Clock
+  readonly idempotency: Idempotency
+  /** The stored task; null when there is none. */
+  readonly taskOf: (id: string) => Stored<ReportTask> | null
+  /** Tasks with one of the tags. */
+  readonly tasksTagged: (tags: readonly string[]) => readonly Stored<ReportTask>[]
+  readonly definitionOf: (taskId: string) => Definition | null
+  /** Time limit of answers that need the engine, in ms. */
+  readonly planTimeoutMs?: number
+}
+
+const START = z.strictObject({
+  taskId: z.array(z.string()).max(500).default([]),
+  tag: z.array(z.string()).max(100).default([]),
+  force: z.boolean().default(false),
+  ...OPTION_MEMBERS,
+})
+type StartBody = z.output<typeof START>
+
+const RESEND = z.strictObject({
+  states: z
+    .array(z.enum(['failed', 'unknown', 'sent', 'skipped']))
+    .min(1)
+    .default(['failed', 'unknown']),
+  recipients: z.array(z.string()).min(1).max(1000).nullable().default(null),
+  corrections: z.record(z.string(), z.string()).default({}),
+  confirmDuplicates: z.boolean().default(false),
+})
+
+const PLAN_QUERY = z.object({ recipient: queryField.text().describe('Only what this address gets.').optional() })
+const RUNS_QUERY = z.object({
+  taskId: queryField.text().optional(),
+  project: queryField.text().optional(),
+  outcome: queryField.word(OUTCOMES).optional(),
+  state: queryField.word(['queued', 'running', 'delivering', 'finished']).optional(),
+  limit: queryField.integer(1, 500).optional(),
+  offset: queryField.integer(0, 10_000_000).optional(),
+})
+const DELIVERY_QUERY = z.object({
+  state: queryField.word(['planned', 'sending', 'sent', 'retry', 'failed', 'unknown', 'skipped']).optional(),
+})
+
+const RUN = z
+  .looseObject({ id: z.string(), taskId: z.string(), state: z.string(), outcome: z.string().nullable() })
+  .describe('A run.')
+const STARTED = z.looseObject({
+  tasksStarted: z.array(
+    z.looseObject({ taskId: z.string(), taskName: z.string(), status: z.string(), runId: z.string() }),
+  ),
+  tasksNotFound: z.array(z.string()),
+  tasksSkipped: z.array(z.looseObject({ taskId: z.string(), code: z.string() })),
+  totalTasksStarted: z.int(),
+})
+const PLANNED = z.looseObject({
+  taskId: z.string(),
+  documents: z.array(z.looseObject({})),
+  mails: z.array(z.looseObject({})),
+})
+const TASK_PARAMS = z.object({ taskId: z.string().describe('Id of the report task.') })
+const RUN_PARAMS = z.object({ runId: z.string().describe('Id of the run.') })
+
+const PLAN_TIMEOUT_MS = 60_000
+
+export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
+  const { ledger, runner, runLog, clock } = deps
+
+  function runById(runId: string): RunRecord {
+    if (!isGuid(runId)) throw refusal('INVALID_ID', 'Run ID must be a valid GUID', { error: 'Invalid run ID format' })
+    const run = ledger.run(runId.toLowerCase())
+    if (!run) throw refusal('RUN_NOT_FOUND', runId)
+    return run
+  }
+
+  function taskById(taskId: string): Stored<ReportTask> {
+    if (!isGuid(taskId))
+      throw refusal('INVALID_ID', 'Task ID must be a valid GUID', { error: 'Invalid task ID format' })
+    const task = deps.taskOf(taskId.toLowerCase())
+    if (!task) throw refusal('REPORTTASK_NOT_FOUND', taskId)
+    return task
+  }
+
+  const shown = (run: RunRecord, full: boolean) => {
+    const events = ledger.events(run.id)
+    const counts =
+      run.counts ?? countsOf(run.sealed ? ledger.documents(run).length : 0, ledger.deliveries(run.id), events)
+    return runOf(run, full ? events : [], counts)
+  }
+
+  async function start(request: ApiRequest, selected: readonly string[], body: StartBody): Promise<Response> {
+    const ids = [...new Set([...selected, ...body.taskId].map((id) => id.toLowerCase()))]
+    const bad = ids.find((id) => !isGuid(id))
+    if (bad !== undefined)
+      throw refusal('INVALID_ID', 'Task ID must be a valid GUID', { error: 'Invalid task ID format' })
+    if (ids.length === 0 && body.tag.length === 0) throw refusal('NOTHING_SELECTED', 'name tasks by taskId or tag')
+    const named = ids.map((id) => [id, deps.taskOf(id)] as const)
+    const tasks = [...named.flatMap(([, task]) => (task ? [task] : [])), ...deps.tasksTagged(body.tag)]
+    const options = optionsOf(body)
+    const tasksStarted = []
+    const tasksSkipped = []
+    for (const task of new Map(tasks.map((one) => [one.id, one])).values()) {
+      checkStart(task, options)
+      const admission = await runner.admit({
+        task,
+        trigger: manual(request, clock.now(), body.reason),
+        identity: null,
+        options,
+        force: body.force,
+      })
+      const base = { taskId: task.id, taskName: task.name }
+      if (admission.status === 'skipped') tasksSkipped.push({ ...base, code: admission.code, runId: admission.runId })
+      else tasksStarted.push({ ...base, status: statusOf(admission), runId: admission.runId })
+    }
+    const tasksNotFound = named.filter(([, task]) => !task).map(([id]) => id)
+    request.note({ target: tasks.map(({ id }) => id), detail: `${tasksStarted.length} started` })
+    return jsonAnswer(200, { tasksStarted, tasksNotFound, tasksSkipped, totalTasksStarted: tasksStarted.length })
+  }
+
+  async function plan(definition: Definition, recipient: string | undefined, signal: AbortSignal): Promise<Response> {
+    const options = { ...DEFAULT_OPTIONS, recipients: recipient === undefined ? null : [recipient] }
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)])
+    const made = await runner.plan(definition, options, limit).catch((error: unknown) => {
+      throw engineRefusal(error)
+    })
+    return jsonAnswer(200, planAnswer(definition, made))
+  }
+
+  const startRoute = (path: string, params: typeof TASK_PARAMS | undefined): ApiRoute =>
+    route({
+      method: ['POST', 'PUT'],
+      path,
+      scope: 'report:run',
+      action: 'report.start',
+      summary: 'Start report tasks',
+      description:
+        '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). With a header `Idempotency-Key` a repeated request gets the first answer again.',
+      ...(params && { params }),
+      readByHandler: { body: START },
+      query: NO_QUERY,
+      answers: { 200: STARTED, 409: 'A test needs an address; the run cannot begin.' },
+      handle: (request) =>
+        deps.idempotency.once(request as ApiRequest, () => {
+          const id = (request.params as { taskId?: string }).taskId
+          const selected = id === undefined || id === '-' ? [] : [taskById(id).id]
+          return start(request as ApiRequest, selected, checkedWith(START, request.body ?? {}))
+        }),
+    })
+
+  return [
+    startRoute('/v4/reporttask/start', undefined),
+    startRoute('/v4/reporttask/{taskId}/start', TASK_PARAMS),
+    route({
+      method: 'POST',
+      path: '/v4/reporttask/{taskId}/plan',
+      scope: 'report:read',
+      action: 'report.plan',
+      audited: 'refused',
+      summary: 'Show who would get what, without making or sending anything',
+      params: TASK_PARAMS,
+      query: PLAN_QUERY,
+      body: 'ignored',
+      answers: { 200: PLANNED, 422: 'The app cannot be read.', 502: 'The engine or the repository does not answer.' },
+      handle: ({ params, query, signal }) =>
+        plan(deps.definitionOf(taskById(params.taskId).id)!, query.recipient, signal),
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reporttask/{taskId}/runs',
+      scope: 'report:read',
+      summary: 'List the runs of a report task, newest first',
+      params: TASK_PARAMS,
+      query: RUNS_QUERY.omit({ taskId: true, project: true }),
+      answers: { 200: z.looseObject({ runs: z.array(RUN), total: z.int() }) },
+      handle: ({ params, query }) => listAnswer({ ...query, taskId: taskById(params.taskId).id }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reportrun',
+      scope: 'report:read',
+      summary: 'List runs of report tasks, newest first',
+      query: RUNS_QUERY,
+      answers: { 200: z.looseObject({ runs: z.array(RUN), total: z.int() }) },
+      handle: ({ query }) => listAnswer(query),
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reportrun/{runId}',
+      scope: 'report:read',
+      summary: 'Show a run with its events',
+      params: RUN_PARAMS,
+      query: z.object({
+        definition: queryField.text().describe('`1` adds the definitions that the run used.').optional(),
+      }),
+      answers: { 200: RUN },
+      handle: ({ params, query }) => {
+        const run = runById(params.runId)
+        const definition = query.definition === '1' ? { definition: ledger.definition(run.id) } : {}
+        return jsonAnswer(200, { ...shown(run, true), ...definition })
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reportrun/{runId}/log',
+      scope: 'report:read',
+      summary: 'The log of a run',
+      params: RUN_PARAMS,
+      query: NO_QUERY,
+      answers: { 200: z.string() },
+      handle: async ({ params }) =>
+        new Response(await runLog.read(runById(params.runId).id), {
+          headers: { 'content-type': 'text/plain; charset=utf-8' },
+        }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reportrun/{runId}/deliveries',
+      scope: 'report:read',
+      summary: 'List the deliveries of a run',
+      params: RUN_PARAMS,
+      query: DELIVERY_QUERY,
+      answers: { 200: z.looseObject({ deliveries: z.array(z.looseObject({ id: z.string() })), total: z.int() }) },
+      handle: ({ params, query }) => {
+        const found = ledger
+          .deliveries(runById(params.runId).id)
+          .filter((one) => !query.state || one.state === query.state)
+        return jsonAnswer(200, { deliveries: found.map(deliveryAnswer), total: found.length })
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reportrun/{runId}/documents',
+      scope: 'report:read',
+      summary: 'List the documents of a run',
+      params: RUN_PARAMS,
+      query: NO_QUERY,
+      answers: { 200: z.looseObject({ documents: z.array(z.looseObject({ id: z.string() })), total: z.int() }) },
+      handle: ({ params }) => {
+        const documents = ledger
+          .documents(runById(params.runId))
+          .map(({ id, report, fileName, format, bytes, sha256, cycle, variant }) => ({
+            id,
+            report,
+            fileName,
+            format,
+            bytes,
+            sha256,
+            variant,
+            cycle: Object.fromEntries(cycle.map(({ field, value }) => [field, value.text])),
+          }))
+        return jsonAnswer(200, { documents, total: documents.length })
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reportrun/{runId}/documents/{documentId}',
+      scope: 'report:read',
+      action: 'report.document',
+      audited: 'always',
+      summary: 'Download a document of a run',
+      params: RUN_PARAMS.extend({ documentId: z.string() }),
+      query: NO_QUERY,
+      answers: { 200: z.string().describe('The file.') },
+      handle: async ({ params, note }) => {
+        const run = runById(params.runId)
+        const document = ledger.documents(run).find(({ id }) => id === params.documentId.toLowerCase())
+        if (!document) throw refusal('DOCUMENT_GONE', params.documentId)
+        note({ target: [document.fileName] })
+        return fileAnswer(deps.blobs.path(document.sha256), document)
+      },
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/reportrun/{runId}/cancel',
+      scope: 'report:run',
+      action: 'report.cancel',
+      summary: 'Cancel a run',
+      description: 'The step under way ends; what is not sent yet is left out. Deliveries that were sent stay.',
+      params: RUN_PARAMS,
+      query: NO_QUERY,
+      body: 'ignored',
+      answers: {
+        202: z.looseObject({ runId: z.string(), state: z.string(), message: z.string() }),
+        409: 'The run has ended.',
+      },
+      handle: async ({ params, note }) => {
+        const run = runById(params.runId)
+        note({ target: [run.taskId, run.id] })
+        if (!(await runner.cancel(run.id)))
+          throw refusal('RUN_NOT_CANCELLABLE', `the run has ended with ${run.outcome}`)
+        return jsonAnswer(202, { runId: run.id, state: run.state, message: 'Cancel requested' })
+      },
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/reportrun/{runId}/resend',
+      scope: 'report:run',
+      action: 'report.resend',
+      summary: 'Send deliveries of a run again',
+      description:
+        'Sends the stored documents of failed and doubtful deliveries. `corrections` replaces wrong addresses. Deliveries that were sent need `confirmDuplicates`.',
+      params: RUN_PARAMS,
+      query: NO_QUERY,
+      readByHandler: { body: RESEND },
+      answers: { 202: RUN, 409: 'Nothing to send again, or `confirmDuplicates` is missing.' },
+      handle: async (request) => {
+        const run = runById(request.params.runId)
+        const { states, recipients, corrections, confirmDuplicates } = checkedWith(RESEND, request.body ?? {})
+        if (run.state !== 'finished') throw refusal('NOTHING_TO_RESEND', 'the run is still under way')
+        if (states.includes('sent') && !confirmDuplicates) {
+          throw refusal(
+            'NOTHING_TO_RESEND',
+            'sent deliveries would arrive twice; say so with "confirmDuplicates": true',
+          )
+        }
+        const lower = Object.fromEntries(
+          Object.entries(corrections).map(([wrong, right]) => [wrong.toLowerCase(), right]),
+        )
+        const child = await runner.resend({ run, states, recipients, corrections: lower, actor: request.caller.actor })
+        if (!child) throw refusal('NOTHING_TO_RESEND', `no delivery is ${states.join(' or ')}`)
+        request.note({ target: [run.taskId, run.id], detail: `run ${child.id}` })
+        return jsonAnswer(202, shown(child, true))
+      },
+    }),
+  ]
+
+  function listAnswer(query: z.output<typeof RUNS_QUERY>): Response {
+    const { limit = 100, offset = 0, taskId, project, outcome, state } = query
+    const where = {
+      ...(taskId && { taskId: taskId.toLowerCase() }),
+      ...(project && { project }),
+      ...(outcome && { outcome }),
+      ...(state && { state }),
+    }
+    const { runs, total } = ledger.list({ ...where, limit, offset })
+    return jsonAnswer(200, { runs: runs.map((run) => ({ ...shown(run, false), events: undefined })), total })
+  }
+}
+
+function checkStart({ name, testMode }: ReportTask, { test, testAddress }: RunOptions): void {
+  if (!test || testAddress || testMode.address) return
+  throw refusal('VALIDATION', `testAddress: "${name}" has no test address of its own`, {
+    issues: [{ path: 'testAddress', message: 'Must be given, because the task has no test address' }],
+  })
+}
+
+function optionsOf({
+  test,
+  testAddress,
+  dryRun,
+  ignoreConditions,
+  reports,
+  recipients,
+  reason,
+}: StartBody): RunOptions {
+  return { test, testAddress, dryRun, ignoreConditions, reports, recipients, reason }
+}
+
+const manual = ({ caller }: ApiRequest, at: number, reason: string | null) => ({
+  type: 'manual' as const,
+  triggerId: null,
+  key: '',
+  firedAt: new Date(at).toISOString(),
+  detail: { actor: caller.actor, ...(reason && { reason }) },
+})
+
+const statusOf = ({ status }: Admission): string => (status === 'repeated' ? 'merged' : status)
+
+/** A failure of the engine or the repository, for answers that wait for it. */
+export function engineRefusal(error: unknown): unknown {
+  if (!(error instanceof ReportError)) return error
+  const { code, details } = error
+  if (code === 'ENGINE_UNREACHABLE' || code === 'REPOSITORY_UNREACHABLE') return refusal(code, details)
+  if (code === 'APP_NOT_FOUND' || code === 'OBJECT_NOT_FOUND') return refusal(code, details)
+  return refusal('APP_NOT_FOUND', `${code}: ${details}`, { error: 'The report cannot be made' })
+}
+
+function planAnswer(
+  { task }: Definition,
+  { prepared, plan, events }: { prepared: Prepared; plan: Plan; events: readonly RunEvent[] },
+) {
+  const of = <Payload>(channel: string) =>
+    plan.deliveries.filter((one) => one.channel === channel).map(({ payload }) => payload as Payload)
+  const nameOf = (id: string) => prepared.documents.find((one) => one.id === id)?.fileName ?? ''
+  const problems = events.map(({ code, level, details, recipient, report }) => ({
+    code,
+    level,
+    details,
+    ...(report && { report }),
+    ...(recipient && { recipient }),
+  }))
+  return {
+    taskId: task.id,
+    conditions: prepared.conditions,
+    skipped: prepared.skipped,
+    documents: prepared.documents.map(({ report, cycle, fileName, variant }) => ({
+      report,
+      cycle: Object.fromEntries(cycle.map(({ field, value }) => [field, value.text])),
+      fileName,
+      variant,
+      evaluateAs: task.run.evaluateAs,
+    })),
+    mails: of<MailPayload>('email').map(({ to, cc, bcc, subject, attach, embed, archives, missing }) => ({
+      to: to.join(', '),
+      ...(cc.length > 0 && { cc }),
+      ...(bcc.length > 0 && { bcc }),
+      subject,
+      attachments: [...attach.map(nameOf), ...archives.map(({ name }) => name)],
+      ...(embed && { embedded: nameOf(embed) }),
+      ...(missing.length > 0 && { missing }),
+    })),
+    files: of<FilePayload>('storage').map(({ spaceId, folder, name }) => ({
+      spaceId,
+      path: [...folder, name].join('/'),
+    })),
+    hub: of<HubPayload>('hub').map(({ title, visibleTo }) => ({ title, visibleTo })),
+    problems: plan.refused ? [...problems, { ...plan.refused, level: 'error' }] : problems,
+  }
+}
+
+function deliveryAnswer({ id, channel, target, documents, state, attempts, nextAt, lastError }: DeliveryRecord) {
+  const nextAttemptAt = nextAt === null ? null : new Date(nextAt).toISOString()
+  return { id, channel, target, documents, state, attempts, nextAttemptAt, lastError }
+}

@@ -1,0 +1,361 @@
+/** Report tasks: definitions, runs, delivery. Loaded only where `Butler.footman.reportTask.enable` is on. */
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { ConfigPaths } from '../config/paths.ts'
+import { createIdempotency } from '../http/endpoint/idempotency.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
+import { errorText } from '../platform/errors.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { hostZone } from '../platform/zone.ts'
+import type { EngineSettings } from '../qlik/engine/client.ts'
+import { createBlobs } from './blobs.ts'
+import type { ConditionFacts } from './conditions.ts'
+import type { ReportTaskConfig } from './config.ts'
+import { createDateFormat } from './date-format.ts'
+import type { Definition } from './entities/task.ts'
+import type { LastRun } from './http/common.ts'
+import { definitionRoutes } from './http/index.ts'
+import { runRoutes } from './http/runs.ts'
+import { createHub } from './hub/index.ts'
+import {
+  type CarrierSettings,
+  createFileCarrier,
+  createMailCarrier,
+  createThrottle,
+  type MailTemplates,
+  type ReportMailer,
+} from './runs/carriers.ts'
+import { type Carrier, createDeliverer } from './runs/deliver.ts'
+import { secretOf } from './runs/document.ts'
+import { createLedger, type RunRecord } from './runs/ledger.ts'
+import { createRunLog } from './runs/log.ts'
+import { createNotificationCarrier } from './runs/notify.ts'
+import type { GroupMember } from './runs/recipients.ts'
+import type { PrepareSettings } from './runs/request.ts'
+import { createRunner } from './runs/runner.ts'
+import { fileIn, type StorageSpace } from './runs/storage.ts'
+import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
+import { createDefinitionStore } from './store.ts'
+import { createConverter } from './templates/converter.ts'
+import { checkTemplate } from './templates/index.ts'
+import { createTriggers, type Triggers, type TriggersDeps } from './triggers/index.ts'
+
+export interface ReportsDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly paths: ConfigPaths
+  readonly workerEntry?: URL | undefined
+  /** Address and user of the engine; asked for each run, so that renewed certificates are used. */
+  readonly engine: () => EngineSettings
+  /** Members of dynamic groups. Rejects with `REPOSITORY_UNREACHABLE`. */
+  readonly members: (
+    definition: Definition,
+    signal: AbortSignal,
+  ) => Promise<Readonly<Record<string, readonly GroupMember[]>>>
+  readonly facts: Pick<ConditionFacts, 'taskState' | 'keyValue'>
+  readonly mailer: ReportMailer & { close(): void }
+  readonly templates: MailTemplates
+  /** Source of events of Qlik Sense; null without a connection. */
+  readonly qlik: TriggersDeps['qlik']
+  readonly mqtt: TriggersDeps['mqtt']
+  readonly keyValues: TriggersDeps['keyValues']
+  /** Called after each run, skipped ones included. */
+  readonly onFinished: (run: RunRecord) => void
+}
+
+export interface ReportsSettings {
+  readonly section: ReportTaskConfig
+  /** Data directory of Footman, absolute. */
+  readonly dataDirectory: string
+  /** Address of the REST server, for links where `baseUrl` is not set. */
+  readonly serverUrl: string
+  /** `Butler.footman.email.testMode.address` while that is on. */
+  readonly testAddress: string | null
+  /** Receive and record everything, send nothing. */
+  readonly shadow: boolean
+  /** On a satellite no trigger fires. */
+  readonly role: 'primary' | 'satellite'
+}
+
+export interface Reports {
+  readonly routes: readonly ApiRoute[]
+  readonly services: readonly Service[]
+  readonly observers: Triggers['observers']
+}
+
+const ENGINE_RETRY_MS = [10_000, 60_000]
+const PRUNE_MS = 3_600_000
+const DAY_MS = 86_400_000
+
+/** Shadow mode sends and writes nothing. */
+const leftOut: Carrier = async () => ({ state: 'skipped', detail: 'shadow mode' })
+const SHADOW_CARRIERS = { storage: leftOut, hub: leftOut, email: leftOut, notification: leftOut }
+const FIRED_DAYS = 90
+
+export function createReports(deps: ReportsDeps, settings: ReportsSettings): Reports {
+  const { db, writer, clock, paths } = deps
+  const { section } = settings
+  const log = deps.log.child('reports')
+  const directory = section.dataDirectory ? paths.output(section.dataDirectory) : join(settings.dataDirectory, 'report')
+  const temporaryDirectory = join(directory, 'tmp')
+  const timezone = section.defaultTimezone || hostZone()
+  const locale = section.defaultLocale
+  const base = (section.baseUrl || settings.serverUrl).replace(/\/$/, '')
+  const prepareSettings: PrepareSettings = {
+    templateDirectory: paths.input(section.templateDirectory),
+    temporaryDirectory,
+    fonts: section.fonts.map((font) => paths.input(font)),
+    officeConverter: {
+      ...section.officeConverter,
+      path: section.officeConverter.path && paths.input(section.officeConverter.path),
+    },
+    limits: { maxRowsPerTable: section.limits.maxRowsPerTable, maxTemplateMb: section.limits.maxTemplateMb },
+    maxDocumentsPerRun: section.limits.maxDocumentsPerRun,
+    maxRenderSeconds: section.limits.maxRenderSeconds,
+    allowedRecipientDomains: section.allowedRecipientDomains,
+    timezone,
+    locale,
+    secrets: section.secrets,
+    engineRetryMs: ENGINE_RETRY_MS,
+  }
+  const blobs = createBlobs(directory)
+  const ledger = createLedger({ db, writer })
+  const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
+  const converter = createConverter(prepareSettings)
+  let converterFound = prepareSettings.officeConverter.enable !== 'off'
+  const store = createDefinitionStore(
+    { db, writer, clock },
+    {
+      secrets: Object.keys(section.secrets),
+      storageSpaces: section.storageSpaces,
+      converterFound: () => converterFound,
+    },
+  )
+  const spaces = new Map<string, StorageSpace>(section.storageSpaces.map((space) => [space.id, space]))
+  const secret = (reference: string) => secretOf(section.secrets, reference)
+  const throttle = createThrottle(section.limits.maxMailsPerMinute, () => clock.now())
+  const carrierSettings: CarrierSettings = {
+    fromAddress: section.fromAddress || `Footman <footman@${hostname()}>`,
+    host: new URL(base).hostname,
+    temporaryDirectory,
+    maxAttachmentMb: section.limits.maxAttachmentMb,
+  }
+  const hub = section.hub.enable
+    ? createHub(
+        {
+          db,
+          writer,
+          clock,
+          log,
+          blobs,
+          // In shadow mode nothing is sent, links for the login included.
+          mailer: settings.shadow ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) } : deps.mailer,
+          recipients: () => store.list('recipient'),
+          hasRun: (id) => ledger.run(id) !== null,
+        },
+        {
+          ...section.hub,
+          ...section.retention,
+          base,
+          restApi: section.restApi.enable,
+          fromAddress: carrierSettings.fromAddress,
+          timezone,
+          testAddress: settings.testAddress,
+        },
+      )
+    : null
+  const formatTime = (at: number) => createDateFormat('yyyy-MM-dd HH:mm', { timezone, locale })(new Date(at))
+  const carrierDeps = {
+    blobs,
+    spaces,
+    mailer: deps.mailer,
+    templates: deps.templates,
+    secret,
+    formatTime,
+    hubUrl: hub?.hubUrl ?? (() => ''),
+  }
+
+  const turns = createRenderTurns()
+  const deliverer = createDeliverer({
+    ledger,
+    clock,
+    log,
+    throttle: settings.shadow ? async () => {} : throttle,
+    carriers: settings.shadow
+      ? SHADOW_CARRIERS
+      : {
+          storage: createFileCarrier(carrierDeps, temporaryDirectory),
+          hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' })),
+          email: createMailCarrier(carrierDeps, carrierSettings),
+          notification: createNotificationCarrier(
+            { ledger, runLog, mailer: deps.mailer, runUrl: (id) => `${base}/console/reportrun/${id}` },
+            { ...carrierSettings, timezone, locale },
+          ),
+        },
+    note: (run, code, details, recipient) =>
+      runner.note(run, { code, details, ...(recipient !== undefined && { recipient }) }),
+    line: runLog.line,
+  })
+  const runner = createRunner(
+    {
+      ledger,
+      writer,
+      clock,
+      log,
+      runLog,
+      deliverer,
+      definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
+      members: deps.members,
+      prepare: (request, observe, signal) =>
+        prepareInWorker(
+          { ...observe, log, turns, facts: factsOf(request.definition.task.id), workerEntry: deps.workerEntry },
+          { engine: deps.engine(), dataDirectory: directory, request },
+          signal,
+        ),
+      onFinished(run) {
+        triggers.finished(run)
+        deps.onFinished(run)
+      },
+    },
+    {
+      concurrentRuns: Math.min(section.concurrentRuns, section.concurrentEngineSessions),
+      deadlineMinutes: section.delivery.deadlineMinutes,
+      onUnknown: section.delivery.onUnknown,
+      limits: section.limits,
+      prepare: prepareSettings,
+      testAddress: settings.testAddress,
+      allowedRecipientDomains: section.allowedRecipientDomains,
+    },
+  )
+  const triggers = createTriggers(
+    {
+      db,
+      writer,
+      clock,
+      log,
+      ledger,
+      runner,
+      tasks: () => store.list('task'),
+      onChange: (listener) =>
+        store.onChange((changed) => {
+          if (changed.some(({ kind }) => kind === 'task')) listener()
+        }),
+      qlik: deps.qlik,
+      mqtt: deps.mqtt,
+      keyValues: deps.keyValues,
+    },
+    {
+      active: settings.role === 'primary' && !settings.shadow,
+      timezone,
+      pollMs: section.qlikEventPollSeconds * 1000,
+    },
+  )
+  store.onChange((changed) => {
+    for (const { kind, id } of changed) {
+      if (kind !== 'task' || store.get('task', id)) continue
+      runner.cancelWaiting(id).catch((error: unknown) => log.error(`REPORTTASK: ${errorText(error)}`, { fault: error }))
+    }
+  })
+  const pruning = createRecurringJob(
+    {
+      everyMs: PRUNE_MS,
+      firstMs: PRUNE_MS,
+      unref: true,
+      onError: (error) => log.error(`REPORTTASK: clean-up failed: ${String(error)}`),
+    },
+    prune,
+  )
+
+  const factsOf = (taskId: string): ConditionFacts => ({
+    ...deps.facts,
+    async file(spaceId, path) {
+      const space = spaces.get(spaceId)
+      if (!space) throw new Error(`there is no storage space ${spaceId}`)
+      return fileIn(space, path)
+    },
+    async lastRun() {
+      const at = ledger.lastDelivered(taskId)
+      return at === null ? null : new Date(at)
+    },
+  })
+
+  const lastRunOf = (taskId: string): LastRun | null => {
+    const run = ledger.lastFinished(taskId)
+    if (!run || run.outcome === null || run.finishedAt === null) return null
+    return { id: run.id, outcome: run.outcome, finishedAt: new Date(run.finishedAt).toISOString() }
+  }
+
+  async function prune(): Promise<void> {
+    const { runDays } = section.retention
+    const now = clock.now()
+    const before = runDays > 0 ? now - runDays * DAY_MS : 0
+    for (const id of await ledger.prune(before, now - FIRED_DAYS * DAY_MS)) await runLog.remove(id)
+    await ledger.forgetDeletedTasks()
+    if (runDays > 0) await store.pruneAudit(new Date(before).toISOString())
+    await hub?.prune()
+    const isUsed = (sha256: string) =>
+      ledger.usesBlob(sha256) || store.usesBlob(sha256) || (hub?.usesBlob(sha256) ?? false)
+    await blobs.removeUnreferenced(isUsed, clock.now() - PRUNE_MS)
+  }
+
+  /** Leftovers of documents that were under way when the process ended. */
+  async function prepareFolders(): Promise<void> {
+    await mkdir(temporaryDirectory, { recursive: true, mode: 0o700 })
+    for (const name of await readdir(temporaryDirectory))
+      await rm(join(temporaryDirectory, name), { recursive: true, force: true })
+  }
+
+  const service: Service = {
+    name: 'report tasks',
+    async start() {
+      await prepareFolders()
+      // Until it is looked for, a converter counts as there: a run that needs it says when it is missing.
+      void converter.find().catch(() => {
+        converterFound = false
+      })
+      await hub?.start()
+      await runner.start()
+      await triggers.start()
+      pruning.start()
+    },
+    async stop(graceMs) {
+      await Promise.all([pruning.stop(), triggers.stop(graceMs)])
+      await runner.stop(graceMs)
+      await hub?.stop()
+      deps.mailer.close()
+    },
+  }
+  const endpoints = section.restApi.enable
+    ? [
+        ...definitionRoutes({
+          store,
+          blobs,
+          lastRun: lastRunOf,
+          nextRunAt: triggers.nextRunAt,
+          storageSpaces: section.storageSpaces,
+          checkTemplate: (bytes, fileName, report) =>
+            checkTemplate(new Uint8Array(bytes), fileName, report, section.limits),
+          templateDirectory: prepareSettings.templateDirectory,
+          maxTemplateMb: section.limits.maxTemplateMb,
+        }),
+        ...runRoutes({
+          ledger,
+          runner,
+          runLog,
+          blobs,
+          clock,
+          idempotency: createIdempotency({ db, writer, clock, log }),
+          taskOf: (id) => store.get('task', id) ?? null,
+          tasksTagged: (tags) => tags.flatMap((tag) => store.list('task', { tag })),
+          definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
+        }),
+      ]
+    : []
+  return { routes: [...endpoints, ...(hub?.routes ?? [])], services: [service], observers: triggers.observers }
+}

@@ -1,0 +1,243 @@
+/** One attempt of each channel: a file in a storage space, a mail. Hub items are those of `hub/`. */
+import { createReadStream } from 'node:fs'
+import { readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import type { SendMailOptions } from 'nodemailer'
+import { errorText } from '../../platform/errors.ts'
+import type { Blobs } from '../blobs.ts'
+import { writeZip } from '../documents/zip.ts'
+import type { Definition } from '../entities/task.ts'
+import type { RunDocument } from '../types.ts'
+import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
+import { mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
+import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
+import { type ChosenFile, chooseFile, StorageError, type StorageSpace, sameFile, writeFileTo } from './storage.ts'
+
+/** The mail server, one mail at a time over one connection. */
+export interface ReportMailer {
+  send(mail: SendMailOptions): Promise<MailOutcome>
+}
+
+export type MailOutcome =
+  | { readonly outcome: 'sent'; readonly detail: string }
+  /** `peerDown`: no mail would get through now. */
+  | { readonly outcome: 'retry'; readonly detail: string; readonly peerDown: boolean }
+  | { readonly outcome: 'rejected'; readonly detail: string }
+  /** The server may have accepted the mail: the connection broke after the content was sent. */
+  | { readonly outcome: 'unknown'; readonly detail: string }
+
+/** Renders the mail template of a task; null when there is no such file. Rejects when the template fails. */
+export type MailTemplates = (
+  name: string,
+  context: Readonly<Record<string, unknown>>,
+) => Promise<{ readonly html: string; readonly text: string } | null>
+
+export interface CarrierDeps {
+  readonly blobs: Pick<Blobs, 'path'>
+  readonly spaces: ReadonlyMap<string, StorageSpace>
+  readonly mailer: ReportMailer
+  readonly templates: MailTemplates
+  readonly secret: (reference: string) => string
+  readonly formatTime: (at: number, definition: Definition) => string
+  /** Address of a document in the hub; '' when it is not there. */
+  readonly hubUrl: (documentId: string, address: string) => string
+}
+
+export interface CarrierSettings {
+  readonly fromAddress: string
+  /** Host of Message-IDs. */
+  readonly host: string
+  readonly temporaryDirectory?: string
+  readonly maxAttachmentMb: number
+}
+
+export function createFileCarrier(
+  deps: Pick<CarrierDeps, 'blobs' | 'spaces' | 'secret'>,
+  temporaryDirectory = tmpdir(),
+): Carrier {
+  return async (job) => {
+    const payload = job.delivery.payload as FilePayload
+    const space = deps.spaces.get(payload.spaceId)
+    if (!space) return { state: 'failed', code: 'STORAGE_FAILED', detail: `there is no space ${payload.spaceId}` }
+    try {
+      const { file, repeated } = await chosen(space, payload, job)
+      if (file.skip) return { state: 'skipped', code: 'FILE_EXISTS', detail: 'left as it is' }
+      const target = `${space.id}:${[...payload.folder, file.name].join('/')}`
+      if (!repeated) await job.fixTarget(target)
+      await withSource(deps, payload.archive, job, temporaryDirectory, (source) =>
+        writeFileTo(file, source, job.delivery.id),
+      )
+      if (file.name === payload.name || payload.onExists !== 'suffix') return { state: 'sent', detail: '', target }
+      return { state: 'sent', detail: `${payload.name} was taken`, code: 'FILE_RENAMED', target }
+    } catch (error) {
+      const lasting = error instanceof StorageError && error.lasting
+      return lasting
+        ? { state: 'failed', code: 'STORAGE_FAILED', detail: error.message }
+        : { state: 'retry', detail: errorText(error) }
+    }
+  }
+}
+
+/** After a crash the name of the first attempt counts, so that no second file appears. */
+async function chosen(
+  space: StorageSpace,
+  payload: FilePayload,
+  { delivery }: DeliveryJob,
+): Promise<{ file: ChosenFile; repeated: boolean }> {
+  const repeated = delivery.state === 'sending' && delivery.lastError === WRITING
+  const file = repeated ? await sameFile(space, payload, basename(delivery.target)) : await chooseFile(space, payload)
+  return { file, repeated }
+}
+
+/** The blob of the document, or an archive of several that is removed afterwards. */
+async function withSource(
+  deps: Pick<CarrierDeps, 'blobs' | 'secret'>,
+  archive: Archive | null,
+  { documents, delivery }: DeliveryJob,
+  temporaryDirectory: string,
+  use: (source: string) => Promise<void>,
+): Promise<void> {
+  const [first] = delivery.documents
+  if (!archive) return use(deps.blobs.path(documents.find(({ id }) => id === first)!.sha256))
+  const file = join(temporaryDirectory, `footman-${delivery.id}.zip`)
+  try {
+    await makeArchive(deps, archive, documents, file)
+    await use(file)
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+async function makeArchive(
+  { blobs, secret }: Pick<CarrierDeps, 'blobs' | 'secret'>,
+  archive: Archive,
+  documents: readonly RunDocument[],
+  file: string,
+): Promise<void> {
+  const entries = archive.documents.map((id) => documents.find((one) => one.id === id)!)
+  const password = archive.secret === null ? {} : { password: secret(archive.secret) }
+  const names = new Set<string>()
+  await writeZip(
+    file,
+    (async function* () {
+      for (const { fileName, sha256, id } of entries) {
+        const name = names.has(fileName) ? `${id.slice(0, 8)}_${fileName}` : fileName
+        names.add(name)
+        yield { name, content: await readFile(blobs.path(sha256)) }
+      }
+    })(),
+    password,
+  )
+}
+
+export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings): Carrier {
+  return async (job) => {
+    const payload = job.delivery.payload as MailPayload
+    let mail: SendMailOptions
+    try {
+      mail = await letterOf(deps, settings, job, payload)
+    } catch (error) {
+      return { state: 'failed', code: 'MAIL_REJECTED', detail: errorText(error) }
+    }
+    return attemptOf(await deps.mailer.send(mail))
+  }
+}
+
+/** The result of the mail server as the result of an attempt. */
+export function attemptOf(outcome: MailOutcome): Attempt {
+  const { detail } = outcome
+  if (outcome.outcome === 'sent') return { state: 'sent', detail: `smtp="${detail}"` }
+  if (outcome.outcome === 'unknown') return { state: 'unknown', detail }
+  if (outcome.outcome === 'rejected') return { state: 'failed', code: 'MAIL_REJECTED', detail }
+  return { state: 'retry', detail, channelDown: outcome.peerDown }
+}
+
+async function letterOf(
+  deps: CarrierDeps,
+  settings: CarrierSettings,
+  job: DeliveryJob,
+  payload: MailPayload,
+): Promise<SendMailOptions> {
+  const { run, definition, documents, delivery } = job
+  const { email } = definition.task
+  const mine = documents.filter(({ id }) => delivery.documents.includes(id))
+  const context = mailContext({
+    run,
+    definition,
+    documents: mine,
+    payload,
+    hubUrl: (id) => deps.hubUrl(id, payload.person?.address ?? ''),
+    formatTime: (at) => deps.formatTime(at, definition),
+  })
+  const embedded = mine.find(({ id }) => id === payload.embed) as PreparedDocument | undefined
+  const report = embedded ? await readFile(deps.blobs.path(embedded.sha256), 'utf8') : null
+  const own =
+    email.template === 'default' ? null : await deps.templates(email.template, { ...context, report: report ?? '' })
+  if (email.template !== 'default' && !own) throw new Error(`there is no mail template "${email.template}"`)
+  return mailOptions(payload, {
+    messageId: payload.messageId ?? delivery.id,
+    deliveryId: delivery.id,
+    runId: run.id,
+    from: payload.from ?? settings.fromAddress,
+    replyTo: email.replyTo,
+    host: settings.host,
+    priority: email.priority,
+    html: own ? withTestLine(own.html, context.insteadOf) : mailHtml(context, report),
+    text: own
+      ? `${context.insteadOf && `TEST — would have gone to ${context.insteadOf}\n\n`}${own.text}`
+      : mailText(context),
+    attachments: [
+      ...payload.attach.map((id) => attachment(deps, documents.find((one) => one.id === id)!)),
+      ...(await archives(deps, job, payload, settings)),
+      ...(embedded?.images ?? []).map(({ cid, sha256 }) => ({
+        filename: `${cid}.png`,
+        cid,
+        content: createReadStream(deps.blobs.path(sha256)),
+        contentType: 'image/png',
+      })),
+    ],
+  })
+}
+
+const attachment = ({ blobs }: Pick<CarrierDeps, 'blobs'>, { fileName, sha256, mediaType }: RunDocument) => ({
+  filename: fileName,
+  content: createReadStream(blobs.path(sha256)),
+  contentType: mediaType,
+})
+
+async function archives(deps: CarrierDeps, job: DeliveryJob, payload: MailPayload, settings: CarrierSettings) {
+  const made: { filename: string; content: Buffer; contentType: string }[] = []
+  for (const [index, archive] of payload.archives.entries()) {
+    const file = join(settings.temporaryDirectory ?? tmpdir(), `footman-${job.delivery.id}-${index}.zip`)
+    try {
+      await makeArchive(deps, archive, job.documents, file)
+      const { size } = await stat(file)
+      if (size * MIME_FACTOR > settings.maxAttachmentMb * 1024 * 1024) {
+        throw new Error(`${archive.name} has ${sizeText(size)}, limits.maxAttachmentMb is ${settings.maxAttachmentMb}`)
+      }
+      made.push({ filename: archive.name, content: await readFile(file), contentType: 'application/zip' })
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+  return made
+}
+
+/** At most `perMinute` calls resolve within any minute; the others wait. */
+export function createThrottle(
+  perMinute: number,
+  now: () => number = Date.now,
+): (signal: AbortSignal) => Promise<void> {
+  let times: number[] = []
+  return async (signal) => {
+    for (;;) {
+      const minute = now() - 60_000
+      times = times.filter((at) => at > minute)
+      if (times.length < perMinute) break
+      signal.throwIfAborted()
+      await new Promise((resolve) => setTimeout(resolve, Math.min(1000, times[0]! - minute)))
+    }
+    times.push(now())
+  }
+}

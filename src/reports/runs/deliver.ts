@@ -1,0 +1,256 @@
+/**
+ * Carries out the plan of a run: files, then hub items, then mails. Each delivery is written to the ledger before it
+ * happens and after it has happened. Failed ones are tried again until the deadline of the run.
+ */
+
+import { errorText } from '../../platform/errors.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import type { RunCode } from '../codes.ts'
+import type { Definition } from '../entities/task.ts'
+import type { DeliveryChannel, DeliveryState, RunDocument } from '../types.ts'
+import type { DeliveryRecord, Ledger, RunRecord } from './ledger.ts'
+
+/** The result of one attempt. */
+export type Attempt =
+  | { readonly state: 'sent'; readonly detail: string; readonly target?: string; readonly code?: RunCode }
+  /** Temporary. `channelDown`: the other deliveries of the channel would fail alike. */
+  | { readonly state: 'retry'; readonly detail: string; readonly channelDown?: boolean }
+  | { readonly state: 'failed'; readonly detail: string; readonly code: RunCode }
+  /** The peer may have taken it or not. */
+  | { readonly state: 'unknown'; readonly detail: string }
+  | { readonly state: 'skipped'; readonly detail: string; readonly code?: RunCode }
+
+export interface DeliveryJob {
+  readonly run: RunRecord
+  readonly definition: Definition
+  readonly documents: readonly RunDocument[]
+  readonly delivery: DeliveryRecord
+  readonly signal: AbortSignal
+  /** Writes the final name of a file to the ledger before the file is made. */
+  readonly fixTarget: (target: string) => Promise<void>
+}
+
+/** `lastError` of a file whose final name is in the ledger: after a crash the same file is written again. */
+export const WRITING = 'the file was being written'
+
+/** One attempt of a channel. Never rejects for a fault of the peer. */
+export type Carrier = (job: DeliveryJob) => Promise<Attempt>
+
+export interface DelivererDeps {
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Logger
+  readonly carriers: Readonly<Record<DeliveryChannel, Carrier>>
+  /** Resolves when another mail may leave: before the ledger says that it is being sent. */
+  readonly throttle: (signal: AbortSignal) => Promise<void>
+  /** Adds an event to the run. */
+  readonly note: (run: RunRecord, code: RunCode, details: string, recipient?: string) => Promise<void>
+  /** Adds a line to the log of the run. */
+  readonly line: (run: RunRecord, level: 'info' | 'warn' | 'error', text: string) => void
+}
+
+interface RetryRule {
+  readonly delaysMs: readonly number[]
+  /** Attempts after which a delivery has failed; null = until the deadline. */
+  readonly most: number | null
+  readonly failedCode: RunCode
+}
+
+const MINUTE = 60_000
+const MAIL: RetryRule = {
+  delaysMs: [1, 5, 15, 60].map((minutes) => minutes * MINUTE),
+  most: null,
+  failedCode: 'DELIVERY_DEADLINE',
+}
+const FILE: RetryRule = { delaysMs: [5000, 30_000, 2 * MINUTE, 10 * MINUTE], most: 5, failedCode: 'STORAGE_FAILED' }
+const RETRIES: Readonly<Record<DeliveryChannel, RetryRule>> = {
+  storage: FILE,
+  hub: FILE,
+  email: MAIL,
+  notification: MAIL,
+}
+
+/** Share of a delay by which it varies. */
+const JITTER = 0.2
+
+export interface Deliverer {
+  /**
+   * Resolves when every delivery of the channels is decided. `deadline` in milliseconds since 1970: what is open then has
+   * failed. Rejects with the reason of the signal when it aborts; the rest waits in the ledger.
+   */
+  deliver(run: RunRecord, channels: readonly DeliveryChannel[], deadline: number, signal: AbortSignal): Promise<void>
+  /** Looks at the deliveries of a run now, because it was cancelled. */
+  wake(runId: string): void
+}
+
+export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliverer {
+  const { ledger, clock, log, carriers, throttle, line } = deps
+  const wakers = new Map<string, () => void>()
+
+  /** An event of the run. Notifications leave a finished run as it is: they have their lines in the log alone. */
+  async function note(run: RunRecord, { channel }: DeliveryRecord, code: RunCode, target: string, detail: string) {
+    if (channel === 'notification') return
+    const recipient = channel === 'email' ? target : undefined
+    await deps.note(run, code, code === 'MAIL_UNKNOWN' ? detail : `${target}: ${detail}`, recipient)
+  }
+
+  const isCancelled = (run: RunRecord, { channel }: DeliveryRecord) =>
+    channel !== 'notification' && ledger.run(run.id)?.cancelled === true
+
+  const isOpen = ({ state }: DeliveryRecord) => state === 'planned' || state === 'retry' || state === 'sending'
+
+  function change(
+    delivery: DeliveryRecord,
+    state: DeliveryState,
+    more: Partial<Pick<DeliveryRecord, 'attempts' | 'nextAt' | 'lastError' | 'target'>> = {},
+  ) {
+    const { attempts, target, lastError } = delivery
+    return ledger.setDelivery(delivery.id, { state, attempts, target, lastError, nextAt: null, ...more })
+  }
+
+  async function settle(run: RunRecord, delivery: DeliveryRecord, attempt: Attempt): Promise<void> {
+    const attempts = delivery.attempts + 1
+    const { channel } = delivery
+    const target = ('target' in attempt && attempt.target) || (ledger.delivery(delivery.id)?.target ?? delivery.target)
+    const what = `${NOUNS[channel]} ${VERBS[attempt.state]} to=${target}`
+    const decided = { attempts, target, lastError: attempt.state === 'sent' ? null : attempt.detail }
+    if (attempt.state === 'retry') return retry(run, delivery, attempt.detail)
+    await change(delivery, attempt.state, decided)
+    line(run, attempt.state === 'sent' ? 'info' : 'warn', `${what}${attempt.detail && ` ${attempt.detail}`}`)
+    if (attempt.state === 'unknown') await note(run, delivery, 'MAIL_UNKNOWN', target, attempt.detail)
+    else if ('code' in attempt && attempt.code) await note(run, delivery, attempt.code, target, attempt.detail)
+  }
+
+  async function retry(run: RunRecord, delivery: DeliveryRecord, detail: string): Promise<void> {
+    const { channel, target } = delivery
+    const attempts = delivery.attempts + 1
+    const { delaysMs, most, failedCode } = retries[channel]
+    if (most !== null && attempts >= most) {
+      await change(delivery, 'failed', { attempts, lastError: detail })
+      line(run, 'error', `${NOUNS[channel]} failed to=${target} ${detail}`)
+      await note(run, delivery, failedCode, target, detail)
+      return
+    }
+    const delay = delaysMs[Math.min(attempts, delaysMs.length) - 1]! * (1 + JITTER * (2 * Math.random() - 1))
+    await change(delivery, 'retry', { attempts, lastError: detail, nextAt: clock.now() + delay })
+    line(
+      run,
+      'warn',
+      `${NOUNS[channel]} waits to=${target} attempt=${attempts} next in ${Math.round(delay / 1000)} s: ${detail}`,
+    )
+  }
+
+  async function attempt(
+    run: RunRecord,
+    definition: Definition,
+    documents: readonly RunDocument[],
+    delivery: DeliveryRecord,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const repeated = delivery.state === 'sending'
+    await change(delivery, 'sending', { nextAt: null })
+    const job: DeliveryJob = {
+      run,
+      definition,
+      documents,
+      delivery,
+      signal,
+      fixTarget: (target) => change(delivery, 'sending', { target, lastError: WRITING }).then(() => undefined),
+    }
+    const result = await carriers[delivery.channel](
+      repeated ? job : { ...job, delivery: { ...delivery, state: 'planned' } },
+    ).catch((error: unknown): Attempt => {
+      log.error(`REPORTTASK: run=${run.id.slice(-8)} ${errorText(error)}`, { fault: error })
+      return { state: 'failed', code: 'INTERNAL', detail: errorText(error) }
+    })
+    await settle(run, delivery, result)
+    return result.state === 'retry' && result.channelDown === true
+  }
+
+  /** Attempts what is due; resolves with the time at which more is due, null when nothing is open. */
+  async function pass(
+    run: RunRecord,
+    channels: readonly DeliveryChannel[],
+    deadline: number,
+    downUntil: Map<DeliveryChannel, number>,
+    signal: AbortSignal,
+  ): Promise<number | null> {
+    const open = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
+    if (open.length === 0) return null
+    const definition = ledger.definition(run.id)!
+    const documents = ledger.documents(run)
+    const dueAt = ({ channel, nextAt }: DeliveryRecord) => Math.max(nextAt ?? 0, downUntil.get(channel) ?? 0)
+    for (const delivery of open) {
+      signal.throwIfAborted()
+      const isMail = delivery.channel === 'email' || delivery.channel === 'notification'
+      const isDue = dueAt(delivery) <= clock.now()
+      if (isMail && isDue && clock.now() < deadline && !isCancelled(run, delivery)) await throttle(signal)
+      if (isCancelled(run, delivery)) {
+        await change(delivery, 'skipped', { lastError: 'the run was cancelled' })
+      } else if (clock.now() >= deadline) {
+        const lastError = delivery.lastError ?? 'not tried before the deadline'
+        await change(delivery, 'failed', { lastError })
+        line(run, 'error', `${NOUNS[delivery.channel]} failed to=${delivery.target} at the deadline: ${lastError}`)
+        await note(run, delivery, 'DELIVERY_DEADLINE', delivery.target, lastError)
+      } else if (isDue) {
+        // While the peer is away, the others of its channel wait without using up an attempt.
+        if (await attempt(run, definition, documents, delivery, signal))
+          downUntil.set(delivery.channel, ledger.delivery(delivery.id)?.nextAt ?? 0)
+      }
+    }
+    const left = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
+    if (left.length === 0) return null
+    // A cancel that came meanwhile found no pause to end.
+    if (left.some((one) => isCancelled(run, one))) return clock.now()
+    return Math.min(deadline, ...left.map(dueAt))
+  }
+
+  return {
+    async deliver(run, channels, deadline, signal) {
+      const downUntil = new Map<DeliveryChannel, number>()
+      for (;;) {
+        const next = await pass(run, channels, deadline, downUntil, signal)
+        if (next === null) return
+        await pause(Math.max(0, next - clock.now()), signal, (wake) => wakers.set(run.id, wake))
+        wakers.delete(run.id)
+      }
+    },
+    wake: (runId) => wakers.get(runId)?.(),
+  }
+}
+
+const NOUNS: Readonly<Record<DeliveryChannel, string>> = {
+  storage: 'file',
+  hub: 'hub item',
+  email: 'mail',
+  notification: 'notification',
+}
+
+const VERBS: Readonly<Record<Exclude<Attempt['state'], 'retry'> | 'retry', string>> = {
+  sent: 'sent',
+  retry: 'waits',
+  failed: 'failed',
+  unknown: 'may have been sent',
+  skipped: 'skipped',
+}
+
+/** Longest pause of a timer; a later time is looked at again. */
+const MAX_PAUSE_MS = 60_000
+
+function pause(ms: number, signal: AbortSignal, onWake: (wake: () => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, Math.min(ms, MAX_PAUSE_MS))
+    function done() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', aborted)
+      resolve()
+    }
+    function aborted() {
+      clearTimeout(timer)
+      reject(signal.reason)
+    }
+    if (signal.aborted) return aborted()
+    signal.addEventListener('abort', aborted)
+    onWake(done)
+  })
+}

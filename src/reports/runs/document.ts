@@ -1,0 +1,186 @@
+/** Makes one document of a run: its names, the addresses and folders that its cycle gives, the file. */
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ReportError } from '../codes.ts'
+import type { Stored } from '../entities/fields.ts'
+import type { Report } from '../entities/report.ts'
+import type { ReportUse } from '../entities/task.ts'
+import { cleanName, expandPattern, patternExpressions } from '../patterns.ts'
+import type { CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from '../types.ts'
+import type { PreparedDocument } from './plan.ts'
+import { addressesOf, isUsable } from './recipients.ts'
+import type { PrepareDeps, PrepareRequest } from './request.ts'
+
+interface Wanted {
+  readonly use: ReportUse
+  readonly report: Stored<Report>
+  /** Id of the variant. */
+  readonly variant: string
+  readonly cycle: readonly CycleValue[]
+  /** Number in the run, from 1. */
+  readonly seq: number
+  /** The app under the selections of the document. */
+  readonly data: ReportData
+}
+
+export interface DocumentMaker {
+  /** Rejects with a `ReportError`. Without `render` in the request the document has no file. */
+  make(wanted: Wanted): Promise<PreparedDocument>
+}
+
+export function createDocumentMaker(
+  deps: PrepareDeps,
+  request: PrepareRequest,
+  warnFor: (use: ReportUse) => Warn,
+): DocumentMaker {
+  const { note, signal } = deps
+  const { definition, options, settings } = request
+  const { task } = definition
+
+  async function make({ use, report, variant, cycle, seq, data }: Wanted): Promise<PreparedDocument> {
+    const id = randomUUID()
+    const names: DocumentNames = {
+      task: task.name,
+      project: task.project,
+      report: report.name,
+      key: use.key,
+      cycle,
+      date: new Date(request.startedAt),
+      runId: request.runId,
+      seq,
+    }
+    const timezone = report.timezone ?? settings.timezone
+    const locale = report.locale ?? settings.locale
+    const context = { names, app: data.app, timezone, locale, evaluate: data.evaluate }
+    const fileName = `${cleanName(await expandPattern(use.fileName, context))}.${use.format}`
+    const plain = variant === ''
+    const addresses = (expression: string | null) =>
+      expression !== null && plain ? addressesFrom(use, cycle, data, expression) : null
+    const reach = {
+      mailTo: task.email.enabled && use.deliver.email !== 'none' ? await addresses(use.cycle?.emailTo ?? null) : null,
+      hubTo: task.hub.enabled && use.deliver.hub ? await addresses(use.cycle?.hubTo ?? null) : null,
+      folders: use.cycle?.folder
+        ? (await data.evaluate(use.cycle.folder)).text
+            .split(';')
+            .map((one) => one.trim())
+            .filter(Boolean)
+        : null,
+      expressions: await expressions(data),
+    }
+    const embed = use.deliver.email === 'embed' && use.format === 'html'
+    const made = request.render ? await render(use, report, { names, timezone, locale, data, id, embed }) : NOT_RENDERED
+    const { sha256, bytes, mediaType, images } = made
+    if (request.render)
+      deps.line(`document ${labelOf(use.key, cycle)} ${use.format} ${bytes} bytes sha256=${sha256.slice(0, 12)}`)
+    return {
+      id,
+      runId: request.runId,
+      report: use.key,
+      sha256,
+      fileName,
+      format: use.format,
+      mediaType,
+      bytes,
+      cycle,
+      variant,
+      seq,
+      ...reach,
+      images,
+    }
+  }
+
+  async function render(
+    use: ReportUse,
+    report: Stored<Report>,
+    {
+      names,
+      timezone,
+      locale,
+      data,
+      id,
+      embed,
+    }: Pick<RenderRequest, 'names' | 'timezone' | 'locale' | 'data'> & { id: string; embed: boolean },
+  ) {
+    return deps.exclusive(async () => {
+      const file = join(settings.temporaryDirectory, id)
+      const limit = AbortSignal.timeout(settings.maxRenderSeconds * 1000)
+      try {
+        const { mediaType, images = [] } = await deps.render({
+          report,
+          use: {
+            format: use.format,
+            options: use.options,
+            protect: use.protect,
+            embed,
+            ...(use.block !== undefined && { block: use.block }),
+          },
+          data,
+          names,
+          locale,
+          timezone,
+          file,
+          secret: (reference) => secretOf(settings.secrets, reference),
+          warn: warnFor(use),
+          signal: AbortSignal.any([signal, limit]),
+        })
+        const kept = await deps.keep(file)
+        const pictures = []
+        for (const { cid, png } of images) pictures.push({ cid, sha256: await deps.keepBytes(png) })
+        return { ...kept, mediaType, images: pictures }
+      } catch (error) {
+        if (limit.aborted) throw new ReportError('RENDER_TIMEOUT', `not made within ${settings.maxRenderSeconds} s`)
+        throw error
+      } finally {
+        await rm(file, { force: true })
+      }
+    })
+  }
+
+  async function addressesFrom(
+    use: ReportUse,
+    cycle: readonly CycleValue[],
+    data: ReportData,
+    expression: string,
+  ): Promise<string[]> {
+    const { text } = await data.evaluate(expression)
+    const found = addressesOf(text)
+    const usable = found.filter((one) =>
+      isUsable(one, settings.allowedRecipientDomains, (code, details) => note({ code, report: use.key, details })),
+    )
+    const wanted = usable.filter(
+      (one) => options.recipients === null || options.recipients.some((asked) => asked.toLowerCase() === one),
+    )
+    if (found.length === 0)
+      note({
+        code: 'NO_CYCLE_ADDRESS',
+        report: use.key,
+        details: `${labelOf(use.key, cycle)}: ${expression} returned no address`,
+      })
+    return wanted
+  }
+
+  /** Results of `{expr:…}` in the patterns of deliveries, which are written when the run is planned. */
+  async function expressions(data: ReportData): Promise<Record<string, string>> {
+    const patterns = [task.email.subject, task.hub.title, ...task.storage.map(({ folder }) => folder)]
+    const found: Record<string, string> = {}
+    for (const expression of new Set(patterns.flatMap(patternExpressions)))
+      found[expression] = (await data.evaluate(expression)).text
+    return found
+  }
+
+  return { make }
+}
+
+const NOT_RENDERED = { sha256: '', bytes: 0, mediaType: '', images: [] } as const
+
+/** The value of `secretRef:name`. */
+export function secretOf(secrets: Readonly<Record<string, string>>, reference: string): string {
+  const name = reference.replace(/^secretRef:/, '')
+  const value = secrets[name]
+  if (!value) throw new ReportError('DOCUMENT_FAILED', `reportTask.secrets.${name} is not set`)
+  return value
+}
+
+export const labelOf = (key: string, cycle: readonly CycleValue[]): string =>
+  [key, ...cycle.map(({ value }) => value.text)].join('/')

@@ -1,0 +1,460 @@
+/**
+ * The ledger of runs in SQLite: runs, their documents and deliveries, firings of triggers, state of conditions. Every step
+ * with an effect outside is written here before it happens and after it has happened, so that a restart knows what to do.
+ */
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { RunCode } from '../codes.ts'
+import type { Definition, Outcome } from '../entities/task.ts'
+import type {
+  Delivery,
+  DeliveryChannel,
+  DeliveryState,
+  Run,
+  RunCounts,
+  RunDocument,
+  RunEvent,
+  RunOptions,
+  RunState,
+  RunTrigger,
+} from '../types.ts'
+import type { KeptStates } from './gate.ts'
+
+const RUN = `id, task_id AS taskId, task_name AS taskName, task_revision AS taskRevision, project, priority, trigger, merged,
+  options, state, outcome, reason, test, cancelled, attempt, repeats, queued_at AS queuedAt, started_at AS startedAt,
+  sealed_at AS sealedAt, finished_at AS finishedAt, sealed, counts`
+const DELIVERY = `id, run_id AS runId, position, channel, target, documents, payload, state, attempts,
+  next_at AS nextAt, last_error AS lastError`
+/** States after which nothing more happens to a delivery by itself. */
+const OPEN_DELIVERY = `state IN ('planned', 'sending', 'retry')`
+
+const SQL = {
+  addRun: `INSERT INTO report_run (id, task_id, task_name, task_revision, project, priority, trigger, options, state, outcome,
+    reason, test, repeats, queued_at, started_at, finished_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  run: `SELECT ${RUN} FROM report_run WHERE id = ?`,
+  definition: 'SELECT definition FROM report_run WHERE id = ?',
+  open: `SELECT ${RUN} FROM report_run WHERE state <> 'finished' ORDER BY priority DESC, queued_at, id`,
+  waiting: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'queued' ORDER BY queued_at`,
+  list: `SELECT ${RUN} FROM report_run WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR outcome = ?2)
+    AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4) ORDER BY id DESC LIMIT ?5 OFFSET ?6`,
+  count: `SELECT count(*) AS n FROM report_run WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR outcome = ?2)
+    AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
+  lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
+    AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
+  lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
+    AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent')`,
+  lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
+    ORDER BY queued_at DESC LIMIT 1`,
+  repeat: 'UPDATE report_run SET repeats = repeats + 1 WHERE id = ?',
+  merge: "UPDATE report_run SET merged = json_insert(merged, '$[#]', json(?)) WHERE id = ?",
+  begin: `UPDATE report_run SET state = 'running', started_at = coalesce(started_at, ?), attempt = attempt + 1,
+    definition = coalesce(definition, ?) WHERE id = ?`,
+  requeue: "UPDATE report_run SET state = 'queued' WHERE id = ?",
+  seal: "UPDATE report_run SET state = 'delivering', sealed_at = ?, sealed = ? WHERE id = ?",
+  cancel: 'UPDATE report_run SET cancelled = 1 WHERE id = ?',
+  finish: `UPDATE report_run SET state = 'finished', outcome = ?, reason = ?, counts = ?, finished_at = ? WHERE id = ?`,
+
+  addEvent: 'INSERT INTO report_run_event (run_id, at, event) VALUES (?, ?, ?)',
+  events: 'SELECT event FROM report_run_event WHERE run_id = ? ORDER BY rowid',
+  dropEvents: 'DELETE FROM report_run_event WHERE run_id = ?',
+
+  addDocument: 'INSERT INTO report_document (id, run_id, sha256, document) VALUES (?, ?, ?, ?)',
+  documents: 'SELECT document FROM report_document WHERE run_id = ? ORDER BY rowid',
+  document: 'SELECT document FROM report_document WHERE id = ?',
+
+  addDelivery: `INSERT INTO report_delivery (id, run_id, position, channel, target, documents, payload, state, next_at, last_error)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  deliveries: `SELECT ${DELIVERY} FROM report_delivery WHERE run_id = ? ORDER BY position`,
+  delivery: `SELECT ${DELIVERY} FROM report_delivery WHERE id = ?`,
+  setDelivery: `UPDATE report_delivery SET state = ?, attempts = ?, next_at = ?, last_error = ?, target = ? WHERE id = ?`,
+  withOpenDeliveries: `SELECT DISTINCT run_id AS id FROM report_delivery WHERE ${OPEN_DELIVERY}`,
+
+  fired: 'SELECT run_id AS runId FROM report_trigger_fired WHERE identity = ?',
+  fire: 'INSERT INTO report_trigger_fired (identity, run_id, at) VALUES (?, ?, ?)',
+
+  conditionStates: 'SELECT key, state FROM report_condition_state WHERE task_id = ?',
+  setConditionState: `INSERT INTO report_condition_state (key, task_id, state, at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET state = excluded.state, at = excluded.at`,
+
+  expired: `SELECT id FROM report_run r WHERE state = 'finished' AND finished_at < ?1 AND id NOT IN
+    (SELECT id FROM report_run x WHERE x.task_id = r.task_id ORDER BY id DESC LIMIT 5)
+    AND NOT EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.${OPEN_DELIVERY}) LIMIT 200`,
+  removeRun: 'DELETE FROM report_run WHERE id = ?',
+  forgetFired: 'DELETE FROM report_trigger_fired WHERE at < ?',
+  forgetStates: 'DELETE FROM report_condition_state WHERE task_id NOT IN (SELECT id FROM report_task)',
+  forgetFirings: `DELETE FROM report_trigger_fired WHERE run_id IN
+    (SELECT id FROM report_run WHERE state = 'finished' AND task_id NOT IN (SELECT id FROM report_task))`,
+  usesBlob: 'SELECT 1 FROM report_document WHERE sha256 = ?1 OR instr(document, ?1) > 0 LIMIT 1',
+} as const
+
+interface RunRow {
+  readonly id: string
+  readonly taskId: string
+  readonly taskName: string
+  readonly taskRevision: number
+  readonly project: string
+  readonly priority: number
+  readonly trigger: string
+  readonly merged: string
+  readonly options: string
+  readonly state: RunState
+  readonly outcome: Outcome | null
+  readonly reason: RunCode | null
+  readonly test: number
+  readonly cancelled: number
+  readonly attempt: number
+  readonly repeats: number
+  readonly queuedAt: number
+  readonly startedAt: number | null
+  readonly sealedAt: number | null
+  readonly finishedAt: number | null
+  readonly sealed: string | null
+  readonly counts: string | null
+}
+
+/** Title and last reload of the app of the first report, for patterns and mails. */
+export interface RunApp {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly lastReload: number | null
+}
+
+/** Facts about the documents of a run that its end needs. */
+export interface Sealed {
+  readonly app: RunApp
+  /** Set when conditions left nothing to do. */
+  readonly skipped: RunCode | null
+  readonly states: KeptStates
+}
+
+/** A run as the ledger keeps it; the API shows it as a `Run`. */
+export interface RunRecord {
+  readonly id: string
+  readonly taskId: string
+  readonly taskName: string
+  readonly taskRevision: number
+  readonly project: string
+  readonly priority: number
+  readonly trigger: RunTrigger
+  /** Triggers that were added while the run was waiting. */
+  readonly merged: readonly RunTrigger[]
+  readonly options: RunOptions
+  readonly state: RunState
+  readonly outcome: Outcome | null
+  readonly reason: RunCode | null
+  readonly test: boolean
+  readonly cancelled: boolean
+  readonly attempt: number
+  /** Firings that this row stands for: those for a disabled task share one row an hour. */
+  readonly repeats: number
+  /** Times in milliseconds since 1970. */
+  readonly queuedAt: number
+  readonly startedAt: number | null
+  readonly sealedAt: number | null
+  readonly finishedAt: number | null
+  /** Null until the plan is complete. */
+  readonly sealed: Sealed | null
+  readonly counts: RunCounts | null
+}
+
+export interface NewRun {
+  readonly id: string
+  readonly task: { readonly id: string; readonly name: string; readonly revision: number; readonly project: string }
+  readonly priority: number
+  readonly trigger: RunTrigger
+  readonly options: RunOptions
+  readonly test: boolean
+  readonly at: number
+  /** A row that says why nothing ran; `repeats`: number of firings that it stands for, default 1. */
+  readonly ended?: { readonly outcome: Outcome; readonly reason: RunCode; readonly repeats?: number }
+  readonly definition?: Definition
+}
+
+/** A delivery with the data that its channel needs. */
+export interface DeliveryRecord extends Omit<Delivery, 'nextAttemptAt'> {
+  readonly position: number
+  readonly payload: unknown
+  /** Milliseconds since 1970. */
+  readonly nextAt: number | null
+}
+
+export interface NewDelivery {
+  readonly id: string
+  readonly channel: DeliveryChannel
+  readonly target: string
+  readonly documents: readonly string[]
+  readonly payload: unknown
+  readonly state: DeliveryState
+  readonly lastError?: string
+}
+
+export interface DeliveryChange {
+  readonly state: DeliveryState
+  readonly attempts: number
+  readonly nextAt: number | null
+  readonly lastError: string | null
+  readonly target: string
+}
+
+export interface RunQuery {
+  readonly taskId?: string
+  readonly outcome?: Outcome
+  readonly state?: RunState
+  readonly project?: string
+  readonly limit: number
+  readonly offset: number
+}
+
+export type Ledger = ReturnType<typeof createLedger>
+
+/** Reads answer from the database; writes resolve when they are on disk. */
+export function createLedger({ db, writer }: { readonly db: Database; readonly writer: GroupWriter }) {
+  const write = <T>(work: (on: Database) => T) => writer.write(work)
+
+  function addDeliveries(on: Database, runId: string, deliveries: readonly NewDelivery[], from = 0): void {
+    for (const [index, { id, channel, target, documents, payload, state, lastError }] of deliveries.entries()) {
+      const texts = [JSON.stringify(documents), JSON.stringify(payload)] as const
+      on.run(SQL.addDelivery, id, runId, from + index, channel, target, ...texts, state, null, lastError ?? null)
+    }
+  }
+
+  function addDocuments(on: Database, runId: string, documents: readonly RunDocument[]): void {
+    for (const one of documents) on.run(SQL.addDocument, one.id, runId, one.sha256, JSON.stringify(one))
+  }
+
+  function add(on: Database, run: NewRun): void {
+    const { id, task, priority, trigger, options, test, at, ended, definition } = run
+    const state = ended ? 'finished' : 'queued'
+    const end = ended ? [at, at] : [null, null]
+    on.run(
+      SQL.addRun,
+      ...[id, task.id, task.name, task.revision, task.project, priority],
+      ...[JSON.stringify(trigger), JSON.stringify(options), state, ended?.outcome ?? null, ended?.reason ?? null],
+      ...[Number(test), ended?.repeats ?? 1, at, ...end, definition ? JSON.stringify(definition) : null],
+    )
+  }
+
+  return {
+    /** Inside a transaction of the caller. */
+    add,
+    /** The run that this firing of a trigger belongs to; null when it is new. */
+    firedBefore: (on: Database, identity: string) => on.get<{ runId: string }>(SQL.fired, identity)?.runId ?? null,
+    markFired: (on: Database, identity: string, runId: string, at: number) => on.run(SQL.fire, identity, runId, at),
+    waitingFor: (on: Database, taskId: string) => on.all<RunRow>(SQL.waiting, taskId).map(recordOf),
+    merge: (on: Database, runId: string, trigger: RunTrigger) => on.run(SQL.merge, JSON.stringify(trigger), runId),
+    /** Adds to the count of a skipped run of the same reason since `after`; false when there is none. */
+    repeatSkipped(on: Database, taskId: string, reason: RunCode, after: number): string | null {
+      const row = on.get<{ id: string }>(SQL.lastSkipped, taskId, reason, after)
+      if (row) on.run(SQL.repeat, row.id)
+      return row?.id ?? null
+    },
+
+    run(id: string): RunRecord | null {
+      const row = db.get<RunRow>(SQL.run, id)
+      return row ? recordOf(row) : null
+    },
+    /** Runs that are not finished, in the order in which they may begin. */
+    open: () => db.all<RunRow>(SQL.open).map(recordOf),
+    list({ taskId, outcome, state, project, limit, offset }: RunQuery) {
+      const where = [taskId ?? null, outcome ?? null, state ?? null, project ?? null] as const
+      return {
+        runs: db.all<RunRow>(SQL.list, ...where, limit, offset).map(recordOf),
+        total: db.get<{ n: number }>(SQL.count, ...where)?.n ?? 0,
+      }
+    },
+    /** The last run of the task that was more than skipped; for `recovered` and lists. */
+    lastFinished(taskId: string, except = ''): RunRecord | null {
+      const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
+      return row ? recordOf(row) : null
+    },
+    /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
+    lastDelivered: (taskId: string) => db.get<{ at: number | null }>(SQL.lastDelivered, taskId)?.at ?? null,
+    definition(runId: string): Definition | null {
+      const text = db.get<{ definition: string | null }>(SQL.definition, runId)?.definition
+      return text ? (JSON.parse(text) as Definition) : null
+    },
+    events: (runId: string) =>
+      db.all<{ event: string }>(SQL.events, runId).map(({ event }) => JSON.parse(event) as RunEvent),
+    /** The documents of a run; those of the first run for one that repeats deliveries. */
+    documents: ({ id, trigger }: Pick<RunRecord, 'id' | 'trigger'>) =>
+      db
+        .all<{ document: string }>(SQL.documents, trigger.type === 'resend' ? trigger.key : id)
+        .map(({ document }) => JSON.parse(document) as RunDocument),
+    document(id: string): RunDocument | null {
+      const text = db.get<{ document: string }>(SQL.document, id)?.document
+      return text ? (JSON.parse(text) as RunDocument) : null
+    },
+    deliveries: (runId: string) => db.all<DeliveryRow>(SQL.deliveries, runId).map(deliveryOf),
+    delivery(id: string): DeliveryRecord | null {
+      const row = db.get<DeliveryRow>(SQL.delivery, id)
+      return row ? deliveryOf(row) : null
+    },
+    /** Runs with deliveries that wait, finished ones included: their notifications may be under way. */
+    withOpenDeliveries: () => db.all<{ id: string }>(SQL.withOpenDeliveries).map(({ id }) => id),
+    conditionStates(taskId: string): Readonly<Record<string, unknown>> {
+      const rows = db.all<{ key: string; state: string }>(SQL.conditionStates, taskId)
+      return Object.fromEntries(rows.map(({ key, state }) => [key, JSON.parse(state)]))
+    },
+    /** Whether a document is made of this file, or shows it as a picture. */
+    usesBlob: (sha256: string) => db.get(SQL.usesBlob, sha256) !== undefined,
+
+    begin: (runId: string, definition: Definition, at: number) =>
+      write((on) => {
+        on.run(SQL.begin, at, JSON.stringify(definition), runId)
+        on.run(SQL.dropEvents, runId)
+      }),
+    requeue: (runId: string) => write((on) => on.run(SQL.requeue, runId)),
+    cancel: (runId: string) => write((on) => on.run(SQL.cancel, runId)),
+    addEvent: (runId: string, event: RunEvent) =>
+      write((on) => on.run(SQL.addEvent, runId, Date.parse(event.at), JSON.stringify(event))),
+    /** The plan is complete: from here on a restart delivers and makes nothing again. */
+    seal: (
+      runId: string,
+      documents: readonly RunDocument[],
+      deliveries: readonly NewDelivery[],
+      sealed: Sealed,
+      at: number,
+    ) =>
+      write((on) => {
+        addDocuments(on, runId, documents)
+        addDeliveries(on, runId, deliveries)
+        on.run(SQL.seal, at, JSON.stringify(sealed), runId)
+      }),
+    /** Ends the run; its notifications are planned in the same transaction. */
+    finish: (
+      runId: string,
+      end: {
+        readonly outcome: Outcome
+        readonly reason: RunCode | null
+        readonly counts: RunCounts
+        readonly at: number
+      },
+      notifications: readonly NewDelivery[],
+      states: Readonly<Record<string, unknown>>,
+      taskId: string,
+    ) =>
+      write((on) => {
+        on.run(SQL.finish, end.outcome, end.reason, JSON.stringify(end.counts), end.at, runId)
+        addDeliveries(on, runId, notifications, 1_000_000)
+        for (const [key, state] of Object.entries(states)) {
+          on.run(SQL.setConditionState, key, taskId, JSON.stringify(state), end.at)
+        }
+      }),
+    setDelivery: (id: string, { state, attempts, nextAt, lastError, target }: DeliveryChange) =>
+      write((on) => on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),
+    /** Adds a run whose plan is complete: it repeats deliveries of another run. */
+    addSealed: (run: NewRun, deliveries: readonly NewDelivery[], sealed: Sealed) =>
+      write((on) => {
+        add(on, run)
+        addDeliveries(on, run.id, deliveries)
+        on.run(SQL.begin, run.at, null, run.id)
+        on.run(SQL.seal, run.at, JSON.stringify(sealed), run.id)
+      }),
+    /** Removes the kept states and firings of tasks that are gone. */
+    forgetDeletedTasks: () =>
+      write((on) => {
+        on.run(SQL.forgetStates)
+        on.run(SQL.forgetFirings)
+      }),
+    /** Removes up to 200 runs that ended before `before`; the last five of a task stay. Returns their ids. */
+    prune: (before: number, firedBefore: number) =>
+      write((on) => {
+        const ids = on.all<{ id: string }>(SQL.expired, before).map(({ id }) => id)
+        for (const id of ids) on.run(SQL.removeRun, id)
+        on.run(SQL.forgetFired, firedBefore)
+        return ids
+      }),
+  }
+}
+
+interface DeliveryRow {
+  readonly id: string
+  readonly runId: string
+  readonly position: number
+  readonly channel: DeliveryChannel
+  readonly target: string
+  readonly documents: string
+  readonly payload: string
+  readonly state: DeliveryState
+  readonly attempts: number
+  readonly nextAt: number | null
+  readonly lastError: string | null
+}
+
+const deliveryOf = (row: DeliveryRow): DeliveryRecord => ({
+  ...row,
+  documents: JSON.parse(row.documents) as string[],
+  payload: JSON.parse(row.payload) as unknown,
+})
+
+function recordOf(row: RunRow): RunRecord {
+  return {
+    ...row,
+    trigger: JSON.parse(row.trigger) as RunTrigger,
+    merged: JSON.parse(row.merged) as RunTrigger[],
+    options: JSON.parse(row.options) as RunOptions,
+    test: row.test === 1,
+    cancelled: row.cancelled === 1,
+    sealed: row.sealed === null ? null : (JSON.parse(row.sealed) as Sealed),
+    counts: row.counts === null ? null : (JSON.parse(row.counts) as RunCounts),
+  }
+}
+
+const instant = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString())
+
+const NO_COUNTS: RunCounts = {
+  documents: 0,
+  mailsSent: 0,
+  mailsFailed: 0,
+  mailsHeld: 0,
+  filesWritten: 0,
+  hubItems: 0,
+  warnings: 0,
+  errors: 0,
+}
+
+/** The run in the form of the API. */
+export function runOf(record: RunRecord, events: readonly RunEvent[], counts: RunCounts | null = record.counts): Run {
+  const { id, taskId, taskName, taskRevision, trigger, merged, options, state, outcome, reason, test, repeats } = record
+  const { startedAt, finishedAt } = record
+  return {
+    id,
+    taskId,
+    taskName,
+    taskRevision,
+    trigger: merged.length === 0 ? trigger : { ...trigger, detail: { ...trigger.detail, merged } },
+    options,
+    state,
+    outcome,
+    reason,
+    test,
+    dryRun: options.dryRun,
+    ...(repeats > 1 && { repeats }),
+    queuedAt: new Date(record.queuedAt).toISOString(),
+    startedAt: instant(startedAt),
+    finishedAt: instant(finishedAt),
+    durationMs: startedAt === null || finishedAt === null ? null : finishedAt - startedAt,
+    counts: counts ?? NO_COUNTS,
+    events,
+  }
+}
+
+/** The counts of a run as its deliveries stand now. */
+export function countsOf(
+  documents: number,
+  deliveries: readonly Pick<DeliveryRecord, 'channel' | 'state'>[],
+  events: readonly Pick<RunEvent, 'level'>[],
+): RunCounts {
+  const count = (channel: DeliveryChannel, ...states: DeliveryState[]) =>
+    deliveries.filter((one) => one.channel === channel && states.includes(one.state)).length
+  return {
+    documents,
+    mailsSent: count('email', 'sent'),
+    mailsFailed: count('email', 'failed'),
+    mailsHeld: count('email', 'unknown'),
+    filesWritten: count('storage', 'sent'),
+    hubItems: count('hub', 'sent'),
+    warnings: events.filter(({ level }) => level === 'warning').length,
+    errors: events.filter(({ level }) => level === 'error').length,
+  }
+}

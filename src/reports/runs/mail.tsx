@@ -1,0 +1,213 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Mails of report tasks: the built-in body, the variables of templates, and the message for the mail server. */
+import type { SendMailOptions } from 'nodemailer'
+import type { Definition } from '../entities/task.ts'
+import type { RunDocument } from '../types.ts'
+import type { RunApp, RunRecord } from './ledger.ts'
+import type { MailPayload } from './plan.ts'
+
+/** Variables of a mail template. */
+export interface MailContext extends Readonly<Record<string, unknown>> {
+  readonly task: { readonly name: string; readonly project: string }
+  readonly run: { readonly id: string; readonly startedAt: string; readonly test: boolean }
+  readonly app: { readonly name: string; readonly lastReload: string }
+  readonly recipient: {
+    readonly name: string
+    readonly email: string
+    readonly attributes: Readonly<Record<string, string>>
+  }
+  readonly documents: readonly {
+    readonly fileName: string
+    readonly report: string
+    readonly cycle: string
+    readonly sizeText: string
+    readonly hubUrl: string
+  }[]
+  readonly message: string
+  /** Labels of reports that could not be made. */
+  readonly missing: readonly string[]
+  /** The address that the mail would have gone to; '' outside test mode. */
+  readonly insteadOf: string
+}
+
+interface ContextRequest {
+  readonly run: RunRecord
+  readonly definition: Definition
+  readonly documents: readonly RunDocument[]
+  readonly payload: MailPayload
+  /** Address of a document in the hub; '' when it is not there. */
+  readonly hubUrl: (documentId: string) => string
+  readonly formatTime: (at: number) => string
+}
+
+export function mailContext({ run, definition, documents, payload, hubUrl, formatTime }: ContextRequest): MailContext {
+  const { task, reports } = definition
+  const app: RunApp = run.sealed?.app ?? { name: '', lastReload: null }
+  const nameOf = (key: string) => {
+    const use = task.reports.find((one) => one.key === key)
+    return reports.find(({ id }) => id === use?.reportId)?.name ?? key
+  }
+  const context: Omit<MailContext, 'message'> = {
+    task: { name: task.name, project: task.project },
+    run: { id: run.id, startedAt: formatTime(run.startedAt ?? run.queuedAt), test: run.test },
+    app: { name: app.name, lastReload: app.lastReload === null ? '' : formatTime(app.lastReload) },
+    recipient: {
+      name: payload.person?.name ?? '',
+      email: payload.person?.address ?? '',
+      attributes: payload.person?.attributes ?? {},
+    },
+    documents: documents.map((one) => ({
+      fileName: one.fileName,
+      report: nameOf(one.report),
+      cycle: one.cycle.map(({ value }) => value.text).join(', '),
+      sizeText: sizeText(one.bytes),
+      hubUrl: hubUrl(one.id),
+    })),
+    missing: payload.missing,
+    insteadOf: payload.insteadOf ?? '',
+  }
+  return { ...context, message: filled(task.email.message, context) } as MailContext
+}
+
+/** `180 KB`. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  if (bytes < 1024 * 1024) return `${Math.round(bytes / 1024)} KB`
+  return `${(bytes / 1024 / 1024).toFixed(1)} MB`
+}
+
+/** `{{app.lastReload}}` becomes the value; a path that leads nowhere becomes nothing. Values are never looked at again. */
+export function filled(text: string, context: Readonly<Record<string, unknown>>): string {
+  return text.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (_, path: string) => {
+    const value = path
+      .split('.')
+      .reduce<unknown>((at, key) => (isRecord(at) && Object.hasOwn(at, key) ? at[key] : undefined), context)
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+  })
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+const STYLE = {
+  body: 'margin:0;padding:24px 12px;background:#f3f4f6;font:15px/1.5 "Segoe UI",Helvetica,Arial,sans-serif;color:#1f2933',
+  card: 'max-width:640px;margin:0 auto;background:#ffffff;border:1px solid #e1e5ea;border-radius:8px;padding:28px 32px',
+  wide: 'background:#ffffff;padding:8px 0',
+  test: 'margin:0 0 16px;padding:8px 12px;background:#fff4d6;border:1px solid #e8c766;border-radius:6px',
+  title: 'margin:0 0 4px;font-size:20px;line-height:1.3;font-weight:600',
+  muted: 'margin:0 0 20px;color:#616e7c;font-size:13px',
+  table: 'width:100%;border-collapse:collapse;margin:16px 0',
+  cell: 'padding:8px 0;border-top:1px solid #e1e5ea;vertical-align:top',
+  right: 'padding:8px 0 8px 16px;border-top:1px solid #e1e5ea;text-align:right;white-space:nowrap;color:#616e7c',
+  warning: 'margin:16px 0 0;padding:8px 12px;background:#fdecea;border:1px solid #f1b5ae;border-radius:6px',
+} as const
+
+/** The built-in body as HTML; `embedded` is a report that stands below the text, already as HTML for mail clients. */
+export function mailHtml(context: MailContext, embedded: string | null): string {
+  const { task, app, documents, message, missing, insteadOf } = context
+  const body = (
+    <body style={STYLE.body}>
+      <div style={STYLE.card}>
+        {insteadOf && <p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>}
+        <h1 style={STYLE.title}>{task.name}</h1>
+        {app.name && (
+          <p style={STYLE.muted}>
+            {app.name}
+            {app.lastReload && `, data of ${app.lastReload}`}
+          </p>
+        )}
+        {message && <p style="margin:0 0 16px;white-space:pre-line">{message}</p>}
+        {documents.length > 0 && (
+          <table role="presentation" style={STYLE.table}>
+            {documents.map(({ fileName, sizeText: size, hubUrl }) => (
+              <tr>
+                <td style={STYLE.cell}>{hubUrl ? <a href={hubUrl}>{fileName}</a> : fileName}</td>
+                <td style={STYLE.right}>{size}</td>
+              </tr>
+            ))}
+          </table>
+        )}
+        {missing.length > 0 && <p style={STYLE.warning}>Could not be made: {missing.join(', ')}.</p>}
+      </div>
+      {embedded !== null && <div style={STYLE.wide} dangerouslySetInnerHTML={{ __html: embedded }} />}
+    </body>
+  )
+  return `<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>${body.toString()}</html>`
+}
+
+/** The built-in body as text. */
+export function mailText({ task, app, documents, message, missing, insteadOf }: MailContext): string {
+  const lines = [
+    insteadOf && `TEST — would have gone to ${insteadOf}\n`,
+    task.name,
+    app.name && `${app.name}${app.lastReload && `, data of ${app.lastReload}`}`,
+    message && `\n${message}`,
+    documents.length > 0 ? '' : null,
+    ...documents.map(({ fileName, sizeText: size, hubUrl }) => `- ${fileName} (${size})${hubUrl && ` ${hubUrl}`}`),
+    missing.length > 0 && `\nCould not be made: ${missing.join(', ')}.`,
+  ]
+  return `${lines.filter((line) => typeof line === 'string' && line !== '').join('\n')}\n`
+}
+
+/** The line of test mode in front of a body that a template of the user made. */
+export function withTestLine(html: string, insteadOf: string): string {
+  if (!insteadOf) return html
+  const line = (<p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>).toString()
+  const at = /<body[^>]*>/i.exec(html)
+  return at ? html.slice(0, at.index + at[0].length) + line + html.slice(at.index + at[0].length) : line + html
+}
+
+/** The body of a mail about the outcome of a run. */
+export function noticeHtml(text: string, insteadOf: string | null): string {
+  const body = (
+    <body style={STYLE.body}>
+      <div style={STYLE.card}>
+        {insteadOf && <p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>}
+        <p style="margin:0;white-space:pre-line">{text}</p>
+      </div>
+    </body>
+  )
+  return `<!doctype html><html><head><meta charset="utf-8"></head>${body.toString()}</html>`
+}
+
+export interface MailParts {
+  /** Local part of the Message-ID. */
+  readonly messageId: string
+  readonly deliveryId: string
+  readonly runId: string
+  readonly from: string
+  readonly replyTo: string | null
+  /** Host of the Message-ID, which stays the same over all attempts. */
+  readonly host: string
+  readonly priority: 'high' | 'normal' | 'low'
+  readonly html: string
+  readonly text: string
+  readonly attachments: NonNullable<SendMailOptions['attachments']>
+}
+
+/** The message for nodemailer. */
+export function mailOptions(
+  { to, cc, bcc, subject }: Pick<MailPayload, 'to' | 'cc' | 'bcc' | 'subject'>,
+  { messageId, deliveryId, runId, from, replyTo, host, priority, html, text, attachments }: MailParts,
+): SendMailOptions {
+  const plain = (address: string) => ({ name: '', address })
+  return {
+    from,
+    ...(replyTo && { replyTo }),
+    to: to.map(plain),
+    cc: cc.map(plain),
+    bcc: bcc.map(plain),
+    subject: subject.replace(/[\r\n\t]+/g, ' '),
+    messageId: `<${messageId}@${host}>`,
+    priority,
+    headers: {
+      'X-Report-Run': runId,
+      'X-Report-Delivery': deliveryId,
+      'Auto-Submitted': 'auto-generated',
+      Precedence: 'bulk',
+    },
+    html,
+    text,
+    attachments,
+  }
+}

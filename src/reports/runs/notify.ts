@@ -1,0 +1,172 @@
+/** Mails about the outcome of a run, to those whom the task names for it. */
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Definition } from '../entities/task.ts'
+import { cleanName, expandPattern } from '../patterns.ts'
+import type { RunEvent } from '../types.ts'
+import { attemptOf, type CarrierDeps, type CarrierSettings } from './carriers.ts'
+import type { Carrier } from './deliver.ts'
+import type { Ledger, NewDelivery, RunRecord } from './ledger.ts'
+import type { RunLog } from './log.ts'
+import { mailOptions, noticeHtml } from './mail.tsx'
+import { inTestMode } from './plan.ts'
+
+export interface NotificationPayload {
+  readonly to: readonly string[]
+  readonly cc: readonly string[]
+  readonly bcc: readonly string[]
+  readonly subject: string
+  readonly insteadOf: string | null
+  readonly attachLog: boolean
+  readonly recovered: boolean
+}
+
+export interface NotificationRequest {
+  readonly run: RunRecord
+  readonly definition: Definition
+  /** The finished run before this one; null when it is the first. */
+  readonly previous: RunRecord | null
+  readonly testAddress: string | null
+  /** False for an address that no mail may go to. */
+  readonly isAllowed: (address: string) => boolean
+}
+
+/** One mail for each address of each rule that names the outcome. */
+export function planNotifications({
+  run,
+  definition,
+  previous,
+  testAddress,
+  isAllowed,
+}: NotificationRequest): NewDelivery[] {
+  const recovered = previous?.outcome === 'error' && (run.outcome === 'success' || run.outcome === 'warning')
+  const rules = definition.task.notifications.filter(
+    ({ on }) => on.some((one) => one === run.outcome) || (recovered && on.includes('recovered')),
+  )
+  return rules.flatMap(({ recipients, attachLog, subject, on }) =>
+    recipients.filter(isAllowed).map((address): NewDelivery => {
+      const payload: NotificationPayload = {
+        to: [address],
+        cc: [],
+        bcc: [],
+        subject: subject ?? '[{outcome}] Report task "{task}"',
+        insteadOf: null,
+        attachLog,
+        recovered: recovered && on.includes('recovered'),
+      }
+      return {
+        id: randomUUID(),
+        channel: 'notification',
+        target: address,
+        documents: [],
+        payload: { ...payload, testAddress },
+        state: 'planned',
+      }
+    }),
+  )
+}
+
+export interface NotifierDeps extends Pick<CarrierDeps, 'mailer'> {
+  readonly ledger: Ledger
+  readonly runLog: RunLog
+  readonly runUrl: (runId: string) => string
+}
+
+const MAX_REASONS = 20
+const MAX_PLAIN_LOG = 1024 * 1024
+const compress = promisify(gzip)
+
+export function createNotificationCarrier(
+  deps: NotifierDeps,
+  settings: CarrierSettings & { readonly timezone: string; readonly locale: string },
+): Carrier {
+  return async ({ run, delivery }) => {
+    const { testAddress, ...payload } = delivery.payload as NotificationPayload & {
+      readonly testAddress: string | null
+    }
+    const { timezone, locale } = settings
+    const outcome = run.outcome ?? 'error'
+    const names = {
+      task: run.taskName,
+      project: run.project,
+      date: new Date(run.startedAt ?? run.queuedAt),
+      runId: run.id,
+    }
+    const subject = await expandPattern(payload.subject, { names, timezone, locale, outcome })
+    const mail = testAddress === null ? { ...payload, subject } : inTestMode({ ...payload, subject }, testAddress)
+    const text = noticeText(run, deps.ledger.events(run.id), deps.runUrl(run.id), payload.recovered)
+    const sent = await deps.mailer.send(
+      mailOptions(mail, {
+        messageId: delivery.id,
+        deliveryId: delivery.id,
+        runId: run.id,
+        from: settings.fromAddress,
+        replyTo: null,
+        host: settings.host,
+        priority: outcome === 'error' ? 'high' : 'normal',
+        text: mail.insteadOf ? `TEST — would have gone to ${mail.insteadOf}\n\n${text}` : text,
+        html: noticeHtml(text, mail.insteadOf),
+        attachments: payload.attachLog ? [await logAttachment(deps, settings, run)] : [],
+      }),
+    )
+    return attemptOf(sent)
+  }
+}
+
+const ENDINGS: Readonly<Record<string, string>> = {
+  success: 'finished',
+  warning: 'finished with warnings',
+  error: 'finished with errors',
+  skipped: 'was skipped',
+  cancelled: 'was cancelled',
+}
+
+/** The text of the mail: outcome, counts, reasons, address of the run. */
+export function noticeText(run: RunRecord, events: readonly RunEvent[], url: string, recovered: boolean): string {
+  const { counts, outcome, startedAt, finishedAt } = run
+  const seconds = startedAt === null || finishedAt === null ? 0 : Math.round((finishedAt - startedAt) / 1000)
+  const mails = counts ? counts.mailsSent + counts.mailsFailed + counts.mailsHeld : 0
+  const numbers = counts
+    ? `${plural(counts.documents, 'document')}, ${counts.mailsSent} of ${plural(mails, 'mail')} sent, ${plural(counts.filesWritten, 'file')}, ${plural(counts.hubItems, 'hub item')}.`
+    : ''
+  const reasons = events.filter(({ level }) => level !== 'info')
+  const listed = reasons.slice(0, MAX_REASONS).map(reasonText)
+  const more = reasons.length > MAX_REASONS ? [`and ${reasons.length - MAX_REASONS} more`] : []
+  return [
+    `Report task "${run.taskName}" ${ENDINGS[outcome ?? 'error']}${seconds > 0 ? ` after ${seconds} s` : ''}.${recovered ? ' The run before had failed.' : ''}`,
+    numbers,
+    ...listed,
+    ...more,
+    run.reason && reasons.length === 0 ? `Reason: ${run.reason}.` : '',
+    `Run: ${url}`,
+  ]
+    .filter(Boolean)
+    .join('\n')
+}
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+function reasonText({ code, recipient, report, details }: RunEvent): string {
+  const about = recipient ? `${recipient} got nothing` : (report ?? 'run')
+  return `${about}: ${code} (${details})`
+}
+
+async function logAttachment(
+  { runLog }: Pick<NotifierDeps, 'runLog'>,
+  { timezone, locale }: { timezone: string; locale: string },
+  run: RunRecord,
+) {
+  const names = {
+    task: run.taskName,
+    project: run.project,
+    date: new Date(run.startedAt ?? run.queuedAt),
+    runId: run.id,
+  }
+  const stamp = await expandPattern('{date:yyyy-MM-dd_HH-mm-ss}', { names, timezone, locale })
+  const filename = `${cleanName(`report-task_${run.taskName}_${stamp}`)}.log`
+  const content = await readFile(await runLog.path(run.id)).catch(() => Buffer.from(''))
+  if (content.length <= MAX_PLAIN_LOG) return { filename, content, contentType: 'text/plain; charset=utf-8' }
+  return { filename: `${filename}.gz`, content: await compress(content), contentType: 'application/gzip' }
+}

@@ -1,0 +1,434 @@
+/**
+ * The plan of a run: made documents and people become deliveries. Pure, so that the dry run shows the very plan that a run
+ * would carry out.
+ */
+import { randomUUID } from 'node:crypto'
+import { errorText } from '../../platform/errors.ts'
+import type { RunCode } from '../codes.ts'
+import type { Definition, ReportUse } from '../entities/task.ts'
+import { cleanName, expandFolder, expandPattern, folderSegments, type PatternContext } from '../patterns.ts'
+import type { RunDocument } from '../types.ts'
+import type { NewDelivery, RunApp } from './ledger.ts'
+import { isUsable, type Note, type Person, stranger } from './recipients.ts'
+
+/** A document with all that its deliveries need. */
+export interface PreparedDocument extends RunDocument {
+  /** Number in the run, from 1. */
+  readonly seq: number
+  /** Addresses that the expressions of the cycle gave; null = there is no expression. */
+  readonly mailTo: readonly string[] | null
+  readonly hubTo: readonly string[] | null
+  /** Folders that the expression of the cycle gave; null = the folder of the task. */
+  readonly folders: readonly string[] | null
+  /** Results of `{expr:…}` under the selections of the document, by expression. */
+  readonly expressions: Readonly<Record<string, string>>
+  /** Pictures of an HTML report for the body of a mail. */
+  readonly images: readonly { readonly cid: string; readonly sha256: string }[]
+}
+
+/** A document that could not be made. */
+export interface MissingDocument {
+  readonly report: string
+  /** Null = of all people. */
+  readonly variant: string | null
+  /** `Sales pack_Nord`, for the line in the mail. */
+  readonly label: string
+  readonly code: RunCode
+}
+
+export interface MailPayload {
+  readonly from: string | null
+  /** Addresses of the envelope and of `To`. */
+  readonly to: readonly string[]
+  readonly cc: readonly string[]
+  readonly bcc: readonly string[]
+  readonly subject: string
+  /** The addresses that the mail would have gone to; null outside test mode. */
+  readonly insteadOf: string | null
+  readonly person: Pick<Person, 'name' | 'address' | 'attributes'> | null
+  readonly attach: readonly string[]
+  /** The HTML report in the body. */
+  readonly embed: string | null
+  /** Labels of reports that are missing. */
+  readonly missing: readonly string[]
+  readonly archives: readonly Archive[]
+  /** Size in bytes of what would be attached is too large: links to the hub instead. */
+  readonly links: boolean
+  /** Id of the first delivery, where the mail repeats another one. */
+  readonly messageId?: string
+}
+
+/** Documents that are delivered as one ZIP file. */
+export interface Archive {
+  readonly name: string
+  readonly documents: readonly string[]
+  /** Name of the secret; null = no password. */
+  readonly secret: string | null
+}
+
+export interface FilePayload {
+  readonly spaceId: string
+  readonly folder: readonly string[]
+  readonly name: string
+  readonly onExists: 'overwrite' | 'suffix' | 'skip' | 'fail'
+  readonly archive: Archive | null
+}
+
+export interface HubPayload {
+  readonly title: string
+  readonly visibleTo: readonly string[]
+  readonly document: string
+  readonly versionKey: string
+  readonly retentionDays: number | null
+  readonly retentionVersions: number | null
+  readonly test: boolean
+}
+
+export interface PlanRequest {
+  readonly runId: string
+  readonly definition: Definition
+  readonly documents: readonly PreparedDocument[]
+  readonly missing: readonly MissingDocument[]
+  readonly people: readonly Person[]
+  /** Id of the variant of each person, by address. */
+  readonly variants: Readonly<Record<string, string>>
+  readonly app: RunApp
+  readonly startedAt: Date
+  readonly timezone: string
+  readonly locale: string
+  /** Null outside test mode. */
+  readonly testAddress: string | null
+  readonly limits: { readonly maxMailsPerRun: number; readonly maxAttachmentMb: number }
+  readonly allowedDomains: readonly string[]
+  readonly note: Note
+}
+
+export interface Plan {
+  readonly deliveries: readonly NewDelivery[]
+  /** Set when no mail may leave. */
+  readonly refused: { readonly code: 'TOO_MANY_MAILS' | 'DOCUMENT_FAILED'; readonly details: string } | null
+}
+
+export async function planDeliveries(request: PlanRequest): Promise<Plan> {
+  const files = await planFiles(request)
+  const hub = await planHub(request)
+  const { mails, refused } = await planMails(request)
+  return { deliveries: [...files, ...hub, ...mails], refused }
+}
+
+const useOf = ({ definition }: PlanRequest, { report }: RunDocument): ReportUse =>
+  definition.task.reports.find(({ key }) => key === report)!
+
+/** Context of patterns: of one document, or of the run when there is none. */
+function contextOf(request: PlanRequest, document: PreparedDocument | undefined, person?: Person): PatternContext {
+  const { definition, app, runId, startedAt, timezone, locale } = request
+  const { task, reports } = definition
+  const report = reports.find(({ id }) => document && id === useOf(request, document).reportId)
+  return {
+    names: {
+      task: task.name,
+      project: task.project,
+      report: report?.name ?? '',
+      key: document?.report ?? '',
+      cycle: document?.cycle ?? [],
+      date: startedAt,
+      runId,
+      seq: document?.seq ?? 0,
+    },
+    app: { name: app.name, lastReload: app.lastReload === null ? null : new Date(app.lastReload) },
+    timezone,
+    locale,
+    evaluate: async (expression) => ({ text: document?.expressions[expression] ?? '', number: null }),
+    ...(person && { recipient: { address: person.address, attributes: person.attributes } }),
+  }
+}
+
+const stampOf = (request: PlanRequest) => expandPattern('{date:yyyy-MM-dd_HH-mm}', contextOf(request, undefined))
+
+// --- Storage ---
+
+async function planFiles(request: PlanRequest): Promise<NewDelivery[]> {
+  const { definition, testAddress, runId, note } = request
+  const { storage, testMode } = definition.task
+  if (testAddress !== null && testMode.storage === 'skip') return []
+  const top = testAddress !== null && testMode.storage === 'subfolder' ? ['_test', runId] : []
+  const files: NewDelivery[] = []
+  const taken = new Set<string>()
+
+  function add(
+    spaceId: string,
+    folder: readonly string[],
+    wanted: string,
+    rest: Omit<FilePayload, 'spaceId' | 'folder' | 'name'>,
+    ids: readonly string[],
+  ) {
+    const name = freeName(wanted, (one) => taken.has([spaceId, ...folder, one].join('/').toLowerCase()))
+    if (name !== wanted)
+      note('FILE_RENAMED', `${wanted} is written as ${name}, because another document of the run has its name`)
+    taken.add([spaceId, ...folder, name].join('/').toLowerCase())
+    const payload: FilePayload = { spaceId, folder, name, ...rest }
+    files.push(delivery('storage', `${spaceId}:${[...folder, name].join('/')}`, ids, payload))
+  }
+
+  for (const { spaceId, folder: pattern, onExists, reports } of storage) {
+    const archives = new Map<string, { folder: readonly string[]; use: ReportUse; ids: string[] }>()
+    for (const document of request.documents) {
+      const use = useOf(request, document)
+      if (!use.deliver.storage || (reports && !reports.includes(use.key))) continue
+      // A folder is no person: it gets the documents without the filters of people.
+      if (document.variant !== '' && definition.task.run.evaluateAs === 'service') continue
+      const context = contextOf(request, document)
+      for (const segments of await foldersOf(document, pattern, context)) {
+        if (typeof segments === 'string') {
+          note('STORAGE_FAILED', `${spaceId}: ${segments}`)
+          continue
+        }
+        const folder = [...top, ...segments]
+        if (use.zip !== 'perReport' && use.zip !== 'perFolder') {
+          add(spaceId, folder, document.fileName, { onExists, archive: null }, [document.id])
+          continue
+        }
+        const key = JSON.stringify([folder, use.zip === 'perReport' ? use.key : null])
+        const archive = archives.get(key) ?? { folder, use, ids: [] }
+        archives.set(key, archive)
+        archive.ids.push(document.id)
+      }
+    }
+    for (const { folder, use, ids } of archives.values()) {
+      const archive = await archiveOf(request, use, ids)
+      add(spaceId, folder, archive.name, { onExists, archive }, ids)
+    }
+  }
+  return files
+}
+
+/** The folders of a document; a text says why one is refused. */
+async function foldersOf(
+  { folders }: PreparedDocument,
+  pattern: string,
+  context: PatternContext,
+): Promise<(string[] | string)[]> {
+  if (!folders) return [await expandFolder(pattern, context)]
+  return folders.map((path) => {
+    try {
+      return folderSegments(path)
+    } catch (error) {
+      return errorText(error)
+    }
+  })
+}
+
+async function archiveOf(request: PlanRequest, use: ReportUse, documents: readonly string[]): Promise<Archive> {
+  const { task, reports } = request.definition
+  const report = reports.find(({ id }) => id === use.reportId)
+  const base = use.zip === 'perReport' ? (report?.name ?? use.key) : task.name
+  return {
+    name: `${cleanName(`${base}_${await stampOf(request)}`)}.zip`,
+    documents,
+    secret: use.protect?.zipPassword ?? null,
+  }
+}
+
+/** `report.pdf`, `report (2).pdf`, ... */
+export function freeName(name: string, isTaken: (name: string) => boolean): string {
+  if (!isTaken(name)) return name
+  const dot = name.lastIndexOf('.')
+  const [base, extension] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, '']
+  for (let n = 2; ; n++) {
+    const next = `${base} (${n})${extension}`
+    if (!isTaken(next)) return next
+  }
+}
+
+// --- Hub ---
+
+async function planHub(request: PlanRequest): Promise<NewDelivery[]> {
+  const { definition, people, variants, testAddress } = request
+  const { task } = definition
+  if (!task.hub.enabled) return []
+  const items: NewDelivery[] = []
+  for (const document of request.documents) {
+    const use = useOf(request, document)
+    if (!use.deliver.hub) continue
+    const readers = people.filter(({ hub, address }) => hub && variants[address] === document.variant)
+    const ofTask = document.hubTo === null || use.cycle?.alsoRecipients ? readers.map(({ address }) => address) : []
+    const payload: HubPayload = {
+      title: await expandPattern(task.hub.title, contextOf(request, document)),
+      visibleTo: testAddress === null ? [...new Set([...ofTask, ...(document.hubTo ?? [])])] : [testAddress],
+      document: document.id,
+      versionKey: JSON.stringify([task.id, use.key, document.cycle.map(({ value }) => value.text), document.variant]),
+      retentionDays: task.hub.retentionDays ?? null,
+      retentionVersions: task.hub.retentionVersions ?? null,
+      test: testAddress !== null,
+    }
+    const made = delivery('hub', '', [document.id], payload)
+    items.push({ ...made, target: made.id })
+  }
+  return items
+}
+
+// --- Mail ---
+
+interface Letter {
+  readonly people: readonly Person[]
+  readonly documents: readonly PreparedDocument[]
+}
+
+async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; refused: Plan['refused'] }> {
+  const { task } = request.definition
+  if (!task.email.enabled) return { mails: [], refused: null }
+  const byPerson = documentsByPerson(request)
+  const letters = lettersOf(task.email.grouping, byPerson)
+  if (!letters) {
+    const details = 'email.grouping is single, but filters or cycles give people different documents'
+    return { mails: [], refused: { code: 'DOCUMENT_FAILED', details } }
+  }
+  const most = request.limits.maxMailsPerRun
+  if (letters.length > most) {
+    const details = `${letters.length} mails, limits.maxMailsPerRun allows ${most}`
+    return { mails: [], refused: { code: 'TOO_MANY_MAILS', details } }
+  }
+  const usable = (list: readonly string[]) => list.filter((one) => isUsable(one, request.allowedDomains, request.note))
+  const copies = { cc: usable(task.email.cc), bcc: usable(task.email.bcc) }
+  const mails: NewDelivery[] = []
+  for (const letter of letters) mails.push(await mailOf(request, letter, copies))
+  return { mails, refused: null }
+}
+
+/** The documents of each person who gets mails; people without any are left out. */
+function documentsByPerson(request: PlanRequest): Letter[] {
+  const { documents, people, variants } = request
+  const mailed = documents.filter((one) => useOf(request, one).deliver.email !== 'none')
+  const known = new Map(people.filter(({ email }) => email).map((one) => [one.address, one]))
+  for (const address of mailed.flatMap(({ mailTo }) => mailTo ?? [])) {
+    if (!known.has(address)) known.set(address, { ...stranger(address, { email: true, hub: false }) })
+  }
+  return [...known.values()]
+    .map((person) => ({
+      people: [person],
+      documents: mailed.filter((document) => {
+        const { cycle } = useOf(request, document)
+        if (document.mailTo?.includes(person.address)) return true
+        if (document.mailTo !== null && !cycle?.alsoRecipients) return false
+        return variants[person.address] === document.variant
+      }),
+    }))
+    .filter((letter) => letter.documents.length > 0)
+}
+
+/** Null when one mail for all is wanted, but people get different documents. */
+function lettersOf(
+  grouping: 'perRecipient' | 'perDocument' | 'single',
+  letters: readonly Letter[],
+): readonly Letter[] | null {
+  if (grouping === 'perRecipient' || letters.length === 0) return letters
+  if (grouping === 'perDocument') {
+    return letters.flatMap(({ people, documents }) => documents.map((one) => ({ people, documents: [one] })))
+  }
+  const sets = new Set(letters.map(({ documents }) => documents.map(({ id }) => id).join()))
+  if (sets.size > 1) return null
+  return [{ people: letters.flatMap(({ people }) => people), documents: letters[0]!.documents }]
+}
+
+async function mailOf(
+  request: PlanRequest,
+  { people, documents }: Letter,
+  copies: { readonly cc: readonly string[]; readonly bcc: readonly string[] },
+): Promise<NewDelivery> {
+  const { definition, testAddress, missing, variants } = request
+  const { email } = definition.task
+  const [person] = people
+  const uses = documents.map((document) => ({ document, use: useOf(request, document) }))
+  const embedded = uses.find(({ use }) => use.deliver.email === 'embed')?.document ?? null
+  const attached = uses.filter(({ use }) => use.deliver.email === 'attach')
+  const archives = await mailArchives(request, attached)
+  const absent = missing.filter(({ report, variant }) => {
+    const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
+    if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
+    return variant === null || people.some(({ address }) => variants[address] === variant)
+  })
+  const to = people.map(({ address }) => address)
+  const subject = await expandPattern(email.subject, contextOf(request, documents[0], person))
+  const base: MailPayload = {
+    from: email.from,
+    to,
+    ...copies,
+    subject,
+    insteadOf: null,
+    person:
+      people.length === 1 && person
+        ? { name: person.name, address: person.address, attributes: person.attributes }
+        : null,
+    attach: attached
+      .filter(({ use }) => use.zip !== 'perReport' && use.zip !== 'perMail')
+      .map(({ document }) => document.id),
+    embed: embedded?.id ?? null,
+    missing: absent.map(({ label }) => label),
+    archives,
+    links: false,
+  }
+  const payload = testAddress === null ? base : inTestMode(base, testAddress)
+  if (absent.length > 0) request.note('MAIL_INCOMPLETE', `${to.join(', ')}: without ${payload.missing.join(', ')}`)
+  return delivery(
+    'email',
+    to.join(', '),
+    documents.map(({ id }) => id),
+    fitted(
+      request,
+      payload,
+      attached.map(({ document }) => document),
+    ),
+  )
+}
+
+async function mailArchives(
+  request: PlanRequest,
+  attached: readonly { readonly document: PreparedDocument; readonly use: ReportUse }[],
+): Promise<Archive[]> {
+  const groups = new Map<string, { use: ReportUse; ids: string[] }>()
+  for (const { document, use } of attached) {
+    if (use.zip !== 'perReport' && use.zip !== 'perMail') continue
+    const key = use.zip === 'perReport' ? use.key : ''
+    const group = groups.get(key) ?? { use, ids: [] }
+    groups.set(key, group)
+    group.ids.push(document.id)
+  }
+  return Promise.all([...groups.values()].map(({ use, ids }) => archiveOf(request, use, ids)))
+}
+
+/** All goes to the test address; the subject names the real recipients. */
+export function inTestMode<Mail extends Pick<MailPayload, 'to' | 'cc' | 'bcc' | 'subject' | 'insteadOf'>>(
+  mail: Mail,
+  testAddress: string,
+): Mail {
+  const names = mail.to.join(', ')
+  const shown = names.length > 200 ? `${names.slice(0, 200)}…` : names
+  return { ...mail, to: [testAddress], cc: [], bcc: [], subject: `${shown}: ${mail.subject}`, insteadOf: shown }
+}
+
+/** Base64 and the lines of MIME make an attachment larger by this factor. */
+export const MIME_FACTOR = 1.37
+
+/** Attachments above the limit become links to the hub, or one archive where there is no hub. */
+function fitted(request: PlanRequest, payload: MailPayload, attached: readonly PreparedDocument[]): MailPayload {
+  const most = request.limits.maxAttachmentMb * 1024 * 1024
+  const size = attached.reduce((sum, { bytes }) => sum + bytes, 0) * MIME_FACTOR
+  if (size <= most || payload.archives.length > 0) return payload
+  const { task } = request.definition
+  const details = `${payload.to.join(', ')}: ${Math.ceil(size / 1024 / 1024)} MB, limits.maxAttachmentMb is ${request.limits.maxAttachmentMb}`
+  if (task.hub.enabled && attached.every((one) => useOf(request, one).deliver.hub)) {
+    request.note('MAIL_LINK_INSTEAD', details)
+    return { ...payload, attach: [], links: true }
+  }
+  const archive: Archive = { name: `${cleanName(task.name)}.zip`, documents: payload.attach, secret: null }
+  return { ...payload, attach: [], archives: [archive] }
+}
+
+function delivery(
+  channel: NewDelivery['channel'],
+  target: string,
+  documents: readonly string[],
+  payload: unknown,
+): NewDelivery {
+  return { id: randomUUID(), channel, target, documents, payload, state: 'planned' }
+}

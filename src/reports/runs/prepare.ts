@@ -1,0 +1,403 @@
+/**
+ * Makes the documents of a run: conditions, people, variants, values of cycles, rendering. Runs in a worker thread and knows
+ * neither the database nor a channel. With `render` off it makes the plan alone.
+ */
+import { createHash } from 'node:crypto'
+import { errorText } from '../../platform/errors.ts'
+import { ReportError, type RunCode } from '../codes.ts'
+import type { AppliedData, AppliedFilter, OpenData } from '../data/index.ts'
+import { withEngineRetries } from '../data/retry.ts'
+import type { Stored } from '../entities/fields.ts'
+import type { ReportFilter } from '../entities/filter.ts'
+import type { QlikUser } from '../entities/recipient.ts'
+import type { Report } from '../entities/report.ts'
+import type { ReportUse } from '../entities/task.ts'
+import type { CycleValue, ReportData, Warn } from '../types.ts'
+import { createDocumentMaker, labelOf } from './document.ts'
+import { type CheckedCondition, createGate, type KeptStates } from './gate.ts'
+import type { RunApp } from './ledger.ts'
+import type { MissingDocument, PreparedDocument } from './plan.ts'
+import { type Person, resolvePeople } from './recipients.ts'
+import type { PrepareDeps, PrepareRequest } from './request.ts'
+
+export interface Prepared {
+  /** Set when conditions left nothing to do. */
+  readonly skipped: RunCode | null
+  readonly app: RunApp
+  readonly people: readonly Person[]
+  /** Id of the variant of each person, by address. */
+  readonly variants: Readonly<Record<string, string>>
+  readonly documents: readonly PreparedDocument[]
+  readonly missing: readonly MissingDocument[]
+  readonly conditions: readonly CheckedCondition[]
+  readonly states: KeptStates
+}
+
+/** People who get the same documents: equal filters, equal access to the data. */
+interface Variant {
+  readonly id: string
+  readonly filterIds: readonly string[]
+  readonly user: QlikUser | null
+  readonly people: readonly Person[]
+}
+
+/** A document to be made: its selections are those of the filters, then those of the cycle. */
+interface Expanded {
+  readonly variant: Variant
+  readonly active: readonly AppliedFilter[]
+  readonly cycle: readonly CycleValue[]
+}
+
+/** Rejects with a `ReportError` when the run as a whole cannot go on. */
+export async function prepareRun(deps: PrepareDeps, request: PrepareRequest): Promise<Prepared> {
+  const run = createPreparation(deps, request)
+  try {
+    return await run.prepare()
+  } finally {
+    await run.close()
+  }
+}
+
+function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
+  const { signal } = deps
+  const noted = new Set<string>()
+  /** Work that is repeated after a lost engine finds the same again. */
+  const note: PrepareDeps['note'] = (event) => {
+    const key = JSON.stringify(event)
+    if (!noted.has(key)) deps.note(event)
+    noted.add(key)
+  }
+  const { definition, options, settings, states } = request
+  const { task, reports, filters } = definition
+  const sessions = new Map<string, OpenData>()
+  const gate = createGate({
+    definition,
+    facts: deps.facts,
+    states,
+    startedAt: request.startedAt,
+    timezone: settings.timezone,
+    ignore: options.ignoreConditions,
+    warn: (code, details) => note({ code, details }),
+    line: deps.line,
+    elsewhere: async (appId) => (await session(appId, null)).apply(filtersOf(task.filterIds, appId)),
+  })
+  const maker = createDocumentMaker({ ...deps, note }, request, (use) => warnFor(use))
+  const documents: PreparedDocument[] = []
+  const missing: MissingDocument[] = []
+  const uses = task.reports.filter(({ key }) => options.reports === null || options.reports.includes(key))
+
+  const reportOf = ({ reportId }: ReportUse): Stored<Report> => {
+    const found = reports.find(({ id }) => id === reportId)
+    if (!found) throw new ReportError('INTERNAL', `the report ${reportId} is not part of the run`)
+    return found
+  }
+  /** Filters that are bound to another app do not concern this one. */
+  const filtersOf = (ids: readonly string[], appId: string): ReportFilter[] =>
+    ids
+      .map((id) => filters.find((one) => one.id === id))
+      .filter((one) => one !== undefined && (one.appId === null || one.appId === appId)) as ReportFilter[]
+
+  let current: ReportUse | undefined
+  const warnFor =
+    (use?: ReportUse): Warn =>
+    (code, details, block) =>
+      note({ code, details, ...(use && { report: use.key }), ...(block !== undefined && { block }) })
+
+  async function session(appId: string, user: QlikUser | null): Promise<OpenData> {
+    const key = JSON.stringify([appId, user])
+    const open = sessions.get(key)
+    if (open) return open
+    // One identity at a time: sessions of people cost licences and memory of the engine.
+    if (user) await closeAll()
+    // One session serves several reports: a warning belongs to the report that is being made.
+    const warn: Warn = (code, details, block) => warnFor(current)(code, details, block)
+    const opened = await deps.openApp({ appId, user, warn })
+    sessions.set(key, opened)
+    return opened
+  }
+
+  async function closeAll(): Promise<void> {
+    const open = [...sessions.values()]
+    sessions.clear()
+    await Promise.all(open.map((one) => one.close().catch(() => undefined)))
+  }
+
+  /** Work with an app under filters, again after a lost engine. */
+  async function withApp<T>(
+    appId: string,
+    user: QlikUser | null,
+    active: readonly AppliedFilter[],
+    work: (applied: AppliedData) => Promise<T>,
+    cycle: readonly CycleValue[] = [],
+  ): Promise<T> {
+    const selections = cycle.map(({ field, value }) => ({ field, values: [value] }))
+    return withEngineRetries(
+      async (attempt) => {
+        if (attempt > 1) await closeAll()
+        const opened = await session(appId, user)
+        return work(await opened.apply(active, selections))
+      },
+      { line: deps.line, signal, pausesMs: settings.engineRetryMs },
+    )
+  }
+
+  async function prepare(): Promise<Prepared> {
+    const first = uses[0]
+    if (!first) throw new ReportError('INTERNAL', 'the task has no report that is asked for')
+    const { appId } = reportOf(first)
+    const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (applied) => {
+      const { data } = applied
+      const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied })
+      const evaluate = async (expression: string) => (await data.evaluate(expression)).text
+      const found = met ? await people(evaluate) : []
+      const { name, lastReload } = data.app
+      return { met, found, app: { name, lastReload: lastReload?.getTime() ?? null } }
+    })
+    const { app } = start
+    if (!start.met) note({ code: 'CONDITION_NOT_MET', details: 'the conditions of the task do not hold' })
+    if (!start.met) return result({ skipped: 'CONDITION_NOT_MET', app, people: [], variants: [] })
+    const variants = variantsOf(start.found)
+    checkReach(start.found)
+    const skippedUses = await makeAll(variants)
+    const skipped = uses.length > 0 && skippedUses === uses.length ? 'ALL_REPORTS_SKIPPED' : null
+    return result({ skipped, app, people: variants.flatMap((one) => one.people), variants })
+  }
+
+  function result({
+    skipped,
+    app,
+    people: found,
+    variants,
+  }: {
+    skipped: RunCode | null
+    app: RunApp
+    people: readonly Person[]
+    variants: readonly Variant[]
+  }): Prepared {
+    const byAddress = variants.flatMap(({ id, people: members }) => members.map(({ address }) => [address, id]))
+    return {
+      skipped,
+      app,
+      people: found,
+      variants: Object.fromEntries(byAddress),
+      documents,
+      missing,
+      conditions: gate.results,
+      states: gate.states,
+    }
+  }
+
+  function people(evaluate: (expression: string) => Promise<string>): Promise<Person[]> {
+    return resolvePeople({
+      definition,
+      members: request.members,
+      allowedDomains: settings.allowedRecipientDomains,
+      only: options.recipients,
+      evaluate,
+      note: (code, details) => note({ code, details }),
+      line: deps.line,
+    })
+  }
+
+  /** A run that could reach no person at all is an error, unless the cycles bring addresses or folders wait. */
+  function checkReach(found: readonly Person[]): void {
+    const wanted = task.email.enabled || task.hub.enabled
+    if (!wanted || found.length > 0 || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return
+    if (task.storage.length > 0)
+      note({ code: 'NO_RECIPIENTS', details: 'e-mail or hub is on, and the recipients name no person' })
+    else throw new ReportError('NO_RECIPIENTS', 'e-mail or hub is on, and the recipients name no person')
+  }
+
+  function variantsOf(found: readonly Person[]): Variant[] {
+    const byKey = new Map<string, { filterIds: readonly string[]; user: QlikUser | null; people: Person[] }>()
+    for (const person of found) {
+      const asRecipient = task.run.evaluateAs === 'recipient'
+      if (asRecipient && !person.qlikUser) {
+        note({
+          code: 'RECIPIENT_NO_QLIK_USER',
+          recipient: person.address,
+          details: `${person.address} has no Qlik user`,
+        })
+        continue
+      }
+      const user = asRecipient ? person.qlikUser : null
+      const key = JSON.stringify([[...person.filterIds].sort(), user])
+      const known = byKey.get(key) ?? { filterIds: person.filterIds, user, people: [] }
+      byKey.set(key, known)
+      known.people.push(person)
+    }
+    return [...byKey].map(([key, one]) => ({ ...one, id: one.filterIds.length === 0 && !one.user ? '' : hashOf(key) }))
+  }
+
+  /** Number of report uses that their own conditions skipped. */
+  async function makeAll(variants: readonly Variant[]): Promise<number> {
+    let skipped = 0
+    for (const use of uses) {
+      if (isStopped()) break
+      current = use
+      if ((await makeUse(use, variants)) === 'skipped') skipped++
+    }
+    return skipped
+  }
+
+  const isStopped = () => task.run.onReportError === 'stop' && missing.length > 0
+
+  async function makeUse(use: ReportUse, variants: readonly Variant[]): Promise<'made' | 'skipped'> {
+    const report = reportOf(use)
+    const own = [...task.filterIds, ...report.filterIds, ...use.filterIds]
+    const { appId } = report
+    let wanted: readonly Expanded[] = []
+    try {
+      if (use.conditionScope === 'report' && use.conditionIds.length > 0) {
+        const met = await withApp(appId, null, filtersOf(own, appId), (applied) =>
+          gate.holds({ ids: use.conditionIds, report: use.key, cycle: [], appId, applied }),
+        )
+        if (!met) return skip(use, [])
+      }
+      wanted = await expanded(use, report, wantedVariants(use, variants), own)
+    } catch (error) {
+      failed(use, null, [], error)
+      return 'made'
+    }
+    const total = documents.length + wanted.length
+    if (total > settings.maxDocumentsPerRun) {
+      const details = `${total} documents, limits.maxDocumentsPerRun is ${settings.maxDocumentsPerRun}`
+      throw new ReportError('TOO_MANY_DOCUMENTS', details)
+    }
+    let skipped = 0
+    for (const { variant, active, cycle } of wanted) {
+      if (isStopped()) return 'made'
+      signal.throwIfAborted()
+      try {
+        const work = (applied: AppliedData) => makeDocument(use, report, variant, cycle, applied)
+        if ((await withApp(appId, variant.user, active, work, cycle)) === 'skipped') skipped++
+      } catch (error) {
+        failed(use, variant, cycle, error)
+      }
+    }
+    return skipped > 0 && skipped === wanted.length ? 'skipped' : 'made'
+  }
+
+  function skip(use: ReportUse, cycle: readonly CycleValue[]): 'skipped' {
+    note({ code: 'REPORT_SKIPPED', report: use.key, details: `${labelOf(use.key, cycle)}: its conditions do not hold` })
+    return 'skipped'
+  }
+
+  /** The documents of a report: each value of the cycle for each variant. None of them is made when they are too many. */
+  async function expanded(
+    use: ReportUse,
+    report: Stored<Report>,
+    variants: readonly Variant[],
+    own: readonly string[],
+  ): Promise<Expanded[]> {
+    const found: Expanded[] = []
+    const { cycle } = use
+    for (const variant of variants) {
+      const active = filtersOf([...own, ...variant.filterIds], report.appId)
+      if (!cycle) {
+        found.push({ variant, active, cycle: [] })
+        continue
+      }
+      try {
+        const values = await withApp(report.appId, variant.user, active, ({ data }) => cycleValues(data, cycle.fields))
+        if (values.length === 0) {
+          const details = `${cycle.fields.join(' x ')} has no possible value`
+          const [reader] = variant.id === '' ? [] : variant.people
+          note({ code: 'NO_CYCLE_VALUES', report: use.key, details, ...(reader && { recipient: reader.address }) })
+        }
+        found.push(...values.map((one) => ({ variant, active, cycle: one })))
+      } catch (error) {
+        failed(use, variant, [], error)
+      }
+    }
+    if (cycle && found.length > cycle.maxDocuments) {
+      const details = `${found.length} documents, cycle.maxDocuments is ${cycle.maxDocuments}`
+      throw new ReportError('TOO_MANY_DOCUMENTS', details)
+    }
+    return found
+  }
+
+  /** Variants of people who get this report, and the plain one for folders and addresses of cycles. */
+  function wantedVariants(use: ReportUse, variants: readonly Variant[]): readonly Variant[] {
+    const { cycle, deliver } = use
+    const { alsoRecipients = false, emailTo, hubTo } = cycle ?? {}
+    const mailed = task.email.enabled && deliver.email !== 'none'
+    const inHub = task.hub.enabled && deliver.hub
+    const byMail = mailed && (!emailTo || alsoRecipients)
+    const byHub = inHub && (!hubTo || alsoRecipients)
+    const personal = variants.filter(({ people: all }) =>
+      all.some(({ email, hub }) => (byMail && email) || (byHub && hub)),
+    )
+    const stored = deliver.storage && task.storage.some((one) => !one.reports || one.reports.includes(use.key))
+    const plainWanted = (stored || (mailed && emailTo) || inHub) && task.run.evaluateAs === 'service'
+    if (!plainWanted || personal.some(({ id }) => id === '')) return personal
+    return [{ id: '', filterIds: [], user: null, people: [] }, ...personal]
+  }
+
+  async function makeDocument(
+    use: ReportUse,
+    report: Stored<Report>,
+    variant: Variant,
+    cycle: readonly CycleValue[],
+    applied: AppliedData,
+  ): Promise<'made' | 'skipped'> {
+    if (use.conditionScope === 'cycleValue' && use.conditionIds.length > 0) {
+      const { appId } = report
+      const met = await gate.holds({ ids: use.conditionIds, report: use.key, cycle, appId, applied })
+      if (!met) return skip(use, cycle)
+    }
+    const seq = documents.length + 1
+    documents.push(await maker.make({ use, report, variant: variant.id, cycle, seq, data: applied.data }))
+    return 'made'
+  }
+
+  /** Notes a document that could not be made, for each person who misses it. Rethrows the end of the whole run. */
+  function failed(use: ReportUse, variant: Variant | null, cycle: readonly CycleValue[], error: unknown): void {
+    if (signal.aborted) throw signal.reason
+    const [code, details] = faultOf(error)
+    // An app that is closed to one person is no fault of the run.
+    if (ENDS_RUN.includes(code) && !(code === 'APP_ACCESS_DENIED' && variant?.user)) throw error
+    const label = labelOf(use.key, cycle)
+    missing.push({ report: use.key, variant: variant?.id ?? null, label, code })
+    const place = cycle.length === 0 ? details : `${label}: ${details}`
+    const readers = variant?.id ? variant.people : []
+    if (readers.length === 0) note({ code, report: use.key, details: place })
+    for (const { address } of readers) note({ code, report: use.key, recipient: address, details: place })
+  }
+
+  return { prepare, close: closeAll }
+}
+
+const ENDS_RUN: readonly RunCode[] = [
+  'APP_NOT_FOUND',
+  'APP_ACCESS_DENIED',
+  'APP_NO_DATA',
+  'ENGINE_UNREACHABLE',
+  'INTERNAL',
+]
+
+function faultOf(error: unknown): [ReportError['code'], string] {
+  if (error instanceof ReportError) return [error.code, error.details]
+  return ['DOCUMENT_FAILED', errorText(error)]
+}
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
+
+/** All combinations of possible values, in the order of the fields. */
+async function cycleValues(data: ReportData, fields: readonly string[]): Promise<CycleValue[][]> {
+  const [field, ...rest] = fields
+  if (field === undefined) return [[]]
+  const found: CycleValue[][] = []
+  for (const value of await data.fieldValues(field)) {
+    const head: CycleValue = { field, value }
+    if (rest.length === 0) found.push([head])
+    else
+      found.push(
+        ...(await data.within([{ field, values: [value] }], (inner) => cycleValues(inner, rest))).map((tail) => [
+          head,
+          ...tail,
+        ]),
+      )
+  }
+  return found
+}

@@ -1,0 +1,145 @@
+/** The people of a run: references of the task become addresses, each person once. */
+
+import type { RunCode } from '../codes.ts'
+import type { QlikUser, Recipient, RecipientGroup } from '../entities/recipient.ts'
+import type { Definition } from '../entities/task.ts'
+
+/** A person who gets mails, hub items or both. */
+export interface Person {
+  /** Lower case. */
+  readonly address: string
+  readonly name: string
+  readonly email: boolean
+  readonly hub: boolean
+  /** Filters of the groups and of the person, in that order. */
+  readonly filterIds: readonly string[]
+  readonly qlikUser: QlikUser | null
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** A user of the Qlik repository in a dynamic group. */
+export interface GroupMember {
+  readonly name: string
+  /** Null when the repository knows none. */
+  readonly address: string | null
+  readonly qlikUser: QlikUser
+}
+
+/** Adds an event to the run. */
+export type Note = (code: RunCode, details: string) => void
+
+export interface PeopleRequest {
+  readonly definition: Definition
+  /** Members of dynamic groups, by the id of the group. */
+  readonly members: Readonly<Record<string, readonly GroupMember[]>>
+  /** Domains to which reports may go; empty = all. */
+  readonly allowedDomains: readonly string[]
+  /** Limits the run to these addresses; null = all. */
+  readonly only: readonly string[] | null
+  /** Text of a Qlik expression under the filters of the task. */
+  readonly evaluate: (expression: string) => Promise<string>
+  readonly note: Note
+  /** Adds a line to the log of the run. */
+  readonly line: (text: string) => void
+}
+
+/**
+ * Resolves the recipients of a task. A person whom several references name is listed once, may what any of them allows and
+ * has the filters of all. Inactive recipients are left out; addresses that cannot be used are left out with a warning.
+ */
+export async function resolvePeople(request: PeopleRequest): Promise<Person[]> {
+  const { definition, members, evaluate, note } = request
+  const { task, recipients, groups } = definition
+  const byId = new Map(recipients.map((one) => [one.id, one]))
+  const groupOf = new Map(groups.map((one) => [one.id, one]))
+  const people = new Map<string, Person>()
+
+  function add(person: Person): void {
+    const known = people.get(person.address)
+    if (!known && !isUsable(person.address, request.allowedDomains, note)) return
+    if (request.only && !request.only.some((one) => one.toLowerCase() === person.address)) return
+    people.set(person.address, known ? united(known, person) : person)
+  }
+
+  function addRecipient(recipient: Recipient | undefined, reach: Reach, groupFilters: readonly string[] = []): void {
+    if (!recipient) return
+    if (!recipient.active) {
+      request.line(`${recipient.email} is inactive and gets nothing`)
+      return
+    }
+    const { name, qlikUser, attributes } = recipient
+    const filterIds = [...groupFilters, ...recipient.filterIds]
+    add({ address: recipient.email.toLowerCase(), name, ...reach, filterIds, qlikUser, attributes })
+  }
+
+  function addGroup(group: (RecipientGroup & { readonly id: string }) | undefined, reach: Reach): void {
+    if (!group) return
+    for (const id of group.memberIds) addRecipient(byId.get(id), reach, group.filterIds)
+    for (const { name, address, qlikUser } of members[group.id] ?? []) {
+      const user = `${qlikUser.userDirectory}\\${qlikUser.userId}`
+      if (address === null) note('RECIPIENT_NO_EMAIL', `${user} has no e-mail address`)
+      else add({ address: address.toLowerCase(), name, ...reach, filterIds: group.filterIds, qlikUser, attributes: {} })
+    }
+  }
+
+  for (const reference of task.recipients) {
+    const reach = { email: reference.email, hub: reference.hub }
+    if (reference.type === 'recipient') addRecipient(byId.get(reference.recipientId), reach)
+    else if (reference.type === 'group') addGroup(groupOf.get(reference.groupId), reach)
+    else {
+      const text = reference.type === 'address' ? reference.address : await evaluate(reference.expr)
+      for (const address of addressesOf(text)) add(stranger(address, reach))
+    }
+  }
+  return [...people.values()]
+}
+
+interface Reach {
+  readonly email: boolean
+  readonly hub: boolean
+}
+
+/** A person of whom only the address is known. */
+export const stranger = (address: string, reach: Reach): Person => ({
+  address,
+  name: address,
+  ...reach,
+  filterIds: [],
+  qlikUser: null,
+  attributes: {},
+})
+
+/** The lower-case addresses in the result of a Qlik expression, separated by `;` or `,`, each once. */
+export function addressesOf(text: string): string[] {
+  // The engine shows a null as a hyphen.
+  return [...new Set(text.split(/[;,]/).map((one) => one.trim().toLowerCase()))].filter((one) => one && one !== '-')
+}
+
+const ADDRESS = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\]]+\.[^\s@<>(),;:"\\[\]]+$/
+
+export const isAddress = (text: string): boolean => ADDRESS.test(text)
+
+/** True for an address that a report may go to; else warns with `ADDRESS_INVALID` or `ADDRESS_NOT_ALLOWED`. */
+export function isUsable(address: string, allowedDomains: readonly string[], note: Note): boolean {
+  if (!isAddress(address)) {
+    note('ADDRESS_INVALID', address)
+    return false
+  }
+  const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase()
+  if (allowedDomains.length === 0 || allowedDomains.some((one) => one.toLowerCase() === domain)) return true
+  note('ADDRESS_NOT_ALLOWED', address)
+  return false
+}
+
+function united(one: Person, other: Person): Person {
+  return {
+    ...one,
+    // A plain address has no name of its own.
+    name: one.name === one.address ? other.name : one.name,
+    email: one.email || other.email,
+    hub: one.hub || other.hub,
+    filterIds: [...new Set([...one.filterIds, ...other.filterIds])],
+    qlikUser: one.qlikUser ?? other.qlikUser,
+    attributes: { ...other.attributes, ...one.attributes },
+  }
+}

@@ -1,0 +1,51 @@
+/** The order for the documents of a run, and the parts that carry it out. */
+import type { ConditionFacts } from '../conditions.ts'
+import type { OpenData } from '../data/index.ts'
+import type { QlikUser } from '../entities/recipient.ts'
+import type { Definition } from '../entities/task.ts'
+import type { RenderedDocument, RenderRequest, RenderSettings, RunEvent, RunOptions, Warn } from '../types.ts'
+import type { GroupMember } from './recipients.ts'
+
+/** Plain data: it is copied to the worker. */
+export interface PrepareRequest {
+  readonly runId: string
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly definition: Definition
+  readonly options: RunOptions
+  readonly members: Readonly<Record<string, readonly GroupMember[]>>
+  /** Kept state of conditions, by key. */
+  readonly states: Readonly<Record<string, unknown>>
+  readonly render: boolean
+  readonly settings: PrepareSettings
+}
+
+export interface PrepareSettings extends RenderSettings {
+  readonly maxDocumentsPerRun: number
+  readonly maxRenderSeconds: number
+  readonly allowedRecipientDomains: readonly string[]
+  readonly timezone: string
+  readonly locale: string
+  /** Values of `reportTask.secrets`. */
+  readonly secrets: Readonly<Record<string, string>>
+  /** Milliseconds before the second and the third attempt of what the engine failed. */
+  readonly engineRetryMs: readonly number[]
+}
+
+export interface PrepareDeps {
+  readonly openApp: (request: {
+    readonly appId: string
+    readonly user: QlikUser | null
+    readonly warn: Warn
+  }) => Promise<OpenData>
+  readonly facts: ConditionFacts
+  readonly render: (request: RenderRequest) => Promise<RenderedDocument>
+  /** Moves a finished file into the store of documents. */
+  readonly keep: (file: string) => Promise<{ readonly sha256: string; readonly bytes: number }>
+  readonly keepBytes: (bytes: Uint8Array) => Promise<string>
+  /** Runs the work while no other document is being rendered. */
+  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>
+  readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
+  readonly line: (text: string) => void
+  readonly signal: AbortSignal
+}

@@ -1,0 +1,437 @@
+/**
+ * Runs of report tasks: the queue, the steps of a run, and what a restart finds. A run
+ * that was queued survives the end of the process; a run whose plan was complete is only delivered further.
+ */
+
+import { errorText } from '../../platform/errors.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
+import { levelOf, ReportError, type RunCode } from '../codes.ts'
+import type { Definition, Outcome, ReportTask } from '../entities/task.ts'
+import type { RunEvent, RunOptions } from '../types.ts'
+import { type Admission, decide, type StartRequest } from './admission.ts'
+import type { Deliverer } from './deliver.ts'
+import { countsOf, type DeliveryRecord, type Ledger, type NewDelivery, type RunRecord, type Sealed } from './ledger.ts'
+import type { RunLog } from './log.ts'
+import { planNotifications } from './notify.ts'
+import { type Plan, planDeliveries } from './plan.ts'
+import type { Prepared } from './prepare.ts'
+import { type GroupMember, isUsable } from './recipients.ts'
+import type { PrepareRequest, PrepareSettings } from './request.ts'
+import { addResend, type ResendRequest } from './resend.ts'
+
+export interface RunnerDeps {
+  readonly ledger: Ledger
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly runLog: RunLog
+  readonly deliverer: Deliverer
+  /** Null when the task is gone. */
+  readonly definitionOf: (taskId: string) => Definition | null
+  /** Members of the dynamic groups of a definition. Rejects with `REPOSITORY_UNREACHABLE`. */
+  readonly members: (
+    definition: Definition,
+    signal: AbortSignal,
+  ) => Promise<Readonly<Record<string, readonly GroupMember[]>>>
+  readonly prepare: (
+    request: PrepareRequest,
+    observe: { readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void; readonly line: (text: string) => void },
+    signal: AbortSignal,
+  ) => Promise<Prepared>
+  /** Called after each run that has ended, skipped ones included. */
+  readonly onFinished: (run: RunRecord) => void
+}
+
+export interface RunnerSettings {
+  readonly concurrentRuns: number
+  readonly deadlineMinutes: number
+  readonly onUnknown: 'hold' | 'resend'
+  readonly limits: { readonly maxMailsPerRun: number; readonly maxAttachmentMb: number }
+  readonly prepare: PrepareSettings
+  /** Address of test mode for the whole of Footman; null while that is off. */
+  readonly testAddress: string | null
+  readonly allowedRecipientDomains: readonly string[]
+}
+
+export interface Runner extends Service {
+  start(): Promise<void>
+  admit(request: StartRequest): Promise<Admission>
+  /** The plan of a task without making or delivering anything. Rejects with a `ReportError`. */
+  plan(
+    definition: Definition,
+    options: RunOptions,
+    signal: AbortSignal,
+  ): Promise<{ prepared: Prepared; plan: Plan; events: RunEvent[] }>
+  /** False when the run has ended. */
+  cancel(runId: string): Promise<boolean>
+  /** Cancels the runs of the task that wait, because it was deleted. */
+  cancelWaiting(taskId: string): Promise<void>
+  /** Null when there is nothing to send again. */
+  resend(request: ResendRequest): Promise<RunRecord | null>
+  /** Adds an event to a run, and a line to its log. */
+  note(run: RunRecord, event: Omit<RunEvent, 'at' | 'level'>): Promise<void>
+  /** Runs that wait, and runs under way. */
+  readonly counts: { readonly queued: number; readonly running: number }
+}
+
+const MAX_ATTEMPTS = 3
+const MINUTE_MS = 60_000
+const LATE = 'Footman was down for longer than maxDelayMinutes'
+
+export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner {
+  const { ledger, writer, clock, log, runLog, deliverer } = deps
+  const running = new Map<
+    string,
+    { readonly taskId: string; readonly abort: AbortController; readonly done: Promise<void> }
+  >()
+  const trailing = new Set<Promise<void>>()
+  const stopping = new AbortController()
+  let active = false
+
+  async function note(run: RunRecord, event: Omit<RunEvent, 'at' | 'level'>): Promise<void> {
+    const full: RunEvent = { at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event }
+    const { level, code, report, block, recipient, details } = full
+    const where = [
+      report && `report=${report}`,
+      block && `block=${block}`,
+      recipient && `recipient=${recipient}`,
+    ].filter(Boolean)
+    runLog.line(run, level === 'warning' ? 'warn' : level, [code, ...where, details].join(' '))
+    await ledger.addEvent(run.id, full)
+  }
+
+  async function admit(request: StartRequest): Promise<Admission> {
+    const underWay = () => [...running.values()].map(({ taskId }) => taskId)
+    const admission = await decide({ ledger, writer, clock, underWay }, settings, request)
+    if (admission.status === 'skipped') {
+      const run = ledger.run(admission.runId)
+      const { task, trigger } = request
+      if (run) runLog.line(run, 'info', `${admission.code} task="${task.name}" trigger=${trigger.type}`)
+    }
+    pump()
+    return admission
+  }
+
+  function pump(): void {
+    if (!active) return
+    for (const run of ledger.open()) {
+      if (running.size >= settings.concurrentRuns) return
+      if (run.state !== 'queued' || run.cancelled || running.has(run.id)) continue
+      if ([...running.values()].some(({ taskId }) => taskId === run.taskId)) continue
+      launch(run)
+    }
+  }
+
+  function launch(run: RunRecord): void {
+    const abort = new AbortController()
+    const done = carryOut(run, abort.signal)
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted)
+          log.error(`REPORTTASK: run=${run.id.slice(-8)} ${String(error)}`, { fault: error })
+      })
+      .finally(() => {
+        running.delete(run.id)
+        pump()
+      })
+    running.set(run.id, { taskId: run.taskId, abort, done })
+  }
+
+  // --- A run ---
+
+  /** `cancelled` ends the making of documents; a plan that is complete is ended by the ledger, delivery by delivery. */
+  async function carryOut(run: RunRecord, cancelled: AbortSignal): Promise<void> {
+    if (run.state !== 'delivering') {
+      const end = await makeDocuments(run, AbortSignal.any([cancelled, stopping.signal]))
+      if (end) return finish(run, end)
+    }
+    const sealed = ledger.run(run.id)!
+    const deadline = (sealed.sealedAt ?? clock.now()) + settings.deadlineMinutes * MINUTE_MS
+    await deliverer.deliver(sealed, ['storage', 'hub', 'email'], deadline, stopping.signal)
+    await finish(sealed, null)
+  }
+
+  /** Null when the plan is complete and waits for its delivery; else the end of the run. */
+  async function makeDocuments(run: RunRecord, signal: AbortSignal): Promise<End | null> {
+    const definition = ledger.definition(run.id) ?? deps.definitionOf(run.taskId)
+    if (!definition) return failure('INTERNAL', 'the task was deleted')
+    if (run.attempt >= MAX_ATTEMPTS) return failure('INTERNAL', `the run was cut short ${MAX_ATTEMPTS} times`)
+    const startedAt = run.startedAt ?? clock.now()
+    await ledger.begin(run.id, definition, startedAt)
+    const { type, detail } = run.trigger
+    const execution = typeof detail.executionId === 'string' ? ` execution=${detail.executionId}` : ''
+    runLog.line(run, 'info', `task="${run.taskName}" trigger=${type}${execution}${run.test ? ' test' : ''} started`)
+    const limit = AbortSignal.timeout(definition.task.run.timeoutMinutes * MINUTE_MS)
+    try {
+      const request = await requestOf(run, definition, startedAt, true, AbortSignal.any([signal, limit]))
+      const events: Promise<void>[] = []
+      const observe = {
+        note: (event: Omit<RunEvent, 'at' | 'level'>) => void events.push(note(run, event)),
+        line: (text: string) => runLog.line(run, 'info', text),
+      }
+      const prepared = await deps.prepare(request, observe, AbortSignal.any([signal, limit]))
+      const plan = prepared.skipped
+        ? { deliveries: [], refused: null }
+        : await planOf(run, definition, prepared, startedAt, observe.note)
+      if (plan.refused) observe.note(plan.refused)
+      await Promise.all(events)
+      const { documents, app, states, skipped } = prepared
+      const deliveries = run.options.dryRun ? plan.deliveries.map(asDry) : plan.deliveries
+      await ledger.seal(run.id, documents, deliveries, { app, states, skipped }, clock.now())
+      return null
+    } catch (error) {
+      if (stopping.signal.aborted) throw error
+      if (ledger.run(run.id)?.cancelled) return { outcome: 'cancelled', code: null, details: '' }
+      if (limit.aborted) return failure('RUN_TIMEOUT', `not made within ${definition.task.run.timeoutMinutes} minutes`)
+      if (error instanceof ReportError) return failure(error.code, error.details)
+      return failure('INTERNAL', errorText(error))
+    }
+  }
+
+  async function requestOf(
+    run: Pick<RunRecord, 'id' | 'options' | 'taskId'>,
+    definition: Definition,
+    startedAt: number,
+    render: boolean,
+    signal: AbortSignal,
+  ): Promise<PrepareRequest> {
+    return {
+      runId: run.id,
+      startedAt,
+      definition,
+      options: run.options,
+      members: await deps.members(definition, signal),
+      states: ledger.conditionStates(run.taskId),
+      render,
+      settings: settings.prepare,
+    }
+  }
+
+  function planOf(
+    run: Pick<RunRecord, 'id' | 'test' | 'options'>,
+    definition: Definition,
+    prepared: Prepared,
+    startedAt: number,
+    addEvent: (event: Omit<RunEvent, 'at' | 'level'>) => void,
+  ): Promise<Plan> {
+    const { timezone, locale } = settings.prepare
+    return planDeliveries({
+      runId: run.id,
+      definition,
+      documents: prepared.documents,
+      missing: prepared.missing,
+      people: prepared.people,
+      variants: prepared.variants,
+      app: prepared.app,
+      startedAt: new Date(startedAt),
+      timezone,
+      locale,
+      testAddress: run.test ? testAddressOf(run.options, definition.task, settings.testAddress) : null,
+      limits: settings.limits,
+      allowedDomains: settings.allowedRecipientDomains,
+      note: (code, details) => addEvent({ code, details }),
+    })
+  }
+
+  interface End {
+    readonly outcome: Outcome
+    readonly code: RunCode | null
+    readonly details: string
+  }
+  const failure = (code: RunCode, details: string): End => ({ outcome: 'error', code, details })
+
+  async function finish(run: RunRecord, end: End | null): Promise<void> {
+    if (end?.code) await note(run, { code: end.code, details: end.details })
+    const before = ledger.deliveries(run.id)
+    // A restart may come here again.
+    if (!end && noMailSent(before) && !ledger.events(run.id).some(({ code }) => code === 'MAIL_NONE_SENT'))
+      await note(run, { code: 'MAIL_NONE_SENT', details: 'no mail of the run could be delivered' })
+    const current = ledger.run(run.id)!
+    const events = ledger.events(run.id)
+    const sealed = current.sealed
+    const [outcome, reason] =
+      end?.outcome === 'cancelled' || current.cancelled
+        ? (['cancelled', null] as const)
+        : end?.outcome === 'skipped'
+          ? (['skipped', end.code] as const)
+          : outcomeOf(events, sealed)
+    const at = clock.now()
+    const counts = countsOf(sealed ? ledger.documents(current).length : 0, before, events)
+    const ended: RunRecord = { ...current, state: 'finished', outcome, reason, counts, finishedAt: at }
+    const definition = ledger.definition(run.id)
+    const previous = ledger.lastFinished(run.taskId, run.id)
+    const testAddress =
+      run.test && definition ? testAddressOf(run.options, definition.task, settings.testAddress) : null
+    const notifications =
+      definition && run.trigger.type !== 'resend' && !run.options.dryRun
+        ? planNotifications({
+            run: ended,
+            definition,
+            previous,
+            testAddress,
+            isAllowed: (address) =>
+              isUsable(address, settings.allowedRecipientDomains, (code) =>
+                runLog.line(run, 'warn', `${code} notification to=${address}`),
+              ),
+          })
+        : []
+    await ledger.finish(run.id, { outcome, reason, counts, at }, notifications, keptStates(ended, before), run.taskId)
+    const duration = ended.startedAt === null ? 0 : at - ended.startedAt
+    const mails = counts.mailsSent + counts.mailsFailed + counts.mailsHeld
+    runLog.line(
+      run,
+      outcome === 'error' ? 'error' : outcome === 'warning' ? 'warn' : 'info',
+      `finished outcome=${outcome}${reason ? ` reason=${reason}` : ''} documents=${counts.documents} mails=${counts.mailsSent}/${mails} files=${counts.filesWritten} hub=${counts.hubItems} duration=${duration}ms`,
+    )
+    deps.onFinished(ended)
+    if (notifications.length > 0) trail(ended)
+  }
+
+  /** Test and dry runs keep no state of conditions. */
+  function keptStates(run: RunRecord, deliveries: readonly DeliveryRecord[]): Readonly<Record<string, unknown>> {
+    if (run.test || run.options.dryRun || !run.sealed) return {}
+    const delivered =
+      (run.outcome === 'success' || run.outcome === 'warning') && deliveries.some(({ state }) => state === 'sent')
+    if (delivered) return run.sealed.states.delivered
+    return run.sealed.states.notDelivered
+  }
+
+  /** Delivers notifications beside other runs. */
+  function trail(run: RunRecord): void {
+    const deadline = (run.finishedAt ?? clock.now()) + settings.deadlineMinutes * MINUTE_MS
+    const work = deliverer
+      .deliver(run, ['notification'], deadline, stopping.signal)
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.error(`REPORTTASK: notifications of run=${run.id.slice(-8)} ${String(error)}`)
+      })
+      .finally(() => trailing.delete(work))
+    trailing.add(work)
+  }
+
+  // --- Restart ---
+
+  async function recover(): Promise<void> {
+    for (const id of ledger.withOpenDeliveries()) {
+      const run = ledger.run(id)
+      if (!run) continue
+      for (const delivery of ledger.deliveries(id)) await recoverDelivery(run, delivery)
+      if (run.state === 'finished') trail(run)
+    }
+    for (const run of ledger.open()) {
+      if (run.state === 'delivering') launch(run)
+      else if (run.cancelled) await finish(run, { outcome: 'cancelled', code: null, details: '' })
+      else if (run.state === 'running') await ledger.requeue(run.id)
+      else if (isLate(run)) await finish(run, { outcome: 'skipped', code: 'MISSED_SCHEDULE', details: LATE })
+    }
+  }
+
+  /** True for a scheduled run that waited longer than its trigger allows. */
+  function isLate({ taskId, trigger, attempt }: RunRecord): boolean {
+    if (trigger.type !== 'schedule' || attempt > 0) return false
+    const armed = deps.definitionOf(taskId)?.task.triggers.find(({ id }) => id === trigger.triggerId)
+    if (armed?.type !== 'schedule') return false
+    return clock.now() - Date.parse(trigger.firedAt) > armed.maxDelayMinutes * MINUTE_MS
+  }
+
+  /** A mail that was under way may have left or not; files and hub items are simply made again. */
+  async function recoverDelivery(run: RunRecord, delivery: DeliveryRecord): Promise<void> {
+    const { id, channel, state, attempts, target } = delivery
+    if (state !== 'sending' || channel === 'storage' || channel === 'hub') return
+    const held = settings.onUnknown === 'hold'
+    const lastError = 'Footman ended while the mail server was taking the mail'
+    await ledger.setDelivery(id, { state: held ? 'unknown' : 'planned', attempts, nextAt: null, lastError, target })
+    if (held && channel === 'email') await note(run, { code: 'MAIL_UNKNOWN', recipient: target, details: lastError })
+  }
+
+  async function cancel(runId: string): Promise<boolean> {
+    const run = ledger.run(runId)
+    if (!run || run.state === 'finished') return false
+    await ledger.cancel(runId)
+    const one = running.get(runId)
+    if (run.state === 'queued' && !one) await finish(run, { outcome: 'cancelled', code: null, details: '' })
+    else {
+      one?.abort.abort(new Error('cancelled'))
+      deliverer.wake(runId)
+    }
+    return true
+  }
+
+  return {
+    name: 'report tasks',
+    async start() {
+      active = true
+      await recover()
+      pump()
+    },
+    async stop(graceMs) {
+      active = false
+      stopping.abort(new Error('Footman stops'))
+      const all = Promise.allSettled([...[...running.values()].map(({ done }) => done), ...trailing])
+      // A timer that is left behind would keep the process alive.
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(late.resolve, graceMs)
+      await Promise.race([all, late.promise])
+      clearTimeout(timer)
+    },
+    admit,
+    note,
+    async plan(definition, options, signal) {
+      const at = clock.now()
+      const run = {
+        id: uuidV7(at),
+        taskId: definition.task.id,
+        options,
+        test: options.test || definition.task.testMode.enabled || settings.testAddress !== null,
+      }
+      const events: RunEvent[] = []
+      const addEvent = (event: Omit<RunEvent, 'at' | 'level'>) =>
+        void events.push({ at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event })
+      const prepared = await deps.prepare(
+        await requestOf(run, definition, at, false, signal),
+        { note: addEvent, line: () => {} },
+        signal,
+      )
+      const plan = prepared.skipped
+        ? { deliveries: [], refused: null }
+        : await planOf(run, definition, prepared, at, addEvent)
+      return { prepared, plan, events }
+    },
+    cancel,
+    async cancelWaiting(taskId) {
+      for (const { id, state, ...run } of ledger.open())
+        if (state === 'queued' && run.taskId === taskId && !running.has(id)) await cancel(id)
+    },
+    async resend(request) {
+      const child = await addResend({ ledger, clock }, request)
+      if (!child) return null
+      const { run } = request
+      const count = ledger.deliveries(child.id).length
+      runLog.line(child, 'info', `task="${run.taskName}" sends ${count} deliveries of run ${run.id.slice(-8)} again`)
+      launch(child)
+      return child
+    },
+    get counts() {
+      const queued = ledger.open().filter((run) => run.state === 'queued' && !running.has(run.id)).length
+      return { queued, running: running.size }
+    },
+  }
+}
+
+const asDry = (delivery: NewDelivery): NewDelivery => ({ ...delivery, state: 'skipped', lastError: 'dry run' })
+
+/** The address of test mode: of the start, else of the task, else of the whole of Footman. */
+export const testAddressOf = (options: RunOptions, task: ReportTask, everywhere: string | null): string =>
+  options.testAddress ?? task.testMode.address ?? everywhere ?? ''
+
+function noMailSent(deliveries: readonly DeliveryRecord[]): boolean {
+  const mails = deliveries.filter(({ channel, state }) => channel === 'email' && state !== 'skipped')
+  return mails.length > 0 && mails.every(({ state }) => state === 'failed')
+}
+
+function outcomeOf(events: readonly RunEvent[], sealed: Sealed | null): readonly [Outcome, RunCode | null] {
+  if (sealed?.skipped) return ['skipped', sealed.skipped]
+  const worst = events.find(({ level }) => level === 'error') ?? events.find(({ level }) => level === 'warning')
+  if (!worst) return ['success', null]
+  return [worst.level === 'error' ? 'error' : 'warning', worst.code]
+}

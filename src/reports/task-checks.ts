@@ -1,0 +1,176 @@
+/** Rules of report tasks that reach beyond the form of a member, and what a task needs before it is switched on. */
+import { parseCron } from '../platform/cron.ts'
+import { type CheckSettings, duplicates, patternIssue, templateFormat, unknownSpace } from './checks.ts'
+import { type FormatProblem, formatProblem } from './documents/formats.ts'
+import type { Report } from './entities/report.ts'
+import type { ReportTask, ReportUse, Trigger } from './entities/task.ts'
+import type { Issue } from './issues.ts'
+import { folderProblem, PATTERN_TOKENS, patternProblem } from './patterns.ts'
+
+/** `reportOf` finds the reports of the task; uses of unknown ones are not checked here. */
+export function taskIssues(
+  task: ReportTask,
+  reportOf: (id: string) => Report | undefined,
+  settings: CheckSettings,
+): Issue[] {
+  const keys = task.reports.map(({ key }) => key)
+  return [
+    ...duplicates(keys, (index) => `reports.${index}.key`, 'key'),
+    ...task.reports.flatMap((use, index) => useIssues(use, `reports.${index}`, task, reportOf(use.reportId), settings)),
+    ...task.recipients.flatMap(({ email, hub }, index) =>
+      email || hub ? [] : [{ path: `recipients.${index}`, message: 'email or hub must be true' }],
+    ),
+    ...textIssues(task),
+    ...storageIssues(task, keys, settings),
+    ...task.triggers.flatMap((trigger, index) => triggerIssues(trigger, `triggers.${index}`)),
+    ...duplicates(
+      task.triggers.flatMap(({ id }) => id ?? []),
+      () => 'triggers',
+      'id',
+    ),
+  ]
+}
+
+const documentTokens = ({ run }: ReportTask) =>
+  run.evaluateAs === 'recipient' ? PATTERN_TOKENS.personal : PATTERN_TOKENS.document
+
+function textIssues({ email, hub, notifications }: ReportTask): Issue[] {
+  const tokens = email.grouping === 'single' ? PATTERN_TOKENS.document : PATTERN_TOKENS.personal
+  return [
+    ...patternIssue('email.subject', patternProblem(email.subject, { tokens })),
+    ...patternIssue('hub.title', patternProblem(hub.title, { tokens: PATTERN_TOKENS.document })),
+    ...notifications.flatMap(({ subject }, index) =>
+      subject === undefined
+        ? []
+        : patternIssue(
+            `notifications.${index}.subject`,
+            patternProblem(subject, { tokens: PATTERN_TOKENS.notification }),
+          ),
+    ),
+  ]
+}
+
+function storageIssues(task: ReportTask, keys: readonly string[], { storageSpaces }: CheckSettings): Issue[] {
+  return task.storage.flatMap(({ spaceId, folder, reports = [] }, index): Issue[] => {
+    const path = `storage.${index}`
+    const space = storageSpaces.find(({ id }) => id === spaceId)
+    const isOurs = !space || space.projects.length === 0 || space.projects.includes(task.project)
+    return [
+      ...(space ? [] : [unknownSpace(`${path}.spaceId`, spaceId)]),
+      ...(isOurs
+        ? []
+        : [
+            {
+              path: `${path}.spaceId`,
+              message: `The storage space ${spaceId} is not for project "${task.project}"`,
+              code: 'WRONG_PROJECT' as const,
+            },
+          ]),
+      ...patternIssue(`${path}.folder`, folderProblem(folder, { tokens: documentTokens(task) })),
+      ...reports.flatMap((key, at) =>
+        keys.includes(key)
+          ? []
+          : [{ path: `${path}.reports.${at}`, message: `The task has no report with the key ${key}` }],
+      ),
+    ]
+  })
+}
+
+function triggerIssues(trigger: Trigger, path: string): Issue[] {
+  const { start, end } = trigger
+  const window: Issue[] =
+    start !== null && end !== null && Date.parse(end) <= Date.parse(start)
+      ? [{ path: `${path}.end`, message: 'Must be after start' }]
+      : []
+  if (trigger.type !== 'schedule') return window
+  const { cron, once } = trigger
+  if ((cron === undefined) === (once === undefined)) return [...window, { path, message: 'Give either cron or once' }]
+  // Months are counted from 1 here.
+  const parsed = cron === undefined ? null : parseCron(cron, 1)
+  if (!parsed || parsed.ok) return window
+  return [...window, { path: `${path}.cron`, message: parsed.problem.reason, code: 'INVALID_CRON' }]
+}
+
+function useIssues(
+  use: ReportUse,
+  path: string,
+  task: ReportTask,
+  report: Report | undefined,
+  settings: CheckSettings,
+): Issue[] {
+  const cycleFields = use.cycle?.fields ?? []
+  const name = patternProblem(use.fileName, { tokens: documentTokens(task), cycleFields })
+  return [
+    ...patternIssue(`${path}.fileName`, name),
+    ...duplicates(cycleFields, (index) => `${path}.cycle.fields.${index}`, 'field'),
+    ...(use.deliver.email === 'embed' && use.format !== 'html'
+      ? [{ path: `${path}.deliver.email`, message: 'Only html can be embedded' }]
+      : []),
+    ...protectIssues(use, path, report, settings),
+    ...(report ? formatIssues(use, path, report, settings) : []),
+  ]
+}
+
+function protectIssues(
+  { protect, zip, format, options }: ReportUse,
+  path: string,
+  report: Report | undefined,
+  settings: CheckSettings,
+): Issue[] {
+  if (protect === null) return []
+  const { zipPassword, pdfPassword } = protect
+  const at = (member: string) => `${path}.protect.${member}`
+  const issues: Issue[] = Object.entries(protect).flatMap(([member, reference]) => {
+    const name = reference?.slice('secretRef:'.length) ?? ''
+    return reference === undefined || settings.secrets.includes(name)
+      ? []
+      : [
+          {
+            path: at(member),
+            message: `There is no secret ${name} in reportTask.secrets`,
+            code: 'UNKNOWN_REFERENCE' as const,
+          },
+        ]
+  })
+  if (zipPassword !== undefined && zip === 'none') issues.push({ path: at('zipPassword'), message: 'Needs zip' })
+  if (pdfPassword === undefined) return issues
+  const isBlockPdf = format === 'pdf' && report?.type !== 'template'
+  if (!isBlockPdf) issues.push({ path: at('pdfPassword'), message: 'Only for pdf of a report of blocks' })
+  if (options.pdf.archive) issues.push({ path: at('pdfPassword'), message: 'Not with options.pdf.archive' })
+  return issues
+}
+
+function formatIssues(use: ReportUse, path: string, report: Report, settings: CheckSettings): Issue[] {
+  const problem = formatProblem(report, use) ?? templateFormatProblem(use, report)
+  if (problem) return [{ path: `${path}.${problem.member}`, message: problem.message, code: 'FORMAT_NOT_POSSIBLE' }]
+  if (report.type !== 'template' || use.format !== 'pdf' || settings.converterFound()) return []
+  return [
+    {
+      path: `${path}.format`,
+      message: 'No LibreOffice was found, which makes the PDF of an Office template',
+      code: 'CONVERTER_MISSING',
+    },
+  ]
+}
+
+function templateFormatProblem({ format }: ReportUse, report: Report): FormatProblem | null {
+  if (report.type !== 'template') return null
+  const own = templateFormat(report.template)
+  const possible = [...(own === null ? ['xlsx', 'docx', 'pptx'] : [own]), 'pdf']
+  return possible.includes(format) ? null : { member: 'format', message: `The template makes ${possible.join(' or ')}` }
+}
+
+/** Why the task cannot be switched on; null when it can. */
+export function incomplete(task: ReportTask, reportOf: (id: string) => Report | undefined): string | null {
+  const { reports, email, storage, hub, recipients } = task
+  if (reports.length === 0) return 'The task has no report'
+  if (!email.enabled && storage.length === 0 && !hub.enabled) return 'E-mail, storage and hub are all off'
+  const isMailed = recipients.some((one) => one.email) || reports.some(({ cycle }) => cycle?.emailTo != null)
+  if (email.enabled && !isMailed) return 'E-mail is on, but there is no recipient and no cycle.emailTo'
+  for (const { key, reportId } of reports) {
+    const report = reportOf(reportId)
+    if (!report) return `The report of ${key} does not exist`
+    if (report.type === 'template' && report.template === null) return `The report of ${key} has no template yet`
+  }
+  return null
+}

@@ -1,0 +1,171 @@
+/** Numbers and dates as texts of Office templates: `{{revenue | #,##0.00}}`, `{{Date | yyyy-MM-dd}}`. */
+import { createDateFormat, dateFormatProblem } from '../date-format.ts'
+import type { Cell, Column } from '../types.ts'
+
+export type TextFormat =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'number'; readonly pattern: string; readonly positive: Section; readonly negative: Section | null }
+  | { readonly kind: 'date'; readonly pattern: string }
+
+/** A number format as in Excel, for one sign. */
+interface Section {
+  readonly prefix: string
+  readonly suffix: string
+  readonly minimumIntegerDigits: number
+  readonly minimumFractionDigits: number
+  readonly maximumFractionDigits: number
+  readonly useGrouping: boolean
+  /** 100 for each `%`, 1/1000 for each comma after the digits. */
+  readonly factor: number
+}
+
+/** A cell with the column that it comes from; null for single values. */
+export interface Value {
+  readonly cell: Cell
+  readonly column: Pick<Column, 'kind' | 'type'> | null
+}
+
+const QUOTED = /["“”„]([^"“”„]*)["“”„]/g
+/** Texts, the digits with grouping and scaling commas, decimals, texts. */
+const SECTION = /^([^#0,.]*)([#0](?:[#0,]*[#0])?)?(,*)(?:\.([0#]*)(,*))?([^#0,.]*)$/
+const LITERAL = /^[\s%+\-()\p{Sc}\ue000-\uf8ff]*$/u
+
+/** Reads the part of a tag after `|`. Returns the problem as text when it is no format. */
+export function parseFormat(source: string): TextFormat | string {
+  const pattern = source.trim()
+  if (pattern === 'text') return { kind: 'text' }
+  const bare = pattern.replaceAll(QUOTED, '')
+  if (/[#0]/.test(bare)) return numberFormat(pattern)
+  if (!/[A-Za-z]/.test(bare.replaceAll(/'[^']*'/g, ''))) return unknown(pattern)
+  const problem = dateFormatProblem(datePattern(pattern))
+  return problem === null ? { kind: 'date', pattern: datePattern(pattern) } : `the date format "${pattern}" ${problem}`
+}
+
+const unknown = (pattern: string) =>
+  `unknown format "${pattern}"; formats are text, numbers such as #,##0.00 and dates such as yyyy-MM-dd HH:mm`
+
+/** Typographic quotes, which Office programs make while one types, stand for plain ones. */
+const datePattern = (pattern: string) =>
+  pattern.replaceAll(QUOTED, (_, text: string) => `'${text.replaceAll("'", "''")}'`).replaceAll(/[‘’]/g, "'")
+
+function numberFormat(pattern: string): TextFormat | string {
+  // Quoted texts stand aside as characters of the private use area, so that their letters are no part of the format.
+  const texts: string[] = []
+  const coded = pattern.replaceAll(QUOTED, (_, text: string) => {
+    texts.push(text)
+    return String.fromCharCode(0xe000 + texts.length - 1)
+  })
+  const sections = coded.split(';').map((section) => sectionOf(section, texts))
+  const [positive, negative = null] = sections
+  if (!positive || sections.length > 2 || sections.includes(null)) return unknown(pattern)
+  return { kind: 'number', pattern, positive, negative }
+}
+
+function sectionOf(coded: string, texts: readonly string[]): Section | null {
+  const match = SECTION.exec(coded)
+  if (!match) return null
+  const [, before = '', digits = '', commas = '', decimals = '', more = '', after = ''] = match
+  if (!LITERAL.test(before) || !LITERAL.test(after) || (digits === '' && decimals === '')) return null
+  const integer = digits.replaceAll(',', '')
+  // Zeros stand at the decimal point: 0# and #.#0 are no formats.
+  if (!/^#*0*$/.test(integer) || !/^0*#*$/.test(decimals) || decimals.length > 20 || integer.length > 20) return null
+  const literal = (text: string) => text.replaceAll(/[\ue000-\uf8ff]/g, (code) => texts[code.charCodeAt(0) - 0xe000]!)
+  return {
+    prefix: literal(before),
+    suffix: literal(after),
+    minimumIntegerDigits: count(integer, '0'),
+    minimumFractionDigits: count(decimals, '0'),
+    maximumFractionDigits: decimals.length,
+    useGrouping: digits.includes(','),
+    factor: 100 ** (count(before, '%') + count(after, '%')) / 1000 ** (commas + more).length,
+  }
+}
+
+const count = (text: string, char: string) => text.split(char).length - 1
+
+export interface Formatter {
+  /**
+   * The text of a value. Without a format, a number is written in the locale with at most 10 significant digits, but with
+   * all digits before the decimal point. Values that Qlik does not show as numbers keep Qlik's text: dimensions (the year
+   * 2024, the month Jan), dates, times. A format of a number or date leaves texts as they are.
+   */
+  text(value: Value, format: TextFormat | null): string
+}
+
+/** `locale`: BCP 47. Formatters are kept, because making one costs more than using it. */
+export function createFormatter(locale: string): Formatter {
+  const numbers = new Map<string, Intl.NumberFormat>()
+  const dates = new Map<string, (date: Date) => string>()
+
+  function numberIn(options: Intl.NumberFormatOptions): Intl.NumberFormat {
+    const key = JSON.stringify(options)
+    const format = numbers.get(key) ?? new Intl.NumberFormat(locale, options)
+    numbers.set(key, format)
+    return format
+  }
+
+  function plain(number: number): string {
+    const integerDigits = Math.abs(number) < 1 ? 0 : Math.floor(Math.log10(Math.abs(number))) + 1
+    const maximumFractionDigits = Math.min(10, Math.max(0, 10 - integerDigits))
+    return numberIn({ maximumFractionDigits, signDisplay: 'negative' }).format(number)
+  }
+
+  function formatted(number: number, { positive, negative }: TextFormat & { readonly kind: 'number' }): string {
+    const section = number < 0 && negative ? negative : positive
+    const { minimumIntegerDigits, minimumFractionDigits, maximumFractionDigits } = section
+    const parts = numberIn({
+      minimumIntegerDigits: Math.max(1, minimumIntegerDigits),
+      minimumFractionDigits,
+      maximumFractionDigits,
+      useGrouping: section.useGrouping ? 'always' : false,
+      signDisplay: section === negative ? 'never' : 'negative',
+    }).formatToParts(number * section.factor)
+    const isSign = ({ type }: Intl.NumberFormatPart) => type === 'minusSign'
+    const isShown = ({ type, value }: Intl.NumberFormatPart) =>
+      !(minimumIntegerDigits === 0 && maximumFractionDigits > 0 && type === 'integer' && Number(value) === 0)
+    const textOf = (chosen: readonly Intl.NumberFormatPart[]) => chosen.map(({ value }) => value).join('')
+    const digits = textOf(parts.filter((part) => !isSign(part) && isShown(part)))
+    return `${textOf(parts.filter(isSign))}${section.prefix}${digits}${section.suffix}`
+  }
+
+  function date(serial: number, pattern: string): string | null {
+    const instant = dateOfSerial(serial)
+    if (Number.isNaN(instant.getTime())) return null
+    const format = dates.get(pattern) ?? createDateFormat(pattern, { timezone: 'UTC', locale })
+    dates.set(pattern, format)
+    return format(instant)
+  }
+
+  return {
+    text({ cell, column }, format) {
+      if (cell.number === null || format?.kind === 'text') return cell.text
+      if (format?.kind === 'number') return formatted(cell.number, format)
+      if (format?.kind === 'date') return date(cell.number, format.pattern) ?? cell.text
+      return column?.kind === 'dimension' || isTime(column) || !readsAsNumber(cell.text, cell.number)
+        ? cell.text
+        : plain(cell.number)
+    },
+  }
+}
+
+const TIMES: ReadonlySet<string> = new Set(['date', 'timestamp', 'time', 'interval'])
+const isTime = (column: Value['column']) => column !== null && TIMES.has(column.type)
+
+/** Signs, currency, digits in groups of three or in one, decimals, percent; no letters, as in month names and units. */
+const NUMBER_TEXT = /^[\s\p{Sc}()+\-−]*(?:\d{1,3}(?:[\s.,'’]\d{3})+|\d+)?(?:[.,]\d+)?[\s\p{Sc}()%\-−]*$/u
+
+/** Whether Qlik's text shows the number itself. `2024-12-31`, `20241231` and `Jan` don't. */
+function readsAsNumber(text: string, number: number): boolean {
+  if (text === '' || /^-?\d+(?:\.\d+)?e[+-]?\d+$/i.test(text)) return true
+  if (!NUMBER_TEXT.test(text)) return false
+  return !/^\d{5,}$/.test(text) || Math.abs(Number(text) - number) <= 1
+}
+
+const DAY_MS = 86_400_000
+/** Serial number of 1970-01-01. */
+const UNIX_SERIAL = 25_569
+
+/** The date of a Qlik serial number as an instant in UTC, because dates of Qlik have no zone. */
+export const dateOfSerial = (serial: number): Date => new Date(Math.round((serial - UNIX_SERIAL) * DAY_MS))
+/** The opposite: the serial number of a wall time, as if it were UTC. */
+export const serialOfDate = (wall: Date): number => wall.getTime() / DAY_MS + UNIX_SERIAL

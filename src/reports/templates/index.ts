@@ -1,0 +1,195 @@
+/** Template reports: an Office file with tags is checked, and filled with the data of a document. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { ReportError } from '../codes.ts'
+import { chartPicture } from '../documents/charts/index.ts'
+import type { FontSet } from '../documents/fonts.ts'
+import { MEDIA_TYPES } from '../documents/formats.ts'
+import type { TemplateReport } from '../entities/report.ts'
+import type { RenderedDocument, RenderRequest, RenderSettings, Warn } from '../types.ts'
+import { createFindings, createNames, type Findings, type TagUse } from './names.ts'
+import { type OfficeFormat, type OfficePackage, openPackage, writePackage } from './package.ts'
+import { TemplateError, type TemplateProblem, templateError } from './problems.ts'
+import { createScope, type Scope } from './scope.ts'
+
+/** Makes a PDF of an Office file: `toPdf` of the converter. */
+export type ConvertToPdf = (source: string, format: OfficeFormat, target: string, signal: AbortSignal) => Promise<void>
+
+export interface TemplateCheck {
+  readonly ok: boolean
+  /** Unknown when the file could not be opened. */
+  readonly format: OfficeFormat | 'unknown'
+  readonly bytes: number
+  /** Hex. */
+  readonly sha256: string
+  readonly tags: readonly TagUse[]
+  /** Keys of bindings and levels without a tag. */
+  readonly unused: readonly string[]
+  readonly problems: readonly TemplateProblem[]
+}
+
+type Limits = Pick<RenderSettings['limits'], 'maxTemplateMb'>
+type Definition = Pick<TemplateReport, 'data' | 'levels'>
+
+/** Extensions of documents and of the kinds that Office calls templates. */
+const EXTENSIONS: Readonly<Record<string, OfficeFormat>> = {
+  '.xlsx': 'xlsx',
+  '.xltx': 'xlsx',
+  '.docx': 'docx',
+  '.dotx': 'docx',
+  '.pptx': 'pptx',
+  '.potx': 'pptx',
+}
+
+/** Checks a template for a report: all problems at once, each with its place. Rejects only when something else fails. */
+export async function checkTemplate(
+  bytes: Uint8Array<ArrayBuffer>,
+  fileName: string,
+  report: Definition,
+  limits: Limits,
+): Promise<TemplateCheck> {
+  const facts = { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+  try {
+    const source = await openNamed(bytes, fileName, limits)
+    const { tags, problems, used } = await checkTags(source, report)
+    const unused = [...report.data, ...report.levels].map(({ key }) => key).filter((key) => !used.has(key))
+    return { ok: problems.length === 0, format: source.format, ...facts, tags, unused, problems }
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    return { ok: false, format: 'unknown', ...facts, tags: [], unused: [], problems: error.problems }
+  }
+}
+
+/** Opens a template whose name has to say its format. */
+async function openNamed(bytes: Uint8Array<ArrayBuffer>, fileName: string, limits: Limits): Promise<OfficePackage> {
+  const extension = extname(fileName).toLowerCase()
+  const named = EXTENSIONS[extension]
+  if (/^\.(xlsm|xltm|xlam|docm|dotm|pptm|potm|ppsm)$/.test(extension)) {
+    throw templateError('TEMPLATE_UNSAFE', fileName, 'the file may hold macros; save it without them')
+  }
+  if (!named) {
+    throw templateError('TEMPLATE_INVALID', fileName, `expected one of ${Object.keys(EXTENSIONS).join(' ')}`)
+  }
+  const source = await openPackage(bytes, limits)
+  if (source.format !== named) throw templateError('TEMPLATE_INVALID', fileName, `the file is a ${source.format} file`)
+  return source
+}
+
+async function checkTags(source: OfficePackage, report: Definition): Promise<Findings> {
+  const findings = createFindings()
+  const names = createNames(report, source.format)
+  switch (source.format) {
+    case 'xlsx': {
+      const { checkWorkbook } = await import('./workbook/index.ts')
+      await checkWorkbook(source, names, findings)
+      break
+    }
+    case 'docx': {
+      const { checkDocument } = await import('./document.ts')
+      await checkDocument(source, names, findings)
+      break
+    }
+    case 'pptx': {
+      const { checkPresentation } = await import('./presentation.ts')
+      await checkPresentation(source, names, findings)
+    }
+  }
+  return findings
+}
+
+export interface TemplateFile {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** With its extension. */
+  readonly fileName: string
+}
+
+/** Means of filling, beside the settings. */
+export interface FillTools {
+  readonly fonts: FontSet
+  /** Null when there is no converter. */
+  readonly convertToPdf: ConvertToPdf | null
+}
+
+/**
+ * Fills the template of a request and writes it to the file of the request, for the format `pdf` by way of the converter. The template
+ * is checked anew, because its file may have changed. Rejects with a `TemplateError` that has all its problems, and with a
+ * `ReportError`.
+ */
+export async function fillTemplate(
+  request: RenderRequest,
+  template: TemplateFile,
+  settings: Pick<RenderSettings, 'templateDirectory' | 'temporaryDirectory' | 'limits'>,
+  { fonts, convertToPdf }: FillTools,
+): Promise<RenderedDocument> {
+  const { report, use, file, signal, warn } = request
+  if (report.type !== 'template') throw new ReportError('INTERNAL', 'the report has no template')
+  const source = await openNamed(template.bytes, template.fileName, settings.limits)
+  const { problems } = await checkTags(source, report)
+  if (problems.length > 0) throw new TemplateError(problems)
+  if (use.format !== source.format && use.format !== 'pdf') {
+    throw new ReportError(
+      'DOCUMENT_FAILED',
+      `a ${source.format} template gives ${source.format} or pdf, not ${use.format}`,
+    )
+  }
+  const scope = createScope({
+    request: { ...request, report, signal },
+    format: source.format,
+    templateDirectory: settings.templateDirectory,
+    chartPicture,
+    fonts: async () => fonts,
+  })
+  if (use.format !== 'pdf') {
+    await fill(source, scope, file, settings.temporaryDirectory, warn)
+    return {
+      format: use.format,
+      mediaType: MEDIA_TYPES[use.format],
+      extension: use.format,
+      bytes: (await stat(file)).size,
+    }
+  }
+  if (!convertToPdf)
+    throw new ReportError('CONVERTER_MISSING', 'PDF of an Office template needs LibreOffice (officeConverter)')
+  const office = `${file}.${source.format}`
+  try {
+    await fill(source, scope, office, settings.temporaryDirectory, warn)
+    const sourceSha256 = await hashOf(office)
+    await convertToPdf(office, source.format, file, signal)
+    return {
+      format: 'pdf',
+      mediaType: MEDIA_TYPES.pdf,
+      extension: 'pdf',
+      bytes: (await stat(file)).size,
+      sourceSha256,
+    }
+  } finally {
+    await rm(office, { force: true })
+  }
+}
+
+async function fill(
+  source: OfficePackage,
+  scope: Scope,
+  file: string,
+  temporaryDirectory: string,
+  warn: Warn,
+): Promise<void> {
+  if (source.format === 'xlsx') {
+    const { fillWorkbook } = await import('./workbook/index.ts')
+    return await fillWorkbook({ source, scope, file, temporaryDirectory, warn })
+  }
+  if (source.format === 'docx') {
+    const { fillDocument } = await import('./document.ts')
+    return await writePackage(source, file, await fillDocument(source, scope))
+  }
+  const { fillPresentation } = await import('./presentation.ts')
+  await writePackage(source, file, await fillPresentation(source, scope, warn))
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const piece of createReadStream(file)) hash.update(piece)
+  return hash.digest('hex')
+}

@@ -1,0 +1,263 @@
+/** Everything of a worksheet beside its cells: merged cells, rules, links, sparklines, page set-up. */
+import type { Document, Element } from '@xmldom/xmldom'
+import type { Scope } from '../scope.ts'
+import { parseTags } from '../tags.ts'
+import { parseXml, serializeXml } from '../xml.ts'
+import { child, children, Edits, elements } from './dom.ts'
+import {
+  firstIteration,
+  formatArea,
+  growArea,
+  type Moves,
+  readArea,
+  repeatArea,
+  ruleAreas,
+  type SheetPlace,
+} from './moves.ts'
+import { piecesOf } from './plan.ts'
+import { renderText } from './rows.ts'
+
+/** Characters of a header or footer that Excel accepts. */
+const MAX_HEADER = 255
+/** Page breaks that Excel accepts. */
+const MAX_BREAKS = 1026
+
+export interface FilledFrame {
+  /** A reference, a header or a name in it has changed. */
+  readonly changed: boolean
+  /** The whole sheet around these rows. */
+  write(rows: AsyncIterable<string>): AsyncIterable<string>
+}
+
+interface FrameRequest {
+  readonly place: SheetPlace
+  readonly scope: Scope
+  readonly moves: Moves
+}
+
+/** @param frame the sheet with an empty `<sheetData/>` */
+export async function fillFrame(frame: string, request: FrameRequest): Promise<FilledFrame> {
+  const document = await parseXml(frame, request.place.templateName)
+  const edits = new Edits()
+  const parts = new Repeated(document)
+  moveElements(document, request, edits, parts)
+  await fillHeaders(document, request.scope, edits)
+  if (request.place.index > 0) asFurtherCopy(document, edits)
+  const changed = edits.changed || parts.changed
+  const text = changed ? await serializeXml(document) : frame
+  return {
+    changed,
+    async *write(rows) {
+      const [before = '', after = ''] = text.split(/<sheetData\s*\/>|<sheetData\s*>\s*<\/sheetData>/)
+      yield `${before}<sheetData>`
+      yield* rows
+      yield '</sheetData>'
+      yield* parts.write(after)
+    },
+  }
+}
+
+/** Elements that are written once for each row of a loop. They are made while the sheet is written; a comment marks their place. */
+class Repeated {
+  changed = false
+  private readonly lists: (() => Iterable<string>)[] = []
+
+  constructor(private readonly document: Document) {}
+
+  replace(element: Element, texts: () => Iterable<string>): void {
+    this.changed = true
+    const marker = this.document.createComment(`repeated ${this.lists.length}`)
+    this.lists.push(texts)
+    element.parentNode?.replaceChild(marker, element)
+  }
+
+  *write(text: string): Generator<string> {
+    for (const [index, piece] of text.split(/<!--repeated (\d+)-->/).entries()) {
+      if (index % 2 === 0) yield piece
+      else yield* this.lists[Number(piece)]?.() ?? []
+    }
+  }
+}
+
+function moveElements(document: Document, request: FrameRequest, edits: Edits, parts: Repeated): void {
+  const { place } = request
+  const { layout } = place
+  for (const element of elements(document, '*')) {
+    switch (element.localName) {
+      case 'mergeCell':
+        repeatByRef(element, request, edits, parts)
+        break
+      case 'hyperlink':
+        edits.mapAttribute(element, 'location', (location) => request.moves.formula(location, place))
+        repeatByRef(element, request, edits, parts)
+        break
+      case 'sparkline':
+        repeatSparkline(element, request, edits, parts)
+        break
+      case 'conditionalFormatting':
+      case 'dataValidation':
+        moveRule(element, request, edits)
+        break
+      case 'brk':
+        if (element.parentNode?.localName === 'rowBreaks') moveBreak(element, request, parts)
+        break
+      case 'row':
+        // Anchors of controls count rows from 0.
+        edits.mapText(element, (row) => String(layout.rowOf(Number(row) + 1, 'first') - 1))
+        break
+      default:
+        moveAttributes(element, request, edits)
+    }
+  }
+  recount(document)
+}
+
+const AREA_LISTS = new Set(['selection', 'protectedRange', 'ignoredError'])
+
+function moveAttributes(element: Element, { place, moves }: FrameRequest, edits: Edits): void {
+  const { layout } = place
+  const grow = (source: string) => {
+    const area = readArea(source)
+    return area ? formatArea(growArea(area, layout)) : source
+  }
+  const first = (source: string) => {
+    const area = readArea(source)
+    return area
+      ? formatArea({ ...area, top: layout.rowOf(area.top, 'first'), bottom: layout.rowOf(area.top, 'first') })
+      : source
+  }
+  if (AREA_LISTS.has(element.localName ?? '')) {
+    edits.mapAttribute(element, 'sqref', (list) => list.split(/\s+/).map(grow).join(' '))
+  }
+  for (const name of ['activeCell', 'topLeftCell']) edits.mapAttribute(element, name, first)
+  if (/^(dimension|autoFilter|sortState|sortCondition|dataRef)$/.test(element.localName ?? ''))
+    edits.mapAttribute(element, 'ref', grow)
+  if (/^(cellWatch|inputCells|singleXmlCell)$/.test(element.localName ?? '')) edits.mapAttribute(element, 'r', first)
+  if (element.localName === 'controlPr') {
+    for (const name of ['linkedCell', 'listFillRange'])
+      edits.mapAttribute(element, name, (source) => moves.formula(source, place))
+  }
+}
+
+const sourceOf = (element: Element): string => withoutInherited(element)(element.toString())
+
+/** Removes declarations of namespaces from the source of an element that the elements around it have made. */
+function withoutInherited(element: Element): (source: string) => string {
+  const outer = element.parentNode
+  return (source) =>
+    source.replace(/\sxmlns(?::([\w.-]+))?="([^"]*)"/g, (declaration, prefix: string | undefined, uri: string) =>
+      outer?.lookupNamespaceURI(prefix ?? '') === uri ? '' : declaration,
+    )
+}
+
+function repeatByRef(element: Element, { place }: FrameRequest, edits: Edits, parts: Repeated): void {
+  const area = readArea(element.getAttribute('ref') ?? '')
+  if (!area) return
+  const isMerge = element.localName === 'mergeCell'
+  if (place.layout.blocksAt(area.top).length === 0) {
+    edits.attribute(element, 'ref', formatArea(growArea(area, place.layout)))
+    return
+  }
+  const text = sourceOf(element)
+  const first = growArea(area, place.layout, firstIteration(area.top, place.layout))
+  if (isMerge && first.top === first.bottom && first.left === first.right) {
+    // An empty loop has one row; cells merged over several of its rows are one cell then.
+    edits.remove(element)
+    return
+  }
+  parts.replace(element, function* () {
+    for (const { area: moved } of repeatArea(area, place.layout)) {
+      yield text.replace(/\sref="[^"]*"/, ` ref="${formatArea(moved)}"`)
+    }
+  })
+}
+
+function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits: Edits, parts: Repeated): void {
+  const source = child(element, 'f')
+  const cell = child(element, 'sqref')
+  const area = readArea(cell?.textContent ?? '')
+  if (!cell || !area) return
+  if (place.layout.blocksAt(area.top).length === 0) {
+    edits.text(cell, formatArea(growArea(area, place.layout)))
+    if (source) edits.mapText(source, (formula) => moves.formula(formula, place))
+    return
+  }
+  const formula = source?.textContent ?? ''
+  const strip = withoutInherited(element)
+  parts.replace(element, function* () {
+    for (const { area: moved, within } of repeatArea(area, place.layout)) {
+      cell.textContent = formatArea(moved)
+      if (source) source.textContent = moves.formula(formula, place, { within })
+      yield strip(element.toString())
+    }
+  })
+}
+
+/** Conditional formats and validations, also those that Office 2010 and later write as extensions (`xm:sqref`, `xm:f`). */
+function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits): void {
+  const { layout } = place
+  const list = child(element, 'sqref')
+  const sqref = (list?.textContent ?? element.getAttribute('sqref') ?? '').trim()
+  const base = readArea(sqref.split(/\s+/)[0] ?? '')
+  const within = base ? firstIteration(base.top, layout) : undefined
+  const move = (formula: string) => moves.formula(formula, place, within ? { within } : {})
+  if (list) edits.text(list, ruleAreas(sqref, layout))
+  else edits.attribute(element, 'sqref', ruleAreas(sqref, layout))
+  for (const name of ['formula', 'formula1', 'formula2', 'f']) {
+    for (const formula of elements(element, name)) {
+      if (children(formula).length === 0) edits.mapText(formula, move)
+    }
+  }
+  for (const value of elements(element, 'cfvo')) {
+    edits.mapAttribute(value, 'val', (source) => (Number.isNaN(Number(source)) ? move(source) : source))
+  }
+}
+
+/** Breaks below a row of a loop come back after each iteration. */
+function moveBreak(element: Element, { place }: FrameRequest, parts: Repeated): void {
+  const row = Number(element.getAttribute('id'))
+  const text = sourceOf(element)
+  const { layout } = place
+  if (!(row > 0) || layout.rowOf(row, 'last') === row) return
+  parts.replace(element, function* () {
+    let count = 0
+    for (const { area } of repeatArea({ top: row, bottom: row, left: 1, right: 1 }, layout)) {
+      if (count++ >= MAX_BREAKS) return
+      yield text.replace(/\sid="[^"]*"/, ` id="${area.top}"`)
+    }
+  })
+}
+
+/** Counts of lists are optional, and wrong after rows were repeated. */
+function recount(document: Document): void {
+  for (const name of ['mergeCells', 'rowBreaks', 'dataValidations']) {
+    for (const list of elements(document, name)) {
+      list.removeAttribute('count')
+      list.removeAttribute('manualBreakCount')
+      // A list must not be empty: an element of a loop counts, as a loop has at least one row.
+      if (list.childNodes.length === 0) list.parentNode?.removeChild(list)
+    }
+  }
+}
+
+/** Texts of headers and footers with tags. */
+export const headerTexts = (document: Document): readonly Element[] =>
+  elements(document, 'headerFooter')
+    .flatMap((list) => children(list))
+    .filter((element) => element.textContent?.includes('{{'))
+
+async function fillHeaders(document: Document, scope: Scope, edits: Edits): Promise<void> {
+  for (const element of headerTexts(document)) {
+    // A number behind the font size `&12` would be read as part of it.
+    const template = (element.textContent ?? '').replace(/(&\d+)\{\{/g, '$1 {{')
+    const text = await renderText(piecesOf(template, parseTags(template)), scope, (value) =>
+      value.replaceAll('&', '&&'),
+    )
+    edits.text(element, text.slice(0, MAX_HEADER).replace(/(^|[^&])((?:&&)*)&$/, '$1$2'))
+  }
+}
+
+function asFurtherCopy(document: Document, edits: Edits): void {
+  for (const view of elements(document, 'sheetView')) edits.attribute(view, 'tabSelected', null)
+  for (const properties of elements(document, 'sheetPr')) edits.attribute(properties, 'codeName', null)
+}

@@ -1,0 +1,164 @@
+/** Moves references to where their cells lie in the filled workbook. */
+import { columnLetters, formatReference, type Reference, sheetPrefix, type Token, tokenize } from './formula.ts'
+import { type Block, type Iterations, type Layout, moveCorners, NO_ITERATIONS } from './layout.ts'
+import type { Area } from './plan.ts'
+
+/** A sheet of the filled workbook, as references see it. */
+export interface SheetPlace {
+  /** Name in the template; tags included. */
+  readonly templateName: string
+  readonly name: string
+  readonly layout: Layout
+  /** Level that the sheet is repeated for, and the number of its value; null for plain sheets. */
+  readonly level: string | null
+  readonly index: number
+  /** New names of tables that were copied with the sheet, by their old ones in lower case. */
+  readonly tables: ReadonlyMap<string, string>
+}
+
+export interface Moves {
+  /**
+   * The formula as it is written on the sheet `here`; null: in the workbook. `grow`: single cells in a loop become ranges.
+   * Tokens may be given instead of the text.
+   */
+  formula(
+    source: string | readonly Token[],
+    here: SheetPlace | null,
+    options?: { readonly within?: Iterations; readonly grow?: boolean },
+  ): string
+  /** The sheets that a sheet of the template became. */
+  placesOf(templateName: string): readonly SheetPlace[]
+}
+
+/** @param ambiguous called with a formula that refers to a repeated sheet from outside, so that it keeps its first copy */
+export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: string) => void): Moves {
+  const byName = new Map<string, SheetPlace[]>()
+  for (const sheet of sheets) {
+    const key = sheet.templateName.toLowerCase()
+    byName.set(key, [...(byName.get(key) ?? []), sheet])
+  }
+  const placesOf = (name: string) => byName.get(name.toLowerCase()) ?? []
+
+  /** The sheet that a reference means; null when it is not in the workbook any more. */
+  function target(name: string, here: SheetPlace | null): SheetPlace | null {
+    const places = placesOf(name)
+    if (here && here.level !== null) {
+      const own =
+        places.find((place) => place === here) ??
+        places.find((place) => place.level === here.level && place.index === here.index)
+      if (own) return own
+    }
+    const [first = null] = places
+    if (!first || first.level !== null)
+      ambiguous(first ? `${name}: the reference keeps the first copy` : `${name}: the sheet is left out`)
+    return first
+  }
+
+  function move(reference: Reference, here: SheetPlace | null, within: Iterations, grow: boolean): string {
+    if (reference.sheet?.includes(':')) return severalSheets(reference)
+    const place = reference.sheet === null ? here : target(reference.sheet, here)
+    if (!place) return reference.sheet === null ? formatReference(reference) : '#REF!'
+    const corners = moveCorners(reference, place.layout, place === here ? within : NO_ITERATIONS, grow)
+    const renamed = reference.sheet !== null && place.name !== reference.sheet && place.name !== place.templateName
+    return formatReference({ ...corners, prefix: renamed ? sheetPrefix(place.name) : reference.prefix })
+  }
+
+  function severalSheets(reference: Reference): string {
+    const names = reference.sheet?.split(':') ?? []
+    const moved = names.some((name) => {
+      const [place] = placesOf(name)
+      return !place || place.level !== null || place.layout.blocks.length > 0
+    })
+    if (moved) ambiguous(`${formatReference(reference)}: a reference over several sheets is not moved`)
+    return formatReference(reference)
+  }
+
+  return {
+    placesOf,
+    formula(source, here, { within = NO_ITERATIONS, grow = false } = {}) {
+      const tokens = typeof source === 'string' ? tokenize(source) : source
+      const written = tokens.map((token) => {
+        if (token.kind === 'reference') return move(token, here, within, grow)
+        return token.kind === 'name' ? (here?.tables.get(token.text.toLowerCase()) ?? token.text) : token.text
+      })
+      return written.join('')
+    },
+  }
+}
+
+/** Reads `A6:F6`; whole rows and columns reach to the edge of the sheet. Null when it is no area. */
+export function readArea(source: string): Area | null {
+  const [token, more] = tokenize(source)
+  if (token?.kind !== 'reference' || more) return null
+  const end = token.end ?? token.start
+  return {
+    top: token.start.row ?? 1,
+    left: token.start.column ?? 1,
+    bottom: end.row ?? 1_048_576,
+    right: end.column ?? 16_384,
+  }
+}
+
+export function formatArea({ top, left, bottom, right }: Area): string {
+  if (top === 1 && bottom === 1_048_576) return `${columnLetters(left)}:${columnLetters(right)}`
+  if (left === 1 && right === 16_384) return `${top}:${bottom}`
+  const start = `${columnLetters(left)}${top}`
+  return top === bottom && left === right ? start : `${start}:${columnLetters(right)}${bottom}`
+}
+
+/** The area in the filled sheet; over a loop it covers all rows of it. */
+export function growArea(area: Area, layout: Layout, within: Iterations = NO_ITERATIONS): Area {
+  const isColumns = area.top === 1 && area.bottom === 1_048_576
+  if (isColumns) return area
+  return { ...area, top: layout.rowOf(area.top, 'first', within), bottom: layout.rowOf(area.bottom, 'last', within) }
+}
+
+/** The area once for each iteration of the blocks that it lies in; once where it lies in none. */
+export function* repeatArea(
+  area: Area,
+  layout: Layout,
+): Generator<{ readonly area: Area; readonly within: Iterations }> {
+  for (const within of iterationsOf(commonBlocks(area, layout))) yield { area: growArea(area, layout, within), within }
+}
+
+function commonBlocks(area: Area, layout: Layout): readonly Block[] {
+  return layout.blocksAt(area.top).filter(({ first, last }) => first <= area.top && area.bottom <= last)
+}
+
+function* iterationsOf(blocks: readonly Block[], within: Iterations = NO_ITERATIONS): Generator<Iterations> {
+  const [block, ...inner] = blocks
+  if (!block) {
+    yield within
+    return
+  }
+  for (let index = 0; index < block.count; index++) yield* iterationsOf(inner, new Map([...within, [block, index]]))
+}
+
+/** Lists of areas longer than this become one area, which then covers rows between them too. */
+const MAX_AREAS = 1000
+
+/**
+ * The areas of a rule (`sqref`): one area where it covers whole iterations, else one for each of them, so that a rule for one of two
+ * rows of a loop does not reach the other.
+ */
+export function ruleAreas(sqref: string, layout: Layout): string {
+  const moved = sqref
+    .split(/\s+/)
+    .filter((part) => part !== '')
+    .flatMap((part) => {
+      const area = readArea(part)
+      if (!area) return [part]
+      const blocks = commonBlocks(area, layout)
+      const inner = blocks.at(-1)
+      const covers = inner !== undefined && area.top === inner.first && area.bottom === inner.last
+      const repeated = covers ? blocks.slice(0, -1) : blocks
+      const count = repeated.reduce((product, block) => product * block.count, 1)
+      if (count > MAX_AREAS) return [formatArea(growArea(area, layout))]
+      return Array.from(iterationsOf(repeated), (within) => formatArea(growArea(area, layout, within)))
+    })
+  return moved.join(' ')
+}
+
+/** The first iteration of the blocks at a row: the base of formulas in rules. */
+export const firstIteration = (row: number, layout: Layout): Iterations =>
+  new Map(layout.blocksAt(row).map((block) => [block, 0]))

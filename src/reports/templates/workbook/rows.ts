@@ -1,0 +1,218 @@
+/** Writes the rows of a filled sheet, one after the other, so that a sheet of any length needs little memory. */
+import { ReportError } from '../../codes.ts'
+import type { Value } from '../formats.ts'
+import type { Scope } from '../scope.ts'
+import type { TextTag } from '../tags.ts'
+import { escapeAttribute, escapeXml } from '../xml.ts'
+import { columnLetters } from './formula.ts'
+import { type Block, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
+import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
+import { type PlanBlock, type PlanCell, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
+import { escapeString, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
+import type { Styles } from './styles.ts'
+
+const CHUNK = 65_536
+const MAX_ROW = 1_048_576
+/** Characters of a cell. */
+const MAX_TEXT = 32_767
+
+export interface RowsRequest {
+  readonly plan: SheetPlan
+  readonly place: SheetPlace & { readonly layout: Layout<PlanBlock> }
+  readonly scope: Scope
+  readonly moves: Moves
+  readonly styles: Styles
+}
+
+/** The content of `<sheetData>`, in pieces. Cached results of formulas are left out. */
+export async function* writeRows(request: RowsRequest): AsyncGenerator<string> {
+  const { plan, place, scope } = request
+  let chunk = ''
+  for await (const row of rowsBetween(
+    request,
+    place.layout.blocks,
+    1,
+    MAX_ROW,
+    plan.source.rows,
+    scope,
+    NO_ITERATIONS,
+    false,
+  )) {
+    chunk += row
+    if (chunk.length < CHUNK) continue
+    yield chunk
+    chunk = ''
+  }
+  if (chunk) yield chunk
+}
+
+async function* rowsBetween(
+  request: RowsRequest,
+  blocks: readonly Block<PlanBlock>[],
+  first: number,
+  last: number,
+  rows: readonly SourceRow[],
+  scope: Scope,
+  within: Iterations,
+  cleared: boolean,
+): AsyncGenerator<string> {
+  const pending = [...blocks]
+  for (let index = firstAt(rows, first); index < rows.length; index++) {
+    const row = rows[index]
+    if (!row || row.number > last) break
+    const block = pending[0]
+    if (block && row.number >= block.first) {
+      pending.shift()
+      yield* writeBlock(request, block, rows, scope, within, cleared)
+      index = firstAt(rows, block.last + 1) - 1
+    } else yield await writeRow(request, row, scope, within, cleared ? 'hidden' : 'filled')
+  }
+}
+
+/** Index of the first row with this number or a higher one. */
+function firstAt(rows: readonly SourceRow[], number: number): number {
+  let low = 0
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((rows[middle]?.number ?? 0) < number) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+async function* writeBlock(
+  request: RowsRequest,
+  block: Block<PlanBlock>,
+  rows: readonly SourceRow[],
+  scope: Scope,
+  within: Iterations,
+  cleared: boolean,
+): AsyncGenerator<string> {
+  const { open, loop } = block.rows
+  const write = (inner: Scope, index: number, hidden: boolean) =>
+    rowsBetween(
+      request,
+      block.children,
+      block.first,
+      block.last,
+      rows,
+      inner,
+      new Map([...within, [block, index]]),
+      hidden,
+    )
+  if (!loop) {
+    // A condition keeps its rows, so that references to them stay valid: they are empty and hidden when it is not met.
+    yield* write(scope, 0, cleared || (await scope.repeatCount(open)) === 0)
+    return
+  }
+  if (block.collapsed) {
+    const row = rows[firstAt(rows, block.first)]
+    if (row && row.number <= block.last) yield await writeRow(request, row, scope, within, cleared ? 'hidden' : 'empty')
+    return
+  }
+  let index = 0
+  if (cleared) while (index < block.count) yield* write(scope, index++, true)
+  else {
+    for await (const inner of scope.repeat(open)) {
+      if (index < block.count) yield* write(inner, index, false)
+      index++
+    }
+  }
+  if (index !== block.count) {
+    throw new ReportError(
+      'TEMPLATE_DATA_FAILED',
+      `${open.source}: ${index} rows were read, ${block.count} were announced`,
+    )
+  }
+}
+
+type RowState = 'filled' | 'empty' | 'hidden'
+
+async function writeRow(
+  request: RowsRequest,
+  row: SourceRow,
+  scope: Scope,
+  within: Iterations,
+  state: RowState,
+): Promise<string> {
+  const number = request.place.layout.rowOf(row.number, 'first', within)
+  if (number > MAX_ROW) {
+    throw new ReportError('TEMPLATE_TOO_LARGE', `${request.place.name}: more than ${MAX_ROW} rows`)
+  }
+  const cells = request.plan.cells.get(row.number)
+  if (!cells) return number === row.number ? row.source : renumbered(row, number)
+  let written = ''
+  for (const cell of cells) {
+    const reference = `${columnLetters(cell.column)}${number}`
+    written +=
+      state === 'filled' ? await writeCell(request, cell, reference, scope, within) : emptyCell(cell, reference)
+  }
+  const attributes =
+    state === 'hidden' ? `${rowAttributes(row).replace(/\s+hidden="[^"]*"/, '')} hidden="1"` : rowAttributes(row)
+  return `<row r="${number}"${attributes}>${written}</row>`
+}
+
+/** Without what belongs to a value: metadata of rich values. */
+const styleOf = ({ attributes }: PlanCell): string => attributes.replace(/\s+(vm|cm)="[^"]*"/g, '')
+const emptyCell = (cell: PlanCell, reference: string): string => `<c r="${reference}"${styleOf(cell)}/>`
+
+async function writeCell(
+  request: RowsRequest,
+  cell: PlanCell,
+  reference: string,
+  scope: Scope,
+  within: Iterations,
+): Promise<string> {
+  const { content } = cell
+  if (content.kind === 'static') {
+    const type = cell.type === 'n' ? '' : ` t="${cell.type}"`
+    return `<c r="${reference}"${cell.attributes}${type}>${cell.inner}</c>`
+  }
+  if (content.kind === 'formula') {
+    const { layout } = request.place
+    const text = request.moves.formula(content.tokens, request.place, { within })
+    const attributes = Array.from(content.formula.attributes, ([name, value]) => {
+      const area = /^(ref|r1|r2)$/.test(name) ? readArea(value) : null
+      return ` ${name}="${escapeAttribute(area ? formatArea(growArea(area, layout, within)) : value)}"`
+    })
+    return `<c r="${reference}"${cell.attributes}><f${attributes.join('')}>${escapeXml(text)}</f></c>`
+  }
+  const sole = soleTag(content.pieces)
+  if (sole && !isFormatted(sole, scope)) return valueCell(request, cell, reference, await scope.value(sole))
+  return textCell(request, cell, reference, await renderText(content.pieces, scope), content.properties)
+}
+
+const isFormatted = (tag: TextTag, scope: Scope): boolean =>
+  tag.kind === 'value' && (tag.format !== null || scope.names.value(tag.path).asText)
+
+/** The text of pieces: tags replaced, conditions decided. `adapt` is applied to the values of tags. */
+export async function renderText(
+  pieces: readonly TextPiece[],
+  scope: Scope,
+  adapt: (value: string) => string = (value) => value,
+): Promise<string> {
+  let text = ''
+  for (const piece of pieces) {
+    if (typeof piece === 'string') text += piece
+    else if ('kind' in piece) text += adapt(await scope.text(piece))
+    else if ((await scope.repeatCount(piece.open)) > 0) text += await renderText(piece.content, scope, adapt)
+  }
+  return text
+}
+
+function valueCell(request: RowsRequest, cell: PlanCell, reference: string, { cell: value, column }: Value): string {
+  // Duals such as the month Jan have a number too; as text they show what Qlik shows.
+  const isText = value.number === null || (column?.type === 'text' && Number(value.text) !== value.number)
+  if (isText) return textCell(request, cell, reference, value.text, '')
+  return `<c r="${reference}"${styleOf(cell)}><v>${value.number}</v></c>`
+}
+
+function textCell(request: RowsRequest, cell: PlanCell, reference: string, text: string, properties: string): string {
+  if (text === '') return emptyCell(cell, reference)
+  const cut = text.replace(/\r\n?/g, '\n').slice(0, MAX_TEXT)
+  const attributes = cut.includes('\n') ? request.styles.wrapped(styleOf(cell)) : styleOf(cell)
+  const element = `<t xml:space="preserve">${escapeXml(escapeString(cut))}</t>`
+  const content = properties ? `<r>${properties}${element}</r>` : element
+  return `<c r="${reference}"${attributes} t="inlineStr"><is>${content}</is></c>`
+}

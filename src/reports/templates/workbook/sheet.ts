@@ -1,0 +1,155 @@
+/** A worksheet as text: its rows one by one, and everything around them. Sheets may be large, so there is no tree of their cells. */
+import { attributesOf } from '../parts.ts'
+import { unescapeXml } from '../xml.ts'
+import { columnNumber, shiftFormula } from './formula.ts'
+
+export interface SheetSource {
+  /** The sheet with an empty `<sheetData/>`. */
+  readonly frame: string
+  readonly rows: readonly SourceRow[]
+}
+
+export interface SourceRow {
+  readonly number: number
+  /** `<row r="6" ...>...</row>` */
+  readonly source: string
+}
+
+export interface SourceCell {
+  readonly column: number
+  /** From 1. */
+  readonly row: number
+  /** All but `r` and `t`: ` s="3"`. */
+  readonly attributes: string
+  readonly type: string
+  /** The content between the tags. */
+  readonly inner: string
+}
+
+const ROW = /<row\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/row>)/gs
+const CELL = /<c\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/c>)/gs
+
+/** Splits the text of a sheet. Prefixes of the main namespace, comments and CDATA sections are removed. */
+export function readSheet(text: string): SheetSource {
+  const plain = withoutPrefix(text)
+  const begin = /<sheetData\b[^>]*>/.exec(plain)
+  if (!begin) return { frame: plain, rows: [] }
+  const end = begin[0].endsWith('/>')
+    ? begin.index + begin[0].length
+    : plain.indexOf('</sheetData>') + '</sheetData>'.length
+  const frame = `${plain.slice(0, begin.index)}<sheetData/>${plain.slice(end)}`
+  const rows: SourceRow[] = []
+  for (const match of plain.slice(begin.index + begin[0].length, end).matchAll(ROW)) {
+    const number = Number(attributesOf(match[1] ?? '').get('r') ?? (rows.at(-1)?.number ?? 0) + 1)
+    rows.push({ number, source: match[0] })
+  }
+  return { frame, rows }
+}
+
+function withoutPrefix(text: string): string {
+  let plain = text.replace(/^\ufeff/, '')
+  if (plain.includes('<!')) {
+    plain = plain
+      .replace(/<!\[CDATA\[(.*?)\]\]>/gs, (_, content: string) => content.replace(/&/g, '&amp;').replace(/</g, '&lt;'))
+      .replace(/<!--.*?-->/gs, '')
+  }
+  const prefix = /<([A-Za-z_][\w.-]*):worksheet\b/.exec(plain)?.[1]
+  if (!prefix) return plain
+  return plain
+    .replaceAll(`<${prefix}:`, '<')
+    .replaceAll(`</${prefix}:`, '</')
+    .replace(new RegExp(`\\sxmlns:${prefix}=`), ' xmlns=')
+}
+
+/** Attributes of the row without `r` and `spans`, as they are written: ` ht="30" customHeight="1"`. */
+export function rowAttributes({ source }: SourceRow): string {
+  const attributes = /^<row\b((?:[^>"']|"[^"]*"|'[^']*')*?)\/?>/.exec(source)?.[1] ?? ''
+  return without(attributes, ['r', 'spans'])
+}
+
+const without = (attributes: string, names: readonly string[]): string =>
+  attributes
+    .replace(/\s+([\w:.-]+)\s*=\s*(?:"[^"]*"|'[^']*')/g, (source, name) => (names.includes(name) ? '' : source))
+    .trimEnd()
+
+export function cellsOf({ source, number }: SourceRow): SourceCell[] {
+  const cells: SourceCell[] = []
+  const inner = source.slice(source.indexOf('>') + 1)
+  if (source.endsWith('/>') && !source.includes('</row>')) return cells
+  for (const [, written = '', content = ''] of inner.matchAll(CELL)) {
+    const attributes = attributesOf(written)
+    const reference = attributes.get('r')
+    const column =
+      reference === undefined ? (cells.at(-1)?.column ?? 0) + 1 : columnNumber(reference.replace(/\d+$/, ''))
+    const type = attributes.get('t') ?? 'n'
+    cells.push({ column, row: number, attributes: without(written, ['r', 't']), type, inner: content })
+  }
+  return cells
+}
+
+/** The row in another place, its content unchanged. */
+export const renumbered = ({ source, number }: SourceRow, target: number): string =>
+  source
+    .replace(/^(<row\b[^>]*?\sr=)(["'])\d+\2/, `$1"${target}"`)
+    .replace(/(<c\b[^>]*?\sr=["'][A-Za-z]+)(\d+)(["'])/g, (whole, before: string, row: string, quote: string) =>
+      Number(row) === number ? `${before}${target}${quote}` : whole,
+    )
+
+export interface CellFormula {
+  readonly text: string
+  /** Attributes to keep, without those of shared formulas: ` t="array" ref="A1:A3"`. */
+  readonly attributes: ReadonlyMap<string, string>
+}
+
+const FORMULA = /<f\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>([^<]*)<\/f>)/
+
+/** The formulas of a sheet; cells that share one get their own text. */
+export class Formulas {
+  private readonly shared = new Map<string, { readonly text: string; readonly cell: SourceCell }>()
+
+  /** Reads the formula of a cell; cells in the order of the sheet, as the first one of a shared formula holds the text. */
+  of(cell: SourceCell): CellFormula | null {
+    const match = FORMULA.exec(cell.inner)
+    if (!match) return null
+    const attributes = new Map(attributesOf(match[1] ?? ''))
+    const text = unescapeXml(match[2] ?? '')
+    if (attributes.get('t') !== 'shared') return { text, attributes }
+    const index = attributes.get('si') ?? ''
+    for (const name of ['t', 'si', 'ref']) attributes.delete(name)
+    if (text !== '') {
+      this.shared.set(index, { text, cell })
+      return { text, attributes }
+    }
+    const master = this.shared.get(index)
+    if (!master) return { text, attributes }
+    return { text: shiftFormula(master.text, cell.row - master.cell.row, cell.column - master.cell.column), attributes }
+  }
+}
+
+export interface StringItem {
+  readonly text: string
+  /** `<rPr>...</rPr>` of the first run of a rich text; '' for a plain one. */
+  readonly properties: string
+}
+
+/** The strings that cells refer to by index. */
+export function readSharedStrings(xml: string): StringItem[] {
+  return Array.from(xml.matchAll(/<(?:\w+:)?si\b[^>]*?(?:\/>|>(.*?)<\/(?:\w+:)?si>)/gs), ([, content = '']) =>
+    readString(content),
+  )
+}
+
+/** The content of `<si>` or `<is>`. */
+export function readString(content: string): StringItem {
+  const spoken = content.replace(/<(\w+:)?rPh\b.*?<\/(\w+:)?rPh>/gs, '')
+  const texts = Array.from(spoken.matchAll(/<(?:\w+:)?t\b[^>]*?(?:\/>|>([^<]*)<\/(?:\w+:)?t>)/g), ([, text = '']) =>
+    unescapeXml(text),
+  )
+  const properties = /^\s*<r>\s*(<rPr>.*?<\/rPr>)/s.exec(spoken)?.[1] ?? ''
+  return { text: unescapeString(texts.join('')), properties }
+}
+
+/** Strings of workbooks write control characters as `_x000D_`, and an underscore that would begin one as `_x005F_`. */
+const unescapeString = (text: string): string =>
+  text.replace(/_x([0-9A-Fa-f]{4})_/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+export const escapeString = (text: string): string => text.replace(/_(?=x[0-9A-Fa-f]{4}_)/g, '_x005F_')

@@ -1,0 +1,128 @@
+/** XML of Office parts: checked before it is used, then read as a DOM or as text. */
+import type { Document } from '@xmldom/xmldom'
+import { ReportError } from '../codes.ts'
+import { templateError } from './problems.ts'
+
+const MAX_DEPTH = 256
+const DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+
+/** Characters that XML 1.0 forbids. */
+const FORBIDDEN = /(?![\t\n\r\u007f-\u009f])\p{Cc}|[\ufffe\uffff]|\p{Cs}/gu
+const NEEDS_CARE = /[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd]|[&<>"]/
+const ENTITY_OF: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+const CHARACTER_OF: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+
+/** Text for a node of a DOM: without the characters that XML forbids. */
+export const allowedText = (text: string): string => text.replace(FORBIDDEN, '')
+
+/** Text for the content of an element or an attribute in double quotes; forbidden characters are left out. */
+export function escapeXml(text: string): string {
+  if (!NEEDS_CARE.test(text)) return text
+  return text.replace(FORBIDDEN, '').replace(/[&<>"]/g, (sign) => ENTITY_OF[sign] ?? sign)
+}
+
+/** As `escapeXml`, for attributes: line breaks and tabs survive attribute normalization. */
+export const escapeAttribute = (text: string): string =>
+  escapeXml(text).replace(/[\t\n\r]/g, (sign) => `&#${sign.charCodeAt(0)};`)
+
+/** The text that XML source stands for. */
+export function unescapeXml(source: string): string {
+  if (!source.includes('&')) return source
+  return source.replace(/&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|(\w+));/gi, (entity, hex, decimal, name) => {
+    if (name !== undefined) return CHARACTER_OF[name] ?? entity
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
+    return code <= 0x10ffff ? String.fromCodePoint(code) : entity
+  })
+}
+
+/** Decodes a part: UTF-8, or UTF-16 with a byte order mark. Throws `TEMPLATE_INVALID` with `place` for anything else. */
+export function decodeXml(bytes: Uint8Array, place: string): string {
+  const invalid = (details: string) => templateError('TEMPLATE_INVALID', place, details)
+  const [first, second] = bytes
+  const utf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
+  let text: string
+  try {
+    text = new TextDecoder(utf16 ? (first === 0xff ? 'utf-16le' : 'utf-16be') : 'utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw invalid('the XML is not UTF-8')
+  }
+  const declared = /^\s*<\?xml[^>]*\sencoding\s*=\s*["']([^"']*)["']/.exec(text)?.[1]
+  if (declared !== undefined && !/^(utf-8|utf-16|us-ascii)$/i.test(declared)) {
+    throw invalid(`the XML is in the encoding ${declared}, expected UTF-8`)
+  }
+  return text
+}
+
+const START_TAG = /<([^\s/>!?]+)(?:\s+[^\s=>"'/]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(\/?)>/y
+
+/**
+ * Refuses document types, markup deeper than 256 elements and elements that are not closed; entities are thereby the five of XML.
+ * Reads the text once, without a tree.
+ */
+export function checkXml(text: string, place: string): void {
+  const invalid = (details: string) => templateError('TEMPLATE_INVALID', place, `broken XML: ${details}`)
+  const open: string[] = []
+  let roots = 0
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at)) {
+    const skipped = skipSpecial(text, at)
+    if (skipped === 'doctype') throw templateError('TEMPLATE_UNSAFE', place, 'the XML has a <!DOCTYPE')
+    if (skipped === 'open') throw invalid('a comment or instruction is not closed')
+    if (skipped !== null) {
+      at = skipped
+      continue
+    }
+    if (text[at + 1] === '/') {
+      const end = text.indexOf('>', at)
+      const name = text.slice(at + 2, end < 0 ? at + 40 : end).trimEnd()
+      if (end < 0 || open.pop() !== name) throw invalid(`</${name}> closes nothing`)
+      at = end + 1
+      continue
+    }
+    START_TAG.lastIndex = at
+    const tag = START_TAG.exec(text)
+    if (!tag) throw invalid(`unreadable tag at character ${at}`)
+    if (open.length === 0) roots++
+    if (!tag[2]) open.push(tag[1] ?? '')
+    if (open.length > MAX_DEPTH)
+      throw templateError('TEMPLATE_UNSAFE', place, `the XML is deeper than ${MAX_DEPTH} elements`)
+    at = START_TAG.lastIndex
+  }
+  if (open.length > 0) throw invalid(`<${open.at(-1)}> is not closed`)
+  if (roots !== 1) throw invalid(`${roots} root elements`)
+}
+
+/** The end of the comment, section or instruction at `at`; null when there is none. */
+function skipSpecial(text: string, at: number): number | 'doctype' | 'open' | null {
+  const end = (mark: string) => {
+    const found = text.indexOf(mark, at)
+    return found < 0 ? 'open' : found + mark.length
+  }
+  if (text[at + 1] === '?') return end('?>')
+  if (text[at + 1] !== '!') return null
+  if (text.startsWith('<!--', at)) return end('-->')
+  if (text.startsWith('<![CDATA[', at)) return end(']]>')
+  return 'doctype'
+}
+
+/** A DOM of the text. Throws `TEMPLATE_INVALID` with `place`. */
+export async function parseXml(text: string, place: string): Promise<Document> {
+  const { DOMParser } = await import('@xmldom/xmldom')
+  const fail = (details: string) => templateError('TEMPLATE_INVALID', place, `broken XML: ${details.slice(0, 200)}`)
+  try {
+    const parser = new DOMParser({
+      onError(level, message) {
+        if (level !== 'warning') throw fail(String(message))
+      },
+    })
+    return parser.parseFromString(text.replace(/^\ufeff/, ''), 'text/xml')
+  } catch (error) {
+    throw error instanceof ReportError ? error : fail(String(error))
+  }
+}
+
+/** The document as text of a part, with an XML declaration. */
+export async function serializeXml(document: Document): Promise<string> {
+  const { XMLSerializer } = await import('@xmldom/xmldom')
+  const text = new XMLSerializer().serializeToString(document)
+  return text.startsWith('<?xml') ? text : DECLARATION + text
+}

@@ -1,0 +1,208 @@
+/** Triggers by what Footman itself learns: the end of another report task, an MQTT message, a key-value pair. */
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Change } from '../../kv/types.ts'
+import type { IncomingMessage, MqttService } from '../../mqtt/types.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
+import type { Trigger, TriggerOf } from '../entities/task.ts'
+import { DEFAULT_OPTIONS } from '../runs/admission.ts'
+import type { Ledger, RunRecord } from '../runs/ledger.ts'
+import { OPTION_MEMBERS } from '../runs/start-options.ts'
+import type { RunOptions } from '../types.ts'
+import type { Armed, ArmedTriggers, Firing } from './armed.ts'
+import type { TriggerKind } from './schedules.ts'
+
+export interface MessageDeps {
+  readonly armed: ArmedTriggers
+  readonly ledger: Pick<Ledger, 'list'>
+  readonly clock: Clock
+  readonly log: Logger
+  /** Null when MQTT is not configured. */
+  readonly mqtt: Pick<MqttService, 'onMessage'> | null
+  /** Calls the listener with each change of the key-value store; null while the store is off. */
+  readonly keyValues: ((listener: (change: Change) => void) => () => void) | null
+}
+
+export interface MessageTriggers extends TriggerKind {
+  /** To be called with each run that has ended. */
+  finished(run: RunRecord): void
+}
+
+/** Ends of skipped starts; nothing ran. */
+const NOT_RUN: readonly (string | null)[] = ['TASK_DISABLED', 'TASK_BUSY', 'QUEUE_FULL', 'MISSED_SCHEDULE']
+/** Runs whose end is looked at again after a restart. */
+const LAST_RUNS = 200
+/** A redelivery by the broker is recognised for so long. */
+const REDELIVERY_MS = 60_000
+/** Checkpoints of messages begin so. */
+const MARK = 'mqtt '
+
+export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
+  const { armed, ledger, clock, log, mqtt, keyValues } = deps
+  const subscribed = new Set<string>()
+  const under = new Set<Promise<unknown>>()
+  let active = false
+  let unsubscribe = () => {}
+
+  /** Fires the triggers of the type for which `firingOf` returns a firing. */
+  async function fireAll<Type extends Trigger['type']>(
+    type: Type,
+    firingOf: (armed: Armed<TriggerOf<Type>>) => Firing | null,
+  ): Promise<void> {
+    if (!active) return
+    for (const one of armed.of(type)) {
+      const firing = firingOf(one)
+      if (firing) await armed.fire(one, firing)
+    }
+  }
+
+  function inBackground(work: Promise<void>, what: string): void {
+    const mine = work
+      .catch((error: unknown) => log.error(`REPORTTASK: ${what} could not start report tasks: ${String(error)}`))
+      .finally(() => under.delete(mine))
+    under.add(mine)
+  }
+
+  // --- The end of another report task ---
+
+  const chain = (run: RunRecord): Promise<void> =>
+    fireAll('reportTask', ({ trigger, since }) => {
+      const { id, taskId, taskName, outcome, finishedAt } = run
+      if (trigger.taskId !== taskId || outcome === null || !trigger.on.includes(outcome)) return null
+      if (finishedAt === null || finishedAt < since) return null
+      return { key: id, at: finishedAt, detail: { taskId, taskName, runId: id, outcome } }
+    })
+
+  /** Tests, dry runs and repeated deliveries are no end of the task. */
+  const counts = ({ options, trigger, reason }: RunRecord): boolean =>
+    !options.test && !options.dryRun && trigger.type !== 'resend' && !NOT_RUN.includes(reason)
+
+  function finished(run: RunRecord): void {
+    if (counts(run)) inBackground(chain(run), `the end of run=${run.id.slice(-8)}`)
+  }
+
+  /** The process may have ended between the end of a run and the start of the next task. */
+  async function chainAgain(): Promise<void> {
+    if (armed.of('reportTask').length === 0) return
+    const { runs } = ledger.list({ state: 'finished', limit: LAST_RUNS, offset: 0 })
+    for (const run of runs.toReversed()) if (counts(run)) await chain(run)
+  }
+
+  // --- MQTT ---
+
+  /** A rejected promise leaves the message with the broker, which sends it again. */
+  async function receive(topic: string, message: IncomingMessage): Promise<void> {
+    if (!active || !armed.of('mqtt').some(({ trigger }) => trigger.topic === topic)) return
+    if (message.retain) {
+      log.verbose(`REPORTTASK: retained message on ${message.topic} is ignored`)
+      return
+    }
+    const now = clock.now()
+    const mark = `${MARK}${createHash('sha256').update(message.topic).update('\0').update(message.payload).digest('hex')}`
+    const before = armed.checkpoint(mark)
+    if (message.dup && before !== null && now - before < REDELIVERY_MS) return
+    const text = new TextDecoder().decode(message.payload)
+    const request = requestOf(text)
+    const key = uuidV7(now)
+    await fireAll('mqtt', ({ task, trigger }) => {
+      if (trigger.topic !== topic || (trigger.equals !== undefined && trigger.equals !== text)) return null
+      const detail = { topic: message.topic }
+      if (trigger.equals !== undefined || request === null) return { key, at: now, detail }
+      const problem = typeof request === 'string' ? request : problemOf(request, task)
+      if (problem !== null) {
+        log.warn(`REPORTTASK: message on ${message.topic} does not start task="${task.name}": ${problem}`)
+        return null
+      }
+      return isMeant(request as Request, task) ? { key, at: now, detail, options: (request as Request).options } : null
+    })
+    await Promise.all([armed.setCheckpoint(mark, now), armed.forgetCheckpoints(MARK, now - REDELIVERY_MS)])
+  }
+
+  function subscribe(): void {
+    if (!active || !mqtt) return
+    for (const { trigger } of armed.of('mqtt')) {
+      const { topic } = trigger
+      if (subscribed.has(topic)) continue
+      subscribed.add(topic)
+      mqtt.onMessage(topic, (message) => receive(topic, message))
+    }
+  }
+
+  // --- Key-value pairs ---
+
+  function changed({ event, namespace, key, revision }: Change): void {
+    if (event !== 'set') return
+    const now = clock.now()
+    const work = fireAll('keyValue', ({ trigger }) => {
+      if (trigger.namespace !== namespace || trigger.key !== key) return null
+      // A store in memory counts its revisions from 1 after each start.
+      return { key: `${revision} ${new Date(now).toISOString()}`, at: now, detail: { namespace, key, revision } }
+    })
+    inBackground(work, `the key-value pair ${namespace}/${key}`)
+  }
+
+  return {
+    finished,
+    update: subscribe,
+    start() {
+      active = true
+      subscribe()
+      unsubscribe = keyValues?.(changed) ?? unsubscribe
+      inBackground(chainAgain(), 'the ends of runs before the start')
+    },
+    async stop() {
+      active = false
+      unsubscribe()
+      await Promise.all(under)
+    },
+  }
+}
+
+// --- Payloads of MQTT messages ---
+
+const request = z.strictObject({
+  taskId: z.array(z.string()).max(500).default([]),
+  tag: z.array(z.string()).max(100).default([]),
+  force: z.boolean().default(false),
+  ...OPTION_MEMBERS,
+})
+const MEMBERS = Object.keys(request.shape)
+
+interface Request {
+  readonly taskId: readonly string[]
+  readonly tag: readonly string[]
+  readonly options: RunOptions
+}
+
+/** Null for a payload that is no start request; the problem of one that is not valid. */
+function requestOf(text: string): Request | string | null {
+  const json = objectOf(text)
+  if (!json || !MEMBERS.some((member) => member in json)) return null
+  const parsed = request.safeParse(json)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    return `${issue?.path.join('.') || 'payload'}: ${issue?.message}`
+  }
+  // `force` counts for starts by hand alone.
+  const { taskId, tag, force: _, ...options } = parsed.data
+  return { taskId: taskId.map((id) => id.toLowerCase()), tag, options: { ...DEFAULT_OPTIONS, ...options } }
+}
+
+function objectOf(text: string): object | null {
+  if (!text.trimStart().startsWith('{')) return null
+  try {
+    const json: unknown = JSON.parse(text)
+    return typeof json === 'object' ? json : null
+  } catch {
+    return null
+  }
+}
+
+/** A test without an address would have nowhere to go. */
+const problemOf = ({ options }: Request, { testMode }: Armed['task']): string | null =>
+  options.test && !options.testAddress && !testMode.address ? 'testAddress is missing' : null
+
+/** A request that names tasks is for those alone. */
+const isMeant = ({ taskId, tag }: Request, task: Armed['task']): boolean =>
+  (taskId.length === 0 && tag.length === 0) || taskId.includes(task.id) || tag.some((one) => task.tags.includes(one))

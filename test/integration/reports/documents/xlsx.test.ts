@@ -1,0 +1,84 @@
+/** Workbooks and archives as other programs read them. */
+import { afterAll, describe, expect, test } from 'bun:test'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { writeZip } from '../../../../src/reports/documents/zip.ts'
+import {
+  chartBlock,
+  column,
+  EMPTY_CELL,
+  numberCell,
+  tableBlock,
+  tableOf,
+  textCell,
+  writeTestWorkbook,
+} from '../../../support/report-documents.ts'
+import { findExecutable } from '../../../support/servers.ts'
+import { tempDirectory } from '../../../support/temp.ts'
+
+const directory = tempDirectory()
+afterAll(() => directory.remove())
+
+/** Rows of the first sheet, as LibreOffice shows them. */
+async function opened(file: string): Promise<string[]> {
+  const profile = pathToFileURL(directory.join('profile')).href
+  // The last numbers: separator, quote, UTF-8, first line, format of columns, language, quote all, as shown.
+  const filter = 'csv:Text - txt - csv (StarCalc):59,34,76,1,,1033,false,true'
+  const args = [
+    '--headless',
+    '--norestore',
+    '--nolockcheck',
+    `-env:UserInstallation=${profile}`,
+    '--convert-to',
+    filter,
+  ]
+  const child = spawn('soffice', [...args, '--outdir', directory.path, file], { stdio: 'ignore', timeout: 100_000 })
+  await once(child, 'exit')
+  return readFileSync(file.replace(/xlsx$/, 'csv'), 'utf8').trimEnd().split('\n')
+}
+
+describe.skipIf(!findExecutable('soffice'))('LibreOffice', () => {
+  test('opens a workbook and shows the values in the formats of Qlik', async () => {
+    const table = tableOf(
+      [
+        column('Region'),
+        column('Order date', { type: 'date', format: 'YYYY-MM-DD', kind: 'dimension' }),
+        column('Changed', { type: 'timestamp', format: 'DD/MM/YYYY hh:mm', kind: 'dimension' }),
+        column('Duration', { type: 'interval', format: 'hh:mm:ss', kind: 'dimension' }),
+        column('Sales', { type: 'money', format: '# ##0,00 kr' }),
+        column('Margin', { type: 'number', format: '0,0%' }),
+      ],
+      [
+        [
+          textCell('Öst <&> "x"'),
+          numberCell(45_292, 'a'),
+          numberCell(45_292.5, 'b'),
+          numberCell(1.5, 'c'),
+          numberCell(1234.5, 'd'),
+          numberCell(0.1256, 'e'),
+        ],
+        [textCell('=1+1'), numberCell(45_657, 'a'), EMPTY_CELL, EMPTY_CELL, numberCell(-2, 'd'), textCell('n/a')],
+      ],
+      { totals: [EMPTY_CELL, EMPTY_CELL, EMPTY_CELL, EMPTY_CELL, numberCell(1232.5, 'd'), EMPTY_CELL] },
+    )
+    const file = directory.join('sales.xlsx')
+    await writeTestWorkbook({ file, blocks: [tableBlock(table), chartBlock('line'), tableBlock(table)] })
+    expect(await opened(file)).toEqual([
+      'Region;Order date;Changed;Duration;Sales;Margin',
+      '"Öst <&> ""x""";2024-01-01;01/01/2024 12:00;36:00:00;1,234.50 kr;12.6%',
+      '=1+1;2024-12-31;;;-2.00 kr;n/a',
+      'Total;;;;1,232.50 kr;',
+    ])
+  }, 120_000)
+})
+
+describe.skipIf(!findExecutable('unzip'))('unzip', () => {
+  test('opens an archive with names of other languages', async () => {
+    const file = directory.join('plain.zip')
+    await writeZip(file, [{ name: 'Försäljning.csv', content: Buffer.from('Öst;1') }])
+    expect(spawnSync('unzip', ['-t', file], { encoding: 'utf8' }).stdout).toContain('No errors detected')
+    expect(spawnSync('unzip', ['-p', file], { encoding: 'utf8' }).stdout).toBe('Öst;1')
+  })
+})

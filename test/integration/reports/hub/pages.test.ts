@@ -1,0 +1,316 @@
+import { describe, expect, test } from 'bun:test'
+import { randomUUID } from 'node:crypto'
+import { hashOfKey, newKey } from '../../../../src/http/auth/keys.ts'
+import { OWN_FORM, RUN_ID, type TestHub, testHub } from '../../../support/hub.ts'
+import { until } from '../../../support/wait.ts'
+
+const ANNA = 'anna@acme.example'
+const BOB = 'bob@acme.example'
+const DAY_MS = 86_400_000
+
+/** Asks for a link, follows it, and returns the cookie of the session. */
+async function logIn(site: TestHub, address = ANNA): Promise<string> {
+  const before = site.mails.length
+  await site.api.send('POST', '/hub/login', `address=${encodeURIComponent(address)}`, OWN_FORM)
+  await until(() => site.mails.length > before)
+  const answer = await site.api.send('POST', `/hub/login/${site.tokenOf()}`, '', OWN_FORM)
+  expect(answer.status).toBe(303)
+  return answer.headers['set-cookie']!.split(';', 1)[0]!
+}
+
+describe('what a reader sees', () => {
+  test('its own items, newest first, and nothing of others', async () => {
+    await using site = await testHub()
+    await site.publish({ title: 'Stock warning', project: 'Logistics', fileName: 'Stock.html', format: 'html' })
+    site.clock.advance(60_000)
+    await site.publish({ title: 'Headcount', project: 'People', fileName: 'Headcount.xlsx', format: 'xlsx' })
+    const other = await site.publish({ title: 'Salaries', visibleTo: [BOB] })
+    const cookie = await logIn(site)
+    const list = await site.api.send('GET', '/hub', undefined, { cookie })
+    expect(list.status).toBe(200)
+    expect(list.body).toContain(ANNA)
+    expect(list.body.indexOf('Headcount')).toBeLessThan(list.body.indexOf('Stock warning'))
+    expect(list.body).not.toContain('Salaries')
+    for (const path of [`/hub/items/${other}`, `/hub/items/${other}/files/1`, `/hub/items/${randomUUID()}`]) {
+      const answer = await site.api.send('GET', path, undefined, { cookie })
+      expect([path, answer.status]).toEqual([path, 404])
+      expect(answer.body).not.toContain('Salaries')
+    }
+    const json = await site.api.send('GET', `/v4/hub/items/${other}`, undefined, { cookie })
+    expect(json.status).toBe(404)
+  })
+
+  test('search over title, project and file name, project filter, unread', async () => {
+    await using site = await testHub()
+    await site.publish({ title: 'Försäljning', project: 'Nord', fileName: 'a.pdf' })
+    const stock = await site.publish({ title: 'Stock', project: 'Logistics', fileName: 'Lager_ÖST.pdf' })
+    const cookie = await logIn(site)
+    const titles = async (query: string) => {
+      const { body } = await site.api.send('GET', `/hub?${query}`, undefined, { cookie })
+      return [...body.matchAll(/<h3><a [^>]*><bdi>([^<]*)/g)].map(([, title]) => title)
+    }
+    expect(await titles('')).toEqual(['Stock', 'Försäljning'])
+    expect(await titles(`q=${encodeURIComponent('FÖRSÄLJ')}`)).toEqual(['Försäljning'])
+    expect(await titles('q=nord')).toEqual(['Försäljning'])
+    expect(await titles(`q=${encodeURIComponent('lager_öst')}`)).toEqual(['Stock'])
+    expect(await titles('q=%25')).toEqual([])
+    expect(await titles('project=Logistics')).toEqual(['Stock'])
+    expect(await titles('unread=1')).toEqual(['Stock', 'Försäljning'])
+    await site.api.send('GET', `/hub/items/${stock}`, undefined, { cookie })
+    expect(await titles('unread=1')).toEqual(['Försäljning'])
+  })
+
+  test('"Nothing has been published" for a recipient without items', async () => {
+    await using site = await testHub({}, { recipients: () => [{ email: ANNA, qlikUser: null, active: true }] })
+    const cookie = await logIn(site)
+    const { body } = await site.api.send('GET', '/hub', undefined, { cookie })
+    expect(body).toContain('Nothing has been published for you yet.')
+  })
+
+  test('titles and names as text', async () => {
+    await using site = await testHub()
+    const title = `<script>alert(1)</script>"'\u202eevil\u001b[31m ${'x'.repeat(10_000)}`
+    const fileName = '"><img src=x onerror=alert(1)>\u2066.html'
+    const id = await site.publish({ title, project: '</title><b>', taskName: '{{x}}', fileName, format: 'html' })
+    const cookie = await logIn(site)
+    for (const path of ['/hub', `/hub/items/${id}`]) {
+      const { body } = await site.api.send('GET', path, undefined, { cookie })
+      expect(body).not.toMatch(/<script|<img|\p{Cf}|\p{Cc}(?<!\n)/u)
+      expect(body).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
+      expect(body).toContain('\\u202eevil')
+    }
+    const file = await site.api.send('GET', `/hub/items/${id}/files/1`, undefined, { cookie })
+    expect(file.headers['content-disposition']).toMatch(/^attachment; filename\*=UTF-8''[\w%.!~-]+$/)
+  })
+})
+
+describe('files', () => {
+  test('are downloaded with headers that keep them out of caches and pages', async () => {
+    await using site = await testHub()
+    const id = await site.publish({ fileName: 'Sales pack_Nörd.pdf', content: 'pdf' })
+    const cookie = await logIn(site)
+    const { status, headers, body } = await site.api.send('GET', `/hub/items/${id}/files/1`, undefined, { cookie })
+    expect([status, body]).toEqual([200, 'pdf'])
+    expect(headers['content-type']).toBe('application/pdf')
+    expect(headers['content-disposition']).toBe("attachment; filename*=UTF-8''Sales%20pack_N%C3%B6rd.pdf")
+    expect(headers['x-content-type-options']).toBe('nosniff')
+    expect(headers['cache-control']).toBe('private, no-store')
+    expect(headers.etag).toBe(`"${new Bun.CryptoHasher('sha256').update('pdf').digest('hex')}"`)
+    expect((await site.api.send('GET', `/hub/items/${id}/files/2`, undefined, { cookie })).status).toBe(404)
+  })
+
+  test('are shown without any right with view=1, workbooks never', async () => {
+    await using site = await testHub()
+    const html = await site.publish({ fileName: 'a.html', format: 'html' })
+    const xlsx = await site.publish({ fileName: 'a.xlsx', format: 'xlsx' })
+    const cookie = await logIn(site)
+    const shown = await site.api.send('GET', `/hub/items/${html}/files/1?view=1`, undefined, { cookie })
+    expect(shown.headers['content-disposition']).toStartWith('inline;')
+    expect(shown.headers['content-security-policy']).toBe(
+      "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+    )
+    const workbook = await site.api.send('GET', `/hub/items/${xlsx}/files/1?view=1`, undefined, { cookie })
+    expect(workbook.headers['content-disposition']).toStartWith('attachment;')
+  })
+
+  test('that are gone from the disk are answered with 404, and no access is recorded', async () => {
+    await using site = await testHub()
+    const id = await site.publish({})
+    const cookie = await logIn(site)
+    await site.blobs.removeUnreferenced(() => false, Date.now() + 1000)
+    expect((await site.api.send('GET', `/hub/items/${id}/files/1`, undefined, { cookie })).status).toBe(404)
+    expect((await site.api.send('GET', `/v4/reportrun/${RUN_ID}/reads`)).body).toBe('{"reads":[]}')
+  })
+})
+
+describe('versions', () => {
+  test('a delivery that is repeated publishes once', async () => {
+    await using site = await testHub()
+    const id = randomUUID()
+    await site.publish({ id, versionKey: 'k' })
+    await site.publish({ id, versionKey: 'k' })
+    const { body } = await site.api.send('GET', '/v4/hub/items')
+    expect(JSON.parse(body)).toMatchObject({ total: 1, hubItems: [{ id, versions: 1, version: 1 }] })
+  })
+
+  test('version 11 removes the oldest of 10, its file included', async () => {
+    await using site = await testHub()
+    const ids: string[] = []
+    for (let n = 1; n <= 11; n++) ids.push(await site.publish({ versionKey: 'k', content: `version ${n}` }))
+    const cookie = await logIn(site)
+    const newest = await site.api.send('GET', `/hub/items/${ids[10]}`, undefined, { cookie })
+    expect(newest.body).toContain('10 versions')
+    expect(newest.body).toContain('Version 11')
+    expect(newest.body).not.toMatch(/Version 1\b/)
+    expect((await site.api.send('GET', `/hub/items/${ids[0]}`, undefined, { cookie })).status).toBe(404)
+    const sha256 = (n: number) => new Bun.CryptoHasher('sha256').update(`version ${n}`).digest('hex')
+    expect([site.hub.usesBlob(sha256(1)), site.hub.usesBlob(sha256(2))]).toEqual([false, true])
+    const older = await site.api.send('GET', `/hub/items/${ids[3]}`, undefined, { cookie })
+    expect(older.body).toContain('This is version 4.')
+  })
+
+  test('the task decides about days and versions where it says so', async () => {
+    await using site = await testHub({ hubDays: 30, hubVersions: 10 })
+    const short = await site.publish({ title: 'short', retentionDays: 2 })
+    const kept = await site.publish({ title: 'kept', retentionDays: 0 })
+    const usual = await site.publish({ title: 'usual' })
+    const [, last] = [
+      await site.publish({ versionKey: 'two', retentionVersions: 1, retentionDays: 0 }),
+      await site.publish({ versionKey: 'two', retentionVersions: 1, retentionDays: 0 }),
+    ]
+    const left = async () => {
+      await site.hub.prune()
+      const { hubItems } = JSON.parse((await site.api.send('GET', '/v4/hub/items')).body)
+      return hubItems.map(({ id }: { id: string }) => id)
+    }
+    expect(await left()).toEqual([last, usual, kept, short])
+    site.clock.advance(3 * DAY_MS)
+    expect(await left()).toEqual([last, usual, kept])
+    site.clock.advance(28 * DAY_MS)
+    expect(await left()).toEqual([last, kept])
+  })
+
+  test('items of test runs are marked, and gone after 24 hours', async () => {
+    await using site = await testHub()
+    const id = await site.publish({ test: true, visibleTo: ['tester@acme.example'] })
+    const cookie = await logIn(site, 'tester@acme.example')
+    expect((await site.api.send('GET', '/hub', undefined, { cookie })).body).toContain('>Test<')
+    site.clock.advance(DAY_MS)
+    const again = await site.api.send('GET', '/v4/hub/items')
+    expect(JSON.parse(again.body).total).toBe(0)
+    await site.hub.prune()
+    expect(site.db.get('SELECT 1 FROM report_hub_item WHERE id = ?', id)).toBeUndefined()
+  })
+})
+
+describe('JSON', () => {
+  test('lists the items in the documented form', async () => {
+    await using site = await testHub()
+    const id = await site.publish({ title: 'Weekly sales 2025-11-21', fileName: 'Nord.pdf', content: 'pdf' })
+    const { status, body } = await site.api.send('GET', '/v4/hub/items?q=nord&limit=1')
+    expect(status).toBe(200)
+    expect(JSON.parse(body)).toEqual({
+      hubItems: [
+        {
+          id,
+          title: 'Weekly sales 2025-11-21',
+          project: 'Sales',
+          taskName: 'Weekly sales',
+          publishedAt: '2026-11-24T08:00:00.000Z',
+          test: false,
+          version: 1,
+          versions: 1,
+          unread: false,
+          files: [
+            {
+              n: 1,
+              fileName: 'Nord.pdf',
+              bytes: 3,
+              sha256: new Bun.CryptoHasher('sha256').update('pdf').digest('hex'),
+              url: `/hub/items/${id}/files/1`,
+            },
+          ],
+        },
+      ],
+      total: 1,
+    })
+  })
+
+  test('a caller behind a proxy, without a session and without a key, gets 401', async () => {
+    await using site = await testHub()
+    const answer = await site.api.send('GET', '/v4/hub/items', undefined, { 'x-forwarded-for': '10.0.0.9' })
+    expect(answer.status).toBe(401)
+  })
+
+  test('views and downloads are listed for the run', async () => {
+    await using site = await testHub()
+    const document = randomUUID()
+    const id = await site.publish({ document })
+    const cookie = await logIn(site)
+    await site.api.send('GET', `/hub/items/${id}`, undefined, { cookie })
+    site.clock.advance(1000)
+    await site.api.send('GET', `/hub/items/${id}/files/1`, undefined, { cookie })
+    const { body } = await site.api.send('GET', `/v4/reportrun/${RUN_ID}/reads`)
+    const read = { document, fileName: 'Sales pack.pdf', recipient: ANNA, version: 1 }
+    expect(JSON.parse(body).reads).toEqual([
+      { ...read, at: '2026-11-24T08:00:00.000Z', how: 'view' },
+      { ...read, at: '2026-11-24T08:00:01.000Z', how: 'download' },
+    ])
+    expect((await site.api.send('GET', `/v4/reportrun/${randomUUID()}/reads`)).status).toBe(404)
+  })
+})
+
+describe('behind a proxy with a path', () => {
+  test('links, form targets, redirects and the cookie have it', async () => {
+    await using site = await testHub({ base: 'https://reports.acme.example/footman' })
+    const id = await site.publish({})
+    // The raw client sends "Host: 127.0.0.1" first; a request by fetch has the one of the proxy.
+    const ask = (path: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${site.api.port}${path}`, {
+        redirect: 'manual',
+        ...init,
+        headers: { host: 'reports.acme.example', ...init.headers },
+      })
+    const away = await ask('/hub')
+    expect([away.status, away.headers.get('location')]).toEqual([303, '/footman/hub/login?next=%2Ffootman%2Fhub'])
+    await ask('/hub/login', { method: 'POST', body: `address=${ANNA}` })
+    await until(() => site.mails.length > 0)
+    expect(String(site.mails[0]?.text)).toContain('https://reports.acme.example/footman/hub/login/')
+    const opened = await ask(`/hub/login/${site.tokenOf()}`, { method: 'POST' })
+    expect(opened.headers.get('location')).toBe('/footman/hub')
+    expect(opened.headers.get('set-cookie')).toMatch(
+      /^report_hub=[\w-]{43}; Max-Age=28800; Path=\/footman\/hub; HttpOnly; Secure; SameSite=Lax$/,
+    )
+    const cookie = opened.headers.get('set-cookie')!.split(';', 1)[0]!
+    const page = await (await ask('/hub', { headers: { cookie } })).text()
+    expect(page).toContain(`href="/footman/hub/items/${id}"`)
+    expect(page).toMatch(/href="\/footman\/hub\/assets\/hub\.[0-9a-f]{12}\.css"/)
+    expect(page).not.toMatch(/(?:href|action)="\/hub/)
+  })
+})
+
+test('a trusted proxy names path and protocol; other clients do not', async () => {
+  for (const [trustedProxies, root, secure] of [
+    [['127.0.0.1'], '/footman/hub', true],
+    [[], '/hub', false],
+  ] as const) {
+    await using site = await testHub({}, { server: { trustedProxies } })
+    await site.publish({})
+    const proxied = { 'x-forwarded-prefix': '/footman', 'x-forwarded-proto': 'https', 'x-forwarded-for': '10.0.0.9' }
+    const away = await site.api.send('GET', '/hub', undefined, proxied)
+    expect(away.headers.location).toBe(`${root}/login?next=${encodeURIComponent(root)}`)
+    await site.api.send('POST', '/hub/login', `address=${ANNA}`, { ...OWN_FORM, ...proxied })
+    await until(() => site.mails.length > 0)
+    const answer = await site.api.send('POST', `/hub/login/${site.tokenOf()}`, '', { ...OWN_FORM, ...proxied })
+    expect(answer.headers.location).toBe(root)
+    expect(answer.headers['set-cookie']).toContain(`Path=${root};`)
+    expect(/; Secure/.test(answer.headers['set-cookie']!)).toBe(secure)
+    const odd = { ...proxied, 'x-forwarded-prefix': '//evil.example' }
+    expect((await site.api.send('GET', '/hub', undefined, odd)).headers.location).toStartWith('/hub/')
+  }
+})
+
+test('with access control on readers log in as ever, and programs need report:read', async () => {
+  const [reader, other] = [newKey(), newKey()]
+  const access = {
+    ...{ enable: true, anonymous: { scopes: [] }, allowFrom: [], auditKeyValues: false },
+    keys: [
+      { id: 'portal', hash: hashOfKey(reader), scopes: ['report:read'] },
+      { id: 'erp', hash: hashOfKey(other), scopes: ['task:run'] },
+    ],
+  }
+  await using site = await testHub({}, { server: { access } })
+  const id = await site.publish({ visibleTo: [BOB] })
+  const status = async (path: string, headers: Record<string, string> = {}) =>
+    (await site.api.send('GET', path, undefined, headers)).status
+  expect(await status('/hub')).toBe(303)
+  expect(await status('/hub/login')).toBe(200)
+  const cookie = await logIn(site, BOB)
+  expect(await status(`/hub/items/${id}/files/1`, { cookie })).toBe(200)
+  for (const path of ['/v4/hub/items', `/v4/hub/items/${id}`, `/v4/reportrun/${RUN_ID}/reads`]) {
+    expect([path, await status(path)]).toEqual([path, 401])
+    expect([path, await status(path, { 'x-api-key': other })]).toEqual([path, 403])
+    expect([path, await status(path, { 'x-api-key': reader })]).toEqual([path, 200])
+  }
+  expect(await status(`/hub/items/${id}/files/1`, { 'x-api-key': reader })).toBe(200)
+})

@@ -1,0 +1,40 @@
+import { afterAll, describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { findExecutable } from '../../support/servers.ts'
+import { tempDirectory } from '../../support/temp.ts'
+import { facts, filledWorkbook, salesWorkbook } from '../../support/workbook.ts'
+
+const soffice = findExecutable('soffice')
+const directory = tempDirectory()
+afterAll(() => directory.remove())
+
+/** The sheets of a workbook as LibreOffice computes them, as CSV. */
+function computed(file: string, name: string): (sheet: string) => string {
+  const out = directory.join(name)
+  const filter = 'csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1'
+  const profile = `-env:UserInstallation=${pathToFileURL(directory.join('profile'))}`
+  spawnSync(soffice!, ['--headless', '--norestore', profile, '--convert-to', filter, '--outdir', out, file], {
+    timeout: 120_000,
+  })
+  return (sheet) => readFileSync(`${out}/filled-${sheet}.csv`, 'utf8')
+}
+
+describe.skipIf(soffice === null)('LibreOffice opens filled workbooks and computes them', () => {
+  test('totals, formulas of other sheets, names, tables and the pivot table cover 12 rows', async () => {
+    await using filled = await filledWorkbook(salesWorkbook(), { facts: facts(12) })
+    const sheet = computed(filled.file, 'twelve')
+    expect(sheet('Detail')).toContain('12,P12,01/12/2025,120,240\nTotal,,,780,1560\n')
+    expect(sheet('Summary')).toBe('Revenue,780,,\nRows,12,12,\nTotal,780,780,780\n')
+    expect(sheet('Pivot')).toContain('P12,120\n')
+    expect(sheet('Pivot')).toContain('Total Result,780\n')
+  }, 150_000)
+
+  test('formulas over no row give 0', async () => {
+    await using filled = await filledWorkbook(salesWorkbook(), { facts: [] })
+    const sheet = computed(filled.file, 'none')
+    expect(sheet('Detail')).toContain('Total,,,0,0\n')
+    expect(sheet('Summary')).toBe('Revenue,0,,\nRows,0,0,\nTotal,0,0,0\n')
+  }, 150_000)
+})

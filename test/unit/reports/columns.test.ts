@@ -1,0 +1,94 @@
+/** Types and formats of columns. */
+import { describe, expect, test } from 'bun:test'
+import { numberFormat, sampledColumn } from '../../../src/reports/data/columns.ts'
+import type { Cell } from '../../../src/reports/types.ts'
+
+describe('number formats by their pattern', () => {
+  test.each([
+    ['# ##0,00', { qType: 'F', qDec: ',', qThou: ' ' }],
+    ['#,##0.00', { qType: 'F', qDec: '.', qThou: ',' }],
+    ['#.##0,000', { qType: 'F', qDec: ',', qThou: '.' }],
+    ['#,##0', { qType: 'F', qDec: '.', qThou: ',' }],
+    ['# ##0', { qType: 'F', qDec: '.', qThou: ' ' }],
+    ['#.##0', { qType: 'F', qDec: ',', qThou: '.' }],
+    ['#,##0,##0', { qType: 'F', qDec: '.', qThou: ',' }],
+    ['0', { qType: 'F', qDec: '.', qThou: '' }],
+    ['0.0%', { qType: 'F', qDec: '.', qThou: '' }],
+    ['0,000', { qType: 'F', qDec: ',', qThou: '' }],
+    ['$#,##0.00;-$#,##0.00', { qType: 'F', qDec: '.', qThou: ',' }],
+    ['YYYY-MM-DD', { qType: 'D' }],
+    ['D/M YYYY', { qType: 'D' }],
+    ['YYYY-MM-DD hh:mm', { qType: 'TS' }],
+    ['hh:mm:ss', { qType: 'T' }],
+  ])('%s', (pattern, expected) => {
+    expect(numberFormat(pattern)).toMatchObject({ ...expected, qFmt: pattern })
+  })
+})
+
+describe('columns without a format, by their cells', () => {
+  const column = (kind: 'dimension' | 'measure', cells: readonly (readonly [string, number | null])[]) => {
+    const given: Cell[] = cells.map(([text, number]) => ({ text, number }))
+    const { type, format } = sampledColumn(kind, 'X', given)
+    return [type, format]
+  }
+  test.each([
+    ['dimension', [['Nord', null]], ['text', null]],
+    [
+      'dimension',
+      [
+        ['2024', 2024],
+        ['2025', 2025],
+      ],
+      ['integer', null],
+    ],
+    // A month has a number, but its text is the value to show.
+    [
+      'dimension',
+      [
+        ['Jan', 1],
+        ['Feb', 2],
+      ],
+      ['text', null],
+    ],
+    ['dimension', [['2026-02', 46_054]], ['text', null]],
+    [
+      'dimension',
+      [
+        ['2026-02-28', 46_081],
+        ['2026-03-01', 46_082],
+      ],
+      ['date', 'YYYY-MM-DD'],
+    ],
+    ['dimension', [['28.02.2026', 46_081]], ['date', 'DD.MM.YYYY']],
+    ['dimension', [['2026-02-28 12:00:00', 46_081.5]], ['timestamp', 'YYYY-MM-DD hh:mm:ss']],
+    // Day and month could be exchanged: the first form that fits all cells counts.
+    ['dimension', [['28/02/2026', 46_081]], ['date', 'DD/MM/YYYY']],
+    ['dimension', [['02/28/2026', 46_081]], ['date', 'MM/DD/YYYY']],
+    [
+      'dimension',
+      [
+        ['7', 7],
+        ['unknown', null],
+      ],
+      ['text', null],
+    ],
+    ['measure', [['12.5', 12.5]], ['number', null]],
+    ['measure', [['12,5', 12.5]], ['number', null]],
+    ['measure', [['1 234,5', 1234.5]], ['number', null]],
+    ['measure', [['1,234,567', 1_234_567]], ['integer', null]],
+    ['measure', [['12%', 0.12]], ['text', null]],
+    ['measure', [['', null]], ['number', null]],
+    ['measure', [['Anna', null]], ['text', null]],
+    [
+      'measure',
+      [
+        ['5', 5],
+        ['n/a', null],
+      ],
+      ['number', null],
+    ],
+    ['dimension', [], ['text', null]],
+  ] as const)('%s %j', (kind, cells, expected) => {
+    expect(column(kind, cells)).toEqual([...expected])
+  })
+})

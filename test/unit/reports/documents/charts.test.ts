@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import process from 'node:process'
+import { type ChartContent, chartProblem, limitPoints } from '../../../../src/reports/documents/charts/content.ts'
+import { chartPicture, chartSvg, svgToPng } from '../../../../src/reports/documents/charts/index.ts'
+import { roundAbove } from '../../../../src/reports/documents/charts/parts.ts'
+import { fiveNumbers } from '../../../../src/reports/documents/charts/points.ts'
+import { numberFormat } from '../../../../src/reports/documents/charts/style.ts'
+import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
+import { CHART_KINDS } from '../../../../src/reports/entities/report.ts'
+import { chartDigests } from '../../../support/chart-digests.ts'
+import { denoHost } from '../../../support/deno.ts'
+import { sampleChart } from '../../../support/report-charts.ts'
+import { column, fakeReportData, rowsOf, table } from '../../../support/report-data.ts'
+
+const fonts = await loadFonts()
+const drawing = { width: 720, height: 400, title: 'Title', idPrefix: 'trend', locale: 'en-GB', fonts }
+
+describe('charts of each kind', () => {
+  test.each([...CHART_KINDS])('%s is drawn as still SVG with its names', async (kind) => {
+    const svg = await chartSvg(sampleChart(kind), { ...drawing, title: 'Sales <2025>' })
+    expect(svg).toStartWith('<svg role="img" aria-label="Sales &lt;2025&gt;" width="720" height="400"')
+    expect(svg).not.toMatch(/<style|class=|pointer-events|ecmeta|<script|zr\d/)
+    for (const [, id] of svg.matchAll(/\bid="([^"]+)"/g)) expect(id).toMatch(/^trend-\d+$/)
+    for (const [, id] of svg.matchAll(/url\(#([^)]+)\)/g)) expect(svg).toContain(`id="${id}"`)
+    expect(svg).not.toContain('NaN')
+    // The first name of the data: a category, a series or a label.
+    const { dimensions, rows } = sampleChart(kind)
+    expect(svg).toContain(dimensions.length === 0 ? '73.4 %' : kind === 'scatter' ? 'Nord' : rows[0]![0]!.text)
+  })
+
+  test.each([...CHART_KINDS])('%s without rows says so', async (kind) => {
+    const svg = await chartSvg(sampleChart(kind, { rows: [], totalRows: [] }), drawing)
+    expect(svg).toContain('>No data<')
+  })
+
+  test('equal data gives equal bytes in this process, in another and under Deno', async () => {
+    const first = await chartDigests()
+    expect(await chartDigests()).toEqual(first)
+    const program = join(import.meta.dirname, '..', '..', '..', 'support', 'chart-digests.ts')
+    const run = (command: string, args: readonly string[]) => {
+      const { stdout, stderr } = spawnSync(command, [...args, program], { encoding: 'utf8', timeout: 120_000 })
+      return stdout.startsWith('{') ? JSON.parse(stdout) : stderr
+    }
+    expect(run(process.execPath, [])).toEqual(first)
+    const deno = denoHost()
+    expect(run(deno.command, deno.args.slice(0, -1))).toEqual(first)
+  }, 180_000)
+
+  test('Greek, Cyrillic and signs have glyphs; other scripts are reported', async () => {
+    fonts.takeMissing()
+    const rows = rowsOf([
+      ['Αθήνα ▲▼', 1],
+      ['Москва ✓→', 2],
+    ])
+    await svgToPng(await chartSvg(sampleChart('pie', { rows }), drawing), 1, fonts)
+    expect(fonts.takeMissing()).toEqual([])
+    await svgToPng(
+      await chartSvg(
+        sampleChart('pie', {
+          rows: rowsOf([
+            ['東京', 1],
+            ['ไทย', 2],
+          ]),
+        }),
+        drawing,
+      ),
+      1,
+      fonts,
+    )
+    expect(fonts.takeMissing()).toEqual(['東', '京', 'ไ', 'ท', 'ย'])
+  })
+
+  test('a picture has the pixels of its size and scale, and a limit', async () => {
+    const png = await svgToPng(await chartSvg(sampleChart('bar'), { ...drawing, width: 300, height: 200 }), 2, fonts)
+    const view = new DataView(png.buffer, png.byteOffset)
+    expect([view.getUint32(16), view.getUint32(20)]).toEqual([600, 400])
+    const large = await chartSvg(sampleChart('bar'), { ...drawing, width: 4000, height: 3000 })
+    expect(svgToPng(large, 2, fonts)).rejects.toThrow('above 16 million pixels')
+  })
+})
+
+test('labels of bars are the texts of Qlik, axes are written in the locale', async () => {
+  const svg = await chartSvg(sampleChart('barHorizontal'), { ...drawing, locale: 'de-DE' })
+  expect(svg).toContain('>335,000 €<')
+  expect(svg).toContain('>300.000<')
+})
+
+describe('numbers at axes', () => {
+  const plain = { type: 'number', format: null } as const
+  test.each([
+    [plain, 'en-GB', [0, 12_500], 12_500, '12,500'],
+    [plain, 'en-US', [0, 4_500_000], 1_500_000, '1.5M'],
+    [plain, 'de-DE', [0.5], 0.25, '0,25'],
+    [{ type: 'number', format: '0.0%' } as const, 'en-GB', [0.1, 0.9], 0.4, '40%'],
+    [{ type: 'interval', format: 'hh:mm' } as const, 'en-GB', [0.5], 0.0625, '1:30'],
+    [{ type: 'date', format: 'YYYY-MM-DD' } as const, 'en-GB', [45_982], 45_982, '21 Nov 2025'],
+    [plain, 'not a locale', [10], 5, '5'],
+  ])('%p in %s', (own, locale, values, value, text) => {
+    expect(numberFormat(own, locale, values)(value)).toBe(text)
+  })
+})
+
+describe('more values than maxPoints', () => {
+  const content = (kind: ChartContent['kind']): ChartContent => ({
+    kind,
+    legend: 'top',
+    labels: false,
+    dimensions: [column('d:City')],
+    measures: [{ ...column('m:Sales'), as: 'bar', axis: 'left' }],
+    rows: rowsOf([
+      ['A', 1],
+      ['B', 50],
+      ['C', 3],
+      ['D', 40],
+      ['E', -2],
+    ]),
+  })
+  const limited = (kind: ChartContent['kind'], most: number) => {
+    const warnings: string[] = []
+    const { rows } = limitPoints(content(kind), most, (code, details) => warnings.push(`${code} ${details}`))
+    return { rows: rows.map(([name, value]) => [name?.text, value?.number]), warnings }
+  }
+  const warning = 'POINTS_TRUNCATED 2 of 5 values of City'
+
+  test('are left out of bars, the order stays', () => {
+    expect(limited('bar', 2)).toEqual({
+      rows: [
+        ['B', 50],
+        ['D', 40],
+      ],
+      warnings: [warning],
+    })
+  })
+  test('become Others in a pie, the largest first', () => {
+    expect(limited('pie', 2)).toEqual({
+      rows: [
+        ['B', 50],
+        ['D', 40],
+        ['Others', 2],
+      ],
+      warnings: [warning],
+    })
+  })
+  test('no more values: nothing is left out', () => {
+    expect(limited('bar', 5)).toEqual({
+      rows: [
+        ['A', 1],
+        ['B', 50],
+        ['C', 3],
+        ['D', 40],
+        ['E', -2],
+      ],
+      warnings: [],
+    })
+  })
+  test('every value of the second dimension stays with its first', () => {
+    const two = sampleChart('barStacked')
+    const { rows } = limitPoints(two, 3, () => undefined)
+    expect(new Set(rows.map(([month]) => month!.text)).size).toBe(3)
+    expect(rows).toHaveLength(12)
+  })
+})
+
+test.each([
+  ['bar', 1, 8, null],
+  ['bar', 2, 2, 'bar needs 1 measures with a second dimension, not 2'],
+  ['gauge', 1, 1, 'gauge needs 0 dimensions, not 1'],
+  ['sankey', 1, 1, 'sankey needs 2 dimensions, not 1'],
+  ['bubble', 1, 2, 'bubble needs 3 measures, not 2'],
+  ['combo', 1, 1, 'combo needs 2 to 8 measures, not 1'],
+] as const)('%s with %d dimensions and %d measures', (kind, dimensions, measures, problem) => {
+  expect(chartProblem(kind, dimensions, measures)).toBe(problem)
+})
+
+test('box plots: quartiles, whiskers within 1.5 boxes, outliers', () => {
+  expect(fiveNumbers([])).toBeNull()
+  expect(fiveNumbers([7])).toEqual({ box: [7, 7, 7, 7, 7], outliers: [] })
+  expect(fiveNumbers([1, 2, 3, 4, 5, 6, 7, 8, 100])).toEqual({ box: [1, 3, 5, 7, 8], outliers: [100] })
+})
+
+test.each([
+  [0, 1],
+  [0.734, 1],
+  [1, 1],
+  [21, 25],
+  [260, 500],
+  [-7, -10],
+])('the round number above %d is %d', (value, above) => {
+  expect(roundAbove(value)).toBeCloseTo(above, 10)
+})
+
+describe('pictures for templates', () => {
+  const data = fakeReportData({
+    tables: { 'Region|=Sum(Sales)': table(['d:Region', 'm:Sales'], [['Nord', 1]]) },
+    objects: {
+      pie: { visualization: 'piechart', table: table(['d:Region', 'm:Sales'], [['Nord', 1]]) },
+      kpi: { visualization: 'kpi', table: table(['m:Sales'], [[12]]) },
+      map: { visualization: 'map', table: table(['d:Place', 'm:Sales'], [['Nord', 1]]) },
+    },
+  })
+  const picture = (chart: Parameters<typeof chartPicture>[0]['chart']) =>
+    chartPicture({ chart, data, widthPx: 300, heightPx: 200, locale: 'en-GB', fonts, warn: () => undefined })
+  const definition = {
+    key: 'c',
+    type: 'chart',
+    chart: 'bar',
+    dimension: 'Region',
+    measures: ['=Sum(Sales)'],
+    maxPoints: 200,
+    legend: 'top',
+    labels: false,
+  } as const
+
+  test.each([
+    ['a defined chart', definition],
+    ['an object', { objectId: 'pie' }],
+    ['a KPI', { objectId: 'kpi' }],
+  ])('%s is a PNG', async (_, chart) => {
+    const png = await picture(chart as Parameters<typeof picture>[0])
+    expect([...png.subarray(1, 4)].map((byte) => String.fromCharCode(byte)).join('')).toBe('PNG')
+  })
+  test('an object of another kind is refused', () => {
+    expect(picture({ objectId: 'map' })).rejects.toThrow('object map (map) cannot be drawn as a chart')
+  })
+})
+
+describe('no text leaves the picture', () => {
+  /** Texts that are not turned, with the edges that they reach. */
+  function outside(svg: string, width: number): string[] {
+    const texts = svg.matchAll(/<text ([^>]*)>([^<]*)<\/text>/g)
+    return [...texts].flatMap(([, attributes = '', text = '']) => {
+      if (/rotate|matrix/.test(attributes)) return []
+      const number = (pattern: RegExp) => Number(pattern.exec(attributes)?.[1] ?? 0)
+      const x = number(/translate\((-?[\d.]+)/) + number(/\bx="(-?[\d.]+)"/)
+      const bold = attributes.includes('font-weight:bold')
+      const length = fonts.measure(text.replace(/&\w+;/g, '&'), number(/font-size:([\d.]+)px/), bold)
+      const anchor = /text-anchor="(\w+)"/.exec(attributes)?.[1] ?? 'start'
+      const left = anchor === 'end' ? x - length : anchor === 'middle' ? x - length / 2 : x
+      return left < -1 || left + length > width + 1 ? [`${text} at ${left.toFixed(0)}`] : []
+    })
+  }
+  const NAME = 'A rather long name of a customer Ltd. & Co.'
+  const long = (kind: (typeof CHART_KINDS)[number]): ChartContent => {
+    const chart = sampleChart(kind, { labels: true })
+    const rows = chart.rows.map((row) =>
+      row.map((own, index) => (index < chart.dimensions.length ? { ...own, text: `${own.text} ${NAME}` } : own)),
+    )
+    return { ...chart, rows }
+  }
+
+  test.each([...CHART_KINDS])('%s', async (kind) => {
+    for (const [width, height] of [
+      [720, 400],
+      [360, 260],
+    ] as const) {
+      for (const legend of ['top', 'right', 'none'] as const) {
+        const size = { ...drawing, width, height, title: `${NAME} ${NAME} ${NAME}` }
+        expect(outside(await chartSvg({ ...long(kind), legend }, size), width)).toEqual([])
+      }
+    }
+  })
+})

@@ -1,0 +1,102 @@
+import { afterAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writeCsv } from '../../../../src/reports/documents/csv.ts'
+import { reportTask } from '../../../../src/reports/entities/task.ts'
+import { column, table, type Value } from '../../../support/report-data.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'footman-csv-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+const file = join(directory, 'a.csv')
+
+const optionsOf = (csv: object) =>
+  reportTask.parse({
+    name: 'T',
+    reports: [{ key: 'a', reportId: '0d9c9a0e-97b1-4b7c-8c55-0b6a3f6f4a11', format: 'csv', options: { csv } }],
+  }).reports[0]!.options.csv
+
+const date = { ...column('d:Date'), type: 'date' as const }
+
+async function csvOf(
+  columns: Parameters<typeof table>[0],
+  rows: readonly (readonly Value[])[],
+  csv: object = { bom: false },
+) {
+  const bytes = await writeCsv({ table: table(columns, rows), options: optionsOf(csv), file })
+  const text = readFileSync(file, 'utf8')
+  expect(bytes).toBe(Buffer.byteLength(text))
+  return text
+}
+
+describe('CSV', () => {
+  test('has a byte order mark, a header, CRLF, plain numbers and dates as Qlik shows them', async () => {
+    const text = await csvOf(
+      ['d:City', date, 'm:Sales'],
+      [
+        ['Köln', [45_982, '21.11.2025'], [1234.5, '1.234,50 €']],
+        [null, null, null],
+      ],
+      {},
+    )
+    expect(text).toBe('\ufeffCity,Date,Sales\r\nKöln,21.11.2025,1234.5\r\n,,\r\n')
+  })
+
+  test('quotes what needs it', async () => {
+    const text = await csvOf(['d:A'], [['a,b'], ['say "x"'], ['two\nlines'], [' edge'], ['plain']])
+    expect(text).toBe('A\r\n"a,b"\r\n"say ""x"""\r\n"two\nlines"\r\n" edge"\r\nplain\r\n')
+  })
+
+  test.each([
+    ['=cmd|calc', "'=cmd|calc"],
+    ['+1+2', "'+1+2"],
+    ['-x', "'-x"],
+    ['@SUM(A1)', "'@SUM(A1)"],
+    ['\tx', "'\tx"],
+    ['\rx', '"\'\rx"'],
+    ['a=b', 'a=b'],
+    // A dual value of a text column.
+    [[1, '=1+1'] as const, "'=1+1"],
+    [[-5, '-5,00 €'] as const, '"-5,00 €"'],
+    [[-5, '-5|calc'] as const, "'-5|calc"],
+  ])('%p is guarded as %s', async (value, expected) => {
+    const text = await csvOf([{ ...column('d:A'), type: 'text' }], [[value]])
+    expect(text).toBe(`A\r\n${expected}\r\n`)
+  })
+
+  test('labels of columns are guarded too', async () => {
+    expect(await csvOf(['d:=A'], [])).toBe("'=A\r\n")
+  })
+
+  test('negative numbers are numbers', async () => {
+    expect(await csvOf(['m:A'], [[-5.25]])).toBe('A\r\n-5.25\r\n')
+  })
+
+  test('follows its options', async () => {
+    const options = { bom: false, delimiter: ';', header: false, numbers: 'text', escapeFormulas: false }
+    expect(
+      await csvOf(
+        ['d:A', 'm:B'],
+        [
+          ['=x', [1234.5, '1.234,50']],
+          ['a;b', 2],
+        ],
+        options,
+      ),
+    ).toBe('=x;1.234,50\r\n"a;b";2\r\n')
+  })
+
+  test('leaves no file behind when a page cannot be read', async () => {
+    const broken = {
+      ...table(['d:A'], []),
+      async *pages() {
+        yield []
+        throw new Error('gone')
+      },
+    }
+    await expect(
+      writeCsv({ table: broken, options: optionsOf({}), file: join(directory, 'broken.csv') }),
+    ).rejects.toThrow('gone')
+    expect(existsSync(join(directory, 'broken.csv'))).toBeFalse()
+  })
+})

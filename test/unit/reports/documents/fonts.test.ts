@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'bun:test'
+import { fileURLToPath } from 'node:url'
+import { FONT_FAMILY, loadFonts, needsShaping, runsOf } from '../../../../src/reports/documents/fonts.ts'
+
+const fonts = await loadFonts()
+const MATH = fileURLToPath(import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuMathTeXGyre.ttf'))
+/** MATHEMATICAL BOLD CAPITAL A, which the additional font alone has. */
+const BOLD_A = '\u{1d400}'
+
+describe('the built-in font', () => {
+  test('is DejaVu Sans Condensed, regular and bold', () => {
+    expect([fonts.regular.family, fonts.bold.family]).toEqual([FONT_FAMILY, FONT_FAMILY])
+    expect(fonts.faces.map(({ name }) => name)).toEqual(['regular', 'bold'])
+  })
+
+  test('has Latin, Greek, Cyrillic, Vietnamese, Hebrew, currencies and signs', () => {
+    for (const char of 'Åé Αθ Жя ữ ש €₹₽ ▲▼●✓→─∑') {
+      expect(fonts.fontFor(char)).toBe(fonts.regular)
+      expect(fonts.fontFor(char, true)).toBe(fonts.bold)
+    }
+    expect(fonts.takeMissing()).toEqual([])
+  })
+
+  test('widths grow with the text, the size and the weight', () => {
+    const width = fonts.measure('Sales 2025', 10)
+    expect(width).toBeGreaterThan(40)
+    expect(width).toBeLessThan(60)
+    expect(fonts.measure('Sales 2025', 20)).toBeCloseTo(2 * width, 6)
+    expect(fonts.measure('Sales 2025', 10, true)).toBeGreaterThan(width)
+    expect(fonts.measure('', 10)).toBe(0)
+    expect(fonts.measure('a\u200bb', 10)).toBeCloseTo(fonts.measure('ab', 10), 6)
+    // A combining accent has no width of its own.
+    expect(fonts.measure('e\u0301', 10)).toBeCloseTo(fonts.measure('e', 10), 1)
+  })
+})
+
+test('the first ten missing characters are reported once', () => {
+  for (const char of '一二三四五六七八九十百一') fonts.fontFor(char)
+  expect(fonts.takeMissing()).toEqual([...'一二三四五六七八九十'])
+  expect(fonts.takeMissing()).toEqual([])
+  fonts.measure('一', 10)
+  expect(fonts.takeMissing()).toEqual([])
+})
+
+test('additional fonts are asked in order, unreadable ones are named', async () => {
+  const problems: string[] = []
+  const set = await loadFonts(['/nowhere/font.ttf', import.meta.path, MATH], (path) => problems.push(path))
+  expect(problems).toEqual(['/nowhere/font.ttf', import.meta.path])
+  expect(set.fontFor(BOLD_A).name).toBe('additional-1')
+  expect(set.fontFor('A').name).toBe('regular')
+  const runs = runsOf(`A${BOLD_A}${BOLD_A}b`, (char) => set.fontFor(char))
+  expect(runs.map(({ face, text }) => [face.name, text])).toEqual([
+    ['regular', 'A'],
+    ['additional-1', BOLD_A + BOLD_A],
+    ['regular', 'b'],
+  ])
+})
+
+test.each([
+  ['Sales 1,5 € é', false],
+  ['Αθήνα Москва ▲', false],
+  ['שלום', true],
+  ['مرحبا', true],
+  ['हिन्दी', true],
+  ['e\u0301', true],
+])('%s needs shaping: %p', (text, expected) => {
+  expect(needsShaping(text)).toBe(expected)
+})

@@ -1,0 +1,261 @@
+import { afterAll, describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
+import fc from 'fast-check'
+import type { BlockContent } from '../../../../src/reports/documents/blocks.ts'
+import { escapeXml, lettersOf, sheetNames } from '../../../../src/reports/documents/xlsx-parts.ts'
+import {
+  chartBlock,
+  column,
+  EMPTY_CELL,
+  generatedTable,
+  numberCell,
+  tableBlock,
+  tableOf,
+  textCell,
+  writeTestWorkbook,
+} from '../../../support/report-documents.ts'
+import { tempDirectory } from '../../../support/temp.ts'
+
+const directory = tempDirectory()
+afterAll(() => directory.remove())
+let files = 0
+async function partsOf(
+  blocks: readonly BlockContent[],
+  members: Partial<Parameters<typeof writeTestWorkbook>[0]> = {},
+): Promise<Record<string, string>> {
+  files += 1
+  const file = directory.join(`${files}.xlsx`)
+  await writeTestWorkbook({ file, blocks, ...members })
+  const parts: Record<string, string> = {}
+  for (const entry of await new ZipReader(new Uint8ArrayReader(readFileSync(file))).getEntries()) {
+    if (!entry.directory)
+      parts[entry.filename] = Buffer.from(await entry.getData(new Uint8ArrayWriter())).toString('utf8')
+  }
+  return parts
+}
+const sheetOf = async (...request: Parameters<typeof partsOf>) =>
+  (await partsOf(...request))['xl/worksheets/sheet1.xml']!
+const cellOf = (sheet: string, place: string) =>
+  new RegExp(`<c r="${place}"[^>]*?(?:/>|>.*?</c>)`, 's').exec(sheet)?.[0]
+
+const SALES = tableOf(
+  [
+    column('Region'),
+    column('Order date', { type: 'date', format: 'YYYY-MM-DD', kind: 'dimension' }),
+    column('Sales', { type: 'money', format: '# ##0,00 kr' }),
+    column('Margin', { type: 'number', format: '0,0%' }),
+  ],
+  [
+    [textCell('Öst'), numberCell(45_292, '2024-01-01'), numberCell(1234.5, '1 234,50 kr'), numberCell(0.125, '12,5%')],
+    [textCell('=1+1'), numberCell(45_293, '2024-01-02'), EMPTY_CELL, textCell('n/a')],
+  ],
+  { totals: [EMPTY_CELL, EMPTY_CELL, numberCell(1234.5, '1 234,50 kr'), numberCell(0.125, '12,5%')] },
+)
+
+describe('a sheet of rows', () => {
+  test('has typed numbers and dates with the formats of Qlik', async () => {
+    const parts = await partsOf([tableBlock(SALES)])
+    const sheet = parts['xl/worksheets/sheet1.xml']!
+    expect(cellOf(sheet, 'B2')).toContain('<v>45292</v>')
+    expect(cellOf(sheet, 'C2')).toContain('<v>1234.5</v>')
+    expect(cellOf(sheet, 'D2')).toContain('<v>0.125</v>')
+    const styles = parts['xl/styles.xml']!
+    for (const format of ['yyyy\\-mm\\-dd', '#,##0.00 &quot;kr&quot;', '0.0%']) {
+      expect(styles).toContain(`formatCode="${format}"`)
+    }
+  })
+
+  test('has texts as inline strings, never as formulas, and no cell for an empty value', async () => {
+    const sheet = await sheetOf([tableBlock(SALES)])
+    expect(cellOf(sheet, 'A3')).toBe('<c r="A3" t="inlineStr"><is><t>=1+1</t></is></c>')
+    expect(cellOf(sheet, 'D3')).toBe('<c r="D3" t="inlineStr"><is><t>n/a</t></is></c>')
+    expect(cellOf(sheet, 'C3')).toBeUndefined()
+    expect(sheet).not.toContain('<f>')
+  })
+
+  test('has a frozen header that is printed on every page, and a filter over header and rows, not the totals', async () => {
+    const parts = await partsOf([tableBlock(SALES)])
+    const sheet = parts['xl/worksheets/sheet1.xml']!
+    expect(sheet).toContain('<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>')
+    expect(sheet).toContain('<autoFilter ref="A1:D3"/>')
+    expect(cellOf(sheet, 'A4')).toContain('<t>Total</t>')
+    expect(cellOf(sheet, 'C4')).toContain('<v>1234.5</v>')
+    const workbook = parts['xl/workbook.xml']!
+    expect(workbook).toContain(
+      '<definedName name="_xlnm._FilterDatabase" localSheetId="0" hidden="1">\'Detail\'!$A$1:$D$3</definedName>',
+    )
+    expect(workbook).toContain('<definedName name="_xlnm.Print_Titles" localSheetId="0">\'Detail\'!$1:$1</definedName>')
+  })
+
+  test('has no filter when the options say so', async () => {
+    const parts = await partsOf([tableBlock(SALES)], { autofilter: false })
+    expect(parts['xl/worksheets/sheet1.xml']).not.toContain('autoFilter')
+    expect(parts['xl/workbook.xml']).not.toContain('_FilterDatabase')
+  })
+
+  test('has columns as wide as the first 200 rows ask for', async () => {
+    const table = generatedTable([column('Name'), column('Text')], 300, (index) => [
+      textCell(index === 150 ? 'a name of twenty-six signs' : 'short'),
+      textCell(index === 250 ? 'x'.repeat(50) : 'y'),
+    ])
+    const sheet = await sheetOf([tableBlock(table)])
+    const widths = [...sheet.matchAll(/<col [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width))
+    expect(widths[0]).toBeGreaterThan(26)
+    expect(widths[0]).toBeLessThan(32)
+    expect(widths[1]).toBeLessThan(12)
+  })
+
+  test('loses the characters that XML forbids and keeps all others', async () => {
+    const text = 'a\u0000b\u000bc\ud800d\uffffe <&> "q" \u{1f600}\r\nnext _x000D_'
+    const sheet = await sheetOf([tableBlock(tableOf([column('T')], [[textCell(text)]]))])
+    expect(cellOf(sheet, 'A2')).toBe(
+      '<c r="A2" t="inlineStr"><is><t xml:space="preserve">abcde &lt;&amp;&gt; &quot;q&quot; \u{1f600}\nnext _x005F_x000D_</t></is></c>',
+    )
+  })
+
+  test('has dates before March 1900 as texts: Excel counts them otherwise', async () => {
+    const dates = [numberCell(60, '1900-02-28'), numberCell(61, '1900-03-01'), numberCell(-5, '1899-12-25')]
+    const table = tableOf(
+      [column('Date', { type: 'date' })],
+      dates.map((cell) => [cell]),
+    )
+    const sheet = await sheetOf([tableBlock(table)])
+    expect(cellOf(sheet, 'A2')).toContain('<t>1900-02-28</t>')
+    expect(cellOf(sheet, 'A3')).toContain('<v>61</v>')
+    expect(cellOf(sheet, 'A4')).toContain('<t>1899-12-25</t>')
+  })
+
+  test('without rows has its header', async () => {
+    const sheet = await sheetOf([tableBlock(tableOf([column('Region')], []))])
+    expect(cellOf(sheet, 'A1')).toContain('<t>Region</t>')
+    expect(sheet).toContain('<autoFilter ref="A1:A1"/>')
+  })
+
+  test('ends at the last row of Excel, with a warning', async () => {
+    const warnings: string[] = []
+    const page = Array.from({ length: 10_000 }, () => [numberCell(1)])
+    const table = {
+      ...tableOf([column('N', { type: 'number' })], []),
+      rows: 1_100_000,
+      totalRows: 1_100_000,
+      async *pages() {
+        for (let number = 0; number < 110; number += 1) yield page
+      },
+    }
+    const sheet = await sheetOf([tableBlock(table)], {
+      warn: (code, details, block) => warnings.push(`${code} ${block}: ${details}`),
+    })
+    expect(warnings).toEqual(['ROWS_TRUNCATED detail: 1048575 of 1100000 rows: a sheet has no more'])
+    expect(sheet).toContain('<row r="1048576">')
+    expect(sheet).not.toContain('<row r="1048577">')
+  }, 60_000)
+})
+
+describe('a workbook', () => {
+  test('has a sheet for each block with data, in their order', async () => {
+    const kpi: BlockContent = {
+      type: 'kpi',
+      key: 'kpis',
+      title: 'Key figures',
+      items: [
+        {
+          label: 'Revenue',
+          value: numberCell(1500.5, '1 500,50 kr'),
+          compare: { value: numberCell(1000, '1 000 kr'), change: 0.5005 },
+        },
+        { label: 'Status', value: textCell('open'), compare: null },
+      ],
+    }
+    const parts = await partsOf([
+      { type: 'text', key: 'intro', title: 'Intro', markdown: '# Sales' },
+      tableBlock(SALES),
+      { type: 'pageBreak', key: 'break', title: '' },
+      kpi,
+      { type: 'note', key: 'broken', title: '', text: 'This block cannot be shown.' },
+      chartBlock('line'),
+    ])
+    expect([...parts['xl/workbook.xml']!.matchAll(/<sheet name="([^"]+)"/g)].map(([, name]) => name)).toEqual([
+      'Detail',
+      'Key figures',
+      'broken',
+      'Trend',
+    ])
+    const figures = parts['xl/worksheets/sheet2.xml']!
+    expect(cellOf(figures, 'A2')).toContain('<t>Revenue</t>')
+    expect(cellOf(figures, 'B2')).toContain('<v>1500.5</v>')
+    expect(cellOf(figures, 'D2')).toContain('<v>0.5005</v>')
+    expect(cellOf(figures, 'B3')).toContain('<t>open</t>')
+    expect(parts['xl/worksheets/sheet3.xml']).toContain('This block cannot be shown.')
+    expect(parts['xl/worksheets/sheet4.xml']).toContain('<drawing r:id="rId1"/>')
+    expect(parts['xl/drawings/drawing4.xml']).toContain('<xdr:ext cx="7620000" cy="2876550"/>')
+    expect(Object.keys(parts)).toContain('xl/media/image4.png')
+    expect(parts['[Content_Types].xml']).toContain('/xl/drawings/drawing4.xml')
+  })
+
+  test('without data still has a sheet, since none could not be opened', async () => {
+    const parts = await partsOf([{ type: 'text', key: 'intro', title: 'Intro', markdown: '# Sales' }])
+    expect(parts['xl/workbook.xml']).toContain('<sheet name="Sales pack"')
+  })
+
+  test('of equal data has equal bytes', async () => {
+    const [first, second] = [directory.join('first.xlsx'), directory.join('second.xlsx')]
+    await writeTestWorkbook({ file: first, blocks: [tableBlock(SALES)] })
+    await writeTestWorkbook({ file: second, blocks: [tableBlock(SALES)] })
+    expect(readFileSync(first).equals(readFileSync(second))).toBe(true)
+  })
+})
+
+test.each([
+  [
+    ['Sales', 'sales', 'Sales'],
+    ['Sales', 'sales~2', 'Sales~3'],
+  ],
+  [['a/b\\c[d]:e*f?'], ['a_b_c_d__e_f_']],
+  [
+    ['x'.repeat(40), 'x'.repeat(40)],
+    ['x'.repeat(31), `${'x'.repeat(29)}~2`],
+  ],
+  [
+    ["'quoted'", '  ', 'History', 'a\u0000\nb'],
+    ['quoted', 'Sheet', 'History_', 'a b'],
+  ],
+  [[`${'y'.repeat(30)}\u{1f600}`], ['y'.repeat(30)]],
+])('sheets of %j are named %j', (titles, names) => {
+  expect(sheetNames(titles)).toEqual(names)
+})
+
+test('names of sheets are valid and differ, whatever the titles', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 50 }), { maxLength: 30 }), (titles) => {
+      const names = sheetNames(titles)
+      expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(titles.length)
+      for (const name of names) {
+        expect(name.length).toBeGreaterThan(0)
+        expect(name.length).toBeLessThanOrEqual(31)
+        expect(name).not.toMatch(/[[\]:*?/\\]|^'|'$/)
+      }
+    }),
+  )
+})
+
+test('escaped texts hold no markup and nothing that XML forbids', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
+      const escaped = escapeXml(text)
+      expect(escaped).not.toMatch(/[<>"]|&(?!(?:amp|lt|gt|quot);)/)
+      expect(escaped).not.toMatch(/[^\P{Cc}\t\n]|\p{Cs}|[\ufffe\uffff]/u)
+    }),
+  )
+})
+
+test.each([
+  [1, 'A'],
+  [26, 'Z'],
+  [27, 'AA'],
+  [702, 'ZZ'],
+  [703, 'AAA'],
+  [16_384, 'XFD'],
+])('column %p is %p', (number, letters) => {
+  expect(lettersOf(number)).toBe(letters)
+})

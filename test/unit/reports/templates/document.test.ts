@@ -1,0 +1,380 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { appData } from '../../../support/template-data.ts'
+import {
+  checkedTemplate,
+  filledTemplate,
+  paragraph,
+  run,
+  table,
+  wordPicture,
+  wordTemplate,
+  wordText,
+} from '../../../support/templates.ts'
+
+const filled = async (body: string, data = appData()) =>
+  wordText((await filledTemplate(wordTemplate(body), { data })).text('word/document.xml'))
+const problems = async (body: string, header = '') =>
+  (await checkedTemplate(wordTemplate(body, { header }))).problems.map(
+    ({ code, place, details }) => `${code} ${place}: ${details}`,
+  )
+const box = (content: string) => `<w:txbxContent>${content}</w:txbxContent>`
+const textBox = (content: string) =>
+  `<w:p><w:r><mc:AlternateContent><mc:Choice Requires="wps"><w:drawing><wps:txbx>${box(content)}</wps:txbx></w:drawing></mc:Choice><mc:Fallback><w:pict>${box(content)}</w:pict></mc:Fallback></mc:AlternateContent></w:r></w:p>`
+
+describe('values', () => {
+  test.each([
+    ['Revenue: {{revenue}} ({{revenue | 0}})', 'Revenue: 4,010.5 (4011)'],
+    ['{{{{revenue}}', '{{revenue}}'],
+    ['a { b } c', 'a { b } c'],
+  ])('%s', async (text, expected) => {
+    expect(await filled(paragraph(text))).toEqual([expected])
+  })
+
+  test('a tag that is split over three runs has the format of its first character', async () => {
+    const body = `<w:p>${run('Sum: {')}${run('{reve', true)}${run('nue}', true)}${run('} of {{app.na')}${run('me}}!', true)}</w:p>`
+    const { text } = await filledTemplate(wordTemplate(body))
+    expect(text('word/document.xml')).toContain(
+      `<w:p>${run('Sum: ')}${run('4,010.5')}`.replaceAll('xml:space="preserve"', 'xml:space="preserve"'),
+    )
+    expect(wordText(text('word/document.xml'))).toEqual(['Sum: 4,010.5 of Sales app!'])
+    expect(text('word/document.xml')).toContain(`${run('Sales app')}${run('!', true)}`)
+  })
+
+  test('values are text: no markup, formula or tag; line breaks and tabs stay', async () => {
+    const data = appData(undefined, { a: '<w:p/>&amp;', b: '=1+1 {{revenue}}', c: 'one\r\ntwo\tthree\u0001\ufffe' })
+    expect(await filled(paragraph('{{=a}}') + paragraph('{{=b}}') + paragraph('{{=c}}'), data)).toEqual([
+      '<w:p/>&amp;',
+      '=1+1 {{revenue}}',
+      'one/two(tab)three',
+    ])
+  })
+
+  test('text without tags comes back unchanged', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.stringMatching(/^[ -z|}~äöü<&]{1,12}$/), { maxLength: 4 }), async (texts) => {
+        const body = paragraph(...texts)
+        const { text } = await filledTemplate(wordTemplate(body + paragraph('{{revenue}}')))
+        expect(wordText(text('word/document.xml'))[0]).toBe(texts.join(''))
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
+
+describe('loops', () => {
+  test.each<[string, string, string[]]>([
+    [
+      'in a paragraph',
+      paragraph('{{#detail}}{{Product}}: {{Sales}}; {{/detail}}end'),
+      ['Screws: 3,700.5; Nails: 300; =1+1: 10; end'],
+    ],
+    [
+      'in a row',
+      table(['Product', 'Sales'], ['{{#detail}}{{Product}}', '{{Sales | 0.0}}{{/detail}}']),
+      ['Product | Sales', 'Screws | 3700.5', 'Nails | 300.0', '=1+1 | 10.0'],
+    ],
+    [
+      'over two rows',
+      table(['{{#detail}}{{$index}}', ''], ['{{Product}}', '{{/detail}}'], ['end', '']),
+      ['1 | ', 'Screws | ', '2 | ', 'Nails | ', '3 | ', '=1+1 | ', 'end | '],
+    ],
+    ['in one cell', table(['{{#detail}}{{Product}} {{/detail}}', 'x']), ['Screws Nails =1+1  | x']],
+    [
+      'over paragraphs of a cell',
+      table([`${paragraph('{{#detail}}')}${paragraph('{{Product}}')}${paragraph('{{/detail}}')}`, 'x']),
+      ['Screws+Nails+=1+1 | x'],
+    ],
+    [
+      'over paragraphs and tables',
+      paragraph('{{#detail}}') +
+        paragraph('{{$index}}') +
+        table(['{{Product}}']) +
+        paragraph('{{/detail}}') +
+        paragraph('end'),
+      ['1', 'Screws', '2', 'Nails', '3', '=1+1', 'end'],
+    ],
+    [
+      'with text beside the tags',
+      paragraph('a {{#detail}}') + paragraph('{{/detail}} {{Product}} b'),
+      ['a ', ' Screws b', 'a ', ' Nails b', 'a ', ' =1+1 b'],
+    ],
+    [
+      'of a loop',
+      paragraph('{{#detail}}{{Product}}{{#top}}{{$index}}{{/top}} {{/detail}}'),
+      ['Screws123 Nails123 =1+1123 '],
+    ],
+    [
+      'with conditions on the row',
+      paragraph('{{#detail}}{{Product}}{{^$last}}, {{/$last}}{{/detail}}'),
+      ['Screws, Nails, =1+1'],
+    ],
+    ['of an object', paragraph('{{#top}}{{[Sales amount]}} {{/top}}'), ['3,700.5 300 10 ']],
+    [
+      'kept condition',
+      paragraph('{{#revenue}}') +
+        paragraph('yes') +
+        paragraph('{{/revenue}}') +
+        paragraph('{{^revenue}}no{{/revenue}}'),
+      ['yes', ''],
+    ],
+  ])('%s', async (_, body, expected) => {
+    expect(await filled(body)).toEqual(expected)
+  })
+
+  test('without rows', async () => {
+    const none = appData([])
+    expect(await filled(table(['Head'], ['{{#detail}}{{Product}}{{/detail}}']), none)).toEqual(['Head', ''])
+    const rows = table(['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'])
+    expect(await filled(paragraph('before') + rows, none)).toEqual(['before'])
+    const nested = table([`${paragraph('{{#detail}}')}${paragraph('x')}${paragraph('{{/detail}}')}`, 'y'])
+    expect(await filled(nested, none)).toEqual([' | y'])
+    expect(await filled(table([rows + paragraph('')]), none)).toEqual([''])
+    expect(await filled(paragraph('{{^detail}}none{{/detail}}'), none)).toEqual(['none'])
+  })
+
+  test('a table with two loops, of which one has rows', async () => {
+    const body = table(['{{#detail}}{{Product}}', '{{/detail}}'], ['{{^detail}}none', '{{/detail}}'])
+    expect(await filled(body)).toEqual(['Screws | ', 'Nails | ', '=1+1 | '])
+    expect(await filled(body, appData([]))).toEqual(['none | '])
+  })
+
+  test('rows with pictures and bookmarks keep them', async () => {
+    const row = wordPicture('{{logo}}', 1).replace(
+      '<w:r>',
+      '<w:bookmarkStart w:id="1" w:name="b"/><w:bookmarkEnd w:id="1"/><w:r>',
+    )
+    const { text } = await filledTemplate(wordTemplate(table(['{{#detail}}{{Product}}', row, '{{/detail}}'])))
+    expect(wordText(text('word/document.xml'))).toEqual(['Screws | [logo] | ', 'Nails | [logo] | ', '=1+1 | [logo] | '])
+    expect(text('word/document.xml').split('w:bookmarkStart')).toHaveLength(2)
+    expect([...text('word/document.xml').matchAll(/wp:docPr id="(\d+)"/g)].map(([, id]) => id)).toEqual(['1', '2', '3'])
+  })
+
+  test('text boxes are filled by themselves and inside of loops, in their newer form', async () => {
+    const body =
+      textBox(paragraph('{{#detail}}{{Product}} {{/detail}}')) +
+      paragraph('{{#detail}}') +
+      textBox(paragraph('{{Sales}}')) +
+      paragraph('{{/detail}}')
+    const { text } = await filledTemplate(wordTemplate(body))
+    const xml = text('word/document.xml')
+    expect(xml).not.toContain('mc:Fallback')
+    expect([...xml.matchAll(/<w:t[^>]*>([^<]+)/g)].map(([, one]) => one)).toEqual([
+      'Screws',
+      ' ',
+      'Nails',
+      ' ',
+      '=1+1',
+      ' ',
+      '3,700.5',
+      '300',
+      '10',
+    ])
+  })
+
+  test('copies have no second bookmark, paragraph number or content control number', async () => {
+    const body = `${paragraph('{{#detail}}')}<w:p w14:paraId="11111111"><w:bookmarkStart w:id="7" w:name="here"/>${run('{{Product}}')}<w:bookmarkEnd w:id="7"/></w:p><w:sdt><w:sdtPr><w:id w:val="42"/></w:sdtPr><w:sdtContent>${paragraph('{{Sales}}')}</w:sdtContent></w:sdt>${paragraph('{{/detail}}')}`
+    const xml = (await filledTemplate(wordTemplate(body))).text('word/document.xml')
+    for (const once of ['w:bookmarkStart', 'w:bookmarkEnd', 'w14:paraId', '<w:id w:val="42"/>']) {
+      expect(xml.split(once)).toHaveLength(2)
+    }
+    const none = (await filledTemplate(wordTemplate(body), { data: appData([]) })).text('word/document.xml')
+    expect(none).not.toContain('bookmark')
+  })
+
+  test('a content control with a tag is no longer bound to other data', async () => {
+    const body = `<w:sdt><w:sdtPr><w:dataBinding w:xpath="/a"/></w:sdtPr><w:sdtContent>${paragraph('{{revenue}}')}</w:sdtContent></w:sdt>`
+    expect((await filledTemplate(wordTemplate(body))).text('word/document.xml')).not.toContain('dataBinding')
+  })
+})
+
+describe('levels', () => {
+  const section = (inner: string, options = '') =>
+    paragraph(`{{@region${options}}}`) + inner + paragraph('{{/@region}}')
+
+  test('a section for each value, with its own values and picture', async () => {
+    const drawn: string[] = []
+    const body = section(
+      paragraph('{{region}}: {{revenue}}') +
+        wordPicture('{{salesChart}}', 5) +
+        table(['{{#detail}}{{Product}}', '{{/detail}}']),
+    )
+    const { text, parts } = await filledTemplate(wordTemplate(body + paragraph('All: {{revenue}}')), {
+      chartPicture: async ({ data, widthPx, heightPx }) => {
+        const revenue = (await data.evaluate('=Sum(Sales)')).text
+        drawn.push(`${revenue} ${widthPx}x${heightPx}`)
+        return new TextEncoder().encode(revenue)
+      },
+    })
+    expect(wordText(text('word/document.xml'))).toEqual([
+      'Nord: 1,500.5',
+      '[salesChart]',
+      'Screws | ',
+      'Nails | ',
+      'Süd: 2,500',
+      '[salesChart]',
+      'Screws | ',
+      'West: 10',
+      '[salesChart]',
+      '=1+1 | ',
+      'All: 4,010.5',
+    ])
+    expect(drawn).toEqual(['1500.5 300x200', '2500 300x200', '10 300x200'])
+    expect(['word/media/footman1.png', 'word/media/footman2.png', 'word/media/footman3.png'].map(text)).toEqual([
+      '1500.5',
+      '2500',
+      '10',
+    ])
+    const ids = [...text('word/document.xml').matchAll(/wp:docPr id="(\d+)"/g)].map(([, id]) => id)
+    expect(new Set(ids).size).toBe(3)
+    expect(parts.has('word/media/image1.png')).toBe(false)
+    expect(text('word/_rels/document.xml.rels')).not.toContain('image1.png')
+  })
+
+  test('pageBreak begins each section but the first on a new page', async () => {
+    expect(await filled(section(paragraph('{{region}}'), ' pageBreak'))).toEqual(['Nord', '(page)Süd', '(page)West'])
+    const styled = '<w:p><w:pPr><w:pStyle w:val="A"/><w:jc w:val="left"/></w:pPr><w:r><w:t>{{region}}</w:t></w:r></w:p>'
+    const { text } = await filledTemplate(wordTemplate(section(styled, ' pageBreak')))
+    expect(text('word/document.xml')).toContain('<w:pStyle w:val="A"/><w:pageBreakBefore/><w:jc w:val="left"/>')
+    expect(await filled(section(table(['{{region}}']), ' pageBreak'))).toEqual([
+      'Nord',
+      '(page)',
+      'Süd',
+      '(page)',
+      'West',
+    ])
+  })
+
+  test('levels in levels', async () => {
+    const inner =
+      paragraph('{{@product}}') + paragraph('{{region}} {{product}} {{revenue}}') + paragraph('{{/@product}}')
+    expect(await filled(section(inner))).toEqual([
+      'Nord Screws 1,200.5',
+      'Nord Nails 300',
+      'Süd Screws 2,500',
+      'West =1+1 10',
+    ])
+  })
+})
+
+describe('other parts', () => {
+  test('headers and footnotes', async () => {
+    const footnotes = `<w:footnote w:id="0">${paragraph('')}</w:footnote><w:footnote w:id="2">${paragraph('{{report.name}}')}</w:footnote>`
+    const { text } = await filledTemplate(wordTemplate(paragraph('x'), { header: paragraph('{{filter}}'), footnotes }))
+    expect(wordText(text('word/header1.xml'))).toEqual(['Year: 2024, 2025'])
+    expect(wordText(text('word/footnotes.xml'))).toEqual(['', 'Sales pack'])
+  })
+
+  test('parts without tags are equal byte for byte, and equal data gives equal files', async () => {
+    const template = wordTemplate(paragraph('{{revenue}}'), { header: paragraph('plain') })
+    const [first, second] = [await filledTemplate(template), await filledTemplate(template)]
+    expect(Buffer.from(first.bytes).equals(Buffer.from(second.bytes))).toBe(true)
+    for (const path of ['word/header1.xml', 'word/styles.xml', 'word/media/image1.png']) {
+      expect(Buffer.from(first.parts.get(path)!.packed)).toEqual(Buffer.from(second.parts.get(path)!.packed))
+      expect(first.text(path)).toBe(typeof template[path] === 'string' ? template[path] : first.text(path))
+    }
+  })
+
+  test('an image keeps its proportions in the box', async () => {
+    const { text } = await filledTemplate(wordTemplate(wordPicture('{{logo}}')))
+    // 2 x 3 pixels in 300 x 200: the box is 2.25 times as wide as the picture.
+    expect(text('word/document.xml')).toContain('<a:srcRect l="-62500" r="-62500"/>')
+    expect(text('word/document.xml')).toContain('descr="logo"')
+  })
+
+  test('a table of contents is computed anew when the file is opened', async () => {
+    const body = `<w:p><w:r><w:instrText> TOC \\o "1-3" </w:instrText></w:r></w:p>${paragraph('{{revenue}}')}`
+    const settings = '<w:zoom w:percent="100"/><w:compat/>'
+    const { text } = await filledTemplate(wordTemplate(body, { settings }))
+    expect(text('word/settings.xml')).toContain('<w:zoom w:percent="100"/><w:updateFields w:val="true"/><w:compat/>')
+  })
+})
+
+describe('problems', () => {
+  test('all unknown tags with their places', async () => {
+    const body =
+      paragraph('ok') +
+      table(['a', '{{nope}}'], ['b', table(['{{never}}']) + paragraph('')]) +
+      paragraph('ok') +
+      paragraph('{{revenu}}') +
+      textBox(paragraph('{{none}}'))
+    expect(await problems(body, paragraph('{{zip}}'))).toEqual([
+      'TEMPLATE_TAG_UNKNOWN document, table 1, row 1, cell 2: {{nope}}: no data binding, column or level has this name; nearest: "top"',
+      'TEMPLATE_TAG_UNKNOWN document, table 1, row 2, cell 2, table 1, row 1, cell 1: {{never}}: no data binding, column or level has this name',
+      'TEMPLATE_TAG_UNKNOWN document, paragraph 3: {{revenu}}: no data binding, column or level has this name; nearest: "revenue"',
+      'TEMPLATE_TAG_UNKNOWN document, text box 1, paragraph 1: {{none}}: no data binding, column or level has this name',
+      'TEMPLATE_TAG_UNKNOWN header 1, paragraph 1: {{zip}}: no data binding, column or level has this name; nearest: "top"',
+    ])
+  })
+
+  test.each<[string, string[]]>([
+    [
+      paragraph('{{#detail}}'),
+      ['TEMPLATE_LOOP document, paragraph 1: {{#detail}}: the closing tag {{/detail}} is missing'],
+    ],
+    [
+      paragraph('{{#detail}}') + table(['{{Product}}{{/detail}}']),
+      ['TEMPLATE_LOOP document, paragraph 1: {{#detail}}: the loop crosses a table or a cell'],
+    ],
+    [
+      table(['{{#detail}}']) + table(['{{/detail}}']),
+      ['TEMPLATE_LOOP document, table 1, row 1, cell 1: {{#detail}}: the loop crosses a table or a cell'],
+    ],
+    [
+      paragraph('a {{@region}}') + paragraph('{{/@region}}'),
+      [
+        'TEMPLATE_LOOP document, paragraph 1: {{@region}}: the tags of a level have to stand alone, each in a paragraph of its own',
+      ],
+    ],
+    [
+      paragraph('{{@region}}') + paragraph('{{@region}}') + paragraph('{{/@region}}') + paragraph('{{/@region}}'),
+      [
+        'TEMPLATE_LOOP document, paragraph 2: {{@region}}: the level stands inside {{@region}}, but is not nested in it ("within" of the level)',
+      ],
+    ],
+    [
+      paragraph('{{#detail}}{{Produkt}}{{/detail}}'),
+      [
+        'TEMPLATE_TAG_UNKNOWN document, paragraph 1: {{Produkt}}: no data binding, column or level has this name; nearest: "Product"',
+      ],
+    ],
+    [
+      wordPicture('{{salesChar}}', 3),
+      [
+        'TEMPLATE_TAG_UNKNOWN picture "Picture 3" in the document: {{salesChar}}: no chart or image has this name; nearest: "salesChart"',
+      ],
+    ],
+    [
+      wordPicture('{{revenue}}', 3),
+      [
+        'TEMPLATE_TAG_UNKNOWN picture "Picture 3" in the document: {{revenue}}: a value is no picture; no chart or image has this name',
+      ],
+    ],
+    [
+      wordPicture('see {{logo}}', 3),
+      [
+        'TEMPLATE_INVALID picture "Picture 3" in the document: see {{logo}}: the alternative text has to be one tag alone',
+      ],
+    ],
+    [paragraph('{{revenue'), ['TEMPLATE_INVALID document, paragraph 1: {{revenue: the tag is not closed by }}']],
+  ])('%#', async (body, expected) => {
+    expect(await problems(body)).toEqual(expected)
+  })
+
+  test('tags of a document', async () => {
+    const body =
+      paragraph('{{@region}}') +
+      table(['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']) +
+      wordPicture('{{logo}}') +
+      paragraph('{{/@region}}')
+    expect(
+      (await checkedTemplate(wordTemplate(body))).tags.map(({ tag, kind, place }) => `${kind} ${tag} ${place}`),
+    ).toEqual([
+      'level region document, paragraph 1',
+      'picture logo picture "Picture 1" in the document',
+      'loop detail document, table 1, row 1, cell 1',
+      'value Product document, table 1, row 1, cell 1',
+      'value Sales document, table 1, row 1, cell 2',
+    ])
+  })
+})

@@ -1,0 +1,462 @@
+import { describe, expect, test } from 'bun:test'
+import { checkTemplate } from '../../../../../src/reports/templates/index.ts'
+import { partsOf, relationships, unzip, zipOf } from '../../../../support/office.ts'
+import { appData } from '../../../../support/template-data.ts'
+import {
+  anchor,
+  chart,
+  chartFrame,
+  drawing,
+  facts,
+  filledWorkbook,
+  picture,
+  salesWorkbook,
+  sheetRow,
+  textBox,
+  workbook,
+  workbookReport,
+  worksheet,
+} from '../../../../support/workbook.ts'
+
+const SHEET = 'xl/worksheets/sheet1.xml'
+const check = async (parts: Parameters<typeof zipOf>[0]) =>
+  checkTemplate(await zipOf(parts), 'sales.xlsx', workbookReport(), { maxTemplateMb: 25 })
+
+describe('a workbook with everything that follows its rows', () => {
+  test('12 rows: chart, pivot table, table, data bars, totals, names and formulas of other sheets cover them', async () => {
+    await using filled = await filledWorkbook(salesWorkbook())
+    const cells = filled.cells('xl/worksheets/sheet2.xml')
+    expect(cells).toContain('A1=Sales of Sales pack')
+    expect(cells.filter((cell) => /^[A-E](6|17)=/.test(cell))).toEqual([
+      'A6=1',
+      'B6=P1',
+      'C6=45658',
+      'D6=10',
+      'E6==D6*2',
+      'A17=12',
+      'B17=P12',
+      'C17=45669',
+      'D17=120',
+      'E17==D17*2',
+    ])
+    expect(cells).toContain('D18==SUM(D6:D17)')
+    expect(cells).toContain('E18==SUM(E6:E17)')
+    const detail = filled.text('xl/worksheets/sheet2.xml')
+    expect(detail.match(/ht="20"/g)).toHaveLength(12)
+    expect(detail).toContain('<mergeCell ref="A20:C20"/>')
+    expect(detail).toContain('<conditionalFormatting sqref="D6:D17">')
+    expect(detail).toContain('sqref="D6:D17"><formula1>$D$18*-1</formula1>')
+    expect(detail).toContain('<oddHeader>&amp;LSales pack&amp;R&amp;12 780</oddHeader>')
+    expect(filled.cells('xl/worksheets/sheet1.xml')).toEqual([
+      'A1=Revenue',
+      'B1=780',
+      'A2=Rows',
+      'B2=12',
+      'C2==COUNTA(Detail!B6:B17)',
+      'A3=Total',
+      'B3==Detail!D18',
+      'C3==SUM(sales_values)',
+      'D3==SUM(Sales[Sales])',
+    ])
+    expect(filled.text('xl/tables/table1.xml')).toContain('ref="A5:E17"><autoFilter ref="A5:E17"/>')
+    const book = filled.text('xl/workbook.xml')
+    expect(book).toContain('localSheetId="1">Detail!$A$1:$E$18</definedName>')
+    expect(book).toContain('>Detail!$D$6:$D$17</definedName>')
+    expect(book).toContain('fullCalcOnLoad="1"')
+    const series = filled.text('xl/charts/chart1.xml')
+    expect(series).toContain('<c:f>Detail!$B$6:$B$17</c:f>')
+    expect(series).toContain('<c:f>Detail!$D$6:$D$17</c:f>')
+    expect(series.replace(/<[^>]*>/g, '')).toContain('Sales of Sales pack')
+    expect(series).not.toContain('Cache>')
+    expect(filled.text('xl/drawings/drawing1.xml')).toMatch(/<xdr:row>21<.*<xdr:row>36</)
+    const cache = filled.text('xl/pivotCache/pivotCacheDefinition1.xml')
+    expect(cache).toContain('<worksheetSource ref="A5:E17" sheet="Detail"/>')
+    expect(cache).toContain('refreshOnLoad="1" missingItemsLimit="0"')
+    expect(cache).not.toContain('r:id')
+    expect([...filled.parts.keys()]).not.toContain('xl/pivotCache/pivotCacheRecords1.xml')
+    expect([...filled.parts.keys()]).not.toContain('xl/calcChain.xml')
+    expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
+  })
+
+  test('parts without tags, formulas and moved references are equal byte for byte; equal data gives equal files', async () => {
+    await using filled = await filledWorkbook(salesWorkbook())
+    const before = await unzip(await zipOf(salesWorkbook()))
+    const same = [...before].filter(
+      ([path, { packed }]) => filled.parts.get(path)?.packed.toString() === packed.toString(),
+    )
+    expect(same.map(([path]) => path).sort()).toEqual([
+      '_rels/.rels',
+      'xl/drawings/_rels/drawing1.xml.rels',
+      'xl/pivotTables/_rels/pivotTable1.xml.rels',
+      'xl/pivotTables/pivotTable1.xml',
+      'xl/styles.xml',
+      'xl/worksheets/_rels/sheet2.xml.rels',
+      'xl/worksheets/_rels/sheet3.xml.rels',
+      'xl/worksheets/sheet4.xml',
+    ])
+    await using again = await filledWorkbook(salesWorkbook())
+    expect(await Bun.file(again.file).bytes()).toEqual(await Bun.file(filled.file).bytes())
+  })
+
+  test('0 rows: one empty row is left, and every range has it', async () => {
+    await using filled = await filledWorkbook(salesWorkbook(), { facts: [] })
+    expect(filled.cells('xl/worksheets/sheet2.xml').filter((cell) => /^[A-E][67]=/.test(cell))).toEqual([
+      'A6=',
+      'B6=',
+      'C6=',
+      'D6=',
+      'E6=',
+      'A7=Total',
+      'D7==SUM(D6:D6)',
+      'E7==SUM(E6)',
+    ])
+    expect(filled.text('xl/worksheets/sheet2.xml')).toContain('<c r="C6" s="1"/>')
+    expect(filled.text('xl/tables/table1.xml')).toContain('ref="A5:E6"')
+    expect(filled.text('xl/charts/chart1.xml')).toContain('<c:f>Detail!$D$6</c:f>')
+  })
+})
+
+test('nested loops over several rows, conditions, and texts in one cell', async () => {
+  const rows = [
+    sheetRow(1, ['{{#top}}{{Product}}', { f: 'SUM(B2:B2)' }]),
+    sheetRow(2, ['{{#detail}}{{Product}}', '{{Sales}}', { f: 'B2/B1+SUM(B$2:B$2)' }, '{{/detail}}']),
+    sheetRow(3, ['end {{$index}} of {{$count}}{{/top}}']),
+    sheetRow(4, ['{{#revenue}}sold {{revenue | #,##0}}{{/revenue}}{{^detail}}nothing{{/detail}}{{{{x']),
+    sheetRow(5, ['{{^detail}}no rows']),
+    sheetRow(6, ['really {{/detail}}', 7]),
+  ]
+  await using filled = await filledWorkbook(workbook([{ name: 'S', xml: worksheet(rows.join('')) }]), {
+    facts: facts(2),
+  })
+  expect(filled.cells(SHEET)).toEqual([
+    'A1=P1',
+    'B1==SUM(B2:B3)',
+    'A2=P1',
+    'B2=10',
+    'C2==B2/B1+SUM(B$2:B$7)',
+    'D2=',
+    'A3=P2',
+    'B3=20',
+    'C3==B3/B1+SUM(B$2:B$7)',
+    'D3=',
+    'A4=end 1 of 2',
+    'A5=P2',
+    'B5==SUM(B6:B7)',
+    'A6=P1',
+    'B6=10',
+    'C6==B6/B5+SUM(B$2:B$7)',
+    'D6=',
+    'A7=P2',
+    'B7=20',
+    'C7==B7/B5+SUM(B$2:B$7)',
+    'D7=',
+    'A8=end 2 of 2',
+    'A9=sold 30{{x',
+    'A10=',
+    'A11=',
+    'B11=',
+  ])
+  expect(filled.text(SHEET).match(/hidden="1"/g)).toHaveLength(2)
+})
+
+test('values are data: texts with =, markup, tags, line breaks and escapes; empty values, texts with numbers', async () => {
+  const texts = { A: '=1+1', B: '<w:p/> & {{revenue}}', C: 'a\r\nb', D: '_x0041_\u0001', E: '', F: 'Jan' }
+  const row = sheetRow(1, ['{{=A}}', '{{=B}}', { v: '{{=C}}', s: 2 }, '{{=D}}', '{{=E}}', 'in {{=F}}'])
+  await using filled = await filledWorkbook(workbook([{ name: 'S', xml: worksheet(row) }]), {
+    data: appData([], texts),
+  })
+  expect(filled.cells(SHEET)).toEqual([
+    'A1==1+1',
+    'B1=&lt;w:p/&gt; &amp; {{revenue}}',
+    'C1=a\nb',
+    'D1=_x005F_x0041_',
+    'E1=',
+    'F1=in Jan',
+  ])
+  expect(filled.text(SHEET)).not.toContain('<f>')
+  // Line breaks show in wrapped text only: a copy of format 2.
+  expect(filled.text(SHEET)).toContain('<c r="C1" s="3" t="inlineStr">')
+  expect(filled.text('xl/styles.xml')).toContain('<cellXfs count="4">')
+  expect(filled.text('xl/styles.xml')).toContain('applyAlignment="1"><alignment wrapText="1"/></xf></cellXfs>')
+})
+
+test('shared strings and shared formulas: strings with tags leave the file, each cell gets its own formula', async () => {
+  const strings =
+    '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>plain</t></si><si><r><rPr><b/></rPr><t>{{rev</t></r><r><t>enue}} x</t></r></si></sst>'
+  const rows =
+    '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1"><f t="shared" ref="C1:C2" si="0">A1*$B$1</f><v>1</v></c></row><row r="2"><c r="C2"><f t="shared" si="0"/><v>1</v></c></row>'
+  const parts = workbook([{ name: 'S', xml: worksheet(rows) }], {
+    related: [['sharedStrings', 'sharedStrings.xml']],
+    parts: { 'xl/sharedStrings.xml': strings },
+  })
+  await using filled = await filledWorkbook(parts, { facts: facts(2) })
+  expect(filled.cells(SHEET)).toEqual(['A1=0', 'B1=30 x', 'C1==A1*$B$1', 'C2==A2*$B$1'])
+  expect(filled.text(SHEET)).toContain('<is><r><rPr><b/></rPr><t xml:space="preserve">30 x</t></r></is>')
+  expect(filled.text('xl/sharedStrings.xml')).toContain('<si><t>plain</t></si><si><t></t></si>')
+})
+
+test('what belongs to the cells of a loop comes with each row: links, sparklines, merged cells, page breaks, extended rules', async () => {
+  const rows = [
+    sheetRow(1, ['head']),
+    sheetRow(2, ['{{#detail}}{{Product}}', '{{Sales}}']),
+    sheetRow(3, ['second row{{/detail}}']),
+    sheetRow(4, ['foot']),
+  ]
+  const after = `<mergeCells count="1"><mergeCell ref="A3:B3"/></mergeCells><conditionalFormatting sqref="A2:B2 A4"><cfRule type="expression" priority="1"><formula>$B2&gt;$A$1</formula></cfRule></conditionalFormatting><hyperlinks><hyperlink ref="A2" location="S!A4"/></hyperlinks><rowBreaks count="1" manualBreakCount="1"><brk id="3" max="16383" man="1"/></rowBreaks><extLst><ext uri="{78C0D931-6437-407d-A8EE-F0AAD7539E65}"><x14:conditionalFormattings><x14:conditionalFormatting><x14:cfRule type="dataBar"/><xm:sqref>B2:B3</xm:sqref></x14:conditionalFormatting></x14:conditionalFormattings></ext><ext uri="{05C60535-1F16-4fd2-B633-F4F36F0B64E0}"><x14:sparklineGroups><x14:sparklineGroup><x14:sparklines><x14:sparkline><xm:f>S!A2:B2</xm:f><xm:sqref>C2</xm:sqref></x14:sparkline></x14:sparklines></x14:sparklineGroup></x14:sparklineGroups></ext></extLst>`
+  await using filled = await filledWorkbook(workbook([{ name: 'S', xml: worksheet(rows.join(''), after) }]), {
+    facts: facts(2),
+  })
+  const text = filled.text(SHEET)
+  expect(text).toContain('<mergeCells><mergeCell ref="A3:B3"/><mergeCell ref="A5:B5"/></mergeCells>')
+  expect(text).toContain('sqref="A2:B2 A4:B4 A6"')
+  expect(text).toContain('<formula>$B2&gt;$A$1</formula>')
+  expect(text.match(/<hyperlink ref="A\d" location="S!A6"\/>/g)).toEqual([
+    '<hyperlink ref="A2" location="S!A6"/>',
+    '<hyperlink ref="A4" location="S!A6"/>',
+  ])
+  expect(text.match(/<brk id="\d"/g)).toEqual(['<brk id="3"', '<brk id="5"'])
+  expect(text).toContain('<xm:sqref>B2:B5</xm:sqref>')
+  expect(text.match(/<xm:f>[^<]*<\/xm:f><xm:sqref>[^<]*</g)).toEqual([
+    '<xm:f>S!A2:B2</xm:f><xm:sqref>C2<',
+    '<xm:f>S!A4:B4</xm:f><xm:sqref>C4<',
+  ])
+})
+
+const TYPES = {
+  'xl/drawings/drawing1.xml': 'application/vnd.openxmlformats-officedocument.drawing+xml',
+  'xl/charts/chart1.xml': 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml',
+  'xl/tables/table1.xml': 'application/vnd.openxmlformats-officedocument.spreadsheetml.table+xml',
+}
+const region = worksheet(
+  [
+    sheetRow(1, ['{{region}}', { f: "SUM('{{@region}}'!B3)+SUM(Sales[Sales])" }]),
+    sheetRow(2, ['Product', 'Sales']),
+    sheetRow(3, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']),
+    sheetRow(4, [null, { f: 'SUM(B3:B3)' }]),
+  ].join(''),
+  '<drawing r:id="rId1"/><tableParts count="1"><tablePart r:id="rId2"/></tableParts>',
+  '<sheetPr codeName="Sheet1"/><sheetViews><sheetView tabSelected="1" workbookViewId="0"/></sheetViews>',
+)
+const regions = () =>
+  workbook(
+    [
+      {
+        name: '{{@region}}',
+        xml: region,
+        related: [
+          ['drawing', '../drawings/drawing1.xml'],
+          ['table', '../tables/table1.xml'],
+        ],
+      },
+      { name: 'All', xml: worksheet(sheetRow(1, [{ f: "'{{@region}}'!B4" }])) },
+    ],
+    {
+      names: `<definedName name="_xlnm.Print_Area" localSheetId="0">'{{@region}}'!$A$1:$B$4</definedName>`,
+      types: TYPES,
+      parts: {
+        'xl/drawings/drawing1.xml': drawing(
+          anchor(5, 20, chartFrame('rId1')) +
+            anchor(21, 30, picture('{{salesChart}}', 'rId2')) +
+            anchor(31, 33, textBox('{{re', 'gion}} here')),
+        ),
+        'xl/drawings/_rels/drawing1.xml.rels': relationships(
+          ['chart', '../charts/chart1.xml'],
+          ['image', '../media/image1.png'],
+        ),
+        'xl/media/image1.png': new Uint8Array([1, 2, 3]),
+        'xl/charts/chart1.xml': chart("'{{@region}}'!$A$3:$A$3", "'{{@region}}'!$B$3:$B$3", '{{region}}'),
+        'xl/tables/table1.xml':
+          '<table xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" id="1" name="Sales" displayName="Sales" ref="A2:B3"><autoFilter ref="A2:B3"/><tableColumns count="2"><tableColumn id="1" name="Product"/><tableColumn id="2" name="Sales"/></tableColumns></table>',
+      },
+    },
+  )
+
+describe('a sheet for each value', () => {
+  test('3 values: sheets with values, pictures, charts, tables and names of their own', async () => {
+    await using filled = await filledWorkbook(regions(), { facts: facts(4) })
+    const book = filled.text('xl/workbook.xml')
+    expect(Array.from(book.matchAll(/<sheet name="([^"]*)" sheetId="(\d)"/g), ([, name, id]) => [name, id])).toEqual([
+      ['Nord', '1'],
+      ['Süd', '3'],
+      ['West', '4'],
+      ['All', '2'],
+    ])
+    expect(Array.from(book.matchAll(/localSheetId="(\d)">([^<]*)</g), ([, id, area]) => [id, area])).toEqual([
+      ['0', 'Nord!$A$1:$B$5'],
+      ['1', 'Süd!$A$1:$B$4'],
+      ['2', 'West!$A$1:$B$4'],
+    ])
+    expect(filled.cells(SHEET)).toEqual([
+      'A1=Nord',
+      'B1==SUM(Nord!B3:B4)+SUM(Sales[Sales])',
+      'A2=Product',
+      'B2=Sales',
+      'A3=P1',
+      'B3=10',
+      'A4=P4',
+      'B4=40',
+      'B5==SUM(B3:B4)',
+    ])
+    expect(filled.cells('xl/worksheets/sheet3.xml')).toEqual([
+      'A1=Süd',
+      'B1==SUM(Süd!B3)+SUM(Sales_2[Sales])',
+      'A2=Product',
+      'B2=Sales',
+      'A3=P2',
+      'B3=20',
+      'B4==SUM(B3:B3)',
+    ])
+    expect(filled.cells('xl/worksheets/sheet2.xml')).toEqual(['A1==Nord!B5'])
+    expect(filled.text('xl/worksheets/sheet3.xml')).not.toMatch(/tabSelected|codeName/)
+    expect(
+      [1, 2, 3].map((number) =>
+        /displayName="(\w+)" ref="([^"]*)"/.exec(filled.text(`xl/tables/table${number}.xml`))?.slice(1),
+      ),
+    ).toEqual([
+      ['Sales', 'A2:B4'],
+      ['Sales_2', 'A2:B3'],
+      ['Sales_3', 'A2:B3'],
+    ])
+    expect(
+      [1, 2, 3].map(
+        (number) => /<c:val><c:numRef><c:f>([^<]*)</.exec(filled.text(`xl/charts/chart${number}.xml`))?.[1],
+      ),
+    ).toEqual(['Nord!$B$3:$B$4', 'Süd!$B$3:$B$3', 'West!$B$3:$B$3'])
+    for (const [number, name] of [
+      [1, 'Nord'],
+      [2, 'Süd'],
+      [3, 'West'],
+    ] as const) {
+      const text = filled.text(`xl/drawings/drawing${number}.xml`)
+      expect(text.replace(/<[^>]*>/g, ' ')).toContain(`${name}`)
+      expect(text).toContain('descr="salesChart"')
+      expect(filled.text(`xl/drawings/_rels/drawing${number}.xml.rels`)).toContain(`chart${number}.xml`)
+    }
+    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{@region}}: the reference keeps the first copy'])
+    expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
+  })
+
+  test('no value: the sheet is left out with its parts; without any sheet there is no document', async () => {
+    await using filled = await filledWorkbook(regions(), { facts: [] })
+    expect(filled.text('xl/workbook.xml').match(/<sheet /g)).toHaveLength(1)
+    expect([...filled.parts.keys()].filter((path) => /chart|drawing|table|media|sheet1/.test(path))).toEqual([])
+    expect(filled.text('[Content_Types].xml')).not.toMatch(/sheet1|chart1|drawing1|table1/)
+    expect(filled.cells('xl/worksheets/sheet2.xml')).toEqual(['A1==#REF!'])
+    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{@region}}: the sheet is left out'])
+    const alone = workbook([{ name: '{{@region}}', xml: worksheet(sheetRow(1, ['{{region}}'])) }])
+    await expect(filledWorkbook(alone, { facts: [] })).rejects.toMatchObject({ code: 'NO_CYCLE_VALUES' })
+  })
+
+  test('names are cleaned and made unique', async () => {
+    const names = ['a/b', 'A?B', 'x'.repeat(40), 'Other']
+    const parts = workbook([
+      { name: '{{@region}}', xml: worksheet(sheetRow(1, ['{{region}}'])) },
+      { name: 'Other', xml: worksheet('') },
+    ])
+    await using filled = await filledWorkbook(parts, { facts: names.map((Region) => ({ Region })) })
+    expect(Array.from(filled.text('xl/workbook.xml').matchAll(/<sheet name="([^"]*)"/g), ([, name]) => name)).toEqual([
+      'a_b',
+      'A_B~2',
+      'x'.repeat(31),
+      'Other~2',
+      'Other',
+    ])
+  })
+})
+
+describe('the check of a template', () => {
+  test('lists all problems with their places, and the tags', async () => {
+    const rows = [
+      sheetRow(1, ['{{margin}}', '{{revenu}}', '{{Product}}', '{{@region}}', '{{revenue | ??}}']),
+      sheetRow(2, ['{{#detail}}{{Prodct}}', '{{/detail}}', '{{#top}}x', '{{/top}}']),
+      sheetRow(3, ['{{#detail}}', '{{region}}']),
+      sheetRow(4, [{ f: '"{{revenue}}"' }, '{{/detail}}', '{{/detail}}']),
+    ]
+    const parts = workbook(
+      [
+        { name: '{{@regio}}', xml: worksheet('') },
+        {
+          name: 'Summary',
+          xml: worksheet(rows.join(''), '<headerFooter><oddHeader>{{x}}</oddHeader></headerFooter>'),
+          related: [['drawing', '../drawings/drawing1.xml']],
+        },
+      ],
+      {
+        types: TYPES,
+        parts: {
+          'xl/drawings/drawing1.xml': drawing(
+            anchor(1, 2, picture('{{revenue}}', 'rId1')) + anchor(1, 2, textBox('{{y}}')),
+          ),
+        },
+      },
+    )
+    const { ok, problems, format, unused } = await check(parts)
+    expect([ok, format]).toEqual([false, 'xlsx'])
+    expect(problems.map(({ code, place }) => `${code} ${place}`).sort()).toEqual([
+      'TEMPLATE_INVALID Summary!E1',
+      'TEMPLATE_LOOP Summary!C2',
+      'TEMPLATE_LOOP Summary!C4',
+      'TEMPLATE_TAG_UNKNOWN Summary!A1',
+      'TEMPLATE_TAG_UNKNOWN Summary!A2',
+      'TEMPLATE_TAG_UNKNOWN Summary!B1',
+      'TEMPLATE_TAG_UNKNOWN Summary!B3',
+      'TEMPLATE_TAG_UNKNOWN Summary!C1',
+      'TEMPLATE_TAG_UNKNOWN header of Summary',
+      'TEMPLATE_TAG_UNKNOWN picture "Image 1" on Summary',
+      'TEMPLATE_TAG_UNKNOWN sheet name 1',
+      'TEMPLATE_TAG_UNKNOWN text box "TextBox 1" on Summary',
+      'TEMPLATE_UNSUPPORTED Summary!A4',
+      'TEMPLATE_UNSUPPORTED Summary!D1',
+    ])
+    expect(problems.find(({ place }) => place === 'Summary!B1')?.details).toContain('nearest: "revenue"')
+    expect(unused).toContain('salesChart')
+  })
+
+  test.each([
+    [
+      'an array formula in a loop',
+      '<row r="1"><c r="A1" t="inlineStr"><is><t>{{#detail}}{{/detail}}</t></is></c><c r="B1"><f t="array" ref="B1">A1</f></c></row>',
+      'S!B1',
+    ],
+    [
+      'a data table (what-if) in a loop',
+      '<row r="1"><c r="A1" t="inlineStr"><is><t>{{#detail}}{{/detail}}</t></is></c><c r="B1"><f t="dataTable" ref="B1" r1="A1"/></c></row>',
+      'S!B1',
+    ],
+  ])('refuses %s', async (details, rows, place) => {
+    const { problems } = await check(workbook([{ name: 'S', xml: worksheet(rows) }]))
+    expect(problems).toEqual([{ code: 'TEMPLATE_UNSUPPORTED', place, details }])
+  })
+
+  test('refuses a pivot table on a sheet that is repeated, another format and unsafe files', async () => {
+    const { '[Content_Types].xml': types = '', 'xl/workbook.xml': book = '', ...rest } = salesWorkbook()
+    const repeated = {
+      '[Content_Types].xml': types,
+      'xl/workbook.xml': String(book).replace('name="Pivot"', 'name="{{@region}}"'),
+      ...rest,
+    }
+    expect((await check(repeated)).problems).toContainEqual({
+      code: 'TEMPLATE_UNSUPPORTED',
+      place: '{{@region}}',
+      details: 'a pivotTable on a sheet that is repeated',
+    })
+    const bytes = await zipOf(salesWorkbook())
+    const named = (name: string) => checkTemplate(bytes, name, workbookReport(), { maxTemplateMb: 25 })
+    expect((await named('a.docx')).problems).toMatchObject([{ code: 'TEMPLATE_INVALID' }])
+    expect((await named('a.xlsm')).problems).toMatchObject([{ code: 'TEMPLATE_UNSAFE' }])
+    expect(await named('a.xltx')).toMatchObject({ ok: true, format: 'xlsx', bytes: bytes.length })
+  })
+})
+
+test('a template that LibreOffice has saved: shared strings, extended data bars, output of the pivot table', async () => {
+  const bytes = await Bun.file('test/fixtures/templates-office/sales.xlsx').bytes()
+  await using filled = await filledWorkbook(await partsOf(bytes))
+  const detail = filled.text('xl/worksheets/sheet2.xml')
+  expect(filled.cells('xl/worksheets/sheet2.xml')).toContain('D18==SUM(D6:D17)')
+  expect(detail).toContain('<xm:sqref>D6:D17</xm:sqref>')
+  expect(detail).toContain('<conditionalFormatting sqref="D6:D17">')
+  expect(filled.cells('xl/worksheets/sheet1.xml')).toContain('B3==Detail!D18')
+  expect(filled.text('xl/tables/table1.xml')).toContain('ref="A5:E17"')
+  expect(filled.text('xl/pivotCache/pivotCacheDefinition1.xml')).toContain('ref="A5:E17"')
+  expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
+})
