@@ -54,7 +54,7 @@ export const valueText = (cell: Cell, column: Column | undefined, locale: string
 const PERCENT = /%/
 const HOUR_MINUTES = 24 * 60
 
-/** Writes numbers at an axis: percentages, times and dates by the column's type; large ones shortened (1.25M), with enough decimals to tell marks apart. */
+/** Writes numbers at an axis: percentages, times and dates by the column's type; large ones shortened (1.25M), with decimals that keep marks distinct. */
 export function numberFormat(
   column: Pick<Column, 'type' | 'format'> | undefined,
   locale: string,
