@@ -120,8 +120,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const certificates = () => [...qlik.certificateEnds(), ...api.certificates()]
   const health = () => healthReport({ pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
   const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health }, config, options)
+  const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
-    { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates },
+    { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
     config,
     options,
   )
@@ -150,7 +151,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     files,
     schedules,
     history,
-    buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv }, config, options),
+    reports,
     metrics,
     { services: [properties] },
     monitors,

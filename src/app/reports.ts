@@ -11,7 +11,7 @@ import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
-import type { Clock, Logger } from '../platform/types.ts'
+import type { Clock } from '../platform/types.ts'
 import type { Qlik } from '../qlik/index.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { ReportError } from '../reports/codes.ts'
@@ -22,6 +22,7 @@ import type { GroupMember } from '../reports/runs/recipients.ts'
 import { createEndedReader } from '../tasks/executions/history.ts'
 import { meaningOf, statusTextOf } from '../tasks/executions/status.ts'
 import type { Topics } from './observers.ts'
+import { type AnnouncerDeps, createReportAnnouncer } from './report-announcer.ts'
 import type { Config } from './schema.ts'
 import type { AppOptions, CreateReports, Part } from './types.ts'
 
@@ -86,11 +87,10 @@ export async function loadReports(config: Config): Promise<CreateReports | null>
   return (await import('../reports/index.ts')).createReports
 }
 
-interface ReportParts {
+interface ReportParts extends AnnouncerDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
-  readonly log: Logger
   readonly paths: ConfigPaths
   readonly workerEntry?: URL | undefined
   readonly on: Pick<Topics, 'reportFinished'>
@@ -99,21 +99,21 @@ interface ReportParts {
   readonly kv: { readonly store?: KeyValueStore }
 }
 
-/** The part of report tasks; nothing where they are off, and on satellites. */
+/** The part of report tasks; nothing where they are off, and on satellites: `queueLength` is null then. */
 export function buildReports(
   create: CreateReports | null,
   deps: ReportParts,
   config: Config,
   options: AppOptions,
-): Part {
+): Part & { queueLength(): number | null } {
   const { footman, restServerConfig: server } = config
-  if (!create || footman.node.role === 'satellite') return {}
+  if (!create || footman.node.role === 'satellite') return { queueLength: () => null }
   const { kv, paths, on } = deps
   const { qrs } = deps.qlik
   const { store } = kv
   const templates = paths.input(footman.reportTask.templateDirectory)
   const { testMode } = footman.email
-  return create(
+  const { messageOf, ...reports } = create(
     {
       ...deps,
       qlik: options.qrsConnection ? { qrs, ended: createEndedReader({ qrs, log: deps.log }) } : null,
@@ -137,6 +137,11 @@ export function buildReports(
       role: footman.node.role,
     },
   )
+  const reportFinished = createReportAnnouncer(deps, messageOf, {
+    shadow: options.shadow,
+    startTopic: config.mqttConfig.taskStartTopic,
+  })
+  return { ...reports, observers: { ...reports.observers, reportFinished } }
 }
 
 /** Pauses before the second and third attempt. */

@@ -43,6 +43,7 @@ import { createDefinitionStore } from './store.ts'
 import { createConverter } from './templates/converter.ts'
 import { checkTemplate } from './templates/index.ts'
 import { createTriggers, type Triggers, type TriggersDeps } from './triggers/index.ts'
+import { finishedMessage } from './triggers/messages.ts'
 
 export interface ReportsDeps {
   readonly db: Database
@@ -87,6 +88,9 @@ export interface Reports {
   readonly routes: readonly ApiRoute[]
   readonly services: readonly Service[]
   readonly observers: Triggers['observers']
+  /** Runs that wait. */
+  queueLength(): number
+  readonly messageOf: typeof finishedMessage
 }
 
 const ENGINE_RETRY_MS = [10_000, 60_000]
@@ -357,5 +361,11 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
         }),
       ]
     : []
-  return { routes: [...endpoints, ...(hub?.routes ?? [])], services: [service], observers: triggers.observers }
+  return {
+    routes: [...endpoints, ...(hub?.routes ?? [])],
+    services: [service],
+    observers: triggers.observers,
+    queueLength: () => runner.counts.queued,
+    messageOf: finishedMessage,
+  }
 }

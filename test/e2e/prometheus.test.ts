@@ -185,6 +185,7 @@ describe.skipIf(!findExecutable('prometheus'))('a Prometheus that scrapes', () =
     // Nothing of the kind is watched or has happened.
     const expected = [
       ...['Services', 'Running and waiting', 'Retries and finds of the watchdog', 'Runs of schedules'],
+      ...['Runs of report tasks', 'Time of report runs, 95 %', 'Mails, documents and waiting runs of report tasks'],
       ...(broker ? [] : ['MQTT brokers']),
     ]
     const empty: string[] = []

@@ -1,25 +1,46 @@
 /** Ports for programs that cannot choose a free port. Prefer port 0 wherever the program prints its port. */
+import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
+
+/**
+ * Below the ports that systems give to outgoing connections and to port 0, which other tests use at the same time: such a
+ * port could be taken between the look here and the start of the program.
+ */
+const FIRST = 10_000
+const LAST = 32_000
+const ATTEMPTS = 100
 
 /** A TCP port of 127.0.0.1 that was free a moment ago. */
-export async function freeTcpPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+export const freeTcpPort = (): Promise<number> =>
+  firstFree(async (port) => {
+    const server = createServer().listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    server.close()
+    await once(server, 'close')
+  })
 
 /** A UDP port of 127.0.0.1 that was free a moment ago. */
-export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  await once(socket, 'close')
-  return port
+export const freeUdpPort = (): Promise<number> =>
+  firstFree(async (port) => {
+    const socket = createSocket('udp4')
+    const listening = once(socket, 'listening')
+    socket.bind(port, '127.0.0.1')
+    await listening
+    socket.close()
+    await once(socket, 'close')
+  })
+
+/** A random port for which `use` resolves. */
+async function firstFree(use: (port: number) => Promise<void>): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = randomInt(FIRST, LAST)
+    try {
+      await use(port)
+      return port
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error
+    }
+  }
 }

@@ -38,7 +38,7 @@ function addField(point: Point, name: string, value: FieldValue | null | undefin
   } else if (Number.isSafeInteger(value.integer)) point.intField(key, value.integer)
 }
 
-/** The fields of the points about tasks and of the monitors. */
+/** The fields of the points about tasks and report tasks, and of the monitors. */
 const FIELDS = new Set([
   ...['log_timestamp', 'execution_id', 'log_message', 'scriptLog', 'reload_log'],
   ...['task_scriptLogSize', 'task_scriptLogHeadCount', 'task_scriptLogTailCount'],
@@ -48,6 +48,7 @@ const FIELDS = new Set([
   ...['heap_used', 'heap_total', 'external', 'process_memory'],
   ...['content_hash', 'sense_id', 'version', 'deployment_type', 'release_label', 'deprecated_product_version'],
   ...['product_name', 'copyright_year_range', 'license_expired', 'expiry_date', 'days_until_expiry'],
+  ...['duration_ms', 'documents', 'mails_sent', 'mails_failed', 'warnings', 'errors'],
   ...['days_since_last_use', 'allocated', 'available', 'excess', 'quarantined', 'total', 'used'],
 ])
 

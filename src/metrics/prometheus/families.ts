@@ -29,6 +29,8 @@ export interface MetricFamily extends Series {
 export const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 /** Seconds; for work that may wait for hours. */
 export const WAIT_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400] as const
+/** Seconds; for runs of tasks. */
+export const RUN_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400] as const
 
 type Labels<L extends string> = Readonly<Record<L, string>>
 

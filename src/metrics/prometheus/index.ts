@@ -17,6 +17,7 @@ import {
   createKeyValueMetrics,
   createMqttMetrics,
   createQrsMetrics,
+  createReportMetrics,
   createScheduleMetrics,
   createStartMetrics,
   type KeyValueSizes,
@@ -43,6 +44,8 @@ export interface MetricsSources {
   /** How many schedules are running, stopped, invalid; null while the scheduler is off. */
   readonly schedules: { states(): Readonly<Record<string, number>> | null }
   readonly monitors: { states(): MonitorStates }
+  /** Runs of report tasks that wait; null while report tasks are off. */
+  readonly reports: { queueLength(): number | null }
   readonly executions: { taskStates(): readonly TaskReport[] }
   readonly certificates: () => readonly Certificate[]
 }
@@ -78,6 +81,7 @@ export function createMetrics(
   const starts = createStartMetrics(() => sources.starts.queueLength)
   const files = createFileMetrics()
   const schedules = createScheduleMetrics(() => sources.schedules.states())
+  const reports = createReportMetrics(() => sources.reports.queueLength())
   const keyValues = createKeyValueMetrics(() => kv.sizes())
   const events = createEventMetrics({
     counters: () => sources.pipeline.counters,
@@ -109,6 +113,7 @@ export function createMetrics(
     ...keyValues.families,
     ...files.families,
     ...schedules.families,
+    ...reports.families,
     ...monitorFamilies(() => sources.monitors.states()),
     gauge('footman_streams', 'Open streams of server-sent events.', () => kv.streams + history.openStreams),
     gauges(
@@ -132,6 +137,7 @@ export function createMetrics(
       keyValueOperation: keyValues.onOperation,
       fileOperation: files.onFileOperation,
       scheduleRun: schedules.onScheduleRun,
+      reportFinished: reports.onReportFinished,
       qrsRequest: qrs.onRequest,
       mqttMessage: broker.onMessage,
       requestAnswered: http.observer.answered,

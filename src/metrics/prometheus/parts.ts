@@ -1,6 +1,7 @@
-/** Metrics of the smaller parts: Qlik Sense, task starts, broker, key-value store, files, monitors, schedules. */
+/** Metrics of the smaller parts: Qlik Sense, task starts, broker, key-value store, files, monitors, schedules, report tasks. */
 
 import type { MonitorStates } from '../../monitors/types.ts'
+import type { RunCounts } from '../../reports/types.ts'
 import {
   byLabel,
   CALL_SECONDS,
@@ -11,6 +12,8 @@ import {
   gauges,
   histogram,
   type MetricFamily,
+  RUN_SECONDS,
+  single,
 } from './families.ts'
 
 interface QrsMetrics {
@@ -199,6 +202,64 @@ export function createScheduleMetrics(states: () => Readonly<Record<string, numb
         labels: [],
         samples: () => (states() ? lag.samples({}) : []),
       }),
+    ],
+  }
+}
+
+/** The members of a run of a report task that count; times in milliseconds. */
+export interface ReportRunReport {
+  readonly outcome: string | null
+  readonly trigger: { readonly type: string }
+  /** Null when it never began. */
+  readonly startedAt: number | null
+  readonly finishedAt: number | null
+  readonly counts: Pick<RunCounts, 'documents' | 'mailsSent' | 'mailsFailed' | 'mailsHeld'> | null
+}
+
+interface ReportMetrics {
+  onReportFinished(run: ReportRunReport): void
+  readonly families: readonly MetricFamily[]
+}
+
+/** Report tasks. `queueLength`: runs that wait; null while report tasks are off. */
+export function createReportMetrics(queueLength: () => number | null): ReportMetrics {
+  const runs = createCounter('outcome')
+  const seconds = createDistribution(RUN_SECONDS)
+  const mails = createCounter('state')
+  let documents = 0
+  const isOn = () => queueLength() !== null
+  return {
+    onReportFinished({ outcome, trigger, startedAt, finishedAt, counts }) {
+      runs.add({ outcome: outcome ?? 'unknown' })
+      if (startedAt !== null && finishedAt !== null) seconds.observe((finishedAt - startedAt) / 1000)
+      if (!counts) return
+      mails.add({ state: 'sent' }, counts.mailsSent)
+      mails.add({ state: 'failed' }, counts.mailsFailed)
+      mails.add({ state: 'held' }, counts.mailsHeld)
+      // A run that sends again makes no documents: its count is that of the first run.
+      if (trigger.type !== 'resend') documents += counts.documents
+    },
+    families: [
+      counter('footman_report_runs_total', 'Runs of report tasks that have ended or were skipped.', runs),
+      histogram(
+        'footman_report_run_duration_seconds',
+        'Time from the start of a run to its end, deliveries included.',
+        {
+          labels: [],
+          samples: () => (isOn() ? seconds.samples({}) : []),
+        },
+      ),
+      counter(
+        'footman_report_documents_total',
+        'Documents that runs have made.',
+        single(() => (isOn() ? documents : null)),
+      ),
+      counter(
+        'footman_report_mails_total',
+        'Mails of report tasks: sent, failed, or held as it is not known whether they left.',
+        mails,
+      ),
+      gauge('footman_report_queue_length', 'Runs of report tasks that wait.', queueLength),
     ],
   }
 }

@@ -7,11 +7,9 @@ import {
   gauges,
   histogram,
   type MetricFamily,
+  RUN_SECONDS,
   type Series,
 } from './families.ts'
-
-/** Seconds; for runs of tasks. */
-const RUN_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400] as const
 
 /** How a task stands; times in milliseconds. */
 export interface TaskReport {

@@ -15,6 +15,7 @@ import {
 import { markdownToHtml } from './markdown.ts'
 import { escapeText } from './markup.ts'
 import { type TextFile, writeTextFile } from './text-file.ts'
+import { totalRow } from './values.ts'
 
 export interface HtmlRequest {
   readonly report: Pick<BlockReport, 'page'>
@@ -148,7 +149,7 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
     }
     await out.write('</tbody>\n')
     if (totals) {
-      await out.write(`<tfoot>${rowOf(totals, numeric, `<td${s('total')}>`, `<td${s('totaln')}>`)}</tfoot>\n`)
+      await out.write(`<tfoot>${rowOf(totalRow(totals), numeric, `<td${s('total')}>`, `<td${s('totaln')}>`)}</tfoot>\n`)
     }
     await out.write(`</table>${embed ? '' : '</div>'}\n${cut(data)}`)
   }

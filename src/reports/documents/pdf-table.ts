@@ -2,6 +2,7 @@
 import type { Cell, Column, Row, Table } from '../types.ts'
 import { knownLocale } from './charts/style.ts'
 import { COLOR, ellipsis, type Pages, type TextStyle, wrap } from './pdf-page.ts'
+import { totalRow } from './values.ts'
 
 export interface TableText {
   readonly title: string
@@ -85,9 +86,6 @@ async function caption(pages: Pages, text: string): Promise<void> {
   pages.text(text, pages.left, pages.y + 10, { size: 7.5, italic: true, color: COLOR.muted })
   pages.y += 14
 }
-
-const totalRow = (totals: Row): Row =>
-  totals[0] && totals[0].text === '' ? [{ text: 'Total', number: null }, ...totals.slice(1)] : totals
 
 // --- Widths ---
 

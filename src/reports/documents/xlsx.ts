@@ -5,6 +5,7 @@ import type { BlockContent, ContentOf } from './blocks.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
+import { totalRow } from './values.ts'
 import { formatOfText, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
@@ -206,7 +207,7 @@ async function* tableSheet(
   facts.columns = letters.length
   facts.rows = number
   facts.filter = autofilter && letters.length > 0
-  if (table.totals) text += rowXml(withTotalLabel(table.totals), number + 1, table, letters, styles, true)
+  if (table.totals) text += rowXml(totalRow(table.totals), number + 1, table, letters, styles, true)
   const range = `A1:${letters.at(-1) ?? 'A'}${number}`
   yield bytesOf(
     `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
@@ -218,11 +219,6 @@ function asyncIterator<T>(values: AsyncIterable<T> | Iterable<T>): AsyncIterator
   const iterator = values[Symbol.iterator]()
   return { next: async () => iterator.next(), return: async () => ({ done: true, value: undefined }) }
 }
-
-const withTotalLabel = (totals: Row): Row =>
-  totals[0] && totals[0].text === '' && totals[0].number === null
-    ? [{ text: 'Total', number: null }, ...totals.slice(1)]
-    : totals
 
 function headerRow({ columns, rightAligned }: SheetTable, letters: readonly string[]): string {
   const cells = letters.map((letter, index) =>

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Change } from '../../kv/types.ts'
-import type { IncomingMessage, MqttService } from '../../mqtt/types.ts'
+import type { IncomingMessage, MqttService, OutgoingMessage } from '../../mqtt/types.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { Trigger, TriggerOf } from '../entities/task.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
-import type { Ledger, RunRecord } from '../runs/ledger.ts'
+import { type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
 import { OPTION_MEMBERS } from '../runs/start-options.ts'
 import type { RunOptions } from '../types.ts'
 import type { Armed, ArmedTriggers, Firing } from './armed.ts'
@@ -35,8 +35,16 @@ const NOT_RUN: readonly (string | null)[] = ['TASK_DISABLED', 'TASK_BUSY', 'QUEU
 const LAST_RUNS = 200
 /** A redelivery by the broker is recognised for so long. */
 const REDELIVERY_MS = 60_000
+/** Ended runs are published here. Triggers by message do not hear it: a task with a wide filter would start itself for ever. */
+const FINISHED_TOPIC = 'qliksense/report_task/finished'
 /** Checkpoints of messages begin so. */
 const MARK = 'mqtt '
+
+/** The message about an ended run: the run as the lists of the API show it, without its events. */
+export const finishedMessage = (run: RunRecord): OutgoingMessage => ({
+  topic: FINISHED_TOPIC,
+  payload: JSON.stringify(runOf(run, [])),
+})
 
 export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
   const { armed, ledger, clock, log, mqtt, keyValues } = deps
@@ -94,6 +102,7 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
   /** A rejected promise leaves the message with the broker, which sends it again. */
   async function receive(topic: string, message: IncomingMessage): Promise<void> {
     if (!active || !armed.of('mqtt').some(({ trigger }) => trigger.topic === topic)) return
+    if (message.topic === FINISHED_TOPIC) return
     if (message.retain) {
       log.verbose(`REPORTTASK: retained message on ${message.topic} is ignored`)
       return

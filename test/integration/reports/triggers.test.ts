@@ -339,6 +339,8 @@ describe('a message by MQTT', () => {
     ['the id of the task', {}, JSON.stringify({ taskId: [REPORT_TASK.toUpperCase()] }), {}, {}],
     ['the id of another task', {}, '{"taskId": ["a0000000-0000-4000-8000-000000000001"]}', {}, null],
     ['a retained message', {}, 'done', { retain: true }, null],
+    ['the end of a run', { topic: 'qliksense/#' }, '{}', { topic: 'qliksense/report_task/finished' }, null],
+    ['a topic beside it', { topic: 'qliksense/#' }, '{}', { topic: 'qliksense/report_task/other' }, {}],
   ])('%s', async (_, trigger, text, changes, options) => {
     const { scene, send } = await broker(trigger)
     await send(payload(text, changes))

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createEventMetrics } from '../../../src/metrics/prometheus/events.ts'
 import { createDistribution, type MetricFamily } from '../../../src/metrics/prometheus/families.ts'
 import { expose } from '../../../src/metrics/prometheus/http.ts'
-import { createStartMetrics } from '../../../src/metrics/prometheus/parts.ts'
+import { createReportMetrics, createStartMetrics } from '../../../src/metrics/prometheus/parts.ts'
 import { createHttpMetrics } from '../../../src/metrics/prometheus/requests.ts'
 
 const textOf = async (families: readonly MetricFamily[], accept = ''): Promise<string[]> =>
@@ -170,4 +170,47 @@ test('task starts, those of the queue when they leave it', async () => {
     'footman_task_starts_total{origin="schedule",result="failed"} 1',
     'footman_start_queue_length 2',
   ])
+})
+
+describe('runs of report tasks', () => {
+  const counts = { documents: 3, mailsSent: 19, mailsFailed: 1, mailsHeld: 2 }
+  const run = {
+    outcome: 'warning',
+    trigger: { type: 'schedule' },
+    startedAt: 1_000_000,
+    finishedAt: 1_014_838,
+    counts,
+  }
+
+  test('are counted with their mails and documents, those that send again without documents', async () => {
+    const { onReportFinished, families } = createReportMetrics(() => 2)
+    const none = { documents: 0, mailsSent: 0, mailsFailed: 0, mailsHeld: 0 }
+    onReportFinished(run)
+    onReportFinished({ ...run, trigger: { type: 'resend' }, outcome: 'success', counts: { ...counts, mailsHeld: 0 } })
+    onReportFinished({ ...run, outcome: 'skipped', startedAt: null, counts: none })
+    onReportFinished({ ...run, outcome: 'skipped', startedAt: null, counts: null })
+    const lines = await textOf(families)
+    expect(lines.filter((line) => !line.startsWith('#') && line !== '' && !line.includes('_bucket'))).toEqual([
+      'footman_report_runs_total{outcome="warning"} 1',
+      'footman_report_runs_total{outcome="success"} 1',
+      'footman_report_runs_total{outcome="skipped"} 2',
+      'footman_report_run_duration_seconds_sum 29.676',
+      'footman_report_run_duration_seconds_count 2',
+      'footman_report_documents_total 3',
+      'footman_report_mails_total{state="sent"} 38',
+      'footman_report_mails_total{state="failed"} 2',
+      'footman_report_mails_total{state="held"} 2',
+      'footman_report_queue_length 2',
+    ])
+    const bounds = lines.flatMap((line) => /_bucket\{le="(.+)"\} (\d)/.exec(line)?.slice(1).join(' ') ?? [])
+    expect(bounds).toEqual([
+      ...['1 0', '5 0', '15 2', '30 2', '60 2', '120 2', '300 2', '600 2', '1200 2', '1800 2', '3600 2', '7200 2'],
+      ...['14400 2', '+Inf 2'],
+    ])
+  })
+
+  test('are not shown where report tasks are off', async () => {
+    const lines = await textOf(createReportMetrics(() => null).families)
+    expect(lines.filter((line) => !line.startsWith('#') && line !== '')).toEqual([])
+  })
 })

@@ -54,7 +54,7 @@ export const valueText = (cell: Cell, column: Column | undefined, locale: string
 const PERCENT = /%/
 const HOUR_MINUTES = 24 * 60
 
-/** Writes numbers at an axis: percentages, times and dates by the column's type; large ones shortened (1.2M). */
+/** Writes numbers at an axis: percentages, times and dates by the column's type; large ones shortened (1.25M), with decimals that keep marks distinct. */
 export function numberFormat(
   column: Pick<Column, 'type' | 'format'> | undefined,
   locale: string,
@@ -77,7 +77,7 @@ export function numberFormat(
     PERCENT.test(column?.format ?? '')
       ? { style: 'percent', maximumFractionDigits: largest < 0.05 ? 2 : largest < 0.5 ? 1 : 0 }
       : largest >= 1_000_000
-        ? { notation: 'compact', maximumFractionDigits: 1 }
+        ? { notation: 'compact', maximumFractionDigits: 3 }
         : { maximumFractionDigits: largest < 1 ? 4 : largest < 10 ? 2 : largest < 100 ? 1 : 0 },
   )
   return (value) => format.format(value)
