@@ -43,3 +43,10 @@ export function toTimeout(text: string): number {
   if (duration.ok && duration.value > 0) return duration.value
   throw new InvalidArgumentError(duration.ok ? 'it must be above 0' : duration.error)
 }
+
+/** Seconds of `--wait`. */
+export function toWait(text: string): number {
+  const seconds = Number(text)
+  if (Number.isInteger(seconds) && seconds >= 0) return seconds
+  throw new InvalidArgumentError(`"${text}" is not a number of seconds`)
+}

@@ -87,6 +87,8 @@ export function prepared(addresses: readonly string[], changes: Partial<Prepared
 export interface RunScene {
   readonly file: string
   readonly definition?: Definition
+  /** Of all tasks; default `definition`. */
+  readonly definitionOf?: RunnerDeps['definitionOf']
   readonly clock?: { now(): number }
   readonly carriers?: Partial<Record<'email' | 'storage' | 'hub' | 'notification', Carrier>>
   readonly prepare?: RunnerDeps['prepare']
@@ -133,7 +135,7 @@ export function runScene(scene: RunScene) {
       log,
       runLog,
       deliverer,
-      definitionOf: () => definition,
+      definitionOf: scene.definitionOf ?? (() => definition),
       members: async () => ({}),
       prepare: scene.prepare ?? (async () => prepared(['a@x.com', 'b@x.com', 'c@x.com'])),
       onFinished: () => {},

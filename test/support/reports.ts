@@ -1,4 +1,5 @@
 /** The endpoints of report definitions on a database in memory and a folder of their own. */
+import type { ApiRoute } from '../../src/http/endpoint/route.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
 import { createBlobs } from '../../src/reports/blobs.ts'
@@ -48,7 +49,11 @@ export function testDefinitions(settings: Partial<CheckSettings> = {}) {
 }
 
 export async function reportApi(
-  options: Partial<DefinitionRoutesDeps> & { readonly settings?: Partial<CheckSettings> } = {},
+  options: Partial<DefinitionRoutesDeps> & {
+    readonly settings?: Partial<CheckSettings>
+    /** Beside those of definitions. */
+    readonly routes?: readonly ApiRoute[]
+  } = {},
 ) {
   const folder = tempDirectory()
   const { db, clock, store } = testDefinitions(options.settings)
@@ -66,7 +71,7 @@ export async function reportApi(
     },
     ...options,
   }
-  const api = await routesApi(definitionRoutes(deps))
+  const api = await routesApi([...definitionRoutes(deps), ...(options.routes ?? [])])
   return {
     store,
     db,

@@ -2,11 +2,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { addTemplateCommands } from '../commands.ts'
 import { CONNECTION } from '../help.ts'
-import { processIo, toTimeout } from '../io.ts'
+import { processIo, toTimeout, toWait } from '../io.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
 import { addForm, addList } from './list.ts'
 import { toCount } from './list-parts.ts'
 import { SCHEDULE_EXIT_CODES } from './lists.ts'
+import { addReports } from './report-commands.ts'
 
 type Done = (code: number) => void
 
@@ -85,7 +86,7 @@ export function addRemoteCommands(program: Command, done: Done): void {
     })
 
   addKeyValueCommands(program, done)
-  addReports(program, done)
+  addReports(program, remote, done)
   addEvents(program, done)
   addDeliveries(program, done)
   addFire(program, done)
@@ -299,59 +300,6 @@ function addSchedules(program: Command, done: Done): void {
     })
 }
 
-function addReports(program: Command, done: Done): void {
-  const reports = program.command('reports').description('report tasks: list, switch on and off, export, import')
-  addList(reports, remote, 'reports list', done)
-
-  for (const [verb, description] of REPORT_SWITCHES) {
-    remote(reports, `${verb} [tasks...]`, description)
-      .option('--tag <tag>', 'all tasks with this tag; may be repeated', collect, [])
-      .option('--project <project>', 'all tasks of this project; may be repeated', collect, [])
-      .option('--all', 'all report tasks')
-      .addHelpText('after', `${REPORT_EXIT_CODES}\n\nExample\n  footman reports ${verb} "Weekly sales pack"`)
-      .action(async (tasks: string[], options) => {
-        const { runReportsSwitch } = await import('./reports.ts')
-        done(await runReportsSwitch(verb, tasks, options, processIo))
-      })
-  }
-
-  remote(reports, 'export', 'write all report definitions to standard output or a file')
-    .option('--templates', 'with the files of uploaded templates')
-    .option('--output <file>', 'write this file, which only you may read')
-    .addHelpText('after', '\nExample\n  footman reports export --output reports.json')
-    .action(async (options) => {
-      const { runReportsExport } = await import('./reports.ts')
-      done(await runReportsExport(options, processIo))
-    })
-
-  remote(reports, 'import [file]', 'store the definitions of an export; without a file those on standard input')
-    .addOption(
-      new Option('--mode <mode>', 'merge = keep definitions that the file lacks, replace = delete them').choices([
-        'merge',
-        'replace',
-      ]),
-    )
-    .option('--dry-run', 'only say what would change')
-    .addHelpText('after', '\nExample\n  footman reports import --dry-run reports.json')
-    .action(async (file: string | undefined, options) => {
-      const [{ runReportsImport }, { standardInput }] = await Promise.all([
-        import('./reports.ts'),
-        import('../prompt.ts'),
-      ])
-      done(await runReportsImport(file, options, standardInput(), processIo))
-    })
-}
-
-const REPORT_SWITCHES = [
-  ['enable', 'switch report tasks on, by id, name, tag or project'],
-  ['disable', 'switch report tasks off; runs in progress go on'],
-] as const
-
-const REPORT_EXIT_CODES = `
-Exit codes
-  0 done             2 Footman cannot be reached, or refuses
-  1 wrong arguments  3 there is no such report task`
-
 const SCHEDULE_CHANGES = [
   ['start', 'let a schedule fire'],
   ['stop', 'keep a schedule from firing'],
@@ -472,12 +420,6 @@ function toFailureOutcome(text: string, before: readonly string[] = []): readonl
 }
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]
-
-function toWait(text: string): number {
-  const seconds = Number(text)
-  if (Number.isInteger(seconds) && seconds >= 0) return seconds
-  throw new InvalidArgumentError(`"${text}" is not a number of seconds`)
-}
 
 function toConcurrency(text: string): number {
   const count = Number(text)

@@ -73,3 +73,7 @@ export const PERIOD = [
   one('--from <time>', `since this time: ${TIME_FORMS}`).argParser(toTime),
   one('--to <time>', 'until this time').argParser(toTime),
 ]
+
+/** Fix for a missing endpoint of report tasks. */
+export const REPORTS_OFF =
+  'are Butler.footman.reportTask.enable and .restApi.enable true, and was Footman restarted since?'

@@ -6,7 +6,7 @@ import type { Remote } from './client.ts'
 import type { ListCommand, ListOptions, Named } from './list-parts.ts'
 import { LISTS, type ListName } from './lists.ts'
 
-type AddRemote = (parent: Command, nameAndArguments: string, description: string) => Command
+export type AddRemote = (parent: Command, nameAndArguments: string, description: string) => Command
 
 /** Adds the command of a list to its parent. */
 export function addList(parent: Command, remote: AddRemote, name: ListName, done: (code: number) => void): void {

@@ -1,6 +1,6 @@
 /** The listings of a running Footman: endpoint, filters and columns of each. */
 import { span, stateText } from '../table.ts'
-import { type ListCommand, limit, many, one, PERIOD } from './list-parts.ts'
+import { type ListCommand, limit, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
 
 const OLD = 'does an older Footman run there?'
 const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
@@ -396,9 +396,6 @@ interface ReportTaskRow extends Readonly<Record<'id' | 'project' | 'name', strin
   readonly lastRun: { readonly outcome: string; readonly finishedAt: string } | null
 }
 
-export const REPORTS_OFF =
-  'are Butler.footman.reportTask.enable and .restApi.enable true, and was Footman restarted since?'
-
 const REPORT_TASKS: ListCommand<ReportTaskRow> = {
   description: 'list report tasks, by name',
   argument: '[name]',
@@ -423,6 +420,53 @@ const REPORT_TASKS: ListCommand<ReportTaskRow> = {
   empty: 'No report tasks.',
 }
 
+interface ReportRunRow extends Readonly<Record<'id' | 'taskName' | 'queuedAt' | 'state', string>> {
+  readonly trigger: { readonly type: string }
+  readonly outcome: string | null
+  readonly reason: string | null
+  readonly test: boolean
+  readonly dryRun: boolean
+  readonly durationMs: number | null
+  readonly counts: Readonly<Record<'documents' | 'mailsSent' | 'filesWritten' | 'hubItems', number>>
+}
+
+const REPORT_RUNS: ListCommand<ReportRunRow> = {
+  description: 'list runs of report tasks, of one task or all; newest first',
+  argument: '[task]',
+  options: [
+    one('--outcome <outcome>', 'only this outcome').choices(['success', 'warning', 'error', 'skipped', 'cancelled']),
+    limit(50, 500),
+  ],
+  help: '\nExample\n  footman reports runs "Weekly sales pack" --outcome error',
+  path: '/v4/reportrun',
+  query: ({ outcome, limit }, taskId) => ({ taskId, outcome, limit }),
+  member: 'runs',
+  switchedOff: REPORTS_OFF,
+  columns: [
+    { head: 'QUEUED', cell: ({ queuedAt }) => queuedAt, form: 'time' },
+    { head: 'TASK', cell: ({ taskName }) => taskName, least: 14 },
+    { head: 'TRIGGER', cell: ({ trigger }) => trigger.type, wide: true },
+    { head: 'STATE', cell: ({ state, outcome, reason }) => stateText({ state: outcome ?? state, reason }), least: 9 },
+    {
+      head: 'KIND',
+      cell: ({ test, dryRun }) => [test && 'test', dryRun && 'dry run'].filter(Boolean).join(', '),
+      optional: true,
+    },
+    { head: 'RAN', cell: ({ durationMs }) => span(durationMs) },
+    { head: 'MADE', cell: ({ counts }) => String(counts.documents) },
+    { head: 'MAILS', cell: ({ counts }) => String(counts.mailsSent) },
+    { head: 'FILES', cell: ({ counts }) => String(counts.filesWritten) },
+    { head: 'HUB', cell: ({ counts }) => String(counts.hubItems), wide: true },
+    { head: 'ID', cell: ({ id }) => id, form: 'id' },
+  ],
+  async resolve(remote, { argument, options }) {
+    if (argument === undefined) return { argument, options }
+    const { reportTaskId } = await import('./reports.ts')
+    return { argument: await reportTaskId(remote, argument), options }
+  },
+  empty: 'No runs of report tasks.',
+}
+
 /** By the words of the command. */
 export const LISTS = {
   tasks: TASKS,
@@ -436,6 +480,7 @@ export const LISTS = {
   'routes list': ROUTES,
   'snooze list': SNOOZES,
   'reports list': REPORT_TASKS,
+  'reports runs': REPORT_RUNS,
 } as const
 
 export type ListName = keyof typeof LISTS

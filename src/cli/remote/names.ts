@@ -4,6 +4,7 @@ import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, OLD, pages, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
+import { REPORTS_OFF } from './list-parts.ts'
 
 interface Task {
   readonly taskId: string
@@ -157,6 +158,12 @@ const IDENTIFIED = {
   snooze: {
     noun: 'snooze',
     ids: (remote) => listedIds(remote, { path: '/v4/snoozes', member: 'snoozes', what: 'snoozes', switchedOff: OLD }),
+  },
+  reportRun: {
+    noun: 'run',
+    newest: { path: '/v4/reportrun', member: 'runs', id: 'id' },
+    ids: (remote) =>
+      listedIds(remote, { path: '/v4/reportrun', member: 'runs', what: 'runs', switchedOff: REPORTS_OFF }),
   },
   schedule: {
     noun: 'schedule',

@@ -4,7 +4,7 @@ import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import { bytesOf, type Input, textOf } from './key-values.ts'
-import { REPORTS_OFF } from './lists.ts'
+import { REPORTS_OFF } from './list-parts.ts'
 import { guess } from './names.ts'
 
 interface Named {

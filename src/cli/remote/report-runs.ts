@@ -1,0 +1,282 @@
+/** `footman reports start`, `plan` and `log`. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { visible } from '../../platform/visible.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { formOf, listing, span } from '../table.ts'
+import { CommandFailure, found, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { LONGEST_WAIT_S } from './execution.ts'
+import { REPORTS_OFF } from './list-parts.ts'
+import { wholeId } from './names.ts'
+import { reportTaskId } from './reports.ts'
+
+interface StartOptions extends RemoteOptions {
+  /** Address that gets all mails. */
+  readonly test?: string
+  readonly dryRun?: boolean
+  readonly force?: boolean
+  readonly ignoreConditions?: boolean
+  /** Seconds; true = as long as it takes, up to 24 h; absent = not at all. */
+  readonly wait?: number | true
+}
+
+interface StartAnswer {
+  readonly tasksStarted: readonly {
+    readonly taskName: string
+    /** `merged`: a run that waits already is used. */
+    readonly status: 'started' | 'queued' | 'merged'
+    readonly runId: string
+  }[]
+  readonly tasksNotFound: readonly string[]
+  readonly tasksSkipped: readonly { readonly taskName: string; readonly code: string }[]
+}
+
+/** The members of `GET /v4/reportrun/{runId}` that the commands use. */
+interface RunView {
+  readonly id: string
+  readonly taskName: string
+  readonly state: 'queued' | 'running' | 'delivering' | 'finished'
+  readonly outcome: 'success' | 'warning' | 'error' | 'skipped' | 'cancelled' | null
+  readonly reason: string | null
+  readonly durationMs: number | null
+  readonly counts: Readonly<Record<string, number>>
+  readonly events: readonly Problem[]
+}
+
+interface Problem {
+  readonly level: string
+  readonly code: string
+  readonly details: string
+  readonly report?: string
+  readonly recipient?: string
+}
+
+const START = 'reports start'
+
+/** Exit code 3 when a task is unknown or was not started; with `wait` 4 when a run failed, 5 when one has not ended. */
+export function runReportsStart(tasks: readonly string[], options: StartOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { test, dryRun = false, force = false, ignoreConditions = false, wait, json } = options
+    const taskId: string[] = []
+    for (const typed of tasks) taskId.push(await reportTaskId(remote, typed))
+    const { text } = await remote.call({
+      method: 'POST',
+      path: '/v4/reporttask/start',
+      body: { taskId, force, dryRun, ignoreConditions, ...(test !== undefined && { test: true, testAddress: test }) },
+      idempotencyKey: randomUUID(),
+      what: START,
+      switchedOff: REPORTS_OFF,
+    })
+    const answer = JSON.parse(text) as StartAnswer
+    const { tasksStarted, tasksNotFound, tasksSkipped } = answer
+    const say = (line: string): void => {
+      if (!json) io.out(line)
+    }
+    for (const { taskName, status, runId } of tasksStarted)
+      say(visible(`${STARTED[status]}: ${taskName}, run ${runId}`))
+    for (const { taskName, code } of tasksSkipped) io.err(visible(`error: ${taskName}: ${notStarted(code)}`))
+    for (const id of tasksNotFound) io.err(`error: ${id}: no report task has this id`)
+    const refused = tasksSkipped.length + tasksNotFound.length > 0 ? EXIT.missing : EXIT.ok
+    if (wait === undefined) {
+      if (json) io.out(text)
+      return refused
+    }
+    const runs = await followed(remote, tasksStarted, wait, io, say)
+    if (json) io.out(JSON.stringify({ ...answer, runs }, null, 2))
+    if (runs.length < tasksStarted.length || runs.some(({ state }) => state !== 'finished')) return EXIT.timeOver
+    return runs.some(({ outcome }) => outcome === 'error' || outcome === 'cancelled') ? EXIT.failed : refused
+  })
+}
+
+const STARTED = { started: 'Started', queued: 'Queued', merged: 'Waits already' } as const
+
+const WHY_NOT: Readonly<Record<string, string>> = {
+  TASK_DISABLED: 'the task is switched off; --force starts it all the same',
+  TASK_BUSY: 'a run of it is under way, and run.whenBusy is skip',
+  QUEUE_FULL: 'too many runs wait already',
+}
+const notStarted = (code: string): string => `was not started: ${WHY_NOT[code] ?? code}`
+
+/** The runs as they are in the end; shorter when they cannot be followed, so that nothing is started a second time. */
+async function followed(
+  remote: Remote,
+  started: StartAnswer['tasksStarted'],
+  wait: number | true,
+  io: CommandIo,
+  say: (text: string) => void,
+): Promise<readonly RunView[]> {
+  const until = Date.now() + (wait === true ? LONGEST_WAIT_S : wait) * 1000
+  const runs: RunView[] = []
+  for (const { runId } of started) {
+    try {
+      const run = await ended(remote, runId, until, say)
+      say(run.state === 'finished' ? resultOf(run) : visible(`${run.taskName}: time over, still ${run.state}`))
+      runs.push(run)
+    } catch (error) {
+      if (!(error instanceof CommandFailure)) throw error
+      io.err(visible(`error: ${START}: the tasks were started, but cannot be followed: ${error.message}`))
+      return runs
+    }
+  }
+  return runs
+}
+
+const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [100, 2000]
+
+/** The run when it has ended or the time (Unix, in ms) is over; `say` gets a line for each change of its state. */
+async function ended(remote: Remote, runId: string, until: number, say: (line: string) => void): Promise<RunView> {
+  let shown: string | null = null
+  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(LONGEST_PAUSE_MS, ms * 1.5)) {
+    const { text } = await remote.insist({ path: `/v4/reportrun/${runId}`, what: `run ${runId}` })
+    const run = JSON.parse(text) as RunView
+    if (run.state === 'finished' || Date.now() >= until) return run
+    if (shown !== run.state) say(visible(`${run.taskName}: ${run.state}`))
+    shown = run.state
+    await pause(Math.min(ms, Math.max(0, until - Date.now())))
+  }
+}
+
+const COUNTS = [
+  ['documents', 'document', 'documents'],
+  ['mailsSent', 'mail sent', 'mails sent'],
+  ['mailsFailed', 'mail failed', 'mails failed'],
+  ['mailsHeld', 'mail in doubt', 'mails in doubt'],
+  ['filesWritten', 'file written', 'files written'],
+  ['hubItems', 'item in the hub', 'items in the hub'],
+] as const
+const MOST_PROBLEMS = 20
+
+/** Outcome, counts, and a line for each reason. */
+function resultOf({ id, taskName, outcome, reason, durationMs, counts, events }: RunView): string {
+  const made = COUNTS.flatMap(([name, one, several]) => {
+    const count = counts[name] ?? 0
+    return count > 0 ? [`${count} ${count === 1 ? one : several}`] : []
+  })
+  const reasons = events.filter(({ level, code }) => level === 'warning' || level === 'error' || code === reason)
+  const isSaid = reason === null || reasons.some(({ code }) => code === reason)
+  const more = reasons.length - MOST_PROBLEMS
+  return [
+    `${visible(taskName)}: ${outcome}${durationMs === null ? '' : ` after ${span(durationMs)}`}`,
+    `  ${made.join(', ') || 'nothing was made'}`,
+    ...(isSaid ? [] : [`  ${reason}`]),
+    ...reasons.slice(0, MOST_PROBLEMS).map((problem) => `  ${problemText(problem)}`),
+    ...(more > 0 ? [`  and ${more} more: footman reports log ${id}`] : []),
+  ].join('\n')
+}
+
+/** `warning MAIL_REJECTED, anna@company.com: Mailbox full`. */
+function problemText({ level, code, report, recipient, details }: Problem): string {
+  const about = [`${level} ${code}`, report && `report ${report}`, recipient].filter(Boolean).join(', ')
+  return visible(`${about}: ${details}`)
+}
+
+interface PlanOptions extends RemoteOptions {
+  readonly recipient?: string
+  readonly wide?: boolean
+  readonly utc?: boolean
+}
+
+interface Plan {
+  readonly conditions: readonly {
+    readonly name: string
+    readonly met: boolean
+    readonly report?: string
+    readonly cycle?: Readonly<Record<string, string>>
+  }[]
+  /** Code of the condition that leaves nothing to do. */
+  readonly skipped: string | null
+  readonly documents: readonly unknown[]
+  readonly mails: readonly {
+    readonly to: string
+    readonly cc?: readonly string[]
+    readonly bcc?: readonly string[]
+    readonly subject: string
+    readonly attachments: readonly string[]
+    readonly embedded?: string
+    readonly missing?: readonly string[]
+  }[]
+  readonly files: readonly { readonly spaceId: string; readonly path: string }[]
+  readonly hub: readonly { readonly title: string; readonly visibleTo: readonly string[] }[]
+  readonly problems: readonly Problem[]
+}
+
+/** How long the endpoint itself waits for the engine. */
+const PLAN_WAIT_MS = 60_000
+
+export function runReportsPlan(task: string, options: PlanOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const id = await reportTaskId(remote, task)
+    const call = {
+      method: 'POST',
+      path: `/v4/reporttask/${id}/plan`,
+      query: { recipient: options.recipient },
+      waitMs: PLAN_WAIT_MS,
+      what: `report task "${task}"`,
+      switchedOff: REPORTS_OFF,
+    } as const
+    const { text } = await found(remote, call, 'REPORTTASK_NOT_FOUND', 'no report task has this id')
+    io.out(options.json ? text : planText(JSON.parse(text) as Plan, options, io))
+    return EXIT.ok
+  })
+}
+
+interface PlanRow {
+  readonly to: string
+  readonly by: 'mail' | 'file' | 'hub'
+  readonly file: string
+  readonly subject?: string
+}
+
+/** Conditions, a table with a line for each file and its receiver, problems. */
+function planText({ conditions, skipped, problems, ...plan }: Plan, options: PlanOptions, io: CommandIo): string {
+  const rows = rowsOf(plan)
+  const checked = conditions.map(({ name, met, report, cycle = {} }) => {
+    const of = [...(report ? [`report ${report}`] : []), ...Object.entries(cycle).map((pair) => pair.join(' = '))]
+    return visible(`Condition "${name}"${of.length > 0 ? ` (${of.join(', ')})` : ''}: ${met ? 'met' : 'not met'}`)
+  })
+  const table = listing<PlanRow>(
+    [
+      { head: 'TO', cell: ({ to }) => to, least: 20 },
+      { head: 'BY', cell: ({ by }) => by },
+      { head: 'FILE', cell: ({ file }) => file, least: 20 },
+      { head: 'SUBJECT', cell: ({ subject = '' }) => subject, optional: true, least: 10 },
+    ],
+    rows,
+    formOf(options, io),
+  )
+  const nothing = `Nothing would be sent${skipped === null ? '' : ` (${skipped})`}.`
+  const parts = [
+    checked,
+    [rows.length === 0 ? nothing : table],
+    problems.length > 0 ? ['Problems', ...problems.map((problem) => `  ${problemText(problem)}`)] : [],
+  ]
+  return parts.flatMap((lines) => (lines.length > 0 ? [lines.join('\n')] : [])).join('\n\n')
+}
+
+function rowsOf({ mails, files, hub }: Pick<Plan, 'mails' | 'files' | 'hub'>): readonly PlanRow[] {
+  const ofMails = mails.flatMap(({ to, cc, bcc, subject, attachments, embedded, missing = [] }): PlanRow[] => {
+    const copies = [cc && `cc ${cc.join(', ')}`, bcc && `bcc ${bcc.join(', ')}`].filter(Boolean).join('; ')
+    const names = [
+      ...(embedded === undefined ? [] : [`${embedded} (in the body)`]),
+      ...attachments,
+      ...missing.map((name) => `${name} (missing)`),
+    ]
+    const some = names.length > 0 ? names : ['- (no attachment)']
+    return some.map((file) => ({ to: copies ? `${to} (${copies})` : to, by: 'mail', file, subject }))
+  })
+  return [
+    ...ofMails,
+    ...files.map(({ spaceId, path }): PlanRow => ({ to: spaceId, by: 'file', file: path })),
+    ...hub.map(({ title, visibleTo }): PlanRow => ({ to: visibleTo.join(', '), by: 'hub', file: title })),
+  ]
+}
+
+export function runReportsLog(typed: string, options: RemoteOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const runId = await wholeId(remote, 'reportRun', typed)
+    const call = { path: `/v4/reportrun/${runId}/log`, what: `run ${typed}`, switchedOff: REPORTS_OFF }
+    const { text } = await found(remote, call, 'RUN_NOT_FOUND')
+    io.out(options.json ? JSON.stringify({ runId, log: text }) : text.trimEnd() || 'The run has no log.')
+    return EXIT.ok
+  })
+}
