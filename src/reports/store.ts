@@ -199,7 +199,14 @@ function definitionOf(db: Database, taskId: string): Definition | undefined {
     task.recipients.flatMap((one) => (one.type === 'group' ? one.groupId : [])),
   )
   const direct = task.recipients.flatMap((one) => (one.type === 'recipient' ? one.recipientId : []))
-  const recipients = all('recipient', [...direct, ...groups.flatMap(({ memberIds }) => memberIds)])
+  // Addresses and expressions may reach people whose own filters must hold as well.
+  const byAddress = task.recipients.some(({ type }) => type === 'address' || type === 'expression')
+  const known = byAddress ? select(db, 'recipient').filter((one) => one.filterIds.length > 0 || !one.active) : []
+  const recipients = all('recipient', [
+    ...direct,
+    ...groups.flatMap(({ memberIds }) => memberIds),
+    ...known.map(({ id }) => id),
+  ])
   const filtered = [task, ...task.reports, ...reports, ...groups, ...recipients]
   return {
     task,
