@@ -69,7 +69,7 @@ export function exampleDocument(changes: Partial<PreparedDocument> = {}): Prepar
   }
 }
 
-/** What a run made for these addresses: one document for all of them. */
+/** The result of a run for these addresses: one document for all of them. */
 export function prepared(addresses: readonly string[], changes: Partial<Prepared> = {}): Prepared {
   return {
     skipped: null,
