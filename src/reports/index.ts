@@ -20,6 +20,7 @@ import type { Definition } from './entities/task.ts'
 import type { LastRun } from './http/common.ts'
 import { definitionRoutes } from './http/index.ts'
 import { runRoutes } from './http/runs.ts'
+import { trial, trialRoutes } from './http/trials.ts'
 import { createHub } from './hub/index.ts'
 import {
   type CarrierSettings,
@@ -348,7 +349,9 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           templateDirectory: prepareSettings.templateDirectory,
           maxTemplateMb: section.limits.maxTemplateMb,
         }),
+        ...trialRoutes({ store, runner, blobs }),
         ...runRoutes({
+          unsaved: (actor, task) => trial(store, actor, task),
           ledger,
           runner,
           runLog,

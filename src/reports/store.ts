@@ -25,6 +25,8 @@ export interface ListQuery {
 export interface Edit {
   get<K extends Kind>(kind: K, id: string): StoredOf<K> | undefined
   list<K extends Kind>(kind: K, query?: ListQuery): StoredOf<K>[]
+  /** Everything that a run of the task would need, as this transaction sees it. */
+  definitionOf(taskId: string): Definition | undefined
   /** Notes the file as template of the report; takes effect when the report is saved. */
   uploaded(reportId: string, template: UploadedTemplate): void
   /** Saves and removes together: the definitions may refer to each other. Returns the ids of those that changed. */
@@ -88,6 +90,7 @@ export function createDefinitionStore(
         const done = work({
           get: (kind, id) => find(tx, kind, id),
           list: (kind, query) => select(tx, kind, query),
+          definitionOf: (taskId) => definitionOf(tx, taskId),
           uploaded: (reportId, { sha256, fileName, bytes }) =>
             void tx.run(SQL.setTemplate, reportId, sha256, fileName, bytes, now(), actor),
           save: saveAll,
@@ -199,7 +202,14 @@ function definitionOf(db: Database, taskId: string): Definition | undefined {
     task.recipients.flatMap((one) => (one.type === 'group' ? one.groupId : [])),
   )
   const direct = task.recipients.flatMap((one) => (one.type === 'recipient' ? one.recipientId : []))
-  const recipients = all('recipient', [...direct, ...groups.flatMap(({ memberIds }) => memberIds)])
+  // Addresses and expressions may reach people whose own filters must hold as well.
+  const byAddress = task.recipients.some(({ type }) => type === 'address' || type === 'expression')
+  const known = byAddress ? select(db, 'recipient').filter((one) => one.filterIds.length > 0 || !one.active) : []
+  const recipients = all('recipient', [
+    ...direct,
+    ...groups.flatMap(({ memberIds }) => memberIds),
+    ...known.map(({ id }) => id),
+  ])
   const filtered = [task, ...task.reports, ...reports, ...groups, ...recipients]
   return {
     task,

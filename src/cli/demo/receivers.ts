@@ -70,6 +70,7 @@ export function createInbox(): Inbox {
 
 const HOST = '127.0.0.1'
 const MAX_WEBHOOK_BYTES = 1_000_000
+const REPORT_TOPICS = 'qliksense/report_task/'
 const STATUS_TOPICS = 'qliksense/butler/'
 
 /** Answers 200 to everything. */
@@ -176,8 +177,8 @@ export function createBroker(): Receiver {
   let received = 0
   const broker = new Aedes()
   broker.on('publish', ({ topic }, client) => {
-    // Messages without a client are the broker's own; status messages of Footman are not alerts.
-    if (client && !topic.startsWith(STATUS_TOPICS)) received += 1
+    // Messages without a client are the broker's own; status messages of Footman and ends of report tasks are not alerts.
+    if (client && !topic.startsWith(STATUS_TOPICS) && !topic.startsWith(REPORT_TOPICS)) received += 1
   })
   const server = createTcpServer((socket) => void broker.handle(socket))
   return {

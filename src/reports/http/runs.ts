@@ -9,7 +9,7 @@ import { isGuid } from '../../platform/uuid.ts'
 import type { Blobs } from '../blobs.ts'
 import { ReportError } from '../codes.ts'
 import type { Stored } from '../entities/fields.ts'
-import { type Definition, OUTCOMES, type ReportTask } from '../entities/task.ts'
+import { type Definition, OUTCOMES, type ReportTask, reportTask } from '../entities/task.ts'
 import { checkedWith } from '../issues.ts'
 import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
@@ -33,6 +33,8 @@ export interface RunRouteDeps {
   /** Tasks with one of the tags. */
   readonly tasksTagged: (tags: readonly string[]) => readonly Stored<ReportTask>[]
   readonly definitionOf: (taskId: string) => Definition | null
+  /** The definition of a task that is not saved. Throws its refusal. */
+  readonly unsaved: (actor: string, task: ReportTask) => Promise<Definition>
   /** Time limit of answers that need the engine, in ms. */
   readonly planTimeoutMs?: number
 }
@@ -185,10 +187,16 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       summary: 'Show who would get what, without making or sending anything',
       params: TASK_PARAMS,
       query: PLAN_QUERY,
-      body: 'ignored',
+      description: 'With `-` in the place of the id the body is a whole task, which is not saved.',
+      readByHandler: { body: reportTask },
       answers: { 200: PLANNED, 422: 'The app cannot be read.', 502: 'The engine or the repository does not answer.' },
-      handle: ({ params, query, signal }) =>
-        plan(deps.definitionOf(taskById(params.taskId).id)!, query.recipient, signal),
+      handle: async ({ params, query, signal, body, caller }) => {
+        const definition =
+          params.taskId === '-'
+            ? await deps.unsaved(caller.actor, checkedWith(reportTask, body ?? {}))
+            : deps.definitionOf(taskById(params.taskId).id)!
+        return plan(definition, query.recipient, signal)
+      },
     }),
     route({
       method: 'GET',

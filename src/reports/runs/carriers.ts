@@ -10,7 +10,7 @@ import { writeZip } from '../documents/zip.ts'
 import type { Definition } from '../entities/task.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
-import { mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
+import { bodyOf, mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
 import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
 import { type ChosenFile, chooseFile, StorageError, type StorageSpace, sameFile, writeFileTo } from './storage.ts'
 
@@ -171,7 +171,7 @@ async function letterOf(
     formatTime: (at) => deps.formatTime(at, definition),
   })
   const embedded = mine.find(({ id }) => id === payload.embed) as PreparedDocument | undefined
-  const report = embedded ? await readFile(deps.blobs.path(embedded.sha256), 'utf8') : null
+  const report = embedded ? bodyOf(await readFile(deps.blobs.path(embedded.sha256), 'utf8')) : null
   const own =
     email.template === 'default' ? null : await deps.templates(email.template, { ...context, report: report ?? '' })
   if (email.template !== 'default' && !own) throw new Error(`there is no mail template "${email.template}"`)

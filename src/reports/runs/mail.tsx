@@ -149,6 +149,13 @@ export function mailText({ task, app, documents, message, missing, insteadOf }: 
   return `${lines.filter((line) => typeof line === 'string' && line !== '').join('\n')}\n`
 }
 
+/** The content of the body of a whole HTML document; its styles are inline. */
+export function bodyOf(html: string): string {
+  const start = /<body[^>]*>/i.exec(html)
+  const end = html.toLowerCase().lastIndexOf('</body>')
+  return start && end > start.index ? html.slice(start.index + start[0].length, end).trim() : html
+}
+
 /** The line of test mode in front of a body that a template of the user made. */
 export function withTestLine(html: string, insteadOf: string): string {
   if (!insteadOf) return html

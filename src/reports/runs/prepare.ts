@@ -329,7 +329,8 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       all.some(({ email, hub }) => (byMail && email) || (byHub && hub)),
     )
     const stored = deliver.storage && task.storage.some((one) => !one.reports || one.reports.includes(use.key))
-    const plainWanted = (stored || (mailed && emailTo) || inHub) && task.run.evaluateAs === 'service'
+    const plainWanted =
+      request.preview || ((stored || (mailed && emailTo) || inHub) && task.run.evaluateAs === 'service')
     if (!plainWanted || personal.some(({ id }) => id === '')) return personal
     return [{ id: '', filterIds: [], user: null, people: [] }, ...personal]
   }

@@ -45,7 +45,8 @@ export interface PeopleRequest {
 
 /**
  * Resolves the recipients of a task. A person whom several references name is listed once, may what any of them allows and
- * has the filters of all. Inactive recipients are left out; addresses that cannot be used are left out with a warning.
+ * has the filters of all, also when an address or an expression names a known person. Inactive recipients are left out;
+ * addresses that cannot be used are left out with a warning.
  */
 export async function resolvePeople(request: PeopleRequest): Promise<Person[]> {
   const { definition, members, evaluate, note } = request
@@ -88,7 +89,11 @@ export async function resolvePeople(request: PeopleRequest): Promise<Person[]> {
     else if (reference.type === 'group') addGroup(groupOf.get(reference.groupId), reach)
     else {
       const text = reference.type === 'address' ? reference.address : await evaluate(reference.expr)
-      for (const address of addressesOf(text)) add(stranger(address, reach))
+      for (const address of addressesOf(text)) {
+        const known = recipients.find(({ email }) => email.toLowerCase() === address)
+        if (known) addRecipient(known, reach)
+        else add(stranger(address, reach))
+      }
     }
   }
   return [...people.values()]

@@ -17,6 +17,8 @@ export interface PrepareRequest {
   /** Kept state of conditions, by key. */
   readonly states: Readonly<Record<string, unknown>>
   readonly render: boolean
+  /** Makes each report once, without people and channels. */
+  readonly preview: boolean
   readonly settings: PrepareSettings
 }
 

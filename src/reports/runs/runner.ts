@@ -64,6 +64,13 @@ export interface Runner extends Service {
     options: RunOptions,
     signal: AbortSignal,
   ): Promise<{ prepared: Prepared; plan: Plan; events: RunEvent[] }>
+  /** Evaluates the conditions of a definition; with `render` makes its reports as well, for no person. Rejects like `plan`. */
+  tryOut(
+    definition: Definition,
+    options: RunOptions,
+    render: boolean,
+    signal: AbortSignal,
+  ): Promise<{ prepared: Prepared; events: RunEvent[] }>
   /** False when the run has ended. */
   cancel(runId: string): Promise<boolean>
   /** Cancels the runs of the task that wait, because it was deleted. */
@@ -204,6 +211,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       members: await deps.members(definition, signal),
       states: ledger.conditionStates(run.taskId),
       render,
+      preview: false,
       settings: settings.prepare,
     }
   }
@@ -376,6 +384,18 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     },
     admit,
     note,
+    async tryOut(definition, options, render, signal) {
+      const at = clock.now()
+      const events: RunEvent[] = []
+      const observe = {
+        note: (event: Omit<RunEvent, 'at' | 'level'>) =>
+          void events.push({ at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event }),
+        line: () => {},
+      }
+      const run = { id: uuidV7(at), taskId: definition.task.id, options }
+      const request = await requestOf(run, definition, at, render, signal)
+      return { prepared: await deps.prepare({ ...request, preview: render }, observe, signal), events }
+    },
     async plan(definition, options, signal) {
       const at = clock.now()
       const run = {

@@ -128,6 +128,7 @@ async function withRuns(scene: Partial<RunScene> = {}, enabled = true) {
     taskOf: (id) => served.store.get('task', id) ?? null,
     tasksTagged: () => [],
     definitionOf: (id) => served.store.definitionOf(id) ?? null,
+    unsaved: () => Promise.reject(new Error('not used here')),
   }
   const served: ReportApi = await reportApi({ routes: runRoutes(deps) })
   const report = await served.call('POST', '/v4/report', BODIES.report)

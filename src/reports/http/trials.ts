@@ -1,0 +1,139 @@
+/** Endpoints that try a definition out: a report as a file, a condition, the plan of a task that is not saved. */
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { refusal } from '../../http/errors.ts'
+import { type ErrorCode, ReportError } from '../codes.ts'
+import { id } from '../entities/fields.ts'
+import { FORMATS, report } from '../entities/report.ts'
+import { type Definition, reportTask } from '../entities/task.ts'
+import { checkedWith } from '../issues.ts'
+import { DEFAULT_OPTIONS } from '../runs/admission.ts'
+import type { Save } from '../save.ts'
+import type { DefinitionStore } from '../store.ts'
+import { checkedId } from './common.ts'
+import { fileAnswer } from './file.ts'
+import { engineRefusal, type RunRouteDeps } from './runs.ts'
+
+export interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
+  readonly store: TrialStore
+}
+
+const TEST = z.strictObject({ filterIds: z.array(id).max(50).default([]) })
+const PARAMS = z.object({ id: z.string() })
+const TIMEOUT_MS = 120_000
+const ANSWERS = { 422: 'The app or an object of it cannot be read.', 502: 'The engine does not answer.' } as const
+
+export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }: TrialRouteDeps): ApiRoute[] {
+  const run = (definition: Definition, render: boolean, signal: AbortSignal) =>
+    runner
+      .tryOut(definition, { ...DEFAULT_OPTIONS }, render, AbortSignal.any([signal, AbortSignal.timeout(planTimeoutMs)]))
+      .catch((error: unknown) => {
+        throw engineRefusal(error)
+      })
+
+  return [
+    route({
+      method: 'POST',
+      path: '/v4/report/{id}/render',
+      scope: 'report:run',
+      action: 'report.render',
+      audited: 'always',
+      summary: 'Make a report once, as a file',
+      params: PARAMS,
+      query: z.object({ format: queryField.word(FORMATS) }),
+      body: 'ignored',
+      answers: { 200: z.string().describe('The file.'), ...ANSWERS },
+      handle: async ({ params, query, signal, caller, note }) => {
+        const { id: reportId, name, project } = existing(store, 'report', params.id)
+        note({ target: [name] })
+        const uses = [{ key: 'report', reportId, format: query.format }]
+        const definition = await trial(store, caller.actor, { name, project, reports: uses })
+        const { prepared, events } = await run(definition, true, signal)
+        const [document] = prepared.documents
+        if (document) return fileAnswer(blobs.path(document.sha256), document)
+        const fault = events.find(({ level }) => level === 'error')
+        throw engineRefusal(
+          new ReportError((fault?.code ?? 'INTERNAL') as ErrorCode, fault?.details ?? 'nothing was made'),
+        )
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v4/reportcondition/{id}/test',
+      scope: 'report:run',
+      action: 'report.condition.test',
+      summary: 'Evaluate a condition now',
+      description: 'Filters of the body apply. A condition without an app needs a filter that is bound to one.',
+      params: PARAMS,
+      query: NO_QUERY,
+      readByHandler: { body: TEST },
+      answers: { 200: z.looseObject({ met: z.boolean(), rules: z.array(z.looseObject({})) }), ...ANSWERS },
+      handle: async (request) => {
+        const began = performance.now()
+        const condition = existing(store, 'condition', request.params.id)
+        const { filterIds } = checkedWith(TEST, request.body ?? {})
+        const bound = filterIds.map((one) => store.get('filter', one)?.appId).find(Boolean)
+        const appId = condition.appId ?? bound
+        if (!appId) throw refusal('VALIDATION', 'filterIds: the condition has no app, and no filter is bound to one')
+        const { project } = condition
+        const blocks = [{ key: 'text', type: 'text', markdown: '' }]
+        const reportId = randomUUID()
+        const made = await trial(
+          store,
+          request.caller.actor,
+          {
+            name: condition.name,
+            project,
+            filterIds,
+            conditionIds: [condition.id],
+            reports: [{ key: 'none', reportId, format: 'html' }],
+          },
+          [
+            {
+              kind: 'report',
+              id: reportId,
+              entity: report.parse({ project, name: reportId, appId, type: 'blocks', blocks }),
+            },
+          ],
+        )
+        // A rule that fails is part of the answer.
+        const conditions = made.conditions.map((one) => ({ ...one, onError: 'skip' as const }))
+        const { prepared } = await run({ ...made, conditions }, false, request.signal)
+        const [result] = prepared.conditions
+        const durationMs = Math.round(performance.now() - began)
+        return jsonAnswer(200, { met: result?.met ?? false, rules: result?.rules ?? [], durationMs })
+      },
+    }),
+  ]
+}
+
+type TrialStore = Pick<DefinitionStore, 'get' | 'edit'>
+
+function existing<K extends 'report' | 'condition'>(store: TrialStore, kind: K, text: string) {
+  const found = store.get(kind, checkedId(kind, text))
+  if (!found) throw refusal(kind === 'report' ? 'REPORT_NOT_FOUND' : 'REPORTCONDITION_NOT_FOUND', text)
+  return found
+}
+
+/** The definition of a task that is checked like a saved one, and not saved. Throws its refusal. */
+export async function trial(
+  store: TrialStore,
+  actor: string,
+  task: { readonly name: string; readonly [member: string]: unknown },
+  before: readonly Save[] = [],
+): Promise<Definition> {
+  const taskId = randomUUID()
+  // The name may be that of a task which is being edited.
+  const entity = reportTask.parse({ ...task, name: taskId, enabled: false })
+  const definition = await store.edit(
+    actor,
+    ({ save, definitionOf }) => {
+      save([...before, { kind: 'task', id: taskId, entity }])
+      return definitionOf(taskId)!
+    },
+    { dryRun: true },
+  )
+  return { ...definition, task: { ...definition.task, name: task.name } }
+}

@@ -1,0 +1,115 @@
+import { expect, test } from 'bun:test'
+import type { MailPayload, PlanRequest } from '../../../../src/reports/runs/plan.ts'
+import { planDeliveries } from '../../../../src/reports/runs/plan.ts'
+import { exampleDefinition, exampleDocument, prepared, REPORT } from '../../../support/report-runs.ts'
+
+const people = ['a@x.com', 'b@x.com']
+const two = [
+  exampleDocument(),
+  exampleDocument({ id: 'b7c0d1e2-0000-4000-8000-000000000002', report: 'book', fileName: 'Book.xlsx' }),
+]
+const uses = (zip = 'none') => [
+  { key: 'pack', reportId: REPORT, format: 'pdf', zip, deliver: { hub: false } },
+  { key: 'book', reportId: REPORT, format: 'xlsx', zip, deliver: { hub: false } },
+]
+
+function planned(task: object, changes: Partial<PlanRequest> = {}, notes: string[] = []) {
+  const { app, people: all, variants } = prepared(people)
+  return planDeliveries({
+    runId: '019aa51a-f5f5-7c11-9b5e-2f2f6a0c1e10',
+    definition: exampleDefinition({ reports: uses(), ...task }),
+    documents: two,
+    missing: [],
+    people: all,
+    variants,
+    app,
+    startedAt: new Date('2026-03-02T06:30:00Z'),
+    timezone: 'UTC',
+    locale: 'en-GB',
+    testAddress: null,
+    limits: { maxMailsPerRun: 100, maxAttachmentMb: 20 },
+    allowedDomains: [],
+    note: (code) => void notes.push(code),
+    ...changes,
+  })
+}
+const email = (grouping: string) => ({ email: { enabled: true, subject: 'Weekly', grouping, cc: ['boss@x.com'] } })
+
+test.each([
+  [
+    'perRecipient',
+    [
+      ['a@x.com', 2],
+      ['b@x.com', 2],
+    ],
+  ],
+  [
+    'perDocument',
+    [
+      ['a@x.com', 1],
+      ['a@x.com', 1],
+      ['b@x.com', 1],
+      ['b@x.com', 1],
+    ],
+  ],
+  ['single', [['a@x.com, b@x.com', 2]]],
+])('grouping %s', async (grouping, expected) => {
+  const { deliveries } = await planned(email(grouping))
+  expect(deliveries.map(({ target, documents }) => [target, documents.length])).toEqual(expected as never)
+})
+
+test('single is refused when people get different documents', async () => {
+  const { deliveries, refused } = await planned(email('single'), {
+    variants: { 'a@x.com': '', 'b@x.com': 'v' },
+    documents: [two[0]!, { ...two[1]!, variant: 'v' }],
+  })
+  expect([deliveries, refused?.code]).toEqual([[], 'DOCUMENT_FAILED'])
+})
+
+test('test mode: as many mails, all to the test address, without copies', async () => {
+  const { deliveries } = await planned(email('perRecipient'), { testAddress: 'tester@x.com' })
+  const mails = deliveries.map(({ payload }) => payload as MailPayload)
+  expect(mails.map(({ to, cc, subject }) => [to, cc, subject])).toEqual([
+    [['tester@x.com'], [], 'a@x.com: Weekly'],
+    [['tester@x.com'], [], 'b@x.com: Weekly'],
+  ])
+})
+
+test.each([
+  ['none', ['Sales pack.pdf', 'Book.xlsx'], []],
+  ['perReport', [], ['Sales pack_2026-03-02_06-30.zip', 'Sales pack_2026-03-02_06-30.zip']],
+  ['perMail', [], ['Weekly sales pack_2026-03-02_06-30.zip']],
+])('zip %s', async (zip, attached, archives) => {
+  const { deliveries } = await planned({ ...email('perRecipient'), reports: uses(zip) })
+  const payload = deliveries[0]!.payload as MailPayload
+  expect(payload.attach.map((id) => two.find((one) => one.id === id)!.fileName)).toEqual(attached)
+  expect(payload.archives.map(({ name }) => name)).toEqual(archives)
+})
+
+test('more mails than the limit: none leaves', async () => {
+  const { deliveries, refused } = await planned(email('perRecipient'), {
+    limits: { maxMailsPerRun: 1, maxAttachmentMb: 20 },
+  })
+  expect([deliveries, refused?.code]).toEqual([[], 'TOO_MANY_MAILS'])
+})
+
+test('a document that is missing for all is named in each mail; without the other there is no mail', async () => {
+  const notes: string[] = []
+  const missing = [{ report: 'book', variant: null, label: 'book', code: 'CONDITION_ERROR' as const }]
+  const { deliveries } = await planned(email('perRecipient'), { documents: [two[0]!], missing }, notes)
+  expect(deliveries.map(({ payload }) => (payload as MailPayload).missing)).toEqual([['book'], ['book']])
+  expect(notes).toEqual(['MAIL_INCOMPLETE', 'MAIL_INCOMPLETE'])
+  expect((await planned(email('perRecipient'), { documents: [], missing })).deliveries).toEqual([])
+})
+
+test('equal names in one folder: the second gets a number', async () => {
+  const notes: string[] = []
+  const documents = [two[0]!, { ...two[1]!, fileName: 'SALES PACK.pdf' }]
+  const { deliveries } = await planned(
+    { email: {}, storage: [{ spaceId: 'share', folder: '{date:yyyy}' }] },
+    { documents },
+    notes,
+  )
+  expect(deliveries.map(({ target }) => target)).toEqual(['share:2026/Sales pack.pdf', 'share:2026/SALES PACK (2).pdf'])
+  expect(notes).toEqual(['FILE_RENAMED'])
+})
