@@ -269,12 +269,13 @@ export function inspectDatabase(file: string): Inspection | null {
   }
 }
 
-/** Opens a database for reading that no other process has open, and leaves its directory unchanged. */
+/** Opens a database for reading that no other process has open; changes at most what a killed process left unfinished. */
 function reading<T>(file: string, work: (db: Database) => T): T {
   const wasClosed = !existsSync(`${file}-wal`)
   let db: Database | undefined
   try {
-    db = openDatabase(file, { readOnly: true })
+    // A process that was killed before the switch to WAL leaves a transaction that only a writer can roll back.
+    db = openDatabase(file, { readOnly: !existsSync(`${file}-journal`) })
     return work(db)
   } finally {
     db?.close()

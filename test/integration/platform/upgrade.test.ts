@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { StartError } from '../../../src/platform/errors.ts'
 import { lastWriter, type Migration, openDatabase } from '../../../src/platform/sqlite.ts'
 import { upgradeDatabases } from '../../../src/platform/upgrade.ts'
@@ -243,6 +244,20 @@ describe('a change that fails', () => {
       [{ n: 3 }],
     ])
   }, 30_000)
+
+  test('kill -9 before the switch to WAL leaves a transaction that is rolled back', () => {
+    const file = old()
+    const raw = new DatabaseSync(file)
+    raw.exec('PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN')
+    for (let n = 0; n < 500; n++) raw.prepare('INSERT INTO pair VALUES (?, ?)').run(`half${n}`, 'x'.repeat(1000))
+    const left = tempDirectory()
+    for (const name of ['footman.db', 'footman.db-journal']) copyFileSync(directory.join(name), left.join(name))
+    raw.close()
+    upgrade({ folder: left.path })
+    expect(inside(left.join('footman.db'), 'SELECT count(*) AS n FROM pair')).toEqual([{ n: 3 }])
+    expect(layout(left.join('footman.db'))).toEqual(['test-001', 'test-002'])
+    left.remove()
+  })
 })
 
 /** A file system of four megabytes; null where none can be made. */
