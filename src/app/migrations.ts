@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
+import { consoleMigrations } from '../console/session/store.ts'
 import { cloudMigrations } from '../events/cloud/cloud-events.ts'
 import { journalMigrations } from '../events/ingest/journal.ts'
 import { eventMigrations } from '../events/migrations.ts'
@@ -43,6 +44,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...selfAlertMigrations,
   ...monitorMigrations,
   ...reportMigrations,
+  ...consoleMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

@@ -13,11 +13,18 @@ export interface Proxies {
   trusts(peer: string): boolean
   /** Address of the caller, given that of the other end of the connection. */
   clientOf(peer: string, headers: Headers): string
+  /** Path of the public address that a `Host` header belongs to: `/footman`; '' = none. */
+  prefixOf(host: string | null): string
 }
 
-/** `trustedProxies`: addresses or CIDR ranges whose `X-Forwarded-For` is believed, rightmost entry first. */
-export function createProxies(trustedProxies: readonly string[]): Proxies {
-  if (trustedProxies.length === 0) return { trusts: () => false, clientOf: (peer) => peer }
+/**
+ * `trustedProxies`: addresses or CIDR ranges whose `X-Forwarded-For` is believed, rightmost entry first. `publicUrls`:
+ * addresses by which browsers reach Footman, through a proxy perhaps.
+ */
+export function createProxies(trustedProxies: readonly string[], publicUrls: readonly string[] = []): Proxies {
+  const prefixes = new Map(publicUrls.map((url) => [new URL(url).host, new URL(url).pathname.replace(/\/+$/, '')]))
+  const prefixOf = (host: string | null) => prefixes.get(host?.toLowerCase() ?? '') ?? ''
+  if (trustedProxies.length === 0) return { trusts: () => false, clientOf: (peer) => peer, prefixOf }
   const trusts = addressMatcher(trustedProxies)
 
   function clientOf(peer: string, headers: Headers): string {
@@ -29,7 +36,7 @@ export function createProxies(trustedProxies: readonly string[]): Proxies {
     return client
   }
 
-  return { trusts, clientOf }
+  return { trusts, clientOf, prefixOf }
 }
 
 /** Some proxies add the port: `10.1.2.3:51234`, `[::1]:51234`. */

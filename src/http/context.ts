@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import type { ClientCertificate, ServeInfo } from '../platform/http-server.ts'
 import type { Proxies } from './client-address.ts'
 import { type Caller, type Contact, EVERYBODY, type Identity } from './endpoint/caller.ts'
-import type { ApiRequest, ApiRoute, AuditNote, Method } from './endpoint/route.ts'
+import type { ApiRequest, ApiRoute, AuditNote, Method, PageAccess } from './endpoint/route.ts'
 
 export type Answer = Response | Promise<Response>
 
@@ -51,15 +51,29 @@ export class RequestContext implements Contact {
   private address: string | undefined
   private readonly scheme: string
 
+  /** `pageOf`: the request of the page that makes this call. */
   constructor(
     request: Request,
     private readonly info: ServeInfo,
     private readonly proxies: Proxies,
+    private readonly pageOf: RequestContext | null = null,
   ) {
     this.headers = request.headers
     this.url = rawUrl(request)
     this.scheme = request.url.slice(0, request.url.indexOf(':'))
     this.method = request.method
+  }
+
+  /** The context of a call that a page makes for the person who looks at it. */
+  within(request: Request, identity: Identity): RequestContext {
+    const inner = new RequestContext(request, this.info, this.proxies, this)
+    inner.address = this.client
+    inner.identity = identity
+    return inner
+  }
+
+  get via(): 'console' | undefined {
+    return this.pageOf ? 'console' : undefined
   }
 
   /** To be read before the first `await`: later the connection may be gone. */
@@ -77,12 +91,14 @@ export class RequestContext implements Contact {
     return this.info.remoteAddress
   }
   get secure(): boolean {
+    if (this.pageOf) return this.pageOf.secure
     const forwarded = this.proxied ? this.headers.get('x-forwarded-proto') : null
     return forwarded === null ? this.scheme === 'https' : /^\s*https\s*(?:,|$)/i.test(forwarded)
   }
   get prefix(): string {
+    if (this.pageOf) return this.pageOf.prefix
     const forwarded = this.proxied ? (this.headers.get('x-forwarded-prefix') ?? '') : ''
-    return PREFIX.test(forwarded) ? forwarded : ''
+    return PREFIX.test(forwarded) ? forwarded : this.proxies.prefixOf(this.headers.get('host'))
   }
   /** Path and query for logs. */
   get shownUrl(): string {
@@ -120,6 +136,7 @@ export class SeenRequest implements ApiRequest {
     private readonly c: ApiContext,
     params: ApiRequest['params'],
     sees: ApiRequest['sees'],
+    private readonly pagesOf: (context: RequestContext) => PageAccess,
   ) {
     const { env } = c
     this.sees = sees
@@ -151,6 +168,12 @@ export class SeenRequest implements ApiRequest {
   }
   get signal(): AbortSignal {
     return this.c.req.raw.signal
+  }
+  get pages(): PageAccess {
+    return this.pagesOf(this.c.env)
+  }
+  get via(): 'console' | undefined {
+    return this.c.env.via
   }
 }
 

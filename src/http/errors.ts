@@ -109,6 +109,7 @@ export const ERRORS = {
   FORBIDDEN: { status: 403, text: 'Forbidden', page: 'security.md#statuses-of-refused-calls' },
   ADDRESS_NOT_ALLOWED: { status: 403, text: 'Forbidden', page: 'security.md#statuses-of-refused-calls' },
   HOST_NOT_ALLOWED: { status: 403, text: 'Host not allowed', page: 'security.md#requests-of-browsers' },
+  CSRF: { status: 403, text: 'Form not accepted', page: 'console.md#security' },
   CROSS_SITE: { status: 403, text: 'Request of another site', page: 'security.md#requests-of-browsers' },
 
   // Things that the request names.

@@ -6,7 +6,7 @@
  */
 import { Hono } from 'hono'
 import type { FC } from 'hono/jsx'
-import icon from '../../console/assets/icon.svg' with { type: 'text' }
+import icon from '../../console/config-page/assets/icon.svg' with { type: 'text' }
 import { createBrowserRules } from '../../http/middleware/browser-rules.ts'
 import { type LocalServer, serveLocal } from '../../platform/local-server.ts'
 import type { Logger, Service } from '../../platform/types.ts'

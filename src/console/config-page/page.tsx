@@ -2,7 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The page that shows the configuration. Everything on it comes from this server. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
-import { visible } from '../platform/visible.ts'
+import { visible } from '../../platform/visible.ts'
 
 export interface PageInput {
   /** The `Butler` section as it may be shown. */
