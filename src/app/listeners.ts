@@ -84,7 +84,7 @@ export const apiSettings = (config: Config, { apiRateLimit }: Pick<AppOptions, '
   ...(apiRateLimit !== null && { rateLimitOption: apiRateLimit }),
 })
 
-/** What the pages of the console know of the configuration. */
+/** The part of the configuration that pages of the console show. */
 export const consoleSettings = (config: Config, shadow: boolean) => ({
   ...{ shadow, version: VERSION, reports: config.footman.reportTask.enable },
   timezone: config.footman.timezone || hostZone(),

@@ -9,7 +9,7 @@ import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { type Failure, type Query, withQuery } from './ask.ts'
 import type { PageContent, PageContext } from './page.ts'
-import { ownPath } from './session/guard.ts'
+import { ownPath } from './requests.ts'
 import { FormFields } from './ui/forms.tsx'
 import { CopyText, ErrorBox, Head } from './ui/panel.tsx'
 
@@ -112,8 +112,7 @@ export const hiddenOf = (given: readonly (readonly [string, string])[]): Child =
 const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 
 /** The call as a command line that does the same; `$KEY` stands for an API key. */
-export function curlOf({ request, settings }: Pick<PageContext, 'request' | 'settings'>, call: Call): string {
-  void settings
+export function curlOf({ request }: Pick<PageContext, 'request'>, call: Call): string {
   const { method, path, query = {}, body, headers = {} } = call
   const host = request.headers.get('host') ?? 'localhost'
   const url = `${request.secure ? 'https' : 'http'}://${host}${request.prefix}${withQuery(path, query)}`
@@ -126,7 +125,7 @@ export function curlOf({ request, settings }: Pick<PageContext, 'request' | 'set
 
 const shell = (text: string): string => text.replaceAll("'", `'\\''`)
 
-/** What became of a posted form. */
+/** The result of a posted form. */
 export type Outcome =
   | { readonly kind: 'done'; readonly text: string; readonly location: string }
   | { readonly kind: 'page'; readonly content: PageContent }

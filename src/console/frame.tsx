@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** What stands around every page: navigation, state of Footman, messages; and the pages for errors. */
+/** The frame of every page: navigation, state of Footman, messages; and pages without a sign-in. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
 import { assetPath } from './assets.ts'
 import { type PageContent, type PageContext, PLACES, type Place } from './page.ts'
@@ -220,7 +220,7 @@ interface OutsideProps {
   readonly theme?: string
 }
 
-/** A page for somebody who has not signed in: the sign-in itself, an expired link, no access. */
+/** A page without a sign-in: the sign-in itself, an expired link, no access. */
 export const outside = ({ root, title, theme = '' }: OutsideProps, content: Child): string =>
   documentOf(
     <Shell root={root} title={title} theme={theme}>

@@ -84,11 +84,12 @@ function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute
     description: 'For programs on this machine: needs the local key. The link is good once, for a minute.',
     answers: {
       201: z
-        .object({ path: z.string().describe('Below the address of Footman.'), expiresAt: z.string() })
-        .describe('The link.'),
+        .object({ path: z.string().describe('Below the address of Footman.'), expiresAt: z.string().nullable() })
+        .describe('The link; while access control is off, the console itself.'),
       403: 'The caller is not the command line on this machine.',
     },
-    handle({ caller, client }) {
+    handle({ caller, client, pages }) {
+      if (!pages.signsIn) return jsonAnswer(201, { path: '/console/', expiresAt: null })
       const isLocal = caller.actor === 'local' || caller.actor.startsWith('local:')
       if (!isLocal || !isLoopback(client)) throw refusal('FORBIDDEN', 'Only "footman console" on this machine may ask.')
       const { token, expiresAt } = make(caller.actor)

@@ -40,7 +40,7 @@ export interface PageContext {
   here(changes: Query): string
 }
 
-/** What pages know of the configuration. */
+/** The part of the configuration that pages show. */
 export interface SiteSettings {
   readonly timezone: string
   readonly nightStart: string

@@ -13,7 +13,8 @@ import { type Outcome, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
 import { type Page, type PageContent, type PageContext, PLACES, type Place, type SiteSettings } from './page.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
-import { type Guard, isRefusal, rootOf, type Visitor } from './session/guard.ts'
+import { formOf, isRefusal, redirect, rootOf, type SiteEnv } from './requests.ts'
+import type { Guard, Visitor } from './session/guard.ts'
 import { type SignIn, signInRoutes } from './session/sign-in.tsx'
 import { ErrorBox, Head } from './ui/panel.tsx'
 
@@ -25,8 +26,7 @@ export interface SiteDeps {
   readonly settings: SiteSettings & { readonly hsts: boolean }
 }
 
-export type SiteEnv = { Bindings: { readonly request: ApiRequest } }
-export type SiteContext = Context<SiteEnv>
+type SiteContext = Context<SiteEnv>
 
 /** Answers a request whose path lies below `/console`. Rejects with a `Refusal` only where no page can say it. */
 export type Site = (request: ApiRequest) => Promise<Response>
@@ -247,14 +247,7 @@ function operationOf({ params, link }: PageContext): readonly [string, (typeof O
   })
 }
 
-/** A posted form; bytes, as the endpoint takes the body as it came. */
-export const formOf = ({ body }: ApiRequest): URLSearchParams =>
-  new URLSearchParams(body instanceof Uint8Array ? new TextDecoder().decode(body) : '')
-
 const addressOf = ({ url, prefix }: ApiRequest): string => prefix + url
-
-export const redirect = (location: string): Response =>
-  new Response(null, { status: 303, headers: { location, 'cache-control': 'no-store' } })
 
 function themeOf({ headers }: ApiRequest): string {
   const theme = parse(headers.get('cookie') ?? '')[THEME_COOKIE] ?? ''

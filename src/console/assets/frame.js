@@ -1,4 +1,4 @@
-/** What every page can do beyond HTML: follow changes, dialogs, keyboard, search, times in the reader's zone, copying. */
+/** For every page: follows changes, shows dialogs, keyboard, search, times in the zone of the reader, copying. */
 const { root, worker, position, live, timezone } = document.body.dataset
 const find = (selector, from = document) => from.querySelector(selector)
 const all = (selector, from = document) => [...from.querySelectorAll(selector)]

@@ -3,7 +3,8 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { parse, serialize } from 'hono/utils/cookie'
 import { type Caller, EVERYBODY, type Identity } from '../../http/endpoint/caller.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
-import { Refusal, refusal } from '../../http/errors.ts'
+import { refusal } from '../../http/errors.ts'
+import { rootOf } from '../requests.ts'
 import type { Session, Sessions } from './store.ts'
 
 /** The person behind a request. */
@@ -36,9 +37,6 @@ const SECURE_COOKIE = `__Secure-${COOKIE}`
 const FLASH_COOKIE = 'footman_flash'
 const FLASH_SECONDS = 30
 const TOKEN_BYTES = 32
-
-/** Cookie path of the console for the browser of a request: `/footman/console`. */
-export const rootOf = ({ prefix }: Pick<ApiRequest, 'prefix'>): string => `${prefix}/console`
 
 export function createGuard(sessions: Sessions): Guard {
   /** For visitors without a session, and for signatures. */
@@ -78,13 +76,12 @@ export function createGuard(sessions: Sessions): Guard {
     return visitor(identity, found.session, token)
   }
 
-  function checkOrigin({ headers, prefix, secure }: ApiRequest): void {
+  function checkOrigin({ headers, secure }: ApiRequest): void {
     const site = headers.get('sec-fetch-site')
     if (site === 'same-origin') return
     const origin = headers.get('origin')
     const own = `${secure ? 'https' : 'http'}://${headers.get('host') ?? ''}`
     if (site === null && origin !== null && origin.toLowerCase() === own.toLowerCase()) return
-    void prefix
     throw refusal('CSRF', 'The request did not come from a page of Footman. Reload the page and try again.')
   }
 
@@ -144,14 +141,3 @@ function unmasked(text: string): Buffer | null {
 }
 
 const xor = (a: Buffer, b: Buffer): Buffer => Buffer.from(a.map((byte, n) => byte ^ (b[n] ?? 0)))
-
-/** A path below the console or the hub, where a sign-in or a form may go on; '' for every other address. */
-export function ownPath(text: string | null, { prefix }: Pick<ApiRequest, 'prefix'>): string {
-  if (text === null || /[\\\s]/.test(text)) return ''
-  const { origin, pathname, search, hash } = new URL(text, 'http://own.invalid')
-  if (origin !== 'http://own.invalid') return ''
-  const isOwn = ['console', 'hub'].some((place) => pathname.startsWith(`${prefix}/${place}/`))
-  return isOwn ? `${pathname}${search}${hash}` : ''
-}
-
-export const isRefusal = (error: unknown): error is Refusal => error instanceof Refusal

@@ -9,8 +9,8 @@ import type { Identity } from '../../http/endpoint/caller.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { withQuery } from '../ask.ts'
-import { formOf, redirect, type SiteEnv } from '../site.tsx'
-import { type Guard, ownPath, rootOf } from './guard.ts'
+import { formOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
+import type { Guard } from './guard.ts'
 import type { Sessions, SignInLinks } from './store.ts'
 
 interface SignInDeps {
@@ -111,7 +111,7 @@ const isLoopbackHost = ({ client }: ApiRequest): boolean => /^(127\.|::1$)/.test
 interface RoutesDeps {
   readonly signIn: SignIn
   readonly guard: Guard
-  /** A page for somebody who has not signed in. */
+  /** A page without a sign-in. */
   readonly page: (request: ApiRequest, title: string, content: Child, status?: number) => Response
 }
 

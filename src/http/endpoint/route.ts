@@ -44,9 +44,9 @@ export interface ApiRequest {
   readonly via?: 'console'
 }
 
-/** What the pages of the console and their sessions need of the API. */
+/** The API for pages of the console and their sessions. */
 export interface PageAccess {
-  /** While access control is off nobody signs in, and pages are for callers on this machine. */
+  /** False while access control is off: pages are for callers on this machine, without a sign-in. */
   readonly signsIn: boolean
   /** The caller that these headers or the certificate of the connection show. */
   identify(headers: Headers): Identity | Promise<Identity>

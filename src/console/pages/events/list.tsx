@@ -7,7 +7,7 @@ import { Badge, Mark, type State } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 
-/** What this page uses of `GET /v4/events`. */
+/** Members of `GET /v4/events` that this page uses. */
 interface EventRow {
   readonly id: string
   readonly receivedAt: string
