@@ -10,7 +10,7 @@ interface ConsoleOptions extends RemoteOptions {
 
 interface Link {
   readonly path: string
-  /** Null where nobody signs in. */
+  /** Null while access control is off. */
   readonly expiresAt: string | null
 }
 
