@@ -129,6 +129,22 @@ describe('inside Butler.footman', () => {
     expect(lines.filter((line) => line.includes(' error ')).join('\n')).toContain(expected)
   })
 
+  test.each([
+    [
+      'reportTask: {enable: true}',
+      'Butler.emailNotification.smtp.host: is missing; report tasks cannot send mails. Hint: set it to the mail server; report tasks that only write files do not need it',
+    ],
+    ['reportTask: {enable: true}', 'Butler.configEngine.host: is missing; report tasks cannot open apps. Hint: set it'],
+    ['reportTask: {enable: true, hub: {enable: true}}', 'cannot send mails, and no one can sign in to the hub.'],
+    [
+      'reportTask: {enable: true, hub: {enable: true, auth: trustedHeader}}',
+      'reportTask.hub.trustedHeader.fromAddresses: is empty; no one can sign in to the hub. Hint: name the address',
+    ],
+  ])('what report tasks lack is a warning: %s', async (text, expected) => {
+    const lines = await linesOf(`footman:\n  ${text}`, { qlikConnection: true })
+    expect(lines.filter((line) => line.includes(' warning ')).join('\n')).toContain(expected)
+  })
+
   test('matches and windows become what the program works with', async () => {
     const { config, problems } = await loadButler(`
 footman:
