@@ -32,7 +32,7 @@ export const reportTasks: Check = (context) => {
   }
 }
 
-/** What report tasks use of other sections. Without it runs fail, and the rest of Footman is none the worse. */
+/** What report tasks use of other sections; a gap is a warning, because the rest of Footman works without it. */
 function surroundings({ config, qlikConnection, report }: CheckContext): void {
   const { reportTask } = config.footman
   if (qlikConnection && config.configEngine.host === '') {
