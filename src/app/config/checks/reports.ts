@@ -32,7 +32,7 @@ export const reportTasks: Check = (context) => {
   }
 }
 
-/** What report tasks use of other sections; a gap is a warning, because the rest of Footman works without it. */
+/** Settings of other sections that report tasks use. A gap is a warning: the rest of Footman works without it. */
 function surroundings({ config, qlikConnection, report }: CheckContext): void {
   const { reportTask } = config.footman
   if (qlikConnection && config.configEngine.host === '') {
