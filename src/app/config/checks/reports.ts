@@ -7,13 +7,22 @@ const MOST_FONTS = 8
 /** Tasks name a space by its id, and a relative folder would depend on where Footman was started. */
 export const reportTasks: Check = (context) => {
   const { config, report } = context
-  const { enable, storageSpaces, fonts, hub } = config.footman.reportTask
+  const { enable, storageSpaces, fonts, hub, defaultLocale, allowedRecipientDomains } = config.footman.reportTask
   if (!enable) return
   surroundings(context)
   if (hub.enable && hub.auth === 'trustedHeader' && hub.trustedHeader.fromAddresses.length === 0) {
     report('warning', 'footman.reportTask.hub.trustedHeader.fromAddresses', 'is empty; no one can sign in to the hub', {
       hint: 'name the address of the proxy that signs people in',
     })
+  }
+  if (!isLanguage(defaultLocale)) {
+    report('error', 'footman.reportTask.defaultLocale', `must be a language like en-GB, found "${defaultLocale}"`)
+  }
+  for (const [index, domain] of allowedRecipientDomains.entries()) {
+    if (/^[^@*\s]+$/.test(domain)) continue
+    const key = `footman.reportTask.allowedRecipientDomains[${index}]`
+    const hint = 'write the part behind the @, like company.com'
+    report('warning', key, `"${domain}" is no domain; no address fits it`, { hint })
   }
   const ids = storageSpaces.map(({ id }) => id)
   for (const [index, { id, directory }] of storageSpaces.entries()) {
@@ -46,5 +55,13 @@ function surroundings({ config, qlikConnection, report }: CheckContext): void {
     report('warning', 'emailNotification.smtp.host', `is missing; report tasks cannot send mails${also}`, {
       hint: 'set it to the mail server; report tasks that only write files do not need it',
     })
+  }
+}
+
+function isLanguage(text: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(text).length === 1
+  } catch {
+    return false
   }
 }
