@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { runToEnd } from '../support/binary.ts'
 import { type Block, blocksOf, docPages, words } from '../support/docs.ts'
-import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
+import { unzip, zipOf } from '../support/office.ts'
+import { REGIONS, type ReportSite, startReportSite } from '../support/report-tasks.ts'
+import { paragraph, wordTemplate, wordText } from '../support/templates.ts'
 import { until } from '../support/wait.ts'
 
 const pages = docPages.filter((page) => /^docs\/reports(\.md$|\/)/.test(page))
@@ -125,6 +127,43 @@ test('the guide to reports has examples of all kinds', () => {
 describe.each([...pages].sort((a, b) => a.length - b.length || a.localeCompare(b)))('%s', (page) => {
   const blocks = blocksOf(page).filter(({ language }) => language === 'text' || language === 'json')
   test.each(blocks.map((block) => [block.place, block] as const))('%s', (_, block) => carryOut(block), 60_000)
+})
+
+/** Tags of the page about templates. */
+const TAGS = [
+  ...[
+    '{{revenue}}',
+    '{{revenue | #,##0}}',
+    '{{revenue | 0.0%}}',
+    '{{revenue | text}}',
+    '{{revenue.text}}',
+    '{{=Sum(Sales)}}',
+  ],
+  ...['{{#countries}}{{$index}} {{Name}} {{Sales | #,##0}} {{/countries}}', '{{^countries}}none{{/countries}}'],
+  ...[
+    '{{countries.$count}} {{countries.$total.Sales}}',
+    '{{report.name}} {{task.name}} {{app.name}} {{app.lastReload}}',
+  ],
+  ...['{{run.date | yyyy-MM-dd}} {{filter}} {{{{', '{{@region pageBreak}}', '{{region}} {{revenue}}', '{{/@region}}'],
+]
+
+test('the tags that the page about templates shows are those of a template', async () => {
+  const [first] = blocksOf('docs/reports/templates.md').flatMap(callsOf)
+  const { id } = await reports.call('POST', '/v4/report', { ...JSON.parse(first!.body), name: 'All tags' })
+  const file = await zipOf(wordTemplate(TAGS.map((tag) => paragraph(tag)).join('')))
+  const answer = await fetch(`http://127.0.0.1:${reports.product.restPort}/v4/report/${id}/template`, {
+    method: 'PUT',
+    headers: { 'x-file-name': 'tags.docx' },
+    body: file as Uint8Array<ArrayBuffer>,
+  })
+  expect([answer.status, ((await answer.json()) as { problems: unknown }).problems]).toEqual([200, []])
+  const rendered = await reports.product.call('POST', `/v4/report/${id}/render?format=docx`)
+  const text = wordText(
+    (await unzip(new Uint8Array(await rendered.arrayBuffer()))).get('word/document.xml')!.text,
+  ).join('\n')
+  for (const region of REGIONS) expect(text).toContain(region)
+  // What is left is the brace that the page promises for four.
+  expect(text.match(/\{\{/g)).toHaveLength(1)
 })
 
 test('a run in test mode says in its log where the mail went', async () => {
