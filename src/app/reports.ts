@@ -45,6 +45,7 @@ export function createReportMailer(config: Config): ReportMailer & { close(): vo
   let last: Promise<unknown> = Promise.resolve()
 
   const send: ReportMailer['send'] = async (mail) => {
+    if (config.emailNotification.smtp.host === '') return { outcome: 'rejected', detail: NO_MAIL_SERVER }
     contentAsked = false
     try {
       const { response } = await transport.sendMail(mail)
@@ -69,6 +70,8 @@ export function createReportMailer(config: Config): ReportMailer & { close(): vo
     close: transport.close,
   }
 }
+
+const NO_MAIL_SERVER = 'no mail server is configured: set Butler.emailNotification.smtp.host'
 
 /** Templates `<name>.eta`, `<name>.handlebars` and `<name>.hbs` of the folder. */
 export function createReportTemplates(directory: string): MailTemplates {

@@ -209,18 +209,21 @@ function ruleIssues(rule: Rule, path: string, spaces: CheckSettings['storageSpac
     case 'file': {
       const problem = pathProblem(rule.path)
       if (problem !== null) return [{ path: `${path}.path`, message: `The path ${problem}` }]
-      return spaces.some(({ id }) => id === rule.spaceId) ? [] : [unknownSpace(`${path}.spaceId`, rule.spaceId)]
+      return spaces.some(({ id }) => id === rule.spaceId) ? [] : [unknownSpace(`${path}.spaceId`, rule.spaceId, spaces)]
     }
     default:
       return []
   }
 }
 
-export const unknownSpace = (path: string, spaceId: string): Issue => ({
+export const unknownSpace = (path: string, spaceId: string, spaces: CheckSettings['storageSpaces']): Issue => ({
   path,
-  message: `There is no storage space ${spaceId}`,
+  message: `There is no storage space ${spaceId} in Butler.footman.reportTask.storageSpaces${listOf(spaces.map(({ id }) => id))}`,
   code: 'UNKNOWN_REFERENCE',
 })
+
+/** `, there is a, b`; '' when there is nothing. */
+export const listOf = (names: readonly string[]): string => (names.length === 0 ? '' : `, there is ${names.join(', ')}`)
 
 function expressionIssues(path: string, text: string): Issue[] {
   try {

@@ -90,6 +90,9 @@ const LEVELS: ReadonlyMap<RunCode, RunLevel> = new Map<RunCode, RunLevel>([
   ...INFO_CODES.map((code) => [code, 'info'] as const),
 ])
 
+/** All codes. */
+export const CODES: readonly RunCode[] = [...LEVELS.keys()]
+
 export const levelOf = (code: RunCode): RunLevel => LEVELS.get(code) ?? 'error'
 
 /**

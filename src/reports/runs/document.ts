@@ -7,7 +7,14 @@ import type { Stored } from '../entities/fields.ts'
 import type { Report } from '../entities/report.ts'
 import type { ReportUse } from '../entities/task.ts'
 import { cleanName, expandPattern, patternExpressions } from '../patterns.ts'
-import type { CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from '../types.ts'
+import {
+  type CycleValue,
+  type DocumentNames,
+  EvaluationError,
+  type RenderRequest,
+  type ReportData,
+  type Warn,
+} from '../types.ts'
 import type { PreparedDocument } from './plan.ts'
 import { addressesOf, isUsable } from './recipients.ts'
 import type { PrepareDeps, PrepareRequest } from './request.ts'
@@ -22,6 +29,16 @@ interface Wanted {
   readonly seq: number
   /** The app under the selections of the document. */
   readonly data: ReportData
+}
+
+/** An expression that cannot be calculated is reported with the member of the task in which it stands. */
+async function inMember<Result>(member: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error
+    throw new EvaluationError(`${member}: ${error.message}`, { cause: error })
+  }
 }
 
 export interface DocumentMaker {
@@ -55,13 +72,17 @@ export function createDocumentMaker(
     const context = { names, app: data.app, timezone, locale, evaluate: data.evaluate }
     const fileName = `${cleanName(await expandPattern(use.fileName, context))}.${use.format}`
     const plain = variant === ''
-    const addresses = (expression: string | null) =>
-      expression !== null && plain ? addressesFrom(use, cycle, data, expression) : null
+    const addresses = (member: 'emailTo' | 'hubTo') => {
+      const expression = use.cycle?.[member] ?? null
+      return expression !== null && plain
+        ? inMember(`cycle.${member}`, () => addressesFrom(use, cycle, data, expression))
+        : null
+    }
     const reach = {
-      mailTo: task.email.enabled && use.deliver.email !== 'none' ? await addresses(use.cycle?.emailTo ?? null) : null,
-      hubTo: task.hub.enabled && use.deliver.hub ? await addresses(use.cycle?.hubTo ?? null) : null,
+      mailTo: task.email.enabled && use.deliver.email !== 'none' ? await addresses('emailTo') : null,
+      hubTo: task.hub.enabled && use.deliver.hub ? await addresses('hubTo') : null,
       folders: use.cycle?.folder
-        ? (await data.evaluate(use.cycle.folder)).text
+        ? (await inMember('cycle.folder', () => data.evaluate(use.cycle!.folder!))).text
             .split(';')
             .map((one) => one.trim())
             .filter(Boolean)

@@ -148,8 +148,9 @@ export function noticeText(run: RunRecord, events: readonly RunEvent[], url: str
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
-function reasonText({ code, recipient, report, details }: RunEvent): string {
-  const about = recipient ? `${recipient} got nothing` : (report ?? 'run')
+function reasonText({ code, recipient, report, block, details }: RunEvent): string {
+  const place = `${report ?? 'run'}${block ? `, block ${block}` : ''}`
+  const about = recipient ? `${recipient} got nothing` : place
   return `${about}: ${code} (${details})`
 }
 
