@@ -1,10 +1,12 @@
 /** A report task of the Windows build: documents of every library that makes them, in a folder and by mail. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { runBinary } from '../support/binary.ts'
 import { unzip, zipOf } from '../support/office.ts'
 import { hasPdfTools, pdfInfo, pdfPages } from '../support/pdf.ts'
 import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
 import { paragraph, wordPicture, wordTemplate, wordText } from '../support/templates.ts'
+import { until } from '../support/wait.ts'
 import { windowsHost } from '../support/wine/wine.ts'
 
 let reports: ReportSite
@@ -70,4 +72,30 @@ test('files in a folder below the space, one of them by mail', async () => {
   const pages = pdfPages(file('pdf'))
   expect(REGIONS.filter((region) => !pages.join().includes(region))).toEqual([])
   expect(pdfInfo(file('pdf')).Pages).toBe(String(pages.length))
+}, 120_000)
+
+test('a file that another program has open is replaced when it is closed', async () => {
+  const host = await windowsHost()
+  const report = await reports.salesReport('Open')
+  const task = await reports.mailTask('Open', report.id, {
+    email: { enabled: false },
+    reports: [{ key: 'pack', reportId: report.id, format: 'csv', block: 'table', fileName: 'open' }],
+    storage: [{ spaceId: 'finance' }],
+  })
+  // The shell of Wine keeps the file open for as long as it waits for input.
+  const file = reports.space.join('finance', 'open.csv')
+  writeFileSync(reports.space.join('hold.cmd'), '@set /p answer=open > finance\\open.csv\r\n')
+  await using other = runBinary(['cmd', '/c', 'hold.cmd'], { ...host, cwd: reports.space.path })
+  await until(() => existsSync(file) && readFileSync(file, 'utf8').startsWith('open'))
+  const runId = await reports.begin(task.id)
+  const delivery = await until(async () => {
+    const [found] = await reports.deliveries(runId)
+    return found?.state === 'retry' && found
+  })
+  expect([delivery.attempts, delivery.lastError]).toEqual([1, expect.stringMatching(/open\.csv/)])
+  await other.kill9()
+  const run = await reports.ended(runId)
+  expect([run.outcome, run.counts.filesWritten]).toEqual(['success', 1])
+  expect(readFileSync(file, 'utf8')).toMatch(/^\ufeffRegion,Sales\r\n/)
+  expect(readdirSync(reports.space.join('finance')).filter((name) => name.endsWith('.part'))).toEqual([])
 }, 120_000)
