@@ -2,6 +2,7 @@
 import { expect } from 'bun:test'
 import { mkdirSync } from 'node:fs'
 import { type Footman, footman } from './footman.ts'
+import type { Host } from './host.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from './simulator.ts'
 import { type SmtpSink, startSmtpSink } from './smtp-sink.ts'
 import { type TempDirectory, tempDirectory } from './temp.ts'
@@ -71,11 +72,13 @@ export interface ReportSite extends AsyncDisposable {
 }
 
 /** `settings`: merged over the section `reportTask`; `config`: over the whole configuration. */
-export async function startReportSite(settings: object = {}, config: object = {}): Promise<ReportSite> {
-  const [space, templates] = [tempDirectory(), tempDirectory()]
+export async function startReportSite(settings: object = {}, config: object = {}, host?: Host): Promise<ReportSite> {
+  const [space, templates] = [tempDirectory(host?.directoryIn), tempDirectory(host?.directoryIn)]
+  const pathOf = (local: string) => host?.path(local) ?? local
   const [site, mailbox] = await Promise.all([startSite(), startSmtpSink()])
   mkdirSync(space.join('finance'))
   const product = await footman({
+    host,
     simulator: site.simulator,
     smtpPort: mailbox.port,
     config: {
@@ -94,8 +97,8 @@ export async function startReportSite(settings: object = {}, config: object = {}
           baseUrl: 'https://reports.acme.example',
           fromAddress: 'Reports <reports@acme.example>',
           defaultTimezone: 'Europe/Stockholm',
-          templateDirectory: templates.path,
-          storageSpaces: [{ id: 'finance', name: 'Finance', directory: space.join('finance') }],
+          templateDirectory: pathOf(templates.path),
+          storageSpaces: [{ id: 'finance', name: 'Finance', directory: pathOf(space.join('finance')) }],
           limits: { maxMailsPerMinute: 1000 },
           ...settings,
         },
