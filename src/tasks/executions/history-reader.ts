@@ -8,6 +8,7 @@ import { type Database, isStorageFailure, openDatabase, StorageError } from '../
 import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
 import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
+import { nearestRank } from './durations.ts'
 import { isoOf, statusTextOf } from './status.ts'
 import { EXECUTION_COLUMNS } from './store.ts'
 import type {
@@ -322,11 +323,6 @@ function distribution(values: readonly number[]): SummaryGroup['runMs'] {
     max: sorted.at(-1)!,
     total,
   }
-}
-
-/** The smallest value that at least so many per cent of the values do not exceed. `sorted` ascending, not empty. */
-export function nearestRank(sorted: ArrayLike<number>, percent: number): number {
-  return sorted[Math.max(1, Math.ceil((percent * sorted.length) / 100)) - 1]!
 }
 
 function withoutTotals(all: SummaryGroup['runMs']): SummaryGroup['queueMs'] {
