@@ -9,7 +9,7 @@ const MOST = 5000
 
 /**
  * The instants in (from, to] at which a schema event fires, ascending. The next execution that QRS reports is the anchor,
- * so that the phase is right whatever the start date means. Daily, weekly and monthly events keep their local time of day.
+ * so that the phase is right in every zone of the start date. Daily, weekly and monthly events keep their local time of day.
  */
 export function instantsOf(event: QrsSchemaEvent, offsets: Offsets, from: number, to: number): number[] {
   const { startAt, expiresAt, nextAt, increment } = event
