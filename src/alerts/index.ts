@@ -57,7 +57,7 @@ export interface Alerts {
   readonly destination: (rule: string, name: string) => Destination | undefined
   /** In order of evaluation. */
   readonly listed: readonly ListedRule[]
-  readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules'>
+  readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules' | 'bands'>
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
@@ -212,6 +212,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     maintenance: {
       nameFor: (event, at) => plan.maintenance.nameFor(event, at),
       stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
+      bands: (from, to) => plan.maintenance.bands(from, to),
     },
     outbox,
     routes: [

@@ -24,7 +24,18 @@ export interface Maintenance {
   stopsSchedules(at: number): string | null
   /** Whether a maintenance is going on. */
   isOn(name: string, at: number): boolean
+  /** The times of every maintenance in [from, to), cut there; to the second. One of less than five minutes may be left out. */
+  bands(from: number, to: number): readonly MaintenanceBand[]
 }
+
+/** Milliseconds since 1970. */
+export interface MaintenanceBand {
+  readonly name: string
+  readonly from: number
+  readonly to: number
+}
+
+const BAND_STEP_MS = 5 * 60_000
 
 export function createMaintenance(
   deps: { readonly windows: Pick<Windows, 'contains'> },
@@ -57,7 +68,40 @@ export function createMaintenance(
     stopsSchedules: (at) =>
       compiled.find(({ stopSchedules, during }) => stopSchedules && within(during, at))?.name ?? null,
     isOn: (name, at) => compiled.some((one) => one.name === name && within(one.during, at)),
+    bands: (from, to) =>
+      compiled.flatMap(({ name, during }) =>
+        bandsOf((at) => within(during, at), from, to).map((band) => ({ name, from: band[0], to: band[1] })),
+      ),
   }
+}
+
+function bandsOf(isOn: (at: number) => boolean, from: number, to: number): [from: number, to: number][] {
+  const bands: [number, number][] = []
+  let begin = isOn(from) ? from : null
+  for (let at = from; at < to; at += BAND_STEP_MS) {
+    const next = Math.min(at + BAND_STEP_MS, to)
+    if (isOn(next) === (begin !== null)) continue
+    const edge = edgeOf(isOn, at, next)
+    if (begin === null) begin = edge
+    else {
+      bands.push([begin, edge])
+      begin = null
+    }
+  }
+  if (begin !== null && begin < to) bands.push([begin, to])
+  return bands
+}
+
+/** The first full second at which the state is that of `to`. */
+function edgeOf(isOn: (at: number) => boolean, from: number, to: number): number {
+  const after = isOn(to)
+  let [low, high] = [Math.floor(from / 1000), Math.ceil(to / 1000)]
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (isOn(middle * 1000) === after) high = middle
+    else low = middle
+  }
+  return high * 1000
 }
 
 /** Detail of the suppressed deliveries, by which the summary finds them. */

@@ -31,6 +31,7 @@ import { VERSION } from '../platform/version.ts'
 import { createQlik, isQrsUnreachable } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
+import { createOverview } from '../tasks/overview/index.ts'
 import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
@@ -91,6 +92,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const apps = createApps({ ...base, qlik, starts }, shadow)
   const webhooks = createScheduleWebhooks({ ...base, alerts, live })
   const schedules = createSchedules({ ...base, ...webhooks, qlik, alerts, starts, time, apps }, config, options)
+  const overview = createOverview({ ...base, qlik, executions, schedules, alerts }, config, options)
   const emitter = createEventEmitter(
     { ...base, router: alerts.router, wakeEnricher: on.enrichmentWanted },
     { waitMs: config.footman.delivery.enrichmentTimeout },
@@ -151,6 +153,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     kv,
     files,
     schedules,
+    overview,
     history,
     reports,
     metrics,

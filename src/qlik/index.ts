@@ -10,10 +10,11 @@ import { createQrsClient } from './qrs/client.ts'
 import { QrsError } from './qrs/errors.ts'
 import { isDown } from './qrs/failure.ts'
 import type { QrsObserver, SiteConnection } from './qrs/transport.ts'
+import type { TriggerReader } from './qrs/triggers.ts'
 import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './qrs/types.ts'
 
 export interface Qlik {
-  readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader
+  readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader & TriggerReader
   /** Task, app and owner look-ups may be a few seconds old. */
   readonly cachedQrs: QrsClient
   readonly engine: EngineClient

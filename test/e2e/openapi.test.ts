@@ -22,7 +22,7 @@ const ALWAYS_THERE = [
   ...['/v4/audit', '/v4/events', '/v4/events/dropped', '/v4/deliveries', '/v4/deliveries/-/resend', '/v4/stream'],
   ...['/v4/events/fire', '/v4/alertroutes', '/v4/alertroutes/explain', '/v4/destinations', '/v4/snoozes'],
   ...['/v4/history', '/v4/history/summary', '/v4/config/reload', '/v4/influxdb/points'],
-  ...['/v4/udp', '/v4/udp/self-test'],
+  ...['/v4/udp', '/v4/udp/self-test', '/v4/timeline'],
 ]
 /** Streams have no end, and these ids are made when something happens: other tests make the calls. */
 const OWN_TESTS = [

@@ -9,6 +9,7 @@ import { guid, or } from './filter.ts'
 import { parseJson, toApp, toExecutionResult, toOwner, toTask, toValue } from './normalise.ts'
 import { createScriptLogFetcher } from './script-log.ts'
 import { createQrsTransport, type QrsObserver, type QrsSettings, type QrsTransport } from './transport.ts'
+import { createTriggerReader, type TriggerReader } from './triggers.ts'
 import {
   type ChainLink,
   type ChainReader,
@@ -28,7 +29,7 @@ const IDS_PER_REQUEST = 50
 export function createQrsClient(
   deps: { log: Logger; transport?: QrsTransport; observe?: QrsObserver },
   settings: QrsSettings,
-): QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader {
+): QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader & TriggerReader {
   const log = deps.log.child('qrs')
   const transport =
     deps.transport ?? createQrsTransport({ log, ...(deps.observe && { observe: deps.observe }) }, settings)
@@ -58,6 +59,7 @@ export function createQrsClient(
     ...createExecutionReader({ transport, log }),
     ...createCustomPropertyReader({ transport }),
     ...createSiteReader({ transport, log }),
+    ...createTriggerReader({ transport }),
     taskById: async (taskId, signal) => toTask(await byId('task/full', taskId, signal)),
     async tasks(filter, signal) {
       return (await completeTaskList({ transport, log }, filter, signal)).flatMap((task) => toTask(task) ?? [])

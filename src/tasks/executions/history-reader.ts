@@ -8,17 +8,17 @@ import { type Database, isStorageFailure, openDatabase, StorageError } from '../
 import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
 import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
+import { durationsOf, slowerTasks, stripsOf, timelineOf, usualOfTasks } from '../overview/queries.ts'
+import { nearestRank } from './durations.ts'
 import { isoOf, statusTextOf } from './status.ts'
 import { EXECUTION_COLUMNS } from './store.ts'
 import type {
-  AnswerOf,
   EndedExecution,
   ExecutionOutcome,
   Grouping,
   HistoryFilter,
   HistoryItem,
   HistoryPosition,
-  HistoryQuery,
   ListAnswer,
   ListQuery,
   Sorting,
@@ -31,8 +31,24 @@ export interface HistoryReader extends Service {
   /** The database is another file now: what is asked next is read from that. */
   restart(): Promise<void>
   /** Rejects when the database cannot be read. */
-  ask<Q extends HistoryQuery>(query: Q): Promise<AnswerOf<Q>>
+  ask<Kind extends keyof Questions>(query: Query<Kind>): Promise<ReturnType<Questions[Kind]>>
 }
+
+/** Answers by the kind of the query. */
+const QUESTIONS = {
+  list: listHistory,
+  summary: summarise,
+  timeline: timelineOf,
+  usual: usualOfTasks,
+  strips: stripsOf,
+  durations: durationsOf,
+  slower: slowerTasks,
+} as const
+
+type Questions = typeof QUESTIONS
+type Query<Kind extends keyof Questions> = Parameters<Questions[Kind]>[1] & { readonly kind: Kind }
+type HistoryQuery = { [Kind in keyof Questions]: Query<Kind> }[keyof Questions]
+type HistoryAnswer = ReturnType<Questions[keyof Questions]>
 
 interface HistoryReaderSettings {
   /** `footman.db`. */
@@ -120,7 +136,7 @@ export interface ToHistory {
 }
 
 export type FromHistory =
-  | { readonly id: number; readonly answer: ListAnswer | SummaryAnswer }
+  | { readonly id: number; readonly answer: HistoryAnswer }
   /** `isStorage`: of the database, not of the question. */
   | { readonly id: number; readonly problem: string; readonly isStorage: boolean }
 
@@ -129,7 +145,8 @@ export function runHistoryWorker(
   { file }: { readonly file: string },
 ): Promise<void> {
   const db = openDatabase(file, { readOnly: true })
-  const answer = (query: HistoryQuery) => (query.kind === 'list' ? listHistory(db, query) : summarise(db, query))
+  const answer = (query: HistoryQuery) =>
+    (QUESTIONS[query.kind] as (db: Database, query: HistoryQuery) => HistoryAnswer)(db, query)
   channel.onMessage(({ id, query }) => {
     try {
       channel.post({ id, answer: answer(query) })
@@ -322,11 +339,6 @@ function distribution(values: readonly number[]): SummaryGroup['runMs'] {
     max: sorted.at(-1)!,
     total,
   }
-}
-
-/** The smallest value that at least so many per cent of the values do not exceed. `sorted` ascending, not empty. */
-export function nearestRank(sorted: ArrayLike<number>, percent: number): number {
-  return sorted[Math.max(1, Math.ceil((percent * sorted.length) / 100)) - 1]!
 }
 
 function withoutTotals(all: SummaryGroup['runMs']): SummaryGroup['queueMs'] {

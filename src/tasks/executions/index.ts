@@ -13,7 +13,7 @@ import type { ExecutionReader, QrsClient, SiteReader } from '../../qlik/qrs/type
 import { createFollower, createRunningStarts, type Follower } from './follower.ts'
 import { createFirstImport, createHistory, endedFromProgress, type History, type HistoryDeps } from './history.ts'
 import { historyRoutes } from './history-http.ts'
-import { createHistoryReader } from './history-reader.ts'
+import { createHistoryReader, type HistoryReader } from './history-reader.ts'
 import { executionRoutes } from './http.ts'
 import { createExecutionLookup } from './lookup.ts'
 import { createStatusCache } from './status.ts'
@@ -62,6 +62,8 @@ export interface Executions {
   readonly running: RunningStarts
   readonly follower: Follower
   readonly history: History
+  /** Questions to the history, answered by its thread. */
+  readonly reader: Pick<HistoryReader, 'ask'>
   /** The endpoints, which also show reloads of apps and the start queue. */
   api(sources: ExecutionSources): { readonly routes: readonly ApiRoute[] }
   /** How the last execution of each task has ended. */
@@ -124,6 +126,7 @@ export function createExecutions(
     running,
     follower,
     history,
+    reader,
     api({ apps: { reloads }, starts: { queued } }) {
       const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
       const executions = createExecutionLookup({ qrs: cached, statuses, follower, records, reloads, queued })

@@ -273,6 +273,3 @@ export interface SummaryAnswer {
   /** Offset of the next page. */
   readonly next: number | null
 }
-
-export type HistoryQuery = ListQuery | SummaryQuery
-export type AnswerOf<Q extends HistoryQuery> = Q extends ListQuery ? ListAnswer : SummaryAnswer

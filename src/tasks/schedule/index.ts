@@ -17,7 +17,7 @@ import { runRoutes } from './http-runs.ts'
 import { createPlanner, type PlannerDeps } from './plan.ts'
 import type { ActionContext, Perform, RunnerDeps } from './runner.ts'
 import { createScheduler } from './scheduler.ts'
-import { createRunStore } from './store.ts'
+import { createRunStore, type RunStore } from './store.ts'
 import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from './types.ts'
 
 export interface SchedulesDeps extends Pick<PlannerDeps, 'hasWebhook'> {
@@ -60,6 +60,10 @@ export interface SchedulesOptions {
 export interface Schedules {
   readonly routes: readonly ApiRoute[]
   readonly services: readonly Service[]
+  /** In the order of the file; empty while the scheduler is off. */
+  list(): readonly Schedule[]
+  /** Runs that were due in [from, to) and not skipped, oldest first. Milliseconds since 1970. */
+  runsBetween: RunStore['between']
   /** How many schedules are running, stopped, invalid; null while the scheduler is off. */
   states(): Readonly<Record<'running' | 'stopped' | 'invalid', number>> | null
 }
@@ -117,6 +121,8 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
   return {
     routes,
     services: scheduler ? [scheduler] : [],
+    list: () => scheduler?.list() ?? [],
+    runsBetween: store.between,
     states: () => scheduler && statesOf(scheduler.list()),
   }
 }

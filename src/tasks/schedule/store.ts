@@ -58,6 +58,8 @@ export interface RunStore {
   page(scheduleId: string, limit: number, before: number | null): readonly Run[]
   /** Not finished, oldest first. */
   open(): readonly Run[]
+  /** Due in [from, to) and not skipped, oldest first; at most 20,000. */
+  between(from: number, to: number): readonly Run[]
   /** The last run that was not skipped, by schedule. */
   last(): ReadonlyMap<string, Run>
   states(): ReadonlyMap<string, ScheduleState>
@@ -109,6 +111,15 @@ export function createRunStore({ db, writer }: { readonly db: Database; readonly
         .map(runOf),
     open: () =>
       db.all<Row>(`SELECT ${COLUMNS} FROM schedule_run WHERE state = 'running' ORDER BY due_at, id`).map(runOf),
+    between: (from, to) =>
+      db
+        .all<Row>(
+          `SELECT ${COLUMNS} FROM schedule_run WHERE due_at >= ? AND due_at < ? AND state <> 'skipped'
+           ORDER BY due_at LIMIT 20000`,
+          from,
+          to,
+        )
+        .map(runOf),
     last() {
       const rows = db.all<Row & { latest: number }>(
         `SELECT ${COLUMNS}, MAX(due_at) AS latest FROM schedule_run WHERE state <> 'skipped' GROUP BY schedule_id`,
