@@ -80,6 +80,7 @@ export const apiSettings = (config: Config, { apiRateLimit }: Pick<AppOptions, '
   restServerConfig: config.restServerConfig,
   restServerEndpointsEnable: config.restServerEndpointsEnable,
   timezone: config.footman.timezone,
+  publicUrl: config.footman.reportTask.baseUrl,
   ...(apiRateLimit !== null && { rateLimitOption: apiRateLimit }),
 })
 

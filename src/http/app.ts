@@ -8,7 +8,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit.ts'
 import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
-import { createLocalCheck, createProxies } from './client-address.ts'
+import { createLocalCheck, createProxies, isBelow } from './client-address.ts'
 import {
   type Answer,
   checks,
@@ -66,6 +66,8 @@ export interface HttpAppSettings {
   }
   /** `Butler.footman.access`. */
   readonly access?: AccessSettings
+  /** Address of Footman for browsers; absent or '' = not known. */
+  readonly publicUrl?: string
   /** `Butler.footman.logging.accessLog`: log each request at info instead of debug. */
   readonly accessLog: boolean
   /** `Butler.footman.timezone`; '' = that of this computer. */
@@ -126,7 +128,7 @@ function createAnswer(
 ): HttpApp['answer'] {
   const { api, accessLog } = settings
   const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
-  const proxies = createProxies(api.trustedProxies)
+  const proxies = createProxies(api.trustedProxies, settings.publicUrl)
   const limit = createRateLimit(clock, perMinute(settings))
   const cors = createCors(api.cors?.origins ?? [])
   const logRequest = createRequestLog(log, accessLog)
@@ -148,7 +150,7 @@ function createAnswer(
     authorize(access, log, observer),
   ]
 
-  const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf, router: new Router() })
+  const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathInApp, router: new Router() })
   for (const route of inMatchingOrder(routes)) {
     for (const method of methodsOf(route, routes)) {
       const readBody = takesBody(route, method) ? mayReject(parseBody(route, requestTimeout), onError) : null
@@ -170,6 +172,16 @@ function createAnswer(
     ),
   )
   app.onError(onError)
+
+  /** Proxies take their path away or leave it. A path that an endpoint has is taken as it is. */
+  function pathInApp(request: Request, options?: { env?: RequestContext }): string {
+    const path = pathOf(request)
+    const prefix = options?.env?.prefix
+    if (!prefix || !isBelow(prefix, path)) return path
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    const isTaken = app.router.match(method, path)[0].length > 0
+    return isTaken ? path : path.slice(prefix.length) || '/'
+  }
 
   function endpoint(route: ApiRoute): Handler {
     const scope = route.scope ?? ''

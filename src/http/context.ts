@@ -81,8 +81,7 @@ export class RequestContext implements Contact {
     return forwarded === null ? this.scheme === 'https' : /^\s*https\s*(?:,|$)/i.test(forwarded)
   }
   get prefix(): string {
-    const forwarded = this.proxied ? (this.headers.get('x-forwarded-prefix') ?? '') : ''
-    return PREFIX.test(forwarded) ? forwarded : ''
+    return this.proxies.prefixOf(this.info.remoteAddress, this.headers, this.url)
   }
   /** Path and query for logs. */
   get shownUrl(): string {
@@ -91,8 +90,6 @@ export class RequestContext implements Contact {
     return route?.confidential === 'query' ? url.split('?', 1)[0]! : url
   }
 }
-
-const PREFIX = /^(?:\/[A-Za-z0-9._~-]{1,64}){1,5}$/
 
 /** Path and query as the client sent them. */
 function rawUrl({ url }: Request): string {

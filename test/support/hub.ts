@@ -81,7 +81,7 @@ export async function testHub(
     },
   )
   await hub.start()
-  const api = await routesApi(hub.routes, log, deps.server)
+  const api = await routesApi(hub.routes, log, { publicUrl: settings.base ?? '', ...deps.server })
 
   /** The id of the item. */
   async function publish({ project = 'Sales', taskName = 'Weekly sales', ...wanted }: Published): Promise<string> {

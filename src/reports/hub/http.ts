@@ -1,5 +1,6 @@
 /** Endpoints of the hub: the pages for readers, the same as JSON, and who opened the documents of a run. */
 import { z } from 'zod'
+import { isBelow } from '../../http/client-address.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refusal } from '../../http/errors.ts'
@@ -307,7 +308,7 @@ export const textOf = (value: ApiRequest['query'][string] | undefined): string =
   typeof value === 'string' ? value.slice(0, 500) : ''
 
 /** The page of the request for after the login, without a signature that no longer counts. */
-function pathOf({ url }: ApiRequest, root: string): string {
+function pathOf({ url, prefix }: ApiRequest, root: string): string {
   const path = url.split('?', 1)[0]!
-  return `${root}${path.slice(path.indexOf('/hub') + '/hub'.length)}`
+  return isBelow(root, path) ? `${root}${path.slice(root.length)}` : `${prefix}${path}`
 }

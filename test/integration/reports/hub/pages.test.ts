@@ -241,31 +241,71 @@ describe('JSON', () => {
 })
 
 describe('behind a proxy with a path', () => {
-  test('links, form targets, redirects and the cookie have it', async () => {
-    await using site = await testHub({ base: 'https://reports.acme.example/footman' })
+  const PROXIES = [
+    ['takes the path away', 'https://reports.acme.example/footman', '', 'reports.acme.example'],
+    ['keeps the path', 'https://reports.acme.example/footman', '/footman', 'reports.acme.example'],
+    [
+      'keeps the path in the letters of the reader',
+      'https://reports.acme.example/footman',
+      '/Footman',
+      '127.0.0.1:8080',
+    ],
+    ['keeps the path and calls by its own host', 'https://reports.acme.example/footman/', '/footman', '127.0.0.1:8080'],
+    [
+      'keeps a path that begins as the hub does',
+      'https://acme.example/hub-of/reports',
+      '/hub-of/reports',
+      'acme.example',
+    ],
+    ['takes away a path named as the hub', 'https://acme.example/hub', '', 'acme.example'],
+    ['keeps a path named as the hub', 'https://acme.example/hub', '/hub', 'acme.example'],
+  ] as const
+
+  test.each(PROXIES)('that %s: links, form targets, redirects and the cookie have it', async (_, base, kept, host) => {
+    const path = new URL(base).pathname.replace(/\/$/, '')
+    await using site = await testHub({ base: base.replace(/\/$/, '') }, { server: { publicUrl: base } })
     const id = await site.publish({})
     // The raw client sends "Host: 127.0.0.1" first; a request by fetch has the one of the proxy.
-    const ask = (path: string, init: RequestInit = {}) =>
-      fetch(`http://127.0.0.1:${site.api.port}${path}`, {
+    const ask = (own: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${site.api.port}${kept}${own}`, {
         redirect: 'manual',
         ...init,
-        headers: { host: 'reports.acme.example', ...init.headers },
+        headers: { host, ...init.headers },
       })
-    const away = await ask('/hub')
-    expect([away.status, away.headers.get('location')]).toEqual([303, '/footman/hub/login?next=%2Ffootman%2Fhub'])
-    await ask('/hub/login', { method: 'POST', body: `address=${ANNA}` })
+    for (const page of ['/hub', `/hub/items/${id}`]) {
+      const away = await ask(page)
+      expect(away.headers.get('location')).toBe(`${path}/hub/login?next=${encodeURIComponent(path + page)}`)
+    }
+    const form = await (await ask(`/hub/login?next=${encodeURIComponent(`${path}/hub/items/${id}`)}`)).text()
+    expect(form).toContain(`action="${path}/hub/login"`)
+    expect(form).toContain(`name="next" value="${path}/hub/items/${id}"`)
+    const next = encodeURIComponent(`${path}/hub/items/${id}`)
+    await ask('/hub/login', { method: 'POST', body: `address=${ANNA}&next=${next}` })
     await until(() => site.mails.length > 0)
-    expect(String(site.mails[0]?.text)).toContain('https://reports.acme.example/footman/hub/login/')
+    expect(String(site.mails[0]?.text)).toContain(`https://${new URL(base).host}${path}/hub/login/`)
+    expect(await (await ask(`/hub/login/${site.tokenOf()}`)).text()).toContain(`action="${path}/hub/login/`)
     const opened = await ask(`/hub/login/${site.tokenOf()}`, { method: 'POST' })
-    expect(opened.headers.get('location')).toBe('/footman/hub')
-    expect(opened.headers.get('set-cookie')).toMatch(
-      /^report_hub=[\w-]{43}; Max-Age=28800; Path=\/footman\/hub; HttpOnly; Secure; SameSite=Lax$/,
-    )
-    const cookie = opened.headers.get('set-cookie')!.split(';', 1)[0]!
-    const page = await (await ask('/hub', { headers: { cookie } })).text()
-    expect(page).toContain(`href="/footman/hub/items/${id}"`)
-    expect(page).toMatch(/href="\/footman\/hub\/assets\/hub\.[0-9a-f]{12}\.css"/)
-    expect(page).not.toMatch(/(?:href|action)="\/hub/)
+    expect(opened.headers.get('location')).toBe(`${path}/hub/items/${id}`)
+    const [cookie = '', ...attributes] = opened.headers.get('set-cookie')!.split('; ')
+    expect(attributes).toContain(`Path=${path}/hub`)
+    expect(attributes.includes('Secure')).toBe(host === new URL(base).host)
+    for (const page of ['/hub', `/hub/items/${id}`, '/hub?q=nothing', '/hub/items/none']) {
+      const html = await (await ask(page, { headers: { cookie } })).text()
+      const targets = [...html.matchAll(/(?:href|action|src)="([^"#][^"]*)"/g)].map(([, target]) => target!)
+      expect(targets.length).toBeGreaterThan(3)
+      expect(targets.filter((target) => !/^data:/.test(target) && !target.startsWith(`${path}/hub`))).toEqual([])
+    }
+    const list = await (await ask('/hub', { headers: { cookie } })).text()
+    expect(list).toContain(`href="${path}/hub/items/${id}"`)
+    const styles = /href="([^"]+\.css)"/.exec(list)![1]!.slice(path.length)
+    expect((await ask(styles)).headers.get('content-type')).toStartWith('text/css')
+    expect((await ask(`/hub/items/${id}/files/1`, { headers: { cookie } })).status).toBe(200)
+    const json = (await (await ask('/v4/hub/items', { headers: { cookie } })).json()) as {
+      hubItems: { files: { url: string }[] }[]
+    }
+    expect(json.hubItems[0]!.files[0]!.url).toBe(`${path}/hub/items/${id}/files/1`)
+    const left = await ask('/hub/logout', { method: 'POST', headers: { cookie, 'sec-fetch-site': 'same-origin' } })
+    expect(left.headers.get('set-cookie')).toContain(`Path=${path}/hub`)
   })
 })
 
