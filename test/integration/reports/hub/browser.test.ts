@@ -1,5 +1,6 @@
 /** The pages in Chromium: as the design has them, usable by everybody, without script. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { randomUUID } from 'node:crypto'
 import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { startBrowser } from '../../../support/browser.ts'
@@ -24,7 +25,7 @@ async function violations(page: Page): Promise<string[]> {
   return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
 }
 
-async function fill(site: TestHub): Promise<{ newest: string; hostile: string }> {
+async function fill(site: TestHub): Promise<{ newest: string; hostile: string; pack: string }> {
   const hour = 3_600_000
   const visibleTo = [ANNA]
   const publish: TestHub['publish'] = (one) => site.publish({ visibleTo, ...one })
@@ -37,6 +38,7 @@ async function fill(site: TestHub): Promise<{ newest: string; hostile: string }>
       project: 'Finance',
       fileName: `Daily KPI 2026-11-${20 + n}.pdf`,
       versionKey: 'kpi',
+      runId: randomUUID(),
     })
   }
   site.clock.advance(70 * hour)
@@ -45,7 +47,10 @@ async function fill(site: TestHub): Promise<{ newest: string; hostile: string }>
     project: 'Finance',
     fileName: 'Daily KPI 2026-11-23.pdf',
     versionKey: 'kpi',
+    runId: randomUUID(),
   })
+  const pack = await publish({ title: 'Weekly sales', fileName: 'Sales pack_Nord.pdf' })
+  await publish({ title: 'Weekly sales', fileName: 'Sales_20261123.xlsx', format: 'xlsx' })
   await publish({
     title: 'Headcount November',
     project: 'People',
@@ -66,7 +71,7 @@ async function fill(site: TestHub): Promise<{ newest: string; hostile: string }>
     project: '"><img src=x onerror=alert(1)>',
     fileName: `${'very_long_name_'.repeat(15)}.pdf`,
   })
-  return { newest, hostile }
+  return { newest, hostile, pack }
 }
 
 describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
@@ -144,7 +149,7 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
     'every page at %i px, %s',
     async (width, scheme) => {
       await using site = await testHub()
-      const { newest, hostile } = await fill(site)
+      const { newest, hostile, pack } = await fill(site)
       const seen = await visit(site, width, scheme)
       const { page, base } = seen
       const look = (name: string) => expectGood(seen, width, `${name}-${width}-${scheme}`)
@@ -158,6 +163,8 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
       await look('projects')
       await page.goto(`${base}/hub/items/${newest}`)
       await look('item')
+      await page.goto(`${base}/hub/items/${pack}`)
+      await look('together')
       await page.goto(`${base}/hub/items/${hostile}`)
       expect(await page.title()).not.toBe('run')
       await look('hostile')

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import { hashOfKey, newKey } from '../../../../src/http/auth/keys.ts'
 import { OWN_FORM, RUN_ID, type TestHub, testHub } from '../../../support/hub.ts'
 import { until } from '../../../support/wait.ts'
@@ -7,6 +9,20 @@ import { until } from '../../../support/wait.ts'
 const ANNA = 'anna@acme.example'
 const BOB = 'bob@acme.example'
 const DAY_MS = 86_400_000
+
+/** Files of the hub that this process has open. */
+function openBlobs({ blobs }: TestHub): number {
+  if (!existsSync('/proc/self/fd')) return 0
+  const folder = blobs.path('0'.repeat(64)).slice(0, -'/00/'.length - 64)
+  const targets = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return targets.filter((target) => target.startsWith(folder)).length
+}
 
 /** Asks for a link, follows it, and returns the cookie of the session. */
 async function logIn(site: TestHub, address = ANNA): Promise<string> {
@@ -120,6 +136,89 @@ describe('files', () => {
     await site.blobs.removeUnreferenced(() => false, Date.now() + 1000)
     expect((await site.api.send('GET', `/hub/items/${id}/files/1`, undefined, { cookie })).status).toBe(404)
     expect((await site.api.send('GET', `/v4/reportrun/${RUN_ID}/reads`)).body).toBe('{"reads":[]}')
+  })
+})
+
+describe('documents that were published together', () => {
+  const filesOf = async (body: ArrayBuffer) => {
+    const found: Record<string, string> = {}
+    for (const entry of await new ZipReader(new Uint8ArrayReader(new Uint8Array(body))).getEntries()) {
+      if (!entry.directory)
+        found[entry.filename] = new TextDecoder().decode(
+          await entry.getData(new Uint8ArrayWriter(), { useWebWorkers: false }),
+        )
+    }
+    return found
+  }
+
+  test('are one entry of the list and one archive, without those of other people and runs', async () => {
+    await using site = await testHub()
+    const title = 'Weekly sales 2026-11-24'
+    const pack = await site.publish({ title, fileName: 'Pack.pdf', content: 'pdf' })
+    const book = await site.publish({ title, fileName: 'Book.xlsx', format: 'xlsx', content: 'book' })
+    await site.publish({ title, fileName: 'Book.xlsx', format: 'xlsx', content: 'second' })
+    const foreign = await site.publish({ title, fileName: 'Salaries.pdf', visibleTo: [BOB] })
+    await site.publish({ title, fileName: 'Older.pdf', runId: randomUUID() })
+    await site.publish({ title: 'Other', fileName: 'Other.pdf' })
+    const cookie = await logIn(site)
+    const list = (await site.api.send('GET', '/hub', undefined, { cookie })).body
+    expect(list.match(/<article/g)).toHaveLength(3)
+    expect(list.match(/files\.zip/g)).toHaveLength(1)
+    expect(list).toContain(`href="/hub/items/${pack}/files.zip"`)
+    expect(list.indexOf('Pack.pdf')).toBeLessThan(list.indexOf('Book.xlsx'))
+    const page = (await site.api.send('GET', `/hub/items/${book}`, undefined, { cookie })).body
+    expect(page).toContain(`href="/hub/items/${pack}"`)
+    expect(page).not.toMatch(/Salaries|Older|Other\.pdf/)
+
+    const ask = (id: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${site.api.port}/hub/items/${id}/files.zip`, { headers: { cookie }, ...init })
+    expect((await ask(foreign)).status).toBe(404)
+    const answer = await ask(book)
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/zip'])
+    expect(answer.headers.get('content-disposition')).toBe(
+      "attachment; filename*=UTF-8''Weekly%20sales%202026-11-24.zip",
+    )
+    expect(answer.headers.get('cache-control')).toBe('private, no-store')
+    const files = await filesOf(await answer.arrayBuffer())
+    expect(Object.entries(files).map(([name, text]) => [name.replace(/^[0-9a-f]{8}_/, '<id>_'), text])).toEqual([
+      ['Pack.pdf', 'pdf'],
+      ['Book.xlsx', 'book'],
+      ['<id>_Book.xlsx', 'second'],
+    ])
+    const { reads } = JSON.parse((await site.api.send('GET', `/v4/reportrun/${RUN_ID}/reads`)).body)
+    expect(reads.filter(({ how }: { how: string }) => how === 'download')).toHaveLength(3)
+    const unread = await site.api.send('GET', '/hub?unread=1', undefined, { cookie })
+    expect(unread.body).not.toContain('Pack.pdf')
+  })
+
+  test('a reader who hangs up, a HEAD request and a file that is gone leave nothing open', async () => {
+    await using site = await testHub()
+    const big = 'x'.repeat(20_000_000)
+    const id = await site.publish({ content: big })
+    await site.publish({ fileName: 'second.pdf', content: `${big}y` })
+    const cookie = await logIn(site)
+    const url = `http://127.0.0.1:${site.api.port}/hub/items/${id}/files.zip`
+    const leaving = new AbortController()
+    const answer = await fetch(url, { headers: { cookie }, signal: leaving.signal })
+    await answer.body!.getReader().read()
+    leaving.abort()
+    expect((await fetch(url, { method: 'HEAD', headers: { cookie } })).status).toBe(200)
+    const whole = await filesOf(await (await fetch(url, { headers: { cookie } })).arrayBuffer())
+    expect(Object.values(whole).map(({ length }) => length)).toEqual([20_000_000, 20_000_001])
+    await until(() => openBlobs(site) === 0)
+    await site.blobs.removeUnreferenced(() => false, Date.now() + 1000)
+    expect((await fetch(url, { headers: { cookie } })).status).toBe(404)
+  })
+
+  test('a signed link opens its own document alone', async () => {
+    await using site = await testHub({ linkMode: 'signed' })
+    const document = randomUUID()
+    const id = await site.publish({ document, fileName: 'Own.pdf' })
+    await site.publish({ fileName: 'Next.pdf' })
+    const link = new URL(site.hub.hubUrl(document, ANNA))
+    expect((await site.api.send('GET', `${link.pathname}${link.search}`)).body).not.toContain('Next.pdf')
+    const answer = await fetch(`http://127.0.0.1:${site.api.port}/hub/items/${id}/files.zip${link.search}`)
+    expect(Object.keys(await filesOf(await answer.arrayBuffer()))).toEqual(['Own.pdf'])
   })
 })
 
