@@ -350,14 +350,12 @@ export function itemPage(context: PageContext, content: ItemContent): string {
       {others.length > 0 && (
         <section>
           <h2 class="day">Published together</h2>
-          <div class="panel">
+          <div class="panel report">
             {others.map((one) => (
-              <div class="report">
-                <File url={url(one.id)} item={one} query="" linked />
-              </div>
+              <File url={url(one.id)} item={one} query="" linked />
             ))}
+            <DownloadAll url={url(item.id)} title={item.title} />
           </div>
-          <DownloadAll url={url(item.id)} title={item.title} />
         </section>
       )}
       {versions.length > 1 && (
@@ -375,7 +373,7 @@ export function itemPage(context: PageContext, content: ItemContent): string {
                     {one.id === item.id && ' · shown'}
                   </span>
                 </p>
-                <File url={url(one.id)} item={one} query="" />
+                {one.id !== item.id && <File url={url(one.id)} item={one} query="" />}
               </li>
             ))}
           </ol>
