@@ -71,7 +71,10 @@ export interface ReportSite extends AsyncDisposable {
 }
 
 /** `settings`: merged over the section `reportTask`; `config`: over the whole configuration. */
-export async function startReportSite(settings: object = {}, config: object = {}): Promise<ReportSite> {
+export async function startReportSite(
+  settings: object = {},
+  config: { readonly footman?: object; readonly [key: string]: unknown } = {},
+): Promise<ReportSite> {
   const [space, templates] = [tempDirectory(), tempDirectory()]
   const [site, mailbox] = await Promise.all([startSite(), startSmtpSink()])
   mkdirSync(space.join('finance'))
@@ -88,6 +91,7 @@ export async function startReportSite(settings: object = {}, config: object = {}
         headers: { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] },
       },
       footman: {
+        ...config.footman,
         dataDirectory: 'data',
         reportTask: {
           enable: true,

@@ -1,8 +1,8 @@
 /** The pages in Chromium: as the design has them, usable by everybody, without script. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
-import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { violations } from '../../../support/accessibility.ts'
 import { startBrowser } from '../../../support/browser.ts'
 import { type TestHub, testHub } from '../../../support/hub.ts'
 import { findExecutable } from '../../../support/servers.ts'
@@ -13,17 +13,6 @@ const TIMEOUT_MS = 60_000
 const SIZES = [360, 1440] as const
 const SCHEMES = ['light', 'dark'] as const
 const EACH = SIZES.flatMap((width) => SCHEMES.map((scheme) => [width, scheme] as const))
-
-/** Violations of WCAG 2.2 A and AA. The page may not run scripts, so axe is run by the debugger. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const result = await page.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    }),
-  )
-  return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
-}
 
 async function fill(site: TestHub): Promise<{ newest: string; hostile: string; pack: string }> {
   const hour = 3_600_000
