@@ -142,7 +142,7 @@ describe('footman demo', () => {
 
   test('the hub opens with a link from the inbox, and has the files of head office', async () => {
     const output = demo.stdout.join('\n')
-    const [, hub, reader] = /Report hub +(http:\S+) +as (\S+): the inbox gets the link/.exec(output)!
+    const [, hub, reader] = /Report hub +(http:\S+) +as (\S+)/.exec(output)!
     const inbox = /Inbox +(http:\/\/127\.0\.0\.1:\d+)/.exec(output)![1]!
     const headers = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }
     await fetch(`${hub}/login`, { method: 'POST', headers, body: new URLSearchParams({ address: reader! }) })

@@ -90,7 +90,7 @@ export const definitions = (template: Uint8Array) => ({
       ...{ id: STOCK, project: LOGISTICS, name: 'Stock', appId: INVENTORY_APP },
       blocks: [
         {
-          ...{ key: 'items', type: 'table', title: 'Most in stock', totals: true, maxRows: 10 },
+          ...{ key: 'items', type: 'table', title: 'Stock by item', totals: true },
           columns: [
             { label: 'Item', expr: 'Item', kind: 'dimension' },
             { label: 'On hand', expr: '=Sum(OnHand)', kind: 'measure', format: '#,##0' },
@@ -133,7 +133,7 @@ export const definitions = (template: Uint8Array) => ({
       ...{ id: STOCK_TASK, project: LOGISTICS, name: 'Stock', enabled: true },
       reports: [{ key: 'stock', reportId: STOCK, format: 'html', fileName: '{report} {date:yyyy-MM-dd}' }],
       recipients: [headOffice({ email: false, hub: true })],
-      hub: { enabled: true, title: 'Most in stock' },
+      hub: { enabled: true, title: 'Stock by item' },
     },
   ],
   templates: [{ reportId: WORKBOOK, fileName: TEMPLATE_NAME, base64: Buffer.from(template).toString('base64') }],

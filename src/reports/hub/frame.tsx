@@ -38,6 +38,7 @@ const ICONS = {
   ),
   down: <path d="M4.5 6.5L8 10l3.5-3.5" />,
   left: <path d="M9.5 4.5L6 8l3.5 3.5" />,
+  no: <path d="M5 5l6 6M11 5l-6 6" />,
   get: <path d="M8 2.5v8M4.8 7.5L8 10.7l3.2-3.2M3 13.5h10" />,
 } as const
 

@@ -16,6 +16,8 @@ export interface ListView {
 }
 
 export const PAGE_SIZE = 50
+/** Files that an entry of the list shows. */
+const MOST_FILES = 6
 
 /** Formats that browsers show in a page without rights. */
 const VIEWABLE: ReadonlySet<string> = new Set(['html', 'pdf', 'png', 'svg'])
@@ -45,14 +47,7 @@ export function listPage(context: PageContext, { view, items, total, projects }:
       ) : (
         <>
           <Filters root={context.root} view={view} all={all} fresh={fresh} projects={projects} />
-          {items.length === 0 && (
-            <p class="panel empty">
-              No report fits.{' '}
-              <a class="link" href={context.root}>
-                Show all reports
-              </a>
-            </p>
-          )}
+          {items.length === 0 && <NothingFound root={context.root} view={view} />}
           {byDay(items, context).map(({ label, members }) => (
             <section>
               <h2 class="day">{label}</h2>
@@ -69,6 +64,30 @@ export function listPage(context: PageContext, { view, items, total, projects }:
     </>
   )
   return pageOf(context, 'Reports for you', content)
+}
+
+/** Each filter with a link that removes it. */
+const NothingFound: FC<{ readonly root: string; readonly view: ListView }> = ({ root, view }) => {
+  const Filter: FC<{ readonly without: Partial<ListView>; readonly text: string }> = ({ without, text }) => (
+    <a class="chip" href={listUrl(root, { ...view, offset: 0, ...without })}>
+      <span class="sr">Remove </span>
+      <Name text={text} />
+      <Icon name="no" />
+    </a>
+  )
+  return (
+    <section class="panel empty">
+      <p>No report matches.</p>
+      <p class="chipset">
+        {view.q && <Filter without={{ q: '' }} text={`Search: ${view.q}`} />}
+        {view.project && <Filter without={{ project: '' }} text={`Project: ${view.project}`} />}
+        {view.unread && <Filter without={{ unread: false }} text="New" />}
+        <a class="chip" href={root}>
+          Show all reports
+        </a>
+      </p>
+    </section>
+  )
 }
 
 /** Address of the list with another filter. */
@@ -158,6 +177,7 @@ interface EntryProps {
 
 const ListEntry: FC<EntryProps> = ({ context, documents, isFiltered }) => {
   const [item] = documents as readonly [HubListItem]
+  const shown = documents.length > MOST_FILES ? documents.slice(0, MOST_FILES - 1) : documents
   const urlOf = ({ id }: HubListItem) => `${context.root}/items/${id}`
   return (
     <article class="report">
@@ -186,9 +206,16 @@ const ListEntry: FC<EntryProps> = ({ context, documents, isFiltered }) => {
         )}
         {item.test && <TestMark />}
       </p>
-      {documents.map((one) => (
+      {shown.map((one) => (
         <File url={urlOf(one)} item={one} query="" />
       ))}
+      {shown.length < documents.length && (
+        <p class="file">
+          <a class="link" href={urlOf(item)}>
+            {documents.length - shown.length} more files
+          </a>
+        </p>
+      )}
       {documents.length > 1 && !isFiltered && <DownloadAll url={urlOf(item)} title={item.title} />}
     </article>
   )

@@ -76,6 +76,20 @@ describe('what a reader sees', () => {
     expect(await titles('unread=1')).toEqual(['Försäljning'])
   })
 
+  test('a search without result names its filters, and each can be removed', async () => {
+    await using site = await testHub()
+    await site.publish({})
+    const cookie = await logIn(site)
+    const { body } = await site.api.send('GET', '/hub?q=x%26y&project=Sales&unread=1', undefined, { cookie })
+    expect(body).toContain('No report matches.')
+    const links = [...body.matchAll(/<a class="chip" href="([^"]*)"><span class="sr">Remove <\/span><bdi>([^<]*)/g)]
+    expect(links.map(([, href, text]) => [text, href])).toEqual([
+      ['Search: x&amp;y', '/hub?project=Sales&amp;unread=1'],
+      ['Project: Sales', '/hub?q=x%26y&amp;unread=1'],
+      ['New', '/hub?q=x%26y&amp;project=Sales'],
+    ])
+  })
+
   test('"Nothing has been published" for a recipient without items', async () => {
     await using site = await testHub({}, { recipients: () => [{ email: ANNA, qlikUser: null, active: true }] })
     const cookie = await logIn(site)
@@ -189,6 +203,20 @@ describe('documents that were published together', () => {
     expect(reads.filter(({ how }: { how: string }) => how === 'download')).toHaveLength(3)
     const unread = await site.api.send('GET', '/hub?unread=1', undefined, { cookie })
     expect(unread.body).not.toContain('Pack.pdf')
+  })
+
+  test('the list shows the first files of many, their page all of them', async () => {
+    await using site = await testHub()
+    const names = Array.from({ length: 30 }, (_, n) => `Region ${n + 1}.pdf`)
+    const ids: string[] = []
+    for (const fileName of names) ids.push(await site.publish({ fileName }))
+    const cookie = await logIn(site)
+    const filesIn = (html: string) => [...html.matchAll(/Region \d+\.pdf<\/bdi>/g)].map(([text]) => text.slice(0, -6))
+    const list = (await site.api.send('GET', '/hub', undefined, { cookie })).body
+    expect(filesIn(list)).toEqual(names.slice(0, 5))
+    expect(list).toMatch(new RegExp(`href="/hub/items/${ids[0]}"[^>]*>25 more files`))
+    const page = (await site.api.send('GET', `/hub/items/${ids[0]}`, undefined, { cookie })).body
+    expect(filesIn(page)).toEqual(names)
   })
 
   test('a reader who hangs up, a HEAD request and a file that is gone leave nothing open', async () => {
