@@ -206,6 +206,8 @@ function demoConfiguration(addresses: DemoAddresses): Config {
       mqtt: { taskSuccessTopic: 'qliksense/task_success' },
       reportTask: {
         enable: true,
+        baseUrl: `http://${HOST}:${addresses.restPort}`,
+        hub: { enable: true },
         fromAddress: `Sales reports <${REPORT_SENDER}>`,
         storageSpaces: [{ id: REPORT_SPACE, name: 'Head office', directory: addresses.reportDirectory }],
       },

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import type { SendMailOptions } from 'nodemailer'
 import { errorText } from '../../platform/errors.ts'
 import type { Blobs } from '../blobs.ts'
-import { writeZip } from '../documents/zip.ts'
+import { documentEntries, writeZip } from '../documents/zip.ts'
 import type { Definition } from '../entities/task.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
@@ -117,18 +117,7 @@ async function makeArchive(
 ): Promise<void> {
   const entries = archive.documents.map((id) => documents.find((one) => one.id === id)!)
   const password = archive.secret === null ? {} : { password: secret(archive.secret) }
-  const names = new Set<string>()
-  await writeZip(
-    file,
-    (async function* () {
-      for (const { fileName, sha256, id } of entries) {
-        const name = names.has(fileName) ? `${id.slice(0, 8)}_${fileName}` : fileName
-        names.add(name)
-        yield { name, content: await readFile(blobs.path(sha256)) }
-      }
-    })(),
-    password,
-  )
+  await writeZip(file, documentEntries(entries, blobs.path), password)
 }
 
 export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings): Carrier {
