@@ -9,7 +9,7 @@ import type { Definition, ReportUse } from '../entities/task.ts'
 import { cleanName, expandFolder, expandPattern, folderSegments, type PatternContext } from '../patterns.ts'
 import type { RunDocument } from '../types.ts'
 import type { NewDelivery, RunApp } from './ledger.ts'
-import { isUsable, type Note, type Person, stranger } from './recipients.ts'
+import { isUsable, type Note, type Person, personBehind } from './recipients.ts'
 
 /** A document with all that its deliveries need. */
 export interface PreparedDocument extends RunDocument {
@@ -31,6 +31,8 @@ export interface MissingDocument {
   readonly report: string
   /** Null = of all people. */
   readonly variant: string | null
+  /** People to whom the cycle would have sent it, beside those of the variant. */
+  readonly mailTo?: readonly string[]
   /** `Sales pack_Nord`, for the line in the mail. */
   readonly label: string
   readonly code: RunCode
@@ -299,17 +301,19 @@ async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; 
 function documentsByPerson(request: PlanRequest): Letter[] {
   const { documents, people, variants } = request
   const mailed = documents.filter((one) => useOf(request, one).deliver.email !== 'none')
-  const known = new Map(people.filter(({ email }) => email).map((one) => [one.address, one]))
-  for (const address of mailed.flatMap(({ mailTo }) => mailTo ?? [])) {
-    if (!known.has(address)) known.set(address, { ...stranger(address, { email: true, hub: false }) })
-  }
-  return [...known.values()]
+  const addressees = new Set([
+    ...people.filter(({ email }) => email).map(({ address }) => address),
+    ...mailed.flatMap(({ mailTo }) => mailTo ?? []),
+  ])
+  return [...addressees]
+    .map((address) => personBehind(address, people, request.definition.recipients))
+    .filter((person) => person !== null)
     .map((person) => ({
       people: [person],
       documents: mailed.filter((document) => {
         const { cycle } = useOf(request, document)
         if (document.mailTo?.includes(person.address)) return true
-        if (document.mailTo !== null && !cycle?.alsoRecipients) return false
+        if (!person.email || (document.mailTo !== null && !cycle?.alsoRecipients)) return false
         return variants[person.address] === document.variant
       }),
     }))
@@ -342,7 +346,8 @@ async function mailOf(
   const embedded = uses.find(({ use }) => use.deliver.email === 'embed')?.document ?? null
   const attached = uses.filter(({ use }) => use.deliver.email === 'attach')
   const archives = await mailArchives(request, attached)
-  const absent = missing.filter(({ report, variant }) => {
+  const absent = missing.filter(({ report, variant, mailTo }) => {
+    if (people.some(({ address }) => mailTo?.includes(address))) return true
     const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
     if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
     return variant === null || people.some(({ address }) => variants[address] === variant)

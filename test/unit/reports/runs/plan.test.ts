@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { MailPayload, PlanRequest } from '../../../../src/reports/runs/plan.ts'
+import type { HubPayload, MailPayload, Plan, PlanRequest } from '../../../../src/reports/runs/plan.ts'
 import { planDeliveries } from '../../../../src/reports/runs/plan.ts'
 import { exampleDefinition, exampleDocument, prepared, REPORT } from '../../../support/report-runs.ts'
 
@@ -112,4 +112,46 @@ test('equal names in one folder: the second gets a number', async () => {
   )
   expect(deliveries.map(({ target }) => target)).toEqual(['share:2026/Sales pack.pdf', 'share:2026/SALES PACK (2).pdf'])
   expect(notes).toEqual(['FILE_RENAMED'])
+})
+
+test('a cycle reaches whom its expression names, and the recipients of the task only where it says so', async () => {
+  const cycled = (alsoRecipients: boolean) => [
+    {
+      ...uses()[0],
+      deliver: { hub: true },
+      cycle: { fields: ['Region'], emailTo: '=Mail', hubTo: '=Mail', alsoRecipients },
+    },
+  ]
+  const hub = { enabled: true, title: 'Weekly' }
+  const found = [
+    ...prepared(['a@x.com']).people,
+    { ...prepared(['h@x.com']).people[0]!, email: false, hub: true, name: 'Hub reader' },
+  ]
+  const variants = { 'a@x.com': '', 'h@x.com': '' }
+  const documents = [exampleDocument({ mailTo: ['new@x.com', 'h@x.com'], hubTo: ['new@x.com'] })]
+  const [alone, withAll] = await Promise.all(
+    [false, true].map((also) =>
+      planned({ ...email('perRecipient'), hub, reports: cycled(also) }, { people: found, variants, documents }),
+    ),
+  )
+  const mails = ({ deliveries }: Plan) =>
+    deliveries.filter(({ channel }) => channel === 'email').map(({ target }) => target)
+  const readers = ({ deliveries }: Plan) =>
+    deliveries.filter(({ channel }) => channel === 'hub').map(({ payload }) => (payload as HubPayload).visibleTo)
+  expect([mails(alone!), mails(withAll!)]).toEqual([
+    ['new@x.com', 'h@x.com'],
+    ['a@x.com', 'new@x.com', 'h@x.com'],
+  ])
+  expect([readers(alone!), readers(withAll!)]).toEqual([[['new@x.com']], [['h@x.com', 'new@x.com']]])
+})
+
+test('a reader of the hub whom a cycle mails a file gets no mail with the other reports', async () => {
+  const person = { ...prepared(['h@x.com']).people[0]!, email: false, hub: true }
+  const documents = [{ ...two[0]!, mailTo: ['h@x.com'] }, two[1]!]
+  const { deliveries } = await planned(email('perRecipient'), {
+    people: [person],
+    variants: { 'h@x.com': '' },
+    documents,
+  })
+  expect(deliveries.map(({ documents: ids }) => ids)).toEqual([[two[0]!.id]])
 })
