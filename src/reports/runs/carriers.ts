@@ -10,6 +10,7 @@ import { writeZip } from '../documents/zip.ts'
 import type { Definition } from '../entities/task.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
+import { distinctNames } from './file-names.ts'
 import { bodyOf, mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
 import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
 import { type ChosenFile, chooseFile, StorageError, type StorageSpace, sameFile, writeFileTo } from './storage.ts'
@@ -117,15 +118,12 @@ async function makeArchive(
 ): Promise<void> {
   const entries = archive.documents.map((id) => documents.find((one) => one.id === id)!)
   const password = archive.secret === null ? {} : { password: secret(archive.secret) }
-  const names = new Set<string>()
+  const names = distinctNames(entries.map(({ fileName }) => fileName))
   await writeZip(
     file,
     (async function* () {
-      for (const { fileName, sha256, id } of entries) {
-        const name = names.has(fileName) ? `${id.slice(0, 8)}_${fileName}` : fileName
-        names.add(name)
-        yield { name, content: await readFile(blobs.path(sha256)) }
-      }
+      for (const [index, { sha256 }] of entries.entries())
+        yield { name: names[index]!, content: await readFile(blobs.path(sha256)) }
     })(),
     password,
   )
@@ -167,7 +165,8 @@ async function letterOf(
     definition,
     documents: mine,
     payload,
-    hubUrl: (id) => deps.hubUrl(id, payload.person?.address ?? ''),
+    // In test mode the test address alone sees the items.
+    hubUrl: (id) => deps.hubUrl(id, (payload.insteadOf === null ? payload.person?.address : payload.to[0]) ?? ''),
     formatTime: (at) => deps.formatTime(at, definition),
   })
   const embedded = mine.find(({ id }) => id === payload.embed) as PreparedDocument | undefined
@@ -175,6 +174,8 @@ async function letterOf(
   const own =
     email.template === 'default' ? null : await deps.templates(email.template, { ...context, report: report ?? '' })
   if (email.template !== 'default' && !own) throw new Error(`there is no mail template "${email.template}"`)
+  const attached = payload.attach.map((id) => documents.find((one) => one.id === id)!)
+  const names = distinctNames(attached.map(({ fileName }) => fileName))
   return mailOptions(payload, {
     messageId: payload.messageId ?? delivery.id,
     deliveryId: delivery.id,
@@ -188,7 +189,7 @@ async function letterOf(
       ? `${context.insteadOf && `TEST — would have gone to ${context.insteadOf}\n\n`}${own.text}`
       : mailText(context),
     attachments: [
-      ...payload.attach.map((id) => attachment(deps, documents.find((one) => one.id === id)!)),
+      ...attached.map((one, index) => attachment(deps, { ...one, fileName: names[index]! })),
       ...(await archives(deps, job, payload, settings)),
       ...(embedded?.images ?? []).map(({ cid, sha256 }) => ({
         filename: `${cid}.png`,

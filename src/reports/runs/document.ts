@@ -10,6 +10,7 @@ import { cleanName, expandPattern, patternExpressions } from '../patterns.ts'
 import type { CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from '../types.ts'
 import { type Addressed, addressExpressions, addressTexts } from './cycles.ts'
 import type { PreparedDocument } from './plan.ts'
+import { slowRows } from './plan-warnings.ts'
 import { addressesOf, isUsable, type Note } from './recipients.ts'
 import type { PrepareDeps, PrepareRequest } from './request.ts'
 
@@ -80,6 +81,11 @@ export function createDocumentMaker(
       expressions: await expressions(data),
     }
     const embed = use.deliver.email === 'embed' && use.format === 'html'
+    const rows = request.render ? null : await slowRows(use, report, data)
+    if (rows !== null) {
+      const details = `${labelOf(use.key, cycle)}: a workbook of ${rows} rows may not become a PDF in time`
+      note({ code: 'CONVERTER_SLOW', report: use.key, details })
+    }
     const made = request.render ? await render(use, report, { names, timezone, locale, data, id, embed }) : NOT_RENDERED
     const { sha256, bytes, mediaType, images } = made
     if (request.render)

@@ -77,13 +77,42 @@ test('test mode: as many mails, all to the test address, without copies', async 
 
 test.each([
   ['none', ['Sales pack.pdf', 'Book.xlsx'], []],
-  ['perReport', [], ['Sales pack_2026-03-02_06-30.zip', 'Sales pack_2026-03-02_06-30.zip']],
+  ['perReport', [], ['Sales pack_2026-03-02_06-30.zip', 'Sales pack_2026-03-02_06-30 (2).zip']],
   ['perMail', [], ['Weekly sales pack_2026-03-02_06-30.zip']],
 ])('zip %s', async (zip, attached, archives) => {
   const { deliveries } = await planned({ ...email('perRecipient'), reports: uses(zip) })
   const payload = deliveries[0]!.payload as MailPayload
   expect(payload.attach.map((id) => two.find((one) => one.id === id)!.fileName)).toEqual(attached)
   expect(payload.archives.map(({ name }) => name)).toEqual(archives)
+})
+
+test('equal names in one mail or archive are said once, with the name that the second file gets', async () => {
+  const documents = [two[0]!, { ...two[1]!, fileName: 'SALES PACK.pdf' }]
+  const details: string[] = []
+  const note = (_: unknown, text: string) => void details.push(text)
+  await planned(email('perRecipient'), { documents, note })
+  await planned({ ...email('perRecipient'), reports: uses('perMail') }, { documents, note })
+  expect(details).toEqual([
+    'SALES PACK.pdf is SALES PACK (2).pdf in a mail, which has that name already',
+    'SALES PACK.pdf is SALES PACK (2).pdf in Weekly sales pack_2026-03-02_06-30.zip, which has that name already',
+  ])
+})
+
+test.each([
+  ['all may read it in the hub', true, { 'a@x.com': '', 'b@x.com': '' }, ['MAIL_LINK_INSTEAD', 'MAIL_LINK_INSTEAD']],
+  ['one of them has no access to the hub', false, { 'a@x.com': '', 'b@x.com': '' }, []],
+])('more than fits into a mail: %s', async (_, hub, variants, expected) => {
+  const notes: string[] = []
+  const reports = uses().map((use) => ({ ...use, deliver: { hub: true } }))
+  const changes = { people: prepared(people).people.map((one) => ({ ...one, hub })), variants }
+  const limits = { maxMailsPerRun: 100, maxAttachmentMb: 0.001 }
+  const task = { ...email('perRecipient'), hub: { enabled: true }, reports }
+  const { deliveries } = await planned(task, { ...changes, limits }, notes)
+  const mails = deliveries.filter(({ channel }) => channel === 'email').map(({ payload }) => payload as MailPayload)
+  expect(notes).toEqual(expected)
+  expect(mails.map(({ links, attach, archives }) => [links, attach, archives.map(({ name }) => name)])).toEqual(
+    people.map(() => (hub ? [true, [], []] : [false, [], ['Weekly sales pack.zip']])) as never,
+  )
 })
 
 test('more mails than the limit: none leaves', async () => {
