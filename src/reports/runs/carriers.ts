@@ -190,7 +190,7 @@ async function letterOf(
       : mailText(context),
     attachments: [
       ...attached.map((one, index) => attachment(deps, { ...one, fileName: names[index]! })),
-      ...(await archives(deps, job, payload, settings)),
+      ...(await archives(deps, job, payload, settings, attached)),
       ...(embedded?.images ?? []).map(({ cid, sha256 }) => ({
         filename: `${cid}.png`,
         cid,
@@ -207,15 +207,26 @@ const attachment = ({ blobs }: Pick<CarrierDeps, 'blobs'>, { fileName, sha256, m
   contentType: mediaType,
 })
 
-async function archives(deps: CarrierDeps, job: DeliveryJob, payload: MailPayload, settings: CarrierSettings) {
+/** Throws when they are too large together with the attached files. */
+async function archives(
+  deps: CarrierDeps,
+  job: DeliveryJob,
+  payload: MailPayload,
+  settings: CarrierSettings,
+  attached: readonly RunDocument[],
+) {
   const made: { filename: string; content: Buffer; contentType: string }[] = []
+  let total = attached.reduce((sum, { bytes }) => sum + bytes, 0)
   for (const [index, archive] of payload.archives.entries()) {
     const file = join(settings.temporaryDirectory ?? tmpdir(), `footman-${job.delivery.id}-${index}.zip`)
     try {
       await makeArchive(deps, archive, job.documents, file)
       const { size } = await stat(file)
-      if (size * MIME_FACTOR > settings.maxAttachmentMb * 1024 * 1024) {
-        throw new Error(`${archive.name} has ${sizeText(size)}, limits.maxAttachmentMb is ${settings.maxAttachmentMb}`)
+      total += size
+      if (total * MIME_FACTOR > settings.maxAttachmentMb * 1024 * 1024) {
+        const upTo = total > size ? `, all attachments up to it ${sizeText(total)}` : ''
+        const limit = `limits.maxAttachmentMb is ${settings.maxAttachmentMb}`
+        throw new Error(`${archive.name} has ${sizeText(size)}${upTo}; ${limit}`)
       }
       made.push({ filename: archive.name, content: await readFile(file), contentType: 'application/zip' })
     } finally {

@@ -446,8 +446,10 @@ function fitted(
   receivers: readonly string[],
 ): MailPayload {
   const most = request.limits.maxAttachmentMb * 1024 * 1024
-  const size = attached.reduce((sum, { bytes }) => sum + bytes, 0) * MIME_FACTOR
-  if (size <= most || payload.archives.length > 0) return payload
+  // Archives are measured when they are made.
+  const loose = attached.filter(({ id }) => payload.attach.includes(id))
+  const size = loose.reduce((sum, { bytes }) => sum + bytes, 0) * MIME_FACTOR
+  if (size <= most) return payload
   const { task } = request.definition
   const details = `${payload.to.join(', ')}: ${Math.ceil(size / 1024 / 1024)} MB, limits.maxAttachmentMb is ${request.limits.maxAttachmentMb}`
   const isReadable = (document: PreparedDocument) => {
@@ -456,10 +458,10 @@ function fitted(
   }
   if (task.hub.enabled && attached.every(isReadable)) {
     request.note('MAIL_LINK_INSTEAD', details)
-    return { ...payload, attach: [], links: true }
+    return { ...payload, attach: [], archives: [], links: true }
   }
   const archive: Archive = { name: `${cleanName(task.name)}.zip`, documents: payload.attach, secret: null }
-  return { ...payload, attach: [], archives: [archive] }
+  return { ...payload, attach: [], archives: [...payload.archives, archive] }
 }
 
 function delivery(
