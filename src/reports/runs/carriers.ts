@@ -87,7 +87,9 @@ async function chosen(
   { delivery }: DeliveryJob,
 ): Promise<{ file: ChosenFile; repeated: boolean }> {
   const repeated = delivery.state === 'sending' && delivery.lastError === WRITING
-  const file = repeated ? await sameFile(space, payload, basename(delivery.target)) : await chooseFile(space, payload)
+  // The target is `space:folder/file`.
+  const name = basename(delivery.target.slice(space.id.length + 1))
+  const file = repeated ? await sameFile(space, payload, name) : await chooseFile(space, payload)
   return { file, repeated }
 }
 
