@@ -11,6 +11,8 @@ export interface CheckSettings {
   /** Names of `reportTask.secrets`. */
   readonly secrets: readonly string[]
   readonly storageSpaces: readonly { readonly id: string; readonly projects: readonly string[] }[]
+  /** Whether Footman offers the hub. */
+  readonly hubEnabled: boolean
   /** Whether an Office converter was found. */
   readonly converterFound: () => boolean
 }

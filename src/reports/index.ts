@@ -37,7 +37,7 @@ import { createRunLog } from './runs/log.ts'
 import { createNotificationCarrier } from './runs/notify.ts'
 import type { GroupMember } from './runs/recipients.ts'
 import type { PrepareSettings } from './runs/request.ts'
-import { createRunner } from './runs/runner.ts'
+import { createRunner, HUB_OFF } from './runs/runner.ts'
 import { fileIn, type StorageSpace } from './runs/storage.ts'
 import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
 import { createDefinitionStore } from './store.ts'
@@ -139,6 +139,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     {
       secrets: Object.keys(section.secrets),
       storageSpaces: section.storageSpaces,
+      hubEnabled: section.hub.enable,
       converterFound: () => converterFound,
     },
   )
@@ -196,7 +197,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       ? SHADOW_CARRIERS
       : {
           storage: createFileCarrier(carrierDeps, temporaryDirectory),
-          hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' })),
+          hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'HUB_OFF', detail: HUB_OFF })),
           email: createMailCarrier(carrierDeps, carrierSettings),
           notification: createNotificationCarrier(
             { ledger, runLog, mailer: deps.mailer, runUrl: (id) => `${base}/console/reportrun/${id}` },
@@ -234,6 +235,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       onUnknown: section.delivery.onUnknown,
       limits: section.limits,
       prepare: prepareSettings,
+      hubEnabled: section.hub.enable,
       testAddress: settings.testAddress,
       allowedRecipientDomains: section.allowedRecipientDomains,
     },

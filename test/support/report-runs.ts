@@ -146,6 +146,7 @@ export function runScene(scene: RunScene) {
       onUnknown: 'hold',
       limits: { maxMailsPerRun: 2000, maxAttachmentMb: 20 },
       prepare: { timezone: 'UTC', locale: 'en-GB' } as RunnerSettings['prepare'],
+      hubEnabled: true,
       testAddress: null,
       allowedRecipientDomains: [],
       ...scene.settings,

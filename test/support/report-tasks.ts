@@ -32,6 +32,7 @@ export interface RunAnswer {
     readonly level: string
     readonly details: string
     readonly report?: string
+    readonly block?: string
     readonly recipient?: string
   }[]
 }

@@ -12,6 +12,7 @@ import type { Stored } from '../entities/fields.ts'
 import { type Definition, OUTCOMES, type ReportTask, reportTask } from '../entities/task.ts'
 import { checkedWith } from '../issues.ts'
 import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
+import { distinctNames } from '../runs/file-names.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
 import type { RunLog } from '../runs/log.ts'
 import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
@@ -416,11 +417,12 @@ function planAnswer(
   const of = <Payload>(channel: string) =>
     plan.deliveries.filter((one) => one.channel === channel).map(({ payload }) => payload as Payload)
   const nameOf = (id: string) => prepared.documents.find((one) => one.id === id)?.fileName ?? ''
-  const problems = events.map(({ code, level, details, recipient, report }) => ({
+  const problems = events.map(({ code, level, details, recipient, report, block }) => ({
     code,
     level,
     details,
     ...(report && { report }),
+    ...(block && { block }),
     ...(recipient && { recipient }),
   }))
   return {
@@ -439,7 +441,7 @@ function planAnswer(
       ...(cc.length > 0 && { cc }),
       ...(bcc.length > 0 && { bcc }),
       subject,
-      attachments: [...attach.map(nameOf), ...archives.map(({ name }) => name)],
+      attachments: distinctNames([...attach.map(nameOf), ...archives.map(({ name }) => name)]),
       ...(embed && { embedded: nameOf(embed) }),
       ...(missing.length > 0 && { missing }),
     })),

@@ -16,6 +16,7 @@ import { countsOf, type DeliveryRecord, type Ledger, type NewDelivery, type RunR
 import type { RunLog } from './log.ts'
 import { planNotifications } from './notify.ts'
 import { type Plan, planDeliveries } from './plan.ts'
+import { warnOfPlan } from './plan-warnings.ts'
 import type { Prepared } from './prepare.ts'
 import { type GroupMember, isUsable } from './recipients.ts'
 import type { PrepareRequest, PrepareSettings } from './request.ts'
@@ -50,6 +51,8 @@ export interface RunnerSettings {
   readonly onUnknown: 'hold' | 'resend'
   readonly limits: { readonly maxMailsPerRun: number; readonly maxAttachmentMb: number }
   readonly prepare: PrepareSettings
+  /** Off: tasks that use the hub run without it, with the error `HUB_OFF`. */
+  readonly hubEnabled: boolean
   /** Address of test mode for the whole of Footman; null while that is off. */
   readonly testAddress: string | null
   readonly allowedRecipientDomains: readonly string[]
@@ -85,6 +88,7 @@ export interface Runner extends Service {
 
 const MAX_ATTEMPTS = 3
 const MINUTE_MS = 60_000
+export const HUB_OFF = 'the task uses the hub, which is off in Butler.footman.reportTask.hub.enable'
 const LATE = 'Footman was down for longer than maxDelayMinutes'
 
 export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner {
@@ -196,6 +200,12 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     }
   }
 
+  /** The definition with the channels that Footman offers. */
+  function usable(definition: Definition): Definition {
+    const { task } = definition
+    return settings.hubEnabled ? definition : { ...definition, task: { ...task, hub: { ...task.hub, enabled: false } } }
+  }
+
   async function requestOf(
     run: Pick<RunRecord, 'id' | 'options' | 'taskId'>,
     definition: Definition,
@@ -206,7 +216,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     return {
       runId: run.id,
       startedAt,
-      definition,
+      definition: usable(definition),
       options: run.options,
       members: await deps.members(definition, signal),
       states: ledger.conditionStates(run.taskId),
@@ -224,9 +234,10 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     addEvent: (event: Omit<RunEvent, 'at' | 'level'>) => void,
   ): Promise<Plan> {
     const { timezone, locale } = settings.prepare
+    if (definition.task.hub.enabled && !settings.hubEnabled) addEvent({ code: 'HUB_OFF', details: HUB_OFF })
     return planDeliveries({
       runId: run.id,
-      definition,
+      definition: usable(definition),
       documents: prepared.documents,
       missing: prepared.missing,
       people: prepared.people,
@@ -415,6 +426,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       const plan = prepared.skipped
         ? { deliveries: [], refused: null }
         : await planOf(run, definition, prepared, at, addEvent)
+      warnOfPlan(definition, plan.deliveries, settings.prepare.secrets, addEvent)
       return { prepared, plan, events }
     },
     cancel,

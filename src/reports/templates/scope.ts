@@ -309,7 +309,7 @@ class TemplateScope implements Scope {
       fonts: await fonts(),
       warn: request.warn,
     })
-    const object = 'objectId' in binding ? await selected.data.object(binding.objectId, { maxRows: 1 }) : null
+    const object = 'objectId' in binding ? await selected.data.object(binding.objectId) : null
     return { bytes, extension: 'png', width: box.width, height: box.height, title: object?.title || binding.key }
   }
 
@@ -325,7 +325,7 @@ const isBinding = (target: RowsBinding | Reference): target is RowsBinding => 'k
 
 async function load(binding: RowsBinding, data: ReportData): Promise<LoadedTable> {
   if (binding.type === 'object') {
-    const { table } = await data.object(binding.objectId, { maxRows: binding.maxRows })
+    const { table } = await data.object(binding.objectId, { name: binding.key, maxRows: binding.maxRows })
     if (!table) throw new EvaluationError(`the object ${binding.objectId} has no rows`)
     return { table, columns: table.columns.map(({ label: name }) => name) }
   }
@@ -341,7 +341,7 @@ async function load(binding: RowsBinding, data: ReportData): Promise<LoadedTable
     const index = columns.findIndex(({ key }) => key === column)
     return { column: index < 0 ? column : index, dir }
   })
-  const table = await data.table({ columns: requested, sort: order, maxRows, totals })
+  const table = await data.table({ name: binding.key, columns: requested, sort: order, maxRows, totals })
   return { table, columns: columnsOf(binding) ?? [] }
 }
 

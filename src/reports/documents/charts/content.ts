@@ -30,7 +30,7 @@ export interface ChartContent {
 export type ChartDefinition = Pick<
   BlockOf<'chart'>,
   'chart' | 'dimension' | 'dimension2' | 'measures' | 'maxPoints' | 'legend' | 'labels'
->
+> & { readonly key?: string }
 /** Whether a binding of a template defines its chart, instead of naming an object. */
 export const isDefinition = (
   binding: Extract<Binding, { readonly type: 'chart' }> | { readonly objectId: string },
@@ -110,6 +110,7 @@ export async function loadChart(
   )
   const labelOf = async (source: Source, label?: string): Promise<string> => label ?? (await data.labelOf(source))
   const table = await data.table({
+    ...(definition.key !== undefined && { name: definition.key }),
     columns: [
       ...(await Promise.all(
         dimensions.map(async (expr) => ({ expr, label: await labelOf(expr), kind: 'dimension' as const })),
