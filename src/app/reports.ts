@@ -123,7 +123,7 @@ export function buildReports(
         taskState: (taskId) => taskState(qrs, taskId),
         keyValue: async (namespace, key) => store?.get(namespace, key)?.value ?? null,
       },
-      keyValues: store ? (listener) => store.onChange(listener) : null,
+      keyValues: store ?? null,
       mailer: createReportMailer(config),
       templates: createReportTemplates(templates),
       onEnded: on.reportFinished,

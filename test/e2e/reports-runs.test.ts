@@ -50,7 +50,7 @@ test('20 recipients: in test mode 20 mails at the test address, afterwards one f
   ).toEqual([
     'footman_report_runs_total{outcome="success"} 2',
     'footman_report_run_duration_seconds_count 2',
-    'footman_report_documents_total{format="csv"} 2',
+    'footman_report_documents_total{format="html"} 2',
     'footman_report_mails_total{state="sent"} 40',
     'footman_report_mails_total{state="failed"} 0',
     'footman_report_mails_total{state="held"} 0',
