@@ -96,6 +96,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   const trailing = new Set<Promise<void>>()
   const stopping = new AbortController()
   let active = false
+  /** A caller waits for the answer: an engine that is away is no reason to let him wait longer. */
+  const awaited: PrepareSettings = { ...settings.prepare, engineRetryMs: [] }
 
   async function note(run: RunRecord, event: Omit<RunEvent, 'at' | 'level'>): Promise<void> {
     const full: RunEvent = { at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event }
@@ -206,6 +208,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     startedAt: number,
     render: boolean,
     signal: AbortSignal,
+    prepare = settings.prepare,
   ): Promise<PrepareRequest> {
     return {
       runId: run.id,
@@ -216,7 +219,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       states: ledger.conditionStates(run.taskId),
       render,
       preview: false,
-      settings: settings.prepare,
+      settings: prepare,
     }
   }
 
@@ -397,7 +400,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
         line: () => {},
       }
       const run = { id: uuidV7(at), taskId: definition.task.id, options }
-      const request = await requestOf(run, definition, at, render, signal)
+      const request = await requestOf(run, definition, at, render, signal, awaited)
       return { prepared: await deps.prepare({ ...request, preview: render }, observe, signal), events }
     },
     async plan(definition, options, signal) {
@@ -412,7 +415,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       const addEvent = (event: Omit<RunEvent, 'at' | 'level'>) =>
         void events.push({ at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event })
       const prepared = await deps.prepare(
-        await requestOf(run, definition, at, false, signal),
+        await requestOf(run, definition, at, false, signal, awaited),
         { note: addEvent, line: () => {} },
         signal,
       )
