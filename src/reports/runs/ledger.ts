@@ -243,12 +243,18 @@ export function createLedger({ db, writer, onEnded }: LedgerDeps) {
   function add(on: Database, run: NewRun): void {
     const { id, task, priority, trigger, options, test, at, ended, definition } = run
     const state = ended ? 'finished' : 'queued'
-    const end = ended ? [at, at] : [null, null]
     on.run(
       SQL.addRun,
       ...[id, task.id, task.name, task.revision, task.project, priority],
       ...[JSON.stringify(trigger), JSON.stringify(options), state, ended?.outcome ?? null, ended?.reason ?? null],
-      ...[Number(test), ended?.repeats ?? 1, at, ...end, definition ? JSON.stringify(definition) : null],
+      ...[
+        Number(test),
+        ended?.repeats ?? 1,
+        at,
+        null,
+        ended ? at : null,
+        definition ? JSON.stringify(definition) : null,
+      ],
     )
     if (ended) announceEnd(on, id)
   }

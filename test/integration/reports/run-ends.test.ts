@@ -94,7 +94,9 @@ describe('the end of a run', () => {
     })
     const { runId } = await scene.start()
     await scene.start()
-    expect(ends.map(({ run }) => [run.id, run.outcome, run.reason])).toEqual([[runId, 'skipped', 'TASK_DISABLED']])
+    expect(ends.map(({ run }) => [run.id, run.outcome, run.reason, run.startedAt])).toEqual([
+      [runId, 'skipped', 'TASK_DISABLED', null],
+    ])
     expect(scene.ledger.run(runId)?.repeats).toBe(2)
   })
 })
