@@ -32,7 +32,7 @@ import {
 } from './runs/carriers.ts'
 import { type Carrier, createDeliverer } from './runs/deliver.ts'
 import { secretOf } from './runs/document.ts'
-import { createLedger, type RunRecord } from './runs/ledger.ts'
+import { createLedger, type LedgerDeps } from './runs/ledger.ts'
 import { createRunLog } from './runs/log.ts'
 import { createNotificationCarrier } from './runs/notify.ts'
 import type { GroupMember } from './runs/recipients.ts'
@@ -67,8 +67,8 @@ export interface ReportsDeps {
   readonly qlik: TriggersDeps['qlik']
   readonly mqtt: TriggersDeps['mqtt']
   readonly keyValues: TriggersDeps['keyValues']
-  /** Called after each run, skipped ones included. */
-  readonly onFinished: (run: RunRecord) => void
+  /** Called in the transaction that ends a run, or that skips it. */
+  readonly onEnded: LedgerDeps['onEnded']
 }
 
 export interface ReportsSettings {
@@ -91,6 +91,8 @@ export interface Reports {
   readonly observers: Triggers['observers']
   /** Runs that wait. */
   queueLength(): number
+  /** Sessions that runs have open at the engine. */
+  engineSessions(): number
   readonly messageOf: typeof finishedMessage
 }
 
@@ -130,7 +132,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     engineRetryMs: ENGINE_RETRY_MS,
   }
   const blobs = createBlobs(directory)
-  const ledger = createLedger({ db, writer })
+  const ledger = createLedger({ db, writer, onEnded: deps.onEnded })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
   const converter = createConverter(prepareSettings)
   let converterFound = prepareSettings.officeConverter.enable !== 'off'
@@ -188,6 +190,10 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   }
 
   const turns = createRenderTurns()
+  let engineSessions = 0
+  const onSessions = (change: number) => {
+    engineSessions += change
+  }
   const deliverer = createDeliverer({
     ledger,
     clock,
@@ -220,14 +226,18 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       members: deps.members,
       prepare: (request, observe, signal) =>
         prepareInWorker(
-          { ...observe, log, turns, facts: factsOf(request.definition.task.id), workerEntry: deps.workerEntry },
+          {
+            ...observe,
+            onSessions,
+            log,
+            turns,
+            facts: factsOf(request.definition.task.id),
+            workerEntry: deps.workerEntry,
+          },
           { engine: deps.engine(), dataDirectory: directory, request },
           signal,
         ),
-      onFinished(run) {
-        triggers.finished(run)
-        deps.onFinished(run)
-      },
+      onFinished: (run) => triggers.finished(run),
     },
     {
       concurrentRuns: Math.min(section.concurrentRuns, section.concurrentEngineSessions),
@@ -371,6 +381,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     services: [service],
     observers: triggers.observers,
     queueLength: () => runner.counts.queued,
+    engineSessions: () => engineSessions,
     messageOf: finishedMessage,
   }
 }

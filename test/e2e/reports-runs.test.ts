@@ -50,11 +50,12 @@ test('20 recipients: in test mode 20 mails at the test address, afterwards one f
   ).toEqual([
     'footman_report_runs_total{outcome="success"} 2',
     'footman_report_run_duration_seconds_count 2',
-    'footman_report_documents_total 2',
+    'footman_report_documents_total{format="html"} 2',
     'footman_report_mails_total{state="sent"} 40',
     'footman_report_mails_total{state="failed"} 0',
     'footman_report_mails_total{state="held"} 0',
     'footman_report_queue_length 0',
+    'footman_report_engine_sessions 0',
   ])
 }, 120_000)
 

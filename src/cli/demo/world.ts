@@ -108,7 +108,7 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
         log,
         paths: createPathResolver({ configDirectory: directory, cwd: directory }),
         reports: await loadReports(config),
-        observe: { event: deps.onEvent, delivery: deps.onDelivery, reportFinished: deps.onReport },
+        observe: { event: deps.onEvent, delivery: deps.onDelivery, reportFinished: ({ run }) => deps.onReport(run) },
       },
       { config, dataDirectory, qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },
     )

@@ -148,10 +148,8 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
 
   async function plan(definition: Definition, recipient: string | undefined, signal: AbortSignal): Promise<Response> {
     const options = { ...DEFAULT_OPTIONS, recipients: recipient === undefined ? null : [recipient] }
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)])
-    const made = await runner.plan(definition, options, limit).catch((error: unknown) => {
-      throw engineRefusal(error)
-    })
+    const work = (limit: AbortSignal) => runner.plan(definition, options, limit)
+    const made = await engineAnswer(work, signal, deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)
     return jsonAnswer(200, planAnswer(definition, made))
   }
 
@@ -400,6 +398,21 @@ const manual = ({ caller }: ApiRequest, at: number, reason: string | null) => ({
 })
 
 const statusOf = ({ status }: Admission): string => (status === 'repeated' ? 'merged' : status)
+
+/** Work that an answer waits for. Rejects with the refusal that says why there is no result, or none in time. */
+export async function engineAnswer<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<T> {
+  const limit = AbortSignal.timeout(timeoutMs)
+  try {
+    return await work(AbortSignal.any([signal, limit]))
+  } catch (error) {
+    if (limit.aborted && !signal.aborted) throw refusal('ENGINE_UNREACHABLE', `no result within ${timeoutMs / 1000} s`)
+    throw engineRefusal(error)
+  }
+}
 
 /** A failure of the engine or the repository, for answers that wait for it. */
 export function engineRefusal(error: unknown): unknown {

@@ -21,18 +21,21 @@ export interface JobDeps {
   readonly ask: (fact: FactName, args?: readonly unknown[]) => Promise<unknown>
   readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
   readonly line: (text: string) => void
+  /** So many sessions at the engine are open now. */
+  readonly sessions: (open: number) => void
   readonly signal: AbortSignal
 }
 
 export function prepareJob(
   { engine, dataDirectory, request }: ReportJob,
-  { ask, note, line, signal }: JobDeps,
+  { ask, note, line, sessions, signal }: JobDeps,
 ): Promise<Prepared> {
   const client = createEngineClient({ log: SILENT }, engine)
   const blobs = createBlobs(dataDirectory)
   const { settings, runId, startedAt } = request
   let renderer: ReturnType<typeof createRenderer> | null = null
-  let sessions = 0
+  let opened = 0
+  let open = 0
   const facts = new Proxy({} as ConditionFacts, {
     get:
       (_, fact) =>
@@ -41,17 +44,20 @@ export function prepareJob(
   })
   return prepareRun(
     {
-      openApp: ({ appId, user, warn }) =>
-        openReportData(client, {
+      async openApp({ appId, user, warn }) {
+        const data = await openReportData(client, {
           appId,
-          identity: `${runId}-${++sessions}`,
+          identity: `${runId}-${++opened}`,
           ...(user && { user }),
           limits: settings.limits,
           timezone: settings.timezone,
           now: new Date(startedAt),
           warn,
           signal,
-        }),
+        })
+        sessions(++open)
+        return { ...data, close: () => data.close().finally(() => sessions(--open)) }
+      },
       facts,
       async render(document) {
         renderer ??= createRenderer(settings, filler(settings, blobs))

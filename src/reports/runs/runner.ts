@@ -41,7 +41,7 @@ export interface RunnerDeps {
     observe: { readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void; readonly line: (text: string) => void },
     signal: AbortSignal,
   ) => Promise<Prepared>
-  /** Called after each run that has ended, skipped ones included. */
+  /** Called once the end of a run is on disk; not for starts that were skipped at once. */
   readonly onFinished: (run: RunRecord) => void
 }
 
@@ -100,6 +100,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   const trailing = new Set<Promise<void>>()
   const stopping = new AbortController()
   let active = false
+  /** A caller waits for the answer: an engine that is away is no reason to let him wait longer. */
+  const awaited: PrepareSettings = { ...settings.prepare, engineRetryMs: [] }
 
   async function note(run: RunRecord, event: Omit<RunEvent, 'at' | 'level'>): Promise<void> {
     const full: RunEvent = { at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event }
@@ -116,11 +118,11 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   async function admit(request: StartRequest): Promise<Admission> {
     const underWay = () => [...running.values()].map(({ taskId }) => taskId)
     const admission = await decide({ ledger, writer, clock, underWay }, settings, request)
-    if (admission.status === 'skipped') {
-      const run = ledger.run(admission.runId)
-      const { task, trigger } = request
-      if (run) runLog.line(run, 'info', `${admission.code} task="${task.name}" trigger=${trigger.type}`)
-    }
+    const { task, trigger } = request
+    const run = { id: admission.runId }
+    if (admission.status === 'skipped')
+      runLog.line(run, 'info', `${admission.code} task="${task.name}" trigger=${trigger.type}`)
+    if (admission.status === 'merged') runLog.line(run, 'info', `COALESCED trigger=${trigger.type} ${trigger.key}`)
     pump()
     return admission
   }
@@ -192,7 +194,11 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       await ledger.seal(run.id, documents, deliveries, { app, states, skipped }, clock.now())
       return null
     } catch (error) {
-      if (stopping.signal.aborted) throw error
+      if (stopping.signal.aborted) {
+        // An orderly stop is no attempt: those are limited because of runs that end the process.
+        await ledger.park(run.id)
+        throw error
+      }
       if (ledger.run(run.id)?.cancelled) return { outcome: 'cancelled', code: null, details: '' }
       if (limit.aborted) return failure('RUN_TIMEOUT', `not made within ${definition.task.run.timeoutMinutes} minutes`)
       if (error instanceof ReportError) return failure(error.code, error.details)
@@ -212,6 +218,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     startedAt: number,
     render: boolean,
     signal: AbortSignal,
+    prepare = settings.prepare,
   ): Promise<PrepareRequest> {
     return {
       runId: run.id,
@@ -222,7 +229,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       states: ledger.conditionStates(run.taskId),
       render,
       preview: false,
-      settings: settings.prepare,
+      settings: prepare,
     }
   }
 
@@ -346,8 +353,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   }
 
   /** True for a scheduled run that waited longer than its trigger allows. */
-  function isLate({ taskId, trigger, attempt }: RunRecord): boolean {
-    if (trigger.type !== 'schedule' || attempt > 0) return false
+  function isLate({ taskId, trigger, startedAt }: RunRecord): boolean {
+    if (trigger.type !== 'schedule' || startedAt !== null) return false
     const armed = deps.definitionOf(taskId)?.task.triggers.find(({ id }) => id === trigger.triggerId)
     if (armed?.type !== 'schedule') return false
     return clock.now() - Date.parse(trigger.firedAt) > armed.maxDelayMinutes * MINUTE_MS
@@ -404,7 +411,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
         line: () => {},
       }
       const run = { id: uuidV7(at), taskId: definition.task.id, options }
-      const request = await requestOf(run, definition, at, render, signal)
+      const request = await requestOf(run, definition, at, render, signal, awaited)
       return { prepared: await deps.prepare({ ...request, preview: render }, observe, signal), events }
     },
     async plan(definition, options, signal) {
@@ -419,7 +426,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       const addEvent = (event: Omit<RunEvent, 'at' | 'level'>) =>
         void events.push({ at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event })
       const prepared = await deps.prepare(
-        await requestOf(run, definition, at, false, signal),
+        await requestOf(run, definition, at, false, signal, awaited),
         { note: addEvent, line: () => {} },
         signal,
       )
