@@ -12,7 +12,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { hostZone } from '../platform/zone.ts'
 import type { EngineSettings } from '../qlik/engine/client.ts'
-import { createBlobs } from './blobs.ts'
+import { createBlobs, reportDirectory } from './blobs.ts'
 import type { ConditionFacts } from './conditions.ts'
 import type { ReportTaskConfig } from './config.ts'
 import { createDateFormat } from './date-format.ts'
@@ -109,7 +109,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const { db, writer, clock, paths } = deps
   const { section } = settings
   const log = deps.log.child('reports')
-  const directory = section.dataDirectory ? paths.output(section.dataDirectory) : join(settings.dataDirectory, 'report')
+  const directory = reportDirectory(section, paths, settings.dataDirectory)
   const temporaryDirectory = join(directory, 'tmp')
   const timezone = section.defaultTimezone || hostZone()
   const locale = section.defaultLocale

@@ -142,6 +142,9 @@ export function createDefinitionStore(
   }
 }
 
+/** All tasks and reports of a database that another process may write. Throws when the tables are not there. */
+export const readDefinitions = (db: Database) => ({ tasks: select(db, 'task'), reports: select(db, 'report') })
+
 /** Rolls a transaction back, and carries its result. */
 class DryRun extends Error {
   constructor(readonly result: unknown) {

@@ -71,11 +71,11 @@ export async function requestedTable(request: TableRequest, deps: TableDeps): Pr
   })
 }
 
-/** The definition of a column, after a check of its expression; '' for master items. */
-async function checkedSource(
+/** The definition of a column, after a check of its expression; '' for master items. Rejects with an `EvaluationError`. */
+export async function checkedSource(
   { expr, kind }: ColumnDefinition,
   columns: readonly ColumnDefinition[],
-  { fields, expressions }: TableDeps,
+  { fields, expressions }: Pick<TableDeps, 'fields' | 'expressions'>,
 ): Promise<string> {
   if (typeof expr !== 'string') return ''
   if (kind === 'dimension' && !expr.trim().startsWith('=')) {
