@@ -112,7 +112,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const cloud = createCloud({ ...base, emitter, alerts }, config, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters].filter((queue) => queue !== null)
-  const history = createHistory({ ...base, alerts, qlik, pipeline, live, queues }, config.footman)
+  const history = createHistory({ ...base, alerts, qlik, pipeline, safetyNet, live, queues }, config.footman)
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
   const properties = createCustomPropertyWatch({ ...qlik, log }, propertyNeeds(config))
 

@@ -18,7 +18,7 @@ import type { Clock } from '../../platform/types.ts'
 import { formatUser } from '../template-context.ts'
 import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'
-import { DELIVERY_DETAIL, deliveriesOf, type TypeOf } from './deliveries.ts'
+import { DELIVERY_DETAIL, type DeliveryContext, deliveriesOf } from './deliveries.ts'
 import {
   allOf,
   anyOf,
@@ -98,10 +98,9 @@ const DROPPED_QUERY = z.object({
   cursor: LIST_PARAMETERS.cursor,
 })
 
-interface EventRoutesDeps {
+interface EventRoutesDeps extends DeliveryContext {
   readonly db: Database
   readonly clock: Clock
-  readonly typeOf: TypeOf
   /** The complete event; null when it is not stored any more. */
   readonly loadEvent: (id: string) => TaskEvent | null
   /** The template context of an event. */
@@ -180,7 +179,7 @@ function eventDetail(deps: EventRoutesDeps, id: string) {
     raw: raw && textOf(raw),
     from: row.sender || null,
     record: deps.contextOf(event),
-    deliveries: deliveriesOf(db, id, deps.typeOf),
+    deliveries: deliveriesOf(db, id, deps),
   }
 }
 

@@ -16,6 +16,7 @@ import { contextLinks, type LinkConfig, templateContext } from '../template-cont
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
 import { createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { decisionRoutes } from './decisions.ts'
 import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { replayRoutes } from './replay.ts'
@@ -36,6 +37,10 @@ export interface HistoryDeps {
   readonly pipeline: {
     /** The datagram of a journal entry; null when it has been removed. */
     rawOf(journalId: number): Uint8Array | null
+  }
+  readonly safetyNet: {
+    /** The execution of the retry that followed an event; null when none was started. */
+    retryOf(taskId: string, eventId: string): string | null
   }
   /** Settings in use: links of texts, and `Butler.footman.destinations`. */
   readonly live: () => HistoryConfig
@@ -67,7 +72,7 @@ const EXCERPT = { headLines: 15, tailLines: 15 }
 
 export function createHistory(given: HistoryDeps, { timezone, retention }: HistorySettings): History {
   const deps = { ...given, log: given.log.child('journal') }
-  const { db, alerts, clock, qlik, pipeline } = deps
+  const { db, alerts, clock, qlik, pipeline, safetyNet } = deps
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const feed = createChangeFeed(deps)
   const streams = createEventStreams()
@@ -84,6 +89,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     rawOf: pipeline.rawOf,
     idempotency,
     typeOf,
+    retryOf: safetyNet.retryOf,
     contextOf,
     loadEvent,
     keepMs: retention.events,
@@ -91,6 +97,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
   return {
     routes: [
       ...eventRoutes(common),
+      ...decisionRoutes(common),
       ...deliveryRoutes({
         ...common,
         wake: alerts.outbox.wake,

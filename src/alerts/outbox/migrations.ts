@@ -93,4 +93,8 @@ export const outboxMigrations: readonly Migration[] = [
       CREATE INDEX delivery_event ON delivery (event_id);
     `,
   },
+  {
+    name: 'outbox-suppressed-by',
+    sql: 'ALTER TABLE delivery ADD COLUMN suppressed_by TEXT',
+  },
 ]

@@ -80,6 +80,8 @@ const EXPLANATION = z.object({
           target: z.string(),
           wouldBe: z.enum(['pending', 'suppressed']),
           reason: text,
+          detail: text,
+          suppressedBy: z.record(z.string(), z.unknown()).nullable().describe('As of a delivery.'),
           kind: z.string().describe('Of what is no alert, like `recovery`.').optional(),
         }),
       ),

@@ -19,7 +19,7 @@ import { createLogTime, createSafetyNetEvents } from './events.ts'
 import { createLostMessages, createReconciler } from './reconciler.ts'
 import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retrySuppression } from './retries.ts'
 import { createLiveReader } from './site.ts'
-import { purgeFindings, purgeRetries } from './store.ts'
+import { purgeFindings, purgeRetries, retryOfEvent } from './store.ts'
 import { createWatchdog, maintenanceEvent, type WatchdogDeps } from './watchdog.ts'
 
 export interface SafetyNetDeps {
@@ -72,6 +72,8 @@ export interface SafetyNetOptions {
 
 export interface SafetyNet {
   readonly completer: EventCompleter
+  /** The execution of the retry that followed an event; null when none was started. */
+  readonly retryOf: (taskId: string, eventId: string) => string | null
   readonly services: readonly Service[]
   readonly pruning: readonly Pruning[]
   readonly observers: {
@@ -208,6 +210,7 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
         return executionId === '' || mayBeRetried ? null : history.complete(tx, event)
       },
     },
+    retryOf: (taskId, eventId) => retryOfEvent(db, taskId, eventId),
     services: [
       clockedStart,
       ...(reconciles ? [reconciling] : []),

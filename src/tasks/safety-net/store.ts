@@ -70,6 +70,8 @@ const SQL = {
   retryStarting: "UPDATE task_retry SET state = 'starting' WHERE id = ?",
   retryStarted: "UPDATE task_retry SET state = 'started', retry_execution_id = ?, started_at = ? WHERE id = ?",
   retryEnded: 'UPDATE task_retry SET state = ?, reason = ? WHERE id = ?',
+  retryOfEvent: `SELECT retry_execution_id AS executionId FROM task_retry WHERE task_id = ? AND event_id = ?
+    AND retry_execution_id IS NOT NULL ORDER BY attempt LIMIT 1`,
   countRetries: 'SELECT count(*) AS n FROM task_retry WHERE started_at > ? AND started_at IS NOT NULL',
   countRetriesOfTask:
     'SELECT count(*) AS n FROM task_retry WHERE started_at > ? AND started_at IS NOT NULL AND task_id = ?',
@@ -146,6 +148,11 @@ export function openRetriesOf(db: Database, taskId: string): Retry[] {
 export function retryOfExecution(db: Database, taskId: string, executionId: string): Retry | undefined {
   const id = executionId.toLowerCase()
   return db.get<Retry>(SQL.retryOfExecution, id) ?? db.get<Retry>(SQL.lastRetryOfTask, taskId, id)
+}
+
+/** The execution of the retry that followed an event; null when none was started. */
+export function retryOfEvent(db: Database, taskId: string, eventId: string): string | null {
+  return db.get<{ executionId: string }>(SQL.retryOfEvent, taskId, eventId)?.executionId ?? null
 }
 
 export function markStarting(db: Database, id: string): void {
