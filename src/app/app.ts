@@ -36,6 +36,7 @@ import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
+import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
 import { apiSettings, buildSideServers, degradable, liveApiSettings } from './listeners.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -151,6 +152,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     files,
     schedules,
     history,
+    createExecutionTopic(
+      { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },
+      qrsConnection ? {} : { pollMs: 0 },
+    ),
     reports,
     metrics,
     { services: [properties] },

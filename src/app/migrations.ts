@@ -1,6 +1,6 @@
 /** The databases of a data directory and their migrations. */
 import { join } from 'node:path'
-import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
+import { changeFeedMigrations, runFeedMigrations } from '../alerts/history/change-feed.ts'
 import { decisionMigrations } from '../alerts/history/decisions.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
@@ -45,6 +45,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...selfAlertMigrations,
   ...monitorMigrations,
   ...reportMigrations,
+  ...runFeedMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

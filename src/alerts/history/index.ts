@@ -15,7 +15,7 @@ import type { Router } from '../router.ts'
 import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
-import { createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
 import { decisionRoutes } from './decisions.ts'
 import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
@@ -52,7 +52,12 @@ export interface History {
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream holds that up. */
   readonly services: readonly Service[]
-  readonly observers: { fileJob(job: object): void }
+  readonly observers: {
+    fileJob(job: object): void
+    schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
+  }
+  /** The changes that `/v4/stream` sends. */
+  readonly feed: Pick<ChangeFeed, 'publish' | 'onFollowed'>
   /** Open streams. */
   readonly openStreams: number
   readonly pruning: readonly Pruning[]
@@ -65,7 +70,12 @@ interface HistorySettings {
   readonly retention: { readonly events: number }
 }
 
-type HistoryConfig = LinkConfig & { readonly footman: { readonly destinations: Readonly<Record<string, unknown>> } }
+type HistoryConfig = LinkConfig & {
+  readonly footman: {
+    readonly destinations: Readonly<Record<string, unknown>>
+    readonly api: { readonly maxStreams: number }
+  }
+}
 
 /** As mails show by default. */
 const EXCERPT = { headLines: 15, tailLines: 15 }
@@ -75,7 +85,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
   const { db, alerts, clock, qlik, pipeline, safetyNet } = deps
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const feed = createChangeFeed(deps)
-  const streams = createEventStreams()
+  const streams = createEventStreams({ maxStreams: () => deps.live().footman.api.maxStreams })
   const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
   const contextOf = (event: TaskEvent) => {
     const context = { ...contextLinks(deps.live()), version: VERSION, times, now: clock.now() }
@@ -113,7 +123,12 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
       ...streamRoutes({ feed, streams }),
     ],
     services: [{ name: 'streams', start: async () => {}, stop: async () => streams.stop() }],
-    observers: { fileJob: (job) => feed.publish('file', { ...job }) },
+    feed,
+    observers: {
+      fileJob: (job) => feed.publish('file', { ...job }),
+      schedule: (id, state) =>
+        feed.publish('schedule', { id, state, runId: null, runState: null, outcome: null, reason: null }),
+    },
     get openStreams() {
       return streams.count
     },
