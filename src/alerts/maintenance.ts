@@ -146,7 +146,7 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
   /** Events that arrived within the maintenance may still wait for data of Qlik Sense. */
   function isAwaited(name: string): boolean {
     const pending = db.all<{ at: number }>(
-      `SELECT received_at AS at FROM event WHERE state = 'pending' ORDER BY seq LIMIT 1000`,
+      `SELECT received_at AS at FROM event WHERE state = 'pending' AND state <> 'routed' ORDER BY seq LIMIT 1000`,
     )
     return pending.some(({ at }) => maintenance.isOn(name, at))
   }

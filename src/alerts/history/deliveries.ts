@@ -22,10 +22,14 @@ import {
   idOf,
   listAnswer,
   oneOf,
-  oneOfIgnoringCase,
+  oneOfIds,
+  oneOfRare,
+  PAGE_MEMBERS,
   type Page,
   pageOf,
   readPage,
+  someIds,
+  type Where,
 } from './lists.ts'
 import { cancelDelivery, type DeadLetterFilter, resendDeadLetters, resendDelivery } from './resend.ts'
 
@@ -91,6 +95,7 @@ type DeliveryItem = z.output<typeof DELIVERY_ITEM>
 type DeliveryDetail = z.output<typeof DELIVERY_DETAIL>
 
 const DELIVERIES_QUERY = z.object({
+  id: someIds('Id of the delivery.'),
   eventId: anyText('Id of the event.'),
   state: anyOf(DELIVERY_STATES),
   reason: anyOf(DELIVERY_REASONS),
@@ -150,9 +155,14 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       summary: 'List deliveries',
       description: 'Every message with its destination and result; newest first.',
       query: DELIVERIES_QUERY,
-      answers: { 200: z.object({ deliveries: z.array(DELIVERY_ITEM), nextCursor: text }).describe('The deliveries.') },
+      answers: { 200: z.object({ deliveries: z.array(DELIVERY_ITEM), ...PAGE_MEMBERS }).describe('The deliveries.') },
       examples: [
-        { name: 'dead-letters', query: { state: 'dead' }, status: 200, answer: { deliveries: [], nextCursor: null } },
+        {
+          name: 'dead-letters',
+          query: { state: 'dead' },
+          status: 200,
+          answer: { deliveries: [], nextCursor: null, partial: false },
+        },
       ],
       async handle({ query }) {
         const now = clock.now()
@@ -348,19 +358,32 @@ export async function listDeliveries(
   page: { readonly before: number | null; readonly limit: number },
   context: DeliveryContext,
 ): Promise<Page<DeliveryItem & { readonly seq: number }>> {
-  const where = allOf([
-    oneOfIgnoringCase('event_id', filter.eventId),
-    oneOf('delivery.state', filter.state),
+  const times = { column: 'created_at', from: filter.from, to: filter.to }
+  const query = {
+    select: SELECT,
+    seq: 'delivery.seq',
+    table: 'delivery',
+    where: deliveriesWhere(filter),
+    times,
+    ...page,
+  }
+  const { rows, ...rest } = await readPage<Row>(db, query)
+  return { rows: rows.map((row) => ({ seq: row.seq, ...deliveryItem(row, context) })), ...rest }
+}
+
+export function deliveriesWhere(filter: DeliveryFilter): Where {
+  return allOf([
+    oneOfIds('delivery.id', filter.id),
+    oneOfIds('event_id', filter.eventId),
+    oneOfRare('delivery.state', filter.state, 'delivered'),
     oneOf('delivery.reason', filter.reason),
     oneOf('kind', filter.kind),
     oneOf('destination', filter.destination),
     oneOf('route', filter.route),
-    oneOfIgnoringCase('task_id', filter.taskId),
-    between('created_at', filter.from, filter.to),
+    oneOfIds('task_id', filter.taskId),
+    // The plus: the sequence numbers bound the search, not the index of times.
+    between('+created_at', filter.from, filter.to),
   ])
-  const query = { select: SELECT, seq: 'delivery.seq', table: 'delivery', where, ...page }
-  const { rows, next } = await readPage<Row>(db, query)
-  return { rows: rows.map((row) => ({ seq: row.seq, ...deliveryItem(row, context) })), next }
 }
 
 /** All deliveries of an event, oldest first. */

@@ -10,6 +10,7 @@ import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
+import { isNotifying } from '../destinations/index.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Router } from '../router.ts'
 import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
@@ -100,6 +101,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     idempotency,
     typeOf,
     retryOf: safetyNet.retryOf,
+    recording: () => [...alerts.destinations.values()].filter(({ type }) => !isNotifying(type)).map(({ name }) => name),
     contextOf,
     loadEvent,
     keepMs: retention.events,

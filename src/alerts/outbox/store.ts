@@ -310,7 +310,8 @@ export function makeDue(db: Database, destination: string, now: number): string[
     destination,
   )
   db.run(
-    `UPDATE delivery SET next_attempt_at = ?, not_before = 0 WHERE destination = ? AND state = 'pending' AND next_attempt_at > ?`,
+    `UPDATE delivery INDEXED BY delivery_age SET next_attempt_at = ?, not_before = 0
+     WHERE destination = ? AND state IN ('pending', 'sending') AND state = 'pending' AND next_attempt_at > ?`,
     now,
     destination,
     now,

@@ -66,6 +66,10 @@ export const historyMigrations: readonly Migration[] = [
         consecutive_failures INTEGER NOT NULL
       );`,
   },
+  {
+    name: 'history-lists',
+    sql: 'CREATE INDEX execution_outcome ON execution (outcome, stopped_at)',
+  },
 ]
 
 const COLUMNS = [

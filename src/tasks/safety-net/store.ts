@@ -52,12 +52,12 @@ const SQL = {
   addHeardKind: 'INSERT OR IGNORE INTO heard_kind VALUES (?)',
   eventOfExecution: `SELECT 1 FROM event WHERE execution_id = ? AND execution_id <> '' AND test = 0
     AND (outcome = ? OR announced = 'distribute')`,
-  // The plus: a few minutes hold less than the history of a busy task.
-  eventNear: `SELECT 1 FROM event WHERE +task_id = ? AND outcome = ? AND test = 0 AND received_at BETWEEN ? AND ?
+  // The plus: a few minutes hold less than the history of a busy task, or than all events of an outcome.
+  eventNear: `SELECT 1 FROM event WHERE +task_id = ? AND +outcome = ? AND test = 0 AND received_at BETWEEN ? AND ?
     AND (execution_id = '' OR ? IS NULL)`,
   claimedOfExecution: `SELECT id FROM event WHERE execution_id = ? AND execution_id <> '' AND lower(task_id) = lower(?)
-    AND outcome = 'success' AND source = 'udp' AND state = 'routed' AND test = 0`,
-  claimedNear: `SELECT id FROM event WHERE +task_id = ? AND outcome = 'success' AND received_at BETWEEN ? AND ?
+    AND +outcome = 'success' AND source = 'udp' AND state = 'routed' AND test = 0`,
+  claimedNear: `SELECT id FROM event WHERE +task_id = ? AND +outcome = 'success' AND received_at BETWEEN ? AND ?
     AND source = 'udp' AND state = 'routed' AND test = 0 AND (execution_id = '' OR ? IS NULL)`,
 
   addRetry: `INSERT INTO task_retry (id, task_id, event_id, execution_id, attempt, max, due_at, state)
