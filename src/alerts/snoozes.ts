@@ -232,8 +232,10 @@ export function createSnoozeSuppression(context: FieldContext): SuppressionCheck
     const snooze = active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true)
     if (!snooze) return null
     countSuppressed(db, snooze.id)
-    const reason = snooze.reason === '' ? '' : `: ${snooze.reason}`
-    return { reason: 'SNOOZED', detail: `until ${new Date(snooze.until).toISOString()}${reason}` }
+    const { id, reason } = snooze
+    const until = new Date(snooze.until).toISOString()
+    const detail = `until ${until}${reason === '' ? '' : `: ${reason}`}`
+    return { reason: 'SNOOZED', detail, by: { snooze: { id, reason, until } } }
   }
 }
 

@@ -38,6 +38,7 @@ import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
+import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
 import { apiSettings, buildSideServers, consoleSettings, degradable, liveApiSettings } from './listeners.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -115,7 +116,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const cloud = createCloud({ ...base, emitter, alerts }, config, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters].filter((queue) => queue !== null)
-  const history = createHistory({ ...base, alerts, qlik, pipeline, live, queues }, config.footman)
+  const history = createHistory({ ...base, alerts, qlik, pipeline, safetyNet, live, queues }, config.footman)
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
   const properties = createCustomPropertyWatch({ ...qlik, log }, propertyNeeds(config))
 
@@ -155,6 +156,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     schedules,
     overview,
     history,
+    createExecutionTopic(
+      { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },
+      qrsConnection ? {} : { pollMs: 0 },
+    ),
     reports,
     metrics,
     { services: [properties] },

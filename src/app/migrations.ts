@@ -1,6 +1,7 @@
 /** The databases of a data directory and their migrations. */
 import { join } from 'node:path'
-import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
+import { changeFeedMigrations, runFeedMigrations } from '../alerts/history/change-feed.ts'
+import { decisionMigrations } from '../alerts/history/decisions.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { consoleMigrations } from '../console/session/store.ts'
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...outboxMigrations,
   ...changeFeedMigrations,
   ...alertRuleMigrations,
+  ...decisionMigrations,
   // Answers to start requests are among the messages.
   ...messageMigrations,
   ...startMigrations,
@@ -45,6 +47,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...monitorMigrations,
   ...reportMigrations,
   ...consoleMigrations,
+  ...runFeedMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

@@ -93,4 +93,16 @@ export const outboxMigrations: readonly Migration[] = [
       CREATE INDEX delivery_event ON delivery (event_id);
     `,
   },
+  {
+    name: 'outbox-suppressed-by',
+    sql: 'ALTER TABLE delivery ADD COLUMN suppressed_by TEXT',
+  },
+  {
+    // Lists with a filter for something rare.
+    name: 'outbox-lists',
+    sql: `
+      CREATE INDEX delivery_state ON delivery (state, seq) WHERE state <> 'delivered';
+      CREATE INDEX delivery_destination ON delivery (destination, seq);
+    `,
+  },
 ]
