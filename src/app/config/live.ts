@@ -12,11 +12,11 @@ const FOLLOWED = {
     ...['mqttConfig.taskAbortedSendFull', 'mqttConfig.taskAbortedTopic', 'mqttConfig.taskAbortedFullTopic'],
     ...['footman.mqtt.taskSuccessTopic', 'footman.mqtt.taskSuccessFullTopic'],
     ...['footman.templateDirectory', 'footman.email', 'footman.destinations', 'footman.alertRoutes'],
-    ...['footman.butlerRoutes', 'footman.windows', 'footman.calendars', 'footman.maintenance', 'footman.selfAlerts.to'],
+    ...['footman.console.publicUrl', 'footman.butlerRoutes', 'footman.windows', 'footman.calendars', 'footman.maintenance', 'footman.selfAlerts.to'],
     // Where monitors report to.
     ...['serviceMonitor', 'qlikSenseLicense'],
   ],
-  api: ['footman.access', 'footman.api', 'footman.logging.accessLog'],
+  api: ['footman.access', 'footman.api', 'footman.console.publicUrl', 'footman.reportTask.baseUrl', 'footman.logging.accessLog'],
   customProperties: ['emailNotification', 'incidentTool'],
   services: ['serviceMonitor', 'footman.serviceMonitor'],
   version: ['qlikSenseVersion', 'footman.versionMonitor'],
