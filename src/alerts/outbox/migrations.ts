@@ -93,4 +93,9 @@ export const outboxMigrations: readonly Migration[] = [
       CREATE INDEX delivery_event ON delivery (event_id);
     `,
   },
+  {
+    // Given-up deliveries of each destination are counted for the attention list.
+    name: 'outbox-given-up',
+    sql: `CREATE INDEX delivery_given_up ON delivery (destination, created_at, reason) WHERE state = 'dead';`,
+  },
 ]
