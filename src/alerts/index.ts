@@ -1,4 +1,6 @@
 /** Builds the alerts side: a plan of rules and destinations, the router and the outbox that follow it, and its changes. */
+
+import { createDecisionRecorder, purgeConfigurations } from '../alerts/history/decisions.ts'
 import { createSummaries, type Maintenance } from '../alerts/maintenance.ts'
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
@@ -120,6 +122,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   let snoozes = snoozesIn(plan.windows)
+  const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
   const router = createRouter(
     {
       log,
@@ -127,6 +130,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       onDeliveries,
       observe: on.delivery,
       onRouted: on.routed,
+      onDecided: (tx, event, decided) => decisions.record(tx, event, decided),
       onHandled(event, awaited) {
         forget(event.id)
         on.handled(event, awaited)
@@ -259,7 +263,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       })
       router.wake()
     },
-    pruning: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
+    pruning: [purgeGroups, purgeSnoozes, purgeConfigurations].map((purge) => ({
+      keepMs: config.footman.retention.events,
+      purge,
+    })),
     withChains(qrs) {
       const learning = withChains(qrs, graph)
       return {
@@ -276,6 +283,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         const concerned = changedDestinations(destinations, next, changed)
         const oldPlan = plan
         follow(nextPlan)
+        decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
         snoozes = snoozesIn(nextPlan.windows)
         router.follow(nextPlan.rules)
         retire(oldPlan)
@@ -290,6 +298,12 @@ const snoozesIn = (windows: Windows) => ({
   find: createSnoozeFinder({ windows }),
   needs: snoozeNeeds({ windows }),
 })
+
+const knownRoutes = ({ listed, rules }: AlertPlan) =>
+  listed.map(({ name, origin, off }) => {
+    const isUsable = rules.some((rule) => rule.name === name)
+    return { name, origin, off: off ?? (isUsable ? null : 'none of its destinations can be used') }
+  })
 
 const usesChains = (rules: AlertPlan['rules']): boolean => rules.some(({ policy }) => policy?.group === 'chain')
 

@@ -245,8 +245,10 @@ export function createSnoozeSuppression(context: FieldContext): SuppressionCheck
     const snooze = find(db, event, now)
     if (!snooze) return null
     countSuppressed(db, snooze.id)
-    const reason = snooze.reason === '' ? '' : `: ${snooze.reason}`
-    return { reason: 'SNOOZED', detail: `until ${new Date(snooze.until).toISOString()}${reason}` }
+    const { id, reason } = snooze
+    const until = new Date(snooze.until).toISOString()
+    const detail = `until ${until}${reason === '' ? '' : `: ${reason}`}`
+    return { reason: 'SNOOZED', detail, by: { snooze: { id, reason, until } } }
   }
 }
 

@@ -39,6 +39,7 @@ import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
+import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
 import { apiSettings, buildSideServers, degradable, liveApiSettings } from './listeners.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -116,7 +117,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const cloud = createCloud({ ...base, emitter, alerts }, config, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters].filter((queue) => queue !== null)
-  const history = createHistory({ ...base, alerts, qlik, pipeline, live, queues }, config.footman)
+  const history = createHistory({ ...base, alerts, qlik, pipeline, safetyNet, live, queues }, config.footman)
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
   const properties = createCustomPropertyWatch({ ...qlik, log }, propertyNeeds(config))
 
@@ -170,6 +171,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     overview,
     attention,
     history,
+    createExecutionTopic(
+      { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },
+      qrsConnection ? {} : { pollMs: 0 },
+    ),
     reports,
     metrics,
     { services: [properties] },

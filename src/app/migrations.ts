@@ -1,6 +1,7 @@
 /** The databases of a data directory and their migrations. */
 import { join } from 'node:path'
-import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
+import { changeFeedMigrations, runFeedMigrations } from '../alerts/history/change-feed.ts'
+import { decisionMigrations } from '../alerts/history/decisions.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { cloudMigrations } from '../events/cloud/cloud-events.ts'
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...outboxMigrations,
   ...changeFeedMigrations,
   ...alertRuleMigrations,
+  ...decisionMigrations,
   // Answers to start requests are among the messages.
   ...messageMigrations,
   ...startMigrations,
@@ -44,6 +46,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...selfAlertMigrations,
   ...monitorMigrations,
   ...reportMigrations,
+  ...runFeedMigrations,
   ...attentionMigrations,
 ]
 

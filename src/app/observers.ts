@@ -42,6 +42,8 @@ export interface Topics {
   /** Messages of a host were lost within an hour. */
   messagesLost(host: string, count: number): void
   scheduleRun: NonNullable<RunnerDeps['onRun']>
+  /** A schedule is new, has changed or is gone. */
+  schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
   /** An action of a schedule other than a start of tasks. */
   scheduleAction(context: ActionContext, result: ActionResult): void
   keyValueOperation(operation: string, times: number): void

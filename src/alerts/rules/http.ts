@@ -80,6 +80,8 @@ const EXPLANATION = z.object({
           target: z.string(),
           wouldBe: z.enum(['pending', 'suppressed']),
           reason: text,
+          detail: text,
+          suppressedBy: z.record(z.string(), z.unknown()).nullable().describe('As of a delivery.'),
           kind: z.string().describe('Of what is no alert, like `recovery`.').optional(),
         }),
       ),
@@ -200,18 +202,21 @@ function timeOf(text: string | undefined, now: number): number {
 }
 
 function destinationsNow({ db, destinations, health }: AlertRouteApiDeps) {
-  const count = (state: string, name: string) =>
-    db.get<{ n: number }>(`SELECT count(*) AS n FROM delivery WHERE ${state} AND destination = ?`, name)?.n ?? 0
+  const count = (index: string, state: string, name: string) =>
+    db.get<{ n: number }>(
+      `SELECT count(*) AS n FROM delivery INDEXED BY ${index} WHERE ${state} AND destination = ?`,
+      name,
+    )?.n ?? 0
   return [...destinations.values()].map(({ name, type, ready }) => {
     const last = db.get<{ at: number | null }>(
-      `SELECT max(finished_at) AS at FROM delivery WHERE destination = ? AND state = 'delivered'`,
+      `SELECT max(finished_at) AS at FROM delivery INDEXED BY delivery_last WHERE destination = ? AND state = 'delivered'`,
       name,
     )?.at
     const { up, lastError } = health.state(name)
     return {
       ...{ name, type, up: up && (ready?.() ?? true) },
-      pending: count(`state IN ('pending', 'sending')`, name),
-      dead: count(`state = 'dead'`, name),
+      pending: count('delivery_age', `state IN ('pending', 'sending')`, name),
+      dead: count('delivery_dead', `state = 'dead'`, name),
       lastDeliveredAt: last ? new Date(last).toISOString() : null,
       lastError,
     }

@@ -2,7 +2,7 @@
 
 import { loadTaskEvent } from '../../events/store.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import type { Database } from '../../platform/sqlite.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
 import { downstreamOf } from '../../tasks/overview/site.ts'
@@ -27,10 +27,9 @@ const SQL = {
   alerted: `SELECT destination, target, min(finished_at) AS at FROM event JOIN delivery ON event_id = event.id
     WHERE task_id = ? AND received_at >= ? AND delivery.state = 'delivered' AND kind IN ('alert', 'fallback')
     GROUP BY destination, target ORDER BY at LIMIT ${MOST}`,
-  heldBack: `SELECT delivery.reason AS reason, count(*) AS count, max(delivery.detail) AS detail FROM event
+  heldBack: `SELECT delivery.reason AS reason, count(*) AS count, max(suppressed_by) AS suppressedBy FROM event
     JOIN delivery ON event_id = event.id WHERE task_id = ? AND received_at >= ? AND delivery.state = 'suppressed'
     GROUP BY delivery.reason ORDER BY count DESC`,
-  snoozeUntil: 'SELECT id FROM snooze WHERE until_at = ? LIMIT 1',
   startedSince: `SELECT 1 FROM execution WHERE task_id = ? AND stopped_at >= ?
     AND coalesce(triggered_at, started_at, stopped_at) >= ? LIMIT 1`,
   retry: `SELECT attempt, max, due_at AS at FROM task_retry WHERE task_id = ? AND state IN ('due', 'starting')
@@ -74,19 +73,13 @@ function heldBack(db: Database, taskId: string, since: number): ItemDetails['hel
   interface Row {
     readonly reason: string
     readonly count: number
-    readonly detail: string | null
+    readonly suppressedBy: string | null
   }
-  return db.all<Row>(SQL.heldBack, taskId, since).map(({ reason, count, detail }) => ({
+  return db.all<Row>(SQL.heldBack, taskId, since).map(({ reason, count, suppressedBy }) => ({
     reason,
     count,
-    snoozeId: reason === 'SNOOZED' ? snoozeOf(db, detail) : null,
+    snoozeId: storedJson<{ readonly snooze?: { readonly id: string } } | null>(suppressedBy, null)?.snooze?.id ?? null,
   }))
-}
-
-/** The detail of a delivery that a snooze holds back begins with the end of that snooze. */
-function snoozeOf(db: Database, detail: string | null): string | null {
-  const until = Date.parse(/^until (\S+Z)/.exec(detail ?? '')?.[1] ?? '')
-  return Number.isNaN(until) ? null : (db.get<{ id: string }>(SQL.snoozeUntil, until)?.id ?? null)
 }
 
 function quietness({ db, clock, alerts }: DetailsDeps, { eventId }: Item): ItemDetails['quiet'] {

@@ -154,7 +154,7 @@ const DELIVERY_COUNTS = `
   SELECT destination, SUM(pending) AS pending, SUM(dead) AS dead FROM (
     SELECT destination, COUNT(*) AS pending, 0 AS dead FROM delivery WHERE state IN ('pending', 'sending') GROUP BY destination
     UNION ALL
-    SELECT destination, 0, COUNT(*) FROM delivery WHERE state = 'dead' GROUP BY destination
+    SELECT destination, 0, COUNT(*) FROM delivery INDEXED BY delivery_dead WHERE state = 'dead' GROUP BY destination
   ) GROUP BY destination ORDER BY destination`
 
 const deliveryCounts = (db: Database): DeliveryCount[] => db.all<DeliveryCount>(DELIVERY_COUNTS)

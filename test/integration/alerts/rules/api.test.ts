@@ -13,6 +13,7 @@ import { type RoutesApi, routesApi } from '../../../support/routes-api.ts'
 const { task: plain, app } = fullEvent()
 const task = { ...plain, app: { id: app?.id, name: app?.name } }
 const DAY = 86_400_000
+const SENT = { reason: null, detail: null, suppressedBy: null }
 const UNKNOWN = '019cad24-bb20-78e1-b80b-d70ae0784c78'
 const apis: RoutesApi[] = []
 
@@ -93,8 +94,8 @@ describe('/v4/alertroutes', () => {
             { field: 'except.during', wanted: 'nights', found: '2026-03-02T06:00:00.000Z', holds: false },
           ],
           deliveries: [
-            { destination: 'mail', target: 'mail', wouldBe: 'pending', reason: null },
-            { destination: 'hook', target: 'hook', wouldBe: 'pending', reason: null },
+            { destination: 'mail', target: 'mail', wouldBe: 'pending', ...SENT },
+            { destination: 'hook', target: 'hook', wouldBe: 'pending', ...SENT },
           ],
         },
         { name: 'off', matched: false, because: 'enable is false', deliveries: [] },
