@@ -137,6 +137,7 @@ export const ERRORS = {
   SCHEDULE_NOT_FOUND: { status: 404, text: 'Schedule not found', page: 'schedules.md#endpoints' },
   SELF_TEST_NOT_FOUND: { status: 404, text: 'Self-test not found', page: 'doctor.md' },
   SNOOZE_NOT_FOUND: { status: 404, text: 'Snooze not found', page: 'alert-rules.md' },
+  TASK_NOT_FOUND: { status: 404, text: 'Task not found', page: 'start-tasks.md' },
   TEMPLATE_NOT_FOUND: { status: 404, text: 'Template not found', page: 'reports.md#templates' },
 
   // The state of things.

@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/types.ts'
 import { dueAt, parseDue } from '../../tasks/overview/due.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
 import { downstreamOf, type SiteTask, type Triggers, valuesOf } from '../../tasks/overview/site.ts'
-import { instantsOf } from '../../tasks/overview/triggers.ts'
+import { lastPlanned } from '../../tasks/overview/timeline.ts'
 import { type AttentionSeverity, type Item, itemOf, type Kind, type Recovery } from './types.ts'
 
 export interface TaskItemsDeps {
@@ -149,7 +149,7 @@ function overdueItems(
   for (const task of tasks.values()) {
     const rules = valuesOf(task, DUE_PROPERTY).flatMap((text) => parseDue(text) ?? [])
     if (rules.length === 0) continue
-    const planned = lastPlanned(overview, triggers, task.id, now)
+    const planned = lastPlanned(overview.site, triggers, task.id, now)
     const due = planned === null ? null : dueAt(rules, planned, offsets)
     if (planned === null || due === null || due > now) continue
     const success = db.get<{ at: number | null }>(SQL.success, task.id)?.at ?? null
@@ -169,29 +169,6 @@ function overdueItems(
     )
   }
   return items
-}
-
-/** The last planned start within a day: of the task, or else of the tasks that it follows. */
-export function lastPlanned(
-  { site }: Pick<Overview, 'site'>,
-  { times, gates }: Triggers,
-  taskId: string,
-  now: number,
-): number | null {
-  const seen = new Set<string>()
-  const latest = (id: string): number | null => {
-    if (seen.has(id)) return null
-    seen.add(id)
-    const own = times
-      .filter((event) => event.taskId === id)
-      .flatMap((event) => instantsOf(event, site.offsets(event.timezone), now - DAY_MS, now).at(-1) ?? [])
-    if (own.length > 0) return Math.max(...own)
-    const before = gates
-      .filter((gate) => gate.enabled && gate.taskId === id)
-      .flatMap((gate) => gate.rules.flatMap((rule) => latest(rule.taskId) ?? []))
-    return before.length > 0 ? Math.max(...before) : null
-  }
-  return latest(taskId)
 }
 
 const OPENERS: readonly Kind[] = ['taskFailed', 'neverStarted']

@@ -8,10 +8,11 @@ import type { TriggerReader } from '../../qlik/qrs/triggers.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import type { Eta, Usual } from '../executions/durations.ts'
 import type { HistoryReader } from '../executions/history-reader.ts'
+import { type TaskSettings, taskRoutes } from './http-tasks.ts'
 import { timelineRoute } from './http-timeline.ts'
 import { liveEta, type RunningTask } from './queries.ts'
 import { createSite, type Site } from './site.ts'
-import type { PlanSettings, TimelineDeps } from './timeline.ts'
+import type { TimelineDeps } from './timeline.ts'
 
 export interface OverviewDeps {
   readonly db: Database
@@ -27,6 +28,7 @@ export interface OverviewSettings {
   readonly footman: {
     readonly timezone: string
     readonly watchdog: { readonly neverStartedAfter: number; readonly customPropertyName: string }
+    readonly retryPolicy: { readonly customPropertyName: string }
   }
 }
 
@@ -48,13 +50,14 @@ export interface RunningNow extends RunningTask, Eta {
 
 export function createOverview(
   { db, clock, qlik, executions, schedules, alerts }: OverviewDeps,
-  { footman: { timezone, watchdog } }: OverviewSettings,
+  { footman: { timezone, watchdog, retryPolicy } }: OverviewSettings,
   { qrsConnection }: { readonly qrsConnection: boolean },
 ): Overview {
   const site = createSite({ qrs: qlik.qrs, clock, isConnected: qrsConnection })
-  const settings: PlanSettings = {
+  const settings: TaskSettings = {
     neverStartedAfter: watchdog.neverStartedAfter,
     watchPolicy: watchdog.customPropertyName,
+    retryPolicy: retryPolicy.customPropertyName,
     timezone: timezone || hostZone(),
   }
   let usuals: ReadonlyMap<string, Usual> = new Map()
@@ -92,7 +95,7 @@ export function createOverview(
           state === 'running' && usual.basis === 'history' && now - since > usual.p90Ms + marginMs,
       )
     },
-    routes: [timelineRoute(deps, settings)],
+    routes: [timelineRoute(deps, settings), ...taskRoutes({ ...deps, qrs: qlik.qrs }, settings)],
     observers: { event: site.outdate },
   }
 }
