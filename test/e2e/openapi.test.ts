@@ -82,7 +82,7 @@ describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () =
         const answer = operation?.responses[200]?.content?.['application/json']?.schema as {
           oneOf: { required: string[] }[]
         }
-        expect(answer.oneOf.map(({ required }) => required[0])).toEqual(['tasksStarted', 'tasksId'])
+        expect(answer.oneOf.map(({ required }) => required[0])).toEqual(['tasksStarted', 'tasksId', 'tasksStarted'])
       }
     }
   })
