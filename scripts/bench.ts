@@ -14,6 +14,7 @@ import { measureKeyValues } from '../test/bench/key-values.ts'
 import { measureMonitors } from '../test/bench/monitors.ts'
 import { measurePing } from '../test/bench/ping.ts'
 import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
+import { measureReports } from '../test/bench/reports.ts'
 import { measureSchedules } from '../test/bench/schedules.ts'
 import { measureScrape } from '../test/bench/scrape.ts'
 import { startBenchSite } from '../test/bench/site.ts'
@@ -45,6 +46,7 @@ const PARTS = [
   'key-values',
   'schedules',
   'scrape',
+  'reports',
   'monitors',
   'burst',
   'sustained',
@@ -91,6 +93,7 @@ async function measureAll(): Promise<Measurement[]> {
     'key-values': () => measureKeyValues(settings),
     schedules: () => measureSchedules(settings),
     scrape: () => measureScrape(settings),
+    reports: () => measureReports(settings),
     monitors: () => measureMonitors({ ...settings, seconds }),
     burst: () => measureBurst(settings, sink),
     sustained: () => measureSustained({ ...settings, seconds }),

@@ -15,6 +15,18 @@ declare module '*.eta' {
   const text: string
   export default text
 }
+declare module '*/assets/frame.js' {
+  const text: string
+  export default text
+}
+declare module '*/assets/live.js' {
+  const text: string
+  export default text
+}
+declare module '*/assets/chart.js' {
+  const text: string
+  export default text
+}
 declare module '*/view.js' {
   const text: string
   export default text

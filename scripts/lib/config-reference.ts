@@ -66,6 +66,7 @@ const PAGES: Readonly<Record<string, readonly [title: string, ...sections: strin
     ...['keyValueStore', 'footman.keyValue', 'fileCopyApprovedDirectories', 'fileMoveApprovedDirectories'],
     ...['fileDeleteApprovedDirectories', 'footman.files'],
   ],
+  console: ['Console', 'footman.console'],
   mqtt: ['MQTT', 'mqttConfig', 'footman.mqtt'],
   metrics: ['InfluxDB and Prometheus', 'influxDb', 'footman.influxDb', 'footman.metrics', 'uptimeMonitor'],
   monitors: [

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createHistory } from '../alerts/history/index.ts'
 import { createAlerts } from '../alerts/index.ts'
 import { createApps } from '../apps/index.ts'
+import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter } from '../events/emit.ts'
 import { inputRoutes } from '../events/http.ts'
@@ -41,7 +42,7 @@ import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
 import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
-import { apiSettings, buildSideServers, degradable, liveApiSettings } from './listeners.ts'
+import { apiSettings, buildSideServers, consoleSettings, degradable, liveApiSettings } from './listeners.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { createObservers, eventAnnouncer } from './observers.ts'
 import { createConfigReload } from './reload.ts'
@@ -180,6 +181,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { services: [properties] },
     monitors,
     reload,
+    createConsole({ ...base, audit }, config.footman.console, consoleSettings(config, shadow)),
   ]
   const api: Api = createApi(
     {

@@ -2,7 +2,7 @@
 
 import { lookup } from 'node:dns/promises'
 import { maskConfig } from '../config/mask.ts'
-import { createConfigView } from '../console/server.ts'
+import { createConfigView } from '../console/config-page/server.ts'
 import { createLocalCheck } from '../http/client-address.ts'
 import { createBrowserRules } from '../http/middleware/browser-rules.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
@@ -12,6 +12,7 @@ import { errorText, StartError } from '../platform/errors.ts'
 import { ownerText, type PortProtocol, portOwner } from '../platform/port-owner.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import { hostZone } from '../platform/zone.ts'
 import type { Config } from './schema.ts'
 import type { AppOptions } from './types.ts'
 
@@ -69,8 +70,8 @@ async function withPortOwner(message: string): Promise<string> {
 }
 
 /** Settings of the REST API that it follows while it runs. */
-export const liveApiSettings = ({ footman: { api, access, logging } }: Config): LiveApiSettings => ({
-  api,
+export const liveApiSettings = ({ footman: { api, access, logging, ...pages } }: Config): LiveApiSettings => ({
+  api: { ...api, publicUrls: [pages.console.publicUrl, pages.reportTask.baseUrl].filter((url) => url !== '') },
   access,
   accessLog: logging.accessLog,
 })
@@ -81,6 +82,13 @@ export const apiSettings = (config: Config, { apiRateLimit }: Pick<AppOptions, '
   restServerEndpointsEnable: config.restServerEndpointsEnable,
   timezone: config.footman.timezone,
   ...(apiRateLimit !== null && { rateLimitOption: apiRateLimit }),
+})
+
+/** The part of the configuration that pages of the console show. */
+export const consoleSettings = (config: Config, shadow: boolean) => ({
+  ...{ shadow, version: VERSION, reports: config.footman.reportTask.enable },
+  timezone: config.footman.timezone || hostZone(),
+  qmc: config.qlikSenseUrls.qmc,
 })
 
 interface SideServersDeps {

@@ -4,6 +4,7 @@ import { changeFeedMigrations, runFeedMigrations } from '../alerts/history/chang
 import { decisionMigrations } from '../alerts/history/decisions.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
+import { consoleMigrations } from '../console/session/store.ts'
 import { cloudMigrations } from '../events/cloud/cloud-events.ts'
 import { journalMigrations } from '../events/ingest/journal.ts'
 import { eventMigrations } from '../events/migrations.ts'
@@ -46,6 +47,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...selfAlertMigrations,
   ...monitorMigrations,
   ...reportMigrations,
+  ...consoleMigrations,
   ...runFeedMigrations,
   ...attentionMigrations,
 ]

@@ -5,8 +5,9 @@ import type { IngestDeps } from '../events/ingest/ingest.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { FileJob } from '../files/types.ts'
 import type { RequestObserver } from '../http/middleware/observe.ts'
+import type { Database } from '../platform/sqlite.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import type { RunRecord } from '../reports/runs/ledger.ts'
+import type { RunEnd } from '../reports/runs/ledger.ts'
 import type { HistoryDeps } from '../tasks/executions/history.ts'
 import type { RetryRunnerDeps } from '../tasks/safety-net/retries.ts'
 import type { WatchdogDeps } from '../tasks/safety-net/watchdog.ts'
@@ -62,8 +63,8 @@ export interface Topics {
   configuration(problem: string | null): void
   /** An item of the attention list has come or gone. */
   attention(change: AttentionChange): void
-  /** A run of a report task has ended, or was skipped. */
-  reportFinished(run: RunRecord): void
+  /** A run of a report task has ended, or was skipped; in the transaction that stores it. */
+  reportFinished(end: RunEnd, tx: Database): void
   /** `footman.db` can be used again after it could not. */
   storageBack(): void
   /** The same content stands in another file now. */

@@ -59,6 +59,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   versionMonitor: monitors.footmanVersionMonitor,
   licenseRelease: monitors.licenseRelease,
   reportTask: reports.reportTask,
+  console: console.footmanConsole,
 }))
 
 /** Everything below the root key `Butler`. */

@@ -1,6 +1,6 @@
-/** `Butler.configVisualisation`. */
-import type { z } from 'zod'
-import { flag, host, port, section } from '../config/fields.ts'
+/** `Butler.configVisualisation`, and the console. */
+import { z } from 'zod'
+import { count, flag, host, httpUrl, noted, port, section } from '../config/fields.ts'
 
 export const configVisualisation = section('Web page that shows the configuration.', () => ({
   enable: flag('Offer the page.'),
@@ -9,4 +9,28 @@ export const configVisualisation = section('Web page that shows the configuratio
   obfuscate: flag('Mask secrets and addresses.', true),
 }))
 
+const HOURS = { min: 1, max: 168 }
+
+export const footmanConsole = section('The web console, at /console/ of the REST API.', () => ({
+  enable: flag('Offer the console.', true),
+  publicUrl: httpUrl(
+    'Address of Footman for browsers, used in links of alerts: https://qs.acme.example/footman. Empty = no links.',
+  ),
+  sessionHours: count('Longest life of a session, in hours.', 12, HOURS),
+  idleHours: count('A session ends after this time without a request, in hours.', 4, HOURS),
+  allowPlainHttp: flag(
+    'Let people on other machines sign in without TLS. Their credentials can be read on the network.',
+  ),
+  bindAddress: flag('End a session when the address of its browser changes.'),
+  hsts: flag('Make browsers use TLS for a year (Strict-Transport-Security).'),
+  nightStart: noted(
+    z
+      .string()
+      .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time like 20:00')
+      .prefault('20:00'),
+    { description: 'Begin of the preset "Last night" of the page Now, in the zone of Footman.' },
+  ),
+}))
+
 export type ConfigVisualisationConfig = z.output<typeof configVisualisation>
+export type ConsoleConfig = z.output<typeof footmanConsole>

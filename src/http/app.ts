@@ -8,7 +8,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit.ts'
 import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
-import { createLocalCheck, createProxies } from './client-address.ts'
+import { createLocalCheck, createProxies, isBelow } from './client-address.ts'
 import {
   type Answer,
   checks,
@@ -19,8 +19,8 @@ import {
   RequestContext,
   SeenRequest,
 } from './context.ts'
-import { requireNamespace } from './endpoint/caller.ts'
-import type { ApiRequest, ApiRoute, Method } from './endpoint/route.ts'
+import { type Contact, requireNamespace } from './endpoint/caller.ts'
+import type { ApiRequest, ApiRoute, Method, PageAccess } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
 import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
@@ -34,7 +34,13 @@ import {
   type RequestObserver,
   SILENT_OBSERVER,
 } from './middleware/observe.ts'
-import { createCrowdWarning, createRateLimit, rateLimit, requestsAtATime } from './middleware/rate-limit.ts'
+import {
+  createCrowdWarning,
+  createRateLimit,
+  rateLimit,
+  requestsAtATime,
+  tooManyRequests,
+} from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
 import { methodOverride, urlEncoding, withMeantMethod } from './middleware/request-line.ts'
 
@@ -57,6 +63,8 @@ export interface HttpAppSettings {
     /** Calls per minute and actor, or address of callers without credentials; 0 = no limit. */
     readonly rateLimitPerMinute: number
     readonly trustedProxies: readonly string[]
+    /** Addresses by which browsers reach the pages, with the path that a proxy puts before them. */
+    readonly publicUrls?: readonly string[]
     readonly cors?: { readonly origins: readonly string[] }
     readonly allowedHosts?: readonly string[]
     /** How long a body may stand still, milliseconds; default `BODY_TIMEOUT_MS`. */
@@ -126,7 +134,9 @@ function createAnswer(
 ): HttpApp['answer'] {
   const { api, accessLog } = settings
   const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
-  const proxies = createProxies(api.trustedProxies)
+  const { publicUrls = [] } = api
+  const proxies = createProxies(api.trustedProxies, publicUrls)
+  const mayHavePrefix = api.trustedProxies.length > 0 || publicUrls.length > 0
   const limit = createRateLimit(clock, perMinute(settings))
   const cors = createCors(api.cors?.origins ?? [])
   const logRequest = createRequestLog(log, accessLog)
@@ -180,19 +190,68 @@ function createAnswer(
       const { caller } = env.identity
       const params = hasParams ? c.req.param() : NO_PARAMS
       if (isNamespaced) requireNamespace(caller, scope, params.namespace ?? '')
-      const request = new SeenRequest(c, params, (wanted) => access.refusal({ scope: wanted }, caller, env) === null)
+      const sees = (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
+      const request = new SeenRequest(c, params, sees, pagesOf)
       logRequest(request, env)
       return route.handle(request)
     }
   }
 
-  return (request, info) => {
-    const context = new RequestContext(request, info, proxies)
+  /** The API for the pages of the console; a call through it passes all checks but those of the page itself. */
+  function pagesOf(context: RequestContext): PageAccess {
+    return {
+      signsIn: access.recall !== undefined,
+      identify: (headers) => access.identify(contactOf(context, headers)),
+      recall: (holder) => access.recall?.(holder, context) ?? null,
+      count(bucket) {
+        const verdict = limit?.(bucket)
+        return verdict && !verdict.allowed ? tooManyRequests(verdict) : null
+      },
+      async ask({ method, path, headers, body, signal }, identity) {
+        const inner = new Request(`http://footman${path}`, {
+          method,
+          headers: { ...passedOn(context), ...headers },
+          ...(body !== undefined && { body: body as BodyInit }),
+          ...(signal && { signal }),
+        })
+        return app.fetch(inner, context.within(inner, identity))
+      },
+    }
+  }
+
+  /** Proxies take their path away or leave it. A path that an endpoint has is taken as it is. */
+  function withoutPrefix(context: RequestContext, request: Request): Request {
+    const { prefix, url } = context
+    const path = url.split('?', 1)[0]!
+    if (prefix === '' || !isBelow(prefix, path)) return request
+    const isTaken = app.router.match(request.method === 'HEAD' ? 'GET' : request.method, path)[0].length > 0
+    if (isTaken) return request
+    const rest = url.slice(prefix.length)
+    context.url = rest.startsWith('/') ? rest : `/${rest}`
+    return new Request(new URL(request.url).origin + context.url, request)
+  }
+
+  return (incoming, info) => {
+    const context = new RequestContext(incoming, info, proxies)
+    const request = mayHavePrefix ? withoutPrefix(context, incoming) : incoming
     const answer = app.fetch(withMeantMethod(request), context)
     // The address is known only as long as the connection is open, and a pending answer may outlive it.
     if (answer instanceof Promise) void context.client
     return answer
   }
+}
+
+/** Decide whether a caller is on this machine; the id joins the calls of a page in log and audit. */
+const PASSED_ON = ['host', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'user-agent']
+
+function passedOn({ headers, requestId: id }: RequestContext): Record<string, string> {
+  const kept = PASSED_ON.flatMap((name) => (headers.has(name) ? [[name, headers.get(name)!]] : []))
+  return { ...Object.fromEntries(kept), 'x-request-id': id }
+}
+
+function contactOf(context: RequestContext, headers: Headers): Contact {
+  const { client, proxied, certificate } = context
+  return { client, proxied, certificate, headers }
 }
 
 const NO_PARAMS: ApiRequest['params'] = {}
@@ -238,4 +297,5 @@ const pattern = ({ path }: ApiRoute): string =>
     .map((segment) => (segment.startsWith('{') ? '1' : '0'))
     .join('')
 
-const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1')
+/** `{rest*}` takes all that follows, slashes included. */
+const honoPath = (path: string): string => path.replace(/\{(\w+)\*\}/g, ':$1{.+}').replace(/\{(\w+)\}/g, ':$1')

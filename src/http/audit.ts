@@ -30,6 +30,8 @@ interface AuditEntry {
   readonly outcome: AuditOutcome
   readonly requestId: string | null
   readonly detail: string | null
+  /** The action was taken on a page. */
+  readonly via?: 'console'
 }
 
 interface StoredAuditEntry extends AuditEntry {
@@ -61,6 +63,7 @@ export const auditMigrations: Migration[] = [
         detail TEXT
       ) WITHOUT ROWID;`,
   },
+  { name: 'audit-002', sql: 'ALTER TABLE audit ADD COLUMN via TEXT;' },
 ]
 
 const MAX_TEXT = 500
@@ -98,8 +101,17 @@ function bounded(entry: AuditEntry): AuditEntry {
 }
 
 /** `AUDIT: actor=key:erp address=10.1.2.3 action=task.start outcome=ok status=200 request=... target=...` */
-export function auditLine({ actor, address, action, outcome, status, requestId, target }: AuditEntry): string {
-  const members = { actor, address, action, outcome, status, request: requestId, target: target.join(',') || null }
+export function auditLine({ actor, address, action, outcome, status, requestId, target, via }: AuditEntry): string {
+  const members = {
+    actor,
+    address,
+    via: via ?? null,
+    action,
+    outcome,
+    status,
+    request: requestId,
+    target: target.join(',') || null,
+  }
   const texts = Object.entries(members).map(([name, value]) => (value === null ? [] : `${name}=${word(String(value))}`))
   return `AUDIT: ${texts.flat().join(' ')}`
 }
@@ -128,16 +140,17 @@ interface Row {
   readonly outcome: AuditOutcome
   readonly request_id: string | null
   readonly detail: string | null
+  readonly via: 'console' | null
 }
 
 /** Rows looked at before others get their turn. */
 const CHUNK = 500
 
 export function insertEntry(db: Database, entry: StoredAuditEntry): void {
-  const { id, at, actor, address, action, target, status, outcome, requestId, detail } = entry
+  const { id, at, actor, address, action, target, status, outcome, requestId, detail, via = null } = entry
   db.run(
-    'INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ...[id, at, actor, address, action, JSON.stringify(target), status, outcome, requestId, detail],
+    'INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ...[id, at, actor, address, action, JSON.stringify(target), status, outcome, requestId, detail, via],
   )
 }
 
@@ -191,6 +204,7 @@ const entryOf = ({
   outcome,
   request_id,
   detail,
+  via,
 }: Row): StoredAuditEntry => ({
   id,
   at,
@@ -202,6 +216,7 @@ const entryOf = ({
   outcome,
   requestId: request_id,
   detail,
+  ...(via !== null && { via }),
 })
 
 // `GET /v4/audit`.
@@ -217,6 +232,7 @@ const ENTRY = z.object({
   outcome: z.enum(OUTCOMES),
   requestId: z.string().nullable(),
   detail: z.string().nullable(),
+  via: z.literal('console').optional().describe('On a page of the console.'),
 })
 
 const QUERY = z.object({

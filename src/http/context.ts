@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import type { ClientCertificate, ServeInfo } from '../platform/http-server.ts'
 import type { Proxies } from './client-address.ts'
 import { type Caller, type Contact, EVERYBODY, type Identity } from './endpoint/caller.ts'
-import type { ApiRequest, ApiRoute, AuditNote, Method } from './endpoint/route.ts'
+import type { ApiRequest, ApiRoute, AuditNote, Method, PageAccess } from './endpoint/route.ts'
 
 export type Answer = Response | Promise<Response>
 
@@ -32,8 +32,9 @@ export function checks(...all: readonly Check[]): Middleware {
 /** A class with getters: the address of the caller costs as much as routing, and few requests need it. */
 export class RequestContext implements Contact {
   readonly headers: Headers
-  /** Path and query as sent. */
-  readonly url: string
+  /** Path and query as sent, without the path of a proxy. */
+  url: string
+  private readonly sentUrl: string
   /** By `performance.now()`. */
   readonly startedAt = performance.now()
   /** From the middleware `methodOverride` on the method that is meant. */
@@ -51,15 +52,30 @@ export class RequestContext implements Contact {
   private address: string | undefined
   private readonly scheme: string
 
+  /** `pageOf`: the request of the page that makes this call. */
   constructor(
     request: Request,
     private readonly info: ServeInfo,
     private readonly proxies: Proxies,
+    private readonly pageOf: RequestContext | null = null,
   ) {
     this.headers = request.headers
     this.url = rawUrl(request)
+    this.sentUrl = this.url
     this.scheme = request.url.slice(0, request.url.indexOf(':'))
     this.method = request.method
+  }
+
+  /** The context of a call that a page makes for the person who looks at it. */
+  within(request: Request, identity: Identity): RequestContext {
+    const inner = new RequestContext(request, this.info, this.proxies, this)
+    inner.address = this.client
+    inner.identity = identity
+    return inner
+  }
+
+  get via(): 'console' | undefined {
+    return this.pageOf ? 'console' : undefined
   }
 
   /** To be read before the first `await`: later the connection may be gone. */
@@ -77,12 +93,13 @@ export class RequestContext implements Contact {
     return this.info.remoteAddress
   }
   get secure(): boolean {
+    if (this.pageOf) return this.pageOf.secure
     const forwarded = this.proxied ? this.headers.get('x-forwarded-proto') : null
     return forwarded === null ? this.scheme === 'https' : /^\s*https\s*(?:,|$)/i.test(forwarded)
   }
   get prefix(): string {
-    const forwarded = this.proxied ? (this.headers.get('x-forwarded-prefix') ?? '') : ''
-    return PREFIX.test(forwarded) ? forwarded : ''
+    if (this.pageOf) return this.pageOf.prefix
+    return this.proxies.prefixOf(this.info.remoteAddress, this.headers, this.sentUrl)
   }
   /** Path and query for logs. */
   get shownUrl(): string {
@@ -91,8 +108,6 @@ export class RequestContext implements Contact {
     return route?.confidential === 'query' ? url.split('?', 1)[0]! : url
   }
 }
-
-const PREFIX = /^(?:\/[A-Za-z0-9._~-]{1,64}){1,5}$/
 
 /** Path and query as the client sent them. */
 function rawUrl({ url }: Request): string {
@@ -120,6 +135,7 @@ export class SeenRequest implements ApiRequest {
     private readonly c: ApiContext,
     params: ApiRequest['params'],
     sees: ApiRequest['sees'],
+    private readonly pagesOf: (context: RequestContext) => PageAccess,
   ) {
     const { env } = c
     this.sees = sees
@@ -151,6 +167,12 @@ export class SeenRequest implements ApiRequest {
   }
   get signal(): AbortSignal {
     return this.c.req.raw.signal
+  }
+  get pages(): PageAccess {
+    return this.pagesOf(this.c.env)
+  }
+  get via(): 'console' | undefined {
+    return this.c.env.via
   }
 }
 

@@ -1,6 +1,6 @@
 /** Rules of report tasks that reach beyond the form of a member, and what a task needs before it is switched on. */
 import { parseCron } from '../platform/cron.ts'
-import { type CheckSettings, duplicates, patternIssue, templateFormat, unknownSpace } from './checks.ts'
+import { type CheckSettings, duplicates, listOf, patternIssue, templateFormat, unknownSpace } from './checks.ts'
 import { type FormatProblem, formatProblem } from './documents/formats.ts'
 import type { Report } from './entities/report.ts'
 import type { ReportTask, ReportUse, Trigger } from './entities/task.ts'
@@ -56,7 +56,7 @@ function storageIssues(task: ReportTask, keys: readonly string[], { storageSpace
     const space = storageSpaces.find(({ id }) => id === spaceId)
     const isOurs = !space || space.projects.length === 0 || space.projects.includes(task.project)
     return [
-      ...(space ? [] : [unknownSpace(`${path}.spaceId`, spaceId)]),
+      ...(space ? [] : [unknownSpace(`${path}.spaceId`, spaceId, storageSpaces)]),
       ...(isOurs
         ? []
         : [
@@ -127,7 +127,7 @@ function protectIssues(
       : [
           {
             path: at(member),
-            message: `There is no secret ${name} in reportTask.secrets`,
+            message: `There is no secret ${name} in Butler.footman.reportTask.secrets${listOf(settings.secrets)}`,
             code: 'UNKNOWN_REFERENCE' as const,
           },
         ]
@@ -161,16 +161,22 @@ function templateFormatProblem({ format }: ReportUse, report: Report): FormatPro
 }
 
 /** Why the task cannot be switched on; null when it can. */
-export function incomplete(task: ReportTask, reportOf: (id: string) => Report | undefined): string | null {
+export function incomplete(
+  task: ReportTask,
+  reportOf: (id: string) => Report | undefined,
+  { hubEnabled }: CheckSettings,
+): string | null {
   const { reports, email, storage, hub, recipients } = task
   if (reports.length === 0) return 'The task has no report'
+  if (hub.enabled && !hubEnabled) return 'The task uses the hub, which is off in Butler.footman.reportTask.hub.enable'
   if (!email.enabled && storage.length === 0 && !hub.enabled) return 'E-mail, storage and hub are all off'
   const isMailed = recipients.some((one) => one.email) || reports.some(({ cycle }) => cycle?.emailTo != null)
   if (email.enabled && !isMailed) return 'E-mail is on, but there is no recipient and no cycle.emailTo'
   for (const { key, reportId } of reports) {
     const report = reportOf(reportId)
     if (!report) return `The report of ${key} does not exist`
-    if (report.type === 'template' && report.template === null) return `The report of ${key} has no template yet`
+    if (report.type === 'template' && report.template === null)
+      return `The report "${report.name}" (${key}) has no template yet: upload one with PUT /v4/report/${reportId}/template`
   }
   return null
 }

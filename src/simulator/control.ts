@@ -62,6 +62,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
       since: Number(query.get('since') ?? 0),
     })
   },
+  'GET enginecalls': (simulator) => simulator.engineCalls(),
   'DELETE requests': (simulator) => done(() => simulator.clearRequests()),
   'POST cloud/event': (simulator, { body }) => {
     const envelope = body.envelope ?? '0.1'

@@ -188,6 +188,7 @@ export function createSimulator(
     clearFaults: faults.clear,
     requests: requests.list,
     clearRequests: requests.clear,
+    engineCalls: () => Object.fromEntries(running?.services.engineCalls ?? []),
     advance: clock.advance,
     setServerLicence(variant) {
       const make = SERVER_LICENCES[variant]
@@ -244,6 +245,7 @@ function describe(tls: SimulatorCertificates): SimulatorFiles {
 
 interface Services {
   readonly listeners: readonly Listener[]
+  readonly engineCalls: ReadonlyMap<string, number>
   /** The webhook event of the Qlik Cloud tenant about one of its reloads. */
   cloudEvent(reloadId: string, envelope: Envelope): unknown
   /** Forgets what the services keep beside the site. */
@@ -265,6 +267,7 @@ function createServices(deps: ListenerDeps, qrs: (request: SimRequest) => Reply,
   const cloud = createCloudListener(deps, { ...settings.cloud, host, port: port('cloud') })
   return {
     cloudEvent: cloud.event,
+    engineCalls: engine.calls,
     reset() {
       engine.reset()
       cloud.reset()

@@ -43,6 +43,8 @@ export interface Simulator {
   clearFaults(): void
   requests(filter?: { listener?: ListenerName; since?: number }): readonly LoggedRequest[]
   clearRequests(): void
+  /** Requests to the engine since the start or `reset`, by method. */
+  engineCalls(): Readonly<Record<string, number>>
   advance(ms: number): void
   /** One of `SERVER_LICENCES`. */
   setServerLicence(variant: string): void

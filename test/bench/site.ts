@@ -7,6 +7,7 @@ import { repositoryRoot } from '../support/source.ts'
 export interface BenchSite extends AsyncDisposable {
   readonly qrsPort: number
   readonly aboutPort: number
+  readonly enginePort: number
   /** Paths of PEM files. */
   readonly certificates: { readonly cert: string; readonly key: string; readonly ca: string }
   /** Failed reloads that all end within a second, told to this UDP port. Resolves when everything is sent. */
@@ -18,11 +19,13 @@ export interface BenchSite extends AsyncDisposable {
   addTasks(count: number): Promise<string[]>
   /** Requests to the repository service so far (the newest 20,000 are kept). */
   repositoryRequests(): Promise<number>
+  /** Calls to the engine so far, by method. */
+  engineCalls(): Promise<Readonly<Record<string, number>>>
 }
 
 /** The first line that scripts/simulator.ts prints. */
 interface Announcement {
-  readonly ports: { readonly qrs: number; readonly about: number; readonly control: number }
+  readonly ports: { readonly qrs: number; readonly about: number; readonly engine: number; readonly control: number }
   readonly certificates: {
     readonly clientCert: string
     readonly clientCertKey: string
@@ -47,6 +50,7 @@ export async function startBenchSite(directory: string): Promise<BenchSite> {
   return {
     qrsPort: ports.qrs,
     aboutPort: ports.about,
+    enginePort: ports.engine,
     certificates: {
       cert: certificates.clientCert,
       key: certificates.clientCertKey,
@@ -62,6 +66,7 @@ export async function startBenchSite(directory: string): Promise<BenchSite> {
     async repositoryRequests() {
       return (await control<unknown[]>('GET', 'requests?listener=qrs')).length
     },
+    engineCalls: () => control('GET', 'enginecalls'),
     [Symbol.asyncDispose]: () => running.kill9(),
   }
 }

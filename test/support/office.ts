@@ -23,6 +23,23 @@ export async function zipOf(parts: Parts, dataDescriptor = true): Promise<Uint8A
   return await writer.close()
 }
 
+/** Sets the unpacked size of the entry in both headers. */
+export function withSize(bytes: Uint8Array<ArrayBuffer>, name: string, size: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes)
+  const view = new DataView(copy.buffer)
+  for (const [signature, nameAt, sizeAt] of [
+    [0x04034b50, 30, 22],
+    [0x02014b50, 46, 24],
+  ] as const) {
+    for (let at = 0; at + nameAt + name.length <= copy.length; at++) {
+      if (view.getUint32(at, true) !== signature) continue
+      if (new TextDecoder().decode(copy.subarray(at + nameAt, at + nameAt + name.length)) !== name) continue
+      view.setUint32(at + sizeAt, size, true)
+    }
+  }
+  return copy
+}
+
 /** The parts of a file, each with its compressed bytes and as text. */
 export async function unzip(
   bytes: Uint8Array,

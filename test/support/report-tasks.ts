@@ -2,6 +2,7 @@
 import { expect } from 'bun:test'
 import { mkdirSync } from 'node:fs'
 import { type Footman, footman } from './footman.ts'
+import type { Host } from './host.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from './simulator.ts'
 import { type SmtpSink, startSmtpSink } from './smtp-sink.ts'
 import { type TempDirectory, tempDirectory } from './temp.ts'
@@ -31,6 +32,7 @@ export interface RunAnswer {
     readonly level: string
     readonly details: string
     readonly report?: string
+    readonly block?: string
     readonly recipient?: string
   }[]
 }
@@ -71,11 +73,17 @@ export interface ReportSite extends AsyncDisposable {
 }
 
 /** `settings`: merged over the section `reportTask`; `config`: over the whole configuration. */
-export async function startReportSite(settings: object = {}, config: object = {}): Promise<ReportSite> {
-  const [space, templates] = [tempDirectory(), tempDirectory()]
+export async function startReportSite(
+  settings: object = {},
+  config: { readonly footman?: object; readonly [key: string]: unknown } = {},
+  host?: Host,
+): Promise<ReportSite> {
+  const [space, templates] = [tempDirectory(host?.directoryIn), tempDirectory(host?.directoryIn)]
+  const pathOf = (local: string) => host?.path(local) ?? local
   const [site, mailbox] = await Promise.all([startSite(), startSmtpSink()])
   mkdirSync(space.join('finance'))
   const product = await footman({
+    host,
     simulator: site.simulator,
     smtpPort: mailbox.port,
     config: {
@@ -88,14 +96,15 @@ export async function startReportSite(settings: object = {}, config: object = {}
         headers: { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] },
       },
       footman: {
+        ...config.footman,
         dataDirectory: 'data',
         reportTask: {
           enable: true,
           baseUrl: 'https://reports.acme.example',
           fromAddress: 'Reports <reports@acme.example>',
           defaultTimezone: 'Europe/Stockholm',
-          templateDirectory: templates.path,
-          storageSpaces: [{ id: 'finance', name: 'Finance', directory: space.join('finance') }],
+          templateDirectory: pathOf(templates.path),
+          storageSpaces: [{ id: 'finance', name: 'Finance', directory: pathOf(space.join('finance')) }],
           limits: { maxMailsPerMinute: 1000 },
           ...settings,
         },

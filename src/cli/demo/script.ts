@@ -109,6 +109,7 @@ export function demoCommands({ restUrl, controlUrl, program }: CommandPlaces): r
     },
     { purpose: 'List the failed tasks', footman: [program, 'failures', '--url', restUrl] },
     { purpose: 'List the events, with the deliveries of each', footman: [program, 'events', 'list', '--url', restUrl] },
+    { purpose: 'List the runs of report tasks', footman: [program, 'reports', 'runs', '--url', restUrl] },
   ]
 }
 

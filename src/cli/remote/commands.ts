@@ -85,6 +85,13 @@ export function addRemoteCommands(program: Command, done: Done): void {
       done(await runReload(options, processIo))
     })
 
+  remote(program, 'console', 'open the console in the browser, signed in with the key of this machine')
+    .option('--no-open', 'only print the address')
+    .action(async (options) => {
+      const { runConsole } = await import('./console.ts')
+      done(await runConsole(options, processIo))
+    })
+
   addKeyValueCommands(program, done)
   addReports(program, remote, done)
   addEvents(program, done)

@@ -48,6 +48,7 @@ interface Problem {
   readonly code: string
   readonly details: string
   readonly report?: string
+  readonly block?: string
   readonly recipient?: string
 }
 
@@ -165,8 +166,10 @@ function resultOf({ id, taskName, outcome, reason, durationMs, counts, events }:
 }
 
 /** `warning MAIL_REJECTED, anna@company.com: Mailbox full`. */
-function problemText({ level, code, report, recipient, details }: Problem): string {
-  const about = [`${level} ${code}`, report && `report ${report}`, recipient].filter(Boolean).join(', ')
+function problemText({ level, code, report, block, recipient, details }: Problem): string {
+  const about = [`${level} ${code}`, report && `report ${report}`, block && `block ${block}`, recipient]
+    .filter(Boolean)
+    .join(', ')
   return visible(`${about}: ${details}`)
 }
 

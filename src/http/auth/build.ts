@@ -69,6 +69,8 @@ export async function buildAccess(deps: AccessDeps, settings: AccessSettings | u
     control: createClosedAccess(
       {
         checkKey: createKeyCheck(keys, clock),
+        keys,
+        now: () => clock.now(),
         isLocalKey: (presented) => localKey?.matches(presented) ?? false,
         checkToken: tokens?.check ?? null,
         checkCertificate: clientCertificates ? createCertificateCheck(clock, clientCertificates.grants) : null,

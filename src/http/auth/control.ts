@@ -1,13 +1,13 @@
 /** Decides whether a request may reach an endpoint, with access control on (authenticated access) and off (open access). */
 import { addressMatcher } from '../../platform/addresses.ts'
-import { type Caller, type Contact, EVERYBODY, forbidden, type Identity } from '../endpoint/caller.ts'
+import { type Caller, type Contact, EVERYBODY, forbidden, type Holder, type Identity } from '../endpoint/caller.ts'
 import type { ApiRoute } from '../endpoint/route.ts'
 import { type Refusal, refusal } from '../errors.ts'
 import type { BrowserRules } from '../middleware/browser-rules.ts'
 import type { CertificateVerdict } from './certificates.ts'
 import { addressNotAllowed, compileGrant, createCaller, type Grant } from './grants.ts'
 import type { JwtCheck } from './jwt.ts'
-import { type KeyVerdict, LOCAL_USER_HEADER, presentedCredential } from './keys.ts'
+import { fingerprintOf, type KeyVerdict, type KnownKey, LOCAL_USER_HEADER, presentedCredential } from './keys.ts'
 
 /** Identifies callers and refuses requests. */
 export interface AccessControl {
@@ -20,6 +20,8 @@ export interface AccessControl {
   identify(contact: Contact): Identity | Promise<Identity>
   /** Why this route is closed to the caller; null when it is open. */
   refusal(route: Pick<ApiRoute, 'scope' | 'butler'>, caller: Caller, contact: Contact): Refusal | null
+  /** The rights that a session has now; null when they have ended. Absent while access control is off. */
+  readonly recall?: (holder: Holder, contact: Contact) => Identity | null
 }
 
 const LOCAL_ONLY =
@@ -33,7 +35,7 @@ const NOBODY_KNOWN: Identity = { caller: EVERYBODY, bucket: null, refusal: null 
  */
 export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser: BrowserRules): AccessControl {
   return {
-    entryRefusal: (url, { headers }) => browser.refusal(headers, HUB.test(url)),
+    entryRefusal: (url, { headers }) => browser.refusal(headers, PAGES.test(url)),
     identify: () => NOBODY_KNOWN,
     refusal(route, _caller, contact) {
       const forAll = route.scope === undefined || route.butler === true
@@ -44,6 +46,8 @@ export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser
 
 export interface ClosedAccessDeps {
   readonly checkKey: (presented: string) => KeyVerdict
+  readonly keys: readonly KnownKey[]
+  readonly now: () => number
   /** Whether this is the key that programs on this machine read from the data directory. */
   readonly isLocalKey: (presented: string) => boolean
   /** Null where tokens are not configured. */
@@ -75,10 +79,19 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
   const unknown: Identity = { caller: everybody, bucket: null, refusal: null }
   const mayCall = settings.allowFrom.length > 0 ? addressMatcher(settings.allowFrom) : null
 
-  const granted = (actor: string, grants: readonly Grant[], { client }: Contact): Identity => ({
+  const granted = (actor: string, grants: readonly Grant[], { client }: Contact, holder: Holder): Identity => ({
     caller: createCaller(actor, grants, client),
     bucket: actor,
     refusal: null,
+    holder,
+  })
+  const ofKey = ({ id, digest, grant, expiresAt }: KnownKey, contact: Contact): Identity => {
+    const until = Number.isFinite(expiresAt) ? expiresAt : null
+    return granted(`key:${id}`, [grant], contact, { kind: 'key', id, fingerprint: fingerprintOf(digest), until })
+  }
+  const ofLocal = (actor: string, contact: Contact): Identity => ({
+    ...granted(actor, [ADMIN], contact, { kind: 'local', actor, until: null }),
+    bucket: 'local',
   })
   const wrong = (problem: string): Identity => ({
     caller: everybody,
@@ -91,22 +104,45 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     const verdict = deps.checkKey(text)
     if (deps.isLocalKey(text)) {
       return deps.isLocal(contact)
-        ? { ...granted(localActor(contact.headers), [ADMIN], contact), bucket: 'local' }
+        ? ofLocal(localActor(contact.headers), contact)
         : wrong('the local key came from another machine')
     }
-    return 'key' in verdict ? granted(`key:${verdict.key.id}`, [verdict.key.grant], contact) : wrong(verdict.problem)
+    return 'key' in verdict ? ofKey(verdict.key, contact) : wrong(verdict.problem)
   }
 
   async function byToken(check: JwtCheck, token: string, contact: Contact): Promise<Identity> {
     const verdict = await check(token)
-    return 'problem' in verdict ? wrong(verdict.problem) : granted(`jwt:${verdict.subject}`, verdict.grants, contact)
+    if ('problem' in verdict) return wrong(verdict.problem)
+    const { subject, claims, until } = verdict
+    return granted(`jwt:${subject}`, check.grants(claims), contact, { kind: 'token', subject, claims, until })
   }
 
   function byCertificate(contact: Contact): Identity {
     const { certificate } = contact
     if (!certificate || !deps.checkCertificate) return unknown
     const verdict = deps.checkCertificate(certificate)
-    return 'problem' in verdict ? wrong(verdict.problem) : granted(`cert:${verdict.name}`, [verdict.grant], contact)
+    if ('problem' in verdict) return wrong(verdict.problem)
+    const { name, grant } = verdict
+    return granted(`cert:${name}`, [grant], contact, { kind: 'certificate', name, until: null })
+  }
+
+  const recalled: {
+    readonly [K in Holder['kind']]: (holder: Holder & { kind: K }, contact: Contact) => Identity | null
+  } = {
+    key({ id, fingerprint }, contact) {
+      const key = deps.keys.find((one) => one.id === id && fingerprintOf(one.digest) === fingerprint)
+      return key && deps.now() < key.expiresAt ? ofKey(key, contact) : null
+    },
+    token(holder, contact) {
+      const { subject, claims, until } = holder
+      if (!deps.checkToken || deps.now() >= until) return null
+      return granted(`jwt:${subject}`, deps.checkToken.grants(claims), contact, holder)
+    },
+    certificate({ name }, contact) {
+      const identity = byCertificate(contact)
+      return identity.caller.actor === `cert:${name}` ? identity : null
+    },
+    local: ({ actor }, contact) => (deps.isLocal(contact) ? ofLocal(actor, contact) : null),
   }
 
   /** For rights that nothing in the request itself proves: a foreign page may not use them. */
@@ -132,11 +168,12 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
       return byKey(presented.text, contact)
     },
     refusal: ({ scope }, caller) => (scope === undefined ? null : caller.refusal(scope)),
+    recall: (holder, contact) => recalled[holder.kind](holder as never, contact),
   }
 }
 
 /** Mails link to these pages, and a click in a web mailer comes from its site. */
-const HUB = /^\/hub(?:$|[/?])/
+const PAGES = /^\/(?:hub|console)(?:$|[/?])/
 const HEALTH = /^\/health(?:$|[/?])/
 
 /**

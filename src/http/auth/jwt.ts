@@ -15,11 +15,16 @@ export interface JwtSettings {
 }
 
 export type JwtVerdict =
-  | { readonly subject: string; readonly grants: readonly Grant[] }
+  /** `claims`: scopes and names of grants; `until`: its end in milliseconds since 1970. */
+  | { readonly subject: string; readonly claims: readonly string[]; readonly until: number }
   /** Why the token is refused; for the log, holds nothing of the token. */
   | { readonly problem: string }
 
-export type JwtCheck = (token: string) => Promise<JwtVerdict>
+export interface JwtCheck {
+  (token: string): Promise<JwtVerdict>
+  /** The rights that these claims give. */
+  grants(claims: readonly string[]): readonly Grant[]
+}
 
 const LEEWAY_SECONDS = 60
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512']
@@ -50,14 +55,16 @@ export function createJwtCheck(clock: Clock, source: KeySource, settings: JwtSet
     clockTolerance: LEEWAY_SECONDS,
     requiredClaims: ['exp'],
   }
-  return async (token) => {
+  const check = async (token: string): Promise<JwtVerdict> => {
     try {
       const { payload } = await jwtVerify(token, key, { ...options, currentDate: new Date(clock.now()) })
-      return { subject: payload.sub ?? 'unknown', grants: grantsOf(claimValues(payload, settings.claim), grants) }
+      const claims = claimValues(payload, settings.claim)
+      return { subject: payload.sub ?? 'unknown', claims, until: (payload.exp ?? 0) * 1000 }
     } catch (error) {
       return { problem: `token refused: ${(error as Error).message}` }
     }
   }
+  return Object.assign(check, { grants: (claims: readonly string[]) => grantsOf(claims, grants) })
 }
 
 function keyOf(source: KeySource) {

@@ -65,6 +65,10 @@ export function createKeyCheck(
 
 const digest = (key: string): Buffer => createHash('sha256').update(key).digest()
 
+/** Differs between two keys that had the same id one after the other. */
+export const fingerprintOf = (digestOfKey: Buffer): string =>
+  createHash('sha256').update(digestOfKey).digest('hex').slice(0, 16)
+
 /** The credentials of a request. */
 export type Presented =
   | { readonly kind: 'none' }

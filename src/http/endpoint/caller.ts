@@ -45,7 +45,18 @@ export interface Identity {
   readonly refusal: Refusal | null
   /** For the log: why. */
   readonly problem?: string
+  /** From which a session can ask for the same rights again; absent without valid credentials. */
+  readonly holder?: Holder
 }
+
+/** A credential without its secret, as a session keeps it. */
+export type Holder =
+  | { readonly kind: 'key'; readonly id: string; readonly fingerprint: string; readonly until: number | null }
+  | { readonly kind: 'token'; readonly subject: string; readonly claims: readonly string[]; readonly until: number }
+  /** Only while the connection brings the certificate. */
+  | { readonly kind: 'certificate'; readonly name: string; readonly until: null }
+  /** A person on this machine who can read the local key. */
+  | { readonly kind: 'local'; readonly actor: string; readonly until: null }
 
 export const NO_LIMITS: GrantLimits = { startFilter: null, keyValueNamespaces: null }
 

@@ -1,6 +1,7 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
 import { z } from 'zod'
-import type { Caller } from './caller.ts'
+import type { Refusal } from '../errors.ts'
+import type { Caller, Holder, Identity } from './caller.ts'
 import { NO_QUERY, strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
 
@@ -24,7 +25,7 @@ export interface ApiRequest {
   readonly peer: string
   /** The caller uses TLS, here or at a trusted proxy. */
   readonly secure: boolean
-  /** Path below which a trusted proxy offers Footman (`X-Forwarded-Prefix`): `/footman`; '' = none. */
+  /** Path below which the browser finds Footman behind a proxy: `/footman`; '' = none. */
   readonly prefix: string
   readonly caller: Caller
   /**
@@ -37,6 +38,33 @@ export interface ApiRequest {
   note(note: AuditNote): void
   /** Aborts when the caller hangs up. */
   readonly signal: AbortSignal
+  /** For pages that act for a person who has signed in. */
+  readonly pages: PageAccess
+  /** Set on calls that a page made. */
+  readonly via?: 'console'
+}
+
+/** The API for pages of the console and their sessions. */
+export interface PageAccess {
+  /** False while access control is off: pages are for callers on this machine, without a sign-in. */
+  readonly signsIn: boolean
+  /** The caller that these headers or the certificate of the connection show. */
+  identify(headers: Headers): Identity | Promise<Identity>
+  /** The rights that a session has now; null when they have ended. */
+  recall(holder: Holder): Identity | null
+  /** Calls an endpoint in this process with the rights of the identity; never rejects. */
+  ask(call: PageCall, identity: Identity): Promise<Response>
+  /** Counts a call for the rate limit; the refusal when there were too many. */
+  count(bucket: string): Refusal | null
+}
+
+export interface PageCall {
+  readonly method: Method
+  /** Path and query: `/v4/events?limit=50`. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  readonly signal?: AbortSignal
 }
 
 export interface AuditNote {

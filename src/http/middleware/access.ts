@@ -46,6 +46,8 @@ export function authenticate(access: AccessControl): Middleware {
       c.env.identity = identity
       return next(c)
     }
+    // A call of a page has the rights of the session.
+    if (c.env.via) return next(c)
     const identity = access.identify(c.env)
     return identity instanceof Promise ? identity.then(goOn) : goOn(identity)
   }

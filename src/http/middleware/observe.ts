@@ -77,6 +77,7 @@ export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues:
         outcome: note?.outcome ?? outcomeOf(status),
         requestId,
         detail: note?.detail ?? null,
+        ...(env.via && { via: env.via }),
       })
       return response
     })

@@ -56,7 +56,8 @@ export function rateLimit(limit: RateLimit, log: Logger): Middleware {
   return (c, next) => {
     const { env } = c
     const { route, identity } = env
-    if (route?.limited === false && !identity.refusal) return next(c)
+    // The page has been counted.
+    if (env.via || (route?.limited === false && !identity.refusal)) return next(c)
     const verdict = limit(identity.bucket ?? env.client)
     if (!verdict.allowed) {
       const { client, method, shownUrl: url } = env
@@ -95,6 +96,7 @@ export function requestsAtATime(max: number, warn: (address: string, what: strin
 
   return (c, next) => {
     const { env } = c
+    if (env.via) return next(c)
     // The address is read only when there is such a client.
     if (full.size > 0 && full.has(env.client)) {
       warn(env.client, 'requests under way')

@@ -88,6 +88,9 @@ function onSocketFailure(socket: WebSocket, failed: (kind: 'refused' | 'broken',
 /** A socket under way; the runtime tries all addresses of the host, IPv4 and IPv6. Throws an `EngineError` when it cannot even be made. */
 function createSocket(settings: EngineSettings, address: EngineAddress): WebSocket {
   const where = whereOf(settings)
+  if (settings.host === '') {
+    throw new EngineError('unreachable', where, 'no engine is configured: set Butler.configEngine.host')
+  }
   const certificates = settings.useSSL ? certificatesOf(settings) : null
   if (settings.useSSL && !certificates) {
     throw new EngineError('unreachable', where, 'the client certificates cannot be read')

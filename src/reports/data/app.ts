@@ -103,7 +103,10 @@ async function openedDoc(session: EngineSession, appId: string): Promise<EngineO
   try {
     return await openDoc(session, appId, false)
   } catch (error) {
-    if (isRejected(error, QIX.APP_NOT_FOUND)) throw new ReportError('APP_NOT_FOUND', appId, { cause: error })
+    if (isRejected(error, QIX.APP_NOT_FOUND)) {
+      const details = `Qlik Sense has no app with the id ${appId} of the report; the QMC and the address of an open app show the id`
+      throw new ReportError('APP_NOT_FOUND', details, { cause: error })
+    }
     if (isRejected(error, QIX.ACCESS_DENIED)) {
       throw new ReportError('APP_ACCESS_DENIED', `${appId}: the user of this session may not open it`, { cause: error })
     }

@@ -7,10 +7,12 @@ import { asList, asObject, asText, cellOf, MAX_CELLS, type OpenApp } from './app
 /** Values of a field by the number that the engine gives each of them. */
 export type ValueSet = ReadonlyMap<number, Cell>
 
-/** Counts of the values of a field by their state. */
-interface StateCounts {
+interface FieldSelection {
   /** Selected, also those that selections in other fields exclude. */
-  readonly selected: number
+  readonly values: ValueSet
+  /** Number of them, null included. */
+  readonly count: number
+  /** Number of values that the selections allow. */
   readonly possible: number
 }
 
@@ -18,11 +20,11 @@ export interface Field {
   readonly name: string
   /** `Select`, `SelectValues`, `Clear`. */
   readonly handle: EngineObject
-  counts(): Promise<StateCounts>
-  /** Every value that is not null, regardless of the selections. */
-  all(): Promise<ValueSet>
+  /** Every value that is not null, regardless of the selections; as read first, unless `again`. */
+  all(options?: { readonly again: boolean }): Promise<ValueSet>
   /** Values that are selected, also those that selections in other fields exclude. */
   selected(): Promise<ValueSet>
+  selection(): Promise<FieldSelection>
   /** Values that the selections allow, in load order. */
   possible(): Promise<ValueSet>
   /** Replaces the selection in this field. */
@@ -83,6 +85,8 @@ async function listOf(app: OpenApp, name: string): Promise<EngineObject> {
 }
 
 function fieldOf(name: string, handle: EngineObject, list: EngineObject): Field {
+  let everything: ValueSet | null = null
+
   async function layout() {
     const { qSize, qDimensionInfo, qError } = asObject(asObject(await list.value('qLayout', 'GetLayout')).qListObject)
     const info = asObject(qDimensionInfo)
@@ -119,18 +123,22 @@ function fieldOf(name: string, handle: EngineObject, list: EngineObject): Field 
     return values
   }
 
+  async function selection(): Promise<FieldSelection> {
+    const { rows, selected, possible } = await layout()
+    return { values: await read(SELECTED, selected, rows), count: selected, possible }
+  }
+
   return {
     name,
     handle,
-    counts: layout,
-    async all() {
+    async all({ again } = { again: false }) {
+      if (everything && !again) return everything
       const { rows } = await layout()
-      return read(null, rows, rows)
+      everything = await read(null, rows, rows)
+      return everything
     },
-    async selected() {
-      const { rows, selected } = await layout()
-      return read(SELECTED, selected, rows)
-    },
+    selection,
+    selected: async () => (await selection()).values,
     async possible() {
       const { rows, possible } = await layout()
       return read(POSSIBLE, possible, rows)

@@ -35,7 +35,7 @@ export interface FilterDeps {
  * Clears the app, then applies bookmark and variables, and evaluates the clauses of each field. The caller selects the
  * result with `selectAll`. Rejects with `FILTER_*`.
  */
-export async function evaluateFilters(filters: readonly AppliedFilter[], deps: FilterDeps): Promise<Wanted> {
+async function evaluateFilters(filters: readonly AppliedFilter[], deps: FilterDeps): Promise<Wanted> {
   const clauses = filters.flatMap((filter) => filter.clauses)
   const bookmark = onlyBookmark(clauses)
   await deps.variables.restore()
@@ -50,6 +50,37 @@ export async function evaluateFilters(filters: readonly AppliedFilter[], deps: F
   }
   return wanted
 }
+
+/**
+ * `evaluateFilters` that asks the engine once for the same lists of values, for all documents of a session: `selectAll` finds
+ * out when one of them has changed since. The results of other clauses may change with every reload, so these are evaluated
+ * for each document, as are filters with warnings, which belong to each document.
+ */
+export function createFilterEvaluation(deps: FilterDeps): (filters: readonly AppliedFilter[]) => Promise<Wanted> {
+  const known = new Map<string, Wanted>()
+  return async (filters) => {
+    const key = JSON.stringify(filters.map(({ clauses }) => clauses))
+    const found = listsValues(filters) ? known.get(key) : undefined
+    if (found) {
+      await deps.variables.restore()
+      return found
+    }
+    let hasWarned = false
+    const warn: Warn = (...warning) => {
+      hasWarned = true
+      deps.warn(...warning)
+    }
+    const wanted = await evaluateFilters(filters, { ...deps, warn })
+    if (listsValues(filters) && !hasWarned) known.set(key, wanted)
+    return wanted
+  }
+}
+
+const listsValues = (filters: readonly AppliedFilter[]): boolean =>
+  filters.every(
+    ({ clauses, variables }) =>
+      variables.length === 0 && clauses.every((clause) => clause.type === 'values' && !clause.exclude),
+  )
 
 function onlyBookmark(clauses: readonly Clause[]): BookmarkClause | null {
   const bookmarks = clauses.filter((clause) => clause.type === 'bookmark')
@@ -266,12 +297,11 @@ function contradiction(name: string, chosen: Chosen): ReportError {
 }
 
 async function verify(field: Field, values: ValueSet, chosen: Chosen): Promise<void> {
-  const { selected, possible } = await field.counts()
+  const { values: actual, count, possible } = await field.selection()
   if (possible === 0) throw contradiction(field.name, chosen)
-  if (selected !== values.size) {
-    throw new ReportError('FILTER_FAILED', `${field.name}: ${selected} values are selected instead of ${values.size}`)
+  if (count !== values.size) {
+    throw new ReportError('FILTER_FAILED', `${field.name}: ${count} values are selected instead of ${values.size}`)
   }
-  const actual = await field.selected()
   for (const [element, { text, number }] of values) {
     const now = actual.get(element)
     if (now && now.text === text && now.number === number) continue
@@ -284,12 +314,7 @@ async function verify(field: Field, values: ValueSet, chosen: Chosen): Promise<v
 export async function narrowed(wanted: Wanted, selections: readonly Selection[], fields: Fields): Promise<Wanted> {
   const result = new Map(wanted)
   for (const { field: name, values } of selections) {
-    const all = await (await fields.need(name)).all()
-    const keys = new Set([...all.values()].map(cellKey))
-    const missing = values.filter((value) => !keys.has(cellKey(value))).map(({ text }) => text)
-    if (missing.length > 0) throw new ReportError('FILTER_VALUE_UNKNOWN', `${name}: ${shortList(missing)}`)
-    const given = new Set(values.map(cellKey))
-    const found = new Map([...all].filter(([, cell]) => given.has(cellKey(cell))))
+    const found = await given(await fields.need(name), values)
     const before = result.get(name)
     const left = before ? intersection(before, found) : found
     if (left.size === 0) {
@@ -298,6 +323,21 @@ export async function narrowed(wanted: Wanted, selections: readonly Selection[],
     result.set(name, left)
   }
   return result
+}
+
+/** Values of a field by their text and number. Rejects with `FILTER_VALUE_UNKNOWN`. */
+async function given(field: Field, values: readonly Cell[]): Promise<ValueSet> {
+  const keys = new Set(values.map(cellKey))
+  const missing = (all: ValueSet) => keys.difference(new Set([...all.values()].map(cellKey)))
+  let all = await field.all()
+  // A reload may have added values since they were read.
+  if (missing(all).size > 0) all = await field.all({ again: true })
+  const unknown = missing(all)
+  if (unknown.size > 0) {
+    const texts = values.filter((value) => unknown.has(cellKey(value))).map(({ text }) => text)
+    throw new ReportError('FILTER_VALUE_UNKNOWN', `${field.name}: ${shortList(texts)}`)
+  }
+  return new Map([...all].filter(([, cell]) => keys.has(cellKey(cell))))
 }
 
 const cellKey = ({ text, number }: Cell): string => `${number ?? ''}\n${text}`

@@ -9,7 +9,7 @@ import { createExpressions } from './expressions.ts'
 import { createFields } from './fields.ts'
 import {
   type AppliedFilter,
-  evaluateFilters,
+  createFilterEvaluation,
   type FilterDeps,
   filterText,
   narrowed,
@@ -79,7 +79,11 @@ export async function openReportData(client: EngineClient, settings: ReportDataS
   }
 }
 
-async function openSession(client: EngineClient, settings: ReportDataSettings): Promise<EngineSession> {
+/** A session of its own for the app. Rejects with `APP_ACCESS_DENIED`, `ENGINE_UNREACHABLE`. */
+export async function openSession(
+  client: EngineClient,
+  settings: Pick<ReportDataSettings, 'appId' | 'identity' | 'user' | 'signal'>,
+): Promise<EngineSession> {
   const { appId, identity, user, signal } = settings
   try {
     return await client.open({ app: appId, identity, ...(user ? { user } : {}) }, signal)
@@ -106,6 +110,7 @@ function openData(session: EngineSession, app: OpenApp, { limits, now, timezone,
   const expressions = createExpressions(app)
   const variables = createVariables(app)
   const deps: FilterDeps = { app, fields, expressions, variables, now, timezone, warn }
+  const evaluateFilters = createFilterEvaluation(deps)
   const identity = { id: app.id, name: app.name, lastReload: app.lastReload }
   /** Null while selections change, and after a change that failed. */
   let current: State | null = null
@@ -196,7 +201,7 @@ function openData(session: EngineSession, app: OpenApp, { limits, now, timezone,
     app: identity,
     async apply(filters, cycle = []) {
       if (current) await drop(current)
-      const state = await select(async () => narrowed(await evaluateFilters(filters, deps), cycle, fields))
+      const state = await select(async () => narrowed(await evaluateFilters(filters), cycle, fields))
       current = state
       const { maxRowsPerTable } = limits
       const unlimited = dataOf(state, Number.POSITIVE_INFINITY)

@@ -88,7 +88,11 @@ async function directoryFile({ templateDirectory, maxTemplateMb }: TemplateDeps,
   const path = join(templateDirectory, basename(file))
   const size = await stat(path).catch(() => null)
   const at = (message: string, code: ErrorCode) => refuseIssues([{ path: 'template.file', message, code }])
-  if (!size?.isFile()) throw at(`There is no file ${file} in the template directory`, 'UNKNOWN_REFERENCE')
+  if (!size?.isFile())
+    throw at(
+      `There is no file ${file} in the folder of Butler.footman.reportTask.templateDirectory`,
+      'UNKNOWN_REFERENCE',
+    )
   if (size.size > maxTemplateMb * MB) throw at(`The file is larger than ${maxTemplateMb} MB`, 'TEMPLATE_TOO_LARGE')
   return { fileName: file, content: await readFile(path) }
 }

@@ -9,6 +9,7 @@ import type { RunCode } from '../codes.ts'
 import type { Definition } from '../entities/task.ts'
 import type { DeliveryChannel, DeliveryState, RunDocument } from '../types.ts'
 import type { DeliveryRecord, Ledger, RunRecord } from './ledger.ts'
+import type { MailPayload } from './plan.ts'
 
 /** The result of one attempt. */
 export type Attempt =
@@ -112,7 +113,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     const attempts = delivery.attempts + 1
     const { channel } = delivery
     const target = ('target' in attempt && attempt.target) || (ledger.delivery(delivery.id)?.target ?? delivery.target)
-    const what = `${NOUNS[channel]} ${VERBS[attempt.state]} to=${target}`
+    const what = `${NOUNS[channel]} ${VERBS[attempt.state]} to=${receiverOf(delivery, target)}`
     const decided = { attempts, target, lastError: attempt.state === 'sent' ? null : attempt.detail }
     if (attempt.state === 'retry') return retry(run, delivery, attempt.detail)
     await change(delivery, attempt.state, decided)
@@ -217,6 +218,13 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     },
     wake: (runId) => wakers.get(runId)?.(),
   }
+}
+
+/** In a test mails go to another address than that of the recipient. */
+function receiverOf({ payload }: DeliveryRecord, target: string): string {
+  const { insteadOf, to, testAddress } = payload as Partial<MailPayload & { readonly testAddress: string | null }>
+  const real = insteadOf ? to?.join(', ') : testAddress
+  return real ? `${real} instead of ${target}` : target
 }
 
 const NOUNS: Readonly<Record<DeliveryChannel, string>> = {

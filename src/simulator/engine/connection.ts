@@ -108,6 +108,7 @@ export function serveConnection(
     const method = findMethod(target, request.method)
     if (!method) throw engineError('METHOD_NOT_FOUND', request.method)
     const params = positional(request.params, method.params)
+    server.calls.set(request.method, (server.calls.get(request.method) ?? 0) + 1)
     await strikeCall(server, path, { method: request.method, params, user: session.user, socket })
     const controller = new AbortController()
     pending.set(request.id, { controller, calculates: method.calculates === true })

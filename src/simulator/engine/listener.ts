@@ -27,6 +27,8 @@ export interface EngineSettings {
 }
 
 export interface EngineListener extends Listener {
+  /** Requests of all sessions since the start or `reset`, by method. */
+  readonly calls: ReadonlyMap<string, number>
   /** Ends every reload and session, as a restart of the engine service does. */
   reset(): void
 }
@@ -52,6 +54,7 @@ export function createEngineListener(deps: ListenerDeps, settings: EngineSetting
     reloads,
     calculationMs: settings.calculationMs ?? 0,
     version: settings.version ?? '12.2027.0',
+    calls: new Map(),
   }
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES })
   const open = new Set<WebSocket>()
@@ -95,6 +98,7 @@ export function createEngineListener(deps: ListenerDeps, settings: EngineSetting
     settings.maxSessionsPerUser !== undefined && sessions.countOf(user) >= settings.maxSessionsPerUser
 
   function reset() {
+    server.calls.clear()
     reloads.stop()
     for (const socket of open) socket.terminate()
     sessions.stop()
@@ -111,6 +115,7 @@ export function createEngineListener(deps: ListenerDeps, settings: EngineSetting
 
   return {
     name: 'engine',
+    calls: server.calls,
     get port() {
       return listener.port
     },

@@ -34,6 +34,8 @@ export interface EngineServer extends Pick<ListenerDeps, 'site' | 'clock' | 'fau
   /** Time that a calculation takes, simulated milliseconds; a selection meanwhile aborts it. */
   readonly calculationMs: number
   readonly version: string
+  /** Requests so far, by method. */
+  readonly calls: Map<string, number>
 }
 
 /** One socket of a session: JSON-RPC 2.0 requests in, answers and notifications out. */

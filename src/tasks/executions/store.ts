@@ -67,8 +67,8 @@ export const historyMigrations: readonly Migration[] = [
       );`,
   },
   {
-    name: 'history-lists',
-    sql: 'CREATE INDEX execution_outcome ON execution (outcome, stopped_at)',
+    name: 'history-002',
+    sql: 'CREATE INDEX execution_outcome ON execution (outcome, stopped_at);',
   },
 ]
 

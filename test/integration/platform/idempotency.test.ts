@@ -37,6 +37,7 @@ function call(key: string | null, changes: { body?: unknown; client?: string; ac
     sees: () => true,
     note: () => {},
     signal: new AbortController().signal,
+    pages: undefined as never,
   }
 }
 

@@ -56,6 +56,14 @@ describe('over mutual TLS', () => {
     )
   }
 
+  test('without a host the failure names the key to set', async () => {
+    const work = clientOf({ host: '' }).use({ app: null }, (session) => session.global.call('EngineVersion'))
+    expect(await failure(work)).toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining('no engine is configured: set Butler.configEngine.host'),
+    })
+  })
+
   test('the engine is verified with the certificate authority of the site', async () => {
     const version = await clientOf().use({ app: null }, (session) => session.global.call('EngineVersion'))
     expect(version).toEqual({ qVersion: { qComponentVersion: '12.2027.0' } })

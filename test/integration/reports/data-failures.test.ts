@@ -31,7 +31,9 @@ describe('opening an app', () => {
   })
 
   test('that does not exist', async () => {
-    expect(await failureOf(opened(77))).toBe(`APP_NOT_FOUND: ${APP(77)}`)
+    expect(await failureOf(opened(77))).toBe(
+      `APP_NOT_FOUND: Qlik Sense has no app with the id ${APP(77)} of the report; the QMC and the address of an open app show the id`,
+    )
   })
 
   test('without data', async () => {

@@ -4,6 +4,7 @@ import type { AppliedFilter } from '../../../src/reports/data/index.ts'
 import { failureOf, filter, type ReportEngine, startReportEngine, values } from '../../support/report-engine.ts'
 
 const SALES_DASHBOARD = 2
+const VARIABLE = 'vShowDetail'
 let engine: ReportEngine
 
 beforeAll(async () => {
@@ -317,5 +318,48 @@ describe('further selections', () => {
     const { data } = await open.apply([filter({ type: 'bookmark', bookmarkId: 'bm2' })], cycle)
     expect(data.filterText).toBe('Month: 2026-02; Region: DACH')
     expect((await data.evaluate('=Only(RegionManagerMail)')).text).toBe('dieter@acme.example')
+  })
+})
+
+describe('documents of one session', () => {
+  const callsOf = async (work: () => Promise<unknown>): Promise<Readonly<Record<string, number>>> => {
+    const before = new Map(engine.engine.calls)
+    await work()
+    const changed = [...engine.engine.calls].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const)
+    return Object.fromEntries(changed.filter(([, count]) => count > 0))
+  }
+  const region = (text: string) => [{ field: 'Region', values: [{ text, number: null }] }]
+
+  test('look up the values of a filter and of a cycle once', async () => {
+    const open = await engine.openData(SALES_DASHBOARD)
+    const filters = [values('Year', [2025]), values('Region', ['Nordic', 'DACH'])]
+    const first = await callsOf(() => open.apply(filters, region('Nordic')))
+    const second = await callsOf(() => open.apply(filters, region('DACH')))
+    expect(first.SelectValues).toBe(2)
+    // Each of the two fields is selected and read back.
+    expect(second).toEqual({ ClearAll: 1, SelectListObjectValues: 2, GetLayout: 3, GetListObjectData: 3 })
+    const { data } = await open.apply(filters, region('DACH'))
+    expect(data.filterText).toBe('Year: 2025; Region: DACH')
+    expect((await data.fieldValues('Year')).map(({ text }) => text)).toEqual(['2025'])
+  })
+
+  test('search anew, because a reload may change what is found, and warn each', async () => {
+    const open = await engine.openData(SALES_DASHBOARD)
+    const search = [filter({ type: 'search', field: 'Region', search: '*ic' })]
+    await open.apply(search)
+    expect((await callsOf(() => open.apply(search))).Select).toBe(1)
+    const misspelt = [values('Region', ['Nordic', 'Norrd'], { required: false })]
+    for (const _ of [1, 2]) await open.apply(misspelt)
+    expect(open.warnings.map(({ code }) => code)).toEqual(['FILTER_VALUE_DROPPED', 'FILTER_VALUE_DROPPED'])
+  })
+
+  test('get the variables of a filter set back also when the next filter is known', async () => {
+    const open = await engine.openData(SALES_DASHBOARD)
+    const plain = [values('Region', ['Nordic'])]
+    await open.apply(plain)
+    const { variables: _, ...clauses } = plain[0]!
+    await open.apply([{ ...clauses, variables: [{ name: VARIABLE, value: 'changed' }] }])
+    const { unlimited } = await open.apply(plain)
+    expect((await unlimited.variable(VARIABLE)).text).not.toBe('changed')
   })
 })

@@ -318,7 +318,7 @@ describe('templates', () => {
     }
     const id = await create('/v4/reporttask', task)
     expect((await api.call('POST', `/v4/reporttask/${id}/enable`)).body.details).toBe(
-      'The report of a has no template yet.',
+      `The report "${TEMPLATE_REPORT.name}" (a) has no template yet: upload one with PUT /v4/report/${reportId}/template.`,
     )
     await upload(reportId, 'good file')
     expect((await api.call('POST', `/v4/reporttask/${id}/enable`)).status).toBe(200)

@@ -104,5 +104,7 @@ describe('data for reports', () => {
     const answer = await fetch(`http://127.0.0.1:${control}/_sim/orderlines`, { method: 'POST' })
     expect(await answer.json()).toEqual({ id: APP(11) })
     expect(site.simulator.site.apps.get(APP(11))?.name).toBe('Order Lines')
+    const calls = await fetch(`http://127.0.0.1:${control}/_sim/enginecalls`)
+    expect(await calls.json()).toEqual({})
   })
 })

@@ -120,10 +120,11 @@ describe('the first page', () => {
     expect(lines).toContain('    Webhook           http://127.0.0.1:40001    here')
   })
 
-  test('shows four commands', () => {
+  test('shows commands to try', () => {
     expect(lines.filter((line) => line.trim().startsWith('curl '))).toHaveLength(2)
     expect(lines).toContain('    ./footman failures --url http://127.0.0.1:8080')
     expect(lines).toContain('    ./footman events list --url http://127.0.0.1:8080')
+    expect(lines).toContain('    ./footman reports runs --url http://127.0.0.1:8080')
     expect(lines).toContain(`    curl -X POST http://127.0.0.1:40002/_sim/run -d '{"taskId":"Sales Report Update"}'`)
   })
 

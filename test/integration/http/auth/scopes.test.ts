@@ -31,7 +31,7 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
     /^\/v4\/(events|deliver|alertroutes|destinations|snooze|stream)/,
     (method) => (READS(method) ? 'event:read' : 'event:run'),
   ],
-  [/^\/v4\/(audit|config\/reload)$/, 'admin'],
+  [/^\/v4\/(audit|config\/reload|sessions\/link)$/, 'admin'],
   [/^\/metrics$/, 'metrics:read'],
 ]
 

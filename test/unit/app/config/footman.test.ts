@@ -40,6 +40,10 @@ describe('inside Butler.footman', () => {
       'reportTask: {enable: true, storageSpaces: [{id: a, directory: reports}]}',
       'reportTask.storageSpaces[0].directory: "reports" is a relative path; Footman does not start. Hint: write the whole path',
     ],
+    [
+      'reportTask: {enable: true, defaultLocale: sv_SE}',
+      'reportTask.defaultLocale: must be a language like en-GB, found "sv_SE"; Footman does not start',
+    ],
     ['reportTask: {enable: true, storageSpaces: [{id: a}]}', 'reportTask.storageSpaces[0].directory: is missing'],
     [
       'reportTask: {defaultTimezone: Europe/Stokholm}',
@@ -127,6 +131,26 @@ describe('inside Butler.footman', () => {
     const [inside = '', outside = ''] = text.split('\n\n')
     const lines = await linesOf(`footman:\n  ${inside}\n${outside}`)
     expect(lines.filter((line) => line.includes(' error ')).join('\n')).toContain(expected)
+  })
+
+  test.each([
+    [
+      'reportTask: {enable: true}',
+      'Butler.emailNotification.smtp.host: is missing; report tasks cannot send mails. Hint: set it to the mail server; report tasks that only write files do not need it',
+    ],
+    ['reportTask: {enable: true}', 'Butler.configEngine.host: is missing; report tasks cannot open apps. Hint: set it'],
+    [
+      'reportTask: {enable: true, allowedRecipientDomains: [company.com, "@acme.example"]}',
+      'reportTask.allowedRecipientDomains[1]: "@acme.example" is no domain; no address fits it. Hint: write the part behind the @',
+    ],
+    ['reportTask: {enable: true, hub: {enable: true}}', 'cannot send mails, and no one can sign in to the hub.'],
+    [
+      'reportTask: {enable: true, hub: {enable: true, auth: trustedHeader}}',
+      'reportTask.hub.trustedHeader.fromAddresses: is empty; no one can sign in to the hub. Hint: name the address',
+    ],
+  ])('what report tasks lack is a warning: %s', async (text, expected) => {
+    const lines = await linesOf(`footman:\n  ${text}`, { qlikConnection: true })
+    expect(lines.filter((line) => line.includes(' warning ')).join('\n')).toContain(expected)
   })
 
   test('matches and windows become what the program works with', async () => {

@@ -13,6 +13,7 @@ import {
   smallDocument,
   smallWorkbook,
   unzip,
+  withSize,
   zipOf,
 } from '../../../support/office.ts'
 
@@ -158,23 +159,6 @@ test('refuses files that are too large, too many parts, other files and protecte
   const other = smallWorkbook({ '[Content_Types].xml': contentTypes({ 'xl/workbook.xml': 'application/x-other+xml' }) })
   expect(await problemsOf(await zipOf(other))).toMatchObject([{ code: 'TEMPLATE_INVALID' }])
 })
-
-/** Sets the unpacked size of the entry in both headers. */
-function withSize(bytes: Uint8Array<ArrayBuffer>, name: string, size: number): Uint8Array<ArrayBuffer> {
-  const copy = new Uint8Array(bytes)
-  const view = new DataView(copy.buffer)
-  for (const [signature, nameAt, sizeAt] of [
-    [0x04034b50, 30, 22],
-    [0x02014b50, 46, 24],
-  ] as const) {
-    for (let at = 0; at + nameAt + name.length <= copy.length; at++) {
-      if (view.getUint32(at, true) !== signature) continue
-      if (new TextDecoder().decode(copy.subarray(at + nameAt, at + nameAt + name.length)) !== name) continue
-      view.setUint32(at + sizeAt, size, true)
-    }
-  }
-  return copy
-}
 
 test('a part that unpacks to more than its directory entry says is refused without being unpacked whole', async () => {
   const text = `<a>${' '.repeat(90_000_000)}</a>`

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { stringify } from 'yaml'
-import { jsonAnswer, jsonText } from '../http/endpoint/route.ts'
-import { noSuchRoute, Refusal, refused } from '../http/errors.ts'
-import { type BrowserRules, refusalPage } from '../http/middleware/browser-rules.ts'
-import { isLoopback } from '../platform/addresses.ts'
-import { type LocalServer, serveLocal } from '../platform/local-server.ts'
-import type { Logger, Service } from '../platform/types.ts'
+import { jsonAnswer, jsonText } from '../../http/endpoint/route.ts'
+import { noSuchRoute, Refusal, refused } from '../../http/errors.ts'
+import { type BrowserRules, refusalPage } from '../../http/middleware/browser-rules.ts'
+import { isLoopback } from '../../platform/addresses.ts'
+import { type LocalServer, serveLocal } from '../../platform/local-server.ts'
+import type { Logger, Service } from '../../platform/types.ts'
 import icon from './assets/icon.svg' with { type: 'text' }
 import styles from './assets/view.css' with { type: 'text' }
 import script from './assets/view.js' with { type: 'text' }

@@ -1,0 +1,45 @@
+/** `footman console`: opens the console in the browser, signed in. */
+import { spawn } from 'node:child_process'
+import { type CommandIo, EXIT } from '../io.ts'
+import { OLD, type RemoteOptions, withRemote } from './client.ts'
+
+interface ConsoleOptions extends RemoteOptions {
+  /** False with `--no-open`. */
+  readonly open: boolean
+}
+
+interface Link {
+  readonly path: string
+  /** Null while access control is off. */
+  readonly expiresAt: string | null
+}
+
+export function runConsole(options: ConsoleOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const call = { method: 'POST', path: '/v4/sessions/link', what: 'console', switchedOff: OLD } as const
+    const { text } = await remote.call(call)
+    const { path, expiresAt } = JSON.parse(text) as Link
+    const url = remote.url.replace(/\/$/, '') + path
+    if (options.json) {
+      io.out(JSON.stringify({ url, expiresAt }))
+      return EXIT.ok
+    }
+    io.out(url)
+    if (expiresAt !== null) io.out('The link signs in once, within a minute.')
+    if (options.open) openBrowser(url)
+    return EXIT.ok
+  })
+}
+
+const OPENERS: Readonly<Partial<Record<NodeJS.Platform, readonly [program: string, ...args: string[]]>>> = {
+  win32: ['rundll32', 'url.dll,FileProtocolHandler'],
+  darwin: ['open'],
+}
+
+/** A machine without a browser is no error: the address has been printed. */
+function openBrowser(url: string): void {
+  const [program, ...args] = OPENERS[process.platform] ?? ['xdg-open']
+  const child = spawn(program!, [...args, url], { stdio: 'ignore', detached: true, shell: false })
+  child.on('error', () => {})
+  child.unref()
+}

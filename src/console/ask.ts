@@ -1,0 +1,91 @@
+/** Calls of the REST API in this process, with the rights of the person who looks at the page. */
+import type { Identity } from '../http/endpoint/caller.ts'
+import type { Method, PageAccess } from '../http/endpoint/route.ts'
+
+export interface Failure {
+  readonly ok: false
+  readonly status: number
+  /** As the API answered. */
+  readonly error: string
+  readonly details: string
+  readonly code: string
+  readonly requestId: string
+  readonly issues: readonly { readonly path: string; readonly message: string }[]
+}
+
+export type Asked<T> =
+  | { readonly ok: true; readonly status: number; readonly data: T; readonly headers: Headers }
+  | Failure
+
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>
+
+export interface AskOptions {
+  /** After this time the part of the page goes out without the answer. */
+  readonly withinMs?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Ask {
+  get<T>(path: string, query?: Query, options?: AskOptions): Promise<Asked<T>>
+  call<T>(method: Method, path: string, body?: unknown, options?: AskOptions): Promise<Asked<T>>
+}
+
+/** For parts of pages that need Qlik Sense. */
+export const QLIK_MS = 1500
+
+export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity): Ask {
+  async function ask<T>(method: Method, path: string, body: unknown, options: AskOptions): Promise<Asked<T>> {
+    const { withinMs, headers } = options
+    const signal = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs)
+    const json = body === undefined ? {} : { body: JSON.stringify(body) }
+    const answer = pages.ask(
+      {
+        ...{ method, path, ...json, ...(signal && { signal }) },
+        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      },
+      identity,
+    )
+    if (!signal) return read<T>(await answer)
+    const late = new Promise<Failure>((resolve) =>
+      signal.addEventListener('abort', () => resolve(LATE), { once: true }),
+    )
+    return Promise.race([answer.then((response) => read<T>(response)), late])
+  }
+  return {
+    get: (path, query = {}, options = {}) => ask('GET', withQuery(path, query), undefined, options),
+    call: (method, path, body, options = {}) => ask(method, path, body, options),
+  }
+}
+
+const LATE: Failure = {
+  ...{ ok: false, status: 504, error: 'Qlik Sense did not answer in time', details: '', code: 'LATE' },
+  ...{ requestId: '', issues: [] },
+}
+
+async function read<T>(response: Response): Promise<Asked<T>> {
+  const { status, headers } = response
+  const text = await response.text()
+  const isJson = headers.get('content-type')?.includes('json')
+  if (status < 400) return { ok: true, status, data: (isJson ? JSON.parse(text) : text) as T, headers }
+  const body = (isJson ? JSON.parse(text) : { error: text }) as Record<string, unknown>
+  const member = (name: string) => (typeof body[name] === 'string' ? (body[name] as string) : '')
+  return {
+    ok: false,
+    status,
+    error: member('error') || member('message'),
+    details: member('details') || (member('error') === member('message') ? '' : member('message')),
+    code: member('code'),
+    requestId: headers.get('x-request-id') ?? '',
+    issues: Array.isArray(body.issues) ? body.issues : [],
+  }
+}
+
+/** A path with its query; null, undefined and '' are left out, lists repeat the parameter. */
+export function withQuery(path: string, query: Query): string {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value ?? ''].flat()) if (one !== '') search.append(name, String(one))
+  }
+  const text = search.toString()
+  return text === '' ? path : `${path}?${text}`
+}

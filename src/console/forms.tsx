@@ -1,0 +1,157 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/**
+ * Actions of the pages: each stands for one call of the REST API. A form posts to `/form/<operation>`; an operation that asks
+ * first shows a page (a dialog with JavaScript) at the same address. Nothing is changed by GET.
+ */
+import type { Child } from 'hono/jsx'
+import type { Method } from '../http/endpoint/route.ts'
+import { refusal } from '../http/errors.ts'
+import { type Failure, type Query, withQuery } from './ask.ts'
+import type { PageContent, PageContext } from './page.ts'
+import { ownPath } from './requests.ts'
+import { FormFields } from './ui/forms.tsx'
+import { CopyText, ErrorBox, Head } from './ui/panel.tsx'
+
+/** Fields of a form; '' for one that is not there. */
+export interface Fields {
+  get(name: string): string
+  all(name: string): readonly string[]
+}
+
+export interface Call {
+  readonly method: Method
+  /** `/v4/snoozes`, encoded. */
+  readonly path: string
+  readonly query?: Query
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Operation {
+  readonly scope: string
+  /** Title of the dialog and text of its button: `Start again`. */
+  readonly verb: string
+  readonly call: (fields: Fields) => Call
+  /** Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. */
+  readonly dialog?: (fields: Fields, context: PageContext) => Child | Promise<Child>
+  /** Text that has to be typed before the action is taken; null = none. */
+  readonly typed?: (fields: Fields) => string | null
+  /** The result in a sentence. */
+  readonly done: (answer: unknown, fields: Fields) => string
+  /** Page to go to afterwards, below the console; default: the one before. */
+  readonly next?: (answer: unknown, fields: Fields) => string | null
+}
+
+export type Operations = Readonly<Record<string, Operation>>
+
+export const fieldsOf = (form: URLSearchParams): Fields => ({
+  get: (name) => form.get(name) ?? '',
+  all: (name) => form.getAll(name).filter((value) => value !== ''),
+})
+
+const OWN_FIELDS = ['csrf', 'key', 'return', 'confirmed', 'typed']
+
+/** The dialog of an operation as a page; `failure`: why the last attempt did not work. */
+export async function operationPage(
+  context: PageContext,
+  [name, operation]: readonly [string, Operation],
+  form: URLSearchParams,
+  failure?: Failure,
+): Promise<PageContent> {
+  const fields = fieldsOf(form)
+  const { verb, scope, dialog, typed } = operation
+  if (!context.may(scope)) throw refusal('FORBIDDEN', `This needs the scope ${scope}`)
+  const wanted = typed?.(fields) ?? null
+  const back = ownPath(form.get('return'), context.request) || context.link('/')
+  const inputs = await dialog?.(fields, context)
+  const given = [...form].filter(([field]) => !OWN_FIELDS.includes(field))
+  return {
+    title: verb,
+    status: failure?.status ?? 200,
+    body: (
+      <div class="dialog">
+        <Head title={verb} />
+        {failure && <ErrorBox failure={failure} />}
+        <form method="post" action={context.link(`/form/${name}`)} class="stack" data-action>
+          <FormFields context={context} then={back} />
+          <input type="hidden" name="confirmed" value="1" />
+          <div class="stack" data-inputs>
+            {inputs ?? hiddenOf(given)}
+          </div>
+          {wanted !== null && (
+            <label class="field">
+              <span>
+                Type <b>{wanted}</b> to go on
+              </span>
+              <input name="typed" autocomplete="off" required pattern={escapeRegExp(wanted)} />
+            </label>
+          )}
+          <div class="acts">
+            <button type="submit" class="btn primary">
+              {verb}
+            </button>
+            <a class="btn" href={back} data-close>
+              Cancel
+            </a>
+          </div>
+        </form>
+        <details>
+          <summary>As a call of the API</summary>
+          <CopyText text={curlOf(context, operation.call(fields))} />
+        </details>
+      </div>
+    ),
+  }
+}
+
+/** The fields of the button that opened the dialog, for dialogs without inputs of their own. */
+export const hiddenOf = (given: readonly (readonly [string, string])[]): Child =>
+  given.map(([field, value]) => <input type="hidden" name={field} value={value} />)
+
+const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+
+/** The call as a command line that does the same; `$KEY` stands for an API key. */
+export function curlOf({ request }: Pick<PageContext, 'request'>, call: Call): string {
+  const { method, path, query = {}, body, headers = {} } = call
+  const host = request.headers.get('host') ?? 'localhost'
+  const url = `${request.secure ? 'https' : 'http'}://${host}${request.prefix}${withQuery(path, query)}`
+  const parts = [`curl -X ${method} '${shell(url)}'`]
+  if (request.pages.signsIn) parts.push(`-H "Authorization: Bearer $KEY"`)
+  for (const [name, value] of Object.entries(headers)) parts.push(`-H '${shell(`${name}: ${value}`)}'`)
+  if (body !== undefined) parts.push(`-H 'content-type: application/json'`, `-d '${shell(JSON.stringify(body))}'`)
+  return parts.join(' \\\n  ')
+}
+
+const shell = (text: string): string => text.replaceAll("'", `'\\''`)
+
+/** The result of a posted form. */
+export type Outcome =
+  | { readonly kind: 'done'; readonly text: string; readonly location: string }
+  | { readonly kind: 'page'; readonly content: PageContent }
+
+/** Takes an action, or asks first. */
+export async function takeAction(
+  context: PageContext,
+  entry: readonly [string, Operation],
+  form: URLSearchParams,
+): Promise<Outcome> {
+  const [, operation] = entry
+  const fields = fieldsOf(form)
+  const wanted = operation.typed?.(fields) ?? null
+  const isConfirmed = form.get('confirmed') === '1' && (wanted === null || form.get('typed') === wanted)
+  if (operation.dialog && !isConfirmed) return { kind: 'page', content: await operationPage(context, entry, form) }
+  const { method, path, query = {}, body, headers } = operation.call(fields)
+  const key = form.get('key')
+  const answer = await context.ask.call(method, withQuery(path, query), body, {
+    headers: { ...(method === 'POST' && key && { 'idempotency-key': key }), ...headers },
+  })
+  if (!answer.ok) return { kind: 'page', content: await operationPage(context, entry, form, answer) }
+  const next = operation.next?.(answer.data, fields) ?? null
+  const back = ownPath(form.get('return'), context.request) || context.link('/')
+  return {
+    kind: 'done',
+    text: operation.done(answer.data, fields),
+    location: next === null ? back : context.link(next),
+  }
+}

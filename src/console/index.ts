@@ -1,0 +1,99 @@
+/** The web console below `/console` of the REST API. Its pages are loaded with the first request. */
+import { z } from 'zod'
+import type { Audit } from '../http/audit.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, type Method, route } from '../http/endpoint/route.ts'
+import { refusal } from '../http/errors.ts'
+import { isLoopback } from '../platform/addresses.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { once } from '../platform/once.ts'
+import type { Database, Pruning } from '../platform/sqlite.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import type { ConsoleConfig } from './config.ts'
+import type { SiteSettings } from './page.ts'
+import { createGuard } from './session/guard.ts'
+import { createSessions, createSignInLinks } from './session/store.ts'
+
+export interface ConsoleDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly audit: Audit
+}
+
+export interface Console {
+  readonly routes: readonly ApiRoute[]
+  readonly pruning: readonly Pruning[]
+}
+
+const DAY_MS = 86_400_000
+/** Forms are small; uploads of the API pass through here, too. */
+const BODY_LIMIT = 64 * 1_048_576
+
+export function createConsole(
+  { db, writer, clock, log, audit }: ConsoleDeps,
+  config: ConsoleConfig,
+  settings: Omit<SiteSettings, 'nightStart'>,
+): Console {
+  if (!config.enable) return { routes: [], pruning: [] }
+  const now = () => clock.now()
+  const sessions = createSessions({ db, writer, now }, config)
+  const links = createSignInLinks(now)
+  const site = once(async () => {
+    const [{ createSite }, { createSignIn }] = await Promise.all([
+      import('./site.tsx'),
+      import('./session/sign-in.tsx'),
+    ])
+    return createSite({
+      ...{ log, now, guard: createGuard(sessions) },
+      signIn: createSignIn({ sessions, links, audit, now }, config),
+      settings: { ...settings, nightStart: config.nightStart, hsts: config.hsts },
+    })
+  })
+  const handle = async (request: ApiRequest): Promise<Response> => (await site())(request)
+
+  const pages = (path: string, methods: readonly Method[], confidential: 'path' | null = null): ApiRoute => ({
+    ...{ path, methods, switch: null, documented: false, limited: false, audited: 'refused', handle },
+    ...{ summary: 'Pages of the console', body: 'bytes', bodyLimit: BODY_LIMIT },
+    ...(confidential && { confidential }),
+  })
+  const toSlash = ({ prefix, url }: ApiRequest): Response =>
+    new Response(null, { status: 308, headers: { location: `${prefix}/console/${url.slice('/console'.length)}` } })
+
+  return {
+    routes: [
+      { ...pages('/console', ['GET']), handle: toSlash },
+      pages('/console/', ['GET']),
+      pages('/console/login/{token}', ['GET', 'POST'], 'path'),
+      pages('/console/{rest*}', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
+      linkRoute(links.make),
+    ],
+    pruning: [{ keepMs: DAY_MS, purge: sessions.purge }],
+  }
+}
+
+/** `footman console` asks for a link on the machine of Footman. */
+function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute {
+  return route({
+    method: 'POST',
+    path: '/v4/sessions/link',
+    scope: 'admin',
+    action: 'session.link',
+    body: 'ignored',
+    summary: 'Make a link that signs in to the console',
+    description: 'For programs on this machine: needs the local key. The link is good once, for a minute.',
+    answers: {
+      201: z
+        .object({ path: z.string().describe('Below the address of Footman.'), expiresAt: z.string().nullable() })
+        .describe('The link; while access control is off, the console itself.'),
+      403: 'The caller is not the command line on this machine.',
+    },
+    handle({ caller, client, pages }) {
+      if (!pages.signsIn) return jsonAnswer(201, { path: '/console/', expiresAt: null })
+      const isLocal = caller.actor === 'local' || caller.actor.startsWith('local:')
+      if (!isLocal || !isLoopback(client)) throw refusal('FORBIDDEN', 'Only "footman console" on this machine may ask.')
+      const { token, expiresAt } = make(caller.actor)
+      return jsonAnswer(201, { path: `/console/login/${token}`, expiresAt: new Date(expiresAt).toISOString() })
+    },
+  })
+}

@@ -1,0 +1,74 @@
+/** The form of a page: what it is given and what it answers. `site.tsx` puts it into the frame. */
+import type { Child } from 'hono/jsx'
+import type { ApiRequest } from '../http/endpoint/route.ts'
+import type { Ask, Query } from './ask.ts'
+import type { Visitor } from './session/guard.ts'
+
+/** The places of the navigation, with the scopes of which one opens it. */
+export const PLACES = {
+  now: { title: 'Now', path: '/', scopes: ['task:read', 'event:read'] },
+  events: { title: 'Events', path: '/events', scopes: ['event:read'] },
+  tasks: { title: 'Tasks', path: '/tasks', scopes: ['task:read'] },
+  delivery: { title: 'Delivery', path: '/deliveries', scopes: ['event:read'] },
+  schedules: { title: 'Schedules', path: '/schedules', scopes: ['schedule:read'] },
+  reports: { title: 'Reports', path: '/reports', scopes: ['report:read'] },
+  system: { title: 'System', path: '/system', scopes: [] },
+} as const satisfies Record<string, { title: string; path: string; scopes: readonly string[] }>
+
+export type Place = keyof typeof PLACES
+
+export interface PageContext {
+  readonly request: ApiRequest
+  /** Path of the console for the browser: `/footman/console`. */
+  readonly root: string
+  /** Path of this page below `root`, without query: `/events`. */
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly visitor: Visitor
+  readonly ask: Ask
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** IANA name of the site's zone. */
+  readonly timezone: string
+  readonly settings: SiteSettings
+  /** Whether the visitor has the scope. */
+  may(scope: string): boolean
+  /** Address of a page for the browser: `link('/events', { limit: 50 })`. */
+  link(path: string, query?: Query): string
+  /** Address of this page with other parameters; null or '' removes one. */
+  here(changes: Query): string
+}
+
+/** The part of the configuration that pages show. */
+export interface SiteSettings {
+  readonly timezone: string
+  readonly nightStart: string
+  readonly shadow: boolean
+  readonly version: string
+  /** Base address of the QMC; '' = unknown. */
+  readonly qmc: string
+  /** Report tasks are switched on. */
+  readonly reports: boolean
+}
+
+export interface PageContent {
+  /** Of the window; the frame adds the name of the product. */
+  readonly title: string
+  /** Default 200. */
+  readonly status?: number
+  readonly body: Child
+  /** Topics of the stream whose messages make the page look again. */
+  readonly live?: readonly string[]
+  /** Names of further scripts in `assets/`: `chart.js`. */
+  readonly scripts?: readonly string[]
+}
+
+export interface Page {
+  /** Below the console, with parameters as Hono writes them: `/events/:eventId`. */
+  readonly path: string
+  readonly place: Place
+  /** Scope that the main part needs; without it the page is 403. */
+  readonly scope?: string
+  render(context: PageContext): Promise<PageContent> | PageContent
+}

@@ -1,0 +1,26 @@
+/** Reading of requests, and answers, that all parts of the console share. */
+import type { ApiRequest } from '../http/endpoint/route.ts'
+import { Refusal } from '../http/errors.ts'
+
+export type SiteEnv = { Bindings: { readonly request: ApiRequest } }
+
+/** Cookie path of the console for the browser of a request: `/footman/console`. */
+export const rootOf = ({ prefix }: Pick<ApiRequest, 'prefix'>): string => `${prefix}/console`
+
+/** A posted form; bytes, as the endpoint takes the body as it came. */
+export const formOf = ({ body }: ApiRequest): URLSearchParams =>
+  new URLSearchParams(body instanceof Uint8Array ? new TextDecoder().decode(body) : '')
+
+export const redirect = (location: string): Response =>
+  new Response(null, { status: 303, headers: { location, 'cache-control': 'no-store' } })
+
+/** A path below the console or the hub, where a sign-in or a form may go on; '' for every other address. */
+export function ownPath(text: string | null, { prefix }: Pick<ApiRequest, 'prefix'>): string {
+  if (text === null || /[\\\s]/.test(text)) return ''
+  const { origin, pathname, search, hash } = new URL(text, 'http://own.invalid')
+  if (origin !== 'http://own.invalid') return ''
+  const isOwn = ['console', 'hub'].some((place) => pathname.startsWith(`${prefix}/${place}/`))
+  return isOwn ? `${pathname}${search}${hash}` : ''
+}
+
+export const isRefusal = (error: unknown): error is Refusal => error instanceof Refusal

@@ -1,0 +1,233 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Signing in to the console: with an API key or token, a certificate, or a link that `footman console` has made. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Hono } from 'hono'
+import type { Child } from 'hono/jsx'
+import type { Audit } from '../../http/audit.ts'
+import type { Identity } from '../../http/endpoint/caller.ts'
+import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { refusal } from '../../http/errors.ts'
+import { withQuery } from '../ask.ts'
+import { formOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
+import type { Guard } from './guard.ts'
+import type { Sessions, SignInLinks } from './store.ts'
+
+interface SignInDeps {
+  readonly sessions: Sessions
+  readonly links: SignInLinks
+  readonly audit: Audit
+  readonly now: () => number
+}
+
+interface SignInSettings {
+  readonly allowPlainHttp: boolean
+}
+
+const WRONG_MS = 300
+const FAILURES_PER_MINUTE = 10
+const MINUTE_MS = 60_000
+
+export type SignIn = ReturnType<typeof createSignIn>
+
+/** Opens and ends sessions. */
+export function createSignIn({ sessions, links, audit, now }: SignInDeps, { allowPlainHttp }: SignInSettings) {
+  let failures: { client: string; at: number }[] = []
+
+  function checkTries(client: string): void {
+    failures = failures.filter(({ at }) => now() - at < MINUTE_MS)
+    if (failures.filter((one) => one.client === client).length < FAILURES_PER_MINUTE) return
+    throw refusal('RATE_LIMITED', 'Too many sign-ins have failed. Wait a minute.', {}, { 'retry-after': '60' })
+  }
+
+  function record(request: ApiRequest, actor: string, outcome: 'ok' | 'denied', action = 'session.create'): void {
+    const { client: address, requestId } = request
+    const status = outcome === 'ok' ? 200 : 401
+    audit.record({ actor, address, action, target: [], status, outcome, requestId, detail: null, via: 'console' })
+  }
+
+  /** Credentials in plain text are for this machine only. */
+  function checkTransport(request: ApiRequest): void {
+    if (request.secure || allowPlainHttp || request.sees('local')) return
+    if (isLoopbackHost(request)) return
+    throw refusal(
+      'FORBIDDEN',
+      'Signing in needs TLS: set restServerConfig.tls, or put a proxy with TLS in front. Butler.footman.console.allowPlainHttp allows it without.',
+    )
+  }
+
+  async function open(request: ApiRequest, identity: Identity): Promise<string> {
+    const { client: address, headers } = request
+    const { actor } = identity.caller
+    const { token } = await sessions.open(actor, identity.holder!, {
+      address,
+      browser: headers.get('user-agent') ?? '',
+    })
+    record(request, actor, 'ok')
+    return token
+  }
+
+  return {
+    links,
+    sessions,
+    /** Value of the cookie of a new session. Rejects with 401, with 403 without TLS, and with 429 after many failures. */
+    async withCredential(request: ApiRequest, credential: string | null): Promise<string> {
+      checkTransport(request)
+      checkTries(request.client)
+      const headers = new Headers(request.headers)
+      for (const name of ['authorization', 'x-api-key']) headers.delete(name)
+      if (credential !== null) headers.set('authorization', `Bearer ${credential.trim()}`)
+      const began = now()
+      const identity = await request.pages.identify(headers)
+      if (identity.holder && !identity.refusal) return open(request, identity)
+      failures.push({ client: request.client, at: now() })
+      record(request, 'anonymous', 'denied')
+      await pause(Math.max(0, WRONG_MS - (now() - began)))
+      throw refusal('UNAUTHENTICATED', 'The credentials were not accepted. The log of Footman says why.')
+    },
+    /** The same with the token of a link. */
+    async withLink(request: ApiRequest, token: string): Promise<string> {
+      checkTries(request.client)
+      const actor = links.use(token)
+      const identity = actor === null ? null : request.pages.recall({ kind: 'local', actor, until: null })
+      if (identity) return open(request, identity)
+      failures.push({ client: request.client, at: now() })
+      record(request, 'anonymous', 'denied')
+      throw refusal(
+        'UNAUTHENTICATED',
+        'The link has been used, or is older than a minute. Run "footman console" again.',
+      )
+    },
+    async end(request: ApiRequest, id: string, actor: string): Promise<void> {
+      await sessions.end(id)
+      record(request, actor, 'ok', 'session.end')
+    },
+  }
+}
+
+/** Whether the browser runs on this machine. */
+const isLoopbackHost = ({ client }: ApiRequest): boolean => /^(127\.|::1$)/.test(client)
+
+interface RoutesDeps {
+  readonly signIn: SignIn
+  readonly guard: Guard
+  /** A page without a sign-in. */
+  readonly page: (request: ApiRequest, title: string, content: Child, status?: number) => Response
+}
+
+export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: RoutesDeps): void {
+  const nextOf = (request: ApiRequest, next: string | null) => ownPath(next, request) || `${rootOf(request)}/`
+
+  function signedIn(request: ApiRequest, token: string, next: string | null): Response {
+    const answer = redirect(nextOf(request, next))
+    answer.headers.append('set-cookie', guard.cookie(request, token))
+    return answer
+  }
+
+  app.get('/console/login', async (c) => {
+    const { request } = c.env
+    if (!request.pages.signsIn) return redirect(`${rootOf(request)}/`)
+    const certificate = await request.pages.identify(new Headers({ host: request.headers.get('host') ?? '' }))
+    return page(
+      request,
+      'Sign in',
+      <Login request={request} next={c.req.query('next') ?? ''} certificate={certificate} />,
+    )
+  })
+
+  app.post('/console/login', async (c) => {
+    const { request } = c.env
+    guard.checkOrigin(request)
+    const form = formOf(request)
+    const byCertificate = form.get('certificate') === '1'
+    try {
+      const token = await signIn.withCredential(request, byCertificate ? null : (form.get('credential') ?? ''))
+      return signedIn(request, token, form.get('next'))
+    } catch (error) {
+      const { status, body } = error as { status?: number; body?: Record<string, unknown> }
+      if (status === undefined) throw error
+      const login = (
+        <Login request={request} next={form.get('next') ?? ''} problem={String(body?.details ?? body?.error)} />
+      )
+      return page(request, 'Sign in', login, status)
+    }
+  })
+
+  app.get('/console/login/:token', (c) => {
+    const { request } = c.env
+    const token = c.req.param('token')
+    if (!signIn.links.isUsable(token)) {
+      const text = 'The link has been used, or is older than a minute. Run "footman console" again.'
+      return page(request, 'Sign in', <p>{text}</p>, 401)
+    }
+    // Programs that look at links ahead of people must not use it up.
+    const form = (
+      <form method="post" action={`${rootOf(request)}/login/${token}`} data-submit>
+        <button type="submit" class="btn primary">
+          Sign in
+        </button>
+      </form>
+    )
+    return page(request, 'Sign in', form)
+  })
+
+  app.post('/console/login/:token', async (c) => {
+    const { request } = c.env
+    guard.checkOrigin(request)
+    return signedIn(request, await signIn.withLink(request, c.req.param('token')), null)
+  })
+
+  app.post('/console/logout', async (c) => {
+    const { request } = c.env
+    const visitor = await guard.visitorOf(request)
+    const answer = redirect(`${rootOf(request)}/login`)
+    answer.headers.append('set-cookie', guard.cookie(request, ''))
+    if (!visitor?.session) return answer
+    guard.checkForm(request, visitor, formOf(request).get('csrf'))
+    await signIn.end(request, visitor.session.id, visitor.caller.actor)
+    return answer
+  })
+}
+
+interface LoginProps {
+  readonly request: ApiRequest
+  readonly next: string
+  readonly problem?: string
+  /** The caller that the certificate of the connection shows. */
+  readonly certificate?: Identity
+}
+
+const Login = ({ request, next, problem, certificate }: LoginProps) => {
+  const action = withQuery(`${rootOf(request)}/login`, {})
+  return (
+    <>
+      {problem && (
+        <p class="error" role="alert">
+          {problem}
+        </p>
+      )}
+      <form method="post" action={action} class="stack">
+        <input type="hidden" name="next" value={next} />
+        <label class="field">
+          <span>API key or token</span>
+          <input type="password" name="credential" autocomplete="current-password" required autofocus />
+        </label>
+        <button type="submit" class="btn primary">
+          Sign in
+        </button>
+      </form>
+      {certificate?.holder?.kind === 'certificate' && (
+        <form method="post" action={action}>
+          <input type="hidden" name="next" value={next} />
+          <input type="hidden" name="certificate" value="1" />
+          <button type="submit" class="btn">
+            Use the certificate CN={certificate.holder.name}
+          </button>
+        </form>
+      )}
+      <p class="sub">
+        On the machine of Footman, <code>footman console</code> signs you in without a key.
+      </p>
+    </>
+  )
+}

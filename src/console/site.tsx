@@ -1,0 +1,304 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The console as an application: finds the page, checks who asks and what is allowed, and puts the answer into the frame. */
+import { gzipSync } from 'node:zlib'
+import { type Context, Hono } from 'hono'
+import { parse, serialize } from 'hono/utils/cookie'
+import type { ApiRequest } from '../http/endpoint/route.ts'
+import { refusal } from '../http/errors.ts'
+import type { Logger } from '../platform/types.ts'
+import { createAsk, withQuery } from './ask.ts'
+import { assetAnswer, takesGzip } from './assets.ts'
+import { type Outcome, operationPage, takeAction } from './forms.tsx'
+import { type FrameState, framed, outside } from './frame.tsx'
+import { type Page, type PageContent, type PageContext, PLACES, type Place, type SiteSettings } from './page.ts'
+import { OPERATIONS, PAGES } from './pages/index.ts'
+import { formOf, isRefusal, redirect, rootOf, type SiteEnv } from './requests.ts'
+import type { Guard, Visitor } from './session/guard.ts'
+import { type SignIn, signInRoutes } from './session/sign-in.tsx'
+import { ErrorBox, Head } from './ui/panel.tsx'
+
+export interface SiteDeps {
+  readonly log: Logger
+  readonly now: () => number
+  readonly guard: Guard
+  readonly signIn: SignIn
+  readonly settings: SiteSettings & { readonly hsts: boolean }
+}
+
+type SiteContext = Context<SiteEnv>
+
+/** Answers a request whose path lies below `/console`. Rejects with a `Refusal` only where no page can say it. */
+export type Site = (request: ApiRequest) => Promise<Response>
+
+const THEME_COOKIE = 'footman_theme'
+
+export function createSite(deps: SiteDeps): Site {
+  const { guard, settings, now } = deps
+  const app = new Hono<SiteEnv>()
+
+  async function withVisitor(c: SiteContext, work: (context: PageContext) => Promise<Response>): Promise<Response> {
+    const { request } = c.env
+    const visitor = await guard.visitorOf(request)
+    if (!visitor) return redirect(withQuery(`${rootOf(request)}/login`, { next: addressOf(request) }))
+    const tooMany = request.pages.count(visitor.identity.bucket ?? request.client)
+    if (tooMany) throw tooMany
+    return work(contextOf(c, visitor))
+  }
+
+  function contextOf(c: SiteContext, visitor: Visitor): PageContext {
+    const { request } = c.env
+    const { pathname, searchParams } = new URL(request.url, 'http://own.invalid')
+    const root = rootOf(request)
+    const path = pathname.slice('/console'.length) || '/'
+    return {
+      ...{ request, root, path, visitor, settings, params: c.req.param(), query: searchParams },
+      ...{ now: now(), timezone: settings.timezone, ask: createAsk(request.pages, visitor.identity) },
+      may: (scope) => visitor.caller.may(scope),
+      link: (to, query = {}) => withQuery(root + to, query),
+      here(changes) {
+        const next = new URLSearchParams(searchParams)
+        for (const [name, value] of Object.entries(changes)) {
+          next.delete(name)
+          for (const one of [value ?? ''].flat()) if (one !== '') next.append(name, String(one))
+        }
+        const text = next.toString()
+        return root + path + (text && `?${text}`)
+      },
+    }
+  }
+
+  async function show(context: PageContext, place: Place, content: PageContent): Promise<Response> {
+    const { request } = context
+    const html = framed(context, content, await frameState(context, place, content))
+    const answer = htmlAnswer(request, html, content.status ?? 200)
+    if (guard.flashOf(request) !== null) answer.headers.append('set-cookie', guard.flash(request, ''))
+    return answer
+  }
+
+  async function frameState(context: PageContext, place: Place, content: PageContent): Promise<FrameState> {
+    const { ask, request } = context
+    const [attention, selfAlerts, position] = await Promise.all([
+      ask.get<{ open: number }>('/v4/attention/-/count'),
+      ask.get<{ selfAlerts: readonly unknown[] }>('/v4/selfalerts'),
+      content.live ? ask.get<{ seq: number }>('/v4/stream/position') : null,
+    ])
+    return {
+      place,
+      flash: guard.flashOf(request),
+      attention: attention.ok ? attention.data.open : null,
+      selfAlerts: selfAlerts.ok ? selfAlerts.data.selfAlerts.length : null,
+      position: position?.ok ? position.data.seq : null,
+      theme: themeOf(request),
+      banners: bannersOf(context),
+    }
+  }
+
+  function htmlAnswer(request: ApiRequest, html: string, status: number): Response {
+    const headers = new Headers(PAGE_HEADERS)
+    if (settings.hsts && request.secure) headers.set('strict-transport-security', 'max-age=31536000')
+    if (!takesGzip(request.headers.get('accept-encoding'))) return new Response(html, { status, headers })
+    headers.set('content-encoding', 'gzip')
+    return new Response(new Uint8Array(gzipSync(html, { level: 4 })), { status, headers })
+  }
+
+  for (const page of PAGES) {
+    app.get(`/console${page.path}`, (c) => withVisitor(c, (context) => showPage(page, context)))
+  }
+
+  async function showPage(page: Page, context: PageContext): Promise<Response> {
+    if (page.scope && !context.may(page.scope)) return show(context, page.place, missingScope(context, page.scope))
+    return show(context, page.place, await page.render(context))
+  }
+
+  app.get('/console/assets/:hash/:name', (c) => {
+    const { hash, name } = c.req.param()
+    return assetAnswer(hash, name, c.req.header('accept-encoding') ?? null) ?? new Response(null, { status: 404 })
+  })
+
+  signInRoutes(app, {
+    signIn: deps.signIn,
+    guard,
+    page: (request, title, content, status = 200) =>
+      htmlAnswer(request, outside({ root: rootOf(request), title, theme: themeOf(request) }, content), status),
+  })
+
+  app.get('/console/form/:operation', (c) =>
+    withVisitor(c, async (context) => {
+      const operation = operationOf(context)
+      return show(context, 'now', await operationPage(context, operation, context.query))
+    }),
+  )
+  app.post('/console/form/:operation', (c) =>
+    withVisitor(c, async (context) => {
+      const form = formOf(c.env.request)
+      guard.checkForm(context.request, context.visitor, form.get('csrf'))
+      return answerOf(context, await takeAction(context, operationOf(context), form))
+    }),
+  )
+
+  async function answerOf(context: PageContext, outcome: Outcome): Promise<Response> {
+    if (outcome.kind === 'page') return show(context, 'now', outcome.content)
+    const answer = redirect(outcome.location)
+    answer.headers.append('set-cookie', guard.flash(context.request, outcome.text))
+    return answer
+  }
+
+  app.post('/console/theme', (c) =>
+    withVisitor(c, async ({ request, visitor, link }) => {
+      const form = formOf(request)
+      guard.checkForm(request, visitor, form.get('csrf'))
+      const theme = form.get('theme') ?? ''
+      const answer = redirect(form.get('return')?.startsWith(link('/')) ? form.get('return')! : link('/'))
+      const cookie = { path: rootOf(request), secure: request.secure, sameSite: 'Lax', maxAge: 31_536_000 } as const
+      answer.headers.append('set-cookie', serialize(THEME_COOKIE, /^(light|dark)$/.test(theme) ? theme : '', cookie))
+      return answer
+    }),
+  )
+
+  // The API for scripts of the pages: the same endpoints, with the rights of the session.
+  app.all('/console/api/*', async (c) => {
+    const { request } = c.env
+    const visitor = await guard.visitorOf(request)
+    if (!visitor) throw refusal('UNAUTHENTICATED', 'The session has ended. Sign in again.')
+    if (request.method !== 'GET') guard.checkForm(request, visitor, request.headers.get('x-footman-csrf'))
+    const body = request.body instanceof Uint8Array && request.body.length > 0 ? { body: request.body } : {}
+    const passed = ['content-type', 'accept', 'if-match', 'idempotency-key', 'last-event-id']
+    const kept = passed.flatMap((name) => (request.headers.has(name) ? [[name, request.headers.get(name)!]] : []))
+    const { method, url, signal } = request
+    const path = url.slice('/console/api'.length)
+    const answer = await request.pages.ask(
+      { method, path, headers: Object.fromEntries(kept), signal, ...body },
+      visitor.identity,
+    )
+    answer.headers.set('x-content-type-options', 'nosniff')
+    answer.headers.set('cache-control', 'no-store')
+    return answer
+  })
+
+  app.notFound((c) =>
+    withVisitor(c, (context) => {
+      const [last = ''] = context.path.split('/').slice(-1)
+      return show(context, 'now', {
+        title: 'Page not found',
+        status: 404,
+        body: (
+          <>
+            <Head title="Page not found" />
+            <p class="sub">There is no page at this address. Search for what you wanted:</p>
+            <form action={context.link('/search')} class="filters">
+              <input type="search" name="q" value={last} aria-label="Search" />
+              <button type="submit" class="btn primary">
+                Search
+              </button>
+            </form>
+          </>
+        ),
+      })
+    }),
+  )
+
+  app.onError(async (error, c) => {
+    const { request } = c.env
+    if (!isRefusal(error)) {
+      deps.log.error(
+        `CONSOLE: ${request.method} ${request.url.split('?')[0]} failed, request ${request.requestId}: ${error}`,
+        {
+          fault: error,
+        },
+      )
+    }
+    // Scripts want the answer of the API.
+    if (request.url.startsWith('/console/api/') && isRefusal(error)) throw error
+    const { status, body, headers } = isRefusal(error) ? error : FAULT
+    const failure = {
+      ...{ ok: false as const, status, code: String(body.code ?? ''), requestId: request.requestId, issues: [] },
+      error: String(body.error ?? body.message),
+      details: String(body.details ?? ''),
+    }
+    const html = outside(
+      { root: rootOf(request), title: status === 403 ? 'Not allowed' : 'This did not work', theme: themeOf(request) },
+      <ErrorBox failure={failure} retry={`${rootOf(request)}/`} />,
+    )
+    const answer = htmlAnswer(request, html, status)
+    for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value)
+    return answer
+  })
+
+  return async (request) =>
+    app.fetch(new Request(new URL(request.url, 'http://own.invalid'), { method: request.method }), { request })
+}
+
+const FAULT = {
+  status: 500,
+  body: { error: 'Internal Server Error', details: 'The log of Footman says more about this request.' } as Record<
+    string,
+    unknown
+  >,
+  headers: {} as Record<string, string>,
+}
+
+function operationOf({ params, link }: PageContext): readonly [string, (typeof OPERATIONS)[string]] {
+  const name = params.operation ?? ''
+  const operation = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined
+  if (operation) return [name, operation]
+  throw refusal('EVENT_NOT_FOUND', `There is no action ${name}. Go back to ${link('/')}.`, {
+    error: 'Action not found',
+  })
+}
+
+const addressOf = ({ url, prefix }: ApiRequest): string => prefix + url
+
+function themeOf({ headers }: ApiRequest): string {
+  const theme = parse(headers.get('cookie') ?? '')[THEME_COOKIE] ?? ''
+  return /^(light|dark)$/.test(theme) ? theme : ''
+}
+
+function bannersOf({ settings, request, visitor }: PageContext): string[] {
+  const banners: string[] = []
+  if (settings.shadow) banners.push('Shadow mode: Footman records what happens, and sends and starts nothing.')
+  if (visitor.session && !request.secure && !request.sees('admin')) {
+    banners.push('This connection is not encrypted: others on the network can read what you see and your session.')
+  }
+  return banners
+}
+
+function missingScope({ visitor }: PageContext, scope: string): PageContent {
+  const held = Object.values(PLACES).flatMap(({ scopes }) => scopes.filter((one) => visitor.caller.may(one)))
+  return {
+    title: 'Not allowed',
+    status: 403,
+    body: (
+      <>
+        <Head title="Not allowed" />
+        <p class="lead">
+          This needs the scope <code>{scope}</code>.
+        </p>
+        <p class="sub">
+          You are {visitor.caller.actor}
+          {held.length > 0 ? `, with ${[...new Set(held)].join(', ')}` : ''}. An administrator grants scopes in{' '}
+          <code>Butler.footman.access</code>.
+        </p>
+      </>
+    ),
+  }
+}
+
+/** Everything comes from Footman itself, no script stands in a page, and no other site shows it in a frame. */
+const PAGE_HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'no-store',
+  vary: 'Cookie, Accept-Encoding',
+  'content-security-policy': [
+    "default-src 'none'",
+    ...["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'", "worker-src 'self'"],
+    ...["form-action 'self'", "frame-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "object-src 'none'"],
+    ...["require-trusted-types-for 'script'", 'trusted-types footman-worker'],
+  ].join('; '),
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
+  'x-frame-options': 'DENY',
+} as const

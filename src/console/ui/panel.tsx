@@ -1,0 +1,236 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Panels, tables, and what stands in the place of content: nothing, an error, a switch that is off. */
+import type { Child, FC, PropsWithChildren } from 'hono/jsx'
+import type { Asked, Failure } from '../ask.ts'
+import type { PageContext } from '../page.ts'
+import { Icon, type IconName } from './marks.tsx'
+
+/** The head of a page: title, what stands beside it, and the buttons at the end of the line. */
+export const Head: FC<
+  PropsWithChildren<{ readonly title: Child; readonly crumbs?: readonly Crumb[]; readonly beside?: Child }>
+> = ({ title, crumbs = [], beside, children }) => (
+  <>
+    {crumbs.length > 0 && (
+      <nav class="crumbs" aria-label="Breadcrumb">
+        {crumbs.map(({ href, text }, n) => (
+          <>
+            {n > 0 && <Icon name="right" />}
+            <a href={href}>{text}</a>
+          </>
+        ))}
+      </nav>
+    )}
+    <div class="head">
+      <h1>{title}</h1>
+      {beside}
+      {children && <div class="tools">{children}</div>}
+    </div>
+  </>
+)
+
+export interface Crumb {
+  readonly href: string
+  readonly text: Child
+}
+
+interface PanelProps {
+  /** Unique on the page. */
+  readonly id: string
+  readonly title: Child
+  /** Beside the title. */
+  readonly count?: number | undefined
+  /** At the end of the title's line. */
+  readonly tools?: Child
+  readonly class?: string
+}
+
+export const Panel: FC<PropsWithChildren<PanelProps>> = ({ id, title, count, tools, class: extra = '', children }) => (
+  <section class={`panel ${extra}`.trim()} aria-labelledby={id}>
+    <header>
+      <h2 id={id}>{title}</h2>
+      {count !== undefined && <span class="count quiet">{count}</span>}
+      {tools && <span class="push">{tools}</span>}
+    </header>
+    {children}
+  </section>
+)
+
+export interface Column<Row> {
+  readonly head: string
+  /** Numbers stand at the right. */
+  readonly num?: boolean
+  readonly cell: (row: Row) => Child
+}
+
+interface TableProps<Row> {
+  /** For readers who do not see the heading. */
+  readonly caption: string
+  readonly columns: readonly Column<Row>[]
+  readonly rows: readonly Row[]
+  /** Unique among the rows: live updates find a row by it. */
+  readonly keyOf: (row: Row) => string
+  readonly rowClass?: (row: Row) => string
+}
+
+/** The first cell is the title of a row's card on phones, the others `head: value`. */
+export function Table<Row>({ caption, columns, rows, keyOf, rowClass = () => '' }: TableProps<Row>) {
+  const classOf = ({ num }: Column<Row>) => (num ? 'num' : undefined)
+  return (
+    <table class="tbl">
+      <caption class="sr">{caption}</caption>
+      <thead>
+        <tr>
+          {columns.map((column) => (
+            <th scope="col" class={classOf(column)}>
+              {column.head === '' ? <span class="sr">Actions</span> : column.head}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody data-rows>
+        {rows.map((row) => (
+          <tr data-key={keyOf(row)} class={rowClass(row) || undefined}>
+            {columns.map((column, n) =>
+              n === 0 ? (
+                <td>{column.cell(row)}</td>
+              ) : (
+                <td class={classOf(column)} data-t={column.head || undefined}>
+                  <div class="cell">{column.cell(row)}</div>
+                </td>
+              ),
+            )}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+interface PagerProps {
+  readonly context: PageContext
+  readonly nextCursor: string | null
+  /** The answer reached its time budget. */
+  readonly partial?: boolean | undefined
+}
+
+/** Pages go backwards in time by cursor; there are no page numbers and no totals. */
+export const Pager: FC<PagerProps> = ({ context, nextCursor, partial = false }) => {
+  const isFirst = !context.query.has('cursor')
+  if (isFirst && nextCursor === null) return null
+  return (
+    <nav class="pager" aria-label="Pages">
+      {!isFirst && (
+        <a class="btn" href={context.here({ cursor: null })}>
+          Newest
+        </a>
+      )}
+      {partial && nextCursor !== null && <span class="muted">Not everything has been looked at yet.</span>}
+      {nextCursor !== null && (
+        <a class="btn" rel="next" href={context.here({ cursor: nextCursor })}>
+          {partial ? 'Look further back' : 'Older'}
+          <Icon name="right" />
+        </a>
+      )}
+    </nav>
+  )
+}
+
+/** In the place of a list that is empty: what it is for, and how one gets something into it. */
+export const Empty: FC<
+  PropsWithChildren<{ readonly title: string; readonly yaml?: string; readonly icon?: IconName }>
+> = ({ title, yaml, icon = 'ok', children }) => (
+  <div class="empty">
+    <Icon name={icon} class="muted" />
+    <div>
+      <p class="lead">{title}</p>
+      {children && <div class="sub">{children}</div>}
+      {yaml && <CopyText text={yaml} />}
+    </div>
+  </div>
+)
+
+/** Text to copy: lines of a configuration, a command. */
+export const CopyText: FC<{ readonly text: string; readonly label?: string }> = ({ text, label = 'Copy' }) => (
+  <div class="copy">
+    <pre tabindex={0}>
+      <code>{text}</code>
+    </pre>
+    <button type="button" class="btn s" data-copy={text} hidden>
+      {label}
+    </button>
+  </div>
+)
+
+/** A part of a page whose call failed; the rest of the page stays. */
+export const ErrorBox: FC<{ readonly failure: Failure; readonly what?: string; readonly retry?: string }> = ({
+  failure: { error, details, requestId, issues, status },
+  what,
+  retry,
+}) => (
+  <div class="error" role="status">
+    <p>
+      <Icon name="failed" class="bad" /> <b>{what ? `${what}: ${error}` : error}</b>
+    </p>
+    {details && <p>{details}</p>}
+    {issues.length > 0 && (
+      <ul>
+        {issues.map(({ path, message }) => (
+          <li>
+            <code>{path}</code> {message}
+          </li>
+        ))}
+      </ul>
+    )}
+    <p class="small muted">
+      Status {status}
+      {requestId && (
+        <>
+          , request <code>{requestId}</code>
+        </>
+      )}
+      {retry && (
+        <>
+          . <a href={retry}>Try again</a>
+        </>
+      )}
+    </p>
+  </div>
+)
+
+/** The answer of a call, or the box with its error. */
+export function part<T>(asked: Asked<T>, show: (data: T) => Child, what?: string): Child {
+  return asked.ok ? show(asked.data) : <ErrorBox failure={asked} {...(what && { what })} />
+}
+
+/** Facts in pairs, as the detail of a page or an item shows them. */
+export const Facts: FC<{ readonly facts: readonly (readonly [term: string, value: Child] | null | false)[] }> = ({
+  facts,
+}) => (
+  <dl class="kv">
+    {facts.map(
+      (fact) =>
+        fact && (
+          <>
+            <dt>{fact[0]}</dt>
+            <dd>{fact[1]}</dd>
+          </>
+        ),
+    )}
+  </dl>
+)
+
+/** Links of which one is chosen: a switch of the page that stands in its address. */
+export const Choice: FC<{
+  readonly label: string
+  readonly options: readonly { readonly text: Child; readonly href: string; readonly chosen: boolean }[]
+  readonly small?: boolean
+}> = ({ label, options, small = false }) => (
+  <nav class={small ? 'seg s' : 'seg'} aria-label={label}>
+    {options.map(({ text, href, chosen }) => (
+      <a href={href} aria-current={chosen ? 'true' : undefined}>
+        {text}
+      </a>
+    ))}
+  </nav>
+)
