@@ -28,7 +28,7 @@ import { recordingOf } from './destinations/index.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { alertRouteApi } from './rules/http.ts'
-import { createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
+import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -61,6 +61,10 @@ export interface Alerts {
   /** In order of evaluation. */
   readonly listed: readonly ListedRule[]
   readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules' | 'bands'>
+  /** The snooze that holds alerts about an event back now; null = none. */
+  readonly snoozeFor: (
+    event: TaskEvent,
+  ) => { readonly id: string; readonly until: number; readonly reason: string } | null
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
@@ -219,6 +223,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
       bands: (from, to) => plan.maintenance.bands(from, to),
     },
+    snoozeFor: (event) => snoozes.find(db, event, clock.now()),
     outbox,
     routes: [
       ...alertRouteApi({
@@ -296,6 +301,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
 
 const snoozesIn = (windows: Windows) => ({
   suppression: createSnoozeSuppression({ windows }),
+  find: createSnoozeFinder({ windows }),
   needs: snoozeNeeds({ windows }),
 })
 
