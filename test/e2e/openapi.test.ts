@@ -24,7 +24,7 @@ const ALWAYS_THERE = [
   ...['/v4/events/fire', '/v4/alertroutes', '/v4/alertroutes/explain', '/v4/destinations', '/v4/snoozes'],
   ...['/v4/history', '/v4/history/summary', '/v4/config/reload', '/v4/influxdb/points'],
   ...['/v4/udp', '/v4/udp/self-test', '/v4/timeline', '/v4/attention', '/v4/attention/count', '/v4/executions'],
-  ...['/v4/tasks/{taskId}', '/v4/tasks/{taskId}/durations', '/v4/tasks/-/strips'],
+  ...['/v4/tasks/{taskId}', '/v4/tasks/{taskId}/durations', '/v4/tasks/-/strips', '/v4/sessions/link'],
 ]
 /** Streams have no end, and these ids are made when something happens: other tests make the calls. */
 const OWN_TESTS = [
