@@ -106,7 +106,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const listed: ListedRule[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
   const graph = createChainGraph({ ...deps, qrs: deps.qlik.qrs })
-  const health = createDestinationHealth()
+  const health = createDestinationHealth(clock)
   const observe = (change: DeliveryChange) => {
     health.observe(change)
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)

@@ -90,19 +90,16 @@ const EXPLANATION = z.object({
   stoppedBy: text.describe('The route after which no other was looked at.'),
 })
 
-const DESTINATIONS = z.object({
-  destinations: z.array(
-    z.object({
-      name: z.string(),
-      type: z.string(),
-      up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
-      pending: z.int(),
-      dead: z.int(),
-      lastDeliveredAt: text,
-      lastError: text,
-    }),
-  ),
+export const DESTINATION = z.object({
+  name: z.string(),
+  type: z.string(),
+  up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
+  pending: z.int(),
+  dead: z.int(),
+  lastDeliveredAt: text,
+  lastError: text,
 })
+const DESTINATIONS = z.object({ destinations: z.array(DESTINATION) })
 
 export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
   return [
@@ -149,7 +146,8 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       query: NO_QUERY,
       answers: { 200: DESTINATIONS },
       examples: [{ name: 'all', status: 200, answer: { destinations: [] } }],
-      handle: () => jsonAnswer(200, { destinations: destinationsNow(deps) }),
+      handle: () =>
+        jsonAnswer(200, { destinations: [...deps.destinations.values()].map((one) => destinationNow(deps, one)) }),
     }),
   ]
 }
@@ -201,24 +199,28 @@ function timeOf(text: string | undefined, now: number): number {
   return time
 }
 
-function destinationsNow({ db, destinations, health }: AlertRouteApiDeps) {
+/** How the destination fares. */
+export function destinationNow(
+  { db, health }: Pick<AlertRouteApiDeps, 'db' | 'health'>,
+  { name, type, ready }: Destination,
+): z.output<typeof DESTINATION> {
   const count = (index: string, state: string, name: string) =>
     db.get<{ n: number }>(
       `SELECT count(*) AS n FROM delivery INDEXED BY ${index} WHERE ${state} AND destination = ?`,
       name,
     )?.n ?? 0
-  return [...destinations.values()].map(({ name, type, ready }) => {
-    const last = db.get<{ at: number | null }>(
-      `SELECT max(finished_at) AS at FROM delivery INDEXED BY delivery_last WHERE destination = ? AND state = 'delivered'`,
-      name,
-    )?.at
-    const { up, lastError } = health.state(name)
-    return {
-      ...{ name, type, up: up && (ready?.() ?? true) },
-      pending: count('delivery_age', `state IN ('pending', 'sending')`, name),
-      dead: count('delivery_dead', `state = 'dead'`, name),
-      lastDeliveredAt: last ? new Date(last).toISOString() : null,
-      lastError,
-    }
-  })
+  const last = db.get<{ at: number | null }>(
+    `SELECT max(finished_at) AS at FROM delivery INDEXED BY delivery_last WHERE destination = ? AND state = 'delivered'`,
+    name,
+  )?.at
+  const { up, lastError } = health.state(name)
+  return {
+    name,
+    type,
+    up: up && (ready?.() ?? true),
+    pending: count('delivery_age', `state IN ('pending', 'sending')`, name),
+    dead: count('delivery_dead', `state = 'dead'`, name),
+    lastDeliveredAt: last ? new Date(last).toISOString() : null,
+    lastError,
+  }
 }
