@@ -10,7 +10,7 @@ import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
-import { isNotifying } from '../destinations/index.ts'
+import { recordingOf } from '../destinations/index.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Router } from '../router.ts'
@@ -108,7 +108,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     idempotency,
     typeOf,
     retryOf: safetyNet.retryOf,
-    recording: () => [...alerts.destinations.values()].filter(({ type }) => !isNotifying(type)).map(({ name }) => name),
+    recording: () => recordingOf(alerts.destinations),
     contextOf,
     loadEvent,
     keepMs: retention.events,

@@ -2,14 +2,16 @@
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
+import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
+import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { eventNotFound } from '../history/events.ts'
+import { countRows } from '../history/summaries.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
 import { type ExplainDeps, explainEvent } from './explain.ts'
@@ -54,8 +56,17 @@ const ROUTES = z.object({
       origin: z.enum(['butler', 'footman']),
       enable: z.boolean(),
       to: z.array(z.string()).describe('Names of destinations.'),
+      hits: z
+        .int()
+        .describe('Events since the time of `hits` for which it made alerts, suppressed ones included.')
+        .optional(),
     }),
   ),
+  partial: z.boolean().describe('With `hits`: the count took too long; older events are not counted.').optional(),
+})
+
+const ROUTES_QUERY = z.object({
+  hits: queryField.time().describe('Also count the hits of each route since then, like `7d`.').optional(),
 })
 
 const EXPLANATION = z.object({
@@ -110,13 +121,21 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       summary: 'List alert routes',
       description:
         'In order of evaluation: those made of the notification sections of the configuration first, also those that are switched off, then those of `Butler.footman.alertRoutes`.',
-      query: NO_QUERY,
+      query: ROUTES_QUERY,
       answers: { 200: ROUTES },
-      examples: [{ name: 'all', status: 200, answer: { alertRoutes: [] } }],
-      handle: () =>
-        jsonAnswer(200, {
-          alertRoutes: deps.listed.map(({ name, origin, enable, to }) => ({ name, origin, enable, to })),
-        }),
+      examples: [
+        { name: 'all', status: 200, answer: { alertRoutes: [] } },
+        { name: 'hits', query: { hits: '7d' }, status: 200, answer: { alertRoutes: [], partial: false } },
+      ],
+      async handle({ query }) {
+        const routes = deps.listed.map(({ name, origin, enable, to }) => ({ name, origin, enable, to }))
+        if (!query.hits) return jsonAnswer(200, { alertRoutes: routes })
+        const { hits, partial } = await countHits(deps.db, query.hits(deps.clock.now()))
+        return jsonAnswer(200, {
+          alertRoutes: routes.map((one) => ({ ...one, hits: hits.get(one.name) ?? 0 })),
+          partial,
+        })
+      },
     }),
     route({
       method: ['POST', 'PUT'],
@@ -150,6 +169,18 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
         jsonAnswer(200, { destinations: [...deps.destinations.values()].map((one) => destinationNow(deps, one)) }),
     }),
   ]
+}
+
+/** The events since `from` for which each route made alerts. */
+async function countHits(db: Database, from: number) {
+  const hits = new Map<string, number>()
+  const search = { table: 'delivery', before: null, times: { column: 'created_at', from, to: null } }
+  const sql = `SELECT route, count(DISTINCT event_id) AS n FROM delivery WHERE seq < ? AND seq >= ? AND +created_at >= ?
+    AND kind = 'alert' AND replay_of = '' GROUP BY 1`
+  const { partial } = await countRows<{ route: string; n: number }>(db, search, sql, [from], ({ route: name, n }) => {
+    hits.set(name, (hits.get(name) ?? 0) + n)
+  })
+  return { hits, partial }
 }
 
 async function explain(

@@ -42,7 +42,7 @@ async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
         owner: async () => answer(null),
       },
     }),
-    ...snoozeRoutes(box),
+    ...snoozeRoutes({ ...box, loadEvent: (id) => loadTaskEvent(box.db, id), recording: () => ['data'] }),
   ])
   apis.push(api)
   const json = async (method: string, path: string, body?: unknown) => {
@@ -174,8 +174,77 @@ test('/v4/destinations tells what waits, what is dead, and whether it works', as
   ])
 })
 
+describe('/v4/alertroutes?hits', () => {
+  test('counts the events of each route since then, however many receivers they had', async () => {
+    const { json, fire, move } = await serve({
+      ...setup,
+      routes: [
+        { name: 'all', to: ['mail', 'hook'], limit: '1/1h' },
+        { name: 'aborted', match: { outcome: 'aborted' }, to: ['hook'] },
+      ],
+    })
+    await fire()
+    move(2 * DAY)
+    await fire()
+    await fire({ outcome: 'aborted' })
+    const hits = async (since: string) => {
+      const { body } = await json('GET', `/v4/alertroutes?hits=${since}`)
+      return [body.alertRoutes.map((one: { name: string; hits: number }) => [one.name, one.hits]), body.partial]
+    }
+    expect(await hits('7d')).toEqual([
+      [
+        ['all', 3],
+        ['aborted', 1],
+      ],
+      false,
+    ])
+    expect(await hits('1d')).toEqual([
+      [
+        ['all', 2],
+        ['aborted', 1],
+      ],
+      false,
+    ])
+    expect((await json('GET', '/v4/alertroutes?hits=x')).status).toBe(400)
+  })
+})
+
 describe('/v4/snoozes', () => {
   const body = { match: { taskId: [TASK_ID] }, for: '2h', reason: 'source database is being moved' }
+
+  test('a dry run counts the alerts that it would have held back, by task, and sets nothing', async () => {
+    const { json, fire, move, db } = await serve({
+      ...setup,
+      destinations: { mail: 'email', data: 'otlp' },
+      routes: [{ name: 'all', to: ['mail', 'data'], limit: '2/1h' }],
+    })
+    const other = { taskId: '22222222-2222-4333-8444-555555555555', taskName: 'Other' }
+    await fire({ taskName: 'Sales' })
+    // What is not sent yet keeps its slot of the rate limit.
+    db.run(`UPDATE delivery SET state = 'delivered'`)
+    move(2 * DAY)
+    await fire({ taskName: 'Sales' })
+    await fire({ taskName: 'Sales' })
+    await fire({ taskName: 'Sales' })
+    await fire(other)
+    const dry = async (match: object, over = '') => json('POST', `/v4/snoozes?dryRun=true${over}`, { match, for: '2h' })
+    const sales = { taskId: TASK_ID, taskName: 'Sales' }
+    expect(await dry({ taskId: [TASK_ID] })).toEqual({
+      status: 200,
+      body: { wouldHaveHeld: 2, tasks: [{ ...sales, count: 2 }], partial: false },
+    })
+    expect((await dry({ task: '*' }, '&over=7d')).body).toEqual({
+      wouldHaveHeld: 4,
+      tasks: [
+        { ...sales, count: 3 },
+        { ...other, count: 1 },
+      ],
+      partial: false,
+    })
+    expect((await dry({ host: 'elsewhere' })).body).toEqual({ wouldHaveHeld: 0, tasks: [], partial: false })
+    expect((await dry({ colour: 'red' })).status).toBe(400)
+    expect((await json('GET', '/v4/snoozes')).body.snoozes).toEqual([])
+  })
 
   test('are set, listed newest first in pages, counted and lifted', async () => {
     const { json, fire, move, rows } = await serve({ ...setup, routes: [{ name: 'all', to: ['mail'] }] })
