@@ -27,7 +27,7 @@ import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { alertRouteApi } from './rules/http.ts'
-import { createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
+import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -60,6 +60,10 @@ export interface Alerts {
   /** In order of evaluation. */
   readonly listed: readonly ListedRule[]
   readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules' | 'bands'>
+  /** The snooze that holds alerts about an event back now; null = none. */
+  readonly snoozeFor: (
+    event: TaskEvent,
+  ) => { readonly id: string; readonly until: number; readonly reason: string } | null
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
@@ -106,7 +110,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const listed: ListedRule[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
   const graph = createChainGraph({ ...deps, qrs: deps.qlik.qrs })
-  const health = createDestinationHealth()
+  const health = createDestinationHealth(deps)
   const observe = (change: DeliveryChange) => {
     health.observe(change)
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
@@ -218,6 +222,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
       bands: (from, to) => plan.maintenance.bands(from, to),
     },
+    snoozeFor: (event) => snoozes.find(db, event, clock.now()),
     outbox,
     routes: [
       ...alertRouteApi({
@@ -290,6 +295,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
 
 const snoozesIn = (windows: Windows) => ({
   suppression: createSnoozeSuppression({ windows }),
+  find: createSnoozeFinder({ windows }),
   needs: snoozeNeeds({ windows }),
 })
 

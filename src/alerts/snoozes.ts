@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { EVENT_OUTCOMES } from '../events/kinds.ts'
+import type { TaskEvent } from '../events/types.ts'
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
@@ -210,8 +211,12 @@ function compileSnooze(match: string, context: FieldContext): EventMatch | null 
   return parsed.success ? compileMatch(parsed.data, context, EVENT_OUTCOMES) : null
 }
 
-/** Suppresses an alert that an active snooze matches, and counts it. */
-export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
+type ActiveSnooze = ReturnType<typeof activeSnoozes>[number]
+
+/** Finds the active snooze that matches an event; null when there is none. */
+export function createSnoozeFinder(
+  context: FieldContext,
+): (db: Database, event: TaskEvent, now: number) => ActiveSnooze | null {
   const compiled = new Map<string, EventMatch | null>()
 
   function matchOf(id: string, match: string): EventMatch | null {
@@ -222,14 +227,22 @@ export function createSnoozeSuppression(context: FieldContext): SuppressionCheck
     return made
   }
 
-  return (db, { event, now }) => {
+  return (db, event, now) => {
     const active = activeSnoozes(db, now)
     if (active.length === 0) {
       compiled.clear()
       return null
     }
     // Unknown does not match: a spurious alert is better than a missed one.
-    const snooze = active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true)
+    return active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true) ?? null
+  }
+}
+
+/** Suppresses an alert that an active snooze matches, and counts it. */
+export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
+  const find = createSnoozeFinder(context)
+  return (db, { event, now }) => {
+    const snooze = find(db, event, now)
     if (!snooze) return null
     countSuppressed(db, snooze.id)
     const { id, reason } = snooze

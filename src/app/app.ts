@@ -28,6 +28,7 @@ import { createLifecycle } from '../platform/lifecycle.ts'
 import { openStorage } from '../platform/storage/index.ts'
 import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import { hostZone } from '../platform/zone.ts'
 import { createQlik, isQrsUnreachable } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
@@ -35,6 +36,7 @@ import { createOverview } from '../tasks/overview/index.ts'
 import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
+import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
@@ -130,6 +132,19 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     options,
   )
+  const watchedLicence = config.qlikSenseLicense.serverLicenseMonitor
+  const attention = createAttention(
+    {
+      ...base,
+      alerts,
+      overview,
+      monitors,
+      schedules,
+      certificates,
+      licenceDays: watchedLicence.enable ? watchedLicence.alert.thresholdDays : null,
+    },
+    { timezone: config.footman.timezone || hostZone() },
+  )
   const features: readonly Part[] = [
     { observers: { ...deps.observe, ...eventAnnouncer(on) } },
     qlik,
@@ -155,6 +170,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     files,
     schedules,
     overview,
+    attention,
     history,
     createExecutionTopic(
       { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },

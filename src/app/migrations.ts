@@ -24,6 +24,7 @@ import { historyMigrations } from '../tasks/executions/store.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/store.ts'
 import { schedulerMigrations } from '../tasks/schedule/store.ts'
 import { startMigrations } from '../tasks/start/index.ts'
+import { attentionMigrations } from './attention/index.ts'
 
 /** The tables of all features in `footman.db`, in the order of their creation. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -48,6 +49,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...reportMigrations,
   ...consoleMigrations,
   ...runFeedMigrations,
+  ...attentionMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

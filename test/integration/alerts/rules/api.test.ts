@@ -24,7 +24,7 @@ afterEach(async () => {
 
 async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
   const box = startRoutes(setup)
-  const health = createDestinationHealth()
+  const health = createDestinationHealth({ clock: { now: () => Date.now() } })
   const answer = <T>(value: T) => {
     if (qrs.down) throw new Error('QRS is down')
     return Promise.resolve(value)
