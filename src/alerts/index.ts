@@ -24,6 +24,7 @@ import type { Use } from '../platform/replaceable.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
+import { recordingOf } from './destinations/index.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { alertRouteApi } from './rules/http.ts'
@@ -110,7 +111,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const listed: ListedRule[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
   const graph = createChainGraph({ ...deps, qrs: deps.qlik.qrs })
-  const health = createDestinationHealth(deps)
+  const health = createDestinationHealth(clock)
   const observe = (change: DeliveryChange) => {
     health.observe(change)
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
@@ -237,7 +238,12 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         loadEvent: (id) => loadTaskEvent(db, id),
         storeEvent: storeWholeEvent,
       }),
-      ...snoozeRoutes({ ...deps, windows: deps.time.windows }),
+      ...snoozeRoutes({
+        ...deps,
+        windows: deps.time.windows,
+        loadEvent: (id) => loadTaskEvent(db, id),
+        recording: () => recordingOf(destinations),
+      }),
     ],
     release(tx, eventId, reason) {
       forget(eventId)

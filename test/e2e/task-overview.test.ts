@@ -79,9 +79,7 @@ describe('runs', () => {
     site.simulator.setTask(ETL, { outcome: 'success', durationMs: 20 })
     for (let n = 0; n < 7; n += 1) {
       if (n === 6) site.simulator.setTask(ETL, { durationMs: 2500 })
-      const ended = site.simulator.ended(ETL)
-      site.simulator.runTask(ETL)
-      await ended
+      expect((await product.call('POST', `/v4/reloadtask/${ETL}/start?wait=30`)).status).toBe(200)
     }
     const strip = await until(
       async () => {
@@ -109,7 +107,7 @@ describe('runs', () => {
     const [first] = await until(
       async () => {
         const { executions } = await get<{ executions: { executionId: string; state: string }[] }>(
-          '/v4/executions?limit=5',
+          `/v4/executions?taskId=${SLOW}&limit=5`,
         )
         return executions[0]?.state === 'running' ? executions : undefined
       },
@@ -136,4 +134,20 @@ test('the log can be read from a line on', async () => {
   expect(await rest.text()).toBe(lines.slice(2).join(''))
   expect(rest.headers.get('x-log-lines')).toBe(String(lines.length))
   expect(await (await product.call('GET', `${path}?fromLine=${lines.length + 1}`)).text()).toBe('')
+}, 30_000)
+
+test('a dry run of a start names each task, and starts nothing', async () => {
+  const before = (await get<{ executions: unknown[] }>('/v4/executions?state=running')).executions.length
+  const body = { taskId: [QVDS, SLOW, '70000000-0000-4000-8000-000000000009', UNKNOWN] }
+  const answer = await product.call('POST', '/v4/reloadtask/-/start?dryRun=true', body)
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toEqual({
+    tasksStarted: [{ taskId: QVDS, taskName: 'Finance QVD nightly', status: 'would start' }],
+    tasksDenied: [],
+    tasksDisabled: [{ taskId: '70000000-0000-4000-8000-000000000009', taskName: 'Disabled reload' }],
+    tasksRunning: [{ taskId: SLOW, taskName: 'Slow Warehouse Load' }],
+    tasksNotFound: [UNKNOWN],
+    follows: 1,
+  })
+  expect((await get<{ executions: unknown[] }>('/v4/executions?state=running')).executions.length).toBe(before)
 }, 30_000)

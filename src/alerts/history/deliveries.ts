@@ -94,7 +94,7 @@ export const DELIVERY_DETAIL = DELIVERY_ITEM.extend({
 type DeliveryItem = z.output<typeof DELIVERY_ITEM>
 type DeliveryDetail = z.output<typeof DELIVERY_DETAIL>
 
-const DELIVERIES_QUERY = z.object({
+export const DELIVERY_FILTERS = {
   id: someIds('Id of the delivery.'),
   eventId: anyText('Id of the event.'),
   state: anyOf(DELIVERY_STATES),
@@ -103,8 +103,9 @@ const DELIVERIES_QUERY = z.object({
   destination: anyText('Name of the destination.'),
   route: anyText('Name of the route.'),
   taskId: anyText('Id of the task.'),
-  ...LIST_PARAMETERS,
-})
+}
+
+const DELIVERIES_QUERY = z.object({ ...DELIVERY_FILTERS, ...LIST_PARAMETERS })
 
 const DELIVERY_PARAMS = z.object({ id: z.string().describe('Id of the delivery.') })
 const NO_BODY = z.object({}).optional()

@@ -82,7 +82,7 @@ const EVENT_DETAIL = EVENT_ITEM.extend({
 
 const EVENT_PARAMS = z.object({ id: z.string().describe('Id of the event.') })
 
-const EVENTS_QUERY = z.object({
+export const EVENT_FILTERS = {
   id: someIds('Id of the event.'),
   type: anyOf(EVENT_TYPES),
   outcome: anyOf(EVENT_OUTCOMES),
@@ -98,8 +98,9 @@ const EVENTS_QUERY = z.object({
     .describe('Whether an alert about it was delivered; records, like points for InfluxDB, do not count.')
     .optional(),
   q: queryField.text().describe('Text in the name of task or app, or in the message.').optional(),
-  ...LIST_PARAMETERS,
-})
+}
+
+const EVENTS_QUERY = z.object({ ...EVENT_FILTERS, ...LIST_PARAMETERS })
 
 const DROPPED_ITEM = z.object({ at: z.string(), from: z.string(), reason: z.string(), raw: z.string() })
 

@@ -9,18 +9,23 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
-import type { QrsClient } from '../../qlik/qrs/types.ts'
-import { isNotifying } from '../destinations/index.ts'
+import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
+import { recordingOf } from '../destinations/index.ts'
+import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Router } from '../router.ts'
+import type { ListedRule } from '../rules/explain.ts'
 import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
 import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
 import { decisionRoutes } from './decisions.ts'
 import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
+import { destinationRoutes, routesTo } from './destinations.ts'
 import { eventRoutes } from './events.ts'
 import { replayRoutes } from './replay.ts'
+import { scriptLogRoutes } from './script-log.ts'
+import { summaryRoutes } from './summaries.ts'
 
 export interface HistoryDeps {
   readonly db: Database
@@ -30,11 +35,13 @@ export interface HistoryDeps {
   /** `destination`: as the rule wants it. */
   readonly alerts: {
     readonly router: Router
-    readonly outbox: Pick<Outbox, 'wake' | 'isUnderWay'>
+    readonly outbox: Pick<Outbox, 'wake' | 'isUnderWay' | 'nextProbeAt'>
+    readonly listed: readonly ListedRule[]
+    readonly health: Pick<DestinationHealth, 'state'>
     readonly destinations: ReadonlyMap<string, Destination>
     readonly destination: (rule: string, name: string) => Destination | undefined
   }
-  readonly qlik: { readonly cachedQrs: QrsClient }
+  readonly qlik: { readonly cachedQrs: QrsClient; readonly qrs: Pick<ExecutionReader, 'resultsOfExecutions'> }
   readonly pipeline: {
     /** The datagram of a journal entry; null when it has been removed. */
     rawOf(journalId: number): Uint8Array | null
@@ -102,7 +109,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     idempotency,
     typeOf,
     retryOf: safetyNet.retryOf,
-    recording: () => [...alerts.destinations.values()].filter(({ type }) => !isNotifying(type)).map(({ name }) => name),
+    recording: () => recordingOf(alerts.destinations),
     contextOf,
     loadEvent,
     keepMs: retention.events,
@@ -111,6 +118,16 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     routes: [
       ...eventRoutes(common),
       ...decisionRoutes(common),
+      ...summaryRoutes(common),
+      ...scriptLogRoutes({ ...common, results: qlik.qrs }),
+      ...destinationRoutes({
+        ...common,
+        health: alerts.health,
+        listed: alerts.listed,
+        destinations: alerts.destinations,
+        nextProbeAt: alerts.outbox.nextProbeAt,
+        settings: () => deps.live().footman.destinations,
+      }),
       ...deliveryRoutes({
         ...common,
         wake: alerts.outbox.wake,
@@ -121,6 +138,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
         router: alerts.router,
         destination: alerts.destination,
         destinationNames: () => Object.keys(deps.live().footman.destinations),
+        routesTo: (name) => routesTo(alerts.listed, name),
         storeEvent: storeWholeEvent,
       }),
       ...streamRoutes({ feed, streams }),

@@ -112,34 +112,53 @@ export async function readPage<Row extends { readonly seq: number }>(
   db: Database,
   query: PageQuery,
 ): Promise<Page<Row>> {
-  const { select, seq, where, limit, budgetMs = BUDGET_MS } = query
-  const bounds = boundsOf(db, query)
-  if (!bounds) return { rows: [], next: null, partial: false }
-  const end = performance.now() + budgetMs
+  const { select, seq, where, limit } = query
+  const sql = `SELECT ${select} WHERE ${seq} < ? AND ${seq} >= ? AND ${where.sql} ORDER BY ${seq} DESC LIMIT ?`
   const rows: Row[] = []
-  let before = Math.min(query.before ?? Number.MAX_SAFE_INTEGER, bounds.most + 1)
+  let next: number | null = null
+  for await (const { before, from, isLast } of windowsOf(db, query)) {
+    rows.push(...db.all<Row>(sql, before, from, ...where.values, limit + 1 - rows.length))
+    if (rows.length > limit) {
+      const page = rows.slice(0, limit)
+      return { rows: page, next: page.at(-1)?.seq ?? null, partial: false }
+    }
+    next = isLast ? null : from
+  }
+  return { rows, next, partial: next !== null }
+}
+
+type Search = Pick<PageQuery, 'table' | 'times' | 'before' | 'budgetMs'>
+
+interface SearchWindow {
+  /** Exclusive. */
+  readonly before: number
+  /** Inclusive. */
+  readonly from: number
+  /** Nothing is older. */
+  readonly isLast: boolean
+}
+
+/** The sequence numbers to be searched, newest first, a part at a time; ends when the budget is over. */
+export async function* windowsOf(db: Database, search: Search): AsyncGenerator<SearchWindow, void> {
+  const bounds = boundsOf(db, search)
+  if (!bounds) return
+  const end = performance.now() + (search.budgetMs ?? BUDGET_MS)
+  let before = Math.min(search.before ?? Number.MAX_SAFE_INTEGER, bounds.most + 1)
   let step = STEP
-  while (before > bounds.least && rows.length <= limit) {
+  while (before > bounds.least) {
     const began = performance.now()
     const from = Math.max(before - step, bounds.least)
-    const sql = `SELECT ${select} WHERE ${seq} < ? AND ${seq} >= ? AND ${where.sql} ORDER BY ${seq} DESC LIMIT ?`
-    rows.push(...db.all<Row>(sql, before, from, ...where.values, limit + 1 - rows.length))
-    before = from
+    yield { before, from, isLast: from === bounds.least }
     const ended = performance.now()
+    if (ended > end) return
     if (ended - began < SHORT_MS) step *= 4
-    if (ended > end) break
+    before = from
     await nextTurn()
   }
-  if (rows.length > limit) {
-    const page = rows.slice(0, limit)
-    return { rows: page, next: page.at(-1)?.seq ?? null, partial: false }
-  }
-  const isEnd = before <= bounds.least
-  return { rows, next: isEnd ? null : before, partial: !isEnd }
 }
 
 /** The sequence numbers among which the rows of the page are; null when there are no rows. */
-function boundsOf(db: Database, { table, times }: PageQuery): { readonly least: number; readonly most: number } | null {
+function boundsOf(db: Database, { table, times }: Search): { readonly least: number; readonly most: number } | null {
   const all = db.get<{ least: number | null; most: number | null }>(
     // In one SELECT, SQLite would read every row for both.
     `SELECT (SELECT min(seq) FROM ${table}) AS least, (SELECT max(seq) FROM ${table}) AS most`,

@@ -1,5 +1,5 @@
 /** Whether the destinations answer, by the attempts since the start. */
-import type { Clock } from '../../platform/types.ts'
+import { type Clock, systemClock } from '../../platform/types.ts'
 import type { DeliveryChange } from './outbox.ts'
 
 export interface HealthState {
@@ -7,7 +7,7 @@ export interface HealthState {
   readonly up: boolean
   /** Of the last attempt; null when it succeeded. */
   readonly lastError: string | null
-  /** Of the first temporary failure since, milliseconds since 1970; null while it is up. */
+  /** When it went down, milliseconds since 1970; null while it is up. */
   readonly downSince: number | null
 }
 
@@ -18,15 +18,15 @@ export interface DestinationHealth {
 
 const FINE: HealthState = { up: true, lastError: null, downSince: null }
 
-export function createDestinationHealth({ clock }: { readonly clock: Clock }): DestinationHealth {
+export function createDestinationHealth({ now }: Clock = systemClock): DestinationHealth {
   const states = new Map<string, HealthState>()
   return {
     observe({ destination, result, detail }) {
       if (result === 'delivered') states.set(destination, FINE)
       else if (result === 'retry') {
-        const downSince = states.get(destination)?.downSince ?? clock.now()
+        const downSince = states.get(destination)?.downSince ?? now()
         states.set(destination, { up: false, lastError: detail, downSince })
-      } else if (result === 'rejected') states.set(destination, { ...FINE, lastError: detail })
+      } else if (result === 'rejected') states.set(destination, { up: true, lastError: detail, downSince: null })
     },
     state: (destination) => states.get(destination) ?? FINE,
   }

@@ -303,12 +303,15 @@ export function insertAttempt(db: Database, attempt: Attempt): void {
   )
 }
 
+/** The lanes in which deliveries to this destination wait. */
+export function lanesOf(db: Database, destination: string): string[] {
+  const sql = `SELECT DISTINCT lane FROM delivery INDEXED BY delivery_age WHERE destination = ? AND state IN ('pending', 'sending')`
+  return db.all<{ lane: string }>(sql, destination).map(({ lane }) => lane)
+}
+
 /** Makes the waiting deliveries of this destination due now, despite `Retry-After`; returns their lanes. */
 export function makeDue(db: Database, destination: string, now: number): string[] {
-  const waiting = db.all<{ lane: string }>(
-    `SELECT DISTINCT lane FROM delivery INDEXED BY delivery_age WHERE destination = ? AND state IN ('pending', 'sending')`,
-    destination,
-  )
+  const waiting = lanesOf(db, destination)
   db.run(
     `UPDATE delivery INDEXED BY delivery_age SET next_attempt_at = ?, not_before = 0
      WHERE destination = ? AND state IN ('pending', 'sending') AND state = 'pending' AND next_attempt_at > ?`,
@@ -316,5 +319,5 @@ export function makeDue(db: Database, destination: string, now: number): string[
     destination,
     now,
   )
-  return waiting.map(({ lane }) => lane)
+  return waiting
 }
