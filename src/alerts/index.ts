@@ -1,5 +1,11 @@
 /** Builds the alerts side: a plan of rules and destinations, the router and the outbox that follow it, and its changes. */
 import { createSummaries, type Maintenance } from '../alerts/maintenance.ts'
+import {
+  createOnceMaintenance,
+  joinMaintenance,
+  maintenanceRoutes,
+  purgeMaintenance,
+} from '../alerts/maintenance-once.ts'
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
@@ -99,6 +105,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const planDeps = { ...deps, candidates, output, influx: deps.influx.server }
   const { delivery } = config.footman
   let plan = buildAlertPlan(planDeps, deps.time.windows, config)
+  let configured = config.footman.maintenance
   const destinations = new Map<string, Destination>()
   const all: Destination[] = []
   const listed: ListedRule[] = []
@@ -116,6 +123,9 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   let snoozes = snoozesIn(plan.windows)
+  const { windows } = deps.time
+  const once = createOnceMaintenance({ db, writer, clock, windows })
+  const maintenance = joinMaintenance(() => plan.maintenance, once)
   const router = createRouter(
     {
       log,
@@ -128,11 +138,11 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         on.handled(event, awaited)
       },
       suppressions: [
-        (tx, subject) => plan.maintenance.suppression(tx, subject),
+        maintenance.suppression,
         (tx, subject) => snoozes.suppression(tx, subject),
         ...(deps.suppressions ?? []),
       ],
-      suppressionNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
+      suppressionNeeds: (tx, now) => [...maintenance.needs, ...snoozes.needs(tx, now)],
       chains: { downstream: graph.downstream, usualStart },
     },
     plan.rules,
@@ -164,7 +174,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       log,
       loadEvent,
       onDeliveries,
-      maintenance: { isOn: (name, at) => plan.maintenance.isOn(name, at) },
+      maintenance,
       routes: (name) => plan.rules.filter((rule) => rule.name === name),
     },
     () => plan.summaryNames,
@@ -209,11 +219,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     destinations,
     listed,
     destination: find,
-    maintenance: {
-      nameFor: (event, at) => plan.maintenance.nameFor(event, at),
-      stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
-      bands: (from, to) => plan.maintenance.bands(from, to),
-    },
+    maintenance,
     outbox,
     routes: [
       ...alertRouteApi({
@@ -228,7 +234,8 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         loadEvent: (id) => loadTaskEvent(db, id),
         storeEvent: storeWholeEvent,
       }),
-      ...snoozeRoutes({ ...deps, windows: deps.time.windows }),
+      ...snoozeRoutes({ ...deps, windows }),
+      ...maintenanceRoutes({ ...deps, windows, once, file: () => plan.maintenance, configured: () => configured }),
     ],
     release(tx, eventId, reason) {
       forget(eventId)
@@ -254,7 +261,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       })
       router.wake()
     },
-    pruning: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
+    pruning: [purgeGroups, purgeSnoozes, purgeMaintenance].map((purge) => ({
+      keepMs: config.footman.retention.events,
+      purge,
+    })),
     withChains(qrs) {
       const learning = withChains(qrs, graph)
       return {
@@ -271,6 +281,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         const concerned = changedDestinations(destinations, next, changed)
         const oldPlan = plan
         follow(nextPlan)
+        configured = next.footman.maintenance
         snoozes = snoozesIn(nextPlan.windows)
         router.follow(nextPlan.rules)
         retire(oldPlan)

@@ -105,7 +105,7 @@ function edgeOf(isOn: (at: number) => boolean, from: number, to: number): number
 }
 
 /** Detail of the suppressed deliveries, by which the summary finds them. */
-const maintenanceDetail = (name: string): string => `maintenance ${name}`
+export const maintenanceDetail = (name: string): string => `maintenance ${name}`
 
 interface SummaryDeps {
   readonly db: Database

@@ -1,6 +1,7 @@
 /** The databases of a data directory and their migrations. */
 import { join } from 'node:path'
 import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
+import { maintenanceMigrations } from '../alerts/maintenance-once.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { consoleMigrations } from '../console/session/store.ts'
@@ -45,6 +46,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...monitorMigrations,
   ...reportMigrations,
   ...consoleMigrations,
+  ...maintenanceMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */
