@@ -1,5 +1,6 @@
 /** `GET /v4/about`: the Footman that answers, and what the caller may do. */
 import { stat, statfs } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { z } from 'zod'
 import { SCOPE_GROUPS } from '../http/config.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
@@ -42,7 +43,8 @@ export const aboutSettings = (
   { dataDirectory, shadow }: Pick<AppOptions, 'dataDirectory' | 'shadow'>,
 ): AboutSettings => ({
   ...{ dataDirectory, shadow, timezone: footman.timezone || hostZone() },
-  ...{ publicUrl: footman.console.publicUrl, node: footman.node },
+  ...{ publicUrl: footman.console.publicUrl },
+  node: { role: footman.node.role, name: footman.node.name || hostname() },
 })
 
 /** `startedAt` in milliseconds since 1970. */
