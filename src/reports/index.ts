@@ -91,6 +91,8 @@ export interface Reports {
   readonly observers: Triggers['observers']
   /** Runs that wait. */
   queueLength(): number
+  /** Firings of schedules in (from, to], milliseconds since 1970. */
+  firings(from: number, to: number): { readonly id: string; readonly name: string; readonly at: number }[]
   readonly messageOf: typeof finishedMessage
 }
 
@@ -369,6 +371,10 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     services: [service],
     observers: triggers.observers,
     queueLength: () => runner.counts.queued,
+    firings: (from, to) =>
+      store
+        .list('task')
+        .flatMap((task) => triggers.firings(task, from, to).map((at) => ({ id: task.id, name: task.name, at }))),
     messageOf: finishedMessage,
   }
 }

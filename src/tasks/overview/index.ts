@@ -7,6 +7,8 @@ import { hostZone } from '../../platform/zone.ts'
 import type { TriggerReader } from '../../qlik/qrs/triggers.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import type { HistoryReader } from '../executions/history-reader.ts'
+import type { ReportFirings } from './calendar.ts'
+import { calendarRoute } from './http-calendar.ts'
 import { timelineRoute } from './http-timeline.ts'
 import { createSite, type Site } from './site.ts'
 import type { PlanSettings, TimelineDeps } from './timeline.ts'
@@ -17,6 +19,7 @@ export interface OverviewDeps {
   readonly qlik: { readonly qrs: QrsClient & ExecutionReader & TriggerReader }
   readonly executions: { readonly reader: Pick<HistoryReader, 'ask'> }
   readonly schedules: TimelineDeps['schedules']
+  readonly reports: ReportFirings
   readonly alerts: { readonly maintenance: TimelineDeps['maintenance'] }
 }
 
@@ -35,7 +38,7 @@ export interface Overview {
 }
 
 export function createOverview(
-  { db, clock, qlik, executions, schedules, alerts }: OverviewDeps,
+  { db, clock, qlik, executions, schedules, reports, alerts }: OverviewDeps,
   { footman: { timezone, watchdog } }: OverviewSettings,
   { qrsConnection }: { readonly qrsConnection: boolean },
 ): Overview {
@@ -45,10 +48,10 @@ export function createOverview(
     watchPolicy: watchdog.customPropertyName,
     timezone: timezone || hostZone(),
   }
-  const deps = { db, clock, site, schedules, maintenance: alerts.maintenance, reader: executions.reader }
+  const deps = { db, clock, site, schedules, reports, maintenance: alerts.maintenance, reader: executions.reader }
   return {
     site,
-    routes: [timelineRoute(deps, settings)],
+    routes: [timelineRoute(deps, settings), calendarRoute(deps, settings)],
     observers: { event: site.outdate },
   }
 }
