@@ -636,7 +636,11 @@ describe('runs', () => {
 
   test('strips have the last runs, and the calendar what is coming', async () => {
     await using product = await scheduled(FILE)
-    await product.json('POST', `/v4/schedules/${MANUAL}/run`)
+    const started = await product.json('POST', `/v4/schedules/${MANUAL}/run`)
+    const path = `/v4/schedules/${MANUAL}/runs/${started.body.runId}`
+    expect((await product.json('GET', path)).body).toMatchObject({ scheduleId: MANUAL, trigger: 'manual' })
+    const other = await product.json('GET', path.replace(MANUAL, EVERY_2))
+    expect([other.status, other.body.code]).toEqual([404, 'RUN_NOT_FOUND'])
     const strips = await product.json('GET', '/v4/schedules/-/strips?n=1')
     expect(strips.body.strips).toMatchObject({ [EVERY_2]: [], [MANUAL]: [{ reason: null }] })
     const { status, body } = await product.json('GET', '/v4/schedules/calendar')

@@ -64,7 +64,7 @@ export async function calendarOf(
         : instantsOf(event, site.offsets(event.timezone), from - 1, to - 1)
             .slice(0, MOST_OF_ONE)
             .map((at) => ({
-              ...{ at, source: 'qlik' as const, id: event.id, name: event.name },
+              ...{ at, source: 'qlik' as const, id: event.id, name: tasks.get(event.taskId)?.name ?? event.name },
               ...{ taskIds: [event.taskId], skipped: null, by: null },
             })),
     ),

@@ -23,7 +23,7 @@ const CALENDAR = z.object({
       durationMs: z.number().nullable().describe('Median of the longest task; null where nothing is known of it.'),
       source: z.enum(['footman', 'qlik', 'report']),
       id: z.string().describe('Of the schedule, the trigger of Qlik Sense, or the report task.'),
-      name: z.string(),
+      name: z.string().describe('Of a trigger of Qlik Sense, that of its task.'),
       taskIds: z.array(z.string()),
       skipped: z.enum(['CALENDAR', 'WINDOW']).nullable().describe('Why it does not happen.'),
       by: z.string().nullable().describe('The calendars or windows behind it.'),
@@ -51,7 +51,7 @@ export function calendarRoute(deps: CalendarRouteDeps, { timezone }: { readonly 
       'Schedules of Footman, with `task:read` the triggers of Qlik Sense, with `report:read` report tasks. In the past there are the runs that happened.',
     query: QUERY,
     answers: { 200: CALENDAR.describe('The calendar.') },
-    examples: [{ name: 'week', status: 200 }],
+    examples: [{ name: 'from-yesterday', query: { from: '24h' }, status: 200 }],
     async handle({ query, caller }) {
       const now = deps.clock.now()
       const from = query.from?.(now) ?? now

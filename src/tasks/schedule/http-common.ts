@@ -174,8 +174,18 @@ const LISTED = [
 export function listedSchedule(scheduler: Scheduler, schedule: Schedule): object {
   const { values } = schedule
   const known = LISTED.filter((name) => values[name] !== undefined && values[name] !== null)
-  return { ...Object.fromEntries(known.map((name) => [name, plain(values[name])])), ...runMembers(scheduler, schedule) }
+  return {
+    ...Object.fromEntries(known.map((name) => [name, plain(values[name])])),
+    ...runMembers(scheduler, schedule),
+    ...further(values),
+  }
 }
+
+/** Members beyond those of Butler that say what is started. */
+const further = ({ target, action }: ScheduleValues): object => ({
+  ...(target != null && { target }),
+  ...(action != null && { action }),
+})
 
 /** All members in stored order, then the members about runs. */
 export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): object => ({

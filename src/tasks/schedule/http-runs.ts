@@ -198,6 +198,21 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
     scheduleRoute(deps, {
       ...{ failure: 'Failed retrieving schedule', changes: false },
       method: 'GET',
+      path: '/v4/schedules/{id}/runs/{runId}',
+      scope: 'schedule:read',
+      summary: 'Read a run of a schedule',
+      description: 'Also of a schedule that has been deleted, while its runs are kept.',
+      params: PARAMS.extend({ runId: z.string().describe('Id of the run.') }),
+      answers: { 200: RUN_VIEW, 404: 'There is no such run.' },
+      handle({ params: { id, runId } }) {
+        const run = store.byId(runId)
+        if (run?.scheduleId !== id) throw refusal('RUN_NOT_FOUND', `The schedule ${id} has no run ${runId}.`)
+        return jsonAnswer(200, runView(run))
+      },
+    }),
+    scheduleRoute(deps, {
+      ...{ failure: 'Failed retrieving schedule', changes: false },
+      method: 'GET',
       path: '/v4/schedules/-/strips',
       scope: 'schedule:read',
       summary: 'The last runs of schedules',

@@ -60,6 +60,8 @@ const stored = z.looseObject({
 })
 
 const listed = stored.extend({
+  target: z.unknown().describe('Further tasks, as in a start request.').optional(),
+  action: z.unknown().describe('The action instead of starting tasks.').optional(),
   revision: z.string().describe('For `If-Match`; also in the header `ETag` of an answer about one schedule.'),
   state: z.enum(['running', 'stopped', 'invalid']),
   text: z.string().describe('When it fires, in words; absent when it is not valid.').optional(),
