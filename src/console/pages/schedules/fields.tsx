@@ -4,7 +4,6 @@
 import type { Child, FC } from 'hono/jsx'
 import { type Asked, QLIK_MS } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
-import { Icon } from '../../ui/marks.tsx'
 import { ErrorBox, Panel } from '../../ui/panel.tsx'
 import { clockText, Name, plainName, weekdayText } from '../../ui/text.tsx'
 import { DAYS, previewBody } from './form.ts'
@@ -228,7 +227,7 @@ const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipp
                   {why === null ? own : <s>{own}</s>}
                   {why !== null && (
                     <div class="sub">
-                      <Icon name="skip" /> skipped: <Name text={why} />
+                      skipped: <Name text={why} />
                     </div>
                   )}
                 </td>
