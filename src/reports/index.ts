@@ -93,6 +93,8 @@ export interface Reports {
   queueLength(): number
   /** Sessions that runs have open at the engine. */
   engineSessions(): number
+  /** Firings of schedules in (from, to], milliseconds since 1970. */
+  firings(from: number, to: number): { readonly id: string; readonly name: string; readonly at: number }[]
   readonly messageOf: typeof finishedMessage
 }
 
@@ -382,6 +384,10 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     observers: triggers.observers,
     queueLength: () => runner.counts.queued,
     engineSessions: () => engineSessions,
+    firings: (from, to) =>
+      store
+        .list('task')
+        .flatMap((task) => triggers.firings(task, from, to).map((at) => ({ id: task.id, name: task.name, at }))),
     messageOf: finishedMessage,
   }
 }
