@@ -134,7 +134,8 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     engineRetryMs: ENGINE_RETRY_MS,
   }
   const blobs = createBlobs(directory)
-  const ledger = createLedger({ db, writer, onEnded: deps.onEnded })
+  const stopping = new AbortController()
+  const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: deps.onEnded })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
   const converter = createConverter(prepareSettings)
   let converterFound = prepareSettings.officeConverter.enable !== 'off'
@@ -223,6 +224,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       clock,
       log,
       runLog,
+      stopping,
       deliverer,
       definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
       members: deps.members,
