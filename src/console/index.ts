@@ -4,7 +4,7 @@ import type { Audit } from '../http/audit.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, type Method, route } from '../http/endpoint/route.ts'
-import { refusal } from '../http/errors.ts'
+import { noSuchRoute, refusal } from '../http/errors.ts'
 import { isLoopback } from '../platform/addresses.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
@@ -62,8 +62,15 @@ export function createConsole(
   const toSlash = ({ prefix, url }: ApiRequest): Response =>
     new Response(null, { status: 308, headers: { location: `${prefix}/console/${url.slice('/console'.length)}` } })
 
+  /** Browsers that ask for Footman itself come to the console; for programs there is nothing at this address. */
+  const toConsole = ({ prefix, headers, method, url }: ApiRequest): Response => {
+    if (!headers.get('accept')?.includes('text/html')) throw noSuchRoute(method, url)
+    return new Response(null, { status: 302, headers: { location: `${prefix}/console/` } })
+  }
+
   return {
     routes: [
+      { ...pages('/', ['GET']), handle: toConsole },
       { ...pages('/console', ['GET']), handle: toSlash },
       pages('/console/', ['GET']),
       pages('/console/login/{token}', ['GET', 'POST'], 'path'),
@@ -91,6 +98,7 @@ function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute
         .describe('The link; while access control is off, the console itself.'),
       403: 'The caller is not the command line on this machine.',
     },
+    examples: [{ name: 'open', status: 201, answer: { path: '/console/', expiresAt: null } }],
     handle({ caller, client, pages }) {
       if (!pages.signsIn) return jsonAnswer(201, { path: '/console/', expiresAt: null })
       const isLocal = caller.actor === 'local' || caller.actor.startsWith('local:')

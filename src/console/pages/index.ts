@@ -2,8 +2,9 @@
 import type { Operations } from '../forms.tsx'
 import type { Page } from '../page.ts'
 import { eventOperations, eventPages } from './events/index.ts'
+import { nowOperations, nowPages } from './now/index.ts'
 import { systemOperations, systemPages } from './system/index.ts'
 
-export const PAGES: readonly Page[] = [...eventPages, ...systemPages]
+export const PAGES: readonly Page[] = [...nowPages, ...eventPages, ...systemPages]
 
-export const OPERATIONS: Operations = { ...eventOperations, ...systemOperations }
+export const OPERATIONS: Operations = { ...nowOperations, ...eventOperations, ...systemOperations }
