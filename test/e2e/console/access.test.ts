@@ -184,14 +184,17 @@ describe('with access control', () => {
     expect((await other.post(path, { ...fields, csrf: token })).status).toBe(404)
     expect(own).not.toBe('')
     expect((await stolen.get('/console/system')).status).toBe(200)
+    const stream = (await stolen.get('/console/api/v4/stream')).text()
     const csrf = await admin.csrf('/console/system/sessions')
     const done = await admin.post(path, { ...fields, csrf })
     expect([done.status, done.headers.get('location')]).toEqual([303, '/console/system/sessions'])
     expect((await stolen.get('/console/system')).status).toBe(303)
     expect((await stolen.get('/console/api/v4/events')).status).toBe(401)
+    // Ends with the session, though nothing happens on it.
+    await stream
     const entries = await audit(product, 'session.end')
     expect(entries.some(({ outcome, via }) => outcome === 'ok' && via === 'console')).toBe(true)
-  })
+  }, 20_000)
 
   test('a key that leaves the configuration ends its sessions at once', async () => {
     const who = await signedIn(product, DOOMED.key)
