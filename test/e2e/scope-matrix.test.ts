@@ -61,7 +61,8 @@ async function operationsOf(product: Footman, headers: Record<string, string> = 
     }),
   )
   expect(found.length).toBeGreaterThan(60)
-  return found
+  // Needs the local key beside its scope; tested with the sign-in of the console.
+  return found.filter(({ name }) => name !== 'POST /v4/sessions/link')
 }
 
 const UNKNOWN = '0f0f0f0f-0000-4000-8000-000000000001'
