@@ -246,7 +246,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       }),
       ...snoozeRoutes({
         ...deps,
-        windows: deps.time.windows,
+        windows,
         loadEvent: (id) => loadTaskEvent(db, id),
         recording: () => recordingOf(destinations),
       }),

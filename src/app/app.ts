@@ -98,7 +98,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const apps = createApps({ ...base, qlik, starts }, shadow)
   const webhooks = createScheduleWebhooks({ ...base, alerts, live })
   const schedules = createSchedules({ ...base, ...webhooks, qlik, alerts, starts, time, apps }, config, options)
-  const overview = createOverview({ ...base, qlik, executions, schedules, alerts }, config, options)
+  const overview = createOverview(
+    { ...base, qlik, executions, schedules, alerts, reports: (from, to) => reports.firings(from, to) },
+    config,
+    options,
+  )
   const emitter = createEventEmitter(
     { ...base, router: alerts.router, wakeEnricher: on.enrichmentWanted },
     { waitMs: config.footman.delivery.enrichmentTimeout },
