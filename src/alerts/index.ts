@@ -2,6 +2,12 @@
 
 import { createDecisionRecorder, purgeConfigurations } from '../alerts/history/decisions.ts'
 import { createSummaries, type Maintenance } from '../alerts/maintenance.ts'
+import {
+  createOnceMaintenance,
+  joinMaintenance,
+  maintenanceRoutes,
+  purgeMaintenance,
+} from '../alerts/maintenance-once.ts'
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
@@ -28,7 +34,7 @@ import { recordingOf } from './destinations/index.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { alertRouteApi } from './rules/http.ts'
-import { createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
+import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -61,6 +67,10 @@ export interface Alerts {
   /** In order of evaluation. */
   readonly listed: readonly ListedRule[]
   readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules' | 'bands'>
+  /** The snooze that holds alerts about an event back now; null = none. */
+  readonly snoozeFor: (
+    event: TaskEvent,
+  ) => { readonly id: string; readonly until: number; readonly reason: string } | null
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
@@ -102,6 +112,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const planDeps = { ...deps, candidates, output, influx: deps.influx.server }
   const { delivery } = config.footman
   let plan = buildAlertPlan(planDeps, deps.time.windows, config)
+  let configured = config.footman.maintenance
   const destinations = new Map<string, Destination>()
   const all: Destination[] = []
   const listed: ListedRule[] = []
@@ -120,6 +131,9 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   let snoozes = snoozesIn(plan.windows)
   const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
+  const { windows } = deps.time
+  const once = createOnceMaintenance({ db, writer, clock, windows })
+  const maintenance = joinMaintenance(() => plan.maintenance, once)
   const router = createRouter(
     {
       log,
@@ -133,11 +147,11 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         on.handled(event, awaited)
       },
       suppressions: [
-        (tx, subject) => plan.maintenance.suppression(tx, subject),
+        maintenance.suppression,
         (tx, subject) => snoozes.suppression(tx, subject),
         ...(deps.suppressions ?? []),
       ],
-      suppressionNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
+      suppressionNeeds: (tx, now) => [...maintenance.needs, ...snoozes.needs(tx, now)],
       chains: { downstream: graph.downstream, usualStart },
     },
     plan.rules,
@@ -169,7 +183,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       log,
       loadEvent,
       onDeliveries,
-      maintenance: { isOn: (name, at) => plan.maintenance.isOn(name, at) },
+      maintenance,
       routes: (name) => plan.rules.filter((rule) => rule.name === name),
     },
     () => plan.summaryNames,
@@ -214,11 +228,8 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     destinations,
     listed,
     destination: find,
-    maintenance: {
-      nameFor: (event, at) => plan.maintenance.nameFor(event, at),
-      stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
-      bands: (from, to) => plan.maintenance.bands(from, to),
-    },
+    snoozeFor: (event) => snoozes.find(db, event, clock.now()),
+    maintenance,
     outbox,
     routes: [
       ...alertRouteApi({
@@ -235,10 +246,11 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       }),
       ...snoozeRoutes({
         ...deps,
-        windows: deps.time.windows,
+        windows,
         loadEvent: (id) => loadTaskEvent(db, id),
         recording: () => recordingOf(destinations),
       }),
+      ...maintenanceRoutes({ ...deps, windows, once, file: () => plan.maintenance, configured: () => configured }),
     ],
     release(tx, eventId, reason) {
       forget(eventId)
@@ -264,7 +276,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       })
       router.wake()
     },
-    pruning: [purgeGroups, purgeSnoozes, purgeConfigurations].map((purge) => ({
+    pruning: [purgeGroups, purgeSnoozes, purgeConfigurations, purgeMaintenance].map((purge) => ({
       keepMs: config.footman.retention.events,
       purge,
     })),
@@ -285,6 +297,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         const oldPlan = plan
         follow(nextPlan)
         decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
+        configured = next.footman.maintenance
         snoozes = snoozesIn(nextPlan.windows)
         router.follow(nextPlan.rules)
         retire(oldPlan)
@@ -296,6 +309,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
 
 const snoozesIn = (windows: Windows) => ({
   suppression: createSnoozeSuppression({ windows }),
+  find: createSnoozeFinder({ windows }),
   needs: snoozeNeeds({ windows }),
 })
 

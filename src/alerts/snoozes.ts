@@ -238,7 +238,12 @@ function readSnooze(
   return { match: JSON.stringify(match), from, until, reason }
 }
 
-function matchIssues(match: Record<string, unknown>, windows: Pick<Windows, 'contains'>, now: number): BodyIssue[] {
+/** The faults of a match that a caller gave. */
+export function matchIssues(
+  match: Record<string, unknown>,
+  windows: Pick<Windows, 'contains'>,
+  now: number,
+): BodyIssue[] {
   const names = Object.keys(match)
   if (names.length === 0) return [{ path: 'match', message: 'must not be empty' }]
   const unknown = names
@@ -288,8 +293,12 @@ function compileSnooze(match: string, context: FieldContext): EventMatch | null 
   return parsed.success ? compileMatch(parsed.data, context, EVENT_OUTCOMES) : null
 }
 
-/** Suppresses an alert that an active snooze matches, and counts it. */
-export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
+type ActiveSnooze = ReturnType<typeof activeSnoozes>[number]
+
+/** Finds the active snooze that matches an event; null when there is none. */
+export function createSnoozeFinder(
+  context: FieldContext,
+): (db: Database, event: TaskEvent, now: number) => ActiveSnooze | null {
   const compiled = new Map<string, EventMatch | null>()
 
   function matchOf(id: string, match: string): EventMatch | null {
@@ -300,14 +309,22 @@ export function createSnoozeSuppression(context: FieldContext): SuppressionCheck
     return made
   }
 
-  return (db, { event, now }) => {
+  return (db, event, now) => {
     const active = activeSnoozes(db, now)
     if (active.length === 0) {
       compiled.clear()
       return null
     }
     // Unknown does not match: a spurious alert is better than a missed one.
-    const snooze = active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true)
+    return active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true) ?? null
+  }
+}
+
+/** Suppresses an alert that an active snooze matches, and counts it. */
+export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
+  const find = createSnoozeFinder(context)
+  return (db, { event, now }) => {
+    const snooze = find(db, event, now)
     if (!snooze) return null
     countSuppressed(db, snooze.id)
     const { id, reason } = snooze

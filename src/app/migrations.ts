@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { changeFeedMigrations, runFeedMigrations } from '../alerts/history/change-feed.ts'
 import { decisionMigrations } from '../alerts/history/decisions.ts'
+import { maintenanceMigrations } from '../alerts/maintenance-once.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { consoleMigrations } from '../console/session/store.ts'
@@ -24,6 +25,7 @@ import { historyMigrations } from '../tasks/executions/store.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/store.ts'
 import { schedulerMigrations } from '../tasks/schedule/store.ts'
 import { startMigrations } from '../tasks/start/index.ts'
+import { attentionMigrations } from './attention/index.ts'
 
 /** The tables of all features in `footman.db`, in the order of their creation. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -48,6 +50,8 @@ export const MIGRATIONS: readonly Migration[] = [
   ...reportMigrations,
   ...consoleMigrations,
   ...runFeedMigrations,
+  ...attentionMigrations,
+  ...maintenanceMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

@@ -15,6 +15,7 @@ import type { ActionContext, RunnerDeps } from '../tasks/schedule/runner.ts'
 import type { ActionResult } from '../tasks/schedule/types.ts'
 import type { StartQueueDeps } from '../tasks/start/queue.ts'
 import type { StartTaskDeps } from '../tasks/start/start.ts'
+import type { AttentionChange } from './attention/types.ts'
 import { SCHEDULE_CODE } from './schedule-webhook.ts'
 
 /** Topics with the parameters of their observers. */
@@ -60,6 +61,8 @@ export interface Topics {
   calendar(name: string, reason: string | null): void
   /** The changed configuration file cannot be used (why), or is in order (null). */
   configuration(problem: string | null): void
+  /** An item of the attention list has come or gone. */
+  attention(change: AttentionChange): void
   /** A run of a report task has ended, or was skipped; in the transaction that stores it. */
   reportFinished(end: RunEnd, tx: Database): void
   /** `footman.db` can be used again after it could not. */

@@ -87,14 +87,14 @@ export function createSite(deps: SiteDeps): Site {
   async function frameState(context: PageContext, place: Place, content: PageContent): Promise<FrameState> {
     const { ask, request } = context
     const [attention, selfAlerts, position] = await Promise.all([
-      ask.get<{ open: number }>('/v4/attention/-/count'),
+      ask.get<{ count: number }>('/v4/attention/count'),
       ask.get<{ selfAlerts: readonly unknown[] }>('/v4/selfalerts'),
       content.live ? ask.get<{ seq: number }>('/v4/stream/position') : null,
     ])
     return {
       place,
       flash: guard.flashOf(request),
-      attention: attention.ok ? attention.data.open : null,
+      attention: attention.ok ? attention.data.count : null,
       selfAlerts: selfAlerts.ok ? selfAlerts.data.selfAlerts.length : null,
       position: position?.ok ? position.data.seq : null,
       theme: themeOf(request),

@@ -106,8 +106,9 @@ export function runScene(scene: RunScene) {
   const { file, definition = exampleDefinition(), clock = Date } = scene
   const db = openDatabase(file, { migrations: reportMigrations })
   const writer = createGroupWriter(db)
-  const ledger = createLedger({ db, writer, onEnded: scene.onEnded ?? (() => {}) })
   const log = recordingLog()
+  const stopping = new AbortController()
+  const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: scene.onEnded ?? (() => {}) })
   const lines: string[] = []
   const runLog =
     scene.runLog ??
@@ -137,6 +138,7 @@ export function runScene(scene: RunScene) {
       clock,
       log,
       runLog,
+      stopping,
       deliverer,
       definitionOf: scene.definitionOf ?? (() => definition),
       members: async () => ({}),

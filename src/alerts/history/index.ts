@@ -62,6 +62,7 @@ export interface History {
   readonly services: readonly Service[]
   readonly observers: {
     fileJob(job: object): void
+    attention(change: object): void
     schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
   }
   /** The changes that `/v4/stream` sends. */
@@ -146,6 +147,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     feed,
     observers: {
       fileJob: (job) => feed.publish('file', { ...job }),
+      attention: (change) => feed.publish('attention', { ...change }),
       schedule: (id, state) =>
         feed.publish('schedule', { id, state, runId: null, runState: null, outcome: null, reason: null }),
     },

@@ -105,4 +105,9 @@ export const outboxMigrations: readonly Migration[] = [
       CREATE INDEX delivery_destination ON delivery (destination, seq);
     `,
   },
+  {
+    // Given-up deliveries of each destination are counted for the attention list.
+    name: 'outbox-given-up',
+    sql: `CREATE INDEX delivery_given_up ON delivery (destination, created_at, reason) WHERE state = 'dead';`,
+  },
 ]

@@ -6,6 +6,7 @@ import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
@@ -15,7 +16,7 @@ import { countRows } from '../history/summaries.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
 import { type ExplainDeps, explainEvent } from './explain.ts'
-import { type Sample, sampleFacts, sampleOf } from './sample.ts'
+import { eventOfDatagram, type Sample, sampleFacts, sampleOf } from './sample.ts'
 
 export interface AlertRouteApiDeps extends ExplainDeps {
   readonly clock: Clock
@@ -46,6 +47,7 @@ const SAMPLE = z.strictObject({
 const EXPLAIN_BODY = z.object({
   eventId: z.string().describe('An event of the past.').optional(),
   sample: SAMPLE.describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
+  raw: z.string().max(65_535).describe('Or a datagram, as Qlik Sense sends it.').optional(),
   at: z.string().describe('Time of the invented event, ISO 8601; default now.').optional(),
 })
 
@@ -185,11 +187,11 @@ async function countHits(db: Database, from: number) {
 
 async function explain(
   deps: AlertRouteApiDeps,
-  { eventId, sample, at }: z.output<typeof EXPLAIN_BODY>,
+  { eventId, sample, raw, at }: z.output<typeof EXPLAIN_BODY>,
   hangsUp: AbortSignal,
 ): Promise<Response> {
-  if ((eventId === undefined) === (sample === undefined)) {
-    throw invalidBody([{ path: 'eventId', message: 'or sample must be given, and not both' }])
+  if ([eventId, sample, raw].filter((one) => one !== undefined).length !== 1) {
+    throw invalidBody([{ path: 'eventId', message: 'or sample or raw must be given, and only one of them' }])
   }
   if (eventId !== undefined) {
     if (at !== undefined) throw invalidBody([{ path: 'at', message: 'is for samples: an event has its time' }])
@@ -197,7 +199,10 @@ async function explain(
     return jsonAnswer(200, explainEvent(deps, event, event.receivedAt))
   }
   const time = timeOf(at, deps.clock.now())
-  const event = await invented(deps, sample as Sample, time, hangsUp)
+  const event =
+    raw === undefined
+      ? await invented(deps, sample as Sample, time, hangsUp)
+      : await announced(deps, raw, time, hangsUp)
   return jsonAnswer(200, explainEvent(deps, event, time))
 }
 
@@ -221,6 +226,18 @@ async function invented(
     throw invalidBody([{ path, message: 'is of no task in Qlik Sense' }])
   }
   return sampleOf(sample, facts, uuidV7(at), at)
+}
+
+async function announced(
+  { qrs }: AlertRouteApiDeps,
+  raw: string,
+  at: number,
+  hangsUp: AbortSignal,
+): Promise<TaskEvent> {
+  const signal = AbortSignal.any([hangsUp, AbortSignal.timeout(QRS_TIMEOUT_MS)])
+  return eventOfDatagram(qrs, raw, { id: uuidV7(at), at, signal }).catch((error: unknown) => {
+    throw invalidBody([{ path: 'raw', message: errorText(error) }])
+  })
 }
 
 function timeOf(text: string | undefined, now: number): number {

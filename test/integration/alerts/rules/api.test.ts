@@ -15,6 +15,10 @@ const task = { ...plain, app: { id: app?.id, name: app?.name } }
 const DAY = 86_400_000
 const SENT = { reason: null, detail: null, suppressedBy: null }
 const UNKNOWN = '019cad24-bb20-78e1-b80b-d70ae0784c78'
+const DATAGRAM = [
+  ...['/scheduler-reload-failed/', 'pro2-win1', 'Nightly', 'Sales', 'LAB\\goran', TASK_ID, UNKNOWN],
+  ...['2024-10-10 15:35:25,117', 'INFO', UNKNOWN, 'Max retries reached'],
+].join(';')
 const apis: RoutesApi[] = []
 
 afterEach(async () => {
@@ -113,6 +117,23 @@ describe('/v4/alertroutes', () => {
     }
   })
 
+  test('explains a datagram: with the task of Qlik Sense, and with its own names where that has none', async () => {
+    const routes = [
+      ...(setup.routes ?? []),
+      { name: 'named', match: { task: 'Night*', message: '*retries*', host: 'pro2*' }, to: ['mail'] },
+    ]
+    const { json } = await serve({ ...setup, routes })
+    const known = await json('POST', explain, { raw: DATAGRAM })
+    expect(known.body.routes[0]).toMatchObject({
+      name: 'finance',
+      matched: true,
+      fields: [{}, { found: 'Finance' }, {}, {}],
+    })
+    const own = await json('POST', explain, { raw: DATAGRAM.replace(TASK_ID, UNKNOWN) })
+    expect(own.body.routes[2]).toMatchObject({ name: 'named', matched: true, deliveries: [{ target: 'mail' }] })
+    expect(own.body.routes[0]).toMatchObject({ matched: true, fields: [{}, { holds: 'unknown' }, {}, {}] })
+  })
+
   test('a name with an apostrophe, and QRS down: then the data are not known', async () => {
     const { json } = await serve(setup)
     const found = await json('POST', explain, { sample: { taskName: "Anna's reload" } })
@@ -134,6 +155,10 @@ describe('/v4/alertroutes', () => {
   test.each([
     ['nothing', {}, 400, 'VALIDATION'],
     ['both', { eventId: UNKNOWN, sample: {} }, 400, 'VALIDATION'],
+    ['a sample and a datagram', { raw: DATAGRAM, sample: {} }, 400, 'VALIDATION'],
+    ['a datagram of an unknown type', { raw: '/scheduler-nonsense/;a;b' }, 400, 'VALIDATION'],
+    ['a datagram of an engine', { raw: DATAGRAM.replace('scheduler-reload', 'engine-reload') }, 400, 'VALIDATION'],
+    ['a distribution under way', { raw: DATAGRAM.replace('reload-failed', 'distribute') }, 400, 'VALIDATION'],
     ['an unknown member', { sample: { colour: 'red' } }, 400, 'VALIDATION'],
     ['a wrong outcome', { sample: { outcome: 'broken' } }, 400, 'VALIDATION'],
     ['a wrong time', { sample: {}, at: 'yesterday' }, 400, 'VALIDATION'],

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../../src/platform/sqlite.ts'
-import { createHistory } from '../../../../src/tasks/executions/history.ts'
 import { nearestRank } from '../../../../src/tasks/executions/durations.ts'
+import { createHistory } from '../../../../src/tasks/executions/history.ts'
 import { listHistory, summarise } from '../../../../src/tasks/executions/history-reader.ts'
 import {
   historyMigrations,

@@ -1,0 +1,248 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The first screen: what happened in the last hours, what needs attention, and the timeline. */
+import type { FC } from 'hono/jsx'
+import type { Asked } from '../../ask.ts'
+import type { Page, PageContext } from '../../page.ts'
+import { Icon } from '../../ui/marks.tsx'
+import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
+import { Ago, clockText, counted, Name, numberText, Time, weekdayText } from '../../ui/text.tsx'
+import { AttentionPanel } from './attention.tsx'
+import type { Attention, Timeline } from './data.ts'
+import { nextRuns } from './rows.ts'
+import { TimelinePanel } from './timeline.tsx'
+
+const HOUR_MS = 3_600_000
+const RANGES = [12, 24, 48]
+
+interface Range {
+  readonly hours: number
+  /** Milliseconds; null = up to now. */
+  readonly to: number | null
+}
+
+function rangeOf({ query }: PageContext): Range {
+  const hours = Number.parseInt(query.get('w') ?? '', 10)
+  const to = Date.parse(query.get('to') ?? '')
+  return { hours: RANGES.includes(hours) ? hours : 12, to: Number.isNaN(to) ? null : to }
+}
+
+interface Senders {
+  readonly sources: readonly {
+    readonly from: string
+    readonly host: string | null
+    readonly messages: number
+    readonly lastSeen: string
+  }[]
+}
+interface Newest {
+  readonly events: readonly { readonly receivedAt: string; readonly host: string | null }[]
+}
+
+export const nowPage: Page = {
+  path: '/',
+  place: 'now',
+  async render(context) {
+    const { ask, query, now } = context
+    const { hours, to } = rangeOf(context)
+    const end = to ?? now
+    const from = end - hours * HOUR_MS
+    const iso = (at: number) => new Date(at).toISOString()
+    const [timeline, attention, recovered, newest, senders] = await Promise.all([
+      ask.get<Timeline>('/v4/timeline', {
+        ...{ from: iso(from), to: to === null ? null : iso(end), name: query.get('q') && `*${query.get('q')}*` },
+        ...{ group: query.get('group'), only: query.get('only') },
+      }),
+      ask.get<Attention>('/v4/attention'),
+      ask.get<Attention>('/v4/attention', { state: 'recovered', from: iso(from) }),
+      ask.get<Newest>('/v4/events', { limit: 1, source: 'udp' }),
+      ask.get<Senders>('/v4/udp'),
+    ])
+    const isQuiet =
+      newest.ok && newest.data.events.every(({ receivedAt }) => now - Date.parse(receivedAt) > 24 * HOUR_MS)
+    const empty = isQuiet ? (
+      <Silent context={context} senders={senders} />
+    ) : (
+      <Calm context={context} timeline={timeline} newest={newest} />
+    )
+    const none = { items: [], hidden: [], count: 0 }
+    return {
+      title: hours === 12 && to === null ? 'Now' : `Now, ${hours} h`,
+      live: ['execution', 'event', 'delivery', 'attention', 'schedule'],
+      body: (
+        <>
+          <Heading context={context} hours={hours} from={from} to={to} />
+          <div data-part="sentence" aria-live="off">
+            <Sentence context={context} timeline={timeline} attention={attention} newest={newest} />
+          </div>
+          <div class="now">
+            {attention.ok ? (
+              <AttentionPanel
+                context={context}
+                attention={attention.data}
+                recovered={recovered.ok ? recovered.data.items : none.items}
+                next={timeline.ok ? nextRuns(timeline.data) : new Map()}
+                empty={empty}
+              />
+            ) : (
+              <ErrorBox failure={attention} what="Needs attention" retry={context.here({})} />
+            )}
+            {timeline.ok ? (
+              <TimelinePanel
+                context={context}
+                timeline={timeline.data}
+                attention={attention.ok ? attention.data : null}
+              />
+            ) : (
+              <ErrorBox failure={timeline} what="Timeline" retry={context.here({})} />
+            )}
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+interface HeadingProps {
+  readonly context: PageContext
+  readonly hours: number
+  readonly from: number
+  readonly to: number | null
+}
+
+const Heading: FC<HeadingProps> = ({ context, hours, from, to }) => {
+  const { timezone, now, here } = context
+  const end = to ?? now
+  const text = (at: number) => `${weekdayText(at, timezone)} ${clockText(at, timezone)}`
+  const iso = (at: number) => new Date(at).toISOString()
+  const later = end + hours * HOUR_MS
+  return (
+    <Head
+      title={isNight(from, end, timezone) ? 'Last night' : `Last ${hours} hours`}
+      beside={
+        <span class="muted nowrap" data-part="range">
+          {text(from)} – {text(end)}
+        </span>
+      }
+    >
+      <Choice
+        label="Range"
+        options={RANGES.map((one) => ({
+          text: `${one} h`,
+          href: here({ w: one === 12 ? null : `${one}h` }),
+          chosen: one === hours,
+        }))}
+      />
+      <a class="btn" href={here({ to: iso(from) })} rel="next">
+        <Icon name="left" />
+        Earlier
+      </a>
+      {to !== null && (
+        <a class="btn" href={here({ to: later >= now ? null : iso(later) })}>
+          Later
+          <Icon name="right" />
+        </a>
+      )}
+      <a class="btn" href={here({ to: null })} data-now>
+        Now
+      </a>
+    </Head>
+  )
+}
+
+/** The range contains midnight and ends in the morning. */
+function isNight(from: number, end: number, timezone: string): boolean {
+  const hour = Number(clockText(end, timezone).slice(0, 2))
+  return end - from <= 12 * HOUR_MS && hour >= 4 && hour < 12
+}
+
+interface SentenceProps {
+  readonly context: PageContext
+  readonly timeline: Asked<Timeline>
+  readonly attention: Asked<Attention>
+  readonly newest: Asked<Newest>
+}
+
+/** What is wrong, in one line, and the counts of the range. */
+const Sentence: FC<SentenceProps> = ({ context, timeline, attention, newest }) => {
+  if (!timeline.ok) return null
+  const { runs, success, failed, aborted, recovered, stillFailing, neverStarted } = timeline.data.summary
+  const late = attention.ok ? attention.data.items.filter(({ kind }) => LATE.includes(kind)).length : 0
+  const parts = [
+    stillFailing > 0 && `${counted(stillFailing, 'task')} ${are(stillFailing)} still failing`,
+    neverStarted > 0 && `${neverStarted} never started`,
+    late > 0 && `${late} ${are(late)} late`,
+  ].filter((part) => part !== false)
+  const [last] = newest.ok ? newest.data.events : []
+  const ended = [
+    `${numberText(success)} succeeded`,
+    failed > 0 && `${numberText(failed)} failed`,
+    aborted > 0 && `${numberText(aborted)} aborted`,
+  ]
+  return (
+    <>
+      <p class="lead">
+        <b>{parts.length === 0 ? 'No task is failing.' : `${sentence(parts)}.`}</b>
+      </p>
+      <p class="sub">
+        {counted(runs, 'run')} ended{runs > 0 && `: ${ended.filter(Boolean).join(', ')}`}.
+        {recovered > 0 && ` ${counted(recovered, 'failure')} of tasks that have recovered.`}
+        {last && (
+          <>
+            {' '}
+            Last event from <Name text={last.host ?? 'Qlik Sense'} /> <Ago at={last.receivedAt} zone={context} />.
+          </>
+        )}
+      </p>
+    </>
+  )
+}
+
+const LATE = ['late', 'overdue', 'overUsual', 'stuck']
+const are = (count: number) => (count === 1 ? 'is' : 'are')
+
+function sentence(parts: readonly string[]): string {
+  const text = parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
+  return text[0]!.toUpperCase() + text.slice(1)
+}
+
+const Calm: FC<{
+  readonly context: PageContext
+  readonly timeline: Asked<Timeline>
+  readonly newest: Asked<Newest>
+}> = ({ context, timeline, newest }) => {
+  const [last] = newest.ok ? newest.data.events : []
+  const runs = timeline.ok ? timeline.data.summary : null
+  return (
+    <Empty title="Nothing needs attention">
+      {runs && `${counted(runs.runs, 'run')}${runs.runs === runs.success ? ', all succeeded' : ''}. `}
+      {last && (
+        <>
+          Last message from <Name text={last.host ?? 'Qlik Sense'} /> <Ago at={last.receivedAt} zone={context} />.
+        </>
+      )}
+    </Empty>
+  )
+}
+
+/** Nothing has come from Qlik Sense for a day: probably its schedulers do not know of Footman. */
+const Silent: FC<{ readonly context: PageContext; readonly senders: Asked<Senders> }> = ({ context, senders }) => (
+  <Empty title="No messages from Qlik Sense" icon="self" yaml="footman log-appender">
+    <p>
+      No message has come for 24 hours. The schedulers of Qlik Sense send one when a task ends, once the log appender is
+      set up on each node; the command below writes its file.
+    </p>
+    {senders.ok && senders.data.sources.length > 0 && (
+      <Table
+        caption="Senders"
+        rows={senders.data.sources}
+        keyOf={({ from }) => from}
+        columns={[
+          { head: 'Node', cell: ({ host, from }) => <Name text={host ?? from} /> },
+          { head: 'Messages', num: true, cell: ({ messages }) => numberText(messages) },
+          { head: 'Last', cell: ({ lastSeen }) => <Time at={lastSeen} zone={context} /> },
+        ]}
+      />
+    )}
+  </Empty>
+)
