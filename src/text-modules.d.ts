@@ -23,6 +23,10 @@ declare module '*/assets/live.js' {
   const text: string
   export default text
 }
+declare module '*/assets/pictures.js' {
+  const text: string
+  export default text
+}
 declare module '*/assets/chart.js' {
   const text: string
   export default text

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
+import pictures from './assets/pictures.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
 import detail from './assets/styles/detail.css' with { type: 'text' }
 import frameStyles from './assets/styles/frame.css' with { type: 'text' }
@@ -17,6 +18,7 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   'icons.svg': ['image/svg+xml', icons],
   'frame.js': ['text/javascript', frame],
   'live.js': ['text/javascript', live],
+  'pictures.js': ['text/javascript', pictures],
 }
 
 const VERSION_OF_ALL = createHash('sha256').update(JSON.stringify(FILES)).digest('hex').slice(0, 12)

@@ -3,7 +3,8 @@ import type { Operations } from '../forms.tsx'
 import type { Page } from '../page.ts'
 import { eventOperations, eventPages } from './events/index.ts'
 import { nowOperations, nowPages } from './now/index.ts'
+import { taskOperations, taskPages } from './tasks/index.ts'
 
-export const PAGES: readonly Page[] = [...nowPages, ...eventPages]
+export const PAGES: readonly Page[] = [...nowPages, ...eventPages, ...taskPages]
 
-export const OPERATIONS: Operations = { ...nowOperations, ...eventOperations }
+export const OPERATIONS: Operations = { ...nowOperations, ...eventOperations, ...taskOperations }
