@@ -19,6 +19,11 @@ declare module '*/assets/frame.js' {
   const text: string
   export default text
 }
+
+declare module '*/assets/schedule.js' {
+  const text: string
+  export default text
+}
 declare module '*/assets/live.js' {
   const text: string
   export default text

@@ -2,6 +2,12 @@
 
 import { createDecisionRecorder, purgeConfigurations } from '../alerts/history/decisions.ts'
 import { createSummaries, type Maintenance } from '../alerts/maintenance.ts'
+import {
+  createOnceMaintenance,
+  joinMaintenance,
+  maintenanceRoutes,
+  purgeMaintenance,
+} from '../alerts/maintenance-once.ts'
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
@@ -106,6 +112,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const planDeps = { ...deps, candidates, output, influx: deps.influx.server }
   const { delivery } = config.footman
   let plan = buildAlertPlan(planDeps, deps.time.windows, config)
+  let configured = config.footman.maintenance
   const destinations = new Map<string, Destination>()
   const all: Destination[] = []
   const listed: ListedRule[] = []
@@ -123,6 +130,9 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   let snoozes = snoozesIn(plan.windows)
+  const { windows } = deps.time
+  const once = createOnceMaintenance({ db, writer, clock, windows })
+  const maintenance = joinMaintenance(() => plan.maintenance, once)
   const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
   const router = createRouter(
     {
@@ -137,11 +147,11 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         on.handled(event, awaited)
       },
       suppressions: [
-        (tx, subject) => plan.maintenance.suppression(tx, subject),
+        maintenance.suppression,
         (tx, subject) => snoozes.suppression(tx, subject),
         ...(deps.suppressions ?? []),
       ],
-      suppressionNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
+      suppressionNeeds: (tx, now) => [...maintenance.needs, ...snoozes.needs(tx, now)],
       chains: { downstream: graph.downstream, usualStart },
     },
     plan.rules,
@@ -173,7 +183,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       log,
       loadEvent,
       onDeliveries,
-      maintenance: { isOn: (name, at) => plan.maintenance.isOn(name, at) },
+      maintenance,
       routes: (name) => plan.rules.filter((rule) => rule.name === name),
     },
     () => plan.summaryNames,
@@ -218,11 +228,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     destinations,
     listed,
     destination: find,
-    maintenance: {
-      nameFor: (event, at) => plan.maintenance.nameFor(event, at),
-      stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
-      bands: (from, to) => plan.maintenance.bands(from, to),
-    },
+    maintenance,
     snoozeFor: (event) => snoozes.find(db, event, clock.now()),
     outbox,
     routes: [
@@ -240,10 +246,11 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       }),
       ...snoozeRoutes({
         ...deps,
-        windows: deps.time.windows,
+        windows,
         loadEvent: (id) => loadTaskEvent(db, id),
         recording: () => recordingOf(destinations),
       }),
+      ...maintenanceRoutes({ ...deps, windows, once, file: () => plan.maintenance, configured: () => configured }),
     ],
     release(tx, eventId, reason) {
       forget(eventId)
@@ -269,7 +276,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       })
       router.wake()
     },
-    pruning: [purgeGroups, purgeSnoozes, purgeConfigurations].map((purge) => ({
+    pruning: [purgeGroups, purgeSnoozes, purgeMaintenance, purgeConfigurations].map((purge) => ({
       keepMs: config.footman.retention.events,
       purge,
     })),
@@ -289,6 +296,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         const concerned = changedDestinations(destinations, next, changed)
         const oldPlan = plan
         follow(nextPlan)
+        configured = next.footman.maintenance
         decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
         snoozes = snoozesIn(nextPlan.windows)
         router.follow(nextPlan.rules)

@@ -134,7 +134,7 @@ function searchEnd(isOn: (at: number) => boolean, at: number): number | null {
 }
 
 /** Detail of the suppressed deliveries, by which the summary finds them. */
-const maintenanceDetail = (name: string): string => `maintenance ${name}`
+export const maintenanceDetail = (name: string): string => `maintenance ${name}`
 
 interface SummaryDeps {
   readonly db: Database

@@ -238,7 +238,12 @@ function readSnooze(
   return { match: JSON.stringify(match), from, until, reason }
 }
 
-function matchIssues(match: Record<string, unknown>, windows: Pick<Windows, 'contains'>, now: number): BodyIssue[] {
+/** The faults of a match that a caller gave. */
+export function matchIssues(
+  match: Record<string, unknown>,
+  windows: Pick<Windows, 'contains'>,
+  now: number,
+): BodyIssue[] {
   const names = Object.keys(match)
   if (names.length === 0) return [{ path: 'match', message: 'must not be empty' }]
   const unknown = names

@@ -21,6 +21,7 @@ import { createQueueMetrics } from '../metrics/influxdb/own-points.ts'
 import { createMetrics } from '../metrics/prometheus/index.ts'
 import { createCustomPropertyWatch } from '../monitors/custom-properties.ts'
 import { createMonitors } from '../monitors/index.ts'
+import { selfAlertRoutes } from '../monitors/self-alerts/http.ts'
 import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
 import { createMessages, createMqtt } from '../mqtt/index.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
@@ -36,6 +37,7 @@ import { createOverview } from '../tasks/overview/index.ts'
 import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
+import { aboutRoute, aboutSettings } from './about.ts'
 import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
@@ -50,6 +52,7 @@ import { buildReports } from './reports.ts'
 import { createRetention } from './retention.ts'
 import { createScheduleWebhooks } from './schedule-webhook.ts'
 import type { Config } from './schema.ts'
+import { searchRoute } from './search.ts'
 import type { App, AppDeps, AppOptions, Part } from './types.ts'
 
 export type { App, AppDeps, AppOptions }
@@ -95,7 +98,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const apps = createApps({ ...base, qlik, starts }, shadow)
   const webhooks = createScheduleWebhooks({ ...base, alerts, live })
   const schedules = createSchedules({ ...base, ...webhooks, qlik, alerts, starts, time, apps }, config, options)
-  const overview = createOverview({ ...base, qlik, executions, schedules, alerts }, config, options)
+  const overview = createOverview(
+    { ...base, qlik, executions, schedules, alerts, reports: (from, to) => reports.firings(from, to) },
+    config,
+    options,
+  )
   const emitter = createEventEmitter(
     { ...base, router: alerts.router, wakeEnricher: on.enrichmentWanted },
     { waitMs: config.footman.delivery.enrichmentTimeout },
@@ -181,6 +188,13 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { services: [properties] },
     monitors,
     reload,
+    {
+      routes: [
+        ...selfAlertRoutes({ db, isOn: config.footman.selfAlerts.enable }),
+        searchRoute({ db, overview }),
+        aboutRoute(clock.now(), aboutSettings(config, options)),
+      ],
+    },
     createConsole({ ...base, audit }, config.footman.console, consoleSettings(config, shadow)),
   ]
   const api: Api = createApi(

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { changeFeedMigrations, runFeedMigrations } from '../alerts/history/change-feed.ts'
 import { decisionMigrations } from '../alerts/history/decisions.ts'
+import { maintenanceMigrations } from '../alerts/maintenance-once.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { consoleMigrations } from '../console/session/store.ts'
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...consoleMigrations,
   ...runFeedMigrations,
   ...attentionMigrations,
+  ...maintenanceMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

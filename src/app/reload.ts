@@ -12,6 +12,7 @@ import type { Use } from '../platform/replaceable.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
 import type { LoadResult } from './config/load.ts'
+import { type CurrentConfig, configRoutes } from './current-config.ts'
 import type { Topics } from './observers.ts'
 import type { Config } from './schema.ts'
 
@@ -85,11 +86,15 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     return { ...result, config: result.config }
   }
 
+  function compare(found: Config) {
+    const next = graft(startup, found)
+    const needsRestart = differences(startup, found).filter(({ path }) => !isLive(path))
+    return { next, changes: differences(config, next), needsRestart }
+  }
+
   async function reloadNow(from: ConfigurationSource, dryRun: boolean): Promise<ReloadResult> {
     const result = await read(from)
-    const next = graft(startup, result.config)
-    const changes = differences(config, next)
-    const needsRestart = differences(startup, result.config).filter(({ path }) => !isLive(path))
+    const { next, changes, needsRestart } = compare(result.config)
     const answer = {
       changed: changes.map(({ path }) => `Butler.${path}`),
       needsRestart: needsRestart.map(({ path }) => `Butler.${path}`),
@@ -143,6 +148,23 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     return work
   }
 
+  const current: CurrentConfig = {
+    file: source?.initial.file ?? null,
+    get config() {
+      return config
+    },
+    get inUseSince() {
+      return inUseSince
+    },
+    async look() {
+      if (!source) return { problems: [], changes: [], needsRestart: [] }
+      const { problems, config: found } = await source.load()
+      if (!found) return { problems, changes: [], needsRestart: [] }
+      const { changes, needsRestart } = compare(found)
+      return { problems, changes: [...changes, ...needsRestart], needsRestart: needsRestart.map(({ path }) => path) }
+    },
+  }
+
   function onFileChange(file: string): Promise<unknown> {
     log.info(`CONFIG: ${file} has changed`)
     return reload().catch(() => undefined)
@@ -153,7 +175,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     get config() {
       return config
     },
-    routes: [reloadRoute(reload)],
+    routes: [reloadRoute(reload), ...configRoutes(current)],
     follow(parts) {
       following = parts
     },

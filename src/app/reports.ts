@@ -17,6 +17,7 @@ import type { QrsClient } from '../qlik/qrs/types.ts'
 import { ReportError } from '../reports/codes.ts'
 import type { TaskState } from '../reports/conditions.ts'
 import type { Definition } from '../reports/entities/task.ts'
+import type { Reports } from '../reports/index.ts'
 import type { MailTemplates, ReportMailer } from '../reports/runs/carriers.ts'
 import type { GroupMember } from '../reports/runs/recipients.ts'
 import { createEndedReader } from '../tasks/executions/history.ts'
@@ -108,9 +109,11 @@ export function buildReports(
   deps: ReportParts,
   config: Config,
   options: AppOptions,
-): Part & { queueLength(): number | null; engineSessions(): number | null } {
+): Part & Pick<Reports, 'firings'> & { queueLength(): number | null; engineSessions(): number | null } {
   const { footman, restServerConfig: server } = config
-  if (!create || footman.node.role === 'satellite') return { queueLength: () => null, engineSessions: () => null }
+  if (!create || footman.node.role === 'satellite') {
+    return { queueLength: () => null, engineSessions: () => null, firings: () => [] }
+  }
   const { kv, paths, on } = deps
   const { qrs } = deps.qlik
   const { store } = kv

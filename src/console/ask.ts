@@ -11,6 +11,8 @@ export interface Failure {
   readonly code: string
   readonly requestId: string
   readonly issues: readonly { readonly path: string; readonly message: string }[]
+  /** The whole answer: `/health` has its parts also with 503. */
+  readonly body?: unknown
 }
 
 export type Asked<T> =
@@ -77,6 +79,7 @@ async function read<T>(response: Response): Promise<Asked<T>> {
     code: member('code'),
     requestId: headers.get('x-request-id') ?? '',
     issues: Array.isArray(body.issues) ? body.issues : [],
+    body,
   }
 }
 

@@ -5,18 +5,21 @@ import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
 import pictures from './assets/pictures.js' with { type: 'text' }
+import schedule from './assets/schedule.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
 import detail from './assets/styles/detail.css' with { type: 'text' }
 import frameStyles from './assets/styles/frame.css' with { type: 'text' }
 import now from './assets/styles/now.css' with { type: 'text' }
 import panels from './assets/styles/panels.css' with { type: 'text' }
+import schedules from './assets/styles/schedules.css' with { type: 'text' }
 import small from './assets/styles/small.css' with { type: 'text' }
 import tokens from './assets/styles/tokens.css' with { type: 'text' }
 
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
-  'console.css': ['text/css', [tokens, base, frameStyles, panels, now, detail, small].join('\n')],
+  'console.css': ['text/css', [tokens, base, frameStyles, panels, now, detail, schedules, small].join('\n')],
   'icons.svg': ['image/svg+xml', icons],
   'frame.js': ['text/javascript', frame],
+  'schedule.js': ['text/javascript', schedule],
   'live.js': ['text/javascript', live],
   'pictures.js': ['text/javascript', pictures],
 }

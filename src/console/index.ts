@@ -1,8 +1,10 @@
 /** The web console below `/console` of the REST API. Its pages are loaded with the first request. */
 import { z } from 'zod'
 import type { Audit } from '../http/audit.ts'
+import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
+import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, type Method, route } from '../http/endpoint/route.ts'
-import { refusal } from '../http/errors.ts'
+import { noSuchRoute, refusal } from '../http/errors.ts'
 import { isLoopback } from '../platform/addresses.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
@@ -11,7 +13,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { ConsoleConfig } from './config.ts'
 import type { SiteSettings } from './page.ts'
 import { createGuard } from './session/guard.ts'
-import { createSessions, createSignInLinks } from './session/store.ts'
+import { createSessions, createSignInLinks, type Sessions } from './session/store.ts'
 
 export interface ConsoleDeps {
   readonly db: Database
@@ -60,13 +62,21 @@ export function createConsole(
   const toSlash = ({ prefix, url }: ApiRequest): Response =>
     new Response(null, { status: 308, headers: { location: `${prefix}/console/${url.slice('/console'.length)}` } })
 
+  /** Browsers that ask for Footman itself come to the console; for programs there is nothing at this address. */
+  const toConsole = ({ prefix, headers, method, url }: ApiRequest): Response => {
+    if (!headers.get('accept')?.includes('text/html')) throw noSuchRoute(method, url)
+    return new Response(null, { status: 302, headers: { location: `${prefix}/console/` } })
+  }
+
   return {
     routes: [
+      { ...pages('/', ['GET']), handle: toConsole },
       { ...pages('/console', ['GET']), handle: toSlash },
       pages('/console/', ['GET']),
       pages('/console/login/{token}', ['GET', 'POST'], 'path'),
       pages('/console/{rest*}', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
       linkRoute(links.make),
+      ...sessionRoutes(sessions),
     ],
     pruning: [{ keepMs: DAY_MS, purge: sessions.purge }],
   }
@@ -88,6 +98,7 @@ function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute
         .describe('The link; while access control is off, the console itself.'),
       403: 'The caller is not the command line on this machine.',
     },
+    examples: [{ name: 'open', status: 201, answer: { path: '/console/', expiresAt: null } }],
     handle({ caller, client, pages }) {
       if (!pages.signsIn) return jsonAnswer(201, { path: '/console/', expiresAt: null })
       const isLocal = caller.actor === 'local' || caller.actor.startsWith('local:')
@@ -96,4 +107,58 @@ function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute
       return jsonAnswer(201, { path: `/console/login/${token}`, expiresAt: new Date(expiresAt).toISOString() })
     },
   })
+}
+
+const SESSIONS = z.object({
+  sessions: z.array(
+    z.object({
+      id: z.string(),
+      actor: z.string(),
+      address: z.string().describe('Where it was seen last.'),
+      browser: z.string(),
+      createdAt: z.string(),
+      lastSeenAt: z.string(),
+      expiresAt: z.string(),
+    }),
+  ),
+})
+
+function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
+  const seenBy = ({ actor, may }: Caller) => list().filter((session) => may('admin') || session.actor === actor)
+  const iso = (at: number) => new Date(at).toISOString()
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/sessions',
+      scope: ANY_SCOPE,
+      summary: 'List sessions of the console',
+      description: 'Those of the caller; with the scope `admin` those of everybody.',
+      query: NO_QUERY,
+      answers: { 200: SESSIONS.describe('The sessions, the one seen last first.') },
+      examples: [{ name: 'own', status: 200, answer: { sessions: [] } }],
+      handle: ({ caller }) =>
+        jsonAnswer(200, {
+          sessions: seenBy(caller).map(({ id, actor, address, browser, createdAt, seenAt, expiresAt }) => ({
+            ...{ id, actor, address, browser, createdAt: iso(createdAt) },
+            ...{ lastSeenAt: iso(seenAt), expiresAt: iso(expiresAt) },
+          })),
+        }),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v4/sessions/{id}',
+      scope: ANY_SCOPE,
+      action: 'session.end',
+      summary: 'End a session of the console',
+      description: 'One of the caller; with the scope `admin` any.',
+      params: z.object({ id: z.string() }),
+      answers: { 204: z.void() },
+      async handle({ params: { id }, caller, note }) {
+        note({ target: [id] })
+        const isSeen = seenBy(caller).some((session) => session.id === id)
+        if (isSeen && (await end(id))) return new Response(null, { status: 204 })
+        throw refusal('SESSION_NOT_FOUND', `No session of yours has the id ${id}. It may have ended.`)
+      },
+    }),
+  ]
 }

@@ -153,12 +153,15 @@ export const ERRORS = {
   ROUTE_NOT_FOUND: { status: 404, text: 'Route not found', page: 'alert-rules.md' },
   SCHEDULE_NOT_FOUND: { status: 404, text: 'Schedule not found', page: 'schedules.md#endpoints' },
   SELF_TEST_NOT_FOUND: { status: 404, text: 'Self-test not found', page: 'doctor.md' },
+  MAINTENANCE_NOT_FOUND: { status: 404, text: 'Maintenance not found', page: 'alert-rules.md' },
+  SESSION_NOT_FOUND: { status: 404, text: 'Session not found', page: 'console.md' },
   SNOOZE_NOT_FOUND: { status: 404, text: 'Snooze not found', page: 'alert-rules.md' },
   TASK_NOT_FOUND: { status: 404, text: 'Task not found', page: 'safety-net.md#see-what-needs-attention' },
   TEMPLATE_NOT_FOUND: { status: 404, text: 'Template not found', page: 'reports/templates.md#templates-of-reports' },
 
   // The state of things.
   IDEMPOTENCY_KEY_REUSED: { status: 409, text: 'Idempotency key reused', page: 'rest-api.md' },
+  FROM_FILE: { status: 409, text: 'Stands in the configuration', page: 'alert-rules.md' },
   IN_USE: { status: 409, text: 'In use', page: 'reports/reference.md#errors-of-requests' },
   NAME_TAKEN: { status: 409, text: 'Name taken', page: 'reports/reference.md#errors-of-requests' },
   NOT_A_NUMBER: { status: 409, text: 'Not a number', page: 'load-scripts.md#endpoints' },

@@ -62,6 +62,15 @@ const KEYS = z.object({
   ),
   nextCursor: z.string().nullable().optional(),
 })
+const NAMESPACES_QUERY = z.object({
+  counts: queryField.boolean().describe('Keys, bytes and time of the last change as well.').optional(),
+})
+const COUNTED = z.object({
+  namespace: z.string(),
+  keys: z.int(),
+  bytes: z.int().describe('Of keys and values, in UTF-8.'),
+  changedAt: z.string().nullable().describe('Of the last write to a pair that is still there; null without pairs.'),
+})
 const NO_CONTENT = { 204: z.void().describe('Done.') } as const
 
 const REVISION_FAILURE = {
@@ -99,6 +108,13 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       return keyPage({ store, ttlLeft }, namespace, query)
     }
     return jsonAnswer(200, { namespace, keys: store.keys(namespace).map((key) => ({ key })) })
+  }
+
+  function countedNamespace(namespace: string): z.output<typeof COUNTED>[] {
+    const size = store.sizeOf(namespace)
+    if (!size) return []
+    const changedAt = size.changedAt === null ? null : new Date(size.changedAt).toISOString()
+    return [{ namespace, keys: size.keys, bytes: size.bytes, changedAt }]
   }
 
   const storeIn = (path: string, example: string): ApiRoute =>
@@ -171,10 +187,23 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       ...common,
       scope: 'kv:read',
       summary: 'List the namespaces',
-      answers: { 200: z.array(z.string()) },
-      examples: [{ name: 'namespaces', status: 200, answer: [SALES, MARKETING] }],
+      description: 'In order of creation; with `counts=true` each with its size.',
+      query: NAMESPACES_QUERY,
+      answers: { 200: z.union([z.array(z.string()), z.array(COUNTED)]).describe('The namespaces.') },
+      examples: [
+        { name: 'namespaces', status: 200, answer: [SALES, MARKETING] },
+        {
+          name: 'counts',
+          query: { counts: 'true' },
+          status: 200,
+          answer: [{ namespace: SALES, keys: 1, bytes: 31, changedAt: '2026-03-02T06:05:00.120Z' }],
+        },
+      ],
       legacyErrors: storeErrors(log, 'Failed getting all namespaces'),
-      handle: ({ caller }) => jsonAnswer(200, store.namespaces().filter(namespaceFilter(caller, 'kv:read'))),
+      handle({ caller, query: { counts = false } }) {
+        const names = store.namespaces().filter(namespaceFilter(caller, 'kv:read'))
+        return jsonAnswer(200, counts ? names.flatMap(countedNamespace) : names)
+      },
     }),
     route({
       method: 'GET',

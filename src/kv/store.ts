@@ -15,6 +15,7 @@ import {
   type ImportedPair,
   KeyValueRefusal,
   type KeyValueStore,
+  type NamespaceSize,
   type NewPair,
   type PageQuery,
   type Pair,
@@ -89,6 +90,9 @@ const SQL = {
   expired: 'SELECT id, namespace, key FROM kv WHERE expires_at < ? ORDER BY expires_at LIMIT ?',
   expiredIn: 'SELECT id, namespace, key FROM kv WHERE expires_at < ? AND namespace = ? ORDER BY expires_at LIMIT ?',
 
+  size: `SELECT keys, bytes, changed_at AS changedAt FROM kv_namespace,
+    (SELECT coalesce(sum(length(CAST(key AS BLOB)) + length(CAST(value AS BLOB))), 0) AS bytes,
+      max(updated_at) AS changed_at FROM kv WHERE namespace = ?1) WHERE name = ?1`,
   revision: 'SELECT last FROM kv_revision',
   takeRevisions: 'UPDATE kv_revision SET last = last + ? RETURNING last',
 } as const
@@ -140,6 +144,7 @@ export function createKeyValueStore(deps: KeyValueStoreDeps, limits: Limits): Ke
 
   return {
     namespaces: () => db.all<{ name: string }>(SQL.namespaces).map(({ name }) => name),
+    sizeOf: (name) => db.get<NamespaceSize>(SQL.size, name) ?? null,
     hasNamespace: (name) => db.get(SQL.namespace, name) !== undefined,
     get(namespace, key) {
       count('get')

@@ -86,10 +86,20 @@ function textOf(reason: Reason): string {
   }
 }
 
+export interface NamespaceSize {
+  readonly keys: number
+  /** Of keys and values, in UTF-8. */
+  readonly bytes: number
+  /** Of the last write to a pair that is still there, milliseconds since 1970; null without pairs. */
+  readonly changedAt: number | null
+}
+
 /** Every promise resolves when the change is durable, and rejects with a `KeyValueRefusal` or what the storage says. */
 export interface KeyValueStore {
   /** In order of creation; also those without keys. */
   namespaces(): string[]
+  /** How much is in a namespace, expired pairs included until they are removed; null = there is no such namespace. */
+  sizeOf(namespace: string): NamespaceSize | null
   hasNamespace(namespace: string): boolean
   get(namespace: string, key: string): Pair | undefined
   /** Oldest first. */

@@ -1,5 +1,6 @@
 /** The monitors: services, release and licences of Qlik Sense, heartbeat and uptime. */
 
+import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createNewRelicSender } from '../http/relays.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
 import { runCommand } from '../platform/command.ts'
@@ -9,6 +10,7 @@ import { createReplaceable, type Replaceable, type Use } from '../platform/repla
 import type { Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import { createHeartbeat } from './heartbeat.ts'
+import { monitorsRoute } from './http.ts'
 import { type LicenseJobName, licenseMonitors } from './license/index.ts'
 import { createRecurring } from './recurring.ts'
 import { createServiceMonitor, stateNumber } from './services/monitor.ts'
@@ -25,6 +27,7 @@ export interface Monitors {
   /** Builds a monitor anew with other settings; it takes the place of the old one when the result is called. */
   readonly prepare: Readonly<Record<MonitorName, (config: MonitorsConfig) => Use>>
   readonly states: () => MonitorStates
+  readonly routes: readonly ApiRoute[]
 }
 
 const NEVER: Frequency = { next: () => null, warning: null }
@@ -49,7 +52,9 @@ export function createMonitors(deps: MonitorsDeps, config: MonitorsConfig, optio
     uptime: replaceable('uptime monitor', (now) => uptime(parts, now, shadow)),
   }
   const all = Object.values(monitors)
+  const states = (): MonitorStates => Object.assign({ ...NOTHING }, ...all.map((one) => one.states()))
   return {
+    routes: [monitorsRoute({ db: deps.db, states })],
     services: [licenses.clients, ...all.map(({ service }) => service)],
     prepare: {
       services: monitors.services.prepare,
@@ -60,11 +65,11 @@ export function createMonitors(deps: MonitorsDeps, config: MonitorsConfig, optio
       heartbeat: monitors.heartbeat.prepare,
       uptime: monitors.uptime.prepare,
     },
-    states: () => Object.assign({ ...NOTHING }, ...all.map(({ states }) => states())),
+    states,
   }
 }
 
-const NOTHING: MonitorStates = { services: [], licenseDays: null, licenses: [] }
+const NOTHING: MonitorStates = { services: [], licenseDays: null, licenseExpiry: null, licenses: [], release: null }
 const OFF: Monitor = { services: [], states: () => ({}) }
 
 function serviceMonitor(parts: MonitorParts, config: MonitorsConfig, shadow: boolean): Monitor {
@@ -115,8 +120,7 @@ function serviceMonitor(parts: MonitorParts, config: MonitorsConfig, shadow: boo
       await Promise.all(looks.map((look) => look.stop(graceMs)))
     },
   }
-  const states = () =>
-    monitor.states().map(({ host, service: name, state }) => ({ host, service: name, number: stateNumber(state) }))
+  const states = () => monitor.states().map((known) => ({ ...known, number: stateNumber(known.state) }))
   return { services: [service], states: () => ({ services: states() }) }
 }
 

@@ -109,17 +109,30 @@ export interface MonitorsOptions {
   readonly qrsConnection: boolean
 }
 
-/** The states of services and licences, for metrics. */
+/** The states of services and licences, for metrics and pages. */
 export interface MonitorStates {
-  /** Numbers of Windows, 1 stopped to 7 paused; -1 = neither, like a host that does not answer. */
-  readonly services: readonly { readonly host: string; readonly service: string; readonly number: number }[]
+  readonly services: readonly MonitoredService[]
   /** Null when it has no end, or is not known. */
   readonly licenseDays: number | null
+  /** ISO date of the end of the server licence; null like `licenseDays`. */
+  readonly licenseExpiry: string | null
   readonly licenses: readonly {
     readonly type: string
     readonly allocated: number | null
     readonly available: number | null
   }[]
+  /** Of Qlik Sense; null before the first answer, and where nothing asks for it. */
+  readonly release: { readonly version: string; readonly label: string } | null
+}
+
+export interface MonitoredService {
+  readonly host: string
+  readonly service: string
+  readonly friendlyName: string
+  /** `RUNNING`, `UNREACHABLE`. */
+  readonly state: string
+  /** Numbers of Windows, 1 stopped to 7 paused; -1 = neither, like a host that does not answer. */
+  readonly number: number
 }
 
 /** One monitor with its settings; it knows some of the states. */

@@ -13,6 +13,8 @@ export interface VersionMonitorDeps {
   readonly log: Logger
   /** Null = not wanted. */
   readonly writePoints: WritePoints | null
+  /** The last answer. */
+  readonly onRelease?: (info: SystemInfo) => void
 }
 
 const LABEL = '[QSEOW] QLIKSENSE VERSION MONITOR'
@@ -33,6 +35,7 @@ export function createVersionMonitor(
       if (!signal.aborted) log.error(`${LABEL}: ${errorText(error)}`)
       return
     }
+    deps.onRelease?.(info)
     log.info(`${LABEL}: Qlik Sense product name: ${info.productName}`)
     log.info(`${LABEL}: Qlik Sense deployment type: ${info.deploymentType}`)
     log.info(`${LABEL}: Qlik Sense version: ${info.version}`)

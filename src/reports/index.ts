@@ -93,6 +93,8 @@ export interface Reports {
   queueLength(): number
   /** Sessions that runs have open at the engine. */
   engineSessions(): number
+  /** Firings of schedules in (from, to], milliseconds since 1970. */
+  firings(from: number, to: number): { readonly id: string; readonly name: string; readonly at: number }[]
   readonly messageOf: typeof finishedMessage
 }
 
@@ -132,7 +134,8 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     engineRetryMs: ENGINE_RETRY_MS,
   }
   const blobs = createBlobs(directory)
-  const ledger = createLedger({ db, writer, onEnded: deps.onEnded })
+  const stopping = new AbortController()
+  const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: deps.onEnded })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
   const converter = createConverter(prepareSettings)
   let converterFound = prepareSettings.officeConverter.enable !== 'off'
@@ -221,6 +224,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       clock,
       log,
       runLog,
+      stopping,
       deliverer,
       definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
       members: deps.members,
@@ -382,6 +386,10 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     observers: triggers.observers,
     queueLength: () => runner.counts.queued,
     engineSessions: () => engineSessions,
+    firings: (from, to) =>
+      store
+        .list('task')
+        .flatMap((task) => triggers.firings(task, from, to).map((at) => ({ id: task.id, name: task.name, at }))),
     messageOf: finishedMessage,
   }
 }

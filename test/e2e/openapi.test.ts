@@ -24,7 +24,10 @@ const ALWAYS_THERE = [
   ...['/v4/events/fire', '/v4/alertroutes', '/v4/alertroutes/explain', '/v4/destinations', '/v4/snoozes'],
   ...['/v4/history', '/v4/history/summary', '/v4/config/reload', '/v4/influxdb/points'],
   ...['/v4/udp', '/v4/udp/self-test', '/v4/timeline', '/v4/attention', '/v4/attention/count', '/v4/executions'],
-  ...['/v4/tasks/{taskId}', '/v4/tasks/{taskId}/durations', '/v4/tasks/-/strips'],
+  ...['/v4/tasks/{taskId}', '/v4/tasks/{taskId}/durations', '/v4/tasks/-/strips', '/v4/sessions/link'],
+  ...['/v4/maintenance', '/v4/selfalerts', '/v4/monitors'],
+  ...['/v4/config', '/v4/config/problems', '/v4/about', '/v4/search', '/v4/sessions'],
+  ...['/v4/schedules/-/strips', '/v4/schedules/calendar'],
 ]
 /** Streams have no end, and these ids are made when something happens: other tests make the calls. */
 const OWN_TESTS = [
@@ -37,7 +40,8 @@ const OWN_TESTS = [
   ],
   ...['/v4/deliveries/{id}/resend', '/v4/deliveries/{id}/cancel'],
   ...['/v4/events/{id}/replay', '/v4/snoozes/{id}', '/v4/attention/{key}/taken'],
-  ...['/v4/filejobs/{jobId}', '/v4/udp/self-test/{token}'],
+  ...['/v4/maintenance/{id}', '/v4/sessions/{id}'],
+  ...['/v4/schedules/{id}/runs/{runId}', '/v4/filejobs/{jobId}', '/v4/udp/self-test/{token}'],
   ...['/v4/reporttask/{taskId}', '/v4/report/{id}', '/v4/reportfilter/{id}', '/v4/reportcondition/{id}'],
   ...['/v4/recipient/{id}', '/v4/recipientgroup/{id}', '/v4/reporttask/{taskId}/enable'],
   ...['/v4/reporttask/{taskId}/disable', '/v4/reporttask/{taskId}/copy', '/v4/recipient/import'],

@@ -63,6 +63,9 @@ interface Entry {
   readonly nextRun?: string
   readonly lastRun?: string
   readonly lastResult?: string
+  readonly state?: string
+  readonly text?: string
+  readonly revision?: string
 }
 
 interface RunView {
@@ -87,6 +90,10 @@ type Body = readonly Entry[] &
     readonly next: readonly string[]
     readonly runId: string
     readonly runs: readonly RunView[]
+    readonly skipped: readonly unknown[]
+    readonly strips: unknown
+    readonly entries: readonly { readonly source: string; readonly at: string }[]
+    readonly load: readonly unknown[]
     readonly audit: readonly unknown[]
   }
 
@@ -152,9 +159,11 @@ describe("Butler's calls that change nothing", () => {
     const [first, second] = body
     expect(Object.keys(first!)).toEqual([
       ...['id', 'created', 'name', 'cronSchedule', 'timezone', 'qlikSenseTaskId', 'startupState', 'tags'],
-      ...['lastKnownState', 'nextRun'],
+      ...['lastKnownState', 'nextRun', 'state', 'text', 'revision'],
     ])
-    const { nextRun, ...known } = first!
+    const { nextRun, state, text, revision, ...known } = first!
+    expect([state, text]).toEqual(['running', 'minute 0 of every 2 hours (Europe/London)'])
+    expect(revision).toMatch(/^[0-9a-f]{12}$/)
     expect(JSON.stringify(known)).toBe(
       `{"id":"${EVERY_2}","created":"2020-09-29T17:14:35.154Z","name":"Every 2 hours","cronSchedule":"0 */2 * * *","timezone":"Europe/London","qlikSenseTaskId":"${TASK}","startupState":"started","tags":["sales ETL"],"lastKnownState":"started"}`,
     )
@@ -163,6 +172,7 @@ describe("Butler's calls that change nothing", () => {
     expect(second).toEqual({
       ...{ id: MANUAL, name: 'Weekdays 06-18, on the hour and half past', cronSchedule: '0,30 6-18 * * 1-5' },
       ...{ timezone: 'Europe/Paris', qlikSenseTaskId: TASK, startupState: 'stopped' },
+      ...{ state: 'stopped', text: expect.any(String), revision: expect.any(String) },
     })
   })
 
@@ -591,6 +601,57 @@ describe('runs', () => {
     expect([zone.status, zone.body.code]).toEqual([400, 'INVALID_TIMEZONE'])
     const odd = await preview({ cronSchedule: '0 5 * * *', timezone: 'UTC', shift: 'sideways' })
     expect([odd.status, odd.body.code]).toEqual([400, 'VALIDATION'])
+  }, 40_000)
+
+  test('previews name what is skipped, and the calendar behind it', async () => {
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
+    await using product = await scheduled(FILE, {
+      footman: { dataDirectory: 'data', calendars: { 'year-end': { dates: [tomorrow] } } },
+    })
+    const { body } = await product.json('POST', '/v4/schedules/preview', {
+      ...{ cronSchedule: '0 12 * * *', timezone: 'UTC', count: 3, notOn: 'year-end' },
+    })
+    expect(body.next).toHaveLength(3)
+    expect(body.skipped).toEqual([{ at: `${tomorrow}T12:00:00.000Z`, reason: 'CALENDAR', by: 'year-end' }])
+  }, 40_000)
+
+  test('with If-Match a schedule is changed only as the caller has read it', async () => {
+    await using product = await scheduled(FILE)
+    const read = await product.call('GET', `/v4/schedules?id=${MANUAL}`)
+    const tag = read.headers.get('etag')!
+    const change = (name: string, headers: Record<string, string>) =>
+      product.call('PUT', `/v4/schedules/${MANUAL}`, { name }, headers)
+    const first = await change('First', { 'if-match': tag })
+    expect(first.status).toBe(200)
+    expect(first.headers.get('etag')).not.toBe(tag)
+    const second = await change('Second', { 'if-match': tag })
+    expect([second.status, (await second.json()).code]).toEqual([412, 'REVISION_MISMATCH'])
+    expect((await product.call('DELETE', `/v4/schedules/${MANUAL}`, undefined, { 'if-match': tag })).status).toBe(412)
+    // Starting is no change of what the caller has read, and callers of Butler send no revision.
+    expect((await product.call('PUT', `/v4/schedules/${MANUAL}/start`)).status).toBe(200)
+    expect((await change('Third', { 'if-match': first.headers.get('etag')! })).status).toBe(200)
+    expect((await change('Fourth', {})).status).toBe(200)
+    expect(entriesOf(product.text()).find((one) => one.id === MANUAL)?.name).toBe('Fourth')
+  }, 40_000)
+
+  test('strips have the last runs, and the calendar what is coming', async () => {
+    await using product = await scheduled(FILE)
+    const started = await product.json('POST', `/v4/schedules/${MANUAL}/run`)
+    const path = `/v4/schedules/${MANUAL}/runs/${started.body.runId}`
+    expect((await product.json('GET', path)).body).toMatchObject({ scheduleId: MANUAL, trigger: 'manual' })
+    const other = await product.json('GET', path.replace(MANUAL, EVERY_2))
+    expect([other.status, other.body.code]).toEqual([404, 'RUN_NOT_FOUND'])
+    const strips = await product.json('GET', '/v4/schedules/-/strips?n=1')
+    expect(strips.body.strips).toMatchObject({ [EVERY_2]: [], [MANUAL]: [{ reason: null }] })
+    const { status, body } = await product.json('GET', '/v4/schedules/calendar')
+    expect(status).toBe(200)
+    const own = body.entries.filter((one) => one.source === 'footman' && Date.parse(one.at) > Date.now())
+    expect(own.length).toBe(84)
+    expect(own[0]).toMatchObject({ id: EVERY_2, name: 'Every 2 hours', taskIds: [TASK], skipped: null })
+    expect(body.entries.some((one) => one.source === 'qlik')).toBe(true)
+    expect(body.load.length).toBe(168)
+    const long = await product.json('GET', '/v4/schedules/calendar?from=2026-01-01&to=2026-02-01')
+    expect([long.status, long.body.code]).toEqual([400, 'VALIDATION'])
   }, 40_000)
 
   test('a task that the start filter denies makes no schedule over REST, but one of the file fires', async () => {

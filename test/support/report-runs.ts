@@ -60,6 +60,7 @@ export function exampleDocument(changes: Partial<PreparedDocument> = {}): Prepar
     bytes: 1000,
     cycle: [],
     variant: '',
+    reader: null,
     seq: 1,
     mailTo: null,
     hubTo: null,
@@ -106,8 +107,9 @@ export function runScene(scene: RunScene) {
   const { file, definition = exampleDefinition(), clock = Date } = scene
   const db = openDatabase(file, { migrations: reportMigrations })
   const writer = createGroupWriter(db)
-  const ledger = createLedger({ db, writer, onEnded: scene.onEnded ?? (() => {}) })
   const log = recordingLog()
+  const stopping = new AbortController()
+  const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: scene.onEnded ?? (() => {}) })
   const lines: string[] = []
   const runLog =
     scene.runLog ??
@@ -137,6 +139,7 @@ export function runScene(scene: RunScene) {
       clock,
       log,
       runLog,
+      stopping,
       deliverer,
       definitionOf: scene.definitionOf ?? (() => definition),
       members: async () => ({}),

@@ -40,12 +40,13 @@ export interface TriggerScene {
 export function triggerScene({ clock, file = ':memory:', tasks, deps = {}, settings = {} }: TriggerScene) {
   const db = openDatabase(file, { migrations: reportMigrations })
   const writer = createGroupWriter(db)
-  const ledger = createLedger({ db, writer, onEnded: () => {} })
   const log = recordingLog()
+  const stopping = new AbortController()
+  const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: () => {} })
   const listeners = new Set<() => void>()
   const unused = {} as Pick<RunnerDeps, 'deliverer' | 'definitionOf' | 'members' | 'prepare' | 'onFinished'>
   const runner = createRunner(
-    { ...unused, ledger, writer, clock, log, runLog: { line: () => {} } as unknown as RunnerDeps['runLog'] },
+    { ...unused, ledger, writer, clock, log, stopping, runLog: { line: () => {} } as unknown as RunnerDeps['runLog'] },
     { concurrentRuns: 2, testAddress: null } as RunnerSettings,
   )
   const build = () =>

@@ -156,6 +156,7 @@ function demoPage(world: World, anyPort: boolean): Page {
       {
         heading: 'Open in a browser',
         places: [
+          { label: 'Console', address: `${restUrl}/console/`, remark: 'what failed, who was alerted, what to do' },
           { label: 'Inbox', address: local('http', inbox.port), remark: 'received mails and webhooks' },
           { label: 'Report hub', address: `${restUrl}/hub`, remark: `as ${HEAD_OFFICE}` },
           { label: 'REST API', address: `${restUrl}/documentation`, remark: 'every call, to read and to try' },

@@ -106,11 +106,12 @@ const Badge: FC<{ readonly masked: boolean }> = ({ masked }) =>
   )
 
 /** A member of a JSON value, foldable when it has members itself. */
-const TreeNode: FC<{ readonly name: string; readonly value: unknown; readonly id?: string }> = ({
-  name,
-  value,
-  id,
-}) => {
+export const TreeNode: FC<{
+  readonly name: string
+  readonly value: unknown
+  readonly id?: string
+  readonly open?: boolean
+}> = ({ name, value, id, open: isOpen = false }) => {
   const key = <span class="key">{visible(name)}</span>
   if (typeof value !== 'object' || value === null) {
     return (
@@ -129,13 +130,13 @@ const TreeNode: FC<{ readonly name: string; readonly value: unknown; readonly id
     )
   }
   return (
-    <details id={id}>
+    <details id={id} open={isOpen}>
       <summary>
         {key} <span class="count">{`${open}${entries.length}${close}`}</span>
       </summary>
       <div class="children">
         {entries.map(([childKey, item]) => (
-          <TreeNode name={childKey} value={item} />
+          <TreeNode name={childKey} value={item} open={isOpen} />
         ))}
       </div>
     </details>
@@ -159,7 +160,7 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** YAML, one element a line, coloured by what the parts are. Lines of top-level sections get an id. */
-function yamlLines(text: string): Child[] {
+export function yamlLines(text: string): Child[] {
   // Lines inside a block of text are no keys, even if they look like one.
   let block: number | null = null
   return text

@@ -127,15 +127,17 @@ interface ActionProps {
   /** Why the action cannot be taken now; shown, and the button is off. */
   readonly off?: string | null | undefined
   readonly scope: string
+  /** The action starts and sends nothing, so it works in shadow mode, too. */
+  readonly harmless?: boolean
   /** Where the visitor is afterwards; default: this page. */
   readonly then?: string
 }
 
 /** Why the button is off: the scope that is missing, or a state of Footman. */
-function offReason({ context, scope, off }: Pick<ActionProps, 'context' | 'scope' | 'off'>): string | null {
+function offReason({ context, scope, off, harmless = false }: ActionProps): string | null {
   if (off) return off
   if (!context.may(scope)) return `This needs the scope ${scope}`
-  return context.settings.shadow ? 'Footman runs in shadow mode and starts and sends nothing' : null
+  return context.settings.shadow && !harmless ? 'Footman runs in shadow mode and starts and sends nothing' : null
 }
 
 const hidden = (values: Values): Child[] =>

@@ -2,7 +2,14 @@
 
 import { addressMatcher } from '../../platform/addresses.ts'
 import { SCOPE } from '../config.ts'
-import { type Caller, forbidden, type GrantLimits, NO_LIMITS, type TaskSelectors } from '../endpoint/caller.ts'
+import {
+  ANY_SCOPE,
+  type Caller,
+  forbidden,
+  type GrantLimits,
+  NO_LIMITS,
+  type TaskSelectors,
+} from '../endpoint/caller.ts'
 import { type Refusal, refusal } from '../errors.ts'
 
 export interface GrantSettings {
@@ -72,6 +79,7 @@ export function scopeMatcher(scopes: readonly string[]): (wanted: string) => boo
   const held = new Set(scopes)
   if (held.has('admin')) return () => true
   return (wanted) => {
+    if (wanted === ANY_SCOPE) return held.size > 0
     if (wanted === 'admin') return false
     const [group, verb] = wanted.split(':')
     return held.has(wanted) || held.has(`${group}:*`) || held.has(`*:${verb}`) || held.has('*:*')

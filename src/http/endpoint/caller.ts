@@ -58,6 +58,9 @@ export type Holder =
   /** A person on this machine who can read the local key. */
   | { readonly kind: 'local'; readonly actor: string; readonly until: null }
 
+/** Of endpoints for every caller with valid credentials that have a scope, whichever. */
+export const ANY_SCOPE = 'any'
+
 export const NO_LIMITS: GrantLimits = { startFilter: null, keyValueNamespaces: null }
 
 /** Everybody, while access control is off. */

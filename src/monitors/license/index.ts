@@ -3,7 +3,7 @@
 import type { LicenseDetails } from '../../events/types.ts'
 import type { Replaceable } from '../../platform/replaceable.ts'
 import type { Service } from '../../platform/types.ts'
-import { createAboutClient } from '../../qlik/about.ts'
+import { createAboutClient, type SystemInfo } from '../../qlik/about.ts'
 import { createLicenseClient, type LicenseClient } from '../../qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../../qlik/qrs/transport.ts'
 import { createRecurring } from '../recurring.ts'
@@ -124,8 +124,12 @@ function jobsOf(
         const { port } = footman.versionMonitor
         const certificates = parts.qlik.certificates.current
         const about = createAboutClient({ host, port, rejectUnauthorized, certificates })
-        const run = createVersionMonitor({ about, clock, log, writePoints }, versionMonitor)
-        return { frequency, run, close: about.close }
+        let release: MonitorStates['release'] = null
+        const onRelease = (now: SystemInfo) => {
+          release = { version: now.version, label: now.releaseLabel }
+        }
+        const run = createVersionMonitor({ about, clock, log, writePoints, onRelease }, versionMonitor)
+        return { frequency, run, close: about.close, states: () => ({ release }) }
       },
     },
     serverLicense: {
@@ -144,7 +148,10 @@ function jobsOf(
             { licenses: licenses(), emit, clock, log, writePoints, onState },
             { ...serverLicenseMonitor, host: configQRS.host },
           ),
-          states: () => ({ licenseDays: details?.daysRemaining ?? null }),
+          states: () => ({
+            licenseDays: details?.daysRemaining ?? null,
+            licenseExpiry: details?.expiryDate?.slice(0, 10) ?? null,
+          }),
         }
       },
     },

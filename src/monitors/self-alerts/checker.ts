@@ -171,7 +171,8 @@ interface Raised {
   readonly subjects: Readonly<Record<string, RaisedSubject>>
 }
 
-function loadRaised(db: Database): Map<SelfCode, Raised> {
+/** The alerts that stand, by code. */
+export function loadRaised(db: Database): Map<SelfCode, Raised> {
   const rows = db.all<{ code: SelfCode; raised_at: number; subjects: string }>('SELECT * FROM self_alert')
   return new Map(
     rows.flatMap(({ code, raised_at: raisedAt, subjects: stored }): [SelfCode, Raised][] => {

@@ -4,7 +4,7 @@ import type { ServiceDetails } from '../../events/types.ts'
 import type { InfluxPoint } from '../../metrics/influxdb/types.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import type { EmitMonitorEvent, WritePoints } from '../types.ts'
+import type { EmitMonitorEvent, MonitoredService as ServiceState, WritePoints } from '../types.ts'
 import { type MachineSettings, type Observation, type ServiceChange, type ServiceMemory, step } from './machine.ts'
 import type { ServiceStateStore } from './store.ts'
 import {
@@ -43,7 +43,7 @@ interface ServiceMonitor {
   /** One for each host that can be asked: hosts never wait for one another. Not to be called while it runs. */
   readonly looks: readonly { readonly host: string; look(signal: AbortSignal): Promise<void> }[]
   /** The services of which a state is known. */
-  states(): readonly { readonly host: string; readonly service: string; readonly state: string }[]
+  states(): readonly Omit<ServiceState, 'number'>[]
 }
 
 /** Command line, start type and dependencies seldom change. */
@@ -204,7 +204,9 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
     states: () =>
       services.flatMap((service) => {
         const state = stateNow(service)
-        return state === null ? [] : [{ host: service.host, service: service.name, state }]
+        return state === null
+          ? []
+          : [{ host: service.host, service: service.name, friendlyName: service.friendlyName, state }]
       }),
   }
 }

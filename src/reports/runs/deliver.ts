@@ -4,6 +4,7 @@
  */
 
 import { errorText } from '../../platform/errors.ts'
+import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { RunCode } from '../codes.ts'
 import type { Definition } from '../entities/task.ts'
@@ -161,6 +162,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     const result = await carriers[delivery.channel](
       repeated ? job : { ...job, delivery: { ...delivery, state: 'planned' } },
     ).catch((error: unknown): Attempt => {
+      if (isStorageFailure(error)) return { state: 'retry', detail: errorText(error) }
       log.error(`REPORTTASK: run=${run.id.slice(-8)} ${errorText(error)}`, { fault: error })
       return { state: 'failed', code: 'INTERNAL', detail: errorText(error) }
     })

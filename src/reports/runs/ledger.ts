@@ -2,8 +2,9 @@
  * The ledger of runs in SQLite: runs, their documents and deliveries, firings of triggers, state of conditions. Every step
  * with an effect outside is written here before it happens and after it has happened, so that a restart knows what to do.
  */
-import type { GroupWriter } from '../../platform/group-commit.ts'
+import { createLastingWrite, type GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import type { Logger } from '../../platform/types.ts'
 import type { RunCode } from '../codes.ts'
 import type { Format } from '../entities/report.ts'
 import type { Definition, Outcome } from '../entities/task.ts'
@@ -210,6 +211,9 @@ export interface RunEnd {
 export interface LedgerDeps {
   readonly db: Database
   readonly writer: GroupWriter
+  readonly log: Logger
+  /** Ends the repetitions of writes while the storage fails: the rest waits for the next start. */
+  readonly stop: AbortSignal
   /** A run has ended, or was skipped; called in the transaction that stores it. */
   readonly onEnded: (end: RunEnd, tx: Database) => void
 }
@@ -225,9 +229,13 @@ export interface RunQuery {
 
 export type Ledger = ReturnType<typeof createLedger>
 
-/** Reads answer from the database; writes resolve when they are on disk. */
-export function createLedger({ db, writer, onEnded }: LedgerDeps) {
+/**
+ * Reads answer from the database; writes resolve when they are on disk. The steps of a run repeat while the storage fails:
+ * a run goes on by itself when there is room again.
+ */
+export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
   const write = <T>(work: (on: Database) => T) => writer.write(work)
+  const keep = createLastingWrite({ writer, log, what: 'REPORTTASK: The state of runs', stop })
 
   function addDeliveries(on: Database, runId: string, deliveries: readonly NewDelivery[], from = 0): void {
     for (const [index, { id, channel, target, documents, payload, state, lastError }] of deliveries.entries()) {
@@ -247,14 +255,8 @@ export function createLedger({ db, writer, onEnded }: LedgerDeps) {
       SQL.addRun,
       ...[id, task.id, task.name, task.revision, task.project, priority],
       ...[JSON.stringify(trigger), JSON.stringify(options), state, ended?.outcome ?? null, ended?.reason ?? null],
-      ...[
-        Number(test),
-        ended?.repeats ?? 1,
-        at,
-        null,
-        ended ? at : null,
-        definition ? JSON.stringify(definition) : null,
-      ],
+      ...[Number(test), ended?.repeats ?? 1, at, null, ended ? at : null],
+      definition ? JSON.stringify(definition) : null,
     )
     if (ended) announceEnd(on, id)
   }
@@ -337,15 +339,15 @@ export function createLedger({ db, writer, onEnded }: LedgerDeps) {
     usesBlob: (sha256: string) => db.get(SQL.usesBlob, sha256) !== undefined,
 
     begin: (runId: string, definition: Definition, at: number) =>
-      write((on) => {
+      keep((on) => {
         on.run(SQL.begin, at, JSON.stringify(definition), runId)
         on.run(SQL.dropEvents, runId)
       }),
-    requeue: (runId: string) => write((on) => on.run(SQL.requeue, runId)),
+    requeue: (runId: string) => keep((on) => on.run(SQL.requeue, runId)),
     /** The run waits again, as if its last attempt had not begun. */
-    park: (runId: string) => write((on) => on.run(SQL.park, runId)),
+    park: (runId: string) => keep((on) => on.run(SQL.park, runId)),
     cancel: (runId: string) => write((on) => on.run(SQL.cancel, runId)),
-    addEvent: (runId: string, event: RunEvent) => write((on) => addEvent(on, runId, event)),
+    addEvent: (runId: string, event: RunEvent) => keep((on) => addEvent(on, runId, event)),
     /** The plan is complete: from here on a restart delivers and makes nothing again. */
     seal: (
       runId: string,
@@ -354,7 +356,7 @@ export function createLedger({ db, writer, onEnded }: LedgerDeps) {
       sealed: Sealed,
       at: number,
     ) =>
-      write((on) => {
+      keep((on) => {
         addDocuments(on, runId, documents)
         addDeliveries(on, runId, deliveries)
         on.run(SQL.seal, at, JSON.stringify(sealed), runId)
@@ -372,7 +374,7 @@ export function createLedger({ db, writer, onEnded }: LedgerDeps) {
       states: Readonly<Record<string, unknown>>,
       taskId: string,
     ) =>
-      write((on) => {
+      keep((on) => {
         on.run(SQL.finish, end.outcome, end.reason, JSON.stringify(end.counts), end.at, runId)
         addDeliveries(on, runId, notifications, 1_000_000)
         for (const [key, state] of Object.entries(states)) {
@@ -381,7 +383,7 @@ export function createLedger({ db, writer, onEnded }: LedgerDeps) {
         announceEnd(on, runId)
       }),
     setDelivery: (id: string, { state, attempts, nextAt, lastError, target }: DeliveryChange) =>
-      write((on) => on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),
+      keep((on) => on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),
     /** Adds a run whose plan is complete: it repeats deliveries of another run. */
     addSealed: (run: NewRun, deliveries: readonly NewDelivery[], sealed: Sealed) =>
       write((on) => {
@@ -407,18 +409,9 @@ export function createLedger({ db, writer, onEnded }: LedgerDeps) {
   }
 }
 
-interface DeliveryRow {
-  readonly id: string
-  readonly runId: string
-  readonly position: number
-  readonly channel: DeliveryChannel
-  readonly target: string
+interface DeliveryRow extends Omit<DeliveryRecord, 'documents' | 'payload'> {
   readonly documents: string
   readonly payload: string
-  readonly state: DeliveryState
-  readonly attempts: number
-  readonly nextAt: number | null
-  readonly lastError: string | null
 }
 
 const deliveryOf = (row: DeliveryRow): DeliveryRecord => ({

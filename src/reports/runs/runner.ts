@@ -28,6 +28,8 @@ export interface RunnerDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly runLog: RunLog
+  /** Aborted by the stop. */
+  readonly stopping: AbortController
   readonly deliverer: Deliverer
   /** Null when the task is gone. */
   readonly definitionOf: (taskId: string) => Definition | null
@@ -92,13 +94,12 @@ export const HUB_OFF = 'the task uses the hub, which is off in Butler.footman.re
 const LATE = 'Footman was down for longer than maxDelayMinutes'
 
 export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner {
-  const { ledger, writer, clock, log, runLog, deliverer } = deps
+  const { ledger, writer, clock, log, runLog, stopping, deliverer } = deps
   const running = new Map<
     string,
     { readonly taskId: string; readonly abort: AbortController; readonly done: Promise<void> }
   >()
   const trailing = new Set<Promise<void>>()
-  const stopping = new AbortController()
   let active = false
   /** A caller waits for the answer: an engine that is away is no reason to let him wait longer. */
   const awaited: PrepareSettings = { ...settings.prepare, engineRetryMs: [] }

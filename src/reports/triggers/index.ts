@@ -10,7 +10,7 @@ import type { Ledger, RunRecord } from '../runs/ledger.ts'
 import { type ArmedDeps, createArmedTriggers } from './armed.ts'
 import { createMessageTriggers, type MessageDeps } from './messages.ts'
 import { createQlikEventTriggers, type QlikEventSettings, type QlikSource } from './qlik-events.ts'
-import { createRecurrences, createScheduleTriggers, nextRunOf } from './schedules.ts'
+import { createRecurrences, createScheduleTriggers, firingsOf, nextRunOf } from './schedules.ts'
 
 export interface TriggersDeps extends ArmedDeps, Pick<MessageDeps, 'mqtt' | 'keyValues'> {
   readonly ledger: Pick<Ledger, 'add' | 'firedBefore' | 'markFired' | 'list'>
@@ -36,6 +36,8 @@ export interface Triggers extends Service {
   finished(run: RunRecord): void
   /** When a schedule starts the task next, ISO 8601; null when none does. */
   nextRunAt(task: ReportTask): string | null
+  /** Firings of its schedules in (from, to], milliseconds since 1970. */
+  firings(task: ReportTask, from: number, to: number): number[]
 }
 
 /**
@@ -74,6 +76,7 @@ export function createTriggers(deps: TriggersDeps, settings: TriggersSettings): 
       const at = settings.active ? nextRunOf(task, recurrences, clock.now()) : null
       return at === null ? null : new Date(at).toISOString()
     },
+    firings: (task, from, to) => (settings.active ? firingsOf(task, recurrences, from, to) : []),
     async start() {
       if (!settings.active) return
       for (const kind of parts().kinds) kind.start()

@@ -53,6 +53,20 @@ export function createRecurrences(defaultZone: string): Recurrences {
   }
 }
 
+/** Firings of one task that are looked at. */
+const MOST_FIRINGS = 3000
+
+/** The firings of the schedules of a task in (from, to], milliseconds since 1970. */
+export function firingsOf(task: ReportTask, recurrences: Recurrences, from: number, to: number): number[] {
+  const found: number[] = []
+  let at = nextRunOf(task, recurrences, from)
+  while (at !== null && at <= to && found.length < MOST_FIRINGS) {
+    found.push(at)
+    at = nextRunOf(task, recurrences, at)
+  }
+  return found
+}
+
 /** The next instant of the schedules of a task, milliseconds since 1970; null without any, and for a disabled task. */
 export function nextRunOf(task: ReportTask, recurrences: Recurrences, now: number): number | null {
   if (!task.enabled) return null

@@ -8,7 +8,7 @@ import { type Database, isStorageFailure, openDatabase, StorageError } from '../
 import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
 import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
-import { durationsOf, slowerTasks, stripsOf, timelineOf, usualOfTasks } from '../overview/queries.ts'
+import { concurrencyOf, durationsOf, slowerTasks, stripsOf, timelineOf, usualOfTasks } from '../overview/queries.ts'
 import { nearestRank } from './durations.ts'
 import { isoOf, statusTextOf } from './status.ts'
 import { EXECUTION_COLUMNS } from './store.ts'
@@ -43,6 +43,7 @@ const QUESTIONS = {
   strips: stripsOf,
   durations: durationsOf,
   slower: slowerTasks,
+  concurrency: concurrencyOf,
 } as const
 
 type Questions = typeof QUESTIONS

@@ -8,6 +8,8 @@ import type { TriggerReader } from '../../qlik/qrs/triggers.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import type { Eta, Usual } from '../executions/durations.ts'
 import type { HistoryReader } from '../executions/history-reader.ts'
+import type { ReportFirings } from './calendar.ts'
+import { calendarRoute } from './http-calendar.ts'
 import { type TaskSettings, taskRoutes } from './http-tasks.ts'
 import { timelineRoute } from './http-timeline.ts'
 import { liveEta, type RunningTask } from './queries.ts'
@@ -20,6 +22,7 @@ export interface OverviewDeps {
   readonly qlik: { readonly qrs: QrsClient & ExecutionReader & TriggerReader }
   readonly executions: { readonly reader: Pick<HistoryReader, 'ask'> }
   readonly schedules: TimelineDeps['schedules']
+  readonly reports: ReportFirings
   readonly alerts: { readonly maintenance: TimelineDeps['maintenance'] }
 }
 
@@ -49,7 +52,7 @@ export interface RunningNow extends RunningTask, Eta {
 }
 
 export function createOverview(
-  { db, clock, qlik, executions, schedules, alerts }: OverviewDeps,
+  { db, clock, qlik, executions, schedules, reports, alerts }: OverviewDeps,
   { footman: { timezone, watchdog, retryPolicy } }: OverviewSettings,
   { qrsConnection }: { readonly qrsConnection: boolean },
 ): Overview {
@@ -79,7 +82,7 @@ export function createOverview(
     })
   }
 
-  const deps = { db, clock, site, schedules, maintenance: alerts.maintenance, reader: executions.reader }
+  const deps = { db, clock, site, schedules, reports, maintenance: alerts.maintenance, reader: executions.reader }
   return {
     site,
     async refresh() {
@@ -95,7 +98,11 @@ export function createOverview(
           state === 'running' && usual.basis === 'history' && now - since > usual.p90Ms + marginMs,
       )
     },
-    routes: [timelineRoute(deps, settings), ...taskRoutes({ ...deps, qrs: qlik.qrs }, settings)],
+    routes: [
+      timelineRoute(deps, settings),
+      calendarRoute(deps, settings),
+      ...taskRoutes({ ...deps, qrs: qlik.qrs }, settings),
+    ],
     observers: { event: site.outdate },
   }
 }

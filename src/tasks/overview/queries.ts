@@ -107,6 +107,8 @@ const SQL = {
   range: `SELECT task_id AS taskId, task_name AS taskName, task_type AS taskType, app_name AS appName, node,
     execution_id AS executionId, outcome, triggered_at AS triggeredAt, started_at AS startedAt, stopped_at AS stoppedAt
     FROM execution WHERE stopped_at >= ? AND stopped_at < ? ORDER BY stopped_at DESC LIMIT ?`,
+  spans: `SELECT coalesce(started_at, stopped_at - run_ms) AS at, stopped_at AS stoppedAt FROM execution
+    WHERE stopped_at >= ? AND stopped_at < ? ORDER BY stopped_at DESC LIMIT ?`,
   samples: `SELECT run_ms AS runMs, queue_ms AS queueMs, coalesce(triggered_at, started_at, stopped_at - run_ms) AS beganAt
     FROM execution WHERE task_id = ? AND stopped_at > ? AND outcome = 'success' ORDER BY stopped_at DESC LIMIT ?`,
   samplesOfType: `SELECT run_ms AS runMs, queue_ms AS queueMs, NULL AS beganAt FROM execution
@@ -312,6 +314,30 @@ export interface UsualAnswer {
 export function usualOfTasks(db: Database, { tasks, now, timezone }: UsualQuery): UsualAnswer {
   const read = usualReader(db, now, timezone)
   return { usual: tasks.map(({ taskId, taskType, plannedAt }) => read(taskId, taskType, plannedAt)) }
+}
+
+export interface ConcurrencyQuery {
+  readonly kind: 'concurrency'
+  readonly from: number
+  readonly to: number
+}
+
+/** Executions that are counted. */
+const MOST_SPANS = 50_000
+
+/** The most executions that ran at once. */
+export function concurrencyOf(db: Database, { from, to }: ConcurrencyQuery): { readonly highest: number } {
+  const rows = db.all<{ at: number | null; stoppedAt: number }>(SQL.spans, from, to, MOST_SPANS)
+  const spans = rows.filter((row): row is { at: number; stoppedAt: number } => row.at !== null)
+  const begins = spans.map(({ at }) => at).sort((a, b) => a - b)
+  const ends = spans.map(({ stoppedAt }) => stoppedAt).sort((a, b) => a - b)
+  let highest = 0
+  let ended = 0
+  for (const [begun, at] of begins.entries()) {
+    while (ends[ended]! <= at) ended += 1
+    highest = Math.max(highest, begun + 1 - ended)
+  }
+  return { highest }
 }
 
 export interface StripsQuery {

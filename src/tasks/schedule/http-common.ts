@@ -1,4 +1,5 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
 import { type ApiRoute, type CheckedRequest, type Endpoint, type Fields, route } from '../../http/endpoint/route.ts'
@@ -6,9 +7,10 @@ import { Refusal, refusal, refused } from '../../http/errors.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'
+import { planText } from './plan.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './repository.ts'
-import type { Scheduler } from './scheduler.ts'
-import { ACTION_SCOPES, type Plan, type Run, type Schedule, type StartSelection } from './types.ts'
+import type { CheckCurrent, Scheduler } from './scheduler.ts'
+import { ACTION_SCOPES, type Plan, type Run, type Schedule, type ScheduleValues, type StartSelection } from './types.ts'
 
 export interface GuardDeps {
   readonly log: Logger
@@ -37,6 +39,26 @@ export const EXAMPLE_TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 export const CHANGE_FAILURES = {
   409: 'This Footman is a satellite, or runs in shadow mode.',
   500: 'The schedule file could not be read or written; nothing has changed.',
+}
+
+/** Names the content of a schedule that a caller has read; starting and stopping do not change it. */
+function revisionOf(values: ScheduleValues): string {
+  const { lastKnownState: _, ...rest } = values
+  return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 12)
+}
+
+export const etagOf = ({ values }: Pick<Schedule, 'values'>): string => `"${revisionOf(values)}"`
+
+/** Throws 412 when the header `If-Match` names other revisions. */
+export function checkRevision({ headers }: { readonly headers: Headers }): CheckCurrent {
+  const wanted = headers.get('if-match')
+  return (values) => {
+    if (wanted === null) return
+    const revision = revisionOf(values)
+    if (wanted.split(',').some((tag) => ['*', `"${revision}"`].includes(tag.trim()))) return
+    const details = `The schedule is at revision ${revision}. Read it again, then repeat the change.`
+    throw refusal('REVISION_MISMATCH', details, { currentRevision: revision })
+  }
 }
 
 export function requiredSchedule(scheduler: Scheduler, id: string): Schedule {
@@ -152,8 +174,18 @@ const LISTED = [
 export function listedSchedule(scheduler: Scheduler, schedule: Schedule): object {
   const { values } = schedule
   const known = LISTED.filter((name) => values[name] !== undefined && values[name] !== null)
-  return { ...Object.fromEntries(known.map((name) => [name, plain(values[name])])), ...runMembers(scheduler, schedule) }
+  return {
+    ...Object.fromEntries(known.map((name) => [name, plain(values[name])])),
+    ...runMembers(scheduler, schedule),
+    ...further(values),
+  }
 }
+
+/** Members beyond those of Butler that say what is started. */
+const further = ({ target, action }: ScheduleValues): object => ({
+  ...(target != null && { target }),
+  ...(action != null && { action }),
+})
 
 /** All members in stored order, then the members about runs. */
 export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): object => ({
@@ -165,7 +197,7 @@ export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): object 
 const plain = (value: unknown): unknown =>
   typeof value === 'number' || typeof value === 'boolean' ? String(value) : value
 
-function runMembers(scheduler: Scheduler, { id, problem }: Schedule): object {
+function runMembers(scheduler: Scheduler, { id, problem, plan, running, values }: Schedule): object {
   const nextRun = scheduler.nextRun(id)
   const last = scheduler.lastRun(id)
   const lastResult = problem ? `error: ${problem.message}` : last && resultText(last)
@@ -173,6 +205,9 @@ function runMembers(scheduler: Scheduler, { id, problem }: Schedule): object {
     ...(nextRun !== null && { nextRun: new Date(nextRun).toISOString() }),
     ...(last && { lastRun: new Date(last.firedAt ?? last.dueAt).toISOString() }),
     ...(lastResult && { lastResult }),
+    state: plan === null ? 'invalid' : running ? 'running' : 'stopped',
+    ...(plan && { text: planText(plan) }),
+    revision: revisionOf(values),
   }
 }
 

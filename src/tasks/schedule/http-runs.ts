@@ -56,6 +56,17 @@ const COMING = z.object({
   next: z.array(z.string()).describe('Times that calendars and windows let through.'),
   text: z.string().describe('The cron expression in words.'),
 })
+const PREVIEWED = COMING.extend({
+  skipped: z
+    .array(
+      z.object({
+        at: z.string(),
+        reason: z.enum(['CALENDAR', 'WINDOW']),
+        by: z.string().nullable().describe('Names of calendars or windows; null for a window without a name.'),
+      }),
+    )
+    .describe('Times up to the last of `next` that do not happen; at most 100.'),
+})
 const EXAMPLE_COMING = {
   next: ['2026-03-02T05:00:00.000Z'],
   text: 'at 06:00, Monday to Friday (Europe/Stockholm)',
@@ -75,6 +86,14 @@ const RUN_VIEW = z.object({
   tasks: z.array(z.object({ taskId: z.string(), executionId: text, outcome: z.enum(RUN_OUTCOMES).nullable() })),
   detail: text,
 })
+
+const DEFAULT_STRIP = 14
+const MOST_STRIPS = 500
+const STRIPS_QUERY = z.object({
+  id: queryField.texts().describe('Only these schedules. Default all of them, at most 500.').optional(),
+  n: queryField.integer(1, 50).describe('Runs of each. Default 14.').optional(),
+})
+const STRIP_RUN = RUN_VIEW.pick({ runId: true, dueAt: true, state: true, outcome: true, reason: true })
 
 const EXAMPLE_RUN_ID = '019cacea-e080-7cba-a551-2100f80b56fc'
 
@@ -97,7 +116,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       handle({ params: { id }, query: { count = DEFAULT_COUNT } }, scheduler) {
         const { plan, problem } = requiredSchedule(scheduler, id)
         if (!plan) return jsonAnswer(200, { next: [], text: `not valid: ${problem?.message}` })
-        return comingAnswer(plan, clock.now(), count)
+        return jsonAnswer(200, comingOf(plan, clock.now(), count))
       },
     }),
     scheduleRoute(deps, {
@@ -110,13 +129,13 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       description: 'With the members of a schedule that decide about its times. Nothing is created.',
       // It takes all members of a schedule, and shows those that matter.
       readByHandler: { body: PREVIEW },
-      answers: { 200: COMING },
+      answers: { 200: PREVIEWED },
       examples: [
         {
           name: 'weekdays',
           body: { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', count: 1 },
           status: 200,
-          answer: EXAMPLE_COMING,
+          answer: { ...EXAMPLE_COMING, skipped: [] },
         },
       ],
       handle({ body }) {
@@ -127,7 +146,9 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
         }
         const planned = planner.plan({ ...values, qlikSenseTaskId: ANY_TASK })
         if (!planned.ok) throw previewRefusal(planned.problem)
-        return comingAnswer(planned.plan, clock.now(), number)
+        const coming = comingOf(planned.plan, clock.now(), number)
+        const skipped = skippedOf(planned.plan, clock.now(), coming.next.at(-1))
+        return jsonAnswer(200, { ...coming, skipped })
       },
     }),
     scheduleRoute(deps, {
@@ -172,6 +193,53 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
         const page = found.slice(0, limit)
         const isMore = found.length > limit
         return jsonAnswer(200, { runs: page.map(runView), nextCursor: isMore ? cursorOf(page.at(-1)!.dueAt) : null })
+      },
+    }),
+    scheduleRoute(deps, {
+      ...{ failure: 'Failed retrieving schedule', changes: false },
+      method: 'GET',
+      path: '/v4/schedules/{id}/runs/{runId}',
+      scope: 'schedule:read',
+      summary: 'Read a run of a schedule',
+      description: 'Also of a schedule that has been deleted, while its runs are kept.',
+      params: PARAMS.extend({ runId: z.string().describe('Id of the run.') }),
+      answers: { 200: RUN_VIEW, 404: 'There is no such run.' },
+      handle({ params: { id, runId } }) {
+        const run = store.byId(runId)
+        if (run?.scheduleId !== id) throw refusal('RUN_NOT_FOUND', `The schedule ${id} has no run ${runId}.`)
+        return jsonAnswer(200, runView(run))
+      },
+    }),
+    scheduleRoute(deps, {
+      ...{ failure: 'Failed retrieving schedule', changes: false },
+      method: 'GET',
+      path: '/v4/schedules/-/strips',
+      scope: 'schedule:read',
+      summary: 'The last runs of schedules',
+      description: 'By the id of the schedule, oldest first, skipped ones included.',
+      query: STRIPS_QUERY,
+      answers: { 200: z.object({ strips: z.record(z.string(), z.array(STRIP_RUN)) }) },
+      examples: [
+        {
+          name: 'one',
+          query: { id: EXAMPLE_ID, n: '1' },
+          status: 200,
+          answer: {
+            strips: {
+              [EXAMPLE_ID]: [
+                {
+                  ...{ runId: EXAMPLE_RUN_ID, dueAt: '2026-03-02T05:00:00.000Z', state: 'finished' },
+                  ...{ outcome: 'success', reason: null },
+                },
+              ],
+            },
+          },
+        },
+      ],
+      handle({ query: { id, n = DEFAULT_STRIP } }, scheduler) {
+        const ids = id ?? scheduler.list().map((schedule) => schedule.id)
+        const strips = ids.slice(0, MOST_STRIPS).map((one) => [one, store.page(one, n, null).map(stripRun).reverse()])
+        return jsonAnswer(200, { strips: Object.fromEntries(strips) })
       },
     }),
     scheduleRoute(deps, {
@@ -220,9 +288,35 @@ function previewRefusal({ field: name, message, details = message }: PlanProblem
   return invalidBody([{ path: name, message: message.replace(`Invalid ${name}: `, '') }])
 }
 
-function comingAnswer(plan: Plan, now: number, wanted: number): Response {
-  return jsonAnswer(200, { next: plan.coming(now, wanted).map(iso), text: planText(plan) })
+const comingOf = (plan: Plan, now: number, wanted: number) => ({
+  next: plan.coming(now, wanted).map(iso),
+  text: planText(plan),
+})
+
+const MOST_SKIPPED = 100
+/** Firings that are looked at where none happens. */
+const MOST_LOOKED = 1000
+
+function skippedOf(plan: Plan, now: number, last: string | undefined) {
+  const until = last === undefined ? Number.POSITIVE_INFINITY : Date.parse(last)
+  const skipped: object[] = []
+  let at = plan.next(now)
+  for (let looked = 0; at !== null && at < until && looked < MOST_LOOKED; looked += 1) {
+    const reason = plan.excluded(at)
+    if (reason !== null) skipped.push({ at: iso(at), reason, by: plan.excludedBy(at) })
+    if (skipped.length === MOST_SKIPPED) break
+    at = plan.next(at)
+  }
+  return skipped
 }
+
+const stripRun = ({ id, dueAt, state, outcome, reason }: Run) => ({
+  runId: id,
+  dueAt: iso(dueAt),
+  state,
+  outcome,
+  reason,
+})
 
 function runView(run: Run): object {
   return {

@@ -6,8 +6,10 @@ import { field, isObject, validate } from '../../http/endpoint/validation.ts'
 import { refused } from '../../http/errors.ts'
 import {
   CHANGE_FAILURES,
+  checkRevision,
   EXAMPLE_ID,
   EXAMPLE_TASK,
+  etagOf,
   type GuardDeps,
   listedSchedule,
   PARAMS,
@@ -58,11 +60,17 @@ const stored = z.looseObject({
 })
 
 const listed = stored.extend({
+  target: z.unknown().describe('Further tasks, as in a start request.').optional(),
+  action: z.unknown().describe('The action instead of starting tasks.').optional(),
+  revision: z.string().describe('For `If-Match`; also in the header `ETag` of an answer about one schedule.'),
+  state: z.enum(['running', 'stopped', 'invalid']),
+  text: z.string().describe('When it fires, in words; absent when it is not valid.').optional(),
   nextRun: z.string().describe('When it fires next; skipped firings do not count.').optional(),
   lastRun: z.string().describe('When it fired last.').optional(),
   lastResult: z.string().describe('`ok`, or `error: ` and why.').optional(),
 })
 
+const REVISION_FAILURE = { 412: 'The schedule is not at the revision of `If-Match`.' }
 const WRITE_FAILURES = { ...CHANGE_FAILURES, 502: 'QRS could not be asked whether the tasks may be started.' }
 
 const EXAMPLE = {
@@ -72,6 +80,12 @@ const EXAMPLE = {
   qlikSenseTaskId: EXAMPLE_TASK,
   startupState: 'stopped',
   id: EXAMPLE_ID,
+}
+
+const EXAMPLE_STATE = {
+  revision: '3f0c9a41d27e',
+  state: 'stopped',
+  text: 'every 30 minutes from 06:00 to 18:59, Monday to Friday (Europe/Paris)',
 }
 
 const EXAMPLE_BODY = {
@@ -99,8 +113,8 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       readByHandler: { query: LIST_QUERY },
       answers: { 200: z.array(listed) },
       examples: [
-        { name: 'all', status: 200, answer: [EXAMPLE] },
-        { name: 'one', query: { id: EXAMPLE_ID }, status: 200, answer: [EXAMPLE] },
+        { name: 'all', status: 200, answer: [{ ...EXAMPLE, ...EXAMPLE_STATE }] },
+        { name: 'one', query: { id: EXAMPLE_ID }, status: 200, answer: [{ ...EXAMPLE, ...EXAMPLE_STATE }] },
       ],
       failure: 'Failed retrieving schedule',
       unknown: NOT_FOUND,
@@ -111,7 +125,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
           return jsonAnswer(200, all)
         }
         const schedule = requiredSchedule(scheduler, [id].flat()[0] ?? '')
-        return jsonAnswer(200, [wholeSchedule(scheduler, schedule)])
+        return jsonAnswer(200, [wholeSchedule(scheduler, schedule)], { etag: etagOf(schedule) })
       },
     }),
     scheduleRoute(deps, {
@@ -148,7 +162,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
         await checkRights(deps, caller, values)
         const schedule = await scheduler.create(values)
         note({ target: [schedule.id] })
-        return jsonAnswer(201, schedule.values)
+        return jsonAnswer(201, schedule.values, { etag: etagOf(schedule) })
       },
     }),
     scheduleRoute(deps, {
@@ -158,10 +172,11 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       scope: 'schedule:write',
       action: 'schedule.update',
       summary: 'Change a schedule',
-      description: 'Members that are not given stay; `null` takes one of the further members away.',
+      description:
+        'Members that are not given stay; `null` takes one of the further members away. With `If-Match` it is changed only at that revision.',
       params: PARAMS,
       readByHandler: { body: SCHEDULE_CHANGES },
-      answers: { 200: z.array(stored), ...WRITE_FAILURES },
+      answers: { 200: z.array(stored), ...WRITE_FAILURES, ...REVISION_FAILURE },
       examples: [
         {
           name: 'later',
@@ -174,14 +189,14 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       failure: 'Failed updating schedule',
       unknown: NOT_FOUND,
       changes: true,
-      async handle({ params: { id }, body, caller, note }, scheduler) {
+      async handle({ params: { id }, body, caller, headers, note }, scheduler) {
         note({ target: [id] })
         const changes = valuesOf(SCHEDULE_CHANGES, body)
         const { values, plan } = requiredSchedule(scheduler, id)
         if (plan) requireScope(caller, ACTION_SCOPES[plan.action.type])
         await checkRights(deps, caller, { ...values, ...changes })
-        const schedule = await scheduler.update(id, changes)
-        return jsonAnswer(200, [schedule.values])
+        const schedule = await scheduler.update(id, changes, checkRevision({ headers }))
+        return jsonAnswer(200, [schedule.values], { etag: etagOf(schedule) })
       },
     }),
     scheduleRoute(deps, {
@@ -193,16 +208,16 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       action: 'schedule.delete',
       summary: 'Delete a schedule',
       params: PARAMS,
-      answers: { 204: z.void().describe('Deleted.'), ...CHANGE_FAILURES },
+      answers: { 204: z.void().describe('Deleted.'), ...CHANGE_FAILURES, ...REVISION_FAILURE },
       examples: [{ name: 'one', params: { id: EXAMPLE_ID }, status: 204 }],
       failure: 'Failed deleting schedule',
       unknown: (id) => `REST SCHEDULER: Delete for schedule ID ${id} failed.`,
       changes: true,
-      async handle({ params: { id }, caller, note }, scheduler) {
+      async handle({ params: { id }, caller, headers, note }, scheduler) {
         note({ target: [id] })
         const { plan } = requiredSchedule(scheduler, id)
         if (plan) requireScope(caller, ACTION_SCOPES[plan.action.type])
-        await scheduler.remove(id)
+        await scheduler.remove(id, checkRevision({ headers }))
         return new Response(null, { status: 204 })
       },
     }),

@@ -9,13 +9,15 @@ export interface OccurrenceRules {
   readonly clock: ZoneClock
   /** Null = every day. */
   readonly dayAllowed: ((day: Day) => boolean) | null
+  /** Names of the calendars that do not allow a day. */
+  readonly calendarsAgainst: (day: Day) => readonly string[]
   /** Any of them; null = always. */
   readonly windows: readonly WindowReference[] | null
   /** Where a firing goes that falls on a day which is not allowed. */
   readonly shift: 'none' | 'previous' | 'next'
 }
 
-export type Occurrences = Pick<Plan, 'next' | 'excluded' | 'coming'>
+export type Occurrences = Pick<Plan, 'next' | 'excluded' | 'excludedBy' | 'coming'>
 
 /** A firing is moved by at most so many days, and looked for so far ahead. */
 const MAX_SHIFT_DAYS = 366
@@ -37,6 +39,16 @@ export function createOccurrences(rules: OccurrenceRules, windows: Windows): Occ
     return null
   }
 
+  function excludedBy(instant: number): string | null {
+    const exclusion = excluded(instant)
+    if (exclusion === null) return null
+    const names =
+      exclusion === 'CALENDAR'
+        ? rules.calendarsAgainst(localDay(instant))
+        : (rules.windows ?? []).filter((one) => typeof one === 'string')
+    return names.join(', ') || null
+  }
+
   /** Where the search goes on behind a firing that is excluded: windows begin and end with minutes, calendars with days. */
   function behind(instant: number, exclusion: Exclusion): number {
     if (exclusion === 'CALENDAR') return Math.max(offsets.instantOf((localDay(instant) + 1) * DAY_MS) - 1, instant)
@@ -55,7 +67,7 @@ export function createOccurrences(rules: OccurrenceRules, windows: Windows): Occ
     return found
   }
 
-  return { next, excluded, coming }
+  return { next, excluded, excludedBy, coming }
 }
 
 /**

@@ -149,7 +149,8 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
       {
         cron,
         clock: settings.ignoreTimezone ? localClock : ownClock,
-        dayAllowed: onlyOn || notOn ? dayTest(calendars, onlyOn, notOn ?? []) : null,
+        dayAllowed: onlyOn || notOn ? (day) => calendarsAgainst(calendars, extras, day).length === 0 : null,
+        calendarsAgainst: (day) => calendarsAgainst(calendars, extras, day),
         windows: extras.window ?? null,
         shift,
       },
@@ -229,10 +230,14 @@ function checkNames(field: string, names: readonly string[], known: { has(name: 
     throw invalid(field, `there is no ${field === 'window' ? 'window or ' : ''}calendar "${unknown}"`)
 }
 
-function dayTest(calendars: Calendars, onlyOn: readonly string[] | undefined, notOn: readonly string[]) {
-  return (day: Day): boolean =>
-    (onlyOn === undefined || onlyOn.some((name) => calendars.contains(name, day))) &&
-    !notOn.some((name) => calendars.contains(name, day))
+/** Names of the calendars that do not allow the day; of `onlyOn` all, when it lies in none of them. */
+function calendarsAgainst(
+  calendars: Calendars,
+  { onlyOn, notOn = [] }: Pick<z.output<typeof EXTRAS>, 'onlyOn' | 'notOn'>,
+  day: Day,
+): readonly string[] {
+  const contains = (name: string) => calendars.contains(name, day)
+  return [...notOn.filter(contains), ...(onlyOn && !onlyOn.some(contains) ? onlyOn : [])]
 }
 
 function joined(taskId: string, target: StartSelection | null): StartSelection {

@@ -56,13 +56,16 @@ export interface Scheduler extends Service {
    */
   create(values: ScheduleValues): Promise<Schedule>
   /** A member that is null is taken out. */
-  update(id: string, changes: ScheduleValues): Promise<Schedule>
-  remove(id: string): Promise<void>
+  update(id: string, changes: ScheduleValues, check?: CheckCurrent): Promise<Schedule>
+  remove(id: string, check?: CheckCurrent): Promise<void>
   /** Null = all that are valid. Resolves with the schedules after the change, in their order. */
   setRunning(ids: readonly string[] | null, running: boolean): Promise<readonly Schedule[]>
   /** Fires now, without regard to calendars and windows; resolves with the run when it is on disk. */
   run(id: string): Promise<Run | null>
 }
+
+/** Throws when the schedule as it stands in the file is not the one that the caller means. */
+export type CheckCurrent = (values: ScheduleValues) => void
 
 const POLL_MS = 5000
 /** Runs of the same schedule need different times. */
@@ -254,13 +257,14 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
       return current(id)
     },
 
-    async update(id, changes) {
+    async update(id, changes, check = () => {}) {
       const { id: _id, created: _created, lastKnownState: _state, ...allowed } = changes
       const taken = Object.fromEntries(
         Object.entries(allowed).map(([name, value]) => [name, value === null ? undefined : value]),
       )
       await change((draft, mark) => {
         const { values } = required(draft, id)
+        check(values)
         requireValid({ ...values, ...taken })
         const running = known.get(id)?.schedule.running
         if (running !== undefined && known.get(id)?.schedule.plan) mark(id, running)
@@ -269,9 +273,9 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
       return current(id)
     },
 
-    async remove(id) {
+    async remove(id, check = () => {}) {
       await repository.change((draft) => {
-        required(draft, id)
+        check(required(draft, id).values)
         draft.remove(id)
       })
     },

@@ -64,6 +64,8 @@ export interface Plan {
   next(after: number): number | null
   /** Why a firing at that instant is skipped; null when it isn't. */
   excluded(instant: number): Exclusion | null
+  /** The calendars or windows behind `excluded`, by name; null for a window without one. */
+  excludedBy(instant: number): string | null
   /** The next firings that are not excluded. */
   coming(after: number, count: number): number[]
 }

@@ -410,7 +410,7 @@ export function readStart(request: ApiRequest): RestStart {
   checkKeyValues(request.caller, parsed)
   const { startFilter } = request.caller.limits(SCOPE)
   const wanted: StartRequest = {
-    origin: 'rest',
+    origin: request.via ?? 'rest',
     requestedBy: callerText(request.caller, request.client),
     actor: request.caller.actor,
     dialect: parsed.dialect,

@@ -38,6 +38,20 @@ describe('revisions', () => {
     expect(plain.body).toBe('{"namespace":"ns1","key":"k","value":"v"}')
   })
 
+  test('namespaces with counts have keys, bytes of UTF-8 and the last change', async () => {
+    await set('k', 'v')
+    await set('å', 'åå')
+    expect((await api.call('GET', '/v4/keyvaluesnamespaces')).body).toEqual(['ns1'])
+    expect((await api.call('GET', '/v4/keyvaluesnamespaces?counts=true')).body).toEqual([
+      { namespace: 'ns1', keys: 2, bytes: 8, changedAt: '2026-03-02T06:00:00.000Z' },
+    ])
+    await api.call('DELETE', '/v4/keyvalues/ns1/k')
+    await api.call('DELETE', '/v4/keyvalues/ns1/%C3%A5')
+    expect((await api.call('GET', '/v4/keyvaluesnamespaces?counts=true')).body).toEqual([
+      { namespace: 'ns1', keys: 0, bytes: 0, changedAt: null },
+    ])
+  })
+
   test('at its very last millisecond a pair has 1 ms left: 0 means none', async () => {
     await set('k', 'v', 100)
     api.clock.advance(100)

@@ -241,8 +241,8 @@ describe('what cannot be reached', () => {
       'SERVICE MONITOR: Error getting service info for host srv1: [SC] OpenSCManager FAILED 1722: The RPC server is unavailable.'
     expect(run.log.of('error')).toEqual([host])
     expect(run.states).toEqual([
-      { host: 'srv1', service: 'QlikSenseEngineService', state: 'UNREACHABLE' },
-      { host: 'srv2', service: 'QlikSenseProxyService', state: 'RUNNING' },
+      { host: 'srv1', service: 'QlikSenseEngineService', friendlyName: 'Engine', state: 'UNREACHABLE' },
+      { host: 'srv2', service: 'QlikSenseProxyService', friendlyName: 'Proxy', state: 'RUNNING' },
     ])
     expect(run.points.at(-1)).toMatchObject({ fields: { state_text: expect.any(String) } })
     run.site.hosts = {}

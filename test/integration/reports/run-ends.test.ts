@@ -35,8 +35,8 @@ describe('the end of a run', () => {
         prepared(['a@x.com'], {
           documents: [
             exampleDocument({ id: 'd1' }),
-            exampleDocument({ id: 'd2' }),
-            exampleDocument({ id: 'd3', format: 'csv' }),
+            exampleDocument({ id: 'd2', fileName: 'Sales.pdf' }),
+            exampleDocument({ id: 'd3', format: 'csv', fileName: 'Sales.csv' }),
           ],
         }),
     })
@@ -98,6 +98,76 @@ describe('the end of a run', () => {
       [runId, 'skipped', 'TASK_DISABLED', null],
     ])
     expect(scene.ledger.run(runId)?.repeats).toBe(2)
+  })
+})
+
+describe('a disk that is full', () => {
+  const megabyte = 'x'.repeat(1_000_000)
+  const limit = ({ db }: ReturnType<typeof runScene>, pages: number) => db.get(`PRAGMA max_page_count = ${pages}`)
+
+  test.each(['in the result of a delivery', 'in the end of the run'])(
+    '%s: the run goes on when there is room again, and no mail leaves twice',
+    async (place) => {
+      await using folder = tempDirectory()
+      const mails: string[] = []
+      const fillsDelivery = place === 'in the result of a delivery'
+      const scene = runScene({
+        file: folder.join('footman.db'),
+        onEnded(_end, tx) {
+          if (!fillsDelivery) tx.run('UPDATE report_run SET project = ?', megabyte)
+        },
+        carriers: {
+          email: async ({ delivery }) => {
+            mails.push(delivery.target)
+            if (mails.length === 3) limit(scene, 1)
+            return fillsDelivery && mails.length === 3
+              ? { state: 'failed', code: 'MAIL_REJECTED', detail: megabyte }
+              : { state: 'sent', detail: '' }
+          },
+        },
+      })
+      await scene.runner.start()
+      const { runId } = await scene.start()
+      await until(() => scene.log.of('error').some((one) => /The state of runs cannot be stored/.test(one)))
+      expect(scene.ledger.run(runId)?.state).toBe('delivering')
+      limit(scene, 1_000_000)
+      const { outcome, counts } = (await scene.finished(runId))!
+      expect([outcome, counts?.mailsSent]).toEqual(fillsDelivery ? ['warning', 2] : ['success', 3])
+      expect(mails).toEqual(['a@x.com', 'b@x.com', 'c@x.com'])
+      expect(scene.runner.counts).toEqual({ queued: 0, running: 0 })
+      await scene.runner.stop(1000)
+    },
+  )
+
+  test('during a stop: the stop does not wait for room, and the next start ends the run', async () => {
+    await using folder = tempDirectory()
+    const file = folder.join('footman.db')
+    const mails: string[] = []
+    const email: NonNullable<RunScene['carriers']>['email'] = async ({ delivery }) => {
+      mails.push(delivery.target)
+      return { state: 'sent', detail: '' }
+    }
+    const first = runScene({
+      file,
+      onEnded(_end, tx) {
+        tx.run('UPDATE report_run SET project = ?', megabyte)
+      },
+      carriers: {
+        email: async (job) => {
+          if (mails.length === 2) limit(first, 1)
+          return email(job)
+        },
+      },
+    })
+    await first.runner.start()
+    const { runId } = await first.start()
+    await until(() => first.log.of('error').some((one) => /The state of runs cannot be stored/.test(one)))
+    await first.runner.stop(60_000)
+    first.kill()
+    const second = runScene({ file, carriers: { email } })
+    await second.runner.start()
+    expect((await second.finished(runId))?.outcome).toBe('success')
+    expect(mails).toEqual(['a@x.com', 'b@x.com', 'c@x.com'])
   })
 })
 

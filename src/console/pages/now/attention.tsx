@@ -350,7 +350,7 @@ const Snooze: FC<{ readonly context: PageContext; readonly taskId: string }> = (
             operation="snooze.set"
             scope="event:run"
             class="s quiet"
-            values={{ taskId, reason: 'from the list of what needs attention', ...length }}
+            values={{ taskId, confirmed: '1', ...length }}
           >
             {text}
           </ActionButton>

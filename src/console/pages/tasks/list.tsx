@@ -7,7 +7,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Badge, Mark, STATES, type State } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
-import { Ago, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
 import type { Attention, Item } from '../now/data.ts'
 import type { Point, Strips, Summary, TaskRow } from './data.ts'
 import { Outcomes, Spark } from './pictures.tsx'
@@ -238,7 +238,7 @@ const StateText: FC<{ readonly context: PageContext; readonly row: TaskRow; read
       <b class={STATES[state].tone}>{word}</b>
       {item.count > 1 && `, ${item.count} in a row`}{' '}
       <span class="muted small">
-        since <Ago at={item.since} zone={context} />
+        since <Time at={item.since} zone={context} short />
       </span>
     </>
   )

@@ -58,11 +58,7 @@ export const taskPage: Page = {
       ask.get<Events>('/v4/events', { taskId, limit: 6 }),
       ask.get<Deliveries>('/v4/deliveries', { taskId, limit: 6 }),
       ask.call<Explanation>(
-        ...([
-          'POST',
-          '/v4/alertroutes/explain',
-          { sample: { taskId, type: 'task-failure', outcome: 'failed' } },
-        ] as const),
+        ...(['POST', '/v4/alertroutes/explain', { sample: { taskId, type: 'reload', outcome: 'failed' } }] as const),
         { withinMs: QLIK_MS },
       ),
     ])

@@ -1,0 +1,304 @@
+/** Maintenance that is set once, over REST, beside that of the configuration (`/v4/maintenance`). Stored in `footman.db`. */
+import { z } from 'zod'
+import { NO_QUERY } from '../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
+import { refusal } from '../http/errors.ts'
+import type { Windows } from '../platform/calendar.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
+import type { Clock } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import type { MaintenanceConfig } from './config-routes.ts'
+import { eventMatch } from './config-routes.ts'
+import { createMaintenance, type Maintenance, maintenanceDetail } from './maintenance.ts'
+import { matchIssues } from './snoozes.ts'
+
+export const maintenanceMigrations: readonly Migration[] = [
+  {
+    name: 'maintenance-001',
+    sql: `
+      CREATE TABLE maintenance (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        match TEXT NOT NULL,
+        stop_schedules INTEGER NOT NULL,
+        from_at INTEGER NOT NULL,
+        until_at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        created_by TEXT NOT NULL
+      ) WITHOUT ROWID;`,
+  },
+]
+
+interface Once {
+  readonly id: string
+  readonly name: string
+  /** JSON of the match as it was given; `{}` = all events. */
+  readonly match: string
+  readonly stopSchedules: 0 | 1
+  /** Milliseconds since 1970. */
+  readonly from: number
+  readonly until: number
+  readonly reason: string
+  readonly createdBy: string
+}
+
+interface OnceDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly windows: Pick<Windows, 'contains'>
+}
+
+const COLUMNS = `id, name, match, stop_schedules AS stopSchedules, from_at AS "from", until_at AS until, reason,
+  created_by AS createdBy`
+const SQL = {
+  list: `SELECT ${COLUMNS} FROM maintenance WHERE until_at > ? ORDER BY from_at, id LIMIT 500`,
+  add: 'INSERT INTO maintenance VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  until: 'UPDATE maintenance SET until_at = ? WHERE id = ?',
+  remove: 'DELETE FROM maintenance WHERE id = ?',
+  heldBack: `SELECT count(DISTINCT event_id) AS n FROM delivery WHERE reason = 'MAINTENANCE' AND detail = ?`,
+}
+
+/** Removes what ended before an instant. */
+export const purgeMaintenance = (db: Database, before: number): number =>
+  db.run('DELETE FROM maintenance WHERE until_at < ?', before).changes
+
+export type OnceMaintenance = ReturnType<typeof createOnceMaintenance>
+
+/** The stored maintenance that has not ended, compiled; read again after each change. */
+export function createOnceMaintenance(deps: OnceDeps) {
+  const { db, writer, clock, windows } = deps
+  let compiled: Maintenance | null = null
+
+  async function changed(work: (on: Database) => void): Promise<void> {
+    await writer.write(work)
+    compiled = null
+  }
+
+  const list = (): Once[] => db.all<Once>(SQL.list, clock.now())
+  return {
+    get current(): Maintenance {
+      compiled ??= createMaintenance({ windows }, list().map(configOf))
+      return compiled
+    },
+    list,
+    heldBack: (name: string): number => db.get<{ n: number }>(SQL.heldBack, maintenanceDetail(name))?.n ?? 0,
+    add: ({ id, name, match, stopSchedules, from, until, reason, createdBy }: Once) =>
+      changed((on) => void on.run(SQL.add, id, name, match, stopSchedules, from, until, reason, createdBy)),
+    setUntil: (id: string, until: number) => changed((on) => void on.run(SQL.until, until, id)),
+    remove: (id: string) => changed((on) => void on.run(SQL.remove, id)),
+  }
+}
+
+const iso = (at: number): string => new Date(at).toISOString()
+
+function configOf({ name, match, stopSchedules, from, until }: Once): MaintenanceConfig {
+  const parsed = eventMatch.safeParse(storedJson<unknown>(match, {}))
+  const during = [{ start: iso(from), end: iso(until) }]
+  const isAll = match === '{}' || !parsed.success
+  return { name, during, match: isAll ? [] : [parsed.data], stopSchedules: stopSchedules === 1, summaryTo: [] }
+}
+
+/** One maintenance made of that of the configuration and that set once; the configuration comes first. */
+export function joinMaintenance(file: () => Maintenance, once: OnceMaintenance): Maintenance {
+  return {
+    get needs() {
+      return [...new Set([...file().needs, ...once.current.needs])]
+    },
+    suppression: (db, subject) => file().suppression(db, subject) ?? once.current.suppression(db, subject),
+    nameFor: (event, at) => file().nameFor(event, at) ?? once.current.nameFor(event, at),
+    stopsSchedules: (at) => file().stopsSchedules(at) ?? once.current.stopsSchedules(at),
+    isOn: (name, at) => file().isOn(name, at) || once.current.isOn(name, at),
+    bands: (from, to) => [...file().bands(from, to), ...once.current.bands(from, to)],
+  }
+}
+
+const MAINTENANCE = z.object({
+  id: z.string().describe('The name, where it stands in the configuration.'),
+  name: z.string(),
+  origin: z.enum(['file', 'once']),
+  match: z.unknown().describe('Fields as in a match of `alertRoutes`; null = all events.'),
+  stopSchedules: z.boolean(),
+  from: z.string().nullable(),
+  until: z.string().nullable(),
+  on: z.boolean(),
+  next: z
+    .array(z.object({ from: z.string(), to: z.string() }))
+    .describe('The next three times within 14 days; one of less than five minutes may be left out.'),
+  heldBack: z.int().describe('Events held back, as far as they are kept.'),
+  reason: z.string().nullable(),
+  createdBy: z.string().nullable(),
+})
+
+const BODY = z.object({
+  name: z.string().min(1).max(100),
+  from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
+  until: z.string().describe('ISO 8601 time of the end; at most 7 days after the begin.'),
+  match: z.looseObject({}).describe('Fields as in a match of `alertRoutes`; absent = all events.').optional(),
+  stopSchedules: z
+    .boolean()
+    .describe("Footman's own schedules do not fire. Needs the scope `schedule:run`.")
+    .optional(),
+  reason: z.string().max(500).optional(),
+})
+const END_BODY = z.object({ until: z.string().describe('ISO 8601 time of the new end.') })
+const PARAMS = z.object({ id: z.string() })
+
+const LONGEST_MS = 7 * 86_400_000
+const AHEAD_MS = 14 * 86_400_000
+const MOST = 100
+
+interface RoutesDeps extends OnceDeps {
+  readonly once: OnceMaintenance
+  readonly file: () => Maintenance
+  /** In the configuration in use. */
+  readonly configured: () => readonly MaintenanceConfig[]
+}
+
+export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
+  const { clock, once } = deps
+
+  function existing(id: string): Once {
+    const found = once.list().find((one) => one.id === id)
+    if (found) return found
+    if (deps.configured().some(({ name }) => name === id)) {
+      throw refusal(
+        'FROM_FILE',
+        `Maintenance ${id} stands in the configuration (footman.maintenance). Change it there.`,
+      )
+    }
+    throw refusal('MAINTENANCE_NOT_FOUND', `No maintenance has the id ${id}. It may have ended.`)
+  }
+
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/maintenance',
+      scope: 'event:read',
+      summary: 'List maintenance',
+      description: 'That of the configuration, then that set once which has not ended.',
+      query: NO_QUERY,
+      answers: { 200: z.object({ maintenance: z.array(MAINTENANCE) }) },
+      examples: [{ name: 'all', status: 200, answer: { maintenance: [] } }],
+      handle: () => jsonAnswer(200, { maintenance: listed(deps) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/v4/maintenance',
+      scope: 'event:run',
+      action: 'maintenance.create',
+      summary: 'Begin or plan a maintenance',
+      description:
+        'Messages to people about events that match are held back and recorded as `suppressed`/`MAINTENANCE` in that time.',
+      body: BODY,
+      answers: { 201: MAINTENANCE, 409: 'The name is taken, or there are 100 already.' },
+      examples: [
+        {
+          name: 'all-events',
+          body: { name: 'Network work', from: '2090-03-02T20:00:00Z', until: '2090-03-02T22:00:00Z' },
+          status: 201,
+        },
+      ],
+      async handle({ body, caller, note }) {
+        const now = clock.now()
+        if (body.stopSchedules) {
+          const missing = caller.refusal('schedule:run')
+          if (missing) throw missing
+        }
+        const times = timesOf(deps, body, now)
+        const all = [...deps.configured(), ...once.list()]
+        if (all.some(({ name }) => name === body.name) || all.length >= MOST) {
+          throw refusal('NAME_TAKEN', `A maintenance ${body.name} exists already, or there are ${MOST}.`)
+        }
+        const { name, match = {}, stopSchedules = false, reason = '' } = body
+        const made: Once = {
+          ...{ id: uuidV7(now), name, match: JSON.stringify(match), stopSchedules: stopSchedules ? 1 : 0, reason },
+          ...{ ...times, createdBy: caller.actor },
+        }
+        note({ target: [made.id], detail: `${name} until ${iso(made.until)}` })
+        await once.add(made)
+        return jsonAnswer(201, onceAnswer(deps, made, now))
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/v4/maintenance/{id}',
+      scope: 'event:run',
+      action: 'maintenance.change',
+      summary: 'Change the end of a maintenance',
+      params: PARAMS,
+      body: END_BODY,
+      answers: { 200: MAINTENANCE, 409: 'It stands in the configuration.' },
+      async handle({ params: { id }, body, note }) {
+        note({ target: [id], detail: `until ${body.until}` })
+        const found = existing(id)
+        const { until } = timesOf(deps, { from: iso(found.from), until: body.until }, clock.now())
+        await once.setUntil(id, until)
+        return jsonAnswer(200, onceAnswer(deps, { ...found, until }, clock.now()))
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v4/maintenance/{id}',
+      scope: 'event:run',
+      action: 'maintenance.end',
+      summary: 'End a maintenance',
+      params: PARAMS,
+      answers: { 204: z.void(), 409: 'It stands in the configuration.' },
+      async handle({ params: { id }, note }) {
+        note({ target: [id] })
+        await once.remove(existing(id).id)
+        return new Response(null, { status: 204 })
+      },
+    }),
+  ]
+}
+
+function listed({ clock, once, file, configured }: RoutesDeps) {
+  const now = clock.now()
+  const ofFile = configured().map(({ name, match, stopSchedules }) => ({
+    ...{ id: name, name, origin: 'file' as const, match: match ?? null, stopSchedules, from: null, until: null },
+    ...{ on: file().isOn(name, now), next: nextTimes(file(), name, now) },
+    ...{ heldBack: once.heldBack(name), reason: null, createdBy: null },
+  }))
+  return [...ofFile, ...once.list().map((one) => onceAnswer({ once }, one, now))]
+}
+
+const nextTimes = (maintenance: Maintenance, name: string, now: number) =>
+  maintenance
+    .bands(now, now + AHEAD_MS)
+    .filter((band) => band.name === name)
+    .slice(0, 3)
+    .map(({ from, to }) => ({ from: iso(from), to: iso(to) }))
+
+function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number) {
+  const { id, name, match, stopSchedules, from, until, reason, createdBy } = one
+  return {
+    ...{ id, name, origin: 'once' as const, match: match === '{}' ? null : storedJson<unknown>(match, null) },
+    ...{ stopSchedules: stopSchedules === 1, from: iso(from), until: iso(until), on: from <= now && now < until },
+    ...{ next: [{ from: iso(from), to: iso(until) }], heldBack: once.heldBack(name), reason, createdBy },
+  }
+}
+
+/** Throws 400 `VALIDATION` with every issue. */
+function timesOf(
+  { windows }: Pick<OnceDeps, 'windows'>,
+  body: Pick<z.output<typeof BODY>, 'from' | 'until' | 'match'>,
+  now: number,
+): { readonly from: number; readonly until: number } {
+  const issues: BodyIssue[] = Object.keys(body.match ?? {}).length > 0 ? matchIssues(body.match!, windows, now) : []
+  const time = (path: string, text: string): number => {
+    const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
+    if (Number.isNaN(at)) issues.push({ path, message: 'must be an ISO 8601 time' })
+    return at
+  }
+  const from = body.from === undefined ? now : time('from', body.from)
+  const until = time('until', body.until)
+  if (until <= from) issues.push({ path: 'until', message: 'must be after the begin' })
+  else if (until - from > LONGEST_MS) issues.push({ path: 'until', message: 'must be at most 7 days after the begin' })
+  else if (until <= now) issues.push({ path: 'until', message: 'lies in the past' })
+  if (issues.length > 0) throw invalidBody(issues)
+  return { from, until }
+}

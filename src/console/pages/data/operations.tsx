@@ -1,0 +1,220 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Actions on key-value pairs and file jobs. */
+import type { Child } from 'hono/jsx'
+import { type Fields, hiddenOf, type Operations } from '../../forms.tsx'
+import type { PageContext } from '../../page.ts'
+import { counted, Name } from '../../ui/text.tsx'
+
+const MINUTE_MS = 60_000
+
+const inNamespace = (base: string, fields: Fields): string =>
+  `/v4/${base}/${encodeURIComponent(fields.get('namespace'))}`
+
+interface Current {
+  readonly value: string
+  readonly revision: number
+  readonly ttl: number
+}
+
+async function currentOf(fields: Fields, { ask }: PageContext): Promise<Current | null> {
+  const [namespace, key] = [fields.get('namespace'), fields.get('key')]
+  if (namespace === '' || key === '') return null
+  const found = await ask.get<Current>(inNamespace('keyvalues', fields), { key, meta: true })
+  return found.ok ? found.data : null
+}
+
+/** The pair to write. After a change meanwhile both values are shown, and saving again replaces the new one. */
+async function pairInputs(fields: Fields, context: PageContext): Promise<Child> {
+  const current = await currentOf(fields, context)
+  const isSent = fields.get('sent') !== ''
+  const isOld = isSent && current !== null && String(current.revision) !== fields.get('revision')
+  const minutes = current?.ttl ? String(Math.ceil(current.ttl / MINUTE_MS)) : ''
+  const isNew = fields.get('revision') === '0'
+  // Of what is shown: saving again after a change meanwhile replaces that change.
+  const isKept = isSent ? !isOld : isNew
+  const revision = isKept ? fields.get('revision') : String(current?.revision ?? 0)
+  return (
+    <>
+      {isOld && (
+        <div>
+          <p>The pair was changed meanwhile. Its value now:</p>
+          <pre class="pre" tabindex={0}>
+            {current.value}
+          </pre>
+        </div>
+      )}
+      <input type="hidden" name="sent" value="1" />
+      <input type="hidden" name="revision" value={revision} />
+      {(['namespace', 'key'] as const).map((name) => (
+        <label class="field">
+          <span>{name === 'key' ? 'Key' : 'Namespace'}</span>
+          <input name={name} value={fields.get(name)} required autocomplete="off" readonly={!isNew} />
+        </label>
+      ))}
+      <label>
+        <span class="sub">Value</span>
+        <textarea class="big" name="value">
+          {isSent ? fields.get('value') : (current?.value ?? '')}
+        </textarea>
+      </label>
+      <label class="field">
+        <span>Lives for minutes, empty = no limit</span>
+        <input name="minutes" inputmode="numeric" pattern="[0-9]*" value={isSent ? fields.get('minutes') : minutes} />
+      </label>
+    </>
+  )
+}
+
+/** The namespaces of an export with their numbers of pairs; null when the text is none. */
+function importOf(
+  content: string,
+): { readonly names: readonly string[]; readonly pairs: number; body: unknown } | null {
+  try {
+    const body = JSON.parse(content) as { readonly namespaces?: Readonly<Record<string, unknown>> }
+    const namespaces = Object.entries(body.namespaces ?? {})
+    const pairs = namespaces.reduce((sum, [, list]) => sum + (Array.isArray(list) ? list.length : 0), 0)
+    return { names: namespaces.map(([name]) => name), pairs, body }
+  } catch {
+    return null
+  }
+}
+
+const isReplace = (fields: Fields): boolean => fields.get('mode') === 'replace'
+
+function importInputs(fields: Fields): Child {
+  const content = fields.get('content')
+  const found = importOf(content)
+  return (
+    <>
+      {found && found.names.length > 0 && (
+        <p>
+          The text holds {counted(found.pairs, 'pair')} in {counted(found.names.length, 'namespace')}:{' '}
+          <Name text={found.names.join(', ')} />.{' '}
+          {isReplace(fields) ? 'The pairs that these namespaces have now are deleted.' : 'Other pairs stay.'}
+        </p>
+      )}
+      {content !== '' && !found && <p>This is no JSON.</p>}
+      <label>
+        <span class="sub">The text of an export, at most 200 KB; larger ones go through POST /v4/keyvaluesimport</span>
+        <textarea class="big" name="content" required>
+          {content}
+        </textarea>
+      </label>
+      <fieldset class="group">
+        <legend>Pairs that are there already</legend>
+        <label class="pick">
+          <input type="radio" name="mode" value="merge" checked={!isReplace(fields)} /> keep those that are not in the
+          text
+        </label>
+        <label class="pick">
+          <input type="radio" name="mode" value="replace" checked={isReplace(fields)} /> replace the namespaces
+        </label>
+      </fieldset>
+    </>
+  )
+}
+
+const etag = (fields: Fields) =>
+  fields.get('revision') ? { headers: { 'if-match': `"r${fields.get('revision')}"` } } : {}
+const given = (fields: Fields, ...names: readonly string[]): Child =>
+  hiddenOf(names.map((name) => [name, fields.get(name)] as const))
+
+export const dataOperations: Operations = {
+  'kv.set': {
+    scope: 'kv:write',
+    verb: 'Save the pair',
+    call: (fields) => {
+      const ttl = Number(fields.get('minutes')) * MINUTE_MS
+      const revision = fields.get('revision')
+      return {
+        method: 'POST',
+        path: inNamespace('keyvalues', fields),
+        body: {
+          key: fields.get('key'),
+          // A form has lines that end with CR and LF.
+          value: fields.get('value').replaceAll('\r\n', '\n'),
+          ...(ttl > 0 && { ttl }),
+          ...(revision !== '' && { ifRevision: Number(revision) }),
+        },
+      }
+    },
+    dialog: pairInputs,
+    done: (_, fields) => `The pair ${fields.get('key')} was saved.`,
+    next: (_, fields) => `/system/keyvalues/${encodeURIComponent(fields.get('namespace'))}`,
+  },
+  'kv.delete': {
+    scope: 'kv:write',
+    verb: 'Delete the pair',
+    call: (fields) => ({
+      ...{ method: 'DELETE', path: inNamespace('kvstore', fields), query: { key: fields.get('key') } },
+      ...etag(fields),
+    }),
+    dialog: (fields) => (
+      <>
+        <p>
+          The pair{' '}
+          <b>
+            <Name text={fields.get('key')} />
+          </b>{' '}
+          of the namespace <Name text={fields.get('namespace')} /> is deleted. This cannot be undone.
+        </p>
+        {given(fields, 'namespace', 'key', 'revision')}
+      </>
+    ),
+    done: (_, fields) => `The pair ${fields.get('key')} was deleted.`,
+  },
+  'kv.deleteNamespace': {
+    scope: 'kv:write',
+    verb: 'Delete the namespace',
+    call: (fields) => ({ method: 'DELETE', path: inNamespace('keyvalues', fields) }),
+    dialog: (fields) => (
+      <>
+        <p>
+          The namespace{' '}
+          <b>
+            <Name text={fields.get('namespace')} />
+          </b>{' '}
+          is deleted with all its pairs. This cannot be undone.
+        </p>
+        {given(fields, 'namespace')}
+      </>
+    ),
+    typed: (fields) => fields.get('namespace'),
+    done: (_, fields) => `The namespace ${fields.get('namespace')} was deleted.`,
+    next: () => '/system/keyvalues',
+  },
+  'kv.import': {
+    scope: 'kv:write',
+    verb: 'Import pairs',
+    call: (fields) => ({
+      method: 'POST',
+      path: '/v4/keyvaluesimport',
+      query: { mode: isReplace(fields) ? 'replace' : 'merge' },
+      body: importOf(fields.get('content'))?.body ?? {},
+    }),
+    dialog: importInputs,
+    typed: (fields) => {
+      const { names = [] } = importOf(fields.get('content')) ?? {}
+      if (names.length === 0) return null
+      return names.length === 1 ? names[0]! : counted(names.length, 'namespace')
+    },
+    done: (answer) => {
+      const { keys, skipped } = answer as { readonly keys: number; readonly skipped: number }
+      return `${counted(keys, 'pair')} imported${skipped > 0 ? `, ${skipped} had expired` : ''}.`
+    },
+    next: () => '/system/keyvalues',
+  },
+  'filejob.cancel': {
+    scope: 'file:write',
+    verb: 'Cancel the file job',
+    call: (fields) => ({ method: 'DELETE', path: `/v4/filejobs/${encodeURIComponent(fields.get('jobId'))}` }),
+    dialog: (fields) => (
+      <>
+        <p>The job ends. A copy leaves no partial file behind; files that are deleted or moved already stay so.</p>
+        {given(fields, 'jobId')}
+      </>
+    ),
+    done: () => 'The file job was cancelled.',
+  },
+}

@@ -1,0 +1,233 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** A week of firings: schedules of Footman, triggers of Qlik Sense, report tasks. */
+import type { Page, PageContext } from '../../page.ts'
+import { Icon } from '../../ui/marks.tsx'
+import { Choice, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
+import { clockText, counted, durationText, Name, plainName, weekdayText } from '../../ui/text.tsx'
+import { ViewChoice } from './list.tsx'
+import { type Cell, cellOf, type Week, weekOf } from './week.ts'
+
+interface Entry {
+  readonly at: string
+  readonly durationMs: number | null
+  readonly source: 'footman' | 'qlik' | 'report'
+  readonly id: string
+  readonly name: string
+  readonly taskIds: readonly string[]
+  readonly skipped: 'CALENDAR' | 'WINDOW' | null
+  readonly by: string | null
+}
+
+interface Calendar {
+  readonly entries: readonly Entry[]
+  readonly load: readonly { readonly at: string; readonly running: number }[]
+  readonly highest: number
+  readonly stale: boolean
+  readonly partial: boolean
+}
+
+const HOUR_MS = 3_600_000
+/** Entries of an hour that are shown without unfolding it. */
+const SHOWN = 3
+const SOURCES = { footman: 'Footman', qlik: 'Qlik Sense', report: 'report task' } as const
+
+export const scheduleCalendar: Page = {
+  path: '/schedules/calendar',
+  place: 'schedules',
+  scope: 'schedule:read',
+  async render(context) {
+    const week = weekOf(context.query.get('week') ?? '', context.timezone, context.now)
+    const range = { from: new Date(week.from).toISOString(), to: new Date(week.to).toISOString() }
+    const answer = await context.ask.get<Calendar>('/v4/schedules/calendar', range)
+    return {
+      title: `Schedules, week ${week.name}`,
+      live: ['schedule'],
+      body: (
+        <>
+          <Head title={`Week ${week.name}`} crumbs={[{ href: context.link('/schedules'), text: 'Schedules' }]}>
+            <ViewChoice context={context} />
+            <a class="btn" href={context.here({ week: week.before, day: null })}>
+              <Icon name="left" label="The week before" />
+            </a>
+            <a class="btn" href={context.here({ week: null, day: null })} data-now>
+              Today
+            </a>
+            <a class="btn" href={context.here({ week: week.after, day: null })}>
+              <Icon name="right" label="The week after" />
+            </a>
+          </Head>
+          {answer.ok ? (
+            <Calendar context={context} week={week} calendar={answer.data} />
+          ) : (
+            <ErrorBox failure={answer} retry={context.here({})} />
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+interface CalendarProps {
+  readonly context: PageContext
+  readonly week: Week
+  readonly calendar: Calendar
+}
+
+const Calendar = ({ context, week, calendar }: CalendarProps) => {
+  const { entries, highest, stale, partial } = calendar
+  const byCell = Map.groupBy(entries, ({ at }) => cellOf(week, Date.parse(at)))
+  const load = new Map(calendar.load.map(({ at, running }) => [Date.parse(at), running]))
+  const day = dayOf(context, week)
+  const skipped = entries.filter((entry) => entry.skipped !== null).length
+  return (
+    <>
+      <p class="sub">
+        {counted(entries.length - skipped, 'start')}
+        {skipped > 0 && `, ${skipped} skipped`}. {`Up to ${highest} tasks ran at once in the last 14 days.`}
+        {stale && ' Qlik Sense did not answer in time: its triggers are as they were last known.'}
+        {partial && ' There are more starts than are shown.'}
+      </p>
+      <section class="panel scroll wide-only" tabindex={0} aria-label={`Week ${week.name}`} data-part="week">
+        <table class="week">
+          <caption class="sr">{`Starts of week ${week.name} by day and hour, ${context.timezone}`}</caption>
+          <thead>
+            <tr>
+              <th scope="col">
+                <span class="sr">Hour</span>
+              </th>
+              {week.days.map((one, n) => (
+                <th scope="col" class={n === day.today ? 'today' : undefined}>
+                  {weekdayText(one, 'UTC')}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {week.rows.map((row) => (
+              <tr>
+                <th scope="row">{row}</th>
+                {week.days.map((_, n) => {
+                  const cell = week.cells.find((one) => one.day === n && one.row === row)
+                  if (!cell) return <td class="none" />
+                  return (
+                    <td>
+                      <Heat running={load.get(cell.from) ?? 0} highest={highest} />
+                      <Hour context={context} cell={cell} entries={byCell.get(cell) ?? []} />
+                    </td>
+                  )
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <div class="phone-only">
+        <Choice
+          label="Day"
+          options={week.days.map((one, n) => ({
+            text: weekdayText(one, 'UTC').slice(0, 2),
+            href: context.here({ day: isoDay(one) }),
+            chosen: n === day.shown,
+          }))}
+        />
+        <Panel id="day" title={weekdayText(week.days[day.shown]!, 'UTC')}>
+          <ul class="body day">
+            {entries
+              .filter(({ at }) => cellOf(week, Date.parse(at))?.day === day.shown)
+              .map((entry) => (
+                <li>
+                  <EntryLink context={context} entry={entry} cell={null} />
+                </li>
+              ))}
+          </ul>
+        </Panel>
+      </div>
+      <p class="sub">
+        Left edge: solid = Footman, double = Qlik Sense, dashed = report task. The line below a start is as long as it
+        usually takes, the whole width is an hour; struck through = skipped. The line above: tasks expected at once.
+      </p>
+    </>
+  )
+}
+
+const isoDay = (wall: number): string => new Date(wall).toISOString().slice(0, 10)
+
+/** Numbers of the day of now (-1 = another week) and of the one that the phone shows. */
+function dayOf({ query, now }: PageContext, week: Week): { readonly today: number; readonly shown: number } {
+  const today = cellOf(week, now)?.day ?? -1
+  const wanted = week.days.findIndex((day) => isoDay(day) === query.get('day'))
+  return { today, shown: Math.max(0, wanted === -1 ? today : wanted) }
+}
+
+const Heat = ({ running, highest }: { readonly running: number; readonly highest: number }) => {
+  if (running === 0) return null
+  const share = Math.min(100, Math.round((running / Math.max(highest, running)) * 100))
+  return (
+    <svg class="heat" role="img" aria-label={`${counted(running, 'task')} at once`}>
+      <title>{`${counted(running, 'task')} at once`}</title>
+      <rect width={`${share}%`} height="4" class={running >= highest ? 'peak' : undefined} />
+    </svg>
+  )
+}
+
+interface HourProps {
+  readonly context: PageContext
+  readonly cell: Cell
+  readonly entries: readonly Entry[]
+}
+
+const Hour = ({ context, cell, entries }: HourProps) => {
+  const link = (entry: Entry) => <EntryLink context={context} entry={entry} cell={cell} />
+  const rest = entries.slice(SHOWN)
+  return (
+    <>
+      {entries.slice(0, SHOWN).map(link)}
+      {rest.length > 0 && (
+        <details data-key={String(cell.from)}>
+          <summary>{`+${rest.length}`}</summary>
+          {rest.map(link)}
+        </details>
+      )}
+    </>
+  )
+}
+
+const PAGES = {
+  footman: ({ id }: Entry) => `/schedules/${encodeURIComponent(id)}`,
+  qlik: ({ taskIds }: Entry) => `/tasks/${taskIds[0] ?? ''}`,
+  report: ({ id }: Entry) => `/reports/tasks/${id}`,
+} as const
+
+const EntryLink = ({
+  context,
+  entry,
+  cell,
+}: {
+  readonly context: PageContext
+  readonly entry: Entry
+  readonly cell: Cell | null
+}) => {
+  const { at, durationMs, source, name, skipped, by } = entry
+  const time = clockText(Date.parse(at), context.timezone)
+  const length = durationMs === null ? '' : `, usually ${durationText(durationMs, true)}`
+  const why = skipped === null ? '' : `, skipped: ${by ?? skipped.toLowerCase()}`
+  const title = `${time} ${plainName(name)}, ${SOURCES[source]}${length}${why}`
+  const text = (
+    <>
+      {time} <Name text={name} />
+    </>
+  )
+  return (
+    <a class={`entry ${source}`} href={context.link(PAGES[source](entry))} title={title} aria-label={title}>
+      {skipped === null ? text : <s>{text}</s>}
+      {cell && durationMs !== null && skipped === null && (
+        <svg aria-hidden="true">
+          <rect x={percent(Date.parse(at) - cell.from)} width={percent(durationMs)} height="3" />
+        </svg>
+      )}
+    </a>
+  )
+}
+
+const percent = (ms: number): string => `${Math.max(1, Math.min(100, Math.round((ms / HOUR_MS) * 100)))}%`

@@ -1,0 +1,301 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The editor of a schedule, with its next times and its runs. */
+import type { Page, PageContent, PageContext } from '../../page.ts'
+import { ActionButton, ActionLink } from '../../ui/forms.tsx'
+import { Badge, Icon, Mark } from '../../ui/marks.tsx'
+import { Empty, ErrorBox, Head, Panel, part, Table } from '../../ui/panel.tsx'
+import { Name, plainName, Time } from '../../ui/text.tsx'
+import { askPreview, PreviewPanel, ScheduleFields, type TaskName, type Texts, taskNames } from './fields.tsx'
+import { fieldsOfSchedule, newFields, type ScheduleView } from './form.ts'
+
+export interface RunView {
+  readonly runId: string
+  readonly scheduleId: string
+  readonly dueAt: string
+  readonly firedAt: string | null
+  readonly trigger: 'cron' | 'manual' | 'misfire'
+  readonly state: 'running' | 'finished' | 'skipped'
+  readonly outcome: 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown' | null
+  readonly reason: string | null
+  readonly tasks: readonly {
+    readonly taskId: string
+    readonly executionId: string | null
+    readonly outcome: RunView['outcome']
+  }[]
+  readonly detail: string | null
+}
+
+export const TRIGGERS = { cron: 'by its times', manual: 'by hand', misfire: 'made up for' } as const
+
+/** Why a run did not happen, in words. */
+export const REASONS: Readonly<Record<string, string>> = {
+  WINDOW: 'outside of its window',
+  CALENDAR: 'a calendar excludes the day',
+  OVERLAP: 'the run before it was still under way',
+  MAINTENANCE: 'maintenance',
+  MISFIRE: 'Footman was not running',
+  SHADOW_MODE: 'shadow mode',
+}
+
+export const RunMark = ({ state, outcome, reason }: Pick<RunView, 'state' | 'outcome' | 'reason'>) => {
+  if (state === 'running') return <Mark state="running" word />
+  if (state === 'skipped') return <Mark state="skipped" word={REASONS[reason ?? ''] ?? 'skipped'} />
+  return <Mark state={outcome ?? 'unknown'} word />
+}
+
+/** The texts of the address, or else those of the schedule. */
+function textsOf({ query }: PageContext, otherwise: Readonly<Record<string, string>>): Texts {
+  const isEdited = query.has('kind')
+  return (name) => (isEdited ? (query.get(name) ?? '') : (otherwise[name] ?? ''))
+}
+
+interface FormProps {
+  readonly context: PageContext
+  readonly operation: 'schedule.create' | 'schedule.update'
+  readonly get: Texts
+  readonly tasks: readonly TaskName[]
+}
+
+/**
+ * One form with two buttons: the preview is a GET of this page, saving a POST. The token of the session is the value of the
+ * button that saves, and so never in an address.
+ */
+const Form = ({ context, operation, get, tasks }: FormProps) => {
+  const mayWrite = context.may('schedule:write')
+  const off = mayWrite ? null : 'This needs the scope schedule:write'
+  return (
+    <form method="get" action={context.link(context.path)} class="body stack" data-preview>
+      <ScheduleFields get={get} tasks={tasks} />
+      <input type="hidden" name="confirmed" value="1" />
+      <div class="acts">
+        <button
+          type="submit"
+          class="btn primary"
+          name="csrf"
+          value={context.visitor.csrf()}
+          formmethod="post"
+          formaction={`${context.root}/form/${operation}`}
+          disabled={off !== null}
+          title={off ?? undefined}
+        >
+          Save
+        </button>
+        <button type="submit" class="btn">
+          Preview
+        </button>
+      </div>
+    </form>
+  )
+}
+
+export const newSchedule: Page = {
+  path: '/schedules/new',
+  place: 'schedules',
+  scope: 'schedule:read',
+  async render(context) {
+    const get = textsOf(context, newFields(context.timezone))
+    const [tasks, preview] = await Promise.all([taskNames(context), askPreview(context, get)])
+    return {
+      title: 'New schedule',
+      scripts: ['schedule.js'],
+      body: (
+        <>
+          <Head title="New schedule" crumbs={[{ href: context.link('/schedules'), text: 'Schedules' }]} />
+          <div class="two">
+            <section class="panel">
+              <Form context={context} operation="schedule.create" get={get} tasks={tasks} />
+            </section>
+            <PreviewPanel preview={preview} timezone={get('timezone')} />
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+export const scheduleEditor: Page = {
+  path: '/schedules/:id',
+  place: 'schedules',
+  scope: 'schedule:read',
+  async render(context) {
+    const id = context.params.id ?? ''
+    const found = await context.ask.get<readonly ScheduleView[]>('/v4/schedules', { id })
+    if (!found.ok) return notFound(context, found.status === 400 ? 404 : found.status, <ErrorBox failure={found} />)
+    const schedule = found.data[0]!
+    const get = textsOf(context, fieldsOfSchedule(schedule))
+    const [tasks, preview, runs] = await Promise.all([
+      taskNames(context),
+      askPreview(context, get),
+      context.ask.get<{ runs: readonly RunView[]; nextCursor: string | null }>(
+        `/v4/schedules/${encodeURIComponent(id)}/runs`,
+        { limit: 20, cursor: context.query.get('cursor') },
+      ),
+    ])
+    return {
+      title: plainName(schedule.name),
+      live: ['schedule'],
+      scripts: ['schedule.js'],
+      body: (
+        <>
+          <Head
+            title={<Name text={schedule.name} />}
+            crumbs={[{ href: context.link('/schedules'), text: 'Schedules' }]}
+            beside={<StateBadge schedule={schedule} />}
+          >
+            <StateButton context={context} schedule={schedule} />
+            <ActionLink context={context} operation="schedule.run" scope="schedule:run" values={{ id }} class="">
+              Run now…
+            </ActionLink>
+            <ActionLink
+              context={context}
+              operation="schedule.delete"
+              scope="schedule:write"
+              values={{ id, revision: schedule.revision }}
+              class=""
+            >
+              Delete…
+            </ActionLink>
+          </Head>
+          <p class="sub">
+            {schedule.text ?? schedule.lastResult}
+            {schedule.nextRun && (
+              <>
+                {' · next '}
+                <Time at={schedule.nextRun} zone={context} seconds={false} />
+              </>
+            )}
+          </p>
+          <div class="two">
+            <div class="stack">
+              <section class="panel">
+                <Form context={context} operation="schedule.update" get={get} tasks={tasks} />
+              </section>
+              <Panel id="runs" title="Runs">
+                {part(runs, ({ runs: list, nextCursor }) => (
+                  <Runs context={context} runs={list} nextCursor={nextCursor} />
+                ))}
+              </Panel>
+            </div>
+            <PreviewPanel preview={preview} timezone={get('timezone')} />
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+export function notFound(context: PageContext, status: number, box: PageContent['body']): PageContent {
+  return {
+    title: 'Schedule',
+    status,
+    body: (
+      <>
+        <Head title="Schedule" crumbs={[{ href: context.link('/schedules'), text: 'Schedules' }]} />
+        {box}
+      </>
+    ),
+  }
+}
+
+export const StateBadge = ({ schedule: { state, lastResult } }: { readonly schedule: ScheduleView }) => {
+  if (state === 'running') return <Badge tone="ok" text="runs" icon="ok" />
+  if (state === 'stopped') return <Badge text="paused" icon="aborted" />
+  return <Badge tone="bad" text="invalid" icon="failed" {...(lastResult && { title: lastResult })} />
+}
+
+export const StateButton = ({
+  context,
+  schedule: { id, name, state },
+  class: extra = '',
+}: {
+  readonly context: PageContext
+  readonly schedule: ScheduleView
+  readonly class?: string
+}) => {
+  const isRunning = state === 'running'
+  return (
+    <ActionButton
+      context={context}
+      operation={isRunning ? 'schedule.stop' : 'schedule.start'}
+      scope="schedule:run"
+      values={{ id, confirmed: 1 }}
+      off={state === 'invalid' ? 'It is not valid; correct it first' : null}
+      class={extra}
+    >
+      {isRunning ? 'Pause' : 'Resume'}
+      <span class="sr"> {plainName(name)}</span>
+    </ActionButton>
+  )
+}
+
+const Runs = ({
+  context,
+  runs,
+  nextCursor,
+}: {
+  readonly context: PageContext
+  readonly runs: readonly RunView[]
+  readonly nextCursor: string | null
+}) => {
+  if (runs.length === 0) return <Empty title="No runs yet" icon="planned" />
+  return (
+    <>
+      <Table
+        caption="Runs, the newest first"
+        rows={runs}
+        keyOf={({ runId }) => runId}
+        columns={[
+          {
+            head: 'Time',
+            cell: ({ runId, scheduleId, firedAt, dueAt }) => (
+              <a href={context.link(`/schedules/${encodeURIComponent(scheduleId)}/runs/${runId}`)}>
+                <Time at={firedAt ?? dueAt} zone={context} />
+              </a>
+            ),
+          },
+          { head: 'Started', cell: ({ trigger }) => TRIGGERS[trigger] },
+          { head: 'Result', cell: (run) => <RunMark {...run} /> },
+          {
+            head: 'Tasks',
+            cell: ({ tasks, detail }) =>
+              tasks.length > 0 ? (
+                <ul class="plain">
+                  {tasks.map((task) => (
+                    <li>
+                      <TaskLink context={context} {...task} />
+                    </li>
+                  ))}
+                </ul>
+              ) : (
+                <Name text={detail} />
+              ),
+          },
+        ]}
+      />
+      {nextCursor !== null && (
+        <p class="foot">
+          <a rel="next" href={context.here({ cursor: nextCursor })}>
+            Older <Icon name="right" />
+          </a>
+        </p>
+      )}
+    </>
+  )
+}
+
+/** The execution of a task, or the task where there is none. */
+export const TaskLink = ({
+  context,
+  taskId,
+  executionId,
+  outcome,
+}: RunView['tasks'][number] & { readonly context: PageContext }) => {
+  const path = executionId ? `/executions/${executionId}` : `/tasks/${taskId}`
+  return (
+    <a class="l" href={context.link(path)}>
+      <Mark state={outcome ?? (executionId ? 'running' : 'unknown')} />
+      <span class="mono">{executionId ? `execution ${executionId.slice(0, 8)}` : `task ${taskId.slice(0, 8)}`}</span>
+    </a>
+  )
+}

@@ -1,0 +1,245 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The fields of the editor, and the preview of the next times. */
+import type { Child, FC } from 'hono/jsx'
+import { type Asked, QLIK_MS } from '../../ask.ts'
+import type { PageContext } from '../../page.ts'
+import { ErrorBox, Panel } from '../../ui/panel.tsx'
+import { clockText, Name, plainName, weekdayText } from '../../ui/text.tsx'
+import { DAYS, previewBody } from './form.ts'
+
+export type Texts = (name: string) => string
+
+export interface TaskName {
+  readonly taskId: string
+  readonly taskName: string
+}
+
+/** Names of the tasks of the site; empty while Qlik Sense does not answer or the scope is missing. */
+export async function taskNames(context: PageContext): Promise<readonly TaskName[]> {
+  const answer = await context.ask.get<{ tasks: readonly TaskName[] }>(
+    '/v4/tasks',
+    { limit: 500 },
+    { withinMs: QLIK_MS },
+  )
+  return answer.ok ? answer.data.tasks : []
+}
+
+const choice = (
+  name: string,
+  label: string,
+  options: readonly (readonly [value: string, text: string])[],
+  value: string,
+): Child => (
+  <label class="field">
+    <span>{label}</span>
+    <select name={name}>
+      {options.map(([one, text]) => (
+        <option value={one} selected={one === value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  </label>
+)
+
+interface InputProps {
+  readonly name: string
+  readonly label: string
+  readonly value: string
+  readonly type?: string
+  readonly placeholder?: string
+  readonly required?: boolean
+  readonly list?: string
+  readonly class?: string
+}
+
+const Input: FC<InputProps> = ({ label, class: extra = '', type = 'text', ...input }) => (
+  <label class={`field ${extra}`.trim()}>
+    <span>{label}</span>
+    <input type={type} autocomplete="off" {...input} />
+  </label>
+)
+
+const radio = (name: string, value: string, chosen: string, text: Child): Child => (
+  <label class="pick">
+    <input type="radio" name={name} value={value} checked={value === chosen} /> {text}
+  </label>
+)
+
+/** All fields of a schedule; `get` answers the text of a field. */
+export const ScheduleFields: FC<{ readonly get: Texts; readonly tasks: readonly TaskName[] }> = ({ get, tasks }) => (
+  <>
+    {['id', 'revision', 'target', 'actionRest', 'windowKept'].map((name) =>
+      get(name) === '' ? null : <input type="hidden" name={name} value={get(name)} />,
+    )}
+    <fieldset class="group">
+      <legend>Name and state</legend>
+      <Input name="name" label="Name" value={get('name')} required class="grow" />
+      {radio('state', 'started', get('state'), 'runs')}
+      {radio('state', 'stopped', get('state'), 'paused')}
+    </fieldset>
+    <fieldset class="group">
+      <legend>When</legend>
+      {radio('kind', 'simple', get('kind'), 'simple')}
+      {choice(
+        'every',
+        'every',
+        DAYS.map(([value, text]) => [value, text]),
+        get('every'),
+      )}
+      <Input name="at" label="at" type="time" value={get('at')} />
+      {radio('kind', 'cron', get('kind'), 'cron')}
+      <Input name="cron" label="Expression" value={get('cron')} placeholder="0 6 * * 1-5" class="mono" />
+      <Input name="timezone" label="Zone" value={get('timezone')} list="zones" required />
+      <datalist id="zones">
+        {zones().map((zone) => (
+          <option value={zone} />
+        ))}
+      </datalist>
+    </fieldset>
+    <fieldset class="group">
+      <legend>Not on these days</legend>
+      <Input name="notOn" label="Not on" value={get('notOn')} placeholder="calendars, by comma" />
+      <Input name="onlyOn" label="Only on" value={get('onlyOn')} placeholder="calendars, by comma" />
+      {get('windowKept') === '' ? (
+        <Input name="window" label="Window" value={get('window')} placeholder="windows, by comma" />
+      ) : (
+        <span class="sub">The file has a window of its own for this schedule, which stays as it is.</span>
+      )}
+      {choice(
+        'shift',
+        'On such a day',
+        [
+          ['none', 'skip'],
+          ['previous', 'move to the day before'],
+          ['next', 'move to the day after'],
+        ],
+        get('shift'),
+      )}
+    </fieldset>
+    <fieldset class="group">
+      <legend>What</legend>
+      {choice(
+        'action',
+        'Do',
+        [
+          ['startTask', 'start tasks'],
+          ['appDump', 'dump apps'],
+          ['webhook', 'call a webhook'],
+        ],
+        get('action'),
+      )}
+      <TaskField value={get('task')} tasks={tasks} />
+      {get('target').startsWith('[') ? (
+        <span class="sub">Further tasks are selected in the file, and stay as they are.</span>
+      ) : (
+        <Input name="startTags" label="and tasks with tags" value={get('startTags')} placeholder="nightly, sales" />
+      )}
+      <Input name="actionName" label="Folder or webhook" value={get('actionName')} placeholder="of a dump or a call" />
+    </fieldset>
+    <fieldset class="group">
+      <legend>Then</legend>
+      {choice(
+        'overlapPolicy',
+        'If still running',
+        [
+          ['allow', 'start again'],
+          ['skip', 'skip'],
+          ['queue', 'wait'],
+        ],
+        get('overlapPolicy'),
+      )}
+      {choice(
+        'misfirePolicy',
+        'Missed while Footman was down',
+        [
+          ['skip', 'skip'],
+          ['runOnce', 'run once'],
+        ],
+        get('misfirePolicy'),
+      )}
+      <Input name="jitter" label="Spread over" value={get('jitter')} placeholder="0s" />
+    </fieldset>
+  </>
+)
+
+const TaskField: FC<{ readonly value: string; readonly tasks: readonly TaskName[] }> = ({ value, tasks }) => {
+  if (tasks.length === 0) return <Input name="task" label="Task id" value={value} class="grow" />
+  const isKnown = value === '' || tasks.some(({ taskId }) => taskId === value)
+  const options = tasks.map(({ taskId, taskName }) => [taskId, plainName(taskName)] as const)
+  return choice('task', 'Task', [['', 'none'], ...(isKnown ? [] : [[value, value] as const]), ...options], value)
+}
+
+const zones = (): readonly string[] => ['UTC', ...Intl.supportedValuesOf('timeZone')]
+
+interface Preview {
+  readonly next: readonly string[]
+  readonly skipped: readonly { readonly at: string; readonly reason: string; readonly by: string | null }[]
+  readonly text: string
+}
+
+export const askPreview = (context: PageContext, get: Texts): Promise<Asked<Preview>> =>
+  context.ask.call<Preview>('POST', '/v4/schedules/preview', previewBody({ get }))
+
+/** Skipped days that stand among the next times; further ones are counted. */
+const MOST_SKIPPED = 30
+
+/** The next times in the order of time, skipped ones with what keeps them, in the schedule's zone and the reader's. */
+export const PreviewPanel: FC<{ readonly preview: Asked<Preview>; readonly timezone: string }> = ({
+  preview,
+  timezone,
+}) => (
+  <div data-part="preview" aria-live="polite">
+    <Panel id="next" title="Next times">
+      {preview.ok ? <PreviewTable {...preview.data} timezone={timezone} /> : <ErrorBox failure={preview} />}
+    </Panel>
+  </div>
+)
+
+const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipped, text, timezone }) => {
+  const left = Math.max(0, skipped.length - MOST_SKIPPED)
+  const rows = [
+    ...next.map((at) => ({ at, why: null })),
+    ...skipped.slice(0, MOST_SKIPPED).map(({ at, reason, by }) => ({ at, why: by ?? reason.toLowerCase() })),
+  ].sort((a, b) => a.at.localeCompare(b.at))
+  return (
+    <div class="body stack">
+      <p class="lead">{text}</p>
+      {rows.length === 0 && <p class="sub">It never fires.</p>}
+      <table class="tbl times">
+        <caption class="sr">The next times of this schedule</caption>
+        <thead>
+          <tr>
+            <th scope="col">{timezone}</th>
+            <th scope="col" data-here-head>
+              UTC
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ at, why }) => {
+            const instant = Date.parse(at)
+            const own = `${weekdayText(instant, timezone)} ${clockText(instant, timezone)}`
+            return (
+              <tr>
+                <td>
+                  {why === null ? own : <s>{own}</s>}
+                  {why !== null && (
+                    <div class="sub">
+                      skipped: <Name text={why} />
+                    </div>
+                  )}
+                </td>
+                <td class="muted">
+                  <span data-here={at}>{`${weekdayText(instant, 'UTC')} ${clockText(instant, 'UTC')}`}</span>
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+      {left > 0 && <p class="sub">{`${left} further times are skipped.`}</p>}
+    </div>
+  )
+}

@@ -1,0 +1,302 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The list of schedules: those with a problem first, then by their next time. */
+import type { Asked } from '../../ask.ts'
+import type { Page, PageContext } from '../../page.ts'
+import { Filters, FormFields } from '../../ui/forms.tsx'
+import { Mark, STATES } from '../../ui/marks.tsx'
+import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
+import { counted, Name, plainName, Time, timeText } from '../../ui/text.tsx'
+import { REASONS, type RunView, StateBadge, StateButton } from './editor.tsx'
+import { type TaskName, taskNames } from './fields.tsx'
+import type { ScheduleView } from './form.ts'
+
+type StripRun = Pick<RunView, 'runId' | 'dueAt' | 'state' | 'outcome' | 'reason'>
+
+const SWITCH_ON = `Butler:
+  scheduler:
+    enable: true
+    configfile: config/schedule.yaml`
+
+/** Schedules on one page. */
+const PAGE = 100
+
+export const scheduleList: Page = {
+  path: '/schedules',
+  place: 'schedules',
+  scope: 'schedule:read',
+  async render(context) {
+    const [schedules, strips, tasks] = await Promise.all([
+      context.ask.get<readonly ScheduleView[]>('/v4/schedules'),
+      context.ask.get<{ strips: Readonly<Record<string, readonly StripRun[]>> }>('/v4/schedules/-/strips'),
+      taskNames(context),
+    ])
+    return {
+      title: 'Schedules',
+      live: ['schedule'],
+      body: (
+        <>
+          <Head title="Schedules">
+            <ViewChoice context={context} />
+            {context.may('schedule:write') ? (
+              <a class="btn primary" href={context.link('/schedules/new')}>
+                New
+              </a>
+            ) : (
+              <button type="button" class="btn" disabled title="This needs the scope schedule:write">
+                New
+              </button>
+            )}
+          </Head>
+          <Content context={context} schedules={schedules} strips={strips.ok ? strips.data.strips : {}} tasks={tasks} />
+        </>
+      ),
+    }
+  },
+}
+
+export const ViewChoice = ({ context }: { readonly context: PageContext }) => (
+  <Choice
+    label="View"
+    options={[
+      { text: 'List', href: context.link('/schedules'), chosen: context.path === '/schedules' },
+      { text: 'Week', href: context.link('/schedules/calendar'), chosen: context.path !== '/schedules' },
+    ]}
+  />
+)
+
+interface ContentProps {
+  readonly context: PageContext
+  readonly schedules: Asked<readonly ScheduleView[]>
+  readonly strips: Readonly<Record<string, readonly StripRun[]>>
+  readonly tasks: readonly TaskName[]
+}
+
+const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
+  if (!schedules.ok) {
+    if (!/disabled in config/.test(schedules.error)) return <ErrorBox failure={schedules} retry={context.here({})} />
+    return (
+      <Empty title="The scheduler is off" yaml={SWITCH_ON} icon="clock">
+        Schedules start tasks at times of your own, with calendars and windows, beside the triggers of Qlik Sense.
+      </Empty>
+    )
+  }
+  if (schedules.data.length === 0) {
+    return (
+      <Empty title="No schedules yet" icon="planned">
+        <a href={context.link('/schedules/new')}>Make the first one</a>, or write them into the file of{' '}
+        <code>Butler.scheduler.configfile</code>.
+      </Empty>
+    )
+  }
+  const names = new Map(tasks.map(({ taskId, taskName }) => [taskId.toLowerCase(), taskName]))
+  const found = schedules.data.filter((one) => matches(one, context.query, names)).sort(byUrgency)
+  const begin = Math.max(0, Number(context.query.get('skip')) || 0)
+  return (
+    <>
+      <Filters
+        context={context}
+        api="/v4/schedules"
+        presets={[
+          { text: 'Paused', query: { state: 'stopped' } },
+          { text: 'Invalid', query: { state: 'invalid' } },
+        ]}
+        fields={[
+          { name: 'q', label: 'Name', kind: 'text' },
+          {
+            ...{ name: 'state', label: 'State', kind: 'choice' },
+            options: [
+              ['running', 'runs'],
+              ['stopped', 'paused'],
+              ['invalid', 'invalid'],
+            ],
+          },
+          { name: 'tag', label: 'Tag', kind: 'text' },
+          { name: 'task', label: 'Task', kind: 'text', placeholder: 'name or id' },
+        ]}
+      />
+      {found.length === 0 ? (
+        <Empty title="Nothing matches">{`There are ${counted(schedules.data.length, 'schedule')} without filters.`}</Empty>
+      ) : (
+        <>
+          <Bulk context={context} />
+          <section class="panel">
+            <ScheduleTable context={context} rows={found.slice(begin, begin + PAGE)} strips={strips} names={names} />
+          </section>
+          {found.length > PAGE && (
+            <nav class="pager" aria-label="Pages">
+              <span class="muted">{`${begin + 1} to ${Math.min(begin + PAGE, found.length)} of ${found.length}`}</span>
+              {begin > 0 && (
+                <a class="btn" href={context.here({ skip: Math.max(0, begin - PAGE) || null })}>
+                  Before
+                </a>
+              )}
+              {begin + PAGE < found.length && (
+                <a class="btn" rel="next" href={context.here({ skip: begin + PAGE })}>
+                  Next
+                </a>
+              )}
+            </nav>
+          )}
+        </>
+      )}
+    </>
+  )
+}
+
+const contains = (text: string | undefined, part: string): boolean =>
+  (text ?? '').toLowerCase().includes(part.toLowerCase())
+
+function matches(schedule: ScheduleView, query: URLSearchParams, names: ReadonlyMap<string, string>): boolean {
+  const get = (name: string) => query.get(name) ?? ''
+  const { name, state, tags = [], qlikSenseTaskId = '' } = schedule
+  return (
+    contains(name, get('q')) &&
+    ['', state].includes(get('state')) &&
+    (get('tag') === '' || tags.some((tag) => contains(tag, get('tag')))) &&
+    (contains(qlikSenseTaskId, get('task')) || contains(names.get(qlikSenseTaskId.toLowerCase()), get('task')))
+  )
+}
+
+const isFailed = ({ lastResult }: ScheduleView): boolean => lastResult?.startsWith('error') ?? false
+
+function byUrgency(a: ScheduleView, b: ScheduleView): number {
+  const rank = (one: ScheduleView) => (one.state === 'invalid' ? 0 : isFailed(one) ? 1 : one.nextRun ? 2 : 3)
+  return rank(a) - rank(b) || (a.nextRun ?? '').localeCompare(b.nextRun ?? '') || a.name.localeCompare(b.name)
+}
+
+/** The boxes of the rows belong to this form. */
+const Bulk = ({ context }: { readonly context: PageContext }) => {
+  const off = context.may('schedule:run') ? null : 'This needs the scope schedule:run'
+  return (
+    <form id="bulk" method="post" class="tools bulk" data-action>
+      <FormFields context={context} />
+      <input type="hidden" name="confirmed" value="1" />
+      <span class="muted">Selected:</span>
+      {(['stop', 'start'] as const).map((word) => (
+        <button
+          type="submit"
+          class="btn s"
+          formaction={`${context.root}/form/schedule.${word}`}
+          disabled={off !== null}
+          title={off ?? undefined}
+        >
+          {word === 'stop' ? 'Pause' : 'Resume'}
+        </button>
+      ))}
+    </form>
+  )
+}
+
+interface TableProps {
+  readonly context: PageContext
+  readonly rows: readonly ScheduleView[]
+  readonly strips: ContentProps['strips']
+  readonly names: ReadonlyMap<string, string>
+}
+
+const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
+  <Table
+    caption="Schedules, those with a problem first"
+    rows={rows}
+    keyOf={({ id }) => id}
+    columns={[
+      {
+        head: 'Schedule',
+        cell: ({ id, name, text, timezone }) => (
+          <div class="l">
+            <input type="checkbox" name="id" value={id} form="bulk" aria-label={`Select ${plainName(name)}`} />
+            <div>
+              <a href={context.link(`/schedules/${encodeURIComponent(id)}`)}>
+                <Name text={name} />
+              </a>
+              <div class="sub">{text ?? timezone}</div>
+            </div>
+          </div>
+        ),
+      },
+      { head: 'State', cell: (schedule) => <StateBadge schedule={schedule} /> },
+      {
+        head: 'Next run',
+        cell: ({ nextRun, timezone }) => (
+          <>
+            <Time at={nextRun} zone={context} seconds={false} />
+            {nextRun && timezone !== context.timezone && (
+              <div class="sub">{`${timeText(Date.parse(nextRun), { ...context, timezone }, false)} ${timezone}`}</div>
+            )}
+          </>
+        ),
+      },
+      {
+        head: 'Last result',
+        cell: (schedule) => (
+          <>
+            {schedule.lastResult && (
+              <Mark state={isFailed(schedule) ? 'failed' : 'success'} word={isFailed(schedule) ? 'failed' : 'ok'} />
+            )}
+            {isFailed(schedule) && (
+              <div class="sub">
+                <Name text={schedule.lastResult?.replace(/^error: /, '')} />
+              </div>
+            )}
+          </>
+        ),
+      },
+      { head: 'Runs', cell: ({ id, name }) => <Strip context={context} id={id} name={name} runs={strips[id] ?? []} /> },
+      {
+        head: 'Starts',
+        cell: (schedule) => <Starts context={context} schedule={schedule} names={names} />,
+      },
+      { head: '', cell: (schedule) => <StateButton context={context} schedule={schedule} class="s" /> },
+    ]}
+  />
+)
+
+const Starts = ({ context, schedule, names }: Omit<TableProps, 'rows' | 'strips'> & { schedule: ScheduleView }) => {
+  const { qlikSenseTaskId = '', action, target } = schedule
+  if (action && action.type !== 'startTask') {
+    return (
+      <Name
+        text={`${action.type === 'webhook' ? 'webhook' : 'dump of apps'} ${action.destination ?? action.folder ?? ''}`}
+      />
+    )
+  }
+  const tags = [((target ?? {}) as { tag?: unknown }).tag ?? []].flat()
+  return (
+    <>
+      {qlikSenseTaskId && (
+        <a href={context.link(`/tasks/${qlikSenseTaskId}`)}>
+          <Name text={names.get(qlikSenseTaskId.toLowerCase()) ?? qlikSenseTaskId} />
+        </a>
+      )}
+      {tags.length > 0 && <div class="sub">{`tagged ${tags.map((tag) => plainName(String(tag))).join(', ')}`}</div>}
+    </>
+  )
+}
+
+interface StripProps {
+  readonly context: PageContext
+  readonly id: string
+  readonly name: string
+  readonly runs: readonly StripRun[]
+}
+
+/** The last runs as a row of marks, the newest at the right; each is a link. */
+const Strip = ({ context, id, name, runs }: StripProps) => {
+  if (runs.length === 0) return <span class="muted">–</span>
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a group of links, not of fields.
+    <span class="runstrip" role="group" aria-label={`Last runs of ${plainName(name)}`}>
+      {runs.map(({ runId, dueAt, state, outcome, reason }) => {
+        const mark = state === 'running' ? 'running' : state === 'skipped' ? 'skipped' : (outcome ?? 'unknown')
+        const why = reason === null ? '' : `, ${REASONS[reason] ?? reason}`
+        const title = `${timeText(Date.parse(dueAt), context, false)}: ${STATES[mark].word}${why}`
+        return (
+          <a href={context.link(`/schedules/${encodeURIComponent(id)}/runs/${runId}`)} title={title} aria-label={title}>
+            <Mark state={mark} />
+          </a>
+        )
+      })}
+    </span>
+  )
+}

@@ -1,0 +1,91 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** About this Footman: version, node, rights of the visitor, storage. */
+import type { Page, PageContext } from '../../page.ts'
+import { Facts, Panel, part } from '../../ui/panel.tsx'
+import { bytesText, durationText, Name, OutsideLink } from '../../ui/text.tsx'
+import { SystemHead } from './places.tsx'
+
+interface About {
+  readonly version: string
+  readonly commit: string
+  readonly platform: string
+  readonly role: string
+  readonly node: string
+  readonly shadow: boolean
+  readonly startedAt: string
+  readonly timezone: string
+  readonly publicUrl: string | null
+  readonly actor: string
+  readonly scopes: readonly string[]
+  readonly dataDirectory?: {
+    readonly freeBytes: number
+    readonly databases: readonly { readonly name: string; readonly bytes: number }[]
+  }
+}
+
+export const aboutPage: Page = {
+  path: '/system/about',
+  place: 'system',
+  async render(context) {
+    const answer = await context.ask.get<About>('/v4/about')
+    return {
+      title: 'About',
+      ...(answer.ok ? {} : { status: answer.status }),
+      body: (
+        <>
+          <SystemHead context={context} title="About" />
+          <div class="stack">
+            {part(answer, (about) => (
+              <Product context={context} about={about} />
+            ))}
+            <Shortcuts />
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+const Product = ({ context, about }: { readonly context: PageContext; readonly about: About }) => {
+  const { dataDirectory: data } = about
+  return (
+    <Panel id="footman" title="Footman">
+      <div class="body">
+        <Facts
+          facts={[
+            ['Version', `${about.version}, commit ${about.commit}, ${about.platform}`],
+            ['Node', <Name text={`${about.node} (${about.role}${about.shadow ? ', shadow mode' : ''})`} />],
+            ['Running for', durationText(context.now - Date.parse(about.startedAt), true)],
+            ['Zone', about.timezone],
+            about.publicUrl !== null && ['Address', <OutsideLink url={about.publicUrl} text={about.publicUrl} />],
+            ['You are', <Name text={about.actor} />],
+            ['Scopes', about.scopes.join(', ')],
+            data !== undefined && ['Free disk', bytesText(data.freeBytes)],
+            ...(data?.databases ?? []).map(({ name, bytes }) => [`Database ${name}`, bytesText(bytes)] as const),
+            ['API', <a href={`${context.request.prefix}/documentation/`}>Description of the REST API</a>],
+          ]}
+        />
+      </div>
+    </Panel>
+  )
+}
+
+const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
+  ['Ctrl K or /', 'Search and commands'],
+  ['g, then n e t d s r y', 'Go to a place'],
+  ['j, k', 'Next and previous row'],
+  ['Enter', 'Open'],
+  ['f', 'First filter'],
+  ['[ and ]', 'Older, newer'],
+  ['?', 'All shortcuts'],
+  ['Esc', 'Close'],
+]
+
+const Shortcuts = () => (
+  <Panel id="shortcuts" title="Keyboard">
+    <div class="body">
+      <Facts facts={KEYS.map(([keys, meaning]) => [keys, meaning] as const)} />
+    </div>
+  </Panel>
+)

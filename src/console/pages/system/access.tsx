@@ -1,0 +1,264 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The audit, and the sessions of the console. */
+import type { Operations } from '../../forms.tsx'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink, Filters } from '../../ui/forms.tsx'
+import { Badge, Mark, type State } from '../../ui/marks.tsx'
+import { Empty, Pager, part, Table } from '../../ui/panel.tsx'
+import { Ago, Name, Time } from '../../ui/text.tsx'
+import { SystemHead } from './places.tsx'
+
+interface Entry {
+  readonly id: string
+  readonly at: string
+  readonly actor: string
+  readonly address: string | null
+  readonly action: string
+  readonly target: readonly string[]
+  readonly status: number | null
+  readonly outcome: 'ok' | 'denied' | 'failed'
+  readonly detail: string | null
+  readonly via?: string
+}
+
+interface AuditAnswer {
+  readonly audit: readonly Entry[]
+  readonly nextCursor: string | null
+}
+
+const OUTCOMES: Readonly<Record<Entry['outcome'], readonly [State, string]>> = {
+  ok: ['success', 'done'],
+  denied: ['aborted', 'denied'],
+  failed: ['failed', 'failed'],
+}
+
+export const auditPage: Page = {
+  path: '/system/audit',
+  place: 'system',
+  scope: 'admin',
+  async render(context) {
+    const answer = await context.ask.get<AuditAnswer>(`/v4/audit?${context.query}`)
+    return {
+      title: 'Audit',
+      ...(answer.ok ? {} : { status: answer.status }),
+      body: (
+        <>
+          <SystemHead context={context} title="Audit" />
+          <Filters
+            context={context}
+            api="/v4/audit"
+            presets={[
+              { text: 'All', query: {} },
+              { text: 'Denied', query: { outcome: 'denied' } },
+              { text: 'Starts of tasks', query: { action: 'task.*' } },
+              { text: 'Sign-ins', query: { action: 'session.*' } },
+            ]}
+            fields={[
+              { name: 'actor', label: 'Actor', kind: 'text', placeholder: 'key:*' },
+              { name: 'action', label: 'Action', kind: 'text', placeholder: 'task.*' },
+              {
+                ...{ name: 'outcome', label: 'Outcome', kind: 'choice' },
+                options: Object.entries(OUTCOMES).map(([value, [, text]]) => [value, text] as const),
+              },
+              { name: 'from', label: 'From', kind: 'text', placeholder: '24h' },
+              { name: 'to', label: 'To', kind: 'text' },
+            ]}
+          />
+          {part(answer, (data) => (
+            <Entries context={context} {...data} />
+          ))}
+        </>
+      ),
+    }
+  },
+}
+
+const Entries = ({ context, audit, nextCursor }: { readonly context: PageContext } & AuditAnswer) => {
+  if (audit.length === 0) return <Empty title="No entries">Nothing matches, or nothing has been done yet.</Empty>
+  return (
+    <section class="panel">
+      <Table
+        caption="Audit, the newest first"
+        rows={audit}
+        keyOf={({ id }) => id}
+        columns={[
+          {
+            head: 'Action',
+            cell: ({ action, outcome }) => (
+              <span class="l">
+                <Mark state={OUTCOMES[outcome][0]} word={false} />
+                <Name text={action} />
+              </span>
+            ),
+          },
+          { head: 'Time', cell: ({ at }) => <Time at={at} zone={context} /> },
+          {
+            head: 'Actor',
+            cell: ({ actor, via }) => (
+              <>
+                <Name text={actor} /> {via && <Badge text="console" />}
+              </>
+            ),
+          },
+          { head: 'Address', cell: ({ address }) => address ?? '–' },
+          {
+            head: 'Target',
+            cell: ({ action, target }) =>
+              target.map((one, n) => (
+                <>
+                  {n > 0 && ', '}
+                  <Target context={context} action={action} target={one} />
+                </>
+              )),
+          },
+          {
+            head: 'Result',
+            cell: ({ outcome, status, detail }) => (
+              <>
+                {OUTCOMES[outcome][1]}
+                {status !== null && ` (${status})`}
+                {detail && (
+                  <>
+                    : <Name text={detail} />
+                  </>
+                )}
+              </>
+            ),
+          },
+        ]}
+      />
+      <Pager context={context} nextCursor={nextCursor} />
+    </section>
+  )
+}
+
+/** Pages of what actions of a kind are about. */
+const TARGETS: readonly (readonly [begin: string, path: string])[] = [
+  ['task.', '/tasks/'],
+  ['event.', '/events/'],
+  ['delivery.', '/deliveries/'],
+  ['schedule.', '/schedules/'],
+  ['reporttask.', '/reports/tasks/'],
+  ['reportrun.', '/reports/runs/'],
+]
+
+const Target = ({
+  context,
+  action,
+  target,
+}: {
+  readonly context: PageContext
+  readonly action: string
+  readonly target: string
+}) => {
+  const path = TARGETS.find(([begin]) => action.startsWith(begin))?.[1]
+  const isId = /^[0-9a-f-]{36}$/i.test(target)
+  if (!path || !isId) return <Name text={target} />
+  return (
+    <a href={context.link(path + target)}>
+      <code>{target.slice(0, 8)}</code>
+    </a>
+  )
+}
+
+interface Session {
+  readonly id: string
+  readonly actor: string
+  readonly address: string
+  readonly browser: string
+  readonly createdAt: string
+  readonly lastSeenAt: string
+  readonly expiresAt: string
+}
+
+export const sessionsPage: Page = {
+  path: '/system/sessions',
+  place: 'system',
+  async render(context) {
+    const answer = await context.ask.get<{ readonly sessions: readonly Session[] }>('/v4/sessions')
+    return {
+      title: 'Sessions',
+      ...(answer.ok ? {} : { status: answer.status }),
+      body: (
+        <>
+          <SystemHead context={context} title="Sessions" />
+          {part(answer, ({ sessions }) => (
+            <Sessions context={context} sessions={sessions} />
+          ))}
+        </>
+      ),
+    }
+  },
+}
+
+const Sessions = ({ context, sessions }: { readonly context: PageContext; readonly sessions: readonly Session[] }) => {
+  if (sessions.length === 0) {
+    return (
+      <Empty title="No sessions">
+        {context.visitor.session
+          ? ''
+          : 'Access control is off, or a proxy sends the credentials: the console needs no sign-in then.'}
+      </Empty>
+    )
+  }
+  const own = context.visitor.session?.id
+  return (
+    <section class="panel">
+      <Table
+        caption="Sessions of the console, the one seen last first"
+        rows={sessions}
+        keyOf={({ id }) => id}
+        columns={[
+          {
+            head: 'Signed in as',
+            cell: ({ id, actor }) => (
+              <>
+                <Name text={actor} /> {id === own && <Badge text="this session" tone="info" />}
+              </>
+            ),
+          },
+          { head: 'Address', cell: ({ address }) => address },
+          { head: 'Browser', cell: ({ browser }) => <Name text={browser} /> },
+          { head: 'Last seen', cell: ({ lastSeenAt }) => <Ago at={lastSeenAt} zone={context} /> },
+          { head: 'Since', cell: ({ createdAt }) => <Time at={createdAt} zone={context} seconds={false} /> },
+          { head: 'Ends', cell: ({ expiresAt }) => <Ago at={expiresAt} zone={context} /> },
+          {
+            head: '',
+            cell: ({ id, actor }) => (
+              <ActionLink
+                context={context}
+                operation="session.end"
+                values={{ id, actor }}
+                scope="any"
+                class="s"
+                harmless
+              >
+                End
+              </ActionLink>
+            ),
+          },
+        ]}
+      />
+    </section>
+  )
+}
+
+export const accessOperations: Operations = {
+  'session.end': {
+    scope: 'any',
+    verb: 'End the session',
+    call: (fields) => ({ method: 'DELETE', path: `/v4/sessions/${encodeURIComponent(fields.get('id'))}` }),
+    dialog: (fields) => (
+      <>
+        <p>
+          The next request of this session of <Name text={fields.get('actor')} /> has to sign in again.
+        </p>
+        <input type="hidden" name="id" value={fields.get('id')} />
+        <input type="hidden" name="actor" value={fields.get('actor')} />
+      </>
+    ),
+    done: () => 'The session has ended.',
+    next: () => '/system/sessions',
+  },
+}

@@ -1,0 +1,397 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Health: what does not work, the parts of Footman, the UDP input, destinations and monitors. */
+import type { Child } from 'hono/jsx'
+import type { Asked } from '../../ask.ts'
+import type { Operations } from '../../forms.tsx'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionButton } from '../../ui/forms.tsx'
+import { Icon, Mark, type State } from '../../ui/marks.tsx'
+import { CopyText, Empty, ErrorBox, Facts, Panel, part, Table } from '../../ui/panel.tsx'
+import { Ago, counted, Name, numberText, Time } from '../../ui/text.tsx'
+import { SystemHead } from './places.tsx'
+
+interface Health {
+  readonly status: string
+  readonly checks?: Readonly<Record<string, string>>
+  readonly reasons?: Readonly<Record<string, string>>
+}
+
+interface SelfAlerts {
+  readonly selfAlerts: readonly {
+    readonly code: string
+    readonly since: string
+    readonly subjects: readonly { readonly text: string }[]
+    readonly eventId: string | null
+    readonly help: string
+  }[]
+}
+
+interface Input {
+  readonly enabled: boolean
+  readonly listening: boolean
+  readonly address: string | null
+  readonly port: number | null
+  readonly received: number
+  readonly rejected: number
+  readonly dropped: Readonly<Record<string, number>>
+  readonly sources: readonly {
+    readonly from: string
+    readonly host: string | null
+    readonly lastSeen: string
+    readonly messages: number
+    readonly rejected: number
+  }[]
+}
+
+interface SelfTest {
+  readonly token: string
+  readonly arrived: boolean
+  readonly from: string | null
+  readonly arrivedAt: string | null
+  readonly expiresAt: string
+}
+
+interface Destinations {
+  readonly destinations: readonly {
+    readonly name: string
+    readonly type: string
+    readonly up: boolean
+    readonly pending: number
+    readonly dead: number
+    readonly lastDeliveredAt: string | null
+    readonly lastError: string | null
+  }[]
+}
+
+interface Monitors {
+  readonly services: readonly {
+    readonly host: string
+    readonly name: string
+    readonly friendlyName: string
+    readonly state: string
+    readonly since: string | null
+    readonly eventId: string | null
+  }[]
+  readonly license: {
+    readonly expiresAt: string | null
+    readonly daysLeft: number | null
+    readonly access: readonly { readonly type: string; readonly allocated: number; readonly available: number | null }[]
+  }
+  readonly qlikSense: { readonly version: string; readonly release: string } | null
+}
+
+export const healthPage: Page = {
+  path: '/system',
+  place: 'system',
+  async render(context) {
+    const { ask } = context
+    const allowed = <T,>(scope: string, path: string) => (context.may(scope) ? ask.get<T>(path) : null)
+    const token = context.query.get('test') ?? ''
+    const [health, alerts, input, test, destinations, monitors] = await Promise.all([
+      ask.get<Health>('/health'),
+      allowed<SelfAlerts>('event:read', '/v4/selfalerts'),
+      allowed<Input>('event:read', '/v4/udp'),
+      token === '' ? null : allowed<SelfTest>('event:read', `/v4/udp/self-test/${encodeURIComponent(token)}`),
+      allowed<Destinations>('event:read', '/v4/destinations'),
+      allowed<Monitors>('metrics:read', '/v4/monitors'),
+    ])
+    return {
+      title: 'Health',
+      live: ['attention', 'delivery'],
+      body: (
+        <>
+          <SystemHead context={context} title="Health">
+            <ActionButton
+              context={context}
+              operation="udp.selftest"
+              values={{}}
+              scope="event:read"
+              class=""
+              harmless
+              off={input?.ok && !input.data.listening ? 'Footman does not listen to UDP' : null}
+            >
+              Self-test of the UDP input
+            </ActionButton>
+          </SystemHead>
+          <div class="stack" data-part="health">
+            {test && part(test, (state) => <TestState context={context} test={state} />, 'Self-test')}
+            {alerts && part(alerts, (data) => <Alerts context={context} alerts={data} />, 'Self-alerts')}
+            <Parts health={health} />
+            {input && part(input, (data) => <InputPanel context={context} input={data} />, 'UDP input')}
+            {destinations &&
+              part(destinations, (data) => <DestinationsPanel context={context} answer={data} />, 'Destinations')}
+            {monitors && part(monitors, (data) => <MonitorsPanel context={context} monitors={data} />, 'Monitors')}
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+const TestState = ({ context, test }: { readonly context: PageContext; readonly test: SelfTest }) => (
+  <Panel id="selftest" title="Self-test of the UDP input">
+    <div class="body stack">
+      {test.arrived ? (
+        <p>
+          <Mark state="success" word="arrived" /> from {test.from} at <Time at={test.arrivedAt} zone={context} />
+        </p>
+      ) : (
+        <>
+          <p>
+            <Mark state="queued" word="not arrived yet" /> Send this text to the UDP port from a Qlik Sense node, until{' '}
+            <Time at={test.expiresAt} zone={context} short seconds />. Then reload this page.
+          </p>
+          <CopyText text={`/footman-self-test/;${test.token}`} />
+          <p class="sub">
+            On the node, <code>footman doctor udp --help</code> explains how to send it.
+          </p>
+        </>
+      )}
+    </div>
+  </Panel>
+)
+
+const Alerts = ({ context, alerts }: { readonly context: PageContext; readonly alerts: SelfAlerts }) => {
+  const { selfAlerts } = alerts
+  if (selfAlerts.length === 0) return <Empty title="Footman has no fault to report" />
+  return (
+    <Panel id="selfalerts" title="Self-alerts" count={selfAlerts.length}>
+      <Table
+        caption="Self-alerts, the newest first"
+        rows={selfAlerts}
+        keyOf={({ code }) => code}
+        columns={[
+          {
+            head: 'Alert',
+            cell: ({ code, eventId }) => (
+              <span class="l">
+                <Icon name="self" class="warn" />
+                {eventId ? <a href={context.link(`/events/${eventId}`)}>{code}</a> : code}
+              </span>
+            ),
+          },
+          {
+            head: 'Text',
+            cell: ({ subjects }) => subjects.map(({ text }) => <Name text={text} />),
+          },
+          { head: 'Remedy', cell: ({ help }) => help },
+          { head: 'Since', cell: ({ since }) => <Ago at={since} zone={context} /> },
+        ]}
+      />
+    </Panel>
+  )
+}
+
+const PART_STATES: Readonly<Record<string, readonly [State, string]>> = {
+  up: ['success', 'up'],
+  down: ['failed', 'down'],
+  degraded: ['warning', 'degraded'],
+  waiting: ['queued', 'waiting'],
+  off: ['skipped', 'off'],
+}
+const WORST_FIRST = ['down', 'degraded', 'waiting', 'up', 'off']
+
+const NAMES: Readonly<Record<string, string>> = {
+  udp: 'UDP input',
+  rest: 'REST API',
+  qrs: 'Qlik Sense (QRS)',
+  mqtt: 'MQTT broker',
+  influxdb: 'InfluxDB',
+  database: 'Database',
+  descriptors: 'File descriptors',
+}
+
+const Parts = ({ health }: { readonly health: Asked<Health> }): Child => {
+  const data = health.ok ? health.data : (health.body as Health | undefined)
+  if (!data?.status) return <ErrorBox failure={health as never} what="Health" />
+  const { checks, reasons = {} } = data
+  const rows = Object.entries(checks ?? {}).sort(([, a], [, b]) => WORST_FIRST.indexOf(a) - WORST_FIRST.indexOf(b))
+  return (
+    <Panel id="parts" title="Parts">
+      {checks ? (
+        <Table
+          caption="Parts of Footman, faults first"
+          rows={rows}
+          keyOf={([name]) => name}
+          columns={[
+            { head: 'Part', cell: ([name]) => NAMES[name] ?? name },
+            {
+              head: 'State',
+              cell: ([, state]) => {
+                const [mark, word] = PART_STATES[state] ?? ['unknown', state]
+                return <Mark state={mark} word={word} />
+              },
+            },
+            { head: 'Why', cell: ([name]) => reasons[name] && <Name text={reasons[name]} /> },
+          ]}
+        />
+      ) : (
+        <p class="body">
+          <Mark
+            state={data.status === 'ok' ? 'success' : 'failed'}
+            word={data.status === 'ok' ? 'healthy' : 'unhealthy'}
+          />{' '}
+          The scope <code>metrics:read</code> shows the parts.
+        </p>
+      )}
+    </Panel>
+  )
+}
+
+const InputPanel = ({ context, input }: { readonly context: PageContext; readonly input: Input }) => {
+  const dropped = Object.entries(input.dropped).filter(([, count]) => count > 0)
+  return (
+    <Panel id="udp" title="UDP input" count={input.sources.length}>
+      <div class="body">
+        <Facts
+          facts={[
+            [
+              'State',
+              input.listening ? (
+                <Mark state="success" word={`listens on ${input.address}:${input.port}`} />
+              ) : (
+                <Mark
+                  state={input.enabled ? 'failed' : 'skipped'}
+                  word={input.enabled ? 'does not listen' : 'switched off'}
+                />
+              ),
+            ],
+            [
+              'Received',
+              `${counted(input.received, 'datagram')} since the start, ${numberText(input.rejected)} unreadable`,
+            ],
+            dropped.length > 0 && [
+              'Dropped',
+              <a href={context.link('/events/dropped')}>
+                {dropped.map(([reason, count]) => `${reason} ${numberText(count)}`).join(', ')}
+              </a>,
+            ],
+          ]}
+        />
+      </div>
+      {input.sources.length > 0 && (
+        <Table
+          caption="Senders of messages, the one heard last first"
+          rows={input.sources}
+          keyOf={({ from, host }) => `${from} ${host}`}
+          columns={[
+            { head: 'Node', cell: ({ host }) => <Name text={host ?? 'unreadable datagrams'} /> },
+            { head: 'Address', cell: ({ from }) => from },
+            { head: 'Last message', cell: ({ lastSeen }) => <Ago at={lastSeen} zone={context} /> },
+            { head: 'Messages', num: true, cell: ({ messages }) => numberText(messages) },
+            { head: 'Unreadable', num: true, cell: ({ rejected }) => numberText(rejected) },
+          ]}
+        />
+      )}
+    </Panel>
+  )
+}
+
+const DestinationsPanel = ({ context, answer }: { readonly context: PageContext; readonly answer: Destinations }) => {
+  const rows = [...answer.destinations].sort((a, b) => Number(a.up) - Number(b.up) || b.dead - a.dead)
+  if (rows.length === 0) return null
+  return (
+    <Panel id="destinations" title="Destinations" count={rows.length}>
+      <Table
+        caption="Destinations, faults first"
+        rows={rows}
+        keyOf={({ name }) => name}
+        columns={[
+          {
+            head: 'Destination',
+            cell: ({ name }) => (
+              <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
+                <Name text={name} />
+              </a>
+            ),
+          },
+          { head: 'Type', cell: ({ type }) => type },
+          {
+            head: 'State',
+            cell: ({ up }) => <Mark state={up ? 'success' : 'failed'} word={up ? 'works' : 'fails'} />,
+          },
+          { head: 'Waiting', num: true, cell: ({ pending }) => numberText(pending) },
+          { head: 'Dead', num: true, cell: ({ dead }) => numberText(dead) },
+          { head: 'Last delivered', cell: ({ lastDeliveredAt }) => <Time at={lastDeliveredAt} zone={context} short /> },
+          { head: 'Last error', cell: ({ lastError }) => lastError && <Name text={lastError} /> },
+        ]}
+      />
+    </Panel>
+  )
+}
+
+const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; readonly monitors: Monitors }) => {
+  const { services, license, qlikSense } = monitors
+  const rows = [...services].sort((a, b) => Number(a.state === 'RUNNING') - Number(b.state === 'RUNNING'))
+  return (
+    <Panel id="monitors" title="Qlik Sense" count={services.length || undefined}>
+      <div class="body">
+        <Facts
+          facts={[
+            ['Release', qlikSense ? `${qlikSense.release} (${qlikSense.version})` : 'not monitored'],
+            [
+              'Server licence',
+              license.expiresAt ? (
+                <>
+                  {(license.daysLeft ?? 0) <= 30 && <Icon name="self" class="warn" label="ends soon" />} ends{' '}
+                  {license.expiresAt}, in {counted(license.daysLeft ?? 0, 'day')}
+                </>
+              ) : (
+                'no end known'
+              ),
+            ],
+            ...license.access.map(
+              ({ type, allocated, available }) =>
+                [
+                  `Licences ${type.replaceAll('_', ' ')}`,
+                  `${numberText(allocated)} allocated${available === null ? '' : `, ${numberText(available)} available`}`,
+                ] as const,
+            ),
+          ]}
+        />
+      </div>
+      {rows.length > 0 && (
+        <Table
+          caption="Services, those that do not run first"
+          rows={rows}
+          keyOf={({ host, name }) => `${host} ${name}`}
+          columns={[
+            {
+              head: 'Service',
+              cell: ({ friendlyName, eventId }) =>
+                eventId ? (
+                  <a href={context.link(`/events/${eventId}`)}>
+                    <Name text={friendlyName} />
+                  </a>
+                ) : (
+                  <Name text={friendlyName} />
+                ),
+            },
+            { head: 'Host', cell: ({ host }) => <Name text={host} /> },
+            {
+              head: 'State',
+              cell: ({ state }) => (
+                <Mark
+                  state={state === 'RUNNING' ? 'success' : 'failed'}
+                  word={state.toLowerCase().replaceAll('_', ' ')}
+                />
+              ),
+            },
+            { head: 'Since', cell: ({ since }) => <Time at={since} zone={context} short /> },
+          ]}
+        />
+      )}
+    </Panel>
+  )
+}
+
+export const healthOperations: Operations = {
+  'udp.selftest': {
+    scope: 'event:read',
+    verb: 'Self-test of the UDP input',
+    call: () => ({ method: 'POST', path: '/v4/udp/self-test' }),
+    done: () => 'The self-test has begun.',
+    next: (answer) => `/system?test=${encodeURIComponent((answer as SelfTest).token)}`,
+  },
+}

@@ -1,0 +1,242 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Maintenance: times in which messages are held back. */
+import { createZone } from '../../../platform/zone.ts'
+import type { Fields, Operations } from '../../forms.tsx'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink } from '../../ui/forms.tsx'
+import { Mark } from '../../ui/marks.tsx'
+import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
+import { Name, numberText, Time } from '../../ui/text.tsx'
+import { SystemHead } from './places.tsx'
+
+interface Item {
+  readonly id: string
+  readonly name: string
+  readonly origin: 'file' | 'once'
+  readonly match: unknown
+  readonly stopSchedules: boolean
+  readonly on: boolean
+  readonly next: readonly { readonly from: string; readonly to: string }[]
+  readonly heldBack: number
+  readonly reason: string | null
+  readonly createdBy: string | null
+}
+
+interface Answer {
+  readonly maintenance: readonly Item[]
+}
+
+export const maintenancePage: Page = {
+  path: '/system/maintenance',
+  place: 'system',
+  scope: 'event:read',
+  async render(context) {
+    const answer = await context.ask.get<Answer>('/v4/maintenance')
+    return {
+      title: 'Maintenance',
+      ...(answer.ok ? {} : { status: answer.status }),
+      body: (
+        <>
+          <SystemHead context={context} title="Maintenance">
+            <ActionLink
+              context={context}
+              operation="maintenance.create"
+              values={{}}
+              scope="event:run"
+              class="primary"
+              harmless
+            >
+              New
+            </ActionLink>
+          </SystemHead>
+          {part(answer, ({ maintenance }) => (
+            <List context={context} maintenance={maintenance} />
+          ))}
+        </>
+      ),
+    }
+  },
+}
+
+const EXAMPLE = `Butler:
+  footman:
+    windows:
+      sunday-night: { days: [sun], from: '22:00', to: '02:00' }
+    maintenance:
+      - name: weekly
+        during: sunday-night`
+
+const List = ({ context, maintenance }: { readonly context: PageContext } & Answer) => {
+  if (maintenance.length === 0) {
+    return (
+      <Empty title="No maintenance is planned" yaml={EXAMPLE}>
+        In a maintenance, messages to people are held back and recorded. One that returns stands in the configuration.
+      </Empty>
+    )
+  }
+  const rows = [...maintenance].sort((a, b) => Number(b.on) - Number(a.on))
+  return (
+    <Panel id="list" title="Planned and under way" count={rows.length}>
+      <Table
+        caption="Maintenance, under way first"
+        rows={rows}
+        keyOf={({ id }) => id}
+        columns={[
+          {
+            head: 'Maintenance',
+            cell: ({ name, reason }) => (
+              <>
+                <Name text={name} />
+                {reason && (
+                  <span class="sub">
+                    {' '}
+                    <Name text={reason} />
+                  </span>
+                )}
+              </>
+            ),
+          },
+          {
+            head: 'State',
+            cell: ({ on }) => <Mark state={on ? 'running' : 'planned'} word={on ? 'under way' : 'planned'} />,
+          },
+          {
+            head: 'Times',
+            cell: ({ next }) =>
+              next.length === 0
+                ? 'none within 14 days'
+                : next.map(({ from, to }) => (
+                    <p>
+                      <Time at={from} zone={context} seconds={false} /> to{' '}
+                      <Time at={to} zone={context} seconds={false} />
+                    </p>
+                  )),
+          },
+          {
+            head: 'Holds back',
+            cell: ({ match, stopSchedules }) => (
+              <>
+                {match === null ? 'all events' : <Name text={JSON.stringify(match)} />}
+                {stopSchedules && ', stops schedules'}
+              </>
+            ),
+          },
+          { head: 'Held back', num: true, cell: ({ heldBack }) => numberText(heldBack) },
+          { head: 'Set by', cell: ({ origin, createdBy }) => (origin === 'file' ? 'configuration' : createdBy) },
+          {
+            head: '',
+            cell: ({ id, name, origin, on }) =>
+              origin === 'once' && (
+                <ActionLink
+                  context={context}
+                  operation="maintenance.end"
+                  values={{ id, name }}
+                  scope="event:run"
+                  class="s"
+                  harmless
+                >
+                  {on ? 'End now' : 'Remove'}
+                </ActionLink>
+              ),
+          },
+        ]}
+      />
+    </Panel>
+  )
+}
+
+const HOUR_MS = 3_600_000
+
+/** As inputs of the type `datetime-local` have it: `2026-03-02T20:00`, on the wall clock of the zone. */
+const wallText = (instant: number, timezone: string): string =>
+  new Date(createZone(timezone).wall(instant)).toISOString().slice(0, 16)
+
+/** ISO time of a wall clock; the text as it came when it is none. */
+function instantText(text: string, timezone: string): string {
+  const wall = Date.parse(`${text}Z`)
+  if (Number.isNaN(wall)) return text
+  const zone = createZone(timezone)
+  const guess = wall - (zone.wall(wall) - wall)
+  return new Date(guess - (zone.wall(guess) - wall)).toISOString()
+}
+
+function bodyOf(fields: Fields) {
+  const zone = fields.get('zone') || 'UTC'
+  const task = fields.get('taskName')
+  return {
+    name: fields.get('name'),
+    from: instantText(fields.get('from'), zone),
+    until: instantText(fields.get('until'), zone),
+    ...(task !== '' && { match: { taskName: task } }),
+    ...(fields.get('stopSchedules') === 'true' && { stopSchedules: true }),
+    ...(fields.get('reason') !== '' && { reason: fields.get('reason') }),
+  }
+}
+
+export const maintenanceOperations: Operations = {
+  'maintenance.create': {
+    scope: 'event:run',
+    verb: 'Plan the maintenance',
+    call: (fields) => ({ method: 'POST', path: '/v4/maintenance', body: bodyOf(fields) }),
+    dialog: (fields, { timezone, now, may }) => (
+      <>
+        <p class="sub">Messages to people about these events are held back and recorded. Times are of {timezone}.</p>
+        <input type="hidden" name="zone" value={timezone} />
+        <label class="field">
+          <span>Name</span>
+          <input name="name" required maxlength={100} value={fields.get('name')} autocomplete="off" />
+        </label>
+        <label class="field">
+          <span>From</span>
+          <input type="datetime-local" name="from" required value={fields.get('from') || wallText(now, timezone)} />
+        </label>
+        <label class="field">
+          <span>Until (at most 7 days)</span>
+          <input
+            type="datetime-local"
+            name="until"
+            required
+            value={fields.get('until') || wallText(now + 2 * HOUR_MS, timezone)}
+          />
+        </label>
+        <label class="field">
+          <span>Tasks (name with *; empty = all events)</span>
+          <input name="taskName" value={fields.get('taskName')} autocomplete="off" />
+        </label>
+        <label class="field">
+          <span>Reason</span>
+          <input name="reason" maxlength={500} value={fields.get('reason')} autocomplete="off" />
+        </label>
+        <label>
+          <input
+            type="checkbox"
+            name="stopSchedules"
+            value="true"
+            checked={fields.get('stopSchedules') === 'true'}
+            disabled={!may('schedule:run')}
+          />{' '}
+          Footman's own schedules do not fire{may('schedule:run') ? '' : ' (needs the scope schedule:run)'}
+        </label>
+      </>
+    ),
+    done: (answer) => `Maintenance ${(answer as Item).name} is set.`,
+    next: () => '/system/maintenance',
+  },
+  'maintenance.end': {
+    scope: 'event:run',
+    verb: 'End the maintenance',
+    call: (fields) => ({ method: 'DELETE', path: `/v4/maintenance/${encodeURIComponent(fields.get('id'))}` }),
+    dialog: (fields) => (
+      <>
+        <p>
+          Messages that <Name text={fields.get('name')} /> would hold back are sent again from now on.
+        </p>
+        <input type="hidden" name="id" value={fields.get('id')} />
+        <input type="hidden" name="name" value={fields.get('name')} />
+      </>
+    ),
+    done: (_, fields) => `Maintenance ${fields.get('name')} has ended.`,
+    next: () => '/system/maintenance',
+  },
+}

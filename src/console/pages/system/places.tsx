@@ -1,0 +1,34 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The links between the pages about Footman. */
+import type { FC, PropsWithChildren } from 'hono/jsx'
+import type { PageContext } from '../../page.ts'
+import { Choice, Head } from '../../ui/panel.tsx'
+
+const PAGES = [
+  ['/system', 'Health', 'any'],
+  ['/system/maintenance', 'Maintenance', 'event:read'],
+  ['/system/config', 'Configuration', 'admin'],
+  ['/system/audit', 'Audit', 'admin'],
+  ['/system/sessions', 'Sessions', 'any'],
+  ['/system/about', 'About', 'any'],
+] as const
+
+/** Head of a page below `/system`; children are its buttons. */
+export const SystemHead: FC<PropsWithChildren<{ readonly context: PageContext; readonly title: string }>> = ({
+  context,
+  title,
+  children,
+}) => (
+  <>
+    <Head title={title}>{children}</Head>
+    <Choice
+      label="Pages about Footman"
+      options={PAGES.filter(([, , scope]) => context.may(scope)).map(([path, text]) => ({
+        text,
+        href: context.link(path),
+        chosen: context.path === path,
+      }))}
+    />
+  </>
+)
