@@ -32,6 +32,10 @@ declare module '*/assets/pictures.js' {
   const text: string
   export default text
 }
+declare module '*/assets/log.js' {
+  const text: string
+  export default text
+}
 declare module '*/assets/chart.js' {
   const text: string
   export default text

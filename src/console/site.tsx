@@ -11,7 +11,15 @@ import { createAsk, withQuery } from './ask.ts'
 import { assetAnswer, takesGzip } from './assets.ts'
 import { type Outcome, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
-import { type Page, type PageContent, type PageContext, PLACES, type Place, type SiteSettings } from './page.ts'
+import {
+  type Page,
+  type PageContent,
+  type PageContext,
+  type PageFile,
+  PLACES,
+  type Place,
+  type SiteSettings,
+} from './page.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
 import { formOf, isRefusal, redirect, rootOf, type SiteEnv } from './requests.ts'
 import type { Guard, Visitor } from './session/guard.ts'
@@ -108,7 +116,9 @@ export function createSite(deps: SiteDeps): Site {
 
   async function showPage(page: Page, context: PageContext): Promise<Response> {
     if (page.scope && !context.may(page.scope)) return show(context, page.place, missingScope(context, page.scope))
-    return show(context, page.place, await page.render(context))
+    const content = await page.render(context)
+    if (content.file) return fileAnswer(content.file)
+    return show(context, page.place, content)
   }
 
   app.get('/console/assets/:hash/:name', (c) => {
@@ -272,6 +282,18 @@ const FAULT = {
   >,
   headers: {} as Record<string, string>,
 }
+
+/** A document out of data: it has its own styles, and nothing else. */
+const fileAnswer = ({ type, body, name }: PageFile): Response =>
+  new Response(body, {
+    headers: {
+      ...PAGE_HEADERS,
+      'content-type': `${type}; charset=utf-8`,
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+      'x-frame-options': 'SAMEORIGIN',
+      ...(name && { 'content-disposition': `attachment; filename="${name}"` }),
+    },
+  })
 
 function operationOf({ params, link }: PageContext): readonly [string, (typeof OPERATIONS)[string]] {
   const name = params.operation ?? ''

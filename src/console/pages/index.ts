@@ -2,6 +2,7 @@
 import type { Operations } from '../forms.tsx'
 import type { Page } from '../page.ts'
 import { dataOperations, dataPages } from './data/index.ts'
+import { deliveryOperations, deliveryPages } from './delivery/index.ts'
 import { eventOperations, eventPages } from './events/index.ts'
 import { nowOperations, nowPages } from './now/index.ts'
 import { scheduleOperations, schedulePages } from './schedules/index.ts'
@@ -12,6 +13,7 @@ export const PAGES: readonly Page[] = [
   ...nowPages,
   ...eventPages,
   ...taskPages,
+  ...deliveryPages,
   ...schedulePages,
   ...dataPages,
   ...systemPages,
@@ -21,6 +23,7 @@ export const OPERATIONS: Operations = {
   ...nowOperations,
   ...eventOperations,
   ...taskOperations,
+  ...deliveryOperations,
   ...scheduleOperations,
   ...dataOperations,
   ...systemOperations,
