@@ -1,6 +1,6 @@
 /**
- * Writes docs/images/report-*.png: a page of the PDF, the filled workbook and the HTML form of the reports of `footman demo`. Needs
- * `npm run build`, and Chromium, LibreOffice and pdftoppm (poppler) on this computer.
+ * Writes docs/images/report-*.png: a page of the PDF, the filled workbook and the HTML form of the reports of `footman demo`, and
+ * its hub. Needs `npm run build`, and Chromium, LibreOffice and pdftoppm (poppler) on this computer.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,6 +8,8 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Browser } from 'playwright-core'
+import { HEAD_OFFICE } from '../src/cli/demo/reports.ts'
 import { startBrowser } from '../test/support/browser.ts'
 import { freeTcpPort } from '../test/support/ports.ts'
 
@@ -20,13 +22,18 @@ const TOOL_TIMEOUT_MS = 60_000
 const directory = mkdtempSync(join(tmpdir(), 'report-pictures-'))
 const port = await freeTcpPort()
 const demo = spawn(join(ROOT, 'dist', 'footman'), ['demo', '--port', String(port), '--duration', String(SECONDS)], {
-  stdio: 'ignore',
+  stdio: ['ignore', 'pipe', 'ignore'],
+})
+let output = ''
+demo.stdout.setEncoding('utf8').on('data', (text: string) => {
+  output += text
 })
 try {
-  const [task] = await listed<{ id: string; reports: { key: string; reportId: string }[] }>(
+  const tasks = await listed<{ id: string; name: string; reports: { key: string; reportId: string }[] }>(
     'reporttask?full=1',
     'reportTasks',
   )
+  const task = tasks.find(({ name }) => name === 'Weekly sales pack')
   const first = await finishedRun(task!.id)
   const pack = await document(first, 'Sales pack_Nordic.pdf')
   const book = await document(first, '.xlsx')
@@ -40,7 +47,8 @@ try {
   const page = await browser.newPage({ viewport: { width: 900, height: 900 } })
   await page.goto(`file://${html}`)
   await page.screenshot({ path: target('report-html') })
-  for (const name of ['report-pdf', 'report-workbook', 'report-html']) {
+  const hub = await hubPictures(browser)
+  for (const name of ['report-pdf', 'report-workbook', 'report-html', ...hub]) {
     const { size } = statSync(target(name))
     if (size > MAX_BYTES) throw new Error(`${name} has ${size} bytes, more than ${MAX_BYTES}`)
     console.log(`${target(name)}  ${size} bytes`)
@@ -49,6 +57,35 @@ try {
   demo.kill('SIGTERM')
   if (demo.exitCode === null) await once(demo, 'close')
   rmSync(directory, { recursive: true, force: true })
+}
+
+/** The list of reports on a phone and on a wide screen, light and dark. */
+async function hubPictures(browser: Browser): Promise<string[]> {
+  const place = (label: string) => new RegExp(`${label} +(http:\\S+)`).exec(output)![1]!
+  const [inbox, hub] = [place('Inbox'), place('Report hub')]
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(hub)
+  await page.getByLabel('E-mail address').fill(HEAD_OFFICE)
+  await page.getByRole('button', { name: 'Send the link' }).click()
+  await page.goto(inbox)
+  await page.getByRole('link', { name: 'Sign in to your reports' }).click()
+  const opening = page.waitForEvent('popup')
+  await page.frameLocator('iframe').getByRole('link').click()
+  const tab = await opening
+  await tab.getByRole('button', { name: 'Sign in' }).click()
+  const names: string[] = []
+  for (const width of [360, 1440])
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await tab.setViewportSize({ width, height: 400 })
+      await tab.emulateMedia({ colorScheme })
+      await tab.goto(hub)
+      const name = `report-hub-${width}-${colorScheme}`
+      await tab.screenshot({ path: target(name), fullPage: true })
+      names.push(name)
+    }
+  await context.close()
+  return names
 }
 
 function target(name: string): string {

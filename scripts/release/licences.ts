@@ -9,11 +9,18 @@ import { RUNTIME_PARTS } from './runtime-parts.ts'
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b|^swagger-ui-(es-bundle|bundle)\.js\.LICENSE\.txt$/i
 const RULE = '='.repeat(80)
 
-/** Embedded in archived PDF documents. */
-const COLOR_PROFILE = `srgb.icc, the colour profile of archived PDF documents
+/**
+ * Embedded in archived PDF documents. The profile names itself `sRGB2014`, and its checksum shows that it is unaltered; PDFKit
+ * brings the same file. Terms of its publisher: https://www.color.org/srgbprofiles.xalter,
+ * https://doc.qt.io/qt-6.0/qtgui-attribution-icc-srgb-color-profile.html.
+ */
+const COLOR_PROFILE = `sRGB2014.icc, the colour profile of archived PDF documents (srgb.icc)
 
-Copyright International Color Consortium, 2015. Provided as is, without express or implied warranty. The Consortium permits
-anyone to use, copy and distribute the unchanged file for any purpose without fee.`
+Copyright International Color Consortium, 2015
+
+This profile is made available by the International Color Consortium, and may be copied, distributed, embedded, made, used, and
+sold without restriction. Altered versions of this profile shall have the original identification and copyright information
+removed and shall not be misrepresented as the original profile.`
 
 /** `packages` and the version of Bun in the executable. Throws for a package that brings no licence. */
 export function licenceText(packages: readonly BundledPackage[], bunVersion: string): string {

@@ -1,4 +1,6 @@
 /** Builds the alerts side: a plan of rules and destinations, the router and the outbox that follow it, and its changes. */
+
+import { createDecisionRecorder, purgeConfigurations } from '../alerts/history/decisions.ts'
 import { createSummaries, type Maintenance } from '../alerts/maintenance.ts'
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
@@ -22,10 +24,11 @@ import type { Use } from '../platform/replaceable.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
+import { recordingOf } from './destinations/index.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { alertRouteApi } from './rules/http.ts'
-import { createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
+import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -58,6 +61,10 @@ export interface Alerts {
   /** In order of evaluation. */
   readonly listed: readonly ListedRule[]
   readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules' | 'bands'>
+  /** The snooze that holds alerts about an event back now; null = none. */
+  readonly snoozeFor: (
+    event: TaskEvent,
+  ) => { readonly id: string; readonly until: number; readonly reason: string } | null
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
@@ -104,7 +111,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const listed: ListedRule[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
   const graph = createChainGraph({ ...deps, qrs: deps.qlik.qrs })
-  const health = createDestinationHealth()
+  const health = createDestinationHealth(clock)
   const observe = (change: DeliveryChange) => {
     health.observe(change)
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
@@ -116,6 +123,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   let snoozes = snoozesIn(plan.windows)
+  const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
   const router = createRouter(
     {
       log,
@@ -123,6 +131,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       onDeliveries,
       observe: on.delivery,
       onRouted: on.routed,
+      onDecided: (tx, event, decided) => decisions.record(tx, event, decided),
       onHandled(event, awaited) {
         forget(event.id)
         on.handled(event, awaited)
@@ -214,6 +223,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
       bands: (from, to) => plan.maintenance.bands(from, to),
     },
+    snoozeFor: (event) => snoozes.find(db, event, clock.now()),
     outbox,
     routes: [
       ...alertRouteApi({
@@ -228,7 +238,12 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         loadEvent: (id) => loadTaskEvent(db, id),
         storeEvent: storeWholeEvent,
       }),
-      ...snoozeRoutes({ ...deps, windows: deps.time.windows }),
+      ...snoozeRoutes({
+        ...deps,
+        windows: deps.time.windows,
+        loadEvent: (id) => loadTaskEvent(db, id),
+        recording: () => recordingOf(destinations),
+      }),
     ],
     release(tx, eventId, reason) {
       forget(eventId)
@@ -254,7 +269,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       })
       router.wake()
     },
-    pruning: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
+    pruning: [purgeGroups, purgeSnoozes, purgeConfigurations].map((purge) => ({
+      keepMs: config.footman.retention.events,
+      purge,
+    })),
     withChains(qrs) {
       const learning = withChains(qrs, graph)
       return {
@@ -271,6 +289,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         const concerned = changedDestinations(destinations, next, changed)
         const oldPlan = plan
         follow(nextPlan)
+        decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
         snoozes = snoozesIn(nextPlan.windows)
         router.follow(nextPlan.rules)
         retire(oldPlan)
@@ -282,8 +301,15 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
 
 const snoozesIn = (windows: Windows) => ({
   suppression: createSnoozeSuppression({ windows }),
+  find: createSnoozeFinder({ windows }),
   needs: snoozeNeeds({ windows }),
 })
+
+const knownRoutes = ({ listed, rules }: AlertPlan) =>
+  listed.map(({ name, origin, off }) => {
+    const isUsable = rules.some((rule) => rule.name === name)
+    return { name, origin, off: off ?? (isUsable ? null : 'none of its destinations can be used') }
+  })
 
 const usesChains = (rules: AlertPlan['rules']): boolean => rules.some(({ policy }) => policy?.group === 'chain')
 

@@ -50,20 +50,33 @@ export function createMaintenance(
   const within = (during: MaintenanceConfig['during'], at: number) =>
     during.some((window) => deps.windows.contains(window, at))
 
-  function nameFor(event: TaskEvent, at: number): string | null {
+  function find(event: TaskEvent, at: number) {
     // Unknown does not match: a spurious alert is better than a missed one.
-    const found = compiled.find(
+    return compiled.find(
       ({ during, matches }) => within(during, at) && (matches.length === 0 || testMatches(matches, event, at) === true),
     )
-    return found?.name ?? null
+  }
+
+  const ends = new Map<MaintenanceConfig['during'], { readonly from: number; readonly until: number | null }>()
+
+  /** When the maintenance that is on at `at` ends, ISO; null when it does not end within a week. Its seconds are not looked at. */
+  function endOf(during: MaintenanceConfig['during'], at: number): string | null {
+    const known = ends.get(during)
+    const isKnown = known && at >= known.from && (known.until === null ? at < known.from + STEP_MS : at < known.until)
+    const until = isKnown ? known.until : searchEnd((time) => within(during, time), at)
+    if (!isKnown) ends.set(during, { from: at, until })
+    return until === null ? null : new Date(until).toISOString()
   }
 
   return {
-    nameFor,
+    nameFor: (event, at) => find(event, at)?.name ?? null,
     needs: [...new Set(compiled.flatMap(({ matches }) => matches.flatMap(({ needs }) => needs)))],
     suppression(_db, { event }) {
-      const name = nameFor(event, event.receivedAt)
-      return name === null ? null : { reason: 'MAINTENANCE', detail: maintenanceDetail(name) }
+      const found = find(event, event.receivedAt)
+      if (!found) return null
+      const { name, during } = found
+      const until = endOf(during, event.receivedAt)
+      return { reason: 'MAINTENANCE', detail: maintenanceDetail(name), by: { maintenance: { name, until } } }
     },
     stopsSchedules: (at) =>
       compiled.find(({ stopSchedules, during }) => stopSchedules && within(during, at))?.name ?? null,
@@ -102,6 +115,22 @@ function edgeOf(isOn: (at: number) => boolean, from: number, to: number): number
     else low = middle
   }
   return high * 1000
+}
+
+const MINUTE_MS = 60_000
+const STEP_MS = 15 * MINUTE_MS
+const SEARCHED_MS = 7 * 24 * 60 * MINUTE_MS
+
+/** The first whole minute after `at` at which it is not on; null when there is none within a week. Skips shorter gaps than a step. */
+function searchEnd(isOn: (at: number) => boolean, at: number): number | null {
+  const begin = at - (at % MINUTE_MS)
+  let open = begin
+  while (isOn(open + STEP_MS)) {
+    open += STEP_MS
+    if (open - begin > SEARCHED_MS) return null
+  }
+  while (isOn(open + MINUTE_MS)) open += MINUTE_MS
+  return open + MINUTE_MS
 }
 
 /** Detail of the suppressed deliveries, by which the summary finds them. */
@@ -161,7 +190,7 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
   /** Events that arrived within the maintenance may still wait for data of Qlik Sense. */
   function isAwaited(name: string): boolean {
     const pending = db.all<{ at: number }>(
-      `SELECT received_at AS at FROM event WHERE state = 'pending' ORDER BY seq LIMIT 1000`,
+      `SELECT received_at AS at FROM event WHERE state = 'pending' AND state <> 'routed' ORDER BY seq LIMIT 1000`,
     )
     return pending.some(({ at }) => maintenance.isOn(name, at))
   }

@@ -10,7 +10,7 @@ import { type Database, isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
-import { takeSlot } from './outbox/rate-limit.ts'
+import { nextSlotAt, takeSlot } from './outbox/rate-limit.ts'
 import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery } from './outbox/store.ts'
 import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './rules/chains.ts'
 import { watchFallback } from './rules/fallback.ts'
@@ -30,6 +30,8 @@ import type {
   DeliveryKind,
   PlannedDelivery,
   Rule,
+  SuppressedBy,
+  Suppression,
   SuppressionCheck,
   SuppressionNeeds,
   SuppressReason,
@@ -44,6 +46,8 @@ export interface RouterDeps {
   readonly observe?: (change: DeliveryChange) => void
   /** Called for every delivery that a rule makes, suppressed ones included. */
   readonly onRouted?: (rule: string, outcome: EventOutcome) => void
+  /** Called when nothing is awaited any more and every rule has been evaluated; in the transaction of the deliveries. */
+  readonly onDecided?: (db: Database, event: TaskEvent, decided: Decided) => void
   /** Called at the end of each `handle`. */
   readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
   /** In this order; the first one that suppresses a delivery gives the reason. */
@@ -52,6 +56,14 @@ export interface RouterDeps {
   readonly suppressionNeeds?: SuppressionNeeds
   /** Absent: every failure stands alone. */
   readonly chains?: Chains
+}
+
+/** The rules that were evaluated for an event. */
+export interface Decided {
+  /** The rules about events of its type and outcome, by name. */
+  readonly concerned: readonly RuleGroup[]
+  /** The rule after which no other was evaluated. */
+  readonly stoppedBy: string | null
 }
 
 export interface Router extends EventRouter {
@@ -87,6 +99,7 @@ export interface RehearsedDelivery {
   readonly wouldBe: 'pending' | 'suppressed'
   readonly reason: SuppressReason | null
   readonly detail: string | null
+  readonly by: SuppressedBy | null
 }
 
 /** One evaluation of the rules for one event. */
@@ -107,7 +120,7 @@ interface Pass {
 
 type Decision =
   | { readonly state: 'pending'; readonly reason: null; readonly detail: null }
-  | { readonly state: 'suppressed'; readonly reason: SuppressReason; readonly detail: string }
+  | ({ readonly state: 'suppressed' } & Suppression)
 
 type Addition = Decision &
   Pick<NewDelivery, 'kind' | 'orderKey' | 'limitKey' | 'severity' | 'note' | 'about' | 'replayOf'>
@@ -123,8 +136,12 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   function handle(db: Database, event: TaskEvent, awaited: Awaited): void {
     const made = awaited === 'everything' ? NONE_MADE : deliveriesOf(db, event.id)
     const pass = passOf(db, event, awaited, made)
-    addAlerts(pass)
+    const stoppedBy = addAlerts(pass)
     if (awaited !== 'everything') addRecoveries(pass)
+    if (awaited !== 'everything' && awaited.size === 0) {
+      const concerned = table.groups.filter(({ rules }) => rules.some((rule) => isFor(rule, event)))
+      deps.onDecided?.(db, event, { concerned, stoppedBy })
+    }
     deps.onHandled?.(event, awaited)
   }
 
@@ -230,15 +247,16 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     if (!limit || limit.windowMs <= 0 || takeSlot(db, { ...limit, eventId: event.id, now })) return PENDING
     const { count = 1, windowMs } = limit
     const alerts = count === 1 ? 'one alert' : `${count} alerts`
-    return suppressed({ reason: 'RATE_LIMITED', detail: `at most ${alerts} in ${windowMs / 1000} s` })
+    const slotAt = nextSlotAt(db, limit.key, now)
+    return suppressed({
+      reason: 'RATE_LIMITED',
+      detail: `at most ${alerts} in ${windowMs / 1000} s`,
+      by: { limit: { count, windowMs, nextSlotAt: slotAt === null ? null : new Date(slotAt).toISOString() } },
+    })
   }
 
   /** Why maintenance, a snooze or another feature holds the delivery back; null when none does. */
-  function suppressionOf(
-    { db, event, now }: Pass,
-    rule: Rule,
-    planned: PlannedDelivery,
-  ): PlannedDelivery['suppress'] | null {
+  function suppressionOf({ db, event, now }: Pass, rule: Rule, planned: PlannedDelivery): Suppression | null {
     for (const check of suppressions) {
       const found = withFallback(rule.name, event, null, () => check(db, { event, rule, planned, now }))
       if (found) return found
@@ -247,9 +265,9 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   }
 
   /** Asked after the other holds: an alert that one of them holds back opens no group. */
-  function chainSuppression(pass: Pass, rule: Rule): PlannedDelivery['suppress'] | null {
+  function chainSuppression(pass: Pass, rule: Rule): Suppression | null {
     const group = chainGroupOf(pass, rule)
-    return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail } : null
+    return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail, by: { group: group.root } } : null
   }
 
   /** Null when the event has nothing to do with groups of this rule. */
@@ -272,7 +290,8 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     const row = { ...addition, id, eventId: event.id, route: name, destination, target, lane, createdAt: now }
     const isNew = insertDelivery(db, row)
     if (rehearsal) {
-      rehearsal.push({ route: name, destination, target, kind, wouldBe: state, reason, detail })
+      const by = ('by' in addition && addition.by) || null
+      rehearsal.push({ route: name, destination, target, kind, wouldBe: state, reason, detail, by })
       return isNew ? id : null
     }
     if (!isNew) return null
@@ -392,9 +411,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   }
 }
 
-function suppressed({ reason, detail }: NonNullable<PlannedDelivery['suppress']>): Decision {
-  return { state: 'suppressed', reason, detail }
-}
+const suppressed = (suppression: Suppression): Decision => ({ state: 'suppressed', ...suppression })
 
 /** Key of the rate-limit slot that the delivery occupies until it is a dead letter. */
 const limitKeyOf = ({ test }: TaskEvent, { limit }: PlannedDelivery): string | null =>

@@ -16,14 +16,14 @@ export function excerpts(log: ScriptLog | null, headLines: number, tailLines: nu
 /** Lines that the engine writes below the error itself. */
 const GENERAL = /^General Script Error$/i
 
+export const isErrorLine = (line: string): boolean => line.includes('Error')
+
 /**
  * The last line that holds `Error`, without its time stamp and line number; null when there is none. A line that says
  * no more than that there was one counts only when there is no other.
  */
 export function errorLine(log: ScriptLog | null): string | null {
-  const texts = (log?.lines ?? [])
-    .filter((candidate) => candidate.includes('Error'))
-    .map((line) => line.replace(LINE_PREFIX, '').trim())
+  const texts = (log?.lines ?? []).filter(isErrorLine).map((line) => line.replace(LINE_PREFIX, '').trim())
   return texts.findLast((text) => !GENERAL.test(text)) ?? texts.at(-1) ?? null
 }
 

@@ -1,8 +1,10 @@
 /** Snoozes: alerts about matching events are suppressed for a while (`/v4/snoozes`). Stored in `footman.db`. */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
 import { EVENT_OUTCOMES } from '../events/kinds.ts'
-import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS } from '../http/endpoint/list-query.ts'
+import type { TaskEvent } from '../events/types.ts'
+import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
@@ -14,6 +16,7 @@ import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
 import { eventMatch } from './config-routes.ts'
+import { windowsOf } from './history/lists.ts'
 import { FIELDS, type FieldContext } from './rules/fields.ts'
 import { compileMatch, type EventMatch } from './rules/match.ts'
 import type { SuppressionCheck, SuppressionNeeds } from './types.ts'
@@ -23,6 +26,9 @@ interface SnoozeRoutesDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly windows: Pick<Windows, 'contains'>
+  readonly loadEvent: (id: string) => TaskEvent | null
+  /** The destinations that record: a snooze does not hold back their messages. */
+  readonly recording: () => readonly string[]
 }
 
 const SNOOZE = z.object({
@@ -45,6 +51,20 @@ const SNOOZE_BODY = z.object({
   reason: z.string().max(500).optional(),
 })
 
+const SET_QUERY = z.object({
+  dryRun: queryField.boolean().describe('Set nothing; answer which alerts it would have held back.').optional(),
+  over: queryField
+    .time()
+    .describe('For `dryRun`: since when alerts are looked at, like `24h`, which is the default.')
+    .optional(),
+})
+
+const DRY_RUN = z.object({
+  wouldHaveHeld: z.int().describe('Alerts that were made and not suppressed.'),
+  tasks: z.array(z.object({ taskId: z.string(), taskName: z.string(), count: z.int() })).describe('Most alerts first.'),
+  partial: z.boolean().describe('There were too many alerts to look at: older ones are not counted.'),
+})
+
 const LIST_QUERY = z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
 const SNOOZES = z.object({ snoozes: z.array(SNOOZE), nextCursor: z.string().nullable() })
 const PARAMS = z.object({ id: z.string().describe('Id of the snooze.') })
@@ -55,7 +75,8 @@ const EXAMPLE_BODY = {
   reason: 'source database is being moved',
 }
 
-export function snoozeRoutes({ db, writer, clock, windows }: SnoozeRoutesDeps): ApiRoute[] {
+export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
+  const { db, writer, clock, windows } = deps
   return [
     route({
       method: 'GET',
@@ -83,12 +104,17 @@ export function snoozeRoutes({ db, writer, clock, windows }: SnoozeRoutesDeps): 
       summary: 'Set a snooze',
       description:
         'Messages to people about events that match are held back and recorded as `suppressed`/`SNOOZED`, until the snooze ends by itself or is lifted. It survives a restart.',
+      query: SET_QUERY,
       body: SNOOZE_BODY,
-      answers: { 201: SNOOZE },
+      answers: { 200: DRY_RUN.describe('With `dryRun`.'), 201: SNOOZE },
       examples: [{ name: 'task', body: EXAMPLE_BODY, status: 201 }],
-      async handle({ body, caller, note }) {
+      async handle({ body, query, caller, note }) {
         const now = clock.now()
         const wanted = readSnooze(body, windows, now)
+        if (query.dryRun) {
+          note({ detail: 'dry run' })
+          return jsonAnswer(200, await rehearse(deps, wanted.match, query.over?.(now) ?? now - DAY_MS))
+        }
         const snooze = { ...wanted, id: uuidV7(now), createdBy: caller.actor, createdAt: now }
         note({ target: [snooze.id], detail: `until ${new Date(snooze.until).toISOString()}` })
         await writer.write((db) => insertSnooze(db, snooze))
@@ -124,6 +150,58 @@ function answerOf({ id, match, from, until, reason, createdBy, suppressed }: Sno
     createdBy,
     suppressed,
   }
+}
+
+const DAY_MS = 86_400_000
+/** Events that are looked at without a pause for other work. */
+const AT_ONCE = 50
+const REHEARSAL_MS = 1000
+
+/** The alerts since `from` that a snooze with this match would have held back. */
+async function rehearse(
+  { db, windows, loadEvent, recording }: SnoozeRoutesDeps,
+  json: string,
+  from: number,
+): Promise<z.output<typeof DRY_RUN>> {
+  const match = compileSnooze(json, { windows })
+  const tasks = new Map<string, { readonly taskId: string; readonly taskName: string; count: number }>()
+  const names = recording()
+  const sql = `SELECT event_id AS eventId, count(*) AS n FROM delivery WHERE seq < ? AND seq >= ? AND +created_at >= ?
+    AND kind IN ('alert', 'recovery') AND replay_of = '' AND state <> 'suppressed'
+    AND destination NOT IN (${names.map(() => '?').join(', ')}) GROUP BY 1 ORDER BY max(seq) DESC`
+  const search = { table: 'delivery', before: null, times: { column: 'created_at', from, to: null } }
+  const end = performance.now() + REHEARSAL_MS
+  let isComplete = true
+  let looked = 0
+  for await (const window of windowsOf(db, { ...search, budgetMs: REHEARSAL_MS })) {
+    for (const { eventId, n } of db.all<{ eventId: string; n: number }>(
+      sql,
+      window.before,
+      window.from,
+      from,
+      ...names,
+    )) {
+      looked += 1
+      if (looked % AT_ONCE === 0) await nextTurn()
+      if (performance.now() > end) return heldBack(tasks, true)
+      const event = loadEvent(eventId)
+      if (!event || match?.test(event, event.receivedAt) !== true) continue
+      const { taskId, taskName } = event
+      const known = tasks.get(taskId) ?? { taskId, taskName, count: 0 }
+      known.count += n
+      tasks.set(taskId, known)
+    }
+    isComplete = window.isLast
+  }
+  return heldBack(tasks, !isComplete)
+}
+
+function heldBack(
+  tasks: ReadonlyMap<string, z.output<typeof DRY_RUN>['tasks'][number]>,
+  partial: boolean,
+): z.output<typeof DRY_RUN> {
+  const all = [...tasks.values()].sort((one, other) => other.count - one.count)
+  return { wouldHaveHeld: all.reduce((sum, { count }) => sum + count, 0), tasks: all, partial }
 }
 
 interface SnoozeRequest {
@@ -210,8 +288,12 @@ function compileSnooze(match: string, context: FieldContext): EventMatch | null 
   return parsed.success ? compileMatch(parsed.data, context, EVENT_OUTCOMES) : null
 }
 
-/** Suppresses an alert that an active snooze matches, and counts it. */
-export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
+type ActiveSnooze = ReturnType<typeof activeSnoozes>[number]
+
+/** Finds the active snooze that matches an event; null when there is none. */
+export function createSnoozeFinder(
+  context: FieldContext,
+): (db: Database, event: TaskEvent, now: number) => ActiveSnooze | null {
   const compiled = new Map<string, EventMatch | null>()
 
   function matchOf(id: string, match: string): EventMatch | null {
@@ -222,18 +304,28 @@ export function createSnoozeSuppression(context: FieldContext): SuppressionCheck
     return made
   }
 
-  return (db, { event, now }) => {
+  return (db, event, now) => {
     const active = activeSnoozes(db, now)
     if (active.length === 0) {
       compiled.clear()
       return null
     }
     // Unknown does not match: a spurious alert is better than a missed one.
-    const snooze = active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true)
+    return active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true) ?? null
+  }
+}
+
+/** Suppresses an alert that an active snooze matches, and counts it. */
+export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
+  const find = createSnoozeFinder(context)
+  return (db, { event, now }) => {
+    const snooze = find(db, event, now)
     if (!snooze) return null
     countSuppressed(db, snooze.id)
-    const reason = snooze.reason === '' ? '' : `: ${snooze.reason}`
-    return { reason: 'SNOOZED', detail: `until ${new Date(snooze.until).toISOString()}${reason}` }
+    const { id, reason } = snooze
+    const until = new Date(snooze.until).toISOString()
+    const detail = `until ${until}${reason === '' ? '' : `: ${reason}`}`
+    return { reason: 'SNOOZED', detail, by: { snooze: { id, reason, until } } }
   }
 }
 

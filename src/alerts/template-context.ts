@@ -28,6 +28,8 @@ export interface ContextLinks {
   /** Instead of these, in messages about Qlik Cloud. */
   readonly cloudUrls?: QlikUrls
   readonly genericUrls: readonly GenericUrl[]
+  /** Address of Footman for browsers; absent or '' = no links to the console. */
+  readonly publicUrl?: string
 }
 
 /** The part of the configuration that links come from. */
@@ -37,10 +39,33 @@ export interface LinkConfig {
   readonly qlikSenseCloud?: {
     readonly event: { readonly mqtt: { readonly tenant: { readonly qlikSenseUrls: QlikUrls } } }
   }
+  readonly footman?: {
+    readonly console?: { readonly enable: boolean; readonly publicUrl: string }
+    readonly [section: string]: unknown
+  }
 }
 
-export function contextLinks({ qlikSenseUrls, genericUrls, qlikSenseCloud }: LinkConfig): ContextLinks {
-  return { qlikSenseUrls, cloudUrls: qlikSenseCloud?.event.mqtt.tenant.qlikSenseUrls ?? {}, genericUrls }
+export function contextLinks({ qlikSenseUrls, genericUrls, qlikSenseCloud, footman }: LinkConfig): ContextLinks {
+  const { enable = false, publicUrl = '' } = footman?.console ?? {}
+  return {
+    qlikSenseUrls,
+    cloudUrls: qlikSenseCloud?.event.mqtt.tenant.qlikSenseUrls ?? {},
+    genericUrls,
+    publicUrl: enable ? publicUrl : '',
+  }
+}
+
+/** Pages of the console about an event and its task; '' where the address of Footman is not configured. */
+export function consoleLinks(
+  { id, type, taskId }: Pick<TaskEvent, 'id' | 'type' | 'taskId'>,
+  { publicUrl = '' }: Pick<ContextLinks, 'publicUrl'>,
+): { readonly consoleUrl: string; readonly consoleTaskUrl: string } {
+  if (publicUrl === '') return { consoleUrl: '', consoleTaskUrl: '' }
+  const root = `${publicUrl.replace(/\/+$/, '')}/console`
+  return {
+    consoleUrl: type === 'self' ? `${root}/system` : `${root}/events/${encodeURIComponent(id)}`,
+    consoleTaskUrl: taskId ? `${root}/tasks/${encodeURIComponent(taskId)}` : '',
+  }
 }
 
 /** The addresses of the Qlik Sense that the event is about. */
@@ -217,7 +242,11 @@ function noteVariables({ note, suppressed }: ContextDelivery, times: TimeFormatt
 function linkVariables(event: TaskEvent, context: ContextSettings): Variables {
   const { qmc = '', hub = '' } = urlsFor(event, context)
   const { genericUrls } = context
-  return { qlikSenseQMC: qmc, qlikSenseHub: hub, qliksSenseQMC: qmc, qliksSenseHub: hub, genericUrls: [...genericUrls] }
+  return {
+    ...{ qlikSenseQMC: qmc, qlikSenseHub: hub, qliksSenseQMC: qmc, qliksSenseHub: hub },
+    ...consoleLinks(event, context),
+    genericUrls: [...genericUrls],
+  }
 }
 
 // Variables from Qlik Sense: task, app, owner, execution, script log.

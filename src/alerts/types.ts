@@ -37,7 +37,30 @@ export interface PlannedDelivery {
   /** Fixed-window rate limit; absent or 0 = none. Deliveries of one event that share a key share one of `count` (1) slots. */
   readonly limit?: { readonly key: string; readonly windowMs: number; readonly count?: number }
   /** Set when the gates decided against sending. */
-  readonly suppress?: { readonly reason: SuppressReason; readonly detail: string }
+  readonly suppress?: Suppression
+}
+
+export interface Suppression {
+  readonly reason: SuppressReason
+  readonly detail: string
+  /** Absent where the detail says everything. */
+  readonly by?: SuppressedBy
+}
+
+/** The numbers and ids behind a reason, stored with the delivery: the member that belongs to the reason. Times are ISO. */
+export interface SuppressedBy {
+  /** `nextSlotAt`: null while a message that has not ended keeps the slot. */
+  readonly limit?: { readonly count: number; readonly windowMs: number; readonly nextSlotAt: string | null }
+  readonly snooze?: { readonly id: string; readonly reason: string; readonly until: string }
+  /** `until`: null when it does not end within a week. */
+  readonly maintenance?: { readonly name: string; readonly until: string | null }
+  /** The custom property that the task does not have with this value. */
+  readonly property?: { readonly name: string; readonly value: string }
+  /** The tag that the app does not have. */
+  readonly tag?: { readonly name: string }
+  /** The event that opened the group, and its task. */
+  readonly group?: { readonly eventId: string; readonly taskId: string; readonly taskName: string }
+  readonly retry?: { readonly attempt: number; readonly max: number; readonly at: string }
 }
 
 /** From a kind of event to a destination; compiled from the configuration. */
@@ -113,10 +136,7 @@ export interface MessageTexts {
 }
 
 /** The reason to suppress a delivery that its gates let through; null = none. Called for destinations that notify. */
-export type SuppressionCheck = (
-  db: Database,
-  subject: SuppressionSubject,
-) => NonNullable<PlannedDelivery['suppress']> | null
+export type SuppressionCheck = (db: Database, subject: SuppressionSubject) => Suppression | null
 
 /** The parts of an event that suppression checks need; a part that is unknown suppresses nothing. */
 export type SuppressionNeeds = (db: Database, now: number) => readonly Need[]

@@ -28,6 +28,7 @@ import { createLifecycle } from '../platform/lifecycle.ts'
 import { openStorage } from '../platform/storage/index.ts'
 import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import { hostZone } from '../platform/zone.ts'
 import { createQlik, isQrsUnreachable } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
@@ -35,9 +36,11 @@ import { createOverview } from '../tasks/overview/index.ts'
 import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
+import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
+import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
 import { apiSettings, buildSideServers, consoleSettings, degradable, liveApiSettings } from './listeners.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -119,7 +122,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const cloud = createCloud({ ...base, emitter, alerts }, config, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters].filter((queue) => queue !== null)
-  const history = createHistory({ ...base, alerts, qlik, pipeline, live, queues }, config.footman)
+  const history = createHistory({ ...base, alerts, qlik, pipeline, safetyNet, live, queues }, config.footman)
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
   const properties = createCustomPropertyWatch({ ...qlik, log }, propertyNeeds(config))
 
@@ -132,6 +135,19 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
     config,
     options,
+  )
+  const watchedLicence = config.qlikSenseLicense.serverLicenseMonitor
+  const attention = createAttention(
+    {
+      ...base,
+      alerts,
+      overview,
+      monitors,
+      schedules,
+      certificates,
+      licenceDays: watchedLicence.enable ? watchedLicence.alert.thresholdDays : null,
+    },
+    { timezone: config.footman.timezone || hostZone() },
   )
   const features: readonly Part[] = [
     { observers: { ...deps.observe, ...eventAnnouncer(on) } },
@@ -158,7 +174,12 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     files,
     schedules,
     overview,
+    attention,
     history,
+    createExecutionTopic(
+      { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },
+      qrsConnection ? {} : { pollMs: 0 },
+    ),
     reports,
     metrics,
     { services: [properties] },

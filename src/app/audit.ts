@@ -21,7 +21,7 @@ export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writ
     observers: {
       start({ origin, actor, taskIds }, outcome, problem) {
         // Calls over REST are recorded with their answer.
-        if (origin === 'rest') return
+        if (origin === 'rest' || origin === 'console') return
         const note = outcome ? auditNote(outcome) : null
         audit.record({
           actor: actor ?? origin,

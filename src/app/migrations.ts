@@ -1,6 +1,7 @@
 /** The databases of a data directory and their migrations. */
 import { join } from 'node:path'
-import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
+import { changeFeedMigrations, runFeedMigrations } from '../alerts/history/change-feed.ts'
+import { decisionMigrations } from '../alerts/history/decisions.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { consoleMigrations } from '../console/session/store.ts'
@@ -23,6 +24,7 @@ import { historyMigrations } from '../tasks/executions/store.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/store.ts'
 import { schedulerMigrations } from '../tasks/schedule/store.ts'
 import { startMigrations } from '../tasks/start/index.ts'
+import { attentionMigrations } from './attention/index.ts'
 
 /** The tables of all features in `footman.db`, in the order of their creation. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -31,6 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...outboxMigrations,
   ...changeFeedMigrations,
   ...alertRuleMigrations,
+  ...decisionMigrations,
   // Answers to start requests are among the messages.
   ...messageMigrations,
   ...startMigrations,
@@ -45,6 +48,8 @@ export const MIGRATIONS: readonly Migration[] = [
   ...monitorMigrations,
   ...reportMigrations,
   ...consoleMigrations,
+  ...runFeedMigrations,
+  ...attentionMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

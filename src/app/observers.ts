@@ -5,8 +5,9 @@ import type { IngestDeps } from '../events/ingest/ingest.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { FileJob } from '../files/types.ts'
 import type { RequestObserver } from '../http/middleware/observe.ts'
+import type { Database } from '../platform/sqlite.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import type { RunRecord } from '../reports/runs/ledger.ts'
+import type { RunEnd } from '../reports/runs/ledger.ts'
 import type { HistoryDeps } from '../tasks/executions/history.ts'
 import type { RetryRunnerDeps } from '../tasks/safety-net/retries.ts'
 import type { WatchdogDeps } from '../tasks/safety-net/watchdog.ts'
@@ -14,6 +15,7 @@ import type { ActionContext, RunnerDeps } from '../tasks/schedule/runner.ts'
 import type { ActionResult } from '../tasks/schedule/types.ts'
 import type { StartQueueDeps } from '../tasks/start/queue.ts'
 import type { StartTaskDeps } from '../tasks/start/start.ts'
+import type { AttentionChange } from './attention/types.ts'
 import { SCHEDULE_CODE } from './schedule-webhook.ts'
 
 /** Topics with the parameters of their observers. */
@@ -41,6 +43,8 @@ export interface Topics {
   /** Messages of a host were lost within an hour. */
   messagesLost(host: string, count: number): void
   scheduleRun: NonNullable<RunnerDeps['onRun']>
+  /** A schedule is new, has changed or is gone. */
+  schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
   /** An action of a schedule other than a start of tasks. */
   scheduleAction(context: ActionContext, result: ActionResult): void
   keyValueOperation(operation: string, times: number): void
@@ -57,8 +61,10 @@ export interface Topics {
   calendar(name: string, reason: string | null): void
   /** The changed configuration file cannot be used (why), or is in order (null). */
   configuration(problem: string | null): void
-  /** A run of a report task has ended, or was skipped. */
-  reportFinished(run: RunRecord): void
+  /** An item of the attention list has come or gone. */
+  attention(change: AttentionChange): void
+  /** A run of a report task has ended, or was skipped; in the transaction that stores it. */
+  reportFinished(end: RunEnd, tx: Database): void
   /** `footman.db` can be used again after it could not. */
   storageBack(): void
   /** The same content stands in another file now. */

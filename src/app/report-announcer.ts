@@ -1,17 +1,17 @@
 /** Announces ended runs of report tasks to InfluxDB and to the MQTT broker. Points and messages wait on disk for them. */
 import type { InfluxPoint, InfluxPoints } from '../metrics/influxdb/types.ts'
 import type { MqttOutgoing, OutgoingMessage } from '../mqtt/types.ts'
-import { errorText } from '../platform/errors.ts'
 import { mayReach } from '../platform/mqtt-topics.ts'
+import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
-import type { RunRecord } from '../reports/runs/ledger.ts'
+import type { RunEnd, RunRecord } from '../reports/runs/ledger.ts'
 
 export interface AnnouncerDeps {
   readonly log: Logger
   /** `points` are null when InfluxDB is off, and in shadow mode. */
   readonly influx: { readonly points: InfluxPoints | null }
   /** `outgoing` is null when MQTT is not configured. */
-  readonly messages: { readonly outgoing: Pick<MqttOutgoing, 'send'> | null }
+  readonly messages: { readonly outgoing: Pick<MqttOutgoing, 'put'> | null }
 }
 
 export interface AnnouncerSettings {
@@ -21,27 +21,25 @@ export interface AnnouncerSettings {
   readonly startTopic: string
 }
 
-/** To be called with each run that has ended. `messageOf` makes its message for the broker. Never throws. */
+/**
+ * To be called with each run that has ended, in the transaction that stores its end: both are on disk then, or neither.
+ * `messageOf` makes its message for the broker. Throws only what the storage says.
+ */
 export function createReportAnnouncer(
-  { log, influx, messages }: AnnouncerDeps,
+  { log, influx: { points }, messages }: AnnouncerDeps,
   messageOf: (run: RunRecord) => OutgoingMessage,
   { shadow, startTopic }: AnnouncerSettings,
-): (run: RunRecord) => void {
-  const { points } = influx
+): (end: RunEnd, tx: Database) => void {
   const outgoing = shadow ? null : messages.outgoing
 
-  async function publish(run: RunRecord): Promise<void> {
-    const message = messageOf(run)
-    if (mayReach(startTopic, message.topic)) throw new Error(`messages to ${message.topic} start tasks`)
-    if ((await outgoing?.send(message)) === 'full') throw new Error('too many messages wait for the broker')
-  }
-
-  return (run) => {
-    const failed = (what: string) => (error: unknown) =>
-      log.error(`REPORTTASK: run=${run.id.slice(-8)} ${what}: ${errorText(error)}`)
+  return ({ run }, tx) => {
     const point = points && reportPoint(run)
-    if (point) points.writePoints([point]).catch(failed('is not stored in InfluxDB'))
-    if (outgoing) publish(run).catch(failed('is not published to MQTT'))
+    if (point) points.put(tx, point)
+    // A disabled task makes no noise.
+    if (!outgoing || run.reason === 'TASK_DISABLED') return
+    const message = messageOf(run)
+    if (!mayReach(startTopic, message.topic)) return outgoing.put(tx, message)
+    log.error(`REPORTTASK: run=${run.id.slice(-8)} is not published to MQTT: messages to ${message.topic} start tasks`)
   }
 }
 

@@ -103,15 +103,17 @@ interface ReportParts extends AnnouncerDeps {
   readonly kv: { readonly store?: KeyValueStore }
 }
 
-/** The part of report tasks; nothing where they are off, and on satellites: `queueLength` is null then. */
+/** The part of report tasks; nothing where they are off, and on satellites: the numbers are null then. */
 export function buildReports(
   create: CreateReports | null,
   deps: ReportParts,
   config: Config,
   options: AppOptions,
-): Part & Pick<Reports, 'firings'> & { queueLength(): number | null } {
+): Part & Pick<Reports, 'firings'> & { queueLength(): number | null; engineSessions(): number | null } {
   const { footman, restServerConfig: server } = config
-  if (!create || footman.node.role === 'satellite') return { queueLength: () => null, firings: () => [] }
+  if (!create || footman.node.role === 'satellite') {
+    return { queueLength: () => null, engineSessions: () => null, firings: () => [] }
+  }
   const { kv, paths, on } = deps
   const { qrs } = deps.qlik
   const { store } = kv
@@ -127,10 +129,10 @@ export function buildReports(
         taskState: (taskId) => taskState(qrs, taskId),
         keyValue: async (namespace, key) => store?.get(namespace, key)?.value ?? null,
       },
-      keyValues: store ? (listener) => store.onChange(listener) : null,
+      keyValues: store ?? null,
       mailer: createReportMailer(config),
       templates: createReportTemplates(templates),
-      onFinished: on.reportFinished,
+      onEnded: on.reportFinished,
     },
     {
       section: footman.reportTask,

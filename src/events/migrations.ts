@@ -88,4 +88,14 @@ export const eventMigrations: readonly Migration[] = [
       CREATE INDEX unverified_sender ON unverified (sender, task_id);
     `,
   },
+  {
+    // Lists with a filter for something rare.
+    name: 'events-lists',
+    sql: `
+      CREATE INDEX event_outcome ON event (outcome, seq);
+      CREATE INDEX event_kind ON event (type, seq);
+      CREATE INDEX event_source ON event (source, seq) WHERE source <> 'udp';
+      CREATE INDEX event_state ON event (state, seq) WHERE state <> 'routed';
+    `,
+  },
 ]

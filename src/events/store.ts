@@ -190,7 +190,7 @@ export function forgetJournalIds(db: Database, id: number): void {
 export function countEarlierTwins(db: Database, { id, receivedAt, taskId, type, outcome }: TaskEvent): number {
   return (
     db.get<{ n: number }>(
-      `SELECT count(*) AS n FROM event WHERE received_at = ? AND task_id = ? AND type = ? AND outcome = ?
+      `SELECT count(*) AS n FROM event WHERE received_at = ? AND task_id = ? AND +type = ? AND +outcome = ?
          AND seq < (SELECT seq FROM event WHERE id = ?)`,
       ...[receivedAt, taskId, type, outcome, id],
     )?.n ?? 0

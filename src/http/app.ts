@@ -8,7 +8,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit.ts'
 import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
-import { createLocalCheck, createProxies, type Proxies } from './client-address.ts'
+import { createLocalCheck, createProxies, isBelow } from './client-address.ts'
 import {
   type Answer,
   checks,
@@ -134,7 +134,9 @@ function createAnswer(
 ): HttpApp['answer'] {
   const { api, accessLog } = settings
   const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
-  const proxies = createProxies(api.trustedProxies, api.publicUrls)
+  const { publicUrls = [] } = api
+  const proxies = createProxies(api.trustedProxies, publicUrls)
+  const mayHavePrefix = api.trustedProxies.length > 0 || publicUrls.length > 0
   const limit = createRateLimit(clock, perMinute(settings))
   const cors = createCors(api.cors?.origins ?? [])
   const logRequest = createRequestLog(log, accessLog)
@@ -217,9 +219,21 @@ function createAnswer(
     }
   }
 
+  /** Proxies take their path away or leave it. A path that an endpoint has is taken as it is. */
+  function withoutPrefix(context: RequestContext, request: Request): Request {
+    const { prefix, url } = context
+    const path = url.split('?', 1)[0]!
+    if (prefix === '' || !isBelow(prefix, path)) return request
+    const isTaken = app.router.match(request.method === 'HEAD' ? 'GET' : request.method, path)[0].length > 0
+    if (isTaken) return request
+    const rest = url.slice(prefix.length)
+    context.url = rest.startsWith('/') ? rest : `/${rest}`
+    return new Request(new URL(request.url).origin + context.url, request)
+  }
+
   return (incoming, info) => {
-    const request = withoutPrefix(incoming, info, proxies)
-    const context = new RequestContext(request, info, proxies)
+    const context = new RequestContext(incoming, info, proxies)
+    const request = mayHavePrefix ? withoutPrefix(context, incoming) : incoming
     const answer = app.fetch(withMeantMethod(request), context)
     // The address is known only as long as the connection is open, and a pending answer may outlive it.
     if (answer instanceof Promise) void context.client
@@ -238,17 +252,6 @@ function passedOn({ headers, requestId: id }: RequestContext): Record<string, st
 function contactOf(context: RequestContext, headers: Headers): Contact {
   const { client, proxied, certificate } = context
   return { client, proxied, certificate, headers }
-}
-
-/** A request whose proxy keeps the path before Footman (`/footman/console/`) is answered as one without it. */
-function withoutPrefix(request: Request, info: ServeInfo, proxies: Proxies): Request {
-  const { headers } = request
-  if (!headers.has('x-forwarded-prefix') && proxies.prefixOf(headers.get('host')) === '') return request
-  const { prefix, url } = new RequestContext(request, info, proxies)
-  if (prefix === '' || !(url === prefix || url.startsWith(`${prefix}/`) || url.startsWith(`${prefix}?`))) return request
-  const { origin } = new URL(request.url)
-  const rest = url.slice(prefix.length)
-  return new Request(`${origin}${rest.startsWith('/') ? '' : '/'}${rest}`, request)
 }
 
 const NO_PARAMS: ApiRequest['params'] = {}

@@ -1,4 +1,4 @@
-/** The address of the caller: that of the peer, or what a trusted proxy reports; and whether it is one of this machine. */
+/** The address of the caller behind a proxy, whether it is on this machine, and the path of Footman for its browser. */
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { addressMatcher, isLoopback, plainAddress } from '../platform/addresses.ts'
@@ -13,18 +13,29 @@ export interface Proxies {
   trusts(peer: string): boolean
   /** Address of the caller, given that of the other end of the connection. */
   clientOf(peer: string, headers: Headers): string
-  /** Path of the public address that a `Host` header belongs to: `/footman`; '' = none. */
-  prefixOf(host: string | null): string
+  /**
+   * Path below which the browser of a request finds Footman: `/footman`; '' = none. That of a trusted proxy
+   * (`X-Forwarded-Prefix`), else that of the public address where the request has its host or its path.
+   */
+  prefixOf(peer: string, headers: Headers, path: string): string
 }
 
 /**
  * `trustedProxies`: addresses or CIDR ranges whose `X-Forwarded-For` is believed, rightmost entry first. `publicUrls`:
- * addresses by which browsers reach Footman, through a proxy perhaps.
+ * addresses of Footman for browsers.
  */
 export function createProxies(trustedProxies: readonly string[], publicUrls: readonly string[] = []): Proxies {
-  const prefixes = new Map(publicUrls.map((url) => [new URL(url).host, new URL(url).pathname.replace(/\/+$/, '')]))
-  const prefixOf = (host: string | null) => prefixes.get(host?.toLowerCase() ?? '') ?? ''
-  if (trustedProxies.length === 0) return { trusts: () => false, clientOf: (peer) => peer, prefixOf }
+  const paths = publicUrls.map(createPublicPath)
+  const publicPath = (headers: Headers, path: string): string => {
+    for (const pathOf of paths) if (pathOf(headers, path) !== '') return pathOf(headers, path)
+    return ''
+  }
+  if (trustedProxies.length === 0)
+    return {
+      trusts: () => false,
+      clientOf: (peer) => peer,
+      prefixOf: (_, headers, path) => publicPath(headers, path),
+    }
   const trusts = addressMatcher(trustedProxies)
 
   function clientOf(peer: string, headers: Headers): string {
@@ -36,7 +47,30 @@ export function createProxies(trustedProxies: readonly string[], publicUrls: rea
     return client
   }
 
+  function prefixOf(peer: string, headers: Headers, path: string): string {
+    const forwarded = headers.get('x-forwarded-prefix')
+    const isUsable = forwarded !== null && PREFIX.test(forwarded) && trusts(peer)
+    return isUsable ? forwarded : publicPath(headers, path)
+  }
+
   return { trusts, clientOf, prefixOf }
+}
+
+const PREFIX = /^(?:\/[A-Za-z0-9._~-]{1,64}){1,5}$/
+
+/** The path of the public address for requests by its host, or, as many proxies put their own host, below its path. */
+function createPublicPath(publicUrl: string): (headers: Headers, path: string) => string {
+  const { host, pathname } = new URL(publicUrl)
+  const prefix = pathname.replace(/\/+$/, '')
+  if (prefix === '') return () => ''
+  return (headers, path) =>
+    headers.get('host')?.toLowerCase() === host || isBelow(prefix, path.split('?', 1)[0]!) ? prefix : ''
+}
+
+/** Whether a path is that of a proxy or below it. IIS does not mind the case of letters. */
+export function isBelow(prefix: string, path: string): boolean {
+  const start = path.slice(0, prefix.length + 1).toLowerCase()
+  return start === prefix.toLowerCase() || start === `${prefix.toLowerCase()}/`
 }
 
 /** Some proxies add the port: `10.1.2.3:51234`, `[::1]:51234`. */

@@ -108,6 +108,10 @@ export const api = section('More about the REST API.', () => ({
     200,
     { min: 0, max: 100_000 },
   ),
+  maxStreams: count('Streams of events (`/v4/stream`) that may be open at a time; more are refused.', 400, {
+    min: 10,
+    max: 5000,
+  }),
   trustedProxies: list('Addresses of proxies whose X-Forwarded-For is believed.', cidr),
   cors: section('Calls from web pages of other origins.', () => ({
     origins: list(

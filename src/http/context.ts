@@ -32,8 +32,9 @@ export function checks(...all: readonly Check[]): Middleware {
 /** A class with getters: the address of the caller costs as much as routing, and few requests need it. */
 export class RequestContext implements Contact {
   readonly headers: Headers
-  /** Path and query as sent. */
-  readonly url: string
+  /** Path and query as sent, without the path of a proxy. */
+  url: string
+  private readonly sentUrl: string
   /** By `performance.now()`. */
   readonly startedAt = performance.now()
   /** From the middleware `methodOverride` on the method that is meant. */
@@ -60,6 +61,7 @@ export class RequestContext implements Contact {
   ) {
     this.headers = request.headers
     this.url = rawUrl(request)
+    this.sentUrl = this.url
     this.scheme = request.url.slice(0, request.url.indexOf(':'))
     this.method = request.method
   }
@@ -97,8 +99,7 @@ export class RequestContext implements Contact {
   }
   get prefix(): string {
     if (this.pageOf) return this.pageOf.prefix
-    const forwarded = this.proxied ? (this.headers.get('x-forwarded-prefix') ?? '') : ''
-    return PREFIX.test(forwarded) ? forwarded : this.proxies.prefixOf(this.headers.get('host'))
+    return this.proxies.prefixOf(this.info.remoteAddress, this.headers, this.sentUrl)
   }
   /** Path and query for logs. */
   get shownUrl(): string {
@@ -107,8 +108,6 @@ export class RequestContext implements Contact {
     return route?.confidential === 'query' ? url.split('?', 1)[0]! : url
   }
 }
-
-const PREFIX = /^(?:\/[A-Za-z0-9._~-]{1,64}){1,5}$/
 
 /** Path and query as the client sent them. */
 function rawUrl({ url }: Request): string {

@@ -125,6 +125,7 @@ export const ERRORS = {
   CROSS_SITE: { status: 403, text: 'Request of another site', page: 'security.md#requests-of-browsers' },
 
   // Things that the request names.
+  ATTENTION_NOT_FOUND: { status: 404, text: 'Item not found', page: 'safety-net.md#see-what-needs-attention' },
   DELIVERY_NOT_FOUND: { status: 404, text: 'Delivery not found', page: 'events.md' },
   DESTINATION_NOT_FOUND: { status: 404, text: 'Destination not found', page: 'destinations/README.md' },
   EVENT_NOT_FOUND: { status: 404, text: 'Event not found', page: 'events.md' },
@@ -153,6 +154,7 @@ export const ERRORS = {
   SCHEDULE_NOT_FOUND: { status: 404, text: 'Schedule not found', page: 'schedules.md#endpoints' },
   SELF_TEST_NOT_FOUND: { status: 404, text: 'Self-test not found', page: 'doctor.md' },
   SNOOZE_NOT_FOUND: { status: 404, text: 'Snooze not found', page: 'alert-rules.md' },
+  TASK_NOT_FOUND: { status: 404, text: 'Task not found', page: 'safety-net.md#see-what-needs-attention' },
   TEMPLATE_NOT_FOUND: { status: 404, text: 'Template not found', page: 'reports/templates.md#templates-of-reports' },
 
   // The state of things.

@@ -7,7 +7,15 @@ import { createReadStream, statSync, unlinkSync } from 'node:fs'
 import { copyFile, mkdir, open, readdir, rm, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { ConfigPaths } from '../config/paths.ts'
 import { renameOver, writeFileAtomic } from '../platform/files.ts'
+
+/** The folder of generated files; `dataDirectory` is that of Footman, absolute. */
+export const reportDirectory = (
+  section: { readonly dataDirectory: string },
+  paths: Pick<ConfigPaths, 'output'>,
+  dataDirectory: string,
+): string => (section.dataDirectory ? paths.output(section.dataDirectory) : join(dataDirectory, 'report'))
 
 export interface Blob {
   /** Hex. */

@@ -1,5 +1,5 @@
 /** Rules of definitions that reach beyond the form of a member: reports, filters, conditions. tasks: `task-checks.ts`. */
-import { NEEDS, SERIES } from './documents/charts/content.ts'
+import { hasSeries, NEEDS } from './documents/charts/content.ts'
 import type { ReportCondition, Rule } from './entities/condition.ts'
 import type { ReportFilter } from './entities/filter.ts'
 import type { Binding, Block, BlockOf, Report, TemplateReport } from './entities/report.ts'
@@ -11,6 +11,8 @@ export interface CheckSettings {
   /** Names of `reportTask.secrets`. */
   readonly secrets: readonly string[]
   readonly storageSpaces: readonly { readonly id: string; readonly projects: readonly string[] }[]
+  /** Whether Footman offers the hub. */
+  readonly hubEnabled: boolean
   /** Whether an Office converter was found. */
   readonly converterFound: () => boolean
 }
@@ -36,7 +38,7 @@ function chartIssues(path: string, { chart, dimension, dimension2, measures }: C
     return given !== undefined && index >= most ? [{ path: place, message: `Not used by ${chart}` }] : []
   })
   const [least, most] = needs.measures
-  const allowed = SERIES.has(chart) && dimension2 !== undefined ? 1 : most
+  const allowed = hasSeries(chart) && dimension2 !== undefined ? 1 : most
   if (measures.length < least || measures.length > allowed) {
     const number = least === allowed ? String(least) : `${least} to ${allowed}`
     const why = allowed < most ? ' with dimension2' : ''

@@ -35,6 +35,7 @@ const ERROR_CODES = [
   'TOO_MANY_MAILS',
   'NO_RECIPIENTS',
   'RECIPIENT_NO_QLIK_USER',
+  'HUB_OFF',
   'STORAGE_FAILED',
   'MAIL_NONE_SENT',
   'RUN_TIMEOUT',
@@ -65,6 +66,10 @@ const WARNING_CODES = [
   'NO_CYCLE_ADDRESS',
   'ADDRESS_NOT_ALLOWED',
   'CONDITION_SKIPPED_ON_ERROR',
+  // Of plans alone: they leave the outcome of a run as it is.
+  'COPIES_OF_ALL_MAILS',
+  'PASSWORD_SHORT',
+  'CONVERTER_SLOW',
 ] as const
 
 /** Codes of what a run left out on purpose. */

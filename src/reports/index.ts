@@ -12,7 +12,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { hostZone } from '../platform/zone.ts'
 import type { EngineSettings } from '../qlik/engine/client.ts'
-import { createBlobs } from './blobs.ts'
+import { createBlobs, reportDirectory } from './blobs.ts'
 import type { ConditionFacts } from './conditions.ts'
 import type { ReportTaskConfig } from './config.ts'
 import { createDateFormat } from './date-format.ts'
@@ -32,12 +32,12 @@ import {
 } from './runs/carriers.ts'
 import { type Carrier, createDeliverer } from './runs/deliver.ts'
 import { secretOf } from './runs/document.ts'
-import { createLedger, type RunRecord } from './runs/ledger.ts'
+import { createLedger, type LedgerDeps } from './runs/ledger.ts'
 import { createRunLog } from './runs/log.ts'
 import { createNotificationCarrier } from './runs/notify.ts'
 import type { GroupMember } from './runs/recipients.ts'
 import type { PrepareSettings } from './runs/request.ts'
-import { createRunner } from './runs/runner.ts'
+import { createRunner, HUB_OFF } from './runs/runner.ts'
 import { fileIn, type StorageSpace } from './runs/storage.ts'
 import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
 import { createDefinitionStore } from './store.ts'
@@ -67,8 +67,8 @@ export interface ReportsDeps {
   readonly qlik: TriggersDeps['qlik']
   readonly mqtt: TriggersDeps['mqtt']
   readonly keyValues: TriggersDeps['keyValues']
-  /** Called after each run, skipped ones included. */
-  readonly onFinished: (run: RunRecord) => void
+  /** Called in the transaction that ends a run, or that skips it. */
+  readonly onEnded: LedgerDeps['onEnded']
 }
 
 export interface ReportsSettings {
@@ -93,6 +93,8 @@ export interface Reports {
   queueLength(): number
   /** Firings of schedules in (from, to], milliseconds since 1970. */
   firings(from: number, to: number): { readonly id: string; readonly name: string; readonly at: number }[]
+  /** Sessions that runs have open at the engine. */
+  engineSessions(): number
   readonly messageOf: typeof finishedMessage
 }
 
@@ -109,7 +111,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const { db, writer, clock, paths } = deps
   const { section } = settings
   const log = deps.log.child('reports')
-  const directory = section.dataDirectory ? paths.output(section.dataDirectory) : join(settings.dataDirectory, 'report')
+  const directory = reportDirectory(section, paths, settings.dataDirectory)
   const temporaryDirectory = join(directory, 'tmp')
   const timezone = section.defaultTimezone || hostZone()
   const locale = section.defaultLocale
@@ -132,7 +134,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     engineRetryMs: ENGINE_RETRY_MS,
   }
   const blobs = createBlobs(directory)
-  const ledger = createLedger({ db, writer })
+  const ledger = createLedger({ db, writer, onEnded: deps.onEnded })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
   const converter = createConverter(prepareSettings)
   let converterFound = prepareSettings.officeConverter.enable !== 'off'
@@ -141,6 +143,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     {
       secrets: Object.keys(section.secrets),
       storageSpaces: section.storageSpaces,
+      hubEnabled: section.hub.enable,
       converterFound: () => converterFound,
     },
   )
@@ -189,6 +192,10 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   }
 
   const turns = createRenderTurns()
+  let engineSessions = 0
+  const onSessions = (change: number) => {
+    engineSessions += change
+  }
   const deliverer = createDeliverer({
     ledger,
     clock,
@@ -198,7 +205,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       ? SHADOW_CARRIERS
       : {
           storage: createFileCarrier(carrierDeps, temporaryDirectory),
-          hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' })),
+          hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'HUB_OFF', detail: HUB_OFF })),
           email: createMailCarrier(carrierDeps, carrierSettings),
           notification: createNotificationCarrier(
             { ledger, runLog, mailer: deps.mailer, runUrl: (id) => `${base}/console/reportrun/${id}` },
@@ -221,14 +228,18 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       members: deps.members,
       prepare: (request, observe, signal) =>
         prepareInWorker(
-          { ...observe, log, turns, facts: factsOf(request.definition.task.id), workerEntry: deps.workerEntry },
+          {
+            ...observe,
+            onSessions,
+            log,
+            turns,
+            facts: factsOf(request.definition.task.id),
+            workerEntry: deps.workerEntry,
+          },
           { engine: deps.engine(), dataDirectory: directory, request },
           signal,
         ),
-      onFinished(run) {
-        triggers.finished(run)
-        deps.onFinished(run)
-      },
+      onFinished: (run) => triggers.finished(run),
     },
     {
       concurrentRuns: Math.min(section.concurrentRuns, section.concurrentEngineSessions),
@@ -236,6 +247,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       onUnknown: section.delivery.onUnknown,
       limits: section.limits,
       prepare: prepareSettings,
+      hubEnabled: section.hub.enable,
       testAddress: settings.testAddress,
       allowedRecipientDomains: section.allowedRecipientDomains,
     },
@@ -375,6 +387,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       store
         .list('task')
         .flatMap((task) => triggers.firings(task, from, to).map((at) => ({ id: task.id, name: task.name, at }))),
+    engineSessions: () => engineSessions,
     messageOf: finishedMessage,
   }
 }

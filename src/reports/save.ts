@@ -176,7 +176,7 @@ function checkSaved({ tx, settings }: Transaction, { kind, id, path: above }: Sa
   if (project !== null) checkUsers(tx, kind, id, project, settings)
   if (kind !== 'task') return
   refuseCycle(tx, entity)
-  const missing = entity.enabled ? incomplete(entity, reportOf) : null
+  const missing = entity.enabled ? incomplete(entity, reportOf, settings) : null
   if (missing !== null) throw refusal('TASK_INCOMPLETE', `${above === undefined ? '' : `${above}: `}${missing}.`)
 }
 

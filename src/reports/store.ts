@@ -142,6 +142,9 @@ export function createDefinitionStore(
   }
 }
 
+/** All tasks and reports of a database that another process may write. Throws when the tables are not there. */
+export const readDefinitions = (db: Database) => ({ tasks: select(db, 'task'), reports: select(db, 'report') })
+
 /** Rolls a transaction back, and carries its result. */
 class DryRun extends Error {
   constructor(readonly result: unknown) {
@@ -202,9 +205,14 @@ function definitionOf(db: Database, taskId: string): Definition | undefined {
     task.recipients.flatMap((one) => (one.type === 'group' ? one.groupId : [])),
   )
   const direct = task.recipients.flatMap((one) => (one.type === 'recipient' ? one.recipientId : []))
-  // Addresses and expressions may reach people whose own filters must hold as well.
-  const byAddress = task.recipients.some(({ type }) => type === 'address' || type === 'expression')
-  const known = byAddress ? select(db, 'recipient').filter((one) => one.filterIds.length > 0 || !one.active) : []
+  // Addresses and expressions may reach people whose own filters or access must hold as well.
+  const byAddress =
+    task.recipients.some(({ type }) => type === 'address' || type === 'expression') ||
+    task.reports.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)
+  const asRecipient = task.run.evaluateAs === 'recipient'
+  const isSpecial = ({ filterIds, active, qlikUser }: StoredOf<'recipient'>) =>
+    filterIds.length > 0 || !active || (asRecipient && qlikUser !== null)
+  const known = byAddress ? select(db, 'recipient').filter(isSpecial) : []
   const recipients = all('recipient', [
     ...direct,
     ...groups.flatMap(({ memberIds }) => memberIds),

@@ -161,9 +161,14 @@ function templateFormatProblem({ format }: ReportUse, report: Report): FormatPro
 }
 
 /** Why the task cannot be switched on; null when it can. */
-export function incomplete(task: ReportTask, reportOf: (id: string) => Report | undefined): string | null {
+export function incomplete(
+  task: ReportTask,
+  reportOf: (id: string) => Report | undefined,
+  { hubEnabled }: CheckSettings,
+): string | null {
   const { reports, email, storage, hub, recipients } = task
   if (reports.length === 0) return 'The task has no report'
+  if (hub.enabled && !hubEnabled) return 'The task uses the hub, which is off in Butler.footman.reportTask.hub.enable'
   if (!email.enabled && storage.length === 0 && !hub.enabled) return 'E-mail, storage and hub are all off'
   const isMailed = recipients.some((one) => one.email) || reports.some(({ cycle }) => cycle?.emailTo != null)
   if (email.enabled && !isMailed) return 'E-mail is on, but there is no recipient and no cycle.emailTo'

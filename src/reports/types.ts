@@ -41,6 +41,8 @@ export interface Table {
 
 /** A cube to be made for us. Columns keep their order. */
 export interface TableRequest {
+  /** Key of the block or binding, for warnings. */
+  readonly name?: string
   readonly columns: readonly ColumnDefinition[]
   readonly sort?: readonly { readonly column: number | string; readonly dir: 'asc' | 'desc' }[]
   readonly maxRows?: number
@@ -76,7 +78,7 @@ export interface ReportData {
   /** With or without the leading `=`. */
   evaluate(expression: string): Promise<Cell>
   table(request: TableRequest): Promise<Table>
-  object(objectId: string, options?: { readonly maxRows?: number; readonly totals?: boolean }): Promise<AppObject>
+  object(objectId: string, options?: Pick<TableRequest, 'name' | 'maxRows' | 'totals'>): Promise<AppObject>
   /** Label of a field or master item, for charts without labels. */
   labelOf(source: Source): Promise<string>
   /** The possible values of a field, in its own sort order. */

@@ -44,7 +44,7 @@ describe('footman demo', () => {
   beforeAll(async () => {
     port = await freeTcpPort()
     temp = tempDirectory()
-    demo = runBinary(['demo', '--duration', '12', '--port', String(port)], {
+    demo = runBinary(['demo', '--duration', '15', '--port', String(port)], {
       cwd: temp.path,
       env: { TMPDIR: temp.path, TEMP: temp.path, TMP: temp.path, NO_COLOR: '', FORCE_COLOR: '', COLUMNS: '' },
     })
@@ -126,7 +126,7 @@ describe('footman demo', () => {
   })
 
   test('the report task has sent a file to each manager and to head office', async () => {
-    await demo.waitForLine(/report +success +Weekly sales pack +6 mails, 1 file/, 15_000)
+    await demo.waitForLine(/report +success +Weekly sales pack +6 mails, 1 file, 6 hub items/, 15_000)
     const inbox = /Inbox +(http:\/\/127\.0\.0\.1:\d+)/.exec(demo.stdout.join('\n'))![1]!
     // The notification leaves after the end of the run.
     await until(async () => (await (await fetch(inbox)).text()).includes('To bi-team@acme.example'), { timeout: 5000 })
@@ -138,6 +138,26 @@ describe('footman demo', () => {
     expect(mail).toMatch(/Sales pack_Nordic\.pdf \(\d+ KB\)/)
     const file = await fetch(`${inbox}${toAstrid}/files/0`)
     expect((await file.text()).slice(0, 5)).toBe('%PDF-')
+  }, 30_000)
+
+  test('the hub opens with a link from the inbox, and has the files of head office', async () => {
+    const output = demo.stdout.join('\n')
+    const [, hub, reader] = /Report hub +(http:\S+) +as (\S+)/.exec(output)!
+    const inbox = /Inbox +(http:\/\/127\.0\.0\.1:\d+)/.exec(output)![1]!
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }
+    await fetch(`${hub}/login`, { method: 'POST', headers, body: new URLSearchParams({ address: reader! }) })
+    const id = await until(async () => {
+      const list = await (await fetch(inbox)).text()
+      return /href="(\/messages\/\d+)"(?:(?!href).)*Sign in to your reports/s.exec(list)?.[1]
+    })
+    const mail = await (await fetch(`${inbox}${id}/mail`)).text()
+    const [, link = ''] = /href="(http:[^"]+\/hub\/login\/[^"]+)"/.exec(mail) ?? []
+    expect(link).toStartWith(hub!)
+    const signedIn = await fetch(link, { method: 'POST', headers, redirect: 'manual' })
+    const cookie = signedIn.headers.get('set-cookie')!.split(';', 1)[0]!
+    const page = await (await fetch(hub!, { headers: { cookie } })).text()
+    for (const name of ['Sales pack_Nordic.pdf', 'Sales by region_', 'Stock ', 'Download all as ZIP'])
+      expect(page).toContain(name)
   }, 30_000)
 
   test('ends by itself with a summary, and leaves nothing behind', async () => {

@@ -240,3 +240,50 @@ describe('footman history', () => {
     expect((await get<Row>(`/v4/history?taskId=${FINANCIAL}`)).status).toBe(200)
   })
 })
+
+describe('an execution that ends last', () => {
+  test('of a failed reload has a script log, read from Qlik Sense when it was not kept with the event', async () => {
+    const id = await run(LOAD_SCRIPT, { outcome: 'fail' })
+    const path = `/v4/events?executionId=${id.toUpperCase()}&state=routed`
+    const event = await until(async () => (await get<{ events: { id: string }[] }>(path)).body.events[0], {
+      timeout: 20_000,
+    })
+    const body = await until(
+      async () => {
+        const log = await get<{ lines: number; text: string[]; errorLines: number[]; errorText: string }>(
+          `/v4/events/${event.id}/scriptlog?limit=3`,
+        )
+        return log.status === 200 && log.body
+      },
+      { timeout: 10_000 },
+    )
+    expect(body.text).toHaveLength(3)
+    expect(body.lines).toBeGreaterThan(3)
+    expect(body.errorLines.length).toBeGreaterThan(0)
+    expect(body.errorText).toContain('Error')
+  }, 30_000)
+
+  test('that Qlik Sense has started is followed live from its begin to its end', async () => {
+    const cut = new AbortController()
+    const answer = await fetch(`http://127.0.0.1:${product.restPort}/v4/stream?topic=execution`, { signal: cut.signal })
+    let received = ''
+    const ended = (async () => {
+      for await (const piece of answer.body!.pipeThrough(new TextDecoderStream())) received += piece
+    })().catch(() => undefined)
+    const states = () =>
+      [...received.matchAll(/^data: (.*)$/gm)]
+        .map(([, data]) => JSON.parse(data!) as { taskId: string; state: string; executionId: string | null })
+        .filter(({ taskId }) => taskId === SEMICOLON)
+    await until(() => received.startsWith('retry'))
+    site.simulator.setTask(SEMICOLON, { durationMs: 14_000, outcome: 'success' })
+    const id = site.simulator.runTask(SEMICOLON)
+    await until(() => states().some(({ state }) => state === 'finished'), { timeout: 40_000 })
+    expect(
+      states()
+        .filter(({ executionId }) => executionId === id)
+        .map(({ state }) => state),
+    ).toEqual(expect.arrayContaining(['running', 'finished']))
+    cut.abort()
+    await ended
+  }, 60_000)
+})

@@ -417,6 +417,40 @@ describe('the stream', () => {
   }, 30_000)
 })
 
+describe('pages about an event', () => {
+  test('its decisions, its script log, its counts, and the position of the stream', async () => {
+    hook.answer({ status: 200 })
+    const before = (await get<{ seq: number }>('/v4/stream/position')).body.seq
+    const event = await failedEvent(TASK, 'delivered')
+    const decisions = (
+      await get<{ routes: { name: string; deliveries: string[] }[] }>(`/v4/events/${event.id}/decisions`)
+    ).body
+    expect(decisions).toMatchObject({ recorded: true, stoppedBy: null, configuration: expect.any(String) })
+    const [delivery] = await deliveries(`eventId=${event.id}&state=delivered`)
+    const made = decisions.routes.filter((one) => one.deliveries.length > 0)
+    expect(made.map((one) => one.deliveries)).toEqual([[delivery!.id]])
+    expect(made[0]!.name).toStartWith('butler.webhookNotification.')
+    expect(await events(`id=${event.id}&id=${UNKNOWN}&alerted=some`)).toMatchObject([{ id: event.id }])
+    expect(await events(`id=${event.id}&alerted=none`)).toEqual([])
+    const counts = await get<{ buckets: { failed: number }[] }>(`/v4/events/summary?taskId=${TASK}&outcome=failed`)
+    expect(counts.body.buckets.reduce((sum, { failed }) => sum + failed, 0)).toBeGreaterThan(0)
+    expect((await get<{ seq: number }>('/v4/stream/position')).body.seq).toBeGreaterThan(before)
+  }, 30_000)
+
+  test('a destination with its settings, and its test', async () => {
+    hook.answer({ status: 200 })
+    const before = hook.requests.length
+    const test = await post('/v4/destinations/spare/test', { outcome: 'aborted' })
+    expect(test).toMatchObject({ status: 202, body: { deliveries: [{ route: null, destination: 'spare' }] } })
+    await until(() => hook.requests.slice(before).some(({ url }) => url === '/spare'))
+    const one = await until(async () => {
+      const { body } = await get<{ hours: { delivered: number }[] }>('/v4/destinations/spare')
+      return body.hours.some(({ delivered }) => delivered > 0) && body
+    })
+    expect(one).toMatchObject({ name: 'spare', type: 'webhook', up: true, routes: [], settings: { type: 'webhook' } })
+  }, 30_000)
+})
+
 describe('commands', () => {
   const run = (...args: string[]) =>
     runToEnd([...args, '--url', `http://127.0.0.1:${product.restPort}`], { cwd: product.directory.path })

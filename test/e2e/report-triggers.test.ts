@@ -131,3 +131,17 @@ test('a key-value pair and a schedule start tasks; the list shows the next time'
   const [one] = await runs(bySchedule, 1)
   expect(one).toMatchObject({ outcome: 'success', trigger: { type: 'schedule' } })
 }, 120_000)
+
+test('killed as soon as the write of a key-value pair is answered: the task starts once', async () => {
+  const byPair = await task('By pair, killed', { type: 'keyValue', namespace: 'Sales', key: 'killed' })
+  for (const round of [1, 2, 3]) {
+    await call('POST', '/v4/keyvalues/Sales', { key: 'killed', value: `round ${round}` })
+    await product.process.kill9()
+    await product.start()
+    const all = await runs(byPair, round)
+    expect(all.map(({ outcome, trigger }) => [outcome, trigger.type])).toEqual(
+      Array(round).fill(['success', 'keyValue']),
+    )
+  }
+  expect(new Set((await runs(byPair, 3)).map(({ trigger }) => trigger.key)).size).toBe(3)
+}, 120_000)

@@ -120,3 +120,23 @@ test('a run that waits when Footman is killed is made after the start', async ()
   expect([run.outcome, run.counts.mailsSent]).toEqual(['success', 20])
   await until(() => receivers().length >= 39)
 }, 60_000)
+
+test('stopped four times while it makes documents: no attempt is used up, and the run is made', async () => {
+  const report = await reports.salesReport('Parked')
+  const task = await reports.mailTask('Parked', report.id)
+  const { simulator } = reports.site
+  simulator.fault({ listener: 'engine', mode: 'engine-stall', args: ['GetHyperCubeData'] })
+  const runId = await reports.begin(task.id)
+  for (let stop = 1; stop <= 4; stop++) {
+    await until(
+      async () => (await reports.call<{ state: string }>('GET', `/v4/reportrun/${runId}`)).state === 'running',
+    )
+    expect(await reports.product.process.stop(10_000)).toBe(0)
+    await reports.product.start()
+  }
+  simulator.clearFaults()
+  await reports.product.process.stop(10_000)
+  await reports.product.start()
+  const run = await reports.ended(runId)
+  expect([run.outcome, run.events, run.counts.mailsSent]).toEqual(['success', [], 1])
+}, 120_000)

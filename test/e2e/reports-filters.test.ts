@@ -10,6 +10,8 @@ import {
   startReportSite,
 } from '../support/report-tasks.ts'
 
+/** The app "HR Insights", whose section access shows LAB\\anna Finance and HR, LAB\\bertil IT. */
+const HR_APP = 'a1000000-0000-4000-8000-000000000004'
 let reports: ReportSite
 
 /** The zone in which it is now this hour. */
@@ -82,6 +84,105 @@ test('a person whose filter leaves nothing of the filter of the task gets no mai
   const run = await reports.run(task.id)
   expect([run.outcome, run.reason, run.counts.documents]).toEqual(['error', 'FILTER_EMPTY', 0])
   expect(reports.mailsTo('ines-empty@acme.example')).toEqual([])
+}, 60_000)
+
+/** A table by region and year, one file for each region, mailed to the manager of the region. */
+const managerTask = async (name: string, changes: object = {}) => {
+  const report = await reports.salesReport(name, {
+    blocks: [
+      {
+        key: 'table',
+        type: 'table',
+        columns: ['Region', 'Year'].map((field) => ({ label: field, expr: field, kind: 'dimension' })),
+      },
+    ],
+  })
+  const cycle = { fields: ['Region'], emailTo: "=Concat(DISTINCT RegionManagerMail, ';')" }
+  return reports.mailTask(name, report.id, {
+    reports: [{ key: 'pack', reportId: report.id, format: 'csv', fileName: '{report}{cycle}', cycle }],
+    ...changes,
+  })
+}
+
+/** Address and first attachment of the mails with this subject. */
+const sentWith = (subject: string) =>
+  reports.mailbox.mails
+    .filter(({ parsed }) => parsed.subject === subject)
+    .map((mail) => [mail.envelope.to.join(), attached(mail).replace('\ufeff', '').trim().split('\r\n').slice(1)])
+    .toSorted()
+
+test('the filters of a person hold for the file of a cycle that an expression addresses to them', async () => {
+  const [year, other] = await Promise.all([
+    reports.filter('Only 2025', values('Year', 2025)),
+    reports.filter('Only DACH', values('Region', 'DACH')),
+  ])
+  const [dieter, astrid] = await Promise.all([
+    reports.person('dieter@acme.example', year.id),
+    reports.person('astrid@acme.example', other.id),
+  ])
+  await reports.call('POST', '/v4/recipient', { name: 'Ines', email: 'ines@acme.example', active: false })
+  const task = await managerTask('Personal cycle', { recipients: [] })
+
+  const run = await reports.run(task.id)
+
+  const all = (region: string) => [2024, 2025, 2026].map((one) => `${region},${one}`)
+  expect(sentWith('Personal cycle')).toEqual([
+    ['bram@acme.example', all('Benelux')],
+    ['dieter@acme.example', ['DACH,2025']],
+    ['una@acme.example', all('UK & Ireland')],
+  ])
+  expect(run.events.map(({ code, recipient }) => [code, recipient])).toEqual([['FILTER_EMPTY', 'astrid@acme.example']])
+  expect([run.outcome, run.counts.mailsSent]).toEqual(['error', 3])
+  for (const { id } of [dieter, astrid]) await reports.call('PATCH', `/v4/recipient/${id}`, { filterIds: [] })
+}, 60_000)
+
+test('a cycle whose data are read as each person sends what that person may see, and stops for the others', async () => {
+  const [anna, bertil] = ['anna', 'bertil'].map((userId) => ({
+    name: userId,
+    email: `${userId}@hr.example`,
+    qlikUser: { userDirectory: 'LAB', userId },
+  }))
+  for (const one of [anna, bertil]) await reports.call('POST', '/v4/recipient', one)
+  const report = await reports.salesReport('Own access', {
+    appId: HR_APP,
+    blocks: [{ key: 'table', type: 'table', columns: [{ label: 'D', expr: 'Department', kind: 'dimension' }] }],
+  })
+  const task = await reports.mailTask('Own access', report.id, {
+    recipients: [],
+    reports: [
+      {
+        key: 'pack',
+        reportId: report.id,
+        format: 'csv',
+        fileName: '{report}{cycle}',
+        cycle: {
+          fields: ['Department'],
+          emailTo: "=If(Only(Department) = 'IT', 'bertil@hr.example;new@hr.example', 'anna@hr.example')",
+        },
+      },
+    ],
+    run: { evaluateAs: 'recipient' },
+  })
+
+  const run = await reports.run(task.id)
+
+  expect(sentWith('Own access')).toEqual([
+    ['anna@hr.example', ['Finance']],
+    ['bertil@hr.example', ['IT']],
+  ])
+  const mail = reports.mailsTo('anna@hr.example')[0]!
+  expect(mail.parsed.attachments.map(({ filename }) => filename)).toEqual([
+    'Own access_Finance.csv',
+    'Own access_HR.csv',
+  ])
+  expect(new Set(run.events.map(({ code, recipient }) => `${code} ${recipient}`))).toEqual(
+    new Set([
+      'RECIPIENT_NO_QLIK_USER new@hr.example',
+      'FILTER_VALUE_UNKNOWN anna@hr.example',
+      'MAIL_INCOMPLETE undefined',
+    ]),
+  )
+  expect(run.outcome).toBe('error')
 }, 60_000)
 
 test('a cycle with more values than allowed makes nothing of that report, and the others go out', async () => {

@@ -65,12 +65,13 @@ test('a table of 134,211 rows is cut at the limit with a warning, and memory sta
   const run = await reports.run(task.id)
   expect([run.outcome, run.reason]).toEqual(['warning', 'ROWS_TRUNCATED'])
   expect(
-    run.events.map(({ code, report: key, details }) => [
+    run.events.map(({ code, report: key, block, details }) => [
       code,
       key,
+      block,
       details.match(/\d[\d,. ]*/g)?.map((number) => Number(number.replaceAll(/\D/g, ''))),
     ]),
-  ).toEqual(['csv', 'xlsx'].map((format) => ['ROWS_TRUNCATED', format, [100_000, 134_211]]))
+  ).toEqual(['csv', 'xlsx'].map((format) => ['ROWS_TRUNCATED', format, 'table', [100_000, 134_211]]))
   const lines = readFileSync(reports.space.join('finance', 'orders.csv'), 'utf8').trimEnd().split('\r\n')
   expect(lines).toHaveLength(100_001)
   if (process.platform !== 'linux') return

@@ -8,7 +8,7 @@ const NOBODY = '00000000-0000-4000-8000-000000000000'
 let reports: ReportSite
 
 beforeAll(async () => {
-  reports = await startReportSite()
+  reports = await startReportSite({ secrets: { short: 'elf Zeichen' } })
 }, 60_000)
 afterAll(async () => reports?.[Symbol.asyncDispose]())
 
@@ -50,11 +50,12 @@ test('20 recipients: in test mode 20 mails at the test address, afterwards one f
   ).toEqual([
     'footman_report_runs_total{outcome="success"} 2',
     'footman_report_run_duration_seconds_count 2',
-    'footman_report_documents_total 2',
+    'footman_report_documents_total{format="html"} 2',
     'footman_report_mails_total{state="sent"} 40',
     'footman_report_mails_total{state="failed"} 0',
     'footman_report_mails_total{state="held"} 0',
     'footman_report_queue_length 0',
+    'footman_report_engine_sessions 0',
   ])
 }, 120_000)
 
@@ -169,6 +170,37 @@ test('the plan names mails and files, and nothing is sent', async () => {
   expect(plan.documents.map(({ fileName }) => fileName)).toEqual(['Planned.csv'])
   expect(readdirSync(reports.space.join('finance'))).not.toContain('planned')
   expect(reports.mailsTo('planned@acme.example')).toEqual([])
+}, 60_000)
+
+test('the plan warns of copies of many mails and of short passwords, the run does not', async () => {
+  const report = await reports.salesReport('Warned')
+  const use = { reportId: report.id, format: 'csv', block: 'table', fileName: '{key}' }
+  const protect = { zipPassword: 'secretRef:short' }
+  const task = await reports.mailTask('Warned', report.id, {
+    reports: [{ key: 'locked', ...use, zip: 'perMail', protect }],
+    recipients: Array.from({ length: 6 }, (_, index) => ({ type: 'address', address: `warned-${index}@acme.example` })),
+    email: { enabled: true, subject: 'Warned', cc: ['boss@acme.example'] },
+  })
+  type Problems = { problems: readonly { code: string; level: string }[] }
+  const { problems } = await reports.call<Problems>('POST', `/v4/reporttask/${task.id}/plan`, {}, 200)
+  expect(problems.map(({ code, level }) => [code, level])).toEqual([
+    ['COPIES_OF_ALL_MAILS', 'warning'],
+    ['PASSWORD_SHORT', 'warning'],
+  ])
+  const run = await reports.run(task.id)
+  expect([run.outcome, run.events]).toEqual(['success', []])
+}, 60_000)
+
+test('a task for the hub is not switched on while the hub is off, and says so when it is started', async () => {
+  const report = await reports.salesReport('No hub')
+  const task = await reports.mailTask('No hub', report.id, { enabled: false, hub: { enabled: true } })
+  const on = await reports.call<{ code: string; details: string }>('POST', `/v4/reporttask/${task.id}/enable`, {}, 409)
+  expect([on.code, on.details]).toEqual([
+    'TASK_INCOMPLETE',
+    'The task uses the hub, which is off in Butler.footman.reportTask.hub.enable.',
+  ])
+  const run = await reports.run(task.id, { force: true })
+  expect([run.outcome, run.reason, run.counts.mailsSent, run.counts.hubItems]).toEqual(['error', 'HUB_OFF', 1, 0])
 }, 60_000)
 
 test('the file of each region goes to the manager of that region alone', async () => {

@@ -1,5 +1,6 @@
 /** Alert routes as a configuration has them, with destinations that only remember, on a clock that the test moves. */
 import { alertRoutes, butlerRoutes, maintenance as maintenanceSection } from '../../src/alerts/config-routes.ts'
+import { createDecisionRecorder, decisionMigrations } from '../../src/alerts/history/decisions.ts'
 import { createMaintenance, createSummaries, summaryRule } from '../../src/alerts/maintenance.ts'
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
 import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
@@ -71,7 +72,10 @@ interface DeliveryRow {
   readonly event_id: string
 }
 
-const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...historyMigrations]
+const MIGRATIONS = [
+  ...[...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...historyMigrations],
+  ...decisionMigrations,
+]
 const open: (() => Promise<void>)[] = []
 
 /** For `afterEach`. */
@@ -133,6 +137,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       suppressions: [maintenance.suppression, createSnoozeSuppression({ windows }), ...(setup.suppressions ?? [])],
       suppressionNeeds: (tx, at) => [...maintenance.needs, ...snoozeNeeds({ windows })(tx, at)],
       ...(setup.chains && { chains: setup.chains }),
+      onDecided: (tx, event, decided) => decisions.record(tx, event, decided),
     },
     routes,
   )
@@ -176,6 +181,8 @@ export function startRoutes(setup: RoutesSetup = {}) {
     ),
   ]
 
+  const decisions = createDecisionRecorder({ clock }, { config: setup, routes: listed })
+
   const rows = () =>
     db.all<DeliveryRow>('SELECT route, destination, target, kind, state, reason, event_id FROM delivery ORDER BY seq')
   let ended = false
@@ -193,6 +200,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       db,
       writer,
       router,
+      decisions,
       outbox,
       fallbacks,
       summaries,
@@ -206,6 +214,13 @@ export function startRoutes(setup: RoutesSetup = {}) {
       close,
     },
     ...{ clock, listed, destinations, storeEvent: store },
+    /** Another configuration of routes is in use from now on. */
+    follow(changed: readonly object[]) {
+      const entries = alertRoutes.parse(changed)
+      router.follow(entries.flatMap((config) => compileRule(config, context)))
+      const known = entries.map(({ name }) => ({ name, origin: 'footman' as const, off: null }))
+      decisions.follow({ config: changed, routes: known })
+    },
     move: (ms: number) => {
       now += ms
     },

@@ -28,6 +28,7 @@ interface Published extends Partial<HubPayload> {
   readonly id?: string
   readonly project?: string
   readonly taskName?: string
+  readonly runId?: string
   readonly fileName?: string
   readonly format?: Format
   readonly content?: string | Uint8Array
@@ -81,16 +82,21 @@ export async function testHub(
     },
   )
   await hub.start()
-  const api = await routesApi(hub.routes, log, deps.server)
+  const api = await routesApi(hub.routes, log, { publicUrl: settings.base ?? '', ...deps.server })
 
   /** The id of the item. */
-  async function publish({ project = 'Sales', taskName = 'Weekly sales', ...wanted }: Published): Promise<string> {
+  async function publish({
+    project = 'Sales',
+    taskName = 'Weekly sales',
+    runId = RUN_ID,
+    ...wanted
+  }: Published): Promise<string> {
     const { fileName = 'Sales pack.pdf', format = 'pdf', content = `content of ${fileName}`, ...payload } = wanted
     const blob = await blobs.put(typeof content === 'string' ? new TextEncoder().encode(content) : content)
     const document = wanted.document ?? randomUUID()
     const id = wanted.id ?? randomUUID()
     const result = await hub.carrier({
-      run: { id: RUN_ID, taskId: randomUUID(), taskName, project },
+      run: { id: runId, taskId: randomUUID(), taskName, project },
       documents: [{ id: document, fileName, format, mediaType: MEDIA_TYPES[format] ?? 'text/plain', ...blob }],
       delivery: {
         id,

@@ -6,7 +6,8 @@ import { type Definition, type ReportTask, reportTask } from '../../src/reports/
 import { reportMigrations } from '../../src/reports/migrations.ts'
 import { DEFAULT_OPTIONS, type StartRequest } from '../../src/reports/runs/admission.ts'
 import { type Carrier, createDeliverer, type DelivererDeps } from '../../src/reports/runs/deliver.ts'
-import { createLedger } from '../../src/reports/runs/ledger.ts'
+import { createLedger, type LedgerDeps } from '../../src/reports/runs/ledger.ts'
+import type { RunLog } from '../../src/reports/runs/log.ts'
 import type { PreparedDocument } from '../../src/reports/runs/plan.ts'
 import type { Prepared } from '../../src/reports/runs/prepare.ts'
 import { stranger } from '../../src/reports/runs/recipients.ts'
@@ -94,6 +95,8 @@ export interface RunScene {
   readonly prepare?: RunnerDeps['prepare']
   readonly settings?: Partial<RunnerSettings>
   readonly throttle?: DelivererDeps['throttle']
+  readonly onEnded?: LedgerDeps['onEnded']
+  readonly runLog?: RunLog
 }
 
 const sent: Carrier = async () => ({ state: 'sent', detail: '' })
@@ -103,12 +106,12 @@ export function runScene(scene: RunScene) {
   const { file, definition = exampleDefinition(), clock = Date } = scene
   const db = openDatabase(file, { migrations: reportMigrations })
   const writer = createGroupWriter(db)
-  const ledger = createLedger({ db, writer })
+  const ledger = createLedger({ db, writer, onEnded: scene.onEnded ?? (() => {}) })
   const log = recordingLog()
   const lines: string[] = []
-  const runLog = {
-    line: (_run: unknown, _level: unknown, text: string) => void lines.push(text),
-  } as unknown as RunnerDeps['runLog']
+  const runLog =
+    scene.runLog ??
+    ({ line: (_run: unknown, _level: unknown, text: string) => void lines.push(text) } as unknown as RunLog)
   const deliverer = createDeliverer(
     {
       ledger,
@@ -146,6 +149,7 @@ export function runScene(scene: RunScene) {
       onUnknown: 'hold',
       limits: { maxMailsPerRun: 2000, maxAttachmentMb: 20 },
       prepare: { timezone: 'UTC', locale: 'en-GB' } as RunnerSettings['prepare'],
+      hubEnabled: true,
       testAddress: null,
       allowedRecipientDomains: [],
       ...scene.settings,

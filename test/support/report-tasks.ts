@@ -32,6 +32,7 @@ export interface RunAnswer {
     readonly level: string
     readonly details: string
     readonly report?: string
+    readonly block?: string
     readonly recipient?: string
   }[]
 }
@@ -72,7 +73,11 @@ export interface ReportSite extends AsyncDisposable {
 }
 
 /** `settings`: merged over the section `reportTask`; `config`: over the whole configuration. */
-export async function startReportSite(settings: object = {}, config: object = {}, host?: Host): Promise<ReportSite> {
+export async function startReportSite(
+  settings: object = {},
+  config: { readonly footman?: object; readonly [key: string]: unknown } = {},
+  host?: Host,
+): Promise<ReportSite> {
   const [space, templates] = [tempDirectory(host?.directoryIn), tempDirectory(host?.directoryIn)]
   const pathOf = (local: string) => host?.path(local) ?? local
   const [site, mailbox] = await Promise.all([startSite(), startSmtpSink()])
@@ -91,6 +96,7 @@ export async function startReportSite(settings: object = {}, config: object = {}
         headers: { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] },
       },
       footman: {
+        ...config.footman,
         dataDirectory: 'data',
         reportTask: {
           enable: true,

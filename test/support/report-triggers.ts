@@ -40,7 +40,7 @@ export interface TriggerScene {
 export function triggerScene({ clock, file = ':memory:', tasks, deps = {}, settings = {} }: TriggerScene) {
   const db = openDatabase(file, { migrations: reportMigrations })
   const writer = createGroupWriter(db)
-  const ledger = createLedger({ db, writer })
+  const ledger = createLedger({ db, writer, onEnded: () => {} })
   const log = recordingLog()
   const listeners = new Set<() => void>()
   const unused = {} as Pick<RunnerDeps, 'deliverer' | 'definitionOf' | 'members' | 'prepare' | 'onFinished'>

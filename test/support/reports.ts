@@ -41,6 +41,7 @@ export function testDefinitions(settings: Partial<CheckSettings> = {}) {
     {
       secrets: ['weeklyZip'],
       storageSpaces: [{ id: 'finance-share', projects: ['Sales', 'Finance'] }],
+      hubEnabled: true,
       converterFound: () => false,
       ...settings,
     },

@@ -17,13 +17,14 @@ export interface RoutesApi extends AsyncDisposable {
 interface RoutesApiOptions {
   readonly trustedProxies?: readonly string[]
   readonly access?: HttpAppSettings['access']
+  readonly publicUrl?: string
 }
 
 /** Every switch that the routes name is on. */
 export async function routesApi(
   routes: readonly ApiRoute[],
   log = recordingLog(),
-  { trustedProxies = [], access }: RoutesApiOptions = {},
+  { trustedProxies = [], access, publicUrl = '' }: RoutesApiOptions = {},
 ): Promise<RoutesApi> {
   const api = createApi(
     {
@@ -42,7 +43,12 @@ export async function routesApi(
         tls: { enable: false, cert: '', key: '', ca: '' },
       },
       restServerEndpointsEnable: switchesOf(routes),
-      api: { rateLimitPerMinute: 0, trustedProxies },
+      api: {
+        rateLimitPerMinute: 0,
+        trustedProxies,
+        allowedHosts: publicUrl ? [new URL(publicUrl).host] : [],
+        publicUrls: publicUrl ? [publicUrl] : [],
+      },
       ...(access && { access }),
       accessLog: false,
     },

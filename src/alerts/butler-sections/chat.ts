@@ -135,7 +135,7 @@ function tagGate({ details }: TaskEvent, { enable, tag }: { readonly enable: boo
   if (!enable || details?.kind !== 'cloudReload') return null
   const tags = details.variables.appTags
   if (!Array.isArray(tags) || tags.includes(tag)) return null
-  return { reason: 'TAG' as const, detail: `the app has no tag "${tag}"` }
+  return { reason: 'TAG' as const, detail: `the app has no tag "${tag}"`, by: { tag: { name: tag } } }
 }
 
 export const slackRules = (config: ChatConfig): Rule[] => chatRoutes(config, 'slack')

@@ -3,7 +3,7 @@ import type { Need, TaskEvent } from '../../events/types.ts'
 import { createMailSender, type MailerDeps, type MailSender, type MailSettings } from '../destinations/email/mailer.ts'
 import { hasProperty, ownerDecision, propertyValues } from '../gates.ts'
 import { addressProblem, splitAddresses, uniqueAddresses } from '../recipients.ts'
-import type { Destination, PlannedDelivery, Rule, SuppressReason } from '../types.ts'
+import type { Destination, PlannedDelivery, Rule, Suppression } from '../types.ts'
 import {
   type CloudOwnerSettings,
   type EmailDestinationConfig,
@@ -19,18 +19,13 @@ const LANE = 'email'
 /** Target of a row that says why there is no recipient. */
 const NO_RECIPIENT = '(nobody)'
 
-export interface Refusal {
-  readonly reason: SuppressReason
-  readonly detail: string
-}
-
 export interface Addressees {
   /** In order, each once. */
   readonly wanted: readonly string[]
   /** Addresses that would have got one. */
-  readonly refused: readonly (Refusal & { readonly target: string })[]
+  readonly refused: readonly (Suppression & { readonly target: string })[]
   /** The reason to record when `wanted` is empty. */
-  readonly ifEmpty: Refusal
+  readonly ifEmpty: Suppression
 }
 
 const ADDRESSEES: Readonly<Record<MailFamily, (event: TaskEvent, mail: Mail) => Addressees>> = {
@@ -46,7 +41,7 @@ const LIMIT_SUBJECT: Readonly<Record<MailFamily, (event: TaskEvent) => string>> 
   cloud: ({ appId }) => appId,
 }
 
-const EMPTY: Refusal = { reason: 'NO_RECIPIENT', detail: 'no recipients are configured' }
+const EMPTY: Suppression = { reason: 'NO_RECIPIENT', detail: 'no recipients are configured' }
 
 /** The addresses of the common list and of the task's own custom property, each once. */
 function taskAddresses(event: TaskEvent, { settings }: Mail): { taskSpecific: string[]; common: string[] } {
@@ -82,15 +77,15 @@ function isMarked({ task, test }: TaskEvent, { settings, kind }: Mail): boolean 
   )
 }
 
-function unmarked({ task }: TaskEvent, { settings }: Mail): Refusal {
+function unmarked({ task }: TaskEvent, { settings }: Mail): Suppression {
   const { customPropertyName, enabledValue } = settings.alertEnableByCustomProperty!
   const detail = task
     ? `custom property ${customPropertyName} of the task is not ${enabledValue}`
     : 'the custom properties of the task could not be read'
-  return { reason: 'CUSTOM_PROPERTY', detail }
+  return { reason: 'CUSTOM_PROPERTY', detail, by: { property: { name: customPropertyName, value: enabledValue } } }
 }
 
-function noneConfigured(ownerDetail: string | null): Refusal {
+function noneConfigured(ownerDetail: string | null): Suppression {
   const detail = ['no recipients are configured for this task', ...(ownerDetail ? [ownerDetail] : [])].join('; ')
   return { reason: 'NO_RECIPIENT', detail }
 }
@@ -111,8 +106,12 @@ function ofCloud(event: TaskEvent, { settings, kind }: Mail): Addressees {
   return {
     wanted,
     refused: owner && !owner.mail ? [{ target: owner.address, reason: 'OWNER_EXCLUDED', detail: owner.detail }] : [],
-    ifEmpty: tagged ? EMPTY : { reason: 'TAG', detail: `the app has no tag "${gate?.tag ?? ''}"` },
+    ifEmpty: tagged ? EMPTY : untagged(gate?.tag ?? ''),
   }
+}
+
+function untagged(name: string): Suppression {
+  return { reason: 'TAG', detail: `the app has no tag "${name}"`, by: { tag: { name } } }
 }
 
 /** Null when owners are not mailed or the address of this one is not known. */
@@ -150,18 +149,14 @@ function needsOf({ kind, settings }: Mail, attachScriptLog: boolean): readonly N
 function plan(event: TaskEvent, mail: Mail, allowedDomains: readonly string[]): readonly PlannedDelivery[] {
   const { wanted, refused, ifEmpty } = ADDRESSEES[mail.kind.family](event, mail)
   const rows = wanted.map((address) => delivery(event, mail, address, addressProblem(address, allowedDomains)))
-  rows.push(...refused.map(({ target, reason, detail }) => suppressed(target, reason, detail)))
-  return wanted.length > 0 ? rows : [...rows, suppressed(NO_RECIPIENT, ifEmpty.reason, ifEmpty.detail)]
+  rows.push(...refused.map(({ target, ...suppress }) => ({ target, lane: LANE, suppress })))
+  return wanted.length > 0 ? rows : [...rows, { target: NO_RECIPIENT, lane: LANE, suppress: ifEmpty }]
 }
 
 function delivery(event: TaskEvent, mail: Mail, target: string, problem: string | null): PlannedDelivery {
-  if (problem) return suppressed(target, 'RECIPIENT_INVALID', problem)
+  if (problem) return { target, lane: LANE, suppress: { reason: 'RECIPIENT_INVALID', detail: problem } }
   const key = `${mail.routeName}|${LIMIT_SUBJECT[mail.kind.family](event)}|${target.toLowerCase()}`
   return { target, lane: LANE, limit: { key, windowMs: mail.settings.rateLimit * 1000 } }
-}
-
-function suppressed(target: string, reason: SuppressReason, detail: string): PlannedDelivery {
-  return { target, lane: LANE, suppress: { reason, detail } }
 }
 
 export interface EmailDeps extends MailerDeps {

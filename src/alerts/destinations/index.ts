@@ -1,5 +1,5 @@
 /** The types of destinations, one line each. */
-import type { TargetedDestination } from '../types.ts'
+import type { Destination, TargetedDestination } from '../types.ts'
 import { discord } from './discord.ts'
 import { email } from './email/index.ts'
 import { gathered } from './gather.ts'
@@ -74,3 +74,7 @@ export function keepsIncidents(type: string): boolean {
 function purposeOf(type: string): DestinationType['purpose'] {
   return Object.hasOwn(DESTINATION_TYPES, type) ? destinationType(type as DestinationTypeName).purpose : 'record'
 }
+
+/** The names of the destinations that record and do not alert. */
+export const recordingOf = (destinations: ReadonlyMap<string, Pick<Destination, 'name' | 'type'>>): readonly string[] =>
+  [...destinations.values()].filter(({ type }) => !isNotifying(type)).map(({ name }) => name)

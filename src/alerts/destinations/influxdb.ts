@@ -8,7 +8,7 @@ import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsExecutionResult, QrsNamed } from '../../qlik/qrs/types.ts'
 import { excerpts } from '../script-log.ts'
 import { durationParts, type TimeFormatter, utcParts } from '../times.ts'
-import type { Destination, Message, PlannedDelivery, RenderInput, Rule } from '../types.ts'
+import type { Destination, Message, PlannedDelivery, RenderInput, Rule, Suppression } from '../types.ts'
 import { gathered } from './gather.ts'
 
 interface InfluxRulesConfig {
@@ -33,9 +33,9 @@ export function influxRules(config: InfluxRulesConfig): Rule[] {
 /** A test event makes no point. */
 function plan(event: TaskEvent, section: InfluxSection): readonly PlannedDelivery[] {
   if (event.test) return []
-  const detail = section.excluded(event)
+  const suppress = section.excluded(event)
   const delivery: PlannedDelivery = { target: section.measurement, lane: LANE }
-  return [detail === null ? delivery : { ...delivery, suppress: { reason: 'CUSTOM_PROPERTY', detail } }]
+  return [suppress === null ? delivery : { ...delivery, suppress }]
 }
 
 interface InfluxDestinationDeps {
@@ -90,7 +90,7 @@ interface InfluxSection {
   readonly scriptLog: { readonly headLines: number; readonly tailLines: number } | null
   readonly needs: readonly Need[]
   /** The reason why an event is not stored; null = it is stored. */
-  readonly excluded: (event: Pick<TaskEvent, 'task'>) => string | null
+  readonly excluded: (event: Pick<TaskEvent, 'task'>) => Suppression | null
 }
 
 interface TaskKind {
@@ -180,11 +180,12 @@ const selects = ({ allReloadTasks, byCustomProperty }: Selection) => allReloadTa
 
 function markedOnly({ allReloadTasks, byCustomProperty }: Selection) {
   const { customPropertyName: name, enabledValue } = byCustomProperty
-  return ({ task }: Pick<TaskEvent, 'task'>): string | null => {
+  return ({ task }: Pick<TaskEvent, 'task'>): Suppression | null => {
     if (allReloadTasks.enable) return null
     const values = (task?.customProperties ?? []).filter(({ definition }) => definition.name === name)
     if (values.some(({ value }) => value === enabledValue)) return null
-    return task ? `custom property ${name} is not ${enabledValue}` : `custom property ${name} is not known`
+    const detail = task ? `custom property ${name} is not ${enabledValue}` : `custom property ${name} is not known`
+    return { reason: 'CUSTOM_PROPERTY', detail, by: { property: { name, value: enabledValue } } }
   }
 }
 

@@ -86,6 +86,7 @@ function alert({ event, text, severity }: HttpRenderInput, alias: string, source
       appId: appIdOf(event) || undefined,
       executionId: event.executionId || undefined,
       openApp: (text.variables.appUrl as string) || undefined,
+      openInFootman: (text.variables.consoleUrl as string) || undefined,
     },
     entity: cut(escapeTags(onOneLine(nameOfSubject(event))), LIMITS.entity),
     source,

@@ -67,7 +67,7 @@ function incident(input: HttpRenderInput, routingKey: string, scriptLogTail: str
     event_action: 'trigger',
     dedup_key: dedupKey(input),
     client: 'Footman',
-    client_url: (text.variables.qlikSenseQMC as string) || undefined,
+    client_url: String(text.variables.consoleUrl || text.variables.qlikSenseQMC || '') || undefined,
     links: text.links.map(({ url, text: label }) => ({ href: url, text: label })),
     payload: {
       summary: cut(text.title, SUMMARY_LIMIT),

@@ -151,10 +151,11 @@ function basic(deps: ChatDeps, settings: SlackSettings, context: TemplateContext
   }
 }
 
-function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateContext): JsonObject[] {
+function buttonsOf({ qlikSenseQMC, qlikSenseHub, consoleUrl }: TemplateContext): JsonObject[] {
   const links = [
     ['Open QMC', String(qlikSenseQMC)],
     ['Open Hub', String(qlikSenseHub)],
+    ['Open in Footman', String(consoleUrl ?? '')],
   ] as const
   return links
     .filter(([, url]) => isWebAddress(url))

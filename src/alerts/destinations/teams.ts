@@ -180,12 +180,14 @@ interface Button {
   readonly url: string
 }
 
-function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: TemplateContext): readonly Button[] {
+function buttonsOf(context: TemplateContext): readonly Button[] {
+  const { qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType, consoleUrl = '' } = context
   const site = taskType === 'cloudReload' ? 'Qlik Sense Cloud' : 'Qlik Sense'
   const all = [
     ['Open QMC', `Open management console in ${site}`, 'Qlik Sense QMC', qlikSenseQMC],
     ['Open Hub', `Open hub in ${site}`, 'Qlik Sense Hub', qlikSenseHub],
     ['Open app', `Open app in ${site}`, 'Qlik Sense app', appName ? appUrl : ''],
+    ['Open in Footman', 'Open the event in Footman', 'Footman', consoleUrl],
   ] as const
   return all.flatMap(([title, tooltip, name, url]) => (isWebAddress(url) ? [{ title, tooltip, name, url }] : []))
 }

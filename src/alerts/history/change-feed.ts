@@ -5,27 +5,36 @@
 
 import { z } from 'zod'
 import { type Caller, requireScope } from '../../http/endpoint/caller.ts'
-import type { EventSource, EventStreams, StreamEvent } from '../../http/endpoint/event-stream.ts'
-import { invalidQuery } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type EventSource, type EventStreams, type FramedEvent, framed } from '../../http/endpoint/event-stream.ts'
+import { invalidQuery, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { anyOf } from './lists.ts'
 
-export const TOPICS = ['event', 'delivery', 'execution', 'schedule', 'file'] as const
+export const TOPICS = ['event', 'delivery', 'execution', 'schedule', 'file', 'attention', 'report'] as const
 export type Topic = (typeof TOPICS)[number]
 
 export interface ChangeFeed {
+  /** The number of the last change, and that of the oldest one that is still kept. */
+  position(): FeedPosition
   /**
    * The changes from now on. With `after`, the number of an earlier change, first all changes since then, except those that
-   * retention has removed.
+   * retention has removed. `greets`: the first message is the position, and `reset` follows where changes after `after`
+   * are missing.
    */
-  source(topics: readonly Topic[], after: number | null): EventSource
+  source(topics: readonly Topic[], after: number | null, greets?: boolean): EventSource
+  /** Calls back with true when a follower of the topic comes, and with false when the last one has gone. */
+  onFollowed(topic: Topic, listener: (isFollowed: boolean) => void): void
   /** Adds a change of another topic than events and deliveries. */
   publish(topic: Topic, data: Readonly<Record<string, unknown>>): void
+}
+
+export interface FeedPosition {
+  readonly seq: number
+  readonly oldest: number
 }
 
 interface Row {
@@ -36,7 +45,7 @@ interface Row {
 
 interface Follower {
   readonly topics: ReadonlySet<Topic>
-  readonly send: (event: StreamEvent) => void
+  readonly send: (event: FramedEvent) => void
 }
 
 /** Interval of the search for new changes while there are followers. */
@@ -48,7 +57,12 @@ export function createChangeFeed(deps: { db: Database; writer: GroupWriter; cloc
   const followers = new Set<Follower>()
   let position = 0
 
-  const newest = () => db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM change_log')?.seq ?? 0
+  const listeners: { readonly topic: Topic; readonly listener: (isFollowed: boolean) => void }[] = []
+
+  // Retention may have removed every change; their numbers go on.
+  const newest = () => db.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'change_log'")?.seq ?? 0
+  const oldest = (seq: number) =>
+    db.get<{ seq: number | null }>('SELECT min(seq) AS seq FROM change_log')?.seq ?? seq + 1
   const rowsAfter = (seq: number, upTo: number) =>
     db.all<Row>(
       'SELECT seq, topic, data FROM change_log WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
@@ -62,7 +76,8 @@ export function createChangeFeed(deps: { db: Database; writer: GroupWriter; cloc
     while (position < upTo) {
       const rows = rowsAfter(position, upTo)
       for (const row of rows) {
-        for (const { topics, send } of followers) if (topics.has(row.topic)) send(streamEvent(row))
+        const event = framedChange(row)
+        for (const { topics, send } of followers) if (topics.has(row.topic)) send(event)
       }
       position = rows.at(-1)?.seq ?? upTo
     }
@@ -74,31 +89,54 @@ export function createChangeFeed(deps: { db: Database; writer: GroupWriter; cloc
   )
 
   function follow(follower: Follower): () => void {
+    const before = followed()
     followers.add(follower)
     polling.start()
+    announce(before)
     return () => {
+      const earlier = followed()
       followers.delete(follower)
       if (followers.size === 0) void polling.stop()
+      announce(earlier)
     }
   }
 
-  function* changes(after: number, upTo: number, topics: ReadonlySet<Topic>): Generator<StreamEvent> {
+  const followed = () => new Set([...followers].flatMap(({ topics }) => [...topics]))
+
+  function announce(before: ReadonlySet<Topic>): void {
+    const now = followed()
+    for (const { topic, listener } of listeners) if (before.has(topic) !== now.has(topic)) listener(now.has(topic))
+  }
+
+  function* changes(after: number, upTo: number, topics: ReadonlySet<Topic>): Generator<FramedEvent> {
     for (let seq = after; seq < upTo; ) {
       const rows = rowsAfter(seq, upTo)
       if (rows.length === 0) return
-      for (const row of rows) if (topics.has(row.topic)) yield streamEvent(row)
+      for (const row of rows) if (topics.has(row.topic)) yield framedChange(row)
       seq = rows.at(-1)!.seq
     }
   }
 
+  function* greeted(after: number, upTo: number, topics: ReadonlySet<Topic>): Generator<FramedEvent> {
+    const first = oldest(upTo)
+    yield framed({ event: 'hello' }, JSON.stringify({ seq: upTo, oldest: first }))
+    if (after < first - 1 || after > upTo) yield framed({ event: 'reset' }, JSON.stringify({ seq: upTo }))
+    else yield* changes(after, upTo, topics)
+  }
+
   return {
-    source(wanted, after) {
+    position() {
+      const seq = newest()
+      return { seq, oldest: oldest(seq) }
+    },
+    onFollowed: (topic, listener) => void listeners.push({ topic, listener }),
+    source(wanted, after, greets = false) {
       const topics = new Set(wanted)
       // All followers have the same position now: the generator sends the changes before it, the poll those after it.
       if (followers.size === 0) position = newest()
       else sendNew()
       return {
-        ...(after !== null && { initial: changes(after, position, topics) }),
+        ...(after !== null && { initial: (greets ? greeted : changes)(after, position, topics) }),
         subscribe: (send) => follow({ topics, send }),
       }
     },
@@ -120,11 +158,8 @@ export function purgeChanges(db: Database, before: number, limit: number): numbe
   ).changes
 }
 
-const streamEvent = ({ seq, topic, data }: Row): StreamEvent => ({
-  id: seq,
-  event: topic,
-  data: storedJson<StreamEvent['data']>(data, null),
-})
+/** The stored JSON has no line breaks, so that it is sent as it is. */
+const framedChange = ({ seq, topic, data }: Row): FramedEvent => framed({ id: seq, event: topic }, data)
 
 /** Milliseconds since 1970, by the clock of SQLite. */
 const NOW = `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`
@@ -159,7 +194,48 @@ export const changeFeedMigrations: readonly Migration[] = [
   },
 ]
 
-const STREAM_QUERY = z.object({ topic: anyOf(TOPICS) })
+const iso = (column: string) => `strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch')`
+const logged = (topic: Topic, data: string) =>
+  `BEGIN INSERT INTO change_log (at, topic, data) VALUES (${NOW}, '${topic}', json_object(${data})); END`
+
+const EXECUTION = `'executionId', NEW.execution_id, 'taskId', NEW.task_id, 'taskName', NEW.task_name`
+const ENDED = `${EXECUTION}, 'state', 'finished', 'outcome', NEW.outcome, 'triggeredAt', ${iso('NEW.triggered_at')},
+  'startedAt', ${iso('NEW.started_at')}, 'stoppedAt', ${iso('NEW.stopped_at')}`
+const STARTED = `${EXECUTION}, 'state', 'queued', 'outcome', NULL, 'triggeredAt', ${iso('NEW.started_at')},
+  'startedAt', NULL, 'stoppedAt', NULL`
+const SCHEDULE_RUN = `'id', NEW.schedule_id, 'state', NULL, 'runId', NEW.id, 'runState', NEW.state,
+  'outcome', NEW.outcome, 'reason', NEW.reason`
+const REPORT_RUN = `'runId', NEW.id, 'taskId', NEW.task_id, 'state', NEW.state, 'outcome', NEW.outcome`
+/** Older ends are taken over from Qlik Sense at the first start. */
+const RECENT = `NEW.stopped_at > ${NOW} - 3600000`
+
+/** To be created after the tables of starts, executions, schedules and report tasks. */
+export const runFeedMigrations: readonly Migration[] = [
+  {
+    name: 'change-feed-runs',
+    sql: `
+      CREATE TRIGGER execution_added AFTER INSERT ON execution WHEN ${RECENT} ${logged('execution', ENDED)};
+      CREATE TRIGGER execution_measured AFTER UPDATE OF outcome, run_ms ON execution
+        WHEN ${RECENT} AND (OLD.outcome IS NOT NEW.outcome OR OLD.run_ms IS NOT NEW.run_ms) ${logged('execution', ENDED)};
+      CREATE TRIGGER task_start_added AFTER INSERT ON task_start WHEN NEW.execution_id IS NOT NULL
+        ${logged('execution', STARTED)};
+      CREATE TRIGGER schedule_run_added AFTER INSERT ON schedule_run ${logged('schedule', SCHEDULE_RUN)};
+      CREATE TRIGGER schedule_run_changed AFTER UPDATE OF state ON schedule_run WHEN OLD.state <> NEW.state
+        ${logged('schedule', SCHEDULE_RUN)};
+      CREATE TRIGGER report_run_added AFTER INSERT ON report_run ${logged('report', REPORT_RUN)};
+      CREATE TRIGGER report_run_changed AFTER UPDATE OF state ON report_run WHEN OLD.state <> NEW.state
+        ${logged('report', REPORT_RUN)};
+    `,
+  },
+]
+
+const STREAM_QUERY = z.object({
+  topic: anyOf(TOPICS),
+  after: queryField
+    .integer(0, Number.MAX_SAFE_INTEGER)
+    .describe('Number of a change, like `seq` of the position: the stream begins with the changes after it.')
+    .optional(),
+})
 
 /** The scope that a topic needs in addition to that of the endpoint. */
 const SCOPES: Readonly<Record<Topic, string>> = {
@@ -168,6 +244,8 @@ const SCOPES: Readonly<Record<Topic, string>> = {
   execution: 'task:read',
   schedule: 'schedule:read',
   file: 'file:write',
+  attention: 'event:read',
+  report: 'report:read',
 }
 
 interface StreamRoutesDeps {
@@ -183,14 +261,28 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
       scope: 'event:read',
       summary: 'Follow what happens as server-sent events',
       description:
-        'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one.',
+        'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one. With `after`, the first message is `hello` with the position; `reset` follows when changes after that number are not kept any more: then read everything anew. `Last-Event-ID` wins over `after`.',
       query: STREAM_QUERY,
       answers: { 200: z.string().describe('The stream.'), 503: 'Too many streams are open.' },
       handle(request) {
         const topics = topicsOf(request.query.topic, request.caller)
-        const after = lastEventId(request.headers)
-        return streams.open(() => feed.source(topics, after))
+        const after = lastEventId(request.headers) ?? request.query.after ?? null
+        return streams.open(() => feed.source(topics, after, request.query.after !== undefined))
       },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/stream/position',
+      scope: 'event:read',
+      summary: 'The position of the stream',
+      description:
+        'Read it before the data that a page shows: a stream with `after` then begins with the changes that these data may lack.',
+      query: NO_QUERY,
+      answers: {
+        200: z.object({ seq: z.int(), oldest: z.int() }).describe('The last change, and the oldest one kept.'),
+      },
+      examples: [{ name: 'now', status: 200, answer: { seq: 48_211, oldest: 1021 } }],
+      handle: () => jsonAnswer(200, feed.position()),
     }),
   ]
 }

@@ -8,9 +8,9 @@ import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/en
 import { field, isObject, strictBody } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
-import type { DeliveryKind, DeliveryState } from '../types.ts'
+import type { DeliveryKind, DeliveryState, SuppressedBy } from '../types.ts'
 import {
   allOf,
   anyOf,
@@ -22,14 +22,36 @@ import {
   idOf,
   listAnswer,
   oneOf,
-  oneOfIgnoringCase,
+  oneOfIds,
+  oneOfRare,
+  PAGE_MEMBERS,
   type Page,
   pageOf,
   readPage,
+  someIds,
+  type Where,
 } from './lists.ts'
 import { cancelDelivery, type DeadLetterFilter, resendDeadLetters, resendDelivery } from './resend.ts'
 
 const text = z.string().nullable()
+
+/** See `SuppressedBy`. */
+const SUPPRESSED_BY = z.object({
+  limit: z.object({ count: z.int(), windowMs: z.int(), nextSlotAt: text }).optional(),
+  snooze: z.object({ id: z.string(), reason: z.string(), until: z.string() }).optional(),
+  maintenance: z.object({ name: z.string(), until: text }).optional(),
+  property: z.object({ name: z.string(), value: z.string() }).optional(),
+  tag: z.object({ name: z.string() }).optional(),
+  group: z.object({ eventId: z.string(), taskId: z.string(), taskName: z.string() }).optional(),
+  retry: z
+    .object({
+      attempt: z.int(),
+      max: z.int(),
+      at: z.string(),
+      executionId: text.describe('Of the retry, once it was started.'),
+    })
+    .optional(),
+})
 
 const DELIVERY_ITEM = z.object({
   id: z.string(),
@@ -43,6 +65,9 @@ const DELIVERY_ITEM = z.object({
   state: z.enum(DELIVERY_STATES),
   reason: z.enum(DELIVERY_REASONS).nullable(),
   detail: text,
+  suppressedBy: SUPPRESSED_BY.nullable().describe(
+    'The numbers and ids behind the reason: the rate limit and its next free slot, the snooze, the maintenance, the custom property or tag that was missing, the event that opened the group, the retry.',
+  ),
   createdAt: z.string(),
   deliveredAt: text,
   latencyMs: z.number().nullable().describe('From the arrival of the event.'),
@@ -69,7 +94,8 @@ export const DELIVERY_DETAIL = DELIVERY_ITEM.extend({
 type DeliveryItem = z.output<typeof DELIVERY_ITEM>
 type DeliveryDetail = z.output<typeof DELIVERY_DETAIL>
 
-const DELIVERIES_QUERY = z.object({
+export const DELIVERY_FILTERS = {
+  id: someIds('Id of the delivery.'),
   eventId: anyText('Id of the event.'),
   state: anyOf(DELIVERY_STATES),
   reason: anyOf(DELIVERY_REASONS),
@@ -77,8 +103,9 @@ const DELIVERIES_QUERY = z.object({
   destination: anyText('Name of the destination.'),
   route: anyText('Name of the route.'),
   taskId: anyText('Id of the task.'),
-  ...LIST_PARAMETERS,
-})
+}
+
+const DELIVERIES_QUERY = z.object({ ...DELIVERY_FILTERS, ...LIST_PARAMETERS })
 
 const DELIVERY_PARAMS = z.object({ id: z.string().describe('Id of the delivery.') })
 const NO_BODY = z.object({}).optional()
@@ -98,12 +125,11 @@ const DEAD_LETTERS_BODY = z.object({
 /** The times of the body, which have the form of those in queries. */
 const TIMES = z.object({ from: LIST_PARAMETERS.from, to: LIST_PARAMETERS.to })
 
-interface DeliveryRoutesDeps {
+interface DeliveryRoutesDeps extends DeliveryContext {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly idempotency: Idempotency
-  readonly typeOf: TypeOf
   /** Deliveries in these lanes became pending. */
   readonly wake: (lanes: ReadonlySet<string>) => void
   readonly isUnderWay: (lane: string, seq: number) => boolean
@@ -121,7 +147,7 @@ export interface DeadLetterQueue {
 
 /** The handlers read bodies after the idempotency key: a used key is refused before its body is checked. */
 export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
-  const { db, clock, typeOf, idempotency } = deps
+  const { db, clock, idempotency } = deps
   return [
     route({
       method: 'GET',
@@ -130,14 +156,19 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       summary: 'List deliveries',
       description: 'Every message with its destination and result; newest first.',
       query: DELIVERIES_QUERY,
-      answers: { 200: z.object({ deliveries: z.array(DELIVERY_ITEM), nextCursor: text }).describe('The deliveries.') },
+      answers: { 200: z.object({ deliveries: z.array(DELIVERY_ITEM), ...PAGE_MEMBERS }).describe('The deliveries.') },
       examples: [
-        { name: 'dead-letters', query: { state: 'dead' }, status: 200, answer: { deliveries: [], nextCursor: null } },
+        {
+          name: 'dead-letters',
+          query: { state: 'dead' },
+          status: 200,
+          answer: { deliveries: [], nextCursor: null, partial: false },
+        },
       ],
       async handle({ query }) {
         const now = clock.now()
         const filter = { ...query, from: query.from?.(now) ?? null, to: query.to?.(now) ?? null }
-        const page = await listDeliveries(db, filter, pageOf(query), typeOf)
+        const page = await listDeliveries(db, filter, pageOf(query), deps)
         return jsonAnswer(200, listAnswer('deliveries', page))
       },
     }),
@@ -151,7 +182,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       answers: { 200: DELIVERY_DETAIL.describe('The delivery.') },
       handle({ params }) {
         const id = idOf(params)
-        const found = findDelivery(db, id, typeOf)
+        const found = findDelivery(db, id, deps)
         if (!found) throw deliveryNotFound(id)
         return jsonAnswer(200, found)
       },
@@ -304,13 +335,20 @@ interface Row {
   readonly nextAttemptAt: number
   readonly replayOf: string
   readonly receivedAt: number
+  readonly taskId: string
+  readonly suppressedBy: string | null
 }
 
-/** The type of a destination; null when it is not in the configuration any more. */
-export type TypeOf = (destination: string) => string | null
+/** Facts about deliveries from outside of their table. */
+export interface DeliveryContext {
+  /** The type of a destination; null when it is not in the configuration any more. */
+  readonly typeOf: (destination: string) => string | null
+  /** The execution of the retry that followed an event; null when none was started. */
+  readonly retryOf: (taskId: string, eventId: string) => string | null
+}
 
 const SELECT = `delivery.seq, delivery.id, event_id AS eventId, kind, route, destination, target, delivery.severity,
-  delivery.state, delivery.reason, detail, created_at AS createdAt, finished_at AS finishedAt,
+  delivery.state, delivery.reason, detail, suppressed_by AS suppressedBy, task_id AS taskId, created_at AS createdAt, finished_at AS finishedAt,
   delivery.next_attempt_at AS nextAttemptAt, replay_of AS replayOf, received_at AS receivedAt
   FROM delivery JOIN event ON event.id = event_id`
 
@@ -319,37 +357,50 @@ export async function listDeliveries(
   db: Database,
   filter: DeliveryFilter,
   page: { readonly before: number | null; readonly limit: number },
-  typeOf: TypeOf,
+  context: DeliveryContext,
 ): Promise<Page<DeliveryItem & { readonly seq: number }>> {
-  const where = allOf([
-    oneOfIgnoringCase('event_id', filter.eventId),
-    oneOf('delivery.state', filter.state),
+  const times = { column: 'created_at', from: filter.from, to: filter.to }
+  const query = {
+    select: SELECT,
+    seq: 'delivery.seq',
+    table: 'delivery',
+    where: deliveriesWhere(filter),
+    times,
+    ...page,
+  }
+  const { rows, ...rest } = await readPage<Row>(db, query)
+  return { rows: rows.map((row) => ({ seq: row.seq, ...deliveryItem(row, context) })), ...rest }
+}
+
+export function deliveriesWhere(filter: DeliveryFilter): Where {
+  return allOf([
+    oneOfIds('delivery.id', filter.id),
+    oneOfIds('event_id', filter.eventId),
+    oneOfRare('delivery.state', filter.state, 'delivered'),
     oneOf('delivery.reason', filter.reason),
     oneOf('kind', filter.kind),
     oneOf('destination', filter.destination),
     oneOf('route', filter.route),
-    oneOfIgnoringCase('task_id', filter.taskId),
-    between('created_at', filter.from, filter.to),
+    oneOfIds('task_id', filter.taskId),
+    // The plus: the sequence numbers bound the search, not the index of times.
+    between('+created_at', filter.from, filter.to),
   ])
-  const query = { select: SELECT, seq: 'delivery.seq', table: 'delivery', where, ...page }
-  const { rows, next } = await readPage<Row>(db, query)
-  return { rows: rows.map((row) => ({ seq: row.seq, ...deliveryItem(row, typeOf) })), next }
 }
 
 /** All deliveries of an event, oldest first. */
-export function deliveriesOf(db: Database, eventId: string, typeOf: TypeOf): DeliveryDetail[] {
+export function deliveriesOf(db: Database, eventId: string, context: DeliveryContext): DeliveryDetail[] {
   return db
     .all<Row>(`SELECT ${SELECT} WHERE event_id = ? ORDER BY delivery.seq`, eventId)
-    .map((row) => detailed(db, row, typeOf))
+    .map((row) => detailed(db, row, context))
 }
 
 /** Null when there is none (any more). */
-function findDelivery(db: Database, id: string, typeOf: TypeOf): DeliveryDetail | null {
+function findDelivery(db: Database, id: string, context: DeliveryContext): DeliveryDetail | null {
   const row = db.get<Row>(`SELECT ${SELECT} WHERE delivery.id = ?`, id)
-  return row ? detailed(db, row, typeOf) : null
+  return row ? detailed(db, row, context) : null
 }
 
-function detailed(db: Database, row: Row, typeOf: TypeOf): DeliveryDetail {
+function detailed(db: Database, row: Row, context: DeliveryContext): DeliveryDetail {
   const message = db.get<{ subject: string | null; body: string | null; bytes: number | null }>(
     'SELECT subject, body, body_bytes AS bytes FROM delivery WHERE seq = ?',
     row.seq,
@@ -360,7 +411,7 @@ function detailed(db: Database, row: Row, typeOf: TypeOf): DeliveryDetail {
   )
   const { body = null, subject = null, bytes = null } = message ?? {}
   return {
-    ...deliveryItem(row, typeOf),
+    ...deliveryItem(row, context),
     message: body === null ? null : { subject, bytes: bytes ?? Buffer.byteLength(body), body },
     attempts: attempts.map(({ n, at, durationMs, result, detail }) => ({
       n,
@@ -377,7 +428,7 @@ type AttemptResult = DeliveryDetail['attempts'][number]['result']
 /** Stored results in the words of the metrics; `ok` is the same in both. */
 const RESULTS: Readonly<Record<string, string>> = { retry: 'temporary', rejected: 'permanent' }
 
-function deliveryItem(row: Row, typeOf: TypeOf): DeliveryItem {
+function deliveryItem(row: Row, context: DeliveryContext): DeliveryItem {
   const isDelivered = row.state === 'delivered' && row.finishedAt !== null
   return {
     id: row.id,
@@ -385,16 +436,23 @@ function deliveryItem(row: Row, typeOf: TypeOf): DeliveryItem {
     kind: row.kind,
     route: row.route || null,
     destination: row.destination,
-    destinationType: typeOf(row.destination),
+    destinationType: context.typeOf(row.destination),
     target: row.target,
     severity: row.severity,
     state: row.state,
     reason: row.reason,
     detail: row.detail,
+    suppressedBy: suppressedBy(row, context),
     createdAt: new Date(row.createdAt).toISOString(),
     deliveredAt: isDelivered ? new Date(row.finishedAt).toISOString() : null,
     latencyMs: isDelivered ? row.finishedAt - row.receivedAt : null,
     nextAttemptAt: row.state === 'pending' ? new Date(row.nextAttemptAt).toISOString() : null,
     replayOf: row.replayOf || null,
   }
+}
+
+function suppressedBy(row: Row, { retryOf }: DeliveryContext): DeliveryItem['suppressedBy'] {
+  const { retry, ...by } = storedJson<SuppressedBy>(row.suppressedBy, {})
+  if (!row.suppressedBy) return null
+  return retry ? { retry: { ...retry, executionId: retryOf(row.taskId, row.eventId) } } : by
 }

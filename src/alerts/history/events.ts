@@ -18,22 +18,28 @@ import type { Clock } from '../../platform/types.ts'
 import { formatUser } from '../template-context.ts'
 import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'
-import { DELIVERY_DETAIL, deliveriesOf, type TypeOf } from './deliveries.ts'
+import { DELIVERY_DETAIL, type DeliveryContext, deliveriesOf } from './deliveries.ts'
 import {
   allOf,
   anyOf,
   anyText,
   between,
+  type Condition,
   DROP_REASONS,
   EVENT_STATES,
   holds,
   idOf,
   listAnswer,
   oneOf,
+  oneOfIds,
   oneOfIgnoringCase,
+  oneOfRare,
+  PAGE_MEMBERS,
   type Page,
   pageOf,
   readPage,
+  someIds,
+  type Where,
 } from './lists.ts'
 
 const text = z.string().nullable()
@@ -76,7 +82,8 @@ const EVENT_DETAIL = EVENT_ITEM.extend({
 
 const EVENT_PARAMS = z.object({ id: z.string().describe('Id of the event.') })
 
-const EVENTS_QUERY = z.object({
+export const EVENT_FILTERS = {
+  id: someIds('Id of the event.'),
   type: anyOf(EVENT_TYPES),
   outcome: anyOf(EVENT_OUTCOMES),
   source: anyOf(EVENT_SOURCES),
@@ -86,9 +93,14 @@ const EVENTS_QUERY = z.object({
   appId: anyText('Id of the app.'),
   executionId: anyText('Id of the execution.'),
   host: anyText('Name of the sending node.'),
+  alerted: queryField
+    .word(['none', 'some'])
+    .describe('Whether an alert about it was delivered; records, like points for InfluxDB, do not count.')
+    .optional(),
   q: queryField.text().describe('Text in the name of task or app, or in the message.').optional(),
-  ...LIST_PARAMETERS,
-})
+}
+
+const EVENTS_QUERY = z.object({ ...EVENT_FILTERS, ...LIST_PARAMETERS })
 
 const DROPPED_ITEM = z.object({ at: z.string(), from: z.string(), reason: z.string(), raw: z.string() })
 
@@ -98,12 +110,13 @@ const DROPPED_QUERY = z.object({
   cursor: LIST_PARAMETERS.cursor,
 })
 
-interface EventRoutesDeps {
+interface EventRoutesDeps extends DeliveryContext {
   readonly db: Database
   readonly clock: Clock
-  readonly typeOf: TypeOf
   /** The complete event; null when it is not stored any more. */
   readonly loadEvent: (id: string) => TaskEvent | null
+  /** The destinations that record and do not alert. */
+  readonly recording: () => readonly string[]
   /** The template context of an event. */
   readonly contextOf: (event: TaskEvent) => Readonly<Record<string, unknown>>
   /** The datagram that announced it; null when there was none or it has been removed. */
@@ -124,19 +137,19 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       summary: 'List events',
       description: 'Everything that may cause a message, newest first.',
       query: EVENTS_QUERY,
-      answers: { 200: z.object({ events: z.array(EVENT_ITEM), nextCursor: text }).describe('The events.') },
+      answers: { 200: z.object({ events: z.array(EVENT_ITEM), ...PAGE_MEMBERS }).describe('The events.') },
       examples: [
         {
           name: 'failures-of-a-day',
           query: { outcome: 'failed', from: '24h' },
           status: 200,
-          answer: { events: [], nextCursor: null },
+          answer: { events: [], nextCursor: null, partial: false },
         },
       ],
       async handle({ query }) {
         const now = clock.now()
         const filter = { ...query, from: query.from?.(now) ?? null, to: query.to?.(now) ?? null }
-        const page = await listEvents(db, filter, pageOf(query))
+        const page = await listEvents(db, filter, pageOf(query), deps.recording())
         return jsonAnswer(200, listAnswer('events', page))
       },
     }),
@@ -147,9 +160,14 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       summary: 'Datagrams that did not become events',
       description: 'The last 1,000, newest first, each with its reason.',
       query: DROPPED_QUERY,
-      answers: { 200: z.object({ dropped: z.array(DROPPED_ITEM), nextCursor: text }).describe('The datagrams.') },
+      answers: { 200: z.object({ dropped: z.array(DROPPED_ITEM), ...PAGE_MEMBERS }).describe('The datagrams.') },
       examples: [
-        { name: 'duplicates', query: { reason: 'DUPLICATE' }, status: 200, answer: { dropped: [], nextCursor: null } },
+        {
+          name: 'duplicates',
+          query: { reason: 'DUPLICATE' },
+          status: 200,
+          answer: { dropped: [], nextCursor: null, partial: false },
+        },
       ],
       async handle({ query }) {
         const page = await listDropped(db, query.reason, pageOf(query))
@@ -180,7 +198,7 @@ function eventDetail(deps: EventRoutesDeps, id: string) {
     raw: raw && textOf(raw),
     from: row.sender || null,
     record: deps.contextOf(event),
-    deliveries: deliveriesOf(db, id, deps.typeOf),
+    deliveries: deliveriesOf(db, id, deps),
   }
 }
 
@@ -225,33 +243,51 @@ const COLUMNS = `seq, id, journal_id AS journalId, sender, received_at AS receiv
   state, reason, host, user, task_id AS taskId, task_name AS taskName, app_id AS appId, app_name AS appName,
   execution_id AS executionId, code, details, history, missing_parts AS missingParts, test`
 
-/** Newest first. */
+/** Newest first. `recording`: the destinations that record and do not alert. */
 export async function listEvents(
   db: Database,
   filter: EventFilter,
   page: { readonly before: number | null; readonly limit: number },
+  recording: readonly string[] = [],
 ): Promise<Page<EventItem & { readonly seq: number }>> {
-  const where = allOf([
-    oneOf('type', filter.type),
-    oneOf('outcome', filter.outcome),
-    oneOf('source', filter.source),
-    oneOf('state', filter.state),
-    oneOf('severity', filter.severity),
-    oneOfIgnoringCase('task_id', filter.taskId),
-    oneOfIgnoringCase('app_id', filter.appId),
-    oneOfIgnoringCase('execution_id', filter.executionId),
-    oneOfIgnoringCase('host', filter.host),
-    holds(['task_name', 'app_name', 'log_message'], filter.q),
-    between('received_at', filter.from, filter.to),
-  ])
+  const where = eventsWhere(filter, recording)
+  const times = { column: 'received_at', from: filter.from, to: filter.to }
   const select = `${COLUMNS} FROM event`
-  const { rows, next } = await readPage<EventRow>(db, { select, seq: 'seq', table: 'event', where, ...page })
+  const { rows, ...rest } = await readPage<EventRow>(db, { select, seq: 'seq', table: 'event', where, times, ...page })
   const counts = deliveryCounts(
     db,
     rows.map(({ id }) => id),
   )
   const items = rows.map((row) => ({ seq: row.seq, ...eventItem(row, counts.get(row.id) ?? NO_DELIVERIES) }))
-  return { rows: items, next }
+  return { rows: items, ...rest }
+}
+
+export function eventsWhere(filter: EventFilter, recording: readonly string[]): Where {
+  return allOf([
+    oneOfIds('id', filter.id),
+    oneOf('type', filter.type),
+    oneOf('outcome', filter.outcome),
+    oneOfRare('source', filter.source, 'udp'),
+    oneOfRare('state', filter.state, 'routed'),
+    oneOf('severity', filter.severity),
+    oneOfIds('task_id', filter.taskId),
+    oneOfIgnoringCase('app_id', filter.appId),
+    filter.executionId ? oneOfRare('execution_id', lowerCase(filter.executionId), '') : null,
+    oneOfIgnoringCase('host', filter.host),
+    holds(['task_name', 'app_name', 'log_message'], filter.q),
+    alerted(filter.alerted, recording),
+    // The plus: the sequence numbers bound the search, not the index of times.
+    between('+received_at', filter.from, filter.to),
+  ])
+}
+
+const lowerCase = (ids: readonly string[]) => ids.map((id) => id.toLowerCase())
+
+function alerted(wanted: 'none' | 'some' | undefined, recording: readonly string[]): Condition {
+  if (!wanted) return null
+  const delivered = `EXISTS (SELECT 1 FROM delivery WHERE event_id = event.id AND state = 'delivered'
+    AND destination NOT IN (${recording.map(() => '?').join(', ')}))`
+  return { sql: wanted === 'some' ? delivered : `NOT ${delivered}`, values: recording }
 }
 
 /** Null when it is not stored (any more). */
@@ -315,16 +351,19 @@ export async function listDropped(
   reason: readonly string[] | undefined,
   page: { readonly before: number | null; readonly limit: number },
 ): Promise<Page<DroppedItem>> {
-  const { rows, next } = await readPage<{ seq: number; at: number; sender: string; reason: string; raw: Uint8Array }>(
-    db,
-    {
-      select: 'seq, at, sender, reason, raw FROM dropped_datagram',
-      seq: 'seq',
-      table: 'dropped_datagram',
-      where: allOf([oneOf('reason', reason)]),
-      ...page,
-    },
-  )
+  const { rows, ...rest } = await readPage<{
+    seq: number
+    at: number
+    sender: string
+    reason: string
+    raw: Uint8Array
+  }>(db, {
+    select: 'seq, at, sender, reason, raw FROM dropped_datagram',
+    seq: 'seq',
+    table: 'dropped_datagram',
+    where: allOf([oneOf('reason', reason)]),
+    ...page,
+  })
   const items = rows.map(({ seq, at, sender, reason, raw }) => ({
     seq,
     at: new Date(at).toISOString(),
@@ -332,7 +371,7 @@ export async function listDropped(
     reason,
     raw: textOf(raw),
   }))
-  return { rows: items, next }
+  return { rows: items, ...rest }
 }
 
 /** A datagram as text; bytes that are not UTF-8 are read as windows-1252. */

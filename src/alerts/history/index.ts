@@ -9,16 +9,23 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
-import type { QrsClient } from '../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
+import { recordingOf } from '../destinations/index.ts'
+import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Router } from '../router.ts'
+import type { ListedRule } from '../rules/explain.ts'
 import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
-import { createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { decisionRoutes } from './decisions.ts'
 import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
+import { destinationRoutes, routesTo } from './destinations.ts'
 import { eventRoutes } from './events.ts'
 import { replayRoutes } from './replay.ts'
+import { scriptLogRoutes } from './script-log.ts'
+import { summaryRoutes } from './summaries.ts'
 
 export interface HistoryDeps {
   readonly db: Database
@@ -28,14 +35,20 @@ export interface HistoryDeps {
   /** `destination`: as the rule wants it. */
   readonly alerts: {
     readonly router: Router
-    readonly outbox: Pick<Outbox, 'wake' | 'isUnderWay'>
+    readonly outbox: Pick<Outbox, 'wake' | 'isUnderWay' | 'nextProbeAt'>
+    readonly listed: readonly ListedRule[]
+    readonly health: Pick<DestinationHealth, 'state'>
     readonly destinations: ReadonlyMap<string, Destination>
     readonly destination: (rule: string, name: string) => Destination | undefined
   }
-  readonly qlik: { readonly cachedQrs: QrsClient }
+  readonly qlik: { readonly cachedQrs: QrsClient; readonly qrs: Pick<ExecutionReader, 'resultsOfExecutions'> }
   readonly pipeline: {
     /** The datagram of a journal entry; null when it has been removed. */
     rawOf(journalId: number): Uint8Array | null
+  }
+  readonly safetyNet: {
+    /** The execution of the retry that followed an event; null when none was started. */
+    retryOf(taskId: string, eventId: string): string | null
   }
   /** Settings in use: links of texts, and `Butler.footman.destinations`. */
   readonly live: () => HistoryConfig
@@ -47,7 +60,13 @@ export interface History {
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream holds that up. */
   readonly services: readonly Service[]
-  readonly observers: { fileJob(job: object): void }
+  readonly observers: {
+    fileJob(job: object): void
+    attention(change: object): void
+    schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
+  }
+  /** The changes that `/v4/stream` sends. */
+  readonly feed: Pick<ChangeFeed, 'publish' | 'onFollowed'>
   /** Open streams. */
   readonly openStreams: number
   readonly pruning: readonly Pruning[]
@@ -60,17 +79,22 @@ interface HistorySettings {
   readonly retention: { readonly events: number }
 }
 
-type HistoryConfig = LinkConfig & { readonly footman: { readonly destinations: Readonly<Record<string, unknown>> } }
+type HistoryConfig = LinkConfig & {
+  readonly footman: {
+    readonly destinations: Readonly<Record<string, unknown>>
+    readonly api: { readonly maxStreams: number }
+  }
+}
 
 /** As mails show by default. */
 const EXCERPT = { headLines: 15, tailLines: 15 }
 
 export function createHistory(given: HistoryDeps, { timezone, retention }: HistorySettings): History {
   const deps = { ...given, log: given.log.child('journal') }
-  const { db, alerts, clock, qlik, pipeline } = deps
+  const { db, alerts, clock, qlik, pipeline, safetyNet } = deps
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const feed = createChangeFeed(deps)
-  const streams = createEventStreams()
+  const streams = createEventStreams({ maxStreams: () => deps.live().footman.api.maxStreams })
   const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
   const contextOf = (event: TaskEvent) => {
     const context = { ...contextLinks(deps.live()), version: VERSION, times, now: clock.now() }
@@ -84,6 +108,8 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     rawOf: pipeline.rawOf,
     idempotency,
     typeOf,
+    retryOf: safetyNet.retryOf,
+    recording: () => recordingOf(alerts.destinations),
     contextOf,
     loadEvent,
     keepMs: retention.events,
@@ -91,6 +117,17 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
   return {
     routes: [
       ...eventRoutes(common),
+      ...decisionRoutes(common),
+      ...summaryRoutes(common),
+      ...scriptLogRoutes({ ...common, results: qlik.qrs }),
+      ...destinationRoutes({
+        ...common,
+        health: alerts.health,
+        listed: alerts.listed,
+        destinations: alerts.destinations,
+        nextProbeAt: alerts.outbox.nextProbeAt,
+        settings: () => deps.live().footman.destinations,
+      }),
       ...deliveryRoutes({
         ...common,
         wake: alerts.outbox.wake,
@@ -101,12 +138,19 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
         router: alerts.router,
         destination: alerts.destination,
         destinationNames: () => Object.keys(deps.live().footman.destinations),
+        routesTo: (name) => routesTo(alerts.listed, name),
         storeEvent: storeWholeEvent,
       }),
       ...streamRoutes({ feed, streams }),
     ],
     services: [{ name: 'streams', start: async () => {}, stop: async () => streams.stop() }],
-    observers: { fileJob: (job) => feed.publish('file', { ...job }) },
+    feed,
+    observers: {
+      fileJob: (job) => feed.publish('file', { ...job }),
+      attention: (change) => feed.publish('attention', { ...change }),
+      schedule: (id, state) =>
+        feed.publish('schedule', { id, state, runId: null, runState: null, outcome: null, reason: null }),
+    },
     get openStreams() {
       return streams.count
     },

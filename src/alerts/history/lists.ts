@@ -1,5 +1,6 @@
 /** Shared by the lists of events and deliveries: the values of their fields, their queries, and pages over large tables. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { z } from 'zod'
 import { cursorOf, DEFAULT_LIMIT, positionInCursor, queryField } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
@@ -48,11 +49,27 @@ interface PageParameters {
 /** A page as it is answered: without the sequence numbers of its rows. */
 export function listAnswer<Row extends { readonly seq: number }>(
   name: string,
-  page: { readonly rows: readonly Row[]; readonly next: number | null },
+  page: Page<Row>,
 ): Readonly<Record<string, unknown>> {
   const rows = page.rows.map(({ seq, ...row }) => row)
-  return { [name]: rows, nextCursor: page.next === null ? null : cursorOf(page.next) }
+  return { [name]: rows, nextCursor: page.next === null ? null : cursorOf(page.next), partial: page.partial }
 }
+
+/** The members of a list besides its items. */
+export const PAGE_MEMBERS = {
+  nextCursor: z.string().nullable(),
+  partial: z.boolean().describe('The search took too long and was ended: `nextCursor` goes on with older ones.'),
+}
+
+const MOST_IDS = 100
+
+/** The parameter that names single items. */
+export const someIds = (what: string) =>
+  queryField
+    .texts()
+    .refine((ids) => ids.length <= MOST_IDS, { error: `must be given ${MOST_IDS} times at most` })
+    .describe(`${what} May be repeated up to ${MOST_IDS} times.`)
+    .optional()
 
 /** The id in the path, lower case. Throws 400 `INVALID_ID`. */
 export function idOf({ id = '' }: ApiRequest['params']): string {
@@ -68,38 +85,96 @@ export interface PageQuery extends PagePosition {
   /** The table that has it. */
   readonly table: string
   readonly where: Where
+  /** The indexed column of the time by which rows are added, and the times that are asked for, [from, to). */
+  readonly times?: { readonly column: string; readonly from: number | null; readonly to: number | null }
+  /** Milliseconds after which the search ends; default 80. */
+  readonly budgetMs?: number
 }
 
 export interface Page<Row> {
   readonly rows: readonly Row[]
-  /** Sequence number of the last row when there is another page. */
+  /** The next page has rows before this sequence number; null = there is none. */
   readonly next: number | null
+  /** The time was over before the page was full. */
+  readonly partial: boolean
 }
 
-/** Sequence numbers that one step reads; between steps the event loop turns. */
+/** Sequence numbers that the first step reads; between steps the event loop turns. */
 const STEP = 20_000
+/** A step that is shorter is followed by a longer one: it has used an index. */
+const SHORT_MS = 5
+const BUDGET_MS = 80
+/** Rows may be added so much later than others with a later time. */
+const DISORDER = 20_000
 
-/** A page of rows, newest first. A rare match does not block other work. */
+/** A page of rows, newest first. A rare match neither blocks other work nor takes longer than the budget. */
 export async function readPage<Row extends { readonly seq: number }>(
   db: Database,
   query: PageQuery,
 ): Promise<Page<Row>> {
-  const { select, seq, table, where, limit } = query
-  const bounds = db.get<{ least: number | null; most: number | null }>(
+  const { select, seq, where, limit } = query
+  const sql = `SELECT ${select} WHERE ${seq} < ? AND ${seq} >= ? AND ${where.sql} ORDER BY ${seq} DESC LIMIT ?`
+  const rows: Row[] = []
+  let next: number | null = null
+  for await (const { before, from, isLast } of windowsOf(db, query)) {
+    rows.push(...db.all<Row>(sql, before, from, ...where.values, limit + 1 - rows.length))
+    if (rows.length > limit) {
+      const page = rows.slice(0, limit)
+      return { rows: page, next: page.at(-1)?.seq ?? null, partial: false }
+    }
+    next = isLast ? null : from
+  }
+  return { rows, next, partial: next !== null }
+}
+
+type Search = Pick<PageQuery, 'table' | 'times' | 'before' | 'budgetMs'>
+
+interface SearchWindow {
+  /** Exclusive. */
+  readonly before: number
+  /** Inclusive. */
+  readonly from: number
+  /** Nothing is older. */
+  readonly isLast: boolean
+}
+
+/** The sequence numbers to be searched, newest first, a part at a time; ends when the budget is over. */
+export async function* windowsOf(db: Database, search: Search): AsyncGenerator<SearchWindow, void> {
+  const bounds = boundsOf(db, search)
+  if (!bounds) return
+  const end = performance.now() + (search.budgetMs ?? BUDGET_MS)
+  let before = Math.min(search.before ?? Number.MAX_SAFE_INTEGER, bounds.most + 1)
+  let step = STEP
+  while (before > bounds.least) {
+    const began = performance.now()
+    const from = Math.max(before - step, bounds.least)
+    yield { before, from, isLast: from === bounds.least }
+    const ended = performance.now()
+    if (ended > end) return
+    if (ended - began < SHORT_MS) step *= 4
+    before = from
+    await nextTurn()
+  }
+}
+
+/** The sequence numbers among which the rows of the page are; null when there are no rows. */
+function boundsOf(db: Database, { table, times }: Search): { readonly least: number; readonly most: number } | null {
+  const all = db.get<{ least: number | null; most: number | null }>(
     // In one SELECT, SQLite would read every row for both.
     `SELECT (SELECT min(seq) FROM ${table}) AS least, (SELECT max(seq) FROM ${table}) AS most`,
   )
-  if (bounds?.least == null || bounds.most == null) return { rows: [], next: null }
-  const rows: Row[] = []
-  let before = Math.min(query.before ?? Number.MAX_SAFE_INTEGER, bounds.most + 1)
-  while (before > bounds.least && rows.length <= limit) {
-    const sql = `SELECT ${select} WHERE ${seq} < ? AND ${seq} >= ? AND ${where.sql} ORDER BY ${seq} DESC LIMIT ?`
-    rows.push(...db.all<Row>(sql, before, before - STEP, ...where.values, limit + 1 - rows.length))
-    before -= STEP
-    await nextTurn()
-  }
-  const page = rows.slice(0, limit)
-  return { rows: page, next: rows.length > limit ? (page.at(-1)?.seq ?? null) : null }
+  if (all?.least == null || all.most == null) return null
+  let { least, most } = all
+  // Times and sequence numbers rise together but for small disorder, so that a few rows at each end show where to look.
+  const edge = (which: 'min' | 'max', holds: string, order: string, value: number) =>
+    db.get<{ seq: number | null }>(
+      `SELECT ${which}(seq) AS seq FROM (SELECT seq FROM ${table} WHERE ${times?.column} ${holds} ?
+         ORDER BY ${times?.column} ${order} LIMIT ${DISORDER})`,
+      value,
+    )?.seq
+  if (times && times.from !== null) least = edge('min', '>=', 'ASC', times.from) ?? most + 1
+  if (times && times.to !== null) most = edge('max', '<', 'DESC', times.to) ?? least - 1
+  return least > most ? null : { least, most }
 }
 
 export interface Where {
@@ -126,10 +201,23 @@ export function oneOf(column: string, values: readonly string[] | null | undefin
   return { sql: `${column} IN (${values.map(() => '?').join(', ')})`, values }
 }
 
+/** As `oneOf`, for ids in the cases in which they are written; uses an index of the column. */
+export function oneOfIds(column: string, ids: readonly string[] | null | undefined): Condition {
+  return oneOf(column, ids && [...new Set(ids.flatMap((id) => [id, id.toLowerCase(), id.toUpperCase()]))])
+}
+
 /** As `oneOf`, for ids and names that ignore case. */
 export function oneOfIgnoringCase(column: string, values: readonly string[] | null | undefined): Condition {
   if (!values) return null
   return { sql: `${column} COLLATE NOCASE IN (${values.map(() => '?').join(', ')})`, values }
+}
+
+/** `oneOf` for a column whose index leaves out the most frequent value. */
+export function oneOfRare(column: string, values: readonly string[] | null | undefined, frequent: string): Condition {
+  const condition = oneOf(column, values)
+  if (!condition || values?.includes(frequent)) return condition
+  // SQLite uses the index only where the condition of the index stands in the query.
+  return { sql: `${condition.sql} AND ${column} <> '${frequent}'`, values: condition.values }
 }
 
 /** From inclusive, to exclusive; milliseconds since 1970. */

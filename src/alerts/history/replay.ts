@@ -35,6 +35,8 @@ interface ReplayRoutesDeps extends ReplayDeps {
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   /** Names that `to` may hold. */
   readonly destinationNames: () => readonly string[]
+  /** Names of the routes that are on and go to this destination. */
+  readonly routesTo: (destination: string) => readonly string[]
   /** For how long events are kept, in milliseconds. */
   readonly keepMs: number
 }
@@ -85,6 +87,8 @@ const FIRE_BODY = z.object({
   dryRun: z.boolean().describe('Render the messages and send nothing.').optional(),
 })
 
+const TEST_BODY = FIRE_BODY.omit({ taskId: true, routes: true, to: true })
+
 const DRY = z.object({
   messages: z.array(
     z.object({
@@ -128,6 +132,22 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
     }),
     route({
       method: ['POST', 'PUT'],
+      path: '/v4/destinations/{name}/test',
+      scope: 'event:run',
+      action: 'destination.test',
+      summary: 'Send a test message to a destination',
+      description:
+        'As `POST /v4/events/fire` with the destination in `to`. A destination of a notification section of the configuration gets the messages of its routes.',
+      params: z.object({ name: z.string().describe('Name of the destination.') }),
+      readByHandler: { body: TEST_BODY.optional() },
+      answers: {
+        200: DRY.describe('The messages that would be sent.'),
+        202: MADE_ANSWER,
+      },
+      handle: (request) => deps.idempotency.once(request, () => testDestination(deps, request)),
+    }),
+    route({
+      method: ['POST', 'PUT'],
       path: '/v4/events/{id}/replay',
       scope: 'event:run',
       action: 'event.replay',
@@ -153,8 +173,24 @@ async function replay(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Resp
   return jsonAnswer(202, { eventId: id, deliveries })
 }
 
-async function fire(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
-  const body = strictBody(FIRE_BODY, request.body ?? {})
+function testDestination(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
+  const body = strictBody(TEST_BODY, request.body ?? {})
+  const { name = '' } = request.params
+  if (deps.destinationNames().includes(name)) return fireAs(deps, request, { ...body, to: [name] })
+  const routes = deps.routesTo(name)
+  if (routes.length > 0) return fireAs(deps, request, { ...body, routes: [...routes] })
+  throw refusal('DESTINATION_NOT_FOUND', `No destination is called "${name}". GET /v4/destinations lists them.`)
+}
+
+function fire(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
+  return fireAs(deps, request, strictBody(FIRE_BODY, request.body ?? {}))
+}
+
+async function fireAs(
+  deps: ReplayRoutesDeps,
+  request: ApiRequest,
+  body: z.output<typeof FIRE_BODY>,
+): Promise<Response> {
   const selection = knownSelection(deps, { routes: body.routes ?? [], to: body.to ?? [] })
   const past = body.eventId ? pastEvent(deps, body.eventId) : null
   const type = past?.type ?? body.type ?? 'reload'

@@ -34,7 +34,7 @@ export function resendDelivery(db: Database, id: string, now: number): Resent {
 
 function reopen(db: Database, seq: number, now: number): void {
   db.run(
-    `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, finished_at = NULL, next_attempt_at = ?,
+    `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, suppressed_by = NULL, finished_at = NULL, next_attempt_at = ?,
        not_before = 0, reopened_at = ? WHERE seq = ?`,
     now,
     now,

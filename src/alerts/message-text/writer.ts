@@ -8,6 +8,7 @@ import {
   appUrl,
   type ContextLinks,
   type ContextSettings,
+  consoleLinks,
   formatUser,
   templateContext,
   urlsFor,
@@ -244,12 +245,13 @@ const positive = (value: number | undefined) => (value !== undefined && value > 
 
 const MAX_LINKS = 5
 
-/** App, management console, then the free links; only those that a browser opens. */
+/** App, management console, event in the console of Footman, then the free links; only those that a browser opens. */
 function linksOf(event: TaskEvent, links: ContextLinks): readonly Link[] {
   const { qmc = '', appBaseUrl } = urlsFor(event, links)
   const all = [
     { text: 'Open app', url: cloudAppUrl(event) ?? appUrl(appBaseUrl, appIdOf(event)) },
     { text: 'Open QMC', url: qmc },
+    { text: 'Open in Footman', url: consoleLinks(event, links).consoleUrl },
     ...links.genericUrls.map(({ linkText, id, url }) => ({ text: linkText || id || url, url })),
   ]
   return all.filter(({ url }) => /^https?:\/\//i.test(url) && URL.canParse(url)).slice(0, MAX_LINKS)

@@ -1,4 +1,5 @@
 /** Whether the destinations answer, by the attempts since the start. */
+import { type Clock, systemClock } from '../../platform/types.ts'
 import type { DeliveryChange } from './outbox.ts'
 
 export interface HealthState {
@@ -6,6 +7,8 @@ export interface HealthState {
   readonly up: boolean
   /** Of the last attempt; null when it succeeded. */
   readonly lastError: string | null
+  /** When it went down, milliseconds since 1970; null while it is up. */
+  readonly downSince: number | null
 }
 
 export interface DestinationHealth {
@@ -13,15 +16,17 @@ export interface DestinationHealth {
   state(destination: string): HealthState
 }
 
-const FINE: HealthState = { up: true, lastError: null }
+const FINE: HealthState = { up: true, lastError: null, downSince: null }
 
-export function createDestinationHealth(): DestinationHealth {
+export function createDestinationHealth({ now }: Clock = systemClock): DestinationHealth {
   const states = new Map<string, HealthState>()
   return {
     observe({ destination, result, detail }) {
       if (result === 'delivered') states.set(destination, FINE)
-      else if (result === 'retry') states.set(destination, { up: false, lastError: detail })
-      else if (result === 'rejected') states.set(destination, { up: true, lastError: detail })
+      else if (result === 'retry') {
+        const downSince = states.get(destination)?.downSince ?? now()
+        states.set(destination, { up: false, lastError: detail, downSince })
+      } else if (result === 'rejected') states.set(destination, { up: true, lastError: detail, downSince: null })
     },
     state: (destination) => states.get(destination) ?? FINE,
   }

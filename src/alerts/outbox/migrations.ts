@@ -93,4 +93,21 @@ export const outboxMigrations: readonly Migration[] = [
       CREATE INDEX delivery_event ON delivery (event_id);
     `,
   },
+  {
+    name: 'outbox-suppressed-by',
+    sql: 'ALTER TABLE delivery ADD COLUMN suppressed_by TEXT',
+  },
+  {
+    // Lists with a filter for something rare.
+    name: 'outbox-lists',
+    sql: `
+      CREATE INDEX delivery_state ON delivery (state, seq) WHERE state <> 'delivered';
+      CREATE INDEX delivery_destination ON delivery (destination, seq);
+    `,
+  },
+  {
+    // Given-up deliveries of each destination are counted for the attention list.
+    name: 'outbox-given-up',
+    sql: `CREATE INDEX delivery_given_up ON delivery (destination, created_at, reason) WHERE state = 'dead';`,
+  },
 ]

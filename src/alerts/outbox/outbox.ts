@@ -14,6 +14,7 @@ import {
   dueHeads,
   firstOfOrder,
   isOpenDelivery,
+  lanesOf,
   makeDue,
   nextDueAt,
   openLanes,
@@ -60,6 +61,8 @@ export interface Outbox {
   wake(lanes: ReadonlySet<string>): void
   /** Looks for work in every lane, after the storage could not be used. */
   refresh(): void
+  /** When the next probe goes to a destination whose peer cannot be reached, milliseconds since 1970; null = none is planned. */
+  nextProbeAt(destination: string): number | null
   /** True while this delivery is being sent: it can neither be suppressed nor cancelled any more. */
   isUnderWay(lane: string, seq: number): boolean
   /** The destinations of these names have changed; waiting deliveries to them become due at once. */
@@ -223,6 +226,10 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     refresh() {
       if (!started) return
       for (const name of new Set([...lanes.keys(), ...openLanes(db)])) laneOf(name).wake()
+    },
+    nextProbeAt(destination) {
+      const probes = lanesOf(db, destination).flatMap((lane) => breakers.get(lane)?.probeAt || [])
+      return probes.length > 0 ? Math.min(...probes) : null
     },
     isUnderWay: (lane, seq) => lanes.get(lane)?.runs(seq) ?? false,
     destinationsChanged(names) {

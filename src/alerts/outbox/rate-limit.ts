@@ -52,6 +52,12 @@ export function takeSlot(db: Database, { key, windowMs, count = 1, eventId, now 
   return true
 }
 
+/** When a slot of `key` becomes free, milliseconds since 1970; null while messages that have not ended keep them. */
+export function nextSlotAt(db: Database, key: string, now: number): number | null {
+  const endsAt = db.get<Window>('SELECT ends_at FROM rate_limit WHERE key = ?', key)?.ends_at ?? 0
+  return endsAt > now ? endsAt : null
+}
+
 function removeSlot(db: Database, key: string, eventId: string): void {
   db.run('DELETE FROM rate_limit_slot WHERE key = ? AND event_id = ?', key, eventId)
 }

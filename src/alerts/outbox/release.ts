@@ -18,7 +18,7 @@ interface Release {
 /** Makes the deliveries of an event that were suppressed for this reason due now; returns their lanes. */
 export function releaseHeld(db: Database, { eventId, reason, now, rule }: Release): ReadonlySet<string> {
   const rows = db.all<{ lane: string; route: string; destination: string }>(
-    `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, finished_at = NULL, next_attempt_at = ?,
+    `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, suppressed_by = NULL, finished_at = NULL, next_attempt_at = ?,
        not_before = 0, reopened_at = ? WHERE event_id = ? AND state = 'suppressed' AND reason = ?
        RETURNING lane, route, destination`,
     ...[now, now, eventId, reason],
@@ -68,7 +68,7 @@ export function releaseLatest(db: Database, eventIds: readonly string[], now: nu
   const due = unreported.filter(({ ends_at: endsAt }) => (endsAt ?? 0) <= now)
   for (const { id } of due) {
     db.run(
-      `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, finished_at = NULL, next_attempt_at = ?,
+      `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, suppressed_by = NULL, finished_at = NULL, next_attempt_at = ?,
          not_before = 0, reopened_at = ? WHERE id = ? AND state = 'suppressed'`,
       ...[now, now, id],
     )

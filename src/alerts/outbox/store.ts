@@ -1,7 +1,7 @@
 /** Deliveries in `footman.db`: what is to be sent, what became of it. */
 import type { Severity } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { DeadReason, DeliveryKind, DeliveryNote, SuppressReason } from '../types.ts'
+import type { DeadReason, DeliveryKind, DeliveryNote, SuppressedBy, SuppressReason } from '../types.ts'
 
 export interface NewDelivery {
   readonly id: string
@@ -17,6 +17,7 @@ export interface NewDelivery {
   readonly state: 'pending' | 'suppressed'
   readonly reason: SuppressReason | null
   readonly detail: string | null
+  readonly by?: SuppressedBy
   readonly note?: DeliveryNote | null
   /** Subject of its event, stored for recoveries. */
   readonly about?: string | null
@@ -69,8 +70,8 @@ const BODY_KEPT = 64 * 1024
 export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   const { changes } = db.run(
     `INSERT OR IGNORE INTO delivery (id, event_id, kind, route, destination, target, lane, order_key, limit_key, severity,
-       state, reason, detail, created_at, next_attempt_at, finished_at, note, about,
-       replay_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       state, reason, detail, suppressed_by, created_at, next_attempt_at, finished_at, note, about,
+       replay_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delivery.id,
     delivery.eventId,
     delivery.kind,
@@ -84,6 +85,7 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
     delivery.state,
     delivery.reason,
     delivery.detail,
+    delivery.by ? JSON.stringify(delivery.by) : null,
     delivery.createdAt,
     delivery.createdAt,
     delivery.state === 'suppressed' ? delivery.createdAt : null,
@@ -301,17 +303,21 @@ export function insertAttempt(db: Database, attempt: Attempt): void {
   )
 }
 
+/** The lanes in which deliveries to this destination wait. */
+export function lanesOf(db: Database, destination: string): string[] {
+  const sql = `SELECT DISTINCT lane FROM delivery INDEXED BY delivery_age WHERE destination = ? AND state IN ('pending', 'sending')`
+  return db.all<{ lane: string }>(sql, destination).map(({ lane }) => lane)
+}
+
 /** Makes the waiting deliveries of this destination due now, despite `Retry-After`; returns their lanes. */
 export function makeDue(db: Database, destination: string, now: number): string[] {
-  const waiting = db.all<{ lane: string }>(
-    `SELECT DISTINCT lane FROM delivery INDEXED BY delivery_age WHERE destination = ? AND state IN ('pending', 'sending')`,
-    destination,
-  )
+  const waiting = lanesOf(db, destination)
   db.run(
-    `UPDATE delivery SET next_attempt_at = ?, not_before = 0 WHERE destination = ? AND state = 'pending' AND next_attempt_at > ?`,
+    `UPDATE delivery INDEXED BY delivery_age SET next_attempt_at = ?, not_before = 0
+     WHERE destination = ? AND state IN ('pending', 'sending') AND state = 'pending' AND next_attempt_at > ?`,
     now,
     destination,
     now,
   )
-  return waiting.map(({ lane }) => lane)
+  return waiting
 }

@@ -9,7 +9,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { ChainLink, ChainReader, QrsClient, QrsNamed } from '../../qlik/qrs/types.ts'
-import type { ChainTask, DeliveryNote } from '../types.ts'
+import type { ChainTask, DeliveryNote, SuppressedBy } from '../types.ts'
 import { isGood, isTaskType } from './subjects.ts'
 
 /** Chains of tasks, as routing asks for them. */
@@ -21,7 +21,7 @@ export interface Chains {
 }
 
 export type GroupState =
-  | { readonly kind: 'grouped'; readonly detail: string }
+  | { readonly kind: 'grouped'; readonly detail: string; readonly root: NonNullable<SuppressedBy['group']> }
   /** The event opens a group as soon as an alert about it is to be sent. */
   | { readonly kind: 'root'; readonly downstream: readonly ChainTask[]; readonly note: DeliveryNote | null }
 
@@ -63,7 +63,12 @@ export function groupState(
   const [group] = open
   if (group) {
     const why = group.rootTaskId === id ? 'an alert about it has been sent' : 'it runs after this task'
-    return { kind: 'grouped', detail: `chain of task "${group.rootName}" is broken; ${why}` }
+    const { rootEventId: eventId, rootTaskId: taskId, rootName: taskName } = group
+    return {
+      kind: 'grouped',
+      detail: `chain of task "${taskName}" is broken; ${why}`,
+      root: { eventId, taskId, taskName },
+    }
   }
   if (!OPENING.includes(event.outcome)) return null
   const root = { id: event.taskId, startedAt: startOf(event) }

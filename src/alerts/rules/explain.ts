@@ -2,7 +2,7 @@
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Rehearsal, RehearsedDelivery, Router } from '../router.ts'
-import type { DeliveryKind, ExplainedField, Rule } from '../types.ts'
+import type { DeliveryKind, ExplainedField, Rule, SuppressedBy } from '../types.ts'
 
 /** A rule as it is listed, in order of evaluation. */
 export interface ListedRule {
@@ -20,6 +20,8 @@ export interface ExplainedDelivery {
   readonly target: string
   readonly wouldBe: 'pending' | 'suppressed'
   readonly reason: string | null
+  readonly detail: string | null
+  readonly suppressedBy: SuppressedBy | null
   /** Only of what is no alert. */
   readonly kind?: DeliveryKind
 }
@@ -67,6 +69,15 @@ function verdict(
 ): Omit<ExplainedRule, 'name' | 'deliveries'> {
   if (off !== null) return { matched: false, because: off }
   if (!rule) return { matched: false, because: 'none of its destinations can be used' }
+  return ruleVerdict(rule, event, behind)
+}
+
+/** Whether the rule matches, and why not. `behind`: the reason why it was not evaluated; null = it was. */
+export function ruleVerdict(
+  rule: Pick<Rule, 'filter' | 'when'>,
+  event: TaskEvent,
+  behind: string | null,
+): Pick<ExplainedRule, 'matched' | 'because' | 'fields'> {
   if (rule.filter) {
     const { matched, because, fields } = rule.filter.explain(event, event.receivedAt)
     return { matched: matched && behind === null, because: because ?? behind, fields }
@@ -77,8 +88,8 @@ function verdict(
   return { matched, because }
 }
 
-function explained({ destination, target, wouldBe, reason, kind }: RehearsedDelivery): ExplainedDelivery {
-  return { destination, target, wouldBe, reason, ...(kind !== 'alert' && { kind }) }
+function explained({ route: _, kind, by, ...delivery }: RehearsedDelivery): ExplainedDelivery {
+  return { ...delivery, suppressedBy: by, ...(kind !== 'alert' && { kind }) }
 }
 
 class TakenBack extends Error {}

@@ -2,18 +2,21 @@
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
+import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
+import { errorText } from '../../platform/errors.ts'
+import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { eventNotFound } from '../history/events.ts'
+import { countRows } from '../history/summaries.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
 import { type ExplainDeps, explainEvent } from './explain.ts'
-import { type Sample, sampleFacts, sampleOf } from './sample.ts'
+import { eventOfDatagram, type Sample, sampleFacts, sampleOf } from './sample.ts'
 
 export interface AlertRouteApiDeps extends ExplainDeps {
   readonly clock: Clock
@@ -44,6 +47,7 @@ const SAMPLE = z.strictObject({
 const EXPLAIN_BODY = z.object({
   eventId: z.string().describe('An event of the past.').optional(),
   sample: SAMPLE.describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
+  raw: z.string().max(65_535).describe('Or a datagram, as Qlik Sense sends it.').optional(),
   at: z.string().describe('Time of the invented event, ISO 8601; default now.').optional(),
 })
 
@@ -54,8 +58,17 @@ const ROUTES = z.object({
       origin: z.enum(['butler', 'footman']),
       enable: z.boolean(),
       to: z.array(z.string()).describe('Names of destinations.'),
+      hits: z
+        .int()
+        .describe('Events since the time of `hits` for which it made alerts, suppressed ones included.')
+        .optional(),
     }),
   ),
+  partial: z.boolean().describe('With `hits`: the count took too long; older events are not counted.').optional(),
+})
+
+const ROUTES_QUERY = z.object({
+  hits: queryField.time().describe('Also count the hits of each route since then, like `7d`.').optional(),
 })
 
 const EXPLANATION = z.object({
@@ -80,6 +93,8 @@ const EXPLANATION = z.object({
           target: z.string(),
           wouldBe: z.enum(['pending', 'suppressed']),
           reason: text,
+          detail: text,
+          suppressedBy: z.record(z.string(), z.unknown()).nullable().describe('As of a delivery.'),
           kind: z.string().describe('Of what is no alert, like `recovery`.').optional(),
         }),
       ),
@@ -88,19 +103,16 @@ const EXPLANATION = z.object({
   stoppedBy: text.describe('The route after which no other was looked at.'),
 })
 
-const DESTINATIONS = z.object({
-  destinations: z.array(
-    z.object({
-      name: z.string(),
-      type: z.string(),
-      up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
-      pending: z.int(),
-      dead: z.int(),
-      lastDeliveredAt: text,
-      lastError: text,
-    }),
-  ),
+export const DESTINATION = z.object({
+  name: z.string(),
+  type: z.string(),
+  up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
+  pending: z.int(),
+  dead: z.int(),
+  lastDeliveredAt: text,
+  lastError: text,
 })
+const DESTINATIONS = z.object({ destinations: z.array(DESTINATION) })
 
 export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
   return [
@@ -111,13 +123,21 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       summary: 'List alert routes',
       description:
         'In order of evaluation: those made of the notification sections of the configuration first, also those that are switched off, then those of `Butler.footman.alertRoutes`.',
-      query: NO_QUERY,
+      query: ROUTES_QUERY,
       answers: { 200: ROUTES },
-      examples: [{ name: 'all', status: 200, answer: { alertRoutes: [] } }],
-      handle: () =>
-        jsonAnswer(200, {
-          alertRoutes: deps.listed.map(({ name, origin, enable, to }) => ({ name, origin, enable, to })),
-        }),
+      examples: [
+        { name: 'all', status: 200, answer: { alertRoutes: [] } },
+        { name: 'hits', query: { hits: '7d' }, status: 200, answer: { alertRoutes: [], partial: false } },
+      ],
+      async handle({ query }) {
+        const routes = deps.listed.map(({ name, origin, enable, to }) => ({ name, origin, enable, to }))
+        if (!query.hits) return jsonAnswer(200, { alertRoutes: routes })
+        const { hits, partial } = await countHits(deps.db, query.hits(deps.clock.now()))
+        return jsonAnswer(200, {
+          alertRoutes: routes.map((one) => ({ ...one, hits: hits.get(one.name) ?? 0 })),
+          partial,
+        })
+      },
     }),
     route({
       method: ['POST', 'PUT'],
@@ -147,18 +167,31 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       query: NO_QUERY,
       answers: { 200: DESTINATIONS },
       examples: [{ name: 'all', status: 200, answer: { destinations: [] } }],
-      handle: () => jsonAnswer(200, { destinations: destinationsNow(deps) }),
+      handle: () =>
+        jsonAnswer(200, { destinations: [...deps.destinations.values()].map((one) => destinationNow(deps, one)) }),
     }),
   ]
 }
 
+/** The events since `from` for which each route made alerts. */
+async function countHits(db: Database, from: number) {
+  const hits = new Map<string, number>()
+  const search = { table: 'delivery', before: null, times: { column: 'created_at', from, to: null } }
+  const sql = `SELECT route, count(DISTINCT event_id) AS n FROM delivery WHERE seq < ? AND seq >= ? AND +created_at >= ?
+    AND kind = 'alert' AND replay_of = '' GROUP BY 1`
+  const { partial } = await countRows<{ route: string; n: number }>(db, search, sql, [from], ({ route: name, n }) => {
+    hits.set(name, (hits.get(name) ?? 0) + n)
+  })
+  return { hits, partial }
+}
+
 async function explain(
   deps: AlertRouteApiDeps,
-  { eventId, sample, at }: z.output<typeof EXPLAIN_BODY>,
+  { eventId, sample, raw, at }: z.output<typeof EXPLAIN_BODY>,
   hangsUp: AbortSignal,
 ): Promise<Response> {
-  if ((eventId === undefined) === (sample === undefined)) {
-    throw invalidBody([{ path: 'eventId', message: 'or sample must be given, and not both' }])
+  if ([eventId, sample, raw].filter((one) => one !== undefined).length !== 1) {
+    throw invalidBody([{ path: 'eventId', message: 'or sample or raw must be given, and only one of them' }])
   }
   if (eventId !== undefined) {
     if (at !== undefined) throw invalidBody([{ path: 'at', message: 'is for samples: an event has its time' }])
@@ -166,7 +199,10 @@ async function explain(
     return jsonAnswer(200, explainEvent(deps, event, event.receivedAt))
   }
   const time = timeOf(at, deps.clock.now())
-  const event = await invented(deps, sample as Sample, time, hangsUp)
+  const event =
+    raw === undefined
+      ? await invented(deps, sample as Sample, time, hangsUp)
+      : await announced(deps, raw, time, hangsUp)
   return jsonAnswer(200, explainEvent(deps, event, time))
 }
 
@@ -192,6 +228,18 @@ async function invented(
   return sampleOf(sample, facts, uuidV7(at), at)
 }
 
+async function announced(
+  { qrs }: AlertRouteApiDeps,
+  raw: string,
+  at: number,
+  hangsUp: AbortSignal,
+): Promise<TaskEvent> {
+  const signal = AbortSignal.any([hangsUp, AbortSignal.timeout(QRS_TIMEOUT_MS)])
+  return eventOfDatagram(qrs, raw, { id: uuidV7(at), at, signal }).catch((error: unknown) => {
+    throw invalidBody([{ path: 'raw', message: errorText(error) }])
+  })
+}
+
 function timeOf(text: string | undefined, now: number): number {
   if (text === undefined) return now
   const time = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN
@@ -199,21 +247,28 @@ function timeOf(text: string | undefined, now: number): number {
   return time
 }
 
-function destinationsNow({ db, destinations, health }: AlertRouteApiDeps) {
-  const count = (state: string, name: string) =>
-    db.get<{ n: number }>(`SELECT count(*) AS n FROM delivery WHERE ${state} AND destination = ?`, name)?.n ?? 0
-  return [...destinations.values()].map(({ name, type, ready }) => {
-    const last = db.get<{ at: number | null }>(
-      `SELECT max(finished_at) AS at FROM delivery WHERE destination = ? AND state = 'delivered'`,
+/** How the destination fares. */
+export function destinationNow(
+  { db, health }: Pick<AlertRouteApiDeps, 'db' | 'health'>,
+  { name, type, ready }: Destination,
+): z.output<typeof DESTINATION> {
+  const count = (index: string, state: string, name: string) =>
+    db.get<{ n: number }>(
+      `SELECT count(*) AS n FROM delivery INDEXED BY ${index} WHERE ${state} AND destination = ?`,
       name,
-    )?.at
-    const { up, lastError } = health.state(name)
-    return {
-      ...{ name, type, up: up && (ready?.() ?? true) },
-      pending: count(`state IN ('pending', 'sending')`, name),
-      dead: count(`state = 'dead'`, name),
-      lastDeliveredAt: last ? new Date(last).toISOString() : null,
-      lastError,
-    }
-  })
+    )?.n ?? 0
+  const last = db.get<{ at: number | null }>(
+    `SELECT max(finished_at) AS at FROM delivery INDEXED BY delivery_last WHERE destination = ? AND state = 'delivered'`,
+    name,
+  )?.at
+  const { up, lastError } = health.state(name)
+  return {
+    name,
+    type,
+    up: up && (ready?.() ?? true),
+    pending: count('delivery_age', `state IN ('pending', 'sending')`, name),
+    dead: count('delivery_dead', `state = 'dead'`, name),
+    lastDeliveredAt: last ? new Date(last).toISOString() : null,
+    lastError,
+  }
 }

@@ -1,4 +1,6 @@
 /** An invented event about a real task: as if it happened at a given time. Nothing is a test about it. */
+
+import { parseDatagram, resolveNames } from '../../events/datagram.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import { sampleEvent } from '../sample-event.ts'
@@ -83,4 +85,22 @@ function aboutTask(
     missingParts: ['execution', 'scriptLog', ...(task ? [] : (['task', 'app', 'owner'] as const))],
     history: consecutiveFailures === undefined ? null : { consecutiveFailures, lastSuccessAt: null },
   }
+}
+
+/** The event that a datagram would become at that time. Throws an `Error` with the reason when it would become none. */
+export async function eventOfDatagram(
+  qrs: Parameters<typeof sampleFacts>[0],
+  raw: string,
+  { id, at, signal }: { readonly id: string; readonly at: number; readonly signal: AbortSignal },
+): Promise<TaskEvent> {
+  const parsed = parseDatagram(raw)
+  if (parsed.kind === 'engine') throw new Error('is a message of an engine, which no route is about')
+  if (parsed.kind === 'rejected') throw new Error(`would be dropped: ${parsed.detail}`)
+  const { outcome, message, nameTokens } = parsed
+  if (outcome === 'distribute') throw new Error('says that a distribution was handed over, not how it has ended')
+  const facts = await sampleFacts(qrs, { taskId: message.taskId }, signal)
+  const { task } = facts
+  const names = nameTokens ? resolveNames(nameTokens, { ...(task && { taskName: task.name }) }) : {}
+  const sample = { outcome, taskId: message.taskId, taskName: message.taskName }
+  return { ...sampleOf(sample, task ? facts : NO_FACTS, id, at), ...message, ...names }
 }

@@ -55,7 +55,13 @@ const REPORT_TONES: Partial<Record<string, Tone>> = { success: 'good', warning: 
 /** A run of a report task has ended. */
 export function reportHappening({ taskName, outcome, counts }: RunRecord): Happening {
   const what = outcome ?? ''
-  const detail = counts ? `${counts.mailsSent} mails, ${counts.filesWritten} file` : ''
+  const detail = [
+    plural(counts?.mailsSent ?? 0, 'mail'),
+    plural(counts?.filesWritten ?? 0, 'file'),
+    plural(counts?.hubItems ?? 0, 'hub item'),
+  ]
+    .filter((part) => !part.startsWith('0'))
+    .join(', ')
   return { where: 'report', what, tone: REPORT_TONES[what] ?? 'plain', task: taskName, detail, note: '' }
 }
 
@@ -164,3 +170,6 @@ export function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null
 }
+
+/** `1 file`, `6 mails`. */
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

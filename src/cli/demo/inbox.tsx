@@ -8,6 +8,7 @@ import { Hono } from 'hono'
 import type { FC } from 'hono/jsx'
 import icon from '../../console/config-page/assets/icon.svg' with { type: 'text' }
 import { createBrowserRules } from '../../http/middleware/browser-rules.ts'
+import { HtmlPage, pageText } from '../../platform/html-page.tsx'
 import { type LocalServer, serveLocal } from '../../platform/local-server.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { visible, visibleLines } from '../../platform/visible.ts'
@@ -25,9 +26,10 @@ const HEADERS = {
 }
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/** Links of a mail open pages with all rights in a tab of their own. */
+const MAIL_SANDBOX = 'allow-popups allow-popups-to-escape-sandbox'
 /** A mail brings its own styles and embedded pictures; nothing of it runs or loads from elsewhere. */
-const MAIL_POLICY =
-  "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+const MAIL_POLICY = `sandbox ${MAIL_SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'`
 
 export interface InboxPage extends Service {
   /** Known once it is started. */
@@ -79,7 +81,7 @@ export function inboxApp(inbox: Inbox): Hono {
   })
   app.get('/messages/:id/mail', (c) => {
     const message = find(c.req.param('id'))
-    return message?.kind === 'mail' ? textAnswer('text/html', message.html, MAIL_POLICY) : c.notFound()
+    return message?.kind === 'mail' ? textAnswer('text/html', withOwnTabs(message.html), MAIL_POLICY) : c.notFound()
   })
   app.get('/messages/:id/files/:index', (c) => {
     const message = find(c.req.param('id'))
@@ -97,53 +99,53 @@ export function inboxApp(inbox: Inbox): Hono {
   return app
 }
 
+/** Links of the mail open in tabs of their own. */
+const withOwnTabs = (html: string): string =>
+  /<head\b[^>]*>/i.test(html) ? html.replace(/<head\b[^>]*>/i, `$&${BASE}`) : `<!doctype html>${BASE}${html}`
+
+const BASE = '<base target="_blank">'
+
 function textAnswer(type: string, text: string, policy?: string): Response {
   const headers = { 'content-type': `${type}; charset=utf-8`, ...(policy && { 'content-security-policy': policy }) }
   return new Response(text, { headers })
 }
 
 export function inboxPage(messages: readonly Received[], shown: Received | undefined): string {
-  return `<!doctype html>${(<Page messages={messages} shown={shown} />).toString()}\n`
+  return pageText(<Page messages={messages} shown={shown} />)
 }
 
 const Page: FC<{ readonly messages: readonly Received[]; readonly shown: Received | undefined }> = ({
   messages,
   shown,
 }) => (
-  <html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="color-scheme" content="light dark" />
-      <title>Inbox of the Footman demo</title>
-      <link rel="icon" href="/icon.svg" type="image/svg+xml" />
-      <link rel="stylesheet" href="/inbox.css" />
-      <script src="/inbox.js" defer />
-    </head>
-    <body>
-      <header>
-        <img src="/icon.svg" alt="" width="32" height="32" />
-        <div>
-          <h1>Inbox of the Footman demo</h1>
-          <p>Mails and webhooks that Footman has sent, newest first</p>
-        </div>
-      </header>
-      <div class="columns">
-        <nav aria-label="Received messages" id="list">
-          {messages.map((message) => (
-            <Entry message={message} isShown={message.id === shown?.id} />
-          ))}
-        </nav>
-        <main>
-          {shown ? (
-            <Message message={shown} />
-          ) : (
-            <p class="empty">Nothing received yet: the first alert is on its way.</p>
-          )}
-        </main>
+  <HtmlPage
+    title="Inbox of the Footman demo"
+    icon="/icon.svg"
+    stylesheet="/inbox.css"
+    head={<script src="/inbox.js" defer />}
+  >
+    <header>
+      <img src="/icon.svg" alt="" width="32" height="32" />
+      <div>
+        <h1>Inbox of the Footman demo</h1>
+        <p>Mails and webhooks that Footman has sent, newest first</p>
       </div>
-    </body>
-  </html>
+    </header>
+    <div class="columns">
+      <nav aria-label="Received messages" id="list">
+        {messages.map((message) => (
+          <Entry message={message} isShown={message.id === shown?.id} />
+        ))}
+      </nav>
+      <main>
+        {shown ? (
+          <Message message={shown} />
+        ) : (
+          <p class="empty">Nothing received yet: the first alert is on its way.</p>
+        )}
+      </main>
+    </div>
+  </HtmlPage>
 )
 
 const Entry: FC<{ readonly message: Received; readonly isShown: boolean }> = ({ message, isShown }) => (
@@ -192,7 +194,7 @@ const Message: FC<{ readonly message: Received }> = ({ message }) => (
 
 const Content: FC<{ readonly message: Received }> = ({ message }) => {
   if (message.kind === 'mail' && message.html !== '') {
-    return <iframe title="The mail as received" src={`/messages/${message.id}/mail`} sandbox="" />
+    return <iframe title="The mail as received" src={`/messages/${message.id}/mail`} sandbox={MAIL_SANDBOX} />
   }
   const text = message.kind === 'mail' ? message.text : readableJson(message.body)
   return <pre tabindex={0}>{visibleLines(text)}</pre>

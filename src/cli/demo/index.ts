@@ -14,6 +14,7 @@ import { LOG_LEVELS, type LogLevel } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { programName } from '../program-name.ts'
+import { HEAD_OFFICE } from './reports.ts'
 import { createScreen, type Page, type Screen, styleOf } from './screen.ts'
 import { demoCommands } from './script.ts'
 import { createWorld, USUAL_PORT, type World } from './world.ts'
@@ -156,6 +157,7 @@ function demoPage(world: World, anyPort: boolean): Page {
         heading: 'Open in a browser',
         places: [
           { label: 'Inbox', address: local('http', inbox.port), remark: 'received mails and webhooks' },
+          { label: 'Report hub', address: `${restUrl}/hub`, remark: `as ${HEAD_OFFICE}` },
           { label: 'REST API', address: `${restUrl}/documentation`, remark: 'every call, to read and to try' },
         ],
       },

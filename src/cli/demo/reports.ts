@@ -2,6 +2,7 @@
 import { readAsset } from '../../platform/assets.ts'
 
 const SALES_APP = 'a1000000-0000-4000-8000-000000000002'
+const INVENTORY_APP = 'a1000000-0000-4000-8000-000000000008'
 /** Task "Sales ETL hourly" of the simulated site. */
 const SALES_RELOAD = '70000000-0000-4000-8000-000000000001'
 const id = (number: number) => `de300000-0000-4000-8000-${String(number).padStart(12, '0')}`
@@ -9,11 +10,20 @@ const PACK = id(1)
 const WORKBOOK = id(2)
 const FILTER = id(3)
 const TASK = id(4)
+const STOCK = id(5)
+const STOCK_TASK = id(6)
 /** Sender of the report mails, by which they are counted. */
 export const REPORT_SENDER = 'reports@acme.example'
 /** Storage space in the folder of the demo. */
 export const REPORT_SPACE = 'head-office'
 const PROJECT = 'Sales'
+const LOGISTICS = 'Logistics'
+/** Finds everything in the hub. */
+export const HEAD_OFFICE = 'head-office@acme.example'
+const headOffice = (reach: { readonly email: boolean; readonly hub: boolean }) => ({
+  ...{ type: 'address', address: HEAD_OFFICE },
+  ...reach,
+})
 
 /** Figures of the template, in a sheet of a region those of the region. */
 const COLUMNS = [
@@ -26,7 +36,7 @@ const tableOf = (key: string, field: string) => ({
   sort: [{ column: 'Sales', dir: 'desc' }],
 })
 
-/** A report of blocks, a report with a template, and the task that sends both. */
+/** A report of blocks and a report with a template, which one task sends, and a page that another one puts into the hub alone. */
 export const definitions = (template: Uint8Array) => ({
   ...{ format: 'footman-reports', version: 1 },
   reportFilters: [
@@ -76,6 +86,19 @@ export const definitions = (template: Uint8Array) => ({
       ],
       levels: [{ key: 'region', field: 'Region' }],
     },
+    {
+      ...{ id: STOCK, project: LOGISTICS, name: 'Stock', appId: INVENTORY_APP },
+      blocks: [
+        {
+          ...{ key: 'items', type: 'table', title: 'Stock by item', totals: true },
+          columns: [
+            { label: 'Item', expr: 'Item', kind: 'dimension' },
+            { label: 'On hand', expr: '=Sum(OnHand)', kind: 'measure', format: '#,##0' },
+          ],
+          sort: [{ column: 1, dir: 'desc' }],
+        },
+      ],
+    },
   ],
   reportTasks: [
     {
@@ -84,13 +107,18 @@ export const definitions = (template: Uint8Array) => ({
       reports: [
         {
           ...{ key: 'pack', reportId: PACK, format: 'pdf', fileName: '{report}{cycle}' },
-          cycle: { fields: ['Region'], emailTo: "=Concat(DISTINCT RegionManagerMail, ';')" },
-          deliver: { storage: false, hub: false },
+          cycle: {
+            fields: ['Region'],
+            emailTo: "=Concat(DISTINCT RegionManagerMail, ';')",
+            hubTo: `=Concat(DISTINCT RegionManagerMail, ';') & ';${HEAD_OFFICE}'`,
+          },
+          deliver: { storage: false },
         },
         { key: 'workbook', reportId: WORKBOOK, format: 'xlsx', fileName: '{report}_{date:yyyy-MM-dd}' },
       ],
       filterIds: [FILTER],
-      recipients: [{ type: 'address', address: 'head-office@acme.example' }],
+      recipients: [headOffice({ email: true, hub: true })],
+      hub: { enabled: true },
       email: { enabled: true, subject: 'Weekly sales {date:yyyy-MM-dd}', message: 'Figures of {{app.lastReload}}.' },
       storage: [{ spaceId: REPORT_SPACE, folder: 'weekly' }],
       triggers: [
@@ -100,6 +128,12 @@ export const definitions = (template: Uint8Array) => ({
         },
       ],
       notifications: [{ on: ['success', 'warning', 'error'], recipients: ['bi-team@acme.example'] }],
+    },
+    {
+      ...{ id: STOCK_TASK, project: LOGISTICS, name: 'Stock', enabled: true },
+      reports: [{ key: 'stock', reportId: STOCK, format: 'html', fileName: '{report} {date:yyyy-MM-dd}' }],
+      recipients: [headOffice({ email: false, hub: true })],
+      hub: { enabled: true, title: 'Stock by item' },
     },
   ],
   templates: [{ reportId: WORKBOOK, fileName: TEMPLATE_NAME, base64: Buffer.from(template).toString('base64') }],
@@ -120,9 +154,9 @@ export async function importReports(restUrl: string): Promise<void> {
   await post(`${restUrl}/v4/reporttask/import`, definitions(await demoTemplate()))
 }
 
-/** Starts the task. */
+/** Starts the tasks. */
 export const runReports = (restUrl: string) =>
-  post(`${restUrl}/v4/reporttask/start`, { taskId: [TASK], reason: 'first run of the demo' })
+  post(`${restUrl}/v4/reporttask/start`, { taskId: [STOCK_TASK, TASK], reason: 'first run of the demo' })
 
 async function post(url: string, body: unknown): Promise<void> {
   const answer = await fetch(url, {

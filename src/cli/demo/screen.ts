@@ -10,6 +10,7 @@ import {
   eventHappening,
   type Happening,
   milliseconds,
+  plural,
   reportHappening,
   type Tone,
   type Totals,
@@ -327,8 +328,4 @@ function countsText(counts: ReadonlyMap<string, number>): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, count]) => `${count} ${name}`)
     .join(', ')
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

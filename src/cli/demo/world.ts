@@ -108,7 +108,7 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
         log,
         paths: createPathResolver({ configDirectory: directory, cwd: directory }),
         reports: await loadReports(config),
-        observe: { event: deps.onEvent, delivery: deps.onDelivery, reportFinished: deps.onReport },
+        observe: { event: deps.onEvent, delivery: deps.onDelivery, reportFinished: ({ run }) => deps.onReport(run) },
       },
       { config, dataDirectory, qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },
     )
@@ -206,6 +206,8 @@ function demoConfiguration(addresses: DemoAddresses): Config {
       mqtt: { taskSuccessTopic: 'qliksense/task_success' },
       reportTask: {
         enable: true,
+        baseUrl: `http://${HOST}:${addresses.restPort}`,
+        hub: { enable: true },
         fromAddress: `Sales reports <${REPORT_SENDER}>`,
         storageSpaces: [{ id: REPORT_SPACE, name: 'Head office', directory: addresses.reportDirectory }],
       },

@@ -2,11 +2,11 @@
 import { dataDirectory, logDirectory } from './machine/data-directory.ts'
 import { keyPairs, secrets } from './machine/key-pairs.ts'
 import { addressProbe, ports } from './machine/ports.ts'
-import { reports } from './machine/reports.ts'
 import { cloud, destinations, heartbeat } from './peers/http-servers.ts'
 import { influxdb } from './peers/influxdb.ts'
 import { mqtt } from './peers/mqtt.ts'
 import { smtp } from './peers/smtp.ts'
+import { reportsProbe } from './reports/index.ts'
 import { appenderProbe } from './site/appender.ts'
 import { certificatesProbe } from './site/certificates.ts'
 import { nameFindings, propertyFindings, rightsFindings, selectionFindings } from './site/content.ts'
@@ -18,7 +18,7 @@ import { clockFindings, licenceFindings, scriptLogFindings, zoneProbe } from './
 import { udpProbe } from './site/udp.ts'
 import type { Probe } from './types.ts'
 
-const MACHINE_PROBES: readonly Probe[] = [dataDirectory, logDirectory, ports, keyPairs, secrets, reports]
+const MACHINE_PROBES: readonly Probe[] = [dataDirectory, logDirectory, ports, keyPairs, secrets]
 
 /** Servers that Footman connects to, except those of Qlik Sense. */
 const PEER_PROBES: readonly Probe[] = [smtp, destinations, mqtt, influxdb, cloud, heartbeat]
@@ -53,6 +53,7 @@ function createSiteProbes(): readonly Probe[] {
     siteProbe(sites, NODES),
     appenderProbe,
     zoneProbe,
+    reportsProbe(sites),
   ]
 }
 

@@ -160,7 +160,9 @@ function followAlone(stream, { topics, after }, onMessage) {
   const open = () => {
     clearTimeout(timer)
     if (source) return
-    source = new EventSource(`${stream}?${new URLSearchParams({ topic: topics.join(','), ...(after && { after }) })}`)
+    const query = new URLSearchParams(topics.map((topic) => ['topic', topic]))
+    if (after) query.set('after', after)
+    source = new EventSource(`${stream}?${query}`)
     source.addEventListener('open', () => onMessage({ data: { type: 'state', name: 'live' } }))
     source.addEventListener('error', () => onMessage({ data: { type: 'state', name: 'reconnecting' } }))
     for (const topic of [...topics, 'reset'])

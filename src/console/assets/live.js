@@ -51,7 +51,8 @@ function say(next) {
 
 function connect(url) {
   clearTimeout(timer)
-  const query = new URLSearchParams({ topic: topics, ...(position !== null && { after: position }) })
+  const query = new URLSearchParams(topics.split(',').map((topic) => ['topic', topic]))
+  if (position !== null) query.set('after', position)
   const stream = new EventSource(`${url}?${query}`)
   source = stream
   stream.addEventListener('open', () => {

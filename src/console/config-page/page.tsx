@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The page that shows the configuration. Everything on it comes from this server. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
+import { HtmlPage, pageText } from '../../platform/html-page.tsx'
 import { visible } from '../../platform/visible.ts'
 
 export interface PageInput {
@@ -15,88 +16,82 @@ export interface PageInput {
 }
 
 export function configPage(input: PageInput): string {
-  return `<!doctype html>${(<Page {...input} />).toString()}\n`
+  return pageText(<Page {...input} />)
 }
 
 const Page: FC<PageInput> = ({ butler, yaml, masked, version, nonce }) => (
-  <html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="color-scheme" content="light dark" />
-      <title>Footman configuration</title>
-      <link rel="icon" href="/icon.svg" type="image/svg+xml" />
-      <link rel="stylesheet" href="/view.css" />
-      <script src="/view.js" nonce={nonce} defer />
-    </head>
-    <body>
-      <header>
-        <img src="/icon.svg" alt="" width="32" height="32" />
-        <div class="title">
-          <h1>Current configuration</h1>
-          <p>
-            Footman {version} <Badge masked={masked} />
-          </p>
-        </div>
-        <div class="actions">
-          <a class="button" href="/config.yaml" download="config.yaml">
-            Download {masked ? 'masked ' : ''}YAML
-          </a>
-          <a class="button quiet" href="/config.json" download="config.json">
-            JSON
-          </a>
-          <button
-            type="button"
-            class="quiet"
-            id="theme"
-            title="Light or dark"
-            aria-label="Switch between light and dark"
-          />
-        </div>
-      </header>
-      <div class="bar">
-        <div role="tablist" aria-label="Form">
-          <button type="button" role="tab" id="tab-yaml" aria-controls="yaml" aria-selected="true">
-            YAML
-          </button>
-          <button type="button" role="tab" id="tab-json" aria-controls="json" aria-selected="false" tabindex={-1}>
-            JSON tree
-          </button>
-        </div>
-        <label class="search">
-          <span>Find</span>
-          <input type="search" id="find" placeholder="key or value" autocomplete="off" spellcheck={false} />
-        </label>
-        <output id="hits" for="find" />
-        <button type="button" class="quiet" id="fold" hidden>
-          Unfold all
+  <HtmlPage
+    title="Footman configuration"
+    icon="/icon.svg"
+    stylesheet="/view.css"
+    head={<script src="/view.js" nonce={nonce} defer />}
+  >
+    <header>
+      <img src="/icon.svg" alt="" width="32" height="32" />
+      <div class="title">
+        <h1>Current configuration</h1>
+        <p>
+          Footman {version} <Badge masked={masked} />
+        </p>
+      </div>
+      <div class="actions">
+        <a class="button" href="/config.yaml" download="config.yaml">
+          Download {masked ? 'masked ' : ''}YAML
+        </a>
+        <a class="button quiet" href="/config.json" download="config.json">
+          JSON
+        </a>
+        <button
+          type="button"
+          class="quiet"
+          id="theme"
+          title="Light or dark"
+          aria-label="Switch between light and dark"
+        />
+      </div>
+    </header>
+    <div class="bar">
+      <div role="tablist" aria-label="Form">
+        <button type="button" role="tab" id="tab-yaml" aria-controls="yaml" aria-selected="true">
+          YAML
+        </button>
+        <button type="button" role="tab" id="tab-json" aria-controls="json" aria-selected="false" tabindex={-1}>
+          JSON tree
         </button>
       </div>
-      <div class="columns">
-        <nav aria-label="Sections">
-          {Object.keys(butler).map((name) => (
-            <a href={`#s-${name}`} data-section={name}>
-              {name}
-            </a>
-          ))}
-        </nav>
-        <main>
-          <section id="yaml" role="tabpanel" aria-labelledby="tab-yaml" tabindex={0}>
-            <pre>
-              <code>{yamlLines(yaml)}</code>
-            </pre>
-          </section>
-          <section id="json" role="tabpanel" aria-labelledby="tab-json" tabindex={0} hidden>
-            <div class="tree">
-              {Object.entries(butler).map(([key, item]) => (
-                <TreeNode name={key} value={item} id={`t-${key}`} />
-              ))}
-            </div>
-          </section>
-        </main>
-      </div>
-    </body>
-  </html>
+      <label class="search">
+        <span>Find</span>
+        <input type="search" id="find" placeholder="key or value" autocomplete="off" spellcheck={false} />
+      </label>
+      <output id="hits" for="find" />
+      <button type="button" class="quiet" id="fold" hidden>
+        Unfold all
+      </button>
+    </div>
+    <div class="columns">
+      <nav aria-label="Sections">
+        {Object.keys(butler).map((name) => (
+          <a href={`#s-${name}`} data-section={name}>
+            {name}
+          </a>
+        ))}
+      </nav>
+      <main>
+        <section id="yaml" role="tabpanel" aria-labelledby="tab-yaml" tabindex={0}>
+          <pre>
+            <code>{yamlLines(yaml)}</code>
+          </pre>
+        </section>
+        <section id="json" role="tabpanel" aria-labelledby="tab-json" tabindex={0} hidden>
+          <div class="tree">
+            {Object.entries(butler).map(([key, item]) => (
+              <TreeNode name={key} value={item} id={`t-${key}`} />
+            ))}
+          </div>
+        </section>
+      </main>
+    </div>
+  </HtmlPage>
 )
 
 const Badge: FC<{ readonly masked: boolean }> = ({ masked }) =>

@@ -7,11 +7,14 @@ export interface StreamEvent {
   readonly id?: number | string
 }
 
+/** An event in the form in which it is sent, for the many readers of one event. */
+export type FramedEvent = string & { readonly framed: true }
+
 export interface EventSource {
   /** Messages that are sent first; read piece by piece, as the client takes them. */
-  readonly initial?: Iterator<StreamEvent>
+  readonly initial?: Iterator<StreamEvent | FramedEvent>
   /** Called when the reader begins to read; returns how to end the subscription. */
-  subscribe(send: (event: StreamEvent) => void): () => void
+  subscribe(send: (event: StreamEvent | FramedEvent) => void): () => void
 }
 
 export interface EventStreams {
@@ -24,8 +27,8 @@ export interface EventStreams {
 }
 
 export interface EventStreamSettings {
-  /** Default 100. */
-  readonly maxStreams?: number
+  /** Asked at each opening, as it may change. Default 100. */
+  readonly maxStreams?: () => number
   /** Events that may wait for a slow reader before it is cut off; default 10,000. */
   readonly maxWaiting?: number
   /** The same in characters; default 16 Mi. */
@@ -40,7 +43,12 @@ const PIECE = 65_536
 
 /** Everything begins with the first read, so unread streams (the answer to a HEAD request) cost nothing. */
 export function createEventStreams(settings: EventStreamSettings = {}): EventStreams {
-  const { maxStreams = 100, maxWaiting = 10_000, maxWaitingSize = 16 * 1024 * 1024, heartbeatMs = 15_000 } = settings
+  const {
+    maxStreams = () => 100,
+    maxWaiting = 10_000,
+    maxWaitingSize = 16 * 1024 * 1024,
+    heartbeatMs = 15_000,
+  } = settings
   const encoder = new TextEncoder()
   const open = new Set<() => void>()
   let stopped = false
@@ -49,7 +57,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     let head = `retry: ${RETRY_MS}\n\n`
     let waiting: string[] = []
     let size = 0
-    let initial: Iterator<StreamEvent> | undefined
+    let initial: EventSource['initial']
     let wake: () => void = () => {}
     let end: (() => void) | null = null
     let ended = false
@@ -73,7 +81,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     function begin(): void {
       const source = makeSource()
       initial = source.initial
-      const unsubscribe = source.subscribe((event) => push(frame(event)))
+      const unsubscribe = source.subscribe((event) => push(textOf(event)))
       // A timer alone is enough: nothing is awaited, and nothing fails.
       const heartbeat = setInterval(() => {
         if (waiting.length === 0) push(': still here\n\n')
@@ -93,7 +101,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
       while (initial && piece.length < PIECE) {
         const { value, done } = initial.next()
         if (done) initial = undefined
-        else piece += frame(value)
+        else piece += textOf(value)
       }
       if (initial) return piece
       let taken = 0
@@ -139,8 +147,9 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
 
   return {
     async open(source) {
-      if (stopped || open.size >= maxStreams) {
-        const reason = stopped ? 'Footman is about to stop.' : `${maxStreams} streams are open. Close one of them.`
+      const most = maxStreams()
+      if (stopped || open.size >= most) {
+        const reason = stopped ? 'Footman is about to stop.' : `${most} streams are open. Close one of them.`
         throw refusal('TOO_MANY_STREAMS', reason)
       }
       return new Response(stream(source), {
@@ -158,6 +167,10 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
   }
 }
 
-function frame({ id, event, data }: StreamEvent): string {
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+const textOf = (event: StreamEvent | FramedEvent): string =>
+  typeof event === 'string' ? event : framed(event, JSON.stringify(event.data))
+
+/** `json`: the data in one line. */
+export function framed({ id, event }: Pick<StreamEvent, 'id' | 'event'>, json: string): FramedEvent {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${json}\n\n` as FramedEvent
 }

@@ -25,7 +25,7 @@ export interface ApiRequest {
   readonly peer: string
   /** The caller uses TLS, here or at a trusted proxy. */
   readonly secure: boolean
-  /** Path below which a trusted proxy offers Footman (`X-Forwarded-Prefix`): `/footman`; '' = none. */
+  /** Path below which the browser finds Footman behind a proxy: `/footman`; '' = none. */
   readonly prefix: string
   readonly caller: Caller
   /**

@@ -117,13 +117,19 @@ export function createPointQueue(deps: PointQueueDeps, settings: PointQueueSetti
     log.warn(`INFLUXDB: ${queue.waiting} points wait for ${server.description}: ${failed.detail}`)
   }
 
+  const lineOf = (point: InfluxPoint) => server.lineOf(point, instants(point, clock.now()))
+
   return {
     name: queue.name,
     get waiting() {
       return queue.waiting
     },
     async writePoints(points) {
-      await queue.add(points.flatMap((point) => server.lineOf(point, instants(point, clock.now())) ?? []))
+      await queue.add(points.flatMap((point) => lineOf(point) ?? []))
+    },
+    put(tx, point) {
+      const line = lineOf(point)
+      if (line !== null) queue.put(tx, line)
     },
     wake: queue.wake,
     async start() {

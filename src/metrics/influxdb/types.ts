@@ -1,5 +1,6 @@
 /** Points for InfluxDB, as the features that measure something hand them over. */
 import type { DeliveryResult } from '../../alerts/types.ts'
+import type { Database } from '../../platform/sqlite.ts'
 
 export type { InfluxDbConfig } from '../config.ts'
 
@@ -24,6 +25,8 @@ export interface InfluxPoints {
    * rejects because of it; rejects only when the points cannot be stored.
    */
   writePoints(points: readonly InfluxPoint[]): Promise<void>
+  /** Stores it within a transaction of the caller. */
+  put(tx: Database, point: InfluxPoint): void
 }
 
 /** A line of the line protocol, ready to be written. */

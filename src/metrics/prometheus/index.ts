@@ -44,8 +44,8 @@ export interface MetricsSources {
   /** How many schedules are running, stopped, invalid; null while the scheduler is off. */
   readonly schedules: { states(): Readonly<Record<string, number>> | null }
   readonly monitors: { states(): MonitorStates }
-  /** Runs of report tasks that wait; null while report tasks are off. */
-  readonly reports: { queueLength(): number | null }
+  /** Runs of report tasks that wait, and sessions that runs have at the engine; null while report tasks are off. */
+  readonly reports: { queueLength(): number | null; engineSessions(): number | null }
   readonly executions: { taskStates(): readonly TaskReport[] }
   readonly certificates: () => readonly Certificate[]
 }
@@ -81,7 +81,7 @@ export function createMetrics(
   const starts = createStartMetrics(() => sources.starts.queueLength)
   const files = createFileMetrics()
   const schedules = createScheduleMetrics(() => sources.schedules.states())
-  const reports = createReportMetrics(() => sources.reports.queueLength())
+  const reports = createReportMetrics(sources.reports)
   const keyValues = createKeyValueMetrics(() => kv.sizes())
   const events = createEventMetrics({
     counters: () => sources.pipeline.counters,
@@ -154,7 +154,7 @@ const DELIVERY_COUNTS = `
   SELECT destination, SUM(pending) AS pending, SUM(dead) AS dead FROM (
     SELECT destination, COUNT(*) AS pending, 0 AS dead FROM delivery WHERE state IN ('pending', 'sending') GROUP BY destination
     UNION ALL
-    SELECT destination, 0, COUNT(*) FROM delivery WHERE state = 'dead' GROUP BY destination
+    SELECT destination, 0, COUNT(*) FROM delivery INDEXED BY delivery_dead WHERE state = 'dead' GROUP BY destination
   ) GROUP BY destination ORDER BY destination`
 
 const deliveryCounts = (db: Database): DeliveryCount[] => db.all<DeliveryCount>(DELIVERY_COUNTS)

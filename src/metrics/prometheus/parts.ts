@@ -13,7 +13,6 @@ import {
   histogram,
   type MetricFamily,
   RUN_SECONDS,
-  single,
 } from './families.ts'
 
 interface QrsMetrics {
@@ -206,38 +205,43 @@ export function createScheduleMetrics(states: () => Readonly<Record<string, numb
   }
 }
 
-/** The members of a run of a report task that count; times in milliseconds. */
+/** The members of the end of a run of a report task that count; times in milliseconds. */
 export interface ReportRunReport {
-  readonly outcome: string | null
-  readonly trigger: { readonly type: string }
-  /** Null when it never began. */
-  readonly startedAt: number | null
-  readonly finishedAt: number | null
-  readonly counts: Pick<RunCounts, 'documents' | 'mailsSent' | 'mailsFailed' | 'mailsHeld'> | null
+  readonly run: {
+    readonly outcome: string | null
+    /** Null when it never began. */
+    readonly startedAt: number | null
+    readonly finishedAt: number | null
+    readonly counts: Pick<RunCounts, 'mailsSent' | 'mailsFailed' | 'mailsHeld'> | null
+  }
+  /** Number of documents by format. */
+  readonly formats: Readonly<Record<string, number>>
 }
 
 interface ReportMetrics {
-  onReportFinished(run: ReportRunReport): void
+  onReportFinished(end: ReportRunReport): void
   readonly families: readonly MetricFamily[]
 }
 
-/** Report tasks. `queueLength`: runs that wait; null while report tasks are off. */
-export function createReportMetrics(queueLength: () => number | null): ReportMetrics {
+/** Report tasks: runs that wait, sessions that runs have at the engine; null while report tasks are off. */
+export function createReportMetrics(now: {
+  queueLength(): number | null
+  engineSessions(): number | null
+}): ReportMetrics {
   const runs = createCounter('outcome')
   const seconds = createDistribution(RUN_SECONDS)
   const mails = createCounter('state')
-  let documents = 0
-  const isOn = () => queueLength() !== null
+  const documents = createCounter('format')
+  const isOn = () => now.queueLength() !== null
   return {
-    onReportFinished({ outcome, trigger, startedAt, finishedAt, counts }) {
+    onReportFinished({ run: { outcome, startedAt, finishedAt, counts }, formats }) {
       runs.add({ outcome: outcome ?? 'unknown' })
       if (startedAt !== null && finishedAt !== null) seconds.observe((finishedAt - startedAt) / 1000)
+      for (const [format, count] of Object.entries(formats)) documents.add({ format }, count)
       if (!counts) return
       mails.add({ state: 'sent' }, counts.mailsSent)
       mails.add({ state: 'failed' }, counts.mailsFailed)
       mails.add({ state: 'held' }, counts.mailsHeld)
-      // A run that sends again makes no documents: its count is that of the first run.
-      if (trigger.type !== 'resend') documents += counts.documents
     },
     families: [
       counter('footman_report_runs_total', 'Runs of report tasks that have ended or were skipped.', runs),
@@ -249,17 +253,18 @@ export function createReportMetrics(queueLength: () => number | null): ReportMet
           samples: () => (isOn() ? seconds.samples({}) : []),
         },
       ),
-      counter(
-        'footman_report_documents_total',
-        'Documents that runs have made.',
-        single(() => (isOn() ? documents : null)),
-      ),
+      counter('footman_report_documents_total', 'Documents that runs have made.', documents),
       counter(
         'footman_report_mails_total',
         'Mails of report tasks: sent, failed, or held as it is not known whether they left.',
         mails,
       ),
-      gauge('footman_report_queue_length', 'Runs of report tasks that wait.', queueLength),
+      gauge('footman_report_queue_length', 'Runs of report tasks that wait.', now.queueLength),
+      gauge(
+        'footman_report_engine_sessions',
+        'Sessions that runs of report tasks have at the engine.',
+        now.engineSessions,
+      ),
     ],
   }
 }

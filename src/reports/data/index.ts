@@ -79,7 +79,11 @@ export async function openReportData(client: EngineClient, settings: ReportDataS
   }
 }
 
-async function openSession(client: EngineClient, settings: ReportDataSettings): Promise<EngineSession> {
+/** A session of its own for the app. Rejects with `APP_ACCESS_DENIED`, `ENGINE_UNREACHABLE`. */
+export async function openSession(
+  client: EngineClient,
+  settings: Pick<ReportDataSettings, 'appId' | 'identity' | 'user' | 'signal'>,
+): Promise<EngineSession> {
   const { appId, identity, user, signal } = settings
   try {
     return await client.open({ app: appId, identity, ...(user ? { user } : {}) }, signal)

@@ -24,6 +24,8 @@ export interface TableDeps {
 }
 
 interface TableOptions {
+  /** Key of the block or binding, for warnings. */
+  readonly name: string | undefined
   readonly maxRows: number | undefined
   readonly totals: boolean
   /** For messages: `table`, `object "chSales"`. */
@@ -60,6 +62,7 @@ export async function requestedTable(request: TableRequest, deps: TableDeps): Pr
     qInitialDataFetch: [],
   }
   return openTable(cube, deps, {
+    name: request.name,
     maxRows: request.maxRows,
     totals: request.totals ?? false,
     what: 'table',
@@ -68,11 +71,11 @@ export async function requestedTable(request: TableRequest, deps: TableDeps): Pr
   })
 }
 
-/** The definition of a column, after a check of its expression; '' for master items. */
-async function checkedSource(
+/** The definition of a column, after a check of its expression; '' for master items. Rejects with an `EvaluationError`. */
+export async function checkedSource(
   { expr, kind }: ColumnDefinition,
   columns: readonly ColumnDefinition[],
-  { fields, expressions }: TableDeps,
+  { fields, expressions }: Pick<TableDeps, 'fields' | 'expressions'>,
 ): Promise<string> {
   if (typeof expr !== 'string') return ''
   if (kind === 'dimension' && !expr.trim().startsWith('=')) {
@@ -96,7 +99,7 @@ function sortsOf({ columns, sort = [] }: TableRequest) {
 /** An object of the app with its cube as a flat table. Rejects with `OBJECT_NOT_FOUND`. */
 export async function appObject(
   objectId: string,
-  { maxRows, totals = false }: { readonly maxRows?: number; readonly totals?: boolean },
+  { name, maxRows, totals = false }: Pick<TableRequest, 'name' | 'maxRows' | 'totals'>,
   deps: TableDeps,
 ): Promise<AppObject> {
   const { app } = deps
@@ -114,6 +117,7 @@ export async function appObject(
     properties,
     table: definition
       ? await openTable(flatCube(asObject(definition)), deps, {
+          name,
           maxRows,
           totals,
           what: `object "${objectId}"`,
@@ -149,7 +153,7 @@ async function openTable(definition: Json, deps: TableDeps, options: TableOption
   const columns = visibleColumns(cube, options)
   const totalRows = Number(asObject(cube.qSize).qcy ?? 0)
   const rows = Math.min(totalRows, options.maxRows ?? Number.POSITIVE_INFINITY, deps.maxRows)
-  if (rows < totalRows) deps.warn('ROWS_TRUNCATED', `${rows} of ${totalRows} rows`)
+  if (rows < totalRows) deps.warn('ROWS_TRUNCATED', `${rows} of ${totalRows} rows`, options.name)
 
   const read = (count: number) => readPages(object, { rows: count, columns, what: options.what, guard: deps.guard })
   const needsSample = columns.some(({ kind, label, info }) => declaredColumn(kind, label, info) === null)

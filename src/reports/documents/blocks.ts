@@ -86,7 +86,11 @@ async function loadBlock(block: Block, request: BlocksRequest): Promise<BlockCon
     case 'table': {
       const { columns, sort, totals } = block
       const maxRows = Math.min(block.maxRows ?? maxRowsPerTable, maxRowsPerTable)
-      return { type: 'table', ...headOf(block), table: await data.table({ columns, sort, totals, maxRows }) }
+      return {
+        type: 'table',
+        ...headOf(block),
+        table: await data.table({ name: block.key, columns, sort, totals, maxRows }),
+      }
     }
     case 'object':
       return loadObject(block, request)
@@ -111,7 +115,7 @@ function changeOf({ number: value }: Cell, { number: compared }: Cell): number |
 async function loadObject(block: BlockOf<'object'>, request: BlocksRequest): Promise<BlockContent> {
   const { data, warn, maxRowsPerTable, tablesOnly = false } = request
   const maxRows = Math.min(block.maxRows ?? maxRowsPerTable, maxRowsPerTable)
-  const object = await data.object(block.objectId, { maxRows })
+  const object = await data.object(block.objectId, { name: block.key, maxRows })
   const head = { key: block.key, title: block.title ?? object.title }
   const what = `object ${block.objectId} (${object.visualization})`
   if (!tablesOnly && block.as !== 'table') {

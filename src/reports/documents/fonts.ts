@@ -147,6 +147,22 @@ function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFac
   }
 }
 
+/** The text, or as much of its beginning as fits with an ellipsis into `width`, in the unit of `size`. */
+export function fitted(text: string, width: number, size: number, fonts: FontSet, bold = false): string {
+  // A text that was made to fit exactly may be a hair wider.
+  if (fonts.measure(text, size, bold) <= width + HAIR) return text
+  const chars = [...text]
+  let low = 0
+  let high = chars.length
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (fonts.measure(`${chars.slice(0, middle).join('')}…`, size, bold) <= width) low = middle
+    else high = middle - 1
+  }
+  return `${chars.slice(0, low).join('').trimEnd()}…`
+}
+const HAIR = 0.05
+
 export interface FontRun {
   readonly face: FontFace
   readonly text: string

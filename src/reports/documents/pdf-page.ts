@@ -1,6 +1,6 @@
 /** Pages of a PDF: drawing by coordinates, page breaks, and the lines at the head and foot of every page. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type FontFace, type FontSet, needsShaping, runsOf } from './fonts.ts'
+import { type FontFace, type FontSet, fitted, needsShaping, runsOf } from './fonts.ts'
 
 /** Colours, red green blue: those of the HTML documents on paper. */
 export const COLOR = {
@@ -287,20 +287,9 @@ export const fittingSize = (
   bold = true,
 ): number => Math.max(smallest, Math.min(size, (size * width) / Math.max(1, fonts.measure(text, size, bold))))
 
-/** The text, or its beginning with an ellipsis. */
-export function ellipsis(fonts: FontSet, text: string, width: number, { size, bold }: TextStyle): string {
-  // A text that was made to fit exactly may be a hair wider.
-  if (fonts.measure(text, size, bold) <= width + 0.05) return text
-  const chars = [...text]
-  let low = 0
-  let high = chars.length
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if (fonts.measure(`${chars.slice(0, middle).join('')}…`, size, bold) <= width) low = middle
-    else high = middle - 1
-  }
-  return `${chars.slice(0, low).join('').trimEnd()}…`
-}
+/** `fitted` in the style of a line. */
+export const ellipsis = (fonts: FontSet, text: string, width: number, { size, bold }: TextStyle): string =>
+  fitted(text, width, size, fonts, bold)
 
 /** Lines of at most `width`; what does not fit on `maxLines` ends with an ellipsis. Line feeds end lines. */
 export function wrap(

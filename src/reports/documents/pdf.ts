@@ -111,7 +111,7 @@ async function openDocument(request: PdfRequest): Promise<PDFKit.PDFDocument> {
 const collectionMember = (bytes: Uint8Array, font: Font): string | undefined =>
   Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'ttcf' ? font.postscriptName : undefined
 
-/** sRGB2014 of the International Color Consortium, unchanged; its terms are in the licences of the release. */
+/** sRGB2014 of the International Color Consortium, unaltered; its terms are in `scripts/release/licences.ts`. */
 const colorProfile = () =>
   readAsset(
     () => import('./srgb.icc', { with: { type: 'file' } }),

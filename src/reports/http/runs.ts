@@ -12,6 +12,7 @@ import type { Stored } from '../entities/fields.ts'
 import { type Definition, OUTCOMES, type ReportTask, reportTask } from '../entities/task.ts'
 import { checkedWith } from '../issues.ts'
 import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
+import { distinctNames } from '../runs/file-names.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
 import type { RunLog } from '../runs/log.ts'
 import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
@@ -147,10 +148,8 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
 
   async function plan(definition: Definition, recipient: string | undefined, signal: AbortSignal): Promise<Response> {
     const options = { ...DEFAULT_OPTIONS, recipients: recipient === undefined ? null : [recipient] }
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)])
-    const made = await runner.plan(definition, options, limit).catch((error: unknown) => {
-      throw engineRefusal(error)
-    })
+    const work = (limit: AbortSignal) => runner.plan(definition, options, limit)
+    const made = await engineAnswer(work, signal, deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)
     return jsonAnswer(200, planAnswer(definition, made))
   }
 
@@ -400,6 +399,21 @@ const manual = ({ caller }: ApiRequest, at: number, reason: string | null) => ({
 
 const statusOf = ({ status }: Admission): string => (status === 'repeated' ? 'merged' : status)
 
+/** Work that an answer waits for. Rejects with the refusal that says why there is no result, or none in time. */
+export async function engineAnswer<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<T> {
+  const limit = AbortSignal.timeout(timeoutMs)
+  try {
+    return await work(AbortSignal.any([signal, limit]))
+  } catch (error) {
+    if (limit.aborted && !signal.aborted) throw refusal('ENGINE_UNREACHABLE', `no result within ${timeoutMs / 1000} s`)
+    throw engineRefusal(error)
+  }
+}
+
 /** A failure of the engine or the repository, for answers that wait for it. */
 export function engineRefusal(error: unknown): unknown {
   if (!(error instanceof ReportError)) return error
@@ -416,11 +430,12 @@ function planAnswer(
   const of = <Payload>(channel: string) =>
     plan.deliveries.filter((one) => one.channel === channel).map(({ payload }) => payload as Payload)
   const nameOf = (id: string) => prepared.documents.find((one) => one.id === id)?.fileName ?? ''
-  const problems = events.map(({ code, level, details, recipient, report }) => ({
+  const problems = events.map(({ code, level, details, recipient, report, block }) => ({
     code,
     level,
     details,
     ...(report && { report }),
+    ...(block && { block }),
     ...(recipient && { recipient }),
   }))
   return {
@@ -439,7 +454,7 @@ function planAnswer(
       ...(cc.length > 0 && { cc }),
       ...(bcc.length > 0 && { bcc }),
       subject,
-      attachments: [...attach.map(nameOf), ...archives.map(({ name }) => name)],
+      attachments: distinctNames([...attach.map(nameOf), ...archives.map(({ name }) => name)]),
       ...(embed && { embedded: nameOf(embed) }),
       ...(missing.length > 0 && { missing }),
     })),

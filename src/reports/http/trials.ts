@@ -14,7 +14,7 @@ import type { Save } from '../save.ts'
 import type { DefinitionStore } from '../store.ts'
 import { checkedId } from './common.ts'
 import { fileAnswer } from './file.ts'
-import { engineRefusal, type RunRouteDeps } from './runs.ts'
+import { engineAnswer, engineRefusal, type RunRouteDeps } from './runs.ts'
 
 export interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
   readonly store: TrialStore
@@ -27,11 +27,7 @@ const ANSWERS = { 422: 'The app or an object of it cannot be read.', 502: 'The e
 
 export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }: TrialRouteDeps): ApiRoute[] {
   const run = (definition: Definition, render: boolean, signal: AbortSignal) =>
-    runner
-      .tryOut(definition, { ...DEFAULT_OPTIONS }, render, AbortSignal.any([signal, AbortSignal.timeout(planTimeoutMs)]))
-      .catch((error: unknown) => {
-        throw engineRefusal(error)
-      })
+    engineAnswer((limit) => runner.tryOut(definition, DEFAULT_OPTIONS, render, limit), signal, planTimeoutMs)
 
   return [
     route({

@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Shared by the pages of the hub: frame, names from outside, times. The pages need no script. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
+import { HtmlPage, pageText } from '../../platform/html-page.tsx'
 import { visible } from '../../platform/visible.ts'
 import type { Reader } from './login.ts'
 
@@ -37,6 +38,7 @@ const ICONS = {
   ),
   down: <path d="M4.5 6.5L8 10l3.5-3.5" />,
   left: <path d="M9.5 4.5L6 8l3.5 3.5" />,
+  no: <path d="M5 5l6 6M11 5l-6 6" />,
   get: <path d="M8 2.5v8M4.8 7.5L8 10.7l3.2-3.2M3 13.5h10" />,
 } as const
 
@@ -51,32 +53,26 @@ const Frame: FC<PropsWithChildren<{ readonly context: PageContext; readonly titl
   title,
   children,
 }) => (
-  <html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="color-scheme" content="light dark" />
-      <meta name="robots" content="noindex" />
-      <title>{title}</title>
-      <link rel="icon" href="data:," />
-      <link rel="stylesheet" href={`${root}/assets/${stylesheet}`} />
-    </head>
-    <body>
-      <a class="skip" href="#main">
-        Skip to the content
-      </a>
-      <header class="bar">
-        <div class="top">
-          <a class="brand" href={root}>
-            <Icon name="logo" />
-            Reports
-          </a>
-          {reader && <Profile root={root} reader={reader} />}
-        </div>
-      </header>
-      <main id="main">{children}</main>
-    </body>
-  </html>
+  <HtmlPage
+    title={title}
+    icon="data:,"
+    stylesheet={`${root}/assets/${stylesheet}`}
+    head={<meta name="robots" content="noindex" />}
+  >
+    <a class="skip" href="#main">
+      Skip to the content
+    </a>
+    <header class="bar">
+      <div class="top">
+        <a class="brand" href={root}>
+          <Icon name="logo" />
+          Reports
+        </a>
+        {reader && <Profile root={root} reader={reader} />}
+      </div>
+    </header>
+    <main id="main">{children}</main>
+  </HtmlPage>
 )
 
 const Profile: FC<{ readonly root: string; readonly reader: Reader }> = ({ root, reader: { name, session } }) =>
@@ -102,13 +98,11 @@ const Profile: FC<{ readonly root: string; readonly reader: Reader }> = ({ root,
   )
 
 export const pageOf = (context: PageContext, title: string, content: Child): string =>
-  `<!doctype html>${(
-    (
-      <Frame context={context} title={title}>
-        {content}
-      </Frame>
-    )
-  ).toString()}\n`
+  pageText(
+    <Frame context={context} title={title}>
+      {content}
+    </Frame>,
+  )
 
 /** A page with a heading and a text: not found, no access. */
 export function messagePage(context: PageContext, title: string, text: string): string {

@@ -1,10 +1,14 @@
 /** Endpoints of the hub: the pages for readers, the same as JSON, and who opened the documents of a run. */
+import { stat } from 'node:fs/promises'
 import { z } from 'zod'
+import { isBelow } from '../../http/client-address.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refusal } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { documentEntries, zipStream } from '../documents/zip.ts'
 import { disposition, fileAnswer } from '../http/file.ts'
+import { cleanName } from '../patterns.ts'
 import styles from './assets/hub.css' with { type: 'text' }
 import { messagePage } from './frame.tsx'
 import type { Reader } from './login.ts'
@@ -155,6 +159,30 @@ export function hubRoutes(parts: HubParts, deps: Pick<HubDeps, 'blobs'>, place: 
     return answer
   }
 
+  /** The documents that were published together, as far as the reader may see them; a signed link opens its own alone. */
+  const togetherWith = (item: HubItem, reader: Reader | null, query: string): readonly HubItem[] =>
+    query || !reader ? [item] : store.together(reader.address, item)
+
+  const archive = async (request: ApiRequest): Promise<Response> => {
+    const found = opened(request, keyHolder(request))
+    if (found instanceof Response) return found
+    const { reader, item, query } = found
+    const items = togetherWith(item, reader, query)
+    const paths = items.map(({ sha256 }) => deps.blobs.path(sha256))
+    if (!(await Promise.all(paths.map(exists))).every(Boolean)) return missing(request, reader)
+    for (const one of items) await record(one, reader, 'download')
+    return new Response(zipStream(documentEntries(items, deps.blobs.path), { signal: request.signal }), {
+      headers: {
+        'content-type': 'application/zip',
+        'content-disposition': disposition('attachment', `${cleanName(item.title)}.zip`),
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'private, no-store',
+        'referrer-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+      },
+    })
+  }
+
   return [
     pageRoute({ path: '/hub', summary: 'The reports of a reader, as a page', handle: list }),
     pageRoute({
@@ -173,7 +201,8 @@ export function hubRoutes(parts: HubParts, deps: Pick<HubDeps, 'blobs'>, place: 
         const context = place.context(request, query ? null : reader, now())
         const versions = query || !reader ? [item] : store.versions(reader.address, item)
         await record(item, reader, 'view')
-        return pageAnswer(itemPage(context, { item, versions, query }))
+        const together = togetherWith(item, reader, query)
+        return pageAnswer(itemPage(context, { item, versions, together, query }))
       },
     }),
     pageRoute({
@@ -181,6 +210,12 @@ export function hubRoutes(parts: HubParts, deps: Pick<HubDeps, 'blobs'>, place: 
       confidential: 'query',
       summary: 'The file of a report',
       handle: file,
+    }),
+    pageRoute({
+      path: '/hub/items/{id}/files.zip',
+      confidential: 'query',
+      summary: 'The files that were published together, as one archive',
+      handle: archive,
     }),
     pageRoute({
       path: '/hub/assets/{file}',
@@ -293,6 +328,12 @@ export function hubApiRoutes(
   ]
 }
 
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
 const PRIVATE = { 'cache-control': 'private, no-store' }
 
 const instant = (at: number): string => new Date(at).toISOString()
@@ -307,7 +348,7 @@ export const textOf = (value: ApiRequest['query'][string] | undefined): string =
   typeof value === 'string' ? value.slice(0, 500) : ''
 
 /** The page of the request for after the login, without a signature that no longer counts. */
-function pathOf({ url }: ApiRequest, root: string): string {
+function pathOf({ url, prefix }: ApiRequest, root: string): string {
   const path = url.split('?', 1)[0]!
-  return `${root}${path.slice(path.indexOf('/hub') + '/hub'.length)}`
+  return isBelow(root, path) ? `${root}${path.slice(root.length)}` : `${prefix}${path}`
 }

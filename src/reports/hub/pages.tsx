@@ -16,6 +16,8 @@ export interface ListView {
 }
 
 export const PAGE_SIZE = 50
+/** Files that an entry of the list shows. */
+const MOST_FILES = 6
 
 /** Formats that browsers show in a page without rights. */
 const VIEWABLE: ReadonlySet<string> = new Set(['html', 'pdf', 'png', 'svg'])
@@ -33,6 +35,7 @@ export interface ListContent {
 export function listPage(context: PageContext, { view, items, total, projects }: ListContent): string {
   const all = sum(projects.map((one) => one.items))
   const fresh = sum(projects.map(({ unread }) => unread))
+  const isFiltered = view.q !== '' || view.unread
   const content = (
     <>
       <div class="head">
@@ -44,20 +47,13 @@ export function listPage(context: PageContext, { view, items, total, projects }:
       ) : (
         <>
           <Filters root={context.root} view={view} all={all} fresh={fresh} projects={projects} />
-          {items.length === 0 && (
-            <p class="panel empty">
-              No report fits.{' '}
-              <a class="link" href={context.root}>
-                Show all reports
-              </a>
-            </p>
-          )}
+          {items.length === 0 && <NothingFound root={context.root} view={view} />}
           {byDay(items, context).map(({ label, members }) => (
             <section>
               <h2 class="day">{label}</h2>
               <div class="panel">
-                {members.map((item) => (
-                  <ListEntry context={context} item={item} />
+                {together(members).map((documents) => (
+                  <ListEntry context={context} documents={documents} isFiltered={isFiltered} />
                 ))}
               </div>
             </section>
@@ -68,6 +64,30 @@ export function listPage(context: PageContext, { view, items, total, projects }:
     </>
   )
   return pageOf(context, 'Reports for you', content)
+}
+
+/** Each filter with a link that removes it. */
+const NothingFound: FC<{ readonly root: string; readonly view: ListView }> = ({ root, view }) => {
+  const Filter: FC<{ readonly without: Partial<ListView>; readonly text: string }> = ({ without, text }) => (
+    <a class="chip" href={listUrl(root, { ...view, offset: 0, ...without })}>
+      <span class="sr">Remove </span>
+      <Name text={text} />
+      <Icon name="no" />
+    </a>
+  )
+  return (
+    <section class="panel empty">
+      <p>No report matches.</p>
+      <p class="chipset">
+        {view.q && <Filter without={{ q: '' }} text={`Search: ${view.q}`} />}
+        {view.project && <Filter without={{ project: '' }} text={`Project: ${view.project}`} />}
+        {view.unread && <Filter without={{ unread: false }} text="New" />}
+        <a class="chip" href={root}>
+          Show all reports
+        </a>
+      </p>
+    </section>
+  )
 }
 
 /** Address of the list with another filter. */
@@ -141,15 +161,31 @@ const Filters: FC<
   )
 }
 
-const ListEntry: FC<{ readonly context: PageContext; readonly item: HubListItem }> = ({ context, item }) => {
-  const url = `${context.root}/items/${item.id}`
+/** The documents of a run with the same title, which are shown as one. */
+function together(items: readonly HubListItem[]): HubListItem[][] {
+  const entries = Map.groupBy(items, ({ runId, title, test }) => JSON.stringify([runId, title, test]))
+  return [...entries.values()].map((documents) => documents.toReversed())
+}
+
+interface EntryProps {
+  readonly context: PageContext
+  /** In the order of the run; at least one. */
+  readonly documents: readonly HubListItem[]
+  /** Documents may be missing, as they do not fit the search. */
+  readonly isFiltered: boolean
+}
+
+const ListEntry: FC<EntryProps> = ({ context, documents, isFiltered }) => {
+  const [item] = documents as readonly [HubListItem]
+  const shown = documents.length > MOST_FILES ? documents.slice(0, MOST_FILES - 1) : documents
+  const urlOf = ({ id }: HubListItem) => `${context.root}/items/${id}`
   return (
     <article class="report">
       <h3>
-        <a href={url}>
+        <a href={urlOf(item)}>
           <Name text={item.title} />
         </a>
-        {item.unread && (
+        {documents.some(({ unread }) => unread) && (
           <span class="new">
             <svg class="dot" viewBox="0 0 8 8" aria-hidden="true">
               <circle cx="4" cy="4" r="4" />
@@ -163,17 +199,37 @@ const ListEntry: FC<{ readonly context: PageContext; readonly item: HubListItem 
         {item.versions > 1 && (
           <>
             {' · '}
-            <a class="link" href={`${url}#versions`}>
+            <a class="link" href={`${urlOf(item)}#versions`}>
               {item.versions} versions
             </a>
           </>
         )}
         {item.test && <TestMark />}
       </p>
-      <File url={url} item={item} query="" />
+      {shown.map((one) => (
+        <File url={urlOf(one)} item={one} query="" />
+      ))}
+      {shown.length < documents.length && (
+        <p class="file">
+          <a class="link" href={urlOf(item)}>
+            {documents.length - shown.length} more files
+          </a>
+        </p>
+      )}
+      {documents.length > 1 && !isFiltered && <DownloadAll url={urlOf(item)} title={item.title} />}
     </article>
   )
 }
+
+const DownloadAll: FC<{ readonly url: string; readonly title: string }> = ({ url, title }) => (
+  <p class="all">
+    <a class="btn" href={`${url}/files.zip`}>
+      <Icon name="get" />
+      Download all as ZIP
+      <span class="sr">: {visible(title.toWellFormed())}</span>
+    </a>
+  </p>
+)
 
 const TestMark: FC = () => (
   <>
@@ -182,15 +238,30 @@ const TestMark: FC = () => (
   </>
 )
 
-/** `query`: that of a signed link. */
-const File: FC<{ readonly url: string; readonly item: HubItem; readonly query: string }> = ({ url, item, query }) => {
+interface FileProps {
+  readonly url: string
+  readonly item: HubItem
+  /** That of a signed link. */
+  readonly query: string
+  /** The name leads to the page of the item. */
+  readonly linked?: boolean
+}
+
+const File: FC<FileProps> = ({ url, item, query, linked = false }) => {
   const file = `${url}/files/1`
   const name = visible(item.fileName.toWellFormed())
   return (
     <div class="file">
       <span class="ext">{item.format.toUpperCase()}</span>
       <span class="nm">
-        <Name text={item.fileName} /> <span class="muted nowrap">{sizeText(item.bytes)}</span>
+        {linked ? (
+          <a class="link" href={url}>
+            <Name text={item.fileName} />
+          </a>
+        ) : (
+          <Name text={item.fileName} />
+        )}{' '}
+        <span class="muted nowrap">{sizeText(item.bytes)}</span>
       </span>
       <span class="tools">
         {isViewable(item) && (
@@ -258,15 +329,19 @@ export interface ItemContent {
   readonly item: HubItem
   /** Newest first; the item alone behind a signed link. */
   readonly versions: readonly HubItem[]
+  /** The documents that were published together, in the order of the run; the item alone behind a signed link. */
+  readonly together: readonly HubItem[]
   /** Query of the signed link that opened the page; ''. */
   readonly query: string
 }
 
-export function itemPage(context: PageContext, { item, versions, query }: ItemContent): string {
+export function itemPage(context: PageContext, content: ItemContent): string {
+  const { item, versions, query } = content
   const { root, reader } = context
   const url = (id: string) => `${root}/items/${id}`
   const [latest] = versions
-  const content = (
+  const others = content.together.filter(({ id }) => id !== item.id)
+  const page = (
     <>
       {reader && (
         <p class="crumbs">
@@ -299,6 +374,17 @@ export function itemPage(context: PageContext, { item, versions, query }: ItemCo
           <File url={url(item.id)} item={item} query={query} />
         </div>
       </section>
+      {others.length > 0 && (
+        <section>
+          <h2 class="day">Published together</h2>
+          <div class="panel report">
+            {others.map((one) => (
+              <File url={url(one.id)} item={one} query="" linked />
+            ))}
+            <DownloadAll url={url(item.id)} title={item.title} />
+          </div>
+        </section>
+      )}
       {versions.length > 1 && (
         <section id="versions">
           <h2 class="day">{versions.length} versions</h2>
@@ -314,7 +400,7 @@ export function itemPage(context: PageContext, { item, versions, query }: ItemCo
                     {one.id === item.id && ' · shown'}
                   </span>
                 </p>
-                <File url={url(one.id)} item={one} query="" />
+                {one.id !== item.id && <File url={url(one.id)} item={one} query="" />}
               </li>
             ))}
           </ol>
@@ -322,7 +408,7 @@ export function itemPage(context: PageContext, { item, versions, query }: ItemCo
       )}
     </>
   )
-  return pageOf(context, visible(item.title.toWellFormed()).slice(0, LONGEST_NAME), content)
+  return pageOf(context, visible(item.title.toWellFormed()).slice(0, LONGEST_NAME), page)
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0)

@@ -58,12 +58,10 @@ export interface HubPlace {
   context(request: ApiRequest, reader: Reader | null, now: number): PageContext
 }
 
-/** Links have the path that a trusted proxy names, or that of the own address where the browser uses it. */
 export function createPlace({ base, auth, timezone }: HubSettingsOf): HubPlace {
-  const { host, pathname, protocol } = new URL(base)
+  const { host, protocol } = new URL(base)
   const usesBase = ({ headers }: ApiRequest) => headers.get('host')?.toLowerCase() === host.toLowerCase()
-  const root = (request: ApiRequest) =>
-    `${request.prefix || (usesBase(request) ? pathname.replace(/\/$/, '') : '')}/hub`
+  const root = (request: ApiRequest) => `${request.prefix}/hub`
   return {
     auth,
     root,

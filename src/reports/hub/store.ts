@@ -32,6 +32,8 @@ const readSql = (visible: string) => ({
   total: `${newest(visible)} SELECT count(*) AS n FROM items WHERE ${MATCH}`,
   projects: `${newest(visible)} SELECT project, count(*) AS items, sum(unread) AS unread FROM items GROUP BY project ORDER BY project`,
   item: `WITH visible AS (${visible}) SELECT ${COLUMNS} FROM visible WHERE id = ?3`,
+  together: `WITH visible AS (${visible}) SELECT ${COLUMNS} FROM visible
+    WHERE run_id = ?3 AND title = ?4 AND test = ?5 ORDER BY seq`,
   versions: `WITH visible AS (${visible}) SELECT ${COLUMNS} FROM visible WHERE version_key = ?3 AND test = ?4 ORDER BY seq DESC LIMIT 500`,
 })
 
@@ -174,6 +176,11 @@ export function createHubStore(
     versions: (reader: ReaderAddress, { versionKey, test }: HubItem) =>
       db
         .all<Row<HubItem>>(sqlFor(reader).versions, ...scope(reader), versionKey, Number(test))
+        .map((row) => itemOf<HubItem>(row)),
+    /** The items that its run published with its title, as far as the reader may see them, in the order of the run. */
+    together: (reader: ReaderAddress, { runId, title, test }: HubItem) =>
+      db
+        .all<Row<HubItem>>(sqlFor(reader).together, ...scope(reader), runId, title, Number(test))
         .map((row) => itemOf<HubItem>(row)),
     /** `reader`: address, or name of an admin. */
     recordAccess: (id: string, reader: string, how: HowRead) =>

@@ -2,9 +2,10 @@
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Clock } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
+import { levelOf } from '../codes.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportTask } from '../entities/task.ts'
-import type { RunOptions, RunTrigger } from '../types.ts'
+import type { RunEvent, RunOptions, RunTrigger } from '../types.ts'
 import type { Ledger } from './ledger.ts'
 
 export const DEFAULT_OPTIONS: RunOptions = {
@@ -80,7 +81,7 @@ export function decide(
     if (busy && task.run.whenBusy === 'skip') return skip('TASK_BUSY')
     const same = waiting.find((one) => sameOptions(one.options, options))
     if (same && task.run.whenBusy === 'coalesce') {
-      ledger.merge(on, same.id, trigger)
+      ledger.merge(on, same.id, trigger, coalesced(trigger, at))
       return settle({ status: 'merged', runId: same.id })
     }
     if (waiting.length >= MAX_WAITING) return skip('QUEUE_FULL')
@@ -88,6 +89,13 @@ export function decide(
     return settle({ status: busy || active.length >= concurrentRuns ? 'queued' : 'started', runId: id })
   })
 }
+
+const coalesced = ({ type, key }: RunTrigger, at: number): RunEvent => ({
+  at: new Date(at).toISOString(),
+  level: levelOf('COALESCED'),
+  code: 'COALESCED',
+  details: `a start by trigger=${type}${key && ` ${key}`} joins this run, which waits`,
+})
 
 const sameOptions = (one: RunOptions, other: RunOptions): boolean =>
   JSON.stringify({ ...one, reason: null }) === JSON.stringify({ ...other, reason: null })

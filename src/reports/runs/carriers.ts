@@ -6,10 +6,11 @@ import { basename, join } from 'node:path'
 import type { SendMailOptions } from 'nodemailer'
 import { errorText } from '../../platform/errors.ts'
 import type { Blobs } from '../blobs.ts'
-import { writeZip } from '../documents/zip.ts'
+import { documentEntries, writeZip } from '../documents/zip.ts'
 import type { Definition } from '../entities/task.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
+import { distinctNames } from './file-names.ts'
 import { bodyOf, mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
 import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
 import { type ChosenFile, chooseFile, StorageError, type StorageSpace, sameFile, writeFileTo } from './storage.ts'
@@ -86,7 +87,9 @@ async function chosen(
   { delivery }: DeliveryJob,
 ): Promise<{ file: ChosenFile; repeated: boolean }> {
   const repeated = delivery.state === 'sending' && delivery.lastError === WRITING
-  const file = repeated ? await sameFile(space, payload, basename(delivery.target)) : await chooseFile(space, payload)
+  // The target is `space:folder/file`.
+  const name = basename(delivery.target.slice(space.id.length + 1))
+  const file = repeated ? await sameFile(space, payload, name) : await chooseFile(space, payload)
   return { file, repeated }
 }
 
@@ -117,18 +120,9 @@ async function makeArchive(
 ): Promise<void> {
   const entries = archive.documents.map((id) => documents.find((one) => one.id === id)!)
   const password = archive.secret === null ? {} : { password: secret(archive.secret) }
-  const names = new Set<string>()
-  await writeZip(
-    file,
-    (async function* () {
-      for (const { fileName, sha256, id } of entries) {
-        const name = names.has(fileName) ? `${id.slice(0, 8)}_${fileName}` : fileName
-        names.add(name)
-        yield { name, content: await readFile(blobs.path(sha256)) }
-      }
-    })(),
-    password,
-  )
+  const names = distinctNames(entries.map(({ fileName }) => fileName))
+  const named = entries.map((entry, n) => ({ ...entry, fileName: names[n]! }))
+  await writeZip(file, documentEntries(named, blobs.path), password)
 }
 
 export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings): Carrier {
@@ -167,7 +161,8 @@ async function letterOf(
     definition,
     documents: mine,
     payload,
-    hubUrl: (id) => deps.hubUrl(id, payload.person?.address ?? ''),
+    // In test mode the test address alone sees the items.
+    hubUrl: (id) => deps.hubUrl(id, (payload.insteadOf === null ? payload.person?.address : payload.to[0]) ?? ''),
     formatTime: (at) => deps.formatTime(at, definition),
   })
   const embedded = mine.find(({ id }) => id === payload.embed) as PreparedDocument | undefined
@@ -175,6 +170,8 @@ async function letterOf(
   const own =
     email.template === 'default' ? null : await deps.templates(email.template, { ...context, report: report ?? '' })
   if (email.template !== 'default' && !own) throw new Error(`there is no mail template "${email.template}"`)
+  const attached = payload.attach.map((id) => documents.find((one) => one.id === id)!)
+  const names = distinctNames(attached.map(({ fileName }) => fileName))
   return mailOptions(payload, {
     messageId: payload.messageId ?? delivery.id,
     deliveryId: delivery.id,
@@ -188,8 +185,8 @@ async function letterOf(
       ? `${context.insteadOf && `TEST — would have gone to ${context.insteadOf}\n\n`}${own.text}`
       : mailText(context),
     attachments: [
-      ...payload.attach.map((id) => attachment(deps, documents.find((one) => one.id === id)!)),
-      ...(await archives(deps, job, payload, settings)),
+      ...attached.map((one, index) => attachment(deps, { ...one, fileName: names[index]! })),
+      ...(await archives(deps, job, payload, settings, attached)),
       ...(embedded?.images ?? []).map(({ cid, sha256 }) => ({
         filename: `${cid}.png`,
         cid,
@@ -206,15 +203,26 @@ const attachment = ({ blobs }: Pick<CarrierDeps, 'blobs'>, { fileName, sha256, m
   contentType: mediaType,
 })
 
-async function archives(deps: CarrierDeps, job: DeliveryJob, payload: MailPayload, settings: CarrierSettings) {
+/** Throws when they are too large together with the attached files. */
+async function archives(
+  deps: CarrierDeps,
+  job: DeliveryJob,
+  payload: MailPayload,
+  settings: CarrierSettings,
+  attached: readonly RunDocument[],
+) {
   const made: { filename: string; content: Buffer; contentType: string }[] = []
+  let total = attached.reduce((sum, { bytes }) => sum + bytes, 0)
   for (const [index, archive] of payload.archives.entries()) {
     const file = join(settings.temporaryDirectory ?? tmpdir(), `footman-${job.delivery.id}-${index}.zip`)
     try {
       await makeArchive(deps, archive, job.documents, file)
       const { size } = await stat(file)
-      if (size * MIME_FACTOR > settings.maxAttachmentMb * 1024 * 1024) {
-        throw new Error(`${archive.name} has ${sizeText(size)}, limits.maxAttachmentMb is ${settings.maxAttachmentMb}`)
+      total += size
+      if (total * MIME_FACTOR > settings.maxAttachmentMb * 1024 * 1024) {
+        const upTo = total > size ? `, all attachments up to it ${sizeText(total)}` : ''
+        const limit = `limits.maxAttachmentMb is ${settings.maxAttachmentMb}`
+        throw new Error(`${archive.name} has ${sizeText(size)}${upTo}; ${limit}`)
       }
       made.push({ filename: archive.name, content: await readFile(file), contentType: 'application/zip' })
     } finally {

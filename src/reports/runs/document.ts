@@ -7,16 +7,11 @@ import type { Stored } from '../entities/fields.ts'
 import type { Report } from '../entities/report.ts'
 import type { ReportUse } from '../entities/task.ts'
 import { cleanName, expandPattern, patternExpressions } from '../patterns.ts'
-import {
-  type CycleValue,
-  type DocumentNames,
-  EvaluationError,
-  type RenderRequest,
-  type ReportData,
-  type Warn,
-} from '../types.ts'
+import type { CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from '../types.ts'
+import { type Addressed, addressExpressions, addressTexts, inMember } from './cycles.ts'
 import type { PreparedDocument } from './plan.ts'
-import { addressesOf, isUsable } from './recipients.ts'
+import { slowRows } from './plan-warnings.ts'
+import { addressesOf, isUsable, type Note } from './recipients.ts'
 import type { PrepareDeps, PrepareRequest } from './request.ts'
 
 interface Wanted {
@@ -25,37 +20,33 @@ interface Wanted {
   /** Id of the variant. */
   readonly variant: string
   readonly cycle: readonly CycleValue[]
+  /** Addresses that the expressions of the cycle gave a document of a variant; the plain one evaluates them. */
+  readonly named: Addressed<readonly string[]>
   /** Number in the run, from 1. */
   readonly seq: number
   /** The app under the selections of the document. */
   readonly data: ReportData
 }
 
-/** An expression that cannot be calculated is reported with the member of the task in which it stands. */
-async function inMember<Result>(member: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof EvaluationError)) throw error
-    throw new EvaluationError(`${member}: ${error.message}`, { cause: error })
-  }
-}
-
 export interface DocumentMaker {
   /** Rejects with a `ReportError`. Without `render` in the request the document has no file. */
   make(wanted: Wanted): Promise<PreparedDocument>
+  /** The addresses in the result of an expression that may get reports of this run; `warn` notes the others. */
+  addresses(use: ReportUse, cycle: readonly CycleValue[], text: string, warn: boolean): readonly string[]
 }
 
 export function createDocumentMaker(
   deps: PrepareDeps,
   request: PrepareRequest,
   warnFor: (use: ReportUse) => Warn,
+  /** False for an address that must not get the document without filters of people. */
+  isPlain: (address: string) => boolean,
 ): DocumentMaker {
   const { note, signal } = deps
   const { definition, options, settings } = request
   const { task } = definition
 
-  async function make({ use, report, variant, cycle, seq, data }: Wanted): Promise<PreparedDocument> {
+  async function make({ use, report, variant, cycle, named, seq, data }: Wanted): Promise<PreparedDocument> {
     const id = randomUUID()
     const names: DocumentNames = {
       task: task.name,
@@ -71,16 +62,16 @@ export function createDocumentMaker(
     const locale = report.locale ?? settings.locale
     const context = { names, app: data.app, timezone, locale, evaluate: data.evaluate }
     const fileName = `${cleanName(await expandPattern(use.fileName, context))}.${use.format}`
-    const plain = variant === ''
-    const addresses = (member: 'emailTo' | 'hubTo') => {
-      const expression = use.cycle?.[member] ?? null
-      return expression !== null && plain
-        ? inMember(`cycle.${member}`, () => addressesFrom(use, cycle, data, expression))
-        : null
+    const asked = addressExpressions(use, { email: task.email.enabled, hub: task.hub.enabled })
+    const texts = variant === '' ? await addressTexts(data, asked) : null
+    const addressed = (channel: 'mail' | 'hub') => {
+      if (asked[channel] === null) return null
+      const text = texts?.[channel]
+      return typeof text === 'string' ? addresses(use, cycle, text, true).filter(isPlain) : named[channel]
     }
     const reach = {
-      mailTo: task.email.enabled && use.deliver.email !== 'none' ? await addresses('emailTo') : null,
-      hubTo: task.hub.enabled && use.deliver.hub ? await addresses('hubTo') : null,
+      mailTo: addressed('mail'),
+      hubTo: addressed('hub'),
       folders: use.cycle?.folder
         ? (await inMember('cycle.folder', () => data.evaluate(use.cycle!.folder!))).text
             .split(';')
@@ -90,6 +81,11 @@ export function createDocumentMaker(
       expressions: await expressions(data),
     }
     const embed = use.deliver.email === 'embed' && use.format === 'html'
+    const rows = request.render ? null : await slowRows(use, report, data)
+    if (rows !== null) {
+      const details = `${labelOf(use.key, cycle)}: a workbook of ${rows} rows may not become a PDF in time`
+      note({ code: 'CONVERTER_SLOW', report: use.key, details })
+    }
     const made = request.render ? await render(use, report, { names, timezone, locale, data, id, embed }) : NOT_RENDERED
     const { sha256, bytes, mediaType, images } = made
     if (request.render)
@@ -158,27 +154,17 @@ export function createDocumentMaker(
     })
   }
 
-  async function addressesFrom(
-    use: ReportUse,
-    cycle: readonly CycleValue[],
-    data: ReportData,
-    expression: string,
-  ): Promise<string[]> {
-    const { text } = await data.evaluate(expression)
+  function addresses(use: ReportUse, cycle: readonly CycleValue[], text: string, warn: boolean): string[] {
     const found = addressesOf(text)
-    const usable = found.filter((one) =>
-      isUsable(one, settings.allowedRecipientDomains, (code, details) => note({ code, report: use.key, details })),
-    )
-    const wanted = usable.filter(
-      (one) => options.recipients === null || options.recipients.some((asked) => asked.toLowerCase() === one),
-    )
+    const warnOf: Note = (code, details) => {
+      if (warn) note({ code, report: use.key, details })
+    }
     if (found.length === 0)
-      note({
-        code: 'NO_CYCLE_ADDRESS',
-        report: use.key,
-        details: `${labelOf(use.key, cycle)}: ${expression} returned no address`,
-      })
-    return wanted
+      warnOf('NO_CYCLE_ADDRESS', `${labelOf(use.key, cycle)}: the expression of the cycle returned no address`)
+    const asked = options.recipients?.map((one) => one.toLowerCase())
+    return found
+      .filter((one) => isUsable(one, settings.allowedRecipientDomains, warnOf))
+      .filter((one) => !asked || asked.includes(one))
   }
 
   /** Results of `{expr:…}` in the patterns of deliveries, which are written when the run is planned. */
@@ -190,7 +176,7 @@ export function createDocumentMaker(
     return found
   }
 
-  return { make }
+  return { make, addresses }
 }
 
 const NOT_RENDERED = { sha256: '', bytes: 0, mediaType: '', images: [] } as const

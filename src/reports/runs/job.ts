@@ -1,6 +1,5 @@
 /** The work of the thread: opens apps at the engine, renders documents, keeps their files. */
 import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
 import { errorText } from '../../platform/errors.ts'
 import { SILENT } from '../../platform/types.ts'
 import { createEngineClient } from '../../qlik/engine/client.ts'
@@ -10,7 +9,7 @@ import type { ConditionFacts } from '../conditions.ts'
 import { openReportData } from '../data/index.ts'
 import { createRenderer, type FillTemplate } from '../documents/render.ts'
 import { createConverter } from '../templates/converter.ts'
-import { type ConvertToPdf, fillTemplate } from '../templates/index.ts'
+import { type ConvertToPdf, fillTemplate, locateTemplate } from '../templates/index.ts'
 import type { RunEvent } from '../types.ts'
 import { type Prepared, prepareRun } from './prepare.ts'
 import type { PrepareSettings } from './request.ts'
@@ -21,18 +20,21 @@ export interface JobDeps {
   readonly ask: (fact: FactName, args?: readonly unknown[]) => Promise<unknown>
   readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
   readonly line: (text: string) => void
+  /** So many sessions at the engine are open now. */
+  readonly sessions: (open: number) => void
   readonly signal: AbortSignal
 }
 
 export function prepareJob(
   { engine, dataDirectory, request }: ReportJob,
-  { ask, note, line, signal }: JobDeps,
+  { ask, note, line, sessions, signal }: JobDeps,
 ): Promise<Prepared> {
   const client = createEngineClient({ log: SILENT }, engine)
   const blobs = createBlobs(dataDirectory)
   const { settings, runId, startedAt } = request
   let renderer: ReturnType<typeof createRenderer> | null = null
-  let sessions = 0
+  let opened = 0
+  let open = 0
   const facts = new Proxy({} as ConditionFacts, {
     get:
       (_, fact) =>
@@ -41,17 +43,20 @@ export function prepareJob(
   })
   return prepareRun(
     {
-      openApp: ({ appId, user, warn }) =>
-        openReportData(client, {
+      async openApp({ appId, user, warn }) {
+        const data = await openReportData(client, {
           appId,
-          identity: `${runId}-${++sessions}`,
+          identity: `${runId}-${++opened}`,
           ...(user && { user }),
           limits: settings.limits,
           timezone: settings.timezone,
           now: new Date(startedAt),
           warn,
           signal,
-        }),
+        })
+        sessions(++open)
+        return { ...data, close: () => data.close().finally(() => sessions(--open)) }
+      },
       facts,
       async render(document) {
         renderer ??= createRenderer(settings, filler(settings, blobs))
@@ -84,10 +89,7 @@ function filler(settings: PrepareSettings, blobs: Pick<Blobs, 'path'>): FillTemp
     const { report } = request
     const template = report.type === 'template' ? report.template : null
     if (!template) throw new ReportError('TEMPLATE_NOT_FOUND', `the report ${report.name} has no template`)
-    const [path, fileName] =
-      template.source === 'file'
-        ? [join(settings.templateDirectory, basename(template.file)), template.file]
-        : [blobs.path(template.sha256), template.fileName]
+    const { path, fileName } = locateTemplate(template, settings.templateDirectory, blobs)
     const bytes = await readFile(path).catch((error: unknown) => {
       throw new ReportError('TEMPLATE_NOT_FOUND', `${fileName}: ${errorText(error)}`)
     })

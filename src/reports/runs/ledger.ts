@@ -5,6 +5,7 @@
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { RunCode } from '../codes.ts'
+import type { Format } from '../entities/report.ts'
 import type { Definition, Outcome } from '../entities/task.ts'
 import type {
   Delivery,
@@ -50,15 +51,18 @@ const SQL = {
   begin: `UPDATE report_run SET state = 'running', started_at = coalesce(started_at, ?), attempt = attempt + 1,
     definition = coalesce(definition, ?) WHERE id = ?`,
   requeue: "UPDATE report_run SET state = 'queued' WHERE id = ?",
+  park: "UPDATE report_run SET state = 'queued', attempt = attempt - 1 WHERE id = ? AND state = 'running'",
   seal: "UPDATE report_run SET state = 'delivering', sealed_at = ?, sealed = ? WHERE id = ?",
   cancel: 'UPDATE report_run SET cancelled = 1 WHERE id = ?',
   finish: `UPDATE report_run SET state = 'finished', outcome = ?, reason = ?, counts = ?, finished_at = ? WHERE id = ?`,
 
   addEvent: 'INSERT INTO report_run_event (run_id, at, event) VALUES (?, ?, ?)',
   events: 'SELECT event FROM report_run_event WHERE run_id = ? ORDER BY rowid',
-  dropEvents: 'DELETE FROM report_run_event WHERE run_id = ?',
+  /** Of an attempt that was cut short; what happened while the run waited stays. */
+  dropEvents: "DELETE FROM report_run_event WHERE run_id = ? AND event ->> 'code' <> 'COALESCED'",
 
   addDocument: 'INSERT INTO report_document (id, run_id, sha256, document) VALUES (?, ?, ?, ?)',
+  formats: `SELECT document ->> 'format' AS format, count(*) AS n FROM report_document WHERE run_id = ? GROUP BY format`,
   documents: 'SELECT document FROM report_document WHERE run_id = ? ORDER BY rowid',
   document: 'SELECT document FROM report_document WHERE id = ?',
 
@@ -196,6 +200,20 @@ export interface DeliveryChange {
   readonly target: string
 }
 
+/** The end of a run. */
+export interface RunEnd {
+  readonly run: RunRecord
+  /** How many documents of each format it has made. */
+  readonly formats: Readonly<Partial<Record<Format, number>>>
+}
+
+export interface LedgerDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  /** A run has ended, or was skipped; called in the transaction that stores it. */
+  readonly onEnded: (end: RunEnd, tx: Database) => void
+}
+
 export interface RunQuery {
   readonly taskId?: string
   readonly outcome?: Outcome
@@ -208,7 +226,7 @@ export interface RunQuery {
 export type Ledger = ReturnType<typeof createLedger>
 
 /** Reads answer from the database; writes resolve when they are on disk. */
-export function createLedger({ db, writer }: { readonly db: Database; readonly writer: GroupWriter }) {
+export function createLedger({ db, writer, onEnded }: LedgerDeps) {
   const write = <T>(work: (on: Database) => T) => writer.write(work)
 
   function addDeliveries(on: Database, runId: string, deliveries: readonly NewDelivery[], from = 0): void {
@@ -225,14 +243,30 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
   function add(on: Database, run: NewRun): void {
     const { id, task, priority, trigger, options, test, at, ended, definition } = run
     const state = ended ? 'finished' : 'queued'
-    const end = ended ? [at, at] : [null, null]
     on.run(
       SQL.addRun,
       ...[id, task.id, task.name, task.revision, task.project, priority],
       ...[JSON.stringify(trigger), JSON.stringify(options), state, ended?.outcome ?? null, ended?.reason ?? null],
-      ...[Number(test), ended?.repeats ?? 1, at, ...end, definition ? JSON.stringify(definition) : null],
+      ...[
+        Number(test),
+        ended?.repeats ?? 1,
+        at,
+        null,
+        ended ? at : null,
+        definition ? JSON.stringify(definition) : null,
+      ],
     )
+    if (ended) announceEnd(on, id)
   }
+
+  function announceEnd(on: Database, runId: string): void {
+    const rows = on.all<{ format: Format; n: number }>(SQL.formats, runId)
+    const formats = Object.fromEntries(rows.map(({ format, n }) => [format, n]))
+    onEnded({ run: recordOf(on.get<RunRow>(SQL.run, runId)!), formats }, on)
+  }
+
+  const addEvent = (on: Database, runId: string, event: RunEvent) =>
+    on.run(SQL.addEvent, runId, Date.parse(event.at), JSON.stringify(event))
 
   return {
     /** Inside a transaction of the caller. */
@@ -241,7 +275,11 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
     firedBefore: (on: Database, identity: string) => on.get<{ runId: string }>(SQL.fired, identity)?.runId ?? null,
     markFired: (on: Database, identity: string, runId: string, at: number) => on.run(SQL.fire, identity, runId, at),
     waitingFor: (on: Database, taskId: string) => on.all<RunRow>(SQL.waiting, taskId).map(recordOf),
-    merge: (on: Database, runId: string, trigger: RunTrigger) => on.run(SQL.merge, JSON.stringify(trigger), runId),
+    /** Another trigger joins a run that waits. */
+    merge(on: Database, runId: string, trigger: RunTrigger, event: RunEvent): void {
+      on.run(SQL.merge, JSON.stringify(trigger), runId)
+      addEvent(on, runId, event)
+    },
     /** Adds to the count of a skipped run of the same reason since `after`; false when there is none. */
     repeatSkipped(on: Database, taskId: string, reason: RunCode, after: number): string | null {
       const row = on.get<{ id: string }>(SQL.lastSkipped, taskId, reason, after)
@@ -304,9 +342,10 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
         on.run(SQL.dropEvents, runId)
       }),
     requeue: (runId: string) => write((on) => on.run(SQL.requeue, runId)),
+    /** The run waits again, as if its last attempt had not begun. */
+    park: (runId: string) => write((on) => on.run(SQL.park, runId)),
     cancel: (runId: string) => write((on) => on.run(SQL.cancel, runId)),
-    addEvent: (runId: string, event: RunEvent) =>
-      write((on) => on.run(SQL.addEvent, runId, Date.parse(event.at), JSON.stringify(event))),
+    addEvent: (runId: string, event: RunEvent) => write((on) => addEvent(on, runId, event)),
     /** The plan is complete: from here on a restart delivers and makes nothing again. */
     seal: (
       runId: string,
@@ -320,7 +359,7 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
         addDeliveries(on, runId, deliveries)
         on.run(SQL.seal, at, JSON.stringify(sealed), runId)
       }),
-    /** Ends the run; its notifications are planned in the same transaction. */
+    /** Ends the run; its notifications are planned, and its end is announced, in the same transaction. */
     finish: (
       runId: string,
       end: {
@@ -339,6 +378,7 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
         for (const [key, state] of Object.entries(states)) {
           on.run(SQL.setConditionState, key, taskId, JSON.stringify(state), end.at)
         }
+        announceEnd(on, runId)
       }),
     setDelivery: (id: string, { state, attempts, nextAt, lastError, target }: DeliveryChange) =>
       write((on) => on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),

@@ -8,7 +8,7 @@ import { cleanName, expandPattern } from '../patterns.ts'
 import type { RunEvent } from '../types.ts'
 import { attemptOf, type CarrierDeps, type CarrierSettings } from './carriers.ts'
 import type { Carrier } from './deliver.ts'
-import type { Ledger, NewDelivery, RunRecord } from './ledger.ts'
+import type { DeliveryRecord, Ledger, NewDelivery, RunRecord } from './ledger.ts'
 import type { RunLog } from './log.ts'
 import { mailOptions, noticeHtml } from './mail.tsx'
 import { inTestMode } from './plan.ts'
@@ -96,7 +96,12 @@ export function createNotificationCarrier(
     }
     const subject = await expandPattern(payload.subject, { names, timezone, locale, outcome })
     const mail = testAddress === null ? { ...payload, subject } : inTestMode({ ...payload, subject }, testAddress)
-    const text = noticeText(run, deps.ledger.events(run.id), deps.runUrl(run.id), payload.recovered)
+    const text = noticeText(run, {
+      events: deps.ledger.events(run.id),
+      deliveries: deps.ledger.deliveries(run.id),
+      url: deps.runUrl(run.id),
+      recovered: payload.recovered,
+    })
     const sent = await deps.mailer.send(
       mailOptions(mail, {
         messageId: delivery.id,
@@ -123,16 +128,31 @@ const ENDINGS: Readonly<Record<string, string>> = {
   cancelled: 'was cancelled',
 }
 
+export interface Notice {
+  readonly events: readonly RunEvent[]
+  readonly deliveries: readonly Pick<DeliveryRecord, 'channel' | 'target' | 'state'>[]
+  /** Address of the run. */
+  readonly url: string
+  /** The run before this one had failed. */
+  readonly recovered: boolean
+}
+
 /** The text of the mail: outcome, counts, reasons, address of the run. */
-export function noticeText(run: RunRecord, events: readonly RunEvent[], url: string, recovered: boolean): string {
+export function noticeText(run: RunRecord, { events, deliveries, url, recovered }: Notice): string {
   const { counts, outcome, startedAt, finishedAt } = run
   const seconds = startedAt === null || finishedAt === null ? 0 : Math.round((finishedAt - startedAt) / 1000)
-  const mails = counts ? counts.mailsSent + counts.mailsFailed + counts.mailsHeld : 0
+  const mails = deliveries.filter(({ channel }) => channel === 'email')
+  const addressed = new Set(mails.flatMap(({ target }) => target.split(', ')))
+  const reached = new Set(mails.flatMap(({ target, state }) => (state === 'sent' ? target.split(', ') : [])))
+  // People whose documents could not be made have no mail in the plan.
+  const missed = new Set(events.flatMap(({ recipient, level }) => (level === 'error' && recipient ? [recipient] : [])))
+  const planned = counts ? counts.mailsSent + counts.mailsFailed + counts.mailsHeld : 0
+  const wanted = planned + (planned > 0 ? missed.difference(addressed).size : 0)
   const numbers = counts
-    ? `${plural(counts.documents, 'document')}, ${counts.mailsSent} of ${plural(mails, 'mail')} sent, ${plural(counts.filesWritten, 'file')}, ${plural(counts.hubItems, 'hub item')}.`
+    ? `${plural(counts.documents, 'document')}, ${counts.mailsSent} of ${plural(wanted, 'mail')} sent, ${plural(counts.filesWritten, 'file')}, ${plural(counts.hubItems, 'hub item')}.`
     : ''
   const reasons = events.filter(({ level }) => level !== 'info')
-  const listed = reasons.slice(0, MAX_REASONS).map(reasonText)
+  const listed = reasons.slice(0, MAX_REASONS).map((event) => reasonText(event, reached))
   const more = reasons.length > MAX_REASONS ? [`and ${reasons.length - MAX_REASONS} more`] : []
   return [
     `Report task "${run.taskName}" ${ENDINGS[outcome ?? 'error']}${seconds > 0 ? ` after ${seconds} s` : ''}.${recovered ? ' The run before had failed.' : ''}`,
@@ -148,10 +168,11 @@ export function noticeText(run: RunRecord, events: readonly RunEvent[], url: str
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
-function reasonText({ code, recipient, report, block, details }: RunEvent): string {
-  const place = `${report ?? 'run'}${block ? `, block ${block}` : ''}`
-  const about = recipient ? `${recipient} got nothing` : place
-  return `${about}: ${code} (${details})`
+function reasonText({ code, recipient, report, block, details }: RunEvent, reached: ReadonlySet<string>): string {
+  const reason = `${code} (${details})`
+  if (!recipient) return `${report ?? 'run'}${block ? `, block ${block}` : ''}: ${reason}`
+  if (code === 'MAIL_UNKNOWN') return `${recipient} may have got the mail: ${reason}`
+  return reached.has(recipient) ? `${recipient} got less: ${reason}` : `${recipient} got nothing: ${reason}`
 }
 
 async function logAttachment(

@@ -8,8 +8,9 @@ import type { RunCode } from '../codes.ts'
 import type { Definition, ReportUse } from '../entities/task.ts'
 import { cleanName, expandFolder, expandPattern, folderSegments, type PatternContext } from '../patterns.ts'
 import type { RunDocument } from '../types.ts'
+import { distinctNames, freeName } from './file-names.ts'
 import type { NewDelivery, RunApp } from './ledger.ts'
-import { isUsable, type Note, type Person, stranger } from './recipients.ts'
+import { isUsable, type Note, type Person, personBehind } from './recipients.ts'
 
 /** A document with all that its deliveries need. */
 export interface PreparedDocument extends RunDocument {
@@ -31,6 +32,8 @@ export interface MissingDocument {
   readonly report: string
   /** Null = of all people. */
   readonly variant: string | null
+  /** People to whom the cycle would have sent it, beside those of the variant. */
+  readonly mailTo?: readonly string[]
   /** `Sales pack_Nord`, for the line in the mail. */
   readonly label: string
   readonly code: RunCode
@@ -109,7 +112,15 @@ export interface Plan {
   readonly refused: { readonly code: 'TOO_MANY_MAILS' | 'DOCUMENT_FAILED'; readonly details: string } | null
 }
 
-export async function planDeliveries(request: PlanRequest): Promise<Plan> {
+export async function planDeliveries({ note, ...rest }: PlanRequest): Promise<Plan> {
+  const noted = new Set<string>()
+  const request: PlanRequest = {
+    ...rest,
+    note(code, details) {
+      if (!noted.has(`${code} ${details}`)) note(code, details)
+      noted.add(`${code} ${details}`)
+    },
+  }
   const files = await planFiles(request)
   const hub = await planHub(request)
   const { mails, refused } = await planMails(request)
@@ -222,39 +233,39 @@ async function archiveOf(request: PlanRequest, use: ReportUse, documents: readon
   const { task, reports } = request.definition
   const report = reports.find(({ id }) => id === use.reportId)
   const base = use.zip === 'perReport' ? (report?.name ?? use.key) : task.name
-  return {
-    name: `${cleanName(`${base}_${await stampOf(request)}`)}.zip`,
-    documents,
-    secret: use.protect?.zipPassword ?? null,
-  }
+  const name = `${cleanName(`${base}_${await stampOf(request)}`)}.zip`
+  const files = request.documents.filter(({ id }) => documents.includes(id))
+  placedNames(
+    request,
+    files.map(({ fileName }) => fileName),
+    name,
+  )
+  return { name, documents, secret: use.protect?.zipPassword ?? null }
 }
 
-/** `report.pdf`, `report (2).pdf`, ... */
-export function freeName(name: string, isTaken: (name: string) => boolean): string {
-  if (!isTaken(name)) return name
-  const dot = name.lastIndexOf('.')
-  const [base, extension] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, '']
-  for (let n = 2; ; n++) {
-    const next = `${base} (${n})${extension}`
-    if (!isTaken(next)) return next
+/** The names of files in one place, with a warning for each that needed a number. */
+function placedNames({ note }: PlanRequest, wanted: readonly string[], place: string): string[] {
+  const names = distinctNames(wanted)
+  for (const [index, name] of names.entries()) {
+    if (name !== wanted[index])
+      note('FILE_RENAMED', `${wanted[index]} is ${name} in ${place}, which has that name already`)
   }
+  return names
 }
 
 // --- Hub ---
 
 async function planHub(request: PlanRequest): Promise<NewDelivery[]> {
-  const { definition, people, variants, testAddress } = request
-  const { task } = definition
+  const { testAddress } = request
+  const { task } = request.definition
   if (!task.hub.enabled) return []
   const items: NewDelivery[] = []
   for (const document of request.documents) {
     const use = useOf(request, document)
     if (!use.deliver.hub) continue
-    const readers = people.filter(({ hub, address }) => hub && variants[address] === document.variant)
-    const ofTask = document.hubTo === null || use.cycle?.alsoRecipients ? readers.map(({ address }) => address) : []
     const payload: HubPayload = {
       title: await expandPattern(task.hub.title, contextOf(request, document)),
-      visibleTo: testAddress === null ? [...new Set([...ofTask, ...(document.hubTo ?? [])])] : [testAddress],
+      visibleTo: testAddress === null ? hubReaders(request, document) : [testAddress],
       document: document.id,
       versionKey: JSON.stringify([task.id, use.key, document.cycle.map(({ value }) => value.text), document.variant]),
       retentionDays: task.hub.retentionDays ?? null,
@@ -265,6 +276,16 @@ async function planHub(request: PlanRequest): Promise<NewDelivery[]> {
     items.push({ ...made, target: made.id })
   }
   return items
+}
+
+/** The addresses that may see the document in the hub. */
+function hubReaders(request: PlanRequest, document: PreparedDocument): string[] {
+  const { people, variants } = request
+  const { deliver, cycle } = useOf(request, document)
+  if (!deliver.hub) return []
+  const isReader = ({ hub, address }: Person) => hub && variants[address] === document.variant
+  const ofTask = document.hubTo === null || cycle?.alsoRecipients ? people.filter(isReader) : []
+  return [...new Set([...ofTask.map(({ address }) => address), ...(document.hubTo ?? [])])]
 }
 
 // --- Mail ---
@@ -299,17 +320,19 @@ async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; 
 function documentsByPerson(request: PlanRequest): Letter[] {
   const { documents, people, variants } = request
   const mailed = documents.filter((one) => useOf(request, one).deliver.email !== 'none')
-  const known = new Map(people.filter(({ email }) => email).map((one) => [one.address, one]))
-  for (const address of mailed.flatMap(({ mailTo }) => mailTo ?? [])) {
-    if (!known.has(address)) known.set(address, { ...stranger(address, { email: true, hub: false }) })
-  }
-  return [...known.values()]
+  const addressees = new Set([
+    ...people.filter(({ email }) => email).map(({ address }) => address),
+    ...mailed.flatMap(({ mailTo }) => mailTo ?? []),
+  ])
+  return [...addressees]
+    .map((address) => personBehind(address, people, request.definition.recipients))
+    .filter((person) => person !== null)
     .map((person) => ({
       people: [person],
       documents: mailed.filter((document) => {
         const { cycle } = useOf(request, document)
         if (document.mailTo?.includes(person.address)) return true
-        if (document.mailTo !== null && !cycle?.alsoRecipients) return false
+        if (!person.email || (document.mailTo !== null && !cycle?.alsoRecipients)) return false
         return variants[person.address] === document.variant
       }),
     }))
@@ -342,7 +365,8 @@ async function mailOf(
   const embedded = uses.find(({ use }) => use.deliver.email === 'embed')?.document ?? null
   const attached = uses.filter(({ use }) => use.deliver.email === 'attach')
   const archives = await mailArchives(request, attached)
-  const absent = missing.filter(({ report, variant }) => {
+  const absent = missing.filter(({ report, variant, mailTo }) => {
+    if (people.some(({ address }) => mailTo?.includes(address))) return true
     const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
     if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
     return variant === null || people.some(({ address }) => variants[address] === variant)
@@ -369,16 +393,21 @@ async function mailOf(
   }
   const payload = testAddress === null ? base : inTestMode(base, testAddress)
   if (absent.length > 0) request.note('MAIL_INCOMPLETE', `${to.join(', ')}: without ${payload.missing.join(', ')}`)
-  return delivery(
-    'email',
-    to.join(', '),
-    documents.map(({ id }) => id),
-    fitted(
-      request,
-      payload,
-      attached.map(({ document }) => document),
-    ),
-  )
+  const files = attached.map(({ document }) => document)
+  const fitting = fitted(request, payload, files, to)
+  const ids = documents.map(({ id }) => id)
+  return delivery('email', to.join(', '), ids, { ...fitting, archives: namedArchives(request, fitting, files) })
+}
+
+/** The archives of a mail; the attached files have the names that they want first. */
+function namedArchives(
+  request: PlanRequest,
+  { attach, archives }: MailPayload,
+  files: readonly PreparedDocument[],
+): Archive[] {
+  const attached = files.filter(({ id }) => attach.includes(id)).map(({ fileName }) => fileName)
+  const names = placedNames(request, [...attached, ...archives.map(({ name }) => name)], 'a mail')
+  return archives.map((archive, index) => ({ ...archive, name: names[attached.length + index]! }))
 }
 
 async function mailArchives(
@@ -409,19 +438,30 @@ export function inTestMode<Mail extends Pick<MailPayload, 'to' | 'cc' | 'bcc' | 
 /** Base64 and the lines of MIME make an attachment larger by this factor. */
 export const MIME_FACTOR = 1.37
 
-/** Attachments above the limit become links to the hub, or one archive where there is no hub. */
-function fitted(request: PlanRequest, payload: MailPayload, attached: readonly PreparedDocument[]): MailPayload {
+/** Attachments above the limit become links to the hub, or one archive where the receivers could not read them there. */
+function fitted(
+  request: PlanRequest,
+  payload: MailPayload,
+  attached: readonly PreparedDocument[],
+  receivers: readonly string[],
+): MailPayload {
   const most = request.limits.maxAttachmentMb * 1024 * 1024
-  const size = attached.reduce((sum, { bytes }) => sum + bytes, 0) * MIME_FACTOR
-  if (size <= most || payload.archives.length > 0) return payload
+  // Archives are measured when they are made.
+  const loose = attached.filter(({ id }) => payload.attach.includes(id))
+  const size = loose.reduce((sum, { bytes }) => sum + bytes, 0) * MIME_FACTOR
+  if (size <= most) return payload
   const { task } = request.definition
   const details = `${payload.to.join(', ')}: ${Math.ceil(size / 1024 / 1024)} MB, limits.maxAttachmentMb is ${request.limits.maxAttachmentMb}`
-  if (task.hub.enabled && attached.every((one) => useOf(request, one).deliver.hub)) {
+  const isReadable = (document: PreparedDocument) => {
+    const readers = hubReaders(request, document)
+    return receivers.every((one) => readers.includes(one))
+  }
+  if (task.hub.enabled && attached.every(isReadable)) {
     request.note('MAIL_LINK_INSTEAD', details)
-    return { ...payload, attach: [], links: true }
+    return { ...payload, attach: [], archives: [], links: true }
   }
   const archive: Archive = { name: `${cleanName(task.name)}.zip`, documents: payload.attach, secret: null }
-  return { ...payload, attach: [], archives: [archive] }
+  return { ...payload, attach: [], archives: [...payload.archives, archive] }
 }
 
 function delivery(

@@ -12,12 +12,13 @@ import type { ReportFilter } from '../entities/filter.ts'
 import type { QlikUser } from '../entities/recipient.ts'
 import type { Report } from '../entities/report.ts'
 import type { ReportUse } from '../entities/task.ts'
-import type { CycleValue, ReportData, Warn } from '../types.ts'
+import { type CycleValue, EvaluationError, type ReportData, type Warn } from '../types.ts'
+import { type Addressed, addressExpressions, addressTexts, cycleValues, selectionsOf } from './cycles.ts'
 import { createDocumentMaker, labelOf } from './document.ts'
 import { type CheckedCondition, createGate, type KeptStates } from './gate.ts'
 import type { RunApp } from './ledger.ts'
 import type { MissingDocument, PreparedDocument } from './plan.ts'
-import { type Person, resolvePeople } from './recipients.ts'
+import { type Person, personBehind, resolvePeople } from './recipients.ts'
 import type { PrepareDeps, PrepareRequest } from './request.ts'
 
 export interface Prepared {
@@ -44,9 +45,12 @@ interface Variant {
 /** A document to be made: its selections are those of the filters, then those of the cycle. */
 interface Expanded {
   readonly variant: Variant
-  readonly active: readonly AppliedFilter[]
   readonly cycle: readonly CycleValue[]
+  /** People of the variant whom the expressions of the cycle name; the plain document evaluates them itself. */
+  readonly named: Addressed<readonly string[]>
 }
+
+const NOT_NAMED: Addressed<readonly string[]> = { mail: [], hub: [] }
 
 /** Rejects with a `ReportError` when the run as a whole cannot go on. */
 export async function prepareRun(deps: PrepareDeps, request: PrepareRequest): Promise<Prepared> {
@@ -81,10 +85,14 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     line: deps.line,
     elsewhere: async (appId) => (await session(appId, null)).apply(filtersOf(task.filterIds, appId)),
   })
-  const maker = createDocumentMaker({ ...deps, note }, request, (use) => warnFor(use))
+  const maker = createDocumentMaker({ ...deps, note }, request, (use) => warnFor(use), isPlain)
   const documents: PreparedDocument[] = []
   const missing: MissingDocument[] = []
   const uses = task.reports.filter(({ key }) => options.reports === null || options.reports.includes(key))
+  const isOn = { email: task.email.enabled, hub: task.hub.enabled }
+  const asRecipient = task.run.evaluateAs === 'recipient'
+  /** The recipients of the task. */
+  let found: readonly Person[] = []
 
   const reportOf = ({ reportId }: ReportUse): Stored<Report> => {
     const found = reports.find(({ id }) => id === reportId)
@@ -130,7 +138,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     work: (applied: AppliedData) => Promise<T>,
     cycle: readonly CycleValue[] = [],
   ): Promise<T> {
-    const selections = cycle.map(({ field, value }) => ({ field, values: [value] }))
+    const selections = selectionsOf(cycle)
     return withEngineRetries(
       async (attempt) => {
         if (attempt > 1) await closeAll()
@@ -149,15 +157,15 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       const { data } = applied
       const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied })
       const evaluate = async (expression: string) => (await data.evaluate(expression)).text
-      const found = met ? await people(evaluate) : []
+      found = met ? await people(evaluate) : []
       const { name, lastReload } = data.app
-      return { met, found, app: { name, lastReload: lastReload?.getTime() ?? null } }
+      return { met, app: { name, lastReload: lastReload?.getTime() ?? null } }
     })
     const { app } = start
     if (!start.met) note({ code: 'CONDITION_NOT_MET', details: 'the conditions of the task do not hold' })
     if (!start.met) return result({ skipped: 'CONDITION_NOT_MET', app, people: [], variants: [] })
-    const variants = variantsOf(start.found)
-    checkReach(start.found)
+    const variants = variantsOf()
+    checkReach()
     const skippedUses = await makeAll(variants)
     const skipped = uses.length > 0 && skippedUses === uses.length ? 'ALL_REPORTS_SKIPPED' : null
     return result({ skipped, app, people: variants.flatMap((one) => one.people), variants })
@@ -166,7 +174,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   function result({
     skipped,
     app,
-    people: found,
+    people: members,
     variants,
   }: {
     skipped: RunCode | null
@@ -174,11 +182,11 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     people: readonly Person[]
     variants: readonly Variant[]
   }): Prepared {
-    const byAddress = variants.flatMap(({ id, people: members }) => members.map(({ address }) => [address, id]))
+    const byAddress = variants.flatMap(({ id, people: all }) => all.map(({ address }) => [address, id]))
     return {
       skipped,
       app,
-      people: found,
+      people: members,
       variants: Object.fromEntries(byAddress),
       documents,
       missing,
@@ -200,33 +208,41 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   }
 
   /** A run that could reach no person at all is an error, unless the cycles bring addresses or folders wait. */
-  function checkReach(found: readonly Person[]): void {
-    const wanted = task.email.enabled || task.hub.enabled
+  function checkReach(): void {
+    const wanted = isOn.email || isOn.hub
     if (!wanted || found.length > 0 || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return
     if (task.storage.length > 0)
       note({ code: 'NO_RECIPIENTS', details: 'e-mail or hub is on, and the recipients name no person' })
     else throw new ReportError('NO_RECIPIENTS', 'e-mail or hub is on, and the recipients name no person')
   }
 
-  function variantsOf(found: readonly Person[]): Variant[] {
-    const byKey = new Map<string, { filterIds: readonly string[]; user: QlikUser | null; people: Person[] }>()
-    for (const person of found) {
-      const asRecipient = task.run.evaluateAs === 'recipient'
-      if (asRecipient && !person.qlikUser) {
-        note({
-          code: 'RECIPIENT_NO_QLIK_USER',
-          recipient: person.address,
-          details: `${person.address} has no Qlik user`,
-        })
-        continue
-      }
-      const user = asRecipient ? person.qlikUser : null
-      const key = JSON.stringify([[...person.filterIds].sort(), user])
-      const known = byKey.get(key) ?? { filterIds: person.filterIds, user, people: [] }
-      byKey.set(key, known)
-      known.people.push(person)
+  /** Filters and access of a person; null for one without the Qlik user that is needed. */
+  function accessOf({ address, filterIds, qlikUser }: Person): Omit<Variant, 'people'> | null {
+    if (asRecipient && !qlikUser) {
+      note({ code: 'RECIPIENT_NO_QLIK_USER', recipient: address, details: `${address} has no Qlik user` })
+      return null
     }
-    return [...byKey].map(([key, one]) => ({ ...one, id: one.filterIds.length === 0 && !one.user ? '' : hashOf(key) }))
+    const user = asRecipient ? qlikUser : null
+    const isPlainOne = filterIds.length === 0 && !user
+    return { id: isPlainOne ? '' : hashOf(JSON.stringify([[...filterIds].sort(), user])), filterIds, user }
+  }
+
+  function variantsOf(): Variant[] {
+    const byId = new Map<string, Variant>()
+    for (const person of found) {
+      const access = accessOf(person)
+      if (access) byId.set(access.id, { ...access, people: [...(byId.get(access.id)?.people ?? []), person] })
+    }
+    return [...byId.values()]
+  }
+
+  const personAt = (address: string) => personBehind(address, found, definition.recipients)
+
+  /** True for an address that may get the document without filters of people. */
+  function isPlain(address: string): boolean {
+    const person = personAt(address)
+    if (!person) deps.line(`${address} is inactive and gets nothing`)
+    return person !== null && accessOf(person)?.id === ''
   }
 
   /** Number of report uses that their own conditions skipped. */
@@ -265,14 +281,16 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       throw new ReportError('TOO_MANY_DOCUMENTS', details)
     }
     let skipped = 0
-    for (const { variant, active, cycle } of wanted) {
+    for (const one of wanted) {
       if (isStopped()) return 'made'
       signal.throwIfAborted()
+      const { variant, cycle } = one
+      const active = filtersOf([...own, ...variant.filterIds], appId)
       try {
-        const work = (applied: AppliedData) => makeDocument(use, report, variant, cycle, applied)
+        const work = (applied: AppliedData) => makeDocument(use, report, one, applied)
         if ((await withApp(appId, variant.user, active, work, cycle)) === 'skipped') skipped++
       } catch (error) {
-        failed(use, variant, cycle, error)
+        failed(use, variant, cycle, error, one.named)
       }
     }
     return skipped > 0 && skipped === wanted.length ? 'skipped' : 'made'
@@ -290,47 +308,90 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     variants: readonly Variant[],
     own: readonly string[],
   ): Promise<Expanded[]> {
-    const found: Expanded[] = []
+    const wanted = new Map<string, Expanded>()
+    const add = (variant: Variant, cycle: readonly CycleValue[], named = NOT_NAMED) => {
+      const key = JSON.stringify([variant.id, cycle])
+      const before = wanted.get(key)?.named ?? NOT_NAMED
+      const both = { mail: [...before.mail, ...named.mail], hub: [...before.hub, ...named.hub] }
+      wanted.set(key, { variant, cycle, named: both })
+    }
     const { cycle } = use
     for (const variant of variants) {
-      const active = filtersOf([...own, ...variant.filterIds], report.appId)
       if (!cycle) {
-        found.push({ variant, active, cycle: [] })
+        add(variant, [])
         continue
       }
+      const active = filtersOf([...own, ...variant.filterIds], report.appId)
       try {
-        const values = await withApp(report.appId, variant.user, active, ({ data }) => cycleValues(data, cycle.fields))
+        const { values, named } = await withApp(report.appId, variant.user, active, async ({ data }) => {
+          const values = await cycleValues(data, cycle.fields)
+          return { values, named: variant.id === '' ? await namedPeople(use, data, values) : [] }
+        })
         if (values.length === 0) {
           const details = `${cycle.fields.join(' x ')} has no possible value`
           const [reader] = variant.id === '' ? [] : variant.people
           note({ code: 'NO_CYCLE_VALUES', report: use.key, details, ...(reader && { recipient: reader.address }) })
         }
-        found.push(...values.map((one) => ({ variant, active, cycle: one })))
+        // Where the data are read as each person, the expressions alone are evaluated without one.
+        if (variant.id !== '' || !asRecipient || request.preview) for (const one of values) add(variant, one)
+        for (const { access, value, addressed } of named) {
+          add(variants.find(({ id }) => id === access.id) ?? { ...access, people: [] }, value, addressed)
+        }
       } catch (error) {
         failed(use, variant, [], error)
       }
     }
-    if (cycle && found.length > cycle.maxDocuments) {
-      const details = `${found.length} documents, cycle.maxDocuments is ${cycle.maxDocuments}`
+    if (cycle && wanted.size > cycle.maxDocuments) {
+      const details = `${wanted.size} documents, cycle.maxDocuments is ${cycle.maxDocuments}`
       throw new ReportError('TOO_MANY_DOCUMENTS', details)
     }
-    return found
+    return [...wanted.values()]
+  }
+
+  /** The people with filters or access of their own whom the expressions of a cycle name, for each of its values. */
+  async function namedPeople(use: ReportUse, data: ReportData, values: readonly (readonly CycleValue[])[]) {
+    const expressions = addressExpressions(use, isOn)
+    const isSpecial = (one: { readonly filterIds: readonly string[] }) => one.filterIds.length > 0
+    if (expressions.mail === null && expressions.hub === null) return []
+    if (!asRecipient && ![...found, ...definition.recipients].some(isSpecial)) return []
+    const named: { access: Omit<Variant, 'people'>; value: readonly CycleValue[]; addressed: typeof NOT_NAMED }[] = []
+    for (const value of values) {
+      const texts = await data.within(selectionsOf(value), (inner) =>
+        addressTexts(inner, expressions).catch((error: unknown) => {
+          // The plain document meets the error again, and says so.
+          if (asRecipient || !(error instanceof EvaluationError)) throw error
+          return { mail: null, hub: null }
+        }),
+      )
+      for (const channel of ['mail', 'hub'] as const) {
+        const text = texts[channel]
+        const addresses = text === null ? [] : maker.addresses(use, value, text, asRecipient)
+        for (const address of addresses) {
+          const person = personAt(address)
+          const access = person && accessOf(person)
+          if (access && access.id !== '')
+            named.push({ access, value, addressed: { ...NOT_NAMED, [channel]: [address] } })
+        }
+      }
+    }
+    return named
   }
 
   /** Variants of people who get this report, and the plain one for folders and addresses of cycles. */
   function wantedVariants(use: ReportUse, variants: readonly Variant[]): readonly Variant[] {
     const { cycle, deliver } = use
-    const { alsoRecipients = false, emailTo, hubTo } = cycle ?? {}
-    const mailed = task.email.enabled && deliver.email !== 'none'
-    const inHub = task.hub.enabled && deliver.hub
-    const byMail = mailed && (!emailTo || alsoRecipients)
-    const byHub = inHub && (!hubTo || alsoRecipients)
+    const alsoRecipients = cycle?.alsoRecipients ?? false
+    const { mail, hub: hubTo } = addressExpressions(use, isOn)
+    const mailed = isOn.email && deliver.email !== 'none'
+    const inHub = isOn.hub && deliver.hub
+    const byMail = mailed && (mail === null || alsoRecipients)
+    const byHub = inHub && (hubTo === null || alsoRecipients)
     const personal = variants.filter(({ people: all }) =>
       all.some(({ email, hub }) => (byMail && email) || (byHub && hub)),
     )
     const stored = deliver.storage && task.storage.some((one) => !one.reports || one.reports.includes(use.key))
-    const plainWanted =
-      request.preview || ((stored || (mailed && emailTo) || inHub) && task.run.evaluateAs === 'service')
+    const named = mail !== null || hubTo !== null
+    const plainWanted = request.preview || named || ((stored || inHub) && !asRecipient)
     if (!plainWanted || personal.some(({ id }) => id === '')) return personal
     return [{ id: '', filterIds: [], user: null, people: [] }, ...personal]
   }
@@ -338,8 +399,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   async function makeDocument(
     use: ReportUse,
     report: Stored<Report>,
-    variant: Variant,
-    cycle: readonly CycleValue[],
+    { variant, cycle, named }: Expanded,
     applied: AppliedData,
   ): Promise<'made' | 'skipped'> {
     if (use.conditionScope === 'cycleValue' && use.conditionIds.length > 0) {
@@ -348,22 +408,29 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       if (!met) return skip(use, cycle)
     }
     const seq = documents.length + 1
-    documents.push(await maker.make({ use, report, variant: variant.id, cycle, seq, data: applied.data }))
+    documents.push(await maker.make({ use, report, variant: variant.id, cycle, named, seq, data: applied.data }))
     return 'made'
   }
 
   /** Notes a document that could not be made, for each person who misses it. Rethrows the end of the whole run. */
-  function failed(use: ReportUse, variant: Variant | null, cycle: readonly CycleValue[], error: unknown): void {
+  function failed(
+    use: ReportUse,
+    variant: Variant | null,
+    cycle: readonly CycleValue[],
+    error: unknown,
+    named = NOT_NAMED,
+  ): void {
     if (signal.aborted) throw signal.reason
     const [code, details] = faultOf(error)
     // An app that is closed to one person is no fault of the run.
     if (ENDS_RUN.includes(code) && !(code === 'APP_ACCESS_DENIED' && variant?.user)) throw error
     const label = labelOf(use.key, cycle)
-    missing.push({ report: use.key, variant: variant?.id ?? null, label, code })
+    missing.push({ report: use.key, variant: variant?.id ?? null, mailTo: named.mail, label, code })
     const place = cycle.length === 0 ? details : `${label}: ${details}`
-    const readers = variant?.id ? variant.people : []
-    if (readers.length === 0) note({ code, report: use.key, details: place })
-    for (const { address } of readers) note({ code, report: use.key, recipient: address, details: place })
+    const members = variant?.id ? variant.people.map(({ address }) => address) : []
+    const readers = new Set([...members, ...named.mail, ...named.hub])
+    if (readers.size === 0) note({ code, report: use.key, details: place })
+    for (const recipient of readers) note({ code, report: use.key, recipient, details: place })
   }
 
   return { prepare, close: closeAll }
@@ -383,22 +450,3 @@ function faultOf(error: unknown): [ReportError['code'], string] {
 }
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
-
-/** All combinations of possible values, in the order of the fields. */
-async function cycleValues(data: ReportData, fields: readonly string[]): Promise<CycleValue[][]> {
-  const [field, ...rest] = fields
-  if (field === undefined) return [[]]
-  const found: CycleValue[][] = []
-  for (const value of await data.fieldValues(field)) {
-    const head: CycleValue = { field, value }
-    if (rest.length === 0) found.push([head])
-    else
-      found.push(
-        ...(await data.within([{ field, values: [value] }], (inner) => cycleValues(inner, rest))).map((tail) => [
-          head,
-          ...tail,
-        ]),
-      )
-  }
-  return found
-}

@@ -99,6 +99,24 @@ export async function resolvePeople(request: PeopleRequest): Promise<Person[]> {
   return [...people.values()]
 }
 
+/**
+ * The person whom an address outside the recipients of the task reaches, with all filters that are known: those of `people`,
+ * else those of the recipient with this address. Null for an inactive one, who gets nothing.
+ */
+export function personBehind(
+  address: string,
+  people: readonly Person[],
+  recipients: Definition['recipients'],
+): Person | null {
+  const member = people.find((one) => one.address === address)
+  if (member) return member
+  const known = recipients.find(({ email }) => email.toLowerCase() === address)
+  const unknown = stranger(address, { email: false, hub: false })
+  if (!known) return unknown
+  const { active, name, filterIds, qlikUser, attributes } = known
+  return active ? { ...unknown, name, filterIds, qlikUser, attributes } : null
+}
+
 interface Reach {
   readonly email: boolean
   readonly hub: boolean

@@ -21,6 +21,7 @@ export type FactName = keyof ConditionFacts | 'turn' | 'turnOver'
 export type FromReport =
   | { readonly type: 'note'; readonly event: Omit<RunEvent, 'at' | 'level'> }
   | { readonly type: 'line'; readonly text: string }
+  | { readonly type: 'sessions'; readonly open: number }
   | { readonly type: 'ask'; readonly id: number; readonly fact: FactName; readonly args: readonly unknown[] }
   | { readonly type: 'done'; readonly prepared: Prepared }
   | { readonly type: 'failed'; readonly code: ReportError['code']; readonly details: string }

@@ -16,6 +16,7 @@ import { countsOf, type DeliveryRecord, type Ledger, type NewDelivery, type RunR
 import type { RunLog } from './log.ts'
 import { planNotifications } from './notify.ts'
 import { type Plan, planDeliveries } from './plan.ts'
+import { warnOfPlan } from './plan-warnings.ts'
 import type { Prepared } from './prepare.ts'
 import { type GroupMember, isUsable } from './recipients.ts'
 import type { PrepareRequest, PrepareSettings } from './request.ts'
@@ -40,7 +41,7 @@ export interface RunnerDeps {
     observe: { readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void; readonly line: (text: string) => void },
     signal: AbortSignal,
   ) => Promise<Prepared>
-  /** Called after each run that has ended, skipped ones included. */
+  /** Called once the end of a run is on disk; not for starts that were skipped at once. */
   readonly onFinished: (run: RunRecord) => void
 }
 
@@ -50,6 +51,8 @@ export interface RunnerSettings {
   readonly onUnknown: 'hold' | 'resend'
   readonly limits: { readonly maxMailsPerRun: number; readonly maxAttachmentMb: number }
   readonly prepare: PrepareSettings
+  /** Off: tasks that use the hub run without it, with the error `HUB_OFF`. */
+  readonly hubEnabled: boolean
   /** Address of test mode for the whole of Footman; null while that is off. */
   readonly testAddress: string | null
   readonly allowedRecipientDomains: readonly string[]
@@ -85,6 +88,7 @@ export interface Runner extends Service {
 
 const MAX_ATTEMPTS = 3
 const MINUTE_MS = 60_000
+export const HUB_OFF = 'the task uses the hub, which is off in Butler.footman.reportTask.hub.enable'
 const LATE = 'Footman was down for longer than maxDelayMinutes'
 
 export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner {
@@ -96,6 +100,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   const trailing = new Set<Promise<void>>()
   const stopping = new AbortController()
   let active = false
+  /** A caller waits for the answer: an engine that is away is no reason to let him wait longer. */
+  const awaited: PrepareSettings = { ...settings.prepare, engineRetryMs: [] }
 
   async function note(run: RunRecord, event: Omit<RunEvent, 'at' | 'level'>): Promise<void> {
     const full: RunEvent = { at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event }
@@ -112,11 +118,11 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   async function admit(request: StartRequest): Promise<Admission> {
     const underWay = () => [...running.values()].map(({ taskId }) => taskId)
     const admission = await decide({ ledger, writer, clock, underWay }, settings, request)
-    if (admission.status === 'skipped') {
-      const run = ledger.run(admission.runId)
-      const { task, trigger } = request
-      if (run) runLog.line(run, 'info', `${admission.code} task="${task.name}" trigger=${trigger.type}`)
-    }
+    const { task, trigger } = request
+    const run = { id: admission.runId }
+    if (admission.status === 'skipped')
+      runLog.line(run, 'info', `${admission.code} task="${task.name}" trigger=${trigger.type}`)
+    if (admission.status === 'merged') runLog.line(run, 'info', `COALESCED trigger=${trigger.type} ${trigger.key}`)
     pump()
     return admission
   }
@@ -188,12 +194,22 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       await ledger.seal(run.id, documents, deliveries, { app, states, skipped }, clock.now())
       return null
     } catch (error) {
-      if (stopping.signal.aborted) throw error
+      if (stopping.signal.aborted) {
+        // An orderly stop is no attempt: those are limited because of runs that end the process.
+        await ledger.park(run.id)
+        throw error
+      }
       if (ledger.run(run.id)?.cancelled) return { outcome: 'cancelled', code: null, details: '' }
       if (limit.aborted) return failure('RUN_TIMEOUT', `not made within ${definition.task.run.timeoutMinutes} minutes`)
       if (error instanceof ReportError) return failure(error.code, error.details)
       return failure('INTERNAL', errorText(error))
     }
+  }
+
+  /** The definition with the channels that Footman offers. */
+  function usable(definition: Definition): Definition {
+    const { task } = definition
+    return settings.hubEnabled ? definition : { ...definition, task: { ...task, hub: { ...task.hub, enabled: false } } }
   }
 
   async function requestOf(
@@ -202,17 +218,18 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     startedAt: number,
     render: boolean,
     signal: AbortSignal,
+    prepare = settings.prepare,
   ): Promise<PrepareRequest> {
     return {
       runId: run.id,
       startedAt,
-      definition,
+      definition: usable(definition),
       options: run.options,
       members: await deps.members(definition, signal),
       states: ledger.conditionStates(run.taskId),
       render,
       preview: false,
-      settings: settings.prepare,
+      settings: prepare,
     }
   }
 
@@ -224,9 +241,10 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     addEvent: (event: Omit<RunEvent, 'at' | 'level'>) => void,
   ): Promise<Plan> {
     const { timezone, locale } = settings.prepare
+    if (definition.task.hub.enabled && !settings.hubEnabled) addEvent({ code: 'HUB_OFF', details: HUB_OFF })
     return planDeliveries({
       runId: run.id,
-      definition,
+      definition: usable(definition),
       documents: prepared.documents,
       missing: prepared.missing,
       people: prepared.people,
@@ -335,8 +353,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   }
 
   /** True for a scheduled run that waited longer than its trigger allows. */
-  function isLate({ taskId, trigger, attempt }: RunRecord): boolean {
-    if (trigger.type !== 'schedule' || attempt > 0) return false
+  function isLate({ taskId, trigger, startedAt }: RunRecord): boolean {
+    if (trigger.type !== 'schedule' || startedAt !== null) return false
     const armed = deps.definitionOf(taskId)?.task.triggers.find(({ id }) => id === trigger.triggerId)
     if (armed?.type !== 'schedule') return false
     return clock.now() - Date.parse(trigger.firedAt) > armed.maxDelayMinutes * MINUTE_MS
@@ -393,7 +411,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
         line: () => {},
       }
       const run = { id: uuidV7(at), taskId: definition.task.id, options }
-      const request = await requestOf(run, definition, at, render, signal)
+      const request = await requestOf(run, definition, at, render, signal, awaited)
       return { prepared: await deps.prepare({ ...request, preview: render }, observe, signal), events }
     },
     async plan(definition, options, signal) {
@@ -408,13 +426,14 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       const addEvent = (event: Omit<RunEvent, 'at' | 'level'>) =>
         void events.push({ at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event })
       const prepared = await deps.prepare(
-        await requestOf(run, definition, at, false, signal),
+        await requestOf(run, definition, at, false, signal, awaited),
         { note: addEvent, line: () => {} },
         signal,
       )
       const plan = prepared.skipped
         ? { deliveries: [], refused: null }
         : await planOf(run, definition, prepared, at, addEvent)
+      warnOfPlan(definition, plan.deliveries, settings.prepare.secrets, addEvent)
       return { prepared, plan, events }
     },
     cancel,

@@ -2,7 +2,8 @@
 import { copyFile, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
 import { errorText } from '../../platform/errors.ts'
-import { type FilePayload, freeName } from './plan.ts'
+import { freeName } from './file-names.ts'
+import type { FilePayload } from './plan.ts'
 
 export interface StorageSpace {
   readonly id: string

@@ -16,6 +16,8 @@ import { type FactName, type FromReport, REPORT_ROLE, type ReportJob, type ToRep
 export interface WorkerDeps {
   readonly facts: ConditionFacts
   readonly turns: RenderTurns
+  /** The number of open sessions at the engine has changed by so many. */
+  readonly onSessions: (change: number) => void
   readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
   readonly line: (text: string) => void
   readonly log: Logger
@@ -53,6 +55,7 @@ export function prepareInWorker(deps: WorkerDeps, job: ReportJob, signal: AbortS
     let turnOver: (() => void) | null = null
     let grace: ReturnType<typeof setTimeout> | undefined
     let settled = false
+    let sessions = 0
 
     function settle(act: () => void): void {
       if (settled) return
@@ -60,8 +63,15 @@ export function prepareInWorker(deps: WorkerDeps, job: ReportJob, signal: AbortS
       clearTimeout(grace)
       signal.removeEventListener('abort', cancel)
       turnOver?.()
+      setSessions(0)
       act()
       void worker.terminate()
+    }
+
+    /** A thread that has ended has no sessions any more. */
+    function setSessions(now: number): void {
+      deps.onSessions(now - sessions)
+      sessions = now
     }
 
     async function answer(fact: FactName, args: readonly unknown[]): Promise<unknown> {
@@ -87,6 +97,7 @@ export function prepareInWorker(deps: WorkerDeps, job: ReportJob, signal: AbortS
         onMessage(message) {
           if (message.type === 'note') deps.note(message.event)
           else if (message.type === 'line') deps.line(message.text)
+          else if (message.type === 'sessions') settled || setSessions(message.open)
           else if (message.type === 'done') settle(() => resolve(message.prepared))
           else if (message.type === 'failed') {
             settle(() => reject(signal.aborted ? signal.reason : new ReportError(message.code, message.details)))
@@ -144,6 +155,7 @@ export async function runReportWorker(channel: WorkerChannel<FromReport, ToRepor
       ask,
       note: (event) => channel.post({ type: 'note', event }),
       line: (text) => channel.post({ type: 'line', text }),
+      sessions: (open) => channel.post({ type: 'sessions', open }),
       signal: stopping.signal,
     })
     channel.post({ type: 'done', prepared })

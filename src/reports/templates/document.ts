@@ -2,12 +2,13 @@
 import type { Document, Element, Node } from '@xmldom/xmldom'
 import { childElements, childNamed, childNodes, descendants, remove } from './dom.ts'
 import { Draft } from './draft.ts'
+import { checkKept, checkProperties, fillProperties } from './leftovers.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { kindOf } from './parts.ts'
 import { checkPictures, fillPictures, namedRelationships, releasePictures } from './pictures.ts'
 import type { Scope } from './scope.ts'
-import { hasTags } from './tags.ts'
+import { hasTags, holdsTags } from './tags.ts'
 import { type Dialect, dropOlderForms, type Places, preserveSpace, visitText } from './text.ts'
 import { checkVisitor, fillVisitor } from './visitors.ts'
 import { parseXml, serializeXml } from './xml.ts'
@@ -100,8 +101,7 @@ async function taggedParts(opened: OfficePackage): Promise<(Part & { readonly do
   const tagged: (Part & { readonly document: Document })[] = []
   for (const part of await textParts(opened)) {
     const xml = await opened.text(part.path)
-    // Tags may be split over elements.
-    if (!hasTags(xml.replaceAll(/<[^>]*>/g, '')) && !hasTags(xml)) continue
+    if (!holdsTags(xml)) continue
     tagged.push({ ...part, document: await parseXml(xml, part.path) })
   }
   return tagged
@@ -114,6 +114,8 @@ export async function checkDocument(opened: OfficePackage, names: Names, finding
     const pictures = (root: Node, inner: Names) => checkPictures(root, findings, inner, `in ${wordsOf(place)}`, isBox)
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
   }
+  await checkKept(opened, findings)
+  await checkProperties(opened, names, findings)
 }
 
 const wordsOf = (place: string) => (/\d$/.test(place) ? place : `the ${place}`)
@@ -133,6 +135,7 @@ export async function fillDocument(opened: OfficePackage, scope: Scope): Promise
     draft.set(path, packer.unpack(await serializeXml(document)))
   }
   await askForFields(draft)
+  await fillProperties(draft, scope)
   return await draft.finish()
 }
 

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
-import { extname } from 'node:path'
+import { basename, extname, join } from 'node:path'
+import type { Blobs } from '../blobs.ts'
 import { ReportError } from '../codes.ts'
 import { chartPicture } from '../documents/charts/index.ts'
 import type { FontSet } from '../documents/fonts.ts'
@@ -97,6 +98,16 @@ async function checkTags(source: OfficePackage, report: Definition): Promise<Fin
     }
   }
   return findings
+}
+
+/** Where the file of a template lies, and its name with the extension. `blobs`: of uploaded templates. */
+export function locateTemplate(
+  template: NonNullable<TemplateReport['template']>,
+  templateDirectory: string,
+  blobs: Pick<Blobs, 'path'>,
+): { readonly path: string; readonly fileName: string } {
+  if (template.source === 'upload') return { path: blobs.path(template.sha256), fileName: template.fileName }
+  return { path: join(templateDirectory, basename(template.file)), fileName: template.file }
 }
 
 export interface TemplateFile {

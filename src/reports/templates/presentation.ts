@@ -4,12 +4,13 @@ import { ReportError } from '../codes.ts'
 import type { Warn } from '../types.ts'
 import { childElements, childNamed, closest, descendants, remove } from './dom.ts'
 import { Draft } from './draft.ts'
+import { checkKept, checkProperties, fillProperties } from './leftovers.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { freePath, kindOf } from './parts.ts'
 import { checkPictures, fillPictures, namedRelationships, RELATIONSHIPS, releasePictures } from './pictures.ts'
 import type { Scope } from './scope.ts'
-import { hasTags } from './tags.ts'
+import { holdsTags } from './tags.ts'
 import { type Dialect, dropOlderForms, type Places, takeLevelTags, visitText } from './text.ts'
 import { checkVisitor, fillVisitor } from './visitors.ts'
 import { parseXml, serializeXml } from './xml.ts'
@@ -86,7 +87,7 @@ const openPresentation = async (opened: OfficePackage) =>
 async function taggedTree(opened: OfficePackage, path: string | null): Promise<Document | null> {
   if (path === null || !opened.has(path)) return null
   const xml = await opened.text(path)
-  if (!hasTags(xml.replaceAll(/<[^>]*>/g, '')) && !hasTags(xml)) return null
+  if (!holdsTags(xml)) return null
   const document = await parseXml(xml, path)
   dropOlderForms(document)
   return document
@@ -126,6 +127,8 @@ export async function checkPresentation(opened: OfficePackage, names: Names, fin
     }
     await check(notes, `in the ${place}`, notesPlaces)
   }
+  await checkKept(opened, findings)
+  await checkProperties(opened, names, findings)
 }
 
 /** Fills a presentation that has been checked. Returns the changes for `writePackage`. */
@@ -188,6 +191,7 @@ export async function fillPresentation(
   }
   for (const { path } of slides) if (!removed.has(path)) await unlink(path, removed, draft)
   if (changesList) draft.set(opened.mainPart, await serializeXml(presentation))
+  await fillProperties(draft, scope)
   return await draft.finish()
 }
 

@@ -66,16 +66,17 @@ const PICTURE_SCALE = 2
 /** The scope of the document. Values are evaluated when their tag is reached, and once under the same selections. */
 export function createScope(deps: ScopeDeps): Scope {
   const { report, locale } = deps.request
-  let evaluations = 0
+  const counted = new Set<string>()
   return new TemplateScope({
     ...deps,
     formatter: createFormatter(locale),
     names: createNames(report, deps.format),
     values: [],
-    selected: selectedData(deps.request.data),
-    evaluating() {
+    selected: selectedData(deps.request.data, ''),
+    evaluating(what) {
       deps.request.signal.throwIfAborted()
-      if (++evaluations > MOST_EVALUATIONS) {
+      counted.add(what)
+      if (counted.size > MOST_EVALUATIONS) {
         throw new ReportError(
           'TEMPLATE_TOO_MANY_REPEATS',
           `more than ${MOST_EVALUATIONS} values, tables and pictures to evaluate`,
@@ -87,12 +88,15 @@ export function createScope(deps: ScopeDeps): Scope {
 
 /** Data under the selections of the document or of a level value, with the results so far. */
 interface SelectedData {
+  /** The values of levels that are selected; '' for none. */
+  readonly id: string
   readonly data: ReportData
   readonly cells: Map<string, Promise<Cell>>
   readonly tables: Map<string, Promise<LoadedTable>>
   readonly pictures: Map<string, Promise<Picture>>
 }
-const selectedData = (data: ReportData): SelectedData => ({
+const selectedData = (data: ReportData, id: string): SelectedData => ({
+  id,
   data,
   cells: new Map(),
   tables: new Map(),
@@ -116,8 +120,8 @@ interface State extends ScopeDeps {
   /** One for each frame of `names`. */
   readonly values: readonly FrameValue[]
   readonly selected: SelectedData
-  /** Counts an evaluation; throws when there are too many. */
-  evaluating(): void
+  /** Counts an evaluation, once however often it is done: workbooks measure their sheets first. Throws when there are too many. */
+  evaluating(what: string): void
 }
 
 class TemplateScope implements Scope {
@@ -167,8 +171,8 @@ class TemplateScope implements Scope {
 
   async eachValue(path: Path, work: (scope: Scope, value: Cell, index: number) => Promise<void>): Promise<number> {
     const level = this.names.level(path)
-    const { request, selected, evaluating } = this.#state
-    evaluating()
+    const { request, selected } = this.#state
+    this.#count('level', level.key)
     const values = sorted(await selected.data.fieldValues(level.field), level, request.locale)
     if (values.length > level.max) {
       const details = `the level "${level.key}" has ${values.length} values of ${level.field}, at most ${level.max} are allowed`
@@ -178,7 +182,8 @@ class TemplateScope implements Scope {
     for (const [index, value] of values.entries()) {
       request.signal.throwIfAborted()
       await selected.data.within([{ field: level.field, values: [value] }], async (data) => {
-        await work(this.#inside(names, { kind: 'level', value }, selectedData(data)), value, index)
+        const inner = selectedData(data, `${selected.id}\0${level.key} ${index}`)
+        await work(this.#inside(names, { kind: 'level', value }, inner), value, index)
       })
     }
     return values.length
@@ -188,11 +193,16 @@ class TemplateScope implements Scope {
     const binding = this.names.picture(path)
     const key = binding.type === 'image' ? binding.key : `${binding.key} ${box.width} ${box.height}`
     return remembered(this.#state.selected.pictures, key, async () => {
-      this.#state.evaluating()
+      this.#count('picture', key)
       return await failingAs(binding.key, () =>
         binding.type === 'image' ? this.#image(binding) : this.#chart(binding, box),
       )
     })
+  }
+
+  #count(kind: string, what: string): void {
+    const { selected, evaluating } = this.#state
+    evaluating(`${selected.id}\0${kind} ${what}`)
   }
 
   #inside(names: Names, value: FrameValue, selected = this.#state.selected): Scope {
@@ -245,17 +255,17 @@ class TemplateScope implements Scope {
   }
 
   #evaluate(expression: string, what: string): Promise<Cell> {
-    const { selected, evaluating } = this.#state
+    const { selected } = this.#state
     return remembered(selected.cells, expression, async () => {
-      evaluating()
+      this.#count('value', expression)
       return await failingAs(what, () => selected.data.evaluate(expression))
     })
   }
 
   #rows(binding: RowsBinding): Promise<LoadedTable> {
-    const { selected, evaluating } = this.#state
+    const { selected } = this.#state
     return remembered(selected.tables, binding.key, async () => {
-      evaluating()
+      this.#count('table', binding.key)
       return await failingAs(binding.key, () => load(binding, selected.data))
     })
   }
@@ -309,7 +319,7 @@ class TemplateScope implements Scope {
       fonts: await fonts(),
       warn: request.warn,
     })
-    const object = 'objectId' in binding ? await selected.data.object(binding.objectId, { maxRows: 1 }) : null
+    const object = 'objectId' in binding ? await selected.data.object(binding.objectId) : null
     return { bytes, extension: 'png', width: box.width, height: box.height, title: object?.title || binding.key }
   }
 
@@ -325,7 +335,7 @@ const isBinding = (target: RowsBinding | Reference): target is RowsBinding => 'k
 
 async function load(binding: RowsBinding, data: ReportData): Promise<LoadedTable> {
   if (binding.type === 'object') {
-    const { table } = await data.object(binding.objectId, { maxRows: binding.maxRows })
+    const { table } = await data.object(binding.objectId, { name: binding.key, maxRows: binding.maxRows })
     if (!table) throw new EvaluationError(`the object ${binding.objectId} has no rows`)
     return { table, columns: table.columns.map(({ label: name }) => name) }
   }
@@ -341,7 +351,7 @@ async function load(binding: RowsBinding, data: ReportData): Promise<LoadedTable
     const index = columns.findIndex(({ key }) => key === column)
     return { column: index < 0 ? column : index, dir }
   })
-  const table = await data.table({ columns: requested, sort: order, maxRows, totals })
+  const table = await data.table({ name: binding.key, columns: requested, sort: order, maxRows, totals })
   return { table, columns: columnsOf(binding) ?? [] }
 }
 

@@ -48,6 +48,9 @@ export function parseTags(text: string): Tag[] {
 
 export const hasTags = (text: string): boolean => text.includes('{{')
 
+/** Whether XML source holds tags, in texts or attributes; they may be split over elements. */
+export const holdsTags = (xml: string): boolean => hasTags(xml) || hasTags(xml.replaceAll(/<[^>]*>/g, ''))
+
 /** Column labels in brackets may hold `}}`; an expression ends at the first `}}`. */
 function endOf(text: string, start: number): number {
   if (text.startsWith(LITERAL, start)) return start + LITERAL.length

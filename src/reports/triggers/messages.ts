@@ -1,7 +1,7 @@
 /** Triggers by what Footman itself learns: the end of another report task, an MQTT message, a key-value pair. */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Change } from '../../kv/types.ts'
+import type { Change, KeyValueStore } from '../../kv/types.ts'
 import type { IncomingMessage, MqttService, OutgoingMessage } from '../../mqtt/types.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
@@ -20,8 +20,8 @@ export interface MessageDeps {
   readonly log: Logger
   /** Null when MQTT is not configured. */
   readonly mqtt: Pick<MqttService, 'onMessage'> | null
-  /** Calls the listener with each change of the key-value store; null while the store is off. */
-  readonly keyValues: ((listener: (change: Change) => void) => () => void) | null
+  /** Null while the key-value store is off. */
+  readonly keyValues: Pick<KeyValueStore, 'onChange' | 'get'> | null
 }
 
 export interface MessageTriggers extends TriggerKind {
@@ -33,6 +33,8 @@ export interface MessageTriggers extends TriggerKind {
 const NOT_RUN: readonly (string | null)[] = ['TASK_DISABLED', 'TASK_BUSY', 'QUEUE_FULL', 'MISSED_SCHEDULE']
 /** Runs whose end is looked at again after a restart. */
 const LAST_RUNS = 200
+/** Key-value pairs that were set so long ago are looked at again after a restart. */
+const LOOK_BACK_MS = 86_400_000
 /** A redelivery by the broker is recognised for so long. */
 const REDELIVERY_MS = 60_000
 /** Ended runs are published here. Triggers by message do not hear it: a task with a wide filter would start itself for ever. */
@@ -142,14 +144,21 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
 
   function changed({ event, namespace, key, revision }: Change): void {
     if (event !== 'set') return
-    const now = clock.now()
     const work = fireAll('keyValue', ({ trigger }) => {
       if (trigger.namespace !== namespace || trigger.key !== key) return null
-      // A store in memory counts its revisions from 1 after each start.
-      return { key: `${revision} ${new Date(now).toISOString()}`, at: now, detail: { namespace, key, revision } }
+      const pair = keyValues?.get(namespace, key)
+      return setFiring(trigger, revision, pair?.revision === revision ? pair.updatedAt : clock.now())
     })
     inBackground(work, `the key-value pair ${namespace}/${key}`)
   }
+
+  /** The process may have ended between the change of a pair and the start of the task. */
+  const pairsAgain = (): Promise<void> =>
+    fireAll('keyValue', ({ trigger, since }) => {
+      const pair = keyValues?.get(trigger.namespace, trigger.key)
+      const least = Math.max(since, clock.now() - LOOK_BACK_MS)
+      return pair && pair.updatedAt >= least ? setFiring(trigger, pair.revision, pair.updatedAt) : null
+    })
 
   return {
     finished,
@@ -157,8 +166,9 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
     start() {
       active = true
       subscribe()
-      unsubscribe = keyValues?.(changed) ?? unsubscribe
+      unsubscribe = keyValues?.onChange(changed) ?? unsubscribe
       inBackground(chainAgain(), 'the ends of runs before the start')
+      inBackground(pairsAgain(), 'the key-value pairs that were set before the start')
     },
     async stop() {
       active = false
@@ -167,6 +177,13 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
     },
   }
 }
+
+/** A store in memory counts its revisions from 1 after each start. */
+const setFiring = ({ namespace, key }: TriggerOf<'keyValue'>, revision: number, at: number): Firing => ({
+  key: `${revision} ${new Date(at).toISOString()}`,
+  at,
+  detail: { namespace, key, revision },
+})
 
 // --- Payloads of MQTT messages ---
 

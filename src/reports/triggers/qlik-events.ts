@@ -24,7 +24,7 @@ type QlikEvent = TriggerOf<'qlikEvent'>
 /** Questions to QRS; all reject with a `QrsError`. */
 export interface QlikSource {
   readonly ended: EndedReader
-  readonly qrs: Pick<QrsClient, 'tasks' | 'appById'> & Pick<ExecutionReader, 'taskKeys'>
+  readonly qrs: Pick<QrsClient, 'tasks' | 'existingTasks' | 'appById'> & Pick<ExecutionReader, 'taskKeys'>
 }
 
 export interface QlikEventDeps extends QlikSource {
@@ -124,15 +124,17 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
       if (trigger.mode === 'any') {
         await armed.fire(one, { key: executionId, at, detail: { event, taskId, taskName, executionId } })
       } else {
-        await join(one, { id: taskId, key: executionId, at }, () => tasksOf(trigger))
+        await join(one, { id: taskId, key: executionId, at }, () => tasksOf(one))
       }
     }
   }
 
-  /** The tasks that the trigger means now, by id in lower case. */
-  async function tasksOf({ match }: QlikEvent): Promise<ReadonlySet<string>> {
+  /** The tasks that the trigger means now, by id in lower case; those that were deleted would hold it up for ever. */
+  async function tasksOf(one: Armed<QlikEvent>): Promise<ReadonlySet<string>> {
     const { signal } = stopping
-    const found = new Set(match.taskId)
+    const { match } = one.trigger
+    const found = new Set(await qrs.existingTasks(match.taskId, signal))
+    warnAboutMissing(one, 'task', match.taskId, found)
     const filters = [
       ...match.tag.map((tag) => eq('tags.name', tag)),
       ...match.customProperty.map(({ name, value }) => customProperty(name, value)),
@@ -288,9 +290,34 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
       const member: Member = { id: appId, key, at }
       const detail = { event: 'appReloaded', appId, appName: app.name, lastReload }
       if (one.trigger.mode === 'any') await armed.fire(one, { key, at, detail })
-      else await join(one, member, async () => new Set(one.trigger.match.appId))
+      else await join(one, member, () => appsOf(one))
     }
     await writer.write((on) => on.run(SQL.setReloadedAt, appId, at))
+  }
+
+  async function appsOf(one: Armed<QlikEvent>): Promise<ReadonlySet<string>> {
+    const { appId } = one.trigger.match
+    const found = new Set<string>()
+    for (const id of appId) if (await qrs.appById(id, stopping.signal)) found.add(id)
+    warnAboutMissing(one, 'app', appId, found)
+    return found
+  }
+
+  function warnAboutMissing(
+    { task, trigger, triggerId }: Armed<QlikEvent>,
+    kind: 'task' | 'app',
+    ids: readonly string[],
+    found: ReadonlySet<string>,
+  ): void {
+    for (const id of ids) {
+      const mark = `${triggerId} ${id}`
+      if (found.has(id)) warned.delete(mark)
+      if (found.has(id) || warned.has(mark)) continue
+      warned.add(mark)
+      log.warn(
+        `REPORTTASK: trigger "${trigger.name}" of task="${task.name}" does not wait for the Qlik ${kind} ${id}, which does not exist: remove it from the trigger`,
+      )
+    }
   }
 
   /** Once for each outage. */

@@ -37,7 +37,17 @@ const FILTERS = z.object({
   to: LIST_PARAMETERS.to,
 })
 
-const LIST_QUERY = FILTERS.extend({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
+const PARTIAL = z.boolean().describe('The search took too long and was ended: `nextCursor` goes on with older ones.')
+
+const LIST_QUERY = FILTERS.extend({
+  id: queryField
+    .texts()
+    .refine((ids) => ids.length <= 100, { error: 'must be given 100 times at most' })
+    .describe('Id of the execution. May be repeated up to 100 times.')
+    .optional(),
+  limit: LIST_PARAMETERS.limit,
+  cursor: LIST_PARAMETERS.cursor,
+})
 const SUMMARY_QUERY = FILTERS.extend({
   groupBy: queryField
     .word(GROUPINGS)
@@ -109,7 +119,11 @@ export function historyRoutes({ reader, clock, timezone }: HistoryRoutesDeps): A
       description:
         'Final executions of tasks of all types, by the time of their end, newest first: from events, from what Footman has started, and from what it finds in Qlik Sense.',
       query: LIST_QUERY,
-      answers: { 200: z.object({ executions: z.array(EXECUTION), nextCursor: text }).describe('The executions.') },
+      answers: {
+        200: z
+          .object({ executions: z.array(EXECUTION), nextCursor: text, partial: PARTIAL })
+          .describe('The executions.'),
+      },
       examples: [
         {
           name: 'of-a-task',
@@ -138,6 +152,7 @@ export function historyRoutes({ reader, clock, timezone }: HistoryRoutesDeps): A
               },
             ],
             nextCursor: null,
+            partial: false,
           },
         },
       ],
@@ -146,8 +161,8 @@ export function historyRoutes({ reader, clock, timezone }: HistoryRoutesDeps): A
         const filter = filterOf(query, clock.now())
         const [stoppedAt, seq = 0] = numbersInCursor(cursor, 2) ?? []
         const after: HistoryPosition | null = stoppedAt === undefined ? null : [stoppedAt, seq]
-        const { executions, next } = await reader.ask({ kind: 'list', filter, after, limit })
-        return jsonAnswer(200, { executions, nextCursor: next && keyCursorOf(next.map(String)) })
+        const { executions, next, partial } = await reader.ask({ kind: 'list', filter, after, limit })
+        return jsonAnswer(200, { executions, nextCursor: next && keyCursorOf(next.map(String)), partial })
       },
     }),
     route({
@@ -217,10 +232,14 @@ export function historyRoutes({ reader, clock, timezone }: HistoryRoutesDeps): A
   ]
 }
 
-function filterOf(query: z.output<typeof FILTERS>, now: number): HistoryFilter {
-  const { taskId, taskName, appId, type, outcome, node, actor, from, to } = query
+function filterOf(
+  query: z.output<typeof FILTERS> & { readonly id?: string[] | undefined },
+  now: number,
+): HistoryFilter {
+  const { id, taskId, taskName, appId, type, outcome, node, actor, from, to } = query
   const lowerCase = (ids: readonly string[] | undefined) => ids?.map((id) => id.toLowerCase()) ?? null
   return {
+    id: lowerCase(id),
     taskId: lowerCase(taskId),
     taskName: taskName ?? null,
     appId: lowerCase(appId),

@@ -178,6 +178,24 @@ interface Base {
   readonly taskName: string
 }
 
+/** Rows of the table that are looked at before the time is looked at again. */
+const WINDOW = 20_000
+const BUDGET_MS = 80
+
+/**
+ * The position `WINDOW` rows after this one, those that ended last first; null when there are not so many. A search ends
+ * there when its time is over.
+ */
+function windowAfter(db: Database, [stoppedAt, seq]: HistoryPosition): HistoryPosition | null {
+  const row = db.get<Base>(
+    `SELECT seq, stopped_at AS stoppedAt FROM execution WHERE (stopped_at, seq) < (?, ?)
+       ORDER BY stopped_at DESC, seq DESC LIMIT 1 OFFSET ${WINDOW - 1}`,
+    stoppedAt,
+    seq,
+  )
+  return row ? [row.stoppedAt, row.seq] : null
+}
+
 /** Rows that the filter lets through, those that ended last first. `chunk` = rows read at a time. */
 function* scan<Row extends { readonly stoppedAt: number; readonly taskName: string }>(
   db: Database,
@@ -185,15 +203,17 @@ function* scan<Row extends { readonly stoppedAt: number; readonly taskName: stri
   filter: HistoryFilter,
   after: HistoryPosition | null,
   chunk = CHUNK,
+  until: HistoryPosition | null = null,
 ): Generator<Row & Base> {
   const { sql, values } = conditions(filter)
   const isNamed = filter.taskName === null ? () => true : globMatcher(filter.taskName)
-  let [stoppedAt, seq] = after ?? [filter.to ?? Number.MAX_SAFE_INTEGER, 0]
+  let [stoppedAt, seq] = after ?? firstOf(filter)
+  const end = until ? ' AND (stopped_at, seq) >= (?, ?)' : ''
   for (;;) {
     const rows = db.all<Row & Base>(
-      `SELECT seq, ${columns} FROM execution WHERE (stopped_at, seq) < (?, ?)${sql}
+      `SELECT seq, ${columns} FROM execution WHERE (stopped_at, seq) < (?, ?)${end}${sql}
          ORDER BY stopped_at DESC, seq DESC LIMIT ?`,
-      ...[stoppedAt, seq, ...values, chunk],
+      ...[stoppedAt, seq, ...(until ?? []), ...values, chunk],
     )
     for (const row of rows) if (isNamed(row.taskName)) yield row
     const last = rows.at(-1)
@@ -203,8 +223,11 @@ function* scan<Row extends { readonly stoppedAt: number; readonly taskName: stri
   }
 }
 
+const firstOf = ({ to }: HistoryFilter): HistoryPosition => [to ?? Number.MAX_SAFE_INTEGER, 0]
+
 function conditions(filter: HistoryFilter): { readonly sql: string; readonly values: readonly (string | number)[] } {
   const lists: readonly (readonly [string, readonly string[] | null])[] = [
+    ['execution_id', filter.id],
     ['task_id', filter.taskId],
     ['app_id', filter.appId],
     ['task_type', filter.type],
@@ -222,23 +245,37 @@ function conditions(filter: HistoryFilter): { readonly sql: string; readonly val
 /** Rows read at a time when most of them are wanted. */
 const SMALL_CHUNK = 600
 
-export function listHistory(db: Database, { filter, after, limit }: ListQuery): ListAnswer {
+/** A page. A search for something rare ends when `budgetMs` are over. */
+export function listHistory(
+  db: Database,
+  { filter, after, limit }: ListQuery,
+  { budgetMs = BUDGET_MS }: { readonly budgetMs?: number } = {},
+): ListAnswer {
   const executions: HistoryItem[] = []
-  let last: ListAnswer['next'] = null
-  const rows = scan<EndedExecution>(
-    db,
-    EXECUTION_COLUMNS,
-    filter,
-    after,
-    filter.taskName === null ? SMALL_CHUNK : undefined,
-  )
-  for (const row of rows) {
-    if (executions.length === limit) return { executions, next: last }
-    executions.push(itemOf(row))
-    last = [row.stoppedAt, row.seq]
+  const end = performance.now() + budgetMs
+  const chunk = filter.taskName === null ? SMALL_CHUNK : CHUNK
+  let position = after ?? firstOf(filter)
+  for (;;) {
+    const until = isIndexed(filter) ? null : windowAfter(db, position)
+    let last = position
+    for (const row of scan<EndedExecution>(db, EXECUTION_COLUMNS, filter, position, chunk, until)) {
+      if (executions.length === limit) return { executions, next: last, partial: false }
+      executions.push(itemOf(row))
+      last = [row.stoppedAt, row.seq]
+    }
+    const isOver = until === null || (filter.from !== null && until[0] < filter.from)
+    if (isOver) return { executions, next: null, partial: false }
+    position = until
+    if (performance.now() > end) return { executions, next: position, partial: true }
   }
-  return { executions, next: null }
 }
+
+/** An index finds the rows, or nearly every row is wanted. */
+const isIndexed = ({ id, taskId, outcome, taskName, appId, type, node, actor }: HistoryFilter): boolean =>
+  id !== null ||
+  taskId !== null ||
+  outcome !== null ||
+  [taskName, appId, type, node, actor].every((one) => one === null)
 
 function itemOf(row: EndedExecution): HistoryItem {
   const { executionId, taskId, taskName, taskType, appId, appName, outcome, statusNum, node, actor } = row

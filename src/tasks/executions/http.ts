@@ -20,6 +20,8 @@ import type { TaskFilter, TaskList } from './tasks.ts'
 export interface ExecutionRoutesDeps {
   readonly executions: ExecutionLookup
   readonly tasks: TaskList
+  /** Ids of the tasks whose last run took longer than so many times the usual. */
+  readonly slowerTasks: (factor: number) => Promise<readonly string[]>
   /** Aborts when Footman stops: calls that wait are answered with what is known. */
   readonly stopping: AbortSignal
 }
@@ -34,7 +36,8 @@ const PARAMS = z.object({ executionId: z.string().describe('Execution id, or `qu
 const text = z.string().nullable()
 const ms = z.number().nullable()
 
-const EXECUTION = z.object({
+/** Members of an execution without its details. */
+export const EXECUTION_FIELDS = {
   executionId: z.string(),
   kind: z.enum(['task', 'appReload']),
   taskId: text,
@@ -55,6 +58,10 @@ const EXECUTION = z.object({
   runMs: ms,
   attempts: z.int(),
   error: text,
+} as const
+
+const EXECUTION = z.object({
+  ...EXECUTION_FIELDS,
   details: z.array(z.object({ at: z.string(), level: z.enum(['error', 'warn', 'info']), message: z.string() })),
 })
 
@@ -68,6 +75,10 @@ const EXECUTION_QUERY = z.object({
 const LOG_QUERY = z.object({
   head: queryField.integer(1, MAX_LINES).describe('Only the first lines.').optional(),
   tail: queryField.integer(1, MAX_LINES).describe('Only the last lines.').optional(),
+  fromLine: queryField
+    .integer(1, MAX_LINES)
+    .describe('Only from this line on (1 = the first), before `head` and `tail`.')
+    .optional(),
 })
 
 export const TASKS_QUERY = z.object({
@@ -83,11 +94,20 @@ export const TASKS_QUERY = z.object({
   app: queryField.texts().describe('Glob over the name of the app.').optional(),
   stream: queryField.texts().describe('Glob over the name of the stream.').optional(),
   enabled: queryField.words(['true', 'false']).optional(),
+  taskId: queryField.texts().optional(),
+  slower: queryField
+    .text()
+    .refine((text) => /^\d{1,3}(\.\d{1,3})?$/.test(text) && Number(text) > 0, {
+      error: 'must be a number greater than 0, like 1.5',
+    })
+    .describe('The last run took longer than so many times the usual, like `1.5`.')
+    .optional(),
   limit: LIST_PARAMETERS.limit,
   cursor: LIST_PARAMETERS.cursor,
 })
 
-const TASK = z.object({
+/** A task of the list. */
+export const TASK = z.object({
   taskId: z.string(),
   taskName: z.string(),
   taskType: z.string(),
@@ -110,7 +130,7 @@ const TASK = z.object({
     .describe('Null when it never ran.'),
 })
 
-export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutesDeps): ApiRoute[] {
+export function executionRoutes({ executions, tasks, slowerTasks, stopping }: ExecutionRoutesDeps): ApiRoute[] {
   return [
     route({
       method: 'GET',
@@ -172,6 +192,7 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       action: 'execution.log',
       audited: 'always',
       summary: 'The script log of an execution',
+      description: 'The header `X-Log-Lines` has the number of lines of the whole log.',
       params: PARAMS,
       query: LOG_QUERY,
       answers: { 200: z.string().describe('The log.'), 502: UNREACHABLE },
@@ -185,13 +206,15 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
             '20260302T070310.804+0100      Execution Failed\r\n20260302T070310.804+0100      Execution finished.\r\n',
         },
       ],
-      async handle({ params, query: { head, tail }, note }) {
+      async handle({ params, query: { head, tail, fromLine }, note }) {
         const id = executionIdOf(params)
         note({ target: [id] })
         const answer = await executions.scriptLog(id).catch(repositoryFailure)
         if (answer.found) {
-          const headers = { 'content-type': 'text/plain; charset=utf-8' }
-          return new Response(excerpt(answer.log, head, tail), { headers })
+          const lines = linesOf(answer.log)
+          const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-log-lines': String(lines.length) }
+          const rest = fromLine === undefined ? answer.log : lines.slice(fromLine - 1).join('')
+          return new Response(excerpt(rest, head, tail), { headers })
         }
         if (!answer.execution) throw notFound(id)
         throw refusal('LOG_NOT_AVAILABLE', answer.reason)
@@ -242,7 +265,8 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       ],
       async handle({ query }) {
         const { limit = DEFAULT_LIMIT, cursor } = query
-        const page = await tasks.page(readTaskFilter(query), keyInCursor(cursor, 2), limit).catch(repositoryFailure)
+        const filter = await withSlower(readTaskFilter(query), query.slower, slowerTasks)
+        const page = await tasks.page(filter, keyInCursor(cursor, 2), limit).catch(repositoryFailure)
         return jsonAnswer(200, { tasks: page.tasks, nextCursor: page.next && keyCursorOf(page.next) })
       },
     }),
@@ -251,8 +275,9 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
 
 /** Throws 400 `VALIDATION`. */
 export function readTaskFilter(query: z.output<typeof TASKS_QUERY>): TaskFilter {
-  const { name, tag, customProperty, type, outcome, state, app, stream, enabled } = query
+  const { name, tag, customProperty, type, outcome, state, app, stream, enabled, taskId } = query
   return {
+    taskId: taskId?.map((id) => id.toLowerCase()) ?? null,
     name: name ?? null,
     tag: tag ?? null,
     customProperty: customProperty?.map(propertyOf) ?? null,
@@ -264,6 +289,16 @@ export function readTaskFilter(query: z.output<typeof TASKS_QUERY>): TaskFilter 
     // Both words together do not limit.
     enabled: !enabled || new Set(enabled).size > 1 ? null : enabled[0] === 'true',
   }
+}
+
+async function withSlower(
+  filter: TaskFilter,
+  factor: string | undefined,
+  slowerTasks: ExecutionRoutesDeps['slowerTasks'],
+): Promise<TaskFilter> {
+  if (factor === undefined) return filter
+  const slow = await slowerTasks(Number(factor))
+  return { ...filter, taskId: filter.taskId === null ? slow : filter.taskId.filter((id) => slow.includes(id)) }
 }
 
 function propertyOf(text: string): { name: string; value: string } {
@@ -290,8 +325,11 @@ function repositoryFailure(error: unknown): never {
 /** The first and the last lines of a text with their line breaks; without numbers, the whole text. */
 export function excerpt(text: string, head: number | undefined, tail: number | undefined): string {
   if (head === undefined && tail === undefined) return text
-  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? []
+  const lines = linesOf(text)
   const first = lines.slice(0, head ?? 0)
   const rest = lines.slice(first.length)
   return [...first, ...(tail ? rest.slice(-tail) : [])].join('')
 }
+
+/** Lines with their line breaks. */
+const linesOf = (text: string): readonly string[] => text.match(/[^\n]*\n|[^\n]+$/g) ?? []

@@ -133,7 +133,12 @@ export function createExecutions(
       const tasks = createTaskList({ qrs, clock })
       return {
         routes: [
-          ...executionRoutes({ executions, tasks, stopping: stopping.signal }),
+          ...executionRoutes({
+            executions,
+            tasks,
+            slowerTasks: async (factor) => (await reader.ask({ kind: 'slower', factor, now: clock.now() })).taskIds,
+            stopping: stopping.signal,
+          }),
           ...historyRoutes({ reader, clock, timezone }),
         ],
       }

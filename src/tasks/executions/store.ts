@@ -301,7 +301,8 @@ function writeTaskState(db: Database, last: EndedExecution, { failures, lastSucc
   db.run(SQL.writeState, taskId, taskName, outcome, stoppedAt, runMs, lastSuccessAt, failures)
 }
 
-function taskState(db: Database, taskId: string): TaskState | undefined {
+/** Undefined for a task that never ran. */
+export function taskState(db: Database, taskId: string): TaskState | undefined {
   return db.get<TaskState>(SQL.state, taskId)
 }
 

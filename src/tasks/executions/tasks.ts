@@ -28,6 +28,8 @@ import {
 
 /** Null = any. A list = any of them. */
 export interface TaskFilter {
+  /** Lower case. */
+  readonly taskId: readonly string[] | null
   /** Globs. */
   readonly name: readonly string[] | null
   readonly tag: readonly string[] | null
@@ -233,8 +235,12 @@ function keyMatcherOf(filter: TaskFilter): (key: QrsTaskKey) => boolean {
   const name = globs(filter.name)
   const app = globs(filter.app)
   const stream = globs(filter.stream)
+  const hasId = idTest(filter)
   return (key) =>
-    name(key.name) && (key.app === undefined || app(key.app)) && (key.stream === undefined || stream(key.stream))
+    hasId(key.id) &&
+    name(key.name) &&
+    (key.app === undefined || app(key.app)) &&
+    (key.stream === undefined || stream(key.stream))
 }
 
 /** Index of the first key behind the given name and id. */
@@ -255,7 +261,9 @@ export function matcherOf(filter: TaskFilter): (task: TaskInfo) => boolean {
   const stream = globs(filter.stream)
   const among = (wanted: readonly string[] | null, value: string | null | undefined) =>
     wanted === null || wanted.some((one) => one === value)
+  const hasId = idTest(filter)
   return (task) =>
+    hasId(task.taskId) &&
     name(task.taskName) &&
     app(task.appName) &&
     stream(task.stream) &&
@@ -268,6 +276,12 @@ export function matcherOf(filter: TaskFilter): (task: TaskInfo) => boolean {
       filter.customProperty.some((one) =>
         task.customProperties.some((own) => own.name === one.name && own.value === one.value),
       ))
+}
+
+function idTest({ taskId }: TaskFilter): (id: string) => boolean {
+  if (taskId === null) return () => true
+  const ids = new Set(taskId)
+  return (id) => ids.has(id.toLowerCase())
 }
 
 function globs(patterns: readonly string[] | null): (text: string | null) => boolean {

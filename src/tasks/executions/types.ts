@@ -175,6 +175,8 @@ export interface EndedReader {
 
 /** Null = any. A list = any of them. Times in milliseconds since 1970. */
 export interface HistoryFilter {
+  /** Of executions, lower case. */
+  readonly id: readonly string[] | null
   readonly taskId: readonly string[] | null
   /** Globs. */
   readonly taskName: readonly string[] | null
@@ -244,6 +246,8 @@ export interface HistoryItem {
 export interface ListAnswer {
   readonly executions: readonly HistoryItem[]
   readonly next: HistoryPosition | null
+  /** The time was over before the page was full. */
+  readonly partial: boolean
 }
 
 export interface SummaryGroup {

@@ -6,12 +6,15 @@ import type { Clock } from '../../platform/types.ts'
 import { hostZone } from '../../platform/zone.ts'
 import type { TriggerReader } from '../../qlik/qrs/triggers.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
+import type { Eta, Usual } from '../executions/durations.ts'
 import type { HistoryReader } from '../executions/history-reader.ts'
 import type { ReportFirings } from './calendar.ts'
 import { calendarRoute } from './http-calendar.ts'
+import { type TaskSettings, taskRoutes } from './http-tasks.ts'
 import { timelineRoute } from './http-timeline.ts'
+import { liveEta, type RunningTask } from './queries.ts'
 import { createSite, type Site } from './site.ts'
-import type { PlanSettings, TimelineDeps } from './timeline.ts'
+import type { TimelineDeps } from './timeline.ts'
 
 export interface OverviewDeps {
   readonly db: Database
@@ -28,30 +31,78 @@ export interface OverviewSettings {
   readonly footman: {
     readonly timezone: string
     readonly watchdog: { readonly neverStartedAfter: number; readonly customPropertyName: string }
+    readonly retryPolicy: { readonly customPropertyName: string }
   }
 }
 
 export interface Overview {
   readonly routes: readonly ApiRoute[]
   readonly site: Site
+  /** Asks for the tasks of the site, its triggers and what runs, each at most for 1.5 s; what is known stays where it fails. */
+  refresh(): Promise<{ readonly stale: boolean }>
+  /** Tasks that wait or run as they were last known, with their expected ends now. */
+  running(): readonly RunningNow[]
+  /** Those that run by so many milliseconds longer than the 90th percentile of their sample. */
+  overUsual(marginMs: number): readonly RunningNow[]
   readonly observers: { event(event: TaskEvent): void }
+}
+
+export interface RunningNow extends RunningTask, Eta {
+  readonly usual: Usual
 }
 
 export function createOverview(
   { db, clock, qlik, executions, schedules, reports, alerts }: OverviewDeps,
-  { footman: { timezone, watchdog } }: OverviewSettings,
+  { footman: { timezone, watchdog, retryPolicy } }: OverviewSettings,
   { qrsConnection }: { readonly qrsConnection: boolean },
 ): Overview {
   const site = createSite({ qrs: qlik.qrs, clock, isConnected: qrsConnection })
-  const settings: PlanSettings = {
+  const settings: TaskSettings = {
     neverStartedAfter: watchdog.neverStartedAfter,
     watchPolicy: watchdog.customPropertyName,
+    retryPolicy: retryPolicy.customPropertyName,
     timezone: timezone || hostZone(),
   }
+  let usuals: ReadonlyMap<string, Usual> = new Map()
+
+  /** Usual durations of the tasks that run, from the history. */
+  async function learnUsual(running: readonly RunningTask[]): Promise<void> {
+    const tasks = running.map(({ taskId, taskType, since }) => ({ taskId, taskType, plannedAt: since }))
+    const now = clock.now()
+    const asked = { kind: 'usual', tasks, now, timezone: settings.timezone } as const
+    const { usual } = tasks.length === 0 ? { usual: [] } : await executions.reader.ask(asked)
+    usuals = new Map(usual.map((one, n) => [tasks[n]!.taskId, one]))
+  }
+
+  function running(): RunningNow[] {
+    const now = clock.now()
+    return site.last.running.flatMap((task) => {
+      const usual = usuals.get(task.taskId)
+      return usual ? { ...task, ...liveEta(task, usual, now), usual } : []
+    })
+  }
+
   const deps = { db, clock, site, schedules, reports, maintenance: alerts.maintenance, reader: executions.reader }
   return {
     site,
-    routes: [timelineRoute(deps, settings), calendarRoute(deps, settings)],
+    async refresh() {
+      const [tasks, triggers, live] = await Promise.all([site.tasks(), site.triggers(), site.running()])
+      await learnUsual(live.value ?? [])
+      return { stale: tasks.stale || triggers.stale || live.stale }
+    },
+    running,
+    overUsual(marginMs) {
+      const now = clock.now()
+      return running().filter(
+        ({ state, since, usual }) =>
+          state === 'running' && usual.basis === 'history' && now - since > usual.p90Ms + marginMs,
+      )
+    },
+    routes: [
+      timelineRoute(deps, settings),
+      calendarRoute(deps, settings),
+      ...taskRoutes({ ...deps, qrs: qlik.qrs }, settings),
+    ],
     observers: { event: site.outdate },
   }
 }

@@ -185,7 +185,10 @@ export function timelineOf(db: Database, query: TimelineQuery): TimelineAnswer {
     const missing = missingOf.get(taskId) ?? []
     const isFailing = isBad(state?.lastOutcome)
     const isProblem =
-      isFailing || missing.length > 0 || running.some(({ over }) => over) || rows.some(({ outcome }) => isBad(outcome))
+      isFailing ||
+      missing.length > 0 ||
+      (own.basis === 'history' && running.some(({ over }) => over)) ||
+      rows.some(({ outcome }) => isBad(outcome))
     return {
       row: {
         ...{ taskId, taskName, taskType, appName: rows[0]?.appName ?? null, node: rows[0]?.node ?? null },

@@ -48,6 +48,8 @@ interface Range {
 
 /** Planned starts of one schedule that are looked at. */
 const MOST_FIRINGS = 300
+/** A planned start that is older says nothing about today. */
+const PLANNED_MS = 86_400_000
 const MARK_SINCE = 'reconciler.since'
 const MARK_LOOKED = 'reconciler.looked'
 
@@ -172,7 +174,7 @@ function comingStarts(
   return found
 }
 
-const nameOf = ({ id, values }: Schedule): string => (typeof values.name === 'string' ? values.name : id)
+export const nameOf = ({ id, values }: Schedule): string => (typeof values.name === 'string' ? values.name : id)
 
 /** Ids of the tasks that a schedule starts, as far as they are known. */
 export function tasksOf({ plan }: Schedule, tasks: ReadonlyMap<string, SiteTask>): string[] {
@@ -223,6 +225,29 @@ function qrsTask({ id, name, type, enabled, tags, customProperties, appId, appNa
         ? null
         : { id: appId, name: appName ?? '', stream: stream === null ? null : { id: '', name: stream } },
   }
+}
+
+/** The last planned start within a day: of the task, or else of the tasks that it follows. */
+export function lastPlanned(
+  site: Pick<Site, 'offsets'>,
+  { times, gates }: Triggers,
+  taskId: string,
+  now: number,
+): number | null {
+  const seen = new Set<string>()
+  const latest = (id: string): number | null => {
+    if (seen.has(id)) return null
+    seen.add(id)
+    const own = times
+      .filter((event) => event.taskId === id)
+      .flatMap((event) => instantsOf(event, site.offsets(event.timezone), now - PLANNED_MS, now).at(-1) ?? [])
+    if (own.length > 0) return Math.max(...own)
+    const before = gates
+      .filter((gate) => gate.enabled && gate.taskId === id)
+      .flatMap((gate) => gate.rules.flatMap((rule) => latest(rule.taskId) ?? []))
+    return before.length > 0 ? Math.max(...before) : null
+  }
+  return latest(taskId)
 }
 
 // Groups.

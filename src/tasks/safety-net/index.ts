@@ -18,8 +18,8 @@ import type { ReconcilerConfig, RetryPolicyConfig, WatchdogConfig } from './conf
 import { createLogTime, createSafetyNetEvents } from './events.ts'
 import { createLostMessages, createReconciler } from './reconciler.ts'
 import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retrySuppression } from './retries.ts'
-import { createLiveReader } from './site.ts'
-import { purgeFindings, purgeRetries } from './store.ts'
+import { createLiveReader, type RunningTask, runningTasks } from './site.ts'
+import { purgeFindings, purgeRetries, retryOfEvent } from './store.ts'
 import { createWatchdog, maintenanceEvent, type WatchdogDeps } from './watchdog.ts'
 
 export interface SafetyNetDeps {
@@ -72,6 +72,10 @@ export interface SafetyNetOptions {
 
 export interface SafetyNet {
   readonly completer: EventCompleter
+  /** The execution of the retry that followed an event; null when none was started. */
+  readonly retryOf: (taskId: string, eventId: string) => string | null
+  /** The tasks of the site that wait and run now. Rejects with a `QrsError`. */
+  readonly runningTasks: (signal: AbortSignal) => Promise<readonly RunningTask[]>
   readonly services: readonly Service[]
   readonly pruning: readonly Pruning[]
   readonly observers: {
@@ -150,6 +154,8 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
     },
     { intervalMs: reconciler.interval, maxAlertAgeMs: reconciler.maxAlertAge },
   )
+  const live = createLiveReader({ qrs: qlik.qrs })
+  const typeOf = ({ taskType }: QrsTask) => taskTypeOf(taskType)
   const watchdog = createWatchdog(
     {
       db,
@@ -158,10 +164,10 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
       events,
       logTime,
       qrs: qlik.qrs,
-      live: createLiveReader({ qrs: qlik.qrs }),
+      live,
       successes: (taskId, since, limit) => lastSuccesses(db, taskId, since, limit),
       isQuiet: (event, at) => alerts.maintenance.nameFor(maintenanceEvent(event, at), at) !== null,
-      typeOf: ({ taskType }) => taskTypeOf(taskType),
+      typeOf,
       onLiveTasks: deps.on.liveTasks,
       onFound: deps.on.watchdogFinding,
     },
@@ -208,6 +214,8 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
         return executionId === '' || mayBeRetried ? null : history.complete(tx, event)
       },
     },
+    runningTasks: async (signal) => runningTasks(await live.read(0, signal), typeOf),
+    retryOf: (taskId, eventId) => retryOfEvent(db, taskId, eventId),
     services: [
       clockedStart,
       ...(reconciles ? [reconciling] : []),

@@ -144,7 +144,9 @@ function brokenBy(db: Database, settings: Breakers, taskId: string, now: number)
 export const retrySuppression: SuppressionCheck = (_db, { event: { retry } }) => {
   if (!retry || retry.nextAt === null) return null
   const at = new Date(retry.nextAt).toISOString()
-  return { reason: 'RETRY_PENDING', detail: `try ${retry.attempt + 1} of ${retry.max} at ${at}` }
+  const attempt = retry.attempt + 1
+  const { max } = retry
+  return { reason: 'RETRY_PENDING', detail: `try ${attempt} of ${max} at ${at}`, by: { retry: { attempt, max, at } } }
 }
 
 // The runner starts due retries. A retry that a crash has cut short goes on at its last step and starts nothing twice.

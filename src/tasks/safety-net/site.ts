@@ -18,6 +18,30 @@ export interface LiveTask {
   readonly dueAt: number | null
 }
 
+/** A task that waits or runs. */
+export interface RunningTask {
+  /** As events have it; `unknown` for other tasks. */
+  readonly type: string
+  readonly state: 'queued' | 'running'
+  readonly taskId: string
+  readonly taskName: string
+  /** Since when it is in that state, milliseconds since 1970; null when unknown. */
+  readonly since: number | null
+  /** Of the result that QRS keeps about the execution. */
+  readonly resultId: string | null
+}
+
+export function runningTasks(
+  tasks: readonly LiveTask[],
+  typeOf: (task: QrsTask) => string | null,
+): readonly RunningTask[] {
+  return tasks.flatMap(({ task, state, since, resultId }) =>
+    state === 'idle'
+      ? []
+      : [{ type: typeOf(task) ?? 'unknown', state, taskId: task.id, taskName: task.name, since, resultId }],
+  )
+}
+
 /** 3 waits for an engine, 1 for the scheduler. */
 const QUEUED = [1, 3]
 const RUNNING = [2, 4, 5, 10, 13, 14]

@@ -52,12 +52,12 @@ const SQL = {
   addHeardKind: 'INSERT OR IGNORE INTO heard_kind VALUES (?)',
   eventOfExecution: `SELECT 1 FROM event WHERE execution_id = ? AND execution_id <> '' AND test = 0
     AND (outcome = ? OR announced = 'distribute')`,
-  // The plus: a few minutes hold less than the history of a busy task.
-  eventNear: `SELECT 1 FROM event WHERE +task_id = ? AND outcome = ? AND test = 0 AND received_at BETWEEN ? AND ?
+  // The plus: a few minutes hold less than the history of a busy task, or than all events of an outcome.
+  eventNear: `SELECT 1 FROM event WHERE +task_id = ? AND +outcome = ? AND test = 0 AND received_at BETWEEN ? AND ?
     AND (execution_id = '' OR ? IS NULL)`,
   claimedOfExecution: `SELECT id FROM event WHERE execution_id = ? AND execution_id <> '' AND lower(task_id) = lower(?)
-    AND outcome = 'success' AND source = 'udp' AND state = 'routed' AND test = 0`,
-  claimedNear: `SELECT id FROM event WHERE +task_id = ? AND outcome = 'success' AND received_at BETWEEN ? AND ?
+    AND +outcome = 'success' AND source = 'udp' AND state = 'routed' AND test = 0`,
+  claimedNear: `SELECT id FROM event WHERE +task_id = ? AND +outcome = 'success' AND received_at BETWEEN ? AND ?
     AND source = 'udp' AND state = 'routed' AND test = 0 AND (execution_id = '' OR ? IS NULL)`,
 
   addRetry: `INSERT INTO task_retry (id, task_id, event_id, execution_id, attempt, max, due_at, state)
@@ -70,6 +70,8 @@ const SQL = {
   retryStarting: "UPDATE task_retry SET state = 'starting' WHERE id = ?",
   retryStarted: "UPDATE task_retry SET state = 'started', retry_execution_id = ?, started_at = ? WHERE id = ?",
   retryEnded: 'UPDATE task_retry SET state = ?, reason = ? WHERE id = ?',
+  retryOfEvent: `SELECT retry_execution_id AS executionId FROM task_retry WHERE task_id = ? AND event_id = ?
+    AND retry_execution_id IS NOT NULL ORDER BY attempt LIMIT 1`,
   countRetries: 'SELECT count(*) AS n FROM task_retry WHERE started_at > ? AND started_at IS NOT NULL',
   countRetriesOfTask:
     'SELECT count(*) AS n FROM task_retry WHERE started_at > ? AND started_at IS NOT NULL AND task_id = ?',
@@ -146,6 +148,11 @@ export function openRetriesOf(db: Database, taskId: string): Retry[] {
 export function retryOfExecution(db: Database, taskId: string, executionId: string): Retry | undefined {
   const id = executionId.toLowerCase()
   return db.get<Retry>(SQL.retryOfExecution, id) ?? db.get<Retry>(SQL.lastRetryOfTask, taskId, id)
+}
+
+/** The execution of the retry that followed an event; null when none was started. */
+export function retryOfEvent(db: Database, taskId: string, eventId: string): string | null {
+  return db.get<{ executionId: string }>(SQL.retryOfEvent, taskId, eventId)?.executionId ?? null
 }
 
 export function markStarting(db: Database, id: string): void {

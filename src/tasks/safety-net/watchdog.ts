@@ -5,7 +5,7 @@ import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
 import type { FoundEvent, SafetyNetEvents } from './events.ts'
 import { parseWatchPolicy, queueLimit, type Run, runLimit, type WatchName, type WatchPolicy } from './policies.ts'
-import { createSiteJob, instant, type LiveReader, type LiveTask } from './site.ts'
+import { createSiteJob, instant, type LiveReader, type LiveTask, type RunningTask, runningTasks } from './site.ts'
 import * as store from './store.ts'
 
 export interface WatchdogDeps {
@@ -21,8 +21,8 @@ export interface WatchdogDeps {
   readonly isQuiet: (event: Pick<TaskEvent, 'type' | 'outcome' | 'taskId' | 'taskName' | 'task'>, at: number) => boolean
   readonly typeOf: (task: QrsTask) => TaskEvent['type'] | null
   readonly logTime: (instant: number) => string
-  /** Gets the tasks that wait and run, with their types. */
-  readonly onLiveTasks?: (tasks: readonly { readonly type: string; readonly state: 'queued' | 'running' }[]) => void
+  /** Gets the tasks that wait and run. */
+  readonly onLiveTasks?: (tasks: readonly RunningTask[]) => void
   readonly onFound?: (outcome: EventOutcome) => void
 }
 
@@ -98,9 +98,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   const isUnlikely = (at: number): boolean => lookedAt !== null && at < lookedAt - SLACK_MS
 
   function reportCounts(tasks: readonly LiveTask[]): void {
-    deps.onLiveTasks?.(
-      tasks.flatMap(({ task, state }) => (state === 'idle' ? [] : [{ type: deps.typeOf(task) ?? 'unknown', state }])),
-    )
+    deps.onLiveTasks?.(runningTasks(tasks, deps.typeOf))
   }
 
   function noteDues(tasks: readonly LiveTask[], now: number): void {

@@ -16,7 +16,7 @@ import { scheduleRoutes } from './http.ts'
 import { runRoutes } from './http-runs.ts'
 import { createPlanner, type PlannerDeps } from './plan.ts'
 import type { ActionContext, Perform, RunnerDeps } from './runner.ts'
-import { createScheduler } from './scheduler.ts'
+import { createScheduler, type SchedulerDeps } from './scheduler.ts'
 import { createRunStore, type RunStore } from './store.ts'
 import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from './types.ts'
 
@@ -35,6 +35,7 @@ export interface SchedulesDeps extends Pick<PlannerDeps, 'hasWebhook'> {
   readonly callWebhook: Perform
   readonly on: {
     readonly scheduleRun: NonNullable<RunnerDeps['onRun']>
+    readonly schedule: NonNullable<SchedulerDeps['onChanged']>
     /** Called after every action that is no start of tasks. */
     scheduleAction(context: ActionContext, result: ActionResult): void
   }
@@ -89,6 +90,7 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
           planner,
           pausedBy: deps.alerts.maintenance.stopsSchedules,
           onRun: deps.on.scheduleRun,
+          onChanged: deps.on.schedule,
           perform: performer({ ...deps, log }, dumpDirectory),
           isBusy: (plan) => isBusy(qrs, plan),
         },

@@ -17,11 +17,13 @@ import { createRunner, type Firing, type Runner, type RunnerDeps } from './runne
 import { createRunPruning, type RunStore } from './store.ts'
 import type { Plan, Run, Schedule, ScheduleValues } from './types.ts'
 
-interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' | 'isBusy' | 'onRun'> {
+export interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' | 'isBusy' | 'onRun'> {
   readonly clock: Clock
   readonly log: Logger
   readonly store: RunStore
   readonly planner: Planner
+  /** A schedule is new, has changed or is gone. Not called for those that the start reads. */
+  readonly onChanged?: (id: string, state: 'running' | 'stopped' | 'invalid' | 'removed') => void
 }
 
 interface SchedulerSettings {
@@ -109,7 +111,10 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     wanted.clear()
     for (const id of before.keys()) if (!known.has(id)) timer.remove(id)
     const gone = [...before.keys()].filter((id) => !known.has(id))
-    if (started) rearm(changed, gone)
+    if (!started) return
+    rearm(changed, gone)
+    for (const { id, plan, running } of changed) deps.onChanged?.(id, stateText(plan !== null, running))
+    for (const id of gone) deps.onChanged?.(id, 'removed')
   }
 
   function scheduleOf(entry: StoredSchedule, old: Schedule | undefined): Schedule {
@@ -330,6 +335,11 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
       await runner.stop(graceMs)
     },
   }
+}
+
+function stateText(isValid: boolean, running: boolean): 'running' | 'stopped' | 'invalid' {
+  if (!isValid) return 'invalid'
+  return running ? 'running' : 'stopped'
 }
 
 function firingOf(schedule: Schedule, plan: Plan, dueAt: number, trigger: Firing['trigger']): Firing {

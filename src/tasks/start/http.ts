@@ -8,11 +8,14 @@ import type { Logger } from '../../platform/types.ts'
 import type { ExecutionFollower, ExecutionSummary, RunningStarts } from '../executions/types.ts'
 import { auditNote, START_ACTION, startAnswer, startRefusal } from './answers.ts'
 import { readStart, SCOPE, START_QUERY } from './parse.ts'
+import { PREVIEW, type StartPreview } from './preview.ts'
 import type { StartQueue } from './queue.ts'
 import type { Followed, QueuedTask, StartOutcome, StartTask, TaskResult } from './types.ts'
 
 export interface StartTaskRoutesDeps {
   readonly start: StartTask
+  /** Answers dry runs. */
+  readonly preview: StartPreview
   /** Gets warnings about members of the body that look misspelt. */
   readonly log?: Logger
   /** Needed by calls that wait. */
@@ -201,6 +204,25 @@ const BY_URL: RouteExample = {
   answer: started(DASHBOARD),
 }
 
+const DRY_RUN: RouteExample = {
+  name: 'dry-run',
+  params: { taskId: '-' },
+  query: { dryRun: 'true' },
+  body: { tag: ['financial-reports'] },
+  status: 200,
+  answer: {
+    tasksStarted: [
+      { ...DASHBOARD, status: 'would start' },
+      { ...SALES_REPORT, status: 'would start' },
+    ],
+    tasksDenied: [],
+    tasksDisabled: [],
+    tasksRunning: [],
+    tasksNotFound: [],
+    follows: 1,
+  },
+}
+
 const MALFORMED: RouteExample = {
   name: 'malformed-id',
   params: { taskId: '-' },
@@ -232,7 +254,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
         // The body has two forms, of which each has its own errors, and they come before those of the query.
         readByHandler: { query: START_QUERY, body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional() },
         answers: {
-          200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('The started tasks.'),
+          200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER, PREVIEW]).describe('The started tasks.'),
           202: z
             .xor([OBJECT_ANSWER, ARRAY_ANSWER])
             .describe('The started tasks; the time to wait was over before all of them were final.'),
@@ -246,18 +268,29 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
           502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
           504: 'Qlik Sense is silent; nothing was started.',
         },
-        examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, MALFORMED],
+        examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, DRY_RUN, MALFORMED],
         handle: (request) =>
-          idempotency ? idempotency.once(request, (id) => handle(deps, request, id)) : handle(deps, request, null),
+          idempotency && !isDryRun(request)
+            ? idempotency.once(request, (id) => handle(deps, request, id))
+            : handle(deps, request, null),
       }),
     )
   })
 }
 
+const isDryRun = ({ query }: ApiRequest): boolean => query.dryRun === 'true'
+
 /** `id` stays the same when a call with an idempotency key is repeated. */
 async function handle(deps: StartTaskRoutesDeps, request: ApiRequest, id: string | null): Promise<Response> {
   const { start, executions, log } = deps
-  const { wanted, waitMs, warnings } = readStart(request)
+  const { wanted, waitMs, dryRun, warnings } = readStart(request)
+  if (dryRun) {
+    request.note({ detail: 'dry run' })
+    const preview = await deps.preview(wanted).catch((error: unknown) => {
+      throw startRefusal(error, wanted)
+    })
+    return jsonAnswer(200, preview)
+  }
   for (const warning of warnings) log?.warn(`STARTTASK: rest request from ${wanted.requestedBy}: ${warning}`)
   const outcome = await start(id === null ? wanted : { ...wanted, id }).catch((error: unknown) => {
     throw startRefusal(error, wanted)

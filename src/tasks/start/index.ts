@@ -8,12 +8,13 @@ import type { MqttOutgoing, MqttService } from '../../mqtt/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
-import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
+import type { ChainReader, ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import { executionMigrations } from '../executions/store.ts'
 import type { ExecutionFollower, QueuedStart, RunningStarts, StartRecords } from '../executions/types.ts'
 import type { StartQueueConfig } from './config.ts'
 import { queueRoutes, startTaskRoutes } from './http.ts'
 import { createStartPublishing, createStartRequests } from './mqtt.ts'
+import { createStartPreview } from './preview.ts'
 import { createQueueStore, createStartQueue, queueMigrations, type StartQueueDeps } from './queue.ts'
 import { migrations as requestMigrations } from './request-store.ts'
 import { type StartFilterSettings, selectTasks, startFilterFor, verifyStartFilter } from './select.ts'
@@ -35,7 +36,7 @@ export interface StartsDeps {
   /** Holds the tables of `startMigrations`. */
   readonly db: Database
   readonly writer: GroupWriter
-  readonly qlik: { readonly qrs: QrsClient & Pick<ExecutionReader, 'resultsById'> }
+  readonly qlik: { readonly qrs: QrsClient & ChainReader & Pick<ExecutionReader, 'resultsById'> }
   readonly executions: {
     readonly records: StartRecords
     readonly running: RunningStarts
@@ -103,12 +104,16 @@ export function createStarts(
     { ...deps, ...deps.kv, qrs, records, queue, onFinished: on.start },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
   )
+  const preview = createStartPreview(
+    { qrs },
+    { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter },
+  )
   const idempotency = createIdempotency({ db, writer, clock, log })
   return {
     start,
     follower,
     routes: [
-      ...startTaskRoutes({ start, log, executions: follower, idempotency, stopping }),
+      ...startTaskRoutes({ start, preview, log, executions: follower, idempotency, stopping }),
       ...queueRoutes({ queue, running }),
     ],
     queued: queue.find,

@@ -377,6 +377,10 @@ const FOOTMAN_QUERY = z.object({
     .integer(1, 100)
     .describe('So many tasks of this call run at a time; the others wait in the start queue.')
     .optional(),
+  dryRun: queryField
+    .boolean()
+    .describe('Only answer which tasks would be started, and how many follow; nothing is started or stored.')
+    .optional(),
 })
 
 /** Documents the query; `readStart` reads its parts by the rules of either kind of endpoint. */
@@ -390,6 +394,7 @@ interface RestStart {
   readonly wanted: StartRequest
   /** How long the answer may wait for the tasks; null = Butler's answer, without executions. */
   readonly waitMs: number | null
+  readonly dryRun: boolean
   /** Members and parameters that are unknown. */
   readonly warnings: readonly string[]
 }
@@ -401,11 +406,11 @@ export function readStart(request: ApiRequest): RestStart {
   noteBadIds(request, parsed, urlId)
   refuseBadBody(parsed, urlId, request.body)
   const { allTaskIdsMustExist = false } = validate('querystring', BUTLER_QUERY, request.query)
-  const { wait, maxConcurrent } = readQuery(FOOTMAN_QUERY, request.query)
+  const { wait, maxConcurrent, dryRun = false } = readQuery(FOOTMAN_QUERY, request.query)
   checkKeyValues(request.caller, parsed)
   const { startFilter } = request.caller.limits(SCOPE)
   const wanted: StartRequest = {
-    origin: 'rest',
+    origin: request.via ?? 'rest',
     requestedBy: callerText(request.caller, request.client),
     actor: request.caller.actor,
     dialect: parsed.dialect,
@@ -421,7 +426,7 @@ export function readStart(request: ApiRequest): RestStart {
     ...(maxConcurrent !== undefined && { maxConcurrent }),
   }
   const warnings = unknownMemberWarnings(parsed, parsed.selects || urlId !== null)
-  return { wanted, waitMs: wait === undefined ? null : wait * 1000, warnings }
+  return { wanted, waitMs: wait === undefined ? null : wait * 1000, dryRun, warnings }
 }
 
 /** Null when the URL names no task. */

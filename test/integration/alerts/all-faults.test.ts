@@ -61,7 +61,12 @@ async function endure(pipeline: EveryDestination, phase: number, shift: number |
   const filter = { from: null, to: null }
   for (const name of having('refusing')) {
     const wish = { ...filter, state: ['dead' as const], reason: ['REJECTED' as const], destination: [name] }
-    const { rows: dead } = await listDeliveries(db, wish, { before: null, limit: 100 }, () => null)
+    const { rows: dead } = await listDeliveries(
+      db,
+      wish,
+      { before: null, limit: 100 },
+      { typeOf: () => null, retryOf: () => null },
+    )
     expect([name, dead.length]).toEqual([name, EVENTS])
     for (const { detail } of dead) expect(detail).toMatch(/422|550/)
   }

@@ -146,7 +146,11 @@ describe.each(['slack', 'teams'] as const)('%s: the routes', (channel) => {
     expect(plain!.plan(event)[0]!.limit!.key).toBe(`${plain!.name}|${event.appId}`)
     const tagged = (tag: string) => route({ enable: true, alertEnableByTag: { enable: true, tag } })[0]!
     expect(tagged('sample-app-tag').plan(event)[0]!.suppress).toBeUndefined()
-    expect(tagged('other').plan(event)[0]!.suppress).toEqual({ reason: 'TAG', detail: 'the app has no tag "other"' })
+    expect(tagged('other').plan(event)[0]!.suppress).toEqual({
+      reason: 'TAG',
+      detail: 'the app has no tag "other"',
+      by: { tag: { name: 'other' } },
+    })
     const unread = { ...event, details: { kind: 'cloudReload' as const, variables: {} } }
     expect(tagged('other').plan(unread)[0]!.suppress).toBeUndefined()
   })

@@ -82,7 +82,7 @@ test('every question is answered by an index', async () => {
     ...[{}, { state: ['dead' as const] }, { eventId: ['x'] }, { from: NOW }, { reason: ['MAINTENANCE' as const] }],
   ]
   for (const filter of filters) {
-    await listDeliveries(db, { ...ALWAYS, ...filter }, PAGE, () => null)
+    await listDeliveries(db, { ...ALWAYS, ...filter }, PAGE, { typeOf: () => null, retryOf: () => null })
   }
   await listDropped(db, ['INVALID'], PAGE)
   countPendingEvents(db)

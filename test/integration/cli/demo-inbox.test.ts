@@ -46,7 +46,7 @@ describe('answers', () => {
     expect(text.indexOf('POST /reload-failed')).toBeLessThan(text.indexOf('older'))
     expect(text).toMatch(/<pre[^>]*>\{\n {2}&quot;taskName&quot;: &quot;Finance&quot;,/)
     expect((await get(inbox, '/messages/1')).text).toContain(
-      '<iframe title="The mail as received" src="/messages/1/mail" sandbox=""',
+      '<iframe title="The mail as received" src="/messages/1/mail" sandbox="allow-popups allow-popups-to-escape-sandbox"',
     )
   })
 
@@ -61,7 +61,9 @@ describe('answers', () => {
       expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'")
     }
     const raw = await get(inbox, '/messages/2/mail')
-    expect(raw.headers.get('content-security-policy')).toMatch(/^sandbox; default-src 'none'/)
+    expect(raw.headers.get('content-security-policy')).toMatch(
+      /^sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'/,
+    )
   })
 
   test('a mail without HTML is shown as text', async () => {
@@ -152,6 +154,31 @@ describe('in a browser', () => {
     await open(async (page) => {
       expect(await page.frameLocator('iframe').locator('h1').textContent()).toBe('Failed')
       expect(await page.evaluate(() => `${window.name}${document.title}`)).toBe('Inbox of the Footman demo')
+    })
+  }, 60_000)
+
+  test('a link of a mail opens in a tab of its own, as a page with all rights', async () => {
+    using target = Bun.serve({
+      hostname: '127.0.0.1',
+      port: 0,
+      fetch: () =>
+        new Response('<title>before</title><script>document.title = "with rights"</script>', {
+          headers: { 'content-type': 'text/html', 'x-frame-options': 'DENY' },
+        }),
+    })
+    const link = `<a href="http://127.0.0.1:${target.port}/hub">Reports</a>`
+    for (const html of [link, `<!doctype html><html><head><title>Mail</title></head><body>${link}</body></html>`])
+      inbox.add(mail({ html }))
+    await open(async (page) => {
+      for (const path of ['/messages/1', '/messages/2']) {
+        await page.goto(`http://127.0.0.1:${server.port}${path}`)
+        const opening = page.waitForEvent('popup')
+        await page.frameLocator('iframe').getByRole('link', { name: 'Reports' }).click()
+        const popup = await opening
+        await popup.waitForLoadState()
+        expect(await popup.title()).toBe('with rights')
+        await popup.close()
+      }
     })
   }, 60_000)
 

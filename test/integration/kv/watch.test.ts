@@ -109,7 +109,7 @@ test.each(['initial=yes', 'since=5', 'prefix=a&prefix=b'])('%s is refused', asyn
 
 describe('limits', () => {
   test('one stream more than allowed is refused, until another one ends', async () => {
-    const { call, open } = await scene({ maxStreams: 2 })
+    const { call, open } = await scene({ maxStreams: () => 2 })
     const streams = [await open(), await open()]
     expect(await call('GET', '/v4/keyvalues/ns1/watch')).toMatchObject({
       status: 503,
@@ -120,13 +120,13 @@ describe('limits', () => {
   })
 
   test('the answer to HEAD keeps no stream open', async () => {
-    const { send, open } = await scene({ maxStreams: 1 })
+    const { send, open } = await scene({ maxStreams: () => 1 })
     for (let n = 0; n < 5; n++) expect((await send('HEAD', '/v4/keyvalues/ns1/watch')).status).toBe(200)
     expect((await open()).answer.status).toBe(200)
   })
 
   test('a reader that takes nothing is cut off, and the others go on', async () => {
-    const { port, set, open } = await scene({ maxStreams: 2, maxWaiting: 100 })
+    const { port, set, open } = await scene({ maxStreams: () => 2, maxWaiting: 100 })
     const socket = await silentReader(port)
     const reader = await open()
     await expect(open()).resolves.toMatchObject({ answer: { status: 503 } })

@@ -8,6 +8,7 @@ import type { RunRecord } from '../../../src/reports/runs/ledger.ts'
 import type { Triggers } from '../../../src/reports/triggers/index.ts'
 import { createEndedReader } from '../../../src/tasks/executions/history.ts'
 import { taskEvent } from '../../support/events.ts'
+import { testStore } from '../../support/key-values.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { REPORT_TASK, storedTask, type TriggerScene, triggerScene } from '../../support/report-triggers.ts'
 import { setTaskProperty } from '../../support/safety-net.ts'
@@ -265,6 +266,35 @@ describe('mode all', () => {
   }, 30_000)
 })
 
+test('mode all does not wait for a task that was deleted, and names it once', async () => {
+  const { simulator, run, qlik } = await siteOf()
+  const trigger = qlikEvent({ name: 'Both', mode: 'all', match: { taskId: [LOAD, SLOW] } })
+  const scene = await started({ tasks: [storedTask([trigger])], deps: { qlik }, settings: FAST_POLL })
+  simulator.site.tasks.delete(SLOW)
+  const first = await run(LOAD)
+  await until(() => scene.keys().length === 1)
+  const second = await run(LOAD)
+  await until(() => scene.keys().length === 2)
+  expect(scene.keys()).toEqual([first, second])
+  expect(scene.log.of('warn')).toEqual([
+    `REPORTTASK: trigger "Both" of task="Weekly sales pack" does not wait for the Qlik task ${SLOW}, which does not exist: remove it from the trigger`,
+  ])
+}, 30_000)
+
+test('mode all does not wait for an app that was deleted', async () => {
+  const { simulator, qlik } = await siteOf()
+  const [app] = simulator.site.apps.values()
+  const match = { appId: [app!.id, REPORT_TASK] }
+  const trigger = { type: 'qlikEvent', event: 'appReloaded', mode: 'all', match }
+  const scene = await started({ tasks: [storedTask([trigger])], deps: { qlik }, settings: FAST_POLL })
+  await until(() => scene.db.get('SELECT 1 FROM report_trigger_app'))
+  app!.lastReloadTime = Date.now() + 1000
+  await until(() => scene.keys().length === 1)
+  expect(scene.log.of('warn')).toMatchObject([
+    expect.stringContaining(`the Qlik app ${REPORT_TASK}, which does not exist`),
+  ])
+}, 30_000)
+
 test('a reload of an app fires when its time increases; the first look only records', async () => {
   const { simulator, qlik } = await siteOf()
   const [app] = simulator.site.apps.values()
@@ -372,9 +402,12 @@ describe('a message by MQTT', () => {
 
 test('a key-value pair fires when it is set, not when it goes', async () => {
   let listener: (change: Change) => void = () => {}
-  const keyValues = (one: typeof listener) => {
-    listener = one
-    return () => {}
+  const keyValues = {
+    onChange(one: typeof listener) {
+      listener = one
+      return () => {}
+    },
+    get: () => undefined,
   }
   const tasks = [storedTask([{ type: 'keyValue', namespace: 'Sales', key: 'ready' }])]
   const scene = await started({ tasks, deps: { keyValues } })
@@ -385,4 +418,34 @@ test('a key-value pair fires when it is set, not when it goes', async () => {
   listener(change)
   await scene.triggers.stop(1000)
   expect(scene.runs().map(({ trigger }) => trigger.detail)).toEqual([{ namespace: 'Sales', key: 'ready', revision: 7 }])
+})
+
+test('a key-value pair that was set right before the process was killed fires once after the start', async () => {
+  const { store, clock } = testStore()
+  const set = (key: string) => store.set({ namespace: 'Sales', key, value: '1', ttl: 0 })
+  const pairTrigger = (key: string) => ({ type: 'keyValue', namespace: 'Sales', key })
+  await set('before the trigger')
+  clock.advance(1000)
+  const keys = ['before the trigger', 'killed', 'handled', 'long ago']
+  const scene = triggerScene({
+    clock,
+    tasks: [storedTask(keys.map(pairTrigger), { run: { ...storedTask([]).run, whenBusy: 'queue' } })],
+    deps: { keyValues: store },
+  })
+  await scene.triggers.start()
+  await set('handled')
+  await until(() => scene.keys().length === 1)
+  await scene.triggers.stop(1000)
+  const firedKeys = () => scene.runs().map(({ trigger }) => trigger.detail.key)
+  // Nothing hears these: the process is gone.
+  await set('long ago')
+  clock.advance(25 * 3_600_000)
+  await set('killed')
+  for (let start = 1; start <= 2; start++) {
+    const again = scene.build()
+    await again.start()
+    await until(() => scene.keys().length === 2)
+    await again.stop(1000)
+    expect(firedKeys()).toEqual(['handled', 'killed'])
+  }
 })

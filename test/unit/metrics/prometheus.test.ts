@@ -173,22 +173,21 @@ test('task starts, those of the queue when they leave it', async () => {
 })
 
 describe('runs of report tasks', () => {
-  const counts = { documents: 3, mailsSent: 19, mailsFailed: 1, mailsHeld: 2 }
+  const counts = { mailsSent: 19, mailsFailed: 1, mailsHeld: 2 }
   const run = {
     outcome: 'warning',
-    trigger: { type: 'schedule' },
     startedAt: 1_000_000,
     finishedAt: 1_014_838,
     counts,
   }
 
-  test('are counted with their mails and documents, those that send again without documents', async () => {
-    const { onReportFinished, families } = createReportMetrics(() => 2)
-    const none = { documents: 0, mailsSent: 0, mailsFailed: 0, mailsHeld: 0 }
-    onReportFinished(run)
-    onReportFinished({ ...run, trigger: { type: 'resend' }, outcome: 'success', counts: { ...counts, mailsHeld: 0 } })
-    onReportFinished({ ...run, outcome: 'skipped', startedAt: null, counts: none })
-    onReportFinished({ ...run, outcome: 'skipped', startedAt: null, counts: null })
+  test('are counted with their mails and documents', async () => {
+    const { onReportFinished, families } = createReportMetrics({ queueLength: () => 2, engineSessions: () => 3 })
+    const none = { mailsSent: 0, mailsFailed: 0, mailsHeld: 0 }
+    onReportFinished({ run, formats: { pdf: 2, xlsx: 1 } })
+    onReportFinished({ run: { ...run, outcome: 'success', counts: { ...counts, mailsHeld: 0 } }, formats: { pdf: 1 } })
+    onReportFinished({ run: { ...run, outcome: 'skipped', startedAt: null, counts: none }, formats: {} })
+    onReportFinished({ run: { ...run, outcome: 'skipped', startedAt: null, counts: null }, formats: {} })
     const lines = await textOf(families)
     expect(lines.filter((line) => !line.startsWith('#') && line !== '' && !line.includes('_bucket'))).toEqual([
       'footman_report_runs_total{outcome="warning"} 1',
@@ -196,11 +195,13 @@ describe('runs of report tasks', () => {
       'footman_report_runs_total{outcome="skipped"} 2',
       'footman_report_run_duration_seconds_sum 29.676',
       'footman_report_run_duration_seconds_count 2',
-      'footman_report_documents_total 3',
+      'footman_report_documents_total{format="pdf"} 3',
+      'footman_report_documents_total{format="xlsx"} 1',
       'footman_report_mails_total{state="sent"} 38',
       'footman_report_mails_total{state="failed"} 2',
       'footman_report_mails_total{state="held"} 2',
       'footman_report_queue_length 2',
+      'footman_report_engine_sessions 3',
     ])
     const bounds = lines.flatMap((line) => /_bucket\{le="(.+)"\} (\d)/.exec(line)?.slice(1).join(' ') ?? [])
     expect(bounds).toEqual([
@@ -210,7 +211,7 @@ describe('runs of report tasks', () => {
   })
 
   test('are not shown where report tasks are off', async () => {
-    const lines = await textOf(createReportMetrics(() => null).families)
+    const lines = await textOf(createReportMetrics({ queueLength: () => null, engineSessions: () => null }).families)
     expect(lines.filter((line) => !line.startsWith('#') && line !== '')).toEqual([])
   })
 })

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Ajv from 'ajv'
@@ -112,6 +113,23 @@ describe('the licences of others', () => {
     expect(text.match(/Permission is hereby granted/g)?.length).toBeGreaterThan(40)
     expect(text).toContain('GNU LIBRARY GENERAL PUBLIC LICENSE')
     expect(text).toContain('GNU LESSER GENERAL PUBLIC LICENSE')
+  })
+
+  test('name the colour profile, which is the unaltered one of its publisher', () => {
+    const profile = readFileSync(join(repositoryRoot, 'src/reports/documents/srgb.icc'))
+    expect(profile.toString('latin1')).toContain('sRGB2014')
+    const holder = /Copyright International Color Consortium, 2015/
+    expect(profile.toString('latin1')).toMatch(holder)
+    expect(licenceText(packages, '1.4.5')).toMatch(holder)
+    // The header of a profile holds the MD5 of the rest, with flags, intent and the checksum itself as zeros.
+    const id = profile.subarray(84, 100).toString('hex')
+    for (const [from, to] of [
+      [44, 48],
+      [64, 68],
+      [84, 100],
+    ] as const)
+      profile.fill(0, from, to)
+    expect(createHash('md5').update(profile).digest('hex')).toBe(id)
   })
 
   test('are terms that an executable can be passed on with', () => {

@@ -46,6 +46,7 @@ const EMPTY = {
     'executionStatusText',
     'scriptLogHead',
     'scriptLogTail',
+    'consoleUrl',
     'qlikSenseQMC',
     'qlikSenseHub',
   ),

@@ -131,8 +131,10 @@ function fitNotice({ title, text, items }: Notice, budget: Budget): Notice {
   }
 }
 
-function linksOf({ appUrl, absentParts, qlikSenseQMC, qlikSenseHub, genericUrls }: MailContext): MailView['links'] {
+function linksOf(context: MailContext): MailView['links'] {
+  const { appUrl, absentParts, consoleUrl, qlikSenseQMC, qlikSenseHub, genericUrls } = context
   const all = [
+    { label: 'Open in Footman', url: consoleUrl },
     { label: 'Open app', url: absentParts.includes('app') ? '' : appUrl },
     { label: 'Open QMC', url: qlikSenseQMC },
     { label: 'Open hub', url: qlikSenseHub },
@@ -141,9 +143,7 @@ function linksOf({ appUrl, absentParts, qlikSenseQMC, qlikSenseHub, genericUrls 
   return all.filter(({ url }) => isWebAddress(url) && url.length <= 1000).slice(0, MAX_LINKS)
 }
 
-function isWebAddress(url: string): boolean {
-  return /^https?:\/\//i.test(url)
-}
+const isWebAddress = (url: string): boolean => /^https?:\/\//i.test(url)
 
 /** The last steps of the execution. */
 function historyOf({ executionDetails }: MailContext, budget: Budget): MailView['history'] {

@@ -14,12 +14,13 @@ import {
   tlsLook,
   trouble,
 } from '../connection.ts'
+import { mails, storedReports } from '../reports/stored.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 export const smtp: Probe = {
   group: 'smtp',
   title: 'Mail server',
-  applies: ({ config }) => usesMail(config) && config.emailNotification.smtp.host !== '',
+  applies: (context) => context.config.emailNotification.smtp.host !== '' && usesMail(context),
   async run(context) {
     const subject = subjectOf(context)
     const { findings, usable } = await lookAtServer(context, subject)
@@ -27,10 +28,14 @@ export const smtp: Probe = {
   },
 }
 
-function usesMail({ emailNotification, footman, qlikSenseCloud }: DoctorContext['config']): boolean {
+function usesMail(context: DoctorContext): boolean {
+  const { emailNotification, footman, qlikSenseCloud } = context.config
   const { emailNotification: cloud } = qlikSenseCloud.event.mqtt.tenant.alert
   const named = Object.values(footman.destinations).some(({ enable, type }) => enable && type === 'email')
-  return emailNotification.enable || named || (qlikSenseCloud.enable && cloud.reloadAppFailure.enable)
+  const byAlerts = emailNotification.enable || named || (qlikSenseCloud.enable && cloud.reloadAppFailure.enable)
+  const { enable, hub } = footman.reportTask
+  const byHub = enable && hub.enable && hub.auth === 'magicLink'
+  return byAlerts || byHub || storedReports(context).tasks.some(mails)
 }
 
 const SMTP = 'emailNotification.smtp'

@@ -30,7 +30,8 @@ export function certificatesProbe(sites: SiteOf): Probe {
   }
 }
 
-export const usesEngine = ({ restServerConfig }: DoctorContext['config']): boolean => restServerConfig.enable
+export const usesEngine = ({ restServerConfig, footman }: DoctorContext['config']): boolean =>
+  restServerConfig.enable || footman.reportTask.enable
 
 async function examine({ clock }: DoctorContext, paths: CertificatePaths): Promise<readonly Finding[]> {
   const read = await Promise.all((Object.keys(PART_NAMES) as Part[]).map((part) => readPart(part, paths[part])))

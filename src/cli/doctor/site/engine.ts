@@ -3,6 +3,8 @@
 import { SILENT } from '../../../platform/types.ts'
 import { createEngineClient } from '../../../qlik/engine/client.ts'
 import { EngineError } from '../../../qlik/engine/errors.ts'
+import type { EngineClient } from '../../../qlik/engine/types.ts'
+import type { QrsCertificates } from '../../../qlik/qrs/transport.ts'
 import { openTcp, trouble } from '../connection.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { usesEngine } from './certificates.ts'
@@ -20,7 +22,7 @@ export function engineProbe(sites: SiteOf): Probe {
 }
 
 async function examine(site: Site, { config: { configEngine }, timeout }: DoctorContext): Promise<readonly Finding[]> {
-  const { host, port, useSSL, headers, rejectUnauthorized } = configEngine
+  const { host, port, useSSL, headers } = configEngine
   const target = `${host}:${port}`
   const say = (
     level: FindingLevel,
@@ -52,13 +54,7 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
   } catch (error) {
     return [trouble(error, subject)]
   }
-  const client = createEngineClient(
-    { log: SILENT },
-    {
-      ...{ host, port, useSSL, rejectUnauthorized, headers: headers.static, certificates: () => pems },
-      ...{ connectTimeoutMs: timeout, callTimeoutMs: timeout },
-    },
-  )
+  const client = engineClient(configEngine, pems, timeout)
   try {
     const version = await client.use({}, (session) => session.global.value('qVersion', 'EngineVersion'))
     const number = (version as { qComponentVersion?: unknown } | null)?.qComponentVersion ?? 'unknown'
@@ -69,6 +65,21 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
     const noTls = trouble(error, { ...subject, key: 'configEngine.port' })
     return [noTls.code === `${GROUP}.no-tls` ? noTls : refusal(error, say, identity.name)]
   }
+}
+
+/** `pems`: null without TLS. */
+export function engineClient(
+  { host, port, useSSL, headers, rejectUnauthorized }: DoctorContext['config']['configEngine'],
+  pems: QrsCertificates | null,
+  timeout: number,
+): EngineClient {
+  return createEngineClient(
+    { log: SILENT },
+    {
+      ...{ host, port, useSSL, rejectUnauthorized, headers: headers.static, certificates: () => pems },
+      ...{ connectTimeoutMs: timeout, callTimeoutMs: timeout },
+    },
+  )
 }
 
 type Say = (level: FindingLevel, what: string, message: string, fix?: string, key?: string) => Finding

@@ -1,13 +1,12 @@
 /** Options of charts with two axes: bars, lines, areas, combinations, waterfall. */
 import type { Cell } from '../../types.ts'
-import { FONT_FAMILY } from '../fonts.ts'
+import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent, MeasureColumn } from './content.ts'
 import { frame, numbersOf, type Option, type Pivot, pivot, type Series } from './frame.ts'
 import {
   AXIS,
   BAD,
   type Canvas,
-  fitted,
   GOOD,
   GRID,
   INK,

@@ -30,7 +30,7 @@ export interface ChartContent {
 export type ChartDefinition = Pick<
   BlockOf<'chart'>,
   'chart' | 'dimension' | 'dimension2' | 'measures' | 'maxPoints' | 'legend' | 'labels'
->
+> & { readonly key?: string }
 /** Whether a binding of a template defines its chart, instead of naming an object. */
 export const isDefinition = (
   binding: Extract<Binding, { readonly type: 'chart' }> | { readonly objectId: string },
@@ -68,18 +68,11 @@ export const NEEDS: Readonly<
   boxplot: { dimensions: [2, 2], measures: [1, 1] },
 }
 
-/** Kinds in which a second dimension makes series, of one measure. */
-export const SERIES: ReadonlySet<ChartKind> = new Set([
-  'bar',
-  'barHorizontal',
-  'barStacked',
-  'barGrouped',
-  'barPercent',
-  'line',
-  'area',
-  'areaStacked',
-  'radar',
-])
+/** Whether the kind draws series: of several measures, or of one measure for the values of a second dimension. */
+export function hasSeries(kind: ChartKind): boolean {
+  const { dimensions, measures } = NEEDS[kind]
+  return dimensions[1] === 2 && measures[0] === 1 && measures[1] > 1
+}
 
 /** Why the dimensions and measures do not fit the kind (table of the kinds in the documentation), or null. */
 export function chartProblem(kind: ChartKind, dimensions: number, measures: number): string | null {
@@ -87,9 +80,9 @@ export function chartProblem(kind: ChartKind, dimensions: number, measures: numb
   const [fewest, most] = needs.dimensions
   if (dimensions < fewest || dimensions > most)
     return `${kind} needs ${range(fewest, most)} dimensions, not ${dimensions}`
-  const [least, highest] = SERIES.has(kind) && dimensions === 2 ? [1, 1] : needs.measures
+  const [least, highest] = hasSeries(kind) && dimensions === 2 ? [1, 1] : needs.measures
   if (measures >= least && measures <= highest) return null
-  const two = SERIES.has(kind) && dimensions === 2 ? ' with a second dimension' : ''
+  const two = hasSeries(kind) && dimensions === 2 ? ' with a second dimension' : ''
   return `${kind} needs ${range(least, highest)} measures${two}, not ${measures}`
 }
 
@@ -110,6 +103,7 @@ export async function loadChart(
   )
   const labelOf = async (source: Source, label?: string): Promise<string> => label ?? (await data.labelOf(source))
   const table = await data.table({
+    ...(definition.key !== undefined && { name: definition.key }),
     columns: [
       ...(await Promise.all(
         dimensions.map(async (expr) => ({ expr, label: await labelOf(expr), kind: 'dimension' as const })),

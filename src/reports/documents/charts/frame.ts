@@ -1,9 +1,9 @@
 /** The surroundings of the marks: title, legend, space; and the series of a chart. */
 import type { EChartsCoreOption } from 'echarts/core'
 import type { Cell, Column, Row } from '../../types.ts'
-import { FONT_FAMILY } from '../fonts.ts'
+import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent } from './content.ts'
-import { type Canvas, EDGE, fitted, INK, nameOf, PALETTE, SMALL, TEXT, TITLE } from './style.ts'
+import { type Canvas, EDGE, INK, nameOf, PALETTE, SMALL, TEXT, TITLE } from './style.ts'
 
 export type Option = EChartsCoreOption
 

@@ -1,8 +1,8 @@
 /** Key figures as a picture. */
 import type { Cell } from '../../types.ts'
-import { FONT_FAMILY } from '../fonts.ts'
+import { FONT_FAMILY, fitted } from '../fonts.ts'
 import { escapeText } from '../markup.ts'
-import { BAD, type Canvas, EDGE, fitted, GOOD, GRID, INK, knownLocale, MUTED, SMALL, TITLE } from './style.ts'
+import { BAD, type Canvas, EDGE, GOOD, GRID, INK, knownLocale, MUTED, SMALL, TITLE } from './style.ts'
 
 export interface KpiItem {
   readonly label: string

@@ -1,12 +1,11 @@
 /** Options of charts without axes: pie, donut, funnel, treemap, gauge, radar, sankey. */
 import type { Cell, Row } from '../../types.ts'
-import { FONT_FAMILY } from '../fonts.ts'
+import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent } from './content.ts'
 import { distinct, frame, numbersOf, type Option, pivot } from './frame.ts'
 import {
   type Canvas,
   EDGE,
-  fitted,
   GRID,
   INK,
   inkOn,

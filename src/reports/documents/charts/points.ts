@@ -1,5 +1,6 @@
 /** Options of charts whose marks stand at two values or names: scatter, bubble, heatmap, box plot. */
 import type { Row } from '../../types.ts'
+import { fitted } from '../fonts.ts'
 import { axisName, categoryAxis, grid, middleName, valueAxis } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
 import { distinct, frame, numbersOf, type Option } from './frame.ts'
@@ -7,7 +8,6 @@ import {
   AXIS,
   type Canvas,
   EDGE,
-  fitted,
   INK,
   inkOn,
   MUTED,

@@ -92,20 +92,6 @@ export function knownLocale(locale: string): string {
   }
 }
 
-/** Cuts a text to a width, with an ellipsis. */
-export function fitted(text: string, width: number, size: number, fonts: FontSet, bold = false): string {
-  if (fonts.measure(text, size, bold) <= width) return text
-  const chars = [...text]
-  let low = 0
-  let high = chars.length
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if (fonts.measure(`${chars.slice(0, middle).join('')}…`, size, bold) <= width) low = middle
-    else high = middle - 1
-  }
-  return `${chars.slice(0, low).join('')}…`
-}
-
 /** Black or white text, whichever is readable on the colour (`#rrggbb`). */
 export function inkOn(colour: string): string {
   const [red, green, blue] = [1, 3, 5].map((at) => {

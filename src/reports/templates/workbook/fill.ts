@@ -1,4 +1,5 @@
 /** Fills a workbook: layouts of all sheets first, because references need them, then sheet by sheet. */
+
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { ReportError } from '../../codes.ts'
 import { sheetNames } from '../../documents/xlsx-parts.ts'
 import type { Warn } from '../../types.ts'
+import { fillProperties } from '../leftovers.ts'
 import { type OfficePackage, writePackage } from '../package.ts'
 import { kindOf } from '../parts.ts'
 import type { Scope } from '../scope.ts'
@@ -77,6 +79,7 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
       if (output.place.level === null) await fillSheet(output, request.scope, context, null)
     }
     await fillBook(context, outputs)
+    await fillProperties(parts.draft, request.scope)
     await writePackage(source, request.file, await parts.finish())
   } finally {
     await rm(folder, { recursive: true, force: true })

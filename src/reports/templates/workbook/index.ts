@@ -1,5 +1,6 @@
 /** Workbook templates (xlsx): cells with tags, loops over rows, sheets for the values of a level. */
 import type { Warn } from '../../types.ts'
+import { checkProperties } from '../leftovers.ts'
 import { createFindings, type Findings, type Names } from '../names.ts'
 import type { OfficePackage } from '../package.ts'
 import { TemplateError } from '../problems.ts'
@@ -10,6 +11,7 @@ import { fillWorkbook as fill } from './fill.ts'
 /** Checks the tags of a workbook. */
 export async function checkWorkbook(source: OfficePackage, names: Names, findings: Findings): Promise<void> {
   await readBook(source, names, findings)
+  await checkProperties(source, names, findings)
 }
 
 export interface WorkbookRequest {

@@ -13,7 +13,12 @@ import { type RoutesApi, routesApi } from '../../../support/routes-api.ts'
 const { task: plain, app } = fullEvent()
 const task = { ...plain, app: { id: app?.id, name: app?.name } }
 const DAY = 86_400_000
+const SENT = { reason: null, detail: null, suppressedBy: null }
 const UNKNOWN = '019cad24-bb20-78e1-b80b-d70ae0784c78'
+const DATAGRAM = [
+  ...['/scheduler-reload-failed/', 'pro2-win1', 'Nightly', 'Sales', 'LAB\\goran', TASK_ID, UNKNOWN],
+  ...['2024-10-10 15:35:25,117', 'INFO', UNKNOWN, 'Max retries reached'],
+].join(';')
 const apis: RoutesApi[] = []
 
 afterEach(async () => {
@@ -41,7 +46,7 @@ async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
         owner: async () => answer(null),
       },
     }),
-    ...snoozeRoutes(box),
+    ...snoozeRoutes({ ...box, loadEvent: (id) => loadTaskEvent(box.db, id), recording: () => ['data'] }),
   ])
   apis.push(api)
   const json = async (method: string, path: string, body?: unknown) => {
@@ -93,8 +98,8 @@ describe('/v4/alertroutes', () => {
             { field: 'except.during', wanted: 'nights', found: '2026-03-02T06:00:00.000Z', holds: false },
           ],
           deliveries: [
-            { destination: 'mail', target: 'mail', wouldBe: 'pending', reason: null },
-            { destination: 'hook', target: 'hook', wouldBe: 'pending', reason: null },
+            { destination: 'mail', target: 'mail', wouldBe: 'pending', ...SENT },
+            { destination: 'hook', target: 'hook', wouldBe: 'pending', ...SENT },
           ],
         },
         { name: 'off', matched: false, because: 'enable is false', deliveries: [] },
@@ -110,6 +115,23 @@ describe('/v4/alertroutes', () => {
     for (const table of ['event', 'delivery', 'rate_limit', 'rate_limit_slot']) {
       expect(db.all(`SELECT * FROM ${table}`)).toEqual([])
     }
+  })
+
+  test('explains a datagram: with the task of Qlik Sense, and with its own names where that has none', async () => {
+    const routes = [
+      ...(setup.routes ?? []),
+      { name: 'named', match: { task: 'Night*', message: '*retries*', host: 'pro2*' }, to: ['mail'] },
+    ]
+    const { json } = await serve({ ...setup, routes })
+    const known = await json('POST', explain, { raw: DATAGRAM })
+    expect(known.body.routes[0]).toMatchObject({
+      name: 'finance',
+      matched: true,
+      fields: [{}, { found: 'Finance' }, {}, {}],
+    })
+    const own = await json('POST', explain, { raw: DATAGRAM.replace(TASK_ID, UNKNOWN) })
+    expect(own.body.routes[2]).toMatchObject({ name: 'named', matched: true, deliveries: [{ target: 'mail' }] })
+    expect(own.body.routes[0]).toMatchObject({ matched: true, fields: [{}, { holds: 'unknown' }, {}, {}] })
   })
 
   test('a name with an apostrophe, and QRS down: then the data are not known', async () => {
@@ -133,6 +155,10 @@ describe('/v4/alertroutes', () => {
   test.each([
     ['nothing', {}, 400, 'VALIDATION'],
     ['both', { eventId: UNKNOWN, sample: {} }, 400, 'VALIDATION'],
+    ['a sample and a datagram', { raw: DATAGRAM, sample: {} }, 400, 'VALIDATION'],
+    ['a datagram of an unknown type', { raw: '/scheduler-nonsense/;a;b' }, 400, 'VALIDATION'],
+    ['a datagram of an engine', { raw: DATAGRAM.replace('scheduler-reload', 'engine-reload') }, 400, 'VALIDATION'],
+    ['a distribution under way', { raw: DATAGRAM.replace('reload-failed', 'distribute') }, 400, 'VALIDATION'],
     ['an unknown member', { sample: { colour: 'red' } }, 400, 'VALIDATION'],
     ['a wrong outcome', { sample: { outcome: 'broken' } }, 400, 'VALIDATION'],
     ['a wrong time', { sample: {}, at: 'yesterday' }, 400, 'VALIDATION'],
@@ -173,8 +199,77 @@ test('/v4/destinations tells what waits, what is dead, and whether it works', as
   ])
 })
 
+describe('/v4/alertroutes?hits', () => {
+  test('counts the events of each route since then, however many receivers they had', async () => {
+    const { json, fire, move } = await serve({
+      ...setup,
+      routes: [
+        { name: 'all', to: ['mail', 'hook'], limit: '1/1h' },
+        { name: 'aborted', match: { outcome: 'aborted' }, to: ['hook'] },
+      ],
+    })
+    await fire()
+    move(2 * DAY)
+    await fire()
+    await fire({ outcome: 'aborted' })
+    const hits = async (since: string) => {
+      const { body } = await json('GET', `/v4/alertroutes?hits=${since}`)
+      return [body.alertRoutes.map((one: { name: string; hits: number }) => [one.name, one.hits]), body.partial]
+    }
+    expect(await hits('7d')).toEqual([
+      [
+        ['all', 3],
+        ['aborted', 1],
+      ],
+      false,
+    ])
+    expect(await hits('1d')).toEqual([
+      [
+        ['all', 2],
+        ['aborted', 1],
+      ],
+      false,
+    ])
+    expect((await json('GET', '/v4/alertroutes?hits=x')).status).toBe(400)
+  })
+})
+
 describe('/v4/snoozes', () => {
   const body = { match: { taskId: [TASK_ID] }, for: '2h', reason: 'source database is being moved' }
+
+  test('a dry run counts the alerts that it would have held back, by task, and sets nothing', async () => {
+    const { json, fire, move, db } = await serve({
+      ...setup,
+      destinations: { mail: 'email', data: 'otlp' },
+      routes: [{ name: 'all', to: ['mail', 'data'], limit: '2/1h' }],
+    })
+    const other = { taskId: '22222222-2222-4333-8444-555555555555', taskName: 'Other' }
+    await fire({ taskName: 'Sales' })
+    // What is not sent yet keeps its slot of the rate limit.
+    db.run(`UPDATE delivery SET state = 'delivered'`)
+    move(2 * DAY)
+    await fire({ taskName: 'Sales' })
+    await fire({ taskName: 'Sales' })
+    await fire({ taskName: 'Sales' })
+    await fire(other)
+    const dry = async (match: object, over = '') => json('POST', `/v4/snoozes?dryRun=true${over}`, { match, for: '2h' })
+    const sales = { taskId: TASK_ID, taskName: 'Sales' }
+    expect(await dry({ taskId: [TASK_ID] })).toEqual({
+      status: 200,
+      body: { wouldHaveHeld: 2, tasks: [{ ...sales, count: 2 }], partial: false },
+    })
+    expect((await dry({ task: '*' }, '&over=7d')).body).toEqual({
+      wouldHaveHeld: 4,
+      tasks: [
+        { ...sales, count: 3 },
+        { ...other, count: 1 },
+      ],
+      partial: false,
+    })
+    expect((await dry({ host: 'elsewhere' })).body).toEqual({ wouldHaveHeld: 0, tasks: [], partial: false })
+    expect((await dry({ colour: 'red' })).status).toBe(400)
+    expect((await json('GET', '/v4/snoozes')).body.snoozes).toEqual([])
+  })
 
   test('are set, listed newest first in pages, counted and lifted', async () => {
     const { json, fire, move, rows } = await serve({ ...setup, routes: [{ name: 'all', to: ['mail'] }] })

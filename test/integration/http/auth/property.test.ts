@@ -143,7 +143,10 @@ async function apiFor({ grant, anonymous, listener, globalFilter }: Situation) {
   return accessApi({
     access: { keys: [{ id: 'erp', hash: key.hash, ...grant }], anonymous: { scopes: anonymous }, allowFrom: listener },
     api: { trustedProxies: ['127.0.0.1'] },
-    routes: [...stores, ...startTaskRoutes({ start })],
+    routes: [
+      ...stores,
+      ...startTaskRoutes({ preview: () => Promise.reject(new Error('no dry run is made here')), start }),
+    ],
   })
 }
 

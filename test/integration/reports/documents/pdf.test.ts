@@ -348,6 +348,28 @@ describe.skipIf(!hasPdfTools)('protection and archives', () => {
     expect(objects).toMatch(/\/F 4\b/)
     expect(objects).not.toContain('/Encrypt')
   })
+
+  test('an archive embeds its fonts, says the same in its metadata, and uses the colours of its profile', async () => {
+    const file = await pdf([text('Ελλάδα → 5'), chartBlock('bar')], { archive: true })
+    const objects = pdfObjects(file)
+    // Every font is embedded: the column `emb` of pdffonts.
+    expect(pdfFonts(file).length).toBeGreaterThan(0)
+    for (const font of pdfFonts(file)) expect(font).toMatch(/ Identity-H +yes yes yes /)
+    // Readers that know no PDF find the metadata, which says the same as the information of the document.
+    const raw = readFileSync(file).toString('latin1')
+    const metadata = /<x:xmpmeta.*<\/x:xmpmeta>/s.exec(raw)?.[0] ?? ''
+    const shown = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(metadata)?.[1]
+    const info = pdfInfo(file)
+    expect(shown('pdf:Producer')).toBe(info.Producer)
+    expect(shown('xmp:CreatorTool')).toBe(info.Creator)
+    expect(/xml:lang="x-default">([^<]*)</.exec(metadata)?.[1]).toBe(info.Title)
+    expect(new Date(shown('xmp:CreateDate') ?? '')).toEqual(new Date(info.CreationDate ?? ''))
+    expect(objects).toMatch(/\/ID \[<[0-9a-f]{32}><[0-9a-f]{32}>\]/)
+    expect(raw).toMatch(/^%PDF-1\.7\n%[\x80-\xff]{4}/)
+    // Colours are those of the profile, and nothing acts by itself.
+    expect(objects).toMatch(/\/DestOutputProfile \d+ 0 R/)
+    expect(objects).not.toMatch(/\/DeviceCMYK|\/LZWDecode|\/JavaScript|\/OpenAction|\/AA\b|\/Interpolate true/)
+  })
 })
 
 describe.skipIf(!hasPdfTools)('a report as PDF', () => {

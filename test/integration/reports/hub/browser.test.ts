@@ -1,7 +1,8 @@
 /** The pages in Chromium: as the design has them, usable by everybody, without script. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import axe from 'axe-core'
+import { randomUUID } from 'node:crypto'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { violations } from '../../../support/accessibility.ts'
 import { startBrowser } from '../../../support/browser.ts'
 import { type TestHub, testHub } from '../../../support/hub.ts'
 import { findExecutable } from '../../../support/servers.ts'
@@ -13,18 +14,7 @@ const SIZES = [360, 1440] as const
 const SCHEMES = ['light', 'dark'] as const
 const EACH = SIZES.flatMap((width) => SCHEMES.map((scheme) => [width, scheme] as const))
 
-/** Violations of WCAG 2.2 A and AA. The page may not run scripts, so axe is run by the debugger. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const result = await page.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    }),
-  )
-  return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
-}
-
-async function fill(site: TestHub): Promise<{ newest: string; hostile: string }> {
+async function fill(site: TestHub): Promise<{ newest: string; hostile: string; pack: string }> {
   const hour = 3_600_000
   const visibleTo = [ANNA]
   const publish: TestHub['publish'] = (one) => site.publish({ visibleTo, ...one })
@@ -37,6 +27,7 @@ async function fill(site: TestHub): Promise<{ newest: string; hostile: string }>
       project: 'Finance',
       fileName: `Daily KPI 2026-11-${20 + n}.pdf`,
       versionKey: 'kpi',
+      runId: randomUUID(),
     })
   }
   site.clock.advance(70 * hour)
@@ -45,7 +36,10 @@ async function fill(site: TestHub): Promise<{ newest: string; hostile: string }>
     project: 'Finance',
     fileName: 'Daily KPI 2026-11-23.pdf',
     versionKey: 'kpi',
+    runId: randomUUID(),
   })
+  const pack = await publish({ title: 'Weekly sales', fileName: 'Sales pack_Nord.pdf' })
+  await publish({ title: 'Weekly sales', fileName: 'Sales_20261123.xlsx', format: 'xlsx' })
   await publish({
     title: 'Headcount November',
     project: 'People',
@@ -66,7 +60,7 @@ async function fill(site: TestHub): Promise<{ newest: string; hostile: string }>
     project: '"><img src=x onerror=alert(1)>',
     fileName: `${'very_long_name_'.repeat(15)}.pdf`,
   })
-  return { newest, hostile }
+  return { newest, hostile, pack }
 }
 
 describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
@@ -144,7 +138,7 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
     'every page at %i px, %s',
     async (width, scheme) => {
       await using site = await testHub()
-      const { newest, hostile } = await fill(site)
+      const { newest, hostile, pack } = await fill(site)
       const seen = await visit(site, width, scheme)
       const { page, base } = seen
       const look = (name: string) => expectGood(seen, width, `${name}-${width}-${scheme}`)
@@ -158,6 +152,8 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
       await look('projects')
       await page.goto(`${base}/hub/items/${newest}`)
       await look('item')
+      await page.goto(`${base}/hub/items/${pack}`)
+      await look('together')
       await page.goto(`${base}/hub/items/${hostile}`)
       expect(await page.title()).not.toBe('run')
       await look('hostile')

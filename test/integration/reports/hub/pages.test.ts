@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import { hashOfKey, newKey } from '../../../../src/http/auth/keys.ts'
 import { OWN_FORM, RUN_ID, type TestHub, testHub } from '../../../support/hub.ts'
 import { until } from '../../../support/wait.ts'
@@ -7,6 +9,20 @@ import { until } from '../../../support/wait.ts'
 const ANNA = 'anna@acme.example'
 const BOB = 'bob@acme.example'
 const DAY_MS = 86_400_000
+
+/** Files of the hub that this process has open. */
+function openBlobs({ blobs }: TestHub): number {
+  if (!existsSync('/proc/self/fd')) return 0
+  const folder = blobs.path('0'.repeat(64)).slice(0, -'/00/'.length - 64)
+  const targets = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return targets.filter((target) => target.startsWith(folder)).length
+}
 
 /** Asks for a link, follows it, and returns the cookie of the session. */
 async function logIn(site: TestHub, address = ANNA): Promise<string> {
@@ -58,6 +74,20 @@ describe('what a reader sees', () => {
     expect(await titles('unread=1')).toEqual(['Stock', 'Försäljning'])
     await site.api.send('GET', `/hub/items/${stock}`, undefined, { cookie })
     expect(await titles('unread=1')).toEqual(['Försäljning'])
+  })
+
+  test('a search without result names its filters, and each can be removed', async () => {
+    await using site = await testHub()
+    await site.publish({})
+    const cookie = await logIn(site)
+    const { body } = await site.api.send('GET', '/hub?q=x%26y&project=Sales&unread=1', undefined, { cookie })
+    expect(body).toContain('No report matches.')
+    const links = [...body.matchAll(/<a class="chip" href="([^"]*)"><span class="sr">Remove <\/span><bdi>([^<]*)/g)]
+    expect(links.map(([, href, text]) => [text, href])).toEqual([
+      ['Search: x&amp;y', '/hub?project=Sales&amp;unread=1'],
+      ['Project: Sales', '/hub?q=x%26y&amp;unread=1'],
+      ['New', '/hub?q=x%26y&amp;project=Sales'],
+    ])
   })
 
   test('"Nothing has been published" for a recipient without items', async () => {
@@ -120,6 +150,103 @@ describe('files', () => {
     await site.blobs.removeUnreferenced(() => false, Date.now() + 1000)
     expect((await site.api.send('GET', `/hub/items/${id}/files/1`, undefined, { cookie })).status).toBe(404)
     expect((await site.api.send('GET', `/v4/reportrun/${RUN_ID}/reads`)).body).toBe('{"reads":[]}')
+  })
+})
+
+describe('documents that were published together', () => {
+  const filesOf = async (body: ArrayBuffer) => {
+    const found: Record<string, string> = {}
+    for (const entry of await new ZipReader(new Uint8ArrayReader(new Uint8Array(body))).getEntries()) {
+      if (!entry.directory)
+        found[entry.filename] = new TextDecoder().decode(
+          await entry.getData(new Uint8ArrayWriter(), { useWebWorkers: false }),
+        )
+    }
+    return found
+  }
+
+  test('are one entry of the list and one archive, without those of other people and runs', async () => {
+    await using site = await testHub()
+    const title = 'Weekly sales 2026-11-24'
+    const pack = await site.publish({ title, fileName: 'Pack.pdf', content: 'pdf' })
+    const book = await site.publish({ title, fileName: 'Book.xlsx', format: 'xlsx', content: 'book' })
+    await site.publish({ title, fileName: 'Book.xlsx', format: 'xlsx', content: 'second' })
+    const foreign = await site.publish({ title, fileName: 'Salaries.pdf', visibleTo: [BOB] })
+    await site.publish({ title, fileName: 'Older.pdf', runId: randomUUID() })
+    await site.publish({ title: 'Other', fileName: 'Other.pdf' })
+    const cookie = await logIn(site)
+    const list = (await site.api.send('GET', '/hub', undefined, { cookie })).body
+    expect(list.match(/<article/g)).toHaveLength(3)
+    expect(list.match(/files\.zip/g)).toHaveLength(1)
+    expect(list).toContain(`href="/hub/items/${pack}/files.zip"`)
+    expect(list.indexOf('Pack.pdf')).toBeLessThan(list.indexOf('Book.xlsx'))
+    const page = (await site.api.send('GET', `/hub/items/${book}`, undefined, { cookie })).body
+    expect(page).toContain(`href="/hub/items/${pack}"`)
+    expect(page).not.toMatch(/Salaries|Older|Other\.pdf/)
+
+    const ask = (id: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${site.api.port}/hub/items/${id}/files.zip`, { headers: { cookie }, ...init })
+    expect((await ask(foreign)).status).toBe(404)
+    const answer = await ask(book)
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/zip'])
+    expect(answer.headers.get('content-disposition')).toBe(
+      "attachment; filename*=UTF-8''Weekly%20sales%202026-11-24.zip",
+    )
+    expect(answer.headers.get('cache-control')).toBe('private, no-store')
+    const files = await filesOf(await answer.arrayBuffer())
+    expect(Object.entries(files).map(([name, text]) => [name.replace(/^[0-9a-f]{8}_/, '<id>_'), text])).toEqual([
+      ['Pack.pdf', 'pdf'],
+      ['Book.xlsx', 'book'],
+      ['<id>_Book.xlsx', 'second'],
+    ])
+    const { reads } = JSON.parse((await site.api.send('GET', `/v4/reportrun/${RUN_ID}/reads`)).body)
+    expect(reads.filter(({ how }: { how: string }) => how === 'download')).toHaveLength(3)
+    const unread = await site.api.send('GET', '/hub?unread=1', undefined, { cookie })
+    expect(unread.body).not.toContain('Pack.pdf')
+  })
+
+  test('the list shows the first files of many, their page all of them', async () => {
+    await using site = await testHub()
+    const names = Array.from({ length: 30 }, (_, n) => `Region ${n + 1}.pdf`)
+    const ids: string[] = []
+    for (const fileName of names) ids.push(await site.publish({ fileName }))
+    const cookie = await logIn(site)
+    const filesIn = (html: string) => [...html.matchAll(/Region \d+\.pdf<\/bdi>/g)].map(([text]) => text.slice(0, -6))
+    const list = (await site.api.send('GET', '/hub', undefined, { cookie })).body
+    expect(filesIn(list)).toEqual(names.slice(0, 5))
+    expect(list).toMatch(new RegExp(`href="/hub/items/${ids[0]}"[^>]*>25 more files`))
+    const page = (await site.api.send('GET', `/hub/items/${ids[0]}`, undefined, { cookie })).body
+    expect(filesIn(page)).toEqual(names)
+  })
+
+  test('a reader who hangs up, a HEAD request and a file that is gone leave nothing open', async () => {
+    await using site = await testHub()
+    const big = 'x'.repeat(20_000_000)
+    const id = await site.publish({ content: big })
+    await site.publish({ fileName: 'second.pdf', content: `${big}y` })
+    const cookie = await logIn(site)
+    const url = `http://127.0.0.1:${site.api.port}/hub/items/${id}/files.zip`
+    const leaving = new AbortController()
+    const answer = await fetch(url, { headers: { cookie }, signal: leaving.signal })
+    await answer.body!.getReader().read()
+    leaving.abort()
+    expect((await fetch(url, { method: 'HEAD', headers: { cookie } })).status).toBe(200)
+    const whole = await filesOf(await (await fetch(url, { headers: { cookie } })).arrayBuffer())
+    expect(Object.values(whole).map(({ length }) => length)).toEqual([20_000_000, 20_000_001])
+    await until(() => openBlobs(site) === 0)
+    await site.blobs.removeUnreferenced(() => false, Date.now() + 1000)
+    expect((await fetch(url, { headers: { cookie } })).status).toBe(404)
+  })
+
+  test('a signed link opens its own document alone', async () => {
+    await using site = await testHub({ linkMode: 'signed' })
+    const document = randomUUID()
+    const id = await site.publish({ document, fileName: 'Own.pdf' })
+    await site.publish({ fileName: 'Next.pdf' })
+    const link = new URL(site.hub.hubUrl(document, ANNA))
+    expect((await site.api.send('GET', `${link.pathname}${link.search}`)).body).not.toContain('Next.pdf')
+    const answer = await fetch(`http://127.0.0.1:${site.api.port}/hub/items/${id}/files.zip${link.search}`)
+    expect(Object.keys(await filesOf(await answer.arrayBuffer()))).toEqual(['Own.pdf'])
   })
 })
 
@@ -241,31 +368,71 @@ describe('JSON', () => {
 })
 
 describe('behind a proxy with a path', () => {
-  test('links, form targets, redirects and the cookie have it', async () => {
-    await using site = await testHub({ base: 'https://reports.acme.example/footman' })
+  const PROXIES = [
+    ['takes the path away', 'https://reports.acme.example/footman', '', 'reports.acme.example'],
+    ['keeps the path', 'https://reports.acme.example/footman', '/footman', 'reports.acme.example'],
+    [
+      'keeps the path in the letters of the reader',
+      'https://reports.acme.example/footman',
+      '/Footman',
+      '127.0.0.1:8080',
+    ],
+    ['keeps the path and calls by its own host', 'https://reports.acme.example/footman/', '/footman', '127.0.0.1:8080'],
+    [
+      'keeps a path that begins as the hub does',
+      'https://acme.example/hub-of/reports',
+      '/hub-of/reports',
+      'acme.example',
+    ],
+    ['takes away a path named as the hub', 'https://acme.example/hub', '', 'acme.example'],
+    ['keeps a path named as the hub', 'https://acme.example/hub', '/hub', 'acme.example'],
+  ] as const
+
+  test.each(PROXIES)('that %s: links, form targets, redirects and the cookie have it', async (_, base, kept, host) => {
+    const path = new URL(base).pathname.replace(/\/$/, '')
+    await using site = await testHub({ base: base.replace(/\/$/, '') }, { server: { publicUrl: base } })
     const id = await site.publish({})
     // The raw client sends "Host: 127.0.0.1" first; a request by fetch has the one of the proxy.
-    const ask = (path: string, init: RequestInit = {}) =>
-      fetch(`http://127.0.0.1:${site.api.port}${path}`, {
+    const ask = (own: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${site.api.port}${kept}${own}`, {
         redirect: 'manual',
         ...init,
-        headers: { host: 'reports.acme.example', ...init.headers },
+        headers: { host, ...init.headers },
       })
-    const away = await ask('/hub')
-    expect([away.status, away.headers.get('location')]).toEqual([303, '/footman/hub/login?next=%2Ffootman%2Fhub'])
-    await ask('/hub/login', { method: 'POST', body: `address=${ANNA}` })
+    for (const page of ['/hub', `/hub/items/${id}`]) {
+      const away = await ask(page)
+      expect(away.headers.get('location')).toBe(`${path}/hub/login?next=${encodeURIComponent(path + page)}`)
+    }
+    const form = await (await ask(`/hub/login?next=${encodeURIComponent(`${path}/hub/items/${id}`)}`)).text()
+    expect(form).toContain(`action="${path}/hub/login"`)
+    expect(form).toContain(`name="next" value="${path}/hub/items/${id}"`)
+    const next = encodeURIComponent(`${path}/hub/items/${id}`)
+    await ask('/hub/login', { method: 'POST', body: `address=${ANNA}&next=${next}` })
     await until(() => site.mails.length > 0)
-    expect(String(site.mails[0]?.text)).toContain('https://reports.acme.example/footman/hub/login/')
+    expect(String(site.mails[0]?.text)).toContain(`https://${new URL(base).host}${path}/hub/login/`)
+    expect(await (await ask(`/hub/login/${site.tokenOf()}`)).text()).toContain(`action="${path}/hub/login/`)
     const opened = await ask(`/hub/login/${site.tokenOf()}`, { method: 'POST' })
-    expect(opened.headers.get('location')).toBe('/footman/hub')
-    expect(opened.headers.get('set-cookie')).toMatch(
-      /^report_hub=[\w-]{43}; Max-Age=28800; Path=\/footman\/hub; HttpOnly; Secure; SameSite=Lax$/,
-    )
-    const cookie = opened.headers.get('set-cookie')!.split(';', 1)[0]!
-    const page = await (await ask('/hub', { headers: { cookie } })).text()
-    expect(page).toContain(`href="/footman/hub/items/${id}"`)
-    expect(page).toMatch(/href="\/footman\/hub\/assets\/hub\.[0-9a-f]{12}\.css"/)
-    expect(page).not.toMatch(/(?:href|action)="\/hub/)
+    expect(opened.headers.get('location')).toBe(`${path}/hub/items/${id}`)
+    const [cookie = '', ...attributes] = opened.headers.get('set-cookie')!.split('; ')
+    expect(attributes).toContain(`Path=${path}/hub`)
+    expect(attributes.includes('Secure')).toBe(host === new URL(base).host)
+    for (const page of ['/hub', `/hub/items/${id}`, '/hub?q=nothing', '/hub/items/none']) {
+      const html = await (await ask(page, { headers: { cookie } })).text()
+      const targets = [...html.matchAll(/(?:href|action|src)="([^"#][^"]*)"/g)].map(([, target]) => target!)
+      expect(targets.length).toBeGreaterThan(3)
+      expect(targets.filter((target) => !/^data:/.test(target) && !target.startsWith(`${path}/hub`))).toEqual([])
+    }
+    const list = await (await ask('/hub', { headers: { cookie } })).text()
+    expect(list).toContain(`href="${path}/hub/items/${id}"`)
+    const styles = /href="([^"]+\.css)"/.exec(list)![1]!.slice(path.length)
+    expect((await ask(styles)).headers.get('content-type')).toStartWith('text/css')
+    expect((await ask(`/hub/items/${id}/files/1`, { headers: { cookie } })).status).toBe(200)
+    const json = (await (await ask('/v4/hub/items', { headers: { cookie } })).json()) as {
+      hubItems: { files: { url: string }[] }[]
+    }
+    expect(json.hubItems[0]!.files[0]!.url).toBe(`${path}/hub/items/${id}/files/1`)
+    const left = await ask('/hub/logout', { method: 'POST', headers: { cookie, 'sec-fetch-site': 'same-origin' } })
+    expect(left.headers.get('set-cookie')).toContain(`Path=${path}/hub`)
   })
 })
 

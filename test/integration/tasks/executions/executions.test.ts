@@ -57,7 +57,9 @@ async function scene() {
   const executions = createExecutionLookup({ qrs, statuses, follower, records, reloads, queued: () => null })
   const stopping = new AbortController()
   const tasks = createTaskList({ qrs: reader, clock: systemClock })
-  const api = await routesApi(executionRoutes({ executions, tasks, stopping: stopping.signal }))
+  const api = await routesApi(
+    executionRoutes({ executions, tasks, slowerTasks: async () => [], stopping: stopping.signal }),
+  )
   const get = async (path: string) => {
     const { status, body } = await api.send('GET', path)
     return { status, body: JSON.parse(body) as Record<string, unknown> }

@@ -66,7 +66,7 @@ test('the summary counts what ended in the range, and what is well again', () =>
   const page = listHistory(db, {
     ...{ kind: 'list', after: null, limit: 500 },
     filter: {
-      ...{ taskId: null, taskName: null, appId: null, type: null, outcome: null, node: null, actor: null },
+      ...{ id: null, taskId: null, taskName: null, appId: null, type: null, outcome: null, node: null, actor: null },
       ...{ from: NOW - 12 * HOUR, to: NOW },
     },
   })

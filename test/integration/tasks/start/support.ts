@@ -81,7 +81,7 @@ export async function startApi(site: Site, settings: { filter?: StartFilterSetti
       clock: systemClock,
       version: '1.2.3',
       readFile: async () => '',
-      routes: startTaskRoutes({ start, log }),
+      routes: startTaskRoutes({ preview: () => Promise.reject(new Error('no dry run is made here')), start, log }),
       health: () => ({ healthy: true, checks: {} }),
     },
     {

@@ -169,6 +169,10 @@ test.each([
   ['gauge', 1, 1, 'gauge needs 0 dimensions, not 1'],
   ['sankey', 1, 1, 'sankey needs 2 dimensions, not 1'],
   ['bubble', 1, 2, 'bubble needs 3 measures, not 2'],
+  ['radar', 2, 2, 'radar needs 1 measures with a second dimension, not 2'],
+  ['radar', 1, 8, null],
+  ['scatter', 2, 2, null],
+  ['treemap', 2, 2, 'treemap needs 1 measures, not 2'],
   ['combo', 1, 1, 'combo needs 2 to 8 measures, not 1'],
 ] as const)('%s with %d dimensions and %d measures', (kind, dimensions, measures, problem) => {
   expect(chartProblem(kind, dimensions, measures)).toBe(problem)

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { MailPayload, PlanRequest } from '../../../../src/reports/runs/plan.ts'
+import type { HubPayload, MailPayload, Plan, PlanRequest } from '../../../../src/reports/runs/plan.ts'
 import { planDeliveries } from '../../../../src/reports/runs/plan.ts'
 import { exampleDefinition, exampleDocument, prepared, REPORT } from '../../../support/report-runs.ts'
 
@@ -77,13 +77,42 @@ test('test mode: as many mails, all to the test address, without copies', async 
 
 test.each([
   ['none', ['Sales pack.pdf', 'Book.xlsx'], []],
-  ['perReport', [], ['Sales pack_2026-03-02_06-30.zip', 'Sales pack_2026-03-02_06-30.zip']],
+  ['perReport', [], ['Sales pack_2026-03-02_06-30.zip', 'Sales pack_2026-03-02_06-30 (2).zip']],
   ['perMail', [], ['Weekly sales pack_2026-03-02_06-30.zip']],
 ])('zip %s', async (zip, attached, archives) => {
   const { deliveries } = await planned({ ...email('perRecipient'), reports: uses(zip) })
   const payload = deliveries[0]!.payload as MailPayload
   expect(payload.attach.map((id) => two.find((one) => one.id === id)!.fileName)).toEqual(attached)
   expect(payload.archives.map(({ name }) => name)).toEqual(archives)
+})
+
+test('equal names in one mail or archive are said once, with the name that the second file gets', async () => {
+  const documents = [two[0]!, { ...two[1]!, fileName: 'SALES PACK.pdf' }]
+  const details: string[] = []
+  const note = (_: unknown, text: string) => void details.push(text)
+  await planned(email('perRecipient'), { documents, note })
+  await planned({ ...email('perRecipient'), reports: uses('perMail') }, { documents, note })
+  expect(details).toEqual([
+    'SALES PACK.pdf is SALES PACK (2).pdf in a mail, which has that name already',
+    'SALES PACK.pdf is SALES PACK (2).pdf in Weekly sales pack_2026-03-02_06-30.zip, which has that name already',
+  ])
+})
+
+test.each([
+  ['all may read it in the hub', true, { 'a@x.com': '', 'b@x.com': '' }, ['MAIL_LINK_INSTEAD', 'MAIL_LINK_INSTEAD']],
+  ['one of them has no access to the hub', false, { 'a@x.com': '', 'b@x.com': '' }, []],
+])('more than fits into a mail: %s', async (_, hub, variants, expected) => {
+  const notes: string[] = []
+  const reports = uses().map((use) => ({ ...use, deliver: { hub: true } }))
+  const changes = { people: prepared(people).people.map((one) => ({ ...one, hub })), variants }
+  const limits = { maxMailsPerRun: 100, maxAttachmentMb: 0.001 }
+  const task = { ...email('perRecipient'), hub: { enabled: true }, reports }
+  const { deliveries } = await planned(task, { ...changes, limits }, notes)
+  const mails = deliveries.filter(({ channel }) => channel === 'email').map(({ payload }) => payload as MailPayload)
+  expect(notes).toEqual(expected)
+  expect(mails.map(({ links, attach, archives }) => [links, attach, archives.map(({ name }) => name)])).toEqual(
+    people.map(() => (hub ? [true, [], []] : [false, [], ['Weekly sales pack.zip']])) as never,
+  )
 })
 
 test('more mails than the limit: none leaves', async () => {
@@ -112,4 +141,46 @@ test('equal names in one folder: the second gets a number', async () => {
   )
   expect(deliveries.map(({ target }) => target)).toEqual(['share:2026/Sales pack.pdf', 'share:2026/SALES PACK (2).pdf'])
   expect(notes).toEqual(['FILE_RENAMED'])
+})
+
+test('a cycle reaches whom its expression names, and the recipients of the task only where it says so', async () => {
+  const cycled = (alsoRecipients: boolean) => [
+    {
+      ...uses()[0],
+      deliver: { hub: true },
+      cycle: { fields: ['Region'], emailTo: '=Mail', hubTo: '=Mail', alsoRecipients },
+    },
+  ]
+  const hub = { enabled: true, title: 'Weekly' }
+  const found = [
+    ...prepared(['a@x.com']).people,
+    { ...prepared(['h@x.com']).people[0]!, email: false, hub: true, name: 'Hub reader' },
+  ]
+  const variants = { 'a@x.com': '', 'h@x.com': '' }
+  const documents = [exampleDocument({ mailTo: ['new@x.com', 'h@x.com'], hubTo: ['new@x.com'] })]
+  const [alone, withAll] = await Promise.all(
+    [false, true].map((also) =>
+      planned({ ...email('perRecipient'), hub, reports: cycled(also) }, { people: found, variants, documents }),
+    ),
+  )
+  const mails = ({ deliveries }: Plan) =>
+    deliveries.filter(({ channel }) => channel === 'email').map(({ target }) => target)
+  const readers = ({ deliveries }: Plan) =>
+    deliveries.filter(({ channel }) => channel === 'hub').map(({ payload }) => (payload as HubPayload).visibleTo)
+  expect([mails(alone!), mails(withAll!)]).toEqual([
+    ['new@x.com', 'h@x.com'],
+    ['a@x.com', 'new@x.com', 'h@x.com'],
+  ])
+  expect([readers(alone!), readers(withAll!)]).toEqual([[['new@x.com']], [['h@x.com', 'new@x.com']]])
+})
+
+test('a reader of the hub whom a cycle mails a file gets no mail with the other reports', async () => {
+  const person = { ...prepared(['h@x.com']).people[0]!, email: false, hub: true }
+  const documents = [{ ...two[0]!, mailTo: ['h@x.com'] }, two[1]!]
+  const { deliveries } = await planned(email('perRecipient'), {
+    people: [person],
+    variants: { 'h@x.com': '' },
+    documents,
+  })
+  expect(deliveries.map(({ documents: ids }) => ids)).toEqual([[two[0]!.id]])
 })

@@ -222,6 +222,15 @@ describe('levels', () => {
     await text(scope, '{{=7}}')
     expect(text(scope, '{{=2000}}')).rejects.toMatchObject({ code: 'TEMPLATE_TOO_MANY_REPEATS' })
   })
+
+  test('the values of a level that is visited twice count once', async () => {
+    const { scope } = documentScope(appData(SALES, Object.fromEntries(numbers(700).map((n) => [`${n}`, 'x']))))
+    // For each of 3 regions.
+    const visit = (count: number) => valuesOf(scope, 'region', ...numbers(count).map((n) => `{{=${n}}}`))
+    await visit(600)
+    await visit(600)
+    expect(visit(700)).rejects.toMatchObject({ code: 'TEMPLATE_TOO_MANY_REPEATS' })
+  })
 })
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index)

@@ -46,7 +46,7 @@ function ended(changes: Partial<EndedExecution> = {}): EndedExecution {
 }
 
 const ALL: HistoryFilter = {
-  ...{ taskId: null, taskName: null, appId: null, type: null, outcome: null, node: null, actor: null },
+  ...{ id: null, taskId: null, taskName: null, appId: null, type: null, outcome: null, node: null, actor: null },
   ...{ from: null, to: null },
 }
 const list = (db: Database, filter: Partial<HistoryFilter> = {}, limit = 100) =>

@@ -1,0 +1,83 @@
+/** Tags outside of the text of an Office file: its properties are filled, other parts that show tags are problems. */
+import { childElements, descendants, remove } from './dom.ts'
+import type { Draft } from './draft.ts'
+import type { Findings, Names } from './names.ts'
+import type { OfficePackage } from './package.ts'
+import { kindOf } from './parts.ts'
+import type { Scope } from './scope.ts'
+import { holdsTags, parseTags, type Tag } from './tags.ts'
+import { allowedText, parseXml, serializeXml } from './xml.ts'
+
+/** Kinds of parts with the title, author, keywords, company and own properties of a file. */
+const PROPERTIES: ReadonlySet<string> = new Set(['core-properties', 'extended-properties', 'custom-properties'])
+/** Names of sheets and slides before they were filled; Office writes them anew. */
+const OUTLINE: ReadonlySet<string | null> = new Set(['TitlesOfParts', 'HeadingPairs'])
+
+async function* propertiesWithTags(opened: OfficePackage) {
+  for (const relationship of await opened.relationships('')) {
+    const path = relationship.target
+    if (!PROPERTIES.has(kindOf(relationship)) || !opened.has(path)) continue
+    const xml = await opened.text(path)
+    if (!holdsTags(xml)) continue
+    const document = await parseXml(xml, path)
+    for (const list of [...descendants(document)].filter(({ localName }) => OUTLINE.has(localName))) remove(list)
+    const texts = [...descendants(document)].filter((element) => childElements(element).length === 0)
+    yield { path, document, texts: texts.filter((element) => holdsTags(element.textContent ?? '')) }
+  }
+}
+
+/** Tags of texts that have a value in the whole document. */
+const isValue = (tag: Tag): tag is Extract<Tag, { kind: 'value' | 'expression' | 'literal' }> =>
+  tag.kind === 'value' || tag.kind === 'expression' || tag.kind === 'literal'
+
+/** Checks the tags of the properties of the file. */
+export async function checkProperties(opened: OfficePackage, names: Names, findings: Findings): Promise<void> {
+  for await (const { texts } of propertiesWithTags(opened)) {
+    for (const element of texts) {
+      const place = `property "${element.getAttribute('name') ?? element.parentElement?.getAttribute('name') ?? element.localName}"`
+      for (const tag of parseTags(element.textContent ?? '')) {
+        if (isValue(tag) || tag.kind === 'invalid') findings.check(tag, place, names)
+        else findings.add({ code: 'TEMPLATE_LOOP', place, details: `${tag.source}: nothing is repeated in a property` })
+      }
+    }
+  }
+}
+
+/** Fills the properties of the file, which have been checked. */
+export async function fillProperties(draft: Draft, scope: Scope): Promise<void> {
+  for await (const { path, document, texts } of propertiesWithTags(draft.source)) {
+    for (const element of texts) {
+      const source = element.textContent ?? ''
+      let text = ''
+      let end = 0
+      for (const tag of parseTags(source)) {
+        text += source.slice(end, tag.start) + (isValue(tag) ? await scope.text(tag) : tag.source)
+        end = tag.end
+      }
+      element.textContent = allowedText(text + source.slice(end))
+    }
+    draft.set(path, await serializeXml(document))
+  }
+}
+
+/** Parts of documents and presentations whose texts are kept as they are, by their content type. */
+const KEPT: readonly (readonly [RegExp, string])[] = [
+  [/drawingml\.chart\+xml$|chartex\+xml$/, 'native charts'],
+  [/drawingml\.diagramData\+xml$/, 'SmartArt'],
+  [/\.comments\+xml$/, 'comments'],
+  [/presentationml\.(slideMaster|slideLayout|notesMaster|handoutMaster)\+xml$/, 'masters and layouts'],
+]
+
+/** Reports tags in parts that are kept as they are, so that none reaches a reader. */
+export async function checkKept(opened: OfficePackage, findings: Findings): Promise<void> {
+  const types = opened.contentTypes()
+  for (const path of opened.paths()) {
+    const what = KEPT.find(([type]) => type.test(types.typeOf(path)))?.[1]
+    if (what === undefined) continue
+    const xml = await opened.text(path)
+    if (!holdsTags(xml)) continue
+    const [first] = parseTags(xml.replaceAll(/<[^>]*>/g, ''))
+    const details = `tags in ${what} are not filled${first ? `: ${first.source.slice(0, 100)}` : ''}`
+    findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: path, details })
+  }
+}

@@ -1,0 +1,158 @@
+/** Facts about one task from the history, the triggers of Qlik Sense and Footman's schedules. */
+import { isoOf } from '../executions/status.ts'
+import { taskState } from '../executions/store.ts'
+import { planText } from '../schedule/plan.ts'
+import { dueAt, parseDue, usualDistance } from './due.ts'
+import type { TimelineRouteDeps } from './http-timeline.ts'
+import { failingSince, liveEta } from './queries.ts'
+import { type SiteTask, type Triggers, valuesOf } from './site.ts'
+import { lastPlanned, nameOf, type PlanSettings, tasksOf } from './timeline.ts'
+import { instantsOf, isBroken, textOfSchema } from './triggers.ts'
+
+const DAY_MS = 86_400_000
+const NEXT = 5
+const AHEAD_MS = 70 * DAY_MS
+const BACK_MS = 60 * DAY_MS
+/** Runs from which the usual end is learnt. */
+const RUNS = 30
+const EARLY_MS = 2 * 60_000
+export const DUE_PROPERTY = 'dueBy'
+
+type Deps = Omit<TimelineRouteDeps, 'maintenance'>
+type Settings = PlanSettings & { readonly retryPolicy: string }
+
+/** Of what is known of the site; nothing is asked of Qlik Sense. */
+export async function describeTask(deps: Deps, settings: Settings, taskId: string) {
+  const { db, site, reader, clock } = deps
+  const now = clock.now()
+  const { tasks, triggers, running } = site.last
+  const live = running.find((one) => one.taskId === taskId)
+  const task = tasks.get(taskId)
+  const asked = { taskId, taskType: task?.type ?? live?.taskType ?? null }
+  const { usual } = await reader.ask({
+    kind: 'usual',
+    tasks: [
+      { ...asked, plannedAt: null },
+      { ...asked, plannedAt: live?.since ?? null },
+    ],
+    now,
+    timezone: settings.timezone,
+  })
+  const { p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis } = usual[0]!
+  const eta = live && liveEta(live, usual[1]!, now)
+  const state = taskState(db, taskId)
+  const isFailing = state?.lastOutcome === 'failed' || state?.lastOutcome === 'aborted'
+  return {
+    state: live?.state ?? state?.lastOutcome ?? null,
+    runningExecution:
+      live && eta
+        ? {
+            executionId: live.executionId,
+            state: live.state,
+            startedAt: isoOf(live.since),
+            expectedEnd: isoOf(eta.expectedEnd),
+            pessimisticEnd: isoOf(eta.pessimisticEnd),
+            over: eta.over,
+            overByMs: eta.overByMs,
+          }
+        : null,
+    usual: { p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis },
+    triggers: [
+      ...timeTriggers(deps, triggers, taskId, now),
+      ...schedulesOf(deps, tasks, taskId, now),
+      ...gatesOf(triggers, tasks, taskId),
+    ],
+    followedBy: followers(triggers, tasks, taskId),
+    retryPolicy: task ? (valuesOf(task, settings.retryPolicy)[0] ?? null) : null,
+    watchPolicy: task ? valuesOf(task, settings.watchPolicy).join('; ') || null : null,
+    due: await dueOf(deps, settings, task, triggers),
+    dueBy: task ? valuesOf(task, DUE_PROPERTY) : [],
+    consecutiveFailures: state?.consecutiveFailures ?? 0,
+    lastSuccessAt: isoOf(state?.lastSuccessAt ?? null),
+    failingSince: state && isFailing ? isoOf(failingSince(db, state)) : null,
+  }
+}
+
+const NO_GATE = { rules: [], withinMs: null, broken: false } as const
+
+function timeTriggers({ site }: Deps, { times }: Triggers, taskId: string, now: number) {
+  return times
+    .filter((event) => event.taskId === taskId)
+    .map((event) => {
+      const offsets = site.offsets(event.timezone)
+      return {
+        ...{ id: event.id, kind: 'time', source: 'qlik', name: event.name, enabled: event.enabled },
+        ...{ text: textOfSchema(event, offsets), timezone: event.timezone },
+        next: instantsOf(event, offsets, now, now + AHEAD_MS)
+          .slice(0, NEXT)
+          .map(isoOf),
+        ...NO_GATE,
+      }
+    })
+}
+
+function schedulesOf({ schedules }: Deps, tasks: ReadonlyMap<string, SiteTask>, taskId: string, now: number) {
+  return schedules.list().flatMap((schedule) => {
+    const { id, plan, running } = schedule
+    if (!plan || !tasksOf(schedule, tasks).includes(taskId)) return []
+    return {
+      ...{ id, kind: 'time', source: 'footman', name: nameOf(schedule), enabled: running, text: planText(plan) },
+      timezone: plan.timezone,
+      next: running ? plan.coming(now, NEXT).map(isoOf) : [],
+      ...NO_GATE,
+    }
+  })
+}
+
+function gatesOf({ gates }: Triggers, tasks: ReadonlyMap<string, SiteTask>, taskId: string) {
+  return gates
+    .filter((gate) => gate.taskId === taskId)
+    .map((gate) => {
+      const { id, name, enabled, withinMs } = gate
+      const rules = gate.rules.map((rule) => ({ ...rule, taskName: tasks.get(rule.taskId)?.name ?? rule.taskName }))
+      const words = rules.map((rule) => `${rule.on} of ${rule.taskName || 'a task that is gone'}`)
+      return {
+        ...{ id, kind: 'gate', source: 'qlik', name, enabled, text: `after ${words.join(' and ')}`, timezone: null },
+        ...{ next: [], rules, withinMs },
+        broken: isBroken(gate, (one) => tasks.size === 0 || tasks.has(one)),
+      }
+    })
+}
+
+function followers({ after }: Triggers, tasks: ReadonlyMap<string, SiteTask>, taskId: string) {
+  const refOf = (id: string, name: string) => ({ taskId: id, taskName: tasks.get(id)?.name ?? name })
+  return (after.get(taskId) ?? [])
+    .filter(({ enabled }) => enabled)
+    .map((gate) => ({
+      ...refOf(gate.taskId, gate.taskName),
+      on: gate.rules.find((rule) => rule.taskId === taskId)?.on ?? 'success',
+      alsoNeeds: gate.rules.filter((rule) => rule.taskId !== taskId).map((rule) => refOf(rule.taskId, rule.taskName)),
+    }))
+}
+
+/** When the run of the last planned start is due; null without a planned start within a day, or without a rule. */
+async function dueOf(deps: Deps, { timezone }: Settings, task: SiteTask | undefined, triggers: Triggers) {
+  const { site, clock } = deps
+  const planned = task ? lastPlanned(site, triggers, task.id, clock.now()) : null
+  if (!task || planned === null) return null
+  const rules = valuesOf(task, DUE_PROPERTY).flatMap((value) => parseDue(value) ?? [])
+  const byProperty = dueAt(rules, planned, site.offsets(timezone))
+  if (byProperty !== null) return { at: isoOf(byProperty), kind: 'property', plannedAt: isoOf(planned) }
+  const distance = usualDistance(await distances(deps, triggers, task.id))
+  return distance === null ? null : { at: isoOf(planned + distance), kind: 'usual', plannedAt: isoOf(planned) }
+}
+
+/** From the planned starts of a task with time triggers to the ends of its last successful runs. */
+async function distances({ site, reader, clock }: Deps, { times }: Triggers, taskId: string): Promise<number[]> {
+  const now = clock.now()
+  const instants = times
+    .filter((event) => event.taskId === taskId)
+    .flatMap((event) => instantsOf(event, site.offsets(event.timezone), now - BACK_MS, now))
+  const { strips } = await reader.ask({ kind: 'strips', taskIds: [taskId], n: RUNS })
+  return (strips[taskId] ?? []).flatMap(({ outcome, stoppedAt, runMs, queueMs }) => {
+    if (outcome !== 'success' || runMs === null) return []
+    const began = stoppedAt - runMs - (queueMs ?? 0)
+    const before = instants.filter((at) => at <= began + EARLY_MS && at > began - DAY_MS)
+    return before.length === 0 ? [] : stoppedAt - Math.max(...before)
+  })
+}

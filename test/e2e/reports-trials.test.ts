@@ -1,0 +1,266 @@
+/** Definitions tried out in the compiled executable: a report made once, a condition tested, the plan of an unsaved task. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
+import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
+import { until } from '../support/wait.ts'
+
+const UNKNOWN = '00000000-0000-4000-8000-000000000000'
+
+interface Refused {
+  readonly statusCode: number
+  readonly code: string
+  readonly details: string
+  readonly issues?: readonly { readonly path: string }[]
+}
+
+let reports: ReportSite
+let report: Named
+
+beforeAll(async () => {
+  reports = await startReportSite()
+  report = await reports.salesReport('Tried out')
+}, 60_000)
+afterAll(async () => reports?.[Symbol.asyncDispose]())
+/** Nothing of a trial is kept or sent. */
+afterEach(async () => {
+  const { total } = await reports.call<{ total: number }>('GET', '/v4/reportrun')
+  const { reportTasks } = await reports.call<{ reportTasks: unknown[] }>('GET', '/v4/reporttask')
+  expect([total, reportTasks]).toEqual([0, []])
+  expect(reports.mailbox.mails).toEqual([])
+  expect(readdirSync(reports.space.join('finance'))).toEqual([])
+})
+
+const refused = async (path: string, body: unknown, status: number) => {
+  const { code, statusCode, details, issues } = await reports.call<Refused>('POST', path, body, status)
+  expect(statusCode).toBe(status)
+  return { code, details, paths: issues?.map((one) => one.path) ?? [] }
+}
+
+describe('a report made once', () => {
+  test.each([
+    ['html', 'text/html', (bytes: Buffer) => bytes.toString().includes('Benelux')],
+    ['json', 'application/json', (bytes: Buffer) => JSON.stringify(JSON.parse(bytes.toString())).includes('Benelux')],
+    ['pdf', 'application/pdf', (bytes: Buffer) => bytes.subarray(0, 5).toString() === '%PDF-'],
+    [
+      'xlsx',
+      'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+      (bytes: Buffer) => bytes.subarray(0, 2).toString() === 'PK',
+    ],
+  ])('as %s', async (format, mediaType, isWhole) => {
+    const answer = await reports.product.call('POST', `/v4/report/${report.id}/render?format=${format}`)
+    expect([answer.status, answer.headers.get('content-type')?.split(';')[0]]).toEqual([200, mediaType])
+    expect(answer.headers.get('content-disposition')).toMatch(
+      new RegExp(`^attachment; filename\\*=UTF-8''Tried%20out.*\\.${format}$`),
+    )
+    expect(isWhole(Buffer.from(await answer.arrayBuffer()))).toBe(true)
+  })
+
+  test.each([
+    ['an id that is none', () => 'x', 'pdf', 400, 'INVALID_ID'],
+    ['an unknown report', () => UNKNOWN, 'pdf', 404, 'REPORT_NOT_FOUND'],
+    ['an unknown format', () => report.id, 'doc', 400, 'VALIDATION'],
+    ['a format that does not fit its blocks', () => report.id, 'docx', 400, 'FORMAT_NOT_POSSIBLE'],
+  ])('%s is refused', async (_, id, format, status, code) => {
+    expect((await refused(`/v4/report/${id()}/render?format=${format}`, undefined, status)).code).toBe(code)
+  })
+
+  test('an app and an object that do not exist are named', async () => {
+    const lost = await reports.salesReport('Lost', { appId: UNKNOWN })
+    const answer = await refused(`/v4/report/${lost.id}/render?format=html`, undefined, 422)
+    expect([answer.code, answer.details]).toEqual(['APP_NOT_FOUND', expect.stringContaining(UNKNOWN)])
+    const blocks = [{ key: 'gone', type: 'object', objectId: 'NoSuchObject' }]
+    const broken = await reports.salesReport('Broken', { blocks })
+    const second = await refused(`/v4/report/${broken.id}/render?format=csv`, undefined, 422)
+    expect([second.code, second.details]).toEqual(['OBJECT_NOT_FOUND', expect.stringContaining('NoSuchObject')])
+  })
+
+  test('while it is made, its session at the engine is a metric; a caller who hangs up ends it', async () => {
+    const sessions = async () => {
+      const text = await (await reports.product.call('GET', '/metrics')).text()
+      return /^footman_report_engine_sessions (\d+)$/m.exec(text)?.[1]
+    }
+    const { simulator } = reports.site
+    simulator.fault({ listener: 'engine', mode: 'engine-stall', args: ['GetHyperCubeData'] })
+    const hangUp = new AbortController()
+    const answer = fetch(`http://127.0.0.1:${reports.product.restPort}/v4/report/${report.id}/render?format=html`, {
+      method: 'POST',
+      signal: hangUp.signal,
+    }).catch(() => 'hung up')
+    await until(async () => (await sessions()) === '1', { timeout: 20_000 })
+    hangUp.abort()
+    expect(await answer).toBe('hung up')
+    await until(async () => (await sessions()) === '0', { timeout: 20_000 })
+    simulator.clearFaults()
+  }, 60_000)
+})
+
+describe('a condition tested', () => {
+  const condition = (name: string, changes: object = {}) =>
+    reports.call('POST', '/v4/reportcondition', {
+      project: 'Sales',
+      name,
+      appId: SALES_APP,
+      rules: [
+        {
+          type: 'rowCount',
+          of: { table: [{ label: 'Region', expr: 'Region', kind: 'dimension' }] },
+          op: 'gt',
+          count: 3,
+        },
+      ],
+      ...changes,
+    })
+  interface Tested {
+    readonly met: boolean
+    readonly rules: readonly object[]
+    readonly durationMs: number
+  }
+  const tested = (id: string, body?: object) =>
+    reports.call<Tested>('POST', `/v4/reportcondition/${id}/test`, body, 200)
+
+  test('with and without filters: whether it is met, and the values of its rules', async () => {
+    const { id } = await condition('Many regions')
+    const all = await tested(id)
+    expect([all.met, all.rules]).toEqual([true, [{ type: 'rowCount', met: true, left: REGIONS.length, right: 3 }]])
+    expect(all.durationMs).toBeGreaterThan(0)
+    const one = await reports.filter('One region', { type: 'values', field: 'Region', values: ['Nordic'] })
+    const few = await tested(id, { filterIds: [one.id] })
+    expect([few.met, few.rules]).toEqual([false, [{ type: 'rowCount', met: false, left: 1, right: 3 }]])
+  })
+
+  test('a rule that cannot be evaluated is part of the answer', async () => {
+    const broken = { type: 'value', left: { expr: '=Sum(' }, op: 'gt', right: { const: 1 } }
+    const { id } = await condition('Broken rule', { rules: [broken] })
+    expect(await tested(id)).toMatchObject({
+      met: false,
+      rules: [{ type: 'value', met: false, error: expect.any(String) }],
+    })
+  })
+
+  test('a condition without an app takes that of a filter, else it is refused', async () => {
+    const { id } = await condition('No app', { appId: null })
+    expect(await refused(`/v4/reportcondition/${id}/test`, {}, 400)).toMatchObject({
+      code: 'VALIDATION',
+      details: expect.stringContaining('filterIds'),
+    })
+    const bound = await reports.call('POST', '/v4/reportfilter', {
+      ...{ project: 'Sales', name: 'Bound', appId: SALES_APP },
+      clauses: [{ type: 'values', field: 'Region', values: ['Nordic', 'DACH', 'Iberia', 'Benelux'] }],
+    })
+    expect(await tested(id, { filterIds: [bound.id] })).toMatchObject({ met: true, rules: [{ left: 4 }] })
+  })
+
+  test.each([
+    ['an id that is none', 'x', {}, 400, 'INVALID_ID', []],
+    ['an unknown condition', UNKNOWN, {}, 404, 'REPORTCONDITION_NOT_FOUND', []],
+    ['an unknown filter', null, { filterIds: [UNKNOWN] }, 400, 'UNKNOWN_REFERENCE', ['filterIds.0']],
+    ['a filter id that is none', null, { filterIds: ['x'] }, 400, 'VALIDATION', ['filterIds.0']],
+    ['an unknown member', null, { filters: [] }, 400, 'VALIDATION', ['filters']],
+  ])('%s is refused', async (name, id, body, status, code, paths) => {
+    const tried = id ?? (await condition(`Refused: ${name}`)).id
+    const answer = await refused(`/v4/reportcondition/${tried}/test`, body, status)
+    expect([answer.code, answer.paths]).toEqual([code, paths] as never)
+  })
+})
+
+describe('the plan of a task that is not saved', () => {
+  const draft = (changes: object = {}) => ({
+    project: 'Sales',
+    name: 'Draft',
+    reports: [
+      {
+        ...{ key: 'pack', reportId: report.id, format: 'csv', block: 'table', fileName: '{report}{cycle}' },
+        cycle: { fields: ['Region'] },
+      },
+    ],
+    recipients: [{ type: 'address', address: 'anna@acme.example' }],
+    email: { enabled: true, subject: 'Draft {date:yyyy}' },
+    storage: [{ spaceId: 'finance', folder: 'draft' }],
+    ...changes,
+  })
+  interface Planned {
+    readonly documents: readonly { readonly cycle: object; readonly fileName: string }[]
+    readonly mails: readonly { readonly to: string; readonly attachments: readonly string[] }[]
+    readonly files: readonly { readonly path: string }[]
+    readonly problems: readonly { readonly code: string; readonly level: string }[]
+  }
+  const plan = (body: object, query = '') => reports.call<Planned>('POST', `/v4/reporttask/-/plan${query}`, body, 200)
+
+  test('names documents, mails and files', async () => {
+    const planned = await plan(draft())
+    const names = REGIONS.map((region) => `Tried out_${region}.csv`)
+    expect(planned.documents.map(({ fileName }) => fileName).toSorted()).toEqual(names)
+    expect(planned.documents.map(({ cycle }) => cycle)).toContainEqual({ Region: 'Benelux' })
+    expect(planned.mails).toMatchObject([{ to: 'anna@acme.example', subject: expect.stringMatching(/^Draft \d{4}$/) }])
+    expect(planned.mails[0]!.attachments.toSorted()).toEqual(names)
+    expect(planned.files.map(({ path }) => path).toSorted()).toEqual(names.map((name) => `draft/${name}`))
+    expect(planned.problems).toEqual([])
+  })
+
+  test('of one recipient, and with problems that the run would have', async () => {
+    const recipients = ['anna@acme.example', 'bo@acme.example', 'no address'].map((address) => ({
+      type: 'expression',
+      expr: `='${address}'`,
+    }))
+    const planned = await plan(draft({ recipients }))
+    expect(planned.mails.map(({ to }) => to)).toEqual(['anna@acme.example', 'bo@acme.example'])
+    expect(planned.problems).toMatchObject([{ code: 'ADDRESS_INVALID', level: 'warning' }])
+    const one = await plan(draft({ recipients }), '?recipient=bo@acme.example')
+    expect(one.mails.map(({ to }) => to)).toEqual(['bo@acme.example'])
+  })
+
+  test.each<[string, () => object, string, string[]]>([
+    ['no name', () => draft({ name: undefined }), 'VALIDATION', ['name']],
+    ['an unknown member', () => draft({ colour: 'red' }), 'VALIDATION', ['colour']],
+    [
+      'an unknown report',
+      () => draft({ reports: [{ key: 'a', reportId: UNKNOWN, format: 'csv' }] }),
+      'UNKNOWN_REFERENCE',
+      ['reports.0.reportId'],
+    ],
+    ['another project', () => draft({ project: 'Finance' }), 'WRONG_PROJECT', ['reports.0.reportId']],
+    [
+      'a bad pattern',
+      () => draft({ email: { enabled: true, subject: '{nonsense}' } }),
+      'INVALID_PATTERN',
+      ['email.subject'],
+    ],
+    [
+      'a storage space that does not exist',
+      () => draft({ storage: [{ spaceId: 'nowhere' }] }),
+      'UNKNOWN_REFERENCE',
+      ['storage.0.spaceId'],
+    ],
+  ])('%s is refused', async (_, body, code, paths) => {
+    const answer = await refused('/v4/reporttask/-/plan', body(), 400)
+    expect([answer.code, answer.paths]).toEqual([code, paths])
+  })
+
+  test('is refused without the app', async () => {
+    const lost = await reports.salesReport('Lost too', { appId: UNKNOWN })
+    const body = draft({ reports: [{ key: 'a', reportId: lost.id, format: 'csv', block: 'table' }] })
+    expect((await refused('/v4/reporttask/-/plan', body, 422)).code).toBe('APP_NOT_FOUND')
+  })
+
+  test('as every trial, is refused at once while the engine is down', async () => {
+    const condition = await reports.call('POST', '/v4/reportcondition', {
+      ...{ project: 'Sales', name: 'Engine down', appId: SALES_APP },
+      rules: [{ type: 'value', left: { expr: '=Sum(Sales)' }, op: 'gt', right: { const: 1 } }],
+    })
+    const { simulator } = reports.site
+    simulator.fault({ listener: 'engine', mode: 'refuse' })
+    const began = performance.now()
+    const codes: string[] = []
+    for (const [path, body] of [
+      ['/v4/reporttask/-/plan', draft()],
+      [`/v4/report/${report.id}/render?format=html`, undefined],
+      [`/v4/reportcondition/${condition.id}/test`, {}],
+    ] as const) {
+      codes.push((await refused(path, body, 502)).code)
+    }
+    simulator.clearFaults()
+    expect(codes).toEqual(Array(3).fill('ENGINE_UNREACHABLE'))
+    // The first pause of a run is 10 seconds.
+    expect(performance.now() - began).toBeLessThan(8000)
+  }, 120_000)
+})

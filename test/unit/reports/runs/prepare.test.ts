@@ -1,0 +1,268 @@
+/** The documents of a run: conditions, people, variants, values of cycles, faults. Data and rendering are made by hand. */
+import { expect, test } from 'bun:test'
+import { ReportError } from '../../../../src/reports/codes.ts'
+import type { AppliedData, OpenData } from '../../../../src/reports/data/index.ts'
+import { type Recipient, recipient } from '../../../../src/reports/entities/recipient.ts'
+import type { Definition } from '../../../../src/reports/entities/task.ts'
+import { DEFAULT_OPTIONS } from '../../../../src/reports/runs/admission.ts'
+import { prepareRun } from '../../../../src/reports/runs/prepare.ts'
+import type { PrepareDeps, PrepareRequest } from '../../../../src/reports/runs/request.ts'
+import type { ReportData } from '../../../../src/reports/types.ts'
+import { cell, fakeReportData } from '../../../support/report-data.ts'
+import { exampleDefinition, REPORT } from '../../../support/report-runs.ts'
+
+const NORTH = 'a2e0c1b4-0000-4000-8000-000000000001'
+const SOUTH = 'a2e0c1b4-0000-4000-8000-000000000002'
+const STORED = { createdAt: '', createdBy: '', modifiedAt: '', modifiedBy: '', revision: 1 }
+
+const person = (name: string, changes: Partial<Recipient> = {}) => ({
+  ...recipient.parse({ name, email: `${name}@x.com` }),
+  ...changes,
+  id: `b2e0c1b4-0000-4000-8000-${Buffer.from(name).toString('hex').padStart(12, '0')}`,
+  ...STORED,
+})
+type Known = ReturnType<typeof person>
+const references = (people: readonly Known[]) =>
+  people.map(({ id }) => ({ type: 'recipient', recipientId: id, email: true, hub: false }))
+
+interface Scene {
+  readonly task?: object
+  readonly people?: readonly Known[]
+  readonly request?: Partial<PrepareRequest>
+  readonly limits?: { readonly maxDocumentsPerRun: number }
+  /** Possible values of `Region`, by the ids of the filters in force. */
+  readonly regions?: (filters: readonly string[]) => readonly string[]
+  /** Called before each document and look at the data: `open user`, `apply filters/cycle`, `render file`. */
+  readonly before?: (step: string) => void
+}
+
+/** The documents of a run as `file <- filters | addresses`, its events and the steps of the engine. */
+async function prepared({ task = {}, people = [], request = {}, limits, regions, before }: Scene) {
+  const example = exampleDefinition({ recipients: references(people), ...task })
+  const filters = [NORTH, SOUTH].map((id) => ({ id, name: id.slice(-1), appId: null, clauses: [], variables: [] }))
+  const definition = { ...example, recipients: people, filters } as unknown as Definition
+  const notes: string[] = []
+  const steps: string[] = []
+  const step = (text: string) => {
+    steps.push(text)
+    before?.(text)
+  }
+  const made = new Map<string, string>()
+
+  function dataUnder(names: string, ids: readonly string[], cycle: string): ReportData {
+    const values = { Mail: `${cycle}@x.com`.toLowerCase(), Region: cycle }
+    return {
+      ...fakeReportData({ values }),
+      fieldValues: async () => (regions?.(ids) ?? ['N', 'S']).map(cell),
+      within: (selections, work) => work(dataUnder(names, ids, selections[0]!.values[0]!.text)),
+      filterText: names,
+    }
+  }
+  const openApp: PrepareDeps['openApp'] = async ({ user }) => {
+    step(`open ${user?.userId ?? '-'}`)
+    const open: OpenData = {
+      app: { id: 'app', name: 'Sales', lastReload: null },
+      async apply(active, cycle = []) {
+        const ids = (active as unknown as readonly { id: string }[]).map(({ id }) => id)
+        const value = cycle[0]?.values[0]?.text ?? ''
+        const names = `${user?.userId ?? ''}[${ids.map((id) => id.slice(-1)).join()}]`
+        step(`apply ${names}${value}`)
+        const data = dataUnder(names, ids, value)
+        return { data, unlimited: data } as unknown as AppliedData
+      },
+      close: async () => step(`close ${user?.userId ?? '-'}`),
+    }
+    return open
+  }
+  const deps: PrepareDeps = {
+    openApp,
+    facts: {} as PrepareDeps['facts'],
+    async render({ data, names }) {
+      const name = [names.key, ...names.cycle.map(({ value }) => value.text)].join('/')
+      step(`render ${name}`)
+      made.set(String(names.seq), data.filterText)
+      return { format: 'pdf', mediaType: 'application/pdf', extension: 'pdf', bytes: 1 }
+    },
+    keep: async () => ({ sha256: 'a'.repeat(64), bytes: 1 }),
+    keepBytes: async () => '',
+    exclusive: (work) => work(),
+    note: ({ code, recipient: who, details }) => void notes.push([code, who, details].filter(Boolean).join(' ')),
+    line: () => {},
+    signal: new AbortController().signal,
+  }
+  const settings = {
+    temporaryDirectory: '/nowhere',
+    timezone: 'UTC',
+    locale: 'en-GB',
+    secrets: {},
+    allowedRecipientDomains: [],
+    engineRetryMs: [0, 0],
+    maxDocumentsPerRun: 100,
+    maxRenderSeconds: 60,
+    ...limits,
+  } as unknown as PrepareRequest['settings']
+  const result = await prepareRun(deps, {
+    runId: '019aa51a-f5f5-7c11-9b5e-2f2f6a0c1e10',
+    startedAt: 0,
+    definition,
+    options: DEFAULT_OPTIONS,
+    members: {},
+    states: {},
+    render: true,
+    preview: false,
+    settings,
+    ...request,
+  })
+  const documents = result.documents.map(({ report, cycle, seq, mailTo }) => {
+    const name = [report, ...cycle.map(({ value }) => value.text)].join('/')
+    return `${name} <- ${made.get(String(seq))}${mailTo ? ` | ${mailTo.join()}` : ''}`
+  })
+  return { documents, notes, steps, result, missing: result.missing.map(({ label, code }) => `${label} ${code}`) }
+}
+
+const use = (key: string, changes: object = {}) => ({ key, reportId: REPORT, format: 'pdf', ...changes })
+const cycled = (changes: object = {}) => use('pack', { cycle: { fields: ['Region'], ...changes } })
+
+const anna = person('anna', { filterIds: [NORTH] })
+const berta = person('berta', { filterIds: [NORTH] })
+const carl = person('carl', { filterIds: [SOUTH] })
+const dora = person('dora')
+
+test('people with the same filters share a document; a folder gets the one without filters of people', async () => {
+  const all = [anna, berta, carl, dora]
+  expect((await prepared({ people: all })).documents).toEqual(['pack <- [1]', 'pack <- [2]', 'pack <- []'])
+  expect((await prepared({ people: [anna, berta] })).documents).toEqual(['pack <- [1]'])
+  const storage = [{ spaceId: 'share' }]
+  expect((await prepared({ people: [anna], task: { storage } })).documents).toEqual(['pack <- []', 'pack <- [1]'])
+})
+
+test('a cycle has the values that each variant leaves; without any there is a warning', async () => {
+  const regions = (ids: readonly string[]) => (ids.includes(NORTH) ? ['N'] : ids.includes(SOUTH) ? [] : ['N', 'S'])
+  const { documents, notes } = await prepared({ people: [anna, carl, dora], task: { reports: [cycled()] }, regions })
+  expect(documents).toEqual(['pack/N <- [1]', 'pack/N <- []', 'pack/S <- []'])
+  expect(notes).toEqual(['NO_CYCLE_VALUES carl@x.com Region has no possible value'])
+})
+
+test.each<[string, object, readonly Known[], readonly string[]]>([
+  ['strangers get the plain document', { emailTo: '=Mail' }, [], ['pack/N <- [] | n@x.com', 'pack/S <- [] | s@x.com']],
+  [
+    'a known person gets the own one',
+    { emailTo: '=Mail' },
+    [person('s', { filterIds: [SOUTH] })],
+    ['pack/N <- [] | n@x.com', 'pack/S <- [] | ', 'pack/S <- [2] | s@x.com'],
+  ],
+  [
+    'an inactive person gets none',
+    { emailTo: '=Mail' },
+    [person('s', { active: false })],
+    ['pack/N <- [] | n@x.com', 'pack/S <- [] | '],
+  ],
+  [
+    'recipients get theirs only where the cycle says so',
+    { emailTo: '=Mail', alsoRecipients: true },
+    [person('s', { filterIds: [SOUTH] })],
+    ['pack/N <- [] | n@x.com', 'pack/S <- [] | ', 'pack/N <- [2] | ', 'pack/S <- [2] | s@x.com'],
+  ],
+])('addresses of a cycle: %s', async (_, cycle, people, expected) => {
+  const { documents } = await prepared({ people, task: { reports: [cycled(cycle)] } })
+  expect(documents.toSorted()).toEqual(expected.toSorted())
+})
+
+test('read as each person, each has a session of the own; who has no Qlik user gets nothing', async () => {
+  const user = (userId: string) => ({ qlikUser: { userDirectory: 'LAB', userId } })
+  const people = [person('anna', user('anna')), person('berta', user('berta')), dora]
+  const run = { evaluateAs: 'recipient' }
+  const { documents, notes, steps } = await prepared({ people, task: { run } })
+  expect(documents).toEqual(['pack <- anna[]', 'pack <- berta[]'])
+  expect(notes).toEqual(['RECIPIENT_NO_QLIK_USER dora@x.com dora@x.com has no Qlik user'])
+  expect(steps.filter((one) => /open|close/.test(one))).toEqual([
+    'open -',
+    'close -',
+    'open anna',
+    'close anna',
+    'open berta',
+    'close berta',
+  ])
+  const inCycle = await prepared({
+    people: [person('s', user('sara'))],
+    task: { run, reports: [cycled({ emailTo: '=Mail' })] },
+  })
+  expect(inCycle.documents).toEqual(['pack/S <- sara[] | s@x.com'])
+  expect(inCycle.notes).toEqual(['RECIPIENT_NO_QLIK_USER n@x.com n@x.com has no Qlik user'])
+})
+
+test('an app that is closed to one person stops the documents of that person alone', async () => {
+  const user = (userId: string) => ({ qlikUser: { userDirectory: 'LAB', userId } })
+  const { documents, notes } = await prepared({
+    people: [person('anna', user('anna')), person('berta', user('berta'))],
+    task: { run: { evaluateAs: 'recipient' } },
+    before(step) {
+      if (step === 'open anna') throw new ReportError('APP_ACCESS_DENIED', 'closed')
+    },
+  })
+  expect(documents).toEqual(['pack <- berta[]'])
+  expect(notes).toEqual(['APP_ACCESS_DENIED anna@x.com closed'])
+})
+
+test.each([
+  ['continue', ['b <- []', 'c <- []'], ['a DOCUMENT_FAILED']],
+  ['stop', [], ['a DOCUMENT_FAILED']],
+])('after a document that fails, onReportError %s', async (onReportError, expected, missed) => {
+  const { documents, missing, notes } = await prepared({
+    people: [dora],
+    task: { reports: ['a', 'b', 'c'].map((key) => use(key)), run: { onReportError } },
+    before(step) {
+      if (step === 'render a') throw new Error('broken')
+    },
+  })
+  expect([documents, missing, notes]).toEqual([expected, missed, ['DOCUMENT_FAILED broken']])
+})
+
+test('a lost engine is tried three times, then the run ends', async () => {
+  const failing = (times: number) => {
+    let left = times
+    return (step: string) => {
+      if (step === 'render pack' && left-- > 0) throw new ReportError('ENGINE_UNREACHABLE', 'gone')
+    }
+  }
+  const { documents, steps } = await prepared({ people: [dora], before: failing(2) })
+  expect(documents).toEqual(['pack <- []'])
+  expect(steps.filter((one) => one.startsWith('open'))).toHaveLength(3)
+  expect(prepared({ people: [dora], before: failing(3) })).rejects.toThrow('ENGINE_UNREACHABLE')
+})
+
+test('too many documents: of a report none is made, of a run nothing', async () => {
+  const reports = [cycled({ maxDocuments: 1 }), use('whole')]
+  const { documents, notes } = await prepared({ people: [dora], task: { reports } })
+  expect(documents).toEqual(['whole <- []'])
+  expect(notes).toEqual(['TOO_MANY_DOCUMENTS 2 documents, cycle.maxDocuments is 1'])
+  const run = prepared({ people: [dora], task: { reports: [cycled()] }, limits: { maxDocumentsPerRun: 1 } })
+  expect(run).rejects.toThrow('TOO_MANY_DOCUMENTS: 2 documents, limits.maxDocumentsPerRun is 1')
+})
+
+test.each<[string, object, string | null, readonly string[]]>([
+  ['no person and no folder', {}, 'NO_RECIPIENTS', []],
+  [
+    'no person, but a folder',
+    { storage: [{ spaceId: 'share' }] },
+    null,
+    ['NO_RECIPIENTS e-mail or hub is on, and the recipients name no person'],
+  ],
+  ['addresses of a cycle', { reports: [cycled({ emailTo: '=Mail' })] }, null, []],
+  ['no channel to people', { email: { enabled: false }, storage: [{ spaceId: 'share' }] }, null, []],
+])('%s', async (_, task, error, expected) => {
+  const run = prepared({ task })
+  if (error) return expect(run).rejects.toThrow(error)
+  expect((await run).notes).toEqual([...expected])
+})
+
+test('a start for some reports and recipients makes no more', async () => {
+  const options = { ...DEFAULT_OPTIONS, reports: ['b'], recipients: ['CARL@x.com'] }
+  const reports = ['a', 'b'].map((key) => use(key))
+  const { documents, result } = await prepared({ people: [anna, carl], task: { reports }, request: { options } })
+  expect(documents).toEqual(['b <- [2]'])
+  expect(result.people.map(({ address }) => address)).toEqual(['carl@x.com'])
+  const all = { ...DEFAULT_OPTIONS, recipients: ['s@x.com'] }
+  const cycle = await prepared({ task: { reports: [cycled({ emailTo: '=Mail' })] }, request: { options: all } })
+  expect(cycle.documents).toEqual(['pack/N <- [] | ', 'pack/S <- [] | s@x.com'])
+})
