@@ -65,7 +65,7 @@ export async function visitor(base: string, credential?: string): Promise<Visito
 
 const axe = (): string => readRepositoryFile('node_modules/axe-core/axe.min.js')
 
-/** What axe-core finds on the page, one line each. */
+/** The findings of axe-core on the page, one line each. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   // The pages forbid foreign scripts; the protocol of the browser may still evaluate this one.
   await page.evaluate(axe())
