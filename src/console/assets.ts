@@ -6,6 +6,7 @@ import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
 import detail from './assets/styles/detail.css' with { type: 'text' }
+import editor from './assets/styles/editor.css' with { type: 'text' }
 import frameStyles from './assets/styles/frame.css' with { type: 'text' }
 import now from './assets/styles/now.css' with { type: 'text' }
 import panels from './assets/styles/panels.css' with { type: 'text' }
@@ -13,7 +14,7 @@ import small from './assets/styles/small.css' with { type: 'text' }
 import tokens from './assets/styles/tokens.css' with { type: 'text' }
 
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
-  'console.css': ['text/css', [tokens, base, frameStyles, panels, now, detail, small].join('\n')],
+  'console.css': ['text/css', [tokens, base, frameStyles, panels, now, detail, editor, small].join('\n')],
   'icons.svg': ['image/svg+xml', icons],
   'frame.js': ['text/javascript', frame],
   'live.js': ['text/javascript', live],

@@ -70,6 +70,10 @@ export function createSite(deps: SiteDeps): Site {
 
   async function show(context: PageContext, place: Place, content: PageContent): Promise<Response> {
     const { request } = context
+    if (content.location !== undefined) return redirect(context.link(content.location))
+    if (content.document !== undefined) {
+      return new Response(content.document, { status: content.status ?? 200, headers: DOCUMENT_HEADERS })
+    }
     const html = framed(context, content, await frameState(context, place, content))
     const answer = htmlAnswer(request, html, content.status ?? 200)
     if (guard.flashOf(request) !== null) answer.headers.append('set-cookie', guard.flash(request, ''))
@@ -126,7 +130,8 @@ export function createSite(deps: SiteDeps): Site {
   app.get('/console/form/:operation', (c) =>
     withVisitor(c, async (context) => {
       const operation = operationOf(context)
-      return show(context, 'now', await operationPage(context, operation, context.query))
+      const content = await operationPage(context, operation, context.query)
+      return show(context, content.place ?? 'now', content)
     }),
   )
   app.post('/console/form/:operation', (c) =>
@@ -138,7 +143,7 @@ export function createSite(deps: SiteDeps): Site {
   )
 
   async function answerOf(context: PageContext, outcome: Outcome): Promise<Response> {
-    if (outcome.kind === 'page') return show(context, 'now', outcome.content)
+    if (outcome.kind === 'page') return show(context, outcome.content.place ?? 'now', outcome.content)
     const answer = redirect(outcome.location)
     answer.headers.append('set-cookie', guard.flash(context.request, outcome.text))
     return answer
@@ -283,6 +288,17 @@ function missingScope({ visitor }: PageContext, scope: string): PageContent {
     ),
   }
 }
+
+/** A report brings styles and pictures with it, and may do nothing. */
+const DOCUMENT_HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'; sandbox",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'SAMEORIGIN',
+} as const
 
 /** Everything comes from Footman itself, no script stands in a page, and no other site shows it in a frame. */
 const PAGE_HEADERS = {

@@ -2,7 +2,8 @@
 import type { Operations } from '../forms.tsx'
 import type { Page } from '../page.ts'
 import { eventOperations, eventPages } from './events/index.ts'
+import { reportOperations, reportPages } from './reports/index.ts'
 
-export const PAGES: readonly Page[] = [...eventPages]
+export const PAGES: readonly Page[] = [...eventPages, ...reportPages]
 
-export const OPERATIONS: Operations = { ...eventOperations }
+export const OPERATIONS: Operations = { ...eventOperations, ...reportOperations }
