@@ -9,6 +9,7 @@ import pictures from './assets/pictures.js' with { type: 'text' }
 import schedule from './assets/schedule.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
 import detail from './assets/styles/detail.css' with { type: 'text' }
+import editor from './assets/styles/editor.css' with { type: 'text' }
 import events from './assets/styles/events.css' with { type: 'text' }
 import frameStyles from './assets/styles/frame.css' with { type: 'text' }
 import now from './assets/styles/now.css' with { type: 'text' }
@@ -18,7 +19,10 @@ import small from './assets/styles/small.css' with { type: 'text' }
 import tokens from './assets/styles/tokens.css' with { type: 'text' }
 
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
-  'console.css': ['text/css', [tokens, base, frameStyles, panels, now, detail, events, schedules, small].join('\n')],
+  'console.css': [
+    'text/css',
+    [tokens, base, frameStyles, panels, now, detail, editor, events, schedules, small].join('\n'),
+  ],
   'icons.svg': ['image/svg+xml', icons],
   'frame.js': ['text/javascript', frame],
   'schedule.js': ['text/javascript', schedule],

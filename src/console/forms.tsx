@@ -17,6 +17,8 @@ import { CopyText, ErrorBox, Head } from './ui/panel.tsx'
 export interface Fields {
   get(name: string): string
   all(name: string): readonly string[]
+  /** For forms whose fields are made from a table. */
+  readonly form: URLSearchParams
 }
 
 export interface Call {
@@ -38,8 +40,15 @@ export interface Operation {
    * shows it again, with what was filled in.
    */
   readonly dialog?: (fields: Fields, context: PageContext) => Child | Promise<Child>
+  /**
+   * Page of a posted form that has several buttons, or keeps what was typed after a failure; null = the action is taken, or
+   * asked for.
+   */
+  readonly page?: (form: URLSearchParams, context: PageContext, failure?: Failure) => Promise<PageContent | null>
   /** Text that has to be typed before the action is taken; null = none. */
   readonly typed?: (fields: Fields, context: PageContext) => string | null | Promise<string | null>
+  /** The result as a page, where a sentence is not enough; null = the sentence is. */
+  readonly result?: (answer: unknown, context: PageContext) => PageContent | null
   /** The result in a sentence. */
   readonly done: (answer: unknown, fields: Fields) => string
   /** Page to go to afterwards, below the console; default: the one before. */
@@ -51,6 +60,7 @@ export type Operations = Readonly<Record<string, Operation>>
 export const fieldsOf = (form: URLSearchParams): Fields => ({
   get: (name) => form.get(name) ?? '',
   all: (name) => form.getAll(name).filter((value) => value !== ''),
+  form,
 })
 
 const OWN_FIELDS = ['csrf', 'key', 'return', 'confirmed', 'typed', 'preview']
@@ -144,13 +154,22 @@ export async function takeAction(
   const wanted = (await operation.typed?.(fields, context)) ?? null
   const isConfirmed =
     form.get('confirmed') === '1' && !form.has('preview') && (wanted === null || form.get('typed') === wanted)
-  if (operation.dialog && !isConfirmed) return { kind: 'page', content: await operationPage(context, entry, form) }
+  const own = await operation.page?.(form, context)
+  if (own) return { kind: 'page', content: own }
+  if ((operation.dialog || wanted !== null) && !isConfirmed) {
+    return { kind: 'page', content: await operationPage(context, entry, form) }
+  }
   const { method, path, query = {}, body, headers } = operation.call(fields)
   const key = form.get('key')
   const answer = await context.ask.call(method, withQuery(path, query), body, {
     headers: { ...(method === 'POST' && key && { 'idempotency-key': key }), ...headers },
   })
-  if (!answer.ok) return { kind: 'page', content: await operationPage(context, entry, form, answer) }
+  if (!answer.ok) {
+    const content = await operation.page?.(form, context, answer)
+    return { kind: 'page', content: content ?? (await operationPage(context, entry, form, answer)) }
+  }
+  const result = operation.result?.(answer.data, context)
+  if (result) return { kind: 'page', content: result }
   const next = operation.next?.(answer.data, fields) ?? null
   const back = ownPath(form.get('return'), context.request) || context.link('/')
   return {

@@ -62,6 +62,10 @@ export interface PageContent {
   readonly live?: readonly string[]
   /** Names of further scripts in `assets/`: `chart.js`. */
   readonly scripts?: readonly string[]
+  /** For pages of actions: the place of the navigation. */
+  readonly place?: Place
+  /** Where the page is, below the console: the browser goes there instead. */
+  readonly location?: string
   /** Sent in place of the page. */
   readonly file?: PageFile
 }

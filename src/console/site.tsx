@@ -78,6 +78,8 @@ export function createSite(deps: SiteDeps): Site {
 
   async function show(context: PageContext, place: Place, content: PageContent): Promise<Response> {
     const { request } = context
+    if (content.location !== undefined) return redirect(context.link(content.location))
+    if (content.file) return fileAnswer(content.file, content.status)
     const html = framed(context, content, await frameState(context, place, content))
     const answer = htmlAnswer(request, html, content.status ?? 200)
     if (guard.flashOf(request) !== null) answer.headers.append('set-cookie', guard.flash(request, ''))
@@ -116,9 +118,7 @@ export function createSite(deps: SiteDeps): Site {
 
   async function showPage(page: Page, context: PageContext): Promise<Response> {
     if (page.scope && !context.may(page.scope)) return show(context, page.place, missingScope(context, page.scope))
-    const content = await page.render(context)
-    if (content.file) return fileAnswer(content.file)
-    return show(context, page.place, content)
+    return show(context, page.place, await page.render(context))
   }
 
   app.get('/console/assets/:hash/:name', (c) => {
@@ -136,7 +136,8 @@ export function createSite(deps: SiteDeps): Site {
   app.get('/console/form/:operation', (c) =>
     withVisitor(c, async (context) => {
       const operation = operationOf(context)
-      return show(context, 'now', await operationPage(context, operation, context.query))
+      const content = await operationPage(context, operation, context.query)
+      return show(context, content.place ?? 'now', content)
     }),
   )
   app.post('/console/form/:operation', (c) =>
@@ -148,7 +149,7 @@ export function createSite(deps: SiteDeps): Site {
   )
 
   async function answerOf(context: PageContext, outcome: Outcome): Promise<Response> {
-    if (outcome.kind === 'page') return show(context, 'now', outcome.content)
+    if (outcome.kind === 'page') return show(context, outcome.content.place ?? 'now', outcome.content)
     const answer = redirect(outcome.location)
     answer.headers.append('set-cookie', guard.flash(context.request, outcome.text))
     return answer
@@ -284,8 +285,9 @@ const FAULT = {
 }
 
 /** A document out of data: it has its own styles, and nothing else. */
-const fileAnswer = ({ type, body, name }: PageFile): Response =>
+const fileAnswer = ({ type, body, name }: PageFile, status = 200): Response =>
   new Response(body, {
+    status,
     headers: {
       ...PAGE_HEADERS,
       'content-type': `${type}; charset=utf-8`,

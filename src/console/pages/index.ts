@@ -5,6 +5,7 @@ import { dataOperations, dataPages } from './data/index.ts'
 import { deliveryOperations, deliveryPages } from './delivery/index.ts'
 import { eventOperations, eventPages } from './events/index.ts'
 import { nowOperations, nowPages } from './now/index.ts'
+import { reportOperations, reportPages } from './reports/index.ts'
 import { scheduleOperations, schedulePages } from './schedules/index.ts'
 import { systemOperations, systemPages } from './system/index.ts'
 import { taskOperations, taskPages } from './tasks/index.ts'
@@ -15,6 +16,7 @@ export const PAGES: readonly Page[] = [
   ...taskPages,
   ...deliveryPages,
   ...schedulePages,
+  ...reportPages,
   ...dataPages,
   ...systemPages,
 ]
@@ -25,6 +27,7 @@ export const OPERATIONS: Operations = {
   ...taskOperations,
   ...deliveryOperations,
   ...scheduleOperations,
+  ...reportOperations,
   ...dataOperations,
   ...systemOperations,
 }

@@ -8,6 +8,8 @@ const TASK = '5b0f6c1e-3a0e-4c6b-9f1d-6c1a2b3c4d5e'
 const LAST_RUN = {
   id: '019aa51a-f5f5-7c11-9b5e-2f2f6a0c1e10',
   outcome: 'error',
+  reason: 'MAIL_NONE_SENT',
+  counts: { documents: 1, mailsSent: 0, mailsFailed: 1 },
   finishedAt: '2025-11-21T06:30:15.250Z',
 } as const
 
