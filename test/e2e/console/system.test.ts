@@ -229,7 +229,7 @@ describe('the pages about Footman', () => {
             })
             const isTooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
             // The panel of pending changes is still too wide on phones.
-          if (isTooWide && !path.startsWith('/system/config')) violations.push('scrolls sideways')
+            if (isTooWide && !path.startsWith('/system/config')) violations.push('scrolls sideways')
             troubles.push(...violations.map((text) => `${path} ${width} ${colorScheme} ${text}`))
           }
           await context.close()
