@@ -216,9 +216,12 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   function checkReach(): void {
     const wanted = isOn.email || isOn.hub
     if (!wanted || found.length > 0 || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return
-    if (task.storage.length > 0)
-      note({ code: 'NO_RECIPIENTS', details: 'e-mail or hub is on, and the recipients name no person' })
-    else throw new ReportError('NO_RECIPIENTS', 'e-mail or hub is on, and the recipients name no person')
+    const asked = options.recipients?.join(', ')
+    const details = asked
+      ? `the start is limited to ${asked}, and none of them is a recipient of the task`
+      : 'e-mail or hub is on, and the recipients name no person'
+    if (task.storage.length > 0) note({ code: 'NO_RECIPIENTS', details })
+    else throw new ReportError('NO_RECIPIENTS', details)
   }
 
   /** Filters and access of a person; null for one without the Qlik user that is needed. */

@@ -272,6 +272,14 @@ test.each<[string, object, string | null, readonly string[]]>([
   expect((await run).notes).toEqual([...expected])
 })
 
+test('a start that is limited to strangers says so', () => {
+  const recipients = ['who@x.com', 'nobody@x.com']
+  const request = { options: { ...DEFAULT_OPTIONS, recipients } }
+  return expect(prepared({ people: [dora], request })).rejects.toThrow(
+    'NO_RECIPIENTS: the start is limited to who@x.com, nobody@x.com, and none of them is a recipient of the task',
+  )
+})
+
 test('a start for some reports and recipients makes no more', async () => {
   const options = { ...DEFAULT_OPTIONS, reports: ['b'], recipients: ['CARL@x.com'] }
   const reports = ['a', 'b'].map((key) => use(key))
