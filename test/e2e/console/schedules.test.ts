@@ -213,6 +213,35 @@ describe('the week', () => {
     expect(week).toContain('skipped: holidays-se')
   })
 
+  test('of 400 firings is answered in time, with the usual length of each task', async () => {
+    const many = Array.from({ length: 57 }, (_, n) => entry(`many-${n}`, `Many ${n}`, { cronSchedule: `${n} 3 * * *` }))
+    writeFileSync(product.directory.join('schedule.yaml'), FILE + many.join(''))
+    await until(async () => (await schedules()).length >= 60, { timeout: 15_000 })
+    const from = Date.now() + DAY_MS
+    const query = new URLSearchParams({
+      ...{ from: new Date(from).toISOString(), to: new Date(from + 7 * DAY_MS).toISOString() },
+    })
+    await product.call('GET', `/v4/schedules/calendar?${query}`)
+    const began = performance.now()
+    const answer = await product.call('GET', `/v4/schedules/calendar?${query}`)
+    const { entries, load } = (await answer.json()) as {
+      readonly entries: readonly { readonly source: string; readonly name: string; readonly taskIds: string[] }[]
+      readonly load: readonly { readonly running: number }[]
+    }
+    // The budget is 200 ms; the machine of the tests may be busy.
+    expect(performance.now() - began).toBeLessThan(2000)
+    expect(entries.filter(({ name }) => name.startsWith('Many')).length).toBe(399)
+    expect(entries.some(({ source }) => source === 'qlik')).toBe(true)
+    expect(Math.max(...load.map(({ running }) => running))).toBeGreaterThan(0)
+    const { html } = await me.page(
+      `/schedules/calendar?week=${weekOf(new Date(from + 3 * DAY_MS).toISOString().slice(0, 10))}`,
+    )
+    // 57 and an hourly trigger of Qlik Sense, of which three are shown.
+    expect(html.includes('<summary>+55</summary>')).toBe(true)
+    writeFileSync(product.directory.join('schedule.yaml'), FILE)
+    await until(async () => (await schedules()).length < 10, { timeout: 15_000 })
+  }, 60_000)
+
   test.each([
     ['2027-W12', '02', 23],
     ['2026-W43', '02 again', 25],
