@@ -40,7 +40,7 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     ;[site, sink, browser] = await Promise.all([startSite(), startHttpSink(), startBrowser()])
     sink.answer(({ url }) => {
       if (url === '/down') return { status: 503 }
-      return { status: url === '/refuses' && isRefusing ? 404 : 200 }
+      return { status: url === '/refuses' && isRefusing ? 400 : 200 }
     })
     product = await footman({
       simulator: site.simulator,
