@@ -5,6 +5,7 @@ import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
 import log from './assets/log.js' with { type: 'text' }
+import pictures from './assets/pictures.js' with { type: 'text' }
 import schedule from './assets/schedule.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
 import detail from './assets/styles/detail.css' with { type: 'text' }
@@ -22,6 +23,7 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   'frame.js': ['text/javascript', frame],
   'schedule.js': ['text/javascript', schedule],
   'live.js': ['text/javascript', live],
+  'pictures.js': ['text/javascript', pictures],
   'log.js': ['text/javascript', log],
 }
 

@@ -69,7 +69,7 @@ export function framed(context: PageContext, content: PageContent, state: FrameS
         Skip to the content
       </a>
       <header class="top">
-        <details class="menu">
+        <details class="menu nav">
           <summary class="btn icon quiet" aria-label="Menu">
             <Icon name="menu" />
           </summary>

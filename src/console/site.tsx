@@ -183,7 +183,12 @@ export function createSite(deps: SiteDeps): Site {
     )
     answer.headers.set('x-content-type-options', 'nosniff')
     answer.headers.set('cache-control', 'no-store')
-    return answer
+    const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream')
+    if (!isStream || !answer.body) return answer
+    return new Response(
+      whileSignedIn(answer.body, async () => (await guard.visitorOf(request)) !== null),
+      answer,
+    )
   })
 
   app.notFound((c) =>
@@ -237,6 +242,36 @@ export function createSite(deps: SiteDeps): Site {
 
   return async (request) =>
     app.fetch(new Request(new URL(request.url, 'http://own.invalid'), { method: request.method }), { request })
+}
+
+const CHECK_MS = 5000
+
+/** The stream of a page ends with its session. */
+function whileSignedIn(
+  body: ReadableStream<Uint8Array>,
+  isSignedIn: () => Promise<boolean>,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  const check = setInterval(async () => {
+    if (await isSignedIn().catch(() => false)) return
+    clearInterval(check)
+    await reader.cancel()
+  }, CHECK_MS)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value, done } = await reader.read()
+        if (!done) return controller.enqueue(value)
+        clearInterval(check)
+        controller.close()
+      },
+      cancel(reason) {
+        clearInterval(check)
+        return reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 const FAULT = {

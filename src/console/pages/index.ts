@@ -7,10 +7,12 @@ import { eventOperations, eventPages } from './events/index.ts'
 import { nowOperations, nowPages } from './now/index.ts'
 import { scheduleOperations, schedulePages } from './schedules/index.ts'
 import { systemOperations, systemPages } from './system/index.ts'
+import { taskOperations, taskPages } from './tasks/index.ts'
 
 export const PAGES: readonly Page[] = [
   ...nowPages,
   ...eventPages,
+  ...taskPages,
   ...deliveryPages,
   ...schedulePages,
   ...dataPages,
@@ -20,6 +22,7 @@ export const PAGES: readonly Page[] = [
 export const OPERATIONS: Operations = {
   ...nowOperations,
   ...eventOperations,
+  ...taskOperations,
   ...deliveryOperations,
   ...scheduleOperations,
   ...dataOperations,
