@@ -44,3 +44,8 @@ export async function openConsole(
 /** Pixels by which a page is wider than the window. */
 export const tooWide = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
+
+/** Text of a part of the page as it is seen, in lines. */
+export const seen = (page: Page, selector: string): Promise<string> =>
+  // biome-ignore lint/performance/useDomNodeTextContent: layout makes the lines that tests compare.
+  page.locator(selector).innerText()

@@ -67,6 +67,7 @@ const verdict = (
 ): Verdict => ({ icon: STATES[state].icon, tone: STATES[state].tone, text, key, to })
 
 const NO_MATCH = verdict('skipped', 'Did not match', { key: 'no' })
+const NO_MATCH_NOW = { ...NO_MATCH, text: 'Does not match' }
 const unique = (texts: readonly string[]) => [...new Set(texts)]
 /** Sorted, so that the order of deliveries makes no difference. */
 const keyOf = (parts: readonly string[]) => unique(parts).sort().join(', ')
@@ -95,7 +96,7 @@ function verdictThen(
 
 /** The verdict of the present configuration. */
 export function verdictNow({ matched, deliveries }: Explanation['routes'][number]): Verdict {
-  if (!matched) return NO_MATCH
+  if (!matched) return NO_MATCH_NOW
   const to = unique(deliveries.map(({ destination }) => destination))
   const suppressed = deliveries.filter(({ wouldBe }) => wouldBe === 'suppressed')
   const key = keyOf(
