@@ -33,10 +33,13 @@ export interface Operation {
   /** Title of the dialog and text of its button: `Start again`. */
   readonly verb: string
   readonly call: (fields: Fields) => Call
-  /** Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. */
+  /**
+   * Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. A button named `preview` in it
+   * shows it again, with what was filled in.
+   */
   readonly dialog?: (fields: Fields, context: PageContext) => Child | Promise<Child>
   /** Text that has to be typed before the action is taken; null = none. */
-  readonly typed?: (fields: Fields) => string | null
+  readonly typed?: (fields: Fields, context: PageContext) => string | null | Promise<string | null>
   /** The result in a sentence. */
   readonly done: (answer: unknown, fields: Fields) => string
   /** Page to go to afterwards, below the console; default: the one before. */
@@ -50,7 +53,7 @@ export const fieldsOf = (form: URLSearchParams): Fields => ({
   all: (name) => form.getAll(name).filter((value) => value !== ''),
 })
 
-const OWN_FIELDS = ['csrf', 'key', 'return', 'confirmed', 'typed']
+const OWN_FIELDS = ['csrf', 'key', 'return', 'confirmed', 'typed', 'preview']
 
 /** The dialog of an operation as a page; `failure`: why the last attempt did not work. */
 export async function operationPage(
@@ -62,7 +65,7 @@ export async function operationPage(
   const fields = fieldsOf(form)
   const { verb, scope, dialog, typed } = operation
   if (!context.may(scope)) throw refusal('FORBIDDEN', `This needs the scope ${scope}`)
-  const wanted = typed?.(fields) ?? null
+  const wanted = (await typed?.(fields, context)) ?? null
   const back = ownPath(form.get('return'), context.request) || context.link('/')
   const inputs = await dialog?.(fields, context)
   const given = [...form].filter(([field]) => !OWN_FIELDS.includes(field))
@@ -138,8 +141,9 @@ export async function takeAction(
 ): Promise<Outcome> {
   const [, operation] = entry
   const fields = fieldsOf(form)
-  const wanted = operation.typed?.(fields) ?? null
-  const isConfirmed = form.get('confirmed') === '1' && (wanted === null || form.get('typed') === wanted)
+  const wanted = (await operation.typed?.(fields, context)) ?? null
+  const isConfirmed =
+    form.get('confirmed') === '1' && !form.has('preview') && (wanted === null || form.get('typed') === wanted)
   if (operation.dialog && !isConfirmed) return { kind: 'page', content: await operationPage(context, entry, form) }
   const { method, path, query = {}, body, headers } = operation.call(fields)
   const key = form.get('key')

@@ -11,7 +11,15 @@ import { createAsk, withQuery } from './ask.ts'
 import { assetAnswer, takesGzip } from './assets.ts'
 import { type Outcome, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
-import { type Page, type PageContent, type PageContext, PLACES, type Place, type SiteSettings } from './page.ts'
+import {
+  type Page,
+  type PageContent,
+  type PageContext,
+  type PageFile,
+  PLACES,
+  type Place,
+  type SiteSettings,
+} from './page.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
 import { formOf, isRefusal, redirect, rootOf, type SiteEnv } from './requests.ts'
 import type { Guard, Visitor } from './session/guard.ts'
@@ -108,7 +116,9 @@ export function createSite(deps: SiteDeps): Site {
 
   async function showPage(page: Page, context: PageContext): Promise<Response> {
     if (page.scope && !context.may(page.scope)) return show(context, page.place, missingScope(context, page.scope))
-    return show(context, page.place, await page.render(context))
+    const content = await page.render(context)
+    if (content.file) return fileAnswer(content.file)
+    return show(context, page.place, content)
   }
 
   app.get('/console/assets/:hash/:name', (c) => {
@@ -173,7 +183,12 @@ export function createSite(deps: SiteDeps): Site {
     )
     answer.headers.set('x-content-type-options', 'nosniff')
     answer.headers.set('cache-control', 'no-store')
-    return answer
+    const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream')
+    if (!isStream || !answer.body) return answer
+    return new Response(
+      whileSignedIn(answer.body, async () => (await guard.visitorOf(request)) !== null),
+      answer,
+    )
   })
 
   app.notFound((c) =>
@@ -229,6 +244,36 @@ export function createSite(deps: SiteDeps): Site {
     app.fetch(new Request(new URL(request.url, 'http://own.invalid'), { method: request.method }), { request })
 }
 
+const CHECK_MS = 5000
+
+/** The stream of a page ends with its session. */
+function whileSignedIn(
+  body: ReadableStream<Uint8Array>,
+  isSignedIn: () => Promise<boolean>,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  const check = setInterval(async () => {
+    if (await isSignedIn().catch(() => false)) return
+    clearInterval(check)
+    await reader.cancel()
+  }, CHECK_MS)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value, done } = await reader.read()
+        if (!done) return controller.enqueue(value)
+        clearInterval(check)
+        controller.close()
+      },
+      cancel(reason) {
+        clearInterval(check)
+        return reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
 const FAULT = {
   status: 500,
   body: { error: 'Internal Server Error', details: 'The log of Footman says more about this request.' } as Record<
@@ -237,6 +282,18 @@ const FAULT = {
   >,
   headers: {} as Record<string, string>,
 }
+
+/** A document out of data: it has its own styles, and nothing else. */
+const fileAnswer = ({ type, body, name }: PageFile): Response =>
+  new Response(body, {
+    headers: {
+      ...PAGE_HEADERS,
+      'content-type': `${type}; charset=utf-8`,
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+      'x-frame-options': 'SAMEORIGIN',
+      ...(name && { 'content-disposition': `attachment; filename="${name}"` }),
+    },
+  })
 
 function operationOf({ params, link }: PageContext): readonly [string, (typeof OPERATIONS)[string]] {
   const name = params.operation ?? ''
