@@ -179,7 +179,7 @@ export function createSite(deps: SiteDeps): Site {
     const { method, url, signal } = request
     const path = url.slice('/console/api'.length)
     const answer = await request.pages.ask(
-      { method, path, headers: Object.fromEntries(kept), signal, ...body },
+      { method, path, headers: Object.fromEntries(kept), signal, stays: () => guard.stays(request), ...body },
       visitor.identity,
     )
     answer.headers.set('x-content-type-options', 'nosniff')
