@@ -189,7 +189,7 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
             ),
           },
           { head: 'Last end', cell: ({ last }) => <Time at={last?.stoppedAt} zone={context} seconds={false} /> },
-          { head: 'Last runs', cell: (row) => <Outcomes points={extraOf(row).strip} link={context.link} /> },
+          { head: 'Last runs', cell: (row) => <Outcomes points={extraOf(row).strip} /> },
           {
             ...{ head: 'Usual', num: true },
             cell: (row) => {

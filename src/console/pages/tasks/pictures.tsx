@@ -10,14 +10,15 @@ import type { Point, Running, Usual } from './data.ts'
 /** The last outcomes, the newest at the right; each leads to its execution. */
 export const Outcomes: FC<{
   readonly points: readonly Point[]
-  readonly link: PageContext['link']
+  /** Absent: the marks lead nowhere. */
+  readonly link?: PageContext['link']
   readonly running?: State | null
 }> = ({ points, link, running = null }) => {
   if (points.length === 0 && running === null) return <span class="muted">never ran</span>
   return (
     <span class="stripline">
       {points.map(({ outcome, executionId }) =>
-        executionId === null ? (
+        executionId === null || !link ? (
           <Mark state={outcome} />
         ) : (
           <a href={link(`/executions/${executionId}`)} title={STATES[outcome].word}>
