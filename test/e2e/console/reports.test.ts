@@ -48,7 +48,7 @@ async function opened(path: string, { width = 1440, script = true } = {}): Promi
   return page
 }
 
-const textOf = (page: Page): Promise<string> => page.locator('main').textContent()
+const textOf = async (page: Page): Promise<string> => (await page.locator('main').textContent()) ?? ''
 
 test('the list says what each task does and how its last run ended, problems first', async () => {
   await reports.mailTask('A quiet one', reportId, { enabled: false, testMode: { enabled: true, address: HERE } })
