@@ -1,5 +1,6 @@
 /** The pages of report tasks, in Chromium and without JavaScript, against the compiled executable. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { createHash } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
@@ -289,4 +290,27 @@ describe('the pages', () => {
     },
     60_000,
   )
+})
+
+test('buttons without their scope are off and name it; without report:read there is no page', async () => {
+  const keys = [
+    ['reader', 'report:read'],
+    ['other', 'task:read'],
+  ].map(([id, scope]) => {
+    const hash = `sha256:${createHash('sha256').update(`${id}-key-of-this-test-0123456789abcdef`).digest('hex')}`
+    return { id, hash, scopes: [scope] }
+  })
+  await using guarded = await startReportSite({}, { footman: { access: { enable: true, keys } } })
+  const page = (id: string, path: string) =>
+    fetch(`http://127.0.0.1:${guarded.product.restPort}/console${path}`, {
+      headers: { authorization: `Bearer ${id}-key-of-this-test-0123456789abcdef` },
+    })
+  const readable = await page('reader', '/reports/tasks/new')
+  expect(readable.status).toBe(200)
+  expect(await readable.text()).toMatch(
+    /<button[^>]*value="save"[^>]*disabled[^>]*title="This needs the scope report:write"/,
+  )
+  const refused = await page('other', '/reports')
+  expect(refused.status).toBe(403)
+  expect(await refused.text()).toContain('report:read')
 })

@@ -140,9 +140,11 @@ export const runPage: Page = {
                 ))}
               </Panel>
               <Panel id="reads" title="Read by" count={reads.ok ? reads.data.reads.length : undefined}>
-                {part(reads, ({ reads: rows }) => (
-                  <Reads context={context} rows={rows} />
-                ))}
+                {!reads.ok && reads.status === 404 ? (
+                  <p class="body muted">The hub is switched off (Butler.footman.reportTask.hub.enable).</p>
+                ) : (
+                  part(reads, ({ reads: rows }) => <Reads context={context} rows={rows} />)
+                )}
               </Panel>
             </div>
             <div class="stack">
