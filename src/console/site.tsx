@@ -123,7 +123,7 @@ export function createSite(deps: SiteDeps): Site {
 
   app.get('/console/assets/:hash/:name', (c) => {
     const { hash, name } = c.req.param()
-    return assetAnswer(hash, name, c.req.header('accept-encoding') ?? null) ?? new Response(null, { status: 404 })
+    return assetAnswer(hash, name, c.env.request.headers.get('accept-encoding')) ?? new Response(null, { status: 404 })
   })
 
   signInRoutes(app, {

@@ -146,6 +146,16 @@ describe('the stream of a session', () => {
     expect((await running.call('GET', STREAM, undefined, { cookie })).status).toBe(401)
   })
 
+  test('styles and scripts come packed to browsers that take it', async () => {
+    const login = await (await running.call('GET', '/console/login')).text()
+    const files = login.match(/\/console\/assets\/[^"#]+/g) ?? []
+    expect(files.length).toBeGreaterThan(0)
+    for (const path of files) {
+      const answer = await running.call('GET', path, undefined, { 'accept-encoding': 'gzip' })
+      expect([path, answer.status, answer.headers.get('content-encoding')]).toEqual([path, 200, 'gzip'])
+    }
+  })
+
   test('the API of the pages has the switches of the API, headers of its own, and no door for other origins', async () => {
     const headers = { cookie: await signIn(keys[1]!), origin: 'https://portal.acme.example' }
     const listed = await running.call('GET', '/v4/stream/position', undefined, {
