@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { measureBurst } from '../test/bench/burst.ts'
+import { measureConsole } from '../test/bench/console.ts'
 import { measureDisk } from '../test/bench/disk.ts'
 import { measureFaults } from '../test/bench/faults.ts'
 import { measureKeyValues } from '../test/bench/key-values.ts'
@@ -35,6 +36,7 @@ Measures speed and size of the product on this machine.
   --check          end with 1 when a budget is missed
   --only PARTS     only these parts, separated by commas, like start,ping
   --seconds N      length of the parts under load (default: 60)
+  --full           ten times the history for the pages of the console; takes ten minutes
 `)
 
 const PARTS = [
@@ -51,12 +53,14 @@ const PARTS = [
   'burst',
   'sustained',
   'faults',
+  'console',
 ] as const
 const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     only: { type: 'string', default: PARTS.join(',') },
     seconds: { type: 'string', default: '60' },
+    full: { type: 'boolean', default: false },
   },
 })
 type Part = (typeof PARTS)[number]
@@ -98,6 +102,7 @@ async function measureAll(): Promise<Measurement[]> {
     burst: () => measureBurst(settings, sink),
     sustained: () => measureSustained({ ...settings, seconds }),
     faults: () => measureFaults({ ...settings, seconds }),
+    console: () => measureConsole({ ...settings, full: options.full }),
   }
   const measurements: Measurement[] = []
   for (const part of PARTS.filter((name) => chosen.includes(name))) {

@@ -28,6 +28,14 @@ declare module '*/assets/live.js' {
   const text: string
   export default text
 }
+declare module '*/assets/pictures.js' {
+  const text: string
+  export default text
+}
+declare module '*/assets/log.js' {
+  const text: string
+  export default text
+}
 declare module '*/assets/chart.js' {
   const text: string
   export default text

@@ -130,10 +130,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   let snoozes = snoozesIn(plan.windows)
-  const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
   const { windows } = deps.time
   const once = createOnceMaintenance({ db, writer, clock, windows })
   const maintenance = joinMaintenance(() => plan.maintenance, once)
+  const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
   const router = createRouter(
     {
       log,
@@ -228,8 +228,8 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     destinations,
     listed,
     destination: find,
-    snoozeFor: (event) => snoozes.find(db, event, clock.now()),
     maintenance,
+    snoozeFor: (event) => snoozes.find(db, event, clock.now()),
     outbox,
     routes: [
       ...alertRouteApi({
@@ -276,7 +276,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       })
       router.wake()
     },
-    pruning: [purgeGroups, purgeSnoozes, purgeConfigurations, purgeMaintenance].map((purge) => ({
+    pruning: [purgeGroups, purgeSnoozes, purgeMaintenance, purgeConfigurations].map((purge) => ({
       keepMs: config.footman.retention.events,
       purge,
     })),
@@ -296,8 +296,8 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         const concerned = changedDestinations(destinations, next, changed)
         const oldPlan = plan
         follow(nextPlan)
-        decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
         configured = next.footman.maintenance
+        decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
         snoozes = snoozesIn(nextPlan.windows)
         router.follow(nextPlan.rules)
         retire(oldPlan)

@@ -29,6 +29,7 @@ export interface AskOptions {
 
 export interface Ask {
   get<T>(path: string, query?: Query, options?: AskOptions): Promise<Asked<T>>
+  /** A text goes out as it is, with the content type of the headers; everything else as JSON. */
   call<T>(method: Method, path: string, body?: unknown, options?: AskOptions): Promise<Asked<T>>
 }
 
@@ -39,7 +40,7 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity): A
   async function ask<T>(method: Method, path: string, body: unknown, options: AskOptions): Promise<Asked<T>> {
     const { withinMs, headers } = options
     const signal = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs)
-    const json = body === undefined ? {} : { body: JSON.stringify(body) }
+    const json = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
     const answer = pages.ask(
       {
         ...{ method, path, ...json, ...(signal && { signal }) },

@@ -4,9 +4,13 @@ import { gzipSync } from 'node:zlib'
 import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
+import log from './assets/log.js' with { type: 'text' }
+import pictures from './assets/pictures.js' with { type: 'text' }
 import schedule from './assets/schedule.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
 import detail from './assets/styles/detail.css' with { type: 'text' }
+import editor from './assets/styles/editor.css' with { type: 'text' }
+import events from './assets/styles/events.css' with { type: 'text' }
 import frameStyles from './assets/styles/frame.css' with { type: 'text' }
 import now from './assets/styles/now.css' with { type: 'text' }
 import panels from './assets/styles/panels.css' with { type: 'text' }
@@ -15,11 +19,16 @@ import small from './assets/styles/small.css' with { type: 'text' }
 import tokens from './assets/styles/tokens.css' with { type: 'text' }
 
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
-  'console.css': ['text/css', [tokens, base, frameStyles, panels, now, detail, schedules, small].join('\n')],
+  'console.css': [
+    'text/css',
+    [tokens, base, frameStyles, panels, now, detail, editor, events, schedules, small].join('\n'),
+  ],
   'icons.svg': ['image/svg+xml', icons],
   'frame.js': ['text/javascript', frame],
   'schedule.js': ['text/javascript', schedule],
   'live.js': ['text/javascript', live],
+  'pictures.js': ['text/javascript', pictures],
+  'log.js': ['text/javascript', log],
 }
 
 const VERSION_OF_ALL = createHash('sha256').update(JSON.stringify(FILES)).digest('hex').slice(0, 12)

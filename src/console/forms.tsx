@@ -17,6 +17,8 @@ import { CopyText, ErrorBox, Head } from './ui/panel.tsx'
 export interface Fields {
   get(name: string): string
   all(name: string): readonly string[]
+  /** For forms whose fields are made from a table. */
+  readonly form: URLSearchParams
 }
 
 export interface Call {
@@ -33,10 +35,20 @@ export interface Operation {
   /** Title of the dialog and text of its button: `Start again`. */
   readonly verb: string
   readonly call: (fields: Fields) => Call
-  /** Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. */
+  /**
+   * Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. A button named `preview` in it
+   * shows it again, with what was filled in.
+   */
   readonly dialog?: (fields: Fields, context: PageContext) => Child | Promise<Child>
+  /**
+   * Page of a posted form that has several buttons, or keeps what was typed after a failure; null = the action is taken, or
+   * asked for.
+   */
+  readonly page?: (form: URLSearchParams, context: PageContext, failure?: Failure) => Promise<PageContent | null>
   /** Text that has to be typed before the action is taken; null = none. */
-  readonly typed?: (fields: Fields) => string | null
+  readonly typed?: (fields: Fields, context: PageContext) => string | null | Promise<string | null>
+  /** The result as a page, where a sentence is not enough; null = the sentence is. */
+  readonly result?: (answer: unknown, context: PageContext) => PageContent | null
   /** The result in a sentence. */
   readonly done: (answer: unknown, fields: Fields) => string
   /** Page to go to afterwards, below the console; default: the one before. */
@@ -48,9 +60,10 @@ export type Operations = Readonly<Record<string, Operation>>
 export const fieldsOf = (form: URLSearchParams): Fields => ({
   get: (name) => form.get(name) ?? '',
   all: (name) => form.getAll(name).filter((value) => value !== ''),
+  form,
 })
 
-const OWN_FIELDS = ['csrf', 'key', 'return', 'confirmed', 'typed']
+const OWN_FIELDS = ['csrf', 'key', 'return', 'confirmed', 'typed', 'preview']
 
 /** The dialog of an operation as a page; `failure`: why the last attempt did not work. */
 export async function operationPage(
@@ -62,7 +75,7 @@ export async function operationPage(
   const fields = fieldsOf(form)
   const { verb, scope, dialog, typed } = operation
   if (!context.may(scope)) throw refusal('FORBIDDEN', `This needs the scope ${scope}`)
-  const wanted = typed?.(fields) ?? null
+  const wanted = (await typed?.(fields, context)) ?? null
   const back = ownPath(form.get('return'), context.request) || context.link('/')
   const inputs = await dialog?.(fields, context)
   const given = [...form].filter(([field]) => !OWN_FIELDS.includes(field))
@@ -138,15 +151,25 @@ export async function takeAction(
 ): Promise<Outcome> {
   const [, operation] = entry
   const fields = fieldsOf(form)
-  const wanted = operation.typed?.(fields) ?? null
-  const isConfirmed = form.get('confirmed') === '1' && (wanted === null || form.get('typed') === wanted)
-  if (operation.dialog && !isConfirmed) return { kind: 'page', content: await operationPage(context, entry, form) }
+  const wanted = (await operation.typed?.(fields, context)) ?? null
+  const isConfirmed =
+    form.get('confirmed') === '1' && !form.has('preview') && (wanted === null || form.get('typed') === wanted)
+  const own = await operation.page?.(form, context)
+  if (own) return { kind: 'page', content: own }
+  if ((operation.dialog || wanted !== null) && !isConfirmed) {
+    return { kind: 'page', content: await operationPage(context, entry, form) }
+  }
   const { method, path, query = {}, body, headers } = operation.call(fields)
   const key = form.get('key')
   const answer = await context.ask.call(method, withQuery(path, query), body, {
     headers: { ...(method === 'POST' && key && { 'idempotency-key': key }), ...headers },
   })
-  if (!answer.ok) return { kind: 'page', content: await operationPage(context, entry, form, answer) }
+  if (!answer.ok) {
+    const content = await operation.page?.(form, context, answer)
+    return { kind: 'page', content: content ?? (await operationPage(context, entry, form, answer)) }
+  }
+  const result = operation.result?.(answer.data, context)
+  if (result) return { kind: 'page', content: result }
   const next = operation.next?.(answer.data, fields) ?? null
   const back = ownPath(form.get('return'), context.request) || context.link('/')
   return {

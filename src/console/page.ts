@@ -62,6 +62,20 @@ export interface PageContent {
   readonly live?: readonly string[]
   /** Names of further scripts in `assets/`: `chart.js`. */
   readonly scripts?: readonly string[]
+  /** For pages of actions: the place of the navigation. */
+  readonly place?: Place
+  /** Where the page is, below the console: the browser goes there instead. */
+  readonly location?: string
+  /** Sent in place of the page. */
+  readonly file?: PageFile
+}
+
+/** A document out of data, as it is: for a frame of a page, where it can neither run scripts nor send requests, or to be kept. */
+export interface PageFile {
+  readonly type: 'text/html' | 'text/plain'
+  readonly body: string
+  /** Of the file that the browser keeps; absent = shown. Letters, digits, dots and dashes. */
+  readonly name?: string
 }
 
 export interface Page {

@@ -11,7 +11,15 @@ import { createAsk, withQuery } from './ask.ts'
 import { assetAnswer, takesGzip } from './assets.ts'
 import { type Outcome, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
-import { type Page, type PageContent, type PageContext, PLACES, type Place, type SiteSettings } from './page.ts'
+import {
+  type Page,
+  type PageContent,
+  type PageContext,
+  type PageFile,
+  PLACES,
+  type Place,
+  type SiteSettings,
+} from './page.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
 import { formOf, isRefusal, redirect, rootOf, type SiteEnv } from './requests.ts'
 import type { Guard, Visitor } from './session/guard.ts'
@@ -70,6 +78,8 @@ export function createSite(deps: SiteDeps): Site {
 
   async function show(context: PageContext, place: Place, content: PageContent): Promise<Response> {
     const { request } = context
+    if (content.location !== undefined) return redirect(context.link(content.location))
+    if (content.file) return fileAnswer(content.file, content.status)
     const html = framed(context, content, await frameState(context, place, content))
     const answer = htmlAnswer(request, html, content.status ?? 200)
     if (guard.flashOf(request) !== null) answer.headers.append('set-cookie', guard.flash(request, ''))
@@ -126,7 +136,8 @@ export function createSite(deps: SiteDeps): Site {
   app.get('/console/form/:operation', (c) =>
     withVisitor(c, async (context) => {
       const operation = operationOf(context)
-      return show(context, 'now', await operationPage(context, operation, context.query))
+      const content = await operationPage(context, operation, context.query)
+      return show(context, content.place ?? 'now', content)
     }),
   )
   app.post('/console/form/:operation', (c) =>
@@ -138,7 +149,7 @@ export function createSite(deps: SiteDeps): Site {
   )
 
   async function answerOf(context: PageContext, outcome: Outcome): Promise<Response> {
-    if (outcome.kind === 'page') return show(context, 'now', outcome.content)
+    if (outcome.kind === 'page') return show(context, outcome.content.place ?? 'now', outcome.content)
     const answer = redirect(outcome.location)
     answer.headers.append('set-cookie', guard.flash(context.request, outcome.text))
     return answer
@@ -168,12 +179,17 @@ export function createSite(deps: SiteDeps): Site {
     const { method, url, signal } = request
     const path = url.slice('/console/api'.length)
     const answer = await request.pages.ask(
-      { method, path, headers: Object.fromEntries(kept), signal, ...body },
+      { method, path, headers: Object.fromEntries(kept), signal, stays: () => guard.stays(request), ...body },
       visitor.identity,
     )
     answer.headers.set('x-content-type-options', 'nosniff')
     answer.headers.set('cache-control', 'no-store')
-    return answer
+    const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream')
+    if (!isStream || !answer.body) return answer
+    return new Response(
+      whileSignedIn(answer.body, async () => (await guard.visitorOf(request)) !== null),
+      answer,
+    )
   })
 
   app.notFound((c) =>
@@ -229,6 +245,36 @@ export function createSite(deps: SiteDeps): Site {
     app.fetch(new Request(new URL(request.url, 'http://own.invalid'), { method: request.method }), { request })
 }
 
+const CHECK_MS = 5000
+
+/** The stream of a page ends with its session. */
+function whileSignedIn(
+  body: ReadableStream<Uint8Array>,
+  isSignedIn: () => Promise<boolean>,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  const check = setInterval(async () => {
+    if (await isSignedIn().catch(() => false)) return
+    clearInterval(check)
+    await reader.cancel()
+  }, CHECK_MS)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value, done } = await reader.read()
+        if (!done) return controller.enqueue(value)
+        clearInterval(check)
+        controller.close()
+      },
+      cancel(reason) {
+        clearInterval(check)
+        return reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
 const FAULT = {
   status: 500,
   body: { error: 'Internal Server Error', details: 'The log of Footman says more about this request.' } as Record<
@@ -237,6 +283,19 @@ const FAULT = {
   >,
   headers: {} as Record<string, string>,
 }
+
+/** A document out of data: it has its own styles, and nothing else. */
+const fileAnswer = ({ type, body, name }: PageFile, status = 200): Response =>
+  new Response(body, {
+    status,
+    headers: {
+      ...PAGE_HEADERS,
+      'content-type': `${type}; charset=utf-8`,
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+      'x-frame-options': 'SAMEORIGIN',
+      ...(name && { 'content-disposition': `attachment; filename="${name}"` }),
+    },
+  })
 
 function operationOf({ params, link }: PageContext): readonly [string, (typeof OPERATIONS)[string]] {
   const name = params.operation ?? ''

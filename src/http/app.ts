@@ -117,8 +117,13 @@ export async function createHttpApp(
     },
     settings.access,
   )
-  const { opened, republish, close } = access
-  return { answer: createAnswer(deps, settings, access.control, routes), opened, republish, close }
+  const { opened, republish } = access
+  let closed = false
+  const close = async () => {
+    closed = true
+    await access.close()
+  }
+  return { answer: createAnswer(deps, settings, access.control, routes, () => closed), opened, republish, close }
 }
 
 /** Calls per minute and client; 0 = no limit. */
@@ -131,6 +136,7 @@ function createAnswer(
   settings: HttpAppSettings,
   access: AccessControl,
   routes: readonly ApiRoute[],
+  isClosed: () => boolean,
 ): HttpApp['answer'] {
   const { api, accessLog } = settings
   const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
@@ -207,14 +213,17 @@ function createAnswer(
         const verdict = limit?.(bucket)
         return verdict && !verdict.allowed ? tooManyRequests(verdict) : null
       },
-      async ask({ method, path, headers, body, signal }, identity) {
+      async ask({ method, path, headers, body, signal, stays }, identity) {
         const inner = new Request(`http://footman${path}`, {
           method,
           headers: { ...passedOn(context), ...headers },
           ...(body !== undefined && { body: body as BodyInit }),
           ...(signal && { signal }),
         })
-        return app.fetch(inner, context.within(inner, identity))
+        const call = context.within(inner, identity)
+        // Another application decides by other settings: the caller has to come again.
+        if (stays) call.stays = async () => !isClosed() && stays()
+        return app.fetch(inner, call)
       },
     }
   }

@@ -43,6 +43,7 @@ export class RequestContext implements Contact {
   /** The endpoint, from the end of the middleware for all requests on. */
   route: ApiRoute | null = null
   identity: Identity = UNAUTHENTICATED
+  stays: ApiRequest['stays']
   /** The parsed JSON; undefined without a body. */
   body: unknown
   /** For the audit; the last note counts. */
@@ -173,6 +174,9 @@ export class SeenRequest implements ApiRequest {
   }
   get via(): 'console' | undefined {
     return this.c.env.via
+  }
+  get stays(): ApiRequest['stays'] {
+    return this.c.env.stays
   }
 }
 

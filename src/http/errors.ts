@@ -146,6 +146,7 @@ export const ERRORS = {
   DOCUMENT_GONE: { status: 404, text: 'Document not found', page: 'reports/reference.md#endpoints' },
   ENGINE_UNREACHABLE: { status: 502, text: 'The Qlik engine does not answer', page: 'reports/reference.md#endpoints' },
   OBJECT_NOT_FOUND: { status: 422, text: 'Object not found', page: 'reports/reference.md#endpoints' },
+  REPORT_NOT_MADE: { status: 422, text: 'The report cannot be made', page: 'reports/reference.md#codes-of-runs' },
   RUN_NOT_FOUND: { status: 404, text: 'Run not found', page: 'reports/reference.md#endpoints' },
   RUN_NOT_CANCELLABLE: { status: 409, text: 'Run cannot be cancelled', page: 'reports/reference.md#endpoints' },
   NOTHING_TO_RESEND: { status: 409, text: 'Nothing to send again', page: 'reports/reference.md#endpoints' },

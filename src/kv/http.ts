@@ -389,8 +389,8 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       query: WATCH_QUERY,
       answers: { 200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }) },
       legacyErrors: pairErrors,
-      handle: ({ params: { namespace }, query: { prefix = '', initial = false } }) =>
-        streams.open(() => watchNamespace(store, namespace, { prefix, initial })),
+      handle: ({ params: { namespace }, query: { prefix = '', initial = false }, stays }) =>
+        streams.open(() => watchNamespace(store, namespace, { prefix, initial }), stays),
     }),
   ]
 }

@@ -309,7 +309,14 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const lastRunOf = (taskId: string): LastRun | null => {
     const run = ledger.lastFinished(taskId)
     if (!run || run.outcome === null || run.finishedAt === null) return null
-    return { id: run.id, outcome: run.outcome, finishedAt: new Date(run.finishedAt).toISOString() }
+    const { id, outcome, reason, counts, finishedAt } = run
+    return {
+      id,
+      outcome,
+      reason,
+      counts: counts ? { ...counts } : null,
+      finishedAt: new Date(finishedAt).toISOString(),
+    }
   }
 
   async function prune(): Promise<void> {

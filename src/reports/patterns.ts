@@ -222,6 +222,10 @@ export function patternExpressions(pattern: string): string[] {
   )
 }
 
+/** Whether a pattern has this token. Throws for patterns that `patternProblem` refuses. */
+export const patternUses = (pattern: string, token: TokenName): boolean =>
+  parse(pattern).some((piece) => typeof piece !== 'string' && piece.token === token)
+
 /** The problem with a pattern of folders: those of `patternProblem`, and paths that lead out of the folder. */
 export function folderProblem(pattern: string, rules: PatternRules): string | null {
   return (

@@ -46,12 +46,20 @@ export interface Transaction {
 /** Returns the ids of those that changed. Throws refusals, after which the transaction must be rolled back. */
 export function save(transaction: Transaction, changes: readonly Save[]): string[] {
   const { tx } = transaction
+  const switchedOff = new Set(changes.filter((change) => onlySwitchesOff(tx, change)))
   const changed = changes.filter((change) => write(transaction, change))
   const saved = changed.filter(({ entity }) => entity !== null)
   for (const change of saved) claimName(tx, change)
   for (const change of changed) if (change.entity === null) refuseRemovalInUse(tx, change)
-  for (const change of saved) checkSaved(transaction, change)
+  for (const change of saved) if (!switchedOff.has(change)) checkSaved(transaction, change)
   return changed.map(({ id }) => id)
+}
+
+/** A task can be switched off even when its definition is refused now, as its storage space has left the configuration. */
+function onlySwitchesOff(tx: Database, { kind, id, entity }: Save): boolean {
+  const before = kind === 'task' && entity !== null ? find(tx, 'task', id) : undefined
+  if (!before?.enabled || (entity as ReportTask).enabled) return false
+  return JSON.stringify({ ...editable(before), enabled: false }) === JSON.stringify(entity)
 }
 
 /** False when nothing changes. The names of a transaction may be exchanged, so all are claimed at its end. */

@@ -54,6 +54,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 
 interface RunAnswer {
   readonly outcome: string | null
+  readonly reason: string | null
   readonly trigger: { readonly type: string; readonly key: string }
 }
 
@@ -130,6 +131,27 @@ test('a key-value pair and a schedule start tasks; the list shows the next time'
   await call('POST', `/v4/reporttask/${bySchedule}/disable`)
   const [one] = await runs(bySchedule, 1)
   expect(one).toMatchObject({ outcome: 'success', trigger: { type: 'schedule' } })
+}, 120_000)
+
+test('a schedule that Footman missed fires once while it may be late, else it is one skipped run', async () => {
+  const once = new Date(Date.now() + 5000).toISOString()
+  const late = await task('Late', { type: 'schedule', once, maxDelayMinutes: 60 })
+  const tooLate = await task('Too late', { type: 'schedule', once, maxDelayMinutes: 0 })
+  expect(await product.process.stop()).toBe(0)
+  expect(Date.now()).toBeLessThan(Date.parse(once))
+  await until(() => Date.now() > Date.parse(once))
+  for (const start of ['first', 'second']) {
+    await product.start()
+    const seen = (await Promise.all([runs(late, 1), runs(tooLate, 1)])).map((all) =>
+      all.map(({ outcome, reason, trigger }) => [outcome, reason, trigger.type, trigger.key]),
+    )
+    expect([start, ...seen]).toEqual([
+      start,
+      [['success', null, 'schedule', once]],
+      [['skipped', 'MISSED_SCHEDULE', 'schedule', `missed until ${once}`]],
+    ])
+    if (start === 'first') await product.process.kill9()
+  }
 }, 120_000)
 
 test('killed as soon as the write of a key-value pair is answered: the task starts once', async () => {

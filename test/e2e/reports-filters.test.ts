@@ -154,7 +154,7 @@ test('a cycle whose data are read as each person sends what that person may see,
         key: 'pack',
         reportId: report.id,
         format: 'csv',
-        fileName: '{report}{cycle}',
+        fileName: '{report}{cycle}_{recipient}',
         cycle: {
           fields: ['Department'],
           emailTo: "=If(Only(Department) = 'IT', 'bertil@hr.example;new@hr.example', 'anna@hr.example')",
@@ -172,8 +172,8 @@ test('a cycle whose data are read as each person sends what that person may see,
   ])
   const mail = reports.mailsTo('anna@hr.example')[0]!
   expect(mail.parsed.attachments.map(({ filename }) => filename)).toEqual([
-    'Own access_Finance.csv',
-    'Own access_HR.csv',
+    'Own access_Finance_anna@hr.example.csv',
+    'Own access_HR_anna@hr.example.csv',
   ])
   expect(new Set(run.events.map(({ code, recipient }) => `${code} ${recipient}`))).toEqual(
     new Set([

@@ -32,6 +32,9 @@ const OPEN = new Set([
   ...['GET /health', 'GET /health/live'],
 ])
 
+/** "footman console" on the machine of Footman asks for it, with the local key. */
+const LOCAL_KEY_ONLY = 'POST /v4/sessions/link'
+
 const GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'metrics', '*']
 const SCOPES = ['admin', ...GROUPS.flatMap((group) => ['read', 'run', 'write', '*'].map((verb) => `${group}:${verb}`))]
 
@@ -61,7 +64,8 @@ async function operationsOf(product: Footman, headers: Record<string, string> = 
     }),
   )
   expect(found.length).toBeGreaterThan(60)
-  return found
+  // Needs the local key beside its scope; tested with the sign-in of the console.
+  return found.filter(({ name }) => name !== 'POST /v4/sessions/link')
 }
 
 const UNKNOWN = '0f0f0f0f-0000-4000-8000-000000000001'
@@ -139,7 +143,10 @@ describe.skipIf(!hasBroker)('with access control', () => {
     const expected = operations.flatMap((operation) => {
       const { scope } = operation
       return [
-        ...SCOPES.map((held) => lineOf(operation, held, !scope || opens(held, scope) ? 'allowed' : 'FORBIDDEN')),
+        ...SCOPES.map((held) => {
+          const isOpen = !scope || (opens(held, scope) && operation.name !== LOCAL_KEY_ONLY)
+          return lineOf(operation, held, isOpen ? 'allowed' : 'FORBIDDEN')
+        }),
         lineOf(operation, 'no key', scope ? 'UNAUTHENTICATED' : 'allowed'),
         lineOf(operation, 'a wrong key', 'UNAUTHENTICATED'),
       ]

@@ -60,6 +60,7 @@ export function exampleDocument(changes: Partial<PreparedDocument> = {}): Prepar
     bytes: 1000,
     cycle: [],
     variant: '',
+    reader: null,
     seq: 1,
     mailTo: null,
     hubTo: null,

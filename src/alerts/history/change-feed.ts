@@ -267,7 +267,7 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
       handle(request) {
         const topics = topicsOf(request.query.topic, request.caller)
         const after = lastEventId(request.headers) ?? request.query.after ?? null
-        return streams.open(() => feed.source(topics, after, request.query.after !== undefined))
+        return streams.open(() => feed.source(topics, after, request.query.after !== undefined), request.stays)
       },
     }),
     route({

@@ -17,6 +17,8 @@ self.addEventListener('connect', ({ ports: [port] }) => {
     if (data.type === 'follow') {
       ports.set(port, data)
       position ??= data.after
+      // Changes may have come between the rendering of the page and its first words.
+      if (Number(data.after) < Number(position)) port.postMessage({ type: 'change' })
       port.postMessage({ type: 'state', ...state })
       renew(data.url)
     } else if (data.type === 'retry') {
@@ -59,9 +61,8 @@ function connect(url) {
     failures = 0
     say({ name: 'live' })
   })
-  stream.addEventListener('hello', keepPosition)
-  stream.addEventListener('reset', (message) => {
-    keepPosition(message)
+  stream.addEventListener('reset', ({ data }) => {
+    position = String(JSON.parse(data).seq)
     for (const port of ports.keys()) port.postMessage({ type: 'reset' })
   })
   for (const topic of topics.split(',')) {
@@ -81,9 +82,4 @@ function connect(url) {
     say({ name: 'reconnecting', next: Date.now() + pause })
     timer = setTimeout(() => connect(url), pause)
   })
-}
-
-function keepPosition({ data }) {
-  const { seq } = JSON.parse(data)
-  if (seq !== undefined) position = String(seq)
 }

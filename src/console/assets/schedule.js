@@ -19,7 +19,7 @@ function showHere() {
 function preview() {
   asked?.abort()
   asked = new XMLHttpRequest()
-  asked.open('GET', `${form.action}?${new URLSearchParams(new FormData(form))}`)
+  asked.open('GET', `${form.getAttribute('action')}?${new URLSearchParams(new FormData(form))}`)
   asked.responseType = 'document'
   asked.addEventListener('load', ({ target }) => {
     const next = target.response?.querySelector('[data-part="preview"]')

@@ -20,6 +20,8 @@ export interface Visitor {
 export interface Guard {
   /** Null = has to sign in. Rejects with 403 for callers of other machines while access control is off. */
   visitorOf(request: ApiRequest): Promise<Visitor | null>
+  /** Whether the visitor of an answer that stays open has not lost its rights. Never rejects. */
+  stays(request: ApiRequest): Promise<boolean>
   /** 403 `CSRF` unless a page of the visitor sent the request. `given`: the field of the form, or the header. */
   checkForm(request: ApiRequest, visitor: Visitor, given: string | null): void
   /** 403 `CSRF` unless a page of this origin sent the request; for the sign-in, where there is no visitor yet. */
@@ -54,7 +56,7 @@ export function createGuard(sessions: Sessions): Guard {
     csrf: () => masked(macOf(key, 'csrf')),
   })
 
-  async function visitorOf(request: ApiRequest): Promise<Visitor | null> {
+  async function visitorOf(request: ApiRequest, isPerson = true): Promise<Visitor | null> {
     const { pages, headers } = request
     if (!pages.signsIn) {
       if (!request.sees('admin')) throw refusal('FORBIDDEN', LOCAL_ONLY)
@@ -70,7 +72,7 @@ export function createGuard(sessions: Sessions): Guard {
     const found = token === '' ? null : sessions.find(token, request.client)
     const identity = found && pages.recall(found.session.holder)
     if (!found || !identity) return null
-    if (!new URL(request.url, 'http://x').pathname.endsWith('/v4/stream')) {
+    if (isPerson && !new URL(request.url, 'http://x').pathname.endsWith('/v4/stream')) {
       sessions.seen(token, found.session, request.client)
     }
     return visitor(identity, found.session, token)
@@ -86,7 +88,12 @@ export function createGuard(sessions: Sessions): Guard {
   }
 
   return {
-    visitorOf,
+    visitorOf: (request) => visitorOf(request),
+    stays: (request) =>
+      visitorOf(request, false).then(
+        (found) => found !== null,
+        () => false,
+      ),
     checkOrigin,
     checkForm(request, who, given) {
       checkOrigin(request)

@@ -14,11 +14,18 @@ export type FilterField = {
   | { readonly kind: 'choice'; readonly options: readonly (readonly [value: string, text: string])[] }
 )
 
+export interface Preset {
+  readonly text: string
+  readonly query: Readonly<Record<string, string | undefined>>
+  /** Another list below the console; absent = this page. */
+  readonly path?: string
+}
+
 interface FiltersProps {
   readonly context: PageContext
   readonly fields: readonly FilterField[]
   /** Links above the form that set several filters at once. */
-  readonly presets?: readonly { readonly text: string; readonly query: Readonly<Record<string, string | undefined>> }[]
+  readonly presets?: readonly Preset[]
   /** The call of the API with the same filters: `/v4/events`. */
   readonly api?: string
 }
@@ -35,11 +42,11 @@ export const Filters: FC<FiltersProps> = ({ context, fields, presets = [], api }
     <div class="filterbar">
       {presets.length > 0 && (
         <ul class="presets" aria-label="Presets">
-          {presets.map(({ text, query: preset }) => (
+          {presets.map(({ text, query: preset, path = context.path }) => (
             <li>
               <a
-                href={withQuery(context.link(context.path), preset)}
-                aria-current={isPreset(query, preset) ? 'true' : undefined}
+                href={withQuery(context.link(path), preset)}
+                aria-current={path === context.path && isPreset(query, preset) ? 'true' : undefined}
               >
                 {text}
               </a>

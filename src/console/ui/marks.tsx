@@ -63,7 +63,8 @@ export type State = keyof typeof STATES
 
 /** The mark of a state, with its word for those who cannot see it. `word` shows it, or another one. */
 export const Mark: FC<{ readonly state: State; readonly word?: boolean | string }> = ({ state, word = false }) => {
-  const { icon, tone, word: usual } = STATES[state]
+  // Outcomes of other events, like `raised`, have no mark of their own.
+  const { icon, tone, word: usual } = Object.hasOwn(STATES, state) ? STATES[state] : { ...STATES.unknown, word: state }
   const text = typeof word === 'string' ? word : usual
   if (word === false) return <Icon name={icon} class={tone} label={text} />
   return (

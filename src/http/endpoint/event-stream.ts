@@ -18,8 +18,11 @@ export interface EventSource {
 }
 
 export interface EventStreams {
-  /** Answers 200 with an open stream, as a promise, which the server requires. Rejects with 503 `TOO_MANY_STREAMS`. */
-  open(source: () => EventSource): Promise<Response>
+  /**
+   * Answers 200 with an open stream, as a promise, which the server requires. Rejects with 503 `TOO_MANY_STREAMS`. `stays` is
+   * asked every few seconds; the stream ends when it resolves with false.
+   */
+  open(source: () => EventSource, stays?: () => Promise<boolean>): Promise<Response>
   /** Streams that are being read. */
   readonly count: number
   /** Ends all streams, and refuses new ones. */
@@ -35,6 +38,8 @@ export interface EventStreamSettings {
   readonly maxWaitingSize?: number
   /** Pause between comment lines, which keep idle connections open; default 15,000. */
   readonly heartbeatMs?: number
+  /** Pause between questions whether the caller still has its rights; default 4,000. */
+  readonly recheckMs?: number
 }
 
 const RETRY_MS = 3000
@@ -48,12 +53,13 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     maxWaiting = 10_000,
     maxWaitingSize = 16 * 1024 * 1024,
     heartbeatMs = 15_000,
+    recheckMs = 4000,
   } = settings
   const encoder = new TextEncoder()
   const open = new Set<() => void>()
   let stopped = false
 
-  function stream(makeSource: () => EventSource): ReadableStream<Uint8Array> {
+  function stream(makeSource: () => EventSource, stays?: () => Promise<boolean>): ReadableStream<Uint8Array> {
     let head = `retry: ${RETRY_MS}\n\n`
     let waiting: string[] = []
     let size = 0
@@ -86,10 +92,12 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
       const heartbeat = setInterval(() => {
         if (waiting.length === 0) push(': still here\n\n')
       }, heartbeatMs)
+      const recheck = stays && setInterval(async () => (await stays()) || close(), recheckMs)
       open.add(close)
       end = () => {
         unsubscribe()
         clearInterval(heartbeat)
+        clearInterval(recheck)
         open.delete(close)
       }
     }
@@ -146,13 +154,13 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
   }
 
   return {
-    async open(source) {
+    async open(source, stays) {
       const most = maxStreams()
       if (stopped || open.size >= most) {
         const reason = stopped ? 'Footman is about to stop.' : `${most} streams are open. Close one of them.`
         throw refusal('TOO_MANY_STREAMS', reason)
       }
-      return new Response(stream(source), {
+      return new Response(stream(source, stays), {
         status: 200,
         headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' },
       })

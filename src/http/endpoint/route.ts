@@ -42,6 +42,8 @@ export interface ApiRequest {
   readonly pages: PageAccess
   /** Set on calls that a page made. */
   readonly via?: 'console'
+  /** Set where the rights may end before a long answer does: whether the caller still has them. Never rejects. */
+  readonly stays?: () => Promise<boolean>
 }
 
 /** The API for pages of the console and their sessions. */
@@ -65,6 +67,8 @@ export interface PageCall {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
   readonly signal?: AbortSignal
+  /** For answers that stay open: `ApiRequest.stays`. */
+  readonly stays?: () => Promise<boolean>
 }
 
 export interface AuditNote {

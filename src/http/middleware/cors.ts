@@ -13,6 +13,9 @@ interface Cors {
   readonly preflight: Middleware
 }
 
+/** Pages act for the person who has signed in, so no other origin reads them. */
+const PAGES = /^\/console(?:[/?]|$)/
+
 /** Null without origins: no CORS headers, and OPTIONS is an unknown route. `*` lists every origin. */
 export function createCors(origins: readonly string[]): Cors | null {
   if (origins.length === 0) return null
@@ -22,6 +25,7 @@ export function createCors(origins: readonly string[]): Cors | null {
   return {
     headers: (c, next) =>
       withAnswer(next(c), (response) => {
+        if (PAGES.test(c.env.url)) return response
         const origin = c.env.headers.get('origin')
         response.headers.append('vary', 'Origin')
         if (!isListed(origin)) return response
@@ -32,7 +36,7 @@ export function createCors(origins: readonly string[]): Cors | null {
     preflight(c, next) {
       const { headers, method } = c.env
       if (method !== 'OPTIONS' || !headers.has('access-control-request-method')) return next(c)
-      if (!isListed(headers.get('origin'))) return next(c)
+      if (PAGES.test(c.env.url) || !isListed(headers.get('origin'))) return next(c)
       c.env.isPreflight = true
       return new Response(null, {
         status: 204,

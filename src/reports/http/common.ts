@@ -16,6 +16,9 @@ import type { DefinitionStore } from '../store.ts'
 export interface LastRun {
   readonly id: string
   readonly outcome: Outcome
+  /** Code of the first problem. */
+  readonly reason: string | null
+  readonly counts: Readonly<Record<string, number>> | null
   /** ISO 8601. */
   readonly finishedAt: string
 }

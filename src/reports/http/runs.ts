@@ -128,8 +128,9 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
     const options = optionsOf(body)
     const tasksStarted = []
     const tasksSkipped = []
-    for (const task of new Map(tasks.map((one) => [one.id, one])).values()) {
-      checkStart(task, options)
+    const wanted = [...new Map(tasks.map((one) => [one.id, one])).values()]
+    for (const task of wanted) checkStart(task, options)
+    for (const task of wanted) {
       const admission = await runner.admit({
         task,
         trigger: manual(request, clock.now(), body.reason),
@@ -370,7 +371,13 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
   }
 }
 
-function checkStart({ name, testMode }: ReportTask, { test, testAddress }: RunOptions): void {
+function checkStart(task: ReportTask, { test, testAddress, reports }: RunOptions): void {
+  const { name, testMode } = task
+  const keys = task.reports.map(({ key }) => key)
+  if (reports && !reports.some((key) => keys.includes(key))) {
+    const message = `"${name}" has none of the reports ${reports.join(', ')}; its keys are ${keys.join(', ')}`
+    throw refusal('VALIDATION', `reports: ${message}`, { issues: [{ path: 'reports', message }] })
+  }
   if (!test || testAddress || testMode.address) return
   throw refusal('VALIDATION', `testAddress: "${name}" has no test address of its own`, {
     issues: [{ path: 'testAddress', message: 'Must be given, because the task has no test address' }],
@@ -420,7 +427,7 @@ export function engineRefusal(error: unknown): unknown {
   const { code, details } = error
   if (code === 'ENGINE_UNREACHABLE' || code === 'REPOSITORY_UNREACHABLE') return refusal(code, details)
   if (code === 'APP_NOT_FOUND' || code === 'OBJECT_NOT_FOUND') return refusal(code, details)
-  return refusal('APP_NOT_FOUND', `${code}: ${details}`, { error: 'The report cannot be made' })
+  return refusal('REPORT_NOT_MADE', `${code}: ${details}`)
 }
 
 function planAnswer(

@@ -11,7 +11,7 @@ import type { CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from 
 import { type Addressed, addressExpressions, addressTexts, inMember } from './cycles.ts'
 import type { PreparedDocument } from './plan.ts'
 import { slowRows } from './plan-warnings.ts'
-import { addressesOf, isUsable, type Note } from './recipients.ts'
+import { addressesOf, isUsable, type Note, type Reader } from './recipients.ts'
 import type { PrepareDeps, PrepareRequest } from './request.ts'
 
 interface Wanted {
@@ -19,6 +19,7 @@ interface Wanted {
   readonly report: Stored<Report>
   /** Id of the variant. */
   readonly variant: string
+  readonly reader: Reader | null
   readonly cycle: readonly CycleValue[]
   /** Addresses that the expressions of the cycle gave a document of a variant; the plain one evaluates them. */
   readonly named: Addressed<readonly string[]>
@@ -46,7 +47,7 @@ export function createDocumentMaker(
   const { definition, options, settings } = request
   const { task } = definition
 
-  async function make({ use, report, variant, cycle, named, seq, data }: Wanted): Promise<PreparedDocument> {
+  async function make({ use, report, variant, reader, cycle, named, seq, data }: Wanted): Promise<PreparedDocument> {
     const id = randomUUID()
     const names: DocumentNames = {
       task: task.name,
@@ -60,7 +61,14 @@ export function createDocumentMaker(
     }
     const timezone = report.timezone ?? settings.timezone
     const locale = report.locale ?? settings.locale
-    const context = { names, app: data.app, timezone, locale, evaluate: data.evaluate }
+    const context = {
+      names,
+      app: data.app,
+      timezone,
+      locale,
+      evaluate: data.evaluate,
+      ...(reader && { recipient: reader }),
+    }
     const fileName = `${cleanName(await expandPattern(use.fileName, context))}.${use.format}`
     const asked = addressExpressions(use, { email: task.email.enabled, hub: task.hub.enabled })
     const texts = variant === '' ? await addressTexts(data, asked) : null
@@ -101,6 +109,7 @@ export function createDocumentMaker(
       bytes,
       cycle,
       variant,
+      reader,
       seq,
       ...reach,
       images,

@@ -88,7 +88,11 @@ function filler(settings: PrepareSettings, blobs: Pick<Blobs, 'path'>): FillTemp
   return async (request, fonts) => {
     const { report } = request
     const template = report.type === 'template' ? report.template : null
-    if (!template) throw new ReportError('TEMPLATE_NOT_FOUND', `the report ${report.name} has no template`)
+    if (!template)
+      throw new ReportError(
+        'TEMPLATE_NOT_FOUND',
+        `the report "${report.name}" has no template yet: upload one with PUT /v4/report/${report.id}/template`,
+      )
     const { path, fileName } = locateTemplate(template, settings.templateDirectory, blobs)
     const bytes = await readFile(path).catch((error: unknown) => {
       throw new ReportError('TEMPLATE_NOT_FOUND', `${fileName}: ${errorText(error)}`)

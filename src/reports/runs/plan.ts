@@ -10,10 +10,12 @@ import { cleanName, expandFolder, expandPattern, folderSegments, type PatternCon
 import type { RunDocument } from '../types.ts'
 import { distinctNames, freeName } from './file-names.ts'
 import type { NewDelivery, RunApp } from './ledger.ts'
-import { isUsable, type Note, type Person, personBehind } from './recipients.ts'
+import { isUsable, type Note, type Person, personBehind, type Reader } from './recipients.ts'
 
 /** A document with all that its deliveries need. */
 export interface PreparedDocument extends RunDocument {
+  /** The one person for whom it was made; null where patterns name no recipient. */
+  readonly reader: Reader | null
   /** Number in the run, from 1. */
   readonly seq: number
   /** Addresses that the expressions of the cycle gave; null = there is no expression. */
@@ -131,7 +133,11 @@ const useOf = ({ definition }: PlanRequest, { report }: RunDocument): ReportUse 
   definition.task.reports.find(({ key }) => key === report)!
 
 /** Context of patterns: of one document, or of the run when there is none. */
-function contextOf(request: PlanRequest, document: PreparedDocument | undefined, person?: Person): PatternContext {
+function contextOf(
+  request: PlanRequest,
+  document: PreparedDocument | undefined,
+  reader = document?.reader,
+): PatternContext {
   const { definition, app, runId, startedAt, timezone, locale } = request
   const { task, reports } = definition
   const report = reports.find(({ id }) => document && id === useOf(request, document).reportId)
@@ -150,7 +156,7 @@ function contextOf(request: PlanRequest, document: PreparedDocument | undefined,
     timezone,
     locale,
     evaluate: async (expression) => ({ text: document?.expressions[expression] ?? '', number: null }),
-    ...(person && { recipient: { address: person.address, attributes: person.attributes } }),
+    ...(reader && { recipient: reader }),
   }
 }
 

@@ -12,13 +12,14 @@ import type { ReportFilter } from '../entities/filter.ts'
 import type { QlikUser } from '../entities/recipient.ts'
 import type { Report } from '../entities/report.ts'
 import type { ReportUse } from '../entities/task.ts'
+import { patternUses } from '../patterns.ts'
 import { type CycleValue, EvaluationError, type ReportData, type Warn } from '../types.ts'
 import { type Addressed, addressExpressions, addressTexts, cycleValues, selectionsOf } from './cycles.ts'
 import { createDocumentMaker, labelOf } from './document.ts'
 import { type CheckedCondition, createGate, type KeptStates } from './gate.ts'
 import type { RunApp } from './ledger.ts'
 import type { MissingDocument, PreparedDocument } from './plan.ts'
-import { type Person, personBehind, resolvePeople } from './recipients.ts'
+import { type Person, personBehind, type Reader, resolvePeople } from './recipients.ts'
 import type { PrepareDeps, PrepareRequest } from './request.ts'
 
 export interface Prepared {
@@ -39,6 +40,8 @@ interface Variant {
   readonly id: string
   readonly filterIds: readonly string[]
   readonly user: QlikUser | null
+  /** Its only person, where patterns of documents name the recipient. */
+  readonly reader: Reader | null
   readonly people: readonly Person[]
 }
 
@@ -91,6 +94,8 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   const uses = task.reports.filter(({ key }) => options.reports === null || options.reports.includes(key))
   const isOn = { email: task.email.enabled, hub: task.hub.enabled }
   const asRecipient = task.run.evaluateAs === 'recipient'
+  const patterns = [...task.reports.map(({ fileName }) => fileName), ...task.storage.map(({ folder }) => folder)]
+  const namesReader = asRecipient && patterns.some((one) => patternUses(one, 'recipient'))
   /** The recipients of the task. */
   let found: readonly Person[] = []
 
@@ -211,20 +216,25 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   function checkReach(): void {
     const wanted = isOn.email || isOn.hub
     if (!wanted || found.length > 0 || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return
-    if (task.storage.length > 0)
-      note({ code: 'NO_RECIPIENTS', details: 'e-mail or hub is on, and the recipients name no person' })
-    else throw new ReportError('NO_RECIPIENTS', 'e-mail or hub is on, and the recipients name no person')
+    const asked = options.recipients?.join(', ')
+    const details = asked
+      ? `the start is limited to ${asked}, and none of them is a recipient of the task`
+      : 'e-mail or hub is on, and the recipients name no person'
+    if (task.storage.length > 0) note({ code: 'NO_RECIPIENTS', details })
+    else throw new ReportError('NO_RECIPIENTS', details)
   }
 
   /** Filters and access of a person; null for one without the Qlik user that is needed. */
-  function accessOf({ address, filterIds, qlikUser }: Person): Omit<Variant, 'people'> | null {
+  function accessOf({ address, attributes, filterIds, qlikUser }: Person): Omit<Variant, 'people'> | null {
     if (asRecipient && !qlikUser) {
       note({ code: 'RECIPIENT_NO_QLIK_USER', recipient: address, details: `${address} has no Qlik user` })
       return null
     }
     const user = asRecipient ? qlikUser : null
     const isPlainOne = filterIds.length === 0 && !user
-    return { id: isPlainOne ? '' : hashOf(JSON.stringify([[...filterIds].sort(), user])), filterIds, user }
+    const reader = namesReader ? { address, attributes } : null
+    const own = [[...filterIds].sort(), user, ...(reader ? [address] : [])]
+    return { id: isPlainOne ? '' : hashOf(JSON.stringify(own)), filterIds, user, reader }
   }
 
   function variantsOf(): Variant[] {
@@ -393,7 +403,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     const named = mail !== null || hubTo !== null
     const plainWanted = request.preview || named || ((stored || inHub) && !asRecipient)
     if (!plainWanted || personal.some(({ id }) => id === '')) return personal
-    return [{ id: '', filterIds: [], user: null, people: [] }, ...personal]
+    return [{ id: '', filterIds: [], user: null, reader: null, people: [] }, ...personal]
   }
 
   async function makeDocument(
@@ -408,7 +418,18 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       if (!met) return skip(use, cycle)
     }
     const seq = documents.length + 1
-    documents.push(await maker.make({ use, report, variant: variant.id, cycle, named, seq, data: applied.data }))
+    documents.push(
+      await maker.make({
+        use,
+        report,
+        variant: variant.id,
+        reader: variant.reader,
+        cycle,
+        named,
+        seq,
+        data: applied.data,
+      }),
+    )
     return 'made'
   }
 

@@ -17,6 +17,9 @@ export interface Person {
   readonly attributes: Readonly<Record<string, string>>
 }
 
+/** The part of a person that patterns show. */
+export type Reader = Pick<Person, 'address' | 'attributes'>
+
 /** A user of the Qlik repository in a dynamic group. */
 export interface GroupMember {
   readonly name: string

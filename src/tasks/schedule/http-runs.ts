@@ -203,7 +203,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       summary: 'Read a run of a schedule',
       description: 'Also of a schedule that has been deleted, while its runs are kept.',
       params: PARAMS.extend({ runId: z.string().describe('Id of the run.') }),
-      answers: { 200: RUN_VIEW, 404: 'There is no such run.' },
+      answers: { 200: RUN_VIEW },
       handle({ params: { id, runId } }) {
         const run = store.byId(runId)
         if (run?.scheduleId !== id) throw refusal('RUN_NOT_FOUND', `The schedule ${id} has no run ${runId}.`)

@@ -8,6 +8,8 @@ const TASK = '5b0f6c1e-3a0e-4c6b-9f1d-6c1a2b3c4d5e'
 const LAST_RUN = {
   id: '019aa51a-f5f5-7c11-9b5e-2f2f6a0c1e10',
   outcome: 'error',
+  reason: 'MAIL_NONE_SENT',
+  counts: { documents: 1, mailsSent: 0, mailsFailed: 1 },
   finishedAt: '2025-11-21T06:30:15.250Z',
 } as const
 
@@ -199,6 +201,30 @@ test('disabling several, of which one is unknown', async () => {
   expect((await api.call('POST', '/v4/reporttask/-/enable', {})).body.code).toBe('NOTHING_SELECTED')
   expect((await api.call('POST', '/v4/reporttask/-/enable', { taskId: ['x'] })).body.code).toBe('INVALID_ID')
   expect((await api.call('POST', `/v4/reporttask/${UNKNOWN}/enable`)).body.code).toBe('REPORTTASK_NOT_FOUND')
+})
+
+test('a task whose storage space has left the configuration can be switched off, and not on again', async () => {
+  const space = { id: 'finance-share', projects: [] }
+  const storageSpaces = [space]
+  await using changing = await reportApi({ settings: { storageSpaces } })
+  const { call } = changing
+  await call('POST', '/v4/reporttask/import', { format: 'footman-reports', version: 1, ...DOCUMENT })
+  const path = `/v4/reporttask/${TASK}`
+  for (const [method, target, body] of [
+    ['POST', `${path}/disable`, undefined],
+    ['POST', '/v4/reporttask/-/disable', { all: true }],
+    ['PATCH', path, { enabled: false }],
+    ['PUT', path, { ...EXAMPLE, id: undefined, enabled: false }],
+  ] as const) {
+    storageSpaces.pop()
+    expect((await call('PATCH', path, { priority: 'x', enabled: false })).status).toBe(400)
+    expect((await call('PATCH', path, { description: 'y', enabled: false })).body.code).toBe('UNKNOWN_REFERENCE')
+    expect((await call(method, target, body)).status).toBe(200)
+    expect((await call('GET', path)).body.enabled).toBe(false)
+    expect((await call('POST', `${path}/enable`)).body.details).toMatch(/no storage space finance-share/)
+    storageSpaces.push(space)
+    expect((await call('POST', `${path}/enable`)).status).toBe(200)
+  }
 })
 
 test('an incomplete task stays off, others go on', async () => {

@@ -34,7 +34,7 @@ test.each([
   ['ENGINE_UNREACHABLE', 502, 'ENGINE_UNREACHABLE', 'connect ECONNREFUSED'],
   ['REPOSITORY_UNREACHABLE', 502, 'REPOSITORY_UNREACHABLE', 'connect ECONNREFUSED'],
   ['OBJECT_NOT_FOUND', 422, 'OBJECT_NOT_FOUND', 'connect ECONNREFUSED'],
-  ['RENDER_TIMEOUT', 422, 'APP_NOT_FOUND', 'RENDER_TIMEOUT: connect ECONNREFUSED'],
+  ['RENDER_TIMEOUT', 422, 'REPORT_NOT_MADE', 'RENDER_TIMEOUT: connect ECONNREFUSED'],
 ] as const)('%s is a %d', async (code, status, answered, details) => {
   const answer = await renderWith(() => Promise.reject(new ReportError(code, 'connect ECONNREFUSED')))
   expect([answer.status, answer.body.code, answer.body.details]).toEqual([status, answered, details])

@@ -1,8 +1,11 @@
 /** Pages and actions about events. */
 import type { Operations } from '../../forms.tsx'
 import type { Page } from '../../page.ts'
-import { eventList } from './list.tsx'
+import { eventPage } from './event.tsx'
+import { droppedList, eventList } from './list.tsx'
+import { logFile } from './log.tsx'
+import { fire, replay } from './operations.tsx'
 
-export const eventPages: readonly Page[] = [eventList]
+export const eventPages: readonly Page[] = [eventList, droppedList, eventPage, logFile]
 
-export const eventOperations: Operations = {}
+export const eventOperations: Operations = { 'event.replay': replay, 'event.fire': fire }

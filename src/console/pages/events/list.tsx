@@ -1,22 +1,31 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** The list of events. */
+/** The list of events, and the datagrams that did not become one. */
+import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../../events/kinds.ts'
+import { visibleLines } from '../../../platform/visible.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Filters } from '../../ui/forms.tsx'
-import { Badge, Mark, type State } from '../../ui/marks.tsx'
+import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
+import { DELIVERY_STATES, type DeliveryState } from '../delivery/words.tsx'
+import { DROP_WORDS, outcomeState, outcomeWord, SOURCE_WORDS, TYPE_WORDS } from './words.ts'
 
 /** Members of `GET /v4/events` that this page uses. */
 interface EventRow {
   readonly id: string
   readonly receivedAt: string
+  readonly source: string
   readonly type: string
   readonly outcome: string | null
+  readonly title: string
   readonly taskName: string | null
   readonly appName: string | null
   readonly host: string | null
+  readonly reason: string | null
+  readonly consecutiveFailures: number | null
   readonly test: boolean
+  readonly deliveryCounts: Readonly<Record<DeliveryState, number>>
 }
 
 interface Answer {
@@ -27,33 +36,83 @@ interface Answer {
 
 const PRESETS = [
   { text: 'Failed', query: { outcome: 'failed' } },
-  { text: 'From the watchdog', query: { source: 'watchdog' } },
+  { text: 'Not alerted', query: { outcome: 'failed', alerted: 'none' } },
+  { text: 'Suppressed', query: { state: 'suppressed', from: '24h' }, path: '/deliveries' },
+  { text: 'Watchdog', query: { source: 'watchdog' } },
+  { text: 'Footman itself', query: { source: 'self' } },
+  { text: 'Tests', query: { source: 'test' } },
 ]
+
+export const TIMES = [
+  ['1h', 'last hour'],
+  ['12h', 'last 12 h'],
+  ['24h', 'last 24 h'],
+  ['48h', 'last 48 h'],
+  ['7d', 'last 7 days'],
+  ['30d', 'last 30 days'],
+] as const
+
+const same = (values: readonly string[], words: Readonly<Record<string, string>> = {}) =>
+  values.map((value) => [value, words[value] ?? value] as const)
+
+const FIELDS = [
+  { name: 'q', label: 'Text', kind: 'text', placeholder: 'task, app, message' },
+  { name: 'from', label: 'Since', kind: 'choice', options: TIMES },
+  { name: 'to', label: 'Until', kind: 'text', placeholder: '2h or 2026-11-23T06:00Z' },
+  {
+    ...({ name: 'outcome', label: 'Outcome', kind: 'choice' } as const),
+    options: EVENT_OUTCOMES.map((value) => [value, outcomeWord(value)] as const),
+  },
+  { name: 'type', label: 'Type', kind: 'choice', options: same(EVENT_TYPES, TYPE_WORDS) },
+  { name: 'source', label: 'Noticed by', kind: 'choice', options: same(EVENT_SOURCES, SOURCE_WORDS) },
+  { name: 'severity', label: 'Severity', kind: 'choice', options: same(SEVERITIES) },
+  {
+    name: 'state',
+    label: 'State',
+    kind: 'choice',
+    options: same(['pending', 'routed', 'ignored'], { pending: 'waits for data' }),
+  },
+  {
+    ...({ name: 'alerted', label: 'Alerted', kind: 'choice' } as const),
+    options: [
+      ['none', 'no one'],
+      ['some', 'someone'],
+    ] as const,
+  },
+  { name: 'host', label: 'Node', kind: 'text' },
+  { name: 'taskId', label: 'Task id', kind: 'text' },
+  { name: 'appId', label: 'App id', kind: 'text' },
+  { name: 'executionId', label: 'Execution id', kind: 'text' },
+  { name: 'id', label: 'Event id', kind: 'text' },
+] as const
+
+/** Parameters of the address that the API takes; empty fields of the form are left out. */
+export function apiQuery(
+  query: URLSearchParams,
+  fields: readonly { readonly name: string }[],
+): Record<string, string[]> {
+  const known = [...fields.map(({ name }) => name), 'cursor', 'limit']
+  return Object.fromEntries(known.map((name) => [name, query.getAll(name).filter((value) => value !== '')]))
+}
 
 export const eventList: Page = {
   path: '/events',
   place: 'events',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask.get<Answer>(`/v4/events?${context.query}`)
+    const answer = await context.ask.get<Answer>('/v4/events', apiQuery(context.query, FIELDS))
     return {
       title: 'Events',
       live: ['event', 'delivery'],
+      status: answer.ok ? 200 : answer.status,
       body: (
         <>
-          <Head title="Events" />
-          <Filters
-            context={context}
-            presets={PRESETS}
-            api="/v4/events"
-            fields={[
-              { name: 'q', label: 'Text', kind: 'text' },
-              {
-                ...{ name: 'outcome', label: 'Outcome', kind: 'choice' },
-                options: ['success', 'failed', 'aborted'].map((value) => [value, value] as const),
-              },
-            ]}
-          />
+          <Head title="Events">
+            <a class="btn" href={context.link('/events/dropped')}>
+              Dropped datagrams
+            </a>
+          </Head>
+          <Filters context={context} presets={PRESETS} api="/v4/events" fields={FIELDS} />
           {answer.ok ? (
             <List context={context} answer={answer.data} />
           ) : (
@@ -66,8 +125,7 @@ export const eventList: Page = {
 }
 
 const List = ({ context, answer }: { readonly context: PageContext; readonly answer: Answer }) => {
-  if (answer.events.length === 0)
-    return <Empty title="No events">Nothing has been received yet, or nothing matches.</Empty>
+  if (answer.events.length === 0 && !answer.nextCursor) return <None context={context} />
   return (
     <section class="panel">
       <Table
@@ -77,17 +135,127 @@ const List = ({ context, answer }: { readonly context: PageContext; readonly ans
         columns={[
           {
             head: 'Event',
-            cell: ({ id, taskName, outcome, type }) => (
-              <a class="l" href={context.link(`/events/${id}`)}>
-                <Mark state={(outcome ?? 'unknown') as State} />
-                <Name text={taskName ?? type} />
-              </a>
+            cell: ({ id, title, outcome, test, reason }) => (
+              <div class="l">
+                <Mark state={outcomeState(outcome)} />
+                <div>
+                  <a href={context.link(`/events/${id}`)}>
+                    <Name text={title} />
+                  </a>{' '}
+                  {test && <Badge text="test" />} {reason && <Badge text={`ignored: ${reason}`} />}
+                </div>
+              </div>
             ),
           },
           { head: 'Received', cell: ({ receivedAt }) => <Time at={receivedAt} zone={context} /> },
+          { head: 'Outcome', cell: ({ outcome }) => outcomeWord(outcome) },
           { head: 'App', cell: ({ appName }) => <Name text={appName} /> },
           { head: 'Node', cell: ({ host }) => <Name text={host} /> },
-          { head: 'Marks', cell: ({ test }) => test && <Badge text="test" /> },
+          { head: 'In a row', num: true, cell: ({ consecutiveFailures: n }) => n || '' },
+          { head: 'Deliveries', cell: ({ deliveryCounts }) => <Counts counts={deliveryCounts} /> },
+          { head: 'Noticed by', cell: ({ source }) => SOURCE_WORDS[source] ?? source },
+        ]}
+      />
+      <Pager context={context} nextCursor={answer.nextCursor} partial={answer.partial} />
+    </section>
+  )
+}
+
+const None = ({ context }: { readonly context: PageContext }) =>
+  context.query.size > 0 ? (
+    <Empty title="Nothing matches" icon="filter">
+      <a href={context.link('/events')}>Show all events</a>
+    </Empty>
+  ) : (
+    <Empty title="No events yet">
+      Events come from messages of the Qlik Sense scheduler. <code>footman log-appender</code> writes the file that
+      makes Qlik Sense send them; <a href={context.link('/events/dropped')}>dropped datagrams</a> shows what was
+      refused.
+    </Empty>
+  )
+
+const SHOWN: readonly DeliveryState[] = ['delivered', 'suppressed', 'dead', 'pending', 'sending']
+
+/** `✓2 –2 ✕1` */
+export const Counts = ({ counts }: { readonly counts: EventRow['deliveryCounts'] }) => (
+  <span class="counts">
+    {SHOWN.filter((state) => counts[state] > 0).map((state) => (
+      <span title={`${counts[state]} ${DELIVERY_STATES[state].word}`}>
+        <Mark state={DELIVERY_STATES[state].state} />
+        <span class="sr">{DELIVERY_STATES[state].word}</span>
+        {counts[state]}
+      </span>
+    ))}
+    {SHOWN.every((state) => counts[state] === 0) && <span class="muted">none</span>}
+  </span>
+)
+
+interface Dropped {
+  readonly dropped: readonly {
+    readonly at: string
+    readonly from: string
+    readonly reason: string
+    readonly raw: string
+  }[]
+  readonly nextCursor: string | null
+  readonly partial?: boolean
+}
+
+const DROPPED_FIELDS = [
+  {
+    ...({ name: 'reason', label: 'Reason', kind: 'choice' } as const),
+    options: Object.entries(DROP_WORDS),
+  },
+] as const
+
+export const droppedList: Page = {
+  path: '/events/dropped',
+  place: 'events',
+  scope: 'event:read',
+  async render(context) {
+    const answer = await context.ask.get<Dropped>('/v4/events/dropped', apiQuery(context.query, DROPPED_FIELDS))
+    return {
+      title: 'Dropped datagrams',
+      status: answer.ok ? 200 : answer.status,
+      body: (
+        <>
+          <Head title="Dropped datagrams" crumbs={[{ href: context.link('/events'), text: 'Events' }]} />
+          <p class="sub">Messages that did not become events: the last 1,000, each with its reason.</p>
+          <Filters context={context} api="/v4/events/dropped" fields={DROPPED_FIELDS} />
+          {answer.ok ? (
+            <DroppedRows context={context} answer={answer.data} />
+          ) : (
+            <ErrorBox failure={answer} retry={context.here({})} />
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+const DroppedRows = ({ context, answer }: { readonly context: PageContext; readonly answer: Dropped }) => {
+  if (answer.dropped.length === 0) return <Empty title="No datagram was dropped">Every message became an event.</Empty>
+  return (
+    <section class="panel">
+      <Table
+        caption="Dropped datagrams, the newest first"
+        rows={answer.dropped}
+        keyOf={({ at, from, raw }) => `${at} ${from} ${raw.length}`}
+        columns={[
+          { head: 'Received', cell: ({ at }) => <Time at={at} zone={context} /> },
+          { head: 'Sender', cell: ({ from }) => <code>{from}</code> },
+          { head: 'Why', cell: ({ reason }) => <span title={reason}>{DROP_WORDS[reason] ?? reason}</span> },
+          {
+            head: 'Datagram',
+            cell: ({ raw, at }) => (
+              <details data-key={`raw ${at}`}>
+                <summary class="small">{raw.length} characters</summary>
+                <pre class="code" tabindex={0}>
+                  {visibleLines(raw.toWellFormed())}
+                </pre>
+              </details>
+            ),
+          },
         ]}
       />
       <Pager context={context} nextCursor={answer.nextCursor} partial={answer.partial} />

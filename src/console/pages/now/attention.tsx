@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** What needs attention: the items with cause, alerts and consequences, their actions, and what has recovered. */
+/** The attention list: items with cause, alerts, consequences and actions, and tasks that have recovered. */
 import type { Child, FC } from 'hono/jsx'
 import { createZone } from '../../../platform/zone.ts'
 import type { PageContext } from '../../page.ts'
@@ -199,7 +199,7 @@ function alertedFact(context: PageContext, item: Item): Fact {
   const held = heldBack.map(({ reason, count }) => `${count} held back, ${heldBackText(reason)}`).join('; ')
   if (alerted.length === 0) {
     if (!context.may('event:read')) return null
-    return ['Alerted', <b>none{held ? `: ${held}` : ': no route sends an alert about it'}</b>]
+    return ['Alerted', <b>none{held ? `: ${held}` : item.eventId === null ? ': no message about it has come' : ''}</b>]
   }
   const times = alerted.map(({ at }) => Date.parse(at))
   const [first, last] = [Math.min(...times), Math.max(...times)]
@@ -350,7 +350,7 @@ const Snooze: FC<{ readonly context: PageContext; readonly taskId: string }> = (
             operation="snooze.set"
             scope="event:run"
             class="s quiet"
-            values={{ taskId, reason: 'from the list of what needs attention', ...length }}
+            values={{ taskId, confirmed: '1', ...length }}
           >
             {text}
           </ActionButton>

@@ -151,9 +151,7 @@ const OneBar: FC<BarsProps & { readonly row: Row; readonly bar: Bar }> = ({ cont
     }
     case 'running': {
       const [x, here, end] = [at(bar.startedAt), scale.at(now), at(bar.expectedEnd)]
-      const text = bar.over
-        ? `over by ${durationText(bar.overByMs, true)}`
-        : `ETA ${clockText(Date.parse(bar.expectedEnd), timezone)}`
+      const text = bar.over ? overText(bar.overByMs) : `ETA ${clockText(Date.parse(bar.expectedEnd), timezone)}`
       return (
         <Link href={toExecution(bar.executionId)} label={label}>
           {bar.state === 'queued' ? (
@@ -184,6 +182,10 @@ const OneBar: FC<BarsProps & { readonly row: Row; readonly bar: Bar }> = ({ cont
   }
 }
 
+/** A run that is over the usual by less than a minute is only called long. */
+export const overText = (ms: number): string =>
+  ms < 60_000 ? 'longer than usual' : `over by ${durationText(ms, true)}`
+
 const planned = (at: (text: string) => number, bar: Bar & { kind: 'forecast' }) =>
   width(percent(at(bar.expectedEnd) - at(bar.plannedAt)), 5)
 const percent = (value: number) => Math.round(value * 100) / 100
@@ -208,7 +210,7 @@ export const TaskBars: FC<BarsProps & { readonly row: Row; readonly facts: RowFa
         </>
       )}
       {row.bars.map((bar) => (
-        <OneBar {...{ context, scale, y, row, bar }} />
+        <OneBar context={context} scale={scale} y={y} row={row} bar={bar} />
       ))}
       {missing !== undefined && (
         <At x={scale.at(missing)} y={y}>

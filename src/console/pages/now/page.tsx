@@ -69,6 +69,7 @@ export const nowPage: Page = {
     return {
       title: hours === 12 && to === null ? 'Now' : `Now, ${hours} h`,
       live: ['execution', 'event', 'delivery', 'attention', 'schedule'],
+      scripts: ['pictures.js'],
       body: (
         <>
           <Heading context={context} hours={hours} from={from} to={to} />
@@ -163,11 +164,17 @@ interface SentenceProps {
   readonly newest: Asked<Newest>
 }
 
-/** What is wrong, in one line, and the counts of the range. */
+/** The problems in one line, and the counts of the range. */
 const Sentence: FC<SentenceProps> = ({ context, timeline, attention, newest }) => {
   if (!timeline.ok) return null
-  const { runs, success, failed, aborted, recovered, stillFailing, neverStarted } = timeline.data.summary
-  const late = attention.ok ? attention.data.items.filter(({ kind }) => LATE.includes(kind)).length : 0
+  const { runs, success, failed, aborted, recovered, ...summary } = timeline.data.summary
+  const open = (...kinds: readonly string[]) =>
+    attention.ok ? attention.data.items.filter(({ kind }) => kinds.includes(kind)).length : null
+  // Up to now the list below says what is wrong, however long ago it began; of an earlier range the summary knows it.
+  const isPast = context.query.has('to')
+  const stillFailing = (isPast ? null : open('taskFailed')) ?? summary.stillFailing
+  const neverStarted = (isPast ? null : open('neverStarted')) ?? summary.neverStarted
+  const late = isPast ? 0 : (open(...LATE) ?? 0)
   const parts = [
     stillFailing > 0 && `${counted(stillFailing, 'task')} ${are(stillFailing)} still failing`,
     neverStarted > 0 && `${neverStarted} never started`,

@@ -17,7 +17,7 @@ export type Line =
   | { readonly kind: 'task'; readonly row: Row; readonly facts: RowFacts }
   | { readonly kind: 'rest'; readonly rows: readonly Row[]; readonly href: string }
 
-/** What the attention list says about the task of a row. */
+/** Findings of the attention list about the task of a row. */
 export interface RowFacts {
   readonly state: State
   /** Milliseconds since 1970 from when on it did not run, because an earlier task failed. */

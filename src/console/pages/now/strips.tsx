@@ -5,6 +5,7 @@ import type { FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { Mark, STATES, type State } from '../../ui/marks.tsx'
 import { clockText, counted, durationText, Name, plainName } from '../../ui/text.tsx'
+import { overText } from './bars.tsx'
 import type { Bar, Row, Timeline } from './data.ts'
 import { factsOf, type Known } from './rows.ts'
 
@@ -119,14 +120,14 @@ function wordsOf(cells: readonly Cell[]): string {
   return counts.join(', ') || 'no runs'
 }
 
-/** What stands at the end of the title: how often it failed, when it was expected, when it ends. */
+/** Text at the end of the title: how often it failed, when it was expected, when it ends. */
 function noteOf({ timezone }: PageContext, row: Row, known: Known, state: State): string {
   const failed = known.items.get(row.taskId)?.find(({ kind }) => kind === 'taskFailed')
   if (failed) return failed.count > 1 ? `${failed.count} in a row` : STATES[state].word
   const clock = (text: string) => clockText(Date.parse(text), timezone)
   for (const bar of row.bars.toReversed()) {
     if (bar.kind === 'running') {
-      return bar.over ? `over by ${durationText(bar.overByMs, true)}` : `ETA ${clock(bar.expectedEnd)}`
+      return bar.over ? overText(bar.overByMs) : `ETA ${clock(bar.expectedEnd)}`
     }
     if (bar.kind === 'missing' && state === 'missing') return `expected ${clock(bar.dueAt)}`
   }

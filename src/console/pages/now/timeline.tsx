@@ -189,7 +189,7 @@ const Picture: FC<PictureProps> = ({ context, timeline, lines, scale }) => {
       })}
       {ticksOf(scale, timezone).map(({ at, text }) => {
         const x = scale.at(at)
-        const isCovered = (isNow && Math.abs(x - end) < 4) || x < 2 || x > 98
+        const isCovered = (isNow && Math.abs(x - end) < 6) || x < 2 || x > 98
         return (
           <>
             <line class="grid" x1={`${x}%`} x2={`${x}%`} y1="26" y2={height} />

@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Health: what does not work, the parts of Footman, the UDP input, destinations and monitors. */
 import type { Child } from 'hono/jsx'
+import { visible } from '../../../platform/visible.ts'
 import type { Asked } from '../../ask.ts'
 import type { Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
@@ -173,7 +174,12 @@ const Alerts = ({ context, alerts }: { readonly context: PageContext; readonly a
           },
           {
             head: 'Text',
-            cell: ({ subjects }) => subjects.map(({ text }) => <Name text={text} />),
+            cell: ({ subjects }) =>
+              subjects.map(({ text }) => (
+                <p>
+                  <bdi>{visible(text)}</bdi>
+                </p>
+              )),
           },
           { head: 'Remedy', cell: ({ help }) => help },
           { head: 'Since', cell: ({ since }) => <Ago at={since} zone={context} /> },

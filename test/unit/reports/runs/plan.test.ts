@@ -131,6 +131,20 @@ test('a document that is missing for all is named in each mail; without the othe
   expect((await planned(email('perRecipient'), { documents: [], missing })).deliveries).toEqual([])
 })
 
+test('a folder with {recipient} is that of the person for whom the document was made', async () => {
+  const documents = two.map((one, index) => ({ ...one, reader: { address: `p${index}@x.com`, attributes: {} } }))
+  const task = {
+    email: {},
+    storage: [{ spaceId: 'share', folder: 'to/{recipient}' }],
+    run: { evaluateAs: 'recipient' },
+  }
+  const { deliveries } = await planned(task, { documents })
+  expect(deliveries.map(({ target }) => target.replace(/[^/]*$/, ''))).toEqual([
+    'share:to/p0@x.com/',
+    'share:to/p1@x.com/',
+  ])
+})
+
 test('equal names in one folder: the second gets a number', async () => {
   const notes: string[] = []
   const documents = [two[0]!, { ...two[1]!, fileName: 'SALES PACK.pdf' }]

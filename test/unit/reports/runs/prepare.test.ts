@@ -191,6 +191,22 @@ test('read as each person, each has a session of the own; who has no Qlik user g
   expect(inCycle.notes).toEqual(['RECIPIENT_NO_QLIK_USER n@x.com n@x.com has no Qlik user'])
 })
 
+test('a name with {recipient} is that of the person, also where people share a Qlik user', async () => {
+  const shared = { qlikUser: { userDirectory: 'LAB', userId: 'team' } }
+  const people = [person('anna', { ...shared, attributes: { code: 'N' } }), person('berta', shared)]
+  const namesOf = async (run: object, fileName: string, storage: readonly object[] = []) =>
+    (await prepared({ people, task: { run, storage, reports: [{ ...use('pack'), fileName }] } })).result.documents.map(
+      (one) => one.fileName,
+    )
+  const run = { evaluateAs: 'recipient' }
+  expect(await namesOf(run, '{recipient}_{recipient:attributes.code}')).toEqual([
+    'anna@x.com_N.pdf',
+    'berta@x.com_.pdf',
+  ])
+  expect(await namesOf(run, 'pack')).toEqual(['pack.pdf'])
+  expect(await namesOf(run, 'pack', [{ spaceId: 'finance', folder: '{recipient}' }])).toEqual(['pack.pdf', 'pack.pdf'])
+})
+
 test('an app that is closed to one person stops the documents of that person alone', async () => {
   const user = (userId: string) => ({ qlikUser: { userDirectory: 'LAB', userId } })
   const { documents, notes } = await prepared({
@@ -254,6 +270,14 @@ test.each<[string, object, string | null, readonly string[]]>([
   const run = prepared({ task })
   if (error) return expect(run).rejects.toThrow(error)
   expect((await run).notes).toEqual([...expected])
+})
+
+test('a start that is limited to strangers says so', () => {
+  const recipients = ['who@x.com', 'nobody@x.com']
+  const request = { options: { ...DEFAULT_OPTIONS, recipients } }
+  return expect(prepared({ people: [dora], request })).rejects.toThrow(
+    'NO_RECIPIENTS: the start is limited to who@x.com, nobody@x.com, and none of them is a recipient of the task',
+  )
 })
 
 test('a start for some reports and recipients makes no more', async () => {

@@ -1,0 +1,344 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Destinations: how each fares, and one with its last day, its routes and its settings. */
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink } from '../../ui/forms.tsx'
+import { Mark } from '../../ui/marks.tsx'
+import { Empty, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
+import { clockText, counted, Name, plainName, Time } from '../../ui/text.tsx'
+import { Result } from '../events/alerted.tsx'
+import { Places } from './places.tsx'
+import { DELIVERY_STATES, type Delivery, routeLink, typeText } from './words.tsx'
+
+/** Members of `GET /v4/destinations`. */
+interface Destination {
+  readonly name: string
+  readonly type: string
+  readonly up: boolean
+  readonly pending: number
+  readonly dead: number
+  readonly lastDeliveredAt: string | null
+  readonly lastError: string | null
+}
+
+interface Hour {
+  readonly at: string
+  readonly delivered: number
+  readonly suppressed: number
+  readonly dead: number
+}
+
+/** Members of `GET /v4/destinations/{name}`. */
+interface DestinationDetail extends Destination {
+  readonly downSince: string | null
+  readonly nextProbeAt: string | null
+  readonly routes: readonly string[]
+  readonly settings: Readonly<Record<string, unknown>> | null
+  readonly hours: readonly Hour[]
+}
+
+const YAML = `Butler:
+  footman:
+    destinations:
+      ops-mail:
+        type: email
+        to: [ops@example.com]`
+
+/** Order of the list: problems first. */
+const badness = ({ up, dead, pending }: Destination): number =>
+  (up ? 0 : 4) + (dead > 0 ? 2 : 0) + (pending > 0 ? 1 : 0)
+
+export const destinationList: Page = {
+  path: '/destinations',
+  place: 'delivery',
+  scope: 'event:read',
+  async render(context) {
+    const answer = await context.ask.get<{ destinations: readonly Destination[] }>('/v4/destinations')
+    return {
+      title: 'Destinations',
+      live: ['delivery'],
+      body: (
+        <>
+          <Head title="Destinations" beside={<Places context={context} />} />
+          {part(answer, ({ destinations }) =>
+            destinations.length === 0 ? (
+              <Empty title="Nothing is sent anywhere: no destination is set up" icon="mail" yaml={YAML} />
+            ) : (
+              <section class="panel spaced">
+                <Table
+                  caption="Destinations, those with problems first"
+                  rows={destinations.toSorted((one, other) => badness(other) - badness(one))}
+                  keyOf={({ name }) => name}
+                  columns={columns(context)}
+                />
+              </section>
+            ),
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+const page = ({ link }: PageContext, name: string) => link(`/destinations/${encodeURIComponent(name)}`)
+
+const columns = (context: PageContext) => [
+  {
+    head: 'Destination',
+    cell: ({ name, type }: Destination) => (
+      <>
+        <a href={page(context, name)}>
+          <b>
+            <Name text={name} />
+          </b>
+        </a>
+        <p class="sub">{typeText(type)}</p>
+      </>
+    ),
+  },
+  { head: 'State', cell: (one: Destination) => <Up destination={one} /> },
+  { head: 'Waiting', num: true, cell: ({ pending }: Destination) => pending },
+  {
+    head: 'Failed',
+    num: true,
+    cell: ({ name, dead }: Destination) =>
+      dead === 0 ? 0 : <a href={context.link('/deliveries', { destination: name, state: 'dead' })}>{dead}</a>,
+  },
+  {
+    head: 'Last delivered',
+    cell: ({ lastDeliveredAt }: Destination) => <Time at={lastDeliveredAt} zone={context} />,
+  },
+  { head: 'Last error', cell: ({ lastError }: Destination) => lastError && <Name text={lastError} /> },
+  { head: '', cell: ({ name, dead }: Destination) => <Actions context={context} name={name} dead={dead} /> },
+]
+
+const Up = ({ destination: { up } }: { readonly destination: Pick<Destination, 'up'> }) =>
+  up ? <Mark state="success" word="up" /> : <Mark state="failed" word="down" />
+
+interface ActionsProps {
+  readonly context: PageContext
+  readonly name: string
+  readonly dead: number
+}
+
+const Actions = ({ context, name, dead }: ActionsProps) => (
+  <>
+    <ActionLink context={context} operation="destination.test" scope="event:run" values={{ name }}>
+      Test…
+    </ActionLink>{' '}
+    {dead > 0 && (
+      <ActionLink context={context} operation="deadletters.resend" scope="event:run" values={{ destination: name }}>
+        Send {counted(dead, 'failed one', 'failed ones')} again…
+      </ActionLink>
+    )}
+  </>
+)
+
+export const destinationPage: Page = {
+  path: '/destinations/:name',
+  place: 'delivery',
+  scope: 'event:read',
+  async render(context) {
+    const name = context.params.name ?? ''
+    const crumbs = [{ href: context.link('/destinations'), text: 'Destinations' }]
+    const [answer, last] = await Promise.all([
+      context.ask.get<DestinationDetail>(`/v4/destinations/${encodeURIComponent(name)}`),
+      context.ask.get<{ deliveries: readonly Delivery[] }>('/v4/deliveries', { destination: name, limit: 20 }),
+    ])
+    if (!answer.ok) {
+      return {
+        title: 'Destination',
+        status: answer.status,
+        body: (
+          <>
+            <Head title="Destination" crumbs={crumbs} />
+            <ErrorBox failure={answer} />
+          </>
+        ),
+      }
+    }
+    const one = answer.data
+    return {
+      title: plainName(name),
+      live: ['delivery'],
+      body: (
+        <>
+          <Head title={<Name text={name} />} crumbs={crumbs} beside={<Up destination={one} />}>
+            <Actions context={context} name={name} dead={one.dead} />
+          </Head>
+          <div class="two">
+            <div class="stack">
+              <Panel id="hours" title="Last 24 hours">
+                <div class="body" data-part="hours">
+                  <Hours context={context} hours={one.hours} />
+                </div>
+              </Panel>
+              <Panel
+                id="last"
+                title="Last deliveries"
+                tools={
+                  <a class="small" href={context.link('/deliveries', { destination: name })}>
+                    All
+                  </a>
+                }
+              >
+                {part(last, ({ deliveries }) => (
+                  <Last context={context} deliveries={deliveries} />
+                ))}
+              </Panel>
+            </div>
+            <aside class="stack" aria-label="About the destination">
+              <About context={context} destination={one} />
+            </aside>
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+const Last = ({ context, deliveries }: { readonly context: PageContext; readonly deliveries: readonly Delivery[] }) =>
+  deliveries.length === 0 ? (
+    <p class="body muted">Nothing has been sent here yet.</p>
+  ) : (
+    <Table
+      caption="Last deliveries"
+      rows={deliveries}
+      keyOf={({ id }) => id}
+      columns={[
+        {
+          head: 'Created',
+          cell: ({ state, createdAt, eventId }) => (
+            <div class="l">
+              <Mark state={DELIVERY_STATES[state].state} />
+              <a href={context.link(`/events/${eventId}`)}>
+                <Time at={createdAt} zone={context} />
+              </a>
+            </div>
+          ),
+        },
+        { head: 'Target', cell: ({ target }) => <Name text={target} /> },
+        { head: 'Result', cell: (delivery) => <Result context={context} delivery={delivery} /> },
+      ]}
+    />
+  )
+
+const About = ({
+  context,
+  destination,
+}: {
+  readonly context: PageContext
+  readonly destination: DestinationDetail
+}) => {
+  const { type, up, downSince, nextProbeAt, pending, dead, lastDeliveredAt, lastError, routes, settings } = destination
+  return (
+    <>
+      <Panel id="state" title="State">
+        <div class="body" data-part="state">
+          <Facts
+            facts={[
+              ['State', <Up destination={{ up }} />],
+              ['Type', typeText(type)],
+              !up && downSince !== null && ['Down since', <Time at={downSince} zone={context} />],
+              nextProbeAt !== null && ['Tried again', <Time at={nextProbeAt} zone={context} />],
+              ['Waiting', pending],
+              ['Failed', dead],
+              ['Last delivered', <Time at={lastDeliveredAt} zone={context} />],
+              lastError !== null && ['Last error', <Name text={lastError} />],
+            ]}
+          />
+        </div>
+      </Panel>
+      <Panel id="routes" title="Routes" count={routes.length}>
+        <div class="body">
+          {routes.length === 0 ? (
+            <p class="muted">No route that is on sends here.</p>
+          ) : (
+            <ul>
+              {routes.map((name) => (
+                <li>
+                  <a href={routeLink(context, name)}>
+                    <Name text={name} />
+                  </a>
+                </li>
+              ))}
+            </ul>
+          )}
+        </div>
+      </Panel>
+      <Panel id="settings" title="Settings">
+        <div class="body">
+          {settings === null ? (
+            <p class="muted">Set up in a notification section of the configuration.</p>
+          ) : (
+            <pre class="code" tabindex={0}>
+              {JSON.stringify(settings, null, 2)}
+            </pre>
+          )}
+        </div>
+      </Panel>
+    </>
+  )
+}
+
+const HOUR_MS = 3_600_000
+const HOURS = 24
+const HEIGHT = 72
+const PARTS = ['delivered', 'suppressed', 'dead'] as const
+const PART_CLASSES = { delivered: 'bar-ok', suppressed: 'bar-muted', dead: 'bar-bad' } as const
+
+/** A bar for each hour, with a table of the same. */
+const Hours = ({ context, hours }: { readonly context: PageContext; readonly hours: readonly Hour[] }) => {
+  if (hours.length === 0) return <p class="muted">Nothing was sent in the last 24 hours.</p>
+  const first = Math.floor(context.now / HOUR_MS) - HOURS + 1
+  const byHour = new Map(hours.map((hour) => [Math.floor(Date.parse(hour.at) / HOUR_MS), hour]))
+  const most = Math.max(...hours.map(({ delivered, suppressed, dead }) => delivered + suppressed + dead), 1)
+  const sum = (name: (typeof PARTS)[number]) => hours.reduce((total, hour) => total + hour[name], 0)
+  return (
+    <>
+      <p class="small">
+        {sum('delivered')} delivered · {sum('suppressed')} suppressed · {sum('dead')} failed
+      </p>
+      <svg
+        class="chart hours"
+        height={HEIGHT}
+        role="img"
+        aria-label="Deliveries of each hour; the table below has the numbers"
+      >
+        {Array.from({ length: HOURS }, (_, n) => {
+          const hour = byHour.get(first + n)
+          let y = HEIGHT
+          return PARTS.map((name) => {
+            const value = hour?.[name] ?? 0
+            if (value === 0) return null
+            const height = Math.max(2, Math.round((value / most) * (HEIGHT - 4)))
+            y -= height
+            return (
+              <rect
+                class={PART_CLASSES[name]}
+                x={`${(n / HOURS) * 100}%`}
+                y={y}
+                width={`${(0.8 / HOURS) * 100}%`}
+                height={height}
+              />
+            )
+          })
+        })}
+      </svg>
+      <details data-key="hours-table">
+        <summary class="small">As a table</summary>
+        <Table
+          caption="Deliveries of each hour"
+          rows={hours.toReversed()}
+          keyOf={({ at }) => at}
+          columns={[
+            { head: 'Hour', cell: ({ at }) => clockText(Date.parse(at), context.timezone) },
+            { head: 'Delivered', num: true, cell: ({ delivered }) => delivered },
+            { head: 'Suppressed', num: true, cell: ({ suppressed }) => suppressed },
+            { head: 'Failed', num: true, cell: ({ dead }) => dead },
+          ]}
+        />
+      </details>
+    </>
+  )
+}

@@ -1,0 +1,73 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** A message as it was sent: text as it stands, JSON laid out, mails in a frame of their own that runs nothing. */
+import type { FC } from 'hono/jsx'
+import { visibleLines } from '../../../platform/visible.ts'
+import type { Page } from '../../page.ts'
+import { ErrorBox } from '../../ui/panel.tsx'
+import { bytesText, Name } from '../../ui/text.tsx'
+import type { DeliveryDetail } from './words.tsx'
+
+const isHtml = (body: string): boolean => /^\s*<(?:!doctype html|html|head|body|table|div|p)\b/i.test(body)
+
+/** Text of a message that can be read: JSON laid out, acting characters as escapes. */
+export function readable(body: string): string {
+  const text = body.toWellFormed()
+  if (!/^\s*[{[]/.test(text)) return visibleLines(text)
+  try {
+    return visibleLines(JSON.stringify(JSON.parse(text), null, 2))
+  } catch {
+    return visibleLines(text)
+  }
+}
+
+interface Props {
+  readonly message: DeliveryDetail['message']
+  /** Address of the frame for mails; absent for messages that are not stored. */
+  readonly frame?: string
+}
+
+export const Message: FC<Props> = ({ message, frame }) => {
+  if (message === null) return <p class="sub">Not rendered yet: it is made at the first attempt.</p>
+  const { subject, body, bytes } = message
+  const source = (
+    <pre class="code" tabindex={0}>
+      {readable(body)}
+    </pre>
+  )
+  return (
+    <>
+      {subject && (
+        <p>
+          <b>
+            <Name text={subject} />
+          </b>
+        </p>
+      )}
+      {isHtml(body) && frame ? (
+        <>
+          <iframe class="mail" src={frame} title="The mail as it looks" sandbox="" loading="lazy" />
+          <details>
+            <summary class="small">Source, {bytesText(bytes)}</summary>
+            {source}
+          </details>
+        </>
+      ) : (
+        source
+      )}
+    </>
+  )
+}
+
+/** The HTML of a mail, for the frame: without scripts, without requests. */
+export const mailFrame: Page = {
+  path: '/deliveries/:id/mail',
+  place: 'delivery',
+  scope: 'event:read',
+  async render({ ask, params }) {
+    const answer = await ask.get<DeliveryDetail>(`/v4/deliveries/${encodeURIComponent(params.id ?? '')}`)
+    if (!answer.ok)
+      return { title: 'Message', status: answer.status, body: <ErrorBox failure={answer} what="The message" /> }
+    return { title: 'Message', body: '', file: { type: 'text/html', body: answer.data.message?.body ?? '' } }
+  },
+}

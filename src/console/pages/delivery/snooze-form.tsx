@@ -1,0 +1,177 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Setting and lifting of snoozes, with a preview of what one would hold back. */
+import type { Fields, Operation } from '../../forms.tsx'
+import type { PageContext } from '../../page.ts'
+import { part } from '../../ui/panel.tsx'
+import { counted, Name } from '../../ui/text.tsx'
+
+/** Fields of a match that the form offers. */
+const MATCHED = [
+  ['taskId', 'Task id'],
+  ['task', 'Task'],
+  ['app', 'App'],
+  ['stream', 'Stream'],
+  ['host', 'Node'],
+  ['message', 'Message'],
+] as const
+
+const LENGTHS = [
+  ['1h', '1 hour'],
+  ['2h', '2 hours'],
+  ['4h', '4 hours'],
+  ['8h', '8 hours'],
+  ['12h', '12 hours'],
+  ['24h', '1 day'],
+  ['3d', '3 days'],
+  ['7d', '7 days'],
+] as const
+
+const DEFAULT_LENGTH = '2h'
+
+/** The conditions: JSON as it was given before (undo), or the fields of the form. */
+function matchOf(fields: Fields): Record<string, unknown> {
+  if (fields.get('match')) return JSON.parse(fields.get('match')) as Record<string, unknown>
+  const given = [...MATCHED.map(([name]) => name), 'type'].flatMap((name) => {
+    const value = fields.get(name).trim()
+    return value === '' ? [] : [[name, name === 'message' ? value : [value]] as const]
+  })
+  return Object.fromEntries(given)
+}
+
+const timeOf = (fields: Fields) =>
+  fields.get('until') ? { until: fields.get('until') } : { for: fields.get('for') || DEFAULT_LENGTH }
+
+/** Facts of the event that the snooze is made from, offered as further conditions. */
+interface EventFacts {
+  readonly taskName: string | null
+  readonly appName: string | null
+  readonly host: string | null
+  readonly record: Readonly<Record<string, unknown>>
+}
+
+export const setSnooze: Operation = {
+  scope: 'event:run',
+  verb: 'Snooze',
+  call: (fields) => ({
+    method: 'POST',
+    path: '/v4/snoozes',
+    body: { match: matchOf(fields), ...timeOf(fields), ...(fields.get('reason') && { reason: fields.get('reason') }) },
+  }),
+  async dialog(fields, context) {
+    const event = fields.get('event')
+    const [facts, preview] = await Promise.all([
+      event ? context.ask.get<EventFacts>(`/v4/events/${encodeURIComponent(event)}`) : null,
+      previewOf(context, fields),
+    ])
+    return (
+      <>
+        {event && <input type="hidden" name="event" value={event} />}
+        {fields.get('type') && <input type="hidden" name="type" value={fields.get('type')} />}
+        <p>
+          Messages to people about what matches all of these are held back until the snooze ends. Records, such as those
+          in databases, go on.
+        </p>
+        {MATCHED.map(([name, label]) => (
+          <label class="field">
+            <span>{label}</span>
+            <input name={name} value={fields.get(name)} list={`known-${name}`} autocomplete="off" />
+          </label>
+        ))}
+        {facts?.ok && <Known facts={facts.data} />}
+        <label class="field">
+          <span>For</span>
+          <select name="for">
+            {LENGTHS.map(([value, text]) => (
+              <option value={value} selected={value === (fields.get('for') || DEFAULT_LENGTH)}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="field">
+          <span>Reason</span>
+          <input name="reason" value={fields.get('reason')} maxlength={500} autocomplete="off" />
+        </label>
+        {preview}
+        <button type="submit" name="preview" value="1" class="btn" formnovalidate>
+          What would it hold back?
+        </button>
+      </>
+    )
+  },
+  done: (answer) => `Snoozed until ${(answer as { until: string }).until.slice(0, 16).replace('T', ' ')} UTC.`,
+}
+
+/** Values of the event, for the fields to choose. */
+const Known = ({ facts: { taskName, appName, host, record } }: { readonly facts: EventFacts }) => {
+  const stream = typeof record.appStreamName === 'string' ? record.appStreamName : ''
+  const message = typeof record.logMessage === 'string' ? record.logMessage : ''
+  const known = { task: taskName, app: appName, host, stream, message }
+  return (
+    <>
+      {Object.entries(known).map(
+        ([name, value]) =>
+          value && (
+            <datalist id={`known-${name}`}>
+              <option value={value} />
+            </datalist>
+          ),
+      )}
+    </>
+  )
+}
+
+interface Held {
+  readonly wouldHaveHeld: number
+  readonly tasks: readonly { readonly taskId: string; readonly taskName: string; readonly count: number }[]
+  readonly partial: boolean
+}
+
+/** How many alerts of the last day it would have held back; nothing while no condition is given. */
+async function previewOf({ ask }: PageContext, fields: Fields) {
+  const match = matchOf(fields)
+  if (Object.keys(match).length === 0) return null
+  const body = { match, ...timeOf(fields) }
+  const [held, all] = await Promise.all([
+    ask.call<Held>('POST', '/v4/snoozes?dryRun=true&over=24h', body),
+    ask.get<{ states: Record<string, number> }>('/v4/deliveries/summary', { kind: 'alert', from: '24h' }),
+  ])
+  const total = all.ok
+    ? Object.entries(all.data.states).reduce((sum, [state, n]) => (state === 'suppressed' ? sum : sum + n), 0)
+    : null
+  return part(
+    held,
+    ({ wouldHaveHeld, tasks, partial }) => (
+      <section aria-label="Preview" data-preview>
+        <p>
+          It would hold back <b>{wouldHaveHeld}</b>
+          {total !== null && ` of the ${total} alerts`} of the last 24 h{partial && ', as far as was looked at'}.
+        </p>
+        {tasks.length > 0 && (
+          <ul class="small">
+            {tasks.slice(0, 10).map(({ taskName, count }) => (
+              <li>
+                <Name text={taskName} />: {counted(count, 'alert')}
+              </li>
+            ))}
+          </ul>
+        )}
+      </section>
+    ),
+    'Preview',
+  )
+}
+
+export const liftSnooze: Operation = {
+  scope: 'event:run',
+  verb: 'Lift',
+  call: (fields) => ({ method: 'DELETE', path: `/v4/snoozes/${encodeURIComponent(fields.get('id'))}` }),
+  done: () => 'The snooze is lifted: alerts are sent again.',
+  next: (_, fields) =>
+    `/snoozes?${new URLSearchParams({
+      lifted: fields.get('match'),
+      until: fields.get('until'),
+      reason: fields.get('reason'),
+    })}`,
+}

@@ -1,0 +1,330 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** One event: what happened, who was alerted, why, the script log, the run, what came before and after, and the data. */
+import type { Asked, Failure } from '../../ask.ts'
+import type { Page, PageContent, PageContext } from '../../page.ts'
+import { ActionLink } from '../../ui/forms.tsx'
+import { Badge, Icon, STATES } from '../../ui/marks.tsx'
+import { ErrorBox, Head, Panel } from '../../ui/panel.tsx'
+import { Ago, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import type { DeliveryDetail } from '../delivery/words.tsx'
+import { Alerted } from './alerted.tsx'
+import { type Decisions, type Explanation, Why } from './decisions.tsx'
+import { askLog, columnsOf, LogView, type ScriptLog } from './log.tsx'
+import { BeforeAndAfter, Data, Execution, type Run, TaskAndApp, textOf, type Values } from './side.tsx'
+import { outcomeState, outcomeWord } from './words.ts'
+
+/** Members of `GET /v4/events/{id}` that the page uses. */
+interface Event {
+  readonly id: string
+  readonly receivedAt: string
+  readonly source: string
+  readonly type: string
+  readonly outcome: string
+  readonly state: string
+  readonly reason: string | null
+  readonly title: string
+  readonly host: string | null
+  readonly user: string | null
+  readonly taskId: string | null
+  readonly taskName: string | null
+  readonly appId: string | null
+  readonly appName: string | null
+  readonly executionId: string | null
+  readonly consecutiveFailures: number | null
+  readonly missingParts: readonly string[]
+  readonly test: boolean
+  readonly raw: string | null
+  readonly from: string | null
+  readonly record: Values
+  readonly deliveries: readonly DeliveryDetail[]
+}
+
+interface Parts {
+  readonly decisions: Asked<Decisions>
+  readonly log: Asked<ScriptLog> | null
+  readonly runs: Asked<{ readonly executions: readonly Run[] }>
+  readonly run: Run | null
+  readonly usualMs: number | null
+  readonly explanation: Asked<Explanation> | null
+}
+
+const RUNS = 14
+
+export const eventPage: Page = {
+  path: '/events/:id',
+  place: 'events',
+  scope: 'event:read',
+  async render(context) {
+    const id = encodeURIComponent(context.params.id ?? '')
+    const answer = await context.ask.get<Event>(`/v4/events/${id}`)
+    return answer.ok ? shown(context, answer.data, await partsOf(context, answer.data)) : missing(context, answer)
+  },
+}
+
+/** Everything beside the event, at the same time. */
+async function partsOf({ ask, query }: PageContext, event: Event): Promise<Parts> {
+  const { id, taskId, executionId, type } = event
+  const none: Failure = { ok: false, status: 404, error: 'No task', details: '', code: '', requestId: '', issues: [] }
+  type Runs = { readonly executions: readonly Run[] }
+  type Summary = { readonly summary: readonly { readonly runMs: { readonly p50: number } | null }[] }
+  const [decisions, log, runs, run, usual, explanation] = await Promise.all([
+    ask.get<Decisions>(`/v4/events/${id}/decisions`),
+    type === 'reload' && executionId ? askLog(ask, id, query.get('log')) : null,
+    taskId ? ask.get<Runs>('/v4/history', { taskId, limit: RUNS }) : none,
+    executionId ? ask.get<Runs>('/v4/history', { id: executionId }) : none,
+    taskId ? ask.get<Summary>('/v4/history/summary', { taskId, outcome: 'success' }) : none,
+    query.get('now') === '1' ? ask.call<Explanation>('POST', '/v4/alertroutes/explain', { eventId: id }) : null,
+  ])
+  return {
+    decisions,
+    log,
+    runs,
+    explanation,
+    run: run.ok ? (run.data.executions[0] ?? null) : null,
+    usualMs: usual.ok ? (usual.data.summary[0]?.runMs?.p50 ?? null) : null,
+  }
+}
+
+function missing(context: PageContext, failure: Failure): PageContent {
+  const task = context.query.get('task')
+  return {
+    title: 'Event not found',
+    status: failure.status,
+    body: (
+      <>
+        <Head
+          title={failure.status === 404 ? 'This event is not kept any more' : 'Event'}
+          crumbs={[{ href: context.link('/events'), text: 'Events' }]}
+        />
+        <ErrorBox failure={failure} />
+        {task && (
+          <p>
+            <a href={context.link(`/tasks/${encodeURIComponent(task)}`)}>To its task</a>
+          </p>
+        )}
+      </>
+    ),
+  }
+}
+
+function shown(context: PageContext, event: Event, parts: Parts): PageContent {
+  const { id, title, taskId, taskName, executionId, record, raw, deliveries, state } = event
+  return {
+    title: plainName(title),
+    live: ['event', 'delivery'],
+    scripts: ['log.js'],
+    body: (
+      <div class="event">
+        <Head
+          title={<Name text={title} />}
+          crumbs={[
+            { href: context.link('/events'), text: 'Events' },
+            ...(taskId
+              ? [{ href: context.link('/events', { taskId }), text: <Name text={taskName ?? taskId} /> }]
+              : []),
+          ]}
+          beside={<Badges event={event} />}
+        >
+          <Actions context={context} event={event} />
+        </Head>
+        <Facts context={context} event={event} parts={parts} />
+        <div class="two">
+          <div class="stack">
+            <WhatHappened context={context} event={event} parts={parts} />
+            <Alerted context={context} deliveries={deliveries} isOpen={state === 'pending'} />
+            <div data-part="why">
+              <Why
+                context={context}
+                decisions={parts.decisions}
+                deliveries={deliveries}
+                explanation={parts.explanation}
+              />
+            </div>
+          </div>
+          <aside class="stack" aria-label="About the event">
+            {executionId && <Execution context={context} run={parts.run} executionId={executionId} record={record} />}
+            {taskId && (
+              <BeforeAndAfter
+                context={context}
+                taskId={taskId}
+                executionId={executionId}
+                runs={parts.runs}
+                record={record}
+              />
+            )}
+            <TaskAndApp context={context} event={event} record={record} />
+            <Data context={context} record={record} raw={raw} />
+          </aside>
+        </div>
+        <span hidden data-event={id} />
+      </div>
+    ),
+  }
+}
+
+const Badges = ({ event: { outcome, consecutiveFailures, test, state, reason } }: { readonly event: Event }) => {
+  const { icon, tone } = STATES[outcomeState(outcome)]
+  const row = consecutiveFailures !== null && consecutiveFailures > 1 ? `, ${consecutiveFailures} in a row` : ''
+  const word = outcomeWord(outcome)
+  return (
+    <>
+      <Badge tone={tone} icon={icon} text={`${word[0]?.toUpperCase()}${word.slice(1)}${row}`} />
+      {test && <Badge text="test" />}
+      {state === 'pending' && <Badge tone="info" text="waits for data" />}
+      {reason && <Badge text={`ignored: ${reason}`} />}
+    </>
+  )
+}
+
+const Actions = ({ context, event }: { readonly context: PageContext; readonly event: Event }) => {
+  const { id, taskId, taskName, type, outcome } = event
+  const isTask = taskId !== null && type !== 'cloudReload'
+  return (
+    <>
+      {isTask && (
+        <ActionLink
+          context={context}
+          operation="task.start"
+          scope="task:run"
+          values={{ taskId, taskName }}
+          class={outcome === 'success' ? '' : 'primary'}
+        >
+          Start again…
+        </ActionLink>
+      )}
+      <ActionLink
+        context={context}
+        operation="snooze.set"
+        scope="event:run"
+        class=""
+        values={{ taskId, event: id, ...(taskId ? {} : { type }) }}
+      >
+        Snooze…
+      </ActionLink>
+      <ActionLink context={context} operation="event.replay" scope="event:run" class="" values={{ id }}>
+        Send again…
+      </ActionLink>
+      <ActionLink context={context} operation="event.fire" scope="event:run" class="wide-only" values={{ id }}>
+        Test…
+      </ActionLink>
+      <a class="btn wide-only" href={`${context.root}/api/v4/events/${id}`}>
+        JSON
+      </a>
+    </>
+  )
+}
+
+const Facts = ({ context, event, parts }: FactsProps) => {
+  const { receivedAt, host, user, record } = event
+  const { run, usualMs } = parts
+  const lastSuccess = textOf(record, 'lastSuccess')
+  const next = textOf(record, 'taskNextExecution')
+  return (
+    <ul class="facts">
+      <li>
+        <Time at={receivedAt} zone={context} />, <Ago at={receivedAt} zone={context} />
+      </li>
+      {host && (
+        <li>
+          <Name text={host} />
+        </li>
+      )}
+      {user && (
+        <li>
+          by <Name text={user} />
+        </li>
+      )}
+      {run?.runMs != null && (
+        <li>
+          {outcomeWord(run.outcome)} after {durationText(run.runMs)}
+          {usualMs !== null && `, usually ${durationText(usualMs)}`}
+        </li>
+      )}
+      {lastSuccess && (
+        <li>
+          last success <Time at={lastSuccess} zone={context} short />
+        </li>
+      )}
+      {next && Date.parse(next) > context.now && (
+        <li>
+          next run <Time at={next} zone={context} short />
+        </li>
+      )}
+    </ul>
+  )
+}
+
+interface FactsProps {
+  readonly context: PageContext
+  readonly event: Event
+  readonly parts: Parts
+}
+
+const WhatHappened = ({ context, event, parts }: FactsProps) => {
+  const { id, record, outcome } = event
+  const { log } = parts
+  const error = log?.ok && log.data.errorText ? log.data.errorText : textOf(record, 'errorText')
+  const statement = log?.ok ? statementOf(log.data) : null
+  const message = textOf(record, 'logMessage') ?? textOf(record, 'selfText')
+  const isBad = outcome !== 'success'
+  return (
+    <Panel
+      id="log"
+      title="What happened?"
+      tools={statement && <span class="small muted">line {statement} of the load script</span>}
+    >
+      {(error ?? message) && isBad ? (
+        <div class="error flat">
+          <Icon name="failed" class="bad" />
+          <div>
+            <code>
+              <Name text={error ?? message} />
+            </code>
+            <Repeated context={context} parts={parts} />
+            {error && message && (
+              <p class="small muted">
+                Message of the scheduler: <Name text={message} />
+              </p>
+            )}
+          </div>
+        </div>
+      ) : (
+        <p class="body">
+          <Name text={message ?? event.title} />
+        </p>
+      )}
+      {log && <LogView context={context} eventId={id} log={log} />}
+    </Panel>
+  )
+}
+
+/** The statement that ran when the first error was written: the last number before it. */
+function statementOf({ from, text, errorLines }: ScriptLog): string | null {
+  const at = errorLines.find((line) => line >= from)
+  if (at === undefined) return null
+  const before = text.slice(0, at - from + 1).findLast((line) => columnsOf(line)[1] !== '')
+  return before === undefined ? null : columnsOf(before)[1].replace(/^0+(?=\d)/, '')
+}
+
+/** How often the runs before ended with the same error. */
+const Repeated = ({ context, parts: { runs, run } }: Omit<FactsProps, 'event'>) => {
+  if (!runs.ok || !run?.error) return null
+  const all = runs.data.executions
+  const at = all.findIndex(({ executionId }) => executionId === run.executionId)
+  if (at < 0) return null
+  const before = all.slice(at + 1)
+  const end = before.findIndex(({ error }) => error !== run.error)
+  const same = end < 0 ? before : before.slice(0, end)
+  const first = same.at(-1)
+  if (!first) return null
+  return (
+    <p class="small muted">
+      The same error in the {same.length === 1 ? 'run' : `${same.length} runs`} before, first{' '}
+      <a href={context.link(`/executions/${encodeURIComponent(first.executionId ?? '')}`)}>
+        <Time at={first.stoppedAt} zone={context} />
+      </a>
+      .
+    </p>
+  )
+}

@@ -1,0 +1,174 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Actions about an event: its messages again, and tests with its data. */
+import type { Child } from 'hono/jsx'
+import type { Call, Fields, Operation } from '../../forms.tsx'
+import type { PageContext } from '../../page.ts'
+import { part } from '../../ui/panel.tsx'
+import { counted, Name } from '../../ui/text.tsx'
+import { Message } from '../delivery/message.tsx'
+import { reasonWord } from '../delivery/words.tsx'
+
+/** `202` of a replay and of a test. */
+export interface Made {
+  readonly eventId: string
+  readonly deliveries: readonly { readonly state: string; readonly reason: string | null }[]
+}
+
+export function madeText({ deliveries }: Made): string {
+  if (deliveries.length === 0) return 'Nothing is sent: no route is for it.'
+  const held = deliveries.filter(({ state }) => state === 'suppressed')
+  const reasons = [...new Set(held.map(({ reason }) => reasonWord(reason ?? '')))].join(', ')
+  const sent = counted(deliveries.length - held.length, 'message is', 'messages are')
+  return `${sent} under way${held.length > 0 ? `, ${held.length} suppressed (${reasons})` : ''}.`
+}
+
+/** Routes and destinations that may be chosen, as boxes. */
+export async function choices({ ask }: PageContext, fields: Fields): Promise<Child> {
+  const [routes, destinations] = await Promise.all([
+    ask.get<{ alertRoutes: readonly { name: string; enable: boolean; to: readonly string[] }[] }>('/v4/alertroutes'),
+    ask.get<{ destinations: readonly { name: string }[] }>('/v4/destinations'),
+  ])
+  const boxes = (name: string, entries: readonly (readonly [value: string, note: string])[]) => (
+    <div class="boxes">
+      {entries.map(([value, note]) => (
+        <label>
+          <input type="checkbox" name={name} value={value} checked={fields.all(name).includes(value)} />{' '}
+          <span>
+            <Name text={value} /> {note && <span class="muted small">{note}</span>}
+          </span>
+        </label>
+      ))}
+    </div>
+  )
+  return (
+    <>
+      <details data-key="routes" open={fields.all('routes').length > 0 || undefined}>
+        <summary>Only some routes</summary>
+        {part(routes, ({ alertRoutes }) =>
+          boxes(
+            'routes',
+            alertRoutes.filter(({ enable }) => enable).map(({ name, to }) => [name, `to ${to.join(', ')}`]),
+          ),
+        )}
+      </details>
+      <details data-key="to" open={fields.all('to').length > 0 || undefined}>
+        <summary>Only some destinations</summary>
+        {part(destinations, (data) =>
+          boxes(
+            'to',
+            data.destinations.map(({ name }) => [name, '']),
+          ),
+        )}
+      </details>
+    </>
+  )
+}
+
+const chosen = (fields: Fields, name: string) => (fields.all(name).length > 0 ? { [name]: fields.all(name) } : {})
+
+export const replay: Operation = {
+  scope: 'event:run',
+  verb: 'Send the messages again',
+  call: (fields) => ({
+    method: 'POST',
+    path: `/v4/events/${encodeURIComponent(fields.get('id'))}/replay`,
+    body: {
+      ...chosen(fields, 'routes'),
+      ...chosen(fields, 'to'),
+      ...(fields.get('ignoreGates') === 'true' && { ignoreGates: true }),
+    },
+  }),
+  async dialog(fields, context) {
+    const id = fields.get('id')
+    const event = await context.ask.get<{ title: string }>(`/v4/events/${encodeURIComponent(id)}`)
+    return (
+      <>
+        <input type="hidden" name="id" value={id} />
+        {part(event, ({ title }) => (
+          <p>
+            All routes look at{' '}
+            <b>
+              <Name text={title} />
+            </b>{' '}
+            again, with the configuration of now. No task is started.
+          </p>
+        ))}
+        {await choices(context, fields)}
+        <label class="tick">
+          <input type="checkbox" name="ignoreGates" value="true" checked={fields.get('ignoreGates') === 'true'} /> Also
+          what a rate limit, snooze, maintenance or group would hold back
+        </label>
+      </>
+    )
+  },
+  done: (answer) => madeText(answer as Made),
+  next: (_, fields) => `/events/${fields.get('id')}`,
+}
+
+/** `200` of a dry run. */
+interface Dry {
+  readonly messages: readonly {
+    readonly route: string | null
+    readonly destination: string
+    readonly target: string
+    readonly message: { readonly subject: string | null; readonly body: string }
+  }[]
+}
+
+/** The messages that a test would send. */
+export async function previewOf({ ask }: PageContext, { method, path, body }: Call): Promise<Child> {
+  const answer = await ask.call<Dry>(method, path, { ...(body as object), dryRun: true })
+  return part(
+    answer,
+    ({ messages }) => (
+      <section aria-label="Preview" class="stack" data-preview>
+        <p>
+          <b>{counted(messages.length, 'message')}</b> would be sent{messages.length === 0 && ': no route is for it'}.
+        </p>
+        {messages.map(({ route, destination, target, message }) => (
+          <details open={messages.length === 1 || undefined}>
+            <summary>
+              <Name text={destination} />, <Name text={target} />{' '}
+              {route && (
+                <span class="muted small">
+                  by <Name text={route} />
+                </span>
+              )}
+            </summary>
+            <Message message={{ ...message, bytes: new TextEncoder().encode(message.body).length }} />
+          </details>
+        ))}
+      </section>
+    ),
+    'Preview',
+  )
+}
+
+export const fire: Operation = {
+  scope: 'event:run',
+  verb: 'Send as a test',
+  call: (fields) => ({
+    method: 'POST',
+    path: '/v4/events/fire',
+    body: { eventId: fields.get('id'), ...chosen(fields, 'routes'), ...chosen(fields, 'to') },
+  }),
+  async dialog(fields, context) {
+    return (
+      <>
+        <input type="hidden" name="id" value={fields.get('id')} />
+        <p>
+          The messages of this event, with <code>[TEST]</code> before their titles. No limit or snooze applies, and it
+          does not count in the history.
+        </p>
+        {await choices(context, fields)}
+        <button type="submit" name="preview" value="1" class="btn" formnovalidate>
+          Show the messages
+        </button>
+        {await previewOf(context, fire.call(fields))}
+      </>
+    )
+  },
+  done: (answer) => `Test: ${madeText(answer as Made)}`,
+  next: (answer) => `/events/${(answer as Made).eventId}`,
+}

@@ -1,0 +1,179 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Lists and forms of reports, filters, conditions, recipients and groups, and the form of a task. */
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink, Filters } from '../../ui/forms.tsx'
+import { Mark } from '../../ui/marks.tsx'
+import { type Column, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
+import { counted, Name, Time } from '../../ui/text.tsx'
+import { editable, editorPage } from './editor.tsx'
+import { type Definition, KINDS, type Kind, listed } from './kinds.ts'
+import { STARTS } from './steps.ts'
+import { ListError, Places, switchedOff } from './tasks.tsx'
+
+const count = (value: unknown): number => (Array.isArray(value) ? value.length : 0)
+const PROJECT: Column<Definition> = { head: 'Project', cell: ({ project }) => <Name text={project} /> }
+
+/** The columns of a list beside the name. */
+const COLUMNS: Readonly<Record<Exclude<Kind, 'task'>, readonly Column<Definition>[]>> = {
+  report: [
+    PROJECT,
+    {
+      head: 'Content',
+      cell: ({ type, blocks, data }) =>
+        type === 'template' ? `template, ${counted(count(data), 'value')}` : counted(count(blocks), 'block'),
+    },
+  ],
+  filter: [
+    PROJECT,
+    {
+      head: 'Selects',
+      cell: ({ clauses }) => <Name text={(clauses as Record<string, unknown>[]).map(clauseText).join('; ')} />,
+    },
+  ],
+  condition: [PROJECT, { head: 'Rules', cell: ({ rules, match }) => `${match} of ${counted(count(rules), 'rule')}` }],
+  recipient: [
+    { head: 'Address', cell: ({ email }) => <Name text={String(email)} /> },
+    {
+      head: 'State',
+      cell: ({ active }) => <Mark state={active ? 'success' : 'skipped'} word={active ? 'gets reports' : 'inactive'} />,
+    },
+    { head: 'Filters', num: true, cell: ({ filterIds }) => count(filterIds) },
+  ],
+  group: [
+    { head: 'Members', num: true, cell: ({ memberIds }) => count(memberIds) },
+    {
+      head: 'Users of Qlik Sense',
+      cell: ({ dynamic }) => <Name text={(dynamic as { filter?: string } | null)?.filter} />,
+    },
+  ],
+}
+
+const clauseText = ({ field, type, values, search, preset }: Record<string, unknown>): string =>
+  [field ?? type, (Array.isArray(values) ? values.join(', ') : undefined) ?? search ?? preset]
+    .filter(Boolean)
+    .join(' = ')
+
+const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
+  path: KINDS[kind].path,
+  place: 'reports',
+  scope: 'report:read',
+  async render(context) {
+    if (!context.settings.reports) return switchedOff()
+    const { path, many, one, api } = KINDS[kind]
+    const { query } = context
+    const names = kind === 'recipient' || kind === 'group' ? ['name'] : ['name', 'project']
+    const answer = await listed(context, kind, Object.fromEntries(names.map((name) => [name, query.get(name)])))
+    return {
+      title: many,
+      body: (
+        <>
+          <Head title={many} beside={<Places context={context} kind={kind} />}>
+            {kind === 'recipient' && (
+              <ActionLink context={context} operation="recipient.import" scope="report:write" values={{}} class="">
+                Import…
+              </ActionLink>
+            )}
+            <a class="btn primary" href={context.link(`${path}/new`)}>
+              New
+            </a>
+            {kind === 'report' && (
+              <a class="btn" href={context.link(`${path}/new`, { type: 'template' })}>
+                New of a template
+              </a>
+            )}
+          </Head>
+          <Filters
+            context={context}
+            api={api}
+            fields={names.map((name) => ({ name, label: name === 'name' ? 'Name' : 'Project', kind: 'text' as const }))}
+          />
+          {!answer.ok ? (
+            <ListError context={context} failure={answer} />
+          ) : answer.data.items.length === 0 ? (
+            <Empty title={query.size > 0 ? 'Nothing matches' : `No ${many.toLowerCase()}`}>
+              <a href={context.link(`${path}/new`)}>New</a> makes a {one}.
+            </Empty>
+          ) : (
+            <>
+              <section class="panel">
+                <Table
+                  caption={`${many}, by name`}
+                  rows={answer.data.items}
+                  keyOf={({ id }) => id}
+                  columns={[
+                    {
+                      head: 'Name',
+                      cell: ({ id, name }) => (
+                        <a href={context.link(`${path}/${id}`)}>
+                          <Name text={name} />
+                        </a>
+                      ),
+                    },
+                    ...COLUMNS[kind],
+                    {
+                      head: 'Changed',
+                      cell: ({ modifiedAt }) => <Time at={modifiedAt} zone={context} seconds={false} />,
+                    },
+                    { head: 'By', cell: ({ modifiedBy }) => <Name text={modifiedBy} /> },
+                  ]}
+                />
+              </section>
+              {answer.data.total > answer.data.items.length && (
+                <p class="muted">{answer.data.total - answer.data.items.length} more are not shown: filter by name.</p>
+              )}
+            </>
+          )}
+        </>
+      ),
+    }
+  },
+})
+
+const newPage = (kind: Kind): Page => ({
+  path: `${KINDS[kind].path}/new`,
+  place: 'reports',
+  scope: 'report:read',
+  async render(context) {
+    if (!context.settings.reports) return switchedOff()
+    const from = context.query.get('from') ?? ''
+    const source = from === '' ? null : await one(context, kind, from)
+    const isTemplate = kind === 'report' && context.query.get('type') === 'template'
+    const start = isTemplate ? { name: '', project: 'default', tags: [], type: 'template', data: [] } : STARTS[kind]
+    const definition = source?.ok
+      ? { ...editable(source.data), name: `${source.data.name} (copy)` }
+      : structuredClone(start)
+    return editorPage(context, { kind, id: '', revision: 0, before: {}, definition })
+  },
+})
+
+const one = ({ ask }: PageContext, kind: Kind, id: string) =>
+  ask.get<Definition>(`${KINDS[kind].api}/${encodeURIComponent(id)}`)
+
+const editPage = (kind: Kind): Page => ({
+  path: kind === 'task' ? '/reports/tasks/:id/edit' : `${KINDS[kind].path}/:id`,
+  place: 'reports',
+  scope: 'report:read',
+  async render(context) {
+    if (!context.settings.reports) return switchedOff()
+    const { id = '' } = context.params
+    const answer = await one(context, kind, id)
+    if (!answer.ok) {
+      return {
+        ...{ title: 'Not found', status: answer.status },
+        body: <ErrorBox failure={answer} retry={context.link('/reports')} />,
+      }
+    }
+    const before = editable(answer.data)
+    const { revision } = answer.data
+    return editorPage(context, { kind, id: answer.data.id, revision, before, definition: structuredClone(before) })
+  },
+})
+
+const OTHERS = ['report', 'filter', 'condition', 'recipient', 'group'] as const
+
+export const definitionPages: readonly Page[] = [
+  ...OTHERS.flatMap((kind) => [listPage(kind), newPage(kind), editPage(kind)]),
+  newPage('task'),
+  editPage('task'),
+]

@@ -1,0 +1,398 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The form of a definition: all its steps in one page, which any browser can post as a whole. */
+import type { Child, FC } from 'hono/jsx'
+import type { Asked, Failure } from '../../ask.ts'
+import type { PageContent, PageContext } from '../../page.ts'
+import { ActionLink, FormFields } from '../../ui/forms.tsx'
+import { Badge, Mark } from '../../ui/marks.tsx'
+import { ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
+import { Name, plainName, Time } from '../../ui/text.tsx'
+import { type Choices, Fields } from './controls.tsx'
+import { differences, type Members, memberAt } from './fields.ts'
+import { type Definition, KINDS, type Kind, listed, uses } from './kinds.ts'
+import { type Plan, PlanView } from './plan.tsx'
+import { stepsOf } from './steps.ts'
+
+export interface ConditionTest {
+  readonly met: boolean
+  readonly rules: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** A form under way. */
+export interface Draft {
+  readonly kind: Kind
+  /** '' = new. */
+  readonly id: string
+  /** Of the definition when the form was opened; 0 = new. */
+  readonly revision: number
+  /** As it was when the form was opened. */
+  readonly before: Members
+  readonly definition: Members
+  readonly failure?: Failure | undefined
+  /** As another caller has saved it meanwhile. */
+  readonly present?: Definition
+  readonly notice?: string
+  readonly plan?: Asked<Plan>
+  /** Address to which the plan is limited. */
+  readonly planFor?: string
+  readonly tested?: Asked<ConditionTest>
+}
+
+/** The members that Footman adds. */
+const STORED = ['id', 'createdAt', 'createdBy', 'modifiedAt', 'modifiedBy', 'revision']
+
+export const editable = (definition: object): Members =>
+  Object.fromEntries(Object.entries(definition).filter(([name]) => !STORED.includes(name)))
+
+export const SAVE = 'reports.save'
+
+export async function editorPage(context: PageContext, draft: Draft): Promise<PageContent> {
+  const { kind, id, definition, failure } = draft
+  const { path, one, many } = KINDS[kind]
+  const [choices, usedBy] = await Promise.all([choicesOf(context), usersOf(context, draft)])
+  const steps = stepsOf(kind, definition)
+  const action = context.link(`/form/${SAVE}`)
+  const title = id === '' ? `New ${one}` : plainName(String(draft.before.name ?? ''))
+  const form = { definition, choices, issues: failure?.issues ?? [], action }
+  return {
+    title,
+    place: 'reports',
+    status: failure?.status ?? 200,
+    body: (
+      <>
+        <Head
+          title={title}
+          crumbs={[
+            { href: context.link('/reports'), text: 'Reports' },
+            ...(kind === 'task' ? [] : [{ href: context.link(path), text: many }]),
+            ...(kind === 'task' && id !== '' ? [{ href: context.link(`${path}/${id}`), text: title }] : []),
+          ]}
+          beside={
+            <>
+              {draft.revision > 0 && <span class="muted">revision {draft.revision}</span>}
+              {kind === 'task' && definition.enabled === true && <Badge tone="ok" text="on" />}
+              {memberAt(definition, 'testMode.enabled') === true && <Badge tone="warn" text="test mode" />}
+            </>
+          }
+        >
+          {id !== '' && kind !== 'task' && (
+            <>
+              <a class="btn" href={context.link(`${path}/new`, { from: id })}>
+                Copy
+              </a>
+              <Delete context={context} kind={kind} id={id} />
+            </>
+          )}
+        </Head>
+        {draft.notice && (
+          <p class="flash" role="status">
+            {draft.notice}
+          </p>
+        )}
+        {failure && failure.status !== 412 && <ErrorBox failure={failure} what="Not saved" />}
+        <form method="post" action={action} class="two editor">
+          <FormFields
+            context={context}
+            values={{
+              ...{ kind, id, revision: draft.revision },
+              ...{ before: JSON.stringify(draft.before), definition: JSON.stringify(definition) },
+            }}
+            then={context.link(id === '' ? '/reports' : `${path}/${id}`)}
+          />
+          <div class="stack">
+            <div class="acts">
+              <SaveButton context={context} />
+              {kind === 'task' && (
+                <button type="submit" class="btn" name="do" value="plan" formaction={`${action}#plan`}>
+                  Plan
+                </button>
+              )}
+              {kind === 'task' && <SaveButton context={context} test />}
+            </div>
+            {draft.present && <Conflict draft={draft} present={draft.present} context={context} />}
+            {steps.length > 1 && (
+              <nav class="acts" aria-label="Steps">
+                {steps.map((step) => (
+                  <a class="btn s quiet" href={`#step-${step.id}`}>
+                    {step.title}
+                  </a>
+                ))}
+              </nav>
+            )}
+            {steps.map((step) => (
+              <Panel id={`step-${step.id}`} title={step.title}>
+                <div class="body">
+                  {step.sub && <p class="muted small">{step.sub}</p>}
+                  <Fields form={{ ...form, step: step.id }} fields={step.fields} />
+                </div>
+              </Panel>
+            ))}
+            <div class="acts">
+              <SaveButton context={context} />
+            </div>
+          </div>
+          <div class="stack">
+            {kind === 'task' && <PlanPanel draft={draft} action={action} />}
+            {(kind === 'task' || kind === 'report') && <Preview context={context} draft={draft} action={action} />}
+            {kind === 'condition' && id !== '' && <TestPanel draft={draft} context={context} action={action} />}
+            {usedBy.length > 0 && (
+              <Panel id="used-by" title="Used by" count={usedBy.length}>
+                <ul class="list body">
+                  {usedBy.map(({ what, href, name }) => (
+                    <li>
+                      <a href={href}>
+                        <Name text={name} />
+                      </a>
+                      <span class="muted">{what}</span>
+                    </li>
+                  ))}
+                </ul>
+              </Panel>
+            )}
+            <Panel id="json" title="JSON">
+              <div class="body stack">
+                <details class="entry">
+                  <summary>The whole definition</summary>
+                  <label class="stack">
+                    <span class="muted small">For members that have no field here.</span>
+                    <textarea name="json" rows={16} spellcheck={false} class="mono" aria-label="Definition as JSON">
+                      {`\n${JSON.stringify(definition, null, 2)}`}
+                    </textarea>
+                  </label>
+                  <div class="acts">
+                    <button type="submit" class="btn s" name="do" value="json">
+                      Take this JSON
+                    </button>
+                  </div>
+                </details>
+              </div>
+            </Panel>
+          </div>
+        </form>
+      </>
+    ),
+  }
+}
+
+const SaveButton: FC<{ readonly context: PageContext; readonly test?: boolean }> = ({ context, test = false }) => {
+  const isAllowed = context.may('report:write')
+  return (
+    <button
+      type="submit"
+      class={test ? 'btn' : 'btn primary'}
+      name="do"
+      value={test ? 'save test' : 'save'}
+      disabled={!isAllowed}
+      title={isAllowed ? undefined : 'This needs the scope report:write'}
+    >
+      {test ? 'Save and test…' : 'Save'}
+    </button>
+  )
+}
+
+export const Delete: FC<{ readonly context: PageContext; readonly kind: Kind; readonly id: string }> = ({
+  context,
+  kind,
+  id,
+}) => (
+  <ActionLink
+    context={context}
+    operation="reports.delete"
+    scope="report:write"
+    class=""
+    values={{ kind, id }}
+    then={context.link(kind === 'task' ? '/reports' : KINDS[kind].path)}
+  >
+    Delete…
+  </ActionLink>
+)
+
+const PlanPanel: FC<{ readonly draft: Draft; readonly action: string }> = ({
+  draft: { plan, planFor = '' },
+  action,
+}) => (
+  <Panel id="plan" title="Plan: who gets what" tools={<span class="muted small">nothing is sent</span>}>
+    <div class="body stack">
+      <label class="field">
+        <span>Only for</span>
+        <input type="text" name="planFor" value={planFor} placeholder="all addresses" autocomplete="off" />
+      </label>
+      <div class="acts">
+        <button type="submit" class="btn s" name="do" value="plan" formaction={`${action}#plan`}>
+          Plan what is in the form
+        </button>
+      </div>
+      {plan ? (
+        part(plan, (data) => <PlanView plan={data} />, 'No plan')
+      ) : (
+        <p class="muted small">Opens the app and shows who would get which document, and why someone gets nothing.</p>
+      )}
+    </div>
+  </Panel>
+)
+
+const Preview: FC<{ readonly context: PageContext; readonly draft: Draft; readonly action: string }> = ({
+  context,
+  draft: { kind, id, definition },
+  action,
+}) => {
+  const uses = Array.isArray(definition.reports) ? (definition.reports as { reportId?: string; key?: string }[]) : []
+  const reports = kind === 'task' ? uses.map(({ reportId, key }) => [reportId ?? '', key ?? '']) : [[id, 'the report']]
+  const known = reports.filter(([reportId]) => reportId !== '')
+  if (known.length === 0 || definition.type === 'template') return null
+  const off = context.may('report:run') ? undefined : 'This needs the scope report:run'
+  return (
+    <Panel id="preview" title="Preview" tools={<span class="muted small">of the saved report</span>}>
+      <div class="body stack">
+        <div class="acts">
+          {known.map(([reportId, name]) => (
+            <button
+              type="submit"
+              class="btn s"
+              name="do"
+              value={`preview ${reportId}`}
+              formtarget="preview-frame"
+              formaction={action}
+              disabled={off !== undefined}
+              title={off}
+            >
+              Show <Name text={name} />
+            </button>
+          ))}
+        </div>
+        <iframe name="preview-frame" title="Preview of the report" sandbox="" class="preview" />
+      </div>
+    </Panel>
+  )
+}
+
+const TestPanel: FC<{ readonly draft: Draft; readonly context: PageContext; readonly action: string }> = ({
+  draft: { tested },
+  context,
+  action,
+}) => (
+  <Panel id="test" title="Test" tools={<span class="muted small">of the saved condition</span>}>
+    <div class="body stack">
+      <div class="acts">
+        <button
+          type="submit"
+          class="btn s"
+          name="do"
+          value="test"
+          formaction={`${action}#test`}
+          disabled={!context.may('report:run')}
+          title={context.may('report:run') ? undefined : 'This needs the scope report:run'}
+        >
+          Evaluate it now
+        </button>
+      </div>
+      {tested &&
+        part(tested, ({ met, rules }) => (
+          <>
+            <p>
+              <Mark state={met ? 'success' : 'skipped'} word={met ? 'holds' : 'does not hold'} />
+            </p>
+            {rules.map((rule) => (
+              <Facts
+                facts={Object.entries(rule).map(
+                  ([name, value]) =>
+                    [name, <Name text={typeof value === 'string' ? value : JSON.stringify(value)} />] as const,
+                )}
+              />
+            ))}
+          </>
+        ))}
+    </div>
+  </Panel>
+)
+
+/** The changes of another caller since the form was opened, member by member. */
+const Conflict: FC<{ readonly draft: Draft; readonly present: Definition; readonly context: PageContext }> = ({
+  draft: { before, definition },
+  present,
+  context,
+}) => {
+  const now = editable(present)
+  const shown = (value: unknown): Child =>
+    value === undefined ? <span class="muted">none</span> : <Name text={JSON.stringify(value)} />
+  return (
+    <Panel id="conflict" title="Not saved: someone else has changed it" class="alert">
+      <div class="body stack">
+        <p>
+          <Name text={present.modifiedBy} /> saved revision {present.revision}{' '}
+          <Time at={present.modifiedAt} zone={context} />.
+        </p>
+        <section class="scroll" tabindex={0} aria-label="Differences">
+          <table class="tbl">
+            <caption class="sr">Members that were changed meanwhile</caption>
+            <thead>
+              <tr>
+                {['Member', 'When you opened it', 'Now', 'Yours'].map((head) => (
+                  <th scope="col">{head}</th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {differences(before, now).map((path) => (
+                <tr>
+                  <td>
+                    <code>{path}</code>
+                  </td>
+                  {[before, now, definition].map((version, n) => (
+                    <td data-t={['Opened', 'Now', 'Yours'][n]}>{shown(memberAt(version, path))}</td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+        <div class="acts">
+          <button type="submit" class="btn" name="do" value="merge">
+            Take over what I did not change
+          </button>
+          <button type="submit" class="btn" name="do" value="mine">
+            Keep mine as it is
+          </button>
+        </div>
+      </div>
+    </Panel>
+  )
+}
+
+const NONE: Choices = { task: [], report: [], filter: [], condition: [], recipient: [], group: [], space: [] }
+
+async function choicesOf(context: PageContext): Promise<Choices> {
+  const kinds = Object.keys(KINDS) as Kind[]
+  const [spaces, ...lists] = await Promise.all([
+    context.ask.get<{ storageSpaces: { id: string; name: string }[] }>('/v4/storagespace'),
+    ...kinds.map((kind) => listed(context, kind)),
+  ])
+  const found = kinds.map((kind, n) => {
+    const list = lists[n]
+    return [kind, list?.ok ? list.data.items : []] as const
+  })
+  return { ...NONE, ...Object.fromEntries(found), space: spaces.ok ? spaces.data.storageSpaces : [] }
+}
+
+interface User {
+  readonly what: string
+  readonly href: string
+  readonly name: string
+}
+
+/** The definitions that name this one. */
+async function usersOf(context: PageContext, { kind, id }: Draft): Promise<readonly User[]> {
+  if (id === '' || kind === 'task') return []
+  const kinds = (Object.keys(KINDS) as Kind[]).filter((one) => one !== 'filter' && one !== 'condition')
+  const lists = await Promise.all(kinds.map(async (one) => [one, await listed(context, one)] as const))
+  return lists.flatMap(([one, answer]) =>
+    (answer.ok ? answer.data.items : [])
+      .filter((item) => uses(item, id))
+      .map((item) => ({
+        what: KINDS[one].one,
+        href: context.link(`${KINDS[one].path}/${item.id}`),
+        name: item.name,
+      })),
+  )
+}

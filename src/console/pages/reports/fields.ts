@@ -1,0 +1,234 @@
+/** Fields of definitions: a table says what a form shows, and the same table reads the form back into the definition. */
+import type { Kind } from './kinds.ts'
+
+export type Options = readonly (readonly [value: string, text: string])[]
+
+interface Base {
+  /** Path of the member: `email.subject`; inside of an item, from the item. */
+  readonly at: string
+  readonly label: string
+  readonly hint?: string
+  /** The meaning of an empty field: null, or a member that is left out. Default: ''. */
+  readonly empty?: null | 'omit'
+}
+
+export type Field = Base &
+  (
+    | { readonly as: 'line' | 'area' | 'number' | 'flag' | 'source' | 'operand' | 'lines' | 'pairs' | 'json' }
+    | { readonly as: 'choice'; readonly options: Options }
+    | { readonly as: 'choices'; readonly options: Options }
+    | { readonly as: 'ref'; readonly to: Kind | 'space' }
+    | { readonly as: 'refs'; readonly to: Kind | 'space' }
+    | { readonly as: 'group'; readonly fields: readonly Field[]; readonly needs: string }
+    | { readonly as: 'items'; readonly variants: readonly Variant[]; readonly ordered?: true }
+  )
+
+/** A kind of item that a list can have. The member `type` of an item names its kind; '' = the only kind. */
+export interface Variant {
+  readonly type: string
+  readonly title: string
+  readonly fields: readonly Field[]
+  /** Members of a new item. */
+  readonly start: Readonly<Record<string, unknown>>
+}
+
+export interface Step {
+  readonly id: string
+  readonly title: string
+  readonly sub?: string
+  readonly fields: readonly Field[]
+}
+
+export type Members = Record<string, unknown>
+
+const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null
+
+/** The member at a path; undefined where there is none. */
+export function memberAt(members: unknown, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (value, name) => (isMembers(value) && Object.hasOwn(value, name) ? value[name] : undefined),
+      members,
+    )
+}
+
+/** Sets the member at a path; undefined removes it. Objects on the way are made. */
+export function setMember(members: Members, path: string, value: unknown): void {
+  const names = path.split('.')
+  const last = names.pop()!
+  let at = members
+  for (const name of names) {
+    if (!Object.hasOwn(at, name) || !isMembers(at[name])) at[name] = {}
+    at = at[name] as Members
+  }
+  if (value === undefined) delete at[last]
+  else at[last] = value
+}
+
+interface Codec {
+  show(value: unknown): string
+  /** `old`: the member before. Never fails: what cannot be read stays a text, which the API refuses with its path. */
+  read(text: string, old: unknown): unknown
+}
+
+const linesOf = (text: string): string[] =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+
+const compact = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+const text: Codec = { show: (value) => compact(value ?? ''), read: (given) => given.replaceAll('\r\n', '\n') }
+
+/** Operands of rules as one line: `=Sum(Sales)`, `variable:vMax`, `kpi:Revenue`, `previous`, else a constant. */
+const operand: Codec = {
+  show(value) {
+    if (!isMembers(value)) return ''
+    if ('expr' in value) return `=${String(value.expr).replace(/^=/, '')}`
+    if ('variable' in value) return `variable:${value.variable}`
+    if ('kpi' in value) return `kpi:${value.kpi}`
+    return 'previous' in value ? 'previous' : String(value.const ?? '')
+  },
+  read(given) {
+    const [, member = '', name = ''] = /^(variable|kpi):(.*)$/.exec(given) ?? []
+    if (member !== '') return { [member]: name.trim() }
+    if (given.startsWith('=')) return { expr: given }
+    if (given === 'previous') return { previous: true }
+    return { const: isNumber(given) ? Number(given) : given }
+  },
+}
+
+const isNumber = (given: string): boolean => given.trim() !== '' && Number.isFinite(Number(given))
+
+const CODECS: Readonly<Record<string, Codec>> = {
+  line: text,
+  area: text,
+  operand,
+  choice: text,
+  ref: text,
+  number: { show: (value) => String(value ?? ''), read: (given) => (isNumber(given) ? Number(given) : given) },
+  /** A field name, an expression, or a master item as `{"libraryId": "..."}`. */
+  source: { show: (value) => compact(value ?? ''), read: (given) => (given.startsWith('{') ? parsed(given) : given) },
+  json: {
+    show: (value) => (value === undefined ? '' : JSON.stringify(value, null, 2)),
+    read: (given) => parsed(given),
+  },
+  /** Numbers stay numbers. */
+  lines: {
+    show: (value) => (Array.isArray(value) ? value.map(compact).join('\n') : ''),
+    read(given, old) {
+      const before = new Map((Array.isArray(old) ? old : []).map((one) => [compact(one), one]))
+      return linesOf(given).map((line) => before.get(line) ?? (line.startsWith('{') ? parsed(line) : line))
+    },
+  },
+  pairs: {
+    show: (value) => (isMembers(value) ? Object.entries(value).map(([name, one]) => `${name}=${one}`) : []).join('\n'),
+    read: (given) =>
+      Object.fromEntries(
+        linesOf(given).map((line) => [line.split('=', 1)[0]!.trim(), line.slice(line.indexOf('=') + 1).trim()]),
+      ),
+  },
+}
+
+/** The text of a field in its form. */
+export const shownText = ({ as }: Field, value: unknown): string =>
+  value === null || value === undefined ? '' : (CODECS[as]?.show(value) ?? '')
+
+/** Name of the control of a member. */
+export const controlOf = (path: string): string => `f:${path}`
+
+export const variantOf = (variants: readonly Variant[], item: unknown): Variant | undefined =>
+  variants.find(({ type }) => type === '' || (isMembers(item) && item.type === type))
+
+/** Puts what a form says into the definition. Lists have the items that the form was made with. */
+export function readFields(definition: Members, fields: readonly Field[], form: URLSearchParams, above = ''): void {
+  for (const field of fields) {
+    const path = above + field.at
+    const control = controlOf(path)
+    if (field.as === 'items') {
+      const items = memberAt(definition, path)
+      if (!Array.isArray(items)) continue
+      items.forEach((item, n) => {
+        readFields(definition, variantOf(field.variants, item)?.fields ?? [], form, `${path}.${n}.`)
+      })
+    } else if (field.as === 'group') {
+      readFields(definition, field.fields, form, `${path}.`)
+      const needed = memberAt(definition, `${path}.${field.needs}`)
+      if (isEmpty(needed)) setMember(definition, path, null)
+    } else if (field.as === 'flag') setMember(definition, path, form.has(control))
+    else if (field.as === 'choices' || field.as === 'refs') {
+      const chosen = form.getAll(control)
+      setMember(definition, path, chosen.length === 0 && field.empty === 'omit' ? undefined : chosen)
+    } else {
+      const given = form.get(control)
+      if (given !== null) setMember(definition, path, valueRead(field, given, memberAt(definition, path)))
+    }
+  }
+}
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+
+function valueRead(field: Field, given: string, old: unknown): unknown {
+  if (given.trim() === '' && field.empty !== undefined) return field.empty === 'omit' ? undefined : null
+  return CODECS[field.as]!.read(given, old)
+}
+
+/** Changes a list as a button says: `add triggers schedule`, `remove blocks 2`, `up blocks 2`, `down blocks 2`. */
+export function changeList(definition: Members, steps: readonly Step[], button: string): boolean {
+  const [verb, path = '', what = ''] = button.split(' ')
+  const field = fieldAt(
+    steps.flatMap(({ fields }) => fields),
+    path,
+  )
+  if (field?.as !== 'items') return false
+  const present = memberAt(definition, path)
+  const items: unknown[] = Array.isArray(present) ? [...present] : []
+  if (verb === 'add') {
+    const variant = field.variants.find(({ type }) => type === what)
+    if (!variant) return false
+    items.push({ ...(variant.type !== '' && { type: variant.type }), ...structuredClone(variant.start) })
+  } else {
+    const at = Number(what)
+    if (!Number.isInteger(at) || at < 0 || at >= items.length) return false
+    const [item] = items.splice(at, 1)
+    if (verb === 'up') items.splice(Math.max(0, at - 1), 0, item)
+    else if (verb === 'down') items.splice(at + 1, 0, item)
+    else if (verb !== 'remove') return false
+  }
+  setMember(definition, path, items)
+  return true
+}
+
+/** The field of a path such as `blocks.2.items`. */
+function fieldAt(fields: readonly Field[], path: string): Field | undefined {
+  for (const field of fields) {
+    if (field.at === path) return field
+    if (!path.startsWith(`${field.at}.`)) continue
+    const rest = path.slice(field.at.length + 1)
+    if (field.as === 'group') return fieldAt(field.fields, rest)
+    if (field.as !== 'items') continue
+    const inItem = rest.replace(/^\d+\./, '')
+    return fieldAt(
+      field.variants.flatMap((variant) => variant.fields),
+      inItem,
+    )
+  }
+  return undefined
+}
+
+/** Members that differ, by their path; lists of objects are compared item by item. */
+export function differences(a: unknown, b: unknown, path = ''): string[] {
+  if (JSON.stringify(a) === JSON.stringify(b)) return []
+  if (!isMembers(a) || !isMembers(b) || Array.isArray(a) !== Array.isArray(b)) return [path]
+  const names = new Set([...Object.keys(a), ...Object.keys(b)])
+  return [...names].flatMap((name) => differences(a[name], b[name], path === '' ? name : `${path}.${name}`))
+}

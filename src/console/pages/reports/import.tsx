@@ -1,0 +1,81 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Import of recipients from CSV. */
+import type { Operation } from '../../forms.tsx'
+import { Head, Table } from '../../ui/panel.tsx'
+import { counted, Name } from '../../ui/text.tsx'
+
+interface Imported {
+  readonly created: number
+  readonly updated: number
+  readonly unchanged: number
+  readonly deactivated: number
+  readonly errors: readonly { readonly line: number; readonly details: string }[]
+}
+
+const EXAMPLE =
+  'name,email,userDirectory,userId,groups,attributes.region\nAnna Berg,anna@company.com,COMPANY,anna,Managers,Nordic'
+
+const numbers = ({ created, updated, unchanged, deactivated }: Imported): string =>
+  `${created} created, ${updated} updated, ${unchanged} unchanged, ${deactivated} made inactive`
+
+export const importOperation: Operation = {
+  scope: 'report:write',
+  verb: 'Import recipients',
+  dialog: (fields) => (
+    <>
+      <p class="muted">
+        Matched by address. Lines with an error are left out and listed; the others are imported. The first line names
+        the columns.
+      </p>
+      <label class="field">
+        <span>CSV</span>
+        <textarea name="csv" rows={10} class="mono" spellcheck={false} required placeholder={EXAMPLE}>
+          {`\n${fields.get('csv')}`}
+        </textarea>
+      </label>
+      <label class="check">
+        <span>Imported recipients that are missing here become inactive</span>
+        <input type="checkbox" name="mode" value="replace" checked={fields.get('mode') === 'replace'} />
+      </label>
+    </>
+  ),
+  call: (fields) => ({
+    ...{ method: 'POST', path: '/v4/recipient/import', body: fields.get('csv') },
+    query: { mode: fields.get('mode') },
+    headers: { 'content-type': 'text/csv' },
+  }),
+  result(answer, context) {
+    const imported = answer as Imported
+    const { errors } = imported
+    if (errors.length === 0) return null
+    return {
+      title: 'Import of recipients',
+      place: 'reports',
+      body: (
+        <>
+          <Head
+            title="Import of recipients"
+            crumbs={[{ href: context.link('/reports/recipients'), text: 'Recipients' }]}
+          />
+          <p class="lead">
+            {numbers(imported)}, and <b class="bad">{counted(errors.length, 'line was', 'lines were')} left out</b>.
+          </p>
+          <section class="panel">
+            <Table
+              caption="Lines that were left out"
+              rows={errors}
+              keyOf={({ line, details }) => `${line} ${details}`}
+              columns={[
+                { head: 'Line', cell: ({ line }) => line },
+                { head: 'Why', cell: ({ details }) => <Name text={details} /> },
+              ]}
+            />
+          </section>
+        </>
+      ),
+    }
+  },
+  done: (answer) => numbers(answer as Imported),
+  next: () => '/reports/recipients',
+}

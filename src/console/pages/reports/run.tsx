@@ -1,0 +1,384 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** A run of a report task: outcome, events, documents, deliveries, who opened them, log. */
+import type { FC } from 'hono/jsx'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink } from '../../ui/forms.tsx'
+import { Badge, Mark } from '../../ui/marks.tsx'
+import { Choice, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
+import { bytesText, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { RunMark, type RunRow } from './task.tsx'
+import { Mails, switchedOff } from './tasks.tsx'
+import { MARKS, runTriggerText } from './words.ts'
+
+interface RunEvent {
+  readonly at?: string
+  readonly code: string
+  readonly level: string
+  readonly details: string
+  readonly report?: string
+  readonly block?: string
+  readonly recipient?: string
+}
+
+interface Run extends RunRow {
+  readonly taskRevision: number
+  readonly repeats?: number
+  readonly events: readonly RunEvent[]
+}
+
+interface Delivery {
+  readonly id: string
+  readonly channel: string
+  readonly target: string
+  readonly documents: readonly string[]
+  readonly state: string
+  readonly attempts: number
+  readonly nextAttemptAt: string | null
+  readonly lastError: string | null
+}
+
+interface RunDocument {
+  readonly id: string
+  readonly report: string
+  readonly fileName: string
+  readonly format: string
+  readonly bytes: number
+}
+
+interface Read {
+  readonly document: string
+  readonly recipient: string
+  readonly at: string
+  readonly how: string
+}
+
+const LEVELS = [
+  ['error', 'failed'],
+  ['warning', 'warning'],
+  ['info', 'planned'],
+] as const
+
+/** More are in the API. */
+const MOST_ROWS = 500
+const MOST_LOG = 200_000
+
+export const runPage: Page = {
+  path: '/reports/runs/:runId',
+  place: 'reports',
+  scope: 'report:read',
+  async render(context) {
+    if (!context.settings.reports) return switchedOff()
+    const { ask, params, link, query } = context
+    const api = `/v4/reportrun/${encodeURIComponent(params.runId ?? '')}`
+    const [answer, deliveries, documents, reads, log] = await Promise.all([
+      ask.get<Run>(api),
+      ask.get<{ deliveries: readonly Delivery[] }>(`${api}/deliveries`),
+      ask.get<{ documents: readonly RunDocument[] }>(`${api}/documents`),
+      ask.get<{ reads: readonly Read[] }>(`${api}/reads`),
+      ask.get<string>(`${api}/log`),
+    ])
+    if (!answer.ok) {
+      return {
+        ...{ title: 'Not found', status: answer.status },
+        body: <ErrorBox failure={answer} retry={link('/reports')} />,
+      }
+    }
+    const run = answer.data
+    const all = deliveries.ok ? deliveries.data.deliveries : []
+    return {
+      title: `Run of ${plainName(run.taskName)}`,
+      live: ['report'],
+      body: (
+        <>
+          <Head
+            title={
+              <>
+                Run of <Name text={run.taskName} />
+              </>
+            }
+            crumbs={[
+              { href: link('/reports'), text: 'Reports' },
+              { href: link(`/reports/tasks/${run.taskId}`), text: <Name text={run.taskName} /> },
+            ]}
+            beside={
+              <span data-part="state">
+                <RunMark run={run} />
+              </span>
+            }
+          >
+            <Actions context={context} run={run} deliveries={all} />
+          </Head>
+          <div class="two">
+            <div class="stack">
+              {run.events.length > 0 && (
+                <Panel id="events" title="Events" count={run.events.length}>
+                  <Events context={context} events={run.events} />
+                </Panel>
+              )}
+              <Panel
+                id="deliveries"
+                title="Deliveries"
+                count={deliveries.ok ? all.length : undefined}
+                tools={<States context={context} deliveries={all} />}
+              >
+                {part(deliveries, () => (
+                  <Deliveries
+                    context={context}
+                    rows={all.filter(({ state }) => state === (query.get('state') ?? state))}
+                    documents={documents.ok ? documents.data.documents : []}
+                  />
+                ))}
+              </Panel>
+              <Panel
+                id="documents"
+                title="Documents"
+                count={documents.ok ? documents.data.documents.length : undefined}
+              >
+                {part(documents, ({ documents: rows }) => (
+                  <Documents context={context} api={api} rows={rows} />
+                ))}
+              </Panel>
+              <Panel id="reads" title="Read by" count={reads.ok ? reads.data.reads.length : undefined}>
+                {!reads.ok && reads.status === 404 ? (
+                  <p class="body muted">The hub is switched off (Butler.footman.reportTask.hub.enable).</p>
+                ) : (
+                  part(reads, ({ reads: rows }) => <Reads context={context} rows={rows} />)
+                )}
+              </Panel>
+            </div>
+            <div class="stack">
+              <Panel id="facts" title="Run">
+                <div class="body" data-part="facts">
+                  <Facts
+                    facts={[
+                      ['Outcome', <RunMark run={run} />],
+                      ['Why', <Name text={runTriggerText(run.trigger)} />],
+                      linkOfTrigger(context, run),
+                      ['Asked', <Time at={run.queuedAt} zone={context} />],
+                      ['Began', <Time at={run.startedAt} zone={context} />],
+                      ['Ended', <Time at={run.finishedAt} zone={context} />],
+                      ['Took', run.durationMs === null ? '–' : durationText(run.durationMs)],
+                      ['Documents', `${run.counts.documents ?? 0}`],
+                      ['Mails', <Mails counts={run.counts} />],
+                      ['Files', `${run.counts.filesWritten ?? 0}`],
+                      ['Hub items', `${run.counts.hubItems ?? 0}`],
+                      (run.repeats ?? 1) > 1 && ['Starts', `${run.repeats} of the same kind`],
+                      ['Definition', `revision ${run.taskRevision}`],
+                    ]}
+                  />
+                </div>
+              </Panel>
+              <Panel id="log" title="Log">
+                <div class="body" data-part="log">
+                  {part(log, (text) => (
+                    <details data-key="log">
+                      <summary>{text.split('\n').filter(Boolean).length} lines</summary>
+                      <div class="copy">
+                        <pre tabindex={0}>
+                          <code>
+                            <bdi>{text.slice(-MOST_LOG)}</bdi>
+                          </code>
+                        </pre>
+                      </div>
+                    </details>
+                  ))}
+                </div>
+              </Panel>
+            </div>
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+/** The page of the report task or reload task that started the run. */
+function linkOfTrigger({ link }: PageContext, { trigger: { type, detail = {} } }: Run) {
+  if (type === 'resend' && typeof detail.runId === 'string') {
+    return ['Of', <a href={link(`/reports/runs/${detail.runId}`)}>the run before</a>] as const
+  }
+  if (type === 'qlikEvent' && typeof detail.taskId === 'string') {
+    return ['After', <a href={link(`/tasks/${detail.taskId}`)}>the task of Qlik Sense</a>] as const
+  }
+  return false
+}
+
+const Actions: FC<{
+  readonly context: PageContext
+  readonly run: Run
+  readonly deliveries: readonly Delivery[]
+}> = ({ context, run: { id, taskId, state }, deliveries }) => {
+  const has = (wanted: string) => deliveries.some((one) => one.state === wanted)
+  const shared = { context, scope: 'report:run', class: '' } as const
+  if (state !== 'finished') {
+    return (
+      <ActionLink {...shared} operation="reportrun.cancel" values={{ runId: id }}>
+        Cancel…
+      </ActionLink>
+    )
+  }
+  return (
+    <>
+      {has('failed') && (
+        <ActionLink {...shared} class="primary" operation="reportrun.resend" values={{ runId: id, states: 'failed' }}>
+          Resend failed…
+        </ActionLink>
+      )}
+      {has('unknown') && (
+        <ActionLink {...shared} operation="reportrun.resend" values={{ runId: id, states: 'unknown' }}>
+          Resend held…
+        </ActionLink>
+      )}
+      <ActionLink {...shared} operation="reporttask.start" values={{ taskId }}>
+        Run again…
+      </ActionLink>
+      <ActionLink {...shared} operation="reporttask.start" values={{ taskId, test: '1', force: '1' }}>
+        Test…
+      </ActionLink>
+    </>
+  )
+}
+
+const Events: FC<{ readonly context: PageContext; readonly events: readonly RunEvent[] }> = ({ context, events }) => (
+  <Table
+    caption="Events of the run, errors first"
+    rows={LEVELS.flatMap(([level]) => events.filter((event) => event.level === level)).slice(0, MOST_ROWS)}
+    keyOf={({ code, details, recipient, report }) => [code, details, recipient, report].join(' ')}
+    columns={[
+      {
+        head: 'Event',
+        cell: ({ code, level }) => (
+          <Mark state={LEVELS.find(([one]) => one === level)?.[1] ?? 'unknown'} word={`${level}: ${code}`} />
+        ),
+      },
+      { head: 'Details', cell: ({ details }) => <Name text={details} /> },
+      {
+        head: 'About',
+        cell: ({ report, block, recipient }) => <Name text={[report, block, recipient].filter(Boolean).join(', ')} />,
+      },
+      { head: 'At', cell: ({ at }) => <Time at={at} zone={context} short /> },
+    ]}
+  />
+)
+
+/** Filter of the deliveries by state. */
+const States: FC<{ readonly context: PageContext; readonly deliveries: readonly Delivery[] }> = ({
+  context: { here, query },
+  deliveries,
+}) => {
+  const states = [...new Set(deliveries.map(({ state }) => state))]
+  if (states.length < 2) return null
+  const chosen = query.get('state')
+  return (
+    <Choice
+      label="State of deliveries"
+      small
+      options={[
+        { text: 'all', href: here({ state: null }), chosen: chosen === null },
+        ...states.map((state) => ({ text: state, href: here({ state }), chosen: chosen === state })),
+      ]}
+    />
+  )
+}
+
+const WORDS: Readonly<Record<string, string>> = { unknown: 'held: in doubt', retry: 'tried again' }
+
+const Deliveries: FC<{
+  readonly context: PageContext
+  readonly rows: readonly Delivery[]
+  readonly documents: readonly RunDocument[]
+}> = ({ context, rows, documents }) => {
+  if (rows.length === 0) return <p class="body muted">None.</p>
+  const nameOf = new Map(documents.map(({ id, fileName }) => [id, fileName]))
+  return (
+    <Table
+      caption="Deliveries"
+      rows={rows.slice(0, MOST_ROWS)}
+      keyOf={({ id }) => id}
+      columns={[
+        {
+          head: 'To',
+          cell: ({ target, channel }) =>
+            channel === 'hub' ? <span class="muted">an item of the hub</span> : <Name text={target} />,
+        },
+        { head: 'Channel', cell: ({ channel }) => <Badge text={channel} /> },
+        { head: 'State', cell: ({ state }) => <Mark state={MARKS[state] ?? 'unknown'} word={WORDS[state] ?? state} /> },
+        {
+          head: 'Files',
+          cell: ({ documents: ids }) => <Name text={ids.map((id) => nameOf.get(id) ?? id).join(', ')} />,
+        },
+        { head: 'Attempts', num: true, cell: ({ attempts }) => attempts },
+        {
+          head: 'Problem',
+          cell: ({ lastError, nextAttemptAt }) => (
+            <>
+              <Name text={lastError} />
+              {nextAttemptAt && (
+                <>
+                  {' '}
+                  next <Time at={nextAttemptAt} zone={context} short />
+                </>
+              )}
+            </>
+          ),
+        },
+      ]}
+    />
+  )
+}
+
+const Documents: FC<{
+  readonly context: PageContext
+  readonly api: string
+  readonly rows: readonly RunDocument[]
+}> = ({ context, api, rows }) =>
+  rows.length === 0 ? (
+    <p class="body muted">None.</p>
+  ) : (
+    <Table
+      caption="Documents"
+      rows={rows.slice(0, MOST_ROWS)}
+      keyOf={({ id }) => id}
+      columns={[
+        {
+          head: 'File',
+          cell: ({ id, fileName }) => (
+            <a href={`${context.root}/api${api}/documents/${encodeURIComponent(id)}`} download={plainName(fileName)}>
+              <Name text={fileName} />
+            </a>
+          ),
+        },
+        { head: 'Report', cell: ({ report }) => <Name text={report} /> },
+        { head: 'Format', cell: ({ format }) => format },
+        { head: 'Size', num: true, cell: ({ bytes }) => bytesText(bytes) },
+      ]}
+    />
+  )
+
+const Reads: FC<{ readonly context: PageContext; readonly rows: readonly Read[] }> = ({ context, rows }) =>
+  rows.length === 0 ? (
+    <p class="body muted">No one has opened a document in the hub yet.</p>
+  ) : (
+    <Table
+      caption="Documents that were opened in the hub"
+      rows={rows.slice(0, MOST_ROWS)}
+      keyOf={({ recipient, at, document }) => [recipient, at, document].join(' ')}
+      columns={[
+        { head: 'Person', cell: ({ recipient }) => <Name text={recipient} /> },
+        { head: 'Document', cell: ({ document }) => <Name text={document} /> },
+        { head: 'How', cell: ({ how }) => (how === 'view' ? 'viewed' : 'downloaded') },
+        { head: 'At', cell: ({ at }) => <Time at={at} zone={context} /> },
+      ]}
+    />
+  )
+
+/** The address that mails about runs have. */
+export const runRedirect: Page = {
+  path: '/reportrun/:runId',
+  place: 'reports',
+  render: ({ params }) => ({
+    ...{ title: 'Run', body: null },
+    location: `/reports/runs/${encodeURIComponent(params.runId ?? '')}`,
+  }),
+}

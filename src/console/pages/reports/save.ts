@@ -1,0 +1,148 @@
+/** The buttons of a definition's form: save, plan, change a list, show a preview, take over changes of others. */
+
+import { refusal } from '../../../http/errors.ts'
+import type { Failure } from '../../ask.ts'
+import type { Operation } from '../../forms.tsx'
+import type { PageContent, PageContext } from '../../page.ts'
+import { type ConditionTest, type Draft, editable, editorPage } from './editor.tsx'
+import { changeList, type Members, readFields } from './fields.ts'
+import { type Definition, isKind, KINDS } from './kinds.ts'
+import type { Plan } from './plan.tsx'
+import { stepsOf } from './steps.ts'
+
+export const saveOperation: Operation = {
+  scope: 'report:write',
+  verb: 'Save',
+  page: afterButton,
+  call({ form }) {
+    const { kind, id, revision, definition } = draftOf(form)
+    const { api } = KINDS[kind]
+    if (id === '') return { method: 'POST', path: api, body: definition }
+    return {
+      ...{ method: 'PUT', path: `${api}/${encodeURIComponent(id)}`, body: definition },
+      headers: { 'if-match': `"r${revision}"` },
+    }
+  },
+  done(answer) {
+    const { name, revision } = answer as Definition
+    return `"${name}" is saved, revision ${revision}`
+  },
+  next(answer, fields) {
+    const { id } = answer as Definition
+    const kind = fields.get('kind')
+    if (!isKind(kind)) return null
+    return fields.get('do') === 'save test' ? `/form/reporttask.start?taskId=${id}&test=1` : `${KINDS[kind].path}/${id}`
+  },
+}
+
+/** The page after a button; null for saving, which has not been tried yet. */
+async function afterButton(
+  form: URLSearchParams,
+  context: PageContext,
+  failure?: Failure,
+): Promise<PageContent | null> {
+  const draft = draftOf(form)
+  const [button = '', what = ''] = (form.get('do') ?? '').split(' ')
+  if (button === 'save') return failure ? afterFailure(context, draft, failure) : null
+  const edited = { ...draft, definition: structuredClone(draft.definition) }
+  switch (button) {
+    case 'plan':
+      return editorPage(context, { ...draft, ...(await planned(context, draft, form.get('planFor') ?? '')) })
+    case 'preview':
+      return preview(context, what)
+    case 'test': {
+      const path = `${KINDS.condition.api}/${encodeURIComponent(draft.id)}/test`
+      return editorPage(context, { ...draft, tested: await context.ask.call<ConditionTest>('POST', path, {}) })
+    }
+    case 'json':
+      return editorPage(context, withJson(draft, form.get('json') ?? ''))
+    case 'merge':
+    case 'mine':
+      return editorPage(context, await rebased(context, draft, button === 'merge'))
+    default:
+      changeList(edited.definition, stepsOf(draft.kind, draft.definition), form.get('do') ?? '')
+      return editorPage(context, edited)
+  }
+}
+
+/** Throws 400 for a form that this console has not made. */
+function draftOf(form: URLSearchParams): Draft {
+  const kind = form.get('kind') ?? ''
+  const [before, definition] = ['before', 'definition'].map((name) => membersOf(form.get(name) ?? ''))
+  if (!isKind(kind) || !before || !definition) {
+    throw refusal('VALIDATION', 'This form is not complete. Open the definition again.')
+  }
+  readFields(definition, fieldsOf(kind, definition), form)
+  return { kind, id: form.get('id') ?? '', revision: Number(form.get('revision')) || 0, before, definition }
+}
+
+const fieldsOf = (kind: Draft['kind'], definition: Members) => stepsOf(kind, definition).flatMap(({ fields }) => fields)
+
+function membersOf(text: string): Members | null {
+  try {
+    const members: unknown = JSON.parse(text)
+    return typeof members === 'object' && members !== null && !Array.isArray(members) ? (members as Members) : null
+  } catch {
+    return null
+  }
+}
+
+async function planned(context: PageContext, { definition }: Draft, planFor: string): Promise<Partial<Draft>> {
+  const query = planFor === '' ? '' : `?${new URLSearchParams({ recipient: planFor })}`
+  const name = definition.name || 'new'
+  const plan = await context.ask.call<Plan>('POST', `/v4/reporttask/-/plan${query}`, { ...definition, name })
+  return { plan, planFor }
+}
+
+/** HTML of a report, for the frame beside the form. */
+async function preview(context: PageContext, reportId: string): Promise<PageContent> {
+  const path = `${KINDS.report.api}/${encodeURIComponent(reportId)}/render?format=html`
+  const answer = await context.ask.call<string>('POST', path)
+  if (answer.ok) return { title: 'Preview', body: null, file: { type: 'text/html', body: answer.data } }
+  const text = `${answer.error}. ${answer.details}`.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`)
+  return {
+    ...{ title: 'Preview', status: answer.status, body: null },
+    file: {
+      type: 'text/html',
+      body: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Preview</title><p>${text}</p></html>`,
+    },
+  }
+}
+
+function withJson(draft: Draft, text: string): Draft {
+  const definition = membersOf(text)
+  if (definition)
+    return { ...draft, definition: editable(definition), notice: 'The JSON is in the form, not saved yet.' }
+  const failure: Failure = {
+    ...{ ok: false, status: 400, error: 'This is no JSON object', details: 'The form is as it was.', code: 'JSON' },
+    ...{ requestId: '', issues: [] },
+  }
+  return { ...draft, failure }
+}
+
+async function present(context: PageContext, { kind, id }: Draft): Promise<Definition | null> {
+  const answer = await context.ask.get<Definition>(`${KINDS[kind].api}/${encodeURIComponent(id)}`)
+  return answer.ok ? answer.data : null
+}
+
+async function afterFailure(context: PageContext, draft: Draft, failure: Failure): Promise<PageContent> {
+  const other = failure.status === 412 ? await present(context, draft) : null
+  return editorPage(context, { ...draft, failure, ...(other && { present: other }) })
+}
+
+/** The form on top of the revision of another caller. `merge`: members that were not changed here are theirs. */
+async function rebased(context: PageContext, draft: Draft, merge: boolean): Promise<Draft> {
+  const other = await present(context, draft)
+  if (!other) return draft
+  const theirs = editable(other)
+  const { before, definition } = draft
+  const isOwn = (name: string) => JSON.stringify(before[name]) !== JSON.stringify(definition[name])
+  const own = Object.fromEntries(Object.entries(definition).filter(([name]) => isOwn(name)))
+  return {
+    ...{ ...draft, revision: other.revision, before: theirs },
+    definition: merge ? { ...theirs, ...own } : definition,
+    notice: merge
+      ? `Members that you did not change are those of revision ${other.revision}. Nothing is saved yet.`
+      : `Saving will replace revision ${other.revision}. Nothing is saved yet.`,
+  }
+}

@@ -1,0 +1,286 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The list of report tasks. */
+import type { Child, FC } from 'hono/jsx'
+import type { Failure } from '../../ask.ts'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionButton, Filters, FormFields } from '../../ui/forms.tsx'
+import { Badge, Mark } from '../../ui/marks.tsx'
+import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
+import { Name, Time } from '../../ui/text.tsx'
+import { type Definition, KINDS, type Kind, listed } from './kinds.ts'
+import { MARKS, type Trigger, triggerText } from './words.ts'
+
+/** Members of `GET /v4/reporttask` that this page uses. */
+interface TaskRow {
+  readonly id: string
+  readonly project: string
+  readonly name: string
+  readonly enabled: boolean
+  readonly tags: readonly string[]
+  readonly testMode: boolean
+  readonly nextRunAt: string | null
+  readonly lastRun: {
+    readonly id: string
+    readonly outcome: string
+    readonly reason: string | null
+    readonly finishedAt: string
+    readonly counts: Readonly<Record<string, number>> | null
+  } | null
+}
+
+const SWITCH = `Butler:
+  footman:
+    reportTask:
+      enable: true
+      fromAddress: Reports <reports@company.com>`
+
+/** The page while report tasks are not switched on: their endpoints are not there. */
+export const switchedOff = () => ({
+  title: 'Reports',
+  body: (
+    <>
+      <Head title="Reports" />
+      <Empty title="Report tasks are switched off" yaml={SWITCH} icon="mail">
+        They make reports of Qlik Sense apps and send them by mail, into folders and to the hub. The guide is Reports.
+      </Empty>
+    </>
+  ),
+})
+
+/** Links between the kinds of definitions. */
+export const Places: FC<{ readonly context: PageContext; readonly kind: Kind }> = ({ context, kind }) => (
+  <Choice
+    label="Definitions"
+    options={(Object.keys(KINDS) as Kind[]).map((one) => ({
+      text: KINDS[one].many,
+      href: context.link(one === 'task' ? '/reports' : KINDS[one].path),
+      chosen: one === kind,
+    }))}
+  />
+)
+
+const WORST_FIRST = ['error', 'warning']
+const rank = ({ lastRun }: TaskRow): number => {
+  const found = WORST_FIRST.indexOf(lastRun?.outcome ?? '')
+  return found < 0 ? WORST_FIRST.length : found
+}
+const OUTCOMES = ['success', 'warning', 'error', 'cancelled', 'none'] as const
+
+export const taskList: Page = {
+  path: '/reports',
+  place: 'reports',
+  scope: 'report:read',
+  async render(context) {
+    if (!context.settings.reports) return switchedOff()
+    const { ask, query } = context
+    const filters = Object.fromEntries(['project', 'tag', 'enabled', 'name'].map((name) => [name, query.get(name)]))
+    const [answer, full] = await Promise.all([
+      ask.get<{ reportTasks: readonly TaskRow[]; total: number }>('/v4/reporttask', { limit: 500, ...filters }),
+      listed(context, 'task', filters),
+    ])
+    const isFiltered = [...query.values()].some((value) => value !== '')
+    return {
+      title: 'Report tasks',
+      live: ['report'],
+      body: (
+        <>
+          <Head title="Report tasks" beside={<Places context={context} kind="task" />}>
+            <a class="btn primary" href={context.link('/reports/tasks/new')}>
+              New
+            </a>
+          </Head>
+          <Filters
+            context={context}
+            presets={[
+              { text: 'Failed', query: { outcome: 'error' } },
+              { text: 'With warnings', query: { outcome: 'warning' } },
+              { text: 'Off', query: { enabled: 'false' } },
+            ]}
+            fields={[
+              { name: 'name', label: 'Name', kind: 'text' },
+              { name: 'project', label: 'Project', kind: 'text' },
+              { name: 'tag', label: 'Tag', kind: 'text' },
+              {
+                ...{ name: 'enabled', label: 'Switched', kind: 'choice' },
+                options: [
+                  ['true', 'on'],
+                  ['false', 'off'],
+                ],
+              },
+              {
+                ...{ name: 'outcome', label: 'Last outcome', kind: 'choice' },
+                options: OUTCOMES.map((one) => [one, one === 'none' ? 'never ran' : one] as const),
+              },
+            ]}
+          />
+          {answer.ok ? (
+            <List
+              context={context}
+              rows={answer.data.reportTasks.filter((row) => matches(row, query.get('outcome') ?? ''))}
+              total={answer.data.total}
+              full={full.ok ? full.data.items : []}
+              isFiltered={isFiltered}
+            />
+          ) : (
+            <ListError context={context} failure={answer} />
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+export const ListError: FC<{ readonly context: PageContext; readonly failure: Failure }> = ({ context, failure }) => (
+  <ErrorBox failure={failure} retry={context.here({})} />
+)
+
+const matches = ({ lastRun }: TaskRow, outcome: string): boolean =>
+  outcome === '' || (lastRun?.outcome ?? 'none') === outcome
+
+interface ListProps {
+  readonly context: PageContext
+  readonly rows: readonly TaskRow[]
+  readonly total: number
+  readonly full: readonly Definition[]
+  readonly isFiltered: boolean
+}
+
+const List: FC<ListProps> = ({ context, rows, total, full, isFiltered }) => {
+  if (rows.length === 0 && isFiltered) return <Empty title="Nothing matches">Remove a filter to see more.</Empty>
+  if (rows.length === 0) {
+    return (
+      <Empty title="No report tasks" icon="mail" yaml="footman reports import reports.json">
+        A report task makes reports of an app and sends them to people.{' '}
+        <a href={context.link('/reports/tasks/new')}>New</a> makes one here; the command imports a file.
+      </Empty>
+    )
+  }
+  const triggersOf = new Map(full.map(({ id, triggers }) => [id, (triggers ?? []) as readonly Trigger[]]))
+  const sorted = [...rows].sort((a, b) => rank(a) - rank(b))
+  return (
+    <>
+      <section class="panel">
+        <Table
+          caption="Report tasks, those with problems first"
+          rows={sorted}
+          keyOf={({ id }) => id}
+          columns={[
+            { head: 'Task', cell: (row) => <TaskCell context={context} row={row} /> },
+            { head: 'Switch', cell: (row) => <Switch context={context} row={row} /> },
+            { head: 'Project', cell: ({ project }) => <Name text={project} /> },
+            { head: 'Last outcome', cell: ({ lastRun }) => <LastOutcome context={context} run={lastRun} /> },
+            {
+              head: 'Last run',
+              cell: ({ lastRun }) => <Time at={lastRun?.finishedAt} zone={context} seconds={false} />,
+            },
+            { head: 'Mails', cell: ({ lastRun }) => <Mails counts={lastRun?.counts ?? null} /> },
+            { head: 'Next run', cell: ({ nextRunAt }) => <Time at={nextRunAt} zone={context} seconds={false} /> },
+            {
+              head: 'Starts',
+              cell: ({ id }) => {
+                const triggers = triggersOf.get(id) ?? []
+                if (triggers.length === 0) return <span class="muted">by hand</span>
+                return triggers.map((trigger) => (
+                  <div>
+                    <Name text={triggerText(trigger)} />
+                  </div>
+                ))
+              },
+            },
+          ]}
+        />
+      </section>
+      {total > 500 && <p class="muted">{total - 500} more are not shown: filter by name or project.</p>}
+      <Bulk context={context} />
+    </>
+  )
+}
+
+const TaskCell: FC<{ readonly context: PageContext; readonly row: TaskRow }> = ({ context, row }) => (
+  <span class="l">
+    <input type="checkbox" name="taskId" value={row.id} form="bulk" aria-label={`Select ${row.name}`} />
+    <span>
+      <a href={context.link(`/reports/tasks/${row.id}`)}>
+        <Name text={row.name} />
+      </a>{' '}
+      {row.testMode && <Badge tone="warn" text="test mode" />}
+      {row.tags.length > 0 && (
+        <span class="muted small">
+          {' '}
+          <Name text={row.tags.join(', ')} />
+        </span>
+      )}
+    </span>
+  </span>
+)
+
+export const Switch: FC<{
+  readonly context: PageContext
+  readonly row: { readonly id: string; readonly enabled: boolean; readonly name: string }
+}> = ({ context, row: { id, enabled, name } }) => (
+  <span class="l">
+    <Mark state={enabled ? 'success' : 'skipped'} word={enabled ? 'on' : 'off'} />
+    <ActionButton
+      context={context}
+      operation={enabled ? 'reporttask.disable' : 'reporttask.enable'}
+      scope="report:run"
+      values={{ taskId: id }}
+      class="s quiet"
+    >
+      {enabled ? 'Disable' : 'Enable'}
+      <span class="sr"> {name}</span>
+    </ActionButton>
+  </span>
+)
+
+const LastOutcome = ({ context, run }: { context: PageContext; run: TaskRow['lastRun'] }): Child =>
+  run ? (
+    <a href={context.link(`/reports/runs/${run.id}`)}>
+      <Mark state={MARKS[run.outcome] ?? 'unknown'} word={run.outcome} />
+      {run.reason && <span class="muted small"> {run.reason}</span>}
+    </a>
+  ) : (
+    <span class="muted">never ran</span>
+  )
+
+/** `5 sent · 1 failed · 1 held`. */
+export const Mails = ({ counts }: { counts: Readonly<Record<string, number>> | null }): Child => {
+  const { mailsSent = 0, mailsFailed = 0, mailsHeld = 0 } = counts ?? {}
+  if (mailsSent + mailsFailed + mailsHeld === 0) return <span class="muted">–</span>
+  return (
+    <>
+      {mailsSent} sent
+      {mailsFailed > 0 && <b class="bad"> · {mailsFailed} failed</b>}
+      {mailsHeld > 0 && <b class="warn"> · {mailsHeld} held</b>}
+    </>
+  )
+}
+
+const BULK = [
+  ['reporttask.enable', 'Enable'],
+  ['reporttask.disable', 'Disable'],
+  ['reporttask.start', 'Start…'],
+] as const
+
+/** The check boxes of the rows belong to this form. */
+const Bulk: FC<{ readonly context: PageContext }> = ({ context }) => {
+  const off = context.may('report:run') ? undefined : 'This needs the scope report:run'
+  return (
+    <form id="bulk" method="post" action={context.link('/form/reporttask.start')} class="acts">
+      <FormFields context={context} />
+      <span class="muted">The selected tasks:</span>
+      {BULK.map(([operation, text]) => (
+        <button
+          type="submit"
+          class="btn s"
+          formaction={context.link(`/form/${operation}`)}
+          disabled={off !== undefined}
+          title={off}
+        >
+          {text}
+        </button>
+      ))}
+    </form>
+  )
+}

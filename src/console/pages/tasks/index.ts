@@ -1,0 +1,11 @@
+/** Pages and actions about tasks. */
+import type { Page } from '../../page.ts'
+import { executionPage } from './execution.tsx'
+import { taskList } from './list.tsx'
+import { queuePage } from './queue.tsx'
+import { taskPage } from './task.tsx'
+
+export { taskOperations } from './start.tsx'
+
+/** The queue stands before the page of a task, whose address would match it too. */
+export const taskPages: readonly Page[] = [taskList, queuePage, taskPage, executionPage]

@@ -1,0 +1,252 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The list of tasks, those with a problem first, with the strip of the last outcomes. */
+import type { FC } from 'hono/jsx'
+import type { Asked } from '../../ask.ts'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink, Filters } from '../../ui/forms.tsx'
+import { Badge, Mark, STATES, type State } from '../../ui/marks.tsx'
+import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
+import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import type { Attention, Item } from '../now/data.ts'
+import type { Point, Strips, Summary, TaskRow } from './data.ts'
+import { Outcomes, Spark } from './pictures.tsx'
+
+interface Answer {
+  readonly tasks: readonly TaskRow[]
+  readonly nextCursor: string | null
+  readonly partial?: boolean
+}
+
+const PRESETS = [
+  { text: 'All', query: {} },
+  { text: 'Failing', query: { outcome: 'failed' } },
+  { text: 'Running', query: { state: 'running' } },
+  { text: 'Slower than usual', query: { slower: '1.5' } },
+  { text: 'Disabled', query: { enabled: 'false' } },
+]
+const OUTCOMES = ['success', 'failed', 'aborted', 'skipped'] as const
+const TYPES = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'] as const
+const MOST_FIRST = 50
+
+/** Facts about a task besides its row. */
+interface Extra {
+  readonly item: Item | undefined
+  readonly strip: readonly Point[]
+  readonly p50Ms: number | null
+}
+
+export const taskList: Page = {
+  path: '/tasks',
+  place: 'tasks',
+  scope: 'task:read',
+  async render(context) {
+    const { ask, query } = context
+    const [attention, found] = await Promise.all([
+      ask.get<Attention>('/v4/attention'),
+      ask.get<Answer>(`/v4/tasks?${query}`),
+    ])
+    const items = new Map(
+      (attention.ok ? attention.data.items : []).flatMap((item) => (item.task ? [[item.task.taskId, item]] : [])),
+    )
+    const answer = query.size === 0 && found.ok ? await problemsFirst(context, found, [...items.keys()]) : found
+    const rows = answer.ok ? answer.data.tasks : []
+    const taskId = rows.map((row) => row.taskId)
+    const [strips, summary] = await Promise.all([
+      taskId.length > 0 ? ask.get<Strips>('/v4/tasks/-/strips', { taskId }) : null,
+      taskId.length > 0 ? ask.get<Summary>('/v4/history/summary', { taskId, from: '60d', limit: 200 }) : null,
+    ])
+    const usual = new Map(summary?.ok ? summary.data.summary.map(({ key, runMs }) => [key, runMs?.p50 ?? null]) : [])
+    const extraOf = (row: TaskRow): Extra => ({
+      item: items.get(row.taskId),
+      strip: (strips?.ok && strips.data.strips[row.taskId.toLowerCase()]) || [],
+      p50Ms: usual.get(row.taskId) ?? null,
+    })
+    return {
+      title: 'Tasks',
+      live: ['execution', 'attention'],
+      body: (
+        <>
+          <Head title="Tasks">
+            <a class="btn" href={context.link('/tasks/queue')}>
+              Start queue
+            </a>
+          </Head>
+          <Filters
+            context={context}
+            presets={PRESETS}
+            api="/v4/tasks"
+            fields={[
+              { name: 'name', label: 'Name', kind: 'text', placeholder: 'Sales*' },
+              { name: 'app', label: 'App', kind: 'text', placeholder: 'Finance*' },
+              { name: 'stream', label: 'Stream', kind: 'text' },
+              { name: 'tag', label: 'Tag', kind: 'text' },
+              { name: 'customProperty', label: 'Custom property', kind: 'text', placeholder: 'name:value' },
+              { name: 'type', label: 'Type', kind: 'choice', options: TYPES.map((one) => [one, one] as const) },
+              {
+                ...{ name: 'outcome', label: 'Last outcome', kind: 'choice' },
+                options: OUTCOMES.map((one) => [one, STATES[one].word] as const),
+              },
+            ]}
+          />
+          {answer.ok ? (
+            <List context={context} answer={answer.data} extraOf={extraOf} />
+          ) : (
+            <ErrorBox failure={answer} retry={context.here({})} />
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+/** The first page begins with the tasks of the attention list, wherever their names stand. */
+async function problemsFirst({ ask }: PageContext, found: Asked<Answer> & { ok: true }, taskIds: readonly string[]) {
+  const wanted = taskIds.slice(0, MOST_FIRST)
+  if (wanted.length === 0) return found
+  const first = await ask.get<Answer>('/v4/tasks', { taskId: wanted, limit: MOST_FIRST })
+  if (!first.ok) return found
+  const known = new Set(first.data.tasks.map(({ taskId }) => taskId))
+  const tasks = [...first.data.tasks, ...found.data.tasks.filter(({ taskId }) => !known.has(taskId))]
+  return { ...found, data: { ...found.data, tasks } }
+}
+
+interface ListProps {
+  readonly context: PageContext
+  readonly answer: Answer
+  readonly extraOf: (row: TaskRow) => Extra
+}
+
+const List: FC<ListProps> = ({ context, answer, extraOf }) => {
+  const { tasks, nextCursor, partial } = answer
+  if (tasks.length === 0) {
+    return (
+      <Empty title={context.query.size > 0 ? 'Nothing matches' : 'No tasks'}>
+        {context.query.size > 0 ? 'No task has all of this.' : 'Qlik Sense has no tasks, or none that Footman may see.'}
+      </Empty>
+    )
+  }
+  const mayStart = context.may('task:run')
+  const rows = tasks.toSorted((a, b) => rank(extraOf(a), a) - rank(extraOf(b), b))
+  return (
+    <form method="get" action={context.link('/form/task.start')} class="panel" aria-label="Tasks">
+      <input type="hidden" name="return" value={context.here({})} />
+      <div class="bulk">
+        <button
+          type="submit"
+          class="btn s"
+          disabled={!mayStart}
+          title={mayStart ? 'Shows first what will be started' : 'This needs the scope task:run'}
+        >
+          Start selected…
+        </button>
+        <ActionLink
+          context={context}
+          operation="task.start"
+          scope="task:run"
+          class="s quiet"
+          values={{ taskId: rows.map(({ taskId }) => taskId) }}
+        >
+          Start all {rows.length} on this page…
+        </ActionLink>
+      </div>
+      <Table
+        caption="Tasks, those with problems first"
+        rows={rows}
+        keyOf={({ taskId }) => taskId}
+        columns={[
+          {
+            head: 'Task',
+            cell: (row) => (
+              <span class="l">
+                <input
+                  type="checkbox"
+                  name="taskId"
+                  value={row.taskId}
+                  aria-label={`Select ${plainName(row.taskName)}`}
+                />
+                <Mark state={stateOf(row, extraOf(row).item)} />
+                <a href={context.link(`/tasks/${row.taskId}`)}>
+                  <Name text={row.taskName} />
+                </a>
+                {!row.enabled && <Badge text="disabled" />}
+              </span>
+            ),
+          },
+          { head: 'State', cell: (row) => <StateText context={context} row={row} item={extraOf(row).item} /> },
+          {
+            head: 'App',
+            cell: ({ appName, stream, taskType }) => (
+              <>
+                {appName ? <Name text={appName} /> : <span class="muted">{taskType}</span>}
+                {stream && (
+                  <span class="muted small">
+                    {' '}
+                    <Name text={stream} />
+                  </span>
+                )}
+              </>
+            ),
+          },
+          { head: 'Last end', cell: ({ last }) => <Time at={last?.stoppedAt} zone={context} seconds={false} /> },
+          { head: 'Last runs', cell: (row) => <Outcomes points={extraOf(row).strip} /> },
+          {
+            ...{ head: 'Usual', num: true },
+            cell: (row) => {
+              const { p50Ms } = extraOf(row)
+              return p50Ms === null ? <span class="muted">–</span> : durationText(p50Ms)
+            },
+          },
+          { head: 'Durations', cell: (row) => <Spark points={extraOf(row).strip} /> },
+          { head: 'Next run', cell: ({ nextExecution }) => <Time at={nextExecution} zone={context} seconds={false} /> },
+          {
+            head: 'Tags',
+            cell: ({ tags }) => (
+              <span class="muted small">
+                <Name text={tags.join(', ') || '–'} />
+              </span>
+            ),
+          },
+        ]}
+      />
+      <Pager context={context} nextCursor={nextCursor} partial={partial} />
+    </form>
+  )
+}
+
+const ITEM_STATES: Readonly<Record<string, State>> = {
+  ...{ taskFailed: 'failed', neverStarted: 'missing', stuck: 'late', late: 'late', overdue: 'late', overUsual: 'late' },
+}
+
+function stateOf({ last }: TaskRow, item: Item | undefined): State {
+  const found = item && ITEM_STATES[item.kind]
+  if (found) return found === 'failed' && last?.outcome === 'aborted' ? 'aborted' : found
+  if (last === null) return 'planned'
+  return last.state === 'finished' ? (last.outcome ?? 'unknown') : last.state
+}
+
+const StateText: FC<{ readonly context: PageContext; readonly row: TaskRow; readonly item: Item | undefined }> = ({
+  context,
+  row,
+  item,
+}) => {
+  const state = stateOf(row, item)
+  const word = state === 'planned' ? 'never ran' : STATES[state].word
+  if (!item) return <>{word}</>
+  return (
+    <>
+      <b class={STATES[state].tone}>{word}</b>
+      {item.count > 1 && `, ${item.count} in a row`}{' '}
+      <span class="muted small">
+        since <Time at={item.since} zone={context} short />
+      </span>
+    </>
+  )
+}
+
+const RANKS: readonly State[] = ['failed', 'aborted', 'missing', 'late', 'running', 'queued']
+
+function rank({ item }: Extra, row: TaskRow): number {
+  const at = RANKS.indexOf(stateOf(row, item))
+  return at < 0 ? RANKS.length : at
+}

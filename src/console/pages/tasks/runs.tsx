@@ -1,0 +1,88 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The runs of a task, each against the usual time. */
+import type { FC } from 'hono/jsx'
+import type { PageContext } from '../../page.ts'
+import { Mark, type State } from '../../ui/marks.tsx'
+import { Empty, Pager, Table } from '../../ui/panel.tsx'
+import { durationText, Name, Time } from '../../ui/text.tsx'
+import type { Execution, Usual } from './data.ts'
+
+const WIDE = 120
+
+export const stateOf = ({ state, outcome }: Execution): State => (state === 'finished' ? (outcome ?? 'unknown') : state)
+
+interface RunsProps {
+  readonly context: PageContext
+  readonly rows: readonly Execution[]
+  readonly usual: Usual
+  readonly nextCursor: string | null
+}
+
+export const RunTable: FC<RunsProps> = ({ context, rows, usual, nextCursor }) => {
+  if (rows.length === 0) return <Empty title="It never ran, as far as Footman knows" icon="planned" />
+  const ran = (run: Execution) =>
+    run.runMs ?? (run.state === 'running' && run.startedAt ? context.now - Date.parse(run.startedAt) : null)
+  const most = Math.max(usual.p50Ms * 2, ...rows.map((run) => ran(run) ?? 0), 1)
+  return (
+    <>
+      <Table
+        caption="Runs, the newest first"
+        rows={rows}
+        keyOf={({ executionId, startedAt, triggeredAt }) => executionId ?? startedAt ?? triggeredAt ?? ''}
+        columns={[
+          {
+            head: 'Started',
+            cell: (run) => {
+              const time = (
+                <Time at={run.startedAt ?? run.triggeredAt ?? run.stoppedAt} zone={context} seconds={false} />
+              )
+              return (
+                <span class="l">
+                  <Mark state={stateOf(run)} />
+                  {run.executionId ? <a href={context.link(`/executions/${run.executionId}`)}>{time}</a> : time}
+                </span>
+              )
+            },
+          },
+          {
+            ...{ head: 'Duration', num: true },
+            cell: (run) => {
+              const ms = ran(run)
+              if (ms === null) return <span class="muted">–</span>
+              return `${durationText(ms)}${run.state === 'running' ? ' so far' : ''}`
+            },
+          },
+          {
+            head: `Against usual ${durationText(usual.p50Ms)}`,
+            cell: (run) => <Against state={stateOf(run)} ms={ran(run) ?? 0} usual={usual.p50Ms} most={most} />,
+          },
+          { head: 'Wait', cell: ({ queueMs }) => (queueMs === null ? '–' : durationText(queueMs)) },
+          { head: 'Node', cell: ({ node }) => <Name text={node ?? '–'} /> },
+          { head: 'Started by', cell: ({ actor }) => <Name text={actor ?? 'Qlik Sense'} /> },
+        ]}
+      />
+      <Pager context={context} nextCursor={nextCursor} />
+    </>
+  )
+}
+
+const CLASSES: Readonly<Partial<Record<State, string>>> = {
+  ...{ success: 'b-ok', failed: 'b-bad', aborted: 'b-warn', running: 'b-run' },
+}
+
+const Against: FC<{ readonly state: State; readonly ms: number; readonly usual: number; readonly most: number }> = ({
+  state,
+  ms,
+  usual,
+  most,
+}) => {
+  const at = (value: number) => Math.round((WIDE * value) / most)
+  return (
+    <svg class="chart against" width={WIDE} height="16" aria-hidden="true">
+      <rect class="track" x="0" y="4" width={WIDE} height="8" rx="1" />
+      {ms > 0 && <rect class={CLASSES[state] ?? 'b-ok'} x="0" y="4" width={Math.max(2, at(ms))} height="8" rx="1" />}
+      <line class="tick" x1={at(usual)} x2={at(usual)} y1="1" y2="15" />
+    </svg>
+  )
+}

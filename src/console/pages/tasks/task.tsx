@@ -1,0 +1,367 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** One task: how it is doing, how long it takes, what starts it and what follows, and who is alerted about it. */
+import type { FC } from 'hono/jsx'
+import { QLIK_MS } from '../../ask.ts'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink } from '../../ui/forms.tsx'
+import { Badge, Icon, Mark, STATES, type State } from '../../ui/marks.tsx'
+import { Choice, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
+import { counted, durationText, Name, numberText, Time } from '../../ui/text.tsx'
+import { DurationChart, DurationTable, unitOf } from './chart.tsx'
+import type { Durations, Execution, Strips, Summary, TaskDetail } from './data.ts'
+import { EtaBar, Outcomes } from './pictures.tsx'
+import { RunTable } from './runs.tsx'
+import { Explained, type Explanation, Followers, Triggers } from './sides.tsx'
+
+const RANGES = ['30d', '90d', '400d']
+const DAY_MS = 86_400_000
+
+interface Events {
+  readonly events: readonly {
+    readonly id: string
+    readonly receivedAt: string
+    readonly type: string
+    readonly outcome: string | null
+  }[]
+}
+interface Deliveries {
+  readonly deliveries: readonly {
+    readonly id: string
+    readonly createdAt: string
+    readonly destination: string
+    readonly target: string
+    readonly state: string
+    readonly reason: string | null
+  }[]
+}
+
+export const taskPage: Page = {
+  path: '/tasks/:taskId',
+  place: 'tasks',
+  scope: 'task:read',
+  async render(context) {
+    const { ask, query, now, params } = context
+    const taskId = params.taskId ?? ''
+    const path = `/v4/tasks/${encodeURIComponent(taskId)}`
+    const asked = query.get('d') ?? ''
+    const range = RANGES.includes(asked) ? asked : '90d'
+    const span = { from: query.get('from'), to: query.get('to') }
+    const [task, durations, strips, executions, summary, events, deliveries, routes] = await Promise.all([
+      ask.get<TaskDetail>(path),
+      ask.get<Durations>(`${path}/durations`, { from: range }),
+      ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 14 }),
+      ask.get<{ executions: readonly Execution[]; nextCursor: string | null }>('/v4/executions', {
+        ...{ taskId, limit: 20, cursor: query.get('cursor'), ...span },
+      }),
+      ask.get<Summary>('/v4/history/summary', { taskId, from: range }),
+      ask.get<Events>('/v4/events', { taskId, limit: 6 }),
+      ask.get<Deliveries>('/v4/deliveries', { taskId, limit: 6 }),
+      ask.call<Explanation>(
+        ...(['POST', '/v4/alertroutes/explain', { sample: { taskId, type: 'reload', outcome: 'failed' } }] as const),
+        { withinMs: QLIK_MS },
+      ),
+    ])
+    if (!task.ok) {
+      return {
+        title: 'Task',
+        status: task.status,
+        body: (
+          <>
+            <Head title="Task" crumbs={[{ href: context.link('/tasks'), text: 'Tasks' }]} />
+            <ErrorBox failure={task} retry={context.here({})} />
+          </>
+        ),
+      }
+    }
+    const { data } = task
+    const from = now - Number.parseInt(range, 10) * DAY_MS
+    const live = data.runningExecution
+    const isChosen = span.from !== null || span.to !== null
+    return {
+      title: data.taskName,
+      live: ['execution', 'event', 'delivery', 'attention'],
+      scripts: ['pictures.js'],
+      body: (
+        <>
+          <Heading context={context} task={data} />
+          <div class="two">
+            <div class="stack">
+              {live && <EtaBar context={context} running={live} usual={data.usual} />}
+              <Panel
+                id="durations"
+                title="Duration"
+                tools={
+                  <Choice
+                    small
+                    label="Range"
+                    options={RANGES.map((one) => ({
+                      text: one.replace('d', ' d'),
+                      href: context.here({ d: one === '90d' ? null : one }),
+                      chosen: one === range,
+                    }))}
+                  />
+                }
+              >
+                <div data-part="durations">
+                  {summary.ok && <Stats summary={summary.data} range={range} />}
+                  {part(durations, (found) =>
+                    found.points.length === 0 ? (
+                      <Empty title="It has not run in this time" />
+                    ) : (
+                      <>
+                        <p class="sub unit">
+                          {unitOf(Math.max(...found.points.map(({ runMs }) => runMs ?? 0)))[1]}
+                          {found.truncated && ', the newest 5,000 runs'}
+                        </p>
+                        <DurationChart context={context} durations={found} from={from} />
+                        <details class="fold" data-key="durations-table">
+                          <summary>
+                            <Icon name="right" class="turn" />
+                            As a table
+                          </summary>
+                          <DurationTable context={context} durations={found} />
+                        </details>
+                      </>
+                    ),
+                  )}
+                </div>
+              </Panel>
+              <Panel
+                id="runs"
+                title="Runs"
+                tools={
+                  isChosen && (
+                    <a class="small" href={context.here({ from: null, to: null })}>
+                      All runs
+                    </a>
+                  )
+                }
+              >
+                {isChosen && (
+                  <p class="body">
+                    From <Time at={span.from} zone={context} /> to <Time at={span.to} zone={context} />
+                  </p>
+                )}
+                {part(executions, ({ executions: rows, nextCursor }) => (
+                  <RunTable context={context} rows={rows} usual={data.usual} nextCursor={nextCursor} />
+                ))}
+              </Panel>
+            </div>
+            <aside class="stack" aria-label="About the task">
+              <Panel id="strip" title="Last 14 runs" tools={<span class="small muted">newest right</span>}>
+                <div class="body" data-part="strip">
+                  {part(strips, ({ strips: all }) => (
+                    <Outcomes points={all[taskId.toLowerCase()] ?? []} link={context.link} running={live?.state} />
+                  ))}
+                </div>
+              </Panel>
+              <Triggers context={context} triggers={data.triggers} />
+              <Followers context={context} followers={data.followedBy} />
+              <Panel id="alerts" title="Alerts">
+                <div class="body">
+                  <Explained asked={routes} />
+                  <Facts
+                    facts={[
+                      ['Retry', <Name text={data.retryPolicy ?? 'none'} />],
+                      ['Watch', <Name text={data.watchPolicy ?? 'as the site'} />],
+                      data.due && [
+                        'Due',
+                        <>
+                          <Time at={data.due.at} zone={context} short />
+                          {data.due.kind === 'usual' && ', its usual end'}
+                        </>,
+                      ],
+                    ]}
+                  />
+                </div>
+              </Panel>
+              <Panel
+                id="events"
+                title="Events"
+                tools={
+                  <a class="small" href={context.link('/events', { taskId })}>
+                    All
+                  </a>
+                }
+              >
+                <div class="body" data-part="events">
+                  {part(events, ({ events: rows }) => (
+                    <ul class="list">
+                      {rows.map(({ id, receivedAt, type, outcome }) => (
+                        <li>
+                          <Mark state={stateOf(outcome)} />
+                          <a href={context.link(`/events/${id}`)}>
+                            <Name text={type} />
+                          </a>
+                          <span class="small muted">
+                            <Time at={receivedAt} zone={context} seconds={false} />
+                          </span>
+                        </li>
+                      ))}
+                      {rows.length === 0 && <li class="muted">None</li>}
+                    </ul>
+                  ))}
+                </div>
+              </Panel>
+              <Panel
+                id="messages"
+                title="Messages"
+                tools={
+                  <a class="small" href={context.link('/deliveries', { taskId })}>
+                    All
+                  </a>
+                }
+              >
+                <div class="body" data-part="messages">
+                  {part(deliveries, ({ deliveries: rows }) => (
+                    <ul class="list">
+                      {rows.map(({ id, createdAt, destination, target, state, reason }) => (
+                        <li>
+                          <div class="two-l">
+                            <a href={context.link(`/deliveries/${id}`)}>
+                              <Name text={destination} />
+                            </a>{' '}
+                            <span class="small muted">{reason ? `${state}, ${reason}` : state}</span>
+                            <p class="sub">
+                              <Name text={target} />
+                            </p>
+                          </div>
+                          <span class="small muted">
+                            <Time at={createdAt} zone={context} seconds={false} />
+                          </span>
+                        </li>
+                      ))}
+                      {rows.length === 0 && <li class="muted">None</li>}
+                    </ul>
+                  ))}
+                </div>
+              </Panel>
+            </aside>
+          </div>
+        </>
+      ),
+    }
+  },
+}
+
+const stateOf = (outcome: string | null): State =>
+  outcome !== null && Object.hasOwn(STATES, outcome)
+    ? (outcome as State)
+    : outcome === 'neverStarted'
+      ? 'missing'
+      : 'late'
+
+const Heading: FC<{ readonly context: PageContext; readonly task: TaskDetail }> = ({ context, task }) => {
+  const { taskId, taskName, taskType, appName, stream, tags, enabled, state, consecutiveFailures, stale } = task
+  const { qmc } = context.settings
+  const crumbs = [{ href: context.link('/tasks'), text: 'Tasks' }]
+  if (stream) crumbs.push({ href: context.link('/tasks', { stream }), text: stream })
+  const running = task.runningExecution
+  return (
+    <>
+      <Head
+        title={<Name text={taskName} />}
+        crumbs={crumbs}
+        beside={
+          <span data-part="state">
+            {running ? (
+              <Badge
+                tone={running.over ? 'warn' : 'info'}
+                icon={running.over ? 'late' : 'running'}
+                text={`${running.state === 'queued' ? 'Waits' : 'Running'} ${durationText(context.now - Date.parse(running.startedAt), true)}, usually ${durationText(task.usual.p50Ms)}`}
+              />
+            ) : state === 'failed' || state === 'aborted' ? (
+              <Badge
+                tone={STATES[state].tone}
+                icon={STATES[state].icon}
+                text={
+                  consecutiveFailures > 1
+                    ? `${STATES[state].word}, ${consecutiveFailures} in a row`
+                    : STATES[state].word
+                }
+              />
+            ) : state === 'success' ? (
+              <Badge tone="ok" icon="ok" text="succeeded" />
+            ) : null}{' '}
+            {!enabled && <Badge text="disabled in Qlik Sense" />}{' '}
+            {stale && <Badge tone="warn" icon="self" text="Qlik Sense did not answer: as last known" />}
+          </span>
+        }
+      >
+        <ActionLink
+          context={context}
+          operation="task.start"
+          scope="task:run"
+          class="primary"
+          values={{ taskId }}
+          off={running ? 'It runs already' : enabled ? null : 'The task is disabled in Qlik Sense'}
+        >
+          Start…
+        </ActionLink>
+        <ActionLink context={context} operation="snooze.set" scope="event:run" class="" values={{ taskId }}>
+          Snooze…
+        </ActionLink>
+        {qmc && (
+          <a class="btn wide-only" href={qmc} rel="noreferrer noopener">
+            Open QMC
+          </a>
+        )}
+      </Head>
+      <ul class="facts">
+        <li>
+          <Name text={taskType} />
+        </li>
+        {appName && (
+          <li>
+            app <Name text={appName} />
+          </li>
+        )}
+        {stream && (
+          <li>
+            stream <Name text={stream} />
+          </li>
+        )}
+        {tags.length > 0 && (
+          <li>
+            tags <Name text={tags.join(', ')} />
+          </li>
+        )}
+        {task.failingSince && (
+          <li class="bad">
+            failing since <Time at={task.failingSince} zone={context} seconds={false} />
+          </li>
+        )}
+        {task.lastSuccessAt && (
+          <li>
+            last success <Time at={task.lastSuccessAt} zone={context} seconds={false} />
+          </li>
+        )}
+      </ul>
+    </>
+  )
+}
+
+const Stats: FC<{ readonly summary: Summary; readonly range: string }> = ({ summary: { summary: groups }, range }) => {
+  const [group] = groups
+  if (!group) return null
+  const facts = [
+    [`Runs in ${counted(Number.parseInt(range, 10), 'day')}`, numberText(group.runs)],
+    ['Succeeded', `${Math.round(group.successRate * 1000) / 10} %`],
+    ['p50', group.runMs ? durationText(group.runMs.p50) : '–'],
+    ['p95', group.runMs ? durationText(group.runMs.p95) : '–'],
+    ['Median wait', group.queueMs ? durationText(group.queueMs.p50) : '–'],
+  ]
+  return (
+    <div class="body">
+      <dl class="stats">
+        {facts.map(([term, value]) => (
+          <div>
+            <dt>{term}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  )
+}

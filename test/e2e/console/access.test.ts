@@ -1,0 +1,415 @@
+/** Sign-in, sessions and protection of the console, through the compiled executable. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer, request as httpRequest, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { runToEnd } from '../../support/binary.ts'
+import { startBrowser } from '../../support/browser.ts'
+import { crawl, newKey, type Visitor, visitor, visitorOf } from '../../support/console.ts'
+import { type Footman, footman } from '../../support/footman.ts'
+import { findExecutable } from '../../support/servers.ts'
+import { until } from '../../support/wait.ts'
+
+type Tree = Record<string, unknown>
+
+const OPS = newKey('ops', 'admin')
+const READER = newKey('reader', 'event:read')
+const DOOMED = newKey('doomed', 'event:read', 'task:read')
+const TLS = { 'x-forwarded-proto': 'https' }
+const COOKIE = 'footman_console'
+
+const CANARIES = [
+  ...['canary-smtp-8f1', 'canary-influx-8f2', 'canary-mqtt-8f3', 'canary-hook-8f4', 'canary-header-8f5'],
+  ...['canary-relic-8f6', 'canary-pager-8f7-0123456789abcde', 'canary-ntfy-8f8'],
+]
+
+/** A secret in each place that has one. */
+const SECRETS: Tree = {
+  emailNotification: {
+    enable: false,
+    smtp: { host: 'mail.invalid', port: 25, auth: { enable: true, user: 'anna', password: CANARIES[0] } },
+  },
+  influxDb: { enable: false, v2Config: { token: CANARIES[1], bucket: 'b', org: 'o' } },
+  thirdPartyToolsCredentials: {
+    newRelic: [{ accountName: 'main', insertApiKey: CANARIES[5], accountId: '1' }],
+  },
+  slackNotification: {
+    enable: false,
+    restMessage: { webhookURL: `https://hooks.invalid/${CANARIES[3]}` },
+  },
+}
+const SECRET_DESTINATIONS: Tree = {
+  hook: {
+    type: 'webhook',
+    url: `http://127.0.0.1:9/${CANARIES[3]}`,
+    headers: { authorization: `Bearer ${CANARIES[4]}` },
+  },
+  pager: { type: 'pagerduty', routingKey: CANARIES[6] },
+  push: { type: 'ntfy', server: 'http://127.0.0.1:9', topic: CANARIES[7] },
+}
+
+async function start(own: Tree, more: Tree = {}): Promise<Footman> {
+  const product = await footman({
+    simulator: null,
+    args: ['--no-qs-connection'],
+    config: { logLevel: 'info', ...more, footman: { dataDirectory: 'data', watchConfig: false, ...own } },
+  })
+  await product.start()
+  return product
+}
+
+const bearer = { authorization: `Bearer ${OPS.key}` }
+
+async function audit(product: Footman, action: string): Promise<{ outcome: string; status: number; via?: string }[]> {
+  const answer = await product.call('GET', `/v4/audit?action=${encodeURIComponent(action)}`, undefined, bearer)
+  return ((await answer.json()) as { audit: { outcome: string; status: number; via?: string }[] }).audit
+}
+
+async function signedIn(product: Footman, key = OPS.key, headers: Record<string, string> = {}): Promise<Visitor> {
+  const who = visitorOf(product, headers)
+  expect((await who.signIn(key)).status).toBe(303)
+  return who
+}
+
+describe('with access control', () => {
+  let product: Footman
+  beforeAll(async () => {
+    product = await start(
+      {
+        api: { trustedProxies: ['127.0.0.1'] },
+        access: { enable: true, keys: [OPS, READER, DOOMED].map(({ entry }) => entry) },
+        destinations: SECRET_DESTINATIONS,
+      },
+      SECRETS,
+    )
+  }, 60_000)
+  afterAll(() => product?.[Symbol.asyncDispose]())
+
+  test('a page without a session leads to the sign-in, and from there back', async () => {
+    const who = visitorOf(product)
+    const asked = await who.get('/console/system/audit?outcome=denied')
+    expect([asked.status, asked.headers.get('location')]).toEqual([
+      303,
+      '/console/login?next=%2Fconsole%2Fsystem%2Faudit%3Foutcome%3Ddenied',
+    ])
+    const back = await who.post('/console/login', { credential: OPS.key, next: '/console/system/audit' })
+    expect(back.headers.get('location')).toBe('/console/system/audit')
+    for (const next of ['https://evil.example/', '//evil.example/console/', '/\\evil.example', '/v4/events']) {
+      const answer = await visitorOf(product).post('/console/login', { credential: OPS.key, next })
+      expect([next, answer.headers.get('location')]).toEqual([next, '/console/'])
+    }
+  })
+
+  test('the cookie: new at each sign-in, for the console only, with Secure under TLS, below the prefix', async () => {
+    const who = visitorOf(product)
+    who.cookies.set(COOKIE, 'chosen-by-the-attacker')
+    await who.signIn(OPS.key)
+    const [first = ''] = who.set
+    expect(first).toMatch(/^footman_console=[A-Za-z0-9_-]{43}; Path=\/console; HttpOnly; SameSite=Lax$/)
+    await who.signIn(OPS.key)
+    expect(who.set[0]).not.toBe(first)
+    const page = await (await who.get('/console/system/about')).text()
+    expect(page).toContain('key:ops')
+
+    const secure = visitorOf(product, { ...TLS, 'x-forwarded-prefix': '/footman' })
+    await secure.signIn(OPS.key)
+    expect(secure.set[0]).toMatch(
+      /^__Secure-footman_console=[\w-]{43}; Path=\/footman\/console; HttpOnly; Secure; SameSite=Lax$/,
+    )
+    expect((await secure.get('/console/system')).status).toBe(200)
+  })
+
+  test('wrong credentials get one answer, and 429 after ten', async () => {
+    const from = { ...TLS, 'x-forwarded-for': '203.0.113.10' }
+    const bodies = new Set<string>()
+    const statuses: number[] = []
+    for (let n = 0; n < 11; n++) {
+      const key = n % 2 === 0 ? newKey('x').key : 'no key at all'
+      const answer = await visitorOf(product, from).signIn(key)
+      statuses.push(answer.status)
+      if (answer.status === 401) bodies.add(await answer.text())
+      expect(answer.headers.getSetCookie()).toEqual([])
+    }
+    expect(statuses).toEqual([...Array(10).fill(401), 429])
+    expect(bodies.size).toBe(1)
+    const other = visitorOf(product, { ...TLS, 'x-forwarded-for': '203.0.113.11' })
+    expect((await other.signIn(OPS.key)).status).toBe(303)
+    expect((await audit(product, 'session.create')).filter(({ outcome }) => outcome === 'denied')).toHaveLength(10)
+  }, 30_000)
+
+  test('another machine cannot sign in without TLS', async () => {
+    const answer = await visitorOf(product, { 'x-forwarded-for': '203.0.113.12' }).signIn(OPS.key)
+    expect(answer.status).toBe(403)
+    expect(await answer.text()).toContain('allowPlainHttp')
+  })
+
+  test('the link of "footman console" signs in once', async () => {
+    const { code, stdout } = await runToEnd(['console', '--no-open', '--json', '-c', product.configFile], {
+      cwd: product.directory.path,
+    })
+    expect(code).toBe(0)
+    const { url } = JSON.parse(stdout) as { url: string }
+    const path = new URL(url).pathname
+    const who = visitorOf(product)
+    expect((await who.get(path)).status).toBe(200)
+    expect(who.cookies.size).toBe(0)
+    expect((await who.post(path, {}, { 'sec-fetch-site': 'cross-site' })).status).toBe(403)
+    expect((await who.post(path, {})).status).toBe(303)
+    expect(await (await who.get('/console/system/about')).text()).toContain('local')
+    const again = visitorOf(product)
+    expect((await again.get(path)).status).toBe(401)
+    expect((await again.post(path, {})).status).toBe(401)
+  })
+
+  test('a session has the scopes of its key', async () => {
+    const who = await signedIn(product, READER.key)
+    const refused = await who.get('/console/system/audit')
+    expect(refused.status).toBe(403)
+    expect(await refused.text()).toContain('<code>admin</code>')
+    expect((await who.get('/console/api/v4/audit')).status).toBe(403)
+    expect((await who.get('/console/api/v4/events')).status).toBe(200)
+    expect(await (await who.get('/console/system')).text()).not.toContain('href="/console/system/audit"')
+  })
+
+  test('a session that is ended on the page has to sign in again', async () => {
+    const stolen = await signedIn(product, READER.key, { 'user-agent': 'Thief/1.0' })
+    const admin = await signedIn(product)
+    const page = await (await admin.get('/console/system/sessions')).text()
+    const id = /id=(cs_[\w-]+)/.exec(page.slice(page.indexOf('Thief/1.0')))?.[1] ?? ''
+    const path = '/console/form/session.end'
+    const own = await stolen.csrf('/console/system/sessions')
+    const fields = { id, actor: 'key:reader', return: '/console/system/sessions', confirmed: '1' }
+    const other = await signedIn(product, DOOMED.key)
+    const token = await other.csrf('/console/system/sessions')
+    expect((await other.post(path, { ...fields, csrf: token })).status).toBe(404)
+    expect(own).not.toBe('')
+    expect((await stolen.get('/console/system')).status).toBe(200)
+    const stream = (await stolen.get('/console/api/v4/stream')).text()
+    const csrf = await admin.csrf('/console/system/sessions')
+    const done = await admin.post(path, { ...fields, csrf })
+    expect([done.status, done.headers.get('location')]).toEqual([303, '/console/system/sessions'])
+    expect((await stolen.get('/console/system')).status).toBe(303)
+    expect((await stolen.get('/console/api/v4/events')).status).toBe(401)
+    // Ends with the session, though nothing happens on it.
+    await stream
+    const entries = await audit(product, 'session.end')
+    expect(entries.some(({ outcome, via }) => outcome === 'ok' && via === 'console')).toBe(true)
+  }, 20_000)
+
+  test('a key that leaves the configuration ends its sessions at once', async () => {
+    const who = await signedIn(product, DOOMED.key)
+    expect((await who.get('/console/events')).status).toBe(200)
+    const whole = JSON.parse(readFileSync(product.configFile, 'utf8')) as {
+      Butler: { footman: { access: { keys: { id: string }[] } } }
+    }
+    const { access } = whole.Butler.footman
+    access.keys = access.keys.filter(({ id }) => id !== 'doomed')
+    writeFileSync(product.configFile, JSON.stringify(whole))
+    const admin = await signedIn(product)
+    const shown = await (await admin.get('/console/form/config.reload')).text()
+    expect(shown).toContain('Butler.footman.access.keys')
+    const csrf = await admin.csrf('/console/form/config.reload')
+    const done = await admin.post('/console/form/config.reload', { csrf, confirmed: '1' })
+    expect(done.status).toBe(303)
+    expect((await who.get('/console/events')).headers.get('location')).toStartWith('/console/login')
+    expect((await who.get('/console/api/v4/events')).status).toBe(401)
+  })
+
+  test('a request that no page of this session sent changes nothing, and is recorded', async () => {
+    const who = await signedIn(product)
+    const csrf = await who.csrf('/console/system')
+    const origin = `http://127.0.0.1:${product.restPort}`
+    const path = '/console/form/maintenance.create'
+    const fields = { name: 'forged', from: '2090-03-02T20:00', until: '2090-03-02T22:00', confirmed: '1' }
+    const other = await (await signedIn(product)).csrf('/console/system')
+    const refused: [fields: Record<string, string>, headers: Record<string, string>][] = [
+      [
+        { ...fields, csrf },
+        { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+      ],
+      [{ ...fields, csrf }, { origin: 'https://evil.example' }],
+      [{ ...fields, csrf }, { origin: 'null' }],
+      [{ ...fields, csrf }, { 'sec-fetch-site': 'same-site' }],
+      [{ ...fields, csrf }, {}],
+      [fields, { origin }],
+      [{ ...fields, csrf: other }, { origin }],
+    ]
+    const before = (await audit(product, 'POST /console/*')).length
+    for (const [sent, headers] of refused) {
+      const answer = await who.post(path, sent, headers)
+      expect([headers, answer.status]).toEqual([headers, 403])
+    }
+    const api = await fetch(`${origin}/console/api/v4/maintenance`, {
+      method: 'POST',
+      headers: {
+        origin,
+        'content-type': 'application/json',
+        cookie: [...who.cookies].map((pair) => pair.join('=')).join('; '),
+      },
+      body: JSON.stringify({ name: 'forged', until: '2090-03-02T22:00:00Z' }),
+    })
+    expect([api.status, ((await api.json()) as { code: string }).code]).toEqual([403, 'CSRF'])
+    expect(product.rows('SELECT * FROM maintenance')).toEqual([])
+    await until(async () => (await audit(product, 'POST /console/*')).length === before + refused.length + 1)
+    const entries = (await audit(product, 'POST /console/*')).slice(0, refused.length + 1)
+    expect(entries.map(({ status }) => status)).toEqual(entries.map(() => 403))
+    expect((await who.post(path, { ...fields, csrf }, { origin })).status).toBe(303)
+    expect(product.rows('SELECT name, created_by FROM maintenance')).toEqual([
+      { name: 'forged', created_by: 'key:ops' },
+    ])
+  })
+
+  test('the API at /v4 ignores cookies', async () => {
+    const who = await signedIn(product)
+    expect((await who.get('/v4/events')).status).toBe(401)
+    expect((await who.get('/console/api/v4/events')).status).toBe(200)
+    expect((await who.get('/console/api/v4/events')).headers.get('access-control-allow-origin')).toBeNull()
+  })
+
+  test('no page and no answer holds a secret; looking at them changes nothing', async () => {
+    const who = await signedIn(product)
+    await who.get('/console/')
+    const tables = product
+      .rows<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+      .map(({ name }) => name)
+      // Says when the session was seen last.
+      .filter((name) => name !== 'console_session')
+    const contents = () => Object.fromEntries(tables.map((name) => [name, product.rows(`SELECT * FROM ${name}`)]))
+    const before = contents()
+    const pages = await crawl(who)
+    expect(pages.size).toBeGreaterThan(10)
+    const secrets = [...CANARIES, OPS.key, OPS.entry.hash, READER.entry.hash]
+    for (const [path, { status, text }] of pages) {
+      expect([path, status < 500 || status === 502]).toEqual([path, true])
+      for (const secret of secrets) expect([path, secret, text.includes(secret)]).toEqual([path, secret, false])
+    }
+    for (const path of [
+      '/v4/config',
+      '/v4/config?format=yaml',
+      '/v4/config/problems',
+      '/v4/destinations',
+      '/v4/about',
+    ]) {
+      const text = await (await product.call('GET', path, undefined, bearer)).text()
+      for (const secret of secrets) expect([path, secret, text.includes(secret)]).toEqual([path, secret, false])
+    }
+    expect(contents()).toEqual(before)
+  }, 60_000)
+
+  test.each(['strips', 'keeps'] as const)(
+    'below a path, behind a proxy that %p it',
+    async (habit) => {
+      const proxy = await startProxy(product.restPort, habit === 'strips')
+      try {
+        const who = visitor(`${proxy.url}/footman`)
+        const asked = await who.get('/console/system')
+        expect(asked.headers.get('location')).toBe('/footman/console/login?next=%2Ffootman%2Fconsole%2Fsystem')
+        const answer = await who.post('/console/login', { credential: OPS.key, next: '/footman/console/system' })
+        expect([answer.status, answer.headers.get('location')]).toEqual([303, '/footman/console/system'])
+        expect(who.set[0]).toContain('Path=/footman/console; ')
+        const pages = await crawl(who, '/footman', 20)
+        for (const [path, { text }] of pages) {
+          const addresses = [...text.matchAll(/ (?:href|src|action)="(\/[^"]*)"/g)].map(([, address]) => address)
+          const foreign = addresses.filter((address) => !address?.startsWith('/footman/'))
+          expect([path, foreign]).toEqual([path, []])
+        }
+        const first = pages.get('/console/system')?.text ?? ''
+        const style = /href="\/footman(\/console\/assets\/[^"]+\.css)"/.exec(first)?.[1] ?? ''
+        expect((await who.get(style)).status).toBe(200)
+        expect((await who.get('/console/api/v4/stream/../selfalerts')).status).toBe(200)
+        const csrf = await who.csrf('/console/system')
+        const theme = await who.post('/console/theme', { csrf, theme: 'dark', return: '/footman/console/system' })
+        expect([theme.status, theme.headers.get('location')]).toEqual([303, '/footman/console/system'])
+      } finally {
+        await proxy.stop()
+      }
+    },
+    60_000,
+  )
+
+  test.skipIf(!findExecutable('chromium'))(
+    'a browser reports no violation of the content policy',
+    async () => {
+      const browser = await startBrowser()
+      try {
+        const page = await browser.newPage()
+        const troubles: string[] = []
+        const origin = `http://127.0.0.1:${product.restPort}`
+        page.on('console', (message) => {
+          if (/Content Security Policy|Trusted ?Type/i.test(message.text())) troubles.push(message.text())
+        })
+        page.on('pageerror', (error) => troubles.push(error.message))
+        page.on('request', (request) => {
+          if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) troubles.push(request.url())
+        })
+        await page.goto(`${origin}/console/system`)
+        await page.fill('input[name=credential]', OPS.key)
+        await Promise.all([page.waitForURL('**/console/system'), page.click('button[type=submit]')])
+        for (const path of ['/system', '/system/config', '/system/audit', '/system/maintenance', '/search?q=event']) {
+          await page.goto(`${origin}/console${path}`)
+          expect(await page.locator('h1').count()).toBe(1)
+        }
+        expect(troubles).toEqual([])
+      } finally {
+        await browser.close()
+      }
+    },
+    60_000,
+  )
+})
+
+describe('without access control', () => {
+  let product: Footman
+  beforeAll(async () => {
+    product = await start({ api: { trustedProxies: ['127.0.0.1'] } })
+  }, 60_000)
+  afterAll(() => product?.[Symbol.asyncDispose]())
+
+  test('pages, forms and their API are for this machine only', async () => {
+    const near = visitorOf(product)
+    expect((await near.get('/console/system')).status).toBe(200)
+    const csrf = await near.csrf('/console/system')
+    const callers: Record<string, string>[] = [
+      { 'x-forwarded-for': '203.0.113.9' },
+      { forwarded: 'for=203.0.113.9' },
+      { host: 'evil.example' },
+      { host: 'evil.example', origin: 'http://evil.example', 'sec-fetch-site': 'same-origin' },
+    ]
+    for (const headers of callers) {
+      const far = visitorOf(product, headers)
+      for (const path of ['/console/system', '/console/api/v4/events', '/console/form/config.reload']) {
+        expect([headers, path, (await far.get(path)).status]).toEqual([headers, path, 403])
+      }
+      const form = await far.post('/console/form/udp.selftest', { csrf })
+      expect([headers, form.status]).toEqual([headers, 403])
+    }
+    const foreign = await near.post('/console/form/udp.selftest', { csrf }, { origin: 'https://evil.example' })
+    expect(foreign.status).toBe(403)
+    expect((await near.post('/console/form/udp.selftest', {})).status).toBe(403)
+    expect((await near.post('/console/form/udp.selftest', { csrf })).status).toBe(303)
+  })
+})
+
+/** In front of Footman at `/footman/`. */
+async function startProxy(port: number, strips: boolean) {
+  const server: Server = createServer((incoming, outgoing) => {
+    const path = strips ? (incoming.url ?? '').slice('/footman'.length) : incoming.url
+    const headers = { ...incoming.headers, 'x-forwarded-prefix': '/footman' }
+    const options = { host: '127.0.0.1', port, path, method: incoming.method, headers }
+    const onward = httpRequest(options, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
+    onward.on('error', () => outgoing.destroy())
+    incoming.pipe(onward)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}

@@ -1,0 +1,234 @@
+/** Deliveries, destinations, snoozes and routes in Chromium, against the compiled executable and a simulated site. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser } from 'playwright-core'
+import { violations } from '../../support/accessibility.ts'
+import { startBrowser } from '../../support/browser.ts'
+import { openConsole, seen, tooWide } from '../../support/console-page.ts'
+import { type Footman, footman } from '../../support/footman.ts'
+import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
+import { findExecutable } from '../../support/servers.ts'
+import { startSite, type TestSite } from '../../support/simulator.ts'
+import { until } from '../../support/wait.ts'
+
+const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
+const TIMEOUT = 90_000
+const DEAD = 40
+
+interface Listed {
+  readonly id: string
+  readonly state: string
+  readonly reason: string | null
+}
+
+describe.skipIf(findExecutable('chromium') === null)('deliveries in the console', () => {
+  let site: TestSite
+  let sink: HttpSink
+  let product: Footman
+  let browser: Browser
+  let base = ''
+  let isRefusing = true
+
+  const get = async <T>(path: string) => (await (await product.call('GET', path)).json()) as T
+  const deliveries = async (query: string) =>
+    (await get<{ deliveries: readonly Listed[] }>(`/v4/deliveries?limit=200&${query}`)).deliveries
+  const fire = async (to: string): Promise<string> => {
+    const answer = await product.call('POST', '/v4/events/fire', { to: [to] })
+    return ((await answer.json()) as { deliveries: { id: string }[] }).deliveries[0]!.id
+  }
+
+  beforeAll(async () => {
+    ;[site, sink, browser] = await Promise.all([startSite(), startHttpSink(), startBrowser()])
+    sink.answer(({ url }) => {
+      if (url === '/down') return { status: 503 }
+      return { status: url === '/refuses' && isRefusing ? 400 : 200 }
+    })
+    product = await footman({
+      simulator: site.simulator,
+      config: {
+        emailNotification: { enable: false },
+        footman: {
+          destinations: {
+            refuses: { type: 'webhook', url: `${sink.url}/refuses` },
+            down: { type: 'webhook', url: `${sink.url}/down` },
+            good: { type: 'webhook', url: `${sink.url}/good` },
+          },
+          alertRoutes: [{ name: 'all', match: { outcome: 'failed' }, to: ['good'], limit: 'none' }],
+          api: { rateLimitPerMinute: 0 },
+        },
+      },
+    })
+    await product.start()
+    base = `http://127.0.0.1:${product.restPort}/console`
+    for (let n = 0; n < DEAD; n += 1) await fire('refuses')
+    await fire('down')
+    await until(async () => (await deliveries('state=dead')).length === DEAD)
+    site.simulator.setTask(TASK, { outcome: 'fail', durationMs: 100 })
+    site.simulator.runTask(TASK)
+    await until(async () => (await deliveries('destination=good&state=delivered')).length === 1)
+  }, TIMEOUT)
+
+  afterAll(async () => {
+    await browser?.close()
+    await product?.[Symbol.asyncDispose]()
+    await Promise.all([site?.[Symbol.asyncDispose](), sink?.stop()])
+  })
+
+  test(
+    'pages fit phones and screens, without violations of WCAG, and show the same without JavaScript',
+    async () => {
+      const [one] = await deliveries('state=dead')
+      const paths = [
+        '/deliveries?state=dead&limit=5',
+        `/deliveries/${one?.id}`,
+        '/destinations',
+        '/destinations/refuses',
+      ]
+      for (const path of [...paths, '/snoozes', '/form/snooze.set?task=Fin*', '/form/destination.test?name=good']) {
+        const texts: string[] = []
+        for (const width of [360, 1440]) {
+          await using opened = await openConsole(browser, base + path, { width, dark: width === 360 })
+          expect([path, width, await violations(opened.page)]).toEqual([path, width, []])
+          expect([path, width, await tooWide(opened.page)]).toEqual([path, width, 0])
+          expect(opened.troubles).toEqual([])
+          texts[0] = (await opened.page.locator('main h1, main h2, main td, main dd').allTextContents()).join('|')
+        }
+        await using plain = await openConsole(browser, base + path, { javaScript: false })
+        texts[1] = (await plain.page.locator('main h1, main h2, main td, main dd').allTextContents()).join('|')
+        expect(texts[1]).toBe(texts[0]!)
+      }
+    },
+    TIMEOUT,
+  )
+
+  test(
+    '40 failed deliveries of a destination are sent again by one action, after the number is typed',
+    async () => {
+      const sent = () => sink.requests.filter(({ url }) => url === '/refuses').length
+      const before = sent()
+      isRefusing = false
+      await using opened = await openConsole(browser, `${base}/deliveries?destination=refuses`)
+      const { page, troubles } = opened
+      await page.locator('[data-status=live]').waitFor()
+      await page.getByRole('link', { name: 'Send all failed of this filter again…' }).click()
+      const dialog = page.locator('dialog')
+      await dialog.waitFor()
+      expect(await seen(page, 'dialog')).toMatch(/40 failed deliveries are sent again[\s\S]*refuses\s+40/)
+      const button = dialog.getByRole('button', { name: 'Send failed deliveries again' })
+      await button.click()
+      expect(sent()).toBe(before)
+      await dialog.locator('input[name=typed]').fill('40')
+      await button.dblclick()
+      await page.locator('.flash').waitFor()
+      expect(await seen(page, '.flash')).toContain('40 deliveries are under way again')
+      await until(async () => (await deliveries('destination=refuses&state=delivered')).length === DEAD)
+      expect(sent()).toBe(before + DEAD)
+      await until(async () => (await page.locator('[data-rows] td:has-text("Delivered")').count()) >= DEAD)
+      expect(troubles).toEqual([])
+    },
+    TIMEOUT,
+  )
+
+  test(
+    'one is sent again and one is cancelled, from the page and without JavaScript',
+    async () => {
+      for (const javaScript of [true, false]) {
+        const pending = await fire('down')
+        await until(async () => (await deliveries(`id=${pending}`))[0]?.state === 'pending')
+        await using opened = await openConsole(browser, `${base}/deliveries/${pending}`, { javaScript })
+        const { page } = opened
+        await page.getByRole('link', { name: 'Cancel' }).click()
+        await page.getByRole('button', { name: 'Cancel the delivery' }).click()
+        expect(await seen(page, '.flash')).toContain('The delivery is cancelled.')
+        expect(await seen(page, '.kv')).toContain('cancelled: ')
+        expect((await deliveries(`id=${pending}`))[0]?.reason).toBe('CANCELLED')
+        // A failed one goes at once, a delivered one asks first.
+        await page.getByRole('button', { name: 'Send again' }).click()
+        expect(await seen(page, '.flash')).toContain('Sent again to down')
+        const [good] = await deliveries('destination=good&state=delivered')
+        const count = sink.requests.filter(({ url }) => url === '/good').length
+        await page.goto(`${base}/deliveries/${good?.id}`)
+        await page.getByRole('link', { name: 'Send again' }).click()
+        await page.getByRole('button', { name: 'Send again' }).click()
+        expect(await seen(page, '.flash')).toContain('Sent again to good')
+        await until(() => sink.requests.filter(({ url }) => url === '/good').length === count + 1)
+      }
+    },
+    TIMEOUT,
+  )
+
+  test(
+    'a destination is tested: the message is shown first, then sent and followed to its end',
+    async () => {
+      for (const javaScript of [true, false]) {
+        const count = sink.requests.filter(({ url }) => url === '/good').length
+        await using opened = await openConsole(browser, `${base}/destinations/good`, { javaScript })
+        const { page } = opened
+        await page.getByRole('link', { name: 'Test…' }).click()
+        await page.locator('select[name=outcome]').selectOption('success')
+        await page.getByRole('button', { name: 'Show the message' }).click()
+        await page.waitForURL(/form\/destination\.test/)
+        expect(await seen(page, '[data-preview]')).toMatch(/1 message would be sent[\s\S]*\[TEST\] Reload succeeded/)
+        expect(sink.requests.filter(({ url }) => url === '/good')).toHaveLength(count)
+        await page.getByRole('button', { name: 'Send test' }).click()
+        await page.waitForURL(/\/events\//)
+        await until(async () => {
+          if (!javaScript) await page.reload()
+          return (await seen(page, '.deliveries')).includes('Delivered')
+        })
+        expect(sink.requests.filter(({ url }) => url === '/good')).toHaveLength(count + 1)
+      }
+    },
+    TIMEOUT,
+  )
+
+  test(
+    'a snooze shows what it would hold back, holds back, is lifted, and the lifting is undone',
+    async () => {
+      for (const javaScript of [true, false]) {
+        await using opened = await openConsole(browser, `${base}/snoozes`, { javaScript })
+        const { page } = opened
+        await page.getByRole('link', { name: 'New…' }).click()
+        await page.locator('input[name=task]').fill('Financial*')
+        await page.locator('input[name=reason]').fill('database is moved')
+        await page.getByRole('button', { name: 'What would it hold back?' }).click()
+        await page.waitForURL(/form\/snooze\.set/)
+        expect(await seen(page, '[data-preview]')).toMatch(/It would hold back 1 of the \d+ alerts of the last 24 h/)
+        expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
+        await page.getByRole('button', { name: 'Snooze', exact: true }).click()
+        expect(await seen(page, '[data-rows]')).toMatch(/task Financial\*[\s\S]*database is moved/)
+        await page.getByRole('button', { name: 'Lift' }).click()
+        await page.waitForURL(/lifted=/)
+        expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
+        await page.getByRole('button', { name: 'Undo' }).click()
+        await page.waitForURL((url) => url.search === '')
+        expect(await seen(page, '[data-rows]')).toMatch(/task Financial\*[\s\S]*database is moved/)
+        await page.getByRole('button', { name: 'Lift' }).click()
+        await page.waitForURL(/lifted=/)
+      }
+      const audit = await (await product.call('GET', '/v4/audit?action=snooze.lift')).text()
+      expect(audit.match(/"via":"console"/g)).toHaveLength(4)
+    },
+    TIMEOUT,
+  )
+
+  test(
+    'the tester of the routes explains an invented event by its address',
+    async () => {
+      await using opened = await openConsole(browser, `${base}/system/routes?type=reload&outcome=failed`)
+      const { page, troubles } = opened
+      expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes? fires?[\s\S]*all\s+to good\s+Would be sent/)
+      expect(await seen(page, '[aria-labelledby=routes]')).toMatch(/all\s+on/)
+      expect(troubles).toEqual([])
+    },
+    TIMEOUT,
+  )
+
+  test('the curl that a dialog offers does the same', async () => {
+    const [good] = await deliveries('destination=good&state=delivered')
+    const page = await (await fetch(`${base}/form/delivery.resend?id=${good?.id}`)).text()
+    const command = /<code>(curl [^<]*)<\/code>/.exec(page)?.[1] ?? ''
+    const decoded = command.replaceAll('&#39;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&')
+    const curl = Bun.spawn(['bash', '-c', `${decoded} -sS --noproxy '*'`], { stdout: 'pipe' })
+    expect(JSON.parse(await new Response(curl.stdout).text())).toMatchObject({ state: 'pending', replayOf: good?.id })
+  })
+})

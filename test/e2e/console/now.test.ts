@@ -1,0 +1,214 @@
+/** The first screen of the console, through the executable and a simulated site: a broken chain, and its repair. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser } from 'playwright-core'
+import { startBrowser } from '../../support/browser.ts'
+import { type Visitor, visitorOf } from '../../support/console.ts'
+import { coldBytes, looksWell, watchedPage } from '../../support/console-watch.ts'
+import { type Footman, footman } from '../../support/footman.ts'
+import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
+import { findExecutable } from '../../support/servers.ts'
+import { startSite, type TestSite } from '../../support/simulator.ts'
+import { until } from '../../support/wait.ts'
+
+const ETL = '70000000-0000-4000-8000-000000000001'
+const FTP = '71000000-0000-4000-8000-000000000001'
+const SLOW = '70000000-0000-4000-8000-000000000007'
+const KEY = `taskFailed:${ETL}`
+
+let site: TestSite
+let sink: HttpSink
+let product: Footman
+let origin = ''
+let who: Visitor
+
+beforeAll(async () => {
+  ;[site, sink] = await Promise.all([startSite(), startHttpSink()])
+  product = await footman({
+    simulator: site.simulator,
+    webhookUrl: sink.url,
+    config: {
+      footman: {
+        dataDirectory: 'data',
+        destinations: { ops: { type: 'webhook', url: sink.url } },
+        alertRoutes: [{ name: 'failures', match: { outcome: ['failed'] }, to: ['ops'] }],
+      },
+    },
+  })
+  await product.start()
+  await product.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
+  origin = `http://127.0.0.1:${product.restPort}`
+  who = visitorOf(product)
+  site.simulator.setTask(ETL, { outcome: 'fail', durationMs: 50 })
+  site.simulator.runTask(ETL)
+  await until(async () => (await itemText()).includes('Did not run') && (await itemText()).includes('ops'), {
+    timeout: 30_000,
+  })
+}, 90_000)
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]()
+  await sink?.[Symbol.asyncDispose]()
+  await site?.[Symbol.asyncDispose]()
+})
+
+const pageText = async (path = '/console/') => (await who.get(path)).text()
+const textOf = (html: string) => html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
+/** The item of the failed task; '' when there is none. */
+async function itemText(): Promise<string> {
+  const html = await pageText()
+  const begin = html.indexOf(`<article class="item" data-key="${KEY}"`)
+  return begin < 0 ? '' : textOf(html.slice(begin, html.indexOf('</article>', begin)))
+}
+const post = async (operation: string, fields: Record<string, string>) =>
+  who.post(`/console/form/${operation}`, { csrf: await who.csrf('/console/'), return: '/console/', ...fields })
+
+test('the first screen names the failure, its cause, its alerts, and the tasks that did not run', async () => {
+  const item = await itemText()
+  expect(item).toMatch(/Sales ETL hourly.*Failed/)
+  expect(item).toMatch(/Failing since \d\d:\d\d/)
+  expect(item).toMatch(/Alerted.*ops/)
+  expect(item).toMatch(/Did not run.*Financial Dashboard Reload.*Preload Sales Dashboard/)
+  for (const action of ['Start again', 'Snooze', '1 h', '2 h', 'until tomorrow 07:00', 'Take', 'Event']) {
+    expect(item).toContain(action)
+  }
+  const text = textOf(await pageText())
+  expect(text).toMatch(/\d+ tasks? (is|are) still failing/)
+  expect(text).toMatch(/\d+ runs? ended: .*failed/)
+  expect(text).toMatch(/As text.*Sales ETL hourly: Failed, since/)
+})
+
+test('the page transfers at most 100 KB with a cold cache, 35 KB of it as HTML', async () => {
+  const { html, all } = await coldBytes(origin, '/console/')
+  expect(html).toBeLessThan(35_000)
+  expect(all).toBeLessThan(100_000)
+})
+
+test('the timeline has a line for the task, a bar that leads to the execution, and the facts as a table', async () => {
+  const html = await pageText('/console/?group=task&only=all')
+  expect(html).toMatch(/aria-label="Sales ETL hourly, failed, [^"]*"/)
+  const [, href = ''] = /<a href="([^"]*executions[^"]*)" aria-label="Sales ETL hourly, failed/.exec(html) ?? []
+  expect((await who.get(href)).status).toBe(200)
+  expect(html).toContain('As a table')
+  expect(html).not.toMatch(/ style="/)
+  const shapes = [...html.matchAll(/<(rect|path|line|a)\b/g)].length
+  expect(shapes).toBeLessThan(2000)
+})
+
+test('range, groups and folds stand in the address', async () => {
+  for (const query of [
+    '?w=48h',
+    '?group=app',
+    '?group=node',
+    '?only=problems',
+    '?to=2026-01-01T00:00:00Z',
+    '?full=1',
+  ]) {
+    const answer = await who.get(`/console/${query}`)
+    expect({ query, status: answer.status }).toEqual({ query, status: 200 })
+    expect(await answer.text()).not.toContain('class="error"')
+  }
+  const html = await pageText('/console/')
+  const [, fold = ''] = /class="turner" href="([^"]*fold=[^"]*)"/.exec(html) ?? []
+  const folded = await pageText(fold.replaceAll('&amp;', '&'))
+  expect(folded).toContain('aria-expanded="false"')
+})
+
+test('an item is taken and given back by forms, and the audit knows both', async () => {
+  expect((await post('attention.take', { item: KEY })).status).toBe(303)
+  expect(await itemText()).toMatch(/Taken by/)
+  expect((await post('attention.giveBack', { item: KEY })).status).toBe(303)
+  expect(await itemText()).not.toMatch(/Taken by/)
+  const audit = await until(async () => {
+    const answer = await product.call('GET', '/v4/audit?action=attention.*')
+    const found = ((await answer.json()) as { audit: { action: string; via?: string }[] }).audit
+    return found.length > 1 ? found : undefined
+  })
+  expect(audit.map(({ action }) => action).toSorted()).toEqual(['attention.giveBack', 'attention.take'])
+  expect(audit.every(({ via }) => via === 'console')).toBe(true)
+})
+
+test('a snooze of the item is set at once and shown', async () => {
+  const html = await pageText()
+  expect(html).toContain('/form/snooze.set')
+  expect((await post('snooze.set', { taskId: ETL, for: '2h', confirmed: '1' })).status).toBe(303)
+  expect(await itemText()).toMatch(/Snoozed/)
+  const { snoozes } = (await (await product.call('GET', '/v4/snoozes')).json()) as { snoozes: { id: string }[] }
+  for (const { id } of snoozes) await product.call('DELETE', `/v4/snoozes/${id}`)
+})
+
+describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await startBrowser()
+  }, 30_000)
+  afterAll(() => browser?.close())
+
+  test('the page looks well at each width in both themes', async () => {
+    await looksWell(browser, origin, '/console/')
+    await looksWell(browser, origin, '/console/?full=1&only=all&group=task')
+  }, 120_000)
+
+  test('without JavaScript it has the same facts', async () => {
+    const { page } = await watchedPage(browser, origin, { javaScriptEnabled: false })
+    await page.goto(`${origin}/console/`)
+    const text = ((await page.locator('#main').textContent()) ?? '').replace(/\s+/g, ' ')
+    expect(text).toMatch(/Sales ETL hourly ?Failed/)
+    expect(text).toMatch(/Did not run ?Financial Dashboard Reload, Preload Sales Dashboard/)
+    await page.close()
+  }, 30_000)
+
+  test('a change shows by itself, and the way to a start needs no pointer', async () => {
+    const { page, faults } = await watchedPage(browser, origin)
+    await page.goto(`${origin}/console/`)
+    await page.locator('[data-status=live]').waitFor()
+    site.simulator.setTask(FTP, { outcome: 'fail', durationMs: 50 })
+    site.simulator.runTask(FTP)
+    await page.locator(`article[data-key="taskFailed:${FTP}"]`).waitFor({ timeout: 30_000 })
+
+    site.simulator.setTask(ETL, { outcome: 'success', durationMs: 50 })
+    const start = page.locator(`article[data-key="${KEY}"] a[data-dialog]`)
+    await start.focus()
+    await page.keyboard.press('Enter')
+    const dialog = page.locator('dialog[open]')
+    await dialog.getByText('Will start (1)').waitFor()
+    await dialog.getByText('Sales ETL hourly').first().waitFor()
+    await dialog.locator('button[type=submit]').focus()
+    await page.keyboard.press('Enter')
+    await page.getByText('Started Sales ETL hourly.').waitFor()
+    await page.locator(`article[data-key="${KEY}"]`).waitFor({ state: 'detached', timeout: 30_000 })
+    expect(faults).toEqual([])
+    await page.close()
+  }, 90_000)
+
+  test('bars are one tab stop, and arrow keys move among them', async () => {
+    const { page } = await watchedPage(browser, origin)
+    await page.goto(`${origin}/console/?group=task&only=all`)
+    const stops = page.locator('.plot a[tabindex="0"]')
+    await until(async () => (await stops.count()) === 1, { timeout: 10_000 })
+    await stops.focus()
+    const label = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+    const before = await label()
+    await page.keyboard.press('ArrowLeft')
+    expect(await label()).not.toBe(before)
+    await page.close()
+  }, 30_000)
+})
+
+test('a task that succeeds again leaves the list and is among the recovered', async () => {
+  site.simulator.setTask(ETL, { outcome: 'success', durationMs: 50 })
+  site.simulator.runTask(ETL)
+  await until(async () => (await itemText()) === '', { timeout: 30_000 })
+  const text = textOf(await pageText())
+  expect(text).toMatch(/Recovered.*Sales ETL hourly.*failed.*succeeded \d\d:\d\d/)
+}, 60_000)
+
+test('a task that runs has its bar with the expected end', async () => {
+  site.simulator.runTask(SLOW)
+  const html = await until(
+    async () => {
+      const found = await pageText('/console/?only=all&group=task')
+      return found.includes('Slow Warehouse Load, running since') ? found : undefined
+    },
+    { timeout: 30_000 },
+  )
+  expect(html).toMatch(/Slow Warehouse Load, running since \d\d:\d\d[^"]*(ETA \d\d:\d\d|over the usual)/)
+}, 60_000)

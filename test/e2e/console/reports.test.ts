@@ -1,0 +1,316 @@
+/** The pages of report tasks, in Chromium and without JavaScript, against the compiled executable. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { createHash } from 'node:crypto'
+import type { Browser, Page } from 'playwright-core'
+import { violations } from '../../support/accessibility.ts'
+import { startBrowser } from '../../support/browser.ts'
+import { type ReportSite, startReportSite } from '../../support/report-tasks.ts'
+
+const GONE = 'gone@acme.example'
+const HERE = 'here@acme.example'
+/** A well-formed id that no task has. */
+const UNKNOWN = '00000000-0000-4000-8000-000000000001'
+
+setDefaultTimeout(60_000)
+
+let reports: ReportSite
+let browser: Browser
+let reportId: string
+let taskId: string
+/** A run with a mail that the server refused. */
+let failedRun: string
+
+beforeAll(async () => {
+  ;[reports, browser] = await Promise.all([startReportSite(), startBrowser()])
+  reportId = (await reports.salesReport('Sales overview')).id
+  const recipients = [GONE, HERE].map((address) => ({ type: 'address', address }))
+  const triggers = [{ type: 'schedule', cron: '0 7 * * 1' }]
+  taskId = (await reports.mailTask('Monday mail', reportId, { recipients, triggers })).id
+  reports.mailbox.answer({ rcptTo: { [GONE]: 550 } })
+  failedRun = (await reports.run(taskId)).id
+  reports.mailbox.answer({})
+})
+afterAll(async () => {
+  await browser?.close()
+  await reports?.[Symbol.asyncDispose]()
+})
+
+/** The person that is the second recipient in the form of a task. */
+const PERSON = 'select[name="f:recipients.1.recipientId"]'
+
+const address = (path: string): string => `http://127.0.0.1:${reports.product.restPort}/console${path}`
+
+/** Opens a page of the console; `width` in pixels. */
+async function opened(path: string, { width = 1440, script = true } = {}): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width, height: 900 }, javaScriptEnabled: script })
+  const response = await page.goto(address(path))
+  expect([path, response?.status()]).toEqual([path, 200])
+  return page
+}
+
+const textOf = async (page: Page): Promise<string> => (await page.locator('main').textContent()) ?? ''
+
+test('the list says what each task does and how its last run ended, problems first', async () => {
+  await reports.mailTask('A quiet one', reportId, { enabled: false, testMode: { enabled: true, address: HERE } })
+  const page = await opened('/reports')
+  const rows = await page.locator('tbody tr').allInnerTexts()
+  expect(rows[0]).toContain('Monday mail')
+  expect(rows[0]).toContain('MAIL_REJECTED')
+  expect(rows[0]).toContain('1 sent · 1 failed')
+  expect(rows[0]).toContain('Mondays at 07:00')
+  const quiet = rows.find((row) => row.includes('A quiet one'))!
+  expect(quiet).toContain('never ran')
+  expect(quiet).toContain('test mode')
+
+  await page.goto(address('/reports?outcome=warning'))
+  expect(await page.locator('tbody tr').count()).toBe(1)
+  await page.goto(address('/reports?name=nothing+like+this'))
+  expect(await textOf(page)).toContain('Nothing matches')
+  await page.close()
+})
+
+test('a misspelt filter value shows before saving who gets nothing, and why', async () => {
+  const page = await opened('/reports/filters/new', { script: false })
+  await page.getByLabel('Name').fill('North misspelt')
+  await page.getByLabel('Project').fill('Sales')
+  await page.getByRole('button', { name: 'Add Values to Clauses' }).click()
+  await page.getByLabel('Field', { exact: true }).fill('Region')
+  await page.getByLabel('Values', { exact: true }).fill('Norrdic')
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+  expect(await textOf(page)).toContain('"North misspelt" is saved, revision 1')
+  const filterId = new URL(page.url()).pathname.split('/').at(-1)!
+
+  const person = await reports.person('south@acme.example', filterId)
+  const task = await reports.mailTask('Plan me', reportId, { recipients: [{ type: 'address', address: HERE }] })
+  await page.goto(address(`/reports/tasks/${task.id}/edit`))
+  await page.getByRole('button', { name: 'Add Person to Recipients' }).click()
+  await page.locator(PERSON).selectOption(person.id)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+
+  const plan = page.locator('section', { has: page.locator('#plan') })
+  const south = await plan.locator('tr', { hasText: 'south@acme.example' }).textContent()
+  expect(south).toContain('nothing: FILTER_VALUE_UNKNOWN')
+  expect(south).toContain('Norrdic')
+  expect(await plan.locator('tr', { hasText: HERE }).textContent()).toContain('Sales overview.csv')
+  // Nothing is saved yet, and the form has kept the person.
+  expect(await page.locator(PERSON).inputValue()).toBe(person.id)
+  const stored = await reports.call<{ recipients: readonly unknown[] }>('GET', `/v4/reporttask/${task.id}`)
+  expect(stored.recipients).toHaveLength(1)
+  await page.close()
+})
+
+test('disabling three tasks, one of them unknown, names the result of each', async () => {
+  const names = ['First of two', 'Second of two']
+  for (const name of names) await reports.mailTask(name, reportId)
+  const page = await opened('/reports?name=of+two')
+  for (const name of names) await page.getByLabel(`Select ${name}`).check()
+  // Another caller has deleted the third one meanwhile.
+  await page.locator('#bulk').evaluate((form, id) => {
+    const input = Object.assign(document.createElement('input'), { type: 'hidden', name: 'taskId', value: id })
+    form.append(input)
+  }, UNKNOWN)
+  await page.locator('#bulk').getByRole('button', { name: 'Disable' }).click()
+  const flash = await page.locator('.flash').textContent()
+  expect(flash).toContain('Switched off: First of two, Second of two.')
+  expect(flash).toContain(`Not found: ${UNKNOWN}.`)
+  await page.close()
+})
+
+test('sending failed mails again asks first, with the addresses to correct, and sends those alone', async () => {
+  const page = await opened(`/reports/runs/${failedRun}`)
+  const text = await textOf(page)
+  for (const part of ['MAIL_REJECTED', GONE, 'Sales overview.csv', 'Read by', 'started by a call']) {
+    expect(text).toContain(part)
+  }
+  await page.getByRole('link', { name: 'Resend failed…' }).click()
+  const dialog = page.getByRole('dialog')
+  expect(await dialog.getByLabel('Mail to').inputValue()).toBe(GONE)
+  await dialog.getByLabel('Mail to').fill('found@acme.example')
+  await dialog.getByRole('button', { name: 'Send again' }).click()
+  await page.waitForURL((url) => url.pathname.includes('/reports/runs/') && !url.pathname.endsWith(failedRun))
+  const child = new URL(page.url()).pathname.split('/').at(-1)!
+  expect((await reports.ended(child)).outcome).toBe('success')
+  expect(reports.mailsTo('found@acme.example')).toHaveLength(1)
+  expect(reports.mailsTo(HERE)).toHaveLength(1)
+  await page.close()
+})
+
+test('a document of a run can be downloaded, and the address in mails leads to the run', async () => {
+  const page = await opened(`/reportrun/${failedRun}`)
+  expect(page.url()).toBe(address(`/reports/runs/${failedRun}`))
+  const waiting = page.waitForEvent('download')
+  await page.getByRole('link', { name: 'Sales overview.csv' }).click()
+  expect((await waiting).suggestedFilename()).toBe('Sales overview.csv')
+  await page.close()
+})
+
+test('a change that another caller made meanwhile is shown member by member, and can be taken over', async () => {
+  const task = await reports.mailTask('Two authors', reportId)
+  const page = await opened(`/reports/tasks/${task.id}/edit`, { script: false })
+  await reports.call('PATCH', `/v4/reporttask/${task.id}`, { description: 'by the other' })
+  await page.getByLabel('Subject', { exact: true }).first().fill('Mine {task}')
+  const save = page.getByRole('button', { name: 'Save', exact: true }).first()
+  await save.click()
+  const conflict = page.locator('section.alert')
+  expect(await conflict.textContent()).toContain('someone else has changed it')
+  expect(await conflict.locator('tbody tr').allInnerTexts()).toEqual([expect.stringContaining('by the other')])
+  await page.getByRole('button', { name: 'Take over what I did not change' }).click()
+  await save.click()
+  const stored = await reports.call<{ description: string; email: { subject: string } }>(
+    'GET',
+    `/v4/reporttask/${task.id}`,
+  )
+  expect([stored.description, stored.email.subject]).toEqual(['by the other', 'Mine {task}'])
+  await page.close()
+})
+
+test('opening and saving each definition changes nothing but its revision', async () => {
+  const { id: filterId } = await reports.filter('Kept', { type: 'values', field: 'Year', values: [2025] })
+  const { id: conditionId } = await reports.call('POST', '/v4/reportcondition', {
+    ...{ project: 'Sales', name: 'Kept' },
+    rules: [
+      { type: 'value', left: { expr: '=Sum(Sales)' }, op: 'between', right: { const: 1 }, right2: { const: 9 } },
+      { type: 'calendar', allow: { weekdays: ['mon'], monthDay: 'first' } },
+      { type: 'rowCount', of: { objectId: 'abc' }, op: 'gt', count: 3 },
+    ],
+  })
+  const { id: personId } = await reports.call('POST', '/v4/recipient', {
+    ...{ name: 'Anna', email: 'anna@acme.example', filterIds: [filterId], attributes: { region: 'Nordic' } },
+    qlikUser: { userDirectory: 'ACME', userId: 'anna' },
+  })
+  const { id: groupId } = await reports.call('POST', '/v4/recipientgroup', { name: 'Kept', memberIds: [personId] })
+  const task = await reports.mailTask('Kept', reportId, {
+    ...{ filterIds: [filterId], conditionIds: [conditionId], tags: ['one', 'two'] },
+    recipients: [
+      { type: 'group', groupId, hub: true },
+      { type: 'expression', expr: "='a@b.example'" },
+    ],
+    reports: [
+      {
+        ...{ key: 'pack', reportId, format: 'csv', block: 'table', options: { csv: { delimiter: ';' } } },
+        ...{ cycle: { fields: ['Region'], emailTo: "='a@b.example'" }, deliver: { email: 'attach', storage: false } },
+      },
+    ],
+    storage: [{ spaceId: 'finance', folder: 'weekly', onExists: 'suffix' }],
+    triggers: [
+      { type: 'schedule', cron: '0 7 * * 1', timezone: 'Europe/Stockholm' },
+      { type: 'qlikEvent', event: 'taskSucceeded', match: { tag: ['nightly'] }, mode: 'all', withinMinutes: 180 },
+      { type: 'keyValue', namespace: 'Reports', key: 'ready' },
+    ],
+    notifications: [{ on: ['error', 'recovered'], recipients: [HERE], attachLog: false }],
+  })
+  const definitions = [
+    ['/v4/reporttask', '/reports/tasks', task.id, '/edit'],
+    ['/v4/report', '/reports/reports', reportId, ''],
+    ['/v4/reportfilter', '/reports/filters', filterId, ''],
+    ['/v4/reportcondition', '/reports/conditions', conditionId, ''],
+    ['/v4/recipient', '/reports/recipients', personId, ''],
+    ['/v4/recipientgroup', '/reports/groups', groupId, ''],
+  ] as const
+  for (const [api, place, id, end] of definitions) {
+    const before = await reports.call<Record<string, unknown>>('GET', `${api}/${id}`)
+    const page = await opened(`${place}/${id}${end}`, { script: false })
+    await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+    expect([api, await page.locator('.flash').textContent()]).toEqual([api, expect.stringContaining('is saved')])
+    const { revision, modifiedAt, modifiedBy, ...after } = await reports.call<Record<string, unknown>>(
+      'GET',
+      `${api}/${id}`,
+    )
+    expect({ ...after, revision, modifiedAt, modifiedBy }).toEqual({ ...before, revision, modifiedAt, modifiedBy })
+    await page.close()
+  }
+})
+
+test('a report is built of blocks, shown in a frame without rights, and cannot be deleted while it is in use', async () => {
+  const page = await opened('/reports/reports/new')
+  await page.getByLabel('Name').fill('Built here')
+  await page.getByLabel('Project').fill('Sales')
+  await page.getByLabel('App', { exact: true }).fill('a1000000-0000-4000-8000-000000000002')
+  await page.getByRole('button', { name: 'Add Figures to Blocks' }).click()
+  await page.getByLabel('Label', { exact: true }).fill('Revenue')
+  await page.getByLabel('Expression', { exact: true }).fill('=Sum(Sales)')
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+  await page.getByRole('button', { name: 'Show the report' }).click()
+  const frame = page.frameLocator('iframe[name=preview-frame]')
+  await frame.getByText('Revenue').first().waitFor()
+
+  await page.goto(address(`/reports/reports/${reportId}`))
+  expect(await page.locator('section', { has: page.locator('#used-by') }).textContent()).toContain('Monday mail')
+  await page.getByRole('link', { name: 'Delete…' }).click()
+  const dialog = page.getByRole('dialog')
+  expect(await dialog.textContent()).toContain('It is in use')
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await page.locator('div.error').waitFor()
+  expect(await textOf(page)).toContain('Used by')
+  await page.close()
+})
+
+test('recipients come from CSV; lines with an error are listed', async () => {
+  const page = await opened('/form/recipient.import', { script: false })
+  await page.getByLabel('CSV').fill('name,email\nBo Ek,bo@acme.example\nNo Address,nowhere')
+  await page.getByRole('button', { name: 'Import recipients' }).click()
+  const text = await textOf(page)
+  expect(text).toContain('1 created')
+  expect(text).toContain('1 line was left out')
+  expect(await page.locator('tbody tr').textContent()).toContain('3')
+  await page.close()
+})
+
+describe('the pages', () => {
+  const PATHS = [
+    () => '/reports',
+    () => `/reports/tasks/${taskId}?plan=1`,
+    () => `/reports/tasks/${taskId}/edit`,
+    () => `/reports/runs/${failedRun}`,
+    () => `/reports/reports/${reportId}`,
+    () => '/reports/recipients',
+    () => `/form/reporttask.start?taskId=${taskId}`,
+  ]
+  test.each(PATHS)(
+    'are accessible at 360 and 1,440 pixels: %p',
+    async (path) => {
+      for (const width of [360, 1440]) {
+        const page = await opened(path(), { width })
+        expect([width, await violations(page)]).toEqual([width, []])
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        expect([width, Math.max(0, overflow)]).toEqual([width, 0])
+        await page.close()
+      }
+    },
+    60_000,
+  )
+
+  test.each(PATHS)(
+    'show the same without JavaScript: %p',
+    async (path) => {
+      const [scripted, plain] = await Promise.all([opened(path()), opened(path(), { script: false })])
+      const words = (text: string) => text.replace(/\d+ (s|min|ms)\b.*?ago/g, '').split(/\s+/)
+      expect(words(await textOf(plain))).toEqual(words(await textOf(scripted)))
+      await Promise.all([scripted.close(), plain.close()])
+    },
+    60_000,
+  )
+})
+
+test('buttons without their scope are off and name it; without report:read there is no page', async () => {
+  const keys = [
+    ['reader', 'report:read'],
+    ['other', 'task:read'],
+  ].map(([id, scope]) => {
+    const hash = `sha256:${createHash('sha256').update(`${id}-key-of-this-test-0123456789abcdef`).digest('hex')}`
+    return { id, hash, scopes: [scope] }
+  })
+  await using guarded = await startReportSite({}, { footman: { access: { enable: true, keys } } })
+  const page = (id: string, path: string) =>
+    fetch(`http://127.0.0.1:${guarded.product.restPort}/console${path}`, {
+      headers: { authorization: `Bearer ${id}-key-of-this-test-0123456789abcdef` },
+    })
+  const readable = await page('reader', '/reports/tasks/new')
+  expect(readable.status).toBe(200)
+  expect(await readable.text()).toMatch(
+    /<button[^>]*value="save"[^>]*disabled[^>]*title="This needs the scope report:write"/,
+  )
+  const refused = await page('other', '/reports')
+  expect(refused.status).toBe(403)
+  expect(await refused.text()).toContain('report:read')
+})

@@ -1,0 +1,312 @@
+/** The pages of schedules in the executable, with and without scripts. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import type { Browser } from 'playwright-core'
+import { startBrowser } from '../../support/browser.ts'
+import { accessibilityProblems, scrollsSideways, type Visitor, visitor } from '../../support/console-pages.ts'
+import { ALL_ENDPOINTS } from '../../support/everything.ts'
+import { type Footman, footman } from '../../support/footman.ts'
+import { findExecutable } from '../../support/servers.ts'
+import { startSite, type TestSite } from '../../support/simulator.ts'
+import { until } from '../../support/wait.ts'
+
+const TASK = '70000000-0000-4000-8000-000000000001'
+const DAY_MS = 86_400_000
+const tomorrow = new Date(Date.now() + DAY_MS).toISOString().slice(0, 10)
+
+const entry = (id: string, name: string, more: object = {}) =>
+  `  - ${JSON.stringify({
+    ...{ id, name, cronSchedule: '0 12 * * *', timezone: 'Europe/Stockholm', qlikSenseTaskId: TASK },
+    ...{ startupState: 'started', ...more },
+  })}\n`
+
+const FILE = [
+  'butlerSchedule:\n',
+  entry('daily', 'Sales <b>daily</b>', { notOn: ['holidays-se'], tags: ['nightly'] }),
+  entry('paused', 'Paused one', { startupState: 'stopped' }),
+  entry('broken', 'Broken one', { cronSchedule: '0 25 * * *' }),
+].join('')
+
+let site: TestSite
+let product: Footman
+let base: string
+let me: Visitor
+beforeAll(async () => {
+  site = await startSite()
+  product = await footman({
+    simulator: site.simulator,
+    config: {
+      scheduler: { enable: true, configfile: 'schedule.yaml' },
+      restServerEndpointsEnable: ALL_ENDPOINTS,
+      footman: {
+        dataDirectory: 'data',
+        timezone: 'Europe/Stockholm',
+        api: { rateLimitPerMinute: 0 },
+        calendars: { 'holidays-se': { dates: [tomorrow] } },
+      },
+    },
+  })
+  writeFileSync(product.directory.join('schedule.yaml'), FILE)
+  await product.start()
+  base = `http://127.0.0.1:${product.restPort}`
+  me = await visitor(base)
+}, 60_000)
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]()
+  await site?.[Symbol.asyncDispose]()
+})
+
+interface Listed {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  readonly cronSchedule: string
+  readonly revision: string
+}
+const schedules = async (): Promise<readonly Listed[]> => (await product.call('GET', '/v4/schedules')).json()
+const scheduleNamed = async (name: string) => (await schedules()).find((one) => one.name === name)
+
+/** The fields of the editor of a new schedule. */
+const FIELDS = {
+  ...{ confirmed: '1', name: 'Made here', state: 'started', kind: 'simple', every: 'working', at: '06:30', cron: '' },
+  ...{ timezone: 'Europe/London', task: TASK, action: 'startTask', notOn: 'holidays-se', shift: 'none' },
+  ...{ overlapPolicy: 'skip', misfirePolicy: 'skip', jitter: '' },
+}
+
+describe('the list', () => {
+  test('has problems first, states in words, and names as text', async () => {
+    const { status, text, html } = await me.page('/schedules')
+    expect(status).toBe(200)
+    expect(text.indexOf('Broken one')).toBeLessThan(text.indexOf('Sales <b>daily</b>'))
+    expect(text).toContain('at 12:00 (Europe/Stockholm)')
+    expect(text).toContain('hour 25 is out of range, hours are 0-23')
+    expect(text).toContain('invalid')
+    expect(text).toContain('paused')
+    expect(html).not.toContain('<b>daily')
+  })
+
+  test.each([
+    ['state=stopped', 'Paused one'],
+    ['q=broken', 'Broken one'],
+    ['tag=nightly', 'Sales <b>daily</b>'],
+  ])('with %s has %s alone', async (query, name) => {
+    const { text } = await me.page(`/schedules?${query}`)
+    for (const other of ['Paused one', 'Broken one', 'Sales <b>daily</b>']) {
+      expect(text.includes(other)).toBe(other === name)
+    }
+  })
+
+  test('says so when nothing matches', async () => {
+    const { text } = await me.page('/schedules?q=nothing-like-it')
+    expect(text).toContain('Nothing matches')
+    expect(text).toContain('3 schedules')
+  })
+})
+
+describe('actions without scripts', () => {
+  test('pause and resume one, and several at once', async () => {
+    const stateOf = async (id: string) => (await schedules()).find((one) => one.id === id)?.state
+    const paused = await me.act('schedule.stop', { id: 'daily', confirmed: '1', return: '/console/schedules' })
+    expect([paused.status, paused.location]).toEqual([303, '/console/schedules'])
+    expect(await stateOf('daily')).toBe('stopped')
+    expect((await me.page('/schedules')).text).toContain('1 schedule paused.')
+    await me.act('schedule.start', [
+      ['confirmed', '1'],
+      ['id', 'daily'],
+      ['id', 'paused'],
+    ])
+    expect([await stateOf('daily'), await stateOf('paused')]).toEqual(['running', 'running'])
+    await me.act('schedule.stop', { confirmed: '1' })
+    expect(await stateOf('daily')).toBe('running')
+    await me.act('schedule.stop', { confirmed: '1', id: 'paused' })
+    expect(await stateOf('paused')).toBe('stopped')
+  })
+
+  test('more than twenty are changed only with their number typed', async () => {
+    const many = Array.from({ length: 21 }, (_, n) => ['id', `id-${n}`] as const)
+    const asked = await me.act('schedule.stop', [['confirmed', '1'], ...many])
+    expect(asked.status).toBe(200)
+    expect(asked.text).toContain('Type 21 to go on')
+  })
+
+  test('make, change, run and delete a schedule', async () => {
+    const made = await me.act('schedule.create', FIELDS)
+    expect(made.status).toBe(303)
+    const { id, cronSchedule, revision } = (await scheduleNamed('Made here'))!
+    expect(cronSchedule).toBe('30 6 * * 1-5')
+    expect(made.location).toBe(`/console/schedules/${id}`)
+    const changed = await me.act('schedule.update', { ...FIELDS, id, revision, kind: 'cron', cron: '15 7 * * 1' })
+    expect(changed.status).toBe(303)
+    expect((await scheduleNamed('Made here'))?.cronSchedule).toBe('15 7 * * 1')
+
+    const asked = await me.page(`/form/schedule.run?id=${id}`)
+    expect(asked.text).toContain('windows and calendars are not asked')
+    const run = await me.act('schedule.run', { id, confirmed: '1' })
+    expect(run.location).toMatch(new RegExp(`^/console/schedules/${id}/runs/[0-9a-f-]{36}$`))
+    const page = await until(async () => {
+      const { text } = await me.page(run.location!.slice('/console'.length))
+      return text.includes('execution') ? text : null
+    })
+    expect(page).toContain('Run of Made here')
+    expect(page).toContain('by hand')
+
+    const dialog = await me.page(`/form/schedule.delete?id=${id}`)
+    expect(dialog.text).toMatch(/Its next run, .*, will not happen/)
+    expect((await me.act('schedule.delete', { id, confirmed: '1' })).location).toBe('/console/schedules')
+    expect(await scheduleNamed('Made here')).toBeUndefined()
+  })
+
+  test('a change of the file meanwhile leads to a comparison and no loss', async () => {
+    const { id, revision } = (await scheduleNamed('Paused one'))!
+    await product.call('PUT', `/v4/schedules/${id}`, { cronSchedule: '45 4 * * *' })
+    const fields = { ...FIELDS, id, revision, name: 'Paused one', state: 'stopped' }
+    const refused = await me.act('schedule.update', fields)
+    expect(refused.status).toBe(412)
+    expect(refused.text).toContain('Revision mismatch')
+    expect(refused.text).toMatch(/cronSchedule 45 4 \* \* \* 30 6 \* \* 1-5/)
+    expect((await scheduleNamed('Paused one'))?.cronSchedule).toBe('45 4 * * *')
+    const [, next = ''] = /name="revision" value="([^"]+)"/.exec(refused.html) ?? []
+    expect((await me.act('schedule.update', { ...fields, revision: next })).status).toBe(303)
+    expect((await scheduleNamed('Paused one'))?.cronSchedule).toBe('30 6 * * 1-5')
+  })
+
+  test('what is wrong with an expression stands above the fields, which are kept', async () => {
+    const refused = await me.act('schedule.create', { ...FIELDS, kind: 'cron', cron: '0 25 * * *' })
+    expect(refused.status).toBe(400)
+    expect(refused.text).toContain('hour 25 is out of range')
+    expect(refused.html).toContain('value="0 25 * * *"')
+    expect(refused.html).toContain('value="Made here"')
+  })
+})
+
+describe('the editor', () => {
+  test('shows the next times with skipped ones and their calendar, in two zones', async () => {
+    const { text } = await me.page('/schedules/daily')
+    expect(text).toMatch(/12:00 skipped: holidays-se/)
+    expect(text).toContain('Europe/Stockholm UTC')
+    expect((text.match(/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ \w{3} 12:00/g) ?? []).length).toBe(11)
+  })
+
+  test('previews what the address says, over a change of clocks', async () => {
+    const query = new URLSearchParams({ ...FIELDS, kind: 'cron', cron: '30 1 * * 0', timezone: 'America/New_York' })
+    const { text, html } = await me.page(`/schedules/new?${query}`)
+    expect(text).toContain('at 01:30, Sunday (America/New_York)')
+    expect(html).not.toMatch(/csrf=/)
+    const wrong = await me.page(`/schedules/new?${new URLSearchParams({ ...FIELDS, timezone: 'Mars/Base' })}`)
+    expect(wrong.text).toContain('"Mars/Base" is no IANA time zone')
+  })
+
+  test('of an unknown schedule is a page with 404', async () => {
+    expect((await me.page('/schedules/nope')).status).toBe(404)
+    expect((await me.page('/schedules/daily/runs/nope')).status).toBe(404)
+  })
+})
+
+describe('the week', () => {
+  test('has starts of Footman and Qlik Sense by day and hour, skipped ones struck through', async () => {
+    const { status, html, text } = await me.page('/schedules/calendar')
+    expect(status).toBe(200)
+    expect(html).toContain('class="entry qlik"')
+    expect(text).toMatch(/Week \d{4}-W\d\d/)
+    const week = (await me.page(`/schedules/calendar?week=${weekOf(tomorrow)}`)).html
+    expect(week).toMatch(/<s>12:00 <bdi>Sales &lt;b&gt;daily/)
+    expect(week).toContain('skipped: holidays-se')
+  })
+
+  test('of 400 firings is answered in time, with the usual length of each task', async () => {
+    const many = Array.from({ length: 57 }, (_, n) => entry(`many-${n}`, `Many ${n}`, { cronSchedule: `${n} 3 * * *` }))
+    writeFileSync(product.directory.join('schedule.yaml'), FILE + many.join(''))
+    await until(async () => (await schedules()).length >= 60, { timeout: 15_000 })
+    const from = Date.now() + DAY_MS
+    const query = new URLSearchParams({
+      ...{ from: new Date(from).toISOString(), to: new Date(from + 7 * DAY_MS).toISOString() },
+    })
+    await product.call('GET', `/v4/schedules/calendar?${query}`)
+    const began = performance.now()
+    const answer = await product.call('GET', `/v4/schedules/calendar?${query}`)
+    const { entries, load } = (await answer.json()) as {
+      readonly entries: readonly { readonly source: string; readonly name: string; readonly taskIds: string[] }[]
+      readonly load: readonly { readonly running: number }[]
+    }
+    // The budget is 200 ms; the machine of the tests may be busy.
+    expect(performance.now() - began).toBeLessThan(2000)
+    expect(entries.filter(({ name }) => name.startsWith('Many')).length).toBe(399)
+    expect(entries.some(({ source }) => source === 'qlik')).toBe(true)
+    expect(Math.max(...load.map(({ running }) => running))).toBeGreaterThan(0)
+    const { html } = await me.page(
+      `/schedules/calendar?week=${weekOf(new Date(from + 3 * DAY_MS).toISOString().slice(0, 10))}`,
+    )
+    // 57 and an hourly trigger of Qlik Sense, of which three are shown.
+    expect(html.includes('<summary>+55</summary>')).toBe(true)
+    writeFileSync(product.directory.join('schedule.yaml'), FILE)
+    await until(async () => (await schedules()).length < 10, { timeout: 15_000 })
+  }, 60_000)
+
+  test.each([
+    ['2027-W12', '02', 23],
+    ['2026-W43', '02 again', 25],
+  ])('of %s has the hours of the day on which clocks change', async (week, hour, hours) => {
+    const { html } = await me.page(`/schedules/calendar?week=${week}`)
+    const cells = (html.match(/<th scope="row">/g) ?? []).length
+    expect(cells).toBe(Math.max(24, hours))
+    expect(html).toContain(`<th scope="row">${hour}</th>`)
+    expect((html.match(/<td class="none">/g) ?? []).length).toBe(hours === 23 ? 1 : 6)
+  })
+})
+
+/** ISO week of a day. */
+function weekOf(day: string): string {
+  const thursday = new Date(`${day}T00:00:00Z`)
+  thursday.setUTCDate(thursday.getUTCDate() + 4 - (thursday.getUTCDay() || 7))
+  const year = thursday.getUTCFullYear()
+  const week = Math.ceil(((thursday.getTime() - Date.UTC(year, 0, 1)) / DAY_MS + 1) / 7)
+  return `${year}-W${String(week).padStart(2, '0')}`
+}
+
+describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await startBrowser()
+  }, 30_000)
+  afterAll(() => browser?.close())
+
+  test.each([360, 768, 1440])(
+    'at %p px no page has problems for axe-core, complaints, or more than its width',
+    async (width) => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
+        const page = await context.newPage()
+        const complaints: string[] = []
+        page.on('console', (message) => {
+          if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+        })
+        page.on('pageerror', (error) => complaints.push(error.message))
+        for (const path of ['', '/new', '/daily', '/calendar']) {
+          await page.goto(`${base}/console/schedules${path}`)
+          expect({ path, problems: await accessibilityProblems(page) }).toEqual({ path, problems: [] })
+          expect({ path, wide: await scrollsSideways(page) }).toEqual({ path, wide: false })
+        }
+        expect(complaints).toEqual([])
+        await context.close()
+      }
+    },
+    120_000,
+  )
+
+  test('the preview follows what is typed, in the zone of the browser, and saves', async () => {
+    const context = await browser.newContext({ timezoneId: 'America/New_York' })
+    const page = await context.newPage()
+    await page.goto(`${base}/console/schedules/new`)
+    await page.fill('[name=name]', 'Typed')
+    await page.selectOption('[name=task]', TASK)
+    await page.fill('[name=cron]', '5 9 * * *')
+    await page.locator('[data-part=preview]', { hasText: 'at 09:05 (Europe/Stockholm)' }).waitFor()
+    expect(await page.isChecked('[name=kind][value=cron]')).toBe(true)
+    expect(await page.textContent('[data-here-head]')).toBe('Here, America/New_York')
+    expect(await page.textContent('[data-here]')).toMatch(/0[345]:05$/)
+    await page.click('text=Save')
+    await page.getByText('The schedule Typed was made.').waitFor()
+    expect(page.url()).not.toContain('csrf')
+    await context.close()
+  }, 60_000)
+})
