@@ -57,6 +57,8 @@ export interface SimulatorSettings {
   readonly cloud?: ServiceSettings['cloud']
   /** Changes of the data set: behaviour of tasks by id. */
   readonly tasks?: Readonly<Record<string, Partial<TaskBehaviour>>>
+  /** Adds to the data set before the triggers are planned. */
+  readonly extend?: (site: SimulatedSite) => void
 }
 
 /** A simulated Qlik Sense Enterprise site in one process: repository, scheduler, engine, about service, cloud tenant. */
@@ -92,6 +94,7 @@ export function createSimulator(
 
   function load() {
     loadAcme(site)
+    settings.extend?.(site)
     for (const [id, behaviour] of Object.entries(settings.tasks ?? {})) setTask(id, behaviour)
     for (const task of site.tasks.values()) {
       if (task.taskType !== 0) continue

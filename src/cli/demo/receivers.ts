@@ -73,7 +73,10 @@ const MAX_WEBHOOK_BYTES = 1_000_000
 const REPORT_TOPICS = 'qliksense/report_task/'
 const STATUS_TOPICS = 'qliksense/butler/'
 
-/** Answers 200 to everything. */
+/** Path of a chat channel that was archived, so that the demo has deliveries that fail. */
+export const ARCHIVED_CHANNEL = '/channels/bi-team'
+
+/** Answers 200 to everything but messages to that channel. */
 export function createWebhookReceiver(onWebhook: (webhook: ReceivedWebhook) => void): Receiver {
   let received = 0
   const server = createHttpServer((request, response) => {
@@ -85,11 +88,12 @@ export function createWebhookReceiver(onWebhook: (webhook: ReceivedWebhook) => v
       if (size <= MAX_WEBHOOK_BYTES) chunks.push(chunk)
     })
     request.on('end', () => {
-      if (method === 'POST') {
+      if (url === ARCHIVED_CHANNEL) response.writeHead(410).end('channel_is_archived')
+      else if (method === 'POST') {
         received += 1
         onWebhook({ kind: 'webhook', method, path: url, body: Buffer.concat(chunks).toString('utf8') })
       }
-      response.end()
+      if (!response.writableEnded) response.end()
     })
   })
   return {

@@ -15,9 +15,12 @@ import { errorText } from '../../platform/errors.ts'
 import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import type { RunRecord } from '../../reports/runs/ledger.ts'
-import { createSimulator, type Simulator } from '../../simulator/index.ts'
+import type { Simulator } from '../../simulator/index.ts'
 import { createInboxPage, type InboxPage } from './inbox.tsx'
+import { playNight } from './night.ts'
+import { recordNight } from './night-records.ts'
 import {
+  ARCHIVED_CHANNEL,
   createBroker,
   createInbox,
   createMailReceiver,
@@ -26,7 +29,7 @@ import {
   type Receiver,
 } from './receivers.ts'
 import { importReports, REPORT_SENDER, REPORT_SPACE, runReports } from './reports.ts'
-import { BEHAVIOUR, createScript } from './script.ts'
+import { createScript } from './script.ts'
 
 interface WorldDeps {
   readonly log: Logger
@@ -75,10 +78,8 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
   })
   const broker = createBroker()
   const inbox = createInboxPage({ inbox: messages, log })
-  const simulator = createSimulator(
-    { log },
-    { certificateDirectory: join(directory, 'certificates'), tasks: BEHAVIOUR },
-  )
+  const night = playNight({ log }, { certificateDirectory: join(directory, 'certificates') })
+  const { simulator } = night
   const script = createScript({ simulator })
   let app: App | null = null
   let udpPort = 0
@@ -103,12 +104,20 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     })
     const dataDirectory = join(directory, 'data')
     await Promise.all([mkdir(dataDirectory), mkdir(reportDirectory)])
+    await recordNight(join(dataDirectory, 'footman.db'), night, log)
     app = createApp(
       {
         log,
         paths: createPathResolver({ configDirectory: directory, cwd: directory }),
         reports: await loadReports(config),
-        observe: { event: deps.onEvent, delivery: deps.onDelivery, reportFinished: ({ run }) => deps.onReport(run) },
+        observe: {
+          // The night is over: its events are for the console, not for the live view.
+          event: (event) => {
+            if (event.source === 'udp') deps.onEvent(event)
+          },
+          delivery: deps.onDelivery,
+          reportFinished: ({ run }) => deps.onReport(run),
+        },
       },
       { config, dataDirectory, qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },
     )
@@ -203,6 +212,13 @@ function demoConfiguration(addresses: DemoAddresses): Config {
     },
     mqttConfig: { enable: true, brokerHost: HOST, brokerPort },
     footman: {
+      // Failures of the night are not alerted.
+      reconciler: { maxAlertAge: '1m' },
+      maintenance: [{ name: 'erp-backup', during: lastNight(), match: { app: 'ERP*' } }],
+      destinations: {
+        'bi-team-chat': { type: 'webhook', url: `http://${HOST}:${webhookPort}${ARCHIVED_CHANNEL}`, limit: 'none' },
+      },
+      alertRoutes: [{ name: 'finance', match: { stream: 'Finance', outcome: 'failed' }, to: ['bi-team-chat'] }],
       mqtt: { taskSuccessTopic: 'qliksense/task_success' },
       reportTask: {
         enable: true,
@@ -226,6 +242,17 @@ const MAIL = {
 function webhook(port: number, outcome: string) {
   const webhookURL = `http://${HOST}:${port}/reload-${outcome}`
   return { rateLimit: RATE_LIMIT_SECONDS, webhooks: [{ description: 'demo', webhookURL, httpMethod: 'POST' }] }
+}
+
+const BACKUP_HOURS_AGO = [6, 5] as const
+
+/** A window of an hour, some hours before the start, in local time. */
+function lastNight() {
+  const [from, to] = BACKUP_HOURS_AGO.map((hours) => {
+    const at = new Date(Date.now() - hours * 3_600_000)
+    return `${String(at.getHours()).padStart(2, '0')}:00`
+  })
+  return { from, to }
 }
 
 /** `wanted` when it is free, else any free one. */
