@@ -58,7 +58,10 @@ export function visitor(base: string, always: Record<string, string> = {}): Visi
       new URLSearchParams(fields).toString(),
     )
   return {
-    ...{ cookies, set, get, post },
+    cookies,
+    set,
+    get,
+    post,
     async csrf(path) {
       const text = await (await get(path)).text()
       return /name="csrf" value="([^"]+)"/.exec(text)?.[1] ?? ''
