@@ -129,7 +129,7 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
   const mayStart = context.may('task:run')
   const rows = tasks.toSorted((a, b) => rank(extraOf(a), a) - rank(extraOf(b), b))
   return (
-    <form method="get" action={context.link('/form/task.start')} class="panel" aria-label="Tasks">
+    <form method="get" action={context.link('/form/task.start')} class="panel scroll" aria-label="Tasks">
       <input type="hidden" name="return" value={context.here({})} />
       <div class="bulk">
         <button
