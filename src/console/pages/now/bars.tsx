@@ -65,6 +65,7 @@ const Shape: FC<{ readonly x: number; readonly wide: number; readonly y: number;
       <At x={x} y={y} wide={isNarrow ? '1' : `${wide}%`}>
         <rect class="b-bad" x="0" y="6" width={isNarrow ? '4' : '100%'} height="16" />
         <rect class="b-bad" x={isNarrow ? '-2' : '0'} y="5" width={isNarrow ? '8' : '100%'} height="4" rx="1" />
+        {!isNarrow && <CapEnds />}
       </At>
     )
   }
@@ -80,6 +81,17 @@ const Shape: FC<{ readonly x: number; readonly wide: number; readonly y: number;
   }
   return <rect class={CLASSES[outcome]} x={`${x}%`} y={y + 9} width={width(wide)} height="10" rx="1" />
 }
+
+/** A wide bar has the shape of a T, too. */
+const CapEnds: FC = () => (
+  <>
+    <rect class="b-bad" x="-3" y="5" width="4" height="4" rx="1" />
+    {/* biome-ignore lint/a11y/noSvgWithoutTitle: it is a part of a picture that has a label. */}
+    <svg x="100%" width="1" height="1" overflow="visible">
+      <rect class="b-bad" x="-1" y="5" width="4" height="4" rx="1" />
+    </svg>
+  </>
+)
 
 /** Label of a bar: "Sales ETL hourly, failed, 02:13 to 02:14, 27 s, usually 25 s". */
 function labelOf(row: Row, bar: Bar, { timezone }: PageContext): string {
@@ -209,7 +221,7 @@ export const TaskBars: FC<BarsProps & { readonly row: Row; readonly facts: RowFa
           </At>
         </>
       )}
-      {row.bars.map((bar) => (
+      {shownBars(row.bars, (bar) => scale.at(Date.parse(bar.plannedAt)) - here).map((bar) => (
         <OneBar context={context} scale={scale} y={y} row={row} bar={bar} />
       ))}
       {missing !== undefined && (
@@ -231,6 +243,15 @@ export const TaskBars: FC<BarsProps & { readonly row: Row; readonly facts: RowFa
       )}
     </>
   )
+}
+
+/** Percent of the width that the text behind a running bar takes. */
+const TEXT_ROOM = 14
+
+/** Without the planned runs that would stand in the text of a running one. */
+function shownBars(bars: readonly Bar[], distance: (bar: Bar & { kind: 'forecast' }) => number): readonly Bar[] {
+  if (!bars.some(({ kind }) => kind === 'running')) return bars
+  return bars.filter((bar) => bar.kind !== 'forecast' || distance(bar) > TEXT_ROOM)
 }
 
 const UNITS = 1000

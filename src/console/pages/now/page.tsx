@@ -175,10 +175,12 @@ const Sentence: FC<SentenceProps> = ({ context, timeline, attention, newest }) =
   const stillFailing = (isPast ? null : open('taskFailed')) ?? summary.stillFailing
   const neverStarted = (isPast ? null : open('neverStarted')) ?? summary.neverStarted
   const late = isPast ? 0 : (open(...LATE) ?? 0)
+  const long = isPast ? 0 : (open(...LONG) ?? 0)
   const parts = [
     stillFailing > 0 && `${counted(stillFailing, 'task')} ${are(stillFailing)} still failing`,
     neverStarted > 0 && `${neverStarted} never started`,
     late > 0 && `${late} ${are(late)} late`,
+    long > 0 && `${long} ${long === 1 ? 'runs' : 'run'} longer than usual`,
   ].filter((part) => part !== false)
   const [last] = newest.ok ? newest.data.events : []
   const ended = [
@@ -205,7 +207,8 @@ const Sentence: FC<SentenceProps> = ({ context, timeline, attention, newest }) =
   )
 }
 
-const LATE = ['late', 'overdue', 'overUsual', 'stuck']
+const LATE = ['late', 'overdue']
+const LONG = ['overUsual', 'stuck']
 const are = (count: number) => (count === 1 ? 'is' : 'are')
 
 function sentence(parts: readonly string[]): string {
