@@ -113,7 +113,7 @@ const List = ({ context, routes }: { readonly context: PageContext; readonly rou
           head: 'State',
           cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
         },
-        { head: 'From', cell: ({ origin }) => (origin === 'butler' ? 'notification section' : 'alertRoutes') },
+        { head: 'From', cell: ({ origin }) => (origin === 'footman' ? 'alertRoutes' : 'notification section') },
         {
           head: 'To',
           cell: ({ to }) =>
