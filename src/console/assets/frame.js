@@ -78,10 +78,10 @@ function patch(page) {
       zoned(part)
     }
   }
-  const lists = all('[data-rows]')
-  all('[data-rows]', page).forEach((next, n) => {
-    if (lists[n]) patchRows(lists[n], next)
-  })
+  for (const next of all('[data-rows]', page)) {
+    const list = find(`[data-rows="${CSS.escape(next.dataset.rows)}"]`)
+    if (list) patchRows(list, next)
+  }
   const count = find('.places .count', page)
   const shown = find('.top > .places .count')
   if (count && shown) shown.textContent = count.textContent
@@ -119,14 +119,22 @@ function status_(text, name) {
 
 const STATES = { live: 'Live', connecting: 'Connecting', stopped: 'Stopped', reconnecting: 'Reconnecting' }
 
+/** A stream does not say why it ended. */
+async function noticeSignOut() {
+  const answer = await fetch(`${root}/api/v4/stream/position`).catch(() => null)
+  if (answer?.status === 401) status_('Signed out – sign in again', 'off')
+}
+
 function follow() {
   if (!live) return
   const stream = `${root}/api/v4/stream`
   const hello = { type: 'follow', url: stream, topics: live.split(' '), after: position ?? null }
   const onMessage = ({ data }) => {
     if (data.type === 'change') changed()
-    else if (data.type === 'state') status_(STATES[data.name], data.name)
-    else if (data.type === 'reset') changed()
+    else if (data.type === 'state') {
+      status_(STATES[data.name], data.name)
+      if (data.name === 'reconnecting') noticeSignOut()
+    } else if (data.type === 'reset') changed()
   }
   if ('SharedWorker' in window) {
     const policy = window.trustedTypes?.createPolicy('footman-worker', {

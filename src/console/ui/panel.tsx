@@ -88,7 +88,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, rowClass = () => '' 
           ))}
         </tr>
       </thead>
-      <tbody data-rows>
+      <tbody data-rows={caption}>
         {rows.map((row) => (
           <tr data-key={keyOf(row)} class={rowClass(row) || undefined}>
             {columns.map((column, n) =>

@@ -44,7 +44,7 @@ export const taskList: Page = {
     const { ask, query } = context
     const [attention, found] = await Promise.all([
       ask.get<Attention>('/v4/attention'),
-      ask.get<Answer>(`/v4/tasks?${query}`),
+      ask.get<Answer>(`/v4/tasks?${limited(query)}`),
     ])
     const items = new Map(
       (attention.ok ? attention.data.items : []).flatMap((item) => (item.task ? [[item.task.taskId, item]] : [])),
@@ -98,6 +98,14 @@ export const taskList: Page = {
       ),
     }
   },
+}
+
+const PAGE_SIZE = '50'
+
+function limited(query: URLSearchParams): URLSearchParams {
+  const next = new URLSearchParams(query)
+  if (!next.has('limit')) next.set('limit', PAGE_SIZE)
+  return next
 }
 
 /** The first page begins with the tasks of the attention list, wherever their names stand. */
