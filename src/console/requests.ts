@@ -14,11 +14,14 @@ export const formOf = ({ body }: ApiRequest): URLSearchParams =>
 export const redirect = (location: string): Response =>
   new Response(null, { status: 303, headers: { location, 'cache-control': 'no-store' } })
 
+const OWN = 'http://own.invalid'
+
 /** A path below the console or the hub, where a sign-in or a form may go on; '' for every other address. */
 export function ownPath(text: string | null, { prefix }: Pick<ApiRequest, 'prefix'>): string {
   if (text === null || /[\\\s]/.test(text)) return ''
-  const { origin, pathname, search, hash } = new URL(text, 'http://own.invalid')
-  if (origin !== 'http://own.invalid') return ''
+  const url = URL.parse(text, OWN)
+  if (url?.origin !== OWN) return ''
+  const { pathname, search, hash } = url
   const isOwn = ['console', 'hub'].some((place) => pathname.startsWith(`${prefix}/${place}/`))
   return isOwn ? `${pathname}${search}${hash}` : ''
 }

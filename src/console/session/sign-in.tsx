@@ -8,6 +8,7 @@ import type { Audit } from '../../http/audit.ts'
 import type { Identity } from '../../http/endpoint/caller.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
+import { isLoopback } from '../../platform/addresses.ts'
 import { withQuery } from '../ask.ts'
 import { formOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
 import type { Guard } from './guard.ts'
@@ -48,8 +49,7 @@ export function createSignIn({ sessions, links, audit, now }: SignInDeps, { allo
 
   /** Credentials in plain text are for this machine only. */
   function checkTransport(request: ApiRequest): void {
-    if (request.secure || allowPlainHttp || request.sees('local')) return
-    if (isLoopbackHost(request)) return
+    if (request.secure || allowPlainHttp || isLoopback(request.client)) return
     throw refusal(
       'FORBIDDEN',
       'Signing in needs TLS: set restServerConfig.tls, or put a proxy with TLS in front. Butler.footman.console.allowPlainHttp allows it without.',
@@ -104,9 +104,6 @@ export function createSignIn({ sessions, links, audit, now }: SignInDeps, { allo
     },
   }
 }
-
-/** Whether the browser runs on this machine. */
-const isLoopbackHost = ({ client }: ApiRequest): boolean => /^(127\.|::1$)/.test(client)
 
 interface RoutesDeps {
   readonly signIn: SignIn
