@@ -125,6 +125,7 @@ export const ERRORS = {
   CROSS_SITE: { status: 403, text: 'Request of another site', page: 'security.md#requests-of-browsers' },
 
   // Things that the request names.
+  ACTION_NOT_FOUND: { status: 404, text: 'Action not found', page: 'console.md' },
   ATTENTION_NOT_FOUND: { status: 404, text: 'Item not found', page: 'safety-net.md#see-what-needs-attention' },
   DELIVERY_NOT_FOUND: { status: 404, text: 'Delivery not found', page: 'events.md' },
   DESTINATION_NOT_FOUND: { status: 404, text: 'Destination not found', page: 'destinations/README.md' },
