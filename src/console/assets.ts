@@ -1,6 +1,7 @@
 /** Files of the pages. Their address changes with their content, so browsers keep them for ever. */
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import tokens from '../platform/tokens.css' with { type: 'text' }
 import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
@@ -16,7 +17,6 @@ import now from './assets/styles/now.css' with { type: 'text' }
 import panels from './assets/styles/panels.css' with { type: 'text' }
 import schedules from './assets/styles/schedules.css' with { type: 'text' }
 import small from './assets/styles/small.css' with { type: 'text' }
-import tokens from './assets/styles/tokens.css' with { type: 'text' }
 
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   'console.css': [

@@ -9,11 +9,10 @@ import { isGuid } from '../../platform/uuid.ts'
 import { documentEntries, zipStream } from '../documents/zip.ts'
 import { disposition, fileAnswer } from '../http/file.ts'
 import { cleanName } from '../patterns.ts'
-import styles from './assets/hub.css' with { type: 'text' }
 import { messagePage } from './frame.tsx'
 import type { Reader } from './login.ts'
 import { isViewable, itemPage, listPage, PAGE_SIZE } from './pages.tsx'
-import { type HubDeps, type HubParts, type HubPlace, STYLESHEET } from './place.ts'
+import { type HubDeps, type HubParts, type HubPlace, STYLES, STYLESHEET } from './place.ts'
 import type { HowRead, HubItem, HubListItem } from './store.ts'
 
 const PAGE_HEADERS = {
@@ -223,7 +222,7 @@ export function hubRoutes(parts: HubParts, deps: Pick<HubDeps, 'blobs'>, place: 
       summary: 'The files of the pages',
       handle({ params, method, url }) {
         if (params.file !== STYLESHEET) throw noSuchRoute(method, url)
-        return new Response(styles, {
+        return new Response(STYLES, {
           headers: {
             'content-type': 'text/css; charset=utf-8',
             'cache-control': 'public, max-age=31536000, immutable',

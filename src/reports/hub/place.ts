@@ -4,6 +4,7 @@ import type { ApiRequest } from '../../http/endpoint/route.ts'
 import type { BrowserRules } from '../../http/middleware/browser-rules.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import tokens from '../../platform/tokens.css' with { type: 'text' }
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Blobs } from '../blobs.ts'
 import type { Recipient } from '../entities/recipient.ts'
@@ -13,8 +14,9 @@ import type { PageContext } from './frame.tsx'
 import type { createSigner, HubSettings, Logins, Reader } from './login.ts'
 import type { HubRetention, HubStore } from './store.ts'
 
-/** Name of the style sheet, which changes with its content. */
-export const STYLESHEET = `hub.${createHash('sha256').update(styles).digest('hex').slice(0, 12)}.css`
+/** The style sheet, and its name, which changes with it. */
+export const STYLES = `${tokens}\n${styles}`
+export const STYLESHEET = `hub.${createHash('sha256').update(STYLES).digest('hex').slice(0, 12)}.css`
 
 export interface HubDeps {
   readonly db: Database
