@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The frame of every page: navigation, state of Footman, messages; and pages without a sign-in. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
+import { HtmlPage, pageText } from '../platform/html-page.tsx'
 import { assetPath } from './assets.ts'
 import { type PageContent, type PageContext, PLACES, type Place } from './page.ts'
 import { FormFields } from './ui/forms.tsx'
@@ -23,8 +24,6 @@ export interface FrameState {
   readonly banners: readonly Child[]
 }
 
-const documentOf = (html: { toString(): string }): string => `<!doctype html>${html.toString()}\n`
-
 interface ShellProps {
   readonly root: string
   readonly title: string
@@ -34,23 +33,23 @@ interface ShellProps {
 }
 
 const Shell: FC<PropsWithChildren<ShellProps>> = ({ root, title, theme = '', scripts = [], data = {}, children }) => (
-  <html lang="en" data-theme={theme || undefined}>
-    <head>
-      <meta charset="utf-8" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="color-scheme" content="light dark" />
-      <meta name="robots" content="noindex" />
-      <title>{`${title} – Footman`}</title>
-      <link rel="icon" href="data:," />
-      <link rel="stylesheet" href={root + assetPath('console.css')} />
-      {['frame.js', ...scripts].map((name) => (
-        <script type="module" src={root + assetPath(name)} />
-      ))}
-    </head>
-    <body data-root={root} {...data}>
-      <SpriteContext.Provider value={root + assetPath('icons.svg')}>{children}</SpriteContext.Provider>
-    </body>
-  </html>
+  <HtmlPage
+    title={`${title} – Footman`}
+    icon="data:,"
+    stylesheet={root + assetPath('console.css')}
+    theme={theme}
+    body={{ 'data-root': root, ...data }}
+    head={
+      <>
+        <meta name="robots" content="noindex" />
+        {['frame.js', ...scripts].map((name) => (
+          <script type="module" src={root + assetPath(name)} />
+        ))}
+      </>
+    }
+  >
+    <SpriteContext.Provider value={root + assetPath('icons.svg')}>{children}</SpriteContext.Provider>
+  </HtmlPage>
 )
 
 /** A whole page as HTML. */
@@ -63,7 +62,7 @@ export function framed(context: PageContext, content: PageContent, state: FrameS
     'data-position': state.position === null ? undefined : String(state.position),
     'data-live': live.join(' ') || undefined,
   }
-  return documentOf(
+  return pageText(
     <Shell root={root} title={content.title} theme={state.theme} scripts={content.scripts ?? []} data={data}>
       <a class="skip" href="#main">
         Skip to the content
@@ -222,7 +221,7 @@ interface OutsideProps {
 
 /** A page without a sign-in: the sign-in itself, an expired link, no access. */
 export const outside = ({ root, title, theme = '' }: OutsideProps, content: Child): string =>
-  documentOf(
+  pageText(
     <Shell root={root} title={title} theme={theme}>
       <header class="top">
         <a class="brand" href={`${root}/`}>

@@ -184,12 +184,7 @@ export function createSite(deps: SiteDeps): Site {
     )
     answer.headers.set('x-content-type-options', 'nosniff')
     answer.headers.set('cache-control', 'no-store')
-    const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream')
-    if (!isStream || !answer.body) return answer
-    return new Response(
-      whileSignedIn(answer.body, async () => (await guard.visitorOf(request)) !== null),
-      answer,
-    )
+    return answer
   })
 
   app.notFound((c) =>
@@ -245,36 +240,6 @@ export function createSite(deps: SiteDeps): Site {
     app.fetch(new Request(new URL(request.url, 'http://own.invalid'), { method: request.method }), { request })
 }
 
-const CHECK_MS = 5000
-
-/** The stream of a page ends with its session. */
-function whileSignedIn(
-  body: ReadableStream<Uint8Array>,
-  isSignedIn: () => Promise<boolean>,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader()
-  const check = setInterval(async () => {
-    if (await isSignedIn().catch(() => false)) return
-    clearInterval(check)
-    await reader.cancel()
-  }, CHECK_MS)
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { value, done } = await reader.read()
-        if (!done) return controller.enqueue(value)
-        clearInterval(check)
-        controller.close()
-      },
-      cancel(reason) {
-        clearInterval(check)
-        return reader.cancel(reason)
-      },
-    },
-    { highWaterMark: 0 },
-  )
-}
-
 const FAULT = {
   status: 500,
   body: { error: 'Internal Server Error', details: 'The log of Footman says more about this request.' } as Record<
@@ -301,9 +266,7 @@ function operationOf({ params, link }: PageContext): readonly [string, (typeof O
   const name = params.operation ?? ''
   const operation = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined
   if (operation) return [name, operation]
-  throw refusal('EVENT_NOT_FOUND', `There is no action ${name}. Go back to ${link('/')}.`, {
-    error: 'Action not found',
-  })
+  throw refusal('ACTION_NOT_FOUND', `There is no action ${name}. Go back to ${link('/')}.`)
 }
 
 const addressOf = ({ url, prefix }: ApiRequest): string => prefix + url

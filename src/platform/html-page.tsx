@@ -1,7 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** The frame of every page: head, light and dark as the system has it, language. */
+/** Shared by all pages: head, light and dark, language, and names from outside. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
+import { visible } from './visible.ts'
 
 interface HtmlPageProps {
   readonly title: string
@@ -10,10 +11,22 @@ interface HtmlPageProps {
   readonly stylesheet: string
   /** More for the head. */
   readonly head?: Child
+  /** `light` or `dark`; '' or absent = as the system has it. */
+  readonly theme?: string
+  /** Attributes of the body. */
+  readonly body?: Readonly<Record<string, string | undefined>>
 }
 
-export const HtmlPage: FC<PropsWithChildren<HtmlPageProps>> = ({ title, icon, stylesheet, head, children }) => (
-  <html lang="en">
+export const HtmlPage: FC<PropsWithChildren<HtmlPageProps>> = ({
+  title,
+  icon,
+  stylesheet,
+  head,
+  theme,
+  body = {},
+  children,
+}) => (
+  <html lang="en" data-theme={theme || undefined}>
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -23,9 +36,25 @@ export const HtmlPage: FC<PropsWithChildren<HtmlPageProps>> = ({ title, icon, st
       <link rel="stylesheet" href={stylesheet} />
       {head}
     </head>
-    <body>{children}</body>
+    <body {...body}>{children}</body>
   </html>
 )
 
 /** The document of an `HtmlPage`. */
 export const pageText = (page: { toString(): string }): string => `<!doctype html>${page.toString()}\n`
+
+const LONGEST_NAME = 200
+/** Of a title, which shows the whole name where it is cut. */
+const LONGEST_TITLE = 2000
+
+/** Text from outside: cut, with acting characters as escapes, and without effect on the direction of its surroundings. */
+export const Name: FC<{ readonly text: string | null | undefined }> = ({ text }) => {
+  const shown = visible((text ?? '').toWellFormed())
+  const letters = [...shown]
+  if (letters.length <= LONGEST_NAME) return <bdi>{shown}</bdi>
+  return <bdi title={shown.slice(0, LONGEST_TITLE)}>{letters.slice(0, LONGEST_NAME).join('')}…</bdi>
+}
+
+/** A name as plain text, for titles and labels. */
+export const plainName = (text: string | null | undefined): string =>
+  [...visible((text ?? '').toWellFormed())].slice(0, LONGEST_NAME).join('')

@@ -2,21 +2,9 @@
 /** @jsxImportSource hono/jsx */
 /** Names, times and numbers as all pages write them. */
 import type { FC } from 'hono/jsx'
-import { visible } from '../../platform/visible.ts'
+import { Name, plainName } from '../../platform/html-page.tsx'
 
-export const LONGEST_NAME = 200
-
-/** Text from outside: cut, with acting characters as escapes, and without effect on the direction of its surroundings. */
-export const Name: FC<{ readonly text: string | null | undefined }> = ({ text }) => {
-  const shown = visible((text ?? '').toWellFormed())
-  const letters = [...shown]
-  if (letters.length <= LONGEST_NAME) return <bdi>{shown}</bdi>
-  return <bdi title={shown.slice(0, 2000)}>{letters.slice(0, LONGEST_NAME).join('')}…</bdi>
-}
-
-/** A name as plain text, for titles and labels. */
-export const plainName = (text: string | null | undefined): string =>
-  [...visible((text ?? '').toWellFormed())].slice(0, LONGEST_NAME).join('')
+export { Name, plainName }
 
 export interface Zoned {
   readonly timezone: string

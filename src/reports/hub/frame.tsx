@@ -2,8 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Shared by the pages of the hub: frame, names from outside, times. The pages need no script. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
-import { HtmlPage, pageText } from '../../platform/html-page.tsx'
-import { visible } from '../../platform/visible.ts'
+import { HtmlPage, Name, pageText } from '../../platform/html-page.tsx'
 import type { Reader } from './login.ts'
 
 /** Needed by every page. */
@@ -16,16 +15,6 @@ export interface PageContext {
   readonly now: number
   /** Null on pages before the login and behind signed links. */
   readonly reader: Reader | null
-}
-
-export const LONGEST_NAME = 200
-
-/** Text from outside: cut, with acting characters as escapes, and without effect on the direction of its surroundings. */
-export const Name: FC<{ readonly text: string }> = ({ text }) => {
-  const shown = visible(text.toWellFormed())
-  const letters = [...shown]
-  if (letters.length <= LONGEST_NAME) return <bdi>{shown}</bdi>
-  return <bdi title={shown}>{letters.slice(0, LONGEST_NAME).join('')}…</bdi>
 }
 
 const ICONS = {

@@ -1,7 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The pages of the login by mail. */
-import { Card, Name, type PageContext, pageOf } from './frame.tsx'
+import { Name } from '../../platform/html-page.tsx'
+import { Card, type PageContext, pageOf } from './frame.tsx'
 import { LINK_MINUTES } from './login.ts'
 
 export interface LoginContent {

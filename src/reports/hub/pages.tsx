@@ -1,10 +1,12 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The list of reports and the page of one. */
+
 import type { FC, PropsWithChildren } from 'hono/jsx'
+import { Name, plainName } from '../../platform/html-page.tsx'
 import { visible } from '../../platform/visible.ts'
 import { sizeText } from '../runs/mail.tsx'
-import { daysAgo, dayText, Icon, LONGEST_NAME, Name, type PageContext, pageOf, Time } from './frame.tsx'
+import { daysAgo, dayText, Icon, type PageContext, pageOf, Time } from './frame.tsx'
 import type { HubItem, HubListItem } from './store.ts'
 
 /** The query of the list. */
@@ -408,7 +410,7 @@ export function itemPage(context: PageContext, content: ItemContent): string {
       )}
     </>
   )
-  return pageOf(context, visible(item.title.toWellFormed()).slice(0, LONGEST_NAME), page)
+  return pageOf(context, plainName(item.title), page)
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0)
