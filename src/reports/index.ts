@@ -19,6 +19,7 @@ import { createDateFormat } from './date-format.ts'
 import type { Definition } from './entities/task.ts'
 import type { LastRun } from './http/common.ts'
 import { definitionRoutes } from './http/index.ts'
+import { previewRoutes } from './http/preview.ts'
 import { runRoutes } from './http/runs.ts'
 import { trial, trialRoutes } from './http/trials.ts'
 import { createHub } from './hub/index.ts'
@@ -373,6 +374,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           maxTemplateMb: section.limits.maxTemplateMb,
         }),
         ...trialRoutes({ store, runner, blobs }),
+        ...previewRoutes({ store, runner, blobs }),
         ...runRoutes({
           unsaved: (actor, task) => trial(store, actor, task),
           ledger,

@@ -94,6 +94,136 @@ describe('a report made once', () => {
   }, 60_000)
 })
 
+/** The whole definition of the report, as an editor has it. */
+async function definition(changes: object = {}): Promise<object> {
+  const { id, createdAt, createdBy, modifiedAt, modifiedBy, revision, ...own } = await reports.call<
+    Record<string, unknown>
+  >('GET', `/v4/report/${report.id}`)
+  return { ...own, ...changes }
+}
+
+const REGION_COLUMNS = [
+  { label: 'Region', expr: 'Region', kind: 'dimension' },
+  { label: 'Sales', expr: '=Sum(Sales)', kind: 'measure' },
+]
+const REGION_TABLE = [
+  { key: 'table', type: 'table', columns: REGION_COLUMNS, sort: [{ column: 'Region', dir: 'asc' }] },
+]
+
+/** A preview as rows of CSV or as its page. */
+async function previewed(path: string, body: object): Promise<string> {
+  const answer = await reports.product.call('POST', path, body)
+  const text = await answer.text()
+  expect([path, answer.status, answer.status === 200 ? '' : text]).toEqual([path, 200, ''])
+  return text
+}
+const firstColumn = (csv: string): string[] =>
+  csv
+    .replace(/^\uFEFF/, '')
+    .trim()
+    .split('\r\n')
+    .slice(1)
+    .map((line) => line.split(',')[0]!.replaceAll('"', ''))
+
+describe('the preview of a report that is not saved', () => {
+  const PATH = '/v4/report/-/preview'
+
+  test('is its page without any right, with what the form holds', async () => {
+    const body = await definition({ name: 'Never saved', blocks: [{ key: 'a', type: 'text', markdown: '# Hello' }] })
+    const answer = await reports.product.call('POST', PATH, body)
+    const page = await answer.text()
+    expect([answer.status, page]).toEqual([200, expect.stringContaining('Hello')])
+    expect(page).toContain('Never saved')
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+      'x-frame-options': 'SAMEORIGIN',
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'private, no-store',
+    })
+    const saved = await reports.call<{ reports: { name: string }[] }>('GET', '/v4/report')
+    expect(saved.reports.map(({ name }) => name)).not.toContain('Never saved')
+  })
+
+  test('has the rows that were asked for, and says how many there are', async () => {
+    const body = await definition({ blocks: REGION_TABLE })
+    expect(firstColumn(await previewed(`${PATH}?format=csv`, body))).toEqual([...REGIONS])
+    expect(firstColumn(await previewed(`${PATH}?format=csv&maxRows=2`, body))).toEqual(['Benelux', 'DACH'])
+    expect(await previewed(`${PATH}?maxRows=2`, body)).toContain('2 of 5 rows')
+  })
+
+  test('has the filters of a recipient, and stands at the first value of a cycle', async () => {
+    const south = await reports.filter('Previewed', { type: 'values', field: 'Region', values: ['Iberia'] })
+    await reports.person('preview@acme.example', south.id)
+    const body = await definition({ blocks: REGION_TABLE })
+    const asRecipient = `${PATH}?format=csv&asRecipient=Preview@acme.example`
+    expect(firstColumn(await previewed(asRecipient, body))).toEqual(['Iberia'])
+    const cycled = { ...body, cycle: { fields: ['Region'] } }
+    expect(firstColumn(await previewed(`${PATH}?format=csv`, cycled))).toEqual(['Nordic'])
+    expect(firstColumn(await previewed(asRecipient, cycled))).toEqual(['Iberia'])
+  })
+
+  test.each<[string, object, string, number, string, string[]]>([
+    ['no blocks', { blocks: [] }, '', 400, 'VALIDATION', ['blocks']],
+    ['an unknown member', { colour: 'red' }, '', 400, 'VALIDATION', ['colour']],
+    ['an unknown filter', { filterIds: [UNKNOWN] }, '', 400, 'UNKNOWN_REFERENCE', ['filterIds.0']],
+    ['an unknown recipient', {}, '?asRecipient=who@acme.example', 400, 'VALIDATION', ['asRecipient']],
+    ['an unknown format', {}, '?format=doc', 400, 'VALIDATION', ['format']],
+    ['a format of templates', {}, '?format=docx', 400, 'FORMAT_NOT_POSSIBLE', []],
+    ['too many rows', {}, '?maxRows=10001', 400, 'VALIDATION', ['maxRows']],
+    ['an unknown app', { appId: UNKNOWN }, '', 422, 'APP_NOT_FOUND', []],
+  ])('%s is refused', async (_, changes, query, status, code, paths) => {
+    const answer = await refused(`${PATH}${query}`, await definition(changes), status)
+    expect([answer.code, answer.paths]).toEqual([code, paths])
+  })
+
+  test('a filter that fits no value is named, and an inactive recipient', async () => {
+    const lost = await reports.filter('Misspelt', { type: 'values', field: 'Region', values: ['Norrdic'] })
+    const answer = await refused(PATH, await definition({ filterIds: [lost.id] }), 422)
+    expect(answer).toMatchObject({ code: 'REPORT_NOT_MADE', details: 'FILTER_VALUE_UNKNOWN: Region: Norrdic' })
+    const { id } = await reports.person('away@acme.example')
+    await reports.call('PATCH', `/v4/recipient/${id}`, { active: false })
+    const away = await refused(`${PATH}?asRecipient=away@acme.example`, await definition(), 422)
+    expect(away.details).toBe('NO_RECIPIENTS: away@acme.example is no active recipient')
+  })
+})
+
+describe('the preview of a task that is not saved', () => {
+  const PATH = '/v4/reporttask/-/preview'
+
+  test('is the document of the first recipient, or of the chosen one', async () => {
+    const tables = await reports.salesReport('Previewed table', { blocks: REGION_TABLE })
+    const people = []
+    for (const region of ['DACH', 'Nordic']) {
+      const own = await reports.filter(`Task ${region}`, { type: 'values', field: 'Region', values: [region] })
+      people.push(await reports.person(`${region.toLowerCase()}@acme.example`, own.id))
+    }
+    const task = {
+      ...{ project: 'Sales', name: 'Not saved', storage: [{ spaceId: 'finance' }] },
+      email: { enabled: true, subject: '{task}' },
+      reports: [
+        { key: 'page', reportId: report.id, format: 'pdf' },
+        { key: 'list', reportId: tables.id, format: 'csv', fileName: 'List of {report}' },
+      ],
+      recipients: people.map(({ id }) => ({ type: 'recipient', recipientId: id })),
+    }
+    expect(firstColumn(await previewed(`${PATH}?report=list`, task))).toEqual(['DACH'])
+    const nordic = `${PATH}?report=list&asRecipient=nordic@acme.example`
+    expect(firstColumn(await previewed(nordic, task))).toEqual(['Nordic'])
+    const file = await reports.product.call('POST', `${PATH}?report=list`, task)
+    expect(file.headers.get('content-disposition')).toBe(
+      "attachment; filename*=UTF-8''List%20of%20Previewed%20table.csv",
+    )
+    expect(await previewed(`${PATH}?format=html`, task)).toContain('<title>Tried out')
+    expect((await previewed(PATH, task)).slice(0, 5)).toBe('%PDF-')
+
+    const stranger = await refused(`${PATH}?asRecipient=who@acme.example`, task, 422)
+    expect(stranger.details).toBe('NO_RECIPIENTS: who@acme.example is no active recipient')
+    expect((await refused(`${PATH}?report=none`, task, 400)).paths).toEqual(['reports'])
+    expect((await refused(PATH, { ...task, reports: [] }, 400)).paths).toEqual(['reports'])
+  })
+})
+
 describe('a condition tested', () => {
   const condition = (name: string, changes: object = {}) =>
     reports.call('POST', '/v4/reportcondition', {
@@ -253,13 +383,15 @@ describe('the plan of a task that is not saved', () => {
     const codes: string[] = []
     for (const [path, body] of [
       ['/v4/reporttask/-/plan', draft()],
+      ['/v4/reporttask/-/preview', draft()],
+      ['/v4/report/-/preview', await definition()],
       [`/v4/report/${report.id}/render?format=html`, undefined],
       [`/v4/reportcondition/${condition.id}/test`, {}],
     ] as const) {
       codes.push((await refused(path, body, 502)).code)
     }
     simulator.clearFaults()
-    expect(codes).toEqual(Array(3).fill('ENGINE_UNREACHABLE'))
+    expect(codes).toEqual(Array(5).fill('ENGINE_UNREACHABLE'))
     // The first pause of a run is 10 seconds.
     expect(performance.now() - began).toBeLessThan(8000)
   }, 120_000)

@@ -4,10 +4,14 @@ import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { refusal } from '../../http/errors.ts'
 
-/** The file as a download: no other content type is guessed, nothing is kept by proxies. Rejects with `DOCUMENT_GONE`. */
+/**
+ * The file as a download: no other content type is guessed, nothing is kept by proxies. `headers` replace those of a download.
+ * Rejects with `DOCUMENT_GONE`.
+ */
 export async function fileAnswer(
   path: string,
   { fileName, mediaType, sha256 }: { readonly fileName: string; readonly mediaType: string; readonly sha256: string },
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
   const found = await stat(path).catch(() => null)
   if (!found) throw refusal('DOCUMENT_GONE', fileName)
@@ -19,6 +23,7 @@ export async function fileAnswer(
       'x-content-type-options': 'nosniff',
       'cache-control': 'private, no-store',
       etag: `"${sha256}"`,
+      ...headers,
     },
   })
 }

@@ -10,8 +10,11 @@ import { FORMATS, report } from '../entities/report.ts'
 import { type Definition, reportTask } from '../entities/task.ts'
 import { checkedWith } from '../issues.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
+import type { PreparedDocument } from '../runs/plan.ts'
+import type { Prepared } from '../runs/prepare.ts'
 import type { Save } from '../save.ts'
-import type { DefinitionStore } from '../store.ts'
+import type { DefinitionStore, Edit } from '../store.ts'
+import type { RunEvent } from '../types.ts'
 import { checkedId } from './common.ts'
 import { fileAnswer } from './file.ts'
 import { engineAnswer, engineRefusal, type RunRouteDeps } from './runs.ts'
@@ -47,12 +50,8 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
         const uses = [{ key: 'report', reportId, format: query.format }]
         const definition = await trial(store, caller.actor, { name, project, reports: uses })
         const { prepared, events } = await run(definition, true, signal)
-        const [document] = prepared.documents
-        if (document) return fileAnswer(blobs.path(document.sha256), document)
-        const fault = events.find(({ level }) => level === 'error')
-        throw engineRefusal(
-          new ReportError((fault?.code ?? 'INTERNAL') as ErrorCode, fault?.details ?? 'nothing was made'),
-        )
+        const document = onlyDocument(prepared, events)
+        return fileAnswer(blobs.path(document.sha256), document)
       },
     }),
     route({
@@ -86,7 +85,7 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
             conditionIds: [condition.id],
             reports: [{ key: 'none', reportId, format: 'html' }],
           },
-          [
+          () => [
             {
               kind: 'report',
               id: reportId,
@@ -105,6 +104,14 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
   ]
 }
 
+/** The document that was made. Throws the refusal that says why there is none. */
+export function onlyDocument({ documents }: Prepared, events: readonly RunEvent[]): PreparedDocument {
+  const [document] = documents
+  if (document) return document
+  const fault = events.find(({ level }) => level === 'error')
+  throw engineRefusal(new ReportError((fault?.code ?? 'INTERNAL') as ErrorCode, fault?.details ?? 'nothing was made'))
+}
+
 type TrialStore = Pick<DefinitionStore, 'get' | 'edit'>
 
 function existing<K extends 'report' | 'condition'>(store: TrialStore, kind: K, text: string) {
@@ -113,21 +120,24 @@ function existing<K extends 'report' | 'condition'>(store: TrialStore, kind: K, 
   return found
 }
 
-/** The definition of a task that is checked like a saved one, and not saved. Throws its refusal. */
+/**
+ * The definition of a task that is checked like a saved one, and not saved. `before` returns what it needs beside it. Throws
+ * its refusal.
+ */
 export async function trial(
   store: TrialStore,
   actor: string,
   task: { readonly name: string; readonly [member: string]: unknown },
-  before: readonly Save[] = [],
+  before: (edit: Edit) => readonly Save[] = () => [],
 ): Promise<Definition> {
   const taskId = randomUUID()
   // The name may be that of a task which is being edited.
-  const entity = reportTask.parse({ ...task, name: taskId, enabled: false })
+  const entity = checkedWith(reportTask, { ...task, name: taskId, enabled: false })
   const definition = await store.edit(
     actor,
-    ({ save, definitionOf }) => {
-      save([...before, { kind: 'task', id: taskId, entity }])
-      return definitionOf(taskId)!
+    (edit) => {
+      edit.save([...before(edit), { kind: 'task', id: taskId, entity }])
+      return edit.definitionOf(taskId)!
     },
     { dryRun: true },
   )

@@ -53,6 +53,7 @@ interface Expanded {
   readonly named: Addressed<readonly string[]>
 }
 
+const PLAIN: Variant = { id: '', filterIds: [], user: null, reader: null, people: [] }
 const NOT_NAMED: Addressed<readonly string[]> = { mail: [], hub: [] }
 
 /** Rejects with a `ReportError` when the run as a whole cannot go on. */
@@ -214,9 +215,12 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
 
   /** A run that could reach no person at all is an error, unless the cycles bring addresses or folders wait. */
   function checkReach(): void {
+    const asked = options.recipients?.join(', ')
+    if (request.preview && asked && found.length === 0) {
+      throw new ReportError('NO_RECIPIENTS', `${asked} is no active recipient`)
+    }
     const wanted = isOn.email || isOn.hub
     if (!wanted || found.length > 0 || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return
-    const asked = options.recipients?.join(', ')
     const details = asked
       ? `the start is limited to ${asked}, and none of them is a recipient of the task`
       : 'e-mail or hub is on, and the recipients name no person'
@@ -281,6 +285,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
         if (!met) return skip(use, [])
       }
       wanted = await expanded(use, report, wantedVariants(use, variants), own)
+      if (request.preview) wanted = wanted.slice(0, 1)
     } catch (error) {
       failed(use, null, [], error)
       return 'made'
@@ -389,6 +394,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
 
   /** Variants of people who get this report, and the plain one for folders and addresses of cycles. */
   function wantedVariants(use: ReportUse, variants: readonly Variant[]): readonly Variant[] {
+    if (request.preview) return found.length > 0 ? variants.slice(0, 1) : [PLAIN]
     const { cycle, deliver } = use
     const alsoRecipients = cycle?.alsoRecipients ?? false
     const { mail, hub: hubTo } = addressExpressions(use, isOn)
@@ -401,9 +407,9 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     )
     const stored = deliver.storage && task.storage.some((one) => !one.reports || one.reports.includes(use.key))
     const named = mail !== null || hubTo !== null
-    const plainWanted = request.preview || named || ((stored || inHub) && !asRecipient)
+    const plainWanted = named || ((stored || inHub) && !asRecipient)
     if (!plainWanted || personal.some(({ id }) => id === '')) return personal
-    return [{ id: '', filterIds: [], user: null, reader: null, people: [] }, ...personal]
+    return [PLAIN, ...personal]
   }
 
   async function makeDocument(

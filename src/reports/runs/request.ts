@@ -17,7 +17,7 @@ export interface PrepareRequest {
   /** Kept state of conditions, by key. */
   readonly states: Readonly<Record<string, unknown>>
   readonly render: boolean
-  /** Makes each report once, without people and channels. */
+  /** Makes the first document of each report alone: for the first recipient, else without one. */
   readonly preview: boolean
   readonly settings: PrepareSettings
 }

@@ -69,7 +69,7 @@ export interface Runner extends Service {
     options: RunOptions,
     signal: AbortSignal,
   ): Promise<{ prepared: Prepared; plan: Plan; events: RunEvent[] }>
-  /** Evaluates the conditions of a definition; with `render` makes its reports as well, for no person. Rejects like `plan`. */
+  /** Evaluates the conditions of a definition; with `render` makes the first document of each report. Rejects like `plan`. */
   tryOut(
     definition: Definition,
     options: RunOptions,

@@ -3,8 +3,11 @@ import { expect, test } from 'bun:test'
 import { createBlobs } from '../../../src/reports/blobs.ts'
 import { ReportError } from '../../../src/reports/codes.ts'
 import { report } from '../../../src/reports/entities/report.ts'
+import { previewRoutes } from '../../../src/reports/http/preview.ts'
 import { trialRoutes } from '../../../src/reports/http/trials.ts'
+import type { Prepared } from '../../../src/reports/runs/prepare.ts'
 import type { Runner } from '../../../src/reports/runs/runner.ts'
+import { exampleDocument } from '../../support/report-runs.ts'
 import { BODIES, testDefinitions } from '../../support/reports.ts'
 import { routesApi } from '../../support/routes-api.ts'
 
@@ -38,4 +41,34 @@ test.each([
 ] as const)('%s is a %d', async (code, status, answered, details) => {
   const answer = await renderWith(() => Promise.reject(new ReportError(code, 'connect ECONNREFUSED')))
   expect([answer.status, answer.body.code, answer.body.details]).toEqual([status, answered, details])
+})
+
+const MADE = {
+  ...{ documents: [exampleDocument({ bytes: 3 * 1_048_576 })], people: [], variants: {}, missing: [], conditions: [] },
+  ...{ skipped: null, app: { name: 'Sales', lastReload: null }, states: { delivered: {}, notDelivered: {} } },
+} satisfies Prepared
+
+test.each([
+  ['takes too long', () => new Promise<never>(() => {}), 502, 'no result within 0.05 s'],
+  [
+    'becomes too large',
+    async () => ({ prepared: MADE, events: [] }),
+    422,
+    'The document has 3.0 MiB, previews at most 1.0. Show fewer rows (maxRows), or start the task as a test.',
+  ],
+] as const)('a preview that %s is refused', async (_, tryOut, status, details) => {
+  const { store, db } = testDefinitions()
+  const limits = { previewTimeoutMs: 50, previewBytes: 1_048_576 }
+  const runner = {
+    tryOut: (...[, , , signal]: Parameters<Runner['tryOut']>) =>
+      Promise.race([
+        tryOut(),
+        new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ]),
+  }
+  await using api = await routesApi(previewRoutes({ store, runner, blobs: createBlobs('/nowhere'), ...limits }))
+  const answer = await api.send('POST', '/v4/report/-/preview', { ...BODIES.report, filterIds: [] })
+  expect([answer.status, JSON.parse(answer.body).details]).toEqual([status, details])
+  expect(store.list('report')).toEqual([])
+  db.close()
 })

@@ -1,0 +1,201 @@
+/** Previews of definitions that are not saved: one document, which is neither delivered nor kept. */
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { queryField } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { refusal } from '../../http/errors.ts'
+import type { Blobs } from '../blobs.ts'
+import type { Stored } from '../entities/fields.ts'
+import { FORMATS, type Format, type Report, report } from '../entities/report.ts'
+import { type Definition, type ReportTask, reportTask } from '../entities/task.ts'
+import { checkedWith, refuseIssues } from '../issues.ts'
+import { RULES } from '../kinds.ts'
+import { DEFAULT_OPTIONS } from '../runs/admission.ts'
+import type { Runner } from '../runs/runner.ts'
+import type { DefinitionStore } from '../store.ts'
+import { bodyObject, checkedId } from './common.ts'
+import { disposition, fileAnswer } from './file.ts'
+import { engineAnswer } from './runs.ts'
+import { onlyDocument, trial } from './trials.ts'
+
+export interface PreviewRouteDeps {
+  readonly store: DefinitionStore
+  readonly runner: Pick<Runner, 'tryOut'>
+  readonly blobs: Pick<Blobs, 'path'>
+  /** Default 60 s. */
+  readonly previewTimeoutMs?: number
+  /** Largest document, in bytes; default 10 MiB. */
+  readonly previewBytes?: number
+}
+
+const TIMEOUT_MS = 60_000
+const MOST_BYTES = 10 * 1_048_576
+
+const SHARED_QUERY = {
+  maxRows: queryField.integer(1, 10_000).describe('Most rows of each table. Default 200.').optional(),
+  asRecipient: queryField.text().describe('Address of the recipient whose filters apply.').optional(),
+}
+const REPORT_QUERY = z.object({
+  format: queryField.word(FORMATS).describe('Default `html`.').optional(),
+  ...SHARED_QUERY,
+  reportId: queryField.text().describe('Id of the saved report, whose uploaded template is used.').optional(),
+})
+const TASK_QUERY = z.object({
+  report: queryField.text().describe('Key of the report in the task. Default: the first.').optional(),
+  format: queryField.word(FORMATS).describe('Default: that of the report in the task.').optional(),
+  ...SHARED_QUERY,
+})
+
+const REPORT_BODY = report.and(z.object({ cycle: reportTask.shape.reports.unwrap().element.shape.cycle.optional() }))
+
+const LIMITS =
+  'Tables are cut, a cycle stands at its first value, conditions are not asked; nothing is sent or published. Within 60 s.'
+const ANSWERS = {
+  200: z.string().describe('The document; HTML is to be shown in a frame without rights.'),
+  422: 'The document cannot be made: `details` say why.',
+  502: 'The engine or the repository does not answer in time.',
+} as const
+
+/** HTML of reports runs no script, loads nothing, and can be framed by pages of this server alone. */
+const FRAMED = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+  'x-frame-options': 'SAMEORIGIN',
+}
+
+export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
+  const { store, runner, blobs, previewTimeoutMs = TIMEOUT_MS, previewBytes = MOST_BYTES } = deps
+
+  async function previewed(
+    made: Definition,
+    key: string,
+    { maxRows, asRecipient }: { readonly maxRows?: number | undefined; readonly asRecipient?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const definition = { ...made, reports: made.reports.map((one) => shortened(one, maxRows)) }
+    const recipients = asRecipient === undefined ? null : [asRecipient]
+    const options = { ...DEFAULT_OPTIONS, reports: [key], recipients }
+    const { prepared, events } = await engineAnswer(
+      (limit) => runner.tryOut(definition, options, true, limit),
+      signal,
+      previewTimeoutMs,
+    )
+    const document = onlyDocument(prepared, events)
+    if (document.bytes > previewBytes) {
+      const [made, most] = [document.bytes, previewBytes].map((bytes) => (bytes / 1_048_576).toFixed(1))
+      const advice = 'Show fewer rows (maxRows), or start the task as a test.'
+      throw refusal('REPORT_NOT_MADE', `The document has ${made} MiB, previews at most ${most}. ${advice}`)
+    }
+    const isFramed = document.format === 'html'
+    const headers = { ...FRAMED, 'content-disposition': disposition('inline', document.fileName) }
+    return fileAnswer(blobs.path(document.sha256), document, isFramed ? headers : {})
+  }
+
+  return [
+    route({
+      method: 'POST',
+      path: '/v4/report/-/preview',
+      scope: 'report:run',
+      action: 'report.preview',
+      ownBodyErrors: true,
+      summary: 'Preview a report that is not saved',
+      description: `The body is a whole report, with \`filterIds\` and \`cycle\`. ${LIMITS}`,
+      query: REPORT_QUERY,
+      readByHandler: { body: REPORT_BODY },
+      answers: ANSWERS,
+      async handle(request) {
+        const { format = 'html', asRecipient, reportId } = request.query
+        const { cycle, ...body } = bodyObject(request)
+        const parsed = RULES.report.parse(body)
+        if (!parsed.ok) throw refuseIssues(parsed.issues)
+        const { name, project } = parsed.value
+        const id = randomUUID()
+        const use = {
+          key: 'report',
+          reportId: id,
+          format,
+          fileName: '{report}{cycle}',
+          ...(cycle != null && { cycle }),
+        }
+        const recipients = asRecipient === undefined ? [] : [recipientAt(store, asRecipient)]
+        const upload = reportId === undefined ? undefined : store.template(checkedId('report', reportId))
+        request.note({ target: [name] })
+        const made = await trial(
+          store,
+          request.caller.actor,
+          { name, project, recipients, reports: [use] },
+          ({ uploaded }) => {
+            if (upload) uploaded(id, upload)
+            return [{ kind: 'report', id, entity: { ...parsed.value, name: id } }]
+          },
+        )
+        const named = { ...made, reports: made.reports.map((one) => ({ ...one, name })) }
+        return previewed(named, 'report', request.query, request.signal)
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v4/reporttask/-/preview',
+      scope: 'report:run',
+      action: 'report.preview',
+      ownBodyErrors: true,
+      summary: 'Preview a document of a report task that is not saved',
+      description: `The body is a whole task: the document is that of its first recipient. ${LIMITS}`,
+      query: TASK_QUERY,
+      readByHandler: { body: reportTask },
+      answers: ANSWERS,
+      async handle(request) {
+        const { report: key, format } = request.query
+        const task = checkedWith(reportTask, bodyObject(request))
+        const use = task.reports.find((one) => key === undefined || one.key === key)
+        if (!use) {
+          const message = key === undefined ? 'The task has no report' : `The task has no report with the key ${key}`
+          throw refuseIssues([{ path: 'reports', message }])
+        }
+        request.note({ target: [task.name] })
+        const made = await trial(store, request.caller.actor, previewTask(task, use.key, format))
+        return previewed(made, use.key, request.query, request.signal)
+      },
+    }),
+  ]
+}
+
+/** A reference to the recipient with the address. Throws 400. */
+function recipientAt(store: Pick<DefinitionStore, 'list'>, address: string) {
+  const lower = address.trim().toLowerCase()
+  const found = store.list('recipient').find(({ email }) => email.toLowerCase() === lower)
+  if (found) return { type: 'recipient', recipientId: found.id }
+  throw refuseIssues([{ path: 'asRecipient', message: `There is no recipient with the address ${address}` }])
+}
+
+/** The task with a report that is made alone: without conditions, channels and passwords. */
+function previewTask(task: ReportTask, key: string, format: Format | undefined): ReportTask {
+  const reports = task.reports.map((use): ReportTask['reports'][number] => {
+    if (use.key !== key) return use
+    return {
+      ...use,
+      ...(format && { format }),
+      ...{ conditionIds: [], protect: null },
+      cycle: use.cycle && { ...use.cycle, emailTo: null, hubTo: null, folder: null },
+      deliver: { email: 'none', storage: false, hub: false },
+    }
+  })
+  return {
+    ...task,
+    ...{ reports, conditionIds: [], storage: [] },
+    email: { ...task.email, enabled: false },
+    hub: { ...task.hub, enabled: false },
+  }
+}
+
+const MOST_ROWS = 200
+
+function shortened(whole: Stored<Report>, maxRows = MOST_ROWS): Stored<Report> {
+  const short = <T extends { readonly type: string; readonly maxRows?: number | undefined }>(part: T): T =>
+    part.type === 'table' || part.type === 'object'
+      ? { ...part, maxRows: Math.min(part.maxRows ?? maxRows, maxRows) }
+      : part
+  return whole.type === 'template'
+    ? { ...whole, data: whole.data.map(short) }
+    : { ...whole, blocks: whole.blocks.map(short) }
+}
