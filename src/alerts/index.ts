@@ -1,7 +1,7 @@
 /** Builds the alerts side: a plan of rules and destinations, the router and the outbox that follow it, and its changes. */
 
 import { createDecisionRecorder, purgeConfigurations } from '../alerts/history/decisions.ts'
-import { createSummaries, type Maintenance } from '../alerts/maintenance.ts'
+import { createSummaries, type Maintenance, summaryRule } from '../alerts/maintenance.ts'
 import {
   createOnceMaintenance,
   joinMaintenance,
@@ -184,9 +184,14 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       loadEvent,
       onDeliveries,
       maintenance,
-      routes: (name) => plan.rules.filter((rule) => rule.name === name),
+      routes(name) {
+        const to = once.summaries().get(name) ?? []
+        return plan.rules.filter((rule) => {
+          return rule.name === summaryRule(name) || (rule.name === '' && to.includes(rule.destination))
+        })
+      },
     },
-    () => plan.summaryNames,
+    () => [...new Set([...plan.summaryNames, ...once.summaries().keys()])],
   )
 
   function follow(next: AlertPlan): void {
@@ -250,7 +255,14 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         loadEvent: (id) => loadTaskEvent(db, id),
         recording: () => recordingOf(destinations),
       }),
-      ...maintenanceRoutes({ ...deps, windows, once, file: () => plan.maintenance, configured: () => configured }),
+      ...maintenanceRoutes({
+        ...deps,
+        windows,
+        once,
+        file: () => plan.maintenance,
+        configured: () => configured,
+        destinations: () => plan.rules.filter(({ name }) => name === '').map(({ destination }) => destination),
+      }),
     ],
     release(tx, eventId, reason) {
       forget(eventId)

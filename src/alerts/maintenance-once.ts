@@ -1,6 +1,6 @@
 /** Maintenance that is set once, over REST, beside that of the configuration (`/v4/maintenance`). Stored in `footman.db`. */
 import { z } from 'zod'
-import { NO_QUERY } from '../http/endpoint/list-query.ts'
+import { queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
@@ -29,6 +29,7 @@ export const maintenanceMigrations: readonly Migration[] = [
         created_by TEXT NOT NULL
       ) WITHOUT ROWID;`,
   },
+  { name: 'maintenance-002', sql: "ALTER TABLE maintenance ADD COLUMN summary_to TEXT NOT NULL DEFAULT '[]';" },
 ]
 
 interface Once {
@@ -42,6 +43,8 @@ interface Once {
   readonly until: number
   readonly reason: string
   readonly createdBy: string
+  /** JSON of the names of destinations. */
+  readonly summaryTo: string
 }
 
 interface OnceDeps {
@@ -52,10 +55,12 @@ interface OnceDeps {
 }
 
 const COLUMNS = `id, name, match, stop_schedules AS stopSchedules, from_at AS "from", until_at AS until, reason,
-  created_by AS createdBy`
+  created_by AS createdBy, summary_to AS summaryTo`
 const SQL = {
   list: `SELECT ${COLUMNS} FROM maintenance WHERE until_at > ? ORDER BY from_at, id LIMIT 500`,
-  add: 'INSERT INTO maintenance VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  add: 'INSERT INTO maintenance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  summaries: `SELECT name, summary_to AS summaryTo FROM maintenance WHERE summary_to <> '[]' AND from_at <= ?
+    ORDER BY from_at LIMIT 500`,
   until: 'UPDATE maintenance SET until_at = ? WHERE id = ?',
   remove: 'DELETE FROM maintenance WHERE id = ?',
   heldBack: `SELECT count(DISTINCT event_id) AS n FROM delivery WHERE reason = 'MAINTENANCE' AND detail = ?`,
@@ -85,8 +90,15 @@ export function createOnceMaintenance(deps: OnceDeps) {
     },
     list,
     heldBack: (name: string): number => db.get<{ n: number }>(SQL.heldBack, maintenanceDetail(name))?.n ?? 0,
-    add: ({ id, name, match, stopSchedules, from, until, reason, createdBy }: Once) =>
-      changed((on) => void on.run(SQL.add, id, name, match, stopSchedules, from, until, reason, createdBy)),
+    /** Destinations of the summaries of maintenance that has begun, ended or not, by its name. */
+    summaries: (): Map<string, readonly string[]> =>
+      new Map(
+        db
+          .all<Pick<Once, 'name' | 'summaryTo'>>(SQL.summaries, clock.now())
+          .map(({ name, summaryTo }) => [name, storedJson<string[]>(summaryTo, [])]),
+      ),
+    add: ({ id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo }: Once) =>
+      changed((on) => void on.run(SQL.add, id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo)),
     setUntil: (id: string, until: number) => changed((on) => void on.run(SQL.until, until, id)),
     remove: (id: string) => changed((on) => void on.run(SQL.remove, id)),
   }
@@ -130,6 +142,7 @@ const MAINTENANCE = z.object({
   heldBack: z.int().describe('Events held back, as far as they are kept.'),
   reason: z.string().nullable(),
   createdBy: z.string().nullable(),
+  summaryTo: z.array(z.string()).describe('Destinations of the message at the end.'),
 })
 
 const BODY = z.object({
@@ -142,6 +155,14 @@ const BODY = z.object({
     .describe("Footman's own schedules do not fire. Needs the scope `schedule:run`.")
     .optional(),
   reason: z.string().max(500).optional(),
+  summaryTo: z
+    .array(z.string())
+    .max(20)
+    .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
+    .optional(),
+})
+const LIST_QUERY = z.object({
+  on: queryField.boolean().describe('Only what is under way.').optional(),
 })
 const END_BODY = z.object({ until: z.string().describe('ISO 8601 time of the new end.') })
 const PARAMS = z.object({ id: z.string() })
@@ -155,6 +176,8 @@ interface RoutesDeps extends OnceDeps {
   readonly file: () => Maintenance
   /** In the configuration in use. */
   readonly configured: () => readonly MaintenanceConfig[]
+  /** Names of `footman.destinations`. */
+  readonly destinations: () => readonly string[]
 }
 
 export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
@@ -179,10 +202,10 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       scope: 'event:read',
       summary: 'List maintenance',
       description: 'That of the configuration, then that set once which has not ended.',
-      query: NO_QUERY,
+      query: LIST_QUERY,
       answers: { 200: z.object({ maintenance: z.array(MAINTENANCE) }) },
       examples: [{ name: 'all', status: 200, answer: { maintenance: [] } }],
-      handle: () => jsonAnswer(200, { maintenance: listed(deps) }),
+      handle: ({ query: { on } }) => jsonAnswer(200, { maintenance: listed(deps, on === true) }),
     }),
     route({
       method: 'POST',
@@ -212,10 +235,10 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
         if (all.some(({ name }) => name === body.name) || all.length >= MOST) {
           throw refusal('NAME_TAKEN', `A maintenance ${body.name} exists already, or there are ${MOST}.`)
         }
-        const { name, match = {}, stopSchedules = false, reason = '' } = body
+        const { name, match = {}, stopSchedules = false, reason = '', summaryTo = [] } = body
         const made: Once = {
           ...{ id: uuidV7(now), name, match: JSON.stringify(match), stopSchedules: stopSchedules ? 1 : 0, reason },
-          ...{ ...times, createdBy: caller.actor },
+          ...{ ...times, createdBy: caller.actor, summaryTo: JSON.stringify(summaryTo) },
         }
         note({ target: [made.id], detail: `${name} until ${iso(made.until)}` })
         await once.add(made)
@@ -249,21 +272,27 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       answers: { 204: z.void(), 409: 'It stands in the configuration.' },
       async handle({ params: { id }, note }) {
         note({ target: [id] })
-        await once.remove(existing(id).id)
+        const found = existing(id)
+        // What has begun is kept: its summary is made of it.
+        if (found.from < clock.now()) await once.setUntil(id, clock.now())
+        else await once.remove(id)
         return new Response(null, { status: 204 })
       },
     }),
   ]
 }
 
-function listed({ clock, once, file, configured }: RoutesDeps) {
+function listed({ clock, once, file, configured }: RoutesDeps, onlyOn: boolean) {
   const now = clock.now()
-  const ofFile = configured().map(({ name, match, stopSchedules }) => ({
-    ...{ id: name, name, origin: 'file' as const, match: match ?? null, stopSchedules, from: null, until: null },
-    ...{ on: file().isOn(name, now), next: nextTimes(file(), name, now) },
-    ...{ heldBack: once.heldBack(name), reason: null, createdBy: null },
-  }))
-  return [...ofFile, ...once.list().map((one) => onceAnswer({ once }, one, now))]
+  const ofFile = configured()
+    .filter(({ name }) => !onlyOn || file().isOn(name, now))
+    .map(({ name, match, stopSchedules, summaryTo }) => ({
+      ...{ id: name, name, origin: 'file' as const, match: match ?? null, stopSchedules, from: null, until: null },
+      ...{ on: file().isOn(name, now), next: nextTimes(file(), name, now), heldBack: once.heldBack(name) },
+      ...{ reason: null, createdBy: null, summaryTo },
+    }))
+  const ofOnce = once.list().filter(({ from }) => !onlyOn || from <= now)
+  return [...ofFile, ...ofOnce.map((one) => onceAnswer({ once }, one, now))]
 }
 
 const nextTimes = (maintenance: Maintenance, name: string, now: number) =>
@@ -274,18 +303,19 @@ const nextTimes = (maintenance: Maintenance, name: string, now: number) =>
     .map(({ from, to }) => ({ from: iso(from), to: iso(to) }))
 
 function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number) {
-  const { id, name, match, stopSchedules, from, until, reason, createdBy } = one
+  const { id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo } = one
   return {
     ...{ id, name, origin: 'once' as const, match: match === '{}' ? null : storedJson<unknown>(match, null) },
     ...{ stopSchedules: stopSchedules === 1, from: iso(from), until: iso(until), on: from <= now && now < until },
     ...{ next: [{ from: iso(from), to: iso(until) }], heldBack: once.heldBack(name), reason, createdBy },
+    summaryTo: storedJson<string[]>(summaryTo, []),
   }
 }
 
 /** Throws 400 `VALIDATION` with every issue. */
 function timesOf(
-  { windows }: Pick<OnceDeps, 'windows'>,
-  body: Pick<z.output<typeof BODY>, 'from' | 'until' | 'match'>,
+  { windows, destinations }: Pick<RoutesDeps, 'windows' | 'destinations'>,
+  body: Pick<z.output<typeof BODY>, 'from' | 'until' | 'match' | 'summaryTo'>,
   now: number,
 ): { readonly from: number; readonly until: number } {
   const issues: BodyIssue[] = Object.keys(body.match ?? {}).length > 0 ? matchIssues(body.match!, windows, now) : []
@@ -293,6 +323,9 @@ function timesOf(
     const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
     if (Number.isNaN(at)) issues.push({ path, message: 'must be an ISO 8601 time' })
     return at
+  }
+  for (const [index, name] of (body.summaryTo ?? []).entries()) {
+    if (!destinations().includes(name)) issues.push({ path: `summaryTo.${index}`, message: `no destination ${name}` })
   }
   const from = body.from === undefined ? now : time('from', body.from)
   const until = time('until', body.until)

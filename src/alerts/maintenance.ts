@@ -143,7 +143,7 @@ interface SummaryDeps {
   readonly log: Logger
   readonly maintenance: Pick<Maintenance, 'isOn'>
   readonly loadEvent: (id: string) => TaskEvent | null
-  /** Routes by the name of `summaryRule`, one per destination. */
+  /** By the name of a maintenance: the routes of its summary, one per destination. */
   readonly routes: (name: string) => readonly Rule[]
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
 }
@@ -198,7 +198,7 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
   function addSummary(tx: Database, name: string, event: TaskEvent, note: DeliveryNote): Set<string> {
     const now = clock.now()
     const lanes = new Set<string>()
-    for (const route of deps.routes(summaryRule(name))) {
+    for (const route of deps.routes(name)) {
       for (const { target, lane, suppress } of route.plan(event)) {
         insertDelivery(tx, {
           id: uuidV7(now),

@@ -2,6 +2,7 @@
 import { stat, statfs } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { placesFor } from '../console/page.ts'
 import { SCOPE_GROUPS } from '../http/config.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
@@ -24,6 +25,7 @@ const ANSWER = z.object({
   publicUrl: z.string().nullable().describe('Address of the console for browsers.'),
   actor: z.string().describe('The caller.'),
   scopes: z.array(z.string()).describe('Rights of the caller.'),
+  places: z.array(z.string()).describe('Places of the console that the caller may open.'),
   dataDirectory: z
     .object({ freeBytes: z.int(), databases: z.array(z.object({ name: z.string(), bytes: z.int() })) })
     .optional()
@@ -35,6 +37,7 @@ interface AboutSettings {
   readonly shadow: boolean
   readonly timezone: string
   readonly publicUrl: string
+  readonly places: (may: (scope: string) => boolean) => string[]
   readonly node: { readonly role: string; readonly name: string }
 }
 
@@ -43,13 +46,13 @@ export const aboutSettings = (
   { dataDirectory, shadow }: Pick<AppOptions, 'dataDirectory' | 'shadow'>,
 ): AboutSettings => ({
   ...{ dataDirectory, shadow, timezone: footman.timezone || hostZone() },
-  ...{ publicUrl: footman.console.publicUrl },
+  publicUrl: footman.console.publicUrl,
+  places: (may) => (footman.console.enable ? placesFor(may, { reports: footman.reportTask.enable }) : []),
   node: { role: footman.node.role, name: footman.node.name || hostname() },
 })
 
 /** `startedAt` in milliseconds since 1970. */
-export function aboutRoute(startedAt: number, settings: AboutSettings): ApiRoute {
-  const { shadow, timezone, publicUrl, node } = settings
+export function aboutRoute(startedAt: number, settings: () => AboutSettings): ApiRoute {
   return route({
     method: 'GET',
     path: '/v4/about',
@@ -65,17 +68,20 @@ export function aboutRoute(startedAt: number, settings: AboutSettings): ApiRoute
           ...{ version: '0.1.0', commit: 'a1b2c3d4e5f6', platform: 'linux-x64', role: 'primary', node: 'qs1' },
           ...{ shadow: false, startedAt: '2026-03-02T06:00:00.000Z', timezone: 'Europe/Stockholm', publicUrl: null },
           ...{ actor: 'key:ops', scopes: ['task:read', 'event:read'] },
+          places: ['now', 'events', 'tasks', 'delivery', 'system'],
         },
       },
     ],
     async handle({ caller, sees }) {
-      const dataDirectory = sees('admin') ? await storageOf(settings.dataDirectory) : undefined
+      const { shadow, timezone, publicUrl, node, places, dataDirectory: directory } = settings()
+      const dataDirectory = sees('admin') ? await storageOf(directory) : undefined
       return jsonAnswer(200, {
         ...{ version: VERSION, commit: COMMIT, platform: TARGET, role: node.role, node: node.name, shadow, timezone },
         startedAt: new Date(startedAt).toISOString(),
         publicUrl: publicUrl || null,
         actor: caller.actor,
         scopes: scopesOf(caller),
+        places: places(caller.may),
         ...(dataDirectory && { dataDirectory }),
       })
     },

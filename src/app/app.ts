@@ -132,7 +132,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   // Called only while the API runs, so that `api` is set.
   const certificates = () => [...qlik.certificateEnds(), ...api.certificates()]
   const health = () => healthReport({ pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
-  const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health }, config, options)
+  const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health, certificates }, config, options)
   const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
     { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
@@ -152,6 +152,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     { timezone: config.footman.timezone || hostZone() },
   )
+  const pages = createConsole({ ...base, audit }, consoleSettings(config, shadow))
   const features: readonly Part[] = [
     { observers: { ...deps.observe, ...eventAnnouncer(on) } },
     qlik,
@@ -192,10 +193,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       routes: [
         ...selfAlertRoutes({ db, isOn: config.footman.selfAlerts.enable }),
         searchRoute({ db, overview }),
-        aboutRoute(clock.now(), aboutSettings(config, options)),
+        aboutRoute(clock.now(), () => aboutSettings(live(), options)),
       ],
     },
-    createConsole({ ...base, audit }, config.footman.console, consoleSettings(config, shadow)),
+    pages,
   ]
   const api: Api = createApi(
     {
@@ -228,6 +229,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   reload.follow({
     alerts: time.following(alerts.prepare),
     api: (next) => api.prepare(liveApiSettings(next)),
+    console: (next) => () => pages.follow(consoleSettings(next, shadow)),
     customProperties: (next) => () => properties.follow(propertyNeeds(next)),
     ...monitors.prepare,
   })

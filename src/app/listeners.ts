@@ -3,6 +3,7 @@
 import { lookup } from 'node:dns/promises'
 import { maskConfig } from '../config/mask.ts'
 import { createConfigView } from '../console/config-page/server.ts'
+import type { ConsoleSettings } from '../console/index.ts'
 import { createLocalCheck } from '../http/client-address.ts'
 import { createBrowserRules } from '../http/middleware/browser-rules.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
@@ -85,10 +86,16 @@ export const apiSettings = (config: Config, { apiRateLimit }: Pick<AppOptions, '
 })
 
 /** The part of the configuration that pages of the console show. */
-export const consoleSettings = (config: Config, shadow: boolean) => ({
-  ...{ shadow, version: VERSION, reports: config.footman.reportTask.enable },
-  timezone: config.footman.timezone || hostZone(),
-  qmc: config.qlikSenseUrls.qmc,
+export const consoleSettings = ({ footman, qlikSenseUrls }: Config, shadow: boolean): ConsoleSettings => ({
+  config: footman.console,
+  site: {
+    ...{ shadow, version: VERSION, reports: footman.reportTask.enable, role: footman.node.role },
+    timezone: footman.timezone || hostZone(),
+    links: {
+      qmc: footman.console.links.qmc || qlikSenseUrls.qmc,
+      hub: footman.console.links.hub || qlikSenseUrls.hub,
+    },
+  },
 })
 
 interface SideServersDeps {

@@ -1,5 +1,5 @@
 /** Applies a changed configuration file while Footman runs: all live settings, or none of them. */
-
+import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
@@ -148,6 +148,15 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     return work
   }
 
+  let looked: { readonly key: string; readonly found: ReturnType<CurrentConfig['look']> } | null = null
+
+  async function lookAt({ load }: ConfigurationSource): ReturnType<CurrentConfig['look']> {
+    const { problems, config: found } = await load()
+    if (!found) return { problems, changes: [], needsRestart: [] }
+    const { changes, needsRestart } = compare(found)
+    return { problems, changes: [...changes, ...needsRestart], needsRestart: needsRestart.map(({ path }) => path) }
+  }
+
   const current: CurrentConfig = {
     file: source?.initial.file ?? null,
     get config() {
@@ -158,10 +167,11 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     },
     async look() {
       if (!source) return { problems: [], changes: [], needsRestart: [] }
-      const { problems, config: found } = await source.load()
-      if (!found) return { problems, changes: [], needsRestart: [] }
-      const { changes, needsRestart } = compare(found)
-      return { problems, changes: [...changes, ...needsRestart], needsRestart: needsRestart.map(({ path }) => path) }
+      // Every page of the console asks, and checking the file takes longer than making the page.
+      const { mtimeMs = 0, size = 0 } = (await stat(source.initial.file ?? '').catch(() => null)) ?? {}
+      const key = `${mtimeMs} ${size} ${inUseSince}`
+      if (looked?.key !== key) looked = { key, found: lookAt(source) }
+      return looked.found
     },
   }
 

@@ -56,4 +56,4 @@ export function assetAnswer(hash: string, name: string, acceptEncoding: string |
   return new Response(bytes, { headers: { ...headers, 'content-encoding': 'gzip' } })
 }
 
-export const takesGzip = (acceptEncoding: string | null): boolean => /\bgzip\b/.test(acceptEncoding ?? '')
+const takesGzip = (acceptEncoding: string | null): boolean => /\bgzip\b/.test(acceptEncoding ?? '')

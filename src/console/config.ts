@@ -1,6 +1,6 @@
 /** `Butler.configVisualisation`, and the console. */
 import { z } from 'zod'
-import { count, flag, host, httpUrl, noted, port, section } from '../config/fields.ts'
+import { count, flag, host, httpUrl, noted, port, section, uri } from '../config/fields.ts'
 
 export const configVisualisation = section('Web page that shows the configuration.', () => ({
   enable: flag('Offer the page.'),
@@ -23,6 +23,10 @@ export const footmanConsole = section('The web console, at /console/ of the REST
   ),
   bindAddress: flag('End a session when the address of its browser changes.'),
   hsts: flag('Make browsers use TLS for a year (Strict-Transport-Security).'),
+  links: section('Links to Qlik Sense.', () => ({
+    qmc: uri('Management console.', '', { defaultText: 'Butler.qlikSenseUrls.qmc' }),
+    hub: uri('Hub.', '', { defaultText: 'Butler.qlikSenseUrls.hub' }),
+  })),
   nightStart: noted(
     z
       .string()

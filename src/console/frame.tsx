@@ -4,7 +4,7 @@
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
 import { HtmlPage, pageText } from '../platform/html-page.tsx'
 import { assetPath } from './assets.ts'
-import { type PageContent, type PageContext, PLACES, type Place } from './page.ts'
+import { type PageContent, type PageContext, PLACES, type Place, placesFor } from './page.ts'
 import { FormFields } from './ui/forms.tsx'
 import { Icon, SpriteContext } from './ui/marks.tsx'
 import { clockText, Name } from './ui/text.tsx'
@@ -132,21 +132,16 @@ const Places: FC<{ readonly context: PageContext; readonly state: FrameState; re
   label,
 }) => (
   <nav class="places" aria-label={label}>
-    {(Object.entries(PLACES) as [Place, (typeof PLACES)[Place]][])
-      .filter(([name, { scopes }]) => {
-        if (name === 'reports' && !context.settings.reports) return false
-        return scopes.length === 0 || scopes.some((scope) => context.may(scope))
-      })
-      .map(([name, { title, path }]) => (
-        <a href={context.link(path)} aria-current={name === place ? 'page' : undefined}>
-          {title}
-          {name === 'now' && attention ? (
-            <span class="count" title={`${attention} open items`}>
-              {attention}
-            </span>
-          ) : null}
-        </a>
-      ))}
+    {placesFor(context.may, context.settings).map((name) => (
+      <a href={context.link(PLACES[name].path)} aria-current={name === place ? 'page' : undefined}>
+        {PLACES[name].title}
+        {name === 'now' && attention ? (
+          <span class="count" title={`${attention} open items`}>
+            {attention}
+          </span>
+        ) : null}
+      </a>
+    ))}
   </nav>
 )
 

@@ -26,18 +26,23 @@ export interface ConsoleDeps {
 export interface Console {
   readonly routes: readonly ApiRoute[]
   readonly pruning: readonly Pruning[]
+  /** From the next request on these settings count. */
+  follow(settings: ConsoleSettings): void
+}
+
+/** What the configuration says about the console. */
+export interface ConsoleSettings {
+  readonly config: ConsoleConfig
+  readonly site: Omit<SiteSettings, 'nightStart'>
 }
 
 const DAY_MS = 86_400_000
 /** Forms are small; uploads of the API pass through here, too. */
 const BODY_LIMIT = 64 * 1_048_576
 
-export function createConsole(
-  { db, writer, clock, log, audit }: ConsoleDeps,
-  config: ConsoleConfig,
-  settings: Omit<SiteSettings, 'nightStart'>,
-): Console {
-  if (!config.enable) return { routes: [], pruning: [] }
+export function createConsole({ db, writer, clock, log, audit }: ConsoleDeps, initial: ConsoleSettings): Console {
+  let settings = initial
+  const config = () => settings.config
   const now = () => clock.now()
   const sessions = createSessions({ db, writer, now }, config)
   const links = createSignInLinks(now)
@@ -47,12 +52,21 @@ export function createConsole(
       import('./session/sign-in.tsx'),
     ])
     return createSite({
-      ...{ log, now, guard: createGuard(sessions) },
+      ...{ log, now, guard: createGuard(sessions, audit) },
       signIn: createSignIn({ sessions, links, audit, now }, config),
-      settings: { ...settings, nightStart: config.nightStart, hsts: config.hsts },
+      settings: () => ({ ...settings.site, nightStart: config().nightStart, hsts: config().hsts }),
     })
   })
   const handle = async (request: ApiRequest): Promise<Response> => (await site())(request)
+  /** A console that is switched off answers like an address that does not exist. */
+  const whileEnabled = (all: readonly ApiRoute[]): ApiRoute[] =>
+    all.map((one) => ({
+      ...one,
+      handle(request) {
+        if (!config().enable) throw noSuchRoute(request.method, request.url)
+        return one.handle(request)
+      },
+    }))
 
   const pages = (path: string, methods: readonly Method[], confidential: 'path' | null = null): ApiRoute => ({
     ...{ path, methods, switch: null, documented: false, limited: false, audited: 'refused', handle },
@@ -69,7 +83,7 @@ export function createConsole(
   }
 
   return {
-    routes: [
+    routes: whileEnabled([
       { ...pages('/', ['GET']), handle: toConsole },
       { ...pages('/console', ['GET']), handle: toSlash },
       pages('/console/', ['GET']),
@@ -77,8 +91,11 @@ export function createConsole(
       pages('/console/{rest*}', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
       linkRoute(links.make),
       ...sessionRoutes(sessions),
-    ],
+    ]),
     pruning: [{ keepMs: DAY_MS, purge: sessions.purge }],
+    follow(next) {
+      settings = next
+    },
   }
 }
 
@@ -119,6 +136,7 @@ const SESSIONS = z.object({
       createdAt: z.string(),
       lastSeenAt: z.string(),
       expiresAt: z.string(),
+      current: z.boolean().describe('The one that asks.'),
     }),
   ),
 })
@@ -136,11 +154,12 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       query: NO_QUERY,
       answers: { 200: SESSIONS.describe('The sessions, the one seen last first.') },
       examples: [{ name: 'own', status: 200, answer: { sessions: [] } }],
-      handle: ({ caller }) =>
+      handle: ({ caller, session }) =>
         jsonAnswer(200, {
           sessions: seenBy(caller).map(({ id, actor, address, browser, createdAt, seenAt, expiresAt }) => ({
             ...{ id, actor, address, browser, createdAt: iso(createdAt) },
             ...{ lastSeenAt: iso(seenAt), expiresAt: iso(expiresAt) },
+            current: id === session,
           })),
         }),
     }),

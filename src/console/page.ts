@@ -17,6 +17,14 @@ export const PLACES = {
 
 export type Place = keyof typeof PLACES
 
+/** The places that a person with these scopes may open, in the order of the navigation. */
+export const placesFor = (may: (scope: string) => boolean, { reports }: Pick<SiteSettings, 'reports'>): Place[] =>
+  (Object.keys(PLACES) as Place[]).filter((name) => {
+    if (name === 'reports' && !reports) return false
+    const { scopes } = PLACES[name]
+    return scopes.length === 0 || scopes.some(may)
+  })
+
 export interface PageContext {
   readonly request: ApiRequest
   /** Path of the console for the browser: `/footman/console`. */
@@ -46,8 +54,10 @@ export interface SiteSettings {
   readonly nightStart: string
   readonly shadow: boolean
   readonly version: string
-  /** Base address of the QMC; '' = unknown. */
-  readonly qmc: string
+  /** Base addresses of the QMC and the hub; '' = unknown. */
+  readonly links: { readonly qmc: string; readonly hub: string }
+  /** `primary` or `satellite`. */
+  readonly role: string
   /** Report tasks are switched on. */
   readonly reports: boolean
 }

@@ -11,6 +11,15 @@ export const rootOf = ({ prefix }: Pick<ApiRequest, 'prefix'>): string => `${pre
 export const formOf = ({ body }: ApiRequest): URLSearchParams =>
   new URLSearchParams(body instanceof Uint8Array ? new TextDecoder().decode(body) : '')
 
+/** A posted JSON; undefined when it is none. */
+export function jsonOf({ body }: ApiRequest): unknown {
+  try {
+    return body instanceof Uint8Array ? JSON.parse(new TextDecoder().decode(body)) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 export const redirect = (location: string): Response =>
   new Response(null, { status: 303, headers: { location, 'cache-control': 'no-store' } })
 

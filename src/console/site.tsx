@@ -1,14 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The console as an application: finds the page, checks who asks and what is allowed, and puts the answer into the frame. */
-import { gzipSync } from 'node:zlib'
 import { type Context, Hono } from 'hono'
 import { parse, serialize } from 'hono/utils/cookie'
-import type { ApiRequest } from '../http/endpoint/route.ts'
+import { type ApiRequest, textAnswer } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import type { Logger } from '../platform/types.ts'
 import { createAsk, withQuery } from './ask.ts'
-import { assetAnswer, takesGzip } from './assets.ts'
+import { assetAnswer } from './assets.ts'
+import { bannersOf } from './banners.tsx'
 import { type Outcome, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
 import {
@@ -31,7 +31,8 @@ export interface SiteDeps {
   readonly now: () => number
   readonly guard: Guard
   readonly signIn: SignIn
-  readonly settings: SiteSettings & { readonly hsts: boolean }
+  /** Asked for each page, as the configuration may change. */
+  readonly settings: () => SiteSettings & { readonly hsts: boolean }
 }
 
 type SiteContext = Context<SiteEnv>
@@ -42,7 +43,7 @@ export type Site = (request: ApiRequest) => Promise<Response>
 const THEME_COOKIE = 'footman_theme'
 
 export function createSite(deps: SiteDeps): Site {
-  const { guard, settings, now } = deps
+  const { guard, now } = deps
   const app = new Hono<SiteEnv>()
 
   async function withVisitor(c: SiteContext, work: (context: PageContext) => Promise<Response>): Promise<Response> {
@@ -59,6 +60,7 @@ export function createSite(deps: SiteDeps): Site {
     const { pathname, searchParams } = new URL(request.url, 'http://own.invalid')
     const root = rootOf(request)
     const path = pathname.slice('/console'.length) || '/'
+    const settings = deps.settings()
     return {
       ...{ request, root, path, visitor, settings, params: c.req.param(), query: searchParams },
       ...{ now: now(), timezone: settings.timezone, ask: createAsk(request.pages, visitor.identity) },
@@ -88,10 +90,11 @@ export function createSite(deps: SiteDeps): Site {
 
   async function frameState(context: PageContext, place: Place, content: PageContent): Promise<FrameState> {
     const { ask, request } = context
-    const [attention, selfAlerts, position] = await Promise.all([
+    const [attention, selfAlerts, position, banners] = await Promise.all([
       ask.get<{ count: number }>('/v4/attention/count'),
       ask.get<{ selfAlerts: readonly unknown[] }>('/v4/selfalerts'),
       content.live ? ask.get<{ seq: number }>('/v4/stream/position') : null,
+      bannersOf(context),
     ])
     return {
       place,
@@ -100,16 +103,14 @@ export function createSite(deps: SiteDeps): Site {
       selfAlerts: selfAlerts.ok ? selfAlerts.data.selfAlerts.length : null,
       position: position?.ok ? position.data.seq : null,
       theme: themeOf(request),
-      banners: bannersOf(context),
+      banners,
     }
   }
 
   function htmlAnswer(request: ApiRequest, html: string, status: number): Response {
     const headers = new Headers(PAGE_HEADERS)
-    if (settings.hsts && request.secure) headers.set('strict-transport-security', 'max-age=31536000')
-    if (!takesGzip(request.headers.get('accept-encoding'))) return new Response(html, { status, headers })
-    headers.set('content-encoding', 'gzip')
-    return new Response(new Uint8Array(gzipSync(html, { level: 4 })), { status, headers })
+    if (deps.settings().hsts && request.secure) headers.set('strict-transport-security', 'max-age=31536000')
+    return textAnswer(status, html, headers)
   }
 
   for (const page of PAGES) {
@@ -274,15 +275,6 @@ const addressOf = ({ url, prefix }: ApiRequest): string => prefix + url
 function themeOf({ headers }: ApiRequest): string {
   const theme = parse(headers.get('cookie') ?? '')[THEME_COOKIE] ?? ''
   return /^(light|dark)$/.test(theme) ? theme : ''
-}
-
-function bannersOf({ settings, request, visitor }: PageContext): string[] {
-  const banners: string[] = []
-  if (settings.shadow) banners.push('Shadow mode: Footman records what happens, and sends and starts nothing.')
-  if (visitor.session && !request.secure && !request.sees('admin')) {
-    banners.push('This connection is not encrypted: others on the network can read what you see and your session.')
-  }
-  return banners
 }
 
 function missingScope({ visitor }: PageContext, scope: string): PageContent {

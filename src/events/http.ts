@@ -15,7 +15,7 @@ export interface InputRoutesDeps {
     readonly counters: IngestCounters
     readonly socket: { readonly address: string; readonly port: number; readonly receiveBuffer: number } | null
     readonly selfTests: SelfTests
-    readonly status: { readonly udpListening: boolean | null }
+    readonly status: { readonly udpListening: boolean | null; readonly pendingEvents: number }
   }
 }
 
@@ -39,6 +39,9 @@ const ANSWER = z.object({
   received: count.describe('Datagrams accepted since the start.'),
   rejected: count.describe('Of these, how many were no messages.'),
   dropped: z.object(Object.fromEntries(DROP_REASONS.map((reason) => [reason, count]))),
+  waiting: z
+    .object({ events: count, oldestAt: z.string().nullable() })
+    .describe('Events that wait for data of Qlik Sense or for their turn, and when the oldest arrived.'),
   sources: z.array(SOURCE).describe('Up to 500, those heard last first; kept over restarts.'),
 })
 
@@ -59,6 +62,7 @@ const EXAMPLE_INPUT = {
   received: 1,
   rejected: 0,
   dropped: Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])),
+  waiting: { events: 0, oldestAt: null },
   sources: [
     {
       from: '10.11.12.14',
@@ -122,8 +126,12 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
   ]
 }
 
+/** By the index of events that are not routed. */
+const OLDEST_WAITING = `SELECT received_at AS at FROM event WHERE state = 'pending' AND state <> 'routed' ORDER BY seq LIMIT 1`
+
 function input({ db, pipeline }: InputRoutesDeps): Response {
   const { counters, socket, status } = pipeline
+  const oldest = db.get<{ at: number }>(OLDEST_WAITING)
   return jsonAnswer(200, {
     enabled: status.udpListening !== null,
     listening: status.udpListening === true,
@@ -133,6 +141,7 @@ function input({ db, pipeline }: InputRoutesDeps): Response {
     received: counters.received,
     rejected: counters.failed,
     dropped: counters.dropped,
+    waiting: { events: status.pendingEvents, oldestAt: oldest ? new Date(oldest.at).toISOString() : null },
     sources: listSources(db).map(({ sender, host, firstAt, lastAt, messages, rejected }) => ({
       from: sender,
       host: host === '' ? null : host,

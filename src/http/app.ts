@@ -25,6 +25,7 @@ import { noSuchRoute } from './errors.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
 import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
 import { createBrowserRules } from './middleware/browser-rules.ts'
+import { compress } from './middleware/compress.ts'
 import { createCors } from './middleware/cors.ts'
 import { createErrorAnswers } from './middleware/errors.ts'
 import {
@@ -71,6 +72,8 @@ export interface HttpAppSettings {
     readonly requestTimeout?: number
     /** Connections, or requests under way, of one address; 0 (default) = no limit. */
     readonly connectionsPerAddress?: number
+    /** Compress long answers for callers that accept it; default false. */
+    readonly compress?: boolean
   }
   /** `Butler.footman.access`. */
   readonly access?: AccessSettings
@@ -151,6 +154,7 @@ function createAnswer(
   const aroundAll: readonly (Middleware | null | undefined)[] = [
     cors?.headers,
     requestId(clock),
+    api.compress ? compress : null,
     observe(observer),
     checks(entryRules(access, audit, observer, limit)),
     cors?.preflight,

@@ -239,6 +239,8 @@ const QUERY = z.object({
   actor: queryField.texts().describe('Glob: `key:*`.').optional(),
   action: queryField.texts().describe('Glob: `task.*`.').optional(),
   outcome: queryField.words(OUTCOMES).optional(),
+  request: queryField.text().describe('Id of the request, as `X-Request-Id` and error messages show it.').optional(),
+  via: queryField.word(['console']).describe('Only what was done on pages of the console.').optional(),
   ...LIST_PARAMETERS,
 })
 
@@ -296,16 +298,23 @@ export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiR
   ]
 }
 
-type Filter = Pick<z.output<typeof QUERY>, 'actor' | 'action' | 'outcome'>
+type Filter = Pick<z.output<typeof QUERY>, 'actor' | 'action' | 'outcome' | 'request' | 'via'>
 
 function matcherOf({
   actor = ['*'],
   action = ['*'],
   outcome = [...OUTCOMES],
+  request,
+  via,
 }: Filter): (entry: StoredAuditEntry) => boolean {
   const isActor = globMatcher(actor)
   const isAction = globMatcher(action)
-  return (entry) => isActor(entry.actor) && isAction(entry.action) && outcome.includes(entry.outcome)
+  return (entry) =>
+    (request === undefined || entry.requestId === request) &&
+    (via === undefined || entry.via === via) &&
+    isActor(entry.actor) &&
+    isAction(entry.action) &&
+    outcome.includes(entry.outcome)
 }
 
 function idInCursor(text: string | undefined): string | null {

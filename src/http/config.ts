@@ -112,6 +112,7 @@ export const api = section('More about the REST API.', () => ({
     min: 10,
     max: 5000,
   }),
+  compress: flag('Compress answers of 1 KB and more for callers that accept gzip.', true),
   trustedProxies: list('Addresses of proxies whose X-Forwarded-For is believed.', cidr),
   cors: section('Calls from web pages of other origins.', () => ({
     origins: list(

@@ -163,6 +163,9 @@ export class SeenRequest implements ApiRequest {
   get secure(): boolean {
     return this.c.env.secure
   }
+  get session(): string | undefined {
+    return this.c.env.identity.session
+  }
   get prefix(): string {
     return this.c.env.prefix
   }

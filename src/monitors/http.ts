@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import type { Database } from '../platform/sqlite.ts'
-import type { MonitorStates } from './types.ts'
+import type { Clock } from '../platform/types.ts'
+import type { MonitorStates, MonitorsDeps } from './types.ts'
 
 const ANSWER = z.object({
   services: z.array(
@@ -22,33 +23,51 @@ const ANSWER = z.object({
     access: z.array(z.object({ type: z.string(), allocated: z.int().nullable(), available: z.int().nullable() })),
   }),
   qlikSense: z.object({ version: z.string(), release: z.string() }).nullable(),
+  certificates: z
+    .array(z.object({ name: z.string(), expiresAt: z.string(), daysLeft: z.int() }))
+    .describe(
+      'Those that Footman uses: `qlik` for the connection to Qlik Sense, `rest` of its own API. The first to end comes first.',
+    ),
+  lookedAt: z.string().nullable().describe('When a monitor last got an answer; null before the first.'),
 })
 
 interface MonitorsRouteDeps {
   readonly db: Database
+  readonly clock: Clock
   readonly states: () => MonitorStates
+  readonly certificates: MonitorsDeps['certificates']
+  /** Milliseconds since 1970. */
+  readonly lookedAt: () => number | null
 }
+
+const DAY_MS = 86_400_000
 
 const LAST_CHANGE = `SELECT event_id AS eventId, received_at AS at FROM service_event
   LEFT JOIN event ON event.id = event_id WHERE service_event.host = ? AND service = ? ORDER BY service_event.seq DESC LIMIT 1`
 
-export function monitorsRoute({ db, states }: MonitorsRouteDeps): ApiRoute {
+export function monitorsRoute({ db, clock, states, certificates, lookedAt }: MonitorsRouteDeps): ApiRoute {
   return route({
     method: 'GET',
     path: '/v4/monitors',
     scope: 'metrics:read',
     summary: 'Report what the monitors saw last',
-    description: 'Services of Windows, licences, and the release of Qlik Sense. Monitors that are off report nothing.',
+    description:
+      'Services of Windows, licences, the release of Qlik Sense, and certificates. Monitors that are off report nothing.',
     query: NO_QUERY,
     answers: { 200: ANSWER.describe('The states.') },
     examples: [
       {
         name: 'all',
         status: 200,
-        answer: { services: [], license: { expiresAt: null, daysLeft: null, access: [] }, qlikSense: null },
+        answer: {
+          ...{ services: [], license: { expiresAt: null, daysLeft: null, access: [] }, qlikSense: null },
+          certificates: [{ name: 'qlik', expiresAt: '2030-01-01T00:00:00.000Z', daysLeft: 1400 }],
+          lookedAt: null,
+        },
       },
     ],
     handle() {
+      const seen = lookedAt()
       const { services, licenseDays, licenseExpiry, licenses, release } = states()
       return jsonAnswer(200, {
         services: services.map(({ host, service, friendlyName, state }) => {
@@ -58,6 +77,13 @@ export function monitorsRoute({ db, states }: MonitorsRouteDeps): ApiRoute {
         }),
         license: { expiresAt: licenseExpiry, daysLeft: licenseDays, access: licenses },
         qlikSense: release && { version: release.version, release: release.label },
+        certificates: certificates()
+          .toSorted((a, b) => a.expiresAt - b.expiresAt)
+          .map(({ name, expiresAt }) => ({
+            ...{ name, expiresAt: new Date(expiresAt).toISOString() },
+            daysLeft: Math.floor((expiresAt - clock.now()) / DAY_MS),
+          })),
+        lookedAt: seen === null ? null : new Date(seen).toISOString(),
       })
     },
   })

@@ -33,8 +33,12 @@ export interface Monitors {
 const NEVER: Frequency = { next: () => null, warning: null }
 
 export function createMonitors(deps: MonitorsDeps, config: MonitorsConfig, options: MonitorsOptions): Monitors {
+  let lookedAt: number | null = null
   const parts: MonitorParts = {
     ...deps,
+    looked() {
+      lookedAt = deps.clock.now()
+    },
     frequency(text) {
       const parsed = parseFrequency(text, config.footman.frequencyTimezone)
       return parsed.ok ? parsed.value : NEVER
@@ -54,7 +58,15 @@ export function createMonitors(deps: MonitorsDeps, config: MonitorsConfig, optio
   const all = Object.values(monitors)
   const states = (): MonitorStates => Object.assign({ ...NOTHING }, ...all.map((one) => one.states()))
   return {
-    routes: [monitorsRoute({ db: deps.db, states })],
+    routes: [
+      monitorsRoute({
+        db: deps.db,
+        clock: deps.clock,
+        states,
+        certificates: deps.certificates,
+        lookedAt: () => lookedAt,
+      }),
+    ],
     services: [licenses.clients, ...all.map(({ service }) => service)],
     prepare: {
       services: monitors.services.prepare,
@@ -98,7 +110,7 @@ function serviceMonitor(parts: MonitorParts, config: MonitorsConfig, shadow: boo
   )
   const looks = monitor.looks.map(({ host, look }) =>
     createRecurring(
-      { clock, log },
+      { clock, log, onDone: parts.looked },
       {
         name: `services of ${host}`,
         label: `SERVICE MONITOR ${host}`,

@@ -19,8 +19,15 @@ export interface RecurringWork {
 /** A wait is cut into pieces of this length, so that a clock that was put right is noticed. */
 const LONGEST_WAIT_MS = 3_600_000
 
-export function createRecurring(deps: { readonly clock: Clock; readonly log: Logger }, work: RecurringWork): Service {
-  const { clock, log } = deps
+export interface RecurringDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Called at the end of each run that did not fail. */
+  readonly onDone?: () => void
+}
+
+export function createRecurring(deps: RecurringDeps, work: RecurringWork): Service {
+  const { clock, log, onDone } = deps
   const stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | null = null
@@ -42,6 +49,7 @@ export function createRecurring(deps: { readonly clock: Clock; readonly log: Log
     }
     running = work
       .run(stopping.signal)
+      .then(onDone)
       .catch((error: unknown) => {
         if (stopping.signal.aborted) return
         log.error(`${work.label}: ${errorText(error)}`)

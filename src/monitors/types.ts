@@ -63,6 +63,8 @@ export interface MonitorsDeps {
     releaseLatest(eventIds: readonly string[]): Promise<boolean>
   }
   readonly health: () => { readonly healthy: boolean }
+  /** Certificates that Footman uses, with their ends in milliseconds since 1970. */
+  readonly certificates: () => readonly { readonly name: string; readonly expiresAt: number }[]
   /** `qrsRequest` is called after every request to QRS. */
   readonly on: { readonly qrsRequest: QrsObserver }
 }
@@ -142,6 +144,8 @@ export type Monitor = Built<Partial<MonitorStates>>
 export interface MonitorParts extends MonitorsDeps {
   /** A text of the configuration, which has checked it. */
   readonly frequency: (text: string) => Frequency
+  /** Called when a monitor of Qlik Sense has got its answers. */
+  readonly looked: () => void
 }
 
 export interface NameValue {

@@ -165,7 +165,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       maintenance,
       loadEvent,
       onDeliveries,
-      routes: (name) => routes.filter((route) => route.name === name),
+      routes: (name) => routes.filter((route) => route.name === summaryRule(name)),
     },
     () => maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
   )

@@ -14,6 +14,7 @@ const FOLLOWED = {
     ...['footman.templateDirectory', 'footman.email', 'footman.destinations', 'footman.alertRoutes'],
     ...[
       'footman.console.publicUrl',
+      'footman.console.enable',
       'footman.butlerRoutes',
       'footman.windows',
       'footman.calendars',
@@ -30,6 +31,7 @@ const FOLLOWED = {
     'footman.reportTask.baseUrl',
     'footman.logging.accessLog',
   ],
+  console: ['footman.console', 'qlikSenseUrls'],
   customProperties: ['emailNotification', 'incidentTool'],
   services: ['serviceMonitor', 'footman.serviceMonitor'],
   version: ['qlikSenseVersion', 'footman.versionMonitor'],

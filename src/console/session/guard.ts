@@ -1,6 +1,7 @@
 /** Protects the pages: who is behind a request, and whether a page of Footman itself sent it. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { parse, serialize } from 'hono/utils/cookie'
+import type { Audit } from '../../http/audit.ts'
 import { type Caller, EVERYBODY, type Identity } from '../../http/endpoint/caller.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
@@ -20,6 +21,8 @@ export interface Visitor {
 export interface Guard {
   /** Null = has to sign in. Rejects with 403 for callers of other machines while access control is off. */
   visitorOf(request: ApiRequest): Promise<Visitor | null>
+  /** The visitor of a session by the value of its cookie; null when it has ended. */
+  visitorWith(request: ApiRequest, token: string): Visitor | null
   /** Whether the visitor of an answer that stays open has not lost its rights. Never rejects. */
   stays(request: ApiRequest): Promise<boolean>
   /** 403 `CSRF` unless a page of the visitor sent the request. `given`: the field of the form, or the header. */
@@ -39,8 +42,9 @@ const SECURE_COOKIE = `__Secure-${COOKIE}`
 const FLASH_COOKIE = 'footman_flash'
 const FLASH_SECONDS = 30
 const TOKEN_BYTES = 32
+const MOST_NOTED = 1000
 
-export function createGuard(sessions: Sessions): Guard {
+export function createGuard(sessions: Sessions, audit: Audit): Guard {
   /** For visitors without a session, and for signatures. */
   const secret = randomBytes(TOKEN_BYTES)
 
@@ -69,13 +73,29 @@ export function createGuard(sessions: Sessions): Guard {
       return visitor(identity, null, macOf(secret, `${identity.caller.actor} ${client}`))
     }
     const token = tokenOf(request)
-    const found = token === '' ? null : sessions.find(token, request.client)
-    const identity = found && pages.recall(found.session.holder)
-    if (!found || !identity) return null
-    if (isPerson && !new URL(request.url, 'http://x').pathname.endsWith('/v4/stream')) {
+    const found = visitorWith(request, token)
+    if (found?.session) noteMove(request, found.session)
+    if (found?.session && isPerson && !new URL(request.url, 'http://x').pathname.endsWith('/v4/stream')) {
       sessions.seen(token, found.session, request.client)
     }
-    return visitor(identity, found.session, token)
+    return found
+  }
+
+  /** The last address in the audit, by session: pages send several requests at once. */
+  const noted = new Map<string, string>()
+
+  function noteMove({ client, requestId }: ApiRequest, { id, actor, address }: Session): void {
+    if (address === client || noted.get(id) === client) return
+    if (noted.size >= MOST_NOTED) noted.clear()
+    noted.set(id, client)
+    const entry = { action: 'session.move', target: [id], detail: `was at ${address}`, status: null }
+    audit.record({ ...entry, outcome: 'ok', actor, address: client, requestId, via: 'console' })
+  }
+
+  function visitorWith({ pages, client }: ApiRequest, token: string): Visitor | null {
+    const session = token === '' ? null : sessions.find(token, client)
+    const identity = session && pages.recall(session.holder)
+    return session && identity ? visitor({ ...identity, session: session.id }, session, token) : null
   }
 
   function checkOrigin({ headers, secure }: ApiRequest): void {
@@ -89,6 +109,7 @@ export function createGuard(sessions: Sessions): Guard {
 
   return {
     visitorOf: (request) => visitorOf(request),
+    visitorWith,
     stays: (request) =>
       visitorOf(request, false).then(
         (found) => found !== null,

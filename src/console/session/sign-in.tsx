@@ -4,14 +4,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Hono } from 'hono'
 import type { Child } from 'hono/jsx'
+import { z } from 'zod'
 import type { Audit } from '../../http/audit.ts'
 import type { Identity } from '../../http/endpoint/caller.ts'
-import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { type ApiRequest, jsonAnswer } from '../../http/endpoint/route.ts'
+import { invalidBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import { isLoopback } from '../../platform/addresses.ts'
-import { withQuery } from '../ask.ts'
-import { formOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
-import type { Guard } from './guard.ts'
+import { createAsk, withQuery } from '../ask.ts'
+import { formOf, jsonOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
+import type { Guard, Visitor } from './guard.ts'
 import type { Sessions, SignInLinks } from './store.ts'
 
 interface SignInDeps {
@@ -32,7 +34,7 @@ const MINUTE_MS = 60_000
 export type SignIn = ReturnType<typeof createSignIn>
 
 /** Opens and ends sessions. */
-export function createSignIn({ sessions, links, audit, now }: SignInDeps, { allowPlainHttp }: SignInSettings) {
+export function createSignIn({ sessions, links, audit, now }: SignInDeps, settings: () => SignInSettings) {
   let failures: { client: string; at: number }[] = []
 
   function checkTries(client: string): void {
@@ -49,7 +51,7 @@ export function createSignIn({ sessions, links, audit, now }: SignInDeps, { allo
 
   /** Credentials in plain text are for this machine only. */
   function checkTransport(request: ApiRequest): void {
-    if (request.secure || allowPlainHttp || isLoopback(request.client)) return
+    if (request.secure || settings().allowPlainHttp || isLoopback(request.client)) return
     throw refusal(
       'FORBIDDEN',
       'Signing in needs TLS: set restServerConfig.tls, or put a proxy with TLS in front. Butler.footman.console.allowPlainHttp allows it without.',
@@ -112,6 +114,13 @@ interface RoutesDeps {
   readonly page: (request: ApiRequest, title: string, content: Child, status?: number) => Response
 }
 
+/** `POST /console/api/v4/sessions`. */
+const CREDENTIALS = z.union([
+  z.strictObject({ credential: z.string().min(1) }),
+  z.strictObject({ certificate: z.literal(true) }),
+  z.strictObject({ token: z.string().min(1) }),
+])
+
 export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: RoutesDeps): void {
   const nextOf = (request: ApiRequest, next: string | null) => ownPath(next, request) || `${rootOf(request)}/`
 
@@ -120,6 +129,47 @@ export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: Routes
     answer.headers.append('set-cookie', guard.cookie(request, token))
     return answer
   }
+
+  /** The session for scripts; with the token that their requests need. */
+  async function described(request: ApiRequest, status: number, visitor: Visitor): Promise<Response> {
+    const about = await createAsk(request.pages, visitor.identity).get<{ scopes: string[] }>('/v4/about')
+    return jsonAnswer(status, {
+      actor: visitor.caller.actor,
+      scopes: about.ok ? about.data.scopes : [],
+      expiresAt: visitor.session ? new Date(visitor.session.expiresAt).toISOString() : null,
+      csrf: visitor.csrf(),
+    })
+  }
+
+  app.post('/console/api/v4/sessions', async (c) => {
+    const { request } = c.env
+    guard.checkOrigin(request)
+    const { data } = CREDENTIALS.safeParse(jsonOf(request))
+    if (!data) throw invalidBody([{ path: '', message: 'must have one of credential, certificate and token' }])
+    const token =
+      'token' in data
+        ? await signIn.withLink(request, data.token)
+        : await signIn.withCredential(request, 'credential' in data ? data.credential : null)
+    const answer = await described(request, 201, guard.visitorWith(request, token)!)
+    answer.headers.append('set-cookie', guard.cookie(request, token))
+    return answer
+  })
+
+  app.get('/console/api/v4/sessions/current', async (c) => {
+    const { request } = c.env
+    const visitor = await guard.visitorOf(request)
+    if (!visitor) throw refusal('UNAUTHENTICATED', 'There is no session. Sign in.')
+    return described(request, 200, visitor)
+  })
+
+  app.delete('/console/api/v4/sessions/current', async (c) => {
+    const { request } = c.env
+    const visitor = await guard.visitorOf(request)
+    if (!visitor?.session) throw refusal('UNAUTHENTICATED', 'There is no session.')
+    guard.checkForm(request, visitor, request.headers.get('x-footman-csrf'))
+    await signIn.end(request, visitor.session.id, visitor.caller.actor)
+    return new Response(null, { status: 204, headers: { 'set-cookie': guard.cookie(request, '') } })
+  })
 
   app.get('/console/login', async (c) => {
     const { request } = c.env

@@ -79,8 +79,9 @@ const sessionOf = (row: Row): Session => ({ ...row, holder: storedJson<Holder>(r
 /** A holder that a failing disk has damaged has no rights. */
 const NO_HOLDER: Holder = { kind: 'certificate', name: '', until: null }
 
-export function createSessions({ db, writer, now }: StoreDeps, { sessionHours, idleHours, bindAddress }: Lives) {
-  const idleSince = () => now() - idleHours * HOUR_MS
+/** `lives` is asked at each use, as the configuration may change. */
+export function createSessions({ db, writer, now }: StoreDeps, lives: () => Lives) {
+  const idleSince = () => now() - lives().idleHours * HOUR_MS
 
   return {
     /** Resolves with the value of the cookie, once the session is stored. */
@@ -88,7 +89,7 @@ export function createSessions({ db, writer, now }: StoreDeps, { sessionHours, i
       const token = newToken()
       const at = now()
       const id = `cs_${randomBytes(9).toString('base64url')}`
-      const expiresAt = Math.min(at + sessionHours * HOUR_MS, holder.until ?? Number.POSITIVE_INFINITY)
+      const expiresAt = Math.min(at + lives().sessionHours * HOUR_MS, holder.until ?? Number.POSITIVE_INFINITY)
       const browser = client.browser.slice(0, MAX_BROWSER)
       await writer.write((on) => {
         on.run(SQL.add, hashOf(token), id, actor, JSON.stringify(holder), client.address, browser, at, at, expiresAt)
@@ -96,12 +97,11 @@ export function createSessions({ db, writer, now }: StoreDeps, { sessionHours, i
       })
       return { token, id, expiresAt }
     },
-    /** The session of a cookie; null when there is none, or it has ended. `moved`: it came from another address before. */
-    find(token: string, address: string): { readonly session: Session; readonly moved: boolean } | null {
+    /** The session of a cookie; null when there is none, or it has ended. */
+    find(token: string, address: string): Session | null {
       const row = db.get<Row>(SQL.find, hashOf(token), now(), idleSince())
-      if (!row) return null
-      const moved = row.address !== address
-      return moved && bindAddress ? null : { session: sessionOf(row), moved }
+      if (!row || (row.address !== address && lives().bindAddress)) return null
+      return sessionOf(row)
     },
     /** Notes a request of a person; written once a minute at most. */
     seen(token: string, session: Session, address: string): void {

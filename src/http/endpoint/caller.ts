@@ -45,6 +45,8 @@ export interface Identity {
   readonly refusal: Refusal | null
   /** For the log: why. */
   readonly problem?: string
+  /** Id of the session of the console that the caller has; absent for programs. */
+  readonly session?: string
   /** From which a session can ask for the same rights again; absent without valid credentials. */
   readonly holder?: Holder
 }

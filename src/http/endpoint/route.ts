@@ -42,6 +42,8 @@ export interface ApiRequest {
   readonly pages: PageAccess
   /** Set on calls that a page made. */
   readonly via?: 'console'
+  /** Id of the session that such a call belongs to. */
+  readonly session?: string | undefined
   /** Set where the rights may end before a long answer does: whether the caller still has them. Never rejects. */
   readonly stays?: () => Promise<boolean>
 }
@@ -287,5 +289,19 @@ export function jsonAnswer(status: number, body: unknown, headers?: Readonly<Rec
 
 /** An answer whose JSON is written already. */
 export function jsonText(status: number, text: string, headers?: Readonly<Record<string, string>>): Response {
-  return new Response(text, { status, headers: headers ? { ...JSON_TYPE, ...headers } : JSON_HEADERS })
+  return textAnswer(status, text, headers ? { ...JSON_TYPE, ...headers } : JSON_HEADERS)
 }
+
+/** Characters; a shorter answer fits into a packet or two anyway. */
+const LONG = 1024
+const longTexts = new WeakMap<Response, string>()
+
+/** An answer that is compressed when it is long and the caller accepts that. */
+export function textAnswer(status: number, text: string, headers: HeadersInit): Response {
+  const answer = new Response(text, { status, headers })
+  if (text.length >= LONG) longTexts.set(answer, text)
+  return answer
+}
+
+/** The text of a long answer; undefined for all others. */
+export const longText = (answer: Response): string | undefined => longTexts.get(answer)

@@ -79,7 +79,7 @@ export function licenseMonitors(
         run,
         frequency: parts.frequency(made.frequency),
       }
-      const recurring = createRecurring({ clock, log }, work)
+      const recurring = createRecurring({ clock, log, onDone: parts.looked }, work)
       const service: Service = {
         ...recurring,
         async stop(graceMs) {

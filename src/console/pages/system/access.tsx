@@ -52,6 +52,7 @@ export const auditPage: Page = {
               { text: 'All', query: {} },
               { text: 'Denied', query: { outcome: 'denied' } },
               { text: 'Starts of tasks', query: { action: 'task.*' } },
+              { text: 'Console', query: { via: 'console' } },
               { text: 'Sign-ins', query: { action: 'session.*' } },
             ]}
             fields={[
@@ -61,6 +62,7 @@ export const auditPage: Page = {
                 ...{ name: 'outcome', label: 'Outcome', kind: 'choice' },
                 options: Object.entries(OUTCOMES).map(([value, [, text]]) => [value, text] as const),
               },
+              { name: 'request', label: 'Request', kind: 'text' },
               { name: 'from', label: 'From', kind: 'text', placeholder: '24h' },
               { name: 'to', label: 'To', kind: 'text' },
             ]}

@@ -9,7 +9,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Icon, Mark, type State } from '../../ui/marks.tsx'
 import { CopyText, Empty, ErrorBox, Facts, Panel, part, Table } from '../../ui/panel.tsx'
-import { Ago, counted, Name, numberText, Time } from '../../ui/text.tsx'
+import { Ago, bytesText, counted, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
 interface Health {
@@ -36,6 +36,7 @@ interface Input {
   readonly received: number
   readonly rejected: number
   readonly dropped: Readonly<Record<string, number>>
+  readonly waiting: { readonly events: number; readonly oldestAt: string | null }
   readonly sources: readonly {
     readonly from: string
     readonly host: string | null
@@ -65,6 +66,13 @@ interface Destinations {
   }[]
 }
 
+interface About {
+  readonly dataDirectory?: {
+    readonly freeBytes: number
+    readonly databases: readonly { readonly name: string; readonly bytes: number }[]
+  }
+}
+
 interface Monitors {
   readonly services: readonly {
     readonly host: string
@@ -80,6 +88,8 @@ interface Monitors {
     readonly access: readonly { readonly type: string; readonly allocated: number; readonly available: number | null }[]
   }
   readonly qlikSense: { readonly version: string; readonly release: string } | null
+  readonly certificates: readonly { readonly name: string; readonly expiresAt: string; readonly daysLeft: number }[]
+  readonly lookedAt: string | null
 }
 
 export const healthPage: Page = {
@@ -89,8 +99,9 @@ export const healthPage: Page = {
     const { ask } = context
     const allowed = <T,>(scope: string, path: string) => (context.may(scope) ? ask.get<T>(path) : null)
     const token = context.query.get('test') ?? ''
-    const [health, alerts, input, test, destinations, monitors] = await Promise.all([
+    const [health, about, alerts, input, test, destinations, monitors] = await Promise.all([
       ask.get<Health>('/health'),
+      allowed<About>('admin', '/v4/about'),
       allowed<SelfAlerts>('event:read', '/v4/selfalerts'),
       allowed<Input>('event:read', '/v4/udp'),
       token === '' ? null : allowed<SelfTest>('event:read', `/v4/udp/self-test/${encodeURIComponent(token)}`),
@@ -122,6 +133,13 @@ export const healthPage: Page = {
             {input && part(input, (data) => <InputPanel context={context} input={data} />, 'UDP input')}
             {destinations &&
               part(destinations, (data) => <DestinationsPanel context={context} answer={data} />, 'Destinations')}
+            {(monitors?.ok || about?.ok) && (
+              <ResourcesPanel
+                context={context}
+                certificates={monitors?.ok ? monitors.data.certificates : []}
+                data={about?.ok ? about.data.dataDirectory : undefined}
+              />
+            )}
             {monitors && part(monitors, (data) => <MonitorsPanel context={context} monitors={data} />, 'Monitors')}
           </div>
         </>
@@ -267,6 +285,17 @@ const InputPanel = ({ context, input }: { readonly context: PageContext; readonl
               'Received',
               `${counted(input.received, 'datagram')} since the start, ${numberText(input.rejected)} unreadable`,
             ],
+            [
+              'Waiting',
+              input.waiting.oldestAt === null ? (
+                'no event'
+              ) : (
+                <>
+                  {counted(input.waiting.events, 'event')}, the oldest since{' '}
+                  <Ago at={input.waiting.oldestAt} zone={context} />
+                </>
+              ),
+            ],
             dropped.length > 0 && [
               'Dropped',
               <a href={context.link('/events/dropped')}>
@@ -327,14 +356,81 @@ const DestinationsPanel = ({ context, answer }: { readonly context: PageContext;
   )
 }
 
+const CERTIFICATES: Readonly<Record<string, string>> = {
+  qlik: 'of the connection to Qlik Sense',
+  rest: 'of the REST API and this page',
+  'rest-clients': 'authority of client certificates',
+}
+/** As the self-alert `CERTIFICATE_EXPIRING`: a warning, then an error. */
+const SOON_DAYS = 30
+const LAST_DAYS = 7
+
+const ResourcesPanel = ({
+  context,
+  certificates,
+  data,
+}: {
+  readonly context: PageContext
+  readonly certificates: Monitors['certificates']
+  readonly data: About['dataDirectory']
+}) => {
+  const databases = data?.databases ?? []
+  if (certificates.length === 0 && !data) return null
+  return (
+    <Panel id="resources" title="Certificates and storage">
+      {data && (
+        <div class="body">
+          <Facts
+            facts={[
+              ['Free disk', bytesText(data.freeBytes)],
+              ...databases.map(({ name, bytes }) => [`Database ${name}`, bytesText(bytes)] as const),
+            ]}
+          />
+        </div>
+      )}
+      {certificates.length > 0 && (
+        <Table
+          caption="Certificates, the first to end first"
+          rows={certificates}
+          keyOf={({ name, expiresAt }) => `${name} ${expiresAt}`}
+          columns={[
+            {
+              head: 'Certificate',
+              cell: ({ name }) => (
+                <>
+                  <Name text={name} /> {CERTIFICATES[name] && <span class="sub">{CERTIFICATES[name]}</span>}
+                </>
+              ),
+            },
+            {
+              head: 'Days left',
+              cell: ({ daysLeft }) => (
+                <Mark
+                  state={daysLeft < LAST_DAYS ? 'failed' : daysLeft < SOON_DAYS ? 'warning' : 'success'}
+                  word={daysLeft < 0 ? 'has ended' : counted(daysLeft, 'day')}
+                />
+              ),
+            },
+            { head: 'Ends', cell: ({ expiresAt }) => <Time at={expiresAt} zone={context} seconds={false} /> },
+          ]}
+        />
+      )}
+    </Panel>
+  )
+}
+
 const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; readonly monitors: Monitors }) => {
-  const { services, license, qlikSense } = monitors
+  const { services, license, qlikSense, lookedAt } = monitors
+  const { qmc, hub } = context.settings.links
   const rows = [...services].sort((a, b) => Number(a.state === 'RUNNING') - Number(b.state === 'RUNNING'))
   return (
     <Panel id="monitors" title="Qlik Sense" count={services.length || undefined}>
       <div class="body">
         <Facts
           facts={[
+            qmc !== '' && ['Management console', <OutsideLink url={qmc} text={qmc} />],
+            hub !== '' && ['Hub', <OutsideLink url={hub} text={hub} />],
+            lookedAt !== null && ['Looked at', <Ago at={lookedAt} zone={context} />],
             ['Release', qlikSense ? `${qlikSense.release} (${qlikSense.version})` : 'not monitored'],
             [
               'Server licence',

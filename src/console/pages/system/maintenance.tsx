@@ -21,6 +21,7 @@ interface Item {
   readonly heldBack: number
   readonly reason: string | null
   readonly createdBy: string | null
+  readonly summaryTo: readonly string[]
 }
 
 interface Answer {
@@ -115,10 +116,15 @@ const List = ({ context, maintenance }: { readonly context: PageContext } & Answ
           },
           {
             head: 'Holds back',
-            cell: ({ match, stopSchedules }) => (
+            cell: ({ match, stopSchedules, summaryTo }) => (
               <>
                 {match === null ? 'all events' : <Name text={JSON.stringify(match)} />}
                 {stopSchedules && ', stops schedules'}
+                {summaryTo.length > 0 && (
+                  <>
+                    ; summary to <Name text={summaryTo.join(', ')} />
+                  </>
+                )}
               </>
             ),
           },
@@ -164,12 +170,18 @@ function instantText(text: string, timezone: string): string {
 function bodyOf(fields: Fields) {
   const zone = fields.get('zone') || 'UTC'
   const task = fields.get('taskName')
+  const summaryTo = fields
+    .get('summaryTo')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
   return {
     name: fields.get('name'),
     from: instantText(fields.get('from'), zone),
     until: instantText(fields.get('until'), zone),
     ...(task !== '' && { match: { taskName: task } }),
     ...(fields.get('stopSchedules') === 'true' && { stopSchedules: true }),
+    ...(summaryTo.length > 0 && { summaryTo }),
     ...(fields.get('reason') !== '' && { reason: fields.get('reason') }),
   }
 }
@@ -207,6 +219,10 @@ export const maintenanceOperations: Operations = {
         <label class="field">
           <span>Reason</span>
           <input name="reason" maxlength={500} value={fields.get('reason')} autocomplete="off" />
+        </label>
+        <label class="field">
+          <span>Summary at the end to (destinations, with a comma between)</span>
+          <input name="summaryTo" value={fields.get('summaryTo')} autocomplete="off" />
         </label>
         <label>
           <input

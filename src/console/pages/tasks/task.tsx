@@ -254,7 +254,7 @@ const stateOf = (outcome: string | null): State =>
 
 const Heading: FC<{ readonly context: PageContext; readonly task: TaskDetail }> = ({ context, task }) => {
   const { taskId, taskName, taskType, appName, stream, tags, enabled, state, consecutiveFailures, stale } = task
-  const { qmc } = context.settings
+  const { qmc } = context.settings.links
   const crumbs = [{ href: context.link('/tasks'), text: 'Tasks' }]
   if (stream) crumbs.push({ href: context.link('/tasks', { stream }), text: stream })
   const running = task.runningExecution
@@ -303,7 +303,7 @@ const Heading: FC<{ readonly context: PageContext; readonly task: TaskDetail }> 
           Snooze…
         </ActionLink>
         {qmc && (
-          <a class="btn wide-only" href={qmc} rel="noreferrer noopener">
+          <a class="btn wide-only" href={`${qmc.replace(/\/+$/, '')}/tasks`} rel="noreferrer noopener">
             Open QMC
           </a>
         )}

@@ -1,0 +1,63 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The lines above the content of every page: what limits Footman, or this connection, at the moment. */
+import type { Child } from 'hono/jsx'
+import type { PageContext } from './page.ts'
+import { Name, Time } from './ui/text.tsx'
+
+interface Maintenance {
+  readonly maintenance: readonly {
+    readonly name: string
+    readonly stopSchedules: boolean
+    readonly next: readonly { readonly to: string }[]
+  }[]
+}
+
+interface Problems {
+  readonly pending: { readonly needsRestart: readonly string[] } | null
+}
+
+export async function bannersOf(context: PageContext): Promise<Child[]> {
+  const { settings, request, visitor, ask, link } = context
+  const [maintenance, problems] = await Promise.all([
+    context.may('event:read') ? ask.get<Maintenance>('/v4/maintenance', { on: true }) : null,
+    context.may('admin') ? ask.get<Problems>('/v4/config/problems') : null,
+  ])
+  const isPlain = visitor.session !== null && !request.secure && !request.sees('admin')
+  const pending = problems?.ok ? problems.data.pending : null
+  return [
+    ...(settings.shadow ? ['Shadow mode: Footman records what happens, and sends and starts nothing.'] : []),
+    ...(settings.role === 'satellite'
+      ? ['This node is a satellite: starts over MQTT, schedules, licence jobs and retries run on the primary node.']
+      : []),
+    ...(maintenance?.ok ? maintenance.data.maintenance : []).map(({ name, stopSchedules, next }) => (
+      <>
+        Maintenance{' '}
+        <a href={link('/system/maintenance')}>
+          <Name text={name} />
+        </a>{' '}
+        is under way{' '}
+        {next[0] && (
+          <>
+            until <Time at={next[0].to} zone={context} seconds={false} />
+          </>
+        )}
+        : alerts are held back{stopSchedules && ', and schedules do not fire'}.
+      </>
+    )),
+    ...(isPlain
+      ? ['This connection is not encrypted: others on the network can read what you see and your session.']
+      : []),
+    ...(pending
+      ? [
+          <>
+            The configuration file has changed and is not in use:{' '}
+            <a href={link('/system/config')}>
+              {pending.needsRestart.length > 0 ? 'a restart takes it into use' : 'see the difference, and reload it'}
+            </a>
+            .
+          </>,
+        ]
+      : []),
+  ]
+}

@@ -1,0 +1,30 @@
+/** Compresses long texts for callers that accept gzip (`footman.api.compress`). */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Middleware } from '../context.ts'
+import { longText } from '../endpoint/route.ts'
+
+const zip = promisify(gzip)
+const LEVEL = 4
+
+const takesGzip = (acceptEncoding: string | null): boolean =>
+  /(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(acceptEncoding ?? '')
+
+/** Streams and short answers stay as they are, and answers with an `ETag`, which names these bytes. */
+export const compress: Middleware = (c, next) => {
+  const answer = next(c)
+  if (!takesGzip(c.env.headers.get('accept-encoding'))) return answer
+  return answer instanceof Promise ? answer.then(compressed) : compressed(answer)
+}
+
+function compressed(response: Response): Response | Promise<Response> {
+  const text = longText(response)
+  const { status, headers } = response
+  if (text === undefined || headers.has('etag')) return response
+  return zip(text, { level: LEVEL }).then((bytes) => {
+    const packed = new Headers(headers)
+    packed.set('content-encoding', 'gzip')
+    if (!/accept-encoding/i.test(packed.get('vary') ?? '')) packed.append('vary', 'Accept-Encoding')
+    return new Response(new Uint8Array(bytes), { status, headers: packed })
+  })
+}
