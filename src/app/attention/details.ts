@@ -43,17 +43,42 @@ const NOTHING: ItemDetails = {
 /** A message may come a little before the end that it is about. */
 const EARLY_MS = 2 * 60_000
 
-export function detailsOf(deps: DetailsDeps, item: Item): ItemDetails {
-  const { db, overview } = deps
-  if (item.task === null) return NOTHING
+/** What the database has about an item; the same until something changes. */
+export interface ItemFacts extends Pick<ItemDetails, 'alerted' | 'heldBack'> {
+  /** Null = the item has none. */
+  readonly event: TaskEvent | null
+  /** Ids of tasks that run after this one has succeeded and that have not started since it failed. */
+  readonly waiting: readonly string[]
+}
+
+export function factsOf({ db, overview }: Pick<DetailsDeps, 'db' | 'overview'>, item: Item): ItemFacts {
+  if (item.task === null) return { alerted: [], heldBack: [], event: null, waiting: [] }
   const { taskId } = item.task
   const since = item.since - EARLY_MS
-  const running = overview.running().find((one) => one.taskId === taskId.toLowerCase())
+  const hasFollowers = item.kind === 'taskFailed' || item.kind === 'neverStarted'
+  const followers = hasFollowers ? downstreamOf(overview.site.last.triggers, taskId.toLowerCase()) : []
   return {
     alerted: db.all<ItemDetails['alerted'][number]>(SQL.alerted, taskId, since),
     heldBack: heldBack(db, taskId, since),
-    quiet: quietness(deps, item),
-    behind: item.kind === 'taskFailed' || item.kind === 'neverStarted' ? behind(deps, item, taskId) : [],
+    event: (item.eventId && loadTaskEvent(db, item.eventId)) || null,
+    waiting: followers.slice(0, MOST_BEHIND).filter((id) => !db.get(SQL.startedSince, id, item.since, item.since)),
+  }
+}
+
+export function detailsOf(
+  deps: DetailsDeps,
+  item: Item,
+  { alerted, heldBack, event, waiting }: ItemFacts,
+): ItemDetails {
+  const { db, overview } = deps
+  if (item.task === null) return NOTHING
+  const { taskId } = item.task
+  const running = overview.running().find((one) => one.taskId === taskId.toLowerCase())
+  return {
+    alerted,
+    heldBack,
+    quiet: event && quietness(deps, event),
+    behind: behind(deps, waiting),
     runningAgain: running
       ? {
           executionId: running.executionId,
@@ -82,9 +107,7 @@ function heldBack(db: Database, taskId: string, since: number): ItemDetails['hel
   }))
 }
 
-function quietness({ db, clock, alerts }: DetailsDeps, { eventId }: Item): ItemDetails['quiet'] {
-  const event = eventId === null ? null : loadTaskEvent(db, eventId)
-  if (!event) return null
+function quietness({ clock, alerts }: DetailsDeps, event: TaskEvent): ItemDetails['quiet'] {
   const now = clock.now()
   const maintenance = alerts.maintenance.nameFor({ ...event, receivedAt: now }, now)
   if (maintenance !== null) return { reason: 'MAINTENANCE', detail: maintenance }
@@ -94,15 +117,11 @@ function quietness({ db, clock, alerts }: DetailsDeps, { eventId }: Item): ItemD
   return { reason: 'SNOOZED', detail: `until ${new Date(snooze.until).toISOString()}${reason}` }
 }
 
-/** Tasks that run after this one has succeeded and that have not started since it failed. */
-function behind({ db, overview }: DetailsDeps, item: Item, taskId: string): ItemDetails['behind'] {
+function behind({ overview }: DetailsDeps, waiting: readonly string[]): ItemDetails['behind'] {
   const { triggers, tasks, running } = overview.site.last
-  const ids = downstreamOf(triggers, taskId.toLowerCase()).slice(0, MOST_BEHIND)
-  return ids.flatMap((id) => {
+  return waiting.flatMap((id) => {
     const task = tasks.get(id)
-    const hasStarted =
-      running.some((one) => one.taskId === id) || db.get(SQL.startedSince, id, item.since, item.since) !== undefined
-    if (task?.enabled === false || hasStarted) return []
+    if (task?.enabled === false || running.some((one) => one.taskId === id)) return []
     const gate = triggers.gates.find((one) => one.taskId === id)
     return { taskId: id, taskName: task?.name ?? gate?.taskName ?? id }
   })

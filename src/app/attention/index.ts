@@ -5,7 +5,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
-import { type DetailsDeps, detailsOf } from './details.ts'
+import { type DetailsDeps, detailsOf, factsOf, type ItemFacts } from './details.ts'
 import { attentionRoutes } from './http.ts'
 import { type OtherItemsDeps, otherItems } from './other-items.ts'
 import { failureOf, recoveredItems, taskItems } from './task-items.ts'
@@ -76,10 +76,18 @@ const MOST_ITEMS = 500
 /** Items whose details are read in one go. */
 const STEP = 10
 
+interface KnownFacts extends ItemFacts {
+  /** Of a failed task. */
+  readonly cause: Partial<Pick<Item, 'cause' | 'eventId' | 'executionId'>>
+}
+
 export function createAttention(deps: AttentionDeps, settings: AttentionSettings): Attention {
   const { db, writer, clock, log, overview } = deps
   const itemDeps = { ...deps, ...settings }
-  let found: { readonly at: number; readonly items: readonly Item[] } | null = null
+  const { site } = overview
+  let found: { readonly at: number; readonly of: readonly unknown[]; readonly items: readonly Item[] } | null = null
+  const facts = new Map<string, KnownFacts>()
+  let factsAt = Number.NEGATIVE_INFINITY
   let changedAt = Number.NEGATIVE_INFINITY
   let published: ReadonlyMap<string, Kind> | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -89,19 +97,44 @@ export function createAttention(deps: AttentionDeps, settings: AttentionSettings
     const now = clock.now()
     const age = found ? now - found.at : Number.POSITIVE_INFINITY
     const isUsable = age >= 0 && (age < YOUNGEST_MS || (age < OLDEST_MS && changedAt < found!.at))
-    if (!isUsable) found = { at: now, items: sorted([...taskItems(itemDeps), ...otherItems(deps)]) }
+    if (!isUsable) find(now)
     return found!.items
   }
+
+  function find(now: number): void {
+    found = { at: now, of: knownOfSite(), items: sorted([...taskItems(itemDeps), ...otherItems(deps)]) }
+  }
+
+  /** The last answers of Qlik Sense. */
+  const knownOfSite = () => [site.last.tasks, site.last.triggers, site.last.running]
 
   async function withDetails(list: readonly Item[]): Promise<FoundItem[]> {
     const taken = takenMarks()
     const shown: FoundItem[] = []
     for (const [n, item] of list.slice(0, MOST_ITEMS).entries()) {
       if (n % STEP === STEP - 1) await nextTurn()
-      const caused = item.kind === 'taskFailed' ? { ...item, ...failureOf(db, item.task!.taskId) } : item
-      shown.push({ ...caused, ...detailsOf(deps, caused), taken: taken.get(item.key) ?? null })
+      const known = knownFacts(item)
+      shown.push({ ...item, ...known.cause, ...detailsOf(deps, item, known), taken: taken.get(item.key) ?? null })
     }
     return shown.toSorted((a, b) => rank(a) - rank(b) || b.behind.length - a.behind.length || a.since - b.since)
+  }
+
+  /** Read once, until a change is announced. */
+  function knownFacts(item: Item): KnownFacts {
+    const now = clock.now()
+    const age = now - factsAt
+    if (changedAt >= factsAt || age < 0 || age >= OLDEST_MS) {
+      facts.clear()
+      factsAt = now
+    }
+    // A failure that has ended and one that is open have the same key.
+    const key = `${item.key} ${item.since} ${item.recovered?.at}`
+    const known = facts.get(key)
+    if (known) return known
+    const cause = item.kind === 'taskFailed' ? failureOf(db, item.task!.taskId) : {}
+    const read = { ...factsOf(deps, { ...item, ...cause }), cause }
+    facts.set(key, read)
+    return read
   }
 
   function takenMarks(): Map<string, Taken> {
@@ -111,8 +144,10 @@ export function createAttention(deps: AttentionDeps, settings: AttentionSettings
 
   async function open(): Promise<readonly FoundItem[]> {
     await overview.refresh()
-    found = null
-    return withDetails(items())
+    const now = clock.now()
+    const isShared = found && changedAt < found.at && now >= found.at && now - found.at < YOUNGEST_MS
+    if (!isShared || knownOfSite().some((value, n) => value !== found!.of[n])) find(now)
+    return withDetails(found!.items)
   }
 
   /** Announces the items that have come and gone, and forgets marks of items that are gone. */

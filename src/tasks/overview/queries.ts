@@ -170,46 +170,52 @@ export function timelineOf(db: Database, query: TimelineQuery): TimelineAnswer {
     const taskName = live[0]?.taskName ?? rows[0]?.taskName ?? state?.taskName ?? query.names[taskId] ?? taskId
     if (!isNamed(taskName)) return []
     const taskType = live[0]?.taskType ?? rows[0]?.taskType ?? null
-    const own = usual(taskId, taskType)
-    const running = live.map((one) => ({
-      kind: 'running' as const,
-      executionId: one.executionId,
-      state: one.state,
-      startedAt: one.since,
-      ...liveEta(one, usual(taskId, taskType, one.since), now),
-    }))
-    const forecast = (query.coming[taskId] ?? []).map(({ at, trigger }) => ({
-      ...{ kind: 'forecast' as const, plannedAt: at, expectedEnd: plannedEnd(own, at).expectedEnd, trigger },
-    }))
-    const executions = rows.map(barOf).sort((a, b) => beginOf(a) - beginOf(b))
+    const running = live.map((one) => {
+      const usualNow = usual(taskId, taskType, one.since)
+      const { executionId, state, since: startedAt } = one
+      const bar = { kind: 'running' as const, executionId, state, startedAt, ...liveEta(one, usualNow, now) }
+      return { bar, isOver: bar.over && usualNow.basis === 'history' }
+    })
     const missing = missingOf.get(taskId) ?? []
     const isFailing = isBad(state?.lastOutcome)
-    const isProblem =
+    const problem =
       isFailing ||
       missing.length > 0 ||
-      (own.basis === 'history' && running.some(({ over }) => over)) ||
+      running.some(({ isOver }) => isOver) ||
       rows.some(({ outcome }) => isBad(outcome))
-    return {
-      row: {
-        ...{ taskId, taskName, taskType, appName: rows[0]?.appName ?? null, node: rows[0]?.node ?? null },
-        state: live[0]?.state ?? state?.lastOutcome ?? null,
-        failingSince: state && isFailing ? failingSince(db, state) : null,
-        runs: rows.length,
-        problem: isProblem,
-        usualMs: own.basis === 'none' ? null : own.p50Ms,
-      },
-      bars: { executions, missing, running, forecast, problem: isProblem },
-    }
+    return { taskId, taskName, taskType, rows, state, live, running, missing, isFailing, problem }
   })
 
   const onlyProblems = query.only === 'problems' || (query.only === 'auto' && all.length > FEW_ROWS)
-  const wanted = onlyProblems ? all.filter(({ row }) => row.problem) : all
+  const wanted = onlyProblems ? all.filter(({ problem }) => problem) : all
+  // The samples of a task are the dearest part, so they are read for rows that are shown.
+  const shown = wanted.map((one) => ({ ...one, own: usual(one.taskId, one.taskType) }))
   const fitted = fitBars(
-    wanted.map(({ bars }) => bars),
+    shown.map(({ taskId, rows, missing, running, problem, own }) => ({
+      executions: rows.map(barOf).sort((a, b) => beginOf(a) - beginOf(b)),
+      missing,
+      running: running.map(({ bar }) => bar),
+      forecast: (query.coming[taskId] ?? []).map(({ at, trigger }) => ({
+        ...{ kind: 'forecast' as const, plannedAt: at, expectedEnd: plannedEnd(own, at).expectedEnd, trigger },
+      })),
+      problem,
+    })),
     to - from,
     query.maxShapes,
   )
-  const rows = wanted.flatMap(({ row }, n) => (fitted[n] ? [{ ...row, bars: fitted[n] }] : []))
+  const rows = shown.flatMap(({ taskId, taskName, taskType, rows, state, live, isFailing, problem, own }, n) =>
+    fitted[n]
+      ? {
+          ...{ taskId, taskName, taskType, appName: rows[0]?.appName ?? null, node: rows[0]?.node ?? null },
+          state: live[0]?.state ?? state?.lastOutcome ?? null,
+          failingSince: state && isFailing ? failingSince(db, state) : null,
+          runs: rows.length,
+          problem,
+          usualMs: own.basis === 'none' ? null : own.p50Ms,
+          bars: fitted[n],
+        }
+      : [],
+  )
   const neverStarted = [...missingOf.values()].reduce((sum, bars) => sum + bars.length, 0)
   return {
     summary: { ...summaryOf(inRange, states), neverStarted },
