@@ -11,7 +11,7 @@ import {
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
-import { createRouter, type Router } from '../alerts/router.ts'
+import { createRouter, type Router, type RouterDeps } from '../alerts/router.ts'
 import { createChainGraph, purgeGroups, usualStart, withChains } from '../alerts/rules/chains.ts'
 import type { ListedRule } from '../alerts/rules/explain.ts'
 import { createFallbacks } from '../alerts/rules/fallback.ts'
@@ -19,6 +19,7 @@ import { confirmationNeeds } from '../alerts/rules/recovery.ts'
 import { purgeSnoozes, snoozeNeeds } from '../alerts/snoozes.ts'
 import type { Destination, SuppressReason } from '../alerts/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
+import type { Problem } from '../config/problems.ts'
 import type { Awaited } from '../events/event-router.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { EventOutcome, Need, ServiceDetails, TaskEvent } from '../events/types.ts'
@@ -33,7 +34,7 @@ import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { recordingOf } from './destinations/index.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
-import { alertRouteApi } from './rules/http.ts'
+import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
 import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
 
@@ -54,6 +55,11 @@ export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' 
   }
   /** Checks of other features that may suppress a message. */
   readonly suppressions?: readonly SuppressionCheck[]
+  /** The configuration in use with the alert routes of a draft; null when the draft has errors. */
+  readonly draftRoutes: (yaml: string) => {
+    readonly config: AlertsConfig | null
+    readonly problems: readonly Problem[]
+  }
 }
 
 /** Everything here follows the plan in use: its maps and lists change with it, its functions ask it. */
@@ -134,28 +140,26 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const once = createOnceMaintenance({ db, writer, clock, windows })
   const maintenance = joinMaintenance(() => plan.maintenance, once)
   const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
-  const router = createRouter(
-    {
-      log,
-      clock,
-      onDeliveries,
-      observe: on.delivery,
-      onRouted: on.routed,
-      onDecided: (tx, event, decided) => decisions.record(tx, event, decided),
-      onHandled(event, awaited) {
-        forget(event.id)
-        on.handled(event, awaited)
-      },
-      suppressions: [
-        maintenance.suppression,
-        (tx, subject) => snoozes.suppression(tx, subject),
-        ...(deps.suppressions ?? []),
-      ],
-      suppressionNeeds: (tx, now) => [...maintenance.needs, ...snoozes.needs(tx, now)],
-      chains: { downstream: graph.downstream, usualStart },
+  const routerDeps: RouterDeps = {
+    log,
+    clock,
+    onDeliveries,
+    observe: on.delivery,
+    onRouted: on.routed,
+    onDecided: (tx, event, decided) => decisions.record(tx, event, decided),
+    onHandled(event, awaited) {
+      forget(event.id)
+      on.handled(event, awaited)
     },
-    plan.rules,
-  )
+    suppressions: [
+      maintenance.suppression,
+      (tx, subject) => snoozes.suppression(tx, subject),
+      ...(deps.suppressions ?? []),
+    ],
+    suppressionNeeds: (tx, now) => [...maintenance.needs, ...snoozes.needs(tx, now)],
+    chains: { downstream: graph.downstream, usualStart },
+  }
+  const router = createRouter(routerDeps, plan.rules)
   const find = (rule: string, name: string) => plan.registry.find(rule, name)
   const outbox: Outbox = createOutbox(
     {
@@ -203,6 +207,14 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   }
   follow(plan)
 
+  /** Routes of a draft, for rehearsals only: nothing of it is kept. */
+  function draft(yaml: string): RoutesDraft {
+    const { config: drafted, problems } = deps.draftRoutes(yaml)
+    if (drafted === null) return { routing: null, problems }
+    const { rules, listed } = buildAlertPlan(planDeps, plan.windows, drafted)
+    return { routing: { router: createRouter(routerDeps, rules), listed }, problems }
+  }
+
   const sending: Service = {
     name: 'outbox',
     start: async () => outbox.start(),
@@ -242,6 +254,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         clock,
         router,
         listed,
+        draft,
         destinations,
         health,
         qrs: deps.qlik.cachedQrs,

@@ -42,6 +42,7 @@ import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
+import { withDraftRoutes } from './config/draft-routes.ts'
 import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
 import { apiSettings, buildSideServers, consoleSettings, degradable, liveApiSettings } from './listeners.ts'
@@ -87,7 +88,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const influx = createInfluxDb(base, config, shadow)
   const time = buildCalendars(base, config)
   const suppressions = retrySuppressions(config)
-  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions }, config, shadow)
+  const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
+  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions, draftRoutes }, config, shadow)
   const admit = createStartPublishing({ ...base, qlik }, config)
   const messages = createMessages({ ...base, mqtt, admit }, config, shadow)
   const kv = createKeyValues({ ...base, messages }, config, shadow)

@@ -1,7 +1,9 @@
 /** `/v4/alertroutes` and `/v4/destinations`: which routes there are, which one fires, and how destinations fare. */
 import { z } from 'zod'
+import type { Problem } from '../../config/problems.ts'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
+import type { Caller } from '../../http/endpoint/caller.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
@@ -18,7 +20,15 @@ import type { Destination } from '../types.ts'
 import { type ExplainDeps, explainEvent } from './explain.ts'
 import { eventOfDatagram, type Sample, sampleFacts, sampleOf } from './sample.ts'
 
+/** Routes that are tried out beside the configured ones. */
+export interface RoutesDraft {
+  /** Null when the draft has errors. */
+  readonly routing: Pick<ExplainDeps, 'router' | 'listed'> | null
+  readonly problems: readonly Problem[]
+}
+
 export interface AlertRouteApiDeps extends ExplainDeps {
+  readonly draft: (yaml: string) => RoutesDraft
   readonly clock: Clock
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   readonly loadEvent: (id: string) => TaskEvent | null
@@ -49,6 +59,13 @@ const EXPLAIN_BODY = z.object({
   sample: SAMPLE.describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
   raw: z.string().max(65_535).describe('Or a datagram, as Qlik Sense sends it.').optional(),
   at: z.string().describe('Time of the invented event, ISO 8601; default now.').optional(),
+  draft: z
+    .string()
+    .max(65_535)
+    .describe(
+      'YAML of a route, of a list of routes, or of a file with `alertRoutes`. Needs the scope `admin`. A route of the draft takes the place of the route with its name, others come last. It is not stored.',
+    )
+    .optional(),
 })
 
 const ROUTES = z.object({
@@ -71,7 +88,7 @@ const ROUTES_QUERY = z.object({
   hits: queryField.time().describe('Also count the hits of each route since then, like `7d`.').optional(),
 })
 
-const EXPLANATION = z.object({
+const VERDICTS = {
   routes: z.array(
     z.object({
       name: z.string(),
@@ -101,6 +118,28 @@ const EXPLANATION = z.object({
     }),
   ),
   stoppedBy: text.describe('The route after which no other was looked at.'),
+}
+
+const EXPLANATION = z.object({
+  ...VERDICTS,
+  draft: z
+    .object(VERDICTS)
+    .nullable()
+    .describe('With `draft`: the same with the routes of the draft; null when it has errors.')
+    .optional(),
+  draftProblems: z
+    .array(
+      z.object({
+        severity: z.enum(['error', 'warning', 'info']),
+        path: z.string().describe('Like `alertRoutes[0].match`.'),
+        message: z.string(),
+        hint: z.string().nullable(),
+        line: z.int().describe('Of the draft, from 1; 0 = not in a line.'),
+        column: z.int(),
+      }),
+    )
+    .describe('With `draft`: errors and warnings about it.')
+    .optional(),
 })
 
 export const DESTINATION = z.object({
@@ -155,8 +194,16 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
           body: { sample: { type: 'reload', outcome: 'failed', taskId: 'a8b4c123-def4-5678-9abc-def012345678' } },
           status: 200,
         },
+        {
+          name: 'draft',
+          body: {
+            sample: { type: 'reload', outcome: 'failed' },
+            draft: '- name: failures\n  match: { outcome: failed }\n  to: [ops-mail]',
+          },
+          status: 200,
+        },
       ],
-      handle: ({ body, signal }) => explain(deps, body, signal),
+      handle: ({ body, caller, signal }) => explain(deps, body, caller, signal),
     }),
     route({
       method: 'GET',
@@ -187,23 +234,49 @@ async function countHits(db: Database, from: number) {
 
 async function explain(
   deps: AlertRouteApiDeps,
-  { eventId, sample, raw, at }: z.output<typeof EXPLAIN_BODY>,
+  { draft, ...question }: z.output<typeof EXPLAIN_BODY>,
+  caller: Caller,
   hangsUp: AbortSignal,
 ): Promise<Response> {
+  const refused = draft === undefined ? null : caller.refusal('admin')
+  if (refused) throw refused
+  const [event, time] = await askedEvent(deps, question, hangsUp)
+  const configured = explainEvent(deps, event, time)
+  if (draft === undefined) return jsonAnswer(200, configured)
+  const { routing, problems } = deps.draft(draft)
+  return jsonAnswer(200, {
+    ...configured,
+    draft: routing && explainEvent({ ...deps, ...routing }, event, time),
+    draftProblems: problems.map(draftProblem),
+  })
+}
+
+const draftProblem = ({ severity, path, message, hint, line, column }: Problem) => ({
+  severity,
+  path,
+  message,
+  hint: hint ?? null,
+  line,
+  column,
+})
+
+/** The event that is asked about, and the time at which it would be routed. */
+async function askedEvent(
+  deps: AlertRouteApiDeps,
+  { eventId, sample, raw, at }: Omit<z.output<typeof EXPLAIN_BODY>, 'draft'>,
+  hangsUp: AbortSignal,
+): Promise<readonly [TaskEvent, number]> {
   if ([eventId, sample, raw].filter((one) => one !== undefined).length !== 1) {
     throw invalidBody([{ path: 'eventId', message: 'or sample or raw must be given, and only one of them' }])
   }
   if (eventId !== undefined) {
     if (at !== undefined) throw invalidBody([{ path: 'at', message: 'is for samples: an event has its time' }])
     const event = storedEvent(deps, eventId)
-    return jsonAnswer(200, explainEvent(deps, event, event.receivedAt))
+    return [event, event.receivedAt]
   }
   const time = timeOf(at, deps.clock.now())
-  const event =
-    raw === undefined
-      ? await invented(deps, sample as Sample, time, hangsUp)
-      : await announced(deps, raw, time, hangsUp)
-  return jsonAnswer(200, explainEvent(deps, event, time))
+  if (raw !== undefined) return [await announced(deps, raw, time, hangsUp), time]
+  return [await invented(deps, sample as Sample, time, hangsUp), time]
 }
 
 function storedEvent({ loadEvent, keepMs }: AlertRouteApiDeps, id: string): TaskEvent {

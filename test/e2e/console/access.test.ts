@@ -168,6 +168,13 @@ describe('with access control', () => {
     expect(await refused.text()).toContain('<code>admin</code>')
     expect((await who.get('/console/api/v4/audit')).status).toBe(403)
     expect((await who.get('/console/api/v4/events')).status).toBe(200)
+    const routes = await (await who.get('/console/system/routes')).text()
+    expect(routes).toContain('A draft needs the scope admin')
+    const draft = await product.call(
+      ...(['POST', '/v4/alertroutes/explain', { sample: {}, draft: 'to: [hook]' }] as const),
+      { authorization: `Bearer ${READER.key}` },
+    )
+    expect([draft.status, ((await draft.json()) as { code: string }).code]).toEqual([403, 'FORBIDDEN'])
     expect(await (await who.get('/console/system')).text()).not.toContain('href="/console/system/audit"')
   })
 

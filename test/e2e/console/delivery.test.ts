@@ -223,6 +223,52 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     TIMEOUT,
   )
 
+  test(
+    'a draft of routes is compared with the configured ones, and its errors stand at their lines',
+    async () => {
+      const [event] = (await get<{ events: { id: string }[] }>('/v4/events?outcome=failed&source=udp')).events
+      const raw = ['/scheduler-reload-failed/', 'win1', 'Nightly', 'Sales', 'LAB\\goran', TASK, TASK].join(';')
+      const datagram = `${raw};2026-10-10 15:35:25,117;INFO;${TASK};Max retries reached`
+      const draft = '- name: all\n  match: { outcome: success }\n  to: [good]\n- name: other\n  to: [good]'
+      for (const [javaScript, name, subject] of [
+        [true, 'event', event!.id],
+        [false, 'raw', datagram],
+      ] as const) {
+        await using opened = await openConsole(browser, `${base}/system/routes`, { javaScript, width: 360 })
+        const { page } = opened
+        await page.locator(`[name=${name}]`).fill(subject)
+        await page.locator('[name=draft]').fill(draft)
+        await page.getByRole('button', { name: 'Which routes fire?' }).click()
+        await page.waitForURL(/form\/routes\.explain/)
+        expect(await seen(page, '.answer > p')).toBe(
+          'The draft changes 2 routes for this event. 1 of the configured routes fire; 1 with the draft.',
+        )
+        expect(await seen(page, '.answer [data-key=all]')).toMatch(
+          /all\s+different[\s\S]*Would be sent to good[\s\S]*Does not match[\s\S]*outcome success: found failed/,
+        )
+        expect(await seen(page, '.answer [data-key=other]')).toMatch(
+          /other\s+new\s+different[\s\S]*is not there[\s\S]*Would be sent to good/,
+        )
+        expect([javaScript ? await violations(page) : [], await tooWide(page)]).toEqual([[], 0])
+        await page.locator('[name=draft]').fill(draft.replace('to: [good]\n', 'to: [nowhere]\n'))
+        await page.getByRole('button', { name: 'Which routes fire?' }).click()
+        await page.locator('.log.draft').waitFor()
+        expect(await page.locator('.log.draft li.e').allInnerTexts()).toEqual([
+          expect.stringContaining('to: [nowhere]'),
+          expect.stringContaining('no destination is called "nowhere"'),
+        ])
+        expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes fires/)
+        expect([javaScript ? await violations(page) : [], await tooWide(page)]).toEqual([[], 0])
+        expect(opened.troubles).toEqual([])
+      }
+      const routes = await get<{ alertRoutes: { name: string }[] }>('/v4/alertroutes')
+      expect(routes.alertRoutes.filter(({ name }) => ['all', 'other'].includes(name))).toHaveLength(1)
+      expect(product.rows('SELECT * FROM event_decision').length).toBeGreaterThan(0)
+      expect(JSON.stringify(product.rows('SELECT * FROM audit'))).not.toContain('nowhere')
+    },
+    TIMEOUT,
+  )
+
   test('the curl that a dialog offers does the same', async () => {
     const [good] = await deliveries('destination=good&state=delivered')
     const page = await (await fetch(`${base}/form/delivery.resend?id=${good?.id}`)).text()

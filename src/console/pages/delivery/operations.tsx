@@ -8,6 +8,7 @@ import { part, Table } from '../../ui/panel.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { type Made, madeText, previewOf } from '../events/operations.tsx'
 import { TYPE_WORDS } from '../events/words.ts'
+import { explainRoutes } from './routes.tsx'
 import { liftSnooze, setSnooze } from './snooze-form.tsx'
 
 const one = (fields: Fields, action: string) => `/v4/deliveries/${encodeURIComponent(fields.get('id'))}/${action}`
@@ -183,4 +184,5 @@ export const deliveryOperations: Operations = {
   'destination.test': test,
   'snooze.set': setSnooze,
   'snooze.lift': liftSnooze,
+  'routes.explain': explainRoutes,
 }

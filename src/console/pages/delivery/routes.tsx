@@ -1,16 +1,15 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** Alert routes in the order of their evaluation, and a tester that says which of them fire for an event. */
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../../../events/kinds.ts'
-import type { Asked } from '../../ask.ts'
-import type { Page, PageContext } from '../../page.ts'
-import { ActionLink, type FilterField, Filters } from '../../ui/forms.tsx'
-import { Mark } from '../../ui/marks.tsx'
+/** Alert routes in the order of their evaluation, with the tester. */
+import type { Operation } from '../../forms.tsx'
+import type { Page, PageContent, PageContext } from '../../page.ts'
+import { Icon, Mark } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { Name } from '../../ui/text.tsx'
-import { type Explanation, RouteDecision, verdictNow } from '../events/decisions.tsx'
-import { outcomeWord, TYPE_WORDS } from '../events/words.ts'
+import { counted, Name } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
+import { questionOf, type Tested, Tester } from './tester.tsx'
+
+const PATH = '/system/routes'
 
 /** Members of `GET /v4/alertroutes`. */
 interface Route {
@@ -21,169 +20,114 @@ interface Route {
   readonly hits?: number
 }
 
-const FIELDS: readonly FilterField[] = [
-  { name: 'event', label: 'Event id', kind: 'text', placeholder: 'a past event' },
-  {
-    name: 'type',
-    label: 'or type',
-    kind: 'choice',
-    options: EVENT_TYPES.map((type) => [type, TYPE_WORDS[type] ?? type]),
-  },
-  {
-    ...({ name: 'outcome', label: 'Outcome', kind: 'choice' } as const),
-    options: EVENT_OUTCOMES.map((outcome) => [outcome, outcomeWord(outcome)]),
-  },
-  { name: 'taskName', label: 'Task', kind: 'text' },
-  { name: 'host', label: 'Node', kind: 'text' },
-  { name: 'message', label: 'Message', kind: 'text' },
-  { name: 'consecutiveFailures', label: 'In a row', kind: 'text' },
-  { name: 'at', label: 'At', kind: 'text', placeholder: '2026-11-23T02:00:00Z' },
-]
+export const routeList: Page = {
+  path: PATH,
+  place: 'system',
+  scope: 'event:read',
+  render: (context) => routesPage(context, context.query),
+}
 
-const SAMPLED = ['type', 'outcome', 'taskName', 'host', 'message'] as const
+/** A posted question: it changes nothing, but a draft and a datagram are too long for an address, and private. */
+export const explainRoutes: Operation = {
+  scope: 'event:read',
+  verb: 'Which routes fire?',
+  call: ({ form }) => questionOf(form) ?? { method: 'GET', path: '/v4/alertroutes' },
+  page: (form, context) => routesPage(context, form),
+  done: () => '',
+}
 
-/** The body of the question that stands in the address; null while there is none. */
-function questionOf(query: URLSearchParams): Record<string, unknown> | null {
-  const given = (name: string) => query.get(name)?.trim() ?? ''
-  if (given('event') !== '') return { eventId: given('event') }
-  const texts = SAMPLED.flatMap((name) => (given(name) === '' ? [] : [[name, given(name)] as const]))
-  const row = given('consecutiveFailures')
-  if (texts.length === 0 && row === '' && given('at') === '') return null
+async function routesPage(context: PageContext, form: URLSearchParams): Promise<PageContent> {
+  const question = questionOf(form)
+  const [routes, tested] = await Promise.all([
+    context.ask.get<{ alertRoutes: readonly Route[] }>('/v4/alertroutes', { hits: '7d' }),
+    question && context.ask.call<Tested>(question.method, question.path, question.body, { withinMs: 10_000 }),
+  ])
   return {
-    sample: { ...Object.fromEntries(texts), ...(row !== '' && { consecutiveFailures: Number(row) }) },
-    ...(given('at') !== '' && { at: given('at') }),
+    title: 'Alert routes',
+    place: 'system',
+    body: (
+      <>
+        <Head title="Alert routes" beside={<Places context={{ ...context, path: PATH }} />} />
+        <div class="stack spaced">
+          <Tester context={context} form={form} tested={tested} />
+          <Panel id="routes" title="Routes in order">
+            {part(routes, ({ alertRoutes }) => (
+              <List context={context} routes={alertRoutes} />
+            ))}
+          </Panel>
+        </div>
+      </>
+    ),
   }
 }
 
-export const routeList: Page = {
-  path: '/system/routes',
-  place: 'system',
-  scope: 'event:read',
-  async render(context) {
-    const question = questionOf(context.query)
-    const [routes, explanation] = await Promise.all([
-      context.ask.get<{ alertRoutes: readonly Route[] }>('/v4/alertroutes', { hits: '7d' }),
-      question && context.ask.call<Explanation>('POST', '/v4/alertroutes/explain', question, { withinMs: 10_000 }),
-    ])
-    return {
-      title: 'Alert routes',
-      body: (
-        <>
-          <Head title="Alert routes" beside={<Places context={context} />} />
-          <div class="stack spaced">
-            <Panel id="tester" title="Tester">
-              <div class="body">
-                <p class="sub">Which routes fire for a past event, or for an invented one? Nothing is sent.</p>
-                <Filters context={context} fields={FIELDS} />
-                {explanation && <Answer context={context} explanation={explanation} />}
-              </div>
-            </Panel>
-            <Panel id="routes" title="Routes in order">
-              {part(routes, ({ alertRoutes }) => (
-                <List context={context} routes={alertRoutes} />
-              ))}
-            </Panel>
-          </div>
-        </>
-      ),
-    }
-  },
-}
-
-const List = ({ context, routes }: { readonly context: PageContext; readonly routes: readonly Route[] }) =>
-  routes.length === 0 ? (
-    <Empty title="No routes">
-      Routes are written in <code>Butler.footman.alertRoutes</code>.
-    </Empty>
-  ) : (
-    <Table
-      caption="Alert routes in the order of their evaluation"
-      rows={routes}
-      keyOf={({ name }) => name}
-      columns={[
-        {
-          head: 'Route',
-          cell: ({ name }) => (
-            <b id={`route-${name}`}>
-              <Name text={name} />
-            </b>
-          ),
-        },
-        {
-          head: 'State',
-          cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
-        },
-        { head: 'From', cell: ({ origin }) => (origin === 'footman' ? 'alertRoutes' : 'notification section') },
-        {
-          head: 'To',
-          cell: ({ to }) =>
-            to.map((name, n) => (
-              <>
-                {n > 0 && ', '}
-                <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
-                  <Name text={name} />
-                </a>
-              </>
-            )),
-        },
-        {
-          head: 'Hits in 7 days',
-          num: true,
-          cell: ({ name, hits = 0 }) =>
-            hits === 0 ? 0 : <a href={context.link('/deliveries', { route: name, from: '7d' })}>{hits}</a>,
-        },
-      ]}
-    />
-  )
-
-interface AnswerProps {
+interface ListProps {
   readonly context: PageContext
-  readonly explanation: Asked<Explanation>
+  readonly routes: readonly Route[]
 }
 
-const Answer = ({ context, explanation }: AnswerProps) =>
-  part(
-    explanation,
-    ({ routes, stoppedBy }) => {
-      const event = context.query.get('event')
-      const [matched, others] = [routes.filter((one) => one.matched), routes.filter((one) => !one.matched)]
-      const decision = (route: Explanation['routes'][number]) => (
-        <RouteDecision
-          context={context}
-          name={route.name}
-          verdict={verdictNow(route)}
-          because={route.because}
-          fields={route.fields ?? []}
-        />
-      )
-      return (
-        <section aria-label="Answer" class="answer">
-          <p>
-            <b>{matched.length}</b> of {routes.length} routes fire
-            {stoppedBy && (
-              <>
-                ; nothing is looked at after <Name text={stoppedBy} />
-              </>
-            )}
-            .{' '}
-            {event && (
-              <ActionLink
-                context={context}
-                operation="event.fire"
-                scope="event:run"
-                values={{ id: event, routes: matched.map(({ name }) => name) }}
-              >
-                Messages…
-              </ActionLink>
-            )}
-          </p>
-          {matched.map(decision)}
-          <details class="fold" data-key="others">
-            <summary class="small">{others.length} that do not fire</summary>
-            {others.map(decision)}
-          </details>
-        </section>
-      )
-    },
-    'Tester',
+const List = ({ context, routes }: ListProps) => {
+  if (routes.length === 0) {
+    return (
+      <Empty title="No routes">
+        Routes are written in <code>Butler.footman.alertRoutes</code>.
+      </Empty>
+    )
+  }
+  const [on, off] = [routes.filter(({ enable }) => enable), routes.filter(({ enable }) => !enable)]
+  return (
+    <>
+      <Rows context={context} caption="Alert routes in the order of their evaluation" routes={on} />
+      {off.length > 0 && (
+        <details class="fold" data-key="off">
+          <summary class="small">
+            <Icon name="right" class="turn" />
+            {counted(off.length, 'route')} that {off.length === 1 ? 'is' : 'are'} switched off
+          </summary>
+          <Rows context={context} caption="Routes that are switched off" routes={off} />
+        </details>
+      )}
+    </>
   )
+}
+
+const Rows = ({ context, caption, routes }: ListProps & { readonly caption: string }) => (
+  <Table
+    caption={caption}
+    rows={routes}
+    keyOf={({ name }) => name}
+    columns={[
+      {
+        head: 'Route',
+        cell: ({ name }) => (
+          <b id={`route-${name}`}>
+            <Name text={name} />
+          </b>
+        ),
+      },
+      {
+        head: 'State',
+        cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
+      },
+      { head: 'From', cell: ({ origin }) => (origin === 'footman' ? 'alertRoutes' : 'notification section') },
+      {
+        head: 'To',
+        cell: ({ to }) =>
+          to.map((name, n) => (
+            <>
+              {n > 0 && ', '}
+              <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
+                <Name text={name} />
+              </a>
+            </>
+          )),
+      },
+      {
+        head: 'Hits in 7 days',
+        num: true,
+        cell: ({ name, hits = 0 }) =>
+          hits === 0 ? 0 : <a href={context.link('/deliveries', { route: name, from: '7d' })}>{hits}</a>,
+      },
+    ]}
+  />
+)

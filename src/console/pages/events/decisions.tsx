@@ -157,7 +157,13 @@ export const RouteDecision = ({ context, name, verdict: then, because, fields, n
   </div>
 )
 
-const Conditions = ({ fields, because }: { readonly fields: readonly Field[]; readonly because: string | null }) => (
+export const Conditions = ({
+  fields,
+  because,
+}: {
+  readonly fields: readonly Field[]
+  readonly because: string | null
+}) => (
   <ul class="conds">
     {fields.map(({ field, wanted, found, holds }) => (
       <li>

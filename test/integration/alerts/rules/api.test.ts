@@ -37,6 +37,7 @@ async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
     ...alertRouteApi({
       ...{ db: box.db, router: box.router, clock: box.clock, listed: box.listed, storeEvent: box.storeEvent, health },
       destinations: new Map(box.destinations),
+      draft: () => ({ routing: null, problems: [] }),
       loadEvent: (id) => loadTaskEvent(box.db, id),
       keepMs: 30 * DAY,
       qrs: {
