@@ -1,4 +1,4 @@
-/** A visitor of the console without a browser: keeps cookies, posts forms, follows nothing by itself. */
+/** A visitor of the console without a browser and without scripts: keeps cookies, posts forms, follows nothing. */
 import { createHash, randomBytes } from 'node:crypto'
 import type { Footman } from './footman.ts'
 
@@ -13,6 +13,16 @@ export function newKey(id: string, ...scopes: string[]): Key {
   return { key, entry: { id, hash: `sha256:${createHash('sha256').update(key).digest('hex')}`, scopes } }
 }
 
+/** An answer with its text, tags taken out. */
+export interface Shown {
+  readonly status: number
+  readonly location: string | null
+  readonly html: string
+  readonly text: string
+}
+
+type Fields = Readonly<Record<string, string>> | readonly (readonly [name: string, value: string])[]
+
 export interface Visitor {
   /** By name; changes with every `Set-Cookie`. */
   readonly cookies: Map<string, string>
@@ -20,10 +30,29 @@ export interface Visitor {
   readonly set: string[]
   get(path: string, headers?: Record<string, string>): Promise<Response>
   /** As a page of the same origin does it, unless `headers` say otherwise. */
-  post(path: string, fields: Record<string, string>, headers?: Record<string, string>): Promise<Response>
+  post(path: string, fields: Fields, headers?: Record<string, string>): Promise<Response>
+  /** A page by its path below `/console`. */
+  page(path: string): Promise<Shown>
+  /** Posts the fields to an operation, with the token of the page `from`, a path below `/console`. */
+  act(operation: string, fields: Fields, from?: string): Promise<Shown>
   /** The token in a page. */
   csrf(path: string): Promise<string>
   signIn(key: string): Promise<Response>
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
+
+/** The text of a page or of a part of one, with one blank between words. */
+export const textOf = (html: string): string =>
+  html
+    .replace(/<head>.*?<\/head>/s, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/&(#?\w+);/g, (whole, name: string) => ENTITIES[name] ?? whole)
+    .replace(/\s+/g, ' ')
+
+async function shown(answer: Response): Promise<Shown> {
+  const html = await answer.text()
+  return { status: answer.status, location: answer.headers.get('location'), html, text: textOf(html) }
 }
 
 /** `base`: origin and path before `/console`. `headers` go with every request. */
@@ -55,16 +84,23 @@ export function visitor(base: string, always: Record<string, string> = {}): Visi
       'POST',
       path,
       { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-      new URLSearchParams(fields).toString(),
+      new URLSearchParams((Array.isArray(fields) ? fields : Object.entries(fields)) as string[][]).toString(),
     )
+  async function csrf(path: string): Promise<string> {
+    const html = await (await get(path)).text()
+    return /name="csrf" value="([^"]+)"/.exec(html)?.[1] ?? ''
+  }
   return {
     cookies,
     set,
     get,
     post,
-    async csrf(path) {
-      const text = await (await get(path)).text()
-      return /name="csrf" value="([^"]+)"/.exec(text)?.[1] ?? ''
+    csrf,
+    page: async (path) => shown(await get(`/console${path}`)),
+    async act(operation, fields, from = '/system/about') {
+      const token = await csrf(`/console${from}`)
+      const entries = Array.isArray(fields) ? fields : Object.entries(fields)
+      return shown(await post(`/console/form/${operation}`, [['csrf', token], ...entries]))
     },
     signIn: (key) => post('/console/login', { credential: key, next: '' }),
   }

@@ -1,12 +1,12 @@
 /** Sign-in, sessions and protection of the console, through the compiled executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer, request as httpRequest, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { runToEnd } from '../../support/binary.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { crawl, newKey, type Visitor, visitor, visitorOf } from '../../support/console.ts'
+import { openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
+import { startPathProxy } from '../../support/path-proxy.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
 
@@ -306,30 +306,28 @@ describe('with access control', () => {
   test.each(['strips', 'keeps'] as const)(
     'below a path, behind a proxy that %p it',
     async (habit) => {
-      const proxy = await startProxy(product.restPort, habit === 'strips')
-      try {
-        const who = visitor(`${proxy.url}/footman`)
-        const asked = await who.get('/console/system')
-        expect(asked.headers.get('location')).toBe('/footman/console/login?next=%2Ffootman%2Fconsole%2Fsystem')
-        const answer = await who.post('/console/login', { credential: OPS.key, next: '/footman/console/system' })
-        expect([answer.status, answer.headers.get('location')]).toEqual([303, '/footman/console/system'])
-        expect(who.set[0]).toContain('Path=/footman/console; ')
-        const pages = await crawl(who, '/footman', 20)
-        for (const [path, { text }] of pages) {
-          const addresses = [...text.matchAll(/ (?:href|src|action)="(\/[^"]*)"/g)].map(([, address]) => address)
-          const foreign = addresses.filter((address) => !address?.startsWith('/footman/'))
-          expect([path, foreign]).toEqual([path, []])
-        }
-        const first = pages.get('/console/system')?.text ?? ''
-        const style = /href="\/footman(\/console\/assets\/[^"]+\.css)"/.exec(first)?.[1] ?? ''
-        expect((await who.get(style)).status).toBe(200)
-        expect((await who.get('/console/api/v4/stream/../selfalerts')).status).toBe(200)
-        const csrf = await who.csrf('/console/system')
-        const theme = await who.post('/console/theme', { csrf, theme: 'dark', return: '/footman/console/system' })
-        expect([theme.status, theme.headers.get('location')]).toEqual([303, '/footman/console/system'])
-      } finally {
-        await proxy.stop()
+      await using proxy = await startPathProxy('/footman', habit === 'keeps')
+      proxy.target = product.restPort
+      proxy.headers = { 'x-forwarded-prefix': '/footman' }
+      const who = visitor(proxy.url)
+      const asked = await who.get('/console/system')
+      expect(asked.headers.get('location')).toBe('/footman/console/login?next=%2Ffootman%2Fconsole%2Fsystem')
+      const answer = await who.post('/console/login', { credential: OPS.key, next: '/footman/console/system' })
+      expect([answer.status, answer.headers.get('location')]).toEqual([303, '/footman/console/system'])
+      expect(who.set[0]).toContain('Path=/footman/console; ')
+      const pages = await crawl(who, '/footman', 20)
+      for (const [path, { text }] of pages) {
+        const addresses = [...text.matchAll(/ (?:href|src|action)="(\/[^"]*)"/g)].map(([, address]) => address)
+        const foreign = addresses.filter((address) => !address?.startsWith('/footman/'))
+        expect([path, foreign]).toEqual([path, []])
       }
+      const first = pages.get('/console/system')?.text ?? ''
+      const style = /href="\/footman(\/console\/assets\/[^"]+\.css)"/.exec(first)?.[1] ?? ''
+      expect((await who.get(style)).status).toBe(200)
+      expect((await who.get('/console/api/v4/stream/../selfalerts')).status).toBe(200)
+      const csrf = await who.csrf('/console/system')
+      const theme = await who.post('/console/theme', { csrf, theme: 'dark', return: '/footman/console/system' })
+      expect([theme.status, theme.headers.get('location')]).toEqual([303, '/footman/console/system'])
     },
     60_000,
   )
@@ -339,24 +337,13 @@ describe('with access control', () => {
     async () => {
       const browser = await startBrowser()
       try {
-        const page = await browser.newPage()
-        const troubles: string[] = []
-        const origin = `http://127.0.0.1:${product.restPort}`
-        page.on('console', (message) => {
-          if (/Content Security Policy|Trusted ?Type/i.test(message.text())) troubles.push(message.text())
-        })
-        page.on('pageerror', (error) => troubles.push(error.message))
-        page.on('request', (request) => {
-          if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) troubles.push(request.url())
-        })
-        await page.goto(`${origin}/console/system`)
-        await page.fill('input[name=credential]', OPS.key)
-        await Promise.all([page.waitForURL('**/console/system'), page.click('button[type=submit]')])
+        const who = await signedIn(product)
         for (const path of ['/system', '/system/config', '/system/audit', '/system/maintenance', '/search?q=event']) {
-          await page.goto(`${origin}/console${path}`)
-          expect(await page.locator('h1').count()).toBe(1)
+          const url = `http://127.0.0.1:${product.restPort}/console${path}`
+          await using opened = await openConsole(browser, url, { as: who })
+          expect(await opened.page.locator('h1').count()).toBe(1)
+          expect([path, opened.faults]).toEqual([path, []])
         }
-        expect(troubles).toEqual([])
       } finally {
         await browser.close()
       }
@@ -396,27 +383,3 @@ describe('without access control', () => {
     expect((await near.post('/console/form/udp.selftest', { csrf })).status).toBe(303)
   })
 })
-
-/** In front of Footman at `/footman/`. */
-async function startProxy(port: number, strips: boolean) {
-  const server: Server = createServer((incoming, outgoing) => {
-    const path = strips ? (incoming.url ?? '').slice('/footman'.length) : incoming.url
-    const headers = { ...incoming.headers, 'x-forwarded-prefix': '/footman' }
-    const options = { host: '127.0.0.1', port, path, method: incoming.method, headers }
-    const onward = httpRequest(options, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(outgoing)
-    })
-    onward.on('error', () => outgoing.destroy())
-    incoming.pipe(onward)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.closeAllConnections()
-        server.close(() => resolve())
-      }),
-  }
-}

@@ -1,18 +1,17 @@
 /** The pages of key-value pairs, file jobs and MQTT messages, with the rights of two keys. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
-import { runToEnd } from '../../support/binary.ts'
+import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
-import { accessibilityProblems, scrollsSideways, type Visitor, visitor } from '../../support/console-pages.ts'
+import { newKey, type Visitor, visitor } from '../../support/console.ts'
+import { looksWell, openConsole } from '../../support/console-browser.ts'
 import { type Everything, everything } from '../../support/everything.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
 
-const GRANTS = {
-  owner: { scopes: ['admin', 'kv:*', 'schedule:read', 'file:*', 'message:*'] },
-  // Reads some namespaces, writes none.
-  sales: { scopes: ['kv:read', 'schedule:read'], keyValueNamespaces: ['Sales*'] },
-}
+const OWNER = newKey('owner', 'admin', 'kv:*', 'schedule:read', 'file:*', 'message:*')
+/** Reads some namespaces, writes none. */
+const SALES = newKey('sales', 'kv:read', 'schedule:read')
 const PAGE = '/system/keyvalues'
 const HOSTILE = '"><script>alert(1)</script>'
 
@@ -20,10 +19,9 @@ let all: Everything
 let base: string
 let owner: Visitor
 let sales: Visitor
-const keys: Record<string, string> = {}
 
 const call = (method: string, path: string, body?: unknown) =>
-  all.product.call(method, path, body, { authorization: `Bearer ${keys.owner}` })
+  all.product.call(method, path, body, { authorization: `Bearer ${OWNER.key}` })
 
 async function set(namespace: string, key: string, value: string): Promise<void> {
   const { status } = await call('POST', `/v4/keyvalues/${encodeURIComponent(namespace)}`, { key, value })
@@ -36,24 +34,16 @@ const get = async (namespace: string, key: string) => {
 
 describe.skipIf(!findExecutable('mosquitto'))('stored data', () => {
   beforeAll(async () => {
-    const made = await Promise.all(
-      Object.keys(GRANTS).map(async (id) => {
-        const { stdout } = await runToEnd(['key', 'create', '--id', id, '--json', '--scope', 'kv:read'])
-        return JSON.parse(stdout) as { id: string; key: string; hash: string }
-      }),
-    )
-    for (const { id, key } of made) keys[id] = key
-    const access = {
-      enable: true,
-      keys: made.map(({ id, hash }) => ({ id, hash, ...GRANTS[id as keyof typeof GRANTS] })),
-    }
+    const access = { enable: true, keys: [OWNER.entry, { ...SALES.entry, keyValueNamespaces: ['Sales*'] }] }
     const api = { rateLimitPerMinute: 0 }
     const footman = { dataDirectory: 'data', access, api, mqtt: { receivedTopics: ['plant/#'] } }
     all = await everything({ footman })
     await all.product.start()
     base = `http://127.0.0.1:${all.product.restPort}`
-    owner = await visitor(base, keys.owner)
-    sales = await visitor(base, keys.sales)
+    owner = visitor(base)
+    sales = visitor(base)
+    await owner.signIn(OWNER.key)
+    await sales.signIn(SALES.key)
     await set('Sales ETL', 'last run', '{"at":"2026-11-22","rows":[1,2]}')
     await set('Sales ETL', 'api_token', 'not-a-real-token')
     await set('Finance', '.', 'dot')
@@ -174,26 +164,16 @@ describe.skipIf(!findExecutable('mosquitto'))('stored data', () => {
     }, 30_000)
     afterAll(() => browser?.close())
 
-    test.each([360, 768, 1440])(
-      'at %p px no page has problems for axe-core, or more than its width',
-      async (width) => {
-        const context = await browser.newContext({ viewport: { width, height: 900 } })
-        const page = await context.newPage()
-        await page.goto(`${base}/console/login`)
-        await page.fill('[name=credential]', keys.owner!)
-        await page.click('text=Sign in >> nth=-1')
-        for (const path of [PAGE, `${PAGE}/Sales%20ETL`, '/system/files', '/system/mqtt']) {
-          await page.goto(`${base}/console${path}`)
-          expect({ path, problems: await accessibilityProblems(page) }).toEqual({ path, problems: [] })
-          expect({ path, wide: await scrollsSideways(page) }).toEqual({ path, wide: false })
-        }
-        await page.goto(`${base}/console${PAGE}/Sales%20ETL`)
-        await page.click('text=Edit >> nth=0')
-        await page.locator('dialog textarea').waitFor()
-        expect(await accessibilityProblems(page)).toEqual([])
-        await context.close()
-      },
-      60_000,
-    )
+    test('the pages look well', async () => {
+      const paths = [PAGE, `${PAGE}/Sales%20ETL`, '/system/files', '/system/mqtt']
+      await looksWell(browser, `${base}/console`, paths, { as: owner })
+    }, 60_000)
+
+    test('a pair is edited in a dialog', async () => {
+      await using opened = await openConsole(browser, `${base}/console${PAGE}/Sales%20ETL`, { as: owner, width: 360 })
+      await opened.page.click('text=Edit >> nth=0')
+      await opened.page.locator('dialog textarea').waitFor()
+      expect(await violations(opened.page)).toEqual([])
+    }, 60_000)
   })
 })

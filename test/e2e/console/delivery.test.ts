@@ -1,9 +1,8 @@
 /** Deliveries, destinations, snoozes and routes in Chromium, against the compiled executable and a simulated site. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser } from 'playwright-core'
-import { violations } from '../../support/accessibility.ts'
+import type { Browser, Page } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
-import { openConsole, seen, tooWide } from '../../support/console-page.ts'
+import { looksWell, openConsole, seen } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { findExecutable } from '../../support/servers.ts'
@@ -73,28 +72,25 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     await Promise.all([site?.[Symbol.asyncDispose](), sink?.stop()])
   })
 
+  /** Addresses of the pages below the console. */
+  async function pages(): Promise<string[]> {
+    const [one] = await deliveries('state=dead')
+    return [
+      ...['/deliveries?state=dead&limit=5', `/deliveries/${one?.id}`, '/destinations', '/destinations/refuses'],
+      ...['/snoozes', '/form/snooze.set?task=Fin*', '/form/destination.test?name=good', '/system/routes?type=reload'],
+    ]
+  }
+
+  test('the pages look well', async () => looksWell(browser, base, await pages()), 2 * TIMEOUT)
+
   test(
-    'pages fit phones and screens, without violations of WCAG, and show the same without JavaScript',
+    'the pages show the same without JavaScript',
     async () => {
-      const [one] = await deliveries('state=dead')
-      const paths = [
-        '/deliveries?state=dead&limit=5',
-        `/deliveries/${one?.id}`,
-        '/destinations',
-        '/destinations/refuses',
-      ]
-      for (const path of [...paths, '/snoozes', '/form/snooze.set?task=Fin*', '/form/destination.test?name=good']) {
-        const texts: string[] = []
-        for (const width of [360, 1440]) {
-          await using opened = await openConsole(browser, base + path, { width, dark: width === 360 })
-          expect([path, width, await violations(opened.page)]).toEqual([path, width, []])
-          expect([path, width, await tooWide(opened.page)]).toEqual([path, width, 0])
-          expect(opened.troubles).toEqual([])
-          texts[0] = (await opened.page.locator('main h1, main h2, main td, main dd').allTextContents()).join('|')
-        }
+      const texts = (page: Page) => page.locator('main h1, main h2, main td, main dd').allTextContents()
+      for (const path of await pages()) {
+        await using scripted = await openConsole(browser, base + path)
         await using plain = await openConsole(browser, base + path, { javaScript: false })
-        texts[1] = (await plain.page.locator('main h1, main h2, main td, main dd').allTextContents()).join('|')
-        expect(texts[1]).toBe(texts[0]!)
+        expect(await texts(plain.page)).toEqual(await texts(scripted.page))
       }
     },
     TIMEOUT,
@@ -107,7 +103,7 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
       const before = sent()
       isRefusing = false
       await using opened = await openConsole(browser, `${base}/deliveries?destination=refuses`)
-      const { page, troubles } = opened
+      const { page, faults } = opened
       await page.locator('[data-status=live]').waitFor()
       await page.getByRole('link', { name: 'Send all failed of this filter again…' }).click()
       const dialog = page.locator('dialog')
@@ -123,7 +119,7 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
       await until(async () => (await deliveries('destination=refuses&state=delivered')).length === DEAD)
       expect(sent()).toBe(before + DEAD)
       await until(async () => (await page.locator('[data-rows] td:has-text("Delivered")').count()) >= DEAD)
-      expect(troubles).toEqual([])
+      expect(faults).toEqual([])
     },
     TIMEOUT,
   )
@@ -215,10 +211,10 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     'the tester of the routes explains an invented event by its address',
     async () => {
       await using opened = await openConsole(browser, `${base}/system/routes?type=reload&outcome=failed`)
-      const { page, troubles } = opened
+      const { page, faults } = opened
       expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes? fires?[\s\S]*all\s+to good\s+Would be sent/)
       expect(await seen(page, '[aria-labelledby=routes]')).toMatch(/all\s+on/)
-      expect(troubles).toEqual([])
+      expect(faults).toEqual([])
     },
     TIMEOUT,
   )

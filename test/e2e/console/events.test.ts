@@ -2,9 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
-import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
-import { openConsole, seen, tooWide } from '../../support/console-page.ts'
+import { looksWell, openConsole, seen, tooWide } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { findExecutable } from '../../support/servers.ts'
@@ -80,7 +79,7 @@ describe.skipIf(findExecutable('chromium') === null)('events in the console', ()
       const facts: string[] = []
       for (const javaScript of [true, false]) {
         await using opened = await openConsole(browser, `${base}/events/${eventId}`, { javaScript })
-        const { page, troubles } = opened
+        const { page, faults } = opened
         expect(await seen(page, 'h1')).toBe('Reload failed: Financial Dashboard Reload')
         expect(await seen(page, '.panel .error')).toContain("Cannot open file: 'lib://QVD/sales.qvd'")
         expect(await seen(page, '.deliveries')).toMatch(/hook[\s\S]*Delivered[\s\S]*HTTP 200/)
@@ -89,7 +88,7 @@ describe.skipIf(findExecutable('chromium') === null)('events in the console', ()
         expect(await seen(page, '[aria-labelledby=execution]')).toMatch(/Triggered[\s\S]*Failed after/)
         expect(await seen(page, '[aria-labelledby=task]')).toContain('Sales Dashboard')
         facts.push(await seen(page, '.two'))
-        expect(troubles).toEqual([])
+        expect(faults).toEqual([])
       }
       expect(facts[1]).toBe(facts[0]!)
     },
@@ -157,16 +156,7 @@ describe.skipIf(findExecutable('chromium') === null)('events in the console', ()
         '/events/dropped',
         '/system/routes',
       ]
-      for (const path of paths) {
-        for (const width of [360, 1440]) {
-          for (const dark of [false, true]) {
-            await using opened = await openConsole(browser, base + path, { width, dark })
-            expect([path, width, await violations(opened.page)]).toEqual([path, width, []])
-            expect([path, width, await tooWide(opened.page)]).toEqual([path, width, 0])
-            expect(opened.troubles).toEqual([])
-          }
-        }
-      }
+      await looksWell(browser, base, paths)
     },
     TIMEOUT,
   )
@@ -222,13 +212,13 @@ describe.skipIf(findExecutable('chromium') === null)('events in the console', ()
         `/form/event.fire?id=${id}`,
       ]) {
         await using opened = await openConsole(browser, base + path)
-        const { page, troubles } = opened
+        const { page, faults } = opened
         expect(await seen(page, 'main')).toContain('"><script>alert(1)</script>')
         expect(await page.locator('main script, main img, main style').count()).toBe(0)
         expect(await page.locator('a[href^="javascript:" i]').count()).toBe(0)
         for (const acting of ['\u202e', '\u001b']) expect(await page.content()).not.toContain(acting)
         expect(await tooWide(page)).toBe(0)
-        expect(troubles).toEqual([])
+        expect(faults).toEqual([])
       }
     },
     TIMEOUT,

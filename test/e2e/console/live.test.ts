@@ -5,22 +5,16 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type Socket } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
-import { runToEnd } from '../../support/binary.ts'
 import { startBrowser } from '../../support/browser.ts'
+import { type Key, newKey, type Visitor, visitorOf } from '../../support/console.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { until, within } from '../../support/wait.ts'
 
 const TIMEOUT_MS = 120_000
 const SESSION_END_MS = 10_000
-const SAME_ORIGIN = { 'sec-fetch-site': 'same-origin' }
 const STREAM = '/console/api/v4/stream'
 
-interface Key {
-  readonly id: string
-  readonly key: string
-  readonly hash: string
-}
 type Butler = Record<string, unknown> & { footman: { access: { keys: { id: string }[] } } }
 
 const sender = createSocket('udp4')
@@ -53,14 +47,9 @@ async function failMany(running: Footman, count: number): Promise<void> {
 
 describe('the stream of a session', () => {
   let running: Footman
-  const keys: Key[] = []
+  const keys = [newKey('ops', 'admin'), newKey('erp', 'admin')] as const
 
   beforeAll(async () => {
-    for (const id of ['ops', 'erp']) {
-      const { stdout } = await runToEnd(['key', 'create', '--id', id, '--scope', 'admin', '--json'])
-      keys.push(JSON.parse(stdout) as Key)
-    }
-    const entries = keys.map(({ id, hash }) => ({ id, hash, scopes: ['admin'] }))
     running = await footman({
       simulator: null,
       args: ['--no-qs-connection'],
@@ -68,7 +57,7 @@ describe('the stream of a session', () => {
         restServerEndpointsEnable: { butlerping: false },
         footman: {
           watchConfig: false,
-          access: { enable: true, keys: entries },
+          access: { enable: true, keys: keys.map(({ entry }) => entry) },
           api: { rateLimitPerMinute: 0, cors: { origins: ['https://portal.acme.example'] } },
         },
       },
@@ -77,21 +66,15 @@ describe('the stream of a session', () => {
   }, TIMEOUT_MS)
   afterAll(async () => running?.[Symbol.asyncDispose]())
 
-  /** The cookie of a new session. */
-  async function signIn({ key }: Key): Promise<string> {
-    const answer = await fetch(`http://127.0.0.1:${running.restPort}/console/login`, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: { ...SAME_ORIGIN, 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ credential: key }),
-    })
-    expect([302, 303]).toContain(answer.status)
-    return answer.headers.get('set-cookie')!.split(';')[0]!
+  async function signedIn({ key }: Key): Promise<Visitor> {
+    const who = visitorOf(running)
+    expect((await who.signIn(key)).status).toBe(303)
+    return who
   }
 
   /** Resolves when the first bytes are here; `ended` resolves at the end of the stream. */
-  async function openStream(cookie: string): Promise<{ readonly ended: Promise<void> }> {
-    const answer = await running.call('GET', `${STREAM}?after=0`, undefined, { cookie })
+  async function openStream(who: Visitor): Promise<{ readonly ended: Promise<void> }> {
+    const answer = await who.get(`${STREAM}?after=0`)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toStartWith('text/event-stream')
     const reader = answer.body!.getReader()
@@ -103,25 +86,18 @@ describe('the stream of a session', () => {
   }
 
   test('ends with the session, at sign-out, and the next call is refused', async () => {
-    const cookie = await signIn(keys[0]!)
-    const page = await (await running.call('GET', '/console/events', undefined, { cookie })).text()
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page)?.[1] ?? ''
-    const { ended } = await openStream(cookie)
-    const out = await fetch(`http://127.0.0.1:${running.restPort}/console/logout`, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: { ...SAME_ORIGIN, cookie, 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ csrf }),
-    })
-    expect([302, 303]).toContain(out.status)
+    const who = await signedIn(keys[0])
+    const csrf = await who.csrf('/console/events')
+    const { ended } = await openStream(who)
+    expect((await who.post('/console/logout', { csrf })).status).toBe(303)
     await within(ended, SESSION_END_MS, 'the end of the stream')
-    expect((await running.call('GET', STREAM, undefined, { cookie })).status).toBe(401)
+    expect((await who.get(STREAM)).status).toBe(401)
   })
 
   test('ends when another session of the owner ends it, and that one stays open', async () => {
-    const [stolen, own] = [await signIn(keys[0]!), await signIn(keys[1]!)]
+    const [stolen, own] = [await signedIn(keys[0]), await signedIn(keys[1])]
     const [closed, open] = [await openStream(stolen), await openStream(own)]
-    const bearer = { authorization: `Bearer ${keys[1]!.key}` }
+    const bearer = { authorization: `Bearer ${keys[1].key}` }
     const { sessions } = (await (await running.call('GET', '/v4/sessions', undefined, bearer)).json()) as {
       sessions: { id: string; actor: string }[]
     }
@@ -132,18 +108,18 @@ describe('the stream of a session', () => {
   })
 
   test('ends when the key is taken out of the configuration', async () => {
-    const cookie = await signIn(keys[0]!)
-    const { ended } = await openStream(cookie)
+    const who = await signedIn(keys[0])
+    const { ended } = await openStream(who)
     const whole = JSON.parse(readFileSync(running.configFile, 'utf8')) as { Butler: Butler }
     const { access } = whole.Butler.footman
     access.keys = access.keys.filter(({ id }) => id !== 'ops')
     writeFileSync(`${running.configFile}.new`, JSON.stringify(whole))
     renameSync(`${running.configFile}.new`, running.configFile)
-    const bearer = { authorization: `Bearer ${keys[1]!.key}` }
+    const bearer = { authorization: `Bearer ${keys[1].key}` }
     const reloaded = await running.call('POST', '/v4/config/reload', {}, bearer)
     expect(await reloaded.json()).toMatchObject({ needsRestart: [] })
     await within(ended, SESSION_END_MS, 'the end of the stream')
-    expect((await running.call('GET', STREAM, undefined, { cookie })).status).toBe(401)
+    expect((await who.get(STREAM)).status).toBe(401)
   })
 
   test('styles and scripts come packed to browsers that take it', async () => {
@@ -157,9 +133,13 @@ describe('the stream of a session', () => {
   })
 
   test('the API of the pages has the switches of the API, headers of its own, and no door for other origins', async () => {
-    const headers = { cookie: await signIn(keys[1]!), origin: 'https://portal.acme.example' }
+    const { cookies } = await signedIn(keys[1])
+    const headers = {
+      cookie: [...cookies].map((pair) => pair.join('=')).join('; '),
+      origin: 'https://portal.acme.example',
+    }
     const listed = await running.call('GET', '/v4/stream/position', undefined, {
-      authorization: `Bearer ${keys[1]!.key}`,
+      authorization: `Bearer ${keys[1].key}`,
       origin: headers.origin,
     })
     expect(listed.headers.get('access-control-allow-origin')).toBe(headers.origin)

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
-import { type Visitor, visitorOf } from '../../support/console.ts'
-import { coldBytes, looksWell, watchedPage } from '../../support/console-watch.ts'
+import { textOf, type Visitor, visitorOf } from '../../support/console.ts'
+import { coldBytes, looksWell, openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { findExecutable } from '../../support/servers.ts'
@@ -51,15 +51,14 @@ afterAll(async () => {
 })
 
 const pageText = async (path = '/console/') => (await who.get(path)).text()
-const textOf = (html: string) => html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
 /** The item of the failed task; '' when there is none. */
 async function itemText(): Promise<string> {
   const html = await pageText()
   const begin = html.indexOf(`<article class="item" data-key="${KEY}"`)
   return begin < 0 ? '' : textOf(html.slice(begin, html.indexOf('</article>', begin)))
 }
-const post = async (operation: string, fields: Record<string, string>) =>
-  who.post(`/console/form/${operation}`, { csrf: await who.csrf('/console/'), return: '/console/', ...fields })
+const act = (operation: string, fields: Record<string, string>) =>
+  who.act(operation, { return: '/console/', ...fields }, '/')
 
 test('the first screen names the failure, its cause, its alerts, and the tasks that did not run', async () => {
   const item = await itemText()
@@ -113,9 +112,9 @@ test('range, groups and folds stand in the address', async () => {
 })
 
 test('an item is taken and given back by forms, and the audit knows both', async () => {
-  expect((await post('attention.take', { item: KEY })).status).toBe(303)
+  expect((await act('attention.take', { item: KEY })).status).toBe(303)
   expect(await itemText()).toMatch(/Taken by/)
-  expect((await post('attention.giveBack', { item: KEY })).status).toBe(303)
+  expect((await act('attention.giveBack', { item: KEY })).status).toBe(303)
   expect(await itemText()).not.toMatch(/Taken by/)
   const audit = await until(async () => {
     const answer = await product.call('GET', '/v4/audit?action=attention.*')
@@ -129,7 +128,7 @@ test('an item is taken and given back by forms, and the audit knows both', async
 test('a snooze of the item is set at once and shown', async () => {
   const html = await pageText()
   expect(html).toContain('/form/snooze.set')
-  expect((await post('snooze.set', { taskId: ETL, for: '2h', confirmed: '1' })).status).toBe(303)
+  expect((await act('snooze.set', { taskId: ETL, for: '2h', confirmed: '1' })).status).toBe(303)
   expect(await itemText()).toMatch(/Snoozed/)
   const { snoozes } = (await (await product.call('GET', '/v4/snoozes')).json()) as { snoozes: { id: string }[] }
   for (const { id } of snoozes) await product.call('DELETE', `/v4/snoozes/${id}`)
@@ -143,22 +142,20 @@ describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
   afterAll(() => browser?.close())
 
   test('the page looks well at each width in both themes', async () => {
-    await looksWell(browser, origin, '/console/')
-    await looksWell(browser, origin, '/console/?full=1&only=all&group=task')
-  }, 120_000)
+    await looksWell(browser, origin, ['/console/', '/console/?full=1&only=all&group=task'])
+  }, 180_000)
 
   test('without JavaScript it has the same facts', async () => {
-    const { page } = await watchedPage(browser, origin, { javaScriptEnabled: false })
-    await page.goto(`${origin}/console/`)
+    await using opened = await openConsole(browser, `${origin}/console/`, { javaScript: false })
+    const { page } = opened
     const text = ((await page.locator('#main').textContent()) ?? '').replace(/\s+/g, ' ')
     expect(text).toMatch(/Sales ETL hourly ?Failed/)
     expect(text).toMatch(/Did not run ?Financial Dashboard Reload, Preload Sales Dashboard/)
-    await page.close()
   }, 30_000)
 
   test('a change shows by itself, and the way to a start needs no pointer', async () => {
-    const { page, faults } = await watchedPage(browser, origin)
-    await page.goto(`${origin}/console/`)
+    await using opened = await openConsole(browser, `${origin}/console/`)
+    const { page, faults } = opened
     await page.locator('[data-status=live]').waitFor()
     site.simulator.setTask(FTP, { outcome: 'fail', durationMs: 50 })
     site.simulator.runTask(FTP)
@@ -176,12 +173,11 @@ describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
     await page.getByText('Started Sales ETL hourly.').waitFor()
     await page.locator(`article[data-key="${KEY}"]`).waitFor({ state: 'detached', timeout: 30_000 })
     expect(faults).toEqual([])
-    await page.close()
   }, 90_000)
 
   test('bars are one tab stop, and arrow keys move among them', async () => {
-    const { page } = await watchedPage(browser, origin)
-    await page.goto(`${origin}/console/?group=task&only=all`)
+    await using opened = await openConsole(browser, `${origin}/console/?group=task&only=all`)
+    const { page } = opened
     const stops = page.locator('.plot a[tabindex="0"]')
     await until(async () => (await stops.count()) === 1, { timeout: 10_000 })
     await stops.focus()
@@ -189,7 +185,6 @@ describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
     const before = await label()
     await page.keyboard.press('ArrowLeft')
     expect(await label()).not.toBe(before)
-    await page.close()
   }, 30_000)
 })
 

@@ -1,9 +1,9 @@
 /** The pages of report tasks, in Chromium and without JavaScript, against the compiled executable. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { createHash } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
-import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
+import { type Key, newKey, visitorOf } from '../../support/console.ts'
+import { looksWell, openConsole } from '../../support/console-browser.ts'
 import { type ReportSite, startReportSite } from '../../support/report-tasks.ts'
 
 const GONE = 'gone@acme.example'
@@ -42,9 +42,8 @@ const address = (path: string): string => `http://127.0.0.1:${reports.product.re
 
 /** Opens a page of the console; `width` in pixels. */
 async function opened(path: string, { width = 1440, script = true } = {}): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width, height: 900 }, javaScriptEnabled: script })
-  const response = await page.goto(address(path))
-  expect([path, response?.status()]).toEqual([path, 200])
+  const { page, status } = await openConsole(browser, address(path), { width, javaScript: script })
+  expect([path, status]).toEqual([path, 200])
   return page
 }
 
@@ -266,19 +265,13 @@ describe('the pages', () => {
     () => '/reports/recipients',
     () => `/form/reporttask.start?taskId=${taskId}`,
   ]
-  test.each(PATHS)(
-    'are accessible at 360 and 1,440 pixels: %p',
-    async (path) => {
-      for (const width of [360, 1440]) {
-        const page = await opened(path(), { width })
-        expect([width, await violations(page)]).toEqual([width, []])
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-        expect([width, Math.max(0, overflow)]).toEqual([width, 0])
-        await page.close()
-      }
-    },
-    60_000,
-  )
+  test('look well at each width in both themes', () => {
+    return looksWell(
+      browser,
+      address(''),
+      PATHS.map((path) => path()),
+    )
+  }, 180_000)
 
   test.each(PATHS)(
     'show the same without JavaScript: %p',
@@ -293,24 +286,14 @@ describe('the pages', () => {
 })
 
 test('buttons without their scope are off and name it; without report:read there is no page', async () => {
-  const keys = [
-    ['reader', 'report:read'],
-    ['other', 'task:read'],
-  ].map(([id, scope]) => {
-    const hash = `sha256:${createHash('sha256').update(`${id}-key-of-this-test-0123456789abcdef`).digest('hex')}`
-    return { id, hash, scopes: [scope] }
-  })
-  await using guarded = await startReportSite({}, { footman: { access: { enable: true, keys } } })
-  const page = (id: string, path: string) =>
-    fetch(`http://127.0.0.1:${guarded.product.restPort}/console${path}`, {
-      headers: { authorization: `Bearer ${id}-key-of-this-test-0123456789abcdef` },
-    })
-  const readable = await page('reader', '/reports/tasks/new')
+  const keys = [newKey('reader', 'report:read'), newKey('other', 'task:read')] as const
+  const access = { enable: true, keys: keys.map(({ entry }) => entry) }
+  await using guarded = await startReportSite({}, { footman: { access } })
+  const page = ({ key }: Key, path: string) => visitorOf(guarded.product, { authorization: `Bearer ${key}` }).page(path)
+  const readable = await page(keys[0], '/reports/tasks/new')
   expect(readable.status).toBe(200)
-  expect(await readable.text()).toMatch(
-    /<button[^>]*value="save"[^>]*disabled[^>]*title="This needs the scope report:write"/,
-  )
-  const refused = await page('other', '/reports')
+  expect(readable.html).toMatch(/<button[^>]*value="save"[^>]*disabled[^>]*title="This needs the scope report:write"/)
+  const refused = await page(keys[1], '/reports')
   expect(refused.status).toBe(403)
-  expect(await refused.text()).toContain('report:read')
+  expect(refused.html).toContain('report:read')
 })

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
-import { accessibilityProblems, scrollsSideways, type Visitor, visitor } from '../../support/console-pages.ts'
+import { type Visitor, visitorOf } from '../../support/console.ts'
+import { looksWell } from '../../support/console-browser.ts'
 import { ALL_ENDPOINTS } from '../../support/everything.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { findExecutable } from '../../support/servers.ts'
@@ -49,7 +50,7 @@ beforeAll(async () => {
   writeFileSync(product.directory.join('schedule.yaml'), FILE)
   await product.start()
   base = `http://127.0.0.1:${product.restPort}`
-  me = await visitor(base)
+  me = visitorOf(product)
 }, 60_000)
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]()
@@ -270,28 +271,9 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
   }, 30_000)
   afterAll(() => browser?.close())
 
-  test.each([360, 768, 1440])(
-    'at %p px no page has problems for axe-core, complaints, or more than its width',
-    async (width) => {
-      for (const colorScheme of ['light', 'dark'] as const) {
-        const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
-        const page = await context.newPage()
-        const complaints: string[] = []
-        page.on('console', (message) => {
-          if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
-        })
-        page.on('pageerror', (error) => complaints.push(error.message))
-        for (const path of ['', '/new', '/daily', '/calendar']) {
-          await page.goto(`${base}/console/schedules${path}`)
-          expect({ path, problems: await accessibilityProblems(page) }).toEqual({ path, problems: [] })
-          expect({ path, wide: await scrollsSideways(page) }).toEqual({ path, wide: false })
-        }
-        expect(complaints).toEqual([])
-        await context.close()
-      }
-    },
-    120_000,
-  )
+  test('the pages look well', async () => {
+    await looksWell(browser, `${base}/console/schedules`, ['', '/new', '/daily', '/calendar'])
+  }, 180_000)
 
   test('the preview follows what is typed, in the zone of the browser, and saves', async () => {
     const context = await browser.newContext({ timezoneId: 'America/New_York' })

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
-import { type Visitor, visitorOf } from '../../support/console.ts'
-import { looksWell, watchedPage } from '../../support/console-watch.ts'
+import { textOf, type Visitor, visitorOf } from '../../support/console.ts'
+import { looksWell, openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
@@ -48,13 +48,8 @@ afterAll(async () => {
 })
 
 const pageText = async (path: string) => (await who.get(path)).text()
-const textOf = (html: string) => html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
-const post = async (operation: string, fields: Record<string, string>) =>
-  who.post(`/console/form/${operation}`, {
-    csrf: await who.csrf('/console/tasks'),
-    return: '/console/tasks',
-    ...fields,
-  })
+const act = (operation: string, fields: Record<string, string>) =>
+  who.act(operation, { return: '/console/tasks', ...fields }, '/tasks')
 
 test('the list begins with tasks that have a problem, and shows their last outcomes', async () => {
   const html = await pageText('/console/tasks')
@@ -92,10 +87,10 @@ const runsOf = async (taskId: string): Promise<number> => {
 }
 
 test('a start from the page is in the audit, with the way that it came', async () => {
-  const unconfirmed = await post('task.start', { taskId: ETL })
+  const unconfirmed = await act('task.start', { taskId: ETL })
   expect(unconfirmed.status).toBe(200)
-  expect(await unconfirmed.text()).toContain('Will start (1)')
-  const started = await post('task.start', { taskId: ETL, confirmed: '1' })
+  expect(unconfirmed.text).toContain('Will start (1)')
+  const started = await act('task.start', { taskId: ETL, confirmed: '1' })
   expect(started.status).toBe(303)
   expect(textOf(await pageText('/console/tasks'))).toContain('Started Sales ETL hourly.')
   await until(async () => {
@@ -160,24 +155,18 @@ describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
   }, 30_000)
   afterAll(() => browser?.close())
 
-  for (const path of ['/console/tasks', `/console/tasks/${ETL}`, '/console/tasks/queue']) {
-    test(`${path} looks well at each width in both themes`, () => looksWell(browser, origin, path), 120_000)
-  }
-
-  test(
-    'the execution looks well at each width in both themes',
-    () => looksWell(browser, origin, `/console/executions/${failed}`),
-    120_000,
-  )
+  test('the pages look well at each width in both themes', async () => {
+    const paths = ['/console/tasks', `/console/tasks/${ETL}`, '/console/tasks/queue', `/console/executions/${failed}`]
+    await looksWell(browser, origin, paths)
+  }, 180_000)
 
   test('selected tasks go into one dialog, with the limit of starts at a time', async () => {
-    const { page, faults } = await watchedPage(browser, origin)
-    await page.goto(`${origin}/console/tasks`)
+    await using opened = await openConsole(browser, `${origin}/console/tasks`)
+    const { page, faults } = opened
     for (const id of [ETL, DASHBOARD]) await page.locator(`input[value="${id}"]`).check()
     await page.getByText('Start selected…').click()
     await page.getByText('At most so many at a time').waitFor()
     expect(await page.locator('input[name=taskId]').count()).toBe(2)
     expect(faults).toEqual([])
-    await page.close()
   }, 30_000)
 })
