@@ -191,7 +191,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       routes: [
         ...selfAlertRoutes({ db, isOn: config.footman.selfAlerts.enable }),
-        searchRoute({ db, overview }),
+        searchRoute({ db, overview, reports: config.footman.reportTask.enable }),
         aboutRoute(clock.now(), aboutSettings(config, options)),
       ],
     },
