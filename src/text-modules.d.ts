@@ -15,6 +15,14 @@ declare module '*.eta' {
   const text: string
   export default text
 }
+declare module '*/assets/pairs.js' {
+  const text: string
+  export default text
+}
+declare module '*/assets/palette.js' {
+  const text: string
+  export default text
+}
 declare module '*/assets/frame.js' {
   const text: string
   export default text

@@ -194,7 +194,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       routes: [
         ...selfAlertRoutes({ db, isOn: config.footman.selfAlerts.enable }),
-        searchRoute({ db, overview }),
+        searchRoute({ db, overview, reports: config.footman.reportTask.enable }),
         aboutRoute(clock.now(), () => aboutSettings(live(), options)),
       ],
     },

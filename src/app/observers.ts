@@ -5,6 +5,7 @@ import type { IngestDeps } from '../events/ingest/ingest.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { FileJob } from '../files/types.ts'
 import type { RequestObserver } from '../http/middleware/observe.ts'
+import type { Change } from '../kv/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { RunEnd } from '../reports/runs/ledger.ts'
@@ -48,6 +49,8 @@ export interface Topics {
   /** An action of a schedule other than a start of tasks. */
   scheduleAction(context: ActionContext, result: ActionResult): void
   keyValueOperation(operation: string, times: number): void
+  /** A pair was written, deleted, or has expired; it is durable. */
+  keyValueChanged(change: Change): void
   fileOperation(operation: string, result: string, bytes: number): void
   /** The state or the progress of a file operation has changed. */
   fileJob(job: FileJob): void

@@ -3,6 +3,7 @@
  * there, with the rights of the caller.
  */
 import { z } from 'zod'
+import { PLACES, SYSTEM_PAGES } from '../console/page.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
@@ -13,6 +14,8 @@ import type { Site } from '../tasks/overview/site.ts'
 
 interface SearchDeps {
   readonly db: Database
+  /** Report tasks are switched on. */
+  readonly reports: boolean
   readonly overview: { readonly site: Pick<Site, 'tasks'> }
 }
 
@@ -55,7 +58,7 @@ const ANSWER = z.object({
   exact: z
     .object({ kind: z.string(), path: z.string() })
     .nullable()
-    .describe('The thing with this id: event, delivery, execution, task or request.'),
+    .describe('The thing with this id: event, delivery, execution, task, app or request.'),
   partial: z.boolean().describe('Not all events were looked at.'),
 })
 
@@ -106,12 +109,12 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
         ...LISTS.map((list) => listGroup(request, list, fits)),
       ])
       const { items, partial } = caller.may('event:read') ? events(deps.db, fits, limit) : NOTHING
-      const groups = [...site, { kind: 'Events', items }, ...lists]
+      const groups = [...site, { kind: 'Events', items }, ...lists, pageGroup(deps, caller, fits)]
       return jsonAnswer(200, {
         groups: groups
           .map((group) => ({ ...group, items: group.items.slice(0, limit) }))
           .filter((group) => group.items.length > 0),
-        exact: exactOf(deps.db, caller, text),
+        exact: await exactOf(deps, caller, text),
         partial,
       })
     },
@@ -240,6 +243,28 @@ const LISTS: readonly List[] = [
   },
 ]
 
+const PAGES: readonly (readonly [path: string, title: string, ...scopes: string[]])[] = [
+  ...Object.values(PLACES).map(
+    ({ path, title, scopes }) => [path, title, ...(scopes[0] ? scopes : [ANY_SCOPE])] as const,
+  ),
+  ...SYSTEM_PAGES,
+  ['/events/dropped', 'Dropped messages', 'event:read'],
+  ['/tasks/queue', 'Start queue', 'task:read'],
+  ['/destinations', 'Destinations', 'event:read'],
+  ['/snoozes', 'Snoozes', 'event:read'],
+  ['/system/routes', 'Alert routes', 'event:read'],
+  ['/schedules/calendar', 'Schedules of a week', 'schedule:read'],
+  ['/schedules/new', 'New schedule', 'schedule:write'],
+]
+
+function pageGroup({ reports }: SearchDeps, caller: Caller, fits: Fits): Group {
+  const items = PAGES.filter(([path, title, ...scopes]) => {
+    if (path === PLACES.reports.path && !reports) return false
+    return fits(title) && scopes.some((scope) => caller.may(scope))
+  }).map(([path, title]) => named(title, '', path))
+  return { kind: 'Pages', items }
+}
+
 /** Empty where the endpoint is switched off, or the caller lacks the scope. */
 async function listGroup(
   { caller, pages, signal }: Pick<ApiRequest, 'caller' | 'pages' | 'signal'>,
@@ -263,21 +288,24 @@ const EXACT: readonly { readonly kind: string; readonly scope: string; readonly 
       sql: 'SELECT execution_id AS id FROM execution WHERE execution_id = ?',
     },
     {
-      ...{ kind: 'task', scope: 'task:read', path: '/tasks/' },
-      sql: 'SELECT task_id AS id FROM event WHERE task_id = ? LIMIT 1',
-    },
-    {
       ...{ kind: 'request', scope: 'admin', path: '/system/audit?request=' },
       sql: 'SELECT request_id AS id FROM (SELECT request_id FROM audit ORDER BY id DESC LIMIT 20000) WHERE request_id = ? LIMIT 1',
     },
   ]
 
-function exactOf(db: Database, caller: Caller, text: string): { readonly kind: string; readonly path: string } | null {
+async function exactOf(
+  { db, overview }: SearchDeps,
+  caller: Caller,
+  text: string,
+): Promise<{ readonly kind: string; readonly path: string } | null> {
   if (!isGuid(text)) return null
-  for (const { kind, scope, path, sql } of EXACT) {
-    if (!caller.may(scope)) continue
-    const found = db.get<{ id: string }>(sql, text.toLowerCase())
-    if (found) return { kind, path: path + found.id }
+  const id = text.toLowerCase()
+  if (caller.may('task:read')) {
+    const tasks = [...((await overview.site.tasks()).value?.values() ?? [])]
+    if (tasks.some((task) => task.id.toLowerCase() === id)) return { kind: 'task', path: `/tasks/${id}` }
+    const app = tasks.find(({ appId }) => appId?.toLowerCase() === id)
+    if (app?.appName) return { kind: 'app', path: tasksOf(app.appName) }
   }
-  return null
+  const kind = EXACT.find(({ scope, sql }) => caller.may(scope) && db.get(sql, id) !== undefined)
+  return kind ? { kind: kind.kind, path: kind.path + id } : null
 }

@@ -6,6 +6,8 @@ import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
 import log from './assets/log.js' with { type: 'text' }
+import pairs from './assets/pairs.js' with { type: 'text' }
+import palette from './assets/palette.js' with { type: 'text' }
 import pictures from './assets/pictures.js' with { type: 'text' }
 import schedule from './assets/schedule.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
@@ -27,6 +29,8 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   'frame.js': ['text/javascript', frame],
   'schedule.js': ['text/javascript', schedule],
   'live.js': ['text/javascript', live],
+  'pairs.js': ['text/javascript', pairs],
+  'palette.js': ['text/javascript', palette],
   'pictures.js': ['text/javascript', pictures],
   'log.js': ['text/javascript', log],
 }

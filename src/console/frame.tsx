@@ -60,6 +60,8 @@ export function framed(context: PageContext, content: PageContent, state: FrameS
     'data-timezone': settings.timezone,
     'data-worker': root + assetPath('live.js'),
     'data-position': state.position === null ? undefined : String(state.position),
+    'data-actor': visitor.session ? visitor.caller.actor : undefined,
+    'data-may': ['task:run', 'event:run'].filter((scope) => context.may(scope)).join(' ') || undefined,
     'data-live': live.join(' ') || undefined,
   }
   return pageText(

@@ -15,6 +15,19 @@ export const PLACES = {
   system: { title: 'System', path: '/system', scopes: [] },
 } as const satisfies Record<string, { title: string; path: string; scopes: readonly string[] }>
 
+/** Pages about Footman and what it stores, with the scope that opens them. */
+export const SYSTEM_PAGES = [
+  ['/system', 'Health', 'any'],
+  ['/system/maintenance', 'Maintenance', 'event:read'],
+  ['/system/keyvalues', 'Key-values', 'kv:read'],
+  ['/system/files', 'File jobs', 'file:write'],
+  ['/system/mqtt', 'MQTT messages', 'message:read'],
+  ['/system/config', 'Configuration', 'admin'],
+  ['/system/audit', 'Audit', 'admin'],
+  ['/system/sessions', 'Sessions', 'any'],
+  ['/system/about', 'About', 'any'],
+] as const
+
 export type Place = keyof typeof PLACES
 
 /** The places that a person with these scopes may open, in the order of the navigation. */

@@ -18,7 +18,7 @@ import {
   sizesOf,
 } from './store.ts'
 import { transferRoutes } from './transfer.ts'
-import type { KeyValueStore } from './types.ts'
+import type { Change, KeyValueStore } from './types.ts'
 import { changePublisher } from './watch.ts'
 
 export interface KeyValueDeps {
@@ -32,6 +32,7 @@ export interface KeyValueDeps {
   readonly on: {
     /** Called for each use of the store: `get`, `set`, `expire` ... with the number of pairs. */
     keyValueOperation(operation: string, times: number): void
+    keyValueChanged(change: Change): void
   }
 }
 
@@ -73,6 +74,7 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
   )
   const publish = changePublisher({ outgoing, log }, shadow ? '' : mqttTopic, config.mqttConfig.taskStartTopic)
   if (publish) store.onChange(publish)
+  store.onChange(on.keyValueChanged)
   const streams = createEventStreams()
   return {
     routes: [

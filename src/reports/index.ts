@@ -17,6 +17,7 @@ import type { ConditionFacts } from './conditions.ts'
 import type { ReportTaskConfig } from './config.ts'
 import { createDateFormat } from './date-format.ts'
 import type { Definition } from './entities/task.ts'
+import { firingsBetween, type ReportFiring } from './firings.ts'
 import type { LastRun } from './http/common.ts'
 import { definitionRoutes } from './http/index.ts'
 import { previewRoutes } from './http/preview.ts'
@@ -94,8 +95,8 @@ export interface Reports {
   queueLength(): number
   /** Sessions that runs have open at the engine. */
   engineSessions(): number
-  /** Firings of schedules in (from, to], milliseconds since 1970. */
-  firings(from: number, to: number): { readonly id: string; readonly name: string; readonly at: number }[]
+  /** Firings of schedules in [from, to): those that happened, and those that are planned. */
+  firings(from: number, to: number): ReportFiring[]
   readonly messageOf: typeof finishedMessage
 }
 
@@ -395,10 +396,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     observers: triggers.observers,
     queueLength: () => runner.counts.queued,
     engineSessions: () => engineSessions,
-    firings: (from, to) =>
-      store
-        .list('task')
-        .flatMap((task) => triggers.firings(task, from, to).map((at) => ({ id: task.id, name: task.name, at }))),
+    firings: (from, to) => firingsBetween({ db, clock, triggers, tasks: () => store.list('task') }, from, to),
     messageOf: finishedMessage,
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod'
-import { type Caller, requireScope } from '../../http/endpoint/caller.ts'
+import { ANY_SCOPE, type Caller, namespaceFilter, requireScope } from '../../http/endpoint/caller.ts'
 import { type EventSource, type EventStreams, type FramedEvent, framed } from '../../http/endpoint/event-stream.ts'
 import { invalidQuery, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
@@ -14,7 +14,10 @@ import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { anyOf } from './lists.ts'
 
-export const TOPICS = ['event', 'delivery', 'execution', 'schedule', 'file', 'attention', 'report'] as const
+export const TOPICS = [
+  ...(['event', 'delivery', 'execution', 'schedule', 'file', 'attention', 'report'] as const),
+  'keyValue',
+] as const
 export type Topic = (typeof TOPICS)[number]
 
 export interface ChangeFeed {
@@ -23,13 +26,27 @@ export interface ChangeFeed {
   /**
    * The changes from now on. With `after`, the number of an earlier change, first all changes since then, except those that
    * retention has removed. `greets`: the first message is the position, and `reset` follows where changes after `after`
-   * are missing.
+   * are missing. `sees`: whether pairs of a namespace are sent.
    */
-  source(topics: readonly Topic[], after: number | null, greets?: boolean): EventSource
+  source(topics: readonly Topic[], after: number | null, options?: FollowOptions): EventSource
   /** Calls back with true when a follower of the topic comes, and with false when the last one has gone. */
   onFollowed(topic: Topic, listener: (isFollowed: boolean) => void): void
   /** Adds a change of another topic than events and deliveries. */
   publish(topic: Topic, data: Readonly<Record<string, unknown>>): void
+  /** Sends a change of a key-value pair to those who follow now. It is not stored: the store has a history of its own. */
+  pass(change: PairChange): void
+}
+
+interface FollowOptions {
+  readonly greets?: boolean
+  readonly sees?: (namespace: string) => boolean
+}
+
+export interface PairChange {
+  readonly event: 'set' | 'delete' | 'expire'
+  readonly namespace: string
+  readonly key: string
+  readonly revision: number
 }
 
 export interface FeedPosition {
@@ -45,6 +62,7 @@ interface Row {
 
 interface Follower {
   readonly topics: ReadonlySet<Topic>
+  readonly sees: (namespace: string) => boolean
   readonly send: (event: FramedEvent) => void
 }
 
@@ -130,15 +148,21 @@ export function createChangeFeed(deps: { db: Database; writer: GroupWriter; cloc
       return { seq, oldest: oldest(seq) }
     },
     onFollowed: (topic, listener) => void listeners.push({ topic, listener }),
-    source(wanted, after, greets = false) {
+    source(wanted, after, { greets = false, sees = () => true } = {}) {
       const topics = new Set(wanted)
       // All followers have the same position now: the generator sends the changes before it, the poll those after it.
       if (followers.size === 0) position = newest()
       else sendNew()
       return {
         ...(after !== null && { initial: (greets ? greeted : changes)(after, position, topics) }),
-        subscribe: (send) => follow({ topics, send }),
+        subscribe: (send) => follow({ topics, sees, send }),
       }
+    },
+    pass({ event, namespace, key, revision }) {
+      const readers = [...followers].filter(({ topics, sees }) => topics.has('keyValue') && sees(namespace))
+      if (readers.length === 0) return
+      const message = framed({ event: 'keyValue' }, JSON.stringify({ event, namespace, key, revision }))
+      for (const { send } of readers) send(message)
     },
     publish(topic, data) {
       const json = JSON.stringify(data)
@@ -237,7 +261,7 @@ const STREAM_QUERY = z.object({
     .optional(),
 })
 
-/** The scope that a topic needs in addition to that of the endpoint. */
+/** The scope that a topic needs. */
 const SCOPES: Readonly<Record<Topic, string>> = {
   event: 'event:read',
   delivery: 'event:read',
@@ -246,7 +270,10 @@ const SCOPES: Readonly<Record<Topic, string>> = {
   file: 'file:write',
   attention: 'event:read',
   report: 'report:read',
+  keyValue: 'kv:read',
 }
+/** Sent only when it is asked for, as its messages have no number. */
+const UNASKED = TOPICS.filter((topic) => topic !== 'keyValue')
 
 interface StreamRoutesDeps {
   readonly feed: ChangeFeed
@@ -258,22 +285,26 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
     route({
       method: 'GET',
       path: '/v4/stream',
-      scope: 'event:read',
+      scope: ANY_SCOPE,
       summary: 'Follow what happens as server-sent events',
       description:
-        'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one. With `after`, the first message is `hello` with the position; `reset` follows when changes after that number are not kept any more: then read everything anew. `Last-Event-ID` wins over `after`.',
+        'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one. With `after`, the first message is `hello` with the position; `reset` follows when changes after that number are not kept any more: then read everything anew. `Last-Event-ID` wins over `after`. Each topic needs the scope of its lists; without `topic` all are sent that the caller may read, except `keyValue`. Changes of pairs (`keyValue`) have no number and are not sent again; `/v4/keyvalues/{namespace}/watch` has their values.',
       query: STREAM_QUERY,
       answers: { 200: z.string().describe('The stream.'), 503: 'Too many streams are open.' },
       handle(request) {
         const topics = topicsOf(request.query.topic, request.caller)
         const after = lastEventId(request.headers) ?? request.query.after ?? null
-        return streams.open(() => feed.source(topics, after, request.query.after !== undefined), request.stays)
+        const options = {
+          greets: request.query.after !== undefined,
+          sees: namespaceFilter(request.caller, 'kv:read'),
+        }
+        return streams.open(() => feed.source(topics, after, options), request.stays)
       },
     }),
     route({
       method: 'GET',
       path: '/v4/stream/position',
-      scope: 'event:read',
+      scope: ANY_SCOPE,
       summary: 'The position of the stream',
       description:
         'Read it before the data that a page shows: a stream with `after` then begins with the changes that these data may lack.',
@@ -289,9 +320,11 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
 
 /** The topics asked for, each of which the caller must be allowed to read; else all that it may. */
 function topicsOf(asked: readonly Topic[] | undefined, caller: Caller): readonly Topic[] {
-  if (!asked) return TOPICS.filter((topic) => caller.may(SCOPES[topic]))
-  for (const topic of asked) requireScope(caller, SCOPES[topic])
-  return asked
+  const allowed = UNASKED.filter((topic) => caller.may(SCOPES[topic]))
+  if (!asked && allowed.length > 0) return allowed
+  if (!asked) requireScope(caller, SCOPES.event)
+  for (const topic of asked ?? []) requireScope(caller, SCOPES[topic])
+  return asked ?? []
 }
 
 function lastEventId(headers: Headers): number | null {

@@ -18,7 +18,7 @@ import type { ListedRule } from '../rules/explain.ts'
 import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
-import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { type ChangeFeed, createChangeFeed, type PairChange, purgeChanges, streamRoutes } from './change-feed.ts'
 import { decisionRoutes } from './decisions.ts'
 import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
 import { destinationRoutes, routesTo } from './destinations.ts'
@@ -63,6 +63,7 @@ export interface History {
   readonly observers: {
     fileJob(job: object): void
     attention(change: object): void
+    keyValueChanged(change: PairChange): void
     schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
   }
   /** The changes that `/v4/stream` sends. */
@@ -148,6 +149,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     observers: {
       fileJob: (job) => feed.publish('file', { ...job }),
       attention: (change) => feed.publish('attention', { ...change }),
+      keyValueChanged: feed.pass,
       schedule: (id, state) =>
         feed.publish('schedule', { id, state, runId: null, runState: null, outcome: null, reason: null }),
     },

@@ -1,15 +1,16 @@
 /** For every page: follows changes, shows dialogs, keyboard, search, times in the zone of the reader, copying. */
-const { root, worker, position, live, timezone } = document.body.dataset
-const find = (selector, from = document) => from.querySelector(selector)
-const all = (selector, from = document) => [...from.querySelectorAll(selector)]
-const stored = (name) => {
+const { worker, position, live, timezone } = document.body.dataset
+export const { root } = document.body.dataset
+export const find = (selector, from = document) => from.querySelector(selector)
+export const all = (selector, from = document) => [...from.querySelectorAll(selector)]
+export const stored = (name) => {
   try {
     return localStorage.getItem(name)
   } catch {
     return null
   }
 }
-const store = (name, value) => {
+export const store = (name, value) => {
   try {
     localStorage.setItem(name, value)
   } catch {
@@ -18,7 +19,7 @@ const store = (name, value) => {
 }
 
 /** The document at an address, parsed without running anything. Rejects when it cannot be had. */
-function documentAt(address, { method = 'GET', body = null } = {}) {
+export function documentAt(address, { method = 'GET', body = null } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open(method, address)
@@ -134,6 +135,8 @@ function follow() {
     else if (data.type === 'state') {
       status_(STATES[data.name], data.name)
       if (data.name === 'reconnecting') noticeSignOut()
+      // Changes of pairs are not sent again: those between the page and the stream are looked for.
+      if (data.name === 'live' && hello.topics.includes('keyValue')) changed()
     } else if (data.type === 'reset') changed()
   }
   if ('SharedWorker' in window) {
@@ -201,7 +204,7 @@ document.addEventListener('click', async (click) => {
   }
 })
 
-function showDialog(page, opener) {
+export function showDialog(page, opener) {
   const content = find('.dialog, .error, #main', page)
   const dialog = document.createElement('dialog')
   dialog.setAttribute('aria-label', find('h1', content)?.textContent ?? 'Action')
@@ -337,14 +340,14 @@ const SHORTCUTS = [
 ]
 
 /** An element with children, by the DOM alone: nothing is parsed as HTML. */
-function element(name, attributes = {}, ...children) {
+export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name)
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
   made.append(...children)
   return made
 }
 
-function modal(label, ...content) {
+export function modal(label, ...content) {
   const dialog = element('dialog', { 'aria-label': label }, ...content)
   const opener = document.activeElement
   document.body.append(dialog)
@@ -373,124 +376,13 @@ function shortcuts() {
   close.addEventListener('click', () => dialog.close())
 }
 
-// --- Search and commands ---
-
-const COMMANDS = [
-  ['go now', '/'],
-  ['go events', '/events'],
-  ['go tasks', '/tasks'],
-  ['go deliveries', '/deliveries'],
-  ['go schedules', '/schedules'],
-  ['go reports', '/reports'],
-  ['go system', '/system'],
-  ['copy link', () => navigator.clipboard.writeText(location.href)],
-]
-
-function palette() {
-  if (find('dialog[open]')) return
-  const input = element('input', {
-    type: 'text',
-    role: 'combobox',
-    'aria-expanded': 'true',
-    'aria-controls': 'palette-list',
-    'aria-label': 'Search; commands begin with >',
-    placeholder: 'Search tasks, events, schedules; > for commands',
-    autocomplete: 'off',
-    spellcheck: 'false',
-  })
-  const list = element('ul', { role: 'listbox', id: 'palette-list', 'aria-label': 'Results' })
-  const dialog = modal('Search', input, list)
-  dialog.classList.add('palette')
-  let options = []
-  let chosen = -1
-  let timer = 0
-  let last = 0
-
-  function choose(n) {
-    chosen = options.length === 0 ? -1 : (n + options.length) % options.length
-    options.forEach(({ item }, at) => {
-      item.setAttribute('aria-selected', String(at === chosen))
-    })
-    if (chosen < 0) input.removeAttribute('aria-activedescendant')
-    else input.setAttribute('aria-activedescendant', options[chosen].item.id)
-  }
-
-  function show(groups) {
-    list.replaceChildren()
-    options = []
-    for (const { title, items } of groups) {
-      if (items.length === 0) continue
-      list.append(element('li', { role: 'presentation', class: 'muted small' }, title))
-      for (const { text, detail, go } of items) {
-        const id = `palette-${options.length}`
-        const item = element(
-          'li',
-          { role: 'option', id },
-          text,
-          element('span', { class: 'muted small' }, detail ?? ''),
-        )
-        const at = options.length
-        item.addEventListener('click', (click) => run(at, click.ctrlKey || click.metaKey))
-        options.push({ item, go })
-        list.append(item)
-      }
-    }
-    choose(0)
-  }
-
-  function run(n, anew) {
-    const { go } = options[n] ?? {}
-    if (typeof go === 'function') {
-      go()
-      dialog.close()
-    } else if (go) {
-      const recent = [go, ...recents().filter((path) => path !== go)].slice(0, 8)
-      store('footman.recent', JSON.stringify(recent))
-      if (anew) open(root + go)
-      else location.href = root + go
-    }
-  }
-
-  const recents = () => JSON.parse(stored('footman.recent') ?? '[]')
-
-  async function look() {
-    const text = input.value.trim()
-    if (text.startsWith('>')) {
-      const wanted = text.slice(1).trim().toLowerCase()
-      const fits = COMMANDS.filter(([name]) => name.includes(wanted))
-      return show([{ title: 'Commands', items: fits.map(([name, go]) => ({ text: name, go })) }])
-    }
-    if (text.length < 2) {
-      return show([{ title: 'Recent', items: recents().map((path) => ({ text: path, go: path })) }])
-    }
-    const mine = ++last
-    const answer = await fetch(`${root}/api/v4/search?${new URLSearchParams({ q: text, limit: '8' })}`)
-    if (!answer.ok || mine !== last) return
-    const { groups, exact } = await answer.json()
-    const found = groups.map(({ kind, items }) => ({
-      title: kind,
-      items: items.map(({ title, detail, path }) => ({ text: title, detail: detail ? ` ${detail}` : '', go: path })),
-    }))
-    show([{ title: 'Exact', items: exact ? [{ text: text, detail: ` ${exact.kind}`, go: exact.path }] : [] }, ...found])
-  }
-
-  input.addEventListener('input', () => {
-    clearTimeout(timer)
-    timer = setTimeout(look, 150)
-  })
-  input.addEventListener('keydown', (press) => {
-    if (press.key === 'ArrowDown') choose(chosen + 1)
-    else if (press.key === 'ArrowUp') choose(chosen - 1)
-    else if (press.key === 'Enter' && chosen >= 0) run(chosen, press.ctrlKey || press.metaKey)
-    else if (press.key === 'Enter') location.href = `${root}/search?${new URLSearchParams({ q: input.value })}`
-    else return
-    press.preventDefault()
-  })
-  look()
-  input.focus()
-}
-
 // --- Small things ---
+
+/** Asked for when it is wanted. */
+async function palette() {
+  const search = await import('./palette.js')
+  search.palette()
+}
 
 function prepare(from) {
   for (const button of all('[data-copy]', from)) {
@@ -522,6 +414,11 @@ document.addEventListener('keydown', ({ key }) => {
     menu.open = false
     find('summary', menu)?.focus()
   }
+})
+// The text of a chosen file goes into a field: forms send no files.
+document.addEventListener('change', async ({ target }) => {
+  const field = target.dataset?.fills && target.form?.elements[target.dataset.fills]
+  if (field && target.files[0]) field.value = await target.files[0].text()
 })
 find('form[data-submit]')?.requestSubmit()
 follow()

@@ -9,10 +9,23 @@ function showHere() {
   const head = document.querySelector('[data-here-head]')
   if (!head) return
   head.textContent = `Here, ${zone}`
-  for (const cell of document.querySelectorAll('[data-here]')) {
+  const cells = [...document.querySelectorAll('[data-here]')]
+  const isChanging = new Set(cells.map(({ dataset }) => offsetText(new Date(dataset.here)))).size > 1
+  for (const cell of cells) {
     const at = new Date(cell.dataset.here)
     const day = at.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }).replace(',', '')
-    cell.textContent = `${day} ${at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}`
+    const clock = at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+    cell.textContent = `${day} ${clock}${isChanging ? ` ${offsetText(at)}` : ''}`
+  }
+}
+
+const offsets = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'shortOffset' })
+const offsetText = (at) => offsets.formatToParts(at).find(({ type }) => type === 'timeZoneName').value
+
+function markWrong({ dataset }) {
+  for (const input of form.querySelectorAll('input')) {
+    if (input.name === dataset.wrong) input.setAttribute('aria-invalid', 'true')
+    else input.removeAttribute('aria-invalid')
   }
 }
 
@@ -22,10 +35,11 @@ function preview() {
   asked.open('GET', `${form.getAttribute('action')}?${new URLSearchParams(new FormData(form))}`)
   asked.responseType = 'document'
   asked.addEventListener('load', ({ target }) => {
-    const next = target.response?.querySelector('[data-part="preview"]')
+    const next = target.response?.querySelector('[data-times]')
     if (!next) return
-    document.querySelector('[data-part="preview"]')?.replaceWith(document.adoptNode(next))
+    document.querySelector('[data-times]')?.replaceWith(document.adoptNode(next))
     showHere()
+    markWrong(next)
   })
   asked.send()
 }

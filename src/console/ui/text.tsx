@@ -35,6 +35,12 @@ export const dayText = (at: number, timezone: string): string => formatted(at, t
 export const weekdayText = (at: number, timezone: string): string =>
   formatted(at, timezone, { weekday: 'short', ...DAY }).replace(',', '')
 
+/** `GMT+2`: by how much clocks there differ from UTC at that time. */
+export const offsetText = (at: number, timeZone: string): string =>
+  new Intl.DateTimeFormat('en-GB', { timeZone, timeZoneName: 'shortOffset' })
+    .formatToParts(at)
+    .find(({ type }) => type === 'timeZoneName')?.value ?? ''
+
 /** `22 Nov 02:14:07`; the year where it is another one. */
 export function timeText(at: number, { timezone, now }: Zoned, seconds = true): string {
   const isNear = Math.abs(now - at) < 180 * DAY_MS

@@ -21,8 +21,11 @@ export interface CalendarEntry {
   readonly by: string | null
 }
 
-/** Firings of report tasks in (from, to]. */
-export type ReportFirings = (from: number, to: number) => readonly { id: string; name: string; at: number }[]
+/** Firings of report tasks in [from, to), with the median of their last runs. */
+export type ReportFirings = (
+  from: number,
+  to: number,
+) => readonly { id: string; name: string; at: number; usualMs: number | null }[]
 
 export interface CalendarDeps {
   readonly site: Site
@@ -44,7 +47,7 @@ interface Range {
 const MOST_OF_ONE = 3000
 const MOST = 10_000
 
-type Firing = Omit<CalendarEntry, 'durationMs'>
+type Firing = Omit<CalendarEntry, 'durationMs'> & { readonly usualMs?: number | null }
 
 /** The entries in the order of their time. `sees`: the sources that the caller may see. */
 export async function calendarOf(
@@ -68,7 +71,7 @@ export async function calendarOf(
               ...{ taskIds: [event.taskId], skipped: null, by: null },
             })),
     ),
-    ...(sees.has('report') ? reports(Math.max(from, now) - 1, to - 1) : []).map((firing) => ({
+    ...(sees.has('report') ? reports(from, to) : []).map((firing) => ({
       ...{ ...firing, source: 'report' as const },
       ...{ taskIds: [], skipped: null, by: null },
     })),
@@ -82,7 +85,10 @@ export async function calendarOf(
   ])
   const lengths = new Map(ids.map((id, n) => [id, usual[n]?.basis === 'none' ? null : (usual[n]?.p50Ms ?? null)]))
   return {
-    entries: firings.map((firing) => ({ ...firing, durationMs: longest(firing.taskIds, lengths) })),
+    entries: firings.map(({ usualMs = null, ...firing }) => ({
+      ...firing,
+      durationMs: longest(firing.taskIds, lengths) ?? usualMs,
+    })),
     load: loadOf(firings, lengths, { from, to }),
     highest,
     stale: known.stale || (triggers?.stale ?? false),

@@ -5,6 +5,7 @@ import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isoOf } from '../executions/status.ts'
 import { type CalendarDeps, type CalendarEntry, calendarOf } from './calendar.ts'
+import type { TimelineDeps } from './timeline.ts'
 
 const DAY_MS = 86_400_000
 const DEFAULT_MS = 7 * DAY_MS
@@ -32,6 +33,9 @@ const CALENDAR = z.object({
   load: z
     .array(z.object({ at: z.string(), running: z.int() }))
     .describe('The most tasks that are expected to run at once, by hour.'),
+  maintenance: z
+    .array(z.object({ name: z.string(), from: z.string(), to: z.string() }))
+    .describe('Maintenance in these days, with `event:read`.'),
   highest: z.int().describe('The most tasks that ran at once in the last 14 days.'),
   stale: z.boolean().describe('Qlik Sense did not answer in time: its triggers are as they were last known.'),
   partial: z.boolean().describe('There are more firings than are answered.'),
@@ -39,6 +43,7 @@ const CALENDAR = z.object({
 
 interface CalendarRouteDeps extends CalendarDeps {
   readonly clock: Clock
+  readonly maintenance: Pick<TimelineDeps['maintenance'], 'bands'>
 }
 
 export function calendarRoute(deps: CalendarRouteDeps, { timezone }: { readonly timezone: string }): ApiRoute {
@@ -48,7 +53,7 @@ export function calendarRoute(deps: CalendarRouteDeps, { timezone }: { readonly 
     scope: 'schedule:read',
     summary: 'List the firings of some days',
     description:
-      'Schedules of Footman, with `task:read` the triggers of Qlik Sense, with `report:read` report tasks. In the past there are the runs that happened.',
+      'Schedules of Footman, with `task:read` the triggers of Qlik Sense, with `report:read` report tasks, with `event:read` maintenance. In the past there are the runs that happened.',
     query: QUERY,
     answers: { 200: CALENDAR.describe('The calendar.') },
     examples: [{ name: 'from-yesterday', query: { from: '24h' }, status: 200 }],
@@ -62,9 +67,11 @@ export function calendarRoute(deps: CalendarRouteDeps, { timezone }: { readonly 
       if (caller.may('task:read')) sees.add('qlik')
       if (caller.may('report:read')) sees.add('report')
       const { entries, load, ...rest } = await calendarOf(deps, { from, to, now }, { sees, timezone })
+      const bands = caller.may('event:read') ? deps.maintenance.bands(from, to) : []
       return jsonAnswer(200, {
         entries: entries.map(({ at, durationMs, ...entry }) => ({ at: isoOf(at), durationMs, ...entry })),
         load: load.map(({ at, running }) => ({ at: isoOf(at), running })),
+        maintenance: bands.map((band) => ({ name: band.name, from: isoOf(band.from), to: isoOf(band.to) })),
         ...rest,
       })
     },

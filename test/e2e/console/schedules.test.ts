@@ -282,7 +282,7 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
     await page.fill('[name=name]', 'Typed')
     await page.selectOption('[name=task]', TASK)
     await page.fill('[name=cron]', '5 9 * * *')
-    await page.locator('[data-part=preview]', { hasText: 'at 09:05 (Europe/Stockholm)' }).waitFor()
+    await page.locator('[data-times]', { hasText: 'at 09:05 (Europe/Stockholm)' }).waitFor()
     expect(await page.isChecked('[name=kind][value=cron]')).toBe(true)
     expect(await page.textContent('[data-here-head]')).toBe('Here, America/New_York')
     expect(await page.textContent('[data-here]')).toMatch(/0[345]:05$/)

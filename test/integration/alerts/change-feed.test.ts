@@ -51,6 +51,17 @@ async function scene(maxStreams = 100) {
   return { db, feed, streams, publish, last, follow, position }
 }
 
+test('changes of pairs go to those who ask for them, as they come and without a number', async () => {
+  const { feed, publish, last, follow } = await scene()
+  const [all, pairs] = [await follow(), await follow('?topic=keyValue')]
+  const change = { event: 'set', namespace: 'Sales', key: 'last run', revision: 7 } as const
+  feed.pass({ ...change, value: 'not sent' } as typeof change)
+  publish('a')
+  await until(() => all.messages().length === 1 && pairs.messages().length === 1)
+  expect(pairs.messages()).toEqual([{ event: 'keyValue', data: change }])
+  expect([all.messages()[0]!.event, last()]).toEqual(['attention', 1])
+})
+
 describe('the position', () => {
   test('is 0 before the first change, then that of the last one; what retention removes is no longer there', async () => {
     const { db, publish, last, position } = await scene()

@@ -6,7 +6,7 @@ import type { Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Facts, Head, Pager, Panel, part, Table } from '../../ui/panel.tsx'
-import { bytesText, durationText, Name, numberText, plainName, Time } from '../../ui/text.tsx'
+import { bytesText, durationText, Name, numberText, plainName, Time, timeText } from '../../ui/text.tsx'
 
 interface Namespace {
   readonly namespace: string
@@ -57,6 +57,8 @@ export const keyValues: Page = {
     const answer = await context.ask.get<readonly Namespace[]>('/v4/keyvaluesnamespaces', { counts: true })
     return {
       title: 'Key-values',
+      live: ['keyValue'],
+      scripts: ['pairs.js'],
       body: (
         <>
           <Head title="Key-values" crumbs={[system(context)]}>
@@ -154,6 +156,8 @@ export const keyValueNamespace: Page = {
     const off = writeOff({ context, namespace })
     return {
       title: plainName(namespace),
+      live: ['keyValue'],
+      scripts: ['pairs.js'],
       status: pairs.ok ? 200 : pairs.status === 400 ? 404 : pairs.status,
       body: (
         <>
@@ -181,12 +185,19 @@ export const keyValueNamespace: Page = {
               Delete…
             </ActionLink>
           </Head>
+          {context.may('admin') && (
+            <p class="sub">
+              <a href={context.link('/system/audit', { action: 'kv.*' })}>Changes in the audit</a>
+            </p>
+          )}
           {pair && (
-            <Panel id="pair" title={<Name text={key} />}>
-              {part(pair, (one) => (
-                <OnePair context={context} pair={one} />
-              ))}
-            </Panel>
+            <div data-part="pair">
+              <Panel id="pair" title={<Name text={key} />}>
+                {part(pair, (one) => (
+                  <OnePair context={context} pair={one} />
+                ))}
+              </Panel>
+            </div>
           )}
           {pairs.ok ? (
             <>
@@ -220,11 +231,27 @@ const OnePair = ({ context, pair }: { readonly context: PageContext; readonly pa
       facts={[
         ['Revision', String(pair.revision)],
         ['Changed', <Time at={pair.updatedAt} zone={context} />],
-        ['Lives for', pair.ttl === 0 ? 'no limit' : durationText(pair.ttl, true)],
+        ['Lives for', <Left context={context} ttl={pair.ttl} />],
       ]}
     />
   </div>
 )
+
+/** The remaining time, which a script counts down. */
+const Left = ({ context: { now, timezone }, ttl }: { readonly context: PageContext; readonly ttl: number }) => {
+  if (ttl === 0) return <>no limit</>
+  const until = now + ttl
+  return (
+    <time
+      datetime={new Date(until).toISOString()}
+      title={`until ${timeText(until, { now, timezone })} ${timezone}`}
+      data-left
+      data-ago
+    >
+      {durationText(ttl, true)}
+    </time>
+  )
+}
 
 interface PairsProps {
   readonly context: PageContext
@@ -256,7 +283,7 @@ const Pairs = ({ context, namespace, pairs, off }: PairsProps) => (
           </>
         ),
       },
-      { head: 'Lives for', cell: ({ ttl }) => (ttl === 0 ? 'no limit' : durationText(ttl, true)) },
+      { head: 'Lives for', cell: ({ ttl }) => <Left context={context} ttl={ttl} /> },
       { head: 'Revision', num: true, cell: ({ revision }) => numberText(revision) },
       {
         head: '',

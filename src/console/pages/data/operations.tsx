@@ -95,6 +95,10 @@ function importInputs(fields: Fields): Child {
         </p>
       )}
       {content !== '' && !found && <p>This is no JSON.</p>}
+      <label class="field" data-script>
+        <span>File</span>
+        <input type="file" accept=".json,application/json" data-fills="content" />
+      </label>
       <label>
         <span class="sub">The text of an export, at most 200 KB; larger ones go through POST /v4/keyvaluesimport</span>
         <textarea class="big" name="content" required>

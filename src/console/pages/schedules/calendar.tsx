@@ -19,9 +19,16 @@ interface Entry {
   readonly by: string | null
 }
 
+interface Band {
+  readonly name: string
+  readonly from: string
+  readonly to: string
+}
+
 interface Calendar {
   readonly entries: readonly Entry[]
   readonly load: readonly { readonly at: string; readonly running: number }[]
+  readonly maintenance: readonly Band[]
   readonly highest: number
   readonly stale: boolean
   readonly partial: boolean
@@ -75,7 +82,7 @@ interface CalendarProps {
 }
 
 const Calendar = ({ context, week, calendar }: CalendarProps) => {
-  const { entries, highest, stale, partial } = calendar
+  const { entries, maintenance, highest, stale, partial } = calendar
   const byCell = Map.groupBy(entries, ({ at }) => cellOf(week, Date.parse(at)))
   const load = new Map(calendar.load.map(({ at, running }) => [Date.parse(at), running]))
   const day = dayOf(context, week)
@@ -110,8 +117,14 @@ const Calendar = ({ context, week, calendar }: CalendarProps) => {
                 {week.days.map((_, n) => {
                   const cell = week.cells.find((one) => one.day === n && one.row === row)
                   if (!cell) return <td class="none" />
+                  const bands = bandsIn(maintenance, cell.from, cell.from + HOUR_MS)
                   return (
-                    <td>
+                    <td class={cellClass(bands, cell, context.now)}>
+                      {bands
+                        .filter(({ from }) => Date.parse(from) >= cell.from || cell.from === week.from)
+                        .map((band) => (
+                          <BandLink context={context} band={band} />
+                        ))}
                       <Heat running={load.get(cell.from) ?? 0} highest={highest} />
                       <Hour context={context} cell={cell} entries={byCell.get(cell) ?? []} />
                     </td>
@@ -133,6 +146,11 @@ const Calendar = ({ context, week, calendar }: CalendarProps) => {
         />
         <Panel id="day" title={weekdayText(week.days[day.shown]!, 'UTC')}>
           <ul class="body day">
+            {bandsOfDay(maintenance, week, day.shown).map((band) => (
+              <li class="shut">
+                <BandLink context={context} band={band} />
+              </li>
+            ))}
             {entries
               .filter(({ at }) => cellOf(week, Date.parse(at))?.day === day.shown)
               .map((entry) => (
@@ -146,8 +164,36 @@ const Calendar = ({ context, week, calendar }: CalendarProps) => {
       <p class="sub">
         Left edge: solid = Footman, double = Qlik Sense, dashed = report task. The line below a start is as long as it
         usually takes, the whole width is an hour; struck through = skipped. The line above: tasks expected at once.
+        Shaded = maintenance.
       </p>
     </>
+  )
+}
+
+const bandsIn = (bands: readonly Band[], from: number, to: number): Band[] =>
+  bands.filter((band) => Date.parse(band.from) < to && Date.parse(band.to) > from)
+
+function bandsOfDay(bands: readonly Band[], week: Week, day: number): Band[] {
+  const cells = week.cells.filter((cell) => cell.day === day)
+  return bandsIn(bands, cells[0]!.from, cells.at(-1)!.from + HOUR_MS)
+}
+
+function cellClass(bands: readonly Band[], { from }: Cell, now: number): string | undefined {
+  const names = [bands.length > 0 && 'shut', now >= from && now < from + HOUR_MS && 'now'].filter(
+    (name) => name !== false,
+  )
+  return names.join(' ') || undefined
+}
+
+const BandLink = ({ context, band: { name, from, to } }: { readonly context: PageContext; readonly band: Band }) => {
+  const [begin, end] = [Date.parse(from), Date.parse(to)]
+  const day = (at: number) => weekdayText(at, context.timezone)
+  const last = day(begin) === day(end) ? '' : `${day(end)} `
+  const title = `Maintenance ${plainName(name)}, ${day(begin)} ${clockText(begin, context.timezone)} to ${last}${clockText(end, context.timezone)}`
+  return (
+    <a class="band" href={context.link('/system/maintenance')} title={title} aria-label={title}>
+      {`${clockText(begin, context.timezone)}–${clockText(end, context.timezone)}`} <Name text={name} />
+    </a>
   )
 }
 

@@ -6,7 +6,15 @@ import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
-import { askPreview, PreviewPanel, ScheduleFields, type TaskName, type Texts, taskNames } from './fields.tsx'
+import {
+  askPreview,
+  PreviewPanel,
+  ScheduleFields,
+  type TaskName,
+  type Texts,
+  taskNames,
+  wrongField,
+} from './fields.tsx'
 import { fieldsOfSchedule, newFields, type ScheduleView } from './form.ts'
 
 export interface RunView {
@@ -44,6 +52,20 @@ export const RunMark = ({ state, outcome, reason }: Pick<RunView, 'state' | 'out
   return <Mark state={outcome ?? 'unknown'} word />
 }
 
+const SWITCH_ON = `Butler:
+  scheduler:
+    enable: true
+    configfile: config/schedule.yaml
+  restServerEndpointsEnable:
+    scheduler: { getSchedule: true, createNewSchedule: true, updateSchedule: true, deleteSchedule: true,
+      startSchedule: true, stopSchedule: true }`
+
+export const SchedulerOff = () => (
+  <Empty title="The scheduler is off" yaml={SWITCH_ON} icon="clock">
+    Schedules start tasks at times of your own, with calendars and windows, beside the triggers of Qlik Sense.
+  </Empty>
+)
+
 /** The texts of the address, or else those of the schedule. */
 function textsOf({ query }: PageContext, otherwise: Readonly<Record<string, string>>): Texts {
   const isEdited = query.has('kind')
@@ -55,18 +77,19 @@ interface FormProps {
   readonly operation: 'schedule.create' | 'schedule.update'
   readonly get: Texts
   readonly tasks: readonly TaskName[]
+  readonly wrong: string | null
 }
 
 /**
  * One form with two buttons: the preview is a GET of this page, saving a POST. The token of the session is the value of the
  * button that saves, and so never in an address.
  */
-const Form = ({ context, operation, get, tasks }: FormProps) => {
+const Form = ({ context, operation, get, tasks, wrong }: FormProps) => {
   const mayWrite = context.may('schedule:write')
   const off = mayWrite ? null : 'This needs the scope schedule:write'
   return (
     <form method="get" action={context.link(context.path)} class="body stack" data-preview>
-      <ScheduleFields get={get} tasks={tasks} />
+      <ScheduleFields get={get} tasks={tasks} wrong={wrong} />
       <input type="hidden" name="confirmed" value="1" />
       <div class="acts">
         <button
@@ -96,6 +119,9 @@ export const newSchedule: Page = {
   async render(context) {
     const get = textsOf(context, newFields(context.timezone))
     const [tasks, preview] = await Promise.all([taskNames(context), askPreview(context, get)])
+    if (!preview.ok && preview.status === 404) {
+      return notFound(context, 404, <SchedulerOff />)
+    }
     return {
       title: 'New schedule',
       scripts: ['schedule.js'],
@@ -104,9 +130,15 @@ export const newSchedule: Page = {
           <Head title="New schedule" crumbs={[{ href: context.link('/schedules'), text: 'Schedules' }]} />
           <div class="two">
             <section class="panel">
-              <Form context={context} operation="schedule.create" get={get} tasks={tasks} />
+              <Form
+                context={context}
+                operation="schedule.create"
+                get={get}
+                tasks={tasks}
+                wrong={wrongField(preview, get)}
+              />
             </section>
-            <PreviewPanel preview={preview} timezone={get('timezone')} />
+            <PreviewPanel preview={preview} get={get} />
           </div>
         </>
       ),
@@ -169,7 +201,13 @@ export const scheduleEditor: Page = {
           <div class="two">
             <div class="stack">
               <section class="panel">
-                <Form context={context} operation="schedule.update" get={get} tasks={tasks} />
+                <Form
+                  context={context}
+                  operation="schedule.update"
+                  get={get}
+                  tasks={tasks}
+                  wrong={wrongField(preview, get)}
+                />
               </section>
               <Panel id="runs" title="Runs">
                 {part(runs, ({ runs: list, nextCursor }) => (
@@ -177,7 +215,7 @@ export const scheduleEditor: Page = {
                 ))}
               </Panel>
             </div>
-            <PreviewPanel preview={preview} timezone={get('timezone')} />
+            <PreviewPanel preview={preview} get={get} />
           </div>
         </>
       ),

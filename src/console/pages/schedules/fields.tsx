@@ -5,7 +5,7 @@ import type { Child, FC } from 'hono/jsx'
 import { type Asked, QLIK_MS } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { ErrorBox, Panel } from '../../ui/panel.tsx'
-import { clockText, Name, plainName, weekdayText } from '../../ui/text.tsx'
+import { clockText, Name, offsetText, plainName, weekdayText } from '../../ui/text.tsx'
 import { DAYS, previewBody } from './form.ts'
 
 export type Texts = (name: string) => string
@@ -52,12 +52,18 @@ interface InputProps {
   readonly required?: boolean
   readonly list?: string
   readonly class?: string
+  readonly wrong?: string | null
 }
 
-const Input: FC<InputProps> = ({ label, class: extra = '', type = 'text', ...input }) => (
+const Input: FC<InputProps> = ({ label, class: extra = '', type = 'text', wrong = null, ...input }) => (
   <label class={`field ${extra}`.trim()}>
     <span>{label}</span>
-    <input type={type} autocomplete="off" {...input} />
+    <input
+      type={type}
+      autocomplete="off"
+      {...input}
+      {...(wrong === input.name && { 'aria-invalid': 'true', 'aria-describedby': 'next' })}
+    />
   </label>
 )
 
@@ -67,8 +73,16 @@ const radio = (name: string, value: string, chosen: string, text: Child): Child 
   </label>
 )
 
-/** All fields of a schedule; `get` answers the text of a field. */
-export const ScheduleFields: FC<{ readonly get: Texts; readonly tasks: readonly TaskName[] }> = ({ get, tasks }) => (
+interface FieldsProps {
+  /** Answers the text of a field. */
+  readonly get: Texts
+  readonly tasks: readonly TaskName[]
+  /** Name of the field that the preview refuses. */
+  readonly wrong?: string | null
+}
+
+/** All fields of a schedule. */
+export const ScheduleFields: FC<FieldsProps> = ({ get, tasks, wrong = null }) => (
   <>
     {['id', 'revision', 'target', 'actionRest', 'windowKept'].map((name) =>
       get(name) === '' ? null : <input type="hidden" name={name} value={get(name)} />,
@@ -88,10 +102,10 @@ export const ScheduleFields: FC<{ readonly get: Texts; readonly tasks: readonly 
         DAYS.map(([value, text]) => [value, text]),
         get('every'),
       )}
-      <Input name="at" label="at" type="time" value={get('at')} />
+      <Input wrong={wrong} name="at" label="at" type="time" value={get('at')} />
       {radio('kind', 'cron', get('kind'), 'cron')}
-      <Input name="cron" label="Expression" value={get('cron')} placeholder="0 6 * * 1-5" class="mono" />
-      <Input name="timezone" label="Zone" value={get('timezone')} list="zones" required />
+      <Input wrong={wrong} name="cron" label="Expression" value={get('cron')} placeholder="0 6 * * 1-5" class="mono" />
+      <Input wrong={wrong} name="timezone" label="Zone" value={get('timezone')} list="zones" required />
       <datalist id="zones">
         {zones().map((zone) => (
           <option value={zone} />
@@ -100,10 +114,10 @@ export const ScheduleFields: FC<{ readonly get: Texts; readonly tasks: readonly 
     </fieldset>
     <fieldset class="group">
       <legend>Not on these days</legend>
-      <Input name="notOn" label="Not on" value={get('notOn')} placeholder="calendars, by comma" />
-      <Input name="onlyOn" label="Only on" value={get('onlyOn')} placeholder="calendars, by comma" />
+      <Input wrong={wrong} name="notOn" label="Not on" value={get('notOn')} placeholder="calendars, by comma" />
+      <Input wrong={wrong} name="onlyOn" label="Only on" value={get('onlyOn')} placeholder="calendars, by comma" />
       {get('windowKept') === '' ? (
-        <Input name="window" label="Window" value={get('window')} placeholder="windows, by comma" />
+        <Input wrong={wrong} name="window" label="Window" value={get('window')} placeholder="windows, by comma" />
       ) : (
         <span class="sub">The file has a window of its own for this schedule, which stays as it is.</span>
       )}
@@ -182,17 +196,22 @@ interface Preview {
 export const askPreview = (context: PageContext, get: Texts): Promise<Asked<Preview>> =>
   context.ask.call<Preview>('POST', '/v4/schedules/preview', previewBody({ get }))
 
+/** Name of the field that a refused preview is about; null for none. */
+export function wrongField(preview: Asked<Preview>, get: Texts): string | null {
+  if (preview.ok) return null
+  if (preview.code === 'INVALID_CRON') return get('kind') === 'cron' ? 'cron' : 'at'
+  if (preview.code === 'INVALID_TIMEZONE') return 'timezone'
+  return /^Invalid (\w+)/.exec(preview.error)?.[1] ?? null
+}
+
 /** Skipped days that stand among the next times; further ones are counted. */
 const MOST_SKIPPED = 30
 
 /** The next times in the order of time, skipped ones with what keeps them, in the schedule's zone and the reader's. */
-export const PreviewPanel: FC<{ readonly preview: Asked<Preview>; readonly timezone: string }> = ({
-  preview,
-  timezone,
-}) => (
-  <div data-part="preview" aria-live="polite">
+export const PreviewPanel: FC<{ readonly preview: Asked<Preview>; readonly get: Texts }> = ({ preview, get }) => (
+  <div data-times aria-live="polite" data-wrong={wrongField(preview, get) ?? undefined}>
     <Panel id="next" title="Next times">
-      {preview.ok ? <PreviewTable {...preview.data} timezone={timezone} /> : <ErrorBox failure={preview} />}
+      {preview.ok ? <PreviewTable {...preview.data} timezone={get('timezone')} /> : <ErrorBox failure={preview} />}
     </Panel>
   </div>
 )
@@ -203,6 +222,9 @@ const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipp
     ...next.map((at) => ({ at, why: null })),
     ...skipped.slice(0, MOST_SKIPPED).map(({ at, reason, by }) => ({ at, why: by ?? reason.toLowerCase() })),
   ].sort((a, b) => a.at.localeCompare(b.at))
+  // Where clocks change meanwhile, each time says by how much it differs from UTC.
+  const offsets = rows.map(({ at }) => offsetText(Date.parse(at), timezone))
+  const isChanging = new Set(offsets).size > 1
   return (
     <div class="body stack">
       <p class="lead">{text}</p>
@@ -218,13 +240,14 @@ const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipp
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ at, why }) => {
+          {rows.map(({ at, why }, n) => {
             const instant = Date.parse(at)
             const own = `${weekdayText(instant, timezone)} ${clockText(instant, timezone)}`
             return (
               <tr>
                 <td>
                   {why === null ? own : <s>{own}</s>}
+                  {isChanging && <span class="sub"> {offsets[n]}</span>}
                   {why !== null && (
                     <div class="sub">
                       skipped: <Name text={why} />

@@ -7,16 +7,11 @@ import { Filters, FormFields } from '../../ui/forms.tsx'
 import { Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
 import { counted, Name, plainName, Time, timeText } from '../../ui/text.tsx'
-import { REASONS, type RunView, StateBadge, StateButton } from './editor.tsx'
+import { REASONS, type RunView, SchedulerOff, StateBadge, StateButton } from './editor.tsx'
 import { type TaskName, taskNames } from './fields.tsx'
 import type { ScheduleView } from './form.ts'
 
 type StripRun = Pick<RunView, 'runId' | 'dueAt' | 'state' | 'outcome' | 'reason'>
-
-const SWITCH_ON = `Butler:
-  scheduler:
-    enable: true
-    configfile: config/schedule.yaml`
 
 /** Schedules on one page. */
 const PAGE = 100
@@ -75,11 +70,7 @@ interface ContentProps {
 const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
   if (!schedules.ok) {
     if (!/disabled in config/.test(schedules.error)) return <ErrorBox failure={schedules} retry={context.here({})} />
-    return (
-      <Empty title="The scheduler is off" yaml={SWITCH_ON} icon="clock">
-        Schedules start tasks at times of your own, with calendars and windows, beside the triggers of Qlik Sense.
-      </Empty>
-    )
+    return <SchedulerOff />
   }
   if (schedules.data.length === 0) {
     return (

@@ -2,17 +2,8 @@
 /** @jsxImportSource hono/jsx */
 /** The links between the pages about Footman. */
 import type { FC, PropsWithChildren } from 'hono/jsx'
-import type { PageContext } from '../../page.ts'
+import { type PageContext, SYSTEM_PAGES } from '../../page.ts'
 import { Choice, Head } from '../../ui/panel.tsx'
-
-const PAGES = [
-  ['/system', 'Health', 'any'],
-  ['/system/maintenance', 'Maintenance', 'event:read'],
-  ['/system/config', 'Configuration', 'admin'],
-  ['/system/audit', 'Audit', 'admin'],
-  ['/system/sessions', 'Sessions', 'any'],
-  ['/system/about', 'About', 'any'],
-] as const
 
 /** Head of a page below `/system`; children are its buttons. */
 export const SystemHead: FC<PropsWithChildren<{ readonly context: PageContext; readonly title: string }>> = ({
@@ -24,7 +15,7 @@ export const SystemHead: FC<PropsWithChildren<{ readonly context: PageContext; r
     <Head title={title}>{children}</Head>
     <Choice
       label="Pages about Footman"
-      options={PAGES.filter(([, , scope]) => context.may(scope)).map(([path, text]) => ({
+      options={SYSTEM_PAGES.filter(([, , scope]) => context.may(scope)).map(([path, text]) => ({
         text,
         href: context.link(path),
         chosen: context.path === path,
