@@ -253,7 +253,9 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     async handle(request) {
       const { dryRun = false } = strictBody(BODY, request.body ?? {})
       const result = await reload({ dryRun })
-      request.note({ detail: `${result.changed.length} changed, ${result.needsRestart.length} need a restart` })
+      request.note({
+        detail: `${dryRun ? 'dry run: ' : ''}${result.changed.length} changed, ${result.needsRestart.length} need a restart`,
+      })
       return jsonAnswer(200, result)
     },
   })

@@ -36,14 +36,15 @@ export interface Ask {
 /** For parts of pages that need Qlik Sense. */
 export const QLIK_MS = 1500
 
-export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity): Ask {
+/** `shows`: the page is asked for by GET, which changes nothing. */
+export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, shows: boolean): Ask {
   async function ask<T>(method: Method, path: string, body: unknown, options: AskOptions): Promise<Asked<T>> {
     const { withinMs, headers } = options
     const signal = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs)
     const json = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
     const answer = pages.ask(
       {
-        ...{ method, path, ...json, ...(signal && { signal }) },
+        ...{ method, path, shows, ...json, ...(signal && { signal }) },
         headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
       },
       identity,

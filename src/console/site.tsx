@@ -63,7 +63,8 @@ export function createSite(deps: SiteDeps): Site {
     const settings = deps.settings()
     return {
       ...{ request, root, path, visitor, settings, params: c.req.param(), query: searchParams },
-      ...{ now: now(), timezone: settings.timezone, ask: createAsk(request.pages, visitor.identity) },
+      ...{ now: now(), timezone: settings.timezone },
+      ask: createAsk(request.pages, visitor.identity, request.method !== 'POST'),
       may: (scope) => visitor.caller.may(scope),
       link: (to, query = {}) => withQuery(root + to, query),
       here(changes) {

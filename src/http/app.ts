@@ -217,7 +217,7 @@ function createAnswer(
         const verdict = limit?.(bucket)
         return verdict && !verdict.allowed ? tooManyRequests(verdict) : null
       },
-      async ask({ method, path, headers, body, signal, stays }, identity) {
+      async ask({ method, path, headers, body, signal, stays, shows = false }, identity) {
         const inner = new Request(`http://footman${path}`, {
           method,
           headers: { ...passedOn(context), ...headers },
@@ -225,6 +225,7 @@ function createAnswer(
           ...(signal && { signal }),
         })
         const call = context.within(inner, identity)
+        call.shows = shows
         // Another application decides by other settings: the caller has to come again.
         if (stays) call.stays = async () => !isClosed() && stays()
         return app.fetch(inner, call)

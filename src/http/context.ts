@@ -53,6 +53,9 @@ export class RequestContext implements Contact {
   private address: string | undefined
   private readonly scheme: string
 
+  /** A page that is only shown makes the call. */
+  shows = false
+
   /** `pageOf`: the request of the page that makes this call. */
   constructor(
     request: Request,

@@ -114,9 +114,10 @@ export async function crawl(
   who: Pick<Visitor, 'get'>,
   prefix = '',
   most = 80,
+  also: readonly string[] = [],
 ): Promise<Map<string, { readonly status: number; readonly text: string }>> {
   const found = new Map<string, { readonly status: number; readonly text: string }>()
-  const waiting = [...START]
+  const waiting = [...also, ...START]
   while (waiting.length > 0 && found.size < most) {
     const path = waiting.shift()!
     if (found.has(path)) continue

@@ -198,7 +198,10 @@ async function fireAs(
   const task = body.taskId && isTaskType(type) ? await realTask(deps, body.taskId, request.signal) : null
   const values = knownValues(body.values ?? {})
   const event = testEvent({ type, outcome, past, task, values }, deps.clock.now())
-  if (body.dryRun) return jsonAnswer(200, { messages: await dryRun(deps, event, selection) })
+  if (body.dryRun) {
+    request.note({ detail: 'dry run' })
+    return jsonAnswer(200, { messages: await dryRun(deps, event, selection) })
+  }
   const deliveries = await fireTest(deps, event, selection)
   request.note({ target: [event.id], detail: `${deliveries.length} deliveries` })
   return jsonAnswer(202, { eventId: event.id, deliveries })

@@ -71,6 +71,8 @@ export interface PageCall {
   readonly signal?: AbortSignal
   /** For answers that stay open: `ApiRequest.stays`. */
   readonly stays?: () => Promise<boolean>
+  /** The page is only shown: the call changes nothing and is not recorded in the audit. */
+  readonly shows?: boolean
 }
 
 export interface AuditNote {

@@ -276,15 +276,30 @@ describe('with access control', () => {
   test('no page and no answer holds a secret; looking at them changes nothing', async () => {
     const who = await signedIn(product)
     await who.get('/console/')
+    const fired = await product.call('POST', '/v4/events/fire', { to: ['hook'] }, bearer)
+    const { eventId, deliveries } = (await fired.json()) as { eventId: string; deliveries: [{ id: string }] }
+    // At rest: what waits is tried again, which changes its row.
+    await until(
+      async () =>
+        (await product.call('POST', `/v4/deliveries/${deliveries[0].id}/cancel`, undefined, bearer)).status === 200,
+    )
     const tables = product
       .rows<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
       .map(({ name }) => name)
       // Says when the session was seen last.
       .filter((name) => name !== 'console_session')
+    /** Entries are stored in order, so none of before is on its way when the mark is there. */
+    const settled = async (mark: string) => {
+      await product.call('DELETE', `/v4/snoozes/${mark}`, undefined, bearer)
+      await until(() => product.rows(`SELECT 1 FROM audit WHERE target LIKE '%${mark}%'`).length === 1)
+    }
+    await settled('019cad24-bb20-78e1-b80b-d70ae0784c01')
     const contents = () => Object.fromEntries(tables.map((name) => [name, product.rows(`SELECT * FROM ${name}`)]))
     const before = contents()
-    const pages = await crawl(who)
-    expect(pages.size).toBeGreaterThan(10)
+    const pages = await crawl(who, '', 120, dialogs(eventId, deliveries[0].id))
+    expect(pages.size).toBeGreaterThan(30)
+    expect(pages.get(`/console/form/event.fire?id=${eventId}&to=hook`)?.text).toContain('1 message</b> would be sent')
+    expect(pages.get('/console/form/snooze.set?task=Fin*&for=2h')?.text).toContain('It would hold back')
     const secrets = [...CANARIES, OPS.key, OPS.entry.hash, READER.entry.hash]
     for (const [path, { status, text }] of pages) {
       expect([path, status < 500 || status === 502]).toEqual([path, true])
@@ -300,7 +315,10 @@ describe('with access control', () => {
       const text = await (await product.call('GET', path, undefined, bearer)).text()
       for (const secret of secrets) expect([path, secret, text.includes(secret)]).toEqual([path, secret, false])
     }
-    expect(contents()).toEqual(before)
+    const after = contents()
+    await settled('019cad24-bb20-78e1-b80b-d70ae0784c02')
+    expect(product.rows('SELECT * FROM audit')).toHaveLength((before.audit?.length ?? 0) + 1)
+    expect(after).toEqual(before)
   }, 60_000)
 
   test.each(['strips', 'keeps'] as const)(
@@ -383,3 +401,20 @@ describe('without access control', () => {
     expect((await near.post('/console/form/udp.selftest', { csrf })).status).toBe(303)
   })
 })
+
+/** Dialogs with what they ask about filled in: their previews are calls that would change something without "dryRun". */
+const dialogs = (eventId: string, deliveryId: string): readonly string[] => [
+  ...[`/console/events/${eventId}?now=1`, '/console/system/routes?type=reload&outcome=failed'],
+  ...[`/console/form/event.fire?id=${eventId}&to=hook`, `/console/form/event.replay?id=${eventId}&ignoreGates=true`],
+  ...['/console/form/destination.test?name=hook&outcome=success', '/console/form/destination.test?name=nowhere'],
+  ...['/console/form/snooze.set?task=Fin*&for=2h', '/console/form/snooze.set?message=%2F(%2F&for=never'],
+  ...[`/console/form/delivery.resend?id=${deliveryId}`, `/console/form/delivery.cancel?id=${deliveryId}`],
+  ...['/console/form/deadletters.resend?destination=hook', '/console/form/config.reload?confirmed=1'],
+  ...['/console/form/task.start?taskId=a8b4c123-def4-5678-9abc-def012345678', '/console/form/maintenance.create'],
+  ...['/console/form/snooze.lift?id=1&confirmed=1', '/console/form/udp.selftest?confirmed=1'],
+  ...[
+    '/console/schedules/new?type=cron&cron=0+6+*+*+*',
+    '/console/form/schedule.run?id=1',
+    '/console/form/routes.explain',
+  ],
+]
