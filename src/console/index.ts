@@ -30,7 +30,7 @@ export interface Console {
   follow(settings: ConsoleSettings): void
 }
 
-/** What the configuration says about the console. */
+/** The part of the configuration that the console is made of. */
 export interface ConsoleSettings {
   readonly config: ConsoleConfig
   readonly site: Omit<SiteSettings, 'nightStart'>

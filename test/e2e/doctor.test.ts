@@ -1,5 +1,6 @@
 /** `footman doctor` beside a running Footman: it finds its own, disturbs nobody and sends nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { Aedes } from 'aedes'
 import type { Finding } from '../../src/cli/doctor/types.ts'
@@ -32,6 +33,9 @@ beforeAll(async () => {
     config: { footman: { mqtt: { clientId: LIVE } } },
     args: ['--no-qs-connection'],
   })
+  const whole = JSON.parse(readFileSync(product.configFile, 'utf8')) as { Butler: { footman: Record<string, unknown> } }
+  whole.Butler.footman.console = { publicUrl: `http://127.0.0.1:${product.restPort}` }
+  writeFileSync(product.configFile, JSON.stringify(whole))
   await product.start()
   await until(() => clients.seen.includes(LIVE), { timeout: 15_000, what: 'the broker connection of Footman' })
 }, 30_000)
@@ -61,7 +65,7 @@ describe('beside a running Footman', () => {
     const codes = new Set(findings.map((one) => one.code))
     expect(findings.filter(({ level }) => level === 'error')).toEqual([])
     expect(code).toBe(0)
-    for (const one of ['ports.ours', 'mqtt.ready', 'smtp.ready', 'destinations.reached'])
+    for (const one of ['ports.ours', 'mqtt.ready', 'smtp.ready', 'destinations.reached', 'console.ready'])
       expect([...codes]).toContain(one)
     expect(out).toContain('in use by the running Footman')
     expect([hook.requests, mail.mails, published]).toEqual([[], [], []])

@@ -1,7 +1,7 @@
 /** Server certificates to order. */
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { createAuthority, createKeys, privatePem, sign } from '../../src/simulator/pki.ts'
+import { CLIENT_EXTENSIONS, createAuthority, createKeys, privatePem, sign } from '../../src/simulator/pki.ts'
 
 const DAY_MS = 86_400_000
 
@@ -14,10 +14,18 @@ export interface CertificatePair {
 export interface CertificateOptions {
   /** Days from now; negative = expired. */
   readonly days?: number
+  /** For a client that shows it; default: for a server. */
+  readonly isClient?: boolean
 }
 
-/** A certificate for one DNS name or address, signed by an authority of its own. */
-export async function certificatePair(name: string, { days = 90 }: CertificateOptions = {}): Promise<CertificatePair> {
+/** A certificate by which a person shows its name. */
+export const clientPair = (name: string): Promise<CertificatePair> => certificatePair(name, { isClient: true })
+
+/** A certificate for one DNS name, address or person, signed by an authority of its own. */
+export async function certificatePair(
+  name: string,
+  { days = 90, isClient = false }: CertificateOptions = {},
+): Promise<CertificatePair> {
   const now = Date.now()
   const validity = { notBefore: new Date(now - 100 * DAY_MS), notAfter: new Date(now + days * DAY_MS) }
   const authority = await createAuthority('Test authority', {
@@ -26,9 +34,11 @@ export async function certificatePair(name: string, { days = 90 }: CertificateOp
   })
   const keys = await createKeys()
   const type = /^[\d.]+$/.test(name) ? ('ip' as const) : ('dns' as const)
-  const cert = await sign(authority, `CN=${name}`, keys.publicKey, validity, () => [
+  const forServer = () => [
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
     new x509.SubjectAlternativeNameExtension([{ type, value: name }]),
-  ])
+  ]
+  const extensions = isClient ? CLIENT_EXTENSIONS : forServer
+  const cert = await sign(authority, `CN=${name}`, keys.publicKey, validity, extensions)
   return { ca: authority.certificate.toString('pem'), cert, key: await privatePem(keys) }
 }

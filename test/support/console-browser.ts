@@ -66,6 +66,8 @@ export const seen = (page: Page, selector: string): Promise<string> =>
   page.locator(selector).innerText()
 
 const WIDTHS = [360, 768, 1440]
+/** 1280 px at 400 %. */
+const NARROWEST = 320
 
 /** Opens each path below `base`, at each width in both themes: no violation, no fault, no sideways scrolling. */
 export async function looksWell(
@@ -88,6 +90,9 @@ export async function looksWell(
       const wide = await tooWide(page)
       if (wide > 0) problems.push(`${width} px: ${wide} px too wide`)
     }
+    await page.setViewportSize({ width: NARROWEST, height: 900 })
+    const wide = await tooWide(page)
+    if (wide > 0) problems.push(`${NARROWEST} px: ${wide} px too wide`)
     expect({ path, problems: [...problems, ...faults] }).toEqual({ path, problems: [] })
   }
 }

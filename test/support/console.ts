@@ -55,8 +55,8 @@ async function shown(answer: Response): Promise<Shown> {
   return { status: answer.status, location: answer.headers.get('location'), html, text: textOf(html) }
 }
 
-/** `base`: origin and path before `/console`. `headers` go with every request. */
-export function visitor(base: string, always: Record<string, string> = {}): Visitor {
+/** `base`: origin and path before `/console`. `always`: headers of every request. `tls`: as in the options of `fetch`. */
+export function visitor(base: string, always: Record<string, string> = {}, tls: BunFetchRequestInitTLS = {}): Visitor {
   const cookies = new Map<string, string>()
   const set: string[] = []
 
@@ -65,6 +65,7 @@ export function visitor(base: string, always: Record<string, string> = {}): Visi
     const answer = await fetch(base + path, {
       method,
       redirect: 'manual',
+      tls,
       headers: { accept: 'text/html', ...(cookie && { cookie }), ...always, ...headers },
       ...(body !== undefined && { body }),
     })

@@ -2,7 +2,7 @@
 import { dataDirectory, logDirectory } from './machine/data-directory.ts'
 import { keyPairs, secrets } from './machine/key-pairs.ts'
 import { addressProbe, ports } from './machine/ports.ts'
-import { cloud, destinations, heartbeat } from './peers/http-servers.ts'
+import { cloud, consoleAddress, destinations, heartbeat } from './peers/http-servers.ts'
 import { influxdb } from './peers/influxdb.ts'
 import { mqtt } from './peers/mqtt.ts'
 import { smtp } from './peers/smtp.ts'
@@ -21,7 +21,7 @@ import type { Probe } from './types.ts'
 const MACHINE_PROBES: readonly Probe[] = [dataDirectory, logDirectory, ports, keyPairs, secrets]
 
 /** Servers that Footman connects to, except those of Qlik Sense. */
-const PEER_PROBES: readonly Probe[] = [smtp, destinations, mqtt, influxdb, cloud, heartbeat]
+const PEER_PROBES: readonly Probe[] = [smtp, destinations, mqtt, influxdb, cloud, heartbeat, consoleAddress]
 
 const ASKING: readonly SiteProbe[] = [
   { group: 'clock', title: 'Clock of the Qlik Sense server', run: clockFindings },

@@ -132,7 +132,7 @@ export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: Routes
 
   /** The session for scripts; with the token that their requests need. */
   async function described(request: ApiRequest, status: number, visitor: Visitor): Promise<Response> {
-    const about = await createAsk(request.pages, visitor.identity).get<{ scopes: string[] }>('/v4/about')
+    const about = await createAsk(request.pages, visitor.identity, true).get<{ scopes: string[] }>('/v4/about')
     return jsonAnswer(status, {
       actor: visitor.caller.actor,
       scopes: about.ok ? about.data.scopes : [],

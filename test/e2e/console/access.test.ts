@@ -3,10 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { runToEnd } from '../../support/binary.ts'
 import { startBrowser } from '../../support/browser.ts'
-import { crawl, newKey, type Visitor, visitor, visitorOf } from '../../support/console.ts'
+import { crawl, newKey, type Visitor, visitorOf } from '../../support/console.ts'
 import { openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
-import { startPathProxy } from '../../support/path-proxy.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
 
@@ -321,34 +320,40 @@ describe('with access control', () => {
     expect(after).toEqual(before)
   }, 60_000)
 
-  test.each(['strips', 'keeps'] as const)(
-    'below a path, behind a proxy that %p it',
-    async (habit) => {
-      await using proxy = await startPathProxy('/footman', habit === 'keeps')
-      proxy.target = product.restPort
-      proxy.headers = { 'x-forwarded-prefix': '/footman' }
-      const who = visitor(proxy.url)
-      const asked = await who.get('/console/system')
-      expect(asked.headers.get('location')).toBe('/footman/console/login?next=%2Ffootman%2Fconsole%2Fsystem')
-      const answer = await who.post('/console/login', { credential: OPS.key, next: '/footman/console/system' })
-      expect([answer.status, answer.headers.get('location')]).toEqual([303, '/footman/console/system'])
-      expect(who.set[0]).toContain('Path=/footman/console; ')
-      const pages = await crawl(who, '/footman', 20)
-      for (const [path, { text }] of pages) {
-        const addresses = [...text.matchAll(/ (?:href|src|action)="(\/[^"]*)"/g)].map(([, address]) => address)
-        const foreign = addresses.filter((address) => !address?.startsWith('/footman/'))
-        expect([path, foreign]).toEqual([path, []])
-      }
-      const first = pages.get('/console/system')?.text ?? ''
-      const style = /href="\/footman(\/console\/assets\/[^"]+\.css)"/.exec(first)?.[1] ?? ''
-      expect((await who.get(style)).status).toBe(200)
-      expect((await who.get('/console/api/v4/stream/../selfalerts')).status).toBe(200)
-      const csrf = await who.csrf('/console/system')
-      const theme = await who.post('/console/theme', { csrf, theme: 'dark', return: '/footman/console/system' })
-      expect([theme.status, theme.headers.get('location')]).toEqual([303, '/footman/console/system'])
-    },
-    60_000,
-  )
+  test('scripts open, read and end a session', async () => {
+    const who = visitorOf(product)
+    const path = '/console/api/v4/sessions'
+    const json = { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' }
+    const send = (method: string, url: string, body: unknown, headers: Record<string, string> = json) =>
+      fetch(`http://127.0.0.1:${product.restPort}${url}`, { method, headers, body: JSON.stringify(body) })
+    expect((await send('POST', path, { credential: OPS.key }, {})).status).toBe(403)
+    expect((await send('POST', path, { credential: 'fm_wrong' })).status).toBe(401)
+    expect((await send('POST', path, { password: 'x' })).status).toBe(400)
+    const made = await send('POST', path, { credential: READER.key })
+    expect(made.status).toBe(201)
+    const session = (await made.json()) as { actor: string; scopes: string[]; expiresAt: string; csrf: string }
+    expect(session).toMatchObject({ actor: 'key:reader', scopes: ['event:read'] })
+    expect(Date.parse(session.expiresAt)).toBeGreaterThan(Date.now() + 11 * 3_600_000)
+    const [name = '', value = ''] = made.headers.getSetCookie()[0]!.split(';')[0]!.split('=')
+    who.cookies.set(name, value)
+    expect(await (await who.get(`${path}/current`)).json()).toMatchObject({ actor: 'key:reader' })
+    type Listed = { sessions: { actor: string; current: boolean }[] }
+    const { sessions } = (await (await who.get(path)).json()) as Listed
+    expect(sessions.filter(({ current }) => current)).toHaveLength(1)
+    const cookie = `${name}=${value}`
+    const end = (csrf: string) =>
+      send('DELETE', `${path}/current`, undefined, { ...json, cookie, 'x-footman-csrf': csrf })
+    expect((await end('')).status).toBe(403)
+    expect((await end(session.csrf)).status).toBe(204)
+    expect((await who.get(`${path}/current`)).status).toBe(401)
+  })
+
+  test('a session that moves to another address is noted', async () => {
+    const from = (address: string) => ({ ...TLS, 'x-forwarded-for': address })
+    const who = await signedIn(product, READER.key, from('203.0.113.20'))
+    expect((await who.get('/console/system', from('203.0.113.21'))).status).toBe(200)
+    await until(async () => (await audit(product, 'session.move')).length === 1)
+  })
 
   test.skipIf(!findExecutable('chromium'))(
     'a browser reports no violation of the content policy',

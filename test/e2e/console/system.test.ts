@@ -69,6 +69,37 @@ describe('the pages about Footman', () => {
       expect(page).toContain(text)
     }
     expect(await json<Tree>('/v4/selfalerts')).toEqual({ selfAlerts: [] })
+    for (const text of ['no event', 'Free disk', 'Database footman', 'of the connection to Qlik Sense']) {
+      expect(page).toContain(text)
+    }
+    const { waiting } = await json<{ waiting: Tree }>('/v4/udp')
+    expect(waiting).toEqual({ events: 0, oldestAt: null })
+    const { certificates } = await json<{ certificates: { name: string; daysLeft: number }[] }>('/v4/monitors')
+    expect(certificates.map(({ name }) => name)).toEqual(['qlik'])
+    expect(page).toMatch(/data-t="Days left">.{1,300}\d days/)
+    expect(certificates[0]?.daysLeft).toBeGreaterThan(300)
+  })
+
+  test('long answers come compressed to callers that accept it, and whole to others', async () => {
+    const ask = (path: string, encoding: string) =>
+      fetch(`http://127.0.0.1:${product.restPort}${path}`, {
+        headers: { 'accept-encoding': encoding, accept: 'text/html' },
+        decompress: false,
+      })
+    for (const path of ['/v4/config', '/console/api/v4/config', '/console/system']) {
+      const [packed, plain] = [await ask(path, 'br, gzip'), await ask(path, 'gzip;q=0')]
+      expect([path, packed.headers.get('content-encoding'), packed.headers.get('vary')]).toEqual([
+        path,
+        'gzip',
+        expect.stringContaining('Accept-Encoding') as unknown as string,
+      ])
+      expect([path, plain.headers.get('content-encoding')]).toEqual([path, null])
+      const [few, many] = [await packed.bytes(), await plain.bytes()]
+      expect(few.length).toBeLessThan(many.length / 2)
+      if (path === '/v4/config')
+        expect(new TextDecoder().decode(Bun.gunzipSync(few))).toBe(new TextDecoder().decode(many))
+    }
+    expect((await ask('/v4/selfalerts', 'gzip')).headers.get('content-encoding')).toBeNull()
   })
 
   test('a self-alert stands on the page with its remedy, and in the frame of every page', async () => {
@@ -122,6 +153,7 @@ describe('the pages about Footman', () => {
     expect(page).toContain('Changed in the file and not in use')
     const { pending } = await json<{ pending: { difference: string; needsRestart: string[] } }>('/v4/config/problems')
     expect(pending.needsRestart).toEqual(['Butler.footman.timezone'])
+    expect(await html('/console/events')).toContain('a restart takes it into use')
     expect(pending.difference.split('\n')).toContain('- Butler.footman.alertRoutes[0].name: "failures"')
     expect(pending.difference.split('\n')).toContain('+ Butler.footman.alertRoutes[0].name: "renamed"')
     const dialog = await html('/console/form/config.reload')
@@ -135,6 +167,30 @@ describe('the pages about Footman', () => {
     expect(configuration.footman.alertRoutes.map(({ name }) => name)).toEqual(['renamed'])
   }, 60_000)
 
+  test('the settings of the console count without a restart', async () => {
+    const reload = async (settings: Tree) => {
+      change(({ footman }) => Object.assign(footman, { console: settings }))
+      const { changed } = (await (await product.call('POST', '/v4/config/reload', {})).json()) as { changed: string[] }
+      expect(changed.every((path) => path.startsWith('Butler.footman.console'))).toBe(true)
+    }
+    await reload({
+      publicUrl: 'https://qs.acme.example/footman',
+      links: { qmc: 'https://sense.acme.example/qmc', hub: 'https://sense.acme.example/hub' },
+    })
+    expect(await json<Tree>('/v4/about')).toMatchObject({ publicUrl: 'https://qs.acme.example/footman' })
+    expect(await html(`/console/tasks/${SALES}`)).toContain('href="https://sense.acme.example/qmc/tasks"')
+    expect(await html('/console/system')).toContain('href="https://sense.acme.example/hub"')
+    await reload({ enable: false })
+    expect((await who.get('/console/system')).status).toBe(404)
+    expect((await product.call('GET', '/v4/sessions')).status).toBe(404)
+    expect(await json<Tree>('/v4/about')).toMatchObject({ places: [] })
+    await reload({})
+    expect((await who.get('/console/system')).status).toBe(200)
+    expect(await json<Tree>('/v4/about')).toMatchObject({
+      places: ['now', 'events', 'tasks', 'delivery', 'schedules', 'system'],
+    })
+  }, 60_000)
+
   test('the configuration as lines and as a filtered tree', async () => {
     const lines = await html('/console/system/config')
     expect(lines).toContain('<pre class="yaml"')
@@ -145,16 +201,22 @@ describe('the pages about Footman', () => {
   })
 
   test('a maintenance set on the page holds messages back until it is ended', async () => {
+    type Listed = { maintenance: { id: string; name: string; origin: string; on: boolean; heldBack: number }[] }
     const fields = { name: 'Moving the database', from: '2020-01-01T00:00', until: '2020-01-01T01:00', zone: 'UTC' }
     const past = await act('maintenance.create', fields)
     expect(past.status).toBe(400)
-    expect(await past.text).toContain('lies in the past')
+    expect(past.text).toContain('lies in the past')
     const now = Date.now()
     const text = (at: number) => new Date(at).toISOString().slice(0, 16)
     const times = { from: text(now - 60_000), until: text(now + 3_600_000) }
-    expect((await act('maintenance.create', { ...fields, ...times, reason: 'disk' })).status).toBe(303)
+    const lost = await act('maintenance.create', { ...fields, ...times, summaryTo: 'hook, nowhere' })
+    expect(lost.text).toContain('no destination nowhere')
+    const planned = { ...fields, ...times, reason: 'disk', summaryTo: 'hook' }
+    expect((await act('maintenance.create', planned)).status).toBe(303)
+    const banner = /class="banner".*?Moving the database.*?alerts are held back/s
+    expect(banner.test(await html('/console/tasks'))).toBe(true)
+    expect((await json<Listed>('/v4/maintenance?on=true')).maintenance.map(({ name }) => name)).toEqual([fields.name])
     expect((await act('maintenance.create', { ...fields, ...times })).status).toBe(409)
-    type Listed = { maintenance: { id: string; name: string; origin: string; on: boolean; heldBack: number }[] }
     const [ofFile, once] = (await json<Listed>('/v4/maintenance')).maintenance
     expect(ofFile).toMatchObject({ id: 'nightly', origin: 'file', heldBack: 0 })
     expect(once).toMatchObject({ name: 'Moving the database', origin: 'once', on: true, heldBack: 0 })
@@ -176,8 +238,12 @@ describe('the pages about Footman', () => {
     expect((await json<Listed>('/v4/maintenance')).maintenance[1]?.heldBack).toBe(1)
     expect((await act('maintenance.end', { id: once?.id ?? '', name: 'Moving the database' })).status).toBe(303)
     expect((await json<Listed>('/v4/maintenance')).maintenance).toHaveLength(1)
+    expect((await html('/console/tasks')).includes('is under way')).toBe(false)
+    const summaries = () => product.rows<{ state: string }>(`SELECT state FROM delivery WHERE kind = 'summary'`)
+    await until(() => summaries()[0]?.state === 'delivered', WAIT)
+    expect(JSON.stringify(sink.requests)).toContain('Maintenance Moving the database is over')
     await failed(2)
-    await until(() => sink.requests.length === 1, WAIT)
+    await until(() => sink.requests.length === 2, WAIT)
   }, 90_000)
 
   test('the search finds tasks, destinations and ids, as a page and for the palette', async () => {
@@ -196,6 +262,15 @@ describe('the pages about Footman', () => {
     expect(page).toContain('maintenance.end')
     expect(page).toContain('console')
     expect(page).not.toContain('udp.selfTest')
+    type Audit = { audit: { requestId: string; action: string; via?: string }[] }
+    const { audit } = await json<Audit>('/v4/audit?via=console')
+    expect(audit.every(({ via }) => via === 'console')).toBe(true)
+    const { requestId = '', action = '' } = audit.find((entry) => entry.action === 'maintenance.end') ?? {}
+    const found = await json<{ exact: { kind: string; path: string } }>(`/v4/search?q=${requestId}`)
+    expect(found.exact).toEqual({ kind: 'request', path: `/system/audit?request=${requestId}` })
+    const one = await html(`/console${found.exact.path}`)
+    expect(one).toContain(action)
+    expect(one).not.toContain('maintenance.create')
   })
 
   test('about names version, rights and storage; without access control there are no sessions', async () => {

@@ -32,6 +32,45 @@ export const heartbeat: Probe = {
   },
 }
 
+/** The address in the links of alerts leads to the console. Footman may not run yet, so that nothing here is an error. */
+export const consoleAddress: Probe = {
+  group: 'console',
+  title: 'Address of the console',
+  applies: ({ config: { footman } }) => footman.console.enable && footman.console.publicUrl !== '',
+  async run(context) {
+    const { publicUrl } = context.config.footman.console
+    const server = { ...publicEndpoint('footman.console.publicUrl', publicUrl), group: 'console', also: [] }
+    const findings = (await shakeHands(server, context)).map((one) => {
+      return one.level === 'error' ? { ...one, level: 'warning' as const } : one
+    })
+    if (findings.some(({ level }) => level === 'warning')) return findings
+    return [...findings, await openConsole(publicUrl, targetOf(server, new URL(publicUrl)), context)]
+  },
+}
+
+async function openConsole(publicUrl: string, target: string, { env, timeout }: DoctorContext): Promise<Finding> {
+  const url = `${publicUrl.replace(/\/+$/, '')}/console`
+  const http = createHttpClient({ proxyEnv: env, keepAlive: false })
+  const other = (found: string): Finding => ({
+    ...{ level: 'warning', code: 'console.other', target, message: `${url} ${found}, not the console of Footman` },
+    fix: 'start Footman; then compare the address with the proxy in front of it, its path included',
+    key: 'footman.console.publicUrl',
+  })
+  try {
+    const { status, headers } = await http.request({ url, timeoutMs: timeout })
+    // The console sends browsers from here to the path with a slash at its end.
+    const { pathname } = new URL(`${url}/`)
+    if (status === 308 && headers.location?.endsWith(pathname)) {
+      return { level: 'ok', code: 'console.ready', target, message: 'leads to the console' }
+    }
+    return other(`answers with HTTP ${status}`)
+  } catch (error) {
+    return other(`does not answer (${errorText(error)})`)
+  } finally {
+    http.close()
+  }
+}
+
 /** One per server and way of verifying, however many keys name it. */
 function serversOf(endpoints: readonly Endpoint[]): readonly Server[] {
   const groups = new Map<string, Endpoint[]>()

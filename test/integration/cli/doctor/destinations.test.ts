@@ -110,6 +110,17 @@ describe('destinations', () => {
     expect(codes(await diagnose(config(sink.url), { only: ['heartbeat'] }))).toEqual(['heartbeat.refused'])
     expect(sink.requests).toEqual([])
   })
+
+  test('an address of the console that leads elsewhere, or to a Footman that does not run, is a warning', async () => {
+    await using sink = await startHttpSink()
+    const config = { footman: { console: { publicUrl: `${sink.url}/footman` } } }
+    const elsewhere = await diagnose(config, { only: ['console'] })
+    expect(codes(elsewhere)).toEqual(['console.other'])
+    expect(elsewhere.text).toContain('/footman/console answers with HTTP 200, not the console')
+    await sink.down()
+    const gone = await diagnose(config, { only: ['console'] })
+    expect([gone.code, codes(gone)]).toEqual([0, ['console.refused']])
+  })
 })
 
 describe('a tenant of Qlik Cloud', () => {
