@@ -113,7 +113,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const pipeline = createEventPipeline(
     {
       ...base,
-      qrs: qlik.qrs,
+      qrs: qlik.batchedQrs,
       cachedQrs: alerts.withChains(qlik.cachedQrs),
       router: alerts.router,
       handover: deps.handover,

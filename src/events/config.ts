@@ -28,7 +28,11 @@ export const udpServerConfig = section('Messages of the Qlik Sense scheduler, re
   enableSourceValidation: flag('Accept messages from allowedSources only.'),
   allowedSources: list('Addresses or host names that may send.', z.string()),
   messageQueue: section('Work in memory; everything beyond it waits on disk.', () => ({
-    maxConcurrent: count('Messages worked on at the same time.', 10, { min: 1 }),
+    maxConcurrent: count(
+      'Messages worked on at the same time; each may take up to 20 others along in its questions to Qlik Sense.',
+      10,
+      { min: 1 },
+    ),
     maxSize: count('Messages waiting in memory.', 200, { min: 1 }),
     backpressureThreshold: number('Fill level at which a warning is logged; per cent.', 80, { min: 0, max: 100 }),
   })),

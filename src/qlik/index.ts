@@ -4,6 +4,7 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { CertConfig, EngineConfig, QrsConfig } from './config.ts'
 import { createEngineClient, type EngineSettings } from './engine/client.ts'
 import type { EngineClient } from './engine/types.ts'
+import { createBatchedQrs } from './qrs/batched.ts'
 import { createCachedQrs } from './qrs/cached.ts'
 import { type CertificateSource, createCertificateSource } from './qrs/certificates.ts'
 import { createQrsClient } from './qrs/client.ts'
@@ -15,7 +16,9 @@ import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, Sit
 
 export interface Qlik {
   readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader & TriggerReader
-  /** Task, app and owner look-ups may be a few seconds old. */
+  /** Look-ups by id at the same time share requests. */
+  readonly batchedQrs: QrsClient
+  /** Task, app and owner look-ups may be a few seconds old; those at the same time share requests. */
   readonly cachedQrs: QrsClient
   readonly engine: EngineClient
   /** Address and login of the engine with the certificates of now, for worker threads. */
@@ -77,6 +80,7 @@ export function createQlik(
     certificates: certificates.current,
   })
   const qrs = createQrsClient({ log, observe: deps.on.qrsRequest }, connection(configQRS))
+  const batchedQrs = createBatchedQrs(qrs, { log, clock })
   const engine = createEngineClient({ log }, connection(configEngine))
   return {
     qrs,
@@ -85,7 +89,8 @@ export function createQlik(
       ...connection(configEngine),
       certificates: certificates.current() ?? { cert: '', key: '', ca: '' },
     }),
-    cachedQrs: createCachedQrs(qrs, CACHE, clock),
+    batchedQrs,
+    cachedQrs: createCachedQrs(batchedQrs, CACHE, clock),
     certificates,
     certificateEnds() {
       const { expires } = certificates.check()

@@ -1,5 +1,6 @@
 /** Ids of the large site: everything is known by its number. */
 
+/** Tasks of the site unless it is started with another number. */
 export const TASKS = 500
 export const APPS = 100
 
@@ -17,6 +18,11 @@ export function guidOf(kind: Kind, n: number): string {
 
 /** The number of the first id of a kind in a text; null when there is none. */
 export function numberIn(text: string, kind: Kind): number | null {
-  const at = text.indexOf(begin(kind))
-  return at < 0 ? null : Number.parseInt(text.slice(at + 24, at + 36), 16)
+  return numbersIn(text, kind)[0] ?? null
+}
+
+/** The numbers of all ids of a kind in a text. */
+export function numbersIn(text: string, kind: Kind): number[] {
+  const ids = text.split(begin(kind)).slice(1)
+  return ids.map((rest) => Number.parseInt(rest.slice(0, 12), 16))
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { runBinary } from '../support/binary.ts'
 import { repositoryRoot } from '../support/source.ts'
+import { TASKS } from './large-site-ids.ts'
 import type { AnySite } from './target.ts'
 
 /** What was asked about one kind of thing. */
@@ -16,6 +17,8 @@ export interface Asked {
 
 export type Counts = Readonly<Record<'task' | 'app' | 'user' | 'result' | 'ticket' | 'log', Asked>> & {
   readonly others: number
+  /** All requests except `others`; one may ask about many. */
+  readonly requests: number
 }
 
 export interface LargeSite extends AnySite, AsyncDisposable {
@@ -26,9 +29,11 @@ export interface LargeSite extends AnySite, AsyncDisposable {
 }
 
 /** `directory` holds the certificates of a simulated site, or gets them. */
-export async function startLargeSite(directory: string): Promise<LargeSite> {
+export async function startLargeSite(directory: string, tasks = TASKS): Promise<LargeSite> {
   const script = join(repositoryRoot, 'test', 'bench', 'large-site.ts')
-  const running = runBinary([script, '--certificates', directory], { command: process.execPath })
+  const running = runBinary([script, '--certificates', directory, '--tasks', String(tasks)], {
+    command: process.execPath,
+  })
   const [line] = await running.waitForLine(/^\{.*\}$/, 30_000)
   const { qrs, control } = JSON.parse(line) as { qrs: number; control: number }
   const ask = async <T>(path: string, body?: unknown): Promise<T> => {

@@ -1,17 +1,18 @@
 /**
- * A large site in a process of its own, for load: 500 reload tasks of 100 apps whose executions end at a steady pace. Answers
+ * A large site in a process of its own, for load: 500 reload tasks (or `--tasks`) of 100 apps whose executions end at a steady pace. Answers
  * what the product asks QRS about them over mutual TLS, from numbers alone, and counts every question. Prints its ports as one
  * line of JSON; `POST /send` on the control port sends datagrams, `GET /counts` tells what was asked.
  *
- * Execution n is of task n mod 500 and everything about it follows from n, so the site keeps no memory of what has ended.
+ * Execution n is of task n mod 500 (or `--tasks`) and everything about it follows from n, so the site keeps no memory of what has ended.
  */
 import { createSocket } from 'node:dgram'
 import { parseArgs } from 'node:util'
 import { loadCertificates } from '../../src/simulator/certificates.ts'
 import { createLocalTime } from '../../src/simulator/local-time.ts'
-import { APPS, guidOf, numberIn, TASKS } from './large-site-ids.ts'
+import { APPS, guidOf, numbersIn, TASKS } from './large-site-ids.ts'
 
-const { values } = parseArgs({ options: { certificates: { type: 'string' } } })
+const { values } = parseArgs({ options: { certificates: { type: 'string' }, tasks: { type: 'string' } } })
+const tasks = Number(values.tasks ?? TASKS)
 const certificates = await loadCertificates(values.certificates ?? '.')
 const time = createLocalTime('Europe/Stockholm')
 const STEP_MS = 5
@@ -36,6 +37,8 @@ const tallies = {
   log: newTally(),
 }
 let others = 0
+/** Requests about any of them: one may ask about many. */
+let requests = 0
 
 function count(what: keyof typeof tallies, id: number): void {
   const tally = tallies[what]
@@ -89,7 +92,7 @@ const user = (n: number) => ({
 const result = (n: number) => ({
   id: guidOf('result', n),
   executionID: guidOf('execution', n),
-  taskID: guidOf('task', n % TASKS),
+  taskID: guidOf('task', n % tasks),
   status: 8,
   executingNodeName: 'qlik1.bench.test',
   startTime: new Date(Date.now() - 61_000).toISOString(),
@@ -111,33 +114,44 @@ const LOG_LINES = Array.from(
 )
 const scriptLog = (n: number) => [...LOG_LINES, `Error: table of execution ${n} not found`].join('\r\n')
 
-type Answer = (n: number) => Response
+type Answer = (numbers: readonly number[]) => Response
 
 /** By the begin of the path below `/qrs/`, and the kind of the id in its rest or filter. */
-const ANSWERS: readonly (readonly [path: string, kind: Parameters<typeof numberIn>[1], answer: Answer])[] = [
-  ['task/full', 'task', counted('task', (n) => Response.json([task(n)]))],
-  ['app/full', 'app', counted('app', (n) => Response.json([app(n)]))],
-  ['user/', 'user', counted('user', (n) => Response.json(user(n)))],
-  ['executionresult/full', 'execution', counted('result', (n) => Response.json([result(n)]))],
-  ['reloadtask/', 'result', counted('ticket', (n) => Response.json({ value: guidOf('log', n) }))],
-  ['download/reloadtask/', 'log', counted('log', (n) => new Response(scriptLog(n)))],
+const ANSWERS: readonly (readonly [path: string, kind: Parameters<typeof numbersIn>[1], answer: Answer])[] = [
+  ['task/full', 'task', counted('task', (n) => Response.json(n.map(task)))],
+  ['task?', 'task', (numbers) => Response.json(numbers.map((n) => ({ id: guidOf('task', n) })))],
+  ['app/full', 'app', counted('app', (n) => Response.json(n.map(app)))],
+  ['user/', 'user', counted('user', ([n = 0]) => Response.json(user(n)))],
+  ['executionresult/full', 'execution', counted('result', (n) => Response.json(n.map(result)))],
+  ['reloadtask/', 'result', counted('ticket', ([n = 0]) => Response.json({ value: guidOf('log', n) }))],
+  ['download/reloadtask/', 'log', counted('log', ([n = 0]) => new Response(scriptLog(n)))],
 ]
 
-function counted(what: keyof typeof tallies, answer: (n: number) => Response): Answer {
-  return (n) => {
-    count(what, n)
-    return answer(n)
+function counted(what: keyof typeof tallies, answer: Answer): Answer {
+  return (numbers) => {
+    requests += 1
+    for (const n of numbers) count(what, n)
+    return answer(numbers)
   }
+}
+
+/** Ids of tasks, in pages. */
+function rowsOf(query: URLSearchParams): string[][] {
+  const [skip, take] = [Number(query.get('skip')), Number(query.get('take'))]
+  const page = Array.from({ length: Math.max(0, Math.min(take, tasks - skip)) }, (_, n) => skip + n)
+  return page.map((n) => [guidOf('task', n)])
 }
 
 /** Anything else is answered as by a site where nothing else goes on. */
 function answer(url: string): Response {
   const path = decodeURIComponent(url.slice(url.indexOf('/qrs/') + 5))
   for (const [begin, kind, respond] of ANSWERS) {
-    const n = path.startsWith(begin) ? numberIn(path, kind) : null
-    if (n !== null) return respond(n)
+    const numbers = path.startsWith(begin) ? numbersIn(path, kind) : []
+    if (numbers.length > 0) return respond(numbers)
   }
   others += 1
+  if (path.startsWith('task/count')) return Response.json({ value: tasks })
+  if (path.startsWith('task/table')) return Response.json({ rows: rowsOf(new URLSearchParams(path.split('?')[1])) })
   if (path.startsWith('about')) return Response.json({ buildVersion: '1.0.0' })
   return Response.json(/^[a-z]+\/count/.test(path) ? { value: 0 } : [])
 }
@@ -158,7 +172,7 @@ const qrs = Bun.serve({
 const socket = createSocket('udp4')
 
 function datagram(n: number, now: number): Buffer {
-  const of = n % TASKS
+  const of = n % tasks
   return Buffer.from(
     [
       ...[
@@ -204,6 +218,7 @@ function largest(numbers: Iterable<number>): number {
 
 const counts = () => ({
   others,
+  requests,
   ...Object.fromEntries(
     Object.entries(tallies).map(([what, { asked, times, shortestMs }]) => [
       what,

@@ -21,6 +21,8 @@ export interface PipelineOptions {
   qrs?: FakeQrs
   /** Instead of `qrs`: the client of a simulated site. */
   client?: QrsClient
+  /** The same behind a cache; default: `client`. */
+  cachedClient?: QrsClient
   completer?: EventCompleter
   needs?: readonly Need[]
   /** Deliveries are made by these, and stay in the database. */
@@ -66,7 +68,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
       db,
       writer,
       qrs: options.client ?? qrs,
-      cachedQrs: options.client ?? qrs,
+      cachedQrs: options.cachedClient ?? options.client ?? qrs,
       router,
       completer: options.completer,
       clock,

@@ -10,16 +10,9 @@ import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../event-router.ts'
-import {
-  duePendingEvents,
-  ignoreEvent,
-  latePendingEvents,
-  nextDeadline,
-  nextPendingAt,
-  parkEvent,
-  type StoredEvent,
-} from '../store.ts'
+import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
 import type { IgnoreReason } from '../types.ts'
+import { createBacklog } from './backlog.ts'
 import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
 import { gatherFacts, listOfMissing, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
@@ -41,7 +34,7 @@ interface EnricherDeps {
 }
 
 interface EnricherSettings {
-  /** Rounds of questions that may run at the same time. */
+  /** Events that are asked about at the same time, times `EVENTS_TOGETHER`. */
   readonly maxConcurrent: number
   /** Events held in memory beyond those being asked about. */
   readonly maxSize: number
@@ -59,9 +52,9 @@ interface Enricher {
   wake(): void
   /** Ends rounds under way; unfinished events stay pending in the database. */
   stop(): Promise<void>
-  /** Events in memory that no round of questions is about. */
+  /** Events in memory beyond `running`. */
   readonly waiting: number
-  /** Events that are being asked about. */
+  /** Events that are being asked about, `maxConcurrent` at most: the others share their questions. */
   readonly running: number
   readonly qrsReachable: boolean
 }
@@ -83,6 +76,8 @@ interface Job extends PartlyKnown {
 
 /** An event that was late when Footman started still gets this long, as long as QRS answers. */
 const LATE_GRACE_MS = 10_000
+/** Events that share the questions of one: they cost one request of each kind together. */
+const EVENTS_TOGETHER = 20
 /** A wait at least this long is spent on disk and not in memory. */
 const PARK_MS = 4000
 /** Answers that come within this time of each other are one step: most events need no other. */
@@ -117,6 +112,8 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   /** Tasks that QRS did not have, and when it was asked last: what arrived before needs no question of its own. */
   const absentAt = new Map<string, number>()
   let ready: Job[] = []
+  /** Events in rounds. */
+  let asked = 0
   let stopped = true
   let turnAsked = false
   let wakeTimer: ReturnType<typeof setTimeout> | undefined
@@ -183,48 +180,60 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   function pump(): void {
     if (stopped) return
-    const kept: Job[] = []
-    for (const job of ready) {
-      if (job.finished) continue
-      const free = gate.open && rounds.size < settings.maxConcurrent && !busyTasks.has(job.event.taskId)
-      if (free) begin(job)
-      else kept.push(job)
+    const byTask = Map.groupBy(
+      ready.filter((job) => !job.finished),
+      (job) => job.event.taskId,
+    )
+    ready = []
+    for (const [taskId, jobs] of byTask) {
+      const free = gate.open && asked < settings.maxConcurrent * EVENTS_TOGETHER && !busyTasks.has(taskId)
+      if (free) begin(taskId, jobs)
+      else ready.push(...jobs)
     }
-    ready = kept
   }
 
-  function begin(job: Job): void {
-    busyTasks.add(job.event.taskId)
-    const round = ask(job).finally(() => {
+  /** The events of one task are asked about together. */
+  function begin(taskId: string, jobs: readonly Job[]): void {
+    busyTasks.add(taskId)
+    asked += jobs.length
+    const round = askTogether(jobs).finally(() => {
       rounds.delete(round)
-      busyTasks.delete(job.event.taskId)
+      busyTasks.delete(taskId)
+      asked -= jobs.length
       turn()
     })
     rounds.add(round)
   }
 
-  async function ask(job: Job): Promise<void> {
+  /** However the answers come, the events are settled in their order. */
+  async function askTogether(jobs: readonly Job[]): Promise<void> {
+    for (const asking of jobs.map(ask)) (await asking)()
+  }
+
+  /** Resolves with the function that settles the event; never rejects. */
+  async function ask(job: Job): Promise<() => void> {
     const { taskId, receivedAt, source } = job.event
-    if (source === 'udp' && receivedAt < (absentAt.get(taskId) ?? 0)) {
-      settle(job, 'taskNotFound')
-      return
-    }
+    if (source === 'udp' && receivedAt < (absentAt.get(taskId) ?? 0)) return () => settle(job, 'taskNotFound')
     const askedAt = clock.now()
     try {
       const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal, () => onNews(job))
       answeredAt = clock.now()
       if (progress === 'taskNotFound') noteAbsent(taskId, askedAt)
-      settle(job, progress)
+      return () => settle(job, progress)
     } catch (error) {
-      if (job.finished || stopped) return
-      if (deps.isUnreachable(error)) {
-        gate.close(errorText(error))
-        ready.push(job)
-        return
-      }
-      complain(job, error)
-      wait(job)
+      return () => failed(job, error)
     }
+  }
+
+  function failed(job: Job, error: unknown): void {
+    if (job.finished || stopped) return
+    if (deps.isUnreachable(error)) {
+      gate.close(errorText(error))
+      ready.push(job)
+      return
+    }
+    complain(job, error)
+    wait(job)
   }
 
   function noteAbsent(taskId: string, askedAt: number): void {
@@ -362,10 +371,10 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       await Promise.allSettled(rounds)
     },
     get waiting() {
-      return inHand.size - rounds.size
+      return inHand.size - this.running
     },
     get running() {
-      return rounds.size
+      return Math.min(asked, settings.maxConcurrent)
     },
     get qrsReachable() {
       return gate.open
@@ -398,94 +407,4 @@ function release(job: Job): void {
 /** Half a second at first, 15 % of the time waited so far later, at most 30 s: news is found soon, QRS is spared. */
 function waitDelay(elapsedMs: number): number {
   return Math.min(Math.max(500, elapsedMs * 0.15), 30_000)
-}
-
-/** Late events beyond those in memory that are sent off at a time. */
-const LATE_PAGE = 200
-/** Late events are looked for again after this time even when no deadline is due: the clock may have been set. */
-const SEARCH_MS = 1000
-
-interface Backlog {
-  /** There may be more on disk than when it was last looked at. */
-  changed(): void
-  /** Events whose deadline lies after `after` and is over, however full the memory is. */
-  late(now: number, after: number): readonly StoredEvent[]
-  /** Events that are due, as many as there is room for; none while more than half of it is taken. */
-  due(now: number): readonly StoredEvent[]
-  /** When the next event becomes due or late after `now`; null when none will. */
-  nextAt(now: number): number | null
-}
-
-/**
- * `inHand` holds the events in memory by sequence number, `capacity` is how many there may be. One task has a tenth of
- * that: its events are worked on one after the other, and those of other tasks must not wait for thousands of them.
- */
-export function createBacklog(
-  db: Database,
-  inHand: ReadonlyMap<number, { readonly event: Pick<StoredEvent, 'taskId'> }>,
-  capacity: number,
-): Backlog {
-  const share = Math.ceil(capacity / 10)
-  let drained = false
-  /** Tasks that had their share when nothing else was left on disk. */
-  let crowded: ReadonlySet<string> = new Set()
-  /** For this `after` there is nothing to be found before that time. */
-  let searched = { after: -1, until: 0 }
-  const isNew = (event: StoredEvent) => !inHand.has(event.seq)
-
-  function inHandByTask(): Map<string, number> {
-    const counts = new Map<string, number>()
-    for (const { event } of inHand.values()) counts.set(event.taskId, (counts.get(event.taskId) ?? 0) + 1)
-    return counts
-  }
-
-  /** Adds to `taken` what there is room for; tasks whose share is full are left out, and named in `full`. */
-  function take(now: number, taken: Map<number, StoredEvent>, counts: Map<string, number>, full: Set<string>): void {
-    const limit = capacity + inHand.size
-    const found = duePendingEvents(db, now, limit, full)
-    for (const event of found) {
-      if (!isNew(event) || taken.has(event.seq)) continue
-      const count = counts.get(event.taskId) ?? 0
-      if (count >= share) full.add(event.taskId)
-      else if (inHand.size + taken.size >= capacity) return
-      else {
-        taken.set(event.seq, event)
-        counts.set(event.taskId, count + 1)
-      }
-    }
-    drained = found.length < limit
-  }
-
-  return {
-    changed() {
-      drained = false
-      searched = { after: -1, until: 0 }
-    },
-    late(now, after) {
-      if (after === searched.after && now < searched.until) return []
-      const limit = inHand.size + LATE_PAGE
-      const found = latePendingEvents(db, after, now, limit)
-      const next = nextDeadline(db, now) ?? Number.POSITIVE_INFINITY
-      searched = { after, until: found.length < limit ? Math.min(next, now + SEARCH_MS) : now }
-      return found.filter(isNew)
-    },
-    due(now) {
-      if (inHand.size > capacity / 2) return []
-      const counts = inHandByTask()
-      const hasRoom = (task: string) => (counts.get(task) ?? 0) <= share / 2
-      if (drained && ![...crowded].some(hasRoom)) return []
-      drained = false
-      const full = new Set([...counts].filter(([, count]) => count >= share).map(([task]) => task))
-      const taken = new Map<number, StoredEvent>()
-      let before: number
-      do {
-        before = full.size
-        take(now, taken, counts, full)
-        // A task whose share is full may have hidden others from the last look.
-      } while (!drained && full.size > before && inHand.size + taken.size < capacity)
-      crowded = full
-      return [...taken.values()]
-    },
-    nextAt: (now) => nextPendingAt(db, now),
-  }
 }

@@ -63,7 +63,7 @@ function createLookup<T>(ask: (id: string) => Promise<T | null>, settings: Cache
 }
 
 /** A caller that cancels stops waiting; the request goes on for the others. */
-function withSignal<T>(answer: Promise<T>, signal?: AbortSignal): Promise<T> {
+export function withSignal<T>(answer: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!signal) return answer
   return new Promise((resolve, reject) => {
     const cancel = () => reject(signal.reason)

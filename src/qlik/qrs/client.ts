@@ -4,7 +4,7 @@ import { isGuid } from '../../platform/uuid.ts'
 import { completeTaskIds, completeTaskList } from './complete-list.ts'
 import { createCustomPropertyReader } from './custom-properties.ts'
 import { QrsError } from './errors.ts'
-import { byStartTime, createExecutionReader, createSiteReader } from './executions.ts'
+import { byStartTime, createExecutionReader, createSiteReader, IDS_PER_REQUEST } from './executions.ts'
 import { guid, or } from './filter.ts'
 import { parseJson, toApp, toExecutionResult, toOwner, toTask, toValue } from './normalise.ts'
 import { createScriptLogFetcher } from './script-log.ts'
@@ -21,9 +21,6 @@ import {
   type StartResult,
   ZERO_GUID,
 } from './types.ts'
-
-/** About 3 KB of URL; servers take 16. */
-const IDS_PER_REQUEST = 50
 
 /** `transport` may be shared with callers that need other endpoints; without it the client makes and owns one. */
 export function createQrsClient(

@@ -184,6 +184,8 @@ export interface SiteReader {
   resultsEndedBetween(from: number, to: number, signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
   /** `task/full?filter=...` of these tasks. */
   tasksById(taskIds: readonly string[], signal?: AbortSignal): Promise<readonly QrsTask[]>
+  /** `app/full?filter=...` of these apps. */
+  appsById(appIds: readonly string[], signal?: AbortSignal): Promise<readonly QrsApp[]>
 }
 
 /** A task that starts after another one has succeeded. */

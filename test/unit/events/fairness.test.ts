@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createCounters } from '../../../src/events/counters.ts'
-import { createBacklog } from '../../../src/events/enrich/enricher.ts'
+import { createBacklog } from '../../../src/events/enrich/backlog.ts'
 import type { StoredEvent } from '../../../src/events/store.ts'
 import { createUnverified, taskIdsInTurn } from '../../../src/events/unverified.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'

@@ -1,0 +1,93 @@
+/** The events on disk that wait for data, as far as there is room for them in memory. */
+import type { Database } from '../../platform/sqlite.ts'
+import { duePendingEvents, latePendingEvents, nextDeadline, nextPendingAt, type StoredEvent } from '../store.ts'
+
+/** Late events beyond those in memory that are sent off at a time. */
+const LATE_PAGE = 200
+/** Late events are looked for again after this time even when no deadline is due: the clock may have been set. */
+const SEARCH_MS = 1000
+
+interface Backlog {
+  /** There may be more on disk than when it was last looked at. */
+  changed(): void
+  /** Events whose deadline lies after `after` and is over, however full the memory is. */
+  late(now: number, after: number): readonly StoredEvent[]
+  /** Events that are due, as many as there is room for; none while more than half of it is taken. */
+  due(now: number): readonly StoredEvent[]
+  /** When the next event becomes due or late after `now`; null when none will. */
+  nextAt(now: number): number | null
+}
+
+/**
+ * `inHand` holds the events in memory by sequence number, `capacity` is how many there may be. One task has a tenth of
+ * that: its events are worked on one after the other, and those of other tasks must not wait for thousands of them.
+ */
+export function createBacklog(
+  db: Database,
+  inHand: ReadonlyMap<number, { readonly event: Pick<StoredEvent, 'taskId'> }>,
+  capacity: number,
+): Backlog {
+  const share = Math.ceil(capacity / 10)
+  let drained = false
+  /** Tasks that had their share when nothing else was left on disk. */
+  let crowded: ReadonlySet<string> = new Set()
+  /** For this `after` there is nothing to be found before that time. */
+  let searched = { after: -1, until: 0 }
+  const isNew = (event: StoredEvent) => !inHand.has(event.seq)
+
+  function inHandByTask(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { event } of inHand.values()) counts.set(event.taskId, (counts.get(event.taskId) ?? 0) + 1)
+    return counts
+  }
+
+  /** Adds to `taken` what there is room for; tasks whose share is full are left out, and named in `full`. */
+  function take(now: number, taken: Map<number, StoredEvent>, counts: Map<string, number>, full: Set<string>): void {
+    const limit = capacity + inHand.size
+    const found = duePendingEvents(db, now, limit, full)
+    for (const event of found) {
+      if (!isNew(event) || taken.has(event.seq)) continue
+      const count = counts.get(event.taskId) ?? 0
+      if (count >= share) full.add(event.taskId)
+      else if (inHand.size + taken.size >= capacity) return
+      else {
+        taken.set(event.seq, event)
+        counts.set(event.taskId, count + 1)
+      }
+    }
+    drained = found.length < limit
+  }
+
+  return {
+    changed() {
+      drained = false
+      searched = { after: -1, until: 0 }
+    },
+    late(now, after) {
+      if (after === searched.after && now < searched.until) return []
+      const limit = inHand.size + LATE_PAGE
+      const found = latePendingEvents(db, after, now, limit)
+      const next = nextDeadline(db, now) ?? Number.POSITIVE_INFINITY
+      searched = { after, until: found.length < limit ? Math.min(next, now + SEARCH_MS) : now }
+      return found.filter(isNew)
+    },
+    due(now) {
+      if (inHand.size > capacity / 2) return []
+      const counts = inHandByTask()
+      const hasRoom = (task: string) => (counts.get(task) ?? 0) <= share / 2
+      if (drained && ![...crowded].some(hasRoom)) return []
+      drained = false
+      const full = new Set([...counts].filter(([, count]) => count >= share).map(([task]) => task))
+      const taken = new Map<number, StoredEvent>()
+      let before: number
+      do {
+        before = full.size
+        take(now, taken, counts, full)
+        // A task whose share is full may have hidden others from the last look.
+      } while (!drained && full.size > before && inHand.size + taken.size < capacity)
+      crowded = full
+      return [...taken.values()]
+    },
+    nextAt: (now) => nextPendingAt(db, now),
+  }
+}
