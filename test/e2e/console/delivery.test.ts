@@ -1,8 +1,9 @@
 /** Deliveries, destinations, snoozes and routes in Chromium, against the compiled executable and a simulated site. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
+import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
-import { looksWell, openConsole, seen } from '../../support/console-browser.ts'
+import { looksWell, openConsole, seen, tooWide } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { findExecutable } from '../../support/servers.ts'
@@ -255,7 +256,7 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
         ])
         expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes fires/)
         expect([javaScript ? await violations(page) : [], await tooWide(page)]).toEqual([[], 0])
-        expect(opened.troubles).toEqual([])
+        expect(opened.faults).toEqual([])
       }
       const routes = await get<{ alertRoutes: { name: string }[] }>('/v4/alertroutes')
       expect(routes.alertRoutes.filter(({ name }) => ['all', 'other'].includes(name))).toHaveLength(1)
