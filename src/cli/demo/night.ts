@@ -2,10 +2,18 @@
  * The night before the demo, so that the console has a history to show: the simulated site plays it with its own
  * scheduler, triggers and chains, on a clock that runs through half a day in a moment. Times are relative to the start.
  */
+import { randomUUID } from 'node:crypto'
+import { MIGRATIONS } from '../../app/migrations.ts'
+import { openDatabase } from '../../platform/sqlite.ts'
+import type { Logger } from '../../platform/types.ts'
+import { createQrsClient } from '../../qlik/qrs/client.ts'
 import { DEFAULT_BEHAVIOUR } from '../../simulator/entities.ts'
 import { createSimClock, createSimulator, type Simulator, type SimulatorSettings } from '../../simulator/index.ts'
 import { guid, neverRun, ZERO_GUID } from '../../simulator/site.ts'
 import type { SimStream, SimTask, SimulatedSite } from '../../simulator/types.ts'
+import { createEndedReader } from '../../tasks/executions/history.ts'
+import { recordExecution } from '../../tasks/executions/store.ts'
+import { insertRetry, markStarted, noteDue, writeMark } from '../../tasks/safety-net/store.ts'
 import { BEHAVIOUR } from './script.ts'
 
 const MINUTE_MS = 60_000
@@ -230,4 +238,39 @@ function streamOf(site: SimulatedSite, name: string): SimStream {
   const stream = found ?? { ...streams[0]!, id: guid('51', streams.length + 1), name }
   site.streams.set(stream.id, stream)
   return stream
+}
+
+/**
+ * Makes the database `file`, as if Footman had run during the night: the history of executions that QRS has, how far the
+ * reconciler has looked, a start that was due, and the retry. There are no events and no alerts of that time.
+ */
+export async function recordNight(file: string, night: Night, log: Logger): Promise<void> {
+  const { simulator, beganAt, missed, retry } = night
+  const { client, ca } = simulator.certificates.pem
+  const qrs = createQrsClient(
+    { log },
+    {
+      ...{ host: '127.0.0.1', port: simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      headers: [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal; UserId=sa_repository' }],
+      certificates: () => ({ cert: client.cert.pem, key: client.key.pem, ca: ca.pem }),
+    },
+  )
+  const db = openDatabase(file, { migrations: MIGRATIONS })
+  try {
+    const now = Date.now()
+    const ended = await createEndedReader({ qrs, log }).between(beganAt, now, () => false)
+    db.transaction(() => {
+      for (const { execution } of ended) recordExecution(db, execution)
+      writeMark(db, 'reconciler.since', beganAt)
+      writeMark(db, 'reconciler.looked', now)
+      noteDue(db, missed.taskId, missed.dueAt)
+      const { taskId, executionId, retryExecutionId, at } = retry
+      const id = randomUUID()
+      insertRetry(db, { id, taskId, executionId, eventId: '', attempt: 1, max: 3, dueAt: at, state: 'starting' })
+      markStarted(db, id, retryExecutionId, at)
+    })
+  } finally {
+    db.close()
+    await qrs.close()
+  }
 }

@@ -17,8 +17,7 @@ import type { Logger, Service } from '../../platform/types.ts'
 import type { RunRecord } from '../../reports/runs/ledger.ts'
 import type { Simulator } from '../../simulator/index.ts'
 import { createInboxPage, type InboxPage } from './inbox.tsx'
-import { playNight } from './night.ts'
-import { recordNight } from './night-records.ts'
+import { playNight, recordNight } from './night.ts'
 import {
   ARCHIVED_CHANNEL,
   createBroker,

@@ -160,7 +160,7 @@ describe('the pages about Footman', () => {
     expect(dialog).toContain('Only a restart takes these into use')
     const done = await act('config.reload', {})
     expect([done.status, done.location]).toEqual([303, '/console/system/config'])
-    expect(await html('/console/system/config')).toContain('Reloaded: 1 settings changed, 1 need a restart.')
+    expect(await html('/console/system/config')).toContain('Reloaded: 1 setting changed, 1 needs a restart.')
     const { configuration } = await json<{ configuration: { footman: { alertRoutes: { name: string }[] } } }>(
       '/v4/config',
     )

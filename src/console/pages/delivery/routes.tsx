@@ -22,7 +22,7 @@ interface Route {
 
 export const routeList: Page = {
   path: PATH,
-  place: 'system',
+  place: 'delivery',
   scope: 'event:read',
   render: (context) => routesPage(context, context.query),
 }
@@ -44,7 +44,7 @@ async function routesPage(context: PageContext, form: URLSearchParams): Promise<
   ])
   return {
     title: 'Alert routes',
-    place: 'system',
+    place: 'delivery',
     body: (
       <>
         <Head title="Alert routes" beside={<Places context={{ ...context, path: PATH }} />} />

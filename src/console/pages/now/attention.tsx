@@ -8,9 +8,10 @@ import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, CopyText, Facts, Panel } from '../../ui/panel.tsx'
 import { clockText, counted, durationText, Name, plainName, Time, timeText } from '../../ui/text.tsx'
+import { reasonWord } from '../delivery/words.tsx'
 import type { Attention, Item } from './data.ts'
 import { names } from './rows.ts'
-import { heldBackText, KINDS } from './words.ts'
+import { KINDS } from './words.ts'
 
 interface AttentionProps {
   readonly context: PageContext
@@ -196,7 +197,7 @@ function listed(texts: readonly string[]): string {
 function alertedFact(context: PageContext, item: Item): Fact {
   const { alerted, heldBack, kind } = item
   if (KINDS[kind].chip !== 'Tasks' && alerted.length === 0 && heldBack.length === 0) return null
-  const held = heldBack.map(({ reason, count }) => `${count} held back, ${heldBackText(reason)}`).join('; ')
+  const held = heldBack.map(({ reason, count }) => `${count} held back, ${reasonWord(reason)}`).join('; ')
   if (alerted.length === 0) {
     if (!context.may('event:read')) return null
     return ['Alerted', <b>none{held ? `: ${held}` : item.eventId === null ? ': no message about it has come' : ''}</b>]

@@ -76,6 +76,9 @@ const stands = (row: Row, known: Known): boolean =>
 const FEW = 3
 
 /** Groups with problems first and open; the state of the others stands in the address. */
+/** Names of the group of tasks that have none, by the query `group`. */
+const NO_GROUP: Readonly<Record<string, string>> = { app: 'Without an app', node: 'Node not known' }
+
 export function linesOf({ groups }: Timeline, known: Known, context: PageContext): Line[] {
   const [open, fold] = [context.query.getAll('open'), context.query.getAll('fold')]
   const isSingle = context.query.get('group') === 'task'
@@ -102,7 +105,13 @@ export function linesOf({ groups }: Timeline, known: Known, context: PageContext
     const tasks = own.map((row): Line => ({ kind: 'task', row, facts: factsOf(row, known) }))
     if (isSingle) return tasks
     const head: Line = {
-      ...{ kind: 'group', name: group.key ?? 'Without one', tasks: rows.length, open: isOpen, rows },
+      ...{
+        kind: 'group',
+        name: group.key ?? NO_GROUP[context.query.get('group') ?? ''] ?? 'Without a stream',
+        tasks: rows.length,
+        open: isOpen,
+        rows,
+      },
       href: isOpen ? folded : opened,
     }
     if (!isOpen) return [head]

@@ -75,14 +75,3 @@ function running(word: string) {
     return `Running ${durationText(now - Date.parse(runningAgain.startedAt), true)}${usual}`
   }
 }
-
-/** Reasons why an alert was held back, in words. */
-export const HELD_BACK: Readonly<Record<string, string>> = {
-  SNOOZED: 'snoozed',
-  MAINTENANCE: 'maintenance',
-  RATE_LIMITED: 'rate limit',
-  GROUPED: 'in the message of an earlier event',
-  RETRY_PENDING: 'a retry was planned',
-}
-
-export const heldBackText = (reason: string): string => HELD_BACK[reason] ?? reason.toLowerCase().replaceAll('_', ' ')

@@ -8,7 +8,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Icon, type IconName, type Tone } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Panel, part, Table } from '../../ui/panel.tsx'
-import { Ago, Name } from '../../ui/text.tsx'
+import { Ago, counted, Name } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
 interface Configuration {
@@ -253,7 +253,7 @@ export const configOperations: Operations = {
     },
     done(answer) {
       const { changed, needsRestart } = answer as { changed: readonly string[]; needsRestart: readonly string[] }
-      return `Reloaded: ${changed.length} settings changed, ${needsRestart.length} need a restart.`
+      return `Reloaded: ${counted(changed.length, 'setting')} changed, ${needsRestart.length} ${needsRestart.length === 1 ? 'needs' : 'need'} a restart.`
     },
     next: () => '/system/config',
   },

@@ -8,13 +8,14 @@ import { ActionLink } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, numberText, Time } from '../../ui/text.tsx'
+import { matchText } from '../delivery/snoozes.tsx'
 import { SystemHead } from './places.tsx'
 
 interface Item {
   readonly id: string
   readonly name: string
   readonly origin: 'file' | 'once'
-  readonly match: unknown
+  readonly match: Parameters<typeof matchText>[0] | readonly Parameters<typeof matchText>[0][]
   readonly stopSchedules: boolean
   readonly on: boolean
   readonly next: readonly { readonly from: string; readonly to: string }[]
@@ -118,7 +119,7 @@ const List = ({ context, maintenance }: { readonly context: PageContext } & Answ
             head: 'Holds back',
             cell: ({ match, stopSchedules, summaryTo }) => (
               <>
-                {match === null ? 'all events' : <Name text={JSON.stringify(match)} />}
+                {match === null ? 'all events' : <Name text={[match].flat().map(matchText).join('; ')} />}
                 {stopSchedules && ', stops schedules'}
                 {summaryTo.length > 0 && (
                   <>

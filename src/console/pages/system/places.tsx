@@ -11,15 +11,19 @@ export const SystemHead: FC<PropsWithChildren<{ readonly context: PageContext; r
   title,
   children,
 }) => (
-  <>
-    <Head title={title}>{children}</Head>
-    <Choice
-      label="Pages about Footman"
-      options={SYSTEM_PAGES.filter(([, , scope]) => context.may(scope)).map(([path, text]) => ({
-        text,
-        href: context.link(path),
-        chosen: context.path === path,
-      }))}
-    />
-  </>
+  <Head
+    title={title}
+    beside={
+      <Choice
+        label="Pages about Footman"
+        options={SYSTEM_PAGES.filter(([, , scope]) => context.may(scope)).map(([path, text]) => ({
+          text,
+          href: context.link(path),
+          chosen: context.path === path,
+        }))}
+      />
+    }
+  >
+    {children}
+  </Head>
 )

@@ -320,7 +320,7 @@ const Step: FC<{ readonly context: PageContext; readonly at: string | null; read
 const ERROR = /\berror\b|\bfailed\b|cannot open/i
 
 const LogLines: FC<{ readonly text: string }> = ({ text }) => {
-  const lines = text.replace(/\n$/, '').split(/\r?\n/)
+  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/)
   if (text.trim() === '') return <Empty title="The log is empty" icon="skip" />
   return (
     <section class="log plainlog" tabindex={0} aria-label="Last lines of the log">

@@ -67,7 +67,11 @@ const Shown: FC<{ readonly context: PageContext; readonly preview: Preview }> = 
       <Listed state="failed" head="Not allowed by the start filter" names={named(tasksDenied)} />
       <Listed state="unknown" head="Not found" names={tasksNotFound} />
       {tasksStarted.length === 0 && <p class="lead">Nothing would be started.</p>}
-      {follows > 0 && <p class="sub">{counted(follows, 'task')} run after these, when they succeed.</p>}
+      {follows > 0 && (
+        <p class="sub">
+          {counted(follows, 'task')} {follows === 1 ? 'runs' : 'run'} after these, when they succeed.
+        </p>
+      )}
       {context.settings.shadow && <p class="sub">Shadow mode: nothing is started.</p>}
     </>
   )

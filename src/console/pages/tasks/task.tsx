@@ -1,13 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** One task: how it is doing, how long it takes, what starts it and what follows, and who is alerted about it. */
-import type { FC } from 'hono/jsx'
-import { QLIK_MS } from '../../ask.ts'
+import type { Child, FC } from 'hono/jsx'
+import { type Asked, QLIK_MS } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark, STATES, type State } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { counted, durationText, Name, numberText, Time } from '../../ui/text.tsx'
+import { reasonWord, stateWord } from '../delivery/words.tsx'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
 import type { Durations, Execution, Strips, Summary, TaskDetail } from './data.ts'
 import { EtaBar, Outcomes } from './pictures.tsx'
@@ -176,73 +177,88 @@ export const taskPage: Page = {
                   />
                 </div>
               </Panel>
-              <Panel
+              <Related
                 id="events"
                 title="Events"
-                tools={
-                  <a class="small" href={context.link('/events', { taskId })}>
-                    All
-                  </a>
+                all={context.link('/events', { taskId })}
+                asked={events}
+                rows={({ events: rows }) =>
+                  rows.map(({ id, receivedAt, type, outcome }) => (
+                    <li>
+                      <Mark state={stateOf(outcome)} />
+                      <a href={context.link(`/events/${id}`)}>
+                        <Name text={type} />
+                      </a>
+                      <span class="small muted">
+                        <Time at={receivedAt} zone={context} seconds={false} />
+                      </span>
+                    </li>
+                  ))
                 }
-              >
-                <div class="body" data-part="events">
-                  {part(events, ({ events: rows }) => (
-                    <ul class="list">
-                      {rows.map(({ id, receivedAt, type, outcome }) => (
-                        <li>
-                          <Mark state={stateOf(outcome)} />
-                          <a href={context.link(`/events/${id}`)}>
-                            <Name text={type} />
-                          </a>
-                          <span class="small muted">
-                            <Time at={receivedAt} zone={context} seconds={false} />
-                          </span>
-                        </li>
-                      ))}
-                      {rows.length === 0 && <li class="muted">None</li>}
-                    </ul>
-                  ))}
-                </div>
-              </Panel>
-              <Panel
+              />
+              <Related
                 id="messages"
                 title="Messages"
-                tools={
-                  <a class="small" href={context.link('/deliveries', { taskId })}>
-                    All
-                  </a>
+                all={context.link('/deliveries', { taskId })}
+                asked={deliveries}
+                rows={({ deliveries: rows }) =>
+                  rows.map(({ id, createdAt, destination, target, state, reason }) => (
+                    <li>
+                      <div class="two-l">
+                        <a href={context.link(`/deliveries/${id}`)}>
+                          <Name text={destination} />
+                        </a>{' '}
+                        <span class="small muted">
+                          {reason ? `${stateWord(state)}: ${reasonWord(reason)}` : stateWord(state)}
+                        </span>
+                        <p class="sub">
+                          <Name text={target} />
+                        </p>
+                      </div>
+                      <span class="small muted">
+                        <Time at={createdAt} zone={context} seconds={false} />
+                      </span>
+                    </li>
+                  ))
                 }
-              >
-                <div class="body" data-part="messages">
-                  {part(deliveries, ({ deliveries: rows }) => (
-                    <ul class="list">
-                      {rows.map(({ id, createdAt, destination, target, state, reason }) => (
-                        <li>
-                          <div class="two-l">
-                            <a href={context.link(`/deliveries/${id}`)}>
-                              <Name text={destination} />
-                            </a>{' '}
-                            <span class="small muted">{reason ? `${state}, ${reason}` : state}</span>
-                            <p class="sub">
-                              <Name text={target} />
-                            </p>
-                          </div>
-                          <span class="small muted">
-                            <Time at={createdAt} zone={context} seconds={false} />
-                          </span>
-                        </li>
-                      ))}
-                      {rows.length === 0 && <li class="muted">None</li>}
-                    </ul>
-                  ))}
-                </div>
-              </Panel>
+              />
             </aside>
           </div>
         </>
       ),
     }
   },
+}
+
+interface RelatedProps<T> {
+  readonly id: string
+  readonly title: string
+  /** Address of the list with all of them. */
+  readonly all: string
+  readonly asked: Asked<T>
+  readonly rows: (data: T) => readonly Child[]
+}
+
+/** The newest records about the task. */
+function Related<T>({ id, title, all, asked, rows }: RelatedProps<T>) {
+  return (
+    <Panel
+      id={id}
+      title={title}
+      tools={
+        <a class="small" href={all}>
+          All
+        </a>
+      }
+    >
+      <div class="body" data-part={id}>
+        {part(asked, (data) => {
+          const shown = rows(data)
+          return <ul class="list">{shown.length > 0 ? shown : <li class="muted">None</li>}</ul>
+        })}
+      </div>
+    </Panel>
+  )
 }
 
 const stateOf = (outcome: string | null): State =>
