@@ -163,7 +163,7 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
       path: '/v4/tasks/-/strips',
       scope: 'task:read',
       summary: 'The last outcomes of tasks',
-      description: 'Oldest first. A task that never ran has none.',
+      description: 'Oldest first, with the usual run time. A task that never ran has none.',
       query: z.object({
         taskId: queryField
           .texts()
@@ -171,13 +171,29 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
           .describe('May be repeated up to 200 times.'),
         n: queryField.integer(1, 50).describe('How many of each at most. Default 14.').optional(),
       }),
-      answers: { 200: z.object({ strips: z.record(z.string(), z.array(z.object(point))) }).describe('By task id.') },
+      answers: {
+        200: z
+          .object({
+            strips: z.record(z.string(), z.array(z.object(point))),
+            usual: z
+              .record(z.string(), z.object({ p50Ms: z.number(), samples: z.int() }))
+              .describe('Median of the last successful runs, 30 at most; absent without one.'),
+          })
+          .describe('By task id.'),
+      },
       examples: [{ name: 'one', query: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
       async handle({ query: { taskId, n = 14 } }) {
         const taskIds = [...new Set(taskId.map((id) => id.toLowerCase()))]
-        const { strips } = await reader.ask({ kind: 'strips', taskIds, n })
+        const tasks = taskIds.map((id) => ({ taskId: id, taskType: null, plannedAt: null }))
+        const [{ strips }, { usual }] = await Promise.all([
+          reader.ask({ kind: 'strips', taskIds, n }),
+          reader.ask({ kind: 'usual', tasks, now: clock.now(), timezone }),
+        ])
         const entries = Object.entries(strips).map(([id, points]) => [id, points.map(pointOf)])
-        return jsonAnswer(200, { strips: Object.fromEntries(entries) })
+        const known = usual.flatMap(({ p50Ms, samples }, at) =>
+          samples > 0 ? [[taskIds[at]!, { p50Ms, samples }]] : [],
+        )
+        return jsonAnswer(200, { strips: Object.fromEntries(entries), usual: Object.fromEntries(known) })
       },
     }),
     route({

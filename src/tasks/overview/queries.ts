@@ -112,7 +112,7 @@ const SQL = {
   samples: `SELECT run_ms AS runMs, queue_ms AS queueMs, coalesce(triggered_at, started_at, stopped_at - run_ms) AS beganAt
     FROM execution WHERE task_id = ? AND stopped_at > ? AND outcome = 'success' ORDER BY stopped_at DESC LIMIT ?`,
   samplesOfType: `SELECT run_ms AS runMs, queue_ms AS queueMs, NULL AS beganAt FROM execution
-    WHERE outcome = 'success' AND stopped_at > ? AND task_type = ? ORDER BY stopped_at DESC LIMIT ?`,
+    INDEXED BY execution_type WHERE outcome = 'success' AND stopped_at > ? AND task_type = ? ORDER BY stopped_at DESC LIMIT ?`,
   failingSince: `SELECT min(stopped_at) AS at FROM execution WHERE task_id = ? AND stopped_at > ?
     AND outcome IN ('failed', 'aborted')`,
   points: `SELECT execution_id AS executionId, stopped_at AS stoppedAt, outcome, run_ms AS runMs, queue_ms AS queueMs

@@ -9,23 +9,9 @@ import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
 import { Ago, clockText, counted, Name, numberText, Time, weekdayText } from '../../ui/text.tsx'
 import { AttentionPanel } from './attention.tsx'
 import type { Attention, Timeline } from './data.ts'
+import { HOUR_MS, LENGTHS, type Range, rangeOf } from './range.ts'
 import { nextRuns } from './rows.ts'
 import { TimelinePanel } from './timeline.tsx'
-
-const HOUR_MS = 3_600_000
-const RANGES = [12, 24, 48]
-
-interface Range {
-  readonly hours: number
-  /** Milliseconds; null = up to now. */
-  readonly to: number | null
-}
-
-function rangeOf({ query }: PageContext): Range {
-  const hours = Number.parseInt(query.get('w') ?? '', 10)
-  const to = Date.parse(query.get('to') ?? '')
-  return { hours: RANGES.includes(hours) ? hours : 12, to: Number.isNaN(to) ? null : to }
-}
 
 interface Senders {
   readonly sources: readonly {
@@ -44,13 +30,12 @@ export const nowPage: Page = {
   place: 'now',
   async render(context) {
     const { ask, query, now } = context
-    const { hours, to } = rangeOf(context)
-    const end = to ?? now
-    const from = end - hours * HOUR_MS
+    const range = rangeOf(context)
+    const { length, from, end, isOpen } = range
     const iso = (at: number) => new Date(at).toISOString()
     const [timeline, attention, recovered, newest, senders] = await Promise.all([
       ask.get<Timeline>('/v4/timeline', {
-        ...{ from: iso(from), to: to === null ? null : iso(end), name: query.get('q') && `*${query.get('q')}*` },
+        ...{ from: iso(from), to: isOpen ? null : iso(end), name: query.get('q') && `*${query.get('q')}*` },
         ...{ group: query.get('group'), only: query.get('only') },
       }),
       ask.get<Attention>('/v4/attention'),
@@ -67,14 +52,14 @@ export const nowPage: Page = {
     )
     const none = { items: [], hidden: [], count: 0 }
     return {
-      title: hours === 12 && to === null ? 'Now' : `Now, ${hours} h`,
+      title: length === '12h' && isOpen ? 'Now' : `Now, ${LENGTH_TEXTS[length]}`,
       live: ['execution', 'event', 'delivery', 'attention', 'schedule'],
       scripts: ['pictures.js'],
       body: (
         <>
-          <Heading context={context} hours={hours} from={from} to={to} />
+          <Heading context={context} range={range} />
           <div data-part="sentence" aria-live="off">
-            <Sentence context={context} timeline={timeline} attention={attention} newest={newest} />
+            <Sentence context={context} isPast={!isOpen} timeline={timeline} attention={attention} newest={newest} />
           </div>
           <div class="now">
             {attention.ok ? (
@@ -104,22 +89,18 @@ export const nowPage: Page = {
   },
 }
 
-interface HeadingProps {
-  readonly context: PageContext
-  readonly hours: number
-  readonly from: number
-  readonly to: number | null
+const LENGTH_TEXTS: Readonly<Record<Range['length'], string>> = {
+  ...{ night: 'last night', '12h': '12 h', '24h': '24 h', '48h': '48 h' },
 }
 
-const Heading: FC<HeadingProps> = ({ context, hours, from, to }) => {
-  const { timezone, now, here } = context
-  const end = to ?? now
+const Heading: FC<{ readonly context: PageContext; readonly range: Range }> = ({ context, range }) => {
+  const { timezone, here } = context
+  const { length, from, end, earlier, later } = range
   const text = (at: number) => `${weekdayText(at, timezone)} ${clockText(at, timezone)}`
-  const iso = (at: number) => new Date(at).toISOString()
-  const later = end + hours * HOUR_MS
+  const iso = (at: number | null) => at && new Date(at).toISOString()
   return (
     <Head
-      title={isNight(from, end, timezone) ? 'Last night' : `Last ${hours} hours`}
+      title={isNight(range, timezone) ? 'Last night' : `Last ${length.slice(0, -1)} hours`}
       beside={
         <span class="muted nowrap" data-part="range">
           {text(from)} – {text(end)}
@@ -128,18 +109,18 @@ const Heading: FC<HeadingProps> = ({ context, hours, from, to }) => {
     >
       <Choice
         label="Range"
-        options={RANGES.map((one) => ({
-          text: `${one} h`,
-          href: here({ w: one === 12 ? null : `${one}h` }),
-          chosen: one === hours,
+        options={LENGTHS.map((one) => ({
+          text: one === 'night' ? 'Last night' : LENGTH_TEXTS[one],
+          href: here({ w: one === '12h' ? null : one }),
+          chosen: one === length,
         }))}
       />
-      <a class="btn" href={here({ to: iso(from) })} rel="next">
+      <a class="btn" href={here({ to: iso(earlier) })} rel="next">
         <Icon name="left" />
         Earlier
       </a>
-      {to !== null && (
-        <a class="btn" href={here({ to: later >= now ? null : iso(later) })}>
+      {context.query.has('to') && (
+        <a class="btn" href={here({ to: iso(later) })}>
           Later
           <Icon name="right" />
         </a>
@@ -151,27 +132,27 @@ const Heading: FC<HeadingProps> = ({ context, hours, from, to }) => {
   )
 }
 
-/** The range contains midnight and ends in the morning. */
-function isNight(from: number, end: number, timezone: string): boolean {
+/** The preset, or a short range that ends in the morning. */
+function isNight({ length, from, end }: Range, timezone: string): boolean {
   const hour = Number(clockText(end, timezone).slice(0, 2))
-  return end - from <= 12 * HOUR_MS && hour >= 4 && hour < 12
+  return length === 'night' || (end - from <= 12 * HOUR_MS && hour >= 4 && hour < 12)
 }
 
 interface SentenceProps {
   readonly context: PageContext
+  readonly isPast: boolean
   readonly timeline: Asked<Timeline>
   readonly attention: Asked<Attention>
   readonly newest: Asked<Newest>
 }
 
 /** The problems in one line, and the counts of the range. */
-const Sentence: FC<SentenceProps> = ({ context, timeline, attention, newest }) => {
+const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, newest }) => {
   if (!timeline.ok) return null
   const { runs, success, failed, aborted, recovered, ...summary } = timeline.data.summary
   const open = (...kinds: readonly string[]) =>
     attention.ok ? attention.data.items.filter(({ kind }) => kinds.includes(kind)).length : null
   // Up to now the list below says what is wrong, however long ago it began; of an earlier range the summary knows it.
-  const isPast = context.query.has('to')
   const stillFailing = (isPast ? null : open('taskFailed')) ?? summary.stillFailing
   const neverStarted = (isPast ? null : open('neverStarted')) ?? summary.neverStarted
   const late = isPast ? 0 : (open(...LATE) ?? 0)

@@ -90,6 +90,7 @@ export interface Durations {
 
 export interface Strips {
   readonly strips: Readonly<Record<string, readonly Point[]>>
+  readonly usual: Readonly<Record<string, { readonly p50Ms: number }>>
 }
 
 export interface Execution {

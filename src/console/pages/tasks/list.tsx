@@ -9,7 +9,7 @@ import { Badge, Mark, STATES, type State } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
 import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
 import type { Attention, Item } from '../now/data.ts'
-import type { Point, Strips, Summary, TaskRow } from './data.ts'
+import type { Point, Strips, TaskRow } from './data.ts'
 import { Outcomes, Spark } from './pictures.tsx'
 
 interface Answer {
@@ -52,15 +52,11 @@ export const taskList: Page = {
     const answer = query.size === 0 && found.ok ? await problemsFirst(context, found, [...items.keys()]) : found
     const rows = answer.ok ? answer.data.tasks : []
     const taskId = rows.map((row) => row.taskId)
-    const [strips, summary] = await Promise.all([
-      taskId.length > 0 ? ask.get<Strips>('/v4/tasks/-/strips', { taskId }) : null,
-      taskId.length > 0 ? ask.get<Summary>('/v4/history/summary', { taskId, from: '60d', limit: 200 }) : null,
-    ])
-    const usual = new Map(summary?.ok ? summary.data.summary.map(({ key, runMs }) => [key, runMs?.p50 ?? null]) : [])
+    const strips = taskId.length > 0 ? await ask.get<Strips>('/v4/tasks/-/strips', { taskId }) : null
     const extraOf = (row: TaskRow): Extra => ({
       item: items.get(row.taskId),
       strip: (strips?.ok && strips.data.strips[row.taskId.toLowerCase()]) || [],
-      p50Ms: usual.get(row.taskId) ?? null,
+      p50Ms: (strips?.ok && strips.data.usual[row.taskId.toLowerCase()]?.p50Ms) || null,
     })
     return {
       title: 'Tasks',
@@ -110,13 +106,12 @@ function limited(query: URLSearchParams): URLSearchParams {
 
 /** The first page begins with the tasks of the attention list, wherever their names stand. */
 async function problemsFirst({ ask }: PageContext, found: Asked<Answer> & { ok: true }, taskIds: readonly string[]) {
-  const wanted = taskIds.slice(0, MOST_FIRST)
+  const shown = new Set(found.data.tasks.map(({ taskId }) => taskId))
+  const wanted = taskIds.filter((id) => !shown.has(id)).slice(0, MOST_FIRST)
   if (wanted.length === 0) return found
   const first = await ask.get<Answer>('/v4/tasks', { taskId: wanted, limit: MOST_FIRST })
   if (!first.ok) return found
-  const known = new Set(first.data.tasks.map(({ taskId }) => taskId))
-  const tasks = [...first.data.tasks, ...found.data.tasks.filter(({ taskId }) => !known.has(taskId))]
-  return { ...found, data: { ...found.data, tasks } }
+  return { ...found, data: { ...found.data, tasks: [...first.data.tasks, ...found.data.tasks] } }
 }
 
 interface ListProps {
