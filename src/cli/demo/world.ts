@@ -2,7 +2,7 @@
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
@@ -29,6 +29,7 @@ import {
 } from './receivers.ts'
 import { importReports, REPORT_SENDER, REPORT_SPACE, runReports } from './reports.ts'
 import { createScript } from './script.ts'
+import { SCHEDULES, storePairs } from './stored.ts'
 
 interface WorldDeps {
   readonly log: Logger
@@ -61,6 +62,8 @@ export interface World extends Lifecycle {
   /** Begins to start tasks, until `stop`. */
   play(): void
 }
+
+const SCHEDULE_FILE = 'schedule.yaml'
 
 /** The port that Butler's REST API usually has. */
 export const USUAL_PORT = 8080
@@ -103,6 +106,7 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     })
     const dataDirectory = join(directory, 'data')
     await Promise.all([mkdir(dataDirectory), mkdir(reportDirectory)])
+    await writeFile(join(directory, SCHEDULE_FILE), SCHEDULES)
     await recordNight(join(dataDirectory, 'footman.db'), night, log)
     app = createApp(
       {
@@ -127,7 +131,8 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
   /** After the first alerts, which are not delayed by it. */
   function playReports(): void {
     const url = `http://${HOST}:${app?.restPort}`
-    importReports(url)
+    storePairs(url)
+      .then(() => importReports(url))
       .then(() => runReports(url))
       .catch((error) => {
         if (!isStopped) log.error(`DEMO: ${errorText(error)}`)
@@ -195,7 +200,14 @@ function demoConfiguration(addresses: DemoAddresses): Config {
     configQRS: { host: HOST, port: addresses.qrsPort, useSSL: true, rejectUnauthorized: true },
     configEngine: { ...engine, headers: { static: [{ name: 'X-Qlik-User', value: ENGINE_USER }] } },
     restServerConfig: { enable: true, serverHost: HOST, serverPort: addresses.restPort },
-    restServerEndpointsEnable: { apiListEnabledEndpoints: true, butlerping: true, senseStartTask: true },
+    restServerEndpointsEnable: {
+      ...{ apiListEnabledEndpoints: true, butlerping: true, senseStartTask: true, keyValueStore: true },
+      scheduler: {
+        ...{ createNewSchedule: true, getSchedule: true, getScheduleStatusAll: true, updateSchedule: true },
+        ...{ deleteSchedule: true, startSchedule: true, stopSchedule: true },
+      },
+    },
+    scheduler: { enable: true, configfile: SCHEDULE_FILE },
     udpServerConfig: { enable: true, serverHost: HOST, portTaskFailure: addresses.udpPort },
     webhookNotification: {
       enable: true,
@@ -213,6 +225,7 @@ function demoConfiguration(addresses: DemoAddresses): Config {
     footman: {
       // Failures of the night are not alerted.
       reconciler: { maxAlertAge: '1m' },
+      calendars: { holidays: { dates: [nextWorkingDay()] } },
       maintenance: [{ name: 'erp-backup', during: lastNight(), match: { app: 'ERP*' } }],
       destinations: {
         'bi-team-chat': { type: 'webhook', url: `http://${HOST}:${webhookPort}${ARCHIVED_CHANNEL}`, limit: 'none' },
@@ -241,6 +254,13 @@ const MAIL = {
 function webhook(port: number, outcome: string) {
   const webhookURL = `http://${HOST}:${port}/reload-${outcome}`
   return { rateLimit: RATE_LIMIT_SECONDS, webhooks: [{ description: 'demo', webhookURL, httpMethod: 'POST' }] }
+}
+
+/** The day after tomorrow, or the Monday after it. */
+function nextWorkingDay(): string {
+  const day = new Date(Date.now() + 2 * 86_400_000)
+  while (day.getUTCDay() % 6 === 0) day.setUTCDate(day.getUTCDate() + 1)
+  return day.toISOString().slice(0, 10)
 }
 
 const BACKUP_HOURS_AGO = [6, 5] as const

@@ -1,6 +1,6 @@
 /** The pages of key-value pairs, file jobs and MQTT messages, with the rights of two keys. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { newKey, type Visitor, visitor } from '../../support/console.ts'
@@ -27,6 +27,7 @@ async function set(namespace: string, key: string, value: string): Promise<void>
   const { status } = await call('POST', `/v4/keyvalues/${encodeURIComponent(namespace)}`, { key, value })
   expect(status).toBe(201)
 }
+const asSales = () => ({ authorization: `Bearer ${SALES.key}` })
 const get = async (namespace: string, key: string) => {
   const answer = await call('GET', `/v4/keyvalues/${encodeURIComponent(namespace)}?${new URLSearchParams({ key })}`)
   return answer.ok ? ((await answer.json()) as { value: string }).value : null
@@ -116,6 +117,26 @@ describe.skipIf(!findExecutable('mosquitto'))('stored data', () => {
     expect([wrong.status, wrong.text.includes('This is no JSON')]).toEqual([400, true])
   })
 
+  test('the stream has the changes of pairs that its reader may see', async () => {
+    const cut = new AbortController()
+    const url = `http://127.0.0.1:${all.product.restPort}/v4/stream?topic=keyValue`
+    const answer = await fetch(url, { headers: asSales(), signal: cut.signal })
+    expect(answer.status).toBe(200)
+    let text = ''
+    void (async () => {
+      for await (const chunk of answer.body!) text += new TextDecoder().decode(chunk)
+    })().catch(() => undefined)
+    await until(() => text.includes('retry'))
+    await set('Finance', 'hidden', 'x')
+    await set('Sales ETL', 'shown', 'x')
+    await until(() => text.includes('"key":"shown"'))
+    cut.abort()
+    expect(text).not.toContain('Finance')
+    expect((await call('DELETE', '/v4/keyvalues/Finance/hidden')).status).toBe(204)
+    const refused = await fetch(url.replace('keyValue', 'event'), { headers: asSales() })
+    expect(refused.status).toBe(403)
+  })
+
   test('a key that reads Sales* sees no other namespace, and its buttons name the scope that is missing', async () => {
     const list = await sales.page(PAGE)
     expect(list.text).toContain('Sales ETL')
@@ -123,10 +144,20 @@ describe.skipIf(!findExecutable('mosquitto'))('stored data', () => {
     expect(list.html).toMatch(/<button[^>]*disabled[^>]*title="This needs the scope kv:write"/)
     const own = await sales.page(`${PAGE}/Sales%20ETL`)
     expect(own.html).toMatch(/<button[^>]*disabled[^>]*title="This needs the scope kv:write"[^>]*>Edit/)
-    expect((await sales.page(`${PAGE}/Finance`)).status).toBe(403)
+    const [there, nowhere] = [await sales.page(`${PAGE}/Finance`), await sales.page(`${PAGE}/Nowhere`)]
+    expect([there.status, nowhere.status]).toEqual([403, 403])
+    expect(there.text.replaceAll('Finance', 'Nowhere').replace(/request \S+/, '')).toBe(
+      nowhere.text.replace(/request \S+/, ''),
+    )
     const fields = { namespace: 'Sales ETL', key: 'x', value: 'y', confirmed: '1', sent: '1' }
     expect((await sales.act('kv.set', fields, '/schedules')).status).toBe(403)
     expect(await get('Sales ETL', 'x')).toBeNull()
+    const found = await sales.page('/search?q=finance')
+    expect(found.text).toContain('Nothing found')
+    expect((await sales.page('/search?q=sales')).html).toContain(`/console${PAGE}/Sales%20ETL`)
+    expect((await owner.page('/search?q=finance')).html).toContain(`/console${PAGE}/Finance`)
+    const exported = await all.product.call('GET', '/v4/keyvaluesexport', undefined, asSales())
+    expect(Object.keys(((await exported.json()) as { namespaces: object }).namespaces)).toEqual(['Sales ETL'])
     for (const path of ['/system/files', '/system/mqtt']) expect((await sales.page(path)).status).toBe(403)
   })
 
@@ -174,6 +205,91 @@ describe.skipIf(!findExecutable('mosquitto'))('stored data', () => {
       await opened.page.click('text=Edit >> nth=0')
       await opened.page.locator('dialog textarea').waitFor()
       expect(await violations(opened.page)).toEqual([])
+    }, 60_000)
+
+    async function signedIn({ key }: { readonly key: string }): Promise<Page> {
+      const page = await (await browser.newContext()).newPage()
+      await signIn(page, { key })
+      return page
+    }
+    async function signIn(page: Page, { key }: { readonly key: string }): Promise<void> {
+      await page.goto(`${base}/console/login`)
+      await page.fill('[name=credential]', key)
+      await page.click('text=Sign in >> nth=-1')
+      await page.locator('header.top').waitFor()
+    }
+
+    test('changes of pairs appear in the open page, and the time that is left counts down', async () => {
+      await set('Sales live', 'a', 'one')
+      await set('Sales live', 'b', 'two')
+      const page = await signedIn(SALES)
+      await page.goto(`${base}/console${PAGE}/Sales%20live`)
+      await page.locator('[data-status=live]').waitFor()
+      const row = (key: string) => page.locator(`tr[data-key="${key}"]`)
+      await set('Sales live', 'a', 'changed')
+      await row('a').getByText('changed').waitFor()
+      await call('POST', '/v4/keyvalues/Sales%20live', { key: 'b', value: 'two', ttl: 100_000 })
+      const left = row('b').locator('[data-left]')
+      const first = await left.textContent()
+      expect(first).toMatch(/^1 min( \d+ s)?$/)
+      await until(async () => (await left.textContent()) !== first, { timeout: 15_000 })
+      await set('Sales live', 'c', 'three')
+      await page.getByText('1 new – show').waitFor()
+      await call('DELETE', '/v4/keyvalues/Sales%20live/a')
+      await page.locator('tr.gone[data-key="a"]').waitFor()
+      await page.context().close()
+    }, 60_000)
+
+    test('the palette and what it remembers show nothing of other namespaces', async () => {
+      await set('Payroll', 'last run', 'x')
+      const page = await signedIn(OWNER)
+      const options = page.locator('dialog.palette [role=option]')
+      const typed = async (text: string) => {
+        await page.keyboard.press('Control+k')
+        await page.locator('dialog.palette input').fill(text)
+      }
+      await typed('payroll')
+      await options.filter({ hasText: 'Payroll' }).waitFor()
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/keyvalues\/Payroll$/)
+      await page.keyboard.press('Control+k')
+      await options.filter({ hasText: 'Payroll' }).waitFor()
+      await page.keyboard.press('Escape')
+      await page.locator('.who summary').click()
+      await page.getByRole('button', { name: 'Sign out' }).click()
+
+      await signIn(page, SALES)
+      await typed('')
+      expect(await options.count()).toBe(0)
+      await page.locator('dialog.palette input').fill('payroll')
+      await page.getByText('Nothing found').waitFor()
+      await page.locator('dialog.palette input').fill('sales')
+      await options.filter({ hasText: 'Sales ETL' }).waitFor()
+      expect(await options.allInnerTexts()).not.toContain('Payroll')
+      await page.locator('dialog.palette input').fill('>')
+      await options.filter({ hasText: 'copy link' }).waitFor()
+      const commands = (await options.allInnerTexts()).join('\n')
+      expect(commands).toContain('go schedules')
+      for (const word of ['start', 'snooze', 'go events']) expect(commands).not.toContain(word)
+      expect(await violations(page)).toEqual([])
+      await page.locator('dialog.palette input').fill('> theme dark')
+      await options.filter({ hasText: 'theme dark' }).click()
+      await page.locator('html[data-theme=dark]').waitFor()
+      await page.context().close()
+    }, 60_000)
+
+    test('an import takes the text of a file', async () => {
+      const page = await signedIn(OWNER)
+      await page.goto(`${base}/console${PAGE}`)
+      await page.getByText('Import…').click()
+      const exported = await (await call('GET', '/v4/keyvaluesexport?namespace=Sales%20live')).text()
+      await page
+        .locator('dialog input[type=file]')
+        .setInputFiles({ name: 'pairs.json', mimeType: 'application/json', buffer: Buffer.from(exported) })
+      await until(async () => (await page.locator('dialog textarea').inputValue()) === exported)
+      await page.locator('dialog button.primary').click()
+      await page.getByText('in 1 namespace: Sales live').waitFor()
+      await page.context().close()
     }, 60_000)
   })
 })

@@ -98,6 +98,30 @@ test('a misspelt filter value shows before saving who gets nothing, and why', as
   await page.close()
 })
 
+test('the week of schedules has report tasks at their times, as long as they usually take', async () => {
+  interface Calendar {
+    readonly entries: readonly { source: string; name: string; durationMs: number | null; at: string }[]
+  }
+  const { entries } = await reports.call<Calendar>('GET', '/v4/schedules/calendar')
+  const own = entries.filter(({ source, name }) => source === 'report' && name === 'Monday mail')
+  expect(own).toHaveLength(1)
+  expect(own[0]!.durationMs).toBeGreaterThan(0)
+  const clock = new Intl.DateTimeFormat('en-GB', {
+    timeZone: 'Europe/Stockholm',
+    weekday: 'long',
+    timeStyle: undefined,
+  })
+  expect(clock.format(new Date(own[0]!.at))).toBe('Monday')
+
+  const page = await opened('/schedules/calendar', { script: false })
+  await page.getByLabel('The week after').click()
+  const mail = page.locator('.week a.report', { hasText: 'Monday mail' })
+  expect(await mail.getAttribute('aria-label')).toMatch(/^\d\d:00 Monday mail, report task, usually \d/)
+  expect(await mail.getAttribute('href')).toBe(`/console/reports/tasks/${taskId}`)
+  expect(await mail.locator('rect').count()).toBe(1)
+  await page.close()
+})
+
 test('disabling three tasks, one of them unknown, names the result of each', async () => {
   const names = ['First of two', 'Second of two']
   for (const name of names) await reports.mailTask(name, reportId)

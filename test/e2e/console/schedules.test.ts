@@ -1,7 +1,8 @@
 /** The pages of schedules in the executable, with and without scripts. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
+import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { type Visitor, visitorOf } from '../../support/console.ts'
 import { looksWell } from '../../support/console-browser.ts'
@@ -14,6 +15,12 @@ import { until } from '../../support/wait.ts'
 const TASK = '70000000-0000-4000-8000-000000000001'
 const DAY_MS = 86_400_000
 const tomorrow = new Date(Date.now() + DAY_MS).toISOString().slice(0, 10)
+
+/** The first day of the month after the next one. */
+const closing = (() => {
+  const now = new Date()
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 2, 1)).toISOString().slice(0, 10)
+})()
 
 const entry = (id: string, name: string, more: object = {}) =>
   `  - ${JSON.stringify({
@@ -43,7 +50,8 @@ beforeAll(async () => {
         dataDirectory: 'data',
         timezone: 'Europe/Stockholm',
         api: { rateLimitPerMinute: 0 },
-        calendars: { 'holidays-se': { dates: [tomorrow] } },
+        calendars: { 'holidays-se': { dates: [tomorrow] }, closing: { dates: [closing] } },
+        maintenance: [{ name: 'sunday-patching', during: { days: 'sun', from: '02:00', to: '04:30' } }],
       },
     },
   })
@@ -214,6 +222,16 @@ describe('the week', () => {
     expect(week).toContain('skipped: holidays-se')
   })
 
+  test('has maintenance shaded in its hours', async () => {
+    const { html } = await me.page('/schedules/calendar')
+    expect(html.match(/<td class="shut(?: now)?">/g)).toHaveLength(3)
+    expect(html).toMatch(/aria-label="Maintenance sunday-patching, Sun \d+ \w{3} 02:00 to 04:30"/)
+    const monday = await me.page('/schedules/calendar?week=2027-W03&day=2027-01-18')
+    expect(monday.html.match(/class="band"/g)).toHaveLength(1)
+    const sunday = await me.page('/schedules/calendar?week=2027-W03&day=2027-01-24')
+    expect(sunday.html.match(/class="band"/g)).toHaveLength(2)
+  })
+
   test('of 400 firings is answered in time, with the usual length of each task', async () => {
     const many = Array.from({ length: 57 }, (_, n) => entry(`many-${n}`, `Many ${n}`, { cronSchedule: `${n} 3 * * *` }))
     writeFileSync(product.directory.join('schedule.yaml'), FILE + many.join(''))
@@ -223,14 +241,15 @@ describe('the week', () => {
       ...{ from: new Date(from).toISOString(), to: new Date(from + 7 * DAY_MS).toISOString() },
     })
     await product.call('GET', `/v4/schedules/calendar?${query}`)
-    const began = performance.now()
+    const before = cpuOf(product.process.pid)
     const answer = await product.call('GET', `/v4/schedules/calendar?${query}`)
+    const used = cpuOf(product.process.pid) - before
     const { entries, load } = (await answer.json()) as {
       readonly entries: readonly { readonly source: string; readonly name: string; readonly taskIds: string[] }[]
       readonly load: readonly { readonly running: number }[]
     }
-    // The budget is 200 ms; the machine of the tests may be busy.
-    expect(performance.now() - began).toBeLessThan(2000)
+    // The budget is 200 ms; other work of the process may come between.
+    expect(used).toBeLessThan(1000)
     expect(entries.filter(({ name }) => name.startsWith('Many')).length).toBe(399)
     expect(entries.some(({ source }) => source === 'qlik')).toBe(true)
     expect(Math.max(...load.map(({ running }) => running))).toBeGreaterThan(0)
@@ -254,6 +273,13 @@ describe('the week', () => {
     expect((html.match(/<td class="none">/g) ?? []).length).toBe(hours === 23 ? 1 : 6)
   })
 })
+
+/** Milliseconds that a process has computed, on Linux; else 0. */
+function cpuOf(pid: number): number {
+  if (!existsSync(`/proc/${pid}/stat`)) return 0
+  const [user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').slice(13, 15).map(Number)
+  return (user + system) * 10
+}
 
 /** ISO week of a day. */
 function weekOf(day: string): string {
@@ -290,5 +316,73 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
     await page.getByText('The schedule Typed was made.').waitFor()
     expect(page.url()).not.toContain('csrf')
     await context.close()
+  }, 60_000)
+
+  /** Noon of each zone in India: two times where clocks change within the ten months. */
+  test.each([
+    ['Europe/Stockholm', ['GMT+1', 'GMT+2'], ['15:30', '16:30']],
+    ['America/New_York', ['GMT-4', 'GMT-5'], ['21:30', '22:30']],
+    // Their clocks change by 30 minutes.
+    ['Australia/Lord_Howe', ['GMT+10:30', 'GMT+11'], ['06:30', '07:00']],
+  ])(
+    'the next ten times in %s have the skipped one, and go over a change of clocks',
+    async (zone, offsets, here) => {
+      const context = await browser.newContext({ timezoneId: 'Asia/Kolkata' })
+      const page = await context.newPage()
+      await page.goto(`${base}/console/schedules/new`)
+      await page.fill('[name=name]', 'Monthly')
+      await page.fill('[name=notOn]', 'closing')
+      await page.fill('[name=timezone]', zone)
+      await page.fill('[name=cron]', '0 12 1 * *')
+      const rows = page.locator('[data-times] tbody tr')
+      await page
+        .locator('[data-times]', { hasText: `(${zone})` })
+        .filter({ hasText: 'closing' })
+        .waitFor()
+      const texts = await rows.allInnerTexts()
+      expect(texts).toHaveLength(11)
+      expect(texts.filter((text) => text.includes('skipped: closing'))).toHaveLength(1)
+      for (const text of texts) expect(text).toMatch(/^\w{3} 1 \w{3,4} 12:00 GMT/)
+      const found = (pattern: RegExp) => [...new Set(texts.map((text) => pattern.exec(text)?.[1]))].sort()
+      expect(found(/12:00 (GMT\S+)/)).toEqual(offsets)
+      expect(found(/(\d\d:\d\d)$/)).toEqual(here)
+      // Chromium has the older name.
+      expect(await page.textContent('[data-here-head]')).toMatch(/^Here, Asia\/(Kolkata|Calcutta)$/)
+      await context.close()
+    },
+    60_000,
+  )
+
+  test('a change of the file under the open editor gives a comparison, and keeps what is typed', async () => {
+    const page = await browser.newPage()
+    await page.goto(`${base}/console/schedules/daily`)
+    await page.fill('[name=name]', 'Typed here')
+    writeFileSync(product.directory.join('schedule.yaml'), FILE.replace('0 12 * * *', '0 13 * * *'))
+    const cron = async () => (await schedules()).find(({ id }) => id === 'daily')?.cronSchedule
+    await until(async () => (await cron()) === '0 13 * * *', { timeout: 15_000 })
+    expect(await page.inputValue('[name=name]')).toBe('Typed here')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    const row = (member: string) => page.locator('tr', { hasText: member }).textContent()
+    expect(await row('cronSchedule')).toMatch(/0 13 \* \* \*\s*0 12 \* \* \*/)
+    expect(await row('name')).toMatch(/Sales <b>daily<\/b>\s*Typed here/)
+    expect(await cron()).toBe('0 13 * * *')
+    expect(await page.inputValue('[name=name]')).toBe('Typed here')
+    await page.fill('[name=cron]', '0 13 * * *')
+    await page.check('[name=kind][value=cron]')
+    await page.getByRole('button', { name: 'Save the schedule' }).click()
+    await page.getByText('The schedule Typed here was saved.').waitFor()
+    expect(await cron()).toBe('0 13 * * *')
+    await page.close()
+  }, 60_000)
+
+  test('what is wrong with an expression marks its field', async () => {
+    const page = await browser.newPage()
+    await page.goto(`${base}/console/schedules/new`)
+    await page.fill('[name=cron]', '0 25 * * *')
+    await page.locator('[name=cron][aria-invalid=true]').waitFor()
+    expect(await violations(page)).toEqual([])
+    await page.fill('[name=cron]', '0 5 * * *')
+    await page.locator('[name=cron]:not([aria-invalid])').waitFor()
+    await page.close()
   }, 60_000)
 })

@@ -136,6 +136,24 @@ test('the execution shows its states, its error, and its log', async () => {
   expect(text).toMatch(/Log Whole log .*Execution/)
 })
 
+test('a start that waits can be taken out of the queue, and does not happen', async () => {
+  const [first, second] = site.simulator.addTasks(2) as [string, string]
+  site.simulator.setTask(first, { durationMs: 120_000 })
+  const started = await product.call('POST', '/v4/reloadtask/-/start?maxConcurrent=1', { taskId: [first, second] })
+  const { tasksQueued } = (await started.json()) as { tasksQueued: { queueId: string; taskName: string }[] }
+  const { queueId, taskName } = tasksQueued[0]!
+  const page = await pageText('/console/tasks/queue')
+  expect(page).toContain(`name="queueId" value="${queueId}"`)
+  const removed = await act('queue.remove', { queueId, taskName, return: '/console/tasks/queue' })
+  expect([removed.status, removed.location]).toEqual([303, '/console/tasks/queue'])
+  expect(textOf(await pageText('/console/tasks/queue'))).toContain('Nothing waits')
+  const again = await act('queue.remove', { queueId, taskName })
+  expect([again.status, again.text.includes(queueId)]).toEqual([404, true])
+  site.simulator.abort(first)
+  const dropped = await product.call('GET', `/v4/execution/${queueId}`)
+  expect((await dropped.json()) as object).toMatchObject({ state: 'finished', statusText: 'NotStarted' })
+})
+
 test('a run under way has its expected end, or is over the usual', async () => {
   site.simulator.runTask(SLOW)
   const html = await until(
