@@ -237,6 +237,22 @@ const LISTS: readonly List[] = [
     read: ({ recipients }: { readonly recipients: readonly (Named & { readonly email?: string })[] }) =>
       recipients.map(({ id, name, email = '' }) => named(name, email, `/reports/recipients/${encoded(id)}`, id)),
   },
+  ...(
+    [
+      ['Reports', 'report', 'reports', 'reports'],
+      ['Report filters', 'reportfilter', 'reportFilters', 'filters'],
+      ['Report conditions', 'reportcondition', 'reportConditions', 'conditions'],
+      ['Recipient groups', 'recipientgroup', 'recipientGroups', 'groups'],
+    ] as const
+  ).map(
+    ([kind, api, member, place]): List => ({
+      ...{ kind, scope: 'report:read', path: `/v4/${api}?limit=500` },
+      read: (answer: Readonly<Record<string, readonly (Named & { readonly project?: string })[]>>) =>
+        (answer[member] ?? []).map(({ id, name, project = '' }) =>
+          named(name, project, `/reports/${place}/${encoded(id)}`, id),
+        ),
+    }),
+  ),
   {
     ...{ kind: 'Namespaces', scope: 'kv:read', path: '/v4/keyvaluesnamespaces' },
     read: (names: readonly string[]) => names.map((name) => named(name, '', `/system/keyvalues/${encoded(name)}`)),

@@ -24,12 +24,14 @@ export type Query = Readonly<Record<string, string | number | boolean | readonly
 export interface AskOptions {
   /** After this time the part of the page goes out without the answer. */
   readonly withinMs?: number
+  /** Answers that are no JSON are `Uint8Array` instead of texts. */
+  readonly bytes?: true
   readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Ask {
   get<T>(path: string, query?: Query, options?: AskOptions): Promise<Asked<T>>
-  /** A text goes out as it is, with the content type of the headers; everything else as JSON. */
+  /** Texts and bytes go out as they are, with the content type of the headers; everything else as JSON. */
   call<T>(method: Method, path: string, body?: unknown, options?: AskOptions): Promise<Asked<T>>
 }
 
@@ -41,7 +43,8 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, sh
   async function ask<T>(method: Method, path: string, body: unknown, options: AskOptions): Promise<Asked<T>> {
     const { withinMs, headers } = options
     const signal = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs)
-    const json = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array
+    const json = body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) }
     const answer = pages.ask(
       {
         ...{ method, path, shows, ...json, ...(signal && { signal }) },
@@ -49,11 +52,11 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, sh
       },
       identity,
     )
-    if (!signal) return read<T>(await answer)
+    if (!signal) return read<T>(await answer, options)
     const late = new Promise<Failure>((resolve) =>
       signal.addEventListener('abort', () => resolve(LATE), { once: true }),
     )
-    return Promise.race([answer.then((response) => read<T>(response)), late])
+    return Promise.race([answer.then((response) => read<T>(response, options)), late])
   }
   return {
     get: (path, query = {}, options = {}) => ask('GET', withQuery(path, query), undefined, options),
@@ -66,8 +69,10 @@ const LATE: Failure = {
   ...{ requestId: '', issues: [] },
 }
 
-async function read<T>(response: Response): Promise<Asked<T>> {
+async function read<T>(response: Response, { bytes }: AskOptions): Promise<Asked<T>> {
   const { status, headers } = response
+  if (bytes && status < 400)
+    return { ok: true, status, data: new Uint8Array(await response.arrayBuffer()) as T, headers }
   const text = await response.text()
   const isJson = headers.get('content-type')?.includes('json')
   if (status < 400) return { ok: true, status, data: (isJson ? JSON.parse(text) : text) as T, headers }

@@ -2,6 +2,7 @@
 import type { Child } from 'hono/jsx'
 import type { ApiRequest } from '../http/endpoint/route.ts'
 import type { Ask, Query } from './ask.ts'
+import type { Upload } from './requests.ts'
 import type { Visitor } from './session/guard.ts'
 
 /** The places of the navigation, with the scopes of which one opens it. */
@@ -53,6 +54,8 @@ export interface PageContext {
   /** IANA name of the site's zone. */
   readonly timezone: string
   readonly settings: SiteSettings
+  /** Chosen in the posted form. */
+  readonly upload?: Upload
   /** Whether the visitor has the scope. */
   may(scope: string): boolean
   /** Address of a page for the browser: `link('/events', { limit: 50 })`. */
@@ -95,9 +98,10 @@ export interface PageContent {
 
 /** A document out of data, as it is: for a frame of a page, where it can neither run scripts nor send requests, or to be kept. */
 export interface PageFile {
-  readonly type: 'text/html' | 'text/plain'
-  readonly body: string
-  /** Of the file that the browser keeps; absent = shown. Letters, digits, dots and dashes. */
+  /** `text/html`, or `application/pdf` for a file that is kept. */
+  readonly type: string
+  readonly body: string | Uint8Array<ArrayBuffer>
+  /** Of the file that the browser keeps; absent = shown. */
   readonly name?: string
 }
 

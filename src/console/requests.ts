@@ -1,6 +1,6 @@
 /** Reading of requests, and answers, that all parts of the console share. */
 import type { ApiRequest } from '../http/endpoint/route.ts'
-import { Refusal } from '../http/errors.ts'
+import { Refusal, refusal } from '../http/errors.ts'
 
 export type SiteEnv = { Bindings: { readonly request: ApiRequest } }
 
@@ -18,6 +18,28 @@ export function jsonOf({ body }: ApiRequest): unknown {
   } catch {
     return undefined
   }
+}
+
+export interface Upload {
+  readonly name: string
+  readonly content: Uint8Array
+}
+
+/** A posted form, which may hold a file. Throws 400 for one that is cut short. */
+export async function uploadOf(request: ApiRequest): Promise<{ form: URLSearchParams; upload?: Upload }> {
+  const type = request.headers.get('content-type') ?? ''
+  if (!type.startsWith('multipart/form-data')) return { form: formOf(request) }
+  const parts = await new Response(request.body as BodyInit, { headers: { 'content-type': type } })
+    .formData()
+    .catch(() => {
+      throw refusal('VALIDATION', 'The form did not arrive as a whole. Send it again.')
+    })
+  const entries = [...parts] as [string, string | File][]
+  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  const form = new URLSearchParams(texts.map(([name, text]) => [name, text.replaceAll('\r\n', '\n')]))
+  const file = entries.map(([, value]) => value).find((value) => typeof value !== 'string' && value.size > 0)
+  if (!file || typeof file === 'string') return { form }
+  return { form, upload: { name: file.name, content: new Uint8Array(await file.arrayBuffer()) } }
 }
 
 export const redirect = (location: string): Response =>

@@ -21,7 +21,7 @@ import {
   type SiteSettings,
 } from './page.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
-import { formOf, isRefusal, redirect, rootOf, type SiteEnv } from './requests.ts'
+import { formOf, isRefusal, redirect, rootOf, type SiteEnv, uploadOf } from './requests.ts'
 import type { Guard, Visitor } from './session/guard.ts'
 import { type SignIn, signInRoutes } from './session/sign-in.tsx'
 import { ErrorBox, Head } from './ui/panel.tsx'
@@ -144,9 +144,10 @@ export function createSite(deps: SiteDeps): Site {
   )
   app.post('/console/form/:operation', (c) =>
     withVisitor(c, async (context) => {
-      const form = formOf(c.env.request)
+      const { form, upload } = await uploadOf(c.env.request)
       guard.checkForm(context.request, context.visitor, form.get('csrf'))
-      return answerOf(context, await takeAction(context, operationOf(context), form))
+      const posted = { ...context, ...(upload && { upload }) }
+      return answerOf(context, await takeAction(posted, operationOf(context), form))
     }),
   )
 
@@ -257,10 +258,10 @@ const fileAnswer = ({ type, body, name }: PageFile, status = 200): Response =>
     status,
     headers: {
       ...PAGE_HEADERS,
-      'content-type': `${type}; charset=utf-8`,
+      'content-type': type.startsWith('text/') ? `${type}; charset=utf-8` : type,
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
       'x-frame-options': 'SAMEORIGIN',
-      ...(name && { 'content-disposition': `attachment; filename="${name}"` }),
+      ...(name && { 'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}` }),
     },
   })
 

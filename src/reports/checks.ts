@@ -117,7 +117,8 @@ function templateIssues({ template, data, levels }: TemplateReport): Issue[] {
   return [...duplicates(keys, pathOf, 'key'), ...reserved, ...data.flatMap(bindingIssues), ...nested, ...file]
 }
 
-const TEMPLATE_FILE = /\.(xlsx|docx|pptx|xltx|dotx|potx)$/i
+/** Names of files that can be templates. */
+export const TEMPLATE_FILE = /\.(xlsx|docx|pptx|xltx|dotx|potx)$/i
 const TEMPLATE_KINDS = 'an xlsx, docx, pptx, xltx, dotx or potx file'
 const DOCUMENT_FORMATS = { xltx: 'xlsx', dotx: 'docx', potx: 'pptx', xlsx: 'xlsx', docx: 'docx', pptx: 'pptx' } as const
 export type TemplateFormat = (typeof DOCUMENT_FORMATS)[keyof typeof DOCUMENT_FORMATS]

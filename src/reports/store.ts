@@ -27,8 +27,8 @@ export interface Edit {
   list<K extends Kind>(kind: K, query?: ListQuery): StoredOf<K>[]
   /** Everything that a run of the task would need, as this transaction sees it. */
   definitionOf(taskId: string): Definition | undefined
-  /** Notes the file as template of the report; takes effect when the report is saved. */
-  uploaded(reportId: string, template: UploadedTemplate): void
+  /** Notes the file as template of the report, or that it has none; takes effect when the report is saved. */
+  uploaded(reportId: string, template: UploadedTemplate | null): void
   /** Saves and removes together: the definitions may refer to each other. Returns the ids of those that changed. */
   save(changes: readonly Save[]): readonly string[]
   /** Saves one alone: returns its refusal, after which the rest of the transaction stands; null when it was saved. */
@@ -46,8 +46,8 @@ export interface DefinitionStore extends Pick<Edit, 'get' | 'list'> {
   template(
     reportId: string,
   ): (UploadedTemplate & { readonly uploadedAt: string; readonly uploadedBy: string }) | undefined
-  /** Makes the file the template of the report. */
-  setTemplate(reportId: string, template: UploadedTemplate, actor: string): Promise<StoredOf<'report'>>
+  /** Makes the file the template of the report; null removes an uploaded one, which no task that is on may need. */
+  setTemplate(reportId: string, template: UploadedTemplate | null, actor: string): Promise<StoredOf<'report'>>
   /** Whether an uploaded template has this content. */
   usesBlob(sha256: string): boolean
   /** Calls `listener` after changes that are on disk. */
@@ -61,6 +61,7 @@ const SQL = {
   template: `SELECT sha256, file_name AS fileName, bytes, uploaded_at AS uploadedAt, uploaded_by AS uploadedBy
     FROM report_template WHERE report_id = ?`,
   setTemplate: 'INSERT OR REPLACE INTO report_template VALUES (?, ?, ?, ?, ?, ?)',
+  removeTemplate: 'DELETE FROM report_template WHERE report_id = ?',
   blob: 'SELECT 1 FROM report_template WHERE sha256 = ? LIMIT 1',
 } as const
 
@@ -91,8 +92,11 @@ export function createDefinitionStore(
           get: (kind, id) => find(tx, kind, id),
           list: (kind, query) => select(tx, kind, query),
           definitionOf: (taskId) => definitionOf(tx, taskId),
-          uploaded: (reportId, { sha256, fileName, bytes }) =>
-            void tx.run(SQL.setTemplate, reportId, sha256, fileName, bytes, now(), actor),
+          uploaded(reportId, template) {
+            if (!template) return void tx.run(SQL.removeTemplate, reportId)
+            const { sha256, fileName, bytes } = template
+            tx.run(SQL.setTemplate, reportId, sha256, fileName, bytes, now(), actor)
+          },
           save: saveAll,
           refused(change) {
             try {
@@ -124,10 +128,11 @@ export function createDefinitionStore(
     projects: () => projectsOf(db),
     template: (reportId) => db.get(SQL.template, reportId),
     async setTemplate(reportId, template, actor) {
-      await edit(actor, ({ get, save, uploaded }) => {
+      await edit(actor, ({ get, list, save, uploaded }) => {
         const report = get('report', reportId)
         if (!report) throw notFound('report', reportId)
         if (report.type !== 'template') throw refusal('FORMAT_NOT_POSSIBLE', 'The report is made of blocks.')
+        if (!template) refuseTemplateInUse(list('task'), reportId)
         uploaded(reportId, template)
         save([{ kind: 'report', id: reportId, entity: { ...editable(report), template: null } as Report }])
       })
@@ -140,6 +145,15 @@ export function createDefinitionStore(
     },
     pruneAudit: (before) => writer.write((tx) => tx.run(SQL.pruneAudit, before).changes),
   }
+}
+
+function refuseTemplateInUse(tasks: readonly StoredOf<'task'>[], reportId: string): void {
+  const users = tasks.filter((task) => task.enabled && task.reports.some((use) => use.reportId === reportId))
+  if (users.length === 0) return
+  throw refusal('IN_USE', `Report tasks that are on need it: ${users.map(({ name }) => name).join(', ')}`, {
+    error: 'Template is in use',
+    usedBy: users.map(({ id, name }) => ({ type: RULES.task.type, id, name })),
+  })
 }
 
 /** All tasks and reports of a database that another process may write. Throws when the tables are not there. */

@@ -1,12 +1,13 @@
 /** Upload, download and check of the Office templates of reports. */
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
+import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { ERRORS, type ErrorCode, refusal } from '../../http/errors.ts'
 import type { Blobs } from '../blobs.ts'
-import { templateFormat } from '../checks.ts'
+import { TEMPLATE_FILE, templateFormat } from '../checks.ts'
 import type { Report, TemplateReport } from '../entities/report.ts'
 import { type Issue, refuseIssues } from '../issues.ts'
 import type { StoredOf, UploadedTemplate } from '../rows.ts'
@@ -43,6 +44,45 @@ const CHECK = z.object({
   unused: z.array(z.string()).describe('Keys of data that no tag names.'),
   problems: z.array(z.object({ code: z.string(), place: z.string(), details: z.string() })),
 })
+
+const LISTED = z.object({
+  source: z.enum(['upload', 'file']).describe('Uploaded for a report, or a file of the template folder.'),
+  fileName: z.string(),
+  bytes: z.int().nullable().describe('null = the file is gone.'),
+  uploadedAt: z.string().nullable(),
+  uploadedBy: z.string().nullable(),
+  reports: z.array(z.object({ id: z.string(), name: z.string(), project: z.string() })).describe('Those that use it.'),
+})
+type Listed = z.output<typeof LISTED>
+
+/** Uploaded files, then those of the folder, each by name. */
+async function listed({ store, blobs, templateDirectory }: TemplateDeps): Promise<Listed[]> {
+  const reports = store.list('report').filter((report) => report.type === 'template')
+  const uploads = reports.map(async (report): Promise<Listed[]> => {
+    const upload = report.template?.source === 'upload' ? store.template(report.id) : undefined
+    if (!upload) return []
+    const { fileName, uploadedAt, uploadedBy } = upload
+    const bytes = await sizeOf(blobs.path(upload.sha256))
+    return [{ source: 'upload', fileName, bytes, uploadedAt, uploadedBy, reports: [shortOf(report)] }]
+  })
+  const fileOf = ({ template }: Report & { type: 'template' }) => (template?.source === 'file' ? template.file : null)
+  const inFolder = (await readdir(templateDirectory).catch(() => [])).filter((name) => TEMPLATE_FILE.test(name))
+  const names = [...new Set([...inFolder, ...reports.flatMap((report) => fileOf(report) ?? [])])]
+  const files = names.map(async (fileName): Promise<Listed> => {
+    const bytes = await sizeOf(join(templateDirectory, basename(fileName)))
+    const users = reports.filter((report) => fileOf(report) === fileName).map(shortOf)
+    return { source: 'file', fileName, bytes, uploadedAt: null, uploadedBy: null, reports: users }
+  })
+  const byName = (one: Listed, other: Listed) => one.fileName.localeCompare(other.fileName, 'en')
+  return [...(await Promise.all(uploads)).flat().sort(byName), ...(await Promise.all(files)).sort(byName)]
+}
+
+const shortOf = ({ id, name, project }: StoredOf<'report'>) => ({ id, name, project })
+
+async function sizeOf(path: string): Promise<number | null> {
+  const found = await stat(path).catch(() => null)
+  return found?.isFile() ? found.size : null
+}
 
 /** Checks of templates before their report is saved. */
 export interface TemplateChecks {
@@ -179,6 +219,40 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
             etag: `"${createHash('sha256').update(file.content).digest('hex')}"`,
           },
         })
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: PATH,
+      scope: 'report:write',
+      action: 'report.template.delete',
+      summary: 'Remove the uploaded template of a report',
+      answers: {
+        204: z.void(),
+        409: 'A task that is on needs it.',
+        412: 'The report is not at the revision of `If-Match`.',
+      },
+      async handle(request) {
+        const report = templateReport(request)
+        requireRevision(request, 'report', report.revision)
+        const upload = store.template(report.id)
+        if (!upload) throw refusal('TEMPLATE_NOT_FOUND', 'No template has been uploaded for the report.')
+        await store.setTemplate(report.id, null, request.caller.actor)
+        request.note({ target: [report.id], detail: upload.fileName })
+        return new Response(null, { status: 204 })
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/reporttemplate',
+      scope: 'report:read',
+      summary: 'List the templates of reports, with the reports that use them',
+      query: NO_QUERY,
+      answers: { 200: z.object({ reportTemplates: z.array(LISTED), total: z.int(), maxTemplateMb: z.number() }) },
+      examples: [{ name: 'all', status: 200 }],
+      async handle() {
+        const reportTemplates = await listed(deps)
+        return jsonAnswer(200, { reportTemplates, total: reportTemplates.length, maxTemplateMb })
       },
     }),
     route({

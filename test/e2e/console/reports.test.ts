@@ -4,7 +4,9 @@ import type { Browser, Page } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
 import { type Key, newKey, visitorOf } from '../../support/console.ts'
 import { looksWell, openConsole } from '../../support/console-browser.ts'
-import { type ReportSite, startReportSite } from '../../support/report-tasks.ts'
+import { zipOf } from '../../support/office.ts'
+import { type ReportSite, SALES_APP, startReportSite } from '../../support/report-tasks.ts'
+import { paragraph, wordTemplate } from '../../support/templates.ts'
 
 const GONE = 'gone@acme.example'
 const HERE = 'here@acme.example'
@@ -89,7 +91,8 @@ test('a misspelt filter value shows before saving who gets nothing, and why', as
   const plan = page.locator('section', { has: page.locator('#plan') })
   const south = await plan.locator('tr', { hasText: 'south@acme.example' }).textContent()
   expect(south).toContain('nothing: FILTER_VALUE_UNKNOWN')
-  expect(south).toContain('Norrdic')
+  expect(south).toContain('Region: Norrdic')
+  expect(await plan.getByRole('link', { name: 'filter North misspelt' }).getAttribute('href')).toEndWith(filterId)
   expect(await plan.locator('tr', { hasText: HERE }).textContent()).toContain('Sales overview.csv')
   // Nothing is saved yet, and the form has kept the person.
   expect(await page.locator(PERSON).inputValue()).toBe(person.id)
@@ -155,6 +158,22 @@ test('sending failed mails again asks first, with the addresses to correct, and 
   expect((await reports.ended(child)).outcome).toBe('success')
   expect(reports.mailsTo('found@acme.example')).toHaveLength(1)
   expect(reports.mailsTo(HERE)).toHaveLength(1)
+
+  // What has arrived may arrive twice: the page asks, and the endpoint refuses without the answer.
+  await page.goto(address(`/form/reportrun.resend?runId=${failedRun}&states=sent`))
+  const confirm = page.getByLabel('Send them although they may arrive twice')
+  expect(await confirm.isChecked()).toBe(false)
+  const again = page.getByRole('button', { name: 'Send again' })
+  await page.locator('form[data-action]').evaluate((form) => form.setAttribute('novalidate', ''))
+  await again.click()
+  await page.locator('div.error').waitFor()
+  expect(await textOf(page)).toContain('would arrive twice')
+  expect(reports.mailsTo(HERE)).toHaveLength(1)
+  await confirm.check()
+  await again.click()
+  await page.waitForURL((url) => url.pathname.includes('/reports/runs/'))
+  await reports.ended(new URL(page.url()).pathname.split('/').at(-1)!)
+  expect(reports.mailsTo(HERE)).toHaveLength(2)
   await page.close()
 })
 
@@ -252,10 +271,19 @@ test('a report is built of blocks, shown in a frame without rights, and cannot b
   await page.getByRole('button', { name: 'Add Figures to Blocks' }).click()
   await page.getByLabel('Label', { exact: true }).fill('Revenue')
   await page.getByLabel('Expression', { exact: true }).fill('=Sum(Sales)')
-  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
-  await page.getByRole('button', { name: 'Show the report' }).click()
+  // The preview is that of the form, before anything is saved, and an error stands in the place of the page.
+  const show = page.getByRole('button', { name: 'Show the page' })
   const frame = page.frameLocator('iframe[name=preview-frame]')
+  await show.click()
   await frame.getByText('Revenue').first().waitFor()
+  await page.getByRole('button', { name: 'Add Figures to Blocks' }).click()
+  await show.click()
+  await frame.getByText('blocks.1.items.0.label', { exact: true }).waitFor()
+  expect(await frame.locator('body').textContent()).toContain('No preview')
+  const saved = await reports.call<{ reports: readonly { name: string }[] }>('GET', '/v4/report')
+  expect(saved.reports.map(({ name }) => name)).not.toContain('Built here')
+  await page.getByRole('button', { name: 'Remove Figures 2' }).click()
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
 
   await page.goto(address(`/reports/reports/${reportId}`))
   expect(await page.locator('section', { has: page.locator('#used-by') }).textContent()).toContain('Monday mail')
@@ -265,6 +293,73 @@ test('a report is built of blocks, shown in a frame without rights, and cannot b
   await dialog.getByRole('button', { name: 'Delete' }).click()
   await page.locator('div.error').waitFor()
   expect(await textOf(page)).toContain('Used by')
+  await page.close()
+})
+
+test('the form of a task shows the document of a chosen person, and gives it as a file', async () => {
+  const nordic = await reports.filter('Only Nordic', { type: 'values', field: 'Region', values: ['Nordic'] })
+  const person = await reports.person('nordic@acme.example', nordic.id)
+  const recipients = [
+    { type: 'address', address: HERE },
+    { type: 'recipient', recipientId: person.id },
+  ]
+  const task = await reports.mailTask('Preview me', reportId, { recipients })
+  const page = await opened(`/reports/tasks/${task.id}/edit`, { script: false })
+  const show = page.getByRole('button', { name: 'Show the page' })
+  const frame = page.frameLocator('iframe[name=preview-frame]')
+  await show.click()
+  await frame.getByText('Iberia').first().waitFor()
+  await page.getByLabel('For', { exact: true }).fill('nordic@acme.example')
+  const downloading = page.waitForEvent('download')
+  const download = page.getByRole('button', { name: 'Download the file' })
+  await download.click()
+  const file = await downloading
+  expect(file.suggestedFilename()).toBe('Sales overview.csv')
+  const text = await Bun.file(await file.path()).text()
+  expect([text.includes('Nordic'), text.includes('Iberia')]).toEqual([true, false])
+  await page.getByLabel('For', { exact: true }).fill('stranger@acme.example')
+  await download.click()
+  const error = page.locator('div.error')
+  expect(await error.textContent()).toContain('No preview')
+  expect(await error.textContent()).toContain('stranger@acme.example is no active recipient')
+  expect(await page.getByLabel('For', { exact: true }).inputValue()).toBe('stranger@acme.example')
+  await page.close()
+})
+
+test('a template is uploaded, checked, listed with its report, and deleted', async () => {
+  const { id } = await reports.call('POST', '/v4/report', {
+    ...{ project: 'Sales', name: 'Of a template', type: 'template', appId: SALES_APP },
+    data: [{ key: 'revenue', type: 'value', expr: '=Sum(Sales)' }],
+  })
+  const page = await opened(`/reports/reports/${id}`, { script: false })
+  const fileOf = async (name: string, tag: string) => ({
+    ...{ name, mimeType: 'application/octet-stream' },
+    buffer: Buffer.from(await zipOf(wordTemplate(paragraph(tag)))),
+  })
+  const upload = async (file: Awaited<ReturnType<typeof fileOf>> | null) => {
+    if (file) await page.getByLabel('Another file').setInputFiles(file)
+    await page.getByRole('button', { name: 'Upload' }).click()
+    return textOf(page)
+  }
+  expect(await upload(null)).toContain('Choose an xlsx, docx or pptx file')
+  await page.getByLabel('Description').fill('Typed, not saved')
+  const refused = await upload(await fileOf('pack.docx', '{{revenu}}'))
+  for (const part of ['Not uploaded', 'document, paragraph 1', '{{revenu}}']) expect(refused).toContain(part)
+  expect(await upload(await fileOf('pack.docx', '{{revenue}}'))).toContain('pack.docx is the template, with 1 tag.')
+  // What was typed is still there, and can be saved on top of the upload.
+  expect(await page.getByLabel('Description').inputValue()).toBe('Typed, not saved')
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+  expect(await page.locator('.flash').textContent()).toContain('is saved, revision 3')
+
+  await page.goto(address('/reports/templates'))
+  const row = page.locator('tbody tr', { hasText: 'pack.docx' })
+  expect(await row.textContent()).toContain('Of a template')
+  const downloading = page.waitForEvent('download')
+  await row.getByRole('link', { name: 'pack.docx' }).click()
+  expect((await downloading).suggestedFilename()).toBe('pack.docx')
+  await row.getByRole('link', { name: 'Delete…' }).click()
+  await page.getByRole('button', { name: 'Delete the template' }).click()
+  expect(await textOf(page)).toContain('No templates')
   await page.close()
 })
 
@@ -287,6 +382,7 @@ describe('the pages', () => {
     () => `/reports/runs/${failedRun}`,
     () => `/reports/reports/${reportId}`,
     () => '/reports/recipients',
+    () => '/reports/hub',
     () => `/form/reporttask.start?taskId=${taskId}`,
   ]
   test('look well at each width in both themes', () => {

@@ -1,7 +1,7 @@
 /** Export and import of definitions, of recipients, and the templates of reports. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { parseCsv } from '../../../src/reports/recipient-import.ts'
 import { checkTemplate as checkOffice, type TemplateCheck } from '../../../src/reports/templates/index.ts'
 import { smallDocument, zipOf } from '../../support/office.ts'
@@ -326,6 +326,49 @@ describe('templates', () => {
       api.call('PATCH', `/v4/reporttask/${id}`, { reports: [{ key: 'a', reportId, format }] })
     expect((await use('docx')).body.code).toBe('FORMAT_NOT_POSSIBLE')
     expect((await use('pdf')).body.code).toBe('CONVERTER_MISSING')
+  })
+
+  test('are listed with the reports that use them; one that a task needs is not removed', async () => {
+    const [uploadedId, fileId] = [
+      await create('/v4/report', TEMPLATE_REPORT),
+      await create('/v4/report', { ...TEMPLATE_REPORT, name: 'Not uploaded' }),
+    ]
+    await upload(uploadedId, 'good file')
+    for (const name of ['b.docx', 'used.xlsx', 'mail.eta']) writeFileSync(api.folder.join(name), 'good file')
+    await api.call('PATCH', `/v4/report/${fileId}`, { template: { source: 'file', file: 'used.xlsx' } })
+    const nobody = { uploadedAt: null, uploadedBy: null }
+    expect((await api.call('GET', '/v4/reporttemplate')).body).toEqual({
+      reportTemplates: [
+        {
+          ...{ source: 'upload', fileName: 'sales.xlsx', bytes: 9, uploadedAt: expect.any(String) },
+          ...{ uploadedBy: 'anonymous', reports: [{ id: uploadedId, name: 'Sales workbook', project: 'Sales' }] },
+        },
+        { source: 'file', fileName: 'b.docx', bytes: 9, ...nobody, reports: [] },
+        {
+          ...{ source: 'file', fileName: 'used.xlsx', bytes: 9, ...nobody },
+          reports: [{ id: fileId, name: 'Not uploaded', project: 'Sales' }],
+        },
+      ],
+      ...{ total: 3, maxTemplateMb: 1 },
+    })
+    rmSync(api.folder.join('used.xlsx'))
+    const { reportTemplates } = (await api.call('GET', '/v4/reporttemplate')).body
+    expect(reportTemplates[2]).toMatchObject({ fileName: 'used.xlsx', bytes: null })
+
+    const reports = [{ key: 'a', reportId: uploadedId, format: 'xlsx' }]
+    const task = { project: 'Sales', name: 'Needs it', reports, hub: { enabled: true }, enabled: true }
+    const taskId = await create('/v4/reporttask', task)
+    const remove = (id: string, headers = {}) => api.call('DELETE', `/v4/report/${id}/template`, undefined, headers)
+    expect(await remove(uploadedId)).toMatchObject({
+      status: 409,
+      body: { code: 'IN_USE', usedBy: [{ type: 'reportTask', id: taskId, name: 'Needs it' }] },
+    })
+    await api.call('POST', `/v4/reporttask/${taskId}/disable`)
+    expect((await remove(uploadedId, { 'If-Match': '"r1"' })).body.code).toBe('REVISION_MISMATCH')
+    expect((await remove(uploadedId)).status).toBe(204)
+    expect((await api.call('GET', `/v4/report/${uploadedId}`)).body).toMatchObject({ template: null, revision: 3 })
+    expect((await remove(uploadedId)).body.code).toBe('TEMPLATE_NOT_FOUND')
+    expect((await remove(fileId)).body.code).toBe('TEMPLATE_NOT_FOUND')
   })
 
   test('an export holds the files where they are asked for', async () => {

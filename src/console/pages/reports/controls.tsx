@@ -4,10 +4,12 @@
 import type { Child, FC } from 'hono/jsx'
 import { Name, plainName } from '../../ui/text.tsx'
 import { controlOf, type Field, type Members, memberAt, shownText, type Variant, variantOf } from './fields.ts'
-import { KINDS, type Kind } from './kinds.ts'
+import { type Definition, KINDS, type Kind } from './kinds.ts'
 
 /** The definitions and storage spaces that a field may name. */
-export type Choices = Readonly<Record<Kind | 'space', readonly { readonly id: string; readonly name: string }[]>>
+export type Choices = Readonly<Record<Kind, readonly Definition[]>> & {
+  readonly space: readonly { readonly id: string; readonly name: string }[]
+}
 
 interface Form {
   readonly definition: Members

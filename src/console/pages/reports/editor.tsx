@@ -12,6 +12,7 @@ import { type Choices, Fields } from './controls.tsx'
 import { differences, type Members, memberAt } from './fields.ts'
 import { type Definition, KINDS, type Kind, listed, uses } from './kinds.ts'
 import { type Plan, PlanView } from './plan.tsx'
+import { Preview, type PreviewChoices, TemplatePanel, type Templates } from './preview.tsx'
 import { stepsOf } from './steps.ts'
 
 export interface ConditionTest {
@@ -20,7 +21,7 @@ export interface ConditionTest {
 }
 
 /** A form under way. */
-export interface Draft {
+export interface Draft extends PreviewChoices {
   readonly kind: Kind
   /** '' = new. */
   readonly id: string
@@ -30,6 +31,8 @@ export interface Draft {
   readonly before: Members
   readonly definition: Members
   readonly failure?: Failure | undefined
+  /** Title of the failure; default: `Not saved`. */
+  readonly failed?: string
   /** As another caller has saved it meanwhile. */
   readonly present?: Definition
   readonly notice?: string
@@ -50,7 +53,12 @@ export const SAVE = 'reports.save'
 export async function editorPage(context: PageContext, draft: Draft): Promise<PageContent> {
   const { kind, id, definition, failure } = draft
   const { path, one, many } = KINDS[kind]
-  const [choices, usedBy] = await Promise.all([choicesOf(context), usersOf(context, draft)])
+  const hasTemplate = kind === 'report' && definition.type === 'template'
+  const [choices, usedBy, templates] = await Promise.all([
+    choicesOf(context),
+    usersOf(context, draft),
+    hasTemplate ? context.ask.get<Templates>('/v4/reporttemplate') : null,
+  ])
   const steps = stepsOf(kind, definition)
   const action = context.link(`/form/${SAVE}`)
   const title = id === '' ? `New ${one}` : plainName(String(draft.before.name ?? ''))
@@ -90,7 +98,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
             {draft.notice}
           </p>
         )}
-        {failure && failure.status !== 412 && <ErrorBox failure={failure} what="Not saved" />}
+        {failure && failure.status !== 412 && <ErrorBox failure={failure} what={draft.failed ?? 'Not saved'} />}
         <form method="post" action={action} class="two editor">
           <FormFields
             context={context}
@@ -133,8 +141,11 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
             </div>
           </div>
           <div class="stack">
-            {kind === 'task' && <PlanPanel draft={draft} action={action} />}
-            {(kind === 'task' || kind === 'report') && <Preview context={context} draft={draft} action={action} />}
+            {kind === 'task' && <PlanPanel context={context} draft={draft} choices={choices} action={action} />}
+            {(kind === 'task' || kind === 'report') && (
+              <Preview context={context} draft={draft} choices={choices} action={action} />
+            )}
+            {templates && <TemplatePanel context={context} id={id} templates={templates} action={action} />}
             {kind === 'condition' && id !== '' && <TestPanel draft={draft} context={context} action={action} />}
             {usedBy.length > 0 && (
               <Panel id="used-by" title="Used by" count={usedBy.length}>
@@ -208,10 +219,14 @@ export const Delete: FC<{ readonly context: PageContext; readonly kind: Kind; re
   </ActionLink>
 )
 
-const PlanPanel: FC<{ readonly draft: Draft; readonly action: string }> = ({
-  draft: { plan, planFor = '' },
-  action,
-}) => (
+interface BesideProps {
+  readonly context: PageContext
+  readonly draft: Draft
+  readonly choices: Choices
+  readonly action: string
+}
+
+const PlanPanel: FC<BesideProps> = ({ context, draft: { plan, planFor = '' }, choices, action }) => (
   <Panel id="plan" title="Plan: who gets what" tools={<span class="muted small">nothing is sent</span>}>
     <div class="body stack">
       <label class="field">
@@ -224,48 +239,13 @@ const PlanPanel: FC<{ readonly draft: Draft; readonly action: string }> = ({
         </button>
       </div>
       {plan ? (
-        part(plan, (data) => <PlanView plan={data} />, 'No plan')
+        part(plan, (data) => <PlanView context={context} plan={data} filters={choices.filter} />, 'No plan')
       ) : (
         <p class="muted small">Opens the app and shows who would get which document, and why someone gets nothing.</p>
       )}
     </div>
   </Panel>
 )
-
-const Preview: FC<{ readonly context: PageContext; readonly draft: Draft; readonly action: string }> = ({
-  context,
-  draft: { kind, id, definition },
-  action,
-}) => {
-  const uses = Array.isArray(definition.reports) ? (definition.reports as { reportId?: string; key?: string }[]) : []
-  const reports = kind === 'task' ? uses.map(({ reportId, key }) => [reportId ?? '', key ?? '']) : [[id, 'the report']]
-  const known = reports.filter(([reportId]) => reportId !== '')
-  if (known.length === 0 || definition.type === 'template') return null
-  const off = context.may('report:run') ? undefined : 'This needs the scope report:run'
-  return (
-    <Panel id="preview" title="Preview" tools={<span class="muted small">of the saved report</span>}>
-      <div class="body stack">
-        <div class="acts">
-          {known.map(([reportId, name]) => (
-            <button
-              type="submit"
-              class="btn s"
-              name="do"
-              value={`preview ${reportId}`}
-              formtarget="preview-frame"
-              formaction={action}
-              disabled={off !== undefined}
-              title={off}
-            >
-              Show <Name text={name} />
-            </button>
-          ))}
-        </div>
-        <iframe name="preview-frame" title="Preview of the report" sandbox="" class="preview" />
-      </div>
-    </Panel>
-  )
-}
 
 const TestPanel: FC<{ readonly draft: Draft; readonly context: PageContext; readonly action: string }> = ({
   draft: { tested },

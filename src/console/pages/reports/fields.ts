@@ -14,7 +14,19 @@ interface Base {
 
 export type Field = Base &
   (
-    | { readonly as: 'line' | 'area' | 'number' | 'flag' | 'source' | 'operand' | 'lines' | 'pairs' | 'json' }
+    | {
+        readonly as:
+          | 'line'
+          | 'area'
+          | 'number'
+          | 'flag'
+          | 'source'
+          | 'operand'
+          | 'lines'
+          | 'pairs'
+          | 'json'
+          | 'template'
+      }
     | { readonly as: 'choice'; readonly options: Options }
     | { readonly as: 'choices'; readonly options: Options }
     | { readonly as: 'ref'; readonly to: Kind | 'space' }
@@ -120,6 +132,14 @@ const CODECS: Readonly<Record<string, Codec>> = {
   json: {
     show: (value) => (value === undefined ? '' : JSON.stringify(value, null, 2)),
     read: (given) => parsed(given),
+  },
+  /** The name of a file in the template folder; an uploaded template stays as it is. */
+  template: {
+    show: (value) => (isMembers(value) && value.source === 'file' ? String(value.file) : ''),
+    read(given, old) {
+      if (given.trim() !== '') return { source: 'file', file: given.trim() }
+      return isMembers(old) && old.source === 'upload' ? old : null
+    },
   },
   /** Numbers stay numbers. */
   lines: {

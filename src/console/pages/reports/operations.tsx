@@ -251,6 +251,19 @@ const remove: Operation = {
   done: () => 'It is deleted',
 }
 
+const removeTemplate: Operation = {
+  scope: 'report:write',
+  verb: 'Delete the template',
+  dialog: (fields) => (
+    <>
+      {hiddenOf([['id', fields.get('id')]])}
+      <p>The report has no template then, and cannot be made until another one is uploaded.</p>
+    </>
+  ),
+  call: (fields) => ({ method: 'DELETE', path: `/v4/report/${encodeURIComponent(fields.get('id'))}/template` }),
+  done: () => 'The template is deleted',
+}
+
 const copy: Operation = {
   scope: 'report:write',
   verb: 'Copy',
@@ -268,5 +281,6 @@ export const reportOperations: Operations = {
   'reportrun.resend': resend,
   'reports.save': saveOperation,
   'reports.delete': remove,
+  'reports.template.delete': removeTemplate,
   'recipient.import': importOperation,
 }

@@ -2,9 +2,11 @@
 /** @jsxImportSource hono/jsx */
 /** The plan of a task: who would get what, before anything is made or sent. */
 import type { FC } from 'hono/jsx'
+import type { PageContext } from '../../page.ts'
 import { Mark } from '../../ui/marks.tsx'
 import { Table } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
+import { type Definition, KINDS } from './kinds.ts'
 
 /** Members of `POST /v4/reporttask/{taskId}/plan` that this page uses. */
 export interface Plan {
@@ -37,6 +39,39 @@ interface Person {
   readonly problems: Problem[]
 }
 
+interface Clause {
+  readonly field?: string
+  readonly values?: readonly unknown[]
+}
+
+/** The filters whose clauses a problem is about: it names the field, and values where the clause lists them. */
+export function filtersBehind({ code, details }: Pick<Problem, 'code' | 'details'>, filters: readonly Definition[]) {
+  if (!code.startsWith('FILTER_')) return []
+  const isAbout = ({ field, values }: Clause): boolean => {
+    if (field === undefined || ![`${field}: `, `"${field}"`].some((named) => details.includes(named))) return false
+    return code !== 'FILTER_VALUE_UNKNOWN' || !values || values.some((value) => details.includes(String(value)))
+  }
+  return filters.filter(({ clauses }) => Array.isArray(clauses) && (clauses as Clause[]).some(isAbout))
+}
+
+/** Links to the filters behind a problem. */
+export const BehindProblem: FC<{
+  readonly context: PageContext
+  readonly problem: Pick<Problem, 'code' | 'details'>
+  readonly filters: readonly Definition[]
+}> = ({ context, problem, filters }) => (
+  <>
+    {filtersBehind(problem, filters).map(({ id, name }) => (
+      <>
+        {' '}
+        <a href={context.link(`${KINDS.filter.path}/${id}`)}>
+          filter <Name text={name} />
+        </a>
+      </>
+    ))}
+  </>
+)
+
 /** By person, those with problems first. */
 function peopleOf({ mails, hub, problems }: Plan): Person[] {
   const people = new Map<string, Person>()
@@ -60,7 +95,14 @@ function peopleOf({ mails, hub, problems }: Plan): Person[] {
 
 const PAGE_OF_PEOPLE = 200
 
-export const PlanView: FC<{ readonly plan: Plan }> = ({ plan }) => {
+interface PlanProps {
+  readonly context: PageContext
+  readonly plan: Plan
+  /** All that there are. */
+  readonly filters: readonly Definition[]
+}
+
+export const PlanView: FC<PlanProps> = ({ context, plan, filters }) => {
   const people = peopleOf(plan)
   const { documents, mails, files, hub, skipped, conditions, problems } = plan
   const others = problems.filter(({ recipient }) => !recipient)
@@ -91,6 +133,7 @@ export const PlanView: FC<{ readonly plan: Plan }> = ({ plan }) => {
             <li>
               <Mark state={level === 'error' ? 'failed' : 'warning'} word={code} />{' '}
               <Name text={[report, details].filter(Boolean).join(': ')} />
+              <BehindProblem context={context} problem={{ code, details }} filters={filters} />
             </li>
           ))}
         </ul>
@@ -102,7 +145,7 @@ export const PlanView: FC<{ readonly plan: Plan }> = ({ plan }) => {
           keyOf={({ address }) => `plan-${address}`}
           columns={[
             { head: 'Person', cell: ({ address }) => <Name text={address} /> },
-            { head: 'Gets', cell: (row) => <Gets person={row} /> },
+            { head: 'Gets', cell: (row) => <Gets person={row} context={context} filters={filters} /> },
           ]}
         />
       )}
@@ -123,7 +166,11 @@ export const PlanView: FC<{ readonly plan: Plan }> = ({ plan }) => {
   )
 }
 
-const Gets: FC<{ readonly person: Person }> = ({ person: { documents, channels, problems } }) => (
+const Gets: FC<Omit<PlanProps, 'plan'> & { readonly person: Person }> = ({
+  context,
+  filters,
+  person: { documents, channels, problems },
+}) => (
   <>
     {documents.map((name) => (
       <div>
@@ -136,6 +183,7 @@ const Gets: FC<{ readonly person: Person }> = ({ person: { documents, channels, 
         <Mark state={level === 'error' ? 'failed' : 'warning'} word={channels.size === 0 ? `nothing: ${code}` : code} />{' '}
         <span class="small">
           <Name text={details} />
+          <BehindProblem context={context} problem={{ code, details }} filters={filters} />
         </span>
       </div>
     ))}

@@ -7,6 +7,8 @@ import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Choice, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
 import { bytesText, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { type Definition, listed } from './kinds.ts'
+import { BehindProblem } from './plan.tsx'
 import { RunMark, type RunRow } from './task.tsx'
 import { Mails, switchedOff } from './tasks.tsx'
 import { MARKS, runTriggerText } from './words.ts'
@@ -85,6 +87,8 @@ export const runPage: Page = {
       }
     }
     const run = answer.data
+    const hasFilterEvent = run.events.some(({ code }) => code.startsWith('FILTER_'))
+    const filters = hasFilterEvent ? await listed(context, 'filter') : null
     const all = deliveries.ok ? deliveries.data.deliveries : []
     return {
       title: `Run of ${plainName(run.taskName)}`,
@@ -113,7 +117,7 @@ export const runPage: Page = {
             <div class="stack">
               {run.events.length > 0 && (
                 <Panel id="events" title="Events" count={run.events.length}>
-                  <Events context={context} events={run.events} />
+                  <Events context={context} events={run.events} filters={filters?.ok ? filters.data.items : []} />
                 </Panel>
               )}
               <Panel
@@ -240,7 +244,11 @@ const Actions: FC<{
   )
 }
 
-const Events: FC<{ readonly context: PageContext; readonly events: readonly RunEvent[] }> = ({ context, events }) => (
+const Events: FC<{
+  readonly context: PageContext
+  readonly events: readonly RunEvent[]
+  readonly filters: readonly Definition[]
+}> = ({ context, events, filters }) => (
   <Table
     caption="Events of the run, errors first"
     rows={LEVELS.flatMap(([level]) => events.filter((event) => event.level === level)).slice(0, MOST_ROWS)}
@@ -252,7 +260,15 @@ const Events: FC<{ readonly context: PageContext; readonly events: readonly RunE
           <Mark state={LEVELS.find(([one]) => one === level)?.[1] ?? 'unknown'} word={`${level}: ${code}`} />
         ),
       },
-      { head: 'Details', cell: ({ details }) => <Name text={details} /> },
+      {
+        head: 'Details',
+        cell: (event) => (
+          <>
+            <Name text={event.details} />
+            <BehindProblem context={context} problem={event} filters={filters} />
+          </>
+        ),
+      },
       {
         head: 'About',
         cell: ({ report, block, recipient }) => <Name text={[report, block, recipient].filter(Boolean).join(', ')} />,

@@ -1,13 +1,14 @@
 /** The buttons of a definition's form: save, plan, change a list, show a preview, take over changes of others. */
 
 import { refusal } from '../../../http/errors.ts'
-import type { Failure } from '../../ask.ts'
+import { type Failure, withQuery } from '../../ask.ts'
 import type { Operation } from '../../forms.tsx'
 import type { PageContent, PageContext } from '../../page.ts'
 import { type ConditionTest, type Draft, editable, editorPage } from './editor.tsx'
 import { changeList, type Members, readFields } from './fields.ts'
 import { type Definition, isKind, KINDS } from './kinds.ts'
 import type { Plan } from './plan.tsx'
+import { failurePage, type PreviewChoices } from './preview.tsx'
 import { stepsOf } from './steps.ts'
 
 export const saveOperation: Operation = {
@@ -41,7 +42,7 @@ async function afterButton(
   context: PageContext,
   failure?: Failure,
 ): Promise<PageContent | null> {
-  const draft = draftOf(form)
+  const draft = { ...draftOf(form), ...chosen(form) }
   const [button = '', what = ''] = (form.get('do') ?? '').split(' ')
   if (button === 'save') return failure ? afterFailure(context, draft, failure) : null
   const edited = { ...draft, definition: structuredClone(draft.definition) }
@@ -49,7 +50,9 @@ async function afterButton(
     case 'plan':
       return editorPage(context, { ...draft, ...(await planned(context, draft, form.get('planFor') ?? '')) })
     case 'preview':
-      return preview(context, what)
+      return preview(context, draft, form, what === 'file')
+    case 'upload':
+      return uploaded(context, draft)
     case 'test': {
       const path = `${KINDS.condition.api}/${encodeURIComponent(draft.id)}/test`
       return editorPage(context, { ...draft, tested: await context.ask.call<ConditionTest>('POST', path, {}) })
@@ -94,30 +97,76 @@ async function planned(context: PageContext, { definition }: Draft, planFor: str
   return { plan, planFor }
 }
 
-/** HTML of a report, for the frame beside the form. */
-async function preview(context: PageContext, reportId: string): Promise<PageContent> {
-  const path = `${KINDS.report.api}/${encodeURIComponent(reportId)}/render?format=html`
-  const answer = await context.ask.call<string>('POST', path)
-  if (answer.ok) return { title: 'Preview', body: null, file: { type: 'text/html', body: answer.data } }
-  const text = `${answer.error}. ${answer.details}`.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`)
-  return {
-    ...{ title: 'Preview', status: answer.status, body: null },
-    file: {
-      type: 'text/html',
-      body: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Preview</title><p>${text}</p></html>`,
-    },
+/** A document of what is in the form: a page for the frame beside it, or a file to be kept. */
+async function preview(context: PageContext, draft: Draft, form: URLSearchParams, kept: boolean): Promise<PageContent> {
+  const { kind, id } = draft
+  const format = kept ? form.get('previewFormat') : 'html'
+  const of = kind === 'task' ? { report: form.get('previewReport') } : { reportId: id }
+  const query = { ...of, format, asRecipient: form.get('previewFor')?.trim() }
+  const body = { ...draft.definition, name: draft.definition.name || 'new' }
+  const path = withQuery(`${KINDS[kind].api}/-/preview`, query)
+  const answer = await context.ask.call<Uint8Array<ArrayBuffer>>('POST', path, body, { bytes: true })
+  if (answer.ok && !kept) return { title: 'Preview', body: null, file: { type: 'text/html', body: answer.data } }
+  if (answer.ok) {
+    const type = answer.headers.get('content-type') ?? 'application/octet-stream'
+    const name = /''(.+)$/.exec(answer.headers.get('content-disposition') ?? '')?.[1] ?? ''
+    return { title: 'Preview', body: null, file: { type, body: answer.data, name: decodeURIComponent(name) } }
   }
+  if (kept) return editorPage(context, { ...draft, failure: answer, failed: 'No preview' })
+  return { title: 'Preview', status: answer.status, body: null, file: { type: 'text/html', body: failurePage(answer) } }
 }
+
+const chosen = (form: URLSearchParams): PreviewChoices => ({
+  previewFor: form.get('previewFor') ?? '',
+  previewFormat: form.get('previewFormat') ?? '',
+  previewReport: form.get('previewReport') ?? '',
+})
+
+/** Checks and keeps the chosen file as template of the saved report. */
+async function uploaded(context: PageContext, draft: Draft): Promise<PageContent> {
+  const { upload } = context
+  if (!upload) {
+    const failure = failureOf('No file was chosen', 'Choose an xlsx, docx or pptx file, then upload it.')
+    return editorPage(context, { ...draft, failure, failed: 'Not uploaded' })
+  }
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'x-file-name': encodeURIComponent(upload.name),
+    'if-match': `"r${draft.revision}"`,
+  }
+  const path = `${KINDS.report.api}/${encodeURIComponent(draft.id)}/template`
+  const answer = await context.ask.call<TemplateCheck>('PUT', path, upload.content, { headers })
+  if (!answer.ok) {
+    const page = await afterFailure(context, draft, answer)
+    return answer.status === 412 ? page : editorPage(context, { ...draft, failure: answer, failed: 'Not uploaded' })
+  }
+  const stored = await present(context, draft)
+  const { tags, unused } = answer.data
+  const left = unused.length > 0 ? ` No tag names ${unused.join(', ')}.` : ''
+  const { template, ...others } = draft.definition
+  return editorPage(context, {
+    ...draft,
+    ...(stored && { revision: stored.revision, before: { ...draft.before, template: stored.template } }),
+    definition: stored ? { ...others, template: stored.template } : draft.definition,
+    notice: `${upload.name} is the template, with ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}.${left}`,
+  })
+}
+
+interface TemplateCheck {
+  readonly tags: readonly unknown[]
+  readonly unused: readonly string[]
+}
+
+const failureOf = (error: string, details: string): Failure => ({
+  ...{ ok: false, status: 400, error, details, code: '' },
+  ...{ requestId: '', issues: [] },
+})
 
 function withJson(draft: Draft, text: string): Draft {
   const definition = membersOf(text)
   if (definition)
     return { ...draft, definition: editable(definition), notice: 'The JSON is in the form, not saved yet.' }
-  const failure: Failure = {
-    ...{ ok: false, status: 400, error: 'This is no JSON object', details: 'The form is as it was.', code: 'JSON' },
-    ...{ requestId: '', issues: [] },
-  }
-  return { ...draft, failure }
+  return { ...draft, failure: failureOf('This is no JSON object', 'The form is as it was.'), failed: 'Not taken' }
 }
 
 async function present(context: PageContext, { kind, id }: Draft): Promise<Definition | null> {

@@ -147,8 +147,8 @@ const TEMPLATE_STEPS: readonly Step[] = [
     ...{ id: 'template', title: 'Template', sub: 'An Office file, and what its tags stand for.' },
     fields: [
       {
-        ...{ at: 'template', label: 'File', as: 'json', empty: null },
-        hint: 'JSON: {"source": "file", "file": "sales.xlsx"}; or upload it with PUT /v4/report/{id}/template',
+        ...{ at: 'template', label: 'File of the template folder', as: 'template' },
+        hint: 'sales.xlsx; empty for an uploaded file',
       },
       { at: 'data', label: 'Data', as: 'items', variants: BINDINGS, ordered: true },
       { at: 'levels', label: 'Levels', as: 'items', variants: [LEVEL] },

@@ -65,10 +65,11 @@ export const taskPage: Page = {
     const api = `${KINDS.task.api}/${encodeURIComponent(params.id ?? '')}`
     const offset = Number(query.get('offset')) || 0
     const isPlanned = query.get('plan') === '1'
-    const [answer, runs, plan, names] = await Promise.all([
+    const [answer, runs, plan, filters, names] = await Promise.all([
       ask.get<Task>(api),
       ask.get<{ runs: readonly RunRow[]; total: number }>(`${api}/runs`, { limit: PAGE_OF_RUNS, offset }),
       isPlanned ? ask.call<Plan>('POST', `${api}/plan`) : null,
+      isPlanned ? listed(context, 'filter') : null,
       namesOfAll(context),
     ])
     if (!answer.ok) {
@@ -148,7 +149,13 @@ export const taskPage: Page = {
               <Panel id="plan" title="Plan: who gets what" tools={<span class="muted small">nothing is sent</span>}>
                 <div class="body stack">
                   {plan ? (
-                    part(plan, (data) => <PlanView plan={data} />, 'No plan')
+                    part(
+                      plan,
+                      (data) => (
+                        <PlanView context={context} plan={data} filters={filters?.ok ? filters.data.items : []} />
+                      ),
+                      'No plan',
+                    )
                   ) : (
                     <p>
                       <a class="btn" href={here({ plan: '1' })} rel="nofollow">

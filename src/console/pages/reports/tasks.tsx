@@ -48,15 +48,24 @@ export const switchedOff = () => ({
   ),
 })
 
-/** Links between the kinds of definitions. */
-export const Places: FC<{ readonly context: PageContext; readonly kind: Kind }> = ({ context, kind }) => (
+const OTHERS = [
+  ['templates', 'Templates'],
+  ['hub', 'Hub'],
+] as const
+
+/** Links between the lists about reports. */
+export const Places: FC<{ readonly context: PageContext; readonly kind: Kind | (typeof OTHERS)[number][0] }> = ({
+  context,
+  kind,
+}) => (
   <Choice
     label="Definitions"
-    options={(Object.keys(KINDS) as Kind[]).map((one) => ({
-      text: KINDS[one].many,
-      href: context.link(one === 'task' ? '/reports' : KINDS[one].path),
-      chosen: one === kind,
-    }))}
+    options={[
+      ...(Object.keys(KINDS) as Kind[]).map(
+        (one) => [one, KINDS[one].many, one === 'task' ? '/reports' : KINDS[one].path] as const,
+      ),
+      ...OTHERS.map(([name, text]) => [name, text, `/reports/${name}`] as const),
+    ].map(([name, text, path]) => ({ text, href: context.link(path), chosen: name === kind }))}
   />
 )
 

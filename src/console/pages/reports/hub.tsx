@@ -1,0 +1,136 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** All items of the hub, for those who may read reports; readers have the hub itself. */
+import type { Page, PageContext } from '../../page.ts'
+import { Filters } from '../../ui/forms.tsx'
+import { Badge } from '../../ui/marks.tsx'
+import { Empty, Head, Table } from '../../ui/panel.tsx'
+import { bytesText, Name, plainName, Time } from '../../ui/text.tsx'
+import { ListError, Places, switchedOff } from './tasks.tsx'
+
+/** Members of `GET /v4/hub/items` that this page uses. */
+interface HubItem {
+  readonly id: string
+  readonly title: string
+  readonly project: string
+  readonly taskName: string
+  readonly publishedAt: string
+  readonly test: boolean
+  readonly versions: number
+  readonly files: readonly { readonly n: number; readonly fileName: string; readonly bytes: number }[]
+}
+
+const SWITCH = `Butler:
+  footman:
+    reportTask:
+      hub:
+        enable: true`
+const PAGE = 50
+
+export const hubList: Page = {
+  path: '/reports/hub',
+  place: 'reports',
+  scope: 'report:read',
+  async render(context) {
+    if (!context.settings.reports) return switchedOff()
+    const { query } = context
+    const offset = Number(/^\d{1,7}$/.exec(query.get('offset') ?? '')?.[0] ?? 0)
+    const filters = { q: query.get('q'), project: query.get('project') }
+    const answer = await context.ask.get<{ hubItems: readonly HubItem[]; total: number }>('/v4/hub/items', {
+      ...filters,
+      ...{ offset, limit: PAGE },
+    })
+    const isFiltered = Object.values(filters).some(Boolean)
+    return {
+      title: 'Hub',
+      body: (
+        <>
+          <Head title="Hub" beside={<Places context={context} kind="hub" />} />
+          {answer.ok ? (
+            <>
+              <Filters
+                context={context}
+                api="/v4/hub/items"
+                fields={[
+                  { name: 'q', label: 'Title or file', kind: 'text' },
+                  { name: 'project', label: 'Project', kind: 'text' },
+                ]}
+              />
+              {answer.data.hubItems.length === 0 ? (
+                <Empty title={isFiltered ? 'Nothing matches' : 'Nothing has been published'}>
+                  A report task with the channel hub publishes its documents for its recipients.
+                </Empty>
+              ) : (
+                <>
+                  <section class="panel">
+                    <Items context={context} items={answer.data.hubItems} />
+                  </section>
+                  <More context={context} offset={offset} total={answer.data.total} />
+                </>
+              )}
+            </>
+          ) : answer.status === 404 ? (
+            <Empty title="The hub is switched off" yaml={SWITCH}>
+              In the hub recipients read and download the reports that were published for them.
+            </Empty>
+          ) : (
+            <ListError context={context} failure={answer} />
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+const Items = ({ context, items }: { context: PageContext; items: readonly HubItem[] }) => (
+  <Table
+    caption="Items of the hub, newest first"
+    rows={items}
+    keyOf={({ id }) => id}
+    columns={[
+      {
+        head: 'Title',
+        cell: ({ title, test }) => (
+          <>
+            <Name text={title} /> {test && <Badge tone="warn" text="test" />}
+          </>
+        ),
+      },
+      { head: 'Project', cell: ({ project }) => <Name text={project} /> },
+      { head: 'Report task', cell: ({ taskName }) => <Name text={taskName} /> },
+      { head: 'Published', cell: ({ publishedAt }) => <Time at={publishedAt} zone={context} /> },
+      { head: 'Versions', num: true, cell: ({ versions }) => versions },
+      {
+        head: 'File',
+        cell: ({ id, files }) =>
+          files.map(({ n, fileName, bytes }) => (
+            <div>
+              <a href={`${context.root}/api/hub/items/${id}/files/${n}`} download={plainName(fileName)}>
+                <Name text={fileName} />
+              </a>{' '}
+              <span class="muted">{bytesText(bytes)}</span>
+            </div>
+          )),
+      },
+    ]}
+  />
+)
+
+const More = ({ context, offset, total }: { context: PageContext; offset: number; total: number }) =>
+  total <= PAGE ? null : (
+    <nav class="acts" aria-label="Pages">
+      {offset > 0 && (
+        <a class="btn s" href={context.here({ offset: Math.max(0, offset - PAGE) || null })}>
+          Newer
+        </a>
+      )}
+      {offset + PAGE < total && (
+        <a class="btn s" href={context.here({ offset: offset + PAGE })}>
+          Older
+        </a>
+      )}
+      <span class="muted">
+        {offset + 1} to {Math.min(offset + PAGE, total)} of {total}
+      </span>
+    </nav>
+  )
