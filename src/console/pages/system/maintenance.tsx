@@ -180,7 +180,7 @@ function bodyOf(fields: Fields) {
     name: fields.get('name'),
     from: instantText(fields.get('from'), zone),
     until: instantText(fields.get('until'), zone),
-    ...(task !== '' && { match: { taskName: task } }),
+    ...(task !== '' && { match: { task } }),
     ...(fields.get('stopSchedules') === 'true' && { stopSchedules: true }),
     ...(summaryTo.length > 0 && { summaryTo }),
     ...(fields.get('reason') !== '' && { reason: fields.get('reason') }),
