@@ -93,6 +93,19 @@ interface Row {
   retry: string | null
 }
 
+/** Statements whose cost must not grow with the number of events. */
+const SQL = {
+  due: `SELECT seq, task_id AS taskId FROM event WHERE state = 'pending' AND next_attempt_at <= ?
+    AND task_id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_attempt_at, seq LIMIT ?`,
+  pending: `SELECT * FROM event WHERE seq = ? AND state = 'pending'`,
+  late: `SELECT * FROM event WHERE state = 'pending' AND deadline_at > ? AND deadline_at <= ? ORDER BY deadline_at LIMIT ?`,
+  nextDeadline: `SELECT min(deadline_at) AS at FROM event WHERE state = 'pending' AND deadline_at > ?`,
+  nextAttempt: `SELECT min(next_attempt_at) AS at FROM event WHERE state = 'pending' AND next_attempt_at > ?`,
+  ofJournal: 'SELECT 1 FROM event WHERE journal_id = ?',
+  lastKnownType: 'SELECT type FROM event WHERE task_id = ? AND type_known = 1 ORDER BY seq DESC LIMIT 1',
+  byId: 'SELECT * FROM event WHERE id = ?',
+} as const
+
 const INSERT = `INSERT INTO event (id, journal_id, received_at, source, sender, type, type_known, announced, outcome,
   severity, state, deadline_at, next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id,
   log_time, log_level, log_message, name_tokens, code, details, test)
@@ -100,7 +113,7 @@ const INSERT = `INSERT INTO event (id, journal_id, received_at, source, sender, 
 
 /** Adds a pending event; returns its sequence number, or null when this journal entry is already an event. */
 export function insertEvent(db: Database, event: NewEvent): number | null {
-  if (event.journalId !== null && db.get('SELECT 1 FROM event WHERE journal_id = ?', event.journalId)) return null
+  if (event.journalId !== null && db.get(SQL.ofJournal, event.journalId)) return null
   const { message: m } = event
   return db.run(
     INSERT,
@@ -133,50 +146,35 @@ export function insertEvent(db: Database, event: NewEvent): number | null {
   ).lastId
 }
 
-/** Pending events that are due, oldest first; none of the tasks `without`. */
+/** Pending events that are due, oldest first; none of the tasks `without`. Reads the index alone. */
 export function duePendingEvents(
   db: Database,
   now: number,
   limit: number,
   without: ReadonlySet<string> = new Set(),
-): StoredEvent[] {
-  return db
-    .all<Row>(
-      `SELECT * FROM event WHERE state = 'pending' AND next_attempt_at <= ?
-         AND task_id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_attempt_at, seq LIMIT ?`,
-      now,
-      JSON.stringify([...without]),
-      limit,
-    )
-    .map(fromRow)
+): { readonly seq: number; readonly taskId: string }[] {
+  return db.all(SQL.due, now, JSON.stringify([...without]), limit)
+}
+
+export function pendingEvent(db: Database, seq: number): StoredEvent | null {
+  const row = db.get<Row>(SQL.pending, seq)
+  return row ? fromRow(row) : null
 }
 
 /** Pending events whose deadline lies after `after` and not after `now`, those that are late the longest first. */
 export function latePendingEvents(db: Database, after: number, now: number, limit: number): StoredEvent[] {
-  return db
-    .all<Row>(
-      `SELECT * FROM event WHERE state = 'pending' AND deadline_at > ? AND deadline_at <= ? ORDER BY deadline_at LIMIT ?`,
-      after,
-      now,
-      limit,
-    )
-    .map(fromRow)
+  return db.all<Row>(SQL.late, after, now, limit).map(fromRow)
 }
 
 /** The deadline that is over next after `now`; null when no pending event has one. */
 export function nextDeadline(db: Database, now: number): number | null {
-  const sql = `SELECT min(deadline_at) AS at FROM event WHERE state = 'pending' AND deadline_at > ?`
-  return db.get<{ at: number | null }>(sql, now)?.at ?? null
+  return db.get<{ at: number | null }>(SQL.nextDeadline, now)?.at ?? null
 }
 
 /** When the next pending event becomes due or late after `now`; null when none will. */
 export function nextPendingAt(db: Database, now: number): number | null {
-  const at = (column: 'next_attempt_at' | 'deadline_at') =>
-    db.get<{ at: number | null }>(
-      `SELECT min(${column}) AS at FROM event WHERE state = 'pending' AND ${column} > ?`,
-      now,
-    )?.at ?? Number.POSITIVE_INFINITY
-  const next = Math.min(at('next_attempt_at'), at('deadline_at'))
+  const at = (sql: string) => db.get<{ at: number | null }>(sql, now)?.at ?? Number.POSITIVE_INFINITY
+  const next = Math.min(at(SQL.nextAttempt), at(SQL.nextDeadline))
   return Number.isFinite(next) ? next : null
 }
 
@@ -290,7 +288,7 @@ function qlikOf({ task, app, owner, execution, absentParts, missingReasons, node
 
 /** The complete record of one event; null when it does not exist (any more). */
 export function loadTaskEvent(db: Database, id: string): TaskEvent | null {
-  const row = db.get<Row>('SELECT * FROM event WHERE id = ?', id)
+  const row = db.get<Row>(SQL.byId, id)
   return row ? withScriptLog(db, toTaskEvent(fromRow(row), null)) : null
 }
 
@@ -341,12 +339,7 @@ function fromRow(row: Row): StoredEvent {
 
 /** The type that QRS named for a task the last time, null when it never did. */
 export function lastKnownType(db: Database, taskId: string): TaskType | null {
-  return (
-    db.get<{ type: TaskType }>(
-      'SELECT type FROM event WHERE task_id = ? AND type_known = 1 ORDER BY seq DESC LIMIT 1',
-      taskId,
-    )?.type ?? null
-  )
+  return db.get<{ type: TaskType }>(SQL.lastKnownType, taskId)?.type ?? null
 }
 
 // Script logs, compressed.

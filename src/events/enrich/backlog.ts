@@ -1,6 +1,13 @@
 /** The events on disk that wait for data, as far as there is room for them in memory. */
 import type { Database } from '../../platform/sqlite.ts'
-import { duePendingEvents, latePendingEvents, nextDeadline, nextPendingAt, type StoredEvent } from '../store.ts'
+import {
+  duePendingEvents,
+  latePendingEvents,
+  nextDeadline,
+  nextPendingAt,
+  pendingEvent,
+  type StoredEvent,
+} from '../store.ts'
 
 /** Late events beyond those in memory that are sent off at a time. */
 const LATE_PAGE = 200
@@ -33,7 +40,7 @@ export function createBacklog(
   let crowded: ReadonlySet<string> = new Set()
   /** For this `after` there is nothing to be found before that time. */
   let searched = { after: -1, until: 0 }
-  const isNew = (event: StoredEvent) => !inHand.has(event.seq)
+  const isNew = (event: { readonly seq: number }) => !inHand.has(event.seq)
 
   function inHandByTask(): Map<string, number> {
     const counts = new Map<string, number>()
@@ -46,13 +53,16 @@ export function createBacklog(
     const limit = capacity + inHand.size
     const found = duePendingEvents(db, now, limit, full)
     for (const event of found) {
-      if (!isNew(event) || taken.has(event.seq)) continue
-      const count = counts.get(event.taskId) ?? 0
-      if (count >= share) full.add(event.taskId)
+      const { seq, taskId } = event
+      if (!isNew(event) || taken.has(seq)) continue
+      const count = counts.get(taskId) ?? 0
+      if (count >= share) full.add(taskId)
       else if (inHand.size + taken.size >= capacity) return
       else {
-        taken.set(event.seq, event)
-        counts.set(event.taskId, count + 1)
+        const stored = pendingEvent(db, seq)
+        if (!stored) continue
+        taken.set(seq, stored)
+        counts.set(taskId, count + 1)
       }
     }
     drained = found.length < limit

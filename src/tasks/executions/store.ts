@@ -75,6 +75,15 @@ export const historyMigrations: readonly Migration[] = [
     name: 'history-003',
     sql: "CREATE INDEX execution_type ON execution (task_type, stopped_at) WHERE outcome = 'success';",
   },
+  {
+    // Each look-up is one seek, however many executions a task has, and however many of them end at the same time.
+    name: 'history-004',
+    sql: `
+      DROP INDEX execution_task;
+      CREATE INDEX execution_task ON execution (task_id, stopped_at, seq, outcome);
+      CREATE INDEX execution_success ON execution (task_id, stopped_at) WHERE outcome = 'success';
+      CREATE INDEX execution_unnamed ON execution (task_id, outcome, stopped_at) WHERE execution_id IS NULL;`,
+  },
 ]
 
 const COLUMNS = [
@@ -109,6 +118,14 @@ const STATES = `SELECT task_id AS taskId, task_name AS taskName, last_outcome AS
 /** Executions of a task that are examined for its type. */
 const TYPE_ROWS = 20
 
+/** The end of a task (1) with an outcome (2) that lies nearest to an instant (3), at most so many milliseconds away (4). */
+function nearestEnd(condition: string): string {
+  const ends = `${EXECUTIONS} WHERE task_id = ?1 AND outcome = ?2 ${condition} AND stopped_at`
+  return `SELECT * FROM (SELECT * FROM (${ends} BETWEEN ?3 - ?4 AND ?3 ORDER BY stopped_at DESC LIMIT 1)
+    UNION ALL SELECT * FROM (${ends} BETWEEN ?3 + 1 AND ?3 + ?4 ORDER BY stopped_at LIMIT 1))
+    ORDER BY abs(stoppedAt - ?3) LIMIT 1`
+}
+
 const SQL = {
   openStarts: `${STARTS} WHERE final_at IS NULL ORDER BY id`,
   start: `${STARTS} WHERE id = ?`,
@@ -124,8 +141,8 @@ const SQL = {
   update: `UPDATE execution SET ${COLUMNS.map(([column]) => `${column} = ?`).join(', ')} WHERE seq = ?`,
   byExecution: `${EXECUTIONS} WHERE execution_id = ?`,
   byResult: `${EXECUTIONS} WHERE result_id = ?`,
-  byEnd: `${EXECUTIONS} WHERE task_id = ? AND stopped_at BETWEEN ? AND ? AND outcome = ?
-    AND (execution_id IS NULL OR ? IS NULL) ORDER BY abs(stopped_at - ?) LIMIT 1`,
+  byEnd: nearestEnd(''),
+  unnamedByEnd: nearestEnd('AND execution_id IS NULL'),
   lastOfTask: `${EXECUTIONS} WHERE task_id = ? ORDER BY stopped_at DESC, seq DESC LIMIT 1`,
   fromQlik: 'SELECT 1 FROM execution WHERE task_id = ? AND status_num IS NOT NULL LIMIT 1',
   endOf: 'SELECT stopped_at AS stoppedAt, outcome FROM execution WHERE execution_id = ?',
@@ -133,8 +150,8 @@ const SQL = {
     ORDER BY stopped_at DESC LIMIT 1`,
   lastOtherSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = ? AND stopped_at <= ? AND outcome = 'success'
     AND execution_id IS NOT ? ORDER BY stopped_at DESC LIMIT 1`,
-  failuresBetween: `SELECT count(*) AS n FROM execution WHERE task_id = ? AND stopped_at > ? AND stopped_at <= ?
-    AND outcome IN ('failed', 'aborted')`,
+  failuresBetween: `SELECT count(*) AS n FROM (SELECT 1 FROM execution WHERE task_id = ? AND stopped_at > ?
+    AND stopped_at <= ? AND outcome IN ('failed', 'aborted') LIMIT ?)`,
   lastTypes: `SELECT task_type AS taskType, status_num AS statusNum FROM execution WHERE task_id = ?
     ORDER BY stopped_at DESC LIMIT ${TYPE_ROWS}`,
   lastSuccesses: `SELECT run_ms AS runMs, queue_ms AS queueMs FROM execution WHERE task_id = ? AND stopped_at > ?
@@ -148,6 +165,7 @@ const SQL = {
     task_name = excluded.task_name, last_outcome = excluded.last_outcome, last_stopped_at = excluded.last_stopped_at,
     last_run_ms = excluded.last_run_ms, last_success_at = excluded.last_success_at,
     consecutive_failures = excluded.consecutive_failures`,
+  countFailures: 'UPDATE task_state SET consecutive_failures = ? WHERE task_id = ?',
   removeState: 'DELETE FROM task_state WHERE task_id = ?',
 } as const
 
@@ -231,7 +249,7 @@ export function recordExecution(db: Database, execution: EndedExecution): Record
   if (known && COLUMNS.every(([, member]) => known[member] === row[member])) return NO_NEWS
   if (known) db.run(SQL.update, ...values, known.seq)
   else db.run(SQL.insert, ...values)
-  if (known || !advanceTaskState(db, row)) refreshTaskState(db, row.taskId)
+  if (!adjustTaskState(db, row, known)) refreshTaskState(db, row.taskId)
   return { isNew: !known, isMeasured: row.runMs !== null && (known?.runMs ?? null) === null }
 }
 
@@ -242,8 +260,9 @@ function find(db: Database, { executionId, resultId, taskId, outcome, stoppedAt 
   if (byId) return byId
   const byResult = resultId === null ? undefined : db.get<Stored>(SQL.byResult, resultId)
   if (byResult) return byResult
-  const [from, to] = [stoppedAt - SAME_END_MS, stoppedAt + SAME_END_MS]
-  return db.get<Stored>(SQL.byEnd, taskId, from, to, outcome, executionId, stoppedAt)
+  // Another execution with an id is known to be another one.
+  const sql = executionId === null ? SQL.byEnd : SQL.unnamedByEnd
+  return db.get<Stored>(sql, taskId, outcome, stoppedAt, SAME_END_MS)
 }
 
 /** The report of Qlik Sense with the most attempts wins; its missing members are taken from the other report. */
@@ -254,18 +273,33 @@ function merged(known: EndedExecution, reported: EndedExecution): EndedExecution
   return Object.fromEntries(entries) as unknown as EndedExecution
 }
 
-/** Failed or aborted in a row up to an instant, and the last success before it. */
+/** Executions that one look-up counts at most. */
+const MOST_COUNTED = 500
+
+/**
+ * Failed or aborted in a row up to an instant, and the last success before it. The number is at most `MOST_COUNTED` where
+ * more executions than that ended on either side of the instant.
+ */
 export function standingAt(db: Database, taskId: string, at: number): Standing {
   const state = taskState(db, taskId)
   if (!state) return { failures: 0, lastSuccessAt: null }
   const { lastStoppedAt, consecutiveFailures: failures, lastSuccessAt } = state
-  return at >= lastStoppedAt ? { failures, lastSuccessAt } : countStanding(db, taskId, at)
+  if (at >= lastStoppedAt) return { failures, lastSuccessAt }
+  if (lastSuccessAt === null || lastSuccessAt <= at) {
+    const later = countFailures(db, taskId, at, lastStoppedAt, MOST_COUNTED)
+    if (later < MOST_COUNTED) return { failures: failures - later, lastSuccessAt }
+  }
+  return countStanding(db, taskId, at, MOST_COUNTED)
 }
 
-function countStanding(db: Database, taskId: string, at: number): Standing {
-  const success = db.get<{ at: number }>(SQL.lastSuccess, taskId, at)
-  const failures = db.get<{ n: number }>(SQL.failuresBetween, taskId, success?.at ?? Number.MIN_SAFE_INTEGER, at)
-  return { failures: failures?.n ?? 0, lastSuccessAt: success?.at ?? null }
+function countStanding(db: Database, taskId: string, at: number, most: number): Standing {
+  const lastSuccessAt = db.get<{ at: number }>(SQL.lastSuccess, taskId, at)?.at ?? null
+  const failures = countFailures(db, taskId, lastSuccessAt ?? Number.MIN_SAFE_INTEGER, at, most)
+  return { failures, lastSuccessAt }
+}
+
+function countFailures(db: Database, taskId: string, after: number, upTo: number, most: number): number {
+  return db.get<{ n: number }>(SQL.failuresBetween, taskId, after, upTo, most)?.n ?? 0
 }
 
 /** The stored end of this execution when it lies before `at`, as an abort that is followed by a failure does. */
@@ -280,25 +314,40 @@ export function successBefore(db: Database, { taskId, executionId }: EndedExecut
   return db.get<{ at: number }>(SQL.lastOtherSuccess, taskId, at, executionId?.toLowerCase() ?? null)?.at ?? null
 }
 
-/** A new execution after all others is counted on; false when it is not the last. */
-function advanceTaskState(db: Database, row: EndedExecution): boolean {
+const badness = ({ outcome }: EndedExecution): number => (outcome === 'failed' || outcome === 'aborted' ? 1 : 0)
+
+/**
+ * Takes a new row, or a change of the row `known`, into account without counting; false where the executions of the task
+ * have to be counted.
+ */
+function adjustTaskState(db: Database, row: EndedExecution, known: EndedExecution | undefined): boolean {
   const state = taskState(db, row.taskId)
-  if (state && row.stoppedAt < state.lastStoppedAt) return false
-  const isBad = row.outcome === 'failed' || row.outcome === 'aborted'
-  const before = state?.consecutiveFailures ?? 0
-  const failures = row.outcome === 'success' ? 0 : before + (isBad ? 1 : 0)
-  const lastSuccessAt = row.outcome === 'success' ? row.stoppedAt : (state?.lastSuccessAt ?? null)
-  writeTaskState(db, row, { failures, lastSuccessAt })
+  if (known && (!state || known.taskId !== row.taskId || known.outcome === 'success')) return false
+  const isLast = !state || row.stoppedAt >= state.lastStoppedAt
+  if (row.outcome === 'success') {
+    if (known || !isLast) return false
+    writeTaskState(db, row, { failures: 0, lastSuccessAt: row.stoppedAt })
+    return true
+  }
+  const lastSuccessAt = state?.lastSuccessAt ?? null
+  const earliest = Math.min(row.stoppedAt, known?.stoppedAt ?? row.stoppedAt)
+  if (lastSuccessAt !== null && earliest <= lastSuccessAt) return !known && earliest < lastSuccessAt
+  const failures = (state?.consecutiveFailures ?? 0) + badness(row) - (known ? badness(known) : 0)
+  const last = isLast ? row : known && known.stoppedAt >= state.lastStoppedAt ? lastOfTask(db, row.taskId) : null
+  if (last) writeTaskState(db, last, { failures, lastSuccessAt })
+  else db.run(SQL.countFailures, failures, row.taskId)
   return true
 }
 
+const lastOfTask = (db: Database, taskId: string) => db.get<Stored>(SQL.lastOfTask, taskId)
+
 function refreshTaskState(db: Database, taskId: string): void {
-  const last = db.get<Stored>(SQL.lastOfTask, taskId)
+  const last = lastOfTask(db, taskId)
   if (!last) {
     db.run(SQL.removeState, taskId)
     return
   }
-  writeTaskState(db, last, countStanding(db, taskId, last.stoppedAt))
+  writeTaskState(db, last, countStanding(db, taskId, last.stoppedAt, Number.MAX_SAFE_INTEGER))
 }
 
 function writeTaskState(db: Database, last: EndedExecution, { failures, lastSuccessAt }: Standing): void {

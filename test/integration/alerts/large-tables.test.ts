@@ -27,7 +27,14 @@ import {
   nextPendingAt,
 } from '../../../src/events/store.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
-import { historyMigrations } from '../../../src/tasks/executions/store.ts'
+import {
+  historyMigrations,
+  knownBefore,
+  lastSuccesses,
+  recordExecution,
+  standingAt,
+  successBefore,
+} from '../../../src/tasks/executions/store.ts'
 import { isAnnounced, openRetries, retryOfExecution, safetyNetMigrations } from '../../../src/tasks/safety-net/store.ts'
 import { storePending, taskEvent } from '../../support/events.ts'
 import { endedExecution } from '../../support/safety-net.ts'
@@ -116,4 +123,43 @@ test('a busy task has its end looked for among the events of those minutes', () 
   const { db, plans } = planned()
   isAnnounced(db, endedExecution({ executionId: null }))
   expect(plans.flatMap(({ steps }) => steps).join()).toContain('event_received')
+})
+
+test('an end is recorded by seeks, however many executions its task has, also at the same time', () => {
+  const { db, plans } = planned()
+  const record = (changes: Parameters<typeof endedExecution>[0], at = NOW) =>
+    recordExecution(db, endedExecution({ outcome: 'failed', stoppedAt: at, ...changes }))
+  record({ executionId: 'a', outcome: 'success' }, NOW - 10)
+  record({ executionId: 'b' })
+  record({ executionId: null })
+  record({ executionId: 'c' })
+  record({ executionId: 'c', statusNum: 8 }, NOW - 1)
+  standingAt(db, endedExecution().taskId, NOW - 1)
+  knownBefore(db, endedExecution({ executionId: 'c' }), NOW)
+  successBefore(db, endedExecution(), NOW)
+  lastSuccesses(db, endedExecution().taskId, 0, 20)
+
+  const reads = plans.filter(({ sql }) => /^\s*SELECT[\s\S]*FROM execution/.test(sql))
+  expect(reads.length).toBeGreaterThan(10)
+  for (const { sql, steps } of reads) {
+    // All conditions are those of the index, and its order is that of the question; two rows may be sorted.
+    const isNearest = sql.includes('abs(')
+    for (const step of steps) {
+      expect(step).not.toMatch(isNearest ? /^SCAN execution/ : /^SCAN execution|TEMP B-TREE/)
+      if (!step.startsWith('SEARCH execution')) continue
+      expect(step).toMatch(/INDEX (execution_|sqlite_autoindex)\w+ \((execution_id|result_id|task_id)=\?/)
+    }
+  }
+  const ofEnd = plans.filter(({ sql }) => sql.includes('abs(') && sql.includes('execution_id IS NULL'))
+  expect(ofEnd[0]?.steps.join()).toContain(
+    'INDEX execution_unnamed (task_id=? AND outcome=? AND stopped_at>? AND stopped_at<?)',
+  )
+})
+
+test('events in memory are chosen by an index alone', () => {
+  const { db, plans } = planned()
+  duePendingEvents(db, NOW, 10)
+  expect(plans[0]?.steps.filter((step) => / event /.test(step))).toEqual([
+    'SEARCH event USING COVERING INDEX event_pending (next_attempt_at<?)',
+  ])
 })

@@ -10,6 +10,7 @@ import {
   historyMigrations,
   purgeExecutions,
   recordExecution,
+  standingAt,
   taskStates,
 } from '../../../../src/tasks/executions/store.ts'
 import type { EndedExecution, HistoryFilter, SummaryQuery } from '../../../../src/tasks/executions/types.ts'
@@ -339,5 +340,43 @@ describe('retention', () => {
     expect(purgeExecutions(db, AT + 20 * MINUTE, 2)).toBe(1)
     expect(list(db).executions.map(({ executionId }) => executionId)).toEqual([id(4), id(3), id(2)])
     expect(taskStates(db).map(({ taskId }) => taskId)).toEqual([TASK_ID])
+  })
+})
+
+describe('the standing of a task', () => {
+  const outcomes = fc.constantFrom('success' as const, 'failed' as const, 'aborted' as const)
+  /** Few executions and few instants: the same one is reported again, later ends come first, many end together. */
+  const reports = fc.array(
+    fc.record({ n: fc.integer({ min: 0, max: 12 }), minute: fc.integer({ min: 0, max: 6 }), outcome: outcomes }),
+    { maxLength: 40 },
+  )
+
+  test('is that of a count of its executions, in whatever order they are reported', () => {
+    fc.assert(
+      fc.property(reports, (all) => {
+        const db = open()
+        for (const { n, minute, outcome } of all) {
+          const stoppedAt = AT + minute * 10 * MINUTE
+          recordExecution(db, ended({ executionId: id(n), outcome, statusNum: null, stoppedAt, resultId: null }))
+          const rows = db.all<{ at: number; outcome: string }>('SELECT stopped_at AS at, outcome FROM execution')
+          const successes = rows.filter((row) => row.outcome === 'success').map(({ at }) => at)
+          const lastSuccessAt = successes.length > 0 ? Math.max(...successes) : null
+          const [state] = taskStates(db)
+          expect(state).toMatchObject({
+            lastSuccessAt,
+            lastStoppedAt: Math.max(...rows.map(({ at }) => at)),
+            consecutiveFailures: rows.filter((row) => row.outcome !== 'success' && row.at > (lastSuccessAt ?? 0))
+              .length,
+          })
+          for (const at of [AT, AT + 25 * MINUTE, AT + 60 * MINUTE]) {
+            const before = Math.max(0, ...successes.filter((one) => one <= at))
+            const failures = rows.filter((row) => row.outcome !== 'success' && row.at > before && row.at <= at).length
+            expect(standingAt(db, TASK_ID, at)).toEqual({ failures, lastSuccessAt: before || null })
+          }
+        }
+        db.close()
+      }),
+      { numRuns: 150 },
+    )
   })
 })
