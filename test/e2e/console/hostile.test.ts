@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
 import { crawl, visitorOf } from '../../support/console.ts'
-import { watchedPage } from '../../support/console-watch.ts'
+import { openConsole } from '../../support/console-browser.ts'
 import { type ReportSite, SALES_APP, startReportSite } from '../../support/report-tasks.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
@@ -146,8 +146,8 @@ test.skipIf(!findExecutable('chromium'))(
     try {
       browser = await startBrowser()
       const origin = `http://127.0.0.1:${reports.product.restPort}`
-      const { page, faults } = await watchedPage(browser, origin)
-      page.on('dialog', (dialog) => void dialog.dismiss())
+      await using opened = await openConsole(browser, `${origin}/console/`)
+      const { page, faults } = opened
       for (const path of pages) {
         await page.goto(`${origin}/console${path}`)
         await page.locator('#main h1').waitFor()
