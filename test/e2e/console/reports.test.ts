@@ -263,6 +263,10 @@ describe('the pages', () => {
     () => `/reports/runs/${failedRun}`,
     () => `/reports/reports/${reportId}`,
     () => '/reports/recipients',
+    () => '/reports/reports',
+    () => '/reports/filters',
+    () => '/reports/conditions',
+    () => '/reports/groups',
     () => `/form/reporttask.start?taskId=${taskId}`,
   ]
   test('look well at each width in both themes', () => {
