@@ -1,7 +1,7 @@
-/** Writes docs/images/console-*.png: the page Now of `footman demo`. Needs `npm run build`, and Chromium. */
+/** Writes docs/images/console-*: pages of `footman demo`. Needs `npm run build`, and Chromium. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { startBrowser } from '../test/support/browser.ts'
@@ -9,15 +9,17 @@ import { freeTcpPort } from '../test/support/ports.ts'
 import { until } from '../test/support/wait.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const SECONDS = 120
+const SECONDS = 300
 const MAX_BYTES = 250_000
 const WAIT = { timeout: SECONDS * 1000 }
 
-const PICTURES = [
-  { name: 'now-1440-light', width: 1440, height: 1000, colorScheme: 'light' },
-  { name: 'now-1440-dark', width: 1440, height: 1000, colorScheme: 'dark' },
-  { name: 'now-360-light', width: 360, height: 1600, colorScheme: 'light' },
+/** WebP is a third of the size of PNG; the file that README.md shows stays PNG, which every reader of packages has. */
+const NOW = [
+  { name: 'now-1440-light.png', width: 1440, height: 1000, colorScheme: 'light' },
+  { name: 'now-1440-dark.png', width: 1440, height: 1000, colorScheme: 'dark' },
+  { name: 'now-360-light.png', width: 360, height: 1600, colorScheme: 'light' },
 ] as const
+const WIDE = { width: 1440, height: 1000, colorScheme: 'light' } as const
 
 const port = await freeTcpPort()
 const site = `http://127.0.0.1:${port}`
@@ -25,13 +27,34 @@ const demo = spawn(join(ROOT, 'dist', 'footman'), ['demo', '--port', String(port
   stdio: 'ignore',
 })
 try {
-  await until(async () => (await kinds()).includes('neverStarted'), WAIT)
+  const items = await until(async () => {
+    const found = await attention()
+    return ['neverStarted', 'overUsual'].every((kind) => found.some((item) => item.kind === kind)) &&
+      found.some(isFailed)
+      ? found
+      : null
+  }, WAIT)
   await using browser = await startBrowser()
   const page = await browser.newPage()
-  for (const { name, width, height, colorScheme } of PICTURES) {
+  const failed = items.find(isFailed)
+  const slow = items.find(({ kind }) => kind === 'overUsual')
+  const pictures = [
+    ...NOW.map((picture) => ({ ...picture, path: '' })),
+    { ...WIDE, name: 'event-1440-light.webp', path: `events/${failed?.eventId}` },
+    { ...WIDE, name: 'task-1440-light.webp', path: `tasks/${slow?.task?.taskId}` },
+    { ...WIDE, name: 'calendar-1440-light.webp', path: 'schedules/calendar' },
+    {
+      ...WIDE,
+      name: 'event-360-dark.webp',
+      path: `events/${failed?.eventId}`,
+      width: 360,
+      colorScheme: 'dark' as const,
+    },
+  ]
+  for (const { name, path, width, height, colorScheme } of pictures) {
     await page.setViewportSize({ width, height })
     await page.emulateMedia({ colorScheme })
-    await page.goto(`${site}/console/`)
+    await page.goto(`${site}/console/${path}`)
     await write(page, name)
   }
 } finally {
@@ -39,16 +62,31 @@ try {
   if (demo.exitCode === null) await once(demo, 'close')
 }
 
-/** Kinds of the open items of the attention list; none while the demo starts. */
-async function kinds(): Promise<string[]> {
+interface Item {
+  readonly kind: string
+  readonly eventId: string | null
+  readonly task: { readonly taskId: string } | null
+}
+
+/** A task that failed while the demo ran, so that it has an event. */
+function isFailed({ kind, eventId }: Item): boolean {
+  return kind === 'taskFailed' && eventId !== null
+}
+
+/** The open items of the attention list; none while the demo starts. */
+async function attention(): Promise<readonly Item[]> {
   const answer = await fetch(`${site}/v4/attention`).catch(() => null)
   if (!answer?.ok) return []
-  return ((await answer.json()) as { items: { kind: string }[] }).items.map(({ kind }) => kind)
+  return ((await answer.json()) as { items: readonly Item[] }).items
 }
 
 async function write(page: Page, name: string): Promise<void> {
-  const path = join(ROOT, 'docs', 'images', `console-${name}.png`)
-  await page.screenshot({ path })
+  const path = join(ROOT, 'docs', 'images', `console-${name}`)
+  if (name.endsWith('.webp')) {
+    const session = await page.context().newCDPSession(page)
+    const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 80 })
+    writeFileSync(path, Buffer.from(data, 'base64'))
+  } else await page.screenshot({ path })
   const { size } = statSync(path)
   if (size > MAX_BYTES) throw new Error(`${name} has ${size} bytes, more than ${MAX_BYTES}`)
   console.log(`${path}  ${size} bytes`)

@@ -383,6 +383,10 @@ describe('the pages', () => {
     () => `/reports/reports/${reportId}`,
     () => '/reports/recipients',
     () => '/reports/hub',
+    () => '/reports/reports',
+    () => '/reports/filters',
+    () => '/reports/conditions',
+    () => '/reports/groups',
     () => `/form/reporttask.start?taskId=${taskId}`,
   ]
   test('look well at each width in both themes', () => {

@@ -174,7 +174,10 @@ describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
   afterAll(() => browser?.close())
 
   test('the pages look well at each width in both themes', async () => {
-    const paths = ['/console/tasks', `/console/tasks/${ETL}`, '/console/tasks/queue', `/console/executions/${failed}`]
+    const paths = [
+      ...['/console/tasks', `/console/tasks/${ETL}`, '/console/tasks/queue', `/console/executions/${failed}`],
+      ...[`/console/form/task.start?taskId=${ETL}`, '/console/nothing-here'],
+    ]
     await looksWell(browser, origin, paths)
   }, 180_000)
 
