@@ -6,6 +6,7 @@ import { type Visitor, visitorOf } from '../../support/console.ts'
 import { coldBytes, looksWell, watchedPage } from '../../support/console-watch.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
+import { setTaskProperty } from '../../support/safety-net.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
 import { storeHistory } from '../../support/stored-history.ts'
@@ -127,6 +128,27 @@ test('an item is taken and given back by forms, and the audit knows both', async
   expect(audit.map(({ action }) => action).toSorted()).toEqual(['attention.giveBack', 'attention.take'])
   expect(audit.every(({ via }) => via === 'console')).toBe(true)
 })
+
+test('a task that fails and succeeds at its retry is well again, by a retry', async () => {
+  setTaskProperty(site.simulator, QVDS, 'retryPolicy', '1x/10s')
+  site.simulator.setTask(QVDS, { outcome: 'fail', durationMs: 50 })
+  site.simulator.runTask(QVDS)
+  await until(async () => /Retry 1 of 1 at \d\d:\d\d/.test(textOf(await pageText())), { timeout: 30_000 })
+  site.simulator.setTask(QVDS, { outcome: 'success', durationMs: 50 })
+  const html = await until(
+    async () => {
+      const found = await pageText()
+      return textOf(found).includes('a retry succeeded') ? found : undefined
+    },
+    { timeout: 40_000 },
+  )
+  expect(textOf(html)).toMatch(/Recovered.*failed \d\d:\d\d, a retry succeeded \d\d:\d\d/)
+  expect(html).not.toContain(`data-key="taskFailed:${QVDS}"`)
+  const answer = await product.call('GET', '/v4/attention?state=recovered')
+  expect(((await answer.json()) as { items: unknown[] }).items).toContainEqual(
+    expect.objectContaining({ key: `taskFailed:${QVDS}`, recovered: expect.objectContaining({ how: 'retry' }) }),
+  )
+}, 80_000)
 
 test('a snooze of the item is set at once and shown', async () => {
   const html = await pageText()
