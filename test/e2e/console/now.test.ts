@@ -6,11 +6,14 @@ import { textOf, type Visitor, visitorOf } from '../../support/console.ts'
 import { coldBytes, looksWell, openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
+import { setTaskProperty } from '../../support/safety-net.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
+import { storeHistory } from '../../support/stored-history.ts'
 import { until } from '../../support/wait.ts'
 
 const ETL = '70000000-0000-4000-8000-000000000001'
+const QVDS = '70000000-0000-4000-8000-000000000002'
 const FTP = '71000000-0000-4000-8000-000000000001'
 const SLOW = '70000000-0000-4000-8000-000000000007'
 const KEY = `taskFailed:${ETL}`
@@ -125,6 +128,27 @@ test('an item is taken and given back by forms, and the audit knows both', async
   expect(audit.every(({ via }) => via === 'console')).toBe(true)
 })
 
+test('a task that fails and succeeds at its retry is well again, by a retry', async () => {
+  setTaskProperty(site.simulator, QVDS, 'retryPolicy', '1x/10s')
+  site.simulator.setTask(QVDS, { outcome: 'fail', durationMs: 50 })
+  site.simulator.runTask(QVDS)
+  await until(async () => /Retry 1 of 1 at \d\d:\d\d/.test(textOf(await pageText())), { timeout: 30_000 })
+  site.simulator.setTask(QVDS, { outcome: 'success', durationMs: 50 })
+  const html = await until(
+    async () => {
+      const found = await pageText()
+      return textOf(found).includes('a retry succeeded') ? found : undefined
+    },
+    { timeout: 40_000 },
+  )
+  expect(textOf(html)).toMatch(/Recovered.*failed \d\d:\d\d, a retry succeeded \d\d:\d\d/)
+  expect(html).not.toContain(`data-key="taskFailed:${QVDS}"`)
+  const answer = await product.call('GET', '/v4/attention?state=recovered')
+  expect(((await answer.json()) as { items: unknown[] }).items).toContainEqual(
+    expect.objectContaining({ key: `taskFailed:${QVDS}`, recovered: expect.objectContaining({ how: 'retry' }) }),
+  )
+}, 80_000)
+
 test('a snooze of the item is set at once and shown', async () => {
   const html = await pageText()
   expect(html).toContain('/form/snooze.set')
@@ -206,4 +230,50 @@ test('a task that runs has its bar with the expected end', async () => {
     { timeout: 30_000 },
   )
   expect(html).toMatch(/Slow Warehouse Load, running since \d\d:\d\d[^"]*(ETA \d\d:\d\d|over the usual)/)
+}, 60_000)
+
+test('48 hours with 20,000 runs are 2,000 shapes at most, and a batch opens the runs of its span', async () => {
+  // A day before everything else of this file.
+  const [end, span, count] = [Date.now() - 86_400_000, 48 * 3_600_000, 20_000]
+  storeHistory(
+    product,
+    Array.from({ length: count }, (_, n) => ({
+      executionId: `00000002-0000-4000-8000-${String(n).padStart(12, '0')}`,
+      // Qlik Sense knows the first one, so it has a page.
+      taskId: n % 200 === 0 ? QVDS : `00000003-0000-4000-8000-${String(n % 200).padStart(12, '0')}`,
+      taskName: `Night ${n % 200}`,
+      outcome: n % 97 === 0 ? ('failed' as const) : ('success' as const),
+      stoppedAt: end - Math.floor(((n + 1) * span) / (count + 1)),
+      runMs: 30_000,
+    })),
+  )
+  const [from, to] = [end - span, end].map((at) => new Date(at).toISOString())
+  const get = async <T>(path: string) => (await (await product.call('GET', path)).json()) as T
+  type Bar = { kind: string; from: string; to: string; count: number; outcome?: string }
+  const { summary, groups } = await get<{
+    summary: { runs: number; failed: number }
+    groups: { rows: { taskId: string; runs: number; bars: Bar[] }[] }[]
+  }>(`/v4/timeline?from=${from}&to=${to}&only=all&group=task&name=Night*`)
+  const rows = groups.flatMap((group) => group.rows)
+  expect(rows.length).toBe(200)
+  expect(rows.flatMap(({ bars }) => bars).length).toBeLessThanOrEqual(2000)
+  for (const { runs, bars } of rows) expect(bars.reduce((sum, bar) => sum + (bar.count ?? 1), 0)).toBe(runs)
+
+  const history = `/v4/history/summary?from=${from}&to=${to}&limit=500`
+  const { summary: tasks } = await get<{ summary: { runs: number; failed: number }[] }>(history)
+  const sum = (member: 'runs' | 'failed') => tasks.reduce((total, task) => total + task[member], 0)
+  expect({ runs: summary.runs, failed: summary.failed }).toEqual({ runs: sum('runs'), failed: sum('failed') })
+
+  const html = await pageText(`/console/?w=48h&to=${to}&only=all&group=task&q=Night`)
+  const plot = html.slice(html.indexOf('<svg class="plot"'), html.indexOf('</svg>', html.indexOf('<svg class="plot"')))
+  expect(plot.match(/<a /g)!.length).toBeLessThanOrEqual(2000)
+  const [, href = '', runs = ''] = /<a href="([^"]*)" aria-label="Night 0, (\d+) runs/.exec(plot) ?? []
+  const address = new URL(href.replaceAll('&amp;', '&'), origin)
+  const page = await pageText(address.pathname + address.search)
+  const table = page.slice(page.indexOf('Runs, the newest first'))
+  const shown = table.slice(0, table.indexOf('</table>')).match(/executions\/00000002-0000-4000-8000-\d{12}/g)
+  expect(new Set(shown).size).toBe(Math.min(Number(runs), 20))
+  const query = `taskId=${address.pathname.split('/').at(-1)}&${address.searchParams}&limit=500`
+  const { executions } = await get<{ executions: unknown[] }>(`/v4/history?${query}`)
+  expect(executions.length).toBe(Number(runs))
 }, 60_000)

@@ -7,10 +7,12 @@ import { looksWell, openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { findExecutable } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
+import { storeHistory } from '../../support/stored-history.ts'
 import { until } from '../../support/wait.ts'
 
 const ETL = '70000000-0000-4000-8000-000000000001'
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
+const REPORT = 'b9c5d234-efe5-6789-abcd-ef0123456789'
 const SLOW = '70000000-0000-4000-8000-000000000007'
 const DISABLED = '70000000-0000-4000-8000-000000000009'
 /** Failed before Footman began. */
@@ -100,17 +102,50 @@ test('a start from the page is in the audit, with the way that it came', async (
   })
 })
 
-test('percentiles of the task are those of the history', async () => {
-  const answer = await product.call('GET', `/v4/history/summary?taskId=${ETL}&from=90d`)
-  const { summary } = (await answer.json()) as {
-    summary: { runs: number; runMs: { p50: number; p95: number } }[]
+test('percentiles and band of 200 runs are those of the history and of a computation by hand', async () => {
+  const DAY = 86_400_000
+  const noon = Math.floor(Date.now() / DAY) * DAY - DAY / 2
+  // Two runs a day at 11:00 and 12:00 UTC, the oldest first, all of different lengths between 10.0 s and 29.9 s.
+  const runs = Array.from({ length: 200 }, (_, n) => ({
+    ...{ executionId: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`, taskId: REPORT, taskName: 'Report' },
+    ...{ outcome: 'success' as const, stoppedAt: noon - (99 - Math.floor(n / 2)) * DAY - (n % 2 === 0 ? DAY / 24 : 0) },
+    runMs: 10_000 + ((n * 77) % 200) * 100,
+  }))
+  storeHistory(product, runs)
+  const [begin, end] = [runs[0]!.stoppedAt, runs.at(-1)!.stoppedAt + 1].map((at) => new Date(at).toISOString())
+
+  const answer = await product.call('GET', `/v4/history/summary?taskId=${REPORT}&from=${begin}&to=${end}`)
+  const { summary } = (await answer.json()) as { summary: { runs: number; runMs: { p50: number; p95: number } }[] }
+  // The 100th and the 190th of 10.0, 10.1, ... 29.9 s.
+  expect(summary[0]).toMatchObject({ runs: 200, runMs: { p50: 19_900, p95: 28_900 } })
+
+  const found = await product.call('GET', `/v4/tasks/${REPORT}/durations?from=${begin}`)
+  const { band, points } = (await found.json()) as {
+    band: { day: string; p50Ms: number; p95Ms: number }[]
+    points: unknown[]
   }
-  const text = textOf(await pageText(`/console/tasks/${ETL}`))
-  const shown = (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
-  const [group] = summary
-  expect(text).toContain(`Runs in 90 days ${group!.runs} `)
-  expect(text).toContain(`p50 ${shown(group!.runMs.p50)} `)
-  expect(text).toContain(`p95 ${shown(group!.runMs.p95)} `)
+  expect(points.length).toBeGreaterThanOrEqual(200)
+  const rank = (sorted: readonly number[], percent: number) => sorted[Math.ceil((sorted.length * percent) / 100) - 1]!
+  for (const { day, p50Ms, p95Ms } of band.filter((one) => Date.parse(one.day) <= runs.at(-1)!.stoppedAt)) {
+    const before = runs.filter(({ stoppedAt }) => stoppedAt < Date.parse(day)).slice(-30)
+    const sorted = before.map(({ runMs }) => runMs).sort((a, b) => a - b)
+    // Of fewer than ten runs the longest stands for the 95th percentile.
+    const p95 = sorted.length < 10 ? sorted.at(-1)! : rank(sorted, 95)
+    expect({ day, p50Ms, p95Ms }).toEqual({ day, p50Ms: rank(sorted, 50), p95Ms: p95 })
+  }
+  expect(band.length).toBeGreaterThanOrEqual(99)
+
+  const page = textOf(await pageText(`/console/tasks/${REPORT}`))
+  const whole = await product.call('GET', `/v4/history/summary?taskId=${REPORT}&from=90d`)
+  const [group] = ((await whole.json()) as { summary: typeof summary }).summary
+  const shown = (ms: number) => `${Math.round(ms / 1000)} s`
+  for (const fact of [
+    `Runs in 90 days ${group!.runs} `,
+    `p50 ${shown(group!.runMs.p50)} `,
+    `p95 ${shown(group!.runMs.p95)} `,
+  ]) {
+    expect({ fact, shown: page.includes(fact) }).toEqual({ fact, shown: true })
+  }
 })
 
 test('the task shows its triggers, what follows, its runs, and who would be alerted', async () => {
@@ -154,7 +189,13 @@ test('a start that waits can be taken out of the queue, and does not happen', as
   expect((await dropped.json()) as object).toMatchObject({ state: 'finished', statusText: 'NotStarted' })
 })
 
-test('a run under way has its expected end, or is over the usual', async () => {
+test('a run under way has its expected end', async () => {
+  // The longer of its last runs are the newer ones, so a run more or less changes neither percentile.
+  const runs = Array.from({ length: 30 }, (_, n) => ({
+    ...{ executionId: `00000001-0000-4000-8000-${String(n).padStart(12, '0')}`, taskId: SLOW, taskName: 'Slow' },
+    ...{ outcome: 'success' as const, stoppedAt: Date.now() - (40 - n) * 60_000, runMs: n < 20 ? 100_000 : 120_000 },
+  }))
+  storeHistory(product, runs)
   site.simulator.runTask(SLOW)
   const html = await until(
     async () => {
@@ -163,7 +204,20 @@ test('a run under way has its expected end, or is over the usual', async () => {
     },
     { timeout: 30_000 },
   )
-  expect(textOf(html)).toMatch(/Ends about \d\d:\d\d|Over the usual by|Waits for/)
+  expect(textOf(html)).toMatch(/Ends about \d\d:\d\d|Waits for/)
+  const { runningExecution } = await until(
+    async () => {
+      const answer = await product.call('GET', `/v4/tasks/${SLOW}`)
+      const task = (await answer.json()) as { runningExecution: Record<string, string> | null }
+      return task.runningExecution?.state === 'running' ? task : undefined
+    },
+    { timeout: 30_000 },
+  )
+  const { startedAt = '', expectedEnd = '', pessimisticEnd = '', over } = runningExecution!
+  const after = (end: string) => Date.parse(end) - Date.parse(startedAt)
+  expect({ p50: after(expectedEnd), p90: after(pessimisticEnd), over }).toEqual({
+    ...{ p50: 100_000, p90: 120_000, over: false as never },
+  })
 }, 60_000)
 
 describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
@@ -191,3 +245,17 @@ describe.skipIf(!findExecutable('chromium'))('in a browser', () => {
     expect(faults).toEqual([])
   }, 30_000)
 })
+
+test('a run that takes longer than usual has no expected end, but what it is over', async () => {
+  site.simulator.setTask(ETL, { outcome: 'success', durationMs: 10_000 })
+  site.simulator.runTask(ETL)
+  const html = await until(
+    async () => {
+      const found = await pageText(`/console/tasks/${ETL}`)
+      return found.includes('Over the usual by') ? found : undefined
+    },
+    { timeout: 30_000 },
+  )
+  expect(textOf(html)).toMatch(/Over the usual by \d+ s running/)
+  expect(textOf(html)).not.toContain('Ends about')
+}, 60_000)
