@@ -273,7 +273,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       async handle({ params: { id }, note }) {
         note({ target: [id] })
         const found = existing(id)
-        // What has begun is kept: its summary is made of it.
+        // Windows that have begun are kept, for their summary.
         if (found.from < clock.now()) await once.setUntil(id, clock.now())
         else await once.remove(id)
         return new Response(null, { status: 204 })

@@ -30,7 +30,7 @@ export interface Console {
   follow(settings: ConsoleSettings): void
 }
 
-/** What the configuration says about the console. */
+/** Settings of the console in the configuration. */
 export interface ConsoleSettings {
   readonly config: ConsoleConfig
   readonly site: Omit<SiteSettings, 'nightStart'>

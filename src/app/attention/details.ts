@@ -43,7 +43,7 @@ const NOTHING: ItemDetails = {
 /** A message may come a little before the end that it is about. */
 const EARLY_MS = 2 * 60_000
 
-/** What the database has about an item; the same until something changes. */
+/** The records of the database about an item; the same until something changes. */
 export interface ItemFacts extends Pick<ItemDetails, 'alerted' | 'heldBack'> {
   /** Null = the item has none. */
   readonly event: TaskEvent | null
