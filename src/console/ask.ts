@@ -21,7 +21,7 @@ export type Asked<T> =
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>
 
-export interface AskOptions {
+interface AskOptions {
   /** After this time the part of the page goes out without the answer. */
   readonly withinMs?: number
   /** Answers that are no JSON are `Uint8Array` instead of texts. */

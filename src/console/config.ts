@@ -36,5 +36,4 @@ export const footmanConsole = section('The web console, at /console/ of the REST
   ),
 }))
 
-export type ConfigVisualisationConfig = z.output<typeof configVisualisation>
 export type ConsoleConfig = z.output<typeof footmanConsole>

@@ -15,7 +15,7 @@ import type { SiteSettings } from './page.ts'
 import { createGuard } from './session/guard.ts'
 import { createSessions, createSignInLinks, type Sessions } from './session/store.ts'
 
-export interface ConsoleDeps {
+interface ConsoleDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock

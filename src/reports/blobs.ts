@@ -17,7 +17,7 @@ export const reportDirectory = (
   dataDirectory: string,
 ): string => (section.dataDirectory ? paths.output(section.dataDirectory) : join(dataDirectory, 'report'))
 
-export interface Blob {
+interface Blob {
   /** Hex. */
   readonly sha256: string
   readonly bytes: number

@@ -121,7 +121,7 @@ function templateIssues({ template, data, levels }: TemplateReport): Issue[] {
 export const TEMPLATE_FILE = /\.(xlsx|docx|pptx|xltx|dotx|potx)$/i
 const TEMPLATE_KINDS = 'an xlsx, docx, pptx, xltx, dotx or potx file'
 const DOCUMENT_FORMATS = { xltx: 'xlsx', dotx: 'docx', potx: 'pptx', xlsx: 'xlsx', docx: 'docx', pptx: 'pptx' } as const
-export type TemplateFormat = (typeof DOCUMENT_FORMATS)[keyof typeof DOCUMENT_FORMATS]
+type TemplateFormat = (typeof DOCUMENT_FORMATS)[keyof typeof DOCUMENT_FORMATS]
 
 /** The format of documents of a template; null without one. */
 export function templateFormat(template: TemplateReport['template']): TemplateFormat | null {
@@ -130,7 +130,7 @@ export function templateFormat(template: TemplateReport['template']): TemplateFo
   return ending === undefined ? null : DOCUMENT_FORMATS[ending.toLowerCase() as keyof typeof DOCUMENT_FORMATS]
 }
 
-export function isLocale(text: string): boolean {
+function isLocale(text: string): boolean {
   try {
     return Intl.getCanonicalLocales(text).length === 1
   } catch {

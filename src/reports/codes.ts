@@ -86,7 +86,7 @@ const INFO_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number]
 export type WarningCode = (typeof WARNING_CODES)[number]
-export type InfoCode = (typeof INFO_CODES)[number]
+type InfoCode = (typeof INFO_CODES)[number]
 export type RunCode = ErrorCode | WarningCode | InfoCode
 
 const LEVELS: ReadonlyMap<RunCode, RunLevel> = new Map<RunCode, RunLevel>([

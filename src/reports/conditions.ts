@@ -45,7 +45,7 @@ export interface ConditionState {
   readonly rules: Readonly<Record<string, RuleState>>
 }
 
-export interface ConditionContext {
+interface ConditionContext {
   /** The app under the active filters (`AppliedData.unlimited`); asked for by the first rule that needs it. */
   readonly data: () => Promise<UnlimitedData>
   readonly facts: ConditionFacts
@@ -57,7 +57,7 @@ export interface ConditionContext {
   readonly warn: Warn
 }
 
-export interface RuleResult {
+interface RuleResult {
   readonly type: Rule['type']
   readonly met: boolean
   readonly left?: Scalar

@@ -48,7 +48,7 @@ import { checkTemplate } from './templates/index.ts'
 import { createTriggers, type Triggers, type TriggersDeps } from './triggers/index.ts'
 import { finishedMessage } from './triggers/messages.ts'
 
-export interface ReportsDeps {
+interface ReportsDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
@@ -73,7 +73,7 @@ export interface ReportsDeps {
   readonly onEnded: LedgerDeps['onEnded']
 }
 
-export interface ReportsSettings {
+interface ReportsSettings {
   readonly section: ReportTaskConfig
   /** Data directory of Footman, absolute. */
   readonly dataDirectory: string

@@ -4,7 +4,7 @@
  * this search steps through all alternatives at once and watches the clock.
  */
 
-export interface LinearRegExp {
+interface LinearRegExp {
   /** Whether the pattern occurs in the text. Throws when that takes longer than `budgetMs`. */
   test(text: string, budgetMs: number): boolean
 }

@@ -53,7 +53,7 @@ export const definitionMigrations: readonly Migration[] = [
   },
 ]
 
-export const runMigrations: readonly Migration[] = [
+const runMigrations: readonly Migration[] = [
   {
     name: 'report-runs-001',
     sql: `

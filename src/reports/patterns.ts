@@ -90,7 +90,7 @@ const TOKENS = {
   pages: name(({ extra }) => extra?.pages),
 } as const satisfies Record<string, Token>
 
-export type TokenName = keyof typeof TOKENS
+type TokenName = keyof typeof TOKENS
 
 const RUN_TOKENS = ['task', 'project', 'date', 'run'] as const satisfies readonly TokenName[]
 const DOCUMENT_TOKENS = [
@@ -175,7 +175,7 @@ function tokenOf(text: string): Piece {
 const isToken = (text: string): text is TokenName => Object.hasOwn(TOKENS, text)
 const listOf = (names: readonly string[]): string => names.map((one) => `{${one}}`).join(' ')
 
-export interface PatternRules {
+interface PatternRules {
   readonly tokens: readonly TokenName[]
   /** Fields of the cycle; null = unknown here, any is allowed. */
   readonly cycleFields?: readonly string[] | null

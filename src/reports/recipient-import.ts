@@ -27,7 +27,7 @@ export const IMPORT_RESULT = z.object({
   deactivated: z.int(),
   errors: z.array(z.object({ line: z.int(), details: z.string() })).describe('Lines that were left out.'),
 })
-export type RecipientImport = z.output<typeof IMPORT_RESULT>
+type RecipientImport = z.output<typeof IMPORT_RESULT>
 
 const COLUMNS = ['name', 'email', 'userDirectory', 'userId', 'groups', 'timezone', 'locale']
 const ATTRIBUTE = 'attributes.'

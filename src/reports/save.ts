@@ -35,7 +35,7 @@ const SQL = {
   removeTemplate: 'DELETE FROM report_template WHERE report_id = ?',
 } as const
 
-export interface Transaction {
+interface Transaction {
   readonly tx: Database
   /** ISO 8601. */
   readonly at: string

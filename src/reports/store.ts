@@ -65,7 +65,7 @@ const SQL = {
   blob: 'SELECT 1 FROM report_template WHERE sha256 = ? LIMIT 1',
 } as const
 
-export interface DefinitionStoreDeps {
+interface DefinitionStoreDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock

@@ -12,7 +12,7 @@ const canonicalCell = ({ text, number }: Cell): string => {
   return text === '' ? NULL : text
 }
 
-export const canonicalRow = (row: Row): string => row.map(canonicalCell).join(CELL)
+const canonicalRow = (row: Row): string => row.map(canonicalCell).join(CELL)
 
 /** SHA-256, hex, of labels and rows. `ignoreOrder` sorts the rows bytewise, which keeps their text in memory. */
 export async function tableHash(table: Table, ignoreOrder: boolean): Promise<string> {

@@ -53,7 +53,7 @@ const TIMES: readonly string[] = STORED_MEMBERS.filter((name) => name !== 'id')
 const withoutTimes = (entity: object): object =>
   Object.fromEntries(Object.entries(entity).filter(([name]) => !TIMES.includes(name)))
 
-export interface ImportResult {
+interface ImportResult {
   readonly dryRun: boolean
   readonly created: number
   readonly updated: number

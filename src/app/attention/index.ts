@@ -31,7 +31,7 @@ export const attentionMigrations: readonly Migration[] = [
   },
 ]
 
-export interface AttentionDeps extends Omit<OtherItemsDeps, 'alerts'> {
+interface AttentionDeps extends Omit<OtherItemsDeps, 'alerts'> {
   readonly db: Database
   readonly writer: GroupWriter
   readonly log: Logger
@@ -43,7 +43,7 @@ export interface AttentionDeps extends Omit<OtherItemsDeps, 'alerts'> {
   }
 }
 
-export interface AttentionSettings {
+interface AttentionSettings {
   /** IANA name of the site's clock. */
   readonly timezone: string
 }

@@ -8,7 +8,7 @@ import { downstreamOf, type SiteTask, type Triggers, valuesOf } from '../../task
 import { lastPlanned } from '../../tasks/overview/timeline.ts'
 import { type AttentionSeverity, type Item, itemOf, type Kind, type Recovery } from './types.ts'
 
-export interface TaskItemsDeps {
+interface TaskItemsDeps {
   readonly db: Database
   readonly clock: Clock
   readonly overview: Pick<Overview, 'site' | 'overUsual'>

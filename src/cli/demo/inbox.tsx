@@ -110,7 +110,7 @@ function textAnswer(type: string, text: string, policy?: string): Response {
   return new Response(text, { headers })
 }
 
-export function inboxPage(messages: readonly Received[], shown: Received | undefined): string {
+function inboxPage(messages: readonly Received[], shown: Received | undefined): string {
   return pageText(<Page messages={messages} shown={shown} />)
 }
 

@@ -31,7 +31,7 @@ export interface ReceivedMail {
   readonly attachments: readonly ReceivedFile[]
 }
 
-export interface ReceivedWebhook {
+interface ReceivedWebhook {
   readonly kind: 'webhook'
   readonly method: string
   readonly path: string

@@ -141,7 +141,7 @@ export const definitions = (template: Uint8Array) => ({
 
 const TEMPLATE_NAME = 'sales-by-region.xlsx'
 
-export const demoTemplate = () =>
+const demoTemplate = () =>
   readAsset(
     () => import('./assets/sales-by-region.xlsx', { with: { type: 'file' } }),
     () => import.meta.resolve('./assets/sales-by-region.xlsx'),

@@ -19,7 +19,7 @@ interface RateVerdict {
   readonly resetSeconds: number
 }
 
-export interface ConfigViewDeps<V extends RateVerdict = RateVerdict> {
+interface ConfigViewDeps<V extends RateVerdict = RateVerdict> {
   readonly log: Logger
   readonly version: string
   /** The `Butler` section in force. */
@@ -32,7 +32,7 @@ export interface ConfigViewDeps<V extends RateVerdict = RateVerdict> {
   readonly browser: BrowserRules
 }
 
-export interface ConfigViewSettings {
+interface ConfigViewSettings {
   readonly host: string
   /** 0 = any free port. */
   readonly port: number
@@ -40,7 +40,7 @@ export interface ConfigViewSettings {
   readonly obfuscate: boolean
 }
 
-export interface ConfigView extends Service {
+interface ConfigView extends Service {
   /** 0 while it is not running. */
   readonly port: number
 }

@@ -6,7 +6,7 @@ import { withQuery } from '../ask.ts'
 import type { PageContext } from '../page.ts'
 import { Icon } from './marks.tsx'
 
-export type FilterField = {
+type FilterField = {
   readonly name: string
   readonly label: string
 } & (
@@ -14,7 +14,7 @@ export type FilterField = {
   | { readonly kind: 'choice'; readonly options: readonly (readonly [value: string, text: string])[] }
 )
 
-export interface Preset {
+interface Preset {
   readonly text: string
   readonly query: Readonly<Record<string, string | undefined>>
   /** Another list below the console; absent = this page. */

@@ -29,7 +29,7 @@ export const Head: FC<
   </>
 )
 
-export interface Crumb {
+interface Crumb {
   readonly href: string
   readonly text: Child
 }

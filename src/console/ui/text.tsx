@@ -6,7 +6,7 @@ import { Name, plainName } from '../../platform/html-page.tsx'
 
 export { Name, plainName }
 
-export interface Zoned {
+interface Zoned {
   readonly timezone: string
   /** Milliseconds since 1970. */
   readonly now: number

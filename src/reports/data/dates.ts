@@ -5,7 +5,7 @@ import type { Clause } from '../entities/filter.ts'
 export type DateClause = Extract<Clause, { readonly type: 'date' }>
 
 /** Serial numbers: `from` is included, `to` is not. */
-export interface DayRange {
+interface DayRange {
   readonly from: number
   readonly to: number
 }
@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000
 const MONDAY = 1
 const SERIAL_OF_1970 = 25_569
 
-export const serialOf = (day: number): number => day + SERIAL_OF_1970
+const serialOf = (day: number): number => day + SERIAL_OF_1970
 
 /** Calendar day of an instant in a time zone, as days since 1970-01-01. */
 export const dayIn = (instant: Date, timezone: string): number =>

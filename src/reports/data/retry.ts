@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ReportError } from '../codes.ts'
 
-export interface RetryDeps {
+interface RetryDeps {
   /** Gets a line for the log of the run before each pause. */
   readonly line: (text: string) => void
   /** Ends the waiting; then the last failure is thrown. */

@@ -28,7 +28,7 @@ export type BlockContent =
 export type ContentOf<Type extends BlockContent['type']> = Extract<BlockContent, { readonly type: Type }>
 
 /** The request of a document, as far as blocks need it. */
-export interface BlocksRequest {
+interface BlocksRequest {
   readonly report: Pick<BlockReport, 'blocks'>
   /** Only this block; all when absent. */
   readonly block?: string

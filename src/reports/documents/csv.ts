@@ -4,7 +4,7 @@ import type { Cell, Column, Table } from '../types.ts'
 import { writeTextFile } from './text-file.ts'
 import { plainValue } from './values.ts'
 
-export interface CsvRequest {
+interface CsvRequest {
   readonly table: Table
   readonly options: FormatOptions['csv']
   readonly file: string

@@ -163,7 +163,7 @@ export function fitted(text: string, width: number, size: number, fonts: FontSet
 }
 const HAIR = 0.05
 
-export interface FontRun {
+interface FontRun {
   readonly face: FontFace
   readonly text: string
 }

@@ -17,7 +17,7 @@ import { escapeText } from './markup.ts'
 import { type TextFile, writeTextFile } from './text-file.ts'
 import { totalRow } from './values.ts'
 
-export interface HtmlRequest {
+interface HtmlRequest {
   readonly report: Pick<BlockReport, 'page'>
   readonly blocks: readonly BlockContent[]
   readonly title: string
@@ -35,7 +35,7 @@ export interface HtmlRequest {
   readonly signal?: AbortSignal
 }
 
-export interface MailImage {
+interface MailImage {
   readonly cid: string
   readonly png: Uint8Array
 }

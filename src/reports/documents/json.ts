@@ -4,7 +4,7 @@ import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
 import { type TextFile, writeTextFile } from './text-file.ts'
 import { plainValue } from './values.ts'
 
-export interface JsonRequest {
+interface JsonRequest {
   readonly blocks: readonly BlockContent[]
   readonly names: Pick<DocumentNames, 'report' | 'task' | 'cycle'>
   readonly data: Pick<ReportData, 'app' | 'filterText'>

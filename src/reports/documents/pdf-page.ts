@@ -29,7 +29,7 @@ export interface TextStyle {
 /** Text of a line outside the body; pages count from 1. */
 export type PageText = (page: number, pages: number) => string
 
-export interface PagesSettings {
+interface PagesSettings {
   readonly doc: PDFKit.PDFDocument
   readonly fonts: FontSet
   readonly marginPt: number

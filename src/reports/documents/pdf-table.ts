@@ -4,7 +4,7 @@ import { knownLocale } from './charts/style.ts'
 import { COLOR, ellipsis, type Pages, type TextStyle, wrap } from './pdf-page.ts'
 import { totalRow } from './values.ts'
 
-export interface TableText {
+interface TableText {
   readonly title: string
   readonly locale: string
 }

@@ -9,7 +9,7 @@ export interface ZipEntry {
   readonly content: Uint8Array | AsyncIterable<Uint8Array>
 }
 
-export interface ZipOptions {
+interface ZipOptions {
   /** Encrypts the contents (AES-256 in the form of WinZip, AE-2). Names of entries stay readable. The bytes differ each time. */
   readonly password?: string
   /** Date of all entries. Default: the oldest that the format knows, so that equal entries make equal archives. */

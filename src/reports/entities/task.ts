@@ -29,7 +29,6 @@ const recipientRef = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('address'), address, ...reach }),
   z.strictObject({ type: z.literal('expression'), expr: expression, ...reach }),
 ])
-export type RecipientRef = z.output<typeof recipientRef>
 
 export const formatOptions = z.strictObject({
   csv: z

@@ -26,7 +26,7 @@ import {
   tagOf,
 } from './common.ts'
 
-export interface EntityRoutesDeps extends EntityDeps {
+interface EntityRoutesDeps extends EntityDeps {
   /** Rejects when the template of a report does not fit it; called before it is saved. */
   readonly checkTemplateOf: (entity: Entities['report'], id: string) => Promise<void>
 }
@@ -238,13 +238,13 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
   ]
 }
 
-export function withoutStored(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function withoutStored(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const isStored = (name: string) => (STORED_MEMBERS as readonly string[]).includes(name)
   return Object.fromEntries(Object.entries(given).filter(([name]) => !isStored(name)))
 }
 
 /** RFC 7396. */
-export function mergePatch(target: unknown, patch: unknown): unknown {
+function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch
   const result: Record<string, unknown> = isObject(target) ? { ...target } : {}
   for (const [name, value] of Object.entries(patch)) {

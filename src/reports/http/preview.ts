@@ -18,7 +18,7 @@ import { disposition, fileAnswer } from './file.ts'
 import { engineAnswer } from './runs.ts'
 import { onlyDocument, trial } from './trials.ts'
 
-export interface PreviewRouteDeps {
+interface PreviewRouteDeps {
   readonly store: DefinitionStore
   readonly runner: Pick<Runner, 'tryOut'>
   readonly blobs: Pick<Blobs, 'path'>

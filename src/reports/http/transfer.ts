@@ -21,7 +21,7 @@ import {
 import { bodyObject, shown } from './common.ts'
 import type { TemplateChecks } from './templates.ts'
 
-export interface TransferDeps {
+interface TransferDeps {
   readonly store: DefinitionStore
   readonly blobs: Blobs
   readonly checks: TemplateChecks

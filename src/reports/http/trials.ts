@@ -19,7 +19,7 @@ import { checkedId } from './common.ts'
 import { fileAnswer } from './file.ts'
 import { engineAnswer, engineRefusal, type RunRouteDeps } from './runs.ts'
 
-export interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
+interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
   readonly store: TrialStore
 }
 

@@ -13,7 +13,7 @@ import type { HubDeps, HubParts, HubPlace, HubSettingsOf } from './place.ts'
 
 const RETRY_MS = [5000, 30_000, 120_000]
 
-export interface LoginRoutes {
+interface LoginRoutes {
   readonly routes: readonly ApiRoute[]
   /** Gives up mails that wait for the mail server. */
   stop(): Promise<void>

@@ -5,7 +5,7 @@ import { Name } from '../../platform/html-page.tsx'
 import { Card, type PageContext, pageOf } from './frame.tsx'
 import { LINK_MINUTES } from './login.ts'
 
-export interface LoginContent {
+interface LoginContent {
   readonly address: string
   /** Path to show after the login. */
   readonly next: string

@@ -25,7 +25,7 @@ export interface Reader {
   readonly session: string | null
 }
 
-export interface LoginDeps {
+interface LoginDeps {
   readonly db: Database
   readonly writer: GroupWriter
   /** Milliseconds since 1970. */

@@ -10,7 +10,7 @@ import { daysAgo, dayText, Icon, type PageContext, pageOf, Time } from './frame.
 import type { HubItem, HubListItem } from './store.ts'
 
 /** The query of the list. */
-export interface ListView {
+interface ListView {
   readonly q: string
   readonly project: string
   readonly unread: boolean
@@ -27,7 +27,7 @@ export const isViewable = ({ format }: Pick<HubItem, 'format'>): boolean => VIEW
 
 // --- List ---
 
-export interface ListContent {
+interface ListContent {
   readonly view: ListView
   readonly items: readonly HubListItem[]
   readonly total: number
@@ -327,7 +327,7 @@ function groupLabel(at: number, context: PageContext): string {
 
 // --- Item ---
 
-export interface ItemContent {
+interface ItemContent {
   readonly item: HubItem
   /** Newest first; the item alone behind a signed link. */
   readonly versions: readonly HubItem[]

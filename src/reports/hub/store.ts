@@ -96,7 +96,7 @@ export interface HubListItem extends HubItem {
   readonly unread: boolean
 }
 
-export interface NewHubItem extends Omit<HubItem, 'seq' | 'version'> {
+interface NewHubItem extends Omit<HubItem, 'seq' | 'version'> {
   readonly taskId: string
   /** Addresses, lower case. */
   readonly visibleTo: readonly string[]
@@ -105,7 +105,7 @@ export interface NewHubItem extends Omit<HubItem, 'seq' | 'version'> {
   readonly retentionVersions: number | null
 }
 
-export interface HubQuery {
+interface HubQuery {
   /** Part of title, project or file name. */
   readonly q?: string | undefined
   readonly project?: string | undefined

@@ -29,7 +29,7 @@ interface Wanted {
   readonly data: ReportData
 }
 
-export interface DocumentMaker {
+interface DocumentMaker {
   /** Rejects with a `ReportError`. Without `render` in the request the document has no file. */
   make(wanted: Wanted): Promise<PreparedDocument>
   /** The addresses in the result of an expression that may get reports of this run; `warn` notes the others. */

@@ -15,7 +15,7 @@ import { type Prepared, prepareRun } from './prepare.ts'
 import type { PrepareSettings } from './request.ts'
 import type { FactName, ReportJob } from './role.ts'
 
-export interface JobDeps {
+interface JobDeps {
   /** Asks the main thread. */
   readonly ask: (fact: FactName, args?: readonly unknown[]) => Promise<unknown>
   readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void

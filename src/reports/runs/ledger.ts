@@ -162,7 +162,7 @@ export interface RunRecord {
   readonly counts: RunCounts | null
 }
 
-export interface NewRun {
+interface NewRun {
   readonly id: string
   readonly task: { readonly id: string; readonly name: string; readonly revision: number; readonly project: string }
   readonly priority: number
@@ -218,7 +218,7 @@ export interface LedgerDeps {
   readonly onEnded: (end: RunEnd, tx: Database) => void
 }
 
-export interface RunQuery {
+interface RunQuery {
   readonly taskId?: string
   readonly outcome?: Outcome
   readonly state?: RunState

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { visible } from '../../platform/visible.ts'
 
-export type LineLevel = 'info' | 'warn' | 'error'
+type LineLevel = 'info' | 'warn' | 'error'
 
 export interface RunLog {
   /** Adds a line to the log of Footman and to that of the run; lines of a run keep their order. */

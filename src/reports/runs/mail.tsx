@@ -177,7 +177,7 @@ export function noticeHtml(text: string, insteadOf: string | null): string {
   return `<!doctype html><html><head><meta charset="utf-8"></head>${body.toString()}</html>`
 }
 
-export interface MailParts {
+interface MailParts {
   /** Local part of the Message-ID. */
   readonly messageId: string
   readonly deliveryId: string

@@ -13,7 +13,7 @@ import type { RunLog } from './log.ts'
 import { mailOptions, noticeHtml } from './mail.tsx'
 import { inTestMode } from './plan.ts'
 
-export interface NotificationPayload {
+interface NotificationPayload {
   readonly to: readonly string[]
   readonly cc: readonly string[]
   readonly bcc: readonly string[]
@@ -23,7 +23,7 @@ export interface NotificationPayload {
   readonly recovered: boolean
 }
 
-export interface NotificationRequest {
+interface NotificationRequest {
   readonly run: RunRecord
   readonly definition: Definition
   /** The finished run before this one; null when it is the first. */

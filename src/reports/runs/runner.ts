@@ -461,7 +461,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
 const asDry = (delivery: NewDelivery): NewDelivery => ({ ...delivery, state: 'skipped', lastError: 'dry run' })
 
 /** The address of test mode: of the start, else of the task, else of the whole of Footman. */
-export const testAddressOf = (options: RunOptions, task: ReportTask, everywhere: string | null): string =>
+const testAddressOf = (options: RunOptions, task: ReportTask, everywhere: string | null): string =>
   options.testAddress ?? task.testMode.address ?? everywhere ?? ''
 
 function noMailSent(deliveries: readonly DeliveryRecord[]): boolean {

@@ -13,7 +13,7 @@ import { type FactName, type FromReport, REPORT_ROLE, type ReportJob, type ToRep
 
 // --- Main thread ---
 
-export interface WorkerDeps {
+interface WorkerDeps {
   readonly facts: ConditionFacts
   readonly turns: RenderTurns
   /** The number of open sessions at the engine has changed by so many. */
@@ -25,7 +25,7 @@ export interface WorkerDeps {
 }
 
 /** One document is rendered at a time over all runs: the threads share the memory of the process. */
-export interface RenderTurns {
+interface RenderTurns {
   /** Resolves when it is the caller's turn, with the function that ends it. */
   take(): Promise<() => void>
 }

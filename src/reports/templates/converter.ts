@@ -15,13 +15,13 @@ import { ReportError } from '../codes.ts'
 import type { RenderSettings } from '../types.ts'
 import type { OfficeFormat } from './package.ts'
 
-export interface OfficeProgram {
+interface OfficeProgram {
   readonly path: string
   /** `7.4.7.2`; null when the program does not print one. */
   readonly version: string | null
 }
 
-export interface OfficeConverter {
+interface OfficeConverter {
   /** Rejects with `CONVERTER_MISSING`. */
   find(): Promise<OfficeProgram>
   /**

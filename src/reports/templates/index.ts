@@ -117,7 +117,7 @@ export interface TemplateFile {
 }
 
 /** Means of filling, beside the settings. */
-export interface FillTools {
+interface FillTools {
   readonly fonts: FontSet
   /** Null when there is no converter. */
   readonly convertToPdf: ConvertToPdf | null

@@ -7,7 +7,7 @@ import { type Path, pathText, type Tag, type TagOf } from './tags.ts'
 
 export type BindingOf<Type extends Binding['type']> = Extract<Binding, { readonly type: Type }>
 export type RowsBinding = BindingOf<'table' | 'object'>
-export type PictureBinding = BindingOf<'chart' | 'image'>
+type PictureBinding = BindingOf<'chart' | 'image'>
 
 /** A part of the template that is repeated: for the rows of a table, or for the values of a level. */
 export type Frame =
@@ -20,7 +20,7 @@ export type Frame =
   | { readonly kind: 'level'; readonly level: Level }
 
 const LOOP_VALUES = ['$index', '$count', '$first', '$last'] as const
-export type LoopValue = (typeof LOOP_VALUES)[number]
+type LoopValue = (typeof LOOP_VALUES)[number]
 const BUILT_IN = ['app.name', 'app.lastReload', 'report.name', 'task.name', 'run.date', 'filter'] as const
 export type BuiltIn = (typeof BUILT_IN)[number]
 

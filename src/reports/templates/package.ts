@@ -119,7 +119,7 @@ function refuse(problems: readonly TemplateProblem[]): void {
 }
 
 /** zip.js, without threads of its own. */
-export async function zipLibrary() {
+async function zipLibrary() {
   const zip = await import('@zip.js/zip.js')
   zip.configure({ useWebWorkers: false })
   return zip

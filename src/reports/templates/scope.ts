@@ -48,7 +48,7 @@ export interface Scope {
   picture(path: Path, box: ImageSize): Promise<Picture>
 }
 
-export interface ScopeDeps {
+interface ScopeDeps {
   readonly request: Pick<RenderRequest, 'data' | 'names' | 'locale' | 'timezone' | 'warn'> & {
     readonly report: Pick<Extract<Report, TemplateReport>, 'name' | 'data' | 'levels'>
     readonly signal: AbortSignal

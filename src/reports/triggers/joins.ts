@@ -26,7 +26,7 @@ interface Row extends Pick<Firing, 'key' | 'at'> {
 }
 
 /** Rejects with the error of `required`; the event of the member is stored nevertheless. One call at a time. */
-export type Join = (
+type Join = (
   armed: Armed<TriggerOf<'qlikEvent'>>,
   member: Member,
   required: () => Promise<ReadonlySet<string>>,

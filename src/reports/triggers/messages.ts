@@ -24,7 +24,7 @@ export interface MessageDeps {
   readonly keyValues: Pick<KeyValueStore, 'onChange' | 'get'> | null
 }
 
-export interface MessageTriggers extends TriggerKind {
+interface MessageTriggers extends TriggerKind {
   /** To be called with each run that has ended. */
   finished(run: RunRecord): void
 }

@@ -27,7 +27,7 @@ export interface QlikSource {
   readonly qrs: Pick<QrsClient, 'tasks' | 'existingTasks' | 'appById'> & Pick<ExecutionReader, 'taskKeys'>
 }
 
-export interface QlikEventDeps extends QlikSource {
+interface QlikEventDeps extends QlikSource {
   readonly db: Database
   readonly writer: GroupWriter
   readonly armed: ArmedTriggers
@@ -46,7 +46,7 @@ export interface QlikEventSettings {
   readonly downMs?: number
 }
 
-export interface QlikEventTriggers extends TriggerKind {
+interface QlikEventTriggers extends TriggerKind {
   /** To be called with each event that arrives, in the transaction that stores it. Does not throw. */
   event(event: TaskEvent): void
 }

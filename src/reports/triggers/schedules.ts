@@ -14,7 +14,7 @@ import { type Armed, type ArmedTriggers, identityOf } from './armed.ts'
 type Schedule = TriggerOf<'schedule'>
 
 /** The instants of a schedule within its window. */
-export type Recurrences = (trigger: Schedule) => Recurrence
+type Recurrences = (trigger: Schedule) => Recurrence
 
 /** Each local time fires once: at the end of the gap when it is skipped, the first time when it comes twice. */
 export function createRecurrences(defaultZone: string): Recurrences {
@@ -75,7 +75,7 @@ export function nextRunOf(task: ReportTask, recurrences: Recurrences, now: numbe
   return instants.length === 0 ? null : Math.min(...instants)
 }
 
-export interface ScheduleDeps {
+interface ScheduleDeps {
   readonly armed: ArmedTriggers
   readonly recurrences: Recurrences
   readonly ledger: Pick<Ledger, 'add' | 'firedBefore' | 'markFired'>

@@ -5,7 +5,7 @@ import type { Offsets } from '../../platform/offsets.ts'
 import { deviation, median } from '../safety-net/policies.ts'
 
 /** One value of `dueBy`: a time of day, on some days of the week, or a length of time from the planned start. */
-export type DueRule =
+type DueRule =
   | { readonly kind: 'after'; readonly ms: number }
   /** Milliseconds of the day; days as numbers, 0 = Monday; null = every day. */
   | { readonly kind: 'clock'; readonly timeOfDay: number; readonly days: ReadonlySet<number> | null }

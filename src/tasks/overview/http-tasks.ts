@@ -22,7 +22,7 @@ import type { TimelineRouteDeps } from './http-timeline.ts'
 import type { Point, RunningTask } from './queries.ts'
 import type { PlanSettings } from './timeline.ts'
 
-export interface TaskRoutesDeps extends TimelineRouteDeps {
+interface TaskRoutesDeps extends TimelineRouteDeps {
   readonly qrs: Pick<QrsClient, 'taskById'> & Pick<ExecutionReader, 'resultsById'>
 }
 

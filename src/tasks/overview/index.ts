@@ -16,7 +16,7 @@ import { liveEta, type RunningTask } from './queries.ts'
 import { createSite, type Site } from './site.ts'
 import type { TimelineDeps } from './timeline.ts'
 
-export interface OverviewDeps {
+interface OverviewDeps {
   readonly db: Database
   readonly clock: Clock
   readonly qlik: { readonly qrs: QrsClient & ExecutionReader & TriggerReader }
@@ -27,7 +27,7 @@ export interface OverviewDeps {
 }
 
 /** Sections of the configuration that overviews read. */
-export interface OverviewSettings {
+interface OverviewSettings {
   readonly footman: {
     readonly timezone: string
     readonly watchdog: { readonly neverStartedAfter: number; readonly customPropertyName: string }
@@ -47,7 +47,7 @@ export interface Overview {
   readonly observers: { event(event: TaskEvent): void }
 }
 
-export interface RunningNow extends RunningTask, Eta {
+interface RunningNow extends RunningTask, Eta {
   readonly usual: Usual
 }
 

@@ -129,7 +129,7 @@ const FEW_ROWS = 60
 const SAMPLES_OF_TYPE = 200
 
 /** Usual durations of tasks; those of a type are read once. */
-export function usualReader(db: Database, now: number, timezone: string) {
+function usualReader(db: Database, now: number, timezone: string) {
   const ofType = new Map<string, readonly Sample[]>()
   const { at } = createOffsets(timezone)
   const wall = (instant: number) => instant + at(instant)
@@ -301,7 +301,7 @@ function missingByTask(
 
 // One task, and short facts of many.
 
-export interface UsualQuery {
+interface UsualQuery {
   readonly kind: 'usual'
   readonly tasks: readonly {
     readonly taskId: string
@@ -313,7 +313,7 @@ export interface UsualQuery {
 }
 
 /** In the order of the tasks. */
-export interface UsualAnswer {
+interface UsualAnswer {
   readonly usual: readonly Usual[]
 }
 
@@ -322,7 +322,7 @@ export function usualOfTasks(db: Database, { tasks, now, timezone }: UsualQuery)
   return { usual: tasks.map(({ taskId, taskType, plannedAt }) => read(taskId, taskType, plannedAt)) }
 }
 
-export interface ConcurrencyQuery {
+interface ConcurrencyQuery {
   readonly kind: 'concurrency'
   readonly from: number
   readonly to: number
@@ -346,7 +346,7 @@ export function concurrencyOf(db: Database, { from, to }: ConcurrencyQuery): { r
   return { highest }
 }
 
-export interface StripsQuery {
+interface StripsQuery {
   readonly kind: 'strips'
   readonly taskIds: readonly string[]
   readonly n: number
@@ -361,7 +361,7 @@ export interface Point {
 }
 
 /** Newest last. */
-export interface StripsAnswer {
+interface StripsAnswer {
   readonly strips: Readonly<Record<string, readonly Point[]>>
 }
 
@@ -370,14 +370,14 @@ export function stripsOf(db: Database, { taskIds, n }: StripsQuery): StripsAnswe
   return { strips: Object.fromEntries(taskIds.map((taskId) => [taskId, strip(taskId)])) }
 }
 
-export interface DurationsQuery {
+interface DurationsQuery {
   readonly kind: 'durations'
   readonly taskId: string
   readonly from: number
   readonly timezone: string
 }
 
-export interface DurationsAnswer {
+interface DurationsAnswer {
   /** Newest first. */
   readonly points: readonly Point[]
   /** For each day with executions, oldest first, the percentiles of the 30 successful ones before it. */
@@ -413,14 +413,14 @@ export function durationsOf(db: Database, { taskId, from, timezone }: DurationsQ
   return { points, band, truncated }
 }
 
-export interface SlowerQuery {
+interface SlowerQuery {
   readonly kind: 'slower'
   readonly factor: number
   readonly now: number
 }
 
 /** Tasks whose last execution took longer than so many times the usual. */
-export interface SlowerAnswer {
+interface SlowerAnswer {
   readonly taskIds: readonly string[]
 }
 

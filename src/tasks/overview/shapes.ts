@@ -13,7 +13,7 @@ export interface ExecutionBar {
   readonly stoppedAt: number
 }
 
-export interface BatchBar {
+interface BatchBar {
   readonly kind: 'batch'
   readonly from: number
   readonly to: number
@@ -28,7 +28,7 @@ export interface MissingBar {
   readonly trigger: string
 }
 
-export interface RunningBar {
+interface RunningBar {
   readonly kind: 'running'
   readonly executionId: string | null
   readonly state: 'queued' | 'running'
@@ -39,7 +39,7 @@ export interface RunningBar {
   readonly overByMs: number
 }
 
-export interface ForecastBar {
+interface ForecastBar {
   readonly kind: 'forecast'
   readonly plannedAt: number
   readonly expectedEnd: number

@@ -13,7 +13,7 @@ import { isSelected, type Site, type SiteTask, type Triggers, watchPolicyOf } fr
 import { instantsOf } from './triggers.ts'
 
 /** Milliseconds since 1970. */
-export interface Band {
+interface Band {
   readonly name: string
   readonly from: number
   readonly to: number

@@ -203,7 +203,7 @@ const planned = (at: (text: string) => number, bar: Bar & { kind: 'forecast' }) 
 const percent = (value: number) => Math.round(value * 100) / 100
 
 /** A task: its bars, and what the attention list says about it. */
-export const TaskBars: FC<BarsProps & { readonly row: Row; readonly facts: RowFacts }> = (props) => {
+const TaskBars: FC<BarsProps & { readonly row: Row; readonly facts: RowFacts }> = (props) => {
   const { context, scale, y, row, facts } = props
   const { timezone, now } = context
   const here = scale.at(now)
@@ -257,7 +257,7 @@ function shownBars(bars: readonly Bar[], distance: (bar: Bar & { kind: 'forecast
 const UNITS = 1000
 
 /** Several tasks in one line: where any of them ran. One shape, as there may be hundreds of runs. */
-export const MergedBars: FC<BarsProps & { readonly rows: readonly Row[] }> = ({ scale, y, rows }) => {
+const MergedBars: FC<BarsProps & { readonly rows: readonly Row[] }> = ({ scale, y, rows }) => {
   const length = scale.end - scale.from
   const spans = rows.flatMap(({ bars }) => bars.flatMap(spanOf))
   const inRange = spans.filter(([from, to]) => to >= scale.from && from <= scale.end)

@@ -48,7 +48,7 @@ const STORED = ['id', 'createdAt', 'createdBy', 'modifiedAt', 'modifiedBy', 'rev
 export const editable = (definition: object): Members =>
   Object.fromEntries(Object.entries(definition).filter(([name]) => !STORED.includes(name)))
 
-export const SAVE = 'reports.save'
+const SAVE = 'reports.save'
 
 export async function editorPage(context: PageContext, draft: Draft): Promise<PageContent> {
   const { kind, id, definition, failure } = draft

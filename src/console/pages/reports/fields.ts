@@ -66,7 +66,7 @@ export function memberAt(members: unknown, path: string): unknown {
 }
 
 /** Sets the member at a path; undefined removes it. Objects on the way are made. */
-export function setMember(members: Members, path: string, value: unknown): void {
+function setMember(members: Members, path: string, value: unknown): void {
   const names = path.split('.')
   const last = names.pop()!
   let at = members

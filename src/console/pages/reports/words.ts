@@ -31,7 +31,7 @@ const WORDS: Readonly<Record<string, (trigger: Trigger) => string>> = {
 }
 
 /** `Mondays at 07:00`, `daily at 06:30`, else the cron text. */
-export function cronText(cron: string): string {
+function cronText(cron: string): string {
   const [minute = '', hour = '', day, month, weekday = ''] = cron.trim().split(/\s+/)
   const isClock = /^\d{1,2}$/.test(minute) && /^\d{1,2}$/.test(hour) && month === '*' && cron.split(/\s+/).length === 5
   const time = `${hour.padStart(2, '0')}:${minute.padStart(2, '0')}`

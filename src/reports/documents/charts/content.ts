@@ -27,7 +27,7 @@ export interface ChartContent {
 }
 
 /** A chart block of a report, or a chart of a template that is defined there. */
-export type ChartDefinition = Pick<
+type ChartDefinition = Pick<
   BlockOf<'chart'>,
   'chart' | 'dimension' | 'dimension2' | 'measures' | 'maxPoints' | 'legend' | 'labels'
 > & { readonly key?: string }

@@ -147,7 +147,7 @@ export const distinct = (rows: readonly Row[], column: number): string[] => [
 ]
 
 /** Labels of measures; equal ones get a number, because the legend joins series of one name. */
-export function uniqueLabels(columns: readonly Column[]): string[] {
+function uniqueLabels(columns: readonly Column[]): string[] {
   const seen = new Map<string, number>()
   return columns.map(({ label }) => {
     const count = (seen.get(label) ?? 0) + 1

@@ -10,7 +10,7 @@ import { drawSvg } from './svg.ts'
 
 export { svgToPng }
 
-export interface ChartDrawing {
+interface ChartDrawing {
   /** Pixels of 1/96 inch; texts have 11 to 14 of them. */
   readonly width: number
   readonly height: number

@@ -27,7 +27,7 @@ import { createStyles, type Styles } from './styles.ts'
 import { fillWorkbookPart } from './workbook-part.ts'
 
 /** A sheet of the filled workbook. */
-export interface OutputSheet {
+interface OutputSheet {
   readonly sheet: BookSheet
   readonly place: SheetPlace & { readonly layout: Layout<PlanBlock> }
   /** Path of the part in the filled file. */
@@ -35,7 +35,7 @@ export interface OutputSheet {
   readonly tables: ReadonlyMap<string, TableCopy>
 }
 
-export interface FillRequest {
+interface FillRequest {
   readonly source: OfficePackage
   readonly book: Book
   readonly scope: Scope

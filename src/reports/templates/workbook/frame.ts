@@ -22,7 +22,7 @@ const MAX_HEADER = 255
 /** Page breaks that Excel accepts. */
 const MAX_BREAKS = 1026
 
-export interface FilledFrame {
+interface FilledFrame {
   /** A reference, a header or a name in it has changed. */
   readonly changed: boolean
   /** The whole sheet around these rows. */

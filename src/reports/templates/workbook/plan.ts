@@ -28,7 +28,7 @@ export type TextPiece =
   | TagOf<'literal'>
   | { readonly open: TagOf<'open'>; readonly content: readonly TextPiece[] }
 
-export type CellContent =
+type CellContent =
   | { readonly kind: 'static' }
   | { readonly kind: 'formula'; readonly formula: CellFormula; readonly tokens: readonly Token[] }
   | {

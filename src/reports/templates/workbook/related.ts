@@ -17,7 +17,7 @@ export interface TableCopy {
   readonly name: string
 }
 
-export interface RelatedRequest extends DrawingRequest {
+interface RelatedRequest extends DrawingRequest {
   readonly plan: SheetPlan
   /** The tables of this sheet, by the path of their part in the template. */
   readonly tables: ReadonlyMap<string, TableCopy>

@@ -16,7 +16,7 @@ const MAX_ROW = 1_048_576
 /** Characters of a cell. */
 const MAX_TEXT = 32_767
 
-export interface RowsRequest {
+interface RowsRequest {
   readonly plan: SheetPlan
   readonly place: SheetPlace & { readonly layout: Layout<PlanBlock> }
   readonly scope: Scope
