@@ -224,8 +224,8 @@ describe('the week', () => {
 
   test('has maintenance shaded in its hours', async () => {
     const { html } = await me.page('/schedules/calendar')
-    expect(html.match(/<td class="shut(?: now)?">/g)).toHaveLength(3)
-    expect(html).toMatch(/aria-label="Maintenance sunday-patching, Sun \d+ \w{3} 02:00 to 04:30"/)
+    expect(html.match(/<td class="shut(?: current)?">/g)).toHaveLength(3)
+    expect(html).toMatch(/aria-label="02:00–04:30 sunday-patching, maintenance, Sun \d+ \w{3}"/)
     const monday = await me.page('/schedules/calendar?week=2027-W03&day=2027-01-18')
     expect(monday.html.match(/class="band"/g)).toHaveLength(1)
     const sunday = await me.page('/schedules/calendar?week=2027-W03&day=2027-01-24')

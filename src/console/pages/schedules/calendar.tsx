@@ -37,6 +37,10 @@ interface Calendar {
 const HOUR_MS = 3_600_000
 /** Entries of an hour that are shown without unfolding it. */
 const SHOWN = 3
+/** Entries beyond those that a week lists; a browser is slow with more elements. */
+const MOST_FOLDED = 2500
+/** Entries of an hour that are folded in such a week. */
+const FEW_FOLDED = 10
 const SOURCES = { footman: 'Footman', qlik: 'Qlik Sense', report: 'report task' } as const
 
 export const scheduleCalendar: Page = {
@@ -126,7 +130,12 @@ const Calendar = ({ context, week, calendar }: CalendarProps) => {
                           <BandLink context={context} band={band} />
                         ))}
                       <Heat running={load.get(cell.from) ?? 0} highest={highest} />
-                      <Hour context={context} cell={cell} entries={byCell.get(cell) ?? []} />
+                      <Hour
+                        context={context}
+                        cell={cell}
+                        entries={byCell.get(cell) ?? []}
+                        most={entries.length > MOST_FOLDED ? FEW_FOLDED : MOST_FOLDED}
+                      />
                     </td>
                   )
                 })}
@@ -179,7 +188,7 @@ function bandsOfDay(bands: readonly Band[], week: Week, day: number): Band[] {
 }
 
 function cellClass(bands: readonly Band[], { from }: Cell, now: number): string | undefined {
-  const names = [bands.length > 0 && 'shut', now >= from && now < from + HOUR_MS && 'now'].filter(
+  const names = [bands.length > 0 && 'shut', now >= from && now < from + HOUR_MS && 'current'].filter(
     (name) => name !== false,
   )
   return names.join(' ') || undefined
@@ -188,11 +197,12 @@ function cellClass(bands: readonly Band[], { from }: Cell, now: number): string 
 const BandLink = ({ context, band: { name, from, to } }: { readonly context: PageContext; readonly band: Band }) => {
   const [begin, end] = [Date.parse(from), Date.parse(to)]
   const day = (at: number) => weekdayText(at, context.timezone)
-  const last = day(begin) === day(end) ? '' : `${day(end)} `
-  const title = `Maintenance ${plainName(name)}, ${day(begin)} ${clockText(begin, context.timezone)} to ${last}${clockText(end, context.timezone)}`
+  const last = day(begin) === day(end) ? '' : day(end)
+  const times = `${clockText(begin, context.timezone)}–${clockText(end, context.timezone)}`
+  const title = `${times} ${plainName(name)}, maintenance, ${day(begin)}${last && ` to ${last}`}`
   return (
     <a class="band" href={context.link('/system/maintenance')} title={title} aria-label={title}>
-      {`${clockText(begin, context.timezone)}–${clockText(end, context.timezone)}`} <Name text={name} />
+      {times} <Name text={name} />
     </a>
   )
 }
@@ -221,18 +231,24 @@ interface HourProps {
   readonly context: PageContext
   readonly cell: Cell
   readonly entries: readonly Entry[]
+  /** Of those that are folded. */
+  readonly most: number
 }
 
-const Hour = ({ context, cell, entries }: HourProps) => {
-  const link = (entry: Entry) => <EntryLink context={context} entry={entry} cell={cell} />
+const Hour = ({ context, cell, entries, most }: HourProps) => {
   const rest = entries.slice(SHOWN)
   return (
     <>
-      {entries.slice(0, SHOWN).map(link)}
+      {entries.slice(0, SHOWN).map((entry) => (
+        <EntryLink context={context} entry={entry} cell={cell} />
+      ))}
       {rest.length > 0 && (
         <details data-key={String(cell.from)}>
           <summary>{`+${rest.length}`}</summary>
-          {rest.map(link)}
+          {rest.slice(0, most).map((entry) => (
+            <FoldedLink context={context} entry={entry} />
+          ))}
+          {rest.length > most && <span class="sub">{`and ${rest.length - most} more`}</span>}
         </details>
       )}
     </>
@@ -245,23 +261,23 @@ const PAGES = {
   report: ({ id }: Entry) => `/reports/tasks/${id}`,
 } as const
 
-const EntryLink = ({
-  context,
-  entry,
-  cell,
-}: {
+interface EntryProps {
   readonly context: PageContext
   readonly entry: Entry
-  readonly cell: Cell | null
-}) => {
-  const { at, durationMs, source, name, skipped, by } = entry
-  const time = clockText(Date.parse(at), context.timezone)
+}
+
+function titleOf({ at, durationMs, source, name, skipped, by }: Entry, { timezone }: PageContext): string {
   const length = durationMs === null ? '' : `, usually ${durationText(durationMs, true)}`
   const why = skipped === null ? '' : `, skipped: ${by ?? skipped.toLowerCase()}`
-  const title = `${time} ${plainName(name)}, ${SOURCES[source]}${length}${why}`
+  return `${clockText(Date.parse(at), timezone)} ${plainName(name)}, ${SOURCES[source]}${length}${why}`
+}
+
+const EntryLink = ({ context, entry, cell }: EntryProps & { readonly cell: Cell | null }) => {
+  const { at, durationMs, source, name, skipped } = entry
+  const title = titleOf(entry, context)
   const text = (
     <>
-      {time} <Name text={name} />
+      {clockText(Date.parse(at), context.timezone)} <Name text={name} />
     </>
   )
   return (
@@ -272,6 +288,17 @@ const EntryLink = ({
           <rect x={percent(Date.parse(at) - cell.from)} width={percent(durationMs)} height="3" />
         </svg>
       )}
+    </a>
+  )
+}
+
+/** One element: a full week has thousands of them. */
+const FoldedLink = ({ context, entry }: EntryProps) => {
+  const { at, source, name, skipped } = entry
+  const look = skipped === null ? '' : ' skipped'
+  return (
+    <a class={`entry ${source}${look}`} href={context.link(PAGES[source](entry))} title={titleOf(entry, context)}>
+      {`${clockText(Date.parse(at), context.timezone)} ${plainName(name)}`}
     </a>
   )
 }

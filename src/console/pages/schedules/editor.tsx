@@ -198,7 +198,7 @@ export const scheduleEditor: Page = {
               </>
             )}
           </p>
-          <div class="two">
+          <div class="two sched">
             <div class="stack">
               <section class="panel">
                 <Form

@@ -219,7 +219,7 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
         ),
       },
       {
-        head: 'Last result',
+        head: 'Last runs',
         cell: (schedule) => (
           <>
             {schedule.lastResult && (
@@ -230,13 +230,18 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
                 <Name text={schedule.lastResult?.replace(/^error: /, '')} />
               </div>
             )}
+            {!schedule.lastResult && !strips[schedule.id]?.length && <span class="muted">–</span>}
+            <Strip context={context} {...schedule} runs={strips[schedule.id] ?? []} />
           </>
         ),
       },
-      { head: 'Runs', cell: ({ id, name }) => <Strip context={context} id={id} name={name} runs={strips[id] ?? []} /> },
       {
         head: 'Starts',
-        cell: (schedule) => <Starts context={context} schedule={schedule} names={names} />,
+        cell: (schedule) => (
+          <div class="starts">
+            <Starts context={context} schedule={schedule} names={names} />
+          </div>
+        ),
       },
       { head: '', cell: (schedule) => <StateButton context={context} schedule={schedule} class="s" /> },
     ]}
@@ -274,7 +279,7 @@ interface StripProps {
 
 /** The last runs as a row of marks, the newest at the right; each is a link. */
 const Strip = ({ context, id, name, runs }: StripProps) => {
-  if (runs.length === 0) return <span class="muted">–</span>
+  if (runs.length === 0) return null
   return (
     // biome-ignore lint/a11y/useSemanticElements: a group of links, not of fields.
     <span class="runstrip" role="group" aria-label={`Last runs of ${plainName(name)}`}>
