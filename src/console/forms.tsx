@@ -47,6 +47,8 @@ export interface Operation {
   readonly page?: (form: URLSearchParams, context: PageContext, failure?: Failure) => Promise<PageContent | null>
   /** Text that has to be typed before the action is taken; null = none. */
   readonly typed?: (fields: Fields, context: PageContext) => string | null | Promise<string | null>
+  /** Whether the fields have what the dialog requires, such as a tick; false: the dialog is shown again. */
+  readonly isComplete?: (fields: Fields) => boolean
   /** The result as a page, where a sentence is not enough; null = the sentence is. */
   readonly result?: (answer: unknown, context: PageContext) => PageContent | null
   /** The result in a sentence. */
@@ -136,6 +138,28 @@ export function curlOf({ request }: Pick<PageContext, 'request'>, call: Call): s
   return parts.join(' \\\n  ')
 }
 
+interface CallsProps {
+  readonly context: PageContext
+  readonly operations: Operations
+}
+
+/** The calls behind the buttons that ask nothing; dialogs show their own. Rendered after the page. */
+export const Calls = ({ context, operations }: CallsProps) =>
+  context.actions.size === 0 ? null : (
+    <details class="calls">
+      <summary>Actions as calls of the API</summary>
+      {[...context.actions].map(([name, form]) => {
+        const { verb, call } = operations[name]!
+        return (
+          <>
+            <p>{verb}</p>
+            <CopyText text={curlOf(context, call(fieldsOf(form)))} />
+          </>
+        )
+      })}
+    </details>
+  )
+
 const shell = (text: string): string => text.replaceAll("'", `'\\''`)
 
 /** The result of a posted form. */
@@ -153,7 +177,10 @@ export async function takeAction(
   const fields = fieldsOf(form)
   const wanted = (await operation.typed?.(fields, context)) ?? null
   const isConfirmed =
-    form.get('confirmed') === '1' && !form.has('preview') && (wanted === null || form.get('typed') === wanted)
+    form.get('confirmed') === '1' &&
+    !form.has('preview') &&
+    (wanted === null || form.get('typed') === wanted) &&
+    (operation.isComplete?.(fields) ?? true)
   const own = await operation.page?.(form, context)
   if (own) return { kind: 'page', content: own }
   if ((operation.dialog || wanted !== null) && !isConfirmed) {

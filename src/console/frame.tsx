@@ -21,6 +21,8 @@ export interface FrameState {
   /** Position of the stream before the data of the page were read. */
   readonly position: number | null
   /** Lines above the content: what limits Footman or this page at the moment. */
+  /** The actions of the page as calls of the API; rendered after the page. */
+  readonly calls: Child
   readonly banners: readonly Child[]
 }
 
@@ -123,6 +125,7 @@ export function framed(context: PageContext, content: PageContent, state: FrameS
         Footman {settings.version}
         {visitor.session && <> · signed in as {visitor.caller.actor}</>} ·{' '}
         <a href={context.link('/system/about')}>About</a>
+        {state.calls}
       </footer>
     </Shell>,
   )

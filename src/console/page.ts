@@ -56,6 +56,8 @@ export interface PageContext {
   readonly settings: SiteSettings
   /** Chosen in the posted form. */
   readonly upload?: Upload
+  /** Actions of the page that ask nothing, filled while it is rendered: of each operation the fields of the first button. */
+  readonly actions: Map<string, URLSearchParams>
   /** Whether the visitor has the scope. */
   may(scope: string): boolean
   /** Address of a page for the browser: `link('/events', { limit: 50 })`. */

@@ -9,7 +9,7 @@ import type { Logger } from '../platform/types.ts'
 import { createAsk, withQuery } from './ask.ts'
 import { assetAnswer } from './assets.ts'
 import { bannersOf } from './banners.tsx'
-import { type Outcome, operationPage, takeAction } from './forms.tsx'
+import { Calls, type Outcome, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
 import {
   type Page,
@@ -63,7 +63,7 @@ export function createSite(deps: SiteDeps): Site {
     const settings = deps.settings()
     return {
       ...{ request, root, path, visitor, settings, params: c.req.param(), query: searchParams },
-      ...{ now: now(), timezone: settings.timezone },
+      ...{ now: now(), timezone: settings.timezone, actions: new Map() },
       ask: createAsk(request.pages, visitor.identity, request.method !== 'POST'),
       may: (scope) => visitor.caller.may(scope),
       link: (to, query = {}) => withQuery(root + to, query),
@@ -105,6 +105,7 @@ export function createSite(deps: SiteDeps): Site {
       position: position?.ok ? position.data.seq : null,
       theme: themeOf(request),
       banners,
+      calls: <Calls context={context} operations={OPERATIONS} />,
     }
   }
 

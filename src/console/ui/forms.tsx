@@ -147,10 +147,15 @@ function offReason({ context, scope, off, harmless = false }: ActionProps): stri
   return context.settings.shadow && !harmless ? 'Footman runs in shadow mode and starts and sends nothing' : null
 }
 
-const hidden = (values: Values): Child[] =>
-  Object.entries(values).flatMap(([name, value]) =>
-    [value ?? ''].flat().flatMap((one) => (one === '' ? [] : <input type="hidden" name={name} value={String(one)} />)),
+const paramsOf = (values: Values): URLSearchParams =>
+  new URLSearchParams(
+    Object.entries(values).flatMap(([name, value]) =>
+      [value ?? ''].flat().flatMap((one) => (one === '' ? [] : [[name, String(one)]])),
+    ),
   )
+
+const hidden = (values: Values): Child[] =>
+  [...paramsOf(values)].map(([name, value]) => <input type="hidden" name={name} value={value} />)
 
 /** The fields that every form of an action has. */
 export const FormFields: FC<{ readonly context: PageContext; readonly values?: Values; readonly then?: string }> = ({
@@ -170,6 +175,7 @@ export const FormFields: FC<{ readonly context: PageContext; readonly values?: V
 export const ActionButton: FC<PropsWithChildren<ActionProps>> = (props) => {
   const { context, operation, values, class: extra = 's', then, children } = props
   const reason = offReason(props)
+  if (reason === null && !context.actions.has(operation)) context.actions.set(operation, paramsOf(values))
   return (
     <form method="post" action={`${context.root}/form/${operation}`} class="inline" data-action>
       <FormFields context={context} values={values} {...(then && { then })} />

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
 import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
+import { visitorOf } from '../../support/console.ts'
 import { looksWell, openConsole, seen, tooWide } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
@@ -102,6 +103,13 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     async () => {
       const sent = () => sink.requests.filter(({ url }) => url === '/refuses').length
       const before = sent()
+      // Without JavaScript, too, nothing is sent before the right number is typed.
+      const who = visitorOf(product)
+      const fields = { csrf: await who.csrf('/console/deliveries'), destination: 'refuses', confirmed: '1' }
+      for (const typed of ['', '39']) {
+        const asked = await who.post('/console/form/deadletters.resend', { ...fields, typed })
+        expect([asked.status, await asked.text()]).toEqual([200, expect.stringContaining('Type <b>40</b> to go on')])
+      }
       isRefusing = false
       await using opened = await openConsole(browser, `${base}/deliveries?destination=refuses`)
       const { page, faults } = opened
@@ -121,6 +129,9 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
       expect(sent()).toBe(before + DEAD)
       await until(async () => (await page.locator('[data-rows] td:has-text("Delivered")').count()) >= DEAD)
       expect(faults).toEqual([])
+      // All of them were sent again: the same form finds nothing more.
+      const again = await who.post('/console/form/deadletters.resend', { ...fields, typed: '40' })
+      expect([again.status, sent()]).toEqual([303, before + DEAD])
     },
     TIMEOUT,
   )
@@ -265,13 +276,4 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     },
     TIMEOUT,
   )
-
-  test('the curl that a dialog offers does the same', async () => {
-    const [good] = await deliveries('destination=good&state=delivered')
-    const page = await (await fetch(`${base}/form/delivery.resend?id=${good?.id}`)).text()
-    const command = /<code>(curl [^<]*)<\/code>/.exec(page)?.[1] ?? ''
-    const decoded = command.replaceAll('&#39;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&')
-    const curl = Bun.spawn(['bash', '-c', `${decoded} -sS --noproxy '*'`], { stdout: 'pipe' })
-    expect(JSON.parse(await new Response(curl.stdout).text())).toMatchObject({ state: 'pending', replayOf: good?.id })
-  })
 })

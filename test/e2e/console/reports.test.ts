@@ -175,6 +175,14 @@ test('sending failed mails again asks first, with the addresses to correct, and 
   await reports.ended(new URL(page.url()).pathname.split('/').at(-1)!)
   expect(reports.mailsTo(HERE)).toHaveLength(2)
   await page.close()
+  // What may arrive twice needs the tick from every visitor, not only from browsers.
+  const who = visitorOf(reports.product)
+  const csrf = await who.csrf(`/console/reports/runs/${failedRun}`)
+  const fields = { csrf, runId: failedRun, states: 'unknown', confirmed: '1' }
+  const asked = await who.post('/console/form/reportrun.resend', fields)
+  expect([asked.status, await asked.text()]).toEqual([200, expect.stringContaining('name="confirmDuplicates"')])
+  const ticked = await who.post('/console/form/reportrun.resend', { ...fields, confirmDuplicates: '1' })
+  expect([ticked.status, await ticked.text()]).toEqual([409, expect.stringContaining('no delivery is unknown')])
 })
 
 test('a document of a run can be downloaded, and the address in mails leads to the run', async () => {

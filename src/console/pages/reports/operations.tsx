@@ -158,6 +158,9 @@ interface Delivery {
 }
 
 const CORRECTION = 'to:'
+/** The mail server may have accepted what is in these states. */
+const isDoubtful = (fields: Fields): boolean => fields.all('states').some((state) => /^(unknown|sent)$/.test(state))
+
 const resend: Operation = {
   scope: 'report:run',
   verb: 'Send again',
@@ -165,7 +168,6 @@ const resend: Operation = {
     const states = fields.all('states')
     const answer = await ask.get<{ deliveries: readonly Delivery[] }>(runPath(fields, 'deliveries'))
     const found = answer.ok ? answer.data.deliveries.filter(({ state }) => states.includes(state)) : []
-    const isDoubtful = found.some(({ state }) => state === 'unknown' || state === 'sent')
     return (
       <>
         {hiddenOf([['runId', fields.get('runId')], ...states.map((state) => ['states', state] as const)])}
@@ -185,7 +187,7 @@ const resend: Operation = {
             </p>
           ),
         )}
-        {isDoubtful && (
+        {isDoubtful(fields) && (
           <>
             <p class="warn">The mail server may have accepted these: they may arrive twice.</p>
             <label class="check">
@@ -197,6 +199,8 @@ const resend: Operation = {
       </>
     )
   },
+  // The endpoint refuses `sent` itself.
+  isComplete: (fields) => !fields.all('states').includes('unknown') || fields.get('confirmDuplicates') === '1',
   call(fields): Call {
     const corrected = [...fields.form].flatMap(([name, value]): [string, string][] => {
       const target = name.startsWith(CORRECTION) ? name.slice(CORRECTION.length) : ''
