@@ -7,6 +7,7 @@ import { looksWell, openConsole } from '../../support/console-browser.ts'
 import { zipOf } from '../../support/office.ts'
 import { type ReportSite, SALES_APP, startReportSite } from '../../support/report-tasks.ts'
 import { paragraph, wordTemplate } from '../../support/templates.ts'
+import { until } from '../../support/wait.ts'
 
 const GONE = 'gone@acme.example'
 const HERE = 'here@acme.example'
@@ -410,9 +411,13 @@ describe('the pages', () => {
 })
 
 test('buttons without their scope are off and name it; without report:read there is no page', async () => {
-  const keys = [newKey('reader', 'report:read'), newKey('other', 'task:read')] as const
+  const keys = [
+    newKey('reader', 'report:read'),
+    newKey('other', 'task:read'),
+    newKey('author', 'report:write'),
+  ] as const
   const access = { enable: true, keys: keys.map(({ entry }) => entry) }
-  await using guarded = await startReportSite({}, { footman: { access } })
+  await using guarded = await startReportSite({ hub: { enable: true } }, { footman: { access } })
   const page = ({ key }: Key, path: string) => visitorOf(guarded.product, { authorization: `Bearer ${key}` }).page(path)
   const readable = await page(keys[0], '/reports/tasks/new')
   expect(readable.status).toBe(200)
@@ -420,4 +425,46 @@ test('buttons without their scope are off and name it; without report:read there
   const refused = await page(keys[1], '/reports')
   expect(refused.status).toBe(403)
   expect(refused.html).toContain('report:read')
+
+  // A session of the hub opens no page of the console, and the reverse.
+  const base = `http://127.0.0.1:${guarded.product.restPort}`
+  const send = (method: string, path: string, cookie: string, body?: string) =>
+    fetch(base + path, {
+      ...{ method, redirect: 'manual', ...(body !== undefined && { body }) },
+      headers: {
+        ...{ accept: 'text/html', cookie, 'sec-fetch-site': 'same-origin' },
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+    })
+  const created = await fetch(`${base}/v4/recipient`, {
+    ...{ method: 'POST', body: JSON.stringify({ name: 'Anna', email: HERE }) },
+    headers: { authorization: `Bearer ${keys[2].key}`, 'content-type': 'application/json' },
+  })
+  expect(created.status).toBe(201)
+  await send('POST', '/hub/login', '', new URLSearchParams({ address: HERE }).toString())
+  const mail = await until(() => guarded.mailsTo(HERE).at(-1))
+  const [, token = ''] = /\/hub\/login\/([\w-]+)/.exec(mail.parsed.html || '') ?? []
+  const [hub = ''] = (await send('POST', `/hub/login/${token}`, '', '')).headers.getSetCookie()[0]?.split(';') ?? []
+  expect(hub).toStartWith('report_hub=')
+  expect((await send('GET', '/hub', hub)).status).toBe(200)
+  const visitor = visitorOf(guarded.product)
+  expect((await visitor.signIn(keys[0].key)).status).toBe(303)
+  const own = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  expect((await send('GET', '/console/reports', own)).status).toBe(200)
+  const value = (cookie: string) => cookie.split('=')[1]
+  const opened = []
+  for (const [path, cookie] of [
+    ['/console/reports', hub],
+    ['/console/reports', `${own.split('=')[0]}=${value(hub)}`],
+    ['/hub', own],
+    ['/hub', `report_hub=${value(own)}`],
+  ] as const) {
+    const answer = await send('GET', path, cookie)
+    opened.push([path, answer.status, answer.headers.get('location')?.split('?')[0]])
+  }
+  expect(opened).toEqual([
+    ...Array(2).fill(['/console/reports', 303, '/console/login']),
+    ...Array(2).fill(['/hub', 303, '/hub/login']),
+  ])
+  expect((await send('GET', '/console/api/v4/reporttask', hub)).status).toBe(401)
 })
