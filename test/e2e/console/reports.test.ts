@@ -327,6 +327,27 @@ test('the form of a task shows the document of a chosen person, and gives it as 
   await page.close()
 })
 
+test('a plan that is shown follows the form, and leaving with changes asks', async () => {
+  const task = await reports.mailTask('Follow me', reportId, { recipients: [{ type: 'address', address: HERE }] })
+  const page = await opened(`/reports/tasks/${task.id}/edit`)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  const plan = page.locator('[data-part=plan]')
+  await plan.getByText(HERE).waitFor()
+  await page.locator('input[name="f:recipients.0.address"]').fill('later@acme.example')
+  await plan.getByText('later@acme.example').waitFor()
+  expect(await plan.getByText(HERE).count()).toBe(0)
+  const asked: string[] = []
+  // The page stays, as the question is not confirmed.
+  page.on('dialog', (dialog) => asked.push(dialog.type()))
+  await page.getByRole('navigation', { name: 'Breadcrumb' }).getByRole('link', { name: 'Reports' }).click()
+  await until(() => asked.length > 0)
+  expect(await page.locator('input[name="f:recipients.0.address"]').inputValue()).toBe('later@acme.example')
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+  expect(await page.locator('.flash').textContent()).toContain('is saved, revision 2')
+  expect(asked).toEqual(['beforeunload'])
+  await page.close()
+})
+
 test('a template is uploaded, checked, listed with its report, and deleted', async () => {
   const { id } = await reports.call('POST', '/v4/report', {
     ...{ project: 'Sales', name: 'Of a template', type: 'template', appId: SALES_APP },
