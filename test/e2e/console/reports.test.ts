@@ -81,6 +81,10 @@ test('a misspelt filter value shows before saving who gets nothing, and why', as
   await page.getByRole('button', { name: 'Save', exact: true }).first().click()
   expect(await textOf(page)).toContain('"North misspelt" is saved, revision 1')
   const filterId = new URL(page.url()).pathname.split('/').at(-1)!
+  type Found = { groups: readonly { kind: string; items: readonly { path: string }[] }[] }
+  const { groups } = await reports.call<Found>('GET', '/v4/search?q=north+misspelt')
+  const inSearch = groups.find(({ kind }) => kind === 'Report filters')?.items.map(({ path }) => path)
+  expect(inSearch).toEqual([`/reports/filters/${filterId}`])
 
   const person = await reports.person('south@acme.example', filterId)
   const task = await reports.mailTask('Plan me', reportId, { recipients: [{ type: 'address', address: HERE }] })
