@@ -15,6 +15,10 @@ declare module '*.eta' {
   const text: string
   export default text
 }
+declare module '*/assets/editor.js' {
+  const text: string
+  export default text
+}
 declare module '*/assets/pairs.js' {
   const text: string
   export default text

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import tokens from '../platform/tokens.css' with { type: 'text' }
+import editorScript from './assets/editor.js' with { type: 'text' }
 import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
@@ -27,6 +28,7 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   ],
   'icons.svg': ['image/svg+xml', icons],
   'frame.js': ['text/javascript', frame],
+  'editor.js': ['text/javascript', editorScript],
   'schedule.js': ['text/javascript', schedule],
   'live.js': ['text/javascript', live],
   'pairs.js': ['text/javascript', pairs],

@@ -7,6 +7,7 @@ import { looksWell, openConsole } from '../../support/console-browser.ts'
 import { zipOf } from '../../support/office.ts'
 import { type ReportSite, SALES_APP, startReportSite } from '../../support/report-tasks.ts'
 import { paragraph, wordTemplate } from '../../support/templates.ts'
+import { until } from '../../support/wait.ts'
 
 const GONE = 'gone@acme.example'
 const HERE = 'here@acme.example'
@@ -80,6 +81,10 @@ test('a misspelt filter value shows before saving who gets nothing, and why', as
   await page.getByRole('button', { name: 'Save', exact: true }).first().click()
   expect(await textOf(page)).toContain('"North misspelt" is saved, revision 1')
   const filterId = new URL(page.url()).pathname.split('/').at(-1)!
+  type Found = { groups: readonly { kind: string; items: readonly { path: string }[] }[] }
+  const { groups } = await reports.call<Found>('GET', '/v4/search?q=north+misspelt')
+  const inSearch = groups.find(({ kind }) => kind === 'Report filters')?.items.map(({ path }) => path)
+  expect(inSearch).toEqual([`/reports/filters/${filterId}`])
 
   const person = await reports.person('south@acme.example', filterId)
   const task = await reports.mailTask('Plan me', reportId, { recipients: [{ type: 'address', address: HERE }] })
@@ -334,6 +339,27 @@ test('the form of a task shows the document of a chosen person, and gives it as 
   await page.close()
 })
 
+test('a plan that is shown follows the form, and leaving with changes asks', async () => {
+  const task = await reports.mailTask('Follow me', reportId, { recipients: [{ type: 'address', address: HERE }] })
+  const page = await opened(`/reports/tasks/${task.id}/edit`)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  const plan = page.locator('[data-part=plan]')
+  await plan.getByText(HERE).waitFor()
+  await page.locator('input[name="f:recipients.0.address"]').fill('later@acme.example')
+  await plan.getByText('later@acme.example').waitFor()
+  expect(await plan.getByText(HERE).count()).toBe(0)
+  const asked: string[] = []
+  // The page stays, as the question is not confirmed.
+  page.on('dialog', (dialog) => asked.push(dialog.type()))
+  await page.getByRole('navigation', { name: 'Breadcrumb' }).getByRole('link', { name: 'Reports' }).click()
+  await until(() => asked.length > 0)
+  expect(await page.locator('input[name="f:recipients.0.address"]').inputValue()).toBe('later@acme.example')
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+  expect(await page.locator('.flash').textContent()).toContain('is saved, revision 2')
+  expect(asked).toEqual(['beforeunload'])
+  await page.close()
+})
+
 test('a template is uploaded, checked, listed with its report, and deleted', async () => {
   const { id } = await reports.call('POST', '/v4/report', {
     ...{ project: 'Sales', name: 'Of a template', type: 'template', appId: SALES_APP },
@@ -418,9 +444,13 @@ describe('the pages', () => {
 })
 
 test('buttons without their scope are off and name it; without report:read there is no page', async () => {
-  const keys = [newKey('reader', 'report:read'), newKey('other', 'task:read')] as const
+  const keys = [
+    newKey('reader', 'report:read'),
+    newKey('other', 'task:read'),
+    newKey('author', 'report:write'),
+  ] as const
   const access = { enable: true, keys: keys.map(({ entry }) => entry) }
-  await using guarded = await startReportSite({}, { footman: { access } })
+  await using guarded = await startReportSite({ hub: { enable: true } }, { footman: { access } })
   const page = ({ key }: Key, path: string) => visitorOf(guarded.product, { authorization: `Bearer ${key}` }).page(path)
   const readable = await page(keys[0], '/reports/tasks/new')
   expect(readable.status).toBe(200)
@@ -428,4 +458,46 @@ test('buttons without their scope are off and name it; without report:read there
   const refused = await page(keys[1], '/reports')
   expect(refused.status).toBe(403)
   expect(refused.html).toContain('report:read')
+
+  // A session of the hub opens no page of the console, and the reverse.
+  const base = `http://127.0.0.1:${guarded.product.restPort}`
+  const send = (method: string, path: string, cookie: string, body?: string) =>
+    fetch(base + path, {
+      ...{ method, redirect: 'manual', ...(body !== undefined && { body }) },
+      headers: {
+        ...{ accept: 'text/html', cookie, 'sec-fetch-site': 'same-origin' },
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+    })
+  const created = await fetch(`${base}/v4/recipient`, {
+    ...{ method: 'POST', body: JSON.stringify({ name: 'Anna', email: HERE }) },
+    headers: { authorization: `Bearer ${keys[2].key}`, 'content-type': 'application/json' },
+  })
+  expect(created.status).toBe(201)
+  await send('POST', '/hub/login', '', new URLSearchParams({ address: HERE }).toString())
+  const mail = await until(() => guarded.mailsTo(HERE).at(-1))
+  const [, token = ''] = /\/hub\/login\/([\w-]+)/.exec(mail.parsed.html || '') ?? []
+  const [hub = ''] = (await send('POST', `/hub/login/${token}`, '', '')).headers.getSetCookie()[0]?.split(';') ?? []
+  expect(hub).toStartWith('report_hub=')
+  expect((await send('GET', '/hub', hub)).status).toBe(200)
+  const visitor = visitorOf(guarded.product)
+  expect((await visitor.signIn(keys[0].key)).status).toBe(303)
+  const own = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  expect((await send('GET', '/console/reports', own)).status).toBe(200)
+  const value = (cookie: string) => cookie.split('=')[1]
+  const opened = []
+  for (const [path, cookie] of [
+    ['/console/reports', hub],
+    ['/console/reports', `${own.split('=')[0]}=${value(hub)}`],
+    ['/hub', own],
+    ['/hub', `report_hub=${value(own)}`],
+  ] as const) {
+    const answer = await send('GET', path, cookie)
+    opened.push([path, answer.status, answer.headers.get('location')?.split('?')[0]])
+  }
+  expect(opened).toEqual([
+    ...Array(2).fill(['/console/reports', 303, '/console/login']),
+    ...Array(2).fill(['/hub', 303, '/hub/login']),
+  ])
+  expect((await send('GET', '/console/api/v4/reporttask', hub)).status).toBe(401)
 })

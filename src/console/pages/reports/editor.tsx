@@ -48,7 +48,10 @@ const STORED = ['id', 'createdAt', 'createdBy', 'modifiedAt', 'modifiedBy', 'rev
 export const editable = (definition: object): Members =>
   Object.fromEntries(Object.entries(definition).filter(([name]) => !STORED.includes(name)))
 
-const SAVE = 'reports.save'
+const isChanged = ({ id, before, definition }: Draft): boolean =>
+  id !== '' && differences(before, definition).length > 0
+
+export const SAVE = 'reports.save'
 
 export async function editorPage(context: PageContext, draft: Draft): Promise<PageContent> {
   const { kind, id, definition, failure } = draft
@@ -66,6 +69,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
   return {
     title,
     place: 'reports',
+    scripts: ['editor.js'],
     status: failure?.status ?? 200,
     body: (
       <>
@@ -99,7 +103,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
           </p>
         )}
         {failure && failure.status !== 412 && <ErrorBox failure={failure} what={draft.failed ?? 'Not saved'} />}
-        <form method="post" action={action} class="two editor">
+        <form method="post" action={action} class="two editor" data-dirty={String(isChanged(draft))}>
           <FormFields
             context={context}
             values={{
@@ -238,11 +242,13 @@ const PlanPanel: FC<BesideProps> = ({ context, draft: { plan, planFor = '' }, ch
           Plan what is in the form
         </button>
       </div>
-      {plan ? (
-        part(plan, (data) => <PlanView context={context} plan={data} filters={choices.filter} />, 'No plan')
-      ) : (
-        <p class="muted small">Opens the app and shows who would get which document, and why someone gets nothing.</p>
-      )}
+      <div data-part="plan" data-shown={String(plan !== undefined)}>
+        {plan ? (
+          part(plan, (data) => <PlanView context={context} plan={data} filters={choices.filter} />, 'No plan')
+        ) : (
+          <p class="muted small">Opens the app and shows who would get which document, and why someone gets nothing.</p>
+        )}
+      </div>
     </div>
   </Panel>
 )

@@ -140,7 +140,7 @@ export const failurePage = (failure: Failure): string =>
     </html>
   )}`
 const FRAME_STYLE =
-  ':root{color-scheme:light dark}body{font:14px/20px system-ui,sans-serif;margin:12px}svg{display:none}'
+  ':root{color-scheme:light;background:#fff}body{font:14px/20px system-ui,sans-serif;margin:12px}svg{display:none}'
 
 /** Members of `GET /v4/reporttemplate` that the pages use. */
 export interface Templates {
