@@ -1,5 +1,5 @@
 /** Who may use the data directory and the REST API of the Windows build from its own machine. */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { runToEnd } from '../support/binary.ts'
 import { newKey, visitorOf } from '../support/console.ts'
@@ -7,6 +7,8 @@ import { type Footman, footman } from '../support/footman.ts'
 import { type WindowsHost, windowsHost } from '../support/wine/wine.ts'
 
 const OPS = newKey('ops', 'admin')
+setDefaultTimeout(60_000)
+
 let host: WindowsHost
 let product: Footman
 
@@ -68,7 +70,7 @@ test('a person signs in to the console and reads its pages', async () => {
   const near = visitorOf(product)
   expect((await near.post(pathname, {})).status).toBe(303)
   expect(await (await near.get('/console/system/about')).text()).toContain('local')
-}, 60_000)
+})
 
 test('a second one on the same data directory cannot start', async () => {
   const second = await command('run', '--no-qs-connection')

@@ -188,6 +188,11 @@ async function startNetwork(port: number) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
+    /** As a network does that loses everything and closes nothing: what is sent from now on never arrives. */
+    silence() {
+      isCut = true
+      for (const socket of sockets) socket.unpipe().resume()
+    },
     mend: () => {
       isCut = false
     },
@@ -251,17 +256,22 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
     TIMEOUT_MS,
   )
 
-  test(
-    'after a cut nothing is missing and nothing stands twice',
-    async () => {
+  // What a page has to catch up with depends on the changes that it missed, not on the length of the cut: the test ends the
+  // silent connections itself, where an operating system gives them up after a minute.
+  test.each(['closes', 'silences'] as const)(
+    'after a cut that %s the connections nothing is missing and nothing stands twice',
+    async (kind) => {
       const context = await browser.newContext()
       const page = await context.newPage()
       await page.goto(`${network.url}/console/events`)
       await status(page, 'live')
       const before = await shownIds(page)
+      if (kind === 'closes') network.cut()
+      else network.silence()
+      if (kind === 'closes') await status(page, 'reconnecting')
+      await failMany(running, 20)
       network.cut()
       await status(page, 'reconnecting')
-      await failMany(running, 20)
       network.mend()
       await status(page, 'live')
       await page.waitForSelector('#new-bar a')

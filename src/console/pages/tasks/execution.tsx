@@ -7,7 +7,7 @@ import { QLIK_MS } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark, STATES } from '../../ui/marks.tsx'
-import { Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
+import { type Crumb, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { durationText, Name, Time } from '../../ui/text.tsx'
 import type { Execution } from './data.ts'
 import { stateOf } from './runs.tsx'
@@ -205,8 +205,8 @@ export const executionPage: Page = {
 const Heading: FC<{ readonly context: PageContext; readonly execution: Detail }> = ({ context, execution }) => {
   const { taskId, taskName, appName, state, executionId, statusText } = execution
   const mark = stateOf(execution)
-  const crumbs = [{ href: context.link('/tasks'), text: 'Tasks' as string }]
-  if (taskId) crumbs.push({ href: context.link(`/tasks/${taskId}`), text: taskName ?? taskId })
+  const crumbs: Crumb[] = [{ href: context.link('/tasks'), text: 'Tasks' }]
+  if (taskId) crumbs.push({ href: context.link(`/tasks/${taskId}`), text: <Name text={taskName ?? taskId} /> })
   const isQueued = state === 'queued' && statusText.includes('start queue')
   return (
     <Head

@@ -6,7 +6,7 @@ import { type Asked, QLIK_MS } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark, STATES, type State } from '../../ui/marks.tsx'
-import { Choice, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
+import { Choice, type Crumb, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { counted, durationText, Name, numberText, Time } from '../../ui/text.tsx'
 import { reasonWord, stateWord } from '../delivery/words.tsx'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
@@ -271,8 +271,8 @@ const stateOf = (outcome: string | null): State =>
 const Heading: FC<{ readonly context: PageContext; readonly task: TaskDetail }> = ({ context, task }) => {
   const { taskId, taskName, taskType, appName, stream, tags, enabled, state, consecutiveFailures, stale } = task
   const { qmc } = context.settings.links
-  const crumbs = [{ href: context.link('/tasks'), text: 'Tasks' }]
-  if (stream) crumbs.push({ href: context.link('/tasks', { stream }), text: stream })
+  const crumbs: Crumb[] = [{ href: context.link('/tasks'), text: 'Tasks' }]
+  if (stream) crumbs.push({ href: context.link('/tasks', { stream }), text: <Name text={stream} /> })
   const running = task.runningExecution
   return (
     <>
