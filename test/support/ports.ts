@@ -6,9 +6,9 @@ import { createServer } from 'node:net'
 
 /**
  * Below the ports that systems give to outgoing connections and to port 0, which other tests use at the same time: such a
- * port could be taken between the look here and the start of the program.
+ * port could be taken between the look here and the start of the program. Browsers refuse port 10080.
  */
-const FIRST = 10_000
+const FIRST = 10_100
 const LAST = 32_000
 const ATTEMPTS = 100
 
