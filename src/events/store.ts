@@ -101,7 +101,6 @@ const SQL = {
   late: `SELECT * FROM event WHERE state = 'pending' AND deadline_at > ? AND deadline_at <= ? ORDER BY deadline_at LIMIT ?`,
   nextDeadline: `SELECT min(deadline_at) AS at FROM event WHERE state = 'pending' AND deadline_at > ?`,
   nextAttempt: `SELECT min(next_attempt_at) AS at FROM event WHERE state = 'pending' AND next_attempt_at > ?`,
-  ofJournal: 'SELECT 1 FROM event WHERE journal_id = ?',
   lastKnownType: 'SELECT type FROM event WHERE task_id = ? AND type_known = 1 ORDER BY seq DESC LIMIT 1',
   byId: 'SELECT * FROM event WHERE id = ?',
 } as const
@@ -109,13 +108,13 @@ const SQL = {
 const INSERT = `INSERT INTO event (id, journal_id, received_at, source, sender, type, type_known, announced, outcome,
   severity, state, deadline_at, next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id,
   log_time, log_level, log_message, name_tokens, code, details, test)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (journal_id) WHERE journal_id IS NOT NULL DO NOTHING`
 
 /** Adds a pending event; returns its sequence number, or null when this journal entry is already an event. */
 export function insertEvent(db: Database, event: NewEvent): number | null {
-  if (event.journalId !== null && db.get(SQL.ofJournal, event.journalId)) return null
   const { message: m } = event
-  return db.run(
+  const { changes, lastId } = db.run(
     INSERT,
     event.id,
     event.journalId,
@@ -143,7 +142,8 @@ export function insertEvent(db: Database, event: NewEvent): number | null {
     event.code ?? null,
     event.details ? JSON.stringify(event.details) : null,
     event.test ? 1 : 0,
-  ).lastId
+  )
+  return changes > 0 ? lastId : null
 }
 
 /** Pending events that are due, oldest first; none of the tasks `without`. Reads the index alone. */

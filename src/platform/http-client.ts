@@ -62,6 +62,11 @@ export interface HttpRequest {
   readonly statusSuffices?: boolean
   /** Only for requests that may be carried out twice. */
   readonly retry?: HttpRetry
+  /**
+   * True when the caller sends the request again after a reset anyway: it may use an idle connection, and goes out on a new
+   * one at once when the server has closed that. Default: what the method allows.
+   */
+  readonly repeatable?: boolean
   /** Redirects to follow; default 0 hands back the 3xx answer. */
   readonly redirects?: number
 }
@@ -106,7 +111,7 @@ export function createHttpClient(
   function once(request: HttpRequest, url: URL, deadline: number): Promise<HttpResponse> {
     const method = request.method ?? 'GET'
     const secure = url.protocol === 'https:'
-    const repeatable = request.retry !== undefined || REPEATABLE.includes(method)
+    const repeatable = request.repeatable ?? (request.retry !== undefined || REPEATABLE.includes(method))
     const call: Exchange = {
       method,
       url,

@@ -164,6 +164,8 @@ export function createHttpSender(deps: SenderDeps, settings: AttemptSettings): H
         redirects,
         maxBodyBytes: MAX_ANSWER_BYTES,
         statusSuffices: true,
+        // The outbox repeats a message whose answer is lost.
+        repeatable: true,
       })
     },
     close() {

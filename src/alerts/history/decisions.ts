@@ -64,11 +64,15 @@ const TEXT_KEPT = 200
 const HASH_LENGTH = 16
 
 /** `first`: the configuration of the start. Nothing is hashed before the first event. */
+/** Verdicts that are kept in memory, a few hundred bytes each. */
+const MOST_PACKED = 50
+
 export function createDecisionRecorder(
   { clock }: { readonly clock: Clock },
   first: UsedConfiguration,
 ): DecisionRecorder {
   let configuration = { ...first, since: clock.now() }
+  const packed = new Map<string, Uint8Array>()
   let used: { readonly from: number; readonly hash: string; readonly routes: Uint8Array } | null = null
 
   /** The row of the configuration; one that was in use when the process ended goes on. */
@@ -83,6 +87,17 @@ export function createDecisionRecorder(
     return used
   }
 
+  /** Events of one kind mostly have the same verdicts. */
+  function packOnce(stored: readonly unknown[]): Uint8Array {
+    const json = JSON.stringify(stored)
+    const known = packed.get(json)
+    if (known) return known
+    if (packed.size >= MOST_PACKED) packed.clear()
+    const bytes = gzipSync(json)
+    packed.set(json, bytes)
+    return bytes
+  }
+
   return {
     record(db, event, { concerned, stoppedBy }) {
       const { from, hash, routes } = usedNow(db)
@@ -94,7 +109,7 @@ export function createDecisionRecorder(
       )
       db.run(
         'INSERT OR REPLACE INTO event_decision SELECT seq, ?, ?, ?, ? FROM event WHERE id = ?',
-        ...[clock.now(), from, stoppedBy, stored.length === 0 ? null : pack(stored), event.id],
+        ...[clock.now(), from, stoppedBy, stored.length === 0 ? null : packOnce(stored), event.id],
       )
     },
     follow(next) {

@@ -96,7 +96,6 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   let started = false
 
   async function run(delivery: DueDelivery, onSent?: () => void): Promise<void> {
-    if (!isOpenDelivery(db, delivery.seq)) return
     const outcome = await attemptDelivery(attemptDeps, settings, delivery, aborter.signal, onSent).catch(
       (error: unknown) => {
         log.error(`NOTIFY The state of delivery ${delivery.id} could not be stored: ${String(error)}`)
@@ -193,7 +192,8 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
       const before = clock.now() - settings.maxAgeMs(name)
       for (const delivery of overdueDeliveries(db, name, before, SWEEP_LIMIT)) {
         const waits = !ready(delivery) || breakerOf(delivery.lane).isOpen
-        if (waits && !lanes.get(delivery.lane)?.runs(delivery.seq)) run(delivery).catch(() => undefined)
+        const runs = lanes.get(delivery.lane)?.runs(delivery.seq) ?? false
+        if (waits && !runs && isOpenDelivery(db, delivery.seq)) run(delivery).catch(() => undefined)
       }
     }
   }

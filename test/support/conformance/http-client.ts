@@ -130,6 +130,33 @@ export const httpClientCases: readonly Case[] = [
     },
   },
   {
+    name: 'a POST that the caller repeats anyway reuses connections, and a dead one is replaced once',
+    async run() {
+      let received = 0
+      // The third request of a connection kills it.
+      const server = await listen(
+        createTcpServer((socket) => {
+          let requests = 0
+          socket.on('data', () => {
+            received += 1
+            requests += 1
+            if (requests > 2) socket.destroy()
+            else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok')
+          })
+        }),
+      )
+      const client = createHttpClient()
+      const post = { method: 'POST', url: `http://127.0.0.1:${server.port}/`, body: '{}', repeatable: true }
+      for (const connections of [1, 1, 2, 2]) {
+        assert.equal((await client.request(post)).status, 200)
+        assert.equal(server.connections, connections)
+      }
+      assert.equal(received, 5)
+      client.close()
+      await server.close()
+    },
+  },
+  {
     name: 'follows redirects only when asked, and keeps credentials at home',
     async run() {
       const other = await httpServer((request, response) => response.end(`auth: ${request.headers.authorization}`))
