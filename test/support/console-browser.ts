@@ -71,7 +71,7 @@ export const seen = (page: Page, selector: string): Promise<string> =>
   page.locator(selector).innerText()
 
 const WIDTHS = [360, 768, 1440]
-/** What 1,280 pixels are at 400 % zoom. */
+/** Width of a window of 1,280 pixels at 400 % zoom. */
 const ZOOMED = { width: 320, height: 256 }
 
 /** Opens each path below `base`, at each width in both themes, and zoomed: no violation, fault or sideways scrolling. */
