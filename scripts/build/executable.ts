@@ -24,9 +24,6 @@ export interface Order {
 /** At start hardly any function runs often enough to be worth compiling; the program sets the policy back when it is up. */
 const RELUCTANT_JIT = 30
 
-/** The functions that a start uses, so that their code lies side by side; made by scripts/start-profile.ts. */
-export const START_PROFILE = join(import.meta.dirname, 'start-profile.txt')
-
 /** Modules that every start of Footman imports on its way, with all that they import themselves. */
 const STARTED = ['src/cli/program.ts', 'src/cli/run.ts', 'src/cli/check.ts', 'src/app/roles.ts']
 
@@ -82,7 +79,8 @@ export async function buildExecutable(order: Order): Promise<void> {
       entrypoints: files([main, ...warm]),
       root: chunks,
       external: files(cold),
-      minify: { whitespace: true, identifiers: true, keepNames: true },
+      // The first step has shortened the names, and kept those that stack traces show.
+      minify: { whitespace: true },
       // Bytecode with top-level await needs ESM.
       bytecode,
       format: 'esm',
@@ -95,7 +93,6 @@ export async function buildExecutable(order: Order): Promise<void> {
         ...(target && { target: target.bun, executablePath: await base(target, identity, workshop) }),
         assets: files(cold),
         jitPolicy: RELUCTANT_JIT,
-        bytecodeOrder: bytecode && START_PROFILE,
         // An executable must never read `.env` or `bunfig.toml` where it happens to run.
         autoloadDotenv: false,
         autoloadBunfig: false,
