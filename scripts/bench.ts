@@ -1,10 +1,11 @@
 /**
  * `npm run bench`: how fast and how big the product is on this machine. `-- --check` ends with 1 when a budget is
- * missed. `-- --only start,ping` runs only those parts; `-- --seconds 10` shortens those under load.
+ * missed. `-- --only start,ping` runs only those parts; `-- --seconds 10` shortens those under load; `-- --compare FILE`
+ * measures another executable in turns with this one.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { measureBurst } from '../test/bench/burst.ts'
@@ -12,9 +13,10 @@ import { measureConsole } from '../test/bench/console.ts'
 import { measureDisk } from '../test/bench/disk.ts'
 import { measureFaults } from '../test/bench/faults.ts'
 import { measureKeyValues } from '../test/bench/key-values.ts'
+import { startMachineWatch } from '../test/bench/machine.ts'
 import { measureMonitors } from '../test/bench/monitors.ts'
 import { measurePing } from '../test/bench/ping.ts'
-import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
+import { comparisonTable, type Measurement, table, withinBudget } from '../test/bench/report.ts'
 import { measureReports } from '../test/bench/reports.ts'
 import { measureSchedules } from '../test/bench/schedules.ts'
 import { measureScrape } from '../test/bench/scrape.ts'
@@ -35,7 +37,9 @@ Measures speed and size of the product on this machine.
 
   --check          end with 1 when a budget is missed
   --only PARTS     only these parts, separated by commas, like start,ping
-  --seconds N      length of the parts under load (default: 60)
+  --seconds N      length of the parts under load (default: 20)
+  --compare FILE   another executable, measured in turns with this one, part by part
+  --rounds N       turns of a comparison (default: 3)
   --full           ten times the history for the pages of the console; takes ten minutes
 `)
 
@@ -59,7 +63,9 @@ const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     only: { type: 'string', default: PARTS.join(',') },
-    seconds: { type: 'string', default: '60' },
+    seconds: { type: 'string', default: '20' },
+    compare: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
     full: { type: 'boolean', default: false },
   },
 })
@@ -71,19 +77,30 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 
-const seconds = Number(options.seconds)
-if (!(seconds >= 1)) {
-  console.error(`footman: --seconds takes a number from 1; found ${options.seconds}`)
+function atLeastOne(name: 'seconds' | 'rounds'): number {
+  const value = Number(options[name])
+  if (value >= 1) return value
+  console.error(`footman: --${name} takes a number from 1; found ${options[name]}`)
+  process.exit(1)
+}
+const seconds = atLeastOne('seconds')
+const rounds = atLeastOne('rounds')
+const other = options.compare && resolve(options.compare)
+if (other && !existsSync(other)) {
+  console.error(`footman: --compare names ${other}, which does not exist`)
   process.exit(1)
 }
 
 // In the repository, because the system's temporary directory may be in memory.
 const results = join(import.meta.dirname, '..', 'test-results')
 mkdirSync(results, { recursive: true })
-const directory = mkdtempSync(join(results, 'bench-'))
+const bench = mkdtempSync(join(results, 'bench-'))
 
-async function measureAll(): Promise<Measurement[]> {
-  footmanBinary()
+/** Measures one part of an executable, with a site, receivers and data of its own. */
+async function measurePart(part: Part, binary: string): Promise<Measurement[]> {
+  // Where the parts look for it.
+  process.env.FOOTMAN_BINARY = binary
+  const directory = mkdtempSync(join(bench, `${part}-`))
   await using sink = await startHttpSink()
   await using mailbox = await startSmtpSink()
   await using site = await startBenchSite(directory)
@@ -104,23 +121,42 @@ async function measureAll(): Promise<Measurement[]> {
     faults: () => measureFaults({ ...settings, seconds }),
     console: () => measureConsole({ ...settings, full: options.full }),
   }
-  const measurements: Measurement[] = []
-  for (const part of PARTS.filter((name) => chosen.includes(name))) {
-    console.error(`measuring ${part} ...`)
-    measurements.push(...(await measure[part]()))
+  return await measure[part]()
+}
+
+/** Prints the table of a part, and what the machine did beside it when a budget is missed. Returns the names of missed budgets. */
+async function report(part: Part, binary: string): Promise<string[]> {
+  const machine = startMachineWatch(bench)
+  const measurements = await measurePart(part, binary)
+  for (const line of table(measurements)) console.log(line)
+  const missed = measurements.filter((measurement) => !withinBudget(measurement)).map(({ name }) => name)
+  if (missed.length > 0) console.log(`MISSED while the machine had: ${machine.summary()}`)
+  return missed
+}
+
+/** Prints the ratios of `binary` to `otherBinary`, from measurements in turns. */
+async function compare(part: Part, binary: string, otherBinary: string): Promise<void> {
+  const machine = startMachineWatch(bench)
+  const runs: { readonly own: Measurement[]; readonly other: Measurement[] }[] = []
+  for (let round = 0; round < rounds; round++) {
+    runs.push({ own: await measurePart(part, binary), other: await measurePart(part, otherBinary) })
   }
-  return measurements
+  for (const line of comparisonTable(runs)) console.log(line)
+  console.log(`the machine had: ${machine.summary()}`)
 }
 
 try {
-  const measurements = await measureAll()
-  console.log(`\n${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Bun ${Bun.version}\n`)
-  for (const line of table(measurements)) console.log(line)
-  const missed = measurements.filter((measurement) => !withinBudget(measurement))
-  console.log(
-    `\n${missed.length === 0 ? 'every budget kept' : `budgets missed: ${missed.map(({ name }) => name).join('; ')}`}`,
-  )
+  console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Bun ${Bun.version}`)
+  const binary = footmanBinary()
+  const missed: string[] = []
+  const parts = PARTS.filter((name) => chosen.includes(name))
+  for (const [index, part] of parts.entries()) {
+    console.log(`\n== ${part} (${index + 1} of ${parts.length}, ${Math.round(performance.now() / 1000)} s)`)
+    if (other) await compare(part, binary, other)
+    else missed.push(...(await report(part, binary)))
+  }
+  if (!other) console.log(`\n${missed.length === 0 ? 'every budget kept' : `budgets missed: ${missed.join('; ')}`}`)
   process.exitCode = options.check && missed.length > 0 ? 1 : 0
 } finally {
-  rmSync(directory, { recursive: true, force: true })
+  rmSync(bench, { recursive: true, force: true })
 }

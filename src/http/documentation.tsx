@@ -4,6 +4,7 @@
 import type { FC } from 'hono/jsx'
 import { stringify } from 'yaml'
 import { z } from 'zod'
+import { readText } from '../platform/assets.ts'
 import { type ApiRequest, type ApiRoute, jsonText, route } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
 import type { OpenApiDocument } from './openapi/schema.ts'
@@ -96,8 +97,6 @@ interface Asset {
   readonly load: () => Promise<string>
 }
 
-const text = async (module: Promise<{ readonly default: string }>): Promise<string> => (await module).default
-
 const SCRIPT = 'text/javascript; charset=utf-8'
 const STYLE = 'text/css; charset=utf-8'
 
@@ -105,23 +104,26 @@ const STYLE = 'text/css; charset=utf-8'
 const ASSETS: ReadonlyMap<string, Asset> = new Map<string, Asset>([
   [
     'swagger-ui-bundle.js',
-    { type: SCRIPT, load: () => text(import('swagger-ui-dist/swagger-ui-bundle.js', { with: { type: 'text' } })) },
+    { type: SCRIPT, load: () => readText(import('swagger-ui-dist/swagger-ui-bundle.js', { with: { type: 'text' } })) },
   ],
   [
     'swagger-ui.css',
-    { type: STYLE, load: () => text(import('swagger-ui-dist/swagger-ui.css', { with: { type: 'text' } })) },
+    { type: STYLE, load: () => readText(import('swagger-ui-dist/swagger-ui.css', { with: { type: 'text' } })) },
   ],
   [
     'swagger-ui.license.txt',
     {
       type: 'text/plain; charset=utf-8',
-      load: () => text(import('swagger-ui-dist/LICENSE', { with: { type: 'text' } })),
+      load: () => readText(import('swagger-ui-dist/LICENSE', { with: { type: 'text' } })),
     },
   ],
   [
     'swagger-initializer.js',
-    { type: SCRIPT, load: () => text(import('./assets/swagger-initializer.js', { with: { type: 'text' } })) },
+    { type: SCRIPT, load: () => readText(import('./assets/swagger-initializer.js', { with: { type: 'text' } })) },
   ],
-  ['index.css', { type: STYLE, load: () => text(import('./assets/index.css', { with: { type: 'text' } })) }],
-  ['logo.svg', { type: 'image/svg+xml', load: () => text(import('./assets/logo.svg', { with: { type: 'text' } })) }],
+  ['index.css', { type: STYLE, load: () => readText(import('./assets/index.css', { with: { type: 'text' } })) }],
+  [
+    'logo.svg',
+    { type: 'image/svg+xml', load: () => readText(import('./assets/logo.svg', { with: { type: 'text' } })) },
+  ],
 ])

@@ -8,7 +8,7 @@ const FSYNCS = 300
 const SQLITE_MS = 1000
 
 /** Milliseconds of each of many 4 KB appends with fdatasync. */
-function fsyncTimes(directory: string): number[] {
+export function fsyncTimes(directory: string): number[] {
   const file = openSync(join(directory, 'fsync.bin'), 'w')
   const block = Buffer.alloc(4096, 1)
   const times: number[] = []

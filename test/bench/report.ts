@@ -31,7 +31,7 @@ export function formatValue(value: number | null): string {
 
 /** The measurements as lines of a table, columns aligned. */
 export function table(measurements: readonly Measurement[]): string[] {
-  const cells = [
+  return aligned([
     ['what', 'value', 'unit', 'budget', '', 'note'],
     ...measurements.map((measurement) => [
       measurement.name,
@@ -41,8 +41,30 @@ export function table(measurements: readonly Measurement[]): string[] {
       budgetText(measurement) === '' ? '' : withinBudget(measurement) ? 'ok' : 'MISSED',
       measurement.note ?? '',
     ]),
-  ]
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  ])
+}
+
+/** Measurements of two executables made in turns, as a table of medians with the ratio and the spread of its rounds. */
+export function comparisonTable(
+  rounds: readonly { readonly own: readonly Measurement[]; readonly other: readonly Measurement[] }[],
+): string[] {
+  const rows = (rounds[0]?.own ?? []).map(({ name, unit }, index) => {
+    const pairs = rounds.map(({ own, other }) => [own[index]?.value ?? Number.NaN, other[index]?.value ?? Number.NaN])
+    const ratios = pairs.map(([own = Number.NaN, other = Number.NaN]) => own / other).filter(Number.isFinite)
+    const median = (column: 0 | 1) => {
+      const values = pairs.map((pair) => pair[column] ?? Number.NaN).filter(Number.isFinite)
+      return formatValue(values.length > 0 ? quantile(values, 0.5) : null)
+    }
+    const [least, most] = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2))
+    const ratio = ratios.length > 0 ? [quantile(ratios, 0.5).toFixed(2), `${least} to ${most}`] : ['-', '']
+    return [name, median(0), unit, median(1), ...ratio]
+  })
+  return aligned([['what', 'this', 'unit', 'other', 'ratio', 'spread'], ...rows])
+}
+
+/** Lines of a table whose second column holds numbers. */
+function aligned(cells: readonly (readonly string[])[]): string[] {
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   return cells.map((row) =>
     row
       .map((cell, column) => (column === 1 ? cell.padStart(widths[1] ?? 0) : cell.padEnd(widths[column] ?? 0)))

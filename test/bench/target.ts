@@ -74,7 +74,7 @@ export async function startTarget(settings: AnySettings): Promise<Target> {
 }
 
 /** Asks again and again until the ping is answered with 200; gives up after 20 s. */
-async function firstPing(port: number): Promise<void> {
+export async function firstPing(port: number): Promise<void> {
   const deadline = performance.now() + 20_000
   while (performance.now() < deadline) {
     if (await pingOnce(port)) return

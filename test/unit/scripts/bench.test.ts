@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { requestsPerSecond } from '../../bench/load.ts'
-import { formatValue, type Measurement, quantile, table, withinBudget } from '../../bench/report.ts'
+import { comparisonTable, formatValue, type Measurement, quantile, table, withinBudget } from '../../bench/report.ts'
 
 const measurement = (value: number | null, budget: Partial<Measurement> = {}): Measurement => ({
   name: 'x',
@@ -33,6 +33,19 @@ describe('the report of the bench', () => {
       'what    value  unit  budget           note',
       'x       1,235  ms    <= 1000  MISSED',
       'longer  0.123  %                      n',
+    ])
+  })
+
+  test('compares two executables by the median ratio of their rounds', () => {
+    const rounds = [
+      [100, 50],
+      [90, 100],
+      [null, 100],
+      [120, 100],
+    ].map(([own, other]) => ({ own: [measurement(own ?? null)], other: [measurement(other ?? null)] }))
+    expect(comparisonTable(rounds)).toEqual([
+      'what  this  unit  other  ratio  spread',
+      'x      100  ms    100    1.20   0.90 to 2.00',
     ])
   })
 

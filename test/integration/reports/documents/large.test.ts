@@ -1,7 +1,9 @@
-/** Documents of 100,000 rows: complete, and below 512 MB in a process of their own. */
+/**
+ * Documents of 100,000 rows: complete, and below 512 MB in a process of their own. That two runs give equal bytes is the
+ * subject of test/e2e/reports-large.test.ts.
+ */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { Uint8ArrayReader, ZipReader } from '@zip.js/zip.js'
@@ -22,20 +24,16 @@ async function write(format: 'pdf' | 'xlsx', file: string): Promise<number> {
   if (errors !== '') throw new Error(errors)
   return Number(output)
 }
-const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 
 // The peak of memory is read from /proc.
 describe.skipIf(!existsSync('/proc/self/status'))('100,000 rows', () => {
   test.skipIf(!hasPdfTools)(
-    'of 8 columns in a PDF: header on every page, right number of pages, equal bytes',
+    'of 8 columns in a PDF: header on every page, right number of pages',
     async () => {
-      const [first, second] = [directory.join('first.pdf'), directory.join('second.pdf')]
-      expect(await write('pdf', first)).toBeLessThan(MOST_MB)
-      await write('pdf', second)
-      expect(digest(second)).toBe(digest(first))
-
-      const pages = pdfPages(first)
-      expect(pdfInfo(first).Pages).toBe(String(pages.length))
+      const file = directory.join('large.pdf')
+      expect(await write('pdf', file)).toBeLessThan(MOST_MB)
+      const pages = pdfPages(file)
+      expect(pdfInfo(file).Pages).toBe(String(pages.length))
       const rows: number[] = []
       for (const [index, page] of pages.entries()) {
         expect(page).toMatch(/Row\s+Customer\s+Date\s+Sales 3/)
