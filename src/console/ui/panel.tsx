@@ -29,7 +29,7 @@ export const Head: FC<
   </>
 )
 
-interface Crumb {
+export interface Crumb {
   readonly href: string
   readonly text: Child
 }
