@@ -68,7 +68,21 @@ function parse(text: string): RawAnswer {
     const colon = line.indexOf(':')
     headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
   }
-  return { statusLine, status: Number(statusLine.split(' ')[1]), headers, body: rest.slice(end + 4), interim }
+  const coded = rest.slice(end + 4)
+  const body = headers['transfer-encoding'] === 'chunked' ? joined(Buffer.from(coded)) : coded
+  return { statusLine, status: Number(statusLine.split(' ')[1]), headers, body, interim }
+}
+
+/** The content of chunks: each has its size in hexadecimal digits on a line before it, and the last has no content. */
+function joined(coded: Buffer): string {
+  const parts: Buffer[] = []
+  for (let at = 0; ; ) {
+    const line = coded.indexOf('\r\n', at)
+    const size = line < 0 ? 0 : Number.parseInt(coded.toString('latin1', at, line), 16)
+    if (!size) return Buffer.concat(parts).toString('utf8')
+    parts.push(coded.subarray(line + 2, line + 2 + size))
+    at = line + 2 + size + 2
+  }
 }
 
 /**
