@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The lines above the content of every page: what limits Footman, or this connection, at the moment. */
 import type { Child } from 'hono/jsx'
+import { isLoopback } from '../platform/addresses.ts'
 import type { PageContext } from './page.ts'
 import { Name, Time } from './ui/text.tsx'
 
@@ -23,7 +24,7 @@ export async function bannersOf(context: PageContext): Promise<Child[]> {
     context.may('event:read') ? ask.get<Maintenance>('/v4/maintenance', { on: true }) : null,
     context.may('admin') ? ask.get<Problems>('/v4/config/problems') : null,
   ])
-  const isPlain = visitor.session !== null && !request.secure && !request.sees('admin')
+  const isPlain = visitor.session !== null && !request.secure && !isLoopback(request.client)
   const pending = problems?.ok ? problems.data.pending : null
   return [
     ...(settings.shadow ? ['Shadow mode: Footman records what happens, and sends and starts nothing.'] : []),

@@ -110,11 +110,10 @@ function heldBack(db: Database, taskId: string, since: number): ItemDetails['hel
 function quietness({ clock, alerts }: DetailsDeps, event: TaskEvent): ItemDetails['quiet'] {
   const now = clock.now()
   const maintenance = alerts.maintenance.nameFor({ ...event, receivedAt: now }, now)
-  if (maintenance !== null) return { reason: 'MAINTENANCE', detail: maintenance }
+  if (maintenance !== null) return { reason: 'MAINTENANCE', detail: maintenance, until: null }
   const snooze = alerts.snoozeFor(event)
   if (!snooze) return null
-  const reason = snooze.reason === '' ? '' : `: ${snooze.reason}`
-  return { reason: 'SNOOZED', detail: `until ${new Date(snooze.until).toISOString()}${reason}` }
+  return { reason: 'SNOOZED', detail: snooze.reason, until: snooze.until }
 }
 
 function behind({ overview }: DetailsDeps, waiting: readonly string[]): ItemDetails['behind'] {

@@ -34,7 +34,11 @@ const ITEM = z.object({
     .describe('Destinations that got an alert since the item began.'),
   heldBack: z.array(z.object({ reason: z.string(), count: z.int(), snoozeId: text })),
   quiet: z
-    .object({ reason: z.enum(['SNOOZED', 'MAINTENANCE']), detail: z.string() })
+    .object({
+      reason: z.enum(['SNOOZED', 'MAINTENANCE']),
+      detail: z.string().describe('The reason of the snooze, or the name of the maintenance.'),
+      until: text.describe('End of the snooze.'),
+    })
     .nullable()
     .describe('Alerts about the task are held back now.'),
   behind: z
@@ -158,7 +162,7 @@ const isoOrNull = (time: number | null): string | null => (time === null ? null 
 
 /** Receivers of alerts are shown to callers that may read events. */
 function answerOf(item: FoundItem, caller: Caller) {
-  const { alerted, runningAgain, retry, taken, recovered, since, dueAt, ...rest } = item
+  const { alerted, quiet, runningAgain, retry, taken, recovered, since, dueAt, ...rest } = item
   const shown = caller.may('event:read') ? alerted : []
   return {
     ...rest,
@@ -170,6 +174,7 @@ function answerOf(item: FoundItem, caller: Caller) {
       startedAt: iso(runningAgain.startedAt),
       expectedEnd: iso(runningAgain.expectedEnd),
     },
+    quiet: quiet && { ...quiet, until: isoOrNull(quiet.until) },
     retry: retry && { ...retry, at: iso(retry.at) },
     taken: taken && { ...taken, at: iso(taken.at) },
     recovered: recovered && { ...recovered, at: iso(recovered.at) },

@@ -73,7 +73,12 @@ export interface ItemDetails {
   readonly alerted: readonly { readonly destination: string; readonly target: string; readonly at: number }[]
   readonly heldBack: readonly { readonly reason: string; readonly count: number; readonly snoozeId: string | null }[]
   /** Alerts about the task are held back now, and why. */
-  readonly quiet: { readonly reason: 'SNOOZED' | 'MAINTENANCE'; readonly detail: string } | null
+  readonly quiet: {
+    readonly reason: 'SNOOZED' | 'MAINTENANCE'
+    readonly detail: string
+    /** End of the snooze; null of maintenance. */
+    readonly until: number | null
+  } | null
   readonly behind: readonly { readonly taskId: string; readonly taskName: string }[]
   readonly runningAgain: {
     readonly executionId: string | null

@@ -112,8 +112,11 @@ const columns = (context: PageContext) => [
   { head: '', cell: ({ name, dead }: Destination) => <Actions context={context} name={name} dead={dead} /> },
 ]
 
-const Up = ({ destination: { up } }: { readonly destination: Pick<Destination, 'up'> }) =>
-  up ? <Mark state="success" word="up" /> : <Mark state="failed" word="down" />
+/** A destination that answers may still refuse every message. */
+const Up = ({ destination: { up, lastError } }: { readonly destination: Pick<Destination, 'up' | 'lastError'> }) => {
+  if (!up) return <Mark state="failed" word="down" />
+  return lastError === null ? <Mark state="success" word="up" /> : <Mark state="warning" word="refuses messages" />
+}
 
 interface ActionsProps {
   readonly context: PageContext
@@ -237,7 +240,7 @@ const About = ({
         <div class="body" data-part="state">
           <Facts
             facts={[
-              ['State', <Up destination={{ up }} />],
+              ['State', <Up destination={{ up, lastError }} />],
               ['Type', typeText(type)],
               !up && downSince !== null && ['Down since', <Time at={downSince} zone={context} />],
               nextProbeAt !== null && ['Tried again', <Time at={nextProbeAt} zone={context} />],

@@ -6,7 +6,7 @@ import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, STATES } from '../../ui/marks.tsx'
 import { ErrorBox, Head, Panel } from '../../ui/panel.tsx'
-import { Ago, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { Ago, counted, durationText, Name, plainName, Time } from '../../ui/text.tsx'
 import type { DeliveryDetail } from '../delivery/words.tsx'
 import { Alerted } from './alerted.tsx'
 import { type Decisions, type Explanation, Why } from './decisions.tsx'
@@ -318,6 +318,9 @@ const Repeated = ({ context, parts: { runs, run } }: Omit<FactsProps, 'event'>) 
   const same = end < 0 ? before : before.slice(0, end)
   const first = same.at(-1)
   if (!first) return null
+  if (end < 0) {
+    return <p class="small muted">The same error in at least {counted(same.length, 'run')} before.</p>
+  }
   return (
     <p class="small muted">
       The same error in the {same.length === 1 ? 'run' : `${same.length} runs`} before, first{' '}

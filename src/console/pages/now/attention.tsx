@@ -126,7 +126,7 @@ const OneItem: FC<ItemProps> = ({ context, item, nested, next }) => {
           facts={[
             sinceFact(context, item, next),
             alertedFact(context, item),
-            quiet && [quiet.reason === 'SNOOZED' ? 'Snoozed' : 'Maintenance', <Name text={quiet.detail} />],
+            quiet && quietFact(context, quiet),
             item.behind.length > 0 && ['Did not run', <TaskNames context={context} item={item} />],
             againFact(context, item),
             item.taken && [
@@ -184,6 +184,25 @@ function sinceFact(
     </>,
   ]
 }
+
+const quietFact = (context: PageContext, { reason, detail, until }: NonNullable<Item['quiet']>): Fact => [
+  reason === 'SNOOZED' ? 'Snoozed' : 'Maintenance',
+  <>
+    {until !== null && (
+      <>
+        until <Time at={until} zone={context} short />
+        {detail && ': '}
+      </>
+    )}
+    <Name text={detail} />
+    {reason === 'SNOOZED' && context.may('event:read') && (
+      <>
+        {' '}
+        · <a href={context.link('/snoozes')}>Snoozes</a>
+      </>
+    )}
+  </>,
+]
 
 const MOST_NAMES = 3
 

@@ -36,7 +36,11 @@ export interface Item {
   readonly dueAt: string | null
   readonly alerted: readonly { readonly destination: string; readonly target: string; readonly at: string }[]
   readonly heldBack: readonly { readonly reason: string; readonly count: number; readonly snoozeId: string | null }[]
-  readonly quiet: { readonly reason: 'SNOOZED' | 'MAINTENANCE'; readonly detail: string } | null
+  readonly quiet: {
+    readonly reason: 'SNOOZED' | 'MAINTENANCE'
+    readonly detail: string
+    readonly until: string | null
+  } | null
   readonly behind: readonly TaskRef[]
   readonly parent: string | null
   readonly runningAgain: {

@@ -163,6 +163,8 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
     late > 0 && `${late} ${are(late)} late`,
     long > 0 && `${long} ${long === 1 ? 'runs' : 'run'} longer than usual`,
   ].filter((part) => part !== false)
+  // Without Qlik Sense and without runs there is nothing that the calm sentence could rest on.
+  const isUnknown = timeline.data.stale && runs === 0
   const [last] = newest.ok ? newest.data.events : []
   const ended = [
     `${numberText(success)} succeeded`,
@@ -172,7 +174,7 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
   return (
     <>
       <p class="lead">
-        <b>{parts.length === 0 ? 'No task is failing.' : `${sentence(parts)}.`}</b>
+        <b>{parts.length > 0 ? `${sentence(parts)}.` : isUnknown ? UNKNOWN : 'No task is failing.'}</b>
       </p>
       <p class="sub">
         {counted(runs, 'run')} ended{runs > 0 && `: ${ended.filter(Boolean).join(', ')}`}.
@@ -188,6 +190,7 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
   )
 }
 
+const UNKNOWN = 'Qlik Sense does not answer: the state of its tasks is not known.'
 const LATE = ['late', 'overdue']
 const LONG = ['overUsual', 'stuck']
 const are = (count: number) => (count === 1 ? 'is' : 'are')

@@ -69,8 +69,8 @@ interface ContentProps {
 
 const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
   if (!schedules.ok) {
-    if (!/disabled in config/.test(schedules.error)) return <ErrorBox failure={schedules} retry={context.here({})} />
-    return <SchedulerOff />
+    if (schedules.status === 404) return <SchedulerOff />
+    return <ErrorBox failure={schedules} retry={context.here({})} />
   }
   if (schedules.data.length === 0) {
     return (
