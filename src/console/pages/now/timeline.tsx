@@ -166,6 +166,8 @@ const Picture: FC<PictureProps> = ({ context, timeline, lines, scale }) => {
       role="group"
       aria-label={`Timeline ${span.join(' to ')}, one row a task`}
       data-roving
+      data-here={isNow ? end : undefined}
+      data-speed={100_000 / (scale.end - scale.from)}
     >
       <defs>
         <Pattern id="hatch" size={5} line="h-miss" />
