@@ -67,7 +67,7 @@ interface Follower {
 }
 
 /** Interval of the search for new changes while there are followers. */
-const POLL_MS = 200
+const POLL_MS = 300
 const STEP = 500
 
 export function createChangeFeed(deps: { db: Database; writer: GroupWriter; clock: Clock; log: Logger }): ChangeFeed {

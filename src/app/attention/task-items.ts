@@ -6,6 +6,7 @@ import { dueAt, parseDue } from '../../tasks/overview/due.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
 import { downstreamOf, type SiteTask, type Triggers, valuesOf } from '../../tasks/overview/site.ts'
 import { lastPlanned } from '../../tasks/overview/timeline.ts'
+import { ranSince } from '../../tasks/safety-net/store.ts'
 import { type AttentionSeverity, type Item, itemOf, type Kind, type Recovery } from './types.ts'
 
 interface TaskItemsDeps {
@@ -93,7 +94,8 @@ function findingItems({ db, overview }: TaskItemsDeps): Item[] {
     readonly taskId: string
     readonly at: number
   }
-  const { tasks } = overview.site.last
+  const { tasks, running } = overview.site.last
+  const live = new Set(running.map(({ taskId }) => taskId))
   const byKey = new Map<string, Item>()
   for (const { subject, outcome, taskId, at } of db.all<Row>(SQL.findings)) {
     const event = db.get<{ id: string; message: string; taskName: string; executionId: string }>(
@@ -103,6 +105,8 @@ function findingItems({ db, overview }: TaskItemsDeps): Item[] {
     )
     const taskName = tasks.get(taskId.toLowerCase())?.name ?? event?.taskName ?? taskId
     const due = Number(subject.split('|')[1] ?? Number.NaN)
+    // The watchdog closes the finding at its next look.
+    if (outcome === 'neverStarted' && (live.has(taskId.toLowerCase()) || ranSince(db, taskId, due))) continue
     const key = `${outcome}:${taskId.toLowerCase()}`
     const before = byKey.get(key)
     const since = Number.isNaN(due) ? at : due

@@ -8,6 +8,7 @@ import type { HistoryReader } from '../executions/history-reader.ts'
 import { isoOf, OUTCOMES, STATES } from '../executions/status.ts'
 import type { TimelineRow } from './queries.ts'
 import type { Bar } from './shapes.ts'
+import type { SiteTask } from './site.ts'
 import { GROUPING, groupsOf, type PlanSettings, plannedStarts, type TimelineDeps } from './timeline.ts'
 
 export interface TimelineRouteDeps extends TimelineDeps {
@@ -20,6 +21,7 @@ const DEFAULT_MS = 12 * HOUR_MS
 const LONGEST_MS = 31 * 24 * HOUR_MS
 const LONGEST_FUTURE_MS = 48 * HOUR_MS
 const MAX_SHAPES = 2000
+const MOST_PROPERTIES = 100
 
 const text = z.string().nullable()
 
@@ -122,6 +124,9 @@ const TIMELINE = z.object({
       ),
     }),
   ),
+  properties: z
+    .array(z.string())
+    .describe('Custom properties of the tasks of the site, by which `group` can be chosen.'),
   maintenance: z.array(z.object({ name: z.string(), from: z.string(), to: z.string() })),
   rowsLeftOut: z.int(),
   stale: z
@@ -170,6 +175,7 @@ export function timelineRoute(deps: TimelineRouteDeps, settings: PlanSettings): 
         future: isoOf(future),
         summary: answer.summary,
         groups: groupsOf(answer, tasks, group).map(({ rows, ...rest }) => ({ ...rest, rows: rows.map(rowAnswer) })),
+        properties: propertiesOf(tasks),
         maintenance: maintenance
           .bands(from, Math.max(to, future))
           .map((band) => ({ name: band.name, from: isoOf(band.from), to: isoOf(band.to) })),
@@ -179,6 +185,11 @@ export function timelineRoute(deps: TimelineRouteDeps, settings: PlanSettings): 
       })
     },
   })
+}
+
+function propertiesOf(tasks: ReadonlyMap<string, SiteTask>): string[] {
+  const names = new Set([...tasks.values()].flatMap((task) => task.customProperties.map(({ name }) => name)))
+  return [...names].sort().slice(0, MOST_PROPERTIES)
 }
 
 /** Throws 400 `VALIDATION`. */

@@ -4,7 +4,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { QrsCompositeEvent } from '../../qlik/qrs/triggers.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import { TASK_TYPES } from '../executions/status.ts'
-import { readMark } from '../safety-net/store.ts'
+import { isReported, readMark } from '../safety-net/store.ts'
 import { maintenanceEvent } from '../safety-net/watchdog.ts'
 import type { Run, Schedule } from '../schedule/types.ts'
 import type { Planned } from './due.ts'
@@ -74,13 +74,16 @@ export async function plannedStarts(
     if (typeof limit === 'number') limits[task.id] = limit
   }
   const isQuiet = quietTest(deps, span)
-  const past = pastStarts(deps, triggers, span)
+  const past = pastStarts(deps, triggers, [span[0], Math.min(to, now)])
   const planned: Record<string, Planned[]> = {}
   for (const [taskId, list] of past) {
     const task = watched.get(taskId)
     if (!task) continue
     const limit = limits[taskId] ?? settings.neverStartedAfter
-    planned[taskId] = list.filter(({ at }) => at < span[1] - limit && !isQuiet(task, at)).sort((a, b) => a.at - b.at)
+    // The watchdog looks sooner than the reconciler, which waits until Qlik Sense has stored every end.
+    const isKnown = (at: number) =>
+      at < span[1] - limit || isReported(deps.db, { subject: `${taskId}|${at}`, outcome: 'neverStarted' })
+    planned[taskId] = list.filter(({ at }) => isKnown(at) && !isQuiet(task, at)).sort((a, b) => a.at - b.at)
   }
   const coming = to < now ? new Map<string, Planned[]>() : comingStarts(deps, triggers, tasks, now, until)
   const named = [...past.keys(), ...coming.keys()].flatMap((id) => {
@@ -106,8 +109,8 @@ const isWatchedGate = (gate: QrsCompositeEvent, watched: ReadonlyMap<string, Sit
 /** Only where the reconciler has looked is it known that an execution is missing. */
 function knownSpan(db: Database, { from, to, now }: Range): readonly [from: number, to: number] {
   const since = readMark(db, MARK_SINCE)
-  const looked = readMark(db, MARK_LOOKED)
-  if (since === null || looked === null) return [to, to]
+  if (since === null) return [to, to]
+  const looked = readMark(db, MARK_LOOKED) ?? since
   return [Math.max(from, since), Math.min(to, looked, now)]
 }
 

@@ -16,6 +16,7 @@ const ETL = '70000000-0000-4000-8000-000000000001'
 const QVDS = '70000000-0000-4000-8000-000000000002'
 const FTP = '71000000-0000-4000-8000-000000000001'
 const SLOW = '70000000-0000-4000-8000-000000000007'
+const FORGOTTEN = '70000000-0000-4000-8000-000000000008'
 const KEY = `taskFailed:${ETL}`
 
 let site: TestSite
@@ -23,6 +24,8 @@ let sink: HttpSink
 let product: Footman
 let origin = ''
 let who: Visitor
+/** When the trigger of the task that does not start is due, milliseconds since 1970. */
+let due = 0
 
 beforeAll(async () => {
   ;[site, sink] = await Promise.all([startSite(), startHttpSink()])
@@ -37,7 +40,10 @@ beforeAll(async () => {
       },
     },
   })
+  setTaskProperty(site.simulator, FORGOTTEN, 'watchPolicy', 'neverStarted=1m')
   await product.start()
+  due = Date.now() + 1000
+  addTrigger(site.simulator, FORGOTTEN, 'Once at night', due)
   await product.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
   origin = `http://127.0.0.1:${product.restPort}`
   who = visitorOf(product)
@@ -52,6 +58,22 @@ afterAll(async () => {
   await sink?.[Symbol.asyncDispose]()
   await site?.[Symbol.asyncDispose]()
 })
+
+/** A trigger that Qlik Sense forgets to fire. */
+function addTrigger(
+  { site: { schemaEvents, tasks, nextId } }: TestSite['simulator'],
+  taskId: string,
+  name: string,
+  at: number,
+) {
+  const [known] = schemaEvents.values()
+  const [id, task] = [nextId('41'), tasks.get(taskId)!]
+  task.operational.nextExecution = at
+  schemaEvents.set(id, {
+    ...{ ...known!, id, name, task, startDate: at, incrementOption: 0 },
+    operational: { id: nextId('42'), nextExecution: at, timesTriggered: 0 },
+  })
+}
 
 const pageText = async (path = '/console/') => (await who.get(path)).text()
 /** The item of the failed task; '' when there is none. */
@@ -100,6 +122,8 @@ test('range, groups and folds stand in the address', async () => {
     '?w=48h',
     '?group=app',
     '?group=node',
+    '?group=tag:',
+    '?group=property:department',
     '?only=problems',
     '?to=2026-01-01T00:00:00Z',
     '?full=1',
@@ -277,3 +301,33 @@ test('48 hours with 20,000 runs are 2,000 shapes at most, and a batch opens the 
   const { executions } = await get<{ executions: unknown[] }>(`/v4/history?${query}`)
   expect(executions.length).toBe(Number(runs))
 }, 60_000)
+
+test('a trigger whose task did not start is a dashed bar and an item, until the task runs', async () => {
+  const article = `data-key="neverStarted:${FORGOTTEN}"`
+  const dashed =
+    /<a href="[^"]*" aria-label="([^"]*, expected [^"]*, never started)"><title>[^<]*<\/title><rect class="b-miss"/
+  const timeline = () => pageText('/console/?only=all&group=task')
+  const html = await until(
+    async () => {
+      const found = await timeline()
+      return found.includes(article) && dashed.test(found) ? found : undefined
+    },
+    // Due, its limit of a minute, and a minute between two looks of the watchdog.
+    { timeout: due + 140_000 - Date.now() },
+  )
+  const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' }).format(due)
+  expect(dashed.exec(html)?.[1]).toEndWith(`, expected ${clock} by Once at night, never started`)
+
+  site.simulator.site.tasks.get(FORGOTTEN)!.operational.nextExecution = due + 365 * 86_400_000
+  site.simulator.setTask(FORGOTTEN, { outcome: 'success', durationMs: 50 })
+  site.simulator.runTask(FORGOTTEN)
+  await until(async () => !(await timeline()).includes(article), { timeout: 20_000 })
+  // A run that began in time is found later.
+  storeHistory(product, [
+    {
+      ...{ executionId: '00000004-0000-4000-8000-000000000001', taskId: FORGOTTEN, taskName: 'Found later' },
+      ...{ outcome: 'success', stoppedAt: due + 10_000, runMs: 5000 },
+    },
+  ])
+  expect(await timeline()).not.toMatch(dashed)
+}, 180_000)

@@ -167,9 +167,9 @@ const OneBar: FC<BarsProps & { readonly row: Row; readonly bar: Bar }> = ({ cont
       return (
         <Link href={toExecution(bar.executionId)} label={label}>
           {bar.state === 'queued' ? (
-            <rect class="b-queue" x={`${x}%`} y={y + 9} width={width(percent(here - x))} height="10" />
+            <rect class="b-queue" x={`${x}%`} y={y + 9} width={width(percent(here - x))} height="10" data-grows />
           ) : (
-            <rect class="b-run" x={`${x}%`} y={y + 8} width={width(percent(here - x))} height="12" rx="1" />
+            <rect class="b-run" x={`${x}%`} y={y + 8} width={width(percent(here - x))} height="12" rx="1" data-grows />
           )}
           {!bar.over && (
             <>

@@ -130,6 +130,7 @@ export interface Timeline {
     readonly neverStarted: number
   }
   readonly groups: readonly Group[]
+  readonly properties: readonly string[]
   readonly maintenance: readonly { readonly name: string; readonly from: string; readonly to: string }[]
   readonly rowsLeftOut: number
   readonly stale: boolean

@@ -75,10 +75,13 @@ const stands = (row: Row, known: Known): boolean =>
 
 const FEW = 3
 
-/** Groups with problems first and open; the state of the others stands in the address. */
 /** Names of the group of tasks that have none, by the query `group`. */
-const NO_GROUP: Readonly<Record<string, string>> = { app: 'Without an app', node: 'Node not known' }
+const NO_GROUP: Readonly<Record<string, string>> = {
+  ...{ stream: 'Without a stream', app: 'Without an app', node: 'Node not known', tag: 'Without a tag' },
+  property: 'Without a value',
+}
 
+/** Groups with problems first and open; the state of the others stands in the address. */
 export function linesOf({ groups }: Timeline, known: Known, context: PageContext): Line[] {
   const [open, fold] = [context.query.getAll('open'), context.query.getAll('fold')]
   const isSingle = context.query.get('group') === 'task'
@@ -107,7 +110,7 @@ export function linesOf({ groups }: Timeline, known: Known, context: PageContext
     const head: Line = {
       ...{
         kind: 'group',
-        name: group.key ?? NO_GROUP[context.query.get('group') ?? ''] ?? 'Without a stream',
+        name: group.key ?? NO_GROUP[(context.query.get('group') ?? 'stream').split(':')[0]!] ?? 'Others',
         tasks: rows.length,
         open: isOpen,
         rows,

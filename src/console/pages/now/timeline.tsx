@@ -21,6 +21,14 @@ const GROUPS = [
   ['node', 'Node'],
 ] as const
 
+const OTHER_GROUPS = [
+  ['type', 'Type'],
+  ['tag:', 'Tag'],
+] as const
+
+/** Switches of alerts say nothing about what belongs together. */
+const ALERT_PROPERTIES = 'Butler_'
+
 interface TimelineProps {
   readonly context: PageContext
   readonly timeline: Timeline
@@ -34,7 +42,9 @@ export const TimelinePanel: FC<TimelineProps> = ({ context, timeline, attention 
   const scale = scaleOf(Date.parse(timeline.from), Math.max(Date.parse(timeline.future), Date.parse(timeline.to)))
   const group = query.get('group') ?? 'stream'
   const only = query.get('only') ?? ''
-  const other = GROUPS.every(([name]) => name !== group) ? [[group, group] as const] : []
+  const grouped = (name: string) => here({ group: name === 'stream' ? null : name, open: null, fold: null })
+  const properties = timeline.properties.filter((name) => !name.startsWith(ALERT_PROPERTIES))
+  const others = [...OTHER_GROUPS, ...properties.map((name) => [`property:${name}`, name] as const)]
   return (
     <Panel
       id="timeline"
@@ -45,13 +55,22 @@ export const TimelinePanel: FC<TimelineProps> = ({ context, timeline, attention 
             <Choice
               small
               label="Groups"
-              options={[...GROUPS, ...other].map(([name, text]) => ({
-                text,
-                href: here({ group: name === 'stream' ? null : name, open: null, fold: null }),
-                chosen: name === group,
-              }))}
+              options={GROUPS.map(([name, text]) => ({ text, href: grouped(name), chosen: name === group }))}
             />
           </span>
+          <details class="menu pick wide-only">
+            <summary class="btn s quiet">
+              {GROUPS.some(([name]) => name === group) ? 'Other groups' : <Name text={headOf(group)} />}
+              <Icon name="down" />
+            </summary>
+            <div class="box">
+              {others.map(([name, text]) => (
+                <a class="btn s quiet" href={grouped(name)} aria-current={name === group ? 'true' : undefined}>
+                  <Name text={text} />
+                </a>
+              ))}
+            </div>
+          </details>
           <span class="wide-only">
             <Choice
               small
@@ -106,7 +125,8 @@ const Labels: FC<{ readonly context: PageContext; readonly lines: readonly Line[
   </ul>
 )
 
-const headOf = (group: string) => GROUPS.find(([name]) => name === group)?.[1] ?? group
+const headOf = (group: string) =>
+  [...GROUPS, ...OTHER_GROUPS].find(([name]) => name === group)?.[1] ?? group.replace(/^(property|tag):/, '')
 
 const Label: FC<{ readonly context: PageContext; readonly line: Line }> = ({ context, line }) => {
   if (line.kind === 'group') {
@@ -166,6 +186,8 @@ const Picture: FC<PictureProps> = ({ context, timeline, lines, scale }) => {
       role="group"
       aria-label={`Timeline ${span.join(' to ')}, one row a task`}
       data-roving
+      data-here={isNow ? end : undefined}
+      data-speed={100_000 / (scale.end - scale.from)}
     >
       <defs>
         <Pattern id="hatch" size={5} line="h-miss" />

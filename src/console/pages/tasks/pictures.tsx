@@ -66,11 +66,15 @@ export const EtaBar: FC<EtaProps> = ({ context: { timezone, now }, running, usua
   const ran = durationText(now - begin, true)
   const known = usual.basis !== 'none'
   const title =
-    running.state === 'queued'
-      ? `Waits for ${ran}`
-      : running.over
-        ? `Over the usual by ${durationText(running.overByMs, true)}`
-        : `Ends about ${clock(expected)}`
+    running.state === 'queued' ? (
+      `Waits for ${ran}`
+    ) : running.over ? (
+      <>
+        Over the usual by <span data-counts={running.overByMs}>{durationText(running.overByMs, true)}</span>
+      </>
+    ) : (
+      `Ends about ${clock(expected)}`
+    )
   const facts = [
     `Running ${ran}.`,
     known && `Usual ${durationText(usual.p50Ms)}, p95 ${durationText(usual.p95Ms)}.`,
