@@ -80,6 +80,7 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     return [
       ...['/deliveries?state=dead&limit=5', `/deliveries/${one?.id}`, '/destinations', '/destinations/refuses'],
       ...['/snoozes', '/form/snooze.set?task=Fin*', '/form/destination.test?name=good', '/system/routes?type=reload'],
+      '/form/routes.explain',
     ]
   }
 
