@@ -45,6 +45,8 @@ export interface Operation {
    * asked for.
    */
   readonly page?: (form: URLSearchParams, context: PageContext, failure?: Failure) => Promise<PageContent | null>
+  /** It changes nothing: its page is shown at GET, too. */
+  readonly isQuestion?: boolean
   /** Text that has to be typed before the action is taken; null = none. */
   readonly typed?: (fields: Fields, context: PageContext) => string | null | Promise<string | null>
   /** Whether the fields have what the dialog requires, such as a tick; false: the dialog is shown again. */
@@ -77,6 +79,8 @@ export async function operationPage(
   const fields = fieldsOf(form)
   const { verb, scope, dialog, typed } = operation
   if (!context.may(scope)) throw refusal('FORBIDDEN', `This needs the scope ${scope}`)
+  const own = operation.isQuestion && !failure ? await operation.page?.(form, context) : null
+  if (own) return own
   const wanted = (await typed?.(fields, context)) ?? null
   const back = ownPath(form.get('return'), context.request) || context.link('/')
   const inputs = await dialog?.(fields, context)

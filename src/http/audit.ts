@@ -240,6 +240,7 @@ const QUERY = z.object({
   action: queryField.texts().describe('Glob: `task.*`.').optional(),
   outcome: queryField.words(OUTCOMES).optional(),
   request: queryField.text().describe('Id of the request, as `X-Request-Id` and error messages show it.').optional(),
+  target: queryField.text().describe('Id of what it was done to, such as a task or a delivery.').optional(),
   via: queryField.word(['console']).describe('Only what was done on pages of the console.').optional(),
   ...LIST_PARAMETERS,
 })
@@ -298,19 +299,21 @@ export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiR
   ]
 }
 
-type Filter = Pick<z.output<typeof QUERY>, 'actor' | 'action' | 'outcome' | 'request' | 'via'>
+type Filter = Pick<z.output<typeof QUERY>, 'actor' | 'action' | 'outcome' | 'request' | 'target' | 'via'>
 
 function matcherOf({
   actor = ['*'],
   action = ['*'],
   outcome = [...OUTCOMES],
   request,
+  target,
   via,
 }: Filter): (entry: StoredAuditEntry) => boolean {
   const isActor = globMatcher(actor)
   const isAction = globMatcher(action)
   return (entry) =>
     (request === undefined || entry.requestId === request) &&
+    (target === undefined || entry.target.includes(target)) &&
     (via === undefined || entry.via === via) &&
     isActor(entry.actor) &&
     isAction(entry.action) &&

@@ -47,11 +47,22 @@ const LONGEST_NAME = 200
 /** Of a title, which shows the whole name where it is cut. */
 const LONGEST_TITLE = 2000
 
+/** Where a long name of configuration or a topic breaks: `butler.` `email` `Notification`. */
+const BETWEEN_WORDS = /(?<=[._/@:-])|(?<=[a-z])(?=[A-Z])/
+
+interface NameProps {
+  readonly text: string | null | undefined
+  /** In narrow columns it breaks between its words, such as a route's or a topic. */
+  readonly breaks?: boolean
+}
+
 /** Text from outside: cut, with acting characters as escapes, and without effect on the direction of its surroundings. */
-export const Name: FC<{ readonly text: string | null | undefined }> = ({ text }) => {
+export const Name: FC<NameProps> = ({ text, breaks = false }) => {
   const shown = visible((text ?? '').toWellFormed())
   const letters = [...shown]
-  if (letters.length <= LONGEST_NAME) return <bdi>{shown}</bdi>
+  if (letters.length <= LONGEST_NAME) {
+    return <bdi>{breaks ? shown.split(BETWEEN_WORDS).map((word, n) => [n > 0 && <wbr />, word]) : shown}</bdi>
+  }
   return <bdi title={shown.slice(0, LONGEST_TITLE)}>{letters.slice(0, LONGEST_NAME).join('')}…</bdi>
 }
 

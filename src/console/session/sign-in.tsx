@@ -255,6 +255,8 @@ const Login = ({ request, next, problem, certificate }: LoginProps) => {
       )}
       <form method="post" action={action} class="stack">
         <input type="hidden" name="next" value={next} />
+        {/* Browsers and password managers expect a user name in a form with a password. */}
+        <input type="text" name="username" value="API key" autocomplete="username" readonly hidden />
         <label class="field">
           <span>API key or token</span>
           <input type="password" name="credential" autocomplete="current-password" required autofocus />

@@ -40,6 +40,8 @@ interface Action {
   readonly effect: () => number | Promise<number>
   /** So that it can be taken again. */
   readonly undo?: readonly [method: string, path: string]
+  /** It can be taken; absent = at any time. */
+  readonly isReady?: () => boolean
 }
 
 describe.skipIf(findExecutable('chromium') === null || findExecutable('curl') === null)('actions', () => {
@@ -127,6 +129,8 @@ describe.skipIf(findExecutable('chromium') === null || findExecutable('curl') ==
     {
       ...{ audit: 'task.start', operation: 'task.start', page: event, opens: 'Start again…', button: 'Start' },
       effect: () => count('task_start'),
+      // Qlik Sense starts no task that runs.
+      isReady: () => [...site.simulator.site.sessions.values()].every(({ task }) => task.id !== TASK),
     },
     {
       ...{ audit: 'schedule.run', operation: 'schedule.run', page: () => '/schedules/daily', opens: 'Run now…' },
@@ -159,7 +163,8 @@ describe.skipIf(findExecutable('chromium') === null || findExecutable('curl') ==
   )
 
   /** Takes the action; it has its effect once, and an entry in the audit. */
-  async function reaches({ audit, effect, undo }: Action, via: string | undefined, take: () => Promise<void>) {
+  async function reaches({ audit, effect, undo, isReady }: Action, via: string | undefined, take: () => Promise<void>) {
+    if (isReady) await until(isReady)
     const entries = () => count(`audit WHERE action = '${audit}'`)
     const [recorded, before] = [entries(), await effect()]
     await take()

@@ -1,5 +1,6 @@
 /** Deliveries, destinations, snoozes and routes in Chromium, against the compiled executable and a simulated site. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { DatabaseSync } from 'node:sqlite'
 import type { Browser, Page } from 'playwright-core'
 import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
@@ -14,6 +15,49 @@ import { until } from '../../support/wait.ts'
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const TIMEOUT = 90_000
 const DEAD = 40
+/** One more than may be sent again without typing their number. */
+const MORE = 21
+
+type Stored = readonly [reason: string, state: 'suppressed' | 'dead', words: string, by?: object]
+
+/** Every reason why a message is not sent, with what is stored and the words of the pages. `EVENT` stands for the event's id. */
+const REASONS: readonly Stored[] = [
+  [
+    ...(['RATE_LIMITED', 'suppressed', 'rate limit: at most 1 in 5 min; next possible'] as const),
+    { limit: { count: 1, windowMs: 300_000, nextSlotAt: '2026-03-02T02:19:00.000Z' } },
+  ],
+  [
+    ...(['CUSTOM_PROPERTY', 'suppressed', 'the task does not have the custom property alerts = Yes'] as const),
+    { property: { name: 'alerts', value: 'Yes' } },
+  ],
+  ['TAG', 'suppressed', 'the app does not have the tag critical', { tag: { name: 'critical' } }],
+  ['OWNER_EXCLUDED', 'suppressed', 'owner excluded: stored detail'],
+  ['APP_NOT_INCLUDED', 'suppressed', 'app not included: stored detail'],
+  ['NO_RECIPIENT', 'suppressed', 'no recipient: stored detail'],
+  ['RECIPIENT_INVALID', 'suppressed', 'recipient not valid: stored detail'],
+  [
+    ...(['MAINTENANCE', 'suppressed', 'maintenance Patching until'] as const),
+    { maintenance: { name: 'Patching', until: '2026-03-02T02:19:00.000Z' } },
+  ],
+  [
+    ...(['SNOOZED', 'suppressed', 'database is moved'] as const),
+    { snooze: { id: 's1', reason: 'database is moved', until: '2026-03-02T02:19:00.000Z' } },
+  ],
+  [
+    ...(['GROUPED', 'suppressed', 'part of the alert about ERP extract, which failed first'] as const),
+    { group: { eventId: 'EVENT', taskId: TASK, taskName: 'ERP extract' } },
+  ],
+  [
+    ...(['RETRY_PENDING', 'suppressed', 'retry 2 of 3 comes first, at'] as const),
+    { retry: { attempt: 2, max: 3, at: '2026-03-02T02:19:00.000Z' } },
+  ],
+  ['SHADOW_MODE', 'suppressed', 'Footman runs in shadow mode: recorded, not sent'],
+  ['EXPIRED', 'dead', 'too late: stored detail'],
+  ['REJECTED', 'dead', 'rejected, not tried again: stored detail'],
+  ['RENDER_FAILED', 'dead', 'message could not be made: stored detail'],
+  ['DESTINATION_REMOVED', 'dead', 'destination removed: stored detail'],
+  ['CANCELLED', 'dead', 'cancelled: stored detail'],
+]
 
 interface Listed {
   readonly id: string
@@ -80,6 +124,7 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     return [
       ...['/deliveries?state=dead&limit=5', `/deliveries/${one?.id}`, '/destinations', '/destinations/refuses'],
       ...['/snoozes', '/form/snooze.set?task=Fin*', '/form/destination.test?name=good', '/system/routes?type=reload'],
+      '/form/routes.explain',
     ]
   }
 
@@ -132,6 +177,19 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
       // All of them were sent again: the same form finds nothing more.
       const again = await who.post('/console/form/deadletters.resend', { ...fields, typed: '40' })
       expect([again.status, sent()]).toEqual([303, before + DEAD])
+      // Without JavaScript, too.
+      isRefusing = true
+      for (let n = 0; n < MORE; n += 1) await fire('refuses')
+      await until(async () => (await deliveries('destination=refuses&state=dead')).length === MORE)
+      isRefusing = false
+      const refused = sent()
+      await using simple = await openConsole(browser, `${base}/deliveries?destination=refuses`, { javaScript: false })
+      await simple.page.getByRole('link', { name: 'Send all failed of this filter again…' }).click()
+      await simple.page.locator('input[name=typed]').fill(String(MORE))
+      await simple.page.getByRole('button', { name: 'Send failed deliveries again' }).click()
+      expect(await seen(simple.page, '.flash')).toContain(`${MORE} deliveries are under way again`)
+      await until(async () => (await deliveries('destination=refuses&state=delivered')).length === DEAD + MORE)
+      expect(sent()).toBe(refused + MORE)
     },
     TIMEOUT,
   )
@@ -149,6 +207,8 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
         expect(await seen(page, '.flash')).toContain('The delivery is cancelled.')
         expect(await seen(page, '.kv')).toContain('cancelled: ')
         expect((await deliveries(`id=${pending}`))[0]?.reason).toBe('CANCELLED')
+        const { audit } = await get<{ audit: { action: string }[] }>(`/v4/audit?target=${pending}`)
+        expect(audit.map(({ action }) => action)).toEqual(['delivery.cancel'])
         // A failed one goes at once, a delivered one asks first.
         await page.getByRole('button', { name: 'Send again' }).click()
         expect(await seen(page, '.flash')).toContain('Sent again to down')
@@ -276,4 +336,59 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
     },
     TIMEOUT,
   )
+
+  test(
+    'every reason why a message was not sent is in words on the pages of its event and its delivery, with a link to its cause',
+    async () => {
+      const [like] = await deliveries('destination=good&state=delivered')
+      const { event_id: event } = product.rows<{ event_id: string }>(
+        `SELECT event_id FROM delivery WHERE id = '${like?.id}'`,
+      )[0]!
+      await product.process.kill9()
+      store(event, like!.id)
+      await product.start()
+      const who = visitorOf(product)
+      const textOf = async (path: string) => {
+        const answer = await who.get(path)
+        expect([path, answer.status]).toEqual([path, 200])
+        return answer.text()
+      }
+      const ofEvent = await textOf(`/console/events/${event}`)
+      const links = new Set<string>()
+      for (const [reason, , words] of REASONS) {
+        for (const html of [ofEvent, await textOf(`/console/deliveries/${idOf(reason)}`)]) {
+          const [, shown = ''] = new RegExp(`<span data-reason="${reason}">([\\s\\S]*?)</a>`).exec(html) ?? []
+          expect(shown.replaceAll(/<[^>]*>/g, '')).toContain(words)
+          const [, href = ''] = /<a href="([^"#]*)[^"]*">[^<]+$/.exec(shown) ?? []
+          links.add(href.replaceAll('&amp;', '&'))
+        }
+      }
+      expect(links.size).toBeGreaterThan(5)
+      for (const link of links) await textOf(link)
+    },
+    TIMEOUT,
+  )
+
+  /** Copies a delivery of an event with each reason, in the database of the stopped product. */
+  function store(event: string, like: string): void {
+    const db = new DatabaseSync(product.directory.join('data', 'footman.db'))
+    try {
+      for (const [reason, state, , by] of REASONS) {
+        db.exec('CREATE TEMP TABLE copied AS SELECT * FROM delivery WHERE false')
+        db.prepare('INSERT INTO copied SELECT * FROM delivery WHERE id = ?').run(like)
+        const suppressedBy = by === undefined ? null : JSON.stringify(by).replace('EVENT', event)
+        db.prepare(
+          `UPDATE copied SET seq = (SELECT max(seq) + 1 FROM delivery), id = ?, target = ?, state = ?, reason = ?,
+            detail = 'stored detail', suppressed_by = ?`,
+        ).run(idOf(reason), reason, state, reason, suppressedBy)
+        db.exec('INSERT INTO delivery SELECT * FROM copied; DROP TABLE copied')
+      }
+    } finally {
+      db.close()
+    }
+  }
 })
+
+/** The id of the stored delivery with a reason. */
+const idOf = (reason: string): string =>
+  `019cad24-c0ec-7b7c-b06b-${String(REASONS.findIndex(([one]) => one === reason)).padStart(12, '0')}`

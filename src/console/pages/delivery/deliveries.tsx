@@ -166,7 +166,7 @@ const List = ({ context, answer, titles }: ListProps) => {
                     <Name text={destination} />
                   </a>
                   <p class="sub">
-                    <Name text={target} />
+                    <Name text={target} breaks />
                   </p>
                 </>
               ),
@@ -177,7 +177,7 @@ const List = ({ context, answer, titles }: ListProps) => {
               cell: ({ route }) =>
                 route && (
                   <a href={routeLink(context, route)}>
-                    <Name text={route} />
+                    <Name text={route} breaks />
                   </a>
                 ),
             },

@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** A message as it was sent: text as it stands, JSON laid out, mails in a frame of their own that runs nothing. */
 import type { FC } from 'hono/jsx'
+import { htmlToText } from '../../../alerts/templates/html-to-text.ts'
 import { visibleLines } from '../../../platform/visible.ts'
 import type { Page } from '../../page.ts'
 import { ErrorBox } from '../../ui/panel.tsx'
@@ -23,16 +24,16 @@ export function readable(body: string): string {
 
 interface Props {
   readonly message: DeliveryDetail['message']
-  /** Address of the frame for mails; absent for messages that are not stored. */
+  /** Address of the frame for mails; absent for messages that are not stored: they are shown as text. */
   readonly frame?: string
 }
 
 export const Message: FC<Props> = ({ message, frame }) => {
   if (message === null) return <p class="sub">Not rendered yet: it is made at the first attempt.</p>
   const { subject, body, bytes } = message
-  const source = (
+  const text = (shown: string) => (
     <pre class="code" tabindex={0}>
-      {readable(body)}
+      {readable(shown)}
     </pre>
   )
   return (
@@ -44,16 +45,20 @@ export const Message: FC<Props> = ({ message, frame }) => {
           </b>
         </p>
       )}
-      {isHtml(body) && frame ? (
+      {isHtml(body) ? (
         <>
-          <iframe class="mail" src={frame} title="The mail as it looks" sandbox="" loading="lazy" />
+          {frame ? (
+            <iframe class="mail" src={frame} title="The mail as it looks" sandbox="" loading="lazy" />
+          ) : (
+            text(htmlToText(body))
+          )}
           <details>
             <summary class="small">Source, {bytesText(bytes)}</summary>
-            {source}
+            {text(body)}
           </details>
         </>
       ) : (
-        source
+        text(body)
       )}
     </>
   )

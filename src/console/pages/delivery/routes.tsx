@@ -32,6 +32,7 @@ export const explainRoutes: Operation = {
   scope: 'event:read',
   verb: 'Which routes fire?',
   call: ({ form }) => questionOf(form) ?? { method: 'GET', path: '/v4/alertroutes' },
+  isQuestion: true,
   page: (form, context) => routesPage(context, form),
   done: () => '',
 }

@@ -80,13 +80,13 @@ const Row = ({ context, delivery }: { readonly context: PageContext; readonly de
               </a>{' '}
               {kind !== 'alert' && <Badge text={kind} />} {replayOf && <Badge text="sent again" />}
               <p class="sub">
-                {typeText(destinationType)}, <Name text={target} />
+                {typeText(destinationType)}, <Name text={target} breaks />
               </p>
               {route && (
                 <p class="sub">
                   by route{' '}
                   <a href={routeLink(context, route)}>
-                    <Name text={route} />
+                    <Name text={route} breaks />
                   </a>
                 </p>
               )}

@@ -63,6 +63,7 @@ export const auditPage: Page = {
                 options: Object.entries(OUTCOMES).map(([value, [, text]]) => [value, text] as const),
               },
               { name: 'request', label: 'Request', kind: 'text' },
+              { name: 'target', label: 'Target', kind: 'text', placeholder: 'id' },
               { name: 'from', label: 'From', kind: 'text', placeholder: '24h' },
               { name: 'to', label: 'To', kind: 'text' },
             ]}

@@ -344,10 +344,10 @@ const DestinationsPanel = ({ context, answer }: { readonly context: PageContext;
           { head: 'Type', cell: ({ type }) => type },
           {
             head: 'State',
-            cell: ({ up }) => <Mark state={up ? 'success' : 'failed'} word={up ? 'works' : 'fails'} />,
+            cell: ({ up }) => <Mark state={up ? 'success' : 'failed'} word={up ? 'up' : 'down'} />,
           },
           { head: 'Waiting', num: true, cell: ({ pending }) => numberText(pending) },
-          { head: 'Dead', num: true, cell: ({ dead }) => numberText(dead) },
+          { head: 'Failed', num: true, cell: ({ dead }) => numberText(dead) },
           { head: 'Last delivered', cell: ({ lastDeliveredAt }) => <Time at={lastDeliveredAt} zone={context} short /> },
           { head: 'Last error', cell: ({ lastError }) => lastError && <Name text={lastError} /> },
         ]}

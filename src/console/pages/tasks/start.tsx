@@ -106,8 +106,13 @@ const Listed: FC<{ readonly state: State; readonly head: string; readonly names:
 interface Started {
   readonly tasksStarted?: readonly TaskRef[]
   readonly tasksQueued?: readonly TaskRef[]
-  readonly tasksFailed?: readonly TaskRef[]
+  readonly tasksFailed?: readonly (TaskRef & { readonly error?: string })[]
   readonly tasksDenied?: readonly unknown[]
+}
+
+const failedText = (failed: NonNullable<Started['tasksFailed']>): string => {
+  const reasons = [...new Set(failed.map(({ error }) => error).filter(Boolean))]
+  return `${counted(failed.length, 'task')} not started${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`
 }
 
 function resultText(answer: unknown): string {
@@ -118,7 +123,7 @@ function resultText(answer: unknown): string {
       : `Started ${counted(tasksStarted.length, 'task')}`,
     tasksQueued.length > 0 && `${counted(tasksQueued.length, 'task')} wait in the start queue`,
     tasksDenied.length > 0 && `${counted(tasksDenied.length, 'task')} not allowed by the start filter`,
-    tasksFailed.length > 0 && `${counted(tasksFailed.length, 'task')} refused by Qlik Sense`,
+    tasksFailed.length > 0 && failedText(tasksFailed),
   ]
   return `${parts.filter(Boolean).join('; ')}.`
 }
