@@ -255,6 +255,8 @@ const Login = ({ request, next, problem, certificate }: LoginProps) => {
       )}
       <form method="post" action={action} class="stack">
         <input type="hidden" name="next" value={next} />
+        {/* Password managers keep a password below a name. */}
+        <input type="text" autocomplete="username" value="Footman" hidden readonly />
         <label class="field">
           <span>API key or token</span>
           <input type="password" name="credential" autocomplete="current-password" required autofocus />
