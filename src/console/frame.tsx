@@ -20,9 +20,9 @@ export interface FrameState {
   readonly theme: string
   /** Position of the stream before the data of the page were read. */
   readonly position: number | null
-  /** Lines above the content: what limits Footman or this page at the moment. */
   /** The actions of the page as calls of the API; rendered after the page. */
   readonly calls: Child
+  /** Lines above the content: what limits Footman or this page at the moment. */
   readonly banners: readonly Child[]
 }
 

@@ -71,6 +71,8 @@ export const seen = (page: Page, selector: string): Promise<string> =>
   page.locator(selector).innerText()
 
 const WIDTHS = [360, 768, 1440]
+/** Around the widths at which the layout changes. */
+const BETWEEN = [767, 900]
 /** A window of 1,280 × 1,024 pixels at 400 % zoom. */
 const ZOOMED = { width: 320, height: 256 }
 
@@ -92,6 +94,11 @@ export async function looksWell(
       problems.push(...(await violations(page)).map((text) => `${width} px: ${text}`))
       await page.emulateMedia({ colorScheme: 'dark' })
       problems.push(...(await violations(page, CONTRAST)).map((text) => `${width} px, dark: ${text}`))
+      const wide = await tooWide(page)
+      if (wide > 0) problems.push(`${width} px: ${wide} px too wide`)
+    }
+    for (const width of BETWEEN) {
+      await page.setViewportSize({ width, height: 900 })
       const wide = await tooWide(page)
       if (wide > 0) problems.push(`${width} px: ${wide} px too wide`)
     }

@@ -281,9 +281,11 @@ let afterG = 0
 
 const rowsOf = () => all('[data-rows] > *, .items > .item').filter((row) => row.offsetParent !== null)
 
+const holdsFocus = (row) => row.contains(document.activeElement)
+
 function step(by) {
   const rows = rowsOf()
-  const at = rows.findIndex((row) => row.contains(document.activeElement))
+  const at = rows.findIndex(holdsFocus)
   const row = rows[Math.max(0, Math.min(rows.length - 1, at + by))]
   find('a, button', row ?? document.createElement('i'))?.focus()
   row?.scrollIntoView({ block: 'nearest' })
@@ -297,6 +299,7 @@ const follows = (selector) => {
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
+  x: () => find('input[type=checkbox]', rowsOf().find(holdsFocus) ?? document.createElement('i'))?.click(),
   f: () => {
     const form = find('.filterform')
     if (form) form.open = true
@@ -332,6 +335,7 @@ const SHORTCUTS = [
   ['Ctrl K, /', 'search and commands'],
   ['g, then n e t d s r y', 'places'],
   ['j, k', 'next and previous row'],
+  ['x', 'select the row'],
   ['f', 'filter'],
   ['[, ]', 'older, newest'],
   ['.', 'actions of the page'],

@@ -196,9 +196,15 @@ describe.skipIf(!findExecutable('mosquitto'))('stored data', () => {
     afterAll(() => browser?.close())
 
     test('the pages look well', async () => {
-      const paths = [PAGE, `${PAGE}/Sales%20ETL`, '/system/files', '/system/mqtt']
+      const { fileJobs } = (await (await call('GET', '/v4/filejobs')).json()) as { fileJobs: { jobId: string }[] }
+      const paths = [
+        ...[PAGE, `${PAGE}/Sales%20ETL`, `${PAGE}/Sales%20ETL?key=last%20run`, '/system/files', '/system/mqtt'],
+        ...[`/system/files/${fileJobs[0]?.jobId}`, '/form/kv.deleteNamespace?namespace=Sales%20ETL'],
+      ]
       await looksWell(browser, `${base}/console`, paths, { as: owner })
-    }, 60_000)
+      await looksWell(browser, `${base}/console`, ['/system/audit'], { as: sales })
+      await looksWell(browser, `${base}/console`, ['/login'])
+    }, 120_000)
 
     test('a pair is edited in a dialog', async () => {
       await using opened = await openConsole(browser, `${base}/console${PAGE}/Sales%20ETL`, { as: owner, width: 360 })

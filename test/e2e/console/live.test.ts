@@ -163,6 +163,81 @@ describe('the stream of a session', () => {
       }
     }
   })
+
+  test.skipIf(!findExecutable('chromium'))(
+    'from the sign-in to an event, a dialog, the palette and a list by the keyboard alone',
+    async () => {
+      await failMany(running, 3)
+      await using browser = await startBrowser()
+      const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+      const { keyboard } = page
+      const focus = (selector: string) => page.evaluate((wanted) => !!document.activeElement?.matches(wanted), selector)
+      const focused = () => page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200) ?? '')
+      async function tabTo(selector: string): Promise<void> {
+        for (let n = 0; n < 60 && !(await focus(selector)); n += 1) await keyboard.press('Tab')
+        expect([selector, await focus(selector), await focused()]).toEqual([selector, true, expect.any(String)])
+      }
+      const arrives = (path: RegExp) => page.waitForURL(path, { waitUntil: 'load' })
+      const dialog = page.locator('dialog[open]')
+      const closed = () => dialog.waitFor({ state: 'detached' })
+
+      await page.goto(`http://127.0.0.1:${running.restPort}/console/`)
+      await tabTo('[name=credential]')
+      await keyboard.type(keys[1].key)
+      await keyboard.press('Enter')
+      await arrives(/\/console\/$/)
+      await keyboard.press('Tab')
+      expect(await focus('.skip')).toBe(true)
+      await keyboard.press('Enter')
+      await tabTo('.items > .item h3 a')
+      await keyboard.press('Enter')
+      await arrives(/\/console\/(events|tasks|executions)\//)
+
+      await keyboard.press('g')
+      await keyboard.press('e')
+      await arrives(/\/console\/events$/)
+      const [first, second] = eventIds(running)
+      const at = () =>
+        page.evaluate(() => document.activeElement?.closest('[data-rows] > [data-key]')?.getAttribute('data-key'))
+      await keyboard.press('j')
+      expect(await at()).toBe(first!)
+      await keyboard.press('j')
+      await keyboard.press('j')
+      await keyboard.press('k')
+      expect(await at()).toBe(second!)
+      await keyboard.press('f')
+      expect(await focus('.filters input, .filters select')).toBe(true)
+      await tabTo(`[data-key="${second}"] a`)
+      await keyboard.press('Enter')
+      await arrives(new RegExp(`/console/events/${second}`))
+
+      await keyboard.press('.')
+      await tabTo('main a[data-dialog]')
+      const opener = await focused()
+      await keyboard.press('Enter')
+      await dialog.waitFor()
+      for (let n = 0; n < 30; n += 1) {
+        await keyboard.press('Tab')
+        expect((await focus('main *, header *, footer *')) && !(await focus('dialog *'))).toBe(false)
+      }
+      await keyboard.press('Escape')
+      await closed()
+      expect(await focused()).toBe(opener)
+
+      await keyboard.press('?')
+      await dialog.getByText('next and previous row').waitFor()
+      await keyboard.press('Escape')
+      await closed()
+      expect(await focused()).toBe(opener)
+
+      await keyboard.press('Control+k')
+      await keyboard.type('> go del')
+      await dialog.locator('[role=option][aria-selected=true]').getByText('go delivery').waitFor()
+      await keyboard.press('Enter')
+      await arrives(/\/console\/deliveries/)
+    },
+    TIMEOUT_MS,
+  )
 })
 
 /** A network between browser and product, which can be cut. */

@@ -424,11 +424,11 @@ describe('the pages', () => {
     () => `/form/reporttask.start?taskId=${taskId}`,
   ]
   test('look well at each width in both themes', () => {
-    return looksWell(
-      browser,
-      address(''),
-      PATHS.map((path) => path()),
-    )
+    return looksWell(browser, address(''), [
+      ...PATHS.map((path) => path()),
+      '/reports/groups/new',
+      '/reports/templates',
+    ])
   }, 180_000)
 
   test.each(PATHS)(

@@ -298,7 +298,10 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
   afterAll(() => browser?.close())
 
   test('the pages look well', async () => {
-    await looksWell(browser, `${base}/console/schedules`, ['', '/new', '/daily', '/calendar'])
+    const run = product.rows<{ id: string; schedule_id: string }>('SELECT * FROM schedule_run LIMIT 1')[0]
+    const paths = ['', '/new', '/daily', '/calendar', `/${run?.schedule_id}/runs/${run?.id}`]
+    await looksWell(browser, `${base}/console/schedules`, paths)
+    await looksWell(browser, `${base}/console/form`, ['/schedule.run?id=daily'])
   }, 180_000)
 
   test('the preview follows what is typed, in the zone of the browser, and saves', async () => {

@@ -6,6 +6,7 @@ import { ActionLink } from '../../ui/forms.tsx'
 import { Mark, type State } from '../../ui/marks.tsx'
 import { CopyText, Empty, ErrorBox, Facts, Head, Pager, Panel, Table } from '../../ui/panel.tsx'
 import { Ago, bytesText, durationText, Name, numberText, Time } from '../../ui/text.tsx'
+import { SystemHead } from '../system/places.tsx'
 import { OffOr } from './keyvalues.tsx'
 
 interface Job {
@@ -54,7 +55,7 @@ export const fileJobs: Page = {
       live: ['file'],
       body: (
         <>
-          <Head title="File jobs" crumbs={crumbs(context)} />
+          <SystemHead context={context} title="File jobs" />
           {!answer.ok && <OffOr failure={answer} what="File operations" yaml={SWITCH_ON} retry={context.here({})} />}
           {answer.ok && answer.data.fileJobs.length === 0 && <NoJobs context={context} />}
           {answer.ok && answer.data.fileJobs.length > 0 && (

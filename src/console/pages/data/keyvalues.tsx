@@ -7,6 +7,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Facts, Head, Pager, Panel, part, Table } from '../../ui/panel.tsx'
 import { bytesText, durationText, Name, numberText, plainName, Time, timeText } from '../../ui/text.tsx'
+import { SystemHead } from '../system/places.tsx'
 
 interface Namespace {
   readonly namespace: string
@@ -61,15 +62,19 @@ export const keyValues: Page = {
       scripts: ['pairs.js'],
       body: (
         <>
-          <Head title="Key-values" crumbs={[system(context)]}>
-            <NewPair context={context} namespace="" />
-            <ActionLink context={context} operation="kv.import" scope="kv:write" values={{}} class="">
-              Import…
-            </ActionLink>
-            <a class="btn" href={`${context.root}/api/v4/keyvaluesexport`} download="key-values.json">
-              Export
-            </a>
-          </Head>
+          <SystemHead context={context} title="Key-values">
+            {answer.ok && (
+              <>
+                <NewPair context={context} namespace="" />
+                <ActionLink context={context} operation="kv.import" scope="kv:write" values={{}} class="">
+                  Import…
+                </ActionLink>
+                <a class="btn" href={`${context.root}/api/v4/keyvaluesexport`} download="key-values.json">
+                  Export
+                </a>
+              </>
+            )}
+          </SystemHead>
           {answer.ok ? (
             <Namespaces context={context} namespaces={answer.data} />
           ) : (
@@ -165,25 +170,29 @@ export const keyValueNamespace: Page = {
             title={<Name text={namespace} />}
             crumbs={[system(context), { href: context.link('/system/keyvalues'), text: 'Key-values' }]}
           >
-            <NewPair context={context} namespace={namespace} />
-            <a
-              class="btn"
-              href={`${context.root}/api/v4/keyvaluesexport?namespace=${path}`}
-              download={`${namespace.replace(/[^\w-]/g, '_')}.json`}
-            >
-              Export
-            </a>
-            <ActionLink
-              context={context}
-              operation="kv.deleteNamespace"
-              scope="kv:write"
-              values={{ namespace }}
-              off={off}
-              then={context.link('/system/keyvalues')}
-              class=""
-            >
-              Delete…
-            </ActionLink>
+            {pairs.ok && (
+              <>
+                <NewPair context={context} namespace={namespace} />
+                <a
+                  class="btn"
+                  href={`${context.root}/api/v4/keyvaluesexport?namespace=${path}`}
+                  download={`${namespace.replace(/[^\w-]/g, '_')}.json`}
+                >
+                  Export
+                </a>
+                <ActionLink
+                  context={context}
+                  operation="kv.deleteNamespace"
+                  scope="kv:write"
+                  values={{ namespace }}
+                  off={off}
+                  then={context.link('/system/keyvalues')}
+                  class=""
+                >
+                  Delete…
+                </ActionLink>
+              </>
+            )}
           </Head>
           {context.may('admin') && (
             <p class="sub">

@@ -4,8 +4,9 @@
 import type { Page } from '../../page.ts'
 import { Filters } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
-import { Empty, Head, Pager, Table } from '../../ui/panel.tsx'
+import { Empty, Pager, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
+import { SystemHead } from '../system/places.tsx'
 import { formatted, OffOr } from './keyvalues.tsx'
 
 interface Message {
@@ -44,7 +45,7 @@ export const mqttMessages: Page = {
       title: 'MQTT messages',
       body: (
         <>
-          <Head title="MQTT messages" crumbs={[{ href: context.link('/system'), text: 'System' }]} />
+          <SystemHead context={context} title="MQTT messages" />
           <Filters
             context={context}
             api="/v4/mqttmessages"

@@ -281,7 +281,7 @@ const EntryLink = ({ context, entry, cell }: EntryProps & { readonly cell: Cell 
     </>
   )
   return (
-    <a class={`entry ${source}`} href={context.link(PAGES[source](entry))} title={title} aria-label={title}>
+    <a class={`slot ${source}`} href={context.link(PAGES[source](entry))} title={title} aria-label={title}>
       {skipped === null ? text : <s>{text}</s>}
       {cell && durationMs !== null && skipped === null && (
         <svg aria-hidden="true">
@@ -297,7 +297,7 @@ const FoldedLink = ({ context, entry }: EntryProps) => {
   const { at, source, name, skipped } = entry
   const look = skipped === null ? '' : ' skipped'
   return (
-    <a class={`entry ${source}${look}`} href={context.link(PAGES[source](entry))} title={titleOf(entry, context)}>
+    <a class={`slot ${source}${look}`} href={context.link(PAGES[source](entry))} title={titleOf(entry, context)}>
       {`${clockText(Date.parse(at), context.timezone)} ${plainName(name)}`}
     </a>
   )

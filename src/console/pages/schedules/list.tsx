@@ -33,15 +33,7 @@ export const scheduleList: Page = {
         <>
           <Head title="Schedules">
             <ViewChoice context={context} />
-            {context.may('schedule:write') ? (
-              <a class="btn primary" href={context.link('/schedules/new')}>
-                New
-              </a>
-            ) : (
-              <button type="button" class="btn" disabled title="This needs the scope schedule:write">
-                New
-              </button>
-            )}
+            {!isOff(schedules) && <NewSchedule context={context} />}
           </Head>
           <Content context={context} schedules={schedules} strips={strips.ok ? strips.data.strips : {}} tasks={tasks} />
         </>
@@ -49,6 +41,21 @@ export const scheduleList: Page = {
     }
   },
 }
+
+const NewSchedule = ({ context }: { readonly context: PageContext }) =>
+  context.may('schedule:write') ? (
+    <a class="btn primary" href={context.link('/schedules/new')}>
+      New
+    </a>
+  ) : (
+    <button type="button" class="btn" disabled title="This needs the scope schedule:write">
+      New
+    </button>
+  )
+
+/** The endpoint is switched off, or the scheduler behind it. */
+const isOff = (asked: Asked<unknown>): boolean =>
+  !asked.ok && (asked.status === 404 || /disabled in config/.test(asked.error))
 
 export const ViewChoice = ({ context }: { readonly context: PageContext }) => (
   <Choice
@@ -69,8 +76,7 @@ interface ContentProps {
 
 const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
   if (!schedules.ok) {
-    if (schedules.status === 404) return <SchedulerOff />
-    return <ErrorBox failure={schedules} retry={context.here({})} />
+    return isOff(schedules) ? <SchedulerOff /> : <ErrorBox failure={schedules} retry={context.here({})} />
   }
   if (schedules.data.length === 0) {
     return (

@@ -75,6 +75,7 @@ const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ['Ctrl K or /', 'Search and commands'],
   ['g, then n e t d s r y', 'Go to a place'],
   ['j, k', 'Next and previous row'],
+  ['x', 'Select the row'],
   ['Enter', 'Open'],
   ['f', 'First filter'],
   ['[ and ]', 'Older, newer'],

@@ -57,7 +57,7 @@ export const searchPage: Page = {
                   )}
                   {groups.map(({ kind, items }, n) => (
                     <Panel id={`group-${n}`} title={kind} count={items.length}>
-                      <ul class="list body">
+                      <ul class="list body found">
                         {items.map(({ title, detail, path, state }) => (
                           <li>
                             <a href={context.link(path)}>

@@ -169,10 +169,12 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
                   aria-label={`Select ${plainName(row.taskName)}`}
                 />
                 <Mark state={stateOf(row, extraOf(row).item)} />
-                <a href={context.link(`/tasks/${row.taskId}`)}>
-                  <Name text={row.taskName} />
-                </a>
-                {!row.enabled && <Badge text="disabled" />}
+                <span>
+                  <a href={context.link(`/tasks/${row.taskId}`)}>
+                    <Name text={row.taskName} />
+                  </a>{' '}
+                  {!row.enabled && <Badge text="disabled" />}
+                </span>
               </span>
             ),
           },
