@@ -33,6 +33,7 @@ import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { recordingOf } from './destinations/index.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
+import { createLateLogs } from './late-log.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
 import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
@@ -170,6 +171,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       all,
       rule: router.rule,
       destination: find,
+      withLog: createLateLogs({ ...deps, qrs: deps.qlik.cachedQrs, forget }),
     },
     {
       concurrency: delivery.concurrency,

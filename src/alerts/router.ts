@@ -4,13 +4,13 @@
  * snoozes, chains and rate limits decide what is sent.
  */
 
-import { type Awaited, type EventRouter, NOTHING_AWAITED } from '../events/event-router.ts'
+import { type Awaited, type EventRouter, type LogUse, NOTHING_AWAITED } from '../events/event-router.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../events/types.ts'
 import { type Database, isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
-import { nextSlotAt, takeSlot } from './outbox/rate-limit.ts'
+import { isFull, nextSlotAt, takeSlot } from './outbox/rate-limit.ts'
 import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery } from './outbox/store.ts'
 import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './rules/chains.ts'
 import { watchFallback } from './rules/fallback.ts'
@@ -127,6 +127,7 @@ type Addition = Decision &
 
 const PENDING: Decision = { state: 'pending', reason: null, detail: null }
 const NONE_MADE: ReadonlySet<string> = new Set()
+const WITHOUT_LOG: ReadonlySet<Need> = new Set(['scriptLog'])
 
 export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   const { chains, suppressions = [] } = deps
@@ -256,12 +257,53 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   }
 
   /** Why maintenance, a snooze or another feature holds the delivery back; null when none does. */
-  function suppressionOf({ db, event, now }: Pass, rule: Rule, planned: PlannedDelivery): Suppression | null {
+  function suppressionOf(pass: Pass, rule: Rule, planned: PlannedDelivery, peek = false): Suppression | null {
+    const { db, event, now } = pass
     for (const check of suppressions) {
-      const found = withFallback(rule.name, event, null, () => check(db, { event, rule, planned, now }))
+      const found = withFallback(rule.name, event, null, () => check(db, { event, rule, planned, now, peek }))
       if (found) return found
     }
     return null
+  }
+
+  function logUse(db: Database, event: TaskEvent): LogUse {
+    const pass = passOf(db, event, WITHOUT_LOG)
+    if (event.test || suppressionNeeds(pass).includes('scriptLog')) return 'messages'
+    const keys = new Set<string>()
+    for (const group of table.groups) {
+      const candidates = group.rules.filter((rule) => rule.phase === 'enriched' && isFor(rule, event))
+      if (candidates.length === 0) continue
+      if (!isKnown(group.conditionNeeds, WITHOUT_LOG)) return 'messages'
+      if (!matches(group, event)) continue
+      for (const rule of candidates.filter(({ needs }) => needs.includes('scriptLog'))) {
+        const uses = plan(rule, event).map((planned) => logUseOf(pass, rule, planned))
+        // Without messages, it may be the log that decides whether there is one.
+        if (uses.length === 0) return 'messages'
+        for (const use of uses) {
+          if (use === 'messages') return 'messages'
+          if (use !== 'nothing') keys.add(use.key)
+        }
+      }
+      if (group.stop) break
+    }
+    return keys.size === 0 ? 'nothing' : [...keys]
+  }
+
+  /** As `decide`, and changes nothing. */
+  function logUseOf(
+    pass: Pass,
+    rule: Rule,
+    planned: PlannedDelivery,
+  ): 'nothing' | 'messages' | { readonly key: string } {
+    const { db, event, now } = pass
+    const { suppress, limit } = planned
+    if (suppress) return 'nothing'
+    const isHeld =
+      isSuppressible(rule, 'alert') && (suppressionOf(pass, rule, planned, true) ?? chainSuppression(pass, rule))
+    if (isHeld) return 'nothing'
+    if (!limit || limit.windowMs <= 0) return 'messages'
+    if (isFull(db, { ...limit, eventId: event.id, now })) return 'nothing'
+    return (limit.count ?? 1) === 1 ? { key: limit.key } : 'messages'
   }
 
   /** Asked after the other holds: an alert that one of them holds back opens no group. */
@@ -384,6 +426,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     addRecoveries: (db, event) => addRecoveries(passOf(db, event, NOTHING_AWAITED, deliveriesOf(db, event.id))),
     needs: (type, outcome) => table.needs(type, outcome),
     wants: (type, outcome) => table.wants(type, outcome),
+    logUse,
     wake() {
       if (touchedLanes.size === 0) return
       const lanes = touchedLanes

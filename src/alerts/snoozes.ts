@@ -323,10 +323,10 @@ export function createSnoozeFinder(
 /** Suppresses an alert that an active snooze matches, and counts it. */
 export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
   const find = createSnoozeFinder(context)
-  return (db, { event, now }) => {
+  return (db, { event, now, peek }) => {
     const snooze = find(db, event, now)
     if (!snooze) return null
-    countSuppressed(db, snooze.id)
+    if (!peek) countSuppressed(db, snooze.id)
     const { id, reason } = snooze
     const until = new Date(snooze.until).toISOString()
     const detail = `until ${until}${reason === '' ? '' : `: ${reason}`}`

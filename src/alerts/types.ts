@@ -147,6 +147,8 @@ export interface SuppressionSubject {
   readonly planned: PlannedDelivery
   /** Milliseconds since 1970. */
   readonly now: number
+  /** Only a question: nothing is suppressed yet, and nothing is counted. */
+  readonly peek?: boolean
 }
 
 /** A task that will not run because one before it in its chain has failed. */

@@ -23,7 +23,7 @@ import type { Unverified, UnverifiedMessage } from './unverified.ts'
 export interface IntakeDeps {
   readonly writer: GroupWriter
   readonly journal: JournalReader
-  readonly router: EventRouter
+  readonly router: Pick<EventRouter, 'handle' | 'wake'>
   readonly clock: Clock
   readonly log: Logger
   readonly counters: IngestCounters

@@ -48,7 +48,7 @@ export interface StoredEvent extends Omit<NewEvent, 'message' | 'code' | 'detail
   /** Data of QRS; of a pending event only when some of its deliveries have been added, or when it waits on disk. */
   readonly qlik: Pick<
     TaskEvent,
-    'task' | 'app' | 'owner' | 'execution' | 'absentParts' | 'missingReasons' | 'node'
+    'task' | 'app' | 'owner' | 'execution' | 'absentParts' | 'missingReasons' | 'node' | 'logSkipped'
   > | null
   readonly test: boolean
   readonly code: string | null
@@ -274,7 +274,8 @@ export function storeRetryRefused(db: Database, eventId: string, refused: string
   db.run('UPDATE event SET retry = ? WHERE id = ?', JSON.stringify({ ...retry, nextAt: null, refused }), eventId)
 }
 
-function qlikOf({ task, app, owner, execution, absentParts, missingReasons, node }: TaskEvent): StoredEvent['qlik'] {
+function qlikOf(event: TaskEvent): StoredEvent['qlik'] {
+  const { task, app, owner, execution, absentParts, missingReasons, node, logSkipped } = event
   return {
     task,
     app,
@@ -283,6 +284,7 @@ function qlikOf({ task, app, owner, execution, absentParts, missingReasons, node
     ...(absentParts?.length ? { absentParts } : {}),
     ...(missingReasons && { missingReasons }),
     ...(node && { node }),
+    ...(logSkipped && { logSkipped }),
   }
 }
 
@@ -347,7 +349,7 @@ export function lastKnownType(db: Database, taskId: string): TaskType | null {
 /** Larger ones may be read anew at each access; in UTF-16 code units. */
 const KEPT_LOG = 256 * 1024
 
-function storeScriptLog(db: Database, eventId: string, { lines, characters }: ScriptLog): void {
+export function storeScriptLog(db: Database, eventId: string, { lines, characters }: ScriptLog): void {
   const gzip = gzipSync(lines.join('\n'), { level: 1 })
   db.run('INSERT OR REPLACE INTO script_log VALUES (?, ?, ?)', eventId, characters, gzip)
 }

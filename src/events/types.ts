@@ -152,6 +152,8 @@ export interface TaskEvent extends TaskMessage {
   /** The result of exactly this execution. */
   readonly execution: QrsExecutionResult | null
   readonly scriptLog: ScriptLog | null
+  /** The script log was not asked for, as every message that would show it was held back when the event was decided. */
+  readonly logSkipped?: boolean
   readonly missingParts: readonly MissingPart[]
   /** Those of `missingParts` that Qlik Sense says it does not have, like the app that was deleted; absent = none. */
   readonly absentParts?: readonly MissingPart[]

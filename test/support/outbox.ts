@@ -5,7 +5,7 @@ import { createRouter } from '../../src/alerts/router.ts'
 import type { DeliveryResult, Destination, Message, PlannedDelivery, Rule } from '../../src/alerts/types.ts'
 import { NOTHING_AWAITED } from '../../src/events/event-router.ts'
 import { loadTaskEvent } from '../../src/events/store.ts'
-import type { TaskEvent } from '../../src/events/types.ts'
+import type { Need, TaskEvent } from '../../src/events/types.ts'
 import { createGroupWriter, type GroupWriter } from '../../src/platform/group-commit.ts'
 import { pipelineDatabase, storePending, taskEvent } from './events.ts'
 import { recordingLog } from './recording-log.ts'
@@ -27,6 +27,9 @@ export interface OutboxSetup {
   deliver: (message: Message, signal: AbortSignal) => Promise<DeliveryResult> | DeliveryResult
   render?: Destination['render']
   ready?: () => boolean
+  /** Of the route; default none. */
+  needs?: readonly Need[]
+  withLog?: (event: TaskEvent) => Promise<TaskEvent>
   maxAgeMs?: number
   retryFirstMs?: number
   renderTimeoutMs?: number
@@ -63,7 +66,7 @@ export function startOutbox(setup: OutboxSetup) {
     destination: 'sink',
     when: { types: ['reload'], outcomes: ['failed'] },
     phase: 'enriched',
-    needs: [],
+    needs: setup.needs ?? [],
     plan: setup.plan ?? (() => [{ target: 'sink', lane: 'sink' }]),
   }
   const readyListeners: (() => void)[] = []
@@ -95,6 +98,7 @@ export function startOutbox(setup: OutboxSetup) {
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map([['sink', destination]]),
       observe: (change) => void changes.push(change),
+      ...(setup.withLog && { withLog: setup.withLog }),
     },
     {
       concurrency: setup.concurrency ?? 4,

@@ -59,6 +59,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
     },
     countReady: made?.countReady ?? (() => 0),
     needs: made?.needs ?? (() => needs),
+    logUse: made?.logUse ?? (() => 'messages'),
     wake: () => undefined,
   }
   const port = await freeUdpPort()

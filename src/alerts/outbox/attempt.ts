@@ -30,6 +30,8 @@ export interface AttemptDeps {
   /** With the settings of the rule. */
   readonly destination: (rule: string, name: string) => Destination | undefined
   readonly loadEvent: (id: string) => TaskEvent | null
+  /** The event with its script log, which was not asked for when it was decided (`logSkipped`); never rejects. */
+  readonly withLog?: (event: TaskEvent, stop: AbortSignal) => Promise<TaskEvent>
 }
 
 export interface AttemptSettings {
@@ -129,11 +131,13 @@ export async function attemptDelivery(
   }
 
   const suppressed = delivery.limitKey ? suppressedCount(deps.db, delivery.limitKey) : 0
+  const isBare = event.logSkipped && rule.needs.includes('scriptLog') && event.scriptLog === null
+  const whole = isBare && deps.withLog ? await deps.withLog(event, stop) : event
   let message: Message | null
   try {
     const { id: deliveryId, target, kind, severity } = delivery
     const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
-    const input = { event: ownEvent(event, rule), rule, target, deliveryId, suppressed, kind, severity, note }
+    const input = { event: ownEvent(whole, rule), rule, target, deliveryId, suppressed, kind, severity, note }
     message = await inTime(destination.render(input), settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
   } catch (error) {
     return end('dead', 'RENDER_FAILED', errorText(error))

@@ -52,6 +52,18 @@ export function takeSlot(db: Database, { key, windowMs, count = 1, eventId, now 
   return true
 }
 
+/** Whether `takeSlot` would return false, and still does so in a second. Changes nothing. */
+export function isFull(db: Database, { key, windowMs, count = 1, eventId, now }: LimitRequest): boolean {
+  const window = db.get<Window>('SELECT ends_at FROM rate_limit WHERE key = ?', key)
+  if (!window || !isOpen(window, now, windowMs) || window.ends_at <= now + 1000) return false
+  const slots = db.all<{ event_id: string }>(
+    'SELECT event_id FROM rate_limit_slot WHERE key = ? LIMIT ?',
+    key,
+    count + 1,
+  )
+  return slots.length >= count && slots.every(({ event_id: holder }) => holder !== eventId)
+}
+
 /** When a slot of `key` becomes free, milliseconds since 1970; null while messages that have not ended keep them. */
 export function nextSlotAt(db: Database, key: string, now: number): number | null {
   const endsAt = db.get<Window>('SELECT ends_at FROM rate_limit WHERE key = ?', key)?.ends_at ?? 0

@@ -51,7 +51,7 @@ export interface Completion {
   /** Takes over the answers that an earlier step has stored, so that they are not asked for again. */
   resume(job: PartlyKnown): void
   /** The record of the event as far as it is known. `late` = its deadline is over. */
-  record(job: PartlyKnown, late: boolean): TaskEvent
+  record(job: Pick<PartlyKnown, 'event' | 'facts'>, late: boolean): TaskEvent
   /** Stores the event with all deliveries that are still missing. */
   completely(
     job: PartlyKnown,
@@ -185,6 +185,7 @@ function completeEvent(
     missingParts: missing,
     absentParts: absentParts(facts, missing),
     ...(reasons && { missingReasons: reasons }),
+    ...(facts.logSkipped && { logSkipped: true }),
     ...(node && !facts.execution && { node }),
   }
 }

@@ -14,8 +14,9 @@ import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
 import type { IgnoreReason } from '../types.ts'
 import { createBacklog } from './backlog.ts'
 import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
-import { gatherFacts, listOfMissing, type Progress } from './facts.ts'
+import { type Facts, gatherFacts, listOfMissing, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
+import { createLogTurns } from './log-turns.ts'
 
 interface EnricherDeps {
   readonly db: Database
@@ -120,6 +121,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   let startedAt = 0
   let answeredAt = 0
   const capacity = settings.maxConcurrent + settings.maxSize
+  const logTurns = createLogTurns()
   const backlog = createBacklog(db, inHand, capacity)
   const facts = {
     cached: deps.cachedQrs,
@@ -127,6 +129,8 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     needs: router.needs,
     alsoNeeds: completerNeeds(deps.completer, log),
     now: () => clock.now(),
+    wantsLog: (event: StoredEvent, found: Facts, signal: AbortSignal) =>
+      logTurns.wanted(event.seq, () => router.logUse(db, completion.record({ event, facts: found }, false)), signal),
   }
   const completion = createCompletion({ facts, router, log, completer: deps.completer })
   const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
@@ -226,6 +230,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   function failed(job: Job, error: unknown): void {
+    logTurns.over(job.event.seq)
     if (job.finished || stopped) return
     if (deps.isUnreachable(error)) {
       gate.close(errorText(error))
@@ -279,8 +284,10 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   function settle(job: Job, progress: Progress): void {
     if (job.finished) return
     if (progress === 'complete') finish(job)
-    else if (progress === 'waiting') wait(job)
-    else ignore(job, progress)
+    else if (progress === 'waiting') {
+      logTurns.over(job.event.seq)
+      wait(job)
+    } else ignore(job, progress)
   }
 
   function wait(job: Job): void {
@@ -345,6 +352,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   function leave(job: Job): void {
     inHand.delete(job.event.seq)
+    logTurns.over(job.event.seq)
     turn()
   }
 

@@ -1,4 +1,5 @@
 /** Asks QRS for the data that the rules of one event need, round by round. A part that was answered is not asked for again. */
+import { setTimeout } from 'node:timers/promises'
 import { isGuid } from '../../platform/uuid.ts'
 import { definiteAnswer } from '../../qlik/qrs/failure.ts'
 import {
@@ -30,6 +31,8 @@ export interface FactsDeps {
   readonly needs: (type: EventType, outcome: EventOutcome) => ReadonlySet<Need>
   /** Parts of an event of this task that are wanted besides those that its rules need. */
   readonly alsoNeeds?: ((task: QrsTask, outcome: EventOutcome) => readonly Need[]) | undefined
+  /** Whether the script log of an event about which all else is known is worth its requests. */
+  readonly wantsLog: (event: StoredEvent, facts: Facts, signal: AbortSignal) => Promise<boolean>
   readonly now: () => number
 }
 
@@ -40,6 +43,8 @@ export interface Facts {
   owner?: AppOwner | null
   execution?: QrsExecutionResult | null
   scriptLog?: ScriptLog | null
+  /** No message is going to show the script log. */
+  logSkipped?: boolean
   /** The status with which QRS settled a part that is null. */
   reasons?: Partial<Record<Need, string>>
   /** The executing node, known before the result is. */
@@ -53,6 +58,8 @@ const LOG_PATIENCE_MS = 15_000
 /** A file that a node has just written may not have reached the central node: for this time "not found" may still change. */
 const FILE_PATIENCE_MS = 6000
 const NOT_FOUND = '404 Not Found'
+/** The script log does not wait longer for the app and its owner, by which it may turn out to be of no use. */
+const APP_PATIENCE_MS = 250
 
 /**
  * One round of questions. Rejects with the error of QRS when one of them could not be asked; the facts found before and
@@ -73,9 +80,17 @@ export async function gatherFacts(
 
   const needs = wantedParts(deps, event, facts.task, type)
   onNews()
+  const app = gatherApp(deps, event, facts, needs, signal).then(onNews)
+  const task = facts.task
+  const wantsLog = async () => {
+    if (deps.alsoNeeds?.(task, event.outcome).includes('scriptLog')) return true
+    await Promise.race([app.catch(() => {}), setTimeout(APP_PATIENCE_MS, undefined, { ref: false })])
+    if (openParts(facts, needs).some((part) => part !== 'scriptLog')) return true
+    return deps.wantsLog(event, facts, signal)
+  }
   const rounds = await Promise.allSettled([
-    gatherApp(deps, event, facts, needs, signal).then(onNews),
-    gatherExecution(deps, event, facts, needs, signal, onNews),
+    app,
+    gatherExecution(deps, event, facts, needs, signal, { onNews, wantsLog }),
   ])
   for (const round of rounds) if (round.status === 'rejected') throw round.reason
   return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
@@ -145,7 +160,7 @@ async function gatherExecution(
   facts: Facts,
   needs: ReadonlySet<Need>,
   signal: AbortSignal,
-  onNews: () => void,
+  { onNews, wantsLog }: { readonly onNews: () => void; readonly wantsLog: () => Promise<boolean> },
 ): Promise<void> {
   if (!needs.has('execution')) return
   const question = { ...event, endsLater: event.announced === 'distribute' }
@@ -169,6 +184,8 @@ async function gatherExecution(
     settleWithout(facts, 'scriptLog', `a malformed reference "${reference}"`)
     return
   }
+  facts.logSkipped = !(await wantsLog())
+  if (facts.logSkipped) return
   const text = await answerOr(facts, 'scriptLog', () => fresh.scriptLog(event.taskId, result, signal))
   if (text) facts.scriptLog = toScriptLog(text)
   else if (reference === ZERO_GUID && waitedMs() > LOG_PATIENCE_MS) facts.scriptLog = null
@@ -197,7 +214,7 @@ function toScriptLog(text: string): ScriptLog {
 }
 
 function openParts(facts: Facts, needs: ReadonlySet<Need>): readonly Need[] {
-  return [...needs].filter((need) => facts[need] === undefined)
+  return [...needs].filter((need) => facts[need] === undefined && !(need === 'scriptLog' && facts.logSkipped))
 }
 
 /** The outcome that the facts prove; else the announced one. A distribution without an end in time has failed. */
@@ -213,7 +230,8 @@ export function missingParts(event: StoredEvent, facts: Facts, needs: ReadonlySe
   const type = taskTypeOf(facts.task?.taskType) ?? event.type
   const hasApp = event.appId !== '' || !facts.task || facts.task.app?.id !== undefined
   const ended = !isUnfinished(event.outcome)
-  const possible = { app: hasApp, owner: hasApp, execution: ended, scriptLog: ended && type === 'reload' }
+  const hasLog = ended && type === 'reload' && !facts.logSkipped
+  const possible = { app: hasApp, owner: hasApp, execution: ended, scriptLog: hasLog }
   for (const need of ['app', 'owner', 'execution', 'scriptLog'] as const) {
     if (needs.has(need) && possible[need] && !facts[need]) missing.push(need)
   }

@@ -27,6 +27,25 @@ describe('delivering', () => {
     expect(log.of('info').join('\n')).toContain(`NOTIFY delivered channel=sink event=${ROUTE}`)
   })
 
+  test.each([
+    ['a message that shows the script log gets it now', ['scriptLog'], 'read late'],
+    ['a message that does not show it goes without', [], 'none'],
+  ] as const)('an event whose script log was skipped: %s', async (_what, needs, body) => {
+    const { outbox, fire, rows, allIn, db } = start({
+      needs,
+      withLog: async (event) => ({ ...event, scriptLog: { lines: ['read late'], characters: 9 } }),
+      render: async ({ deliveryId, target, event }) => {
+        return { deliveryId, target, subject: null, body: event.scriptLog?.lines.join() ?? 'none', payload: null }
+      },
+      deliver: () => DELIVERED,
+    })
+    await fire()
+    db.run('UPDATE event SET qlik = ?', JSON.stringify({ logSkipped: true }))
+    outbox.start()
+    await allIn('delivered')
+    expect(rows()[0]).toMatchObject({ body })
+  })
+
   test('routing an event twice makes no second delivery', async () => {
     let sent = 0
     const { outbox, fire, rows, allIn } = start({

@@ -1,0 +1,106 @@
+/** Script logs are fetched for messages that are going to show them, and for no others. */
+import { afterEach, expect, test } from 'bun:test'
+import { createLateLogs } from '../../../src/alerts/late-log.ts'
+import type { PlannedDelivery, Rule, RuleFilter } from '../../../src/alerts/types.ts'
+import { loadTaskEvent } from '../../../src/events/store.ts'
+import { executionResult, fakeQrs } from '../../support/fake-qrs.ts'
+import { closePipelines, message, type PipelineOptions, startPipeline } from '../../support/pipeline.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+import { until } from '../../support/wait.ts'
+
+afterEach(closePipelines)
+
+const LOG = 'first line\r\nlast line'
+const guid = (kind: string, n: number) => `${kind}000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+const limit = { key: 'mail', windowMs: 60_000 }
+
+function rule(name: string, planned: Partial<PlannedDelivery>, more: Partial<Rule> = {}): Rule {
+  return {
+    ...{ name, destination: name, destinationType: 'email', phase: 'enriched', needs: ['execution', 'scriptLog'] },
+    when: { types: ['reload'], outcomes: ['failed'] },
+    plan: () => [{ target: name, lane: name, ...planned }],
+    ...more,
+  }
+}
+
+/** A repository with `count` failed executions and their logs. */
+async function scene(count: number, options: PipelineOptions) {
+  const qrs = fakeQrs()
+  const executions = Array.from({ length: count }, (_, n) => guid('e5', n))
+  for (const [n, id] of executions.entries()) {
+    qrs.results.set(id, [executionResult({ id: guid('0d', n), executionID: id })])
+    qrs.logs.set(guid('0d', n), LOG)
+  }
+  const pipeline = await startPipeline({ qrs, ...options })
+  return {
+    ...pipeline,
+    fail: async () => {
+      for (const execution of executions) await pipeline.send(message({ execution }))
+      await until(() => pipeline.routed.length === count, { timeout: 20_000 })
+    },
+    asked: () => qrs.calls.filter((call) => call.startsWith('log')).length,
+    states: () =>
+      pipeline.db
+        .all<{ state: string; reason: string | null }>('SELECT state, reason FROM delivery ORDER BY seq')
+        .map(({ state, reason }) => reason ?? state),
+  }
+}
+
+const NEVER: RuleFilter = {
+  needs: [],
+  matches: () => false,
+  explain: () => ({ matched: false, because: 'never', fields: [] }),
+}
+
+test('failures of a task within a second: the one that is reported has its log, the others are not asked about', async () => {
+  const { fail, asked, states, routed, db } = await scene(40, { routes: [rule('mail', { limit })] })
+  await fail()
+  expect(asked()).toBe(1)
+  expect(states()).toEqual(['pending', ...Array.from({ length: 39 }, () => 'RATE_LIMITED')])
+  expect(db.get('SELECT suppressed FROM rate_limit')).toEqual({ suppressed: 39 })
+  const [first, second] = routed.map(({ id }) => loadTaskEvent(db, id))
+  expect(first).toMatchObject({ scriptLog: { lines: ['first line', 'last line'] }, missingParts: [] })
+  expect(second).toMatchObject({ scriptLog: null, logSkipped: true, missingParts: [], execution: { status: 8 } })
+})
+
+test.each([
+  ['held back by a gate', [rule('mail', { suppress: { reason: 'TAG', detail: 'no tag' } })], 0],
+  ['of a rule whose conditions do not hold', [rule('mail', {}, { filter: NEVER })], 0],
+  ['without a limit', [rule('mail', {})], 3],
+  ['one limited, one not', [rule('mail', { limit }), rule('chat', {})], 3],
+  ['whose rule asks for the log itself', [rule('mail', { limit }, { filter: { ...NEVER, needs: ['scriptLog'] } })], 3],
+  ['that only the log makes', [rule('disk', {}, { plan: () => [] })], 3],
+] as const)('messages %s', async (_what, routes, expected) => {
+  const { fail, asked } = await scene(3, { routes })
+  await fail()
+  expect(asked()).toBe(expected)
+})
+
+test('where the log of the first failure is not there yet, the next one is reported with its own', async () => {
+  const routes = [rule('pager', {}, { needs: [] }), rule('mail', { limit })]
+  const { fail, asked, states, qrs, db } = await scene(2, { routes })
+  qrs.logs.delete(guid('0d', 0))
+  await fail()
+  expect(asked()).toBe(2)
+  expect(states().sort()).toEqual(['RATE_LIMITED', 'pending', 'pending', 'pending'])
+  expect(db.get('SELECT count(*) AS n FROM script_log')).toEqual({ n: 1 })
+})
+
+test('a message that is sent after all gets its log, which is kept; without an answer it is named as missing', async () => {
+  const held = { suppress: { reason: 'TAG', detail: 'no tag' } } as const
+  const { fail, routed, db, writer, qrs, asked } = await scene(1, { routes: [rule('mail', held)] })
+  await fail()
+  const forgotten: string[] = []
+  const log = recordingLog()
+  const withLog = createLateLogs({ writer, qrs, log, forget: (id) => void forgotten.push(id) })
+  const event = loadTaskEvent(db, routed[0]!.id)!
+  qrs.down = true
+  const { signal } = new AbortController()
+  expect(await withLog(event, signal)).toMatchObject({ scriptLog: null, missingParts: ['scriptLog'] })
+  expect(log.of('warn').join()).toContain('could not be read')
+  qrs.down = false
+  expect(await withLog(event, signal)).toMatchObject({ scriptLog: { lines: ['first line', 'last line'] } })
+  expect(loadTaskEvent(db, event.id)?.scriptLog?.lines).toEqual(['first line', 'last line'])
+  expect(forgotten).toEqual([event.id])
+  expect(asked()).toBe(2)
+})
