@@ -29,7 +29,7 @@ const entries = lock.packages as unknown as Readonly<Record<string, LockEntry>>
 
 /** Sorted by name. Throws when the program cannot be bundled, or with a package that the lock file does not know. */
 export async function bundledPackages(identity: Identity): Promise<BundledPackage[]> {
-  const result = await Bun.build(bundling({ entry: join(root, 'src', 'main.ts'), identity }))
+  const result = await Bun.build({ ...bundling({ entry: join(root, 'src', 'main.ts'), identity }), metafile: true })
   if (!result.success) throw new Error(`the program cannot be bundled\n${result.logs.join('\n')}`)
   const inputs = Object.keys(result.metafile?.inputs ?? {}).map((path) => relative(root, resolve(path)))
   const paths = [...new Set(inputs.flatMap((path) => packagePath(path.replaceAll('\\', '/')) ?? []))]
