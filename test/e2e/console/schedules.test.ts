@@ -215,7 +215,7 @@ describe('the week', () => {
   test('has starts of Footman and Qlik Sense by day and hour, skipped ones struck through', async () => {
     const { status, html, text } = await me.page('/schedules/calendar')
     expect(status).toBe(200)
-    expect(html).toContain('class="entry qlik"')
+    expect(html).toContain('class="slot qlik"')
     expect(text).toMatch(/Week \d{4}-W\d\d/)
     const week = (await me.page(`/schedules/calendar?week=${weekOf(tomorrow)}`)).html
     expect(week).toMatch(/<s>12:00 <bdi>Sales &lt;b&gt;daily/)
