@@ -231,6 +231,7 @@ describe('the stream of a session', () => {
       expect(await focused()).toBe(opener)
 
       await keyboard.press('Control+k')
+      await dialog.locator('input:focus').waitFor()
       await keyboard.type('> go del')
       await dialog.locator('[role=option][aria-selected=true]').getByText('go delivery').waitFor()
       await keyboard.press('Enter')
