@@ -382,10 +382,13 @@ function shortcuts() {
 
 // --- Small things ---
 
-/** Asked for when it is wanted. */
+/** Loaded after the page; what is typed right after Ctrl K would be lost while it loads. */
+const search = () => import('./palette.js')
+addEventListener('load', () => setTimeout(() => search().catch(() => {})))
+
 async function palette() {
-  const search = await import('./palette.js')
-  search.palette()
+  const loaded = await search()
+  loaded.palette()
 }
 
 function prepare(from) {

@@ -105,7 +105,7 @@ export const LogView = ({ context, eventId, log }: Props) => {
     <>
       {errorLines.length > 1 && (
         <p class="body small errors-list">
-          Errors in line{' '}
+          Errors in lines of the log{' '}
           {errorLines.slice(0, LISTED).map((line, n) => (
             <>
               {n > 0 && ', '}

@@ -223,12 +223,13 @@ function alertedFact(context: PageContext, item: Item): Fact {
   }
   const times = alerted.map(({ at }) => Date.parse(at))
   const [first, last] = [Math.min(...times), Math.max(...times)]
-  const destinations = [...new Set(alerted.map(({ destination }) => plainName(destination)))]
+  // People know their address, not the name of the mail server's entry.
+  const receivers = alerted.map(({ destination, target }) => plainName(target.includes('@') ? target : destination))
   const targets = alerted.map(({ destination, target }) => `${plainName(destination)}: ${plainName(target)}`)
   return [
     'Alerted',
     <>
-      <span title={[...new Set(targets)].join(', ')}>{listed(destinations)}</span>{' '}
+      <span title={[...new Set(targets)].join(', ')}>{listed([...new Set(receivers)])}</span>{' '}
       <Time at={first} zone={context} short />
       {last - first > 60_000 && (
         <>
