@@ -165,6 +165,7 @@ test.skipIf(!findExecutable('chromium'))(
       }
       // The palette is made by a script.
       await page.keyboard.press('Control+k')
+      await page.locator('dialog input:focus').waitFor()
       await page.keyboard.type('owned')
       await page.locator('[role=option]').first().waitFor()
       expect(await page.evaluate(() => document.querySelectorAll('[data-owned]').length)).toBe(0)

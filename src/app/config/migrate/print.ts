@@ -189,8 +189,9 @@ export function printMigrated(
 
   /** The lines of a member, up to `end`, at another depth. */
   function moved(member: Member, indent: number, end = member.end): string[] {
-    const [first, ...rest] = span([member.line, end])
-    return [' '.repeat(indent) + first!.slice(member.column), ...shift(rest, indent - member.column)]
+    // An empty key after the end of a document has no line; the result is read again before it is used.
+    const [first = '', ...rest] = span([member.line, end])
+    return [' '.repeat(indent) + first.slice(member.column), ...shift(rest, indent - member.column)]
   }
 
   /** `text` begins with the key of the member. */

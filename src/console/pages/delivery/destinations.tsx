@@ -5,7 +5,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { clockText, counted, Name, plainName, Time } from '../../ui/text.tsx'
+import { clockText, Name, plainName, Time } from '../../ui/text.tsx'
 import { Result } from '../events/alerted.tsx'
 import { Places } from './places.tsx'
 import { DELIVERY_STATES, type Delivery, routeLink, typeText } from './words.tsx'
@@ -115,7 +115,7 @@ const columns = (context: PageContext) => [
 /** A destination that answers may still refuse every message. */
 const Up = ({ destination: { up, lastError } }: { readonly destination: Pick<Destination, 'up' | 'lastError'> }) => {
   if (!up) return <Mark state="failed" word="down" />
-  return lastError === null ? <Mark state="success" word="up" /> : <Mark state="warning" word="refuses messages" />
+  return lastError === null ? <Mark state="success" word="up" /> : <Mark state="warning" word="refuses" />
 }
 
 interface ActionsProps {
@@ -131,7 +131,7 @@ const Actions = ({ context, name, dead }: ActionsProps) => (
     </ActionLink>{' '}
     {dead > 0 && (
       <ActionLink context={context} operation="deadletters.resend" scope="event:run" values={{ destination: name }}>
-        Send {counted(dead, 'failed one', 'failed ones')} again…
+        Send {dead} again…
       </ActionLink>
     )}
   </>
