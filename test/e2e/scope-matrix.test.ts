@@ -35,6 +35,10 @@ const OPEN = new Set([
 /** "footman console" on the machine of Footman asks for it, with the local key. */
 const LOCAL_KEY_ONLY = 'POST /v4/sessions/link'
 
+/** Each topic of the stream needs the scope of its lists; without `topic` it is closed to callers that may read none of these. */
+const TOPICS = ['event:read', 'task:read', 'schedule:read', 'file:write', 'report:read']
+const STREAM = 'GET /v4/stream'
+
 const GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'metrics', '*']
 const SCOPES = ['admin', ...GROUPS.flatMap((group) => ['read', 'run', 'write', '*'].map((verb) => `${group}:${verb}`))]
 
@@ -144,7 +148,8 @@ describe.skipIf(!hasBroker)('with access control', () => {
       const { scope } = operation
       return [
         ...SCOPES.map((held) => {
-          const isOpen = !scope || (opens(held, scope) && operation.name !== LOCAL_KEY_ONLY)
+          const wanted = operation.name === STREAM ? TOPICS : [scope ?? 'any']
+          const isOpen = wanted.some((one) => opens(held, one)) && operation.name !== LOCAL_KEY_ONLY
           return lineOf(operation, held, isOpen ? 'allowed' : 'FORBIDDEN')
         }),
         lineOf(operation, 'no key', scope ? 'UNAUTHENTICATED' : 'allowed'),

@@ -3,14 +3,18 @@ import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import process from 'node:process'
 
 /**
  * Below the ports that systems give to outgoing connections and to port 0, which other tests use at the same time: such a
  * port could be taken between the look here and the start of the program. Browsers refuse port 10080.
  */
-const FIRST = 10_100
+const FIRST = 10_112
 const LAST = 32_000
+/** Test files run in several processes; each takes every 16th port, and none twice, also while a program starts again. */
+const STRIPES = 16
 const ATTEMPTS = 100
+const taken = new Set<number>()
 
 /** A TCP port of 127.0.0.1 that was free a moment ago. */
 export const freeTcpPort = (): Promise<number> =>
@@ -35,9 +39,11 @@ export const freeUdpPort = (): Promise<number> =>
 /** A random port for which `use` resolves. */
 async function firstFree(use: (port: number) => Promise<void>): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
-    const port = randomInt(FIRST, LAST)
+    const port = randomInt(FIRST / STRIPES, LAST / STRIPES) * STRIPES + (process.pid % STRIPES)
+    if (taken.has(port)) continue
     try {
       await use(port)
+      taken.add(port)
       return port
     } catch (error) {
       if (attempt === ATTEMPTS) throw error
