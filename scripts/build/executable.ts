@@ -23,6 +23,9 @@ export interface Order {
 /** At start hardly any function runs often enough to be worth compiling; the program sets the policy back when it is up. */
 const RELUCTANT_JIT = 30
 
+/** The functions that a start uses, so that their code lies side by side; made by scripts/start-profile.ts. */
+export const START_PROFILE = join(import.meta.dirname, 'start-profile.txt')
+
 /** Constants that the build puts into the program. */
 function constants({ version, commit, time }: Identity, target: string): Record<string, string> {
   return {
@@ -68,6 +71,7 @@ export async function buildExecutable(order: Order): Promise<void> {
         outfile: built,
         ...(target && { target: target.bun, executablePath: await base(target, identity, workshop) }),
         jitPolicy: RELUCTANT_JIT,
+        bytecodeOrder: bytecode && START_PROFILE,
         // An executable must never read `.env` or `bunfig.toml` where it happens to run.
         autoloadDotenv: false,
         autoloadBunfig: false,

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import manifest from '../../../package.json' with { type: 'json' }
 import { repositoryRoot } from '../../support/source.ts'
 
-const SCRIPTS = ['start', 'test', 'build', 'release', 'bench', 'fuzz', 'docs'] as const
+const SCRIPTS = ['start', 'test', 'build', 'release', 'bench', 'fuzz', 'docs', 'start-profile'] as const
 
 test.each(SCRIPTS)(
   '%s --help',
