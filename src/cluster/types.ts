@@ -1,0 +1,193 @@
+/**
+ * What a node knows of the other nodes of its cluster. A node on its own has the same interface (`createLocalState`), where
+ * everything is true at once.
+ */
+import type { Clock, Service } from '../platform/types.ts'
+
+/**
+ * `single`: no cluster. `joining`: started, not yet followed to the newest row. `follower`: receives and stands ready.
+ * `leader`: does all the work. `alone`: the database cannot be reached, so that the node works for itself. `leaving`: stops.
+ */
+export type Mode = 'single' | 'joining' | 'follower' | 'leader' | 'alone' | 'leaving'
+
+/** What one build of the app uses. A change of `mode` that changes who works builds the app anew. */
+export interface SharedState {
+  readonly mode: Mode
+  /** Schedules, retries, MQTT starts and all else that runs once in a cluster. */
+  readonly runsDuties: boolean
+  /** Enrichment, routing and the outbox. */
+  readonly delivers: boolean
+  /** Ask before every effect outside: false as soon as another node may lead, by this node's own clock. */
+  mayAct(): boolean
+  /**
+   * Called after each commit to `footman.db`. Null: nothing that others need was changed. Otherwise resolves when the changes
+   * survive this node; rejects with a `NotLeaderError` when they were refused, as another node leads.
+   */
+  afterCommit(): Promise<void> | null
+  /** The messages of all nodes, which the leader takes; null = the own journal is worked off. */
+  readonly inbox: Inbox | null
+  /** Runs a REST call at the leader, and resolves with its answer or a refusal; null = the call is answered here. */
+  atLeader(request: ForwardedRequest): Promise<Response> | null
+  /** Resolves when all that was answered anywhere can be read here; with the age of what is here where that is not known. */
+  caughtUp(): Promise<{ readonly staleMs: number }>
+  readonly clock: Clock
+  readonly documents: Documents
+  /** Rows of others have been applied to these tables, after the commit. Returns the function that ends it. */
+  onApplied(listener: (tables: ReadonlySet<string>) => void): () => void
+  /** Null on a single node. */
+  readonly status: ClusterStatus | null
+  /** Started after the database and before all that uses it, stopped in reverse. */
+  readonly services: readonly Service[]
+}
+
+/** A message as its node accepted it. */
+export interface OfferedMessage {
+  /** The same on every node that got the message: see `messageKey`. */
+  readonly key: string
+  readonly kind: 'datagram' | 'event'
+  /** Milliseconds since 1970, by the clock of the cluster. */
+  readonly receivedAt: number
+  readonly sender: string
+  readonly raw: Uint8Array
+}
+
+export interface InboxEntry extends OfferedMessage {
+  readonly id: number
+  /** The node that accepted it. */
+  readonly node: string
+}
+
+export interface Inbox {
+  /** Stores messages for the leader; known ones are not stored again. Rejects while the database cannot be reached. */
+  offer(messages: readonly OfferedMessage[]): Promise<{ readonly taken: number; readonly known: number }>
+  /** For the leader: the oldest messages that wait and are not under way. [] on a follower. */
+  next(limit: number): Promise<readonly InboxEntry[]>
+  /** In the transaction that stores their events: these entries are settled together with its rows. */
+  settle(entries: readonly { readonly id: number; readonly eventId: string | null }[]): void
+  /** Something new may wait, here or in the inbox. */
+  onNew(listener: () => void): () => void
+}
+
+/** A REST call that has been authenticated, authorized, limited and validated by the node that received it. */
+export interface ForwardedRequest {
+  readonly method: string
+  /** Path and query as sent. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array | null
+  readonly caller: ForwardedCaller
+  readonly requestId: string
+  readonly signal: AbortSignal
+}
+
+export interface ForwardedCaller {
+  readonly name: string
+  readonly client: string
+  readonly scopes: readonly string[]
+  /** As JSON; what else the handlers ask of a caller. */
+  readonly rest: Readonly<Record<string, unknown>>
+}
+
+/** Texts that people edit and that all nodes share: the schedule file, report definitions. */
+export interface Documents {
+  /** Null = nothing is shared (a single node). */
+  read(name: string): Promise<SharedDocument | null>
+  /** Stores a change of the text that was read as `basedOn` (0 = new); false = somebody was faster. */
+  write(name: string, content: Uint8Array, basedOn: number, actor: string): Promise<boolean>
+  /** Another node has stored another text. Returns the function that ends it. */
+  onChange(name: string, listener: (document: SharedDocument) => void): () => void
+}
+
+export interface SharedDocument {
+  readonly rev: number
+  readonly content: Uint8Array
+  readonly node: string
+}
+
+export interface NodeInfo {
+  readonly name: string
+  readonly mode: Mode
+  readonly version: string
+  readonly candidate: boolean
+  readonly url: string | null
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly seenAt: number
+  readonly appliedRev: number
+  /** Messages accepted and not offered yet. */
+  readonly waiting: number
+  /** Clock of the database minus its own, in milliseconds. */
+  readonly clockOffsetMs: number
+  /** Hash by section of the configuration. */
+  readonly config: Readonly<Record<string, string>>
+  readonly health: Readonly<Record<string, unknown>>
+}
+
+export interface Leadership {
+  readonly epoch: number
+  readonly node: string
+  readonly from: number
+  readonly reason: string
+}
+
+/** For health, metrics, `/v4/cluster`, console and doctor; read from memory. */
+export interface ClusterStatus {
+  readonly node: string
+  readonly mode: Mode
+  /** Since when the mode is what it is, milliseconds since 1970. */
+  readonly modeSince: number
+  readonly clusterId: string | null
+  readonly database: {
+    /** `host:port` that answers, null while none does. */
+    readonly host: string | null
+    readonly timeline: number | null
+    readonly isUp: boolean
+    /** Why it cannot be reached; '' while it can. Holds no secret. */
+    readonly reason: string
+    /** How long it has not answered, in milliseconds; 0 while it does. */
+    readonly downForMs: number
+  }
+  readonly leader: Leadership | null
+  readonly nodes: readonly NodeInfo[]
+  readonly leaderships: readonly Leadership[]
+  readonly appliedRev: number
+  readonly headRev: number
+  readonly followLagMs: number
+  readonly clockOffsetMs: number
+  readonly unshippedRows: number
+  /** Accepted here and not offered yet. */
+  readonly waiting: number
+  /** Messages in the inbox that no leader has settled, and when the oldest was offered; known to the leader only. */
+  readonly inboxOpen: number
+  readonly inboxOldestAt: number | null
+  /** Sections of the configuration that differ, with the nodes that have another one. */
+  readonly configDiffers: Readonly<Record<string, readonly string[]>>
+  readonly counters: ClusterCounters
+}
+
+/** They only grow. */
+export interface ClusterCounters {
+  readonly offers: { readonly new: number; readonly known: number }
+  readonly shippedRows: number
+  readonly appliedRows: number
+  readonly takeovers: Readonly<Record<string, number>>
+  readonly commands: Readonly<Record<string, number>>
+  readonly fenced: number
+  readonly aloneSeconds: number
+  readonly duplicateEvents: number
+  readonly rewinds: number
+}
+
+/** Changes were refused because another node leads. What waits for them is done by that node. */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError'
+  constructor() {
+    super('another node of the cluster leads now')
+  }
+}
+
+/** A time of leadership: the token is random and never used twice, and each write of a leader names it. */
+export interface Term {
+  readonly token: string
+  readonly epoch: number
+}

@@ -1,0 +1,67 @@
+/** What the rest of Footman sees of a PostgreSQL server. */
+
+export interface PostgresSettings {
+  /** Tried in this order until one is not in recovery. */
+  readonly hosts: readonly { readonly host: string; readonly port: number }[]
+  readonly database: string
+  readonly user: string
+  readonly password: string
+  /** `search_path` of every connection. */
+  readonly schema: string
+  readonly tls: {
+    readonly mode: 'verify-full' | 'verify-ca' | 'off'
+    /** Files, read anew at each connection; '' = none. */
+    readonly ca: string
+    readonly certificate: string
+    readonly key: string
+    /** Name to verify where hosts are addresses; '' = the host. */
+    readonly serverName: string
+  }
+  /** Connections of a pool. */
+  readonly connections: number
+  /** Milliseconds, per host. */
+  readonly connectTimeoutMs: number
+  /** Milliseconds; set in the session, and one second more as deadline of our own. */
+  readonly statementTimeoutMs: number
+  /** `footman/<node>`. */
+  readonly applicationName: string
+}
+
+/**
+ * `down`: no host answers in time or all refuse or reset connections; the outcome of a statement under way is unknown.
+ * `refused`: a host answers and does not let this account in (TLS, login, database, rights). `standby`: all hosts are in
+ * recovery. `wrong`: the server refuses the statement.
+ */
+export type PostgresFault = 'down' | 'refused' | 'standby' | 'wrong'
+
+export interface Queryable {
+  /** Rows of one statement with `$1` parameters. Rejects with a `PostgresError`. bigint columns arrive as numbers, timestamptz as text. */
+  query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>
+}
+
+/** A pool of connections that are opened when needed and opened anew after a fault; no statement is repeated. */
+export interface PostgresPool extends Queryable {
+  /** One connection, one transaction; rolled back when `work` rejects. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+  /** `host:port` of the newest connection; null while none is open. */
+  readonly host: string | null
+  /** From `pg_control_checkpoint()`, read on each new connection; null before the first. */
+  readonly timeline: number | null
+  /** `performance.now()` of the last answer of the server, statements that it refused included; null before the first. */
+  readonly lastAnswerAt: number | null
+  /**
+   * `performance.now()` since which every attempt on every host was actively refused or reset, which is a server that is down
+   * and not a network that is silent; null otherwise.
+   */
+  readonly refusingSince: number | null
+  /** Why the last attempt failed, without secrets; '' after a success. */
+  readonly reason: string
+  close(): Promise<void>
+}
+
+/** Hears notifications; connects again by itself, and calls `onListening` after each (re)connection as some may be missed. */
+export interface PostgresListener {
+  start(): void
+  readonly isListening: boolean
+  stop(): Promise<void>
+}
