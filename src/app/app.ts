@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createHistory } from '../alerts/history/index.ts'
 import { createAlerts } from '../alerts/index.ts'
 import { createApps } from '../apps/index.ts'
+import { createLocalState } from '../cluster/local.ts'
 import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter } from '../events/emit.ts'
@@ -62,7 +63,6 @@ export type { App, AppDeps, AppOptions }
 export function createApp(deps: AppDeps, options: AppOptions): App {
   const { log, paths, workerEntry } = deps
   const { config, shadow, dataDirectory, qrsConnection } = options
-  const clock = deps.clock ?? systemClock
   const databaseFile = deps.databaseFile ?? join(dataDirectory, 'footman.db')
   const observers = createObservers()
   const { on } = observers
@@ -70,19 +70,24 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const storage = openStorage(
     {
       log,
-      clock,
+      clock: deps.clock ?? systemClock,
       claimDirectory: () => deps.directory?.claim(),
       onBack: on.storageBack,
       onMoved: on.storageMoved,
       onOther: deps.directory?.onOther ?? null,
+      afterCommit: () => shared.afterCommit(),
     },
     { file: databaseFile, migrations: MIGRATIONS },
   )
   const { db, writer } = storage
+  const shared = deps.shared?.({ db, writer, log }) ?? createLocalState(deps.clock)
+  const { clock } = shared
   /** Of these each part takes those that it names. */
-  const base = { db, writer, clock, log, paths, on, databaseFile, workerEntry }
+  const base = { db, writer, clock, log, paths, on, databaseFile, workerEntry, shared }
   const reload = createConfigReload({ ...base, source: deps.configuration }, config)
   const live = () => reload.config
+  // What runs once in a cluster looks at a follower as at a satellite.
+  const dutyConfig = shared.runsDuties ? config : asFollower(config)
   const qlik = createQlik(base, config, options)
   const mqtt = createMqtt(base, config, shadow)
   const influx = createInfluxDb(base, config, shadow)
@@ -96,10 +101,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { audit, ...auditPart } = buildAudit(base)
   const files = createFiles({ ...base, audit }, config, shadow)
   const executions = createExecutions({ ...base, qlik }, config, options)
-  const starts = createStarts({ ...base, qlik, executions, mqtt, messages, kv }, config, options)
+  const starts = createStarts({ ...base, qlik, executions, mqtt, messages, kv }, dutyConfig, options)
   const apps = createApps({ ...base, qlik, starts }, shadow)
   const webhooks = createScheduleWebhooks({ ...base, alerts, live })
-  const schedules = createSchedules({ ...base, ...webhooks, qlik, alerts, starts, time, apps }, config, options)
+  const schedules = createSchedules({ ...base, ...webhooks, qlik, alerts, starts, time, apps }, dutyConfig, options)
   const overview = createOverview(
     { ...base, qlik, executions, schedules, alerts, reports: (from, to) => reports.firings(from, to) },
     config,
@@ -109,7 +114,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { ...base, router: alerts.router, wakeEnricher: on.enrichmentWanted },
     { waitMs: config.footman.delivery.enrichmentTimeout },
   )
-  const safetyNet = createSafetyNet({ ...base, qlik, executions, starts, alerts, emitter }, config, options)
+  const safetyNet = createSafetyNet({ ...base, qlik, executions, starts, alerts, emitter }, dutyConfig, options)
   const pipeline = createEventPipeline(
     {
       ...base,
@@ -124,7 +129,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     pipelineSettings(config, dataDirectory, qrsConnection),
   )
-  const cloud = createCloud({ ...base, emitter, alerts }, config, shadow)
+  const cloud = createCloud({ ...base, emitter, alerts }, dutyConfig, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters].filter((queue) => queue !== null)
   const history = createHistory({ ...base, alerts, qlik, pipeline, safetyNet, live, queues }, config.footman)
@@ -134,7 +139,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   // Called only while the API runs, so that `api` is set.
   const certificates = () => [...qlik.certificateEnds(), ...api.certificates()]
   const health = () => healthReport({ pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
-  const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health, certificates }, config, options)
+  const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health, certificates }, dutyConfig, options)
   const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
     { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
@@ -155,18 +160,20 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { timezone: config.footman.timezone || hostZone() },
   )
   const pages = createConsole({ ...base, audit }, consoleSettings(config, shadow))
+  const delivering = (part: Part) => (shared.delivers ? part : resting(part))
+  const onDuty = (part: Part) => (shared.runsDuties ? part : resting(part))
   const features: readonly Part[] = [
     { observers: { ...deps.observe, ...eventAnnouncer(on) } },
     qlik,
     cloud,
-    executions,
-    starts,
-    { backends: mqtt ? [mqtt] : [] },
+    onDuty(executions),
+    onDuty(starts),
+    delivering({ backends: mqtt ? [mqtt] : [] }),
     time,
-    influx,
-    createQueueMetrics({ ...base, pipeline, influx }, config),
-    alerts,
-    messages,
+    delivering(influx),
+    delivering(createQueueMetrics({ ...base, pipeline, influx }, config)),
+    delivering(alerts),
+    onDuty(messages),
     createRelays(base, config, shadow),
     {
       routes: inputRoutes({ db, pipeline }),
@@ -175,8 +182,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     auditPart,
     apps,
     executions.api({ apps, starts }),
-    safetyNet,
+    onDuty(safetyNet),
     kv,
+    onDuty({ services: kv.duties }),
     files,
     schedules,
     overview,
@@ -186,9 +194,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },
       qrsConnection ? {} : { pollMs: 0 },
     ),
-    reports,
+    onDuty(reports),
     metrics,
-    { services: [properties] },
+    delivering({ services: [properties] }),
     monitors,
     reload,
     {
@@ -241,6 +249,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   // Stopped in reverse: first what takes work in, then what hands it out, the database last.
   const lifecycle = createLifecycle({ log }, [
     storage.service,
+    ...shared.services,
     ...parts.flatMap(({ backends = [] }) => backends),
     listeners.map((listener) => degradable(listener, options.degraded, log)),
     ...parts.flatMap(({ services = [] }) => services),
@@ -256,3 +265,13 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
   }
 }
+
+/** Its endpoints and what it keeps, without what it does by itself. */
+const resting = ({ routes = [], pruning = [] }: Part): Part => ({ routes, pruning })
+
+/** Of the parts that know satellites; the states of services are looked at by one node too. */
+const asFollower = (config: Config): Config => ({
+  ...config,
+  serviceMonitor: { ...config.serviceMonitor, enable: false },
+  footman: { ...config.footman, node: { ...config.footman.node, role: 'satellite' } },
+})

@@ -1,11 +1,13 @@
 /** Dependencies, options and interface of the app. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
+import type { SharedState } from '../cluster/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { OpenApiDocument } from '../http/openapi/schema.ts'
-import type { Pruning } from '../platform/sqlite.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { FileDatabase, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { createReports } from '../reports/index.ts'
 import type { Topics } from './observers.ts'
@@ -18,6 +20,8 @@ export type CreateReports = typeof createReports
 export interface AppDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
+  /** What this build shares with the other nodes of a cluster; absent: a single node. */
+  readonly shared?: (own: Own) => SharedState
   readonly clock?: Clock
   /** Absent: the configuration stays as it is. */
   readonly configuration?: ConfigurationSource
@@ -42,6 +46,13 @@ export interface AppDeps {
   readonly reports?: CreateReports | null
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
+}
+
+/** The database of a build of the app, and what uses it. */
+export interface Own {
+  readonly db: FileDatabase
+  readonly writer: GroupWriter
+  readonly log: Logger
 }
 
 export interface AppOptions {

@@ -178,9 +178,13 @@ export interface ClusterCounters {
   readonly rewinds: number
 }
 
-/** Changes were refused because another node leads. What waits for them is done by that node. */
+/**
+ * Changes were refused because another node leads. What waits for them is done by that node. Has the code of an SQLite error
+ * (BUSY), as the same work may succeed later.
+ */
 export class NotLeaderError extends Error {
   override readonly name = 'NotLeaderError'
+  readonly errcode = 5
   constructor() {
     super('another node of the cluster leads now')
   }

@@ -49,6 +49,8 @@ export interface KeyValues {
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream delays its stop. */
   readonly services: readonly Service[]
+  /** Once in a cluster. */
+  readonly duties: readonly Service[]
   /** Null while the store is off. */
   sizes(): StoreSizes | null
   /** Number of open event streams. */
@@ -62,7 +64,7 @@ export interface KeyValues {
 /** The pairs survive a restart unless `Butler.footman.keyValue.persist` is false. In shadow mode nothing is published. */
 export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, shadow: boolean): KeyValues {
   if (!config.restServerEndpointsEnable.keyValueStore)
-    return { routes: codecRoutes(), services: [], sizes: () => null, streams: 0 }
+    return { routes: codecRoutes(), services: [], duties: [], sizes: () => null, streams: 0 }
   const { clock, on } = deps
   const { outgoing } = deps.messages
   const log = deps.log.child('kv')
@@ -82,10 +84,8 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
       ...transferRoutes({ store, clock, log }),
       ...codecRoutes(),
     ],
-    services: [
-      createExpiry({ store, log }),
-      { name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() },
-    ],
+    services: [{ name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() }],
+    duties: [createExpiry({ store, log })],
     sizes: () => sizesOf(db, clock.now()),
     get streams() {
       return streams.count

@@ -28,8 +28,14 @@ const MOST_TURNS = 8
 /** How long work that can wait is collected; a commit costs as much CPU as dozens of statements, and an fsync. */
 const SOON_MS = 5
 
+/**
+ * Called after each commit. Null: what it changed is durable. Otherwise it is when the promise resolves, and refused when it
+ * rejects, although it is in this database.
+ */
+export type AfterCommit = () => Promise<void> | null
+
 /** One writer per database file; every write of the main thread goes through it. */
-export function createGroupWriter(db: Database): GroupWriter {
+export function createGroupWriter(db: Database, afterCommit: AfterCommit = () => null): GroupWriter {
   let queue: Job[] = []
   let scheduled = false
   let soon: ReturnType<typeof setTimeout> | undefined
@@ -52,16 +58,21 @@ export function createGroupWriter(db: Database): GroupWriter {
     soon = undefined
     const jobs = queue
     queue = []
-    let failure: unknown
+    const settle = (failure?: unknown) => {
+      for (const job of jobs) job.settle(failure)
+    }
     try {
       db.transaction(() => {
         for (const job of jobs) job.run()
       })
     } catch (error) {
       // The shared transaction itself failed (disk full, file gone): no work is durable.
-      failure = error ?? new Error('commit failed')
+      settle(error ?? new Error('commit failed'))
+      return
     }
-    for (const job of jobs) job.settle(failure)
+    const elsewhere = afterCommit()
+    if (elsewhere === null) settle()
+    else elsewhere.then(() => settle(), settle)
   }
 
   return {

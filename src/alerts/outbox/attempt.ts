@@ -1,5 +1,6 @@
 /** One attempt to send one delivery, from the stored row to its new state. */
 
+import type { SharedState } from '../../cluster/types.ts'
 import type { MissingPart, TaskEvent } from '../../events/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import { errorText } from '../../platform/errors.ts'
@@ -32,6 +33,8 @@ export interface AttemptDeps {
   readonly loadEvent: (id: string) => TaskEvent | null
   /** The event with its script log, which was not asked for when it was decided (`logSkipped`); never rejects. */
   readonly withLog?: (event: TaskEvent, stop: AbortSignal) => Promise<TaskEvent>
+  /** Absent: a single node. */
+  readonly shared?: Pick<SharedState, 'mode' | 'mayAct'>
 }
 
 export interface AttemptSettings {
@@ -149,8 +152,14 @@ export async function attemptDelivery(
   }
   if (settings.shadow) return end('suppressed', 'SHADOW_MODE', 'shadow mode: recorded, not sent', message)
 
-  // Not awaited: whether "sending" reached the disk makes no difference after a crash.
-  writer.write((db) => markSending(db, delivery.seq), 'soon').catch(() => undefined)
+  const mark = (db: Database) => markSending(db, delivery.seq)
+  if (deps.shared && deps.shared.mode !== 'single') {
+    // Another node that takes over must find it, and a node that was replaced must not get this far.
+    await store(mark)
+    if (!deps.shared.mayAct()) return cutOff('another node leads now')
+  }
+  // Not awaited: whether "sending" reached the disk makes no difference after a crash of the only node.
+  else writer.write(mark, 'soon').catch(() => undefined)
   const result = await send(destination, message, stop)
   // Cut off by our own end: no failure of the peer, and the first thing to do after the next start.
   if (stop.aborted && result.outcome === 'retry') return cutOff(result.detail)

@@ -1,6 +1,6 @@
 /** A guarded database with its writer; reports when it is usable again, and when it was replaced. */
 import { errorText, StartError } from '../errors.ts'
-import { createGroupWriter, type GroupWriter } from '../group-commit.ts'
+import { type AfterCommit, createGroupWriter, type GroupWriter } from '../group-commit.ts'
 import { type FileDatabase, isDamage, isStorageFailure, type Migration } from '../sqlite.ts'
 import type { Clock, Logger, Service } from '../types.ts'
 import { openGuarded, type StorageGuard, type StorageState } from './guard.ts'
@@ -18,6 +18,8 @@ export interface StorageDeps {
   readonly onMoved: () => void
   /** The content may be other than before: builds all services anew. Null = not possible. */
   readonly onOther: (() => void) | null
+  /** See `createGroupWriter`. */
+  readonly afterCommit?: AfterCommit
 }
 
 export interface StorageSettings {
@@ -59,7 +61,7 @@ export function openStorage(deps: StorageDeps, { file, migrations }: StorageSett
       },
     ),
   )
-  const writer = createGroupWriter(db)
+  const writer = createGroupWriter(db, deps.afterCommit)
   return {
     db,
     writer,
