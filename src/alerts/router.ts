@@ -11,7 +11,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
 import { isFull, nextSlotAt, takeSlot } from './outbox/rate-limit.ts'
-import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery } from './outbox/store.ts'
+import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery, newDeliveryId } from './outbox/store.ts'
 import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './rules/chains.ts'
 import { watchFallback } from './rules/fallback.ts'
 import { alertedOf, clearedOutcomes, isConfirmed } from './rules/recovery.ts'
@@ -328,7 +328,8 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     const { destination, name } = rule
     const { target, lane } = planned
     const { state, reason, detail, kind } = addition
-    const id = uuidV7(now)
+    const identity = { route: name, destination, target, kind }
+    const id = 'replayOf' in addition ? uuidV7(now) : newDeliveryId(event, identity, now)
     const row = { ...addition, id, eventId: event.id, route: name, destination, target, lane, createdAt: now }
     const isNew = insertDelivery(db, row)
     if (rehearsal) {

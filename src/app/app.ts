@@ -86,7 +86,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const base = { db, writer, clock, log, paths, on, databaseFile, workerEntry, shared }
   const reload = createConfigReload({ ...base, source: deps.configuration }, config)
   const live = () => reload.config
-  // What runs once in a cluster looks at a follower as at a satellite.
+  // Parts that run once in a cluster see a satellite in a follower.
   const dutyConfig = shared.runsDuties ? config : asFollower(config)
   const qlik = createQlik(base, config, options)
   const mqtt = createMqtt(base, config, shadow)
@@ -123,6 +123,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       router: alerts.router,
       handover: deps.handover,
       completer: safetyNet.completer,
+      acceptEvent: emitter.accept,
       isUnreachable: isQrsUnreachable,
       typeOfTask: lastTaskType,
       onUdpStatus: on.udpStatus,

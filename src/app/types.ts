@@ -20,7 +20,7 @@ export type CreateReports = typeof createReports
 export interface AppDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
-  /** What this build shares with the other nodes of a cluster; absent: a single node. */
+  /** Makes the state that this build shares with the other nodes of a cluster; absent: a single node. */
   readonly shared?: (own: Own) => SharedState
   readonly clock?: Clock
   /** Absent: the configuration stays as it is. */

@@ -1,6 +1,6 @@
 /**
- * What a node knows of the other nodes of its cluster. A node on its own has the same interface (`createLocalState`), where
- * everything is true at once.
+ * The state that the nodes of a cluster share, as one of them sees it. A node on its own has the same interface
+ * (`createLocalState`), where everything is true at once.
  */
 import type { Clock, Service } from '../platform/types.ts'
 
@@ -10,7 +10,7 @@ import type { Clock, Service } from '../platform/types.ts'
  */
 export type Mode = 'single' | 'joining' | 'follower' | 'leader' | 'alone' | 'leaving'
 
-/** What one build of the app uses. A change of `mode` that changes who works builds the app anew. */
+/** The shared state for one build of the app. A change of `mode` that changes who works builds the app anew. */
 export interface SharedState {
   readonly mode: Mode
   /** Schedules, retries, MQTT starts and all else that runs once in a cluster. */
@@ -92,7 +92,7 @@ export interface ForwardedCaller {
 export interface Documents {
   /** Null = nothing is shared (a single node). */
   read(name: string): Promise<SharedDocument | null>
-  /** Stores a change of the text that was read as `basedOn` (0 = new); false = somebody was faster. */
+  /** Stores a change of the text that was read as `basedOn` (0 = new); false = another node was faster. */
   write(name: string, content: Uint8Array, basedOn: number, actor: string): Promise<boolean>
   /** Another node has stored another text. Returns the function that ends it. */
   onChange(name: string, listener: (document: SharedDocument) => void): () => void
@@ -179,7 +179,7 @@ export interface ClusterCounters {
 }
 
 /**
- * Changes were refused because another node leads. What waits for them is done by that node. Has the code of an SQLite error
+ * Changes were refused because another node leads. That node does the work that waits for them. Has the code of an SQLite error
  * (BUSY), as the same work may succeed later.
  */
 export class NotLeaderError extends Error {

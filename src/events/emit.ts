@@ -1,5 +1,6 @@
 /** Events that do not come by UDP: from monitors, the watchdog, Qlik Cloud, Footman itself, tests. */
 
+import type { Inbox, SharedState } from '../cluster/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
@@ -48,7 +49,12 @@ export interface EventEmitter {
    * Resolves with the id of the event when it is durable, with its deliveries or waiting for Qlik data. `also` runs in
    * the same transaction, for what has to be remembered together with the event.
    */
-  emit(event: EmittedEvent, also?: (db: Database, eventId: string) => void): Promise<string>
+  emit(event: EmittedEvent, also?: Also): Promise<string>
+}
+
+export interface EventAcceptor {
+  /** Stores an event that another node of the cluster has offered; returns its id. Call `wake` of the router afterwards. */
+  accept(tx: Database, raw: Uint8Array): string | null
 }
 
 export interface EmitterDeps {
@@ -57,6 +63,8 @@ export interface EmitterDeps {
   readonly clock: Clock
   /** There is an event to enrich. */
   readonly wakeEnricher: () => void
+  /** Absent: a single node. */
+  readonly shared?: Pick<SharedState, 'delivers' | 'inbox' | 'status'>
 }
 
 const NO_MESSAGE: TaskMessage = {
@@ -72,7 +80,10 @@ const NO_MESSAGE: TaskMessage = {
   logMessage: '',
 }
 
-export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitMs: number }): EventEmitter {
+export function createEventEmitter(
+  deps: EmitterDeps,
+  settings: { readonly waitMs: number },
+): EventEmitter & EventAcceptor {
   const { writer, router, clock } = deps
 
   function store(db: Database, stored: NewEvent, event: TaskEvent, { enrich, ignored }: EmittedEvent): void {
@@ -88,35 +99,61 @@ export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitM
     router.handle(db, event, NOTHING_AWAITED)
   }
 
+  function recordsOf(emitted: EmittedEvent): { readonly stored: NewEvent; readonly event: TaskEvent } {
+    const now = clock.now()
+    const { receivedAt = now, details = null, code = null, test = false, scriptLog = null } = emitted
+    const message = { ...NO_MESSAGE, ...emitted.message }
+    const { source, type, outcome, severity = severityOf(outcome) } = emitted
+    const common = { id: uuidV7(now), receivedAt, source, type, outcome, severity, details, code, test }
+    const stored: NewEvent = {
+      ...common,
+      journalId: null,
+      sender: '',
+      typeKnown: !emitted.enrich,
+      announced: outcome,
+      deadlineAt: now + settings.waitMs,
+      message,
+      nameTokens: null,
+    }
+    const { missingParts = [], absentParts = [] } = emitted
+    return { stored, event: { ...common, ...message, ...NO_QLIK, scriptLog, missingParts, absentParts } }
+  }
+
+  /** A follower reports what concerns itself through the inbox, as the leader decides who gets to know it. */
+  async function offer(inbox: Inbox, emitted: EmittedEvent, also: Also | undefined): Promise<string> {
+    const { receivedAt = clock.now(), code } = emitted
+    const node = deps.shared?.status?.node ?? ''
+    const key = `self|${node}|${code}|${receivedAt}`
+    const raw = Buffer.from(JSON.stringify({ ...emitted, receivedAt }))
+    await inbox.offer([{ key, kind: 'event', receivedAt, sender: node, raw }])
+    const id = uuidV7(receivedAt)
+    if (also) await writer.write((db) => also(db, id))
+    return id
+  }
+
   return {
     async emit(emitted, also) {
-      const now = clock.now()
-      const { receivedAt = now, enrich = false, details = null, code = null, test = false, scriptLog = null } = emitted
-      const message = { ...NO_MESSAGE, ...emitted.message }
-      const { source, type, outcome, severity = severityOf(outcome) } = emitted
-      const common = { id: uuidV7(now), receivedAt, source, type, outcome, severity, details, code, test }
-      const stored: NewEvent = {
-        ...common,
-        journalId: null,
-        sender: '',
-        typeKnown: !enrich,
-        announced: outcome,
-        deadlineAt: now + settings.waitMs,
-        message,
-        nameTokens: null,
-      }
-      const { missingParts = [], absentParts = [] } = emitted
-      const event: TaskEvent = { ...common, ...message, ...NO_QLIK, scriptLog, missingParts, absentParts }
+      const { shared } = deps
+      if (shared?.inbox && !shared.delivers) return offer(shared.inbox, emitted, also)
+      const { stored, event } = recordsOf(emitted)
       await writer.write((db) => {
         store(db, stored, event, emitted)
-        also?.(db, common.id)
+        also?.(db, stored.id)
       })
-      if (enrich) deps.wakeEnricher()
+      if (emitted.enrich) deps.wakeEnricher()
       else router.wake()
-      return common.id
+      return stored.id
+    },
+    accept(tx, raw) {
+      const emitted = JSON.parse(Buffer.from(raw).toString('utf8')) as EmittedEvent
+      const { stored, event } = recordsOf(emitted)
+      store(tx, stored, event, emitted)
+      return stored.id
     },
   }
 }
+
+type Also = (db: Database, eventId: string) => void
 
 const NO_QLIK = {
   task: null,

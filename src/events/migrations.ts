@@ -98,4 +98,11 @@ export const eventMigrations: readonly Migration[] = [
       CREATE INDEX event_state ON event (state, seq) WHERE state <> 'routed';
     `,
   },
+  {
+    name: 'events-shared',
+    sql: `
+      ALTER TABLE event ADD COLUMN message_key TEXT;
+      ALTER TABLE event ADD COLUMN accepted_by TEXT;
+    `,
+  },
 ]

@@ -1,6 +1,7 @@
 /** The event pipeline as one service: ingest worker, intake, enrichment, and the clean-up of what they keep. */
 
 import { join } from 'node:path'
+import type { SharedState } from '../cluster/types.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
@@ -36,6 +37,8 @@ interface PipelineDeps {
   /** The type of a task that other parts know; null when they do not. */
   readonly typeOfTask?: IntakeDeps['typeOfTask']
   readonly onUdpStatus: IngestDeps['onStatus']
+  readonly shared: Pick<SharedState, 'mode' | 'inbox' | 'delivers'>
+  readonly acceptEvent: IntakeDeps['acceptEvent']
   readonly workerEntry?: URL
   /** Keeps the ingest worker while everything else is built anew. */
   readonly handover?: IngestHandover
@@ -92,10 +95,12 @@ export interface EventPipeline extends Service {
 }
 
 const TICK_MS = 5000
+/** Messages offered so shortly before the database went away may not have reached the leader. */
+const OFFERED_MS = 600_000
 const WELL: StorageState = { state: 'up', reason: '' }
 
 export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettings): EventPipeline {
-  const { db, writer, log } = deps
+  const { db, writer, log, shared } = deps
   const counters = createCounters()
   const { udp } = settings
   const enricher = createEnricher(
@@ -136,6 +141,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   let lost: number | 'unknown' | null = null
   let ingestSettings: IngestSettings | null = null
   let takingOverFails = false
+  let stopHearing = (): void => undefined
   const journalFile = join(settings.dataDirectory, 'journal.db')
   const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
 
@@ -193,15 +199,19 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       success: finalStatusTimeoutMs,
       distribute: distributeMaxAgeMs,
     }
+    const { mode, inbox } = shared
+    const isAlone = mode === 'alone'
+    const offeredSince = isAlone ? deps.clock.now() - OFFERED_MS : null
     intake = createIntake(
-      { ...deps, journal, counters, unverified, onTaken },
-      { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd },
+      { ...deps, inbox, journal, counters, unverified, onTaken },
+      { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd, isShared: mode !== 'single', offeredSince },
       db,
     )
     takeOver()
   }
 
   function onTaken(): void {
+    if (!shared.delivers) return
     enricher.wake()
     unverified?.wake()
   }
@@ -245,7 +255,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     takeOver()
     reportBacklog()
     reportDrops()
-    unverified?.wake()
+    if (shared.delivers) unverified?.wake()
     pressure.report(enricher.waiting)
   }
 
@@ -278,7 +288,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     },
     rawOf: (journalId) => journal?.raw(journalId) ?? null,
     wake() {
-      enricher.wake()
+      if (shared.delivers) enricher.wake()
       takeOver()
     },
     async isAlive() {
@@ -302,12 +312,14 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     },
     async start() {
       // Events that were accepted earlier are worked off even when the port cannot be opened.
-      enricher.start()
+      if (shared.delivers) enricher.start()
       ticks.start()
+      stopHearing = shared.inbox?.onNew(takeOver) ?? stopHearing
       if (udp) await startUdp(udp)
     },
     async stop() {
       await ticks.stop()
+      stopHearing()
       const isKept = ingest && ingestSettings && deps.handover?.leave(ingest, ingestSettings)
       if (!isKept) await ingest?.stop()
       await attaching

@@ -37,9 +37,15 @@ export interface NewEvent {
   readonly code?: string | null
   readonly details?: EventDetails | null
   readonly test?: boolean
+  /** In a cluster: the name of the message on every node. */
+  readonly messageKey?: string
+  /** In a cluster: the node that accepted the message. */
+  readonly acceptedBy?: string | null
 }
 
-export interface StoredEvent extends Omit<NewEvent, 'message' | 'code' | 'details' | 'test'>, TaskMessage {
+export interface StoredEvent
+  extends Omit<NewEvent, 'message' | 'code' | 'details' | 'test' | 'acceptedBy'>,
+    TaskMessage {
   readonly seq: number
   readonly state: EventState
   readonly reason: IgnoreReason | null
@@ -91,6 +97,7 @@ interface Row {
   details: string | null
   history: string | null
   retry: string | null
+  message_key: string | null
 }
 
 /** Statements whose cost must not grow with the number of events. */
@@ -107,8 +114,8 @@ const SQL = {
 
 const INSERT = `INSERT INTO event (id, journal_id, received_at, source, sender, type, type_known, announced, outcome,
   severity, state, deadline_at, next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id,
-  log_time, log_level, log_message, name_tokens, code, details, test)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  log_time, log_level, log_message, name_tokens, code, details, test, message_key, accepted_by)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (journal_id) WHERE journal_id IS NOT NULL DO NOTHING`
 
 /** Adds a pending event; returns its sequence number, or null when this journal entry is already an event. */
@@ -142,6 +149,8 @@ export function insertEvent(db: Database, event: NewEvent): number | null {
     event.code ?? null,
     event.details ? JSON.stringify(event.details) : null,
     event.test ? 1 : 0,
+    event.messageKey ?? null,
+    event.acceptedBy ?? null,
   )
   return changes > 0 ? lastId : null
 }
@@ -336,6 +345,7 @@ function fromRow(row: Row): StoredEvent {
     details: storedJson<EventDetails | null>(row.details, null),
     history: storedJson<TaskHistory | null>(row.history, null),
     retry: storedJson<RetryState | null>(row.retry, null),
+    ...(row.message_key !== null && { messageKey: row.message_key }),
   }
 }
 

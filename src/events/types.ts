@@ -162,4 +162,6 @@ export interface TaskEvent extends TaskMessage {
   /** The executing node when QRS named it and `execution` is null. */
   readonly node?: string
   readonly test: boolean
+  /** In a cluster: the name of its message on every node, from which the ids of its deliveries are made. */
+  readonly messageKey?: string
 }

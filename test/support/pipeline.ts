@@ -1,7 +1,9 @@
 /** The event pipeline with its ingest worker, a repository made of tables, and a router that only listens. */
+
 import { createSocket } from 'node:dgram'
 import { createRouter } from '../../src/alerts/router.ts'
 import type { Rule } from '../../src/alerts/types.ts'
+import { createLocalState } from '../../src/cluster/local.ts'
 import type { EventCompleter } from '../../src/events/completer.ts'
 import { createEventEmitter } from '../../src/events/emit.ts'
 import type { EventRouter } from '../../src/events/event-router.ts'
@@ -75,6 +77,8 @@ export async function startPipeline(options: PipelineOptions = {}) {
       clock,
       log,
       isUnreachable: (error) => error instanceof QrsDown,
+      shared: createLocalState(clock),
+      acceptEvent: () => null,
       onUdpStatus: (status) => void statuses.push(status),
       workerEntry: new URL('../../src/main.ts', import.meta.url),
     },

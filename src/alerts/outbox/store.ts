@@ -1,6 +1,7 @@
 /** Deliveries in `footman.db`: what is to be sent, what became of it. */
-import type { Severity } from '../../events/types.ts'
+import type { Severity, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { uuidV7, uuidV8 } from '../../platform/uuid.ts'
 import type { DeadReason, DeliveryKind, DeliveryNote, SuppressedBy, SuppressReason } from '../types.ts'
 
 export interface NewDelivery {
@@ -107,6 +108,19 @@ type DeliveryIdentity = Pick<NewDelivery, 'route' | 'destination' | 'target' | '
 /** Unique among the deliveries of an event, replays left out. */
 export const deliveryKey = ({ route, destination, target, kind }: DeliveryIdentity): string =>
   [route, destination, target, kind].join('\u0000')
+
+/**
+ * The id of a new delivery. In a cluster it is made of the message, so that whichever node makes the delivery, it is the same
+ * one, with the same `Message-ID` and `Idempotency-Key`. The time of the message keeps a later repeat apart.
+ */
+export function newDeliveryId(
+  { messageKey, logTimeStamp }: Pick<TaskEvent, 'messageKey' | 'logTimeStamp'>,
+  { route, destination, target, kind }: DeliveryIdentity,
+  now: number,
+): string {
+  if (messageKey === undefined) return uuidV7(now)
+  return uuidV8([messageKey, logTimeStamp, route, destination, target, kind])
+}
 
 /** Deliveries that a killed process was sending are sent again. */
 export function reopenSending(db: Database): number {

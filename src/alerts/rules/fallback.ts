@@ -5,8 +5,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import { type Database, isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
-import { uuidV7 } from '../../platform/uuid.ts'
-import { insertDelivery } from '../outbox/store.ts'
+import { insertDelivery, newDeliveryId } from '../outbox/store.ts'
 import type { PlannedDelivery, Rule } from '../types.ts'
 import { subjectOf } from './subjects.ts'
 
@@ -89,9 +88,10 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
       const rule = deps.rule(watch.route, name)
       if (!rule || name === failed.destination) continue
       for (const { target, lane, suppress } of plan(watch, rule, event)) {
+        const identity = { kind: 'fallback', route: watch.route, destination: name, target } as const
         const isNew = insertDelivery(tx, {
-          ...{ id: uuidV7(now), eventId: event.id, kind: 'fallback', route: watch.route, destination: name },
-          ...{ target, lane, orderKey: null, limitKey: null, createdAt: now },
+          ...{ id: newDeliveryId(event, identity, now), eventId: event.id, ...identity },
+          ...{ lane, orderKey: null, limitKey: null, createdAt: now },
           severity: deps.rule(watch.route, failed.destination)?.severity ?? event.severity,
           note: { failedDestination: failed.destination },
           about: policy?.recovery || rule.policy?.recovery ? subjectOf(event) : null,

@@ -1,4 +1,4 @@
-/** What the rest of Footman sees of a PostgreSQL server. */
+/** The interface of a PostgreSQL server for the rest of Footman. */
 
 export interface PostgresSettings {
   /** Tried in this order until one is not in recovery. */

@@ -178,9 +178,13 @@ describe('a journal', () => {
         writer: createGroupWriter(db),
         counters: createCounters(),
         unverified: null,
+        inbox: null,
+        acceptEvent: () => null,
         onTaken: () => undefined,
       },
       {
+        isShared: false,
+        offeredSince: null,
         dedupTtlMs: 600_000,
         waitMs: { failed: 1, aborted: 1, success: 1, distribute: 1 },
         journalEnd: writer.lastId(),
