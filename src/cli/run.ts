@@ -21,7 +21,7 @@ import { isStorageFailure } from '../platform/sqlite.ts'
 import type { Logger, LogLevel } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { type CommandIo, EXIT } from './io.ts'
-import { createRestartable } from './restartable.ts'
+import { createRestartable, type Restart } from './restartable.ts'
 import { closeToOthers } from './service/folders.ts'
 
 export interface RunOptions {
@@ -125,7 +125,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     upgradeData({ log, now: Date.now }, dataDirectory)
     const handover = createIngestHandover()
     const reports = await loadReports(config)
-    const build = (restart: () => void) =>
+    const build = (restart: Restart) =>
       createApp(
         {
           log,
@@ -133,7 +133,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           handover,
           reports,
           observe: { event: onEvent },
-          directory: { claim: lock.renew, onOther: restart },
+          directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
           configuration: {
             ...{ initial: latest, load },
             use(result, { logLevel }) {

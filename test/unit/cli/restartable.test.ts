@@ -1,16 +1,16 @@
 import { expect, test } from 'bun:test'
 import type { App } from '../../../src/app/app.ts'
-import { createRestartable } from '../../../src/cli/restartable.ts'
+import { createRestartable, type Restart } from '../../../src/cli/restartable.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { until } from '../../support/wait.ts'
 
 /** Apps that write down what is done with them; `start` of the n-th one may be given. */
-function world(starts: Readonly<Record<number, (restart: () => void) => Promise<void>>> = {}) {
+function world(starts: Readonly<Record<number, (restart: Restart) => Promise<void>>> = {}) {
   const done: string[] = []
   const failures: unknown[] = []
   const handovers: string[] = []
   let built = 0
-  let restart = () => {}
+  let restart: Restart = () => {}
   const app = createRestartable(
     {
       log: recordingLog(),
@@ -29,7 +29,7 @@ function world(starts: Readonly<Record<number, (restart: () => void) => Promise<
     },
     { graceMs: 10 },
   )
-  return { app, done, failures, handovers, restart: () => restart() }
+  return { app, done, failures, handovers, restart: () => restart('it must') }
 }
 
 test('starts anew when that is asked for, each time once', async () => {
@@ -52,7 +52,7 @@ test('asked for before or during the first start: what was built is not used', a
 
   const failing = world({
     async 1(restart) {
-      restart()
+      restart('it must')
       throw new Error('the database is another one')
     },
   })
