@@ -1,0 +1,120 @@
+/**
+ * One leader at a time, by a row in the database that has to be renewed. The own clock only makes a leader stop earlier; that
+ * an earlier leader changes nothing any more is certain because each of its writes names its token, which a takeover replaces.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Queryable } from '../platform/postgres/types.ts'
+import type { Logger } from '../platform/types.ts'
+import type { ClusterClock } from './clock.ts'
+import type { Term } from './types.ts'
+
+export interface LeaseDeps {
+  /** A connection of its own, so that renewals never wait behind work. */
+  readonly db: Queryable
+  readonly clock: ClusterClock
+  readonly log: Logger
+  /** A clock that never jumps, in milliseconds; replaced in tests. */
+  readonly monotonic?: () => number
+  /** The wall clock of this machine. */
+  readonly wall?: () => number
+}
+
+export interface LeaseSettings {
+  readonly node: string
+  /** Identity of the data directory, which one process uses at a time: after a restart it gets its own lease back at once. */
+  readonly dataId: string
+  readonly durationMs: number
+}
+
+export interface Lease {
+  /** The term as long as it certainly holds, by the own clock; null otherwise. */
+  term(): Term | null
+  /** The last term, whether it holds or not. */
+  readonly last: Term | null
+  /** Takes the lease when it is free, expired or our own; null when another node has it. */
+  acquire(reason: string): Promise<Term | null>
+  /** Renews it; false when another node has taken it over. Rejects when the database does not answer. */
+  renew(): Promise<boolean>
+  /** Who leads by the database: '' when the lease is free; also a sample of the clock. */
+  look(): Promise<{ readonly node: string; readonly epoch: number; readonly isFree: boolean }>
+  /** Hands the lease over; other candidates take it at once. */
+  release(): Promise<void>
+  /** Forgets the term without asking anyone. */
+  drop(): void
+}
+
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now'
+
+const ACQUIRE = `WITH l AS (
+    UPDATE lease SET node = $1, data_id = $2, token = $3, epoch = epoch + 1,
+        expires_at = clock_timestamp() + make_interval(secs => $4)
+      WHERE duty = 'leader' AND (expires_at < clock_timestamp() OR data_id = $2) RETURNING epoch),
+  f AS (UPDATE fence SET token = $3, epoch = l.epoch FROM l RETURNING fence.epoch),
+  h AS (INSERT INTO leadership SELECT epoch, $1, clock_timestamp(), $5 FROM f)
+  SELECT epoch, ${NOW} FROM f`
+const RENEW = `UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $2)
+  WHERE duty = 'leader' AND token = $1 RETURNING ${NOW}`
+const LOOK = `SELECT node, epoch, expires_at < clock_timestamp() AS "isFree", ${NOW} FROM lease WHERE duty = 'leader'`
+const RELEASE = `WITH l AS (UPDATE lease SET expires_at = '-infinity', data_id = NULL WHERE token = $1 RETURNING node)
+  SELECT pg_notify('footman_lease', node) FROM l`
+
+export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: LeaseSettings): Lease {
+  const { db, clock, monotonic = () => performance.now(), wall = Date.now } = deps
+  /** After this time since a renewal was sent the leader does nothing new, as another node may lead soon. */
+  const believedMs = durationMs - durationMs / 6
+  let term: Term | null = null
+  let sentAt = Number.NEGATIVE_INFINITY
+
+  /** Asks, and takes the time of the database from the answer. */
+  async function ask<Row extends { readonly now: number }>(
+    sql: string,
+    parameters: readonly unknown[],
+  ): Promise<Row[]> {
+    const before = wall()
+    const rows = await db.query<Row>(sql, parameters)
+    if (rows[0]) clock.sample(rows[0].now, before, wall())
+    return rows
+  }
+
+  return {
+    term: () => (term && monotonic() - sentAt < believedMs ? term : null),
+    get last() {
+      return term
+    },
+    async acquire(reason) {
+      const sending = monotonic()
+      const token = randomUUID()
+      const [row] = await ask<{ epoch: number; now: number }>(ACQUIRE, [node, dataId, token, durationMs / 1000, reason])
+      if (!row) return null
+      term = { token, epoch: row.epoch }
+      sentAt = sending
+      return term
+    },
+    async renew() {
+      if (!term) return false
+      const sending = monotonic()
+      const { token } = term
+      const [row] = await ask(RENEW, [token, durationMs / 1000])
+      if (term?.token !== token) return false
+      if (!row) {
+        term = null
+        return false
+      }
+      sentAt = sending
+      return true
+    },
+    async look() {
+      const [row] = await ask<{ node: string; epoch: number; isFree: boolean; now: number }>(LOOK, [])
+      if (!row) throw new Error('the lease of the cluster is missing in the database')
+      return { node: row.isFree ? '' : row.node, epoch: row.epoch, isFree: row.isFree }
+    },
+    async release() {
+      const { token } = term ?? {}
+      term = null
+      if (token) await db.query(RELEASE, [token])
+    },
+    drop() {
+      term = null
+    },
+  }
+}
