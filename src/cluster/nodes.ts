@@ -1,0 +1,125 @@
+/** The nodes of the cluster: each one's sign of life, and the list of all. */
+import { StartError } from '../platform/errors.ts'
+import type { Queryable } from '../platform/postgres/types.ts'
+import { PROTOCOL } from './migrations.ts'
+import type { Leadership, Mode, NodeInfo } from './types.ts'
+
+export interface NodeIdentity {
+  readonly name: string
+  /** Of this process. */
+  readonly instance: string
+  /** Of the data directory. */
+  readonly dataId: string
+  readonly version: string
+  readonly candidate: boolean
+  readonly url: string | null
+  /** Milliseconds since 1970, by the own clock. */
+  readonly startedAt: number
+  /** Hash by section of the configuration. */
+  readonly config: Readonly<Record<string, string>>
+}
+
+export interface NodeState {
+  readonly mode: Mode
+  readonly appliedRev: number
+  readonly waiting: number
+  readonly offsetMs: number
+  readonly health: Readonly<Record<string, unknown>>
+}
+
+export interface Nodes {
+  /** Rejects with a `StartError` when another data directory uses the name. */
+  register(): Promise<void>
+  /** Rejects with a `StartError` when another process uses a copy of the data directory and was first. */
+  beat(state: NodeState): Promise<void>
+  /** The rows of an outage are in the database: other nodes need not wait for this one. */
+  returned(): Promise<void>
+  /** How many nodes that lived shortly before have not come back since, up to the clock of the database. */
+  awaited(sinceMs: number): Promise<number>
+  read(): Promise<{ readonly nodes: readonly NodeInfo[]; readonly leaderships: readonly Leadership[] }>
+  /** False when there is no such node. */
+  remove(name: string): Promise<boolean>
+}
+
+const MS = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`
+
+const TAKEN = `SELECT data_id FROM node WHERE name = $1 AND data_id <> $2 AND removed_at IS NULL
+  AND seen_at > clock_timestamp() - interval '30 s'`
+/** The sub-select sees the row as it was before. */
+const BEAT = `INSERT INTO node (name, instance, data_id, version, protocol, candidate, mode, url, started_at, seen_at,
+    applied_rev, waiting, offset_ms, config, health)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9 / 1000.0::float8), clock_timestamp(), $10, $11, $12, $13, $14)
+  ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, data_id = excluded.data_id, version = excluded.version,
+    protocol = excluded.protocol, candidate = excluded.candidate, mode = excluded.mode, url = excluded.url,
+    started_at = excluded.started_at, seen_at = excluded.seen_at, applied_rev = excluded.applied_rev,
+    waiting = excluded.waiting, offset_ms = excluded.offset_ms, config = excluded.config, health = excluded.health,
+    removed_at = NULL
+  RETURNING (SELECT instance FROM node WHERE name = $1) AS instance,
+    (SELECT ${MS('started_at')} FROM node WHERE name = $1) AS "startedAt"`
+const NODES = `SELECT name, mode, version, candidate, url, ${MS('started_at')} AS "startedAt", ${MS('seen_at')} AS "seenAt",
+    applied_rev AS "appliedRev", waiting, offset_ms AS "clockOffsetMs", config, health
+  FROM node WHERE removed_at IS NULL ORDER BY name`
+const LEADERSHIPS = `SELECT epoch, node, ${MS('from_at')} AS "from", reason FROM leadership ORDER BY epoch DESC LIMIT 20`
+const AWAITED = `SELECT count(*) AS missing FROM node WHERE removed_at IS NULL AND name <> $1
+  AND seen_at > to_timestamp($2 / 1000.0::float8) - interval '1 min' AND mode <> 'leaving'
+  AND coalesce(returned_at, '-infinity') < to_timestamp($2 / 1000.0::float8)`
+
+export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
+  let hasBeaten = false
+
+  return {
+    async register() {
+      const taken = await db.query(TAKEN, [self.name, self.dataId])
+      if (taken.length === 0) return
+      throw new StartError(`Another node of the cluster is called "${self.name}"`, {
+        hint: 'Give this one a name of its own in Butler.footman.node.name. A node that was set up anew can start 30 seconds after the old one has ended',
+      })
+    },
+    async beat({ mode, appliedRev, waiting, offsetMs, health }) {
+      const { name, instance, dataId, version, candidate, url, startedAt, config } = self
+      const [before] = await db.query<{ instance: string | null; startedAt: number | null }>(BEAT, [
+        ...[name, instance, dataId, version, PROTOCOL, candidate, mode, url, startedAt, appliedRev, waiting, offsetMs],
+        ...[JSON.stringify(config), JSON.stringify(health)],
+      ])
+      const isOther = hasBeaten && before?.instance !== null && before?.instance !== instance
+      hasBeaten = true
+      if (isOther && (before?.startedAt ?? 0) < startedAt) {
+        throw new StartError(`Another process works as node "${name}" with a copy of this data directory`, {
+          hint: 'On a cloned machine remove footman.db, journal.db and their companions from the data directory, and choose another Butler.footman.node.name',
+        })
+      }
+    },
+    async returned() {
+      await db.query('UPDATE node SET returned_at = clock_timestamp() WHERE name = $1', [self.name])
+    },
+    async awaited(sinceMs) {
+      const [row] = await db.query<{ missing: number }>(AWAITED, [self.name, sinceMs])
+      return row?.missing ?? 0
+    },
+    async read() {
+      const [nodes, leaderships] = await Promise.all([db.query<NodeInfo>(NODES), db.query<Leadership>(LEADERSHIPS)])
+      return { nodes, leaderships }
+    },
+    async remove(name) {
+      const rows = await db.query(
+        'UPDATE node SET removed_at = clock_timestamp() WHERE name = $1 AND removed_at IS NULL RETURNING name',
+        [name],
+      )
+      return rows.length > 0
+    },
+  }
+}
+
+/** Sections whose hash differs from that of the leader, with the nodes that have another one. */
+export function differingSections(
+  nodes: readonly NodeInfo[],
+  leader: string | null,
+): Readonly<Record<string, readonly string[]>> {
+  const reference = nodes.find(({ name }) => name === leader) ?? nodes[0]
+  if (!reference) return {}
+  const found = Object.entries(reference.config).map(([section, hash]) => {
+    const others = nodes.filter(({ config }) => config[section] !== undefined && config[section] !== hash)
+    return [section, others.map(({ name }) => name)] as const
+  })
+  return Object.fromEntries(found.filter(([, others]) => others.length > 0))
+}
