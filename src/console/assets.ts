@@ -1,6 +1,7 @@
 /** Files of the pages. Their address changes with their content, so browsers keep them for ever. */
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import { takesGzip } from '../http/middleware/compress.ts'
 import tokens from '../platform/tokens.css' with { type: 'text' }
 import editorScript from './assets/editor.js' with { type: 'text' }
 import frame from './assets/frame.js' with { type: 'text' }
@@ -61,5 +62,3 @@ export function assetAnswer(hash: string, name: string, acceptEncoding: string |
   compressed.set(name, bytes)
   return new Response(bytes, { headers: { ...headers, 'content-encoding': 'gzip' } })
 }
-
-const takesGzip = (acceptEncoding: string | null): boolean => /\bgzip\b/.test(acceptEncoding ?? '')

@@ -2,6 +2,7 @@
 
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { createLimiter } from '../platform/limiter.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
 import { storedJson } from '../platform/sqlite.ts'
@@ -307,53 +308,6 @@ function jobOf(job: Job, clock: Clock): FileJob {
     startedAt: new Date(job.startedAt).toISOString(),
     finishedAt: finishedAt === null ? null : new Date(finishedAt).toISOString(),
     error: job.error,
-  }
-}
-
-/** So many at a time, the others one after the other in the order in which they came. */
-
-interface Limiter {
-  readonly isFull: boolean
-  /** Resolves with the function that makes room again. Rejects when `signal` aborts while waiting. */
-  enter(signal: AbortSignal): Promise<() => void>
-}
-
-function createLimiter(most: number): Limiter {
-  const waiting = new Set<() => void>()
-  let inside = 0
-
-  function leave(): void {
-    inside -= 1
-    const [next] = waiting
-    if (!next) return
-    waiting.delete(next)
-    next()
-  }
-
-  return {
-    get isFull() {
-      return inside >= most
-    },
-    async enter(signal) {
-      signal.throwIfAborted()
-      if (inside >= most) {
-        await new Promise<void>((resolve, reject) => {
-          const abort = () => {
-            waiting.delete(go)
-            reject(signal.reason)
-          }
-          const go = () => {
-            signal.removeEventListener('abort', abort)
-            // Counted here, so that no newcomer overtakes the one that has waited.
-            inside += 1
-            resolve()
-          }
-          waiting.add(go)
-          signal.addEventListener('abort', abort, { once: true })
-        })
-      } else inside += 1
-      return leave
-    },
   }
 }
 

@@ -50,12 +50,12 @@ export function createLogTurns(): LogTurns {
     over,
     async wanted(seq, look, signal) {
       over(seq)
-      const until = Date.now() + PATIENCE_MS
+      const until = performance.now() + PATIENCE_MS
       for (;;) {
         const use = look()
         if (typeof use === 'string') return use === 'messages'
         const turn = ahead(seq, use)
-        const left = until - Date.now()
+        const left = until - performance.now()
         if (!turn || left <= 0) {
           take(seq, use)
           return true

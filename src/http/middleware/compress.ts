@@ -7,8 +7,9 @@ import { longText } from '../endpoint/route.ts'
 const zip = promisify(gzip)
 const LEVEL = 4
 
-const takesGzip = (acceptEncoding: string | null): boolean =>
-  /(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(acceptEncoding ?? '')
+/** Whether `Accept-Encoding` names gzip, and not as refused (`q=0`). */
+export const takesGzip = (acceptEncoding: string | null): boolean =>
+  /(?:^|[\s,])gzip(?=\s*(?:[;,]|$))(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(acceptEncoding ?? '')
 
 /** Streams and short answers stay as they are, and answers with an `ETag`, which names these bytes. */
 export const compress: Middleware = (c, next) => {

@@ -1,5 +1,6 @@
 /** Questions of many events at once become few requests: tasks, apps and execution results are asked for together. */
 import { setImmediate as turn } from 'node:timers/promises'
+import { createLimiter, type Limiter } from '../../platform/limiter.ts'
 import { type Clock, type Logger, systemClock } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { withSignal } from './cached.ts'
@@ -29,8 +30,8 @@ export function createBatchedQrs(
   client: Batchable,
   { log, clock = systemClock }: { log: Logger; clock?: Clock },
 ): QrsClient {
-  const slots = createSlots(MOST_REQUESTS)
-  const logs = createSlots(MOST_LOGS)
+  const slots = createLimiter(MOST_REQUESTS)
+  const logs = createLimiter(MOST_LOGS)
   const deps = { slots, log, clock }
   return {
     ...client,
@@ -53,15 +54,11 @@ export function createBatchedQrs(
       answer: (results) => results,
     }),
     async scriptLog(taskId, result, signal) {
-      const place = logs.take()
-      await withSignal(place, signal).catch((error) => {
-        void place.then(logs.give)
-        throw error
-      })
+      const leave = await logs.enter(signal)
       try {
         return await client.scriptLog(taskId, result, signal)
       } finally {
-        logs.give()
+        leave()
       }
     },
   }
@@ -84,7 +81,7 @@ interface Entry<Answer> extends PromiseWithResolvers<Answer> {
 }
 
 interface BatchDeps {
-  readonly slots: Slots
+  readonly slots: Limiter
   readonly log: Logger
   readonly clock: Clock
 }
@@ -102,7 +99,7 @@ function createBatch<Row, Answer>(
     if (isClaimed || queue.size === 0) return
     isClaimed = true
     // Questions of the same turn join.
-    void slots.take().then(turn).then(send).finally(slots.give)
+    void slots.enter().then((leave) => turn().then(send).finally(leave))
   }
 
   async function send(): Promise<void> {
@@ -175,11 +172,13 @@ function createBatch<Row, Answer>(
     const entry = entryOf(id)
     entry.callers += 1
     claim()
-    signal?.addEventListener('abort', () => {
+    if (!signal) return entry.promise
+    const leave = () => {
       entry.callers -= 1
       if (entry.callers === 0) entry.abandon()
-    })
-    return withSignal(entry.promise, signal)
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    return withSignal(entry.promise, signal).finally(() => signal.removeEventListener('abort', leave))
   }
 }
 
@@ -190,29 +189,4 @@ function isOfThisRequest(error: unknown): boolean {
 
 function isRefusal(error: unknown): boolean {
   return error instanceof QrsError && error.status !== null && error.status >= 400 && error.status < 500
-}
-
-interface Slots {
-  /** Resolves when one of them is free, in the order of the calls; to be given back. */
-  take(): Promise<void>
-  give(): void
-}
-
-function createSlots(most: number): Slots {
-  const waiting: (() => void)[] = []
-  let free = most
-  return {
-    take() {
-      if (free > 0) {
-        free -= 1
-        return Promise.resolve()
-      }
-      return new Promise((resolve) => waiting.push(resolve))
-    },
-    give() {
-      const next = waiting.shift()
-      if (next) next()
-      else free += 1
-    },
-  }
 }
