@@ -154,8 +154,9 @@ interface Summaries extends Service {
 }
 
 interface Held extends SubjectParts {
-  /** Of its last delivery. */
-  readonly seq: number
+  /** Creation time (milliseconds since 1970) and id of its last delivery. */
+  readonly heldAt: number
+  readonly heldId: string
   readonly eventId: string
   readonly outcome: EventOutcome
 }
@@ -177,10 +178,10 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
     const latest = held.at(-1)
     if (!latest) return
     const last = deps.loadEvent(latest.eventId)
-    const lastSeq = Math.max(...held.map(({ seq }) => seq))
+    const until = held.reduce((newest, one) => (isNewer(one, newest) ? one : newest))
     const summary = summaryOf(name, held)
     const lanes = await writer.write((tx) => {
-      tx.run('INSERT OR REPLACE INTO maintenance_summary VALUES (?, ?)', name, lastSeq)
+      tx.run('INSERT OR REPLACE INTO maintenance_summary VALUES (?, ?, ?)', name, until.heldAt, until.heldId)
       return last ? addSummary(tx, name, last, { summary }) : new Set<string>()
     })
     log.info(`NOTIFY Maintenance ${name} is over: ${summary.lines.length} subjects were held back`)
@@ -237,22 +238,27 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
 
 /** The suppressed events that are in no summary yet, oldest first. */
 function heldBack(db: Database, name: string): readonly Held[] {
-  return db
-    .all<Omit<Held, 'details'> & { readonly details: string | null }>(
-      `SELECT max(delivery.seq) AS seq, event.id AS eventId, type, outcome, task_id AS taskId, task_name AS taskName,
-         app_id AS appId, app_name AS appName, host, code, details
-       FROM delivery JOIN event ON event.id = event_id
-       WHERE delivery.reason = 'MAINTENANCE' AND detail = ?
-         AND delivery.seq > coalesce((SELECT told_seq FROM maintenance_summary WHERE name = ?), 0)
-       GROUP BY event.id ORDER BY event.seq`,
-      maintenanceDetail(name),
-      name,
-    )
-    .map((row) => ({
-      ...row,
-      details: storedJson<TaskEvent['details']>(row.details, null),
-    }))
+  const last = db.get<{ until: number; id: string }>(
+    'SELECT told_until AS until, told_id AS id FROM maintenance_summary WHERE name = ?',
+    name,
+  )
+  const rows = db.all<Omit<Held, 'details'> & { readonly details: string | null }>(
+    `SELECT delivery.created_at AS heldAt, delivery.id AS heldId, event.id AS eventId, type, outcome, task_id AS taskId,
+       task_name AS taskName, app_id AS appId, app_name AS appName, host, code, details
+     FROM delivery JOIN event ON event.id = event_id
+     WHERE delivery.reason = 'MAINTENANCE' AND detail = ? AND (delivery.created_at, delivery.id) > (?, ?)
+     ORDER BY event.seq, delivery.created_at, delivery.id`,
+    ...[maintenanceDetail(name), last?.until ?? 0, last?.id ?? ''],
+  )
+  const byEvent = new Map(rows.map((row) => [row.eventId, row]))
+  return [...byEvent.values()].map((row) => ({
+    ...row,
+    details: storedJson<TaskEvent['details']>(row.details, null),
+  }))
 }
+
+const isNewer = (one: Held, other: Held): boolean =>
+  one.heldAt > other.heldAt || (one.heldAt === other.heldAt && one.heldId > other.heldId)
 
 function summaryOf(name: string, events: readonly Held[]): NonNullable<DeliveryNote['summary']> {
   const subjects = new Map<string, { name: string; counts: Map<EventOutcome, number> }>()

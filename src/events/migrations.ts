@@ -105,4 +105,13 @@ export const eventMigrations: readonly Migration[] = [
       ALTER TABLE event ADD COLUMN accepted_by TEXT;
     `,
   },
+  {
+    name: 'events-inbox',
+    sql: `
+      -- The event that another node has made of the same message while the nodes could not reach each other.
+      ALTER TABLE event ADD COLUMN twin_of TEXT;
+      -- Entries of the shared inbox, with their events, that are settled together with the rows of their transaction.
+      CREATE TABLE inbox_taken (inbox_id INTEGER PRIMARY KEY, event_id TEXT);
+    `,
+  },
 ]

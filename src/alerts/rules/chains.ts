@@ -8,6 +8,7 @@ import { errorText } from '../../platform/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
 import type { ChainLink, ChainReader, QrsClient, QrsNamed } from '../../qlik/qrs/types.ts'
 import type { ChainTask, DeliveryNote, SuppressedBy } from '../types.ts'
 import { isGood, isTaskType } from './subjects.ts'
@@ -104,14 +105,15 @@ export function openGroup(
     )
   )
     return
-  const { lastId } = db.run(
-    `INSERT INTO alert_group (route, root_task_id, root_event_id, root_name, downstream, opened_at, ends_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    ...[route, event.taskId.toLowerCase(), event.id, event.taskName, JSON.stringify(downstream)],
+  const groupId = uuidV7(now)
+  db.run(
+    `INSERT INTO alert_group (id, route, root_task_id, root_event_id, root_name, downstream, opened_at, ends_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[groupId, route, event.taskId.toLowerCase(), event.id, event.taskName, JSON.stringify(downstream)],
     ...[now, now + windowMs],
   )
   for (const { id } of downstream)
-    db.run('INSERT OR IGNORE INTO alert_group_task VALUES (?, ?)', id.toLowerCase(), lastId)
+    db.run('INSERT OR IGNORE INTO alert_group_task VALUES (?, ?)', id.toLowerCase(), groupId)
 }
 
 /** The root of these groups has succeeded. */

@@ -50,4 +50,49 @@ export const alertRuleMigrations: readonly Migration[] = [
       CREATE INDEX snooze_until ON snooze (until_at);
     `,
   },
+  {
+    // Ids and positions that are the same on every node of a cluster, whose numbers of rows differ.
+    name: 'alert-routes-shared',
+    sql: `
+      CREATE TABLE alert_group_shared (
+        id TEXT PRIMARY KEY,
+        route TEXT NOT NULL,
+        root_task_id TEXT NOT NULL,
+        root_event_id TEXT NOT NULL,
+        root_name TEXT NOT NULL,
+        downstream TEXT NOT NULL,
+        opened_at INTEGER NOT NULL,
+        ends_at INTEGER NOT NULL,
+        closed_at INTEGER
+      ) WITHOUT ROWID;
+      INSERT INTO alert_group_shared SELECT CAST(id AS TEXT), route, root_task_id, root_event_id, root_name, downstream,
+        opened_at, ends_at, closed_at FROM alert_group;
+      CREATE TABLE alert_group_task_shared (
+        task_id TEXT NOT NULL,
+        group_id TEXT NOT NULL REFERENCES alert_group_shared (id) ON DELETE CASCADE,
+        PRIMARY KEY (task_id, group_id)
+      ) WITHOUT ROWID;
+      INSERT INTO alert_group_task_shared SELECT task_id, CAST(group_id AS TEXT) FROM alert_group_task;
+      DROP TABLE alert_group_task;
+      DROP TABLE alert_group;
+      ALTER TABLE alert_group_shared RENAME TO alert_group;
+      ALTER TABLE alert_group_task_shared RENAME TO alert_group_task;
+      CREATE INDEX alert_group_root ON alert_group (root_task_id, ends_at) WHERE closed_at IS NULL;
+      CREATE INDEX alert_group_end ON alert_group (ends_at);
+      CREATE INDEX alert_group_members ON alert_group_task (group_id);
+      CREATE TABLE maintenance_summary_shared (
+        name TEXT PRIMARY KEY,
+        -- Creation time and id of the last delivery that a summary has named.
+        told_until INTEGER NOT NULL,
+        told_id TEXT NOT NULL
+      ) WITHOUT ROWID;
+      INSERT INTO maintenance_summary_shared
+        SELECT summary.name, coalesce(last.created_at, 0), coalesce(last.id, '') FROM maintenance_summary AS summary
+          LEFT JOIN delivery AS last ON last.seq = (SELECT max(seq) FROM delivery WHERE seq <= told_seq);
+      DROP TABLE maintenance_summary;
+      ALTER TABLE maintenance_summary_shared RENAME TO maintenance_summary;
+      DROP INDEX delivery_maintenance;
+      CREATE INDEX delivery_maintenance ON delivery (created_at, id) WHERE reason = 'MAINTENANCE';
+    `,
+  },
 ]
