@@ -175,9 +175,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     delivering(createQueueMetrics({ ...base, pipeline, influx }, config)),
     delivering(alerts),
     onDuty(messages),
-    createRelays(base, config, shadow),
+    here(createRelays(base, config, shadow)),
     {
-      routes: inputRoutes({ db, pipeline }),
+      ...here({ routes: inputRoutes({ db, pipeline }) }),
       observers: { enrichmentWanted: pipeline.wake, storageBack: pipeline.wake },
     },
     auditPart,
@@ -186,7 +186,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     onDuty(safetyNet),
     kv,
     onDuty({ services: kv.duties }),
-    files,
+    here(files),
     schedules,
     overview,
     attention,
@@ -199,7 +199,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     metrics,
     delivering({ services: [properties] }),
     monitors,
-    reload,
+    here(reload),
     {
       routes: [
         ...selfAlertRoutes({ db, isOn: config.footman.selfAlerts.enable }),
@@ -207,7 +207,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         aboutRoute(clock.now(), () => aboutSettings(live(), options)),
       ],
     },
-    pages,
+    here(pages),
   ]
   const api: Api = createApi(
     {
@@ -221,6 +221,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       readFile: (path) => readFile(paths.input(path), 'utf8'),
       routes: features.flatMap(({ routes = [] }) => routes),
       observer: { answered: on.requestAnswered, authFailed: on.authFailed },
+      shared,
+      serve: shared.serve,
     },
     apiSettings(config, options),
   )
@@ -269,6 +271,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 
 /** Its endpoints and what it keeps, without what it does by itself. */
 const resting = ({ routes = [], pruning = [] }: Part): Part => ({ routes, pruning })
+
+/** Its endpoints concern the node that is asked. */
+const here = (part: Part): Part => ({ ...part, routes: part.routes?.map((route) => ({ ...route, at: 'here' })) ?? [] })
 
 /** Of the parts that know satellites; the states of services are looked at by one node too. */
 const asFollower = (config: Config): Config => ({

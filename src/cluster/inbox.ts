@@ -24,6 +24,10 @@ export interface InboxSettings {
 export interface SharedInbox extends Inbox {
   /** Something new may be in the inbox. */
   wake(): void
+  /** Messages in the own journal that have not been offered. */
+  readonly waiting: number
+  /** Messages that no leader has settled, and since when the oldest waits; for the leader. */
+  readOpen(): Promise<{ readonly rows: number; readonly oldestAt: number | null }>
 }
 
 /** Repeats of a message are known by its key until it expires; what is not settled yet is never replaced. */
@@ -43,6 +47,8 @@ const NEXT = `SELECT id, key, kind, node, (extract(epoch FROM received_at) * 100
   FROM inbox WHERE settled_rev IS NULL ORDER BY id LIMIT $1`
 
 const OPEN = 'SELECT count(*) AS open FROM (SELECT FROM inbox WHERE settled_rev IS NULL LIMIT $1) AS some'
+const OLDEST = `SELECT count(*) AS rows, (extract(epoch FROM min(offered_at)) * 1000)::float8 AS "oldestAt"
+  FROM (SELECT offered_at FROM inbox WHERE settled_rev IS NULL ORDER BY id LIMIT $1) AS some`
 const COUNT_EVERY_MS = 5000
 
 export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInbox {
@@ -50,6 +56,7 @@ export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInb
   const listeners = new Set<() => void>()
   let countedAt = Number.NEGATIVE_INFINITY
   let isFull = false
+  let waiting = 0
 
   async function refuseWhenFull(): Promise<void> {
     if (performance.now() - countedAt > COUNT_EVERY_MS) {
@@ -90,6 +97,16 @@ export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInb
     onNew(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    get waiting() {
+      return waiting
+    },
+    noteWaiting(messages) {
+      waiting = messages
+    },
+    async readOpen() {
+      const [row] = await pool.query<{ rows: number; oldestAt: number | null }>(OLDEST, [settings.maxOpen])
+      return row ?? { rows: 0, oldestAt: null }
     },
     wake() {
       for (const listener of listeners) listener()

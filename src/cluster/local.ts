@@ -12,6 +12,7 @@ export function createLocalState(clock: Clock = systemClock): SharedState {
     afterCommit: () => null,
     inbox: null,
     atLeader: () => null,
+    serve: () => undefined,
     caughtUp: async () => ({ staleMs: 0 }),
     clock,
     documents: { read: async () => null, write: async () => true, onChange: () => () => undefined },

@@ -26,8 +26,10 @@ export interface SharedState {
   afterCommit(): Promise<void> | null
   /** The messages of all nodes, which the leader takes; null = the own journal is worked off. */
   readonly inbox: Inbox | null
-  /** Runs a REST call at the leader, and resolves with its answer or a refusal; null = the call is answered here. */
-  atLeader(request: ForwardedRequest): Promise<Response> | null
+  /** Runs a REST call at the leader; rejects with a `ForwardingError`. Null = the call is answered here. */
+  atLeader(request: ForwardedRequest): Promise<ForwardedAnswer> | null
+  /** Answers the calls that other nodes have received, while this one leads. */
+  serve(run: (request: ForwardedRequest) => Promise<ForwardedAnswer>): void
   /** Resolves when all that was answered anywhere can be read here; with the age of what is here where that is not known. */
   caughtUp(): Promise<{ readonly staleMs: number }>
   readonly clock: Clock
@@ -64,6 +66,8 @@ export interface Inbox {
   next(limit: number): Promise<readonly InboxEntry[]>
   /** In the transaction that stores their events: these entries are settled together with its rows. */
   settle(entries: readonly { readonly id: number; readonly eventId: string | null }[]): void
+  /** So many messages are in the own journal and have not been offered. */
+  noteWaiting(messages: number): void
   /** Something new may wait, here or in the inbox. */
   onNew(listener: () => void): () => void
 }
@@ -75,17 +79,18 @@ export interface ForwardedRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | null
-  readonly caller: ForwardedCaller
+  /** JSON; the REST API of the leader makes its caller of it. */
+  readonly caller: unknown
   readonly requestId: string
   readonly signal: AbortSignal
 }
 
-export interface ForwardedCaller {
-  readonly name: string
-  readonly client: string
-  readonly scopes: readonly string[]
-  /** As JSON; what else the handlers ask of a caller. */
-  readonly rest: Readonly<Record<string, unknown>>
+export interface ForwardedAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  /** JSON; for the audit of the node that received the call. */
+  readonly note: unknown
 }
 
 /** Texts that people edit and that all nodes share: the schedule file, report definitions. */
@@ -194,4 +199,20 @@ export class NotLeaderError extends Error {
 export interface Term {
   readonly token: string
   readonly epoch: number
+}
+
+/**
+ * `NO_LEADER`: no leader took the call, nothing was done. `OUTCOME_UNKNOWN`: a leader took it and did not answer.
+ * `CLUSTER_UNAVAILABLE`: the database cannot be reached, nothing was done. `BODY_TOO_LARGE`: more than commands may carry.
+ */
+export type ForwardingFault = 'NO_LEADER' | 'OUTCOME_UNKNOWN' | 'CLUSTER_UNAVAILABLE' | 'BODY_TOO_LARGE'
+
+export class ForwardingError extends Error {
+  override readonly name = 'ForwardingError'
+  constructor(
+    readonly fault: ForwardingFault,
+    message: string,
+  ) {
+    super(message)
+  }
 }

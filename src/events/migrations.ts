@@ -103,6 +103,7 @@ export const eventMigrations: readonly Migration[] = [
     sql: `
       ALTER TABLE event ADD COLUMN message_key TEXT;
       ALTER TABLE event ADD COLUMN accepted_by TEXT;
+      CREATE INDEX event_message ON event (message_key) WHERE message_key IS NOT NULL;
     `,
   },
   {

@@ -263,6 +263,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     if (!ingest || !intake) return
     try {
       ingest.backlog(intake.cursor(), countPendingEvents(db))
+      shared.inbox?.noteWaiting(Math.max((journal?.lastId() ?? 0) - intake.cursor(), 0))
     } catch (error) {
       if (!isStorageFailure(error)) throw error
     }

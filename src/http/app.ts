@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import type { Result } from 'hono/router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { getPath } from 'hono/utils/url'
+import type { ForwardedAnswer, ForwardedRequest, SharedState } from '../cluster/types.ts'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit.ts'
@@ -20,8 +21,19 @@ import {
   SeenRequest,
 } from './context.ts'
 import { type Contact, requireNamespace } from './endpoint/caller.ts'
-import type { ApiRequest, ApiRoute, Method, PageAccess } from './endpoint/route.ts'
+import type { ApiRequest, ApiRoute, AuditNote, Method, PageAccess } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
+import {
+  answerOf,
+  bodyBytes,
+  callerOf,
+  type ForwardedCaller,
+  forwardedCaller,
+  forwardedHeaders,
+  forwardingRefusal,
+  placeOf,
+  storedAnswer,
+} from './forwarding.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
 import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
 import { createBrowserRules } from './middleware/browser-rules.ts'
@@ -54,6 +66,8 @@ export interface HttpAppDeps {
   readonly audit?: Audit
   /** Absent: nothing is counted. */
   readonly observer?: RequestObserver
+  /** Absent: a single node. */
+  readonly shared?: Pick<SharedState, 'mode' | 'atLeader' | 'caughtUp' | 'status'>
   /** Where the local key is published; absent: nowhere. */
   readonly dataDirectory?: string
 }
@@ -88,6 +102,8 @@ export interface HttpAppSettings {
 export interface HttpApp {
   /** Answers every request; never rejects. */
   readonly answer: (request: Request, info: ServeInfo) => Answer
+  /** Carries out a call that another node of the cluster has received and checked; never rejects. */
+  readonly carryOut: (request: ForwardedRequest) => Promise<ForwardedAnswer>
   /** Call it once the API listens. */
   opened(): Promise<void>
   /** The data directory is a new one. */
@@ -126,7 +142,7 @@ export async function createHttpApp(
     closed = true
     await access.close()
   }
-  return { answer: createAnswer(deps, settings, access.control, routes, () => closed), opened, republish, close }
+  return { ...createAnswers(deps, settings, access.control, routes, () => closed), opened, republish, close }
 }
 
 /** Calls per minute and client; 0 = no limit. */
@@ -134,13 +150,13 @@ export function perMinute({ rateLimitOption, api }: HttpAppSettings): number {
   return rateLimitOption ?? api.rateLimitPerMinute
 }
 
-function createAnswer(
-  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER }: HttpAppDeps,
+function createAnswers(
+  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER, shared }: HttpAppDeps,
   settings: HttpAppSettings,
   access: AccessControl,
   routes: readonly ApiRoute[],
   isClosed: () => boolean,
-): HttpApp['answer'] {
+): Pick<HttpApp, 'answer' | 'carryOut'> {
   const { api, accessLog } = settings
   const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
   const { publicUrls = [] } = api
@@ -150,6 +166,8 @@ function createAnswer(
   const cors = createCors(api.cors?.origins ?? [])
   const logRequest = createRequestLog(log, accessLog)
   const onError = createErrorAnswers(log, { accessLog })
+
+  const scopes = scopesOf(routes)
 
   const aroundAll: readonly (Middleware | null | undefined)[] = [
     cors?.headers,
@@ -200,11 +218,44 @@ function createAnswer(
       const { caller } = env.identity
       const params = hasParams ? c.req.param() : NO_PARAMS
       if (isNamespaced) requireNamespace(caller, scope, params.namespace ?? '')
-      const sees = (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
+      const { forwarded } = env
+      const sees = forwarded
+        ? (wanted: string) => forwarded.sees.includes(wanted)
+        : (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
       const request = new SeenRequest(c, params, sees, pagesOf)
       logRequest(request, env)
-      return route.handle(request)
+      if (!shared || shared.mode === 'single' || forwarded) return route.handle(request)
+      return placeOf(route, env.method) === 'leader' ? atLeader(route, request, env) : readHere(route, request)
     }
+  }
+
+  function atLeader(route: ApiRoute, request: ApiRequest, env: RequestContext): Answer {
+    const answering = shared?.atLeader({
+      ...{ method: request.method, url: request.url, requestId: request.requestId, signal: request.signal },
+      ...{ headers: forwardedHeaders(request.headers), body: bodyBytes(request.body) },
+      caller: forwardedCaller(request, scopes),
+    })
+    if (!answering) return route.handle(request)
+    return answering.then(
+      (answer) => {
+        env.note = answer.note as AuditNote | null
+        return answerOf(answer)
+      },
+      (error: unknown) => {
+        throw forwardingRefusal(error)
+      },
+    )
+  }
+
+  /** Pairs are read as all nodes have answered them so far; other lists may be behind by the milliseconds of a ship. */
+  async function readHere(route: ApiRoute, request: SeenRequest): Promise<Response> {
+    const isPair = route.scope === 'kv:read'
+    const waits = isPair && request.takeParameter('barrier') !== 'false'
+    const known = shared?.status?.database.downForMs ?? 0
+    const staleMs = waits ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
+    const response = await route.handle(request)
+    if (staleMs > 0 && route.at === undefined) response.headers.set('Footman-Stale', String(Math.ceil(staleMs / 1000)))
+    return response
   }
 
   /** The API for the pages of the console; a call through it passes all checks but those of the page itself. */
@@ -245,15 +296,37 @@ function createAnswer(
     return new Request(new URL(request.url).origin + context.url, request)
   }
 
-  return (incoming, info) => {
-    const context = new RequestContext(incoming, info, proxies)
-    const request = mayHavePrefix ? withoutPrefix(context, incoming) : incoming
-    const answer = app.fetch(withMeantMethod(request), context)
-    // The address is known only as long as the connection is open, and a pending answer may outlive it.
-    if (answer instanceof Promise) void context.client
-    return answer
+  return {
+    answer(incoming, info) {
+      const context = new RequestContext(incoming, info, proxies)
+      const request = mayHavePrefix ? withoutPrefix(context, incoming) : incoming
+      const answer = app.fetch(withMeantMethod(request), context)
+      // The address is known only as long as the connection is open, and a pending answer may outlive it.
+      if (answer instanceof Promise) void context.client
+      return answer
+    },
+    async carryOut({ method, url, headers, body, caller, requestId: id, signal }) {
+      const forwarded = caller as ForwardedCaller
+      const request = new Request(`http://footman${url}`, {
+        ...{ method, headers: { ...headers, 'x-request-id': id }, signal },
+        ...(body && { body: body as BodyInit }),
+      })
+      const context = new RequestContext(request, { remoteAddress: forwarded.client }, proxies)
+      context.forwarded = forwarded
+      const session = forwarded.session === null ? {} : { session: forwarded.session }
+      context.identity = { caller: callerOf(forwarded), bucket: null, refusal: null, ...session }
+      const response = await app.fetch(request, context)
+      return storedAnswer(response, context.note)
+    },
   }
 }
+
+/** Scopes that endpoints ask for beside their own. */
+const FURTHER_SCOPES = ['admin', 'event:read', 'task:run', 'kv:write', 'kv:read', 'app:run', 'report:run']
+
+const scopesOf = (routes: readonly ApiRoute[]): readonly string[] => [
+  ...new Set([...FURTHER_SCOPES, ...routes.flatMap(({ scope }) => (scope ? [scope] : []))]),
+]
 
 /** Decide whether a caller is on this machine; the id joins the calls of a page in log and audit. */
 const PASSED_ON = ['host', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'user-agent']

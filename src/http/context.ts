@@ -4,6 +4,7 @@ import type { ClientCertificate, ServeInfo } from '../platform/http-server.ts'
 import type { Proxies } from './client-address.ts'
 import { type Caller, type Contact, EVERYBODY, type Identity } from './endpoint/caller.ts'
 import type { ApiRequest, ApiRoute, AuditNote, Method, PageAccess } from './endpoint/route.ts'
+import type { ForwardedCaller } from './forwarding.ts'
 
 export type Answer = Response | Promise<Response>
 
@@ -55,6 +56,8 @@ export class RequestContext implements Contact {
 
   /** A page that is only shown makes the call. */
   shows = false
+  /** The caller of a call that another node of the cluster has received. */
+  forwarded: ForwardedCaller | null = null
 
   /** `pageOf`: the request of the page that makes this call. */
   constructor(
@@ -79,12 +82,17 @@ export class RequestContext implements Contact {
   }
 
   get via(): 'console' | undefined {
-    return this.pageOf ? 'console' : undefined
+    return this.pageOf || this.forwarded?.via ? 'console' : undefined
+  }
+
+  /** The checks of the caller have been made: by the page that makes the call, or by the node that received it. */
+  get isChecked(): boolean {
+    return this.pageOf !== null || this.forwarded !== null
   }
 
   /** To be read before the first `await`: later the connection may be gone. */
   get client(): string {
-    this.address ??= this.proxies.clientOf(this.info.remoteAddress, this.headers)
+    this.address ??= this.forwarded?.client ?? this.proxies.clientOf(this.info.remoteAddress, this.headers)
     return this.address
   }
   get proxied(): boolean {
@@ -126,7 +134,7 @@ export class SeenRequest implements ApiRequest {
   readonly url: string
   readonly method: Method
   readonly params: ApiRequest['params']
-  readonly query: ApiRequest['query']
+  query: ApiRequest['query']
   readonly body: unknown
   readonly headers: Headers
   readonly caller: Caller
@@ -155,6 +163,13 @@ export class SeenRequest implements ApiRequest {
     this.headers = env.headers
     this.caller = env.identity.caller
     this.requestId = env.requestId
+  }
+
+  /** Takes a query parameter away that the endpoint does not know; null when it is not there. */
+  takeParameter(name: string): string | null {
+    const { [name]: value = null, ...rest } = this.query
+    this.query = rest
+    return value === null ? null : [value].flat().join(',')
   }
 
   get client(): string {

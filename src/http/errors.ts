@@ -181,6 +181,9 @@ export const ERRORS = {
     text: 'Storage unavailable',
     page: 'operations.md#disk-full-directory-missing-database-damaged',
   },
+  NO_LEADER: { status: 503, text: 'No leader', page: 'several-nodes.md#when-something-is-away' },
+  CLUSTER_UNAVAILABLE: { status: 503, text: 'Cluster unavailable', page: 'several-nodes.md#when-something-is-away' },
+  OUTCOME_UNKNOWN: { status: 504, text: 'Outcome unknown', page: 'several-nodes.md#when-something-is-away' },
   TOO_MANY_STREAMS: { status: 503, text: 'Too many streams', page: 'events.md#follow' },
 } as const satisfies Record<string, { status: number; text: string; page: string }>
 

@@ -1,5 +1,6 @@
 /** The REST API: opens the port of `restServerConfig` and answers what the features offer. */
 
+import type { SharedState } from '../cluster/types.ts'
 import { isLoopback } from '../platform/addresses.ts'
 import { StartError } from '../platform/errors.ts'
 import { type HttpServer, type ServeTls, serveHttp } from '../platform/http-server.ts'
@@ -24,6 +25,8 @@ export interface ApiDeps extends HttpAppDeps {
   /** The endpoints of the features. */
   readonly routes: readonly ApiRoute[]
   readonly health: () => HealthReport
+  /** Gets what carries out the calls that other nodes of a cluster have received. */
+  readonly serve?: SharedState['serve']
 }
 
 /** `Butler.restServerEndpointsEnable`: which endpoints exist. */
@@ -99,6 +102,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
 
   async function open(): Promise<Running> {
     app = await createHttpApp(appDeps, current, { serverHost: rest.serverHost, routes })
+    deps.serve?.((request) => app!.carryOut(request))
     const tlsSettings = {
       ...rest.tls,
       clients: settings.access?.enable ? settings.access.clientCertificates : undefined,

@@ -9,7 +9,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   config: 1,
   http: 2,
   qlik: 2,
-  cluster: 2,
+  cluster: 1.5,
   simulator: 2,
   mqtt: 3,
   events: 4,

@@ -152,6 +152,8 @@ export interface ApiRoute extends RouteDescription {
   readonly bodyLimit?: number
   /** The part of the address that holds a secret; logs and the audit leave it out. */
   readonly confidential?: 'path' | 'query'
+  /** Where a cluster answers it. Default: GET at the node that received the call, everything else at the leader. */
+  readonly at?: 'here' | 'leader'
   /** False = does not count for the rate limit. Default true. */
   readonly limited?: boolean
   handle(request: ApiRequest): Response | Promise<Response>
@@ -183,6 +185,7 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
       | 'ownBodyErrors'
       | 'confidential'
       | 'limited'
+      | 'at'
     > {
   readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */

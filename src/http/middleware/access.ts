@@ -46,8 +46,8 @@ export function authenticate(access: AccessControl): Middleware {
       c.env.identity = identity
       return next(c)
     }
-    // A call of a page has the rights of the session.
-    if (c.env.via) return next(c)
+    // A call of a page has the rights of the session, that of another node those that were found there.
+    if (c.env.isChecked) return next(c)
     const identity = access.identify(c.env)
     return identity instanceof Promise ? identity.then(goOn) : goOn(identity)
   }
@@ -59,7 +59,7 @@ export function authorize(access: AccessControl, log: Logger, observer: RequestO
     const { env } = c
     const { identity, route } = env
     if (identity.problem) log.info(`ACCESS: Credentials from ${env.client} refused: ${identity.problem}`)
-    if (!route) return next(c)
+    if (!route || env.forwarded) return next(c)
     const isOpen = !identity.refusal && route.openTo?.(env.client)
     const refusal = identity.refusal ?? (isOpen ? null : access.refusal(route, identity.caller, env))
     if (!refusal) return next(c)

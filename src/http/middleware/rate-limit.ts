@@ -57,7 +57,7 @@ export function rateLimit(limit: RateLimit, log: Logger): Middleware {
     const { env } = c
     const { route, identity } = env
     // The page has been counted.
-    if (env.via || (route?.limited === false && !identity.refusal)) return next(c)
+    if (env.isChecked || (route?.limited === false && !identity.refusal)) return next(c)
     const verdict = limit(identity.bucket ?? env.client)
     if (!verdict.allowed) {
       const { client, method, shownUrl: url } = env
@@ -96,7 +96,7 @@ export function requestsAtATime(max: number, warn: (address: string, what: strin
 
   return (c, next) => {
     const { env } = c
-    if (env.via) return next(c)
+    if (env.isChecked) return next(c)
     // The address is read only when there is such a client.
     if (full.size > 0 && full.has(env.client)) {
       warn(env.client, 'requests under way')

@@ -1,0 +1,41 @@
+/** The identity of a data directory in its cluster: a small file beside the databases. */
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { keepPrivate } from '../platform/private-file.ts'
+
+export interface ClusterIdentity {
+  readonly dataId: string
+  /** The cluster that the directory belongs to; null before it has joined one. */
+  readonly clusterId: string | null
+  /** The offset of the clock that was known last. */
+  readonly clockOffsetMs: number
+}
+
+const fileOf = (directory: string): string => join(directory, 'cluster.json')
+
+/** A new identity is stored at once. Throws the error of the file system when that fails. */
+export function readIdentity(directory: string): ClusterIdentity {
+  const stored = readStored(fileOf(directory))
+  if (stored) return stored
+  const fresh = { dataId: randomUUID(), clusterId: null, clockOffsetMs: 0 }
+  storeIdentity(directory, fresh)
+  return fresh
+}
+
+export function storeIdentity(directory: string, identity: ClusterIdentity): void {
+  const file = fileOf(directory)
+  writeFileSync(file, `${JSON.stringify(identity)}\n`)
+  keepPrivate(file)
+}
+
+function readStored(file: string): ClusterIdentity | null {
+  if (!existsSync(file)) return null
+  try {
+    const { dataId, clusterId = null, clockOffsetMs = 0 } = JSON.parse(readFileSync(file, 'utf8')) as ClusterIdentity
+    return typeof dataId === 'string' ? { dataId, clusterId, clockOffsetMs } : null
+  } catch {
+    // A power cut may leave half a file; a new identity only costs the wait for the old lease.
+    return null
+  }
+}
