@@ -35,7 +35,7 @@ export interface Lease {
   acquire(reason: string): Promise<Term | null>
   /** Renews it; false when another node has taken it over. Rejects when the database does not answer. */
   renew(): Promise<boolean>
-  /** Who leads by the database: '' when the lease is free; also a sample of the clock. */
+  /** The node that leads by the database, '' when the lease is free; also a sample of the clock. */
   look(): Promise<{ readonly node: string; readonly epoch: number; readonly isFree: boolean }>
   /** Hands the lease over; other candidates take it at once. */
   release(): Promise<void>

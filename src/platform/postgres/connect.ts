@@ -74,7 +74,9 @@ type Host = PostgresSettings['hosts'][number]
 async function open(settings: PostgresSettings, { host, port }: Host, answered: Answered): Promise<Connection> {
   const where = `${host}:${port}`
   const client = new pg.Client({
-    ...{ host, port, types },
+    host,
+    port,
+    types,
     database: settings.database,
     user: settings.user,
     password: settings.password,
