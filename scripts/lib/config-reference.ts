@@ -37,6 +37,7 @@ const PAGES: Readonly<Record<string, readonly [title: string, ...sections: strin
     ...['systemInfo', 'fileLogging', 'heartbeat', 'dockerHealthCheck', 'configVisualisation', 'configDirectories'],
     ...['footman.node', 'footman.logging', 'footman.shutdown', 'footman.retention', 'footman.health'],
   ],
+  cluster: ['Several nodes over one database', 'footman.cluster'],
   qlik: [
     'Connections to Qlik Sense',
     ...['cert', 'configQRS', 'configEngine', 'qlikSenseUrls', 'genericUrls', 'qlikSenseCloud', 'footman.qlikCloud'],

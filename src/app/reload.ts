@@ -22,7 +22,7 @@ export interface ConfigurationSource {
   readonly initial: LoadResult
   /** Reads and checks the file again. */
   load(): Promise<LoadResult>
-  /** Log level and secrets of the new configuration. */
+  /** Log level, secrets and cluster settings of the new configuration. */
   use(result: LoadResult, config: Config): void
 }
 
@@ -32,8 +32,12 @@ export interface ConfigurationSource {
  */
 export type Follow = (next: Config, changed: readonly string[]) => Use | Promise<Use>
 
-/** The log level is part of the program around the app. */
-export type Following = Readonly<Record<Exclude<FollowingPart, 'log'>, Follow>>
+/** The log and the cluster belong to the program around the app, see `ConfigurationSource.use`. */
+const OUTSIDE = ['log', 'cluster'] as const
+
+export type Following = Readonly<Record<Exclude<FollowingPart, (typeof OUTSIDE)[number]>, Follow>>
+
+const isInside = (part: FollowingPart): part is keyof Following => !OUTSIDE.some((outside) => outside === part)
 
 export interface ConfigReloadDeps {
   readonly log: Logger
@@ -121,7 +125,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     const uses: Use[] = []
     try {
       for (const part of partsConcerned(changed)) {
-        if (part !== 'log' && following) uses.push(await following[part](next, changed))
+        if (following && isInside(part)) uses.push(await following[part](next, changed))
       }
     } catch (error) {
       const message = errorText(error)

@@ -1,6 +1,7 @@
 /** The whole configuration file, composed of the sections of the features. */
 import type { z } from 'zod'
 import * as alerts from '../alerts/config.ts'
+import * as cluster from '../cluster/config.ts'
 import { section } from '../config/fields.ts'
 import * as process from '../config/process.ts'
 import * as console from '../console/config.ts'
@@ -24,6 +25,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   timezone: process.zone,
   frequencyTimezone: process.frequencyTimezone,
   node: process.node,
+  cluster: cluster.cluster,
   shadow: process.shadow,
   watchConfig: process.watchConfig,
   logging: process.logging,

@@ -96,14 +96,14 @@ export function collectSecrets(butler: unknown): string[] {
   return [...found]
 }
 
-const HOST_KEY = /^(host|hostIP|brokerHost|serverHost)$/
+const HOST_KEY = /^(host|hosts|hostIP|brokerHost|serverHost)$/
 
 /** The host names of a configuration, those in addresses included: they are no secrets. */
 export function collectHosts(butler: unknown): string[] {
   const found = new Set<string>()
   const visit = (value: unknown, key: string): void => {
     if (typeof value === 'string') {
-      const host = HOST_KEY.test(key) ? value : URL.canParse(value) ? new URL(value).hostname : ''
+      const host = HOST_KEY.test(key) ? withoutPort(value) : URL.canParse(value) ? new URL(value).hostname : ''
       if (host !== '') found.add(host)
     } else if (typeof value === 'object' && value !== null) {
       for (const [name, item] of Object.entries(value)) visit(item, Array.isArray(value) ? key : name)
@@ -112,3 +112,5 @@ export function collectHosts(butler: unknown): string[] {
   visit(butler, '')
   return [...found]
 }
+
+const withoutPort = (host: string): string => host.replace(/^([^:]+):\d+$/, '$1')

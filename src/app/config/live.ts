@@ -4,6 +4,7 @@ import type { Config } from '../schema.ts'
 /** The parts that follow the configuration without a restart, and the keys below `Butler` that each is made of. */
 const FOLLOWED = {
   log: ['logLevel'],
+  cluster: ['footman.cluster.aloneAfter', 'footman.cluster.whenDatabaseDown', 'footman.cluster.commandTimeout'],
   alerts: [
     ...['emailNotification', 'webhookNotification', 'slackNotification', 'teamsNotification'],
     ...['incidentTool', 'qlikSenseUrls', 'genericUrls', 'scriptLog'],

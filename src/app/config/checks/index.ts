@@ -1,6 +1,7 @@
 /** All checks of a parsed configuration, in the order of their messages. */
 import { adoptButlersWays } from '../compatibility.ts'
 import type { Check } from './check.ts'
+import { clusterRules } from './cluster.ts'
 import {
   allowedTaskIds,
   clearTextPage,
@@ -43,6 +44,7 @@ export const CHECKS: readonly Check[] = [
   allowedTaskIds,
   keyValueSwitch,
   listenAddress,
+  clusterRules,
   accessRules,
   uniqueNames,
   references,
