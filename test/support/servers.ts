@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
+import { postgresPrograms } from './postgres-files.ts'
 
 /** The loader of executables that are built for musl. */
 export const MUSL_LOADER = '/lib/ld-musl-x86_64.so.1'
@@ -37,6 +38,7 @@ function isExecutable(path: string): boolean {
 
 export const SERVERS: readonly TestServer[] = [
   { name: 'mosquitto', install: 'apt-get install mosquitto', find: () => findExecutable('mosquitto') },
+  { name: 'postgres', install: 'apt-get install postgresql', find: postgresPrograms },
   { name: 'influxd', install: 'apt-get install influxdb', find: () => findExecutable('influxd') },
   {
     name: 'victoria-metrics',
