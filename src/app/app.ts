@@ -80,7 +80,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { file: databaseFile, migrations: MIGRATIONS },
   )
   const { db, writer } = storage
-  const shared = deps.shared?.({ db, writer, log }) ?? createLocalState(deps.clock)
+  const shared = deps.shared?.({ db, log }) ?? createLocalState(deps.clock)
   const { clock } = shared
   /** Of these each part takes those that it names. */
   const base = { db, writer, clock, log, paths, on, databaseFile, workerEntry, shared }

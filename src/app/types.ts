@@ -6,7 +6,6 @@ import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { OpenApiDocument } from '../http/openapi/schema.ts'
-import type { GroupWriter } from '../platform/group-commit.ts'
 import type { FileDatabase, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { createReports } from '../reports/index.ts'
@@ -51,7 +50,6 @@ export interface AppDeps {
 /** The database of a build of the app, and what uses it. */
 export interface Own {
   readonly db: FileDatabase
-  readonly writer: GroupWriter
   readonly log: Logger
 }
 

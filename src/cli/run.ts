@@ -2,10 +2,12 @@
 import { arch, hostname, platform, release } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
+import { buildCluster } from '../app/cluster.ts'
 import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
 import { loadReports } from '../app/reports.ts'
 import type { Config } from '../app/schema.ts'
+import type { Cluster } from '../cluster/index.ts'
 import type { NewRelicAccountOption, Overrides } from '../config/overrides.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
 import { logLineOf, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
@@ -18,7 +20,7 @@ import { watchProcess } from '../platform/process-events.ts'
 import { compileHotCode, releaseMemory } from '../platform/runtime.ts'
 import { serviceManager } from '../platform/service-manager.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
-import type { Logger, LogLevel } from '../platform/types.ts'
+import { type Logger, type LogLevel, systemClock } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { createRestartable, type Restart } from './restartable.ts'
@@ -89,12 +91,15 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   const { grace } = config.footman.shutdown
   const manager = await serviceManager({ log }, process.env)
   let app: ReturnType<typeof createRestartable> | null = null
+  let cluster: Cluster | null = null
   const events = watchProcess({
     log,
     passes: isStorageFailure,
     async stop() {
       manager.stopping(grace)
       await app?.stop(grace)
+      // Another node leads as soon as this one has handed over its last rows.
+      await cluster?.stop()
     },
     onHangup: () =>
       manager.reloading(async () => {
@@ -125,6 +130,16 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     upgradeData({ log, now: Date.now }, dataDirectory)
     const handover = createIngestHandover()
     const reports = await loadReports(config)
+    cluster = await buildCluster(
+      {
+        ...{ log, paths, clock: systemClock, onFatal: onFailed, live: () => latest.config ?? config },
+        onPart: (because, graceMs) => app?.restart(because, graceMs),
+        health: () => ({}),
+      },
+      config,
+      dataDirectory,
+    )
+    const shared = cluster?.attach
     const build = (restart: Restart) =>
       createApp(
         {
@@ -132,6 +147,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           paths,
           handover,
           reports,
+          ...(shared && { shared }),
           observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
           configuration: {
@@ -155,6 +171,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
         },
       )
     app = createRestartable({ log, build, handover, onFailed }, { graceMs: grace })
+    cluster?.start()
     await app.start()
     manager.ready(statusOf(config))
     manager.watch(app.isAlive)

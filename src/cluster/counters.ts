@@ -1,17 +1,20 @@
 /** Counts of the cluster's work on this node; they only grow while the process lives. */
 import type { ClusterCounters } from './types.ts'
 
+type CountedRows = Pick<ClusterCounters, 'shippedRows' | 'appliedRows'>
+
 export interface CounterWriter {
   addOffers(result: 'new' | 'known', messages: number): void
-  addShipped(rows: number): void
-  addApplied(rows: number): void
   addTakeover(reason: string): void
   addCommand(result: string): void
   addFenced(): void
   addAlone(ms: number): void
   addDuplicates(events: number): void
   addRewind(): void
-  read(): ClusterCounters
+  /** A build of the app has ended, which counted these. */
+  addRows(rows: CountedRows): void
+  /** With those of the build that runs. */
+  read(now: CountedRows): ClusterCounters
 }
 
 export function createCounters(): CounterWriter {
@@ -24,11 +27,9 @@ export function createCounters(): CounterWriter {
     addOffers(result, messages) {
       offers[result] += messages
     },
-    addShipped(rows) {
-      sums.shippedRows += rows
-    },
-    addApplied(rows) {
-      sums.appliedRows += rows
+    addRows({ shippedRows, appliedRows }) {
+      sums.shippedRows += shippedRows
+      sums.appliedRows += appliedRows
     },
     addTakeover(reason) {
       takeovers[reason] = (takeovers[reason] ?? 0) + 1
@@ -48,10 +49,12 @@ export function createCounters(): CounterWriter {
     addRewind() {
       sums.rewinds += 1
     },
-    read() {
+    read(now) {
       const { aloneMs, ...rest } = sums
       return {
         ...rest,
+        shippedRows: sums.shippedRows + now.shippedRows,
+        appliedRows: sums.appliedRows + now.appliedRows,
         offers: { ...offers },
         takeovers: { ...takeovers },
         commands: { ...commands },

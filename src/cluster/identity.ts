@@ -25,8 +25,8 @@ export function readIdentity(directory: string): ClusterIdentity {
 
 export function storeIdentity(directory: string, identity: ClusterIdentity): void {
   const file = fileOf(directory)
-  writeFileSync(file, `${JSON.stringify(identity)}\n`)
   keepPrivate(file)
+  writeFileSync(file, `${JSON.stringify(identity)}\n`)
 }
 
 function readStored(file: string): ClusterIdentity | null {

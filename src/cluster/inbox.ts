@@ -46,9 +46,9 @@ const OFFER = `WITH offered AS (
 const NEXT = `SELECT id, key, kind, node, (extract(epoch FROM received_at) * 1000)::float8 AS "receivedAt", sender, raw
   FROM inbox WHERE settled_rev IS NULL ORDER BY id LIMIT $1`
 
-const OPEN = 'SELECT count(*) AS open FROM (SELECT FROM inbox WHERE settled_rev IS NULL LIMIT $1) AS some'
+const OPEN = 'SELECT count(*) AS open FROM (SELECT FROM inbox WHERE settled_rev IS NULL LIMIT $1) AS listed'
 const OLDEST = `SELECT count(*) AS rows, (extract(epoch FROM min(offered_at)) * 1000)::float8 AS "oldestAt"
-  FROM (SELECT offered_at FROM inbox WHERE settled_rev IS NULL ORDER BY id LIMIT $1) AS some`
+  FROM (SELECT offered_at FROM inbox WHERE settled_rev IS NULL ORDER BY id LIMIT $1) AS listed`
 const COUNT_EVERY_MS = 5000
 
 export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInbox {

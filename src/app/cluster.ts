@@ -1,0 +1,63 @@
+/** The part of a node in its cluster, from the configuration; the code is loaded only where a cluster is configured. */
+import { createHash } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Cluster, ClusterDeps } from '../cluster/index.ts'
+import { postgresSettingsOf } from '../cluster/settings.ts'
+import type { ConfigPaths } from '../config/paths.ts'
+import { VERSION } from '../platform/version.ts'
+import type { Config } from './schema.ts'
+
+export interface ClusterParts extends ClusterDeps {
+  readonly paths: ConfigPaths
+  /** The configuration in use: some settings change while Footman runs. */
+  readonly live: () => Config
+}
+
+const MINUTE_MS = 60_000
+/** Of a configuration without de-duplication, which nodes cannot do without. */
+const LEAST_DEDUP_MS = 10 * MINUTE_MS
+
+/** Null on a node of its own. */
+export async function buildCluster(deps: ClusterParts, config: Config, dataDirectory: string): Promise<Cluster | null> {
+  const { footman, restServerConfig: rest } = config
+  const { cluster: section, node } = footman
+  if (!section.enable) return null
+  const { createCluster } = await import('../cluster/index.ts')
+  const name = node.name || hostname()
+  const { deduplication } = config.udpServerConfig
+  const live = () => deps.live().footman.cluster
+  return createCluster(deps, {
+    node: name,
+    dataDirectory,
+    version: VERSION,
+    url: rest.enable ? `${rest.tls.enable ? 'https' : 'http'}://${hostname()}:${rest.serverPort}` : null,
+    candidate: section.candidate && node.role === 'primary',
+    postgres: postgresSettingsOf(section, { node: name, paths: deps.paths }),
+    leaseMs: section.leaseDuration,
+    aloneAfterMs: () => live().aloneAfter,
+    whenDatabaseDown: () => live().whenDatabaseDown,
+    commandTimeoutMs: () => live().commandTimeout,
+    dedupTtlMs: deduplication.enable ? deduplication.ttlMinutes * MINUTE_MS : LEAST_DEDUP_MS,
+    maxOpen: footman.delivery.maxBacklog,
+    configHashes: hashes(config),
+  })
+}
+
+/** Sections that all nodes need alike, as the leader works by its own. */
+function hashes(config: Config): Record<string, string> {
+  const { footman, emailNotification, slackNotification, teamsNotification, webhookNotification, incidentTool } = config
+  const { alertRoutes, destinations, maintenance, windows, calendars, scheduler, retention } = footman
+  const shared = {
+    ...{ emailNotification, slackNotification, teamsNotification, webhookNotification, incidentTool },
+    ...{ alertRoutes, destinations, maintenance, windows, calendars, scheduler, retention },
+    deduplication: config.udpServerConfig.deduplication,
+    startTaskFilter: config.startTaskFilter,
+    schedule: config.scheduler.enable,
+  }
+  const hash = (value: unknown) =>
+    createHash('sha256')
+      .update(JSON.stringify(value) ?? '')
+      .digest('hex')
+      .slice(0, 16)
+  return Object.fromEntries(Object.entries(shared).map(([name, value]) => [name, hash(value)]))
+}

@@ -1,0 +1,288 @@
+/** The shared state of one build of the app: ships what the leader changes, or follows, and hands out the inbox. */
+import { errorText } from '../platform/errors.ts'
+import { PostgresError } from '../platform/postgres/errors.ts'
+import type { PostgresPool } from '../platform/postgres/types.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import type { FileDatabase } from '../platform/sqlite.ts'
+import type { Logger, Service } from '../platform/types.ts'
+import { parkDeliveries, reopenParked } from './alone.ts'
+import { installTriggers, lastNoted } from './changes.ts'
+import type { ClusterClock } from './clock.ts'
+import { createCommands } from './commands.ts'
+import type { CounterWriter } from './counters.ts'
+import { createFollower } from './follow.ts'
+import { createInbox } from './inbox.ts'
+import type { Lease } from './lease.ts'
+import type { Nodes } from './nodes.ts'
+import { bringBack } from './return.ts'
+import { createShipper } from './ship.ts'
+import { type ClusterStatus, ForwardingError, type SharedState } from './types.ts'
+
+/** The database of a build of the app, and what uses it. */
+export interface Own {
+  readonly db: FileDatabase
+  readonly log: Logger
+}
+
+export interface AttachmentSettings {
+  readonly node: string
+  /** Time after which a repeat counts as a new message, in milliseconds. */
+  readonly dedupTtlMs: number
+  /** Messages that may wait in the inbox. */
+  readonly maxOpen: number
+  /** How long a call waits for the leader, in milliseconds; may change. */
+  readonly commandTimeoutMs: () => number
+}
+
+export type Part = 'follower' | 'leader' | 'alone'
+
+export interface AttachmentDeps {
+  readonly own: Own
+  readonly pool: PostgresPool
+  readonly lease: Lease
+  readonly clock: ClusterClock
+  readonly counters: CounterWriter
+  readonly status: ClusterStatus
+  readonly nodes: Nodes
+  /** The part that this build was made for. */
+  readonly part: Part
+  /** False as soon as the node has another part than this build. */
+  readonly isPart: () => boolean
+  /** `performance.now()` since which the server actively refuses; null = it does not. */
+  readonly refusingSince: () => number | null
+  readonly wasLastLeader: boolean
+  readonly onFenced: () => void
+}
+
+export interface Attachment extends SharedState {
+  readonly part: Part
+  /** The rows of a time alone are in the database, and all that is in there has been followed. */
+  readonly isReady: boolean
+  /** Follows to the newest row. */
+  toHead(): Promise<void>
+  /** Resolves when all that is committed here is in the database. */
+  settled(): Promise<void>
+  /** A notification came. */
+  hear(channel: 'inbox' | 'rev' | 'command' | 'answer' | 'document', payload: string): void
+  /** Notifications may have been missed. */
+  hearAll(): void
+  readonly waiting: number
+  readonly inboxOpen: { readonly rows: number; readonly oldestAt: number | null }
+  readonly appliedRev: number
+  readonly headRev: number
+  readonly lagMs: number
+  readonly unshipped: number
+  readonly shippedRows: number
+  readonly appliedRows: number
+}
+
+const LOOK_MS = 1000
+/** A read waits so long for the newest rows. */
+const BARRIER_MS = 500
+/** A server that refused every connection for so long is down, and no other node can lead with it. */
+const DOWN_MS = 60_000
+/** For the changes of the last moment of a clean stop. */
+const LAST_SHIP_MS = 2000
+const ALONE =
+  'The database of the cluster cannot be reached, and this node works alone. Nothing was done; repeat the call'
+
+export function createAttachment(deps: AttachmentDeps, settings: AttachmentSettings): Attachment {
+  const { own, pool, lease, clock, counters, part, status, isPart } = deps
+  const { db } = own
+  const { node } = settings
+  const log = own.log.child('cluster')
+  const isLeader = part === 'leader'
+  const listeners = new Set<(tables: ReadonlySet<string>) => void>()
+  installTriggers(db)
+  const term = () => (isLeader && isPart() ? lease.term() : null)
+  const follower = createFollower({ db, pool, log, node, isLeader: () => isLeader, onApplied: applied })
+  const shipper = createShipper({
+    ...{ db, pool, log, node, onFenced: deps.onFenced },
+    // Also when the own clock has ended the term: the database decides.
+    term: () => (isLeader ? lease.last : null),
+    seenRev: () => follower.appliedRev,
+  })
+  const commands = createCommands(
+    { pool, node, log, counters, term, answer: shipper.answer, reach: async () => void (await follower.toHead()) },
+    { timeoutMs: settings.commandTimeoutMs },
+  )
+  const inbox = createInbox(
+    { pool, node, settle: isLeader ? shipper.settle : null, counted: counters.addOffers },
+    { dedupTtlMs: settings.dedupTtlMs, maxOpen: settings.maxOpen },
+  )
+  let isReady = isLeader
+  let wasReopened = false
+  let isComplaining = false
+  let inboxOpen: Attachment['inboxOpen'] = { rows: 0, oldestAt: null }
+
+  function applied(tables: ReadonlySet<string>): void {
+    for (const listener of listeners) listener(tables)
+  }
+
+  /** Notifications may be missed, so everything is looked for without them too. */
+  const LOOKS: Readonly<Record<Part, () => Promise<void>>> = {
+    async leader() {
+      hearAll()
+      inboxOpen = await inbox.readOpen()
+    },
+    async follower() {
+      if (!isReady) {
+        await bringBack({ db, pool, log, node, shipper, follower, counters, nodes: deps.nodes }, settings)
+        isReady = true
+        follower.start()
+      }
+      if (lastNoted(db) > ownShipped) await shipOwn()
+      inbox.wake()
+    },
+    async alone() {
+      const since = deps.refusingSince()
+      const isServerDown = since !== null && performance.now() - since > DOWN_MS
+      if (!deps.wasLastLeader || wasReopened || !isServerDown) return
+      wasReopened = true
+      log.warn('CLUSTER The database server refuses every connection: this node, which led last, sends what waits')
+      reopenParked(db, clock.now())
+      applied(new Set(['delivery']))
+    },
+  }
+  let ownShipped = 0
+
+  /** Rows that a follower makes itself, like the record of a refused call. */
+  async function shipOwn(): Promise<void> {
+    const last = lastNoted(db)
+    await shipper.shipUnion()
+    ownShipped = last
+  }
+
+  async function caughtUp(): Promise<{ readonly staleMs: number }> {
+    if (part === 'alone') return { staleMs: Math.max(status.database.downForMs, 1) }
+    try {
+      if (term()) await shipper.drain()
+      else await inTime(follower.toHead(), BARRIER_MS)
+      return { staleMs: 0 }
+    } catch {
+      return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }
+    }
+  }
+
+  function hearAll(): void {
+    if (isLeader) {
+      inbox.wake()
+      void commands.takeAll()
+    } else if (isReady) follower.wake()
+  }
+
+  const looks = createRecurringJob(
+    {
+      everyMs: LOOK_MS,
+      firstMs: 0,
+      onError: complain,
+    },
+    async () => {
+      await LOOKS[part]()
+      isComplaining = false
+    },
+  )
+
+  /** Once per outage; the process logs by itself that the database cannot be reached. */
+  function complain(error: unknown): void {
+    const isReached = error instanceof PostgresError && error.fault === 'wrong'
+    log[isReached && !isComplaining ? 'error' : 'debug'](`CLUSTER The shared state cannot be used: ${errorText(error)}`)
+    isComplaining ||= isReached
+  }
+  const service: Service = {
+    name: 'cluster',
+    async start() {
+      if (part === 'alone') parkDeliveries(db)
+      else reopenParked(db, clock.now())
+      if (isLeader) {
+        shipper.start()
+        follower.start()
+      }
+      looks.start()
+    },
+    async stop() {
+      commands.stop()
+      if (isLeader && isPart()) await inTime(shipper.drain(), LAST_SHIP_MS).catch(() => undefined)
+      await Promise.all([looks.stop(), follower.stop(), shipper.stop()])
+    },
+  }
+
+  return {
+    part,
+    clock,
+    status,
+    inbox: part === 'alone' ? null : inbox,
+    services: [service],
+    runsDuties: isLeader,
+    delivers: part !== 'follower',
+    get mode() {
+      return status.mode
+    },
+    get isReady() {
+      return isReady
+    },
+    get waiting() {
+      return inbox.waiting
+    },
+    get inboxOpen() {
+      return inboxOpen
+    },
+    get appliedRev() {
+      return follower.appliedRev
+    },
+    get headRev() {
+      return follower.headRev
+    },
+    get lagMs() {
+      return isLeader ? 0 : follower.lagMs
+    },
+    get unshipped() {
+      return shipper.unshipped
+    },
+    get shippedRows() {
+      return shipper.shippedRows
+    },
+    get appliedRows() {
+      return follower.appliedRows
+    },
+    mayAct: () => (isLeader ? term() !== null : part === 'alone' && isPart()),
+    afterCommit: () => (isLeader ? shipper.afterCommit() : null),
+    atLeader(request) {
+      if (isLeader) return null
+      if (part === 'alone') return Promise.reject(new ForwardingError('CLUSTER_UNAVAILABLE', ALONE))
+      return commands.ask(request)
+    },
+    serve: commands.serve,
+    caughtUp,
+    documents: { read: async () => null, write: async () => true, onChange: () => () => undefined },
+    onApplied(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async toHead() {
+      await follower.toHead()
+    },
+    settled: shipper.drain,
+    hear(channel, payload) {
+      if (channel === 'inbox' && isLeader) inbox.wake()
+      if (channel === 'rev' && isReady) follower.wake()
+      if (channel === 'command' && isLeader) void commands.takeAll()
+      if (channel === 'answer') commands.hearAnswer(payload)
+    },
+    hearAll,
+  }
+}
+
+/** Rejects when it takes longer. */
+async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the newest rows did not come in time')), ms)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => undefined)
+  }
+}

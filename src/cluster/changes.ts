@@ -1,0 +1,122 @@
+/**
+ * Notes which rows of the shared tables were changed, in the transaction that changes them: triggers of SQLite add
+ * (table, key) to `cluster_change`. They are silent while `cluster_flag` is set, which is when rows of other nodes are stored.
+ */
+import type { Database } from '../platform/sqlite.ts'
+import { SHARED_TABLES, type SharedTable } from './tables.ts'
+
+/** One note; a row that was changed twice has two. */
+export interface NotedChange {
+  readonly seq: number
+  readonly tbl: string
+  readonly key: string
+}
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS cluster_change (seq INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, key TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS cluster_flag (one INTEGER PRIMARY KEY CHECK (one = 1), silent INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS cluster_shipped (tbl TEXT NOT NULL, key TEXT NOT NULL, rev INTEGER NOT NULL,
+    epoch INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS cluster_shipped_at ON cluster_shipped (at);
+  CREATE TABLE IF NOT EXISTS cluster_orphan (tbl TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
+  INSERT OR IGNORE INTO cluster_flag VALUES (1, 0);`
+
+const OWN_TABLES = ['cluster_change', 'cluster_flag', 'cluster_shipped', 'cluster_orphan']
+const PREFIX = 'cluster_note_'
+
+/** The name under which settled entries of the inbox are noted; no table that nodes share. */
+export const INBOX_TAKEN = 'inbox_taken'
+
+/** Makes the notes begin. Triggers of another version of Footman are replaced. */
+export function installTriggers(db: Database): void {
+  db.transaction(() => {
+    db.exec(TABLES)
+    const wanted = new Map(triggersOf(db).map((sql) => [nameOf(sql), sql]))
+    for (const { name, sql } of installed(db)) {
+      if (wanted.get(name) === sql) wanted.delete(name)
+      else db.exec(`DROP TRIGGER ${name}`)
+    }
+    for (const sql of wanted.values()) db.exec(sql)
+  })
+}
+
+/** Makes the notes end, and drops what was noted. */
+export function removeTriggers(db: Database): void {
+  db.transaction(() => {
+    for (const { name } of installed(db)) db.exec(`DROP TRIGGER ${name}`)
+    for (const table of OWN_TABLES) db.exec(`DROP TABLE IF EXISTS ${table}`)
+  })
+}
+
+/** Changes of `work` are not noted; in one transaction, so that the silence ends with it whatever happens. */
+export function silently<T>(db: Database, work: () => T): T {
+  return db.transaction(() => {
+    db.run('UPDATE cluster_flag SET silent = silent + 1')
+    const result = work()
+    db.run('UPDATE cluster_flag SET silent = silent - 1')
+    return result
+  })
+}
+
+const installed = (db: Database) =>
+  db.all<{ name: string; sql: string }>(
+    `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '${PREFIX}*'`,
+  )
+
+const nameOf = (sql: string): string => sql.split(' ', 3)[2]!
+
+function triggersOf(db: Database): string[] {
+  const taken = note(INBOX_TAKEN, 'taken', 'INSERT', `SELECT '${INBOX_TAKEN}', NEW.inbox_id`)
+  return [taken, ...SHARED_TABLES.flatMap((table) => triggersOfTable(db, table))]
+}
+
+function triggersOfTable(db: Database, table: SharedTable): string[] {
+  const { name } = table
+  const columns = columnsOf(db, name)
+  if (columns.length === 0) return []
+  const own = new Set(table.own)
+  const watched = columns.filter((column) => !own.has(column)).join(', ')
+  const [before, after] = [keySql(table, 'OLD'), keySql(table, 'NEW')]
+  const changes = [
+    note(name, 'added', 'INSERT', change(table, 'NEW')),
+    note(name, 'changed', `UPDATE OF ${watched}`, change(table, 'NEW')),
+  ]
+  if (table.aged || table.key.length === 0) return changes
+  const moved = `UPDATE OF ${table.key.join(', ')}`
+  return [
+    ...changes,
+    note(name, 'moved', moved, change(table, 'OLD'), ` AND ${before} IS NOT ${after}`),
+    note(name, 'removed', 'DELETE', change(table, 'OLD')),
+  ]
+}
+
+function note(table: string, what: string, event: string, select: string, also = ''): string {
+  return `CREATE TRIGGER ${PREFIX}${table}_${what} AFTER ${event} ON ${table} WHEN (SELECT silent FROM cluster_flag) = 0${also} BEGIN INSERT INTO cluster_change (tbl, key) ${select}; END`
+}
+
+function change(table: SharedTable, row: 'OLD' | 'NEW'): string {
+  const { name, reference } = table
+  if (!reference) return `SELECT '${name}', ${keySql(table, row)}`
+  // The row that is referred to may be gone: then this one goes too.
+  return `SELECT '${name}', ${reference.id} FROM ${reference.table} WHERE rowid = ${row}.${reference.column}`
+}
+
+/** The key as one text: the value of a single column, else a JSON array. */
+function keySql({ key, anyCase }: SharedTable, row: string): string {
+  const parts = key.map((column) => (anyCase ? `lower(${row}.${column})` : `${row}.${column}`))
+  if (parts.length === 0) return "''"
+  return parts.length === 1 ? parts[0]! : `json_array(${parts.join(', ')})`
+}
+
+/** The names of the columns of a table in their order; [] for one that does not exist. */
+export const columnsOf = (db: Database, table: string): string[] =>
+  db.all<{ name: string }>(`SELECT name FROM pragma_table_info(?)`, table).map(({ name }) => name)
+
+/** The notes up to `last`, oldest first. */
+export const notesUpTo = (db: Database, after: number, last: number): NotedChange[] =>
+  db.all<NotedChange>('SELECT seq, tbl, key FROM cluster_change WHERE seq > ? AND seq <= ? ORDER BY seq', after, last)
+
+/** The number of the newest note ever made; 0 = none. */
+export function lastNoted(db: Database): number {
+  return db.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'cluster_change'")?.seq ?? 0
+}

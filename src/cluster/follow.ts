@@ -1,0 +1,143 @@
+/**
+ * Follows the shared database: rows that other nodes have shipped are stored here in the order of their revs, together with
+ * the position, so that a crash repeats nothing and misses nothing. The leader follows too, for rows of other nodes.
+ */
+import { errorText } from '../platform/errors.ts'
+import type { PostgresPool } from '../platform/postgres/types.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Logger } from '../platform/types.ts'
+import { createApplier } from './apply.ts'
+import { readPage } from './replica.ts'
+
+export interface FollowerDeps {
+  readonly db: Database
+  readonly pool: PostgresPool
+  readonly log: Logger
+  /** The name of this node. */
+  readonly node: string
+  /** The leader has its own rows already. */
+  readonly isLeader: () => boolean
+  /** Rows of others are stored: the tables, after the commit. */
+  readonly onApplied: (tables: ReadonlySet<string>) => void
+}
+
+export interface Follower {
+  /** Stores all that is in the database at the time of the call; resolves with the rev. Rejects with a `PostgresError`. */
+  toHead(): Promise<number>
+  /** Something new is in the database. */
+  wake(): void
+  readonly appliedRev: number
+  /** The newest rev that is known to exist. */
+  readonly headRev: number
+  readonly appliedRows: number
+  /** For how long this node has not had everything, as far as it knows; 0 while it has. */
+  readonly lagMs: number
+  start(): void
+  stop(): Promise<void>
+}
+
+/** Without notifications. */
+const LOOK_MS = 1000
+/** An answer of the database is as good as the newest for this long. */
+const FRESH_MS = 2000
+/** A leader, which has the rows, stores its position this often. */
+const POSITION_MS = 5000
+
+export function createFollower(deps: FollowerDeps): Follower {
+  const { db, pool, log } = deps
+  const applier = createApplier(db)
+  let head = applier.position
+  /** Further than the stored position where all rows between are own ones. */
+  let applied = applier.position
+  let atHeadAt = performance.now()
+  let savedAt = Number.NEGATIVE_INFINITY
+  let appliedRows = 0
+  let running: Promise<number> | null = null
+  let next: Promise<number> | null = null
+  let isStopped = false
+  let isFailing = false
+
+  function toHead(): Promise<number> {
+    if (running === null) return run()
+    // The run under way may have looked before.
+    next ??= running.then(run, run)
+    return next
+  }
+
+  function run(): Promise<number> {
+    next = null
+    running = catchUp().finally(() => {
+      running = null
+    })
+    return running
+  }
+
+  async function catchUp(): Promise<number> {
+    for (;;) {
+      const page = await readPage(pool, applied, deps.isLeader() ? deps.node : '')
+      if (isStopped) return applied
+      head = page.head
+      const last = page.rows.at(-1)
+      if (last) {
+        const changed = applier.apply(page.rows, last.rev)
+        applied = last.rev
+        appliedRows += page.rows.length
+        deps.onApplied(changed)
+      }
+      if (!last || last.rev >= head) break
+    }
+    reachedHead()
+    return applied
+  }
+
+  function reachedHead(): void {
+    applied = head
+    atHeadAt = performance.now()
+    if (deps.isLeader() && atHeadAt - savedAt < POSITION_MS) return
+    savedAt = atHeadAt
+    applier.atHead(head)
+  }
+
+  async function look(): Promise<void> {
+    try {
+      await toHead()
+      if (isFailing) log.info('CLUSTER The shared database is followed again')
+      isFailing = false
+    } catch (error) {
+      if (!isFailing) log.warn(`CLUSTER The shared database cannot be followed: ${errorText(error)}`)
+      isFailing = true
+    }
+  }
+
+  const looking = createRecurringJob({ everyMs: LOOK_MS, firstMs: 0, unref: true }, look)
+
+  return {
+    toHead,
+    wake() {
+      if (!isStopped) void look()
+    },
+    get appliedRev() {
+      return applied
+    },
+    get headRev() {
+      return Math.max(head, applied)
+    },
+    get appliedRows() {
+      return appliedRows
+    },
+    get lagMs() {
+      const since = performance.now() - atHeadAt
+      return head > applied || since > FRESH_MS ? since : 0
+    },
+    start() {
+      isStopped = false
+      looking.start()
+    },
+    async stop() {
+      isStopped = true
+      await looking.stop()
+      await running?.catch(() => undefined)
+    },
+  }
+}

@@ -1,0 +1,381 @@
+/**
+ * A node's part in its cluster: it looks for the leader, becomes it, stops being it, and works alone while the database is
+ * away. It lives as long as the process; the app is built anew for each part, and gets its shared state from `attach`.
+ */
+import { randomUUID } from 'node:crypto'
+import { errorText, StartError } from '../platform/errors.ts'
+import { createPostgresListener } from '../platform/postgres/listener.ts'
+import { createPostgresPool } from '../platform/postgres/pool.ts'
+import type { PostgresSettings } from '../platform/postgres/types.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import { type Attachment, type AttachmentSettings, createAttachment, type Own, type Part } from './attachment.ts'
+import { createClusterClock } from './clock.ts'
+import { createCounters } from './counters.ts'
+import { readIdentity, storeIdentity } from './identity.ts'
+import { createLease } from './lease.ts'
+import { migrateCluster } from './migrations.ts'
+import { createNodes, differingSections } from './nodes.ts'
+import { leaseSettingsOf } from './settings.ts'
+import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState } from './types.ts'
+
+export interface ClusterDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  /** The node has another part: the app has to be built anew. `because` ends a sentence. */
+  readonly onPart: (because: string, graceMs?: number) => void
+  /** This node must not go on, as another one has its name or a copy of its data. */
+  readonly onFatal: (error: StartError) => void
+  /** For the list of nodes. */
+  readonly health: () => Readonly<Record<string, unknown>>
+}
+
+export interface ClusterSettings extends AttachmentSettings {
+  readonly dataDirectory: string
+  readonly version: string
+  readonly url: string | null
+  readonly candidate: boolean
+  readonly postgres: PostgresSettings
+  readonly leaseMs: number
+  /** May change while the node runs, as the next one. */
+  readonly aloneAfterMs: () => number
+  readonly whenDatabaseDown: () => 'alert' | 'wait'
+  /** Hash by section of the configuration. */
+  readonly configHashes: Readonly<Record<string, string>>
+}
+
+export interface Cluster {
+  /** Begins to look for the database; resolves at once. */
+  start(): void
+  /** The shared state of one build of the app, for the part that the node has now. */
+  attach(own: Own): SharedState
+  /** Hands the lease over, and leaves it to others for a while. */
+  stepDown(): Promise<void>
+  /** Takes a node off the list; false when there is no such node. */
+  removeNode(name: string): Promise<boolean>
+  /** To be called when the app has stopped: another node may lead at once. */
+  stop(): Promise<void>
+}
+
+const BEAT_MS = 2000
+const LONGEST_LOOK_MS = 1000
+/** A process that was halted for so long knows nothing about the database; it asks again before it draws conclusions. */
+const HALTED_MS = 2000
+/** After stepping down. */
+const RESERVED_MS = 15_000
+/** Messages on their way may end when the node leaves its lonely state. */
+const SENDS_END_MS = 60_000
+
+export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Cluster {
+  const log = deps.log.child('cluster')
+  const { node, postgres, leaseMs } = settings
+  const identity = readIdentity(settings.dataDirectory)
+  const clock = createClusterClock(deps.clock, identity.clockOffsetMs)
+  const counters = createCounters()
+  const pool = createPostgresPool(postgres)
+  const leaseDb = createPostgresPool(leaseSettingsOf(postgres))
+  const lease = createLease({ db: leaseDb, clock, log }, { node, dataId: identity.dataId, durationMs: leaseMs })
+  const startedAt = deps.clock.now()
+  const nodes = createNodes(pool, {
+    ...{ name: node, instance: randomUUID(), dataId: identity.dataId, version: settings.version },
+    ...{ candidate: settings.candidate, url: settings.url, startedAt, config: settings.configHashes },
+  })
+  const channels: Readonly<Record<string, (payload: string) => void>> = {
+    footman_lease: () => look.wake(),
+    footman_inbox: () => attachment?.hear('inbox', ''),
+    footman_rev: (payload) => attachment?.hear('rev', payload),
+    footman_command: (payload) => attachment?.hear('command', payload),
+    footman_answer: (payload) => attachment?.hear('answer', payload),
+    footman_document: (payload) => attachment?.hear('document', payload),
+  }
+  const listener = createPostgresListener({ onListening: () => attachment?.hearAll() }, postgres, channels)
+
+  let part: Part = 'follower'
+  let mode: Mode = 'joining'
+  let modeSince = startedAt
+  let attachment: Attachment | null = null
+  let isPrepared = false
+  let isStopping = false
+  let clusterId: string | null = identity.clusterId
+  let failingSince: number | null = null
+  let isComplaining = false
+  let reservedUntil = Number.NEGATIVE_INFINITY
+  let aliveAt = performance.now()
+  let aloneAsLastLeader = false
+  /** The database answered again after an outage. */
+  let backSince: { readonly at: number; readonly databaseMs: number } | null = null
+  let listed: { readonly nodes: readonly NodeInfo[]; readonly leaderships: readonly Leadership[] } = {
+    nodes: [],
+    leaderships: [],
+  }
+
+  function become(next: Mode): void {
+    if (mode === next) return
+    if (mode === 'alone') counters.addAlone(deps.clock.now() - modeSince)
+    mode = next
+    modeSince = deps.clock.now()
+    log.info(`CLUSTER This node is ${next} now`)
+  }
+
+  function play(next: Part, as: Mode, because: string, graceMs?: number): void {
+    part = next
+    become(as)
+    if (!isStopping) deps.onPart(because, graceMs)
+  }
+
+  /** Once per process, as soon as the database answers. */
+  async function prepare(): Promise<void> {
+    const migrated = await migrateCluster(pool, settings.version)
+    if (clusterId !== null && clusterId !== migrated.clusterId) {
+      throw new StartError(`The database at ${pool.host} is that of another cluster (${migrated.clusterId})`, {
+        hint: `This node belongs to ${clusterId}. Check Butler.footman.cluster.hosts, database and schema`,
+      })
+    }
+    clusterId = migrated.clusterId
+    await nodes.register()
+    storeIdentity(settings.dataDirectory, { ...identity, clusterId })
+    isPrepared = true
+    listener.start()
+    beats.start()
+  }
+
+  async function lookOnce(): Promise<void> {
+    try {
+      if (!isPrepared) await prepare()
+      await lookAtLease()
+      if (isComplaining) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
+      isComplaining = false
+      failingSince = null
+    } catch (error) {
+      if (error instanceof StartError) deps.onFatal(error)
+      else onFailure(error)
+    }
+  }
+
+  async function lookAtLease(): Promise<void> {
+    if (part === 'leader') {
+      if (!(await lease.renew())) onFenced()
+      return
+    }
+    const { node: leader, isFree } = await lease.look()
+    if (part === 'alone') {
+      backSince = { at: performance.now(), databaseMs: clock.now() }
+      play('follower', 'joining', 'the database of the cluster answers again', SENDS_END_MS)
+      return
+    }
+    if (mode === 'joining' && attachment?.isReady) become('follower')
+    const mayLead = settings.candidate && mode === 'follower' && performance.now() >= reservedUntil
+    if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver(isFree ? 'free' : 'restart')
+  }
+
+  /** After an outage the rows of the other nodes come first, so that their messages are known before copies are routed. */
+  async function isReadyToLead(): Promise<boolean> {
+    if (backSince === null || performance.now() - backSince.at > RETURN_WAIT_MS) return true
+    return (await nodes.awaited(backSince.databaseMs)) === 0
+  }
+
+  async function takeOver(reason: string): Promise<void> {
+    const term = await lease.acquire(reason)
+    if (!term) return
+    part = 'leader'
+    counters.addTakeover(reason)
+    log.info(`CLUSTER This node takes over (term ${term.epoch})`)
+    attachment
+      ?.toHead()
+      .then(() => {
+        if (lease.last?.token === term.token) play('leader', 'leader', 'it leads the cluster now')
+      })
+      .catch((error: unknown) => {
+        log.warn(`CLUSTER The state of the last leader cannot be read, another node may lead: ${errorText(error)}`)
+        part = 'follower'
+        return lease.release()
+      })
+      .catch(() => undefined)
+  }
+
+  function onFenced(): void {
+    if (part !== 'leader') return
+    lease.drop()
+    counters.addFenced()
+    log.warn('CLUSTER Another node has taken over; this one follows')
+    play('follower', 'joining', 'another node leads the cluster now')
+  }
+
+  function onFailure(error: unknown): void {
+    const now = performance.now()
+    const wasHalted = now - aliveAt > HALTED_MS
+    failingSince = wasHalted ? now : (failingSince ?? now)
+    if (!isComplaining) log.error(`CLUSTER The database cannot be used: ${errorText(error)}; trying again`)
+    isComplaining = true
+    const isAway = now - failingSince >= settings.aloneAfterMs()
+    if (!isAway || part === 'alone' || settings.whenDatabaseDown() === 'wait') return
+    log.error('CLUSTER The database has been away for too long: this node works alone until it is back')
+    const wasLeader = part === 'leader'
+    lease.drop()
+    aloneAsLastLeader = wasLeader
+    play('alone', 'alone', 'the database of the cluster cannot be reached')
+  }
+
+  /** Renewals are counted from sending to sending; a candidate looks at least once a second. */
+  const look = createLooks(lookOnce, () => (part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS)))
+
+  async function beat(): Promise<void> {
+    try {
+      const waiting = attachment?.waiting ?? 0
+      const appliedRev = attachment?.appliedRev ?? 0
+      await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: deps.health() })
+      listed = await nodes.read()
+    } catch (error) {
+      if (error instanceof StartError) deps.onFatal(error)
+    }
+  }
+  const beats = createRecurringJob({ everyMs: BEAT_MS }, beat)
+  const alive = setInterval(() => {
+    aliveAt = performance.now()
+  }, HALTED_MS / 8)
+  alive.unref()
+
+  const status: ClusterStatus = {
+    node,
+    get mode() {
+      return mode
+    },
+    get modeSince() {
+      return modeSince
+    },
+    get clusterId() {
+      return clusterId
+    },
+    get database() {
+      const downForMs = failingSince === null ? 0 : performance.now() - failingSince
+      const { host, timeline } = pool
+      return {
+        host,
+        timeline,
+        isUp: isPrepared && failingSince === null,
+        reason: leaseDb.reason || pool.reason,
+        downForMs,
+      }
+    },
+    get leader() {
+      return listed.leaderships[0] ?? null
+    },
+    get nodes() {
+      return listed.nodes
+    },
+    get leaderships() {
+      return listed.leaderships
+    },
+    get appliedRev() {
+      return attachment?.appliedRev ?? 0
+    },
+    get headRev() {
+      return attachment?.headRev ?? 0
+    },
+    get followLagMs() {
+      return attachment?.lagMs ?? 0
+    },
+    get clockOffsetMs() {
+      return clock.offsetMs
+    },
+    get unshippedRows() {
+      return attachment?.unshipped ?? 0
+    },
+    get waiting() {
+      return attachment?.waiting ?? 0
+    },
+    get inboxOpen() {
+      return attachment?.inboxOpen.rows ?? 0
+    },
+    get inboxOldestAt() {
+      return attachment?.inboxOpen.oldestAt ?? null
+    },
+    get configDiffers() {
+      return differingSections(listed.nodes, listed.leaderships[0]?.node ?? null)
+    },
+    get counters() {
+      return counters.read({ shippedRows: attachment?.shippedRows ?? 0, appliedRows: attachment?.appliedRows ?? 0 })
+    },
+  }
+
+  return {
+    start() {
+      look.start()
+    },
+    attach(own) {
+      if (attachment) counters.addRows(attachment)
+      attachment = createAttachment(
+        {
+          ...{ own, pool, lease, clock, counters, status, part },
+          isPart: () => attachment?.part === part && !isStopping,
+          refusingSince: () => pool.refusingSince,
+          wasLastLeader: aloneAsLastLeader,
+          nodes,
+          onFenced,
+        },
+        settings,
+      )
+      return attachment
+    },
+    async stepDown() {
+      if (part !== 'leader') return
+      reservedUntil = performance.now() + RESERVED_MS
+      await attachment?.settled()
+      await lease.release()
+      play('follower', 'joining', 'another node is asked to lead the cluster')
+    },
+    removeNode: nodes.remove,
+    async stop() {
+      isStopping = true
+      become('leaving')
+      clearInterval(alive)
+      await Promise.all([beats.stop(), look.stop()])
+      storeIdentity(settings.dataDirectory, { ...identity, clusterId, clockOffsetMs: clock.offsetMs })
+      if (part === 'leader') await lease.release().catch(() => undefined)
+      if (isPrepared && failingSince === null) await beat()
+      await listener.stop()
+      await Promise.all([pool.close(), leaseDb.close()])
+    },
+  }
+}
+
+/** After an outage candidates wait so long for the other nodes. */
+const RETURN_WAIT_MS = 5000
+
+/** Runs `once` again and again, one at a time; `everyMs` from the start of one to the start of the next. */
+function createLooks(once: () => Promise<void>, everyMs: () => number) {
+  let stopped = false
+  let wakeUp = (): void => undefined
+  let running: Promise<void> = Promise.resolve()
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      const begun = performance.now()
+      await once()
+      await pause(begun)
+    }
+  }
+
+  function pause(begun: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, Math.max(everyMs() - (performance.now() - begun), 0))
+    wakeUp = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    if (stopped) wakeUp()
+    return promise
+  }
+
+  return {
+    start() {
+      running = run()
+    },
+    wake: () => wakeUp(),
+    async stop() {
+      stopped = true
+      wakeUp()
+      await running
+    },
+  }
+}

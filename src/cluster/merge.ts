@@ -1,0 +1,112 @@
+/** Brings a node that has led, or has worked alone, together with the shared database. */
+import type { PostgresPool } from '../platform/postgres/types.ts'
+import type { Database } from '../platform/sqlite.ts'
+import { createApplier } from './apply.ts'
+import { INBOX_TAKEN, lastNoted, notesUpTo, silently } from './changes.ts'
+import { type ReplicaRow, readByKey, shipAgain, shipAsMaker } from './replica.ts'
+import { createRows } from './rows.ts'
+import { sharedTable } from './tables.ts'
+
+export interface MergeDeps {
+  readonly db: Database
+  readonly pool: PostgresPool
+  /** The name of this node. */
+  readonly node: string
+}
+
+interface RowKey {
+  readonly tbl: string
+  readonly key: string
+}
+
+const CHUNK = 500
+
+export interface TakenBack {
+  /** Rows of class `leader` and `union` that are as in the database now. */
+  readonly replaced: number
+  /** Events whose message waits for the leader, or was taken by another one. */
+  readonly removedEvents: number
+  /** Rows of class `union` that the database has got. */
+  readonly shipped: number
+}
+
+/**
+ * What is noted and was never shipped: events taken out of the inbox are removed unless the database has them, as the
+ * next leader takes their messages; other rows of class `union` are shipped, rows of class `leader` become those of the
+ * database. Nothing may be written to shared tables meanwhile. Can be repeated. Rejects with a `PostgresError`.
+ */
+export async function takeBack({ db, pool, node }: MergeDeps): Promise<TakenBack> {
+  const applier = createApplier(db)
+  const last = lastNoted(db)
+  const keys = distinct(notesUpTo(db, 0, last))
+  const removedEvents = await removeTaken(db, pool, keys)
+  const union = ofClass(keys, 'union')
+  const rows = union.flatMap(({ tbl, key }) => {
+    const row = applier.tables.get(tbl)?.read(key)
+    return row && row.body !== null ? [row] : []
+  })
+  for (const chunk of inChunks(rows)) await shipAsMaker(pool, node, chunk)
+
+  const found = await readAll(pool, [...union, ...ofClass(keys, 'leader')])
+  const known = new Set(found.map(({ tbl, key }) => `${tbl} ${key}`))
+  const gone = ofClass(keys, 'leader').filter(({ tbl, key }) => !known.has(`${tbl} ${key}`))
+  applier.apply([...found, ...gone.map(removal)], null, last)
+  return { replaced: found.length + gone.length, removedEvents, shipped: rows.length }
+}
+
+async function removeTaken(db: Database, pool: PostgresPool, keys: readonly RowKey[]): Promise<number> {
+  const taken = keys
+    .filter(({ tbl }) => tbl === INBOX_TAKEN)
+    .flatMap(({ key }) =>
+      db.all<{ id: string }>('SELECT event_id AS id FROM inbox_taken WHERE inbox_id = ?', Number(key)),
+    )
+    .filter(({ id }) => id !== null)
+  const stored = await readAll(
+    pool,
+    taken.map(({ id }) => ({ tbl: 'event', key: id })),
+  )
+  const inDatabase = new Set(stored.map(({ key }) => key))
+  const lost = taken.filter(({ id }) => !inDatabase.has(id))
+  silently(db, () => {
+    for (const { id } of lost) db.run('DELETE FROM event WHERE id = ?', id)
+    for (const { tbl, key } of keys) {
+      if (tbl === INBOX_TAKEN) db.run('DELETE FROM inbox_taken WHERE inbox_id = ?', Number(key))
+    }
+  })
+  return lost.length
+}
+
+/** What was shipped with a rev beyond `rev` goes to the database again, as it is here now; returns how many rows. */
+export async function shipForgotten({ db, pool, node }: MergeDeps, rev: number): Promise<number> {
+  const tables = createRows(db)
+  const keys = db.all<RowKey & { readonly epoch: number }>(
+    'SELECT tbl, key, epoch FROM cluster_shipped WHERE rev > ? ORDER BY rev',
+    rev,
+  )
+  const rows = keys.flatMap(({ tbl, key, epoch }) => {
+    const row = tables.get(tbl)?.read(key)
+    return row && (row.body !== null || !sharedTable(tbl)?.aged) ? [{ ...row, epoch }] : []
+  })
+  for (const chunk of inChunks(rows)) await shipAgain(pool, node, chunk)
+  return rows.length
+}
+
+const ofClass = (keys: readonly RowKey[], wanted: 'leader' | 'union'): RowKey[] =>
+  keys.filter(({ tbl }) => sharedTable(tbl)?.class === wanted)
+
+const removal = ({ tbl, key }: RowKey): ReplicaRow => ({ tbl, key, rev: 0, deleted: true, body: {}, blob: null })
+
+async function readAll(pool: PostgresPool, keys: readonly RowKey[]): Promise<ReplicaRow[]> {
+  const rows: ReplicaRow[] = []
+  for (const chunk of inChunks(keys)) rows.push(...(await readByKey(pool, chunk)))
+  return rows.sort((a, b) => a.rev - b.rev)
+}
+
+function inChunks<T>(items: readonly T[]): T[][] {
+  const count = Math.ceil(items.length / CHUNK)
+  return Array.from({ length: count }, (_, index) => items.slice(index * CHUNK, (index + 1) * CHUNK))
+}
+
+function distinct(notes: readonly RowKey[]): RowKey[] {
+  return [...new Map(notes.map(({ tbl, key }) => [`${tbl} ${key}`, { tbl, key }])).values()]
+}

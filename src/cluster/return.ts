@@ -1,0 +1,102 @@
+/**
+ * Brings together what a node has done while it could not reach the database, or led without knowing that another node did.
+ * Each step can be repeated, and the order is the promise: a key that is settled before its rows are in the database would
+ * belong to no node.
+ */
+import type { PostgresPool } from '../platform/postgres/types.ts'
+import { type Database, storedJson } from '../platform/sqlite.ts'
+import type { Logger } from '../platform/types.ts'
+import type { CounterWriter } from './counters.ts'
+import type { Follower } from './follow.ts'
+import { takeBack } from './merge.ts'
+import type { Nodes } from './nodes.ts'
+import type { Shipper } from './ship.ts'
+
+export interface ReturnDeps {
+  readonly db: Database
+  readonly pool: PostgresPool
+  readonly log: Logger
+  readonly node: string
+  readonly shipper: Shipper
+  readonly follower: Follower
+  readonly counters: CounterWriter
+  readonly nodes: Nodes
+}
+
+/** An event that was made of a message without the inbox. */
+interface LonelyEvent {
+  readonly id: string
+  readonly key: string
+  readonly receivedAt: number
+  readonly sender: string
+}
+
+const PENDING_KEY = 'cluster.returning'
+
+/** Resolves when everything is in the database and everything in there has been followed. Rejects when it cannot be reached. */
+export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlMs: number }): Promise<void> {
+  const { db, pool, node, shipper, follower, log } = deps
+  const lonely = rememberLonely(db)
+  const { removedEvents } = await takeBack({ db, pool, node })
+  const doubled = lonely.length > 0 ? await settleLonely(deps, lonely, settings.dedupTtlMs) : []
+  await follower.toHead()
+  nameTwins(db, doubled)
+  await shipper.shipUnion()
+  db.run('DELETE FROM meta WHERE key = ?', PENDING_KEY)
+  await deps.nodes.returned()
+  if (removedEvents > 0) log.info(`CLUSTER ${removedEvents} events are left to the node that leads now`)
+  if (lonely.length === 0) return
+  const twins = doubled.length > 0 ? `; other nodes have made events of ${doubled.length} of their messages too` : ''
+  log.info(`CLUSTER ${lonely.length} events of the time alone are in the database now${twins}`)
+}
+
+const LONELY = `SELECT DISTINCT event.id, message_key AS "key", received_at AS receivedAt, sender FROM event
+  JOIN cluster_change ON tbl = 'event' AND cluster_change.key = event.id
+  WHERE message_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inbox_taken WHERE event_id = event.id)`
+
+/** Kept until the end, as shipped events cannot be told from others after a crash. */
+function rememberLonely(db: Database): readonly LonelyEvent[] {
+  const stored = db.get<{ value: string }>('SELECT value FROM meta WHERE key = ?', PENDING_KEY)?.value
+  const known = storedJson<LonelyEvent[]>(stored, [])
+  const all = [...new Map([...known, ...db.all<LonelyEvent>(LONELY)].map((event) => [event.id, event])).values()]
+  if (all.length > 0) db.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', PENDING_KEY, JSON.stringify(all))
+  return all
+}
+
+const SETTLE = `INSERT INTO inbox (key, kind, node, received_at, sender, raw, expires_at, settled_rev, handled)
+    SELECT key, 'datagram', $1, at, sender, '', at + make_interval(secs => $2), (SELECT rev FROM head), 'alone'
+      FROM unnest($3::text[], $4::float8[], $5::text[]) AS m (key, ms, sender), to_timestamp(ms / 1000) AS at ORDER BY key
+    ON CONFLICT (key) DO UPDATE SET settled_rev = coalesce(inbox.settled_rev, excluded.settled_rev),
+      handled = coalesce(inbox.handled, 'alone'),
+      others = CASE WHEN inbox.settled_rev IS NULL THEN inbox.others ELSE inbox.others || to_jsonb($1::text) END
+  RETURNING key, (SELECT before.settled_rev IS NOT NULL FROM inbox AS before WHERE before.key = inbox.key) AS "wasSettled"`
+
+/** No node makes events of these messages any more. Returns the keys of those that another node had made before. */
+async function settleLonely(
+  deps: ReturnDeps,
+  lonely: readonly LonelyEvent[],
+  ttlMs: number,
+): Promise<readonly string[]> {
+  const byKey = [...new Map(lonely.map((event) => [event.key, event])).values()]
+  const rows = await deps.pool.query<{ key: string; wasSettled: boolean | null }>(SETTLE, [
+    deps.node,
+    ttlMs / 1000,
+    byKey.map(({ key }) => key),
+    byKey.map(({ receivedAt }) => receivedAt),
+    byKey.map(({ sender }) => sender),
+  ])
+  const doubled = rows.filter(({ wasSettled }) => wasSettled).map(({ key }) => key)
+  deps.counters.addDuplicates(doubled.length)
+  return doubled
+}
+
+/** The later of two events of one message names the earlier one. */
+function nameTwins(db: Database, keys: readonly string[]): void {
+  for (const key of keys) {
+    const [first, ...later] = db.all<{ id: string }>(
+      'SELECT id FROM event WHERE message_key = ? ORDER BY received_at, id',
+      key,
+    )
+    for (const { id } of later) db.run('UPDATE event SET twin_of = ? WHERE id = ?', first?.id ?? null, id)
+  }
+}

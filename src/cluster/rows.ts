@@ -1,0 +1,182 @@
+/**
+ * Rows of the shared tables as they cross: the JSON of their columns by name, and the bytes of one column beside it. Reads
+ * them from and writes them to the SQLite of this node.
+ */
+import { Buffer } from 'node:buffer'
+import type { SQLInputValue } from 'node:sqlite'
+import type { Database } from '../platform/sqlite.ts'
+import { columnsOf } from './changes.ts'
+import { SHARED_TABLES, type SharedTable } from './tables.ts'
+
+/** A row as it ships. `body` null = the row is gone. */
+export interface OutgoingRow {
+  readonly tbl: string
+  readonly key: string
+  /** JSON */
+  readonly body: string | null
+  readonly blob: Uint8Array | null
+}
+
+/** A row as the shared database has it. */
+export interface IncomingRow {
+  readonly tbl: string
+  readonly key: string
+  readonly deleted: boolean
+  readonly body: Readonly<Record<string, unknown>>
+  readonly blob: Uint8Array | null
+}
+
+/** The rows of one shared table here. */
+export interface TableRows {
+  readonly table: SharedTable
+  read(key: string): OutgoingRow
+  /** Keys after `after` (null = from the beginning) in the order of the key, as many as `limit`. */
+  keys(after: string | null, limit: number): string[]
+  /** The value of a column as it is here; undefined = no such row. */
+  value(key: string, column: string): unknown
+  /** Adds or changes the row, or removes it. Rows in its way are removed: their newer versions follow. */
+  write(row: IncomingRow): void
+  /** True when the row names one of another table that is not here. */
+  isOrphan(key: string): boolean
+  remove(key: string): void
+}
+
+/** The tables that this store has. A table of a newer version is not among them. */
+export function createRows(db: Database): ReadonlyMap<string, TableRows> {
+  const known = SHARED_TABLES.map((table) => [table, columnsOf(db, table.name)] as const)
+  return new Map(
+    known
+      .filter(([, columns]) => columns.length > 0)
+      .map(([table, columns]) => [table.name, rowsOf(db, table, columns)]),
+  )
+}
+
+function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): TableRows {
+  const { name, key, blob, reference, computed = {} } = table
+  const own = new Set([...(table.own ?? []), ...(reference ? [reference.column] : [])])
+  const shared = columns.filter((column) => !own.has(column))
+  const localKey = reference ? [reference.column] : key
+  const isNumber = numericColumns(db, name)
+  const where = localKey.length > 0 ? `WHERE ${localKey.map((column) => `${column} = ?`).join(' AND ')}` : ''
+  const parents = db.all<Parent>(`SELECT "table", "from", "to" FROM pragma_foreign_key_list(?)`, name)
+  const SQL = {
+    read: `SELECT ${shared.join(', ')} FROM ${name} ${where}`,
+    remove: `DELETE FROM ${name} ${where}`,
+    keys: `SELECT ${keyColumns(table)} AS key FROM ${keysFrom(table)}`,
+  }
+
+  /** The values of the key columns; null when the row that it refers to is not here. */
+  function partsOf(text: string): SQLInputValue[] | null {
+    if (reference) {
+      const sql = `SELECT rowid AS id FROM ${reference.table} WHERE ${reference.id} = ?`
+      const found = db.get<{ id: number }>(sql, text)
+      return found ? [found.id] : null
+    }
+    if (key.length === 0) return []
+    if (key.length > 1) return JSON.parse(text) as SQLInputValue[]
+    return [isNumber.has(key[0]!) ? Number(text) : text]
+  }
+
+  function read(text: string): OutgoingRow {
+    const parts = partsOf(text)
+    const row = parts && db.get<Record<string, unknown>>(SQL.read, ...parts)
+    if (!row) return { tbl: name, key: text, body: null, blob: null }
+    const bytes = blob === undefined ? null : (row[blob] as Uint8Array | null)
+    const body: Record<string, unknown> = {}
+    for (const column of shared) body[column] = column === blob ? bytes !== null : encoded(row[column])
+    if (reference) body[reference.as] = text
+    return { tbl: name, key: text, body: JSON.stringify(body), blob: bytes }
+  }
+
+  function write({ key: text, deleted, body, blob: bytes }: IncomingRow): void {
+    const parts = partsOf(text)
+    if (parts === null) return
+    if (deleted) {
+      db.run(SQL.remove, ...parts)
+      return
+    }
+    // Columns of a newer version are left out.
+    const known = shared.filter((column) => column in body)
+    const values = known.map((column) => (column === blob ? (body[column] ? bytes : null) : decoded(body[column])))
+    const sets = known.map((column) => `${column} = ?`).join(', ')
+    const { changes } = db.run(`UPDATE OR REPLACE ${name} SET ${sets} ${where}`, ...values, ...parts)
+    if (changes === 0) insert(known, values, parts)
+  }
+
+  function insert(known: readonly string[], values: readonly SQLInputValue[], parts: readonly SQLInputValue[]): void {
+    const names = [...known, ...(reference ? [reference.column] : []), ...Object.keys(computed)]
+    const marks = [...known, ...(reference ? [reference.column] : [])].map(() => '?')
+    const counted = Object.values(computed).map((sql) => `(${sql})`)
+    db.run(
+      `INSERT OR REPLACE INTO ${name} (${names.join(', ')}) VALUES (${[...marks, ...counted].join(', ')})`,
+      ...values,
+      ...(reference ? parts : []),
+      ...counted.map(() => parts[0]!),
+    )
+  }
+
+  return {
+    table,
+    read,
+    write,
+    keys(after, limit) {
+      const more = after === null ? [] : [after]
+      const sql = `SELECT key FROM (${SQL.keys}) ${after === null ? '' : 'WHERE key > ?'} ORDER BY key LIMIT ?`
+      return db.all<{ key: unknown }>(sql, ...more, limit).map((row) => String(row.key))
+    },
+    value(text, column) {
+      const parts = partsOf(text)
+      return parts && db.get<Record<string, unknown>>(`SELECT ${column} FROM ${name} ${where}`, ...parts)?.[column]
+    },
+    isOrphan(text) {
+      const parts = partsOf(text)
+      if (parts === null) return false
+      return parents.some(({ table: parent, from, to }) => {
+        const sql = `SELECT 1 FROM ${name} AS child ${where} AND NOT EXISTS
+          (SELECT 1 FROM ${parent} AS parent WHERE parent.${to} = child.${from})`
+        return db.get(sql, ...parts) !== undefined
+      })
+    },
+    remove(text) {
+      const parts = partsOf(text)
+      if (parts) db.run(SQL.remove, ...parts)
+    },
+  }
+}
+
+interface Parent {
+  readonly table: string
+  readonly from: string
+  readonly to: string
+}
+
+const numericColumns = (db: Database, table: string): ReadonlySet<string> =>
+  new Set(
+    db
+      .all<{ name: string }>(`SELECT name FROM pragma_table_info(?) WHERE type = 'INTEGER'`, table)
+      .map(({ name }) => name),
+  )
+
+function keyColumns({ key, anyCase, reference }: SharedTable): string {
+  if (reference) return `${reference.table}.${reference.id}`
+  const parts = key.map((column) => (anyCase ? `lower(${column})` : column))
+  if (parts.length === 0) return "''"
+  return parts.length === 1 ? `CAST(${parts[0]} AS TEXT)` : `json_array(${parts.join(', ')})`
+}
+
+const keysFrom = ({ name, reference }: SharedTable): string =>
+  reference ? `${name} JOIN ${reference.table} ON ${reference.table}.rowid = ${reference.column}` : name
+
+/** JSON of the server has no sign for the character 0, and JSON none for bytes. */
+function encoded(value: unknown): unknown {
+  if (value instanceof Uint8Array) return { bytes: Buffer.from(value).toString('base64') }
+  if (typeof value === 'string' && value.includes('\u0000')) return { text: Buffer.from(value).toString('base64') }
+  return value
+}
+
+function decoded(value: unknown): SQLInputValue {
+  if (value === null || typeof value !== 'object') return value as SQLInputValue
+  const { bytes, text } = value as { readonly bytes?: string; readonly text?: string }
+  if (bytes !== undefined) return Buffer.from(bytes, 'base64')
+  return Buffer.from(text ?? '', 'base64').toString()
+}

@@ -1,0 +1,140 @@
+/**
+ * Which tables of `footman.db` nodes share, and how. `leader`: only the leader changes the rows, and the shared database is
+ * right. `union`: the node that makes a row ships it, and rows are removed by their age alone. `local`: rows stay on the node.
+ * The class of a table never changes, as versions work side by side.
+ */
+
+export interface SharedTable {
+  readonly name: string
+  readonly class: 'leader' | 'union'
+  /** The columns that name a row on every node. [] = the table has one row. */
+  readonly key: readonly string[]
+  /** Key columns that are compared without letter case. */
+  readonly anyCase?: true
+  /** Rows are removed by their age alone, by every node itself, as those of class `union` are. */
+  readonly aged?: true
+  /** Columns whose values each node gives by itself: numbers of rows, counts kept by triggers. */
+  readonly own?: readonly string[]
+  /** The column that crosses as bytes beside the JSON of the row. */
+  readonly blob?: string
+  /** A column that holds an own number of another table crosses as the id of that row, by the name `as`. */
+  readonly reference?: { readonly column: string; readonly as: string; readonly table: string; readonly id: string }
+  /** Of an own column, when a row of another node is added; `?` is the first column of the key. */
+  readonly computed?: Readonly<Record<string, string>>
+}
+
+const leader = (name: string, key: readonly string[], more: Partial<SharedTable> = {}): SharedTable => ({
+  name,
+  class: 'leader',
+  key,
+  ...more,
+})
+const union = (name: string, key: readonly string[], more: Partial<SharedTable> = {}): SharedTable => ({
+  name,
+  class: 'union',
+  aged: true,
+  key,
+  ...more,
+})
+
+const REPORT_ENTITIES = ['report', 'task', 'recipient', 'grp', 'filter', 'condition']
+
+/** A table stands behind those that its foreign keys name. What ships first on an empty database stands first. */
+export const SHARED_TABLES: readonly SharedTable[] = [
+  leader('dedup', ['key'], { aged: true }),
+  union('event', ['id'], { own: ['seq', 'journal_id'] }),
+  union('delivery', ['id'], { own: ['seq'] }),
+  union('delivery_attempt', ['delivery_id', 'n']),
+  leader('rate_limit', ['key']),
+  leader('rate_limit_slot', ['key', 'event_id']),
+  leader('alert_group', ['id']),
+  leader('alert_group_task', ['task_id', 'group_id']),
+  leader('fallback_watch', ['event_id', 'route']),
+  leader('maintenance', ['id']),
+  leader('maintenance_summary', ['name']),
+  leader('snooze', ['id']),
+  leader('safety_net_mark', ['name']),
+  leader('heard_kind', ['kind']),
+  leader('watchdog_due', ['task_id', 'due_at']),
+  leader('watchdog_finding', ['subject', 'outcome']),
+  leader('task_retry', ['id']),
+  leader('schedule_run', ['id']),
+  leader('schedule_state', ['schedule_id']),
+  leader('schedule_note', ['name']),
+  leader('start_request', ['id'], { blob: 'payload' }),
+  leader('start_request_task', ['request', 'task_id']),
+  leader('start_request_queue', ['seq']),
+  // The callers whose start requests are awaited from the broker, whose session all nodes share.
+  leader('start_publisher', ['id']),
+  leader('start_queue', ['id']),
+  // Settled messages whose tasks Qlik Sense has to confirm before they become events.
+  leader('unverified', ['seq'], { own: ['journal_id'], blob: 'raw' }),
+  leader('cloud_message', ['id'], { blob: 'payload' }),
+  leader('mqtt_outgoing', ['seq']),
+  leader('influx_point', ['seq']),
+  leader('idempotency_key', ['id']),
+  leader('kv_namespace', ['name'], {
+    own: ['id', 'keys'],
+    computed: { keys: 'SELECT count(*) FROM kv WHERE namespace = ?' },
+  }),
+  leader('kv', ['namespace', 'key'], { own: ['id'] }),
+  leader('kv_revision', []),
+  leader('service_state', ['host', 'service'], { anyCase: true }),
+  leader('service_event', ['seq']),
+  // Marks of people on the attention list, which is the same everywhere.
+  leader('attention_taken', ['key']),
+  leader('task_state', ['task_id']),
+  ...REPORT_ENTITIES.map((name) => leader(`report_${name}`, ['id'])),
+  leader('report_template', ['report_id']),
+  leader('report_reference', ['to_kind', 'to_id', 'from_kind', 'from_id']),
+  leader('report_run', ['id']),
+  leader('report_run_event', ['run_id', 'at', 'event']),
+  leader('report_document', ['id']),
+  leader('report_delivery', ['id']),
+  leader('report_trigger', ['task_id', 'trigger_id']),
+  leader('report_trigger_app', ['app_id']),
+  leader('report_trigger_checkpoint', ['name']),
+  leader('report_trigger_event', ['execution_id']),
+  leader('report_trigger_fired', ['identity']),
+  leader('report_trigger_joined', ['task_id', 'trigger_id', 'member']),
+  leader('report_condition_state', ['key']),
+  leader('report_audit', ['id']),
+  leader('report_hub_item', ['id']),
+  leader('report_hub_reader', ['address', 'item_id']),
+  leader('report_hub_access', ['item_id', 'reader', 'how', 'at']),
+  leader('report_hub_key', ['id']),
+  leader('report_hub_login', ['hash']),
+  leader('report_hub_session', ['hash']),
+  // The history; a new node works before it has it.
+  leader('execution', ['seq']),
+  leader('mqtt_message', ['id'], { blob: 'payload' }),
+  union('task_start', ['id']),
+  union('audit', ['id']),
+  union('script_log', ['event_id'], { blob: 'gzip' }),
+  // The routes that a decision names, by the time since when they are in use.
+  union('alert_configuration', ['used_from'], { blob: 'routes' }),
+  union('event_decision', ['event_id'], {
+    blob: 'routes',
+    reference: { column: 'event_seq', as: 'event_id', table: 'event', id: 'id' },
+  }),
+]
+
+/** Why the rows of the other tables stay where they are. */
+export const LOCAL_TABLES: Readonly<Record<string, string>> = {
+  meta: 'cursors in the own journal and in the shared database',
+  inbox_taken: 'settles entries of the inbox, which are shared themselves',
+  change_log: 'made again on each node by the triggers of the tables that it follows',
+  dropped_datagram: 'refused by this node',
+  udp_source: 'senders that this node hears',
+  file_job: 'works on files of this node',
+  self_alert: 'each node checks its own conditions; a node that is well would clear the alert of another',
+  console_session: 'a browser talks to one node',
+  storage_note: 'about the file itself',
+  schema_migration: 'about the file itself',
+  written_by: 'about the file itself',
+}
+
+const BY_NAME: ReadonlyMap<string, SharedTable> = new Map(SHARED_TABLES.map((table) => [table.name, table]))
+
+/** Undefined for local tables, and for those of a newer version. */
+export const sharedTable = (name: string): SharedTable | undefined => BY_NAME.get(name)
