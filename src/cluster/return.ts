@@ -52,9 +52,9 @@ export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlM
 
 const LONELY = `SELECT DISTINCT event.id, message_key AS "key", received_at AS receivedAt, sender FROM event
   JOIN cluster_change ON tbl = 'event' AND cluster_change.key = event.id
-  WHERE message_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inbox_taken WHERE event_id = event.id)`
+  WHERE message_key IS NOT NULL AND journal_id IS NOT NULL`
 
-/** Kept until the end, as shipped events cannot be told from others after a crash. */
+/** Events that were made straight from the own journal. Kept until the end, as after a crash their rows may be shipped already. */
 function rememberLonely(db: Database): readonly LonelyEvent[] {
   const stored = db.get<{ value: string }>('SELECT value FROM meta WHERE key = ?', PENDING_KEY)?.value
   const known = storedJson<LonelyEvent[]>(stored, [])
