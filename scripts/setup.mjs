@@ -28,7 +28,7 @@ function readJson(path) {
  * True when node_modules holds the packages of package-lock.json. npm records the installed ones in
  * node_modules/.package-lock.json, as its last step; comparing contents instead of file times survives `git checkout`.
  */
-export function installedAsLocked(directory = root) {
+function installedAsLocked(directory = root) {
   const wanted = readJson(join(directory, 'package-lock.json'))?.packages
   const installed = readJson(join(directory, 'node_modules', '.package-lock.json'))?.packages
   if (!wanted || !installed) return false
@@ -53,7 +53,7 @@ function installPackages() {
 }
 
 /** Names of the platform packages that may hold the Bun binary for this machine, best first. */
-export function bunPackages(platform = process.platform, arch = process.arch, musl = isMusl()) {
+function bunPackages(platform = process.platform, arch = process.arch, musl = isMusl()) {
   const os = platform === 'win32' ? 'windows' : platform
   const base = `bun-${os}-${arch === 'arm64' ? 'aarch64' : arch}`
   const libc = platform === 'linux' && musl ? '-musl' : ''
@@ -68,7 +68,7 @@ function isMusl() {
  * Path of the pinned Bun. npm versions that don't run install scripts leave the binary in the platform package
  * (@oven/bun-<platform>) and a placeholder that cannot run in the package `bun`.
  */
-export function findBun() {
+function findBun() {
   const version = readJson(join(root, 'package.json')).devDependencies.bun
   const name = process.platform === 'win32' ? 'bun.exe' : 'bun'
   const candidates = [

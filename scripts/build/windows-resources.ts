@@ -15,7 +15,7 @@ const [PRERELEASE, PRIVATE_BUILD] = [0x2, 0x8]
 const [WINDOWS, APPLICATION] = [0x40004, 1]
 
 /** Everything that Explorer shows under "Details" and that inventory tools read. */
-export function versionStrings({ version, commit, time }: Identity): Record<string, string> {
+function versionStrings({ version, commit, time }: Identity): Record<string, string> {
   return {
     CompanyName: 'Footman',
     FileDescription: 'Footman: alerts, task starts and schedules for Qlik Sense',

@@ -12,7 +12,7 @@ export const npmUrl = ({ name, version }: Pick<BundledPackage, 'name' | 'version
   `pkg:npm/${name.replace('@', '%40')}@${version}`
 
 /** The same for everybody who builds the same commit: no random number, no time of the build. */
-export function billOfMaterials(identity: Identity, packages: readonly BundledPackage[]): object {
+function billOfMaterials(identity: Identity, packages: readonly BundledPackage[]): object {
   const bun = runtime()
   const footman = `footman@${identity.version}`
   const direct = Object.keys(lock.packages[''].dependencies)

@@ -75,7 +75,7 @@ export function createReportMailer(config: Config): ReportMailer & { close(): vo
 const NO_MAIL_SERVER = 'no mail server is configured: set Butler.emailNotification.smtp.host'
 
 /** Templates `<name>.eta`, `<name>.handlebars` and `<name>.hbs` of the folder. */
-export function createReportTemplates(directory: string): MailTemplates {
+function createReportTemplates(directory: string): MailTemplates {
   const engine = once(() => createTemplateEngine({ templateDirectory: directory, candidates: (path) => [path] }))
   return async (name, context) => {
     const found = await engine().findEmail(directory, name)

@@ -114,9 +114,6 @@ export const { overriddenDestination } = alerts
 /** The parsed `Butler` section: every key present, lists never null, durations in milliseconds. */
 export type Config = z.output<typeof butler>
 
-/** As people write it, everything optional. */
-export type ConfigInput = z.input<typeof butler>
-
 /** Set by the build through `--define`, because working it out takes longer than the rest of the start. */
 declare const FOOTMAN_DEFAULTS: Config | undefined
 

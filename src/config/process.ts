@@ -59,6 +59,4 @@ export const frequencyTimezone = timezone('Time zone of the wall clock in freque
 export const shadow = flag('Receive, enrich, render and record everything, but send nothing and start nothing.')
 export const watchConfig = flag('Apply a changed configuration file without a restart where that is possible.', true)
 
-export type LoggingConfig = z.output<typeof logging>
 export type NodeConfig = z.output<typeof node>
-export type ShutdownConfig = z.output<typeof shutdown>

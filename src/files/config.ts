@@ -30,5 +30,4 @@ export const files = section('More about file operations.', () => ({
 }))
 
 export type DirectoryPair = z.output<typeof directoryPair>
-export type ConfigDirectories = z.output<typeof configDirectories>
 export type FilesConfig = z.output<typeof files>

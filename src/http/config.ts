@@ -134,11 +134,6 @@ function isOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).origin === value
 }
 
-export type RestServerConfig = z.output<typeof restServerConfig>
-export type RestServerEndpointsEnable = z.output<typeof restServerEndpointsEnable>
-export type RestServerEndpointsConfig = z.output<typeof restServerEndpointsConfig>
-export type ApiConfig = z.output<typeof api>
-
 /** The example key of the documentation; refused, as everybody knows it. */
 const PUBLISHED_HASH = 'sha256:6307a06331fc2ed1a4d42b32c248f14b889d9bcfe93f4248bea1a1600bf9c85f'
 
@@ -242,6 +237,3 @@ export const access = section(
   }),
   { closed: true },
 )
-
-export type AccessConfig = z.output<typeof access>
-export type AccessKey = z.output<typeof key>

@@ -112,7 +112,6 @@ export const footmanVersionMonitor = section('More about the version of Qlik Sen
 }))
 
 export type HeartbeatConfig = z.output<typeof heartbeat>
-export type DockerHealthCheckConfig = z.output<typeof dockerHealthCheck>
 export type UptimeMonitorConfig = z.output<typeof uptimeMonitor>
 export type ServiceMonitorConfig = z.output<typeof serviceMonitor>
 export type QlikSenseVersionConfig = z.output<typeof qlikSenseVersion>

@@ -57,15 +57,6 @@ export function parseSize(text: string): Parsed<number> {
   return finite(Math.round(Number(match[1]) * SIZE_UNITS[match[2]!.toLowerCase()]!), text)
 }
 
-/** The shortest exact text: 104857600 to `100MB`. */
-export function formatSize(bytes: number): string {
-  for (const unit of ['tb', 'gb', 'mb', 'kb']) {
-    const size = SIZE_UNITS[unit]!
-    if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit.toUpperCase()}`
-  }
-  return `${bytes}B`
-}
-
 function finite(value: number, text: string): Parsed<number> {
   if (Number.isSafeInteger(Math.round(value))) return { ok: true, value: Math.round(value) }
   return { ok: false, error: `"${text}" is too large.` }

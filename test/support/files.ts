@@ -78,7 +78,7 @@ export function fileDisk(): Disk {
   return disk
 }
 
-export function approvalsOf(disk: Disk, more: Partial<ApprovalSettings> = {}): ApprovalSettings {
+function approvalsOf(disk: Disk, more: Partial<ApprovalSettings> = {}): ApprovalSettings {
   const pair = { fromDirectory: disk.at('data'), toDirectory: disk.at('arch') }
   return {
     fileCopyApprovedDirectories: [pair],

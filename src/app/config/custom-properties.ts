@@ -84,7 +84,7 @@ const union = <T extends string>(some: readonly T[] = [], more: readonly T[]): T
   [...new Set([...some, ...more])].sort()
 
 /** Every setting that names a property, of features that are switched on; in the order of the configuration. */
-export function* propertyUses(config: Config): Generator<PropertyUse> {
+function* propertyUses(config: Config): Generator<PropertyUse> {
   yield* mails(config)
   yield* influx(config)
   yield* newRelic(config)

@@ -162,7 +162,7 @@ const broken = ({ group, title }: Probe, error: unknown): Finding => ({
 
 // ------------------------------------------------------------------- the problems of `footman check`, as findings
 
-export const CONFIGURATION = 'configuration'
+const CONFIGURATION = 'configuration'
 
 const FIX = 'correct it; docs/configuration.md describes every key'
 /** For problems that describe how Footman uses a key, which may be intended. */
@@ -175,7 +175,7 @@ const CODES = {
 } as const satisfies Record<Problem['severity'], string>
 
 /** One finding per problem, or one that all is well. */
-export function configurationFindings(problems: readonly Problem[], file: string): readonly Finding[] {
+function configurationFindings(problems: readonly Problem[], file: string): readonly Finding[] {
   const findings = problems.map(toFinding)
   if (problems.some(({ severity }) => severity !== 'info')) return findings
   return [{ level: 'ok', code: 'configuration.valid', target: file, message: 'no errors, no warnings' }, ...findings]
@@ -240,7 +240,7 @@ export function withoutRepetitions(
 }
 
 /** Keys below `Butler` whose values the loader has refused. */
-export const refusedKeys = (problems: readonly Problem[]): readonly string[] =>
+const refusedKeys = (problems: readonly Problem[]): readonly string[] =>
   problems.filter(({ severity, path }) => severity === 'error' && path !== '').map(({ path }) => keyOf(path))
 
 const sectionOf = (key: string): string => key.replace(/\.?[^.]*$/, '')

@@ -130,7 +130,7 @@ const AUTOMATIC = 2
 /** Of `Get-ScheduledTask`. */
 const TASK_STATES = ['unknown', 'disabled', 'queued', 'ready', 'running'] as const
 
-export async function windowsStatus(host: ServiceHost, name: string): Promise<ServiceStatus> {
+async function windowsStatus(host: ServiceHost, name: string): Promise<ServiceStatus> {
   return (await serviceStatus(host, name)) ?? (await taskStatus(host, name)) ?? absent(name)
 }
 
@@ -205,7 +205,7 @@ const POLL_MS = 500
 const TAIL_BYTES = 4 * 1024 * 1024
 
 /** Prints what Footman wrote, and what WinSW caught of its errors. */
-export async function fileLogs(facts: ServiceFacts, options: FileLogOptions, io: CommandIo): Promise<number> {
+async function fileLogs(facts: ServiceFacts, options: FileLogOptions, io: CommandIo): Promise<number> {
   const folder = facts.outputDirectory
   const file: string | null = await newest(folder, facts)
   if (file === null) {

@@ -153,8 +153,6 @@ const anyWindow = object(() => ({
 /** A misspelt key would make the window larger than was meant. */
 export const windowObject = noted(anyWindow, { description: 'A window of time.', closed: true })
 
-export type WindowObject = z.output<typeof windowObject>
-
 /** The name of an entry of `Butler.footman.windows`, or a window. */
 export const windowReference = z.union([nameText, windowObject])
 

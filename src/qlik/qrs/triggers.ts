@@ -3,7 +3,7 @@ import type { QrsTransport } from './transport.ts'
 import { NEVER } from './types.ts'
 
 /** `incrementOption` of QRS. */
-export const INCREMENTS = ['once', 'hourly', 'daily', 'weekly', 'monthly', 'custom'] as const
+const INCREMENTS = ['once', 'hourly', 'daily', 'weekly', 'monthly', 'custom'] as const
 
 interface QrsTrigger {
   readonly id: string

@@ -84,14 +84,6 @@ export interface QrsApp {
   readonly customProperties: readonly QrsCustomProperty[]
 }
 
-export interface QrsUser {
-  readonly id: string
-  readonly userId: string
-  readonly userDirectory: string
-  readonly name: string
-  readonly attributes?: readonly { readonly attributeType: string; readonly attributeValue: string }[]
-}
-
 /** An app owner with all e-mail attributes (`attributeType` equal to `email`, ignoring case). */
 export interface AppOwner {
   readonly id: string

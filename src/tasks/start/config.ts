@@ -41,6 +41,4 @@ export const startQueue = section('Queue of tasks to start.', () => ({
   maxAge: duration('Entries older than this are dropped.', '24h'),
 }))
 
-export type StartTaskFilterConfig = z.output<typeof startTaskFilter>
-export type StartFilterConfig = z.output<typeof startFilter>
 export type StartQueueConfig = z.output<typeof startQueue>

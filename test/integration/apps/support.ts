@@ -37,7 +37,7 @@ export interface AppsOptions {
 const ALL_ON = { senseListApps: true, senseAppDump: true, senseAppReload: true }
 const HEADERS = [{ name: 'X-Qlik-User', value: REPOSITORY_USER }]
 
-export function engineSettings({ simulator }: TestSite): EngineSettings {
+function engineSettings({ simulator }: TestSite): EngineSettings {
   const { pem } = simulator.certificates
   return {
     host: '127.0.0.1',

@@ -51,7 +51,7 @@ export const editable = (definition: object): Members =>
 const isChanged = ({ id, before, definition }: Draft): boolean =>
   id !== '' && differences(before, definition).length > 0
 
-export const SAVE = 'reports.save'
+const SAVE = 'reports.save'
 
 export async function editorPage(context: PageContext, draft: Draft): Promise<PageContent> {
   const { kind, id, definition, failure } = draft

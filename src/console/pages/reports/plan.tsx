@@ -45,7 +45,7 @@ interface Clause {
 }
 
 /** The filters whose clauses a problem is about: it names the field, and values where the clause lists them. */
-export function filtersBehind({ code, details }: Pick<Problem, 'code' | 'details'>, filters: readonly Definition[]) {
+function filtersBehind({ code, details }: Pick<Problem, 'code' | 'details'>, filters: readonly Definition[]) {
   if (!code.startsWith('FILTER_')) return []
   const isAbout = ({ field, values }: Clause): boolean => {
     if (field === undefined || ![`${field}: `, `"${field}"`].some((named) => details.includes(named))) return false
