@@ -1,6 +1,7 @@
 /** Hears the notifications of a PostgreSQL server, and connects anew when they may have stopped coming. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Connection, connectPrimary } from './connect.ts'
+import { connectPrimary } from './connect.ts'
+import type { Connection } from './connection.ts'
 import type { PostgresListener, PostgresSettings } from './types.ts'
 
 export interface ListenerDeps {
@@ -23,7 +24,7 @@ export function createPostgresListener(
   let running: Promise<void> = Promise.resolve()
 
   async function listen(): Promise<void> {
-    const opened = await connectPrimary(settings, () => undefined)
+    const opened = await connectPrimary(settings, { signal: stopping.signal })
     if ('error' in opened) return
     opened.onNotification((channel, payload) => channels[channel]?.(payload))
     const ended = new AbortController()

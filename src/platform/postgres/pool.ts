@@ -1,31 +1,34 @@
 /** A pool of connections to the primary server. */
-import { type Connection, connectPrimary } from './connect.ts'
+import { connectPrimary } from './connect.ts'
+import type { Connection } from './connection.ts'
 import { PostgresError } from './errors.ts'
 import type { PostgresPool, PostgresSettings, Queryable } from './types.ts'
 
 export function createPostgresPool(settings: PostgresSettings): PostgresPool {
-  const idle: Connection[] = []
   const all = new Set<Connection>()
+  /** The last one used is used next. */
+  const idle: Connection[] = []
   const waiting: ((connection: Connection | null) => void)[] = []
+  const closing = new AbortController()
   let opening = 0
-  let isClosed = false
   let newest: Connection | null = null
+  let timeline: number | null = null
   let lastAnswerAt: number | null = null
   let refusingSince: number | null = null
   let reason = ''
 
-  function answered(): void {
+  const answered = (): void => {
     lastAnswerAt = performance.now()
   }
 
   async function acquire(): Promise<Connection> {
+    const giveUpAt = performance.now() + settings.statementTimeoutMs + settings.connectTimeoutMs
     for (;;) {
-      if (isClosed) throw new PostgresError('the connections are closed', 'down', null)
+      if (closing.signal.aborted) throw new PostgresError('the connections are closed', 'down', null)
       const free = idle.pop()
-      if (free?.isOpen) return free
-      if (free) continue
+      if (free) return free
       if (all.size + opening < settings.connections) return openOne()
-      const next = await nextFree()
+      const next = await nextFree(giveUpAt - performance.now())
       if (next?.isOpen) return next
     }
   }
@@ -33,20 +36,13 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
   async function openOne(): Promise<Connection> {
     opening += 1
     try {
-      const opened = await connectPrimary(settings, answered)
-      if ('error' in opened) {
-        refusingSince = opened.isRefused ? (refusingSince ?? performance.now()) : null
-        reason = opened.error.message
-        throw opened.error
+      const opened = await connectPrimary(settings, { answered, signal: closing.signal })
+      if ('error' in opened) throw failed(opened)
+      if (closing.signal.aborted) {
+        opened.destroy()
+        throw new PostgresError('the connections are closed', 'down', null)
       }
-      refusingSince = null
-      reason = ''
-      newest = opened
-      all.add(opened)
-      opened.onEnd(() => {
-        all.delete(opened)
-        wakeOne()
-      })
+      keep(opened)
       return opened
     } finally {
       opening -= 1
@@ -54,8 +50,28 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
     }
   }
 
+  function failed({ error, isRefused }: { readonly error: PostgresError; readonly isRefused: boolean }): PostgresError {
+    refusingSince = isRefused ? (refusingSince ?? performance.now()) : null
+    reason = error.message
+    return error
+  }
+
+  function keep(connection: Connection): void {
+    refusingSince = null
+    reason = ''
+    newest = connection
+    timeline = connection.timeline
+    all.add(connection)
+    connection.onEnd(() => {
+      all.delete(connection)
+      // Most often the server or the way to it is gone, and each of the others would wait for its own deadline.
+      for (const other of idle.splice(0)) other.destroy()
+      wakeOne()
+    })
+  }
+
   /** Null: there may be room for a new connection. */
-  function nextFree(): Promise<Connection | null> {
+  function nextFree(ms: number): Promise<Connection | null> {
     const { promise, resolve, reject } = Promise.withResolvers<Connection | null>()
     const take = (connection: Connection | null) => {
       clearTimeout(timer)
@@ -64,7 +80,7 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
     const timer = setTimeout(() => {
       waiting.splice(waiting.indexOf(take), 1)
       reject(new PostgresError('all connections are busy', 'down', null))
-    }, settings.statementTimeoutMs + settings.connectTimeoutMs)
+    }, ms)
     waiting.push(take)
     return promise
   }
@@ -75,12 +91,10 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
 
   function release(connection: Connection): void {
     if (!connection.isOpen) return
-    if (isClosed) connection.destroy()
-    else {
-      const next = waiting.shift()
-      if (next) next(connection)
-      else idle.push(connection)
-    }
+    if (closing.signal.aborted) return void connection.close()
+    const next = waiting.shift()
+    if (next) next(connection)
+    else idle.push(connection)
   }
 
   async function use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -108,10 +122,10 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
     query: (sql, parameters) => use((connection) => connection.query(sql, parameters)),
     transaction: (work) => use((connection) => inTransaction(connection, work)),
     get host() {
-      return newest?.isOpen || all.size > 0 ? (newest?.host ?? null) : null
+      return all.size > 0 ? (newest?.host ?? null) : null
     },
     get timeline() {
-      return newest?.timeline ?? null
+      return timeline
     },
     get lastAnswerAt() {
       return lastAnswerAt
@@ -123,9 +137,11 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
       return reason
     },
     async close() {
-      isClosed = true
-      for (const connection of [...all]) connection.destroy()
+      closing.abort()
       for (const take of waiting.splice(0)) take(null)
+      const leaving = idle.splice(0)
+      for (const connection of [...all]) if (!leaving.includes(connection)) connection.destroy()
+      await Promise.all(leaving.map((connection) => connection.close()))
     },
   }
 }

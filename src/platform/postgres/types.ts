@@ -35,7 +35,10 @@ export interface PostgresSettings {
 export type PostgresFault = 'down' | 'refused' | 'standby' | 'wrong'
 
 export interface Queryable {
-  /** Rows of one statement with `$1` parameters. Rejects with a `PostgresError`. bigint columns arrive as numbers, timestamptz as text. */
+  /**
+   * Rows of a statement with `$1` parameters; without parameters several statements are possible, and the rows are those of the
+   * last. Rejects with a `PostgresError`. bigint arrives as a number, timestamptz as text, bytea as a `Uint8Array`, jsonb parsed.
+   */
   query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>
 }
 
@@ -45,13 +48,16 @@ export interface PostgresPool extends Queryable {
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
   /** `host:port` of the newest connection; null while none is open. */
   readonly host: string | null
-  /** From `pg_control_checkpoint()`, read on each new connection; null before the first. */
+  /** Of the server's log, read on each new connection: another one after a standby has taken over; null before the first. */
   readonly timeline: number | null
-  /** `performance.now()` of the last answer of the server, statements that it refused included; null before the first. */
+  /**
+   * `performance.now()` of the last answer of a primary server that has let this account in, statements that it refused
+   * included; null before the first.
+   */
   readonly lastAnswerAt: number | null
   /**
-   * `performance.now()` since which every attempt on every host was actively refused or reset, which is a server that is down
-   * and not a network that is silent; null otherwise.
+   * `performance.now()` since which every attempt on every host was actively refused or reset, which is a server that is down,
+   * starts or ends, and not a network that is silent; null otherwise.
    */
   readonly refusingSince: number | null
   /** Why the last attempt failed, without secrets; '' after a success. */

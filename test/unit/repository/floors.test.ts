@@ -25,6 +25,21 @@ describe('the floors of src', () => {
     expect(circles(imports)).toEqual([])
   })
 
+  test('the driver of PostgreSQL is loaded by nodes of a cluster only', () => {
+    const byPath = new Map(files.map((file) => [file.path, file]))
+    const loaded = new Set(['src/main.ts', 'src/cli/run.ts', 'src/cli/check.ts', 'src/cli/doctor/index.ts'])
+    for (const path of loaded) {
+      const file = byPath.get(path)
+      // A specifier that is no text is not found: what is imported later does not count.
+      const atStart = file ? { path, text: file.text.replace(/\bimport\(/g, 'later(') } : null
+      for (const { specifier, resolved, typeOnly } of atStart ? importsOf(atStart) : []) {
+        if (!typeOnly) loaded.add(resolved ?? specifier)
+      }
+    }
+    expect(loaded.size).toBeGreaterThan(500)
+    expect([...loaded].filter((path) => path === 'pg' || path === 'src/cluster/index.ts')).toEqual([])
+  })
+
   test('only the adapters in src/platform name a runtime', () => {
     const naming = files
       .filter(({ path }) => !path.startsWith('src/platform/'))
