@@ -40,9 +40,11 @@ const types = {
   },
 }
 
+/** Compiling a statement takes the server half a second; all of ours run for milliseconds. */
 const SESSION = `SELECT set_config('search_path', $1, false), set_config('statement_timeout', $2, false),
     set_config('idle_in_transaction_session_timeout', '2s', false), set_config('lock_timeout', '2s', false),
     set_config('synchronous_commit', 'on', false), set_config('timezone', 'UTC', false),
+    set_config('jit', 'off', false),
     pg_is_in_recovery() AS "isStandby", (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline`
 
 /** Resolves with a connection, or with why none could be opened. */
