@@ -48,7 +48,7 @@ export function removeTriggers(db: Database): void {
   })
 }
 
-/** Changes of `work` are not noted; in one transaction, so that the silence ends with it whatever happens. */
+/** Changes of `work` are not noted; in one transaction, so that the silence ends with it in any case. */
 export function silently<T>(db: Database, work: () => T): T {
   return db.transaction(() => {
     db.run('UPDATE cluster_flag SET silent = silent + 1')

@@ -31,7 +31,7 @@ export interface TakenBack {
 }
 
 /**
- * What is noted and was never shipped: events taken out of the inbox are removed unless the database has them, as the
+ * Settles the noted changes that were never shipped: events taken out of the inbox are removed unless the database has them, as the
  * next leader takes their messages; other rows of class `union` are shipped, rows of class `leader` become those of the
  * database. Nothing may be written to shared tables meanwhile. Can be repeated. Rejects with a `PostgresError`.
  */
@@ -76,7 +76,7 @@ async function removeTaken(db: Database, pool: PostgresPool, keys: readonly RowK
   return lost.length
 }
 
-/** What was shipped with a rev beyond `rev` goes to the database again, as it is here now; returns how many rows. */
+/** Rows that were shipped with a rev beyond `rev` go to the database again, as they are here now; returns how many. */
 export async function shipForgotten({ db, pool, node }: MergeDeps, rev: number): Promise<number> {
   const tables = createRows(db)
   const keys = db.all<RowKey & { readonly epoch: number }>(

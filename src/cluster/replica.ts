@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import type { Queryable } from '../platform/postgres/types.ts'
 import type { IncomingRow, OutgoingRow } from './rows.ts'
 
-/** What goes to the database in one statement. */
+/** The content of one statement. */
 export interface Shipment {
   readonly rows: readonly OutgoingRow[]
   /** Entries of the inbox that are settled with it. */
@@ -45,8 +45,8 @@ const INSERT = (epoch: string): string => `INSERT INTO replica AS old (tbl, key,
     FROM h, ${NEW_ROWS} ${MEETING}`
 
 /**
- * Of the leader: no row comes back when its token is not that of the fence any more, and nothing is changed then. What
- * another node has shipped since this one read last (returning nodes) stays where it has come further.
+ * Of the leader: no row comes back when its token is not that of the fence any more, and nothing is changed then. Rows that
+ * another node has shipped since this one read last (returning nodes) stay where they have come further.
  */
 const BY_LEADER = `WITH f AS (SELECT epoch FROM fence WHERE token = $7 FOR SHARE),
   h AS (UPDATE head SET rev = rev + $2 FROM f RETURNING head.rev, f.epoch),
@@ -141,10 +141,10 @@ export interface Page {
 const PAGE = `SELECT head.rev AS head, page.tbl, page.key, page.rev, page.deleted, page.body, page.blob FROM head LEFT JOIN (
     SELECT *, sum(coalesce(octet_length(blob), 0)) OVER (ORDER BY rev) AS bytes, row_number() OVER (ORDER BY rev) AS n FROM (
       SELECT tbl, key, rev, deleted, body, blob FROM replica WHERE rev > $1 AND node <> $2 ORDER BY rev LIMIT $3
-    ) AS listed
+    ) AS found
   ) AS page ON bytes <= $4 OR n = 1 ORDER BY page.rev`
 
-/** What changed after `rev`, oldest first, without the rows of the node `except` (''= of all). */
+/** The rows that changed after `rev`, oldest first, without the rows of the node `except` (''= of all). */
 export async function readPage(db: Queryable, rev: number, except: string): Promise<Page> {
   const found = await db.query<ReplicaRow & { readonly head: number }>(PAGE, [rev, except, PAGE_ROWS, PAGE_BYTES])
   const rows = found.filter((row) => row.tbl !== null).map(withKey)

@@ -39,7 +39,7 @@ const union = (name: string, key: readonly string[], more: Partial<SharedTable> 
 
 const REPORT_ENTITIES = ['report', 'task', 'recipient', 'grp', 'filter', 'condition']
 
-/** A table stands behind those that its foreign keys name. What ships first on an empty database stands first. */
+/** A table stands behind those that its foreign keys name. The order is that of the first shipment. */
 export const SHARED_TABLES: readonly SharedTable[] = [
   leader('dedup', ['key'], { aged: true }),
   union('event', ['id'], { own: ['seq', 'journal_id'] }),

@@ -1,0 +1,374 @@
+/** What a leader ships, what is refused, and how nodes come together again. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { randomUUID } from 'node:crypto'
+import { insertDelivery } from '../../../src/alerts/outbox/store.ts'
+import { createFollower, type Follower } from '../../../src/cluster/follow.ts'
+import { shipForgotten, takeBack } from '../../../src/cluster/merge.ts'
+import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
+import { NotLeaderError, type Term } from '../../../src/cluster/types.ts'
+import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
+import type { Database, FileDatabase } from '../../../src/platform/sqlite.ts'
+import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+import { lead, MIGRATIONS, openSchema, openStore, rowsIn, rowsInDatabase } from '../../support/shared-stores.ts'
+import { until } from '../../support/wait.ts'
+
+interface Node {
+  readonly name: string
+  readonly db: FileDatabase
+  readonly shipper: Shipper
+  readonly follower: Follower
+  readonly fenced: () => number
+  readonly applied: Set<string>
+  /** Leads with a new token. */
+  lead(): Promise<void>
+}
+
+let server: Postgres
+let pool: PostgresPool
+let schemas = 0
+const nodes: Node[] = []
+
+beforeAll(async () => {
+  if (postgresPrograms()) server = await startPostgres()
+}, 60_000)
+afterAll(() => server?.stop())
+afterEach(async () => {
+  for (const { shipper, follower, db } of nodes.splice(0)) {
+    await shipper.stop()
+    await follower.stop()
+    db.close()
+  }
+  await pool.close()
+})
+
+async function site(names: readonly string[], migrations: Readonly<Record<string, typeof MIGRATIONS>> = {}) {
+  schemas += 1
+  pool = await openSchema(server, `ship_${schemas}`)
+  return names.map((name) => newNode(name, migrations[name]))
+}
+
+function newNode(name: string, migrations?: typeof MIGRATIONS): Node {
+  const db = openStore(':memory:', migrations)
+  const log = recordingLog()
+  const applied = new Set<string>()
+  let term: Term | null = null
+  let fenced = 0
+  const follower = createFollower({
+    ...{ db, pool, log, node: name, isLeader: () => term !== null },
+    onApplied: (tables) => {
+      for (const table of tables) applied.add(table)
+    },
+  })
+  const shipper = createShipper({
+    ...{ db, pool, log, node: name, term: () => term, seenRev: () => follower.appliedRev },
+    onFenced: () => {
+      fenced += 1
+      term = null
+    },
+  })
+  const node: Node = {
+    ...{ name, db, shipper, follower, applied, fenced: () => fenced },
+    async lead() {
+      term = { token: randomUUID(), epoch: 0 }
+      await lead(pool, term.token)
+    },
+  }
+  nodes.push(node)
+  return node
+}
+
+function addEvent(db: Database, id: string, state = 'pending'): void {
+  db.run(
+    `INSERT INTO event (id, received_at, source, sender, type, announced, outcome, severity, state, deadline_at,
+      next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id, log_time, log_level, log_message)
+      VALUES (?, 5, 'udp', '', 'reload', 'failure', 'failure', 'error', ?, 0, 0, '', '', 't', 'T', '', '', '', '', '', '')`,
+    id,
+    state,
+  )
+}
+
+const addDelivery = (db: Database, id: string, eventId: string): boolean =>
+  insertDelivery(db, {
+    ...{ id, eventId, kind: 'alert', route: 'all', destination: 'mail', target: id, lane: 'mail', orderKey: null },
+    ...{ limitKey: null, severity: 'error', state: 'pending', reason: null, detail: null, createdAt: 1 },
+  })
+
+const stateOf = (db: Database, id: string) =>
+  db.get<{ state: string }>('SELECT state FROM delivery WHERE id = ?', id)?.state
+const setState = (db: Database, id: string, state: string) =>
+  db.run('UPDATE delivery SET state = ? WHERE id = ?', state, id)
+const countIn = async (table: string) =>
+  Number((await pool.query<{ n: number }>('SELECT count(*) AS n FROM replica WHERE tbl = $1', [table]))[0]!.n)
+const snooze = (db: Database, id: string) =>
+  db.run(
+    "INSERT INTO snooze (id, match, from_at, until_at, reason, created_by, created_at) VALUES (?, '{}', 0, 9, '', '', 0)",
+    id,
+  )
+const snoozes = (db: Database) => db.all<{ id: string }>('SELECT id FROM snooze ORDER BY id').map(({ id }) => id)
+
+const commit = (node: Node, work: (db: Database) => void): Promise<void> | null => {
+  node.db.transaction(() => work(node.db))
+  return node.shipper.afterCommit()
+}
+
+describe.skipIf(!postgresPrograms())('the leader', () => {
+  test('a commit is durable when it is in the database; one that nodes do not share waits for nothing', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    await a.lead()
+    expect(commit(a, (db) => db.run("INSERT INTO meta VALUES ('cursor', '1')"))).toBeNull()
+    await commit(a, (db) => snooze(db, 'one'))
+    expect(await countIn('snooze')).toBe(1)
+    expect(a.shipper.unshipped).toBe(0)
+    expect(commit(a, () => undefined)).toBeNull()
+  })
+
+  test('a large commit is in the database as a whole or not at all', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    await a.lead()
+    const shipped = commit(a, (db) => {
+      for (let n = 0; n < 3000; n += 1) snooze(db, `s${n}`)
+    })
+    const seen = new Set<number>()
+    let isDone = false
+    shipped!.then(() => {
+      isDone = true
+    })
+    while (!isDone) seen.add(await countIn('snooze'))
+    expect([...seen].filter((count) => count !== 0 && count !== 3000)).toEqual([])
+    expect(await countIn('snooze')).toBe(3000)
+  })
+
+  test('entries of the inbox are settled, and commands answered, with the rows', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    await a.lead()
+    const [entry] = await pool.query<{ id: number }>(
+      "INSERT INTO inbox (key, node, received_at, sender, raw, expires_at) VALUES ('k', 'b', now(), '', '', now()) RETURNING id",
+    )
+    await commit(a, (db) => {
+      addEvent(db, 'e')
+      a.shipper.settle([{ id: entry!.id, eventId: 'e' }])
+    })
+    const [settled] = await pool.query(
+      "SELECT settled_rev = rev AS same, handled FROM inbox, replica WHERE tbl = 'event' AND replica.key = 'e'",
+    )
+    expect(settled).toEqual({ same: true, handled: 'leader' })
+
+    const id = randomUUID()
+    await pool.query(
+      "INSERT INTO command (id, node, request, created_at, deadline) VALUES ($1, 'b', '{}', now(), now())",
+      [id],
+    )
+    await a.shipper.answer({ id, answer: { status: 201 }, body: new TextEncoder().encode('made') })
+    const [answer] = await pool.query<{ answer: unknown; body: Uint8Array; rev: number }>(
+      'SELECT answer, answer_body AS body, rev FROM command',
+    )
+    expect(answer!.answer).toEqual({ status: 201 })
+    expect(new TextDecoder().decode(answer!.body)).toBe('made')
+    expect(answer!.rev).toBe(1)
+  })
+
+  test('a write that bypasses the writer is shipped soon', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    await a.lead()
+    a.shipper.start()
+    snooze(a.db, 'beside')
+    await until(async () => (await countIn('snooze')) === 1)
+  })
+
+  test('what the network ate is shipped when the database is back', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => snooze(db, 'before'))
+    await server.kill()
+    const shipped = commit(a, (db) => snooze(db, 'meanwhile'))
+    await until(() => a.shipper.unshipped > 0)
+    await server.start()
+    await shipped
+    await until(() => b.follower.toHead())
+    expect(snoozes(b.db)).toEqual(['before', 'meanwhile'])
+  }, 60_000)
+})
+
+describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
+  test('is refused, and takes back what nobody has got', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      snooze(db, 'kept')
+      snooze(db, 'changed')
+      db.run("INSERT INTO dedup VALUES ('known', 5)")
+    })
+    await b.follower.toHead()
+    await b.lead()
+    await commit(b, (db) => db.run("UPDATE snooze SET reason = 'by b' WHERE id = 'changed'"))
+
+    const refused = commit(a, (db) => {
+      snooze(db, 'never answered')
+      db.run("UPDATE snooze SET reason = 'by a' WHERE id = 'changed'")
+      db.run("DELETE FROM snooze WHERE id = 'kept'")
+      db.run("INSERT INTO dedup VALUES ('not shipped', 5)")
+    })
+    await expect(refused).rejects.toBeInstanceOf(NotLeaderError)
+    expect(a.fenced()).toBe(1)
+    await expect(commit(a, (db) => snooze(db, 'later'))).rejects.toBeInstanceOf(NotLeaderError)
+    expect(a.fenced()).toBe(1)
+    await expect(a.shipper.answer({ id: randomUUID(), answer: {}, body: null })).rejects.toBeInstanceOf(NotLeaderError)
+
+    await takeBack({ db: a.db, pool, node: 'a' })
+    await a.follower.toHead()
+    expect(rowsIn(a.db)).toEqual(rowsIn(b.db))
+    expect(snoozes(a.db)).toEqual(['changed', 'kept'])
+    expect(a.db.all('SELECT * FROM cluster_change')).toEqual([])
+  })
+
+  test('removes events whose messages wait for the next leader, and keeps those that were shipped', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    const ids = await pool.query<{ id: number }>(
+      `INSERT INTO inbox (key, node, received_at, sender, raw, expires_at)
+        SELECT 'k' || n, 'b', now(), '', '', now() FROM generate_series(1, 2) AS n RETURNING id`,
+    )
+    const take = (index: number, eventId: string) => (db: Database) => {
+      addEvent(db, eventId, 'routed')
+      addDelivery(db, `of ${eventId}`, eventId)
+      a.shipper.settle([{ id: ids[index]!.id, eventId }])
+    }
+    await commit(a, take(0, 'shipped'))
+    await b.follower.toHead()
+    await b.lead()
+    await expect(commit(a, take(1, 'lost'))).rejects.toBeInstanceOf(NotLeaderError)
+    const { removedEvents } = await takeBack({ db: a.db, pool, node: 'a' })
+    await a.follower.toHead()
+
+    expect(removedEvents).toBe(1)
+    expect(a.db.all<{ id: string }>('SELECT id FROM event').map(({ id }) => id)).toEqual(['shipped'])
+    expect(stateOf(a.db, 'of lost')).toBeUndefined()
+    expect(await pool.query('SELECT id FROM inbox WHERE settled_rev IS NULL')).toEqual([{ id: ids[1]!.id }])
+    expect(await countIn('event')).toBe(1)
+  })
+
+  test('a delivery that it has sent is delivered for all', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      addEvent(db, 'e', 'routed')
+      addDelivery(db, 'sent', 'e')
+      addDelivery(db, 'failed', 'e')
+      setState(db, 'sent', 'sending')
+      setState(db, 'failed', 'sending')
+    })
+    await b.follower.toHead()
+    await b.lead()
+    await commit(b, (db) => {
+      setState(db, 'sent', 'pending')
+      setState(db, 'failed', 'dead')
+    })
+    await expect(
+      commit(a, (db) => {
+        setState(db, 'sent', 'delivered')
+        setState(db, 'failed', 'pending')
+      }),
+    ).rejects.toBeInstanceOf(NotLeaderError)
+    await takeBack({ db: a.db, pool, node: 'a' })
+    // The leader has not read it yet, and its own change comes first.
+    await commit(b, (db) => setState(db, 'sent', 'sending'))
+    await b.follower.toHead()
+    await a.follower.toHead()
+    for (const { db } of [a, b]) {
+      expect(stateOf(db, 'sent')).toBe('delivered')
+      expect(stateOf(db, 'failed')).toBe('dead')
+    }
+    // Once it knows, it may send it again when somebody asks for it.
+    await commit(b, (db) => setState(db, 'sent', 'pending'))
+    await a.follower.toHead()
+    expect(stateOf(a.db, 'sent')).toBe('pending')
+  })
+})
+
+describe.skipIf(!postgresPrograms())('other nodes', () => {
+  test('tell which tables have changed, and their streams and counts go on', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      addEvent(db, 'e')
+      db.run("INSERT INTO kv_namespace (name, created_at) VALUES ('n', 0)")
+      for (const key of ['x', 'y', 'z'])
+        db.run(
+          "INSERT INTO kv (namespace, key, value, revision, created_at, updated_at) VALUES ('n', ?, '', 1, 0, 0)",
+          key,
+        )
+    })
+    await b.follower.toHead()
+    expect([...b.applied].toSorted()).toEqual(['event', 'kv', 'kv_namespace'])
+    const keys = () => b.db.get<{ keys: number }>('SELECT keys FROM kv_namespace')!.keys
+    expect(keys()).toBe(3)
+    await commit(a, (db) => db.run("DELETE FROM kv WHERE key = 'y'"))
+    await commit(a, (db) => db.run("UPDATE event SET state = 'routed'"))
+    await b.follower.toHead()
+    expect(keys()).toBe(2)
+    const stream = b.db.all<{ data: string }>("SELECT data FROM change_log WHERE topic = 'event' ORDER BY seq")
+    expect(stream.map(({ data }) => JSON.parse(data).state)).toEqual(['pending', 'routed'])
+  })
+
+  test('ship what they have made themselves; the leader gets it too', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    const entry = "INSERT INTO audit (id, at, actor, action, target, outcome) VALUES (?, 0, '', '', '', 'ok')"
+    b.db.run(entry, 'by b')
+    snooze(b.db, 'not to be shipped')
+    expect(await b.shipper.shipUnion()).toBe(1)
+    expect(await b.shipper.shipUnion()).toBe(0)
+    await commit(a, (db) => db.run(entry, 'by a'))
+    await a.follower.toHead()
+    expect(a.db.all<{ id: string }>('SELECT id FROM audit ORDER BY id').map(({ id }) => id)).toEqual(['by a', 'by b'])
+    expect(a.applied).toEqual(new Set(['audit']))
+    expect(await countIn('snooze')).toBe(0)
+  })
+
+  test('columns of the next version stay in the database, and others are left out', async () => {
+    const sql =
+      "ALTER TABLE snooze ADD COLUMN colour TEXT NOT NULL DEFAULT 'none'; CREATE TABLE newer (id TEXT PRIMARY KEY);"
+    const [a, b] = (await site(['a', 'b'], { b: [...MIGRATIONS, { name: 'next', sql }] })) as [Node, Node]
+    await b.lead()
+    await commit(b, (db) => {
+      snooze(db, 's')
+      db.run("UPDATE snooze SET colour = 'red'")
+    })
+    await pool
+      .query(
+        "INSERT INTO replica (tbl, key, rev, epoch, node, body) VALUES ('newer', 'x', 2, 1, 'b', '{}'); UPDATE head SET rev = 2",
+      )
+      .catch(() => undefined)
+    await a.follower.toHead()
+    expect(snoozes(a.db)).toEqual(['s'])
+    await a.lead()
+    await commit(a, (db) => db.run("UPDATE snooze SET reason = 'older'"))
+    await commit(a, (db) => snooze(db, 'of the older'))
+    await b.follower.toHead()
+    expect(b.db.all<object>('SELECT id, reason, colour FROM snooze ORDER BY id').map((row) => ({ ...row }))).toEqual([
+      { id: 'of the older', reason: '', colour: 'none' },
+      { id: 's', reason: 'older', colour: 'red' },
+    ])
+  })
+
+  test('a database that has forgotten gets again what was shipped', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    await a.lead()
+    a.shipper.start()
+    await commit(a, (db) => snooze(db, 'old'))
+    const { appliedRev } = a.follower
+    await a.follower.toHead()
+    await commit(a, (db) => {
+      snooze(db, 'forgotten')
+      db.run("DELETE FROM snooze WHERE id = 'old'")
+    })
+    await until(() => a.db.all('SELECT * FROM cluster_change').length === 0)
+    expect(appliedRev).toBe(0)
+    await pool.query('DELETE FROM replica WHERE rev > 1')
+    await pool.query("UPDATE replica SET deleted = false WHERE key = 'old'")
+    await pool.query('UPDATE head SET rev = 1')
+    expect(await shipForgotten({ db: a.db, pool, node: 'a' }, 1)).toBe(2)
+    expect(await rowsInDatabase(pool, a.db)).toMatchObject({ snooze: [expect.stringContaining('forgotten')] })
+  })
+})
