@@ -1,4 +1,5 @@
 /** Key-value pairs in namespaces, with expiry and revisions: endpoints, followers of changes, pairs of start requests. */
+import type { SharedState } from '../cluster/types.ts'
 import { createEventStreams } from '../http/endpoint/event-stream.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { MqttOutgoing } from '../mqtt/types.ts'
@@ -27,6 +28,8 @@ export interface KeyValueDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
+  /** Absent: a single node. */
+  readonly shared?: SharedState
   /** `outgoing`: null when MQTT is not configured. */
   readonly messages: { readonly outgoing: MqttOutgoing | null }
   readonly on: {
@@ -65,17 +68,18 @@ export interface KeyValues {
 export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, shadow: boolean): KeyValues {
   if (!config.restServerEndpointsEnable.keyValueStore)
     return { routes: codecRoutes(), services: [], duties: [], sizes: () => null, streams: 0 }
-  const { clock, on } = deps
+  const { clock, on, shared } = deps
   const { outgoing } = deps.messages
   const log = deps.log.child('kv')
   const { persist, maxValueSize, mqttTopic } = config.footman.keyValue
   const { db, writer } = persist ? deps : inMemory()
   const store = createKeyValueStore(
-    { db, writer, clock, onOperation: on.keyValueOperation },
+    { db, writer, clock, onOperation: on.keyValueOperation, ...(shared && { shared }) },
     { maxKeysPerNamespace: config.keyValueStore.maxKeysPerNamespace, maxValueSize },
   )
   const publish = changePublisher({ outgoing, log }, shadow ? '' : mqttTopic, config.mqttConfig.taskStartTopic)
-  if (publish) store.onChange(publish)
+  // In a cluster the leader publishes for all.
+  if (publish && (shared?.runsDuties ?? true)) store.onChange(publish)
   store.onChange(on.keyValueChanged)
   const streams = createEventStreams()
   return {

@@ -4,11 +4,14 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
+import type { SharedState } from '../cluster/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { StoreKeyValues } from '../tasks/start/types.ts'
+import { changeMigrations, createChangeLog } from './changes.ts'
+import { createRecentPairs } from './recent.ts'
 import {
   type Change,
   type ImportCounts,
@@ -57,6 +60,7 @@ export const keyValueMigrations: readonly Migration[] = [
       INSERT INTO kv_revision VALUES (0);
     `,
   },
+  ...changeMigrations,
 ]
 
 const PAIR = 'key, value, expires_at AS expiresAt, revision, updated_at AS updatedAt'
@@ -109,24 +113,42 @@ interface KeyValueStoreDeps {
   readonly clock: Clock
   /** Called for each use, refused writes included, and with the number of pairs that have expired. */
   readonly onOperation?: (operation: string, times: number) => void
+  /** Absent: a single node. */
+  readonly shared?: Pick<SharedState, 'mode' | 'onApplied'>
 }
 
 /** The tables of `keyValueMigrations` must exist. */
 export function createKeyValueStore(deps: KeyValueStoreDeps, limits: Limits): KeyValueStore {
   const { db, writer, clock } = deps
   const listeners = new Set<(change: Change) => void>()
-  // Always equal to the database: there is no other writer, and no reads happen while a transaction is open.
+  // Always equal to the database: writes forget the pair, and no reads happen while a transaction is open.
   const recent = createRecentPairs()
+  const { shared } = deps
+  const changeLog = shared && shared.mode !== 'single' ? createChangeLog(db) : null
+  shared?.onApplied(takeOver)
   const count = (operation: string, times = 1): void => deps.onOperation?.(operation, times)
+
+  const tell = (changes: readonly Change[]): void => {
+    for (const change of changes) for (const listener of listeners) listener(change)
+  }
+
+  /** Pairs that the leader has changed are here. */
+  function takeOver(tables: ReadonlySet<string>): void {
+    if (tables.has('kv')) recent.forgetAll()
+    if (changeLog && tables.has('kv_change')) tell(changeLog.news())
+  }
 
   /** Listeners get a change once it is durable; writes are answered in the order in which they were done. */
   async function write<T>(work: (write: Write) => T): Promise<T> {
     const changes: Change[] = []
-    const record = (change: Change): void => {
-      if (listeners.size > 0) changes.push(change)
-    }
-    const result = await writer.write((tx) => work({ tx, now: clock.now(), limits, record }))
-    for (const change of changes) for (const listener of listeners) listener(change)
+    const result = await writer.write((tx) => {
+      const record = (change: Change): void => {
+        changeLog?.note(tx, change)
+        if (listeners.size > 0) changes.push(change)
+      }
+      return work({ tx, now: clock.now(), limits, record })
+    })
+    tell(changes)
     return result
   }
 
@@ -223,28 +245,6 @@ function pageOf(db: Database, namespace: string, { prefix, after, limit }: PageQ
       : db.all<Pair>(SQL.pageFrom, namespace, prefix, now, limit)
   const end = rows.findIndex(({ key }) => !key.startsWith(prefix))
   return end === -1 ? rows : rows.slice(0, end)
-}
-
-const MOST_RECENT_PAIRS = 1000
-/** Characters; larger values gain nothing. */
-const LONGEST_RECENT_VALUE = 4096
-
-/** Pairs that were read lately, so that reading one repeatedly does not ask the database each time. */
-function createRecentPairs() {
-  const pairs = new Map<string, Pair>()
-  // The database keeps UTF-8, in which texts with lone surrogates are others.
-  const nameOf = (namespace: string, key: string): string => `${namespace.length} ${namespace}${key}`.toWellFormed()
-  return {
-    get: (namespace: string, key: string): Pair | undefined => pairs.get(nameOf(namespace, key)),
-    keep(namespace: string, key: string, pair: Pair): void {
-      if (pair.value.length > LONGEST_RECENT_VALUE || key.length > LONGEST_RECENT_VALUE) return
-      if (pairs.size >= MOST_RECENT_PAIRS) pairs.clear()
-      pairs.set(nameOf(namespace, key), pair)
-    },
-    /** To be called in the transaction that changes the pair. */
-    forget: (namespace: string, key: string): void => void pairs.delete(nameOf(namespace, key)),
-    forgetAll: (): void => pairs.clear(),
-  }
 }
 
 /** One transaction. A refusal is thrown, so that none of its changes stays. */
