@@ -43,21 +43,24 @@ export interface TestCluster extends AsyncDisposable {
   untilJoined(timeout?: number): Promise<void>
   /** Mode that a node tells in its own list of nodes; null when it does not answer. */
   modeOf(node: ClusterNode): Promise<string | null>
-  /** Sends failures; by default to all nodes. */
-  send(wish: SendSettings): Promise<number>
-  /** Executions in the journals of all nodes, deleted ones included when `remember` was called before. */
+  /** A new check begins: ledgers are about what is sent from now on. */
+  begin(): Promise<void>
+  /** Sends failures of further executions; by default to all nodes. Resolves with their numbers when all is sent. */
+  send(wish: SendSettings): Promise<readonly number[]>
+  /** Executions of this check in the journals of all nodes, deleted ones included when `remember` was called before. */
   accepted(): Set<number>
+  /** Leaders that have begun since the check did. */
+  takeovers(): Promise<number>
   /** Keeps in mind what a node has accepted, before its data is deleted. */
   remember(node: ClusterNode): Set<number>
-  /** Resolves when nothing is lost any more, or throws with the ledger. */
-  untilDelivered(executions?: ReadonlySet<number>, timeout?: number): Promise<Ledger>
-  ledger(executions?: ReadonlySet<number>): Ledger
+  /** Resolves when nothing is lost any more, or throws with the ledger after so many milliseconds. */
+  untilDelivered(timeout?: number): Promise<Ledger>
+  ledger(): Ledger
   /** Prints the ledger of a check and returns it. */
   report(name: string, more?: string): Ledger
 }
 
 export interface SendSettings {
-  readonly first?: number
   readonly count: number
   readonly perSecond?: number
   /** `all` (default): every node gets every datagram; `random`: one node each; or these nodes. */
@@ -103,6 +106,8 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
     nodes.push(started.use(node))
   }
   const remembered = new Set<number>()
+  let [next, floor, firstEpoch] = [0, 0, 0]
+  const epoch = async () => (await cluster.database.sql<{ epoch: string }>('SELECT epoch FROM footman.lease'))[0]?.epoch
   const cluster: TestCluster = {
     ...{ nodes, postgres, standby, sinks, site, directory },
     database: postgres,
@@ -135,32 +140,45 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
       )
     },
     modeOf,
-    async send({ first = 0, count, perSecond = 200, to = 'all', withExecutionId, signal }) {
+    async begin() {
+      floor = next
+      firstEpoch = Number(await epoch())
+    },
+    takeovers: async () => Number(await epoch()) - firstEpoch,
+    async send({ count, perSecond = 200, to = 'all', withExecutionId, signal }) {
+      const first = next
+      next += count
       const chosen = typeof to === 'string' ? nodes : to
       const ports = chosen.map(({ udpPort }) => udpPort)
       const oneOf = () => [ports[Math.floor(Math.random() * ports.length)] as number]
-      return sendDatagrams({
+      const sent = await sendDatagrams({
         ...{ first, count, perSecond },
         ports: to === 'random' ? oneOf : () => ports,
         ...(withExecutionId !== undefined && { withExecutionId }),
         ...(signal && { signal }),
       })
+      return Array.from({ length: sent }, (_, index) => first + index)
     },
-    accepted: () => new Set([...remembered, ...nodes.flatMap((node) => [...node.accepted()])]),
+    accepted() {
+      const all = [...remembered, ...nodes.flatMap((node) => [...node.accepted()])]
+      return new Set(all.filter((execution) => execution >= floor))
+    },
     remember(node) {
       const accepted = node.accepted()
       for (const execution of accepted) remembered.add(execution)
       return accepted
     },
-    async untilDelivered(executions, timeout = 60_000) {
-      await until(() => cluster.ledger(executions).lost.length === 0, {
+    async untilDelivered(timeout = 60_000) {
+      const accepted = cluster.accepted()
+      const now = () => ledger(accepted, [hook, mail], floor)
+      await until(() => now().lost.length === 0, {
         timeout,
         what: 'every accepted failure to be delivered',
-        state: () => summary(cluster.ledger(executions)),
+        state: () => summary(now()),
       })
-      return cluster.ledger(executions)
+      return cluster.ledger()
     },
-    ledger: (executions = cluster.accepted()) => ledger(executions, [hook, mail]),
+    ledger: () => ledger(cluster.accepted(), [hook, mail], floor),
     report(name, more) {
       const result = cluster.ledger()
       console.log(`    ${ledgerLine(name, result, more)}`)

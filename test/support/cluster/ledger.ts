@@ -30,7 +30,8 @@ export function acceptedBy(journal: string): Set<number> {
   }
 }
 
-export function ledger(accepted: ReadonlySet<number>, sinks: readonly CountingSink[]): Ledger {
+/** `from`: only executions from this number on count. */
+export function ledger(accepted: ReadonlySet<number>, sinks: readonly CountingSink[], from: number): Ledger {
   const lost: string[] = []
   const unlike: string[] = []
   let repeated = 0
@@ -38,6 +39,7 @@ export function ledger(accepted: ReadonlySet<number>, sinks: readonly CountingSi
   for (const { name, received } of sinks) {
     const keys = new Map<number, Map<string, number>>()
     for (const { execution, key } of received) {
+      if (execution < from) continue
       const ofExecution = keys.get(execution) ?? new Map<string, number>()
       ofExecution.set(key, (ofExecution.get(key) ?? 0) + 1)
       keys.set(execution, ofExecution)
