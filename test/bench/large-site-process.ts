@@ -26,6 +26,8 @@ export interface LargeSite extends AnySite, AsyncDisposable {
   /** Executions `first` to `first + count - 1` fail at this pace. Resolves with the milliseconds when all is sent. */
   send(wish: { port: number; perSecond: number; count: number; first: number }): Promise<number>
   counts(): Promise<Counts>
+  /** Tasks (by number) that were started so far, and when in milliseconds since 1970. */
+  starts(): Promise<readonly { readonly task: number; readonly at: number }[]>
 }
 
 /** `directory` holds the certificates of a simulated site, or gets them. */
@@ -52,6 +54,7 @@ export async function startLargeSite(directory: string, tasks = TASKS): Promise<
     },
     send: async (wish) => (await ask<{ tookMs: number }>('send', wish)).tookMs,
     counts: () => ask<Counts>('counts'),
+    starts: () => ask('starts'),
     [Symbol.asyncDispose]: () => running.kill9(),
   }
 }

@@ -116,10 +116,19 @@ const scriptLog = (n: number) => [...LOG_LINES, `Error: table of execution ${n} 
 
 type Answer = (numbers: readonly number[]) => Response
 
+/** Tasks that were started, and when: milliseconds since 1970. */
+const starts: { readonly task: number; readonly at: number }[] = []
+function startOf(task: number): Response {
+  starts.push({ task, at: Date.now() })
+  // Executions far beyond those that tests end.
+  return Response.json({ value: guidOf('execution', 1e9 + starts.length) })
+}
+
 /** By the begin of the path below `/qrs/`, and the kind of the id in its rest or filter. */
 const ANSWERS: readonly (readonly [path: string, kind: Parameters<typeof numbersIn>[1], answer: Answer])[] = [
   ['task/full', 'task', counted('task', (n) => Response.json(n.map(task)))],
   ['task?', 'task', (numbers) => Response.json(numbers.map((n) => ({ id: guidOf('task', n) })))],
+  ['task/', 'task', ([n = 0]) => startOf(n)],
   ['app/full', 'app', counted('app', (n) => Response.json(n.map(app)))],
   ['user/', 'user', counted('user', ([n = 0]) => Response.json(user(n)))],
   ['executionresult/full', 'execution', counted('result', (n) => Response.json(n.map(result)))],
@@ -234,6 +243,7 @@ const control = Bun.serve({
   async fetch(request) {
     const { pathname } = new URL(request.url)
     if (pathname === '/send') return Response.json({ tookMs: await send((await request.json()) as Wish) })
+    if (pathname === '/starts') return Response.json(starts)
     return pathname === '/counts' ? Response.json(counts()) : new Response('not found', { status: 404 })
   },
 })

@@ -77,11 +77,14 @@ function singleUser(data: string, database: string, statements: readonly string[
 
 /** Makes the data directory `data`, which must not exist, with role, database and schemas of Footman. */
 export function copyTemplate(data: string): void {
-  const template = templateDirectory()
-  if (spawnSync('cp', ['-a', '--reflink=auto', template, data]).status !== 0) {
-    cpSync(template, data, { recursive: true, preserveTimestamps: true })
-  }
+  copyData(templateDirectory(), data)
   giveToOwner(data)
+}
+
+/** Copies a data directory whose server does not run; `to` must not exist. */
+export function copyData(from: string, to: string): void {
+  if (spawnSync('cp', ['-a', '--reflink=auto', from, to]).status === 0) return
+  cpSync(from, to, { recursive: true, preserveTimestamps: true })
 }
 
 /** `initdb` takes seconds: the result is kept beside the results of the tests. */

@@ -9,6 +9,7 @@ import { type CertificatePair, certificatePair } from './certificates.ts'
 import { freeTcpPort } from './ports.ts'
 import {
   asOwner,
+  copyData,
   copyTemplate,
   giveToOwner,
   postgresPrograms,
@@ -51,6 +52,10 @@ export interface Postgres extends AsyncDisposable {
   start(): Promise<void>
   /** `fast` ends transactions and writes everything down; `immediate` recovers from the log at its start. */
   restart(mode: 'fast' | 'immediate'): Promise<void>
+  /** A copy of its data as of now, with a short stop; the path of the copy. */
+  backup(): Promise<string>
+  /** Puts a backup in the place of its data, and starts with it. */
+  restore(backup: string): Promise<void>
   /** The standby takes over; resolves when it takes writes. */
   promote(): Promise<void>
   /** Standbys get nothing from now on, although their connections stay open. */
@@ -111,6 +116,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   let child: ChildProcess | null = null
   let output = ''
   let paused: readonly number[] = []
+  let backups = 0
 
   async function start(): Promise<void> {
     const [command, all] = asOwner('postgres', args)
@@ -205,6 +211,20 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     log: () => output,
     async restart(mode) {
       await end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+      await start()
+    },
+    async backup() {
+      await end('SIGINT')
+      backups += 1
+      const backup = join(directory, `backup-${backups}`)
+      copyData(data, backup)
+      await start()
+      return backup
+    },
+    async restore(backup) {
+      await kill()
+      rmSync(data, { recursive: true, force: true })
+      copyData(backup, data)
       await start()
     },
     async promote() {

@@ -1,0 +1,167 @@
+/** A database that is restarted, killed, paused or replaced. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
+import { during, pauseFor, REPEATS_PER_END } from '../../support/cluster/faults.ts'
+import { untilSame } from '../../support/cluster/same.ts'
+import { postgresPrograms } from '../../support/postgres.ts'
+import { until } from '../../support/wait.ts'
+
+const ALONE_AFTER_MS = 10_000
+
+describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
+  let cluster: TestCluster
+  beforeAll(async () => {
+    cluster = await startCluster()
+  }, 90_000)
+  afterAll(async () => cluster?.[Symbol.asyncDispose]())
+
+  const modes = () => Promise.all(cluster.nodes.map((node) => cluster.modeOf(node)))
+
+  test('is restarted three times go on without a repeat', async () => {
+    await cluster.begin()
+    const leader = await cluster.untilLed()
+    const seen = new Set<string | null>()
+    await during(cluster.send({ count: 480, perSecond: 40 }), async (signal) => {
+      for (const mode of ['immediate', 'fast', 'immediate'] as const) {
+        await pauseFor(2500, signal)
+        await cluster.postgres.restart(mode)
+        for (const mode of await modes()) seen.add(mode)
+      }
+    })
+    await cluster.untilDelivered()
+    const result = cluster.report('restarts of the database', `modes seen: ${[...seen].join(', ')}`)
+    expect(result).toMatchObject({ wanted: 960, lost: [], repeated: 0, unlike: [] })
+    expect(seen.has('alone')).toBe(false)
+    expect(await cluster.untilLed()).toBe(leader)
+  }, 60_000)
+
+  test('stands still for 8 s lose nothing and have the same leader again within 3 s', async () => {
+    await cluster.begin()
+    let backMs = 0
+    await during(cluster.send({ count: 480, perSecond: 40 }), async () => {
+      await Bun.sleep(1000)
+      cluster.postgres.pause()
+      await Bun.sleep(8000)
+      cluster.postgres.resume()
+      const resumed = performance.now()
+      await cluster.untilLed()
+      backMs = performance.now() - resumed
+    })
+    await cluster.untilDelivered()
+    const result = cluster.report('database paused 8 s', `leader after ${Math.round(backMs)} ms`)
+    expect(result).toMatchObject({ wanted: 960, lost: [], unlike: [] })
+    expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
+    expect(backMs).toBeLessThan(3000)
+  }, 60_000)
+
+  for (const how of ['killed', 'paused'] as const) {
+    test(`is ${how} for 20 s alert alone within 12 s, and are one again without a restart`, async () => {
+      await cluster.begin()
+      const lateMs: number[] = []
+      const sentAt = new Map<number, number>()
+      const { hook } = cluster.sinks
+      const from = hook.received.length
+      const end = new AbortController()
+      const sending = (async () => {
+        while (!end.signal.aborted) {
+          const [execution] = await cluster.send({ count: 1, perSecond: 20 })
+          sentAt.set(execution!, performance.now())
+          await pauseFor(50, end.signal)
+        }
+      })()
+      await Bun.sleep(1000)
+      if (how === 'killed') await cluster.postgres.kill()
+      else cluster.postgres.pause()
+      const gone = performance.now()
+      // Deliveries wait at all nodes when the database returns.
+      await until(async () => (await modes()).every((mode) => mode === 'alone'), { what: 'all nodes to be alone' })
+      await Bun.sleep(Math.max(0, 18_000 - (performance.now() - gone)))
+      hook.delay = [300, 600]
+      await Bun.sleep(2000)
+      if (how === 'killed') await cluster.postgres.start()
+      else cluster.postgres.resume()
+      await cluster.untilJoined()
+      hook.delay = [2, 17]
+      end.abort()
+      await sending
+      await cluster.untilDelivered()
+      for (const { execution, at } of hook.received.slice(from)) {
+        const sent = sentAt.get(execution)
+        if (sent === undefined || sent < gone || sent > gone + 8000) continue
+        lateMs.push(at - sent)
+        sentAt.delete(execution)
+      }
+      const worst = Math.max(...lateMs)
+      const result = cluster.report(`database ${how} 20 s`, `latest alert after ${Math.round(worst)} ms`)
+      expect(result).toMatchObject({ lost: [], unlike: [] })
+      expect(result.mostCopies).toBeLessThanOrEqual(cluster.nodes.length)
+      expect(worst).toBeLessThan(ALONE_AFTER_MS + 2000)
+      await untilSame(cluster.nodes)
+    }, 120_000)
+  }
+
+  test('is put back to an earlier state add what they have and alert about nothing again', async () => {
+    await cluster.begin()
+    await cluster.send({ count: 40, perSecond: 40 })
+    await cluster.untilDelivered()
+    const backup = await cluster.postgres.backup()
+    await cluster.send({ count: 40, perSecond: 40 })
+    await cluster.untilDelivered()
+    await untilSame(cluster.nodes)
+    await cluster.postgres.restore(backup)
+    await cluster.untilJoined()
+    await cluster.send({ count: 40, perSecond: 40 })
+    await cluster.untilDelivered()
+    await untilSame(cluster.nodes)
+    const result = cluster.report('database put back')
+    expect(result).toMatchObject({ wanted: 240, lost: [], repeated: 0, unlike: [] })
+    const events = await cluster.postgres.sql<{ n: string }>(
+      `SELECT count(*) AS n FROM footman.replica WHERE tbl = 'event' AND NOT deleted`,
+    )
+    expect(Number(events[0]?.n)).toBe(cluster.nodes[0]!.rows('SELECT 1 FROM event').length)
+  }, 90_000)
+})
+
+test.skipIf(!postgresPrograms())(
+  'three nodes go on at the standby when the primary is killed',
+  async () => {
+    await using cluster = await startCluster({ standby: true })
+    await cluster.begin()
+    await during(cluster.send({ count: 400, perSecond: 40 }), async () => {
+      await Bun.sleep(2000)
+      // The standby has not got the last half second.
+      await cluster.postgres.holdBackStandbys()
+      await Bun.sleep(500)
+      await cluster.postgres.kill()
+      await cluster.standby!.promote()
+      cluster.database = cluster.standby!
+    })
+    await cluster.untilJoined()
+    await cluster.untilDelivered()
+    await untilSame(cluster.nodes)
+    const result = cluster.report('standby promoted')
+    expect(result).toMatchObject({ wanted: 800, lost: [], unlike: [] })
+    expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
+  },
+  120_000,
+)
+
+test.skipIf(!postgresPrograms())(
+  'nodes that wait for the database repeat nothing',
+  async () => {
+    await using cluster = await startCluster({ cluster: { whenDatabaseDown: 'wait', aloneAfter: '6s' } })
+    await cluster.begin()
+    await during(cluster.send({ count: 300, perSecond: 20 }), async () => {
+      await Bun.sleep(1000)
+      await cluster.postgres.kill()
+      await Bun.sleep(10_000)
+      await cluster.postgres.start()
+    })
+    await cluster.untilJoined()
+    await cluster.untilDelivered()
+    const result = cluster.report('waiting for the database')
+    expect(result).toMatchObject({ wanted: 600, lost: [], unlike: [] })
+    expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
+  },
+  120_000,
+)

@@ -1,0 +1,259 @@
+/** Several nodes, one PostgreSQL, one Qlik Sense site and receivers that count. */
+import { mkdirSync } from 'node:fs'
+import { type LargeSite, startLargeSite } from '../../bench/large-site-process.ts'
+import { type Postgres, type PostgresOptions, startPostgres } from '../postgres.ts'
+import { type TempDirectory, tempDirectory } from '../temp.ts'
+import { until } from '../wait.ts'
+import { type CountingSink, startCountingMailbox, startCountingWebhook } from './counting-sinks.ts'
+import { sendDatagrams } from './datagrams.ts'
+import { type Ledger, ledger, ledgerLine } from './ledger.ts'
+import { type ClusterNode, clusterNode, type Tree } from './node.ts'
+
+export interface ClusterSettings {
+  /** Default 3. */
+  readonly nodes?: number
+  /** Below `Butler.footman.cluster`, the same for all. */
+  readonly cluster?: Tree
+  /** Below `Butler`, `footman` merged. */
+  readonly butler?: Tree
+  readonly postgres?: PostgresOptions
+  /** A second server that follows the first; nodes know both. */
+  readonly standby?: boolean
+  /** Seconds by which the wall clocks of the nodes are ahead, in their order. */
+  readonly clockShifts?: readonly number[]
+  /** Default true; false = `start` of the nodes is up to the test. */
+  readonly start?: boolean
+}
+
+export interface TestCluster extends AsyncDisposable {
+  readonly nodes: readonly ClusterNode[]
+  readonly postgres: Postgres
+  /** Null without `standby`. */
+  readonly standby: Postgres | null
+  readonly sinks: { readonly hook: CountingSink; readonly mail: CountingSink }
+  readonly site: LargeSite
+  readonly directory: TempDirectory
+  /** The server that takes writes now. */
+  database: Postgres
+  /** The node that holds the lease by the database; null while it is free. */
+  leader(): Promise<ClusterNode | null>
+  /** Resolves when a node leads, another than `not` when given, and its process says so too. */
+  untilLed(options?: { readonly not?: ClusterNode; readonly timeout?: number }): Promise<ClusterNode>
+  /** Resolves when all running nodes are followers of one leader. */
+  untilJoined(timeout?: number): Promise<void>
+  /** Mode that a node tells in its own list of nodes; null when it does not answer. */
+  modeOf(node: ClusterNode): Promise<string | null>
+  /** A new check begins: ledgers are about what is sent from now on. */
+  begin(): Promise<void>
+  /** Sends failures of further executions; by default to all nodes. Resolves with their numbers when all is sent. */
+  send(wish: SendSettings): Promise<readonly number[]>
+  /** Executions of this check in the journals of all nodes, deleted ones included when `remember` was called before. */
+  accepted(): Set<number>
+  /** Leaders that have begun since the check did. */
+  takeovers(): Promise<number>
+  /** Keeps in mind what a node has accepted, before its data is deleted. */
+  remember(node: ClusterNode): Set<number>
+  /** Resolves when nothing is lost any more, or throws with the ledger after so many milliseconds. */
+  untilDelivered(timeout?: number): Promise<Ledger>
+  ledger(): Ledger
+  /** Prints the ledger of a check and returns it. */
+  report(name: string, more?: string): Ledger
+}
+
+export interface SendSettings {
+  readonly count: number
+  readonly perSecond?: number
+  /** `all` (default): every node gets every datagram; `random`: one node each; or these nodes. */
+  readonly to?: 'all' | 'random' | readonly ClusterNode[]
+  readonly withExecutionId?: boolean
+  readonly signal?: AbortSignal
+}
+
+const NAMES = ['qs-a', 'qs-b', 'qs-c', 'qs-d', 'qs-e', 'qs-f', 'qs-g', 'qs-h', 'qs-i', 'qs-j', 'qs-k', 'qs-l']
+
+export async function startCluster(settings: ClusterSettings = {}): Promise<TestCluster> {
+  await using started = new AsyncDisposableStack()
+  const directory = tempDirectory()
+  started.defer(async () => directory.remove())
+  const certificates = directory.join('certificates')
+  mkdirSync(certificates)
+  await writeCertificates(certificates)
+  const [site, postgres, mail] = await Promise.all([
+    startLargeSite(certificates),
+    startPostgres(settings.postgres),
+    startCountingMailbox(),
+  ])
+  started.use(site)
+  started.use(postgres)
+  started.use(mail)
+  const hook = started.use(startCountingWebhook())
+  const standby = settings.standby ? await startPostgres({ ...settings.postgres, standbyOf: postgres }) : null
+  if (standby) started.use(standby)
+  const sinks = { hook, mail }
+  const butler = commonConfiguration(site, sinks, settings.butler ?? {})
+  const databases = [postgres.port, ...(standby ? [standby.port] : [])]
+  const nodes: ClusterNode[] = []
+  for (const [index, name] of NAMES.slice(0, settings.nodes ?? 3).entries()) {
+    const node = await clusterNode({
+      name,
+      directory: directory.join(name),
+      databases,
+      ca: postgres.ca,
+      butler,
+      cluster: settings.cluster,
+      clockShift: settings.clockShifts?.[index],
+    })
+    nodes.push(started.use(node))
+  }
+  const remembered = new Set<number>()
+  let [next, floor, firstEpoch] = [0, 0, 0]
+  const epoch = async () => (await cluster.database.sql<{ epoch: string }>('SELECT epoch FROM footman.lease'))[0]?.epoch
+  const cluster: TestCluster = {
+    ...{ nodes, postgres, standby, sinks, site, directory },
+    database: postgres,
+    async leader() {
+      const [row] = await cluster.database.sql<{ node: string }>(
+        'SELECT node FROM footman.lease WHERE expires_at > clock_timestamp()',
+      )
+      return nodes.find(({ name }) => name === row?.node) ?? null
+    },
+    untilLed: ({ not, timeout = 30_000 } = {}) =>
+      until(
+        async () => {
+          const leader = await cluster.leader()
+          if (!leader || leader === not) return null
+          return (await cluster.modeOf(leader)) === 'leader' ? leader : null
+        },
+        { timeout, what: `a leader${not ? ` other than ${not.name}` : ''}` },
+      ),
+    async untilJoined(timeout = 30_000) {
+      const running = nodes.filter(({ isRunning }) => isRunning)
+      await until(
+        async () => {
+          const modes = await Promise.all(running.map((node) => cluster.modeOf(node)))
+          return (
+            modes.filter((mode) => mode === 'leader').length === 1 &&
+            modes.every((mode) => mode === 'leader' || mode === 'follower')
+          )
+        },
+        { timeout, what: 'one leader and followers' },
+      )
+    },
+    modeOf,
+    async begin() {
+      floor = next
+      firstEpoch = Number(await epoch())
+    },
+    takeovers: async () => Number(await epoch()) - firstEpoch,
+    async send({ count, perSecond = 200, to = 'all', withExecutionId, signal }) {
+      const first = next
+      next += count
+      const chosen = typeof to === 'string' ? nodes : to
+      const ports = chosen.map(({ udpPort }) => udpPort)
+      const oneOf = () => [ports[Math.floor(Math.random() * ports.length)] as number]
+      const sent = await sendDatagrams({
+        ...{ first, count, perSecond },
+        ports: to === 'random' ? oneOf : () => ports,
+        ...(withExecutionId !== undefined && { withExecutionId }),
+        ...(signal && { signal }),
+      })
+      return Array.from({ length: sent }, (_, index) => first + index)
+    },
+    accepted() {
+      const all = [...remembered, ...nodes.flatMap((node) => [...node.accepted()])]
+      return new Set(all.filter((execution) => execution >= floor))
+    },
+    remember(node) {
+      const accepted = node.accepted()
+      for (const execution of accepted) remembered.add(execution)
+      return accepted
+    },
+    async untilDelivered(timeout = 60_000) {
+      const accepted = cluster.accepted()
+      const now = () => ledger(accepted, [hook, mail], floor)
+      await until(() => now().lost.length === 0, {
+        timeout,
+        what: 'every accepted failure to be delivered',
+        state: () => summary(now()),
+      })
+      return cluster.ledger()
+    },
+    ledger: () => ledger(cluster.accepted(), [hook, mail], floor),
+    report(name, more) {
+      const result = cluster.ledger()
+      console.log(`    ${ledgerLine(name, result, more)}`)
+      return result
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  if (settings.start !== false) {
+    await Promise.all(nodes.map((node) => node.start()))
+    await cluster.untilJoined()
+  }
+  const cleanup = started.move()
+  return Object.assign(cluster, { [Symbol.asyncDispose]: () => cleanup.disposeAsync() })
+}
+
+const summary = ({ lost, ...rest }: Ledger) => ({ ...rest, lost: lost.length, first: lost.slice(0, 3) })
+
+/** Mode of a node by its own word. */
+async function modeOf(node: ClusterNode): Promise<string | null> {
+  if (!node.isRunning) return null
+  try {
+    const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
+    return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
+  } catch {
+    return null
+  }
+}
+
+/** The certificates of the site, which the first simulator of a directory makes. */
+async function writeCertificates(directory: string): Promise<void> {
+  const { loadCertificates } = await import('../../../src/simulator/certificates.ts')
+  await loadCertificates(directory)
+}
+
+/** Two lanes without limits that would bend the counts. */
+function commonConfiguration(site: LargeSite, { hook, mail }: TestCluster['sinks'], more: Tree): Tree {
+  return {
+    logLevel: 'verbose',
+    fileLogging: false,
+    cert: {
+      clientCert: site.certificates.cert,
+      clientCertKey: site.certificates.key,
+      clientCertCA: site.certificates.ca,
+    },
+    configQRS: { host: '127.0.0.1', port: site.qrsPort, rejectUnauthorized: true },
+    restServerEndpointsEnable: {
+      butlerping: true,
+      senseStartTask: true,
+      keyValueStore: true,
+      apiListEnabledEndpoints: true,
+      ...{
+        scheduler: {
+          createNewSchedule: true,
+          getSchedule: true,
+          deleteSchedule: true,
+          startSchedule: true,
+          stopSchedule: true,
+        },
+      },
+    },
+    emailNotification: {
+      enable: false,
+      smtp: { host: '127.0.0.1', port: mail.port, secure: false, tls: { requireTLS: false } },
+    },
+    ...more,
+    footman: {
+      api: { rateLimitPerMinute: 0 },
+      destinations: {
+        hook: { type: 'webhook', url: `http://127.0.0.1:${hook.port}/alert` },
+        mail: { type: 'email', recipients: ['ops@acme.example'], from: 'footman@acme.example' },
+      },
+      alertRoutes: [{ name: 'failures', match: { outcome: 'failed' }, to: ['hook', 'mail'], limit: 'none' }],
+      delivery: { retryFirst: '1s', retryMax: '2s' },
+      ...(more.footman as Tree),
+    },
+  }
+}

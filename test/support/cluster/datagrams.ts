@@ -1,0 +1,64 @@
+/** Failures of the large site, each built once and sent to any nodes: nodes see the very same datagram. */
+import { createSocket } from 'node:dgram'
+import { createLocalTime } from '../../../src/simulator/local-time.ts'
+import { APPS, guidOf, TASKS } from '../../bench/large-site-ids.ts'
+
+const time = createLocalTime('Europe/Stockholm')
+const STEP_MS = 5
+
+export interface SendWish {
+  /** Number of the first execution. */
+  readonly first: number
+  readonly count: number
+  readonly perSecond: number
+  /** UDP ports that get the datagram of this execution. */
+  readonly ports: (execution: number) => readonly number[]
+  /** Default true; false = as Qlik Sense writes messages that name no execution. */
+  readonly withExecutionId?: boolean
+  /** Stops sending early. */
+  readonly signal?: AbortSignal
+}
+
+/** The datagram of an execution that failed at `now` (milliseconds since 1970). */
+export function failureDatagram(execution: number, now = Date.now(), withExecutionId = true): Buffer {
+  const task = execution % TASKS
+  const app = task % APPS
+  const fields = [
+    '/scheduler-task-failed/',
+    'QLIK1',
+    `Reload of app ${app}, ${task}`,
+    `App ${app}`,
+    'INTERNAL\\sa_scheduler',
+    guidOf('task', task),
+    guidOf('app', app),
+    time.logDate(now),
+    'INFO',
+    withExecutionId ? guidOf('execution', execution) : '',
+    'Max retries reached',
+  ]
+  return Buffer.from(fields.join(';'))
+}
+
+/** Sends at an even pace; resolves with the number of executions when all is sent. */
+export async function sendDatagrams(wish: SendWish): Promise<number> {
+  const { first, count, perSecond, ports, withExecutionId = true, signal } = wish
+  const socket = createSocket('udp4')
+  const started = performance.now()
+  let sent = 0
+  try {
+    while (sent < count && !signal?.aborted) {
+      const due = Math.min(count, Math.ceil(((performance.now() - started) / 1000) * perSecond))
+      for (; sent < due; sent += 1) {
+        const execution = first + sent
+        const datagram = failureDatagram(execution, Date.now(), withExecutionId)
+        for (const port of ports(execution)) socket.send(datagram, port, '127.0.0.1')
+      }
+      await Bun.sleep(STEP_MS)
+    }
+    // Closing drops what the socket has not handed over yet.
+    await new Promise<void>((done) => socket.send('', 9, '127.0.0.1', () => done()))
+    return sent
+  } finally {
+    socket.close()
+  }
+}
