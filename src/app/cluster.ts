@@ -48,8 +48,18 @@ function hashes(config: Config): Record<string, string> {
   const { footman, emailNotification, slackNotification, teamsNotification, webhookNotification, incidentTool } = config
   const { alertRoutes, destinations, maintenance, windows, calendars, scheduler, retention } = footman
   const shared = {
-    ...{ emailNotification, slackNotification, teamsNotification, webhookNotification, incidentTool },
-    ...{ alertRoutes, destinations, maintenance, windows, calendars, scheduler, retention },
+    emailNotification,
+    slackNotification,
+    teamsNotification,
+    webhookNotification,
+    incidentTool,
+    alertRoutes,
+    destinations,
+    maintenance,
+    windows,
+    calendars,
+    scheduler,
+    retention,
     deduplication: config.udpServerConfig.deduplication,
     startTaskFilter: config.startTaskFilter,
     schedule: config.scheduler.enable,

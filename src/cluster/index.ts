@@ -306,7 +306,13 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       if (attachment) counters.addRows(attachment)
       attachment = createAttachment(
         {
-          ...{ own, pool, lease, clock, counters, status, part },
+          own,
+          pool,
+          lease,
+          clock,
+          counters,
+          status,
+          part,
           isPart: () => attachment?.part === part && !isStopping,
           refusingSince: () => pool.refusingSince,
           wasLastLeader: aloneAsLastLeader,
