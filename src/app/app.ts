@@ -42,6 +42,7 @@ import { aboutRoute, aboutSettings } from './about.ts'
 import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
+import { clusterRoutes } from './cluster-http.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
 import { withDraftRoutes } from './config/draft-routes.ts'
 import { createExecutionTopic } from './execution-topic.ts'
@@ -139,7 +140,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 
   // Called only while the API runs, so that `api` is set.
   const certificates = () => [...qlik.certificateEnds(), ...api.certificates()]
-  const health = () => healthReport({ pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
+  const health = () =>
+    healthReport({ shared, pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
   const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health, certificates }, dutyConfig, options)
   const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
@@ -204,6 +206,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       routes: [
         ...selfAlertRoutes({ db, isOn: config.footman.selfAlerts.enable }),
         searchRoute({ db, overview, reports: config.footman.reportTask.enable }),
+        ...clusterRoutes({ shared, clock, cluster: deps.cluster ?? null }),
         aboutRoute(clock.now(), () => aboutSettings(live(), options)),
       ],
     },

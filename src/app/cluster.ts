@@ -32,6 +32,7 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
     version: VERSION,
     url: rest.enable ? `${rest.tls.enable ? 'https' : 'http'}://${hostname()}:${rest.serverPort}` : null,
     candidate: section.candidate && node.role === 'primary',
+    reader: section.reader,
     postgres: postgresSettingsOf(section, { node: name, paths: deps.paths }),
     leaseMs: section.leaseDuration,
     aloneAfterMs: () => live().aloneAfter,

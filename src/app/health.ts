@@ -1,5 +1,6 @@
 /** The state of the parts, for `/health`. */
 
+import type { SharedState } from '../cluster/types.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { Api } from '../http/server.ts'
 import type { CheckState, HealthReport } from '../http/system.ts'
@@ -7,6 +8,7 @@ import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { DescriptorWatch } from '../platform/descriptors.ts'
 import type { StorageGuard, StorageState } from '../platform/storage/guard.ts'
+import { clusterHealth } from './cluster-http.ts'
 
 export interface HealthDeps {
   readonly pipeline: EventPipeline
@@ -14,6 +16,7 @@ export interface HealthDeps {
   readonly mqtt: MqttService | null
   readonly influx: { readonly server: InfluxServer | null }
   readonly storage: { readonly guard: Pick<StorageGuard, 'state'> }
+  readonly shared: Pick<SharedState, 'status' | 'clock'>
   readonly descriptors: Pick<DescriptorWatch, 'problem'>
   /** False with `--no-qs-connection`. */
   readonly qrsConnection: boolean
@@ -21,14 +24,19 @@ export interface HealthDeps {
   readonly properties: { states(): Readonly<Record<string, CheckState>> }
 }
 
-const VITAL = ['udp', 'rest', 'database']
+const VITAL = ['udp', 'rest', 'database', 'cluster']
 
-/** Unhealthy only when an enabled listener or the database is down; failures of other systems never count. */
+/**
+ * Unhealthy only when an enabled listener or the database is down, or a node has lost its cluster; failures of other systems
+ * never count.
+ */
 export function healthReport(deps: HealthDeps): HealthReport {
   const { pipeline, api, mqtt, influx, qrsConnection, properties } = deps
   const { udpListening, qrsReachable, journal } = pipeline.status
   const database = storageOf(deps.storage.guard.state, journal)
   const descriptors = deps.descriptors.problem
+  const { status, clock } = deps.shared
+  const cluster = clusterHealth(status, clock.now())
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),
@@ -37,11 +45,13 @@ export function healthReport(deps: HealthDeps): HealthReport {
     // Points wait on disk.
     influxdb: influx.server ? (influx.server.takesPoints ? 'up' : 'degraded') : 'off',
     database: database.state,
+    ...(cluster && { cluster: cluster.state }),
     ...(descriptors !== null && { descriptors: 'degraded' }),
     ...properties.states(),
   }
   const reasons = {
     ...(database.reason !== '' && { database: database.reason }),
+    ...(cluster && cluster.reason !== '' && { cluster: cluster.reason }),
     ...(descriptors !== null && { descriptors }),
   }
   return {

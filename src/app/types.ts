@@ -1,5 +1,6 @@
 /** Dependencies, options and interface of the app. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
+import type { Cluster } from '../cluster/index.ts'
 import type { SharedState } from '../cluster/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
@@ -21,6 +22,8 @@ export interface AppDeps {
   readonly paths: ConfigPaths
   /** Makes the state that this build shares with the other nodes of a cluster; absent: a single node. */
   readonly shared?: (own: Own) => SharedState
+  /** To hand over, and to forget nodes. */
+  readonly cluster?: Pick<Cluster, 'stepDown' | 'removeNode'> | null
   readonly clock?: Clock
   /** Absent: the configuration stays as it is. */
   readonly configuration?: ConfigurationSource

@@ -148,6 +148,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           handover,
           reports,
           ...(shared && { shared }),
+          cluster,
           observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
           configuration: {

@@ -48,6 +48,8 @@ export interface AttachmentDeps {
   readonly part: Part
   /** False as soon as the node has another part than this build. */
   readonly isPart: () => boolean
+  /** The tables of the cluster are there, and this node may use them. */
+  readonly isPrepared: () => boolean
   /** `performance.now()` since which the server actively refuses; null = it does not. */
   readonly refusingSince: () => number | null
   readonly wasLastLeader: boolean
@@ -178,6 +180,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       onError: complain,
     },
     async () => {
+      if (!deps.isPrepared()) return
       await LOOKS[part]()
       isComplaining = false
     },

@@ -14,10 +14,11 @@ import { createClusterClock } from './clock.ts'
 import { createCounters } from './counters.ts'
 import { readIdentity, storeIdentity } from './identity.ts'
 import { createLease } from './lease.ts'
-import { migrateCluster } from './migrations.ts'
+import { clusterMigrations, migrateCluster } from './migrations.ts'
 import { createNodes, differingSections } from './nodes.ts'
-import { leaseSettingsOf } from './settings.ts'
+import { leaseSettingsOf, viewSchemaOf } from './settings.ts'
 import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState } from './types.ts'
+import { viewMigrationName, viewSql } from './views.ts'
 
 export interface ClusterDeps {
   readonly log: Logger
@@ -35,6 +36,8 @@ export interface ClusterSettings extends AttachmentSettings {
   readonly version: string
   readonly url: string | null
   readonly candidate: boolean
+  /** Role that may read the views; '' = none. */
+  readonly reader: string
   readonly postgres: PostgresSettings
   readonly leaseMs: number
   /** May change while the node runs, as the next one. */
@@ -125,7 +128,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
 
   /** Once per process, as soon as the database answers. */
   async function prepare(): Promise<void> {
-    const migrated = await migrateCluster(pool, settings.version)
+    const views = { schema: postgres.schema, views: viewSchemaOf(postgres.schema), reader: settings.reader }
+    const all = [...clusterMigrations, { name: viewMigrationName(views), sql: viewSql(views) }]
+    const migrated = await migrateCluster(pool, settings.version, all)
     if (clusterId !== null && clusterId !== migrated.clusterId) {
       throw new StartError(`The database at ${pool.host} is that of another cluster (${migrated.clusterId})`, {
         hint: `This node belongs to ${clusterId}. Check Butler.footman.cluster.hosts, database and schema`,
@@ -313,6 +318,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
           counters,
           status,
           part,
+          isPrepared: () => isPrepared || part === 'alone',
           isPart: () => attachment?.part === part && !isStopping,
           refusingSince: () => pool.refusingSince,
           wasLastLeader: aloneAsLastLeader,

@@ -67,9 +67,10 @@ const SETTLE = `INSERT INTO inbox (key, kind, node, received_at, sender, raw, ex
     SELECT key, 'datagram', $1, at, sender, '', at + make_interval(secs => $2), (SELECT rev FROM head), 'alone'
       FROM unnest($3::text[], $4::float8[], $5::text[]) AS m (key, ms, sender), to_timestamp(ms / 1000) AS at ORDER BY key
     ON CONFLICT (key) DO UPDATE SET settled_rev = coalesce(inbox.settled_rev, excluded.settled_rev),
-      handled = coalesce(inbox.handled, 'alone'),
-      others = CASE WHEN inbox.settled_rev IS NULL THEN inbox.others ELSE inbox.others || to_jsonb($1::text) END
-  RETURNING key, (SELECT before.settled_rev IS NOT NULL FROM inbox AS before WHERE before.key = inbox.key) AS "wasSettled"`
+      handled = coalesce(inbox.handled, 'alone'), node = CASE WHEN inbox.settled_rev IS NULL THEN excluded.node ELSE inbox.node END,
+      others = CASE WHEN inbox.settled_rev IS NULL OR inbox.node = excluded.node THEN inbox.others
+        ELSE inbox.others || to_jsonb(excluded.node) END
+  RETURNING key, others ? $1 AS "wasSettled"`
 
 /** No node makes events of these messages any more. Returns the keys of those that another node had made before. */
 async function settleLonely(
@@ -78,7 +79,7 @@ async function settleLonely(
   ttlMs: number,
 ): Promise<readonly string[]> {
   const byKey = [...new Map(lonely.map((event) => [event.key, event])).values()]
-  const rows = await deps.pool.query<{ key: string; wasSettled: boolean | null }>(SETTLE, [
+  const rows = await deps.pool.query<{ key: string; wasSettled: boolean }>(SETTLE, [
     deps.node,
     ttlMs / 1000,
     byKey.map(({ key }) => key),

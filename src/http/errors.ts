@@ -152,6 +152,8 @@ export const ERRORS = {
   RUN_NOT_CANCELLABLE: { status: 409, text: 'Run cannot be cancelled', page: 'reports/reference.md#endpoints' },
   NOTHING_TO_RESEND: { status: 409, text: 'Nothing to send again', page: 'reports/reference.md#endpoints' },
   REPORTTASK_NOT_FOUND: { status: 404, text: 'Report task not found', page: 'reports/reference.md#endpoints' },
+  NO_CLUSTER: { status: 404, text: 'No cluster', page: 'several-nodes.md' },
+  NODE_NOT_FOUND: { status: 404, text: 'Node not found', page: 'several-nodes.md#adding-and-removing-nodes' },
   ROUTE_NOT_FOUND: { status: 404, text: 'Route not found', page: 'alert-rules.md' },
   SCHEDULE_NOT_FOUND: { status: 404, text: 'Schedule not found', page: 'schedules.md#endpoints' },
   SELF_TEST_NOT_FOUND: { status: 404, text: 'Self-test not found', page: 'doctor.md' },

@@ -1,0 +1,177 @@
+/** `/v4/cluster`: the nodes, who leads, and how it got there. */
+import { z } from 'zod'
+import type { Cluster } from '../cluster/index.ts'
+import type { ClusterStatus, Leadership, NodeInfo, SharedState } from '../cluster/types.ts'
+import { NO_QUERY } from '../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { refusal } from '../http/errors.ts'
+import type { CheckState } from '../http/system.ts'
+import type { Clock } from '../platform/types.ts'
+
+export interface ClusterRouteDeps {
+  readonly shared: Pick<SharedState, 'status' | 'mode'>
+  readonly clock: Clock
+  /** Null on a node of its own. */
+  readonly cluster: Pick<Cluster, 'stepDown' | 'removeNode'> | null
+}
+
+const MODES = ['single', 'joining', 'follower', 'leader', 'alone', 'leaving'] as const
+const leadership = z.object({ epoch: z.int(), node: z.string(), from: z.string(), reason: z.string() })
+
+const ANSWER = z.object({
+  mode: z.enum(MODES).describe('The part of the node that answers; `single` = there is no cluster.'),
+  node: z.string().optional().describe('The node that answers.'),
+  modeSince: z.string().optional(),
+  clusterId: z.string().nullable().optional(),
+  database: z
+    .object({
+      host: z.string().nullable(),
+      timeline: z.int().nullable(),
+      up: z.boolean(),
+      reason: z.string().describe('Why the database cannot be reached; empty while it can.'),
+    })
+    .optional(),
+  leader: leadership.nullable().optional(),
+  appliedRev: z.int().optional(),
+  headRev: z.int().optional(),
+  followLagMs: z.int().optional(),
+  clockOffsetMs: z.int().optional(),
+  waiting: z.int().optional().describe('Messages that this node has accepted and not offered to the others yet.'),
+  unshippedRows: z.int().optional(),
+  inboxOpen: z.int().optional().describe('Messages that the leader has not taken yet.'),
+  nodes: z
+    .array(
+      z.object({
+        name: z.string(),
+        mode: z.enum(MODES),
+        version: z.string(),
+        candidate: z.boolean(),
+        url: z.string().nullable(),
+        startedAt: z.string(),
+        seenAt: z.string(),
+        seenAgoMs: z.int(),
+        appliedRev: z.int(),
+        waiting: z.int(),
+        clockOffsetMs: z.int(),
+        health: z.record(z.string(), z.unknown()),
+      }),
+    )
+    .optional(),
+  configDiffers: z
+    .record(z.string(), z.array(z.string()))
+    .optional()
+    .describe('Sections of the configuration, and the nodes that have another one than the leader.'),
+  leaderships: z.array(leadership).optional().describe('The last 20, newest first.'),
+})
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+const shown = ({ from, ...rest }: Leadership) => ({ ...rest, from: iso(from) })
+
+function nodeOf({ startedAt, seenAt, config, ...rest }: NodeInfo, now: number) {
+  return { ...rest, startedAt: iso(startedAt), seenAt: iso(seenAt), seenAgoMs: Math.max(Math.round(now - seenAt), 0) }
+}
+
+function answerOf(status: ClusterStatus, now: number): z.input<typeof ANSWER> {
+  const { database, leader, nodes, leaderships } = status
+  return {
+    mode: status.mode,
+    node: status.node,
+    modeSince: iso(status.modeSince),
+    clusterId: status.clusterId,
+    database: { host: database.host, timeline: database.timeline, up: database.isUp, reason: database.reason },
+    leader: leader && shown(leader),
+    appliedRev: status.appliedRev,
+    headRev: status.headRev,
+    followLagMs: Math.round(status.followLagMs),
+    clockOffsetMs: status.clockOffsetMs,
+    waiting: status.waiting,
+    unshippedRows: status.unshippedRows,
+    inboxOpen: status.inboxOpen,
+    nodes: nodes.map((node) => nodeOf(node, now)),
+    configDiffers: Object.fromEntries(Object.entries(status.configDiffers).map(([name, list]) => [name, [...list]])),
+    leaderships: leaderships.map(shown),
+  }
+}
+
+export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): ApiRoute[] {
+  const ours = () => {
+    if (cluster && shared.status) return { cluster, status: shared.status }
+    throw refusal('NO_CLUSTER', 'This node works on its own (Butler.footman.cluster.enable)')
+  }
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/cluster',
+      scope: 'admin',
+      summary: 'Report the nodes of the cluster and who leads',
+      query: NO_QUERY,
+      answers: { 200: ANSWER.describe('The cluster as this node sees it.') },
+      examples: [{ name: 'single', status: 200, answer: { mode: 'single' } }],
+      handle: () => jsonAnswer(200, shared.status ? answerOf(shared.status, clock.now()) : { mode: shared.mode }),
+    }),
+    route({
+      method: 'POST',
+      path: '/v4/cluster/stepdown',
+      scope: 'admin',
+      action: 'cluster.stepDown',
+      at: 'leader',
+      summary: 'Let another node lead',
+      description: 'The leader hands over and does not lead again for 15 seconds, unless no other node can.',
+      query: NO_QUERY,
+      body: 'ignored',
+      answers: {
+        202: z.object({ node: z.string().describe('The node that leads no more.') }).describe('It hands over.'),
+        404: 'This node works on its own.',
+      },
+      handle() {
+        const { cluster: own, status } = ours()
+        // The answer leaves before this node is built anew as a follower.
+        setTimeout(() => void own.stepDown().catch(() => undefined), HAND_OVER_MS)
+        return jsonAnswer(202, { node: status.node })
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v4/cluster/nodes/{name}',
+      scope: 'admin',
+      action: 'cluster.removeNode',
+      at: 'here',
+      summary: 'Take a node that is gone off the list',
+      description:
+        'The other nodes do not wait for it any more. A node that still runs comes back with its next sign of life. Messages that it accepted and had not offered are in its own journal: start it once more to offer them.',
+      params: z.object({ name: z.string().min(1) }),
+      query: NO_QUERY,
+      answers: { 204: z.void().describe('It is off the list.'), 404: 'There is no such node, or no cluster.' },
+      async handle({ params }) {
+        const removed = await ours().cluster.removeNode(params.name)
+        if (!removed) throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)
+        return new Response(null, { status: 204 })
+      },
+    }),
+  ]
+}
+
+const HAND_OVER_MS = 250
+
+/** A node is behind, or messages wait, for longer than this: something is wrong. */
+const LATE_MS = 30_000
+
+/** The check `cluster` of `/health`; null on a node of its own. */
+export function clusterHealth(
+  status: ClusterStatus | null,
+  now: number,
+): { readonly state: CheckState; readonly reason: string } | null {
+  if (!status) return null
+  const { database, mode, leader, followLagMs, inboxOldestAt } = status
+  if (mode === 'alone') return { state: 'down', reason: `this node works alone: ${database.reason}` }
+  if (!database.isUp)
+    return { state: 'degraded', reason: `the database of the cluster: ${database.reason || 'not reached yet'}` }
+  const led = leader && status.nodes.some(({ name, seenAt }) => name === leader.node && now - seenAt < LATE_MS)
+  if (!led && now - status.modeSince > LATE_MS) return { state: 'down', reason: 'no node leads the cluster' }
+  if (followLagMs > LATE_MS)
+    return { state: 'degraded', reason: `${Math.round(followLagMs / 1000)} s behind the leader` }
+  if (inboxOldestAt !== null && now - inboxOldestAt > LATE_MS) {
+    return { state: 'degraded', reason: `${status.inboxOpen} messages wait for the leader` }
+  }
+  return { state: 'up', reason: '' }
+}
