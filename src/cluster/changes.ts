@@ -101,8 +101,9 @@ function change(table: SharedTable, row: 'OLD' | 'NEW'): string {
   return `SELECT '${name}', ${reference.id} FROM ${reference.table} WHERE rowid = ${row}.${reference.column}`
 }
 
-/** The key as one text: the value of a single column, else a JSON array. */
-function keySql({ key, anyCase }: SharedTable, row: string): string {
+/** The key of a row as one text: the value of a single column, else a JSON array. `row`: OLD, NEW or the table. */
+export function keySql({ key, anyCase, reference }: SharedTable, row: string): string {
+  if (reference) return `(SELECT ${reference.id} FROM ${reference.table} WHERE rowid = ${row}.${reference.column})`
   const parts = key.map((column) => (anyCase ? `lower(${row}.${column})` : `${row}.${column}`))
   if (parts.length === 0) return "''"
   return parts.length === 1 ? parts[0]! : `json_array(${parts.join(', ')})`

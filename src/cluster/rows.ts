@@ -5,7 +5,7 @@
 import { Buffer } from 'node:buffer'
 import type { SQLInputValue } from 'node:sqlite'
 import type { Database } from '../platform/sqlite.ts'
-import { columnsOf } from './changes.ts'
+import { columnsOf, keySql } from './changes.ts'
 import { SHARED_TABLES, type SharedTable } from './tables.ts'
 
 /** A row as it ships. `body` null = the row is gone. */
@@ -30,7 +30,7 @@ export interface IncomingRow {
 export interface TableRows {
   readonly table: SharedTable
   read(key: string): OutgoingRow
-  /** Keys after `after` (null = from the beginning) in the order of the key, as many as `limit`. */
+  /** Keys after `after` (null = from the beginning) in the order of their columns, as many as `limit`. */
   keys(after: string | null, limit: number): string[]
   /** The value of a column as it is here; undefined = no such row. */
   value(key: string, column: string): unknown
@@ -59,10 +59,16 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
   const isNumber = numericColumns(db, name)
   const where = localKey.length > 0 ? `WHERE ${localKey.map((column) => `${column} = ?`).join(' AND ')}` : ''
   const parents = db.all<Parent>(`SELECT "table", "from", "to" FROM pragma_foreign_key_list(?)`, name)
+  const orphaned = parents.map(
+    ({ table: parent, from, to }) => `SELECT 1 FROM ${name} AS child ${where}
+      AND NOT EXISTS (SELECT 1 FROM ${parent} AS parent WHERE parent.${to} = child.${from})`,
+  )
   const SQL = {
     read: `SELECT ${shared.join(', ')} FROM ${name} ${where}`,
     remove: `DELETE FROM ${name} ${where}`,
-    keys: `SELECT ${keyColumns(table)} AS key FROM ${keysFrom(table)}`,
+    keys: `SELECT ${keySql(table, name)} AS key FROM ${name}`,
+    order: localKey.length > 0 ? `ORDER BY ${localKey.join(', ')}` : '',
+    after: `(${localKey.join(', ')}) > (${localKey.map(() => '?').join(', ')})`,
   }
 
   /** The values of the key columns; null when the row that it refers to is not here. */
@@ -88,6 +94,18 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
     return { tbl: name, key: text, body: JSON.stringify(body), blob: bytes }
   }
 
+  const computedColumns = Object.keys(computed)
+  const statementsOf = (known: readonly string[]): Statements => {
+    const names = [...known, ...(reference ? [reference.column] : [])]
+    const values = [...names.map(() => '?'), ...computedColumns.map((column) => `(${computed[column]})`)]
+    return {
+      known,
+      update: `UPDATE OR REPLACE ${name} SET ${known.map((column) => `${column} = ?`).join(', ')} ${where}`,
+      insert: `INSERT OR REPLACE INTO ${name} (${[...names, ...computedColumns].join(', ')}) VALUES (${values.join(', ')})`,
+    }
+  }
+  const ofThisVersion = statementsOf(shared)
+
   function write({ key: text, deleted, body, blob: bytes }: IncomingRow): void {
     const parts = partsOf(text)
     if (parts === null) return
@@ -95,24 +113,15 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
       db.run(SQL.remove, ...parts)
       return
     }
-    // Columns of a newer version are left out.
-    const known = shared.filter((column) => column in body)
+    // Columns of a newer version are left out, and an older one has fewer.
+    const isComplete = shared.every((column) => column in body)
+    const { known, update, insert } = isComplete
+      ? ofThisVersion
+      : statementsOf(shared.filter((column) => column in body))
     const values = known.map((column) => (column === blob ? (body[column] ? bytes : null) : decoded(body[column])))
-    const sets = known.map((column) => `${column} = ?`).join(', ')
-    const { changes } = db.run(`UPDATE OR REPLACE ${name} SET ${sets} ${where}`, ...values, ...parts)
-    if (changes === 0) insert(known, values, parts)
-  }
-
-  function insert(known: readonly string[], values: readonly SQLInputValue[], parts: readonly SQLInputValue[]): void {
-    const names = [...known, ...(reference ? [reference.column] : []), ...Object.keys(computed)]
-    const marks = [...known, ...(reference ? [reference.column] : [])].map(() => '?')
-    const counted = Object.values(computed).map((sql) => `(${sql})`)
-    db.run(
-      `INSERT OR REPLACE INTO ${name} (${names.join(', ')}) VALUES (${[...marks, ...counted].join(', ')})`,
-      ...values,
-      ...(reference ? parts : []),
-      ...counted.map(() => parts[0]!),
-    )
+    const { changes } = db.run(update, ...values, ...parts)
+    if (changes > 0) return
+    db.run(insert, ...values, ...(reference ? parts : []), ...computedColumns.map(() => parts[0]!))
   }
 
   return {
@@ -120,28 +129,33 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
     read,
     write,
     keys(after, limit) {
-      const more = after === null ? [] : [after]
-      const sql = `SELECT key FROM (${SQL.keys}) ${after === null ? '' : 'WHERE key > ?'} ORDER BY key LIMIT ?`
-      return db.all<{ key: unknown }>(sql, ...more, limit).map((row) => String(row.key))
+      const parts = after === null ? [] : partsOf(after)
+      if (after !== null && (parts === null || parts.length === 0)) return []
+      const sql = `${SQL.keys} ${after === null ? '' : `WHERE ${SQL.after}`} ${SQL.order} LIMIT ?`
+      return db.all<{ key: unknown }>(sql, ...parts!, limit).map((row) => String(row.key))
     },
     value(text, column) {
       const parts = partsOf(text)
       return parts && db.get<Record<string, unknown>>(`SELECT ${column} FROM ${name} ${where}`, ...parts)?.[column]
     },
     isOrphan(text) {
+      if (orphaned.length === 0) return false
       const parts = partsOf(text)
       if (parts === null) return false
-      return parents.some(({ table: parent, from, to }) => {
-        const sql = `SELECT 1 FROM ${name} AS child ${where} AND NOT EXISTS
-          (SELECT 1 FROM ${parent} AS parent WHERE parent.${to} = child.${from})`
-        return db.get(sql, ...parts) !== undefined
-      })
+      return orphaned.some((sql) => db.get(sql, ...parts) !== undefined)
     },
     remove(text) {
       const parts = partsOf(text)
       if (parts) db.run(SQL.remove, ...parts)
     },
   }
+}
+
+interface Statements {
+  /** The columns whose values are given. */
+  readonly known: readonly string[]
+  readonly update: string
+  readonly insert: string
 }
 
 interface Parent {
@@ -156,16 +170,6 @@ const numericColumns = (db: Database, table: string): ReadonlySet<string> =>
       .all<{ name: string }>(`SELECT name FROM pragma_table_info(?) WHERE type = 'INTEGER'`, table)
       .map(({ name }) => name),
   )
-
-function keyColumns({ key, anyCase, reference }: SharedTable): string {
-  if (reference) return `${reference.table}.${reference.id}`
-  const parts = key.map((column) => (anyCase ? `lower(${column})` : column))
-  if (parts.length === 0) return "''"
-  return parts.length === 1 ? `CAST(${parts[0]} AS TEXT)` : `json_array(${parts.join(', ')})`
-}
-
-const keysFrom = ({ name, reference }: SharedTable): string =>
-  reference ? `${name} JOIN ${reference.table} ON ${reference.table}.rowid = ${reference.column}` : name
 
 /** JSON of the server has no sign for the character 0, and JSON none for bytes. */
 function encoded(value: unknown): unknown {
