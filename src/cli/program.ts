@@ -5,6 +5,7 @@ import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { visibleBlock } from '../platform/visible.ts'
+import { addCluster } from './cluster/command.ts'
 import { addCredential, addCustomProperties, addKey, addMigrateConfig, addVersion } from './commands.ts'
 import { addDoctor } from './doctor/command.ts'
 import { configureHelp, groupCommands } from './help.ts'
@@ -170,6 +171,7 @@ Example
 
   addMigrateConfig(program, done)
   addRemoteCommands(program, done)
+  addCluster(program, done)
   addKey(program, done)
   addCredential(program, done)
   addVersion(program, done)

@@ -58,13 +58,13 @@ export const clusterMigrations: readonly ClusterMigration[] = [
 ]
 
 /** Exists before the migrations: which cluster this is, and which of them it has. */
-const FOUNDATION = `
+export const FOUNDATION = `
   CREATE TABLE IF NOT EXISTS cluster_info (one boolean PRIMARY KEY DEFAULT true CHECK (one), id uuid NOT NULL,
     protocol int NOT NULL, min_protocol int NOT NULL, created_at timestamptz NOT NULL DEFAULT clock_timestamp());
   CREATE TABLE IF NOT EXISTS schema_migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL, by_version text NOT NULL);`
 
 /** Any number; all nodes of a schema wait for each other with it. */
-const MIGRATION_LOCK = 7_203_311
+export const MIGRATION_LOCK = 7_203_311
 
 /**
  * Brings the schema up to date, one node at a time, and returns the id of the cluster. Rejects with a `StartError` when this

@@ -17,8 +17,8 @@ export class PostgresError extends Error {
 
 /** The server ends or starts, the network broke, a limit of time, space or locks was reached: the same may work later. */
 const PASSING = /^(08|57P0|57014|55P03|25P0[34]|25006|40|531|532|534|58)/
-/** Login, database, too many connections, rights. */
-const NOT_LET_IN = /^(28|3D|53300|42501)/
+/** Login, database, schema, too many connections, rights. */
+const NOT_LET_IN = /^(28|3D|3F|53300|42501)/
 /** The session is over, or the server has become a standby. */
 const ENDED = /^(57P0|25P0[34]|25006)/
 /** Starts or ends. */
