@@ -10,6 +10,7 @@ import { installTriggers, lastNoted } from './changes.ts'
 import type { ClusterClock } from './clock.ts'
 import { createCommands } from './commands.ts'
 import type { CounterWriter } from './counters.ts'
+import { createDocuments } from './documents.ts'
 import { createFollower } from './follow.ts'
 import { createInbox } from './inbox.ts'
 import type { Lease } from './lease.ts'
@@ -104,8 +105,9 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     term: () => (isLeader ? lease.last : null),
     seenRev: () => follower.appliedRev,
   })
+  const documents = createDocuments({ pool, node, log })
   const commands = createCommands(
-    { pool, node, log, counters, term, answer: shipper.answer, reach: async () => void (await follower.toHead()) },
+    { pool, node, log, counters, term, answer: shipper.answer, reach: newest },
     { timeoutMs: settings.commandTimeoutMs },
   )
   const inbox = createInbox(
@@ -116,6 +118,12 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   let wasReopened = false
   let isComplaining = false
   let inboxOpen: Attachment['inboxOpen'] = { rows: 0, oldestAt: null }
+
+  /** Resolves when all that is in the database is here too. */
+  async function newest(): Promise<void> {
+    await follower.toHead()
+    await documents.look()
+  }
 
   function applied(tables: ReadonlySet<string>): void {
     for (const listener of listeners) listener(tables)
@@ -134,6 +142,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
         follower.start()
       }
       if (lastNoted(db) > ownShipped) await shipOwn()
+      await documents.look()
       inbox.wake()
     },
     async alone() {
@@ -171,6 +180,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       inbox.wake()
       void commands.takeAll()
     } else if (isReady) follower.wake()
+    if (part !== 'alone') void documents.look()
   }
 
   const looks = createRecurringJob(
@@ -257,7 +267,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
     serve: commands.serve,
     caughtUp,
-    documents: { read: async () => null, write: async () => true, onChange: () => () => undefined },
+    documents,
     onApplied(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -271,6 +281,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       if (channel === 'rev' && isReady) follower.wake()
       if (channel === 'command' && isLeader) void commands.takeAll()
       if (channel === 'answer') commands.hearAnswer(payload)
+      if (channel === 'document') void documents.look()
     },
     hearAll,
   }

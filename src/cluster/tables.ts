@@ -79,6 +79,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   }),
   leader('kv', ['namespace', 'key'], { own: ['id'] }),
   leader('kv_revision', []),
+  leader('kv_change', ['slot']),
   leader('service_state', ['host', 'service'], { anyCase: true }),
   leader('service_event', ['seq']),
   // Marks of people on the attention list, which is the same everywhere.

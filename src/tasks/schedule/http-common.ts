@@ -1,9 +1,11 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { ForwardingError } from '../../cluster/types.ts'
 import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
 import { type ApiRoute, type CheckedRequest, type Endpoint, type Fields, route } from '../../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../../http/errors.ts'
+import { forwardingRefusal } from '../../http/forwarding.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'
@@ -121,6 +123,7 @@ function refusalOf(
     return refusal('SCHEDULE_NOT_FOUND', `No schedule has the id ${error.id}.`)
   }
   if (error instanceof InvalidScheduleError) return refused(400, error.message, error.details)
+  if (error instanceof ForwardingError) return forwardingRefusal(error)
   if (error instanceof FileBrokenError) {
     return refused(500, 'Schedule file could not be loaded; refusing to overwrite it', error.message)
   }

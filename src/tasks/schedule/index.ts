@@ -1,5 +1,6 @@
 /** Schedules: their file, runs, actions and endpoints. */
 import { join } from 'node:path'
+import type { SharedState } from '../../cluster/types.ts'
 import type { ConfigPaths } from '../../config/paths.ts'
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
 import { createIdempotency } from '../../http/endpoint/idempotency.ts'
@@ -12,11 +13,13 @@ import { meaningOf } from '../executions/status.ts'
 import { type StartFilterSettings, selectTasks, startFilterFor } from '../start/select.ts'
 import { type AppDumpDeps, createAppDump, createStartTasks, type StartTasksDeps } from './actions.ts'
 import type { FootmanSchedulerConfig, SchedulerConfig } from './config.ts'
+import { createScheduleFile } from './file.ts'
 import { scheduleRoutes } from './http.ts'
 import { runRoutes } from './http-runs.ts'
 import { createPlanner, type PlannerDeps } from './plan.ts'
 import type { ActionContext, Perform, RunnerDeps } from './runner.ts'
 import { createScheduler, type SchedulerDeps } from './scheduler.ts'
+import { createSharedScheduleFile, SCHEDULE_DOCUMENT } from './shared-file.ts'
 import { createRunStore, type RunStore } from './store.ts'
 import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from './types.ts'
 
@@ -27,6 +30,8 @@ export interface SchedulesDeps extends Pick<PlannerDeps, 'hasWebhook'> {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
+  /** Absent: a single node. */
+  readonly shared?: Pick<SharedState, 'mode' | 'documents'>
   readonly qlik: { readonly qrs: QrsClient }
   readonly paths: ConfigPaths
   readonly starts: Pick<StartTasksDeps, 'start' | 'follower'>
@@ -79,6 +84,7 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
   const { monthBase, restoreState, ignoreTimezone, misfireGrace } = footman.scheduler
   const store = createRunStore({ db, writer })
   const planner = createPlanner({ ...deps, ...deps.time }, { monthBase, ignoreTimezone })
+  const file = paths.input(section.configfile)
   const isSatellite = footman.node.role === 'satellite'
   const fixed = isSatellite ? 'satellite' : options.shadow ? 'shadow' : null
   const scheduler = section.enable
@@ -93,15 +99,16 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
           onChanged: deps.on.schedule,
           perform: performer({ ...deps, log }, dumpDirectory),
           isBusy: (plan) => isBusy(qrs, plan),
+          ...sharedFile({ ...deps, log }, file),
         },
         {
-          file: paths.input(section.configfile),
+          file,
           restoreState,
           monthBase,
           ignoreTimezone,
           misfireGraceMs: misfireGrace,
           keepRunsMs: footman.retention.scheduleRuns,
-          mode: isSatellite ? 'watch' : options.shadow ? 'shadow' : 'run',
+          mode: isSatellite ? (isShared(deps.shared) ? 'follow' : 'watch') : options.shadow ? 'shadow' : 'run',
         },
       )
     : null
@@ -126,6 +133,23 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
     list: () => scheduler?.list() ?? [],
     runsBetween: store.between,
     states: () => scheduler && statesOf(scheduler.list()),
+  }
+}
+
+/** A node that is cut off from the others has its file for itself, until it is back. */
+const isShared = (shared: SchedulesDeps['shared']): boolean =>
+  shared !== undefined && shared.mode !== 'single' && shared.mode !== 'alone'
+
+/** In a cluster all nodes have one text of the file. */
+function sharedFile(
+  { shared, db, clock, log }: SchedulesDeps,
+  path: string,
+): Pick<SchedulerDeps, 'file' | 'onFileChange'> {
+  if (!shared || !isShared(shared)) return {}
+  const { documents } = shared
+  return {
+    file: createSharedScheduleFile({ file: createScheduleFile(path), documents, db, log, now: clock.now }),
+    onFileChange: (refresh) => documents.onChange(SCHEDULE_DOCUMENT, refresh),
   }
 }
 

@@ -1,9 +1,11 @@
 /** The stored schedules, in memory and in their file: a change is written first and takes effect then. */
 
 import { randomUUID } from 'node:crypto'
+import { ForwardingError } from '../../cluster/types.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { changeEntry, placeText, type ScheduleDocument, type ScheduleFile, writeEntry } from './file.ts'
+import { DocumentChangedError } from './shared-file.ts'
 import type { ScheduleValues } from './types.ts'
 
 /** The file holds something that cannot be read: it is not overwritten. */
@@ -82,6 +84,9 @@ interface Job {
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
+
+/** Other nodes may change the schedules at the same time. */
+const MOST_TRIES = 5
 
 /** `readOnly`: the file belongs to another process; missing ids are not written. */
 export function createScheduleRepository(
@@ -168,7 +173,10 @@ export function createScheduleRepository(
   async function flush(): Promise<void> {
     const batch = jobs
     jobs = []
-    if (batch.length === 0) return
+    if (batch.length > 0) await carryOut(batch, MOST_TRIES)
+  }
+
+  async function carryOut(batch: readonly Job[], tries: number): Promise<void> {
     await read()
     if (failure !== null || !document) {
       for (const job of batch) job.reject(new FileBrokenError(failure ?? 'it was never read'))
@@ -179,7 +187,10 @@ export function createScheduleRepository(
     try {
       if (result !== entries) await store(result)
     } catch (error) {
-      for (const job of done) job.reject(new FileWriteError(String(error), { cause: error }))
+      // The other node's change is read before the next try.
+      if (error instanceof DocumentChangedError && tries > 1) return carryOut(done, tries - 1)
+      const reason = error instanceof ForwardingError ? error : new FileWriteError(String(error), { cause: error })
+      for (const job of done) job.reject(reason)
       return
     }
     onChange(entries)

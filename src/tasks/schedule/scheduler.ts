@@ -4,7 +4,8 @@ import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { type Missed, MOST_MISSED, missedFirings } from '../../platform/zone-clock.ts'
 import { logLoaded, logUnknownMembers, type RestoreState, reportZones, runsAfterStart } from './check.ts'
-import { createScheduleFile } from './file.ts'
+import { createScheduleFile, type ScheduleFile } from './file.ts'
+import { createFollowedSchedules } from './followed.ts'
 import type { Planner } from './plan.ts'
 import {
   createScheduleRepository,
@@ -22,6 +23,10 @@ export interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' |
   readonly log: Logger
   readonly store: RunStore
   readonly planner: Planner
+  /** Default: the file of the settings, which this node has for itself. */
+  readonly file?: ScheduleFile
+  /** Calls the function when another node has changed the schedules; returns the function that ends it. Absent: a single node. */
+  readonly onFileChange?: (refresh: () => Promise<void>) => () => void
   /** A schedule is new, has changed or is gone. Not called for those that the start reads. */
   readonly onChanged?: (id: string, state: 'running' | 'stopped' | 'invalid' | 'removed') => void
 }
@@ -36,8 +41,11 @@ interface SchedulerSettings {
   readonly misfireGraceMs: number
   /** Runs that are older are removed. */
   readonly keepRunsMs: number
-  /** `watch`: another process owns the file, nothing fires. `shadow`: firings are recorded, nothing is done. */
-  readonly mode: 'run' | 'shadow' | 'watch'
+  /**
+   * `watch`: another process owns the file, nothing fires. `follow`: another node fires the schedules, and its records are
+   * read here. `shadow`: firings are recorded, nothing is done.
+   */
+  readonly mode: 'run' | 'shadow' | 'watch' | 'follow'
   /** How often the file is looked at for changes by hand; default 5 s, 0 = never. */
   readonly pollMs?: number
 }
@@ -80,9 +88,11 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   const { clock, log, store, planner } = deps
   const { mode, misfireGraceMs, pollMs = POLL_MS } = settings
   const repository = createScheduleRepository(
-    { file: createScheduleFile(settings.file), log, onChange: sync },
+    { file: deps.file ?? createScheduleFile(settings.file), log, onChange: sync },
     { readOnly: mode !== 'run' },
   )
+  const fires = mode === 'run' || mode === 'shadow'
+  const followed = mode === 'follow' ? createFollowedSchedules(deps) : null
   const runner: Runner = createRunner(deps, { shadow: mode === 'shadow' })
   const timer: FiringTimer = createFiringTimer({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
   const polling = createRecurringJob({ everyMs: pollMs }, repository.refresh)
@@ -92,6 +102,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   const wanted = new Map<string, boolean>()
   const ready = Promise.withResolvers<void>()
   let started = false
+  let endFileChanges: (() => void) | undefined
 
   /** Takes over the entries of the file; new and changed ones are planned again. */
   function sync(entries: readonly StoredSchedule[]): void {
@@ -140,9 +151,10 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   function rearm(changed: readonly Schedule[], gone: readonly string[]): void {
     const now = clock.now()
     for (const { id, plan, running } of changed) {
-      if (running && plan && mode !== 'watch') timer.set(id, plan, now)
+      if (running && plan && fires) timer.set(id, plan, now)
       else timer.remove(id)
     }
+    if (followed) return
     const armed = changed.filter(({ running }) => running)
     const idle = [...gone, ...changed.filter(({ running }) => !running).map(({ id }) => id)]
     const failed = (error: unknown) => log.error(`SCHEDULER: The state of schedules could not be recorded: ${error}`)
@@ -199,7 +211,8 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     return schedule?.plan ? { plan: schedule.plan, name: nameOf(schedule) } : null
   }
 
-  const list = (): Schedule[] => [...known.values()].map(({ schedule }) => schedule)
+  const shown = ({ schedule }: Known): Schedule => followed?.shown(schedule) ?? schedule
+  const list = (): Schedule[] => [...known.values()].map(shown)
 
   function required(draft: Draft, id: string): StoredSchedule {
     const entry = draft.entries().find((one) => one.id === id)
@@ -235,14 +248,18 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     name: 'scheduler',
     ready: ready.promise,
     list,
-    get: (id) => known.get(id)?.schedule,
+    get(id) {
+      const found = known.get(id)
+      return found && shown(found)
+    },
     nextRun(id) {
-      const at = timer.nextAt(id)
-      const plan = known.get(id)?.schedule.plan
+      const schedule = known.get(id)?.schedule
+      const at = followed && schedule ? followed.nextAt(schedule) : timer.nextAt(id)
+      const plan = schedule?.plan
       // A firing outside of windows and calendars is a skipped run, not the next one.
       return at === null || !plan?.excluded(at) ? at : (plan.coming(at, 1)[0] ?? null)
     },
-    lastRun: runner.last,
+    lastRun: followed?.lastRun ?? runner.last,
 
     async create(given) {
       requireValid(given)
@@ -314,23 +331,25 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     },
 
     async start() {
+      endFileChanges = deps.onFileChange?.(repository.refresh)
       await repository.refresh()
       if (repository.failure === null && !repository.missing)
         log.info('SCHEDULER: Successfully loaded schedule from file.')
       started = true
-      if (mode !== 'watch') {
+      if (fires) {
         await arm()
         if (!settings.ignoreTimezone) await reportZones(deps, list(), mode === 'run')
         timer.start()
       }
       ready.resolve()
       if (pollMs > 0) polling.start()
-      pruning.start()
+      if (!followed) pruning.start()
     },
 
     async stop(graceMs) {
       ready.resolve()
       timer.stop()
+      endFileChanges?.()
       await Promise.all([polling.stop(), pruning.stop()])
       await runner.stop(graceMs)
     },

@@ -62,7 +62,11 @@ export interface RunStore {
   between(from: number, to: number): readonly Run[]
   /** The last run that was not skipped, by schedule. */
   last(): ReadonlyMap<string, Run>
+  /** The last run of the schedule that was not skipped. */
+  lastOf(scheduleId: string): Run | null
   states(): ReadonlyMap<string, ScheduleState>
+  /** Whether the schedule is to fire. */
+  isArmed(scheduleId: string): boolean
   setStates(states: readonly ScheduleState[]): Promise<void>
   /** Forgets how far they are. */
   dropStates(scheduleIds: readonly string[]): Promise<void>
@@ -126,6 +130,14 @@ export function createRunStore({ db, writer }: { readonly db: Database; readonly
       )
       return new Map(rows.map(({ latest: _, ...row }) => [row.scheduleId, runOf(row)]))
     },
+    lastOf(scheduleId) {
+      const row = db.get<Row>(
+        `SELECT ${COLUMNS} FROM schedule_run WHERE schedule_id = ? AND state <> 'skipped' ORDER BY due_at DESC LIMIT 1`,
+        scheduleId,
+      )
+      return row ? runOf(row) : null
+    },
+    isArmed: (scheduleId) => db.get('SELECT 1 FROM schedule_state WHERE schedule_id = ?', scheduleId) !== undefined,
     states() {
       const rows = db.all<ScheduleState>(
         'SELECT schedule_id AS scheduleId, handled_until AS handledUntil, definition FROM schedule_state',
