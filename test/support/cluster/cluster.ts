@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { type LargeSite, startLargeSite } from '../../bench/large-site-process.ts'
 import { type Postgres, type PostgresOptions, startPostgres } from '../postgres.ts'
-import { type TempDirectory, tempDirectory } from '../temp.ts'
+import { fastParent, type TempDirectory, tempDirectory } from '../temp.ts'
 import { until } from '../wait.ts'
 import { type CountingSink, startCountingMailbox, startCountingWebhook } from './counting-sinks.ts'
 import { sendDatagrams } from './datagrams.ts'
@@ -76,7 +76,7 @@ const NAMES = ['qs-a', 'qs-b', 'qs-c', 'qs-d', 'qs-e', 'qs-f', 'qs-g', 'qs-h', '
 
 export async function startCluster(settings: ClusterSettings = {}): Promise<TestCluster> {
   await using started = new AsyncDisposableStack()
-  const directory = tempDirectory()
+  const directory = tempDirectory(fastParent())
   started.defer(async () => directory.remove())
   const certificates = directory.join('certificates')
   mkdirSync(certificates)
@@ -207,7 +207,8 @@ async function modeOf(node: ClusterNode): Promise<string | null> {
   try {
     const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
     const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
-    if (answer.status === 404) return node.lines.findLast((line) => /This node is \w+ now/.test(line))?.match(/is (\w+) now/)?.[1] ?? null
+    if (answer.status === 404)
+      return node.lines.findLast((line) => /This node is \w+ now/.test(line))?.match(/is (\w+) now/)?.[1] ?? null
     return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
   } catch {
     return null
