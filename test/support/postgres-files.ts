@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { repositoryRoot } from './source.ts'
+import { fastParent } from './temp.ts'
 
 /** Debian keeps the programs of each version apart, and none of them on PATH. */
 const DEBIAN = '/usr/lib/postgresql'
@@ -62,7 +62,7 @@ export function giveToOwner(directory: string): void {
 
 /** A fresh directory that the server may use. */
 export function serverDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'footman-postgres-'))
+  const directory = mkdtempSync(join(fastParent(), 'footman-postgres-'))
   giveToOwner(directory)
   return directory
 }

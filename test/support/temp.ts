@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -7,6 +7,22 @@ export interface TempDirectory extends AsyncDisposable {
   /** Absolute path of something in it. */
   join(...parts: string[]): string
   remove(): void
+}
+
+const MEMORY = '/dev/shm'
+const ROOM = 2e9
+
+/**
+ * Where many processes may write at once without waiting for a disk: in memory where there is room for it. What is written
+ * there survives a killed process as on a disk.
+ */
+export function fastParent(): string {
+  try {
+    const { bavail, bsize } = statfsSync(MEMORY)
+    return bavail * bsize > ROOM ? MEMORY : tmpdir()
+  } catch {
+    return tmpdir()
+  }
 }
 
 /** A fresh directory; removed by `remove()` or at the end of an `await using` block. `parent`: where it is made. */

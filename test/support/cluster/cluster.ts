@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { type LargeSite, startLargeSite } from '../../bench/large-site-process.ts'
 import { type Postgres, type PostgresOptions, startPostgres } from '../postgres.ts'
-import { type TempDirectory, tempDirectory } from '../temp.ts'
+import { fastParent, type TempDirectory, tempDirectory } from '../temp.ts'
 import { until } from '../wait.ts'
 import { type CountingSink, startCountingMailbox, startCountingWebhook } from './counting-sinks.ts'
 import { sendDatagrams } from './datagrams.ts'
@@ -69,11 +69,14 @@ export interface SendSettings {
   readonly signal?: AbortSignal
 }
 
+/** Questions cost the nodes work and log lines. */
+const POLL_MS = 50
+
 const NAMES = ['qs-a', 'qs-b', 'qs-c', 'qs-d', 'qs-e', 'qs-f', 'qs-g', 'qs-h', 'qs-i', 'qs-j', 'qs-k', 'qs-l']
 
 export async function startCluster(settings: ClusterSettings = {}): Promise<TestCluster> {
   await using started = new AsyncDisposableStack()
-  const directory = tempDirectory()
+  const directory = tempDirectory(fastParent())
   started.defer(async () => directory.remove())
   const certificates = directory.join('certificates')
   mkdirSync(certificates)
@@ -120,6 +123,7 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
     untilLed: ({ not, timeout = 30_000 } = {}) =>
       until(
         async () => {
+          await Bun.sleep(POLL_MS)
           const leader = await cluster.leader()
           if (!leader || leader === not) return null
           return (await cluster.modeOf(leader)) === 'leader' ? leader : null
@@ -130,6 +134,7 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
       const running = nodes.filter(({ isRunning }) => isRunning)
       await until(
         async () => {
+          await Bun.sleep(POLL_MS)
           const modes = await Promise.all(running.map((node) => cluster.modeOf(node)))
           return (
             modes.filter((mode) => mode === 'leader').length === 1 &&
@@ -202,6 +207,8 @@ async function modeOf(node: ClusterNode): Promise<string | null> {
   try {
     const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
     const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
+    if (answer.status === 404)
+      return node.lines.findLast((line) => /This node is \w+ now/.test(line))?.match(/is (\w+) now/)?.[1] ?? null
     return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
   } catch {
     return null
