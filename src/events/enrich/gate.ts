@@ -10,7 +10,7 @@ import type { Logger } from '../../platform/types.ts'
 
 export interface QrsGate {
   readonly open: boolean
-  /** Asks now and then every minute, so that a wrong address is known before the first event needs QRS. */
+  /** Asks soon and then every minute, so that a wrong address is known before the first event needs QRS. */
   watch(): void
   /** QRS could not be reached: starts probing. */
   close(reason: string): void
@@ -26,6 +26,8 @@ export interface QrsGateDeps {
 const PROBE = { firstMs: 1000, maxMs: 5000 }
 const PROBE_TIMEOUT_MS = 5000
 const WATCH_MS = 60_000
+/** A connection with TLS takes as long as opening the listeners, which come first. */
+const FIRST_WATCH_MS = 100
 
 export function createQrsGate(deps: QrsGateDeps): QrsGate {
   let isOpen = true
@@ -70,7 +72,7 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     }
   }
 
-  const looks = createRecurringJob({ everyMs: WATCH_MS, firstMs: 0 }, look)
+  const looks = createRecurringJob({ everyMs: WATCH_MS, firstMs: FIRST_WATCH_MS }, look)
 
   return {
     get open() {
