@@ -18,7 +18,7 @@ import { clusterMigrations, migrateCluster } from './migrations.ts'
 import { createNodes, differingSections } from './nodes.ts'
 import { leaseSettingsOf, viewSchemaOf } from './settings.ts'
 import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState } from './types.ts'
-import { viewMigrationName, viewSql } from './views.ts'
+import { viewMigration } from './views.ts'
 
 export interface ClusterDeps {
   readonly log: Logger
@@ -129,8 +129,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Once per process, as soon as the database answers. */
   async function prepare(): Promise<void> {
     const views = { schema: postgres.schema, views: viewSchemaOf(postgres.schema), reader: settings.reader }
-    const all = [...clusterMigrations, { name: viewMigrationName(views), sql: viewSql(views) }]
-    const migrated = await migrateCluster(pool, settings.version, all)
+    const migrated = await migrateCluster(pool, settings.version, [...clusterMigrations, viewMigration(views)])
     if (clusterId !== null && clusterId !== migrated.clusterId) {
       throw new StartError(`The database at ${pool.host} is that of another cluster (${migrated.clusterId})`, {
         hint: `This node belongs to ${clusterId}. Check Butler.footman.cluster.hosts, database and schema`,

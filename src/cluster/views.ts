@@ -152,7 +152,7 @@ export const VIEWS: readonly View[] = [
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
 /** Throws when a name could be anything but a plain identifier. */
-export function viewSql(names: ViewNames): string {
+function viewSql(names: ViewNames): string {
   const { schema, views, reader } = names
   for (const name of [schema, views, ...(reader === '' ? [] : [reader])]) {
     if (!NAME.test(name)) throw new Error(`"${name}" is no name of lower-case letters, digits and underscores`)
@@ -168,6 +168,8 @@ export function viewSql(names: ViewNames): string {
   return [...made, ...grants].join('\n')
 }
 
-/** Changes with every view and with the reader, so that a new version makes them anew. */
-export const viewMigrationName = (names: ViewNames): string =>
-  `views-${createHash('sha256').update(viewSql(names)).digest('hex').slice(0, 12)}`
+/** Its name changes with every view and with the reader, so that a new version makes them anew. */
+export function viewMigration(names: ViewNames): { readonly name: string; readonly sql: string } {
+  const sql = viewSql(names)
+  return { name: `views-${createHash('sha256').update(sql).digest('hex').slice(0, 12)}`, sql }
+}

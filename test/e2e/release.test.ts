@@ -59,6 +59,7 @@ describe('a release', () => {
       'config/footman.example.yaml',
       'config/schedule.example.yaml',
       'config/qlik/LocalLogConfig.xml',
+      'config/qlik/footman_history.qvs',
       'config/qlik/footman_subs.qvs',
       'config/grafana/footman-prometheus.json',
       'templates/email/alert.eta',

@@ -2,6 +2,7 @@
 import process from 'node:process'
 import type { Command } from 'commander'
 import { processIo } from '../io.ts'
+import { remote } from '../remote/commands.ts'
 
 const SQL_HELP = `
 Prints SQL with the names of Butler.footman.cluster, or the usual ones without a configuration
@@ -26,4 +27,18 @@ export function addCluster(program: Command, done: (code: number) => void): void
       const { runClusterSql } = await import('./sql.ts')
       done(await runClusterSql(options, processIo, { env: process.env, cwd: process.cwd() }))
     })
+
+  const running = () => import('./running.ts')
+  remote(cluster, 'status', 'show the nodes, who leads, and what is wrong')
+    .addHelpText('after', '\nExit code 0: a node leads and the database answers; 3: not.')
+    .action(async (options) => done(await (await running()).runClusterStatus(options, processIo)))
+  remote(cluster, 'step-down', 'let another node lead, before an upgrade of the leader')
+    .addHelpText('after', '\nWaits until another node leads, at most 30 seconds.')
+    .action(async (options) => done(await (await running()).runStepDown(options, processIo)))
+  remote(cluster, 'leave', 'wait until this node has everything, to go on as a single node')
+    .addHelpText('after', '\nAfterwards set Butler.footman.cluster.enable: false and restart this node.')
+    .action(async (options) => done(await (await running()).runLeave(options, processIo)))
+  remote(cluster, 'remove <name>', 'take a node that is gone off the list')
+    .addHelpText('after', '\nStop it first: a node that runs comes back with its next sign of life.')
+    .action(async (name: string, options) => done(await (await running()).runRemoveNode(name, options, processIo)))
 }

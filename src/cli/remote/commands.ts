@@ -395,7 +395,7 @@ const DEFAULT_COUNT = 10
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
-function remote(program: Command, nameAndArguments: string, description: string): Command {
+export function remote(program: Command, nameAndArguments: string, description: string): Command {
   return program
     .command(nameAndArguments)
     .description(description)

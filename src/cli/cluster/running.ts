@@ -1,0 +1,147 @@
+/** `footman cluster status`, `step-down`, `leave` and `remove`: over the REST API of a running node. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { type CommandIo, EXIT } from '../io.ts'
+import { CommandFailure, found, OLD, type Remote, type RemoteOptions, withRemote } from '../remote/client.ts'
+import { facts, table } from '../table.ts'
+import { timeText } from '../time.ts'
+
+interface Node {
+  readonly name: string
+  readonly mode: string
+  readonly version: string
+  readonly seenAgoMs: number
+  readonly appliedRev: number
+  readonly waiting: number
+  readonly clockOffsetMs: number
+}
+
+/** The answer of `/v4/cluster`. */
+interface Cluster {
+  readonly mode: string
+  readonly node: string
+  readonly database: { readonly host: string | null; readonly up: boolean; readonly reason: string }
+  readonly leader: {
+    readonly epoch: number
+    readonly node: string
+    readonly from: string
+    readonly reason: string
+  } | null
+  readonly headRev: number
+  readonly appliedRev: number
+  readonly waiting: number
+  readonly nodes: readonly Node[]
+  readonly configDiffers: Readonly<Record<string, readonly string[]>>
+}
+
+/** A node that was not seen for this long is taken for gone. */
+const LOST_MS = 60_000
+const LOOK_MS = 500
+const HAND_OVER_MS = 30_000
+const LEAVE_MS = 60_000
+
+async function read(remote: Remote, what: string): Promise<{ readonly text: string; readonly cluster: Cluster }> {
+  const { text } = await remote.call({ method: 'GET', path: '/v4/cluster', what, switchedOff: OLD })
+  const cluster = JSON.parse(text) as Cluster
+  if (cluster.mode === 'single') {
+    throw new CommandFailure(EXIT.badInput, what, 'this Footman works on its own (Butler.footman.cluster.enable)')
+  }
+  return { text, cluster }
+}
+
+const leads = ({ nodes, leader }: Cluster): boolean =>
+  nodes.some(({ name, mode, seenAgoMs }) => name === leader?.node && mode === 'leader' && seenAgoMs < LOST_MS)
+
+export function runClusterStatus(options: RemoteOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { text, cluster } = await read(remote, 'cluster status')
+    const isWell = cluster.database.up && leads(cluster)
+    io.out(options.json ? text : statusText(cluster))
+    return isWell ? EXIT.ok : EXIT.unreachable
+  })
+}
+
+function statusText(cluster: Cluster): string {
+  const { database, leader, nodes, headRev, configDiffers } = cluster
+  const rows = nodes.map((node) => [
+    node.name,
+    node.mode,
+    node.version,
+    node.seenAgoMs < LOST_MS ? `${Math.round(node.seenAgoMs / 1000)} s` : 'gone',
+    String(Math.max(headRev - node.appliedRev, 0)),
+    String(node.waiting),
+    `${node.clockOffsetMs} ms`,
+  ])
+  const differences = Object.entries(configDiffers).map(([section, names]) => `${section} (${names.join(', ')})`)
+  return [
+    table([['node', 'part', 'version', 'seen', 'rows behind', 'waiting', 'clock'], ...rows]),
+    '',
+    facts([
+      ['database', database.up ? database.host : `cannot be reached: ${database.reason}`],
+      ['leader', leader && `${leader.node} since ${timeText(leader.from)} (term ${leader.epoch}, ${leader.reason})`],
+      ['differs', differences.length > 0 ? differences.join(', ') : null],
+    ]),
+  ].join('\n')
+}
+
+export function runStepDown(options: RemoteOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const what = 'cluster step-down'
+    const { leader: before } = (await read(remote, what)).cluster
+    await remote.call({ method: 'POST', path: '/v4/cluster/stepdown', what, switchedOff: OLD })
+    const after = await until(remote, what, HAND_OVER_MS, (now) => now.leader?.epoch !== before?.epoch && leads(now))
+    if (!after) throw new CommandFailure(EXIT.unreachable, what, 'no other node leads yet; see footman cluster status')
+    io.out(`${after.leader?.node} leads now`)
+    return EXIT.ok
+  })
+}
+
+export function runLeave(options: RemoteOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const what = 'cluster leave'
+    const isWhole = ({ appliedRev, headRev, waiting, database }: Cluster) =>
+      database.up && appliedRev >= headRev && waiting === 0
+    const whole = await until(remote, what, LEAVE_MS, isWhole)
+    if (!whole) {
+      throw new CommandFailure(
+        EXIT.unreachable,
+        what,
+        'this node has not got everything yet; see footman cluster status',
+      )
+    }
+    io.out(
+      `${whole.node} has everything. Set Butler.footman.cluster.enable: false on it and restart it; on another node run: footman cluster remove ${whole.node}`,
+    )
+    return EXIT.ok
+  })
+}
+
+/** Null when the time is over before. The node is away for a moment while it gets another part. */
+async function until(
+  remote: Remote,
+  what: string,
+  ms: number,
+  holds: (cluster: Cluster) => boolean,
+): Promise<Cluster | null> {
+  const end = performance.now() + ms
+  while (performance.now() < end) {
+    const { cluster } = await read(remote, what).catch((error: unknown) => {
+      if (error instanceof CommandFailure && error.status === undefined && error.exitCode === EXIT.unreachable) {
+        return { cluster: null }
+      }
+      throw error
+    })
+    if (cluster && holds(cluster)) return cluster
+    await pause(LOOK_MS)
+  }
+  return null
+}
+
+export function runRemoveNode(name: string, options: RemoteOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const path = `/v4/cluster/nodes/${encodeURIComponent(name)}`
+    const call = { method: 'DELETE', path, what: `node ${name}`, switchedOff: OLD } as const
+    await found(remote, call, 'NODE_NOT_FOUND', 'the cluster has no such node')
+    io.out(`${name} is off the list`)
+    return EXIT.ok
+  })
+}
