@@ -19,7 +19,18 @@ const GROUPS = {
   ],
   'Look:': ['failures', 'events', 'deliveries', 'tasks', 'history', 'execution', 'schedules', 'routes', 'destinations'],
   'Act:': ['start-task', 'fire', 'snooze', 'kv', 'reports', 'template'],
-  'Administer:': ['console', 'healthcheck', 'reload', 'audit', 'cluster', 'key', 'credential', 'schema', 'openapi', 'version'],
+  'Administer:': [
+    'console',
+    'healthcheck',
+    'reload',
+    'audit',
+    'cluster',
+    'key',
+    'credential',
+    'schema',
+    'openapi',
+    'version',
+  ],
 } as const
 
 /** Group of the command `help`, which Commander adds, and the one that takes it. */
