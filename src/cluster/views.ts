@@ -3,6 +3,7 @@
  * show no bodies of messages, no addresses of recipients, no values of pairs and no script logs.
  */
 import { createHash } from 'node:crypto'
+import { type ClusterMigration, clusterMigrations } from './migrations.ts'
 
 export interface ViewNames {
   /** Schema of the tables. */
@@ -159,7 +160,9 @@ export function viewSql(names: ViewNames): string {
   }
   const made = VIEWS.map(({ name, columns, from }) => {
     const list = columns.map(([column, sql]) => `${sql} AS ${column}`).join(', ')
-    return `CREATE OR REPLACE VIEW ${views}.${name} AS SELECT ${list} FROM ${schema}.${from};`
+    const view = `CREATE OR REPLACE VIEW ${views}.${name} AS SELECT ${list} FROM ${schema}.${from}`
+    // A newer version may have added columns, which stay.
+    return `DO $view$ BEGIN ${view}; EXCEPTION WHEN invalid_table_definition THEN NULL; END $view$;`
   })
   const grants =
     reader === ''
@@ -168,6 +171,10 @@ export function viewSql(names: ViewNames): string {
   return [...made, ...grants].join('\n')
 }
 
-/** Changes with every view and with the reader, so that a new version makes them anew. */
-export const viewMigrationName = (names: ViewNames): string =>
-  `views-${createHash('sha256').update(viewSql(names)).digest('hex').slice(0, 12)}`
+/** The tables, and the views for these names. */
+export function migrationsOf(names: ViewNames): readonly ClusterMigration[] {
+  const sql = viewSql(names)
+  // Another name with every change of a view or of the reader, so that they are made anew.
+  const hash = createHash('sha256').update(sql).digest('hex').slice(0, 12)
+  return [...clusterMigrations, { name: `views-${hash}`, sql }]
+}

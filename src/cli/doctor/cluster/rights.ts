@@ -1,6 +1,7 @@
 /** The rights of the role of the nodes: enough, and not too many. */
 import { pendingMigrations } from '../../../cluster/migrations.ts'
-import { viewSchemaOf } from '../../../cluster/settings.ts'
+import { viewNamesOf } from '../../../cluster/settings.ts'
+import { migrationsOf } from '../../../cluster/views.ts'
 import type { Finding } from '../types.ts'
 import type { Examination } from './examination.ts'
 
@@ -21,7 +22,8 @@ interface SchemaRights {
 
 /** Nothing where all is well. */
 export async function rightsFindings({ context, connection }: Examination): Promise<readonly Finding[]> {
-  const { schema, user } = context.config.footman.cluster
+  const section = context.config.footman.cluster
+  const { schema, user } = section
   const target = `role ${user}`
   const error = (message: string, fix: string): Finding => {
     return { level: 'error', code: 'cluster.rights', target, message, fix, key: 'footman.cluster.user' }
@@ -34,7 +36,7 @@ export async function rightsFindings({ context, connection }: Examination): Prom
     const fix = `ALTER ROLE ${user} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION`
     findings.push({ level: 'warning', code: 'cluster.rights', target, message, fix, key: 'footman.cluster.user' })
   }
-  const views = viewSchemaOf(schema)
+  const { views } = viewNamesOf(section)
   const schemas = await connection.query<SchemaRights>(SCHEMAS, [[schema, views]])
   for (const name of [schema, views]) {
     const found = schemas.find((one) => one.name === name)
@@ -45,7 +47,7 @@ export async function rightsFindings({ context, connection }: Examination): Prom
   }
   if (findings.some(({ level }) => level === 'error')) return findings
 
-  const pending = await pendingMigrations(connection)
+  const pending = await pendingMigrations(connection, migrationsOf(viewNamesOf(section)))
   if (pending.length > 0 && !schemas.every(({ mayCreate }) => mayCreate)) {
     const message = `may not make the tables of this version (${pending.map(({ name }) => name).join(', ')})`
     const fix = 'run the SQL that "footman cluster sql --migrate" prints as the owner of the schema'

@@ -5,6 +5,7 @@ import { connect as connectTcp, createServer, type Socket } from 'node:net'
 import { configHashes } from '../../../../src/app/cluster.ts'
 import { versionFinding } from '../../../../src/cli/doctor/cluster/server.ts'
 import { migrateCluster, PROTOCOL } from '../../../../src/cluster/migrations.ts'
+import { migrationsOf } from '../../../../src/cluster/views.ts'
 import { createPostgresPool } from '../../../../src/platform/postgres/pool.ts'
 import { certificatePair } from '../../../support/certificates.ts'
 import { configOf, loadButler } from '../../../support/config.ts'
@@ -87,7 +88,11 @@ describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
 
   async function migrate(): Promise<string> {
     const pool = createPostgresPool(poolSettings(server))
-    const { clusterId } = await migrateCluster(pool, '1.0.0')
+    const { clusterId } = await migrateCluster(
+      pool,
+      '1.0.0',
+      migrationsOf({ schema: 'footman', views: 'footman_qlik', reader: '' }),
+    )
     await pool.close()
     return clusterId
   }
