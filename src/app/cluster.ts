@@ -40,12 +40,12 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
     commandTimeoutMs: () => live().commandTimeout,
     dedupTtlMs: deduplication.enable ? deduplication.ttlMinutes * MINUTE_MS : LEAST_DEDUP_MS,
     maxOpen: footman.delivery.maxBacklog,
-    configHashes: hashes(config),
+    configHashes: configHashes(config),
   })
 }
 
-/** Sections that all nodes need alike, as the leader works by its own. */
-function hashes(config: Config): Record<string, string> {
+/** Hash by section that all nodes need alike, as the leader works by its own. */
+export function configHashes(config: Config): Record<string, string> {
   const { footman, emailNotification, slackNotification, teamsNotification, webhookNotification, incidentTool } = config
   const { alertRoutes, destinations, maintenance, windows, calendars, scheduler, retention } = footman
   const shared = {

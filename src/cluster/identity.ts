@@ -16,7 +16,7 @@ const fileOf = (directory: string): string => join(directory, 'cluster.json')
 
 /** A new identity is stored at once. Throws the error of the file system when that fails. */
 export function readIdentity(directory: string): ClusterIdentity {
-  const stored = readStored(fileOf(directory))
+  const stored = storedIdentity(directory)
   if (stored) return stored
   const fresh = { dataId: randomUUID(), clusterId: null, clockOffsetMs: 0 }
   storeIdentity(directory, fresh)
@@ -29,7 +29,9 @@ export function storeIdentity(directory: string, identity: ClusterIdentity): voi
   writeFileSync(file, `${JSON.stringify(identity)}\n`)
 }
 
-function readStored(file: string): ClusterIdentity | null {
+/** Null where the directory has none yet. */
+export function storedIdentity(directory: string): ClusterIdentity | null {
+  const file = fileOf(directory)
   if (!existsSync(file)) return null
   try {
     const { dataId, clusterId = null, clockOffsetMs = 0 } = JSON.parse(readFileSync(file, 'utf8')) as ClusterIdentity

@@ -14,11 +14,11 @@ import { createClusterClock } from './clock.ts'
 import { createCounters } from './counters.ts'
 import { readIdentity, storeIdentity } from './identity.ts'
 import { createLease } from './lease.ts'
-import { clusterMigrations, migrateCluster } from './migrations.ts'
+import { migrateCluster } from './migrations.ts'
 import { createNodes, differingSections } from './nodes.ts'
-import { leaseSettingsOf, viewSchemaOf } from './settings.ts'
+import { leaseSettingsOf, viewNamesOf } from './settings.ts'
 import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState } from './types.ts'
-import { viewMigration } from './views.ts'
+import { migrationsOf } from './views.ts'
 
 export interface ClusterDeps {
   readonly log: Logger
@@ -128,8 +128,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
 
   /** Once per process, as soon as the database answers. */
   async function prepare(): Promise<void> {
-    const views = { schema: postgres.schema, views: viewSchemaOf(postgres.schema), reader: settings.reader }
-    const migrated = await migrateCluster(pool, settings.version, [...clusterMigrations, viewMigration(views)])
+    const views = viewNamesOf({ schema: postgres.schema, reader: settings.reader })
+    const migrated = await migrateCluster(pool, settings.version, migrationsOf(views))
     if (clusterId !== null && clusterId !== migrated.clusterId) {
       throw new StartError(`The database at ${pool.host} is that of another cluster (${migrated.clusterId})`, {
         hint: `This node belongs to ${clusterId}. Check Butler.footman.cluster.hosts, database and schema`,

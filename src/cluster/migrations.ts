@@ -103,7 +103,8 @@ export async function migrateCluster(
 
 const REPAIR = 'Restore the schema from a backup, or drop it and let the first node make it anew'
 
-async function pendingMigrations(db: Queryable, migrations: readonly ClusterMigration[]) {
+/** Those that the schema does not have yet. */
+export async function pendingMigrations(db: Queryable, migrations = clusterMigrations) {
   const [exists] = await db.query<{ found: boolean }>(`SELECT to_regclass('schema_migration') IS NOT NULL AS found`)
   if (!exists?.found) return migrations
   const applied = new Set(

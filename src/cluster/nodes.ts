@@ -27,6 +27,12 @@ export interface NodeState {
   readonly health: Readonly<Record<string, unknown>>
 }
 
+export interface NodeList {
+  readonly nodes: readonly NodeInfo[]
+  /** The newest first, at most 20. */
+  readonly leaderships: readonly Leadership[]
+}
+
 export interface Nodes {
   /** Rejects with a `StartError` when another data directory uses the name. */
   register(): Promise<void>
@@ -36,7 +42,7 @@ export interface Nodes {
   returned(): Promise<void>
   /** How many nodes that lived shortly before have not come back since, up to the clock of the database. */
   awaited(sinceMs: number): Promise<number>
-  read(): Promise<{ readonly nodes: readonly NodeInfo[]; readonly leaderships: readonly Leadership[] }>
+  read(): Promise<NodeList>
   /** False when there is no such node. */
   remove(name: string): Promise<boolean>
 }
@@ -69,8 +75,7 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
 
   return {
     async register() {
-      const taken = await db.query(TAKEN, [self.name, self.dataId])
-      if (taken.length === 0) return
+      if (!(await isNameTaken(db, self.name, self.dataId))) return
       throw new StartError(`Another node of the cluster is called "${self.name}"`, {
         hint: 'Give this one a name of its own in Butler.footman.node.name. A node that was set up anew can start 30 seconds after the old one has ended',
       })
@@ -96,10 +101,7 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
       const [row] = await db.query<{ missing: number }>(AWAITED, [self.name, sinceMs])
       return row?.missing ?? 0
     },
-    async read() {
-      const [nodes, leaderships] = await Promise.all([db.query<NodeInfo>(NODES), db.query<Leadership>(LEADERSHIPS)])
-      return { nodes, leaderships }
-    },
+    read: () => readNodes(db),
     async remove(name) {
       const rows = await db.query(
         'UPDATE node SET removed_at = clock_timestamp() WHERE name = $1 AND removed_at IS NULL RETURNING name',
@@ -108,6 +110,18 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
       return rows.length > 0
     },
   }
+}
+
+/** The list as the database has it. */
+export async function readNodes(db: Queryable): Promise<NodeList> {
+  const nodes = await db.query<NodeInfo>(NODES)
+  const leaderships = await db.query<Leadership>(LEADERSHIPS)
+  return { nodes, leaderships }
+}
+
+/** Whether another data directory uses the name of a node, and has given a sign of life in the last 30 seconds. */
+export async function isNameTaken(db: Queryable, name: string, dataId: string): Promise<boolean> {
+  return (await db.query(TAKEN, [name, dataId])).length > 0
 }
 
 /** Sections whose hash differs from that of the leader, with the nodes that have another one. */

@@ -2,6 +2,7 @@
 import type { ConfigPaths } from '../config/paths.ts'
 import type { PostgresSettings } from '../platform/postgres/types.ts'
 import { type ClusterConfig, hostAndPort } from './config.ts'
+import type { ViewNames } from './views.ts'
 
 export interface NodePlace {
   /** Name of this node, which the server shows beside its connections. */
@@ -38,6 +39,11 @@ const LEASE_STATEMENT_MS = 2000
 /** One connection of its own: renewals never wait behind work, and give up before the lease ends. */
 export function leaseSettingsOf(settings: PostgresSettings): PostgresSettings {
   return { ...settings, connections: 1, statementTimeoutMs: LEASE_STATEMENT_MS }
+}
+
+/** Names of the schemas, and of the role that reads the views. */
+export function viewNamesOf({ schema, reader }: Pick<ClusterConfig, 'schema' | 'reader'>): ViewNames {
+  return { schema, views: viewSchemaOf(schema), reader }
 }
 
 /** The schema of the views for Qlik. */

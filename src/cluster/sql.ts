@@ -1,9 +1,9 @@
 /** SQL that the administrator of the database runs: role, database and schemas, or the migrations where nodes may not make tables. */
 import { uuidV7 } from '../platform/uuid.ts'
 import type { ClusterConfig } from './config.ts'
-import { clusterMigrations, FOUNDATION, MIGRATION_LOCK, PROTOCOL } from './migrations.ts'
-import { viewSchemaOf } from './settings.ts'
-import { viewMigration } from './views.ts'
+import { FOUNDATION, MIGRATION_LOCK, PROTOCOL } from './migrations.ts'
+import { viewNamesOf, viewSchemaOf } from './settings.ts'
+import { migrationsOf } from './views.ts'
 
 /** Enough for 12 nodes with 6 connections each. */
 const CONNECTIONS = 100
@@ -61,8 +61,7 @@ export function hbaLine({ database, user, tls }: Pick<ClusterConfig, 'database' 
 export function migrationSql(section: ClusterConfig, version: string): string {
   const { schema } = section
   const [role, views] = [name(section.user), name(viewSchemaOf(schema))]
-  const made = viewMigration({ schema, views: viewSchemaOf(schema), reader: section.reader })
-  const steps = [...clusterMigrations, made].map(({ name: step, sql }) =>
+  const steps = migrationsOf(viewNamesOf(section)).map(({ name: step, sql }) =>
     lines(
       `DO $footman$ BEGIN IF NOT EXISTS (SELECT FROM schema_migration WHERE name = ${literal(step)}) THEN`,
       sql.replace(/^\n+|\s+$/g, ''),

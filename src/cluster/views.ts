@@ -3,6 +3,7 @@
  * show no bodies of messages, no addresses of recipients, no values of pairs and no script logs.
  */
 import { createHash } from 'node:crypto'
+import { type ClusterMigration, clusterMigrations } from './migrations.ts'
 
 export interface ViewNames {
   /** Schema of the tables. */
@@ -152,14 +153,16 @@ export const VIEWS: readonly View[] = [
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
 /** Throws when a name could be anything but a plain identifier. */
-function viewSql(names: ViewNames): string {
+export function viewSql(names: ViewNames): string {
   const { schema, views, reader } = names
   for (const name of [schema, views, ...(reader === '' ? [] : [reader])]) {
     if (!NAME.test(name)) throw new Error(`"${name}" is no name of lower-case letters, digits and underscores`)
   }
   const made = VIEWS.map(({ name, columns, from }) => {
     const list = columns.map(([column, sql]) => `${sql} AS ${column}`).join(', ')
-    return `CREATE OR REPLACE VIEW ${views}.${name} AS SELECT ${list} FROM ${schema}.${from};`
+    const view = `CREATE OR REPLACE VIEW ${views}.${name} AS SELECT ${list} FROM ${schema}.${from}`
+    // A newer version may have added columns, which stay.
+    return `DO $view$ BEGIN ${view}; EXCEPTION WHEN invalid_table_definition THEN NULL; END $view$;`
   })
   const grants =
     reader === ''
@@ -168,8 +171,10 @@ function viewSql(names: ViewNames): string {
   return [...made, ...grants].join('\n')
 }
 
-/** Its name changes with every view and with the reader, so that a new version makes them anew. */
-export function viewMigration(names: ViewNames): { readonly name: string; readonly sql: string } {
+/** The tables, and the views for these names. */
+export function migrationsOf(names: ViewNames): readonly ClusterMigration[] {
   const sql = viewSql(names)
-  return { name: `views-${createHash('sha256').update(sql).digest('hex').slice(0, 12)}`, sql }
+  // Another name with every change of a view or of the reader, so that they are made anew.
+  const hash = createHash('sha256').update(sql).digest('hex').slice(0, 12)
+  return [...clusterMigrations, { name: `views-${hash}`, sql }]
 }

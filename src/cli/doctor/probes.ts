@@ -1,4 +1,5 @@
 /** Every probe, in the order of the report. */
+import { clusterProbe } from './cluster/index.ts'
 import { dataDirectory, logDirectory } from './machine/data-directory.ts'
 import { keyPairs, secrets } from './machine/key-pairs.ts'
 import { addressProbe, ports } from './machine/ports.ts'
@@ -21,7 +22,16 @@ import type { Probe } from './types.ts'
 const MACHINE_PROBES: readonly Probe[] = [dataDirectory, logDirectory, ports, keyPairs, secrets]
 
 /** Servers that Footman connects to, except those of Qlik Sense. */
-const PEER_PROBES: readonly Probe[] = [smtp, destinations, mqtt, influxdb, cloud, heartbeat, consoleAddress]
+const PEER_PROBES: readonly Probe[] = [
+  clusterProbe,
+  smtp,
+  destinations,
+  mqtt,
+  influxdb,
+  cloud,
+  heartbeat,
+  consoleAddress,
+]
 
 const ASKING: readonly SiteProbe[] = [
   { group: 'clock', title: 'Clock of the Qlik Sense server', run: clockFindings },

@@ -5,7 +5,9 @@ import { createClusterClock } from '../../../src/cluster/clock.ts'
 import type { ClusterConfig } from '../../../src/cluster/config.ts'
 import { createLease } from '../../../src/cluster/lease.ts'
 import { migrateCluster } from '../../../src/cluster/migrations.ts'
+import { viewNamesOf } from '../../../src/cluster/settings.ts'
 import { hbaLine, migrationSql, setupSql } from '../../../src/cluster/sql.ts'
+import { migrationsOf } from '../../../src/cluster/views.ts'
 import { createPostgresPool } from '../../../src/platform/postgres/pool.ts'
 import { systemClock } from '../../../src/platform/types.ts'
 import { configOf, loadButler, withFolder } from '../../support/config.ts'
@@ -49,9 +51,9 @@ describe.skipIf(!postgresPrograms())('the SQL for the administrator', () => {
     const section = await sectionOf('database: Site B, user: "foot\\"man", schema: site_b, reader: qlik')
     await setUp(section)
     const pool = poolOf(section)
-    const { clusterId } = await migrateCluster(pool, '1.0.0')
-    expect(await migrateCluster(pool, '1.0.0')).toEqual({ clusterId })
-    await pool.query('CREATE VIEW site_b_qlik.nodes AS SELECT name FROM node')
+    const migrations = migrationsOf(viewNamesOf(section))
+    const { clusterId } = await migrateCluster(pool, '1.0.0', migrations)
+    expect(await migrateCluster(pool, '1.0.0', migrations)).toEqual({ clusterId })
     for (const sql of [
       'CREATE TABLE public.a (b int)',
       'CREATE SCHEMA other',
@@ -63,7 +65,7 @@ describe.skipIf(!postgresPrograms())('the SQL for the administrator', () => {
     const other = createPostgresPool(
       poolSettings(server, { database: 'Site B', user: 'qlik', schema: 'site_b', password: PASSWORD }),
     )
-    expect(await other.query('SELECT 1 AS a')).toEqual([{ a: 1 }])
+    expect(await other.query('SELECT * FROM site_b_qlik.nodes')).toEqual([])
     expect(await other.query('SELECT * FROM site_b.node').catch(({ code }) => code)).toBe('42501')
     await Promise.all([pool.close(), other.close()])
   })
@@ -73,19 +75,40 @@ describe.skipIf(!postgresPrograms())('the SQL for the administrator', () => {
     await setUp(section)
     await server.sql('ALTER SCHEMA strict OWNER TO postgres; ALTER SCHEMA strict_qlik OWNER TO postgres', [], 'strict')
     const pool = poolOf(section)
-    expect(await migrateCluster(pool, '1.0.0').catch(({ fault }) => fault)).toBe('refused')
+    const migrate = (version: string) => migrateCluster(pool, version, migrationsOf(viewNamesOf(section)))
+    expect(await migrate('1.0.0').catch(({ fault }) => fault)).toBe('refused')
 
     await server.sql(migrationSql(section, '1.0.0'), [], 'strict')
-    const joined = await migrateCluster(pool, '1.0.0')
+    const joined = await migrate('1.0.0')
     // Again: nothing is made twice, and the cluster stays the same.
     await server.sql(migrationSql(section, '1.1.0'), [], 'strict')
-    expect(await migrateCluster(pool, '1.1.0')).toEqual(joined)
+    expect(await migrate('1.1.0')).toEqual(joined)
     expect(await pool.query('SELECT DISTINCT by_version FROM schema_migration')).toEqual([{ by_version: '1.0.0' }])
 
     const deps = { db: pool, clock: createClusterClock(systemClock), log: recordingLog() }
     const lease = createLease(deps, { node: 'a', dataId: crypto.randomUUID(), durationMs: 6000 })
     expect(await lease.acquire('test')).not.toBeNull()
     expect(await pool.query('CREATE TABLE more (a int)').catch(({ code }) => code)).toBe('42501')
+    const other = createPostgresPool(
+      poolSettings(server, { database: 'strict', user: 'strict_reader', schema: 'strict', password: PASSWORD }),
+    )
+    expect(await other.query('SELECT epoch, node FROM strict_qlik.leadership')).toEqual([{ epoch: 1, node: 'a' }])
+    await Promise.all([pool.close(), other.close()])
+  })
+
+  test('an older version leaves the columns of a newer one in the views', async () => {
+    const names = viewNamesOf(await sectionOf(''))
+    const pool = createPostgresPool(poolSettings(server))
+    await migrateCluster(pool, '1.1.0', migrationsOf(names))
+    await pool.query(`CREATE OR REPLACE VIEW footman_qlik.leadership AS
+      SELECT epoch, node, from_at, lead(from_at) OVER (ORDER BY epoch) AS to_at, reason, 1 AS added FROM leadership`)
+    await pool.query(`DELETE FROM schema_migration WHERE name LIKE 'views-%'`)
+    await migrateCluster(pool, '1.0.0', migrationsOf(names))
+    expect(
+      await pool.query(
+        `SELECT 1 AS a FROM information_schema.columns WHERE table_name = 'leadership' AND column_name = 'added'`,
+      ),
+    ).toEqual([{ a: 1 }])
     await pool.close()
   })
 })

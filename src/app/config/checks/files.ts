@@ -71,7 +71,7 @@ export function namedFiles(config: Config, qlikConnection: boolean): NamedFile[]
   const rest = restServerConfig.enable && restServerConfig.tls.enable
   add(rest, 'restServerConfig.tls', restServerConfig.tls, ['cert', 'key', 'ca'], 'working', null)
   const { cluster } = footman
-  add(cluster.enable, 'footman.cluster.tls', cluster.tls, ['ca', 'certificate', 'key'], 'working', null)
+  add(cluster.enable, 'footman.cluster.tls', cluster.tls, ['ca', 'certificate', 'key'], 'working', 'footman.cluster')
   const { access, influxDb } = footman
   if (access.clientCertificates)
     add(access.enable, 'footman.access.clientCertificates', access.clientCertificates, ['caFile'], 'working', null)
