@@ -1,5 +1,5 @@
 /** A database that is restarted, killed, paused or replaced. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import { during, pauseFor, REPEATS_PER_END } from '../../support/cluster/faults.ts'
 import { untilSame } from '../../support/cluster/same.ts'
@@ -13,6 +13,7 @@ describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
   beforeAll(async () => {
     cluster = await startCluster()
   }, 90_000)
+  afterEach(() => cluster.recover(), 60_000)
   afterAll(async () => cluster?.[Symbol.asyncDispose]())
 
   const modes = () => Promise.all(cluster.nodes.map((node) => cluster.modeOf(node)))
