@@ -226,8 +226,6 @@ async function modeOf(node: ClusterNode): Promise<string | null> {
   try {
     const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
     const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
-    if (answer.status === 404)
-      return node.lines.findLast((line) => /This node is \w+ now/.test(line))?.match(/is (\w+) now/)?.[1] ?? null
     return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
   } catch {
     return null
