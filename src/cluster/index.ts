@@ -104,6 +104,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let isComplaining = false
   let reservedUntil = Number.NEGATIVE_INFINITY
   let aliveAt = performance.now()
+  /** Of the newest answer of the database, or when the process went on after a halt. */
+  let answeredAt = aliveAt
   let aloneAsLastLeader = false
   /** The database answered again after an outage. */
   let backSince: { readonly at: number; readonly databaseMs: number } | null = null
@@ -150,6 +152,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       if (isComplaining) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
       isComplaining = false
       failingSince = null
+      answeredAt = performance.now()
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
       else onFailure(error)
@@ -206,18 +209,31 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
 
   function onFailure(error: unknown): void {
-    const now = performance.now()
-    const wasHalted = now - aliveAt > HALTED_MS
-    failingSince = wasHalted ? now : (failingSince ?? now)
+    noteAlive()
+    failingSince = answeredAt
     if (!isComplaining) log.error(`CLUSTER The database cannot be used: ${errorText(error)}; trying again`)
     isComplaining = true
-    const isAway = now - failingSince >= settings.aloneAfterMs()
-    if (!isAway || part === 'alone' || settings.whenDatabaseDown() === 'wait') return
+    goAloneWhenAway()
+  }
+
+  /** Attempts may take seconds each, so that it is asked between them as well. */
+  function goAloneWhenAway(): void {
+    const isAway = failingSince !== null && performance.now() - failingSince >= settings.aloneAfterMs()
+    if (!isAway || isStopping || part === 'alone' || settings.whenDatabaseDown() === 'wait') return
     log.error('CLUSTER The database has been away for too long: this node works alone until it is back')
     const wasLeader = part === 'leader'
     lease.drop()
     aloneAsLastLeader = wasLeader
     play('alone', 'alone', 'the database of the cluster cannot be reached')
+  }
+
+  function noteAlive(): void {
+    const now = performance.now()
+    if (now - aliveAt > HALTED_MS) {
+      answeredAt = now
+      if (failingSince !== null) failingSince = now
+    }
+    aliveAt = now
   }
 
   /** Renewals are counted from sending to sending; a candidate looks at least once a second. */
@@ -235,7 +251,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
   const beats = createRecurringJob({ everyMs: BEAT_MS }, beat)
   const alive = setInterval(() => {
-    aliveAt = performance.now()
+    noteAlive()
+    goAloneWhenAway()
   }, HALTED_MS / 8)
   alive.unref()
 

@@ -1,5 +1,5 @@
 /** Nodes that die, hang, are cut off or stop: the others go on. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import { REPEATS_PER_END, takeoverMs } from '../../support/cluster/faults.ts'
 import { untilSame } from '../../support/cluster/same.ts'
@@ -14,6 +14,7 @@ describe.skipIf(!postgresPrograms())('three nodes, of which one', () => {
   beforeAll(async () => {
     cluster = await startCluster()
   }, 90_000)
+  afterEach(() => cluster.recover(), 60_000)
   afterAll(async () => cluster?.[Symbol.asyncDispose]())
 
   const follower = async () => {
@@ -28,8 +29,7 @@ describe.skipIf(!postgresPrograms())('three nodes, of which one', () => {
       await cluster.send({ count: 60, perSecond: 100, to: [victim] })
       await Bun.sleep(2000)
       await victim.kill()
-      expect(cluster.remember(victim).size).toBeGreaterThanOrEqual(60)
-      victim.deleteData()
+      expect((await cluster.loseDisk(victim)).size).toBeGreaterThanOrEqual(60)
       if (role === 'leader') await cluster.untilLed({ not: victim })
       await cluster.untilDelivered()
       await victim.start()
@@ -54,8 +54,8 @@ describe.skipIf(!postgresPrograms())('three nodes, of which one', () => {
       () => victim.accepted().has(alone.at(-1)!) && others.every((node) => node.accepted().has(everybody.at(-1)!)),
     )
     await victim.kill()
-    victim.deleteData()
     cluster.postgres.resume()
+    await cluster.loseDisk(victim, 'forgotten')
     await cluster.untilDelivered()
     await victim.start()
     await cluster.untilJoined()

@@ -4,7 +4,7 @@ import { type LargeSite, startLargeSite } from '../../bench/large-site-process.t
 import { type Postgres, type PostgresOptions, startPostgres } from '../postgres.ts'
 import { fastParent, type TempDirectory, tempDirectory } from '../temp.ts'
 import { until } from '../wait.ts'
-import { type CountingSink, startCountingMailbox, startCountingWebhook } from './counting-sinks.ts'
+import { ANSWER_MS, type CountingSink, startCountingMailbox, startCountingWebhook } from './counting-sinks.ts'
 import { sendDatagrams } from './datagrams.ts'
 import { type Ledger, ledger, ledgerLine } from './ledger.ts'
 import { type ClusterNode, clusterNode, type Tree } from './node.ts'
@@ -41,18 +41,23 @@ export interface TestCluster extends AsyncDisposable {
   untilLed(options?: { readonly not?: ClusterNode; readonly timeout?: number }): Promise<ClusterNode>
   /** Resolves when all running nodes are followers of one leader. */
   untilJoined(timeout?: number): Promise<void>
+  /** Ends all faults: every server and node runs, reaches the others and has joined. */
+  recover(): Promise<void>
   /** Mode that a node tells in its own list of nodes; null when it does not answer. */
   modeOf(node: ClusterNode): Promise<string | null>
   /** A new check begins: ledgers are about what is sent from now on. */
   begin(): Promise<void>
   /** Sends failures of further executions; by default to all nodes. Resolves with their numbers when all is sent. */
   send(wish: SendSettings): Promise<readonly number[]>
-  /** Executions of this check in the journals of all nodes, deleted ones included when `remember` was called before. */
+  /** Executions of this check in the journals of all nodes, those of lost disks included. */
   accepted(): Set<number>
   /** Leaders that have begun since the check did. */
   takeovers(): Promise<number>
-  /** Keeps in mind what a node has accepted, before its data is deleted. */
-  remember(node: ClusterNode): Set<number>
+  /**
+   * Deletes the data of a node that has ended; resolves with what it had accepted, which ledgers still count unless
+   * `forgotten`. Its name is free at once, for which a new node would otherwise wait 30 s.
+   */
+  loseDisk(node: ClusterNode, forgotten?: 'forgotten'): Promise<Set<number>>
   /** Resolves when nothing is lost any more, or throws with the ledger after so many milliseconds. */
   untilDelivered(timeout?: number): Promise<Ledger>
   ledger(): Ledger
@@ -141,8 +146,18 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
             modes.every((mode) => mode === 'leader' || mode === 'follower')
           )
         },
-        { timeout, what: 'one leader and followers' },
+        { timeout, what: 'one leader and followers', state: () => nodes.map(lastWords) },
       )
+    },
+    async recover() {
+      cluster.database.resume()
+      for (const node of nodes) {
+        if (node.isRunning) node.thaw()
+        await node.heal()
+        if (!node.isRunning) await node.start()
+      }
+      hook.delay = ANSWER_MS
+      await cluster.untilJoined()
     },
     modeOf,
     async begin() {
@@ -168,9 +183,13 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
       const all = [...remembered, ...nodes.flatMap((node) => [...node.accepted()])]
       return new Set(all.filter((execution) => execution >= floor))
     },
-    remember(node) {
+    async loseDisk(node, forgotten) {
       const accepted = node.accepted()
-      for (const execution of accepted) remembered.add(execution)
+      if (!forgotten) for (const execution of accepted) remembered.add(execution)
+      node.deleteData()
+      await cluster.database.sql(`UPDATE footman.node SET seen_at = seen_at - interval '31s' WHERE name = $1`, [
+        node.name,
+      ])
       return accepted
     },
     async untilDelivered(timeout = 60_000) {
@@ -207,13 +226,18 @@ async function modeOf(node: ClusterNode): Promise<string | null> {
   try {
     const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
     const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
-    if (answer.status === 404)
-      return node.lines.findLast((line) => /This node is \w+ now/.test(line))?.match(/is (\w+) now/)?.[1] ?? null
     return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
   } catch {
     return null
   }
 }
+
+/** The newest lines of a node about the cluster. */
+const lastWords = (node: ClusterNode): string =>
+  `${node.name} (${node.isRunning ? 'runs' : 'has ended'}): ${node.lines
+    .filter((line) => /CLUSTER|error/.test(line))
+    .slice(-3)
+    .join(' | ')}`
 
 /** The certificates of the site, which the first simulator of a directory makes. */
 async function writeCertificates(directory: string): Promise<void> {

@@ -28,6 +28,9 @@ export interface CountingSink extends AsyncDisposable {
   untilReceived(count: number): Promise<void>
 }
 
+/** Milliseconds, random in this range. */
+export const ANSWER_MS: CountingSink['delay'] = [2, 17]
+
 const pause = ([least, most]: CountingSink['delay']) => Bun.sleep(least + Math.random() * (most - least))
 
 async function untilReceived(this: CountingSink, count: number): Promise<void> {
@@ -40,7 +43,7 @@ async function untilReceived(this: CountingSink, count: number): Promise<void> {
 /** A webhook that answers 200 after 2 to 17 ms. */
 export function startCountingWebhook(): CountingSink {
   const received: Received[] = []
-  const sink = { name: 'hook', received, all: 0, delay: [2, 17] as CountingSink['delay'] }
+  const sink = { name: 'hook', received, all: 0, delay: ANSWER_MS }
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
@@ -64,7 +67,7 @@ export function startCountingWebhook(): CountingSink {
 /** A mailbox that accepts after 2 to 17 ms. */
 export async function startCountingMailbox(): Promise<CountingSink> {
   const received: Received[] = []
-  const sink = { name: 'mail', received, all: 0, delay: [2, 17] as CountingSink['delay'] }
+  const sink = { name: 'mail', received, all: 0, delay: ANSWER_MS }
   const server = new SMTPServer({
     disableReverseLookup: true,
     closeTimeout: 1,

@@ -20,7 +20,7 @@ export interface ClusterNode extends AsyncDisposable {
   /** The process that runs now or ran last. */
   readonly process: Running
   readonly isRunning: boolean
-  /** Resolves when REST answers and datagrams are taken. `env`: added to the environment. */
+  /** Resolves when REST answers and datagrams are taken. */
   start(): Promise<void>
   kill(): Promise<void>
   /** SIGTERM; resolves with the exit code. */
@@ -32,7 +32,7 @@ export interface ClusterNode extends AsyncDisposable {
   cut(): Promise<void>
   heal(): Promise<void>
   deleteData(): void
-  /** Executions in its journal, and those of journals that were deleted when `kept` was called before. */
+  /** Executions in its journal. */
   accepted(): Set<number>
   /** A call to its REST API. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>

@@ -1,0 +1,62 @@
+/** Nodes whose clocks are wrong, or stand still. */
+import { expect, test } from 'bun:test'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { untilSame } from '../../support/cluster/same.ts'
+import { canShiftClocks } from '../../support/cluster/shifted-clock.ts'
+import { postgresPrograms } from '../../support/postgres.ts'
+import { until } from '../../support/wait.ts'
+
+const WRONG_S = [0, 300, -300]
+const TTL_MS = 3000
+const cannot = !postgresPrograms() || !canShiftClocks
+
+test.skipIf(cannot)(
+  'nodes whose clocks are five minutes off lead, limit and forget like the others',
+  async () => {
+    await using cluster = await startCluster({ clockShifts: WRONG_S })
+    await cluster.begin()
+    const led = new Set<string>()
+    for (let round = 0; led.size < cluster.nodes.length; round++) {
+      const leader = await cluster.untilLed()
+      if (!led.has(leader.name)) {
+        await cluster.send({ count: 40, perSecond: 40 })
+        await cluster.untilDelivered()
+        const pairs = cluster.nodes.map(async (node) => {
+          const key = `${leader.name}-${node.name}`
+          expect((await node.call('POST', '/v4/keyvalues/clocks', { key, value: 'x', ttl: TTL_MS })).status).toBe(201)
+          const stored = performance.now()
+          const exists = (reader: typeof node) =>
+            reader
+              .call('GET', `/v4/keyvalues/clocks/keyexists?key=${key}`)
+              .then(async (answer) => ((await answer.json()) as { keyExists: boolean }).keyExists)
+          for (const reader of cluster.nodes) expect([reader.name, await exists(reader)]).toEqual([reader.name, true])
+          await until(async () => !(await exists(node)), { timeout: 3 * TTL_MS, what: 'the pair to expire' })
+          return performance.now() - stored
+        })
+        for (const ms of await Promise.all(pairs)) {
+          expect(ms).toBeGreaterThan(TTL_MS - 1500)
+          expect(ms).toBeLessThan(TTL_MS + 2500)
+        }
+        led.add(leader.name)
+      }
+      // The one that has led before hands over until each has had its turn.
+      if (led.size < cluster.nodes.length) {
+        expect((await leader.call('POST', '/v4/cluster/stepdown')).status).toBe(202)
+        await cluster.untilLed({ not: leader })
+        await cluster.untilJoined()
+        expect(round).toBeLessThan(8)
+      }
+    }
+    await untilSame(cluster.nodes)
+    const now = Date.now()
+    const times = cluster.nodes[0]!.rows<{ at: number }>('SELECT received_at AS at FROM event')
+    const farthest = Math.max(...times.map(({ at }) => Math.abs(now - at)))
+    const result = cluster.report(
+      'clocks',
+      `led: ${[...led].join(', ')}; farthest event ${Math.round(farthest)} ms ago`,
+    )
+    expect(result).toMatchObject({ wanted: 240, lost: [], repeated: 0, unlike: [] })
+    expect(farthest).toBeLessThan(120_000)
+  },
+  120_000,
+)
