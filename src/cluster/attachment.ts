@@ -67,6 +67,8 @@ export interface Attachment extends SharedState {
   settled(): Promise<void>
   /** A notification came. */
   hear(channel: 'inbox' | 'rev' | 'command' | 'answer' | 'document', payload: string): void
+  /** The node has another part now: callers that wait are answered, so that the app can be built anew at once. */
+  leave(): void
   /** Notifications may have been missed. */
   hearAll(): void
   readonly waiting: number
@@ -284,6 +286,10 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       if (channel === 'document') void documents.look()
     },
     hearAll,
+    leave() {
+      commands.stop()
+      shipper.leave()
+    },
   }
 }
 

@@ -2,8 +2,8 @@
  * REST calls of other nodes: a call that changes something shared is a row of the database, which the leader takes once, and
  * answers together with the rows that it has changed.
  */
+import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { errorText } from '../platform/errors.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
@@ -39,7 +39,7 @@ export interface Commands {
   serve(run: (request: ForwardedRequest) => Promise<ForwardedAnswer>): void
   /** An answer has been stored. */
   hearAnswer(id: string): void
-  /** Ends what waits for answers. */
+  /** The node has another part, or ends: calls that wait are answered at once. */
   stop(): void
 }
 
@@ -47,24 +47,48 @@ const BODY_LIMIT = 10 * 1024 * 1024
 /** Beside the notification, which may be missed. */
 const LOOK_MS = 250
 
+/** Again with the same id when the answer to the first try was lost. */
 const INSERT = `WITH c AS (
     INSERT INTO command (id, node, request, body, created_at, deadline)
-      VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + make_interval(secs => $5)) RETURNING id)
+      VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + make_interval(secs => $5))
+      ON CONFLICT (id) DO NOTHING RETURNING id)
   SELECT pg_notify('footman_command', id::text) FROM c`
-const READ = `SELECT answer, answer_body AS body, rev, taken_epoch IS NOT NULL AS taken FROM command WHERE id = $1`
+/** A leader that was replaced cannot answer any more. */
+const READ = `SELECT answer, answer_body AS body, rev, taken_epoch IS NOT NULL AS "isTaken",
+    taken_epoch < (SELECT epoch FROM fence) AS "isLost" FROM command WHERE id = $1`
 /** A call that waited too long must not be carried out after its caller was refused. */
 const WITHDRAW = 'DELETE FROM command WHERE id = $1 AND taken_epoch IS NULL RETURNING id'
-const OPEN = 'SELECT id FROM command WHERE taken_epoch IS NULL ORDER BY created_at LIMIT 50'
-/** Taken once, by the leader alone. */
+/** Each is taken once, by the leader alone. */
 const TAKE = `UPDATE command SET taken_epoch = $1, taken_at = clock_timestamp()
-  WHERE id = $2 AND taken_epoch IS NULL AND deadline > clock_timestamp()
-    AND EXISTS (SELECT FROM fence WHERE token = $3) RETURNING request, body`
+  WHERE id IN (SELECT id FROM command WHERE taken_epoch IS NULL AND deadline > clock_timestamp()
+      ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    AND EXISTS (SELECT FROM fence WHERE token = $2) RETURNING id, request, body`
+const TAKEN_AT_ONCE = 50
+const FORGET = `DELETE FROM command WHERE deadline < clock_timestamp() - interval '10 min'`
+const FORGET_EVERY_MS = 60_000
 
 interface Row {
   readonly answer: Omit<ForwardedAnswer, 'body'> | null
   readonly body: Uint8Array | null
   readonly rev: number | null
-  readonly taken: boolean
+  readonly isTaken: boolean
+  readonly isLost: boolean | null
+}
+
+interface TakenRow {
+  readonly id: string
+  readonly request: Omit<ForwardedRequest, 'body' | 'signal'>
+  readonly body: Uint8Array | null
+}
+
+/** A call that waits for its answer. */
+interface Asking {
+  readonly id: string
+  /** By `performance.now()`. */
+  readonly deadline: number
+  readonly signal: AbortSignal
+  /** The database may have the row although it did not say so. */
+  mayBeStored: boolean
 }
 
 export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs: () => number }): Commands {
@@ -74,68 +98,90 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   let run: ((request: ForwardedRequest) => Promise<ForwardedAnswer>) | null = null
   let taking: Promise<void> | null = null
   let again = false
+  let forgottenAt = Number.NEGATIVE_INFINITY
 
-  async function ask(request: ForwardedRequest): Promise<ForwardedAnswer> {
-    const { body, signal, ...rest } = request
+  async function ask({ body, signal, ...rest }: ForwardedRequest): Promise<ForwardedAnswer> {
     if (body && body.byteLength > BODY_LIMIT) {
       throw new ForwardingError('BODY_TOO_LARGE', 'Calls that are answered by the leader carry at most 10 MiB')
     }
-    const id = randomUUID()
     const deadline = performance.now() + settings.timeoutMs()
-    await reachable(() =>
-      pool.query(INSERT, [id, node, JSON.stringify(rest), body && Buffer.from(body), settings.timeoutMs() / 1000]),
-    )
-    const row = await untilAnswered(id, deadline)
+    const asking: Asking = {
+      ...{ id: randomUUID(), deadline, mayBeStored: false },
+      signal: AbortSignal.any([signal, stopping.signal]),
+    }
+    await store(asking, JSON.stringify(rest), body && Buffer.from(body))
+    const row = await untilAnswered(asking)
     if (row.rev !== null) await deps.reach(row.rev).catch(() => undefined)
     return { ...row.answer, body: row.body ?? new Uint8Array() }
   }
 
-  async function untilAnswered(id: string, deadline: number) {
+  const isOver = ({ deadline, signal }: Asking): boolean => performance.now() >= deadline || signal.aborted
+
+  /** The database may be away for a moment. */
+  async function store(asking: Asking, request: string, body: Buffer | null): Promise<void> {
     for (;;) {
-      await heard(id, Math.min(LOOK_MS, deadline - performance.now()))
-      const [row] = await pool.query<Row>(READ, [id]).catch(() => [])
+      const leftMs = Math.max(asking.deadline - performance.now(), 1)
+      try {
+        await pool.query(INSERT, [asking.id, node, request, body, leftMs / 1000])
+        asking.mayBeStored = true
+        return
+      } catch (error) {
+        if (!(error instanceof PostgresError) || error.fault === 'wrong') throw error
+        if (!error.isUndone) asking.mayBeStored = true
+        if (isOver(asking)) throw await giveUp(asking)
+        await heard(asking)
+      }
+    }
+  }
+
+  async function untilAnswered(asking: Asking) {
+    for (;;) {
+      await heard(asking)
+      const [row] = await pool.query<Row>(READ, [asking.id]).catch(() => [])
       if (row?.answer) return { ...row, answer: row.answer }
-      if (performance.now() < deadline && !stopping.signal.aborted) continue
-      throw await giveUp(id, row?.taken ?? true)
+      if (row?.isLost) throw new ForwardingError('OUTCOME_UNKNOWN', REPLACED)
+      if (isOver(asking)) throw await giveUp(asking)
     }
   }
 
   /** Resolves early when the answer is announced. */
-  async function heard(id: string, ms: number): Promise<void> {
+  async function heard({ id, deadline, signal }: Asking): Promise<void> {
+    if (signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, Math.max(Math.min(LOOK_MS, deadline - performance.now()), 1))
     waiting.set(id, resolve)
-    await Promise.race([promise, pause(Math.max(ms, 1), undefined, { signal: stopping.signal }).catch(() => undefined)])
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    await promise
+    clearTimeout(timer)
     waiting.delete(id)
   }
 
-  async function giveUp(id: string, maybeTaken: boolean): Promise<ForwardingError> {
-    const withdrawn = await pool.query(WITHDRAW, [id]).catch(() => [])
-    if (withdrawn.length > 0 || !maybeTaken) {
-      return new ForwardingError(
-        'NO_LEADER',
-        'No node leads the cluster at the moment. Nothing was done; repeat the call',
-      )
-    }
-    return new ForwardingError(
-      'OUTCOME_UNKNOWN',
-      'The leader took the call and has not answered. Repeat it with the same Idempotency-Key to learn what came of it',
-    )
+  async function giveUp({ id, mayBeStored }: Asking): Promise<ForwardingError> {
+    if (!mayBeStored) return new ForwardingError('CLUSTER_UNAVAILABLE', AWAY)
+    // Null: the database does not say.
+    const withdrawn = await pool.query(WITHDRAW, [id]).catch(() => null)
+    if (withdrawn?.length === 1) return new ForwardingError('NO_LEADER', NOT_LED)
+    return new ForwardingError('OUTCOME_UNKNOWN', withdrawn === null ? CUT_OFF : UNANSWERED)
   }
 
   async function take(): Promise<void> {
     do {
       again = false
       const term = deps.term()
-      if (!term || !run) return
-      const open = await pool.query<{ id: string }>(OPEN)
-      for (const { id } of open) {
-        const [row] = await pool.query<{ request: Omit<ForwardedRequest, 'body' | 'signal'>; body: Uint8Array | null }>(
-          TAKE,
-          [term.epoch, id, term.token],
-        )
-        if (row) void carryOut(id, { ...row.request, body: row.body, signal: stopping.signal }, run)
-      }
+      const handler = run
+      if (!term || !handler) return
+      const taken = await pool.query<TakenRow>(TAKE, [term.epoch, term.token, TAKEN_AT_ONCE])
+      for (const { id, request, body } of taken)
+        void carryOut(id, { ...request, body, signal: stopping.signal }, handler)
+      again ||= taken.length === TAKEN_AT_ONCE
     } while (again)
+    await forget()
+  }
+
+  async function forget(): Promise<void> {
+    if (performance.now() - forgottenAt < FORGET_EVERY_MS) return
+    forgottenAt = performance.now()
+    await pool.query(FORGET)
   }
 
   async function carryOut(id: string, request: ForwardedRequest, handler: NonNullable<typeof run>): Promise<void> {
@@ -171,11 +217,9 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   }
 }
 
-async function reachable<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof PostgresError && error.fault === 'wrong') throw error
-    throw new ForwardingError('CLUSTER_UNAVAILABLE', 'The database of the cluster cannot be reached. Nothing was done')
-  }
-}
+const AWAY = 'The database of the cluster cannot be reached. Nothing was done; repeat the call'
+const NOT_LED = 'No node leads the cluster at the moment. Nothing was done; repeat the call'
+const REPEAT = 'Repeat it with the same Idempotency-Key to learn what came of it'
+const UNANSWERED = `The leader took the call and has not answered. ${REPEAT}`
+const REPLACED = `The leader took the call and was replaced before it answered. ${REPEAT}`
+const CUT_OFF = `The database of the cluster cannot be reached any more; the leader may have taken the call. ${REPEAT}`

@@ -125,6 +125,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   function play(next: Part, as: Mode, because: string, graceMs?: number): void {
     part = next
     become(as)
+    attachment?.leave()
     if (!isStopping) deps.onPart(because, graceMs)
   }
 

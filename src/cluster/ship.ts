@@ -46,6 +46,8 @@ export interface Shipper {
   readonly shippedRows: number
   /** How long each shipment took, in milliseconds. Returns the function that ends it. */
   onShipped(listener: (durationMs: number, rows: number) => void): () => void
+  /** The node has another part: whoever waits for a shipment is answered with a `NotLeaderError`. */
+  leave(): void
   start(): void
   stop(): Promise<void>
 }
@@ -85,6 +87,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
   let token: string | null = null
   let running: Promise<void> | null = null
   let isFenced = false
+  let hasLeft = false
   let shippedRows = 0
   let tidy = createTidying(db)
 
@@ -173,14 +176,18 @@ export function createShipper(deps: ShipperDeps): Shipper {
 
   function fenced(): void {
     isFenced = true
-    const refused = new NotLeaderError()
-    for (const waiter of [...waiters.splice(0), ...answers.splice(0)]) waiter.reject(refused)
+    rejectWaiters()
     log.warn('CLUSTER Changes were refused: another node leads now')
     deps.onFenced()
   }
 
+  function rejectWaiters(): void {
+    const refused = new NotLeaderError()
+    for (const waiter of [...waiters.splice(0), ...answers.splice(0)]) waiter.reject(refused)
+  }
+
   function waitUntil(seq: number): Promise<void> {
-    if (isFenced) return Promise.reject(new NotLeaderError())
+    if (isFenced || hasLeft) return Promise.reject(new NotLeaderError())
     return new Promise((resolve, reject) => {
       waiters.push({ seq, resolve, reject })
       pump()
@@ -225,7 +232,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
       for (const { id, eventId } of entries) db.run('INSERT OR REPLACE INTO inbox_taken VALUES (?, ?)', id, eventId)
     },
     answer(answer) {
-      if (isFenced) return Promise.reject(new NotLeaderError())
+      if (isFenced || hasLeft) return Promise.reject(new NotLeaderError())
       return new Promise((resolve, reject) => {
         answers.push({ ...answer, resolve, reject })
         pump()
@@ -246,6 +253,10 @@ export function createShipper(deps: ShipperDeps): Shipper {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    leave() {
+      hasLeft = true
+      rejectWaiters()
+    },
     start() {
       looking.start()
       tidying.start()
@@ -256,8 +267,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
       await running
       tidy.run(shipped)
       tidy = createTidying(db)
-      const ended = new NotLeaderError()
-      for (const waiter of [...waiters.splice(0), ...answers.splice(0)]) waiter.reject(ended)
+      rejectWaiters()
     },
   }
 }

@@ -1,4 +1,5 @@
 /** Errors become answers. */
+import { NotLeaderError } from '../../cluster/types.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { ApiContext, RequestContext } from '../context.ts'
@@ -39,8 +40,12 @@ function storageAnswer(error: Error, { method, shownUrl: url, client }: RequestC
   return jsonAnswer(status, body, { 'retry-after': String(STORAGE_RETRY_S) })
 }
 
-function errorAnswer(error: unknown, request: RequestContext, log: Logger): Response {
+const REPLACED =
+  'This node does not lead the cluster any more. The call may have been carried out; repeat it with the same Idempotency-Key to learn what came of it.'
+
+function errorAnswer(thrown: unknown, request: RequestContext, log: Logger): Response {
   const { method, shownUrl: url, client, requestId, headers } = request
+  const error = thrown instanceof NotLeaderError ? refusal('OUTCOME_UNKNOWN', REPLACED) : thrown
   if (isStorageFailure(error)) return storageAnswer(error as Error, request, log)
   if (error instanceof Refusal) {
     const level = error.status >= 500 ? 'warn' : 'verbose'

@@ -9,10 +9,14 @@ export class PostgresError extends Error {
     readonly fault: PostgresFault,
     /** SQLSTATE (`42P01`); null when the server did not answer. */
     readonly code: string | null,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly isSent?: boolean } = {},
   ) {
     super(message, options)
+    this.isUndone = options.isSent === false || code !== null
   }
+
+  /** Certainly nothing was changed: no connection could be opened, or the server refused. */
+  readonly isUndone: boolean
 }
 
 /** The server ends or starts, the network broke, a limit of time, space or locks was reached: the same may work later. */

@@ -98,7 +98,7 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
   }
 
   async function use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = await acquire()
+    const connection = await acquire().catch(unsent)
     try {
       return await work(connection)
     } finally {
@@ -144,4 +144,10 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
       await Promise.all(leaving.map((connection) => connection.close()))
     },
   }
+}
+
+/** No statement has left this computer. */
+function unsent(error: unknown): never {
+  if (!(error instanceof PostgresError)) throw error
+  throw new PostgresError(error.message, error.fault, error.code, { cause: error, isSent: false })
 }
