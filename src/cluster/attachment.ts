@@ -15,7 +15,7 @@ import { createFollower } from './follow.ts'
 import { createInbox } from './inbox.ts'
 import type { Lease } from './lease.ts'
 import type { Nodes } from './nodes.ts'
-import { bringBack } from './return.ts'
+import { bringBack, type Forgotten } from './return.ts'
 import { createShipper } from './ship.ts'
 import { type ClusterStatus, ForwardingError, type SharedState } from './types.ts'
 
@@ -55,6 +55,10 @@ export interface AttachmentDeps {
   readonly refusingSince: () => number | null
   readonly wasLastLeader: boolean
   readonly onFenced: () => void
+  /** The database was found to be in an earlier state. */
+  readonly onForgotten: (head: number) => void
+  /** It was before this build; null = it was not. */
+  readonly forgotten: Forgotten | null
 }
 
 export interface Attachment extends SharedState {
@@ -74,6 +78,8 @@ export interface Attachment extends SharedState {
   readonly waiting: number
   readonly inboxOpen: { readonly rows: number; readonly oldestAt: number | null }
   readonly appliedRev: number
+  /** The newest revision that certainly was in the database. */
+  readonly knownRev: number
   readonly headRev: number
   readonly lagMs: number
   readonly unshipped: number
@@ -82,6 +88,8 @@ export interface Attachment extends SharedState {
 }
 
 const LOOK_MS = 1000
+/** Messages that were offered so shortly before may be forgotten. */
+const OFFERED_MS = 600_000
 /** A read waits so long for the newest rows. */
 const BARRIER_MS = 500
 /** A server that refused every connection for so long is down, and no other node can lead with it. */
@@ -100,7 +108,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   const listeners = new Set<(tables: ReadonlySet<string>) => void>()
   installTriggers(db)
   const term = () => (isLeader && isPart() ? lease.term() : null)
-  const follower = createFollower({ db, pool, log, node, isLeader: () => isLeader, onApplied: applied })
+  const follower = createFollower({
+    ...{ db, pool, log, node, onForgotten: deps.onForgotten },
+    isLeader: () => isLeader,
+    onApplied: applied,
+  })
   const shipper = createShipper({
     ...{ db, pool, log, node, onFenced: deps.onFenced },
     // Also when the own clock has ended the term: the database decides.
@@ -114,7 +126,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   )
   const inbox = createInbox(
     { pool, node, settle: isLeader ? shipper.settle : null, counted: counters.addOffers },
-    { dedupTtlMs: settings.dedupTtlMs, maxOpen: settings.maxOpen },
+    {
+      dedupTtlMs: settings.dedupTtlMs,
+      maxOpen: settings.maxOpen,
+      offerAgainSince: deps.forgotten === null ? null : clock.now() - OFFERED_MS,
+    },
   )
   let isReady = isLeader
   let wasReopened = false
@@ -139,7 +155,8 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
     async follower() {
       if (!isReady) {
-        await bringBack({ db, pool, log, node, shipper, follower, counters, nodes: deps.nodes }, settings)
+        const { nodes, forgotten } = deps
+        await bringBack({ db, pool, log, node, shipper, follower, counters, nodes, forgotten }, settings)
         isReady = true
         follower.start()
       }
@@ -244,6 +261,9 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
     get appliedRev() {
       return follower.appliedRev
+    },
+    get knownRev() {
+      return Math.max(follower.appliedRev, shipper.shippedRev)
     },
     get headRev() {
       return follower.headRev

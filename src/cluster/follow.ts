@@ -18,6 +18,8 @@ export interface FollowerDeps {
   readonly node: string
   /** The leader has its own rows already. */
   readonly isLeader: () => boolean
+  /** The database has fewer rows than this node knows of: it was put back to an earlier state. */
+  readonly onForgotten: (head: number) => void
   /** Rows of others are stored: the tables, after the commit. */
   readonly onApplied: (tables: ReadonlySet<string>) => void
 }
@@ -25,6 +27,8 @@ export interface FollowerDeps {
 export interface Follower {
   /** Stores all that is in the database at the time of the call; resolves with the rev. Rejects with a `PostgresError`. */
   toHead(): Promise<number>
+  /** Reads from this revision on again, at the next look. */
+  goBackTo(rev: number): void
   /** Something new is in the database. */
   wake(): void
   readonly appliedRev: number
@@ -77,6 +81,10 @@ export function createFollower(deps: FollowerDeps): Follower {
     for (;;) {
       const page = await readPage(pool, applied, deps.isLeader() ? deps.node : '')
       if (isStopped) return applied
+      if (page.head < applied) {
+        deps.onForgotten(page.head)
+        return applied
+      }
       head = page.head
       const last = page.rows.at(-1)
       if (last) {
@@ -114,6 +122,11 @@ export function createFollower(deps: FollowerDeps): Follower {
 
   return {
     toHead,
+    goBackTo(rev) {
+      applied = Math.min(applied, rev)
+      head = applied
+      applier.atHead(applied)
+    },
     wake() {
       if (!isStopped) void look()
     },

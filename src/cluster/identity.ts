@@ -8,6 +8,8 @@ export interface ClusterIdentity {
   readonly dataId: string
   /** The cluster that the directory belongs to; null before it has joined one. */
   readonly clusterId: string | null
+  /** Timeline of the database, which a promoted standby changes; null = not known. */
+  readonly timeline: number | null
   /** The offset of the clock that was known last. */
   readonly clockOffsetMs: number
 }
@@ -18,7 +20,7 @@ const fileOf = (directory: string): string => join(directory, 'cluster.json')
 export function readIdentity(directory: string): ClusterIdentity {
   const stored = storedIdentity(directory)
   if (stored) return stored
-  const fresh = { dataId: randomUUID(), clusterId: null, clockOffsetMs: 0 }
+  const fresh = { dataId: randomUUID(), clusterId: null, timeline: null, clockOffsetMs: 0 }
   storeIdentity(directory, fresh)
   return fresh
 }
@@ -34,8 +36,13 @@ export function storedIdentity(directory: string): ClusterIdentity | null {
   const file = fileOf(directory)
   if (!existsSync(file)) return null
   try {
-    const { dataId, clusterId = null, clockOffsetMs = 0 } = JSON.parse(readFileSync(file, 'utf8')) as ClusterIdentity
-    return typeof dataId === 'string' ? { dataId, clusterId, clockOffsetMs } : null
+    const {
+      dataId,
+      clusterId = null,
+      timeline = null,
+      clockOffsetMs = 0,
+    } = JSON.parse(readFileSync(file, 'utf8')) as ClusterIdentity
+    return typeof dataId === 'string' ? { dataId, clusterId, timeline, clockOffsetMs } : null
   } catch {
     // A power cut may leave half a file; a new identity only costs the wait for the old lease.
     return null

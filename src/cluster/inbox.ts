@@ -19,6 +19,8 @@ export interface InboxSettings {
   readonly dedupTtlMs: number
   /** With so many messages that no leader has taken, nodes keep theirs in their journals. */
   readonly maxOpen: number
+  /** Milliseconds since 1970; null = nothing is offered again. */
+  readonly offerAgainSince: number | null
 }
 
 export interface SharedInbox extends Inbox {
@@ -68,6 +70,7 @@ export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInb
   }
 
   return {
+    offerAgainSince: settings.offerAgainSince,
     async offer(messages) {
       await refuseWhenFull()
       // A message may be in the journal twice; one statement may not name a key twice.

@@ -16,6 +16,7 @@ import { readIdentity, storeIdentity } from './identity.ts'
 import { createLease } from './lease.ts'
 import { migrateCluster } from './migrations.ts'
 import { createNodes, differingSections } from './nodes.ts'
+import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
 import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState } from './types.ts'
 import { migrationsOf } from './views.ts'
@@ -66,6 +67,11 @@ const LONGEST_LOOK_MS = 1000
 const HALTED_MS = 2000
 /** After stepping down. */
 const RESERVED_MS = 15_000
+/** A database that was put back: the last leader comes first. */
+const LAST_LEADER_FIRST_MS = 3000
+/** Rows of so long before are read again then; all of them when it is found at the start. */
+const REMEMBERED_MS = 3_600_000
+const FIRST_MS = 30_000
 /** Messages on their way may end when the node leaves its lonely state. */
 const SENDS_END_MS = 60_000
 
@@ -107,6 +113,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Of the newest answer of the database, or when the process went on after a halt. */
   let answeredAt = aliveAt
   let aloneAsLastLeader = false
+  let knownTimeline = identity.timeline
+  let forgotten: Forgotten | null = null
   /** The database answered again after an outage. */
   let backSince: { readonly at: number; readonly databaseMs: number } | null = null
   let listed: { readonly nodes: readonly NodeInfo[]; readonly leaderships: readonly Leadership[] } = {
@@ -140,7 +148,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     }
     clusterId = migrated.clusterId
     await nodes.register()
-    storeIdentity(settings.dataDirectory, { ...identity, clusterId })
+    storeIdentity(settings.dataDirectory, { ...identity, clusterId, timeline: pool.timeline ?? identity.timeline })
     isPrepared = true
     listener.start()
     beats.start()
@@ -161,19 +169,53 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
 
   async function lookAtLease(): Promise<void> {
+    const known = attachment?.knownRev ?? 0
     if (part === 'leader') {
-      if (!(await lease.renew())) onFenced()
+      const isHeld = await lease.renew()
+      if (hasForgotten(known)) onForgotten(lease.head ?? 0)
+      else if (!isHeld) onFenced()
       return
     }
     const { node: leader, isFree } = await lease.look()
+    if (hasForgotten(known) && part !== 'alone') return onForgotten(lease.head ?? 0)
     if (part === 'alone') {
+      if (hasForgotten(known)) noteForgotten(lease.head ?? 0)
       backSince = { at: performance.now(), databaseMs: clock.now() }
       play('follower', 'joining', 'the database of the cluster answers again', SENDS_END_MS)
       return
     }
-    if (mode === 'joining' && attachment?.isReady) become('follower')
+    if (mode === 'joining' && attachment?.isReady) {
+      forgotten = null
+      become('follower')
+    }
     const mayLead = settings.candidate && mode === 'follower' && performance.now() >= reservedUntil
     if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver(isFree ? 'free' : 'restart')
+  }
+
+  /** Its state is an earlier one: a standby that was behind leads the servers now, or a backup was put back. */
+  function hasForgotten(known: number): boolean {
+    const { timeline } = leaseDb
+    const isOther = timeline !== null && knownTimeline !== null && timeline !== knownTimeline
+    knownTimeline = timeline ?? knownTimeline
+    return isOther || (lease.head !== null && lease.head < known)
+  }
+
+  function noteForgotten(head: number): void {
+    counters.addRewind()
+    log.error(
+      `CLUSTER The database was put back to an earlier state (revision ${head}); this node adds what it has shipped since`,
+    )
+    const isStart = performance.now() < FIRST_MS
+    forgotten = { since: isStart ? null : clock.now() - REMEMBERED_MS }
+    // The last leader knows best what came after, and is asked to lead again.
+    if (part !== 'leader') reservedUntil = performance.now() + LAST_LEADER_FIRST_MS
+  }
+
+  function onForgotten(head: number): void {
+    if (forgotten && mode === 'joining') return
+    noteForgotten(head)
+    lease.drop()
+    play('follower', 'joining', 'the database of the cluster was put back to an earlier state')
   }
 
   /** After an outage the rows of the other nodes come first, so that their messages are known before copies are routed. */
@@ -341,6 +383,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
           wasLastLeader: aloneAsLastLeader,
           nodes,
           onFenced,
+          onForgotten,
+          forgotten,
         },
         settings,
       )
@@ -359,7 +403,12 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       become('leaving')
       clearInterval(alive)
       await Promise.all([beats.stop(), look.stop()])
-      storeIdentity(settings.dataDirectory, { ...identity, clusterId, clockOffsetMs: clock.offsetMs })
+      storeIdentity(settings.dataDirectory, {
+        ...identity,
+        clusterId,
+        timeline: knownTimeline,
+        clockOffsetMs: clock.offsetMs,
+      })
       if (part === 'leader') await lease.release().catch(() => undefined)
       if (isPrepared && failingSince === null) await beat()
       await listener.stop()

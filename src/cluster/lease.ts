@@ -29,6 +29,8 @@ export interface LeaseSettings {
 export interface Lease {
   /** The term as long as it certainly holds, by the own clock; null otherwise. */
   term(): Term | null
+  /** The newest revision of the shared rows, by the last answer; null before the first. */
+  readonly head: number | null
   /** The last term, whether it holds or not. */
   readonly last: Term | null
   /** Takes the lease when it is free, expired or our own; null when another node has it. */
@@ -43,7 +45,7 @@ export interface Lease {
   drop(): void
 }
 
-const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now'
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, (SELECT rev FROM head) AS head'
 
 const ACQUIRE = `WITH l AS (
     UPDATE lease SET node = $1, data_id = $2, token = $3, epoch = epoch + 1,
@@ -63,28 +65,39 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
   /** After this time since a renewal was sent the leader does nothing new, as another node may lead soon. */
   const believedMs = durationMs - durationMs / 6
   let term: Term | null = null
+  let head: number | null = null
   let sentAt = Number.NEGATIVE_INFINITY
 
   /** Asks, and takes the time of the database from the answer. */
-  async function ask<Row extends { readonly now: number }>(
+  async function ask<Row extends { readonly now: number; readonly head: number }>(
     sql: string,
     parameters: readonly unknown[],
   ): Promise<Row[]> {
     const before = wall()
     const rows = await db.query<Row>(sql, parameters)
     if (rows[0]) clock.sample(rows[0].now, before, wall())
+    head = rows[0]?.head ?? head
     return rows
   }
 
   return {
     term: () => (term && monotonic() - sentAt < believedMs ? term : null),
+    get head() {
+      return head
+    },
     get last() {
       return term
     },
     async acquire(reason) {
       const sending = monotonic()
       const token = randomUUID()
-      const [row] = await ask<{ epoch: number; now: number }>(ACQUIRE, [node, dataId, token, durationMs / 1000, reason])
+      const [row] = await ask<{ epoch: number; now: number; head: number }>(ACQUIRE, [
+        node,
+        dataId,
+        token,
+        durationMs / 1000,
+        reason,
+      ])
       if (!row) return null
       term = { token, epoch: row.epoch }
       sentAt = sending
@@ -104,7 +117,7 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
       return true
     },
     async look() {
-      const [row] = await ask<{ node: string; epoch: number; isFree: boolean; now: number }>(LOOK, [])
+      const [row] = await ask<{ node: string; epoch: number; isFree: boolean; now: number; head: number }>(LOOK, [])
       if (!row) throw new Error('the lease of the cluster is missing in the database')
       return { node: row.isFree ? '' : row.node, epoch: row.epoch, isFree: row.isFree }
     },

@@ -8,7 +8,7 @@ import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import type { CounterWriter } from './counters.ts'
 import type { Follower } from './follow.ts'
-import { takeBack } from './merge.ts'
+import { shipForgotten, takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
 import type { Shipper } from './ship.ts'
 
@@ -21,6 +21,13 @@ export interface ReturnDeps {
   readonly follower: Follower
   readonly counters: CounterWriter
   readonly nodes: Nodes
+  /** The database was put back to an earlier state; null = it was not. */
+  readonly forgotten: Forgotten | null
+}
+
+export interface Forgotten {
+  /** Rows that were stored since then are read again (milliseconds since 1970); null = all. */
+  readonly since: number | null
 }
 
 /** An event that was made of a message without the inbox. */
@@ -36,6 +43,7 @@ const PENDING_KEY = 'cluster.returning'
 /** Resolves when everything is in the database and everything in there has been followed. Rejects when it cannot be reached. */
 export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlMs: number }): Promise<void> {
   const { db, pool, node, shipper, follower, log } = deps
+  if (deps.forgotten) await remind(deps, deps.forgotten)
   const lonely = rememberLonely(db)
   const { removedEvents } = await takeBack({ db, pool, node })
   const doubled = lonely.length > 0 ? await settleLonely(deps, lonely, settings.dedupTtlMs) : []
@@ -49,6 +57,20 @@ export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlM
   const twins = doubled.length > 0 ? `; other nodes have made events of ${doubled.length} of their messages too` : ''
   log.info(`CLUSTER ${lonely.length} events of the time alone are in the database now${twins}`)
 }
+
+/**
+ * Ships again what this node has shipped within the last hour, as far as no newer leader has changed it, and reads again what
+ * the other nodes ship now.
+ */
+async function remind({ db, pool, node, follower, log }: ReturnDeps, { since }: Forgotten): Promise<void> {
+  const again = await shipForgotten({ db, pool, node }, 0)
+  const [row] = await pool.query<{ rev: number }>(FIRST_SINCE, [since])
+  follower.goBackTo(row?.rev ?? 0)
+  log.info(`CLUSTER ${again} rows of the last hour are in the database again`)
+}
+
+const FIRST_SINCE = `SELECT CASE WHEN $1::float8 IS NULL THEN 0
+    ELSE (SELECT coalesce(min(rev) - 1, (SELECT rev FROM head)) FROM replica WHERE at > to_timestamp($1::float8 / 1000)) END AS rev`
 
 const LONELY = `SELECT DISTINCT event.id, message_key AS "key", received_at AS receivedAt, sender FROM event
   JOIN cluster_change ON tbl = 'event' AND cluster_change.key = event.id

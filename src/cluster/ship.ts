@@ -44,6 +44,8 @@ export interface Shipper {
   /** Noted and not shipped; a row that was changed twice counts as two. */
   readonly unshipped: number
   readonly shippedRows: number
+  /** Of the last shipment; 0 = none yet. */
+  readonly shippedRev: number
   /** How long each shipment took, in milliseconds. Returns the function that ends it. */
   onShipped(listener: (durationMs: number, rows: number) => void): () => void
   /** The node has another part: whoever waits for a shipment is answered with a `NotLeaderError`. */
@@ -89,6 +91,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
   let isFenced = false
   let hasLeft = false
   let shippedRows = 0
+  let shippedRev = 0
   let tidy = createTidying(db)
 
   function pump(): void {
@@ -126,6 +129,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
     if (parts === null) return fenced()
     shipped = unit.last
     shippedRows += unit.rows.length
+    shippedRev = parts.at(-1)?.rev ?? shippedRev
     answers = answers.slice(answering.length)
     tidy.add(unit, parts)
     for (const listener of listeners) listener(performance.now() - began, unit.rows.length)
@@ -245,6 +249,9 @@ export function createShipper(deps: ShipperDeps): Shipper {
     },
     get unshipped() {
       return noted - shipped
+    },
+    get shippedRev() {
+      return shippedRev
     },
     get shippedRows() {
       return shippedRows

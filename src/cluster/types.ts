@@ -66,6 +66,8 @@ export interface Inbox {
   next(limit: number): Promise<readonly InboxEntry[]>
   /** In the transaction that stores their events: these entries are settled together with its rows. */
   settle(entries: readonly { readonly id: number; readonly eventId: string | null }[]): void
+  /** Messages received since then (milliseconds since 1970) are offered again, as the database may have forgotten them; null = none. */
+  readonly offerAgainSince: number | null
   /** So many messages are in the own journal and have not been offered. */
   noteWaiting(messages: number): void
   /** Something new may wait, here or in the inbox. */

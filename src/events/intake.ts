@@ -30,7 +30,7 @@ export interface IntakeDeps extends AcceptDeps {
 export interface IntakeSettings extends AcceptSettings {
   /** The newest id of the journal when it was opened, before anything arrived. */
   readonly journalEnd: number
-  /** Messages that were offered since then are looked at again, as their events may be missing here; milliseconds, null = none. */
+  /** Messages that were offered since then are taken once more, as their events may be missing; milliseconds, null = none. */
   readonly offeredSince: number | null
 }
 

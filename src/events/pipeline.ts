@@ -201,7 +201,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     }
     const { mode, inbox } = shared
     const isAlone = mode === 'alone'
-    const offeredSince = isAlone ? deps.clock.now() - OFFERED_MS : null
+    const offeredSince = isAlone ? deps.clock.now() - OFFERED_MS : (inbox?.offerAgainSince ?? null)
     intake = createIntake(
       { ...deps, inbox, journal, counters, unverified, onTaken },
       { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd, isShared: mode !== 'single', offeredSince },

@@ -144,6 +144,7 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
 
   function newFollower(): Follower {
     return createFollower({
+      onForgotten: () => undefined,
       ...{ db: follower, pool: shared, log, node: 'b', isLeader: () => false, onApplied: () => undefined },
     })
   }

@@ -55,6 +55,7 @@ function newNode(name: string, migrations?: typeof MIGRATIONS): Node {
   let term: Term | null = null
   let fenced = 0
   const follower = createFollower({
+    onForgotten: () => undefined,
     ...{ db, pool, log, node: name, isLeader: () => term !== null },
     onApplied: (tables) => {
       for (const table of tables) applied.add(table)
