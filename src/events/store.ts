@@ -108,7 +108,7 @@ const SQL = {
   late: `SELECT * FROM event WHERE state = 'pending' AND deadline_at > ? AND deadline_at <= ? ORDER BY deadline_at LIMIT ?`,
   nextDeadline: `SELECT min(deadline_at) AS at FROM event WHERE state = 'pending' AND deadline_at > ?`,
   nextAttempt: `SELECT min(next_attempt_at) AS at FROM event WHERE state = 'pending' AND next_attempt_at > ?`,
-  lastKnownType: 'SELECT type FROM event WHERE task_id = ? AND type_known = 1 ORDER BY seq DESC LIMIT 1',
+  lastKnownType: 'SELECT type FROM event WHERE task_id = +? AND type_known = 1 ORDER BY seq DESC LIMIT 1',
   byId: 'SELECT * FROM event WHERE id = ?',
 } as const
 

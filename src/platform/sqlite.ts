@@ -26,6 +26,11 @@ export interface DatabaseSettings {
   readonly onFailure?: (error: unknown) => boolean
 }
 
+/**
+ * A statement is prepared once and kept. But SQLite makes a new plan at every call of one that compares with a parameter and
+ * sorts (`a = ? ORDER BY b`, `max(b)`), or has `LIMIT ?`, as it looks at the value for its plan: 3 to 30 times the time of the
+ * look-up itself. Statements that run for every event hide the value from the plan: `a = +? ORDER BY b LIMIT +?`.
+ */
 export interface Database {
   get<T>(sql: string, ...params: SQLInputValue[]): T | undefined
   all<T>(sql: string, ...params: SQLInputValue[]): T[]

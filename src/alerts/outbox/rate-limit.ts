@@ -57,7 +57,7 @@ export function isFull(db: Database, { key, windowMs, count = 1, eventId, now }:
   const window = db.get<Window>('SELECT ends_at FROM rate_limit WHERE key = ?', key)
   if (!window || !isOpen(window, now, windowMs) || window.ends_at <= now + 1000) return false
   const slots = db.all<{ event_id: string }>(
-    'SELECT event_id FROM rate_limit_slot WHERE key = ? LIMIT ?',
+    'SELECT event_id FROM rate_limit_slot WHERE key = ? LIMIT +?',
     key,
     count + 1,
   )

@@ -120,16 +120,17 @@ const TYPE_ROWS = 20
 
 /** The end of a task (1) with an outcome (2) that lies nearest to an instant (3), at most so many milliseconds away (4). */
 function nearestEnd(condition: string): string {
-  const ends = `${EXECUTIONS} WHERE task_id = ?1 AND outcome = ?2 ${condition} AND stopped_at`
+  const ends = `${EXECUTIONS} WHERE task_id = +?1 AND outcome = +?2 ${condition} AND stopped_at`
   return `SELECT * FROM (SELECT * FROM (${ends} BETWEEN ?3 - ?4 AND ?3 ORDER BY stopped_at DESC LIMIT 1)
     UNION ALL SELECT * FROM (${ends} BETWEEN ?3 + 1 AND ?3 + ?4 ORDER BY stopped_at LIMIT 1))
     ORDER BY abs(stoppedAt - ?3) LIMIT 1`
 }
 
+/** `+?`: see `Database` about statements that sort. */
 const SQL = {
   openStarts: `${STARTS} WHERE final_at IS NULL ORDER BY id`,
   start: `${STARTS} WHERE id = ?`,
-  startOfExecution: `${STARTS} WHERE execution_id = ? ORDER BY id LIMIT 1`,
+  startOfExecution: `${STARTS} WHERE execution_id = +? ORDER BY id LIMIT 1`,
   startsOfRequest: `${STARTS} WHERE request = ?`,
   addStart: 'INSERT OR IGNORE INTO task_start VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   closeStart: 'UPDATE task_start SET final_at = ? WHERE id = ?',
@@ -143,19 +144,19 @@ const SQL = {
   byResult: `${EXECUTIONS} WHERE result_id = ?`,
   byEnd: nearestEnd(''),
   unnamedByEnd: nearestEnd('AND execution_id IS NULL'),
-  lastOfTask: `${EXECUTIONS} WHERE task_id = ? ORDER BY stopped_at DESC, seq DESC LIMIT 1`,
+  lastOfTask: `${EXECUTIONS} WHERE task_id = +? ORDER BY stopped_at DESC, seq DESC LIMIT 1`,
   fromQlik: 'SELECT 1 FROM execution WHERE task_id = ? AND status_num IS NOT NULL LIMIT 1',
   endOf: 'SELECT stopped_at AS stoppedAt, outcome FROM execution WHERE execution_id = ?',
-  lastSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = ? AND stopped_at <= ? AND outcome = 'success'
+  lastSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = +? AND stopped_at <= ? AND outcome = 'success'
     ORDER BY stopped_at DESC LIMIT 1`,
-  lastOtherSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = ? AND stopped_at <= ? AND outcome = 'success'
+  lastOtherSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = +? AND stopped_at <= ? AND outcome = 'success'
     AND execution_id IS NOT ? ORDER BY stopped_at DESC LIMIT 1`,
   failuresBetween: `SELECT count(*) AS n FROM (SELECT 1 FROM execution WHERE task_id = ? AND stopped_at > ?
-    AND stopped_at <= ? AND outcome IN ('failed', 'aborted') LIMIT ?)`,
-  lastTypes: `SELECT task_type AS taskType, status_num AS statusNum FROM execution WHERE task_id = ?
+    AND stopped_at <= ? AND outcome IN ('failed', 'aborted') LIMIT +?)`,
+  lastTypes: `SELECT task_type AS taskType, status_num AS statusNum FROM execution WHERE task_id = +?
     ORDER BY stopped_at DESC LIMIT ${TYPE_ROWS}`,
-  lastSuccesses: `SELECT run_ms AS runMs, queue_ms AS queueMs FROM execution WHERE task_id = ? AND stopped_at > ?
-    AND outcome = 'success' ORDER BY stopped_at DESC LIMIT ?`,
+  lastSuccesses: `SELECT run_ms AS runMs, queue_ms AS queueMs FROM execution WHERE task_id = +? AND stopped_at > ?
+    AND outcome = 'success' ORDER BY stopped_at DESC LIMIT +?`,
   oldest: 'SELECT seq, task_id AS taskId FROM execution WHERE stopped_at < ? ORDER BY stopped_at LIMIT ?',
   remove: 'DELETE FROM execution WHERE seq = ?',
 

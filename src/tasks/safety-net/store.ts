@@ -65,7 +65,7 @@ const SQL = {
   openRetries: `${RETRY} WHERE ${OPEN} ORDER BY due_at`,
   openRetriesOfTask: `${RETRY} WHERE task_id = ? AND ${OPEN}`,
   retryOfExecution: `${RETRY} WHERE retry_execution_id = ? AND retry_execution_id IS NOT NULL`,
-  lastRetryOfTask: `${RETRY} WHERE task_id = ? AND state IN ('started', 'starting') AND retry_execution_id IS NULL
+  lastRetryOfTask: `${RETRY} WHERE task_id = +? AND state IN ('started', 'starting') AND retry_execution_id IS NULL
     AND (execution_id = '' OR lower(execution_id) <> ?) ORDER BY started_at DESC NULLS FIRST LIMIT 1`,
   retryStarting: "UPDATE task_retry SET state = 'starting' WHERE id = ?",
   retryStarted: "UPDATE task_retry SET state = 'started', retry_execution_id = ?, started_at = ? WHERE id = ?",
