@@ -14,7 +14,7 @@ const WAIT = { timeout: 30_000 }
 /** What a busy machine may add to the latency of who is well. */
 const SLACK_MS = 250
 /** Only after such an end of an attempt a message may come again: nobody knows whether it had arrived. */
-const CUT_OFF = /within|time-?d? ?out|broker lost/i
+const CUT_OFF = /within|in time|time-?d? ?out|broker lost/i
 
 /**
  * Fires the events of a phase while every destination has its fault (none without `shift`); then mends all and sends
