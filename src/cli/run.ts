@@ -17,7 +17,7 @@ import { ensureWritableDirectory } from '../platform/files.ts'
 import { lockDirectory } from '../platform/lock.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
 import { watchProcess } from '../platform/process-events.ts'
-import { compileHotCode, releaseMemory } from '../platform/runtime.ts'
+import { compileHotCode, releaseAfterWork, releaseMemory } from '../platform/runtime.ts'
 import { serviceManager } from '../platform/service-manager.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
 import { type Logger, type LogLevel, systemClock } from '../platform/types.ts'
@@ -54,6 +54,8 @@ const PROBLEMS_MS = 500
 /** Until events arrive, only jobs of every half minute run: compiling them would take 3 MB without a benefit. */
 const IDLE_RELUCTANCE = 4
 const EVENTS_OF_WORK = 20
+/** After so many events and deliveries their memory is given back, once none has come for so long. */
+const BURST = { least: 1000, quietMs: 20_000 }
 
 /** Runs until a signal asks to stop; resolves with the exit code. */
 export async function runFootman(options: RunOptions, io: CommandIo): Promise<number> {
@@ -110,8 +112,10 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   })
   let latest = loaded
   let seen = 0
+  const worked = releaseAfterWork(BURST)
   const onEvent = () => {
     seen += 1
+    worked()
     if (seen === EVENTS_OF_WORK) compileHotCode()
   }
   const onFailed = (error: unknown) => {
@@ -149,7 +153,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           reports,
           ...(shared && { shared }),
           cluster,
-          observe: { event: onEvent },
+          observe: { event: onEvent, delivery: worked },
           directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
           configuration: {
             ...{ initial: latest, load },

@@ -2,6 +2,7 @@
 
 interface BunRuntime {
   gc(force: boolean): void
+  shrink?(): void
   readonly unsafe: { setJITPolicy?(scale: number): void }
 }
 
@@ -16,7 +17,36 @@ export function compileHotCode(reluctance = 1): void {
   bun()?.unsafe.setJITPolicy?.(reluctance)
 }
 
-/** Runs a full garbage collection, which frees the memory of the start; takes a few milliseconds. */
+/**
+ * Runs a full garbage collection and gives up compiled code, which frees the memory of the start or of a busy time; takes a
+ * few milliseconds. Code that is used again is read from the executable again.
+ */
 export function releaseMemory(): void {
   bun()?.gc(true)
+  bun()?.shrink?.()
+}
+
+/**
+ * Returns a function to be called for each piece of work. When it was called `least` times and then not for `quietMs`,
+ * memory is released.
+ */
+export function releaseAfterWork(
+  { least, quietMs }: { readonly least: number; readonly quietMs: number },
+  release: () => void = releaseMemory,
+): () => void {
+  let done = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+  function rest(): void {
+    done = 0
+    timer = undefined
+    release()
+  }
+  return () => {
+    done += 1
+    if (timer) timer.refresh()
+    else if (done >= least) {
+      timer = setTimeout(rest, quietMs)
+      timer.unref()
+    }
+  }
 }
