@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: how fast and how big the product is on this machine. `-- --check` ends with 1 when a budget is
- * missed. `-- --only start,ping` runs only those parts; `-- --seconds 10` shortens those under load; `-- --compare FILE`
+ * missed. `-- --only start,ping` runs only those parts; `-- --seconds 60` lengthens those under load; `-- --compare FILE`
  * measures another executable in turns with this one.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -37,7 +37,7 @@ Measures speed and size of the product on this machine.
 
   --check          end with 1 when a budget is missed
   --only PARTS     only these parts, separated by commas, like start,ping
-  --seconds N      length of the parts under load (default: 20)
+  --seconds N      length of the parts under load (default: 10)
   --compare FILE   another executable, measured in turns with this one, part by part
   --rounds N       turns of a comparison (default: 3)
   --full           ten times the history for the pages of the console; takes ten minutes
@@ -63,7 +63,7 @@ const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     only: { type: 'string', default: PARTS.join(',') },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '10' },
     compare: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     full: { type: 'boolean', default: false },

@@ -8,7 +8,7 @@ import { requestsPerSecond } from './load.ts'
 import type { Measurement } from './report.ts'
 import { PING, startTarget, type TargetSettings } from './target.ts'
 
-const ROUNDS = 5
+const ROUNDS = 3
 const SECONDS = 1.5
 const CONNECTIONS = 32
 /** Of what the bare server does with the same connections. */

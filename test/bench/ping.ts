@@ -8,7 +8,7 @@ import { cpuSecondsOf } from './process.ts'
 import { type Measurement, quantile } from './report.ts'
 import { PING, startTarget, type TargetSettings } from './target.ts'
 
-const ROUNDS = 5
+const ROUNDS = 3
 const SECONDS = 1.5
 /** Of what the bare server does; counting for `/metrics` is in it. */
 const LEAST_PERCENT = 50
