@@ -55,7 +55,8 @@ const INSERT = `WITH c AS (
   SELECT pg_notify('footman_command', id::text) FROM c`
 /** A leader that was replaced cannot answer any more. */
 const READ = `SELECT answer, answer_body AS body, rev, taken_epoch IS NOT NULL AS "isTaken",
-    taken_epoch < (SELECT epoch FROM fence) AS "isLost" FROM command WHERE id = $1`
+    taken_epoch < (SELECT epoch FROM fence) AS "isLost",
+    (SELECT expires_at > clock_timestamp() FROM lease WHERE duty = 'leader') AS "isLed" FROM command WHERE id = $1`
 /** A call that waited too long must not be carried out after its caller was refused. */
 const WITHDRAW = 'DELETE FROM command WHERE id = $1 AND taken_epoch IS NULL RETURNING id'
 /** Each is taken once, by the leader alone. */
@@ -73,6 +74,7 @@ interface Row {
   readonly rev: number | null
   readonly isTaken: boolean
   readonly isLost: boolean | null
+  readonly isLed: boolean
 }
 
 interface TakenRow {
@@ -140,7 +142,9 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
       const [row] = await pool.query<Row>(READ, [asking.id]).catch(() => [])
       if (row?.answer) return { ...row, answer: row.answer }
       if (row?.isLost) throw new ForwardingError('OUTCOME_UNKNOWN', REPLACED)
-      if (isOver(asking)) throw await giveUp(asking)
+      // Some calls take long; a leader that lives is still at it.
+      const isUnderWay = row?.isTaken && row.isLed && !asking.signal.aborted
+      if (isOver(asking) && !isUnderWay) throw await giveUp(asking)
     }
   }
 
@@ -148,7 +152,8 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   async function heard({ id, deadline, signal }: Asking): Promise<void> {
     if (signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, Math.max(Math.min(LOOK_MS, deadline - performance.now()), 1))
+    const leftMs = deadline - performance.now()
+    const timer = setTimeout(resolve, leftMs > 0 ? Math.min(LOOK_MS, leftMs) : LOOK_MS)
     waiting.set(id, resolve)
     signal.addEventListener('abort', () => resolve(), { once: true })
     await promise

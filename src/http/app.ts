@@ -67,7 +67,7 @@ export interface HttpAppDeps {
   /** Absent: nothing is counted. */
   readonly observer?: RequestObserver
   /** Absent: a single node. */
-  readonly shared?: Pick<SharedState, 'mode' | 'atLeader' | 'caughtUp' | 'status'>
+  readonly shared?: Pick<SharedState, 'mode' | 'runsDuties' | 'atLeader' | 'caughtUp' | 'status'>
   /** Where the local key is published; absent: nowhere. */
   readonly dataDirectory?: string
 }
@@ -167,8 +167,6 @@ function createAnswers(
   const logRequest = createRequestLog(log, accessLog)
   const onError = createErrorAnswers(log, { accessLog })
 
-  const scopes = scopesOf(routes)
-
   const aroundAll: readonly (Middleware | null | undefined)[] = [
     cors?.headers,
     requestId(clock),
@@ -224,16 +222,24 @@ function createAnswers(
         : (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
       const request = new SeenRequest(c, params, sees, pagesOf)
       logRequest(request, env)
+      const isHurried = route.barrier && env.url.includes('barrier=') && request.takeParameter('barrier') === 'false'
       if (!shared || shared.mode === 'single' || forwarded) return route.handle(request)
-      return placeOf(route, env.method) === 'leader' ? atLeader(route, request, env) : readHere(route, request)
+      return placeOf(route, env.method) === 'leader'
+        ? atLeader(route, request, env)
+        : readHere(route, request, !isHurried)
     }
   }
 
   function atLeader(route: ApiRoute, request: ApiRequest, env: RequestContext): Answer {
+    if (shared?.runsDuties) return route.handle(request)
+    if (shared?.mode === 'alone' && request.method === 'GET') return readHere(route, request, false)
+    if (shared?.mode === 'alone' && route.alone?.(request)) return route.handle(request)
+    // As it came: the check replaces parts of it.
+    const body = bodyBytes(request.body)
+    route.check?.(request)
     const answering = shared?.atLeader({
       ...{ method: request.method, url: request.url, requestId: request.requestId, signal: request.signal },
-      ...{ headers: forwardedHeaders(request.headers), body: bodyBytes(request.body) },
-      caller: forwardedCaller(request, scopes),
+      ...{ headers: forwardedHeaders(request, body), body, caller: forwardedCaller(request) },
     })
     if (!answering) return route.handle(request)
     return answering.then(
@@ -248,11 +254,9 @@ function createAnswers(
   }
 
   /** Pairs are read as all nodes have answered them so far; other lists may be behind by the milliseconds of a ship. */
-  async function readHere(route: ApiRoute, request: SeenRequest): Promise<Response> {
-    const isPair = route.scope === 'kv:read'
-    const waits = isPair && request.takeParameter('barrier') !== 'false'
+  async function readHere(route: ApiRoute, request: ApiRequest, mayWait: boolean): Promise<Response> {
     const known = shared?.status?.database.downForMs ?? 0
-    const staleMs = waits ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
+    const staleMs = route.barrier && mayWait ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
     const response = await route.handle(request)
     if (staleMs > 0 && route.at === undefined) response.headers.set('Footman-Stale', String(Math.ceil(staleMs / 1000)))
     return response
@@ -320,13 +324,6 @@ function createAnswers(
     },
   }
 }
-
-/** Scopes that endpoints ask for beside their own. */
-const FURTHER_SCOPES = ['admin', 'event:read', 'task:run', 'kv:write', 'kv:read', 'app:run', 'report:run']
-
-const scopesOf = (routes: readonly ApiRoute[]): readonly string[] => [
-  ...new Set([...FURTHER_SCOPES, ...routes.flatMap(({ scope }) => (scope ? [scope] : []))]),
-]
 
 /** Decide whether a caller is on this machine; the id joins the calls of a page in log and audit. */
 const PASSED_ON = ['host', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'user-agent']

@@ -100,9 +100,14 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   let current: ApiSettings = settings
   let app: HttpApp | null = null
 
-  async function open(): Promise<Running> {
+  async function openApp(): Promise<HttpApp> {
     app = await createHttpApp(appDeps, current, { serverHost: rest.serverHost, routes })
     deps.serve?.((request) => app!.carryOut(request))
+    return app
+  }
+
+  async function open(): Promise<Running> {
+    const opened = await openApp()
     const tlsSettings = {
       ...rest.tls,
       clients: settings.access?.enable ? settings.access.clientCertificates : undefined,
@@ -134,7 +139,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       tls && use
         ? createTlsWatch({ log, readFile, use: change }, tlsSettings, tls, settings.tlsCheckMs ?? TLS_CHECK_MS)
         : null
-    await app.opened()
+    await opened.opened()
     return { server, watch, certificates: () => (inUse ? certificateEnds(inUse) : []) }
   }
 
@@ -182,6 +187,8 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     async start() {
       if (!rest.enable) {
         log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
+        // As leader it answers calls that other nodes have received.
+        if (deps.shared?.status) await openApp()
         return
       }
       running = await open().catch((error: unknown) => {
@@ -194,7 +201,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       const stopped = running
       running = null
       stopped?.watch?.stop()
-      if (stopped) await app?.close()
+      await app?.close()
       await stopped?.server.stop(graceMs)
     },
   }

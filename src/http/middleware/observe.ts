@@ -24,7 +24,8 @@ export function observe(observer: RequestObserver): Middleware {
   return (c, next) =>
     withAnswer(next(c), (response) => {
       const { env } = c
-      if (env.isPreflight) return response
+      // A call of another node is counted there.
+      if (env.isPreflight || env.forwarded) return response
       observer.answered(env.method, env.route?.path ?? null, response.status, performance.now() - env.startedAt)
       return response
     })
