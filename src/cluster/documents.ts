@@ -14,7 +14,7 @@ export interface DocumentsDeps {
 
 export interface SharedDocuments extends Documents {
   /**
-   * Tells listeners of the documents that have changed, and resolves when they are through; to be called when a notification
+   * Calls the listeners of documents that have changed, and resolves when they are through; to be called when a notification
    * came, and now and then. Never rejects.
    */
   look(): Promise<void>
@@ -38,17 +38,17 @@ type Listener = Parameters<Documents['onChange']>[1]
 export function createDocuments({ pool, node, log }: DocumentsDeps): SharedDocuments {
   const listeners = new Map<string, Set<Listener>>()
   /** The newest that listeners know, by name. */
-  const told = new Map<string, number>()
+  const announced = new Map<string, number>()
 
   async function read(name: string): Promise<SharedDocument | null> {
     const [row] = await pool.query<SharedDocument>(READ, [name])
     return row ? { ...row, content: new Uint8Array(row.content) } : null
   }
 
-  async function tell(name: string): Promise<void> {
+  async function announce(name: string): Promise<void> {
     const document = await read(name)
-    if (!document || document.rev === told.get(name)) return
-    told.set(name, document.rev)
+    if (!document || document.rev === announced.get(name)) return
+    announced.set(name, document.rev)
     await Promise.all([...(listeners.get(name) ?? [])].map((listener) => listener(document)))
   }
 
@@ -66,7 +66,7 @@ export function createDocuments({ pool, node, log }: DocumentsDeps): SharedDocum
     async look() {
       try {
         const found = await pool.query<{ name: string; rev: number }>(REVS, [[...listeners.keys()]])
-        for (const { name, rev } of found) if (told.get(name) !== rev) await tell(name)
+        for (const { name, rev } of found) if (announced.get(name) !== rev) await announce(name)
       } catch (error) {
         log.debug(`CLUSTER Shared documents cannot be read: ${errorText(error)}`)
       }

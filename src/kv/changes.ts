@@ -1,5 +1,5 @@
 /**
- * The last changes of pairs as rows: in a cluster every node has them, and can tell its own listeners of what the leader has
+ * The last changes of pairs as rows: in a cluster every node has them, and reports to its own listeners what the leader has
  * changed.
  */
 import type { Database, Migration } from '../platform/sqlite.ts'
@@ -38,20 +38,20 @@ const SQL = {
 export interface ChangeLog {
   /** In the transaction that changes the pair, after it has been changed. */
   note(tx: Database, change: Change): void
-  /** What other nodes have changed since the last call, oldest first. */
+  /** Changes by other nodes since the last call, oldest first. */
   news(): Change[]
 }
 
 export function createChangeLog(db: Database): ChangeLog {
-  let told = db.get<{ revision: number }>(SQL.newest)?.revision ?? 0
+  let reported = db.get<{ revision: number }>(SQL.newest)?.revision ?? 0
 
   return {
     note(tx, { revision, namespace, key, event }) {
       tx.run(SQL.note, revision % KEPT, revision, namespace, key, event)
     },
     news() {
-      const rows = db.all<Omit<Change, 'value'> & { value: string | null }>(SQL.after, told)
-      told = rows.at(-1)?.revision ?? told
+      const rows = db.all<Omit<Change, 'value'> & { value: string | null }>(SQL.after, reported)
+      reported = rows.at(-1)?.revision ?? reported
       return rows.map(({ value, ...change }) => (value === null ? change : { ...change, value }))
     },
   }

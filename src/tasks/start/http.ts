@@ -282,7 +282,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
   })
 }
 
-/** What other nodes have started counts for limits, and pairs belong to all nodes. */
+/** Starts of other nodes count for limits, and pairs belong to all nodes. */
 function needsNoOther({ query, body }: ApiRequest): boolean {
   const items = Array.isArray(body) ? body : [body]
   const hasPairs = items.some(
