@@ -47,12 +47,15 @@ const BODY_LIMIT = 10 * 1024 * 1024
 /** Beside the notification, which may be missed. */
 const LOOK_MS = 250
 
-/** Again with the same id when the answer to the first try was lost. */
-const INSERT = `WITH c AS (
+/**
+ * Again with the same id when the answer to the first try was lost. The commit does not wait for the disk: a call that a server
+ * loses is never carried out, as it is on disk when it is taken.
+ */
+const INSERT = `WITH s AS (SELECT set_config('synchronous_commit', 'off', true)), c AS (
     INSERT INTO command (id, node, request, body, created_at, deadline)
       VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + make_interval(secs => $5))
       ON CONFLICT (id) DO NOTHING RETURNING id)
-  SELECT pg_notify('footman_command', id::text) FROM c`
+  SELECT pg_notify('footman_command', id::text) FROM c, s`
 /** A leader that was replaced cannot answer any more. */
 const READ = `SELECT answer, answer_body AS body, rev, taken_epoch IS NOT NULL AS "isTaken",
     taken_epoch < (SELECT epoch FROM fence) AS "isLost",

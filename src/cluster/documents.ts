@@ -18,6 +18,8 @@ export interface SharedDocuments extends Documents {
    * came, and now and then. Never rejects.
    */
   look(): Promise<void>
+  /** Resolves when the looks under way have ended. */
+  idle(): Promise<void>
 }
 
 const READ = 'SELECT rev, content, node FROM document WHERE name = $1'
@@ -37,6 +39,7 @@ type Listener = Parameters<Documents['onChange']>[1]
 
 export function createDocuments({ pool, node, log }: DocumentsDeps): SharedDocuments {
   const listeners = new Map<string, Set<Listener>>()
+  let looking: Promise<void> = Promise.resolve()
   /** The newest that listeners know, by name. */
   const announced = new Map<string, number>()
 
@@ -52,6 +55,15 @@ export function createDocuments({ pool, node, log }: DocumentsDeps): SharedDocum
     await Promise.all([...(listeners.get(name) ?? [])].map((listener) => listener(document)))
   }
 
+  async function lookOnce(): Promise<void> {
+    try {
+      const found = await pool.query<{ name: string; rev: number }>(REVS, [[...listeners.keys()]])
+      for (const { name, rev } of found) if (announced.get(name) !== rev) await announce(name)
+    } catch (error) {
+      log.debug(`CLUSTER Shared documents cannot be read: ${errorText(error)}`)
+    }
+  }
+
   return {
     read,
     async write(name, content, basedOn, actor) {
@@ -63,13 +75,10 @@ export function createDocuments({ pool, node, log }: DocumentsDeps): SharedDocum
       listeners.set(name, known.add(listener))
       return () => known.delete(listener)
     },
-    async look() {
-      try {
-        const found = await pool.query<{ name: string; rev: number }>(REVS, [[...listeners.keys()]])
-        for (const { name, rev } of found) if (announced.get(name) !== rev) await announce(name)
-      } catch (error) {
-        log.debug(`CLUSTER Shared documents cannot be read: ${errorText(error)}`)
-      }
+    look() {
+      looking = looking.then(lookOnce)
+      return looking
     },
+    idle: () => looking,
   }
 }

@@ -253,10 +253,10 @@ function createAnswers(
     )
   }
 
-  /** Pairs are read as all nodes have answered them so far; other lists may be behind by the milliseconds of a ship. */
+  /** What any node has answered so far can be read here, or the answer says how old it may be. */
   async function readHere(route: ApiRoute, request: ApiRequest, mayWait: boolean): Promise<Response> {
     const known = shared?.status?.database.downForMs ?? 0
-    const staleMs = route.barrier && mayWait ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
+    const staleMs = mayWait && isShared(route) ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
     const response = await route.handle(request)
     if (staleMs > 0 && route.at === undefined) response.headers.set('Footman-Stale', String(Math.ceil(staleMs / 1000)))
     return response
@@ -324,6 +324,10 @@ function createAnswers(
     },
   }
 }
+
+/** Whether it reads something that nodes share, and not health or metrics, which must not wait for a database. */
+const isShared = ({ at, scope, path }: ApiRoute): boolean =>
+  at === undefined && scope !== undefined && path.startsWith('/v4/')
 
 /** Decide whether a caller is on this machine; the id joins the calls of a page in log and audit. */
 const PASSED_ON = ['host', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'user-agent']

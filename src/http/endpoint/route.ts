@@ -154,7 +154,7 @@ export interface ApiRoute extends RouteDescription {
   readonly confidential?: 'path' | 'query'
   /** Where a cluster answers it. Default: GET at the node that received the call, everything else at the leader. */
   readonly at?: 'here' | 'leader'
-  /** Waits, in a cluster, until all that any node has answered can be read here; `barrier=false` in the query goes without. */
+  /** `barrier=false` in the query does not wait, as reads in a cluster do, until all that any node has answered is here. */
   readonly barrier?: true
   /** Whether a node that cannot reach the others carries the call out by itself. Default: it is refused, unless it is a GET. */
   readonly alone?: (request: ApiRequest) => boolean
