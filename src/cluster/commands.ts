@@ -168,7 +168,7 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
     if (!mayBeStored) return new ForwardingError('CLUSTER_UNAVAILABLE', AWAY)
     // Null: the database does not say.
     const withdrawn = await pool.query(WITHDRAW, [id]).catch(() => null)
-    if (withdrawn?.length === 1) return new ForwardingError('NO_LEADER', NOT_LED)
+    if (withdrawn?.length === 1) return new ForwardingError('NO_LEADER', NOT_LED, stopping.signal.aborted)
     return new ForwardingError('OUTCOME_UNKNOWN', withdrawn === null ? CUT_OFF : UNANSWERED)
   }
 

@@ -214,6 +214,8 @@ export class ForwardingError extends Error {
   constructor(
     readonly fault: ForwardingFault,
     message: string,
+    /** Nothing was done, as this node gets another part; with that it can answer the call. */
+    readonly isEarly = false,
   ) {
     super(message)
   }

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import type { Result } from 'hono/router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { getPath } from 'hono/utils/url'
-import type { ForwardedAnswer, ForwardedRequest, SharedState } from '../cluster/types.ts'
+import { type ForwardedAnswer, type ForwardedRequest, ForwardingError, type SharedState } from '../cluster/types.ts'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit.ts'
@@ -34,6 +34,7 @@ import {
   placeOf,
   storedAnswer,
 } from './forwarding.ts'
+import { repeatable } from './handover.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
 import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
 import { createBrowserRules } from './middleware/browser-rules.ts'
@@ -248,6 +249,7 @@ function createAnswers(
         return answerOf(answer)
       },
       (error: unknown) => {
+        if (error instanceof ForwardingError && error.isEarly) env.repeat = requestAgain(env, body)
         throw forwardingRefusal(error)
       },
     )
@@ -306,8 +308,10 @@ function createAnswers(
       const request = mayHavePrefix ? withoutPrefix(context, incoming) : incoming
       const answer = app.fetch(withMeantMethod(request), context)
       // The address is known only as long as the connection is open, and a pending answer may outlive it.
-      if (answer instanceof Promise) void context.client
-      return answer
+      if (!(answer instanceof Promise)) return answer
+      void context.client
+      if (!shared?.status) return answer
+      return answer.then((given) => (context.repeat ? repeatable(given, context.repeat) : given))
     },
     async carryOut({ method, url, headers, body, caller, requestId: id, signal }) {
       const forwarded = caller as ForwardedCaller
@@ -323,6 +327,11 @@ function createAnswers(
       return storedAnswer(response, context.note)
     },
   }
+}
+
+/** As it came, with the body that has been read. */
+function requestAgain({ method, headers, url }: RequestContext, body: Uint8Array | null): Request {
+  return new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
 }
 
 /** Whether it reads something that nodes share, and not health or metrics, which must not wait for a database. */

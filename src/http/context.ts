@@ -58,6 +58,8 @@ export class RequestContext implements Contact {
   shows = false
   /** The caller of a call that another node of the cluster has received. */
   forwarded: ForwardedCaller | null = null
+  /** The same request, where the app that replaces this one has to answer it. */
+  repeat: Request | null = null
 
   /** `pageOf`: the request of the page that makes this call. */
   constructor(

@@ -68,7 +68,8 @@ export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues:
       const { env } = c
       const { route, method, note, identity, requestId } = env
       const { status } = response
-      if (!route || env.shows || env.forwarded || !isRecorded(route, method, status, keyValues)) return response
+      if (!route || env.shows || env.forwarded || env.repeat || !isRecorded(route, method, status, keyValues))
+        return response
       audit.record({
         actor: identity.caller.actor,
         address: env.client,
