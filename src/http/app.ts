@@ -255,7 +255,7 @@ function createAnswers(
     )
   }
 
-  /** What any node has answered so far can be read here, or the answer says how old it may be. */
+  /** All that any node has answered so far can be read here, or the answer says how old it may be. */
   async function readHere(route: ApiRoute, request: ApiRequest, mayWait: boolean): Promise<Response> {
     const known = shared?.status?.database.downForMs ?? 0
     const staleMs = mayWait && isShared(route) ? ((await shared?.caughtUp())?.staleMs ?? 0) : known

@@ -52,7 +52,9 @@ export function createChangeLog(db: Database): ChangeLog {
     news() {
       const rows = db.all<Omit<Change, 'value'> & { value: string | null }>(SQL.after, reported)
       reported = rows.at(-1)?.revision ?? reported
-      return rows.map(({ value, ...change }) => (value === null ? change : { ...change, value }))
+      return rows.map(({ event, namespace, key, value, revision }) => {
+        return { event, namespace, key, ...(value !== null && { value }), revision }
+      })
     },
   }
 }
