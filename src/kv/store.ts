@@ -222,6 +222,7 @@ export function createKeyValueStore(deps: KeyValueStoreDeps, limits: Limits): Ke
     },
     hasExpired: () => db.get(SQL.anyExpired, clock.now()) !== undefined,
 
+    changesAfter: (revision) => changeLog?.after(revision) ?? null,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -104,6 +104,17 @@ describe.skipIf(!postgresPrograms())('several nodes', () => {
     await reader.cancel()
     expect(text).toContain(`id: ${revision}\nevent: set\ndata: {"namespace":"watched","key":"n","value":"1"`)
     expect(text).toContain(`id: ${revision + 1}\nevent: delete`)
+
+    // A reader that comes back at another node misses nothing.
+    const other = cluster.nodes.find((node) => node !== watcher)!
+    const resumed = await other.call('GET', '/v4/keyvalues/watched/watch', undefined, {
+      'last-event-id': String(revision),
+    })
+    const again = resumed.body!.pipeThrough(new TextDecoderStream()).getReader()
+    let missed = ''
+    while (!missed.includes('event: ')) missed += (await again.read()).value ?? ''
+    await again.cancel()
+    expect(missed).toContain(`id: ${revision + 1}\nevent: delete`)
   }, 30_000)
 
   test('start tasks alone, and say so of everything that needs the others', async () => {
