@@ -18,6 +18,7 @@ import { createFallbacks } from '../alerts/rules/fallback.ts'
 import { confirmationNeeds } from '../alerts/rules/recovery.ts'
 import { purgeSnoozes, snoozeNeeds } from '../alerts/snoozes.ts'
 import type { Destination, SuppressReason } from '../alerts/types.ts'
+import type { SharedState } from '../cluster/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Problem } from '../config/problems.ts'
 import type { Awaited } from '../events/event-router.ts'
@@ -44,6 +45,8 @@ export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' 
   /** `server`: null when InfluxDB is off. */
   readonly influx: { readonly server: InfluxServer | null }
   readonly writer: GroupWriter
+  /** Absent: a single node. */
+  readonly shared?: SharedState
   /** `qrs` reads the chains of tasks; `cachedQrs` looks up the task of an invented event. */
   readonly qlik: { readonly qrs: ChainReader; readonly cachedQrs: QrsClient }
   readonly time: { readonly windows: Windows }
@@ -138,7 +141,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   let snoozes = snoozesIn(plan.windows)
   const { windows } = deps.time
-  const once = createOnceMaintenance({ db, writer, clock, windows })
+  const once = createOnceMaintenance({ db, writer, clock, windows, shared: deps.shared })
   const maintenance = joinMaintenance(() => plan.maintenance, once)
   const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
   const routerDeps: RouterDeps = {

@@ -1,5 +1,7 @@
 /** Maintenance that is set once, over REST, beside that of the configuration (`/v4/maintenance`). Stored in `footman.db`. */
+
 import { z } from 'zod'
+import type { SharedState } from '../cluster/types.ts'
 import { queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
@@ -52,6 +54,8 @@ interface OnceDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly windows: Pick<Windows, 'contains'>
+  /** Absent: a single node. */
+  readonly shared?: Pick<SharedState, 'onApplied'> | undefined
 }
 
 const COLUMNS = `id, name, match, stop_schedules AS stopSchedules, from_at AS "from", until_at AS until, reason,
@@ -76,6 +80,9 @@ export type OnceMaintenance = ReturnType<typeof createOnceMaintenance>
 export function createOnceMaintenance(deps: OnceDeps) {
   const { db, writer, clock, windows } = deps
   let compiled: Maintenance | null = null
+  deps.shared?.onApplied((tables) => {
+    if (tables.has('maintenance')) compiled = null
+  })
 
   async function changed(work: (on: Database) => void): Promise<void> {
     await writer.write(work)

@@ -226,6 +226,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       observer: { answered: on.requestAnswered, authFailed: on.authFailed },
       shared,
       serve: shared.serve,
+      restHandover: deps.restHandover,
     },
     apiSettings(config, options),
   )

@@ -7,6 +7,7 @@ import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { OpenApiDocument } from '../http/openapi/schema.ts'
+import type { ApiDeps } from '../http/server.ts'
 import type { FileDatabase, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { createReports } from '../reports/index.ts'
@@ -44,6 +45,8 @@ export interface AppDeps {
   }
   /** Keeps the ingest worker running while one app replaces another in the same process. */
   readonly handover?: IngestHandover
+  /** The same for the server of the REST API. */
+  readonly restHandover?: ApiDeps['restHandover']
   /** Report tasks, where they are switched on; see `loadReports`. */
   readonly reports?: CreateReports | null
   /** Entry file of worker threads; default: the running program. */

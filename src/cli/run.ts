@@ -12,6 +12,8 @@ import type { NewRelicAccountOption, Overrides } from '../config/overrides.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
 import { logLineOf, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { createIngestHandover } from '../events/ingest/handover.ts'
+import { createRestHandover } from '../http/handover.ts'
+import type { RunningServer } from '../http/server.ts'
 import { errorText, StartError } from '../platform/errors.ts'
 import { ensureWritableDirectory } from '../platform/files.ts'
 import { lockDirectory } from '../platform/lock.ts'
@@ -133,6 +135,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
     upgradeData({ log, now: Date.now }, dataDirectory)
     const handover = createIngestHandover()
+    const restHandover = createRestHandover<RunningServer>()
     const reports = await loadReports(config)
     cluster = await buildCluster(
       {
@@ -151,7 +154,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           paths,
           handover,
           reports,
-          ...(shared && { shared }),
+          ...(shared && { shared, restHandover }),
           cluster,
           observe: { event: onEvent, delivery: worked },
           directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
@@ -175,7 +178,14 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           apiRateLimit: null,
         },
       )
-    app = createRestartable({ log, build, handover, onFailed }, { graceMs: grace })
+    const handovers = {
+      begin() {
+        handover.begin()
+        restHandover.begin()
+      },
+      end: async () => void (await Promise.all([handover.end(), restHandover.end()])),
+    }
+    app = createRestartable({ log, build, handover: handovers, onFailed }, { graceMs: grace })
     cluster?.start()
     await app.start()
     manager.ready(statusOf(config))

@@ -121,7 +121,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   })
   const documents = createDocuments({ pool, node, log })
   const commands = createCommands(
-    { pool, node, log, counters, term, answer: shipper.answer, reach: newest },
+    { pool, node, log, counters, term, answer: shipper.answer, reach },
     { timeoutMs: settings.commandTimeoutMs },
   )
   const inbox = createInbox(
@@ -137,10 +137,10 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   let isComplaining = false
   let inboxOpen: Attachment['inboxOpen'] = { rows: 0, oldestAt: null }
 
-  /** Resolves when all that is in the database is here too. */
-  async function newest(): Promise<void> {
-    await follower.toHead()
-    await documents.look()
+  /** Resolves when all rows up to the rev are here, and the documents of which a notification came before. */
+  async function reach(rev: number): Promise<void> {
+    if (follower.appliedRev < rev) await follower.toHead()
+    await documents.idle()
   }
 
   function applied(tables: ReadonlySet<string>): void {
@@ -184,10 +184,10 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   }
 
   async function caughtUp(): Promise<{ readonly staleMs: number }> {
-    if (part === 'alone') return { staleMs: Math.max(status.database.downForMs, 1) }
+    const { downForMs } = status.database
+    if (part === 'alone' || downForMs > 0) return { staleMs: Math.max(downForMs, 1) }
     try {
-      if (term()) await shipper.drain()
-      else await inTime(follower.toHead(), BARRIER_MS)
+      await inTime(term() ? shipper.drain() : follower.toHead(), BARRIER_MS)
       return { staleMs: 0 }
     } catch {
       return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }

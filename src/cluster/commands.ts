@@ -47,15 +47,19 @@ const BODY_LIMIT = 10 * 1024 * 1024
 /** Beside the notification, which may be missed. */
 const LOOK_MS = 250
 
-/** Again with the same id when the answer to the first try was lost. */
-const INSERT = `WITH c AS (
+/**
+ * Again with the same id when the answer to the first try was lost. The commit does not wait for the disk: a call that a server
+ * loses is never carried out, as it is on disk when it is taken.
+ */
+const INSERT = `WITH s AS (SELECT set_config('synchronous_commit', 'off', true)), c AS (
     INSERT INTO command (id, node, request, body, created_at, deadline)
       VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + make_interval(secs => $5))
       ON CONFLICT (id) DO NOTHING RETURNING id)
-  SELECT pg_notify('footman_command', id::text) FROM c`
+  SELECT pg_notify('footman_command', id::text) FROM c, s`
 /** A leader that was replaced cannot answer any more. */
 const READ = `SELECT answer, answer_body AS body, rev, taken_epoch IS NOT NULL AS "isTaken",
-    taken_epoch < (SELECT epoch FROM fence) AS "isLost" FROM command WHERE id = $1`
+    taken_epoch < (SELECT epoch FROM fence) AS "isLost",
+    (SELECT expires_at > clock_timestamp() FROM lease WHERE duty = 'leader') AS "isLed" FROM command WHERE id = $1`
 /** A call that waited too long must not be carried out after its caller was refused. */
 const WITHDRAW = 'DELETE FROM command WHERE id = $1 AND taken_epoch IS NULL RETURNING id'
 /** Each is taken once, by the leader alone. */
@@ -73,6 +77,7 @@ interface Row {
   readonly rev: number | null
   readonly isTaken: boolean
   readonly isLost: boolean | null
+  readonly isLed: boolean
 }
 
 interface TakenRow {
@@ -140,7 +145,9 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
       const [row] = await pool.query<Row>(READ, [asking.id]).catch(() => [])
       if (row?.answer) return { ...row, answer: row.answer }
       if (row?.isLost) throw new ForwardingError('OUTCOME_UNKNOWN', REPLACED)
-      if (isOver(asking)) throw await giveUp(asking)
+      // Some calls take long; a leader that lives is still at it.
+      const isUnderWay = row?.isTaken && row.isLed && !asking.signal.aborted
+      if (isOver(asking) && !isUnderWay) throw await giveUp(asking)
     }
   }
 
@@ -148,7 +155,8 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   async function heard({ id, deadline, signal }: Asking): Promise<void> {
     if (signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, Math.max(Math.min(LOOK_MS, deadline - performance.now()), 1))
+    const leftMs = deadline - performance.now()
+    const timer = setTimeout(resolve, leftMs > 0 ? Math.min(LOOK_MS, leftMs) : LOOK_MS)
     waiting.set(id, resolve)
     signal.addEventListener('abort', () => resolve(), { once: true })
     await promise
@@ -160,7 +168,7 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
     if (!mayBeStored) return new ForwardingError('CLUSTER_UNAVAILABLE', AWAY)
     // Null: the database does not say.
     const withdrawn = await pool.query(WITHDRAW, [id]).catch(() => null)
-    if (withdrawn?.length === 1) return new ForwardingError('NO_LEADER', NOT_LED)
+    if (withdrawn?.length === 1) return new ForwardingError('NO_LEADER', NOT_LED, stopping.signal.aborted)
     return new ForwardingError('OUTCOME_UNKNOWN', withdrawn === null ? CUT_OFF : UNANSWERED)
   }
 

@@ -14,10 +14,12 @@ export interface DocumentsDeps {
 
 export interface SharedDocuments extends Documents {
   /**
-   * Tells listeners of the documents that have changed, and resolves when they are through; to be called when a notification
+   * Calls the listeners of documents that have changed, and resolves when they are through; to be called when a notification
    * came, and now and then. Never rejects.
    */
   look(): Promise<void>
+  /** Resolves when the looks under way have ended. */
+  idle(): Promise<void>
 }
 
 const READ = 'SELECT rev, content, node FROM document WHERE name = $1'
@@ -37,19 +39,29 @@ type Listener = Parameters<Documents['onChange']>[1]
 
 export function createDocuments({ pool, node, log }: DocumentsDeps): SharedDocuments {
   const listeners = new Map<string, Set<Listener>>()
+  let looking: Promise<void> = Promise.resolve()
   /** The newest that listeners know, by name. */
-  const told = new Map<string, number>()
+  const announced = new Map<string, number>()
 
   async function read(name: string): Promise<SharedDocument | null> {
     const [row] = await pool.query<SharedDocument>(READ, [name])
     return row ? { ...row, content: new Uint8Array(row.content) } : null
   }
 
-  async function tell(name: string): Promise<void> {
+  async function announce(name: string): Promise<void> {
     const document = await read(name)
-    if (!document || document.rev === told.get(name)) return
-    told.set(name, document.rev)
+    if (!document || document.rev === announced.get(name)) return
+    announced.set(name, document.rev)
     await Promise.all([...(listeners.get(name) ?? [])].map((listener) => listener(document)))
+  }
+
+  async function lookOnce(): Promise<void> {
+    try {
+      const found = await pool.query<{ name: string; rev: number }>(REVS, [[...listeners.keys()]])
+      for (const { name, rev } of found) if (announced.get(name) !== rev) await announce(name)
+    } catch (error) {
+      log.debug(`CLUSTER Shared documents cannot be read: ${errorText(error)}`)
+    }
   }
 
   return {
@@ -63,13 +75,10 @@ export function createDocuments({ pool, node, log }: DocumentsDeps): SharedDocum
       listeners.set(name, known.add(listener))
       return () => known.delete(listener)
     },
-    async look() {
-      try {
-        const found = await pool.query<{ name: string; rev: number }>(REVS, [[...listeners.keys()]])
-        for (const { name, rev } of found) if (told.get(name) !== rev) await tell(name)
-      } catch (error) {
-        log.debug(`CLUSTER Shared documents cannot be read: ${errorText(error)}`)
-      }
+    look() {
+      looking = looking.then(lookOnce)
+      return looking
     },
+    idle: () => looking,
   }
 }

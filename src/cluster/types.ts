@@ -101,7 +101,7 @@ export interface Documents {
   read(name: string): Promise<SharedDocument | null>
   /** Stores a change of the text that was read as `basedOn` (0 = new); false = another node was faster. */
   write(name: string, content: Uint8Array, basedOn: number, actor: string): Promise<boolean>
-  /** Another text is stored. Who waits for all that is stored waits for the listener. Returns the function that ends it. */
+  /** Another text is stored; the listener is awaited where the newest state is. Returns the function that ends it. */
   onChange(name: string, listener: (document: SharedDocument) => void | Promise<void>): () => void
 }
 
@@ -214,6 +214,8 @@ export class ForwardingError extends Error {
   constructor(
     readonly fault: ForwardingFault,
     message: string,
+    /** Nothing was done, as this node gets another part; with that it can answer the call. */
+    readonly isEarly = false,
   ) {
     super(message)
   }

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import type { Result } from 'hono/router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { getPath } from 'hono/utils/url'
-import type { ForwardedAnswer, ForwardedRequest, SharedState } from '../cluster/types.ts'
+import { type ForwardedAnswer, type ForwardedRequest, ForwardingError, type SharedState } from '../cluster/types.ts'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit.ts'
@@ -34,6 +34,7 @@ import {
   placeOf,
   storedAnswer,
 } from './forwarding.ts'
+import { repeatable } from './handover.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
 import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
 import { createBrowserRules } from './middleware/browser-rules.ts'
@@ -67,7 +68,7 @@ export interface HttpAppDeps {
   /** Absent: nothing is counted. */
   readonly observer?: RequestObserver
   /** Absent: a single node. */
-  readonly shared?: Pick<SharedState, 'mode' | 'atLeader' | 'caughtUp' | 'status'>
+  readonly shared?: Pick<SharedState, 'mode' | 'runsDuties' | 'atLeader' | 'caughtUp' | 'status'>
   /** Where the local key is published; absent: nowhere. */
   readonly dataDirectory?: string
 }
@@ -167,8 +168,6 @@ function createAnswers(
   const logRequest = createRequestLog(log, accessLog)
   const onError = createErrorAnswers(log, { accessLog })
 
-  const scopes = scopesOf(routes)
-
   const aroundAll: readonly (Middleware | null | undefined)[] = [
     cors?.headers,
     requestId(clock),
@@ -224,16 +223,24 @@ function createAnswers(
         : (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
       const request = new SeenRequest(c, params, sees, pagesOf)
       logRequest(request, env)
+      const isHurried = route.barrier && env.url.includes('barrier=') && request.takeParameter('barrier') === 'false'
       if (!shared || shared.mode === 'single' || forwarded) return route.handle(request)
-      return placeOf(route, env.method) === 'leader' ? atLeader(route, request, env) : readHere(route, request)
+      return placeOf(route, env.method) === 'leader'
+        ? atLeader(route, request, env)
+        : readHere(route, request, !isHurried)
     }
   }
 
   function atLeader(route: ApiRoute, request: ApiRequest, env: RequestContext): Answer {
+    if (shared?.runsDuties) return route.handle(request)
+    if (shared?.mode === 'alone' && request.method === 'GET') return readHere(route, request, false)
+    if (shared?.mode === 'alone' && route.alone?.(request)) return route.handle(request)
+    // As it came: the check replaces parts of it.
+    const body = bodyBytes(request.body)
+    route.check?.(request)
     const answering = shared?.atLeader({
       ...{ method: request.method, url: request.url, requestId: request.requestId, signal: request.signal },
-      ...{ headers: forwardedHeaders(request.headers), body: bodyBytes(request.body) },
-      caller: forwardedCaller(request, scopes),
+      ...{ headers: forwardedHeaders(request, body), body, caller: forwardedCaller(request) },
     })
     if (!answering) return route.handle(request)
     return answering.then(
@@ -242,17 +249,16 @@ function createAnswers(
         return answerOf(answer)
       },
       (error: unknown) => {
+        if (error instanceof ForwardingError && error.isEarly) env.repeat = requestAgain(env, body)
         throw forwardingRefusal(error)
       },
     )
   }
 
-  /** Pairs are read as all nodes have answered them so far; other lists may be behind by the milliseconds of a ship. */
-  async function readHere(route: ApiRoute, request: SeenRequest): Promise<Response> {
-    const isPair = route.scope === 'kv:read'
-    const waits = isPair && request.takeParameter('barrier') !== 'false'
+  /** All that any node has answered so far can be read here, or the answer says how old it may be. */
+  async function readHere(route: ApiRoute, request: ApiRequest, mayWait: boolean): Promise<Response> {
     const known = shared?.status?.database.downForMs ?? 0
-    const staleMs = waits ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
+    const staleMs = mayWait && isShared(route) ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
     const response = await route.handle(request)
     if (staleMs > 0 && route.at === undefined) response.headers.set('Footman-Stale', String(Math.ceil(staleMs / 1000)))
     return response
@@ -302,8 +308,10 @@ function createAnswers(
       const request = mayHavePrefix ? withoutPrefix(context, incoming) : incoming
       const answer = app.fetch(withMeantMethod(request), context)
       // The address is known only as long as the connection is open, and a pending answer may outlive it.
-      if (answer instanceof Promise) void context.client
-      return answer
+      if (!(answer instanceof Promise)) return answer
+      void context.client
+      if (!shared?.status) return answer
+      return answer.then((given) => (context.repeat ? repeatable(given, context.repeat) : given))
     },
     async carryOut({ method, url, headers, body, caller, requestId: id, signal }) {
       const forwarded = caller as ForwardedCaller
@@ -321,12 +329,14 @@ function createAnswers(
   }
 }
 
-/** Scopes that endpoints ask for beside their own. */
-const FURTHER_SCOPES = ['admin', 'event:read', 'task:run', 'kv:write', 'kv:read', 'app:run', 'report:run']
+/** As it came, with the body that has been read. */
+function requestAgain({ method, headers, url }: RequestContext, body: Uint8Array | null): Request {
+  return new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
+}
 
-const scopesOf = (routes: readonly ApiRoute[]): readonly string[] => [
-  ...new Set([...FURTHER_SCOPES, ...routes.flatMap(({ scope }) => (scope ? [scope] : []))]),
-]
+/** Whether it reads something that nodes share, and not health or metrics, which must not wait for a database. */
+const isShared = ({ at, scope, path }: ApiRoute): boolean =>
+  at === undefined && scope !== undefined && path.startsWith('/v4/')
 
 /** Decide whether a caller is on this machine; the id joins the calls of a page in log and audit. */
 const PASSED_ON = ['host', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'user-agent']

@@ -58,6 +58,8 @@ export class RequestContext implements Contact {
   shows = false
   /** The caller of a call that another node of the cluster has received. */
   forwarded: ForwardedCaller | null = null
+  /** The same request, where the app that replaces this one has to answer it. */
+  repeat: Request | null = null
 
   /** `pageOf`: the request of the page that makes this call. */
   constructor(
@@ -106,11 +108,13 @@ export class RequestContext implements Contact {
   }
   get secure(): boolean {
     if (this.pageOf) return this.pageOf.secure
+    if (this.forwarded) return this.forwarded.secure
     const forwarded = this.proxied ? this.headers.get('x-forwarded-proto') : null
     return forwarded === null ? this.scheme === 'https' : /^\s*https\s*(?:,|$)/i.test(forwarded)
   }
   get prefix(): string {
     if (this.pageOf) return this.pageOf.prefix
+    if (this.forwarded) return this.forwarded.prefix
     return this.proxies.prefixOf(this.info.remoteAddress, this.headers, this.sentUrl)
   }
   /** Path and query for logs. */
@@ -165,11 +169,11 @@ export class SeenRequest implements ApiRequest {
     this.requestId = env.requestId
   }
 
-  /** Takes a query parameter away that the endpoint does not know; null when it is not there. */
-  takeParameter(name: string): string | null {
-    const { [name]: value = null, ...rest } = this.query
+  /** Takes a query parameter away that the endpoint does not know. */
+  takeParameter(name: string): ApiRequest['query'][string] | undefined {
+    const { [name]: value, ...rest } = this.query
     this.query = rest
-    return value === null ? null : [value].flat().join(',')
+    return value
   }
 
   get client(): string {

@@ -1,6 +1,7 @@
 /** Calls that the leader of a cluster answers: as they are sent to it, and as it carries them out. */
 import { type ForwardedAnswer, ForwardingError, type ForwardingFault } from '../cluster/types.ts'
-import { type Caller, type GrantLimits, NO_LIMITS } from './endpoint/caller.ts'
+import { SCOPE_GROUPS } from './config.ts'
+import { ANY_SCOPE, type Caller, type GrantLimits, NO_LIMITS } from './endpoint/caller.ts'
 import type { ApiRequest, ApiRoute, AuditNote } from './endpoint/route.ts'
 import { type ErrorCode, type Refusal, refusal } from './errors.ts'
 
@@ -8,10 +9,12 @@ import { type ErrorCode, type Refusal, refusal } from './errors.ts'
 export interface ForwardedCaller {
   readonly actor: string
   readonly client: string
+  readonly secure: boolean
+  readonly prefix: string
   readonly via: 'console' | null
   readonly session: string | null
-  /** Scopes that the caller has, with their limits. */
-  readonly scopes: Readonly<Record<string, GrantLimits>>
+  /** Scopes that the caller has, with their limits; null = none. */
+  readonly scopes: Readonly<Record<string, GrantLimits | null>>
   /** Scopes whose protected parts it sees. */
   readonly sees: readonly string[]
 }
@@ -22,10 +25,24 @@ export function placeOf({ at }: Pick<ApiRoute, 'at'>, method: string): 'here' | 
 }
 
 /** Headers that endpoints read; credentials stay at the node that checked them. */
-const PASSED_ON = ['accept', 'content-type', 'idempotency-key', 'if-match', 'if-none-match', 'user-agent']
+const PASSED_ON = [
+  'accept',
+  'content-type',
+  'idempotency-key',
+  'if-match',
+  'if-none-match',
+  'user-agent',
+  'x-file-name',
+]
+/** The hub checks its visitors itself: by their cookies, and by where the form of a page was. */
+const PASSED_ON_TO_HUB = ['cookie', 'host', 'origin', 'sec-fetch-site']
 
-export const forwardedHeaders = (headers: Headers): Record<string, string> =>
-  Object.fromEntries(PASSED_ON.flatMap((name) => (headers.has(name) ? [[name, headers.get(name)!]] : [])))
+/** `body`: an empty one has no type, as JSON of nothing would be refused. */
+export function forwardedHeaders({ headers, url }: ApiRequest, body: Uint8Array | null): Record<string, string> {
+  const names = url.startsWith('/hub/') ? [...PASSED_ON, ...PASSED_ON_TO_HUB] : PASSED_ON
+  const passed = names.filter((name) => headers.has(name) && (name !== 'content-type' || body !== null))
+  return Object.fromEntries(passed.map((name) => [name, headers.get(name)!]))
+}
 
 /** The bytes of a body that was parsed: the leader parses them again, by the same rules. */
 export function bodyBytes(body: unknown): Uint8Array | null {
@@ -33,18 +50,37 @@ export function bodyBytes(body: unknown): Uint8Array | null {
   return body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body))
 }
 
-export function forwardedCaller(request: ApiRequest, scopes: readonly string[]): ForwardedCaller {
+const SCOPES: readonly string[] = [
+  ...['admin', ANY_SCOPE],
+  ...SCOPE_GROUPS.filter((group) => group !== '*').flatMap((group) =>
+    ['read', 'run', 'write'].map((verb) => `${group}:${verb}`),
+  ),
+]
+
+export function forwardedCaller(request: ApiRequest): ForwardedCaller {
   const { caller } = request
   return {
     actor: caller.actor,
     client: request.client,
+    secure: request.secure,
+    prefix: request.prefix,
     via: request.via ?? null,
     session: request.session ?? null,
     scopes: Object.fromEntries(
-      scopes.filter((scope) => caller.may(scope)).map((scope) => [scope, caller.limits(scope)]),
+      SCOPES.filter((scope) => caller.may(scope)).map((scope) => [scope, limitsOf(caller, scope)]),
     ),
-    sees: scopes.filter((scope) => request.sees(scope)),
+    sees: SCOPES.filter((scope) => request.sees(scope)),
   }
+}
+
+function limitsOf(caller: Caller, scope: string): GrantLimits | null {
+  const { startFilter, keyValueNamespaces } = caller.limits(scope)
+  return startFilter === null && keyValueNamespaces === null ? null : { startFilter, keyValueNamespaces }
+}
+
+const NO_RIGHTS: GrantLimits = {
+  startFilter: { taskId: [], tag: [], customProperty: [] },
+  keyValueNamespaces: [],
 }
 
 export function callerOf({ actor, scopes }: ForwardedCaller): Caller {
@@ -53,7 +89,7 @@ export function callerOf({ actor, scopes }: ForwardedCaller): Caller {
     actor,
     may,
     refusal: (scope) => (may(scope) ? null : refusal('FORBIDDEN', `The caller lacks the scope ${scope}`)),
-    limits: (scope) => scopes[scope] ?? NO_LIMITS,
+    limits: (scope) => (may(scope) ? (scopes[scope] ?? NO_LIMITS) : NO_RIGHTS),
   }
 }
 

@@ -11,6 +11,7 @@ import { createHttpApp, type HttpApp, type HttpAppDeps, type HttpAppSettings, pe
 import { createProxies } from './client-address.ts'
 import { documentationRoutes } from './documentation.tsx'
 import type { ApiRoute } from './endpoint/route.ts'
+import type { KeptServer, RestHandover } from './handover.ts'
 import { BODY_LIMIT, BODY_TIMEOUT_MS } from './middleware/body.ts'
 import { createCrowdWarning } from './middleware/rate-limit.ts'
 import { type DocumentSettings, openApiDocument } from './openapi/document.ts'
@@ -27,6 +28,8 @@ export interface ApiDeps extends HttpAppDeps {
   readonly health: () => HealthReport
   /** Gets what carries out the calls that other nodes of a cluster have received. */
   readonly serve?: SharedState['serve']
+  /** Keeps the port open while one app replaces another. */
+  readonly restHandover?: RestHandover<RunningServer> | undefined
 }
 
 /** `Butler.restServerEndpointsEnable`: which endpoints exist. */
@@ -96,13 +99,26 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const offered = [...system, ...deps.routes].filter((route) => isEnabled(route, switches))
   const describe = () => openApiDocument(offered, documentSettings(deps, current, running?.server.port))
   const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]
-  let running: Running | null = null
+  const { restHandover } = deps
+  let running: RunningServer | null = null
   let current: ApiSettings = settings
   let app: HttpApp | null = null
 
-  async function open(): Promise<Running> {
+  async function openApp(): Promise<HttpApp> {
     app = await createHttpApp(appDeps, current, { serverHost: rest.serverHost, routes })
     deps.serve?.((request) => app!.carryOut(request))
+    return app
+  }
+
+  async function open(): Promise<RunningServer> {
+    const opened = await openApp()
+    const identity = JSON.stringify([rest, settings.api, settings.access?.clientCertificates])
+    const kept = await restHandover?.take(identity)
+    restHandover?.use({ answer: (request, info) => app!.answer(request, info) })
+    if (kept) {
+      await opened.opened()
+      return kept
+    }
     const tlsSettings = {
       ...rest.tls,
       clients: settings.access?.enable ? settings.access.clientCertificates : undefined,
@@ -120,7 +136,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
         isExempt: createProxies(trustedProxies).trusts,
         onRefused: (address) => warnOfCrowd(address, 'connections'),
       },
-      handler: (request, info) => app!.answer(request, info),
+      handler: restHandover?.answer ?? ((request, info) => app!.answer(request, info)),
       onError: (error) => log.error(`API: ${error instanceof Error ? error.message : error}`),
       ...(tls && { tls }),
     })
@@ -134,8 +150,17 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       tls && use
         ? createTlsWatch({ log, readFile, use: change }, tlsSettings, tls, settings.tlsCheckMs ?? TLS_CHECK_MS)
         : null
-    await app.opened()
-    return { server, watch, certificates: () => (inUse ? certificateEnds(inUse) : []) }
+    await opened.opened()
+    return {
+      settings: identity,
+      server,
+      watch,
+      certificates: () => (inUse ? certificateEnds(inUse) : []),
+      async stop(graceMs) {
+        watch?.stop()
+        await server.stop(graceMs)
+      },
+    }
   }
 
   function logStart(port: number): void {
@@ -182,6 +207,8 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     async start() {
       if (!rest.enable) {
         log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
+        // As leader it answers calls that other nodes have received.
+        if (deps.shared?.status) await openApp()
         return
       }
       running = await open().catch((error: unknown) => {
@@ -193,14 +220,14 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     async stop(graceMs) {
       const stopped = running
       running = null
-      stopped?.watch?.stop()
-      if (stopped) await app?.close()
-      await stopped?.server.stop(graceMs)
+      const isKept = stopped !== null && (await restHandover?.keep(stopped, graceMs))
+      await app?.close()
+      if (!isKept) await stopped?.stop(graceMs)
     },
   }
 }
 
-interface Running {
+export interface RunningServer extends KeptServer {
   readonly server: HttpServer
   readonly watch: TlsWatch | null
   readonly certificates: Api['certificates']

@@ -1,5 +1,5 @@
 /**
- * The last changes of pairs as rows: in a cluster every node has them, and can tell its own listeners of what the leader has
+ * The last changes of pairs as rows: in a cluster every node has them, and reports to its own listeners what the leader has
  * changed.
  */
 import type { Database, Migration } from '../platform/sqlite.ts'
@@ -29,30 +29,45 @@ const SQL = {
     ON CONFLICT (slot) DO UPDATE SET revision = excluded.revision, namespace = excluded.namespace, key = excluded.key,
       event = excluded.event`,
   newest: 'SELECT coalesce(max(revision), 0) AS revision FROM kv_change',
+  bounds: 'SELECT min(revision) AS oldest, max(revision) AS newest FROM kv_change',
   // A pair that has changed again has its newest change further down, or in rows that are still to come.
   after: `SELECT c.revision, c.namespace, c.key, c.event, p.value FROM kv_change c
     LEFT JOIN kv p ON c.event = 'set' AND p.namespace = c.namespace AND p.key = c.key AND p.revision = c.revision
     WHERE c.revision > ? AND (c.event <> 'set' OR p.value IS NOT NULL) ORDER BY c.revision`,
 } as const
 
+type Row = Omit<Change, 'value'> & { readonly value: string | null }
+
 export interface ChangeLog {
   /** In the transaction that changes the pair, after it has been changed. */
   note(tx: Database, change: Change): void
-  /** What other nodes have changed since the last call, oldest first. */
+  /** Changes by other nodes since the last call, oldest first. */
   news(): Change[]
+  /** Changes after a revision, oldest first; null when some of them are not kept any more. */
+  after(revision: number): Change[] | null
 }
 
 export function createChangeLog(db: Database): ChangeLog {
-  let told = db.get<{ revision: number }>(SQL.newest)?.revision ?? 0
+  let reported = db.get<{ revision: number }>(SQL.newest)?.revision ?? 0
+
+  const read = (revision: number): Change[] =>
+    db.all<Row>(SQL.after, revision).map(({ value, event, namespace, key, revision: of }) => {
+      return { event, namespace, key, ...(value !== null && { value }), revision: of }
+    })
 
   return {
     note(tx, { revision, namespace, key, event }) {
       tx.run(SQL.note, revision % KEPT, revision, namespace, key, event)
     },
     news() {
-      const rows = db.all<Omit<Change, 'value'> & { value: string | null }>(SQL.after, told)
-      told = rows.at(-1)?.revision ?? told
-      return rows.map(({ value, ...change }) => (value === null ? change : { ...change, value }))
+      const changes = read(reported)
+      reported = changes.at(-1)?.revision ?? reported
+      return changes
+    },
+    after(revision) {
+      const { oldest, newest } = db.get<{ oldest: number | null; newest: number | null }>(SQL.bounds) ?? {}
+      const isKept = oldest != null && newest != null && revision >= oldest - 1 && revision <= newest
+      return isKept ? read(revision) : null
     },
   }
 }

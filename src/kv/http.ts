@@ -389,10 +389,18 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       query: WATCH_QUERY,
       answers: { 200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }) },
       legacyErrors: pairErrors,
-      handle: ({ params: { namespace }, query: { prefix = '', initial = false }, stays }) =>
-        streams.open(() => watchNamespace(store, namespace, { prefix, initial }), stays),
+      handle: ({ params: { namespace }, query: { prefix = '', initial = false }, headers, stays }) => {
+        const seen = seenRevision(headers)
+        return streams.open(() => watchNamespace(store, namespace, { prefix, initial, seen }), stays)
+      },
     }),
   ]
+}
+
+/** The id of the last event that the reader of a stream has got; null = none. */
+function seenRevision(headers: Headers): number | null {
+  const id = headers.get('last-event-id')
+  return id !== null && /^\d{1,15}$/.test(id) ? Number(id) : null
 }
 
 const etagOf = (revision: number): string => `"r${revision}"`

@@ -84,8 +84,7 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
   const streams = createEventStreams()
   return {
     routes: [
-      ...keyValueRoutes({ store, clock, log, streams }),
-      ...transferRoutes({ store, clock, log }),
+      ...[...keyValueRoutes({ store, clock, log, streams }), ...transferRoutes({ store, clock, log })].map(settled),
       ...codecRoutes(),
     ],
     services: [{ name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() }],
@@ -98,6 +97,9 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
     storeKeyValues: createStoreKeyValues({ store, log }),
   }
 }
+
+/** Load scripts rely on reading what they have written, on whichever node. */
+const settled = (route: ApiRoute): ApiRoute => (route.scope === 'kv:read' ? { ...route, barrier: true } : route)
 
 function inMemory(): { db: Database; writer: GroupWriter } {
   const db = openDatabase(':memory:', { migrations: keyValueMigrations })

@@ -128,14 +128,14 @@ export function createKeyValueStore(deps: KeyValueStoreDeps, limits: Limits): Ke
   shared?.onApplied(takeOver)
   const count = (operation: string, times = 1): void => deps.onOperation?.(operation, times)
 
-  const tell = (changes: readonly Change[]): void => {
+  const report = (changes: readonly Change[]): void => {
     for (const change of changes) for (const listener of listeners) listener(change)
   }
 
   /** Pairs that the leader has changed are here. */
   function takeOver(tables: ReadonlySet<string>): void {
     if (tables.has('kv')) recent.forgetAll()
-    if (changeLog && tables.has('kv_change')) tell(changeLog.news())
+    if (changeLog && tables.has('kv_change')) report(changeLog.news())
   }
 
   /** Listeners get a change once it is durable; writes are answered in the order in which they were done. */
@@ -148,7 +148,7 @@ export function createKeyValueStore(deps: KeyValueStoreDeps, limits: Limits): Ke
       }
       return work({ tx, now: clock.now(), limits, record })
     })
-    tell(changes)
+    report(changes)
     return result
   }
 
@@ -222,6 +222,7 @@ export function createKeyValueStore(deps: KeyValueStoreDeps, limits: Limits): Ke
     },
     hasExpired: () => db.get(SQL.anyExpired, clock.now()) !== undefined,
 
+    changesAfter: (revision) => changeLog?.after(revision) ?? null,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

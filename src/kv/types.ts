@@ -124,6 +124,9 @@ export interface KeyValueStore {
   /** Whether there is anything for `removeExpired`. */
   hasExpired(): boolean
 
+  /** Changes after a revision, oldest first; null when they are not known, as on a single node. */
+  changesAfter(revision: number): readonly Change[] | null
+
   /** Calls the listener with every change once it is durable, in order; it must not throw. Returns the unsubscribe function. */
   onChange(listener: (change: Change) => void): () => void
 }

@@ -9,19 +9,23 @@ import type { Change, KeyValueStore } from './types.ts'
 const STEP = 20
 
 /**
- * Changes of one namespace as server-sent events. With `initial` the present pairs come first, then `ready`. A pair that changes meanwhile may come twice; the last event
- * of a key is always the newest.
+ * Changes of one namespace as server-sent events. With `initial` the present pairs come first, then `ready`. A reader that was
+ * cut off after the revision `seen` gets the changes since then instead, where they are known. A pair that changes meanwhile
+ * may come twice; the last event of a key is always the newest.
  */
 export function watchNamespace(
   store: KeyValueStore,
   namespace: string,
-  { prefix, initial }: { readonly prefix: string; readonly initial: boolean },
+  { prefix, initial, seen }: { readonly prefix: string; readonly initial: boolean; readonly seen: number | null },
 ): EventSource {
+  const isWanted = (change: Change) => change.namespace === namespace && change.key.startsWith(prefix)
+  const missed = seen === null ? null : store.changesAfter(seen)
+  const first = missed?.filter(isWanted).map(eventOf).values() ?? (initial && presentPairs(store, namespace, prefix))
   return {
-    ...(initial && { initial: presentPairs(store, namespace, prefix) }),
+    ...(first && { initial: first }),
     subscribe: (send) =>
       store.onChange((change) => {
-        if (change.namespace === namespace && change.key.startsWith(prefix)) send(eventOf(change))
+        if (isWanted(change)) send(eventOf(change))
       }),
   }
 }

@@ -181,6 +181,8 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
     route({
       method: ['POST', 'PUT'],
       path: '/v4/alertroutes/explain',
+      // Everything is taken back.
+      at: 'here',
       scope: 'event:read',
       audited: 'refused',
       summary: 'Explain which alert routes fire for an event',

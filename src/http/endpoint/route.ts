@@ -154,8 +154,14 @@ export interface ApiRoute extends RouteDescription {
   readonly confidential?: 'path' | 'query'
   /** Where a cluster answers it. Default: GET at the node that received the call, everything else at the leader. */
   readonly at?: 'here' | 'leader'
+  /** `barrier=false` in the query does not wait, as reads in a cluster do, until all that any node has answered is here. */
+  readonly barrier?: true
+  /** Whether a node that cannot reach the others carries the call out by itself. Default: it is refused, unless it is a GET. */
+  readonly alone?: (request: ApiRequest) => boolean
   /** False = does not count for the rate limit. Default true. */
   readonly limited?: boolean
+  /** Throws the refusal of a bad request, and replaces its parts by checked ones, before it is sent to another node. */
+  readonly check?: (request: ApiRequest) => void
   handle(request: ApiRequest): Response | Promise<Response>
 }
 
@@ -186,6 +192,7 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
       | 'confidential'
       | 'limited'
       | 'at'
+      | 'alone'
     > {
   readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
@@ -242,6 +249,7 @@ export function route<
       responses: Object.fromEntries(answered.filter((entry): entry is [string, z.ZodType] => !isRefusal(entry[1]))),
     },
     failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
+    check: (request) => void check(checks, request),
     handle(request) {
       const checked = check(checks, request) as CheckedRequest<Params, Query, Body>
       if (!legacyErrors) return handle(checked)

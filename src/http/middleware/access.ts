@@ -18,6 +18,8 @@ export function entryRules(
   limit: RateLimit | null,
 ): Check {
   return (request) => {
+    // The node that received the call has applied its own.
+    if (request.forwarded) return
     const { method, url, requestId } = request
     const refusal = access.entryRefusal(url, request)
     if (!refusal) return

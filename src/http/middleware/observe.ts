@@ -24,7 +24,8 @@ export function observe(observer: RequestObserver): Middleware {
   return (c, next) =>
     withAnswer(next(c), (response) => {
       const { env } = c
-      if (env.isPreflight) return response
+      // A call of another node is counted there.
+      if (env.isPreflight || env.forwarded) return response
       observer.answered(env.method, env.route?.path ?? null, response.status, performance.now() - env.startedAt)
       return response
     })
@@ -67,7 +68,8 @@ export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues:
       const { env } = c
       const { route, method, note, identity, requestId } = env
       const { status } = response
-      if (!route || env.shows || env.forwarded || !isRecorded(route, method, status, keyValues)) return response
+      if (!route || env.shows || env.forwarded || env.repeat || !isRecorded(route, method, status, keyValues))
+        return response
       audit.record({
         actor: identity.caller.actor,
         address: env.client,

@@ -1,6 +1,7 @@
 /** The description of the REST API (OpenAPI 3.1), made from the endpoints that exist. */
 import { z } from 'zod'
 import type { ApiRoute, Method, RouteExample } from '../endpoint/route.ts'
+import { placeOf } from '../forwarding.ts'
 import {
   type Content,
   type JsonSchema,
@@ -101,6 +102,7 @@ function operationOf(route: ApiRoute, method: Method, locked: boolean): Operatio
     ...(parameters.length > 0 && { parameters }),
     ...(hasBody && { requestBody: requestBody(schemas.body!, examples) }),
     responses: responsesOf(route, method, locked),
+    'x-footman-at': placeOf(route, method),
     ...(locked && { security: scope === undefined ? [] : [{ apiKey: [scope] }, { bearer: [scope] }] }),
   }
 }
@@ -127,9 +129,9 @@ function pathParameters({ path, schemas, examples = [] }: ApiRoute): Parameter[]
   )
 }
 
-function queryParameters({ schemas, examples = [] }: ApiRoute): Parameter[] {
+function queryParameters({ schemas, examples = [], barrier }: ApiRoute): Parameter[] {
   const { properties, required } = propertiesOf(schemas?.query)
-  return Object.entries(properties).map(([name, schema]) =>
+  return Object.entries({ ...properties, ...(barrier && { barrier: BARRIER }) }).map(([name, schema]) =>
     parameter(
       'query',
       name,
@@ -138,6 +140,12 @@ function queryParameters({ schemas, examples = [] }: ApiRoute): Parameter[] {
       named(examples, ({ query }) => query?.[name]),
     ),
   )
+}
+
+const BARRIER: JsonSchema = {
+  type: 'boolean',
+  default: true,
+  description: 'Of several nodes: `false` reads what this node has, which may be milliseconds old.',
 }
 
 function parameter(

@@ -76,6 +76,8 @@ export interface Operation {
   readonly requestBody?: { readonly required: boolean; readonly content: Content }
   readonly responses: Readonly<Record<string, ResponseObject | Reference>>
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
+  /** Which node of a cluster answers: the one that is called, or the leader. */
+  readonly 'x-footman-at': 'here' | 'leader'
 }
 
 export type PathItem = Readonly<Record<string, Operation>>

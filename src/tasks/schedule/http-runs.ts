@@ -123,6 +123,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       ...reading,
       method: 'POST',
       path: '/v4/schedules/preview',
+      at: 'here',
       scope: 'schedule:read',
       action: 'schedule.preview',
       summary: 'When a schedule would fire',

@@ -121,12 +121,14 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
     deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) =>
       deniedBy(qrs, config, selection, limitedTo),
   } as const
-  const routes = restServerConfig.enable
-    ? [
-        ...scheduleRoutes(guard),
-        ...runRoutes({ ...guard, store, clock, idempotency: createIdempotency({ db, writer, clock, log }) }),
-      ]
-    : []
+  // A leader without REST answers the calls that other nodes have received.
+  const routes =
+    restServerConfig.enable || isShared(deps.shared)
+      ? [
+          ...scheduleRoutes(guard),
+          ...runRoutes({ ...guard, store, clock, idempotency: createIdempotency({ db, writer, clock, log }) }),
+        ]
+      : []
   return {
     routes,
     services: scheduler ? [scheduler] : [],

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } from '../../http/endpoint/route.ts'
+import { isObject } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { ExecutionFollower, ExecutionSummary, RunningStarts } from '../executions/types.ts'
@@ -24,6 +25,8 @@ export interface StartTaskRoutesDeps {
   readonly idempotency?: Idempotency
   /** Aborts when Footman stops: calls that wait are answered with what is known. */
   readonly stopping?: AbortSignal
+  /** Whether the limit of the start queue is for all starts. */
+  readonly limited?: boolean
 }
 
 const PARAMS = z.object({
@@ -247,6 +250,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
         butler: true,
         scope: SCOPE,
         action: START_ACTION,
+        alone: (request) => !deps.limited && needsNoOther(request),
         summary: 'Start tasks by id, tag, custom property and name',
         description:
           'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
@@ -276,6 +280,15 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
       }),
     )
   })
+}
+
+/** Starts of other nodes count for limits, and pairs belong to all nodes. */
+function needsNoOther({ query, body }: ApiRequest): boolean {
+  const items = Array.isArray(body) ? body : [body]
+  const hasPairs = items.some(
+    (one) => isObject(one) && (one.keyValueStore !== undefined || one.type === 'keyvaluestore'),
+  )
+  return query.maxConcurrent === undefined && !hasPairs
 }
 
 const isDryRun = ({ query }: ApiRequest): boolean => query.dryRun === 'true'
@@ -399,6 +412,8 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
     route({
       method: 'GET',
       path: '/v4/startqueue',
+      // The node that starts the tasks has it in memory.
+      at: 'leader',
       switch: 'senseStartTask',
       scope: 'task:read',
       summary: 'List the tasks that wait to be started',

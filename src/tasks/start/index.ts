@@ -113,7 +113,10 @@ export function createStarts(
     start,
     follower,
     routes: [
-      ...startTaskRoutes({ start, preview, log, executions: follower, idempotency, stopping }),
+      ...startTaskRoutes({
+        ...{ start, preview, log, executions: follower, idempotency, stopping },
+        limited: queue.maxConcurrent > 0,
+      }),
       ...queueRoutes({ queue, running }),
     ],
     queued: queue.find,

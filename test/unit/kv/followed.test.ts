@@ -94,6 +94,25 @@ test('a pair that changed several times between two steps is told once, as it is
   expect(follower.changes).toEqual([{ event: 'set', namespace: 'ns', key: 'a', value: '3', revision: 3 }])
 })
 
+test('changes that a reader has missed are known on every node, while they are kept', async () => {
+  const clock = { now: () => 1000 }
+  const leader = node('leader', clock)
+  const follower = node('follower', clock)
+  for (const key of ['a', 'b', 'c']) await leader.store.set({ namespace: 'ns', key, value: '1', ttl: 0 })
+  follow(leader.db, follower.db)
+  for (const { store } of [leader, follower]) {
+    expect(store.changesAfter(1)?.map(({ key, revision }) => [key, revision])).toEqual([
+      ['b', 2],
+      ['c', 3],
+    ])
+    expect(store.changesAfter(3)).toEqual([])
+    expect(store.changesAfter(4)).toBeNull()
+  }
+  leader.db.run('DELETE FROM kv_change WHERE revision < 3')
+  expect(leader.store.changesAfter(1)).toBeNull()
+  expect(leader.store.changesAfter(2)).toHaveLength(1)
+})
+
 test('changes from before the build are not told', async () => {
   const clock = { now: () => 1000 }
   const leader = node('leader', clock)
