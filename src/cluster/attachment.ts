@@ -11,9 +11,12 @@ import type { ClusterClock } from './clock.ts'
 import { createCommands } from './commands.ts'
 import type { CounterWriter } from './counters.ts'
 import { createDocuments } from './documents.ts'
+import { createBacklog } from './first-ship.ts'
 import { createFollower } from './follow.ts'
 import { createInbox } from './inbox.ts'
+import { createMembership } from './join.ts'
 import type { Lease } from './lease.ts'
+import { takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
 import { bringBack, type Forgotten } from './return.ts'
 import { createShipper } from './ship.ts'
@@ -27,6 +30,7 @@ export interface Own {
 
 export interface AttachmentSettings {
   readonly node: string
+  readonly dataDirectory: string
   /** Time after which a repeat counts as a new message, in milliseconds. */
   readonly dedupTtlMs: number
   /** Messages that may wait in the inbox. */
@@ -108,6 +112,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   const listeners = new Set<(tables: ReadonlySet<string>) => void>()
   installTriggers(db)
   const term = () => (isLeader && isPart() ? lease.term() : null)
+  const membership = createMembership({
+    ...{ db, pool, log, node, dataDirectory: settings.dataDirectory },
+    ask: (request) => commands.ask(request),
+  })
+  if (isLeader && status.clusterId !== null) membership.lead(status.clusterId)
   const follower = createFollower({
     ...{ db, pool, log, node, onForgotten: deps.onForgotten },
     isLeader: () => isLeader,
@@ -118,6 +127,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     // Also when the own clock has ended the term: the database decides.
     term: () => (isLeader ? lease.last : null),
     seenRev: () => follower.appliedRev,
+    backlog: createBacklog(db),
   })
   const documents = createDocuments({ pool, node, log })
   const commands = createCommands(
@@ -133,13 +143,19 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
   )
   let isReady = isLeader
+  let isFollowing = isLeader
   let wasReopened = false
   let isComplaining = false
   let inboxOpen: Attachment['inboxOpen'] = { rows: 0, oldestAt: null }
 
+  /** Nothing of an empty database, and nothing before this store is that of the cluster. */
+  async function toHead(): Promise<void> {
+    if (isLeader || (await membership.ensure())) await follower.toHead()
+  }
+
   /** Resolves when all that is in the database is here too. */
   async function newest(): Promise<void> {
-    await follower.toHead()
+    await toHead()
     await documents.look()
   }
 
@@ -152,17 +168,21 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     async leader() {
       hearAll()
       inboxOpen = await inbox.readOpen()
+      await membership.addPairs()
     },
     async follower() {
-      if (!isReady) {
+      if (!isFollowing && (await membership.ensure())) {
         const { nodes, forgotten } = deps
         await bringBack({ db, pool, log, node, shipper, follower, counters, nodes, forgotten }, settings)
-        isReady = true
+        isFollowing = true
         follower.start()
       }
-      if (lastNoted(db) > ownShipped) await shipOwn()
       await documents.look()
+      isReady = true
       inbox.wake()
+      if (!isFollowing) return
+      if (lastNoted(db) > ownShipped) await shipOwn()
+      await membership.addPairs()
     },
     async alone() {
       const since = deps.refusingSince()
@@ -176,10 +196,10 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   }
   let ownShipped = 0
 
-  /** Rows that a follower makes itself, like the record of a refused call. */
+  /** Rows that a follower makes itself, like the record of a refused call; those that only a leader may change are as before. */
   async function shipOwn(): Promise<void> {
     const last = lastNoted(db)
-    await shipper.shipUnion()
+    await takeBack({ db, pool, node })
     ownShipped = last
   }
 
@@ -187,7 +207,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     if (part === 'alone') return { staleMs: Math.max(status.database.downForMs, 1) }
     try {
       if (term()) await shipper.drain()
-      else await inTime(follower.toHead(), BARRIER_MS)
+      else await inTime(toHead(), BARRIER_MS)
       return { staleMs: 0 }
     } catch {
       return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }
@@ -198,7 +218,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     if (isLeader) {
       inbox.wake()
       void commands.takeAll()
-    } else if (isReady) follower.wake()
+    } else if (isFollowing) follower.wake()
     if (part !== 'alone') void documents.look()
   }
 
@@ -224,7 +244,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   const service: Service = {
     name: 'cluster',
     async start() {
-      if (part === 'alone') parkDeliveries(db)
+      if (part === 'alone' && membership.isKnown) parkDeliveries(db)
       else reopenParked(db, clock.now())
       if (isLeader) {
         shipper.start()
@@ -294,13 +314,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    async toHead() {
-      await follower.toHead()
-    },
+    toHead,
     settled: shipper.drain,
     hear(channel, payload) {
       if (channel === 'inbox' && isLeader) inbox.wake()
-      if (channel === 'rev' && isReady) follower.wake()
+      if (channel === 'rev' && isFollowing) follower.wake()
       if (channel === 'command' && isLeader) void commands.takeAll()
       if (channel === 'answer') commands.hearAnswer(payload)
       if (channel === 'document') void documents.look()

@@ -21,7 +21,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS cluster_orphan (tbl TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
   INSERT OR IGNORE INTO cluster_flag VALUES (1, 0);`
 
-const OWN_TABLES = ['cluster_change', 'cluster_flag', 'cluster_shipped', 'cluster_orphan']
+const OWN_TABLES = ['cluster_change', 'cluster_flag', 'cluster_shipped', 'cluster_orphan', 'cluster_former_pair']
 const PREFIX = 'cluster_note_'
 
 /** The name under which settled entries of the inbox are noted; no table that nodes share. */

@@ -6,6 +6,7 @@ import { createFollower, type Follower } from '../../../src/cluster/follow.ts'
 import { shipForgotten, takeBack } from '../../../src/cluster/merge.ts'
 import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
 import { NotLeaderError, type Term } from '../../../src/cluster/types.ts'
+import { PostgresError } from '../../../src/platform/postgres/errors.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { Database, FileDatabase } from '../../../src/platform/sqlite.ts'
 import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
@@ -189,6 +190,37 @@ describe.skipIf(!postgresPrograms())('the leader', () => {
     await until(() => b.follower.toHead())
     expect(snoozes(b.db)).toEqual(['before', 'meanwhile'])
   }, 60_000)
+})
+
+describe.skipIf(!postgresPrograms())('a row that the server cannot store', () => {
+  test('stays here, and keeps no other row here', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    const token = randomUUID()
+    await lead(pool, token)
+    const log = recordingLog()
+    const picky = (parameters: readonly unknown[] = []) => {
+      if (JSON.stringify(parameters).includes('poison')) throw new PostgresError('bad value', 'wrong', '22P05')
+    }
+    const shipper = createShipper({
+      ...{ db: a.db, log, node: 'a', term: () => ({ token, epoch: 1 }), seenRev: () => 0, onFenced: () => undefined },
+      pool: {
+        ...pool,
+        async query<Row>(sql: string, parameters?: readonly unknown[]) {
+          picky(parameters)
+          return pool.query<Row>(sql, parameters)
+        },
+      },
+    })
+    a.db.transaction(() => {
+      for (const id of ['before', 'poison', 'after']) snooze(a.db, id)
+    })
+    await shipper.afterCommit()
+    expect(await countIn('snooze')).toBe(2)
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      'CLUSTER A row of snooze stays on this node, as the server cannot store it: bad value',
+    ])
+    await shipper.stop()
+  })
 })
 
 describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
