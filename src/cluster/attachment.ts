@@ -18,6 +18,7 @@ import { createMembership } from './join.ts'
 import type { Lease } from './lease.ts'
 import { takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
+import { cleanShared } from './retention.ts'
 import { bringBack, type Forgotten } from './return.ts'
 import { createShipper } from './ship.ts'
 import { type ClusterStatus, ForwardingError, type SharedState } from './types.ts'
@@ -31,6 +32,8 @@ export interface Own {
 export interface AttachmentSettings {
   readonly node: string
   readonly dataDirectory: string
+  /** How long settled messages stay in the database, in milliseconds. */
+  readonly keepInboxMs: number
   /** Time after which a repeat counts as a new message, in milliseconds. */
   readonly dedupTtlMs: number
   /** Messages that may wait in the inbox. */
@@ -94,6 +97,8 @@ export interface Attachment extends SharedState {
 const LOOK_MS = 1000
 /** Messages that were offered so shortly before may be forgotten. */
 const OFFERED_MS = 600_000
+const CLEAN_MS = 3_600_000
+const FIRST_CLEAN_MS = 60_000
 /** A read waits so long for the newest rows. */
 const BARRIER_MS = 500
 /** A server that refused every connection for so long is down, and no other node can lead with it. */
@@ -235,6 +240,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
   )
 
+  const cleaning = createRecurringJob(
+    { everyMs: CLEAN_MS, firstMs: FIRST_CLEAN_MS, unref: true, onError: complain },
+    (stop) => cleanShared(pool, settings, stop),
+  )
+
   /** Once per outage; the process logs by itself that the database cannot be reached. */
   function complain(error: unknown): void {
     const isReached = error instanceof PostgresError && error.fault === 'wrong'
@@ -249,13 +259,14 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       if (isLeader) {
         shipper.start()
         follower.start()
+        cleaning.start()
       }
       looks.start()
     },
     async stop() {
       commands.stop()
       if (isLeader && isPart()) await inTime(shipper.drain(), LAST_SHIP_MS).catch(() => undefined)
-      await Promise.all([looks.stop(), follower.stop(), shipper.stop()])
+      await Promise.all([looks.stop(), cleaning.stop(), follower.stop(), shipper.stop()])
     },
   }
 

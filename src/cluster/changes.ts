@@ -81,7 +81,8 @@ function triggersOfTable(db: Database, table: SharedTable): string[] {
     note(name, 'added', 'INSERT', change(table, 'NEW')),
     note(name, 'changed', `UPDATE OF ${watched}`, change(table, 'NEW')),
   ]
-  if (table.aged || table.key.length === 0) return changes
+  if (table.key.length === 0) return changes
+  if (table.aged) return [...changes, note(name, 'removed', 'DELETE', change(table, 'OLD'))]
   const moved = `UPDATE OF ${table.key.join(', ')}`
   return [
     ...changes,
@@ -97,7 +98,7 @@ function note(table: string, what: string, event: string, select: string, also =
 function change(table: SharedTable, row: 'OLD' | 'NEW'): string {
   const { name, reference } = table
   if (!reference) return `SELECT '${name}', ${keySql(table, row)}`
-  // The row that is referred to may be gone: then this one goes too.
+  // The row that is referred to may be gone: then this one goes in the database with it.
   return `SELECT '${name}', ${reference.id} FROM ${reference.table} WHERE rowid = ${row}.${reference.column}`
 }
 

@@ -12,8 +12,17 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { INBOX_TAKEN, lastNoted, type NotedChange, notesUpTo } from './changes.ts'
 import type { Backlog } from './first-ship.ts'
-import { type CommandAnswer, escapedKey, type Shipment, type Shipped, shipAsLeader, shipAsMaker } from './replica.ts'
+import {
+  type CommandAnswer,
+  escapedKey,
+  type RowKey,
+  type Shipment,
+  type Shipped,
+  shipAsLeader,
+  shipAsMaker,
+} from './replica.ts'
 import { createRows, type OutgoingRow, sizeOf } from './rows.ts'
+import { SHARED_TABLES } from './tables.ts'
 import { NotLeaderError, type Term } from './types.ts'
 
 export interface ShipperDeps {
@@ -73,8 +82,6 @@ interface Waiter {
   resolve(): void
   reject(error: Error): void
 }
-
-type RowKey = Pick<NotedChange, 'tbl' | 'key'>
 
 interface Unit extends Shipment {
   /** The newest note that it has. */
@@ -163,16 +170,17 @@ export function createShipper(deps: ShipperDeps): Shipper {
   function collect(): Unit {
     noted = Math.max(noted, lastNoted(db))
     const notes = notesUpTo(db, shipped, noted)
-    const rows = distinct(notes.filter(({ tbl }) => tbl !== INBOX_TAKEN)).flatMap(rowOf)
+    const found = distinct(notes.filter(({ tbl }) => tbl !== INBOX_TAKEN)).flatMap(rowOf)
+    const isAged = ({ tbl, body }: OutgoingRow) => body === null && rowsOf.get(tbl)?.table.aged
+    const rows = found.filter((row) => !isAged(row))
+    const aged = found.filter(isAged).flatMap(withBelongings)
     const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => Number(key))
-    return { last: noted, rows, settled, answers: [...answers] }
+    return { last: noted, rows, settled, aged, answers: [...answers] }
   }
 
   function rowOf({ tbl, key }: RowKey): OutgoingRow[] {
-    const known = rowsOf.get(tbl)
-    const row = known?.read(key)
-    if (!row || (row.body === null && known?.table.aged)) return []
-    return isShippable(row) ? [row] : []
+    const row = rowsOf.get(tbl)?.read(key)
+    return row && isShippable(row) ? [row] : []
   }
 
   /** One row that the server cannot read must not keep all others here. False: there is none. */
@@ -240,7 +248,9 @@ export function createShipper(deps: ShipperDeps): Shipper {
   async function shipUnion(): Promise<number> {
     const last = lastNoted(db)
     const notes = notesUpTo(db, 0, last).filter(({ tbl }) => rowsOf.get(tbl)?.table.class === 'union')
-    const rows = distinct(notes).flatMap(rowOf)
+    const rows = distinct(notes)
+      .flatMap(rowOf)
+      .filter(({ body }) => body !== null)
     for (const chunk of inChunks(rows)) if (chunk.length > 0) await shipAsMaker(pool, node, chunk)
     const seqs = notes.map(({ seq }) => seq)
     if (seqs.length > 0) {
@@ -327,6 +337,12 @@ function firstUnshipped(db: Database): number | null {
 /** SQLSTATE class 22: the server cannot make sense of a value. */
 const isBadValue = (error: unknown): boolean =>
   error instanceof PostgresError && (error.code?.startsWith('22') ?? false)
+
+/** Rows that name another one by a number of this node have its id as their key. */
+const withBelongings = ({ tbl, key }: RowKey): RowKey[] => [
+  { tbl, key },
+  ...SHARED_TABLES.filter(({ reference }) => reference?.table === tbl).map(({ name }) => ({ tbl: name, key })),
+]
 
 function distinct(notes: readonly NotedChange[]): RowKey[] {
   const byKey = new Map(notes.toReversed().map((note) => [`${note.tbl} ${note.key}`, note]))

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { insertDelivery } from '../../../src/alerts/outbox/store.ts'
 import { createFollower, type Follower } from '../../../src/cluster/follow.ts'
 import { shipForgotten, takeBack } from '../../../src/cluster/merge.ts'
+import { cleanShared } from '../../../src/cluster/retention.ts'
 import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
 import { NotLeaderError, type Term } from '../../../src/cluster/types.ts'
 import { PostgresError } from '../../../src/platform/postgres/errors.ts'
@@ -383,6 +384,72 @@ describe.skipIf(!postgresPrograms())('other nodes', () => {
       { id: 'of the older', reason: '', colour: 'none' },
       { id: 's', reason: 'older', colour: 'red' },
     ])
+  })
+
+  test('old rows go from the database with those of the leader, and each node removes its own', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      for (const id of ['old', 'new']) {
+        addEvent(db, id, 'routed')
+        addDelivery(db, `of ${id}`, id)
+        db.run('INSERT INTO event_decision SELECT seq, 0, 0, NULL, NULL FROM event WHERE id = ?', id)
+      }
+    })
+    await b.follower.toHead()
+    const { rev } = (await pool.query<{ rev: number }>('SELECT rev FROM head'))[0]!
+    await commit(a, (db) => db.run("DELETE FROM event WHERE id = 'old'"))
+    const left = await pool.query<{ key: string }>('SELECT key FROM replica ORDER BY key')
+    expect(left.map(({ key }) => key)).toEqual(['new', 'new', 'of new'])
+    expect(await pool.query('SELECT rev FROM head')).toEqual([{ rev }])
+    await b.follower.toHead()
+    expect(stateOf(b.db, 'of old')).toBe('pending')
+    b.db.run("DELETE FROM event WHERE id = 'old'")
+    await takeBack({ db: b.db, pool, node: 'b' })
+    expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
+  })
+
+  test('a node that was away until deletions were forgotten reads everything', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      for (const id of ['one', 'two']) snooze(db, id)
+      db.run("INSERT INTO dedup VALUES ('a', 1)")
+    })
+    await b.follower.toHead()
+    await commit(a, (db) => db.run("DELETE FROM snooze WHERE id = 'one'"))
+    await pool.query("UPDATE replica SET at = at - interval '8 days' WHERE deleted")
+    await pool.query(
+      `INSERT INTO inbox (key, node, received_at, sender, raw, expires_at, offered_at, settled_rev)
+        SELECT 'k' || n, 'b', now(), '', '', now() - interval '1 day', now() - interval '2 days', nullif(n, 1) FROM generate_series(1, 3) AS n`,
+    )
+    expect(await cleanShared(pool, { keepInboxMs: 86_400_000 })).toBe(3)
+    expect(await pool.query('SELECT key FROM inbox')).toEqual([{ key: 'k1' }])
+    expect(await pool.query('SELECT key FROM replica WHERE deleted')).toEqual([])
+    await commit(a, (db) => snooze(db, 'three'))
+    await b.follower.toHead()
+    expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
+    expect(snoozes(b.db)).toEqual(['three', 'two'])
+    await commit(a, (db) => snooze(db, 'four'))
+    await b.follower.toHead()
+    expect(snoozes(b.db)).toEqual(['four', 'three', 'two'])
+  })
+
+  test('an upgraded node reads what it had to leave out', async () => {
+    const next = { name: 'next', sql: "ALTER TABLE snooze ADD COLUMN colour TEXT NOT NULL DEFAULT 'none'" }
+    const [a, b] = (await site(['a', 'b'], { a: [...MIGRATIONS, next] })) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      snooze(db, 's')
+      db.run("UPDATE snooze SET colour = 'red'")
+    })
+    await b.follower.toHead()
+    b.db.exec(next.sql)
+    const upgraded = createFollower({
+      ...{ db: b.db, pool, log: recordingLog(), node: 'b', isLeader: () => false, onApplied: () => undefined },
+    })
+    await upgraded.toHead()
+    expect(b.db.get<{ colour: string }>('SELECT colour FROM snooze')!.colour).toBe('red')
   })
 
   test('a database that has forgotten gets again what was shipped', async () => {
