@@ -52,7 +52,7 @@ function newNode(name: string, fill: (db: Database) => void) {
     },
   })
   const follower = createFollower({
-    ...{ db, pool, log, node: name, isLeader: () => false, onApplied: () => undefined },
+    ...{ db, pool, log, node: name, isLeader: () => false, onApplied: () => undefined, onForgotten: () => undefined },
   })
   ends.push(
     directory.remove,

@@ -446,7 +446,15 @@ describe.skipIf(!postgresPrograms())('other nodes', () => {
     await b.follower.toHead()
     b.db.exec(next.sql)
     const upgraded = createFollower({
-      ...{ db: b.db, pool, log: recordingLog(), node: 'b', isLeader: () => false, onApplied: () => undefined },
+      ...{
+        db: b.db,
+        pool,
+        log: recordingLog(),
+        node: 'b',
+        isLeader: () => false,
+        onApplied: () => undefined,
+        onForgotten: () => undefined,
+      },
     })
     await upgraded.toHead()
     expect(b.db.get<{ colour: string }>('SELECT colour FROM snooze')!.colour).toBe('red')
