@@ -61,7 +61,7 @@ export interface Shipper {
   readonly shippedRev: number
   /** How long each shipment took, in milliseconds. Returns the function that ends it. */
   onShipped(listener: (durationMs: number, rows: number) => void): () => void
-  /** The node has another part: whoever waits for a shipment is answered with a `NotLeaderError`. */
+  /** The node has another part: all that wait for a shipment are answered with a `NotLeaderError`. */
   leave(): void
   start(): void
   stop(): Promise<void>

@@ -6,6 +6,7 @@ import { installTriggers } from '../../../src/cluster/changes.ts'
 import { createBacklog } from '../../../src/cluster/first-ship.ts'
 import { createFollower } from '../../../src/cluster/follow.ts'
 import { createMembership } from '../../../src/cluster/join.ts'
+import { leaveCluster } from '../../../src/cluster/leave.ts'
 import { createShipper } from '../../../src/cluster/ship.ts'
 import type { ForwardedRequest } from '../../../src/cluster/types.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
@@ -139,6 +140,31 @@ describe.skipIf(!postgresPrograms())('a filled store', () => {
     const sum = (rows: Record<string, string[]>) => Object.values(rows).flat().length
     expect(sum(await rowsInDatabase(pool, a.db))).toBe(sum(rowsIn(a.db)))
     expect(a.db.get("SELECT * FROM meta WHERE key = 'cluster.first_ship'")).toBeUndefined()
+  }, 60_000)
+
+  test('is that of a single node again when it leaves, and joins anew with what it has made meanwhile', async () => {
+    await newSite()
+    const a = newNode('a', manyWrites(100, 3))
+    const { shipper, backlog } = await leadAndShip(a)
+    await until(() => !backlog.isLeft && shipper.unshipped === 0)
+    const b = newNode('b', () => undefined)
+    await b.membership.ensure()
+    await b.follower.toHead()
+    const before = rowsIn(b.db)
+    leaveCluster(b.db, 5)
+    expect(b.db.all("SELECT name FROM sqlite_schema WHERE name GLOB 'cluster_*'")).toEqual([])
+    expect(b.db.all("SELECT key FROM meta WHERE key GLOB 'cluster.*'")).toEqual([])
+    expect(rowsIn(b.db)).toEqual(before)
+
+    b.db.run("INSERT INTO audit (id, at, actor, action, target, outcome) VALUES ('alone', 0, '', '', '', 'ok')")
+    installTriggers(b.db)
+    const membership = createMembership({
+      ...{ db: b.db, pool, log: b.log, node: 'b', dataDirectory: b.directory.path },
+      ask: () => Promise.reject(new Error('not asked')),
+    })
+    expect(await membership.ensure()).toBe(true)
+    const audited = await rowsInDatabase(pool, a.db)
+    expect(audited.audit!.filter((row) => row.includes('alone'))).toHaveLength(1)
   }, 60_000)
 
   test('of a second node adds its history, and its pairs where the key is new', async () => {
