@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createHistory } from '../alerts/history/index.ts'
 import { createAlerts } from '../alerts/index.ts'
 import { createApps } from '../apps/index.ts'
+import { leaveCluster } from '../cluster/leave.ts'
 import { createLocalState } from '../cluster/local.ts'
 import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
@@ -81,6 +82,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { file: databaseFile, migrations: MIGRATIONS },
   )
   const { db, writer } = storage
+  if (!deps.shared) leaveCluster(db, (deps.clock ?? systemClock).now())
   const shared = deps.shared?.({ db, log }) ?? createLocalState(deps.clock)
   const { clock } = shared
   /** Of these each part takes those that it names. */

@@ -39,6 +39,7 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
     whenDatabaseDown: () => live().whenDatabaseDown,
     commandTimeoutMs: () => live().commandTimeout,
     dedupTtlMs: deduplication.enable ? deduplication.ttlMinutes * MINUTE_MS : LEAST_DEDUP_MS,
+    keepInboxMs: section.keepInbox,
     maxOpen: footman.delivery.maxBacklog,
     configHashes: configHashes(config),
   })

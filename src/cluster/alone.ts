@@ -4,9 +4,7 @@
  */
 import type { Database } from '../platform/sqlite.ts'
 import { silently } from './changes.ts'
-
-/** The time of the next attempt of such a delivery: never. */
-const PARKED_AT = 9_000_000_000_000_000
+import { PARKED_AT } from './leave.ts'
 
 /** Those whose rows are not in the shared database yet were made here, and leave. */
 export function parkDeliveries(db: Database): void {

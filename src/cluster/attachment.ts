@@ -11,10 +11,14 @@ import type { ClusterClock } from './clock.ts'
 import { createCommands } from './commands.ts'
 import type { CounterWriter } from './counters.ts'
 import { createDocuments } from './documents.ts'
+import { createBacklog } from './first-ship.ts'
 import { createFollower } from './follow.ts'
 import { createInbox } from './inbox.ts'
+import { createMembership } from './join.ts'
 import type { Lease } from './lease.ts'
+import { takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
+import { cleanShared } from './retention.ts'
 import { bringBack, type Forgotten } from './return.ts'
 import { createShipper } from './ship.ts'
 import { type ClusterStatus, ForwardingError, type SharedState } from './types.ts'
@@ -27,6 +31,9 @@ export interface Own {
 
 export interface AttachmentSettings {
   readonly node: string
+  readonly dataDirectory: string
+  /** How long settled messages stay in the database, in milliseconds. */
+  readonly keepInboxMs: number
   /** Time after which a repeat counts as a new message, in milliseconds. */
   readonly dedupTtlMs: number
   /** Messages that may wait in the inbox. */
@@ -90,6 +97,8 @@ export interface Attachment extends SharedState {
 const LOOK_MS = 1000
 /** Messages that were offered so shortly before may be forgotten. */
 const OFFERED_MS = 600_000
+const CLEAN_MS = 3_600_000
+const FIRST_CLEAN_MS = 60_000
 /** A read waits so long for the newest rows. */
 const BARRIER_MS = 500
 /** A server that refused every connection for so long is down, and no other node can lead with it. */
@@ -108,6 +117,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   const listeners = new Set<(tables: ReadonlySet<string>) => void>()
   installTriggers(db)
   const term = () => (isLeader && isPart() ? lease.term() : null)
+  const membership = createMembership({
+    ...{ db, pool, log, node, dataDirectory: settings.dataDirectory },
+    ask: (request) => commands.ask(request),
+  })
+  if (isLeader && status.clusterId !== null) membership.lead(status.clusterId)
   const follower = createFollower({
     ...{ db, pool, log, node, onForgotten: deps.onForgotten },
     isLeader: () => isLeader,
@@ -118,6 +132,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     // Also when the own clock has ended the term: the database decides.
     term: () => (isLeader ? lease.last : null),
     seenRev: () => follower.appliedRev,
+    backlog: createBacklog(db),
   })
   const documents = createDocuments({ pool, node, log })
   const commands = createCommands(
@@ -133,13 +148,19 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
   )
   let isReady = isLeader
+  let isFollowing = isLeader
   let wasReopened = false
   let isComplaining = false
   let inboxOpen: Attachment['inboxOpen'] = { rows: 0, oldestAt: null }
 
+  /** Nothing of an empty database, and nothing before this store is that of the cluster. */
+  async function toHead(): Promise<void> {
+    if (isLeader || (await membership.ensure())) await follower.toHead()
+  }
+
   /** Resolves when all rows up to the rev are here, and the documents of which a notification came before. */
   async function reach(rev: number): Promise<void> {
-    if (follower.appliedRev < rev) await follower.toHead()
+    if (follower.appliedRev < rev) await toHead()
     await documents.idle()
   }
 
@@ -152,17 +173,21 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     async leader() {
       hearAll()
       inboxOpen = await inbox.readOpen()
+      await membership.addPairs()
     },
     async follower() {
-      if (!isReady) {
+      if (!isFollowing && (await membership.ensure())) {
         const { nodes, forgotten } = deps
         await bringBack({ db, pool, log, node, shipper, follower, counters, nodes, forgotten }, settings)
-        isReady = true
+        isFollowing = true
         follower.start()
       }
-      if (lastNoted(db) > ownShipped) await shipOwn()
       await documents.look()
+      isReady = true
       inbox.wake()
+      if (!isFollowing) return
+      if (lastNoted(db) > ownShipped) await shipOwn()
+      await membership.addPairs()
     },
     async alone() {
       const since = deps.refusingSince()
@@ -176,10 +201,10 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   }
   let ownShipped = 0
 
-  /** Rows that a follower makes itself, like the record of a refused call. */
+  /** Rows that a follower makes itself, like the record of a refused call; those that only a leader may change are as before. */
   async function shipOwn(): Promise<void> {
     const last = lastNoted(db)
-    await shipper.shipUnion()
+    await takeBack({ db, pool, node })
     ownShipped = last
   }
 
@@ -187,7 +212,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     const { downForMs } = status.database
     if (part === 'alone' || downForMs > 0) return { staleMs: Math.max(downForMs, 1) }
     try {
-      await inTime(term() ? shipper.drain() : follower.toHead(), BARRIER_MS)
+      await inTime(term() ? shipper.drain() : toHead(), BARRIER_MS)
       return { staleMs: 0 }
     } catch {
       return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }
@@ -198,7 +223,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     if (isLeader) {
       inbox.wake()
       void commands.takeAll()
-    } else if (isReady) follower.wake()
+    } else if (isFollowing) follower.wake()
     if (part !== 'alone') void documents.look()
   }
 
@@ -215,6 +240,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
   )
 
+  const cleaning = createRecurringJob(
+    { everyMs: CLEAN_MS, firstMs: FIRST_CLEAN_MS, unref: true, onError: complain },
+    (stop) => cleanShared(pool, settings, stop),
+  )
+
   /** Once per outage; the process logs by itself that the database cannot be reached. */
   function complain(error: unknown): void {
     const isReached = error instanceof PostgresError && error.fault === 'wrong'
@@ -224,18 +254,19 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   const service: Service = {
     name: 'cluster',
     async start() {
-      if (part === 'alone') parkDeliveries(db)
+      if (part === 'alone' && membership.isKnown) parkDeliveries(db)
       else reopenParked(db, clock.now())
       if (isLeader) {
         shipper.start()
         follower.start()
+        cleaning.start()
       }
       looks.start()
     },
     async stop() {
       commands.stop()
       if (isLeader && isPart()) await inTime(shipper.drain(), LAST_SHIP_MS).catch(() => undefined)
-      await Promise.all([looks.stop(), follower.stop(), shipper.stop()])
+      await Promise.all([looks.stop(), cleaning.stop(), follower.stop(), shipper.stop()])
     },
   }
 
@@ -294,13 +325,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    async toHead() {
-      await follower.toHead()
-    },
+    toHead,
     settled: shipper.drain,
     hear(channel, payload) {
       if (channel === 'inbox' && isLeader) inbox.wake()
-      if (channel === 'rev' && isReady) follower.wake()
+      if (channel === 'rev' && isFollowing) follower.wake()
       if (channel === 'command' && isLeader) void commands.takeAll()
       if (channel === 'answer') commands.hearAnswer(payload)
       if (channel === 'document') void documents.look()

@@ -3,6 +3,7 @@
  * (table, key) to `cluster_change`. They are silent while `cluster_flag` is set, which is when rows of other nodes are stored.
  */
 import type { Database } from '../platform/sqlite.ts'
+import { noteTriggers, TRIGGER_PREFIX } from './leave.ts'
 import { SHARED_TABLES, type SharedTable } from './tables.ts'
 
 /** One note; a row that was changed twice has two. */
@@ -21,9 +22,6 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS cluster_orphan (tbl TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
   INSERT OR IGNORE INTO cluster_flag VALUES (1, 0);`
 
-const OWN_TABLES = ['cluster_change', 'cluster_flag', 'cluster_shipped', 'cluster_orphan']
-const PREFIX = 'cluster_note_'
-
 /** The name under which settled entries of the inbox are noted; no table that nodes share. */
 export const INBOX_TAKEN = 'inbox_taken'
 
@@ -32,19 +30,11 @@ export function installTriggers(db: Database): void {
   db.transaction(() => {
     db.exec(TABLES)
     const wanted = new Map(triggersOf(db).map((sql) => [nameOf(sql), sql]))
-    for (const { name, sql } of installed(db)) {
+    for (const { name, sql } of noteTriggers(db)) {
       if (wanted.get(name) === sql) wanted.delete(name)
       else db.exec(`DROP TRIGGER ${name}`)
     }
     for (const sql of wanted.values()) db.exec(sql)
-  })
-}
-
-/** Makes the notes end, and drops what was noted. */
-export function removeTriggers(db: Database): void {
-  db.transaction(() => {
-    for (const { name } of installed(db)) db.exec(`DROP TRIGGER ${name}`)
-    for (const table of OWN_TABLES) db.exec(`DROP TABLE IF EXISTS ${table}`)
   })
 }
 
@@ -57,11 +47,6 @@ export function silently<T>(db: Database, work: () => T): T {
     return result
   })
 }
-
-const installed = (db: Database) =>
-  db.all<{ name: string; sql: string }>(
-    `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '${PREFIX}*'`,
-  )
 
 const nameOf = (sql: string): string => sql.split(' ', 3)[2]!
 
@@ -81,7 +66,8 @@ function triggersOfTable(db: Database, table: SharedTable): string[] {
     note(name, 'added', 'INSERT', change(table, 'NEW')),
     note(name, 'changed', `UPDATE OF ${watched}`, change(table, 'NEW')),
   ]
-  if (table.aged || table.key.length === 0) return changes
+  if (table.key.length === 0) return changes
+  if (table.aged) return [...changes, note(name, 'removed', 'DELETE', change(table, 'OLD'))]
   const moved = `UPDATE OF ${table.key.join(', ')}`
   return [
     ...changes,
@@ -91,13 +77,13 @@ function triggersOfTable(db: Database, table: SharedTable): string[] {
 }
 
 function note(table: string, what: string, event: string, select: string, also = ''): string {
-  return `CREATE TRIGGER ${PREFIX}${table}_${what} AFTER ${event} ON ${table} WHEN (SELECT silent FROM cluster_flag) = 0${also} BEGIN INSERT INTO cluster_change (tbl, key) ${select}; END`
+  return `CREATE TRIGGER ${TRIGGER_PREFIX}${table}_${what} AFTER ${event} ON ${table} WHEN (SELECT silent FROM cluster_flag) = 0${also} BEGIN INSERT INTO cluster_change (tbl, key) ${select}; END`
 }
 
 function change(table: SharedTable, row: 'OLD' | 'NEW'): string {
   const { name, reference } = table
   if (!reference) return `SELECT '${name}', ${keySql(table, row)}`
-  // The row that is referred to may be gone: then this one goes too.
+  // The row that is referred to may be gone: then this one goes in the database with it.
   return `SELECT '${name}', ${reference.id} FROM ${reference.table} WHERE rowid = ${row}.${reference.column}`
 }
 

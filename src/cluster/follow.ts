@@ -9,6 +9,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { createApplier } from './apply.ts'
 import { readPage } from './replica.ts'
+import { grownTables, readWhole, removeOthers, saveKnownTables } from './whole.ts'
 
 export interface FollowerDeps {
   readonly db: Database
@@ -61,6 +62,7 @@ export function createFollower(deps: FollowerDeps): Follower {
   let next: Promise<number> | null = null
   let isStopped = false
   let isFailing = false
+  let isComplete = false
 
   function toHead(): Promise<number> {
     if (running === null) return run()
@@ -78,6 +80,7 @@ export function createFollower(deps: FollowerDeps): Follower {
   }
 
   async function catchUp(): Promise<number> {
+    await readGrown()
     for (;;) {
       const page = await readPage(pool, applied, deps.isLeader() ? deps.node : '')
       if (isStopped) return applied
@@ -86,6 +89,10 @@ export function createFollower(deps: FollowerDeps): Follower {
         return applied
       }
       head = page.head
+      if (applied > 0 && page.pruned > applied) {
+        await startAnew(page.head)
+        continue
+      }
       const last = page.rows.at(-1)
       if (last) {
         const changed = applier.apply(page.rows, last.rev)
@@ -97,6 +104,30 @@ export function createFollower(deps: FollowerDeps): Follower {
     }
     reachedHead()
     return applied
+  }
+
+  /** Once per process: an upgrade has new tables and columns, which other nodes had before. */
+  async function readGrown(): Promise<void> {
+    if (isComplete) return
+    for (const table of applied > 0 ? grownTables(db) : []) {
+      log.info(`CLUSTER Table ${table} is new or has new columns: it is read from the shared database as a whole`)
+      await readWhole(pool, applier, table)
+      deps.onApplied(new Set([table]))
+    }
+    saveKnownTables(db)
+    isComplete = true
+  }
+
+  /** Deletions since the position are not known any more. Rows that change meanwhile come again. */
+  async function startAnew(from: number): Promise<void> {
+    log.warn('CLUSTER This node was away for long: it reads all of the shared database')
+    for (const table of applier.tables.keys()) {
+      removeOthers(db, applier, table, await readWhole(pool, applier, table))
+      if (isStopped) return
+    }
+    applier.apply([], from)
+    applied = from
+    deps.onApplied(new Set(applier.tables.keys()))
   }
 
   function reachedHead(): void {

@@ -3,7 +3,7 @@ import type { PostgresPool } from '../platform/postgres/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { createApplier } from './apply.ts'
 import { INBOX_TAKEN, lastNoted, notesUpTo, silently } from './changes.ts'
-import { type ReplicaRow, readByKey, shipAgain, shipAsMaker } from './replica.ts'
+import { type ReplicaRow, type RowKey, readByKey, shipAgain, shipAsMaker } from './replica.ts'
 import { createRows } from './rows.ts'
 import { sharedTable } from './tables.ts'
 
@@ -12,11 +12,6 @@ export interface MergeDeps {
   readonly pool: PostgresPool
   /** The name of this node. */
   readonly node: string
-}
-
-interface RowKey {
-  readonly tbl: string
-  readonly key: string
 }
 
 const CHUNK = 500
@@ -40,7 +35,8 @@ export async function takeBack({ db, pool, node }: MergeDeps): Promise<TakenBack
   const last = lastNoted(db)
   const keys = distinct(notesUpTo(db, 0, last))
   const removedEvents = await removeTaken(db, pool, keys)
-  const union = ofClass(keys, 'union')
+  // A row that is gone has reached its age.
+  const union = ofClass(keys, 'union').filter(({ tbl, key }) => applier.tables.get(tbl)?.read(key).body != null)
   const rows = union.flatMap(({ tbl, key }) => {
     const row = applier.tables.get(tbl)?.read(key)
     return row && row.body !== null ? [row] : []

@@ -9,6 +9,13 @@ export interface Shipment {
   /** Entries of the inbox that are settled with it. */
   readonly settled: readonly number[]
   readonly answers: readonly CommandAnswer[]
+  /** Rows that are too old to be kept: they go without a trace, as every node removes them by itself. */
+  readonly aged?: readonly RowKey[]
+}
+
+export interface RowKey {
+  readonly tbl: string
+  readonly key: string
 }
 
 export interface CommandAnswer {
@@ -54,6 +61,8 @@ const BY_LEADER = `WITH f AS (SELECT epoch FROM fence WHERE token = $7 FOR SHARE
   s AS (UPDATE inbox SET settled_rev = h.rev, handled = 'leader' FROM h WHERE id = ANY ($9::bigint[])),
   c AS (UPDATE command SET answer = x.answer::jsonb, answer_body = x.body, rev = h.rev
     FROM h, unnest($10::uuid[], $11::text[], $12::bytea[]) AS x (id, answer, body) WHERE command.id = x.id),
+  g AS (DELETE FROM replica USING h, unnest($13::text[], $14::text[]) AS x (tbl, key)
+    WHERE replica.tbl = x.tbl AND replica.key = x.key),
   p AS (SELECT pg_notify('footman_rev', rev::text) FROM h)
   SELECT h.rev, h.epoch, (SELECT count(pg_notify('footman_answer', id::text)) FROM unnest($10::uuid[]) AS id) AS answered
     FROM h, p`
@@ -76,7 +85,7 @@ export async function shipAsLeader(
   db: Queryable,
   node: string,
   { token, seenRev }: { readonly token: string; readonly seenRev: number },
-  { rows, settled, answers }: Shipment,
+  { rows, settled, answers, aged = [] }: Shipment,
 ): Promise<Shipped | null> {
   const [shipped] = await db.query<Shipped>(BY_LEADER, [
     ...columns(node, rows),
@@ -84,6 +93,8 @@ export async function shipAsLeader(
     answers.map(({ id }) => id),
     answers.map(({ answer }) => JSON.stringify(answer)),
     answers.map(({ body }) => body && Buffer.from(body)),
+    aged.map(({ tbl }) => tbl),
+    aged.map(({ key }) => escapedKey(key)),
   ])
   return shipped ?? null
 }
@@ -118,10 +129,7 @@ export interface ReplicaRow extends IncomingRow {
 }
 
 /** The rows with these keys that the database has. */
-export async function readByKey(
-  db: Queryable,
-  keys: readonly { readonly tbl: string; readonly key: string }[],
-): Promise<ReplicaRow[]> {
+export async function readByKey(db: Queryable, keys: readonly RowKey[]): Promise<ReplicaRow[]> {
   const rows = await db.query<ReplicaRow>(
     `SELECT tbl, key, rev, deleted, body, blob FROM replica JOIN unnest($1::text[], $2::text[]) AS x (tbl, key) USING (tbl, key)`,
     [keys.map(({ tbl }) => tbl), keys.map(({ key }) => escapedKey(key))],
@@ -129,16 +137,23 @@ export async function readByKey(
   return rows.map(withKey)
 }
 
+/** Not a table: its one row holds the newest rev of a deletion that no node can read any more. */
+export const PRUNED = 'cluster_pruned'
+
+/** Rows, of a table that is read as a whole. */
+const WHOLE_ROWS = 500
 /** Rows per page of a reader. */
 export const PAGE_ROWS = 1000
 const PAGE_BYTES = 8 * 1024 * 1024
 
 export interface Page {
   readonly head: number
+  /** Deletions up to here cannot be read any more. */
+  readonly pruned: number
   readonly rows: readonly ReplicaRow[]
 }
 
-const PAGE = `SELECT head.rev AS head, page.tbl, page.key, page.rev, page.deleted, page.body, page.blob FROM head LEFT JOIN (
+const PAGE = `SELECT head.rev AS head, (SELECT (body->>'rev')::bigint FROM replica WHERE tbl = '${PRUNED}' AND key = '') AS pruned, page.tbl, page.key, page.rev, page.deleted, page.body, page.blob FROM head LEFT JOIN (
     SELECT *, sum(coalesce(octet_length(blob), 0)) OVER (ORDER BY rev) AS bytes, row_number() OVER (ORDER BY rev) AS n FROM (
       SELECT tbl, key, rev, deleted, body, blob FROM replica WHERE rev > $1 AND node <> $2 ORDER BY rev LIMIT $3
     ) AS found
@@ -146,16 +161,22 @@ const PAGE = `SELECT head.rev AS head, page.tbl, page.key, page.rev, page.delete
 
 /** The rows that changed after `rev`, oldest first, without the rows of the node `except` (''= of all). */
 export async function readPage(db: Queryable, rev: number, except: string): Promise<Page> {
-  const found = await db.query<ReplicaRow & { readonly head: number }>(PAGE, [rev, except, PAGE_ROWS, PAGE_BYTES])
+  const found = await db.query<ReplicaRow & { readonly head: number; readonly pruned: number | null }>(PAGE, [
+    rev,
+    except,
+    PAGE_ROWS,
+    PAGE_BYTES,
+  ])
   const rows = found.filter((row) => row.tbl !== null).map(withKey)
-  return { head: found[0]?.head ?? 0, rows }
+  return { head: found[0]?.head ?? 0, pruned: found[0]?.pruned ?? 0, rows }
 }
 
-/** Rows of a table that exist, in the order of their keys, after the key `after`. */
-export async function readTable(db: Queryable, tbl: string, after: string): Promise<ReplicaRow[]> {
+/** Rows of a table that exist, in the order of their keys, after the key `after` (null = from the beginning). */
+export async function readTable(db: Queryable, tbl: string, after: string | null): Promise<ReplicaRow[]> {
   const rows = await db.query<ReplicaRow>(
-    `SELECT tbl, key, rev, deleted, body, blob FROM replica WHERE tbl = $1 AND key > $2 AND NOT deleted ORDER BY key LIMIT $3`,
-    [tbl, escapedKey(after), PAGE_ROWS],
+    `SELECT tbl, key, rev, deleted, body, blob FROM replica WHERE tbl = $1 AND ($2::text IS NULL OR key > $2) AND NOT deleted
+       ORDER BY key LIMIT $3`,
+    [tbl, after === null ? null : escapedKey(after), WHOLE_ROWS],
   )
   return rows.map(withKey)
 }

@@ -17,6 +17,9 @@ export interface OutgoingRow {
   readonly blob: Uint8Array | null
 }
 
+/** In bytes, as far as texts are ASCII. */
+export const sizeOf = ({ body, blob }: OutgoingRow): number => (body?.length ?? 0) + (blob?.byteLength ?? 0)
+
 /** A row as the shared database has it. */
 export interface IncomingRow {
   readonly tbl: string
@@ -90,7 +93,7 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
     const bytes = blob === undefined ? null : (row[blob] as Uint8Array | null)
     const body: Record<string, unknown> = {}
     for (const column of shared) body[column] = column === blob ? bytes !== null : encoded(row[column])
-    if (reference) body[reference.as] = text
+    if (reference) body[reference.as] = encoded(text)
     return { tbl: name, key: text, body: JSON.stringify(body), blob: bytes }
   }
 

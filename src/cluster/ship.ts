@@ -5,13 +5,24 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { errorText } from '../platform/errors.ts'
+import { PostgresError } from '../platform/postgres/errors.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { INBOX_TAKEN, lastNoted, type NotedChange, notesUpTo } from './changes.ts'
-import { type CommandAnswer, type Shipment, type Shipped, shipAsLeader, shipAsMaker } from './replica.ts'
-import { createRows, type OutgoingRow } from './rows.ts'
+import type { Backlog } from './first-ship.ts'
+import {
+  type CommandAnswer,
+  escapedKey,
+  type RowKey,
+  type Shipment,
+  type Shipped,
+  shipAsLeader,
+  shipAsMaker,
+} from './replica.ts'
+import { createRows, type OutgoingRow, sizeOf } from './rows.ts'
+import { SHARED_TABLES } from './tables.ts'
 import { NotLeaderError, type Term } from './types.ts'
 
 export interface ShipperDeps {
@@ -23,6 +34,8 @@ export interface ShipperDeps {
   readonly term: () => Term | null
   /** Rows of others are stored here up to this rev. */
   readonly seenRev: () => number
+  /** The store of a node that was single before; absent = it is in the database. */
+  readonly backlog?: Backlog
   /** The database has refused: another node leads. Called once. */
   readonly onFenced: () => void
 }
@@ -70,15 +83,13 @@ interface Waiter {
   reject(error: Error): void
 }
 
-type RowKey = Pick<NotedChange, 'tbl' | 'key'>
-
 interface Unit extends Shipment {
   /** The newest note that it has. */
   readonly last: number
 }
 
 export function createShipper(deps: ShipperDeps): Shipper {
-  const { db, pool, log, node } = deps
+  const { db, pool, log, node, backlog } = deps
   const rowsOf = createRows(db)
   const stopping = new AbortController()
   const listeners = new Set<(durationMs: number, rows: number) => void>()
@@ -92,6 +103,8 @@ export function createShipper(deps: ShipperDeps): Shipper {
   let hasLeft = false
   let shippedRows = 0
   let shippedRev = 0
+  /** Rows that the server cannot store. */
+  const bad = new Set<string>()
   let tidy = createTidying(db)
 
   function pump(): void {
@@ -107,9 +120,11 @@ export function createShipper(deps: ShipperDeps): Shipper {
         // Also after the own clock ended the term: the database decides.
         token = deps.term()?.token ?? token
         if (token === null) return
-        await shipOnce(token)
+        if (isChanged()) await shipOnce(token)
+        if (backlog?.isLeft && !isFenced) await shipPage(token, backlog)
         failures = 0
       } catch (error) {
+        if (isBadValue(error) && (await leaveOutBad())) continue
         if (failures === 0) log.warn(`CLUSTER Changes cannot be stored in the shared database: ${errorText(error)}`)
         await pause(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)], undefined, { signal: stopping.signal }).catch(
           () => undefined,
@@ -119,7 +134,20 @@ export function createShipper(deps: ShipperDeps): Shipper {
     }
   }
 
-  const isWaiting = () => !isFenced && !stopping.signal.aborted && (shipped < noted || answers.length > 0)
+  const isChanged = () => shipped < noted || answers.length > 0
+  const isWaiting = () => !isFenced && !stopping.signal.aborted && (isChanged() || backlog?.isLeft === true)
+
+  /** Read when nothing is in flight, so that an older version of a row never comes after a newer one. */
+  async function shipPage(of: string, pages: Backlog): Promise<void> {
+    const rows = pages.next().filter(isShippable)
+    const by = { token: of, seenRev: deps.seenRev() }
+    if (rows.length > 0 && (await shipAsLeader(pool, node, by, { rows, settled: [], answers: [] })) === null) {
+      return fenced()
+    }
+    pages.shipped()
+    shippedRows += rows.length
+    if (!pages.isLeft) log.info('CLUSTER The store of this node is in the shared database')
+  }
 
   async function shipOnce(of: string): Promise<void> {
     const unit = collect()
@@ -142,18 +170,37 @@ export function createShipper(deps: ShipperDeps): Shipper {
   function collect(): Unit {
     noted = Math.max(noted, lastNoted(db))
     const notes = notesUpTo(db, shipped, noted)
-    const rows = distinct(notes.filter(({ tbl }) => tbl !== INBOX_TAKEN)).flatMap(rowOf)
+    const found = distinct(notes.filter(({ tbl }) => tbl !== INBOX_TAKEN)).flatMap(rowOf)
+    const isAged = ({ tbl, body }: OutgoingRow) => body === null && rowsOf.get(tbl)?.table.aged
+    const rows = found.filter((row) => !isAged(row))
+    const aged = found.filter(isAged).flatMap(withBelongings)
     const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => Number(key))
-    return { last: noted, rows, settled, answers: [...answers] }
+    return { last: noted, rows, settled, aged, answers: [...answers] }
   }
 
   function rowOf({ tbl, key }: RowKey): OutgoingRow[] {
-    const known = rowsOf.get(tbl)
-    const row = known?.read(key)
-    if (!row || (row.body === null && known?.table.aged)) return []
-    if (sizeOf(row) <= MAX_ROW_BYTES) return [row]
-    log.error(`CLUSTER A row of ${tbl} is larger than 8 MB and stays on this node: ${key}`)
-    return []
+    const row = rowsOf.get(tbl)?.read(key)
+    return row && isShippable(row) ? [row] : []
+  }
+
+  /** One row that the server cannot read must not keep all others here. False: there is none. */
+  async function leaveOutBad(): Promise<boolean> {
+    const { rows } = collect()
+    const before = bad.size
+    for (const { tbl, key, body } of [...rows, ...(backlog?.isLeft ? backlog.next() : [])]) {
+      const error = await pool.query('SELECT $1::jsonb, $2::text', [body, escapedKey(key)]).catch((reason) => reason)
+      if (!isBadValue(error)) continue
+      bad.add(`${tbl} ${key}`)
+      log.error(`CLUSTER A row of ${tbl} stays on this node, as the server cannot store it: ${errorText(error)}`)
+    }
+    return bad.size > before
+  }
+
+  function isShippable(row: OutgoingRow): boolean {
+    if (bad.has(`${row.tbl} ${row.key}`)) return false
+    if (sizeOf(row) <= MAX_ROW_BYTES) return true
+    log.error(`CLUSTER A row of ${row.tbl} is larger than 8 MB and stays on this node: ${row.key}`)
+    return false
   }
 
   /** Null: another node leads. */
@@ -201,7 +248,9 @@ export function createShipper(deps: ShipperDeps): Shipper {
   async function shipUnion(): Promise<number> {
     const last = lastNoted(db)
     const notes = notesUpTo(db, 0, last).filter(({ tbl }) => rowsOf.get(tbl)?.table.class === 'union')
-    const rows = distinct(notes).flatMap(rowOf)
+    const rows = distinct(notes)
+      .flatMap(rowOf)
+      .filter(({ body }) => body !== null)
     for (const chunk of inChunks(rows)) if (chunk.length > 0) await shipAsMaker(pool, node, chunk)
     const seqs = notes.map(({ seq }) => seq)
     if (seqs.length > 0) {
@@ -285,12 +334,20 @@ function firstUnshipped(db: Database): number | null {
   return first === null ? null : first - 1
 }
 
+/** SQLSTATE class 22: the server cannot make sense of a value. */
+const isBadValue = (error: unknown): boolean =>
+  error instanceof PostgresError && (error.code?.startsWith('22') ?? false)
+
+/** Rows that name another one by a number of this node have its id as their key. */
+const withBelongings = ({ tbl, key }: RowKey): RowKey[] => [
+  { tbl, key },
+  ...SHARED_TABLES.filter(({ reference }) => reference?.table === tbl).map(({ name }) => ({ tbl: name, key })),
+]
+
 function distinct(notes: readonly NotedChange[]): RowKey[] {
   const byKey = new Map(notes.toReversed().map((note) => [`${note.tbl} ${note.key}`, note]))
   return [...byKey.values()].sort((a, b) => a.seq - b.seq)
 }
-
-const sizeOf = ({ body, blob }: OutgoingRow): number => (body?.length ?? 0) + (blob?.byteLength ?? 0)
 
 /** At least one, which may be empty. */
 function inChunks(rows: readonly OutgoingRow[]): OutgoingRow[][] {

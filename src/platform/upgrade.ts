@@ -174,7 +174,7 @@ const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} 
 /** Number of backups kept of each database. */
 const KEEP = 3
 
-interface BackupTarget {
+export interface BackupTarget {
   /** Folder of the backups; made when it is missing. */
   readonly directory: string
   /** `footman` for `footman.db`. */
@@ -188,7 +188,7 @@ interface BackupTarget {
  * Copies an open database to `<name>-<version>-<UTC time>.db`, proves that the copy is sound and returns its path. Throws
  * when this fails, and then leaves no incomplete file.
  */
-function backUp(db: Database, { directory, name, version, now }: BackupTarget): string {
+export function backUp(db: Database, { directory, name, version, now }: BackupTarget): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   for (const left of readdirSync(directory)) if (left.endsWith('.db.tmp')) rmSync(join(directory, left))
   const stamp = new Date(now).toISOString().replace(/[-:.]/g, '')

@@ -109,6 +109,39 @@ describe.skipIf(!postgresPrograms())('a leader and a follower', () => {
   }, 120_000)
 })
 
+describe.skipIf(!postgresPrograms())('many rows', () => {
+  test('are shipped in groups of a commit and followed in pages', async () => {
+    await using directory = tempDirectory()
+    const shared = await newSchema()
+    const site = await openSite(directory.join('leader.db'), directory.join('follower.db'), shared)
+    const text = 'x'.repeat(1500)
+    const began = performance.now()
+    for (let group = 0; group < GROUPS; group += 1) {
+      site.leader.transaction(() => {
+        for (let n = 0; n < GROUP; n += 1) {
+          site.leader.run(
+            "INSERT INTO audit (id, at, actor, action, target, outcome, detail) VALUES (?, 0, '', '', '', 'ok', ?)",
+            `${group} ${n}`,
+            text,
+          )
+        }
+      })
+      await site.take({ do: 'ship' })
+    }
+    const shipped = performance.now()
+    await site.take({ do: 'follow' })
+    const rate = (from: number, to: number) => Math.round((GROUPS * GROUP * 1000) / (to - from))
+    console.log(`    shipped ${rate(began, shipped)} rows/s, followed ${rate(shipped, performance.now())} rows/s`)
+    const count = site.follower.get<{ n: number }>('SELECT count(*) AS n FROM audit')!.n
+    expect(count).toBe(GROUPS * GROUP)
+    await site.close()
+    await shared.close()
+  }, 60_000)
+})
+
+const GROUPS = 20
+const GROUP = 200
+
 /** The tables whose rows are not the same. */
 const differences = (here: Record<string, string[]>, there: Record<string, string[]>) =>
   Object.keys(here)

@@ -4,8 +4,10 @@ import { randomUUID } from 'node:crypto'
 import { insertDelivery } from '../../../src/alerts/outbox/store.ts'
 import { createFollower, type Follower } from '../../../src/cluster/follow.ts'
 import { shipForgotten, takeBack } from '../../../src/cluster/merge.ts'
+import { cleanShared } from '../../../src/cluster/retention.ts'
 import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
 import { NotLeaderError, type Term } from '../../../src/cluster/types.ts'
+import { PostgresError } from '../../../src/platform/postgres/errors.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { Database, FileDatabase } from '../../../src/platform/sqlite.ts'
 import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
@@ -191,6 +193,37 @@ describe.skipIf(!postgresPrograms())('the leader', () => {
   }, 60_000)
 })
 
+describe.skipIf(!postgresPrograms())('a row that the server cannot store', () => {
+  test('stays here, and keeps no other row here', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    const token = randomUUID()
+    await lead(pool, token)
+    const log = recordingLog()
+    const picky = (parameters: readonly unknown[] = []) => {
+      if (JSON.stringify(parameters).includes('poison')) throw new PostgresError('bad value', 'wrong', '22P05')
+    }
+    const shipper = createShipper({
+      ...{ db: a.db, log, node: 'a', term: () => ({ token, epoch: 1 }), seenRev: () => 0, onFenced: () => undefined },
+      pool: {
+        ...pool,
+        async query<Row>(sql: string, parameters?: readonly unknown[]) {
+          picky(parameters)
+          return pool.query<Row>(sql, parameters)
+        },
+      },
+    })
+    a.db.transaction(() => {
+      for (const id of ['before', 'poison', 'after']) snooze(a.db, id)
+    })
+    await shipper.afterCommit()
+    expect(await countIn('snooze')).toBe(2)
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      'CLUSTER A row of snooze stays on this node, as the server cannot store it: bad value',
+    ])
+    await shipper.stop()
+  })
+})
+
 describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
   test('is refused, and takes back what nobody has got', async () => {
     const [a, b] = (await site(['a', 'b'])) as [Node, Node]
@@ -351,6 +384,80 @@ describe.skipIf(!postgresPrograms())('other nodes', () => {
       { id: 'of the older', reason: '', colour: 'none' },
       { id: 's', reason: 'older', colour: 'red' },
     ])
+  })
+
+  test('old rows go from the database with those of the leader, and each node removes its own', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      for (const id of ['old', 'new']) {
+        addEvent(db, id, 'routed')
+        addDelivery(db, `of ${id}`, id)
+        db.run('INSERT INTO event_decision SELECT seq, 0, 0, NULL, NULL FROM event WHERE id = ?', id)
+      }
+    })
+    await b.follower.toHead()
+    const { rev } = (await pool.query<{ rev: number }>('SELECT rev FROM head'))[0]!
+    await commit(a, (db) => db.run("DELETE FROM event WHERE id = 'old'"))
+    const left = await pool.query<{ key: string }>('SELECT key FROM replica ORDER BY key')
+    expect(left.map(({ key }) => key)).toEqual(['new', 'new', 'of new'])
+    expect(await pool.query('SELECT rev FROM head')).toEqual([{ rev }])
+    await b.follower.toHead()
+    expect(stateOf(b.db, 'of old')).toBe('pending')
+    b.db.run("DELETE FROM event WHERE id = 'old'")
+    await takeBack({ db: b.db, pool, node: 'b' })
+    expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
+  })
+
+  test('a node that was away until deletions were forgotten reads everything', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      for (const id of ['one', 'two']) snooze(db, id)
+      db.run("INSERT INTO dedup VALUES ('a', 1)")
+    })
+    await b.follower.toHead()
+    await commit(a, (db) => db.run("DELETE FROM snooze WHERE id = 'one'"))
+    await pool.query("UPDATE replica SET at = at - interval '8 days' WHERE deleted")
+    await pool.query(
+      `INSERT INTO inbox (key, node, received_at, sender, raw, expires_at, offered_at, settled_rev)
+        SELECT 'k' || n, 'b', now(), '', '', now() - interval '1 day', now() - interval '2 days', nullif(n, 1) FROM generate_series(1, 3) AS n`,
+    )
+    expect(await cleanShared(pool, { keepInboxMs: 86_400_000 })).toBe(3)
+    expect(await pool.query('SELECT key FROM inbox')).toEqual([{ key: 'k1' }])
+    expect(await pool.query('SELECT key FROM replica WHERE deleted')).toEqual([])
+    await commit(a, (db) => snooze(db, 'three'))
+    await b.follower.toHead()
+    expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
+    expect(snoozes(b.db)).toEqual(['three', 'two'])
+    await commit(a, (db) => snooze(db, 'four'))
+    await b.follower.toHead()
+    expect(snoozes(b.db)).toEqual(['four', 'three', 'two'])
+  })
+
+  test('an upgraded node reads what it had to leave out', async () => {
+    const next = { name: 'next', sql: "ALTER TABLE snooze ADD COLUMN colour TEXT NOT NULL DEFAULT 'none'" }
+    const [a, b] = (await site(['a', 'b'], { a: [...MIGRATIONS, next] })) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      snooze(db, 's')
+      db.run("UPDATE snooze SET colour = 'red'")
+    })
+    await b.follower.toHead()
+    b.db.exec(next.sql)
+    const upgraded = createFollower({
+      ...{
+        db: b.db,
+        pool,
+        log: recordingLog(),
+        node: 'b',
+        isLeader: () => false,
+        onApplied: () => undefined,
+        onForgotten: () => undefined,
+      },
+    })
+    await upgraded.toHead()
+    expect(b.db.get<{ colour: string }>('SELECT colour FROM snooze')!.colour).toBe('red')
   })
 
   test('a database that has forgotten gets again what was shipped', async () => {

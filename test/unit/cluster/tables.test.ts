@@ -1,7 +1,8 @@
 /** Every table of `footman.db` has a class, and the list agrees with the schema. */
 import { expect, test } from 'bun:test'
 import { databasesOf } from '../../../src/app/migrations.ts'
-import { installTriggers, removeTriggers } from '../../../src/cluster/changes.ts'
+import { installTriggers } from '../../../src/cluster/changes.ts'
+import { leaveCluster } from '../../../src/cluster/leave.ts'
 import { LOCAL_TABLES, SHARED_TABLES } from '../../../src/cluster/tables.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
 
@@ -49,7 +50,7 @@ test('triggers are made once, and removed without a trace', () => {
   expect(installed.length).toBeGreaterThan(before.length + SHARED_TABLES.length)
   installTriggers(db)
   expect(schema()).toEqual(installed)
-  removeTriggers(db)
+  leaveCluster(db, 0)
   expect(schema()).toEqual(before)
 })
 
