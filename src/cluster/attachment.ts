@@ -95,7 +95,7 @@ export interface Attachment extends SharedState {
 }
 
 const LOOK_MS = 1000
-/** Messages that were offered so shortly before may be forgotten. */
+/** Messages that were offered so shortly before may be forgotten; older ones are not known again where they are not. */
 const OFFERED_MS = 600_000
 const CLEAN_MS = 3_600_000
 const FIRST_CLEAN_MS = 60_000
@@ -144,7 +144,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     {
       dedupTtlMs: settings.dedupTtlMs,
       maxOpen: settings.maxOpen,
-      offerAgainSince: deps.forgotten === null ? null : clock.now() - OFFERED_MS,
+      offerAgainSince: deps.forgotten === null ? null : clock.now() - Math.min(OFFERED_MS, settings.dedupTtlMs),
     },
   )
   let isReady = isLeader
