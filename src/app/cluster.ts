@@ -37,6 +37,7 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
     leaseMs: section.leaseDuration,
     aloneAfterMs: () => live().aloneAfter,
     whenDatabaseDown: () => live().whenDatabaseDown,
+    dutiesWhenDatabaseDown: section.dutiesWhenDatabaseDown,
     commandTimeoutMs: () => live().commandTimeout,
     dedupTtlMs: deduplication.enable ? deduplication.ttlMinutes * MINUTE_MS : LEAST_DEDUP_MS,
     keepInboxMs: section.keepInbox,

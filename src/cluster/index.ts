@@ -18,7 +18,7 @@ import { migrateCluster } from './migrations.ts'
 import { createNodes, differingSections } from './nodes.ts'
 import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
-import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState } from './types.ts'
+import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState, Term } from './types.ts'
 import { migrationsOf } from './views.ts'
 
 export interface ClusterDeps {
@@ -44,6 +44,8 @@ export interface ClusterSettings extends AttachmentSettings {
   /** May change while the node runs, as the next one. */
   readonly aloneAfterMs: () => number
   readonly whenDatabaseDown: () => 'alert' | 'wait'
+  /** `lastLeader`: a leader goes on with schedules and retries without the database. */
+  readonly dutiesWhenDatabaseDown: 'stop' | 'lastLeader'
   /** Hash by section of the configuration. */
   readonly configHashes: Readonly<Record<string, string>>
 }
@@ -113,6 +115,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Of the newest answer of the database, or when the process went on after a halt. */
   let answeredAt = aliveAt
   let aloneAsLastLeader = false
+  /** Of a leader that goes on with its duties without the database. */
+  let keptTerm: Term | null = null
   let knownTimeline = identity.timeline
   let forgotten: Forgotten | null = null
   /** The database answered again after an outage. */
@@ -186,6 +190,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     }
     if (mode === 'joining' && attachment?.isReady) {
       forgotten = null
+      keptTerm = null
       become('follower')
     }
     const mayLead = settings.candidate && mode === 'follower' && performance.now() >= reservedUntil
@@ -264,9 +269,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     const isAway = failingSince !== null && performance.now() - failingSince >= settings.aloneAfterMs()
     if (!isAway || isStopping || part === 'alone' || settings.whenDatabaseDown() === 'wait') return
     log.error('CLUSTER The database has been away for too long: this node works alone until it is back')
-    const wasLeader = part === 'leader'
+    aloneAsLastLeader = part === 'leader'
+    keptTerm = aloneAsLastLeader && settings.dutiesWhenDatabaseDown === 'lastLeader' ? lease.last : null
     lease.drop()
-    aloneAsLastLeader = wasLeader
     play('alone', 'alone', 'the database of the cluster cannot be reached')
   }
 
@@ -381,6 +386,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
           isPart: () => attachment?.part === part && !isStopping,
           refusingSince: () => pool.refusingSince,
           wasLastLeader: aloneAsLastLeader,
+          keptTerm,
           nodes,
           onFenced,
           onForgotten,

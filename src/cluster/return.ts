@@ -8,9 +8,10 @@ import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import type { CounterWriter } from './counters.ts'
 import type { Follower } from './follow.ts'
-import { shipForgotten, takeBack } from './merge.ts'
+import { shipAsBefore, shipForgotten, takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
 import type { Shipper } from './ship.ts'
+import type { Term } from './types.ts'
 
 export interface ReturnDeps {
   readonly db: Database
@@ -23,6 +24,8 @@ export interface ReturnDeps {
   readonly nodes: Nodes
   /** The database was put back to an earlier state; null = it was not. */
   readonly forgotten: Forgotten | null
+  /** Of a leader that went on with its duties without the database; null = it did not. */
+  readonly keptTerm: Term | null
 }
 
 export interface Forgotten {
@@ -45,6 +48,7 @@ export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlM
   const { db, pool, node, shipper, follower, log } = deps
   if (deps.forgotten) await remind(deps, deps.forgotten)
   const lonely = rememberLonely(db)
+  if (deps.keptTerm) await keepDuties(deps, deps.keptTerm)
   const { removedEvents } = await takeBack({ db, pool, node })
   const doubled = lonely.length > 0 ? await settleLonely(deps, lonely, settings.dedupTtlMs) : []
   await follower.toHead()
@@ -56,6 +60,12 @@ export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlM
   if (lonely.length === 0) return
   const twins = doubled.length > 0 ? `; other nodes have made events of ${doubled.length} of their messages too` : ''
   log.info(`CLUSTER ${lonely.length} events of the time alone are in the database now${twins}`)
+}
+
+/** What was fired and started without the database counts, unless another node has led meanwhile. */
+async function keepDuties({ db, pool, node, follower, log }: ReturnDeps, { token }: Term): Promise<void> {
+  if (await shipAsBefore({ db, pool, node }, { token, seenRev: follower.appliedRev })) return
+  log.warn('CLUSTER Another node has led too while the database was away: schedules and retries may have run twice')
 }
 
 /**
