@@ -13,7 +13,7 @@ export interface ResetSettings {
   readonly version: string
 }
 
-/** What the node knows of its position in the shared database, and of rows that it still wanted to add. */
+/** The position of the node in the shared database, and the rows that it still has to add. */
 const FORGOTTEN = ['cluster.applied', 'cluster.first_ship', 'cluster.returning', 'cluster.tables']
 
 /**
@@ -30,7 +30,7 @@ export function resetShared(log: Logger, { dataDirectory, store, backupDirectory
     db.close()
   }
   // Another server is expected.
-  storeIdentity(dataDirectory, { ...readIdentity(dataDirectory), timeline: null })
+  storeIdentity(dataDirectory, { ...readIdentity(dataDirectory), timeline: null, history: null })
 }
 
 function emptyShared(db: Database): void {

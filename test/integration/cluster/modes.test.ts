@@ -260,4 +260,35 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
       await until(() => snoozes(member).length === 2, { what: 'the same rows', state: words })
     for (const member of [a, b]) expect(snoozes(member)).toEqual(['before', 'by the last leader'])
   }, 60_000)
+
+  test('find out that the database was put back while they were away, also when it has as many rows again', async () => {
+    const [a, b] = await pair()
+    await write(a, 'before')
+    const backup = await server.backup()
+    await untilLeads(a)
+    await write(a, 'late')
+    for (let n = 0; n < 10; n += 1) {
+      a.db.run('UPDATE snooze SET reason = ? WHERE id = ?', String(n), 'late')
+      await a.shared.afterCommit()
+    }
+    await until(() => b.db.get("SELECT 1 FROM snooze WHERE id = 'late' AND reason = '9'"), { what: 'the last change' })
+    const known = b.shared.status!.appliedRev
+    await b.stop()
+    await server.restore(backup)
+    await until(() => a.parts.some((because) => because.includes('earlier state')) && leads(a), {
+      what: 'the leader to find out, and to lead again',
+      state: words,
+    })
+    for (let n = 0; n < 12; n += 1) await write(a, `after ${n}`)
+    await until(() => a.shared.status!.headRev > known, { what: 'as many rows as before' })
+    const again = newMember('qs-b')
+    await untilFollows(again)
+    await until(() => snoozes(again).length === snoozes(a).length, { what: 'all rows', state: () => snoozes(again) })
+    expect(snoozes(again)).toEqual(snoozes(a))
+    expect(snoozes(a)).toHaveLength(14)
+    const parts = again.parts.length
+    await write(a, 'one more')
+    await until(() => snoozes(again).includes('one more'), { what: 'the next row' })
+    expect(again.parts).toHaveLength(parts)
+  }, 60_000)
 })
