@@ -4,7 +4,10 @@ import { hostname } from 'node:os'
 import type { Cluster, ClusterDeps } from '../cluster/index.ts'
 import { postgresSettingsOf } from '../cluster/settings.ts'
 import type { ConfigPaths } from '../config/paths.ts'
+import { StartError } from '../platform/errors.ts'
+import type { Logger } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import { backupDirectoryOf, databasesOf } from './migrations.ts'
 import type { Config } from './schema.ts'
 
 export interface ClusterParts extends ClusterDeps {
@@ -37,12 +40,24 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
     leaseMs: section.leaseDuration,
     aloneAfterMs: () => live().aloneAfter,
     whenDatabaseDown: () => live().whenDatabaseDown,
+    dutiesWhenDatabaseDown: section.dutiesWhenDatabaseDown,
     commandTimeoutMs: () => live().commandTimeout,
     dedupTtlMs: deduplication.enable ? deduplication.ttlMinutes * MINUTE_MS : LEAST_DEDUP_MS,
     keepInboxMs: section.keepInbox,
     maxOpen: footman.delivery.maxBacklog,
     configHashes: configHashes(config),
   })
+}
+
+/** For `--cluster-reset`: nothing that nodes share is left in the store. Throws a `StartError` on a node of its own. */
+export async function resetCluster(log: Logger, config: Config, dataDirectory: string): Promise<void> {
+  if (!config.footman.cluster.enable) {
+    const hint = 'Leave the option out, or set Butler.footman.cluster.enable: true'
+    throw new StartError('--cluster-reset is for nodes of a cluster', { hint })
+  }
+  const store = databasesOf(dataDirectory).find(({ name }) => name === 'footman')!
+  const { resetShared } = await import('../cluster/reset.ts')
+  resetShared(log, { dataDirectory, store, backupDirectory: backupDirectoryOf(dataDirectory), version: VERSION })
 }
 
 /** Hash by section that all nodes need alike, as the leader works by its own. */

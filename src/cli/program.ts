@@ -202,6 +202,7 @@ function addRun(program: Command, done: (code: number) => void): void {
     .option('--skip-config-verification', 'start although the configuration has errors')
     .option('--shadow', 'receive and record everything, send and start nothing')
     .option('--degraded', 'start without a listener whose port cannot be opened')
+    .option('--cluster-reset', 'read all that nodes share from the database of the cluster anew, and add nothing to it')
     .action(async (options) => {
       const { runFootman } = await import('./run.ts')
       done(await runFootman(options, processIo))

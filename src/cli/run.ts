@@ -2,7 +2,7 @@
 import { arch, hostname, platform, release } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
-import { buildCluster } from '../app/cluster.ts'
+import { buildCluster, resetCluster } from '../app/cluster.ts'
 import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
 import { loadReports } from '../app/reports.ts'
@@ -45,6 +45,7 @@ export interface RunOptions {
   readonly skipConfigVerification?: boolean
   readonly shadow?: boolean
   readonly degraded?: boolean
+  readonly clusterReset?: boolean
 }
 
 /** By then what the start left behind is garbage, and then what the first look of every monitor did. */
@@ -134,6 +135,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     if (process.platform !== 'win32') await keepData(log, dataDirectory)
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
     upgradeData({ log, now: Date.now }, dataDirectory)
+    if (options.clusterReset) await resetCluster(log, config, dataDirectory)
     const handover = createIngestHandover()
     const restHandover = createRestHandover<RunningServer>()
     const reports = await loadReports(config)

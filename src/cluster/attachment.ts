@@ -21,7 +21,7 @@ import type { Nodes } from './nodes.ts'
 import { cleanShared } from './retention.ts'
 import { bringBack, type Forgotten } from './return.ts'
 import { createShipper } from './ship.ts'
-import { type ClusterStatus, ForwardingError, type SharedState } from './types.ts'
+import { type ClusterStatus, ForwardingError, type SharedState, type Term } from './types.ts'
 
 /** The database of a build of the app, and what uses it. */
 export interface Own {
@@ -61,6 +61,8 @@ export interface AttachmentDeps {
   /** `performance.now()` since which the server actively refuses; null = it does not. */
   readonly refusingSince: () => number | null
   readonly wasLastLeader: boolean
+  /** Of a leader that went on with its duties without the database; null = it did not. */
+  readonly keptTerm: Term | null
   readonly onFenced: () => void
   /** The database was found to be in an earlier state. */
   readonly onForgotten: (head: number) => void
@@ -95,7 +97,7 @@ export interface Attachment extends SharedState {
 }
 
 const LOOK_MS = 1000
-/** Messages that were offered so shortly before may be forgotten. */
+/** Messages that were offered so shortly before may be forgotten; older ones are not known again where they are not. */
 const OFFERED_MS = 600_000
 const CLEAN_MS = 3_600_000
 const FIRST_CLEAN_MS = 60_000
@@ -144,7 +146,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     {
       dedupTtlMs: settings.dedupTtlMs,
       maxOpen: settings.maxOpen,
-      offerAgainSince: deps.forgotten === null ? null : clock.now() - OFFERED_MS,
+      offerAgainSince: deps.forgotten === null ? null : clock.now() - Math.min(OFFERED_MS, settings.dedupTtlMs),
     },
   )
   let isReady = isLeader
@@ -177,8 +179,8 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
     async follower() {
       if (!isFollowing && (await membership.ensure())) {
-        const { nodes, forgotten } = deps
-        await bringBack({ db, pool, log, node, shipper, follower, counters, nodes, forgotten }, settings)
+        const { nodes, forgotten, keptTerm } = deps
+        await bringBack({ db, pool, log, node, shipper, follower, counters, nodes, forgotten, keptTerm }, settings)
         isFollowing = true
         follower.start()
       }
@@ -276,7 +278,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     status,
     inbox: part === 'alone' ? null : inbox,
     services: [service],
-    runsDuties: isLeader,
+    runsDuties: isLeader || (part === 'alone' && deps.keptTerm !== null),
     delivers: part !== 'follower',
     get mode() {
       return status.mode

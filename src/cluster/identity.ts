@@ -10,6 +10,8 @@ export interface ClusterIdentity {
   readonly clusterId: string | null
   /** Timeline of the database, which a promoted standby changes; null = not known. */
   readonly timeline: number | null
+  /** Of the rows that the node has followed: the database changes it when it was put back; null = not known. */
+  readonly history: string | null
   /** The offset of the clock that was known last. */
   readonly clockOffsetMs: number
 }
@@ -20,7 +22,7 @@ const fileOf = (directory: string): string => join(directory, 'cluster.json')
 export function readIdentity(directory: string): ClusterIdentity {
   const stored = storedIdentity(directory)
   if (stored) return stored
-  const fresh = { dataId: randomUUID(), clusterId: null, timeline: null, clockOffsetMs: 0 }
+  const fresh = { dataId: randomUUID(), clusterId: null, timeline: null, history: null, clockOffsetMs: 0 }
   storeIdentity(directory, fresh)
   return fresh
 }
@@ -40,9 +42,10 @@ export function storedIdentity(directory: string): ClusterIdentity | null {
       dataId,
       clusterId = null,
       timeline = null,
+      history = null,
       clockOffsetMs = 0,
     } = JSON.parse(readFileSync(file, 'utf8')) as ClusterIdentity
-    return typeof dataId === 'string' ? { dataId, clusterId, timeline, clockOffsetMs } : null
+    return typeof dataId === 'string' ? { dataId, clusterId, timeline, history, clockOffsetMs } : null
   } catch {
     // A power cut may leave half a file; a new identity only costs the wait for the old lease.
     return null

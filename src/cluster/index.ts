@@ -18,7 +18,7 @@ import { migrateCluster } from './migrations.ts'
 import { createNodes, differingSections } from './nodes.ts'
 import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
-import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState } from './types.ts'
+import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState, Term } from './types.ts'
 import { migrationsOf } from './views.ts'
 
 export interface ClusterDeps {
@@ -44,6 +44,8 @@ export interface ClusterSettings extends AttachmentSettings {
   /** May change while the node runs, as the next one. */
   readonly aloneAfterMs: () => number
   readonly whenDatabaseDown: () => 'alert' | 'wait'
+  /** `lastLeader`: a leader goes on with schedules and retries without the database. */
+  readonly dutiesWhenDatabaseDown: 'stop' | 'lastLeader'
   /** Hash by section of the configuration. */
   readonly configHashes: Readonly<Record<string, string>>
 }
@@ -69,16 +71,15 @@ const HALTED_MS = 2000
 const RESERVED_MS = 15_000
 /** A database that was put back: the last leader comes first. */
 const LAST_LEADER_FIRST_MS = 3000
-/** Rows of so long before are read again then; all of them when it is found at the start. */
+/** Rows of so long before are read again then; all of them when a node finds it at its start. */
 const REMEMBERED_MS = 3_600_000
-const FIRST_MS = 30_000
 /** Messages on their way may end when the node leaves its lonely state. */
 const SENDS_END_MS = 60_000
 
 export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Cluster {
   const log = deps.log.child('cluster')
   const { node, postgres, leaseMs } = settings
-  const identity = readIdentity(settings.dataDirectory)
+  let identity = readIdentity(settings.dataDirectory)
   const clock = createClusterClock(deps.clock, identity.clockOffsetMs)
   const counters = createCounters()
   const pool = createPostgresPool(postgres)
@@ -113,8 +114,12 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Of the newest answer of the database, or when the process went on after a halt. */
   let answeredAt = aliveAt
   let aloneAsLastLeader = false
+  /** Of a leader that goes on with its duties without the database. */
+  let keptTerm: Term | null = null
   let knownTimeline = identity.timeline
+  let knownHistory = identity.history
   let forgotten: Forgotten | null = null
+  let hasJoined = false
   /** The database answered again after an outage. */
   let backSince: { readonly at: number; readonly databaseMs: number } | null = null
   let listed: { readonly nodes: readonly NodeInfo[]; readonly leaderships: readonly Leadership[] } = {
@@ -148,10 +153,17 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     }
     clusterId = migrated.clusterId
     await nodes.register()
-    storeIdentity(settings.dataDirectory, { ...identity, clusterId, timeline: pool.timeline ?? identity.timeline })
+    saveIdentity()
     isPrepared = true
     listener.start()
     beats.start()
+  }
+
+  function saveIdentity(): void {
+    identity = { ...identity, clusterId, clockOffsetMs: clock.offsetMs }
+    // Only when all that the database has forgotten is in it again.
+    if (hasJoined && !forgotten) identity = { ...identity, timeline: knownTimeline, history: knownHistory }
+    storeIdentity(settings.dataDirectory, identity)
   }
 
   async function lookOnce(): Promise<void> {
@@ -172,20 +184,26 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     const known = attachment?.knownRev ?? 0
     if (part === 'leader') {
       const isHeld = await lease.renew()
-      if (hasForgotten(known)) onForgotten(lease.head ?? 0)
+      const before = knownHistory ?? lease.history ?? ''
+      if (hasForgotten(known)) onForgotten(lease.head ?? 0, before)
       else if (!isHeld) onFenced()
       return
     }
     const { node: leader, isFree } = await lease.look()
-    if (hasForgotten(known) && part !== 'alone') return onForgotten(lease.head ?? 0)
+    const before = knownHistory ?? lease.history ?? ''
+    const isPutBack = hasForgotten(known)
+    if (isPutBack && part !== 'alone') return onForgotten(lease.head ?? 0, before)
     if (part === 'alone') {
-      if (hasForgotten(known)) noteForgotten(lease.head ?? 0)
+      if (isPutBack) noteForgotten(lease.head ?? 0, before)
       backSince = { at: performance.now(), databaseMs: clock.now() }
       play('follower', 'joining', 'the database of the cluster answers again', SENDS_END_MS)
       return
     }
     if (mode === 'joining' && attachment?.isReady) {
       forgotten = null
+      keptTerm = null
+      hasJoined = true
+      saveIdentity()
       become('follower')
     }
     const mayLead = settings.candidate && mode === 'follower' && performance.now() >= reservedUntil
@@ -195,25 +213,27 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Its state is an earlier one: a standby that was behind leads the servers now, or a backup was put back. */
   function hasForgotten(known: number): boolean {
     const { timeline } = leaseDb
-    const isOther = timeline !== null && knownTimeline !== null && timeline !== knownTimeline
+    const { history } = lease
+    const isOtherServer = timeline !== null && knownTimeline !== null && timeline !== knownTimeline
+    const isOtherHistory = history !== null && knownHistory !== null && history !== knownHistory
     knownTimeline = timeline ?? knownTimeline
-    return isOther || (lease.head !== null && lease.head < known)
+    knownHistory = history ?? knownHistory
+    return isOtherServer || isOtherHistory || (lease.head !== null && lease.head < known)
   }
 
-  function noteForgotten(head: number): void {
+  function noteForgotten(head: number, history: string): void {
     counters.addRewind()
     log.error(
       `CLUSTER The database was put back to an earlier state (revision ${head}); this node adds what it has shipped since`,
     )
-    const isStart = performance.now() < FIRST_MS
-    forgotten = { since: isStart ? null : clock.now() - REMEMBERED_MS }
+    forgotten = { since: hasJoined ? clock.now() - REMEMBERED_MS : null, history }
     // The last leader knows best what came after, and is asked to lead again.
     if (part !== 'leader') reservedUntil = performance.now() + LAST_LEADER_FIRST_MS
   }
 
-  function onForgotten(head: number): void {
+  function onForgotten(head: number, history = knownHistory ?? ''): void {
     if (forgotten && mode === 'joining') return
-    noteForgotten(head)
+    noteForgotten(head, history)
     lease.drop()
     play('follower', 'joining', 'the database of the cluster was put back to an earlier state')
   }
@@ -264,9 +284,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     const isAway = failingSince !== null && performance.now() - failingSince >= settings.aloneAfterMs()
     if (!isAway || isStopping || part === 'alone' || settings.whenDatabaseDown() === 'wait') return
     log.error('CLUSTER The database has been away for too long: this node works alone until it is back')
-    const wasLeader = part === 'leader'
+    aloneAsLastLeader = part === 'leader'
+    keptTerm = aloneAsLastLeader && settings.dutiesWhenDatabaseDown === 'lastLeader' ? lease.last : null
     lease.drop()
-    aloneAsLastLeader = wasLeader
     play('alone', 'alone', 'the database of the cluster cannot be reached')
   }
 
@@ -381,6 +401,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
           isPart: () => attachment?.part === part && !isStopping,
           refusingSince: () => pool.refusingSince,
           wasLastLeader: aloneAsLastLeader,
+          keptTerm,
           nodes,
           onFenced,
           onForgotten,
@@ -403,12 +424,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       become('leaving')
       clearInterval(alive)
       await Promise.all([beats.stop(), look.stop()])
-      storeIdentity(settings.dataDirectory, {
-        ...identity,
-        clusterId,
-        timeline: knownTimeline,
-        clockOffsetMs: clock.offsetMs,
-      })
+      saveIdentity()
       if (part === 'leader') await lease.release().catch(() => undefined)
       if (isPrepared && failingSince === null) await beat()
       await listener.stop()

@@ -31,6 +31,8 @@ export interface Lease {
   term(): Term | null
   /** The newest revision of the shared rows, by the last answer; null before the first. */
   readonly head: number | null
+  /** Changes when the database was put back to an earlier state, and a node has found out; null before the first answer. */
+  readonly history: string | null
   /** The last term, whether it holds or not. */
   readonly last: Term | null
   /** Takes the lease when it is free, expired or our own; null when another node has it. */
@@ -45,7 +47,15 @@ export interface Lease {
   drop(): void
 }
 
-const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, (SELECT rev FROM head) AS head'
+const NOW =
+  '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, (SELECT rev FROM head) AS head, (SELECT history FROM head) AS history'
+
+/** Comes with every answer. */
+interface Answer {
+  readonly now: number
+  readonly head: number
+  readonly history: string
+}
 
 const ACQUIRE = `WITH l AS (
     UPDATE lease SET node = $1, data_id = $2, token = $3, epoch = epoch + 1,
@@ -66,17 +76,16 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
   const believedMs = durationMs - durationMs / 6
   let term: Term | null = null
   let head: number | null = null
+  let history: string | null = null
   let sentAt = Number.NEGATIVE_INFINITY
 
   /** Asks, and takes the time of the database from the answer. */
-  async function ask<Row extends { readonly now: number; readonly head: number }>(
-    sql: string,
-    parameters: readonly unknown[],
-  ): Promise<Row[]> {
+  async function ask<Row extends Answer>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
     const before = wall()
     const rows = await db.query<Row>(sql, parameters)
     if (rows[0]) clock.sample(rows[0].now, before, wall())
     head = rows[0]?.head ?? head
+    history = rows[0]?.history ?? history
     return rows
   }
 
@@ -85,19 +94,16 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
     get head() {
       return head
     },
+    get history() {
+      return history
+    },
     get last() {
       return term
     },
     async acquire(reason) {
       const sending = monotonic()
       const token = randomUUID()
-      const [row] = await ask<{ epoch: number; now: number; head: number }>(ACQUIRE, [
-        node,
-        dataId,
-        token,
-        durationMs / 1000,
-        reason,
-      ])
+      const [row] = await ask<Answer & { epoch: number }>(ACQUIRE, [node, dataId, token, durationMs / 1000, reason])
       if (!row) return null
       term = { token, epoch: row.epoch }
       sentAt = sending
@@ -117,7 +123,7 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
       return true
     },
     async look() {
-      const [row] = await ask<{ node: string; epoch: number; isFree: boolean; now: number; head: number }>(LOOK, [])
+      const [row] = await ask<Answer & { node: string; epoch: number; isFree: boolean }>(LOOK, [])
       if (!row) throw new Error('the lease of the cluster is missing in the database')
       return { node: row.isFree ? '' : row.node, epoch: row.epoch, isFree: row.isFree }
     },

@@ -3,7 +3,7 @@ import type { PostgresPool } from '../platform/postgres/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { createApplier } from './apply.ts'
 import { INBOX_TAKEN, lastNoted, notesUpTo, silently } from './changes.ts'
-import { type ReplicaRow, type RowKey, readByKey, shipAgain, shipAsMaker } from './replica.ts'
+import { type ReplicaRow, type RowKey, readByKey, shipAgain, shipAsLeader, shipAsMaker } from './replica.ts'
 import { createRows } from './rows.ts'
 import { sharedTable } from './tables.ts'
 
@@ -48,6 +48,38 @@ export async function takeBack({ db, pool, node }: MergeDeps): Promise<TakenBack
   const gone = ofClass(keys, 'leader').filter(({ tbl, key }) => !known.has(`${tbl} ${key}`))
   applier.apply([...found, ...gone.map(removal)], null, last)
   return { replaced: found.length + gone.length, removedEvents, shipped: rows.length }
+}
+
+/**
+ * Ships all noted changes with the token of a term that was held before the database was away. False: another node has led
+ * since, and nothing is changed. Can be repeated. Rejects with a `PostgresError`.
+ */
+export async function shipAsBefore(
+  { db, pool, node }: MergeDeps,
+  by: { readonly token: string; readonly seenRev: number },
+): Promise<boolean> {
+  const tables = createRows(db)
+  const last = lastNoted(db)
+  const notes = notesUpTo(db, 0, last)
+  const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => Number(key))
+  const rows = distinct(notes.filter(({ tbl }) => tbl !== INBOX_TAKEN)).flatMap(({ tbl, key }) => {
+    const row = tables.get(tbl)?.read(key)
+    return row && (row.body !== null || !sharedTable(tbl)?.aged) ? [row] : []
+  })
+  const isHeld = await pool.transaction(async (tx) => {
+    for (const chunk of [...inChunks(rows), []]) {
+      const shipment = { rows: chunk, settled: chunk.length === 0 ? settled : [], answers: [] }
+      if ((await shipAsLeader(tx, node, by, shipment)) === null) return false
+    }
+    return true
+  })
+  if (isHeld) {
+    silently(db, () => {
+      db.run('DELETE FROM cluster_change WHERE seq <= ?', last)
+      for (const id of settled) db.run('DELETE FROM inbox_taken WHERE inbox_id = ?', id)
+    })
+  }
+  return isHeld
 }
 
 async function removeTaken(db: Database, pool: PostgresPool, keys: readonly RowKey[]): Promise<number> {

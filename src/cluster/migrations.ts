@@ -36,7 +36,8 @@ export const clusterMigrations: readonly ClusterMigration[] = [
         settled_rev bigint, handled text, others jsonb NOT NULL DEFAULT '[]');
       CREATE INDEX inbox_open ON inbox (id) WHERE settled_rev IS NULL;
       CREATE INDEX inbox_age ON inbox (offered_at) WHERE settled_rev IS NOT NULL;
-      CREATE TABLE head (one boolean PRIMARY KEY DEFAULT true CHECK (one), rev bigint NOT NULL);
+      -- history: changed by the first node that finds the rows at an earlier state than it knows.
+      CREATE TABLE head (one boolean PRIMARY KEY DEFAULT true CHECK (one), rev bigint NOT NULL, history text NOT NULL DEFAULT '');
       INSERT INTO head (rev) VALUES (0);
       CREATE TABLE replica (tbl text NOT NULL, key text NOT NULL, rev bigint NOT NULL, epoch bigint NOT NULL, node text NOT NULL,
         deleted boolean NOT NULL DEFAULT false, at timestamptz NOT NULL DEFAULT clock_timestamp(), body jsonb NOT NULL, blob bytea,

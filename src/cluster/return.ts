@@ -3,14 +3,16 @@
  * Each step can be repeated, and the order is the promise: a key that is settled before its rows are in the database would
  * belong to no node.
  */
+import { randomUUID } from 'node:crypto'
 import type { PostgresPool } from '../platform/postgres/types.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import type { CounterWriter } from './counters.ts'
 import type { Follower } from './follow.ts'
-import { shipForgotten, takeBack } from './merge.ts'
+import { shipAsBefore, shipForgotten, takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
 import type { Shipper } from './ship.ts'
+import type { Term } from './types.ts'
 
 export interface ReturnDeps {
   readonly db: Database
@@ -23,11 +25,15 @@ export interface ReturnDeps {
   readonly nodes: Nodes
   /** The database was put back to an earlier state; null = it was not. */
   readonly forgotten: Forgotten | null
+  /** Of a leader that went on with its duties without the database; null = it did not. */
+  readonly keptTerm: Term | null
 }
 
 export interface Forgotten {
   /** Rows that were stored since then are read again (milliseconds since 1970); null = all. */
   readonly since: number | null
+  /** The history that this node knew; the database gets another one. */
+  readonly history: string
 }
 
 /** An event that was made of a message without the inbox. */
@@ -45,6 +51,7 @@ export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlM
   const { db, pool, node, shipper, follower, log } = deps
   if (deps.forgotten) await remind(deps, deps.forgotten)
   const lonely = rememberLonely(db)
+  if (deps.keptTerm) await keepDuties(deps, deps.keptTerm)
   const { removedEvents } = await takeBack({ db, pool, node })
   const doubled = lonely.length > 0 ? await settleLonely(deps, lonely, settings.dedupTtlMs) : []
   await follower.toHead()
@@ -58,11 +65,19 @@ export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlM
   log.info(`CLUSTER ${lonely.length} events of the time alone are in the database now${twins}`)
 }
 
+/** Schedules fired and tasks started without the database count, unless another node has led meanwhile. */
+async function keepDuties({ db, pool, node, follower, log }: ReturnDeps, { token }: Term): Promise<void> {
+  if (await shipAsBefore({ db, pool, node }, { token, seenRev: follower.appliedRev })) return
+  log.warn('CLUSTER Another node has led too while the database was away: schedules and retries may have run twice')
+}
+
 /**
  * Ships again what this node has shipped within the last hour, as far as no newer leader has changed it, and reads again what
  * the other nodes ship now.
  */
-async function remind({ db, pool, node, follower, log }: ReturnDeps, { since }: Forgotten): Promise<void> {
+async function remind({ db, pool, node, follower, log }: ReturnDeps, { since, history }: Forgotten): Promise<void> {
+  // A node that is away now has to find out too, when there are as many rows again as it knows.
+  await pool.query('UPDATE head SET history = $2 WHERE history = $1', [history, randomUUID()])
   const again = await shipForgotten({ db, pool, node }, 0)
   const [row] = await pool.query<{ rev: number }>(FIRST_SINCE, [since])
   follower.goBackTo(row?.rev ?? 0)

@@ -57,7 +57,7 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
   function acceptTask(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram, since: number): string | null {
     const { message } = parsed
     if (!message.executionId) log.debug(`[QSEOW] UDP HANDLER: No execution id, not de-duplicated: ${message.taskName}`)
-    if (isDuplicate(tx, parsed)) {
+    if (isDuplicate(tx, entry, parsed)) {
       log.verbose(`[QSEOW] UDP HANDLER: Duplicate dropped, execution id ${message.executionId}, ${parsed.outcome}`)
       recordDrop(tx, counters, entry, 'DUPLICATE')
       return null
@@ -70,10 +70,11 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
     return event.id
   }
 
-  function isDuplicate(tx: Database, parsed: TaskDatagram): boolean {
+  function isDuplicate(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram): boolean {
     const key = isShared ? messageKey(parsed) : dedupKey(parsed.message.executionId, parsed.outcome)
     if (key === null) return false
-    const now = deps.clock.now()
+    // Messages of other nodes may come late, and again: then it counts when they were received.
+    const now = entry.node === undefined ? deps.clock.now() : entry.receivedAt
     // Even without de-duplication, a late message must not repeat an event that was found in Qlik Sense.
     if (ttlMs === null) return isDedupKeyTaken(tx, key, now)
     return !takeDedupKey(tx, key, now, ttlMs)

@@ -95,7 +95,7 @@ export interface EventPipeline extends Service {
 }
 
 const TICK_MS = 5000
-/** Messages offered so shortly before the database went away may not have reached the leader. */
+/** Messages offered so shortly before the database went away may not have reached the leader; older ones are not known again. */
 const OFFERED_MS = 600_000
 const WELL: StorageState = { state: 'up', reason: '' }
 
@@ -201,7 +201,9 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     }
     const { mode, inbox } = shared
     const isAlone = mode === 'alone'
-    const offeredSince = isAlone ? deps.clock.now() - OFFERED_MS : (inbox?.offerAgainSince ?? null)
+    const offeredSince = isAlone
+      ? deps.clock.now() - Math.min(OFFERED_MS, udp?.dedupTtlMs ?? OFFERED_MS)
+      : (inbox?.offerAgainSince ?? null)
     intake = createIntake(
       { ...deps, inbox, journal, counters, unverified, onTaken },
       { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd, isShared: mode !== 'single', offeredSince },
