@@ -71,8 +71,19 @@ const task = (n: number) => ({
   tags: [{ id: guidOf('tag', 1), name: 'Nightly' }],
   customProperties:
     behaviour.retryPolicy === '' ? [] : [{ definition: { name: 'retryPolicy' }, value: behaviour.retryPolicy }],
-  operational: { nextExecution: '1753-01-01T00:00:00.000Z', lastExecutionResult: null },
+  operational: {
+    nextExecution: '1753-01-01T00:00:00.000Z',
+    lastExecutionResult: behaviour.retryPolicy === '' ? null : lastResult(n),
+  },
 })
+
+const RUNNING = 2
+
+/** A task has failed as the execution of its own number, and runs once it was started again. */
+function lastResult(n: number) {
+  const { id, status, startTime, stopTime } = result(n)
+  return { id, status: starts.some(({ task }) => task === n) ? RUNNING : status, startTime, stopTime }
+}
 
 const app = (n: number) => ({
   ...appOf(n),
@@ -137,6 +148,7 @@ const ANSWERS: readonly (readonly [path: string, kind: Parameters<typeof numbers
   ['app/full', 'app', counted('app', (n) => Response.json(n.map(app)))],
   ['user/', 'user', counted('user', ([n = 0]) => Response.json(user(n)))],
   ['executionresult/full', 'execution', counted('result', (n) => Response.json(n.map(result)))],
+  ['executionresult/full', 'result', counted('result', (n) => Response.json(n.map(result)))],
   ['reloadtask/', 'result', counted('ticket', ([n = 0]) => Response.json({ value: guidOf('log', n) }))],
   ['download/reloadtask/', 'log', counted('log', ([n = 0]) => new Response(scriptLog(n)))],
 ]
