@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { measureBurst } from '../test/bench/burst.ts'
+import { measureCluster } from '../test/bench/cluster.ts'
 import { measureConsole } from '../test/bench/console.ts'
 import { measureDisk } from '../test/bench/disk.ts'
 import { measureFaults } from '../test/bench/faults.ts'
@@ -40,7 +41,9 @@ Measures speed and size of the product on this machine.
   --seconds N      length of the parts under load (default: 10)
   --compare FILE   another executable, measured in turns with this one, part by part
   --rounds N       turns of a comparison (default: 3)
-  --full           ten times the history for the pages of the console; takes ten minutes
+  --seed N         of the faults of the cluster (default: random)
+  --full           ten times the history for the pages of the console, and faults of the cluster for
+                   half an hour; takes 45 minutes
 `)
 
 const PARTS = [
@@ -57,8 +60,10 @@ const PARTS = [
   'burst',
   'sustained',
   'faults',
+  'cluster',
   'console',
 ] as const
+const FULL_SECONDS = 1800
 const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
@@ -66,6 +71,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '10' },
     compare: { type: 'string' },
     rounds: { type: 'string', default: '3' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
     full: { type: 'boolean', default: false },
   },
 })
@@ -119,6 +125,7 @@ async function measurePart(part: Part, binary: string): Promise<Measurement[]> {
     burst: () => measureBurst(settings, sink),
     sustained: () => measureSustained({ ...settings, seconds }),
     faults: () => measureFaults({ ...settings, seconds }),
+    cluster: () => measureCluster({ seconds: options.full ? FULL_SECONDS : 3 * seconds, seed: Number(options.seed) }),
     console: () => measureConsole({ ...settings, full: options.full }),
   }
   return await measure[part]()

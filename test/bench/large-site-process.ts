@@ -26,6 +26,8 @@ export interface LargeSite extends AnySite, AsyncDisposable {
   /** Executions `first` to `first + count - 1` fail at this pace. Resolves with the milliseconds when all is sent. */
   send(wish: { port: number; perSecond: number; count: number; first: number }): Promise<number>
   counts(): Promise<Counts>
+  /** From now on: the retry policy of all tasks ('' = none), and milliseconds until the start of a task is answered. */
+  behave(how: { readonly retryPolicy?: string; readonly startMs?: number }): Promise<unknown>
   /** Tasks (by number) that were started so far, and when in milliseconds since 1970. */
   starts(): Promise<readonly { readonly task: number; readonly at: number }[]>
 }
@@ -54,6 +56,7 @@ export async function startLargeSite(directory: string, tasks = TASKS): Promise<
     },
     send: async (wish) => (await ask<{ tookMs: number }>('send', wish)).tookMs,
     counts: () => ask<Counts>('counts'),
+    behave: (how) => ask('behave', how),
     starts: () => ask('starts'),
     [Symbol.asyncDispose]: () => running.kill9(),
   }

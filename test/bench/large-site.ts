@@ -54,6 +54,9 @@ const appOf = (task: number) => ({ id: guidOf('app', task % APPS), name: `App ${
 const owner = { userId: 'anna', userDirectory: 'LAB', name: 'Anna Lindqvist' }
 const STREAM = { id: guidOf('stream', 1), name: 'Finance' }
 
+/** Changed by `POST /behave`: the policy of all tasks, and milliseconds until the start of a task is answered. */
+let behaviour = { retryPolicy: '', startMs: 0 }
+
 const task = (n: number) => ({
   id: guidOf('task', n),
   name: `Reload of app ${n % APPS}, ${n}`,
@@ -66,9 +69,21 @@ const task = (n: number) => ({
   modifiedByUserName: 'LAB\\anna',
   app: { ...appOf(n), stream: STREAM },
   tags: [{ id: guidOf('tag', 1), name: 'Nightly' }],
-  customProperties: [],
-  operational: { nextExecution: '1753-01-01T00:00:00.000Z', lastExecutionResult: null },
+  customProperties:
+    behaviour.retryPolicy === '' ? [] : [{ definition: { name: 'retryPolicy' }, value: behaviour.retryPolicy }],
+  operational: {
+    nextExecution: '1753-01-01T00:00:00.000Z',
+    lastExecutionResult: behaviour.retryPolicy === '' ? null : lastResult(n),
+  },
 })
+
+const RUNNING = 2
+
+/** A task has failed as the execution of its own number, and runs once it was started again. */
+function lastResult(n: number) {
+  const { id, status, startTime, stopTime } = result(n)
+  return { id, status: starts.some(({ task }) => task === n) ? RUNNING : status, startTime, stopTime }
+}
 
 const app = (n: number) => ({
   ...appOf(n),
@@ -114,12 +129,13 @@ const LOG_LINES = Array.from(
 )
 const scriptLog = (n: number) => [...LOG_LINES, `Error: table of execution ${n} not found`].join('\r\n')
 
-type Answer = (numbers: readonly number[]) => Response
+type Answer = (numbers: readonly number[]) => Response | Promise<Response>
 
 /** Tasks that were started, and when: milliseconds since 1970. */
 const starts: { readonly task: number; readonly at: number }[] = []
-function startOf(task: number): Response {
+async function startOf(task: number): Promise<Response> {
   starts.push({ task, at: Date.now() })
+  if (behaviour.startMs > 0) await Bun.sleep(behaviour.startMs)
   // Executions far beyond those that tests end.
   return Response.json({ value: guidOf('execution', 1e9 + starts.length) })
 }
@@ -132,6 +148,7 @@ const ANSWERS: readonly (readonly [path: string, kind: Parameters<typeof numbers
   ['app/full', 'app', counted('app', (n) => Response.json(n.map(app)))],
   ['user/', 'user', counted('user', ([n = 0]) => Response.json(user(n)))],
   ['executionresult/full', 'execution', counted('result', (n) => Response.json(n.map(result)))],
+  ['executionresult/full', 'result', counted('result', (n) => Response.json(n.map(result)))],
   ['reloadtask/', 'result', counted('ticket', ([n = 0]) => Response.json({ value: guidOf('log', n) }))],
   ['download/reloadtask/', 'log', counted('log', ([n = 0]) => new Response(scriptLog(n)))],
 ]
@@ -152,7 +169,7 @@ function rowsOf(query: URLSearchParams): string[][] {
 }
 
 /** Anything else is answered as by a site where nothing else goes on. */
-function answer(url: string): Response {
+function answer(url: string): Response | Promise<Response> {
   const path = decodeURIComponent(url.slice(url.indexOf('/qrs/') + 5))
   for (const [begin, kind, respond] of ANSWERS) {
     const numbers = path.startsWith(begin) ? numbersIn(path, kind) : []
@@ -243,6 +260,10 @@ const control = Bun.serve({
   async fetch(request) {
     const { pathname } = new URL(request.url)
     if (pathname === '/send') return Response.json({ tookMs: await send((await request.json()) as Wish) })
+    if (pathname === '/behave') {
+      behaviour = { ...behaviour, ...((await request.json()) as Partial<typeof behaviour>) }
+      return Response.json(behaviour)
+    }
     if (pathname === '/starts') return Response.json(starts)
     return pathname === '/counts' ? Response.json(counts()) : new Response('not found', { status: 404 })
   },

@@ -10,7 +10,7 @@ import { createOffsets } from '../../platform/offsets.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { isDown, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionFollower } from '../executions/types.ts'
-import type { StartOutcome, StartTask } from '../start/types.ts'
+import type { StartOutcome, StartProgress, StartTask } from '../start/types.ts'
 import type { ActionContext, Perform } from './runner.ts'
 import type { ActionResult, AppDumpAction, RunOutcome, RunTask } from './types.ts'
 
@@ -37,19 +37,33 @@ export function createStartTasks(deps: StartTasksDeps, settings: StartTasksSetti
   const { start, follower, clock, log } = deps
   const { retryMs = RETRY_MS, followMs = FOLLOW_MS } = settings
 
-  /** Rejects when nothing could be started at all. Tasks that were started before an interruption are not started again. */
-  async function startAll({ run, plan, signal }: ActionContext): Promise<StartOutcome> {
+  /**
+   * Rejects when nothing could be started at all. Tasks that were started before an interruption are not started again, nor
+   * are those that perhaps were: they are noted before Qlik Sense is asked.
+   */
+  async function startAll({ run, plan, signal, progress }: ActionContext): Promise<StartOutcome> {
+    const perhaps = new Map(run.tasks.map((task) => [task.taskId, task]))
+    const noted: StartProgress = {
+      done: new Map(run.tasks.map(({ taskId, executionId }) => [taskId, executionId])),
+      starting(taskId, taskName) {
+        perhaps.set(taskId, { taskId, taskName, executionId: null, outcome: null, starting: true })
+        return progress([...perhaps.values()])
+      },
+      started: () => Promise.resolve(),
+    }
     for (let attempt = 0; ; attempt += 1) {
       const wait = retryMs[attempt]
       try {
-        const outcome = await start({
+        const request = {
           ...plan.selection,
           id: run.id,
-          origin: 'schedule',
+          origin: 'schedule' as const,
           requestedBy: `schedule ${run.scheduleId}`,
           actor: `schedule:${run.scheduleId}`,
           allTaskIdsMustExist: false,
-        })
+        }
+        const outcome = await start(request, noted)
+        for (const { taskId } of outcome.failed) perhaps.delete(taskId)
         if (wait === undefined || !outcome.failed.some(({ passing }) => passing)) return outcome
         log.warn(`SCHEDULER: Schedule ID ${run.scheduleId}: ${outcome.failed[0]?.error}; trying again in ${wait} ms`)
       } catch (error) {
@@ -83,7 +97,8 @@ export function createStartTasks(deps: StartTasksDeps, settings: StartTasksSetti
 
   return async (context) => {
     const { run, resumed, signal } = context
-    if (run.tasks.length > 0) return followAll(context, run.tasks)
+    const wasCutShort = run.tasks.some(({ starting }) => starting)
+    if (run.tasks.length > 0 && !wasCutShort) return followAll(context, run.tasks)
     if (resumed && clock.now() - (run.firedAt ?? 0) > TAKE_UP_MS) {
       return { outcome: 'unknown', detail: 'Footman stopped while it was starting tasks' }
     }

@@ -101,6 +101,8 @@ export interface RunTask {
   readonly outcome: RunOutcome | null
   /** Why it was not started. */
   readonly error?: string
+  /** Qlik Sense was about to be asked; whether it has started the task is not known yet. */
+  readonly starting?: true
 }
 
 export interface Run {

@@ -8,6 +8,8 @@ interface StartAllDeps {
   readonly qrs: QrsClient
   /** Tasks that this request has started already. */
   readonly done: ReadonlyMap<string, string | null>
+  /** Called before each start; the task is not started when it rejects. */
+  readonly onStarting?: ((task: QrsTask) => Promise<void>) | undefined
   /** Called after each start; the task counts as failed when it rejects. */
   readonly onStarted: (task: QrsTask, executionId: string | null) => Promise<void>
 }
@@ -28,12 +30,13 @@ export async function startAll(
     const executionId = deps.done.get(task.id)
     if (executionId !== undefined) return { executionId }
     if (lost !== null) return { error: `not tried, because QRS was lost: ${lost}`, passing: true }
-    const { cause, ...result } = await startOne(deps.qrs, task)
-    if ('error' in result) {
-      if (isLost(cause)) lost ??= result.error
-      return result
-    }
     try {
+      await deps.onStarting?.(task)
+      const { cause, ...result } = await startOne(deps.qrs, task)
+      if ('error' in result) {
+        if (isLost(cause)) lost ??= result.error
+        return result
+      }
       await deps.onStarted(task, result.executionId)
       return result
     } catch (error) {

@@ -136,7 +136,15 @@ async function begin(
   if (done.size === 0) await storeItems({ log, storeKeyValues }, request.keyValues ?? [])
   return limited
     ? { results: await throughQueue(queue, request, tasks, done), interrupted: false }
-    : startAll({ qrs: deps.qrs, done, onStarted: recorder(deps, request, progress) }, tasks)
+    : startAll(
+        {
+          qrs: deps.qrs,
+          done,
+          onStarting: progress?.starting && (({ id, name }) => progress.starting?.(id, name) ?? Promise.resolve()),
+          onStarted: recorder(deps, request, progress),
+        },
+        tasks,
+      )
 }
 
 /** Starts of this request before it was cut short. */

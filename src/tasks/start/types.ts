@@ -107,6 +107,8 @@ export interface Followed {
 export interface StartProgress {
   /** Tasks that this request has started already, with their execution ids; they are not started again. */
   readonly done: ReadonlyMap<string, string | null>
+  /** Called before each start, which waits for it and is left out when it rejects. Absent: nothing is noted before. */
+  starting?(taskId: string, taskName: string): Promise<void>
   /** Called after each start; what it writes is durable when the promise resolves. */
   started(taskId: string, executionId: string | null): Promise<void>
 }

@@ -140,7 +140,7 @@ describe.skipIf(!postgresPrograms())('the API of three nodes', () => {
     for (const node of [leader, caller, other]) {
       expect(await (await node.call('GET', '/v4/snoozes')).text()).toContain(id)
     }
-    const started = await caller.call('PUT', `/v4/reloadtasks/${guidOf('task', 7)}/start`)
+    const started = await caller.call('POST', `/v4/reloadtask/${guidOf('task', 7)}/start`)
     expect(started.status).toBeLessThan(300)
     expect((await cluster.site.starts()).filter(({ task }) => task === 7)).toHaveLength(1)
     await untilSame(cluster.nodes)
@@ -151,7 +151,7 @@ describe.skipIf(!postgresPrograms())('the API of three nodes', () => {
     const leader = (await cluster.leader())!
     const key = randomUUID()
     const start = (node: ClusterNode) =>
-      node.call('PUT', `/v4/reloadtasks/${guidOf('task', 8)}/start`, undefined, { 'idempotency-key': key })
+      node.call('POST', `/v4/reloadtask/${guidOf('task', 8)}/start`, undefined, { 'idempotency-key': key })
     for (const node of [caller, other, leader, caller]) expect((await start(node)).status).toBeLessThan(300)
     await leader.kill()
     await cluster.untilLed({ not: leader })

@@ -1,6 +1,7 @@
 /** Several nodes, one PostgreSQL, one Qlik Sense site and receivers that count. */
 import { mkdirSync } from 'node:fs'
 import { type LargeSite, startLargeSite } from '../../bench/large-site-process.ts'
+import { certificatePair } from '../certificates.ts'
 import { type Postgres, type PostgresOptions, startPostgres } from '../postgres.ts'
 import { fastParent, type TempDirectory, tempDirectory } from '../temp.ts'
 import { until } from '../wait.ts'
@@ -86,16 +87,20 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
   const certificates = directory.join('certificates')
   mkdirSync(certificates)
   await writeCertificates(certificates)
+  // Both servers show the same one, so that nodes need one authority.
+  const certificate = await certificatePair('127.0.0.1')
   const [site, postgres, mail] = await Promise.all([
     startLargeSite(certificates),
-    startPostgres(settings.postgres),
+    startPostgres({ certificate, ...settings.postgres }),
     startCountingMailbox(),
   ])
   started.use(site)
   started.use(postgres)
   started.use(mail)
   const hook = started.use(startCountingWebhook())
-  const standby = settings.standby ? await startPostgres({ ...settings.postgres, standbyOf: postgres }) : null
+  const standby = settings.standby
+    ? await startPostgres({ certificate, ...settings.postgres, standbyOf: postgres })
+    : null
   if (standby) started.use(standby)
   const sinks = { hook, mail }
   const butler = commonConfiguration(site, sinks, settings.butler ?? {})

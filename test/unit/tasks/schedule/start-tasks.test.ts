@@ -31,6 +31,8 @@ interface Ran {
   readonly result: ActionResult | null
   readonly requests: readonly StartRequest[]
   readonly kept: readonly (readonly RunTask[])[]
+  /** Tasks that count as started before. */
+  readonly done: readonly (readonly [string, string | null])[]
 }
 
 /** One run whose starts come out like this, one after the other. */
@@ -40,6 +42,7 @@ async function run(
 ): Promise<Ran> {
   const requests: StartRequest[] = []
   const kept: (readonly RunTask[])[] = []
+  let done: Ran['done'] = []
   const follower: ExecutionFollower = {
     untilFinal: async () => ({
       state: 'finished',
@@ -52,9 +55,11 @@ async function run(
   const perform = createStartTasks(
     {
       ...{ follower, log: recordingLog(), clock: { now: () => options.now ?? 0 } },
-      async start(request) {
+      async start(request, progress) {
         const outcome = outcomes[requests.length]
         requests.push(request)
+        done = [...(progress?.done ?? [])]
+        if (done.length === 0) await progress?.starting?.(TASK, 'Sales')
         if (outcome instanceof Error || !outcome) throw outcome ?? new Error('started too often')
         return outcome
       },
@@ -67,7 +72,7 @@ async function run(
     ...{ scheduleName: 'S', resumed: options.resumed ?? false, signal: new AbortController().signal },
     progress: async (tasks: readonly RunTask[]) => void kept.push(tasks),
   } as unknown as ActionContext
-  return { result: await perform(context), requests, kept }
+  return { result: await perform(context), requests, kept, done }
 }
 
 describe('starting the tasks of a schedule', () => {
@@ -114,6 +119,30 @@ describe('starting the tasks of a schedule', () => {
     const tasks = [{ taskId: TASK, taskName: 'Sales', executionId: 'e1', outcome: null }]
     const { requests, result } = await run([], { run: { tasks }, resumed: true })
     expect([requests.length, result?.outcome]).toEqual([0, 'success'])
+  })
+
+  test('a task that was perhaps started before the restart is not started again, and the others are', async () => {
+    const other = '22222222-2222-4222-8222-222222222222'
+    const tasks = [{ taskId: TASK, taskName: 'Sales', executionId: null, outcome: null, starting: true as const }]
+    const outcome = {
+      ...started(null),
+      started: [...started(null).started, { taskId: other, taskName: 'B', executionId: 'e2' }],
+    }
+    const { result, done } = await run([outcome], { run: { tasks }, resumed: true, now: 60_000 })
+    expect(done).toEqual([[TASK, null]])
+    expect(result).toMatchObject({
+      outcome: 'unknown',
+      tasks: [
+        { taskId: TASK, outcome: 'unknown' },
+        { taskId: other, outcome: 'success' },
+      ],
+    })
+  })
+
+  test('each task is noted before Qlik Sense is asked', async () => {
+    const { kept } = await run([started('e1')])
+    expect(kept[0]).toEqual([{ taskId: TASK, taskName: 'Sales', executionId: null, outcome: null, starting: true }])
+    expect(kept.at(-1)).toEqual([{ taskId: TASK, taskName: 'Sales', executionId: 'e1', outcome: null }])
   })
 
   test('cut short while starting: taken up with the same id, but not after ten minutes', async () => {

@@ -1,0 +1,125 @@
+/** Nodes that join, leave and go on alone; newer versions beside older ones; servers that must not be trusted. */
+import { expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { guidOf } from '../../bench/large-site-ids.ts'
+import { certificatePair } from '../../support/certificates.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import type { Tree } from '../../support/cluster/node.ts'
+import { sharedRows, untilSame } from '../../support/cluster/same.ts'
+import { postgresPrograms, ROLE } from '../../support/postgres.ts'
+import { until } from '../../support/wait.ts'
+
+const cannot = !postgresPrograms()
+
+const switched = (enable: boolean) => (butler: Tree) => {
+  const footman = butler.footman as Tree
+  return { ...butler, footman: { ...footman, cluster: { ...(footman.cluster as Tree), enable } } }
+}
+
+test.skipIf(cannot)(
+  'a single node becomes a cluster, and single again, with everything',
+  async () => {
+    await using cluster = await startCluster({ nodes: 2, start: false })
+    const [first, second] = cluster.nodes as [(typeof cluster.nodes)[0], (typeof cluster.nodes)[0]]
+    first.configure(switched(false))
+    await first.start()
+    await cluster.send({ count: 300, perSecond: 300, to: [first] })
+    await cluster.untilDelivered()
+    for (let n = 0; n < 50; n++) await first.call('POST', '/v4/keyvalues/moved', { key: `k${n}`, value: `v${n}` })
+    await first.call('POST', '/v4/snoozes', { match: { taskId: [guidOf('task', 499)] }, for: '1h', reason: 'test' })
+    await until(() => first.rows(`SELECT 1 FROM delivery WHERE state <> 'delivered'`).length === 0)
+    expect(await first.stop()).toBe(0)
+    const before = sharedRows(first)
+    expect([before.event?.length, before.kv?.length, before.snooze?.length]).toEqual([300, 50, 1])
+
+    first.configure(switched(true))
+    await first.start()
+    await cluster.untilJoined()
+    await second.start()
+    await cluster.untilJoined()
+    await untilSame(cluster.nodes)
+    expect(sharedRows(second)).toEqual(before)
+    expect(await second.call('GET', '/v4/keyvalues/moved?key=k7').then((answer) => answer.json())).toMatchObject({
+      value: 'v7',
+    })
+
+    expect(await first.stop()).toBe(0)
+    expect(await second.stop()).toBe(0)
+    second.configure(switched(false))
+    await cluster.postgres.kill()
+    await second.start()
+    expect(await second.call('GET', '/v4/keyvalues/moved?key=k8').then((answer) => answer.json())).toMatchObject({
+      value: 'v8',
+    })
+    expect(sharedRows(second)).toEqual(before)
+    expect((await second.call('POST', '/v4/keyvalues/moved', { key: 'after', value: 'x' })).status).toBe(201)
+    const { lost, repeated } = cluster.report('single, cluster, single')
+    expect([lost, repeated]).toEqual([[], 0])
+  },
+  120_000,
+)
+
+test.skipIf(cannot)(
+  'columns and tables of a newer version survive the writes of this one',
+  async () => {
+    await using cluster = await startCluster({ nodes: 2 })
+    const leader = await cluster.untilLed()
+    const [follower] = cluster.nodes.filter((node) => node !== leader)
+    await follower!.call('POST', '/v4/keyvalues/newer', { key: 'pair', value: 'old' })
+    const { sql } = cluster.postgres
+    const pair = `tbl = 'kv' AND body->>'key' = 'pair'`
+    // A newer node has stored a column more, and a row of a table that this version does not know.
+    await sql(`UPDATE footman.head SET rev = rev + 2`)
+    await sql(
+      `UPDATE footman.replica SET body = body || '{"invented_later": 7}', rev = (SELECT rev - 1 FROM footman.head), node = 'newer' WHERE ${pair}`,
+    )
+    await sql(`INSERT INTO footman.replica (tbl, key, rev, epoch, node, body)
+    SELECT 'invented_table', 'x', rev, 1, 'newer', '{"a": 1}' FROM footman.head`)
+    await sql(`SELECT pg_notify('footman_rev', rev::text) FROM footman.head`)
+    expect((await follower!.call('POST', '/v4/keyvalues/newer', { key: 'pair', value: 'new' })).status).toBe(201)
+    const [row] = await sql<{ body: Tree }>(`SELECT body FROM footman.replica WHERE ${pair}`)
+    expect(row?.body).toMatchObject({ invented_later: 7, value: 'new' })
+    const unknown = await sql(`SELECT body FROM footman.replica WHERE tbl = 'invented_table'`)
+    expect(unknown).toEqual([{ body: { a: 1 } }])
+    await cluster.send({ count: 40, perSecond: 40 })
+    await cluster.untilDelivered()
+    await untilSame(cluster.nodes)
+  },
+  90_000,
+)
+
+const SERVERS: Readonly<
+  Record<string, { readonly name: string; readonly tls?: false; readonly otherAuthority?: true }>
+> = {
+  'of another authority': { name: '127.0.0.1', otherAuthority: true },
+  'of another name': { name: 'other.acme.example' },
+  'without TLS': { name: '127.0.0.1', tls: false },
+}
+
+for (const [which, { name, tls, otherAuthority }] of Object.entries(SERVERS)) {
+  test.skipIf(cannot)(
+    `a database server ${which} is refused, and no log has the password`,
+    async () => {
+      const certificate = await certificatePair(name)
+      const strange = await certificatePair(name)
+      await using cluster = await startCluster({
+        nodes: 1,
+        start: false,
+        postgres: { certificate: otherAuthority ? { ...certificate, ca: strange.ca } : certificate, tls },
+      })
+      const [node] = cluster.nodes
+      await node!.start()
+      await until(() => node!.lines.some((line) => /CLUSTER The database cannot be used/.test(line)), {
+        what: 'the refusal in the log',
+      })
+      await until(async () => (await cluster.modeOf(node!)) === 'alone', { what: 'the node to be alone' })
+      const connected = await cluster.postgres.sql(
+        `SELECT 1 FROM pg_stat_activity WHERE usename = '${ROLE.user}' AND state IS NOT NULL`,
+      )
+      expect(connected).toEqual([])
+      expect(node!.lines.join('\n')).not.toContain(ROLE.password)
+      expect(readFileSync(cluster.postgres.ca, 'utf8')).toContain('CERTIFICATE')
+    },
+    60_000,
+  )
+}
