@@ -145,7 +145,23 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health, certificates }, dutyConfig, options)
   const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
-    { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
+    {
+      ...{
+        ...base,
+        pipeline,
+        alerts,
+        brokers,
+        starts,
+        executions,
+        kv,
+        schedules,
+        monitors,
+        history,
+        certificates,
+        reports,
+      },
+      cluster: () => shared.status,
+    },
     config,
     options,
   )

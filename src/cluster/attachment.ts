@@ -119,6 +119,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     term: () => (isLeader ? lease.last : null),
     seenRev: () => follower.appliedRev,
   })
+  shipper.onShipped((ms) => counters.time('ship', ms))
   const documents = createDocuments({ pool, node, log })
   const commands = createCommands(
     { pool, node, log, counters, term, answer: shipper.answer, reach: newest },
@@ -185,9 +186,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
 
   async function caughtUp(): Promise<{ readonly staleMs: number }> {
     if (part === 'alone') return { staleMs: Math.max(status.database.downForMs, 1) }
+    const began = performance.now()
     try {
       if (term()) await shipper.drain()
       else await inTime(follower.toHead(), BARRIER_MS)
+      counters.time('barrier', performance.now() - began)
       return { staleMs: 0 }
     } catch {
       return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }
