@@ -281,6 +281,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     stop: lifecycle.stop,
     reload: () => reload.reload(),
     isAlive: pipeline.isAlive,
+    health: () => health().checks,
     describe: api.describe,
     get restPort() {
       return api.port

@@ -10,6 +10,7 @@ import { ActionButton } from '../../ui/forms.tsx'
 import { Icon, Mark, type State } from '../../ui/marks.tsx'
 import { CopyText, Empty, ErrorBox, Facts, Panel, part, Table } from '../../ui/panel.tsx'
 import { Ago, bytesText, counted, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
+import { type ClusterAnswer, ClusterPanels } from './cluster.tsx'
 import { SystemHead } from './places.tsx'
 
 interface Health {
@@ -99,7 +100,7 @@ export const healthPage: Page = {
     const { ask } = context
     const allowed = <T,>(scope: string, path: string) => (context.may(scope) ? ask.get<T>(path) : null)
     const token = context.query.get('test') ?? ''
-    const [health, about, alerts, input, test, destinations, monitors] = await Promise.all([
+    const [health, about, alerts, input, test, destinations, monitors, cluster] = await Promise.all([
       ask.get<Health>('/health'),
       allowed<About>('admin', '/v4/about'),
       allowed<SelfAlerts>('event:read', '/v4/selfalerts'),
@@ -107,6 +108,7 @@ export const healthPage: Page = {
       token === '' ? null : allowed<SelfTest>('event:read', `/v4/udp/self-test/${encodeURIComponent(token)}`),
       allowed<Destinations>('event:read', '/v4/destinations'),
       allowed<Monitors>('metrics:read', '/v4/monitors'),
+      context.settings.cluster && allowed<ClusterAnswer>('admin', '/v4/cluster'),
     ])
     return {
       title: 'Health',
@@ -130,6 +132,7 @@ export const healthPage: Page = {
             {test && part(test, (state) => <TestState context={context} test={state} />, 'Self-test')}
             {alerts && part(alerts, (data) => <Alerts context={context} alerts={data} />, 'Self-alerts')}
             <Parts health={health} />
+            {cluster && part(cluster, (data) => <ClusterPanels context={context} cluster={data} />, 'Cluster')}
             {input && part(input, (data) => <InputPanel context={context} input={data} />, 'UDP input')}
             {destinations &&
               part(destinations, (data) => <DestinationsPanel context={context} answer={data} />, 'Destinations')}
@@ -223,6 +226,7 @@ const NAMES: Readonly<Record<string, string>> = {
   mqtt: 'MQTT broker',
   influxdb: 'InfluxDB',
   database: 'Database',
+  cluster: 'Cluster',
   descriptors: 'File descriptors',
 }
 
