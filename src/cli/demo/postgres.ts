@@ -25,8 +25,8 @@ const HOST = '127.0.0.1'
 const SUPERUSER = 'postgres'
 const START_MS = 30_000
 const LOOK_MS = 200
-/** PostgreSQL refuses to run as root: `nobody`. */
-const NOBODY = 65_534
+/** User and group of nothing, as PostgreSQL refuses to run as root. */
+const UNPRIVILEGED = 65_534
 const SUFFIX = process.platform === 'win32' ? '.exe' : ''
 
 /** Directory of the newest programs of PostgreSQL; null when none are installed. */
@@ -62,7 +62,7 @@ export async function startDemoDatabase(programs: string): Promise<DemoDatabase>
   const passwordFile = join(directory, 'password')
   const data = join(directory, 'data')
   await writeFile(passwordFile, password, { mode: 0o600 })
-  if (isRoot) for (const path of [directory, passwordFile]) chownSync(path, NOBODY, NOBODY)
+  if (isRoot) for (const path of [directory, passwordFile]) chownSync(path, UNPRIVILEGED, UNPRIVILEGED)
   const port = await freeTcpPort(0)
   const run = (name: string, args: readonly string[]) => runProgram(join(programs, name + SUFFIX), args, isRoot)
   let server: Program | null = null
@@ -143,7 +143,7 @@ function runProgram(file: string, args: readonly string[], isRoot: boolean): Pro
     stdio: ['ignore', 'pipe', 'pipe'],
     windowsHide: true,
     cwd: tmpdir(),
-    ...(isRoot && { uid: NOBODY, gid: NOBODY }),
+    ...(isRoot && { uid: UNPRIVILEGED, gid: UNPRIVILEGED }),
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import pg from 'pg'
 import { VIEWS } from '../../../src/cluster/views.ts'
+import { runToEnd } from '../../support/binary.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
@@ -149,6 +150,25 @@ describe.skipIf(!postgresPrograms())('two nodes from outside', () => {
     expect([answer.status, await answer.json()]).toEqual([202, { node: leader.name }])
     await cluster.untilLed({ not: leader })
     await cluster.untilJoined()
+  }, 60_000)
+
+  test('the command line shows the nodes and lets another one lead', async () => {
+    const leader = await cluster.untilLed()
+    const command = (...args: string[]) =>
+      runToEnd(['cluster', ...args], { env: { FOOTMAN_URL: `http://127.0.0.1:${other(leader).restPort}` } })
+    // Nodes hear of a new leader every two seconds.
+    const status = await until(async () => {
+      const answer = await command('status')
+      return answer.code === 0 ? answer : null
+    })
+    for (const { name } of cluster.nodes) expect(status.stdout).toMatch(new RegExp(`^${name} +(leader|follower|joining) `, 'm'))
+    const { nodes } = JSON.parse((await command('status', '--json')).stdout) as { nodes: unknown[] }
+    expect(nodes).toHaveLength(2)
+    expect((await command('remove', 'no-such-node')).code).toBe(3)
+    expect((await command('step-down')).code).toBe(0)
+    expect(await cluster.untilLed({ not: leader })).toBe(other(leader))
+    await cluster.untilJoined()
+    expect((await command('leave')).code).toBe(0)
   }, 60_000)
 
   test('a node that is gone is taken off the list', async () => {
