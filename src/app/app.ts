@@ -147,7 +147,23 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health, certificates }, dutyConfig, options)
   const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
-    { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
+    {
+      ...{
+        ...base,
+        pipeline,
+        alerts,
+        brokers,
+        starts,
+        executions,
+        kv,
+        schedules,
+        monitors,
+        history,
+        certificates,
+        reports,
+      },
+      cluster: () => shared.status,
+    },
     config,
     options,
   )
@@ -268,6 +284,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     stop: lifecycle.stop,
     reload: () => reload.reload(),
     isAlive: pipeline.isAlive,
+    health: () => health().checks,
     describe: api.describe,
     get restPort() {
       return api.port

@@ -46,6 +46,8 @@ export interface Topics {
   scheduleRun: NonNullable<RunnerDeps['onRun']>
   /** A schedule is new, has changed or is gone. */
   schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
+  /** Two nodes of a cluster have changed the schedule file at the same time; what became of it. */
+  scheduleConflict(text: string): void
   /** An action of a schedule other than a start of tasks. */
   scheduleAction(context: ActionContext, result: ActionResult): void
   keyValueOperation(operation: string, times: number): void

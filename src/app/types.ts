@@ -92,6 +92,8 @@ export interface App {
   reload(): Promise<unknown>
   /** Resolves with true when every thread answers; while one does not, never. */
   isAlive(): Promise<boolean>
+  /** The states of its parts by name, as `/health` shows them. */
+  health(): Readonly<Record<string, string>>
   /** Ports in use, once started; 0 where a server is off. */
   readonly restPort: number
   /** The OpenAPI document of the REST API with this configuration. */

@@ -97,7 +97,17 @@ export function createProgram(done: (code: number) => void): Command {
     .option('--port <n>', 'port of the REST API (default: 8080, or a free one)', toPort)
     .option('--duration <seconds>', 'stop by itself after this time', toSeconds)
     .option('-l, --loglevel <level>', 'also show log lines of this level and above')
-    .action(async (options) => {
+    .option(
+      '--nodes <n>',
+      'several nodes over a PostgreSQL that is installed, 2 to 5, whose leader you can kill',
+      toNodes,
+    )
+    .action(async ({ nodes, ...options }) => {
+      if (nodes !== undefined) {
+        const { runNodesDemo } = await import('./demo/nodes.ts')
+        done(await runNodesDemo({ ...options, nodes }, processIo))
+        return
+      }
       const { runDemo } = await import('./demo/index.ts')
       done(await runDemo(options, processIo))
     })
@@ -219,6 +229,12 @@ function toPort(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
   throw new InvalidArgumentError(`"${text}" is not a port (0-65535)`)
+}
+
+function toNodes(text: string): number {
+  const nodes = Number(text)
+  if (Number.isInteger(nodes) && nodes >= 2 && nodes <= 5) return nodes
+  throw new InvalidArgumentError('it must be 2 to 5')
 }
 
 function toSeconds(text: string): number {

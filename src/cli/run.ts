@@ -97,6 +97,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   const manager = await serviceManager({ log }, process.env)
   let app: ReturnType<typeof createRestartable> | null = null
   let cluster: Cluster | null = null
+  let healthOf: () => Readonly<Record<string, string>> = () => ({})
   const events = watchProcess({
     log,
     passes: isStorageFailure,
@@ -143,14 +144,14 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
       {
         ...{ log, paths, clock: systemClock, onFatal: onFailed, live: () => latest.config ?? config },
         onPart: (because, graceMs) => app?.restart(because, graceMs),
-        health: () => ({}),
+        health: () => healthOf(),
       },
       config,
       dataDirectory,
     )
     const shared = cluster?.attach
-    const build = (restart: Restart) =>
-      createApp(
+    const build = (restart: Restart) => {
+      const built = createApp(
         {
           log,
           paths,
@@ -180,6 +181,9 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           apiRateLimit: null,
         },
       )
+      healthOf = built.health
+      return built
+    }
     const handovers = {
       begin() {
         handover.begin()

@@ -136,6 +136,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     seenRev: () => follower.appliedRev,
     backlog: createBacklog(db),
   })
+  shipper.onShipped((ms) => counters.time('ship', ms))
   const documents = createDocuments({ pool, node, log })
   const commands = createCommands(
     { pool, node, log, counters, term, answer: shipper.answer, reach },
@@ -213,8 +214,10 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   async function caughtUp(): Promise<{ readonly staleMs: number }> {
     const { downForMs } = status.database
     if (part === 'alone' || downForMs > 0) return { staleMs: Math.max(downForMs, 1) }
+    const began = performance.now()
     try {
       await inTime(term() ? shipper.drain() : toHead(), BARRIER_MS)
+      counters.time('barrier', performance.now() - began)
       return { staleMs: 0 }
     } catch {
       return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }

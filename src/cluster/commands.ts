@@ -109,7 +109,8 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
     if (body && body.byteLength > BODY_LIMIT) {
       throw new ForwardingError('BODY_TOO_LARGE', 'Calls that are answered by the leader carry at most 10 MiB')
     }
-    const deadline = performance.now() + settings.timeoutMs()
+    const began = performance.now()
+    const deadline = began + settings.timeoutMs()
     const asking: Asking = {
       ...{ id: randomUUID(), deadline, mayBeStored: false },
       signal: AbortSignal.any([signal, stopping.signal]),
@@ -117,6 +118,7 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
     await store(asking, JSON.stringify(rest), body && Buffer.from(body))
     const row = await untilAnswered(asking)
     if (row.rev !== null) await deps.reach(row.rev).catch(() => undefined)
+    counters.time('command', performance.now() - began)
     return { ...row.answer, body: row.body ?? new Uint8Array() }
   }
 

@@ -377,6 +377,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     get configDiffers() {
       return differingSections(listed.nodes, listed.leaderships[0]?.node ?? null)
     },
+    get rewoundAgoMs() {
+      return counters.rewoundAgoMs
+    },
     get counters() {
       return counters.read({ shippedRows: attachment?.shippedRows ?? 0, appliedRows: attachment?.appliedRows ?? 0 })
     },

@@ -169,6 +169,8 @@ export interface ClusterStatus {
   readonly inboxOldestAt: number | null
   /** Sections of the configuration that differ, with the nodes that have another one. */
   readonly configDiffers: Readonly<Record<string, readonly string[]>>
+  /** Since the database was found to be in an earlier state, in milliseconds; null = it never was. */
+  readonly rewoundAgoMs: number | null
   readonly counters: ClusterCounters
 }
 
@@ -183,6 +185,18 @@ export interface ClusterCounters {
   readonly aloneSeconds: number
   readonly duplicateEvents: number
   readonly rewinds: number
+  readonly timings: Readonly<Record<Timed, Timing>>
+}
+
+/** A ship of the leader, a call that the leader answered for this node, a read that waited for the newest rows. */
+export type Timed = 'ship' | 'command' | 'barrier'
+
+/** How long something took, in seconds. */
+export interface Timing {
+  readonly bounds: readonly number[]
+  /** Up to each bound and above the one before it; the last is above all of them. */
+  readonly counts: readonly number[]
+  readonly sum: number
 }
 
 /**

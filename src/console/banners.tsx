@@ -3,8 +3,8 @@
 /** The lines above the content of every page: what limits Footman, or this connection, at the moment. */
 import type { Child } from 'hono/jsx'
 import { isLoopback } from '../platform/addresses.ts'
-import type { PageContext } from './page.ts'
-import { Name, Time } from './ui/text.tsx'
+import type { NodeState, PageContext } from './page.ts'
+import { durationText, Name, Time } from './ui/text.tsx'
 
 interface Maintenance {
   readonly maintenance: readonly {
@@ -31,6 +31,7 @@ export async function bannersOf(context: PageContext): Promise<Child[]> {
     ...(settings.role === 'satellite'
       ? ['This node is a satellite: starts over MQTT, schedules, licence jobs and retries run on the primary node.']
       : []),
+    ...clusterBanner(settings.cluster),
     ...(maintenance?.ok ? maintenance.data.maintenance : []).map(({ name, stopSchedules, next }) => (
       <>
         Maintenance{' '}
@@ -61,4 +62,20 @@ export async function bannersOf(context: PageContext): Promise<Child[]> {
         ]
       : []),
   ]
+}
+
+const LATE_MS = 5000
+
+/** While this node may show something else than the others. */
+export function clusterBanner(cluster: NodeState | null): Child[] {
+  if (!cluster) return []
+  const { mode, behindMs } = cluster
+  const behind = durationText(behindMs)
+  if (mode === 'alone') {
+    return [
+      `This node works alone, as the database of the cluster has not answered for ${behind}: pairs, snoozes and schedules cannot be changed, and it shows nothing of the other nodes since then.`,
+    ]
+  }
+  if (behindMs <= LATE_MS) return []
+  return [`This node is ${behind} behind the other nodes of the cluster: what it shows may have changed.`]
 }

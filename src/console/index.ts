@@ -1,5 +1,6 @@
 /** The web console below `/console` of the REST API. Its pages are loaded with the first request. */
 import { z } from 'zod'
+import type { ClusterStatus, SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
@@ -11,7 +12,7 @@ import { once } from '../platform/once.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { ConsoleConfig } from './config.ts'
-import type { SiteSettings } from './page.ts'
+import type { NodeState, SiteSettings } from './page.ts'
 import { createGuard } from './session/guard.ts'
 import { createSessions, createSignInLinks, type Sessions } from './session/store.ts'
 
@@ -21,6 +22,7 @@ interface ConsoleDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly audit: Audit
+  readonly shared: Pick<SharedState, 'status'>
 }
 
 export interface Console {
@@ -33,14 +35,15 @@ export interface Console {
 /** The part of the configuration that the console is made of. */
 export interface ConsoleSettings {
   readonly config: ConsoleConfig
-  readonly site: Omit<SiteSettings, 'nightStart'>
+  readonly site: Omit<SiteSettings, 'nightStart' | 'cluster'>
 }
 
 const DAY_MS = 86_400_000
 /** Forms are small; uploads of the API pass through here, too. */
 const BODY_LIMIT = 64 * 1_048_576
 
-export function createConsole({ db, writer, clock, log, audit }: ConsoleDeps, initial: ConsoleSettings): Console {
+export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Console {
+  const { db, writer, clock, log, audit } = deps
   let settings = initial
   const config = () => settings.config
   const now = () => clock.now()
@@ -54,7 +57,12 @@ export function createConsole({ db, writer, clock, log, audit }: ConsoleDeps, in
     return createSite({
       ...{ log, now, guard: createGuard(sessions, audit) },
       signIn: createSignIn({ sessions, links, audit, now }, config),
-      settings: () => ({ ...settings.site, nightStart: config().nightStart, hsts: config().hsts }),
+      settings: () => ({
+        ...settings.site,
+        nightStart: config().nightStart,
+        hsts: config().hsts,
+        cluster: nodeState(deps.shared.status),
+      }),
     })
   })
   const handle = async (request: ApiRequest): Promise<Response> => (await site())(request)
@@ -180,4 +188,11 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       },
     }),
   ]
+}
+
+function nodeState(status: ClusterStatus | null): NodeState | null {
+  if (!status) return null
+  const { mode, leader, followLagMs, database } = status
+  const behindMs = mode === 'leader' ? 0 : Math.max(followLagMs, database.downForMs)
+  return { mode, leader: leader?.node ?? null, behindMs }
 }

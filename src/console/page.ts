@@ -78,6 +78,16 @@ export interface SiteSettings {
   readonly role: string
   /** Report tasks are switched on. */
   readonly reports: boolean
+  /** The part of this node in its cluster; null on a node of its own. */
+  readonly cluster: NodeState | null
+}
+
+export interface NodeState {
+  /** `alone`: it cannot reach the others. */
+  readonly mode: string
+  readonly leader: string | null
+  /** How old its data are, in milliseconds. */
+  readonly behindMs: number
 }
 
 export interface PageContent {

@@ -23,6 +23,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^credential set .*--account/, 'Windows'],
   [/--mode replace/, 'reads from standard input'],
   [/--url https/, 'another computer'],
+  [/^cluster (status|step-down|leave|remove)/, 'run by cluster/watching.test.ts; this scene is one node'],
   [/^reports /, 'run by reports-guide.test.ts; report tasks are off in this scene'],
 ]
 

@@ -76,6 +76,7 @@ type EventItem = z.output<typeof EVENT_ITEM>
 const EVENT_DETAIL = EVENT_ITEM.extend({
   raw: text.describe('The datagram, as long as it is kept.'),
   from: text.describe('Address of the sender.'),
+  acceptedBy: z.string().optional().describe('In a cluster: the node that accepted the message.'),
   record: z.record(z.string(), z.unknown()).describe('The variables that templates see.'),
   deliveries: z.array(DELIVERY_DETAIL),
 })
@@ -197,6 +198,7 @@ function eventDetail(deps: EventRoutesDeps, id: string) {
     ...eventItem(row, deliveryCounts(db, [id]).get(id) ?? NO_DELIVERIES),
     raw: raw && textOf(raw),
     from: row.sender || null,
+    ...(row.acceptedBy !== null && { acceptedBy: row.acceptedBy }),
     record: deps.contextOf(event),
     deliveries: deliveriesOf(db, id, deps),
   }
@@ -237,11 +239,12 @@ export interface EventRow {
   readonly history: string | null
   readonly missingParts: string
   readonly test: number
+  readonly acceptedBy: string | null
 }
 
 const COLUMNS = `seq, id, journal_id AS journalId, sender, received_at AS receivedAt, source, type, outcome, severity,
   state, reason, host, user, task_id AS taskId, task_name AS taskName, app_id AS appId, app_name AS appName,
-  execution_id AS executionId, code, details, history, missing_parts AS missingParts, test`
+  execution_id AS executionId, code, details, history, missing_parts AS missingParts, test, accepted_by AS acceptedBy`
 
 /** Newest first. `recording`: the destinations that record and do not alert. */
 export async function listEvents(

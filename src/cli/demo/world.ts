@@ -1,9 +1,6 @@
 /** Everything that runs in the demo: receivers and their inbox, the simulated site, the product, and the script. */
 
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
@@ -18,6 +15,7 @@ import type { RunRecord } from '../../reports/runs/ledger.ts'
 import type { Simulator } from '../../simulator/index.ts'
 import { createInboxPage, type InboxPage } from './inbox.tsx'
 import { playNight, recordNight } from './night.ts'
+import { freeTcpPort, freeUdpPort } from './ports.ts'
 import {
   ARCHIVED_CHANNEL,
   createBroker,
@@ -272,34 +270,4 @@ function lastNight() {
     return `${String(at.getHours()).padStart(2, '0')}:00`
   })
   return { from, to }
-}
-
-/** `wanted` when it is free, else any free one. */
-async function freeTcpPort(wanted: number): Promise<number> {
-  return (await tryTcpPort(wanted)) ?? (await tryTcpPort(0))!
-}
-
-async function tryTcpPort(wanted: number): Promise<number | null> {
-  const server = createServer()
-  try {
-    server.listen(wanted, HOST)
-    await once(server, 'listening')
-  } catch (error) {
-    if (wanted === 0) throw error
-    return null
-  }
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, HOST)
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  await once(socket, 'close')
-  return port
 }

@@ -66,29 +66,36 @@ export interface Distribution {
 /** `bounds` ascending; a value equal to a bound belongs below it. */
 export function createDistribution(bounds: readonly number[]): Distribution {
   const counts = new Array<number>(bounds.length + 1).fill(0)
-  let [sum, count] = [0, 0]
+  let sum = 0
   return {
     observe(value) {
       let at = 0
       while (at < bounds.length && value > bounds[at]!) at++
       counts[at]! += 1
       sum += value
-      count += 1
     },
-    samples(labels) {
-      let below = 0
-      const buckets = bounds.map((bound, at): Sample => {
-        below += counts[at]!
-        return { labels: { ...labels, le: String(bound) }, value: below, suffix: '_bucket' }
-      })
-      return [
-        ...buckets,
-        { labels: { ...labels, le: '+Inf' }, value: count, suffix: '_bucket' },
-        { labels, value: sum, suffix: '_sum' },
-        { labels, value: count, suffix: '_count' },
-      ]
-    },
+    samples: (labels) => distributionSamples({ bounds, counts, sum }, labels),
   }
+}
+
+interface Counts {
+  readonly bounds: readonly number[]
+  /** Of each bound, without those of the ones before it; the last is above all bounds. */
+  readonly counts: readonly number[]
+  readonly sum: number
+}
+
+/** The buckets of one series. */
+export function distributionSamples(
+  { bounds, counts, sum }: Counts,
+  labels: Readonly<Record<string, string>>,
+): Sample[] {
+  let below = 0
+  const buckets = counts.map((times, at): Sample => {
+    below += times
+    return { labels: { ...labels, le: String(bounds[at] ?? '+Inf') }, value: below, suffix: '_bucket' }
+  })
+  return [...buckets, { labels, value: sum, suffix: '_sum' }, { labels, value: below, suffix: '_count' }]
 }
 
 interface Distributions<L extends string> extends Series {

@@ -1,4 +1,5 @@
 /** The metrics of this Footman for Prometheus. */
+import type { ClusterStatus } from '../../cluster/types.ts'
 import type { NodeConfig } from '../../config/process.ts'
 import { TASK_TYPES } from '../../events/kinds.ts'
 import type { EventPipeline } from '../../events/pipeline.ts'
@@ -9,6 +10,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { MetricsConfig } from '../config.ts'
+import { clusterFamilies } from './cluster.ts'
 import { createEventMetrics, type DeliveryCount, type EventReport } from './events.ts'
 import { byLabel, gauge, gauges, type MetricFamily } from './families.ts'
 import { metricsRoutes } from './http.ts'
@@ -48,6 +50,8 @@ export interface MetricsSources {
   readonly reports: { queueLength(): number | null; engineSessions(): number | null }
   readonly executions: { taskStates(): readonly TaskReport[] }
   readonly certificates: () => readonly Certificate[]
+  /** Null on a node of its own. */
+  readonly cluster: () => ClusterStatus | null
 }
 
 export interface MetricsOptions {
@@ -121,6 +125,7 @@ export function createMetrics(
       'End of a certificate, in seconds since 1970.',
       byLabel('certificate', () => sources.certificates().map(({ name, expiresAt }) => [name, expiresAt / 1000])),
     ),
+    ...clusterFamilies(sources.cluster, () => clock.now()),
     ...storageFamilies(dataDirectory),
   ]
   return {

@@ -24,6 +24,13 @@ const HELP: Readonly<Record<SelfCode, string>> = {
   CERTIFICATE_INVALID: 'Put valid files in place. The old ones stay in use until then.',
   CALENDAR_UNREADABLE: 'Repair the file. Its last good content stays in use.',
   CONFIG_INVALID: 'Run "footman check" and repair the file. The running configuration stays in use.',
+  CLUSTER_DATABASE_DOWN: 'Check the database server, the network and "footman doctor".',
+  CLUSTER_NODE_LOST: 'Start the node, or "footman cluster remove" it when it is gone for good.',
+  CLUSTER_NO_LEADER: 'Start a node that may lead (Butler.footman.cluster.candidate).',
+  CLUSTER_FLAPPING: 'Check the load of the nodes and of the database server, and the network between them.',
+  CLUSTER_CLOCK: 'Set the clock of the machine, and let it follow a time server.',
+  CLUSTER_REWOUND: 'Look at the audit and the schedules: the last changes may be missing.',
+  SCHEDULE_CONFLICT: 'Take what is missing over from the file that was kept, and delete that file.',
 }
 
 const ANSWER = z.object({

@@ -1,6 +1,7 @@
 /** Footman's alerts about itself: the conditions, the values they measure, and the observers that feed the others. */
 import { statfs } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import type { SharedState } from '../../cluster/types.ts'
 import type { EventEmitter } from '../../events/emit.ts'
 import type { EventPipeline } from '../../events/pipeline.ts'
 import { overdueSince } from '../../events/store.ts'
@@ -14,6 +15,7 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import type { Qlik } from '../../qlik/index.ts'
 import type { QrsObserver } from '../../qlik/qrs/transport.ts'
 import { createChecker, type SelfAlerts } from './checker.ts'
+import { clusterConditions } from './cluster.ts'
 import {
   backlogFull,
   backlogGrowing,
@@ -50,6 +52,7 @@ export interface SelfAlertsDeps {
   readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   /** Names of the calendars that are read from files now. */
   readonly calendars: () => readonly string[]
+  readonly shared: Pick<SharedState, 'status'>
   /** Replaced in tests. */
   readonly diskSpace?: () => Promise<DiskSpace>
 }
@@ -88,6 +91,8 @@ export interface SelfAlertsService {
     readonly calendar: (name: string, reason: string | null) => void
     /** Null = the configuration file is in order. */
     readonly configuration: (problem: string | null) => void
+    /** Two nodes have changed the schedule file at the same time; what became of it. */
+    readonly scheduleConflict: (text: string) => void
   }
 }
 
@@ -111,6 +116,7 @@ export function createSelfAlerts(
   )
   const deadLetters = createHappened('DEAD_LETTERS')
   const lost = createHappened('EVENTS_LOST')
+  const conflicts = createHappened('SCHEDULE_CONFLICT')
   const calendars = createReported('CALENDAR_UNREADABLE', (name) => deps.calendars().includes(name))
   const configFile = createReported('CONFIG_INVALID')
   // Nothing runs with a file that is not in order.
@@ -154,6 +160,8 @@ export function createSelfAlerts(
         certificateInvalid(certificateProblems),
         calendars.condition,
         configFile.condition,
+        ...clusterConditions(() => deps.shared.status),
+        conflicts.condition,
       ],
     },
     { host: node.name || hostname() },
@@ -178,6 +186,7 @@ export function createSelfAlerts(
       calendar: (name, reason) =>
         calendars.report(name, reason === null ? null : `The file of calendar ${name} cannot be used: ${reason}.`),
       configuration: (problem) => configFile.report('', problem),
+      scheduleConflict: (text) => conflicts.happened('', text),
     },
   }
 }

@@ -19,7 +19,7 @@ import { runRoutes } from './http-runs.ts'
 import { createPlanner, type PlannerDeps } from './plan.ts'
 import type { ActionContext, Perform, RunnerDeps } from './runner.ts'
 import { createScheduler, type SchedulerDeps } from './scheduler.ts'
-import { createSharedScheduleFile, SCHEDULE_DOCUMENT } from './shared-file.ts'
+import { createSharedScheduleFile, SCHEDULE_DOCUMENT, type SharedFileDeps } from './shared-file.ts'
 import { createRunStore, type RunStore } from './store.ts'
 import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from './types.ts'
 
@@ -43,6 +43,7 @@ export interface SchedulesDeps extends Pick<PlannerDeps, 'hasWebhook'> {
     readonly schedule: NonNullable<SchedulerDeps['onChanged']>
     /** Called after every action that is no start of tasks. */
     scheduleAction(context: ActionContext, result: ActionResult): void
+    readonly scheduleConflict: SharedFileDeps['onConflict']
   }
 }
 
@@ -144,13 +145,20 @@ const isShared = (shared: SchedulesDeps['shared']): boolean =>
 
 /** In a cluster all nodes have one text of the file. */
 function sharedFile(
-  { shared, db, clock, log }: SchedulesDeps,
+  { shared, db, clock, log, on }: SchedulesDeps,
   path: string,
 ): Pick<SchedulerDeps, 'file' | 'onFileChange'> {
   if (!shared || !isShared(shared)) return {}
   const { documents } = shared
   return {
-    file: createSharedScheduleFile({ file: createScheduleFile(path), documents, db, log, now: clock.now }),
+    file: createSharedScheduleFile({
+      file: createScheduleFile(path),
+      documents,
+      db,
+      log,
+      now: clock.now,
+      onConflict: on.scheduleConflict,
+    }),
     onFileChange: (refresh) => documents.onChange(SCHEDULE_DOCUMENT, refresh),
   }
 }

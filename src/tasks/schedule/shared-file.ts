@@ -31,6 +31,7 @@ export interface SharedFileDeps {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
+  readonly onConflict: (text: string) => void
 }
 
 /** The document that the file was equal to. */
@@ -42,7 +43,8 @@ interface Base {
 const NOTHING: Base = { rev: 0, sha256: '' }
 const META_KEY = `document.${SCHEDULE_DOCUMENT}`
 
-export function createSharedScheduleFile({ file, documents, db, log, now }: SharedFileDeps): ScheduleFile {
+export function createSharedScheduleFile(deps: SharedFileDeps): ScheduleFile {
+  const { file, documents, db, log, now } = deps
   const { path } = file
   let base = storedBase(db)
   /** The document could be compared with the file at the last look. */
@@ -100,9 +102,9 @@ export function createSharedScheduleFile({ file, documents, db, log, now }: Shar
     await take(shared.rev, content)
     const lost = namesMissing(text, content)
     const only = lost.length === 0 ? '' : `. Only there: ${lost.join(', ')}`
-    log.error(
-      `SCHEDULER: SCHEDULE_CONFLICT: ${path} was changed here, and node ${shared.node} was faster. The text of this node is in ${kept}${only}`,
-    )
+    const happened = `${path} was changed here, and node ${shared.node} was faster. The text of this node is in ${kept}${only}`
+    log.error(`SCHEDULER: SCHEDULE_CONFLICT: ${happened}`)
+    deps.onConflict(`${happened}.`)
   }
 
   async function compare(): Promise<void> {

@@ -56,10 +56,18 @@ function newNode(
   const path = directory.join('schedule.yaml')
   const documents = createDocuments({ pool, node: name, log })
   const now = () => Date.UTC(2026, 2, 2, 6)
+  const told: string[] = []
   let entries: readonly StoredSchedule[] = []
   const repository = createScheduleRepository(
     {
-      file: createSharedScheduleFile({ file: createScheduleFile(path), documents, db, log, now }),
+      file: createSharedScheduleFile({
+        file: createScheduleFile(path),
+        documents,
+        db,
+        log,
+        now,
+        onConflict: (text) => told.push(text),
+      }),
       log,
       onChange: (next) => {
         entries = next
@@ -74,6 +82,7 @@ function newNode(
     documents,
     log,
     path,
+    told,
     ids: () => entries.map(({ id }) => id),
     edit: (text: string) => writeFileSync(path, text),
     text: () => readFileSync(path, 'utf8'),
@@ -126,6 +135,8 @@ describe.skipIf(!postgresPrograms())('the schedule file of several nodes', () =>
     expect(a.text()).toBe(b.text())
     const [winner, loser] = a.ids().includes('from-a') ? [a, b] : [b, a]
     expect(winner.conflicts()).toEqual([])
+    expect(winner.told).toEqual([])
+    expect(loser.told).toEqual([expect.stringContaining(`was changed here, and node`)])
     expect(loser.conflicts()).toEqual(['schedule.yaml.conflict-2026-03-02T060000Z'])
     const kept = readFileSync(loser.directory.join(loser.conflicts()[0]!), 'utf8')
     expect(kept).toBe(textOf('one', loser === a ? 'from-a' : 'from-b'))

@@ -7,6 +7,7 @@ import { SELF_CODES, type SelfCode } from '../../../src/monitors/self-alerts/typ
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import type { StorageNote } from '../../../src/platform/storage/note.ts'
+import { clusterStatus, nodeInfo } from '../../support/cluster/status.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 const START = Date.parse('2026-03-02T06:00:00Z')
@@ -38,6 +39,7 @@ interface World {
   calendars: string[]
   isFull: boolean
   descriptors: string | null
+  cluster: ReturnType<typeof clusterStatus>
 }
 
 const databases: Database[] = []
@@ -62,7 +64,9 @@ function world() {
     ...{ free: 50 * GB, certificateEnds: START + 300 * DAY, tlsProblem: null, certificateProblems: [] },
     ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'], isFull: false },
     descriptors: null,
+    cluster: clusterStatus(() => START),
   }
+  state.cluster = clusterStatus(() => state.now)
   const log = recordingLog()
   const told: EmittedEvent[] = []
   const writer = createGroupWriter(db)
@@ -108,6 +112,11 @@ function world() {
         },
         brokers: { 'mqtt.acme.example:1883': state.broker },
         calendars: () => state.calendars,
+        shared: {
+          get status() {
+            return state.cluster
+          },
+        },
         diskSpace: async () => ({ freeBytes: state.free, totalBytes: 500 * GB }),
       },
       CONFIG,
@@ -303,6 +312,70 @@ const FAULTS: Record<SelfCode, Fault> = {
     end: ({ self }) => self.observers.configuration(null),
     says: /butler\.yaml:3/,
   },
+  CLUSTER_DATABASE_DOWN: {
+    begin({ state }) {
+      const database = { host: null, timeline: null, isUp: false, reason: 'pg1: refused', downForMs: 12_000 }
+      Object.assign(state.cluster, { mode: 'alone', database })
+    },
+    end: wellAgain,
+    says: /database of the cluster has not answered for 12 s: pg1: refused\. This node works alone/,
+  },
+  CLUSTER_NODE_LOST: {
+    begin: ({ state }) => withSecond(state, { seenAgoMs: 61_000 }),
+    end: wellAgain,
+    says: /^Node node-2 of the cluster was last heard of at 2026-03-02T06:00:/,
+  },
+  CLUSTER_NO_LEADER: {
+    begin({ state }) {
+      withSecond(state, { mode: 'leaving', seenAgoMs: 31_000 })
+      state.cluster.leader = { epoch: 4, node: 'node-2', from: START, reason: 'free' }
+    },
+    end: wellAgain,
+    says: /No node leads the cluster \(node-2 was heard of last\)/,
+  },
+  CLUSTER_FLAPPING: {
+    begin({ state }) {
+      const { now } = state
+      state.cluster.leaderships = [5, 4, 3, 2, 1].map((epoch) => ({
+        ...{ epoch, node: `node-${(epoch % 2) + 1}`, reason: 'free' },
+        from: now - 60_000 * epoch,
+      }))
+    },
+    end: wellAgain,
+    says: /changed its leader 5 times within an hour \(node-1, node-2\)/,
+  },
+  CLUSTER_CLOCK: {
+    begin({ state }) {
+      state.cluster.clockOffsetMs = -300_000
+    },
+    end: wellAgain,
+    says: /clock of node node-1 is 300 s ahead of that of the database/,
+  },
+  CLUSTER_REWOUND: {
+    begin({ state }) {
+      state.cluster.rewoundAgoMs = 10
+    },
+    end({ state }) {
+      state.cluster.rewoundAgoMs = 3_600_000
+    },
+    says: /put back to an earlier state/,
+  },
+  SCHEDULE_CONFLICT: {
+    begin: ({ self }) => self.observers.scheduleConflict('schedule.yaml was changed here, and node b was faster.'),
+    end: () => {},
+    again: ({ self }) => self.observers.scheduleConflict('schedule.yaml was changed here, and node b was faster.'),
+    clearAfter: 60 * MINUTE,
+    says: /node b was faster/,
+  },
+}
+
+function wellAgain({ state }: Site): void {
+  state.cluster = clusterStatus(() => state.now)
+}
+
+function withSecond(state: World, second: Parameters<typeof nodeInfo>[1]): void {
+  const now = () => state.now
+  state.cluster.nodes = [nodeInfo(now, { name: 'node-1', mode: 'leader' }), nodeInfo(now, second)]
 }
 
 describe('each code is raised once and cleared once', () => {
@@ -422,4 +495,35 @@ test('half of the backlog is told before it is full', async () => {
   expect(site.told.map(({ code, outcome }) => `${code} ${outcome}`)).toEqual([
     ...['BACKLOG_GROWING raised', 'BACKLOG_FULL raised', 'BACKLOG_GROWING cleared', 'BACKLOG_FULL cleared'],
   ])
+})
+
+describe('several nodes', () => {
+  test('what all of them see is reported by the first that lives', async () => {
+    const site = world()
+    const now = () => site.state.now
+    const third = nodeInfo(now, { name: 'node-3', seenAgoMs: 70_000 })
+    site.state.cluster.nodes = [nodeInfo(now, { name: 'node-0' }), nodeInfo(now, { name: 'node-1' }), third]
+    await site.pass(MINUTE)
+    expect(site.of('CLUSTER_NODE_LOST')).toEqual([])
+    site.state.cluster.nodes = [
+      nodeInfo(now, { name: 'node-0', seenAgoMs: 40_000 }),
+      nodeInfo(now, { name: 'node-1' }),
+      third,
+    ]
+    await site.pass(MINUTE)
+    expect(site.of('CLUSTER_NODE_LOST')).toEqual(['raised'])
+    site.state.cluster.nodes = [nodeInfo(now, { name: 'node-0' }), nodeInfo(now, { name: 'node-1' })]
+    await site.pass(MINUTE)
+    expect(site.of('CLUSTER_NODE_LOST')).toEqual(['raised', 'cleared'])
+  })
+
+  test('a node that was stopped is not lost, and nothing is known without the database', async () => {
+    const site = world()
+    withSecond(site.state, { mode: 'leaving', seenAgoMs: 7_200_000 })
+    await site.pass(MINUTE)
+    withSecond(site.state, { seenAgoMs: 7_200_000 })
+    site.state.cluster.database = { host: null, timeline: null, isUp: false, reason: 'away', downForMs: 3000 }
+    await site.pass(MINUTE)
+    expect(site.told).toEqual([])
+  })
 })

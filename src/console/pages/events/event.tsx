@@ -36,6 +36,8 @@ interface Event {
   readonly test: boolean
   readonly raw: string | null
   readonly from: string | null
+  /** Of a cluster. */
+  readonly acceptedBy?: string
   readonly record: Values
   readonly deliveries: readonly DeliveryDetail[]
 }
@@ -216,7 +218,7 @@ const Actions = ({ context, event }: { readonly context: PageContext; readonly e
 }
 
 const Facts = ({ context, event, parts }: FactsProps) => {
-  const { receivedAt, host, user, record } = event
+  const { receivedAt, host, user, record, acceptedBy } = event
   const { run, usualMs } = parts
   const lastSuccess = textOf(record, 'lastSuccess')
   const next = textOf(record, 'taskNextExecution')
@@ -233,6 +235,11 @@ const Facts = ({ context, event, parts }: FactsProps) => {
       {user && (
         <li>
           by <Name text={user} />
+        </li>
+      )}
+      {acceptedBy && (
+        <li>
+          accepted by <Name text={acceptedBy} />
         </li>
       )}
       {run?.runMs != null && (

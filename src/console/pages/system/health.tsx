@@ -1,22 +1,16 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Health: what does not work, the parts of Footman, the UDP input, destinations and monitors. */
-import type { Child } from 'hono/jsx'
 import { visible } from '../../../platform/visible.ts'
-import type { Asked } from '../../ask.ts'
 import type { Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton } from '../../ui/forms.tsx'
-import { Icon, Mark, type State } from '../../ui/marks.tsx'
-import { CopyText, Empty, ErrorBox, Facts, Panel, part, Table } from '../../ui/panel.tsx'
+import { Icon, Mark } from '../../ui/marks.tsx'
+import { CopyText, Empty, Facts, Panel, part, Table } from '../../ui/panel.tsx'
 import { Ago, bytesText, counted, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
+import { type ClusterAnswer, ClusterPanels } from './cluster.tsx'
+import { type Health, Parts } from './parts.tsx'
 import { SystemHead } from './places.tsx'
-
-interface Health {
-  readonly status: string
-  readonly checks?: Readonly<Record<string, string>>
-  readonly reasons?: Readonly<Record<string, string>>
-}
 
 interface SelfAlerts {
   readonly selfAlerts: readonly {
@@ -99,7 +93,7 @@ export const healthPage: Page = {
     const { ask } = context
     const allowed = <T,>(scope: string, path: string) => (context.may(scope) ? ask.get<T>(path) : null)
     const token = context.query.get('test') ?? ''
-    const [health, about, alerts, input, test, destinations, monitors] = await Promise.all([
+    const [health, about, alerts, input, test, destinations, monitors, cluster] = await Promise.all([
       ask.get<Health>('/health'),
       allowed<About>('admin', '/v4/about'),
       allowed<SelfAlerts>('event:read', '/v4/selfalerts'),
@@ -107,6 +101,7 @@ export const healthPage: Page = {
       token === '' ? null : allowed<SelfTest>('event:read', `/v4/udp/self-test/${encodeURIComponent(token)}`),
       allowed<Destinations>('event:read', '/v4/destinations'),
       allowed<Monitors>('metrics:read', '/v4/monitors'),
+      context.settings.cluster && allowed<ClusterAnswer>('admin', '/v4/cluster'),
     ])
     return {
       title: 'Health',
@@ -130,6 +125,7 @@ export const healthPage: Page = {
             {test && part(test, (state) => <TestState context={context} test={state} />, 'Self-test')}
             {alerts && part(alerts, (data) => <Alerts context={context} alerts={data} />, 'Self-alerts')}
             <Parts health={health} />
+            {cluster && part(cluster, (data) => <ClusterPanels context={context} cluster={data} />, 'Cluster')}
             {input && part(input, (data) => <InputPanel context={context} input={data} />, 'UDP input')}
             {destinations &&
               part(destinations, (data) => <DestinationsPanel context={context} answer={data} />, 'Destinations')}
@@ -203,62 +199,6 @@ const Alerts = ({ context, alerts }: { readonly context: PageContext; readonly a
           { head: 'Since', cell: ({ since }) => <Ago at={since} zone={context} /> },
         ]}
       />
-    </Panel>
-  )
-}
-
-const PART_STATES: Readonly<Record<string, readonly [State, string]>> = {
-  up: ['success', 'up'],
-  down: ['failed', 'down'],
-  degraded: ['warning', 'degraded'],
-  waiting: ['queued', 'waiting'],
-  off: ['skipped', 'off'],
-}
-const WORST_FIRST = ['down', 'degraded', 'waiting', 'up', 'off']
-
-const NAMES: Readonly<Record<string, string>> = {
-  udp: 'UDP input',
-  rest: 'REST API',
-  qrs: 'Qlik Sense (QRS)',
-  mqtt: 'MQTT broker',
-  influxdb: 'InfluxDB',
-  database: 'Database',
-  descriptors: 'File descriptors',
-}
-
-const Parts = ({ health }: { readonly health: Asked<Health> }): Child => {
-  const data = health.ok ? health.data : (health.body as Health | undefined)
-  if (!data?.status) return <ErrorBox failure={health as never} what="Health" />
-  const { checks, reasons = {} } = data
-  const rows = Object.entries(checks ?? {}).sort(([, a], [, b]) => WORST_FIRST.indexOf(a) - WORST_FIRST.indexOf(b))
-  return (
-    <Panel id="parts" title="Parts">
-      {checks ? (
-        <Table
-          caption="Parts of Footman, faults first"
-          rows={rows}
-          keyOf={([name]) => name}
-          columns={[
-            { head: 'Part', cell: ([name]) => NAMES[name] ?? name },
-            {
-              head: 'State',
-              cell: ([, state]) => {
-                const [mark, word] = PART_STATES[state] ?? ['unknown', state]
-                return <Mark state={mark} word={word} />
-              },
-            },
-            { head: 'Why', cell: ([name]) => reasons[name] && <Name text={reasons[name]} /> },
-          ]}
-        />
-      ) : (
-        <p class="body">
-          <Mark
-            state={data.status === 'ok' ? 'success' : 'failed'}
-            word={data.status === 'ok' ? 'healthy' : 'unhealthy'}
-          />{' '}
-          The scope <code>metrics:read</code> shows the parts.
-        </p>
-      )}
     </Panel>
   )
 }

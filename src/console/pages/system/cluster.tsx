@@ -1,0 +1,179 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The nodes of a cluster and who led it. */
+import type { PageContext } from '../../page.ts'
+import { Badge, Mark, type State } from '../../ui/marks.tsx'
+import { Facts, Panel, Table } from '../../ui/panel.tsx'
+import { Ago, durationText, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
+
+/** Members of `GET /v4/cluster` that the page uses; of a node of its own there is the mode alone. */
+export interface ClusterAnswer {
+  readonly mode: string
+  readonly node?: string
+  readonly database?: { readonly host: string | null; readonly up: boolean; readonly reason: string }
+  readonly headRev?: number
+  readonly inboxOpen?: number
+  readonly nodes?: readonly ClusterNode[]
+  readonly configDiffers?: Readonly<Record<string, readonly string[]>>
+  readonly leaderships?: readonly Leadership[]
+}
+
+interface ClusterNode {
+  readonly name: string
+  readonly mode: string
+  readonly version: string
+  readonly candidate: boolean
+  readonly url: string | null
+  readonly seenAt: string
+  readonly seenAgoMs: number
+  readonly appliedRev: number
+  readonly waiting: number
+  readonly clockOffsetMs: number
+  readonly health: Readonly<Record<string, unknown>>
+}
+
+interface Leadership {
+  readonly epoch: number
+  readonly node: string
+  readonly from: string
+  readonly reason: string
+}
+
+interface PanelProps {
+  readonly context: PageContext
+  readonly cluster: ClusterAnswer
+}
+
+/** A node that was not heard of for so long is shown as lost. */
+const LOST_MS = 60_000
+const CLOCK_OFF_MS = 2000
+
+export const ClusterPanels = ({ context, cluster }: PanelProps) => {
+  const { nodes = [], leaderships = [] } = cluster
+  if (cluster.mode === 'single') return null
+  return (
+    <>
+      <Panel id="cluster" title="Nodes of the cluster" count={nodes.length}>
+        <div class="body">
+          <ClusterFacts cluster={cluster} />
+        </div>
+        <Nodes context={context} cluster={cluster} />
+      </Panel>
+      {leaderships.length > 0 && (
+        <Panel id="leaderships" title="Leaderships" count={leaderships.length}>
+          <Table
+            caption="Nodes that led, the last one first"
+            rows={leaderships}
+            keyOf={({ epoch }) => String(epoch)}
+            columns={[
+              { head: 'Node', cell: ({ node }) => <Name text={node} /> },
+              { head: 'Since', cell: ({ from }) => <Time at={from} zone={context} short seconds /> },
+              { head: 'Reason', cell: ({ reason }) => <Name text={REASONS[reason] ?? reason} /> },
+              { head: 'Number', num: true, cell: ({ epoch }) => numberText(epoch) },
+            ]}
+          />
+        </Panel>
+      )}
+    </>
+  )
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  free: 'the leader before had ended',
+  restart: 'the leader was restarted',
+}
+
+const ClusterFacts = ({ cluster }: { readonly cluster: ClusterAnswer }) => {
+  const { database, inboxOpen = 0, configDiffers = {} } = cluster
+  const differences = Object.entries(configDiffers)
+  return (
+    <Facts
+      facts={[
+        [
+          'Database',
+          database?.up ? (
+            <Mark state="success" word={database.host ?? 'up'} />
+          ) : (
+            <>
+              <Mark state="failed" word="not reached" /> <Name text={database?.reason ?? ''} />
+            </>
+          ),
+        ],
+        inboxOpen > 0 && ['Waiting for the leader', `${numberText(inboxOpen)} messages`],
+        differences.length > 0 && [
+          'Configurations differ',
+          <Name text={differences.map(([section, names]) => `${section} (${names.join(', ')})`).join(', ')} />,
+        ],
+      ]}
+    />
+  )
+}
+
+const stateOf = ({ mode, seenAgoMs }: ClusterNode): readonly [State, string] => {
+  if (mode === 'leaving') return ['skipped', 'stopped']
+  if (seenAgoMs > LOST_MS) return ['failed', 'lost']
+  return mode === 'alone' ? ['warning', 'alone'] : ['success', mode]
+}
+
+const faultsOf = ({ health }: ClusterNode): readonly string[] =>
+  Object.entries(health).flatMap(([name, state]) =>
+    state === 'down' || state === 'degraded' ? [`${name} ${state}`] : [],
+  )
+
+const Nodes = ({ context, cluster }: PanelProps) => {
+  const { nodes = [], headRev = 0 } = cluster
+  return (
+    <Table
+      caption="Nodes of the cluster by name"
+      rows={nodes}
+      keyOf={({ name }) => name}
+      columns={[
+        {
+          head: 'Node',
+          cell: ({ name, url, candidate }) => (
+            <>
+              {url ? <OutsideLink url={url} text={name} /> : <Name text={name} />}{' '}
+              {name === cluster.node && <Badge text="this node" tone="info" />}{' '}
+              {!candidate && <Badge text="never leads" />}
+            </>
+          ),
+        },
+        {
+          head: 'Part',
+          cell(node) {
+            const [mark, word] = stateOf(node)
+            return <Mark state={mark} word={word} />
+          },
+        },
+        { head: 'Version', cell: ({ version }) => version },
+        { head: 'Seen', cell: ({ seenAt }) => <Ago at={seenAt} zone={context} /> },
+        {
+          head: 'Behind',
+          num: true,
+          cell: ({ appliedRev, mode }) => (mode === 'leader' ? '–' : numberText(Math.max(headRev - appliedRev, 0))),
+        },
+        { head: 'Waiting', num: true, cell: ({ waiting }) => numberText(waiting) },
+        {
+          head: 'Clock',
+          cell: ({ clockOffsetMs }) =>
+            Math.abs(clockOffsetMs) > CLOCK_OFF_MS ? (
+              <Mark state="warning" word={`${durationText(Math.abs(clockOffsetMs))} off`} />
+            ) : (
+              `${numberText(clockOffsetMs)} ms`
+            ),
+        },
+        {
+          head: 'Health',
+          cell(node) {
+            const faults = faultsOf(node)
+            return faults.length === 0 ? (
+              <Mark state="success" word="well" />
+            ) : (
+              <Mark state="warning" word={faults.join(', ')} />
+            )
+          },
+        },
+      ]}
+    />
+  )
+}

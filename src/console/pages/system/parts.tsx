@@ -1,0 +1,71 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The parts of Footman and their states. */
+import type { Child } from 'hono/jsx'
+import type { Asked } from '../../ask.ts'
+import { Mark, type State } from '../../ui/marks.tsx'
+import { ErrorBox, Panel, Table } from '../../ui/panel.tsx'
+import { Name } from '../../ui/text.tsx'
+
+export interface Health {
+  readonly status: string
+  readonly checks?: Readonly<Record<string, string>>
+  readonly reasons?: Readonly<Record<string, string>>
+}
+
+const PART_STATES: Readonly<Record<string, readonly [State, string]>> = {
+  up: ['success', 'up'],
+  down: ['failed', 'down'],
+  degraded: ['warning', 'degraded'],
+  waiting: ['queued', 'waiting'],
+  off: ['skipped', 'off'],
+}
+const WORST_FIRST = ['down', 'degraded', 'waiting', 'up', 'off']
+
+const NAMES: Readonly<Record<string, string>> = {
+  udp: 'UDP input',
+  rest: 'REST API',
+  qrs: 'Qlik Sense (QRS)',
+  mqtt: 'MQTT broker',
+  influxdb: 'InfluxDB',
+  database: 'Database',
+  cluster: 'Cluster',
+  descriptors: 'File descriptors',
+}
+
+export const Parts = ({ health }: { readonly health: Asked<Health> }): Child => {
+  const data = health.ok ? health.data : (health.body as Health | undefined)
+  if (!data?.status) return <ErrorBox failure={health as never} what="Health" />
+  const { checks, reasons = {} } = data
+  const rows = Object.entries(checks ?? {}).sort(([, a], [, b]) => WORST_FIRST.indexOf(a) - WORST_FIRST.indexOf(b))
+  return (
+    <Panel id="parts" title="Parts">
+      {checks ? (
+        <Table
+          caption="Parts of Footman, faults first"
+          rows={rows}
+          keyOf={([name]) => name}
+          columns={[
+            { head: 'Part', cell: ([name]) => NAMES[name] ?? name },
+            {
+              head: 'State',
+              cell: ([, state]) => {
+                const [mark, word] = PART_STATES[state] ?? ['unknown', state]
+                return <Mark state={mark} word={word} />
+              },
+            },
+            { head: 'Why', cell: ([name]) => reasons[name] && <Name text={reasons[name]} /> },
+          ]}
+        />
+      ) : (
+        <p class="body">
+          <Mark
+            state={data.status === 'ok' ? 'success' : 'failed'}
+            word={data.status === 'ok' ? 'healthy' : 'unhealthy'}
+          />{' '}
+          The scope <code>metrics:read</code> shows the parts.
+        </p>
+      )}
+    </Panel>
+  )
+}

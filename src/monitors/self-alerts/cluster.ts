@@ -1,0 +1,115 @@
+/**
+ * Conditions of several nodes. All nodes see most of them: the first of those that live, by name, reports them, so that there
+ * is one alert. Its own clock, and a database that it cannot reach, each node reports for itself.
+ */
+import type { ClusterStatus, NodeInfo } from '../../cluster/types.ts'
+import type { Condition, Finding, SelfCode } from './types.ts'
+
+/** Null on a node of its own. */
+export type ReadCluster = () => ClusterStatus | null
+
+const LIVES_MS = 30_000
+const LOST_MS = 60_000
+const NO_LEADER_MS = 30_000
+const HOUR_MS = 3_600_000
+const TOO_MANY_TAKEOVERS = 5
+const CLOCK_OFF_MS = 2000
+/** The alert ends only below this, so that a clock at the limit is reported once. */
+const CLOCK_RIGHT_MS = 1500
+
+const bad = (text: string, subject = ''): Finding => ({ subject, state: 'bad', text })
+const good: readonly Finding[] = [{ subject: '', state: 'good' }]
+const ended = (raised: readonly string[]): Finding[] => raised.map((subject) => ({ subject, state: 'good' }))
+const secondsOf = (ms: number): string => `${Math.round(ms / 1000)} s`
+
+/** All conditions of a cluster that are measured; what was raised ends on a node that is of no cluster any more. */
+export function clusterConditions(read: ReadCluster): Condition[] {
+  return [
+    ownCondition('CLUSTER_DATABASE_DOWN', read, databaseDown),
+    commonCondition('CLUSTER_NODE_LOST', read, nodesLost),
+    commonCondition('CLUSTER_NO_LEADER', read, noLeader),
+    commonCondition('CLUSTER_FLAPPING', read, flapping),
+    ownCondition('CLUSTER_CLOCK', read, clockOff),
+    ownCondition('CLUSTER_REWOUND', read, rewound),
+  ]
+}
+
+type Look = (status: ClusterStatus, now: number, raised: readonly string[]) => readonly Finding[]
+
+function ownCondition(code: SelfCode, read: ReadCluster, look: Look): Condition {
+  return {
+    code,
+    look(now, raised) {
+      const status = read()
+      return status ? look(status, now, raised) : ended(raised)
+    },
+  }
+}
+
+/** Of the state that all nodes see, by one of them. While the database is away nothing is known. */
+function commonCondition(code: SelfCode, read: ReadCluster, look: Look): Condition {
+  return ownCondition(code, read, (status, now, raised) => {
+    const own = status.nodes.find(({ name }) => name === status.node)
+    if (!status.database.isUp || !own || now - own.seenAt > LIVES_MS) return []
+    const findings = look(status, now, raised)
+    if (firstLiving(status.nodes, now) === status.node) return findings
+    // Another one reports; what this one has reported it ends.
+    return findings.filter(({ state, subject }) => state !== 'bad' || raised.includes(subject))
+  })
+}
+
+const firstLiving = (nodes: readonly NodeInfo[], now: number): string | undefined =>
+  nodes
+    .filter(({ mode, seenAt }) => mode !== 'leaving' && now - seenAt <= LIVES_MS)
+    .map(({ name }) => name)
+    .toSorted()[0]
+
+/** Also reported with `whenDatabaseDown: wait`, as soon as it is back. */
+const databaseDown: Look = ({ mode, database: { isUp, reason, downForMs } }) => {
+  if (isUp) return good
+  if (mode !== 'alone' && downForMs < LOST_MS) return []
+  const result = mode === 'alone' ? 'This node works alone until it is back' : 'Alerts wait until it is back'
+  return [bad(`The database of the cluster has not answered for ${secondsOf(downForMs)}: ${reason}. ${result}.`)]
+}
+
+const nodesLost: Look = ({ nodes }, now, raised) => [
+  ...nodes.map(({ name, mode, seenAt }): Finding => {
+    const isLost = mode !== 'leaving' && now - seenAt > LOST_MS
+    if (!isLost) return { subject: name, state: 'good' }
+    const text = `Node ${name} of the cluster was last heard of at ${new Date(seenAt).toISOString()}. The others do its work.`
+    return bad(text, name)
+  }),
+  ...raised
+    .filter((subject) => !nodes.some(({ name }) => name === subject))
+    .map((subject) => ({ subject, state: 'gone' }) as const),
+]
+
+const noLeader: Look = ({ leader, nodes, modeSince }, now) => {
+  const seenAt = nodes.find(({ name }) => name === leader?.node)?.seenAt ?? modeSince
+  if (now - seenAt <= NO_LEADER_MS) return good
+  const last = leader ? `${leader.node} was heard of last` : 'none has ever led'
+  return [bad(`No node leads the cluster (${last}): messages wait, and nothing is started.`)]
+}
+
+const flapping: Look = ({ leaderships }, now) => {
+  const recent = leaderships.filter(({ from }) => now - from < HOUR_MS)
+  if (recent.length < TOO_MANY_TAKEOVERS) return good
+  const names = [...new Set(recent.map(({ node }) => node))].toSorted().join(', ')
+  return [bad(`The cluster has changed its leader ${recent.length} times within an hour (${names}).`)]
+}
+
+const clockOff: Look = ({ node, clockOffsetMs }) => {
+  const off = Math.abs(clockOffsetMs)
+  if (off <= CLOCK_OFF_MS) return off < CLOCK_RIGHT_MS ? good : []
+  const way = clockOffsetMs > 0 ? 'behind' : 'ahead of'
+  return [bad(`The clock of node ${node} is ${secondsOf(off)} ${way} that of the database.`)]
+}
+
+const rewound: Look = ({ rewoundAgoMs }) => {
+  if (rewoundAgoMs === null || rewoundAgoMs >= HOUR_MS) return good
+  return [
+    bad(
+      'The database of the cluster was put back to an earlier state, by a backup or a standby that had not received everything. The nodes have added what they still knew.',
+    ),
+  ]
+}
