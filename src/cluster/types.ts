@@ -4,6 +4,8 @@
  */
 import type { Clock, Service } from '../platform/types.ts'
 
+export { NotLeaderError } from '../platform/group-commit.ts'
+
 /**
  * `single`: no cluster. `joining`: started, not yet followed to the newest row. `follower`: receives and stands ready.
  * `leader`: does all the work. `alone`: the database cannot be reached, so that the node works for itself. `leaving`: stops.
@@ -197,18 +199,6 @@ export interface Timing {
   /** Up to each bound and above the one before it; the last is above all of them. */
   readonly counts: readonly number[]
   readonly sum: number
-}
-
-/**
- * Changes were refused because another node leads. That node does the work that waits for them. Has the code of an SQLite error
- * (BUSY), as the same work may succeed later.
- */
-export class NotLeaderError extends Error {
-  override readonly name = 'NotLeaderError'
-  readonly errcode = 5
-  constructor() {
-    super('another node of the cluster leads now')
-  }
 }
 
 /** A time of leadership: the token is random and never used twice, and each write of a leader names it. */

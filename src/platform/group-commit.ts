@@ -34,6 +34,18 @@ const SOON_MS = 5
  */
 export type AfterCommit = () => Promise<void> | null
 
+/**
+ * A commit of this node was refused elsewhere: another node of the cluster leads. That node does the work that waits for them. Has the code of an SQLite error
+ * (BUSY), as the same work may succeed later.
+ */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError'
+  readonly errcode = 5
+  constructor() {
+    super('another node of the cluster leads now')
+  }
+}
+
 /** One writer per database file; every write of the main thread goes through it. */
 export function createGroupWriter(db: Database, afterCommit: AfterCommit = () => null): GroupWriter {
   let queue: Job[] = []
@@ -129,7 +141,7 @@ export function createLastingWrite({ writer, log, what, stop }: LastingWriteDeps
         failing = false
         return result
       } catch (error) {
-        if (stop.aborted || !isStorageFailure(error)) throw error
+        if (stop.aborted || error instanceof NotLeaderError || !isStorageFailure(error)) throw error
         if (!failing) {
           log.error(
             `${what} cannot be stored (${(error as Error).message}); trying again until it can. Free disk space`,

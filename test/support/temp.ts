@@ -13,8 +13,8 @@ const MEMORY = '/dev/shm'
 const ROOM = 2e9
 
 /**
- * Where many processes may write at once without waiting for a disk: in memory where there is room for it. What is written
- * there survives a killed process as on a disk.
+ * A folder where many processes may write at once without waiting for a disk: in memory where there is room for it. Files
+ * there survive a killed process as on a disk.
  */
 export function fastParent(): string {
   try {

@@ -2,7 +2,7 @@
 
 import type { TaskEvent } from '../../events/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
-import { createLastingWrite } from '../../platform/group-commit.ts'
+import { createLastingWrite, NotLeaderError } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
@@ -98,7 +98,9 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   async function run(delivery: DueDelivery, onSent?: () => void): Promise<void> {
     const outcome = await attemptDelivery(attemptDeps, settings, delivery, aborter.signal, onSent).catch(
       (error: unknown) => {
-        log.error(`NOTIFY The state of delivery ${delivery.id} could not be stored: ${String(error)}`)
+        // The node that leads now sends it, or knows that it is sent.
+        const level = error instanceof NotLeaderError ? 'verbose' : 'error'
+        log[level](`NOTIFY The state of delivery ${delivery.id} could not be stored: ${String(error)}`)
         throw error
       },
     )

@@ -161,7 +161,8 @@ describe.skipIf(!postgresPrograms())('two nodes from outside', () => {
       const answer = await command('status')
       return answer.code === 0 ? answer : null
     })
-    for (const { name } of cluster.nodes) expect(status.stdout).toMatch(new RegExp(`^${name} +(leader|follower|joining) `, 'm'))
+    for (const { name } of cluster.nodes)
+      expect(status.stdout).toMatch(new RegExp(`^${name} +(leader|follower|joining) `, 'm'))
     const { nodes } = JSON.parse((await command('status', '--json')).stdout) as { nodes: unknown[] }
     expect(nodes).toHaveLength(2)
     expect((await command('remove', 'no-such-node')).code).toBe(3)

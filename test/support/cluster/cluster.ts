@@ -44,12 +44,12 @@ export interface TestCluster extends AsyncDisposable {
   untilJoined(timeout?: number): Promise<void>
   /** Ends all faults: every server and node runs, reaches the others and has joined. */
   recover(): Promise<void>
-  /** Mode that a node tells in its own list of nodes; null when it does not answer. */
+  /** Mode that a node shows in its own list of nodes; null when it does not answer. */
   modeOf(node: ClusterNode): Promise<string | null>
   /** A new check begins: ledgers are about what is sent from now on. */
   begin(): Promise<void>
   /** Sends failures of further executions; by default to all nodes. Resolves with their numbers when all is sent. */
-  send(wish: SendSettings): Promise<readonly number[]>
+  send(request: SendSettings): Promise<readonly number[]>
   /** Executions of this check in the journals of all nodes, those of lost disks included. */
   accepted(): Set<number>
   /** Leaders that have begun since the check did. */
@@ -122,7 +122,12 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
   let [next, floor, firstEpoch] = [0, 0, 0]
   const epoch = async () => (await cluster.database.sql<{ epoch: string }>('SELECT epoch FROM footman.lease'))[0]?.epoch
   const cluster: TestCluster = {
-    ...{ nodes, postgres, standby, sinks, site, directory },
+    nodes,
+    postgres,
+    standby,
+    sinks,
+    site,
+    directory,
     database: postgres,
     async leader() {
       const [row] = await cluster.database.sql<{ node: string }>(
@@ -177,7 +182,9 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
       const ports = chosen.map(({ udpPort }) => udpPort)
       const oneOf = () => [ports[Math.floor(Math.random() * ports.length)] as number]
       const sent = await sendDatagrams({
-        ...{ first, count, perSecond },
+        first,
+        count,
+        perSecond,
         ports: to === 'random' ? oneOf : () => ports,
         ...(withExecutionId !== undefined && { withExecutionId }),
         ...(signal && { signal }),

@@ -83,7 +83,7 @@ export async function startDatabaseProxy(target: number): Promise<DatabaseProxy>
       isSilent = false
       for (const pair of pairs) {
         for (const socket of pair) socket.resume()
-        // What has ended during the silence ends now on the other side.
+        // Connections that ended during the silence end now on the other side.
         if (pair.some((socket) => socket.destroyed)) for (const socket of pair) socket.destroy()
       }
       await open()

@@ -6,7 +6,7 @@ import { APPS, guidOf, TASKS } from '../../bench/large-site-ids.ts'
 const time = createLocalTime('Europe/Stockholm')
 const STEP_MS = 5
 
-export interface SendWish {
+export interface SendRequest {
   /** Number of the first execution. */
   readonly first: number
   readonly count: number
@@ -40,8 +40,8 @@ export function failureDatagram(execution: number, now = Date.now(), withExecuti
 }
 
 /** Sends at an even pace; resolves with the number of executions when all is sent. */
-export async function sendDatagrams(wish: SendWish): Promise<number> {
-  const { first, count, perSecond, ports, withExecutionId = true, signal } = wish
+export async function sendDatagrams(request: SendRequest): Promise<number> {
+  const { first, count, perSecond, ports, withExecutionId = true, signal } = request
   const socket = createSocket('udp4')
   const started = performance.now()
   let sent = 0

@@ -1,4 +1,4 @@
-/** Who was owed what, and who got it: the promises of a cluster in numbers. */
+/** Messages that receivers had to get, and those that they got: the promises of a cluster in numbers. */
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { numberIn } from '../../bench/large-site-ids.ts'

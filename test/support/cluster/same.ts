@@ -2,7 +2,7 @@
 import { until } from '../wait.ts'
 import type { ClusterNode } from './node.ts'
 
-/** What all nodes must agree on, as one text a row. Node-local numbers are left out. */
+/** The rows that all nodes must agree on, as one text each. Node-local numbers are left out. */
 const SHARED: Readonly<Record<string, string>> = {
   event: 'SELECT id || state FROM event',
   delivery: `SELECT id || state || coalesce(reason, '') FROM delivery`,

@@ -11,7 +11,7 @@ const SOURCE = join(import.meta.dirname, 'shifted-clock.c')
 /** Whether this machine can shift the clock of a process. */
 export const canShiftClocks = process.platform === 'linux' && findExecutable('gcc') !== null
 
-/** What to add to the environment of a process whose wall clock is to be ahead by so many seconds. */
+/** Additions to the environment of a process whose wall clock is to be ahead by so many seconds. */
 export function shiftedClock(seconds: number): Readonly<Record<string, string>> {
   if (seconds === 0) return {}
   return { LD_PRELOAD: library(), CLOCK_SHIFT_SECONDS: String(seconds) }
