@@ -175,6 +175,8 @@ async function randomFaults({ seconds, seed }: ClusterBenchSettings): Promise<Me
     strikeAtRandom(cluster, random, signal),
   )
   await cluster.recover()
+  // Nodes are compared when nothing happens any more.
+  await cluster.nodes[0]!.call('PUT', '/v4/schedules/stopall')
   await cluster.untilDelivered(DRAIN_MS).catch((error: Error) => console.log(`    ${error.message}`))
   await untilSame(cluster.nodes, 60_000).catch(() => undefined)
   const { lost, repeated, unlike, mostCopies, wanted } = cluster.ledger()
