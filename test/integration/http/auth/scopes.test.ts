@@ -28,7 +28,10 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
   [/^\/v4\/(mqttpublishmessage|slackpostmessage|newrelic\/)/, 'message:run'],
   [/^\/v4\/(alertroutes\/explain$|udp|influxdb\/)/, 'event:read'],
   [/^\/v4\/(events|deliver|alertroutes|destinations|snooze)/, (method) => (READS(method) ? 'event:read' : 'event:run')],
-  [/^\/v4\/(audit|config|config\/problems|config\/reload|sessions\/link)$/, 'admin'],
+  [
+    /^\/v4\/(audit|cluster|cluster\/stepdown|cluster\/nodes\/\{name\}|config|config\/problems|config\/reload|sessions\/link)$/,
+    'admin',
+  ],
   // Each topic of the stream needs the scope of its lists.
   [/^\/v4\/(about|search|sessions|sessions\/\{id\}|stream|stream\/position)$/, 'any'],
   [/^\/v4\/maintenance/, (method) => (READS(method) ? 'event:read' : 'event:run')],
