@@ -190,6 +190,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       return
     }
     const { node: leader, isFree } = await lease.look()
+    if (failingSince !== null && performance.now() - failingSince > leaseMs / 2) letLastLeaderReturn()
     const before = knownHistory ?? lease.history ?? ''
     const isPutBack = hasForgotten(known)
     if (isPutBack && part !== 'alone') return onForgotten(lease.head ?? 0, before)
@@ -236,6 +237,11 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     noteForgotten(head, history)
     lease.drop()
     play('follower', 'joining', 'the database of the cluster was put back to an earlier state')
+  }
+
+  /** After an outage the last leader, which asks at every renewal, goes on when it can: then nothing is sent again. */
+  function letLastLeaderReturn(): void {
+    reservedUntil = Math.max(reservedUntil, performance.now() + leaseMs / 4 + LONGEST_LOOK_MS / 2)
   }
 
   /** After an outage the rows of the other nodes come first, so that their messages are known before copies are routed. */
