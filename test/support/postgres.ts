@@ -73,6 +73,8 @@ const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   fsync: 'off',
+  // In the data directory, where nothing is left behind after a kill.
+  dynamic_shared_memory_type: 'mmap',
   full_page_writes: 'off',
   max_connections: '150',
   shared_buffers: '64MB',
@@ -188,7 +190,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 
   async function stop(): Promise<void> {
-    await kill()
+    // Unlike a kill this gives its shared memory back.
+    resume()
+    await end('SIGQUIT').catch(kill)
     rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
   }
 
