@@ -27,7 +27,8 @@ const ALWAYS_THERE = [
   ...['/v4/tasks/{taskId}', '/v4/tasks/{taskId}/durations', '/v4/tasks/-/strips', '/v4/sessions/link'],
   ...['/v4/maintenance', '/v4/selfalerts', '/v4/monitors'],
   ...['/v4/config', '/v4/config/problems', '/v4/about', '/v4/search', '/v4/sessions'],
-  ...['/v4/schedules/-/strips', '/v4/schedules/calendar'],
+  ...['/v4/schedules/-/strips', '/v4/schedules/calendar', '/v4/cluster'],
+  ...['/v4/cluster/stepdown', '/v4/cluster/nodes/{name}'],
 ]
 /** Streams have no end, and these ids are made when something happens: other tests make the calls. */
 const OWN_TESTS = [
@@ -46,6 +47,7 @@ const OWN_TESTS = [
   ...['/v4/recipient/{id}', '/v4/recipientgroup/{id}', '/v4/reporttask/{taskId}/enable'],
   ...['/v4/reporttask/{taskId}/disable', '/v4/reporttask/{taskId}/copy', '/v4/recipient/import'],
   ...['/v4/report/{id}/template', '/v4/report/{id}/template/check'],
+  ...['/v4/cluster/stepdown', '/v4/cluster/nodes/{name}'],
 ]
 
 describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () => {

@@ -668,7 +668,7 @@ describe('runs', () => {
     const run = await until(
       async () => {
         const { runs } = (await product.json('GET', `/v4/schedules/${MANUAL}/runs`)).body
-        return runs.find((one) => one.runId === body.runId && one.tasks.length > 0)
+        return runs.find((one) => one.runId === body.runId && one.tasks[0]?.executionId)
       },
       { timeout: 15_000 },
     )

