@@ -187,6 +187,9 @@ describe.skipIf(!findExecutable('prometheus'))('a Prometheus that scrapes', () =
       ...['Services', 'Running and waiting', 'Retries and finds of the watchdog', 'Runs of schedules'],
       ...['Runs of report tasks', 'Time of report runs, 95 %', 'Mails, documents and waiting runs of report tasks'],
       ...(broker ? [] : ['MQTT brokers']),
+      // A node of its own.
+      ...['Part of each node', 'Nodes, takeovers', 'Database of the cluster', 'Behind the leader, clock', 'What waits'],
+      ...['Passed on, stored, taken over', 'Time of ships, calls and reads, 95 %', 'Alone, doubled, put back'],
     ]
     const empty: string[] = []
     for (const { where, text } of queriesOf(dashboard('prometheus'), PROMETHEUS_VALUES)) {
