@@ -148,7 +148,8 @@ export function createLastingWrite({ writer, log, what, stop }: LastingWriteDeps
           )
         }
         failing = true
-        await pause(RETRY_MS, undefined, { signal: stop }).catch(() => undefined)
+        // A process that has stopped everything else ends, although a late write finds its database closed.
+        await pause(RETRY_MS, undefined, { signal: stop, ref: false }).catch(() => undefined)
       }
     }
   }

@@ -37,7 +37,7 @@ describe.skipIf(!postgresPrograms())('three nodes whose leader is killed', () =>
     return { tasks: times.size, twice: [...times.values()].filter((count) => count > 1).length, times }
   }
 
-  test('start each task of a schedule at most once, and tell of each that was perhaps not started', async () => {
+  test('start each task of a schedule at most once, and report each that was perhaps not started', async () => {
     await cluster.site.behave({ startMs: 300 })
     const caller = cluster.nodes[0]!
     const due = Math.ceil(Date.now() / 1000) * 1000 + 10_000
