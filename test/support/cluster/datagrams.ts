@@ -1,5 +1,5 @@
 /** Failures of the large site, each built once and sent to any nodes: nodes see the very same datagram. */
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { createLocalTime } from '../../../src/simulator/local-time.ts'
 import { APPS, guidOf, TASKS } from '../../bench/large-site-ids.ts'
 
@@ -42,7 +42,13 @@ export function failureDatagram(execution: number, now = Date.now(), withExecuti
 /** Sends at an even pace; resolves with the number of executions when all is sent. */
 export async function sendDatagrams(request: SendRequest): Promise<number> {
   const { first, count, perSecond, ports, withExecutionId = true, signal } = request
-  const socket = createSocket('udp4')
+  // One for each port: where one is closed, the system refuses the next datagram of its socket, even one for another port.
+  const sockets = new Map<number, Socket>()
+  const socketTo = (port: number): Socket => {
+    const socket = sockets.get(port) ?? createSocket('udp4')
+    sockets.set(port, socket)
+    return socket
+  }
   const started = performance.now()
   let sent = 0
   try {
@@ -51,14 +57,16 @@ export async function sendDatagrams(request: SendRequest): Promise<number> {
       for (; sent < due; sent += 1) {
         const execution = first + sent
         const datagram = failureDatagram(execution, Date.now(), withExecutionId)
-        for (const port of ports(execution)) socket.send(datagram, port, '127.0.0.1')
+        for (const port of ports(execution)) socketTo(port).send(datagram, port, '127.0.0.1')
       }
       await Bun.sleep(STEP_MS)
     }
-    // Closing drops what the socket has not handed over yet.
-    await new Promise<void>((done) => socket.send('', 9, '127.0.0.1', () => done()))
+    // Closing drops what a socket has not handed over yet.
+    await Promise.all([...sockets.values()].map(handedOver))
     return sent
   } finally {
-    socket.close()
+    for (const socket of sockets.values()) socket.close()
   }
 }
+
+const handedOver = (socket: Socket) => new Promise<void>((done) => socket.send('', 9, '127.0.0.1', () => done()))

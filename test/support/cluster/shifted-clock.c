@@ -1,9 +1,16 @@
-/* Loaded before the C library: the wall clock of one process is off by CLOCK_SHIFT_SECONDS. Clocks that only run on stay as they are. */
+/*
+ * Loaded before the C library: the wall clock of one process is off by CLOCK_SHIFT_SECONDS. Clocks that only run on stay as
+ * they are. Waits until a time of the wall clock end by the clock of the process too, as they do where a machine's is wrong.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
+
+/* Times of the clocks that only run on are seconds since the machine started. */
+#define EARLIEST_WALL_TIME 1000000000
 
 static long shift(void) {
   static long seconds;
@@ -37,4 +44,18 @@ time_t time(time_t *out) {
   clock_gettime(CLOCK_REALTIME, &at);
   if (out) *out = at.tv_sec;
   return at.tv_sec;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+                           const struct timespec *restrict until) {
+  static int (*original)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+  if (!original) {
+    /* x86-64 keeps one with another layout under the same name. */
+    void *found = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+    if (!found) found = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+    original = (int (*)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *))found;
+  }
+  struct timespec at = *until;
+  if (at.tv_sec > EARLIEST_WALL_TIME) at.tv_sec -= shift();
+  return original(cond, mutex, &at);
 }
