@@ -60,6 +60,9 @@ const EVENTS_OF_WORK = 20
 /** After so many events and deliveries their memory is given back, once none has come for so long. */
 const BURST = { least: 1000, quietMs: 20_000 }
 
+/** A process that has stopped ends by itself within milliseconds. */
+const ENDED_MS = 2000
+
 /** Runs until a signal asks to stop; resolves with the exit code. */
 export async function runFootman(options: RunOptions, io: CommandIo): Promise<number> {
   const overrides = overridesOf(options)
@@ -211,6 +214,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     events.release()
     await manager.close()
     await log.close()
+    // A thread that hangs, as on a disk that does not answer, must not keep the process from ending.
+    setTimeout(() => process.exit(), ENDED_MS).unref()
   }
 }
 
