@@ -50,7 +50,7 @@ export interface Lease {
 const NOW =
   '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, (SELECT rev FROM head) AS head, (SELECT history FROM head) AS history'
 
-/** Comes with every answer. */
+/** Comes with every answer; of a refusal as well, as an old head would look like that of a database that was put back. */
 interface Answer {
   readonly now: number
   readonly head: number
@@ -64,8 +64,9 @@ const ACQUIRE = `WITH l AS (
   f AS (UPDATE fence SET token = $3, epoch = l.epoch FROM l RETURNING fence.epoch),
   h AS (INSERT INTO leadership SELECT epoch, $1, clock_timestamp(), $5 FROM f)
   SELECT epoch, ${NOW} FROM f`
-const RENEW = `UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $2)
-  WHERE duty = 'leader' AND token = $1 RETURNING ${NOW}`
+const RENEW = `WITH l AS (UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $2)
+    WHERE duty = 'leader' AND token = $1 RETURNING epoch)
+  SELECT EXISTS (SELECT FROM l) AS "isHeld", ${NOW}`
 const LOOK = `SELECT node, epoch, expires_at < clock_timestamp() AS "isFree", ${NOW} FROM lease WHERE duty = 'leader'`
 const RELEASE = `WITH l AS (UPDATE lease SET expires_at = '-infinity', data_id = NULL WHERE token = $1 RETURNING node)
   SELECT pg_notify('footman_lease', node) FROM l`
@@ -113,9 +114,9 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
       if (!term) return false
       const sending = monotonic()
       const { token } = term
-      const [row] = await ask(RENEW, [token, durationMs / 1000])
+      const [row] = await ask<Answer & { isHeld: boolean }>(RENEW, [token, durationMs / 1000])
       if (term?.token !== token) return false
-      if (!row) {
+      if (!row?.isHeld) {
         term = null
         return false
       }

@@ -72,6 +72,8 @@ describe.skipIf(!postgresPrograms())('the lease of the leader', () => {
   const shipsWith = async ({ token }: { readonly token: string }) =>
     (await shipAsLeader(pool, 'qs', { token, seenRev: 0 }, { rows: [], settled: [], answers: [] })) !== null
 
+  const headNow = async () => (await pool.query<{ rev: number }>('SELECT rev FROM head'))[0]!.rev
+
   async function takeoverMs(candidate: Lease, from: number): Promise<number> {
     await until(() => candidate.acquire('free'), { what: 'the lease to be taken' })
     return performance.now() - from
@@ -111,8 +113,11 @@ describe.skipIf(!postgresPrograms())('the lease of the leader', () => {
     expect(again.token).not.toBe(before.token)
     expect(await shipsWith(before)).toBe(false)
     expect(await shipsWith(again)).toBe(true)
+    await pool.query('UPDATE head SET rev = rev + 7')
     expect(await lease.renew()).toBe(false)
     expect(lease.last).toBeNull()
+    // An old one would look like that of a database that was put back to an earlier state.
+    expect(lease.head).toBe(await headNow())
   })
 
   test('is renewed after its end as long as it is free, and lost when another node has it', async () => {
