@@ -207,7 +207,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   /** Rows that a follower makes itself, like the record of a refused call; those that only a leader may change are as before. */
   async function shipOwn(): Promise<void> {
     const last = lastNoted(db)
-    await takeBack({ db, pool, node })
+    await takeBack({ db, pool, node, follower })
     ownShipped = last
   }
 

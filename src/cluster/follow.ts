@@ -28,6 +28,8 @@ export interface FollowerDeps {
 export interface Follower {
   /** Stores all that is in the database at the time of the call; resolves with the rev. Rejects with a `PostgresError`. */
   toHead(): Promise<number>
+  /** Runs `work`, which stores rows that it reads by itself: rows that are followed meanwhile would be newer than those. */
+  whilePaused<T>(work: () => Promise<T>): Promise<T>
   /** Reads from this revision on again, at the next look. */
   goBackTo(rev: number): void
   /** Something new is in the database. */
@@ -58,6 +60,8 @@ export function createFollower(deps: FollowerDeps): Follower {
   let atHeadAt = performance.now()
   let savedAt = Number.NEGATIVE_INFINITY
   let appliedRows = 0
+  /** Ends when what stores rows now has ended. */
+  let turn: Promise<unknown> = Promise.resolve()
   let running: Promise<number> | null = null
   let next: Promise<number> | null = null
   let isStopped = false
@@ -73,10 +77,16 @@ export function createFollower(deps: FollowerDeps): Follower {
 
   function run(): Promise<number> {
     next = null
-    running = catchUp().finally(() => {
+    running = inTurn(catchUp).finally(() => {
       running = null
     })
     return running
+  }
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = turn.then(work)
+    turn = result.catch(() => undefined)
+    return result
   }
 
   async function catchUp(): Promise<number> {
@@ -153,6 +163,7 @@ export function createFollower(deps: FollowerDeps): Follower {
 
   return {
     toHead,
+    whilePaused: inTurn,
     goBackTo(rev) {
       applied = Math.min(applied, rev)
       head = applied

@@ -3,6 +3,7 @@ import type { PostgresPool } from '../platform/postgres/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { createApplier } from './apply.ts'
 import { INBOX_TAKEN, lastNoted, notesUpTo, silently } from './changes.ts'
+import type { Follower } from './follow.ts'
 import { type ReplicaRow, type RowKey, readByKey, shipAgain, shipAsLeader, shipAsMaker } from './replica.ts'
 import { createRows } from './rows.ts'
 import { sharedTable } from './tables.ts'
@@ -28,9 +29,14 @@ export interface TakenBack {
 /**
  * Settles the noted changes that were never shipped: events taken out of the inbox are removed unless the database has them, as the
  * next leader takes their messages; other rows of class `union` are shipped, rows of class `leader` become those of the
- * database. Nothing may be written to shared tables meanwhile. Can be repeated. Rejects with a `PostgresError`.
+ * database. The leader writes on meanwhile; what is followed waits, as it would be newer than the rows that are read here.
+ * Nothing else may be written to shared tables. Can be repeated. Rejects with a `PostgresError`.
  */
-export async function takeBack({ db, pool, node }: MergeDeps): Promise<TakenBack> {
+export function takeBack(deps: MergeDeps & { readonly follower: Follower }): Promise<TakenBack> {
+  return deps.follower.whilePaused(() => takeBackNow(deps))
+}
+
+async function takeBackNow({ db, pool, node }: MergeDeps): Promise<TakenBack> {
   const applier = createApplier(db)
   const last = lastNoted(db)
   const keys = distinct(notesUpTo(db, 0, last))

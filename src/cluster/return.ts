@@ -52,7 +52,7 @@ export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlM
   if (deps.forgotten) await remind(deps, deps.forgotten)
   const lonely = rememberLonely(db)
   if (deps.keptTerm) await keepDuties(deps, deps.keptTerm)
-  const { removedEvents } = await takeBack({ db, pool, node })
+  const { removedEvents } = await takeBack({ db, pool, node, follower })
   const doubled = lonely.length > 0 ? await settleLonely(deps, lonely, settings.dedupTtlMs) : []
   await follower.toHead()
   nameTwins(db, doubled)

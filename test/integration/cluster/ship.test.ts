@@ -249,7 +249,7 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
     expect(a.fenced()).toBe(1)
     await expect(a.shipper.answer({ id: randomUUID(), answer: {}, body: null })).rejects.toBeInstanceOf(NotLeaderError)
 
-    await takeBack({ db: a.db, pool, node: 'a' })
+    await takeBack({ ...a, pool, node: a.name })
     await a.follower.toHead()
     expect(rowsIn(a.db)).toEqual(rowsIn(b.db))
     expect(snoozes(a.db)).toEqual(['changed', 'kept'])
@@ -272,7 +272,7 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
     await b.follower.toHead()
     await b.lead()
     await expect(commit(a, take(1, 'lost'))).rejects.toBeInstanceOf(NotLeaderError)
-    const { removedEvents } = await takeBack({ db: a.db, pool, node: 'a' })
+    const { removedEvents } = await takeBack({ ...a, pool, node: a.name })
     await a.follower.toHead()
 
     expect(removedEvents).toBe(1)
@@ -304,7 +304,7 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
         setState(db, 'failed', 'pending')
       }),
     ).rejects.toBeInstanceOf(NotLeaderError)
-    await takeBack({ db: a.db, pool, node: 'a' })
+    await takeBack({ ...a, pool, node: a.name })
     // The leader has not read it yet, and its own change comes first.
     await commit(b, (db) => setState(db, 'sent', 'sending'))
     await b.follower.toHead()
@@ -319,6 +319,43 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
     expect(stateOf(a.db, 'sent')).toBe('pending')
   })
 })
+
+test.skipIf(!postgresPrograms())(
+  'rows that a node reads for itself never replace newer ones that it follows',
+  async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    await commit(a, (db) => {
+      addEvent(db, 'e', 'routed')
+      addDelivery(db, 'd', 'e')
+    })
+    // As after a time alone: the same event and delivery, made without the leader.
+    addEvent(b.db, 'e', 'routed')
+    addDelivery(b.db, 'd', 'e')
+    const isRead = Promise.withResolvers<void>()
+    const later = Promise.withResolvers<void>()
+    const slow: PostgresPool = {
+      ...pool,
+      async query(sql, parameters) {
+        const rows = await pool.query<never>(sql, parameters)
+        if (sql.startsWith('SELECT tbl, key')) {
+          isRead.resolve()
+          await later.promise
+        }
+        return rows
+      },
+    }
+    const back = takeBack({ ...b, pool: slow, node: 'b' })
+    await isRead.promise
+    await commit(a, (db) => setState(db, 'd', 'delivered'))
+    const followed = b.follower.toHead()
+    await Promise.race([followed, Bun.sleep(200)])
+    later.resolve()
+    await Promise.all([back, followed])
+    expect(stateOf(b.db, 'd')).toBe('delivered')
+    expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
+  },
+)
 
 describe.skipIf(!postgresPrograms())('other nodes', () => {
   test('tell which tables have changed, and their streams and counts go on', async () => {
@@ -405,7 +442,7 @@ describe.skipIf(!postgresPrograms())('other nodes', () => {
     await b.follower.toHead()
     expect(stateOf(b.db, 'of old')).toBe('pending')
     b.db.run("DELETE FROM event WHERE id = 'old'")
-    await takeBack({ db: b.db, pool, node: 'b' })
+    await takeBack({ ...b, pool, node: b.name })
     expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
   })
 
