@@ -207,6 +207,7 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
           kind: 'summary',
           route: route.name,
           destination: route.destination,
+          destinationType: route.destinationType ?? route.destination,
           target,
           lane,
           orderKey: null,

@@ -330,7 +330,8 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     const { state, reason, detail, kind } = addition
     const identity = { route: name, destination, target, kind }
     const id = 'replayOf' in addition ? uuidV7(now) : newDeliveryId(event, identity, now)
-    const row = { ...addition, id, eventId: event.id, route: name, destination, target, lane, createdAt: now }
+    const destinationType = rule.destinationType ?? destination
+    const row = { ...addition, id, eventId: event.id, ...identity, destinationType, lane, createdAt: now }
     const isNew = insertDelivery(db, row)
     if (rehearsal) {
       const by = ('by' in addition && addition.by) || null

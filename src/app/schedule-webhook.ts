@@ -96,6 +96,7 @@ export function createScheduleWebhooks(deps: ScheduleWebhookDeps): ScheduleWebho
             kind: 'alert',
             route: DIRECT,
             destination: name,
+            destinationType: destination.type,
             target,
             lane,
             orderKey: null,

@@ -62,6 +62,7 @@ export const VIEWS: readonly View[] = [
       time('finished_at'),
       ['latency_seconds', `round(((body->>'finished_at')::numeric - (body->>'created_at')::numeric) / 1000, 3)`],
       ['node', 'node'],
+      text('destination_kind', 'destination_type'),
     ],
     from: rowsOf('delivery'),
   },

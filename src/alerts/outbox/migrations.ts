@@ -110,4 +110,9 @@ export const outboxMigrations: readonly Migration[] = [
     name: 'outbox-given-up',
     sql: `CREATE INDEX delivery_given_up ON delivery (destination, created_at, reason) WHERE state = 'dead';`,
   },
+  {
+    // Null: made by an earlier version.
+    name: 'outbox-destination-type',
+    sql: 'ALTER TABLE delivery ADD COLUMN destination_type TEXT',
+  },
 ]

@@ -10,6 +10,8 @@ export interface NewDelivery {
   readonly kind: DeliveryKind
   readonly route: string
   readonly destination: string
+  /** Type of the destination. */
+  readonly destinationType: string
   readonly target: string
   readonly lane: string
   readonly orderKey: string | null
@@ -70,14 +72,15 @@ const BODY_KEPT = 64 * 1024
 /** Adds a delivery; false when this (event, route, destination, target, kind) has one already. */
 export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   const { changes } = db.run(
-    `INSERT OR IGNORE INTO delivery (id, event_id, kind, route, destination, target, lane, order_key, limit_key, severity,
+    `INSERT OR IGNORE INTO delivery (id, event_id, kind, route, destination, destination_type, target, lane, order_key, limit_key, severity,
        state, reason, detail, suppressed_by, created_at, next_attempt_at, finished_at, note, about,
-       replay_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       replay_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delivery.id,
     delivery.eventId,
     delivery.kind,
     delivery.route,
     delivery.destination,
+    delivery.destinationType,
     delivery.target,
     delivery.lane,
     delivery.orderKey,

@@ -91,7 +91,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
         const identity = { kind: 'fallback', route: watch.route, destination: name, target } as const
         const isNew = insertDelivery(tx, {
           ...{ id: newDeliveryId(event, identity, now), eventId: event.id, ...identity },
-          ...{ lane, orderKey: null, limitKey: null, createdAt: now },
+          ...{ lane, orderKey: null, limitKey: null, createdAt: now, destinationType: rule.destinationType ?? name },
           severity: deps.rule(watch.route, failed.destination)?.severity ?? event.severity,
           note: { failedDestination: failed.destination },
           about: policy?.recovery || rule.policy?.recovery ? subjectOf(event) : null,

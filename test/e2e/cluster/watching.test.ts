@@ -87,7 +87,7 @@ describe.skipIf(!postgresPrograms())('two nodes from outside', () => {
     const [delivery] = await asReader<Record<string, unknown>>(
       `SELECT * FROM footman_qlik.deliveries WHERE destination = 'hook' LIMIT 1`,
     )
-    expect(delivery).toMatchObject({ state: 'delivered', created_at: expect.any(Date) })
+    expect(delivery).toMatchObject({ state: 'delivered', destination_kind: 'webhook', created_at: expect.any(Date) })
     expect(Number(delivery?.latency_seconds)).toBeLessThan(60)
     const shown = JSON.stringify([events, delivery])
     expect(shown).not.toContain('ops@acme.example')

@@ -93,8 +93,9 @@ function addEvent(db: Database, id: string, state = 'pending'): void {
 
 const addDelivery = (db: Database, id: string, eventId: string): boolean =>
   insertDelivery(db, {
-    ...{ id, eventId, kind: 'alert', route: 'all', destination: 'mail', target: id, lane: 'mail', orderKey: null },
-    ...{ limitKey: null, severity: 'error', state: 'pending', reason: null, detail: null, createdAt: 1 },
+    ...{ id, eventId, kind: 'alert', route: 'all', destination: 'mail', target: id, lane: 'mail' },
+    ...{ destinationType: 'email', orderKey: null, limitKey: null, severity: 'error', state: 'pending' },
+    ...{ reason: null, detail: null, createdAt: 1 },
   })
 
 const stateOf = (db: Database, id: string) =>

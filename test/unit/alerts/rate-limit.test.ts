@@ -29,6 +29,7 @@ describe('windows with several slots', () => {
     storePending(db, event)
     insertDelivery(db, {
       ...{ id: `d-${eventId}`, eventId, kind: 'alert', route: 'r', destination: 'd', target: 't', lane: 'd' },
+      destinationType: 'webhook',
       ...{
         orderKey: null,
         limitKey: KEY,
