@@ -7,6 +7,7 @@ import type { ConfigPaths } from '../config/paths.ts'
 import { StartError } from '../platform/errors.ts'
 import type { Logger } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import { reportDirectory } from '../reports/directory.ts'
 import { backupDirectoryOf, databasesOf } from './migrations.ts'
 import type { Config } from './schema.ts'
 
@@ -32,6 +33,7 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
   return createCluster(deps, {
     node: name,
     dataDirectory,
+    reportDirectory: footman.reportTask.enable ? reportDirectory(footman.reportTask, deps.paths, dataDirectory) : null,
     version: VERSION,
     url: rest.enable ? `${rest.tls.enable ? 'https' : 'http'}://${hostname()}:${rest.serverPort}` : null,
     candidate: section.candidate && node.role === 'primary',

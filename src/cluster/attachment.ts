@@ -1,4 +1,6 @@
 /** The shared state of one build of the app: ships what the leader changes, or follows, and hands out the inbox. */
+
+import { createBlobs } from '../platform/blobs.ts'
 import { errorText } from '../platform/errors.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
@@ -11,6 +13,7 @@ import type { ClusterClock } from './clock.ts'
 import { createCommands } from './commands.ts'
 import type { CounterWriter } from './counters.ts'
 import { createDocuments } from './documents.ts'
+import { createSharedFiles } from './files.ts'
 import { createBacklog } from './first-ship.ts'
 import { createFollower } from './follow.ts'
 import { createInbox } from './inbox.ts'
@@ -32,6 +35,8 @@ export interface Own {
 export interface AttachmentSettings {
   readonly node: string
   readonly dataDirectory: string
+  /** Folder of the files of reports; null = none are made here. */
+  readonly reportDirectory: string | null
   /** How long settled messages stay in the database, in milliseconds. */
   readonly keepInboxMs: number
   /** Time after which a repeat counts as a new message, in milliseconds. */
@@ -99,6 +104,7 @@ export interface Attachment extends SharedState {
 const LOOK_MS = 1000
 /** Messages that were offered so shortly before may be forgotten; older ones are not known again where they are not. */
 const OFFERED_MS = 600_000
+const FILES_MS = 2000
 const CLEAN_MS = 3_600_000
 const FIRST_CLEAN_MS = 60_000
 /** A read waits so long for the newest rows. */
@@ -138,6 +144,10 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   })
   shipper.onShipped((ms) => counters.time('ship', ms))
   const documents = createDocuments({ pool, node, log })
+  const files =
+    settings.reportDirectory === null
+      ? null
+      : createSharedFiles({ db, pool, log, blobs: createBlobs(settings.reportDirectory) })
   const commands = createCommands(
     { pool, node, log, counters, term, answer: shipper.answer, reach },
     { timeoutMs: settings.commandTimeoutMs },
@@ -247,7 +257,16 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
 
   const cleaning = createRecurringJob(
     { everyMs: CLEAN_MS, firstMs: FIRST_CLEAN_MS, unref: true, onError: complain },
-    (stop) => cleanShared(pool, settings, stop),
+    async (stop) => {
+      if (isLeader) await cleanShared(pool, settings, stop)
+      await files?.clean(!isLeader)
+    },
+  )
+  const filing = createRecurringJob(
+    { everyMs: FILES_MS, firstMs: FILES_MS, unref: true, onError: complain },
+    async (stop) => {
+      if (isFollowing) await files?.look(stop)
+    },
   )
 
   /** Once per outage; the process logs by itself that the database cannot be reached. */
@@ -264,14 +283,17 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       if (isLeader) {
         shipper.start()
         follower.start()
+      }
+      if (part !== 'alone') {
         cleaning.start()
+        filing.start()
       }
       looks.start()
     },
     async stop() {
       commands.stop()
       if (isLeader && isPart()) await inTime(shipper.drain(), LAST_SHIP_MS).catch(() => undefined)
-      await Promise.all([looks.stop(), cleaning.stop(), follower.stop(), shipper.stop()])
+      await Promise.all([looks, cleaning, filing, follower, shipper].map((one) => one.stop()))
     },
   }
 

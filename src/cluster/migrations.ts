@@ -56,6 +56,14 @@ export const clusterMigrations: readonly ClusterMigration[] = [
         actor text NOT NULL, at timestamptz NOT NULL);
     `,
   },
+  {
+    // Most of them are compressed by their format.
+    name: 'cluster-002',
+    sql: `
+      CREATE TABLE file (sha256 text PRIMARY KEY, content bytea NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
+      ALTER TABLE file ALTER COLUMN content SET STORAGE EXTERNAL;
+    `,
+  },
 ]
 
 /** Exists before the migrations: which cluster this is, and which of them it has. */

@@ -1,6 +1,6 @@
 /**
  * Removes from the shared database what no node needs any more; done by the leader. Rows that have reached their age go with
- * those of its store; here go marks of deletions, messages that are settled, and calls that are answered.
+ * those of its store; here go marks of deletions, messages that are settled, calls that are answered, and files without a row.
  */
 import type { Queryable } from '../platform/postgres/types.ts'
 import { PRUNED } from './replica.ts'
@@ -38,6 +38,14 @@ const COMMANDS = `WITH gone AS (DELETE FROM command WHERE id IN (SELECT id FROM 
     WHERE greatest(deadline, taken_at) < clock_timestamp() - interval '${KEEP_COMMANDS}' LIMIT ${CHUNK}) RETURNING 1)
   SELECT count(*) AS removed FROM gone`
 
+/** Files of reports that no row names any more; the row of a new one may follow. */
+const FILES = `WITH gone AS (DELETE FROM file WHERE sha256 IN (SELECT sha256 FROM file
+    WHERE at < clock_timestamp() - interval '1 hour' AND sha256 NOT IN (
+      SELECT body->>'sha256' FROM replica WHERE tbl = ANY ('{report_template,report_document,report_hub_item}') AND body ? 'sha256'
+      UNION ALL SELECT image->>'sha256' FROM replica, jsonb_path_query((body->>'document')::jsonb, '$.images[*]') AS image
+        WHERE tbl = 'report_document' AND body ? 'document') LIMIT ${CHUNK}) RETURNING 1)
+  SELECT count(*) AS removed FROM gone`
+
 /** Ends early when the signal says so; returns how many rows were removed. Rejects with a `PostgresError`. */
 export async function cleanShared(
   db: Queryable,
@@ -45,7 +53,7 @@ export async function cleanShared(
   stop?: AbortSignal,
 ): Promise<number> {
   let removed = 0
-  for (const [sql, ...parameters] of [[DELETIONS], [INBOX, keepInboxMs / 1000], [COMMANDS]] as const) {
+  for (const [sql, ...parameters] of [[DELETIONS], [INBOX, keepInboxMs / 1000], [COMMANDS], [FILES]] as const) {
     for (let isFull = true; isFull && !stop?.aborted; ) {
       const [row] = await db.query<{ removed: number }>(sql, parameters)
       removed += row?.removed ?? 0

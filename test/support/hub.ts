@@ -1,9 +1,9 @@
 /** The hub behind the REST server, with published documents and a recording mail server. */
 import { randomUUID } from 'node:crypto'
 import type { SendMailOptions } from 'nodemailer'
+import { createBlobs } from '../../src/platform/blobs.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
-import { createBlobs } from '../../src/reports/blobs.ts'
 import type { Format } from '../../src/reports/entities/report.ts'
 import { createHub } from '../../src/reports/hub/index.ts'
 import type { HubDeps, HubSettingsOf } from '../../src/reports/hub/place.ts'

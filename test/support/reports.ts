@@ -1,8 +1,8 @@
 /** The endpoints of report definitions on a database in memory and a folder of their own. */
 import type { ApiRoute } from '../../src/http/endpoint/route.ts'
+import { createBlobs } from '../../src/platform/blobs.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
-import { createBlobs } from '../../src/reports/blobs.ts'
 import type { CheckSettings } from '../../src/reports/checks.ts'
 import { type DefinitionRoutesDeps, definitionRoutes } from '../../src/reports/http/index.ts'
 import { definitionMigrations } from '../../src/reports/migrations.ts'

@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import type { BrowserRules } from '../../http/middleware/browser-rules.ts'
+import type { Blobs } from '../../platform/blobs.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import tokens from '../../platform/tokens.css' with { type: 'text' }
 import type { Clock, Logger } from '../../platform/types.ts'
-import type { Blobs } from '../blobs.ts'
 import type { Recipient } from '../entities/recipient.ts'
 import type { ReportMailer } from '../runs/carriers.ts'
 import styles from './assets/hub.css' with { type: 'text' }

@@ -1,9 +1,9 @@
 /** The work of the thread: opens apps at the engine, renders documents, keeps their files. */
 import { readFile } from 'node:fs/promises'
+import { type Blobs, createBlobs } from '../../platform/blobs.ts'
 import { errorText } from '../../platform/errors.ts'
 import { SILENT } from '../../platform/types.ts'
 import { createEngineClient } from '../../qlik/engine/client.ts'
-import { type Blobs, createBlobs } from '../blobs.ts'
 import { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
 import { openReportData } from '../data/index.ts'

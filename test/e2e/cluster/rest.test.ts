@@ -5,6 +5,7 @@ import { guidOf } from '../../bench/large-site-ids.ts'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
 import { untilSame } from '../../support/cluster/same.ts'
+import { smallWorkbook, zipOf } from '../../support/office.ts'
 import { postgresPrograms } from '../../support/postgres.ts'
 import { until } from '../../support/wait.ts'
 
@@ -13,7 +14,7 @@ const PAIRS = '/v4/keyvalues/shared'
 describe.skipIf(!postgresPrograms())('the API of three nodes', () => {
   let cluster: TestCluster
   beforeAll(async () => {
-    cluster = await startCluster()
+    cluster = await startCluster({ butler: { footman: { reportTask: { enable: true } } } })
   }, 90_000)
   afterEach(() => cluster.recover(), 60_000)
   afterAll(async () => cluster?.[Symbol.asyncDispose]())
@@ -144,6 +145,30 @@ describe.skipIf(!postgresPrograms())('the API of three nodes', () => {
     expect(started.status).toBeLessThan(300)
     expect((await cluster.site.starts()).filter(({ task }) => task === 7)).toHaveLength(1)
     await untilSame(cluster.nodes)
+  }, 60_000)
+
+  test('shows the uploaded template of a report at each node, also when the node that took it has lost its disk', async () => {
+    const [caller, other] = await followers()
+    const leader = (await cluster.leader())!
+    const definition = { project: 'Sales', name: 'Workbook', type: 'template', appId: guidOf('app', 1) }
+    const data = [{ key: 'revenue', type: 'value', expr: '=Sum(Sales)' }]
+    const { id } = (await (await caller.call('POST', '/v4/report', { ...definition, data })).json()) as { id: string }
+    const template = await zipOf(smallWorkbook(), false)
+    const uploaded = await fetch(`http://127.0.0.1:${caller.restPort}/v4/report/${id}/template`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/octet-stream', 'x-file-name': 'sales.xlsx' },
+      body: template,
+    })
+    expect(uploaded.status).toBe(200)
+    const shown = async (node: ClusterNode) => (await node.call('GET', `/v4/report/${id}/template`)).bytes()
+    const isShown = async (node: ClusterNode) => Buffer.from(template).equals(await shown(node))
+    await until(() => isShown(other), { what: 'the file at another node' })
+    await leader.kill()
+    await cluster.loseDisk(leader)
+    await cluster.untilLed({ not: leader })
+    await leader.start()
+    await cluster.untilJoined()
+    await until(() => isShown(leader), { what: 'the file at the node without its disk' })
   }, 60_000)
 
   test('does a call with an Idempotency-Key once, whichever node it is repeated at', async () => {

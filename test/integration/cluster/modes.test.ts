@@ -79,7 +79,15 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
         health: () => ({}),
       },
       {
-        ...{ node: name, dataDirectory, version: 'test', url: null, candidate: true, reader: '' },
+        ...{
+          node: name,
+          dataDirectory,
+          reportDirectory: null,
+          version: 'test',
+          url: null,
+          candidate: true,
+          reader: '',
+        },
         postgres: {
           ...ROLE,
           hosts: [{ host: '127.0.0.1', port: server.port }],

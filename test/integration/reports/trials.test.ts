@@ -1,6 +1,6 @@
 /** Answers that wait for the engine: what a caller gets when there is no result in time. */
 import { expect, test } from 'bun:test'
-import { createBlobs } from '../../../src/reports/blobs.ts'
+import { createBlobs } from '../../../src/platform/blobs.ts'
 import { ReportError } from '../../../src/reports/codes.ts'
 import { report } from '../../../src/reports/entities/report.ts'
 import { previewRoutes } from '../../../src/reports/http/preview.ts'

@@ -1,7 +1,8 @@
 /** The Office templates of stored reports: each file is there, and its tags are known to the report. */
 import { readFile } from 'node:fs/promises'
+import { createBlobs } from '../../../platform/blobs.ts'
 import { errorText } from '../../../platform/errors.ts'
-import { createBlobs, reportDirectory } from '../../../reports/blobs.ts'
+import { reportDirectory } from '../../../reports/directory.ts'
 import type { TemplateReport } from '../../../reports/entities/report.ts'
 import type { StoredOf } from '../../../reports/rows.ts'
 import { checkTemplate, locateTemplate } from '../../../reports/templates/index.ts'

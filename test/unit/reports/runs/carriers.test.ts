@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import type { SendMailOptions } from 'nodemailer'
-import { type Blobs, createBlobs } from '../../../../src/reports/blobs.ts'
+import { type Blobs, createBlobs } from '../../../../src/platform/blobs.ts'
 import {
   type CarrierDeps,
   createFileCarrier,

@@ -1,21 +1,13 @@
 /**
- * Files of report tasks by their content: documents and uploaded templates, in `blobs/<2 hex>/<sha256>` below the data
- * directory. Equal content is kept once.
+ * Files by their content, like documents and uploaded templates of report tasks: `blobs/<2 hex>/<sha256>` below a directory.
+ * Equal content is kept once.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync, unlinkSync } from 'node:fs'
 import { copyFile, mkdir, open, readdir, rm, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { ConfigPaths } from '../config/paths.ts'
-import { renameOver, writeFileAtomic } from '../platform/files.ts'
-
-/** The folder of generated files; `dataDirectory` is that of Footman, absolute. */
-export const reportDirectory = (
-  section: { readonly dataDirectory: string },
-  paths: Pick<ConfigPaths, 'output'>,
-  dataDirectory: string,
-): string => (section.dataDirectory ? paths.output(section.dataDirectory) : join(dataDirectory, 'report'))
+import { renameOver, writeFileAtomic } from './files.ts'
 
 interface Blob {
   /** Hex. */
@@ -41,7 +33,7 @@ const SHA256 = /^[0-9a-f]{64}$/
 const PRIVATE_FILE = 0o600
 const PRIVATE_DIRECTORY = 0o700
 
-/** `directory`: `dataDirectory` of report tasks, absolute. Folders are made when they are needed. */
+/** `directory`: absolute. Folders are made when they are needed. */
 export function createBlobs(directory: string): Blobs {
   const root = join(directory, 'blobs')
 

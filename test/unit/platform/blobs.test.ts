@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createBlobs } from '../../../src/platform/blobs.ts'
 import { exists } from '../../../src/platform/files.ts'
-import { createBlobs } from '../../../src/reports/blobs.ts'
 
 /** sha256sum of "hello" */
 const HELLO = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'
