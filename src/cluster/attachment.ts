@@ -1,6 +1,7 @@
 /** The shared state of one build of the app: ships what the leader changes, or follows, and hands out the inbox. */
 
 import { createBlobs } from '../platform/blobs.ts'
+import { within } from '../platform/deadline.ts'
 import { errorText } from '../platform/errors.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
@@ -226,7 +227,9 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     if (part === 'alone' || downForMs > 0) return { staleMs: Math.max(downForMs, 1) }
     const began = performance.now()
     try {
-      await inTime(term() ? shipper.drain() : toHead(), BARRIER_MS)
+      await within(term() ? shipper.drain() : toHead(), BARRIER_MS, () => {
+        throw new Error('the newest rows did not come in time')
+      })
       counters.time('barrier', performance.now() - began)
       return { staleMs: 0 }
     } catch {
@@ -292,7 +295,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
     async stop() {
       commands.stop()
-      if (isLeader && isPart()) await inTime(shipper.drain(), LAST_SHIP_MS).catch(() => undefined)
+      if (isLeader && isPart()) await within(shipper.drain(), LAST_SHIP_MS, () => undefined).catch(() => undefined)
       await Promise.all([looks, cleaning, filing, follower, shipper].map((one) => one.stop()))
     },
   }
@@ -366,19 +369,5 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       commands.stop()
       shipper.leave()
     },
-  }
-}
-
-/** Rejects when it takes longer. */
-async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the newest rows did not come in time')), ms)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    work.catch(() => undefined)
   }
 }

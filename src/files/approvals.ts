@@ -1,5 +1,6 @@
 /** `Butler.file...ApprovedDirectories`: where the file operations may work, and the places there that requests name. */
 import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
+import { within } from '../platform/deadline.ts'
 import type { DirectoryPair } from './config.ts'
 import { codeOf, type Directory, openDirectory } from './directory.ts'
 import {
@@ -144,13 +145,11 @@ function namedDirectories(settings: ApprovedDirectories): MissingDirectory[] {
 }
 
 async function isMissing(path: string): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => resolve(false), PATIENCE_MS)
   const found = stat(path).then(
     (one) => !one.isDirectory(),
     ({ code }: NodeJS.ErrnoException) => code === 'ENOENT' || code === 'ENOTDIR',
   )
-  return Promise.race([found, late]).finally(() => clearTimeout(timer))
+  return within(found, PATIENCE_MS, () => false)
 }
 
 // From the paths of a request to locations in approved directories, links resolved.

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { backoffDelay } from '../platform/backoff.ts'
+import { within } from '../platform/deadline.ts'
 import { errorText } from '../platform/errors.ts'
 import { filterCovers, mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
@@ -224,7 +225,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
       const open = connection
       if (!open) return
       writeStatuses(open)
-      await Promise.race([Promise.all(statusWrites), new Promise((done) => setTimeout(done, graceMs / 2).unref())])
+      await within(Promise.all(statusWrites), graceMs / 2, () => undefined)
       connection = null
       await open.end(graceMs / 2)
     },

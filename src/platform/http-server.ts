@@ -2,7 +2,9 @@
  * Serving HTTP with the runtime's own server (`Bun.serve` or `Deno.serve`), and HTTPS with `node:tls` where that server
  * cannot do it all; handlers see standard requests and responses only.
  */
+
 import { plainAddress } from './addresses.ts'
+import { within } from './deadline.ts'
 import { serveTls } from './http-server-tls.ts'
 import type {
   ClientCertificate,
@@ -75,7 +77,7 @@ function serveWithBun(settings: ServeSettings): HttpServer {
       server ??= open()
     },
     stop: (graceMs) =>
-      finishWithin(
+      within(
         each((one) => one.stop(false)),
         graceMs,
         () => each((one) => one.stop(true)),
@@ -169,23 +171,13 @@ async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
     port: server.addr.port,
     async stop(graceMs) {
       stopping = true
-      if (running > 0) await finishWithin(idle.promise, graceMs, async () => {})
+      if (running > 0) await within(idle.promise, graceMs, () => undefined)
       // The last answer leaves before the connections are closed.
       await new Promise<void>((resolve) => setTimeout(resolve, 20))
       cut.abort()
       await server.finished
     },
   }
-}
-
-async function finishWithin(finished: Promise<void>, graceMs: number, cut: () => Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), graceMs)
-  })
-  const outcome = await Promise.race([finished, late])
-  clearTimeout(timer)
-  if (outcome === 'late') await cut()
 }
 
 /** Never rejects. */

@@ -1,4 +1,5 @@
 /** Starting services in order and stopping them in reverse. */
+import { within } from './deadline.ts'
 import type { Logger, Service } from './types.ts'
 
 export interface Lifecycle {
@@ -52,7 +53,7 @@ export function createLifecycle(deps: { log: Logger }, services: readonly (Servi
 
   async function stopOne(service: Service, graceMs: number): Promise<void> {
     try {
-      const outcome = await withinTime(service.stop(graceMs), graceMs)
+      const outcome = await within(service.stop(graceMs), graceMs, () => 'late' as const)
       if (outcome === 'late') log.warn(`MAIN: ${service.name} did not stop within ${Math.round(graceMs)} ms`)
       else log.debug(`MAIN: Stopped ${service.name}`)
     } catch (error) {
@@ -63,11 +64,7 @@ export function createLifecycle(deps: { log: Logger }, services: readonly (Servi
   async function stopAll(graceMs: number): Promise<void> {
     // A service that is starting must finish first, so that it can be stopped like the others.
     const before = performance.now()
-    if (starting)
-      await withinTime(
-        starting.catch(() => {}),
-        graceMs,
-      )
+    if (starting) await within(starting, graceMs, () => undefined).catch(() => undefined)
     await stopStarted(graceMs - (performance.now() - before))
   }
 
@@ -80,17 +77,5 @@ export function createLifecycle(deps: { log: Logger }, services: readonly (Servi
       stopping ??= stopAll(graceMs)
       return stopping
     },
-  }
-}
-
-async function withinTime(work: Promise<void>, ms: number): Promise<'done' | 'late'> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), ms)
-  })
-  try {
-    return await Promise.race([work.then(() => 'done' as const), late])
-  } finally {
-    clearTimeout(timer)
   }
 }

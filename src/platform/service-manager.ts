@@ -1,4 +1,5 @@
 /** The service manager that started this process, as systemd's `sd_notify(3)` describes it; usually there is none. */
+import { within } from './deadline.ts'
 import { createRecurringJob, type RecurringJob } from './recurring-job.ts'
 import type { Notifier } from './service-notifier.ts'
 import type { Logger } from './types.ts'
@@ -77,7 +78,7 @@ export function createServiceManager(
 
   async function sign(isAlive: () => Promise<boolean>, waitMs: number): Promise<void> {
     // A process that stops ends its threads: missing answers are expected then.
-    const alive = (await within(isAlive(), waitMs)) || isStopping
+    const alive = (await within(isAlive(), waitMs, () => false).catch(() => false)) || isStopping
     if (alive) notifier.send('WATCHDOG=1')
     if (alive !== isSilent) return
     isSilent = !alive
@@ -120,17 +121,3 @@ export function createServiceManager(
 }
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
-
-async function within(answer: Promise<boolean>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } catch {
-    return false
-  } finally {
-    clearTimeout(timer)
-  }
-}

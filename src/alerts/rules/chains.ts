@@ -4,6 +4,7 @@
  */
 
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
+import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
@@ -207,12 +208,7 @@ export function createChainGraph(deps: GraphDeps, settings: GraphSettings = {}):
     async ensure(taskId) {
       if (!reading && isStale(taskId)) reading = read()
       if (!reading) return
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const patience = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, patienceMs)
-      })
-      await Promise.race([reading, patience])
-      clearTimeout(timer)
+      await within(reading, patienceMs, () => undefined)
     },
   }
 }

@@ -5,6 +5,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
+import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { once } from '../../platform/once.ts'
 import { BUILTIN_TEMPLATES, type BuiltinTemplate } from './builtin.ts'
@@ -237,15 +238,7 @@ function isMissing(error: unknown): boolean {
   return MISSING.has((error as NodeJS.ErrnoException).code ?? '')
 }
 
-async function withTimeout<T>(work: Promise<T>, file: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    const reason = `did not answer within ${READ_TIMEOUT_MS / 1000} s`
-    timer = setTimeout(() => reject(new TemplateError({ file }, reason)), READ_TIMEOUT_MS)
+const withTimeout = <T>(work: Promise<T>, file: string): Promise<T> =>
+  within(work, READ_TIMEOUT_MS, () => {
+    throw new TemplateError({ file }, `did not answer within ${READ_TIMEOUT_MS / 1000} s`)
   })
-  try {
-    return await Promise.race([work, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
-}

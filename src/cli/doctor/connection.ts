@@ -3,6 +3,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { type ConnectionFailure, connectionFailure, type Peer } from '../../platform/connection-failure.ts'
+import { within } from '../../platform/deadline.ts'
 import type { Finding } from './types.ts'
 
 export interface Place {
@@ -37,10 +38,10 @@ export function timeOver(timeoutMs: number, what = 'no answer', code = 'ESILENT'
 }
 
 /** Settles as `promise` does, or rejects with `ESILENT`. */
-export async function within<T>(promise: Promise<T>, timeoutMs: number, what?: string): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(timeOver(timeoutMs, what)), timeoutMs)
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+export function answered<T>(promise: Promise<T>, timeoutMs: number, what?: string): Promise<T> {
+  return within(promise, timeoutMs, () => {
+    throw timeOver(timeoutMs, what)
+  })
 }
 
 /** Bytes until `done` says that they are enough; rejects when the other side closes or stays silent. */
@@ -55,7 +56,7 @@ export function readUntil(socket: Socket, done: (text: string) => boolean, timeo
   const onClose = () => reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET', text }))
   socket.on('data', onData)
   socket.once('close', onClose)
-  return within(promise, timeoutMs).finally(() => {
+  return answered(promise, timeoutMs).finally(() => {
     socket.off('data', onData)
     socket.off('close', onClose)
   })

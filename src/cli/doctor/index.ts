@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../app/config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { consequenceOf, type Problem, problemText } from '../../config/problems.ts'
+import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { systemClock } from '../../platform/types.ts'
@@ -133,14 +134,10 @@ async function runProbes(probes: readonly Probe[], context: DoctorContext): Prom
 
 async function findingsOf(probe: Probe, context: DoctorContext): Promise<readonly Finding[]> {
   const limit = context.timeout * STEPS + (context.listenMs ?? 0)
-  const { promise: late, resolve } = Promise.withResolvers<readonly Finding[]>()
-  const timer = setTimeout(() => resolve([timeOver(probe, limit)]), limit)
   try {
-    return await Promise.race([probe.run(context), late])
+    return await within(probe.run(context), limit, () => [timeOver(probe, limit)])
   } catch (error) {
     return [broken(probe, error)]
-  } finally {
-    clearTimeout(timer)
   }
 }
 

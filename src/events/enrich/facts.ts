@@ -1,5 +1,5 @@
 /** Asks QRS for the data that the rules of one event need, round by round. A part that was answered is not asked for again. */
-import { setTimeout } from 'node:timers/promises'
+import { within } from '../../platform/deadline.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { definiteAnswer } from '../../qlik/qrs/failure.ts'
 import {
@@ -84,7 +84,7 @@ export async function gatherFacts(
   const task = facts.task
   const wantsLog = async () => {
     if (deps.alsoNeeds?.(task, event.outcome).includes('scriptLog')) return true
-    await Promise.race([app.catch(() => {}), setTimeout(APP_PATIENCE_MS, undefined, { ref: false })])
+    await within(app, APP_PATIENCE_MS, () => undefined).catch(() => undefined)
     if (openParts(facts, needs).some((part) => part !== 'scriptLog')) return true
     return deps.wantsLog(event, facts, signal)
   }

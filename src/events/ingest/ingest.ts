@@ -1,5 +1,5 @@
 /** The main thread's side of the ingest worker: starts it, handles its messages, and starts it again when it dies. */
-import { setTimeout as delay } from 'node:timers/promises'
+import { within } from '../../platform/deadline.ts'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerEnd, type WorkerHandle } from '../../platform/worker.ts'
@@ -217,7 +217,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     },
     async expect(tokens) {
       worker?.post({ type: 'expect', tokens })
-      await Promise.race([ping(), delay(EXPECT_TIMEOUT_MS, undefined, { ref: false })])
+      await within(ping(), EXPECT_TIMEOUT_MS, () => undefined)
     },
     get storage() {
       return storage
@@ -239,12 +239,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
       stopping = true
       if (!worker) return
       worker.post({ type: 'stop' })
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, STOP_TIMEOUT_MS)
-      })
-      await Promise.race([stopped.promise, late])
-      clearTimeout(timer)
+      await within(stopped.promise, STOP_TIMEOUT_MS, () => undefined)
       await worker.terminate()
       isListening = false
       deps?.onStatus('stop')

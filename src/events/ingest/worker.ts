@@ -1,7 +1,7 @@
 /** The ingest worker: owns the UDP socket and `journal.db`, so that nothing on the main thread can cost a datagram. */
 
-import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
+import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import { compileHotCode } from '../../platform/runtime.ts'
@@ -158,7 +158,7 @@ export async function runIngestWorker(
   }
 
   // Names should be known before the first datagram is judged, but a slow resolver must not keep the port closed.
-  if (sources) await Promise.race([sources.refresh(), delay(RESOLVE_PATIENCE_MS)])
+  if (sources) await within(sources.refresh(), RESOLVE_PATIENCE_MS, () => undefined)
   await listen(0)
   compileHotCode()
 }

@@ -1,11 +1,11 @@
 /** Switching report tasks on and off, copies; projects and storage spaces. */
 import { randomUUID } from 'node:crypto'
 import { stat, statfs } from 'node:fs/promises'
-import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
+import { within } from '../../platform/deadline.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { line } from '../entities/fields.ts'
 import { editable, type StoredOf } from '../rows.ts'
@@ -212,8 +212,7 @@ export function storageSpaceRoute(spaces: readonly StorageSpace[], timeoutMs = S
     examples: [{ name: 'all', status: 200 }],
     async handle() {
       const storageSpaces = spaces.map(async ({ id, name, directory, projects }) => {
-        const late = pause(timeoutMs, null, { ref: false })
-        const freeBytes = await Promise.race([freeBytesOf(directory), late])
+        const freeBytes = await within(freeBytesOf(directory), timeoutMs, () => null)
         return { id, name: name || id, available: freeBytes !== null, freeBytes, projects }
       })
       return jsonAnswer(200, { storageSpaces: await Promise.all(storageSpaces) })

@@ -3,6 +3,7 @@
  * that was queued survives the end of the process; a run whose plan was complete is only delivered further.
  */
 
+import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
@@ -395,11 +396,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       active = false
       stopping.abort(new Error('Footman stops'))
       const all = Promise.allSettled([...[...running.values()].map(({ done }) => done), ...trailing])
-      // A timer that is left behind would keep the process alive.
-      const late = Promise.withResolvers<void>()
-      const timer = setTimeout(late.resolve, graceMs)
-      await Promise.race([all, late.promise])
-      clearTimeout(timer)
+      await within(all, graceMs, () => undefined)
     },
     admit,
     note,

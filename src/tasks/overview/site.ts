@@ -1,4 +1,5 @@
 /** The tasks of the site, what runs, and their triggers, as QRS had them last. Read only while they are asked for. */
+import { within } from '../../platform/deadline.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import { createOffsets, type Offsets } from '../../platform/offsets.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -162,13 +163,8 @@ function createKept<T>(clock: Clock, isConnected: boolean, freshMs: number, read
     async get(): Promise<Known<T>> {
       if (isConnected && !isFresh()) {
         reading ??= start()
-        let timer: ReturnType<typeof setTimeout> | undefined
-        const patience = new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, PATIENCE_MS)
-        })
         // The failure shows as a stale answer.
-        await Promise.race([reading.catch(() => {}), patience])
-        clearTimeout(timer)
+        await within(reading, PATIENCE_MS, () => undefined).catch(() => undefined)
       }
       return { value: known?.value ?? null, readAt: known?.at ?? null, stale: !isFresh() }
     },

@@ -1,4 +1,5 @@
 /** From a firing that is due to a run with its outcome. */
+import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
@@ -272,7 +273,7 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
         clearTimeout(timer)
         resolve()
       }
-      await Promise.race([Promise.all(underWay), new Promise((done) => setTimeout(done, graceMs).unref())])
+      await within(Promise.all(underWay), graceMs, () => undefined)
     },
   }
 

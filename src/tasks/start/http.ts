@@ -5,6 +5,7 @@ import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
+import { within } from '../../platform/deadline.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { ExecutionFollower, ExecutionSummary, RunningStarts } from '../executions/types.ts'
 import { auditNote, START_ACTION, startAnswer, startRefusal } from './answers.ts'
@@ -422,8 +423,7 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
       answers: { 200: QUEUE.describe('The queue.') },
       examples: [{ name: 'nothing-waits', status: 200, answer: { running: 0, maxConcurrent: 0, queue: [] } }],
       async handle() {
-        const refreshed = running.refresh(CACHE_MS).catch(() => undefined)
-        await Promise.race([refreshed, new Promise((done) => setTimeout(done, PATIENCE_MS).unref())])
+        await within(running.refresh(CACHE_MS), PATIENCE_MS, () => undefined).catch(() => undefined)
         const entries = queue.list().map(({ id, taskId, taskName, actor, queuedAt }, index) => ({
           queueId: id,
           position: index + 1,

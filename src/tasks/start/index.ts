@@ -1,10 +1,10 @@
 /** Starting tasks: the one start function, the start queue, the endpoints, and start requests over MQTT. */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
 import { createIdempotency, idempotencyMigrations } from '../../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { FootmanMqttConfig, MqttConfig } from '../../mqtt/config.ts'
 import type { MqttOutgoing, MqttService } from '../../mqtt/types.ts'
+import { within } from '../../platform/deadline.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
@@ -155,9 +155,6 @@ async function deniedFollowUps(
 ): Promise<readonly string[]> {
   const filter = startFilterFor('followUp', { startTaskFilter, startFilter: footman.startFilter }, limitedTo)
   if (!filter) return []
-  const late = delay(FILTER_TIMEOUT_MS, null, { ref: false }).then(() => {
-    throw new Error(`QRS did not answer within ${FILTER_TIMEOUT_MS} ms`)
-  })
   const selection = selectTasks(qrs, filter, {
     origin: 'followUp',
     requestedBy: 'app reload',
@@ -167,7 +164,9 @@ async function deniedFollowUps(
     match: 'any',
     allTaskIdsMustExist: false,
   })
-  const { denied } = await Promise.race([selection, late])
+  const { denied } = await within(selection, FILTER_TIMEOUT_MS, () => {
+    throw new Error(`QRS did not answer within ${FILTER_TIMEOUT_MS} ms`)
+  })
   return denied.taskIds
 }
 

@@ -2,7 +2,9 @@
  * The start queue: tasks wait here until the limits allow their start. First in, first out; an entry that its own
  * request holds back does not hold up the others. All entries are on disk.
  */
+
 import { backoffDelay } from '../../platform/backoff.ts'
+import { within } from '../../platform/deadline.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
@@ -270,7 +272,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     async stop(graceMs) {
       active = false
       clearTimeout(timer)
-      await Promise.race([Promise.all(turns), new Promise((done) => setTimeout(done, graceMs).unref())])
+      await within(Promise.all(turns), graceMs, () => undefined)
     },
   }
 }

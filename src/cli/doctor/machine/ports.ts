@@ -9,7 +9,7 @@ import { plainAddress } from '../../../platform/addresses.ts'
 import { type ListenError, toListenError } from '../../../platform/listen-error.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
 import { ownerText, type PortOwner, type PortProtocol, portOwner } from '../../../platform/port-owner.ts'
-import { within } from '../connection.ts'
+import { answered } from '../connection.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 interface Listener {
@@ -66,7 +66,7 @@ async function judge(listener: Listener, holder: LockHolder | null, { timeout }:
   // An attempt to open the UDP port would disturb the probe that listens for messages.
   if (protocol === 'udp')
     return [free(target, process.platform === 'linux' ? 'free' : 'free, as far as the system reports')]
-  const error = await within(tryToListen(listener), timeout).catch((cause: ListenError) => cause)
+  const error = await answered(tryToListen(listener), timeout).catch((cause: ListenError) => cause)
   if (!error) return [free(target)]
   if (error.code === 'EADDRINUSE') return [taken(listener, target, null, holder)]
   const fix =
@@ -154,7 +154,7 @@ async function judgeAddress({ host, key, what }: ListenAddress, { timeout }: Doc
 }
 
 export async function resolved(host: string, timeoutMs: number): Promise<string[]> {
-  return within(lookup(host, { all: true }), timeoutMs).then(
+  return answered(lookup(host, { all: true }), timeoutMs).then(
     (found) => found.map(({ address }) => address),
     () => [],
   )

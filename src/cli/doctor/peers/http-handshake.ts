@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP, type Socket } from 'node:net'
 import { connect } from 'node:tls'
 import { errorText } from '../../../platform/errors.ts'
-import { certificateFindings, lookAtTls, openTcp, readUntil, type Subject, trouble, within } from '../connection.ts'
+import { answered, certificateFindings, lookAtTls, openTcp, readUntil, type Subject, trouble } from '../connection.ts'
 import type { DoctorContext, Finding } from '../types.ts'
 
 export interface Endpoint {
@@ -148,7 +148,7 @@ async function openProxy(proxy: URL, timeoutMs: number): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const secure = connect({ socket, host, ...(isIP(host) === 0 && { servername: host }) }, resolve)
   secure.on('error', reject)
-  await within(promise, timeoutMs, 'no TLS handshake')
+  await answered(promise, timeoutMs, 'no TLS handshake')
   return secure
 }
 

@@ -11,7 +11,7 @@ import {
   openConnection,
   readCertificates,
 } from '../../../mqtt/connection.ts'
-import { certificateFindings, lookAtTls, openTcp, type Subject, trouble, within } from '../connection.ts'
+import { answered, certificateFindings, lookAtTls, openTcp, type Subject, trouble } from '../connection.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 export const mqtt: Probe = {
@@ -151,7 +151,7 @@ async function logIn(
     return [refusedConnection(subject, keys, error as Error)]
   }
   try {
-    if (topic !== '') await within(connection.subscribe(topic, 0), timeout)
+    if (topic !== '') await answered(connection.subscribe(topic, 0), timeout)
     return [{ level: 'ok', code: 'mqtt.ready', target: subject.target, message: 'connected, the topic may be read' }]
   } catch (error) {
     return [refusedTopic(subject, keys.topic, { topic, error: error as Error })]

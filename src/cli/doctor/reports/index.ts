@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { errorText } from '../../../platform/errors.ts'
 import { ReportError } from '../../../reports/codes.ts'
 import type { ReportTask } from '../../../reports/entities/task.ts'
-import { within } from '../connection.ts'
+import { answered } from '../connection.ts'
 import type { SiteOf } from '../site/site.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 import { mails, storedReports } from './stored.ts'
@@ -54,7 +54,7 @@ const noMailServer = ({ name }: ReportTask): Finding => ({
 async function judgeSpace(id: string, directory: string, index: number, { timeout }: DoctorContext): Promise<Finding> {
   const common = { target: `${id} (${directory})`, key: `footman.reportTask.storageSpaces.${index}.directory` }
   try {
-    return await within(lookAtSpace(common, directory), timeout)
+    return await answered(lookAtSpace(common, directory), timeout)
   } catch (error) {
     const fix = 'look whether the server of the share is up and not overloaded'
     return { ...common, level: 'error', code: 'reports.space-missing', message: errorText(error), fix }

@@ -6,7 +6,7 @@ import { reportDirectory } from '../../../reports/directory.ts'
 import type { TemplateReport } from '../../../reports/entities/report.ts'
 import type { StoredOf } from '../../../reports/rows.ts'
 import { checkTemplate, locateTemplate } from '../../../reports/templates/index.ts'
-import { within } from '../connection.ts'
+import { answered } from '../connection.ts'
 import { plural } from '../site/site.ts'
 import type { DoctorContext, Finding } from '../types.ts'
 import type { UsedReport } from './stored.ts'
@@ -59,7 +59,7 @@ async function examine(
   const { path, fileName } = locateTemplate(template, folder, blobs)
   let bytes: Uint8Array<ArrayBuffer>
   try {
-    bytes = new Uint8Array(await within(readFile(path), timeout))
+    bytes = new Uint8Array(await answered(readFile(path), timeout))
   } catch (error) {
     const message = `its template ${fileName} cannot be read: ${errorText(error)}`
     const fix =
