@@ -120,7 +120,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let knownHistory = identity.history
   let forgotten: Forgotten | null = null
   let hasJoined = false
-  /** The database answered again after an outage. */
+  /** The database answered again after an outage, or was found to be put back to an earlier state. */
   let backSince: { readonly at: number; readonly databaseMs: number } | null = null
   let listed: { readonly nodes: readonly NodeInfo[]; readonly leaderships: readonly Leadership[] } = {
     nodes: [],
@@ -228,6 +228,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       `CLUSTER The database was put back to an earlier state (revision ${head}); this node adds what it has shipped since`,
     )
     forgotten = { since: hasJoined ? clock.now() - REMEMBERED_MS : null, history }
+    backSince = { at: performance.now(), databaseMs: clock.now() }
     // The last leader knows best what came after, and is asked to lead again.
     if (part !== 'leader') reservedUntil = performance.now() + LAST_LEADER_FIRST_MS
   }
@@ -244,10 +245,11 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     reservedUntil = Math.max(reservedUntil, performance.now() + leaseMs / 4 + LONGEST_LOOK_MS / 2)
   }
 
-  /** After an outage the rows of the other nodes come first, so that their messages are known before copies are routed. */
+  /** After an outage the rows of the other nodes come first: what they have sent is known before anything is sent again. */
   async function isReadyToLead(): Promise<boolean> {
     if (backSince === null || performance.now() - backSince.at > RETURN_WAIT_MS) return true
-    return (await nodes.awaited(backSince.databaseMs)) === 0
+    // Others may have been back a little earlier.
+    return (await nodes.awaited(backSince.databaseMs - RETURN_WAIT_MS)) === 0
   }
 
   async function takeOver(reason: string): Promise<void> {

@@ -103,8 +103,8 @@ describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
       expect(result).toMatchObject({ lost: [], unlike: [] })
       expect(result.mostCopies).toBeLessThanOrEqual(cluster.nodes.length)
       expect(first).toBeLessThan(ALONE_AFTER_MS + 2000)
-      // Those of ten seconds leave one after the other.
-      expect(worst).toBeLessThan(ALONE_AFTER_MS + 6000)
+      // Those of ten seconds leave one after the other, on processors that others use as well.
+      expect(worst).toBeLessThan(ALONE_AFTER_MS + 12_000)
       await untilSame(cluster.nodes)
     }, 120_000)
   }
