@@ -1,6 +1,7 @@
 /**
  * Start requests from MQTT. A request is written to the journal, then acknowledged, then carried out: a crash in
- * between loses nothing, and what was journaled and not done is taken up again at the next start.
+ * between loses nothing, and what was journaled and not done is taken up again at the next start. Each start is noted
+ * before Qlik Sense is asked for it, so that one whose answer was lost is recognised and not made again.
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -156,6 +157,8 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     try {
       const outcome = await start(startRequestOf(request, parsed, store.publisherOf(request.id)), {
         done: store.startedTasks(request.id),
+        perhaps: store.perhapsStarted(request.id),
+        starting: (taskId, _, resultBefore) => store.addStarting(request.id, taskId, resultBefore),
         started: (taskId, executionId) => store.addStarted(request.id, taskId, executionId),
       })
       const lost = interruption(outcome)

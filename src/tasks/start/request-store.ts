@@ -55,6 +55,11 @@ export const migrations: Migration[] = [
         FROM start_request WHERE state = 'answering' AND answer_topic IS NOT NULL ORDER BY id;
       UPDATE start_request SET state = 'done' WHERE state = 'answering';`,
   },
+  {
+    // Id of the task's last result before its start; '' = none. NULL once the start is known to have been made.
+    name: 'start-task-004',
+    sql: 'ALTER TABLE start_request_task ADD COLUMN result_before TEXT',
+  },
 ]
 
 /** Requests that are not carried out yet; keys and bodies are their ids. */
@@ -100,6 +105,9 @@ export interface RequestStore {
   /** Tasks that the request has started, with their execution ids. */
   startedTasks(id: string): Map<string, string | null>
   addStarted(id: string, taskId: string, executionId: string | null): Promise<void>
+  /** Tasks that it was about to start, of which it is not known whether it has, with their last results before. */
+  perhapsStarted(id: string): Map<string, string>
+  addStarting(id: string, taskId: string, resultBefore: string): Promise<void>
   /** It has been carried out; `topic` is where the answer goes, null = nowhere. */
   finish(tx: Database, id: string, answer: string, topic: string | null): void
   /** Null before the request is carried out, and when no answer is wanted. */
@@ -114,6 +122,9 @@ const SELECT =
 /** One message was published once: its publisher counts for one request. */
 const LINK_PUBLISHER = `UPDATE start_publisher SET request = ? WHERE id =
   (SELECT min(id) FROM start_publisher WHERE fingerprint = ? AND request IS NULL)`
+
+const NOTE_TASK = `INSERT INTO start_request_task (request, task_id, execution_id, result_before) VALUES (?, ?, ?, ?)
+  ON CONFLICT (request, task_id) DO UPDATE SET execution_id = excluded.execution_id, result_before = excluded.result_before`
 
 export function createRequestStore({ db, writer }: { db: Database; writer: GroupWriter }): RequestStore {
   const run = async (sql: string, ...params: (string | number | null | Uint8Array)[]): Promise<void> => {
@@ -159,13 +170,24 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
       new Map(
         db
           .all<{ taskId: string; executionId: string | null }>(
-            'SELECT task_id AS taskId, execution_id AS executionId FROM start_request_task WHERE request = ?',
+            `SELECT task_id AS taskId, execution_id AS executionId FROM start_request_task
+             WHERE request = ? AND result_before IS NULL`,
             id,
           )
           .map(({ taskId, executionId }) => [taskId, executionId]),
       ),
-    addStarted: (id, taskId, executionId) =>
-      run('INSERT OR IGNORE INTO start_request_task VALUES (?, ?, ?)', id, taskId, executionId),
+    addStarted: (id, taskId, executionId) => run(NOTE_TASK, id, taskId, executionId, null),
+    perhapsStarted: (id) =>
+      new Map(
+        db
+          .all<{ taskId: string; resultBefore: string }>(
+            `SELECT task_id AS taskId, result_before AS resultBefore FROM start_request_task
+             WHERE request = ? AND result_before IS NOT NULL`,
+            id,
+          )
+          .map(({ taskId, resultBefore }) => [taskId, resultBefore]),
+      ),
+    addStarting: (id, taskId, resultBefore) => run(NOTE_TASK, id, taskId, null, resultBefore),
     finish: (tx, id, answer, topic) =>
       void tx.run(
         "UPDATE start_request SET state = 'done', answer = ?, answer_topic = ? WHERE id = ?",

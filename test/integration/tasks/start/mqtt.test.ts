@@ -376,6 +376,23 @@ describe('trouble', () => {
     expect(site.startedIds()).toEqual([task('03')])
   })
 
+  test('a start whose answer was lost is not made again', async () => {
+    site.simulator.setTask(DASHBOARD, { durationMs: 30, outcome: 'success' })
+    site.simulator.fault({ listener: 'qrs', match: '/start', mode: 'slow-body', args: [1], times: 1 })
+    await footman()
+    await watcher.publish(START, DASHBOARD)
+    expect(JSON.parse(await answer())).toEqual(started(FINANCIAL))
+    expect(site.startedIds()).toEqual([DASHBOARD])
+  })
+
+  test('a start that did not reach Qlik Sense is made again', async () => {
+    site.simulator.fault({ listener: 'qrs', match: '/start', mode: 'reset', times: 1 })
+    await footman()
+    await watcher.publish(START, DASHBOARD)
+    expect(JSON.parse(await answer())).toEqual(started(FINANCIAL))
+    expect(site.startedIds()).toEqual([DASHBOARD, DASHBOARD])
+  })
+
   test('nothing starts more than ten minutes late, not even after a restart', async () => {
     let now = Date.now()
     const clock = { now: () => now }
