@@ -60,6 +60,10 @@ export const migrations: Migration[] = [
     name: 'start-task-004',
     sql: 'ALTER TABLE start_request_task ADD COLUMN result_before TEXT',
   },
+  {
+    name: 'start-task-005',
+    sql: 'ALTER TABLE start_request ADD COLUMN packet_id INTEGER',
+  },
 ]
 
 /** Requests that are not carried out yet; keys and bodies are their ids. */
@@ -70,15 +74,21 @@ export function fingerprintOf({ topic, payload }: { readonly topic: string; read
   return createHash('sha256').update(topic).update('\0').update(payload).digest('hex')
 }
 
-export interface JournaledRequest {
+/** What a message and its redelivery by the broker have in common, and other messages with the same text have not. */
+export interface Packet {
+  /** Of `fingerprintOf`. */
+  readonly fingerprint: string
+  /** Number that the broker has given it; null with QoS 0. */
+  readonly packetId: number | null
+}
+
+export interface JournaledRequest extends Packet {
   /** UUID v7: sorts by arrival. */
   readonly id: string
   /** Milliseconds since 1970. */
   readonly receivedAt: number
   readonly topic: string
   readonly payload: Uint8Array
-  /** Of `fingerprintOf`. */
-  readonly fingerprint: string
   /** The sender's own id. */
   readonly requestId: string | null
 }
@@ -99,9 +109,9 @@ export interface RequestStore {
   withdraw(publisher: number): Promise<void>
   /** The caller of the REST API that has published the request; null when it came from elsewhere. */
   publisherOf(id: string): string | null
-  /** The newest request of the sender's id or fingerprint that came at or after `since`. */
+  /** The newest request of the sender's id, or of the same packet, that came at or after `since`. */
   findByRequestId(requestId: string, since: number): { readonly id: string } | undefined
-  findByFingerprint(fingerprint: string, since: number): { readonly id: string } | undefined
+  findByPacket(packet: Packet, since: number): { readonly id: string } | undefined
   /** Tasks that the request has started, with their execution ids. */
   startedTasks(id: string): Map<string, string | null>
   addStarted(id: string, taskId: string, executionId: string | null): Promise<void>
@@ -116,8 +126,8 @@ export interface RequestStore {
   prune(tx: Database, before: number): void
 }
 
-const SELECT =
-  'SELECT id, received_at AS receivedAt, topic, payload, fingerprint, request_id AS requestId FROM start_request'
+const SELECT = `SELECT id, received_at AS receivedAt, topic, payload, fingerprint, packet_id AS packetId, request_id AS requestId
+   FROM start_request`
 
 /** One message was published once: its publisher counts for one request. */
 const LINK_PUBLISHER = `UPDATE start_publisher SET request = ? WHERE id =
@@ -131,12 +141,12 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
     await writer.write((one) => one.run(sql, ...params))
   }
   return {
-    async add({ id, receivedAt, topic, payload, fingerprint, requestId }, also) {
+    async add({ id, receivedAt, topic, payload, fingerprint, packetId, requestId }, also) {
       await writer.write((one) => {
         one.run(
-          `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, request_id, state)
-           VALUES (?, ?, ?, ?, ?, ?, 'pending')`,
-          ...[id, receivedAt, topic, payload, fingerprint, requestId],
+          `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, packet_id, request_id, state)
+           VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')`,
+          ...[id, receivedAt, topic, payload, fingerprint, packetId, requestId],
         )
         one.run(LINK_PUBLISHER, id, fingerprint)
         also(one)
@@ -160,11 +170,10 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
         requestId,
         since,
       ),
-    findByFingerprint: (fingerprint, since) =>
+    findByPacket: ({ fingerprint, packetId }, since) =>
       db.get(
-        'SELECT id FROM start_request WHERE fingerprint = ? AND received_at >= ? ORDER BY id DESC',
-        fingerprint,
-        since,
+        'SELECT id FROM start_request WHERE fingerprint = ? AND packet_id IS ? AND received_at >= ? ORDER BY id DESC',
+        ...[fingerprint, packetId, since],
       ),
     startedTasks: (id) =>
       new Map(
