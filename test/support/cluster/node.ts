@@ -36,6 +36,8 @@ export interface ClusterNode extends AsyncDisposable {
   accepted(): Set<number>
   /** A call to its REST API. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>
+  /** A file of its data. */
+  file(name: string): string
   /** Rows of its `footman.db`, read beside the process. */
   rows<T>(sql: string): T[]
   /** Changes its configuration for the next start. */
@@ -137,6 +139,7 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
       }
       return fetch(`http://127.0.0.1:${restPort}${path}`, request)
     },
+    file: (name) => join(data, name),
     rows<T>(sql: string) {
       const db = new DatabaseSync(join(data, 'footman.db'), { readOnly: true })
       try {
