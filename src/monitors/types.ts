@@ -66,7 +66,7 @@ export interface MonitorsDeps {
   readonly health: () => { readonly healthy: boolean }
   /** Certificates that Footman uses, with their ends in milliseconds since 1970. */
   readonly certificates: () => readonly { readonly name: string; readonly expiresAt: number }[]
-  /** What nodes know of the work of each other; null for a single one. */
+  /** Work that nodes have done for each other; null for a single node. */
   readonly marks: Marks | null
   /** `qrsRequest` is called after every request to QRS. */
   readonly on: { readonly qrsRequest: QrsObserver }

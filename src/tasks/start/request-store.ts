@@ -74,7 +74,7 @@ export function fingerprintOf({ topic, payload }: { readonly topic: string; read
   return createHash('sha256').update(topic).update('\0').update(payload).digest('hex')
 }
 
-/** What a message and its redelivery by the broker have in common, and other messages with the same text have not. */
+/** The same for a message and its redelivery by the broker, another one for other messages with the same text. */
 export interface Packet {
   /** Of `fingerprintOf`. */
   readonly fingerprint: string
