@@ -37,6 +37,7 @@ import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
 import { createOverview } from '../tasks/overview/index.ts'
 import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
+import { createMarks } from '../tasks/safety-net/store.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { aboutRoute, aboutSettings } from './about.ts'
@@ -144,7 +145,12 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const certificates = () => [...qlik.certificateEnds(), ...api.certificates()]
   const health = () =>
     healthReport({ shared, pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
-  const monitors = createMonitors({ ...base, qlik, emitter, alerts, influx, health, certificates }, dutyConfig, options)
+  const marks = shared.mode === 'single' ? null : createMarks(base)
+  const monitors = createMonitors(
+    { ...base, qlik, emitter, alerts, influx, health, certificates, marks },
+    dutyConfig,
+    options,
+  )
   const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
     {

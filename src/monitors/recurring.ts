@@ -24,10 +24,22 @@ export interface RecurringDeps {
   readonly log: Logger
   /** Called at the end of each run that did not fail. */
   readonly onDone?: () => void
+  /**
+   * With it the work of one time is done once by all processes that follow each other: at the start only what is due since,
+   * or was cut short. Absent or null: at each start.
+   */
+  readonly marks?: Marks | null
+}
+
+/** Instants that survive the process, by name; a promise resolves when the next process will know. */
+export interface Marks {
+  read(name: string): number | null
+  write(name: string, at: number): Promise<void>
 }
 
 export function createRecurring(deps: RecurringDeps, work: RecurringWork): Service {
-  const { clock, log, onDone } = deps
+  const { clock, log, onDone, marks = null } = deps
+  const [begunMark, doneMark] = [`${work.name}.begun`, `${work.name}.done`]
   const stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | null = null
@@ -37,18 +49,30 @@ export function createRecurring(deps: RecurringDeps, work: RecurringWork): Servi
     const ms = Math.min(Math.max(0, at - clock.now()), LONGEST_WAIT_MS)
     timer = setTimeout(() => {
       if (clock.now() < at) return wait(work.frequency.next(clock.now()))
-      begin()
+      begin(at)
       wait(work.frequency.next(clock.now()))
     }, ms)
   }
 
-  function begin(): void {
+  /** Until when it has been done; null when that is not known, or the last run was cut short. */
+  function doneUntil(): number | null {
+    const done = marks?.read(doneMark) ?? null
+    return marks?.read(begunMark) === done ? done : null
+  }
+
+  async function runMarked(due: number): Promise<void> {
+    await marks?.write(begunMark, due)
+    await work.run(stopping.signal)
+    if (!stopping.signal.aborted) await marks?.write(doneMark, due)
+  }
+
+  function begin(due: number): void {
     if (running) {
       log.verbose(`${work.label}: The last run has not ended yet; this one is skipped`)
       return
     }
-    running = work
-      .run(stopping.signal)
+    if ((doneUntil() ?? Number.NEGATIVE_INFINITY) >= due) return
+    running = runMarked(due)
       .then(onDone)
       .catch((error: unknown) => {
         if (stopping.signal.aborted) return
@@ -62,8 +86,13 @@ export function createRecurring(deps: RecurringDeps, work: RecurringWork): Servi
   return {
     name: work.name,
     async start() {
-      if (work.atStart) begin()
-      wait(work.frequency.next(clock.now()))
+      const now = clock.now()
+      const done = doneUntil()
+      const next = done === null ? null : work.frequency.next(done)
+      const isDone = done !== null && (next === null || next > now)
+      if (isDone) log.verbose(`${work.label}: It was done at ${new Date(done).toISOString()}, before this start`)
+      else if (work.atStart) begin(now)
+      wait(work.frequency.next(now))
     },
     async stop() {
       stopping.abort()

@@ -21,6 +21,7 @@ import type {
   ServiceMonitorConfig,
   UptimeMonitorConfig,
 } from './config.ts'
+import type { Marks } from './recurring.ts'
 
 export type { QlikSenseLicenseConfig, ServiceMonitorConfig } from './config.ts'
 
@@ -65,6 +66,8 @@ export interface MonitorsDeps {
   readonly health: () => { readonly healthy: boolean }
   /** Certificates that Footman uses, with their ends in milliseconds since 1970. */
   readonly certificates: () => readonly { readonly name: string; readonly expiresAt: number }[]
+  /** Work that nodes have done for each other; null for a single node. */
+  readonly marks: Marks | null
   /** `qrsRequest` is called after every request to QRS. */
   readonly on: { readonly qrsRequest: QrsObserver }
 }

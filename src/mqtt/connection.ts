@@ -203,8 +203,8 @@ export async function openConnection(options: IClientOptions, events: Connection
 function deliverTo(client: MqttClient, events: ConnectionEvents): void {
   client.handleMessage = (packet, done) => {
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
-    const { topic, retain, qos, dup } = packet
-    events.message({ topic, payload, retain, qos, dup }).then(
+    const { topic, retain, qos, dup, messageId: packetId } = packet
+    events.message({ topic, payload, retain, qos, dup, packetId }).then(
       () => done(),
       (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
     )

@@ -8,6 +8,8 @@ export interface IncomingMessage {
   readonly qos: 0 | 1 | 2
   /** The broker may have sent this packet before. */
   readonly dup?: boolean
+  /** Number of the packet, which it keeps when the broker sends it again; absent with QoS 0. */
+  readonly packetId?: number | undefined
 }
 
 /** Resolving acknowledges the packet (QoS 1); rejecting leaves it unacknowledged, so that the broker sends it again. */

@@ -31,6 +31,8 @@ interface Job {
   readonly label: string
   /** Of the licence jobs, which the primary node does for the site. */
   readonly primaryOnly: boolean
+  /** It changes the site: one node after the other does it once for each time. */
+  readonly isOnce?: boolean
   /** Null = off. */
   readonly make: (config: MonitorsConfig) => Made | null
 }
@@ -79,7 +81,10 @@ export function licenseMonitors(
         run,
         frequency: parts.frequency(made.frequency),
       }
-      const recurring = createRecurring({ clock, log, onDone: parts.looked }, work)
+      const recurring = createRecurring(
+        { clock, log, onDone: parts.looked, marks: job.isOnce ? parts.marks : null },
+        work,
+      )
       const service: Service = {
         ...recurring,
         async stop(graceMs) {
@@ -180,6 +185,7 @@ function jobsOf(
       what: 'access license release',
       label: '[QSEOW] QLIKSENSE LICENSE RELEASE',
       primaryOnly: true,
+      isOnce: true,
       make({ qlikSenseLicense: { licenseRelease }, footman }) {
         const isOn = licenseRelease.enable && Object.values(licenseRelease.licenseType).some(({ enable }) => enable)
         if (!isOn) return null

@@ -110,24 +110,29 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
       return
     }
     const now = clock.now()
-    const mark = `${MARK}${createHash('sha256').update(message.topic).update('\0').update(message.payload).digest('hex')}`
-    const before = armed.checkpoint(mark)
-    if (message.dup && before !== null && now - before < REDELIVERY_MS) return
     const text = new TextDecoder().decode(message.payload)
+    const hash = createHash('sha256')
+      .update(JSON.stringify([message.topic, message.packetId]))
+      .update(message.payload)
+    const packet = hash.digest('hex')
+    const before = message.dup ? armed.checkpoint(`${MARK}${packet}`) : null
+    const at = before !== null && now - before < REDELIVERY_MS ? before : now
+    // Noted first: the process may end before it is known what the message has started.
+    if (at === now) await armed.setCheckpoint(`${MARK}${packet}`, at)
     const request = requestOf(text)
-    const key = uuidV7(now)
+    const key = message.packetId === undefined ? uuidV7(now) : `${new Date(at).toISOString()} ${packet}`
     await fireAll('mqtt', ({ task, trigger }) => {
       if (trigger.topic !== topic || (trigger.equals !== undefined && trigger.equals !== text)) return null
       const detail = { topic: message.topic }
-      if (trigger.equals !== undefined || request === null) return { key, at: now, detail }
+      if (trigger.equals !== undefined || request === null) return { key, at, detail }
       const problem = typeof request === 'string' ? request : problemOf(request, task)
       if (problem !== null) {
         log.warn(`REPORTTASK: message on ${message.topic} does not start task="${task.name}": ${problem}`)
         return null
       }
-      return isMeant(request as Request, task) ? { key, at: now, detail, options: (request as Request).options } : null
+      return isMeant(request as Request, task) ? { key, at, detail, options: (request as Request).options } : null
     })
-    await Promise.all([armed.setCheckpoint(mark, now), armed.forgetCheckpoints(MARK, now - REDELIVERY_MS)])
+    await armed.forgetCheckpoints(MARK, now - REDELIVERY_MS)
   }
 
   function subscribe(): void {

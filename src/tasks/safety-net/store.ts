@@ -1,4 +1,5 @@
 /** Tables of the safety net: checkpoints, retries, due starts, findings, and kinds of messages. */
+import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { EndedExecution } from '../executions/types.ts'
 import type { WatchName } from './policies.ts'
@@ -102,6 +103,12 @@ export function readMark(db: Database, name: string): number | null {
 export function writeMark(db: Database, name: string, at: number): void {
   db.run(SQL.writeMark, name, at)
 }
+
+/** The checkpoints for parts that write nothing else together with them. */
+export const createMarks = ({ db, writer }: { readonly db: Database; readonly writer: GroupWriter }) => ({
+  read: (name: string) => readMark(db, name),
+  write: (name: string, at: number) => writer.write((tx) => writeMark(tx, name, at)),
+})
 
 // Retries.
 

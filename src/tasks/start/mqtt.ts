@@ -1,6 +1,7 @@
 /**
  * Start requests from MQTT. A request is written to the journal, then acknowledged, then carried out: a crash in
- * between loses nothing, and what was journaled and not done is taken up again at the next start.
+ * between loses nothing, and what was journaled and not done is taken up again at the next start. Each start is noted
+ * before Qlik Sense is asked for it, so that one whose answer was lost is recognised and not made again.
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -27,7 +28,13 @@ import {
   SCOPE,
   type StartMessage,
 } from './parse.ts'
-import { createRequestStore, fingerprintOf, type JournaledRequest, REQUEST_TABLE } from './request-store.ts'
+import {
+  createRequestStore,
+  fingerprintOf,
+  type JournaledRequest,
+  type Packet,
+  REQUEST_TABLE,
+} from './request-store.ts'
 import { selectTasks, startFilterFor } from './select.ts'
 import { LookupError, type StartOutcome, type StartRequest, type StartTask } from './types.ts'
 
@@ -116,7 +123,8 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
 
   async function take(message: IncomingMessage, parsed: StartMessage, now: number): Promise<void> {
     const fingerprint = fingerprintOf(message)
-    const repeated = earlier(parsed.requestId, message.dup === true, fingerprint, now)
+    const packetId = message.packetId ?? null
+    const repeated = earlier(parsed.requestId, message.dup === true, { fingerprint, packetId }, now)
     if (repeated) {
       log.info(
         `STARTTASK: MQTT start request repeated (${parsed.requestId ?? 'redelivery'}); answered again, not started`,
@@ -126,13 +134,14 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
       return
     }
     const { topic, payload } = message
-    const request = { id: uuidV7(now), receivedAt: now, topic, payload, fingerprint, requestId: parsed.requestId }
+    const { requestId } = parsed
+    const request = { id: uuidV7(now), receivedAt: now, topic, payload, fingerprint, packetId, requestId }
     await store.add(request, (tx) => queue.put(tx, request.id))
   }
 
-  function earlier(requestId: string | null, redelivered: boolean, fingerprint: string, now: number) {
+  function earlier(requestId: string | null, redelivered: boolean, packet: Packet, now: number) {
     if (requestId !== null) return store.findByRequestId(requestId, now - KEEP_MS)
-    return redelivered ? store.findByFingerprint(fingerprint, now - REDELIVERY_MS) : undefined
+    return redelivered ? store.findByPacket(packet, now - REDELIVERY_MS) : undefined
   }
 
   async function carryOut({ value: id, attempts }: QueueItem<string>): Promise<SendResult> {
@@ -156,6 +165,8 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     try {
       const outcome = await start(startRequestOf(request, parsed, store.publisherOf(request.id)), {
         done: store.startedTasks(request.id),
+        perhaps: store.perhapsStarted(request.id),
+        starting: (taskId, _, resultBefore) => store.addStarting(request.id, taskId, resultBefore),
         started: (taskId, executionId) => store.addStarted(request.id, taskId, executionId),
       })
       const lost = interruption(outcome)

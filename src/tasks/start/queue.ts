@@ -12,7 +12,7 @@ import { uuidV7 } from '../../platform/uuid.ts'
 import { isDown, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
-import { startOne } from './start-all.ts'
+import { begunSince, lastResultId, startOne } from './start-all.ts'
 import { type QueuedTask, QueueFullError, type TaskResult } from './types.ts'
 
 export interface QueueEntry {
@@ -303,7 +303,7 @@ async function takeTurn(deps: TurnDeps, entry: QueueEntry): Promise<Turn> {
     // Much may have happened to the task since it was queued.
     const task = await qrs.taskById(entry.taskId)
     if (!task) return { entry, result: { error: 'The task does not exist any more' } }
-    const begun = entry.startingAt === null ? null : await begunMeanwhile(deps, entry, task)
+    const begun = entry.startingAt === null ? null : await begunSince(qrs, task, entry.resultBefore ?? '')
     if (begun) return { entry, result: begun }
     const reason = deps.expired(entry)
     if (reason !== null) return { entry, result: { error: reason } }
@@ -316,15 +316,6 @@ async function takeTurn(deps: TurnDeps, entry: QueueEntry): Promise<Turn> {
     return { entry: marked, result: isDown(error) ? { later: reason } : { error: reason } }
   }
 }
-
-async function begunMeanwhile(deps: TurnDeps, entry: QueueEntry, task: QrsTask): Promise<TaskResult | null> {
-  const resultId = lastResultId(task)
-  if (resultId === (entry.resultBefore ?? '')) return null
-  const [result] = await deps.qrs.resultsById([resultId])
-  return { executionId: result?.executionID ?? null }
-}
-
-const lastResultId = (task: QrsTask): string => task.operational?.lastExecutionResult?.id ?? ''
 
 /** An entry in memory. */
 interface Waiting {

@@ -55,6 +55,15 @@ export const migrations: Migration[] = [
         FROM start_request WHERE state = 'answering' AND answer_topic IS NOT NULL ORDER BY id;
       UPDATE start_request SET state = 'done' WHERE state = 'answering';`,
   },
+  {
+    // Id of the task's last result before its start; '' = none. NULL once the start is known to have been made.
+    name: 'start-task-004',
+    sql: 'ALTER TABLE start_request_task ADD COLUMN result_before TEXT',
+  },
+  {
+    name: 'start-task-005',
+    sql: 'ALTER TABLE start_request ADD COLUMN packet_id INTEGER',
+  },
 ]
 
 /** Requests that are not carried out yet; keys and bodies are their ids. */
@@ -65,15 +74,21 @@ export function fingerprintOf({ topic, payload }: { readonly topic: string; read
   return createHash('sha256').update(topic).update('\0').update(payload).digest('hex')
 }
 
-export interface JournaledRequest {
+/** The same for a message and its redelivery by the broker, another one for other messages with the same text. */
+export interface Packet {
+  /** Of `fingerprintOf`. */
+  readonly fingerprint: string
+  /** Number that the broker has given it; null with QoS 0. */
+  readonly packetId: number | null
+}
+
+export interface JournaledRequest extends Packet {
   /** UUID v7: sorts by arrival. */
   readonly id: string
   /** Milliseconds since 1970. */
   readonly receivedAt: number
   readonly topic: string
   readonly payload: Uint8Array
-  /** Of `fingerprintOf`. */
-  readonly fingerprint: string
   /** The sender's own id. */
   readonly requestId: string | null
 }
@@ -94,12 +109,15 @@ export interface RequestStore {
   withdraw(publisher: number): Promise<void>
   /** The caller of the REST API that has published the request; null when it came from elsewhere. */
   publisherOf(id: string): string | null
-  /** The newest request of the sender's id or fingerprint that came at or after `since`. */
+  /** The newest request of the sender's id, or of the same packet, that came at or after `since`. */
   findByRequestId(requestId: string, since: number): { readonly id: string } | undefined
-  findByFingerprint(fingerprint: string, since: number): { readonly id: string } | undefined
+  findByPacket(packet: Packet, since: number): { readonly id: string } | undefined
   /** Tasks that the request has started, with their execution ids. */
   startedTasks(id: string): Map<string, string | null>
   addStarted(id: string, taskId: string, executionId: string | null): Promise<void>
+  /** Tasks that it was about to start, of which it is not known whether it has, with their last results before. */
+  perhapsStarted(id: string): Map<string, string>
+  addStarting(id: string, taskId: string, resultBefore: string): Promise<void>
   /** It has been carried out; `topic` is where the answer goes, null = nowhere. */
   finish(tx: Database, id: string, answer: string, topic: string | null): void
   /** Null before the request is carried out, and when no answer is wanted. */
@@ -108,24 +126,27 @@ export interface RequestStore {
   prune(tx: Database, before: number): void
 }
 
-const SELECT =
-  'SELECT id, received_at AS receivedAt, topic, payload, fingerprint, request_id AS requestId FROM start_request'
+const SELECT = `SELECT id, received_at AS receivedAt, topic, payload, fingerprint, packet_id AS packetId, request_id AS requestId
+   FROM start_request`
 
 /** One message was published once: its publisher counts for one request. */
 const LINK_PUBLISHER = `UPDATE start_publisher SET request = ? WHERE id =
   (SELECT min(id) FROM start_publisher WHERE fingerprint = ? AND request IS NULL)`
+
+const NOTE_TASK = `INSERT INTO start_request_task (request, task_id, execution_id, result_before) VALUES (?, ?, ?, ?)
+  ON CONFLICT (request, task_id) DO UPDATE SET execution_id = excluded.execution_id, result_before = excluded.result_before`
 
 export function createRequestStore({ db, writer }: { db: Database; writer: GroupWriter }): RequestStore {
   const run = async (sql: string, ...params: (string | number | null | Uint8Array)[]): Promise<void> => {
     await writer.write((one) => one.run(sql, ...params))
   }
   return {
-    async add({ id, receivedAt, topic, payload, fingerprint, requestId }, also) {
+    async add({ id, receivedAt, topic, payload, fingerprint, packetId, requestId }, also) {
       await writer.write((one) => {
         one.run(
-          `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, request_id, state)
-           VALUES (?, ?, ?, ?, ?, ?, 'pending')`,
-          ...[id, receivedAt, topic, payload, fingerprint, requestId],
+          `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, packet_id, request_id, state)
+           VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')`,
+          ...[id, receivedAt, topic, payload, fingerprint, packetId, requestId],
         )
         one.run(LINK_PUBLISHER, id, fingerprint)
         also(one)
@@ -149,23 +170,33 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
         requestId,
         since,
       ),
-    findByFingerprint: (fingerprint, since) =>
+    findByPacket: ({ fingerprint, packetId }, since) =>
       db.get(
-        'SELECT id FROM start_request WHERE fingerprint = ? AND received_at >= ? ORDER BY id DESC',
-        fingerprint,
-        since,
+        'SELECT id FROM start_request WHERE fingerprint = ? AND packet_id IS ? AND received_at >= ? ORDER BY id DESC',
+        ...[fingerprint, packetId, since],
       ),
     startedTasks: (id) =>
       new Map(
         db
           .all<{ taskId: string; executionId: string | null }>(
-            'SELECT task_id AS taskId, execution_id AS executionId FROM start_request_task WHERE request = ?',
+            `SELECT task_id AS taskId, execution_id AS executionId FROM start_request_task
+             WHERE request = ? AND result_before IS NULL`,
             id,
           )
           .map(({ taskId, executionId }) => [taskId, executionId]),
       ),
-    addStarted: (id, taskId, executionId) =>
-      run('INSERT OR IGNORE INTO start_request_task VALUES (?, ?, ?)', id, taskId, executionId),
+    addStarted: (id, taskId, executionId) => run(NOTE_TASK, id, taskId, executionId, null),
+    perhapsStarted: (id) =>
+      new Map(
+        db
+          .all<{ taskId: string; resultBefore: string }>(
+            `SELECT task_id AS taskId, result_before AS resultBefore FROM start_request_task
+             WHERE request = ? AND result_before IS NOT NULL`,
+            id,
+          )
+          .map(({ taskId, resultBefore }) => [taskId, resultBefore]),
+      ),
+    addStarting: (id, taskId, resultBefore) => run(NOTE_TASK, id, taskId, null, resultBefore),
     finish: (tx, id, answer, topic) =>
       void tx.run(
         "UPDATE start_request SET state = 'done', answer = ?, answer_topic = ? WHERE id = ?",

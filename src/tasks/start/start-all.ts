@@ -1,13 +1,15 @@
 /** Starts in QRS: a single one, and the tasks of one request without a limit. */
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { isDown, isLost, reasonOf } from '../../qlik/qrs/failure.ts'
-import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { TaskResult } from './types.ts'
 
 interface StartAllDeps {
-  readonly qrs: QrsClient
+  readonly qrs: QrsClient & Results
   /** Tasks that this request has started already. */
   readonly done: ReadonlyMap<string, string | null>
+  /** Tasks that it has perhaps started, with the id of their last result before. */
+  readonly perhaps?: ReadonlyMap<string, string> | undefined
   /** Called before each start; the task is not started when it rejects. */
   readonly onStarting?: ((task: QrsTask) => Promise<void>) | undefined
   /** Called after each start; the task counts as failed when it rejects. */
@@ -31,6 +33,12 @@ export async function startAll(
     if (executionId !== undefined) return { executionId }
     if (lost !== null) return { error: `not tried, because QRS was lost: ${lost}`, passing: true }
     try {
+      const resultBefore = deps.perhaps?.get(task.id)
+      const begun = resultBefore === undefined ? null : await begunSince(deps.qrs, task, resultBefore)
+      if (begun) {
+        await deps.onStarted(task, begun.executionId)
+        return begun
+      }
       await deps.onStarting?.(task)
       const { cause, ...result } = await startOne(deps.qrs, task)
       if ('error' in result) {
@@ -65,6 +73,23 @@ export async function startOne(qrs: QrsClient, task: QrsTask): Promise<StartAtte
   } catch (cause) {
     return { error: reasonOf(cause), cause, ...(isPassing(cause) && { passing: true }) }
   }
+}
+
+type Results = Pick<ExecutionReader, 'resultsById'>
+
+/** Id of the last result of a task; '' = none. */
+export const lastResultId = (task: QrsTask): string => task.operational?.lastExecutionResult?.id ?? ''
+
+/** The run of a task that began since its last result had this id; null when none did. */
+export async function begunSince(
+  qrs: Results,
+  task: QrsTask,
+  resultBefore: string,
+): Promise<{ readonly executionId: string | null } | null> {
+  const resultId = lastResultId(task)
+  if (resultId === resultBefore) return null
+  const [result] = await qrs.resultsById([resultId])
+  return { executionId: result?.executionID ?? null }
 }
 
 const isPassing = (cause: unknown): boolean =>

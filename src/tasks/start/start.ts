@@ -2,13 +2,13 @@
 import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { StartRecords } from '../executions/types.ts'
 import { auditLine } from './answers.ts'
 import { readItem } from './parse.ts'
 import type { StartQueue } from './queue.ts'
 import { type Selection, type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
-import { startAll } from './start-all.ts'
+import { lastResultId, startAll } from './start-all.ts'
 import {
   type KeyValueItem,
   type QueuedTask,
@@ -22,7 +22,7 @@ import {
 } from './types.ts'
 
 export interface StartTaskDeps {
-  readonly qrs: QrsClient
+  readonly qrs: QrsClient & Pick<ExecutionReader, 'resultsById'>
   readonly log: Logger
   readonly clock: Clock
   /** Absent while the key-value store is off. */
@@ -140,7 +140,10 @@ async function begin(
         {
           qrs: deps.qrs,
           done,
-          onStarting: progress?.starting && (({ id, name }) => progress.starting?.(id, name) ?? Promise.resolve()),
+          perhaps: progress?.perhaps,
+          onStarting:
+            progress?.starting &&
+            ((task) => progress.starting?.(task.id, task.name, lastResultId(task)) ?? Promise.resolve()),
           onStarted: recorder(deps, request, progress),
         },
         tasks,

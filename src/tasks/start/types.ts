@@ -107,8 +107,16 @@ export interface Followed {
 export interface StartProgress {
   /** Tasks that this request has started already, with their execution ids; they are not started again. */
   readonly done: ReadonlyMap<string, string | null>
-  /** Called before each start, which waits for it and is left out when it rejects. Absent: nothing is noted before. */
-  starting?(taskId: string, taskName: string): Promise<void>
+  /**
+   * Tasks whose start was noted and whose outcome was not, with the id of their last result before; another one shows that
+   * the task was started, and it is not started again.
+   */
+  readonly perhaps?: ReadonlyMap<string, string>
+  /**
+   * Called before each start, which waits for it and is left out when it rejects. Absent: nothing is noted before.
+   * `resultBefore`: id of the task's last result; '' = none.
+   */
+  starting?(taskId: string, taskName: string, resultBefore: string): Promise<void>
   /** Called after each start; what it writes is durable when the promise resolves. */
   started(taskId: string, executionId: string | null): Promise<void>
 }

@@ -391,7 +391,7 @@ describe('an end', () => {
 })
 
 test('databases of older versions: what waits stays, in order; dead letters too; answers are among the messages', () => {
-  const NEW = ['influx-003', 'mqtt-outgoing-002', 'start-task-003']
+  const NEW = ['influx-003', 'mqtt-outgoing-002', 'start-task-003', 'start-task-004', 'start-task-005']
   const file = directory.join('footman.db')
   const old = openDatabase(file, { migrations: MIGRATIONS.filter(({ name }) => !NEW.includes(name)) })
   old.exec(`

@@ -380,14 +380,22 @@ describe('a message by MQTT', () => {
 
   test('that the broker sends again after a restart starts nothing more', async () => {
     const { scene, send, handlers } = await broker()
-    await send(payload('done'))
+    await send(payload('done', { packetId: 7 }))
     await scene.triggers.stop(1000)
     const again = scene.build()
     opened.push(() => again.stop(1000))
     await again.start()
-    await handlers.at(-1)![1](payload('done', { dup: true }))
+    await handlers.at(-1)![1](payload('done', { packetId: 7, dup: true }))
     expect(scene.keys()).toHaveLength(1)
-    await handlers.at(-1)![1](payload('done'))
+    await handlers.at(-1)![1](payload('done', { packetId: 8 }))
+    expect(scene.keys()).toHaveLength(2)
+  })
+
+  test('that could not be stored starts the task when the broker sends it again', async () => {
+    const { scene, handlers } = await broker()
+    await handlers.at(-1)![1](payload('done', { packetId: 7 }))
+    await handlers.at(-1)![1](payload('done', { packetId: 8, dup: true }))
+    await handlers.at(-1)![1](payload('done', { packetId: 8, dup: true }))
     expect(scene.keys()).toHaveLength(2)
   })
 

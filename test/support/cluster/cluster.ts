@@ -22,6 +22,8 @@ export interface ClusterSettings {
   readonly standby?: boolean
   /** Seconds by which the wall clocks of the nodes are ahead, in their order. */
   readonly clockShifts?: readonly number[]
+  /** The monotonic clocks of the nodes can stand still: `holdClock`. */
+  readonly clocksCanStop?: boolean
   /** Default true; false = `start` of the nodes is up to the test. */
   readonly start?: boolean
 }
@@ -115,6 +117,7 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
       butler,
       cluster: settings.cluster,
       clockShift: settings.clockShifts?.[index],
+      clockCanStop: settings.clocksCanStop,
     })
     nodes.push(started.use(node))
   }

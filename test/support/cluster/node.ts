@@ -27,6 +27,9 @@ export interface ClusterNode extends AsyncDisposable {
   stop(): Promise<number | null>
   freeze(): void
   thaw(): void
+  /** The monotonic clock of its main thread stands still, or runs on from there. */
+  holdClock(): void
+  releaseClock(): void
   /** Its network to every database: see `DatabaseProxy`. */
   silence(): void
   cut(): Promise<void>
@@ -36,6 +39,8 @@ export interface ClusterNode extends AsyncDisposable {
   accepted(): Set<number>
   /** A call to its REST API. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>
+  /** A file of its data. */
+  file(name: string): string
   /** Rows of its `footman.db`, read beside the process. */
   rows<T>(sql: string): T[]
   /** Changes its configuration for the next start. */
@@ -60,6 +65,8 @@ export interface NodeSettings {
   readonly cluster?: Tree
   /** The wall clock of this node is ahead by so many seconds. */
   readonly clockShift?: number
+  /** `holdClock` works. */
+  readonly clockCanStop?: boolean
 }
 
 export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> {
@@ -69,6 +76,8 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
   const file = join(directory, 'butler.yaml')
   const data = join(directory, 'data')
   mkdirSync(directory, { recursive: true })
+  const standstill = join(directory, 'clock-stands-still')
+  const env = shiftedClock(settings.clockShift ?? 0, settings.clockCanStop ? standstill : undefined)
   const lines: string[] = []
   let butler = configuration(settings, { restPort, udpPort, data, hosts: ways.map(({ port }) => `127.0.0.1:${port}`) })
   let running: Running | null = null
@@ -82,7 +91,7 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
   async function start(): Promise<void> {
     // JSON is YAML.
     writeFileSync(file, JSON.stringify({ Butler: butler }, null, 2))
-    const started = runBinary(['run', '-c', file], { cwd: directory, env: shiftedClock(settings.clockShift ?? 0) })
+    const started = runBinary(['run', '-c', file], { cwd: directory, env })
     running = started
     hasEnded = false
     const ended = started.ended.then(({ code, signal }) => {
@@ -120,6 +129,8 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
     stop: () => process().stop(30_000),
     freeze: () => process().signal('SIGSTOP'),
     thaw: () => process().signal('SIGCONT'),
+    holdClock: () => writeFileSync(standstill, ''),
+    releaseClock: () => rmSync(standstill, { force: true }),
     silence() {
       for (const way of ways) way.silence()
     },
@@ -137,6 +148,7 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
       }
       return fetch(`http://127.0.0.1:${restPort}${path}`, request)
     },
+    file: (name) => join(data, name),
     rows<T>(sql: string) {
       const db = new DatabaseSync(join(data, 'footman.db'), { readOnly: true })
       try {

@@ -1,13 +1,16 @@
 /*
- * Loaded before the C library: the wall clock of one process is off by CLOCK_SHIFT_SECONDS. Clocks that only run on stay as
- * they are. Waits until a time of the wall clock end by the clock of the process too, as they do where a machine's is wrong.
+ * Loaded before the C library: the wall clock of one process is off by CLOCK_SHIFT_SECONDS. Waits until a time of the wall
+ * clock end by the clock of the process too, as they do where a machine's is wrong. The clock that only runs on stands still
+ * for the main thread while the file CLOCK_STANDSTILL_FILE exists, and runs on from there; other threads keep theirs.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Times of the clocks that only run on are seconds since the machine started. */
 #define EARLIEST_WALL_TIME 1000000000
@@ -23,10 +26,35 @@ static long shift(void) {
   return seconds;
 }
 
+/* How far the clock of the main thread is behind, with what it has stood still so far; nanoseconds. */
+static long long behind(const struct timespec *real) {
+  static const char *file;
+  static int is_read;
+  static long long lost, since;
+  if (!is_read) {
+    file = getenv("CLOCK_STANDSTILL_FILE");
+    is_read = 1;
+  }
+  if (!file || syscall(SYS_gettid) != getpid()) return 0;
+  long long now = real->tv_sec * 1000000000LL + real->tv_nsec;
+  if (access(file, F_OK) == 0) {
+    if (!since) since = now;
+  } else if (since) {
+    lost += now - since;
+    since = 0;
+  }
+  return lost + (since ? now - since : 0);
+}
+
 int clock_gettime(clockid_t id, struct timespec *at) {
   static int (*original)(clockid_t, struct timespec *);
   if (!original) original = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
   int result = original(id, at);
+  if (result == 0 && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_MONOTONIC_RAW)) {
+    long long shown = at->tv_sec * 1000000000LL + at->tv_nsec - behind(at);
+    at->tv_sec = shown / 1000000000LL;
+    at->tv_nsec = shown % 1000000000LL;
+  }
   if (result == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) at->tv_sec += shift();
   return result;
 }

@@ -1,4 +1,4 @@
-/** A process whose wall clock is wrong, on Linux with glibc and a C compiler. */
+/** A process whose clocks are wrong, on Linux with glibc and a C compiler. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,10 +11,17 @@ const SOURCE = join(import.meta.dirname, 'shifted-clock.c')
 /** Whether this machine can shift the clock of a process. */
 export const canShiftClocks = process.platform === 'linux' && findExecutable('gcc') !== null
 
-/** Additions to the environment of a process whose wall clock is to be ahead by so many seconds. */
-export function shiftedClock(seconds: number): Readonly<Record<string, string>> {
-  if (seconds === 0) return {}
-  return { LD_PRELOAD: library(), CLOCK_SHIFT_SECONDS: String(seconds) }
+/**
+ * Additions to the environment of a process whose wall clock is to be ahead by so many seconds, and whose monotonic clock
+ * stands still while the file exists.
+ */
+export function shiftedClock(seconds: number, standstillFile?: string): Readonly<Record<string, string>> {
+  if (seconds === 0 && standstillFile === undefined) return {}
+  return {
+    LD_PRELOAD: library(),
+    CLOCK_SHIFT_SECONDS: String(seconds),
+    ...(standstillFile !== undefined && { CLOCK_STANDSTILL_FILE: standstillFile }),
+  }
 }
 
 function library(): string {

@@ -1,5 +1,5 @@
 /** Work at the times of a frequency. */
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { createRecurring } from '../../../src/monitors/recurring.ts'
 import { type Frequency, parseFrequency } from '../../../src/platform/frequency.ts'
 import { systemClock } from '../../../src/platform/types.ts'
@@ -93,4 +93,74 @@ test('a text: at the next time of the clock, not at the start', async () => {
   await until(() => at > 0, { timeout: 15_000 })
   await recurring.stop(1000)
   expect(at).toBeGreaterThanOrEqual(Math.ceil((before + 1000) / 1000) * 1000 - 20)
+})
+
+describe('work that processes do one after the other', () => {
+  /** One process with what the one before has left. */
+  function next(kept: Map<string, number>, run: (signal: AbortSignal) => Promise<void> = async () => {}) {
+    const marks = {
+      read: (name: string) => kept.get(name) ?? null,
+      write: async (name: string, at: number) => void kept.set(name, at),
+    }
+    let runs = 0
+    const work = {
+      ...{ name: 'work', label: 'WORK', frequency: every('every 24 hours'), atStart: true },
+      async run(signal: AbortSignal) {
+        runs += 1
+        await run(signal)
+      },
+    }
+    const log = recordingLog()
+    const recurring = createRecurring({ clock: systemClock, log, marks }, work)
+    return { log, recurring, runs: () => runs }
+  }
+
+  test('is done once for each time', async () => {
+    const kept = new Map<string, number>()
+    const first = next(kept)
+    await first.recurring.start()
+    await until(() => kept.has('work.done'))
+    const second = next(kept)
+    await second.recurring.start()
+    expect(second.log.of('verbose').join()).toContain('It was done at')
+    expect([first.runs(), second.runs()]).toEqual([1, 0])
+    for (const one of [first, second]) await one.recurring.stop(1000)
+  })
+
+  test('is done at the start when its time has come since', async () => {
+    const before = Date.now() - 2 * 86_400_000
+    const late = next(
+      new Map([
+        ['work.begun', before],
+        ['work.done', before],
+      ]),
+    )
+    await late.recurring.start()
+    await until(() => late.runs() === 1)
+    await late.recurring.stop(1000)
+  })
+
+  test('is taken up by the next one when it was cut short', async () => {
+    const kept = new Map<string, number>()
+    const first = next(kept, (signal) => new Promise((done) => signal.addEventListener('abort', () => done())))
+    await first.recurring.start()
+    await until(() => first.runs() === 1)
+    await first.recurring.stop(1000)
+    const second = next(kept)
+    await second.recurring.start()
+    await until(() => second.runs() === 1)
+    await second.recurring.stop(1000)
+  })
+
+  test('is not done when that cannot be stored', async () => {
+    const log = recordingLog()
+    const marks = { read: () => null, write: () => Promise.reject(new Error('another node leads now')) }
+    const run = () => Promise.reject(new Error('begun'))
+    const work = { name: 'work', label: 'WORK', frequency: every('every 24 hours'), atStart: true, run }
+    const recurring = createRecurring({ clock: systemClock, log, marks }, work)
+    await recurring.start()
+    await until(() => log.of('error').length === 1)
+    expect(log.of('error')).toEqual(['WORK: another node leads now'])
+    await recurring.stop(1000)
+  })
 })

@@ -23,6 +23,7 @@ test('starts by MQTT and after reloads, with what came of them', async () => {
     ...fakeQrs(),
     tasks: async () => [qrsTask()],
     startTask: async () => ({ started: true as const, executionId: 'e1' }),
+    resultsById: async () => [],
   }
   const start = (tags: readonly string[]) =>
     createStartTask(

@@ -32,6 +32,7 @@ const started: string[] = []
 const qrs = {
   ...fakeQrs(),
   tasks: async () => TASKS,
+  resultsById: async () => [],
   async startTask(id: string) {
     started.push(id)
     return { started: true as const, executionId: null }

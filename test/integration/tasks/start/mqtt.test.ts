@@ -299,12 +299,23 @@ describe('repeats', () => {
 
   test('what the broker delivers again after a lost acknowledgement starts nothing', async () => {
     const { deliver, log } = await handFed()
-    const payload = Buffer.from(DASHBOARD)
-    await deliver({ topic: START, payload, retain: false, qos: 1, dup: false })
+    const message = { topic: START, payload: Buffer.from(DASHBOARD), retain: false, qos: 1, packetId: 7 } as const
+    await deliver({ ...message, dup: false })
     await until(() => site.startedIds().length === 1)
-    await deliver({ topic: START, payload, retain: false, qos: 1, dup: true })
+    await deliver({ ...message, dup: true })
     expect(log.of('info').join()).toContain('repeated (redelivery)')
     expect(site.startedIds()).toEqual([DASHBOARD])
+  })
+
+  test('what the broker delivers again starts its tasks, when only another message like it came before', async () => {
+    const { deliver } = await handFed()
+    site.simulator.setTask(DASHBOARD, { durationMs: 30, outcome: 'success' })
+    const ended = site.simulator.ended(DASHBOARD)
+    const message = { topic: START, payload: Buffer.from(DASHBOARD), retain: false, qos: 1 } as const
+    await deliver({ ...message, packetId: 7, dup: false })
+    await ended
+    await deliver({ ...message, packetId: 8, dup: true })
+    await until(() => site.startedIds().length === 2)
   })
 })
 
@@ -367,13 +378,38 @@ describe('trouble', () => {
     const store = createRequestStore({ db, writer })
     const id = '019cad24-bb20-78e1-b80b-d70ae0784c78'
     const payload = Buffer.from('{"tag":"daily-reports"}')
-    const request = { id, receivedAt: Date.now(), topic: START, payload, fingerprint: 'f', requestId: null }
+    const request = {
+      id,
+      receivedAt: Date.now(),
+      topic: START,
+      payload,
+      fingerprint: 'f',
+      packetId: 7,
+      requestId: null,
+    }
     await store.add(request, (tx) => insertItem(tx, REQUEST_TABLE, { key: id, body: id, createdAt: Date.now() }))
     await store.addStarted(id, SALES, 'e5000000-0000-4000-8000-000000000001')
     db.close()
     await footman()
     expect(JSON.parse(await answer())).toEqual(started(REPORT, HR))
     expect(site.startedIds()).toEqual([task('03')])
+  })
+
+  test('a start whose answer was lost is not made again', async () => {
+    site.simulator.setTask(DASHBOARD, { durationMs: 30, outcome: 'success' })
+    site.simulator.fault({ listener: 'qrs', match: '/start', mode: 'slow-body', args: [1], times: 1 })
+    await footman()
+    await watcher.publish(START, DASHBOARD)
+    expect(JSON.parse(await answer())).toEqual(started(FINANCIAL))
+    expect(site.startedIds()).toEqual([DASHBOARD])
+  })
+
+  test('a start that did not reach Qlik Sense is made again', async () => {
+    site.simulator.fault({ listener: 'qrs', match: '/start', mode: 'reset', times: 1 })
+    await footman()
+    await watcher.publish(START, DASHBOARD)
+    expect(JSON.parse(await answer())).toEqual(started(FINANCIAL))
+    expect(site.startedIds()).toEqual([DASHBOARD, DASHBOARD])
   })
 
   test('nothing starts more than ten minutes late, not even after a restart', async () => {

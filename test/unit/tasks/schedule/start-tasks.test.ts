@@ -59,7 +59,7 @@ async function run(
         const outcome = outcomes[requests.length]
         requests.push(request)
         done = [...(progress?.done ?? [])]
-        if (done.length === 0) await progress?.starting?.(TASK, 'Sales')
+        if (done.length === 0) await progress?.starting?.(TASK, 'Sales', '')
         if (outcome instanceof Error || !outcome) throw outcome ?? new Error('started too often')
         return outcome
       },
