@@ -2,13 +2,28 @@
 import { z } from 'zod'
 import { namespaceFilter } from '../http/endpoint/caller.ts'
 import type { EventStreams } from '../http/endpoint/event-stream.ts'
-import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField, readQuery } from '../http/endpoint/list-query.ts'
+import { DEFAULT_LIMIT, invalidCursor, readQuery } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
-import { field, invalidBody, validate } from '../http/endpoint/validation.ts'
+import { invalidBody, validate } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
-import { once } from '../platform/once.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import {
+  COUNTED,
+  INCREMENT,
+  KEY_QUERY,
+  KEYS,
+  KEYS_QUERY,
+  NAMESPACE_PARAMS,
+  NAMESPACES_QUERY,
+  NEW_PAIR,
+  noContent,
+  PAIR,
+  PAIR_PARAMS,
+  PAIR_QUERY,
+  REVISION_FAILURE,
+  WATCH_QUERY,
+} from './http-forms.ts'
 import { KeyValueRefusal, type KeyValueStore, type Pair, type Precondition, type Reason } from './types.ts'
 import { watchNamespace } from './watch.ts'
 
@@ -18,77 +33,6 @@ export interface KeyValueRouteDeps {
   readonly log: Logger
   readonly streams: EventStreams
 }
-
-/** Milliseconds; an empty text means no expiry, because load scripts send one. */
-const TTL = once(() => z.preprocess((value) => (value === '' ? 0 : value), field.number()))
-
-const NEW_PAIR = once(() =>
-  field.object({
-    key: field.string().optional(),
-    value: field.string().optional(),
-    ttl: TTL().optional(),
-    ifRevision: field.integer().optional(),
-  }),
-)
-const INCREMENT = once(() => z.object({ key: field.string(), by: field.integer().optional(), ttl: TTL().optional() }))
-
-/** Namespaces with a slash and the like are sent percent-encoded. */
-const NAMESPACE_PARAMS = once(() => z.object({ namespace: z.string().describe('The namespace.') }))
-const PAIR_PARAMS = once(() => NAMESPACE_PARAMS().extend({ key: z.string().describe('The key.') }))
-const KEY_QUERY = once(() => field.object({ key: field.string() }))
-const PAIR_QUERY = once(() => field.object({ key: field.string(), meta: field.boolean().optional() }))
-const KEYS_QUERY = once(() =>
-  z.object({
-    prefix: queryField.text().describe('Only keys that begin with this.').optional(),
-    limit: LIST_PARAMETERS.limit,
-    cursor: LIST_PARAMETERS.cursor,
-    values: queryField
-      .boolean()
-      .describe('Values, remaining milliseconds (0 = no expiry) and revisions as well.')
-      .optional(),
-  }),
-)
-
-const WATCH_QUERY = once(() =>
-  z.object({
-    prefix: queryField.text().describe('Only keys that begin with this.').optional(),
-    initial: queryField.boolean().describe('The present pairs first.').optional(),
-  }),
-)
-
-const PAIR = once(() => z.object({ namespace: z.string(), key: z.string(), value: z.string() }))
-const KEYS = once(() =>
-  z.object({
-    namespace: z.string(),
-    keys: z.array(
-      z.object({
-        key: z.string(),
-        value: z.string().optional(),
-        ttl: z.number().optional(),
-        revision: z.int().optional(),
-      }),
-    ),
-    nextCursor: z.string().nullable().optional(),
-  }),
-)
-const NAMESPACES_QUERY = once(() =>
-  z.object({
-    counts: queryField.boolean().describe('Keys, bytes and time of the last change as well.').optional(),
-  }),
-)
-const COUNTED = once(() =>
-  z.object({
-    namespace: z.string(),
-    keys: z.int(),
-    bytes: z.int().describe('Of keys and values, in UTF-8.'),
-    changedAt: z.string().nullable().describe('Of the last write to a pair that is still there; null without pairs.'),
-  }),
-)
-const noContent = () => ({ 204: z.void().describe('Done.') })
-
-const REVISION_FAILURE = {
-  412: 'The pair is not at the wanted revision (`If-Match`, `If-None-Match`, `ifRevision`).',
-} as const
 
 const EXAMPLE = { key: 'Last extract', value: '2020-09-29 17:14:56' } as const
 /** One namespace for each family of paths, so that the examples don't meet. */

@@ -41,17 +41,16 @@ export interface RunRouteDeps {
   readonly planTimeoutMs?: number
 }
 
-const START = once(() =>
+const START = () =>
   z.strictObject({
     taskId: z.array(z.string()).max(500).default([]),
     tag: z.array(z.string()).max(100).default([]),
     force: z.boolean().default(false),
     ...OPTION_MEMBERS,
-  }),
-)
+  })
 type StartBody = z.output<ReturnType<typeof START>>
 
-const RESEND = once(() =>
+const RESEND = () =>
   z.strictObject({
     states: z
       .array(z.enum(['failed', 'unknown', 'sent', 'skipped']))
@@ -60,13 +59,10 @@ const RESEND = once(() =>
     recipients: z.array(z.string()).min(1).max(1000).nullable().default(null),
     corrections: z.record(z.string(), z.string()).default({}),
     confirmDuplicates: z.boolean().default(false),
-  }),
-)
+  })
 
-const PLAN_QUERY = once(() =>
-  z.object({ recipient: queryField.text().describe('Only what this address gets.').optional() }),
-)
-const RUNS_QUERY = once(() =>
+const PLAN_QUERY = () => z.object({ recipient: queryField.text().describe('Only what this address gets.').optional() })
+const RUNS_QUERY = () =>
   z.object({
     taskId: queryField.text().optional(),
     project: queryField.text().optional(),
@@ -74,20 +70,17 @@ const RUNS_QUERY = once(() =>
     state: queryField.word(['queued', 'running', 'delivering', 'finished']).optional(),
     limit: queryField.integer(1, 500).optional(),
     offset: queryField.integer(0, 10_000_000).optional(),
-  }),
-)
-const DELIVERY_QUERY = once(() =>
+  })
+const DELIVERY_QUERY = () =>
   z.object({
     state: queryField.word(['planned', 'sending', 'sent', 'retry', 'failed', 'unknown', 'skipped']).optional(),
-  }),
-)
+  })
 
-const RUN = once(() =>
+const RUN = () =>
   z
     .looseObject({ id: z.string(), taskId: z.string(), state: z.string(), outcome: z.string().nullable() })
-    .describe('A run.'),
-)
-const STARTED = once(() =>
+    .describe('A run.')
+const STARTED = () =>
   z.looseObject({
     tasksStarted: z.array(
       z.looseObject({ taskId: z.string(), taskName: z.string(), status: z.string(), runId: z.string() }),
@@ -95,15 +88,13 @@ const STARTED = once(() =>
     tasksNotFound: z.array(z.string()),
     tasksSkipped: z.array(z.looseObject({ taskId: z.string(), code: z.string() })),
     totalTasksStarted: z.int(),
-  }),
-)
-const PLANNED = once(() =>
+  })
+const PLANNED = () =>
   z.looseObject({
     taskId: z.string(),
     documents: z.array(z.looseObject({})),
     mails: z.array(z.looseObject({})),
-  }),
-)
+  })
 const TASK_PARAMS = once(() => z.object({ taskId: z.string().describe('Id of the report task.') }))
 const RUN_PARAMS = once(() => z.object({ runId: z.string().describe('Id of the run.') }))
 
