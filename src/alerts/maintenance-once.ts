@@ -8,6 +8,7 @@ import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { once } from '../platform/once.ts'
 import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
@@ -134,45 +135,51 @@ export function joinMaintenance(file: () => Maintenance, once: OnceMaintenance):
   }
 }
 
-const MAINTENANCE = z.object({
-  id: z.string().describe('The name, where it stands in the configuration.'),
-  name: z.string(),
-  origin: z.enum(['file', 'once']),
-  match: z.unknown().describe('Fields as in a match of `alertRoutes`; null = all events.'),
-  stopSchedules: z.boolean(),
-  from: z.string().nullable(),
-  until: z.string().nullable(),
-  on: z.boolean(),
-  next: z
-    .array(z.object({ from: z.string(), to: z.string() }))
-    .describe('The next three times within 14 days; one of less than five minutes may be left out.'),
-  heldBack: z.int().describe('Events held back, as far as they are kept.'),
-  reason: z.string().nullable(),
-  createdBy: z.string().nullable(),
-  summaryTo: z.array(z.string()).describe('Destinations of the message at the end.'),
-})
+const MAINTENANCE = once(() =>
+  z.object({
+    id: z.string().describe('The name, where it stands in the configuration.'),
+    name: z.string(),
+    origin: z.enum(['file', 'once']),
+    match: z.unknown().describe('Fields as in a match of `alertRoutes`; null = all events.'),
+    stopSchedules: z.boolean(),
+    from: z.string().nullable(),
+    until: z.string().nullable(),
+    on: z.boolean(),
+    next: z
+      .array(z.object({ from: z.string(), to: z.string() }))
+      .describe('The next three times within 14 days; one of less than five minutes may be left out.'),
+    heldBack: z.int().describe('Events held back, as far as they are kept.'),
+    reason: z.string().nullable(),
+    createdBy: z.string().nullable(),
+    summaryTo: z.array(z.string()).describe('Destinations of the message at the end.'),
+  }),
+)
 
-const BODY = z.object({
-  name: z.string().min(1).max(100),
-  from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
-  until: z.string().describe('ISO 8601 time of the end; at most 7 days after the begin.'),
-  match: z.looseObject({}).describe('Fields as in a match of `alertRoutes`; absent = all events.').optional(),
-  stopSchedules: z
-    .boolean()
-    .describe("Footman's own schedules do not fire. Needs the scope `schedule:run`.")
-    .optional(),
-  reason: z.string().max(500).optional(),
-  summaryTo: z
-    .array(z.string())
-    .max(20)
-    .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
-    .optional(),
-})
-const LIST_QUERY = z.object({
-  on: queryField.boolean().describe('Only what is under way.').optional(),
-})
-const END_BODY = z.object({ until: z.string().describe('ISO 8601 time of the new end.') })
-const PARAMS = z.object({ id: z.string() })
+const BODY = once(() =>
+  z.object({
+    name: z.string().min(1).max(100),
+    from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
+    until: z.string().describe('ISO 8601 time of the end; at most 7 days after the begin.'),
+    match: z.looseObject({}).describe('Fields as in a match of `alertRoutes`; absent = all events.').optional(),
+    stopSchedules: z
+      .boolean()
+      .describe("Footman's own schedules do not fire. Needs the scope `schedule:run`.")
+      .optional(),
+    reason: z.string().max(500).optional(),
+    summaryTo: z
+      .array(z.string())
+      .max(20)
+      .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
+      .optional(),
+  }),
+)
+const LIST_QUERY = once(() =>
+  z.object({
+    on: queryField.boolean().describe('Only what is under way.').optional(),
+  }),
+)
+const END_BODY = once(() => z.object({ until: z.string().describe('ISO 8601 time of the new end.') }))
+const PARAMS = once(() => z.object({ id: z.string() }))
 
 const LONGEST_MS = 7 * 86_400_000
 const AHEAD_MS = 14 * 86_400_000
@@ -210,7 +217,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       summary: 'List maintenance',
       description: 'That of the configuration, then that set once which has not ended.',
       query: LIST_QUERY,
-      answers: { 200: z.object({ maintenance: z.array(MAINTENANCE) }) },
+      answers: () => ({ 200: z.object({ maintenance: z.array(MAINTENANCE()) }) }),
       examples: [{ name: 'all', status: 200, answer: { maintenance: [] } }],
       handle: ({ query: { on } }) => jsonAnswer(200, { maintenance: listed(deps, on === true) }),
     }),
@@ -223,7 +230,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       description:
         'Messages to people about events that match are held back and recorded as `suppressed`/`MAINTENANCE` in that time.',
       body: BODY,
-      answers: { 201: MAINTENANCE, 409: 'The name is taken, or there are 100 already.' },
+      answers: () => ({ 201: MAINTENANCE(), 409: 'The name is taken, or there are 100 already.' }),
       examples: [
         {
           name: 'all-events',
@@ -260,7 +267,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       summary: 'Change the end of a maintenance',
       params: PARAMS,
       body: END_BODY,
-      answers: { 200: MAINTENANCE, 409: 'It stands in the configuration.' },
+      answers: () => ({ 200: MAINTENANCE(), 409: 'It stands in the configuration.' }),
       async handle({ params: { id }, body, note }) {
         note({ target: [id], detail: `until ${body.until}` })
         const found = existing(id)
@@ -276,7 +283,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       action: 'maintenance.end',
       summary: 'End a maintenance',
       params: PARAMS,
-      answers: { 204: z.void(), 409: 'It stands in the configuration.' },
+      answers: () => ({ 204: z.void(), 409: 'It stands in the configuration.' }),
       async handle({ params: { id }, note }) {
         note({ target: [id] })
         const found = existing(id)
@@ -322,7 +329,7 @@ function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number) 
 /** Throws 400 `VALIDATION` with every issue. */
 function timesOf(
   { windows, destinations }: Pick<RoutesDeps, 'windows' | 'destinations'>,
-  body: Pick<z.output<typeof BODY>, 'from' | 'until' | 'match' | 'summaryTo'>,
+  body: Pick<z.output<ReturnType<typeof BODY>>, 'from' | 'until' | 'match' | 'summaryTo'>,
   now: number,
 ): { readonly from: number; readonly until: number } {
   const issues: BodyIssue[] = Object.keys(body.match ?? {}).length > 0 ? matchIssues(body.match!, windows, now) : []

@@ -12,6 +12,7 @@ import type { Windows } from '../platform/calendar.ts'
 import { parseDuration } from '../platform/duration.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { once } from '../platform/once.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
@@ -31,43 +32,53 @@ interface SnoozeRoutesDeps {
   readonly recording: () => readonly string[]
 }
 
-const SNOOZE = z.object({
-  id: z.string(),
-  match: z.looseObject({}),
-  from: z.string(),
-  until: z.string(),
-  reason: z.string(),
-  createdBy: z.string(),
-  suppressed: z.int().describe('Deliveries held back so far.'),
-})
+const SNOOZE = once(() =>
+  z.object({
+    id: z.string(),
+    match: z.looseObject({}),
+    from: z.string(),
+    until: z.string(),
+    reason: z.string(),
+    createdBy: z.string(),
+    suppressed: z.int().describe('Deliveries held back so far.'),
+  }),
+)
 
-const SNOOZE_BODY = z.object({
-  match: z
-    .looseObject({})
-    .describe('Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".'),
-  for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').optional(),
-  until: z.string().describe('ISO 8601 time of the end.').optional(),
-  from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
-  reason: z.string().max(500).optional(),
-})
+const SNOOZE_BODY = once(() =>
+  z.object({
+    match: z
+      .looseObject({})
+      .describe('Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".'),
+    for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').optional(),
+    until: z.string().describe('ISO 8601 time of the end.').optional(),
+    from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
+    reason: z.string().max(500).optional(),
+  }),
+)
 
-const SET_QUERY = z.object({
-  dryRun: queryField.boolean().describe('Set nothing; answer which alerts it would have held back.').optional(),
-  over: queryField
-    .time()
-    .describe('For `dryRun`: since when alerts are looked at, like `24h`, which is the default.')
-    .optional(),
-})
+const SET_QUERY = once(() =>
+  z.object({
+    dryRun: queryField.boolean().describe('Set nothing; answer which alerts it would have held back.').optional(),
+    over: queryField
+      .time()
+      .describe('For `dryRun`: since when alerts are looked at, like `24h`, which is the default.')
+      .optional(),
+  }),
+)
 
-const DRY_RUN = z.object({
-  wouldHaveHeld: z.int().describe('Alerts that were made and not suppressed.'),
-  tasks: z.array(z.object({ taskId: z.string(), taskName: z.string(), count: z.int() })).describe('Most alerts first.'),
-  partial: z.boolean().describe('There were too many alerts to look at: older ones are not counted.'),
-})
+const DRY_RUN = once(() =>
+  z.object({
+    wouldHaveHeld: z.int().describe('Alerts that were made and not suppressed.'),
+    tasks: z
+      .array(z.object({ taskId: z.string(), taskName: z.string(), count: z.int() }))
+      .describe('Most alerts first.'),
+    partial: z.boolean().describe('There were too many alerts to look at: older ones are not counted.'),
+  }),
+)
 
-const LIST_QUERY = z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
-const SNOOZES = z.object({ snoozes: z.array(SNOOZE), nextCursor: z.string().nullable() })
-const PARAMS = z.object({ id: z.string().describe('Id of the snooze.') })
+const LIST_QUERY = once(() => z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor }))
+const SNOOZES = once(() => z.object({ snoozes: z.array(SNOOZE()), nextCursor: z.string().nullable() }))
+const PARAMS = once(() => z.object({ id: z.string().describe('Id of the snooze.') }))
 
 const EXAMPLE_BODY = {
   match: { taskId: ['a8b4c123-def4-5678-9abc-def012345678'] },
@@ -85,7 +96,7 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
       summary: 'List snoozes',
       description: 'Those that have not ended, newest first.',
       query: LIST_QUERY,
-      answers: { 200: SNOOZES },
+      answers: () => ({ 200: SNOOZES() }),
       examples: [{ name: 'all', status: 200, answer: { snoozes: [], nextCursor: null } }],
       handle({ query: { limit = DEFAULT_LIMIT, cursor } }) {
         const [before = null] = keyInCursor(cursor, 1) ?? []
@@ -106,7 +117,7 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
         'Messages to people about events that match are held back and recorded as `suppressed`/`SNOOZED`, until the snooze ends by itself or is lifted. It survives a restart.',
       query: SET_QUERY,
       body: SNOOZE_BODY,
-      answers: { 200: DRY_RUN.describe('With `dryRun`.'), 201: SNOOZE },
+      answers: () => ({ 200: DRY_RUN().describe('With `dryRun`.'), 201: SNOOZE() }),
       examples: [{ name: 'task', body: EXAMPLE_BODY, status: 201 }],
       async handle({ body, query, caller, note }) {
         const now = clock.now()
@@ -128,7 +139,7 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
       action: 'snooze.lift',
       summary: 'Lift a snooze',
       params: PARAMS,
-      answers: { 204: z.void() },
+      answers: () => ({ 204: z.void() }),
       async handle({ params: { id }, note }) {
         if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
         note({ target: [id] })
@@ -162,7 +173,7 @@ async function rehearse(
   { db, windows, loadEvent, recording }: SnoozeRoutesDeps,
   json: string,
   from: number,
-): Promise<z.output<typeof DRY_RUN>> {
+): Promise<z.output<ReturnType<typeof DRY_RUN>>> {
   const match = compileSnooze(json, { windows })
   const tasks = new Map<string, { readonly taskId: string; readonly taskName: string; count: number }>()
   const names = recording()
@@ -197,9 +208,9 @@ async function rehearse(
 }
 
 function heldBack(
-  tasks: ReadonlyMap<string, z.output<typeof DRY_RUN>['tasks'][number]>,
+  tasks: ReadonlyMap<string, z.output<ReturnType<typeof DRY_RUN>>['tasks'][number]>,
   partial: boolean,
-): z.output<typeof DRY_RUN> {
+): z.output<ReturnType<typeof DRY_RUN>> {
   const all = [...tasks.values()].sort((one, other) => other.count - one.count)
   return { wouldHaveHeld: all.reduce((sum, { count }) => sum + count, 0), tasks: all, partial }
 }
@@ -218,7 +229,7 @@ const KNOWN = ['type', 'outcome', ...Object.keys(FIELDS)]
 
 /** Throws 400 `VALIDATION` with every issue. */
 function readSnooze(
-  { match, for: length, until: end, from: begin, reason = '' }: z.output<typeof SNOOZE_BODY>,
+  { match, for: length, until: end, from: begin, reason = '' }: z.output<ReturnType<typeof SNOOZE_BODY>>,
   windows: Pick<Windows, 'contains'>,
   now: number,
 ): SnoozeRequest {

@@ -7,30 +7,33 @@ import { SCOPE_GROUPS } from '../http/config.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { once } from '../platform/once.ts'
 import { COMMIT, TARGET, VERSION } from '../platform/version.ts'
 import { hostZone } from '../platform/zone.ts'
 import { databasesOf } from './migrations.ts'
 import type { Config } from './schema.ts'
 import type { AppOptions } from './types.ts'
 
-const ANSWER = z.object({
-  version: z.string(),
-  commit: z.string(),
-  platform: z.string(),
-  role: z.string().describe('`primary` or `satellite`.'),
-  node: z.string(),
-  shadow: z.boolean(),
-  startedAt: z.string(),
-  timezone: z.string(),
-  publicUrl: z.string().nullable().describe('Address of the console for browsers.'),
-  actor: z.string().describe('The caller.'),
-  scopes: z.array(z.string()).describe('Rights of the caller.'),
-  places: z.array(z.string()).describe('Places of the console that the caller may open.'),
-  dataDirectory: z
-    .object({ freeBytes: z.int(), databases: z.array(z.object({ name: z.string(), bytes: z.int() })) })
-    .optional()
-    .describe('For callers with the scope `admin`.'),
-})
+const ANSWER = once(() =>
+  z.object({
+    version: z.string(),
+    commit: z.string(),
+    platform: z.string(),
+    role: z.string().describe('`primary` or `satellite`.'),
+    node: z.string(),
+    shadow: z.boolean(),
+    startedAt: z.string(),
+    timezone: z.string(),
+    publicUrl: z.string().nullable().describe('Address of the console for browsers.'),
+    actor: z.string().describe('The caller.'),
+    scopes: z.array(z.string()).describe('Rights of the caller.'),
+    places: z.array(z.string()).describe('Places of the console that the caller may open.'),
+    dataDirectory: z
+      .object({ freeBytes: z.int(), databases: z.array(z.object({ name: z.string(), bytes: z.int() })) })
+      .optional()
+      .describe('For callers with the scope `admin`.'),
+  }),
+)
 
 interface AboutSettings {
   readonly dataDirectory: string
@@ -59,7 +62,7 @@ export function aboutRoute(startedAt: number, settings: () => AboutSettings): Ap
     scope: ANY_SCOPE,
     summary: 'Report version, node, and what the caller may do',
     query: NO_QUERY,
-    answers: { 200: ANSWER.describe('About this Footman.') },
+    answers: () => ({ 200: ANSWER().describe('About this Footman.') }),
     examples: [
       {
         name: 'about',

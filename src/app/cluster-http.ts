@@ -6,6 +6,7 @@ import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import type { CheckState } from '../http/system.ts'
+import { once } from '../platform/once.ts'
 import type { Clock } from '../platform/types.ts'
 
 export interface ClusterRouteDeps {
@@ -16,53 +17,55 @@ export interface ClusterRouteDeps {
 }
 
 const MODES = ['single', 'joining', 'follower', 'leader', 'alone', 'leaving'] as const
-const leadership = z.object({ epoch: z.int(), node: z.string(), from: z.string(), reason: z.string() })
+const leadership = once(() => z.object({ epoch: z.int(), node: z.string(), from: z.string(), reason: z.string() }))
 
-const ANSWER = z.object({
-  mode: z.enum(MODES).describe('The part of the node that answers; `single` = there is no cluster.'),
-  node: z.string().optional().describe('The node that answers.'),
-  modeSince: z.string().optional(),
-  clusterId: z.string().nullable().optional(),
-  database: z
-    .object({
-      host: z.string().nullable(),
-      timeline: z.int().nullable(),
-      up: z.boolean(),
-      reason: z.string().describe('Why the database cannot be reached; empty while it can.'),
-    })
-    .optional(),
-  leader: leadership.nullable().optional(),
-  appliedRev: z.int().optional(),
-  headRev: z.int().optional(),
-  followLagMs: z.int().optional(),
-  clockOffsetMs: z.int().optional(),
-  waiting: z.int().optional().describe('Messages that this node has accepted and not offered to the others yet.'),
-  unshippedRows: z.int().optional(),
-  inboxOpen: z.int().optional().describe('Messages that the leader has not taken yet.'),
-  nodes: z
-    .array(
-      z.object({
-        name: z.string(),
-        mode: z.enum(MODES),
-        version: z.string(),
-        candidate: z.boolean(),
-        url: z.string().nullable(),
-        startedAt: z.string(),
-        seenAt: z.string(),
-        seenAgoMs: z.int(),
-        appliedRev: z.int(),
-        waiting: z.int(),
-        clockOffsetMs: z.int(),
-        health: z.record(z.string(), z.unknown()),
-      }),
-    )
-    .optional(),
-  configDiffers: z
-    .record(z.string(), z.array(z.string()))
-    .optional()
-    .describe('Sections of the configuration, and the nodes that have another one than the leader.'),
-  leaderships: z.array(leadership).optional().describe('The last 20, newest first.'),
-})
+const ANSWER = once(() =>
+  z.object({
+    mode: z.enum(MODES).describe('The part of the node that answers; `single` = there is no cluster.'),
+    node: z.string().optional().describe('The node that answers.'),
+    modeSince: z.string().optional(),
+    clusterId: z.string().nullable().optional(),
+    database: z
+      .object({
+        host: z.string().nullable(),
+        timeline: z.int().nullable(),
+        up: z.boolean(),
+        reason: z.string().describe('Why the database cannot be reached; empty while it can.'),
+      })
+      .optional(),
+    leader: leadership().nullable().optional(),
+    appliedRev: z.int().optional(),
+    headRev: z.int().optional(),
+    followLagMs: z.int().optional(),
+    clockOffsetMs: z.int().optional(),
+    waiting: z.int().optional().describe('Messages that this node has accepted and not offered to the others yet.'),
+    unshippedRows: z.int().optional(),
+    inboxOpen: z.int().optional().describe('Messages that the leader has not taken yet.'),
+    nodes: z
+      .array(
+        z.object({
+          name: z.string(),
+          mode: z.enum(MODES),
+          version: z.string(),
+          candidate: z.boolean(),
+          url: z.string().nullable(),
+          startedAt: z.string(),
+          seenAt: z.string(),
+          seenAgoMs: z.int(),
+          appliedRev: z.int(),
+          waiting: z.int(),
+          clockOffsetMs: z.int(),
+          health: z.record(z.string(), z.unknown()),
+        }),
+      )
+      .optional(),
+    configDiffers: z
+      .record(z.string(), z.array(z.string()))
+      .optional()
+      .describe('Sections of the configuration, and the nodes that have another one than the leader.'),
+    leaderships: z.array(leadership()).optional().describe('The last 20, newest first.'),
+  }),
+)
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 const shown = ({ from, ...rest }: Leadership) => ({ ...rest, from: iso(from) })
@@ -71,7 +74,7 @@ function nodeOf({ startedAt, seenAt, config, ...rest }: NodeInfo, now: number) {
   return { ...rest, startedAt: iso(startedAt), seenAt: iso(seenAt), seenAgoMs: Math.max(Math.round(now - seenAt), 0) }
 }
 
-function answerOf(status: ClusterStatus, now: number): z.input<typeof ANSWER> {
+function answerOf(status: ClusterStatus, now: number): z.input<ReturnType<typeof ANSWER>> {
   const { database, leader, nodes, leaderships } = status
   return {
     mode: status.mode,
@@ -105,7 +108,7 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       scope: 'admin',
       summary: 'Report the nodes of the cluster and who leads',
       query: NO_QUERY,
-      answers: { 200: ANSWER.describe('The cluster as this node sees it.') },
+      answers: () => ({ 200: ANSWER().describe('The cluster as this node sees it.') }),
       examples: [{ name: 'single', status: 200, answer: { mode: 'single' } }],
       handle: () => jsonAnswer(200, shared.status ? answerOf(shared.status, clock.now()) : { mode: shared.mode }),
     }),
@@ -119,10 +122,10 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       description: 'The leader hands over and does not lead again for 15 seconds, unless no other node can.',
       query: NO_QUERY,
       body: 'ignored',
-      answers: {
+      answers: () => ({
         202: z.object({ node: z.string().describe('The node that leads no more.') }).describe('It hands over.'),
         404: 'This node works on its own.',
-      },
+      }),
       handle() {
         const { cluster: own, status } = ours()
         // The answer leaves before this node is built anew as a follower.
@@ -139,9 +142,9 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       summary: 'Take a node that is gone off the list',
       description:
         'The other nodes do not wait for it any more. A node that still runs comes back with its next sign of life. Messages that it accepted and had not offered are in its own journal: start it once more to offer them.',
-      params: z.object({ name: z.string().min(1) }),
+      params: () => z.object({ name: z.string().min(1) }),
       query: NO_QUERY,
-      answers: { 204: z.void().describe('It is off the list.'), 404: 'There is no such node, or no cluster.' },
+      answers: () => ({ 204: z.void().describe('It is off the list.'), 404: 'There is no such node, or no cluster.' }),
       async handle({ params }) {
         const removed = await ours().cluster.removeNode(params.name)
         if (!removed) throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)

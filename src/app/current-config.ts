@@ -7,6 +7,7 @@ import { maskConfig } from '../config/mask.ts'
 import type { Problem } from '../config/problems.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { once } from '../platform/once.ts'
 import type { Config } from './schema.ts'
 
 export interface CurrentConfig {
@@ -24,37 +25,43 @@ export interface CurrentConfig {
   }>
 }
 
-const CONFIG_QUERY = z.object({
-  format: z.enum(['json', 'yaml']).describe('yaml: the text alone. Default json.').optional(),
-})
+const CONFIG_QUERY = once(() =>
+  z.object({
+    format: z.enum(['json', 'yaml']).describe('yaml: the text alone. Default json.').optional(),
+  }),
+)
 
-const CONFIG = z.object({
-  file: z.string().nullable(),
-  inUseSince: z.string(),
-  configuration: z.looseObject({}).describe('The section `Butler` with its defaults; secrets and addresses masked.'),
-})
+const CONFIG = once(() =>
+  z.object({
+    file: z.string().nullable(),
+    inUseSince: z.string(),
+    configuration: z.looseObject({}).describe('The section `Butler` with its defaults; secrets and addresses masked.'),
+  }),
+)
 
-const PROBLEMS = z.object({
-  problems: z.array(
-    z.object({
-      severity: z.enum(['error', 'warning', 'info']),
-      path: z.string(),
-      message: z.string(),
-      hint: z.string().nullable(),
-      feature: z.string().nullable().describe('The section that the problem switches off.'),
-      line: z.int().describe('0 = not in a line.'),
-      column: z.int(),
-    }),
-  ),
-  pending: z
-    .object({
-      changedAt: z.string().nullable().describe('When the file was written.'),
-      difference: z.string().describe('Lines `- key: before` and `+ key: after`, masked.'),
-      needsRestart: z.array(z.string()),
-    })
-    .nullable()
-    .describe('Of the file and not in use; null = the file is in use.'),
-})
+const PROBLEMS = once(() =>
+  z.object({
+    problems: z.array(
+      z.object({
+        severity: z.enum(['error', 'warning', 'info']),
+        path: z.string(),
+        message: z.string(),
+        hint: z.string().nullable(),
+        feature: z.string().nullable().describe('The section that the problem switches off.'),
+        line: z.int().describe('0 = not in a line.'),
+        column: z.int(),
+      }),
+    ),
+    pending: z
+      .object({
+        changedAt: z.string().nullable().describe('When the file was written.'),
+        difference: z.string().describe('Lines `- key: before` and `+ key: after`, masked.'),
+        needsRestart: z.array(z.string()),
+      })
+      .nullable()
+      .describe('Of the file and not in use; null = the file is in use.'),
+  }),
+)
 
 export function configRoutes(current: CurrentConfig): ApiRoute[] {
   return [
@@ -65,7 +72,7 @@ export function configRoutes(current: CurrentConfig): ApiRoute[] {
       summary: 'Show the configuration in use',
       description: 'With all defaults. Secrets and mail addresses are masked.',
       query: CONFIG_QUERY,
-      answers: { 200: CONFIG.describe('The configuration; with `format=yaml` the text.') },
+      answers: () => ({ 200: CONFIG().describe('The configuration; with `format=yaml` the text.') }),
       examples: [
         {
           name: 'json',
@@ -93,7 +100,7 @@ export function configRoutes(current: CurrentConfig): ApiRoute[] {
       scope: 'admin',
       summary: 'Check the configuration file, and compare it with what is in use',
       query: NO_QUERY,
-      answers: { 200: PROBLEMS.describe('Problems of the file, and its changes that are not in use yet.') },
+      answers: () => ({ 200: PROBLEMS().describe('Problems of the file, and its changes that are not in use yet.') }),
       examples: [{ name: 'in-order', status: 200, answer: { problems: [], pending: null } }],
       async handle() {
         const { problems, changes, needsRestart } = await current.look()

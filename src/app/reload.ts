@@ -8,6 +8,7 @@ import { strictBody } from '../http/endpoint/validation.ts'
 import { Refusal, refusal } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
+import { once } from '../platform/once.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
@@ -221,18 +222,22 @@ function invalid(issues: readonly Issue[], lines: readonly string[]): InvalidFil
   return new InvalidFile(refusal('VALIDATION', details, { error: 'Invalid configuration' }), issues, lines)
 }
 
-const BODY = z.object({
-  dryRun: z.boolean().optional().meta({ description: 'Only say what would change.' }),
-})
+const BODY = once(() =>
+  z.object({
+    dryRun: z.boolean().optional().meta({ description: 'Only say what would change.' }),
+  }),
+)
 
-const ANSWER = z.object({
-  changed: z.array(z.string()).meta({ description: 'Settings that are in use now, or would be.' }),
-  needsRestart: z
-    .array(z.string())
-    .meta({ description: 'Settings that have changed since the start and wait for a restart.' }),
-  dryRun: z.boolean(),
-  inUseSince: z.string().meta({ description: 'Since when the settings are in use, before a dry run.' }),
-})
+const ANSWER = once(() =>
+  z.object({
+    changed: z.array(z.string()).meta({ description: 'Settings that are in use now, or would be.' }),
+    needsRestart: z
+      .array(z.string())
+      .meta({ description: 'Settings that have changed since the start and wait for a restart.' }),
+    dryRun: z.boolean(),
+    inUseSince: z.string().meta({ description: 'Since when the settings are in use, before a dry run.' }),
+  }),
+)
 
 function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
   return route({
@@ -244,8 +249,8 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     description:
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
-    readByHandler: { body: BODY },
-    answers: { 200: ANSWER.describe('The changed keys.'), 400: 'The file has errors; `issues` names each' },
+    readByHandler: () => ({ body: BODY() }),
+    answers: () => ({ 200: ANSWER().describe('The changed keys.'), 400: 'The file has errors; `issues` names each' }),
     examples: [
       {
         name: 'dry-run',
@@ -255,7 +260,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
       },
     ],
     async handle(request) {
-      const { dryRun = false } = strictBody(BODY, request.body ?? {})
+      const { dryRun = false } = strictBody(BODY(), request.body ?? {})
       const result = await reload({ dryRun })
       request.note({
         detail: `${dryRun ? 'dry run: ' : ''}${result.changed.length} changed, ${result.needsRestart.length} need a restart`,

@@ -8,6 +8,7 @@ import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { invalidBody } from '../http/endpoint/validation.ts'
+import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { isGuid } from '../platform/uuid.ts'
 import type { Site } from '../tasks/overview/site.ts'
@@ -35,32 +36,36 @@ interface Group {
 
 const DEFAULT_LIMIT = 8
 const MAX_TEXT = 200
-const QUERY = z.object({
-  q: queryField.text().describe('At least two characters of a name, or an id.'),
-  limit: queryField.integer(1, 50).describe('Most items of a group; default 8.').optional(),
-})
+const QUERY = once(() =>
+  z.object({
+    q: queryField.text().describe('At least two characters of a name, or an id.'),
+    limit: queryField.integer(1, 50).describe('Most items of a group; default 8.').optional(),
+  }),
+)
 
-const ANSWER = z.object({
-  groups: z.array(
-    z.object({
-      kind: z.string(),
-      items: z.array(
-        z.object({
-          id: z.string(),
-          title: z.string(),
-          detail: z.string(),
-          path: z.string().describe('Page of the console.'),
-          state: z.string().nullable(),
-        }),
-      ),
-    }),
-  ),
-  exact: z
-    .object({ kind: z.string(), path: z.string() })
-    .nullable()
-    .describe('The thing with this id: event, delivery, execution, task, app or request.'),
-  partial: z.boolean().describe('Not all events were looked at.'),
-})
+const ANSWER = once(() =>
+  z.object({
+    groups: z.array(
+      z.object({
+        kind: z.string(),
+        items: z.array(
+          z.object({
+            id: z.string(),
+            title: z.string(),
+            detail: z.string(),
+            path: z.string().describe('Page of the console.'),
+            state: z.string().nullable(),
+          }),
+        ),
+      }),
+    ),
+    exact: z
+      .object({ kind: z.string(), path: z.string() })
+      .nullable()
+      .describe('The thing with this id: event, delivery, execution, task, app or request.'),
+    partial: z.boolean().describe('Not all events were looked at.'),
+  }),
+)
 
 export function searchRoute(deps: SearchDeps): ApiRoute {
   return route({
@@ -70,7 +75,7 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
     summary: 'Search tasks, events, schedules and everything else',
     description: 'Only what the caller may see is found.',
     query: QUERY,
-    answers: { 200: ANSWER.describe('The findings, in groups.') },
+    answers: () => ({ 200: ANSWER().describe('The findings, in groups.') }),
     examples: [
       {
         name: 'by-name',

@@ -6,6 +6,7 @@ import { type ApiRequest, type ApiRoute, type CheckedRequest, jsonAnswer, route 
 import { field } from '../http/endpoint/validation.ts'
 import { type Refusal, refusal, refused } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
+import { once } from '../platform/once.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'
@@ -36,56 +37,62 @@ const FAILED = {
 
 const NO_APP_ID = 'Required parameter (app ID) missing'
 
-const RELOAD_BODY = field.object({
-  reloadMode: field.integer().describe('0, 1 or 2, as DoReload of the engine has them. Default 0.').optional(),
-  partialReload: field.boolean().describe('Default false.').optional(),
-  startQSEoWTaskOnSuccess: field
-    .array(field.string())
-    .describe('Ids of tasks to start after a reload that succeeded.')
-    .optional(),
-  startQSEoWTaskOnFailure: field
-    .array(field.string())
-    .describe('Ids of tasks to start after a reload that failed.')
-    .optional(),
-})
-
-const APP = z.object({ id: z.string(), name: z.string() })
-/** The paths with an empty segment have no id. */
-const PARAMS = z.object({ appId: z.string().describe('Id of the app.').optional() })
-
-const items = z.array(z.looseObject({}))
-
-const DUMP = z
-  .object({
-    properties: z.looseObject({}),
-    loadScript: z.string(),
-    lineage: items.optional(),
-    sheets: items,
-    stories: items,
-    masterobjects: items,
-    appprops: items,
-    dataconnections: items,
-    dimensions: items,
-    measures: items,
-    bookmarks: items,
-    embeddedmedia: items,
-    snapshots: items,
-    fields: items,
-    variables: items,
-    appId: z.string(),
-  })
-  .describe('The app, without its data; the order is always the same.')
-
-const RELOAD_ANSWER = z
-  .object({
-    appId: z.string(),
-    executionId: z.string().describe('To follow the reload.'),
-    tasksDenied: z
-      .array(z.object({ taskId: z.string() }))
-      .describe('Tasks that the start filter does not allow to follow; absent when there are none.')
+const RELOAD_BODY = once(() =>
+  field.object({
+    reloadMode: field.integer().describe('0, 1 or 2, as DoReload of the engine has them. Default 0.').optional(),
+    partialReload: field.boolean().describe('Default false.').optional(),
+    startQSEoWTaskOnSuccess: field
+      .array(field.string())
+      .describe('Ids of tasks to start after a reload that succeeded.')
       .optional(),
-  })
-  .describe('The app is open and its reload begins.')
+    startQSEoWTaskOnFailure: field
+      .array(field.string())
+      .describe('Ids of tasks to start after a reload that failed.')
+      .optional(),
+  }),
+)
+
+const APP = once(() => z.object({ id: z.string(), name: z.string() }))
+/** The paths with an empty segment have no id. */
+const PARAMS = once(() => z.object({ appId: z.string().describe('Id of the app.').optional() }))
+
+const items = once(() => z.array(z.looseObject({})))
+
+const DUMP = once(() =>
+  z
+    .object({
+      properties: z.looseObject({}),
+      loadScript: z.string(),
+      lineage: items().optional(),
+      sheets: items(),
+      stories: items(),
+      masterobjects: items(),
+      appprops: items(),
+      dataconnections: items(),
+      dimensions: items(),
+      measures: items(),
+      bookmarks: items(),
+      embeddedmedia: items(),
+      snapshots: items(),
+      fields: items(),
+      variables: items(),
+      appId: z.string(),
+    })
+    .describe('The app, without its data; the order is always the same.'),
+)
+
+const RELOAD_ANSWER = once(() =>
+  z
+    .object({
+      appId: z.string(),
+      executionId: z.string().describe('To follow the reload.'),
+      tasksDenied: z
+        .array(z.object({ taskId: z.string() }))
+        .describe('Tasks that the start filter does not allow to follow; absent when there are none.')
+        .optional(),
+    })
+    .describe('The app is open and its reload begins.'),
+)
 
 const ENGINE_FAILURES = {
   502: 'The Qlik engine is unreachable or refuses.',
@@ -108,7 +115,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         butler: true,
         scope: 'app:read',
         summary: 'List the apps that the configured user may see',
-        answers: { 200: z.array(APP).describe('The apps, in the order of the engine.'), ...ENGINE_FAILURES },
+        answers: () => ({ 200: z.array(APP()).describe('The apps, in the order of the engine.'), ...ENGINE_FAILURES }),
         examples: [{ name: 'list', status: 200, answer: [{ id: SALES, name: 'Sales Dashboard' }] }],
         handle: (request) => list(deps, request),
       }),
@@ -125,7 +132,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         summary: 'Everything that describes an app, without its data',
         description: 'For backups and comparisons: the same app gives the same bytes.',
         params: PARAMS,
-        answers: { 200: DUMP, ...WITH_APP },
+        answers: () => ({ 200: DUMP(), ...WITH_APP }),
         examples: [
           {
             name: 'dump',
@@ -167,11 +174,11 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
           'The answer comes when the app is open, before the reload. Tasks that follow are started at its end.',
         params: PARAMS,
         body: RELOAD_BODY,
-        answers: {
-          201: RELOAD_ANSWER,
+        answers: () => ({
+          201: RELOAD_ANSWER(),
           ...WITH_APP,
           409: 'Footman runs in shadow mode, which reloads nothing.',
-        },
+        }),
         examples: [
           {
             name: 'partial-reload-then-a-task',
@@ -211,7 +218,7 @@ async function dump({ engine, log, stopping }: AppRoutesDeps, appId: string, han
   })
 }
 
-type ReloadRequest = CheckedRequest<typeof PARAMS, undefined, typeof RELOAD_BODY>
+type ReloadRequest = CheckedRequest<ReturnType<typeof PARAMS>, undefined, ReturnType<typeof RELOAD_BODY>>
 
 async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request: ReloadRequest): Promise<Response> {
   const { appId = '' } = request.params

@@ -117,12 +117,12 @@ function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute
     body: 'ignored',
     summary: 'Make a link that signs in to the console',
     description: 'For programs on this machine: needs the local key. The link is good once, for a minute.',
-    answers: {
+    answers: () => ({
       201: z
         .object({ path: z.string().describe('Below the address of Footman.'), expiresAt: z.string().nullable() })
         .describe('The link; while access control is off, the console itself.'),
       403: 'The caller is not the command line on this machine.',
-    },
+    }),
     examples: [{ name: 'open', status: 201, answer: { path: '/console/', expiresAt: null } }],
     handle({ caller, client, pages }) {
       if (!pages.signsIn) return jsonAnswer(201, { path: '/console/', expiresAt: null })
@@ -160,7 +160,7 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       summary: 'List sessions of the console',
       description: 'Those of the caller; with the scope `admin` those of everybody.',
       query: NO_QUERY,
-      answers: { 200: SESSIONS.describe('The sessions, the one seen last first.') },
+      answers: () => ({ 200: SESSIONS.describe('The sessions, the one seen last first.') }),
       examples: [{ name: 'own', status: 200, answer: { sessions: [] } }],
       handle: ({ caller, session }) =>
         jsonAnswer(200, {
@@ -178,8 +178,8 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       action: 'session.end',
       summary: 'End a session of the console',
       description: 'One of the caller; with the scope `admin` any.',
-      params: z.object({ id: z.string() }),
-      answers: { 204: z.void() },
+      params: () => z.object({ id: z.string() }),
+      answers: () => ({ 204: z.void() }),
       async handle({ params: { id }, caller, note }) {
         note({ target: [id] })
         const isSeen = seenBy(caller).some((session) => session.id === id)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
+import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { IngestCounters } from './counters.ts'
 import { type SelfTest, type SelfTests, selfTestDatagram } from './ingest/self-test.ts'
@@ -19,39 +20,45 @@ export interface InputRoutesDeps {
   }
 }
 
-const count = z.int()
+const count = once(() => z.int())
 
-const SOURCE = z.object({
-  from: z.string().describe('Address that the datagrams come from.'),
-  host: z.string().nullable().describe('The host that the messages name; null for datagrams that are no messages.'),
-  firstSeen: z.string(),
-  lastSeen: z.string(),
-  messages: count.describe('Messages that could be read, repeats included.'),
-  rejected: count.describe('Datagrams that were no messages.'),
-})
+const SOURCE = once(() =>
+  z.object({
+    from: z.string().describe('Address that the datagrams come from.'),
+    host: z.string().nullable().describe('The host that the messages name; null for datagrams that are no messages.'),
+    firstSeen: z.string(),
+    lastSeen: z.string(),
+    messages: count().describe('Messages that could be read, repeats included.'),
+    rejected: count().describe('Datagrams that were no messages.'),
+  }),
+)
 
-const ANSWER = z.object({
-  enabled: z.boolean(),
-  listening: z.boolean(),
-  address: z.string().nullable(),
-  port: count.nullable(),
-  receiveBufferBytes: count.nullable().describe('Granted by the operating system; Footman asks for 4 MB.'),
-  received: count.describe('Datagrams accepted since the start.'),
-  rejected: count.describe('Of these, how many were no messages.'),
-  dropped: z.object(Object.fromEntries(DROP_REASONS.map((reason) => [reason, count]))),
-  waiting: z
-    .object({ events: count, oldestAt: z.string().nullable() })
-    .describe('Events that wait for data of Qlik Sense or for their turn, and when the oldest arrived.'),
-  sources: z.array(SOURCE).describe('Up to 500, those heard last first; kept over restarts.'),
-})
+const ANSWER = once(() =>
+  z.object({
+    enabled: z.boolean(),
+    listening: z.boolean(),
+    address: z.string().nullable(),
+    port: count().nullable(),
+    receiveBufferBytes: count().nullable().describe('Granted by the operating system; Footman asks for 4 MB.'),
+    received: count().describe('Datagrams accepted since the start.'),
+    rejected: count().describe('Of these, how many were no messages.'),
+    dropped: z.object(Object.fromEntries(DROP_REASONS.map((reason) => [reason, count()]))),
+    waiting: z
+      .object({ events: count(), oldestAt: z.string().nullable() })
+      .describe('Events that wait for data of Qlik Sense or for their turn, and when the oldest arrived.'),
+    sources: z.array(SOURCE()).describe('Up to 500, those heard last first; kept over restarts.'),
+  }),
+)
 
-const TEST = z.object({
-  token: z.string(),
-  expiresAt: z.string().describe('Until then the datagram is awaited.'),
-  arrived: z.boolean(),
-  from: z.string().nullable().describe('Address of the sender.'),
-  arrivedAt: z.string().nullable(),
-})
+const TEST = once(() =>
+  z.object({
+    token: z.string(),
+    expiresAt: z.string().describe('Until then the datagram is awaited.'),
+    arrived: z.boolean(),
+    from: z.string().nullable().describe('Address of the sender.'),
+    arrivedAt: z.string().nullable(),
+  }),
+)
 
 const EXAMPLE_INPUT = {
   enabled: true,
@@ -94,7 +101,7 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
       summary: 'The UDP input and who sends messages to it',
       description: 'Whether Footman listens, and when the last message of each Qlik Sense node arrived.',
       query: NO_QUERY,
-      answers: { 200: ANSWER.describe('The input.') },
+      answers: () => ({ 200: ANSWER().describe('The input.') }),
       examples: [{ name: 'input', status: 200, answer: EXAMPLE_INPUT }],
       handle: () => input(deps),
     }),
@@ -107,10 +114,12 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
       description:
         'Hands out the text of a datagram. Sent to the UDP port within a minute, it is checked like every message (sender, size, rate), noted as arrived, and never becomes an event.',
       body: 'ignored',
-      answers: {
-        201: TEST.extend({ datagram: z.string().describe('To be sent to the UDP port.') }).describe('Begun.'),
+      answers: () => ({
+        201: TEST()
+          .extend({ datagram: z.string().describe('To be sent to the UDP port.') })
+          .describe('Begun.'),
         409: 'UDP is not listened to.',
-      },
+      }),
       examples: [{ name: 'begin', status: 201, answer: EXAMPLE_TEST }],
       handle: () => begin(deps),
     }),
@@ -119,8 +128,8 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
       path: '/v4/udp/self-test/{token}',
       scope,
       summary: 'Whether the datagram of a self-test has arrived',
-      params: z.object({ token: z.string().describe('As handed out.') }),
-      answers: { 200: TEST.describe('The self-test.') },
+      params: () => z.object({ token: z.string().describe('As handed out.') }),
+      answers: () => ({ 200: TEST().describe('The self-test.') }),
       handle: ({ params: { token } }) => result(deps, token),
     }),
   ]

@@ -5,6 +5,7 @@ import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS, NO_QUERY } fr
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
+import { once } from '../platform/once.ts'
 import { codeOf, PathChanged } from './directory.ts'
 import type { FileJobs } from './jobs.ts'
 import type { FileOperations } from './operations.ts'
@@ -24,35 +25,47 @@ export interface FileRouteSettings {
 
 const PATH_TEXT = 'Path on the machine of Footman, with / or \\.'
 
-const COPY_BODY = field.object({
-  fromFile: field.string().describe(`File or directory. ${PATH_TEXT}`).optional(),
-  toFile: field.string().describe('The new file or directory; what is missing above it is made.').optional(),
-  overwrite: field.boolean().describe('Replace files that exist; else they stay.').optional(),
-  preserveTimestamp: field.boolean().describe('Keep the times of the files.').optional(),
-})
+const COPY_BODY = once(() =>
+  field.object({
+    fromFile: field.string().describe(`File or directory. ${PATH_TEXT}`).optional(),
+    toFile: field.string().describe('The new file or directory; what is missing above it is made.').optional(),
+    overwrite: field.boolean().describe('Replace files that exist; else they stay.').optional(),
+    preserveTimestamp: field.boolean().describe('Keep the times of the files.').optional(),
+  }),
+)
 
-const MOVE_BODY = field.object({
-  fromFile: field.string().describe(`File or directory. ${PATH_TEXT}`).optional(),
-  toFile: field.string().describe('The new file or directory; what is missing above it is made.').optional(),
-  overwrite: field.boolean().describe('Replace what exists; else the answer is 409.').optional(),
-})
+const MOVE_BODY = once(() =>
+  field.object({
+    fromFile: field.string().describe(`File or directory. ${PATH_TEXT}`).optional(),
+    toFile: field.string().describe('The new file or directory; what is missing above it is made.').optional(),
+    overwrite: field.boolean().describe('Replace what exists; else the answer is 409.').optional(),
+  }),
+)
 
-const DELETE_BODY = field.object({
-  deleteFile: field.string().describe(`File, or directory with \`recursive\`. ${PATH_TEXT}`).optional(),
-  recursive: field.boolean().describe('Delete a directory with all that is in it.').optional(),
-})
+const DELETE_BODY = once(() =>
+  field.object({
+    deleteFile: field.string().describe(`File, or directory with \`recursive\`. ${PATH_TEXT}`).optional(),
+    recursive: field.boolean().describe('Delete a directory with all that is in it.').optional(),
+  }),
+)
 
-const DIRECTORY_BODY = field.object({
-  directory: field.string().describe('With all that is missing above it.').optional(),
-})
+const DIRECTORY_BODY = once(() =>
+  field.object({
+    directory: field.string().describe('With all that is missing above it.').optional(),
+  }),
+)
 
-const DRY_RUN_QUERY = z.object({
-  dryRun: field.boolean().describe('Check everything, report what would happen, and change nothing.').optional(),
-})
+const DRY_RUN_QUERY = once(() =>
+  z.object({
+    dryRun: field.boolean().describe('Check everything, report what would happen, and change nothing.').optional(),
+  }),
+)
 
-const TRANSFER_QUERY = DRY_RUN_QUERY.extend({
-  async: field.boolean().describe('Answer 202 with a job at once, and carry it out later.').optional(),
-})
+const TRANSFER_QUERY = once(() =>
+  DRY_RUN_QUERY().extend({
+    async: field.boolean().describe('Answer 202 with a job at once, and carry it out later.').optional(),
+  }),
+)
 
 const DRY_RUN = {
   dryRun: z.boolean().optional(),
@@ -61,38 +74,42 @@ const DRY_RUN = {
   wouldOverwrite: z.array(z.string()).describe('Files that would be replaced; the first 1,000.').optional(),
 }
 
-const ACCEPTED = z.object({ jobId: z.string() }).describe('The job.')
+const ACCEPTED = once(() => z.object({ jobId: z.string() }).describe('The job.'))
 
-const COPIED = z.object({
-  fromFile: z.string(),
-  toFile: z.string(),
-  overwrite: z.boolean(),
-  preserveTimestamp: z.boolean(),
-  copied: z.boolean().describe('False: the target exists, and stays.'),
-  ...DRY_RUN,
-})
-const MOVED = z.object({ fromFile: z.string(), toFile: z.string(), overwrite: z.boolean(), ...DRY_RUN })
-const DELETED = z.object(DRY_RUN)
-const CREATED = z.object({ directory: z.string(), ...DRY_RUN })
+const COPIED = once(() =>
+  z.object({
+    fromFile: z.string(),
+    toFile: z.string(),
+    overwrite: z.boolean(),
+    preserveTimestamp: z.boolean(),
+    copied: z.boolean().describe('False: the target exists, and stays.'),
+    ...DRY_RUN,
+  }),
+)
+const MOVED = once(() => z.object({ fromFile: z.string(), toFile: z.string(), overwrite: z.boolean(), ...DRY_RUN }))
+const DELETED = once(() => z.object(DRY_RUN))
+const CREATED = once(() => z.object({ directory: z.string(), ...DRY_RUN }))
 
-const JOB = z.object({
-  jobId: z.string(),
-  operation: z.enum(['copy', 'move', 'delete']),
-  from: z.string(),
-  to: z.string().nullable(),
-  state: z.enum(['waiting', 'running', 'succeeded', 'failed', 'cancelled']),
-  files: z.int(),
-  filesDone: z.int(),
-  bytes: z.int(),
-  bytesDone: z.int(),
-  bytesPerSecond: z.int(),
-  startedAt: z.string(),
-  finishedAt: z.string().nullable(),
-  error: z.string().nullable(),
-})
-const JOBS = z.object({ fileJobs: z.array(JOB), nextCursor: z.string().nullable() })
-const JOBS_QUERY = z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
-const JOB_PARAMS = z.object({ jobId: z.string().describe('As a call with `async=true` has answered.') })
+const JOB = once(() =>
+  z.object({
+    jobId: z.string(),
+    operation: z.enum(['copy', 'move', 'delete']),
+    from: z.string(),
+    to: z.string().nullable(),
+    state: z.enum(['waiting', 'running', 'succeeded', 'failed', 'cancelled']),
+    files: z.int(),
+    filesDone: z.int(),
+    bytes: z.int(),
+    bytesDone: z.int(),
+    bytesPerSecond: z.int(),
+    startedAt: z.string(),
+    finishedAt: z.string().nullable(),
+    error: z.string().nullable(),
+  }),
+)
+const JOBS = once(() => z.object({ fileJobs: z.array(JOB()), nextCursor: z.string().nullable() }))
+const JOBS_QUERY = once(() => z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor }))
+const JOB_PARAMS = once(() => z.object({ jobId: z.string().describe('As a call with `async=true` has answered.') }))
 
 /** Refusals of every operation. */
 const REFUSED = {
@@ -152,7 +169,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
         'Both paths must lie in the directories of one entry of `Butler.fileCopyApprovedDirectories`. The target is absent, old or whole at any moment. Without `overwrite` an existing target stays, which is a success with `"copied": false`.',
       query: TRANSFER_QUERY,
       body: COPY_BODY,
-      answers: { 200: COPIED, 201: COPIED, 202: ACCEPTED, ...REFUSED },
+      answers: () => ({ 200: COPIED(), 201: COPIED(), 202: ACCEPTED(), ...REFUSED }),
       examples: [
         {
           name: 'file',
@@ -201,7 +218,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
         'Both paths must lie in the directories of one entry of `Butler.fileMoveApprovedDirectories`. Works across file systems.',
       query: TRANSFER_QUERY,
       body: MOVE_BODY,
-      answers: { 200: MOVED, 201: MOVED, 202: ACCEPTED, ...REFUSED },
+      answers: () => ({ 200: MOVED(), 201: MOVED(), 202: ACCEPTED(), ...REFUSED }),
       examples: [{ name: 'file', body: MOVE_EXAMPLE, status: 201, answer: MOVE_EXAMPLE }],
       legacyErrors: (error) => asRefusal('move', error),
       handle(request) {
@@ -221,7 +238,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
       description: 'The path must lie in one of `Butler.fileDeleteApprovedDirectories`.',
       query: TRANSFER_QUERY,
       body: DELETE_BODY,
-      answers: { 200: DELETED, 202: ACCEPTED, 204: z.void().describe('Deleted.'), ...REFUSED },
+      answers: () => ({ 200: DELETED(), 202: ACCEPTED(), 204: z.void().describe('Deleted.'), ...REFUSED }),
       examples: [{ name: 'file', body: { deleteFile: 'archive/old.qvd' }, status: 204 }],
       legacyErrors: (error) => asRefusal('delete', error),
       handle(request) {
@@ -240,7 +257,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
         action: `file.${operation}`,
         query: DRY_RUN_QUERY,
         body: DIRECTORY_BODY,
-        answers: { 200: CREATED, 201: CREATED, ...REFUSED },
+        answers: () => ({ 200: CREATED(), 201: CREATED(), ...REFUSED }),
         examples: [{ name: 'directory', body: { directory: example }, status: 201, answer: { directory: example } }],
         legacyErrors: (error) => asRefusal(operation, error),
         handle(request) {
@@ -346,7 +363,7 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       summary: 'List the file jobs',
       description: 'Newest first. Jobs that have ended are kept for an hour.',
       query: JOBS_QUERY,
-      answers: { 200: JOBS.describe('The jobs.') },
+      answers: () => ({ 200: JOBS().describe('The jobs.') }),
       examples: [{ name: 'all', status: 200, answer: { fileJobs: [EXAMPLE_JOB], nextCursor: null } }],
       handle({ query: { limit = DEFAULT_LIMIT, cursor } }) {
         const [after] = keyInCursor(cursor, 1) ?? []
@@ -365,7 +382,7 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       summary: 'Show the progress of a file job',
       params: JOB_PARAMS,
       query: NO_QUERY,
-      answers: { 200: JOB.describe('The job.') },
+      answers: () => ({ 200: JOB().describe('The job.') }),
       handle({ params: { jobId } }) {
         const job = jobs.get(jobId)
         if (!job) throw notFound(jobId)
@@ -381,7 +398,7 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       summary: 'Cancel a file job',
       description: 'Answered when the job has ended. A copy leaves no partial file behind.',
       params: JOB_PARAMS,
-      answers: { 204: z.void().describe('Cancelled.'), 409: 'The job has ended already.' },
+      answers: () => ({ 204: z.void().describe('Cancelled.'), 409: 'The job has ended already.' }),
       async handle({ params: { jobId } }) {
         const cancelled = await jobs.cancel(jobId)
         if (cancelled === null) throw notFound(jobId)

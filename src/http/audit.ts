@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
 import { globMatcher } from '../platform/glob.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { once } from '../platform/once.ts'
 import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
@@ -221,29 +222,33 @@ const entryOf = ({
 
 // `GET /v4/audit`.
 
-const ENTRY = z.object({
-  id: z.string(),
-  at: z.string(),
-  actor: z.string(),
-  address: z.string().nullable(),
-  action: z.string(),
-  target: z.array(z.string()),
-  status: z.number().nullable(),
-  outcome: z.enum(OUTCOMES),
-  requestId: z.string().nullable(),
-  detail: z.string().nullable(),
-  via: z.literal('console').optional().describe('On a page of the console.'),
-})
+const ENTRY = once(() =>
+  z.object({
+    id: z.string(),
+    at: z.string(),
+    actor: z.string(),
+    address: z.string().nullable(),
+    action: z.string(),
+    target: z.array(z.string()),
+    status: z.number().nullable(),
+    outcome: z.enum(OUTCOMES),
+    requestId: z.string().nullable(),
+    detail: z.string().nullable(),
+    via: z.literal('console').optional().describe('On a page of the console.'),
+  }),
+)
 
-const QUERY = z.object({
-  actor: queryField.texts().describe('Glob: `key:*`.').optional(),
-  action: queryField.texts().describe('Glob: `task.*`.').optional(),
-  outcome: queryField.words(OUTCOMES).optional(),
-  request: queryField.text().describe('Id of the request, as `X-Request-Id` and error messages show it.').optional(),
-  target: queryField.text().describe('Id of what it was done to, such as a task or a delivery.').optional(),
-  via: queryField.word(['console']).describe('Only what was done on pages of the console.').optional(),
-  ...LIST_PARAMETERS,
-})
+const QUERY = once(() =>
+  z.object({
+    actor: queryField.texts().describe('Glob: `key:*`.').optional(),
+    action: queryField.texts().describe('Glob: `task.*`.').optional(),
+    outcome: queryField.words(OUTCOMES).optional(),
+    request: queryField.text().describe('Id of the request, as `X-Request-Id` and error messages show it.').optional(),
+    target: queryField.text().describe('Id of what it was done to, such as a task or a delivery.').optional(),
+    via: queryField.word(['console']).describe('Only what was done on pages of the console.').optional(),
+    ...LIST_PARAMETERS,
+  }),
+)
 
 const EXAMPLE: RouteExample = {
   name: 'starts-of-a-day',
@@ -268,7 +273,7 @@ const EXAMPLE: RouteExample = {
   },
 }
 
-const ANSWER = z.object({ audit: z.array(ENTRY), nextCursor: z.string().nullable() })
+const ANSWER = once(() => z.object({ audit: z.array(ENTRY()), nextCursor: z.string().nullable() }))
 
 export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiRoute[] {
   return [
@@ -279,7 +284,7 @@ export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiR
       summary: 'List who did what',
       description: 'Newest first.',
       query: QUERY,
-      answers: { 200: ANSWER.describe('The entries.') },
+      answers: () => ({ 200: ANSWER().describe('The entries.') }),
       examples: [EXAMPLE],
       async handle({ query: { limit = DEFAULT_LIMIT, cursor, from, to, ...filter } }) {
         const now = clock.now()
@@ -299,7 +304,7 @@ export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiR
   ]
 }
 
-type Filter = Pick<z.output<typeof QUERY>, 'actor' | 'action' | 'outcome' | 'request' | 'target' | 'via'>
+type Filter = Pick<z.output<ReturnType<typeof QUERY>>, 'actor' | 'action' | 'outcome' | 'request' | 'target' | 'via'>
 
 function matcherOf({
   actor = ['*'],

@@ -29,7 +29,7 @@ export function documentationRoutes({ version, document }: DocumentationDeps): A
 }
 
 const get = (path: string, summary: string, handle: ApiRoute['handle']): ApiRoute =>
-  route({ method: 'GET', path, documented: false, summary, answers: { 200: z.string() }, handle })
+  route({ method: 'GET', path, documented: false, summary, answers: () => ({ 200: z.string() }), handle })
 
 async function staticFile({ params, method, url }: ApiRequest): Promise<Response> {
   const { file = '' } = params

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../platform/http-client.ts'
 import { HttpError } from '../platform/http-exchange.ts'
+import { once } from '../platform/once.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type ApiRoute, jsonAnswer, route } from './endpoint/route.ts'
 import { field } from './endpoint/validation.ts'
@@ -128,13 +129,13 @@ interface NewRelicRoutesSettings {
   readonly shadow: boolean
 }
 
-const NEW_RELIC_ANSWERS = {
+const newRelicAnswers = () => ({
   202: z.string().describe('Every account has accepted.'),
   409: 'Footman runs in shadow mode, which sends nothing.',
   502: 'At least one account of New Relic has refused or is unreachable.',
   503: 'No usable account is configured.',
   504: 'New Relic is silent.',
-} as const
+})
 
 const METRIC_TYPES = ['gauge', 'count', 'summary'] as const
 
@@ -145,22 +146,26 @@ const short = (max: number) => {
 
 const attributes = <T extends z.ZodType>(value: T) => field.array(field.object({ name: short(254), value })).default([])
 
-const EVENT = field.object({
-  eventType: short(254),
-  timestamp: field.number().optional(),
-  attributes: attributes(short(4096)),
-})
+const EVENT = once(() =>
+  field.object({
+    eventType: short(254),
+    timestamp: field.number().optional(),
+    attributes: attributes(short(4096)),
+  }),
+)
 
-const METRIC = field.object({
-  name: short(254),
-  type: z.enum(METRIC_TYPES, { error: 'must be equal to one of the allowed values' }),
-  value: field.number(),
-  timestamp: field.number().optional(),
-  interval: field.number().optional(),
-  attributes: attributes(field.string()),
-})
+const METRIC = once(() =>
+  field.object({
+    name: short(254),
+    type: z.enum(METRIC_TYPES, { error: 'must be equal to one of the allowed values' }),
+    value: field.number(),
+    timestamp: field.number().optional(),
+    interval: field.number().optional(),
+    attributes: attributes(field.string()),
+  }),
+)
 
-type Metric = z.output<typeof METRIC>
+type Metric = z.output<ReturnType<typeof METRIC>>
 
 export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoutesSettings): ApiRoute[] {
   const { send, clock } = deps
@@ -177,7 +182,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       action: 'newrelic.event',
       summary: 'Send an event to New Relic',
       body: EVENT,
-      answers: NEW_RELIC_ANSWERS,
+      answers: newRelicAnswers,
       examples: [
         {
           name: 'event',
@@ -214,7 +219,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       action: 'newrelic.metric',
       summary: 'Send a metric to New Relic',
       body: METRIC,
-      answers: NEW_RELIC_ANSWERS,
+      answers: newRelicAnswers,
       examples: [
         {
           name: 'gauge',
@@ -293,14 +298,16 @@ interface SlackSettings {
   readonly timeoutMs?: number
 }
 
-const SLACK_MESSAGE = field.object({
-  channel: field.string(),
-  from_user: field.string(),
-  msg: field.string(),
-  emoji: field.string().optional(),
-})
+const SLACK_MESSAGE = once(() =>
+  field.object({
+    channel: field.string(),
+    from_user: field.string(),
+    msg: field.string(),
+    emoji: field.string().optional(),
+  }),
+)
 
-type SlackMessage = z.output<typeof SLACK_MESSAGE>
+type SlackMessage = z.output<ReturnType<typeof SLACK_MESSAGE>>
 
 const GREETING = {
   channel: '#general',
@@ -325,13 +332,13 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       summary: 'Post a message to Slack',
       description: 'Formatting, links and mentions of Slack work in `msg`.',
       body: SLACK_MESSAGE,
-      answers: {
-        201: SLACK_MESSAGE,
+      answers: () => ({
+        201: SLACK_MESSAGE(),
         409: 'Footman runs in shadow mode, which sends nothing.',
         502: 'Slack is unreachable or has refused the message.',
         503: 'The webhook of Slack is not configured.',
         504: 'Slack is silent.',
-      },
+      }),
       examples: [{ name: 'greeting', body: GREETING, status: 201, answer: GREETING }],
       async handle({ body: message, note }) {
         note({ target: [message.channel] })

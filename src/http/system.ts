@@ -1,5 +1,6 @@
 /** Ping, the list of enabled endpoints, and health with the installation that answers. */
 import { z } from 'zod'
+import { once } from '../platform/once.ts'
 import { type ApiRoute, jsonAnswer, jsonText, route } from './endpoint/route.ts'
 
 /** `waiting`: for something that is to be made in Qlik Sense. */
@@ -21,24 +22,26 @@ export interface SystemRoutesDeps {
   readonly health: () => HealthReport
 }
 
-const HEALTH = z.object({
-  statusCode: z.int(),
-  status: z.enum(['ok', 'ko']),
-  checks: z
-    .record(z.string(), z.enum(['up', 'down', 'off', 'degraded', 'waiting']))
-    .describe('The single parts; for callers with the scope `metrics:read`, or on this machine while access is open.')
-    .optional(),
-  reasons: z
-    .record(z.string(), z.string())
-    .describe('The fault of a part and its fix, where there is more to say; for callers that see `checks`.')
-    .optional(),
-  footman: z
-    .object({ version: z.string(), configuration: z.string().nullable() })
-    .describe(
-      'Version and configuration file (null = none) of the running Footman; for callers with the scope `admin`, or on this machine while access is open.',
-    )
-    .optional(),
-})
+const HEALTH = once(() =>
+  z.object({
+    statusCode: z.int(),
+    status: z.enum(['ok', 'ko']),
+    checks: z
+      .record(z.string(), z.enum(['up', 'down', 'off', 'degraded', 'waiting']))
+      .describe('The single parts; for callers with the scope `metrics:read`, or on this machine while access is open.')
+      .optional(),
+    reasons: z
+      .record(z.string(), z.string())
+      .describe('The fault of a part and its fix, where there is more to say; for callers that see `checks`.')
+      .optional(),
+    footman: z
+      .object({ version: z.string(), configuration: z.string().nullable() })
+      .describe(
+        'Version and configuration file (null = none) of the running Footman; for callers with the scope `admin`, or on this machine while access is open.',
+      )
+      .optional(),
+  }),
+)
 
 export function systemRoutes({ version, configuration, enabledEndpoints, health }: SystemRoutesDeps): ApiRoute[] {
   const ping = JSON.stringify({ response: 'Butler reporting for duty', butlerVersion: version })
@@ -50,7 +53,9 @@ export function systemRoutes({ version, configuration, enabledEndpoints, health 
       butler: true,
       summary: 'Confirm that Footman is running, and return its version',
       description: 'The connection test of load scripts.',
-      answers: { 200: z.object({ response: z.string(), butlerVersion: z.string() }).describe('Footman is running.') },
+      answers: () => ({
+        200: z.object({ response: z.string(), butlerVersion: z.string() }).describe('Footman is running.'),
+      }),
       examples: [
         { name: 'ping', status: 200, answer: { response: 'Butler reporting for duty', butlerVersion: '0.1.0' } },
       ],
@@ -62,7 +67,7 @@ export function systemRoutes({ version, configuration, enabledEndpoints, health 
       switch: 'apiListEnabledEndpoints',
       butler: true,
       summary: 'List the enabled endpoints',
-      answers: { 200: z.array(z.string()).describe('The switches that are on, in order.') },
+      answers: () => ({ 200: z.array(z.string()).describe('The switches that are on, in order.') }),
       examples: [{ name: 'list', status: 200, answer: ['apiListEnabledEndpoints', 'butlerping', 'senseStartTask'] }],
       handle: () => jsonAnswer(200, enabledEndpoints),
     }),
@@ -71,10 +76,10 @@ export function systemRoutes({ version, configuration, enabledEndpoints, health 
       path: '/health',
       limited: false,
       summary: 'Report whether Footman is healthy',
-      answers: {
-        200: HEALTH.describe('Every listener that is switched on is up.'),
-        503: HEALTH.describe('A vital part is down.'),
-      },
+      answers: () => ({
+        200: HEALTH().describe('Every listener that is switched on is up.'),
+        503: HEALTH().describe('A vital part is down.'),
+      }),
       examples: [
         { name: 'healthy', status: 200, answer: { statusCode: 200, status: 'ok', checks: { rest: 'up', qrs: 'up' } } },
       ],
@@ -91,7 +96,9 @@ export function systemRoutes({ version, configuration, enabledEndpoints, health 
       path: '/health/live',
       limited: false,
       summary: 'Confirm that the process runs',
-      answers: { 200: z.object({ statusCode: z.int(), status: z.literal('ok') }).describe('The process runs.') },
+      answers: () => ({
+        200: z.object({ statusCode: z.int(), status: z.literal('ok') }).describe('The process runs.'),
+      }),
       examples: [{ name: 'live', status: 200, answer: { statusCode: 200, status: 'ok' } }],
       handle: () => jsonAnswer(200, { statusCode: 200, status: 'ok' }),
     }),

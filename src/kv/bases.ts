@@ -3,12 +3,13 @@ import { z } from 'zod'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { refused } from '../http/errors.ts'
+import { once } from '../platform/once.ts'
 
 /** The order of the two members is the same in both answers. */
-const ANSWER = z.object({ base62: z.string(), base16: z.string() }).describe('The number in both bases.')
+const ANSWER = once(() => z.object({ base62: z.string(), base16: z.string() }).describe('The number in both bases.'))
 
-const FROM_62 = z.looseObject({ base62: field.string() })
-const FROM_16 = z.looseObject({ base16: field.string() })
+const FROM_62 = once(() => z.looseObject({ base62: field.string() }))
+const FROM_16 = once(() => z.looseObject({ base16: field.string() }))
 
 const EXAMPLE = { base62: '6DMW88LpSok9Z7P7hUK0wv7bF', base16: '3199af08bfeeaf5d420f27ed9c01e74370077' }
 
@@ -21,7 +22,7 @@ export function codecRoutes(): ApiRoute[] {
       butler: true,
       summary: 'Convert a number from base 62 to base 16',
       query: FROM_62,
-      answers: { 200: ANSWER },
+      answers: () => ({ 200: ANSWER() }),
       examples: [{ name: 'number', query: { base62: EXAMPLE.base62 }, status: 200, answer: EXAMPLE }],
       handle({ query: { base62 } }) {
         const base16 = base62ToBase16(base62)
@@ -37,7 +38,7 @@ export function codecRoutes(): ApiRoute[] {
       butler: true,
       summary: 'Convert a number from base 16 to base 62',
       query: FROM_16,
-      answers: { 200: ANSWER },
+      answers: () => ({ 200: ANSWER() }),
       examples: [{ name: 'number', query: { base16: EXAMPLE.base16 }, status: 200, answer: EXAMPLE }],
       handle({ query: { base16 } }) {
         const base62 = base16ToBase62(base16)

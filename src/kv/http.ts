@@ -2,12 +2,28 @@
 import { z } from 'zod'
 import { namespaceFilter } from '../http/endpoint/caller.ts'
 import type { EventStreams } from '../http/endpoint/event-stream.ts'
-import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField, readQuery } from '../http/endpoint/list-query.ts'
+import { DEFAULT_LIMIT, invalidCursor, readQuery } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
-import { field, invalidBody, validate } from '../http/endpoint/validation.ts'
+import { invalidBody, validate } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import {
+  COUNTED,
+  INCREMENT,
+  KEY_QUERY,
+  KEYS,
+  KEYS_QUERY,
+  NAMESPACE_PARAMS,
+  NAMESPACES_QUERY,
+  NEW_PAIR,
+  noContent,
+  PAIR,
+  PAIR_PARAMS,
+  PAIR_QUERY,
+  REVISION_FAILURE,
+  WATCH_QUERY,
+} from './http-forms.ts'
 import { KeyValueRefusal, type KeyValueStore, type Pair, type Precondition, type Reason } from './types.ts'
 import { watchNamespace } from './watch.ts'
 
@@ -17,65 +33,6 @@ export interface KeyValueRouteDeps {
   readonly log: Logger
   readonly streams: EventStreams
 }
-
-/** Milliseconds; an empty text means no expiry, because load scripts send one. */
-const TTL = z.preprocess((value) => (value === '' ? 0 : value), field.number())
-
-const NEW_PAIR = field.object({
-  key: field.string().optional(),
-  value: field.string().optional(),
-  ttl: TTL.optional(),
-  ifRevision: field.integer().optional(),
-})
-const INCREMENT = z.object({ key: field.string(), by: field.integer().optional(), ttl: TTL.optional() })
-
-/** Namespaces with a slash and the like are sent percent-encoded. */
-const NAMESPACE_PARAMS = z.object({ namespace: z.string().describe('The namespace.') })
-const PAIR_PARAMS = NAMESPACE_PARAMS.extend({ key: z.string().describe('The key.') })
-const KEY_QUERY = field.object({ key: field.string() })
-const PAIR_QUERY = field.object({ key: field.string(), meta: field.boolean().optional() })
-const KEYS_QUERY = z.object({
-  prefix: queryField.text().describe('Only keys that begin with this.').optional(),
-  limit: LIST_PARAMETERS.limit,
-  cursor: LIST_PARAMETERS.cursor,
-  values: queryField
-    .boolean()
-    .describe('Values, remaining milliseconds (0 = no expiry) and revisions as well.')
-    .optional(),
-})
-
-const WATCH_QUERY = z.object({
-  prefix: queryField.text().describe('Only keys that begin with this.').optional(),
-  initial: queryField.boolean().describe('The present pairs first.').optional(),
-})
-
-const PAIR = z.object({ namespace: z.string(), key: z.string(), value: z.string() })
-const KEYS = z.object({
-  namespace: z.string(),
-  keys: z.array(
-    z.object({
-      key: z.string(),
-      value: z.string().optional(),
-      ttl: z.number().optional(),
-      revision: z.int().optional(),
-    }),
-  ),
-  nextCursor: z.string().nullable().optional(),
-})
-const NAMESPACES_QUERY = z.object({
-  counts: queryField.boolean().describe('Keys, bytes and time of the last change as well.').optional(),
-})
-const COUNTED = z.object({
-  namespace: z.string(),
-  keys: z.int(),
-  bytes: z.int().describe('Of keys and values, in UTF-8.'),
-  changedAt: z.string().nullable().describe('Of the last write to a pair that is still there; null without pairs.'),
-})
-const NO_CONTENT = { 204: z.void().describe('Done.') } as const
-
-const REVISION_FAILURE = {
-  412: 'The pair is not at the wanted revision (`If-Match`, `If-None-Match`, `ifRevision`).',
-} as const
 
 const EXAMPLE = { key: 'Last extract', value: '2020-09-29 17:14:56' } as const
 /** One namespace for each family of paths, so that the examples don't meet. */
@@ -90,7 +47,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
     if (!store.hasNamespace(namespace)) throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
   }
 
-  function readPair(namespace: string, { key, meta }: z.output<typeof PAIR_QUERY>): Response {
+  function readPair(namespace: string, { key, meta }: z.output<ReturnType<typeof PAIR_QUERY>>): Response {
     const pair = store.get(namespace, key)
     if (!pair) {
       requireNamespace(namespace)
@@ -104,13 +61,13 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
   function listKeys(namespace: string, query: ApiRequest['query']): Response {
     requireNamespace(namespace)
     // Without any of the parameters the list is answered in Butler's form.
-    if (Object.keys(KEYS_QUERY.shape).some((name) => name in query)) {
+    if (Object.keys(KEYS_QUERY().shape).some((name) => name in query)) {
       return keyPage({ store, ttlLeft }, namespace, query)
     }
     return jsonAnswer(200, { namespace, keys: store.keys(namespace).map((key) => ({ key })) })
   }
 
-  function countedNamespace(namespace: string): z.output<typeof COUNTED>[] {
+  function countedNamespace(namespace: string): z.output<ReturnType<typeof COUNTED>>[] {
     const size = store.sizeOf(namespace)
     if (!size) return []
     const changedAt = size.changedAt === null ? null : new Date(size.changedAt).toISOString()
@@ -129,9 +86,9 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       description:
         'An existing key is overwritten, with its expiry. `ttl` in milliseconds; 0 or absent = no expiry. The header `ETag` of the answer holds the revision.',
       // An empty segment is no namespace, but it gets an answer of its own.
-      params: NAMESPACE_PARAMS.partial(),
+      params: () => NAMESPACE_PARAMS().partial(),
       body: NEW_PAIR,
-      answers: { 201: PAIR.extend({ ttl: z.number() }), ...REVISION_FAILURE },
+      answers: () => ({ 201: PAIR().extend({ ttl: z.number() }), ...REVISION_FAILURE }),
       examples: [
         {
           name: 'pair',
@@ -166,7 +123,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
     action: 'kv.delete',
     audited: 'single',
     summary: 'Delete a key-value pair',
-    answers: { ...NO_CONTENT, ...REVISION_FAILURE },
+    answers: () => ({ ...noContent(), ...REVISION_FAILURE }),
     legacyErrors: storeErrors(log, 'Failed deleting key-value data'),
   } as const
 
@@ -189,7 +146,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       summary: 'List the namespaces',
       description: 'In order of creation; with `counts=true` each with its size.',
       query: NAMESPACES_QUERY,
-      answers: { 200: z.union([z.array(z.string()), z.array(COUNTED)]).describe('The namespaces.') },
+      answers: () => ({ 200: z.union([z.array(z.string()), z.array(COUNTED())]).describe('The namespaces.') }),
       examples: [
         { name: 'namespaces', status: 200, answer: [SALES, MARKETING] },
         {
@@ -213,7 +170,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       summary: 'Read a key-value pair',
       params: NAMESPACE_PARAMS,
       query: PAIR_QUERY,
-      answers: { 200: PAIR },
+      answers: () => ({ 200: PAIR() }),
       examples: [
         {
           name: 'pair',
@@ -234,7 +191,9 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       summary: 'Check whether a key exists',
       params: NAMESPACE_PARAMS,
       query: KEY_QUERY,
-      answers: { 200: z.object({ keyExists: z.boolean(), keyValue: PAIR.extend({ ttl: z.number() }).partial() }) },
+      answers: () => ({
+        200: z.object({ keyExists: z.boolean(), keyValue: PAIR().extend({ ttl: z.number() }).partial() }),
+      }),
       examples: [
         {
           name: 'there',
@@ -271,8 +230,8 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       summary: 'List the keys of a namespace',
       description: 'Oldest first. With any of the parameters: sorted by key, in pages, with `nextCursor`.',
       params: NAMESPACE_PARAMS,
-      readByHandler: { query: KEYS_QUERY },
-      answers: { 200: KEYS },
+      readByHandler: () => ({ query: KEYS_QUERY() }),
+      answers: () => ({ 200: KEYS() }),
       examples: [
         {
           name: 'keys',
@@ -301,7 +260,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       action: 'kv.clear',
       summary: 'Delete a namespace with all its keys',
       params: NAMESPACE_PARAMS,
-      answers: NO_CONTENT,
+      answers: noContent,
       examples: [{ name: 'namespace', params: { namespace: SALES }, status: 204 }],
       legacyErrors: storeErrors(log, 'Failed clearing namespace'),
       async handle({ params: { namespace }, note }) {
@@ -328,8 +287,8 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       scope: 'kv:read',
       summary: 'Read a key-value pair; without key, list the keys',
       params: NAMESPACE_PARAMS,
-      readByHandler: { query: PAIR_QUERY.partial().extend(KEYS_QUERY.shape) },
-      answers: { 200: z.union([PAIR, KEYS]).describe('The pair, or the keys.') },
+      readByHandler: () => ({ query: PAIR_QUERY().partial().extend(KEYS_QUERY().shape) }),
+      answers: () => ({ 200: z.union([PAIR(), KEYS()]).describe('The pair, or the keys.') }),
       examples: [
         {
           name: 'pair',
@@ -342,7 +301,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       legacyErrors: (error, request) => ('key' in request.query ? pairErrors : listErrors)(error, request),
       handle({ params: { namespace }, query }) {
         if (!('key' in query)) return listKeys(namespace, query)
-        return readPair(namespace, validate('querystring', PAIR_QUERY, query))
+        return readPair(namespace, validate('querystring', PAIR_QUERY(), query))
       },
     }),
     route({
@@ -356,10 +315,10 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       description: 'A key that is not there counts as 0.',
       params: NAMESPACE_PARAMS,
       body: INCREMENT,
-      answers: {
-        200: PAIR.extend({ revision: z.int() }).describe('The new value.'),
+      answers: () => ({
+        200: PAIR().extend({ revision: z.int() }).describe('The new value.'),
         409: 'The value is not a number.',
-      },
+      }),
       examples: [
         {
           name: 'by-one',
@@ -387,7 +346,9 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
         'Events `set`, `delete` and `expire`; with `initial=true` the present pairs come first, then `ready`.',
       params: NAMESPACE_PARAMS,
       query: WATCH_QUERY,
-      answers: { 200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }) },
+      answers: () => ({
+        200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }),
+      }),
       legacyErrors: pairErrors,
       handle: ({ params: { namespace }, query: { prefix = '', initial = false }, headers, stays }) => {
         const seen = seenRevision(headers)
@@ -432,7 +393,7 @@ function keyPage(
   namespace: string,
   query: ApiRequest['query'],
 ): Response {
-  const { prefix = '', limit = DEFAULT_LIMIT, cursor, values = false } = readQuery(KEYS_QUERY, query)
+  const { prefix = '', limit = DEFAULT_LIMIT, cursor, values = false } = readQuery(KEYS_QUERY(), query)
   const { pairs, more } = collectPairs(store, namespace, prefix, keyInCursor(cursor), limit)
   const last = pairs.at(-1)
   return jsonAnswer(200, {

@@ -4,6 +4,7 @@ import { type Caller, namespaceFilter, requireNamespace } from '../http/endpoint
 import { queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
+import { once } from '../platform/once.ts'
 import { type KeyValueRouteDeps, storeErrors } from './http.ts'
 import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
@@ -18,14 +19,16 @@ const MAX_ISSUES = 10
 const IMPORT_LIMIT = 10 * 1024 * 1024
 
 /** The content of an export, and of the body of an import. */
-const EXPORTED = z.object({
-  format: z.literal(FORMAT),
-  exportedAt: z.string().optional(),
-  namespaces: z.record(
-    z.string(),
-    z.array(z.object({ key: z.string(), value: z.string(), expiresAt: z.string().nullable().optional() })),
-  ),
-})
+const EXPORTED = once(() =>
+  z.object({
+    format: z.literal(FORMAT),
+    exportedAt: z.string().optional(),
+    namespaces: z.record(
+      z.string(),
+      z.array(z.object({ key: z.string(), value: z.string(), expiresAt: z.string().nullable().optional() })),
+    ),
+  }),
+)
 const EXPORT_EXAMPLE = {
   format: FORMAT,
   exportedAt: '2026-03-02T06:05:00.120Z',
@@ -53,10 +56,11 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       action: 'kv.export',
       audited: 'always',
       summary: 'Export key-value pairs',
-      query: z.object({
-        namespace: queryField.texts().describe('Only this namespace; may be given several times.').optional(),
-      }),
-      answers: { 200: EXPORTED },
+      query: () =>
+        z.object({
+          namespace: queryField.texts().describe('Only this namespace; may be given several times.').optional(),
+        }),
+      answers: () => ({ 200: EXPORTED() }),
       examples: [{ name: 'all', status: 200, answer: EXPORT_EXAMPLE }],
       legacyErrors: storeErrors(log, 'Failed getting key-value data'),
       handle({ query, caller, note }) {
@@ -76,14 +80,15 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       action: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
       summary: 'Import key-value pairs',
-      query: z.object({
-        mode: z
-          .enum(['merge', 'replace'], { error: 'must be merge or replace' })
-          .describe('Keep what is there (default), or replace the namespaces.')
-          .optional(),
-      }),
-      readByHandler: { body: EXPORTED },
-      answers: { 200: z.object({ namespaces: z.int(), keys: z.int(), skipped: z.int() }) },
+      query: () =>
+        z.object({
+          mode: z
+            .enum(['merge', 'replace'], { error: 'must be merge or replace' })
+            .describe('Keep what is there (default), or replace the namespaces.')
+            .optional(),
+        }),
+      readByHandler: () => ({ body: EXPORTED() }),
+      answers: () => ({ 200: z.object({ namespaces: z.int(), keys: z.int(), skipped: z.int() }) }),
       examples: [{ name: 'merge', body: EXPORT_EXAMPLE, status: 200, answer: { namespaces: 1, keys: 1, skipped: 0 } }],
       legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
       async handle({ query: { mode = 'merge' }, body, caller, note }) {

@@ -2,34 +2,37 @@
 import { z } from 'zod'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import type { MonitorStates, MonitorsDeps } from './types.ts'
 
-const ANSWER = z.object({
-  services: z.array(
-    z.object({
-      host: z.string(),
-      name: z.string(),
-      friendlyName: z.string(),
-      state: z.string().describe('`RUNNING`, `STOPPED` and the other states of Windows; `UNREACHABLE`, `NOT_FOUND`.'),
-      since: z.string().nullable().describe('Time of the last change; null when none has been seen.'),
-      eventId: z.string().nullable().describe('The event of that change.'),
-    }),
-  ),
-  license: z.object({
-    expiresAt: z.string().nullable().describe('Day on which the server licence ends.'),
-    daysLeft: z.int().nullable(),
-    access: z.array(z.object({ type: z.string(), allocated: z.int().nullable(), available: z.int().nullable() })),
-  }),
-  qlikSense: z.object({ version: z.string(), release: z.string() }).nullable(),
-  certificates: z
-    .array(z.object({ name: z.string(), expiresAt: z.string(), daysLeft: z.int() }))
-    .describe(
-      'Those that Footman uses: `qlik` for the connection to Qlik Sense, `rest` of its own API. The first to end comes first.',
+const ANSWER = once(() =>
+  z.object({
+    services: z.array(
+      z.object({
+        host: z.string(),
+        name: z.string(),
+        friendlyName: z.string(),
+        state: z.string().describe('`RUNNING`, `STOPPED` and the other states of Windows; `UNREACHABLE`, `NOT_FOUND`.'),
+        since: z.string().nullable().describe('Time of the last change; null when none has been seen.'),
+        eventId: z.string().nullable().describe('The event of that change.'),
+      }),
     ),
-  lookedAt: z.string().nullable().describe('When a monitor last got an answer; null before the first.'),
-})
+    license: z.object({
+      expiresAt: z.string().nullable().describe('Day on which the server licence ends.'),
+      daysLeft: z.int().nullable(),
+      access: z.array(z.object({ type: z.string(), allocated: z.int().nullable(), available: z.int().nullable() })),
+    }),
+    qlikSense: z.object({ version: z.string(), release: z.string() }).nullable(),
+    certificates: z
+      .array(z.object({ name: z.string(), expiresAt: z.string(), daysLeft: z.int() }))
+      .describe(
+        'Those that Footman uses: `qlik` for the connection to Qlik Sense, `rest` of its own API. The first to end comes first.',
+      ),
+    lookedAt: z.string().nullable().describe('When a monitor last got an answer; null before the first.'),
+  }),
+)
 
 interface MonitorsRouteDeps {
   readonly db: Database
@@ -54,7 +57,7 @@ export function monitorsRoute({ db, clock, states, certificates, lookedAt }: Mon
     description:
       'Services of Windows, licences, the release of Qlik Sense, and certificates. Monitors that are off report nothing.',
     query: NO_QUERY,
-    answers: { 200: ANSWER.describe('The states.') },
+    answers: () => ({ 200: ANSWER().describe('The states.') }),
     examples: [
       {
         name: 'all',

@@ -8,6 +8,7 @@ import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpo
 import { field, validate } from '../http/endpoint/validation.ts'
 import { refused, shadowRefusal } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
+import { once } from '../platform/once.ts'
 import type { Clock } from '../platform/types.ts'
 import type { ReceivedStore, StoredMessage } from './received.ts'
 import type { MqttOutgoing } from './types.ts'
@@ -36,12 +37,14 @@ const qos = () => {
   return field.integer().refine(allowed, { error: 'must be equal to one of the allowed values' })
 }
 
-const PUBLISH_BODY = field.object({
-  topic: field.string(),
-  message: field.string(),
-  qos: qos().optional(),
-  retain: field.boolean().optional(),
-})
+const PUBLISH_BODY = once(() =>
+  field.object({
+    topic: field.string(),
+    message: field.string(),
+    qos: qos().optional(),
+    retain: field.boolean().optional(),
+  }),
+)
 
 export function publishRoutes({ outgoing, admit }: PublishDeps, settings: PublishSettings): ApiRoute[] {
   return [
@@ -55,14 +58,14 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
       summary: 'Publish an MQTT message',
       description: 'Accepted means stored: the message outlives an outage of the broker and a restart of Footman.',
       // The answer has the members in the order of the caller, which a checked body has lost.
-      readByHandler: { body: PUBLISH_BODY },
-      answers: {
+      readByHandler: () => ({ body: PUBLISH_BODY() }),
+      answers: () => ({
         201: z.looseObject({ topic: z.string(), message: z.string() }),
         403: 'The message would start tasks that the caller may not start, or past the start filter.',
         502: 'The caller may start some tasks only, and Qlik Sense cannot be asked which the message selects.',
         409: 'Footman runs in shadow mode, which sends nothing.',
         503: 'MQTT is not enabled, or too many messages wait for the broker.',
-      },
+      }),
       examples: [
         {
           name: 'publish',
@@ -73,7 +76,7 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
       ],
       async handle(request) {
         const { body, note } = request
-        const wanted = validate('body', PUBLISH_BODY, body)
+        const wanted = validate('body', PUBLISH_BODY(), body)
         if (!outgoing) throw refused(503, 'MQTT is not enabled', 'Set Butler.mqttConfig.enable to true.')
         refuseTopic(wanted.topic, settings)
         const { topic, message: payload, qos, retain } = wanted
@@ -111,23 +114,27 @@ function refuseTopic(topic: string, { closedTopics }: PublishSettings): void {
   )
 }
 
-const MESSAGE = z.object({
-  id: z.string(),
-  at: z.string(),
-  topic: z.string(),
-  qos: z.number(),
-  retained: z.boolean(),
-  payload: z.string().nullable(),
-  payloadBase64: z.string().nullable(),
-  truncated: z.boolean().optional(),
-})
+const MESSAGE = once(() =>
+  z.object({
+    id: z.string(),
+    at: z.string(),
+    topic: z.string(),
+    qos: z.number(),
+    retained: z.boolean(),
+    payload: z.string().nullable(),
+    payloadBase64: z.string().nullable(),
+    truncated: z.boolean().optional(),
+  }),
+)
 
-const QUERY = z.object({
-  topic: queryField.text().describe('MQTT topic filter.').optional(),
-  ...LIST_PARAMETERS,
-})
+const QUERY = once(() =>
+  z.object({
+    topic: queryField.text().describe('MQTT topic filter.').optional(),
+    ...LIST_PARAMETERS,
+  }),
+)
 
-const ANSWER = z.object({ messages: z.array(MESSAGE), nextCursor: z.string().nullable() })
+const ANSWER = once(() => z.object({ messages: z.array(MESSAGE()), nextCursor: z.string().nullable() }))
 
 export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: Clock }): ApiRoute[] {
   return [
@@ -139,7 +146,7 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
       summary: 'List received MQTT messages',
       description: 'Messages received on the topics of `Butler.footman.mqtt.receivedTopics`, newest first.',
       query: QUERY,
-      answers: { 200: ANSWER },
+      answers: () => ({ 200: ANSWER() }),
       examples: [
         {
           name: 'last-day',
@@ -179,7 +186,15 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
   ]
 }
 
-function messageOf({ id, at, topic, qos, retained, truncated, payload }: StoredMessage): z.output<typeof MESSAGE> {
+function messageOf({
+  id,
+  at,
+  topic,
+  qos,
+  retained,
+  truncated,
+  payload,
+}: StoredMessage): z.output<ReturnType<typeof MESSAGE>> {
   const text = textOf(payload)
   return {
     id,

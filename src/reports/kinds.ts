@@ -77,7 +77,7 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     member: 'reportTasks',
     notFound: 'REPORTTASK_NOT_FOUND',
     inProject: true,
-    parse: (value) => parseWith(reportTask, value),
+    parse: (value) => parseWith(reportTask(), value),
     unique: inProject,
     references: taskReferences,
     issues: (task, settings, reportOf) => taskIssues(task, reportOf, settings),
@@ -94,8 +94,8 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     // Not as a union, whose problems would be those of both forms.
     parse: (value) =>
       (value as { readonly type?: unknown } | null)?.type === 'template'
-        ? parseWith(templateReport, value)
-        : parseWith(blockReport, value),
+        ? parseWith(templateReport(), value)
+        : parseWith(blockReport(), value),
     unique: inProject,
     references: ({ filterIds }) => to('filter', 'filterIds', filterIds),
     issues: reportIssues,
@@ -109,7 +109,7 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     member: 'reportFilters',
     notFound: 'REPORTFILTER_NOT_FOUND',
     inProject: true,
-    parse: (value) => parseWith(reportFilter, value),
+    parse: (value) => parseWith(reportFilter(), value),
     unique: inProject,
     references: () => [],
     issues: filterIssues,
@@ -123,7 +123,7 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     member: 'reportConditions',
     notFound: 'REPORTCONDITION_NOT_FOUND',
     inProject: true,
-    parse: (value) => parseWith(reportCondition, value),
+    parse: (value) => parseWith(reportCondition(), value),
     unique: inProject,
     references: () => [],
     issues: conditionIssues,
@@ -137,7 +137,7 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     member: 'recipients',
     notFound: 'RECIPIENT_NOT_FOUND',
     inProject: false,
-    parse: (value) => parseWith(recipient, value),
+    parse: (value) => parseWith(recipient(), value),
     unique: ({ email }) => ({ key: email, text: `with the address ${email}` }),
     references: ({ filterIds }) => to('filter', 'filterIds', filterIds),
     issues: ({ locale }) => localeIssues(locale),
@@ -151,7 +151,7 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     member: 'recipientGroups',
     notFound: 'RECIPIENTGROUP_NOT_FOUND',
     inProject: false,
-    parse: (value) => parseWith(recipientGroup, value),
+    parse: (value) => parseWith(recipientGroup(), value),
     unique: byName,
     references: ({ memberIds, filterIds }) => [
       ...to('recipient', 'memberIds', memberIds),

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { isObject } from '../http/endpoint/validation.ts'
+import { once } from '../platform/once.ts'
 import { isAddress } from './entities/fields.ts'
 import type { Recipient } from './entities/recipient.ts'
 import { refuseIssues } from './issues.ts'
@@ -20,14 +21,16 @@ interface Entry {
   readonly groups: readonly string[]
 }
 
-export const IMPORT_RESULT = z.object({
-  created: z.int(),
-  updated: z.int(),
-  unchanged: z.int(),
-  deactivated: z.int(),
-  errors: z.array(z.object({ line: z.int(), details: z.string() })).describe('Lines that were left out.'),
-})
-type RecipientImport = z.output<typeof IMPORT_RESULT>
+export const IMPORT_RESULT = once(() =>
+  z.object({
+    created: z.int(),
+    updated: z.int(),
+    unchanged: z.int(),
+    deactivated: z.int(),
+    errors: z.array(z.object({ line: z.int(), details: z.string() })).describe('Lines that were left out.'),
+  }),
+)
+type RecipientImport = z.output<ReturnType<typeof IMPORT_RESULT>>
 
 const COLUMNS = ['name', 'email', 'userDirectory', 'userId', 'groups', 'timezone', 'locale']
 const ATTRIBUTE = 'attributes.'

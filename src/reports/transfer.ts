@@ -1,5 +1,6 @@
 /** All definitions as one JSON document, for version control and other installations. */
 import { z } from 'zod'
+import { once } from '../platform/once.ts'
 import { STORED_MEMBERS } from './entities/fields.ts'
 import type { Report } from './entities/report.ts'
 import { type Issue, parseWith, refuseIssues } from './issues.ts'
@@ -9,29 +10,33 @@ import type { Save } from './save.ts'
 import type { DefinitionStore, Edit } from './store.ts'
 
 const FORMAT = 'footman-reports'
-const entities = z
-  .array(z.looseObject({ id: z.guid('must be a GUID').transform((id) => id.toLowerCase()) }))
-  .default([])
+const entities = once(() =>
+  z.array(z.looseObject({ id: z.guid('must be a GUID').transform((id) => id.toLowerCase()) })).default([]),
+)
 
-const template = z.strictObject({
-  reportId: z.guid('must be a GUID').transform((id) => id.toLowerCase()),
-  fileName: z.string().min(1).max(255),
-  base64: z.base64(),
-})
-export type TransferredTemplate = z.output<typeof template>
+const template = once(() =>
+  z.strictObject({
+    reportId: z.guid('must be a GUID').transform((id) => id.toLowerCase()),
+    fileName: z.string().min(1).max(255),
+    base64: z.base64(),
+  }),
+)
+export type TransferredTemplate = z.output<ReturnType<typeof template>>
 
-export const transferDocument = z.strictObject({
-  format: z.literal(FORMAT),
-  version: z.literal(1),
-  reportFilters: entities,
-  reportConditions: entities,
-  recipients: entities,
-  reports: entities,
-  recipientGroups: entities,
-  reportTasks: entities,
-  templates: z.array(template).max(1000).default([]).describe('The files of reports whose template was uploaded.'),
-})
-export type TransferDocument = z.output<typeof transferDocument>
+export const transferDocument = once(() =>
+  z.strictObject({
+    format: z.literal(FORMAT),
+    version: z.literal(1),
+    reportFilters: entities(),
+    reportConditions: entities(),
+    recipients: entities(),
+    reports: entities(),
+    recipientGroups: entities(),
+    reportTasks: entities(),
+    templates: z.array(template()).max(1000).default([]).describe('The files of reports whose template was uploaded.'),
+  }),
+)
+export type TransferDocument = z.output<ReturnType<typeof transferDocument>>
 
 /** Without revisions and times, in an order that does not depend on the database. `shown` makes the form of answers. */
 export function exportDocument(
@@ -81,7 +86,7 @@ export interface ImportOptions {
 
 /** The definitions of a document. Throws 400 with every issue. */
 export function parseDocument(body: unknown): { readonly document: TransferDocument; readonly saves: readonly Save[] } {
-  const parsed = parseWith(transferDocument, body)
+  const parsed = parseWith(transferDocument(), body)
   if (!parsed.ok) throw refuseIssues(parsed.issues)
   const document = parsed.value
   const issues: Issue[] = []

@@ -27,14 +27,14 @@ export interface Asked {
 export function renderRequest(asked: Asked): { readonly request: RenderRequest; readonly warnings: string[] } {
   const { embed = false, ...use } = asked.use
   const warnings: string[] = []
-  const entity = reportSchema.parse({
+  const entity = reportSchema().parse({
     type: 'blocks',
     name: 'Sales pack',
     appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',
     blocks: asked.blocks,
     page: asked.page ?? {},
   })
-  const task = reportTask.parse({
+  const task = reportTask().parse({
     name: 'Weekly',
     reports: [{ key: 'pack', reportId: '0d9c9a0e-97b1-4b7c-8c55-0b6a3f6f4a11', ...use }],
   })

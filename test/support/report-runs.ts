@@ -28,7 +28,7 @@ const SAVED = {
 
 /** A definition with one report `pack`; members of the task replace those of the example. */
 export function exampleDefinition(task: object = {}): Definition {
-  const parsed = reportTask.parse({
+  const parsed = reportTask().parse({
     name: 'Weekly sales pack',
     enabled: true,
     reports: [{ key: 'pack', reportId: REPORT, format: 'pdf', deliver: { email: 'attach' } }],

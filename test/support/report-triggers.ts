@@ -15,7 +15,7 @@ export const TRIGGER = '2f0f0a52-0000-4000-8000-0000000000aa'
 /** A task as the store keeps it; its triggers get ids. */
 export function storedTask(triggers: readonly object[], changes: object = {}): Stored<ReportTask> {
   const withIds = triggers.map((one, index) => ({ id: TRIGGER.replace('aa', `a${index}`), ...one }))
-  const parsed = reportTask.parse({ name: 'Weekly sales pack', enabled: true, triggers: withIds })
+  const parsed = reportTask().parse({ name: 'Weekly sales pack', enabled: true, triggers: withIds })
   const at = '2026-01-01T00:00:00.000Z'
   const stored = {
     ...parsed,

@@ -123,7 +123,7 @@ function tableOf({ columns, maxRows = Number.POSITIVE_INFINITY, totals = false }
 
 /** A template report over `appData`: value `revenue`, table `detail`, object `top`, chart `salesChart`, level `region`. */
 export function templateReport(changes: Partial<TemplateReport> = {}): TemplateReport {
-  const report = reportSchema.parse({
+  const report = reportSchema().parse({
     name: 'Sales pack',
     type: 'template',
     appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',

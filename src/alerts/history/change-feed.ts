@@ -9,6 +9,7 @@ import { type EventSource, type EventStreams, type FramedEvent, framed } from '.
 import { invalidQuery, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { once } from '../../platform/once.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -253,13 +254,15 @@ export const runFeedMigrations: readonly Migration[] = [
   },
 ]
 
-const STREAM_QUERY = z.object({
-  topic: anyOf(TOPICS),
-  after: queryField
-    .integer(0, Number.MAX_SAFE_INTEGER)
-    .describe('Number of a change, like `seq` of the position: the stream begins with the changes after it.')
-    .optional(),
-})
+const STREAM_QUERY = once(() =>
+  z.object({
+    topic: anyOf(TOPICS),
+    after: queryField
+      .integer(0, Number.MAX_SAFE_INTEGER)
+      .describe('Number of a change, like `seq` of the position: the stream begins with the changes after it.')
+      .optional(),
+  }),
+)
 
 /** The scope that a topic needs. */
 const SCOPES: Readonly<Record<Topic, string>> = {
@@ -290,7 +293,7 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
       description:
         'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one. With `after`, the first message is `hello` with the position; `reset` follows when changes after that number are not kept any more: then read everything anew. `Last-Event-ID` wins over `after`. Each topic needs the scope of its lists; without `topic` all are sent that the caller may read, except `keyValue`. Changes of pairs (`keyValue`) have no number and are not sent again; `/v4/keyvalues/{namespace}/watch` has their values.',
       query: STREAM_QUERY,
-      answers: { 200: z.string().describe('The stream.'), 503: 'Too many streams are open.' },
+      answers: () => ({ 200: z.string().describe('The stream.'), 503: 'Too many streams are open.' }),
       handle(request) {
         const topics = topicsOf(request.query.topic, request.caller)
         const after = lastEventId(request.headers) ?? request.query.after ?? null
@@ -309,9 +312,9 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
       description:
         'Read it before the data that a page shows: a stream with `after` then begins with the changes that these data may lack.',
       query: NO_QUERY,
-      answers: {
+      answers: () => ({
         200: z.object({ seq: z.int(), oldest: z.int() }).describe('The last change, and the oldest one kept.'),
-      },
+      }),
       examples: [{ name: 'now', status: 200, answer: { seq: 48_211, oldest: 1021 } }],
       handle: () => jsonAnswer(200, feed.position()),
     }),

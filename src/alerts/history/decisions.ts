@@ -8,6 +8,7 @@ import { z } from 'zod'
 import type { TaskEvent } from '../../events/types.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { once } from '../../platform/once.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -146,36 +147,38 @@ export function purgeConfigurations(db: Database, before: number): number {
   return db.run(`DELETE FROM alert_configuration WHERE used_from < ${last}`, before).changes
 }
 
-const text = z.string().nullable()
+const text = once(() => z.string().nullable())
 
-const DECISIONS = z.object({
-  recorded: z
-    .boolean()
-    .describe('False while the event waits for data, for tests, and for events of an older Footman.'),
-  decidedAt: text,
-  configuration: text.describe('Hash of the configuration of then.'),
-  configurationFrom: text.describe('When that configuration came into use.'),
-  stoppedBy: text.describe('The route after which no other was looked at.'),
-  routes: z.array(
-    z.object({
-      name: z.string(),
-      origin: z.enum(['butler', 'footman']),
-      matched: z.boolean(),
-      because: text.describe('Why it did not match.'),
-      fields: z.array(
-        z.object({
-          field: z.string(),
-          wanted: z.string(),
-          found: text,
-          holds: z.union([z.boolean(), z.literal('unknown')]),
-        }),
-      ),
-      deliveries: z.array(z.string()).describe('Ids of the deliveries.'),
-    }),
-  ),
-  notConcerned: z.int().describe('Number of routes that were off or about other types and outcomes.'),
-  off: z.array(z.object({ name: z.string(), because: z.string() })).describe('Those that were off.'),
-})
+const DECISIONS = once(() =>
+  z.object({
+    recorded: z
+      .boolean()
+      .describe('False while the event waits for data, for tests, and for events of an older Footman.'),
+    decidedAt: text(),
+    configuration: text().describe('Hash of the configuration of then.'),
+    configurationFrom: text().describe('When that configuration came into use.'),
+    stoppedBy: text().describe('The route after which no other was looked at.'),
+    routes: z.array(
+      z.object({
+        name: z.string(),
+        origin: z.enum(['butler', 'footman']),
+        matched: z.boolean(),
+        because: text().describe('Why it did not match.'),
+        fields: z.array(
+          z.object({
+            field: z.string(),
+            wanted: z.string(),
+            found: text(),
+            holds: z.union([z.boolean(), z.literal('unknown')]),
+          }),
+        ),
+        deliveries: z.array(z.string()).describe('Ids of the deliveries.'),
+      }),
+    ),
+    notConcerned: z.int().describe('Number of routes that were off or about other types and outcomes.'),
+    off: z.array(z.object({ name: z.string(), because: z.string() })).describe('Those that were off.'),
+  }),
+)
 
 interface DecisionRow {
   readonly at: number
@@ -185,7 +188,7 @@ interface DecisionRow {
 }
 
 /** Null when there is no such event. */
-function readDecisions(db: Database, eventId: string): z.output<typeof DECISIONS> | null {
+function readDecisions(db: Database, eventId: string): z.output<ReturnType<typeof DECISIONS>> | null {
   const event = db.get<{ seq: number }>('SELECT seq FROM event WHERE id = ?', eventId)
   if (!event) return null
   const row = db.get<DecisionRow>(
@@ -223,7 +226,7 @@ function readDecisions(db: Database, eventId: string): z.output<typeof DECISIONS
   }
 }
 
-const NOT_RECORDED: z.output<typeof DECISIONS> = {
+const NOT_RECORDED: z.output<ReturnType<typeof DECISIONS>> = {
   recorded: false,
   decidedAt: null,
   configuration: null,
@@ -257,9 +260,9 @@ export function decisionRoutes({ db, keepMs }: { readonly db: Database; readonly
       summary: 'The decisions of the routes about an event',
       description:
         'As they were made, with the configuration of then. `POST /v4/alertroutes/explain` shows what the present configuration would do.',
-      params: z.object({ id: z.string().describe('Id of the event.') }),
+      params: () => z.object({ id: z.string().describe('Id of the event.') }),
       query: NO_QUERY,
-      answers: { 200: DECISIONS },
+      answers: () => ({ 200: DECISIONS() }),
       handle({ params }) {
         const id = idOf(params)
         const found = readDecisions(db, id)

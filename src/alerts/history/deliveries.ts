@@ -8,6 +8,7 @@ import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/en
 import { field, isObject, strictBody } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { once } from '../../platform/once.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { DeliveryKind, DeliveryState, SuppressedBy } from '../types.ts'
@@ -33,66 +34,74 @@ import {
 } from './lists.ts'
 import { cancelDelivery, type DeadLetterFilter, resendDeadLetters, resendDelivery } from './resend.ts'
 
-const text = z.string().nullable()
+const text = once(() => z.string().nullable())
 
 /** See `SuppressedBy`. */
-const SUPPRESSED_BY = z.object({
-  limit: z.object({ count: z.int(), windowMs: z.int(), nextSlotAt: text }).optional(),
-  snooze: z.object({ id: z.string(), reason: z.string(), until: z.string() }).optional(),
-  maintenance: z.object({ name: z.string(), until: text }).optional(),
-  property: z.object({ name: z.string(), value: z.string() }).optional(),
-  tag: z.object({ name: z.string() }).optional(),
-  group: z.object({ eventId: z.string(), taskId: z.string(), taskName: z.string() }).optional(),
-  retry: z
-    .object({
-      attempt: z.int(),
-      max: z.int(),
-      at: z.string(),
-      executionId: text.describe('Of the retry, once it was started.'),
-    })
-    .optional(),
-})
+const SUPPRESSED_BY = once(() =>
+  z.object({
+    limit: z.object({ count: z.int(), windowMs: z.int(), nextSlotAt: text() }).optional(),
+    snooze: z.object({ id: z.string(), reason: z.string(), until: z.string() }).optional(),
+    maintenance: z.object({ name: z.string(), until: text() }).optional(),
+    property: z.object({ name: z.string(), value: z.string() }).optional(),
+    tag: z.object({ name: z.string() }).optional(),
+    group: z.object({ eventId: z.string(), taskId: z.string(), taskName: z.string() }).optional(),
+    retry: z
+      .object({
+        attempt: z.int(),
+        max: z.int(),
+        at: z.string(),
+        executionId: text().describe('Of the retry, once it was started.'),
+      })
+      .optional(),
+  }),
+)
 
-const DELIVERY_ITEM = z.object({
-  id: z.string(),
-  eventId: z.string(),
-  kind: z.enum(DELIVERY_KINDS),
-  route: text,
-  destination: z.string(),
-  destinationType: text,
-  target: z.string().describe('The receiver as people know it: an address, a channel, the host of a URL.'),
-  severity: z.enum(SEVERITIES),
-  state: z.enum(DELIVERY_STATES),
-  reason: z.enum(DELIVERY_REASONS).nullable(),
-  detail: text,
-  suppressedBy: SUPPRESSED_BY.nullable().describe(
-    'The numbers and ids behind the reason: the rate limit and its next free slot, the snooze, the maintenance, the custom property or tag that was missing, the event that opened the group, the retry.',
-  ),
-  createdAt: z.string(),
-  deliveredAt: text,
-  latencyMs: z.number().nullable().describe('From the arrival of the event.'),
-  nextAttemptAt: text,
-  replayOf: text,
-})
+const DELIVERY_ITEM = once(() =>
+  z.object({
+    id: z.string(),
+    eventId: z.string(),
+    kind: z.enum(DELIVERY_KINDS),
+    route: text(),
+    destination: z.string(),
+    destinationType: text(),
+    target: z.string().describe('The receiver as people know it: an address, a channel, the host of a URL.'),
+    severity: z.enum(SEVERITIES),
+    state: z.enum(DELIVERY_STATES),
+    reason: z.enum(DELIVERY_REASONS).nullable(),
+    detail: text(),
+    suppressedBy: SUPPRESSED_BY()
+      .nullable()
+      .describe(
+        'The numbers and ids behind the reason: the rate limit and its next free slot, the snooze, the maintenance, the custom property or tag that was missing, the event that opened the group, the retry.',
+      ),
+    createdAt: z.string(),
+    deliveredAt: text(),
+    latencyMs: z.number().nullable().describe('From the arrival of the event.'),
+    nextAttemptAt: text(),
+    replayOf: text(),
+  }),
+)
 
-export const DELIVERY_DETAIL = DELIVERY_ITEM.extend({
-  message: z
-    .object({ subject: text, bytes: z.int(), body: z.string().describe('Cut at 64 KB.') })
-    .nullable()
-    .describe('The message sent; null before the first attempt.'),
-  attempts: z.array(
-    z.object({
-      n: z.int(),
-      at: z.string(),
-      durationMs: z.number(),
-      result: z.enum(['ok', 'temporary', 'permanent']),
-      detail: z.string(),
-    }),
-  ),
-})
+export const DELIVERY_DETAIL = once(() =>
+  DELIVERY_ITEM().extend({
+    message: z
+      .object({ subject: text(), bytes: z.int(), body: z.string().describe('Cut at 64 KB.') })
+      .nullable()
+      .describe('The message sent; null before the first attempt.'),
+    attempts: z.array(
+      z.object({
+        n: z.int(),
+        at: z.string(),
+        durationMs: z.number(),
+        result: z.enum(['ok', 'temporary', 'permanent']),
+        detail: z.string(),
+      }),
+    ),
+  }),
+)
 
-type DeliveryItem = z.output<typeof DELIVERY_ITEM>
-type DeliveryDetail = z.output<typeof DELIVERY_DETAIL>
+type DeliveryItem = z.output<ReturnType<typeof DELIVERY_ITEM>>
+type DeliveryDetail = z.output<ReturnType<typeof DELIVERY_DETAIL>>
 
 export const DELIVERY_FILTERS = {
   id: someIds('Id of the delivery.'),
@@ -105,25 +114,27 @@ export const DELIVERY_FILTERS = {
   taskId: anyText('Id of the task.'),
 }
 
-const DELIVERIES_QUERY = z.object({ ...DELIVERY_FILTERS, ...LIST_PARAMETERS })
+const DELIVERIES_QUERY = once(() => z.object({ ...DELIVERY_FILTERS, ...LIST_PARAMETERS }))
 
-const DELIVERY_PARAMS = z.object({ id: z.string().describe('Id of the delivery.') })
-const NO_BODY = z.object({}).optional()
-const RESENT = z.object({ id: z.string(), state: z.literal('pending'), replayOf: z.string().optional() })
-const CANCELLED = z.object({ id: z.string(), state: z.literal('dead'), reason: z.literal('CANCELLED') })
+const DELIVERY_PARAMS = once(() => z.object({ id: z.string().describe('Id of the delivery.') }))
+const NO_BODY = once(() => z.object({}).optional())
+const RESENT = once(() => z.object({ id: z.string(), state: z.literal('pending'), replayOf: z.string().optional() }))
+const CANCELLED = once(() => z.object({ id: z.string(), state: z.literal('dead'), reason: z.literal('CANCELLED') }))
 
 const names = (what: string) => field.array(field.string()).describe(what).nullish()
 
-const DEAD_LETTERS_BODY = z.object({
-  id: names('Ids of deliveries.').transform((value) => value ?? undefined),
-  destination: names('Names of destinations.').transform((value) => value ?? undefined),
-  reason: names('Why they were given up.').transform((value) => value ?? undefined),
-  from: z.string().nullish().describe('Created at or after this time, or so long ago at most, like `24h`.'),
-  to: z.string().nullish().describe('Created before this time.'),
-})
+const DEAD_LETTERS_BODY = once(() =>
+  z.object({
+    id: names('Ids of deliveries.').transform((value) => value ?? undefined),
+    destination: names('Names of destinations.').transform((value) => value ?? undefined),
+    reason: names('Why they were given up.').transform((value) => value ?? undefined),
+    from: z.string().nullish().describe('Created at or after this time, or so long ago at most, like `24h`.'),
+    to: z.string().nullish().describe('Created before this time.'),
+  }),
+)
 
 /** The times of the body, which have the form of those in queries. */
-const TIMES = z.object({ from: LIST_PARAMETERS.from, to: LIST_PARAMETERS.to })
+const TIMES = once(() => z.object({ from: LIST_PARAMETERS.from, to: LIST_PARAMETERS.to }))
 
 interface DeliveryRoutesDeps extends DeliveryContext {
   readonly db: Database
@@ -156,7 +167,9 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       summary: 'List deliveries',
       description: 'Every message with its destination and result; newest first.',
       query: DELIVERIES_QUERY,
-      answers: { 200: z.object({ deliveries: z.array(DELIVERY_ITEM), ...PAGE_MEMBERS }).describe('The deliveries.') },
+      answers: () => ({
+        200: z.object({ deliveries: z.array(DELIVERY_ITEM()), ...PAGE_MEMBERS }).describe('The deliveries.'),
+      }),
       examples: [
         {
           name: 'dead-letters',
@@ -179,7 +192,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       summary: 'One delivery with its message and attempts',
       params: DELIVERY_PARAMS,
       query: NO_QUERY,
-      answers: { 200: DELIVERY_DETAIL.describe('The delivery.') },
+      answers: () => ({ 200: DELIVERY_DETAIL().describe('The delivery.') }),
       handle({ params }) {
         const id = idOf(params)
         const found = findDelivery(db, id, deps)
@@ -195,8 +208,8 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       summary: 'Send dead letters again',
       description:
         'All deliveries that were given up and that the members given select; without ids, points of monitors for InfluxDB too.',
-      readByHandler: { body: DEAD_LETTERS_BODY },
-      answers: { 202: z.object({ resent: z.int() }).describe('How many are under way.') },
+      readByHandler: () => ({ body: DEAD_LETTERS_BODY() }),
+      answers: () => ({ 202: z.object({ resent: z.int() }).describe('How many are under way.') }),
       examples: [
         {
           name: 'of-a-destination',
@@ -216,8 +229,8 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       description:
         'A dead or suppressed delivery becomes pending again, with the same Message-ID. For a delivered one, a new delivery is made.',
       params: DELIVERY_PARAMS,
-      readByHandler: { body: NO_BODY },
-      answers: { 202: RESENT.describe('It is under way.'), 409: 'It is still under way.' },
+      readByHandler: () => ({ body: NO_BODY() }),
+      answers: () => ({ 202: RESENT().describe('It is under way.'), 409: 'It is still under way.' }),
       handle: (request) => idempotency.once(request, () => resendOne(deps, request)),
     }),
     route({
@@ -227,8 +240,8 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       action: 'delivery.cancel',
       summary: 'Call a delivery off',
       params: DELIVERY_PARAMS,
-      readByHandler: { body: NO_BODY },
-      answers: { 200: CANCELLED.describe('It is not going to be sent.'), 409: 'It is not pending.' },
+      readByHandler: () => ({ body: NO_BODY() }),
+      answers: () => ({ 200: CANCELLED().describe('It is not going to be sent.'), 409: 'It is not pending.' }),
       handle: (request) => cancel(deps, request),
     }),
   ]
@@ -272,9 +285,9 @@ function selectedQueues(queues: readonly DeadLetterQueue[], { id, destination }:
 
 /** Throws 400 when no member selects deliveries. */
 function deadLetterFilter(body: unknown, now: number): DeadLetterFilter {
-  const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY, body ?? {})
+  const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY(), body ?? {})
   const list = (values: readonly string[] | undefined) => (values && values.length > 0 ? values : null)
-  const times = readQuery(TIMES, { ...(from && { from }), ...(to && { to }) })
+  const times = readQuery(TIMES(), { ...(from && { from }), ...(to && { to }) })
   const filter = {
     id: list(id),
     destination: list(destination),
@@ -305,7 +318,7 @@ async function cancel(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Re
 /** Nothing, or `{}`. */
 function emptyBody({ body }: ApiRequest): void {
   if (body === undefined || (isObject(body) && Object.keys(body).length === 0)) return
-  strictBody(NO_BODY.unwrap(), body)
+  strictBody(NO_BODY().unwrap(), body)
 }
 
 function deliveryNotFound(id: string): Refusal {
@@ -313,7 +326,7 @@ function deliveryNotFound(id: string): Refusal {
   return refusal('DELIVERY_NOT_FOUND', details)
 }
 
-interface DeliveryFilter extends Omit<z.output<typeof DELIVERIES_QUERY>, keyof typeof LIST_PARAMETERS> {
+interface DeliveryFilter extends Omit<z.output<ReturnType<typeof DELIVERIES_QUERY>>, keyof typeof LIST_PARAMETERS> {
   readonly from: number | null
   readonly to: number | null
 }

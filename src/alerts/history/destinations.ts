@@ -4,6 +4,7 @@ import { maskConfig } from '../../config/mask.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
@@ -27,18 +28,20 @@ interface DestinationRoutesDeps {
 const HOUR_MS = 3_600_000
 const HOURS = 24
 
-const text = z.string().nullable()
-const HOUR = z.object({ at: z.string(), delivered: z.int(), suppressed: z.int(), dead: z.int() })
-const ONE = DESTINATION.extend({
-  downSince: text.describe('Null while it is up, and after a start until something was sent.'),
-  nextProbeAt: text.describe('When a destination that cannot be reached is tried again.'),
-  routes: z.array(z.string()).describe('Names of the alert routes that go there and are on.'),
-  settings: z
-    .record(z.string(), z.unknown())
-    .nullable()
-    .describe('As in `Butler.footman.destinations`, secrets masked; null for those of the notification sections.'),
-  hours: z.array(HOUR).describe('The deliveries made in the last 24 hours, oldest first; without empty hours.'),
-})
+const text = once(() => z.string().nullable())
+const HOUR = once(() => z.object({ at: z.string(), delivered: z.int(), suppressed: z.int(), dead: z.int() }))
+const ONE = once(() =>
+  DESTINATION().extend({
+    downSince: text().describe('Null while it is up, and after a start until something was sent.'),
+    nextProbeAt: text().describe('When a destination that cannot be reached is tried again.'),
+    routes: z.array(z.string()).describe('Names of the alert routes that go there and are on.'),
+    settings: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .describe('As in `Butler.footman.destinations`, secrets masked; null for those of the notification sections.'),
+    hours: z.array(HOUR()).describe('The deliveries made in the last 24 hours, oldest first; without empty hours.'),
+  }),
+)
 
 export const routesTo = (listed: readonly ListedRule[], destination: string): readonly string[] =>
   listed.filter(({ off, to }) => off === null && to.includes(destination)).map(({ name }) => name)
@@ -51,9 +54,9 @@ export function destinationRoutes(deps: DestinationRoutesDeps): ApiRoute[] {
       path: '/v4/destinations/{name}',
       scope: 'event:read',
       summary: 'One destination',
-      params: z.object({ name: z.string().describe('Name of the destination.') }),
+      params: () => z.object({ name: z.string().describe('Name of the destination.') }),
       query: NO_QUERY,
-      answers: { 200: ONE.describe('The destination.') },
+      answers: () => ({ 200: ONE().describe('The destination.') }),
       async handle({ params: { name } }) {
         const destination = destinations.get(name)
         if (!destination) {
@@ -80,9 +83,9 @@ function maskedSettings(settings: Readonly<Record<string, unknown>>, name: strin
   return (masked as { footman: { destinations: Record<string, unknown> } }).footman.destinations[name]
 }
 
-async function hoursOf(db: Database, name: string, now: number): Promise<z.output<typeof HOUR>[]> {
+async function hoursOf(db: Database, name: string, now: number): Promise<z.output<ReturnType<typeof HOUR>>[]> {
   const from = now - HOURS * HOUR_MS
-  const hours = new Map<number, z.output<typeof HOUR>>()
+  const hours = new Map<number, z.output<ReturnType<typeof HOUR>>>()
   const search = { table: 'delivery', before: null, times: { column: 'created_at', from, to: null } }
   const sql = `SELECT created_at / ${HOUR_MS} AS hour, state, count(*) AS n FROM delivery
     WHERE seq < ? AND seq >= ? AND destination = ? AND +created_at >= ? AND state IN ('delivered', 'suppressed', 'dead')

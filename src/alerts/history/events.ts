@@ -13,6 +13,7 @@ import type {
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { formatUser } from '../template-context.ts'
@@ -42,46 +43,56 @@ import {
   type Where,
 } from './lists.ts'
 
-const text = z.string().nullable()
-const count = z.int()
+const text = once(() => z.string().nullable())
+const count = once(() => z.int())
 
-const EVENT_ITEM = z.object({
-  id: z.string(),
-  receivedAt: z.string(),
-  source: z.enum(EVENT_SOURCES),
-  type: z.enum(EVENT_TYPES),
-  outcome: z.enum(EVENT_OUTCOMES),
-  severity: z.enum(SEVERITIES),
-  state: z.enum(EVENT_STATES as [string, ...string[]]),
-  reason: text.describe('Why it was ignored.'),
-  title: z.string(),
-  host: text,
-  user: text,
-  taskId: text,
-  taskName: text,
-  appId: text,
-  appName: text,
-  executionId: text,
-  consecutiveFailures: count.nullable(),
-  missingParts: z.array(z.string()).describe('Data that Qlik Sense did not deliver in time.'),
-  test: z.boolean(),
-  deliveryCounts: z.object({ pending: count, sending: count, delivered: count, suppressed: count, dead: count }),
-})
+const EVENT_ITEM = once(() =>
+  z.object({
+    id: z.string(),
+    receivedAt: z.string(),
+    source: z.enum(EVENT_SOURCES),
+    type: z.enum(EVENT_TYPES),
+    outcome: z.enum(EVENT_OUTCOMES),
+    severity: z.enum(SEVERITIES),
+    state: z.enum(EVENT_STATES as [string, ...string[]]),
+    reason: text().describe('Why it was ignored.'),
+    title: z.string(),
+    host: text(),
+    user: text(),
+    taskId: text(),
+    taskName: text(),
+    appId: text(),
+    appName: text(),
+    executionId: text(),
+    consecutiveFailures: count().nullable(),
+    missingParts: z.array(z.string()).describe('Data that Qlik Sense did not deliver in time.'),
+    test: z.boolean(),
+    deliveryCounts: z.object({
+      pending: count(),
+      sending: count(),
+      delivered: count(),
+      suppressed: count(),
+      dead: count(),
+    }),
+  }),
+)
 
 type DeliveryCounts = Readonly<Record<DeliveryState, number>>
 
 /** An event in a list. */
-type EventItem = z.output<typeof EVENT_ITEM>
+type EventItem = z.output<ReturnType<typeof EVENT_ITEM>>
 
-const EVENT_DETAIL = EVENT_ITEM.extend({
-  raw: text.describe('The datagram, as long as it is kept.'),
-  from: text.describe('Address of the sender.'),
-  acceptedBy: z.string().optional().describe('In a cluster: the node that accepted the message.'),
-  record: z.record(z.string(), z.unknown()).describe('The variables that templates see.'),
-  deliveries: z.array(DELIVERY_DETAIL),
-})
+const EVENT_DETAIL = once(() =>
+  EVENT_ITEM().extend({
+    raw: text().describe('The datagram, as long as it is kept.'),
+    from: text().describe('Address of the sender.'),
+    acceptedBy: z.string().optional().describe('In a cluster: the node that accepted the message.'),
+    record: z.record(z.string(), z.unknown()).describe('The variables that templates see.'),
+    deliveries: z.array(DELIVERY_DETAIL()),
+  }),
+)
 
-const EVENT_PARAMS = z.object({ id: z.string().describe('Id of the event.') })
+const EVENT_PARAMS = once(() => z.object({ id: z.string().describe('Id of the event.') }))
 
 export const EVENT_FILTERS = {
   id: someIds('Id of the event.'),
@@ -101,15 +112,17 @@ export const EVENT_FILTERS = {
   q: queryField.text().describe('Text in the name of task or app, or in the message.').optional(),
 }
 
-const EVENTS_QUERY = z.object({ ...EVENT_FILTERS, ...LIST_PARAMETERS })
+const EVENTS_QUERY = once(() => z.object({ ...EVENT_FILTERS, ...LIST_PARAMETERS }))
 
-const DROPPED_ITEM = z.object({ at: z.string(), from: z.string(), reason: z.string(), raw: z.string() })
+const DROPPED_ITEM = once(() => z.object({ at: z.string(), from: z.string(), reason: z.string(), raw: z.string() }))
 
-const DROPPED_QUERY = z.object({
-  reason: anyOf(DROP_REASONS),
-  limit: LIST_PARAMETERS.limit,
-  cursor: LIST_PARAMETERS.cursor,
-})
+const DROPPED_QUERY = once(() =>
+  z.object({
+    reason: anyOf(DROP_REASONS),
+    limit: LIST_PARAMETERS.limit,
+    cursor: LIST_PARAMETERS.cursor,
+  }),
+)
 
 interface EventRoutesDeps extends DeliveryContext {
   readonly db: Database
@@ -138,7 +151,7 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       summary: 'List events',
       description: 'Everything that may cause a message, newest first.',
       query: EVENTS_QUERY,
-      answers: { 200: z.object({ events: z.array(EVENT_ITEM), ...PAGE_MEMBERS }).describe('The events.') },
+      answers: () => ({ 200: z.object({ events: z.array(EVENT_ITEM()), ...PAGE_MEMBERS }).describe('The events.') }),
       examples: [
         {
           name: 'failures-of-a-day',
@@ -161,7 +174,9 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       summary: 'Datagrams that did not become events',
       description: 'The last 1,000, newest first, each with its reason.',
       query: DROPPED_QUERY,
-      answers: { 200: z.object({ dropped: z.array(DROPPED_ITEM), ...PAGE_MEMBERS }).describe('The datagrams.') },
+      answers: () => ({
+        200: z.object({ dropped: z.array(DROPPED_ITEM()), ...PAGE_MEMBERS }).describe('The datagrams.'),
+      }),
       examples: [
         {
           name: 'duplicates',
@@ -182,7 +197,7 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       summary: 'One event with its deliveries',
       params: EVENT_PARAMS,
       query: NO_QUERY,
-      answers: { 200: EVENT_DETAIL.describe('The event.') },
+      answers: () => ({ 200: EVENT_DETAIL().describe('The event.') }),
       handle: ({ params }) => jsonAnswer(200, eventDetail(deps, idOf(params))),
     }),
   ]
@@ -210,7 +225,7 @@ export function eventNotFound(id: string, keepMs: number): Refusal {
   return refusal('EVENT_NOT_FOUND', details)
 }
 
-interface EventFilter extends Omit<z.output<typeof EVENTS_QUERY>, keyof typeof LIST_PARAMETERS> {
+interface EventFilter extends Omit<z.output<ReturnType<typeof EVENTS_QUERY>>, keyof typeof LIST_PARAMETERS> {
   readonly from: number | null
   readonly to: number | null
 }

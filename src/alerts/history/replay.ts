@@ -7,6 +7,7 @@ import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/en
 import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
@@ -58,49 +59,57 @@ const TEST_VALUES = {
 type TestValues = Partial<Record<keyof typeof TEST_VALUES, string>>
 
 const names = (what: string) => field.array(field.string()).describe(what).optional()
-const MADE = z.object({
-  id: z.string(),
-  route: z.string().nullable(),
-  destination: z.string(),
-  target: z.string(),
-  state: z.enum(['pending', 'suppressed']),
-  reason: z.string().nullable(),
-})
-const MADE_ANSWER = z
-  .object({ eventId: z.string(), deliveries: z.array(MADE) })
-  .describe('The deliveries are under way.')
+const MADE = once(() =>
+  z.object({
+    id: z.string(),
+    route: z.string().nullable(),
+    destination: z.string(),
+    target: z.string(),
+    state: z.enum(['pending', 'suppressed']),
+    reason: z.string().nullable(),
+  }),
+)
+const MADE_ANSWER = once(() =>
+  z.object({ eventId: z.string(), deliveries: z.array(MADE()) }).describe('The deliveries are under way.'),
+)
 
-const REPLAY_BODY = z.object({
-  routes: names('Only these routes, whether their conditions hold or not.'),
-  to: names('Only these destinations of `Butler.footman.destinations`, without route or gate.'),
-  ignoreGates: z.boolean().describe('No rate limit, snooze, maintenance or grouping holds it back.').optional(),
-})
+const REPLAY_BODY = once(() =>
+  z.object({
+    routes: names('Only these routes, whether their conditions hold or not.'),
+    to: names('Only these destinations of `Butler.footman.destinations`, without route or gate.'),
+    ignoreGates: z.boolean().describe('No rate limit, snooze, maintenance or grouping holds it back.').optional(),
+  }),
+)
 
-const FIRE_BODY = z.object({
-  type: z.enum(EVENT_TYPES).describe('Default `reload`.').optional(),
-  outcome: z.enum(EVENT_OUTCOMES).describe('Default `failed`.').optional(),
-  taskId: z.string().nullish().describe('A real task in place of the invented one.'),
-  eventId: z.string().nullish().describe('A past event whose data are used.'),
-  values: z.record(z.string(), field.string()).describe('Template variables to set, like `taskName`.').optional(),
-  routes: names('Only these routes, whether their conditions hold or not.'),
-  to: names('Only these destinations of `Butler.footman.destinations`.'),
-  dryRun: z.boolean().describe('Render the messages and send nothing.').optional(),
-})
+const FIRE_BODY = once(() =>
+  z.object({
+    type: z.enum(EVENT_TYPES).describe('Default `reload`.').optional(),
+    outcome: z.enum(EVENT_OUTCOMES).describe('Default `failed`.').optional(),
+    taskId: z.string().nullish().describe('A real task in place of the invented one.'),
+    eventId: z.string().nullish().describe('A past event whose data are used.'),
+    values: z.record(z.string(), field.string()).describe('Template variables to set, like `taskName`.').optional(),
+    routes: names('Only these routes, whether their conditions hold or not.'),
+    to: names('Only these destinations of `Butler.footman.destinations`.'),
+    dryRun: z.boolean().describe('Render the messages and send nothing.').optional(),
+  }),
+)
 
-const TEST_BODY = FIRE_BODY.omit({ taskId: true, routes: true, to: true })
+const TEST_BODY = once(() => FIRE_BODY().omit({ taskId: true, routes: true, to: true }))
 
-const DRY = z.object({
-  messages: z.array(
-    z.object({
-      route: z.string().nullable(),
-      destination: z.string(),
-      target: z.string(),
-      message: z.object({ subject: z.string().nullable(), body: z.string() }),
-    }),
-  ),
-})
+const DRY = once(() =>
+  z.object({
+    messages: z.array(
+      z.object({
+        route: z.string().nullable(),
+        destination: z.string(),
+        target: z.string(),
+        message: z.object({ subject: z.string().nullable(), body: z.string() }),
+      }),
+    ),
+  }),
+)
 
-const PARAMS = z.object({ id: z.string().describe('Id of the event.') })
+const PARAMS = once(() => z.object({ id: z.string().describe('Id of the event.') }))
 
 /** The handlers read bodies after the idempotency key: a used key is refused before its body is checked. */
 export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
@@ -113,13 +122,13 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       summary: 'Send test messages',
       description:
         'An invented event, a past one, or one about a real task; the invented owner of an invented app has no mail address. Titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
-      readByHandler: { body: FIRE_BODY.optional() },
-      answers: {
-        200: DRY.describe('The messages that would be sent.'),
-        202: MADE_ANSWER,
+      readByHandler: () => ({ body: FIRE_BODY().optional() }),
+      answers: () => ({
+        200: DRY().describe('The messages that would be sent.'),
+        202: MADE_ANSWER(),
         404: 'There is no such event, route or destination.',
         502: 'Qlik Sense is unreachable or refuses.',
-      },
+      }),
       examples: [
         {
           name: 'dry-run',
@@ -138,12 +147,12 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       summary: 'Send a test message to a destination',
       description:
         'As `POST /v4/events/fire` with the destination in `to`. A destination of a notification section of the configuration gets the messages of its routes.',
-      params: z.object({ name: z.string().describe('Name of the destination.') }),
-      readByHandler: { body: TEST_BODY.optional() },
-      answers: {
-        200: DRY.describe('The messages that would be sent.'),
-        202: MADE_ANSWER,
-      },
+      params: () => z.object({ name: z.string().describe('Name of the destination.') }),
+      readByHandler: () => ({ body: TEST_BODY().optional() }),
+      answers: () => ({
+        200: DRY().describe('The messages that would be sent.'),
+        202: MADE_ANSWER(),
+      }),
       handle: (request) => deps.idempotency.once(request, () => testDestination(deps, request)),
     }),
     route({
@@ -154,8 +163,8 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       summary: 'Send the messages of an event again',
       description: 'Without `routes` and `to` every route is evaluated again. No task is started.',
       params: PARAMS,
-      readByHandler: { body: REPLAY_BODY.optional() },
-      answers: { 202: MADE_ANSWER },
+      readByHandler: () => ({ body: REPLAY_BODY().optional() }),
+      answers: () => ({ 202: MADE_ANSWER() }),
       handle: (request) => deps.idempotency.once(request, () => replay(deps, request)),
     }),
   ]
@@ -163,7 +172,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
 
 async function replay(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
   const id = idOf(request.params)
-  const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY, request.body ?? {})
+  const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY(), request.body ?? {})
   request.note({ target: [id] })
   const selection = knownSelection(deps, { routes: routes ?? [], to: to ?? [] })
   const event = deps.loadEvent(id)
@@ -174,7 +183,7 @@ async function replay(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Resp
 }
 
 function testDestination(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
-  const body = strictBody(TEST_BODY, request.body ?? {})
+  const body = strictBody(TEST_BODY(), request.body ?? {})
   const { name = '' } = request.params
   if (deps.destinationNames().includes(name)) return fireAs(deps, request, { ...body, to: [name] })
   const routes = deps.routesTo(name)
@@ -183,13 +192,13 @@ function testDestination(deps: ReplayRoutesDeps, request: ApiRequest): Promise<R
 }
 
 function fire(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
-  return fireAs(deps, request, strictBody(FIRE_BODY, request.body ?? {}))
+  return fireAs(deps, request, strictBody(FIRE_BODY(), request.body ?? {}))
 }
 
 async function fireAs(
   deps: ReplayRoutesDeps,
   request: ApiRequest,
-  body: z.output<typeof FIRE_BODY>,
+  body: z.output<ReturnType<typeof FIRE_BODY>>,
 ): Promise<Response> {
   const selection = knownSelection(deps, { routes: body.routes ?? [], to: body.to ?? [] })
   const past = body.eventId ? pastEvent(deps, body.eventId) : null

@@ -4,6 +4,7 @@ import type { ScriptLog, TaskEvent } from '../../events/types.ts'
 import { queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import { nullWhenAbsent, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import { errorLine, isErrorLine } from '../script-log.ts'
@@ -23,19 +24,23 @@ const MOST_LINES = 10_000
 const MOST_ERRORS = 1000
 const QRS_TIMEOUT_MS = 10_000
 
-const QUERY = z.object({
-  from: queryField.integer(1, 100_000_000).describe('First line. Default 1.').optional(),
-  limit: queryField.integer(1, MOST_LINES).describe(`Lines at most. Default ${DEFAULT_LINES}.`).optional(),
-})
+const QUERY = once(() =>
+  z.object({
+    from: queryField.integer(1, 100_000_000).describe('First line. Default 1.').optional(),
+    limit: queryField.integer(1, MOST_LINES).describe(`Lines at most. Default ${DEFAULT_LINES}.`).optional(),
+  }),
+)
 
-const SCRIPT_LOG = z.object({
-  source: z.enum(['stored', 'qlik']).describe('Kept with the event, or read from Qlik Sense now.'),
-  lines: z.int().describe('Lines of the whole log.'),
-  from: z.int(),
-  text: z.array(z.string()),
-  errorLines: z.array(z.int()).describe(`Numbers of all lines with an error; ${MOST_ERRORS} at most.`),
-  errorText: z.string().nullable(),
-})
+const SCRIPT_LOG = once(() =>
+  z.object({
+    source: z.enum(['stored', 'qlik']).describe('Kept with the event, or read from Qlik Sense now.'),
+    lines: z.int().describe('Lines of the whole log.'),
+    from: z.int(),
+    text: z.array(z.string()),
+    errorLines: z.array(z.int()).describe(`Numbers of all lines with an error; ${MOST_ERRORS} at most.`),
+    errorText: z.string().nullable(),
+  }),
+)
 
 export function scriptLogRoutes(deps: ScriptLogRoutesDeps): ApiRoute[] {
   return [
@@ -48,9 +53,9 @@ export function scriptLogRoutes(deps: ScriptLogRoutesDeps): ApiRoute[] {
       summary: 'The script log of an event',
       description:
         'As it was kept with the event; else Qlik Sense is asked, which keeps the logs of recent executions.',
-      params: z.object({ id: z.string().describe('Id of the event.') }),
+      params: () => z.object({ id: z.string().describe('Id of the event.') }),
       query: QUERY,
-      answers: { 200: SCRIPT_LOG, 502: 'Qlik Sense is unreachable or refuses.' },
+      answers: () => ({ 200: SCRIPT_LOG(), 502: 'Qlik Sense is unreachable or refuses.' }),
       async handle({ params, query: { from = 1, limit = DEFAULT_LINES }, signal, note }) {
         const id = idOf(params)
         note({ target: [id] })

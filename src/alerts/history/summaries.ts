@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { invalidQuery, LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { DeliveryState } from '../types.ts'
@@ -13,49 +14,59 @@ const BUCKETS = { '5m': 300_000, '1h': 3_600_000, '1d': 86_400_000 } as const
 const MOST_BUCKETS = 2000
 const DAY_MS = 86_400_000
 
-const count = z.int()
-const PARTIAL = z.boolean().describe('The search took too long and was ended: what is older is not counted.')
+const count = once(() => z.int())
+const PARTIAL = once(() =>
+  z.boolean().describe('The search took too long and was ended: what is older is not counted.'),
+)
 const TIMES = { from: LIST_PARAMETERS.from, to: LIST_PARAMETERS.to }
 
-const EVENTS_QUERY = z.object({
-  bucket: queryField
-    .word(Object.keys(BUCKETS) as (keyof typeof BUCKETS)[])
-    .describe('Default `1h`.')
-    .optional(),
-  ...EVENT_FILTERS,
-  ...TIMES,
-})
+const EVENTS_QUERY = once(() =>
+  z.object({
+    bucket: queryField
+      .word(Object.keys(BUCKETS) as (keyof typeof BUCKETS)[])
+      .describe('Default `1h`.')
+      .optional(),
+    ...EVENT_FILTERS,
+    ...TIMES,
+  }),
+)
 
-const BUCKET = z.object({
-  at: z.string().describe('Begin of the bucket, UTC.'),
-  success: count,
-  failed: count,
-  aborted: count,
-  other: count,
-})
-const EVENTS_SUMMARY = z.object({
-  buckets: z.array(BUCKET).describe('Oldest first; without empty ones.'),
-  partial: PARTIAL,
-})
+const BUCKET = once(() =>
+  z.object({
+    at: z.string().describe('Begin of the bucket, UTC.'),
+    success: count(),
+    failed: count(),
+    aborted: count(),
+    other: count(),
+  }),
+)
+const EVENTS_SUMMARY = once(() =>
+  z.object({
+    buckets: z.array(BUCKET()).describe('Oldest first; without empty ones.'),
+    partial: PARTIAL(),
+  }),
+)
 
-const DELIVERIES_QUERY = z.object({ ...DELIVERY_FILTERS, ...TIMES })
-const DELIVERIES_SUMMARY = z.object({
-  states: z.object({ pending: count, sending: count, delivered: count, suppressed: count, dead: count }),
-  reasons: z.record(z.string(), count),
-  destinations: z.array(
-    z.object({
-      name: z.string(),
-      delivered: count,
-      suppressed: count,
-      dead: count,
-      oldestDead: z.string().nullable().describe('When the oldest dead one was created.'),
-    }),
-  ),
-  partial: PARTIAL,
-})
+const DELIVERIES_QUERY = once(() => z.object({ ...DELIVERY_FILTERS, ...TIMES }))
+const DELIVERIES_SUMMARY = once(() =>
+  z.object({
+    states: z.object({ pending: count(), sending: count(), delivered: count(), suppressed: count(), dead: count() }),
+    reasons: z.record(z.string(), count()),
+    destinations: z.array(
+      z.object({
+        name: z.string(),
+        delivered: count(),
+        suppressed: count(),
+        dead: count(),
+        oldestDead: z.string().nullable().describe('When the oldest dead one was created.'),
+      }),
+    ),
+    partial: PARTIAL(),
+  }),
+)
 
-type Bucket = z.output<typeof BUCKET>
-type DeliveriesSummary = z.output<typeof DELIVERIES_SUMMARY>
+type Bucket = z.output<ReturnType<typeof BUCKET>>
+type DeliveriesSummary = z.output<ReturnType<typeof DELIVERIES_SUMMARY>>
 
 interface SummaryRoutesDeps {
   readonly db: Database
@@ -73,7 +84,7 @@ export function summaryRoutes({ db, clock, recording }: SummaryRoutesDeps): ApiR
       summary: 'Count events over time',
       description: 'Of the last 24 hours unless `from` says otherwise, with the filters of the list.',
       query: EVENTS_QUERY,
-      answers: { 200: EVENTS_SUMMARY },
+      answers: () => ({ 200: EVENTS_SUMMARY() }),
       examples: [
         { name: 'failures', query: { outcome: 'failed' }, status: 200, answer: { buckets: [], partial: false } },
       ],
@@ -93,7 +104,7 @@ export function summaryRoutes({ db, clock, recording }: SummaryRoutesDeps): ApiR
       summary: 'Count deliveries by state, reason and destination',
       description: 'Of the last 24 hours unless `from` says otherwise, with the filters of the list.',
       query: DELIVERIES_QUERY,
-      answers: { 200: DELIVERIES_SUMMARY },
+      answers: () => ({ 200: DELIVERIES_SUMMARY() }),
       examples: [
         {
           name: 'dead-letters',
@@ -114,7 +125,7 @@ export function summaryRoutes({ db, clock, recording }: SummaryRoutesDeps): ApiR
   ]
 }
 
-function timesOf({ from, to }: Pick<z.output<typeof DELIVERIES_QUERY>, 'from' | 'to'>, now: number) {
+function timesOf({ from, to }: Pick<z.output<ReturnType<typeof DELIVERIES_QUERY>>, 'from' | 'to'>, now: number) {
   return { from: from?.(now) ?? now - DAY_MS, to: to?.(now) ?? null }
 }
 
@@ -141,7 +152,7 @@ async function countEvents(
   filter: Parameters<typeof eventsWhere>[0],
   size: number,
   recording: readonly string[],
-): Promise<z.output<typeof EVENTS_SUMMARY>> {
+): Promise<z.output<ReturnType<typeof EVENTS_SUMMARY>>> {
   const where = eventsWhere(filter, recording)
   const buckets = new Map<number, Bucket>()
   const search = { table: 'event', before: null, times: { column: 'received_at', from: filter.from, to: filter.to } }

@@ -9,6 +9,7 @@ import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import { errorText } from '../../platform/errors.ts'
+import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
@@ -40,66 +41,74 @@ export interface AlertRouteApiDeps extends ExplainDeps {
 
 const QRS_TIMEOUT_MS = 10_000
 
-const text = z.string().nullable()
+const text = once(() => z.string().nullable())
 
-const SAMPLE = z.strictObject({
-  type: z.enum(EVENT_TYPES).optional(),
-  outcome: z.enum(EVENT_OUTCOMES).optional(),
-  taskId: z.string().max(100).optional(),
-  taskName: z.string().max(500).optional(),
-  host: z.string().max(500).optional(),
-  user: z.string().max(500).optional(),
-  code: z.string().max(100).optional(),
-  message: z.string().max(10_000).optional(),
-  consecutiveFailures: z.int().min(0).max(1_000_000).optional(),
-})
+const SAMPLE = once(() =>
+  z.strictObject({
+    type: z.enum(EVENT_TYPES).optional(),
+    outcome: z.enum(EVENT_OUTCOMES).optional(),
+    taskId: z.string().max(100).optional(),
+    taskName: z.string().max(500).optional(),
+    host: z.string().max(500).optional(),
+    user: z.string().max(500).optional(),
+    code: z.string().max(100).optional(),
+    message: z.string().max(10_000).optional(),
+    consecutiveFailures: z.int().min(0).max(1_000_000).optional(),
+  }),
+)
 
-const EXPLAIN_BODY = z.object({
-  eventId: z.string().describe('An event of the past.').optional(),
-  sample: SAMPLE.describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
-  raw: z.string().max(65_535).describe('Or a datagram, as Qlik Sense sends it.').optional(),
-  at: z.string().describe('Time of the invented event, ISO 8601; default now.').optional(),
-  draft: z
-    .string()
-    .max(65_535)
-    .describe(
-      'YAML of a route, of a list of routes, or of a file with `alertRoutes`. Needs the scope `admin`. A route of the draft takes the place of the route with its name, others come last. It is not stored.',
-    )
-    .optional(),
-})
+const EXPLAIN_BODY = once(() =>
+  z.object({
+    eventId: z.string().describe('An event of the past.').optional(),
+    sample: SAMPLE().describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
+    raw: z.string().max(65_535).describe('Or a datagram, as Qlik Sense sends it.').optional(),
+    at: z.string().describe('Time of the invented event, ISO 8601; default now.').optional(),
+    draft: z
+      .string()
+      .max(65_535)
+      .describe(
+        'YAML of a route, of a list of routes, or of a file with `alertRoutes`. Needs the scope `admin`. A route of the draft takes the place of the route with its name, others come last. It is not stored.',
+      )
+      .optional(),
+  }),
+)
 
-const ROUTES = z.object({
-  alertRoutes: z.array(
-    z.object({
-      name: z.string(),
-      origin: z.enum(['butler', 'footman']),
-      enable: z.boolean(),
-      to: z.array(z.string()).describe('Names of destinations.'),
-      hits: z
-        .int()
-        .describe('Events since the time of `hits` for which it made alerts, suppressed ones included.')
-        .optional(),
-    }),
-  ),
-  partial: z.boolean().describe('With `hits`: the count took too long; older events are not counted.').optional(),
-})
+const ROUTES = once(() =>
+  z.object({
+    alertRoutes: z.array(
+      z.object({
+        name: z.string(),
+        origin: z.enum(['butler', 'footman']),
+        enable: z.boolean(),
+        to: z.array(z.string()).describe('Names of destinations.'),
+        hits: z
+          .int()
+          .describe('Events since the time of `hits` for which it made alerts, suppressed ones included.')
+          .optional(),
+      }),
+    ),
+    partial: z.boolean().describe('With `hits`: the count took too long; older events are not counted.').optional(),
+  }),
+)
 
-const ROUTES_QUERY = z.object({
-  hits: queryField.time().describe('Also count the hits of each route since then, like `7d`.').optional(),
-})
+const ROUTES_QUERY = once(() =>
+  z.object({
+    hits: queryField.time().describe('Also count the hits of each route since then, like `7d`.').optional(),
+  }),
+)
 
 const VERDICTS = {
   routes: z.array(
     z.object({
       name: z.string(),
       matched: z.boolean(),
-      because: text.describe('Why it did not match.'),
+      because: text().describe('Why it did not match.'),
       fields: z
         .array(
           z.object({
             field: z.string(),
             wanted: z.string(),
-            found: text,
+            found: text(),
             holds: z.union([z.boolean(), z.literal('unknown')]),
           }),
         )
@@ -109,49 +118,53 @@ const VERDICTS = {
           destination: z.string(),
           target: z.string(),
           wouldBe: z.enum(['pending', 'suppressed']),
-          reason: text,
-          detail: text,
+          reason: text(),
+          detail: text(),
           suppressedBy: z.record(z.string(), z.unknown()).nullable().describe('As of a delivery.'),
           kind: z.string().describe('Of what is no alert, like `recovery`.').optional(),
         }),
       ),
     }),
   ),
-  stoppedBy: text.describe('The route after which no other was looked at.'),
+  stoppedBy: text().describe('The route after which no other was looked at.'),
 }
 
-const EXPLANATION = z.object({
-  ...VERDICTS,
-  draft: z
-    .object(VERDICTS)
-    .nullable()
-    .describe('With `draft`: the same with the routes of the draft; null when it has errors.')
-    .optional(),
-  draftProblems: z
-    .array(
-      z.object({
-        severity: z.enum(['error', 'warning', 'info']),
-        path: z.string().describe('Like `alertRoutes[0].match`.'),
-        message: z.string(),
-        hint: z.string().nullable(),
-        line: z.int().describe('Of the draft, from 1; 0 = not in a line.'),
-        column: z.int(),
-      }),
-    )
-    .describe('With `draft`: errors and warnings about it.')
-    .optional(),
-})
+const EXPLANATION = once(() =>
+  z.object({
+    ...VERDICTS,
+    draft: z
+      .object(VERDICTS)
+      .nullable()
+      .describe('With `draft`: the same with the routes of the draft; null when it has errors.')
+      .optional(),
+    draftProblems: z
+      .array(
+        z.object({
+          severity: z.enum(['error', 'warning', 'info']),
+          path: z.string().describe('Like `alertRoutes[0].match`.'),
+          message: z.string(),
+          hint: z.string().nullable(),
+          line: z.int().describe('Of the draft, from 1; 0 = not in a line.'),
+          column: z.int(),
+        }),
+      )
+      .describe('With `draft`: errors and warnings about it.')
+      .optional(),
+  }),
+)
 
-export const DESTINATION = z.object({
-  name: z.string(),
-  type: z.string(),
-  up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
-  pending: z.int(),
-  dead: z.int(),
-  lastDeliveredAt: text,
-  lastError: text,
-})
-const DESTINATIONS = z.object({ destinations: z.array(DESTINATION) })
+export const DESTINATION = once(() =>
+  z.object({
+    name: z.string(),
+    type: z.string(),
+    up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
+    pending: z.int(),
+    dead: z.int(),
+    lastDeliveredAt: text(),
+    lastError: text(),
+  }),
+)
+const DESTINATIONS = once(() => z.object({ destinations: z.array(DESTINATION()) }))
 
 export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
   return [
@@ -163,7 +176,7 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       description:
         'In order of evaluation: those made of the notification sections of the configuration first, also those that are switched off, then those of `Butler.footman.alertRoutes`.',
       query: ROUTES_QUERY,
-      answers: { 200: ROUTES },
+      answers: () => ({ 200: ROUTES() }),
       examples: [
         { name: 'all', status: 200, answer: { alertRoutes: [] } },
         { name: 'hits', query: { hits: '7d' }, status: 200, answer: { alertRoutes: [], partial: false } },
@@ -189,7 +202,7 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       description:
         'Routes the event as it would be routed, and takes everything back: no message is sent, no slot of a rate limit taken. Fields whose data are not known hold in `match` and do not hold in `except`.',
       body: EXPLAIN_BODY,
-      answers: { 200: EXPLANATION },
+      answers: () => ({ 200: EXPLANATION() }),
       examples: [
         {
           name: 'sample',
@@ -214,7 +227,7 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       summary: 'List destinations',
       description: 'Where messages go to, how much waits for each, and whether it works.',
       query: NO_QUERY,
-      answers: { 200: DESTINATIONS },
+      answers: () => ({ 200: DESTINATIONS() }),
       examples: [{ name: 'all', status: 200, answer: { destinations: [] } }],
       handle: () =>
         jsonAnswer(200, { destinations: [...deps.destinations.values()].map((one) => destinationNow(deps, one)) }),
@@ -236,7 +249,7 @@ async function countHits(db: Database, from: number) {
 
 async function explain(
   deps: AlertRouteApiDeps,
-  { draft, ...question }: z.output<typeof EXPLAIN_BODY>,
+  { draft, ...question }: z.output<ReturnType<typeof EXPLAIN_BODY>>,
   caller: Caller,
   hangsUp: AbortSignal,
 ): Promise<Response> {
@@ -265,7 +278,7 @@ const draftProblem = ({ severity, path, message, hint, line, column }: Problem) 
 /** The event that is asked about, and the time at which it would be routed. */
 async function askedEvent(
   deps: AlertRouteApiDeps,
-  { eventId, sample, raw, at }: Omit<z.output<typeof EXPLAIN_BODY>, 'draft'>,
+  { eventId, sample, raw, at }: Omit<z.output<ReturnType<typeof EXPLAIN_BODY>>, 'draft'>,
   hangsUp: AbortSignal,
 ): Promise<readonly [TaskEvent, number]> {
   if ([eventId, sample, raw].filter((one) => one !== undefined).length !== 1) {
@@ -326,7 +339,7 @@ function timeOf(text: string | undefined, now: number): number {
 export function destinationNow(
   { db, health }: Pick<AlertRouteApiDeps, 'db' | 'health'>,
   { name, type, ready }: Destination,
-): z.output<typeof DESTINATION> {
+): z.output<ReturnType<typeof DESTINATION>> {
   const count = (index: string, state: string, name: string) =>
     db.get<{ n: number }>(
       `SELECT count(*) AS n FROM delivery INDEXED BY ${index} WHERE ${state} AND destination = ?`,

@@ -4,6 +4,7 @@ import type { Caller } from '../../http/endpoint/caller.ts'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import { type AttentionList, type FoundItem, KINDS, SCOPES, SEVERITIES } from './types.ts'
 
@@ -15,69 +16,73 @@ interface AttentionRoutesDeps {
 const DAY_MS = 86_400_000
 const NOTE_LENGTH = 200
 
-const text = z.string().nullable()
+const text = once(() => z.string().nullable())
 
-const ITEM = z.object({
-  key: z.string().describe('The same as long as the item is open: `taskFailed:<task id>`.'),
-  kind: z.enum(KINDS),
-  severity: z.enum(SEVERITIES),
-  since: z.string(),
-  title: z.string(),
-  cause: text,
-  task: z.object({ taskId: z.string(), taskName: z.string() }).nullable(),
-  eventId: text,
-  executionId: text,
-  count: z.int(),
-  dueAt: text,
-  alerted: z
-    .array(z.object({ destination: z.string(), target: z.string(), at: z.string() }))
-    .describe('Destinations that got an alert since the item began.'),
-  heldBack: z.array(z.object({ reason: z.string(), count: z.int(), snoozeId: text })),
-  quiet: z
-    .object({
-      reason: z.enum(['SNOOZED', 'MAINTENANCE']),
-      detail: z.string().describe('The reason of the snooze, or the name of the maintenance.'),
-      until: text.describe('End of the snooze.'),
-    })
-    .nullable()
-    .describe('Alerts about the task are held back now.'),
-  behind: z
-    .array(z.object({ taskId: z.string(), taskName: z.string() }))
-    .describe('Tasks that run after this one and have not started since it failed.'),
-  parent: text.describe('Key of the item whose failure explains this one.'),
-  runningAgain: z
-    .object({
-      executionId: text,
-      state: z.enum(['queued', 'running']),
-      startedAt: z.string(),
-      expectedEnd: z.string(),
-      over: z.boolean(),
-      overByMs: z.number(),
-    })
-    .nullable(),
-  usualMs: z.number().nullable().describe('Median run time, of an item whose task runs.'),
-  retry: z
-    .object({ attempt: z.int(), max: z.int(), at: z.string() })
-    .nullable()
-    .describe('Start that the retry policy has planned.'),
-  taken: z.object({ by: z.string(), at: z.string(), note: z.string() }).nullable(),
-  recovered: z
-    .object({ at: z.string(), how: z.enum(['itself', 'retry', 'start']), by: text })
-    .nullable()
-    .describe('`start`: a caller of Footman has started it.'),
-})
+const ITEM = once(() =>
+  z.object({
+    key: z.string().describe('The same as long as the item is open: `taskFailed:<task id>`.'),
+    kind: z.enum(KINDS),
+    severity: z.enum(SEVERITIES),
+    since: z.string(),
+    title: z.string(),
+    cause: text(),
+    task: z.object({ taskId: z.string(), taskName: z.string() }).nullable(),
+    eventId: text(),
+    executionId: text(),
+    count: z.int(),
+    dueAt: text(),
+    alerted: z
+      .array(z.object({ destination: z.string(), target: z.string(), at: z.string() }))
+      .describe('Destinations that got an alert since the item began.'),
+    heldBack: z.array(z.object({ reason: z.string(), count: z.int(), snoozeId: text() })),
+    quiet: z
+      .object({
+        reason: z.enum(['SNOOZED', 'MAINTENANCE']),
+        detail: z.string().describe('The reason of the snooze, or the name of the maintenance.'),
+        until: text().describe('End of the snooze.'),
+      })
+      .nullable()
+      .describe('Alerts about the task are held back now.'),
+    behind: z
+      .array(z.object({ taskId: z.string(), taskName: z.string() }))
+      .describe('Tasks that run after this one and have not started since it failed.'),
+    parent: text().describe('Key of the item whose failure explains this one.'),
+    runningAgain: z
+      .object({
+        executionId: text(),
+        state: z.enum(['queued', 'running']),
+        startedAt: z.string(),
+        expectedEnd: z.string(),
+        over: z.boolean(),
+        overByMs: z.number(),
+      })
+      .nullable(),
+    usualMs: z.number().nullable().describe('Median run time, of an item whose task runs.'),
+    retry: z
+      .object({ attempt: z.int(), max: z.int(), at: z.string() })
+      .nullable()
+      .describe('Start that the retry policy has planned.'),
+    taken: z.object({ by: z.string(), at: z.string(), note: z.string() }).nullable(),
+    recovered: z
+      .object({ at: z.string(), how: z.enum(['itself', 'retry', 'start']), by: text() })
+      .nullable()
+      .describe('`start`: a caller of Footman has started it.'),
+  }),
+)
 
-const QUERY = z.object({
-  state: queryField
-    .word(['open', 'recovered'])
-    .describe('Default `open`; `recovered`: tasks that failed and succeeded since.')
-    .optional(),
-  from: LIST_PARAMETERS.from.describe('Begin of the time in which tasks have failed, for `recovered`. Default 24h.'),
-  kind: queryField.words(KINDS).describe('May be repeated: any of them.').optional(),
-})
+const QUERY = once(() =>
+  z.object({
+    state: queryField
+      .word(['open', 'recovered'])
+      .describe('Default `open`; `recovered`: tasks that failed and succeeded since.')
+      .optional(),
+    from: LIST_PARAMETERS.from.describe('Begin of the time in which tasks have failed, for `recovered`. Default 24h.'),
+    kind: queryField.words(KINDS).describe('May be repeated: any of them.').optional(),
+  }),
+)
 
-const PARAMS = z.object({ key: z.string().describe('Key of the item.') })
-const BODY = z.object({ note: z.string().max(NOTE_LENGTH).default('') })
+const PARAMS = once(() => z.object({ key: z.string().describe('Key of the item.') }))
+const BODY = once(() => z.object({ note: z.string().max(NOTE_LENGTH).default('') }))
 
 export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[] {
   return [
@@ -89,16 +94,16 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
       description:
         'Failed and missing tasks, given-up deliveries, destinations, services and reports, sorted by severity, number of tasks behind it, and age. Kinds of which the caller lacks the scope (`event:read`, `report:read`, `schedule:read`) are named in `hidden`.',
       query: QUERY,
-      answers: {
+      answers: () => ({
         200: z
           .object({
             asOf: z.string(),
-            items: z.array(ITEM),
+            items: z.array(ITEM()),
             hidden: z.array(z.enum(KINDS)).describe('Kinds that the caller may not see.'),
             count: z.int().describe('Open items of severity warning and above that belong to no other item.'),
           })
           .describe('The items.'),
-      },
+      }),
       examples: [{ name: 'open', query: { kind: 'taskFailed' }, status: 200 }],
       async handle({ query: { state = 'open', from, kind }, caller }) {
         const now = clock.now()
@@ -116,7 +121,7 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
       summary: 'Count what needs attention',
       description: 'Cheap: it asks nothing of Qlik Sense and may be 15 seconds old.',
       query: NO_QUERY,
-      answers: { 200: z.object({ count: z.int() }).describe('Open items of severity warning and above.') },
+      answers: () => ({ 200: z.object({ count: z.int() }).describe('Open items of severity warning and above.') }),
       examples: [{ name: 'count', status: 200, answer: { count: 0 } }],
       handle: () => jsonAnswer(200, { count: list.count() }),
     }),
@@ -129,7 +134,7 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
       description: 'A mark for colleagues until the item is gone; it changes neither alerts nor the life of the item.',
       params: PARAMS,
       body: BODY,
-      answers: { 200: ITEM.describe('The item.') },
+      answers: () => ({ 200: ITEM().describe('The item.') }),
       async handle({ params: { key }, body, caller, note }) {
         note({ target: [key], ...(body.note !== '' && { detail: body.note }) })
         const item = await list.take(key, caller.actor, body.note)
@@ -144,7 +149,7 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
       action: 'attention.giveBack',
       summary: 'Give an item back',
       params: PARAMS,
-      answers: { 204: z.void() },
+      answers: () => ({ 204: z.void() }),
       async handle({ params: { key }, note }) {
         note({ target: [key] })
         if (await list.giveBack(key)) return new Response(null, { status: 204 })

@@ -1,6 +1,7 @@
 /** Query parameters of endpoints that the predecessor did not have, above all those of lists: `limit`, `cursor`, `from`, `to`. */
 import { z } from 'zod'
 import { parseDuration } from '../../platform/duration.ts'
+import { once } from '../../platform/once.ts'
 import { type Refusal, refusal } from '../errors.ts'
 
 type Query = Readonly<Record<string, string | readonly string[]>>
@@ -81,7 +82,7 @@ export const LIST_PARAMETERS = {
 }
 
 /** No parameters at all. */
-export const NO_QUERY = z.object({})
+export const NO_QUERY = once(() => z.object({}))
 
 /** The query in the form of the schema. Throws 400 `VALIDATION` for parameters that the schema lacks, else as `readQuery`. */
 export function strictQuery<T extends z.ZodObject>(schema: T, query: Query): z.output<T> {

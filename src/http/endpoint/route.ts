@@ -1,5 +1,6 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
 import { z } from 'zod'
+import { once } from '../../platform/once.ts'
 import type { Refusal } from '../errors.ts'
 import type { Caller, Holder, Identity } from './caller.ts'
 import { NO_QUERY, strictQuery } from './list-query.ts'
@@ -92,19 +93,23 @@ export interface RouteDescription {
   readonly description?: string
   /** False leaves it out of the document. Default true. */
   readonly documented?: boolean
-  readonly schemas?: RouteSchemas
-  /** When the endpoint refuses with a status beyond what every endpoint may answer: `{ 502: 'QRS is unreachable' }`. */
-  readonly failures?: Readonly<Record<number, string>>
+  /** Of its data, built when they are asked for. */
+  readonly schemas?: () => RouteSchemas
   /** Calls that work as they stand against the simulated site; a test makes every one of them. */
   readonly examples?: readonly RouteExample[]
 }
+
+/**
+ * By status: what is answered, as text where the schema is a string, nothing where it is `z.void()`, else JSON. Or, as a
+ * text, when the endpoint refuses beyond what every endpoint may refuse: `{ 502: 'QRS is unreachable' }`.
+ */
+export type Answers = Readonly<Record<number, z.ZodType | string>>
 
 export interface RouteSchemas {
   readonly params?: z.ZodType
   readonly query?: z.ZodType
   readonly body?: z.ZodType
-  /** By status. Text where the schema is a string, nothing where it is `z.void()`, else JSON. */
-  readonly responses?: Readonly<Record<number, z.ZodType>>
+  readonly answers?: Answers
 }
 
 export interface RouteExample {
@@ -176,7 +181,10 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
   readonly body: Parsed<Body, unknown>
 }
 
-/** Definition of an endpoint: `params`, `query` and `body` check the request, make what the handler gets, and document it. */
+/**
+ * Definition of an endpoint: `params`, `query` and `body` check the request, make what the handler gets, and document it.
+ * Schemas are built when they are needed first (functions), as most never are.
+ */
 export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
   extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
     Pick<
@@ -197,15 +205,14 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
   readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
   readonly switch?: string | null
-  readonly params?: Params
+  readonly params?: () => Params
   /** Without a schema the query is not looked at. */
-  readonly query?: Query
+  readonly query?: () => Query
   /** `ignored`: any body is accepted and not read. `bytes`: `handle` gets it as a `Uint8Array`. */
-  readonly body?: Body | 'bytes' | 'ignored'
+  readonly body?: (() => Body) | 'bytes' | 'ignored'
   /** Forms of parts that `handle` reads itself, from the request as it came: these only document. */
-  readonly readByHandler?: Pick<RouteSchemas, 'query' | 'body'>
-  /** By status: what is answered, or, as a text, when the endpoint refuses beyond what every endpoint may refuse. */
-  readonly answers: Readonly<Record<number, z.ZodType | string>>
+  readonly readByHandler?: () => Pick<RouteSchemas, 'query' | 'body'>
+  readonly answers: () => Answers
   /** Turns an error of the handler into the one that is answered, with texts that clients of the predecessor know. */
   readonly legacyErrors?: (error: unknown, request: ApiRequest) => unknown
   handle(request: CheckedRequest<Params, Query, Body>): Response | Promise<Response>
@@ -220,9 +227,9 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
  * route({
  *   method: 'GET', path: '/v4/filejobs/{jobId}', switch: 'fileCopy', scope: 'file:write',
  *   summary: 'Report the progress of a file job',
- *   params: z.object({ jobId: z.string() }),
+ *   params: () => ( z.object({ jobId: z.string() })),
  *   query: NO_QUERY,
- *   answers: { 200: JOB.describe('The job.') },
+ *   answers: () => ({ 200: JOB.describe('The job.') }),
  *   handle: ({ params }) => jsonAnswer(200, jobs.get(params.jobId)),
  * })
  */
@@ -233,25 +240,27 @@ export function route<
 >(endpoint: Endpoint<Params, Query, Body>): ApiRoute {
   const { method, switch: key = null, answers, ...rest } = endpoint
   const { params, query, body, readByHandler, legacyErrors, handle, ...description } = rest
-  const answered = Object.entries(answers)
-  const isRefusal = (answer: unknown): answer is string => typeof answer === 'string'
-  const checks = { ...endpoint, params: params && isText(params) ? undefined : params }
+  const checks = once(() => ({
+    butler: endpoint.butler,
+    params: unlessText(params?.()),
+    query: query?.(),
+    body: typeof body === 'string' ? undefined : body?.(),
+  }))
   return {
     ...description,
     methods: [method].flat(),
     switch: key,
     ...(body && { body: typeof body === 'string' ? body : ('json' as const) }),
-    schemas: {
-      ...readByHandler,
-      ...(params && { params }),
-      ...(query && query !== NO_QUERY && { query }),
-      ...(body && typeof body !== 'string' && { body }),
-      responses: Object.fromEntries(answered.filter((entry): entry is [string, z.ZodType] => !isRefusal(entry[1]))),
-    },
-    failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
-    check: (request) => void check(checks, request),
+    schemas: () => ({
+      ...readByHandler?.(),
+      ...(params && { params: params() }),
+      ...(query && query !== NO_QUERY && { query: query() }),
+      ...(body && typeof body !== 'string' && { body: body() }),
+      answers: answers(),
+    }),
+    check: (request) => void check(checks(), request),
     handle(request) {
-      const checked = check(checks, request) as CheckedRequest<Params, Query, Body>
+      const checked = check(checks(), request) as CheckedRequest<Params, Query, Body>
       if (!legacyErrors) return handle(checked)
       const refuse = (error: unknown): never => {
         throw legacyErrors(error, request)
@@ -268,21 +277,26 @@ export function route<
 }
 
 /** Path parameters are texts, so a schema that wants any texts has nothing to check. */
-function isText(params: z.ZodObject): boolean {
-  return Object.values(params.shape).every((member) => {
+function unlessText(params: Fields): Fields {
+  const isText = Object.values(params?.shape ?? {}).every((member) => {
     const { def } = member instanceof z.ZodOptional ? member.unwrap() : member
     return def.type === 'string' && !('format' in def) && !def.checks?.length
   })
+  return isText ? undefined : params
+}
+
+/** The schemas of the parts of a request. */
+interface Checks extends Pick<ApiRoute, 'butler'> {
+  readonly params: Fields
+  readonly query: Fields
+  readonly body: Fields
 }
 
 /** Replaces the checked parts by those of the schemas. */
-function check(
-  { butler, params, query, body }: Pick<Endpoint<Fields, Fields, Fields>, 'butler' | 'params' | 'query' | 'body'>,
-  request: ApiRequest,
-): ApiRequest {
+function check({ butler, params, query, body }: Checks, request: ApiRequest): ApiRequest {
   const checked = request as { -readonly [Part in 'params' | 'query' | 'body']: unknown }
   if (params) checked.params = validate('params', params, request.params)
-  if (body && typeof body !== 'string') {
+  if (body) {
     checked.body = butler ? validate('body', body, request.body) : strictBody(body, request.body)
   }
   if (query) {

@@ -1,6 +1,6 @@
 /** The description of the REST API (OpenAPI 3.1), made from the endpoints that exist. */
 import { z } from 'zod'
-import type { ApiRoute, Method, RouteExample } from '../endpoint/route.ts'
+import type { ApiRoute, Method, RouteExample, RouteSchemas } from '../endpoint/route.ts'
 import { placeOf } from '../forwarding.ts'
 import {
   type Content,
@@ -92,8 +92,9 @@ type Responses = Record<string, ResponseObject | Reference>
 
 /** One operation from one endpoint. `locked`: access control is on, so scopes are asked for. */
 function operationOf(route: ApiRoute, method: Method, locked: boolean): Operation {
-  const { summary, schemas, examples = [], scope } = route
-  const parameters = [...pathParameters(route), ...queryParameters(route)]
+  const { summary, examples = [], scope } = route
+  const schemas = route.schemas?.()
+  const parameters = [...pathParameters(route, schemas), ...queryParameters(route, schemas)]
   const hasBody = schemas?.body !== undefined && route.body !== 'ignored'
   return {
     tags: [tagOf(route)],
@@ -101,7 +102,7 @@ function operationOf(route: ApiRoute, method: Method, locked: boolean): Operatio
     ...described(route, locked),
     ...(parameters.length > 0 && { parameters }),
     ...(hasBody && { requestBody: requestBody(schemas.body!, examples) }),
-    responses: responsesOf(route, method, locked),
+    responses: responsesOf(route, schemas, method, locked),
     'x-footman-at': placeOf(route, method),
     ...(locked && { security: scope === undefined ? [] : [{ apiKey: [scope] }, { bearer: [scope] }] }),
   }
@@ -116,7 +117,7 @@ function described({ description, scope, butler }: ApiRoute, locked: boolean): {
   return notes.length === 0 ? {} : { description: notes.join('\n\n') }
 }
 
-function pathParameters({ path, schemas, examples = [] }: ApiRoute): Parameter[] {
+function pathParameters({ path, examples = [] }: ApiRoute, schemas: RouteSchemas | undefined): Parameter[] {
   const schema = propertiesOf(schemas?.params).properties
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) =>
     parameter(
@@ -129,7 +130,7 @@ function pathParameters({ path, schemas, examples = [] }: ApiRoute): Parameter[]
   )
 }
 
-function queryParameters({ schemas, examples = [], barrier }: ApiRoute): Parameter[] {
+function queryParameters({ examples = [], barrier }: ApiRoute, schemas: RouteSchemas | undefined): Parameter[] {
   const { properties, required } = propertiesOf(schemas?.query)
   return Object.entries({ ...properties, ...(barrier && { barrier: BARRIER }) }).map(([name, schema]) =>
     parameter(
@@ -200,15 +201,16 @@ function named(
   return values.length === 0 ? undefined : Object.fromEntries(values)
 }
 
-function responsesOf(route: ApiRoute, method: Method, locked: boolean): Responses {
-  const { schemas, examples = [], failures = {} } = route
-  const found: Responses = { ...sharedResponses(route, method, locked) }
-  for (const [status, text] of Object.entries(failures)) {
-    found[status] = { description: text, content: errorContent(['Error', 'CodedError', 'ShortError']) }
-  }
-  for (const [status, type] of Object.entries(schemas?.responses ?? { 200: null })) {
+function responsesOf(route: ApiRoute, schemas: RouteSchemas | undefined, method: Method, locked: boolean): Responses {
+  const { examples = [] } = route
+  const found: Responses = { ...sharedResponses(route, schemas, method, locked) }
+  for (const [status, answer] of Object.entries(schemas?.answers ?? { 200: null })) {
+    if (typeof answer === 'string') {
+      found[status] = { description: answer, content: errorContent(['Error', 'CodedError', 'ShortError']) }
+      continue
+    }
     const own = examples.filter((example) => String(example.status) === status)
-    found[status] = { description: descriptionOf(type, Number(status)), ...contentOf(type, own) }
+    found[status] = { description: descriptionOf(answer, Number(status)), ...contentOf(answer, own) }
   }
   return found
 }
@@ -225,7 +227,8 @@ function contentOf(type: z.ZodType | null, own: readonly RouteExample[]): { cont
 
 /** Answers that any endpoint of this kind may give. */
 function sharedResponses(
-  { schemas, path, scope, butler, switch: key, limited, body }: ApiRoute,
+  { path, scope, butler, switch: key, limited, body }: ApiRoute,
+  schemas: RouteSchemas | undefined,
   method: Method,
   locked: boolean,
 ): Responses {

@@ -19,7 +19,7 @@ export function metricsRoutes(families: readonly MetricFamily[], { allowFrom }: 
       ...(allowFrom.length > 0 && { openTo: addressMatcher(allowFrom) }),
       summary: 'Metrics for Prometheus',
       description: 'Text format 0.0.4, or OpenMetrics when the header `Accept` asks for it.',
-      answers: { 200: z.string().describe('The metrics.') },
+      answers: () => ({ 200: z.string().describe('The metrics.') }),
       examples: [{ name: 'scrape', status: 200, answer: EXAMPLE }],
       async handle({ headers }) {
         const { contentType, text } = await expose(families, headers.get('accept') ?? '')

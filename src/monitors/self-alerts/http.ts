@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { loadRaised } from './checker.ts'
 import type { SelfCode } from './types.ts'
@@ -33,17 +34,19 @@ const HELP: Readonly<Record<SelfCode, string>> = {
   SCHEDULE_CONFLICT: 'Take what is missing over from the file that was kept, and delete that file.',
 }
 
-const ANSWER = z.object({
-  selfAlerts: z.array(
-    z.object({
-      code: z.string(),
-      since: z.string(),
-      subjects: z.array(z.object({ text: z.string(), at: z.string() })),
-      eventId: z.string().nullable().describe('The event that was raised; null when it is no longer kept.'),
-      help: z.string().describe('The remedy.'),
-    }),
-  ),
-})
+const ANSWER = once(() =>
+  z.object({
+    selfAlerts: z.array(
+      z.object({
+        code: z.string(),
+        since: z.string(),
+        subjects: z.array(z.object({ text: z.string(), at: z.string() })),
+        eventId: z.string().nullable().describe('The event that was raised; null when it is no longer kept.'),
+        help: z.string().describe('The remedy.'),
+      }),
+    ),
+  }),
+)
 
 interface SelfAlertRoutesDeps {
   readonly db: Database
@@ -63,7 +66,7 @@ export function selfAlertRoutes({ db, isOn }: SelfAlertRoutesDeps): ApiRoute[] {
       summary: "List Footman's alerts about itself",
       description: 'Those that stand now, the newest first.',
       query: NO_QUERY,
-      answers: { 200: ANSWER.describe('The alerts.') },
+      answers: () => ({ 200: ANSWER().describe('The alerts.') }),
       examples: [{ name: 'none', status: 200, answer: { selfAlerts: [] } }],
       handle: () => jsonAnswer(200, { selfAlerts: isOn ? standing(db) : [] }),
     }),

@@ -1,6 +1,7 @@
 /** Members that several definitions of report tasks share. */
 import { z } from 'zod'
 import { isTimezone } from '../../config/fields.ts'
+import { once } from '../../platform/once.ts'
 
 const LINE = /^[^\p{Cc}]*$/u
 export const line = (max: number, min = 1) => {
@@ -9,42 +10,48 @@ export const line = (max: number, min = 1) => {
 }
 export const name = line(200)
 export const project = line(64).default('default')
-export const description = z.string().max(4000).default('')
-export const tags = z.array(line(200)).max(50).default([])
-export const id = z.guid('must be a GUID').transform((value) => value.toLowerCase())
-export const ids = (max: number) => z.array(id).max(max).default([])
+export const description = once(() => z.string().max(4000).default(''))
+export const tags = once(() => z.array(line(200)).max(50).default([]))
+export const id = once(() => z.guid('must be a GUID').transform((value) => value.toLowerCase()))
+export const ids = (max: number) => z.array(id()).max(max).default([])
 /** An address without a name; quoted local parts are refused. */
 const ADDRESS = /^[^\s@<>()[\],;:"\\\p{Cc}]+@[^\s@<>()[\],;:"\\\p{Cc}]+$/u
 export const isAddress = (text: string): boolean => text.length <= 320 && ADDRESS.test(text)
-export const address = z.string().refine(isAddress, 'must be an e-mail address')
-export const expression = z
-  .string()
-  .max(8000)
-  .refine((text) => /[^\s=]/.test(text), { error: 'must not be empty', params: { code: 'INVALID_EXPRESSION' } })
-export const fieldName = z.string().min(1).max(256)
-export const key = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'must be 1-32 of a-z, 0-9, _ and -, the first no _ or -')
-export const bindingKey = z
-  .string()
-  .regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be a letter, then up to 31 letters, digits or _')
+export const address = once(() => z.string().refine(isAddress, 'must be an e-mail address'))
+export const expression = once(() =>
+  z
+    .string()
+    .max(8000)
+    .refine((text) => /[^\s=]/.test(text), { error: 'must not be empty', params: { code: 'INVALID_EXPRESSION' } }),
+)
+export const fieldName = once(() => z.string().min(1).max(256))
+export const key = once(() =>
+  z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'must be 1-32 of a-z, 0-9, _ and -, the first no _ or -'),
+)
+export const bindingKey = once(() =>
+  z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be a letter, then up to 31 letters, digits or _'),
+)
 export const pattern = line(1000, 0)
-export const zone = z.string().refine(isTimezone, {
-  error: 'must be an IANA time zone like Europe/Stockholm',
-  params: { code: 'INVALID_TIMEZONE' },
-})
+export const zone = once(() =>
+  z.string().refine(isTimezone, {
+    error: 'must be an IANA time zone like Europe/Stockholm',
+    params: { code: 'INVALID_TIMEZONE' },
+  }),
+)
 
 /** A field name, `=expression`, or a master item of the app. */
-export const source = z.union([expression, z.strictObject({ libraryId: line(100) })])
-export type Source = z.output<typeof source>
+export const source = once(() => z.union([expression(), z.strictObject({ libraryId: line(100) })]))
+export type Source = z.output<ReturnType<typeof source>>
 
-export const column = z.strictObject({
-  label: line(200, 0),
-  expr: source,
-  kind: z.enum(['dimension', 'measure']),
-  format: line(100).optional(),
-})
-export type ColumnDefinition = z.output<typeof column>
+export const column = once(() =>
+  z.strictObject({
+    label: line(200, 0),
+    expr: source(),
+    kind: z.enum(['dimension', 'measure']),
+    format: line(100).optional(),
+  }),
+)
+export type ColumnDefinition = z.output<ReturnType<typeof column>>
 
 /** An entity as it is kept: Footman adds these members to each definition. */
 export type Stored<Entity> = Entity & {

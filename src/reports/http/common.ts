@@ -31,7 +31,9 @@ export interface EntityDeps {
   readonly nextRunAt: (task: StoredOf<'task'>) => string | null
 }
 
-export const OFFSET = queryField.integer(0, 1_000_000_000).describe('How many to skip. Default 0.').optional()
+export const OFFSET = once(() =>
+  queryField.integer(0, 1_000_000_000).describe('How many to skip. Default 0.').optional(),
+)
 
 const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 
@@ -73,7 +75,7 @@ export function requireRevision({ headers }: Pick<ApiRequest, 'headers'>, kind: 
 export const tagOf = (revision: number): string => `"r${revision}"`
 
 /** Options of formats as they are when none are given. */
-const defaultOptions = once((): Readonly<Record<string, unknown>> => formatOptions.parse({}))
+const defaultOptions = once((): Readonly<Record<string, unknown>> => formatOptions().parse({}))
 
 /** A definition as it is answered: options of formats that have their default values are left out. */
 export function shown(kind: Kind, entity: StoredOf<Kind>): unknown {
@@ -107,12 +109,14 @@ export function listedTask(task: StoredOf<'task'>, { lastRun, nextRunAt }: Entit
 }
 
 /** The members that Footman adds; the others are those of the request. */
-export const STORED = z.looseObject({
-  id: z.string(),
-  name: z.string(),
-  createdAt: z.string(),
-  createdBy: z.string().describe('`key:<id>` or another kind of caller.'),
-  modifiedAt: z.string(),
-  modifiedBy: z.string(),
-  revision: z.int().describe('Grows with each change; also in the header `ETag`, as `"r7"`.'),
-})
+export const STORED = once(() =>
+  z.looseObject({
+    id: z.string(),
+    name: z.string(),
+    createdAt: z.string(),
+    createdBy: z.string().describe('`key:<id>` or another kind of caller.'),
+    modifiedAt: z.string(),
+    modifiedBy: z.string(),
+    revision: z.int().describe('Grows with each change; also in the header `ETag`, as `"r7"`.'),
+  }),
+)

@@ -32,7 +32,7 @@ interface EntityRoutesDeps extends EntityDeps {
 }
 
 /** Forms of bodies and examples, for the description of the API. */
-const DESCRIPTIONS: Readonly<Record<Kind, { readonly body: z.ZodType; readonly example: unknown }>> = {
+const DESCRIPTIONS: Readonly<Record<Kind, { readonly body: () => z.ZodType; readonly example: unknown }>> = {
   task: { body: reportTask, example: { project: 'Sales', name: 'Weekly sales pack', tags: ['weekly'] } },
   report: {
     body: report,
@@ -55,24 +55,23 @@ const DESCRIPTIONS: Readonly<Record<Kind, { readonly body: z.ZodType; readonly e
   group: { body: recipientGroup, example: { name: 'Regional managers' } },
 }
 
-const PAGE = { limit: LIST_PARAMETERS.limit, offset: OFFSET }
-const NAME = { name: queryField.text().describe('Part of the name, ignoring case.').optional() }
-const PROJECT = { project: queryField.text().describe('Definitions of this project.').optional() }
-const TAG = { tag: queryField.text().describe('Definitions with this tag.').optional() }
-const QUERIES: Readonly<Record<Kind, z.ZodObject>> = {
-  task: z.object({
-    ...PROJECT,
-    ...TAG,
+/** The parameters of the list of each kind. */
+function queryOf(kind: Kind): z.ZodObject {
+  const page = { limit: LIST_PARAMETERS.limit, offset: OFFSET() }
+  const name = { name: queryField.text().describe('Part of the name, ignoring case.').optional() }
+  if (kind === 'recipient' || kind === 'group') return z.object({ ...name, ...page })
+  const project = { project: queryField.text().describe('Definitions of this project.').optional() }
+  if (kind === 'filter' || kind === 'condition') return z.object({ ...project, ...name, ...page })
+  const tag = { tag: queryField.text().describe('Definitions with this tag.').optional() }
+  if (kind === 'report') return z.object({ ...project, ...tag, ...name, ...page })
+  return z.object({
+    ...project,
+    ...tag,
     enabled: queryField.boolean().optional(),
-    ...NAME,
-    ...PAGE,
+    ...name,
+    ...page,
     full: z.enum(['0', '1', 'true', 'false']).describe('1: with all members.').optional(),
-  }),
-  report: z.object({ ...PROJECT, ...TAG, ...NAME, ...PAGE }),
-  filter: z.object({ ...PROJECT, ...NAME, ...PAGE }),
-  condition: z.object({ ...PROJECT, ...NAME, ...PAGE }),
-  recipient: z.object({ ...NAME, ...PAGE }),
-  group: z.object({ ...NAME, ...PAGE }),
+  })
 }
 
 interface ListParameters {
@@ -144,8 +143,8 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       scope: 'report:read',
       summary: `List the ${what}s`,
       description: 'By name.',
-      query: QUERIES[kind],
-      answers: { 200: z.object({ [member]: z.array(z.looseObject({ id: z.string() })), total: z.int() }) },
+      query: () => queryOf(kind),
+      answers: () => ({ 200: z.object({ [member]: z.array(z.looseObject({ id: z.string() })), total: z.int() }) }),
       examples: [{ name: 'first', query: { limit: '1' }, status: 200 }],
       handle({ query }) {
         const { limit = DEFAULT_LIMIT, offset, full, ...filter } = query as ListParameters
@@ -162,8 +161,11 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       action: `${action}.create`,
       ownBodyErrors: true,
       summary: `Create a ${what}`,
-      readByHandler: { body },
-      answers: { 201: STORED.describe(`The ${what}; its path is in the header \`Location\`.`), 409: CONFLICTS[409] },
+      readByHandler: () => ({ body: body() }),
+      answers: () => ({
+        201: STORED().describe(`The ${what}; its path is in the header \`Location\`.`),
+        409: CONFLICTS[409],
+      }),
       examples: examples(201),
       async handle(request) {
         const id = randomUUID()
@@ -177,7 +179,7 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       path: one,
       scope: 'report:read',
       summary: `Show a ${what}`,
-      answers: { 200: STORED.describe(`The ${what}.`) },
+      answers: () => ({ 200: STORED().describe(`The ${what}.`) }),
       handle: (request) => answer(200, existing(idOf(request))),
     }),
     route({
@@ -188,8 +190,8 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       ownBodyErrors: true,
       summary: `Replace a ${what}`,
       description: 'Members that are left out get their default values. Members that Footman adds are ignored.',
-      readByHandler: { body },
-      answers: { 200: STORED.describe(`The ${what}.`), ...CONFLICTS },
+      readByHandler: () => ({ body: body() }),
+      answers: () => ({ 200: STORED().describe(`The ${what}.`), ...CONFLICTS }),
       async handle(request) {
         const id = idOf(request)
         existing(id)
@@ -205,8 +207,8 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       ownBodyErrors: true,
       summary: `Change members of a ${what}`,
       description: 'JSON Merge Patch (RFC 7396): null resets a member, lists are replaced as a whole.',
-      readByHandler: { body: z.looseObject({}) },
-      answers: { 200: STORED.describe(`The ${what}.`), ...CONFLICTS },
+      readByHandler: () => ({ body: z.looseObject({}) }),
+      answers: () => ({ 200: STORED().describe(`The ${what}.`), ...CONFLICTS }),
       async handle(request) {
         const id = idOf(request)
         existing(id)
@@ -222,7 +224,7 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       scope: 'report:write',
       action: `${action}.delete`,
       summary: `Delete a ${what}`,
-      answers: { 204: z.void(), 409: 'It is in use.', 412: CONFLICTS[412] },
+      answers: () => ({ 204: z.void(), 409: 'It is in use.', 412: CONFLICTS[412] }),
       async handle(request) {
         const id = idOf(request)
         await store.edit(request.caller.actor, (edit) => {

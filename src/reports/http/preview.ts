@@ -5,6 +5,7 @@ import { queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import { once } from '../../platform/once.ts'
 import type { Stored } from '../entities/fields.ts'
 import { FORMATS, type Format, type Report, report } from '../entities/report.ts'
 import { type Definition, type ReportTask, reportTask } from '../entities/task.ts'
@@ -35,26 +36,32 @@ const SHARED_QUERY = {
   maxRows: queryField.integer(1, 10_000).describe('Most rows of each table. Default 200.').optional(),
   asRecipient: queryField.text().describe('Address of the recipient whose filters apply.').optional(),
 }
-const REPORT_QUERY = z.object({
-  format: queryField.word(FORMATS).describe('Default `html`.').optional(),
-  ...SHARED_QUERY,
-  reportId: queryField.text().describe('Id of the saved report, whose uploaded template is used.').optional(),
-})
-const TASK_QUERY = z.object({
-  report: queryField.text().describe('Key of the report in the task. Default: the first.').optional(),
-  format: queryField.word(FORMATS).describe('Default: that of the report in the task.').optional(),
-  ...SHARED_QUERY,
-})
+const REPORT_QUERY = once(() =>
+  z.object({
+    format: queryField.word(FORMATS).describe('Default `html`.').optional(),
+    ...SHARED_QUERY,
+    reportId: queryField.text().describe('Id of the saved report, whose uploaded template is used.').optional(),
+  }),
+)
+const TASK_QUERY = once(() =>
+  z.object({
+    report: queryField.text().describe('Key of the report in the task. Default: the first.').optional(),
+    format: queryField.word(FORMATS).describe('Default: that of the report in the task.').optional(),
+    ...SHARED_QUERY,
+  }),
+)
 
-const REPORT_BODY = report.and(z.object({ cycle: reportTask.shape.reports.unwrap().element.shape.cycle.optional() }))
+const REPORT_BODY = report().and(
+  z.object({ cycle: reportTask().shape.reports.unwrap().element.shape.cycle.optional() }),
+)
 
 const LIMITS =
   'Tables are cut, a cycle stands at its first value, conditions are not asked; nothing is sent or published. Within 60 s.'
-const ANSWERS = {
+const answers = () => ({
   200: z.string().describe('The document; HTML is to be shown in a frame without rights.'),
   422: 'The document cannot be made: `details` say why.',
   502: 'The engine or the repository does not answer in time.',
-} as const
+})
 
 /** HTML of reports runs no script, loads nothing, and can be framed by pages of this server alone. */
 const FRAMED = {
@@ -101,8 +108,8 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
       summary: 'Preview a report that is not saved',
       description: `The body is a whole report, with \`filterIds\` and \`cycle\`. ${LIMITS}`,
       query: REPORT_QUERY,
-      readByHandler: { body: REPORT_BODY },
-      answers: ANSWERS,
+      readByHandler: () => ({ body: REPORT_BODY }),
+      answers,
       async handle(request) {
         const { format = 'html', asRecipient, reportId } = request.query
         const { cycle, ...body } = bodyObject(request)
@@ -142,11 +149,11 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
       summary: 'Preview a document of a report task that is not saved',
       description: `The body is a whole task: the document is that of its first recipient. ${LIMITS}`,
       query: TASK_QUERY,
-      readByHandler: { body: reportTask },
-      answers: ANSWERS,
+      readByHandler: () => ({ body: reportTask() }),
+      answers,
       async handle(request) {
         const { report: key, format } = request.query
-        const task = checkedWith(reportTask, bodyObject(request))
+        const task = checkedWith(reportTask(), bodyObject(request))
         const use = task.reports.find((one) => key === undefined || one.key === key)
         if (!use) {
           const message = key === undefined ? 'The task has no report' : `The task has no report with the key ${key}`

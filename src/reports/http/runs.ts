@@ -5,6 +5,7 @@ import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { ReportError } from '../codes.ts'
@@ -40,55 +41,62 @@ export interface RunRouteDeps {
   readonly planTimeoutMs?: number
 }
 
-const START = z.strictObject({
-  taskId: z.array(z.string()).max(500).default([]),
-  tag: z.array(z.string()).max(100).default([]),
-  force: z.boolean().default(false),
-  ...OPTION_MEMBERS,
-})
-type StartBody = z.output<typeof START>
+const START = () =>
+  z.strictObject({
+    taskId: z.array(z.string()).max(500).default([]),
+    tag: z.array(z.string()).max(100).default([]),
+    force: z.boolean().default(false),
+    ...OPTION_MEMBERS,
+  })
+type StartBody = z.output<ReturnType<typeof START>>
 
-const RESEND = z.strictObject({
-  states: z
-    .array(z.enum(['failed', 'unknown', 'sent', 'skipped']))
-    .min(1)
-    .default(['failed', 'unknown']),
-  recipients: z.array(z.string()).min(1).max(1000).nullable().default(null),
-  corrections: z.record(z.string(), z.string()).default({}),
-  confirmDuplicates: z.boolean().default(false),
-})
+const RESEND = () =>
+  z.strictObject({
+    states: z
+      .array(z.enum(['failed', 'unknown', 'sent', 'skipped']))
+      .min(1)
+      .default(['failed', 'unknown']),
+    recipients: z.array(z.string()).min(1).max(1000).nullable().default(null),
+    corrections: z.record(z.string(), z.string()).default({}),
+    confirmDuplicates: z.boolean().default(false),
+  })
 
-const PLAN_QUERY = z.object({ recipient: queryField.text().describe('Only what this address gets.').optional() })
-const RUNS_QUERY = z.object({
-  taskId: queryField.text().optional(),
-  project: queryField.text().optional(),
-  outcome: queryField.word(OUTCOMES).optional(),
-  state: queryField.word(['queued', 'running', 'delivering', 'finished']).optional(),
-  limit: queryField.integer(1, 500).optional(),
-  offset: queryField.integer(0, 10_000_000).optional(),
-})
-const DELIVERY_QUERY = z.object({
-  state: queryField.word(['planned', 'sending', 'sent', 'retry', 'failed', 'unknown', 'skipped']).optional(),
-})
+const PLAN_QUERY = () => z.object({ recipient: queryField.text().describe('Only what this address gets.').optional() })
+const RUNS_QUERY = () =>
+  z.object({
+    taskId: queryField.text().optional(),
+    project: queryField.text().optional(),
+    outcome: queryField.word(OUTCOMES).optional(),
+    state: queryField.word(['queued', 'running', 'delivering', 'finished']).optional(),
+    limit: queryField.integer(1, 500).optional(),
+    offset: queryField.integer(0, 10_000_000).optional(),
+  })
+const DELIVERY_QUERY = () =>
+  z.object({
+    state: queryField.word(['planned', 'sending', 'sent', 'retry', 'failed', 'unknown', 'skipped']).optional(),
+  })
 
-const RUN = z
-  .looseObject({ id: z.string(), taskId: z.string(), state: z.string(), outcome: z.string().nullable() })
-  .describe('A run.')
-const STARTED = z.looseObject({
-  tasksStarted: z.array(
-    z.looseObject({ taskId: z.string(), taskName: z.string(), status: z.string(), runId: z.string() }),
-  ),
-  tasksNotFound: z.array(z.string()),
-  tasksSkipped: z.array(z.looseObject({ taskId: z.string(), code: z.string() })),
-  totalTasksStarted: z.int(),
-})
-const PLANNED = z.looseObject({
-  taskId: z.string(),
-  documents: z.array(z.looseObject({})),
-  mails: z.array(z.looseObject({})),
-})
-const TASK_PARAMS = z.object({ taskId: z.string().describe('Id of the report task.') })
-const RUN_PARAMS = z.object({ runId: z.string().describe('Id of the run.') })
+const RUN = () =>
+  z
+    .looseObject({ id: z.string(), taskId: z.string(), state: z.string(), outcome: z.string().nullable() })
+    .describe('A run.')
+const STARTED = () =>
+  z.looseObject({
+    tasksStarted: z.array(
+      z.looseObject({ taskId: z.string(), taskName: z.string(), status: z.string(), runId: z.string() }),
+    ),
+    tasksNotFound: z.array(z.string()),
+    tasksSkipped: z.array(z.looseObject({ taskId: z.string(), code: z.string() })),
+    totalTasksStarted: z.int(),
+  })
+const PLANNED = () =>
+  z.looseObject({
+    taskId: z.string(),
+    documents: z.array(z.looseObject({})),
+    mails: z.array(z.looseObject({})),
+  })
+const TASK_PARAMS = once(() => z.object({ taskId: z.string().describe('Id of the report task.') }))
+const RUN_PARAMS = once(() => z.object({ runId: z.string().describe('Id of the run.') }))
 
 const PLAN_TIMEOUT_MS = 60_000
 
@@ -164,14 +172,14 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       description:
         '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). With a header `Idempotency-Key` a repeated request gets the first answer again.',
       ...(params && { params }),
-      readByHandler: { body: START },
+      readByHandler: () => ({ body: START() }),
       query: NO_QUERY,
-      answers: { 200: STARTED, 409: 'A test needs an address; the run cannot begin.' },
+      answers: () => ({ 200: STARTED(), 409: 'A test needs an address; the run cannot begin.' }),
       handle: (request) =>
         deps.idempotency.once(request as ApiRequest, () => {
           const id = (request.params as { taskId?: string }).taskId
           const selected = id === undefined || id === '-' ? [] : [taskById(id).id]
-          return start(request as ApiRequest, selected, checkedWith(START, request.body ?? {}))
+          return start(request as ApiRequest, selected, checkedWith(START(), request.body ?? {}))
         }),
     })
 
@@ -188,12 +196,16 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       params: TASK_PARAMS,
       query: PLAN_QUERY,
       description: 'With `-` in the place of the id the body is a whole task, which is not saved.',
-      readByHandler: { body: reportTask },
-      answers: { 200: PLANNED, 422: 'The app cannot be read.', 502: 'The engine or the repository does not answer.' },
+      readByHandler: () => ({ body: reportTask() }),
+      answers: () => ({
+        200: PLANNED(),
+        422: 'The app cannot be read.',
+        502: 'The engine or the repository does not answer.',
+      }),
       handle: async ({ params, query, signal, body, caller }) => {
         const definition =
           params.taskId === '-'
-            ? await deps.unsaved(caller.actor, checkedWith(reportTask, body ?? {}))
+            ? await deps.unsaved(caller.actor, checkedWith(reportTask(), body ?? {}))
             : deps.definitionOf(taskById(params.taskId).id)!
         return plan(definition, query.recipient, signal)
       },
@@ -204,8 +216,8 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       scope: 'report:read',
       summary: 'List the runs of a report task, newest first',
       params: TASK_PARAMS,
-      query: RUNS_QUERY.omit({ taskId: true, project: true }),
-      answers: { 200: z.looseObject({ runs: z.array(RUN), total: z.int() }) },
+      query: () => RUNS_QUERY().omit({ taskId: true, project: true }),
+      answers: () => ({ 200: z.looseObject({ runs: z.array(RUN()), total: z.int() }) }),
       handle: ({ params, query }) => listAnswer({ ...query, taskId: taskById(params.taskId).id }),
     }),
     route({
@@ -214,7 +226,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       scope: 'report:read',
       summary: 'List runs of report tasks, newest first',
       query: RUNS_QUERY,
-      answers: { 200: z.looseObject({ runs: z.array(RUN), total: z.int() }) },
+      answers: () => ({ 200: z.looseObject({ runs: z.array(RUN()), total: z.int() }) }),
       handle: ({ query }) => listAnswer(query),
     }),
     route({
@@ -223,10 +235,11 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       scope: 'report:read',
       summary: 'Show a run with its events',
       params: RUN_PARAMS,
-      query: z.object({
-        definition: queryField.text().describe('`1` adds the definitions that the run used.').optional(),
-      }),
-      answers: { 200: RUN },
+      query: () =>
+        z.object({
+          definition: queryField.text().describe('`1` adds the definitions that the run used.').optional(),
+        }),
+      answers: () => ({ 200: RUN() }),
       handle: ({ params, query }) => {
         const run = runById(params.runId)
         const definition = query.definition === '1' ? { definition: ledger.definition(run.id) } : {}
@@ -240,7 +253,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       summary: 'The log of a run',
       params: RUN_PARAMS,
       query: NO_QUERY,
-      answers: { 200: z.string() },
+      answers: () => ({ 200: z.string() }),
       handle: async ({ params }) =>
         new Response(await runLog.read(runById(params.runId).id), {
           headers: { 'content-type': 'text/plain; charset=utf-8' },
@@ -253,7 +266,9 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       summary: 'List the deliveries of a run',
       params: RUN_PARAMS,
       query: DELIVERY_QUERY,
-      answers: { 200: z.looseObject({ deliveries: z.array(z.looseObject({ id: z.string() })), total: z.int() }) },
+      answers: () => ({
+        200: z.looseObject({ deliveries: z.array(z.looseObject({ id: z.string() })), total: z.int() }),
+      }),
       handle: ({ params, query }) => {
         const found = ledger
           .deliveries(runById(params.runId).id)
@@ -268,7 +283,9 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       summary: 'List the documents of a run',
       params: RUN_PARAMS,
       query: NO_QUERY,
-      answers: { 200: z.looseObject({ documents: z.array(z.looseObject({ id: z.string() })), total: z.int() }) },
+      answers: () => ({
+        200: z.looseObject({ documents: z.array(z.looseObject({ id: z.string() })), total: z.int() }),
+      }),
       handle: ({ params }) => {
         const documents = ledger
           .documents(runById(params.runId))
@@ -292,9 +309,9 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       action: 'report.document',
       audited: 'always',
       summary: 'Download a document of a run',
-      params: RUN_PARAMS.extend({ documentId: z.string() }),
+      params: () => RUN_PARAMS().extend({ documentId: z.string() }),
       query: NO_QUERY,
-      answers: { 200: z.string().describe('The file.') },
+      answers: () => ({ 200: z.string().describe('The file.') }),
       handle: async ({ params, note }) => {
         const run = runById(params.runId)
         const document = ledger.documents(run).find(({ id }) => id === params.documentId.toLowerCase())
@@ -313,10 +330,10 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       params: RUN_PARAMS,
       query: NO_QUERY,
       body: 'ignored',
-      answers: {
+      answers: () => ({
         202: z.looseObject({ runId: z.string(), state: z.string(), message: z.string() }),
         409: 'The run has ended.',
-      },
+      }),
       handle: async ({ params, note }) => {
         const run = runById(params.runId)
         note({ target: [run.taskId, run.id] })
@@ -335,11 +352,11 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
         'Sends the stored documents of failed and doubtful deliveries. `corrections` replaces wrong addresses. Deliveries that were sent need `confirmDuplicates`.',
       params: RUN_PARAMS,
       query: NO_QUERY,
-      readByHandler: { body: RESEND },
-      answers: { 202: RUN, 409: 'Nothing to send again, or `confirmDuplicates` is missing.' },
+      readByHandler: () => ({ body: RESEND() }),
+      answers: () => ({ 202: RUN(), 409: 'Nothing to send again, or `confirmDuplicates` is missing.' }),
       handle: async (request) => {
         const run = runById(request.params.runId)
-        const { states, recipients, corrections, confirmDuplicates } = checkedWith(RESEND, request.body ?? {})
+        const { states, recipients, corrections, confirmDuplicates } = checkedWith(RESEND(), request.body ?? {})
         if (run.state !== 'finished') throw refusal('NOTHING_TO_RESEND', 'the run is still under way')
         if (states.includes('sent') && !confirmDuplicates) {
           throw refusal(
@@ -358,7 +375,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
     }),
   ]
 
-  function listAnswer(query: z.output<typeof RUNS_QUERY>): Response {
+  function listAnswer(query: z.output<ReturnType<typeof RUNS_QUERY>>): Response {
     const { limit = 100, offset = 0, taskId, project, outcome, state } = query
     const where = {
       ...(taskId && { taskId: taskId.toLowerCase() }),

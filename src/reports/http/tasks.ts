@@ -6,27 +6,32 @@ import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { within } from '../../platform/deadline.ts'
+import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { line } from '../entities/fields.ts'
 import { editable, type StoredOf } from '../rows.ts'
 import { type DefinitionStore, type Edit, notFound } from '../store.ts'
 import { checkedId, invalidId, optionalBody, STORED, shown, tagOf } from './common.ts'
 
-const texts = z.array(z.string()).max(1000).default([])
-const SELECTION = z.strictObject({ taskId: texts, tag: texts, project: texts, all: z.boolean().default(false) })
-type Selection = z.output<typeof SELECTION>
+const texts = once(() => z.array(z.string()).max(1000).default([]))
+const SELECTION = once(() =>
+  z.strictObject({ taskId: texts(), tag: texts(), project: texts(), all: z.boolean().default(false) }),
+)
+type Selection = z.output<ReturnType<typeof SELECTION>>
 
-const TASK = z.object({ taskId: z.string(), taskName: z.string(), enabled: z.boolean() })
-const SWITCHED = z.object({
-  tasksChanged: z.array(TASK),
-  tasksUnchanged: z.array(TASK),
-  tasksNotFound: z.array(z.string()),
-  tasksRefused: z
-    .array(z.object({ taskId: z.string(), taskName: z.string(), code: z.string(), details: z.string() }))
-    .describe('Tasks that are incomplete stay off.'),
-  totalTasksChanged: z.int(),
-})
-type Switched = z.output<typeof SWITCHED>
+const TASK = once(() => z.object({ taskId: z.string(), taskName: z.string(), enabled: z.boolean() }))
+const SWITCHED = once(() =>
+  z.object({
+    tasksChanged: z.array(TASK()),
+    tasksUnchanged: z.array(TASK()),
+    tasksNotFound: z.array(z.string()),
+    tasksRefused: z
+      .array(z.object({ taskId: z.string(), taskName: z.string(), code: z.string(), details: z.string() }))
+      .describe('Tasks that are incomplete stay off.'),
+    totalTasksChanged: z.int(),
+  }),
+)
+type Switched = z.output<ReturnType<typeof SWITCHED>>
 
 const VERBS = [
   { verb: 'enable', enabled: true, what: 'on' },
@@ -66,10 +71,11 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       documented: path.includes('/-/'),
       summary: `Switch report tasks ${what}`,
       description: 'All that `taskId`, `tag` or `project` names; or all. Runs in progress go on.',
-      readByHandler: { body: SELECTION },
-      answers: { 200: SWITCHED.describe('The result for each task.') },
+      readByHandler: () => ({ body: SELECTION() }),
+      answers: () => ({ 200: SWITCHED().describe('The result for each task.') }),
       examples: [{ name: 'tag', body: { tag: ['weekly'] }, status: 200 }],
-      handle: async (request) => jsonAnswer(200, await switchTasks(request, optionalBody(request, SELECTION), enabled)),
+      handle: async (request) =>
+        jsonAnswer(200, await switchTasks(request, optionalBody(request, SELECTION()), enabled)),
     })
 
   const single = ({ verb, enabled, what }: (typeof VERBS)[number]): ApiRoute =>
@@ -80,7 +86,10 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       action: `reporttask.${verb}`,
       body: 'ignored',
       summary: `Switch a report task ${what}`,
-      answers: { 200: SWITCHED.describe('The result, as for several tasks.'), 409: 'The task is incomplete.' },
+      answers: () => ({
+        200: SWITCHED().describe('The result, as for several tasks.'),
+        409: 'The task is incomplete.',
+      }),
       async handle(request) {
         const id = checkedId('task', request.params.taskId ?? '')
         const selection = { taskId: [id], tag: [], project: [], all: false }
@@ -105,7 +114,9 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       scope: 'report:read',
       summary: 'List the projects of report tasks with the number of their definitions',
       query: NO_QUERY,
-      answers: { 200: z.object({ reportProjects: z.array(z.looseObject({ name: z.string() })), total: z.int() }) },
+      answers: () => ({
+        200: z.object({ reportProjects: z.array(z.looseObject({ name: z.string() })), total: z.int() }),
+      }),
       examples: [{ name: 'all', status: 200 }],
       handle() {
         const reportProjects = [...store.projects()].map(([name, counts]) => ({ name, ...counts }))
@@ -117,8 +128,8 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
 
 /** A task that is refused does not stop the others. */
 function switched(edit: Edit, tasks: readonly StoredOf<'task'>[], enabled: boolean): Switched {
-  const tasksChanged: z.output<typeof TASK>[] = []
-  const tasksUnchanged: z.output<typeof TASK>[] = []
+  const tasksChanged: z.output<ReturnType<typeof TASK>>[] = []
+  const tasksUnchanged: z.output<ReturnType<typeof TASK>>[] = []
   const tasksRefused: Switched['tasksRefused'][number][] = []
   for (const task of tasks) {
     const { id: taskId, name: taskName } = task
@@ -137,7 +148,7 @@ function switched(edit: Edit, tasks: readonly StoredOf<'task'>[], enabled: boole
 const detailsOf = ({ body }: Refusal): string =>
   body.code === 'TASK_INCOMPLETE' ? String(body.details) : String(body.message)
 
-const COPY = z.strictObject({ name: line(200).optional(), project: line(64).optional() })
+const COPY = once(() => z.strictObject({ name: line(200).optional(), project: line(64).optional() }))
 const LONGEST_NAME = 200
 
 function copyRoute(store: DefinitionStore): ApiRoute {
@@ -149,11 +160,11 @@ function copyRoute(store: DefinitionStore): ApiRoute {
     ownBodyErrors: true,
     summary: 'Copy a report task',
     description: 'The copy is off. Without a name it is called like the task, with `(copy)` behind.',
-    readByHandler: { body: COPY },
-    answers: { 201: STORED.describe('The copy.'), 409: 'The name is taken.' },
+    readByHandler: () => ({ body: COPY() }),
+    answers: () => ({ 201: STORED().describe('The copy.'), 409: 'The name is taken.' }),
     async handle(request) {
       const source = checkedId('task', request.params.taskId ?? '')
-      const { name, project } = optionalBody(request, COPY)
+      const { name, project } = optionalBody(request, COPY())
       const id = randomUUID()
       const copy = await store.edit(request.caller.actor, (edit) => {
         const task = edit.get('task', source)
@@ -190,13 +201,15 @@ export interface StorageSpace {
   readonly projects: readonly string[]
 }
 
-const SPACE = z.object({
-  id: z.string(),
-  name: z.string(),
-  available: z.boolean(),
-  freeBytes: z.number().nullable().describe('null while it is not available.'),
-  projects: z.array(z.string()).describe('Empty = all projects.'),
-})
+const SPACE = once(() =>
+  z.object({
+    id: z.string(),
+    name: z.string(),
+    available: z.boolean(),
+    freeBytes: z.number().nullable().describe('null while it is not available.'),
+    projects: z.array(z.string()).describe('Empty = all projects.'),
+  }),
+)
 
 /** A share that does not answer in this time is not available. */
 const SPACE_TIMEOUT_MS = 3000
@@ -208,7 +221,7 @@ export function storageSpaceRoute(spaces: readonly StorageSpace[], timeoutMs = S
     scope: 'report:read',
     summary: 'List the storage spaces',
     query: NO_QUERY,
-    answers: { 200: z.object({ storageSpaces: z.array(SPACE) }) },
+    answers: () => ({ 200: z.object({ storageSpaces: z.array(SPACE()) }) }),
     examples: [{ name: 'all', status: 200 }],
     async handle() {
       const storageSpaces = spaces.map(async ({ id, name, directory, projects }) => {

@@ -7,6 +7,7 @@ import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { ERRORS, type ErrorCode, refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import { once } from '../../platform/once.ts'
 import { TEMPLATE_FILE, templateFormat } from '../checks.ts'
 import type { Report, TemplateReport } from '../entities/report.ts'
 import { type Issue, refuseIssues } from '../issues.ts'
@@ -33,27 +34,33 @@ const MEDIA_TYPES = {
   docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
   pptx: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
 } as const
-const FILE = z.string().meta({ contentMediaType: 'application/octet-stream' })
+const FILE = once(() => z.string().meta({ contentMediaType: 'application/octet-stream' }))
 
-const CHECK = z.object({
-  ok: z.boolean(),
-  format: z.string(),
-  bytes: z.int(),
-  sha256: z.string(),
-  tags: z.array(z.object({ tag: z.string(), kind: z.string(), place: z.string() })),
-  unused: z.array(z.string()).describe('Keys of data that no tag names.'),
-  problems: z.array(z.object({ code: z.string(), place: z.string(), details: z.string() })),
-})
+const CHECK = once(() =>
+  z.object({
+    ok: z.boolean(),
+    format: z.string(),
+    bytes: z.int(),
+    sha256: z.string(),
+    tags: z.array(z.object({ tag: z.string(), kind: z.string(), place: z.string() })),
+    unused: z.array(z.string()).describe('Keys of data that no tag names.'),
+    problems: z.array(z.object({ code: z.string(), place: z.string(), details: z.string() })),
+  }),
+)
 
-const LISTED = z.object({
-  source: z.enum(['upload', 'file']).describe('Uploaded for a report, or a file of the template folder.'),
-  fileName: z.string(),
-  bytes: z.int().nullable().describe('null = the file is gone.'),
-  uploadedAt: z.string().nullable(),
-  uploadedBy: z.string().nullable(),
-  reports: z.array(z.object({ id: z.string(), name: z.string(), project: z.string() })).describe('Those that use it.'),
-})
-type Listed = z.output<typeof LISTED>
+const LISTED = once(() =>
+  z.object({
+    source: z.enum(['upload', 'file']).describe('Uploaded for a report, or a file of the template folder.'),
+    fileName: z.string(),
+    bytes: z.int().nullable().describe('null = the file is gone.'),
+    uploadedAt: z.string().nullable(),
+    uploadedBy: z.string().nullable(),
+    reports: z
+      .array(z.object({ id: z.string(), name: z.string(), project: z.string() }))
+      .describe('Those that use it.'),
+  }),
+)
+type Listed = z.output<ReturnType<typeof LISTED>>
 
 /** Uploaded files, then those of the folder, each by name. */
 async function listed({ store, blobs, templateDirectory }: TemplateDeps): Promise<Listed[]> {
@@ -159,7 +166,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
     ownBodyErrors: true,
     body: 'bytes',
     bodyLimit: maxTemplateMb * MB,
-    readByHandler: { body: FILE },
+    readByHandler: () => ({ body: FILE() }),
   } as const
 
   function templateReport(request: ApiRequest): StoredOf<'report'> & TemplateReport {
@@ -178,10 +185,10 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       action: 'report.template',
       summary: 'Upload the template of a report',
       description: 'The body is the file, its name stands in the header `X-File-Name` (percent-encoded where needed).',
-      answers: {
-        200: CHECK.describe('The result of its check.'),
+      answers: () => ({
+        200: CHECK().describe('The result of its check.'),
         412: 'The report is not at the revision of `If-Match`.',
-      },
+      }),
       async handle(request) {
         const report = templateReport(request)
         requireRevision(request, 'report', report.revision)
@@ -200,7 +207,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       path: PATH,
       scope: 'report:read',
       summary: 'Download the template of a report',
-      answers: { 200: FILE.describe('The file.') },
+      answers: () => ({ 200: FILE().describe('The file.') }),
       async handle(request) {
         const report = templateReport(request)
         const { template } = report
@@ -227,11 +234,11 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       scope: 'report:write',
       action: 'report.template.delete',
       summary: 'Remove the uploaded template of a report',
-      answers: {
+      answers: () => ({
         204: z.void(),
         409: 'A task that is on needs it.',
         412: 'The report is not at the revision of `If-Match`.',
-      },
+      }),
       async handle(request) {
         const report = templateReport(request)
         requireRevision(request, 'report', report.revision)
@@ -248,7 +255,9 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       scope: 'report:read',
       summary: 'List the templates of reports, with the reports that use them',
       query: NO_QUERY,
-      answers: { 200: z.object({ reportTemplates: z.array(LISTED), total: z.int(), maxTemplateMb: z.number() }) },
+      answers: () => ({
+        200: z.object({ reportTemplates: z.array(LISTED()), total: z.int(), maxTemplateMb: z.number() }),
+      }),
       examples: [{ name: 'all', status: 200 }],
       async handle() {
         const reportTemplates = await listed(deps)
@@ -263,7 +272,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       audited: 'refused',
       summary: 'Check a template without keeping it',
       description: 'The body is the file; without one the present template is checked.',
-      answers: { 200: CHECK.describe('Tags and problems; `ok` is false when it cannot be used.') },
+      answers: () => ({ 200: CHECK().describe('Tags and problems; `ok` is false when it cannot be used.') }),
       async handle(request) {
         const report = templateReport(request)
         const content = request.body as Bytes

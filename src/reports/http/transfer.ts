@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, jsonText, route } from '../../http/endpoint/route.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import { once } from '../../platform/once.ts'
 import type { Report } from '../entities/report.ts'
 import { refuseIssues } from '../issues.ts'
 import { IMPORT_RESULT, importRecipients, readRecipients } from '../recipient-import.ts'
@@ -28,19 +29,21 @@ interface TransferDeps {
 }
 
 const IMPORT_LIMIT = 10 * 1_048_576
-const MODE = queryField.word(['merge', 'replace'])
+const MODE = once(() => queryField.word(['merge', 'replace']))
 
-const IMPORTED = z.object({
-  dryRun: z.boolean(),
-  created: z.int(),
-  updated: z.int(),
-  unchanged: z.int(),
-  deleted: z.int(),
-  changes: z.array(z.object({ type: z.string(), id: z.string(), name: z.string(), change: z.string() })),
-  templatesMissing: z
-    .array(z.object({ id: z.string(), name: z.string(), fileName: z.string() }))
-    .describe('Reports whose uploaded template is not here; upload it.'),
-})
+const IMPORTED = once(() =>
+  z.object({
+    dryRun: z.boolean(),
+    created: z.int(),
+    updated: z.int(),
+    unchanged: z.int(),
+    deleted: z.int(),
+    changes: z.array(z.object({ type: z.string(), id: z.string(), name: z.string(), change: z.string() })),
+    templatesMissing: z
+      .array(z.object({ id: z.string(), name: z.string(), fileName: z.string() }))
+      .describe('Reports whose uploaded template is not here; upload it.'),
+  }),
+)
 
 export function transferRoutes({ store, blobs, checks }: TransferDeps): ApiRoute[] {
   return [
@@ -52,10 +55,11 @@ export function transferRoutes({ store, blobs, checks }: TransferDeps): ApiRoute
       audited: 'always',
       summary: 'Export all definitions as one JSON document',
       description: 'In a fixed order and without times, so that it can be kept under version control.',
-      query: z.object({
-        templates: queryField.boolean().describe('With the files of uploaded templates, in Base64.').optional(),
-      }),
-      answers: { 200: z.looseObject({ format: z.string() }).describe('The document, as the import takes it.') },
+      query: () =>
+        z.object({
+          templates: queryField.boolean().describe('With the files of uploaded templates, in Base64.').optional(),
+        }),
+      answers: () => ({ 200: z.looseObject({ format: z.string() }).describe('The document, as the import takes it.') }),
       examples: [{ name: 'all', status: 200 }],
       async handle({ query }) {
         const templates = query.templates ? await uploadedTemplates(store, blobs) : null
@@ -72,9 +76,13 @@ export function transferRoutes({ store, blobs, checks }: TransferDeps): ApiRoute
       summary: 'Import definitions',
       description:
         'One transaction: all or nothing. Definitions are matched by their id. `replace` deletes those that the document lacks.',
-      query: z.object({ mode: MODE.optional(), dryRun: queryField.boolean().describe('Save nothing.').optional() }),
-      readByHandler: { body: transferDocument },
-      answers: { 200: IMPORTED.describe('The changes.'), 409: 'A name is taken, or a task that is on is incomplete.' },
+      query: () =>
+        z.object({ mode: MODE().optional(), dryRun: queryField.boolean().describe('Save nothing.').optional() }),
+      readByHandler: () => ({ body: transferDocument() }),
+      answers: () => ({
+        200: IMPORTED().describe('The changes.'),
+        409: 'A name is taken, or a task that is on is incomplete.',
+      }),
       examples: [
         { name: 'empty', body: { format: 'footman-reports', version: 1 }, query: { dryRun: 'true' }, status: 200 },
       ],
@@ -101,9 +109,9 @@ export function transferRoutes({ store, blobs, checks }: TransferDeps): ApiRoute
       summary: 'Import recipients from CSV or JSON',
       description:
         'Matched by address. Lines with an error are left out. `replace`: imported recipients that are missing become inactive, unless a line has an error.',
-      query: z.object({ mode: MODE.optional() }),
-      readByHandler: { body: z.string().meta({ contentMediaType: 'text/csv' }) },
-      answers: { 200: IMPORT_RESULT.describe('Numbers of recipients, and the lines that were left out.') },
+      query: () => z.object({ mode: MODE().optional() }),
+      readByHandler: () => ({ body: z.string().meta({ contentMediaType: 'text/csv' }) }),
+      answers: () => ({ 200: IMPORT_RESULT().describe('Numbers of recipients, and the lines that were left out.') }),
       async handle(request) {
         const { mode = 'merge' } = request.query
         const type = (request.headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()

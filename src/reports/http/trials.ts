@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import { type ErrorCode, ReportError } from '../codes.ts'
 import { id } from '../entities/fields.ts'
 import { FORMATS, report } from '../entities/report.ts'
@@ -23,8 +24,8 @@ interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTi
   readonly store: TrialStore
 }
 
-const TEST = z.strictObject({ filterIds: z.array(id).max(50).default([]) })
-const PARAMS = z.object({ id: z.string() })
+const TEST = once(() => z.strictObject({ filterIds: z.array(id()).max(50).default([]) }))
+const PARAMS = once(() => z.object({ id: z.string() }))
 const TIMEOUT_MS = 120_000
 const ANSWERS = { 422: 'The app or an object of it cannot be read.', 502: 'The engine does not answer.' } as const
 
@@ -41,9 +42,9 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
       audited: 'always',
       summary: 'Make a report once, as a file',
       params: PARAMS,
-      query: z.object({ format: queryField.word(FORMATS) }),
+      query: () => z.object({ format: queryField.word(FORMATS) }),
       body: 'ignored',
-      answers: { 200: z.string().describe('The file.'), ...ANSWERS },
+      answers: () => ({ 200: z.string().describe('The file.'), ...ANSWERS }),
       handle: async ({ params, query, signal, caller, note }) => {
         const { id: reportId, name, project } = existing(store, 'report', params.id)
         note({ target: [name] })
@@ -63,12 +64,12 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
       description: 'Filters of the body apply. A condition without an app needs a filter that is bound to one.',
       params: PARAMS,
       query: NO_QUERY,
-      readByHandler: { body: TEST },
-      answers: { 200: z.looseObject({ met: z.boolean(), rules: z.array(z.looseObject({})) }), ...ANSWERS },
+      readByHandler: () => ({ body: TEST() }),
+      answers: () => ({ 200: z.looseObject({ met: z.boolean(), rules: z.array(z.looseObject({})) }), ...ANSWERS }),
       handle: async (request) => {
         const began = performance.now()
         const condition = existing(store, 'condition', request.params.id)
-        const { filterIds } = checkedWith(TEST, request.body ?? {})
+        const { filterIds } = checkedWith(TEST(), request.body ?? {})
         const bound = filterIds.map((one) => store.get('filter', one)?.appId).find(Boolean)
         const appId = condition.appId ?? bound
         if (!appId) throw refusal('VALIDATION', 'filterIds: the condition has no app, and no filter is bound to one')
@@ -89,7 +90,7 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
             {
               kind: 'report',
               id: reportId,
-              entity: report.parse({ project, name: reportId, appId, type: 'blocks', blocks }),
+              entity: report().parse({ project, name: reportId, appId, type: 'blocks', blocks }),
             },
           ],
         )
@@ -132,7 +133,7 @@ export async function trial(
 ): Promise<Definition> {
   const taskId = randomUUID()
   // The name may be that of a task which is being edited.
-  const entity = checkedWith(reportTask, { ...task, name: taskId, enabled: false })
+  const entity = checkedWith(reportTask(), { ...task, name: taskId, enabled: false })
   const definition = await store.edit(
     actor,
     (edit) => {

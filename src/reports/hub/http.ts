@@ -5,6 +5,7 @@ import { isBelow } from '../../http/client-address.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { documentEntries, zipStream } from '../documents/zip.ts'
 import { disposition, fileAnswer } from '../http/file.ts'
@@ -32,29 +33,35 @@ const PAGE_HEADERS = {
 /** Reports are shown without any right: no script, no request. Browsers refuse their PDF viewer to a sandbox. */
 const VIEW_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
-const FILE = z.object({
-  n: z.int(),
-  fileName: z.string(),
-  bytes: z.int(),
-  sha256: z.string(),
-  url: z.string(),
-})
-const ITEM = z.looseObject({
-  id: z.string(),
-  title: z.string(),
-  project: z.string(),
-  taskName: z.string(),
-  publishedAt: z.string(),
-  test: z.boolean(),
-  files: z.array(FILE),
-})
-const LIST_QUERY = z.object({
-  q: queryField.text().describe('Part of title, project or file name.').optional(),
-  project: queryField.text().optional(),
-  unread: queryField.word(['1', '0']).describe('`1`: only what the reader has not opened.').optional(),
-  limit: queryField.integer(1, 500).optional(),
-  offset: queryField.integer(0, 10_000_000).optional(),
-})
+const FILE = once(() =>
+  z.object({
+    n: z.int(),
+    fileName: z.string(),
+    bytes: z.int(),
+    sha256: z.string(),
+    url: z.string(),
+  }),
+)
+const ITEM = once(() =>
+  z.looseObject({
+    id: z.string(),
+    title: z.string(),
+    project: z.string(),
+    taskName: z.string(),
+    publishedAt: z.string(),
+    test: z.boolean(),
+    files: z.array(FILE()),
+  }),
+)
+const LIST_QUERY = once(() =>
+  z.object({
+    q: queryField.text().describe('Part of title, project or file name.').optional(),
+    project: queryField.text().optional(),
+    unread: queryField.word(['1', '0']).describe('`1`: only what the reader has not opened.').optional(),
+    limit: queryField.integer(1, 500).optional(),
+    offset: queryField.integer(0, 10_000_000).optional(),
+  }),
+)
 
 /** A page of the hub. */
 export const pageAnswer = (html: string, status = 200, headers: Readonly<Record<string, string>> = {}): Response =>
@@ -71,7 +78,7 @@ export const pageRoute = (
   route({
     method: 'GET',
     documented: false,
-    answers: { 200: z.string() },
+    answers: () => ({ 200: z.string() }),
     ...endpoint,
     handle: (request) => endpoint.handle(request as ApiRequest),
     ...(endpoint.method === 'POST' && { body: 'bytes' as const, bodyLimit: 16_384, ownBodyErrors: true as const }),
@@ -263,7 +270,7 @@ export function hubApiRoutes(
       description:
         'Each report once, with its newest version. A reader (cookie of the hub) gets what was published for it; a key with `report:read` gets everything.',
       query: LIST_QUERY,
-      answers: { 200: z.looseObject({ hubItems: z.array(ITEM), total: z.int() }) },
+      answers: () => ({ 200: z.looseObject({ hubItems: z.array(ITEM()), total: z.int() }) }),
       handle(request) {
         const { limit = 100, offset = 0, unread, q, project } = request.query
         const seen = request as unknown as ApiRequest
@@ -281,9 +288,9 @@ export function hubApiRoutes(
       method: 'GET',
       path: '/v4/hub/items/{id}',
       summary: 'Show a report in the hub with its versions',
-      params: z.object({ id: z.string().describe('Id of the item.') }),
+      params: () => z.object({ id: z.string().describe('Id of the item.') }),
       query: NO_QUERY,
-      answers: { 200: ITEM, 404: 'There is no such item for the caller.' },
+      answers: () => ({ 200: ITEM(), 404: 'There is no such item for the caller.' }),
       handle(request) {
         const seen = request as unknown as ApiRequest
         const { address } = readerOf(seen)
@@ -300,9 +307,9 @@ export function hubApiRoutes(
       path: '/v4/reportrun/{runId}/reads',
       scope: 'report:read',
       summary: 'List who opened the documents of a run in the hub',
-      params: z.object({ runId: z.string().describe('Id of the run.') }),
+      params: () => z.object({ runId: z.string().describe('Id of the run.') }),
       query: NO_QUERY,
-      answers: {
+      answers: () => ({
         200: z.looseObject({
           reads: z.array(
             z.looseObject({
@@ -315,7 +322,7 @@ export function hubApiRoutes(
           ),
         }),
         404: 'There is no such run.',
-      },
+      }),
       handle({ params: { runId } }) {
         if (!isGuid(runId))
           throw refusal('INVALID_ID', 'Run ID must be a valid GUID', { error: 'Invalid run ID format' })

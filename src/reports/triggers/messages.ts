@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Change, KeyValueStore } from '../../kv/types.ts'
 import type { IncomingMessage, MqttService, OutgoingMessage } from '../../mqtt/types.ts'
+import { once } from '../../platform/once.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { Trigger, TriggerOf } from '../entities/task.ts'
@@ -192,13 +193,15 @@ const setFiring = ({ namespace, key }: TriggerOf<'keyValue'>, revision: number, 
 
 // --- Payloads of MQTT messages ---
 
-const request = z.strictObject({
-  taskId: z.array(z.string()).max(500).default([]),
-  tag: z.array(z.string()).max(100).default([]),
-  force: z.boolean().default(false),
-  ...OPTION_MEMBERS,
-})
-const MEMBERS = Object.keys(request.shape)
+const request = once(() =>
+  z.strictObject({
+    taskId: z.array(z.string()).max(500).default([]),
+    tag: z.array(z.string()).max(100).default([]),
+    force: z.boolean().default(false),
+    ...OPTION_MEMBERS,
+  }),
+)
+const MEMBERS = Object.keys(request().shape)
 
 interface Request {
   readonly taskId: readonly string[]
@@ -210,7 +213,7 @@ interface Request {
 function requestOf(text: string): Request | string | null {
   const json = objectOf(text)
   if (!json || !MEMBERS.some((member) => member in json)) return null
-  const parsed = request.safeParse(json)
+  const parsed = request().safeParse(json)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     return `${issue?.path.join('.') || 'payload'}: ${issue?.message}`

@@ -10,6 +10,7 @@ import {
 } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
@@ -31,104 +32,116 @@ const MAX_LINES = 1_000_000
 
 const UNREACHABLE = 'Qlik Sense is unreachable or refuses.'
 
-const PARAMS = z.object({ executionId: z.string().describe('Execution id, or `queueId` of a queued start.') })
+const PARAMS = once(() =>
+  z.object({ executionId: z.string().describe('Execution id, or `queueId` of a queued start.') }),
+)
 
-const text = z.string().nullable()
-const ms = z.number().nullable()
+const text = once(() => z.string().nullable())
+const ms = once(() => z.number().nullable())
 
 /** Members of an execution without its details. */
 export const EXECUTION_FIELDS = {
   executionId: z.string(),
   kind: z.enum(['task', 'appReload']),
-  taskId: text,
-  taskName: text,
-  taskType: text,
-  appId: text,
-  appName: text,
+  taskId: text(),
+  taskName: text(),
+  taskType: text(),
+  appId: text(),
+  appName: text(),
   state: z.enum(STATES),
   outcome: z.enum(OUTCOMES).nullable().describe('Null until it is finished.'),
   statusNum: z.int().nullable(),
   statusText: z.string(),
-  node: text,
+  node: text(),
   actor: z.string().describe('Caller that had Footman start it; absent when Footman did not start it.').optional(),
-  triggeredAt: text,
-  startedAt: text,
-  stoppedAt: text,
-  queueMs: ms,
-  runMs: ms,
+  triggeredAt: text(),
+  startedAt: text(),
+  stoppedAt: text(),
+  queueMs: ms(),
+  runMs: ms(),
   attempts: z.int(),
-  error: text,
+  error: text(),
 } as const
 
-const EXECUTION = z.object({
-  ...EXECUTION_FIELDS,
-  details: z.array(z.object({ at: z.string(), level: z.enum(['error', 'warn', 'info']), message: z.string() })),
-})
+const EXECUTION = once(() =>
+  z.object({
+    ...EXECUTION_FIELDS,
+    details: z.array(z.object({ at: z.string(), level: z.enum(['error', 'warn', 'info']), message: z.string() })),
+  }),
+)
 
-const EXECUTION_QUERY = z.object({
-  wait: queryField
-    .integer(0, MAX_WAIT_SECONDS)
-    .describe('Seconds that the answer may wait until it is final.')
-    .optional(),
-})
+const EXECUTION_QUERY = once(() =>
+  z.object({
+    wait: queryField
+      .integer(0, MAX_WAIT_SECONDS)
+      .describe('Seconds that the answer may wait until it is final.')
+      .optional(),
+  }),
+)
 
-const LOG_QUERY = z.object({
-  head: queryField.integer(1, MAX_LINES).describe('Only the first lines.').optional(),
-  tail: queryField.integer(1, MAX_LINES).describe('Only the last lines.').optional(),
-  fromLine: queryField
-    .integer(1, MAX_LINES)
-    .describe('Only from this line on (1 = the first), before `head` and `tail`.')
-    .optional(),
-})
+const LOG_QUERY = once(() =>
+  z.object({
+    head: queryField.integer(1, MAX_LINES).describe('Only the first lines.').optional(),
+    tail: queryField.integer(1, MAX_LINES).describe('Only the last lines.').optional(),
+    fromLine: queryField
+      .integer(1, MAX_LINES)
+      .describe('Only from this line on (1 = the first), before `head` and `tail`.')
+      .optional(),
+  }),
+)
 
-export const TASKS_QUERY = z.object({
-  name: queryField
-    .texts()
-    .describe('Glob over the name. Every filter may be given several times: any of the values.')
-    .optional(),
-  tag: queryField.texts().optional(),
-  customProperty: queryField.texts().describe('`name:value`').optional(),
-  type: queryField.words(TASK_TYPES).optional(),
-  outcome: queryField.words(OUTCOMES).describe('Of the last run.').optional(),
-  state: queryField.words(STATES).describe('Of the last run.').optional(),
-  app: queryField.texts().describe('Glob over the name of the app.').optional(),
-  stream: queryField.texts().describe('Glob over the name of the stream.').optional(),
-  enabled: queryField.words(['true', 'false']).optional(),
-  taskId: queryField.texts().optional(),
-  slower: queryField
-    .text()
-    .refine((text) => /^\d{1,3}(\.\d{1,3})?$/.test(text) && Number(text) > 0, {
-      error: 'must be a number greater than 0, like 1.5',
-    })
-    .describe('The last run took longer than so many times the usual, like `1.5`.')
-    .optional(),
-  limit: LIST_PARAMETERS.limit,
-  cursor: LIST_PARAMETERS.cursor,
-})
+export const TASKS_QUERY = once(() =>
+  z.object({
+    name: queryField
+      .texts()
+      .describe('Glob over the name. Every filter may be given several times: any of the values.')
+      .optional(),
+    tag: queryField.texts().optional(),
+    customProperty: queryField.texts().describe('`name:value`').optional(),
+    type: queryField.words(TASK_TYPES).optional(),
+    outcome: queryField.words(OUTCOMES).describe('Of the last run.').optional(),
+    state: queryField.words(STATES).describe('Of the last run.').optional(),
+    app: queryField.texts().describe('Glob over the name of the app.').optional(),
+    stream: queryField.texts().describe('Glob over the name of the stream.').optional(),
+    enabled: queryField.words(['true', 'false']).optional(),
+    taskId: queryField.texts().optional(),
+    slower: queryField
+      .text()
+      .refine((factor) => /^\d{1,3}(\.\d{1,3})?$/.test(factor) && Number(factor) > 0, {
+        error: 'must be a number greater than 0, like 1.5',
+      })
+      .describe('The last run took longer than so many times the usual, like `1.5`.')
+      .optional(),
+    limit: LIST_PARAMETERS.limit,
+    cursor: LIST_PARAMETERS.cursor,
+  }),
+)
 
 /** A task of the list. */
-export const TASK = z.object({
-  taskId: z.string(),
-  taskName: z.string(),
-  taskType: z.string(),
-  enabled: z.boolean(),
-  tags: z.array(z.string()),
-  customProperties: z.array(z.object({ name: z.string(), value: z.string() })),
-  appId: text,
-  appName: text,
-  stream: text,
-  nextExecution: text,
-  last: z
-    .object({
-      executionId: text,
-      state: z.enum(STATES),
-      outcome: z.enum(OUTCOMES).nullable(),
-      stoppedAt: text,
-      runMs: ms,
-    })
-    .nullable()
-    .describe('Null when it never ran.'),
-})
+export const TASK = once(() =>
+  z.object({
+    taskId: z.string(),
+    taskName: z.string(),
+    taskType: z.string(),
+    enabled: z.boolean(),
+    tags: z.array(z.string()),
+    customProperties: z.array(z.object({ name: z.string(), value: z.string() })),
+    appId: text(),
+    appName: text(),
+    stream: text(),
+    nextExecution: text(),
+    last: z
+      .object({
+        executionId: text(),
+        state: z.enum(STATES),
+        outcome: z.enum(OUTCOMES).nullable(),
+        stoppedAt: text(),
+        runMs: ms(),
+      })
+      .nullable()
+      .describe('Null when it never ran.'),
+  }),
+)
 
 export function executionRoutes({ executions, tasks, slowerTasks, stopping }: ExecutionRoutesDeps): ApiRoute[] {
   return [
@@ -142,7 +155,7 @@ export function executionRoutes({ executions, tasks, slowerTasks, stopping }: Ex
         'Executions of tasks, reloads of apps begun over this API, and starts that wait in the start queue. Data of Qlik Sense may be 10 seconds old, except at the end of `wait`.',
       params: PARAMS,
       query: EXECUTION_QUERY,
-      answers: { 200: EXECUTION.describe('The execution.'), 502: UNREACHABLE },
+      answers: () => ({ 200: EXECUTION().describe('The execution.'), 502: UNREACHABLE }),
       examples: [
         {
           name: 'failed-reload',
@@ -195,7 +208,7 @@ export function executionRoutes({ executions, tasks, slowerTasks, stopping }: Ex
       description: 'The header `X-Log-Lines` has the number of lines of the whole log.',
       params: PARAMS,
       query: LOG_QUERY,
-      answers: { 200: z.string().describe('The log.'), 502: UNREACHABLE },
+      answers: () => ({ 200: z.string().describe('The log.'), 502: UNREACHABLE }),
       examples: [
         {
           name: 'last-lines',
@@ -228,10 +241,10 @@ export function executionRoutes({ executions, tasks, slowerTasks, stopping }: Ex
       summary: 'List tasks',
       description: 'Tasks of all types, sorted by name, with their last run. Data of Qlik Sense may be 10 seconds old.',
       query: TASKS_QUERY,
-      answers: {
-        200: z.object({ tasks: z.array(TASK), nextCursor: text }).describe('The tasks.'),
+      answers: () => ({
+        200: z.object({ tasks: z.array(TASK()), nextCursor: text() }).describe('The tasks.'),
         502: UNREACHABLE,
-      },
+      }),
       examples: [
         {
           name: 'by-tag',
@@ -274,7 +287,7 @@ export function executionRoutes({ executions, tasks, slowerTasks, stopping }: Ex
 }
 
 /** Throws 400 `VALIDATION`. */
-export function readTaskFilter(query: z.output<typeof TASKS_QUERY>): TaskFilter {
+export function readTaskFilter(query: z.output<ReturnType<typeof TASKS_QUERY>>): TaskFilter {
   const { name, tag, customProperty, type, outcome, state, app, stream, enabled, taskId } = query
   return {
     taskId: taskId?.map((id) => id.toLowerCase()) ?? null,
@@ -307,7 +320,7 @@ function propertyOf(text: string): { name: string; value: string } {
   throw invalidQuery([{ path: 'customProperty', message: 'must be name:value' }])
 }
 
-function executionIdOf({ executionId }: z.output<typeof PARAMS>): string {
+function executionIdOf({ executionId }: z.output<ReturnType<typeof PARAMS>>): string {
   if (isGuid(executionId)) return executionId.toLowerCase()
   throw refusal('INVALID_ID', 'An execution ID is a GUID.', { error: 'Invalid execution ID' })
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { invalidQuery, LIST_PARAMETERS } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isoOf } from '../executions/status.ts'
 import { type CalendarDeps, type CalendarEntry, calendarOf } from './calendar.ts'
@@ -12,34 +13,38 @@ const DEFAULT_MS = 7 * DAY_MS
 /** Fourteen days, of which one may have 25 hours. */
 const LONGEST_MS = 14 * DAY_MS + 3_600_000
 
-const QUERY = z.object({
-  from: LIST_PARAMETERS.from.describe('Default now.'),
-  to: LIST_PARAMETERS.to.describe('Default seven days after `from`; at most fourteen.'),
-})
+const QUERY = once(() =>
+  z.object({
+    from: LIST_PARAMETERS.from.describe('Default now.'),
+    to: LIST_PARAMETERS.to.describe('Default seven days after `from`; at most fourteen.'),
+  }),
+)
 
-const CALENDAR = z.object({
-  entries: z.array(
-    z.object({
-      at: z.string(),
-      durationMs: z.number().nullable().describe('Median of the longest task; null where nothing is known of it.'),
-      source: z.enum(['footman', 'qlik', 'report']),
-      id: z.string().describe('Of the schedule, the trigger of Qlik Sense, or the report task.'),
-      name: z.string().describe('Of a trigger of Qlik Sense, that of its task.'),
-      taskIds: z.array(z.string()),
-      skipped: z.enum(['CALENDAR', 'WINDOW']).nullable().describe('Why it does not happen.'),
-      by: z.string().nullable().describe('The calendars or windows behind it.'),
-    }),
-  ),
-  load: z
-    .array(z.object({ at: z.string(), running: z.int() }))
-    .describe('The most tasks that are expected to run at once, by hour.'),
-  maintenance: z
-    .array(z.object({ name: z.string(), from: z.string(), to: z.string() }))
-    .describe('Maintenance in these days, with `event:read`.'),
-  highest: z.int().describe('The most tasks that ran at once in the last 14 days.'),
-  stale: z.boolean().describe('Qlik Sense did not answer in time: its triggers are as they were last known.'),
-  partial: z.boolean().describe('There are more firings than are answered.'),
-})
+const CALENDAR = once(() =>
+  z.object({
+    entries: z.array(
+      z.object({
+        at: z.string(),
+        durationMs: z.number().nullable().describe('Median of the longest task; null where nothing is known of it.'),
+        source: z.enum(['footman', 'qlik', 'report']),
+        id: z.string().describe('Of the schedule, the trigger of Qlik Sense, or the report task.'),
+        name: z.string().describe('Of a trigger of Qlik Sense, that of its task.'),
+        taskIds: z.array(z.string()),
+        skipped: z.enum(['CALENDAR', 'WINDOW']).nullable().describe('Why it does not happen.'),
+        by: z.string().nullable().describe('The calendars or windows behind it.'),
+      }),
+    ),
+    load: z
+      .array(z.object({ at: z.string(), running: z.int() }))
+      .describe('The most tasks that are expected to run at once, by hour.'),
+    maintenance: z
+      .array(z.object({ name: z.string(), from: z.string(), to: z.string() }))
+      .describe('Maintenance in these days, with `event:read`.'),
+    highest: z.int().describe('The most tasks that ran at once in the last 14 days.'),
+    stale: z.boolean().describe('Qlik Sense did not answer in time: its triggers are as they were last known.'),
+    partial: z.boolean().describe('There are more firings than are answered.'),
+  }),
+)
 
 interface CalendarRouteDeps extends CalendarDeps {
   readonly clock: Clock
@@ -55,7 +60,7 @@ export function calendarRoute(deps: CalendarRouteDeps, { timezone }: { readonly 
     description:
       'Schedules of Footman, with `task:read` the triggers of Qlik Sense, with `report:read` report tasks, with `event:read` maintenance. In the past there are the runs that happened.',
     query: QUERY,
-    answers: { 200: CALENDAR.describe('The calendar.') },
+    answers: () => ({ 200: CALENDAR().describe('The calendar.') }),
     examples: [{ name: 'from-yesterday', query: { from: '24h' }, status: 200 }],
     async handle({ query, caller }) {
       const now = deps.clock.now()

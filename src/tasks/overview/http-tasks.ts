@@ -10,6 +10,7 @@ import {
 } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
@@ -35,79 +36,83 @@ const DAY_MS = 86_400_000
 const MOST_STRIPS = 200
 const MOST_IDS = 100
 
-const text = z.string().nullable()
-const ms = z.number().nullable()
-const ref = z.object({ taskId: z.string(), taskName: z.string() })
-const on = z.enum(['success', 'failure'])
+const text = once(() => z.string().nullable())
+const ms = once(() => z.number().nullable())
+const ref = once(() => z.object({ taskId: z.string(), taskName: z.string() }))
+const on = once(() => z.enum(['success', 'failure']))
 
-const DETAIL = TASK.extend({
-  state: z
-    .enum([...STATES, ...OUTCOMES])
-    .nullable()
-    .describe('Waits, runs, or the outcome of the last run.'),
-  runningExecution: z
-    .object({
-      executionId: text,
-      state: z.enum(['queued', 'running']),
-      startedAt: z.string(),
-      expectedEnd: z.string(),
-      pessimisticEnd: z.string(),
-      over: z.boolean(),
-      overByMs: z.number(),
-    })
-    .nullable(),
-  usual: z
-    .object({
-      p50Ms: z.number(),
-      p90Ms: z.number(),
-      p95Ms: z.number(),
-      waitP50Ms: z.number(),
-      samples: z.int(),
-      basis: z.enum(['history', 'guess', 'none']),
-    })
-    .describe('Of the last 30 successful runs. `guess`: too few of its own, others of its type were added.'),
-  triggers: z.array(
-    z.object({
-      id: z.string(),
-      kind: z.enum(['time', 'gate']),
-      source: z.enum(['qlik', 'footman']),
-      name: z.string(),
-      enabled: z.boolean(),
-      text: z.string(),
-      timezone: text,
-      next: z.array(z.string()),
-      rules: z.array(ref.extend({ on })).describe('All of them must come true, of a gate.'),
-      withinMs: ms,
-      broken: z.boolean().describe('A rule is about a task that is gone: it never fires.'),
-    }),
-  ),
-  followedBy: z.array(ref.extend({ on, alsoNeeds: z.array(ref) })),
-  retryPolicy: text,
-  watchPolicy: text,
-  due: z
-    .object({ at: z.string(), kind: z.enum(['property', 'usual']), plannedAt: z.string() })
-    .nullable()
-    .describe('Of the last planned start within a day: by the custom property `dueBy`, or the usual end.'),
-  dueBy: z.array(z.string()).describe('Values of the custom property.'),
-  consecutiveFailures: z.int(),
-  lastSuccessAt: text,
-  failingSince: text,
-  stale: z.boolean().describe('Qlik Sense did not answer in time; the task is as it was last known.'),
-})
+const DETAIL = once(() =>
+  TASK().extend({
+    state: z
+      .enum([...STATES, ...OUTCOMES])
+      .nullable()
+      .describe('Waits, runs, or the outcome of the last run.'),
+    runningExecution: z
+      .object({
+        executionId: text(),
+        state: z.enum(['queued', 'running']),
+        startedAt: z.string(),
+        expectedEnd: z.string(),
+        pessimisticEnd: z.string(),
+        over: z.boolean(),
+        overByMs: z.number(),
+      })
+      .nullable(),
+    usual: z
+      .object({
+        p50Ms: z.number(),
+        p90Ms: z.number(),
+        p95Ms: z.number(),
+        waitP50Ms: z.number(),
+        samples: z.int(),
+        basis: z.enum(['history', 'guess', 'none']),
+      })
+      .describe('Of the last 30 successful runs. `guess`: too few of its own, others of its type were added.'),
+    triggers: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(['time', 'gate']),
+        source: z.enum(['qlik', 'footman']),
+        name: z.string(),
+        enabled: z.boolean(),
+        text: z.string(),
+        timezone: text(),
+        next: z.array(z.string()),
+        rules: z.array(ref().extend({ on: on() })).describe('All of them must come true, of a gate.'),
+        withinMs: ms(),
+        broken: z.boolean().describe('A rule is about a task that is gone: it never fires.'),
+      }),
+    ),
+    followedBy: z.array(ref().extend({ on: on(), alsoNeeds: z.array(ref()) })),
+    retryPolicy: text(),
+    watchPolicy: text(),
+    due: z
+      .object({ at: z.string(), kind: z.enum(['property', 'usual']), plannedAt: z.string() })
+      .nullable()
+      .describe('Of the last planned start within a day: by the custom property `dueBy`, or the usual end.'),
+    dueBy: z.array(z.string()).describe('Values of the custom property.'),
+    consecutiveFailures: z.int(),
+    lastSuccessAt: text(),
+    failingSince: text(),
+    stale: z.boolean().describe('Qlik Sense did not answer in time; the task is as it was last known.'),
+  }),
+)
 
-const PARAMS = z.object({ taskId: z.string().describe('Id of the task.') })
-const point = { executionId: text, outcome: z.enum(OUTCOMES), stoppedAt: z.string(), runMs: ms }
+const PARAMS = once(() => z.object({ taskId: z.string().describe('Id of the task.') }))
+const point = { executionId: text(), outcome: z.enum(OUTCOMES), stoppedAt: z.string(), runMs: ms() }
 
-const EXECUTIONS_QUERY = z.object({
-  id: queryField
-    .texts()
-    .refine((ids) => ids.length <= MOST_IDS, { error: `must be given ${MOST_IDS} times at most` })
-    .describe('Execution id; may be repeated up to 100 times.')
-    .optional(),
-  state: queryField.words(STATES).describe('May be repeated: any of them.').optional(),
-  taskId: queryField.texts().describe('May be repeated: any of them.').optional(),
-  ...LIST_PARAMETERS,
-})
+const EXECUTIONS_QUERY = once(() =>
+  z.object({
+    id: queryField
+      .texts()
+      .refine((ids) => ids.length <= MOST_IDS, { error: `must be given ${MOST_IDS} times at most` })
+      .describe('Execution id; may be repeated up to 100 times.')
+      .optional(),
+    state: queryField.words(STATES).describe('May be repeated: any of them.').optional(),
+    taskId: queryField.texts().describe('May be repeated: any of them.').optional(),
+    ...LIST_PARAMETERS,
+  }),
+)
 
 export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRoute[] {
   const { reader, clock, site } = deps
@@ -120,7 +125,10 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
       summary: 'One task: state, expected end, triggers, and tasks that follow',
       params: PARAMS,
       query: NO_QUERY,
-      answers: { 200: DETAIL.describe('The task.'), 502: 'Qlik Sense is unreachable, and the task is not known.' },
+      answers: () => ({
+        200: DETAIL().describe('The task.'),
+        502: 'Qlik Sense is unreachable, and the task is not known.',
+      }),
       examples: [{ name: 'task', params: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
       async handle({ params }) {
         const taskId = taskIdOf(params)
@@ -137,16 +145,16 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
       description:
         'At most 5,000 runs, the newest first. The band has the percentiles of the 30 successful runs before each day.',
       params: PARAMS,
-      query: z.object({ from: LIST_PARAMETERS.from.describe('Default 90 days ago.') }),
-      answers: {
+      query: () => z.object({ from: LIST_PARAMETERS.from.describe('Default 90 days ago.') }),
+      answers: () => ({
         200: z
           .object({
-            points: z.array(z.object({ ...point, queueMs: ms })),
+            points: z.array(z.object({ ...point, queueMs: ms() })),
             band: z.array(z.object({ day: z.string(), p50Ms: z.number(), p95Ms: z.number() })),
             truncated: z.boolean(),
           })
           .describe('The durations.'),
-      },
+      }),
       examples: [{ name: 'task', params: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
       async handle({ params, query }) {
         const now = clock.now()
@@ -164,14 +172,15 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
       scope: 'task:read',
       summary: 'The last outcomes of tasks',
       description: 'Oldest first, with the usual run time. A task that never ran has none.',
-      query: z.object({
-        taskId: queryField
-          .texts()
-          .refine((ids) => ids.length <= MOST_STRIPS, { error: `must be given ${MOST_STRIPS} times at most` })
-          .describe('May be repeated up to 200 times.'),
-        n: queryField.integer(1, 50).describe('How many of each at most. Default 14.').optional(),
-      }),
-      answers: {
+      query: () =>
+        z.object({
+          taskId: queryField
+            .texts()
+            .refine((ids) => ids.length <= MOST_STRIPS, { error: `must be given ${MOST_STRIPS} times at most` })
+            .describe('May be repeated up to 200 times.'),
+          n: queryField.integer(1, 50).describe('How many of each at most. Default 14.').optional(),
+        }),
+      answers: () => ({
         200: z
           .object({
             strips: z.record(z.string(), z.array(z.object(point))),
@@ -180,7 +189,7 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
               .describe('Median of the last successful runs, 30 at most; absent without one.'),
           })
           .describe('By task id.'),
-      },
+      }),
       examples: [{ name: 'one', query: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
       async handle({ query: { taskId, n = 14 } }) {
         const taskIds = [...new Set(taskId.map((id) => id.toLowerCase()))]
@@ -202,16 +211,16 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
       scope: 'task:read',
       summary: 'List executions: those that wait and run, then the history',
       query: EXECUTIONS_QUERY,
-      answers: {
+      answers: () => ({
         200: z
           .object({
-            executions: z.array(z.object(EXECUTION_FIELDS).extend({ executionId: text })),
-            nextCursor: text,
+            executions: z.array(z.object(EXECUTION_FIELDS).extend({ executionId: text() })),
+            nextCursor: text(),
             partial: z.boolean(),
             stale: z.boolean().describe('Qlik Sense did not answer in time about what runs.'),
           })
           .describe('The executions.'),
-      },
+      }),
       examples: [
         {
           name: 'running',
@@ -264,7 +273,7 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
 
 const lowerCase = (ids: readonly string[] | undefined) => ids?.map((id) => id.toLowerCase()) ?? null
 
-function taskIdOf({ taskId }: z.output<typeof PARAMS>): string {
+function taskIdOf({ taskId }: z.output<ReturnType<typeof PARAMS>>): string {
   if (isGuid(taskId)) return taskId.toLowerCase()
   throw refusal('INVALID_ID', 'A task ID is a GUID.')
 }

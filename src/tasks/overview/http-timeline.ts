@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { invalidQuery, LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { parseDuration } from '../../platform/duration.ts'
+import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { HistoryReader } from '../executions/history-reader.ts'
 import { isoOf, OUTCOMES, STATES } from '../executions/status.ts'
@@ -23,117 +24,123 @@ const LONGEST_FUTURE_MS = 48 * HOUR_MS
 const MAX_SHAPES = 2000
 const MOST_PROPERTIES = 100
 
-const text = z.string().nullable()
+const text = once(() => z.string().nullable())
 
-const QUERY = z.object({
-  from: LIST_PARAMETERS.from.describe('Default 12 hours before `to`; at most 31 days.'),
-  to: LIST_PARAMETERS.to.describe('Default now.'),
-  future: queryField
-    .text()
-    .describe(
-      'How far planned starts after now are shown, like `3h`; default a quarter of the range, at most 48 hours.',
-    )
-    .optional(),
-  group: queryField
-    .text()
-    .describe('`stream` (default), `task`, `app`, `node`, `type`, `tag:<prefix>`, `property:<name>`.')
-    .optional(),
-  only: queryField.word(['all', 'problems']).describe('Default `all` up to 60 rows, else `problems`.').optional(),
-  name: queryField.texts().describe('Glob over the name of the task; may be repeated.').optional(),
-  maxShapes: queryField
-    .integer(1, MAX_SHAPES)
-    .describe('Bars of all rows; what lies close together becomes batches. Default 2000.')
-    .optional(),
-})
-
-const BAR = z.discriminatedUnion('kind', [
+const QUERY = once(() =>
   z.object({
-    kind: z.literal('execution'),
-    executionId: text,
-    outcome: z.enum(OUTCOMES),
-    triggeredAt: text,
-    startedAt: text,
-    stoppedAt: z.string(),
-    usualMs: z.number().nullable(),
+    from: LIST_PARAMETERS.from.describe('Default 12 hours before `to`; at most 31 days.'),
+    to: LIST_PARAMETERS.to.describe('Default now.'),
+    future: queryField
+      .text()
+      .describe(
+        'How far planned starts after now are shown, like `3h`; default a quarter of the range, at most 48 hours.',
+      )
+      .optional(),
+    group: queryField
+      .text()
+      .describe('`stream` (default), `task`, `app`, `node`, `type`, `tag:<prefix>`, `property:<name>`.')
+      .optional(),
+    only: queryField.word(['all', 'problems']).describe('Default `all` up to 60 rows, else `problems`.').optional(),
+    name: queryField.texts().describe('Glob over the name of the task; may be repeated.').optional(),
+    maxShapes: queryField
+      .integer(1, MAX_SHAPES)
+      .describe('Bars of all rows; what lies close together becomes batches. Default 2000.')
+      .optional(),
   }),
+)
+
+const BAR = once(() =>
+  z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('execution'),
+      executionId: text(),
+      outcome: z.enum(OUTCOMES),
+      triggeredAt: text(),
+      startedAt: text(),
+      stoppedAt: z.string(),
+      usualMs: z.number().nullable(),
+    }),
+    z.object({
+      kind: z.literal('batch').describe('Executions that lie close together.'),
+      from: z.string(),
+      to: z.string(),
+      count: z.int(),
+      worst: z.enum(OUTCOMES),
+    }),
+    z.object({
+      kind: z.literal('missing').describe('A planned start to which no execution belongs.'),
+      dueAt: z.string(),
+      trigger: z.string(),
+    }),
+    z.object({
+      kind: z.literal('running'),
+      executionId: text(),
+      state: z.enum(['queued', 'running']),
+      startedAt: z.string(),
+      expectedEnd: z.string(),
+      pessimisticEnd: z.string(),
+      over: z.boolean().describe('It takes longer than usual.'),
+      overByMs: z.number(),
+    }),
+    z.object({
+      kind: z.literal('forecast').describe('A planned start after now.'),
+      plannedAt: z.string(),
+      expectedEnd: z.string(),
+      trigger: z.string(),
+    }),
+  ]),
+)
+
+const TIMELINE = once(() =>
   z.object({
-    kind: z.literal('batch').describe('Executions that lie close together.'),
     from: z.string(),
     to: z.string(),
-    count: z.int(),
-    worst: z.enum(OUTCOMES),
+    now: z.string(),
+    future: z.string().describe('End of the time after now.'),
+    summary: z
+      .object({
+        runs: z.int(),
+        success: z.int(),
+        failed: z.int(),
+        aborted: z.int(),
+        recovered: z.int().describe('Failed or aborted executions whose task has succeeded since.'),
+        stillFailing: z.int().describe('Tasks that have not.'),
+        neverStarted: z.int(),
+      })
+      .describe('Executions by the time of their end.'),
+    groups: z.array(
+      z.object({
+        key: text().describe('Null for tasks that have none.'),
+        problems: z.int().describe('Rows with a problem.'),
+        rows: z.array(
+          z.object({
+            taskId: z.string(),
+            taskName: z.string(),
+            taskType: text(),
+            state: z
+              .enum([...STATES, ...OUTCOMES])
+              .nullable()
+              .describe('Of now: waits, runs, or the outcome of the last run.'),
+            failingSince: text(),
+            runs: z.int(),
+            problem: z.boolean(),
+            usualMs: z.number().nullable().describe('Median of the last successful runs.'),
+            bars: z.array(BAR()),
+          }),
+        ),
+      }),
+    ),
+    properties: z
+      .array(z.string())
+      .describe('Custom properties of the tasks of the site, by which `group` can be chosen.'),
+    maintenance: z.array(z.object({ name: z.string(), from: z.string(), to: z.string() })),
+    rowsLeftOut: z.int(),
+    stale: z
+      .boolean()
+      .describe('Qlik Sense did not answer in time: tasks, triggers and what runs are as they were last known.'),
+    partial: z.boolean().describe('There are more executions than are looked at; the newest are shown.'),
   }),
-  z.object({
-    kind: z.literal('missing').describe('A planned start to which no execution belongs.'),
-    dueAt: z.string(),
-    trigger: z.string(),
-  }),
-  z.object({
-    kind: z.literal('running'),
-    executionId: text,
-    state: z.enum(['queued', 'running']),
-    startedAt: z.string(),
-    expectedEnd: z.string(),
-    pessimisticEnd: z.string(),
-    over: z.boolean().describe('It takes longer than usual.'),
-    overByMs: z.number(),
-  }),
-  z.object({
-    kind: z.literal('forecast').describe('A planned start after now.'),
-    plannedAt: z.string(),
-    expectedEnd: z.string(),
-    trigger: z.string(),
-  }),
-])
-
-const TIMELINE = z.object({
-  from: z.string(),
-  to: z.string(),
-  now: z.string(),
-  future: z.string().describe('End of the time after now.'),
-  summary: z
-    .object({
-      runs: z.int(),
-      success: z.int(),
-      failed: z.int(),
-      aborted: z.int(),
-      recovered: z.int().describe('Failed or aborted executions whose task has succeeded since.'),
-      stillFailing: z.int().describe('Tasks that have not.'),
-      neverStarted: z.int(),
-    })
-    .describe('Executions by the time of their end.'),
-  groups: z.array(
-    z.object({
-      key: text.describe('Null for tasks that have none.'),
-      problems: z.int().describe('Rows with a problem.'),
-      rows: z.array(
-        z.object({
-          taskId: z.string(),
-          taskName: z.string(),
-          taskType: text,
-          state: z
-            .enum([...STATES, ...OUTCOMES])
-            .nullable()
-            .describe('Of now: waits, runs, or the outcome of the last run.'),
-          failingSince: text,
-          runs: z.int(),
-          problem: z.boolean(),
-          usualMs: z.number().nullable().describe('Median of the last successful runs.'),
-          bars: z.array(BAR),
-        }),
-      ),
-    }),
-  ),
-  properties: z
-    .array(z.string())
-    .describe('Custom properties of the tasks of the site, by which `group` can be chosen.'),
-  maintenance: z.array(z.object({ name: z.string(), from: z.string(), to: z.string() })),
-  rowsLeftOut: z.int(),
-  stale: z
-    .boolean()
-    .describe('Qlik Sense did not answer in time: tasks, triggers and what runs are as they were last known.'),
-  partial: z.boolean().describe('There are more executions than are looked at; the newest are shown.'),
-})
+)
 
 export function timelineRoute(deps: TimelineRouteDeps, settings: PlanSettings): ApiRoute {
   const { reader, clock, site, maintenance } = deps
@@ -145,7 +152,7 @@ export function timelineRoute(deps: TimelineRouteDeps, settings: PlanSettings): 
     description:
       'Times are ends of executions for the summary, and real times for the bars. A planned start is missing when no execution was triggered within `watchdog.neverStartedAfter` (or the limit of its task), as far as the reconciler has looked.',
     query: QUERY,
-    answers: { 200: TIMELINE.describe('The timeline.') },
+    answers: () => ({ 200: TIMELINE().describe('The timeline.') }),
     examples: [{ name: 'last-night', query: { from: '12h', group: 'stream' }, status: 200 }],
     async handle({ query }) {
       const now = clock.now()
@@ -193,7 +200,7 @@ function propertiesOf(tasks: ReadonlyMap<string, SiteTask>): string[] {
 }
 
 /** Throws 400 `VALIDATION`. */
-function rangeOf(query: z.output<typeof QUERY>, now: number) {
+function rangeOf(query: z.output<ReturnType<typeof QUERY>>, now: number) {
   const to = query.to?.(now) ?? now
   const from = query.from?.(now) ?? to - DEFAULT_MS
   if (from >= to) throw invalidQuery([{ path: 'from', message: 'must be before to' }])

@@ -6,6 +6,7 @@ import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoi
 import { type ApiRoute, type CheckedRequest, type Endpoint, type Fields, route } from '../../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../../http/errors.ts'
 import { forwardingRefusal } from '../../http/forwarding.ts'
+import { once } from '../../platform/once.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'
@@ -34,7 +35,7 @@ export interface ScheduleEndpoint<Params extends Fields, Query extends Fields, B
   handle(request: CheckedRequest<Params, Query, Body>, scheduler: Scheduler): Response | Promise<Response>
 }
 
-export const PARAMS = z.object({ id: z.string().describe('Id of the schedule.') })
+export const PARAMS = once(() => z.object({ id: z.string().describe('Id of the schedule.') }))
 export const EXAMPLE_ID = 'Manually-added-schedule-1'
 export const EXAMPLE_TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 

@@ -11,6 +11,7 @@ import {
 import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import {
   CHANGE_FAILURES,
@@ -37,63 +38,75 @@ export interface RunRoutesDeps extends GuardDeps, RightsDeps {
 const DEFAULT_COUNT = 10
 const MAX_COUNT = 100
 
-const NEXT_QUERY = z.object({
-  count: queryField.integer(1, MAX_COUNT).describe('How many times. Default 10.').optional(),
-})
-const RUNS_QUERY = z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
+const NEXT_QUERY = once(() =>
+  z.object({
+    count: queryField.integer(1, MAX_COUNT).describe('How many times. Default 10.').optional(),
+  }),
+)
+const RUNS_QUERY = once(() => z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor }))
 
-const PREVIEW = z.object({
-  cronSchedule: z.string().describe('5 or 6 fields, months 0-11 or jan-dec.'),
-  timezone: z.string().describe('IANA time zone.'),
-  count: z.int().min(1).max(MAX_COUNT).describe('How many times. Default 10.').optional(),
-  window: z.unknown().describe('Window or list of windows.').optional(),
-  onlyOn: z.unknown().describe('Calendars.').optional(),
-  notOn: z.unknown().describe('Calendars.').optional(),
-  shift: z.unknown().describe('`none`, `previous` or `next`.').optional(),
-})
+const PREVIEW = once(() =>
+  z.object({
+    cronSchedule: z.string().describe('5 or 6 fields, months 0-11 or jan-dec.'),
+    timezone: z.string().describe('IANA time zone.'),
+    count: z.int().min(1).max(MAX_COUNT).describe('How many times. Default 10.').optional(),
+    window: z.unknown().describe('Window or list of windows.').optional(),
+    onlyOn: z.unknown().describe('Calendars.').optional(),
+    notOn: z.unknown().describe('Calendars.').optional(),
+    shift: z.unknown().describe('`none`, `previous` or `next`.').optional(),
+  }),
+)
 
-const COMING = z.object({
-  next: z.array(z.string()).describe('Times that calendars and windows let through.'),
-  text: z.string().describe('The cron expression in words.'),
-})
-const PREVIEWED = COMING.extend({
-  skipped: z
-    .array(
-      z.object({
-        at: z.string(),
-        reason: z.enum(['CALENDAR', 'WINDOW']),
-        by: z.string().nullable().describe('Names of calendars or windows; null for a window without a name.'),
-      }),
-    )
-    .describe('Times up to the last of `next` that do not happen; at most 100.'),
-})
+const COMING = once(() =>
+  z.object({
+    next: z.array(z.string()).describe('Times that calendars and windows let through.'),
+    text: z.string().describe('The cron expression in words.'),
+  }),
+)
+const PREVIEWED = once(() =>
+  COMING().extend({
+    skipped: z
+      .array(
+        z.object({
+          at: z.string(),
+          reason: z.enum(['CALENDAR', 'WINDOW']),
+          by: z.string().nullable().describe('Names of calendars or windows; null for a window without a name.'),
+        }),
+      )
+      .describe('Times up to the last of `next` that do not happen; at most 100.'),
+  }),
+)
 const EXAMPLE_COMING = {
   next: ['2026-03-02T05:00:00.000Z'],
   text: 'at 06:00, Monday to Friday (Europe/Stockholm)',
 }
 
-const text = z.string().nullable()
+const text = once(() => z.string().nullable())
 
-const RUN_VIEW = z.object({
-  runId: z.string(),
-  scheduleId: z.string(),
-  dueAt: z.string(),
-  firedAt: text,
-  trigger: z.enum(['cron', 'manual', 'misfire']),
-  state: z.enum(['running', 'finished', 'skipped']),
-  outcome: z.enum(RUN_OUTCOMES).nullable(),
-  reason: z.enum(['WINDOW', 'CALENDAR', 'OVERLAP', 'MAINTENANCE', 'MISFIRE', 'SHADOW_MODE']).nullable(),
-  tasks: z.array(z.object({ taskId: z.string(), executionId: text, outcome: z.enum(RUN_OUTCOMES).nullable() })),
-  detail: text,
-})
+const RUN_VIEW = once(() =>
+  z.object({
+    runId: z.string(),
+    scheduleId: z.string(),
+    dueAt: z.string(),
+    firedAt: text(),
+    trigger: z.enum(['cron', 'manual', 'misfire']),
+    state: z.enum(['running', 'finished', 'skipped']),
+    outcome: z.enum(RUN_OUTCOMES).nullable(),
+    reason: z.enum(['WINDOW', 'CALENDAR', 'OVERLAP', 'MAINTENANCE', 'MISFIRE', 'SHADOW_MODE']).nullable(),
+    tasks: z.array(z.object({ taskId: z.string(), executionId: text(), outcome: z.enum(RUN_OUTCOMES).nullable() })),
+    detail: text(),
+  }),
+)
 
 const DEFAULT_STRIP = 14
 const MOST_STRIPS = 500
-const STRIPS_QUERY = z.object({
-  id: queryField.texts().describe('Only these schedules. Default all of them, at most 500.').optional(),
-  n: queryField.integer(1, 50).describe('Runs of each. Default 14.').optional(),
-})
-const STRIP_RUN = RUN_VIEW.pick({ runId: true, dueAt: true, state: true, outcome: true, reason: true })
+const STRIPS_QUERY = once(() =>
+  z.object({
+    id: queryField.texts().describe('Only these schedules. Default all of them, at most 500.').optional(),
+    n: queryField.integer(1, 50).describe('Runs of each. Default 14.').optional(),
+  }),
+)
+const STRIP_RUN = once(() => RUN_VIEW().pick({ runId: true, dueAt: true, state: true, outcome: true, reason: true }))
 
 const EXAMPLE_RUN_ID = '019cacea-e080-7cba-a551-2100f80b56fc'
 
@@ -109,7 +122,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       summary: 'When a schedule fires next',
       params: PARAMS,
       query: NEXT_QUERY,
-      answers: { 200: COMING },
+      answers: () => ({ 200: COMING() }),
       examples: [
         { name: 'next', params: { id: EXAMPLE_ID }, query: { count: '1' }, status: 200, answer: EXAMPLE_COMING },
       ],
@@ -129,8 +142,8 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       summary: 'When a schedule would fire',
       description: 'With the members of a schedule that decide about its times. Nothing is created.',
       // It takes all members of a schedule, and shows those that matter.
-      readByHandler: { body: PREVIEW },
-      answers: { 200: PREVIEWED },
+      readByHandler: () => ({ body: PREVIEW() }),
+      answers: () => ({ 200: PREVIEWED() }),
       examples: [
         {
           name: 'weekdays',
@@ -140,7 +153,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
         },
       ],
       handle({ body }) {
-        const { count, ...values } = strictBody(PREVIEW_BODY, body) as Record<string, unknown>
+        const { count, ...values } = strictBody(PREVIEW_BODY(), body) as Record<string, unknown>
         const number = Number(count ?? DEFAULT_COUNT)
         if (number < 1 || number > MAX_COUNT) {
           throw invalidBody([{ path: 'count', message: `must be a whole number from 1 to ${MAX_COUNT}` }])
@@ -161,7 +174,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       description: 'Newest first, skipped ones included.',
       params: PARAMS,
       query: RUNS_QUERY,
-      answers: { 200: z.object({ runs: z.array(RUN_VIEW), nextCursor: text }) },
+      answers: () => ({ 200: z.object({ runs: z.array(RUN_VIEW()), nextCursor: text() }) }),
       examples: [
         {
           name: 'runs',
@@ -203,8 +216,8 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       scope: 'schedule:read',
       summary: 'Read a run of a schedule',
       description: 'Also of a schedule that has been deleted, while its runs are kept.',
-      params: PARAMS.extend({ runId: z.string().describe('Id of the run.') }),
-      answers: { 200: RUN_VIEW },
+      params: () => PARAMS().extend({ runId: z.string().describe('Id of the run.') }),
+      answers: () => ({ 200: RUN_VIEW() }),
       handle({ params: { id, runId } }) {
         const run = store.byId(runId)
         if (run?.scheduleId !== id) throw refusal('RUN_NOT_FOUND', `The schedule ${id} has no run ${runId}.`)
@@ -219,7 +232,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       summary: 'The last runs of schedules',
       description: 'By the id of the schedule, oldest first, skipped ones included.',
       query: STRIPS_QUERY,
-      answers: { 200: z.object({ strips: z.record(z.string(), z.array(STRIP_RUN)) }) },
+      answers: () => ({ 200: z.object({ strips: z.record(z.string(), z.array(STRIP_RUN())) }) }),
       examples: [
         {
           name: 'one',
@@ -255,7 +268,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       summary: 'Run a schedule now',
       description: 'Also when it is stopped; windows and calendars are not asked.',
       params: PARAMS,
-      answers: { 202: z.object({ runId: z.string() }), ...CHANGE_FAILURES },
+      answers: () => ({ 202: z.object({ runId: z.string() }), ...CHANGE_FAILURES }),
       examples: [{ name: 'now', params: { id: EXAMPLE_ID }, status: 202, answer: { runId: EXAMPLE_RUN_ID } }],
       handle: (request, scheduler) =>
         idempotency.once(request, async () => {
@@ -271,12 +284,14 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
 }
 
 const extras = Object.fromEntries(Object.keys(EXTRA_FIELDS).map((name) => [name, z.unknown().optional()]))
-const PREVIEW_BODY = z.object({
-  cronSchedule: field.string(),
-  timezone: field.string(),
-  count: field.integer().optional(),
-  ...extras,
-})
+const PREVIEW_BODY = once(() =>
+  z.object({
+    cronSchedule: field.string(),
+    timezone: field.string(),
+    count: field.integer().optional(),
+    ...extras,
+  }),
+)
 /** A schedule needs a task; for a preview any will do. */
 const ANY_TASK = '00000000-0000-4000-8000-000000000000'
 

@@ -4,6 +4,7 @@ import { type Caller, requireScope } from '../../http/endpoint/caller.ts'
 import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { field, isObject, validate } from '../../http/endpoint/validation.ts'
 import { refused } from '../../http/errors.ts'
+import { once } from '../../platform/once.ts'
 import {
   CHANGE_FAILURES,
   checkRevision,
@@ -29,46 +30,56 @@ export interface ScheduleRoutesDeps extends GuardDeps, RightsDeps {
   readonly planner: Planner
 }
 
-const startupState = z.enum(['start', 'started', 'stop', 'stopped'], {
-  error: 'must be equal to one of the allowed values',
-})
+const startupState = once(() =>
+  z.enum(['start', 'started', 'stop', 'stopped'], {
+    error: 'must be equal to one of the allowed values',
+  }),
+)
 
 /** In the order in which missing members are reported. */
-const NEW_SCHEDULE = field.object({
-  name: field.string(),
-  cronSchedule: field.string(),
-  timezone: field.string(),
-  qlikSenseTaskId: field.string(),
-  startupState,
-  tags: field.array(field.string()).optional(),
-})
-const SCHEDULE_CHANGES = NEW_SCHEDULE.partial()
-const SELECTED = field.object({ id: field.array(field.string()).optional() })
+const NEW_SCHEDULE = once(() =>
+  field.object({
+    name: field.string(),
+    cronSchedule: field.string(),
+    timezone: field.string(),
+    qlikSenseTaskId: field.string(),
+    startupState: startupState(),
+    tags: field.array(field.string()).optional(),
+  }),
+)
+const SCHEDULE_CHANGES = once(() => NEW_SCHEDULE().partial())
+const SELECTED = once(() => field.object({ id: field.array(field.string()).optional() }))
 
-const LIST_QUERY = z.object({ id: z.string().describe('Only this schedule, with all its members.').optional() })
+const LIST_QUERY = once(() =>
+  z.object({ id: z.string().describe('Only this schedule, with all its members.').optional() }),
+)
 
-const stored = z.looseObject({
-  id: z.string(),
-  created: z.string().optional(),
-  name: z.string(),
-  cronSchedule: z.string(),
-  timezone: z.string(),
-  qlikSenseTaskId: z.string(),
-  startupState: z.string(),
-  tags: z.array(z.string()).optional(),
-  lastKnownState: z.string().optional(),
-})
+const stored = once(() =>
+  z.looseObject({
+    id: z.string(),
+    created: z.string().optional(),
+    name: z.string(),
+    cronSchedule: z.string(),
+    timezone: z.string(),
+    qlikSenseTaskId: z.string(),
+    startupState: z.string(),
+    tags: z.array(z.string()).optional(),
+    lastKnownState: z.string().optional(),
+  }),
+)
 
-const listed = stored.extend({
-  target: z.unknown().describe('Further tasks, as in a start request.').optional(),
-  action: z.unknown().describe('The action instead of starting tasks.').optional(),
-  revision: z.string().describe('For `If-Match`; also in the header `ETag` of an answer about one schedule.'),
-  state: z.enum(['running', 'stopped', 'invalid']),
-  text: z.string().describe('When it fires, in words; absent when it is not valid.').optional(),
-  nextRun: z.string().describe('When it fires next; skipped firings do not count.').optional(),
-  lastRun: z.string().describe('When it fired last.').optional(),
-  lastResult: z.string().describe('`ok`, or `error: ` and why.').optional(),
-})
+const listed = once(() =>
+  stored().extend({
+    target: z.unknown().describe('Further tasks, as in a start request.').optional(),
+    action: z.unknown().describe('The action instead of starting tasks.').optional(),
+    revision: z.string().describe('For `If-Match`; also in the header `ETag` of an answer about one schedule.'),
+    state: z.enum(['running', 'stopped', 'invalid']),
+    text: z.string().describe('When it fires, in words; absent when it is not valid.').optional(),
+    nextRun: z.string().describe('When it fires next; skipped firings do not count.').optional(),
+    lastRun: z.string().describe('When it fired last.').optional(),
+    lastResult: z.string().describe('`ok`, or `error: ` and why.').optional(),
+  }),
+)
 
 const REVISION_FAILURE = { 412: 'The schedule is not at the revision of `If-Match`.' }
 const WRITE_FAILURES = { ...CHANGE_FAILURES, 502: 'QRS could not be asked whether the tasks may be started.' }
@@ -110,8 +121,8 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       summary: 'List the schedules',
       description: 'All of them, or with `id` a list of one.',
       // Of several ids the first counts.
-      readByHandler: { query: LIST_QUERY },
-      answers: { 200: z.array(listed) },
+      readByHandler: () => ({ query: LIST_QUERY() }),
+      answers: () => ({ 200: z.array(listed()) }),
       examples: [
         { name: 'all', status: 200, answer: [{ ...EXAMPLE, ...EXAMPLE_STATE }] },
         { name: 'one', query: { id: EXAMPLE_ID }, status: 200, answer: [{ ...EXAMPLE, ...EXAMPLE_STATE }] },
@@ -139,8 +150,8 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       description:
         'Months in numbers count from 0. Further members: `target`, `action`, `window`, `onlyOn`, `notOn`, `shift`, `overlapPolicy`, `misfirePolicy`, `jitter`; others are kept as they are.',
       // Members are stored in the order in which they came.
-      readByHandler: { body: NEW_SCHEDULE },
-      answers: { 201: stored, ...WRITE_FAILURES },
+      readByHandler: () => ({ body: NEW_SCHEDULE() }),
+      answers: () => ({ 201: stored(), ...WRITE_FAILURES }),
       examples: [
         {
           name: 'mornings',
@@ -158,7 +169,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       unknown: NOT_FOUND,
       changes: true,
       async handle({ body, caller, note }, scheduler) {
-        const values = valuesOf(NEW_SCHEDULE, body)
+        const values = valuesOf(NEW_SCHEDULE(), body)
         await checkRights(deps, caller, values)
         const schedule = await scheduler.create(values)
         note({ target: [schedule.id] })
@@ -175,8 +186,8 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       description:
         'Members that are not given stay; `null` takes one of the further members away. With `If-Match` it is changed only at that revision.',
       params: PARAMS,
-      readByHandler: { body: SCHEDULE_CHANGES },
-      answers: { 200: z.array(stored), ...WRITE_FAILURES, ...REVISION_FAILURE },
+      readByHandler: () => ({ body: SCHEDULE_CHANGES() }),
+      answers: () => ({ 200: z.array(stored()), ...WRITE_FAILURES, ...REVISION_FAILURE }),
       examples: [
         {
           name: 'later',
@@ -191,7 +202,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       changes: true,
       async handle({ params: { id }, body, caller, headers, note }, scheduler) {
         note({ target: [id] })
-        const changes = valuesOf(SCHEDULE_CHANGES, body)
+        const changes = valuesOf(SCHEDULE_CHANGES(), body)
         const { values, plan } = requiredSchedule(scheduler, id)
         if (plan) requireScope(caller, ACTION_SCOPES[plan.action.type])
         await checkRights(deps, caller, { ...values, ...changes })
@@ -208,7 +219,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       action: 'schedule.delete',
       summary: 'Delete a schedule',
       params: PARAMS,
-      answers: { 204: z.void().describe('Deleted.'), ...CHANGE_FAILURES, ...REVISION_FAILURE },
+      answers: () => ({ 204: z.void().describe('Deleted.'), ...CHANGE_FAILURES, ...REVISION_FAILURE }),
       examples: [{ name: 'one', params: { id: EXAMPLE_ID }, status: 204 }],
       failure: 'Failed deleting schedule',
       unknown: (id) => `REST SCHEDULER: Delete for schedule ID ${id} failed.`,
@@ -230,7 +241,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       scope: 'schedule:read',
       butler: true,
       summary: 'Which schedules run',
-      answers: { 200: z.string().describe('A line per schedule.') },
+      answers: () => ({ 200: z.string().describe('A line per schedule.') }),
       examples: [{ name: 'all', status: 200, answer: `{\n'${EXAMPLE_ID}': 0,30 6-18 * * 1-5 status: Running \n}` }],
       failure: 'Failed retrieving scheduler status',
       unknown: NOT_FOUND,
@@ -266,7 +277,7 @@ function stateRoutes(deps: ScheduleRoutesDeps, { verb, failure, lastKnownState }
       body: 'ignored',
       summary: `${verbText} a schedule`,
       params: PARAMS,
-      answers: { 200: z.array(stored), ...CHANGE_FAILURES },
+      answers: () => ({ 200: z.array(stored()), ...CHANGE_FAILURES }),
       examples: [{ name: 'one', params: { id: EXAMPLE_ID }, status: 200, answer }],
       failure,
       unknown: notChanged,
@@ -290,14 +301,14 @@ function stateRoutes(deps: ScheduleRoutesDeps, { verb, failure, lastKnownState }
       action: `schedule.${verb}`,
       summary: `${verbText} schedules`,
       description: 'All of them, or those of the body.',
-      readByHandler: { body: SELECTED.optional() },
-      answers: { 200: z.array(stored), ...CHANGE_FAILURES },
+      readByHandler: () => ({ body: SELECTED().optional() }),
+      answers: () => ({ 200: z.array(stored()), ...CHANGE_FAILURES }),
       examples: [{ name: 'some', body: { id: [EXAMPLE_ID] }, status: 200, answer }],
       failure,
       unknown: NOT_FOUND,
       changes: true,
       async handle({ body, caller, note }, scheduler) {
-        const { id } = body === undefined ? {} : validate('body', SELECTED, body)
+        const { id } = body === undefined ? {} : validate('body', SELECTED(), body)
         if (id !== undefined) note({ target: id })
         if (running) await requireRightsFor(deps, caller, scheduler, id ?? null)
         const changed = await scheduler.setRunning(id ?? null, running)
@@ -310,7 +321,10 @@ function stateRoutes(deps: ScheduleRoutesDeps, { verb, failure, lastKnownState }
 const valuesOfOne = ({ values }: Schedule): ScheduleValues => values
 
 /** The members of the body, in its order, in the form of the schema; others as they came. */
-function valuesOf(schema: typeof NEW_SCHEDULE | typeof SCHEDULE_CHANGES, body: unknown): ScheduleValues {
+function valuesOf(
+  schema: ReturnType<typeof NEW_SCHEDULE> | ReturnType<typeof SCHEDULE_CHANGES>,
+  body: unknown,
+): ScheduleValues {
   const read: Readonly<Record<string, unknown>> = validate('body', schema, body)
   const given = isObject(body) ? body : {}
   return Object.fromEntries(Object.keys(given).map((name) => [name, name in read ? read[name] : given[name]]))

@@ -13,6 +13,7 @@ import {
   parseCron,
 } from '../../platform/cron.ts'
 import { createOffsets } from '../../platform/offsets.ts'
+import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { hostZone } from '../../platform/zone.ts'
 import { createZoneClock, type ZoneClock } from '../../platform/zone-clock.ts'
@@ -44,31 +45,33 @@ export interface Planner {
 
 const globList = oneOrMany('Globs.', z.string().min(1)).optional()
 
-const apps = z.strictObject({ appId: globList, stream: globList, name: globList })
+const apps = once(() => z.strictObject({ appId: globList, stream: globList, name: globList }))
 
 /** The member `action`, as it is written in the file. */
-const actionSchema = z
-  .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('startTask') }),
-    z.strictObject({
-      type: z.literal('appDump'),
-      folder: nameText,
-      apps: apps.optional(),
-      keep: z.int().min(1).max(1_000_000).default(14),
-      maxAge: durationText().optional(),
+const actionSchema = once(() =>
+  z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('startTask') }),
+      z.strictObject({
+        type: z.literal('appDump'),
+        folder: nameText,
+        apps: apps().optional(),
+        keep: z.int().min(1).max(1_000_000).default(14),
+        maxAge: durationText().optional(),
+      }),
+      z.strictObject({ type: z.literal('webhook'), destination: nameText, body: z.string().default('') }),
+    ])
+    .transform((action): ScheduleAction => {
+      if (action.type !== 'appDump') return action
+      const { folder, keep, maxAge = null, apps: { appId = null, stream = null, name = null } = {} } = action
+      return { type: 'appDump', folder, keep, maxAgeMs: maxAge, apps: { appId, stream, name } }
     }),
-    z.strictObject({ type: z.literal('webhook'), destination: nameText, body: z.string().default('') }),
-  ])
-  .transform((action): ScheduleAction => {
-    if (action.type !== 'appDump') return action
-    const { folder, keep, maxAge = null, apps: { appId = null, stream = null, name = null } = {} } = action
-    return { type: 'appDump', folder, keep, maxAgeMs: maxAge, apps: { appId, stream, name } }
-  })
+)
 
 /** The members beyond those of Butler. */
 export const EXTRA_FIELDS = {
   target: z.unknown(),
-  action: actionSchema,
+  action: actionSchema(),
   window: oneOrMany('Windows.', windowReference),
   onlyOn: oneOrMany('Calendars.', nameText),
   notOn: oneOrMany('Calendars.', nameText),
@@ -78,7 +81,7 @@ export const EXTRA_FIELDS = {
   jitter: durationText({ min: 0 }),
 } as const
 
-const EXTRAS = z.object(EXTRA_FIELDS).partial()
+const EXTRAS = once(() => z.object(EXTRA_FIELDS).partial())
 
 const NOTHING: StartSelection = { taskIds: [], tags: [], customProperties: [], taskNames: [], match: 'any' }
 
@@ -208,9 +211,9 @@ function readTarget(body: unknown): StartSelection {
   return { taskIds, tags, customProperties, taskNames, match, keyValues }
 }
 
-function readExtras(values: ScheduleValues): z.output<typeof EXTRAS> {
+function readExtras(values: ScheduleValues): z.output<ReturnType<typeof EXTRAS>> {
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null))
-  const result = EXTRAS.safeParse(given)
+  const result = EXTRAS().safeParse(given)
   if (result.success) return result.data
   const [issue] = result.error.issues
   const [field = '', ...path] = issue!.path.map(String)
@@ -233,7 +236,7 @@ function checkNames(field: string, names: readonly string[], known: { has(name: 
 /** Names of the calendars that do not allow the day; of `onlyOn` all, when it lies in none of them. */
 function calendarsAgainst(
   calendars: Calendars,
-  { onlyOn, notOn = [] }: Pick<z.output<typeof EXTRAS>, 'onlyOn' | 'notOn'>,
+  { onlyOn, notOn = [] }: Pick<z.output<ReturnType<typeof EXTRAS>>, 'onlyOn' | 'notOn'>,
   day: Day,
 ): readonly string[] {
   const contains = (name: string) => calendars.contains(name, day)

@@ -6,6 +6,7 @@ import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } 
 import { isObject } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import { within } from '../../platform/deadline.ts'
+import { once } from '../../platform/once.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { ExecutionFollower, ExecutionSummary, RunningStarts } from '../executions/types.ts'
 import { auditNote, START_ACTION, startAnswer, startRefusal } from './answers.ts'
@@ -30,111 +31,135 @@ export interface StartTaskRoutesDeps {
   readonly limited?: boolean
 }
 
-const PARAMS = z.object({
-  taskId: z.string().describe('A task to start besides those of the body; `-` = only those of the body.'),
-})
+const PARAMS = once(() =>
+  z.object({
+    taskId: z.string().describe('A task to start besides those of the body; `-` = only those of the body.'),
+  }),
+)
 
 const task = { taskId: z.string(), taskName: z.string() }
-const customProperty = z.object({ name: z.string(), value: z.string() })
-const keyValue = z.looseObject({
-  namespace: z.string(),
-  key: z.string(),
-  value: z.string(),
-  ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
-})
+const customProperty = once(() => z.object({ name: z.string(), value: z.string() }))
+const keyValue = once(() =>
+  z.looseObject({
+    namespace: z.string(),
+    key: z.string(),
+    value: z.string(),
+    ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
+  }),
+)
 
-const OBJECT_BODY = z
-  .looseObject({
-    taskId: z.array(z.string()).describe('Start these tasks.').optional(),
-    tag: z.array(z.string()).describe('Start all tasks that carry any of these tags.').optional(),
-    customProperty: z.array(customProperty).describe('Start tasks with any of these values.').optional(),
-    taskName: z
-      .array(z.string())
-      .describe('Start tasks with these names: `*` stands for any text, `?` for one character, case is ignored.')
-      .optional(),
-    match: z
-      .enum(['any', 'all'])
-      .describe(
-        '`all`: only tasks that are among the ids, match a name, carry every tag and have every value. Default `any`.',
-      )
-      .optional(),
-    keyValueStore: z.array(keyValue).describe('Stored before the tasks are started.').optional(),
-  })
-  .describe('Selects tasks; each is started once, however many selectors match it.')
+const OBJECT_BODY = once(() =>
+  z
+    .looseObject({
+      taskId: z.array(z.string()).describe('Start these tasks.').optional(),
+      tag: z.array(z.string()).describe('Start all tasks that carry any of these tags.').optional(),
+      customProperty: z.array(customProperty()).describe('Start tasks with any of these values.').optional(),
+      taskName: z
+        .array(z.string())
+        .describe('Start tasks with these names: `*` stands for any text, `?` for one character, case is ignored.')
+        .optional(),
+      match: z
+        .enum(['any', 'all'])
+        .describe(
+          '`all`: only tasks that are among the ids, match a name, carry every tag and have every value. Default `any`.',
+        )
+        .optional(),
+      keyValueStore: z.array(keyValue()).describe('Stored before the tasks are started.').optional(),
+    })
+    .describe('Selects tasks; each is started once, however many selectors match it.'),
+)
 
 const item = <T extends z.ZodRawShape>(type: string, payload: T) =>
   z.looseObject({ type: z.literal(type), payload: z.looseObject(payload) })
 
-const ARRAY_BODY = z
-  .array(
-    z.union([
-      item('starttaskid', { taskId: z.string() }),
-      item('starttasktag', { tag: z.string() }),
-      item('starttaskcustomproperty', { customPropertyName: z.string(), customPropertyValue: z.string() }),
-      item('keyvaluestore', keyValue.shape),
-    ]),
-  )
-  .describe('The older form: a list of objects with type and payload.')
+const ARRAY_BODY = once(() =>
+  z
+    .array(
+      z.union([
+        item('starttaskid', { taskId: z.string() }),
+        item('starttasktag', { tag: z.string() }),
+        item('starttaskcustomproperty', { customPropertyName: z.string(), customPropertyValue: z.string() }),
+        item('keyvaluestore', keyValue().shape),
+      ]),
+    )
+    .describe('The older form: a list of objects with type and payload.'),
+)
 
-const denied = z.union([z.object({ taskId: z.string() }), z.object({ tag: z.string() }), z.object({ customProperty })])
+const denied = once(() =>
+  z.union([
+    z.object({ taskId: z.string() }),
+    z.object({ tag: z.string() }),
+    z.object({ customProperty: customProperty() }),
+  ]),
+)
 
-const EXECUTION = z.object({
-  state: z.enum(['queued', 'running', 'finished']),
-  outcome: z.enum(['success', 'failed', 'aborted', 'skipped', 'unknown']).nullable(),
-  statusText: z.string(),
-  queueMs: z.number().nullable(),
-  runMs: z.number().nullable(),
-})
+const EXECUTION = once(() =>
+  z.object({
+    state: z.enum(['queued', 'running', 'finished']),
+    outcome: z.enum(['success', 'failed', 'aborted', 'skipped', 'unknown']).nullable(),
+    statusText: z.string(),
+    queueMs: z.number().nullable(),
+    runMs: z.number().nullable(),
+  }),
+)
 
-const STARTED = z.object({
-  ...task,
-  status: z.literal('started'),
-  executionId: z.string().nullable().describe('Only with `wait`.').optional(),
-  execution: EXECUTION.nullable().describe('How far it is. Only with `wait`.').optional(),
-})
+const STARTED = once(() =>
+  z.object({
+    ...task,
+    status: z.literal('started'),
+    executionId: z.string().nullable().describe('Only with `wait`.').optional(),
+    execution: EXECUTION().nullable().describe('How far it is. Only with `wait`.').optional(),
+  }),
+)
 
-const QUEUED = z
-  .array(z.object({ ...task, status: z.literal('queued'), queueId: z.string() }))
-  .describe('Tasks that wait in the start queue; absent when there are none.')
-  .optional()
+const QUEUED = once(() =>
+  z
+    .array(z.object({ ...task, status: z.literal('queued'), queueId: z.string() }))
+    .describe('Tasks that wait in the start queue; absent when there are none.')
+    .optional(),
+)
 
-const OBJECT_ANSWER = z
-  .object({
-    tasksStarted: z.array(STARTED),
-    tasksNotFound: z.array(z.string()).describe('Ids that Qlik Sense does not know.'),
-    totalTasksStarted: z.int(),
-    tasksDenied: z
-      .array(denied)
-      .describe('Tasks that the start filter does not allow; absent when there are none.')
-      .optional(),
-    tasksFailed: z
-      .array(z.object({ ...task, status: z.literal('failed'), error: z.string() }))
-      .describe('Tasks that Qlik Sense refused to start; absent when there are none.')
-      .optional(),
-    tasksQueued: QUEUED,
-    warnings: z
-      .array(z.string())
-      .describe('Members of the body that were ignored and look misspelt; absent when there are none.')
-      .optional(),
-  })
-  .describe('Answer to an object, or to no body.')
+const OBJECT_ANSWER = once(() =>
+  z
+    .object({
+      tasksStarted: z.array(STARTED()),
+      tasksNotFound: z.array(z.string()).describe('Ids that Qlik Sense does not know.'),
+      totalTasksStarted: z.int(),
+      tasksDenied: z
+        .array(denied())
+        .describe('Tasks that the start filter does not allow; absent when there are none.')
+        .optional(),
+      tasksFailed: z
+        .array(z.object({ ...task, status: z.literal('failed'), error: z.string() }))
+        .describe('Tasks that Qlik Sense refused to start; absent when there are none.')
+        .optional(),
+      tasksQueued: QUEUED(),
+      warnings: z
+        .array(z.string())
+        .describe('Members of the body that were ignored and look misspelt; absent when there are none.')
+        .optional(),
+    })
+    .describe('Answer to an object, or to no body.'),
+)
 
-const ARRAY_ANSWER = z
-  .object({
-    tasksId: z.object({
-      started: z.array(z.object(task)),
-      invalid: z.array(z.object({ taskId: z.string() })),
-      denied: z.array(z.looseObject({ taskId: z.string() })),
-    }),
-    tasksTag: z.array(z.object(task)),
-    tasksTagDenied: z.array(z.object({ tag: z.string() })),
-    tasksCP: z.array(z.object(task)),
-    tasksCPDenied: z.array(customProperty),
-    tasksFailed: z.array(z.object(task)).optional(),
-    tasksQueued: QUEUED,
-    executions: z.array(STARTED).describe('Only with `wait`.').optional(),
-  })
-  .describe('Answer to an array.')
+const ARRAY_ANSWER = once(() =>
+  z
+    .object({
+      tasksId: z.object({
+        started: z.array(z.object(task)),
+        invalid: z.array(z.object({ taskId: z.string() })),
+        denied: z.array(z.looseObject({ taskId: z.string() })),
+      }),
+      tasksTag: z.array(z.object(task)),
+      tasksTagDenied: z.array(z.object({ tag: z.string() })),
+      tasksCP: z.array(z.object(task)),
+      tasksCPDenied: z.array(customProperty()),
+      tasksFailed: z.array(z.object(task)).optional(),
+      tasksQueued: QUEUED(),
+      executions: z.array(STARTED()).describe('Only with `wait`.').optional(),
+    })
+    .describe('Answer to an array.'),
+)
 
 const DASHBOARD = { taskId: 'a8b4c123-def4-5678-9abc-def012345678', taskName: 'Financial Dashboard Reload' }
 const SALES_REPORT = { taskId: 'b9c5d234-efe5-6789-abcd-ef0123456789', taskName: 'Sales Report Update' }
@@ -257,11 +282,11 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
           'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
         ...(named && { params: PARAMS }),
         // The body has two forms, of which each has its own errors, and they come before those of the query.
-        readByHandler: { query: START_QUERY, body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional() },
-        answers: {
-          200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER, PREVIEW]).describe('The started tasks.'),
+        readByHandler: () => ({ query: START_QUERY(), body: z.xor([OBJECT_BODY(), ARRAY_BODY()]).optional() }),
+        answers: () => ({
+          200: z.xor([OBJECT_ANSWER(), ARRAY_ANSWER(), PREVIEW()]).describe('The started tasks.'),
           202: z
-            .xor([OBJECT_ANSWER, ARRAY_ANSWER])
+            .xor([OBJECT_ANSWER(), ARRAY_ANSWER()])
             .describe('The started tasks; the time to wait was over before all of them were final.'),
           400: z
             .union([
@@ -272,7 +297,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
           409: 'Footman runs in shadow mode, which starts nothing; or the start queue is full; or the Idempotency-Key belongs to another call.',
           502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
           504: 'Qlik Sense is silent; nothing was started.',
-        },
+        }),
         examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, DRY_RUN, MALFORMED],
         handle: (request) =>
           idempotency && !isDryRun(request)
@@ -387,20 +412,24 @@ export interface QueueRoutesDeps {
   readonly running: Pick<RunningStarts, 'open' | 'refresh'>
 }
 
-const QUEUE_ENTRY = z.object({
-  queueId: z.string(),
-  position: z.int().describe('1 = next.'),
-  taskId: z.string(),
-  taskName: z.string(),
-  actor: z.string().describe('The caller that requested the start.'),
-  queuedAt: z.string(),
-})
+const QUEUE_ENTRY = once(() =>
+  z.object({
+    queueId: z.string(),
+    position: z.int().describe('1 = next.'),
+    taskId: z.string(),
+    taskName: z.string(),
+    actor: z.string().describe('The caller that requested the start.'),
+    queuedAt: z.string(),
+  }),
+)
 
-const QUEUE = z.object({
-  running: z.int().describe('Tasks that Footman has started and that are not final.'),
-  maxConcurrent: z.int().describe('Most of them at a time; 0 = no limit.'),
-  queue: z.array(QUEUE_ENTRY),
-})
+const QUEUE = once(() =>
+  z.object({
+    running: z.int().describe('Tasks that Footman has started and that are not final.'),
+    maxConcurrent: z.int().describe('Most of them at a time; 0 = no limit.'),
+    queue: z.array(QUEUE_ENTRY()),
+  }),
+)
 
 /** Largest age of the states of running tasks. */
 const CACHE_MS = 10_000
@@ -420,7 +449,7 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
       summary: 'List the tasks that wait to be started',
       description: 'First in, first out.',
       query: NO_QUERY,
-      answers: { 200: QUEUE.describe('The queue.') },
+      answers: () => ({ 200: QUEUE().describe('The queue.') }),
       examples: [{ name: 'nothing-waits', status: 200, answer: { running: 0, maxConcurrent: 0, queue: [] } }],
       async handle() {
         await within(running.refresh(CACHE_MS), PATIENCE_MS, () => undefined).catch(() => undefined)
@@ -443,8 +472,8 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
       action: 'startqueue.delete',
       summary: 'Remove a task from the start queue',
       description: 'Its task is not started. `-` removes all entries.',
-      params: z.object({ queueId: z.string().describe('An entry; `-` = all.') }),
-      answers: { 204: z.void().describe('Removed.') },
+      params: () => z.object({ queueId: z.string().describe('An entry; `-` = all.') }),
+      answers: () => ({ 204: z.void().describe('Removed.') }),
       examples: [{ name: 'all', params: { queueId: '-' }, status: 204 }],
       async handle({ params: { queueId }, note }) {
         const ids = queueId === '-' ? queue.list().map(({ id }) => id) : [queueId]

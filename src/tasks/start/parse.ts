@@ -10,6 +10,7 @@ import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { field, validate } from '../../http/endpoint/validation.ts'
 import { invalid, type Refusal, refused, shortError } from '../../http/errors.ts'
 import { mayReach, topicMatches, topicProblem } from '../../platform/mqtt-topics.ts'
+import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { CustomPropertySelector, KeyValueItem, StartRequest } from './types.ts'
 
@@ -359,32 +360,36 @@ function refusedMessage(error: string, details: string): StartMessage {
 
 export const SCOPE = 'task:run'
 
-const BUTLER_QUERY = z.looseObject({
-  allTaskIdsMustExist: field
-    .boolean()
-    .describe('Start none of the tasks given by id unless all ids are known. Tags and properties are not concerned.')
-    .optional(),
-})
+const BUTLER_QUERY = once(() =>
+  z.looseObject({
+    allTaskIdsMustExist: field
+      .boolean()
+      .describe('Start none of the tasks given by id unless all ids are known. Tags and properties are not concerned.')
+      .optional(),
+  }),
+)
 
-const FOOTMAN_QUERY = z.object({
-  wait: queryField
-    .integer(0, 3600)
-    .describe(
-      'Seconds that the answer may wait until all tasks are final: 200 then, 202 when the time was over. Started tasks come with their execution ids; `0` answers at once.',
-    )
-    .optional(),
-  maxConcurrent: queryField
-    .integer(1, 100)
-    .describe('So many tasks of this call run at a time; the others wait in the start queue.')
-    .optional(),
-  dryRun: queryField
-    .boolean()
-    .describe('Only answer which tasks would be started, and how many follow; nothing is started or stored.')
-    .optional(),
-})
+const FOOTMAN_QUERY = once(() =>
+  z.object({
+    wait: queryField
+      .integer(0, 3600)
+      .describe(
+        'Seconds that the answer may wait until all tasks are final: 200 then, 202 when the time was over. Started tasks come with their execution ids; `0` answers at once.',
+      )
+      .optional(),
+    maxConcurrent: queryField
+      .integer(1, 100)
+      .describe('So many tasks of this call run at a time; the others wait in the start queue.')
+      .optional(),
+    dryRun: queryField
+      .boolean()
+      .describe('Only answer which tasks would be started, and how many follow; nothing is started or stored.')
+      .optional(),
+  }),
+)
 
 /** Documents the query; `readStart` reads its parts by the rules of either kind of endpoint. */
-export const START_QUERY = BUTLER_QUERY.extend(FOOTMAN_QUERY.shape)
+export const START_QUERY = once(() => BUTLER_QUERY().extend(FOOTMAN_QUERY().shape))
 
 /** Of malformed ids. */
 const NAMED_IDS = 5
@@ -405,8 +410,8 @@ export function readStart(request: ApiRequest): RestStart {
   const urlId = urlTaskId(request, parsed)
   noteBadIds(request, parsed, urlId)
   refuseBadBody(parsed, urlId, request.body)
-  const { allTaskIdsMustExist = false } = validate('querystring', BUTLER_QUERY, request.query)
-  const { wait, maxConcurrent, dryRun = false } = readQuery(FOOTMAN_QUERY, request.query)
+  const { allTaskIdsMustExist = false } = validate('querystring', BUTLER_QUERY(), request.query)
+  const { wait, maxConcurrent, dryRun = false } = readQuery(FOOTMAN_QUERY(), request.query)
   checkKeyValues(request.caller, parsed)
   const { startFilter } = request.caller.limits(SCOPE)
   const wanted: StartRequest = {

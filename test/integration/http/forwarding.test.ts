@@ -71,8 +71,8 @@ function routesOf(node: string): ApiRoute[] {
       method: 'POST',
       path: '/v4/checked',
       summary: 'A checked call',
-      body: z.object({ n: z.number() }),
-      answers: { 201: z.object({}) },
+      body: () => z.object({ n: z.number() }),
+      answers: () => ({ 201: z.object({}) }),
       handle: seen as never,
     }),
   ]

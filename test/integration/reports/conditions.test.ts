@@ -26,7 +26,7 @@ const noFacts: ConditionFacts = {
 }
 
 async function evaluate(data: UnlimitedData, rules: readonly object[], previous: ConditionState | null = null) {
-  const condition = reportCondition.parse({ name: 'Test', rules })
+  const condition = reportCondition().parse({ name: 'Test', rules })
   const context = { data: async () => data, facts: noFacts, previous, timezone: 'Europe/Stockholm' }
   const now = new Date('2026-03-01T23:30:00Z')
   return evaluateCondition(condition, { ...context, now, warn: () => undefined })

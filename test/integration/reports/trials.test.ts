@@ -17,7 +17,7 @@ async function renderWith(tryOut: Runner['tryOut']) {
   await using api = await routesApi(trialRoutes({ store, runner, blobs: createBlobs('/nowhere'), planTimeoutMs: 50 }))
   const { id } = await store.edit('x', ({ save, get }) => {
     const reportId = '0d9c9a0e-97b1-4b7c-8c55-0b6a3f6f4a11'
-    save([{ kind: 'report', id: reportId, entity: report.parse({ ...BODIES.report, filterIds: [] }) }])
+    save([{ kind: 'report', id: reportId, entity: report().parse({ ...BODIES.report, filterIds: [] }) }])
     return get('report', reportId)!
   })
   const answer = await api.send('POST', `/v4/report/${id}/render?format=html`)

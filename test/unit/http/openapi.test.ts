@@ -46,7 +46,7 @@ describe('an operation', () => {
       params: z.object({ id: z.string().describe('Which one.') }),
       query: z.looseObject({ force: field.boolean().describe('Really.').optional(), n: field.integer() }),
     }
-    expect(operation({ schemas })?.parameters).toEqual([
+    expect(operation({ schemas: () => schemas })?.parameters).toEqual([
       { name: 'id', in: 'path', required: true, description: 'Which one.', schema: { type: 'string' } },
       { name: 'force', in: 'query', required: false, description: 'Really.', schema: { type: 'boolean' } },
       { name: 'n', in: 'query', required: true, schema: { type: 'integer' } },
@@ -55,7 +55,7 @@ describe('an operation', () => {
 
   test('has its body: defaults need not be given', () => {
     const body = field.object({ name: field.string(), tags: field.array(field.string()).default([]) })
-    expect(operation({ schemas: { body } })?.requestBody).toEqual({
+    expect(operation({ schemas: () => ({ body }) })?.requestBody).toEqual({
       required: true,
       content: {
         'application/json': {
@@ -70,13 +70,13 @@ describe('an operation', () => {
   })
 
   test('has its answers: JSON, text, a stream, nothing', () => {
-    const responses = {
+    const answers = {
       200: z.object({ id: z.string() }).describe('The thing.'),
       201: z.string(),
       202: z.string().meta({ contentMediaType: 'text/event-stream' }),
       204: z.void().describe('Gone.'),
     }
-    const found = operation({ schemas: { responses } })?.responses
+    const found = operation({ schemas: () => ({ answers }) })?.responses
     expect(found?.[200]).toEqual({
       description: 'The thing.',
       content: {
@@ -96,7 +96,9 @@ describe('an operation', () => {
   })
 
   test('has what every endpoint of its kind may answer, and its own failures', () => {
-    const found = operation({ schemas: { body: z.object({}) }, failures: { 502: 'QRS is down.' } })?.responses
+    const found = operation({
+      schemas: () => ({ body: z.object({}), answers: { 200: z.object({}), 502: 'QRS is down.' } }),
+    })?.responses
     expect(Object.keys(found ?? {})).toEqual(['200', '400', '404', '413', '415', '429', '500', '502'].sort())
     expect(found?.[429]).toEqual({ $ref: '#/components/responses/TooManyRequests' })
     expect(found?.[502]).toMatchObject({ description: 'QRS is down.' })
@@ -104,7 +106,7 @@ describe('an operation', () => {
 
   test('shows each example in parameters, body and answer under one name', () => {
     const found = operation({
-      schemas: { params: z.object({ id: z.string() }), body: z.object({}), responses: { 200: z.object({}) } },
+      schemas: () => ({ params: z.object({ id: z.string() }), body: z.object({}), answers: { 200: z.object({}) } }),
       examples: [{ name: 'the-first', params: { id: 'a' }, body: { b: 1 }, status: 200, answer: { c: 2 } }],
     })
     const shown = (value: unknown) => ({ 'the-first': { summary: 'the first', value } })

@@ -90,7 +90,7 @@ function factsOf({ task, pairs = {}, files = {}, lastRun }: Given): ConditionFac
 
 async function evaluate(condition: Record<string, unknown>, given: Given = {}) {
   const warnings: Warning[] = []
-  const result = await evaluateCondition(reportCondition.parse({ name: 'Backlog', ...condition }), {
+  const result = await evaluateCondition(reportCondition().parse({ name: 'Backlog', ...condition }), {
     data: async () => dataOf(given),
     facts: factsOf(given),
     previous: given.previous ?? null,
@@ -482,7 +482,7 @@ describe('rules that fail', () => {
 
   test('a lost engine is for the caller to retry', async () => {
     const lost = new ReportError('ENGINE_UNREACHABLE', 'lost')
-    const work = evaluateCondition(reportCondition.parse({ name: 'Backlog', rules, onError: 'proceed' }), {
+    const work = evaluateCondition(reportCondition().parse({ name: 'Backlog', rules, onError: 'proceed' }), {
       data: () => Promise.reject(lost),
       facts: factsOf({}),
       previous: null,

@@ -59,9 +59,9 @@ async function stored({ report = BLOCKS, appId = SALES_APP, task = {}, letter, b
     { secrets: [], storageSpaces: [], hubEnabled: true, converterFound: () => true },
   )
   const { type } = report as { type?: string }
-  const entity = reportSchema.parse({ ...report, project: 'default', appId })
+  const entity = reportSchema().parse({ ...report, project: 'default', appId })
   const format = type === 'template' ? 'docx' : 'pdf'
-  const given = reportTask.parse({
+  const given = reportTask().parse({
     ...{ name: 'Weekly', enabled: true, hub: { enabled: true } },
     reports: [{ key: 'pack', reportId: REPORT, format }],
     ...task,

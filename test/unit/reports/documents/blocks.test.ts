@@ -10,7 +10,7 @@ import { fakeReportData } from '../../../support/report-data.ts'
 import { packBlocks, packData } from '../../../support/report-pack.ts'
 
 const reportOf = (blocks: readonly object[]): BlockReport =>
-  reportSchema.parse({
+  reportSchema().parse({
     type: 'blocks',
     name: 'R',
     appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',

@@ -11,7 +11,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 const file = join(directory, 'a.csv')
 
 const optionsOf = (csv: object) =>
-  reportTask.parse({
+  reportTask().parse({
     name: 'T',
     reports: [{ key: 'a', reportId: '0d9c9a0e-97b1-4b7c-8c55-0b6a3f6f4a11', format: 'csv', options: { csv } }],
   }).reports[0]!.options.csv

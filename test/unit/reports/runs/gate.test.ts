@@ -35,7 +35,7 @@ function gateOf(conditions: readonly object[], settings: Partial<GateSettings> =
   const gate = createGate({
     definition: {
       ...exampleDefinition(),
-      conditions: conditions.map((one, index) => ({ ...reportCondition.parse(one), id: `c${index}`, ...saved })),
+      conditions: conditions.map((one, index) => ({ ...reportCondition().parse(one), id: `c${index}`, ...saved })),
     },
     facts: {
       taskState: () => Promise.reject(new Error('not asked for')),

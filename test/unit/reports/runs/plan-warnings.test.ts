@@ -69,7 +69,7 @@ test.each([
   ['xlsx', 'sales.xlsx', 20_001, null],
   ['pdf', 'sales.docx', 20_001, null],
 ])('rows of a workbook that becomes a PDF: %s of %s with %d rows', async (format, file, rows, expected) => {
-  const report = templateReport.parse({
+  const report = templateReport().parse({
     type: 'template',
     name: 'T',
     appId: REPORT,
@@ -78,7 +78,7 @@ test.each([
       { key: 'lines', type: 'table', maxRows: 50_000, columns: [{ key: 'Order', expr: 'Order', kind: 'dimension' }] },
     ],
   })
-  const [use] = reportTask.parse({ name: 'T', reports: [{ key: 'a', reportId: REPORT, format }] }).reports
+  const [use] = reportTask().parse({ name: 'T', reports: [{ key: 'a', reportId: REPORT, format }] }).reports
   const data = fakeReportData({ tables: { Order: table(['d:Order'], [], { rows }) } })
   expect(await slowRows(use!, report, data)).toBe(expected)
 })

@@ -16,7 +16,7 @@ const SOUTH = 'a2e0c1b4-0000-4000-8000-000000000002'
 const STORED = { createdAt: '', createdBy: '', modifiedAt: '', modifiedBy: '', revision: 1 }
 
 const person = (name: string, changes: Partial<Recipient> = {}) => ({
-  ...recipient.parse({ name, email: `${name}@x.com` }),
+  ...recipient().parse({ name, email: `${name}@x.com` }),
   ...changes,
   id: `b2e0c1b4-0000-4000-8000-${Buffer.from(name).toString('hex').padStart(12, '0')}`,
   ...STORED,

@@ -11,12 +11,12 @@ const OTTO = 'b2e0c1b4-0000-4000-8000-00000000000b'
 
 /** Anna with a filter, and Otto, who is inactive. */
 const known = [
-  { ...recipient.parse({ name: 'Anna', email: 'Anna@acme.example', filterIds: [NORTH] }), id: ANNA, ...STORED },
-  { ...recipient.parse({ name: 'Otto', email: 'otto@acme.example', active: false }), id: OTTO, ...STORED },
+  { ...recipient().parse({ name: 'Anna', email: 'Anna@acme.example', filterIds: [NORTH] }), id: ANNA, ...STORED },
+  { ...recipient().parse({ name: 'Otto', email: 'otto@acme.example', active: false }), id: OTTO, ...STORED },
 ]
 
 async function resolved(recipients: readonly object[], more: Partial<PeopleRequest> = {}) {
-  const task = { ...reportTask.parse({ name: 'Task', recipients }), id: NORTH, ...STORED }
+  const task = { ...reportTask().parse({ name: 'Task', recipients }), id: NORTH, ...STORED }
   const definition: Definition = { task, recipients: known, groups: [], reports: [], filters: [], conditions: [] }
   const notes: string[] = []
   const people = await resolvePeople({

@@ -12,7 +12,7 @@ const TASK = taskInfo(
   }),
 )
 
-const filterOf = (query: Record<string, string | string[]>) => readTaskFilter(strictQuery(TASKS_QUERY, query))
+const filterOf = (query: Record<string, string | string[]>) => readTaskFilter(strictQuery(TASKS_QUERY(), query))
 
 describe('filters of the list of tasks', () => {
   test.each<[Record<string, string | string[]>, boolean]>([
