@@ -11,7 +11,6 @@ import type { CounterWriter } from './counters.ts'
 import type { Follower } from './follow.ts'
 import { shipAsBefore, shipForgotten, takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
-import type { Shipper } from './ship.ts'
 import type { Term } from './types.ts'
 
 export interface ReturnDeps {
@@ -19,7 +18,6 @@ export interface ReturnDeps {
   readonly pool: PostgresPool
   readonly log: Logger
   readonly node: string
-  readonly shipper: Shipper
   readonly follower: Follower
   readonly counters: CounterWriter
   readonly nodes: Nodes
@@ -48,15 +46,16 @@ const PENDING_KEY = 'cluster.returning'
 
 /** Resolves when everything is in the database and everything in there has been followed. Rejects when it cannot be reached. */
 export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlMs: number }): Promise<void> {
-  const { db, pool, node, shipper, follower, log } = deps
+  const { db, pool, node, follower, log } = deps
   if (deps.forgotten) await remind(deps, deps.forgotten)
   const lonely = rememberLonely(db)
   if (deps.keptTerm) await keepDuties(deps, deps.keptTerm)
   const { removedEvents } = await takeBack({ db, pool, node, follower })
   const doubled = lonely.length > 0 ? await settleLonely(deps, lonely, settings.dedupTtlMs) : []
   await follower.toHead()
-  nameTwins(db, doubled)
-  await shipper.shipUnion()
+  nameTwins(db, lonely, doubled)
+  // Again, with the names of twins. Rows of these events that the leader has shipped meanwhile were not followed.
+  await takeBack({ db, pool, node, follower })
   db.run('DELETE FROM meta WHERE key = ?', PENDING_KEY)
   await deps.nodes.returned()
   if (removedEvents > 0) log.info(`CLUSTER ${removedEvents} events are left to the node that leads now`)
@@ -128,13 +127,13 @@ async function settleLonely(
   return doubled
 }
 
-/** The later of two events of one message names the earlier one. */
-function nameTwins(db: Database, keys: readonly string[]): void {
-  for (const key of keys) {
-    const [first, ...later] = db.all<{ id: string }>(
-      'SELECT id FROM event WHERE message_key = ? ORDER BY received_at, id',
-      key,
-    )
-    for (const { id } of later) db.run('UPDATE event SET twin_of = ? WHERE id = ?', first?.id ?? null, id)
+/** An event of the time alone names the earliest one that another node has made of the same message. */
+function nameTwins(db: Database, lonely: readonly LonelyEvent[], keys: readonly string[]): void {
+  const doubled = new Set(keys)
+  const own = new Set(lonely.map(({ id }) => id))
+  for (const { id, key } of lonely.filter((event) => doubled.has(event.key))) {
+    const twins = db.all<{ id: string }>('SELECT id FROM event WHERE message_key = ? ORDER BY received_at, id', key)
+    const twin = twins.find((other) => !own.has(other.id))
+    if (twin) db.run('UPDATE event SET twin_of = ? WHERE id = ?', twin.id, id)
   }
 }

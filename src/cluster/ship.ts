@@ -12,15 +12,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { INBOX_TAKEN, lastNoted, type NotedChange, notesUpTo } from './changes.ts'
 import type { Backlog } from './first-ship.ts'
-import {
-  type CommandAnswer,
-  escapedKey,
-  type RowKey,
-  type Shipment,
-  type Shipped,
-  shipAsLeader,
-  shipAsMaker,
-} from './replica.ts'
+import { type CommandAnswer, escapedKey, type RowKey, type Shipment, type Shipped, shipAsLeader } from './replica.ts'
 import { createRows, type OutgoingRow, sizeOf } from './rows.ts'
 import { SHARED_TABLES } from './tables.ts'
 import { NotLeaderError, type Term } from './types.ts'
@@ -50,8 +42,6 @@ export interface Shipper {
   settle(entries: readonly { readonly id: number; readonly eventId: string | null }[]): void
   /** Stores the answer of a command with what it has changed. Resolves and rejects as `afterCommit`. */
   answer(answer: CommandAnswer): Promise<void>
-  /** Ships noted rows of class `union` without leading; returns how many. Other notes stay. Rejects with a `PostgresError`. */
-  shipUnion(): Promise<number>
   /** Resolves when all that is noted so far is in the database; for a clean stop. Rejects with a `NotLeaderError`. */
   drain(): Promise<void>
   /** Noted and not shipped; a row that was changed twice counts as two. */
@@ -245,22 +235,6 @@ export function createShipper(deps: ShipperDeps): Shipper {
     })
   }
 
-  async function shipUnion(): Promise<number> {
-    const last = lastNoted(db)
-    const notes = notesUpTo(db, 0, last).filter(({ tbl }) => rowsOf.get(tbl)?.table.class === 'union')
-    const rows = distinct(notes)
-      .flatMap(rowOf)
-      .filter(({ body }) => body !== null)
-    for (const chunk of inChunks(rows)) if (chunk.length > 0) await shipAsMaker(pool, node, chunk)
-    const seqs = notes.map(({ seq }) => seq)
-    if (seqs.length > 0) {
-      db.transaction(() => {
-        for (const seq of seqs) db.run('DELETE FROM cluster_change WHERE seq = ?', seq)
-      })
-    }
-    return rows.length
-  }
-
   function look(): void {
     const last = lastNoted(db)
     if (last > noted) noted = last
@@ -291,7 +265,6 @@ export function createShipper(deps: ShipperDeps): Shipper {
         pump()
       })
     },
-    shipUnion,
     async drain() {
       noted = Math.max(noted, lastNoted(db))
       if (noted > shipped) await waitUntil(noted)
