@@ -14,8 +14,8 @@ test('leave at once and say why; what was held back for another reason stays', (
     insertDelivery(db, {
       ...{ id: uuidV7(), eventId: event.id, kind: 'alert', route: 'r', destination: 'email', target: reason },
       ...{ lane: `lane ${reason}`, orderKey: null, limitKey: null, severity: 'error', createdAt: Date.now() },
-      ...{ state: 'suppressed', reason, detail: 'x', note: null, about: null },
-    } as Parameters<typeof insertDelivery>[1])
+      ...{ destinationType: 'email', state: 'suppressed', reason, detail: 'x', note: null, about: null },
+    })
   }
   storeRetryRefused(db, event.id, 'the task is disabled')
   expect([

@@ -6,7 +6,8 @@ import type { ClusterNode } from './node.ts'
 const SHARED: Readonly<Record<string, string>> = {
   event: 'SELECT id || state FROM event',
   delivery: `SELECT id || state || coalesce(reason, '') FROM delivery`,
-  dedup: 'SELECT key FROM dedup',
+  // Each node removes by itself what is over.
+  dedup: 'SELECT key FROM dedup WHERE expires_at > (SELECT max(received_at) FROM event)',
   kv: 'SELECT namespace || key || value || revision FROM kv',
   snooze: 'SELECT id FROM snooze',
   schedule_run: 'SELECT id || state FROM schedule_run',
