@@ -106,6 +106,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     passes: isStorageFailure,
     async stop() {
       manager.stopping(grace)
+      await cluster?.finish()
       await app?.stop(grace)
       // Another node leads as soon as this one has handed over its last rows.
       await cluster?.stop()

@@ -84,6 +84,8 @@ export interface Attachment extends SharedState {
   toHead(): Promise<void>
   /** Resolves when all that is committed here is in the database. */
   settled(): Promise<void>
+  /** Takes no more calls of other nodes, and resolves when those under way are answered, or have had their time. */
+  finish(): Promise<void>
   /** A notification came. */
   hear(channel: 'inbox' | 'rev' | 'command' | 'answer' | 'document', payload: string): void
   /** The node has another part now: callers that wait are answered, so that the app can be built anew at once. */
@@ -357,6 +359,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
     toHead,
     settled: shipper.drain,
+    finish: () => within(commands.finish(), LAST_SHIP_MS, () => undefined),
     hear(channel, payload) {
       if (channel === 'inbox' && isLeader) inbox.wake()
       if (channel === 'rev' && isFollowing) follower.wake()

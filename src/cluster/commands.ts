@@ -39,6 +39,8 @@ export interface Commands {
   serve(run: (request: ForwardedRequest) => Promise<ForwardedAnswer>): void
   /** An answer has been stored. */
   hearAnswer(id: string): void
+  /** Takes no more, and resolves when those under way are answered. */
+  finish(): Promise<void>
   /** The node has another part, or ends: calls that wait are answered at once. */
   stop(): void
 }
@@ -104,6 +106,8 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   let taking: Promise<void> | null = null
   let again = false
   let forgottenAt = Number.NEGATIVE_INFINITY
+  let isFinishing = false
+  const underWay = new Set<Promise<void>>()
 
   async function ask({ body, signal, ...rest }: ForwardedRequest): Promise<ForwardedAnswer> {
     if (body && body.byteLength > BODY_LIMIT) {
@@ -179,10 +183,13 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
       again = false
       const term = deps.term()
       const handler = run
-      if (!term || !handler) return
+      if (!term || !handler || isFinishing) return
       const taken = await pool.query<TakenRow>(TAKE, [term.epoch, term.token, TAKEN_AT_ONCE])
-      for (const { id, request, body } of taken)
-        void carryOut(id, { ...request, body, signal: stopping.signal }, handler)
+      for (const { id, request, body } of taken) {
+        const work = carryOut(id, { ...request, body, signal: stopping.signal }, handler)
+        underWay.add(work)
+        void work.finally(() => underWay.delete(work))
+      }
       again ||= taken.length === TAKEN_AT_ONCE
     } while (again)
     await forget()
@@ -223,6 +230,11 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
       return taking
     },
     hearAnswer: (id) => waiting.get(id)?.(),
+    async finish() {
+      isFinishing = true
+      await taking
+      await Promise.all(underWay)
+    },
     stop: () => stopping.abort(),
   }
 }

@@ -59,6 +59,8 @@ export interface Cluster {
   stepDown(): Promise<void>
   /** Takes a node off the list; false when there is no such node. */
   removeNode(name: string): Promise<boolean>
+  /** To be called before the app stops: calls of other nodes that are under way are answered, and no more are taken. */
+  finish(): Promise<void>
   /** To be called when the app has stopped: another node may lead at once. */
   stop(): Promise<void>
 }
@@ -425,11 +427,13 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     async stepDown() {
       if (part !== 'leader') return
       reservedUntil = performance.now() + RESERVED_MS
+      await attachment?.finish()
       await attachment?.settled()
       await lease.release()
       play('follower', 'joining', 'another node is asked to lead the cluster')
     },
     removeNode: nodes.remove,
+    finish: async () => attachment?.finish(),
     async stop() {
       isStopping = true
       become('leaving')
