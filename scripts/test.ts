@@ -26,7 +26,7 @@ after failures.
 const root = join(import.meta.dirname, '..')
 const results = join(root, 'test-results')
 const EXECUTABLE = process.platform === 'win32' ? 'footman.exe' : 'footman'
-const SUITE_TIMEOUT_MS = 16 * 60_000
+const SUITE_TIMEOUT_MS = 25 * 60_000
 const filters = process.argv.slice(2)
 const ci = process.env.CI === 'true'
 const quarantine = parseQuarantine(readFileSync(join(root, 'test', 'quarantine.json'), 'utf8'))
