@@ -194,7 +194,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     async follower() {
       if (!isFollowing && (await membership.ensure())) {
         const { nodes, forgotten, keptTerm } = deps
-        await bringBack({ db, pool, log, node, follower, counters, nodes, forgotten, keptTerm }, settings)
+        await bringBack({ db, pool, log, node, clock, follower, counters, nodes, forgotten, keptTerm }, settings)
         isFollowing = true
         follower.start()
       }

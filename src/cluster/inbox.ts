@@ -45,6 +45,28 @@ const OFFER = `WITH offered AS (
       RETURNING id)
   SELECT count(*) AS taken, CASE WHEN count(*) > 0 THEN pg_notify('footman_inbox', '') END FROM offered`
 
+/** Resolves with the number of messages that were not known. */
+export async function offerTo(
+  pool: Queryable,
+  node: string,
+  messages: readonly OfferedMessage[],
+  dedupTtlMs: number,
+): Promise<number> {
+  // A message may be in the journal twice; one statement may not name a key twice.
+  const unique = [...new Map(messages.toReversed().map((message) => [message.key, message])).values()]
+  const column = <K extends keyof OfferedMessage>(name: K) => unique.map((message) => message[name])
+  const [row] = await pool.query<{ taken: number }>(OFFER, [
+    node,
+    dedupTtlMs / 1000,
+    column('key'),
+    column('kind'),
+    column('receivedAt'),
+    column('sender'),
+    unique.map(({ raw }) => Buffer.from(raw)),
+  ])
+  return Number(row?.taken ?? 0)
+}
+
 const NEXT = `SELECT id, key, kind, node, (extract(epoch FROM received_at) * 1000)::float8 AS "receivedAt", sender, raw
   FROM inbox WHERE settled_rev IS NULL ORDER BY id LIMIT $1`
 
@@ -73,19 +95,7 @@ export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInb
     offerAgainSince: settings.offerAgainSince,
     async offer(messages) {
       await refuseWhenFull()
-      // A message may be in the journal twice; one statement may not name a key twice.
-      const unique = [...new Map(messages.toReversed().map((message) => [message.key, message])).values()]
-      const column = <K extends keyof OfferedMessage>(name: K) => unique.map((message) => message[name])
-      const [row] = await pool.query<{ taken: number }>(OFFER, [
-        node,
-        settings.dedupTtlMs / 1000,
-        column('key'),
-        column('kind'),
-        column('receivedAt'),
-        column('sender'),
-        unique.map(({ raw }) => Buffer.from(raw)),
-      ])
-      const taken = Number(row?.taken ?? 0)
+      const taken = await offerTo(pool, node, messages, settings.dedupTtlMs)
       const known = messages.length - taken
       deps.counted('new', taken)
       deps.counted('known', known)

@@ -22,14 +22,14 @@ export interface TakenBack {
   readonly replaced: number
   /** Events whose message waits for the leader, or was taken by another one. */
   readonly removedEvents: number
-  /** Rows of class `union` that the database has got. */
+  /** Rows of class `union`, and those that stay, that the database has got. */
   readonly shipped: number
 }
 
 /**
  * Settles the noted changes that were never shipped: events taken out of the inbox are removed unless the database has them, as the
- * next leader takes their messages; other rows of class `union` are shipped, rows of class `leader` become those of the
- * database. The leader writes on meanwhile; what is followed waits, as it would be newer than the rows that are read here.
+ * next leader takes their messages; other rows of class `union` are shipped, and those that stay; rows of class `leader`
+ * become those of the database. The leader writes on meanwhile; what is followed waits, as it would be newer than the rows that are read here.
  * Nothing else may be written to shared tables. Can be repeated. Rejects with a `PostgresError`.
  */
 export function takeBack(deps: MergeDeps & { readonly follower: Follower }): Promise<TakenBack> {
@@ -42,16 +42,15 @@ async function takeBackNow({ db, pool, node }: MergeDeps): Promise<TakenBack> {
   const keys = distinct(notesUpTo(db, 0, last))
   const removedEvents = await removeTaken(db, pool, keys)
   // A row that is gone has reached its age.
-  const union = ofClass(keys, 'union').filter(({ tbl, key }) => applier.tables.get(tbl)?.read(key).body != null)
-  const rows = union.flatMap(({ tbl, key }) => {
-    const row = applier.tables.get(tbl)?.read(key)
-    return row && row.body !== null ? [row] : []
-  })
+  const isHere = ({ tbl, key }: RowKey) => applier.tables.get(tbl)?.read(key).body != null
+  const leader = ofClass(keys, 'leader')
+  const own = [...ofClass(keys, 'union'), ...leader.filter(({ tbl }) => sharedTable(tbl)?.stays)].filter(isHere)
+  const rows = own.flatMap(({ tbl, key }) => applier.tables.get(tbl)?.read(key) ?? [])
   for (const chunk of inChunks(rows)) await shipAsMaker(pool, node, chunk)
 
-  const found = await readAll(pool, [...union, ...ofClass(keys, 'leader')])
-  const known = new Set(found.map(({ tbl, key }) => `${tbl} ${key}`))
-  const gone = ofClass(keys, 'leader').filter(({ tbl, key }) => !known.has(`${tbl} ${key}`))
+  const found = await readAll(pool, [...own, ...leader])
+  const known = new Set(found.map(nameOf))
+  const gone = leader.filter((key) => !known.has(nameOf(key)))
   applier.apply([...found, ...gone.map(removal)], null, last)
   return { replaced: found.length + gone.length, removedEvents, shipped: rows.length }
 }
@@ -142,5 +141,7 @@ function inChunks<T>(items: readonly T[]): T[][] {
 }
 
 function distinct(notes: readonly RowKey[]): RowKey[] {
-  return [...new Map(notes.map(({ tbl, key }) => [`${tbl} ${key}`, { tbl, key }])).values()]
+  return [...new Map(notes.map(({ tbl, key }) => [nameOf({ tbl, key }), { tbl, key }])).values()]
 }
+
+const nameOf = ({ tbl, key }: RowKey): string => `${tbl} ${key}`

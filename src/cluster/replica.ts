@@ -99,7 +99,7 @@ export async function shipAsLeader(
   return shipped ?? null
 }
 
-/** Rows of class `union` of a node that does not lead. */
+/** Rows of class `union`, and those that stay, of a node that does not lead. */
 export async function shipAsMaker(db: Queryable, node: string, rows: readonly OutgoingRow[]): Promise<Shipped> {
   const [shipped] = await db.query<Shipped>(BY_MAKER, columns(node, rows))
   return shipped!

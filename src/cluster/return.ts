@@ -7,17 +7,21 @@ import { randomUUID } from 'node:crypto'
 import type { PostgresPool } from '../platform/postgres/types.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
+import { silently } from './changes.ts'
+import type { ClusterClock } from './clock.ts'
 import type { CounterWriter } from './counters.ts'
 import type { Follower } from './follow.ts'
+import { offerTo } from './inbox.ts'
 import { shipAsBefore, shipForgotten, takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
-import type { Term } from './types.ts'
+import type { OfferedMessage, Term } from './types.ts'
 
 export interface ReturnDeps {
   readonly db: Database
   readonly pool: PostgresPool
   readonly log: Logger
   readonly node: string
+  readonly clock: ClusterClock
   readonly follower: Follower
   readonly counters: CounterWriter
   readonly nodes: Nodes
@@ -48,6 +52,7 @@ const PENDING_KEY = 'cluster.returning'
 export async function bringBack(deps: ReturnDeps, settings: { readonly dedupTtlMs: number }): Promise<void> {
   const { db, pool, node, follower, log } = deps
   if (deps.forgotten) await remind(deps, deps.forgotten)
+  await offerHeld(deps, settings.dedupTtlMs)
   const lonely = rememberLonely(db)
   if (deps.keptTerm) await keepDuties(deps, deps.keptTerm)
   const { removedEvents } = await takeBack({ db, pool, node, follower })
@@ -85,6 +90,23 @@ async function remind({ db, pool, node, follower, log }: ReturnDeps, { since, hi
 
 const FIRST_SINCE = `SELECT CASE WHEN $1::float8 IS NULL THEN 0
     ELSE (SELECT coalesce(min(rev) - 1, (SELECT rev FROM head)) FROM replica WHERE at > to_timestamp($1::float8 / 1000)) END AS rev`
+
+const HELD = `SELECT seq, message_key AS key, received_at AS receivedAt, sender, raw FROM unverified
+  WHERE message_key IS NOT NULL ORDER BY seq LIMIT 200`
+
+/** Messages that wait here until Qlik Sense confirms their tasks: from now on they wait at the leader. */
+async function offerHeld({ db, pool, node, clock }: ReturnDeps, ttlMs: number): Promise<void> {
+  for (;;) {
+    const held = db.all<Omit<OfferedMessage, 'kind'> & { readonly seq: number }>(HELD)
+    const last = held.at(-1)
+    if (!last) return
+    const messages = held.map(({ seq, receivedAt, ...message }): OfferedMessage => {
+      return { ...message, kind: 'datagram', receivedAt: receivedAt + clock.offsetMs }
+    })
+    await offerTo(pool, node, messages, ttlMs)
+    silently(db, () => db.run('DELETE FROM unverified WHERE message_key IS NOT NULL AND seq <= ?', last.seq))
+  }
+}
 
 const LONELY = `SELECT DISTINCT event.id, message_key AS "key", received_at AS receivedAt, sender FROM event
   JOIN cluster_change ON tbl = 'event' AND cluster_change.key = event.id

@@ -13,6 +13,8 @@ export interface SharedTable {
   readonly anyCase?: true
   /** Rows are removed by their age alone, by every node itself, as those of class `union` are. */
   readonly aged?: true
+  /** Of class `leader`: rows that a node has made alone are about its own events, and are added to the database. */
+  readonly stays?: true
   /** Columns whose values each node gives by itself: numbers of rows, counts kept by triggers. */
   readonly own?: readonly string[]
   /** The column that crosses as bytes beside the JSON of the row. */
@@ -49,7 +51,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('rate_limit_slot', ['key', 'event_id']),
   leader('alert_group', ['id']),
   leader('alert_group_task', ['task_id', 'group_id']),
-  leader('fallback_watch', ['event_id', 'route']),
+  leader('fallback_watch', ['event_id', 'route'], { stays: true }),
   leader('maintenance', ['id']),
   leader('maintenance_summary', ['name']),
   leader('snooze', ['id']),
@@ -68,8 +70,8 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('start_publisher', ['id']),
   leader('start_queue', ['id']),
   // Settled messages whose tasks Qlik Sense has to confirm before they become events.
-  leader('unverified', ['seq'], { own: ['journal_id'], blob: 'raw' }),
-  leader('cloud_message', ['id'], { blob: 'payload' }),
+  leader('unverified', ['seq'], { own: ['journal_id', 'message_key'], blob: 'raw' }),
+  leader('cloud_message', ['id'], { blob: 'payload', stays: true }),
   leader('mqtt_outgoing', ['seq']),
   leader('influx_point', ['seq']),
   leader('idempotency_key', ['id']),

@@ -105,7 +105,9 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
 
   return {
     accept(tx, message, parsed) {
-      if (deps.unverified?.hold(tx, message, parsed.message.taskId)) return null
+      const isTakenAlone = isShared && message.node === undefined
+      const key = isTakenAlone ? messageKey(parsed) : null
+      if (deps.unverified?.hold(tx, message, parsed.message.taskId, key)) return null
       return acceptTask(tx, message, parsed, message.receivedAt)
     },
     admit(tx, messages) {

@@ -115,4 +115,9 @@ export const eventMigrations: readonly Migration[] = [
       CREATE TABLE inbox_taken (inbox_id INTEGER PRIMARY KEY, event_id TEXT);
     `,
   },
+  {
+    // Of messages that one of several nodes has taken alone: they belong into the shared inbox when it is back.
+    name: 'events-held-alone',
+    sql: 'ALTER TABLE unverified ADD COLUMN message_key TEXT;',
+  },
 ]

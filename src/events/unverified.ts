@@ -41,8 +41,11 @@ export interface UnverifiedSettings {
 }
 
 export interface Unverified {
-  /** True when the message waits now, or was refused: it must not become an event yet. In the transaction of the intake. */
-  hold(tx: Database, message: UnverifiedMessage, taskId: string): boolean
+  /**
+   * True when the message waits now, or was refused: it must not become an event yet. In the transaction of the intake.
+   * `key`: of its entry in the shared inbox, for which it was taken too early; null = none.
+   */
+  hold(tx: Database, message: UnverifiedMessage, taskId: string, key: string | null): boolean
   /** Messages may wait: starts to ask about them. */
   wake(): void
   readonly waiting: number
@@ -85,7 +88,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   let isComplaining = false
   let canListAll = true
 
-  function hold(tx: Database, message: UnverifiedMessage, taskId: string): boolean {
+  function hold(tx: Database, message: UnverifiedMessage, taskId: string, key: string | null): boolean {
     if (verified.has(taskId.toLowerCase()) || deps.knowsTask(tx, taskId)) return false
     const { sender, receivedAt, journalId, raw } = message
     const now = clock.now()
@@ -97,8 +100,8 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
       return true
     }
     tx.run(
-      'INSERT INTO unverified (journal_id, received_at, sender, task_id, raw) VALUES (?, ?, ?, ?, ?)',
-      ...[journalId, receivedAt, sender, taskId.toLowerCase(), raw],
+      'INSERT INTO unverified (journal_id, received_at, sender, task_id, raw, message_key) VALUES (?, ?, ?, ?, ?, ?)',
+      ...[journalId, receivedAt, sender, taskId.toLowerCase(), raw, key],
     )
     waiting.set(sender, own + 1)
     total += 1

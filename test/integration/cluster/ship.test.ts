@@ -283,6 +283,23 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
     expect(await countIn('event')).toBe(1)
   })
 
+  test('an alert of its time alone keeps its fallback', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    const watch = (db: Database, event: string) => {
+      addEvent(db, event)
+      db.run('INSERT INTO fallback_watch VALUES (?, ?, 9)', event, 'night')
+    }
+    const watches = (db: Database) => db.all<{ id: string }>('SELECT event_id AS id FROM fallback_watch ORDER BY 1')
+    await commit(a, (db) => watch(db, 'led'))
+    await b.follower.toHead()
+    b.db.transaction(() => watch(b.db, 'alone'))
+    b.db.run("DELETE FROM fallback_watch WHERE event_id = 'led'")
+    await takeBack({ ...b, pool, node: 'b' })
+    for (const { follower } of [a, b]) await follower.toHead()
+    for (const { db } of [a, b]) expect(watches(db)).toEqual([{ id: 'alone' }, { id: 'led' }])
+  })
+
   test('a delivery that it has sent is delivered for all', async () => {
     const [a, b] = (await site(['a', 'b'])) as [Node, Node]
     await a.lead()

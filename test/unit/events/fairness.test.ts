@@ -99,7 +99,7 @@ describe('messages about unknown tasks', () => {
     )
     /** True when the message becomes an event at once. */
     const arrive = (sender: string, taskId: string) =>
-      !unverified.hold(db, { journalId: null, receivedAt: NOW, sender, raw: Buffer.from(taskId) }, taskId)
+      !unverified.hold(db, { journalId: null, receivedAt: NOW, sender, raw: Buffer.from(taskId) }, taskId, null)
     return { db, counters, admitted, asked, state, unverified, arrive }
   }
 
