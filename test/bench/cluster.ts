@@ -5,11 +5,14 @@ import { anyOf, between, during, pauseFor, REPEATS_PER_END, seeded, takeoverMs }
 import type { ClusterNode } from '../support/cluster/node.ts'
 import { differences, untilSame } from '../support/cluster/same.ts'
 import { postgresPrograms } from '../support/postgres.ts'
+import { measureClusterScale } from './cluster-scale.ts'
 import { guidOf } from './large-site-ids.ts'
 import type { Measurement } from './report.ts'
 import { quantile } from './report.ts'
 
 export interface ClusterBenchSettings {
+  /** The large checks too. */
+  readonly full: boolean
   /** Of the run with faults. */
   readonly seconds: number
   /** The same seed makes the same faults in the same order; their times depend on the machine. */
@@ -31,7 +34,8 @@ export async function measureCluster(settings: ClusterBenchSettings): Promise<Me
       { name: 'cluster', value: null, unit: '', note: 'PostgreSQL is not installed (apt-get install postgresql)' },
     ]
   }
-  return [...(await withoutFaults()), ...(await failovers()), ...(await randomFaults(settings))]
+  const scale = settings.full ? await measureClusterScale() : []
+  return [...(await withoutFaults()), ...(await failovers()), ...scale, ...(await randomFaults(settings))]
 }
 
 async function withoutFaults(): Promise<Measurement[]> {

@@ -24,6 +24,8 @@ export interface ClusterSettings {
   readonly clockShifts?: readonly number[]
   /** The monotonic clocks of the nodes can stand still: `holdClock`. */
   readonly clocksCanStop?: boolean
+  /** Of the site; absent = 500. */
+  readonly tasks?: number
   /** Default true; false = `start` of the nodes is up to the test. */
   readonly start?: boolean
 }
@@ -92,7 +94,7 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
   // Both servers show the same one, so that nodes need one authority.
   const certificate = await certificatePair('127.0.0.1')
   const [site, postgres, mail] = await Promise.all([
-    startLargeSite(certificates),
+    startLargeSite(certificates, settings.tasks),
     startPostgres({ certificate, ...settings.postgres }),
     startCountingMailbox(),
   ])
