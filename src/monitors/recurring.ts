@@ -13,7 +13,12 @@ export interface RecurringWork {
   readonly frequency: Frequency
   /** Also at once when it is started, without delaying the start. */
   readonly atStart: boolean
-  run(signal: AbortSignal): Promise<void>
+  /**
+   * Its findings are kept in memory: at the start it looks again also where its time is done, as a repeat, which reports
+   * nothing. Only with marks.
+   */
+  readonly repeats?: boolean
+  run(signal: AbortSignal, isRepeat: boolean): Promise<void>
 }
 
 /** A wait is cut into pieces of this length, so that a clock that was put right is noticed. */
@@ -62,7 +67,7 @@ export function createRecurring(deps: RecurringDeps, work: RecurringWork): Servi
 
   async function runMarked(due: number): Promise<void> {
     await marks?.write(begunMark, due)
-    await work.run(stopping.signal)
+    await work.run(stopping.signal, false)
     if (!stopping.signal.aborted) await marks?.write(doneMark, due)
   }
 
@@ -71,8 +76,11 @@ export function createRecurring(deps: RecurringDeps, work: RecurringWork): Servi
       log.verbose(`${work.label}: The last run has not ended yet; this one is skipped`)
       return
     }
-    if ((doneUntil() ?? Number.NEGATIVE_INFINITY) >= due) return
-    running = runMarked(due)
+    if ((doneUntil() ?? Number.NEGATIVE_INFINITY) < due) run(runMarked(due))
+  }
+
+  function run(under: Promise<void>): void {
+    running = under
       .then(onDone)
       .catch((error: unknown) => {
         if (stopping.signal.aborted) return
@@ -91,7 +99,9 @@ export function createRecurring(deps: RecurringDeps, work: RecurringWork): Servi
       const next = done === null ? null : work.frequency.next(done)
       const isDone = done !== null && (next === null || next > now)
       if (isDone) log.verbose(`${work.label}: It was done at ${new Date(done).toISOString()}, before this start`)
-      else if (work.atStart) begin(now)
+      if (isDone && work.repeats) run(work.run(stopping.signal, true))
+      if (isDone) return wait(next)
+      if (work.atStart) begin(now)
       wait(work.frequency.next(now))
     },
     async stop() {

@@ -1,7 +1,6 @@
 /** Which release of Qlik Sense runs: logged, and stored in InfluxDB. */
 
 import type { InfluxPoint } from '../metrics/influxdb/types.ts'
-import { errorText } from '../platform/errors.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { AboutClient, SystemInfo } from '../qlik/about.ts'
 import type { QlikSenseVersionConfig } from './config.ts'
@@ -19,23 +18,18 @@ export interface VersionMonitorDeps {
 
 const LABEL = '[QSEOW] QLIKSENSE VERSION MONITOR'
 
-/** One look; an error is one line. */
+/** One look. Rejects when the answer is none. */
 export function createVersionMonitor(
   deps: VersionMonitorDeps,
   settings: Pick<QlikSenseVersionConfig['versionMonitor'], 'destination'>,
-): (signal: AbortSignal) => Promise<void> {
+): (signal: AbortSignal, isRepeat?: boolean) => Promise<void> {
   const { about, clock, log, writePoints } = deps
   const { influxDb } = settings.destination
 
-  return async (signal) => {
-    let info: SystemInfo
-    try {
-      info = await about.systemInfo(signal)
-    } catch (error) {
-      if (!signal.aborted) log.error(`${LABEL}: ${errorText(error)}`)
-      return
-    }
+  return async (signal, isRepeat = false) => {
+    const info = await about.systemInfo(signal)
     deps.onRelease?.(info)
+    if (isRepeat) return
     log.info(`${LABEL}: Qlik Sense product name: ${info.productName}`)
     log.info(`${LABEL}: Qlik Sense deployment type: ${info.deploymentType}`)
     log.info(`${LABEL}: Qlik Sense version: ${info.version}`)

@@ -31,15 +31,15 @@ interface Job {
   readonly label: string
   /** Of the licence jobs, which the primary node does for the site. */
   readonly primaryOnly: boolean
-  /** It changes the site: one node after the other does it once for each time. */
-  readonly isOnce?: boolean
+  /** A node that follows another one looks again, and reports nothing a second time. */
+  readonly repeats: boolean
   /** Null = off. */
   readonly make: (config: MonitorsConfig) => Made | null
 }
 
 interface Made {
   readonly frequency: string
-  readonly run: (signal: AbortSignal) => Promise<void>
+  readonly run: (signal: AbortSignal, isRepeat: boolean) => Promise<void>
   readonly states?: () => Partial<MonitorStates>
   readonly close?: () => void
 }
@@ -78,13 +78,11 @@ export function licenseMonitors(
         name: job.what,
         label: job.label,
         atStart: true,
+        repeats: job.repeats,
         run,
         frequency: parts.frequency(made.frequency),
       }
-      const recurring = createRecurring(
-        { clock, log, onDone: parts.looked, marks: job.isOnce ? parts.marks : null },
-        work,
-      )
+      const recurring = createRecurring({ clock, log, onDone: parts.looked, marks: parts.marks }, work)
       const service: Service = {
         ...recurring,
         async stop(graceMs) {
@@ -122,6 +120,7 @@ function jobsOf(
       what: 'version monitoring',
       label: '[QSEOW] QLIKSENSE VERSION MONITOR',
       primaryOnly: false,
+      repeats: true,
       make({ qlikSenseVersion: { versionMonitor }, configQRS, footman }) {
         if (!versionMonitor.enable) return null
         const { rejectUnauthorized, frequency } = versionMonitor
@@ -141,6 +140,7 @@ function jobsOf(
       what: 'server license monitoring',
       label: '[QSEOW] QLIK SENSE SERVER LICENSE',
       primaryOnly: true,
+      repeats: true,
       make({ qlikSenseLicense: { serverLicenseMonitor }, configQRS }) {
         if (!serverLicenseMonitor.enable) return null
         let details: LicenseDetails | null = null
@@ -164,6 +164,7 @@ function jobsOf(
       what: 'access license monitoring',
       label: '[QSEOW] END USER ACCESS LICENSE',
       primaryOnly: true,
+      repeats: true,
       make({ qlikSenseLicense: { licenseMonitor } }) {
         if (!licenseMonitor.enable) return null
         let usage: readonly LicenseUsage[] = []
@@ -185,7 +186,8 @@ function jobsOf(
       what: 'access license release',
       label: '[QSEOW] QLIKSENSE LICENSE RELEASE',
       primaryOnly: true,
-      isOnce: true,
+      // It changes the site.
+      repeats: false,
       make({ qlikSenseLicense: { licenseRelease }, footman }) {
         const isOn = licenseRelease.enable && Object.values(licenseRelease.licenseType).some(({ enable }) => enable)
         if (!isOn) return null

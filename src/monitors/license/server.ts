@@ -25,24 +25,22 @@ interface ServerLicenseMonitorSettings
 
 const LABEL = '[QSEOW] QLIK SENSE SERVER LICENSE'
 
-/** One check; a failing destination does not affect the others. */
+/** One check; a failing destination does not affect the others. Rejects when the licence cannot be read. */
 export function createServerLicenseMonitor(
   deps: ServerLicenseMonitorDeps,
   settings: ServerLicenseMonitorSettings,
-): (signal: AbortSignal) => Promise<void> {
+): (signal: AbortSignal, isRepeat?: boolean) => Promise<void> {
   const { licenses, emit, clock, log } = deps
   const { influxDb } = settings.destination
   const tags = tagsOf(influxDb.tag.static)
 
-  return async (signal) => {
-    let details: LicenseDetails
-    try {
-      details = licenseDetails(await licenses.server(signal), clock.now())
-    } catch (error) {
-      if (!signal.aborted) log.error(`${LABEL}: The licence cannot be read: ${reasonOf(error)}`)
-      return
-    }
+  return async (signal, isRepeat = false) => {
+    const license = await licenses.server(signal).catch((error: unknown) => {
+      throw new Error(`The licence cannot be read: ${reasonOf(error)}`)
+    })
+    const details = licenseDetails(license, clock.now())
     deps.onState(details)
+    if (isRepeat) return
     const alert = alertOf(details, settings.alert.thresholdDays)
     say(log, details, alert !== null)
     const common = { source: 'monitor', type: 'license', message: { host: settings.host }, details } as const

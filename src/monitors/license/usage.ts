@@ -84,24 +84,22 @@ export interface LicenseUsageMonitorDeps {
 
 const LABEL = '[QSEOW] END USER ACCESS LICENSE'
 
-/** One look. */
+/** One look. Rejects when the licences cannot be read. */
 export function createLicenseUsageMonitor(
   deps: LicenseUsageMonitorDeps,
   settings: Pick<QlikSenseLicenseConfig['licenseMonitor'], 'destination'>,
-): (signal: AbortSignal) => Promise<void> {
+): (signal: AbortSignal, isRepeat?: boolean) => Promise<void> {
   const { licenses, clock, log, writePoints } = deps
   const { influxDb } = settings.destination
   const tags = tagsOf(influxDb.tag.static)
 
-  return async (signal) => {
-    let usage: readonly LicenseUsage[]
-    try {
-      usage = licenseUsage(await licenses.overview(signal))
-    } catch (error) {
-      if (!signal.aborted) log.error(`${LABEL}: The licences cannot be read: ${reasonOf(error)}`)
-      return
-    }
+  return async (signal, isRepeat = false) => {
+    const overview = await licenses.overview(signal).catch((error: unknown) => {
+      throw new Error(`The licences cannot be read: ${reasonOf(error)}`)
+    })
+    const usage = licenseUsage(overview)
     deps.onUsage(usage)
+    if (isRepeat) return
     for (const { type, fields } of usage) {
       log.verbose(
         `${LABEL}: ${type}: ${Object.entries(fields)

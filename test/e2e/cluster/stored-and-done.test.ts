@@ -39,7 +39,7 @@ describe.skipIf(!postgresPrograms() || findExecutable('mosquitto') === null)('wh
     const { clientCert, clientCertKey, clientCertCA } = certificates
     const headers = { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] }
     // The first leader gets no further with the licences.
-    site.simulator.fault({ listener: 'qrs', match: 'license', mode: 'hang' })
+    site.simulator.fault({ listener: 'qrs', match: 'license/', mode: 'hang' })
     cluster = await startCluster({
       butler: {
         cert: { clientCert, clientCertKey, clientCertCA },
@@ -47,7 +47,10 @@ describe.skipIf(!postgresPrograms() || findExecutable('mosquitto') === null)('wh
         configEngine: { host: '127.0.0.1', port: ports.engine, rejectUnauthorized: true, headers },
         mqttConfig: { ...ON, brokerHost: '127.0.0.1', brokerPort: wayToBroker.port },
         emailNotification: { smtp: { host: '127.0.0.1', port: mailbox.port, tls: { requireTLS: false } } },
-        qlikSenseLicense: { licenseRelease: { ...ON, dryRun: false, licenseType: { analyzer: { enable: false } } } },
+        qlikSenseLicense: {
+          serverLicenseMonitor: { ...ON, alert: { thresholdDays: 100_000 } },
+          licenseRelease: { ...ON, dryRun: false, licenseType: { analyzer: { enable: false } } },
+        },
         footman: {
           mqtt: { clientId: 'footman', cleanSession: false, taskStartResultTopic: RESULT },
           reportTask: { ...ON, baseUrl: 'https://reports.acme.example', fromAddress: 'reports@acme.example' },
@@ -92,7 +95,9 @@ describe.skipIf(!postgresPrograms() || findExecutable('mosquitto') === null)('wh
     const marks = (node: ClusterNode) =>
       new Map(
         node
-          .rows<{ name: string; at: number }>(`SELECT name, at FROM safety_net_mark WHERE name LIKE '%license%'`)
+          .rows<{ name: string; at: number }>(
+            `SELECT name, at FROM safety_net_mark WHERE name LIKE '%license release%'`,
+          )
           .map(({ name, at }) => [name.split('.')[1], at]),
       )
 
@@ -123,10 +128,16 @@ describe.skipIf(!postgresPrograms() || findExecutable('mosquitto') === null)('wh
       async () => {
         const leader = await cluster.untilLed()
         await until(() => marks(leader).has('done'))
+        const alerts = (node: ClusterNode) => node.rows(`SELECT id FROM event WHERE type = 'license'`).length
+        await until(() => alerts(leader) > 0, { what: 'the alert about the end of the licence' })
+        const before = alerts(leader)
         site.simulator.clearRequests()
         const next = await takenOver(leader)
         await until(() => next.lines.some((line) => line.includes('LICENSE RELEASE: It was done at')))
         expect(requests('GET', 'license/professionalaccesstype')).toEqual([])
+        await until(() => requests('GET', 'qrs/license').length > 0, { what: 'the next leader to look at the licence' })
+        await next.stop()
+        expect(alerts(next)).toBe(before)
       },
       TIMEOUT,
     )

@@ -58,14 +58,14 @@ const STORED = { influxDb: { enable: true, tag: { static: [{ name: 'foo', value:
 
 describe('server licence', () => {
   const states: LicenseDetails[] = []
-  function look(own: object = {}) {
+  function look(own: object = {}, isRepeat = false) {
     const settings = settingsOf({ serverLicenseMonitor: { enable: true, destination: STORED, ...own } })
     const emit = async (event: MonitorEvent) => `${told.push(event)}`
     const onState = (details: LicenseDetails) => void states.push(details)
     return createServerLicenseMonitor(
       { licenses, emit, clock, log, writePoints, onState },
       { ...settings.serverLicenseMonitor, host: 'qs-central' },
-    )(signal)
+    )(signal, isRepeat)
   }
 
   test('far from its end: its state is told and stored', async () => {
@@ -111,6 +111,13 @@ describe('server licence', () => {
     expect(warned).toBe(outcomes.includes('expiring'))
   })
 
+  test('a node that looks again after another one knows the state, and reports nothing', async () => {
+    const before = states.length
+    await look({}, true)
+    expect([told, points]).toEqual([[], []])
+    expect(states).toHaveLength(before + 1)
+  })
+
   test('alerts repeat at every look', async () => {
     site.simulator.setServerLicence('expires-in-10-days')
     await look()
@@ -136,17 +143,12 @@ describe('server licence', () => {
     expect(told.map(({ outcome }) => outcome)).toEqual(['status', 'expired'])
   })
 
-  test.each([['html'], ['status'], ['truncated-json']])(
-    'an answer that is none (%s) is one error line',
-    async (mode) => {
-      site.simulator.fault({ listener: 'qrs', match: 'license', mode })
-      await look()
-      expect(told).toEqual([])
-      expect(log.of('error')).toHaveLength(1)
-      expect(log.of('error')[0]).toStartWith('[QSEOW] QLIK SENSE SERVER LICENSE: The licence cannot be read: ')
-      site.simulator.clearFaults()
-    },
-  )
+  test.each([['html'], ['status'], ['truncated-json']])('an answer that is none (%s) is refused', async (mode) => {
+    site.simulator.fault({ listener: 'qrs', match: 'license', mode })
+    await expect(look()).rejects.toThrow('The licence cannot be read: ')
+    expect(told).toEqual([])
+    site.simulator.clearFaults()
+  })
 
   test('asks as sa_repository', async () => {
     await look()
@@ -338,21 +340,15 @@ describe('version', () => {
     ])
   })
 
-  test.each([['html'], ['status'], ['empty'], ['reset']])(
-    'an answer that is none (%s) is one error line',
-    async (mode) => {
-      site.simulator.fault({ listener: 'about', mode })
-      await look()
-      site.simulator.clearFaults()
-      expect(points).toEqual([])
-      expect(log.of('error')).toHaveLength(1)
-    },
-  )
+  test.each([['html'], ['status'], ['empty'], ['reset']])('an answer that is none (%s) is refused', async (mode) => {
+    site.simulator.fault({ listener: 'about', mode })
+    await expect(look()).rejects.toThrow()
+    site.simulator.clearFaults()
+    expect(points).toEqual([])
+  })
 
   test('nobody listens, and no certificates', async () => {
-    await look(about({ port: 1 }))
-    await look(about({ certificates: () => null }))
-    expect(log.of('error')).toHaveLength(2)
-    expect(log.of('error')[1]).toBe('[QSEOW] QLIKSENSE VERSION MONITOR: the client certificates cannot be read')
+    await expect(look(about({ port: 1 }))).rejects.toThrow()
+    await expect(look(about({ certificates: () => null }))).rejects.toThrow('the client certificates cannot be read')
   })
 })

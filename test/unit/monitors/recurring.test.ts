@@ -127,6 +127,20 @@ describe('work that processes do one after the other', () => {
     for (const one of [first, second]) await one.recurring.stop(1000)
   })
 
+  test('looks again where it keeps what it has found', async () => {
+    const now = Date.now()
+    const marks = { read: () => now, write: () => Promise.reject(new Error('it is done')) }
+    const looks: boolean[] = []
+    const work = {
+      ...{ name: 'work', label: 'WORK', frequency: every('every 24 hours'), atStart: true, repeats: true },
+      run: async (_signal: AbortSignal, isRepeat: boolean) => void looks.push(isRepeat),
+    }
+    const recurring = createRecurring({ clock: systemClock, log: recordingLog(), marks }, work)
+    await recurring.start()
+    await recurring.stop(1000)
+    expect(looks).toEqual([true])
+  })
+
   test('is done at the start when its time has come since', async () => {
     const before = Date.now() - 2 * 86_400_000
     const late = next(
