@@ -1,12 +1,11 @@
 /** Nodes that join, leave and go on alone; newer versions beside older ones; servers that must not be trusted. */
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
 import { guidOf } from '../../bench/large-site-ids.ts'
-import { certificatePair } from '../../support/certificates.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import type { Tree } from '../../support/cluster/node.ts'
+import { refusedServerTests } from '../../support/cluster/refused-servers.ts'
 import { sharedRows, untilSame } from '../../support/cluster/same.ts'
-import { postgresPrograms, ROLE } from '../../support/postgres.ts'
+import { postgresPrograms } from '../../support/postgres.ts'
 import { until } from '../../support/wait.ts'
 
 const cannot = !postgresPrograms()
@@ -88,38 +87,4 @@ test.skipIf(cannot)(
   90_000,
 )
 
-const SERVERS: Readonly<
-  Record<string, { readonly name: string; readonly tls?: false; readonly otherAuthority?: true }>
-> = {
-  'of another authority': { name: '127.0.0.1', otherAuthority: true },
-  'of another name': { name: 'other.acme.example' },
-  'without TLS': { name: '127.0.0.1', tls: false },
-}
-
-for (const [which, { name, tls, otherAuthority }] of Object.entries(SERVERS)) {
-  test.skipIf(cannot)(
-    `a database server ${which} is refused, and no log has the password`,
-    async () => {
-      const certificate = await certificatePair(name)
-      const strange = await certificatePair(name)
-      await using cluster = await startCluster({
-        nodes: 1,
-        start: false,
-        postgres: { certificate: otherAuthority ? { ...certificate, ca: strange.ca } : certificate, tls },
-      })
-      const [node] = cluster.nodes
-      await node!.start()
-      await until(() => node!.lines.some((line) => /CLUSTER The database cannot be used/.test(line)), {
-        what: 'the refusal in the log',
-      })
-      await until(async () => (await cluster.modeOf(node!)) === 'alone', { what: 'the node to be alone' })
-      const connected = await cluster.postgres.sql(
-        `SELECT 1 FROM pg_stat_activity WHERE usename = '${ROLE.user}' AND state IS NOT NULL`,
-      )
-      expect(connected).toEqual([])
-      expect(node!.lines.join('\n')).not.toContain(ROLE.password)
-      expect(readFileSync(cluster.postgres.ca, 'utf8')).toContain('CERTIFICATE')
-    },
-    60_000,
-  )
-}
+refusedServerTests('compiled')

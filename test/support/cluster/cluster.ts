@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { type LargeSite, startLargeSite } from '../../bench/large-site-process.ts'
 import { certificatePair } from '../certificates.ts'
+import type { Host } from '../host.ts'
 import { type Postgres, type PostgresOptions, startPostgres } from '../postgres.ts'
 import { fastParent, type TempDirectory, tempDirectory } from '../temp.ts'
 import { until } from '../wait.ts'
@@ -26,6 +27,8 @@ export interface ClusterSettings {
   readonly clocksCanStop?: boolean
   /** Of the site; absent = 500. */
   readonly tasks?: number
+  /** On which the nodes run; absent = the compiled executable. */
+  readonly host?: Host
   /** Default true; false = `start` of the nodes is up to the test. */
   readonly start?: boolean
 }
@@ -118,6 +121,7 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
       ca: postgres.ca,
       butler,
       cluster: settings.cluster,
+      host: settings.host,
       clockShift: settings.clockShifts?.[index],
       clockCanStop: settings.clocksCanStop,
     })

@@ -1,9 +1,10 @@
-/** One node of a cluster: the compiled executable with its own configuration, data, ports and way to the database. */
+/** One node of a cluster: a process with its own configuration, data, ports and way to the database. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { firstPing, udpOpen } from '../../bench/target.ts'
 import { type Running, runBinary } from '../binary.ts'
+import type { Host } from '../host.ts'
 import { freeTcpPort, freeUdpPort } from '../ports.ts'
 import { ROLE } from '../postgres.ts'
 import { until } from '../wait.ts'
@@ -43,6 +44,8 @@ export interface ClusterNode extends AsyncDisposable {
   file(name: string): string
   /** Rows of its `footman.db`, read beside the process. */
   rows<T>(sql: string): T[]
+  /** The executable of the next start; undefined = the compiled one. */
+  runOn(host: Host | undefined): void
   /** Changes its configuration for the next start. */
   configure(change: (butler: Tree) => Tree): void
   /** All lines of all its processes. */
@@ -63,6 +66,8 @@ export interface NodeSettings {
   readonly butler: Tree
   /** Below `Butler.footman.cluster`. */
   readonly cluster?: Tree
+  /** Absent = the compiled executable. */
+  readonly host?: Host
   /** The wall clock of this node is ahead by so many seconds. */
   readonly clockShift?: number
   /** `holdClock` works. */
@@ -77,7 +82,8 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
   const data = join(directory, 'data')
   mkdirSync(directory, { recursive: true })
   const standstill = join(directory, 'clock-stands-still')
-  const env = shiftedClock(settings.clockShift ?? 0, settings.clockCanStop ? standstill : undefined)
+  const clock = shiftedClock(settings.clockShift ?? 0, settings.clockCanStop ? standstill : undefined)
+  let { host } = settings
   const lines: string[] = []
   let butler = configuration(settings, { restPort, udpPort, data, hosts: ways.map(({ port }) => `127.0.0.1:${port}`) })
   let running: Running | null = null
@@ -91,7 +97,9 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
   async function start(): Promise<void> {
     // JSON is YAML.
     writeFileSync(file, JSON.stringify({ Butler: butler }, null, 2))
-    const started = runBinary(['run', '-c', file], { cwd: directory, env })
+    const env = { ...host?.env, ...clock }
+    const args = [...(host?.args ?? []), 'run', '-c', file]
+    const started = runBinary(args, { cwd: directory, env, command: host?.command })
     running = started
     hasEnded = false
     const ended = started.ended.then(({ code, signal }) => {
@@ -156,6 +164,9 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
       } finally {
         db.close()
       }
+    },
+    runOn(next) {
+      host = next
     },
     configure(change) {
       butler = change(butler)

@@ -138,12 +138,12 @@ describe.skipIf(!postgresPrograms())('a pool of PostgreSQL', () => {
   })
 
   test('waiting for a connection ends in time', async () => {
-    const db = pool(poolSettings(server, { connections: 1, connectTimeoutMs: 200, statementTimeoutMs: 300 }))
+    const db = pool(poolSettings(server, { connections: 1, connectTimeoutMs: 1000, statementTimeoutMs: 600 }))
     // Each statement is short enough for the server, but the transaction keeps the connection.
     const busy = db.transaction(async (tx) => {
-      for (let round = 0; round < 6; round++) await tx.query('SELECT pg_sleep(0.2)')
+      for (let round = 0; round < 12; round++) await tx.query('SELECT pg_sleep(0.2)')
     })
-    const error = await timed(() => errorOf(db.query('SELECT 1')), 400, 1150)
+    const error = await timed(() => errorOf(db.query('SELECT 1')), 900, 2350)
     expect(error).toMatchObject({ fault: 'down', code: null, message: 'all connections are busy' })
     await busy
     expect(await db.query('SELECT 1 AS a')).toEqual([{ a: 1 }])
