@@ -1,6 +1,9 @@
 /** Waiting in tests: for a condition, never for a length of time. */
 
 const POLL_MS = 5
+/** The longer it waits, the rarer it asks: a question may cost as much as what is tested. */
+const POLL_PART = 1 / 20
+const MOST_POLL_MS = 50
 
 export interface UntilOptions {
   /** Milliseconds; default 20,000: machines of tests are busy. */
@@ -20,7 +23,8 @@ export async function until<T>(
   options: UntilOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
   const { timeout = 20_000, what = predicate.toString() } = options
-  const deadline = performance.now() + timeout
+  const from = performance.now()
+  const deadline = from + timeout
   let lastError: unknown
   do {
     try {
@@ -32,7 +36,7 @@ export async function until<T>(
     } catch (error) {
       lastError = error
     }
-    await Bun.sleep(POLL_MS)
+    await Bun.sleep(Math.min(Math.max((performance.now() - from) * POLL_PART, POLL_MS), MOST_POLL_MS))
   } while (performance.now() < deadline)
   const details = [
     ...(lastError === undefined ? [] : [`last error: ${lastError}`]),

@@ -24,7 +24,8 @@ const SERVERS: Readonly<Record<string, Server>> = {
 /** `host` absent = the compiled executable. */
 export function refusedServerTests(name: string, host?: () => Host): void {
   for (const [which, server] of Object.entries(SERVERS)) {
-    test.skipIf(!postgresPrograms())(
+    // Each waits for most of its time.
+    test.concurrent.skipIf(!postgresPrograms())(
       `${name}: a database server ${which} is refused, and no log has the password`,
       () => refused(server, host?.()),
       60_000,
