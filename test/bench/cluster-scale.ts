@@ -3,6 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { startCluster, type TestCluster } from '../support/cluster/cluster.ts'
 import type { ClusterNode } from '../support/cluster/node.ts'
 import { untilSame } from '../support/cluster/same.ts'
+import { addSchedule } from '../support/cluster/schedules.ts'
 import { until } from '../support/wait.ts'
 import { growHistory } from './console-data.ts'
 import { guidOf } from './large-site-ids.ts'
@@ -12,10 +13,6 @@ import { quantile } from './report.ts'
 
 /** For what has waited: three nodes, the database, site and receivers share the processors. */
 const DRAIN_MS = 900_000
-
-export async function measureClusterScale(): Promise<Measurement[]> {
-  return [...(await manyFailures()), ...(await manySchedules()), ...(await manyPairs()), ...(await manyNodes())]
-}
 
 async function manyFailures(): Promise<Measurement[]> {
   const count = 10_000
@@ -79,20 +76,6 @@ async function manySchedules(): Promise<Measurement[]> {
     },
     { name: `${name}: neither started nor reported`, value: Math.max(silent, 0), unit: 'tasks', atMost: 0 },
   ]
-}
-
-async function addSchedule(node: ClusterNode, task: number, due: number): Promise<void> {
-  const at = new Date(due)
-  const fields = [at.getUTCSeconds(), at.getUTCMinutes(), at.getUTCHours(), at.getUTCDate(), at.getUTCMonth() + 1, '*']
-  const answer = await node.call('POST', '/v4/schedules', {
-    name: `Once ${task}`,
-    cronSchedule: fields.join(' '),
-    timezone: 'UTC',
-    qlikSenseTaskId: guidOf('task', task),
-    startupState: 'started',
-    tags: [],
-  })
-  if (answer.status !== 201) throw new Error(`a schedule was refused: ${answer.status} ${await answer.text()}`)
 }
 
 const PAIRS = '/v4/keyvalues/bench'
@@ -254,3 +237,5 @@ async function seconds(work: () => Promise<void>): Promise<number> {
   await work()
   return (performance.now() - began) / 1000
 }
+
+export const SCALE_CHECKS = [manyFailures, manySchedules, manyPairs, manyNodes]

@@ -5,10 +5,10 @@ import { anyOf, between, during, pauseFor, REPEATS_PER_END, seeded, takeoverMs }
 import type { ClusterNode } from '../support/cluster/node.ts'
 import { differences, untilSame } from '../support/cluster/same.ts'
 import { postgresPrograms } from '../support/postgres.ts'
-import { measureClusterScale } from './cluster-scale.ts'
+import { SCALE_CHECKS } from './cluster-scale.ts'
 import { guidOf } from './large-site-ids.ts'
 import type { Measurement } from './report.ts'
-import { quantile } from './report.ts'
+import { formatValue, quantile } from './report.ts'
 
 export interface ClusterBenchSettings {
   /** The large checks too. */
@@ -34,9 +34,21 @@ export async function measureCluster(settings: ClusterBenchSettings): Promise<Me
       { name: 'cluster', value: null, unit: '', note: 'PostgreSQL is not installed (apt-get install postgresql)' },
     ]
   }
-  const scale = settings.full ? await measureClusterScale() : []
-  return [...(await withoutFaults()), ...(await failovers()), ...scale, ...(await randomFaults(settings))]
+  const checks = [withoutFaults, failovers, ...(settings.full ? SCALE_CHECKS : []), () => randomFaults(settings)]
+  const all: Measurement[] = []
+  for (const check of checks) {
+    const measured = await check().catch((error: Error) => [failed(check.name || 'random faults', error)])
+    // The whole takes long.
+    for (const { name, value, unit } of measured) console.log(`    ${name}: ${formatValue(value)} ${unit}`)
+    all.push(...measured)
+  }
+  return all
 }
+
+const failed = (check: string, { message }: Error): Measurement => ({
+  ...{ name: `cluster, ${check}`, value: null, unit: '', atMost: 0 },
+  note: message.split('\n', 1)[0] ?? '',
+})
 
 async function withoutFaults(): Promise<Measurement[]> {
   const count = 2000

@@ -1,9 +1,9 @@
 /** Schedules and retries of several nodes: nothing starts twice, whenever the leader is killed. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { guidOf } from '../../bench/large-site-ids.ts'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
 import { untilSame } from '../../support/cluster/same.ts'
+import { addSchedule } from '../../support/cluster/schedules.ts'
 import { postgresPrograms } from '../../support/postgres.ts'
 import { until } from '../../support/wait.ts'
 
@@ -41,29 +41,10 @@ describe.skipIf(!postgresPrograms())('three nodes whose leader is killed', () =>
     await cluster.site.behave({ startMs: 300 })
     const caller = cluster.nodes[0]!
     const due = Math.ceil(Date.now() / 1000) * 1000 + 10_000
-    const ids: string[] = []
     await Promise.all(
-      Array.from({ length: SCHEDULES }, async (_, n) => {
-        const at = new Date(due + Math.floor((n * OVER_S) / SCHEDULES) * 1000)
-        const fields = [
-          at.getUTCSeconds(),
-          at.getUTCMinutes(),
-          at.getUTCHours(),
-          at.getUTCDate(),
-          at.getUTCMonth(),
-          '*',
-        ]
-        const answer = await caller.call('POST', '/v4/schedules', {
-          name: `Once ${n}`,
-          cronSchedule: fields.join(' '),
-          timezone: 'UTC',
-          qlikSenseTaskId: guidOf('task', n),
-          startupState: 'started',
-          tags: [],
-        })
-        expect(answer.status).toBe(201)
-        ids.push(((await answer.json()) as { id: string }).id)
-      }),
+      Array.from({ length: SCHEDULES }, (_, n) =>
+        addSchedule(caller, n, due + Math.floor((n * OVER_S) / SCHEDULES) * 1000),
+      ),
     )
     expect(Date.now()).toBeLessThan(due)
     await Bun.sleep(due + 3000 - Date.now())
