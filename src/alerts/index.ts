@@ -91,7 +91,7 @@ export interface Alerts {
   readonly routes: readonly ApiRoute[]
   /** The outbox first. */
   readonly backends: readonly Service[]
-  readonly observers: { storageBack(): void }
+  readonly observers: { workMayWait(): void }
   /** Publishes the state of a service to the broker, below a topic; null when MQTT is off. */
   readonly publishService: ((topic: string, host: string, details: ServiceDetails) => void) | null
   /** Makes the deliveries that were suppressed for this reason due now, with the current event. Call `wake` after the commit. */
@@ -318,7 +318,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       }
     },
     backends: [sending, fallbacks, summaries],
-    observers: { storageBack: outbox.refresh },
+    observers: { workMayWait: outbox.refresh },
     publishService: mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
     prepare(windows, next, changed) {
       const nextPlan = buildAlertPlan(planDeps, windows, next)

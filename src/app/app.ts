@@ -75,7 +75,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       log,
       clock: deps.clock ?? systemClock,
       claimDirectory: () => deps.directory?.claim(),
-      onBack: on.storageBack,
+      onBack: on.workMayWait,
       onMoved: on.storageMoved,
       onOther: deps.directory?.onOther ?? null,
       afterCommit: () => shared.afterCommit(),
@@ -85,6 +85,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { db, writer } = storage
   if (!deps.shared) leaveCluster(db, (deps.clock ?? systemClock).now())
   const shared = deps.shared?.({ db, log }) ?? createLocalState(deps.clock)
+  shared.onApplied((tables) => {
+    if (tables.has('event') || tables.has('delivery')) on.workMayWait()
+  })
   const { clock } = shared
   /** Of these each part takes those that it names. */
   const base = { db, writer, clock, log, paths, on, databaseFile, workerEntry, shared }
@@ -204,7 +207,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     here(createRelays(base, config, shadow)),
     {
       ...here({ routes: inputRoutes({ db, pipeline }) }),
-      observers: { enrichmentWanted: pipeline.wake, storageBack: pipeline.wake },
+      observers: { enrichmentWanted: pipeline.wake, workMayWait: pipeline.wake },
     },
     auditPart,
     apps,

@@ -59,7 +59,7 @@ export interface Outbox {
   start(): void
   /** Deliveries were committed in these lanes. */
   wake(lanes: ReadonlySet<string>): void
-  /** Looks for work in every lane, after the storage could not be used. */
+  /** Looks for work in every lane. */
   refresh(): void
   /** When the next probe goes to a destination whose peer cannot be reached, milliseconds since 1970; null = none is planned. */
   nextProbeAt(destination: string): number | null

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import { during, pauseFor, REPEATS_PER_END } from '../../support/cluster/faults.ts'
-import type { ClusterNode } from '../../support/cluster/node.ts'
+import type { ClusterNode, Tree } from '../../support/cluster/node.ts'
 import { untilSame } from '../../support/cluster/same.ts'
 import { postgresPrograms } from '../../support/postgres.ts'
 import { until } from '../../support/wait.ts'
@@ -10,6 +10,8 @@ import { until } from '../../support/wait.ts'
 /** The shortest that may be set; by default outages of twice the length are borne. */
 const TIMES = { leaseDuration: '3s', aloneAfter: '6s' }
 const ALONE_AFTER_MS = 6000
+
+const modesOf = (cluster: TestCluster) => Promise.all(cluster.nodes.map((node) => cluster.modeOf(node)))
 
 describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
   let cluster: TestCluster
@@ -19,7 +21,7 @@ describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
   afterEach(() => cluster.recover(), 60_000)
   afterAll(async () => cluster?.[Symbol.asyncDispose]())
 
-  const modes = () => Promise.all(cluster.nodes.map((node) => cluster.modeOf(node)))
+  const modes = () => modesOf(cluster)
 
   test('is restarted three times go on without a repeat', async () => {
     await cluster.begin()
@@ -180,6 +182,60 @@ test.skipIf(!postgresPrograms())(
   },
   90_000,
 )
+
+/** What keeps a node that is alone from sending; the rows that show it. */
+const HINDRANCES: Readonly<
+  Record<string, { begin(cluster: TestCluster): void; end(cluster: TestCluster): void; readonly sql: string }>
+> = {
+  'receivers that refuse': {
+    begin: ({ sinks }) => Object.values(sinks).forEach((sink) => void (sink.isDown = true)),
+    end: ({ sinks }) => Object.values(sinks).forEach((sink) => void (sink.isDown = false)),
+    sql: `SELECT event_id FROM delivery WHERE state = 'pending' AND attempts > 0 GROUP BY event_id`,
+  },
+  'a Qlik Sense that does not answer': {
+    begin: ({ site }) => process.kill(site.pid, 'SIGSTOP'),
+    end: ({ site }) => process.kill(site.pid, 'SIGCONT'),
+    sql: `SELECT id FROM event WHERE state = 'pending'`,
+  },
+}
+
+for (const [what, hindrance] of Object.entries(HINDRANCES)) {
+  test.skipIf(!postgresPrograms())(
+    `what a node could not send alone because of ${what} is sent by the node that leads afterwards`,
+    async () => {
+      await using cluster = await startCluster({ nodes: 2, start: false, cluster: TIMES })
+      const [leader, other] = cluster.nodes as [ClusterNode, ClusterNode]
+      other.configure((butler) => {
+        const footman = butler.footman as Tree
+        return { ...butler, footman: { ...footman, cluster: { ...(footman.cluster as Tree), candidate: false } } }
+      })
+      await Promise.all([leader.start(), other.start()])
+      await cluster.untilJoined()
+      await cluster.begin()
+      await cluster.postgres.kill()
+      await until(async () => (await modesOf(cluster)).every((mode) => mode === 'alone'), { what: 'all to be alone' })
+      hindrance.begin(cluster)
+      try {
+        await cluster.send({ count: 10, perSecond: 100, to: [other] })
+        await until(() => other.rows(hindrance.sql).length === 10, { what: 'alerts to wait at the other node' })
+        // The leader is at work again when the other one brings what it has.
+        await other.cut()
+        await cluster.postgres.start()
+        expect(await cluster.untilLed()).toBe(leader)
+        await other.heal()
+        await cluster.untilJoined()
+        await untilSame(cluster.nodes)
+      } finally {
+        hindrance.end(cluster)
+      }
+      await cluster.untilDelivered(30_000)
+      const result = cluster.report(`sent by the next leader: ${what}`)
+      expect(result).toMatchObject({ wanted: 20, lost: [], repeated: 0, unlike: [] })
+      await untilSame(cluster.nodes)
+    },
+    90_000,
+  )
+}
 
 test.skipIf(!postgresPrograms())(
   'nodes that wait for the database repeat nothing but what was on its way',

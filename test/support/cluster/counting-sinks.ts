@@ -24,6 +24,8 @@ export interface CountingSink extends AsyncDisposable {
   readonly all: number
   /** Milliseconds from a request to its answer: random in this range. */
   delay: readonly [least: number, most: number]
+  /** It refuses everything for now, and counts nothing. */
+  isDown: boolean
   /** Resolves when it has received so many in all. */
   untilReceived(count: number): Promise<void>
 }
@@ -43,13 +45,14 @@ async function untilReceived(this: CountingSink, count: number): Promise<void> {
 /** A webhook that answers 200 after 2 to 17 ms. */
 export function startCountingWebhook(): CountingSink {
   const received: Received[] = []
-  const sink = { name: 'hook', received, all: 0, delay: ANSWER_MS }
+  const sink = { name: 'hook', received, all: 0, delay: ANSWER_MS, isDown: false }
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     idleTimeout: 0,
     async fetch(request) {
       const execution = numberIn(await request.text(), 'execution')
+      if (sink.isDown) return new Response('later', { status: 503 })
       sink.all += 1
       const key = request.headers.get('idempotency-key') ?? ''
       if (execution !== null) received.push({ execution, key, at: performance.now() })
@@ -67,7 +70,7 @@ export function startCountingWebhook(): CountingSink {
 /** A mailbox that accepts after 2 to 17 ms. */
 export async function startCountingMailbox(): Promise<CountingSink> {
   const received: Received[] = []
-  const sink = { name: 'mail', received, all: 0, delay: ANSWER_MS }
+  const sink = { name: 'mail', received, all: 0, delay: ANSWER_MS, isDown: false }
   const server = new SMTPServer({
     disableReverseLookup: true,
     closeTimeout: 1,
@@ -76,6 +79,7 @@ export async function startCountingMailbox(): Promise<CountingSink> {
       new Response(stream as unknown as ReadableStream)
         .text()
         .then(async (raw) => {
+          if (sink.isDown) return done(Object.assign(new Error('later'), { responseCode: 451 }))
           sink.all += 1
           const key = /^message-id:\s*(\S+)/im.exec(raw)?.[1] ?? ''
           // Lines of a mail are folded with "=" in quoted-printable.
