@@ -63,6 +63,9 @@ import type { App, AppDeps, AppOptions, Part } from './types.ts'
 export type { App, AppDeps, AppOptions }
 
 /** Opens the database; everything else waits for `start`. Parts are built after those that they need. */
+/** Tables of work that a node may bring to the one that leads. */
+const QUEUES = ['event', 'delivery', 'mqtt_outgoing', 'influx_point']
+
 export function createApp(deps: AppDeps, options: AppOptions): App {
   const { log, paths, workerEntry } = deps
   const { config, shadow, dataDirectory, qrsConnection } = options
@@ -86,7 +89,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   if (!deps.shared) leaveCluster(db, (deps.clock ?? systemClock).now())
   const shared = deps.shared?.({ db, log }) ?? createLocalState(deps.clock)
   shared.onApplied((tables) => {
-    if (tables.has('event') || tables.has('delivery')) on.workMayWait()
+    if (QUEUES.some((table) => tables.has(table))) on.workMayWait()
   })
   const { clock } = shared
   /** Of these each part takes those that it names. */

@@ -70,7 +70,7 @@ export interface Topics {
   attention(change: AttentionChange): void
   /** A run of a report task has ended, or was skipped; in the transaction that stores it. */
   reportFinished(end: RunEnd, tx: Database): void
-  /** Work may wait in `footman.db` that nobody has announced: the file can be used again, or another node has brought it. */
+  /** Unannounced work may wait in `footman.db`: the file can be used again, or another node has brought it. */
   workMayWait(): void
   /** The same content stands in another file now. */
   storageMoved(): void

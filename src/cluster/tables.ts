@@ -65,15 +65,15 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('schedule_note', ['name']),
   leader('start_request', ['id'], { blob: 'payload' }),
   leader('start_request_task', ['request', 'task_id']),
-  leader('start_request_queue', ['seq']),
+  leader('start_request_queue', ['id'], { own: ['seq'] }),
   // The callers whose start requests are awaited from the broker, whose session all nodes share.
   leader('start_publisher', ['id']),
   leader('start_queue', ['id']),
   // Settled messages whose tasks Qlik Sense has to confirm before they become events.
   leader('unverified', ['seq'], { own: ['journal_id', 'message_key'], blob: 'raw' }),
   leader('cloud_message', ['id'], { blob: 'payload', stays: true }),
-  leader('mqtt_outgoing', ['seq']),
-  leader('influx_point', ['seq']),
+  leader('mqtt_outgoing', ['id'], { own: ['seq'], stays: true }),
+  leader('influx_point', ['id'], { own: ['seq'], stays: true }),
   leader('idempotency_key', ['id']),
   leader('kv_namespace', ['name'], {
     own: ['id', 'keys'],

@@ -93,7 +93,7 @@ interface Messages {
   readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   /** Must stop before the broker connection. */
   readonly backends: readonly Service[]
-  readonly observers: { udpStatus(status: string): void }
+  readonly observers: { udpStatus(status: string): void; workMayWait(): void }
   readonly pruning: readonly Pruning[]
   /** Messages that were given up; null when MQTT is not configured. */
   readonly deadLetters: {
@@ -120,7 +120,10 @@ export function createMessages(deps: MessagesDeps, config: MessagesSettings, sha
     ],
     brokers: deps.mqtt ? { [`${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`]: deps.mqtt } : {},
     backends: [...(outgoing ? [outgoing] : []), ...(received ? [received.service] : [])],
-    observers: { udpStatus: (status) => deps.mqtt?.publishStatus(mqttConfig.taskFailureServerStatusTopic, status) },
+    observers: {
+      udpStatus: (status) => deps.mqtt?.publishStatus(mqttConfig.taskFailureServerStatusTopic, status),
+      workMayWait: () => outgoing?.wake(),
+    },
     pruning: [
       {
         keepMs: footman.retention.events,

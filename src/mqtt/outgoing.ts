@@ -4,7 +4,7 @@
  */
 import type { BackoffSettings } from '../platform/backoff.ts'
 import { createDurableQueue, type QueueDeps, type QueueItem, type SendResult } from '../platform/durable-queue.ts'
-import { queueTable } from '../platform/durable-queue-store.ts'
+import { queueIds, queueTable } from '../platform/durable-queue-store.ts'
 import type { Migration } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { MqttOutgoing, MqttService, OutgoingMessage } from './types.ts'
@@ -52,6 +52,7 @@ export const outgoingMigrations: readonly Migration[] = [
       DROP TABLE mqtt_outgoing_old;
     `,
   },
+  { name: 'mqtt-outgoing-003', sql: queueIds(OUTGOING_TABLE) },
 ]
 
 export interface OutgoingDeps extends QueueDeps {

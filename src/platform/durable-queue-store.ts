@@ -1,5 +1,6 @@
 /** The table of a durable queue: what waits, and the dead letters. Items that were delivered leave it. */
 import type { Database } from './sqlite.ts'
+import { uuidV7 } from './uuid.ts'
 
 /** EXPIRED: older than the queue keeps things. REJECTED: refused by the receiver. */
 export type DeadReason = 'EXPIRED' | 'REJECTED'
@@ -52,8 +53,15 @@ export const queueTable = (table: string): string => `
   CREATE INDEX ${table}_age ON ${table} (created_at) WHERE state = 'waiting';
   CREATE INDEX ${table}_dead ON ${table} (dead_at) WHERE state = 'dead';`
 
+/** Names that items keep on every node of a cluster, for migrations; `seq` is the order on one. */
+export const queueIds = (table: string): string => `
+  ALTER TABLE ${table} ADD COLUMN id TEXT;
+  UPDATE ${table} SET id = lower(hex(randomblob(16)));
+  CREATE UNIQUE INDEX ${table}_id ON ${table} (id);`
+
 export function insertItem(db: Database, table: string, item: Pick<StoredItem, 'key' | 'body' | 'createdAt'>): void {
-  db.run(`INSERT INTO ${table} (key, body, created_at) VALUES (?, ?, ?)`, item.key, item.body, item.createdAt)
+  const { key, body, createdAt } = item
+  db.run(`INSERT INTO ${table} (id, key, body, created_at) VALUES (?, ?, ?, ?)`, uuidV7(), key, body, createdAt)
 }
 
 // Without INDEXED BY, SQLite may sort a million rows for one page.

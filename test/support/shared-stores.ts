@@ -131,7 +131,9 @@ function insert(db: Database, { name, key }: SharedTable, next: (most: number) =
   if (key.length === 0) return
   const given = new Set(autoNumbers(db, name))
   const columns = describe(db, name).filter((column) => !given.has(column.name))
-  const values = columns.map((column) => randomValue(db, name, column, next))
+  const values = columns.map((column) =>
+    randomValue(db, name, key.includes(column.name) ? { ...column, notnull: 1 } : column, next),
+  )
   const names = columns.map((column) => column.name).join(', ')
   db.run(`INSERT INTO ${name} (${names}) VALUES (${columns.map(() => '?').join(', ')})`, ...values)
 }

@@ -38,6 +38,7 @@ export interface InfluxDb {
   /** To be stopped after what writes points. */
   readonly backends: readonly Service[]
   readonly routes: readonly ApiRoute[]
+  readonly observers: { workMayWait?(): void }
   /** The points that were given up; null when `points` is. */
   readonly deadLetters: {
     readonly destination: string
@@ -58,7 +59,7 @@ export interface InfluxDbSettings {
   }
 }
 
-const OFF = { server: null, points: null, backends: [], deadLetters: null }
+const OFF = { server: null, points: null, backends: [], observers: {}, deadLetters: null }
 
 /** In shadow mode nothing is written; the server still makes the lines of deliveries. */
 export function createInfluxDb(deps: InfluxDbDeps, config: InfluxDbSettings, shadow: boolean): InfluxDb {
@@ -94,6 +95,7 @@ export function createInfluxDb(deps: InfluxDbDeps, config: InfluxDbSettings, sha
     server,
     points,
     backends: [{ name: 'InfluxDB', start: async () => {}, stop: async () => server.close() }, server.database, points],
+    observers: { workMayWait: points.wake },
     deadLetters: {
       destination: 'influxdb',
       resend: (db, filter, now) => replayDeadLetters(db, POINT_TABLE, filter, now),

@@ -2,7 +2,7 @@
 import type { DeliveryResult } from '../../alerts/types.ts'
 import type { BackoffSettings } from '../../platform/backoff.ts'
 import { createDurableQueue, type DurableQueue, type QueueDeps } from '../../platform/durable-queue.ts'
-import { queueTable } from '../../platform/durable-queue-store.ts'
+import { queueIds, queueTable } from '../../platform/durable-queue-store.ts'
 import type { Migration } from '../../platform/sqlite.ts'
 import type { Service } from '../../platform/types.ts'
 import type { InfluxPoint, InfluxPoints, InfluxServer } from './types.ts'
@@ -47,6 +47,7 @@ export const influxMigrations: readonly Migration[] = [
       DROP TABLE influx_point_old;
     `,
   },
+  { name: 'influx-004', sql: queueIds(POINT_TABLE) },
 ]
 
 export interface PointQueueDeps extends QueueDeps {

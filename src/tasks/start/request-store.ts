@@ -1,6 +1,6 @@
 /** The journal of start requests: what came, what it has started and what was answered, to recognise repeats. */
 import { createHash } from 'node:crypto'
-import { queueTable } from '../../platform/durable-queue-store.ts'
+import { queueIds, queueTable } from '../../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 
@@ -63,6 +63,12 @@ export const migrations: Migration[] = [
   {
     name: 'start-task-005',
     sql: 'ALTER TABLE start_request ADD COLUMN packet_id INTEGER',
+  },
+  {
+    // Answers of an older version came to the queue of messages without one.
+    name: 'start-task-006',
+    sql: `${queueIds('start_request_queue')}
+      UPDATE mqtt_outgoing SET id = lower(hex(randomblob(16))) WHERE id IS NULL;`,
   },
 ]
 

@@ -7,6 +7,7 @@ import { shipForgotten, takeBack } from '../../../src/cluster/merge.ts'
 import { cleanShared } from '../../../src/cluster/retention.ts'
 import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
 import { NotLeaderError, type Term } from '../../../src/cluster/types.ts'
+import { insertItem, noteAttempt, oldestItems, removeItem } from '../../../src/platform/durable-queue-store.ts'
 import { PostgresError } from '../../../src/platform/postgres/errors.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { Database, FileDatabase } from '../../../src/platform/sqlite.ts'
@@ -298,6 +299,31 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
     await takeBack({ ...b, pool, node: 'b' })
     for (const { follower } of [a, b]) await follower.toHead()
     for (const { db } of [a, b]) expect(watches(db)).toEqual([{ id: 'alone' }, { id: 'led' }])
+  })
+
+  test.each(['mqtt_outgoing', 'influx_point'])('what waits in %s since then waits at the leader', async (queue) => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    const add = (db: Database, body: string) => insertItem(db, queue, { key: 'k', body, createdAt: 1 })
+    const bodies = (db: Database) => oldestItems(db, queue, null, 9).map(({ body }) => body)
+    await commit(a, (db) => {
+      add(db, 'first')
+      add(db, 'sent')
+    })
+    await b.follower.toHead()
+    await commit(a, (db) => {
+      removeItem(db, queue, oldestItems(db, queue, null, 9)[1]!.seq)
+      // Has the same number there as what the other node adds.
+      add(db, 'led')
+    })
+    b.db.transaction(() => {
+      noteAttempt(b.db, queue, oldestItems(b.db, queue, null, 9)[1]!.seq, 'refused')
+      add(b.db, 'alone')
+    })
+    await takeBack({ ...b, pool, node: 'b' })
+    for (const { follower } of [a, b]) await follower.toHead()
+    expect(bodies(a.db)).toEqual(['first', 'led', 'alone'])
+    expect(bodies(b.db).sort()).toEqual(['alone', 'first', 'led'])
   })
 
   test('a delivery that it has sent is delivered for all', async () => {

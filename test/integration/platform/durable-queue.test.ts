@@ -6,6 +6,7 @@ import {
   deadLetters,
   oldestItems,
   purgeDeadLetters,
+  queueIds,
   queueTable,
   replayDeadLetters,
   waitingItems,
@@ -44,7 +45,9 @@ const parcels = (...list: string[]): Parcel[] => list.map((name) => ({ to: name[
 
 /** A queue in the file of this test; `attempts` holds the names of what each attempt was given. */
 function open(settings: Partial<QueueSettings<Parcel>> = {}) {
-  const db = openDatabase(directory.join('queue.db'), { migrations: [{ name: 'parcel-001', sql: queueTable(TABLE) }] })
+  const db = openDatabase(directory.join('queue.db'), {
+    migrations: [{ name: 'parcel-001', sql: queueTable(TABLE) + queueIds(TABLE) }],
+  })
   const writer = createGroupWriter(db)
   const log = recordingLog()
   const attempts: string[][] = []
@@ -391,9 +394,9 @@ describe('an end', () => {
 })
 
 test('databases of older versions: what waits stays, in order; dead letters too; answers are among the messages', () => {
-  const NEW = ['influx-003', 'mqtt-outgoing-002', 'start-task-003', 'start-task-004', 'start-task-005']
+  const queues = /^(influx-00[34]|mqtt-outgoing-00[23]|start-task-00[3-6])$/
   const file = directory.join('footman.db')
-  const old = openDatabase(file, { migrations: MIGRATIONS.filter(({ name }) => !NEW.includes(name)) })
+  const old = openDatabase(file, { migrations: MIGRATIONS.filter(({ name }) => !queues.test(name)) })
   old.exec(`
     INSERT INTO influx_point (seq, line, measurement, state, reason, detail, created_at, dead_at) VALUES
       (7, 'm,n=1 f=1 1', 'm', 'waiting', NULL, NULL, 100, NULL),
@@ -414,7 +417,12 @@ test('databases of older versions: what waits stays, in order; dead letters too;
 
   const db = openDatabase(file, { migrations: MIGRATIONS })
   cleanups.push(() => db.close())
-  const rows = (table: string) => db.all(`SELECT * FROM ${table} ORDER BY seq`)
+  const ids = new Set<unknown>()
+  const rows = (table: string) =>
+    db.all<{ id: unknown }>(`SELECT * FROM ${table} ORDER BY seq`).map(({ id, ...row }) => {
+      ids.add(id)
+      return row
+    })
   const alive = { state: 'waiting', reason: null, detail: null, attempts: 0, dead_at: null }
   expect(rows('influx_point')).toEqual([
     { ...alive, seq: 7, key: 'm', body: 'm,n=1 f=1 1', created_at: 100 },
@@ -424,7 +432,7 @@ test('databases of older versions: what waits stays, in order; dead letters too;
     },
     { ...alive, seq: 9, key: 'm', body: 'm,n=2 f=2 3', created_at: 102 },
   ] as never)
-  const messages = rows('mqtt_outgoing') as { body: string; created_at: number }[]
+  const messages = rows('mqtt_outgoing') as unknown as { body: string; created_at: number }[]
   expect(messages.map(({ body, ...row }) => ({ ...row, ...JSON.parse(body) }))).toEqual([
     {
       ...{ ...alive, seq: 3, key: 'sales/new', detail: 'away', attempts: 2, created_at: 100 },
@@ -444,6 +452,8 @@ test('databases of older versions: what waits stays, in order; dead letters too;
     { ...alive, seq: 1, key: 'id-1', body: 'id-1', created_at: 100 },
     { ...alive, seq: 2, key: 'id-4', body: 'id-4', created_at: 103 },
   ] as never)
+  // Nine items, each with a name of its own.
+  expect([ids.size, ids.has(null)]).toEqual([9, false])
   expect(db.all('SELECT id, state FROM start_request ORDER BY id')).toEqual([
     { id: 'id-1', state: 'pending' },
     { id: 'id-2', state: 'done' },
