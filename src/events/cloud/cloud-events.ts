@@ -51,12 +51,19 @@ interface Job {
   attempt: number
 }
 
+export interface CloudEvents extends Service {
+  /** Messages may wait that another node has brought. */
+  wake(): void
+}
+
 /** Start it before the connection, so that no message comes too early. */
-export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSettings): Service {
+export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSettings): CloudEvents {
   const { db, writer, clock, client } = deps
   const log = deps.log.child('cloud')
   const { tenant, waitMs } = settings
   const queue: Job[] = []
+  /** Ids of the messages in the queue, in a pause or at work. */
+  const underWay = new Set<string>()
   const timers = new Set<ReturnType<typeof setTimeout>>()
   const active = new Set<Promise<void>>()
   let running = false
@@ -104,7 +111,18 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
     else log.verbose(`[QSCLOUD] MQTT: Reload ${notice.reloadId} of app ${notice.appId} was reported before`)
   }
 
+  /** The messages of the last run, and those of other nodes. */
+  function takeOpen(): void {
+    for (const message of openMessages(db)) {
+      const parsed = parseNotice(message.payload)
+      if (parsed.kind === 'notice') add(message, parsed.notice)
+      else writer.write((tx) => removeMessage(tx, message.id)).catch(() => undefined)
+    }
+  }
+
   function add(message: InboxMessage, notice: ReloadNotice): void {
+    if (underWay.has(message.id)) return
+    underWay.add(message.id)
     queue.push({ message, notice, look: {}, attempt: 0 })
     pump()
   }
@@ -151,6 +169,7 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
     if (!running) return
     const event = cloudEvent(notice, wanted ? job.look : null, tenant, message.receivedAt)
     await deps.emitter.emit(event, (tx) => removeMessage(tx, message.id))
+    underWay.delete(message.id)
     log.info(`[QSCLOUD] APP RELOAD ${notice.outcome.toUpperCase()}: App "${event.message.appName}", ID ${notice.appId}`)
   }
 
@@ -169,11 +188,10 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
     name: 'Qlik Cloud events',
     async start() {
       running = true
-      for (const message of openMessages(db)) {
-        const parsed = parseNotice(message.payload)
-        if (parsed.kind === 'notice') add(message, parsed.notice)
-        else await writer.write((tx) => removeMessage(tx, message.id))
-      }
+      takeOpen()
+    },
+    wake() {
+      if (running) takeOpen()
     },
     async stop() {
       running = false

@@ -33,6 +33,7 @@ export interface Cloud {
   readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   /** The events first: they subscribe before the connection brings messages. */
   readonly services: readonly Service[]
+  readonly observers: { workMayWait?(): void }
 }
 
 export interface CloudSettings {
@@ -51,7 +52,7 @@ type CloudOutcome = Parameters<CloudEventsDeps['wants']>[0]
 const STATUS_TOPIC = 'butler/qscloud/event/mqttforward/status'
 const CLIENT_ID = 'cloud-mqtt-client-id'
 
-const OFF: Cloud = { brokers: {}, services: [] }
+const OFF: Cloud = { brokers: {}, services: [], observers: {} }
 
 /** Off on a satellite too: one node reports the reloads of a tenant. */
 export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: boolean): Cloud {
@@ -96,7 +97,11 @@ export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: bool
       waitMs: footman.delivery.enrichmentTimeout,
     },
   )
-  return { brokers: { [`${host}:${port}`]: mqtt }, services: [events, { ...mqtt, name: 'mqtt (Qlik Cloud)' }] }
+  return {
+    brokers: { [`${host}:${port}`]: mqtt },
+    services: [events, { ...mqtt, name: 'mqtt (Qlik Cloud)' }],
+    observers: { workMayWait: events.wake },
+  }
 }
 
 export interface CloudConnection {
