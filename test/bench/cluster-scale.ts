@@ -133,7 +133,9 @@ const PER_SECOND = 10
 const SECONDS = 60
 
 async function manyNodes(): Promise<Measurement[]> {
-  await using cluster = await startCluster({ nodes: NODES, start: false })
+  // The history is as long as seven months.
+  const retention = { events: '400d', history: '400d' }
+  await using cluster = await startCluster({ nodes: NODES, start: false, butler: { footman: { retention } } })
   const [first, second, ...others] = cluster.nodes as [ClusterNode, ClusterNode, ...ClusterNode[]]
   const single = await residentOfSingle(first)
 
