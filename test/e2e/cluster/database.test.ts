@@ -183,18 +183,22 @@ test.skipIf(!postgresPrograms())(
   90_000,
 )
 
-/** What keeps a node that is alone from sending; the rows that show it. */
-const HINDRANCES: Readonly<
-  Record<string, { begin(cluster: TestCluster): void; end(cluster: TestCluster): void; readonly sql: string }>
-> = {
+interface Hindrance {
+  set(cluster: TestCluster, isOn: boolean): void
+  /** The rows that wait because of it. */
+  readonly sql: string
+}
+
+/** What keeps a node that is alone from sending. */
+const HINDRANCES: Readonly<Record<string, Hindrance>> = {
   'receivers that refuse': {
-    begin: ({ sinks }) => Object.values(sinks).forEach((sink) => void (sink.isDown = true)),
-    end: ({ sinks }) => Object.values(sinks).forEach((sink) => void (sink.isDown = false)),
+    set({ sinks }, isOn) {
+      for (const sink of Object.values(sinks)) sink.isDown = isOn
+    },
     sql: `SELECT event_id FROM delivery WHERE state = 'pending' AND attempts > 0 GROUP BY event_id`,
   },
   'a Qlik Sense that does not answer': {
-    begin: ({ site }) => process.kill(site.pid, 'SIGSTOP'),
-    end: ({ site }) => process.kill(site.pid, 'SIGCONT'),
+    set: ({ site }, isOn) => void process.kill(site.pid, isOn ? 'SIGSTOP' : 'SIGCONT'),
     sql: `SELECT id FROM event WHERE state = 'pending'`,
   },
 }
@@ -214,7 +218,7 @@ for (const [what, hindrance] of Object.entries(HINDRANCES)) {
       await cluster.begin()
       await cluster.postgres.kill()
       await until(async () => (await modesOf(cluster)).every((mode) => mode === 'alone'), { what: 'all to be alone' })
-      hindrance.begin(cluster)
+      hindrance.set(cluster, true)
       try {
         await cluster.send({ count: 10, perSecond: 100, to: [other] })
         await until(() => other.rows(hindrance.sql).length === 10, { what: 'alerts to wait at the other node' })
@@ -226,7 +230,7 @@ for (const [what, hindrance] of Object.entries(HINDRANCES)) {
         await cluster.untilJoined()
         await untilSame(cluster.nodes)
       } finally {
-        hindrance.end(cluster)
+        hindrance.set(cluster, false)
       }
       await cluster.untilDelivered(30_000)
       const result = cluster.report(`sent by the next leader: ${what}`)
