@@ -7,7 +7,7 @@ import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { Logger } from '../platform/types.ts'
 
 export interface RestartableDeps {
-  readonly log: Pick<Logger, 'warn'>
+  readonly log: Pick<Logger, 'info'>
   /** `restart` may be called at any time; see `Restart`. */
   readonly build: (restart: Restart) => App
   /** Takes messages in while nothing else runs. */
@@ -53,7 +53,7 @@ export function createRestartable(
   async function again(): Promise<void> {
     const { because, graceMs } = wanted ?? { because: '', graceMs: RESTART_GRACE_MS }
     wanted = null
-    log.warn(`MAIN: Footman starts anew within its process, as ${because}`)
+    log.info(`MAIN: Footman starts anew within its process, as ${because}`)
     handover.begin()
     try {
       await app.stop(graceMs)

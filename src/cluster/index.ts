@@ -69,8 +69,8 @@ const BEAT_MS = 2000
 const LONGEST_LOOK_MS = 1000
 /** A process that was halted for so long knows nothing about the database; it asks again before it draws conclusions. */
 const HALTED_MS = 2000
-/** After stepping down. */
-const RESERVED_MS = 15_000
+/** For another candidate to take over, if there is one. */
+const STEPPED_DOWN_MS = 15_000
 /** A database that was put back: the last leader comes first. */
 const LAST_LEADER_FIRST_MS = 3000
 /** Rows of so long before are read again then; all of them when a node finds it at its start. */
@@ -112,6 +112,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let failingSince: number | null = null
   let isComplaining = false
   let reservedUntil = Number.NEGATIVE_INFINITY
+  /** Another node is to lead until then, or until one does. */
+  let steppedDownUntil = Number.NEGATIVE_INFINITY
   let aliveAt = performance.now()
   /** Of the newest answer of the database, or when the process went on after a halt. */
   let answeredAt = aliveAt
@@ -209,7 +211,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       saveIdentity()
       become('follower')
     }
-    const mayLead = settings.candidate && mode === 'follower' && performance.now() >= reservedUntil
+    if (!isFree && leader !== node) steppedDownUntil = Number.NEGATIVE_INFINITY
+    const notBefore = Math.max(reservedUntil, steppedDownUntil)
+    const mayLead = settings.candidate && mode === 'follower' && performance.now() >= notBefore
     if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver(isFree ? 'free' : 'restart')
   }
 
@@ -426,7 +430,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     },
     async stepDown() {
       if (part !== 'leader') return
-      reservedUntil = performance.now() + RESERVED_MS
+      steppedDownUntil = performance.now() + STEPPED_DOWN_MS
       await attachment?.finish()
       await attachment?.settled()
       await lease.release()

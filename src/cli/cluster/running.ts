@@ -24,7 +24,6 @@ interface Cluster {
     readonly epoch: number
     readonly node: string
     readonly from: string
-    readonly reason: string
   } | null
   readonly headRev: number
   readonly appliedRev: number
@@ -35,6 +34,8 @@ interface Cluster {
 
 /** A node that was not seen for this long is taken for gone. */
 const LOST_MS = 60_000
+/** Nodes report every second; by then another one leads. */
+const SILENT_MS = 10_000
 const LOOK_MS = 500
 const HAND_OVER_MS = 30_000
 const LEAVE_MS = 60_000
@@ -64,7 +65,7 @@ function statusText(cluster: Cluster): string {
   const { database, leader, nodes, headRev, configDiffers } = cluster
   const rows = nodes.map((node) => [
     node.name,
-    node.mode,
+    node.seenAgoMs < SILENT_MS ? node.mode : 'silent',
     node.version,
     node.seenAgoMs < LOST_MS ? `${Math.round(node.seenAgoMs / 1000)} s` : 'gone',
     String(Math.max(headRev - node.appliedRev, 0)),
@@ -77,7 +78,7 @@ function statusText(cluster: Cluster): string {
     '',
     facts([
       ['database', database.up ? database.host : `cannot be reached: ${database.reason}`],
-      ['leader', leader && `${leader.node} since ${timeText(leader.from)} (term ${leader.epoch}, ${leader.reason})`],
+      ['leader', leader && `${leader.node} since ${timeText(leader.from)} (term ${leader.epoch})`],
       ['differs', differences.length > 0 ? differences.join(', ') : null],
     ]),
   ].join('\n')

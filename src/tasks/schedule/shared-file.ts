@@ -42,6 +42,8 @@ interface Base {
 
 const NOTHING: Base = { rev: 0, sha256: '' }
 const META_KEY = `document.${SCHEDULE_DOCUMENT}`
+/** Of PostgreSQL. */
+const UNDEFINED_TABLE = '42P01'
 
 export function createSharedScheduleFile(deps: SharedFileDeps): ScheduleFile {
   const { file, documents, db, log, now } = deps
@@ -114,10 +116,10 @@ export function createSharedScheduleFile(deps: SharedFileDeps): ScheduleFile {
       isReachable = true
       isComplaining = false
     } catch (error) {
-      if (!isComplaining) {
-        log.warn(`SCHEDULER: The schedule file cannot be compared with that of the cluster: ${errorText(error)}`)
-      }
       isReachable = false
+      // The first node makes the tables a moment later.
+      if (isComplaining || (error as { readonly code?: unknown }).code === UNDEFINED_TABLE) return
+      log.warn(`SCHEDULER: The schedule file cannot be compared with that of the cluster: ${errorText(error)}`)
       isComplaining = true
     }
   }

@@ -5,6 +5,7 @@ import { VIEWS } from '../../../src/cluster/views.ts'
 import { runToEnd } from '../../support/binary.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
+import { takeoverMs } from '../../support/cluster/faults.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
 import { textOf } from '../../support/console.ts'
 import { looksWell } from '../../support/console-browser.ts'
@@ -149,6 +150,21 @@ describe.skipIf(!postgresPrograms())('two nodes from outside', () => {
     const answer = await other(leader).call('POST', '/v4/cluster/stepdown')
     expect([answer.status, await answer.json()]).toEqual([202, { node: leader.name }])
     await cluster.untilLed({ not: leader })
+    await cluster.untilJoined()
+  }, 60_000)
+
+  test('a node that has stepped down leads again within 10 s when the next leader is killed at once', async () => {
+    const first = await cluster.untilLed()
+    await cluster.untilJoined()
+    expect((await first.call('POST', '/v4/cluster/stepdown')).status).toBe(202)
+    const second = await cluster.untilLed({ not: first })
+    await cluster.untilJoined()
+    await second.kill()
+    try {
+      expect(await takeoverMs(cluster, second)).toBeLessThan(10_000)
+    } finally {
+      await second.start()
+    }
     await cluster.untilJoined()
   }, 60_000)
 

@@ -22,7 +22,7 @@ const PASSWORD = 'geheim-site'
 
 /** The statements before and after the line that says to connect to the new database. */
 function partsOf(sql: string): readonly (readonly string[])[] {
-  return sql.split(/^-- Then connect .*$/m).map((part) =>
+  return sql.split(/^\\connect .*$/m).map((part) =>
     part
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('--'))
