@@ -436,7 +436,11 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       await lease.release()
       play('follower', 'joining', 'another node is asked to lead the cluster')
     },
-    removeNode: nodes.remove,
+    async removeNode(name) {
+      const isRemoved = await nodes.remove(name)
+      listed = await nodes.read()
+      return isRemoved
+    },
     finish: async () => attachment?.finish(),
     async stop() {
       isStopping = true

@@ -61,11 +61,17 @@ export function runClusterStatus(options: RemoteOptions, io: CommandIo): Promise
   })
 }
 
+/** The node that answers knows best what it is. */
+function partOf({ name, mode, seenAgoMs }: Node, cluster: Cluster): string {
+  if (name === cluster.node) return cluster.mode
+  return seenAgoMs < SILENT_MS ? mode : 'silent'
+}
+
 function statusText(cluster: Cluster): string {
   const { database, leader, nodes, headRev, configDiffers } = cluster
   const rows = nodes.map((node) => [
     node.name,
-    node.seenAgoMs < SILENT_MS ? node.mode : 'silent',
+    partOf(node, cluster),
     node.version,
     node.seenAgoMs < LOST_MS ? `${Math.round(node.seenAgoMs / 1000)} s` : 'gone',
     String(Math.max(headRev - node.appliedRev, 0)),
@@ -78,7 +84,12 @@ function statusText(cluster: Cluster): string {
     '',
     facts([
       ['database', database.up ? database.host : `cannot be reached: ${database.reason}`],
-      ['leader', leader && `${leader.node} since ${timeText(leader.from)} (term ${leader.epoch})`],
+      [
+        'leader',
+        database.up
+          ? leader && `${leader.node} since ${timeText(leader.from)} (term ${leader.epoch})`
+          : 'unknown meanwhile',
+      ],
       ['differs', differences.length > 0 ? differences.join(', ') : null],
     ]),
   ].join('\n')

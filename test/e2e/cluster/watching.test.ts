@@ -193,7 +193,7 @@ describe.skipIf(!postgresPrograms())('two nodes from outside', () => {
     const gone = other(leader)
     await gone.stop()
     expect((await leader.call('DELETE', `/v4/cluster/nodes/${gone.name}`)).status).toBe(204)
-    await until(async () => ((await json(leader, '/v4/cluster')).nodes as unknown as unknown[]).length === 1)
+    expect((await json(leader, '/v4/cluster')).nodes).toHaveLength(1)
     expect((await leader.call('DELETE', '/v4/cluster/nodes/no-such-node')).status).toBe(404)
     await cluster.recover()
   }, 60_000)
