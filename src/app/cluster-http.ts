@@ -13,7 +13,7 @@ export interface ClusterRouteDeps {
   readonly shared: Pick<SharedState, 'status' | 'mode'>
   readonly clock: Clock
   /** Null on a node of its own. */
-  readonly cluster: Pick<Cluster, 'stepDown' | 'removeNode'> | null
+  readonly cluster: Pick<Cluster, 'stepDown' | 'removeNode' | 'readNodes'> | null
 }
 
 const MODES = ['single', 'joining', 'follower', 'leader', 'alone', 'leaving'] as const
@@ -119,15 +119,22 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       action: 'cluster.stepDown',
       at: 'leader',
       summary: 'Let another node lead',
-      description: 'The leader hands over and does not lead again for 15 seconds, unless no other node can.',
+      description: 'The leader hands over and does not lead again until another node does, at most for 15 seconds.',
       query: NO_QUERY,
       body: 'ignored',
       answers: () => ({
         202: z.object({ node: z.string().describe('The node that leads no more.') }).describe('It hands over.'),
         404: 'This node works on its own.',
+        409: 'No other node runs that may lead.',
       }),
-      handle() {
+      async handle() {
         const { cluster: own, status } = ours()
+        // Modes may be two seconds old.
+        const mayLead = ({ name, mode, candidate, seenAt }: NodeInfo) =>
+          name !== status.node && mode !== 'leaving' && candidate && clock.now() - seenAt < ALIVE_MS
+        if (!(await own.readNodes()).some(mayLead)) {
+          throw refusal('NO_CANDIDATE', 'No other node runs that may lead; GET /v4/cluster lists them')
+        }
         // The answer leaves before this node is built anew as a follower.
         setTimeout(() => void own.stepDown().catch(() => undefined), HAND_OVER_MS)
         return jsonAnswer(202, { node: status.node })
@@ -141,13 +148,18 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       at: 'here',
       summary: 'Take a node that is gone off the list',
       description:
-        'The other nodes do not wait for it any more. A node that still runs comes back with its next sign of life. Messages that it accepted and had not offered are in its own journal: start it once more to offer them.',
+        'The other nodes do not wait for it any more. Stop it before, or wait until it has been silent for 30 seconds. Messages that it accepted and had not offered are in its own journal: start it once more to offer them.',
       params: () => z.object({ name: z.string().min(1) }),
       query: NO_QUERY,
-      answers: () => ({ 204: z.void().describe('It is off the list.'), 404: 'There is no such node, or no cluster.' }),
+      answers: () => ({
+        204: z.void().describe('It is off the list.'),
+        404: 'There is no such node, or no cluster.',
+        409: 'It runs.',
+      }),
       async handle({ params }) {
-        const removed = await ours().cluster.removeNode(params.name)
-        if (!removed) throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)
+        const outcome = await ours().cluster.removeNode(params.name)
+        if (outcome === 'unknown') throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)
+        if (outcome === 'runs') throw refusal('NODE_RUNS', `"${params.name}" has given a sign of life in the last 30 s`)
         return new Response(null, { status: 204 })
       },
     }),
@@ -155,6 +167,8 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
 }
 
 const HAND_OVER_MS = 250
+/** A node reports every two seconds. */
+const ALIVE_MS = 10_000
 
 /** A node is behind, or messages wait, for longer than this: something is wrong. */
 const LATE_MS = 30_000

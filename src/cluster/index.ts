@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { errorText, StartError } from '../platform/errors.ts'
+import { PostgresError } from '../platform/postgres/errors.ts'
 import { createPostgresListener } from '../platform/postgres/listener.ts'
 import { createPostgresPool } from '../platform/postgres/pool.ts'
 import type { PostgresSettings } from '../platform/postgres/types.ts'
@@ -15,11 +16,11 @@ import { createCounters } from './counters.ts'
 import { readIdentity, storeIdentity } from './identity.ts'
 import { createLease } from './lease.ts'
 import { migrateCluster } from './migrations.ts'
-import { createNodes, differingSections } from './nodes.ts'
+import { createNodes, differingSections, type Nodes } from './nodes.ts'
 import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
 import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState, Term } from './types.ts'
-import { migrationsOf } from './views.ts'
+import { grantSql, migrationsOf, type ViewNames } from './views.ts'
 
 export interface ClusterDeps {
   readonly log: Logger
@@ -57,8 +58,10 @@ export interface Cluster {
   attach(own: Own): SharedState
   /** Hands the lease over, and leaves it to others for a while. */
   stepDown(): Promise<void>
-  /** Takes a node off the list; false when there is no such node. */
-  removeNode(name: string): Promise<boolean>
+  /** Takes a node off the list that has left it or is silent. */
+  readonly removeNode: Nodes['remove']
+  /** The list as the database has it now; the one of the status may be two seconds old. */
+  readNodes(): Promise<readonly NodeInfo[]>
   /** To be called before the app stops: calls of other nodes that are under way are answered, and no more are taken. */
   finish(): Promise<void>
   /** To be called when the app has stopped: another node may lead at once. */
@@ -156,11 +159,28 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       })
     }
     clusterId = migrated.clusterId
+    await admitReader(views)
     await nodes.register()
     saveIdentity()
     isPrepared = true
     listener.start()
     beats.start()
+  }
+
+  /** The role may have been made since the migrations. */
+  async function admitReader(views: ViewNames): Promise<void> {
+    if (views.reader === '') return
+    const [role] = await pool.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [views.reader])
+    if (!role) {
+      log.warn(
+        `CLUSTER PostgreSQL has no role "${views.reader}" (Butler.footman.cluster.reader): nobody reads the views. Create it and restart this node`,
+      )
+      return
+    }
+    await pool.query(grantSql(views)).catch((error: unknown) => {
+      // Where nodes may not make tables, the script of the administrator has granted it.
+      if (!(error instanceof PostgresError) || error.code !== '42501') throw error
+    })
   }
 
   function saveIdentity(): void {
@@ -316,11 +336,14 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Renewals are counted from sending to sending; a candidate looks at least once a second. */
   const look = createLooks(lookOnce, () => (part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS)))
 
+  let health: ReturnType<typeof deps.health> = {}
   async function beat(): Promise<void> {
     try {
+      // At the end the app, which knows, is closed already.
+      if (!isStopping) health = deps.health()
       const waiting = attachment?.waiting ?? 0
       const appliedRev = attachment?.appliedRev ?? 0
-      await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: deps.health() })
+      await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health })
       listed = await nodes.read()
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
@@ -436,10 +459,14 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       await lease.release()
       play('follower', 'joining', 'another node is asked to lead the cluster')
     },
-    async removeNode(name) {
-      const isRemoved = await nodes.remove(name)
+    async readNodes() {
       listed = await nodes.read()
-      return isRemoved
+      return listed.nodes
+    },
+    async removeNode(name) {
+      const outcome = await nodes.remove(name)
+      listed = await nodes.read()
+      return outcome
     },
     finish: async () => attachment?.finish(),
     async stop() {

@@ -7,7 +7,7 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText } from '../platform/errors.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
-import { keepPrivate } from '../platform/private-file.ts'
+import { createPrivateFile } from '../platform/private-file.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { backUp } from '../platform/upgrade.ts'
@@ -177,7 +177,7 @@ export function createMembership(deps: MembershipDeps): Membership {
   function keepConflict(pair: FormerPair): void {
     if (conflicts === '') {
       conflicts = join(dataDirectory, `kv-conflicts-${new Date().toISOString().replace(/[-:.]/g, '')}.ndjson`)
-      keepPrivate(conflicts)
+      createPrivateFile(conflicts)
       log.warn(
         `CLUSTER Pairs of this node have other values in the cluster, which count. Those of this node: ${conflicts}`,
       )

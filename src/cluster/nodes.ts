@@ -43,8 +43,8 @@ export interface Nodes {
   /** How many nodes that lived shortly before have not come back since, up to the clock of the database. */
   awaited(sinceMs: number): Promise<number>
   read(): Promise<NodeList>
-  /** False when there is no such node. */
-  remove(name: string): Promise<boolean>
+  /** `runs`: it has given a sign of life lately, and stays on the list. */
+  remove(name: string): Promise<'removed' | 'runs' | 'unknown'>
 }
 
 const MS = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`
@@ -66,6 +66,8 @@ const NODES = `SELECT name, mode, version, candidate, url, ${MS('started_at')} A
     applied_rev AS "appliedRev", waiting, offset_ms AS "clockOffsetMs", config, health
   FROM node WHERE removed_at IS NULL ORDER BY name`
 const LEADERSHIPS = `SELECT epoch, node, ${MS('from_at')} AS "from", reason FROM leadership ORDER BY epoch DESC LIMIT 20`
+const REMOVE = `UPDATE node SET removed_at = clock_timestamp() WHERE name = $1 AND removed_at IS NULL
+  AND (mode = 'leaving' OR seen_at < clock_timestamp() - interval '30 s') RETURNING name`
 const AWAITED = `SELECT count(*) AS missing FROM node WHERE removed_at IS NULL AND name <> $1
   AND seen_at > to_timestamp($2 / 1000.0::float8) - interval '1 min' AND mode <> 'leaving'
   AND coalesce(returned_at, '-infinity') < to_timestamp($2 / 1000.0::float8)`
@@ -90,7 +92,7 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
       hasBeaten = true
       if (isOther && (before?.startedAt ?? 0) < startedAt) {
         throw new StartError(`Another process works as node "${name}" with a copy of this data directory`, {
-          hint: 'On a cloned machine remove footman.db, journal.db and their companions from the data directory, and choose another Butler.footman.node.name',
+          hint: 'On a cloned machine remove footman.db, journal.db, their companions and cluster.json from the data directory, and choose another Butler.footman.node.name',
         })
       }
     },
@@ -103,11 +105,10 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
     },
     read: () => readNodes(db),
     async remove(name) {
-      const rows = await db.query(
-        'UPDATE node SET removed_at = clock_timestamp() WHERE name = $1 AND removed_at IS NULL RETURNING name',
-        [name],
-      )
-      return rows.length > 0
+      const [removed] = await db.query(REMOVE, [name])
+      if (removed) return 'removed'
+      const [known] = await db.query('SELECT 1 FROM node WHERE name = $1 AND removed_at IS NULL', [name])
+      return known ? 'runs' : 'unknown'
     },
   }
 }

@@ -38,9 +38,7 @@ export function setupSql(section: ClusterConfig): string {
     '',
     '-- In pg_hba.conf, with the network of the nodes in the place of 10.1.2.0/24, and then: SELECT pg_reload_conf();',
     `-- ${hbaLine(section)}`,
-    section.reader === ''
-      ? null
-      : `-- ${hbaLine({ ...section, user: section.reader, tls: { ...tls, certificate: '' } })}`,
+    `${optional || '-- '}${hbaLine({ ...section, user: section.reader || 'footman_reader', tls: { ...tls, certificate: '' } })}`,
     tls.mode === 'off'
       ? null
       : '-- The server needs TLS (ssl = on, ssl_cert_file, ssl_key_file); other connections stay as they are.',

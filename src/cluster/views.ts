@@ -165,11 +165,14 @@ export function viewSql(names: ViewNames): string {
     // A newer version may have added columns, which stay.
     return `DO $view$ BEGIN ${view}; EXCEPTION WHEN invalid_table_definition THEN NULL; END $view$;`
   })
-  const grants =
-    reader === ''
-      ? []
-      : [`GRANT USAGE ON SCHEMA ${views} TO ${reader};`, `GRANT SELECT ON ALL TABLES IN SCHEMA ${views} TO ${reader};`]
-  return [...made, ...grants].join('\n')
+  return [...made, grantSql(names)].join('\n')
+}
+
+/** Lets the reader read the views, if there is such a role; can be run again. Empty without a reader. */
+export function grantSql({ views, reader }: ViewNames): string {
+  if (reader === '') return ''
+  const grants = `GRANT USAGE ON SCHEMA ${views} TO ${reader}; GRANT SELECT ON ALL TABLES IN SCHEMA ${views} TO ${reader}`
+  return `DO $grant$ BEGIN ${grants}; EXCEPTION WHEN undefined_object THEN NULL; END $grant$;`
 }
 
 /** The tables, and the views for these names. */

@@ -153,6 +153,8 @@ export const ERRORS = {
   NOTHING_TO_RESEND: { status: 409, text: 'Nothing to send again', page: 'reports/reference.md#endpoints' },
   REPORTTASK_NOT_FOUND: { status: 404, text: 'Report task not found', page: 'reports/reference.md#endpoints' },
   NO_CLUSTER: { status: 404, text: 'No cluster', page: 'several-nodes.md' },
+  NO_CANDIDATE: { status: 409, text: 'No other node can lead', page: 'several-nodes.md#upgrade' },
+  NODE_RUNS: { status: 409, text: 'Node is running', page: 'several-nodes.md#adding-and-removing-nodes' },
   NODE_NOT_FOUND: { status: 404, text: 'Node not found', page: 'several-nodes.md#adding-and-removing-nodes' },
   ROUTE_NOT_FOUND: { status: 404, text: 'Route not found', page: 'alert-rules.md' },
   SCHEDULE_NOT_FOUND: { status: 404, text: 'Schedule not found', page: 'schedules.md#endpoints' },

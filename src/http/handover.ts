@@ -63,9 +63,15 @@ export function createRestHandover<Server extends KeptServer>(): RestHandover<Se
     return app ? answerBy(app, request, info) : new Response(null, { status: 503, headers: { 'retry-after': '5' } })
   }
 
-  async function answerBy(app: Answering, request: Request, info: ServeInfo): Promise<Response> {
+  function answerBy(app: Answering, request: Request, info: ServeInfo): Answer {
+    const answer = app.answer(request, info)
+    // Most are there at once.
+    return answer instanceof Promise ? answerLater(answer, info) : answer
+  }
+
+  async function answerLater(answer: Promise<Response>, info: ServeInfo): Promise<Response> {
     active += 1
-    const answered = await Promise.resolve(app.answer(request, info)).finally(release)
+    const answered = await answer.finally(release)
     const again = unanswered.get(answered)
     return again && isUnderWay ? inTurn(again, info) : answered
   }

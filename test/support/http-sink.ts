@@ -59,20 +59,22 @@ export interface HttpSink extends AsyncDisposable {
   stop(): Promise<void>
 }
 
+/** The runtime throws away a status that comes together with the fault. */
+const FAULT_AFTER_MS = 300
+
 function breakBody(socket: Socket, status: number, broken: NonNullable<SinkAnswer['broken']>): void {
   const start = (header: string) => socket.write(`HTTP/1.1 ${status} Answer\r\n${header}\r\n\r\n`)
   socket.on('error', () => undefined)
   if (broken === 'is malformed') {
     start('Transfer-Encoding: chunked')
-    socket.write('no chunk\r\n')
+    setTimeout(() => socket.write('no chunk\r\n'), FAULT_AFTER_MS)
     return
   }
   if (broken !== 'is huge') {
     start('Content-Length: 1000')
     socket.write('{"ok": ')
     if (broken === 'is cut') socket.end()
-    // Later, or the status would be thrown away with the connection.
-    if (broken === 'resets') setTimeout(() => socket.resetAndDestroy(), 100)
+    if (broken === 'resets') setTimeout(() => socket.resetAndDestroy(), FAULT_AFTER_MS)
     return
   }
   // More than any destination reads, and no end.

@@ -108,12 +108,16 @@ describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
 
   test('is put back to an earlier state add what they have and alert about nothing again', async () => {
     await cluster.begin()
-    await cluster.send({ count: 40, perSecond: 40 })
+    const early = await cluster.send({ count: 40, perSecond: 40 })
     await cluster.untilDelivered()
     const backup = await cluster.postgres.backup()
-    await cluster.send({ count: 40, perSecond: 40 })
+    const late = await cluster.send({ count: 40, perSecond: 40 })
     await cluster.untilDelivered()
     await untilSame(cluster.nodes)
+    const known = new Set([...early, ...late])
+    const alerts = () =>
+      Object.values(cluster.sinks).flatMap(({ received }) => received.filter(({ execution }) => known.has(execution)))
+    const alerted = alerts().length
     const found = () => cluster.nodes.map(({ lines }) => lines.filter((line) => /was put back/.test(line)).length)
     const before = found()
     await cluster.postgres.restore(backup)
@@ -124,7 +128,10 @@ describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
     await cluster.untilDelivered()
     await untilSame(cluster.nodes)
     const result = cluster.report('database put back')
-    expect(result).toMatchObject({ wanted: 240, lost: [], repeated: 0, unlike: [] })
+    expect(alerts()).toHaveLength(alerted)
+    expect(result).toMatchObject({ wanted: 240, lost: [], unlike: [] })
+    // A busy machine may change the leader meanwhile.
+    expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
     const events = await cluster.postgres.sql<{ n: string }>(
       `SELECT count(*) AS n FROM footman.replica WHERE tbl = 'event' AND NOT deleted`,
     )

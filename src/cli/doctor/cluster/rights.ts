@@ -46,6 +46,19 @@ export async function rightsFindings({ context, connection }: Examination): Prom
       findings.push(error(`may not use the schema ${name}`, `GRANT USAGE ON SCHEMA ${name} TO ${user}`))
   }
   if (findings.some(({ level }) => level === 'error')) return findings
+  const { reader } = section
+  if (reader !== '' && !(await connection.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [reader])).length) {
+    const fix = `CREATE ROLE ${reader} LOGIN PASSWORD '...', then restart a node`
+    const key = 'footman.cluster.reader'
+    findings.push({
+      level: 'warning',
+      code: 'cluster.rights',
+      target,
+      message: `the role ${reader}, which is to read the views, does not exist`,
+      fix,
+      key,
+    })
+  }
 
   const pending = await pendingMigrations(connection, migrationsOf(viewNamesOf(section)))
   if (pending.length > 0 && !schemas.every(({ mayCreate }) => mayCreate)) {
