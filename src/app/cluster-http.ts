@@ -157,9 +157,11 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
         409: 'It runs.',
       }),
       async handle({ params }) {
-        const outcome = await ours().cluster.removeNode(params.name)
+        const { cluster: own } = ours()
+        const outcome = await own.removeNode(params.name)
         if (outcome === 'unknown') throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)
         if (outcome === 'runs') throw refusal('NODE_RUNS', `"${params.name}" has given a sign of life in the last 30 s`)
+        await own.readNodes()
         return new Response(null, { status: 204 })
       },
     }),

@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { errorText, StartError } from '../platform/errors.ts'
-import { PostgresError } from '../platform/postgres/errors.ts'
 import { createPostgresListener } from '../platform/postgres/listener.ts'
 import { createPostgresPool } from '../platform/postgres/pool.ts'
 import type { PostgresSettings } from '../platform/postgres/types.ts'
@@ -20,7 +19,7 @@ import { createNodes, differingSections, type Nodes } from './nodes.ts'
 import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
 import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState, Term } from './types.ts'
-import { grantSql, migrationsOf, type ViewNames } from './views.ts'
+import { admitReader, migrationsOf } from './views.ts'
 
 export interface ClusterDeps {
   readonly log: Logger
@@ -60,7 +59,7 @@ export interface Cluster {
   stepDown(): Promise<void>
   /** Takes a node off the list that has left it or is silent. */
   readonly removeNode: Nodes['remove']
-  /** The list as the database has it now; the one of the status may be two seconds old. */
+  /** As the database has them now; those of the status may be two seconds old. */
   readNodes(): Promise<readonly NodeInfo[]>
   /** To be called before the app stops: calls of other nodes that are under way are answered, and no more are taken. */
   finish(): Promise<void>
@@ -68,11 +67,11 @@ export interface Cluster {
   stop(): Promise<void>
 }
 
+const CHANNELS = ['inbox', 'rev', 'command', 'answer', 'document'] as const
 const BEAT_MS = 2000
 const LONGEST_LOOK_MS = 1000
 /** A process that was halted for so long knows nothing about the database; it asks again before it draws conclusions. */
 const HALTED_MS = 2000
-/** For another candidate to take over, if there is one. */
 const STEPPED_DOWN_MS = 15_000
 /** A database that was put back: the last leader comes first. */
 const LAST_LEADER_FIRST_MS = 3000
@@ -97,11 +96,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   })
   const channels: Readonly<Record<string, (payload: string) => void>> = {
     footman_lease: () => look.wake(),
-    footman_inbox: () => attachment?.hear('inbox', ''),
-    footman_rev: (payload) => attachment?.hear('rev', payload),
-    footman_command: (payload) => attachment?.hear('command', payload),
-    footman_answer: (payload) => attachment?.hear('answer', payload),
-    footman_document: (payload) => attachment?.hear('document', payload),
+    ...Object.fromEntries(CHANNELS.map((name) => [`footman_${name}`, (it: string) => attachment?.hear(name, it)])),
   }
   const listener = createPostgresListener({ onListening: () => attachment?.hearAll() }, postgres, channels)
 
@@ -111,6 +106,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let attachment: Attachment | null = null
   let isPrepared = false
   let isStopping = false
+  let health: ReturnType<typeof deps.health> = {}
   let clusterId: string | null = identity.clusterId
   let failingSince: number | null = null
   let isComplaining = false
@@ -159,28 +155,12 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       })
     }
     clusterId = migrated.clusterId
-    await admitReader(views)
+    await admitReader(pool, views, log)
     await nodes.register()
     saveIdentity()
     isPrepared = true
     listener.start()
     beats.start()
-  }
-
-  /** The role may have been made since the migrations. */
-  async function admitReader(views: ViewNames): Promise<void> {
-    if (views.reader === '') return
-    const [role] = await pool.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [views.reader])
-    if (!role) {
-      log.warn(
-        `CLUSTER PostgreSQL has no role "${views.reader}" (Butler.footman.cluster.reader): nobody reads the views. Create it and restart this node`,
-      )
-      return
-    }
-    await pool.query(grantSql(views)).catch((error: unknown) => {
-      // Where nodes may not make tables, the script of the administrator has granted it.
-      if (!(error instanceof PostgresError) || error.code !== '42501') throw error
-    })
   }
 
   function saveIdentity(): void {
@@ -232,8 +212,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       become('follower')
     }
     if (!isFree && leader !== node) steppedDownUntil = Number.NEGATIVE_INFINITY
-    const notBefore = Math.max(reservedUntil, steppedDownUntil)
-    const mayLead = settings.candidate && mode === 'follower' && performance.now() >= notBefore
+    const isWaiting = performance.now() < Math.max(reservedUntil, steppedDownUntil)
+    const mayLead = settings.candidate && mode === 'follower' && !isWaiting
     if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver(isFree ? 'free' : 'restart')
   }
 
@@ -336,18 +316,20 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Renewals are counted from sending to sending; a candidate looks at least once a second. */
   const look = createLooks(lookOnce, () => (part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS)))
 
-  let health: ReturnType<typeof deps.health> = {}
   async function beat(): Promise<void> {
     try {
       // At the end the app, which knows, is closed already.
       if (!isStopping) health = deps.health()
-      const waiting = attachment?.waiting ?? 0
-      const appliedRev = attachment?.appliedRev ?? 0
+      const { waiting = 0, appliedRev = 0 } = attachment ?? {}
       await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health })
-      listed = await nodes.read()
+      await readNodes()
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
     }
+  }
+  async function readNodes(): Promise<readonly NodeInfo[]> {
+    listed = await nodes.read()
+    return listed.nodes
   }
   const beats = createRecurringJob({ everyMs: BEAT_MS }, beat)
   const alive = setInterval(() => {
@@ -459,15 +441,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       await lease.release()
       play('follower', 'joining', 'another node is asked to lead the cluster')
     },
-    async readNodes() {
-      listed = await nodes.read()
-      return listed.nodes
-    },
-    async removeNode(name) {
-      const outcome = await nodes.remove(name)
-      listed = await nodes.read()
-      return outcome
-    },
+    readNodes,
+    removeNode: nodes.remove,
     finish: async () => attachment?.finish(),
     async stop() {
       isStopping = true

@@ -3,6 +3,9 @@
  * show no bodies of messages, no addresses of recipients, no values of pairs and no script logs.
  */
 import { createHash } from 'node:crypto'
+import { PostgresError } from '../platform/postgres/errors.ts'
+import type { Queryable } from '../platform/postgres/types.ts'
+import type { Logger } from '../platform/types.ts'
 import { type ClusterMigration, clusterMigrations } from './migrations.ts'
 
 export interface ViewNames {
@@ -169,7 +172,7 @@ export function viewSql(names: ViewNames): string {
 }
 
 /** Lets the reader read the views, if there is such a role; can be run again. Empty without a reader. */
-export function grantSql({ views, reader }: ViewNames): string {
+function grantSql({ views, reader }: ViewNames): string {
   if (reader === '') return ''
   const grants = `GRANT USAGE ON SCHEMA ${views} TO ${reader}; GRANT SELECT ON ALL TABLES IN SCHEMA ${views} TO ${reader}`
   return `DO $grant$ BEGIN ${grants}; EXCEPTION WHEN undefined_object THEN NULL; END $grant$;`
@@ -182,3 +185,23 @@ export function migrationsOf(names: ViewNames): readonly ClusterMigration[] {
   const hash = createHash('sha256').update(sql).digest('hex').slice(0, 12)
   return [...clusterMigrations, { name: `views-${hash}`, sql }]
 }
+
+/** The role may have been made since the migrations. Rejects with a `PostgresError`. */
+export async function admitReader(db: Queryable, names: ViewNames, log: Pick<Logger, 'warn'>): Promise<void> {
+  const { reader } = names
+  if (reader === '') return
+  const [role] = await db.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [reader])
+  if (!role) {
+    log.warn(
+      `CLUSTER PostgreSQL has no role "${reader}" (Butler.footman.cluster.reader), so that the views have no reader. Create it and restart this node`,
+    )
+    return
+  }
+  await db.query(grantSql(names)).catch((error: unknown) => {
+    // Where nodes may not make tables, the script of the administrator has granted it.
+    if (!(error instanceof PostgresError) || error.code !== INSUFFICIENT_PRIVILEGE) throw error
+  })
+}
+
+/** Of PostgreSQL. */
+const INSUFFICIENT_PRIVILEGE = '42501'
