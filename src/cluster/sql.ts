@@ -25,7 +25,7 @@ export function setupSql(section: ClusterConfig): string {
     `SET password_encryption = 'scram-sha-256';`,
     `CREATE ROLE ${role} LOGIN ${byCertificate ? '' : `PASSWORD '...' `}${NO_RIGHTS} CONNECTION LIMIT ${CONNECTIONS};`,
     `${optional}CREATE ROLE ${reader} LOGIN PASSWORD '...' ${NO_RIGHTS};`,
-    `CREATE DATABASE ${database} OWNER postgres ENCODING 'UTF8' TEMPLATE template0;`,
+    `CREATE DATABASE ${database} ENCODING 'UTF8' TEMPLATE template0;`,
     '',
     `-- The rest belongs into the database ${database}. In programs other than psql connect to it, and leave the next line out.`,
     `\\connect ${database}`,

@@ -30,7 +30,7 @@ export function addCluster(program: Command, done: (code: number) => void): void
 
   const running = () => import('./running.ts')
   remote(cluster, 'status', 'show the nodes, who leads, and what is wrong')
-    .addHelpText('after', '\nExit code 0: a node leads and the database answers; 3: not.')
+    .addHelpText('after', '\nExit code 0: a node leads and the database answers; 2: not.')
     .action(async (options) => done(await (await running()).runClusterStatus(options, processIo)))
   remote(cluster, 'step-down', 'let another node lead, before an upgrade of the leader')
     .addHelpText('after', '\nWaits until another node leads, at most 30 seconds.')
