@@ -94,8 +94,8 @@ function runTests(files: readonly string[], report: string, env: Prepared['env']
       '--no-orphans',
       // On a machine with much to do, five seconds are little for a property test.
       '--timeout=30000',
-      // Worker processes: a test that ends its process takes only its own file along. Two more than processors, as tests wait much.
-      ...(alone ? [] : [`--parallel=${Math.min(4, availableParallelism() + 2)}`]),
+      // Worker processes: a test that ends its process takes only its own file along. One more than processors, as tests wait much.
+      ...(alone ? [] : [`--parallel=${Math.min(4, availableParallelism() + 1)}`]),
       // The slowest files first, so that none of them runs alone at the end.
       '--timings=test/timings.json',
       '--reporter=junit',
