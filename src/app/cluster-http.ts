@@ -13,7 +13,7 @@ export interface ClusterRouteDeps {
   readonly shared: Pick<SharedState, 'status' | 'mode'>
   readonly clock: Clock
   /** Null on a node of its own. */
-  readonly cluster: Pick<Cluster, 'stepDown' | 'removeNode' | 'readNodes'> | null
+  readonly cluster: Pick<Cluster, 'stepDown' | 'nodes'> | null
 }
 
 const MODES = ['single', 'joining', 'follower', 'leader', 'alone', 'leaving'] as const
@@ -129,10 +129,7 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       }),
       async handle() {
         const { cluster: own, status } = ours()
-        // Modes may be two seconds old.
-        const mayLead = ({ name, mode, candidate, seenAt }: NodeInfo) =>
-          name !== status.node && mode !== 'leaving' && candidate && clock.now() - seenAt < ALIVE_MS
-        if (!(await own.readNodes()).some(mayLead)) {
+        if (!(await own.nodes.hasCandidate())) {
           throw refusal('NO_CANDIDATE', 'No other node runs that may lead; GET /v4/cluster lists them')
         }
         // The answer leaves before this node is built anew as a follower.
@@ -158,10 +155,9 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       }),
       async handle({ params }) {
         const { cluster: own } = ours()
-        const outcome = await own.removeNode(params.name)
+        const outcome = await own.nodes.remove(params.name)
         if (outcome === 'unknown') throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)
         if (outcome === 'runs') throw refusal('NODE_RUNS', `"${params.name}" has given a sign of life in the last 30 s`)
-        await own.readNodes()
         return new Response(null, { status: 204 })
       },
     }),
@@ -169,8 +165,6 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
 }
 
 const HAND_OVER_MS = 250
-/** A node reports every two seconds. */
-const ALIVE_MS = 10_000
 
 /** A node is behind, or messages wait, for longer than this: something is wrong. */
 const LATE_MS = 30_000

@@ -24,7 +24,7 @@ export interface AppDeps {
   /** Makes the state that this build shares with the other nodes of a cluster; absent: a single node. */
   readonly shared?: (own: Own) => SharedState
   /** To hand over, and to forget nodes. */
-  readonly cluster?: Pick<Cluster, 'stepDown' | 'removeNode' | 'readNodes'> | null
+  readonly cluster?: Pick<Cluster, 'stepDown' | 'nodes'> | null
   readonly clock?: Clock
   /** Absent: the configuration stays as it is. */
   readonly configuration?: ConfigurationSource

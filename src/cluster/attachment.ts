@@ -82,8 +82,6 @@ export interface Attachment extends SharedState {
   readonly isReady: boolean
   /** Follows to the newest row. */
   toHead(): Promise<void>
-  /** Resolves when all that is committed here is in the database. */
-  settled(): Promise<void>
   /** Takes no more calls of other nodes, and resolves when those under way are answered, or have had their time. */
   finish(): Promise<void>
   /** A notification came. */
@@ -358,7 +356,6 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       return () => listeners.delete(listener)
     },
     toHead,
-    settled: shipper.drain,
     finish: () => within(commands.finish(), LAST_SHIP_MS, () => undefined),
     hear(channel, payload) {
       if (channel === 'inbox' && isLeader) inbox.wake()

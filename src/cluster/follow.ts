@@ -26,12 +26,15 @@ export interface FollowerDeps {
 }
 
 export interface Follower {
-  /** Stores all that is in the database at the time of the call; resolves with the rev. Rejects with a `PostgresError`. */
+  /**
+   * Stores all that is in the database at the time of the call; resolves with the rev. Rejects with a `PostgresError`, and when
+   * it is stopped before.
+   */
   toHead(): Promise<number>
   /** Runs `work`, which stores rows that it reads by itself: rows that are followed meanwhile would be newer than those. */
   whilePaused<T>(work: () => Promise<T>): Promise<T>
-  /** Reads from this revision on again, at the next look. */
-  goBackTo(rev: number): void
+  /** Reads from this revision on again, at the next look. Resolves when what is under way has ended. */
+  goBackTo(rev: number): Promise<void>
   /** Something new is in the database. */
   wake(): void
   readonly appliedRev: number
@@ -90,10 +93,11 @@ export function createFollower(deps: FollowerDeps): Follower {
   }
 
   async function catchUp(): Promise<number> {
+    goOn()
     await readGrown()
     for (;;) {
       const page = await readPage(pool, applied, deps.isLeader() ? deps.node : '')
-      if (isStopped) return applied
+      goOn()
       if (page.head < applied) {
         deps.onForgotten(page.head)
         return applied
@@ -116,12 +120,18 @@ export function createFollower(deps: FollowerDeps): Follower {
     return applied
   }
 
+  /** Its store is closed soon after its end. */
+  function goOn(): void {
+    if (isStopped) throw new Stopped()
+  }
+
   /** Once per process: an upgrade has new tables and columns, which other nodes had before. */
   async function readGrown(): Promise<void> {
     if (isComplete) return
     for (const table of applied > 0 ? grownTables(db) : []) {
       log.info(`CLUSTER Table ${table} is new or has new columns: it is read from the shared database as a whole`)
       await readWhole(pool, applier, table)
+      goOn()
       deps.onApplied(new Set([table]))
     }
     saveKnownTables(db)
@@ -133,7 +143,7 @@ export function createFollower(deps: FollowerDeps): Follower {
     log.warn('CLUSTER This node was away for long: it reads all of the shared database')
     for (const table of applier.tables.keys()) {
       removeOthers(db, applier, table, await readWhole(pool, applier, table))
-      if (isStopped) return
+      goOn()
     }
     applier.apply([], from)
     applied = from
@@ -154,6 +164,7 @@ export function createFollower(deps: FollowerDeps): Follower {
       if (isFailing) log.info('CLUSTER The shared database is followed again')
       isFailing = false
     } catch (error) {
+      if (error instanceof Stopped) return
       if (!isFailing) log.warn(`CLUSTER The shared database cannot be followed: ${errorText(error)}`)
       isFailing = true
     }
@@ -164,11 +175,12 @@ export function createFollower(deps: FollowerDeps): Follower {
   return {
     toHead,
     whilePaused: inTurn,
-    goBackTo(rev) {
-      applied = Math.min(applied, rev)
-      head = applied
-      applier.atHead(applied)
-    },
+    goBackTo: (rev) =>
+      inTurn(async () => {
+        applied = Math.min(applied, rev)
+        head = applied
+        applier.apply([], applied)
+      }),
     wake() {
       if (!isStopped) void look()
     },
@@ -186,13 +198,16 @@ export function createFollower(deps: FollowerDeps): Follower {
       return head > applied || since > FRESH_MS ? since : 0
     },
     start() {
-      isStopped = false
-      looking.start()
+      if (!isStopped) looking.start()
     },
     async stop() {
       isStopped = true
       await looking.stop()
-      await running?.catch(() => undefined)
+      await turn
     },
   }
+}
+
+class Stopped extends Error {
+  override readonly message = 'this part of the node has ended'
 }

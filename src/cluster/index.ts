@@ -13,12 +13,12 @@ import { type Attachment, type AttachmentSettings, createAttachment, type Own, t
 import { createClusterClock } from './clock.ts'
 import { createCounters } from './counters.ts'
 import { readIdentity, storeIdentity } from './identity.ts'
-import { createLease } from './lease.ts'
+import { createLease, type Revision } from './lease.ts'
 import { migrateCluster } from './migrations.ts'
 import { createNodes, differingSections, type Nodes } from './nodes.ts'
 import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
-import type { ClusterStatus, Leadership, Mode, NodeInfo, SharedState, Term } from './types.ts'
+import type { ClusterStatus, Mode, SharedState, Term } from './types.ts'
 import { admitReader, migrationsOf } from './views.ts'
 
 export interface ClusterDeps {
@@ -57,10 +57,7 @@ export interface Cluster {
   attach(own: Own): SharedState
   /** Hands the lease over, and leaves it to others for a while. */
   stepDown(): Promise<void>
-  /** Takes a node off the list that has left it or is silent. */
-  readonly removeNode: Nodes['remove']
-  /** As the database has them now; those of the status may be two seconds old. */
-  readNodes(): Promise<readonly NodeInfo[]>
+  readonly nodes: Pick<Nodes, 'remove' | 'hasCandidate'>
   /** To be called before the app stops: calls of other nodes that are under way are answered, and no more are taken. */
   finish(): Promise<void>
   /** To be called when the app has stopped: another node may lead at once. */
@@ -73,6 +70,8 @@ const LONGEST_LOOK_MS = 1000
 /** A process that was halted for so long knows nothing about the database; it asks again before it draws conclusions. */
 const HALTED_MS = 2000
 const STEPPED_DOWN_MS = 15_000
+/** Messages on their way may end before another node leads; nothing else is done meanwhile. */
+const HAND_OVER_MS = 5000
 /** A database that was put back: the last leader comes first. */
 const LAST_LEADER_FIRST_MS = 3000
 /** Rows of so long before are read again then; all of them when a node finds it at its start. */
@@ -111,6 +110,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let failingSince: number | null = null
   let isComplaining = false
   let reservedUntil = Number.NEGATIVE_INFINITY
+  /** It leads until its app has stopped. */
+  let isHandingOver = false
   /** Another node is to lead until then, or until one does. */
   let steppedDownUntil = Number.NEGATIVE_INFINITY
   let aliveAt = performance.now()
@@ -125,10 +126,6 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let hasJoined = false
   /** The database answered again after an outage, or was found to be put back to an earlier state. */
   let backSince: { readonly at: number; readonly databaseMs: number } | null = null
-  let listed: { readonly nodes: readonly NodeInfo[]; readonly leaderships: readonly Leadership[] } = {
-    nodes: [],
-    leaderships: [],
-  }
 
   function become(next: Mode): void {
     if (mode === next) return
@@ -186,20 +183,21 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
 
   async function lookAtLease(): Promise<void> {
     const known = attachment?.knownRev ?? 0
-    if (part === 'leader') {
-      const isHeld = await lease.renew()
-      const before = knownHistory ?? lease.history ?? ''
-      if (hasForgotten(known)) onForgotten(lease.head ?? 0, before)
-      else if (!isHeld) onFenced()
+    if (lease.last !== null) {
+      const renewal = await lease.renew()
+      if (renewal === null) return
+      const before = forgottenHistory(known, renewal)
+      if (before !== null) onForgotten(renewal.head, before)
+      else if (!renewal.isHeld) onFenced()
       return
     }
-    const { node: leader, isFree } = await lease.look()
+    const found = await lease.look()
+    const { node: leader, isFree } = found
     if (failingSince !== null && performance.now() - failingSince > leaseMs / 2) letLastLeaderReturn()
-    const before = knownHistory ?? lease.history ?? ''
-    const isPutBack = hasForgotten(known)
-    if (isPutBack && part !== 'alone') return onForgotten(lease.head ?? 0, before)
+    const before = forgottenHistory(known, found)
+    if (before !== null && part !== 'alone') return onForgotten(found.head, before)
     if (part === 'alone') {
-      if (isPutBack) noteForgotten(lease.head ?? 0, before)
+      if (before !== null) noteForgotten(found.head, before)
       backSince = { at: performance.now(), databaseMs: clock.now() }
       play('follower', 'joining', 'the database of the cluster answers again', SENDS_END_MS)
       return
@@ -217,15 +215,17 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver(isFree ? 'free' : 'restart')
   }
 
-  /** Its state is an earlier one: a standby that was behind leads the servers now, or a backup was put back. */
-  function hasForgotten(known: number): boolean {
+  /**
+   * The history that this node knew when the database has an earlier state: a standby that was behind leads the servers now, or
+   * a backup was put back. Null otherwise.
+   */
+  function forgottenHistory(known: number, { head, history }: Revision): string | null {
     const { timeline } = leaseDb
-    const { history } = lease
+    const before = knownHistory ?? history
     const isOtherServer = timeline !== null && knownTimeline !== null && timeline !== knownTimeline
-    const isOtherHistory = history !== null && knownHistory !== null && history !== knownHistory
     knownTimeline = timeline ?? knownTimeline
-    knownHistory = history ?? knownHistory
-    return isOtherServer || isOtherHistory || (lease.head !== null && lease.head < known)
+    knownHistory = history
+    return isOtherServer || before !== history || head < known ? before : null
   }
 
   function noteForgotten(head: number, history: string): void {
@@ -261,7 +261,6 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   async function takeOver(reason: string): Promise<void> {
     const term = await lease.acquire(reason)
     if (!term) return
-    part = 'leader'
     counters.addTakeover(reason)
     log.info(`CLUSTER This node takes over (term ${term.epoch})`)
     attachment
@@ -271,10 +270,19 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       })
       .catch((error: unknown) => {
         log.warn(`CLUSTER The state of the last leader cannot be read, another node may lead: ${errorText(error)}`)
-        part = 'follower'
         return lease.release()
       })
       .catch(() => undefined)
+  }
+
+  /** The app that has led is at its end: nothing is under way that the next leader would do again. */
+  function handOver(): void {
+    isHandingOver = false
+    if (part !== 'leader') return
+    part = 'follower'
+    become('joining')
+    steppedDownUntil = performance.now() + STEPPED_DOWN_MS
+    lease.release().catch(() => undefined)
   }
 
   function onFenced(): void {
@@ -322,14 +330,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       if (!isStopping) health = deps.health()
       const { waiting = 0, appliedRev = 0 } = attachment ?? {}
       await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health })
-      await readNodes()
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
     }
-  }
-  async function readNodes(): Promise<readonly NodeInfo[]> {
-    listed = await nodes.read()
-    return listed.nodes
   }
   const beats = createRecurringJob({ everyMs: BEAT_MS }, beat)
   const alive = setInterval(() => {
@@ -361,13 +364,13 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       }
     },
     get leader() {
-      return listed.leaderships[0] ?? null
+      return nodes.list.leaderships[0] ?? null
     },
     get nodes() {
-      return listed.nodes
+      return nodes.list.nodes
     },
     get leaderships() {
-      return listed.leaderships
+      return nodes.list.leaderships
     },
     get appliedRev() {
       return attachment?.appliedRev ?? 0
@@ -394,7 +397,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       return attachment?.inboxOpen.oldestAt ?? null
     },
     get configDiffers() {
-      return differingSections(listed.nodes, listed.leaderships[0]?.node ?? null)
+      return differingSections(nodes.list.nodes, nodes.list.leaderships[0]?.node ?? null)
     },
     get rewoundAgoMs() {
       return counters.rewoundAgoMs
@@ -410,6 +413,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     },
     attach(own) {
       if (attachment) counters.addRows(attachment)
+      if (isHandingOver) handOver()
       attachment = createAttachment(
         {
           own,
@@ -435,14 +439,11 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     },
     async stepDown() {
       if (part !== 'leader') return
-      steppedDownUntil = performance.now() + STEPPED_DOWN_MS
+      isHandingOver = true
       await attachment?.finish()
-      await attachment?.settled()
-      await lease.release()
-      play('follower', 'joining', 'another node is asked to lead the cluster')
+      if (part === 'leader' && !isStopping) deps.onPart('another node is asked to lead the cluster', HAND_OVER_MS)
     },
-    readNodes,
-    removeNode: nodes.remove,
+    nodes,
     finish: async () => attachment?.finish(),
     async stop() {
       isStopping = true
@@ -450,7 +451,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       clearInterval(alive)
       await Promise.all([beats.stop(), look.stop()])
       saveIdentity()
-      if (part === 'leader') await lease.release().catch(() => undefined)
+      await lease.release().catch(() => undefined)
       if (isPrepared && failingSince === null) await beat()
       await listener.stop()
       await Promise.all([pool.close(), leaseDb.close()])

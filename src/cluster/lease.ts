@@ -26,21 +26,28 @@ export interface LeaseSettings {
   readonly durationMs: number
 }
 
+/** The state of the shared database. Comes with every answer, refusals too: an old one would look like a database that was put back. */
+export interface Revision {
+  /** The newest revision of the shared rows. */
+  readonly head: number
+  /** Changes when the database was put back to an earlier state, and a node has found out. */
+  readonly history: string
+}
+
 export interface Lease {
   /** The term as long as it certainly holds, by the own clock; null otherwise. */
   term(): Term | null
-  /** The newest revision of the shared rows, by the last answer; null before the first. */
-  readonly head: number | null
-  /** Changes when the database was put back to an earlier state, and a node has found out; null before the first answer. */
-  readonly history: string | null
   /** The last term, whether it holds or not. */
   readonly last: Term | null
   /** Takes the lease when it is free, expired or our own; null when another node has it. */
   acquire(reason: string): Promise<Term | null>
-  /** Renews it; false when another node has taken it over. Rejects when the database does not answer. */
-  renew(): Promise<boolean>
+  /**
+   * Renews it; `isHeld` false when another node has taken it over. Null: there is no term, or it was handed over meanwhile.
+   * Rejects when the database does not answer.
+   */
+  renew(): Promise<(Revision & { readonly isHeld: boolean }) | null>
   /** The leader by the database, '' when the lease is free. Also a sample of the clock. */
-  look(): Promise<{ readonly node: string; readonly epoch: number; readonly isFree: boolean }>
+  look(): Promise<Revision & { readonly node: string; readonly epoch: number; readonly isFree: boolean }>
   /** Hands the lease over; other candidates take it at once. */
   release(): Promise<void>
   /** Forgets the term without asking anyone. */
@@ -50,11 +57,8 @@ export interface Lease {
 const NOW =
   '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, (SELECT rev FROM head) AS head, (SELECT history FROM head) AS history'
 
-/** Comes with every answer; of a refusal as well, as an old head would look like that of a database that was put back. */
-interface Answer {
+interface Answer extends Revision {
   readonly now: number
-  readonly head: number
-  readonly history: string
 }
 
 const ACQUIRE = `WITH l AS (
@@ -76,8 +80,6 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
   /** After this time since a renewal was sent the leader does nothing new, as another node may lead soon. */
   const believedMs = durationMs - durationMs / 6
   let term: Term | null = null
-  let head: number | null = null
-  let history: string | null = null
   let sentAt = Number.NEGATIVE_INFINITY
 
   /** Asks, and takes the time of the database from the answer. */
@@ -85,19 +87,11 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
     const before = wall()
     const rows = await db.query<Row>(sql, parameters)
     if (rows[0]) clock.sample(rows[0].now, before, wall())
-    head = rows[0]?.head ?? head
-    history = rows[0]?.history ?? history
     return rows
   }
 
   return {
     term: () => (term && monotonic() - sentAt < believedMs ? term : null),
-    get head() {
-      return head
-    },
-    get history() {
-      return history
-    },
     get last() {
       return term
     },
@@ -111,22 +105,19 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
       return term
     },
     async renew() {
-      if (!term) return false
+      if (!term) return null
       const sending = monotonic()
       const { token } = term
       const [row] = await ask<Answer & { isHeld: boolean }>(RENEW, [token, durationMs / 1000])
-      if (term?.token !== token) return false
-      if (!row?.isHeld) {
-        term = null
-        return false
-      }
-      sentAt = sending
-      return true
+      if (!row || term?.token !== token) return null
+      if (row.isHeld) sentAt = sending
+      else term = null
+      return row
     },
     async look() {
       const [row] = await ask<Answer & { node: string; epoch: number; isFree: boolean }>(LOOK, [])
       if (!row) throw new Error('the lease of the cluster is missing in the database')
-      return { node: row.isFree ? '' : row.node, epoch: row.epoch, isFree: row.isFree }
+      return { ...row, node: row.isFree ? '' : row.node }
     },
     async release() {
       const { token } = term ?? {}

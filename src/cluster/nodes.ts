@@ -36,13 +36,16 @@ export interface NodeList {
 export interface Nodes {
   /** Rejects with a `StartError` when another data directory uses the name. */
   register(): Promise<void>
-  /** Rejects with a `StartError` when another process uses a copy of the data directory and was first. */
+  /** Also reads the list. Rejects with a `StartError` when another process uses a copy of the data directory and was first. */
   beat(state: NodeState): Promise<void>
   /** The rows of an outage are in the database: other nodes need not wait for this one. */
   returned(): Promise<void>
   /** How many nodes that lived shortly before have not come back since, up to the clock of the database. */
   awaited(sinceMs: number): Promise<number>
-  read(): Promise<NodeList>
+  /** As the database had it at the last beat, which may be two seconds ago. */
+  readonly list: NodeList
+  /** Whether another node runs that may lead. */
+  hasCandidate(): Promise<boolean>
   /** `runs`: it has given a sign of life lately, and stays on the list. */
   remove(name: string): Promise<'removed' | 'runs' | 'unknown'>
 }
@@ -72,8 +75,13 @@ const AWAITED = `SELECT count(*) AS missing FROM node WHERE removed_at IS NULL A
   AND seen_at > to_timestamp($2 / 1000.0::float8) - interval '1 min' AND mode <> 'leaving'
   AND coalesce(returned_at, '-infinity') < to_timestamp($2 / 1000.0::float8)`
 
+/** Nodes beat every two seconds. */
+const CANDIDATES = `SELECT 1 FROM node WHERE removed_at IS NULL AND name <> $1 AND candidate AND mode <> 'leaving'
+  AND seen_at > clock_timestamp() - interval '10 s' LIMIT 1`
+
 export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
   let hasBeaten = false
+  let list: NodeList = { nodes: [], leaderships: [] }
 
   return {
     async register() {
@@ -95,6 +103,7 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
           hint: 'On a cloned machine remove footman.db, journal.db, their companions and cluster.json from the data directory, and choose another Butler.footman.node.name',
         })
       }
+      list = await readNodes(db)
     },
     async returned() {
       await db.query('UPDATE node SET returned_at = clock_timestamp() WHERE name = $1', [self.name])
@@ -103,10 +112,16 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
       const [row] = await db.query<{ missing: number }>(AWAITED, [self.name, sinceMs])
       return row?.missing ?? 0
     },
-    read: () => readNodes(db),
+    get list() {
+      return list
+    },
+    hasCandidate: async () => (await db.query(CANDIDATES, [self.name])).length > 0,
     async remove(name) {
       const [removed] = await db.query(REMOVE, [name])
-      if (removed) return 'removed'
+      if (removed) {
+        list = await readNodes(db)
+        return 'removed'
+      }
       const [known] = await db.query('SELECT 1 FROM node WHERE name = $1 AND removed_at IS NULL', [name])
       return known ? 'runs' : 'unknown'
     },

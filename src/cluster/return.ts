@@ -84,7 +84,7 @@ async function remind({ db, pool, node, follower, log }: ReturnDeps, { since, hi
   await pool.query('UPDATE head SET history = $2 WHERE history = $1', [history, randomUUID()])
   const again = await shipForgotten({ db, pool, node }, 0)
   const [row] = await pool.query<{ rev: number }>(FIRST_SINCE, [since])
-  follower.goBackTo(row?.rev ?? 0)
+  await follower.goBackTo(row?.rev ?? 0)
   log.info(`CLUSTER ${again} rows of the last hour are in the database again`)
 }
 

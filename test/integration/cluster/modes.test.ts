@@ -23,6 +23,8 @@ interface Member extends AsyncDisposable {
   /** Modes and what they were for, oldest first. */
   readonly parts: readonly string[]
   readonly log: ReturnType<typeof recordingLog>
+  /** Work that is under way when its services stop next. */
+  atEnd(work: () => Promise<void>): void
   stop(): Promise<void>
 }
 
@@ -58,7 +60,10 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
     let fatal: StartError | null = null
     let building: Promise<void> = Promise.resolve()
     let isStopped = false
+    let atEnd = async (): Promise<void> => undefined
     const stopServices = async () => {
+      await atEnd()
+      atEnd = async () => undefined
       for (const service of shared.services) await service.stop(1000)
     }
     const build = async () => {
@@ -108,6 +113,9 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
     cluster.start()
     const member: Member = {
       ...{ name, cluster, db, parts, log },
+      atEnd(work) {
+        atEnd = work
+      },
       get shared() {
         return shared
       },
@@ -171,13 +179,21 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
     expect(rows.find(({ node }) => node === 'qs-a')?.mode).toBe('leaving')
   })
 
-  test('change the leader when it is asked to step down', async () => {
+  test('change the leader when it is asked to step down, which ends what it does before', async () => {
     const [a, b] = await pair()
-    await a.cluster.stepDown()
-    await untilLeads(b)
-    await untilFollows(a)
-    expect(a.parts.at(-1)).toContain('asked to lead')
-    await until(() => b.shared.status?.leaderships[0]?.node === 'qs-b', { what: 'the list of leaderships' })
+    for (const [last, next] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      last.atEnd(() => write(last, `last of ${last.name}`))
+      await last.cluster.stepDown()
+      await untilLeads(next)
+      await untilFollows(last)
+      expect(last.parts.at(-1)).toContain('asked to lead')
+      await until(() => next.shared.status?.leaderships[0]?.node === next.name, { what: 'the list of leaderships' })
+      expect(snoozes(next)).toContain(`last of ${last.name}`)
+    }
+    expect([...a.log.lines, ...b.log.lines].filter(({ message }) => message.includes('put back'))).toEqual([])
   })
 
   test('need names of their own', async () => {
