@@ -62,10 +62,10 @@ import type { App, AppDeps, AppOptions, Part } from './types.ts'
 
 export type { App, AppDeps, AppOptions }
 
-/** Opens the database; everything else waits for `start`. Parts are built after those that they need. */
 /** Tables of work that a node may bring to the one that leads. */
 const QUEUES = ['event', 'delivery', 'cloud_message', 'mqtt_outgoing', 'influx_point']
 
+/** Opens the database; everything else waits for `start`. Parts are built after those that they need. */
 export function createApp(deps: AppDeps, options: AppOptions): App {
   const { log, paths, workerEntry } = deps
   const { config, shadow, dataDirectory, qrsConnection } = options

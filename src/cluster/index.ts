@@ -322,7 +322,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
 
   /** Renewals are counted from sending to sending; a candidate looks at least once a second. */
-  const look = createLooks(lookOnce, () => (part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS)))
+  const lookMs = () => (part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS))
+  const look = createRecurringJob({ everyMs: lookMs, firstMs: 0 }, lookOnce)
 
   async function beat(): Promise<void> {
     try {
@@ -461,41 +462,3 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
 
 /** After an outage candidates wait so long for the other nodes. */
 const RETURN_WAIT_MS = 5000
-
-/** Runs `once` again and again, one at a time; `everyMs` from the start of one to the start of the next. */
-function createLooks(once: () => Promise<void>, everyMs: () => number) {
-  let stopped = false
-  let wakeUp = (): void => undefined
-  let running: Promise<void> = Promise.resolve()
-
-  async function run(): Promise<void> {
-    while (!stopped) {
-      const begun = performance.now()
-      await once()
-      await pause(begun)
-    }
-  }
-
-  function pause(begun: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, Math.max(everyMs() - (performance.now() - begun), 0))
-    wakeUp = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-    if (stopped) wakeUp()
-    return promise
-  }
-
-  return {
-    start() {
-      running = run()
-    },
-    wake: () => wakeUp(),
-    async stop() {
-      stopped = true
-      wakeUp()
-      await running
-    },
-  }
-}

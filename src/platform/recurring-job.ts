@@ -1,8 +1,8 @@
 /** Recurring jobs: work that repeats at a fixed pace, never overlaps itself and stops cleanly. */
 
 export interface RecurringJobSettings {
-  /** From the beginning of one run to that of the next, in ms. A run that takes longer delays the next one. */
-  readonly everyMs: number
+  /** From the beginning of one run to that of the next, in ms; asked after each run. A run that takes longer delays the next one. */
+  readonly everyMs: number | (() => number)
   /** From `start()` to the first run, in ms; 0 = during `start()`. Default `everyMs`. */
   readonly firstMs?: number
   /** The job does not keep the process alive. */
@@ -16,6 +16,8 @@ export interface RecurringJob {
   start(): void
   /** Runs the work now; while a run is under way, resolves with that one. */
   run(): Promise<void>
+  /** The next run begins now, unless one is under way. */
+  wake(): void
   /** Aborts the signal of the work, and resolves when the run under way has ended. `start()` is possible again then. */
   stop(): Promise<void>
 }
@@ -28,9 +30,10 @@ export interface RecurringJob {
  * return { name: 'expiry', start: async () => sweep.start(), stop: sweep.stop }
  */
 export function createRecurringJob(
-  { everyMs, firstMs = everyMs, unref = false, onError }: RecurringJobSettings,
+  { everyMs, firstMs, unref = false, onError }: RecurringJobSettings,
   work: (signal: AbortSignal) => unknown,
 ): RecurringJob {
+  const pace = typeof everyMs === 'number' ? () => everyMs : everyMs
   let stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | null = null
@@ -56,7 +59,7 @@ export function createRecurringJob(
   async function runAndSchedule(signal: AbortSignal): Promise<void> {
     const began = performance.now()
     await run()
-    schedule(Math.max(0, everyMs - (performance.now() - began)), signal)
+    schedule(Math.max(0, pace() - (performance.now() - began)), signal)
   }
 
   function schedule(ms: number, signal: AbortSignal): void {
@@ -71,9 +74,14 @@ export function createRecurringJob(
       started = true
       if (stopping.signal.aborted) stopping = new AbortController()
       if (firstMs === 0) void runAndSchedule(stopping.signal)
-      else schedule(firstMs, stopping.signal)
+      else schedule(firstMs ?? pace(), stopping.signal)
     },
     run,
+    wake() {
+      if (!started || running) return
+      clearTimeout(timer)
+      void runAndSchedule(stopping.signal)
+    },
     async stop() {
       started = false
       stopping.abort()

@@ -55,7 +55,7 @@ async function manySchedules(): Promise<Measurement[]> {
     await leader.start()
   }
   await cluster.untilJoined()
-  const runsOf = (node: ClusterNode) => node.rows<{ outcome: string }>('SELECT outcome FROM schedule_run')
+  const runsOf = (node: ClusterNode) => node.rows<{ outcome: string | null }>('SELECT outcome FROM schedule_run')
   // The tasks of this site do not end.
   const settled = () => [
     from.rows(`SELECT 1 FROM schedule_run WHERE state <> 'running'`).length,
@@ -70,7 +70,8 @@ async function manySchedules(): Promise<Measurement[]> {
   const starts = await cluster.site.starts()
   const started = new Set(starts.map(({ task }) => task))
   const outcomes = new Map<string, number>()
-  for (const { outcome } of runsOf(from)) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+  for (const { outcome } of runsOf(from))
+    outcomes.set(outcome ?? 'started', (outcomes.get(outcome ?? 'started') ?? 0) + 1)
   const silent = count - started.size - (outcomes.get('unknown') ?? 0)
   const name = `cluster, ${count} schedules due in a minute`
   return [
@@ -255,4 +256,4 @@ async function seconds(work: () => Promise<void>): Promise<number> {
   return (performance.now() - began) / 1000
 }
 
-export const SCALE_CHECKS = [manyFailures, manySchedules, manyPairs, manyNodes]
+export const SCALE_CHECKS = { manyFailures, manySchedules, manyPairs, manyNodes }

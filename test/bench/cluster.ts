@@ -22,6 +22,7 @@ export interface ClusterBenchSettings {
 /** Three nodes, the database, site and receivers share the processors: with more, the rest waits until the faults are over. */
 const PER_SECOND = 10
 const FAILOVERS = 5
+const FULL_FAILOVERS = 20
 const SCHEDULES = 20
 /** By the promises of a cluster. */
 const FAILOVER_MS = 10_000
@@ -34,10 +35,15 @@ export async function measureCluster(settings: ClusterBenchSettings): Promise<Me
       { name: 'cluster', value: null, unit: '', note: 'PostgreSQL is not installed (apt-get install postgresql)' },
     ]
   }
-  const checks = [withoutFaults, failovers, ...(settings.full ? SCALE_CHECKS : []), () => randomFaults(settings)]
+  const checks = {
+    withoutFaults,
+    failovers: () => failovers(settings.full ? FULL_FAILOVERS : FAILOVERS),
+    ...(settings.full && SCALE_CHECKS),
+    randomFaults: () => randomFaults(settings),
+  }
   const all: Measurement[] = []
-  for (const check of checks) {
-    const measured = await check().catch((error: Error) => [failed(check.name || 'random faults', error)])
+  for (const [check, measure] of Object.entries(checks)) {
+    const measured = await measure().catch((error: Error) => [failed(check, error)])
     // The whole takes long.
     for (const { name, value, unit } of measured) console.log(`    ${name}: ${formatValue(value)} ${unit}`)
     all.push(...measured)
@@ -67,10 +73,10 @@ async function withoutFaults(): Promise<Measurement[]> {
   ]
 }
 
-async function failovers(): Promise<Measurement[]> {
+async function failovers(count: number): Promise<Measurement[]> {
   await using cluster = await startCluster()
   const times: number[] = []
-  for (let n = 0; n < FAILOVERS; n++) {
+  for (let n = 0; n < count; n++) {
     const leader = await cluster.untilLed()
     await leader.kill()
     times.push(await takeoverMs(cluster, leader))
@@ -80,7 +86,7 @@ async function failovers(): Promise<Measurement[]> {
   const note = `median ${Math.round(quantile(times, 0.5))} ms`
   return [
     {
-      name: `cluster, leader killed ${FAILOVERS} times: longest until the next`,
+      name: `cluster, leader killed ${count} times: longest until the next`,
       value: Math.max(...times),
       unit: 'ms',
       atMost: FAILOVER_MS,

@@ -81,6 +81,7 @@ test.skipIf(!hasPdfTools)(
       for (const [, row = ''] of page.matchAll(/^\s*(O\d{6})\b/gm)) rows.push(row)
     }
     expect([rows.length, new Set(rows).size]).toEqual([ROWS, ROWS])
+    expect(rows.findIndex((row, index) => index > 0 && row < rows[index - 1]!)).toBe(-1)
     expect(await made(task)).toBe(first)
   },
   300_000,

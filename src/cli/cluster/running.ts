@@ -34,7 +34,7 @@ interface Cluster {
 
 /** A node that was not seen for this long is taken for gone. */
 const LOST_MS = 60_000
-/** Nodes report every second; by then another one leads. */
+/** Nodes report every two seconds; by then another one leads. */
 const SILENT_MS = 10_000
 const LOOK_MS = 500
 const HAND_OVER_MS = 30_000

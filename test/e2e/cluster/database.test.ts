@@ -119,7 +119,9 @@ describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
       Object.values(cluster.sinks).flatMap(({ received }) => received.filter(({ execution }) => known.has(execution)))
     const alerted = alerts().length
     const found = () => cluster.nodes.map(({ lines }) => lines.filter((line) => /was put back/.test(line)).length)
-    const before = found()
+    const takeovers = () =>
+      cluster.nodes.flatMap(({ lines }) => lines.filter((line) => /takes over \(term/.test(line))).length
+    const [before, leaders] = [found(), takeovers()]
     await cluster.postgres.restore(backup)
     // Until then it looks like a restart, and the leader goes on.
     await until(() => found().every((times, index) => times > before[index]!), { what: 'nodes to find it out' })
@@ -130,8 +132,8 @@ describe.skipIf(!postgresPrograms())('three nodes whose database', () => {
     const result = cluster.report('database put back')
     expect(alerts()).toHaveLength(alerted)
     expect(result).toMatchObject({ wanted: 240, lost: [], unlike: [] })
-    // A busy machine may change the leader meanwhile.
-    expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
+    // One is found anew; a busy machine may change it again.
+    expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END * (takeovers() - leaders - 1))
     const events = await cluster.postgres.sql<{ n: string }>(
       `SELECT count(*) AS n FROM footman.replica WHERE tbl = 'event' AND NOT deleted`,
     )

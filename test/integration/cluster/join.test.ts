@@ -1,7 +1,7 @@
 /** Stores of nodes that were single become parts of a cluster. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { installTriggers } from '../../../src/cluster/changes.ts'
 import { createBacklog } from '../../../src/cluster/first-ship.ts'
 import { createFollower } from '../../../src/cluster/follow.ts'
@@ -213,6 +213,7 @@ describe.skipIf(!postgresPrograms())('a filled store', () => {
       ]),
     ).toEqual([['POST', '/v4/keyvalues/n', '*', expect.stringContaining('"key":"new","value":"b","ttl":3')]])
     const [file] = readdirSync(b.directory.path).filter((name) => name.startsWith('kv-conflicts-'))
+    if (process.platform !== 'win32') expect(statSync(b.directory.join(file!)).mode & 0o777).toBe(0o600)
     const kept = readFileSync(b.directory.join(file!), 'utf8').trim().split('\n')
     expect(kept.map((line) => JSON.parse(line))).toEqual([
       { namespace: 'n', key: 'other', value: 'b', expiresAt: null },

@@ -7,7 +7,7 @@ import { createLease } from '../../../src/cluster/lease.ts'
 import { migrateCluster } from '../../../src/cluster/migrations.ts'
 import { viewNamesOf } from '../../../src/cluster/settings.ts'
 import { hbaLine, migrationSql, setupSql } from '../../../src/cluster/sql.ts'
-import { migrationsOf } from '../../../src/cluster/views.ts'
+import { admitReader, migrationsOf } from '../../../src/cluster/views.ts'
 import { createPostgresPool } from '../../../src/platform/postgres/pool.ts'
 import { systemClock } from '../../../src/platform/types.ts'
 import { configOf, loadButler, withFolder } from '../../support/config.ts'
@@ -93,6 +93,28 @@ describe.skipIf(!postgresPrograms())('the SQL for the administrator', () => {
       poolSettings(server, { database: 'strict', user: 'strict_reader', schema: 'strict', password: PASSWORD }),
     )
     expect(await other.query('SELECT epoch, node FROM strict_qlik.leadership')).toEqual([{ epoch: 1, node: 'a' }])
+    await Promise.all([pool.close(), other.close()])
+  })
+
+  test('views wait for a reader that does not exist, and are read when it does', async () => {
+    const section = await sectionOf('database: late, user: late, schema: late, reader: late_reader')
+    await setUp({ ...section, reader: '' })
+    const pool = poolOf(section)
+    const names = viewNamesOf(section)
+    const log = recordingLog()
+    const warnings = () => log.lines.filter(({ message }) => message.includes('has no role "late_reader"')).length
+    await migrateCluster(pool, '1.0.0', migrationsOf(names))
+    await admitReader(pool, names, log)
+    expect(warnings()).toBe(1)
+    await server.sql(`CREATE ROLE late_reader LOGIN PASSWORD '${PASSWORD}'`, [], 'late')
+    await server.sql('GRANT CONNECT ON DATABASE late TO late_reader', [], 'late')
+    await admitReader(pool, names, log)
+    expect(warnings()).toBe(1)
+    const other = createPostgresPool(
+      poolSettings(server, { database: 'late', user: 'late_reader', schema: 'late', password: PASSWORD }),
+    )
+    expect(await other.query('SELECT * FROM late_qlik.nodes')).toEqual([])
+    expect(await other.query('SELECT * FROM late.node').catch(({ code }) => code)).toBe('42501')
     await Promise.all([pool.close(), other.close()])
   })
 

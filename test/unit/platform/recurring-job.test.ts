@@ -76,3 +76,26 @@ test('errors are reported and do not end the job; those after stop() are not', a
   await job.stop()
   expect(errors).toEqual(['Error: run 1', 'Error: run 2'])
 })
+
+test('wake() runs it at once and keeps the pace from there; nothing while a run is under way, or after stop()', async () => {
+  let runs = 0
+  let everyMs = 60_000
+  const gate = Promise.withResolvers<void>()
+  const job = createRecurringJob({ everyMs: () => everyMs, firstMs: 60_000 }, () => {
+    runs += 1
+    return runs === 1 ? gate.promise : undefined
+  })
+  job.wake()
+  expect(runs).toBe(0)
+  job.start()
+  job.wake()
+  job.wake()
+  expect(runs).toBe(1)
+  everyMs = 1
+  gate.resolve()
+  await until(() => runs > 2)
+  await job.stop()
+  const before = runs
+  job.wake()
+  expect(runs).toBe(before)
+})

@@ -254,6 +254,15 @@ describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
       )
     })
 
+    test('the role that is to read the views is missing', async () => {
+      const found = await examine([server], { section: { reader: 'qlik_reader' } })
+      expect(troubles(found)).toEqual(['warning cluster.rights'])
+      expect(findingOf(found, 'rights')).toMatchObject({
+        message: 'the role qlik_reader, which is to read the views, does not exist',
+        fix: "CREATE ROLE qlik_reader LOGIN PASSWORD '...', then restart a node",
+      })
+    })
+
     test('a schema is missing', async () => {
       await server.sql('DROP SCHEMA footman_qlik CASCADE')
       const found = await examine([server])
