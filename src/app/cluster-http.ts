@@ -17,7 +17,18 @@ export interface ClusterRouteDeps {
 }
 
 const MODES = ['single', 'joining', 'follower', 'leader', 'alone', 'leaving'] as const
-const leadership = once(() => z.object({ epoch: z.int(), node: z.string(), from: z.string(), reason: z.string() }))
+const leadership = once(() =>
+  z.object({
+    epoch: z.int(),
+    node: z.string(),
+    from: z.string(),
+    reason: z
+      .string()
+      .describe(
+        '`first` of the cluster, `handedOver`, `expired` (the one before was silent), `restart` (the same node again); `free` of older versions.',
+      ),
+  }),
+)
 
 const ANSWER = once(() =>
   z.object({

@@ -47,7 +47,7 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
     dedupTtlMs: deduplication.enable ? deduplication.ttlMinutes * MINUTE_MS : LEAST_DEDUP_MS,
     keepInboxMs: section.keepInbox,
     maxOpen: footman.delivery.maxBacklog,
-    configHashes: configHashes(config),
+    configHashes: latestHashes(deps.live),
   })
 }
 
@@ -60,6 +60,14 @@ export async function resetCluster(log: Logger, config: Config, dataDirectory: s
   const store = databasesOf(dataDirectory).find(({ name }) => name === 'footman')!
   const { resetShared } = await import('../cluster/reset.ts')
   resetShared(log, { dataDirectory, store, backupDirectory: backupDirectoryOf(dataDirectory), version: VERSION })
+}
+
+function latestHashes(live: () => Config): () => Record<string, string> {
+  let [config, hashes] = [live(), configHashes(live())]
+  return () => {
+    if (live() !== config) [config, hashes] = [live(), configHashes(live())]
+    return hashes
+  }
 }
 
 /** Hash by section that all nodes need alike, as the leader works by its own. */

@@ -46,8 +46,8 @@ export interface ClusterSettings extends AttachmentSettings {
   readonly whenDatabaseDown: () => 'alert' | 'wait'
   /** `lastLeader`: a leader goes on with schedules and retries without the database. */
   readonly dutiesWhenDatabaseDown: 'stop' | 'lastLeader'
-  /** Hash by section of the configuration. */
-  readonly configHashes: Readonly<Record<string, string>>
+  /** Hash by section of the configuration; may change, as those before. */
+  readonly configHashes: () => Readonly<Record<string, string>>
 }
 
 export interface Cluster {
@@ -109,6 +109,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let clusterId: string | null = identity.clusterId
   let failingSince: number | null = null
   let isComplaining = false
+  /** Of the database; '' = it answers. */
+  let failure = ''
   let reservedUntil = Number.NEGATIVE_INFINITY
   /** It leads until its app has stopped. */
   let isHandingOver = false
@@ -174,6 +176,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       if (isComplaining) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
       isComplaining = false
       failingSince = null
+      failure = ''
       answeredAt = performance.now()
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
@@ -212,7 +215,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     if (!isFree && leader !== node) steppedDownUntil = Number.NEGATIVE_INFINITY
     const isWaiting = performance.now() < Math.max(reservedUntil, steppedDownUntil)
     const mayLead = settings.candidate && mode === 'follower' && !isWaiting
-    if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver(isFree ? 'free' : 'restart')
+    if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver()
   }
 
   /**
@@ -258,10 +261,10 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     return (await nodes.awaited(backSince.databaseMs - RETURN_WAIT_MS)) === 0
   }
 
-  async function takeOver(reason: string): Promise<void> {
-    const term = await lease.acquire(reason)
+  async function takeOver(): Promise<void> {
+    const term = await lease.acquire()
     if (!term) return
-    counters.addTakeover(reason)
+    counters.addTakeover(term.reason)
     log.info(`CLUSTER This node takes over (term ${term.epoch})`)
     attachment
       ?.toHead()
@@ -296,7 +299,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   function onFailure(error: unknown): void {
     noteAlive()
     failingSince = answeredAt
-    if (!isComplaining) log.error(`CLUSTER The database cannot be used: ${errorText(error)}; trying again`)
+    failure = errorText(error)
+    if (!isComplaining) log.error(`CLUSTER The database cannot be used: ${failure}; trying again`)
     isComplaining = true
     goAloneWhenAway()
   }
@@ -360,7 +364,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
         host,
         timeline,
         isUp: isPrepared && failingSince === null,
-        reason: leaseDb.reason || pool.reason,
+        reason: failure,
         downForMs,
       }
     },

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { Queryable } from '../platform/postgres/types.ts'
 import type { Logger } from '../platform/types.ts'
 import type { ClusterClock } from './clock.ts'
-import type { Term } from './types.ts'
+import type { Leadership, Term } from './types.ts'
 
 export interface LeaseDeps {
   /** A connection of its own, so that renewals never wait behind work. */
@@ -40,7 +40,7 @@ export interface Lease {
   /** The last term, whether it holds or not. */
   readonly last: Term | null
   /** Takes the lease when it is free, expired or our own; null when another node has it. */
-  acquire(reason: string): Promise<Term | null>
+  acquire(): Promise<(Term & { readonly reason: Leadership['reason'] }) | null>
   /**
    * Renews it; `isHeld` false when another node has taken it over. Null: there is no term, or it was handed over meanwhile.
    * Rejects when the database does not answer.
@@ -61,13 +61,16 @@ interface Answer extends Revision {
   readonly now: number
 }
 
-const ACQUIRE = `WITH l AS (
-    UPDATE lease SET node = $1, data_id = $2, token = $3, epoch = epoch + 1,
+const ACQUIRE = `WITH before AS (SELECT epoch, expires_at, data_id FROM lease WHERE duty = 'leader' FOR UPDATE),
+  l AS (
+    UPDATE lease SET node = $1, data_id = $2, token = $3, epoch = before.epoch + 1,
         expires_at = clock_timestamp() + make_interval(secs => $4)
-      WHERE duty = 'leader' AND (expires_at < clock_timestamp() OR data_id = $2) RETURNING epoch),
+      FROM before WHERE duty = 'leader' AND (before.expires_at < clock_timestamp() OR before.data_id = $2)
+      RETURNING lease.epoch, CASE WHEN before.epoch = 0 THEN 'first' WHEN before.expires_at = '-infinity' THEN 'handedOver'
+        WHEN before.data_id = $2 THEN 'restart' ELSE 'expired' END AS reason),
   f AS (UPDATE fence SET token = $3, epoch = l.epoch FROM l RETURNING fence.epoch),
-  h AS (INSERT INTO leadership SELECT epoch, $1, clock_timestamp(), $5 FROM f)
-  SELECT epoch, ${NOW} FROM f`
+  h AS (INSERT INTO leadership SELECT epoch, $1, clock_timestamp(), reason FROM l)
+  SELECT f.epoch, l.reason, ${NOW} FROM f, l`
 const RENEW = `WITH l AS (UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $2)
     WHERE duty = 'leader' AND token = $1 RETURNING epoch)
   SELECT EXISTS (SELECT FROM l) AS "isHeld", ${NOW}`
@@ -95,14 +98,17 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
     get last() {
       return term
     },
-    async acquire(reason) {
+    async acquire() {
       const sending = monotonic()
       const token = randomUUID()
-      const [row] = await ask<Answer & { epoch: number }>(ACQUIRE, [node, dataId, token, durationMs / 1000, reason])
+      const [row] = await ask<Answer & Pick<Leadership, 'epoch' | 'reason'>>(ACQUIRE, [
+        ...[node, dataId, token],
+        durationMs / 1000,
+      ])
       if (!row) return null
       term = { token, epoch: row.epoch }
       sentAt = sending
-      return term
+      return { ...term, reason: row.reason }
     },
     async renew() {
       if (!term) return null

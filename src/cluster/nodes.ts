@@ -16,7 +16,7 @@ export interface NodeIdentity {
   /** Milliseconds since 1970, by the own clock. */
   readonly startedAt: number
   /** Hash by section of the configuration. */
-  readonly config: Readonly<Record<string, string>>
+  readonly config: () => Readonly<Record<string, string>>
 }
 
 export interface NodeState {
@@ -94,7 +94,7 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
       const { name, instance, dataId, version, candidate, url, startedAt, config } = self
       const [before] = await db.query<{ instance: string | null; startedAt: number | null }>(BEAT, [
         ...[name, instance, dataId, version, PROTOCOL, candidate, mode, url, startedAt, appliedRev, waiting, offsetMs],
-        ...[JSON.stringify(config), JSON.stringify(health)],
+        ...[JSON.stringify(config()), JSON.stringify(health)],
       ])
       const isOther = hasBeaten && before?.instance !== null && before?.instance !== instance
       hasBeaten = true

@@ -136,6 +136,10 @@ export interface Leadership {
   readonly epoch: number
   readonly node: string
   readonly from: number
+  /**
+   * `first` of the cluster; `handedOver` by the one before; `expired`: that one gave no sign of life; `restart`: the same node
+   * again. Older versions wrote `free`.
+   */
   readonly reason: string
 }
 

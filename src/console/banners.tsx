@@ -69,11 +69,11 @@ const LATE_MS = 5000
 /** While this node may show something else than the others. */
 export function clusterBanner(cluster: NodeState | null): Child[] {
   if (!cluster) return []
-  const { mode, behindMs } = cluster
+  const { mode, behindMs, runsDuties } = cluster
   const behind = durationText(behindMs)
   if (mode === 'alone') {
     return [
-      `This node works alone, as the database of the cluster has not answered for ${behind}: pairs, snoozes and schedules cannot be changed, and it shows nothing of the other nodes since then.`,
+      `This node works alone, as the database of the cluster has not answered for ${behind}: ${runsDuties ? '' : 'schedules and retries rest, '}pairs, snoozes and schedules cannot be changed, and it shows nothing of the other nodes since then.`,
     ]
   }
   if (behindMs <= LATE_MS) return []

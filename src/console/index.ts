@@ -1,6 +1,6 @@
 /** The web console below `/console` of the REST API. Its pages are loaded with the first request. */
 import { z } from 'zod'
-import type { ClusterStatus, SharedState } from '../cluster/types.ts'
+import type { SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
@@ -22,7 +22,7 @@ interface ConsoleDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly audit: Audit
-  readonly shared: Pick<SharedState, 'status'>
+  readonly shared: Pick<SharedState, 'status' | 'runsDuties'>
 }
 
 export interface Console {
@@ -61,7 +61,7 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
         ...settings.site,
         nightStart: config().nightStart,
         hsts: config().hsts,
-        cluster: nodeState(deps.shared.status),
+        cluster: nodeState(deps.shared),
       }),
     })
   })
@@ -190,9 +190,9 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
   ]
 }
 
-function nodeState(status: ClusterStatus | null): NodeState | null {
+function nodeState({ status, runsDuties }: ConsoleDeps['shared']): NodeState | null {
   if (!status) return null
   const { mode, leader, followLagMs, database } = status
   const behindMs = mode === 'leader' ? 0 : Math.max(followLagMs, database.downForMs)
-  return { mode, leader: leader?.node ?? null, behindMs }
+  return { mode, leader: leader?.node ?? null, behindMs, runsDuties }
 }

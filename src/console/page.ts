@@ -88,6 +88,8 @@ export interface NodeState {
   readonly leader: string | null
   /** How old its data are, in milliseconds. */
   readonly behindMs: number
+  /** It fires schedules, retries and starts over MQTT. */
+  readonly runsDuties: boolean
 }
 
 export interface PageContent {

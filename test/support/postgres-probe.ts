@@ -19,7 +19,7 @@ export async function probe(settings: PostgresSettings): Promise<ProbeOutcome> {
     return { result: 'ok', text: '', isEncrypted: row?.ssl === true }
   } catch (error) {
     const { fault = 'no fault' } = error as { readonly fault?: string }
-    return { result: fault, text: `${inspect(error, { depth: 10 })}\n${pool.reason}` }
+    return { result: fault, text: inspect(error, { depth: 10 }) }
   } finally {
     await pool.close()
   }

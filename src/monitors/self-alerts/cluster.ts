@@ -13,6 +13,7 @@ const LOST_MS = 60_000
 const NO_LEADER_MS = 30_000
 const HOUR_MS = 3_600_000
 const TOO_MANY_TAKEOVERS = 5
+const PLANNED: ReadonlySet<string> = new Set(['first', 'handedOver'])
 const CLOCK_OFF_MS = 2000
 /** The alert ends only below this, so that a clock at the limit is reported once. */
 const CLOCK_RIGHT_MS = 1500
@@ -91,8 +92,9 @@ const noLeader: Look = ({ leader, nodes, modeSince }, now) => {
   return [bad(`No node leads the cluster (${last}): messages wait, and nothing is started.`)]
 }
 
+/** Those that were asked for do not count. */
 const flapping: Look = ({ leaderships }, now) => {
-  const recent = leaderships.filter(({ from }) => now - from < HOUR_MS)
+  const recent = leaderships.filter(({ from, reason }) => now - from < HOUR_MS && !PLANNED.has(reason))
   if (recent.length < TOO_MANY_TAKEOVERS) return good
   const names = [...new Set(recent.map(({ node }) => node))].toSorted().join(', ')
   return [bad(`The cluster has changed its leader ${recent.length} times within an hour (${names}).`)]

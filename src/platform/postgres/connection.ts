@@ -22,8 +22,6 @@ export interface Connection extends Queryable {
 }
 
 export interface ConnectOptions {
-  /** Called with every answer of a primary server, refusals of statements included. */
-  readonly answered?: () => void
   /** Gives up connecting. */
   readonly signal?: AbortSignal
 }
@@ -58,7 +56,7 @@ const SESSION = `SELECT set_config('search_path', $1, false), set_config('statem
 export async function openConnection(
   settings: PostgresSettings,
   { host, port }: PostgresSettings['hosts'][number],
-  { answered = () => undefined, signal }: ConnectOptions,
+  { signal }: ConnectOptions,
 ): Promise<Connection> {
   const where = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
   const client = await clientOf(settings, host, port).catch((error: unknown) => {
@@ -102,23 +100,13 @@ export async function openConnection(
 
   try {
     const timeline = await withDeadline(begin(), settings.connectTimeoutMs, signal)
-    answered()
     return {
       host: where,
       timeline,
       get isOpen() {
         return isOpen
       },
-      async query(sql, parameters = []) {
-        try {
-          const rows = await run<never>(sql, parameters)
-          answered()
-          return rows
-        } catch (error) {
-          if (error instanceof PostgresError && error.code !== null) answered()
-          throw error
-        }
-      },
+      query: (sql, parameters = []) => run<never>(sql, parameters),
       onEnd: (listener) => void (isOpen ? ended.add(listener) : listener()),
       onNotification(listener) {
         client.on('notification', ({ channel, payload = '' }) => listener(channel, payload))

@@ -13,13 +13,7 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
   let opening = 0
   let newest: Connection | null = null
   let timeline: number | null = null
-  let lastAnswerAt: number | null = null
   let refusingSince: number | null = null
-  let reason = ''
-
-  const answered = (): void => {
-    lastAnswerAt = performance.now()
-  }
 
   async function acquire(): Promise<Connection> {
     const giveUpAt = performance.now() + settings.statementTimeoutMs + settings.connectTimeoutMs
@@ -36,7 +30,7 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
   async function openOne(): Promise<Connection> {
     opening += 1
     try {
-      const opened = await connectPrimary(settings, { answered, signal: closing.signal })
+      const opened = await connectPrimary(settings, { signal: closing.signal })
       if ('error' in opened) throw failed(opened)
       if (closing.signal.aborted) {
         opened.destroy()
@@ -52,13 +46,11 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
 
   function failed({ error, isRefused }: { readonly error: PostgresError; readonly isRefused: boolean }): PostgresError {
     refusingSince = isRefused ? (refusingSince ?? performance.now()) : null
-    reason = error.message
     return error
   }
 
   function keep(connection: Connection): void {
     refusingSince = null
-    reason = ''
     newest = connection
     timeline = connection.timeline
     all.add(connection)
@@ -127,14 +119,8 @@ export function createPostgresPool(settings: PostgresSettings): PostgresPool {
     get timeline() {
       return timeline
     },
-    get lastAnswerAt() {
-      return lastAnswerAt
-    },
     get refusingSince() {
       return refusingSince
-    },
-    get reason() {
-      return reason
     },
     async close() {
       closing.abort()

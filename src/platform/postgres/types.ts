@@ -51,17 +51,10 @@ export interface PostgresPool extends Queryable {
   /** Of the server's log, read on each new connection: another one after a standby has taken over; null before the first. */
   readonly timeline: number | null
   /**
-   * `performance.now()` of the last answer of a primary server that has let this account in, statements that it refused
-   * included; null before the first.
-   */
-  readonly lastAnswerAt: number | null
-  /**
    * `performance.now()` since which every attempt on every host was actively refused or reset, which is a server that is down,
    * starts or ends, and not a network that is silent; null otherwise.
    */
   readonly refusingSince: number | null
-  /** Why the last attempt failed, without secrets; '' after a success. */
-  readonly reason: string
   close(): Promise<void>
 }
 

@@ -103,7 +103,7 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
           statementTimeoutMs: 5000,
           applicationName: `footman/${name}`,
         },
-        ...{ leaseMs: LEASE_MS, aloneAfterMs: () => 4000, commandTimeoutMs: () => 5000, configHashes: {} },
+        ...{ leaseMs: LEASE_MS, aloneAfterMs: () => 4000, commandTimeoutMs: () => 5000, configHashes: () => ({}) },
         ...{ whenDatabaseDown: () => 'alert', dutiesWhenDatabaseDown: 'stop' },
         ...{ dedupTtlMs: 600_000, maxOpen: 1000, keepInboxMs: 86_400_000 },
         ...wish,
@@ -194,6 +194,21 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
       expect(snoozes(next)).toContain(`last of ${last.name}`)
     }
     expect([...a.log.lines, ...b.log.lines].filter(({ message }) => message.includes('put back'))).toEqual([])
+  })
+
+  test('tell when a section of their configuration has changed', async () => {
+    let hashes: Readonly<Record<string, string>> = { calendars: '1', windows: '1' }
+    const [, b] = await pair({ configHashes: () => hashes })
+    const differs = () => b.shared.status?.configDiffers ?? {}
+    expect(differs()).toEqual({})
+    const c = newMember('qs-c', { configHashes: () => ({ calendars: '1', windows: '2' }) })
+    await untilFollows(c)
+    await until(() => differs().windows?.includes('qs-c'), {
+      what: 'the section to be known to differ',
+      state: differs,
+    })
+    hashes = { calendars: '1', windows: '2' }
+    await until(() => Object.keys(differs()).length === 0, { what: 'the sections to be equal', state: differs })
   })
 
   test('need names of their own', async () => {

@@ -87,7 +87,7 @@ describe.skipIf(!postgresPrograms())('the SQL for the administrator', () => {
 
     const deps = { db: pool, clock: createClusterClock(systemClock), log: recordingLog() }
     const lease = createLease(deps, { node: 'a', dataId: crypto.randomUUID(), durationMs: 6000 })
-    expect(await lease.acquire('test')).not.toBeNull()
+    expect(await lease.acquire()).not.toBeNull()
     expect(await pool.query('CREATE TABLE more (a int)').catch(({ code }) => code)).toBe('42501')
     const other = createPostgresPool(
       poolSettings(server, { database: 'strict', user: 'strict_reader', schema: 'strict', password: PASSWORD }),

@@ -5,7 +5,7 @@ type Changeable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** `node-1` leads and is the one that is asked; its clock is `now`. */
 export function clusterStatus(now: () => number, changes: Partial<ClusterStatus> = {}): Changeable<ClusterStatus> {
-  const leadership = { epoch: 3, node: 'node-1', from: now() - 7_200_000, reason: 'free' }
+  const leadership = { epoch: 3, node: 'node-1', from: now() - 7_200_000, reason: 'expired' }
   const timing = { bounds: [0.1, 1], counts: [4, 1, 0], sum: 0.7 }
   return {
     node: 'node-1',
@@ -30,7 +30,7 @@ export function clusterStatus(now: () => number, changes: Partial<ClusterStatus>
       offers: { new: 20, known: 5 },
       shippedRows: 300,
       appliedRows: 40,
-      takeovers: { free: 1 },
+      takeovers: { expired: 1 },
       commands: { answered: 7 },
       fenced: 0,
       aloneSeconds: 0,

@@ -31,7 +31,7 @@ test('the leader says how many nodes there are and how many messages wait', asyn
   expect(lines).toContain('footman_cluster_epoch 3')
   expect(lines).toContain('footman_cluster_clock_offset_seconds 0.012')
   expect(lines).toContain('footman_cluster_offers_total{result="known"} 5')
-  expect(lines).toContain('footman_cluster_takeovers_total{reason="free"} 1')
+  expect(lines).toContain('footman_cluster_takeovers_total{reason="expired"} 1')
   expect(lines).toContain('footman_cluster_ship_duration_seconds_bucket{le="0.1"} 4')
   expect(lines).toContain('footman_cluster_ship_duration_seconds_bucket{le="+Inf"} 5')
   expect(lines).toContain('footman_cluster_ship_duration_seconds_count 5')

@@ -328,7 +328,7 @@ const FAULTS: Record<SelfCode, Fault> = {
   CLUSTER_NO_LEADER: {
     begin({ state }) {
       withSecond(state, { mode: 'leaving', seenAgoMs: 31_000 })
-      state.cluster.leader = { epoch: 4, node: 'node-2', from: START, reason: 'free' }
+      state.cluster.leader = { epoch: 4, node: 'node-2', from: START, reason: 'expired' }
     },
     end: wellAgain,
     says: /No node leads the cluster \(node-2 was heard of last\)/,
@@ -336,8 +336,9 @@ const FAULTS: Record<SelfCode, Fault> = {
   CLUSTER_FLAPPING: {
     begin({ state }) {
       const { now } = state
-      state.cluster.leaderships = [5, 4, 3, 2, 1].map((epoch) => ({
-        ...{ epoch, node: `node-${(epoch % 2) + 1}`, reason: 'free' },
+      // Two of them were asked for.
+      state.cluster.leaderships = [7, 6, 5, 4, 3, 2, 1].map((epoch) => ({
+        ...{ epoch, node: `node-${(epoch % 2) + 1}`, reason: epoch > 5 ? 'handedOver' : 'expired' },
         from: now - 60_000 * epoch,
       }))
     },

@@ -79,8 +79,12 @@ export const ClusterPanels = ({ context, cluster }: PanelProps) => {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  free: 'the leader before had ended',
+  first: 'the first of the cluster',
+  handedOver: 'handed over by the one before',
+  expired: 'the one before was silent',
   restart: 'the leader was restarted',
+  // Of older versions.
+  free: 'the one before had ended',
 }
 
 const ClusterFacts = ({ cluster }: { readonly cluster: ClusterAnswer }) => {

@@ -163,11 +163,7 @@ describe.skipIf(!postgresPrograms())('a pool of PostgreSQL', () => {
     ['CREATE TABLE public.mine (a int)', 'refused', '42501'],
     ['SELECT 1 / 0', 'wrong', '22012'],
   ])('%s is %s (%s)', async (sql, fault, code) => {
-    const db = pool()
-    expect(await errorOf(db.query(sql))).toMatchObject({ fault, code })
-    // An answer all the same.
-    expect(db.lastAnswerAt).not.toBeNull()
-    expect(db.reason).toBe('')
+    expect(await errorOf(pool().query(sql))).toMatchObject({ fault, code })
   })
 
   test('a connection that the server has ended is replaced', async () => {
@@ -238,7 +234,7 @@ describe.skipIf(!postgresPrograms())('faults of PostgreSQL', () => {
       expect(since).toBeGreaterThanOrEqual(before)
       await errorOf(refusing.query('SELECT 1'))
       expect(refusing.refusingSince).toBe(since)
-      expect(refusing).toMatchObject({ host: null, timeline: null, lastAnswerAt: null, reason: error.message })
+      expect(refusing).toMatchObject({ host: null, timeline: null })
 
       const one = createPostgresPool(settings([closed, silent.port]))
       const quiet = await timed(() => errorOf(one.query('SELECT 1')), 290, 1500)
@@ -268,20 +264,15 @@ describe.skipIf(!postgresPrograms())('faults of PostgreSQL', () => {
       poolSettings(server, { connections: 2, connectTimeoutMs: 400, statementTimeoutMs: 300 }),
     )
     await Promise.all([db.query('SELECT pg_sleep(0.05)'), db.query('SELECT pg_sleep(0.05)')])
-    const answered = db.lastAnswerAt!
     server.pause()
     const error = await timed(() => errorOf(db.query('SELECT 1')), 1250, 2500)
     expect(error).toMatchObject({ fault: 'down', code: null })
-    expect(db.lastAnswerAt).toBe(answered)
     // The other connection went with it: the next statement waits for a new one only.
     const next = await timed(() => errorOf(db.query('SELECT 1')), 390, 1500)
     expect(next.message).toContain('no answer within 400 ms')
     expect(db.refusingSince).toBeNull()
-    expect(db.reason).not.toBe('')
     server.resume()
     await until(() => db.query('SELECT 1'), { what: 'an answer' })
-    expect(db.reason).toBe('')
-    expect(db.lastAnswerAt).toBeGreaterThan(answered)
     await db.close()
   }, 60_000)
 
@@ -321,14 +312,14 @@ describe.skipIf(!postgresPrograms())('faults of PostgreSQL', () => {
     const error = await errorOf(only.query('SELECT 1'))
     expect(error).toMatchObject({ fault: 'standby', message: `127.0.0.1:${standby.port} is a standby` })
     // It answers, but the database cannot be used.
-    expect(only).toMatchObject({ lastAnswerAt: null, refusingSince: null, reason: error.message })
+    expect(only).toMatchObject({ refusingSince: null })
 
     await primary.kill()
     await errorOf(db.query('SELECT 1'))
     expect(db.refusingSince).toBeNull()
     await standby.promote()
     await until(() => db.query('SELECT 1'))
-    expect(db).toMatchObject({ host: `127.0.0.1:${standby.port}`, timeline: 2, reason: '' })
+    expect(db).toMatchObject({ host: `127.0.0.1:${standby.port}`, timeline: 2 })
     await Promise.all([db.close(), only.close()])
   }, 60_000)
 })
