@@ -56,13 +56,20 @@ type Resolved =
   | { readonly ok: true; readonly value: string }
   | { readonly ok: false; readonly message: string; readonly hint: string }
 
+interface References {
+  readonly env: Environment
+  readonly directory: string
+  readonly needed: boolean
+}
+
 /**
  * Replaces `${env:NAME}`, `${file:/path}` and `${credential:NAME}` in every text. Returns the values, which are
- * secrets by intention. A reference that cannot be resolved is an error that names key and line.
+ * secrets by intention. A reference that cannot be resolved is an error that names key and line, or stays as it is where the
+ * values are not `needed`.
  */
 export async function resolvePlaceholders(
   root: TreeNode,
-  context: { readonly env: Environment; readonly directory: string },
+  context: References,
   problems: ProblemList,
 ): Promise<string[]> {
   const values: string[] = []
@@ -77,7 +84,7 @@ export async function resolvePlaceholders(
 async function replaceIn(
   node: ScalarNode,
   path: Path,
-  context: { readonly env: Environment; readonly directory: string },
+  context: References,
   problems: ProblemList,
   values: string[],
 ): Promise<string | null> {
@@ -88,7 +95,7 @@ async function replaceIn(
     const resolved = await resolveOne(match[1] as Source, match[2]!.trim(), context)
     if (!resolved.ok) {
       const { message, hint } = resolved
-      problems.add({ severity: 'error', path: pathText(path), message, hint, ...node.at })
+      if (context.needed) problems.add({ severity: 'error', path: pathText(path), message, hint, ...node.at })
       // The key counts as set, so that no second problem follows from this one.
       return null
     }

@@ -144,7 +144,7 @@ onLinux(
   async () => {
     const { flooder, other, fail, flood } = await scene()
     await fail(KNOWN, other)
-    await flood(20_000, 6000, (n) => madeUp(n, KNOWN))
+    await flood(6000, 6000, (n) => madeUp(n, KNOWN))
     expectAtOnce(await fail(NEW, other))
     expectAtOnce(await fail(NEW, flooder))
   },

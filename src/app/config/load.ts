@@ -41,6 +41,8 @@ export interface LoadOptions {
   readonly env: Environment
   readonly cwd: string
   readonly overrides?: Overrides
+  /** Values from outside the file that this account cannot read are no errors; for commands that need none of them. */
+  readonly withoutSecrets?: boolean
 }
 
 export interface LoadResult {
@@ -94,7 +96,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const ownSettings = hasOwnSettings(root)
   await tellAboutFiles(found.file, env, problems)
   await applyMappingFile(root, path, env, problems)
-  const external = await resolvePlaceholders(root, { env, directory }, problems)
+  const external = await resolvePlaceholders(root, { env, directory, needed: !options.withoutSecrets }, problems)
   matchCase(nodeAt(root, ['Butler'])!, butler, problems)
   const compatibility = compatibilityOf(root, ownSettings)
   const notes = createProblemList()

@@ -39,7 +39,8 @@ async function sectionOf(
   { env, cwd }: Surroundings,
   io: CommandIo,
 ): Promise<ClusterConfig | null> {
-  const { config, problems, file: found } = await loadConfig({ ...(file ? { file } : {}), env, cwd })
+  const options = { ...(file ? { file } : {}), env, cwd, withoutSecrets: true }
+  const { config, problems, file: found } = await loadConfig(options)
   if (config) return config.footman.cluster
   if (!file && found === null) return defaults().footman.cluster
   for (const problem of sortProblems(problems)) if (problem.severity === 'error') io.err(renderProblem(problem))

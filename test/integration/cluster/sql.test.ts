@@ -165,6 +165,8 @@ describe('footman cluster sql', () => {
     const files = {
       'a.yaml':
         'Butler: {footman: {cluster: {schema: site_a, user: fm, password: geheim-a, tls: {certificate: c, key: k}}}}',
+      // The administrator of the database cannot read what the service can.
+      'b.yaml': `Butler: {footman: {cluster: {schema: site_b, password: "$\{credential:none}"}}}`,
     }
     const setup = await run(files, { configfile: 'a.yaml' })
     expect(setup.code).toBe(0)
@@ -173,6 +175,8 @@ describe('footman cluster sql', () => {
     const tables = await run(files, { configfile: 'a.yaml', migrate: true })
     expect(tables.text).toContain('SET LOCAL search_path = site_a;')
     expect(`${setup.text}${tables.text}`).not.toContain('geheim')
+    const other = await run(files, { configfile: 'b.yaml' })
+    expect([other.code, other.text.includes('CREATE SCHEMA site_b_qlik')]).toEqual([0, true])
   })
 
   test('a configuration with errors is refused', async () => {
