@@ -163,13 +163,33 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   )
   let isReady = isLeader
   let isFollowing = isLeader
+  let joining: Promise<boolean> | null = null
   let wasReopened = false
   let isComplaining = false
   let inboxOpen: Attachment['inboxOpen'] = { rows: 0, oldestAt: null }
 
   /** Nothing of an empty database, and nothing before this store is that of the cluster. */
   async function toHead(): Promise<void> {
-    if (isLeader || (await membership.ensure())) await follower.toHead()
+    if (await hasJoined()) await follower.toHead()
+  }
+
+  /** Brings what waits here to the database before anything is followed. Several callers may wait for it. */
+  function hasJoined(): Promise<boolean> {
+    if (isFollowing) return Promise.resolve(true)
+    joining ??= join().finally(() => {
+      joining = null
+    })
+    return joining
+  }
+
+  /** False: the database is empty. */
+  async function join(): Promise<boolean> {
+    if (!(await membership.ensure())) return false
+    const { nodes, forgotten, keptTerm } = deps
+    await bringBack({ db, pool, log, node, clock, follower, counters, nodes, forgotten, keptTerm }, settings)
+    isFollowing = true
+    follower.start()
+    return true
   }
 
   /** Resolves when all rows up to the rev are here, and the documents of which a notification came before. */
@@ -190,12 +210,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       await membership.addPairs()
     },
     async follower() {
-      if (!isFollowing && (await membership.ensure())) {
-        const { nodes, forgotten, keptTerm } = deps
-        await bringBack({ db, pool, log, node, clock, follower, counters, nodes, forgotten, keptTerm }, settings)
-        isFollowing = true
-        follower.start()
-      }
+      await hasJoined()
       await documents.look()
       isReady = true
       inbox.wake()
@@ -297,6 +312,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       commands.stop()
       if (isLeader && isPart()) await within(shipper.drain(), LAST_SHIP_MS, () => undefined).catch(() => undefined)
       await Promise.all([looks, cleaning, filing, follower, shipper].map((one) => one.stop()))
+      await joining?.catch(() => undefined)
     },
   }
 

@@ -1,6 +1,7 @@
 /**
  * How the store of a node becomes a part of a cluster. The first node ships its store. Another one that has worked on its own
- * adds its history; what only a leader changes becomes that of the cluster, except pairs whose keys are new there.
+ * adds its history and what waits to be sent; what only a leader changes becomes that of the cluster, except pairs whose keys
+ * are new there.
  */
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
@@ -76,7 +77,10 @@ export function createMembership(deps: MembershipDeps): Membership {
   async function joinWithStore(clusterId: string): Promise<void> {
     const tables = [...createRows(db).values()]
     if (saveStore(tables)) {
-      for (const rows of tables) if (rows.table.class === 'union') await shipHistory(rows)
+      // The first node may have lost the lead before its store was there: what is new in it is that of the cluster too.
+      const isFirst = isFirstShipUnderWay(db)
+      const isAdded = ({ table }: TableRows) => table.class === 'union' || table.stays === true || isFirst
+      for (const rows of tables.filter(isAdded)) await shipRows(rows)
     }
     db.exec('PRAGMA foreign_keys = OFF')
     try {
@@ -95,7 +99,7 @@ export function createMembership(deps: MembershipDeps): Membership {
     return true
   }
 
-  async function shipHistory(rows: TableRows): Promise<void> {
+  async function shipRows(rows: TableRows): Promise<void> {
     let after: string | null = null
     for (;;) {
       const keys: string[] = rows.keys(after, PAGE)
@@ -109,12 +113,14 @@ export function createMembership(deps: MembershipDeps): Membership {
     }
   }
 
-  /** Everything that only a leader changes is read from the database from now on. */
+  /** Everything that only a leader changes is read from the database from now on, after what waits here was brought there. */
   function exchange(tables: readonly TableRows[], clusterId: string): void {
     db.exec(FORMER)
     db.run('INSERT OR IGNORE INTO cluster_former_pair SELECT namespace, key, value, expires_at FROM kv')
     silently(db, () => {
-      for (const { table } of tables) if (table.class === 'leader') db.run(`DELETE FROM ${table.name}`)
+      for (const { table } of tables) {
+        if (table.class === 'leader') db.run(`DELETE FROM ${table.name} WHERE NOT (${table.brought ?? 'false'})`)
+      }
     })
     db.run('DELETE FROM cluster_change')
     db.run("DELETE FROM meta WHERE key IN ('cluster.applied', 'cluster.first_ship')")

@@ -14,6 +14,7 @@ import type { Follower } from './follow.ts'
 import { offerTo } from './inbox.ts'
 import { shipAsBefore, shipForgotten, takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
+import { sharedTable } from './tables.ts'
 import type { OfferedMessage, Term } from './types.ts'
 
 export interface ReturnDeps {
@@ -91,8 +92,9 @@ async function remind({ db, pool, node, follower, log }: ReturnDeps, { since, hi
 const FIRST_SINCE = `SELECT CASE WHEN $1::float8 IS NULL THEN 0
     ELSE (SELECT coalesce(min(rev) - 1, (SELECT rev FROM head)) FROM replica WHERE at > to_timestamp($1::float8 / 1000)) END AS rev`
 
+const BROUGHT = sharedTable('unverified')!.brought!
 const HELD = `SELECT seq, message_key AS key, received_at AS receivedAt, sender, raw FROM unverified
-  WHERE message_key IS NOT NULL ORDER BY seq LIMIT 200`
+  WHERE ${BROUGHT} ORDER BY seq LIMIT 200`
 
 /** Messages that wait here until Qlik Sense confirms their tasks: from now on they wait at the leader. */
 async function offerHeld({ db, pool, node, clock }: ReturnDeps, ttlMs: number): Promise<void> {
@@ -104,7 +106,7 @@ async function offerHeld({ db, pool, node, clock }: ReturnDeps, ttlMs: number): 
       return { ...message, kind: 'datagram', receivedAt: receivedAt + clock.offsetMs }
     })
     await offerTo(pool, node, messages, ttlMs)
-    silently(db, () => db.run('DELETE FROM unverified WHERE message_key IS NOT NULL AND seq <= ?', last.seq))
+    silently(db, () => db.run(`DELETE FROM unverified WHERE ${BROUGHT} AND seq <= ?`, last.seq))
   }
 }
 

@@ -15,6 +15,8 @@ export interface SharedTable {
   readonly aged?: true
   /** Of class `leader`: rows that a node has made alone are about its own events, and are added to the database. */
   readonly stays?: true
+  /** Of class `leader`: SQL that is true for rows that this node has accepted, and brings to the leader when it joins. */
+  readonly brought?: string
   /** Columns whose values each node gives by itself: numbers of rows, counts kept by triggers. */
   readonly own?: readonly string[]
   /** The column that crosses as bytes beside the JSON of the row. */
@@ -69,8 +71,12 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   // The callers whose start requests are awaited from the broker, whose session all nodes share.
   leader('start_publisher', ['id']),
   leader('start_queue', ['id']),
-  // Settled messages whose tasks Qlik Sense has to confirm before they become events.
-  leader('unverified', ['seq'], { own: ['journal_id', 'message_key'], blob: 'raw' }),
+  // Messages whose tasks Qlik Sense has to confirm before they become events; those of the inbox have no key here.
+  leader('unverified', ['seq'], {
+    own: ['journal_id', 'message_key'],
+    blob: 'raw',
+    brought: 'message_key IS NOT NULL',
+  }),
   leader('cloud_message', ['id'], { blob: 'payload', stays: true }),
   leader('mqtt_outgoing', ['id'], { own: ['seq'], stays: true }),
   leader('influx_point', ['id'], { own: ['seq'], stays: true }),

@@ -105,8 +105,7 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
 
   return {
     accept(tx, message, parsed) {
-      const isTakenAlone = isShared && message.node === undefined
-      const key = isTakenAlone ? messageKey(parsed) : null
+      const key = message.node === undefined ? messageKey(parsed) : null
       if (deps.unverified?.hold(tx, message, parsed.message.taskId, key)) return null
       return acceptTask(tx, message, parsed, message.receivedAt)
     },

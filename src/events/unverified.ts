@@ -43,7 +43,7 @@ export interface UnverifiedSettings {
 export interface Unverified {
   /**
    * True when the message waits now, or was refused: it must not become an event yet. In the transaction of the intake.
-   * `key`: of its entry in the shared inbox, for which it was taken too early; null = none.
+   * `key`: of a message of this node, by which a cluster knows it; null = it comes from the inbox of one.
    */
   hold(tx: Database, message: UnverifiedMessage, taskId: string, key: string | null): boolean
   /** Messages may wait: starts to ask about them. */

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { guidOf } from '../../bench/large-site-ids.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
-import type { Tree } from '../../support/cluster/node.ts'
+import type { ClusterNode, Tree } from '../../support/cluster/node.ts'
 import { refusedServerTests } from '../../support/cluster/refused-servers.ts'
 import { sharedRows, untilSame } from '../../support/cluster/same.ts'
 import { postgresPrograms } from '../../support/postgres.ts'
@@ -19,7 +19,7 @@ test.skipIf(cannot)(
   'a single node becomes a cluster, and single again, with everything',
   async () => {
     await using cluster = await startCluster({ nodes: 2, start: false })
-    const [first, second] = cluster.nodes as [(typeof cluster.nodes)[0], (typeof cluster.nodes)[0]]
+    const [first, second] = cluster.nodes as [ClusterNode, ClusterNode]
     first.configure(switched(false))
     await first.start()
     await cluster.send({ count: 300, perSecond: 300, to: [first] })
@@ -56,6 +56,34 @@ test.skipIf(cannot)(
     expect([lost, repeated]).toEqual([[], 0])
   },
   120_000,
+)
+
+test.skipIf(cannot)(
+  'a single node whose messages wait for Qlik Sense brings them when it joins',
+  async () => {
+    await using cluster = await startCluster({ nodes: 2, start: false })
+    const [first, second] = cluster.nodes as [ClusterNode, ClusterNode]
+    second.configure(switched(false))
+    await Promise.all([first.start(), second.start()])
+    await cluster.untilLed()
+    process.kill(cluster.site.pid, 'SIGSTOP')
+    try {
+      // A hundred of a minute become events at once.
+      await cluster.send({ count: 150, perSecond: 150, to: [second] })
+      await until(() => second.rows('SELECT 1 FROM unverified').length >= 50, { what: 'messages to wait' })
+      expect(await second.stop()).toBe(0)
+      second.configure(switched(true))
+      await second.start()
+      await cluster.untilJoined()
+    } finally {
+      process.kill(cluster.site.pid, 'SIGCONT')
+    }
+    await cluster.untilDelivered()
+    const result = cluster.report('joined without Qlik Sense')
+    expect(result).toMatchObject({ wanted: 300, lost: [], repeated: 0, unlike: [] })
+    await untilSame(cluster.nodes)
+  },
+  90_000,
 )
 
 test.skipIf(cannot)(
