@@ -117,6 +117,7 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       method: 'GET',
       path: '/v4/cluster',
       scope: 'admin',
+      at: 'here',
       summary: 'Report the nodes of the cluster and who leads',
       query: NO_QUERY,
       answers: () => ({ 200: ANSWER().describe('The cluster as this node sees it.') }),

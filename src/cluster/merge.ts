@@ -40,7 +40,7 @@ async function takeBackNow({ db, pool, node }: MergeDeps): Promise<TakenBack> {
   const applier = createApplier(db)
   const last = lastNoted(db)
   const keys = distinct(notesUpTo(db, 0, last))
-  const removedEvents = await removeTaken(db, pool, keys)
+  const { removedEvents, belongings } = await removeTaken(db, pool, keys)
   // A row that is gone has reached its age.
   const isHere = ({ tbl, key }: RowKey) => applier.tables.get(tbl)?.read(key).body != null
   const leader = ofClass(keys, 'leader')
@@ -48,7 +48,7 @@ async function takeBackNow({ db, pool, node }: MergeDeps): Promise<TakenBack> {
   const rows = own.flatMap(({ tbl, key }) => applier.tables.get(tbl)?.read(key) ?? [])
   for (const chunk of inChunks(rows)) await shipAsMaker(pool, node, chunk)
 
-  const found = await readAll(pool, [...own, ...leader])
+  const found = await readAll(pool, [...own, ...leader, ...belongings])
   const known = new Set(found.map(nameOf))
   const gone = leader.filter((key) => !known.has(nameOf(key)))
   applier.apply([...found, ...gone.map(removal)], null, last)
@@ -87,7 +87,15 @@ export async function shipAsBefore(
   return isHeld
 }
 
-async function removeTaken(db: Database, pool: PostgresPool, keys: readonly RowKey[]): Promise<number> {
+/**
+ * Deliveries have the same id whichever node made them of a message: those of the next leader may have been followed already,
+ * and go with the event here. So they are to be read again.
+ */
+async function removeTaken(
+  db: Database,
+  pool: PostgresPool,
+  keys: readonly RowKey[],
+): Promise<{ readonly removedEvents: number; readonly belongings: readonly RowKey[] }> {
   const taken = keys
     .filter(({ tbl }) => tbl === INBOX_TAKEN)
     .flatMap(({ key }) =>
@@ -100,14 +108,19 @@ async function removeTaken(db: Database, pool: PostgresPool, keys: readonly RowK
   )
   const inDatabase = new Set(stored.map(({ key }) => key))
   const lost = taken.filter(({ id }) => !inDatabase.has(id))
+  const belongings = lost.flatMap(({ id }) => db.all<RowKey>(BELONGINGS, id))
   silently(db, () => {
     for (const { id } of lost) db.run('DELETE FROM event WHERE id = ?', id)
     for (const { tbl, key } of keys) {
       if (tbl === INBOX_TAKEN) db.run('DELETE FROM inbox_taken WHERE inbox_id = ?', Number(key))
     }
   })
-  return lost.length
+  return { removedEvents: lost.length, belongings }
 }
+
+const BELONGINGS = `WITH sent AS (SELECT id FROM delivery WHERE event_id = ?)
+  SELECT 'delivery' AS tbl, id AS key FROM sent
+  UNION ALL SELECT 'delivery_attempt', json_array(delivery_id, n) FROM delivery_attempt WHERE delivery_id IN (SELECT id FROM sent)`
 
 /** Rows that were shipped with a rev beyond `rev` go to the database again, as they are here now; returns how many. */
 export async function shipForgotten({ db, pool, node }: MergeDeps, rev: number): Promise<number> {

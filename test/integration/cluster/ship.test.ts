@@ -126,6 +126,8 @@ const stateOf = (db: Database, id: string) =>
   db.get<{ state: string }>('SELECT state FROM delivery WHERE id = ?', id)?.state
 const setState = (db: Database, id: string, state: string) =>
   db.run('UPDATE delivery SET state = ? WHERE id = ?', state, id)
+const noteAttemptOf = (db: Database, id: string) =>
+  db.run("INSERT INTO delivery_attempt VALUES (?, 1, 0, 0, 'ok', '')", id)
 const countIn = async (table: string) =>
   Number((await pool.query<{ n: number }>('SELECT count(*) AS n FROM replica WHERE tbl = $1', [table]))[0]!.n)
 const snooze = (db: Database, id: string) =>
@@ -305,6 +307,35 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
     expect(stateOf(a.db, 'of lost')).toBeUndefined()
     expect(await pool.query('SELECT id FROM inbox WHERE settled_rev IS NULL')).toEqual([{ id: ids[1]!.id }])
     expect(await countIn('event')).toBe(1)
+  })
+
+  test('keeps the deliveries that the next leader has made of the same message', async () => {
+    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+    await a.lead()
+    const [entry] = await pool.query<{ id: number }>(
+      `INSERT INTO inbox (key, node, received_at, sender, raw, expires_at) VALUES ('k', 'b', now(), '', '', now()) RETURNING id`,
+    )
+    const takeAs = (node: Node, eventId: string) =>
+      commit(node, (db) => {
+        addEvent(db, eventId, 'routed')
+        addDelivery(db, 'the same', eventId)
+        noteAttemptOf(db, 'the same')
+        setState(db, 'the same', 'delivered')
+        node.shipper.settle([{ id: entry!.id, eventId }])
+      })
+    await b.lead()
+    await expect(takeAs(a, 'of a')).rejects.toBeInstanceOf(NotLeaderError)
+    await takeAs(b, 'of b')
+    // Before it knows that it leads no more.
+    await a.follower.toHead()
+    const { removedEvents } = await takeBack({ ...a, pool, node: a.name })
+    await a.follower.toHead()
+
+    expect(removedEvents).toBe(1)
+    for (const { db } of [a, b]) {
+      expect(db.all('SELECT id, event_id FROM delivery')).toEqual([{ id: 'the same', event_id: 'of b' }])
+      expect(db.all('SELECT delivery_id, n FROM delivery_attempt')).toEqual([{ delivery_id: 'the same', n: 1 }])
+    }
   })
 
   test('an alert of its time alone keeps its fallback', async () => {
