@@ -252,7 +252,9 @@ function changeMember(text: string, indent: number, name: string, value: unknown
 /** `name: value`; null when it takes several lines. */
 function oneLine(name: string, value: unknown): string | null {
   if (isObject(value)) return null
-  const text = stringify({ [name]: value }, { ...STYLE, lineWidth: 0, version: '1.2', compat: 'yaml-1.1' }).trimEnd()
+  const options = { ...STYLE, lineWidth: 0, version: '1.2', compat: 'yaml-1.1' } as const
+  // A value may end with a blank of Unicode, which stands there without quotes.
+  const text = stringify({ [name]: value }, options).replace(/\n+$/, '')
   return text.startsWith(`${name}: `) && !text.includes('\n') && text.length + 6 <= LINE_WIDTH ? text : null
 }
 

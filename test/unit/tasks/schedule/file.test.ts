@@ -237,6 +237,7 @@ describe('the style is that of Butler', () => {
         '\u2028 ',
         ' \u2029x',
         'a\u0085',
+        '-\u2000',
       ),
       fc.array(fc.string(), { maxLength: 3 }),
       fc.boolean(),
