@@ -235,17 +235,17 @@ describe('with access control', () => {
     if (process.platform !== 'win32') expect(statSync(file).mode & 0o777).toBe(0o600)
     await start({ tag: ['urgent'] }, bearer(limited.key))
     const local = bearer(readFileSync(file, 'utf8').trim())
-    const { audit } = await until(async () => {
-      const answer = await product.call('GET', '/v4/audit?actor=key:limited&limit=1', undefined, local)
-      const found = (await answer.json()) as { audit: AuditRow[] }
-      return found.audit.length > 0 ? found : null
-    })
-    expect(audit[0]).toMatchObject({
-      action: 'task.start',
-      status: 200,
-      outcome: 'denied',
-      detail: '0 started, 1 denied',
-    })
+    const newest = { entry: null as AuditRow | null }
+    // Entries are stored shortly after the answer.
+    await until(
+      async () => {
+        const answer = await product.call('GET', '/v4/audit?actor=key:limited&limit=1', undefined, local)
+        newest.entry = ((await answer.json()) as { audit: AuditRow[] }).audit[0] ?? null
+        return newest.entry?.outcome === 'denied'
+      },
+      { state: () => newest },
+    )
+    expect(newest.entry).toMatchObject({ action: 'task.start', status: 200, detail: '0 started, 1 denied' })
     await product.process.waitForLine(
       /AUDIT: actor=key:limited address=127\.0\.0\.1 action=task\.start outcome=denied status=200/,
     )

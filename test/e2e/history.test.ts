@@ -172,12 +172,20 @@ describe('a summary', () => {
 })
 
 test('the counters of Prometheus agree with the list', async () => {
-  const { executions } = await history('from=1h&limit=500')
-  const recent = executions.filter(({ stoppedAt }) => Date.parse(stoppedAt) > startedAt)
-  const text = await (await product.call('GET', '/metrics')).text()
-  const counted = [...text.matchAll(/^footman_task_executions_total\{.*\} (\d+)$/gm)].map(([, value]) => Number(value))
-  expect(counted.reduce((sum, value) => sum + value, 0)).toBe(recent.length)
-  expect(text).toMatch(
+  const now = { text: '', counted: 0, listed: -1 }
+  // A run may end between the two calls.
+  await until(
+    async () => {
+      const { executions } = await history('from=1h&limit=500')
+      now.listed = executions.filter(({ stoppedAt }) => Date.parse(stoppedAt) > startedAt).length
+      now.text = await (await product.call('GET', '/metrics')).text()
+      const counts = now.text.matchAll(/^footman_task_executions_total\{.*\} (\d+)$/gm)
+      now.counted = [...counts].reduce((sum, [, value]) => sum + Number(value), 0)
+      return now.counted === now.listed
+    },
+    { state: () => ({ counted: now.counted, listed: now.listed }) },
+  )
+  expect(now.text).toMatch(
     /^footman_task_last_run_success\{task_id="a8b4c123-def4-5678-9abc-def012345678",task="Financial Dashboard Reload"\} [01]$/m,
   )
 })
