@@ -183,10 +183,12 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     const definition = ledger.definition(run.id)!
     const documents = ledger.documents(run)
     const dueAt = ({ channel, nextAt }: DeliveryRecord) => Math.max(nextAt ?? 0, downUntil.get(channel) ?? 0)
+    // What becomes due during this pass waits for the next: then a channel that is away fails with its first delivery alone.
+    const began = clock.now()
     for (const delivery of open) {
       signal.throwIfAborted()
       const isMail = delivery.channel === 'email' || delivery.channel === 'notification'
-      const isDue = dueAt(delivery) <= clock.now()
+      const isDue = dueAt(delivery) <= began
       if (isMail && isDue && clock.now() < deadline && !isCancelled(run, delivery)) await throttle(signal)
       if (isCancelled(run, delivery)) {
         await change(delivery, 'skipped', { lastError: 'the run was cancelled' })

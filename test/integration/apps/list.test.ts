@@ -72,7 +72,7 @@ describe('without an engine the list answers', () => {
   ] as const
   for (const { name, mode, status, error, ...more } of failures) {
     test(name, async () => {
-      const impatient = await startApps(site, { engine: { connectTimeoutMs: 500 } })
+      const impatient = await startApps(site, { engine: { connectTimeoutMs: mode === 'hang' ? 500 : 10_000 } })
       const args = 'args' in more ? [...more.args] : []
       site.simulator.fault({ listener: 'engine', mode, args })
       const answer = await untilFaulty(impatient)

@@ -313,7 +313,7 @@ describe('a reload that is not begun', () => {
   ]
   for (const { name, appId = SALES_DASHBOARD, body = {}, fault, answer } of cases) {
     test(name, async () => {
-      const impatient = await startApps(site, { engine: { connectTimeoutMs: 300 } })
+      const impatient = await startApps(site, { engine: { connectTimeoutMs: fault?.[0] === 'hang' ? 300 : 10_000 } })
       if (fault) site.simulator.fault({ listener: 'engine', mode: fault[0], args: fault[1] })
       const got = await impatient.reload(appId, body)
       await impatient.stop()

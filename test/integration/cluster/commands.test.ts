@@ -184,7 +184,7 @@ describe.skipIf(!postgresPrograms())('commands', () => {
   })
 
   test('that are not answered in time have an unknown outcome', async () => {
-    const [leader, follower] = [node('a'), node('b', { timeoutMs: 300 })]
+    const [leader, follower] = [node('a'), node('b', { timeoutMs: 2000 })]
     leader.commands.serve(() => new Promise(() => undefined))
     await leader.lead()
     expect(await faultOf(follower.commands.ask(requestOf()))).toBe('OUTCOME_UNKNOWN')

@@ -108,7 +108,7 @@ describe('when QRS cannot help', () => {
     const qrs = fakeQrs()
     qrs.appById = (_id, signal) =>
       new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted'))))
-    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 500 } })
+    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 2000 } })
     await send(message())
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({

@@ -35,7 +35,7 @@ function newRelicApi(destinationAccount: readonly string[], shadow = false): Pro
     header: [{ name: 'X-Team', value: 'bi' }],
     attribute: { static: [{ name: 'env', value: 'prod' }] },
   }
-  const send = createNewRelicSender({ http, log }, { accounts: ACCOUNTS, timeoutMs: 300 })
+  const send = createNewRelicSender({ http, log }, { accounts: ACCOUNTS, timeoutMs: 2000 })
   return routesApi(
     newRelicRoutes(
       { send, clock: { now: () => NOW } },

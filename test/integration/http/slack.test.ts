@@ -29,9 +29,9 @@ afterAll(async () => {
   http.close()
 })
 
-const slackApi = (settings: { webhookURL?: string; shadow?: boolean }) =>
+const slackApi = (settings: { webhookURL?: string; shadow?: boolean; timeoutMs?: number }) =>
   routesApi(
-    slackRoutes({ http, log }, { webhookURL: `${sink.url}${SECRET}`, shadow: false, timeoutMs: 300, ...settings }),
+    slackRoutes({ http, log }, { webhookURL: `${sink.url}${SECRET}`, shadow: false, timeoutMs: 10_000, ...settings }),
     log,
   )
 
@@ -106,8 +106,9 @@ describe('a message that does not arrive', () => {
   })
 
   test('is a 504 when Slack stays silent', async () => {
+    await using impatient = await slackApi({ timeoutMs: 300 })
     sink.answer({ hang: true })
-    const answer = await post(MESSAGE)
+    const answer = await impatient.send('PUT', '/v4/slackpostmessage', MESSAGE)
     expect(answer.status).toBe(504)
     expect(JSON.parse(answer.body)).toMatchObject({ message: FAILED, error: 'Gateway Timeout' })
   })

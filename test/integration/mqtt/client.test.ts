@@ -232,7 +232,7 @@ describe('publishing', () => {
   test('a silent broker: the attempt times out, later ones are refused instead of piling up', async () => {
     const server = await broker()
     const watcher = await watching(server.port)
-    const { mqtt } = service(server.port, { publishTimeoutMs: 200 })
+    const { mqtt } = service(server.port, { publishTimeoutMs: 1000 })
     await running(mqtt)
     await mqtt.publish('warm', '')
     server.freeze()

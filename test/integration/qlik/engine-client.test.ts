@@ -164,8 +164,8 @@ describe('with an engine that misbehaves', () => {
         headers: [],
         rejectUnauthorized: true,
         certificates: () => null,
-        connectTimeoutMs: 300,
-        callTimeoutMs: 300,
+        connectTimeoutMs: 10_000,
+        callTimeoutMs: 10_000,
         ...settings,
       },
     )
@@ -179,7 +179,7 @@ describe('with an engine that misbehaves', () => {
   })
 
   test('a session that never begins is a timeout', async () => {
-    const client = await start({ answer: () => undefined, greeting: null })
+    const client = await start({ answer: () => undefined, greeting: null }, { connectTimeoutMs: 500 })
     expect((await failure(client.open({}))).kind).toBe('timeout')
     await ended()
   })
@@ -212,7 +212,7 @@ describe('with an engine that misbehaves', () => {
   })
 
   test('a call without answer is a timeout, and the session closes', async () => {
-    const client = await start({ answer: () => undefined })
+    const client = await start({ answer: () => undefined }, { callTimeoutMs: 300 })
     const work = client.use({}, (session) => session.global.call('GetDocList'))
     expect(await failure(work)).toMatchObject({ kind: 'timeout', message: expect.stringContaining('GetDocList') })
     await ended()

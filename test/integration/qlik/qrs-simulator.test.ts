@@ -136,7 +136,8 @@ describe('faults', () => {
   ]
 
   test.each(faults)('%s %p', async (mode, args, kinds) => {
-    await using it = await tools({}, { timeoutMs: 800 })
+    const isSlow = kinds.includes('timeout')
+    await using it = await tools({}, { timeoutMs: isSlow ? 800 : 10_000 })
     it.site.simulator.fault({ listener: 'qrs', mode, args })
     const error = await it.qrs.taskById(ALONE).catch((caught) => caught)
     expect(error).toBeInstanceOf(QrsError)
@@ -158,7 +159,7 @@ describe('faults', () => {
   })
 
   test('a start under a fault reaches the site once', async () => {
-    await using it = await tools({}, { timeoutMs: 300 })
+    await using it = await tools({}, { timeoutMs: 2000 })
     for (const [mode, args] of [
       ['status', [503]],
       ['reset', []],

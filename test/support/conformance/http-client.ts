@@ -90,15 +90,15 @@ export const httpClientCases: readonly Case[] = [
       let asked = 0
       const server = await httpServer((_request, response) => {
         asked += 1
-        response.writeHead(429, { 'retry-after': '1' }).end()
+        response.writeHead(429, { 'retry-after': '10' }).end()
       })
       const waits: number[] = []
       const client = createHttpClient({}, { sleep: async (ms) => void waits.push(ms) })
       const url = `http://127.0.0.1:${server.port}/`
       assert.equal((await client.request({ url, retry: QUICK_RETRY })).status, 429)
-      assert.deepEqual([asked, waits], [3, [1000, 1000]])
+      assert.deepEqual([asked, waits], [3, [10_000, 10_000]])
       asked = 0
-      assert.equal((await client.request({ url, retry: QUICK_RETRY, timeoutMs: 500 })).status, 429)
+      assert.equal((await client.request({ url, retry: QUICK_RETRY, timeoutMs: 8000 })).status, 429)
       assert.equal(asked, 1)
       client.close()
       await server.close()

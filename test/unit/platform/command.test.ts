@@ -29,7 +29,7 @@ test('a program that does not exist', async () => {
 onUnix('one that hangs is ended with what it has started, at the end of its time', async () => {
   await using directory = tempDirectory()
   const file = directory.join('pid')
-  const hanging = runCommand('sh', ['-c', `echo $$ > ${file}; sleep 1000 & wait`], { timeoutMs: 500 })
+  const hanging = runCommand('sh', ['-c', `echo $$ > ${file}; sleep 1000 & wait`], { timeoutMs: 2000 })
   await expect(hanging).rejects.toMatchObject({ kind: 'timeout' })
   await hanging.catch(() => {})
   if (!existsSync(file)) return

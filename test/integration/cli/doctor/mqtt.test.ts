@@ -74,7 +74,7 @@ describe('a broker', () => {
   })
   test('that never answers', async () => {
     const port = await listen(createServer((socket) => void socket.on('error', () => {})))
-    const { findings } = await diagnose(mqtt(port), { only, timeout: 500 })
+    const { findings } = await diagnose(mqtt(port), { only, timeout: 2000 })
     expect(findings).toEqual([expect.objectContaining({ code: 'mqtt.no-mqtt', fix: expect.stringContaining('mqtts') })])
   })
 })
@@ -94,7 +94,7 @@ describe('TLS of a broker', () => {
         fix: expect.stringContaining('Butler.footman.mqtt.tls.caFile'),
       }),
     ])
-    expect(codes(await diagnose(mqtt(port), { only, timeout: 1000 }))).toEqual(['mqtt.no-mqtt'])
+    expect(codes(await diagnose(mqtt(port), { only, timeout: 2000 }))).toEqual(['mqtt.no-mqtt'])
   })
   test('that ends soon, is over, or is for another name', async () => {
     await using directory = tempDirectory()

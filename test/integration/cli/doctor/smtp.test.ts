@@ -43,7 +43,7 @@ describe('a mail server that', () => {
     await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done))
     try {
       const { port } = silent.address() as AddressInfo
-      expect(codes(await diagnose(mail(port), { only, timeout: 300 }))).toEqual(['smtp.silent'])
+      expect(codes(await diagnose(mail(port), { only, timeout: 1500 }))).toEqual(['smtp.silent'])
     } finally {
       silent.close()
     }
@@ -87,7 +87,7 @@ describe('TLS', () => {
   test('secure: false where the server expects TLS', async () => {
     const tls = { ...(await certificatePair('127.0.0.1')), implicit: true }
     await using sink = await startSmtpSink({ tls })
-    const { findings } = await diagnose(mail(sink.port, { secure: false }), { only, timeout: 1500 })
+    const { findings } = await diagnose(mail(sink.port, { secure: false }), { only, timeout: 3000 })
     expect(findings).toEqual([
       expect.objectContaining({
         code: 'smtp.tls-mode',

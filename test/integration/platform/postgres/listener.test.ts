@@ -10,7 +10,7 @@ describe.skipIf(!postgresPrograms())('notifications', () => {
     await using server = await startPostgres()
     const heard: string[] = []
     let starts = 0
-    const settings = poolSettings(server, { connectTimeoutMs: 500, applicationName: 'footman/ears' })
+    const settings = poolSettings(server, { connectTimeoutMs: 2000, applicationName: 'footman/ears' })
     const listener = createPostgresListener({ onListening: () => void starts++ }, settings, {
       footman_rev: (payload) => void heard.push(`rev ${payload}`),
       footman_inbox: (payload) => void heard.push(`inbox ${payload}`),
@@ -50,7 +50,7 @@ describe.skipIf(!postgresPrograms())('notifications', () => {
   test('a server that stands still is noticed without a notification', async () => {
     await using server = await startPostgres()
     let starts = 0
-    const settings = poolSettings(server, { connectTimeoutMs: 300, statementTimeoutMs: 200 })
+    const settings = poolSettings(server, { connectTimeoutMs: 2000, statementTimeoutMs: 1500 })
     const listener = createPostgresListener({ onListening: () => void starts++ }, settings, {
       footman_rev: () => undefined,
     })

@@ -25,7 +25,7 @@ let directory: TempDirectory
 const running: { stop(): Promise<void> }[] = []
 
 beforeAll(async () => {
-  site = await startSite({ timeoutMs: 1000 })
+  site = await startSite()
   broker = await startMosquitto()
   watcher = await spy(broker.port)
 })

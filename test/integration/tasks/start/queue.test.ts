@@ -25,7 +25,7 @@ const clock = { now: () => Date.now() + now }
 const cleanups: (() => Promise<void>)[] = []
 
 beforeAll(async () => {
-  site = await startSite({ timeoutMs: 1000 })
+  site = await startSite()
 })
 afterAll(() => site.stop())
 beforeEach(() => {

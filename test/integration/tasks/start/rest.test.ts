@@ -4,7 +4,7 @@ import { DASHBOARD, filterOf, LOAD_SCRIPT, SALES, type Site, startApi, startSite
 let site: Site
 let api: Awaited<ReturnType<typeof startApi>>
 beforeAll(async () => {
-  site = await startSite({ timeoutMs: 1000 })
+  site = await startSite({ timeoutMs: 3000 })
 })
 afterAll(() => site.stop())
 beforeEach(async () => {
