@@ -183,7 +183,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     const definition = ledger.definition(run.id)!
     const documents = ledger.documents(run)
     const dueAt = ({ channel, nextAt }: DeliveryRecord) => Math.max(nextAt ?? 0, downUntil.get(channel) ?? 0)
-    // What becomes due during this pass waits for the next: then a channel that is away fails with its first delivery alone.
+    // A delivery that becomes due during this pass waits for the next: a channel that is away fails with its first alone.
     const began = clock.now()
     for (const delivery of open) {
       signal.throwIfAborted()
