@@ -35,7 +35,7 @@ const SQL = {
     reason, test, repeats, queued_at, started_at, finished_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   run: `SELECT ${RUN} FROM report_run WHERE id = ?`,
   definition: 'SELECT definition FROM report_run WHERE id = ?',
-  open: `SELECT ${RUN} FROM report_run WHERE state <> 'finished' ORDER BY priority DESC, queued_at, id`,
+  open: `SELECT ${RUN} FROM report_run WHERE state <> 'finished' ORDER BY priority DESC, queued_at, rowid`,
   waiting: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'queued' ORDER BY queued_at`,
   list: `SELECT ${RUN} FROM report_run WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR outcome = ?2)
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4) ORDER BY id DESC LIMIT ?5 OFFSET ?6`,
