@@ -18,6 +18,7 @@ import { BEHAVIOUR } from './script.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
+const SHORT_MS = 1000
 /** Long enough for the usual durations of what runs every two hours. */
 const NIGHT_MS = 14 * HOUR_MS
 
@@ -62,7 +63,7 @@ const TASKS: readonly NightTask[] = [
   { name: 'Web traffic', app: 'Web Traffic', stream: 'Marketing', every: 30, last: 17, takes: 4 },
 ]
 
-/** Minutes that tasks of the site take at night; in the demo they take seconds. */
+/** Minutes that tasks of the site take at night; in the demo, and in the last `QUIET_MINUTES` before it, seconds. */
 const TAKES: Readonly<Record<string, number>> = {
   'Sales ETL hourly': 6,
   [DASHBOARD]: 8,
@@ -74,6 +75,9 @@ const TAKES: Readonly<Record<string, number>> = {
   'Nightly FTP fetch': 4,
   LAB_UserSync: 1,
 }
+
+/** More than any of them takes: whatever the time of day, none runs when the demo begins, which starts some of them. */
+const QUIET_MINUTES = 30
 
 /** The trigger "Hourly" of the site, with which the broken chain begins, was last due so many minutes ago. */
 const HOURLY = { name: 'Hourly', last: 52 }
@@ -107,13 +111,14 @@ export function playNight(
   const { site } = simulator
   const byDay = new Map([...site.tasks.values()].map((task) => [task, { ...task.behaviour }]))
   const { ids, happenings } = happeningsOf(simulator)
-  const takes = { ...TAKES, ...Object.fromEntries(TASKS.map((task) => [task.name, task.takes])) }
-  for (const name of Object.keys(takes)) simulator.setTask(name, { outcome: 'success' })
+  const takes = new Map([...Object.entries(TAKES), ...TASKS.map((task) => [task.name, task.takes] as const)])
+  for (const name of takes.keys()) simulator.setTask(name, { outcome: 'success' })
   const vary = createVariation()
   for (const [minutesAgo, happen] of happenings) {
     clock.set(now - minutesAgo * MINUTE_MS)
-    for (const [name, minutes] of Object.entries(takes)) {
-      simulator.setTask(name, { durationMs: Math.round(minutes * MINUTE_MS * vary()) })
+    for (const [name, minutes] of takes) {
+      const isShort = minutesAgo <= QUIET_MINUTES && name in TAKES
+      simulator.setTask(name, { durationMs: isShort ? SHORT_MS : Math.round(minutes * MINUTE_MS * vary()) })
     }
     happen()
   }
@@ -161,7 +166,7 @@ function happeningsOf(simulator: Simulator) {
     [195, () => simulator.setTask(NEVER_STARTED, { enabled: false })],
     [150, () => simulator.setTask(NEVER_STARTED, { enabled: true })],
     // Still runs when the demo begins.
-    [30, () => simulator.setTask(LONG_RUNNING, { durationMs: 44 * MINUTE_MS })],
+    [QUIET_MINUTES, () => simulator.setTask(LONG_RUNNING, { durationMs: 44 * MINUTE_MS })],
   ]
   for (let ago = NIGHT_MS / MINUTE_MS; ago > STEP_MINUTES * 2; ago -= STEP_MINUTES) list.push([ago, () => {}])
   return { ids: () => ({ executionId, retryExecutionId }), happenings: list.sort(([a], [b]) => b - a) }
