@@ -299,8 +299,13 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
 
   test('the pages look well', async () => {
     const run = product.rows<{ id: string; schedule_id: string }>('SELECT * FROM schedule_run LIMIT 1')[0]
+    const crowd = Array.from({ length: 5 }, (_, n) => entry(`crowd-${n}`, `Crowd ${n}`, { cronSchedule: '0 3 * * *' }))
+    writeFileSync(product.directory.join('schedule.yaml'), FILE + crowd.join(''))
+    await until(async () => (await me.page('/schedules/calendar')).html.includes('<summary>+'), { timeout: 15_000 })
     const paths = ['', '/new', '/daily', '/calendar', `/${run?.schedule_id}/runs/${run?.id}`]
     await looksWell(browser, `${base}/console/schedules`, paths)
+    writeFileSync(product.directory.join('schedule.yaml'), FILE)
+    await until(async () => (await schedules()).length < 10, { timeout: 15_000 })
     await looksWell(browser, `${base}/console/form`, ['/schedule.run?id=daily'])
   }, 180_000)
 
