@@ -103,15 +103,15 @@ function expectAtOnce({ ms, before }: Alerted): void {
 const onLinux = test.skipIf(process.platform !== 'linux')
 
 onLinux(
-  '60,000 made-up task ids in 10 s: real failures of any sender are alerted at once, QRS is hardly asked',
+  '24,000 made-up task ids in 4 s: real failures of any sender are alerted at once, QRS is hardly asked',
   async () => {
     const { site, hook, product, flooder, other, fail, flood, input, ignored } = await scene()
     await fail(KNOWN, other)
     const before = residentMb(product.process.pid)
     site.simulator.clearRequests()
 
-    const flooding = flood(60_000, 6000)
-    await until(async () => (await input()).received > 10_000)
+    const flooding = flood(24_000, 6000)
+    await until(async () => (await input()).received > 4000)
     const [created] = site.simulator.addTasks(1)
     const took = [await fail(KNOWN, other), await fail(KNOWN, flooder), await fail(NEW, flooder)]
     took.push(await fail(created!, flooder), await fail(created!, other))
@@ -121,11 +121,11 @@ onLinux(
         const found = await input()
         return found.dropped.TASK_NOT_FOUND + found.dropped.DUPLICATE + ignored() === found.received - 6 && found
       },
-      { timeout: 60_000, what: 'every made-up message to be settled', state: input },
+      { timeout: 100_000, what: 'every made-up message to be settled', state: input },
     )
 
     // The network may lose datagrams; what was accepted is accounted for, one by one.
-    expect(received).toBeGreaterThan(30_000)
+    expect(received).toBeGreaterThan(12_000)
     expect(dropped).toMatchObject({ RATE_LIMITED: 0, BACKLOG_FULL: 0, INVALID: 0 })
     expect(hook.requests).toHaveLength(6)
     for (const alerted of took) expectAtOnce(alerted)
@@ -155,7 +155,7 @@ onLinux(
   'junk holds up no failure',
   async () => {
     const { flooder, other, fail, flood } = await scene()
-    const flooding = flood(30_000, 6000, (n) => `junk ${n}`)
+    const flooding = flood(15_000, 6000, (n) => `junk ${n}`)
     const took = [await fail(KNOWN, other), await fail(KNOWN, flooder)]
     await flooding
     took.push(await fail(NEW, other), await fail(NEW, flooder))

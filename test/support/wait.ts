@@ -40,7 +40,7 @@ export async function until<T>(
   } while (performance.now() < deadline)
   const details = [
     ...(lastError === undefined ? [] : [`last error: ${lastError}`]),
-    ...(options.state ? [`state: ${JSON.stringify(options.state())}`] : []),
+    ...(options.state ? [`state: ${JSON.stringify(await options.state())}`] : []),
   ]
   throw new Error([`waited ${timeout} ms in vain for ${what}`, ...details].join('; '))
 }
