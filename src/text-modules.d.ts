@@ -60,12 +60,16 @@ declare module '*/swagger-initializer.js' {
   const text: string
   export default text
 }
-declare module 'swagger-ui-dist/*' {
+declare module 'swagger-ui-dist/LICENSE' {
   const text: string
   export default text
 }
 
 /** Files that are embedded with `type: 'file'`; the import gives their path. */
+declare module 'swagger-ui-dist/*' {
+  const path: string
+  export default path
+}
 declare module '*.ttf' {
   const path: string
   export default path

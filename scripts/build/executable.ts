@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { basename, dirname, join } from 'node:path'
 import { butler } from '../../src/app/schema.ts'
 import { type Identity, root } from './identity.ts'
-import { packing } from './packing.ts'
+import { packing, runtimeBrotli } from './packing.ts'
 import { fetchRuntime } from './runtime.ts'
 import { hostTarget, type Target } from './targets.ts'
 import { withResources } from './windows-resources.ts'
@@ -53,7 +53,7 @@ export const bundling = ({ entry, identity, target }: Omit<Order, 'outfile'>) =>
     // A thread or command loads only the chunks it uses: 6 to 8 MB less memory than one big file.
     splitting: true,
     define: constants(identity, target?.name ?? hostTarget()),
-    plugins: [packing],
+    plugins: [runtimeBrotli],
     throw: false,
   }) satisfies Bun.BuildConfig
 
@@ -63,9 +63,13 @@ export async function buildExecutable(order: Order): Promise<void> {
   mkdirSync(dirname(outfile), { recursive: true })
   const workshop = mkdtempSync(join(dirname(outfile), 'build-'))
   const built = join(workshop, basename(outfile))
+  const options = bundling(order)
+  const bundle = async (entry: string) =>
+    successful(await Bun.build({ ...options, entrypoints: [entry], splitting: false, metafile: true }), entry)
   try {
     const result = await Bun.build({
-      ...bundling(order),
+      ...options,
+      plugins: [...options.plugins, await packing(bundle)],
       bytecode,
       compile: {
         outfile: built,
@@ -77,11 +81,16 @@ export async function buildExecutable(order: Order): Promise<void> {
         autoloadBunfig: false,
       },
     })
-    if (!result.success) throw new Error(`building ${outfile} failed\n${result.logs.join('\n')}`)
+    successful(result, outfile)
     renameSync(built, outfile)
   } finally {
     rmSync(workshop, { recursive: true, force: true })
   }
+}
+
+function successful(result: Bun.BuildOutput, what: string): Bun.BuildOutput {
+  if (!result.success) throw new Error(`building ${what} failed\n${result.logs.join('\n')}`)
+  return result
 }
 
 /** The runtime that the program is added to. */

@@ -4,7 +4,7 @@
 import type { FC } from 'hono/jsx'
 import { stringify } from 'yaml'
 import { z } from 'zod'
-import { readText } from '../platform/assets.ts'
+import { readAsset } from '../platform/assets.ts'
 import { type ApiRequest, type ApiRoute, jsonText, route } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
 import type { OpenApiDocument } from './openapi/schema.ts'
@@ -46,8 +46,8 @@ const html = (text: string): Response =>
     'referrer-policy': 'no-referrer',
   })
 
-const answer = (type: string, text: string, headers: Readonly<Record<string, string>> = {}): Response =>
-  new Response(text, { headers: { 'content-type': type, 'x-content-type-options': 'nosniff', ...headers } })
+const answer = (type: string, body: Content, headers: Readonly<Record<string, string>> = {}): Response =>
+  new Response(body, { headers: { 'content-type': type, 'x-content-type-options': 'nosniff', ...headers } })
 
 function once(make: () => string): () => string {
   let made: string | null = null
@@ -92,38 +92,53 @@ const Page: FC<PageInput> = ({ base, version }) => {
   )
 }
 
+type Content = string | Uint8Array<ArrayBuffer>
+
 interface Asset {
   readonly type: string
-  readonly load: () => Promise<string>
+  readonly load: () => Promise<Content>
 }
 
 const SCRIPT = 'text/javascript; charset=utf-8'
 const STYLE = 'text/css; charset=utf-8'
 
+const textOf = async (file: Promise<{ readonly default: string }>): Promise<string> => (await file).default
+
 /** By name below `/documentation/static/`. Each is loaded when it is first asked for: an unused page costs nothing. */
 const ASSETS: ReadonlyMap<string, Asset> = new Map<string, Asset>([
   [
     'swagger-ui-bundle.js',
-    { type: SCRIPT, load: () => readText(import('swagger-ui-dist/swagger-ui-bundle.js', { with: { type: 'text' } })) },
+    {
+      type: SCRIPT,
+      load: () =>
+        readAsset(
+          () => import('swagger-ui-dist/swagger-ui-bundle.js', { with: { type: 'file' } }),
+          () => import.meta.resolve('swagger-ui-dist/swagger-ui-bundle.js'),
+        ),
+    },
   ],
   [
     'swagger-ui.css',
-    { type: STYLE, load: () => readText(import('swagger-ui-dist/swagger-ui.css', { with: { type: 'text' } })) },
+    {
+      type: STYLE,
+      load: () =>
+        readAsset(
+          () => import('swagger-ui-dist/swagger-ui.css', { with: { type: 'file' } }),
+          () => import.meta.resolve('swagger-ui-dist/swagger-ui.css'),
+        ),
+    },
   ],
   [
     'swagger-ui.license.txt',
     {
       type: 'text/plain; charset=utf-8',
-      load: () => readText(import('swagger-ui-dist/LICENSE', { with: { type: 'text' } })),
+      load: () => textOf(import('swagger-ui-dist/LICENSE', { with: { type: 'text' } })),
     },
   ],
   [
     'swagger-initializer.js',
-    { type: SCRIPT, load: () => readText(import('./assets/swagger-initializer.js', { with: { type: 'text' } })) },
+    { type: SCRIPT, load: () => textOf(import('./assets/swagger-initializer.js', { with: { type: 'text' } })) },
   ],
-  ['index.css', { type: STYLE, load: () => readText(import('./assets/index.css', { with: { type: 'text' } })) }],
-  [
-    'logo.svg',
-    { type: 'image/svg+xml', load: () => readText(import('./assets/logo.svg', { with: { type: 'text' } })) },
-  ],
+  ['index.css', { type: STYLE, load: () => textOf(import('./assets/index.css', { with: { type: 'text' } })) }],
+  ['logo.svg', { type: 'image/svg+xml', load: () => textOf(import('./assets/logo.svg', { with: { type: 'text' } })) }],
 ])
