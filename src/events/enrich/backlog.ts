@@ -25,16 +25,33 @@ interface Backlog {
   nextAt(now: number): number | null
 }
 
+/** How many events may be in memory, of all tasks and of one. */
+interface Room {
+  readonly all: number
+  readonly task: number
+}
+
+/** Events that come into memory. */
+interface Intake {
+  readonly taken: Map<number, StoredEvent>
+  /** In memory, by task. */
+  readonly counts: Map<string, number>
+  /** Tasks that have their share. */
+  readonly full: Set<string>
+}
+
 /**
  * `inHand` holds the events in memory by sequence number, `capacity` is how many there may be. One task has a tenth of
- * that: its events are worked on one after the other, and those of other tasks must not wait for thousands of them.
+ * that: its events are worked on one after the other, and those of other tasks must not wait for thousands of them. While no
+ * other task has any on disk, it has half.
  */
 export function createBacklog(
   db: Database,
   inHand: ReadonlyMap<number, { readonly event: Pick<StoredEvent, 'taskId'> }>,
   capacity: number,
 ): Backlog {
-  const share = Math.ceil(capacity / 10)
+  const shared: Room = { all: capacity, task: Math.ceil(capacity / 10) }
+  const undisputed: Room = { all: capacity / 2, task: capacity / 2 }
   let drained = false
   /** Tasks that had their share when nothing else was left on disk. */
   let crowded: ReadonlySet<string> = new Set()
@@ -48,16 +65,16 @@ export function createBacklog(
     return counts
   }
 
-  /** Adds to `taken` what there is room for; tasks whose share is full are left out, and named in `full`. */
-  function take(now: number, taken: Map<number, StoredEvent>, counts: Map<string, number>, full: Set<string>): void {
+  /** Adds to `taken` what there is room for. */
+  function take(now: number, { taken, counts, full }: Intake, room: Room): void {
     const limit = capacity + inHand.size
     const found = duePendingEvents(db, now, limit, full)
     for (const event of found) {
       const { seq, taskId } = event
       if (!isNew(event) || taken.has(seq)) continue
       const count = counts.get(taskId) ?? 0
-      if (count >= share) full.add(taskId)
-      else if (inHand.size + taken.size >= capacity) return
+      if (count >= room.task) full.add(taskId)
+      else if (inHand.size + taken.size >= room.all) return
       else {
         const stored = pendingEvent(db, seq)
         if (!stored) continue
@@ -84,18 +101,22 @@ export function createBacklog(
     due(now) {
       if (inHand.size > capacity / 2) return []
       const counts = inHandByTask()
-      const hasRoom = (task: string) => (counts.get(task) ?? 0) <= share / 2
+      const hasRoom = (task: string) => (counts.get(task) ?? 0) <= shared.task / 2
       if (drained && ![...crowded].some(hasRoom)) return []
       drained = false
-      const full = new Set([...counts].filter(([, count]) => count >= share).map(([task]) => task))
+      const full = new Set([...counts].filter(([, count]) => count >= shared.task).map(([task]) => task))
       const taken = new Map<number, StoredEvent>()
       let before: number
       do {
         before = full.size
-        take(now, taken, counts, full)
+        take(now, { taken, counts, full }, shared)
         // A task whose share is full may have hidden others from the last look.
       } while (!drained && full.size > before && inHand.size + taken.size < capacity)
       crowded = full
+      if (drained && full.size > 0) {
+        take(now, { taken, counts, full: new Set() }, undisputed)
+        drained = true
+      }
       return [...taken.values()]
     },
     nextAt: (now) => nextPendingAt(db, now),

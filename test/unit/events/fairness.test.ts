@@ -14,7 +14,7 @@ const NOW = Date.parse('2026-03-02T06:03:12.000Z')
 const task = (n: number) => `70000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 
 describe('the events in memory', () => {
-  test('hold at most a tenth of one task, each once, and in the end every one', () => {
+  test('hold at most a tenth of one task, or half while no other waits, each once, and in the end every one', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 80 }),
@@ -34,7 +34,7 @@ describe('the events in memory', () => {
             }
             expect(inHand.size).toBeLessThanOrEqual(capacity)
             for (const one of Map.groupBy(inHand.values(), ({ event }) => event.taskId).values()) {
-              expect(one.length).toBeLessThanOrEqual(Math.ceil(capacity / 10))
+              expect(one.length).toBeLessThanOrEqual(Math.max(Math.ceil(capacity / 10), Math.ceil(capacity / 2)))
             }
             for (const [seq] of [...inHand]) {
               if (!leaves.next().value) continue
@@ -57,7 +57,24 @@ describe('the events in memory', () => {
       storePending(db, taskEvent({ taskId: task(2), receivedAt: NOW - 1000 }))
     })
     const found = createBacklog(db, new Map(), 210).due(NOW)
-    expect(found.map(({ taskId }) => taskId)).toEqual([...Array(21).fill(task(1)), task(2)])
+    expect(found.map(({ taskId }) => taskId)).toEqual([...Array(21).fill(task(1)), task(2), ...Array(83).fill(task(1))])
+    db.close()
+  })
+
+  test('leave half of the room to others that come, however many wait of a few tasks', () => {
+    const db = pipelineDatabase(':memory:')
+    db.transaction(() => {
+      for (let n = 0; n < 1500; n += 1) storePending(db, taskEvent({ taskId: task(n % 3), receivedAt: NOW - 1000 }))
+    })
+    const inHand = new Map<number, { readonly event: StoredEvent }>()
+    const backlog = createBacklog(db, inHand, 210)
+    for (const event of backlog.due(NOW)) inHand.set(event.seq, { event })
+    expect(inHand.size).toBe(105)
+    for (let n = 10; n < 200; n += 1) storePending(db, taskEvent({ taskId: task(n), receivedAt: NOW - 1000 }))
+    backlog.changed()
+    const others = backlog.due(NOW)
+    expect(others).toHaveLength(105)
+    expect(others.filter(({ taskId }) => taskId < task(10))).toEqual([])
     db.close()
   })
 })
