@@ -31,9 +31,14 @@ export function childCpuSecondsOf(pid: number): number | null {
   return ticksOf(pid, [13, 14])
 }
 
-function ticksOf(pid: number, columns: readonly number[]): number | null {
+/** Those of its main thread, without compiler, collector and workers. */
+export function mainThreadCpuSecondsOf(pid: number): number | null {
+  return ticksOf(`${pid}/task/${pid}`, [11, 12])
+}
+
+function ticksOf(task: number | string, columns: readonly number[]): number | null {
   if (process.platform !== 'linux') return null
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const stat = readFileSync(`/proc/${task}/stat`, 'utf8')
   // The name of the program stands in parentheses and may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return columns.reduce((sum, column) => sum + Number(fields[column]), 0) / TICKS

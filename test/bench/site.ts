@@ -10,10 +10,11 @@ export interface BenchSite extends AsyncDisposable {
   readonly enginePort: number
   /** Paths of PEM files. */
   readonly certificates: { readonly cert: string; readonly key: string; readonly ca: string }
-  /** Failed reloads that all end within a second, told to this UDP port. Resolves when everything is sent. */
+  /** Failed reloads that all end within a second, told to this UDP port, of all tasks or of these. Resolves when everything is sent. */
   burst(
     udpPort: number,
     count: number,
+    taskIds?: readonly string[],
   ): Promise<{ readonly executionIds: readonly string[]; readonly sent: number; readonly tookMs: number }>
   /** Further reload tasks; their ids. */
   addTasks(count: number): Promise<string[]>
@@ -56,9 +57,9 @@ export async function startBenchSite(directory: string): Promise<BenchSite> {
       key: certificates.clientCertKey,
       ca: certificates.clientCertCA,
     },
-    async burst(udpPort, count) {
+    async burst(udpPort, count, taskIds) {
       await control('PUT', 'udp', { target: `127.0.0.1:${udpPort}` })
-      return control('POST', 'burst', { count, withinMs: 1000, outcome: 'fail' })
+      return control('POST', 'burst', { count, withinMs: 1000, outcome: 'fail', ...(taskIds && { taskIds }) })
     },
     async addTasks(count) {
       return (await control<{ ids: string[] }>('POST', 'tasks', { count })).ids
