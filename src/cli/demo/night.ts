@@ -76,7 +76,7 @@ const TAKES: Readonly<Record<string, number>> = {
   LAB_UserSync: 1,
 }
 
-/** More than any of them takes: whatever the time of day, none runs when the demo begins, which starts some of them. */
+/** More than any of them takes: at no time of day does one run when the demo begins, which starts some of them. */
 const QUIET_MINUTES = 30
 
 /** The trigger "Hourly" of the site, with which the broken chain begins, was last due so many minutes ago. */
