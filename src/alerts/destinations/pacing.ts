@@ -1,4 +1,7 @@
-/** Keeps to the number of messages that a service takes per minute, so that it refuses none. */
+/**
+ * Keeps to the number of messages that a service takes per minute, so that it refuses none. An infinite number is no limit:
+ * only the pauses that the service asks for count.
+ */
 import type { Clock } from '../../platform/types.ts'
 
 export interface Pacing {
@@ -35,16 +38,18 @@ export function createPacing(clock: Clock): Pacing {
   function wait(key: string, perMinute: number): number {
     const pace = paceOf(key)
     const now = clock.now()
+    const held = Math.max(pace.heldUntil - now, 0)
+    if (perMinute === Number.POSITIVE_INFINITY) return held
     // A clock that was set back must not delay messages for hours.
     pace.sent = pace.sent.filter((at) => at > now - MINUTE_MS && at <= now)
     const oldest = pace.sent.length < perMinute ? 0 : pace.sent[pace.sent.length - perMinute]! + MINUTE_MS
-    return Math.max(oldest - now, pace.heldUntil - now, 0)
+    return Math.max(oldest - now, held)
   }
 
   return {
     take(key, perMinute) {
       const ms = wait(key, perMinute)
-      if (ms === 0) paceOf(key).sent.push(clock.now())
+      if (ms === 0 && perMinute !== Number.POSITIVE_INFINITY) paceOf(key).sent.push(clock.now())
       return ms
     },
     isFree: (key, perMinute) => wait(key, perMinute) === 0,
