@@ -64,11 +64,6 @@ export interface AttemptOutcome {
 
 const MAX_RETRY_AFTER_MS = 3_600_000
 const SEND_TIMEOUT_MS = 60_000
-/**
- * Whether "sending" is stored makes no difference after a crash of the only node: it is for those who watch a slow peer.
- * Most deliveries take less than this, and are written once.
- */
-const SHOWN_AFTER_MS = 100
 /** A template on a network share that hangs must not hold up its lane for ever. */
 const RENDER_TIMEOUT_MS = 30_000
 
@@ -158,15 +153,14 @@ export async function attemptDelivery(
   if (settings.shadow) return end('suppressed', 'SHADOW_MODE', 'shadow mode: recorded, not sent', message)
 
   const mark = (db: Database) => markSending(db, delivery.seq)
-  const isAlone = (deps.shared?.mode ?? 'single') === 'single'
-  if (deps.shared && !isAlone) {
+  if (deps.shared && deps.shared.mode !== 'single') {
     // Another node that takes over must find it, and a node that was replaced must not get this far.
     await store(mark)
     if (!deps.shared.mayAct()) return cutOff('another node leads now')
   }
-  const show = () => void writer.write(mark, 'soon').catch(() => undefined)
-  const slow = isAlone ? setTimeout(show, SHOWN_AFTER_MS) : undefined
-  const result = await send(destination, message, stop).finally(() => clearTimeout(slow))
+  // Not awaited: whether "sending" reached the disk makes no difference after a crash of the only node.
+  else writer.write(mark, 'soon').catch(() => undefined)
+  const result = await send(destination, message, stop)
   // Cut off by our own end: no failure of the peer, and the first thing to do after the next start.
   if (stop.aborted && result.outcome === 'retry') return cutOff(result.detail)
   if (result.outcome === 'retry') return retryLater(result)
