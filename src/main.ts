@@ -1,6 +1,8 @@
 /** The entry of every thread: the program on the main thread, a role of it in a worker. */
+import { servePackedChunks } from './platform/assets.ts'
 import { workerRole } from './platform/worker.ts'
 
+servePackedChunks()
 // Imported when needed: a worker thread loads only what its role uses.
 const role = workerRole()
 if (role) {

@@ -1,9 +1,11 @@
 /** One executable: the program, its build information and the runtime of a target in one file. */
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
+import process from 'node:process'
 import { butler } from '../../src/app/schema.ts'
+import { PACKED } from '../../src/platform/assets.ts'
 import { type Identity, root } from './identity.ts'
-import { packing, runtimeBrotli } from './packing.ts'
+import { divide, runtimeBrotli, START } from './packing.ts'
 import { fetchRuntime } from './runtime.ts'
 import { hostTarget, type Target } from './targets.ts'
 import { withResources } from './windows-resources.ts'
@@ -40,16 +42,20 @@ function constants({ version, commit, time }: Identity, target: string): Record<
   }
 }
 
+const COMPACT = {
+  // Names stay, because stack traces in logs show them; there are no source maps.
+  minify: { whitespace: true, syntax: true, identifiers: false },
+  // Bytecode with top-level await needs ESM.
+  format: 'esm',
+  target: 'bun',
+} satisfies Partial<Bun.BuildConfig>
+
 /** Options of the bundler, for an executable and for the list of its contents. */
 export const bundling = ({ entry, identity, target }: Omit<Order, 'outfile'>) =>
   ({
     entrypoints: [entry],
     root,
-    // Names stay, because stack traces in logs show them; there are no source maps.
-    minify: { whitespace: true, syntax: true, identifiers: false },
-    // Bytecode with top-level await needs ESM.
-    format: 'esm',
-    target: 'bun',
+    ...COMPACT,
     // A thread or command loads only the chunks it uses: 6 to 8 MB less memory than one big file.
     splitting: true,
     define: constants(identity, target?.name ?? hostTarget()),
@@ -57,23 +63,29 @@ export const bundling = ({ entry, identity, target }: Omit<Order, 'outfile'>) =>
     throw: false,
   }) satisfies Bun.BuildConfig
 
+const MAIN = 'src/main.ts'
+
 /** Builds it. Throws with the messages of the bundler when it cannot be built. */
 export async function buildExecutable(order: Order): Promise<void> {
-  const { outfile, identity, target, bytecode = true } = order
+  const { entry, outfile, identity, target, bytecode = true } = order
   mkdirSync(dirname(outfile), { recursive: true })
   const workshop = mkdtempSync(join(dirname(outfile), 'build-'))
+  const outdir = join(workshop, 'bundled')
   const built = join(workshop, basename(outfile))
-  const options = bundling(order)
-  const bundle = async (entry: string) =>
-    successful(await Bun.build({ ...options, entrypoints: [entry], splitting: false, metafile: true }), entry)
+  const home = (target?.windows ?? process.platform === 'win32') ? 'B:/~BUN/root/' : '/$bunfs/root/'
   try {
-    const result = await Bun.build({
-      ...options,
-      plugins: [...options.plugins, await packing(bundle)],
-      bytecode,
+    const bundled = await Bun.build({ ...bundling(order), outdir, naming: FLAT, metafile: true })
+    const start = relative(root, entry).replaceAll('\\', '/') === MAIN ? START : null
+    const { chunks, packed } = await divide(successful(bundled, outfile), start, home)
+    const compiled = await Bun.build({
+      ...COMPACT,
+      ...{ entrypoints: [...chunks], root: outdir, naming: FLAT, bytecode, throw: false },
+      // Each chunk stays what it is; the executable finds the others beside it.
+      external: [`${home}*`, `${PACKED}*`],
       compile: {
         outfile: built,
         ...(target && { target: target.bun, executablePath: await base(target, identity, workshop) }),
+        ...(packed && { assets: [packed] }),
         jitPolicy: RELUCTANT_JIT,
         bytecodeOrder: bytecode && START_PROFILE,
         // An executable must never read `.env` or `bunfig.toml` where it happens to run.
@@ -81,12 +93,15 @@ export async function buildExecutable(order: Order): Promise<void> {
         autoloadBunfig: false,
       },
     })
-    successful(result, outfile)
+    successful(compiled, outfile)
     renameSync(built, outfile)
   } finally {
     rmSync(workshop, { recursive: true, force: true })
   }
 }
+
+/** Everything in one folder: where the executable looks for what a chunk imports. */
+const FLAT = { entry: '[name].[ext]', chunk: 'chunk-[hash].[ext]', asset: '[name]-[hash].[ext]' }
 
 function successful(result: Bun.BuildOutput, what: string): Bun.BuildOutput {
   if (!result.success) throw new Error(`building ${what} failed\n${result.logs.join('\n')}`)

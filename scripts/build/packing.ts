@@ -1,42 +1,21 @@
-/** Plugins of the bundler that make the executable smaller. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { constants, zstdCompressSync } from 'node:zlib'
-import { root } from './identity.ts'
+/** Divides a bundled program: the chunks that a start needs stay as they are, everything else is compressed. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { constants, zstdCompress } from 'node:zlib'
+import { PACKED, PACKED_DIRECTORY } from '../../src/platform/assets.ts'
 
-/** Fonts, WebAssembly and the page of the API: whole files that few installations use. */
-const FILES = /\.(ttf|wasm|icc|xlsx)$|swagger-ui-bundle\.js$|swagger-ui\.css$/
-
-/**
- * Libraries that no start needs, by the file that the bundler takes of each. Their types and errors meet nothing of another
- * part of the program, so that it does not matter that what they import themselves is in them once more.
- */
-const LIBRARIES = [
-  'node_modules/@xmldom/xmldom/lib/index.js',
-  'node_modules/@zip.js/zip.js/index.js',
-  'node_modules/aedes/aedes.js',
-  'node_modules/fast-xml-parser/src/fxp.js',
-  'node_modules/fontkit/dist/module.mjs',
-  'node_modules/ical.js/dist/ical.js',
-  'node_modules/marked/lib/marked.esm.js',
-  'node_modules/nodemailer/dist/esm/nodemailer.js',
-  'node_modules/pdfkit/js/pdfkit.node.mjs',
-  'node_modules/pg/esm/index.mjs',
-  'node_modules/postal-mime/dist/esm/postal-mime.js',
-  'node_modules/rrule-temporal/dist/index.js',
-  'node_modules/smtp-server/dist/esm/smtp-server.js',
-  'node_modules/svg-to-pdfkit/source.js',
-  'src/reports/documents/charts/echarts.ts',
-  'src/simulator/index.ts',
-].map((file) => join(root, file))
-
-const ASSETS = join(root, 'src', 'platform', 'assets.ts')
-/** Begins the name under which a stub imports the code of its library. */
-const PACKED = /^packed:/
-const SUFFIX = '.zst'
-
-const pack = (bytes: Uint8Array): Uint8Array =>
-  zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } })
+/** Modules that `footman run` imports at its start. Their chunks stay, with all that these import statically. */
+export const START: readonly string[] = [
+  'src/main.ts',
+  'src/app/roles.ts',
+  'src/cli/program.ts',
+  'src/cli/run.ts',
+  // Half a second after the start.
+  'src/cli/check.ts',
+  // Its first page comes quickly, and without 2 MB of compiled code in memory.
+  'src/console/site.tsx',
+]
 
 /** The decompressor of fontkit, with 460 KB of tables, gives way to that of the runtime. */
 export const runtimeBrotli: Bun.BunPlugin = {
@@ -46,52 +25,64 @@ export const runtimeBrotli: Bun.BunPlugin = {
   },
 }
 
+export interface Division {
+  /** Absolute paths of the chunks that stay, to be compiled each by itself; the program comes first. */
+  readonly chunks: readonly string[]
+  /** Absolute path of the folder of compressed files, to be embedded; null when there are none. */
+  readonly packed: string | null
+}
+
 /**
- * Embeds the files of `FILES` and the code of `LIBRARIES` compressed; src/platform/assets.ts unpacks them when they are needed. As
- * bytecode the libraries would take fifteen times as much. `bundle` makes one file of a library; it must come before the
- * build of the program, because Bun does one build at a time.
+ * Divides what the bundler has written into one folder. `start`: the modules whose chunks stay; null means all of them, so that
+ * only files are compressed. `home`: the folder of the executable's own files, where chunks find those that stay; they refer to
+ * a compressed file by the name that src/platform/assets.ts serves.
  */
-export async function packing(bundle: (entry: string) => Promise<Bun.BuildOutput>): Promise<Bun.BunPlugin> {
-  const libraries = new Map<string, Library>()
-  for (const entry of LIBRARIES) libraries.set(entry, await packLibrary(entry, await bundle(entry)))
-  return {
-    name: 'packing',
-    setup(build) {
-      build.onLoad({ filter: FILES }, ({ path }) => ({ contents: pack(readFileSync(path)), loader: 'file' }))
-      build.onLoad({ filter: /\.m?[jt]s$/ }, ({ path }) => {
-        const library = libraries.get(path)
-        return library && { contents: library.stub, loader: 'js' }
-      })
-      build.onResolve({ filter: PACKED }, ({ path }) => ({ path: path.replace(PACKED, ''), namespace: 'packed' }))
-      build.onLoad({ filter: /.*/, namespace: 'packed' }, ({ path }) => ({
-        contents: libraries.get(path.slice(0, -SUFFIX.length))?.code ?? '',
-        loader: 'file',
-      }))
-    },
+export async function divide(
+  { outputs, metafile }: Bun.BuildOutput,
+  start: readonly string[] | null,
+  home: string,
+): Promise<Division> {
+  const directory = dirname(outputs[0]!.path)
+  const names = outputs.map(({ path }) => basename(path))
+  const staying = chunksOf(metafile!, start)
+  const going = names.filter((name) => !staying.includes(name))
+  const resolved = (code: string) =>
+    code.replace(references(staying), `"${home}$1"`).replace(references(going), `"${PACKED}$1"`)
+  const packed = join(directory, PACKED_DIRECTORY)
+  mkdirSync(packed)
+  for (const name of staying) {
+    const file = join(directory, name)
+    writeFileSync(file, resolved(readFileSync(file, 'utf8')))
   }
+  await Promise.all(
+    going.map(async (name) => {
+      const bytes = readFileSync(join(directory, name))
+      const content = name.endsWith('.js') ? Buffer.from(resolved(bytes.toString())) : bytes
+      writeFileSync(join(packed, name), await compress(content))
+    }),
+  )
+  return { chunks: staying.map((name) => join(directory, name)), packed: going.length > 0 ? packed : null }
 }
 
-interface Library {
-  /** Compressed. */
-  readonly code: Uint8Array
-  /** Source of the module that takes the place of the library. */
-  readonly stub: string
-}
+/** As the bundler writes them. The hashes in the names keep them apart from other texts. */
+const references = (names: readonly string[]) => new RegExp(`"\\./(${names.map(RegExp.escape).join('|')})"`, 'g')
 
-async function packLibrary(entry: string, { outputs, metafile }: Bun.BuildOutput): Promise<Library> {
-  const [code] = outputs
-  if (!code || outputs.length > 1) throw new Error(`${entry} is not bundled into one file`)
-  const exported = Object.values(metafile?.outputs ?? {}).flatMap((output) => output.exports)
-  // A CommonJS module has its value as default only.
-  const names = exported.length > 0 ? exported : ['default']
-  return {
-    code: pack(new Uint8Array(await code.arrayBuffer())),
-    stub: [
-      `import path from ${JSON.stringify(`packed:${entry}${SUFFIX}`)}`,
-      `import { importPacked } from ${JSON.stringify(ASSETS)}`,
-      'const library = await importPacked(path)',
-      `export const { ${names.filter((name) => name !== 'default').join(', ')} } = library`,
-      ...(names.includes('default') ? ['export default library.default'] : []),
-    ].join('\n'),
+const zstd = promisify(zstdCompress)
+const compress = (bytes: Uint8Array) => zstd(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } })
+
+/** The chunks of these modules and all that they import statically, without folders; that of the program comes first. */
+function chunksOf({ outputs }: Bun.BuildMetafile, start: readonly string[] | null): string[] {
+  const found = new Map(Object.entries(outputs).map(([path, output]) => [basename(path), output]))
+  const chunks = new Set<string>()
+  const add = (name: string): void => {
+    if (chunks.has(name)) return
+    chunks.add(name)
+    for (const { path, kind } of found.get(name)?.imports ?? []) {
+      if (kind === 'import-statement' && found.has(basename(path))) add(basename(path))
+    }
   }
+  for (const [name, { entryPoint }] of found) {
+    if (entryPoint && name.endsWith('.js') && (!start || start.includes(entryPoint))) add(name)
+  }
+  return [...chunks]
 }

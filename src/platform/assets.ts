@@ -1,34 +1,43 @@
-/** Files and libraries that the executable contains, packed by scripts/build/packing.ts. */
+/** Files and chunks of the program that the executable contains compressed; scripts/build/packing.ts packs them. */
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TARGET } from './version.ts'
 
-/** Of a file that is compressed with Zstandard. */
-const MAGIC = Buffer.from('28b52ffd', 'hex')
+/** Begins the name of a compressed file, where the source names the file itself. */
+export const PACKED = 'packed:'
+/** Folder of the compressed files, beside the program in the executable. */
+export const PACKED_DIRECTORY = 'packed'
 
 /**
- * The bytes of a file. `embedded` imports it `with { type: 'file' }`, which gives its path; `resolve` gives its address as
- * `import.meta.resolve` does, for Deno, which has no such import. Both name the file with a literal: the bundler must see it.
+ * The bytes of a file. `embedded` imports it `with { type: 'file' }`, which gives its path or the name of its compressed form;
+ * `resolve` gives its address as `import.meta.resolve` does, for Deno, which has no such import. Both name the file with a
+ * literal: the bundler must see it.
  */
 export async function readAsset(
   embedded: () => Promise<{ readonly default: string }>,
   resolve: () => string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!('Bun' in globalThis)) return readFile(new URL(resolve()))
-  return readPacked((await embedded()).default)
+  const path = (await embedded()).default
+  return path.startsWith(PACKED) ? unpack(path.slice(PACKED.length)) : readFile(path)
 }
 
-/** The module whose compressed code lies at `path`; called by what the build puts in the place of a library. */
-export async function importPacked(path: string): Promise<Record<string, unknown>> {
-  const url = URL.createObjectURL(new Blob([await readPacked(path)], { type: 'text/javascript' }))
-  try {
-    return await import(url)
-  } finally {
-    URL.revokeObjectURL(url)
-  }
+/** Lets this thread of the executable import compressed chunks, which the build has given names like `packed:chunk-1a2b3c.js`. */
+export function servePackedChunks(): void {
+  if (TARGET === 'source') return
+  Bun.plugin({
+    name: 'packed chunks',
+    setup(build) {
+      build.onResolve({ filter: /^packed:/ }, ({ path }) => ({ path: path.slice(PACKED.length), namespace: 'packed' }))
+      build.onLoad({ filter: /./, namespace: 'packed' }, async ({ path }) => ({
+        contents: new TextDecoder().decode(await unpack(path)),
+        loader: 'js',
+      }))
+    },
+  })
 }
 
-async function readPacked(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const content = await readFile(path)
-  if (!content.subarray(0, MAGIC.length).equals(MAGIC)) return content
+async function unpack(name: string): Promise<Uint8Array<ArrayBuffer>> {
   const { zstdDecompressSync } = await import('node:zlib')
-  return zstdDecompressSync(content)
+  return zstdDecompressSync(await readFile(join(import.meta.dir, PACKED_DIRECTORY, name)))
 }
