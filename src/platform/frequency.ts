@@ -66,7 +66,7 @@ function cronFrequency(text: string, timezone: string): Parsed<Frequency> {
 function textFrequency(text: string, timezone: string): Parsed<Frequency> {
   const { understood, warning } = translate(text)
   if (/\bevery 0+\b/.test(understood)) return { ok: false, error: 'Every 0 of something is not possible.' }
-  const parsed = texts.parse.text(understood)
+  const parsed = parsedByLater(understood)
   if (parsed.error !== -1 || !saysWhen(parsed.schedules)) {
     const place = parsed.error > 0 ? ` from "${understood.slice(parsed.error)}" on` : ''
     return { ok: false, error: `The text is not understood${place}. ${EXAMPLES}` }
@@ -76,6 +76,15 @@ function textFrequency(text: string, timezone: string): Parsed<Frequency> {
   const next = (now: number) => zone.next(now + LEAST_AHEAD - 1, (wall) => nextOfText(schedule, wall))
   if (next(Date.now()) === null) return { ok: false, error: 'This text never fires.' }
   return { ok: true, value: { next, warning: warning ?? tooLong(understood) } }
+}
+
+/** later throws for texts like "every between and"; they count as not understood at all. */
+function parsedByLater(text: string): LaterParse {
+  try {
+    return texts.parse.text(text)
+  } catch {
+    return { error: 0, schedules: [] }
+  }
 }
 
 /** later accepts texts like "also" and makes schedules without a condition of them. */

@@ -84,6 +84,7 @@ describe('refused', () => {
     'banana',
     '30 seconds',
     'every banana',
+    'every between and',
     'every 2 hrs',
     'every 0 seconds',
     'every 1.5 hours',
