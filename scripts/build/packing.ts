@@ -13,7 +13,7 @@ export const START: readonly string[] = [
   'src/cli/run.ts',
   // Half a second after the start.
   'src/cli/check.ts',
-  // Its first page comes quickly, and without 2 MB of compiled code in memory.
+  // Its first page does not wait for a compiler.
   'src/console/site.tsx',
 ]
 
@@ -35,7 +35,7 @@ export interface Division {
 /**
  * Divides what the bundler has written into one folder. `start`: the modules whose chunks stay; null means all of them, so that
  * only files are compressed. `home`: the folder of the executable's own files, where chunks find those that stay; they refer to
- * a compressed file by the name that src/platform/assets.ts serves.
+ * a compressed file by the name that src/platform/assets.ts serves. Throws when a module of `start` has no chunk.
  */
 export async function divide(
   { outputs, metafile }: Bun.BuildOutput,
@@ -73,6 +73,10 @@ const compress = (bytes: Uint8Array) => zstd(bytes, { params: { [constants.ZSTD_
 /** The chunks of these modules and all that they import statically, without folders; that of the program comes first. */
 function chunksOf({ outputs }: Bun.BuildMetafile, start: readonly string[] | null): string[] {
   const found = new Map(Object.entries(outputs).map(([path, output]) => [basename(path), output]))
+  const entries = new Set([...found.values()].map(({ entryPoint }) => entryPoint))
+  const missing = start?.filter((module) => !entries.has(module)) ?? []
+  if (missing.length > 0)
+    throw new Error(`START in scripts/build/packing.ts names ${missing.join(', ')}, without a chunk`)
   const chunks = new Set<string>()
   const add = (name: string): void => {
     if (chunks.has(name)) return
