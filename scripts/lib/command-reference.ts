@@ -1,7 +1,7 @@
 /** The reference of all commands in `docs/command-line.md`, made of their definitions. */
 import { type Argument, type Command, Help, type Option } from 'commander'
+import { createProgram } from '../../src/cli/all-commands.ts'
 import { CONNECTION } from '../../src/cli/help.ts'
-import { createProgram } from '../../src/cli/program.ts'
 
 const INTRODUCTION = `# Command line
 

@@ -1,7 +1,7 @@
 /** `--help` of every command: groups, order of the options, width. */
 import { describe, expect, test } from 'bun:test'
 import type { Command } from 'commander'
-import { createProgram } from '../../../src/cli/program.ts'
+import { createProgram } from '../../../src/cli/all-commands.ts'
 
 const program = createProgram(() => undefined)
 

@@ -1,7 +1,7 @@
 /** Every command in README.md and docs/ is one that the command line knows, with options that it has. */
 import { describe, expect, test } from 'bun:test'
 import type { Command } from 'commander'
-import { createProgram } from '../../../src/cli/program.ts'
+import { createProgram } from '../../../src/cli/all-commands.ts'
 import { type DocCommand, docCommands, words } from '../../support/docs.ts'
 
 /** The real command line with nothing behind it. */
