@@ -90,11 +90,12 @@ const FREQUENCIES = [
 ]
 
 /** A text that fires never or at surprising times. */
-export const frequencies: Check = ({ config, report }) => {
+export const frequencies: Check = ({ config, written, report }) => {
   for (const section of FREQUENCIES) {
     const settings = sectionOf(config, section) as { enable: boolean; frequency: string }
     const { enable, frequency } = settings
     const path = `${section}.frequency`
+    if (!written(path)) continue
     const parsed = parseFrequency(frequency, config.footman.frequencyTimezone)
     if (parsed.ok) {
       if (enable && parsed.value.warning) report('warning', path, parsed.value.warning)
