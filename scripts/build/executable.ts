@@ -5,7 +5,7 @@ import process from 'node:process'
 import { butler } from '../../src/app/schema.ts'
 import { PACKED } from '../../src/platform/assets.ts'
 import { type Identity, root } from './identity.ts'
-import { divide, runtimeBrotli, START } from './packing.ts'
+import { divide, replacements, START } from './packing.ts'
 import { fetchRuntime } from './runtime.ts'
 import { hostTarget, type Target } from './targets.ts'
 import { withResources } from './windows-resources.ts'
@@ -59,7 +59,7 @@ export const bundling = ({ entry, identity, target }: Omit<Order, 'outfile'>) =>
     // A thread or command loads only the chunks it uses: 6 to 8 MB less memory than one big file.
     splitting: true,
     define: constants(identity, target?.name ?? hostTarget()),
-    plugins: [runtimeBrotli],
+    plugins: [replacements],
     throw: false,
   }) satisfies Bun.BuildConfig
 

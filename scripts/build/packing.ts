@@ -4,24 +4,32 @@ import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { constants, zstdCompress } from 'node:zlib'
 import { PACKED, PACKED_DIRECTORY } from '../../src/platform/assets.ts'
+import { root } from './identity.ts'
 
 /** Modules that `footman run` imports at its start. Their chunks stay, with all that these import statically. */
 export const START: readonly string[] = [
   'src/main.ts',
   'src/app/roles.ts',
   'src/cli/program.ts',
+  'src/cli/all-commands.ts',
   'src/cli/run.ts',
+  'src/platform/http-server-tls.ts',
   // Half a second after the start.
   'src/cli/check.ts',
   // Its first page does not wait for a compiler.
   'src/console/site.tsx',
 ]
 
-/** The decompressor of fontkit, with 460 KB of tables, gives way to that of the runtime. */
-export const runtimeBrotli: Bun.BunPlugin = {
-  name: 'brotli of the runtime',
+/** Modules of libraries that give way to others. */
+export const replacements: Bun.BunPlugin = {
+  name: 'replacements',
   setup(build) {
+    // The decompressor of fontkit, with 460 KB of tables, gives way to that of the runtime.
     build.onResolve({ filter: /^brotli\/decompress\.js$/ }, () => ({ path: join(import.meta.dirname, 'brotli.ts') }))
+    // Only points are made with it: its edition for browsers does not load node:http at the start.
+    build.onResolve({ filter: /^@influxdata\/influxdb-client$/ }, ({ path }) => ({
+      path: join(root, 'node_modules', path, 'dist/index.browser.mjs'),
+    }))
   },
 }
 

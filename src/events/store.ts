@@ -1,5 +1,5 @@
 /** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { nodeZlib } from '../platform/builtins.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type {
   EventDetails,
@@ -360,7 +360,7 @@ export function lastKnownType(db: Database, taskId: string): TaskType | null {
 const KEPT_LOG = 256 * 1024
 
 export function storeScriptLog(db: Database, eventId: string, { lines, characters }: ScriptLog): void {
-  const gzip = gzipSync(lines.join('\n'), { level: 1 })
+  const gzip = nodeZlib().gzipSync(lines.join('\n'), { level: 1 })
   db.run('INSERT OR REPLACE INTO script_log VALUES (?, ?, ?)', eventId, characters, gzip)
 }
 
@@ -388,5 +388,5 @@ function loadScriptLog(db: Database, eventId: string): ScriptLog | null {
     eventId,
   )
   if (!row) return null
-  return { lines: gunzipSync(row.gzip).toString('utf8').split('\n'), characters: row.characters }
+  return { lines: nodeZlib().gunzipSync(row.gzip).toString('utf8').split('\n'), characters: row.characters }
 }

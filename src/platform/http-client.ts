@@ -3,9 +3,10 @@
  * share the pool; a POST gets its own connection, because a request that fails on a reused connection may have been carried
  * out.
  */
-import * as http from 'node:http'
-import * as https from 'node:https'
+import type * as http from 'node:http'
+import type * as https from 'node:https'
 import { backoffDelay } from './backoff.ts'
+import { nodeHttp, nodeHttps } from './builtins.ts'
 import { type Exchange, exchange, HttpError, type HttpResponse } from './http-exchange.ts'
 
 export type { HttpResponse }
@@ -103,7 +104,8 @@ export function createHttpClient(
       timeout: settings.idleTimeoutMs ?? 15_000,
       ...(settings.proxyEnv ? { proxyEnv: proxyVariables(settings.proxyEnv) } : {}),
     }
-    const agent = secure ? new https.Agent({ ...options, ...tlsOptions(settings.tls) }) : new http.Agent(options)
+    const { Agent } = nodeHttp()
+    const agent = secure ? new (nodeHttps().Agent)({ ...options, ...tlsOptions(settings.tls) }) : new Agent(options)
     pools.set(name, agent)
     return agent
   }

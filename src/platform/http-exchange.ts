@@ -1,6 +1,7 @@
 /** One HTTP request and its answer; every failure becomes an `HttpError`. */
-import * as http from 'node:http'
-import * as https from 'node:https'
+import type * as http from 'node:http'
+import type * as https from 'node:https'
+import { nodeHttp, nodeHttps } from './builtins.ts'
 
 export interface Exchange {
   readonly method: string
@@ -109,8 +110,8 @@ function open(call: Exchange): http.ClientRequest {
     headers: { ...basicCredentials(url), ...lengthOf(call), ...call.headers },
     agent: call.agent,
   }
-  if (url.protocol === 'http:') return http.request(options)
-  return https.request(call.servername === undefined ? options : { ...options, servername: call.servername })
+  if (url.protocol === 'http:') return nodeHttp().request(options)
+  return nodeHttps().request(call.servername === undefined ? options : { ...options, servername: call.servername })
 }
 
 function lengthOf(call: Exchange): Record<string, string> {

@@ -5,7 +5,6 @@
 
 import { plainAddress } from './addresses.ts'
 import { within } from './deadline.ts'
-import { serveTls } from './http-server-tls.ts'
 import type {
   ClientCertificate,
   ConnectionLimit,
@@ -125,9 +124,10 @@ class BunInfo implements ServeInfo {
   }
 }
 
-function serveWithNode(settings: ServeSettings): Promise<HttpServer> {
+async function serveWithNode(settings: ServeSettings): Promise<HttpServer> {
   const { hostname, port, tls, connections, idleTimeout = 0 } = settings
   if (!tls) throw new Error('serving HTTPS needs a certificate')
+  const { serveTls } = await import('./http-server-tls.ts')
   return serveTls({
     ...{ hostname, port, tls, connections, answer: createAnswer(settings) },
     idleTimeoutMs: idleTimeout * 1000,

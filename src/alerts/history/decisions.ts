@@ -3,11 +3,11 @@
  * are stored in the transaction of these deliveries, so that a later change of the configuration does not change them.
  */
 import { createHash } from 'node:crypto'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { z } from 'zod'
 import type { TaskEvent } from '../../events/types.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { nodeZlib } from '../../platform/builtins.ts'
 import { once } from '../../platform/once.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
@@ -94,7 +94,7 @@ export function createDecisionRecorder(
     const known = packed.get(json)
     if (known) return known
     if (packed.size >= MOST_PACKED) packed.clear()
-    const bytes = gzipSync(json)
+    const bytes = nodeZlib().gzipSync(json)
     packed.set(json, bytes)
     return bytes
   }
@@ -136,10 +136,10 @@ function storedRoute({ name, rules: [first] }: RuleGroup, event: TaskEvent, stop
   }
 }
 
-const pack = (value: unknown): Uint8Array => gzipSync(JSON.stringify(value))
+const pack = (value: unknown): Uint8Array => nodeZlib().gzipSync(JSON.stringify(value))
 
 const unpack = <T>(packed: Uint8Array | null | undefined, otherwise: T): T =>
-  packed ? storedJson<T>(gunzipSync(packed).toString('utf8'), otherwise) : otherwise
+  packed ? storedJson<T>(nodeZlib().gunzipSync(packed).toString('utf8'), otherwise) : otherwise
 
 /** Removes configurations that no event which is still kept was routed with. */
 export function purgeConfigurations(db: Database, before: number): number {

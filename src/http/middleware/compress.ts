@@ -1,10 +1,8 @@
 /** Compresses long texts for callers that accept gzip (`footman.api.compress`). */
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { gzip } from '../../platform/builtins.ts'
 import type { Middleware } from '../context.ts'
 import { longText } from '../endpoint/route.ts'
 
-const zip = promisify(gzip)
 const LEVEL = 4
 
 /** Whether `Accept-Encoding` names gzip, and not as refused (`q=0`). */
@@ -22,7 +20,7 @@ function compressed(response: Response): Response | Promise<Response> {
   const text = longText(response)
   const { status, headers } = response
   if (text === undefined || headers.has('etag')) return response
-  return zip(text, { level: LEVEL }).then((bytes) => {
+  return gzip(text, { level: LEVEL }).then((bytes) => {
     const packed = new Headers(headers)
     packed.set('content-encoding', 'gzip')
     if (!/accept-encoding/i.test(packed.get('vary') ?? '')) packed.append('vary', 'Accept-Encoding')

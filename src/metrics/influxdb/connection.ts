@@ -1,6 +1,6 @@
 /** Where and how the three generations of InfluxDB are asked: address, login, time limit, TLS, and what they answer. */
 import { isIPv6 } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { nodeZlib } from '../../platform/builtins.ts'
 import { type HttpClient, type HttpResponse, jsonOf } from '../../platform/http-client.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { FootmanInfluxDbConfig, InfluxDbConfig } from '../config.ts'
@@ -121,7 +121,7 @@ export function createConnection(clients: ClientSource, target: InfluxTarget): I
           ...target.headers,
           ...headers,
         },
-        ...(body !== undefined && { body: zipped ? gzipSync(body, { level: 1 }) : body }),
+        ...(body !== undefined && { body: zipped ? nodeZlib().gzipSync(body, { level: 1 }) : body }),
         timeoutMs: target.timeoutMs,
         ...(signal && { signal }),
         maxBodyBytes: MAX_ANSWER_BYTES,

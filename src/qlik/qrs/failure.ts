@@ -1,6 +1,6 @@
 /** The meaning of errors of the QRS client for its callers. */
 
-import { STATUS_CODES } from 'node:http'
+import { nodeHttp } from '../../platform/builtins.ts'
 import { errorText } from '../../platform/errors.ts'
 import { QrsError, type QrsErrorKind } from './errors.ts'
 
@@ -29,7 +29,7 @@ const DEFINITE_STATUSES: readonly number[] = [400, 403, 404, 405, 410, 501]
 /** Such as `403 Forbidden` for a definite answer; null for errors that may pass. */
 export function definiteAnswer(error: unknown): string | null {
   if (!(error instanceof QrsError) || error.kind !== 'status' || error.status === null) return null
-  return DEFINITE_STATUSES.includes(error.status) ? `${error.status} ${STATUS_CODES[error.status]}` : null
+  return DEFINITE_STATUSES.includes(error.status) ? `${error.status} ${nodeHttp().STATUS_CODES[error.status]}` : null
 }
 
 /** For `catch`: null when QRS does not have the requested entity; every other error is thrown again. */

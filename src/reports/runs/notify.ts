@@ -1,8 +1,7 @@
 /** Mails about the outcome of a run, to those whom the task names for it. */
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { gzip } from '../../platform/builtins.ts'
 import type { Definition } from '../entities/task.ts'
 import { cleanName, expandPattern } from '../patterns.ts'
 import type { RunEvent } from '../types.ts'
@@ -76,7 +75,6 @@ export interface NotifierDeps extends Pick<CarrierDeps, 'mailer'> {
 
 const MAX_REASONS = 20
 const MAX_PLAIN_LOG = 1024 * 1024
-const compress = promisify(gzip)
 
 export function createNotificationCarrier(
   deps: NotifierDeps,
@@ -190,5 +188,5 @@ async function logAttachment(
   const filename = `${cleanName(`report-task_${run.taskName}_${stamp}`)}.log`
   const content = await readFile(await runLog.path(run.id)).catch(() => Buffer.from(''))
   if (content.length <= MAX_PLAIN_LOG) return { filename, content, contentType: 'text/plain; charset=utf-8' }
-  return { filename: `${filename}.gz`, content: await compress(content), contentType: 'application/gzip' }
+  return { filename: `${filename}.gz`, content: await gzip(content), contentType: 'application/gzip' }
 }

@@ -1,10 +1,9 @@
 /** Makes and sends mails, for the sections of Butler and for destinations of the type `email`. */
 
 import { hostname } from 'node:os'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { SendMailOptions } from 'nodemailer'
 import type { TaskEvent } from '../../../events/types.ts'
+import { gzip } from '../../../platform/builtins.ts'
 import { errorText } from '../../../platform/errors.ts'
 import { createRecurringJob } from '../../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
@@ -93,7 +92,6 @@ const TITLE: TemplateRef = { kind: 'inline', name: 'title', text: '{{title}}' }
 
 const TEST_MODE_REMINDER_MS = 3_600_000
 
-const compress = promisify(gzip)
 /** Larger script logs are attached compressed. */
 const MAX_PLAIN_ATTACHMENT = 5 * 1024 * 1024
 
@@ -233,7 +231,7 @@ async function scriptLogAttachment(event: TaskEvent, times: TimeFormatter): Prom
   if (content.length <= MAX_PLAIN_ATTACHMENT) {
     return [{ filename, content, contentType: 'text/plain; charset=utf-8' }]
   }
-  return [{ filename: `${filename}.gz`, content: await compress(content), contentType: 'application/gzip' }]
+  return [{ filename: `${filename}.gz`, content: await gzip(content), contentType: 'application/gzip' }]
 }
 
 interface MailTexts {
