@@ -28,6 +28,7 @@ import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
 import { createMessages, createMqtt } from '../mqtt/index.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
 import { createLifecycle } from '../platform/lifecycle.ts'
+import { BURST, releaseAfterWork, releaseMemory } from '../platform/runtime.ts'
 import { openStorage } from '../platform/storage/index.ts'
 import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
@@ -192,11 +193,16 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     { timezone: config.footman.timezone || hostZone() },
   )
+  const worked = releaseAfterWork(BURST, () => {
+    db.shrink()
+    releaseMemory()
+  })
   const pages = createConsole({ ...base, audit }, consoleSettings(config, shadow))
   const delivering = (part: Part) => (shared.delivers ? part : resting(part))
   const onDuty = (part: Part) => (shared.runsDuties ? part : resting(part))
   const features: readonly Part[] = [
     { observers: { ...deps.observe, ...eventAnnouncer(on) } },
+    { observers: { event: worked, delivery: worked } },
     qlik,
     cloud,
     onDuty(executions),

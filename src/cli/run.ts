@@ -19,7 +19,7 @@ import { ensureWritableDirectory } from '../platform/files.ts'
 import { lockDirectory } from '../platform/lock.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
 import { watchProcess } from '../platform/process-events.ts'
-import { compileHotCode, releaseAfterWork, releaseMemory } from '../platform/runtime.ts'
+import { compileHotCode, releaseMemory } from '../platform/runtime.ts'
 import { serviceManager } from '../platform/service-manager.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
 import { type Logger, type LogLevel, systemClock } from '../platform/types.ts'
@@ -57,8 +57,6 @@ const PROBLEMS_MS = 500
 /** Until events arrive, only jobs of every half minute run: compiling them would take 3 MB without a benefit. */
 const IDLE_RELUCTANCE = 4
 const EVENTS_OF_WORK = 20
-/** After so many events and deliveries their memory is given back, once none has come for so long. */
-const BURST = { least: 1000, quietMs: 20_000 }
 
 /** A process that has stopped ends by itself within milliseconds. */
 const ENDED_MS = 2000
@@ -120,10 +118,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   })
   let latest = loaded
   let seen = 0
-  const worked = releaseAfterWork(BURST)
   const onEvent = () => {
     seen += 1
-    worked()
     if (seen === EVENTS_OF_WORK) compileHotCode()
   }
   const onFailed = (error: unknown) => {
@@ -163,7 +159,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           reports,
           ...(shared && { shared, restHandover }),
           cluster,
-          observe: { event: onEvent, delivery: worked },
+          observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
           configuration: {
             ...{ initial: latest, load },

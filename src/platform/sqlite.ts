@@ -49,6 +49,8 @@ export interface FileDatabase extends Database {
    * the error of SQLite when it cannot, and keeps the previous file. Not inside a transaction.
    */
   reopen(): void
+  /** Gives the memory of cached pages back. Never throws. */
+  shrink(): void
   /** Writes fail with this error from now on; null = they are accepted again. Reads continue. */
   refuseWrites(reason: Error | null): void
 }
@@ -204,6 +206,7 @@ function wrap(
       raw = next
       refusal = null
     },
+    shrink: () => raw?.exec('PRAGMA shrink_memory'),
     refuseWrites(reason) {
       refusal = reason
     },

@@ -42,6 +42,8 @@ export interface JournalWriter {
   purge(upToId: number, before: number, limit: number): number
   /** Watches over the file, once it is started. */
   readonly guard: StorageGuard
+  /** Gives the memory of cached pages back. */
+  shrink(): void
   close(): void
 }
 
@@ -87,6 +89,7 @@ export function openJournal(file: string, deps: JournalDeps = {}): JournalWriter
         upToId,
         limit,
       ).changes,
+    shrink: db.shrink,
     close() {
       guard.stop()
       db.close()

@@ -4,7 +4,7 @@ import { backoffDelay } from '../../platform/backoff.ts'
 import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
-import { compileHotCode } from '../../platform/runtime.ts'
+import { BURST, compileHotCode, releaseAfterWork, releaseMemory } from '../../platform/runtime.ts'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
@@ -73,6 +73,11 @@ export async function runIngestWorker(
   )
   receiver = incoming
 
+  const received = releaseAfterWork(BURST, () => {
+    journal.shrink()
+    releaseMemory()
+  })
+
   let socket: UdpSocket | null = null
   let stopped = false
   let everListened = false
@@ -84,7 +89,10 @@ export async function runIngestWorker(
         host: settings.host,
         port: settings.port,
         receiveBufferBytes: RECEIVE_BUFFER,
-        onDatagram: incoming.receive,
+        onDatagram(raw, sender) {
+          incoming.receive(raw, sender)
+          received()
+        },
         onError: (error) => lost(error),
       })
       everListened = true
