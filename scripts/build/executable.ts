@@ -5,7 +5,7 @@ import process from 'node:process'
 import { butler } from '../../src/app/schema.ts'
 import { PACKED } from '../../src/platform/assets.ts'
 import { type Identity, root } from './identity.ts'
-import { divide, replacements, START } from './packing.ts'
+import { CONSOLE, divide, replacements, START } from './packing.ts'
 import { fetchRuntime } from './runtime.ts'
 import { hostTarget, type Target } from './targets.ts'
 import { withResources } from './windows-resources.ts'
@@ -65,6 +65,15 @@ export const bundling = ({ entry, identity, target }: Omit<Order, 'outfile'>) =>
 
 const MAIN = 'src/main.ts'
 
+/**
+ * The modules whose chunks are compiled, and how deep functions in functions are. The runtime for Windows is 6 MB larger than
+ * that for Linux; compiling less keeps that executable below 128 MB, too, for 20 ms of a start and 0.1 s of the first page.
+ */
+const COMPILED = {
+  windows: { chunks: START, depth: 1 },
+  others: { chunks: [...START, CONSOLE], depth: undefined },
+}
+
 /** Builds it. Throws with the messages of the bundler when it cannot be built. */
 export async function buildExecutable(order: Order): Promise<void> {
   const { entry, outfile, identity, target, bytecode = true } = order
@@ -72,14 +81,16 @@ export async function buildExecutable(order: Order): Promise<void> {
   const workshop = mkdtempSync(join(dirname(outfile), 'build-'))
   const outdir = join(workshop, 'bundled')
   const built = join(workshop, basename(outfile))
-  const home = (target?.windows ?? process.platform === 'win32') ? 'B:/~BUN/root/' : '/$bunfs/root/'
+  const windows = target?.windows ?? process.platform === 'win32'
+  const home = windows ? 'B:/~BUN/root/' : '/$bunfs/root/'
+  const { chunks: wanted, depth } = windows ? COMPILED.windows : COMPILED.others
   try {
     const bundled = await Bun.build({ ...bundling(order), outdir, naming: FLAT, metafile: true })
-    const start = relative(root, entry).replaceAll('\\', '/') === MAIN ? START : null
+    const start = relative(root, entry).replaceAll('\\', '/') === MAIN ? wanted : null
     const { chunks, packed } = await divide(successful(bundled, outfile), start, home)
     const compiled = await Bun.build({
       ...COMPACT,
-      ...{ entrypoints: [...chunks], root: outdir, naming: FLAT, bytecode, throw: false },
+      ...{ entrypoints: [...chunks], root: outdir, naming: FLAT, bytecode, bytecodeDepth: depth, throw: false },
       // Each chunk stays what it is; the executable finds the others beside it.
       external: [`${home}*`, `${PACKED}*`],
       compile: {

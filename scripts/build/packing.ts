@@ -16,9 +16,10 @@ export const START: readonly string[] = [
   'src/platform/http-server-tls.ts',
   // Half a second after the start.
   'src/cli/check.ts',
-  // Its first page does not wait for a compiler.
-  'src/console/site.tsx',
 ]
+
+/** The pages of the console: the first of them does not wait for a compiler where they are added to `START`. */
+export const CONSOLE = 'src/console/site.tsx'
 
 /** Modules of libraries that give way to others. */
 export const replacements: Bun.BunPlugin = {
