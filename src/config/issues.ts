@@ -63,7 +63,7 @@ function describe(issue: Issue): { message: string; hint?: string } {
       return ofType(issue, found)
     case 'invalid_value': {
       const values = issue.values.map(String)
-      const similar = nearest(String(issue.input), values)
+      const similar = typeof issue.input === 'string' ? nearest(issue.input, values) : undefined
       const message = `must be ${either(values)}, found ${found}`
       return similar ? { message, hint: `did you mean ${similar}?` } : { message }
     }

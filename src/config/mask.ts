@@ -29,10 +29,10 @@ function walk(value: unknown, path: Path): unknown {
 }
 
 function maskMembers(value: object, path: Path): Record<string, unknown> {
-  const header = 'name' in value && 'value' in value && isHeaderList(path) ? String(value.name) : null
+  const isHeader = 'name' in value && 'value' in value && isHeaderList(path)
   const masked = Object.fromEntries(
     Object.entries(value).map(([key, item]) => {
-      if (key === 'value' && header !== null) return [key, isPublicHeader(header) ? item : STARS]
+      if (key === 'value' && isHeader) return [key, isPublicHeader(value.name) ? item : STARS]
       if (key === 'topic' && isNtfy(value, path)) return [key, STARS]
       return [key, walk(item, [...path, key])]
     }),
@@ -55,8 +55,9 @@ function isHeaderList(path: Path): boolean {
   return path.at(-2) === 'header' || (path.at(-2) === 'static' && path.at(-3) === 'headers')
 }
 
-function isPublicHeader(name: string): boolean {
-  return name.toLowerCase() === 'x-qlik-user'
+/** A file may have anything in the place of a name. */
+function isPublicHeader(name: unknown): boolean {
+  return typeof name === 'string' && name.toLowerCase() === 'x-qlik-user'
 }
 
 function maskValue(value: unknown, path: Path): unknown {
@@ -75,6 +76,8 @@ const SHORTEST_SECRET = 4
 /** Shorter topics are common words, which protect nothing. */
 const SHORTEST_TOPIC = 8
 
+const isLongTopic = (topic: unknown): boolean => typeof topic === 'string' && topic.length >= SHORTEST_TOPIC
+
 /** The secret values of a configuration, for the masking in the log. */
 export function collectSecrets(butler: unknown): string[] {
   const found = new Set<string>()
@@ -87,9 +90,8 @@ export function collectSecrets(butler: unknown): string[] {
     else if (isSecret(path)) add(value)
   }
   const visitMembers = (value: object, path: Path): void => {
-    if ('name' in value && 'value' in value && isHeaderList(path) && !isPublicHeader(String(value.name)))
-      add(value.value)
-    if ('topic' in value && isNtfy(value, path) && String(value.topic).length >= SHORTEST_TOPIC) add(value.topic)
+    if ('name' in value && 'value' in value && isHeaderList(path) && !isPublicHeader(value.name)) add(value.value)
+    if ('topic' in value && isNtfy(value, path) && isLongTopic(value.topic)) add(value.topic)
     for (const [key, item] of Object.entries(value)) visit(item, [...path, key])
   }
   visit(butler, [])

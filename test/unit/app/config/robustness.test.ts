@@ -33,6 +33,19 @@ test('any value anywhere is a configuration or a reported problem', async () => 
   )
 })
 
+test.each([
+  ['a word', 'logLevel'],
+  ['the name of a header', 'configQRS.headers.static.0.name'],
+  ['a topic', 'footman.destinations.phone.topic'],
+])('a section without a text of its own in the place of %s', async (_, place) => {
+  const content = place
+    .split('.')
+    .reduceRight<unknown>((inner, key) => (key === '0' ? [inner] : { type: 'ntfy', value: 'x', [key]: inner }), {
+      toString: false,
+    })
+  expect(await survives(JSON.stringify({ Butler: content }))).toBe(true)
+})
+
 test('any text is a configuration or a reported problem', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary' }), (text) => survives(`Butler:\n  ${text}`)),
