@@ -5,8 +5,9 @@ import { DatabaseSync } from 'node:sqlite'
 import type { Simulator } from '../../src/simulator/index.ts'
 import { type Running, runBinary } from './binary.ts'
 import type { Host } from './host.ts'
-import { freeTcpPort, freeUdpPort } from './ports.ts'
+import { freeTcpPort, freeUdpPort, isUdpPortFree } from './ports.ts'
 import { type TempDirectory, tempDirectory } from './temp.ts'
+import { until } from './wait.ts'
 
 type Tree = { readonly [key: string]: unknown }
 
@@ -70,6 +71,8 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
       return running
     },
     async start(args = settings.args ?? []) {
+      // Wine keeps the socket of a killed process for some milliseconds.
+      if (running && host) await until(() => isUdpPortFree(udpPort), { what: `UDP port ${udpPort} to be free` })
       running = runBinary([...(host?.args ?? []), '-c', pathOn(host, configFile), ...args], {
         cwd: directory.path,
         env: { ...NO_PROXY, ...host?.env, ...settings.env },

@@ -26,15 +26,23 @@ export const freeTcpPort = (): Promise<number> =>
   })
 
 /** A UDP port of 127.0.0.1 that was free a moment ago. */
-export const freeUdpPort = (): Promise<number> =>
-  firstFree(async (port) => {
-    const socket = createSocket('udp4')
-    const listening = once(socket, 'listening')
-    socket.bind(port, '127.0.0.1')
-    await listening
-    socket.close()
-    await once(socket, 'close')
-  })
+export const freeUdpPort = (): Promise<number> => firstFree(bindUdp)
+
+/** Whether this UDP port of 127.0.0.1 can be bound now. */
+export const isUdpPortFree = (port: number): Promise<boolean> =>
+  bindUdp(port).then(
+    () => true,
+    () => false,
+  )
+
+async function bindUdp(port: number): Promise<void> {
+  const socket = createSocket('udp4')
+  const listening = once(socket, 'listening')
+  socket.bind(port, '127.0.0.1')
+  await listening
+  socket.close()
+  await once(socket, 'close')
+}
 
 /** A random port for which `use` resolves. */
 async function firstFree(use: (port: number) => Promise<void>): Promise<number> {
