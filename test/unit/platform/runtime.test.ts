@@ -5,7 +5,7 @@ import { until } from '../../support/wait.ts'
 
 test('memory is released once after much work, when it has ended, and again after the next time', async () => {
   let released = 0
-  const worked = releaseAfterWork({ least: 3, every: 5, quietMs: 20 }, () => {
+  const worked = releaseAfterWork({ least: 3, quietMs: 20 }, () => {
     released += 1
   })
   for (let n = 0; n < 10; n++) worked()
@@ -18,7 +18,7 @@ test('memory is released once after much work, when it has ended, and again afte
 test('little work releases nothing', async () => {
   let released = 0
   const [little, much] = [1, 2].map(() =>
-    releaseAfterWork({ least: 3, every: 5, quietMs: 5 }, () => {
+    releaseAfterWork({ least: 3, quietMs: 5 }, () => {
       released += 1
     }),
   )
