@@ -39,7 +39,8 @@ Measures speed and size of the product on this machine.
   --check          end with 1 when a budget is missed
   --only PARTS     only these parts, separated by commas, like start,ping
   --seconds N      length of the parts under load (default: 10)
-  --compare FILE   another executable, measured in turns with this one, part by part
+  --compare FILE   another executable, measured in turns with this one, part by part; without disk and
+                   schedules, which no executable takes part in
   --rounds N       turns of a comparison (default: 3)
   --seed N         of the faults of the cluster (default: random)
   --full           ten times the history for the pages of the console; of the cluster twelve nodes,
@@ -63,6 +64,8 @@ const PARTS = [
   'cluster',
   'console',
 ] as const
+/** These measure the machine, or the source in this process: an executable makes no difference. */
+const WITHOUT_EXECUTABLE: readonly string[] = ['disk', 'schedules']
 const FULL_SECONDS = 1800
 const { values: options } = parseArgs({
   options: {
@@ -161,7 +164,7 @@ try {
   console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Bun ${Bun.version}`)
   const binary = footmanBinary()
   const missed: string[] = []
-  const parts = PARTS.filter((name) => chosen.includes(name))
+  const parts = PARTS.filter((name) => chosen.includes(name) && !(other && WITHOUT_EXECUTABLE.includes(name)))
   for (const [index, part] of parts.entries()) {
     console.log(`\n== ${part} (${index + 1} of ${parts.length}, ${Math.round(performance.now() / 1000)} s)`)
     if (other) await compare(part, binary, other)
