@@ -39,8 +39,8 @@ Measures speed and size of the product on this machine.
   --check          end with 1 when a budget is missed
   --only PARTS     only these parts, separated by commas, like start,ping
   --seconds N      length of the parts under load (default: 10)
-  --compare FILE   another executable, measured in turns with this one, part by part; without disk and
-                   schedules, which no executable takes part in
+  --compare FILE   another executable, measured in turns with this one, part by part; without
+                   disk and schedules, which no executable takes part in
   --rounds N       turns of a comparison (default: 3)
   --seed N         of the faults of the cluster (default: random)
   --full           ten times the history for the pages of the console; of the cluster twelve nodes,
