@@ -11,7 +11,7 @@ export const START: readonly string[] = [
   'src/main.ts',
   'src/app/roles.ts',
   'src/cli/program.ts',
-  'src/cli/all-commands.ts',
+  'src/cli/other-commands.ts',
   'src/cli/run.ts',
   'src/platform/http-server-tls.ts',
   // Half a second after the start.

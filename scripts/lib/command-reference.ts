@@ -1,7 +1,8 @@
 /** The reference of all commands in `docs/command-line.md`, made of their definitions. */
 import { type Argument, type Command, Help, type Option } from 'commander'
-import { createProgram } from '../../src/cli/all-commands.ts'
 import { CONNECTION } from '../../src/cli/help.ts'
+import { addOtherCommands } from '../../src/cli/other-commands.ts'
+import { createProgram } from '../../src/cli/program.ts'
 
 const INTRODUCTION = `# Command line
 
@@ -30,7 +31,8 @@ one), \`yesterday\`, \`yesterday 18:00\` or an ISO 8601 time, which is local wit
 
 /** Markdown with one section per command, in the order of \`footman --help\`. */
 export function commandReference(): string {
-  const program = createProgram(() => undefined)
+  const done = () => undefined
+  const program = addOtherCommands(createProgram(done), done)
   const commands = program.commands.filter((command) => command.name() !== 'help')
   const list = commands.map(
     (command) => `| [${command.name()}](#${anchor(command)}) | ${cell(command.description())} |`,

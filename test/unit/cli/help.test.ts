@@ -1,9 +1,11 @@
 /** `--help` of every command: groups, order of the options, width. */
 import { describe, expect, test } from 'bun:test'
 import type { Command } from 'commander'
-import { createProgram } from '../../../src/cli/all-commands.ts'
+import { addOtherCommands } from '../../../src/cli/other-commands.ts'
+import { createProgram } from '../../../src/cli/program.ts'
 
-const program = createProgram(() => undefined)
+const done = () => undefined
+const program = addOtherCommands(createProgram(done), done)
 
 const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)]
 const pathOf = (command: Command): string =>

@@ -1,12 +1,14 @@
 /** Every command in README.md and docs/ is one that the command line knows, with options that it has. */
 import { describe, expect, test } from 'bun:test'
 import type { Command } from 'commander'
-import { createProgram } from '../../../src/cli/all-commands.ts'
+import { addOtherCommands } from '../../../src/cli/other-commands.ts'
+import { createProgram } from '../../../src/cli/program.ts'
 import { type DocCommand, docCommands, words } from '../../support/docs.ts'
 
 /** The real command line with nothing behind it. */
 function parser(): Command {
-  const program = createProgram(() => {})
+  const done = () => {}
+  const program = addOtherCommands(createProgram(done), done)
   const silence = (command: Command): void => {
     command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {} })
     if (command.commands.length === 0) command.action(() => {})

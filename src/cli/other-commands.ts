@@ -1,22 +1,16 @@
-/** All commands of the command line, each in its own file and loaded when called. */
-import process from 'node:process'
+/** All commands besides `run`, each in its own file and loaded when called. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { addCluster } from './cluster/command.ts'
 import { addCredential, addCustomProperties, addKey, addMigrateConfig, addVersion } from './commands.ts'
 import { addDoctor } from './doctor/command.ts'
-import { configureHelp, groupCommands } from './help.ts'
+import { groupCommands } from './help.ts'
 import { addInit } from './init/command.ts'
 import { processIo } from './io.ts'
 import { addRemoteCommands } from './remote/commands.ts'
-import { addRun, createRoot } from './run-command.ts'
 import { addService } from './service/command.ts'
 
-/** All commands; `done` gets the exit code of the one that ran. */
-export function createProgram(done: (code: number) => void): Command {
-  const program = createRoot()
-  configureHelp(program, process.stdout.columns)
-  addRun(program, done)
-
+/** Adds them to a program; `done` gets the exit code of the one that ran. Returns the program. */
+export function addOtherCommands(program: Command, done: (code: number) => void): Command {
   program
     .command('demo')
     .description('run against a built-in simulated Qlik Sense site; needs no configuration and no network')
