@@ -28,7 +28,7 @@ import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
 import { createMessages, createMqtt } from '../mqtt/index.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
 import { createLifecycle } from '../platform/lifecycle.ts'
-import { BURST, releaseAfterWork, releaseMemory } from '../platform/runtime.ts'
+import { releaseAfterWork } from '../platform/runtime.ts'
 import { openStorage } from '../platform/storage/index.ts'
 import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
@@ -193,10 +193,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     { timezone: config.footman.timezone || hostZone() },
   )
-  const worked = releaseAfterWork(BURST, () => {
-    db.shrink()
-    releaseMemory()
-  })
+  const worked = releaseAfterWork(db.shrink)
   const pages = createConsole({ ...base, audit }, consoleSettings(config, shadow))
   const delivering = (part: Part) => (shared.delivers ? part : resting(part))
   const onDuty = (part: Part) => (shared.runsDuties ? part : resting(part))

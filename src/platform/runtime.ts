@@ -26,24 +26,18 @@ export function releaseMemory(): void {
   bun()?.shrink?.()
 }
 
-export interface Burst {
-  /** So many pieces of work are much. */
-  readonly least: number
-  /** Much work is over when none has come for so long. */
-  readonly quietMs: number
-}
+/** So many events, deliveries or messages are a busy time; it is over when none has come for so long. */
+const BUSY = { least: 1000, quietMs: 20_000 }
 
-/** Of events, deliveries or messages. */
-export const BURST: Burst = { least: 1000, quietMs: 20_000 }
-
-/** Returns a function to be called for each piece of work. It calls `release` when much work is over. */
-export function releaseAfterWork({ least, quietMs }: Burst, release: () => void): () => void {
+/** Returns a function to be called for each piece of work. When a busy time is over it calls `shrink` and releases memory. */
+export function releaseAfterWork(shrink: () => void, { least, quietMs } = BUSY): () => void {
   let done = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   function rest(): void {
     done = 0
     timer = undefined
-    release()
+    shrink()
+    releaseMemory()
   }
   return () => {
     done += 1

@@ -4,7 +4,7 @@ import { backoffDelay } from '../../platform/backoff.ts'
 import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
-import { BURST, compileHotCode, releaseAfterWork, releaseMemory } from '../../platform/runtime.ts'
+import { compileHotCode, releaseAfterWork } from '../../platform/runtime.ts'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
@@ -73,10 +73,7 @@ export async function runIngestWorker(
   )
   receiver = incoming
 
-  const received = releaseAfterWork(BURST, () => {
-    journal.shrink()
-    releaseMemory()
-  })
+  const received = releaseAfterWork(journal.shrink)
 
   let socket: UdpSocket | null = null
   let stopped = false

@@ -5,9 +5,12 @@ import { until } from '../../support/wait.ts'
 
 test('memory is released once after much work, when it has ended, and again after the next time', async () => {
   let released = 0
-  const worked = releaseAfterWork({ least: 3, quietMs: 20 }, () => {
-    released += 1
-  })
+  const worked = releaseAfterWork(
+    () => {
+      released += 1
+    },
+    { least: 3, quietMs: 20 },
+  )
   for (let n = 0; n < 10; n++) worked()
   expect(released).toBe(0)
   await until(() => released === 1)
@@ -18,9 +21,12 @@ test('memory is released once after much work, when it has ended, and again afte
 test('little work releases nothing', async () => {
   let released = 0
   const [little, much] = [1, 2].map(() =>
-    releaseAfterWork({ least: 3, quietMs: 5 }, () => {
-      released += 1
-    }),
+    releaseAfterWork(
+      () => {
+        released += 1
+      },
+      { least: 3, quietMs: 5 },
+    ),
   )
   little!()
   little!()
