@@ -36,33 +36,19 @@ interface Entry<T> {
 function createLookup<T>(ask: (id: string) => Promise<T | null>, settings: CacheSettings, clock: Clock) {
   const { ttlMs = 5000, maxEntries = 500 } = settings
   const entries = new Map<string, Entry<T>>()
-  let isSweepPlanned = false
-
-  /** Answers that no question will use any more would keep much of the memory of a busy time. */
-  function sweep(): void {
-    const now = clock.now()
-    for (const [key, { expires }] of entries) if (expires <= now) entries.delete(key)
-    isSweepPlanned = false
-    planSweep()
-  }
-
-  function planSweep(): void {
-    if (isSweepPlanned || entries.size === 0) return
-    isSweepPlanned = true
-    setTimeout(sweep, ttlMs).unref()
-  }
 
   function start(key: string, id: string): Entry<T> {
     // Shared by several callers, so none of their signals may end it; its own time-out does.
     const entry: Entry<T> = { answer: ask(id), expires: Number.POSITIVE_INFINITY }
     entries.set(key, entry)
-    planSweep()
     const forget = () => {
       if (entries.get(key) === entry) entries.delete(key)
     }
     entry.answer.then((value) => {
-      if (value === null) forget()
-      else entry.expires = clock.now() + ttlMs
+      if (value === null) return forget()
+      entry.expires = clock.now() + ttlMs
+      // Kept any longer, it would only take memory.
+      setTimeout(forget, ttlMs).unref()
     }, forget)
     const oldest = entries.size > maxEntries ? entries.keys().next().value : undefined
     if (oldest !== undefined) entries.delete(oldest)
