@@ -99,6 +99,11 @@ if (other && !existsSync(other)) {
   console.error(`footman: --compare names ${other}, which does not exist`)
   process.exit(1)
 }
+const parts = PARTS.filter((name) => chosen.includes(name) && !(other && WITHOUT_EXECUTABLE.includes(name)))
+if (parts.length === 0) {
+  console.error(`footman: --compare leaves out ${WITHOUT_EXECUTABLE.join(' and ')}, so nothing is to be measured`)
+  process.exit(1)
+}
 
 // In the repository, because the system's temporary directory may be in memory.
 const results = join(import.meta.dirname, '..', 'test-results')
@@ -164,7 +169,6 @@ try {
   console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Bun ${Bun.version}`)
   const binary = footmanBinary()
   const missed: string[] = []
-  const parts = PARTS.filter((name) => chosen.includes(name) && !(other && WITHOUT_EXECUTABLE.includes(name)))
   for (const [index, part] of parts.entries()) {
     console.log(`\n== ${part} (${index + 1} of ${parts.length}, ${Math.round(performance.now() / 1000)} s)`)
     if (other) await compare(part, binary, other)
