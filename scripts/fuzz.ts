@@ -1,13 +1,15 @@
 /**
- * `npm run fuzz`: 500,000 generated paths against the rules of the file operations and a disk, then 50,000 random requests
- * against the executable with a simulated site, sinks and a broker. Ends with 1 when a path leads out, when a request is
- * answered with a server error or not at all, when the process ends, or when its memory does not come back.
- * `-- --seed N --paths N --requests N` for other ones (0 = none); `-- --seed N --only M` sends request M of a seed alone.
+ * `npm run fuzz`: changed inputs for everything that reads text from outside (`test/fuzz/targets.ts`), 500,000 generated paths
+ * against the rules of the file operations and a disk, then 50,000 random requests against the executable with a simulated site,
+ * sinks and a broker. Ends with 1 when an input ends in an error that is not declared, or takes more than its length explains;
+ * when a path leads out, when a request is answered with a server error or not at all, when the process ends, or when its memory
+ * does not come back. `-- --only NAME` runs one target; `-- --seed N --only M` sends request M of a seed alone.
  */
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { memoryOf } from '../test/bench/process.ts'
+import { fuzzTargets } from '../test/fuzz/inputs-run.ts'
 import { fuzzPaths } from '../test/fuzz/paths.ts'
 import { endpointsOf } from '../test/fuzz/requests.ts'
 import { type FuzzReport, runFuzz } from '../test/fuzz/run.ts'
@@ -19,18 +21,22 @@ import { helpOn } from './lib/usage.ts'
 helpOn(`
 npm run fuzz [-- OPTIONS]
 
-Sends generated paths to the rules of the file operations, then random requests to the executable.
+Gives changed inputs to all readers of text from outside (templates, patterns, MQTT, forms, ...),
+then generated paths to the rules of the file operations, then random requests to the executable.
 Ends with 1 after a failure.
 
   --seed N         another sequence (default: 1)
+  --seconds N      time for the changed inputs (default: 120; 0 = none)
   --paths N        number of paths (default: 500000; 0 = none)
   --requests N     number of requests (default: 50000; 0 = none)
   --only M         request M of the seed alone
+  --only NAME      only paths, requests, or inputs whose name holds NAME, like mqtt or forms
 `)
 
 const { values: options } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '120' },
     paths: { type: 'string', default: '500000' },
     requests: { type: 'string', default: '50000' },
     only: { type: 'string' },
@@ -106,10 +112,27 @@ function compare(start: Memory, warm: Memory, end: Memory): boolean {
   return grown.length === 0
 }
 
+/** Number of the only request; null = all of them. */
+const onlyRequest = /^\d+$/.test(options.only ?? '') ? Number(options.only) : null
+
 async function main(): Promise<boolean> {
-  const pathsGood = options.only !== undefined || (await fuzzPaths(Number(options.paths), seed))
-  const requestsGood = count === 0 || (await fuzzRequests())
-  return pathsGood && requestsGood
+  const { only } = options
+  if (onlyRequest !== null) return fuzzRequests()
+  // Not loaded for the help.
+  const { TARGETS } = await import('../test/fuzz/targets.ts')
+  const names = TARGETS.map(({ name }) => name).filter((name) => only === undefined || name.includes(only))
+  const isWanted = (what: string) => only === undefined || only === what
+  if (names.length === 0 && !isWanted('paths') && !isWanted('requests')) {
+    console.error(
+      `--only ${only}: expected paths, requests, a number, or a part of ${TARGETS.map(({ name }) => name).join(', ')}`,
+    )
+    return false
+  }
+  const seconds = Number(options.seconds)
+  const inputsGood = seconds === 0 || (await fuzzTargets(names, seed, seconds))
+  const pathsGood = !isWanted('paths') || (await fuzzPaths(Number(options.paths), seed))
+  const requestsGood = !isWanted('requests') || count === 0 || (await fuzzRequests())
+  return inputsGood && pathsGood && requestsGood
 }
 
 async function fuzzRequests(): Promise<boolean> {
@@ -119,7 +142,7 @@ async function fuzzRequests(): Promise<boolean> {
   const running = all.product.process
   const document = (await (await all.product.call('GET', '/documentation/json')).json()) as Described
   const settings = { port: all.product.restPort, endpoints: endpointsOf(document), seed }
-  if (options.only) return report(await runFuzz({ ...settings, from: Number(options.only), count: 1, connections: 1 }))
+  if (onlyRequest !== null) return report(await runFuzz({ ...settings, from: onlyRequest, count: 1, connections: 1 }))
 
   const start = await keptMemory(running)
   const started = performance.now()

@@ -42,7 +42,8 @@ function installedAsLocked(directory = root) {
 
 /** `npm ci`, with the npm that started us where there is one. */
 function installPackages() {
-  const options = ['ci', '--include=dev', '--no-audit', '--no-fund']
+  // At level error npm leaves out its notes about install scripts and deprecated packages, which need no action here.
+  const options = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
   const npm = process.env.npm_execpath
   const result = npm?.endsWith('.js')
     ? spawnSync(process.execPath, [npm, ...options], { cwd: root, stdio: 'inherit' })

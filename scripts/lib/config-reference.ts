@@ -63,9 +63,16 @@ const PAGES: Readonly<Record<string, readonly [title: string, ...sections: strin
   ],
   rest: [
     'REST API, access, key-value store, files',
-    ...['restServerConfig', 'restServerEndpointsEnable', 'restServerEndpointsConfig', 'footman.access', 'footman.api'],
+    ...[
+      'restServerConfig',
+      'restServerEndpointsEnable',
+      'restServerEndpointsConfig',
+      'footman.access',
+      'footman.audit',
+      'footman.api',
+    ],
     ...['keyValueStore', 'footman.keyValue', 'fileCopyApprovedDirectories', 'fileMoveApprovedDirectories'],
-    ...['fileDeleteApprovedDirectories', 'footman.files'],
+    ...['fileDeleteApprovedDirectories', 'footman.files', 'footman.scriptLogs'],
   ],
   console: ['Console', 'footman.console'],
   mqtt: ['MQTT', 'mqttConfig', 'footman.mqtt'],

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { root } from '../build/identity.ts'
 import type { ArchiveFile } from './archive.ts'
 
-/** Folders and files of the repository: examples, appender, load-script subs, dashboards, templates, guide. */
-const SHIPPED = ['LICENSE', 'README.md', 'config', 'docs', 'templates']
+/** Folders and files of the repository: policy, changes, examples, appender, load-script subs, dashboards, templates, guide. */
+const SHIPPED = ['LICENSE', 'README.md', 'SECURITY.md', 'CHANGELOG.md', 'config', 'docs', 'templates']
 
 /** Committed files only, so that no other file gets into a release. Throws outside a git clone. */
 export function shippedFiles(): ArchiveFile[] {

@@ -1,4 +1,4 @@
-/** From a commit to a release: archives, their checksums, the bill of materials. */
+/** From a commit to a release: archives, their signed checksums, the bill of materials. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import lock from '../../package-lock.json' with { type: 'json' }
@@ -6,9 +6,11 @@ import { buildExecutable } from '../build/executable.ts'
 import { type Identity, root } from '../build/identity.ts'
 import { executableName, type Target } from '../build/targets.ts'
 import { type ArchiveFile, tarGz, zip } from './archive.ts'
+import { signExecutable } from './authenticode.ts'
 import { bundledPackages } from './bundled.ts'
 import { checksums, shippedFiles } from './contents.ts'
 import { licenceText } from './licences.ts'
+import { publicKeyFile, type SigningKey, signature } from './minisign.ts'
 import { billText } from './sbom.ts'
 
 /** The oldest time that a zip archive can hold. */
@@ -19,6 +21,10 @@ export interface ReleaseOrder {
   readonly targets: readonly Target[]
   /** Absolute path of the folder that gets the files. */
   readonly out: string
+  /** Signs SHA256SUMS. */
+  readonly key: SigningKey
+  /** Command that signs executables for Windows; left out: they are not signed. */
+  readonly signWindows?: string
   /** Called after each file that is written. */
   readonly onFile?: (name: string, bytes: number) => void
 }
@@ -26,10 +32,10 @@ export interface ReleaseOrder {
 const RELEASED = /^footman-.*\.(zip|tar\.gz|cdx\.json)$/
 
 /**
- * Writes the archives of `targets`, `footman-<version>.cdx.json` and `SHA256SUMS`; resolves with their names. Files of other
- * versions and platforms stay in the folder, and `SHA256SUMS` lists them too.
+ * Writes the archives of `targets`, `footman-<version>.cdx.json`, `SHA256SUMS`, its signature and the public key; resolves with
+ * their names. Files of other versions and platforms stay in the folder, and `SHA256SUMS` lists them too.
  */
-export async function release({ identity, targets, out, onFile }: ReleaseOrder): Promise<string[]> {
+export async function release({ identity, targets, out, key, signWindows, onFile }: ReleaseOrder): Promise<string[]> {
   mkdirSync(out, { recursive: true })
   const packages = await bundledPackages(identity)
   const bill = Buffer.from(billText(identity, packages))
@@ -41,6 +47,7 @@ export async function release({ identity, targets, out, onFile }: ReleaseOrder):
     },
     { path: 'sbom.cdx.json', bytes: bill },
   ]
+  const time = identity.time ?? NO_TIME
   const published: ArchiveFile[] = []
   function publish(path: string, bytes: Buffer): void {
     writeFileSync(join(out, path), bytes)
@@ -50,14 +57,18 @@ export async function release({ identity, targets, out, onFile }: ReleaseOrder):
 
   for (const target of targets) {
     const folder = `footman-${identity.version}-${target.name}`
-    const files = [await executable(identity, target, out), ...common]
+    const files = [await executable({ identity, target, out, signWindows }), ...common]
     const sums = { path: 'SHA256SUMS', bytes: Buffer.from(checksums(files)) }
-    const archive = { folder, files: [...files, sums], time: identity.time ?? NO_TIME }
+    const archive = { folder, files: [...files, sums], time }
     if (target.windows) publish(`${folder}.zip`, await zip(archive))
     else publish(`${folder}.tar.gz`, await tarGz(archive))
   }
   publish(`footman-${identity.version}.cdx.json`, bill)
-  publish('SHA256SUMS', Buffer.from(checksums([...published, ...earlier(out, published)])))
+  const sums = Buffer.from(checksums([...published, ...earlier(out, published)]))
+  publish('SHA256SUMS', sums)
+  const trusted = `timestamp:${time.getTime() / 1000}\tfile:SHA256SUMS\thashed\tFootman ${identity.version}, commit ${identity.commit}`
+  publish('SHA256SUMS.minisig', Buffer.from(signature(sums, key, trusted)))
+  publish('minisign.pub', Buffer.from(publicKeyFile(key)))
   return published.map(({ path }) => path)
 }
 
@@ -69,10 +80,16 @@ function earlier(out: string, published: readonly ArchiveFile[]): ArchiveFile[] 
 }
 
 /** As it is called at the place where it is used: without version and platform. */
-async function executable(identity: Identity, target: Target, out: string): Promise<ArchiveFile> {
+async function executable({
+  identity,
+  target,
+  out,
+  signWindows,
+}: Pick<ReleaseOrder, 'identity' | 'out' | 'signWindows'> & { target: Target }): Promise<ArchiveFile> {
   const outfile = join(out, executableName(target))
   await buildExecutable({ entry: join(root, 'src', 'main.ts'), outfile, identity, target })
   try {
+    if (target.windows && signWindows) signExecutable(signWindows, outfile)
     return { path: target.windows ? 'footman.exe' : 'footman', bytes: readFileSync(outfile), executable: true }
   } finally {
     rmSync(outfile)

@@ -67,4 +67,4 @@ export function overriddenDestination(
   return { settings: base, problems: [...problems, { key: whole[0], message: whole[1] }] }
 }
 
-export const destinations = map('Places to which alert routes send, by name.', destination, destinationName)
+export const destinations = map('Places to which alert rules send, by name.', destination, destinationName)

@@ -47,7 +47,10 @@ const ids = (description: string) => oneOrMany(description, z.string()).optional
 
 /** All given fields must hold. */
 export const eventMatch = object(() => ({
-  type: oneOrMany('Kinds of subjects.', word(EVENT_TYPES)).optional(),
+  type: oneOrMany('Kinds of subjects.', word(EVENT_TYPES)).optional().meta({
+    description: 'Kinds of subjects.',
+    defaultText: 'all but appReload; in except, maintenance and snoozes: all',
+  }),
   outcome: z
     .union([
       z.literal('*').transform((): readonly (typeof EVENT_OUTCOMES)[number][] => EVENT_OUTCOMES),
@@ -115,12 +118,12 @@ const grouping = {
 const closed = <T extends z.ZodType>(description: string, schema: T): T => noted(schema, { description, closed: true })
 
 const route = closed(
-  'A route.',
+  'A rule.',
   object(() => ({
     name: name('Shown in deliveries.'),
-    enable: flag('Use the route.', true),
-    match: matches('Events that are for the route; a list means any of them.').optional(),
-    except: matches('Events that are not for the route.').optional(),
+    enable: flag('Use the rule.', true),
+    match: matches('Events that are for the rule; a list means any of them.').optional(),
+    except: matches('Events that are not for the rule.').optional(),
     to: z
       .array(target)
       .min(1)
@@ -139,16 +142,16 @@ const route = closed(
         description: 'Also send a message when all is well again: true, false, or auto = where it closes an incident.',
       }),
     ...grouping,
-    stop: flag('Later routes are not looked at for an event of this one.'),
+    stop: flag('Later rules are not looked at for an event of this one.'),
   })),
 )
 
 export const alertRoutes = list('Which events go to which destinations, beside the sections of Butler.', route)
 
-export const butlerRoutes = section('Additions to the routes made of the sections of Butler.', () => ({
+export const butlerRoutes = section('Additions to the rules made of the sections of Butler.', () => ({
   recovery: flag('Also send a message when all is well again.'),
   ...grouping,
-  disable: list('Routes to switch off, like butler.slackNotification.serviceStarted.', z.string()),
+  disable: list('Rules to switch off, like butler.slackNotification.serviceStarted.', z.string()),
 }))
 
 export const windows = map('Windows of time, by name.', windowObject, nameText)

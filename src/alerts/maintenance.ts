@@ -1,6 +1,5 @@
 /** At the end of a maintenance: one message with what was held back, by task. */
 
-import { EVENT_OUTCOMES } from '../events/kinds.ts'
 import type { EventOutcome, Need, TaskEvent } from '../events/types.ts'
 import type { Windows } from '../platform/calendar.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
@@ -10,7 +9,7 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { MaintenanceConfig } from './config-routes.ts'
 import { insertDelivery } from './outbox/store.ts'
-import { compileMatches, testMatches } from './rules/match.ts'
+import { compileMatches, EVERYTHING, testMatches } from './rules/match.ts'
 import { type SubjectParts, subjectName, subjectOf } from './rules/subjects.ts'
 import type { DeliveryNote, Rule, SuppressionCheck } from './types.ts'
 
@@ -45,7 +44,7 @@ export function createMaintenance(
     name,
     during,
     stopSchedules,
-    matches: compileMatches(match, deps, EVENT_OUTCOMES),
+    matches: compileMatches(match, deps, EVERYTHING),
   }))
   const within = (during: MaintenanceConfig['during'], at: number) =>
     during.some((window) => deps.windows.contains(window, at))

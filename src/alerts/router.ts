@@ -198,7 +198,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
       return work()
     } catch (error) {
       if (isStorageFailure(error)) throw error
-      deps.log.error(`NOTIFY Route ${rule} failed for event ${event.id} of task "${event.taskName}": ${error}`)
+      deps.log.error(`NOTIFY Rule ${rule} failed for event ${event.id} of task "${event.taskName}": ${error}`)
       return fallback
     }
   }
@@ -395,7 +395,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     const rules = table.groups.filter(({ name, recovery }) => recovery && alertedOf(db, name, event).length > 0)
     if (rules.length === 0) return
     deps.log.warn(
-      `NOTIFY No recovery for task "${event.taskName}" (${event.taskId}): Qlik Sense has not confirmed the success of execution ${event.executionId || 'without id'}; route ${rules.map(({ name }) => name).join(', ')}`,
+      `NOTIFY No recovery for task "${event.taskName}" (${event.taskId}): Qlik Sense has not confirmed the success of execution ${event.executionId || 'without id'}; rule ${rules.map(({ name }) => name).join(', ')}`,
     )
   }
 

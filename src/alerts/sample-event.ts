@@ -133,6 +133,16 @@ const PARTS: Record<EventType, Parts> = {
     details: cloudDetails(outcome),
     scriptLog: scriptLog(type, outcome),
   }),
+  appReload: () => ({
+    appId: APP_ID,
+    appName: APP.name,
+    app: APP,
+    owner: OWNER,
+    user: 'SAMPLE\\anna',
+    logTimeStamp: '2026-01-15 06:03:11,482',
+    logLevel: 'ERROR',
+    logMessage: "Reload failed: Field 'Amount' not found",
+  }),
   service: (_, outcome) => ({ details: service(outcome) }),
   license: (_, outcome) => ({ details: LICENSES[outcome === 'expired' ? 'expired' : 'running'] }),
   self: () => ({

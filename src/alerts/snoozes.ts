@@ -2,7 +2,6 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
-import { EVENT_OUTCOMES } from '../events/kinds.ts'
 import type { TaskEvent } from '../events/types.ts'
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
@@ -19,7 +18,7 @@ import { isGuid, uuidV7 } from '../platform/uuid.ts'
 import { eventMatch } from './config-routes.ts'
 import { windowsOf } from './history/lists.ts'
 import { FIELDS, type FieldContext } from './rules/fields.ts'
-import { compileMatch, type EventMatch } from './rules/match.ts'
+import { compileMatch, EVERYTHING, type EventMatch } from './rules/match.ts'
 import type { SuppressionCheck, SuppressionNeeds } from './types.ts'
 
 interface SnoozeRoutesDeps {
@@ -301,7 +300,7 @@ function endOf(from: number, length: string, issues: BodyIssue[]): number {
 /** Compiles a stored match; null when it is not valid any more. */
 function compileSnooze(match: string, context: FieldContext): EventMatch | null {
   const parsed = eventMatch.safeParse(storedJson<unknown>(match, null))
-  return parsed.success ? compileMatch(parsed.data, context, EVENT_OUTCOMES) : null
+  return parsed.success ? compileMatch(parsed.data, context, EVERYTHING) : null
 }
 
 type ActiveSnooze = ReturnType<typeof activeSnoozes>[number]

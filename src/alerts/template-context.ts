@@ -103,7 +103,7 @@ const USER_FORMS = {
 
 const EVENT_WORDS: Partial<Record<EventOutcome, string>> = { failed: 'Failure' }
 /** The kinds of events that are not about a task. */
-const NO_TASK: readonly EventType[] = ['cloudReload', 'service', 'license', 'self']
+const NO_TASK: readonly EventType[] = ['cloudReload', 'appReload', 'service', 'license', 'self']
 /** Outcomes whose error is found in the script log. */
 const ERROR_IN_LOG: readonly EventOutcome[] = ['failed']
 

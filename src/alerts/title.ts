@@ -3,7 +3,7 @@ import type { EventOutcome, EventType, TaskEvent } from '../events/types.ts'
 
 export type TitleFacts = Pick<
   TaskEvent,
-  'type' | 'outcome' | 'taskName' | 'appName' | 'host' | 'code' | 'details' | 'test'
+  'type' | 'outcome' | 'taskName' | 'appId' | 'appName' | 'host' | 'code' | 'details' | 'test'
 >
 
 export const TYPE_LABELS: Readonly<Record<EventType, string>> = {
@@ -13,6 +13,7 @@ export const TYPE_LABELS: Readonly<Record<EventType, string>> = {
   distribute: 'Distribute',
   preload: 'Preload',
   cloudReload: 'Cloud reload',
+  appReload: 'App reload',
   service: 'Service',
   license: 'License',
   self: 'Footman',
@@ -50,7 +51,8 @@ export function eventHeading(type: EventType, outcome: EventOutcome | 'recovered
 }
 
 /** The subject of the event as a reader names it: the task, the app, the service and its host, the code. */
-export function subjectName({ type, taskName, appName, host, code, details }: TitleFacts): string {
+export function subjectName({ type, taskName, appId, appName, host, code, details }: TitleFacts): string {
+  if (type === 'appReload') return appName || appId
   if (type === 'cloudReload') return appName
   if (type === 'license') return 'Qlik Sense server license'
   if (type === 'self') return code ?? ''

@@ -187,6 +187,8 @@ export interface RenderInput {
   /** Of the rule, else of the event. */
   readonly severity: Severity
   readonly note: DeliveryNote | null
+  /** The receiver has refused the whole message: `event` is short already, and nothing large is attached. */
+  readonly isShortened?: boolean
 }
 
 /** A rendered message, ready to send. */
@@ -212,8 +214,8 @@ export type DeliveryResult =
       /** It says something about the peer, not about the message: no connection, no answer, overloaded. */
       readonly peerDown?: boolean
     }
-  /** Permanent refusal: a dead letter. */
-  | { readonly outcome: 'rejected'; readonly detail: string }
+  /** Permanent refusal: a dead letter. `tooLarge` = of the whole message; it is sent once more, shortened. */
+  | { readonly outcome: 'rejected'; readonly detail: string; readonly tooLarge?: boolean }
 
 export interface Destination {
   readonly name: string
@@ -239,4 +241,13 @@ export interface TargetedDestination extends Destination {
   readonly needsFor?: (texts: MessageTexts | null) => readonly Need[]
   /** The targets of an event, each with its lane; suppressed ones with the reason. Limits are those of the rule, never set here. */
   targets(event: TaskEvent): readonly PlannedDelivery[]
+}
+
+/** One address that a server has refused. It may have taken the mail for the others. */
+export interface Refusal {
+  readonly address: string
+  /** The server's answer. */
+  readonly detail: string
+  /** False = it may take the mail later. */
+  readonly isPermanent: boolean
 }

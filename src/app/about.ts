@@ -50,7 +50,7 @@ export const aboutSettings = (
 ): AboutSettings => ({
   ...{ dataDirectory, shadow, timezone: footman.timezone || hostZone() },
   publicUrl: footman.console.publicUrl,
-  places: (may) => (footman.console.enable ? placesFor(may, { reports: footman.reportTask.enable }) : []),
+  places: (may) => (footman.console.enable ? placesFor(may) : []),
   node: { role: footman.node.role, name: footman.node.name || hostname() },
 })
 

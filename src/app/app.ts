@@ -3,6 +3,7 @@
  * first, brokers and QRS after; nothing waits for them.
  */
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createHistory } from '../alerts/history/index.ts'
 import { createAlerts } from '../alerts/index.ts'
@@ -15,6 +16,8 @@ import { createEventEmitter } from '../events/emit.ts'
 import { inputRoutes } from '../events/http.ts'
 import { createEventPipeline, pipelineSettings } from '../events/pipeline.ts'
 import { createFiles } from '../files/index.ts'
+import { createLogFolders } from '../files/script-logs.ts'
+import { createKeyUses } from '../http/auth/key-uses.ts'
 import { createRelays } from '../http/relays.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { createKeyValues } from '../kv/index.ts'
@@ -50,7 +53,14 @@ import { customPropertyNeeds } from './config/custom-properties.ts'
 import { withDraftRoutes } from './config/draft-routes.ts'
 import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
-import { apiSettings, buildSideServers, consoleSettings, degradable, liveApiSettings } from './listeners.ts'
+import {
+  apiSettings,
+  browserPages,
+  buildSideServers,
+  consoleSettings,
+  degradable,
+  liveApiSettings,
+} from './listeners.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { createObservers, eventAnnouncer } from './observers.ts'
 import { createConfigReload } from './reload.ts'
@@ -87,7 +97,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { file: databaseFile, migrations: MIGRATIONS },
   )
   const { db, writer } = storage
-  if (!deps.shared) leaveCluster(db, (deps.clock ?? systemClock).now())
+  if (!deps.shared) leaveCluster(db)
   const shared = deps.shared?.({ db, log }) ?? createLocalState(deps.clock)
   shared.onApplied((tables) => {
     if (QUEUES.some((table) => tables.has(table))) on.workMayWait()
@@ -99,7 +109,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const live = () => reload.config
   // Parts that run once in a cluster see a satellite in a follower.
   const dutyConfig = shared.runsDuties ? config : asFollower(config)
-  const qlik = createQlik(base, config, options)
+  const logFolders = createLogFolders(base, config.footman.scriptLogs.folders)
+  const qlik = createQlik({ ...base, logFolders }, config, options)
   const mqtt = createMqtt(base, config, shadow)
   const influx = createInfluxDb(base, config, shadow)
   const time = buildCalendars(base, config)
@@ -107,9 +118,14 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
   const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions, draftRoutes }, config, shadow)
   const admit = createStartPublishing({ ...base, qlik }, config)
-  const messages = createMessages({ ...base, mqtt, admit }, config, shadow)
+  const admitMessage: typeof admit = (request, message) => {
+    reports.admitMessage(request.caller, message.topic)
+    return admit(request, message)
+  }
+  const messages = createMessages({ ...base, mqtt, admit: admitMessage }, config, shadow)
   const kv = createKeyValues({ ...base, messages }, config, shadow)
-  const { audit, ...auditPart } = buildAudit(base)
+  const { audit, ...auditPart } = buildAudit(base, config, shadow)
+  const keyUses = createKeyUses({ ...base, node: config.footman.node.name || hostname() })
   const files = createFiles({ ...base, audit }, config, shadow)
   const executions = createExecutions({ ...base, qlik }, config, options)
   const starts = createStarts({ ...base, qlik, executions, mqtt, messages, kv }, dutyConfig, options)
@@ -143,7 +159,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const cloud = createCloud({ ...base, emitter, alerts }, dutyConfig, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
-  const queues = [influx.deadLetters, messages.deadLetters].filter((queue) => queue !== null)
+  const queues = [influx.deadLetters, messages.deadLetters, auditPart.deadLetters].filter((queue) => queue !== null)
   const history = createHistory({ ...base, alerts, qlik, pipeline, safetyNet, live, queues }, config.footman)
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
   const properties = createCustomPropertyWatch({ ...qlik, log }, propertyNeeds(config))
@@ -151,7 +167,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   // Called only while the API runs, so that `api` is set.
   const certificates = () => [...qlik.certificateEnds(), ...api.certificates()]
   const health = () =>
-    healthReport({ shared, pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
+    healthReport({ shared, qlik, pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
   const marks = shared.mode === 'single' ? null : createMarks(base)
   const monitors = createMonitors(
     { ...base, qlik, emitter, alerts, influx, health, certificates, marks },
@@ -216,6 +232,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       observers: { enrichmentWanted: pipeline.wake, workMayWait: pipeline.wake },
     },
     auditPart,
+    { backends: keyUses.services, pruning: keyUses.pruning },
     apps,
     executions.api({ apps, starts }),
     onDuty(safetyNet),
@@ -251,6 +268,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       health,
       audit,
+      keyUses,
       dataDirectory,
       version: VERSION,
       configuration: deps.configuration?.initial.file ?? null,
@@ -258,6 +276,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       routes: features.flatMap(({ routes = [] }) => routes),
       observer: { answered: on.requestAnswered, authFailed: on.authFailed },
       shared,
+      pages: () => browserPages(live()),
       serve: shared.serve,
       restHandover: deps.restHandover,
     },

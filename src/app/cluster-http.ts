@@ -1,5 +1,6 @@
 /** `/v4/cluster`: the nodes, who leads, and how it got there. */
 import { z } from 'zod'
+import { lacksOf } from '../cluster/fitness.ts'
 import type { Cluster } from '../cluster/index.ts'
 import type { ClusterStatus, Leadership, NodeInfo, SharedState } from '../cluster/types.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
@@ -41,7 +42,8 @@ const ANSWER = once(() =>
         host: z.string().nullable(),
         timeline: z.int().nullable(),
         up: z.boolean(),
-        reason: z.string().describe('Why the database cannot be reached; empty while it can.'),
+        reason: z.string().describe('Why the database cannot be used; empty while it can.'),
+        refused: z.boolean().describe('It answers, and does not let this node in.').optional(),
       })
       .optional(),
     leader: leadership().nullable().optional(),
@@ -92,7 +94,13 @@ function answerOf(status: ClusterStatus, now: number): z.input<ReturnType<typeof
     node: status.node,
     modeSince: iso(status.modeSince),
     clusterId: status.clusterId,
-    database: { host: database.host, timeline: database.timeline, up: database.isUp, reason: database.reason },
+    database: {
+      host: database.host,
+      timeline: database.timeline,
+      up: database.isUp,
+      reason: database.reason,
+      refused: database.isRefused,
+    },
     leader: leader && shown(leader),
     appliedRev: status.appliedRev,
     headRev: status.headRev,
@@ -188,11 +196,17 @@ export function clusterHealth(
 ): { readonly state: CheckState; readonly reason: string } | null {
   if (!status) return null
   const { database, mode, leader, followLagMs, inboxOldestAt } = status
+  if (database.isWaitedFor) return { state: 'down', reason: `the database of the cluster: ${database.reason}` }
   if (mode === 'alone') return { state: 'down', reason: `this node works alone: ${database.reason}` }
   if (!database.isUp)
     return { state: 'degraded', reason: `the database of the cluster: ${database.reason || 'not reached yet'}` }
   const led = leader && status.nodes.some(({ name, seenAt }) => name === leader.node && now - seenAt < LATE_MS)
-  if (!led && now - status.modeSince > LATE_MS) return { state: 'down', reason: 'no node leads the cluster' }
+  if (status.leaderlessForMs > LATE_MS || (!led && now - status.modeSince > LATE_MS)) {
+    const unfit = status.nodes.flatMap(({ name, health }) =>
+      Object.values(lacksOf(health)).map((it) => `${name}: ${it}`),
+    )
+    return { state: 'down', reason: ['no node leads the cluster', ...unfit].join('; ') }
+  }
   if (followLagMs > LATE_MS)
     return { state: 'degraded', reason: `${Math.round(followLagMs / 1000)} s behind the leader` }
   if (inboxOldestAt !== null && now - inboxOldestAt > LATE_MS) {

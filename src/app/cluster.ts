@@ -18,6 +18,8 @@ export interface ClusterParts extends ClusterDeps {
 }
 
 const MINUTE_MS = 60_000
+/** Long enough to correct a password before alerts come from several nodes, and shorter than nodes know messages again. */
+const REFUSED_MS = 5 * MINUTE_MS
 /** Of a configuration without de-duplication, which nodes cannot do without. */
 const LEAST_DEDUP_MS = 10 * MINUTE_MS
 
@@ -41,6 +43,7 @@ export async function buildCluster(deps: ClusterParts, config: Config, dataDirec
     postgres: postgresSettingsOf(section, { node: name, paths: deps.paths }),
     leaseMs: section.leaseDuration,
     aloneAfterMs: () => live().aloneAfter,
+    refusedAfterMs: () => Math.max(live().aloneAfter, REFUSED_MS),
     whenDatabaseDown: () => live().whenDatabaseDown,
     dutiesWhenDatabaseDown: section.dutiesWhenDatabaseDown,
     commandTimeoutMs: () => live().commandTimeout,

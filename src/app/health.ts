@@ -18,6 +18,8 @@ export interface HealthDeps {
   readonly storage: { readonly guard: Pick<StorageGuard, 'state'> }
   readonly shared: Pick<SharedState, 'status' | 'clock'>
   readonly descriptors: Pick<DescriptorWatch, 'problem'>
+  /** Rights that QRS denies. */
+  readonly qlik: { refusals(): readonly string[] }
   /** False with `--no-qs-connection`. */
   readonly qrsConnection: boolean
   /** States of the features that need custom properties of Qlik Sense. */
@@ -37,10 +39,12 @@ export function healthReport(deps: HealthDeps): HealthReport {
   const descriptors = deps.descriptors.problem
   const { status, clock } = deps.shared
   const cluster = clusterHealth(status, clock.now())
+  const refusals = qrsConnection ? deps.qlik.refusals() : []
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),
-    qrs: stateOf(qrsConnection ? qrsReachable : null),
+    // A server that refuses is not away.
+    qrs: refusals.length > 0 ? 'degraded' : stateOf(qrsConnection ? qrsReachable : null),
     mqtt: stateOf(mqtt ? mqtt.connected : null),
     // Points wait on disk.
     influxdb: influx.server ? (influx.server.takesPoints ? 'up' : 'degraded') : 'off',
@@ -50,6 +54,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
     ...properties.states(),
   }
   const reasons = {
+    ...(refusals.length > 0 && { qrs: refusals.join('; ') }),
     ...(database.reason !== '' && { database: database.reason }),
     ...(cluster && cluster.reason !== '' && { cluster: cluster.reason }),
     ...(descriptors !== null && { descriptors }),

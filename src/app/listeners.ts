@@ -7,7 +7,7 @@ import type { ConsoleSettings } from '../console/index.ts'
 import { createLocalCheck } from '../http/client-address.ts'
 import { createBrowserRules } from '../http/middleware/browser-rules.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
-import type { ApiSettings, LiveApiSettings } from '../http/server.ts'
+import type { ApiSettings, BrowserPage, LiveApiSettings } from '../http/server.ts'
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
 import { errorText, StartError } from '../platform/errors.ts'
 import { ownerText, type PortProtocol, portOwner } from '../platform/port-owner.ts'
@@ -97,6 +97,15 @@ export const consoleSettings = ({ footman, qlikSenseUrls }: Config, shadow: bool
     },
   },
 })
+
+/** Pages at the REST API that a browser can open. */
+export function browserPages({ footman: { console: site, reportTask } }: Config): BrowserPage[] {
+  const hub = { name: 'Report hub', path: '/hub/', publicUrl: reportTask.baseUrl }
+  return [
+    ...(site.enable ? [{ name: 'Console', path: '/console/', publicUrl: site.publicUrl }] : []),
+    ...(reportTask.enable && reportTask.hub.enable ? [hub] : []),
+  ]
+}
 
 interface SideServersDeps {
   readonly log: Logger

@@ -11,6 +11,8 @@ import { journalMigrations } from '../events/ingest/journal.ts'
 import { eventMigrations } from '../events/migrations.ts'
 import { fileMigrations } from '../files/jobs.ts'
 import { auditMigrations } from '../http/audit.ts'
+import { auditExportMigrations } from '../http/audit-export.ts'
+import { keyUseMigrations } from '../http/auth/key-uses.ts'
 import { keyValueMigrations } from '../kv/store.ts'
 import { influxMigrations } from '../metrics/influxdb/points.ts'
 import { selfAlertMigrations } from '../monitors/self-alerts/checker.ts'
@@ -52,6 +54,8 @@ export const MIGRATIONS: readonly Migration[] = [
   ...runFeedMigrations,
   ...attentionMigrations,
   ...maintenanceMigrations,
+  ...auditExportMigrations,
+  ...keyUseMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

@@ -247,7 +247,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     action: 'config.reload',
     summary: 'Read the configuration file again',
     description:
-      'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
+      'Rules, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
     readByHandler: () => ({ body: BODY() }),
     answers: () => ({ 200: ANSWER().describe('The changed keys.'), 400: 'The file has errors; `issues` names each' }),

@@ -1,7 +1,7 @@
 /** Joins report tasks with the parts that they use: mail server, mail templates, Qlik Sense, key-value pairs. */
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createMailTransport, smtpFailure } from '../alerts/destinations/email/transport.ts'
+import { createMailTransport, refusalsOf, smtpFailure } from '../alerts/destinations/email/transport.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { htmlToText } from '../alerts/templates/html-to-text.ts'
 import type { ConfigPaths } from '../config/paths.ts'
@@ -18,7 +18,8 @@ import { ReportError } from '../reports/codes.ts'
 import type { TaskState } from '../reports/conditions.ts'
 import type { Definition } from '../reports/entities/task.ts'
 import type { Reports } from '../reports/index.ts'
-import type { MailTemplates, ReportMailer } from '../reports/runs/carriers.ts'
+import type { ReportMailer } from '../reports/mailer.ts'
+import type { MailTemplates } from '../reports/runs/carriers.ts'
 import type { GroupMember } from '../reports/runs/recipients.ts'
 import { createEndedReader } from '../tasks/executions/history.ts'
 import { meaningOf, statusTextOf } from '../tasks/executions/status.ts'
@@ -49,9 +50,17 @@ export function createReportMailer(config: Config): ReportMailer & { close(): vo
     if (config.emailNotification.smtp.host === '') return { outcome: 'rejected', detail: NO_MAIL_SERVER }
     contentAsked = false
     try {
-      const { response } = await transport.sendMail(mail)
-      return { outcome: 'sent', detail: response }
+      const { only, ...letter } = mail
+      const envelope = only && { from: typeof mail.from === 'string' ? mail.from : mail.from.address, to: [...only] }
+      const result = await transport.sendMail(envelope ? { ...letter, envelope } : letter)
+      const refused = refusalsOf(result)
+      const { response: detail } = result
+      return refused.length === 0 ? { outcome: 'sent', detail } : { outcome: 'divided', detail, refused }
     } catch (error) {
+      const refused = refusalsOf(error)
+      // Each address for a reason of its own. That of a single one is the failure of the mail, and later it may leave for all.
+      if (refused.length > 1 && refused.some(({ isPermanent }) => isPermanent))
+        return { outcome: 'divided', detail: errorText(error), refused }
       const answered = typeof (error as { response?: unknown }).response === 'string'
       const result = smtpFailure(error)
       if (contentAsked && !answered) return { outcome: 'unknown', detail: result.detail ?? '' }
@@ -109,10 +118,11 @@ export function buildReports(
   deps: ReportParts,
   config: Config,
   options: AppOptions,
-): Part & Pick<Reports, 'firings'> & { queueLength(): number | null; engineSessions(): number | null } {
+): Part &
+  Pick<Reports, 'firings' | 'admitMessage'> & { queueLength(): number | null; engineSessions(): number | null } {
   const { footman, restServerConfig: server } = config
   if (!create || footman.node.role === 'satellite') {
-    return { queueLength: () => null, engineSessions: () => null, firings: () => [] }
+    return { queueLength: () => null, engineSessions: () => null, firings: () => [], admitMessage: () => {} }
   }
   const { kv, paths, on } = deps
   const { qrs } = deps.qlik

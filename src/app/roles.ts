@@ -4,6 +4,7 @@ import type { FromWorker, IngestSettings, ToWorker } from '../events/ingest/prot
 import { runIngestWorker } from '../events/ingest/worker.ts'
 import type { WorkerRole } from '../platform/worker.ts'
 import { type FromReport, REPORT_ROLE, type ReportJob, type ToReport } from '../reports/runs/role.ts'
+import { type FromTemplateThread, TEMPLATE_ROLE, type TemplateJob } from '../reports/templates/role.ts'
 import { type FromHistory, HISTORY_ROLE, runHistoryWorker, type ToHistory } from '../tasks/executions/history-reader.ts'
 
 const ROLES: Readonly<Record<string, (role: WorkerRole) => Promise<void>>> = {
@@ -12,6 +13,10 @@ const ROLES: Readonly<Record<string, (role: WorkerRole) => Promise<void>>> = {
   [REPORT_ROLE]: async (role) => {
     const { runReportWorker } = await import('../reports/runs/worker.ts')
     await runReportWorker(role.channel<FromReport, ToReport>(), role.data as ReportJob)
+  },
+  [TEMPLATE_ROLE]: async (role) => {
+    const { runTemplateWorker } = await import('../reports/templates/check-worker.ts')
+    await runTemplateWorker(role.channel<FromTemplateThread, never>(), role.data as TemplateJob)
   },
 }
 

@@ -12,6 +12,7 @@ import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { isGuid } from '../platform/uuid.ts'
 import type { Site } from '../tasks/overview/site.ts'
+import { byRank, type Match, rankOf } from './search-rank.ts'
 
 interface SearchDeps {
   readonly db: Database
@@ -27,11 +28,17 @@ interface Item {
   /** Below the console. */
   readonly path: string
   readonly state: string | null
+  /** The name of `detail` in a finding: `app`. */
+  readonly detailLabel: string
+}
+
+interface Found extends Omit<Item, 'detailLabel'> {
+  readonly match: Match
 }
 
 interface Group {
   readonly kind: string
-  readonly items: readonly Item[]
+  readonly items: readonly Found[]
 }
 
 const DEFAULT_LIMIT = 8
@@ -55,6 +62,9 @@ const ANSWER = once(() =>
             detail: z.string(),
             path: z.string().describe('Page of the console.'),
             state: z.string().nullable(),
+            matched: z
+              .object({ field: z.string(), text: z.string() })
+              .describe('The field with the words: `name`, `app`, `name and app`. `text` = those other than the name.'),
           }),
         ),
       }),
@@ -73,7 +83,10 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
     path: '/v4/search',
     scope: ANY_SCOPE,
     summary: 'Search tasks, events, schedules and everything else',
-    description: 'Only what the caller may see is found.',
+    description:
+      'Only what the caller may see is found. Names that are the words or begin with them come first, then names with a word ' +
+      'that begins so, names that contain them, and what only has them elsewhere, as in the name of the app; of equal ' +
+      'rank by name. Events come newest first. The group with the best finding is the first.',
     query: QUERY,
     answers: () => ({ 200: ANSWER().describe('The findings, in groups.') }),
     examples: [
@@ -92,6 +105,7 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
                   detail: 'Sales ETL',
                   path: '/tasks/70000000-0000-4000-8000-000000000001',
                   state: null,
+                  matched: { field: 'name', text: '' },
                 },
               ],
             },
@@ -108,17 +122,18 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
         throw invalidBody([{ path: 'q', message: `must be 2 to ${MAX_TEXT} characters long` }])
       }
       const { caller } = request
-      const fits = matcherOf(text)
+      const ranked = finder(text)
       const [site, ...lists] = await Promise.all([
-        caller.may('task:read') ? siteGroups(deps, fits) : [],
-        ...LISTS.map((list) => listGroup(request, list, fits)),
+        caller.may('task:read') ? siteGroups(deps, ranked) : [],
+        ...LISTS.map((list) => listGroup(request, list, ranked)),
       ])
-      const { items, partial } = caller.may('event:read') ? events(deps.db, fits, limit) : NOTHING
-      const groups = [...site, { kind: 'Events', items }, ...lists, pageGroup(deps, caller, fits)]
+      const { items, partial } = caller.may('event:read') ? events(deps.db, text, limit) : NOTHING
+      const groups = [...site, { kind: 'Events', items }, ...lists, pageGroup(deps, caller, ranked)]
       return jsonAnswer(200, {
         groups: groups
-          .map((group) => ({ ...group, items: group.items.slice(0, limit) }))
-          .filter((group) => group.items.length > 0),
+          .filter((group) => group.items.length > 0)
+          .toSorted((a, b) => bestOf(a) - bestOf(b))
+          .map(({ kind, items }) => ({ kind, items: items.slice(0, limit).map(answered) })),
         exact: await exactOf(deps, caller, text),
         partial,
       })
@@ -128,35 +143,42 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
 
 const NOTHING = { items: [], partial: false }
 
-type Fits = (...texts: readonly (string | null)[]) => boolean
+type Finder = (items: readonly Item[]) => Found[]
 
-/** All words stand in the texts, in any order and case. */
-function matcherOf(text: string): Fits {
-  const words = text.toLowerCase().split(/\s+/)
-  return (...texts) => {
-    const all = texts.join(' ').toLowerCase()
-    return words.every((word) => all.includes(word))
-  }
-}
+/** Those that fit, the best first. */
+const finder =
+  (query: string): Finder =>
+  (items) =>
+    items
+      .flatMap(({ detailLabel, ...item }) => {
+        const match = rankOf(query, [
+          { label: 'name', text: item.title },
+          { label: detailLabel, text: item.detail },
+        ])
+        return match ? [{ ...item, match }] : []
+      })
+      .toSorted((a, b) => byRank({ rank: a.match.rank, title: a.title }, { rank: b.match.rank, title: b.title }))
 
-async function siteGroups({ overview }: SearchDeps, fits: Fits): Promise<Group[]> {
+const bestOf = ({ items }: Group): number => Math.min(...items.map(({ match }) => match.rank))
+
+const answered = ({ match: { field, text }, ...item }: Found) => ({ ...item, matched: { field, text } })
+
+async function siteGroups({ overview }: SearchDeps, ranked: Finder): Promise<Group[]> {
   const tasks = [...((await overview.site.tasks()).value?.values() ?? [])]
   const apps = new Map(tasks.flatMap(({ appId, appName }) => (appId && appName ? [[appId, appName] as const] : [])))
   return [
     {
       kind: 'Tasks',
-      items: tasks
-        .filter(({ name, appName }) => fits(name, appName))
-        .map(({ id, name, appName, enabled }) => ({
-          ...{ id, title: name, detail: appName && appName !== name ? appName : '' },
-          ...{ path: `/tasks/${id}`, state: enabled ? null : 'disabled' },
+      items: ranked(
+        tasks.map(({ id, name, appName, enabled }) => ({
+          ...named(name, appName && appName !== name ? appName : '', `/tasks/${id}`, id, 'app'),
+          state: enabled ? null : 'disabled',
         })),
+      ),
     },
     {
       kind: 'Apps',
-      items: [...apps]
-        .filter(([, name]) => fits(name))
-        .map(([id, name]) => ({ ...{ id, title: name, detail: '' }, path: tasksOf(name), state: null })),
+      items: ranked([...apps].map(([id, name]) => named(name, '', tasksOf(name), id))),
     },
   ]
 }
@@ -175,12 +197,14 @@ interface EventRow {
 
 const CHUNK = 1000
 const BUDGET_MS = 80
+/** Characters of a message. */
+const SHOWN = 120
 const EVENT_COLUMNS = `seq, id, type, outcome, task_name AS taskName, app_name AS appName, log_message AS message`
 
 /** Events with these words in task, app or message, the newest first, as far back as the time allows. */
-function events(db: Database, fits: Fits, limit: number): { readonly items: Item[]; readonly partial: boolean } {
+function events(db: Database, query: string, limit: number): { readonly items: Found[]; readonly partial: boolean } {
   const began = performance.now()
-  const items: Item[] = []
+  const items: Found[] = []
   let before = Number.MAX_SAFE_INTEGER
   for (;;) {
     const rows = db.all<EventRow>(
@@ -188,15 +212,29 @@ function events(db: Database, fits: Fits, limit: number): { readonly items: Item
       before,
     )
     for (const { id, type, outcome, taskName, appName, message } of rows) {
-      if (!fits(taskName, appName, message)) continue
-      const detail = [outcome, message.slice(0, 120)].filter((text) => text !== '').join(': ')
-      items.push({ id, title: taskName || type, detail, path: `/events/${id}`, state: outcome })
+      const match = rankOf(query, [
+        { label: 'name', text: taskName },
+        { label: 'app', text: appName },
+        { label: 'message', text: message },
+      ])
+      if (!match) continue
+      const detail = [outcome, message.slice(0, SHOWN)].filter((text) => text !== '').join(': ')
+      const shown = { ...match, text: around(match.text, query) }
+      items.push({ id, title: taskName || type, detail, path: `/events/${id}`, state: outcome, match: shown })
       if (items.length === limit) return { items, partial: false }
     }
     if (rows.length < CHUNK) return { items, partial: false }
     if (performance.now() - began > BUDGET_MS) return { items, partial: true }
     before = rows.at(-1)!.seq
   }
+}
+
+/** The part of a long text in which the first word of the query stands. */
+function around(text: string, query: string): string {
+  const [word = ''] = query.toLowerCase().split(/\s+/)
+  const begin = Math.max(0, text.toLowerCase().indexOf(word) - SHOWN / 4)
+  const part = text.slice(begin, begin + SHOWN)
+  return `${begin > 0 ? '…' : ''}${part}${begin + SHOWN < text.length ? '…' : ''}`
 }
 
 interface List {
@@ -212,8 +250,8 @@ interface Named {
   readonly name: string
 }
 
-const named = (title: string, detail: string, path: string, id = title): Item => ({
-  ...{ id, title, detail, path, state: null },
+const named = (title: string, detail: string, path: string, id = title, detailLabel = ''): Item => ({
+  ...{ id, title, detail, path, state: null, detailLabel },
 })
 const encoded = encodeURIComponent
 
@@ -225,12 +263,16 @@ const LISTS: readonly List[] = [
   {
     ...{ kind: 'Destinations', scope: 'event:read', path: '/v4/destinations' },
     read: ({ destinations }: { readonly destinations: readonly { readonly name: string; readonly type: string }[] }) =>
-      destinations.map(({ name, type }) => named(name, type, `/destinations/${encoded(name)}`)),
+      destinations.map(({ name, type }) => named(name, type, `/destinations/${encoded(name)}`, name, 'type')),
   },
   {
-    ...{ kind: 'Routes', scope: 'event:read', path: '/v4/alertroutes' },
+    kind: 'Rules',
+    scope: 'event:read',
+    path: '/v4/alertroutes',
     read: ({ alertRoutes }: { readonly alertRoutes: readonly { name: string; to: readonly string[] }[] }) =>
-      alertRoutes.map(({ name, to }) => named(name, to.join(', '), `/system/routes?route=${encoded(name)}`)),
+      alertRoutes.map(({ name, to }) =>
+        named(name, to.join(', '), `/system/routes?route=${encoded(name)}`, name, 'destinations'),
+      ),
   },
   {
     ...{ kind: 'Report tasks', scope: 'report:read', path: '/v4/reporttask?limit=500' },
@@ -240,7 +282,9 @@ const LISTS: readonly List[] = [
   {
     ...{ kind: 'Recipients', scope: 'report:read', path: '/v4/recipient?limit=500' },
     read: ({ recipients }: { readonly recipients: readonly (Named & { readonly email?: string })[] }) =>
-      recipients.map(({ id, name, email = '' }) => named(name, email, `/reports/recipients/${encoded(id)}`, id)),
+      recipients.map(({ id, name, email = '' }) =>
+        named(name, email, `/reports/recipients/${encoded(id)}`, id, 'address'),
+      ),
   },
   ...(
     [
@@ -254,7 +298,7 @@ const LISTS: readonly List[] = [
       ...{ kind, scope: 'report:read', path: `/v4/${api}?limit=500` },
       read: (answer: Readonly<Record<string, readonly (Named & { readonly project?: string })[]>>) =>
         (answer[member] ?? []).map(({ id, name, project = '' }) =>
-          named(name, project, `/reports/${place}/${encoded(id)}`, id),
+          named(name, project, `/reports/${place}/${encoded(id)}`, id, 'project'),
         ),
     }),
   ),
@@ -273,30 +317,29 @@ const PAGES: readonly (readonly [path: string, title: string, ...scopes: string[
   ['/tasks/queue', 'Start queue', 'task:read'],
   ['/destinations', 'Destinations', 'event:read'],
   ['/snoozes', 'Snoozes', 'event:read'],
-  ['/system/routes', 'Alert routes', 'event:read'],
+  ['/system/routes', 'Alert rules', 'event:read'],
   ['/schedules/calendar', 'Schedules of a week', 'schedule:read'],
   ['/schedules/new', 'New schedule', 'schedule:write'],
 ]
 
-function pageGroup({ reports }: SearchDeps, caller: Caller, fits: Fits): Group {
-  const items = PAGES.filter(([path, title, ...scopes]) => {
+function pageGroup({ reports }: SearchDeps, caller: Caller, ranked: Finder): Group {
+  const items = PAGES.filter(([path, , ...scopes]) => {
     if (path === PLACES.reports.path && !reports) return false
-    return fits(title) && scopes.some((scope) => caller.may(scope))
+    return scopes.some((scope) => caller.may(scope))
   }).map(([path, title]) => named(title, '', path))
-  return { kind: 'Pages', items }
+  return { kind: 'Pages', items: ranked(items) }
 }
 
 /** Empty where the endpoint is switched off, or the caller lacks the scope. */
 async function listGroup(
   { caller, pages, signal }: Pick<ApiRequest, 'caller' | 'pages' | 'signal'>,
   { kind, scope, path, read }: List,
-  fits: Fits,
+  ranked: Finder,
 ): Promise<Group> {
   if (!caller.may(scope)) return { kind, items: [] }
   const answer = await pages.ask({ method: 'GET', path, signal }, { caller, bucket: null, refusal: null })
   if (answer.status !== 200) return { kind, items: [] }
-  const all = read((await answer.json()) as never)
-  return { kind, items: all.filter(({ title, detail }) => fits(title, detail)) }
+  return { kind, items: ranked(read((await answer.json()) as never)) }
 }
 
 /** Kinds of ids, with a question whether there is such a thing. */

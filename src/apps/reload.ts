@@ -302,6 +302,7 @@ async function startFollowUps(
 
 function requestOf({ executionId, actor, taskIds, limitedTo }: FollowUps): Parameters<StartTask>[0] {
   return {
+    id: executionId,
     origin: 'followUp',
     requestedBy: `${actor}, app reload ${executionId}`,
     taskIds,
@@ -317,7 +318,7 @@ function requestOf({ executionId, actor, taskIds, limitedTo }: FollowUps): Param
 function report({ started, failed, notFound, denied }: StartOutcome, log: Logger): readonly string[] {
   for (const { taskId, taskName } of started) log.verbose(`APPRELOAD: Started task ${taskId} "${taskName}"`)
   const problems = [
-    ...failed.map(({ taskId, error }) => `Task ${taskId} was not started: ${error}`),
+    ...failed.map(({ taskId, error, perhaps }) => `Task ${taskId} was ${perhaps ? '' : 'not started: '}${error}`),
     ...notFound.map((taskId) => `Task ${taskId} was not started: it does not exist`),
     ...denied.taskIds.map((taskId) => `Task ${taskId} was not started: the start filter does not allow it`),
   ]

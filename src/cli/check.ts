@@ -16,6 +16,7 @@ import { hasWebhook } from '../app/schedule-webhook.ts'
 import { type ConfigPaths, createPathResolver, type PathBase } from '../config/paths.ts'
 import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { missingDirectories, missingText } from '../files/approvals.ts'
+import { missingLogFolders } from '../files/script-logs.ts'
 import { createCalendars, createWindows } from '../platform/calendar.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
 import { checkScheduleFile } from '../tasks/schedule/check.ts'
@@ -264,8 +265,11 @@ async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths):
 
 /** Missing approved directories, except those whose paths are reported as wrong already. */
 async function ofDirectories({ config, problems, placeOf }: LoadResult): Promise<Problem[]> {
-  if (!config?.restServerConfig.enable) return []
-  const missing = await missingDirectories(config)
+  if (!config) return []
+  const missing = [
+    ...(config.restServerConfig.enable ? await missingDirectories(config) : []),
+    ...(await missingLogFolders(config.footman.scriptLogs.folders)),
+  ]
   const known = (key: string) => problems.some(({ path }) => path === `Butler.${key}`)
   return missing
     .filter(({ key }) => !known(key))

@@ -213,7 +213,8 @@ function toLines(text: string): number {
   throw new InvalidArgumentError(`"${text}" is not a number of rows`)
 }
 
-export function addKey(program: Command, done: (code: number) => void): void {
+/** Returns the command that holds them. */
+export function addKey(program: Command, done: (code: number) => void): Command {
   const key = program.command('key').description('keys for the REST API')
 
   key
@@ -237,4 +238,6 @@ export function addKey(program: Command, done: (code: number) => void): void {
       const [{ runKeyHash }, { standardInput }] = await Promise.all([import('./key.ts'), import('./prompt.ts')])
       done(await runKeyHash(standardInput(), processIo))
     })
+
+  return key
 }

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { credentialsIn } from '../config/external.ts'
 import { createProblemList } from '../config/problems.ts'
 import { readYaml } from '../config/yaml.ts'
+import { lenientText } from '../platform/encodings.ts'
 import { isCredentialName, type ProtectedValues } from '../platform/protected-values.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { createPrompt, standardInput } from './prompt.ts'
@@ -127,8 +128,8 @@ async function thereAre({ values, env }: CredentialDeps): Promise<Map<string, st
 }
 
 async function usedIn(file: string): Promise<Map<string, string[]> | null> {
-  const text = await readFile(file, 'utf8').catch(() => null)
-  const tree = text === null ? null : readYaml(text, file, createProblemList())
+  const bytes = await readFile(file).catch(() => null)
+  const tree = bytes && readYaml(lenientText(bytes).text, file, createProblemList())
   return tree ? credentialsIn(tree) : null
 }
 

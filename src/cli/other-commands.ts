@@ -6,7 +6,8 @@ import { addDoctor } from './doctor/command.ts'
 import { groupCommands } from './help.ts'
 import { addInit } from './init/command.ts'
 import { processIo } from './io.ts'
-import { addRemoteCommands } from './remote/commands.ts'
+import { addRemoteCommands, remote } from './remote/commands.ts'
+import { addList } from './remote/list.ts'
 import { addService } from './service/command.ts'
 
 /** Adds them to a program; `done` gets the exit code of the one that ran. Returns the program. */
@@ -102,7 +103,7 @@ Example
   addMigrateConfig(program, done)
   addRemoteCommands(program, done)
   addCluster(program, done)
-  addKey(program, done)
+  addList(addKey(program, done), remote, 'key list', done)
   addCredential(program, done)
   addVersion(program, done)
   addService(program, done)

@@ -8,7 +8,7 @@ import type { PostgresPool } from '../platform/postgres/types.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { FileDatabase } from '../platform/sqlite.ts'
 import type { Logger, Service } from '../platform/types.ts'
-import { parkDeliveries, reopenParked } from './alone.ts'
+import { parkDeliveries, resumeParked } from './alone.ts'
 import { installTriggers, lastNoted } from './changes.ts'
 import type { ClusterClock } from './clock.ts'
 import { createCommands } from './commands.ts'
@@ -115,7 +115,7 @@ const DOWN_MS = 60_000
 /** For the changes of the last moment of a clean stop. */
 const LAST_SHIP_MS = 2000
 const ALONE =
-  'The database of the cluster cannot be reached, and this node works alone. Nothing was done; repeat the call'
+  'The database of the cluster cannot be used by this node, which is alone. Nothing was done; repeat the call'
 
 export function createAttachment(deps: AttachmentDeps, settings: AttachmentSettings): Attachment {
   const { own, pool, lease, clock, counters, part, status, isPart } = deps
@@ -224,7 +224,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       if (!deps.wasLastLeader || wasReopened || !isServerDown) return
       wasReopened = true
       log.warn('CLUSTER The database server refuses every connection: this node, which led last, sends what waits')
-      reopenParked(db, clock.now())
+      resumeParked(db)
       applied(new Set(['delivery']))
     },
   }
@@ -287,9 +287,13 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
   )
 
-  /** Once per outage; the process logs by itself that the database cannot be reached. */
+  /**
+   * Once per outage; the process logs by itself that the database cannot be used. It may let the lease in and refuse the other
+   * connections, when it has few left.
+   */
   function complain(error: unknown): void {
-    const isReached = error instanceof PostgresError && error.fault === 'wrong'
+    const fault = error instanceof PostgresError ? error.fault : null
+    const isReached = fault === 'wrong' || (fault === 'refused' && status.database.isUp)
     log[isReached && !isComplaining ? 'error' : 'debug'](`CLUSTER The shared state cannot be used: ${errorText(error)}`)
     isComplaining ||= isReached
   }
@@ -297,7 +301,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     name: 'cluster',
     async start() {
       if (part === 'alone' && membership.isKnown) parkDeliveries(db)
-      else reopenParked(db, clock.now())
+      else resumeParked(db)
       if (isLeader) {
         shipper.start()
         follower.start()
@@ -320,7 +324,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     part,
     clock,
     status,
-    inbox: part === 'alone' ? null : inbox,
+    inbox: part === 'alone' && !status.database.isWaitedFor ? null : inbox,
     services: [service],
     runsDuties: isLeader || (part === 'alone' && deps.keptTerm !== null),
     delivers: part !== 'follower',

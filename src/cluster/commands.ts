@@ -239,7 +239,7 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   }
 }
 
-const AWAY = 'The database of the cluster cannot be reached. Nothing was done; repeat the call'
+const AWAY = 'The database of the cluster cannot be used by this node. Nothing was done; repeat the call'
 const NOT_LED = 'No node leads the cluster at the moment. Nothing was done; repeat the call'
 const REPEAT = 'Repeat it with the same Idempotency-Key to learn what came of it'
 const UNANSWERED = `The leader took the call and has not answered. ${REPEAT}`

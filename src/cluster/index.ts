@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { errorText, StartError } from '../platform/errors.ts'
+import { PostgresError } from '../platform/postgres/errors.ts'
 import { createPostgresListener } from '../platform/postgres/listener.ts'
 import { createPostgresPool } from '../platform/postgres/pool.ts'
 import type { PostgresSettings } from '../platform/postgres/types.ts'
@@ -12,10 +13,12 @@ import type { Clock, Logger } from '../platform/types.ts'
 import { type Attachment, type AttachmentSettings, createAttachment, type Own, type Part } from './attachment.ts'
 import { createClusterClock } from './clock.ts'
 import { createCounters } from './counters.ts'
+import { createFitness, lacksOf, next } from './fitness.ts'
 import { readIdentity, storeIdentity } from './identity.ts'
 import { createLease, type Revision } from './lease.ts'
 import { migrateCluster } from './migrations.ts'
 import { createNodes, differingSections, type Nodes } from './nodes.ts'
+import { createNotificationProbe } from './probe.ts'
 import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
 import type { ClusterStatus, Mode, SharedState, Term } from './types.ts'
@@ -28,7 +31,7 @@ export interface ClusterDeps {
   readonly onPart: (because: string, graceMs?: number) => void
   /** This node must not go on, as another one has its name or a copy of its data. */
   readonly onFatal: (error: StartError) => void
-  /** For the list of nodes. */
+  /** For the list of nodes, and for what a leader needs: `database` and `qrs` may be `down`. */
   readonly health: () => Readonly<Record<string, unknown>>
 }
 
@@ -43,6 +46,8 @@ export interface ClusterSettings extends AttachmentSettings {
   readonly leaseMs: number
   /** May change while the node runs, as the next one. */
   readonly aloneAfterMs: () => number
+  /** A node that the database refuses keeps what it receives for so long, as other nodes may be let in. */
+  readonly refusedAfterMs: () => number
   readonly whenDatabaseDown: () => 'alert' | 'wait'
   /** `lastLeader`: a leader goes on with schedules and retries without the database. */
   readonly dutiesWhenDatabaseDown: 'stop' | 'lastLeader'
@@ -70,6 +75,8 @@ const LONGEST_LOOK_MS = 1000
 /** A process that was halted for so long knows nothing about the database; it asks again before it draws conclusions. */
 const HALTED_MS = 2000
 const STEPPED_DOWN_MS = 15_000
+/** A node that reports every two seconds and was not heard of for so long does not count as a candidate. */
+const LIVES_MS = 10_000
 /** Messages on their way may end before another node leads; nothing else is done meanwhile. */
 const HAND_OVER_MS = 5000
 /** A database that was put back: the last leader comes first. */
@@ -95,9 +102,15 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   })
   const channels: Readonly<Record<string, (payload: string) => void>> = {
     footman_lease: () => look.wake(),
+    footman_probe: () => probe.heard(),
     ...Object.fromEntries(CHANNELS.map((name) => [`footman_${name}`, (it: string) => attachment?.hear(name, it)])),
   }
-  const listener = createPostgresListener({ onListening: () => attachment?.hearAll() }, postgres, channels)
+  const probe = createNotificationProbe({ pool, log, isListening: () => listener.isListening })
+  const onListening = () => {
+    attachment?.hearAll()
+    void probe.run()
+  }
+  const listener = createPostgresListener({ onListening }, postgres, channels)
 
   let part: Part = 'follower'
   let mode: Mode = 'joining'
@@ -105,17 +118,35 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let attachment: Attachment | null = null
   let isPrepared = false
   let isStopping = false
-  let health: ReturnType<typeof deps.health> = {}
   let clusterId: string | null = identity.clusterId
   let failingSince: number | null = null
   let isComplaining = false
   /** Of the database; '' = it answers. */
   let failure = ''
+  /** `performance.now()` since when its answers refuse this node; null = it does not answer, or lets the node in. */
+  let refusedSince: number | null = null
+  /** Why this node works alone: the database is away for all, or lets this one not in. */
+  let aloneBecause: 'away' | 'refused' | 'refused for long' = 'away'
   let reservedUntil = Number.NEGATIVE_INFINITY
   /** It leads until its app has stopped. */
   let isHandingOver = false
   /** Another node is to lead until then, or until one does. */
   let steppedDownUntil = Number.NEGATIVE_INFINITY
+  const fitness = createFitness({
+    dataDirectory: settings.dataDirectory,
+    // At the end the app, which knows, is closed already.
+    health: () => (isStopping ? null : deps.health()),
+    queueWaitsMs() {
+      const { inboxOldestAt } = status
+      return part === 'leader' && inboxOldestAt !== null ? clock.now() - inboxOldestAt : 0
+    },
+  })
+  /** Since when the lead is free; null = a node has it. */
+  let freeSince: number | null = null
+  /** The app has to be built anew as soon as the disk can be written. */
+  let owed: { readonly because: string; readonly graceMs: number | undefined } | null = null
+  /** It is being built anew: what the app before it has followed does not count. */
+  let isBuilding = false
   let aliveAt = performance.now()
   /** Of the newest answer of the database, or when the process went on after a halt. */
   let answeredAt = aliveAt
@@ -141,7 +172,46 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     part = next
     become(as)
     attachment?.leave()
-    if (!isStopping) deps.onPart(because, graceMs)
+    owed = { because, graceMs }
+    buildOwed()
+  }
+
+  /** An app that cannot write its disk could not be built, and messages that it holds in memory would be lost. */
+  function buildOwed(): void {
+    if (!owed || isStopping || fitness.lacks.disk !== undefined) return
+    const { because, graceMs } = owed
+    owed = null
+    isBuilding = true
+    deps.onPart(because, graceMs)
+  }
+
+  function nextStep(role: 'leader' | 'follower') {
+    const others = nodes.list.nodes
+      .filter(({ name, candidate, mode, seenAt }) => {
+        const isOther = name !== node && candidate && mode !== 'leaving' && mode !== 'alone'
+        return isOther && clock.now() - seenAt < LIVES_MS
+      })
+      .map((other) => lacksOf(other.health))
+    return next(role, { own: fitness.lacks, since: fitness.since, others, freeSince }, performance.now())
+  }
+
+  /** A leader that cannot do its work hands the lead over. */
+  function leadOrLeave(): void {
+    if (part !== 'leader' || isHandingOver || isStopping) return
+    const step = nextStep('leader')
+    if (step.step === 'lead') return
+    log.error(`CLUSTER This node gives the lead away: ${step.because}`)
+    fitness.rest()
+    const because = 'another node is to lead the cluster'
+    if (!step.isUrgent) {
+      isHandingOver = true
+      void attachment?.finish()
+      deps.onPart(because, HAND_OVER_MS)
+      return
+    }
+    lease.release().catch(() => undefined)
+    steppedDownUntil = performance.now() + STEPPED_DOWN_MS
+    play('follower', 'joining', because)
   }
 
   /** Once per process, as soon as the database answers. */
@@ -172,7 +242,11 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   async function lookOnce(): Promise<void> {
     try {
       if (!isPrepared) await prepare()
+      fitness.note()
+      leadOrLeave()
+      buildOwed()
       await lookAtLease()
+      refusedSince = null
       if (isComplaining) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
       isComplaining = false
       failingSince = null
@@ -196,6 +270,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     }
     const found = await lease.look()
     const { node: leader, isFree } = found
+    freeSince = isFree ? (freeSince ?? performance.now()) : null
     if (failingSince !== null && performance.now() - failingSince > leaseMs / 2) letLastLeaderReturn()
     const before = forgottenHistory(known, found)
     if (before !== null && part !== 'alone') return onForgotten(found.head, before)
@@ -205,7 +280,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       play('follower', 'joining', 'the database of the cluster answers again', SENDS_END_MS)
       return
     }
-    if (mode === 'joining' && attachment?.isReady) {
+    if (mode === 'joining' && attachment?.isReady && !owed && !isBuilding) {
       forgotten = null
       keptTerm = null
       hasJoined = true
@@ -215,8 +290,19 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     if (!isFree && leader !== node) steppedDownUntil = Number.NEGATIVE_INFINITY
     const isWaiting = performance.now() < Math.max(reservedUntil, steppedDownUntil)
     const mayLead = settings.candidate && mode === 'follower' && !isWaiting
-    if (mayLead && (isFree || leader === node) && (await isReadyToLead())) await takeOver()
+    if (mayLead && (isFree || leader === node) && (await isFitToLead()) && (await isReadyToLead())) await takeOver()
   }
+
+  /** The disk is tried once more: what was true a moment ago does not count for a node that takes the lead. */
+  async function isFitToLead(): Promise<boolean> {
+    await fitness.read({ anew: true })
+    const step = nextStep('follower')
+    const because = step.step === 'leave' ? step.because : ''
+    if (because !== '' && because !== saidUnfit) log.error(`CLUSTER This node does not take the lead: ${because}`)
+    saidUnfit = because
+    return step.step === 'lead'
+  }
+  let saidUnfit = ''
 
   /**
    * The history that this node knew when the database has an earlier state: a standby that was behind leads the servers now, or
@@ -299,8 +385,16 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   function onFailure(error: unknown): void {
     noteAlive()
     failingSince = answeredAt
-    failure = errorText(error)
-    if (!isComplaining) log.error(`CLUSTER The database cannot be used: ${failure}; trying again`)
+    freeSince = null
+    const isRefused = error instanceof PostgresError && error.fault === 'refused'
+    const wasRefused = refusedSince !== null
+    failure = isRefused && error.code !== null ? `it refuses this node: ${errorText(error)}` : errorText(error)
+    if (isRefused) refusedSince ??= performance.now()
+    else refusedSince = null
+    if (!isComplaining || (isRefused && !wasRefused)) {
+      const remedy = isRefused ? '"footman doctor" names the line to correct; trying again' : 'trying again'
+      log.error(`CLUSTER The database cannot be used: ${failure}; ${remedy}`)
+    }
     isComplaining = true
     goAloneWhenAway()
   }
@@ -308,12 +402,40 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   /** Attempts may take seconds each, so that it is asked between them as well. */
   function goAloneWhenAway(): void {
     const isAway = failingSince !== null && performance.now() - failingSince >= settings.aloneAfterMs()
-    if (!isAway || isStopping || part === 'alone' || settings.whenDatabaseDown() === 'wait') return
+    if (!isAway || isStopping) return
+    if (refusedSince !== null) {
+      goAloneRefused(performance.now() - refusedSince)
+      return
+    }
+    const isAlone = part === 'alone' && aloneBecause !== 'refused'
+    if (isAlone || settings.whenDatabaseDown() === 'wait') return
     log.error('CLUSTER The database has been away for too long: this node works alone until it is back')
+    aloneBecause = 'away'
     aloneAsLastLeader = part === 'leader'
     keptTerm = aloneAsLastLeader && settings.dutiesWhenDatabaseDown === 'lastLeader' ? lease.last : null
     lease.drop()
     play('alone', 'alone', 'the database of the cluster cannot be reached')
+  }
+
+  /**
+   * Others may be let in, and do the work: this node keeps what it receives, and only reports that. No node can find out whether
+   * one is, so that after a long time it alerts as without a database: an alert that comes twice is better than none.
+   */
+  function goAloneRefused(forMs: number): void {
+    const hasWaited = forMs >= settings.refusedAfterMs() && settings.whenDatabaseDown() === 'alert'
+    const because = hasWaited ? 'refused for long' : 'refused'
+    const isAlone = part === 'alone' && (aloneBecause === because || aloneBecause === 'refused for long')
+    if (isAlone || forMs < settings.aloneAfterMs() / 2) return
+    log.error(
+      hasWaited
+        ? 'CLUSTER The database has refused this node for too long: it alerts about what it has received, as other nodes may be refused too'
+        : 'CLUSTER This node keeps what it receives until the database lets it in, and sends and starts nothing',
+    )
+    aloneBecause = because
+    aloneAsLastLeader = false
+    keptTerm = null
+    lease.drop()
+    play('alone', 'alone', 'the database of the cluster refuses this node')
   }
 
   function noteAlive(): void {
@@ -331,10 +453,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
 
   async function beat(): Promise<void> {
     try {
-      // At the end the app, which knows, is closed already.
-      if (!isStopping) health = deps.health()
+      await fitness.read()
       const { waiting = 0, appliedRev = 0 } = attachment ?? {}
-      await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health })
+      await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported })
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
     }
@@ -365,11 +486,16 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
         timeline,
         isUp: isPrepared && failingSince === null,
         reason: failure,
+        isRefused: refusedSince !== null,
+        isWaitedFor: part === 'alone' && aloneBecause === 'refused',
         downForMs,
       }
     },
     get leader() {
       return nodes.list.leaderships[0] ?? null
+    },
+    get leaderlessForMs() {
+      return freeSince === null || part === 'leader' ? 0 : performance.now() - freeSince
     },
     get nodes() {
       return nodes.list.nodes
@@ -418,6 +544,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     },
     attach(own) {
       if (attachment) counters.addRows(attachment)
+      isBuilding = false
       if (isHandingOver) handOver()
       attachment = createAttachment(
         {

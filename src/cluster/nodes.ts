@@ -54,6 +54,8 @@ const MS = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`
 
 const TAKEN = `SELECT data_id FROM node WHERE name = $1 AND data_id <> $2 AND removed_at IS NULL
   AND seen_at > clock_timestamp() - interval '30 s'`
+const CLONED = `SELECT name FROM node WHERE data_id = $1 AND name <> $2 AND removed_at IS NULL AND mode <> 'leaving'
+  AND seen_at > clock_timestamp() - interval '30 s'`
 /** The sub-select sees the row as it was before. */
 const BEAT = `INSERT INTO node (name, instance, data_id, version, protocol, candidate, mode, url, started_at, seen_at,
     applied_rev, waiting, offset_ms, config, health)
@@ -85,6 +87,12 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
 
   return {
     async register() {
+      const original = await cloneOf(db, self.name, self.dataId)
+      if (original !== null) {
+        throw new StartError(`Node "${original}" of the cluster works with the same data directory, or a copy of it`, {
+          hint: `${CLONE_HINT} After a change of Butler.footman.node.name wait 30 seconds`,
+        })
+      }
       if (!(await isNameTaken(db, self.name, self.dataId))) return
       throw new StartError(`Another node of the cluster is called "${self.name}"`, {
         hint: 'Give this one a name of its own in Butler.footman.node.name. A node that was set up anew can start 30 seconds after the old one has ended',
@@ -100,7 +108,7 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
       hasBeaten = true
       if (isOther && (before?.startedAt ?? 0) < startedAt) {
         throw new StartError(`Another process works as node "${name}" with a copy of this data directory`, {
-          hint: 'On a cloned machine remove footman.db, journal.db, their companions and cluster.json from the data directory, and choose another Butler.footman.node.name',
+          hint: `${CLONE_HINT} Choose another Butler.footman.node.name`,
         })
       }
       list = await readNodes(db)
@@ -139,6 +147,15 @@ export async function readNodes(db: Queryable): Promise<NodeList> {
 export async function isNameTaken(db: Queryable, name: string, dataId: string): Promise<boolean> {
   return (await db.query(TAKEN, [name, dataId])).length > 0
 }
+
+/** The name of another node with the same identity that has given a sign of life in the last 30 seconds; null = none. */
+export async function cloneOf(db: Queryable, name: string, dataId: string): Promise<string | null> {
+  const [found] = await db.query<{ name: string }>(CLONED, [dataId, name])
+  return found?.name ?? null
+}
+
+export const CLONE_HINT =
+  'On a cloned machine remove footman.db, journal.db, their companions and cluster.json from the data directory.'
 
 /** Sections whose hash differs from that of the leader, with the nodes that have another one. */
 export function differingSections(

@@ -70,6 +70,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('start_request_queue', ['id'], { own: ['seq'] }),
   // The callers whose start requests are awaited from the broker, whose session all nodes share.
   leader('start_publisher', ['id']),
+  leader('start_note', ['request', 'task_id']),
   leader('start_queue', ['id']),
   // Messages whose tasks Qlik Sense has to confirm before they become events; those of the inbox have no key here.
   leader('unverified', ['seq'], {
@@ -119,6 +120,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('mqtt_message', ['id'], { blob: 'payload' }),
   union('task_start', ['id']),
   union('audit', ['id']),
+  union('key_use', ['node', 'key_id', 'fingerprint']),
   union('script_log', ['event_id'], { blob: 'gzip' }),
   // The routes that a decision names, by the time since when they are in use.
   union('alert_configuration', ['used_from'], { blob: 'routes' }),
@@ -135,7 +137,10 @@ export const LOCAL_TABLES: Readonly<Record<string, string>> = {
   change_log: 'made again on each node by the triggers of the tables that it follows',
   dropped_datagram: 'refused by this node',
   udp_source: 'senders that this node hears',
+  listed_task: 'a leader reads the tasks of the site itself',
   file_job: 'works on files of this node',
+  audit_export: 'each node sends the entries that it records',
+  audit_chain: 'each node continues a chain of its own; what it has removed by age of the others stays its own mark',
   self_alert: 'each node checks its own conditions; a node that is well would clear the alert of another',
   console_session: 'a browser talks to one node',
   storage_note: 'about the file itself',

@@ -157,10 +157,16 @@ export interface ClusterStatus {
     readonly isUp: boolean
     /** Why it cannot be reached; '' while it can. Holds no secret. */
     readonly reason: string
+    /** It answers, and does not let this node in. */
+    readonly isRefused: boolean
+    /** It has refused this node for so short a time that what comes in waits here: others may be let in, and do the work. */
+    readonly isWaitedFor: boolean
     /** How long it has not answered, in milliseconds; 0 while it does. */
     readonly downForMs: number
   }
   readonly leader: Leadership | null
+  /** How long the lead is free, in milliseconds; 0 while a node has it, and while the database is away. */
+  readonly leaderlessForMs: number
   readonly nodes: readonly NodeInfo[]
   readonly leaderships: readonly Leadership[]
   readonly appliedRev: number

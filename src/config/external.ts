@@ -1,6 +1,7 @@
 /** Values that come from outside the file: `custom-environment-variables.yaml` and `${env:NAME}` in texts. */
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { lenientText, unicodeText } from '../platform/encodings.ts'
 import { isCredentialName, type ProtectedValues, protectedValuesOf } from '../platform/protected-values.ts'
 import type { Environment } from './find.ts'
 import type { Place, ProblemList } from './problems.ts'
@@ -21,7 +22,10 @@ export async function applyMappingFile(
   problems: ProblemList,
 ): Promise<void> {
   const path = join(dirname(file), MAPPING_FILE)
-  const text = await readFile(path, 'utf8').catch(() => null)
+  const text = await readFile(path).then(
+    (bytes) => lenientText(bytes).text,
+    () => null,
+  )
   if (text === null) return
   const mapping = readYaml(text, path, problems)
   if (!mapping) return
@@ -130,8 +134,8 @@ function fromEnvironment(name: string, env: Environment): Resolved {
 
 async function fromFile(path: string): Promise<Resolved> {
   try {
-    const text = textOf(await readFile(path))
-    if (text === null) {
+    const text = unicodeText(await readFile(path))?.text
+    if (text === undefined) {
       return { ok: false, message: `the file ${path} is not UTF-8`, hint: 'save it with the encoding UTF-8' }
     }
     // Editors end a file with a line break, which belongs to no secret.
@@ -143,16 +147,6 @@ async function fromFile(path: string): Promise<Resolved> {
       message: `the file ${path} cannot be read (${reason})`,
       hint: 'check the path and its permissions',
     }
-  }
-}
-
-/** Null for what is no text. Windows' Notepad puts a mark before it; `>` of its PowerShell writes UTF-16. */
-function textOf(bytes: Uint8Array): string | null {
-  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8'
-  try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
-  } catch {
-    return null
   }
 }
 

@@ -1,31 +1,17 @@
 /** The bytes of a configuration file and the one key that all settings stand below. */
+import { type DecodedText, type Encoding, encodingNote, lenientText } from '../platform/encodings.ts'
 import type { ProblemList } from './problems.ts'
 import { emptyMap, type MapNode } from './tree.ts'
 
-export interface Decoded {
-  readonly text: string
-  readonly encoding: 'utf-8' | 'utf-16le' | 'windows-1252'
-}
-
 /** Decodes the encodings of Windows editors; null when the bytes are no text. */
-export function decode(bytes: Uint8Array): Decoded | null {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodeAs('utf-16le', bytes)
-  if (bytes.includes(0)) return null
-  return decodeAs('utf-8', bytes) ?? decodeAs('windows-1252', bytes)
-}
-
-function decodeAs(encoding: Decoded['encoding'], bytes: Uint8Array): Decoded | null {
-  try {
-    return { text: new TextDecoder(encoding, { fatal: true }).decode(bytes), encoding }
-  } catch {
-    return null
-  }
+export function decode(bytes: Uint8Array): DecodedText | null {
+  const decoded = lenientText(bytes)
+  return decoded.text.includes('\0') ? null : decoded
 }
 
 /** The warning about a file in another encoding. */
 export const ENCODING_HINT = 'save the file with the encoding UTF-8'
-export const readAs = (encoding: Decoded['encoding']): string =>
-  encoding === 'utf-16le' ? 'is UTF-16' : 'is not UTF-8; it is read as Windows-1252'
+export const readAs = (encoding: Encoding): string => encodingNote(encoding) ?? 'is UTF-16'
 
 /** The key `Butler` in any case; undefined when there is none. */
 export function butlerKey(root: MapNode): string | undefined {

@@ -67,6 +67,7 @@ const TABLE: readonly (readonly [number, readonly string[]])[] = [
       'incidentTool.signl4.url',
       'footman.destinations.*.webhookURL',
       'footman.destinations.*.url',
+      'footman.audit.webhook.url',
     ],
   ],
   [

@@ -70,6 +70,11 @@ export function parseYaml(text: string, file: string, problems: ProblemList): Pa
     problems.add({ severity: 'error', path: '', message, ...(hint ? { hint } : {}), ...place(offset) })
     return null
   }
+  // The library takes a carriage return alone for no end of a line: the whole file would be one line.
+  if (source.includes('\r') && !source.includes('\n')) {
+    const hint = 'save the file with the line ends of Windows (CRLF) or Unix (LF)'
+    return refuse(source.indexOf('\r'), 'has the line ends of old Macs (CR only)', hint)
+  }
   try {
     const document = parseDocument(source, {
       lineCounter: lines,

@@ -69,12 +69,17 @@ const LATE_MS = 5000
 /** While this node may show something else than the others. */
 export function clusterBanner(cluster: NodeState | null): Child[] {
   if (!cluster) return []
-  const { mode, behindMs, runsDuties } = cluster
+  const { mode, behindMs, runsDuties, database } = cluster
   const behind = durationText(behindMs)
   if (mode === 'alone') {
-    return [
-      `This node works alone, as the database of the cluster has not answered for ${behind}: ${runsDuties ? '' : 'schedules and retries rest, '}pairs, snoozes and schedules cannot be changed, and it shows nothing of the other nodes since then.`,
-    ]
+    const rest = `${runsDuties ? '' : 'schedules and retries rest, '}pairs, snoozes and schedules cannot be changed, and it shows nothing of the other nodes since then.`
+    if (database === 'keeps') {
+      return [
+        `The database of the cluster has not let this node in for ${behind}. It keeps what it receives and sends nothing: ${rest}`,
+      ]
+    }
+    const why = database === 'refuses' ? 'let it in' : 'answered'
+    return [`This node works alone, as the database of the cluster has not ${why} for ${behind}: ${rest}`]
   }
   if (behindMs <= LATE_MS) return []
   return [`This node is ${behind} behind the other nodes of the cluster: what it shows may have changed.`]

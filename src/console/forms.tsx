@@ -9,9 +9,11 @@ import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { type Failure, type Query, withQuery } from './ask.ts'
 import type { PageContent, PageContext } from './page.ts'
-import { ownPath } from './requests.ts'
-import { FormFields } from './ui/forms.tsx'
+import { ownPath, type Upload } from './requests.ts'
+import { FormErrors, FormFields } from './ui/forms.tsx'
+import { Icon } from './ui/marks.tsx'
 import { CopyText, ErrorBox, Head } from './ui/panel.tsx'
+import { Name } from './ui/text.tsx'
 
 /** Fields of a form; '' for one that is not there. */
 export interface Fields {
@@ -34,7 +36,9 @@ export interface Operation {
   readonly scope: string
   /** Title of the dialog and text of its button: `Start again`. */
   readonly verb: string
-  readonly call: (fields: Fields) => Call
+  readonly call: (fields: Fields, upload?: Upload) => Call
+  /** The dialog asks for a file. */
+  readonly takesFile?: true
   /**
    * Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. A button named `preview` in it
    * shows it again, with what was filled in.
@@ -51,10 +55,12 @@ export interface Operation {
   readonly typed?: (fields: Fields, context: PageContext) => string | null | Promise<string | null>
   /** Whether the fields have what the dialog requires, such as a tick; false: the dialog is shown again. */
   readonly isComplete?: (fields: Fields) => boolean
+  /** Field that an issue of a refused call is about, by the path of the issue; default: the last name of the path. */
+  readonly fieldOf?: Readonly<Record<string, string>>
   /** The result as a page, where a sentence is not enough; null = the sentence is. */
   readonly result?: (answer: unknown, context: PageContext) => PageContent | null
-  /** The result in a sentence. */
-  readonly done: (answer: unknown, fields: Fields) => string
+  /** The result in a sentence; its times are zoned texts. */
+  readonly done: (answer: unknown, fields: Fields, context: PageContext) => string
   /** Page to go to afterwards, below the console; default: the one before. */
   readonly next?: (answer: unknown, fields: Fields) => string | null
 }
@@ -91,12 +97,18 @@ export async function operationPage(
     body: (
       <div class="dialog">
         <Head title={verb} />
-        {failure && <ErrorBox failure={failure} />}
-        <form method="post" action={context.link(`/form/${name}`)} class="stack" data-action>
+        {failure && <Refused failure={failure} verb={verb} />}
+        <form
+          method="post"
+          action={context.link(`/form/${name}`)}
+          enctype={operation.takesFile && 'multipart/form-data'}
+          class="stack"
+          data-action
+        >
           <FormFields context={context} then={back} />
           <input type="hidden" name="confirmed" value="1" />
           <div class="stack" data-inputs>
-            {inputs ?? hiddenOf(given)}
+            <FormErrors.Provider value={errorsOf(operation, failure)}>{inputs ?? hiddenOf(given)}</FormErrors.Provider>
           </div>
           {wanted !== null && (
             <label class="field">
@@ -124,6 +136,43 @@ export async function operationPage(
   }
 }
 
+/** Statuses that say that the fields are wrong, not that something failed. */
+const INPUT_STATUSES = [400, 409, 412, 413, 422]
+
+/** Why a form was not taken: a failure of its fields in plain words, everything else as elsewhere. */
+export const Refused = ({ failure, verb }: { readonly failure: Failure; readonly verb: string }) => {
+  const { status, issues, error, details } = failure
+  if (!INPUT_STATUSES.includes(status)) return <ErrorBox failure={failure} what={verb} />
+  const isChanged = status === 412
+  const messages = issues.length > 0 ? issues.map(({ path, message }) => `${path} ${message}`) : [details || error]
+  return (
+    <div class="error" role="alert">
+      <p>
+        <Icon name="failed" class="bad" />{' '}
+        <b>{isChanged ? 'It was changed meanwhile, so nothing was saved.' : 'Correct this and send the form again:'}</b>
+      </p>
+      {!isChanged && (
+        <ul>
+          {messages.map((message) => (
+            <li>
+              <Name text={message} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+function errorsOf({ fieldOf = {} }: Operation, failure?: Failure): ReadonlyMap<string, string> {
+  return new Map(
+    failure?.issues.map(({ path, message }) => {
+      const names = path.split('.').filter((name) => !/^\d+$/.test(name))
+      return [fieldOf[names.join('.')] ?? names.at(-1) ?? '', message]
+    }),
+  )
+}
+
 /** The fields of the button that opened the dialog, for dialogs without inputs of their own. */
 export const hiddenOf = (given: readonly (readonly [string, string])[]): Child =>
   given.map(([field, value]) => <input type="hidden" name={field} value={value} />)
@@ -138,7 +187,8 @@ export function curlOf({ request }: Pick<PageContext, 'request'>, call: Call): s
   const parts = [`curl -X ${method} '${shell(url)}'`]
   if (request.pages.signsIn) parts.push(`-H "Authorization: Bearer $KEY"`)
   for (const [name, value] of Object.entries(headers)) parts.push(`-H '${shell(`${name}: ${value}`)}'`)
-  if (body !== undefined) parts.push(`-H 'content-type: application/json'`, `-d '${shell(JSON.stringify(body))}'`)
+  if (typeof body === 'string') parts.push(`--data-binary '${shell(body)}'`)
+  else if (body !== undefined) parts.push(`-H 'content-type: application/json'`, `-d '${shell(JSON.stringify(body))}'`)
   return parts.join(' \\\n  ')
 }
 
@@ -190,7 +240,7 @@ export async function takeAction(
   if ((operation.dialog || wanted !== null) && !isConfirmed) {
     return { kind: 'page', content: await operationPage(context, entry, form) }
   }
-  const { method, path, query = {}, body, headers } = operation.call(fields)
+  const { method, path, query = {}, body, headers } = operation.call(fields, context.upload)
   const key = form.get('key')
   const answer = await context.ask.call(method, withQuery(path, query), body, {
     headers: { ...(method === 'POST' && key && { 'idempotency-key': key }), ...headers },
@@ -205,7 +255,7 @@ export async function takeAction(
   const back = ownPath(form.get('return'), context.request) || context.link('/')
   return {
     kind: 'done',
-    text: operation.done(answer.data, fields),
+    text: operation.done(answer.data, fields, context),
     location: next === null ? back : context.link(next),
   }
 }

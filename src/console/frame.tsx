@@ -137,7 +137,7 @@ const Places: FC<{ readonly context: PageContext; readonly state: FrameState; re
   label,
 }) => (
   <nav class="places" aria-label={label}>
-    {placesFor(context.may, context.settings).map((name) => (
+    {placesFor(context.may).map((name) => (
       <a href={context.link(PLACES[name].path)} aria-current={name === place ? 'page' : undefined}>
         {PLACES[name].title}
         {name === 'now' && attention ? (

@@ -1,11 +1,12 @@
 /** The web console below `/console` of the REST API. Its pages are loaded with the first request. */
 import { z } from 'zod'
-import type { SharedState } from '../cluster/types.ts'
+import type { ClusterStatus, SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, type Method, route } from '../http/endpoint/route.ts'
 import { noSuchRoute, refusal } from '../http/errors.ts'
+import { FORM_LIMIT } from '../http/middleware/body.ts'
 import { isLoopback } from '../platform/addresses.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
@@ -39,8 +40,10 @@ export interface ConsoleSettings {
 }
 
 const DAY_MS = 86_400_000
-/** Forms are small; uploads of the API pass through here, too. */
-const BODY_LIMIT = 64 * 1_048_576
+/** Forms and uploads of people who have signed in; those of the API pass through here, too. */
+const VISITORS_LIMIT = 64 * 1_048_576
+/** Pages that people see before they have signed in. */
+const SIGN_IN = /^\/console\/(?:login|api\/v4\/sessions)\/?(?:\?|$)/
 
 export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Console {
   const { db, writer, clock, log, audit } = deps
@@ -49,13 +52,16 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
   const now = () => clock.now()
   const sessions = createSessions({ db, writer, now }, config)
   const links = createSignInLinks(now)
+  const guard = createGuard(sessions, audit)
   const site = once(async () => {
     const [{ createSite }, { createSignIn }] = await Promise.all([
       import('./site.tsx'),
       import('./session/sign-in.tsx'),
     ])
     return createSite({
-      ...{ log, now, guard: createGuard(sessions, audit) },
+      log,
+      now,
+      guard,
       signIn: createSignIn({ sessions, links, audit, now }, config),
       settings: () => ({
         ...settings.site,
@@ -76,9 +82,16 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
       },
     }))
 
+  /** A body is read of visitors and of sign-ins only; for all others the answer does not depend on it. */
+  const bodyFor = async (request: ApiRequest): Promise<number> => {
+    if (!config().enable) return 0
+    if (SIGN_IN.test(request.url)) return FORM_LIMIT
+    return (await guard.stays(request)) ? VISITORS_LIMIT : 0
+  }
+
   const pages = (path: string, methods: readonly Method[], confidential: 'path' | null = null): ApiRoute => ({
     ...{ path, methods, switch: null, documented: false, limited: false, audited: 'refused', handle },
-    ...{ summary: 'Pages of the console', body: 'bytes', bodyLimit: BODY_LIMIT },
+    ...{ summary: 'Pages of the console', body: 'bytes', bodyLimit: VISITORS_LIMIT, bodyFor },
     ...(confidential && { confidential }),
   })
   const toSlash = ({ prefix, url }: ApiRequest): Response =>
@@ -95,7 +108,7 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
       { ...pages('/', ['GET']), handle: toConsole },
       { ...pages('/console', ['GET']), handle: toSlash },
       pages('/console/', ['GET']),
-      pages('/console/login/{token}', ['GET', 'POST'], 'path'),
+      { ...pages('/console/login/{token}', ['GET', 'POST'], 'path'), body: 'ignored' },
       pages('/console/{rest*}', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
       linkRoute(links.make),
       ...sessionRoutes(sessions),
@@ -194,5 +207,11 @@ function nodeState({ status, runsDuties }: ConsoleDeps['shared']): NodeState | n
   if (!status) return null
   const { mode, leader, followLagMs, database } = status
   const behindMs = mode === 'leader' ? 0 : Math.max(followLagMs, database.downForMs)
-  return { mode, leader: leader?.node ?? null, behindMs, runsDuties }
+  return { mode, leader: leader?.node ?? null, behindMs, runsDuties, database: databaseState(database) }
+}
+
+function databaseState({ isUp, isRefused, isWaitedFor }: ClusterStatus['database']): NodeState['database'] {
+  if (isUp) return 'up'
+  if (isWaitedFor) return 'keeps'
+  return isRefused ? 'refuses' : 'away'
 }

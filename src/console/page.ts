@@ -25,16 +25,19 @@ export const SYSTEM_PAGES = [
   ['/system/mqtt', 'MQTT messages', 'message:read'],
   ['/system/config', 'Configuration', 'admin'],
   ['/system/audit', 'Audit', 'admin'],
+  ['/system/keys', 'Keys', 'admin'],
   ['/system/sessions', 'Sessions', 'any'],
   ['/system/about', 'About', 'any'],
 ] as const
 
 export type Place = keyof typeof PLACES
 
-/** The places that a person with these scopes may open, in the order of the navigation. */
-export const placesFor = (may: (scope: string) => boolean, { reports }: Pick<SiteSettings, 'reports'>): Place[] =>
+/**
+ * The places that a person with these scopes may open, in the order of the navigation. The page of a feature that is switched
+ * off says how to switch it on.
+ */
+export const placesFor = (may: (scope: string) => boolean): Place[] =>
   (Object.keys(PLACES) as Place[]).filter((name) => {
-    if (name === 'reports' && !reports) return false
     const { scopes } = PLACES[name]
     return scopes.length === 0 || scopes.some(may)
   })
@@ -90,6 +93,8 @@ export interface NodeState {
   readonly behindMs: number
   /** It fires schedules, retries and starts over MQTT. */
   readonly runsDuties: boolean
+  /** `keeps`: it refuses this node, which keeps what it receives and sends nothing; `refuses`: which alerts all the same. */
+  readonly database: 'up' | 'away' | 'keeps' | 'refuses'
 }
 
 export interface PageContent {

@@ -1,6 +1,8 @@
 /** Reading of requests, and answers, that all parts of the console share. */
+
 import type { ApiRequest } from '../http/endpoint/route.ts'
 import { Refusal, refusal } from '../http/errors.ts'
+import { parseOutsideJson } from '../platform/json.ts'
 
 export type SiteEnv = { Bindings: { readonly request: ApiRequest } }
 
@@ -14,7 +16,7 @@ export const formOf = ({ body }: ApiRequest): URLSearchParams =>
 /** A posted JSON; undefined when it is none. */
 export function jsonOf({ body }: ApiRequest): unknown {
   try {
-    return body instanceof Uint8Array ? JSON.parse(new TextDecoder().decode(body)) : undefined
+    return body instanceof Uint8Array ? parseOutsideJson(new TextDecoder().decode(body)) : undefined
   } catch {
     return undefined
   }

@@ -3,6 +3,7 @@
 /** The console as an application: finds the page, checks who asks and what is allowed, and puts the answer into the frame. */
 import { type Context, Hono } from 'hono'
 import { parse, serialize } from 'hono/utils/cookie'
+import { disposition } from '../http/endpoint/disposition.ts'
 import { type ApiRequest, textAnswer } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import type { Logger } from '../platform/types.ts'
@@ -262,7 +263,7 @@ const fileAnswer = ({ type, body, name }: PageFile, status = 200): Response =>
       'content-type': type.startsWith('text/') ? `${type}; charset=utf-8` : type,
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
       'x-frame-options': 'SAMEORIGIN',
-      ...(name && { 'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}` }),
+      ...(name && { 'content-disposition': disposition('attachment', name) }),
     },
   })
 

@@ -11,7 +11,7 @@ import { messageKey, recordDrop, type TaskDatagram, taskMessageOf } from './rece
 import { insertEvent, lastKnownType, type NewEvent } from './store.ts'
 import { guessTaskType } from './task-type.ts'
 import type { Outcome, TaskEvent, TaskType } from './types.ts'
-import type { Unverified, UnverifiedMessage } from './unverified.ts'
+import { appSubject, type Unverified, type UnverifiedMessage } from './unverified.ts'
 
 export interface AcceptDeps {
   readonly router: Pick<EventRouter, 'handle'>
@@ -56,7 +56,8 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
   /** `since` = when the wait for Qlik data begins. */
   function acceptTask(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram, since: number): string | null {
     const { message } = parsed
-    if (!message.executionId) log.debug(`[QSEOW] UDP HANDLER: No execution id, not de-duplicated: ${message.taskName}`)
+    if (!message.executionId && parsed.type === null)
+      log.debug(`[QSEOW] UDP HANDLER: No execution id, not de-duplicated: ${message.taskName}`)
     if (isDuplicate(tx, entry, parsed)) {
       log.verbose(`[QSEOW] UDP HANDLER: Duplicate dropped, execution id ${message.executionId}, ${parsed.outcome}`)
       recordDrop(tx, counters, entry, 'DUPLICATE')
@@ -71,7 +72,9 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
   }
 
   function isDuplicate(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram): boolean {
-    const key = isShared ? messageKey(parsed) : dedupKey(parsed.message.executionId, parsed.outcome)
+    // The engine names no execution: its messages are known by their content, time included.
+    const byContent = isShared || parsed.type !== null
+    const key = byContent ? messageKey(parsed) : dedupKey(parsed.message.executionId, parsed.outcome)
     if (key === null) return false
     // Messages of other nodes may come late, and again: then it counts when they were received.
     const now = entry.node === undefined ? deps.clock.now() : entry.receivedAt
@@ -81,8 +84,7 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
   }
 
   function newEvent(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram, since: number): NewEvent {
-    const { taskId } = parsed.message
-    const known = lastKnownType(tx, taskId) ?? deps.typeOfTask?.(tx, taskId) ?? null
+    const known = parsed.type ?? knownTaskType(tx, parsed.message.taskId)
     // Until QRS has decided, a handed-over distribution counts as what it usually becomes.
     const outcome: Outcome = parsed.outcome === 'distribute' ? 'success' : parsed.outcome
     return {
@@ -103,10 +105,16 @@ export function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acce
     }
   }
 
+  function knownTaskType(tx: Database, taskId: string): TaskType | null {
+    return lastKnownType(tx, taskId) ?? deps.typeOfTask?.(tx, taskId) ?? null
+  }
+
   return {
     accept(tx, message, parsed) {
       const key = message.node === undefined ? messageKey(parsed) : null
-      if (deps.unverified?.hold(tx, message, parsed.message.taskId, key)) return null
+      const { type, message: fields } = parsed
+      const subject = type === null ? fields.taskId : appSubject(fields.appId)
+      if (deps.unverified?.hold(tx, message, subject, key)) return null
       return acceptTask(tx, message, parsed, message.receivedAt)
     },
     admit(tx, messages) {

@@ -9,16 +9,11 @@ import type { Outcome, TaskMessage } from './types.ts'
 /** A distribution's outcome is decided later, by the task's state in QRS. */
 export type AnnouncedOutcome = Outcome | 'distribute'
 
-interface EngineMessage {
-  readonly host: string
-  readonly appId: string
-  readonly userDirectory: string
-  readonly userId: string
-}
-
 export type ParsedDatagram =
   | {
       readonly kind: 'task'
+      /** `appReload`: a reload without a task, as the engine reports it. Null: the scheduler's message about a task. */
+      readonly type: 'appReload' | null
       readonly outcome: AnnouncedOutcome
       readonly message: TaskMessage
       /** Set when a `;` in a name leaves open where the task name ends: settled with the names that QRS knows. */
@@ -26,7 +21,8 @@ export type ParsedDatagram =
       /** True when control characters or over-long fields were cleaned. */
       readonly sanitized: boolean
     }
-  | { readonly kind: 'engine'; readonly message: EngineMessage }
+  /** The engine about the reload of a task, which the scheduler reports itself. */
+  | { readonly kind: 'taskReload'; readonly host: string; readonly appId: string }
   | {
       readonly kind: 'rejected'
       readonly reason: 'INVALID' | 'UNKNOWN_TYPE'
@@ -48,6 +44,8 @@ const OUTCOME_OF_TYPE: Readonly<Record<string, AnnouncedOutcome>> = {
 }
 const ENGINE_TYPE = '/engine-reload-failed/'
 const ENGINE_FIELDS = 9
+/** The account that the scheduler reloads apps with. */
+const SCHEDULER_USER = 'internal\\sa_scheduler'
 const SCHEDULER_FIELDS = 11
 
 const DATE = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d/
@@ -121,13 +119,8 @@ function isTaskAndApp(fields: readonly string[], index: number): boolean {
 }
 
 function taskMessage(fields: readonly string[], anchor: number, outcome: AnnouncedOutcome): ParsedDatagram {
-  let sanitized = false
-  const clean = (raw: string, limit = FIELD_LIMIT): string => {
-    const text = sanitizeField(raw, limit)
-    if (text !== raw) sanitized = true
-    return isAbsent(text.trim()) ? '' : text
-  }
-
+  const cleaner = createCleaner()
+  const { clean } = cleaner
   const names = fields.slice(2, anchor - 1).map((name) => clean(name))
   const message: TaskMessage = {
     host: clean(fields[1]!),
@@ -145,24 +138,55 @@ function taskMessage(fields: readonly string[], anchor: number, outcome: Announc
       .toLowerCase(),
     logMessage: clean(fields.slice(anchor + 5).join(';'), MESSAGE_LIMIT).trimEnd(),
   }
-  return { kind: 'task', outcome, message, nameTokens: names.length > 2 ? names : null, sanitized }
+  const { sanitized } = cleaner
+  return { kind: 'task', type: null, outcome, message, nameTokens: names.length > 2 ? names : null, sanitized }
 }
 
-function parseEngine(fields: readonly string[]): ParsedDatagram {
-  if (fields.length !== ENGINE_FIELDS) {
-    return rejected(`an engine message has ${ENGINE_FIELDS} fields separated by ";", got ${fields.length}`)
-  }
-  const appId = sanitizeField(fields[2]!).trim()
-  if (!isAbsent(appId) && !isGuid(appId)) return rejected(`the app id "${appId}" is not a GUID`)
+/** `sanitized` becomes true when a field had to be changed. */
+function createCleaner() {
+  let sanitized = false
   return {
-    kind: 'engine',
-    message: {
-      host: sanitizeField(fields[1]!),
-      appId: isAbsent(appId) ? '' : appId,
-      userDirectory: sanitizeField(fields[4]!),
-      userId: sanitizeField(fields[5]!),
+    get sanitized() {
+      return sanitized
+    },
+    clean(raw: string, limit = FIELD_LIMIT): string {
+      const text = sanitizeField(raw, limit)
+      if (text !== raw) sanitized = true
+      return isAbsent(text.trim()) ? '' : text
     },
   }
+}
+
+/** Host, app id, session, user directory, user id, time, level, message; only the message may hold a `;`. */
+function parseEngine(fields: readonly string[]): ParsedDatagram {
+  if (fields.length < ENGINE_FIELDS) {
+    return rejected(`an engine message has ${ENGINE_FIELDS} fields separated by ";", got ${fields.length}`)
+  }
+  // The plain form is accepted with any time.
+  if (fields.length > ENGINE_FIELDS && !DATE.test(fields[6]!.trim())) {
+    return rejected(`found no time in field 7 of an engine message of ${fields.length} fields`)
+  }
+  const cleaner = createCleaner()
+  const { clean } = cleaner
+  const appId = clean(fields[2]!).trim().toLowerCase()
+  if (appId !== '' && !isGuid(appId)) return rejected(`the app id "${appId}" is not a GUID`)
+  const host = clean(fields[1]!)
+  const user = [clean(fields[4]!).trim(), clean(fields[5]!).trim()].filter((part) => part !== '').join('\\')
+  if (user.toLowerCase() === SCHEDULER_USER) return { kind: 'taskReload', host, appId }
+  const message: TaskMessage = {
+    host,
+    taskName: '',
+    appName: '',
+    user,
+    taskId: '',
+    appId,
+    logTimeStamp: clean(fields[6]!),
+    logLevel: clean(fields[7]!).trim(),
+    executionId: '',
+    logMessage: clean(fields.slice(8).join(';'), MESSAGE_LIMIT).trimEnd(),
+  }
+  const { sanitized } = cleaner
+  return { kind: 'task', type: 'appReload', outcome: 'failed', message, nameTokens: null, sanitized }
 }
 
 /** log4net prints unset properties as `(null)`; the scheduler uses the zero GUID for "no reference". */

@@ -3,8 +3,11 @@
 /** The kinds of tasks, in the order of the QRS `taskType` numbers 0-4. */
 export const TASK_TYPES = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'] as const
 
-/** The kinds of subjects of an event: a task, an app in Qlik Cloud, a Windows service, the licence, Footman itself. */
-export const EVENT_TYPES = [...TASK_TYPES, 'cloudReload', 'service', 'license', 'self'] as const
+/**
+ * The kinds of subjects of an event: a task, an app in Qlik Cloud, an app that was reloaded without a task (by a person in
+ * the hub, by a program), a Windows service, the licence, Footman itself.
+ */
+export const EVENT_TYPES = [...TASK_TYPES, 'cloudReload', 'appReload', 'service', 'license', 'self'] as const
 
 /** How an execution of a task ends. */
 export const OUTCOMES = ['failed', 'aborted', 'success'] as const

@@ -120,4 +120,11 @@ export const eventMigrations: readonly Migration[] = [
     name: 'events-held-alone',
     sql: 'ALTER TABLE unverified ADD COLUMN message_key TEXT;',
   },
+  {
+    name: 'events-listed-tasks',
+    sql: `
+      -- Tasks of the site by their ids in lower case, and when Qlik Sense named them last.
+      CREATE TABLE listed_task (task_id TEXT PRIMARY KEY, listed_at INTEGER NOT NULL) WITHOUT ROWID;
+    `,
+  },
 ]

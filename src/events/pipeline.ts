@@ -257,7 +257,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     takeOver()
     reportBacklog()
     reportDrops()
-    if (shared.delivers) unverified?.wake()
+    if (shared.delivers) unverified?.refresh()
     pressure.report(enricher.waiting)
   }
 

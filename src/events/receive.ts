@@ -69,10 +69,10 @@ export function createReceiver(deps: {
         counters.failed += 1
         return { host: null, task: null, drop: parsed.reason }
       }
-      if (parsed.kind === 'engine') {
-        const { host, appId, userDirectory, userId } = parsed.message
+      if (parsed.kind === 'taskReload') {
+        const { host, appId } = parsed
         log.verbose(
-          `[QSEOW] UDP HANDLER: Engine reload failed on ${host}, app ${appId}, user ${userDirectory}\\${userId}`,
+          `[QSEOW] UDP HANDLER: Engine reload failed on ${host}, app ${appId}: the reload of a task, which the scheduler reports`,
         )
         counters.processed += 1
         return { host, task: null, drop: null }
@@ -101,10 +101,11 @@ export function recordDrop(tx: Database, counters: IngestCounters, datagram: Dat
 }
 
 /** Names a message the same on every node that gets it, whether or not it names its execution. */
-export function messageKey({ message, outcome }: TaskDatagram): string {
-  const { host, taskId, logTimeStamp, logMessage, executionId } = message
+export function messageKey({ type, message, outcome }: TaskDatagram): string {
+  const { host, taskId, appId, user, logTimeStamp, logMessage, executionId } = message
   const known = dedupKey(executionId, outcome)
   if (known !== null) return known
-  const parts = [host, taskId, logTimeStamp, outcome, logMessage]
+  const subject = type === null ? [taskId] : [type, appId, user]
+  const parts = [host, ...subject, logTimeStamp, outcome, logMessage]
   return `m|${createHash('sha256').update(parts.join('\0')).digest('hex')}`
 }

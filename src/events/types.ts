@@ -11,9 +11,9 @@ export type EventOutcome = (typeof EVENT_OUTCOMES)[number]
 export type EventSource = (typeof EVENT_SOURCES)[number]
 export type Severity = (typeof SEVERITIES)[number]
 export type EventState = 'pending' | 'routed' | 'ignored'
-export type IgnoreReason = 'TASK_NOT_FOUND' | 'TASK_TYPE_UNKNOWN' | 'TOO_OLD'
+export type IgnoreReason = 'TASK_NOT_FOUND' | 'APP_NOT_FOUND' | 'TASK_TYPE_UNKNOWN' | 'TOO_OLD'
 
-/** Why a datagram never became an event. `TASK_NOT_FOUND`: it was one of many of its sender about unknown tasks. */
+/** Why a datagram never became an event. `TASK_NOT_FOUND`, `APP_NOT_FOUND`: it was one of many of its sender about unknown tasks or apps. */
 export const DROP_REASONS = [
   'SOURCE_NOT_ALLOWED',
   'TOO_LARGE',
@@ -22,11 +22,12 @@ export const DROP_REASONS = [
   'UNKNOWN_TYPE',
   'DUPLICATE',
   'TASK_NOT_FOUND',
+  'APP_NOT_FOUND',
   'BACKLOG_FULL',
 ] as const
 export type DropReason = (typeof DROP_REASONS)[number]
 
-/** The fields of a scheduler datagram after sanitising; absent values are empty strings. */
+/** The fields of a datagram after sanitising; absent values are empty strings. A message of the engine names no task. */
 export interface TaskMessage {
   readonly host: string
   readonly taskName: string

@@ -1,7 +1,8 @@
 /**
- * Messages about tasks that Footman does not know. A sender's first ones of a minute become events at once, as any other
- * message does; the others wait here, on disk, until Qlik Sense says which of the tasks exist. Many are asked about with
- * few requests, so made-up task ids delay no other event.
+ * Messages about tasks that Footman does not know, and about apps that were reloaded without a task. A sender's first ones
+ * of a minute become events at once, as any other message does; the others wait here, on disk, until Qlik Sense says which of the tasks exist. Many are asked about with
+ * few requests, so made-up ids delay no other event. The ids of all tasks are read soon after the start and every
+ * hour, and are kept on disk: a task that Qlik Sense knows is known at once, although it has never failed before.
  */
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
@@ -10,7 +11,8 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { IngestCounters } from './counters.ts'
 import { createSenderRates } from './ingest/sender-checks.ts'
-import { recordDrops } from './intake-state.ts'
+import { readMeta, recordDrops, writeMeta } from './intake-state.ts'
+import type { DropReason } from './types.ts'
 
 /** A message that waits; `journalId` is null when its journal was replaced meanwhile. */
 export interface UnverifiedMessage {
@@ -23,7 +25,7 @@ export interface UnverifiedMessage {
 export interface UnverifiedDeps {
   readonly db: Database
   readonly writer: GroupWriter
-  readonly qrs: Pick<QrsClient, 'existingTasks' | 'allTaskIds'>
+  readonly qrs: Pick<QrsClient, 'existingTasks' | 'existingApps' | 'allTaskIds'>
   readonly isUnreachable: (error: unknown) => boolean
   readonly clock: Clock
   readonly log: Logger
@@ -43,22 +45,26 @@ export interface UnverifiedSettings {
 export interface Unverified {
   /**
    * True when the message waits now, or was refused: it must not become an event yet. In the transaction of the intake.
-   * `key`: of a message of this node, by which a cluster knows it; null = it comes from the inbox of one.
+   * `subject`: the id of its task, or `appSubject` of its app. `key`: of a message of this node, by which a cluster knows it; null = it comes from the inbox of one.
    */
-  hold(tx: Database, message: UnverifiedMessage, taskId: string, key: string | null): boolean
+  hold(tx: Database, message: UnverifiedMessage, subject: string, key: string | null): boolean
   /** Messages may wait: starts to ask about them. */
   wake(): void
+  /** As `wake`; also reads the list of all tasks when that is due. */
+  refresh(): void
   readonly waiting: number
   /** When the message arrived that waits the longest, milliseconds since 1970; null when none waits. */
   readonly oldestAt: number | null
   stop(): Promise<void>
 }
 
-/** Messages about unknown tasks that become events at once, per minute: of one sender, and of all together. */
+/** Messages about unknown tasks and apps that become events at once, per minute: of one sender, and of all together. */
 const DIRECT_PER_SENDER = 100
 const DIRECT_IN_ALL = 1000
 /** For more task ids than these, four requests full, reading the list of all tasks is cheaper. */
 const MOST_ASKED = 200
+/** Of apps there is no such list: so many are asked about in a round, in two requests. */
+const MOST_APPS_ASKED = 100
 /** Time between two rounds of questions. */
 const PAUSE_MS = 1000
 const RETRY_MS = 5000
@@ -66,12 +72,31 @@ const RETRY_MS = 5000
 const PAGE = 500
 /** Refused messages of one page that are kept for inspection. */
 const SAMPLES = 20
-/** Task ids that were found to exist and are remembered. */
-const REMEMBERED = 20_000
+/** The list of all tasks is read so often, and so long after it could not be read. */
+const LIST_EVERY_MS = 3_600_000
+const LIST_AGAIN_MS = 60_000
+/** When the list of all tasks was read, milliseconds since 1970. */
+const LISTED_KEY = 'tasks.listedAt'
 
 interface Row extends UnverifiedMessage {
   readonly seq: number
-  readonly taskId: string
+  readonly subject: string
+}
+
+/** In the column `task_id`, where the ids of tasks stand as they are. */
+const APP = 'app:'
+
+/** Names an app beside the ids of tasks. */
+export const appSubject = (appId: string): string => `${APP}${appId}`
+
+const isApp = (subject: string): boolean => subject.startsWith(APP)
+
+/** The subjects that exist, and whether an answer says so about a subject that is not among them. */
+interface Answer {
+  readonly existing: ReadonlySet<string>
+  readonly isAnswered: (subject: string) => boolean
+  /** The answer holds for every task. */
+  readonly isList: boolean
 }
 
 export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: UnverifiedSettings): Unverified {
@@ -79,7 +104,6 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   const direct = createSenderRates(DIRECT_PER_SENDER)
   const directInAll = createSenderRates(DIRECT_IN_ALL)
   const stopping = new AbortController()
-  const verified = new Set<string>()
   /** Waiting messages by sender. */
   let waiting = countWaiting(db)
   let total = sum(waiting)
@@ -87,9 +111,10 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   let timer: ReturnType<typeof setTimeout> | undefined
   let isComplaining = false
   let canListAll = true
+  let listDueAt = Number(readMeta(db, LISTED_KEY) ?? Number.NEGATIVE_INFINITY) + LIST_EVERY_MS
 
-  function hold(tx: Database, message: UnverifiedMessage, taskId: string, key: string | null): boolean {
-    if (verified.has(taskId.toLowerCase()) || deps.knowsTask(tx, taskId)) return false
+  function hold(tx: Database, message: UnverifiedMessage, subject: string, key: string | null): boolean {
+    if (isListed(tx, subject.toLowerCase()) || (!isApp(subject) && deps.knowsTask(tx, subject))) return false
     const { sender, receivedAt, journalId, raw } = message
     const now = clock.now()
     if (direct.take(sender, now) && directInAll.take('', now)) return false
@@ -101,7 +126,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
     }
     tx.run(
       'INSERT INTO unverified (journal_id, received_at, sender, task_id, raw, message_key) VALUES (?, ?, ?, ?, ?, ?)',
-      ...[journalId, receivedAt, sender, taskId.toLowerCase(), raw, key],
+      ...[journalId, receivedAt, sender, subject.toLowerCase(), raw, key],
     )
     waiting.set(sender, own + 1)
     total += 1
@@ -110,53 +135,104 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
 
   async function verify(): Promise<number | null> {
     try {
-      // More may have come while Qlik Sense was asked: what it says holds for what arrived before.
+      // More may have come while Qlik Sense was asked: that a subject is missing holds for what arrived before.
       const upTo = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM unverified')?.seq ?? null
-      if (upTo === null) return null
-      const { asked, existing } = await ask(upTo)
-      await sortOut(upTo, asked, existing)
+      if (upTo === null && !isListDue()) return null
+      const answer = await ask(upTo ?? 0)
+      await store(answer)
+      const { found, refused } = await sortOut(upTo ?? 0, answer)
       isComplaining = false
-      return PAUSE_MS
+      // Subjects that exist are not kept waiting by the brake on made-up ones.
+      return !answer.isList && found > refused ? 0 : PAUSE_MS
     } catch (error) {
       if (!stopping.signal.aborted) complain(error)
       return RETRY_MS
     }
   }
 
-  /** `asked` = null: the answer holds for every task. */
-  async function ask(upTo: number): Promise<{ asked: ReadonlySet<string> | null; existing: ReadonlySet<string> }> {
-    if (canListAll && isMany(db)) {
+  const isListDue = () => clock.now() >= listDueAt
+
+  async function ask(upTo: number): Promise<Answer> {
+    const tasks = await askTasks(upTo)
+    const apps = subjectsInTurn(db, upTo, MOST_APPS_ASKED, 'app')
+    if (apps.length === 0) return tasks
+    const ids = await qrs.existingApps(
+      apps.map((subject) => subject.slice(APP.length)),
+      stopping.signal,
+    )
+    const asked = new Set(apps)
+    return {
+      ...tasks,
+      existing: tasks.existing.union(new Set([...ids].map(appSubject))),
+      isAnswered: (subject) => (isApp(subject) ? asked.has(subject) : tasks.isAnswered(subject)),
+    }
+  }
+
+  async function askTasks(upTo: number): Promise<Answer> {
+    if (isListDue() || (canListAll && isMany(db))) {
       try {
-        return { asked: null, existing: await qrs.allTaskIds(stopping.signal) }
+        const existing = await qrs.allTaskIds(stopping.signal)
+        canListAll = true
+        return { existing, isAnswered: (subject) => !isApp(subject), isList: true }
       } catch (error) {
+        listDueAt = clock.now() + LIST_AGAIN_MS
         if (deps.isUnreachable(error)) throw error
-        log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${errorText(error)}`)
+        listDueAt = clock.now() + LIST_EVERY_MS
+        if (canListAll) {
+          log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${errorText(error)}`)
+        }
         canListAll = false
       }
     }
-    const asked = taskIdsInTurn(db, upTo, MOST_ASKED)
-    return { asked: new Set(asked), existing: await qrs.existingTasks(asked, stopping.signal) }
+    const asked = new Set(subjectsInTurn(db, upTo, MOST_ASKED, 'task'))
+    const existing = asked.size === 0 ? new Set<string>() : await qrs.existingTasks([...asked], stopping.signal)
+    return { existing, isAnswered: (subject) => asked.has(subject), isList: false }
   }
 
+  /** Remembers what exists; a list of all tasks also says which are gone. Apps are asked about anew after an hour. */
+  async function store({ existing, isList }: Answer): Promise<void> {
+    const at = clock.now()
+    const ids = [...existing]
+    for (let from = 0; from < ids.length && !stopping.signal.aborted; from += PAGE) {
+      await inJournal((tx) => {
+        for (const id of ids.slice(from, from + PAGE)) tx.run(LIST_TASK, id, at)
+      })
+    }
+    if (!isList || stopping.signal.aborted) return
+    await inJournal((tx) => {
+      tx.run('DELETE FROM listed_task WHERE listed_at < ?', at)
+      writeMeta(tx, LISTED_KEY, String(at))
+    })
+    listDueAt = at + LIST_EVERY_MS
+  }
+
+  /** Messages whose subjects exist become events, also those that came meanwhile; of those up to `upTo` the others are refused. */
   async function sortOut(
     upTo: number,
-    asked: ReadonlySet<string> | null,
-    existing: ReadonlySet<string>,
-  ): Promise<void> {
-    for (let after = 0; after < upTo && !stopping.signal.aborted; ) {
-      const page = pageOf(db, after, upTo)
+    { existing, isAnswered }: Answer,
+  ): Promise<{ readonly found: number; readonly refused: number }> {
+    const counts = { found: 0, refused: 0 }
+    const isMissing = ({ seq, subject }: Row) => seq <= upTo && isAnswered(subject) && !existing.has(subject)
+    for (let after = 0; !stopping.signal.aborted; ) {
+      const page = pageOf(db, after)
       if (page.length === 0) break
       after = page.at(-1)!.seq
-      const decided = page.filter(({ taskId }) => asked === null || asked.has(taskId))
-      const found = decided.filter(({ taskId }) => existing.has(taskId))
-      const refused = decided.filter(({ taskId }) => !existing.has(taskId))
-      if (!(await writer.write((tx) => settle(tx, found, refused)))) throw new Error('the journal is not open')
-      counters.dropped.TASK_NOT_FOUND += refused.length
-      for (const { taskId } of found) remember(taskId)
+      const found = page.filter(({ subject }) => existing.has(subject))
+      const refused = page.filter(isMissing)
+      if (found.length + refused.length === 0) continue
+      await inJournal((tx) => settle(tx, found, refused))
+      for (const row of refused) counters.dropped[missing(row)] += 1
+      counts.found += found.length
+      counts.refused += refused.length
       if (found.length > 0) deps.onAdmitted()
     }
     waiting = countWaiting(db)
     total = sum(waiting)
+    return counts
+  }
+
+  async function inJournal(write: (tx: Database) => unknown): Promise<void> {
+    if ((await writer.write(write)) === false) throw new Error('the journal is not open')
   }
 
   function settle(tx: Database, found: readonly Row[], refused: readonly Row[]): boolean {
@@ -165,27 +241,25 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
     const samples = refused.slice(-SAMPLES)
     recordDrops(
       tx,
-      samples.map(({ receivedAt: at, sender, raw }) => ({ at, sender, reason: 'TASK_NOT_FOUND', raw })),
+      samples.map((row) => ({ at: row.receivedAt, sender: row.sender, reason: missing(row), raw: row.raw })),
     )
     return true
   }
 
-  function remember(taskId: string): void {
-    verified.add(taskId)
-    const oldest = verified.size > REMEMBERED ? verified.values().next().value : undefined
-    if (oldest !== undefined) verified.delete(oldest)
-  }
-
   function complain(error: unknown): void {
-    if (isComplaining || isStorageFailure(error)) return
+    if (isComplaining || total === 0 || isStorageFailure(error)) return
     isComplaining = true
     log.warn(
-      `[QSEOW] UDP HANDLER: ${total} messages about tasks that Footman does not know wait until QRS says whether these exist: ${errorText(error)}`,
+      `[QSEOW] UDP HANDLER: ${total} messages about tasks and apps that Footman does not know wait until QRS says whether these exist: ${errorText(error)}`,
     )
   }
 
   function wake(): void {
-    if (running || timer || total === 0 || stopping.signal.aborted) return
+    if (total > 0) begin()
+  }
+
+  function begin(): void {
+    if (running || timer || stopping.signal.aborted) return
     running = verify().then((next) => {
       running = null
       if (next === null || stopping.signal.aborted) return
@@ -199,6 +273,9 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   return {
     hold,
     wake,
+    refresh() {
+      if (total > 0 || isListDue()) begin()
+    },
     get waiting() {
       return total
     },
@@ -213,31 +290,39 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   }
 }
 
-/** Task ids that wait, each once, at most `limit`: one of each sender in turn, those of a sender in order of arrival. */
-export function taskIdsInTurn(db: Database, upTo: number, limit: number): string[] {
+const missing = ({ subject }: Row): DropReason => (isApp(subject) ? 'APP_NOT_FOUND' : 'TASK_NOT_FOUND')
+
+/** Subjects that wait, each once, at most `limit`: one of each sender in turn, those of a sender in order of arrival. */
+export function subjectsInTurn(db: Database, upTo: number, limit: number, kind: 'task' | 'app'): string[] {
   return db
-    .all<{ taskId: string }>(
-      `SELECT task_id AS taskId FROM (
+    .all<{ subject: string }>(
+      `SELECT task_id AS subject FROM (
          SELECT task_id, min(turn) AS turn, min(first) AS first FROM (
            SELECT task_id, min(seq) AS first, row_number() OVER (PARTITION BY sender ORDER BY min(seq)) AS turn
-             FROM unverified WHERE seq <= ? GROUP BY sender, task_id
+             FROM unverified WHERE seq <= ? AND task_id ${kind === 'app' ? 'LIKE' : 'NOT LIKE'} '${APP}%' GROUP BY sender, task_id
          ) GROUP BY task_id
        ) ORDER BY turn, first LIMIT ?`,
       ...[upTo, limit],
     )
-    .map(({ taskId }) => taskId)
+    .map(({ subject }) => subject)
 }
 
+const LIST_TASK =
+  'INSERT INTO listed_task VALUES (?, ?) ON CONFLICT (task_id) DO UPDATE SET listed_at = excluded.listed_at'
+
+const isListed = (db: Database, subject: string): boolean =>
+  db.get('SELECT 1 FROM listed_task WHERE task_id = ?', subject) !== undefined
+
 function isMany(db: Database): boolean {
-  const sql = 'SELECT count(*) AS n FROM (SELECT DISTINCT task_id FROM unverified LIMIT ?)'
+  const sql = `SELECT count(*) AS n FROM (SELECT DISTINCT task_id FROM unverified WHERE task_id NOT LIKE '${APP}%' LIMIT ?)`
   return (db.get<{ n: number }>(sql, MOST_ASKED + 1)?.n ?? 0) > MOST_ASKED
 }
 
-function pageOf(db: Database, after: number, upTo: number): Row[] {
+function pageOf(db: Database, after: number): Row[] {
   return db.all<Row>(
-    `SELECT seq, journal_id AS journalId, received_at AS receivedAt, sender, task_id AS taskId, raw FROM unverified
-       WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
-    ...[after, upTo, PAGE],
+    `SELECT seq, journal_id AS journalId, received_at AS receivedAt, sender, task_id AS subject, raw FROM unverified
+       WHERE seq > ? ORDER BY seq LIMIT ?`,
+    ...[after, PAGE],
   )
 }
 

@@ -57,16 +57,10 @@ export function readApprovals(settings: ApprovalSettings, rules: PathRules, osNa
   const { files } = settings.footman
   const problems: string[] = []
 
-  function directories(list: string, texts: readonly string[]): AbsolutePath[] {
-    return texts
-      .filter((text) => text !== '')
-      .flatMap((text) => {
-        const result = resolvePath(text, rules)
-        const isRoot = result.ok && result.path.segments.length === 0
-        if (result.ok && (files.allowRootApproval || !isRoot)) return result.path
-        problems.push(`${list}: ${result.ok ? wholeDrive(text) : problemText(text, result.problem, osName)}`)
-        return []
-      })
+  function directories(name: string, texts: readonly string[]): readonly AbsolutePath[] {
+    const read = readApproved({ name, rules, allowRoot: files.allowRootApproval, osName }, texts)
+    problems.push(...read.problems)
+    return read.directories
   }
 
   const pairs = (list: string, given: readonly Pair[]): ApprovedPair[] =>
@@ -92,6 +86,32 @@ export function readApprovals(settings: ApprovalSettings, rules: PathRules, osNa
   }
 }
 
+export interface ApprovedList {
+  /** In its warnings. */
+  readonly name: string
+  readonly rules: PathRules
+  readonly allowRoot: boolean
+  readonly osName: string
+}
+
+/** The directories of a list, and its mistakes as text. */
+export function readApproved(
+  { name, rules, allowRoot, osName }: ApprovedList,
+  texts: readonly string[],
+): { readonly directories: readonly AbsolutePath[]; readonly problems: readonly string[] } {
+  const problems: string[] = []
+  const directories = texts
+    .filter((text) => text !== '')
+    .flatMap((text) => {
+      const result = resolvePath(text, rules)
+      const isRoot = result.ok && result.path.segments.length === 0
+      if (result.ok && (allowRoot || !isRoot)) return result.path
+      problems.push(`${name}: ${result.ok ? wholeDrive(text) : problemText(text, result.problem, osName)}`)
+      return []
+    })
+  return { directories, problems }
+}
+
 const wholeDrive = (text: string): string => `"${text}" is a whole drive and approves nothing.`
 
 function problemText(text: string, problem: PathProblem, osName: string): string {
@@ -102,7 +122,7 @@ function problemText(text: string, problem: PathProblem, osName: string): string
 
 // Approved directories that do not exist: file operations in them can only fail.
 
-interface MissingDirectory {
+export interface MissingDirectory {
   /** Key below `Butler`. */
   readonly key: string
   readonly path: string
@@ -119,8 +139,12 @@ interface ApprovedDirectories {
 const PATIENCE_MS = 3000
 
 /** Those of operations that are switched on, in the order of the lists. */
-export async function missingDirectories(settings: ApprovedDirectories): Promise<MissingDirectory[]> {
-  const named = namedDirectories(settings).filter(({ path }) => path !== '')
+export const missingDirectories = (settings: ApprovedDirectories): Promise<MissingDirectory[]> =>
+  missingOf(namedDirectories(settings))
+
+/** Those of the directories that do not exist. */
+export async function missingOf(directories: readonly MissingDirectory[]): Promise<MissingDirectory[]> {
+  const named = directories.filter(({ path }) => path !== '')
   const missing = await Promise.all(named.map(({ path }) => isMissing(path)))
   return named.filter((_, index) => missing[index])
 }
@@ -186,7 +210,7 @@ export async function placesOfPair(
 
 /** A place below one of the directories; the directory itself only with `orItself`. */
 export async function placeIn(
-  { rules }: PlaceDeps,
+  { rules }: Pick<PlaceDeps, 'rules'>,
   directories: readonly AbsolutePath[],
   path: AbsolutePath,
   options: { readonly keepLink?: boolean; readonly orItself?: boolean } = {},

@@ -29,5 +29,12 @@ export const files = section('More about file operations.', () => ({
   allowRootApproval: flag('Allow / or a drive as an approved directory.'),
 }))
 
+export const scriptLogs = section('Script logs that the repository does not hand out.', () => ({
+  folders: list(
+    'Folders in which they may be read: the archived logs of the site, such as \\\\server\\share\\ArchivedLogs. The name below it is what Qlik Sense reports for the execution.',
+    z.string(),
+  ),
+}))
+
 export type DirectoryPair = z.output<typeof directoryPair>
 export type FilesConfig = z.output<typeof files>

@@ -1,10 +1,10 @@
 /** The endpoints of the file operations and of file jobs. The examples stand on relative paths. */
-import process from 'node:process'
 import { z } from 'zod'
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS, NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
+import { fileErrorText } from '../platform/file-errors.ts'
 import { once } from '../platform/once.ts'
 import { codeOf, PathChanged } from './directory.ts'
 import type { FileJobs } from './jobs.ts'
@@ -301,23 +301,6 @@ function transferBody(request: FileRequest): object {
   return request.operation === 'copy' ? { ...body, preserveTimestamp: request.preserveTimestamp } : body
 }
 
-/** Windows gives the same code for a file that may not be replaced because another program reads it, such as Qlik Sense a QVD. */
-const NOT_ALLOWED = `Footman may not do this: its account has no right to a file or directory${
-  process.platform === 'win32' ? ', or another program has the file open' : ''
-}.`
-
-/** Errors of the system as hints for the caller. */
-const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  EACCES: NOT_ALLOWED,
-  EPERM: NOT_ALLOWED,
-  EBUSY: 'The file is in use.',
-  EROFS: 'The file system is read-only.',
-  ENOSPC: 'The disk is full.',
-  EDQUOT: 'The disk quota is used up.',
-  EMFILE: 'Too many files are open.',
-  EIO: 'The disk or the network share reports an error.',
-}
-
 function asRefusal(operation: FileOperation, error: unknown): Refusal {
   if (error instanceof Refusal) return error
   if (error instanceof FileRefusal) {
@@ -328,11 +311,8 @@ function asRefusal(operation: FileOperation, error: unknown): Refusal {
   if (code === 'ENAMETOOLONG') return refused(400, 'Invalid path: a name is too long')
   // A file or directory was exchanged between its check and its use.
   if (error instanceof PathChanged || code === 'ELOOP') return asRefusal(operation, new FileRefusal({ kind: 'denied' }))
-  return refused(
-    500,
-    failureText(operation),
-    SYSTEM_ERRORS[code] ?? `${code || 'Unknown'} error; see the log of Footman.`,
-  )
+  const why = fileErrorText(error) ?? `${code || 'unknown'} error; see the log of Footman`
+  return refused(500, failureText(operation), `${why.charAt(0).toUpperCase()}${why.slice(1)}.`)
 }
 
 const EXAMPLE_JOB = {

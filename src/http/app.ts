@@ -9,9 +9,11 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit.ts'
 import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
+import type { KeyUses } from './auth/key-uses.ts'
 import { createLocalCheck, createProxies, isBelow } from './client-address.ts'
 import {
   type Answer,
+  type ApiContext,
   checks,
   compose,
   type Handler,
@@ -36,7 +38,7 @@ import {
 } from './forwarding.ts'
 import { repeatable } from './handover.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
-import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
+import { BODY_TIMEOUT_MS, type BodyBudget, createBodyBudget, parseBody, takesBody } from './middleware/body.ts'
 import { createBrowserRules } from './middleware/browser-rules.ts'
 import { compress } from './middleware/compress.ts'
 import { createCors } from './middleware/cors.ts'
@@ -57,6 +59,7 @@ import {
 } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
 import { methodOverride, urlEncoding, withMeantMethod } from './middleware/request-line.ts'
+import type { SecurityTxt } from './security-txt.ts'
 
 export interface HttpAppDeps {
   readonly log: Logger
@@ -67,8 +70,12 @@ export interface HttpAppDeps {
   readonly audit?: Audit
   /** Absent: nothing is counted. */
   readonly observer?: RequestObserver
+  /** Absent: uses of keys are not noted. */
+  readonly keyUses?: KeyUses
   /** Absent: a single node. */
   readonly shared?: Pick<SharedState, 'mode' | 'runsDuties' | 'atLeader' | 'caughtUp' | 'status'>
+  /** Shared by all applications of the process; absent: a new one. */
+  readonly bodyBudget?: BodyBudget
   /** Where the local key is published; absent: nowhere. */
   readonly dataDirectory?: string
 }
@@ -83,6 +90,7 @@ export interface HttpAppSettings {
     readonly publicUrls?: readonly string[]
     readonly cors?: { readonly origins: readonly string[] }
     readonly allowedHosts?: readonly string[]
+    readonly securityTxt?: SecurityTxt
     /** How long a body may stand still, milliseconds; default `BODY_TIMEOUT_MS`. */
     readonly requestTimeout?: number
     /** Connections, or requests under way, of one address; 0 (default) = no limit. */
@@ -134,6 +142,7 @@ export async function createHttpApp(
       browser,
       dataDirectory: deps.dataDirectory ?? null,
       timezone: settings.timezone ?? '',
+      onKeyUse: deps.keyUses?.note,
     },
     settings.access,
   )
@@ -152,7 +161,7 @@ export function perMinute({ rateLimitOption, api }: HttpAppSettings): number {
 }
 
 function createAnswers(
-  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER, shared }: HttpAppDeps,
+  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER, shared, bodyBudget }: HttpAppDeps,
   settings: HttpAppSettings,
   access: AccessControl,
   routes: readonly ApiRoute[],
@@ -185,10 +194,11 @@ function createAnswers(
     authorize(access, log, observer),
   ]
 
+  const reading = { timeoutMs: requestTimeout, budget: bodyBudget ?? createBodyBudget(), requestOf }
   const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf, router: new Router() })
   for (const route of inMatchingOrder(routes)) {
     for (const method of methodsOf(route, routes)) {
-      const readBody = takesBody(route, method) ? mayReject(parseBody(route, requestTimeout), onError) : null
+      const readBody = takesBody(route, method) ? mayReject(parseBody(route, reading), onError) : null
       const inner = compose([...aroundEndpoints, readBody], endpoint(route), onError)
       const reached: Handler = (c) => {
         c.env.route = route
@@ -211,17 +221,11 @@ function createAnswers(
   function endpoint(route: ApiRoute): Handler {
     const scope = route.scope ?? ''
     const isNamespaced = scope.startsWith('kv:') && route.path.includes('{namespace}')
-    const hasParams = route.path.includes('{')
     return (c) => {
       const { env } = c
-      const { caller } = env.identity
-      const params = hasParams ? c.req.param() : NO_PARAMS
-      if (isNamespaced) requireNamespace(caller, scope, params.namespace ?? '')
+      const request = requestOf(c)
+      if (isNamespaced) requireNamespace(request.caller, scope, request.params.namespace ?? '')
       const { forwarded } = env
-      const sees = forwarded
-        ? (wanted: string) => forwarded.sees.includes(wanted)
-        : (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
-      const request = new SeenRequest(c, params, sees, pagesOf)
       logRequest(request, env)
       const isHurried = route.barrier && env.url.includes('barrier=') && request.takeParameter('barrier') === 'false'
       if (!shared || shared.mode === 'single' || forwarded) return route.handle(request)
@@ -229,6 +233,17 @@ function createAnswers(
         ? atLeader(route, request, env)
         : readHere(route, request, !isHurried)
     }
+  }
+
+  function requestOf(c: ApiContext): SeenRequest {
+    const { env } = c
+    const { forwarded, route } = env
+    const { caller } = env.identity
+    const params = route?.path.includes('{') ? c.req.param() : NO_PARAMS
+    const sees = forwarded
+      ? (wanted: string) => forwarded.sees.includes(wanted)
+      : (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
+    return new SeenRequest(c, params, sees, pagesOf)
   }
 
   function atLeader(route: ApiRoute, request: ApiRequest, env: RequestContext): Answer {

@@ -10,6 +10,7 @@ import { once } from '../platform/once.ts'
 import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
+import { auditChainMigrations, checkChains, type Link, nextLink, purgeEntries } from './audit-chain.ts'
 import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField } from './endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, type RouteExample, route } from './endpoint/route.ts'
 import { createRequestIds } from './middleware/request-id.ts'
@@ -35,7 +36,7 @@ interface AuditEntry {
   readonly via?: 'console'
 }
 
-interface StoredAuditEntry extends AuditEntry {
+export interface StoredAuditEntry extends AuditEntry {
   readonly id: string
   /** Milliseconds since 1970. */
   readonly at: number
@@ -65,23 +66,38 @@ export const auditMigrations: Migration[] = [
       ) WITHOUT ROWID;`,
   },
   { name: 'audit-002', sql: 'ALTER TABLE audit ADD COLUMN via TEXT;' },
+  ...auditChainMigrations,
 ]
 
 const MAX_TEXT = 500
 const MAX_TARGETS = 100
 
-export function createAudit(deps: { writer: GroupWriter; clock: Clock; log: Logger }): Audit {
-  const { writer, log } = deps
+export interface AuditDeps {
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  /** Name of this node, for its chain. */
+  readonly node: string
+  /** Called in the transaction that stores the entry. */
+  readonly onStored?: undefined | ((tx: Database, entry: StoredAuditEntry, link: Link) => void)
+}
+
+export function createAudit(deps: AuditDeps): Audit {
+  const { writer, log, node, onStored } = deps
   // They count up, so that entries of one millisecond keep their order.
   const nextId = createRequestIds(deps.clock)
   return {
     record(given) {
       const entry = bounded(given)
       log.info(auditLine(entry))
-      const id = nextId(null)
+      const id = nextId()
       const at = timeOf(id)
+      const stored = { ...entry, id, at }
       writer
-        .write((db) => insertEntry(db, { ...entry, id, at }))
+        .write((tx) => {
+          const link = insertEntry(tx, stored, node)
+          onStored?.(tx, stored, link)
+        })
         .catch((error: unknown) => log.error(`AUDIT: Entry could not be stored: ${(error as Error).message}`))
     },
   }
@@ -147,12 +163,19 @@ interface Row {
 /** Rows looked at before others get their turn. */
 const CHUNK = 500
 
-export function insertEntry(db: Database, entry: StoredAuditEntry): void {
-  const { id, at, actor, address, action, target, status, outcome, requestId, detail, via = null } = entry
-  db.run(
-    'INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ...[id, at, actor, address, action, JSON.stringify(target), status, outcome, requestId, detail, via],
+/** Adds the entry to the chain of this node. Runs in a transaction. */
+export function insertEntry(tx: Database, entry: StoredAuditEntry, node: string): Link {
+  const { id, at, actor, address, action, status, outcome, requestId, detail, via = null } = entry
+  const target = JSON.stringify(entry.target)
+  const row = { id, at, actor, address, action, target, status, outcome, request_id: requestId, detail, via }
+  const link = nextLink(tx, node, row)
+  tx.run(
+    `INSERT INTO audit (id, at, actor, address, action, target, status, outcome, request_id, detail, via, chain, n, prev, hash)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[id, at, actor, address, action, target, status, outcome, requestId, detail, via],
+    ...[link.chain, link.n, link.prev, link.hash],
   )
+  return link
 }
 
 /** Newest first; ask for one more than a page holds to learn whether there is another. */
@@ -179,11 +202,9 @@ async function findEntries(db: Database, query: AuditQuery): Promise<StoredAudit
   }
 }
 
-/** Removes up to `limit` entries older than `before`; returns how many. */
-export function purgeAudit(db: Database, before: number, limit: number): number {
-  return db.run('DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ? LIMIT ?)', idBound(before), limit)
-    .changes
-}
+/** Removes up to `limit` entries older than `before`; returns how many. Runs in a transaction. */
+export const purgeAudit = (tx: Database, before: number, limit: number): number =>
+  purgeEntries(tx, idBound(before), limit)
 
 /** The least id of an instant. */
 function idBound(at: number): string {
@@ -273,10 +294,59 @@ const EXAMPLE: RouteExample = {
   },
 }
 
+const CHECK = once(() =>
+  z.object({
+    checked: z.int().describe('Entries whose hash was checked.'),
+    unchained: z.int().describe('Entries of a version before the chain, without a hash.'),
+    chains: z.array(
+      z.object({
+        chain: z.string().describe('Node that wrote it, and a random part.'),
+        own: z.boolean().describe('Continued by the node that answers.'),
+        first: z.int().nullable().describe('Number of its oldest entry here.'),
+        last: z.int().nullable().describe('Number of its newest entry here.'),
+        hash: z.string().nullable().describe('Hash of the newest entry; it covers all before.'),
+      }),
+    ),
+    broken: z
+      .object({ chain: z.string(), n: z.int(), id: z.string().nullable(), reason: z.string() })
+      .nullable()
+      .describe('The first entry that is not as it was written; null = none.'),
+  }),
+)
+
 const ANSWER = once(() => z.object({ audit: z.array(ENTRY()), nextCursor: z.string().nullable() }))
 
-export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiRoute[] {
+interface RouteDeps {
+  readonly db: Database
+  readonly clock: Clock
+  /** No other node writes into the database. */
+  readonly alone: boolean
+}
+
+export function auditRoutes({ db, clock, alone }: RouteDeps): ApiRoute[] {
   return [
+    route({
+      method: 'GET',
+      path: '/v4/audit/verify',
+      scope: 'admin',
+      at: 'here',
+      summary: 'Check that no audit entry was changed, removed or put in',
+      description: 'By the hash chain over the entries that this node has.',
+      answers: () => ({ 200: CHECK().describe('The result, broken or not.') }),
+      examples: [
+        {
+          name: 'untouched',
+          status: 200,
+          answer: {
+            checked: 2,
+            unchained: 0,
+            chains: [{ chain: 'fm1-1f0c5c3a', own: true, first: 1, last: 2, hash: 'a'.repeat(64) }],
+            broken: null,
+          },
+        },
+      ],
+      handle: async () => jsonAnswer(200, await checkChains(db, { alone })),
+    }),
     route({
       method: 'GET',
       path: '/v4/audit',

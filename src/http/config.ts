@@ -108,10 +108,14 @@ export const api = section('More about the REST API.', () => ({
     200,
     { min: 0, max: 100_000 },
   ),
-  maxStreams: count('Streams of events (`/v4/stream`) that may be open at a time; more are refused.', 400, {
-    min: 10,
-    max: 5000,
-  }),
+  maxStreams: count(
+    'Streams of events (`/v4/stream`) that may be open at a time; more are refused. A caller has at most 20, and the last tenth is kept for callers that have none.',
+    400,
+    {
+      min: 10,
+      max: 5000,
+    },
+  ),
   compress: flag('Compress answers of 1 KB and more for callers that accept gzip.', true),
   trustedProxies: list('Addresses of proxies whose X-Forwarded-For is believed.', cidr),
   cors: section('Calls from web pages of other origins.', () => ({
@@ -122,6 +126,27 @@ export const api = section('More about the REST API.', () => ({
       }),
     ),
   })),
+  securityTxt: section('The file /.well-known/security.txt (RFC 9116), which every caller may read.', () => ({
+    contact: list(
+      'Where to report a vulnerability of this installation: mail address, or URI with mailto:, tel: or https:. Empty = no file.',
+      z.string().refine(isContact, {
+        error: (issue) => `must be a mail address or begin with mailto:, tel: or https://, found "${issue.input}"`,
+      }),
+    ),
+    languages: list(
+      'Languages of such reports, as en or sv-SE; empty = not said.',
+      z.string().regex(/^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}$/, { error: 'must be a language tag like en' }),
+    ),
+    policy: noted(
+      z
+        .string()
+        .refine((value) => value === '' || (isContact(value) && value.startsWith('https://')), {
+          error: (issue) => `must be an address that starts with https://, found "${issue.input}"`,
+        })
+        .default(''),
+      { description: 'Address of the rules for such reports; https.', format: 'uri' },
+    ),
+  })),
   allowedHosts: list(
     'Names by which browsers may call, besides those of this machine: name, or name:port behind a proxy.',
     z.string().refine((value) => /^[^\s/:@*]+(?::\d{1,5})?$/.test(value), {
@@ -129,6 +154,10 @@ export const api = section('More about the REST API.', () => ({
     }),
   ),
 }))
+
+/** One line without blanks, as everything else would be another field of the file. */
+const isContact = (value: string): boolean =>
+  /^[\x21-\x7e]{3,500}$/.test(value) && /^(?:mailto:.|tel:.|https:\/\/.|[^:@/]+@[^:@/]+$)/.test(value)
 
 function isOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).origin === value
@@ -232,8 +261,24 @@ export const access = section(
     anonymous: section('Callers without credentials.', () => ({
       scopes: list('Their rights.', scope),
     })),
-    allowFrom: list('Addresses that may call at all, except /health; empty = all.', cidr),
+    allowFrom: list('Addresses that may call at all, except /health and security.txt; empty = all.', cidr),
     auditKeyValues: flag('Also audit single writes of key-value pairs.'),
   }),
   { closed: true },
 )
+
+export const audit = section('Copies of the audit outside Footman; each node sends what it records.', () => ({
+  syslog: section('To a syslog server (RFC 5424 over TLS, RFC 5425).', () => ({
+    host: host('Name or address of the server; empty = off.', ''),
+    port: port('Port of the server.', 6514),
+    tls: flag('Use TLS; false only for a relay on this machine.', true),
+    caFile: file('Certificate authority of the server (PEM).'),
+    certFile: file('Certificate by which Footman shows itself (PEM).'),
+    keyFile: file('Key of that certificate (PEM).'),
+  })),
+  webhook: section('To a webhook: `{"audit": [...]}` as JSON.', () => ({
+    url: httpUrl('Address; https, or http on this machine. Empty = off.'),
+    bearerToken: text('Sent as Authorization: Bearer.'),
+    caFile: file('Certificate authority of the receiver (PEM).'),
+  })),
+}))

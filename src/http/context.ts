@@ -41,6 +41,8 @@ export class RequestContext implements Contact {
   /** From the middleware `methodOverride` on the method that is meant. */
   method: string
   requestId = ''
+  /** The `X-Request-Id` of the caller, where it is harmless. */
+  correlationId: string | null = null
   /** The endpoint, from the end of the middleware for all requests on. */
   route: ApiRoute | null = null
   identity: Identity = UNAUTHENTICATED

@@ -179,7 +179,7 @@ export const ERRORS = {
   TASK_INCOMPLETE: { status: 409, text: 'Report task is incomplete', page: 'reports.md#start-stop-watch' },
   UDP_NOT_LISTENING: { status: 409, text: 'UDP is not listened to', page: 'doctor.md' },
   REVISION_MISMATCH: { status: 412, text: 'Revision mismatch', page: 'load-scripts.md#update-a-pair-safely' },
-  REPOSITORY_UNREACHABLE: { status: 502, text: 'Repository unreachable', page: 'rest-api.md#statuses' },
+  REPOSITORY_UNREACHABLE: { status: 502, text: 'Repository unreachable or refusing', page: 'rest-api.md#statuses' },
   STORAGE_UNAVAILABLE: {
     status: 503,
     text: 'Storage unavailable',
@@ -188,6 +188,16 @@ export const ERRORS = {
   NO_LEADER: { status: 503, text: 'No leader', page: 'several-nodes.md#when-something-is-away' },
   CLUSTER_UNAVAILABLE: { status: 503, text: 'Cluster unavailable', page: 'several-nodes.md#when-something-is-away' },
   OUTCOME_UNKNOWN: { status: 504, text: 'Outcome unknown', page: 'several-nodes.md#when-something-is-away' },
+  TOO_MANY_BODIES: {
+    status: 503,
+    text: 'Too many request bodies',
+    page: 'security.md#slow-many-and-lost-connections',
+  },
+  TOO_MANY_FILES: {
+    status: 503,
+    text: 'Too many Office files',
+    page: 'security.md#slow-many-and-lost-connections',
+  },
   TOO_MANY_STREAMS: { status: 503, text: 'Too many streams', page: 'events.md#follow' },
 } as const satisfies Record<string, { status: number; text: string; page: string }>
 

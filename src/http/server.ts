@@ -8,14 +8,18 @@ import { formatAddress } from '../platform/listen-error.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Service } from '../platform/types.ts'
 import { createHttpApp, type HttpApp, type HttpAppDeps, type HttpAppSettings, perMinute } from './app.ts'
+import { endOfDay } from './auth/build.ts'
+import { keyRoutes } from './auth/key-uses.ts'
+import { compileKeys, type KnownKey } from './auth/keys.ts'
 import { createProxies } from './client-address.ts'
 import { documentationRoutes } from './documentation.tsx'
 import type { ApiRoute } from './endpoint/route.ts'
 import type { KeptServer, RestHandover } from './handover.ts'
-import { BODY_LIMIT, BODY_TIMEOUT_MS } from './middleware/body.ts'
+import { BODY_LIMIT, BODY_TIMEOUT_MS, createBodyBudget } from './middleware/body.ts'
 import { createCrowdWarning } from './middleware/rate-limit.ts'
 import { type DocumentSettings, openApiDocument } from './openapi/document.ts'
 import type { OpenApiDocument } from './openapi/schema.ts'
+import { securityTxtRoute } from './security-txt.ts'
 import { type HealthReport, systemRoutes } from './system.ts'
 import { certificateEnds, createTlsWatch, readTls, type TlsWatch } from './tls.ts'
 
@@ -26,10 +30,21 @@ export interface ApiDeps extends HttpAppDeps {
   /** The endpoints of the features. */
   readonly routes: readonly ApiRoute[]
   readonly health: () => HealthReport
+  /** Pages for browsers that the log names at the start; absent = none. */
+  readonly pages?: () => readonly BrowserPage[]
   /** Gets what carries out the calls that other nodes of a cluster have received. */
   readonly serve?: SharedState['serve']
   /** Keeps the port open while one app replaces another. */
   readonly restHandover?: RestHandover<RunningServer> | undefined
+}
+
+export interface BrowserPage {
+  /** Subject of the log line: `Console`. */
+  readonly name: string
+  /** Below the address of the REST API: `/console/`. */
+  readonly path: string
+  /** Address for other machines; '' = not known. */
+  readonly publicUrl: string
 }
 
 /** `Butler.restServerEndpointsEnable`: which endpoints exist. */
@@ -87,7 +102,7 @@ const SERVER_BODY_LIMIT = 64 * BODY_LIMIT
 export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const log = deps.log.child('api')
   const { readFile } = deps
-  const appDeps = { ...deps, log }
+  const appDeps = { ...deps, log, bodyBudget: deps.bodyBudget ?? createBodyBudget() }
   const { restServerConfig: rest, restServerEndpointsEnable: switches } = settings
   const enabledEndpoints = enabledNames(switches)
   const system = systemRoutes({
@@ -96,7 +111,9 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     enabledEndpoints,
     health: deps.health,
   })
-  const offered = [...system, ...deps.routes].filter((route) => isEnabled(route, switches))
+  const securityTxt = securityTxtRoute(() => current.api.securityTxt, deps.clock)
+  const keys = deps.keyUses ? keyRoutes({ keys: () => keysInForce(current), uses: deps.keyUses }) : []
+  const offered = [...system, securityTxt, ...keys, ...deps.routes].filter((route) => isEnabled(route, switches))
   const describe = () => openApiDocument(offered, documentSettings(deps, current, running?.server.port))
   const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]
   const { restHandover } = deps
@@ -173,6 +190,11 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     log.info(`API rate limit    : ${limitText(settings)}`)
     log.info(`Enabled API endpoints: ${JSON.stringify(enabledEndpoints)}`)
     log.info(`MAIN: REST server listening on ${scheme}://${rest.serverHost}:${port}`)
+    const origin = `${scheme}://${formatAddress(browserHost(rest.serverHost), port)}`
+    for (const { name, path, publicUrl } of deps.pages?.() ?? []) {
+      const elsewhere = publicUrl && `, for other machines ${publicUrl.replace(/\/+$/, '')}${path}`
+      log.info(`MAIN: ${name} at ${origin}${path}${elsewhere}`)
+    }
   }
 
   return {
@@ -227,6 +249,9 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   }
 }
 
+/** A browser cannot open the address that stands for all addresses. */
+const browserHost = (host: string): string => (host === '0.0.0.0' || /^\[?::\]?$/.test(host) ? 'localhost' : host)
+
 export interface RunningServer extends KeptServer {
   readonly server: HttpServer
   readonly watch: TlsWatch | null
@@ -237,6 +262,9 @@ function limitText(settings: ApiSettings): string {
   const limit = perMinute(settings)
   return limit === 0 ? 'none' : `${limit} calls per minute`
 }
+
+const keysInForce = ({ access, timezone = '' }: ApiSettings): readonly KnownKey[] =>
+  access?.enable ? compileKeys(access.keys, (day) => endOfDay(day, timezone)) : []
 
 function documentSettings({ version }: ApiDeps, settings: ApiSettings, port: number | undefined): DocumentSettings {
   const { tls, serverHost, serverPort } = settings.restServerConfig

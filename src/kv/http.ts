@@ -350,9 +350,11 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
         200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }),
       }),
       legacyErrors: pairErrors,
-      handle: ({ params: { namespace }, query: { prefix = '', initial = false }, headers, stays }) => {
-        const seen = seenRevision(headers)
-        return streams.open(() => watchNamespace(store, namespace, { prefix, initial, seen }), stays)
+      handle(request) {
+        const { params, query } = request
+        const { prefix = '', initial = false } = query
+        const seen = seenRevision(request.headers)
+        return streams.open(request, () => watchNamespace(store, params.namespace, { prefix, initial, seen }))
       },
     }),
   ]

@@ -31,7 +31,16 @@ export interface MqttClientSettings extends BrokerSettings {
   readonly publishTimeoutMs?: number
   /** First pause between two attempts to connect, doubled up to a minute; default 1 s. */
   readonly retryFirstMs?: number
+  /**
+   * The messages that this node takes. `all`: start requests too (default). `topics`: only those of `onMessage`. `nothing`: it only
+   * publishes, under a client id of its own, so that messages stay in the session of the node that takes them.
+   */
+  readonly takes?: MqttIntake
+  /** Makes the client id of a node that takes nothing one of its own. */
+  readonly node?: string
 }
+
+export type MqttIntake = 'all' | 'topics' | 'nothing'
 
 const RETRY_MAX_MS = 60_000
 /** A connection that lived shorter counts as a failed attempt, so that two clients with one id do not race. */
@@ -43,8 +52,10 @@ const LOGGED_PAYLOAD = 1000
  * Nothing is published while there is no connection, and nothing is kept for later apart from the latest status per
  * topic: waiting and trying again is the caller's business.
  */
-export function createMqttService(deps: MqttDeps, settings: MqttClientSettings): MqttService & Service {
+export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): MqttService & Service {
   const { clock } = deps
+  const { takes = 'all' } = wanted
+  const settings = takes === 'nothing' ? withoutSession(wanted) : wanted
   const log = deps.log.child('mqtt')
   const { mqttConfig, mqtt } = settings
   const broker = `${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`
@@ -120,12 +131,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     if (settings.status !== null) {
       await send(topic, text(clientId), { qos: 0, retain: mqtt.retainStatus, mayStartTasks: true }).catch(() => {})
     }
-    for (const filter of subscriptionsFor(
-      settings,
-      handlers.map((one) => one.filter),
-    )) {
-      await subscribe(opened, filter)
-    }
+    for (const filter of subscriptions(handlers.map((one) => one.filter))) await subscribe(opened, filter)
     if (connection !== opened) return
     writeStatuses(opened)
     for (const listener of listeners) listener()
@@ -136,6 +142,10 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     if (statusesOn === opened) return
     statusesOn = opened
     for (const [topic, payload] of statuses) writeStatus(topic, payload)
+  }
+
+  function subscriptions(filters: readonly string[]): readonly string[] {
+    return takes === 'nothing' ? [] : subscriptionsFor(settings, filters, takes === 'all')
   }
 
   async function subscribe(opened: Connection, filter: string): Promise<void> {
@@ -156,6 +166,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     }
     const wanted = handlers.filter((one) => topicMatches(one.filter, message.topic))
     try {
+      if (takes === 'nothing') throw new Error('this node takes no messages, the one that leads does')
       await Promise.all(wanted.map((one) => one.handler(message)))
     } catch (error) {
       log.error(`MQTT: Message on ${message.topic} was not taken and stays unacknowledged: ${errorText(error)}`)
@@ -198,7 +209,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     onConnected: (listener) => void listeners.push(listener),
     onMessage(filter, handler) {
       const filters = handlers.map((one) => one.filter)
-      const isNew = !filters.includes(filter) && subscriptionsFor(settings, [...filters, filter]).includes(filter)
+      const isNew = !filters.includes(filter) && subscriptions([...filters, filter]).includes(filter)
       handlers.push({ filter, handler })
       if (connection && isNew) void subscribe(connection, filter)
     },
@@ -233,17 +244,19 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
 }
 
 /**
- * Topics to subscribe to: the root topic, or with a shared group only the start topic through a shared subscription
- * (the root topic as well would deliver each request twice), and further topics of the features.
+ * Topics to subscribe to: what the features want, and on a node that takes start requests the root topic, or with a shared group only the start topic through a shared subscription
+ * (the root topic as well would deliver each request twice).
  */
 export function subscriptionsFor(
   settings: Pick<BrokerSettings, 'mqttConfig' | 'mqtt'>,
   wanted: readonly string[],
+  takesStarts = true,
 ): readonly string[] {
-  const { subscriptionRootTopic: root, taskStartTopic: start } = settings.mqttConfig
+  const { subscriptionRootTopic: root, taskStartTopic } = settings.mqttConfig
+  const start = takesStarts ? taskStartTopic : ''
   const group = settings.mqtt.sharedGroup
   const shared = group !== '' && start !== ''
-  const plain = [...(shared ? [] : [root, start]), ...wanted].filter(
+  const plain = [...(shared || !takesStarts ? [] : [root, start]), ...wanted].filter(
     (filter) => filter !== '' && !(shared && filter === start),
   )
   const needed = plain.filter((filter, index) =>
@@ -283,14 +296,22 @@ function createOutageLog(deps: { log: Logger; clock: Clock }): OutageLog {
   }
 }
 
-function clientIdOf({ mqttConfig, mqtt }: BrokerSettings): string {
-  if (mqttConfig.azureEventGrid.enable) return mqttConfig.azureEventGrid.clientId
+/** Under the shared client id the node would end the connection of another one, and take the messages of its session. */
+function withoutSession(settings: MqttClientSettings): MqttClientSettings {
+  const { mqtt, node = randomBytes(4).toString('hex') } = settings
+  const clientId = mqtt.clientId && `${mqtt.clientId}-${node}`
+  return { ...settings, mqtt: { ...mqtt, clientId, cleanSession: true } }
+}
+
+function clientIdOf({ mqttConfig, mqtt, takes, node }: MqttClientSettings): string {
+  const { enable, clientId } = mqttConfig.azureEventGrid
+  if (enable) return takes === 'nothing' ? `${clientId}-${node ?? randomBytes(4).toString('hex')}` : clientId
   return mqtt.clientId || `mqttjs_${randomBytes(4).toString('hex')}`
 }
 
-function warnAboutStartTopic({ mqttConfig, mqtt }: BrokerSettings, log: Logger): void {
+function warnAboutStartTopic({ mqttConfig, mqtt, takes }: MqttClientSettings, log: Logger): void {
   const { subscriptionRootTopic: root, taskStartTopic: start } = mqttConfig
-  if (start === '' || mqtt.sharedGroup || topicMatches(root, start)) return
+  if (start === '' || (takes ?? 'all') !== 'all' || mqtt.sharedGroup || topicMatches(root, start)) return
   log.warn(
     `MQTT: taskStartTopic "${start}" lies outside subscriptionRootTopic "${root}". It is subscribed separately; correct one of the two in mqttConfig.`,
   )

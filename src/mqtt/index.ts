@@ -1,13 +1,14 @@
 /** The broker connection, messages that go out over REST, and the store of received messages. */
 
 import { readFile } from 'node:fs/promises'
+import type { SharedState } from '../cluster/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { createMqttService } from './client.ts'
+import { createMqttService, type MqttClientSettings } from './client.ts'
 import type { FootmanMqttConfig, MqttConfig } from './config.ts'
 import { type PublishDeps, publishRoutes, receivedRoutes } from './http.ts'
 import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from './outgoing.ts'
@@ -21,16 +22,18 @@ interface MqttDeps {
   readonly clock: Clock
   readonly paths: ConfigPaths
   readonly on: { mqttMessage(direction: 'in' | 'out'): void }
+  /** A node without duties publishes what it delivers, and takes no messages: they wait at the broker for the node that leads. */
+  readonly shared: Pick<SharedState, 'runsDuties' | 'status'>
 }
 
 interface MqttSettings {
   readonly mqttConfig: MqttConfig
-  readonly footman: { readonly mqtt: FootmanMqttConfig }
+  readonly footman: { readonly mqtt: FootmanMqttConfig; readonly node: { readonly role: 'primary' | 'satellite' } }
 }
 
 /** The broker connection; null when MQTT is not configured. */
 export function createMqtt(
-  { log, clock, paths, on }: MqttDeps,
+  { log, clock, paths, on, shared }: MqttDeps,
   { mqttConfig, footman }: MqttSettings,
   shadow: boolean,
 ): (MqttService & Service) | null {
@@ -38,8 +41,16 @@ export function createMqtt(
   if (shadow) return shadowMqtt()
   return createMqttService(
     { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), observe: on.mqttMessage },
-    { mqttConfig, mqtt: footman.mqtt },
+    { mqttConfig, mqtt: footman.mqtt, ...intakeOf(shared, footman.node.role) },
   )
+}
+
+function intakeOf(
+  { runsDuties, status }: MqttDeps['shared'],
+  role: 'primary' | 'satellite',
+): Pick<MqttClientSettings, 'takes' | 'node'> {
+  const takes = !runsDuties ? 'nothing' : role === 'satellite' ? 'topics' : 'all'
+  return { takes, ...(status && { node: status.node }) }
 }
 
 /** In shadow mode there is no connection: a second client could disturb the live one. */

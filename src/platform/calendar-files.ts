@@ -1,5 +1,5 @@
 /**
- * The days of calendar files (.ics or a YAML list of dates), read at start and again when a file changes.
+ * The days of calendar files (.ics, a YAML list of dates, or .csv with dates in its first column), read at start and again when a file changes.
  *
  * Of an iCalendar file (RFC 5545) these are the days of all-day events, with their length, yearly recurrence and exceptions.
  * ical.js reads the properties, rrule-temporal follows the rules (ical.js moves 29 February to 1 March). Both are loaded with
@@ -9,8 +9,10 @@
 import { readFile, stat } from 'node:fs/promises'
 import { parse } from 'yaml'
 import { type Day, formatDay, parseDay } from './calendar.ts'
+import { type DecodedText, encodingNote, isZip, lenientText, TextError } from './encodings.ts'
 import { errorText } from './errors.ts'
 import { createRecurringJob } from './recurring-job.ts'
+import { parseTable, type TableRow } from './table.ts'
 import type { Logger } from './types.ts'
 
 interface CalendarFilesDeps {
@@ -60,8 +62,11 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       const stamp = `${size} ${mtimeMs}`
       if (stamp === before.stamp) return
       if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
-      const { days, warnings } = await readCalendarFile(path, await readFile(path, 'utf8'))
-      for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
+      const { text, encoding } = calendarText(await readFile(path))
+      const { days, warnings } = await readCalendarFile(path, text)
+      const note = encodingNote(encoding)
+      for (const warning of note === null ? warnings : [`the file ${note}`, ...warnings])
+        log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
       known.set(calendar, { days, stamp, trouble: null })
       if (before.trouble !== null || before.stamp === '') onFailure?.(calendar, null)
@@ -93,15 +98,35 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   }
 }
 
+/** Titles of damaged files may show wrong letters; the days are right. */
+function calendarText(bytes: Uint8Array): DecodedText {
+  if (isZip(bytes)) throw new Error('it is an Excel workbook; save its dates as .csv')
+  return lenientText(bytes)
+}
+
 /** Rejects when the file is neither a calendar nor a list of dates. */
 async function readCalendarFile(path: string, text: string): Promise<CalendarContent> {
   if (/\.ics$/i.test(path)) return readIcs(text)
+  if (/\.(?:csv|tsv|txt)$/i.test(path)) return daysOfTable(parseTable(text))
   const list: unknown = parse(text) ?? []
   if (!Array.isArray(list)) throw new Error('a list of dates like "- 2026-12-24" is wanted')
   const days = list.map((item) => {
     const day = typeof item === 'string' ? parseDay(item) : null
     if (day === null) throw new Error(`"${String(item).slice(0, 40)}" is no date like 2026-12-24`)
     return day
+  })
+  return { days: new Set(days), warnings: [] }
+}
+
+/** The first column holds the days; a first line without one names the columns. */
+function daysOfTable(rows: readonly TableRow[]): CalendarContent {
+  const [head] = rows
+  const days = rows.flatMap((row) => {
+    const cell = (row.cells[0] ?? '').trim()
+    const day = parseDay(cell.replace(/^(\d{2})\.(\d{2})\.(\d{4})$/, '$3-$2-$1'))
+    if (day !== null) return [day]
+    if (row === head && !/\d/.test(cell)) return []
+    throw new TextError(`"${cell.slice(0, 40)}" is no date like 2026-12-24 or 24.12.2026`, row.line, 1)
   })
   return { days: new Set(days), warnings: [] }
 }

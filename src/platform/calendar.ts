@@ -2,7 +2,8 @@
  * Calendars and windows of time of the configuration: a calendar is a set of days (dates, days of the week, files, other
  * calendars), a window decides whether an instant lies in it, on the wall clock of its zone.
  */
-import { createZone, hostZone, type Zone } from './zone.ts'
+import { createOffsets, type Offsets } from './offsets.ts'
+import { hostZone } from './zone.ts'
 
 /** A calendar day, independent of the zone: days since 1970-01-01. */
 export type Day = number
@@ -10,7 +11,7 @@ export type Day = number
 /**
  * A window that recurs on the wall clock, or a single one with `start` and `end`. Days are `mon`, `mon-fri`; times `HH:MM`, up to
  * `24:00`; `from` is included, `to` excluded. A `to` that is not after `from` is on the next day; `days`, `on` and
- * `notOn` mean the day of `from`.
+ * `notOn` mean the day of `from`. A time that a clock change brings twice means the first one, one that it skips the change.
  */
 export interface Window {
   readonly days?: readonly string[] | undefined
@@ -32,7 +33,7 @@ export type WindowReference = string | Window
 
 /** A set of days: days of the week, dates and the days of a file, without those of `except`. */
 export interface CalendarDefinition {
-  /** An .ics or .yaml file; '' = none. */
+  /** An .ics, .yaml or .csv file; '' = none. */
   readonly file?: string | undefined
   /** `2026-12-24` */
   readonly dates?: readonly string[] | undefined
@@ -96,14 +97,14 @@ interface WindowsSettings {
 type Contains = (instant: number) => boolean
 
 export function createWindows({ windows, calendars, timezone }: WindowsSettings): Windows {
-  const zones = new Map<string, Zone>()
+  const zones = new Map<string, Offsets>()
   const named = new Map(Object.entries(windows).map(([name, window]) => [name, prepare(window)]))
   const unnamed = new WeakMap<Window, Contains>()
 
-  function zoneOf(name: string): Zone {
-    const zone = zones.get(name) ?? createZone(name || hostZone())
-    zones.set(name, zone)
-    return zone
+  function offsetsOf(zone: string): Offsets {
+    const offsets = zones.get(zone) ?? createOffsets(zone || hostZone())
+    zones.set(zone, offsets)
+    return offsets
   }
 
   function prepare(window: Window): Contains {
@@ -111,18 +112,17 @@ export function createWindows({ windows, calendars, timezone }: WindowsSettings)
   }
 
   function recurring(window: Window): Contains {
-    const zone = zoneOf(window.timezone ?? timezone)
+    const offsets = offsetsOf(window.timezone ?? timezone)
     const from = window.from === undefined ? 0 : msOfDay(window.from)
     const to = window.to === undefined ? DAY_MS : msOfDay(window.to)
     const end = to > from ? to : to + DAY_MS
     const allowed = dayTest(window, calendars)
     return (instant) => {
-      const wall = zone.wall(instant)
-      const today = dayOf(wall)
-      // A window that began yesterday may still be open.
-      return [today, today - 1].some((day) => {
-        const time = wall - day * DAY_MS
-        return time >= from && time < end && allowed(day)
+      const today = dayOf(instant + offsets.at(instant))
+      // A window that began yesterday may still be open, and a clock that is set back may show yesterday again.
+      return [today, today - 1, today + 1].some((day) => {
+        const opens = offsets.instantOf(day * DAY_MS + from)
+        return instant >= opens && instant < offsets.instantOf(day * DAY_MS + end) && allowed(day)
       })
     }
   }

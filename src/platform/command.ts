@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { win32 } from 'node:path'
 import process from 'node:process'
+import { lenientText } from './encodings.ts'
 
 export interface CommandResult {
   /** Exit code; null when the program was ended by a signal. */
@@ -81,14 +82,7 @@ export const runCommand: RunCommand = (file, args, { timeoutMs, signal, maxBytes
     })
   })
 
-function decode(chunks: readonly Uint8Array[]): string {
-  const bytes = Buffer.concat(chunks)
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return new TextDecoder('windows-1252').decode(bytes)
-  }
-}
+const decode = (chunks: readonly Uint8Array[]): string => lenientText(Buffer.concat(chunks)).text
 
 /**
  * The full path of a program of Windows, because Windows looks in the working directory first, and a program of the same

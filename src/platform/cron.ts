@@ -2,8 +2,9 @@
  * Cron expressions in the dialect of Butler's schedules, followed by croner.
  *
  * Our part is the translation: 5 or 6 fields, months counted from 0 unless the base is 1, steps larger than a field,
- * 7 = Sunday, ranges over the end (`fri-mon`), `3#2` = 2nd Wednesday, `L` = last day of the month, `@daily` and the
- * like, and errors with their position. An expression is expanded to plain numbers, and croner gets those.
+ * 7 = Sunday, ranges over the end (`fri-mon`), `3#2` = 2nd Wednesday, `5L` = last Friday, `L` = last day of the month,
+ * `15W` = the working day nearest to the 15th, `LW` = the last working day, `?` = `*`, `@daily` and the like, and errors with
+ * their position. An expression is expanded to plain numbers, and croner gets those.
  *
  * croner searches a wall clock without a zone. zone-clock.ts applies the clock changes of zones, because the rules of
  * schedules differ: croner either fills a gap and drops the second pass of an overlap, or does neither. Without zones
@@ -23,16 +24,20 @@ export interface CronExpression {
   readonly days: ReadonlySet<number> | null
   /** The last day of the month, beside `days`. */
   readonly lastDay: boolean
+  /** `15W`: Monday to Friday of the month that is nearest to this day, beside `days`. */
+  readonly nearest: readonly number[]
+  /** `LW`: the last Monday to Friday of the month. It stands alone. */
+  readonly lastWorkday: boolean
   /** 1 = January. */
   readonly months: ReadonlySet<number>
   /** 0 = Sunday; null = not restricted. */
   readonly weekdays: ReadonlySet<number> | null
   /** The n-th such weekday of a month, beside `weekdays`. */
   readonly nth: readonly { readonly weekday: number; readonly n: number }[]
+  /** The last such weekdays of a month, beside `weekdays`. */
+  readonly lastOf: readonly number[]
   /** Day of the month and weekday must both match. Plain cron takes a day on which either does. */
   readonly bothDays: boolean
-  /** Hour and minute are numbers, without `*` and steps: such times come once on a day with 25 hours. */
-  readonly fixed: boolean
   /** A month is written as a number. */
   readonly numericMonth: boolean
 }
@@ -116,7 +121,8 @@ function read(text: string, monthBase: MonthBase): CronExpression {
   }
   const tokens = [...text.matchAll(/\S+/g)].map((match) => ({ text: match[0], at: match.index }))
   if (tokens.length < 5) throw new CronError(whole, `too few fields: ${tokens.length} instead of 5 or 6`)
-  if (tokens.length > 6) throw new CronError(tokens[6]!, `too many fields: ${tokens.length} instead of 5 or 6`)
+  if (tokens.length > 6)
+    throw new CronError(tokens[6]!, `too many fields: ${tokens.length} instead of 5 or 6; years are not possible`)
   const [second, minute, hour, day, month, weekday] = tokens.length === 6 ? tokens : [ZERO, ...tokens]
   const days = readDays(day!)
   const weekdays = readWeekdays(weekday!)
@@ -128,10 +134,9 @@ function read(text: string, monthBase: MonthBase): CronExpression {
     ...days,
     ...readMonths(month!, monthBase),
     ...weekdays,
-    bothDays: days.lastDay || weekdays.nth.length > 0,
-    fixed: !/[*/]/.test(minute!.text + hour!.text),
+    bothDays: isSpecial(days) || weekdays.nth.length > 0 || weekdays.lastOf.length > 0,
   }
-  const always = days.days === null && weekdays.nth.length === 0
+  const always = days.days === null && weekdays.nth.length === 0 && !days.lastWorkday
   if (!always && createCronEngine().next(expression, LEAP_YEAR) === null)
     throw new CronError(day!, 'there is no such day, so it would never fire')
   return expression
@@ -147,21 +152,41 @@ function itemsOf({ text, at }: Token): Token[] {
   })
 }
 
-function readDays(token: Token): Pick<CronExpression, 'days' | 'lastDay'> {
-  const isLast = ({ text }: Token) => text.toUpperCase() === 'L'
-  const items = itemsOf(token)
-  const numbers = items.filter((item) => !isLast(item))
+type DaysOfMonth = Pick<CronExpression, 'days' | 'lastDay' | 'nearest' | 'lastWorkday'>
+
+const isSpecial = ({ lastDay, nearest, lastWorkday }: DaysOfMonth): boolean =>
+  lastDay || lastWorkday || nearest.length > 0
+
+function readDays(token: Token): DaysOfMonth {
+  const items = itemsOf(anyFor(token))
+  const is = (pattern: RegExp) => (item: Token) => pattern.test(item.text)
+  const [isLast, isLastWorkday, isNearest] = [is(/^L$/i), is(/^LW$/i), is(/^\d+W$/i)]
+  const offset = items.find(is(/^L-\d+$/i))
+  if (offset) throw new CronError(offset, `${offset.text} is not possible; name the days, or use L for the last one`)
+  const lastWorkday = items.some(isLastWorkday)
+  if (lastWorkday && items.length > 1) throw new CronError(token, 'LW cannot be part of a list')
+  const numbers = items.filter((item) => !isLast(item) && !isLastWorkday(item) && !isNearest(item))
   const days = valuesOf(numbers, DAY)
-  return { days: days.size === 31 ? null : days, lastDay: items.some(isLast) && days.size < 31 }
+  const isEvery = days.size === 31
+  const nearest = items.filter(isNearest).map(({ text, at }) => readNumber({ text: text.slice(0, -1), at }, DAY))
+  return {
+    days: isEvery ? null : days,
+    lastDay: items.some(isLast) && !isEvery,
+    nearest: isEvery ? [] : nearest,
+    lastWorkday,
+  }
 }
+
+/** `?` of Quartz means that the other field of days decides, as `*` does. */
+const anyFor = (token: Token): Token => (token.text === '?' ? { text: '*', at: token.at } : token)
 
 function readMonths(token: Token, base: MonthBase): Pick<CronExpression, 'months' | 'numericMonth'> {
   const values = readField(token, { name: 'month', least: base, most: base + 11, names: MONTHS })
   return { months: new Set(values.map((month) => month - base + 1)), numericMonth: /(^|[-,])\d/.test(token.text) }
 }
 
-function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth'> {
-  const items = itemsOf(token)
+function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth' | 'lastOf'> {
+  const items = itemsOf(anyFor(token))
   const nth = items.flatMap((item) => {
     const match = /^([^#]*)#(.*)$/.exec(item.text)
     if (!match) return []
@@ -170,9 +195,17 @@ function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth'> {
     if (!/^[1-5]$/.test(match[2]!)) throw new CronError(item, `${item.text} must end with #1 to #5`)
     return [{ weekday, n }]
   })
-  const plain = items.filter(({ text }) => !text.includes('#'))
-  const weekdays = valuesOf(plain, WEEKDAY)
-  return { weekdays: weekdays.size === 7 ? null : weekdays, nth: weekdays.size === 7 ? [] : nth }
+  const isLast = ({ text }: Token): boolean => /L$/i.test(text)
+  const lastOf = items.filter(isLast).map((item) => {
+    if (item.text.length === 1) throw new CronError(item, 'L alone is no weekday; write sat, or 5L for the last Friday')
+    return readNumber({ text: item.text.slice(0, -1), at: item.at }, WEEKDAY)
+  })
+  const weekdays = valuesOf(
+    items.filter((item) => !item.text.includes('#') && !isLast(item)),
+    WEEKDAY,
+  )
+  const isEvery = weekdays.size === 7
+  return { weekdays: isEvery ? null : weekdays, nth: isEvery ? [] : nth, lastOf: isEvery ? [] : lastOf }
 }
 
 /** Ascending. */
@@ -234,17 +267,26 @@ function extra({ name, least }: FieldKind): string {
   return name === 'weekday' ? ' (0 and 7 = Sunday) or sun-sat' : ''
 }
 
-/** The same in the dialect of croner: second, minute, hour, day, month from 1, weekday; lists of numbers, `*`, `L`, `#`. */
-function cronerPattern({ seconds, minutes, hours, days, lastDay, months, weekdays, nth }: CronExpression): string {
+/** The same in the dialect of croner: second, minute, hour, day, month from 1, weekday; lists of numbers, `*`, `L`, `W`, `#`. */
+function cronerPattern(expression: CronExpression): string {
+  const { seconds, minutes, hours, months, weekdays, nth, lastOf } = expression
   const list = (values: readonly (number | string)[], size: number) => (values.length === size ? '*' : values.join())
   return [
     list(seconds, 60),
     list(minutes, 60),
     list(hours, 24),
-    days === null ? '*' : [...days, ...(lastDay ? ['L'] : [])].join(),
+    cronerDays(expression),
     list([...months], 12),
-    weekdays === null ? '*' : [...weekdays, ...nth.map(({ weekday, n }) => `${weekday}#${n}`)].join(),
+    weekdays === null
+      ? '*'
+      : [...weekdays, ...nth.map(({ weekday, n }) => `${weekday}#${n}`), ...lastOf.map((day) => `${day}L`)].join(),
   ].join(' ')
+}
+
+function cronerDays({ days, lastDay, nearest, lastWorkday }: CronExpression): string {
+  if (days === null) return '*'
+  if (lastWorkday) return 'LW'
+  return [...days, ...nearest.map((day) => `${day}W`), ...(lastDay ? ['L'] : [])].join()
 }
 
 /** Finds times on a wall clock, which is given in ms since 1970 as if it were UTC. */
@@ -313,15 +355,18 @@ function evenStep(values: readonly number[], size: number): number | null {
   return values.length > 1 && values.every((value, i) => value === i * step) ? step : null
 }
 
-function days({ days, lastDay, weekdays, nth, bothDays }: CronExpression): string {
+function days({ days, lastDay, nearest, lastWorkday, weekdays, nth, lastOf, bothDays }: CronExpression): string {
   const numbers = [...(days ?? [])].sort((a, b) => a - b)
   const ofMonth = [
     ...(numbers.length > 0 ? [`on day${numbers.length > 1 ? 's' : ''} ${and(numbers.map(String))} of the month`] : []),
+    ...nearest.map((day) => `on the working day nearest to day ${day} of the month`),
     ...(lastDay ? ['on the last day of the month'] : []),
+    ...(lastWorkday ? ['on the last working day of the month'] : []),
   ].join(' and ')
   const ofWeek = [
     ...(weekdays && weekdays.size > 0 ? [weekdayText(weekdays)] : []),
     ...nth.map(({ weekday, n }) => `on the ${ORDINALS[n]} ${WEEKDAY_NAMES[weekday]} of the month`),
+    ...lastOf.map((weekday) => `on the last ${WEEKDAY_NAMES[weekday]} of the month`),
   ].join(' and ')
   const both = [ofMonth, ofWeek].filter((part) => part !== '')
   return both.join(bothDays ? ' if it is ' : ' or ')

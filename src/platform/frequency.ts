@@ -4,9 +4,10 @@
  * multiples of its length since 1970-01-01T00:00:00Z.
  */
 import later from '@breejs/later'
-import { Cron } from 'croner'
+import { createCronEngine, parseCron } from './cron.ts'
 import { type Parsed, parseIsoDuration } from './duration.ts'
-import { createZone } from './zone.ts'
+import { createOffsets } from './offsets.ts'
+import { nextInstant, type WallTimes } from './zone-clock.ts'
 
 export interface Frequency {
   /** The first time at least one second after `now` (ms since 1970); null when there is none any more. */
@@ -52,15 +53,17 @@ function durationFrequency(text: string): Parsed<Frequency> {
 }
 
 function cronFrequency(text: string, timezone: string): Parsed<Frequency> {
-  try {
-    const cron = new Cron(text, { timezone, mode: '5-or-6-parts', paused: true })
-    // nextRun gives times after its argument, at full seconds.
-    const next = (now: number) => cron.nextRun(new Date(now + LEAST_AHEAD - 1))?.getTime() ?? null
-    if (next(Date.now()) === null) return { ok: false, error: 'This cron expression never fires.' }
-    return { ok: true, value: { next, warning: null } }
-  } catch (error) {
-    return { ok: false, error: `It is not a cron expression: ${(error as Error).message}` }
-  }
+  const parsed = parseCron(text, 1)
+  if (!parsed.ok) return { ok: false, error: `It is not a cron expression: ${parsed.problem.reason}` }
+  const engine = createCronEngine()
+  const everyHour = parsed.value.hours.length === 24
+  const next = onClock({ next: (wall) => engine.next(parsed.value, wall), everyHour }, timezone)
+  return { ok: true, value: { next, warning: null } }
+}
+
+function onClock(times: WallTimes, timezone: string): Frequency['next'] {
+  const offsets = createOffsets(timezone)
+  return (now) => nextInstant(times, offsets, now + LEAST_AHEAD - 1)
 }
 
 function textFrequency(text: string, timezone: string): Parsed<Frequency> {
@@ -72,8 +75,10 @@ function textFrequency(text: string, timezone: string): Parsed<Frequency> {
     return { ok: false, error: `The text is not understood${place}. ${EXAMPLES}` }
   }
   const schedule = texts.schedule(parsed)
-  const zone = createZone(timezone)
-  const next = (now: number) => zone.next(now + LEAST_AHEAD - 1, (wall) => nextOfText(schedule, wall))
+  const next = onClock(
+    { next: (wall) => nextOfText(schedule, wall), everyHour: parsed.schedules.every(isOfEveryHour) },
+    timezone,
+  )
   if (next(Date.now()) === null) return { ok: false, error: 'This text never fires.' }
   return { ok: true, value: { next, warning: warning ?? tooLong(understood) } }
 }
@@ -90,6 +95,15 @@ function parsedByLater(text: string): LaterParse {
 /** later accepts texts like "also" and makes schedules without a condition of them. */
 function saysWhen(schedules: readonly object[]): boolean {
   return schedules.length > 0 && schedules.every((schedule) => Object.keys(schedule).length > 0)
+}
+
+/** Names of later's constraints: `h` hours, `t` times of the day, each also with a suffix such as `_a` for "after". */
+const HOURS = /^h(_|$)/
+const TIMES = /^t(_|$)/
+
+function isOfEveryHour(schedule: object): boolean {
+  const named = Object.entries(schedule).filter(([name]) => HOURS.test(name) || TIMES.test(name))
+  return named.every(([name, values]) => name === 'h' && new Set(values as number[]).size === 24)
 }
 
 /** later takes and gives UTC; a wall clock is handed to it as if it were UTC. */

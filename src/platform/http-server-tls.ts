@@ -172,9 +172,13 @@ function certificateOf(socket: TLSSocket): ClientCertificate | null {
   return { trusted: socket.authorized, problem, x509: new X509Certificate(raw) }
 }
 
+/** Characters by which a Host header would say more of the address than the host. */
+const NO_HOST = /[/?#@\\\s]/
+
 /** The standard request; null when request line and Host header are no URL. The signal aborts when the caller hangs up. */
 function toRequest(incoming: IncomingMessage, outgoing: ServerResponse): Request | null {
-  const { method = 'GET', url = '', headers } = incoming
+  const { method = 'GET', url = '', headers, httpVersion } = incoming
+  if (headers.host === undefined ? httpVersion !== '1.0' : NO_HOST.test(headers.host)) return null
   const absolute = `https://${headers.host ?? 'localhost'}${url}`
   if (!url.startsWith('/') || !URL.canParse(absolute)) return null
   const hangUp = new AbortController()

@@ -184,8 +184,10 @@ async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
 function createAnswer(settings: ServeSettings): (request: Request, info: ServeInfo) => Response | Promise<Response> {
   const isWhole = createUrlCheck()
   return (request, info) => {
+    // Several Host headers are joined by commas, which no name has.
+    const isOne = !request.headers.get('host')?.includes(',')
     const usable = isWhole(request.url) ? request : withAbsoluteUrl(request)
-    if (!usable) {
+    if (!usable || !isOne) {
       return Response.json({ error: 'Bad Request', details: 'The Host header is not valid.' }, { status: 400 })
     }
     try {

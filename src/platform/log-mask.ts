@@ -29,10 +29,26 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
     `$1${MASK}`,
   ],
   [/\bfm_[\w-]{43}/g, MASK],
-  [/\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g, MASK],
   [/(\bbearer\s+)(?=\S*[\d.])[\w.~+/=-]{16,}/gi, `$1${MASK}`],
   [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,200}:)[^\s@/]{1,200}@/gi, `$1${MASK}@`],
 ]
+
+/** Runs of the characters of JSON Web Tokens, each as a whole, so that none is read more than once. */
+const RUNS = /[\w.-]{16,}/g
+
+/** JSON Web Tokens in a run of their characters: `eyJ`, a dot, and two parts more. */
+function withoutTokens(run: string): string {
+  if (!run.includes('eyJ')) return run
+  const parts = run.split('.')
+  const shown: string[] = []
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index]!
+    const at = parts[index + 1] && parts[index + 2] ? part.search(/\beyJ[\w-]{10}/) : -1
+    shown.push(at < 0 ? part : part.slice(0, at) + MASK)
+    if (at >= 0) index += 2
+  }
+  return shown.join('.')
+}
 
 /** Each rule above needs one of these words; most lines contain none and skip the rules. */
 const SUSPICIOUS = /passw|passphrase|secret|token|api[-_]?key|sig|authorization|cookie|fm_|eyJ|bearer|:\/\//i
@@ -60,7 +76,7 @@ export function createLogMask(secrets: () => readonly string[], hosts: () => rea
     let masked = values ? message.replace(values, (found) => (spared.has(found) ? found : MASK)) : message
     if (!SUSPICIOUS.test(masked)) return masked
     for (const [rule, replacement] of TEXT_RULES) masked = masked.replace(rule, replacement)
-    return masked
+    return masked.replace(RUNS, withoutTokens)
   }
 
   function value(input: unknown, name: string, seen: readonly object[]): unknown {

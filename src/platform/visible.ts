@@ -29,6 +29,10 @@ export function visibleBlock(text: string): string {
   return visibleLines(text).replaceAll('\n', '\n    ')
 }
 
+/** Line breaks, with the blanks around them, become one blank each. Reads the text once, however many blanks it has. */
+export const unbroken = (text: string): string =>
+  text.replace(/\s+/g, (blanks) => (/[\r\n]/.test(blanks) ? ' ' : blanks))
+
 /** For messages that people read: acting characters are left out, line breaks and tabs stay. */
 export function withoutActing(text: string): string {
   return text.replace(LINE_BREAKS, '\n').replace(ACTING_BUT_BREAKS, '')

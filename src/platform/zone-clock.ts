@@ -1,42 +1,43 @@
-/** Cron expressions on the clocks of time zones, and instants that were missed. */
+/** Recurring times on the clocks of time zones, and instants that were missed. */
 import type { CronEngine, CronExpression } from './cron.ts'
 import type { Offsets } from './offsets.ts'
 
-/** The clock of a time zone. */
-export interface ZoneClock {
-  readonly offsets: Offsets
-  readonly engine: CronEngine
-  /**
-   * The first instant after `after` (both ms since 1970) at which the expression fires on this clock; null when there is
-   * none. On days with a clock change:
-   * - times that a gap skips fire once, at its end, unless the expression fires in every hour anyway;
-   * - times that come twice fire once, the first time, when hour and minute are plain numbers; others fire both times.
-   */
-  next(expression: CronExpression, after: number): number | null
+/** Times that recur on a wall clock, which is given in ms since 1970 as if it were UTC. */
+export interface WallTimes {
+  /** The first wall-clock time after `wall`; null when there is none. */
+  next(wall: number): number | null
+  /** The times lie in every hour of the day. */
+  readonly everyHour: boolean
 }
 
-/** Answers that are kept for each expression: many schedules share one, and are asked at the same time. */
-const KEPT = 4
-
-/** `everyTimeOnce`: both rules for days with a clock change hold for every expression, however it is written. */
-export function createZoneClock(offsets: Offsets, engine: CronEngine, everyTimeOnce = false): ZoneClock {
-  const answers = new WeakMap<CronExpression, { readonly after: number; readonly next: number }[]>()
-  return {
-    offsets,
-    engine,
-    next(expression, after) {
-      const known = answers.get(expression) ?? []
-      const answer = known.find((one) => one.after <= after && after < one.next)
-      if (answer) return answer.next
-      const next = nextFiring(expression, { offsets, engine, everyTimeOnce }, after)
-      if (next !== null) answers.set(expression, [{ after, next }, ...known.slice(0, KEPT - 1)])
-      return next
-    },
+/**
+ * The first instant after `after` (both ms since 1970) at which the times occur on this clock; null when there is none. The set of
+ * hours decides what happens on days with a clock change, however it is written:
+ * - times of every hour go on through every real hour: both times where one comes twice, and none for a skipped one;
+ * - of other times each occurs once: at the end of the gap that skips it, and the first time when it comes twice.
+ */
+export function nextInstant(times: WallTimes, offsets: Offsets, after: number): number | null {
+  let from = after
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const offset = offsets.at(from)
+    const wall = times.next(from + offset)
+    if (wall === null) return null
+    const instant = wall - offset
+    const change = offsets.changeIn(from, instant)
+    const found = change === null ? instant : atChange(times, offsets, change)
+    if (found !== null && (times.everyHour || !isSecondPass(offsets, found))) return found
+    from = found ?? change!
   }
+  return null
 }
 
-interface Rules extends Omit<ZoneClock, 'next'> {
-  readonly everyTimeOnce: boolean
+/** The clock change itself when the times occur there: by the new clock, or in place of times in the gap. */
+function atChange(times: WallTimes, offsets: Offsets, change: number): number | null {
+  const before = change + offsets.at(change - 1)
+  const after = change + offsets.at(change)
+  if (times.next(after - 1) === after) return change
+  const skipped = !times.everyHour && after > before ? times.next(before - 1) : null
+  return skipped !== null && skipped < after ? change : null
 }
 
 /** Where a clock is set back, times of the hours before are looked at. */
@@ -44,42 +45,40 @@ const LOOK_BACK_MS = 3 * 3_600_000
 /** Each round crosses one clock change; a schedule that fires once in years crosses many. */
 const MAX_ROUNDS = 500
 
-function nextFiring(expression: CronExpression, rules: Rules, after: number): number | null {
-  const { offsets, engine } = rules
-  const once = expression.fixed || rules.everyTimeOnce
-  let from = after
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const offset = offsets.at(from)
-    const wall = engine.next(expression, from + offset)
-    if (wall === null) return null
-    const instant = wall - offset
-    const change = offsets.changeIn(from, instant)
-    const found = change === null ? instant : firingAtChange(expression, rules, change)
-    if (found !== null && !(once && isSecondPass(offsets, found))) return found
-    from = found ?? change!
-  }
-  return null
-}
-
-/** The clock change itself when the expression fires there: by the new clock, or in place of times in the gap. */
-function firingAtChange(
-  expression: CronExpression,
-  { offsets, engine, everyTimeOnce }: Rules,
-  change: number,
-): number | null {
-  const before = change + offsets.at(change - 1)
-  const after = change + offsets.at(change)
-  if (engine.next(expression, after - 1) === after) return change
-  const fillsGaps = everyTimeOnce || expression.hours.length < 24
-  const skipped = fillsGaps && after > before ? engine.next(expression, before - 1) : null
-  return skipped !== null && skipped < after ? change : null
-}
-
 /** Whether the same wall-clock time was there before, on the clock before the change. */
 function isSecondPass(offsets: Offsets, instant: number): boolean {
   const now = offsets.at(instant)
   const before = offsets.at(instant - LOOK_BACK_MS)
   return before > now && offsets.at(instant - (before - now)) === before
+}
+
+/** The clock of a time zone, for cron expressions. */
+export interface ZoneClock {
+  readonly offsets: Offsets
+  readonly engine: CronEngine
+  /** As `nextInstant`. `everyTimeOnce`: each time occurs once, also when the expression names every hour. */
+  next(expression: CronExpression, after: number, everyTimeOnce?: boolean): number | null
+}
+
+/** Answers that are kept for each expression: many schedules share one, and are asked at the same time. */
+const KEPT = 4
+
+export function createZoneClock(offsets: Offsets, engine: CronEngine): ZoneClock {
+  const answers = new WeakMap<CronExpression, { readonly after: number; readonly next: number }[]>()
+  return {
+    offsets,
+    engine,
+    next(expression, after, everyTimeOnce = false) {
+      const known = answers.get(expression) ?? []
+      const answer = known.find((one) => one.after <= after && after < one.next)
+      if (answer && !everyTimeOnce) return answer.next
+      const everyHour = expression.hours.length === 24 && !everyTimeOnce
+      const times = { next: (wall: number) => engine.next(expression, wall), everyHour }
+      const next = nextInstant(times, offsets, after)
+      if (next !== null && !everyTimeOnce) answers.set(expression, [{ after, next }, ...known.slice(0, KEPT - 1)])
+      return next
+    },
+  }
 }
 
 /** Instants that recur, in milliseconds since 1970. */

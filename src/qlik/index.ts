@@ -9,13 +9,16 @@ import { createCachedQrs } from './qrs/cached.ts'
 import { type CertificateSource, createCertificateSource } from './qrs/certificates.ts'
 import { createQrsClient } from './qrs/client.ts'
 import { QrsError } from './qrs/errors.ts'
-import { isDown } from './qrs/failure.ts'
+import { createRefusals, isDown } from './qrs/failure.ts'
+import { type ArchivedLogs, orArchived } from './qrs/script-log.ts'
 import type { QrsObserver, SiteConnection } from './qrs/transport.ts'
 import type { TriggerReader } from './qrs/triggers.ts'
 import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './qrs/types.ts'
 
 export interface Qlik {
   readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader & TriggerReader
+  /** The rights that QRS denies at the moment, each with its reason. */
+  refusals(): readonly string[]
   /** Look-ups by id at the same time share requests. */
   readonly batchedQrs: QrsClient
   /** Task, app and owner look-ups may be a few seconds old; those at the same time share requests. */
@@ -38,6 +41,8 @@ export interface QlikDeps {
   readonly paths: Pick<ConfigPaths, 'input'>
   /** `qrsRequest` is called after every request to QRS. */
   readonly on: { readonly qrsRequest: QrsObserver }
+  /** Where script logs are read that the repository does not hand out; null = nowhere. */
+  readonly logFolders: ArchivedLogs | null
 }
 
 export interface QlikSettings {
@@ -56,7 +61,7 @@ export function createQlik(
   { cert, configQRS, configEngine }: QlikSettings,
   { qrsConnection }: QlikOptions,
 ): Qlik {
-  const { log, clock, paths } = deps
+  const { log, clock, paths, logFolders } = deps
   const certificates = createCertificateSource(
     { log, clock },
     {
@@ -79,12 +84,19 @@ export function createQlik(
     headers: headers.static,
     certificates: certificates.current,
   })
-  const qrs = createQrsClient({ log, observe: deps.on.qrsRequest }, connection(configQRS))
+  const refusals = createRefusals()
+  const observe: QrsObserver = (result, milliseconds, asked) => {
+    refusals.observe(result, milliseconds, asked)
+    deps.on.qrsRequest(result, milliseconds, asked)
+  }
+  const client = createQrsClient({ log, observe }, connection(configQRS))
+  const qrs = logFolders ? { ...client, scriptLog: orArchived(client.scriptLog, logFolders, log) } : client
   const batchedQrs = createBatchedQrs(qrs, { log, clock })
   const engine = createEngineClient({ log }, connection(configEngine))
   return {
     qrs,
     engine,
+    refusals: refusals.reasons,
     engineConnection: () => ({
       ...connection(configEngine),
       certificates: certificates.current() ?? { cert: '', key: '', ca: '' },

@@ -1,13 +1,15 @@
 /** Rules of definitions that reach beyond the form of a member: reports, filters, conditions. tasks: `task-checks.ts`. */
+import type { AddressProblem, SenderRules } from './addresses.ts'
 import { hasSeries, NEEDS } from './documents/charts/content.ts'
 import type { ReportCondition, Rule } from './entities/condition.ts'
 import type { ReportFilter } from './entities/filter.ts'
 import type { Binding, Block, BlockOf, Report, TemplateReport } from './entities/report.ts'
 import type { Issue } from './issues.ts'
+import { linearRegExp } from './linear-regexp.ts'
 import { PATTERN_TOKENS, pathProblem, patternProblem } from './patterns.ts'
 
 /** The parts of the configuration that definitions refer to. */
-export interface CheckSettings {
+export interface CheckSettings extends SenderRules {
   /** Names of `reportTask.secrets`. */
   readonly secrets: readonly string[]
   readonly storageSpaces: readonly { readonly id: string; readonly projects: readonly string[] }[]
@@ -23,6 +25,9 @@ export function duplicates(values: readonly string[], path: (index: number) => s
     values.indexOf(value) < index ? [{ path: path(index), message: `The ${what} "${value}" is used twice` }] : [],
   )
 }
+
+export const addressIssue = (path: string, problem: AddressProblem | null): Issue[] =>
+  problem === null ? [] : [{ path, message: problem.message }]
 
 export const patternIssue = (path: string, problem: string | null): Issue[] =>
   problem === null ? [] : [{ path, message: problem, code: 'INVALID_PATTERN' }]
@@ -230,7 +235,7 @@ export const listOf = (names: readonly string[]): string => (names.length === 0 
 
 function expressionIssues(path: string, text: string): Issue[] {
   try {
-    new RegExp(text, 'iu')
+    linearRegExp(text)
     return []
   } catch (error) {
     return [{ path, message: `Must be a regular expression: ${(error as Error).message}` }]

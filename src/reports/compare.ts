@@ -7,7 +7,7 @@ import type { Cell } from './types.ts'
 export type Scalar = string | number | null
 
 const MATCH_BUDGET_MS = 100
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
+const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 
 export const NULL_CELL: Cell = { text: '', number: null }
 

@@ -1,6 +1,7 @@
 /** Firings of the schedules of report tasks, for calendars: those that happened, and those that are planned. */
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
+import { usualDuration } from '../platform/usual.ts'
 import type { ReportTask } from './entities/task.ts'
 import type { Triggers } from './triggers/index.ts'
 
@@ -52,6 +53,5 @@ function past(db: Database, from: number, to: number) {
 }
 
 function usualLength(db: Database, taskId: string): number | null {
-  const lengths = db.all<{ ms: number }>(SQL.lengths, taskId).map(({ ms }) => ms)
-  return lengths.sort((a, b) => a - b)[Math.ceil(lengths.length / 2) - 1] ?? null
+  return usualDuration(db.all<{ ms: number }>(SQL.lengths, taskId).map(({ ms }) => ms))
 }

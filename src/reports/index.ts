@@ -3,35 +3,38 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { ConfigPaths } from '../config/paths.ts'
+import { type Caller, requireScope } from '../http/endpoint/caller.ts'
 import { createIdempotency } from '../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createBlobs } from '../platform/blobs.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { mayReach } from '../platform/mqtt-topics.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { hostZone } from '../platform/zone.ts'
 import type { EngineSettings } from '../qlik/engine/client.ts'
+import type { SenderRules } from './addresses.ts'
 import type { ConditionFacts } from './conditions.ts'
 import type { ReportTaskConfig } from './config.ts'
 import { createDateFormat } from './date-format.ts'
 import { reportDirectory } from './directory.ts'
 import type { Definition } from './entities/task.ts'
 import { firingsBetween, type ReportFiring } from './firings.ts'
-import type { LastRun } from './http/common.ts'
+import { type LastRun, requirePairs } from './http/common.ts'
 import { definitionRoutes } from './http/index.ts'
 import { previewRoutes } from './http/preview.ts'
 import { runRoutes } from './http/runs.ts'
 import { trial, trialRoutes } from './http/trials.ts'
 import { createHub } from './hub/index.ts'
+import { guardMailer, type ReportMailer } from './mailer.ts'
 import {
   type CarrierSettings,
   createFileCarrier,
   createMailCarrier,
   createThrottle,
   type MailTemplates,
-  type ReportMailer,
 } from './runs/carriers.ts'
 import { type Carrier, createDeliverer } from './runs/deliver.ts'
 import { secretOf } from './runs/document.ts'
@@ -44,8 +47,8 @@ import { createRunner, HUB_OFF } from './runs/runner.ts'
 import { fileIn, type StorageSpace } from './runs/storage.ts'
 import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
 import { createDefinitionStore } from './store.ts'
+import { createOfficeFiles } from './templates/check-worker.ts'
 import { createConverter } from './templates/converter.ts'
-import { checkTemplate } from './templates/index.ts'
 import { createTriggers, type Triggers, type TriggersDeps } from './triggers/index.ts'
 import { finishedMessage } from './triggers/messages.ts'
 
@@ -98,6 +101,11 @@ export interface Reports {
   engineSessions(): number
   /** Firings of schedules in [from, to): those that happened, and those that are planned. */
   firings(from: number, to: number): ReportFiring[]
+  /**
+   * Throws 401 or 403 unless the caller may start the report tasks that a message on the MQTT topic may start, also those that are
+   * off now.
+   */
+  admitMessage(caller: Caller, topic: string): void
   readonly messageOf: typeof finishedMessage
 }
 
@@ -136,6 +144,11 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     secrets: section.secrets,
     engineRetryMs: ENGINE_RETRY_MS,
   }
+  const rules: SenderRules = {
+    allowedDomains: section.allowedRecipientDomains,
+    fromAddress: section.fromAddress || `Footman <footman@${hostname()}>`,
+  }
+  const mailer = guardMailer(deps.mailer, rules)
   const blobs = createBlobs(directory)
   const stopping = new AbortController()
   const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: deps.onEnded })
@@ -145,6 +158,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const store = createDefinitionStore(
     { db, writer, clock },
     {
+      ...rules,
       secrets: Object.keys(section.secrets),
       storageSpaces: section.storageSpaces,
       hubEnabled: section.hub.enable,
@@ -155,7 +169,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const secret = (reference: string) => secretOf(section.secrets, reference)
   const throttle = createThrottle(section.limits.maxMailsPerMinute, () => clock.now())
   const carrierSettings: CarrierSettings = {
-    fromAddress: section.fromAddress || `Footman <footman@${hostname()}>`,
+    ...rules,
     host: new URL(base).hostname,
     temporaryDirectory,
     maxAttachmentMb: section.limits.maxAttachmentMb,
@@ -169,8 +183,9 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           log,
           blobs,
           // In shadow mode nothing is sent, links for the login included.
-          mailer: settings.shadow ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) } : deps.mailer,
+          mailer: settings.shadow ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) } : mailer,
           recipients: () => store.list('recipient'),
+          testers: () => store.list('task').flatMap(({ testMode }) => testMode.address ?? []),
           hasRun: (id) => ledger.run(id) !== null,
         },
         {
@@ -178,7 +193,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           ...section.retention,
           base,
           restApi: section.restApi.enable,
-          fromAddress: carrierSettings.fromAddress,
+          ...rules,
           timezone,
           testAddress: settings.testAddress,
         },
@@ -188,7 +203,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const carrierDeps = {
     blobs,
     spaces,
-    mailer: deps.mailer,
+    mailer,
     templates: deps.templates,
     secret,
     formatTime,
@@ -212,7 +227,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'HUB_OFF', detail: HUB_OFF })),
           email: createMailCarrier(carrierDeps, carrierSettings),
           notification: createNotificationCarrier(
-            { ledger, runLog, mailer: deps.mailer, runUrl: (id) => `${base}/console/reportrun/${id}` },
+            { ledger, runLog, mailer, runUrl: (id) => `${base}/console/reportrun/${id}` },
             { ...carrierSettings, timezone, locale },
           ),
         },
@@ -254,7 +269,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       prepare: prepareSettings,
       hubEnabled: section.hub.enable,
       testAddress: settings.testAddress,
-      allowedRecipientDomains: section.allowedRecipientDomains,
+      ...rules,
     },
   )
   const triggers = createTriggers(
@@ -362,6 +377,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       deps.mailer.close()
     },
   }
+  const office = createOfficeFiles(deps.workerEntry)
   const endpoints = section.restApi.enable
     ? [
         ...definitionRoutes({
@@ -370,14 +386,15 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           lastRun: lastRunOf,
           nextRunAt: triggers.nextRunAt,
           storageSpaces: section.storageSpaces,
-          checkTemplate: (bytes, fileName, report) =>
-            checkTemplate(new Uint8Array(bytes), fileName, report, section.limits),
+          checkTemplate: (bytes, fileName, report) => office.checkTemplate(bytes, fileName, report, section.limits),
+          readTable: office.readTable,
           templateDirectory: prepareSettings.templateDirectory,
           maxTemplateMb: section.limits.maxTemplateMb,
         }),
         ...trialRoutes({ store, runner, blobs }),
         ...previewRoutes({ store, runner, blobs }),
         ...runRoutes({
+          allowedDomains: rules.allowedDomains,
           unsaved: (actor, task) => trial(store, actor, task),
           ledger,
           runner,
@@ -398,6 +415,13 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     queueLength: () => runner.counts.queued,
     engineSessions: () => engineSessions,
     firings: (from, to) => firingsBetween({ db, clock, triggers, tasks: () => store.list('task') }, from, to),
+    admitMessage(caller, topic) {
+      for (const { id, triggers } of store.list('task')) {
+        if (!triggers.some((one) => one.type === 'mqtt' && mayReach(one.topic, topic))) continue
+        requireScope(caller, 'report:run')
+        requirePairs(caller, store.definitionOf(id)?.conditions ?? [])
+      }
+    },
     messageOf: finishedMessage,
   }
 }

@@ -1,6 +1,14 @@
 /** The six kinds of definitions: schemas, names, and to which others they refer. */
 import type { ErrorCode } from '../http/errors.ts'
-import { type CheckSettings, conditionIssues, filterIssues, localeIssues, reportIssues } from './checks.ts'
+import { addressProblem } from './addresses.ts'
+import {
+  addressIssue,
+  type CheckSettings,
+  conditionIssues,
+  filterIssues,
+  localeIssues,
+  reportIssues,
+} from './checks.ts'
 import { type ReportCondition, reportCondition } from './entities/condition.ts'
 import { type ReportFilter, reportFilter } from './entities/filter.ts'
 import { type Recipient, type RecipientGroup, recipient, recipientGroup } from './entities/recipient.ts'
@@ -140,7 +148,10 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     parse: (value) => parseWith(recipient(), value),
     unique: ({ email }) => ({ key: email, text: `with the address ${email}` }),
     references: ({ filterIds }) => to('filter', 'filterIds', filterIds),
-    issues: ({ locale }) => localeIssues(locale),
+    issues: ({ locale, email }, { allowedDomains }) => [
+      ...localeIssues(locale),
+      ...addressIssue('email', addressProblem(email, allowedDomains)),
+    ],
   },
   group: {
     table: 'grp',

@@ -27,6 +27,9 @@ type Instruction =
 
 /** Repetitions such as `(a{100}){100}` are written out; above this size a pattern is refused. */
 const MAX_INSTRUCTIONS = 10_000
+/** Parts that are written out; repeats of nothing make no instructions, but work all the same. */
+const MAX_PARTS = 4 * MAX_INSTRUCTIONS
+const MAX_DEPTH = 200
 const STEPS_PER_LOOK = 1024
 
 /**
@@ -56,6 +59,7 @@ const QUANTIFIER = /(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/uy
 
 function parse(pattern: string): Node {
   let position = 0
+  let depth = 0
 
   function take(expression: RegExp): RegExpExecArray | null {
     expression.lastIndex = position
@@ -89,7 +93,9 @@ function parse(pattern: string): Node {
     const holds = ASSERTIONS[token]
     if (holds) return { kind: 'assertion', holds }
     if (!token.startsWith('(')) return { kind: 'char', test: charTest(token) }
+    if (++depth > MAX_DEPTH) throw new Error('the groups of the pattern are nested too deeply')
     const inner = choice()
+    depth -= 1
     position += 1
     return inner
   }
@@ -124,12 +130,15 @@ function charTest(source: string): Test {
 function compile(root: Node): readonly Instruction[] {
   const program: Instruction[] = []
 
+  let parts = 0
+
   function add(instruction: Instruction): number {
-    if (program.length >= MAX_INSTRUCTIONS) throw new Error('the repetitions of the pattern are too many')
+    if (program.length >= MAX_INSTRUCTIONS) throw tooMany()
     return program.push(instruction) - 1
   }
 
   function emit(node: Node): void {
+    if (++parts > MAX_PARTS) throw tooMany()
     switch (node.kind) {
       case 'char':
         add({ op: 'char', test: node.test })
@@ -186,6 +195,8 @@ function compile(root: Node): readonly Instruction[] {
   add({ op: 'match' })
   return program
 }
+
+const tooMany = (): Error => new Error('the repetitions of the pattern are too many')
 
 /** Keeps the set of instructions that all beginnings of a match have reached, and moves it on by one character a time. */
 function search(program: readonly Instruction[], text: readonly string[], budgetMs: number): boolean {

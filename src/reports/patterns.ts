@@ -2,8 +2,10 @@
  * Naming patterns: file names, folders, subjects, titles and page footers with tokens such as `{report}` and
  * `{date:yyyy-MM-dd}`. `{{` and `}}` stand for braces.
  */
+
 import { createHash } from 'node:crypto'
 import { nearest } from '../config/nearest.ts'
+import { withoutActing } from '../platform/visible.ts'
 import { createDateFormat, dateFormatProblem } from './date-format.ts'
 import type { Outcome } from './entities/task.ts'
 import type { DocumentNames, ReportData } from './types.ts'
@@ -18,7 +20,7 @@ export interface PatternContext {
   readonly locale: string
   readonly evaluate?: ReportData['evaluate']
   readonly recipient?: { readonly address: string; readonly attributes: Readonly<Record<string, string>> }
-  readonly outcome?: Outcome
+  readonly outcome?: Outcome | 'waiting'
   /** Texts of `{page}` and `{pages}`, such as the tokens themselves or marks that a PDF writer replaces. */
   readonly extra?: Readonly<Partial<Record<'page' | 'pages', string>>>
 }
@@ -243,7 +245,9 @@ export function pathProblem(path: string): string | null {
   if (/^[\\/]/.test(path)) return 'must be relative, without a slash at the beginning'
   if (path.includes(':')) return 'must not hold a colon'
   if (path.includes('\0')) return 'must not hold NUL'
-  return path.split(/[\\/]/).some((segment) => /^[. ]*\.\.[. ]*$/.test(segment)) ? 'must not hold ".."' : null
+  return path.split(/[\\/]/).some((segment) => /^[. ]+$/.test(segment) && segment.includes('..'))
+    ? 'must not hold ".."'
+    : null
 }
 
 /**
@@ -269,7 +273,7 @@ export function folderSegments(path: string): string[] {
 const cleanSegments = (segments: readonly string[]): string[] =>
   segments.filter((segment) => segment.trim() !== '' && segment !== '.').map(cleanName)
 
-const FORBIDDEN = /[<>:"/\\|?*\p{Cc}]/gu
+const FORBIDDEN = /[<>:"/\\|?*\p{Cc}\p{Zl}\p{Zp}]/gu
 /** Names of devices, with any extension; also in superscript digits. */
 const DEVICE = /^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$)(?=\s*(\.|$))/i
 const MAX_CHARACTERS = 150
@@ -278,14 +282,12 @@ const MAX_BYTES = 200
 const DIGEST = 7
 
 /**
- * A name that every file system accepts, without extension: no separators, no device names, at most 150 characters and 200
+ * A name that every file system accepts, without extension: no separators, no device names, nothing that turns the direction of
+ * writing, at most 150 characters and 200
  * bytes. A name that is too long is cut and ends with `~` and 6 hex digits of its SHA-256; an empty one becomes `report`.
  */
 export function cleanName(text: string): string {
-  const name = text
-    .toWellFormed()
-    .normalize('NFC')
-    .replace(FORBIDDEN, '_')
+  const name = withoutActing(text.toWellFormed().normalize('NFC').replace(FORBIDDEN, '_'))
     .replace(/^[\s.]+|[\s.]+$/g, '')
     .replace(DEVICE, '$1_')
   if (name === '') return 'report'

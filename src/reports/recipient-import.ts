@@ -1,9 +1,12 @@
-/** Recipients from other systems: CSV or JSON, matched by their address. */
+/** Recipients from other systems: a table (text or a workbook) or JSON, matched by their address. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { isObject } from '../http/endpoint/validation.ts'
+import { decodeAs, encodingNote, isZip, strictText, TextError, unicodeText } from '../platform/encodings.ts'
+import { parseOutsideJson } from '../platform/json.ts'
+import { isEmailAddress } from '../platform/mail-addresses.ts'
 import { once } from '../platform/once.ts'
-import { isAddress } from './entities/fields.ts'
+import { parseTable, type TableRow } from '../platform/table.ts'
 import type { Recipient } from './entities/recipient.ts'
 import { refuseIssues } from './issues.ts'
 import { folded, RULES } from './kinds.ts'
@@ -13,12 +16,14 @@ import type { DefinitionStore, Edit } from './store.ts'
 
 /** One person as the file has it. */
 interface Entry {
-  /** In CSV that of the file, in JSON the number of the item; from 1. */
+  /** In a table that of the file, in JSON the number of the item; from 1. */
   readonly line: number
   /** Members of a recipient, not checked yet. */
   readonly given: Readonly<Record<string, unknown>>
   /** Names. */
   readonly groups: readonly string[]
+  /** Why the line cannot be used. */
+  readonly problem?: string | undefined
 }
 
 export const IMPORT_RESULT = once(() =>
@@ -28,25 +33,64 @@ export const IMPORT_RESULT = once(() =>
     unchanged: z.int(),
     deactivated: z.int(),
     errors: z.array(z.object({ line: z.int(), details: z.string() })).describe('Lines that were left out.'),
+    note: z.string().describe('About the encoding of the file, where it is not Unicode.').optional(),
   }),
 )
-type RecipientImport = z.output<ReturnType<typeof IMPORT_RESULT>>
+type RecipientImport = Omit<z.output<ReturnType<typeof IMPORT_RESULT>>, 'note'>
 
 const COLUMNS = ['name', 'email', 'userDirectory', 'userId', 'groups', 'timezone', 'locale']
 const ATTRIBUTE = 'attributes.'
 
-/** Throws 400 when the file as a whole cannot be used. */
-export function readRecipients(text: string, isCsv: boolean): Entry[] {
-  return isCsv ? readCsv(text) : readJson(text)
+export interface RecipientFile {
+  readonly bytes: Uint8Array
+  /** As the request has it; '' = none. */
+  readonly contentType: string
+}
+
+interface RecipientList {
+  readonly entries: Entry[]
+  /** About the encoding that was assumed. */
+  readonly note?: string
+}
+
+/**
+ * Reads a workbook, or text in any encoding that Excel writes: JSON, or values separated by comma, semicolon or tab. Throws 400
+ * when the file as a whole cannot be used.
+ */
+export async function readRecipients(
+  { bytes, contentType }: RecipientFile,
+  readTable: (bytes: Uint8Array) => Promise<readonly TableRow[]>,
+): Promise<RecipientList> {
+  try {
+    if (isZip(bytes)) return { entries: entriesOf(await readTable(bytes)) }
+    const type = contentType.split(';', 1)[0]!.trim().toLowerCase()
+    const { text, note } = textOf(bytes, /;\s*charset="?([\w-]+)/i.exec(contentType)?.[1])
+    if (text.trim() === '') throw refuseIssues([{ path: '', message: 'Must be a table or a JSON list; it is empty' }])
+    const isJson = type === 'application/json' || (type !== 'text/csv' && /^\s*[[{]/.test(text))
+    return { entries: isJson ? readJson(text) : entriesOf(parseTable(text)), ...(note !== null && { note }) }
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error
+    const { reason, line, column } = error
+    throw refuseIssues([{ path: line === 0 ? '' : `line ${line}, column ${column}`, message: reason }])
+  }
+}
+
+/** @param charset of the request, for encodings that cannot be recognized: `windows-1250` */
+function textOf(bytes: Uint8Array, charset = 'utf-8'): { readonly text: string; readonly note: string | null } {
+  const declared = unicodeText(bytes) || /^utf-?8$/i.test(charset) ? null : decodeAs(charset, bytes)
+  if (declared !== null) return { text: declared, note: null }
+  const { text, encoding } = strictText(bytes)
+  const note = encodingNote(encoding)
+  return { text, note: note && `The file ${note}. Look whether letters such as é and ö are right.` }
 }
 
 function readJson(text: string): Entry[] {
   let items: unknown
   try {
-    items = JSON.parse(text)
+    items = parseOutsideJson(text)
   } catch {
     throw refuseIssues([
-      { path: '', message: 'Must be JSON, or CSV with Content-Type: text/csv', code: 'INVALID_JSON' },
+      { path: '', message: 'Must be JSON, or a table with Content-Type: text/csv', code: 'INVALID_JSON' },
     ])
   }
   if (!Array.isArray(items) || !items.every(isObject)) {
@@ -62,24 +106,19 @@ function readJson(text: string): Entry[] {
 const qlikUserOf = (userDirectory: unknown, userId: unknown): object =>
   userDirectory || userId ? { qlikUser: { userDirectory: userDirectory ?? '', userId: userId ?? '' } } : {}
 
-function readCsv(text: string): Entry[] {
-  const [header, ...records] = parseCsv(text.replace(/^\uFEFF/, ''))
-  const columns = header?.cells.map((cell) => cell.trim()) ?? []
-  const known = (name: string) => COLUMNS.includes(name) || name.startsWith(ATTRIBUTE)
-  const unknown = columns.filter((name) => !known(name))
-  if (unknown.length > 0 || !columns.includes('email')) {
-    const what = unknown.length > 0 ? `Unknown column ${unknown.join(', ')}` : 'The column email is missing'
-    const columnList = `${COLUMNS.join(', ')}, ${ATTRIBUTE}NAME`
-    throw refuseIssues([{ path: 'line 1', message: `${what}; columns are ${columnList}` }])
-  }
-  return records.map(({ line, cells }) => {
+function entriesOf([header, ...rows]: readonly TableRow[]): Entry[] {
+  if (!header) throw refuseIssues([{ path: '', message: 'Must be a table or a JSON list; it is empty' }])
+  const columns = columnsOf(header, rows)
+  return rows.map(({ line, cells, problem }) => {
     const values = new Map(columns.map((name, index) => [name, (cells[index] ?? '').trim()]))
     const value = (name: string) => values.get(name) ?? ''
     const attributes = [...values].flatMap(([name, text]) =>
       name.startsWith(ATTRIBUTE) ? [[name.slice(ATTRIBUTE.length), text]] : [],
     )
+    const isLonger = cells.slice(columns.length).some((cell) => cell.trim() !== '')
     return {
       line,
+      problem: problem ?? (isLonger ? `has values beyond the ${columns.length} columns of the first line` : undefined),
       given: {
         name: value('name') || value('email'),
         email: value('email'),
@@ -93,41 +132,36 @@ function readCsv(text: string): Entry[] {
   })
 }
 
-interface CsvRecord {
-  /** Of its first character, from 1. */
-  readonly line: number
-  readonly cells: readonly string[]
+const BY_FOLDED = new Map(COLUMNS.map((name) => [name.toLowerCase(), name]))
+
+/** Names as in `COLUMNS`, however they are written: `E-Mail`, `USER ID`. Columns without name and values are ''. */
+function columnsOf({ line, cells }: TableRow, rows: readonly TableRow[]): string[] {
+  const columns = cells.map((cell) => {
+    const name = cell.trim()
+    if (name.toLowerCase().startsWith(ATTRIBUTE)) return `${ATTRIBUTE}${name.slice(ATTRIBUTE.length).trim()}`
+    return BY_FOLDED.get(name.toLowerCase().replace(/[\s_-]/g, '')) ?? name
+  })
+  const isUnnamed = (index: number) =>
+    columns[index] === '' && rows.some((row) => (row.cells[index] ?? '').trim() !== '')
+  const unnamed = columns.findIndex((_, index) => isUnnamed(index))
+  if (unnamed >= 0) throw badHeader(line, `Column ${unnamed + 1} has values and no name`)
+  const named = columns.filter((name) => name !== '')
+  const unknown = named.filter((name) => !COLUMNS.includes(name) && !name.startsWith(ATTRIBUTE))
+  if (unknown.length > 0) throw badHeader(line, `Unknown column ${shown(unknown)}`)
+  if (!named.includes('email')) throw badHeader(line, 'The column email is missing')
+  const twice = named.find((name, index) => named.findIndex((one) => folded(one) === folded(name)) < index)
+  if (twice !== undefined) throw badHeader(line, `The column ${twice} is there twice`)
+  return columns
 }
 
-/** RFC 4180; the separator is a semicolon where the first line has no comma. Empty lines are left out. */
-export function parseCsv(text: string): CsvRecord[] {
-  const [first = ''] = text.split('\n', 1)
-  const separator = first.includes(',') ? ',' : ';'
-  const records: CsvRecord[] = []
-  let cells: string[] = []
-  let line = 1
-  let start = 1
-  // A cell in quotes, or up to the separator or the end of the line; then that end.
-  const cell = new RegExp(`(?:"([^"]*(?:""[^"]*)*)"|([^"${separator}\\r\\n]*))(${separator}|\\r?\\n|$)`, 'y')
-  for (let at = 0; at < text.length || cells.length > 0; ) {
-    cell.lastIndex = at
-    const match = cell.exec(text)
-    if (!match)
-      throw refuseIssues([
-        { path: `line ${line}`, message: 'A quote stands in the middle of a value, or is not closed' },
-      ])
-    const [whole, quoted, plain = '', end] = match
-    cells.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'))
-    line += whole.split('\n').length - 1
-    at += whole.length
-    if (end === separator) continue
-    if (cells.length > 1 || cells[0] !== '') records.push({ line: start, cells })
-    cells = []
-    start = line
-    if (end === '') break
-  }
-  return records
+/** The first line may be anything but a header. */
+const shown = (names: readonly string[]): string => {
+  const text = names.join(', ')
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text
 }
+
+const badHeader = (line: number, what: string) =>
+  refuseIssues([{ path: `line ${line}`, message: `${what}; columns are ${COLUMNS.join(', ')}, ${ATTRIBUTE}NAME` }])
 
 /** Imports in one transaction. `replace`: imported recipients that are missing become inactive, unless a line has an error. */
 export function importRecipients(
@@ -136,13 +170,18 @@ export function importRecipients(
   options: { readonly actor: string; readonly mode: 'merge' | 'replace' },
 ): Promise<RecipientImport> {
   return store.edit(options.actor, (edit) => {
-    const present = new Map(edit.list('recipient').map((one) => [one.email, one]))
+    const all = edit.list('recipient')
+    const present = new Map(all.map((one) => [one.email, one]))
+    const attributeNames = new Map(
+      all.flatMap(({ attributes }) => Object.keys(attributes).map((name) => [folded(name), name] as const)),
+    )
     const seen = new Map<string, string>()
     const errors: RecipientImport['errors'][number][] = []
     const counts = { created: 0, updated: 0, unchanged: 0 }
     const members = new Map<string, { readonly name: string; readonly ids: string[] }>()
-    for (const { line, given, groups } of entries) {
-      const outcome = importOne(edit, given, { present, seen, mode: options.mode })
+    for (const entry of entries) {
+      const { line, groups } = entry
+      const outcome = importOne(edit, entry, { present, attributeNames, seen, mode: options.mode })
       if ('problem' in outcome) {
         errors.push({ line, details: outcome.problem })
         continue
@@ -163,6 +202,8 @@ export function importRecipients(
 interface ImportState {
   /** By address. */
   readonly present: ReadonlyMap<string, StoredOf<'recipient'>>
+  /** Those of all recipients, by their folded names: a header in capitals makes no second attribute. */
+  readonly attributeNames: ReadonlyMap<string, string>
   /** Ids of those of the file, by address. */
   readonly seen: Map<string, string>
   readonly mode: 'merge' | 'replace'
@@ -172,13 +213,20 @@ type Outcome =
   | { readonly id: string; readonly result: 'created' | 'updated' | 'unchanged' }
   | { readonly problem: string }
 
+/** Stands where a letter was lost before. */
+const LOST = '\ufffd'
+
 function importOne(
   edit: Edit,
-  given: Readonly<Record<string, unknown>>,
-  { present, seen, mode }: ImportState,
+  { given, groups, problem }: Entry,
+  { present, attributeNames, seen, mode }: ImportState,
 ): Outcome {
+  if (problem !== undefined) return { problem }
+  if (JSON.stringify([given, groups]).includes(LOST)) {
+    return { problem: `holds the sign ${LOST} (U+FFFD) in place of a lost letter; export the file again as UTF-8` }
+  }
   const email = String(given.email ?? '').toLowerCase()
-  if (!isAddress(email)) return { problem: `email: invalid address "${String(given.email ?? '')}"` }
+  if (!isEmailAddress(email)) return { problem: `email: invalid address "${String(given.email ?? '')}"` }
   if (seen.has(email)) return { problem: `email: ${email} stands in the file twice` }
   const before = present.get(email)
   const base: Partial<Recipient> = before ? editable(before) : { source: 'import' }
@@ -187,7 +235,7 @@ function importOne(
     // The ones that an import switched off come back with their line.
     ...(mode === 'replace' && base.source === 'import' && { active: true }),
     ...given,
-    attributes: { ...base.attributes, ...(isObject(given.attributes) ? given.attributes : {}) },
+    attributes: { ...base.attributes, ...attributesOf(given, attributeNames) },
     source: base.source,
   })
   if (!parsed.ok) return { problem: parsed.issues.map(({ path, message }) => `${path}: ${message}`).join('; ') }
@@ -198,6 +246,11 @@ function importOne(
   seen.set(email, id)
   const isSame = edit.get('recipient', id)?.revision === revision
   return { id, result: before ? (isSame ? 'unchanged' : 'updated') : 'created' }
+}
+
+function attributesOf({ attributes }: Entry['given'], names: ImportState['attributeNames']): object {
+  if (!isObject(attributes)) return {}
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [names.get(folded(name)) ?? name, value]))
 }
 
 /** Makes groups that are new. Members that the file does not name stay. */

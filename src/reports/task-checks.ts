@@ -1,6 +1,15 @@
 /** Rules of report tasks that reach beyond the form of a member, and what a task needs before it is switched on. */
 import { parseCron } from '../platform/cron.ts'
-import { type CheckSettings, duplicates, listOf, patternIssue, templateFormat, unknownSpace } from './checks.ts'
+import { addressProblem, type SenderRules, senderProblem } from './addresses.ts'
+import {
+  addressIssue,
+  type CheckSettings,
+  duplicates,
+  listOf,
+  patternIssue,
+  templateFormat,
+  unknownSpace,
+} from './checks.ts'
 import { type FormatProblem, formatProblem } from './documents/formats.ts'
 import type { Report } from './entities/report.ts'
 import type { ReportTask, ReportUse, Trigger } from './entities/task.ts'
@@ -21,6 +30,7 @@ export function taskIssues(
       email || hub ? [] : [{ path: `recipients.${index}`, message: 'email or hub must be true' }],
     ),
     ...textIssues(task),
+    ...addressIssues(task, settings),
     ...storageIssues(task, keys, settings),
     ...task.triggers.flatMap((trigger, index) => triggerIssues(trigger, `triggers.${index}`)),
     ...duplicates(
@@ -47,6 +57,30 @@ function textIssues({ email, hub, notifications }: ReportTask): Issue[] {
             patternProblem(subject, { tokens: PATTERN_TOKENS.notification }),
           ),
     ),
+  ]
+}
+
+/** Every address that the task writes out. Those of expressions are checked by its runs. */
+function addressIssues({ recipients, email, notifications, testMode }: ReportTask, rules: SenderRules): Issue[] {
+  const reached: readonly (readonly [path: string, address: string | null])[] = [
+    ...recipients.flatMap((one, index) =>
+      one.type === 'address' ? [[`recipients.${index}.address`, one.address] as const] : [],
+    ),
+    ...email.cc.map((one, index) => [`email.cc.${index}`, one] as const),
+    ...email.bcc.map((one, index) => [`email.bcc.${index}`, one] as const),
+    ...notifications.flatMap((rule, index) =>
+      rule.recipients.map((one, at) => [`notifications.${index}.recipients.${at}`, one] as const),
+    ),
+    ['testMode.address', testMode.address],
+  ]
+  return [
+    ...reached.flatMap(([path, address]) =>
+      address === null ? [] : addressIssue(path, addressProblem(address, rules.allowedDomains)),
+    ),
+    ...(['from', 'replyTo'] as const).flatMap((member) => {
+      const text = email[member]
+      return text === null ? [] : addressIssue(`email.${member}`, senderProblem(text, rules))
+    }),
   ]
 }
 

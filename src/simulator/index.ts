@@ -61,6 +61,9 @@ export interface SimulatorSettings {
   readonly extend?: (site: SimulatedSite) => void
 }
 
+/** Zone of the simulated servers, unless the settings name another one. */
+export const SITE_ZONE = 'Europe/Stockholm'
+
 /** A simulated Qlik Sense Enterprise site in one process: repository, scheduler, engine, about service, cloud tenant. */
 export function createSimulator(
   deps: { readonly log: Logger; readonly clock?: SimClock },
@@ -68,7 +71,7 @@ export function createSimulator(
 ): Simulator {
   const { log } = deps
   const clock = deps.clock ?? createSimClock()
-  const timeZone = settings.timeZone ?? 'Europe/Stockholm'
+  const timeZone = settings.timeZone ?? SITE_ZONE
   const time = createLocalTime(timeZone)
   const modes = createModes(settings.modes)
   const faults = createFaultTable()

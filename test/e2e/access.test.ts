@@ -8,9 +8,11 @@ import { runBinary, runToEnd } from '../support/binary.ts'
 import { ALL_ENDPOINTS } from '../support/everything.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const FINANCIAL = 'a8b4c123-def4-5678-9abc-def012345678'
 
@@ -87,7 +89,7 @@ describe('without access control', () => {
     site = await startSite()
     product = await footman({ simulator: site.simulator })
     await product.start()
-  }, 30_000)
+  }, 90_000)
   afterAll(async () => {
     await product?.[Symbol.asyncDispose]()
     await site?.[Symbol.asyncDispose]()
@@ -175,7 +177,7 @@ describe('with access control', () => {
       },
     })
     await product.start()
-  }, 30_000)
+  }, 90_000)
   afterAll(async () => {
     await product?.[Symbol.asyncDispose]()
     await site?.[Symbol.asyncDispose]()
@@ -363,7 +365,7 @@ describe('schedules, and who may set them going', () => {
   })
 })
 
-describe.skipIf(!findExecutable('mosquitto'))('publishing to the topic that starts tasks', () => {
+describe('publishing to the topic that starts tasks', () => {
   const TOPIC = 'qliksense/start_task'
   let site: TestSite
   let broker: Mosquitto
@@ -398,7 +400,7 @@ describe.skipIf(!findExecutable('mosquitto'))('publishing to the topic that star
     })
     await product.start()
     await product.process.waitForLine(/MQTT: Connected to broker/)
-  }, 30_000)
+  }, 90_000)
   afterAll(async () => {
     await product?.[Symbol.asyncDispose]()
     await broker?.stop()

@@ -6,12 +6,14 @@ import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
 const ETL = '70000000-0000-4000-8000-000000000001'
@@ -46,7 +48,7 @@ interface Explanation {
   }[]
 }
 
-describe.skipIf(findExecutable('mosquitto') === null)('the six examples of alert routes', () => {
+describe('the six examples of alert routes', () => {
   let site: TestSite
   let sink: HttpSink
   let mailbox: SmtpSink
@@ -238,7 +240,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('the six examples of alert
     expect(mailbox.mails[3]!.raw).toMatch(/^(X-Priority: 5|Importance: low)/im)
     await until(() => topics.filter((topic) => topic === 'qliksense/events/reload/failed').length === 5)
     expect(topics.filter((topic) => topic === 'qliksense/events/externalProgram/failed')).toHaveLength(1)
-  }, 30_000)
+  }, 90_000)
 
   test('samples: office hours, the known nuisance, an unpublished app', async () => {
     const night = await explain({ sample: { type: 'reload', outcome: 'failed', taskId: DASHBOARD }, at: IN_OFFICE })
@@ -253,7 +255,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('the six examples of alert
     expect(await matched('Disk full')).toBe(true)
     const etl = await explain({ sample: { type: 'reload', outcome: 'failed', taskName: 'Sales ETL hourly' } })
     expect(etl.routes.find(({ name }) => name === 'finance-night')?.because).toContain('stream is ')
-  }, 30_000)
+  }, 90_000)
 
   test('the commands explain and list, with their exit codes', async () => {
     const run = async (...args: string[]) => {

@@ -5,8 +5,11 @@ import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { type BareRoot, bareMuslRoot, bareRoot, missingForBareRoot, missingForMusl } from '../support/bare-root.ts'
 import { footmanBinary, type Running, runToEnd } from '../support/binary.ts'
+import { needs } from '../support/servers.ts'
 import { repositoryRoot } from '../support/source.ts'
 import { tempDirectory } from '../support/temp.ts'
+
+needs('ip', 'gcc', 'musl')
 
 /** A simulated site, mutual TLS, datagrams, journal, templates, mail, MQTT and webhooks: all in that one process. */
 async function expectDemo(root: BareRoot): Promise<void> {

@@ -51,7 +51,7 @@ describe('apps over REST', () => {
     product = await startFootman(site, {
       startTaskFilter: { enable: true, allowTask: { taskId: [HR_DAILY], tag: null, customProperty: null } },
     })
-  }, 30_000)
+  }, 90_000)
   afterEach(() => {
     site.simulator.reset()
     site.simulator.clearRequests()
@@ -179,7 +179,7 @@ test('stopping in the middle of a reload ends in time, starts nothing and saves 
   expect(await product.process.stop(10_000)).toBe(0)
   expect(startedTasks(site)).toEqual([])
   expect(app.lastReloadTime).toBe(before)
-}, 30_000)
+}, 90_000)
 
 test('a dump of 200 MB needs less than 80 MB of memory, and no session stays open', async () => {
   const sheets = 4000
@@ -215,7 +215,7 @@ test('endpoints that are switched off do not exist', async () => {
     expect(await answer.json()).toEqual({ message: `Route GET:${path} not found`, error: 'Not Found', statusCode: 404 })
   }
   expect((await product.call('PUT', `/v4/app/${NO_APP}/reload`, {})).status).toBe(404)
-}, 30_000)
+}, 90_000)
 
 /** Memory of a process as Linux reports it; 0 elsewhere. */
 function residentKilobytes(pid: number): number {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
-import { until } from '../support/wait.ts'
+import { atMost, until } from '../support/wait.ts'
 
 const ETL = '70000000-0000-4000-8000-000000000001'
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
@@ -107,7 +107,7 @@ test('an item can be taken and given back, and both are in the audit', async () 
   const { audit } = await get<{ audit: { action: string; target: string[] }[] }>('/v4/audit?action=attention.*')
   expect(audit.map(({ action }) => action)).toContain('attention.take')
   expect(audit.map(({ action }) => action)).toContain('attention.giveBack')
-}, 30_000)
+}, 90_000)
 
 test('a snooze shows at the item', async () => {
   const set = await product.call('POST', '/v4/snoozes', { match: { taskId: [ETL] }, for: '2h', reason: 'known' })
@@ -115,7 +115,7 @@ test('a snooze shows at the item', async () => {
   expect(await itemOf(KEY)).toMatchObject({ quiet: { reason: 'SNOOZED' } } as never)
   await product.call('DELETE', `/v4/snoozes/${id}`)
   expect(await itemOf(KEY)).toMatchObject({ quiet: null } as never)
-}, 30_000)
+}, 90_000)
 
 test('the timeline shows the failure first, and planned starts after now', async () => {
   const { summary, groups } = await get<Timeline>('/v4/timeline?from=1h&group=task&only=all&future=24h')
@@ -129,7 +129,7 @@ test('the timeline shows the failure first, and planned starts after now', async
   expect(byStream.groups.length).toBeGreaterThan(1)
   const problems = await get<Timeline & { rowsLeftOut: number }>('/v4/timeline?from=1h&only=problems')
   expect(problems.groups.flatMap(({ rows }) => rows).every(({ taskId }) => taskId === ETL)).toBe(true)
-}, 30_000)
+}, 90_000)
 
 test('a task that runs has a bar with its expected end', async () => {
   site.simulator.runTask(SLOW)
@@ -149,7 +149,7 @@ test('a task that runs has a bar with its expected end', async () => {
       executionId: expect.any(String),
     },
   } as never)
-}, 30_000)
+}, 90_000)
 
 test.each([
   ['/v4/timeline?from=2026-01-01&to=2025-01-01', 'from must be before to'],
@@ -180,5 +180,5 @@ test('Qlik Sense down: the list and the timeline go on with what is known', asyn
   const startedAt = Date.now()
   expect(await itemOf(KEY)).toMatchObject({ title: 'Sales ETL hourly' } as never)
   expect((await get<Timeline & { stale: boolean }>('/v4/timeline?from=1h')).groups.length).toBeGreaterThan(0)
-  expect(Date.now() - startedAt).toBeLessThan(10_000)
+  expect(Date.now() - startedAt).toBeLessThan(atMost(10_000))
 }, 60_000)

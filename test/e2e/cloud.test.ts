@@ -8,9 +8,12 @@ import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { freeTcpPort } from '../support/ports.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const TENANT = 'KyYpXz1tTenantIdxxxxxxxxxxxxxxx'
 const FAILED = '65f1a2b3c4d5e6f708192a3b'

@@ -3,8 +3,11 @@ import { expect, test } from 'bun:test'
 import { chmodSync, readdirSync } from 'node:fs'
 import { runBinary, runToEnd } from '../support/binary.ts'
 import { postgresPrograms } from '../support/postgres.ts'
+import { needs } from '../support/servers.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
+
+needs('postgres')
 
 const SLOW = 30_000
 

@@ -85,7 +85,7 @@ describe('footman demo', () => {
         ),
       ),
     )
-  }, 10_000)
+  }, 90_000)
 
   test('the commands do what they say', async () => {
     const [fail, start] = curls
@@ -101,7 +101,7 @@ describe('footman demo', () => {
     await demo.waitForLine(/sense +failed +Sales Report Update/, 5000)
     await demo.waitForLine(/email +delivered +Sales Report Update/, 5000)
     await demo.waitForLine(/email +delivered +Sales ETL hourly/, 5000)
-  }, 15_000)
+  }, 90_000)
 
   test('the first mail is shown as text, once', async () => {
     await demo.waitForLine(/── end of the mail ─/, 5000)
@@ -159,7 +159,7 @@ describe('footman demo', () => {
     const page = await (await fetch(hub!, { headers: { cookie } })).text()
     for (const name of ['Sales pack_Nordic.pdf', 'Sales by region_', 'Stock ', 'Download all as ZIP'])
       expect(page).toContain(name)
-  }, 30_000)
+  }, 90_000)
 
   test('ends on Ctrl+C with a summary, and leaves nothing behind', async () => {
     await demo.waitForLine(/webhook +suppressed +Financial Dashboard Reload .*rate limited/, 40_000)

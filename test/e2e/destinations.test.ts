@@ -5,12 +5,14 @@ import { connectAsync, type MqttClient } from 'mqtt'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const KEY = `footman:reload:${TASK}`
@@ -32,7 +34,7 @@ const SECRETS = [
   'google-secret-1',
 ]
 
-describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the executable', () => {
+describe('named destinations of the executable', () => {
   let site: TestSite
   let sink: HttpSink
   let mailbox: SmtpSink

@@ -18,7 +18,7 @@ beforeAll(async () => {
     },
   })
   await product.start()
-}, 30_000)
+}, 90_000)
 afterAll(async () => {
   await product[Symbol.asyncDispose]()
   await site[Symbol.asyncDispose]()

@@ -38,7 +38,7 @@ beforeAll(async () => {
   writeFileSync(product.configFile, JSON.stringify(whole))
   await product.start()
   await until(() => clients.seen.includes(LIVE), { timeout: 15_000, what: 'the broker connection of Footman' })
-}, 30_000)
+}, 90_000)
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]()
   await mail?.stop()

@@ -4,7 +4,9 @@ import type { Browser, Page } from 'playwright-core'
 import { runToEnd } from '../support/binary.ts'
 import { startBrowser } from '../support/browser.ts'
 import { type Footman, footman } from '../support/footman.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
+
+needs('chromium')
 
 const ENDPOINTS = { butlerping: true, senseStartTask: true, base62ToBase16: true, keyValueStore: false }
 
@@ -16,7 +18,7 @@ beforeAll(async () => {
     args: ['--no-qs-connection'],
   })
   await product.start()
-}, 30_000)
+}, 90_000)
 afterAll(() => product?.[Symbol.asyncDispose]())
 
 describe('the files of the page', () => {
@@ -66,11 +68,11 @@ describe('the files of the page', () => {
   })
 })
 
-describe.skipIf(!findExecutable('chromium'))('the page in Chromium', () => {
+describe('the page in Chromium', () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await startBrowser()
-  }, 30_000)
+  }, 90_000)
   afterAll(() => browser?.close())
 
   /** Opens the page and collects what it asks for and complains about. */
@@ -123,7 +125,7 @@ describe.skipIf(!findExecutable('chromium'))('the page in Chromium', () => {
     expect([...hosts]).toEqual([host])
     expect(complaints).toEqual([])
     await page.close()
-  }, 30_000)
+  }, 90_000)
 
   test('the groups are those of the features, with the names of Footman', async () => {
     const { page } = await open(`http://127.0.0.1:${product.restPort}/documentation`)
@@ -133,7 +135,7 @@ describe.skipIf(!findExecutable('chromium'))('the page in Chromium', () => {
     expect(await page.locator('.info .title').textContent()).toContain('Footman API')
     expect(await page.locator('.btn.authorize').count()).toBe(0)
     await page.close()
-  }, 30_000)
+  }, 90_000)
 
   test('"Authorize" takes a key, which "Try it out" sends', async () => {
     const { stdout } = await runToEnd(['key', 'create', '--id', 'page', '--scope', 'event:read', '--json'])

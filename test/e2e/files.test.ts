@@ -60,7 +60,7 @@ describe('the documented examples', () => {
 
   beforeAll(async () => {
     running = await product()
-  }, 30_000)
+  }, 90_000)
   beforeEach(() => {
     for (const name of ['data1', 'data2', 'data6', 'data7', 'data8', 'qvd', 'e:']) {
       rmSync(at(name), { recursive: true, force: true })
@@ -291,4 +291,4 @@ test('an endpoint that is off does not exist, and jobs exist with any that is on
   }
   expect((await running.call('PUT', '/v4/filemove', {})).status).toBe(400)
   expect((await running.call('GET', '/v4/filejobs')).status).toBe(200)
-}, 30_000)
+}, 90_000)

@@ -43,7 +43,7 @@ beforeAll(async () => {
     },
   })
   await product.start()
-}, 40_000)
+}, 90_000)
 afterEach(() => {
   site.simulator.reset()
   site.simulator.clearRequests()
@@ -80,7 +80,7 @@ describe('a reload chain with parameters (docs/start-tasks.md#chain-reloads-with
     expect([status, body.ttl]).toEqual([201, 5000])
     const gone = async () => (await get('/v4/keyvalues/setup?key=abc')).status === 400
     await until(gone, { timeout: 15_000 })
-  }, 30_000)
+  }, 90_000)
 
   test('app 1 leaves a parameter, app 2 reads it, also after Footman was killed', async () => {
     expect(await post('', NAMESPACE, '{"key": "Parameter 1", "value": "a1 abc 123"}')).toEqual({
@@ -93,7 +93,7 @@ describe('a reload chain with parameters (docs/start-tasks.md#chain-reloads-with
     await product.process.kill9()
     await product.start()
     expect(await get(`${NAMESPACE}?key=Parameter%201`)).toEqual({ status: 200, body: PAIR })
-  }, 30_000)
+  }, 90_000)
 
   test('app 1 starts the task of app 2 and hands it the parameter in one call', async () => {
     const item = { namespace: 'Reload chain parameter demo', key: 'Parameter 2', value: 'b2', ttl: '30000' }
@@ -157,7 +157,7 @@ describe('partial loads (docs/start-tasks.md#reload-a-part-of-an-app)', () => {
       true,
     ])
     expect(app.lastReloadTime).toBeGreaterThan(before)
-  }, 30_000)
+  }, 90_000)
 
   test('the answer comes when the app is open, not when it is reloaded', async () => {
     inventory().reloadDurationMs = 2000
@@ -165,7 +165,7 @@ describe('partial loads (docs/start-tasks.md#reload-a-part-of-an-app)', () => {
     const { status, body } = await reload(INVENTORY, 'true')
     expect([status, site.simulator.site.apps.get(INVENTORY)!.lastReloadTime]).toEqual([201, began])
     expect((await ended(body.executionId)).outcome).toBe('success')
-  }, 30_000)
+  }, 90_000)
 
   test('the tasks for success, or those for failure, follow', async () => {
     const both = [`["${HR_DAILY}"]`, `["${RND_WEEKLY}"]`] as const
@@ -178,7 +178,7 @@ describe('partial loads (docs/start-tasks.md#reload-a-part-of-an-app)', () => {
     expect((await ended(bad.body.executionId)).outcome).toBe('failed')
     await until(() => startedTasks().length === 2)
     expect(startedTasks()).toEqual([HR_DAILY, RND_WEEKLY])
-  }, 30_000)
+  }, 90_000)
 
   test.each(['0', '1', '2', '7'])(
     'mode %s',

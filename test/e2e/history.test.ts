@@ -38,7 +38,7 @@ beforeAll(async () => {
   await product.start()
   startedAt = Date.now()
   await product.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
-}, 40_000)
+}, 90_000)
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]()
   await site?.[Symbol.asyncDispose]()
@@ -87,7 +87,7 @@ describe('an execution', () => {
     expect(executions).toMatchObject([
       { executionId: id, outcome: 'failed', taskName: 'Load script started task' },
     ] as never)
-  }, 30_000)
+  }, 90_000)
 
   test('that Footman started is there with who wanted it, without any event', async () => {
     site.simulator.setModes({ udp: { dropPercent: 100 } })
@@ -111,7 +111,7 @@ describe('an execution', () => {
       },
     ] as never)
     expect(rows[0]!.runMs).toBeGreaterThan(100)
-  }, 40_000)
+  }, 90_000)
 })
 
 describe('a summary', () => {
@@ -234,7 +234,7 @@ describe('footman history', () => {
 
     const json = JSON.parse((await command('--json', '--from', '1h', '--summary')).stdout) as { summary: Group[] }
     expect(json.summary.map(({ key }) => key)).toContain(SEMICOLON)
-  }, 30_000)
+  }, 90_000)
 
   test('failures of the same runs, with their recovery', async () => {
     const failures = async (...args: string[]) => runToEnd(['failures', ...args, '-c', product.configFile])
@@ -249,12 +249,12 @@ describe('footman history', () => {
       'No failures since 2020-01-01 00:00:00 until 2020-01-02 00:00:00.',
     )
     expect((await failures('--outcome', 'success')).code).toBe(1)
-  }, 30_000)
+  }, 90_000)
 
   test('says what is wrong', async () => {
     expect((await command('--from', 'tomorrow')).code).toBe(1)
     expect((await command('--format', 'xml')).code).toBe(1)
-  }, 20_000)
+  }, 90_000)
 
   test('a reader of the history starts again after the thread has ended', async () => {
     expect((await history('limit=1')).executions).toHaveLength(1)
@@ -282,7 +282,7 @@ describe('an execution that ends last', () => {
     expect(body.lines).toBeGreaterThan(3)
     expect(body.errorLines.length).toBeGreaterThan(0)
     expect(body.errorText).toContain('Error')
-  }, 30_000)
+  }, 90_000)
 
   test('that Qlik Sense has started is followed live from its begin to its end', async () => {
     const cut = new AbortController()

@@ -9,12 +9,14 @@ import { footmanBinary, runBinary } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const APP = 'a1000000-0000-4000-8000-000000000002'
@@ -47,7 +49,7 @@ const SERVICES = {
   'chat.googleapis.com': { status: 200, body: '{}' },
 }
 
-describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
+describe('hostile texts', () => {
   let site: TestSite
   let sink: HttpSink
   /** Stands for InfluxDB 1. */

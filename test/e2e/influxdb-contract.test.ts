@@ -3,16 +3,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { dashboardQueries, fieldTypeOf } from '../support/dashboard-contract.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type Influxd, startInfluxd } from '../support/influxd.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type FakeSystemctl, fakeSystemctl } from '../support/systemctl.ts'
 import { runEveryOutcome, runTask } from '../support/task-outcomes.ts'
 import { until } from '../support/wait.ts'
 
+needs('influxd')
+
 const DATABASE = 'contract'
 const WAIT = { timeout: 60_000 }
 const ON = { enable: true }
-const isHere = process.platform === 'linux' && findExecutable('influxd') !== null
+const isHere = process.platform === 'linux'
 /** The reload task that succeeds; it gets the custom property that says so. */
 const STORED = '70000000-0000-4000-8000-000000000003'
 /** Succeeds as well, and is not to be stored. */

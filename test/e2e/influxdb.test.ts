@@ -5,10 +5,12 @@ import { createSocket } from 'node:dgram'
 import { type FootmanSettings, footman } from '../support/footman.ts'
 import { type InfluxProxy, startInfluxProxy } from '../support/influx-proxy.ts'
 import { type Influxd, startInfluxd } from '../support/influxd.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite } from '../support/simulator.ts'
 import { runEveryOutcome } from '../support/task-outcomes.ts'
 import { until } from '../support/wait.ts'
+
+needs('influxd')
 
 /** How long InfluxDB is away at least; longer by hand. */
 const OUTAGE_MS = Number(process.env.FOOTMAN_TEST_OUTAGE_MS ?? 0)
@@ -68,7 +70,7 @@ async function scene(
   return product
 }
 
-describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
+describe('InfluxDB 1', () => {
   test('every type of task is stored when it succeeds and fails, none when it is stopped; with the reports of Footman itself', async () => {
     const [site, influxd] = await Promise.all([
       startSite({ modes: { scheduler: { userSyncFailures: true } } }),

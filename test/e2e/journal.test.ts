@@ -54,7 +54,7 @@ beforeAll(async () => {
     },
   })
   await product.start()
-}, 30_000)
+}, 90_000)
 
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]()
@@ -123,7 +123,7 @@ describe('events', () => {
     expect(body.record).toMatchObject({ taskName: 'Financial Dashboard Reload', outcome: 'failed' })
     expect(body.deliveries).toMatchObject([{ eventId: event.id, destination: 'webhook', state: 'delivered' }])
     expect(JSON.stringify(body)).not.toContain('very-secret')
-  }, 30_000)
+  }, 90_000)
 
   test('filters and pages', async () => {
     await failedEvent(FAILING, 'delivered')
@@ -144,7 +144,7 @@ describe('events', () => {
       cursor = body.nextCursor ? `&cursor=${body.nextCursor}` : ''
     } while (cursor)
     expect(paged).toEqual(all.map(({ id }) => id))
-  }, 30_000)
+  }, 90_000)
 
   test.each([
     ['/v4/events?outcome=bad', 400, 'VALIDATION'],
@@ -202,7 +202,7 @@ describe('dead letters', () => {
     await until(async () => (await deliveries(`eventId=${event.id}&state=delivered`)).length === 2)
     await post(`/v4/deliveries/${dead!.id}/resend`)
     await until(async () => (await deliveries(`eventId=${event.id}&state=delivered`)).length === 3)
-  }, 30_000)
+  }, 90_000)
 
   test('all dead letters of a destination', async () => {
     hook.answer({ status: 422 })
@@ -216,7 +216,7 @@ describe('dead letters', () => {
       body: { resent: 2 },
     })
     await until(async () => (await deliveries('state=dead')).length === 0)
-  }, 30_000)
+  }, 90_000)
 
   test('what is pending can be called off, nothing else', async () => {
     hook.answer({ status: 503 })
@@ -236,7 +236,7 @@ describe('dead letters', () => {
     const calls = hook.requests.length
     await failedEvent(FAILING, 'delivered')
     expect(hook.requests.slice(calls).some(({ headers }) => headers['idempotency-key'] === pending!.id)).toBe(false)
-  }, 30_000)
+  }, 90_000)
 })
 
 test('a mail that expired while its server was down is delivered when it is sent again, with the same Message-ID', async () => {
@@ -305,7 +305,7 @@ describe('replay and test', () => {
     expect((await deliveries(`eventId=${event.id}&destination=webhook`))[0]).toMatchObject({
       replayOf: original!.id,
     } as never)
-  }, 30_000)
+  }, 90_000)
 
   test('a test is marked, counts nowhere and skips conditions when its route is named', async () => {
     hook.answer({ status: 200 })
@@ -319,7 +319,7 @@ describe('replay and test', () => {
     })
     const event = await get<EventView>(`/v4/events/${body.eventId}`)
     expect(event.body).toMatchObject({ test: true, source: 'test', state: 'routed' } as never)
-  }, 30_000)
+  }, 90_000)
 
   test('a dry run renders and calls nobody', async () => {
     const before = hook.requests.length
@@ -414,7 +414,7 @@ describe('the stream', () => {
       const states = all.filter(({ data }) => data.id === delivery!.id).map(({ data }) => data.state)
       expect(states).toEqual(['pending', 'sending', 'delivered'])
     }
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('pages about an event', () => {
@@ -435,7 +435,7 @@ describe('pages about an event', () => {
     const counts = await get<{ buckets: { failed: number }[] }>(`/v4/events/summary?taskId=${TASK}&outcome=failed`)
     expect(counts.body.buckets.reduce((sum, { failed }) => sum + failed, 0)).toBeGreaterThan(0)
     expect((await get<{ seq: number }>('/v4/stream/position')).body.seq).toBeGreaterThan(before)
-  }, 30_000)
+  }, 90_000)
 
   test('a destination with its settings, and its test', async () => {
     hook.answer({ status: 200 })
@@ -448,7 +448,7 @@ describe('pages about an event', () => {
       return body.hours.some(({ delivered }) => delivered > 0) && body
     })
     expect(one).toMatchObject({ name: 'spare', type: 'webhook', up: true, routes: [], settings: { type: 'webhook' } })
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('commands', () => {

@@ -11,7 +11,7 @@ beforeAll(async () => {
     args: ['--no-qs-connection'],
   })
   await product.start()
-}, 30_000)
+}, 90_000)
 afterAll(async () => product?.[Symbol.asyncDispose]())
 
 type Row = readonly [method: string, path: string, body: string | null, status: number, answer: unknown]

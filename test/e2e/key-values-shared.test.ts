@@ -4,9 +4,11 @@ import { createHash } from 'node:crypto'
 import { connectAsync } from 'mqtt'
 import { footman } from '../support/footman.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const FINANCIAL = 'a8b4c123-def4-5678-9abc-def012345678'
 const ON = { restServerEndpointsEnable: { keyValueStore: true, senseStartTask: true } }
@@ -45,7 +47,7 @@ describe('pairs of a start request', () => {
       ((await (await product.call('GET', `/v4/keyvalues/MyNamespace?key=${key}`)).json()) as { value?: string }).value
     expect(await Promise.all(['number', 'truth', 'empty'].map(value))).toEqual(['0', 'false', undefined])
     await product.process.waitForLine(/method call is missing some KV fields\.\./)
-  }, 30_000)
+  }, 90_000)
 
   test('are not stored when the request fails', async () => {
     await using site = await startSite()
@@ -64,44 +66,38 @@ describe('pairs of a start request', () => {
     ])
     expect(malformed.status).toBe(400)
     expect(await (await product.call('GET', '/v4/keyvaluesnamespaces')).json()).toEqual([])
-  }, 30_000)
+  }, 90_000)
 
-  test.skipIf(findExecutable('mosquitto') === null)(
-    'come with an MQTT request too, and changes go to the broker',
-    async () => {
-      const broker = await startMosquitto()
-      await using site = await startSite()
-      await using product = await footman({
-        simulator: site.simulator,
-        mqttPort: broker.port,
-        config: { ...ON, footman: { keyValue: { mqttTopic: 'qliksense/kv' } } },
-      })
-      await product.start()
-      await product.process.waitForLine(/MQTT.*connected|Connected to MQTT/i, 10_000)
-      const client = await connectAsync(`mqtt://127.0.0.1:${broker.port}`)
-      const seen: [string, unknown][] = []
-      client.on('message', (topic, payload) => seen.push([topic, JSON.parse(payload.toString())]))
-      await client.subscribeAsync('qliksense/kv/#')
-      const pair = { namespace: 'a/b', key: 'k+1', value: 'v' }
-      await client.publishAsync(
-        'qliksense/start_task',
-        JSON.stringify({ taskId: [FINANCIAL], keyValueStore: [pair] }),
-        { qos: 1 },
-      )
-      await until(() => seen.length === 1)
-      expect(seen).toEqual([['qliksense/kv/a%2Fb/k%2B1', { ...pair, revision: 1, event: 'set' }]])
-      expect((await product.call('GET', '/v4/keyvalues/a%2Fb?key=k%2B1')).status).toBe(200)
-      await product.call('DELETE', '/v4/keyvalues/a%2Fb/k%2B1')
-      await until(() => seen.length === 2)
-      expect(seen[1]).toEqual([
-        'qliksense/kv/a%2Fb/k%2B1',
-        { namespace: 'a/b', key: 'k+1', revision: 2, event: 'delete' },
-      ])
-      await client.endAsync(true)
-      await broker.stop()
-    },
-    30_000,
-  )
+  test('come with an MQTT request too, and changes go to the broker', async () => {
+    const broker = await startMosquitto()
+    await using site = await startSite()
+    await using product = await footman({
+      simulator: site.simulator,
+      mqttPort: broker.port,
+      config: { ...ON, footman: { keyValue: { mqttTopic: 'qliksense/kv' } } },
+    })
+    await product.start()
+    await product.process.waitForLine(/MQTT.*connected|Connected to MQTT/i, 10_000)
+    const client = await connectAsync(`mqtt://127.0.0.1:${broker.port}`)
+    const seen: [string, unknown][] = []
+    client.on('message', (topic, payload) => seen.push([topic, JSON.parse(payload.toString())]))
+    await client.subscribeAsync('qliksense/kv/#')
+    const pair = { namespace: 'a/b', key: 'k+1', value: 'v' }
+    await client.publishAsync('qliksense/start_task', JSON.stringify({ taskId: [FINANCIAL], keyValueStore: [pair] }), {
+      qos: 1,
+    })
+    await until(() => seen.length === 1)
+    expect(seen).toEqual([['qliksense/kv/a%2Fb/k%2B1', { ...pair, revision: 1, event: 'set' }]])
+    expect((await product.call('GET', '/v4/keyvalues/a%2Fb?key=k%2B1')).status).toBe(200)
+    await product.call('DELETE', '/v4/keyvalues/a%2Fb/k%2B1')
+    await until(() => seen.length === 2)
+    expect(seen[1]).toEqual([
+      'qliksense/kv/a%2Fb/k%2B1',
+      { namespace: 'a/b', key: 'k+1', revision: 2, event: 'delete' },
+    ])
+    await client.endAsync(true)
+    await broker.stop()
+  }, 90_000)
 })
 
 test('a key that may use the namespaces Sales* sees and changes no other', async () => {
@@ -169,4 +165,4 @@ test('a key that may use the namespaces Sales* sees and changes no other', async
   expect(await (await call('GET', '/v4/keyvalues/HR?key=k', undefined, everything)).json()).toMatchObject({
     value: 'v',
   })
-}, 30_000)
+}, 90_000)

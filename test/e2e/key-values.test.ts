@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type Footman, footman } from '../support/footman.ts'
 import { type RawRequest, rawHttp } from '../support/raw-http.ts'
-import { until, within } from '../support/wait.ts'
+import { atMost, until, within } from '../support/wait.ts'
 
 const ON = { restServerEndpointsEnable: { keyValueStore: true, senseStartTask: true } }
 
@@ -17,7 +17,7 @@ describe('a running store', () => {
   beforeAll(async () => {
     product = await footman({ simulator: null, config: ON, args: ['--no-qs-connection'] })
     await product.start()
-  }, 30_000)
+  }, 90_000)
   afterAll(async () => product?.[Symbol.asyncDispose]())
 
   const get = (path: string) => product.call('GET', path).then((answer) => answer.json())
@@ -140,7 +140,7 @@ describe('a running store', () => {
     await product.call('DELETE', '/v4/keyvalues/watched/k2')
     const began = performance.now()
     const text = await stream.read(/event: expire\n/)
-    expect(performance.now() - began).toBeLessThan(300 + 1000 + 1000)
+    expect(performance.now() - began).toBeLessThan(atMost(300 + 1000 + 1000))
     const events = [...text.matchAll(/^event: (\w+)\ndata: (.*)$/gm)].map(([, event, data]) => [
       event,
       JSON.parse(data!).key,
@@ -230,7 +230,7 @@ describe('over a restart', () => {
     expect(long.ttl).toBeGreaterThan(3_500_000)
     expect((await product.call('GET', '/v4/keyvalues/ns1?key=short')).status).toBe(400)
     expect(await (await product.call('GET', '/v4/keyvaluesnamespaces')).json()).toEqual(['ns1', 'empty'])
-  }, 30_000)
+  }, 90_000)
 
   test('with persist: false nothing is written to disk and nothing survives', async () => {
     await using product = await footman({
@@ -245,7 +245,7 @@ describe('over a restart', () => {
     await product.process.stop()
     await product.start()
     expect(await (await product.call('GET', '/v4/keyvaluesnamespaces')).json()).toEqual([])
-  }, 30_000)
+  }, 90_000)
 
   test('an open watch does not hold up the stop', async () => {
     await using product = await footman({ simulator: null, config: ON, args: ['--no-qs-connection'] })
@@ -254,9 +254,9 @@ describe('over a restart', () => {
     await stream.read(/event: ready\n/)
     const began = performance.now()
     expect(await product.process.stop()).toBe(0)
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(atMost(5000))
     await within(stream.reading, 1000, 'the end of the stream')
-  }, 30_000)
+  }, 90_000)
 })
 
 test('2,000 calls of a load script in a minute meet no rate limit', async () => {

@@ -7,9 +7,11 @@ import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { type RawAnswer, rawBytes, rawContinue } from '../support/raw-http.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
 const SALES = 'b9c5d234-efe5-6789-abcd-ef0123456789'
@@ -283,7 +285,7 @@ test('all subs of Butler that make a request are replayed', () => {
   expect(replayed.size).toBe(18)
 })
 
-describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
+describe('load scripts', () => {
   let site: TestSite
   let slack: HttpSink
   let broker: Mosquitto
@@ -436,5 +438,5 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
     await until(() => late().length > 0, { timeout: 20_000 })
     await until(() => product.rows('SELECT seq FROM mqtt_outgoing').length === 0)
     expect(late()).toHaveLength(1)
-  }, 40_000)
+  }, 90_000)
 })

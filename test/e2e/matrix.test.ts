@@ -14,12 +14,14 @@ import { STOCKHOLM } from '../support/alerts.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, type SinkRequest, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { slackFaults } from '../support/slack-blocks.ts'
 import { type ReceivedMail, type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { repositoryRoot } from '../support/source.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 type Fixture = Readonly<Record<string, unknown>>
 type Values = Readonly<Record<string, unknown>>
@@ -58,7 +60,7 @@ type DestinationName = (typeof DESTINATIONS)[number]
 
 const CELLS = TASK_TYPES.flatMap((type) => OUTCOMES.map((outcome) => [type, outcome] as const))
 
-describe.skipIf(findExecutable('mosquitto') === null)('the matrix of types, outcomes and destinations', () => {
+describe('the matrix of types, outcomes and destinations', () => {
   let site: TestSite
   let sink: HttpSink
   let mailbox: SmtpSink

@@ -103,7 +103,7 @@ test('starts, requests to QRS and key-value pairs are counted', async () => {
   const asked = measuredAs(lines, 'footman_qrs_requests_total{result="ok"}')
   expect(asked).toBeGreaterThan(2)
   expect(measuredAs(lines, 'footman_qrs_request_duration_seconds_count')).toBeGreaterThanOrEqual(asked)
-}, 30_000)
+}, 90_000)
 
 test('an open stream is counted', async () => {
   const leave = new AbortController()

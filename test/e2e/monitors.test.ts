@@ -6,10 +6,13 @@ import { connectAsync, type MqttClient } from 'mqtt'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { type TempDirectory, tempDirectory } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const ON = { enable: true }
 const WAIT = { timeout: 30_000 }

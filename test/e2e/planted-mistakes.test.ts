@@ -81,7 +81,7 @@ describe('the log of the start, check and doctor', () => {
         if (typeof said === 'string') return expect(text).toMatch(/: valid, 0 errors, 0 warnings$/)
         for (const pattern of said) expect(text).toMatch(pattern)
         expect(text).not.toContain('EADDRINUSE')
-      }, 20_000)
+      }, 90_000)
     }
   }
 

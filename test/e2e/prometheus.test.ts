@@ -13,10 +13,12 @@ import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts'
 import { metricsWarnings } from '../support/promtool.ts'
 import { type Scrape, scrapeOf } from '../support/scrape.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto', 'influxd', 'prometheus', 'promtool')
 
 interface EventItem {
   readonly type: string
@@ -57,8 +59,8 @@ beforeAll(async () => {
     startSite({ modes: { scheduler: { userSyncFailures: true } } }),
     startHttpSink(),
     startSmtpSink(),
-    findExecutable('mosquitto') ? startMosquitto() : null,
-    findExecutable('influxd') ? startInfluxd() : null,
+    startMosquitto(),
+    startInfluxd(),
   ])
   // Whatever goes to Teams is refused for good.
   sink.answer(({ url }) => (url === '/teams' ? { status: 400 } : { status: 202 }))
@@ -165,13 +167,13 @@ const byLabels = (metrics: Scrape, name: string, labels: readonly string[]) =>
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   )
 
-describe.skipIf(!findExecutable('promtool'))('promtool', () => {
+describe('promtool', () => {
   test('has nothing to say about the metrics', async () => {
     expect(metricsWarnings(await (await product.call('GET', '/metrics')).text())).toEqual([])
   })
 })
 
-describe.skipIf(!findExecutable('prometheus'))('a Prometheus that scrapes', () => {
+describe('a Prometheus that scrapes', () => {
   let prometheus: Prometheus
   beforeAll(async () => {
     prometheus = await startPrometheus(product.restPort)
@@ -199,7 +201,7 @@ describe.skipIf(!findExecutable('prometheus'))('a Prometheus that scrapes', () =
       if (values.length === 0) empty.push(where.replace(/, .$/, ''))
     }
     expect(empty.filter((title) => !expected.includes(title))).toEqual([])
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('the metrics', () => {

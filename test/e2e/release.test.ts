@@ -5,11 +5,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, normalize } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import { hostTarget } from '../../scripts/build/targets.ts'
+import { verified } from '../../scripts/release/minisign.ts'
 import { runToEnd } from '../support/binary.ts'
 import { readResources } from '../support/pe-resources.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { repositoryRoot } from '../support/source.ts'
 import { tempDirectory } from '../support/temp.ts'
+
+needs('unzip')
 
 const windowsHere = process.platform === 'win32'
 const NAME = `footman-${manifest.version}`
@@ -40,12 +43,20 @@ describe('a release', () => {
   test('has an archive for each platform, a bill of materials and their checksums; earlier ones stay', () => {
     const out = directory.join('out')
     const files = [EARLIER, `${HERE}.${windowsHere ? 'zip' : 'tar.gz'}`, `${NAME}-windows-x64.zip`, `${NAME}.cdx.json`]
-    expect(readdirSync(out).sort()).toEqual([...new Set(files), 'SHA256SUMS'].sort())
+    const beside = ['SHA256SUMS', 'SHA256SUMS.minisig', 'minisign.pub']
+    expect(readdirSync(out).sort()).toEqual([...new Set(files), ...beside].sort())
     const sums = readFileSync(join(out, 'SHA256SUMS'), 'utf8').trim().split('\n')
     expect(sums.map((line) => line.split('  ')[1]).sort()).toEqual([...new Set(files)].sort())
   })
 
-  test.skipIf(findExecutable('sha256sum') === null)('is what the checksums say, unpacked too', () => {
+  test('signs the checksums with a key whose public half lies beside them', () => {
+    const [sums, minisig, publicKey] = ['SHA256SUMS', 'SHA256SUMS.minisig', 'minisign.pub'].map((name) =>
+      readFileSync(join(directory.join('out'), name), 'utf8'),
+    ) as [string, string, string]
+    expect(verified(Buffer.from(sums), minisig, publicKey.split('\n')[1]!)).toContain(`Footman ${manifest.version}`)
+  })
+
+  test('is what the checksums say, unpacked too', () => {
     run('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], directory.join('out'))
     run('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], unpacked)
   })
@@ -53,6 +64,8 @@ describe('a release', () => {
   test('holds examples, appender, load-script subs, dashboards, templates, guide and licences', () => {
     const wanted = [
       'LICENSE',
+      'SECURITY.md',
+      'CHANGELOG.md',
       'README.md',
       'THIRD-PARTY-LICENCES.txt',
       'sbom.cdx.json',
@@ -106,7 +119,7 @@ describe('a release', () => {
     expect(executable.includes(repositoryRoot)).toBe(false)
   })
 
-  test.skipIf(findExecutable('unzip') === null)('has an executable for Windows with icon and version', () => {
+  test('has an executable for Windows with icon and version', () => {
     const archive = join(directory.join('out'), `${NAME}-windows-x64.zip`)
     run('unzip', ['-tq', archive], directory.path)
     run('unzip', ['-q', '-j', archive, '*/footman.exe', '-d', directory.join('windows')], directory.path)

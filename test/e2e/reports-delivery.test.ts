@@ -2,9 +2,12 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
-import { hasPdfTools, pdfEncryption, pdfFaults } from '../support/pdf.ts'
+import { pdfEncryption, pdfFaults } from '../support/pdf.ts'
 import { REGIONS, type ReportSite, startReportSite } from '../support/report-tasks.ts'
+import { needs } from '../support/servers.ts'
 import { until } from '../support/wait.ts'
+
+needs('pdftotext', 'qpdf')
 
 const LATE = 'mail-server-late@acme.example'
 const PASSWORDS = { zip: 'correct horse battery', pdf: 'staple for the paper' }
@@ -100,42 +103,38 @@ test('a folder that is a link out of the space is refused', async () => {
   expect(readdirSync(reports.space.join('outside'))).toEqual([])
 }, 60_000)
 
-test.skipIf(!hasPdfTools)(
-  'a PDF with a password and an archive with one open with it alone',
-  async () => {
-    const report = await reports.salesReport('Locked')
-    const use = { reportId: report.id, format: 'pdf', fileName: '{key}' }
-    const task = await reports.mailTask('Locked', report.id, {
-      reports: [
-        { key: 'paper', ...use, protect: { pdfPassword: 'secretRef:pdf' } },
-        { key: 'archive', ...use, zip: 'perReport', protect: { zipPassword: 'secretRef:zip' } },
-      ],
-      email: { enabled: false },
-      storage: [{ spaceId: 'finance', folder: 'locked' }],
-    })
-    const run = await reports.run(task.id)
-    expect(run.outcome).toBe('success')
-    const zipName = filesIn('locked').find((name) => name.endsWith('.zip'))
-    expect(filesIn('locked')).toEqual([zipName!, 'paper.pdf'].toSorted())
+test('a PDF with a password and an archive with one open with it alone', async () => {
+  const report = await reports.salesReport('Locked')
+  const use = { reportId: report.id, format: 'pdf', fileName: '{key}' }
+  const task = await reports.mailTask('Locked', report.id, {
+    reports: [
+      { key: 'paper', ...use, protect: { pdfPassword: 'secretRef:pdf' } },
+      { key: 'archive', ...use, zip: 'perReport', protect: { zipPassword: 'secretRef:zip' } },
+    ],
+    email: { enabled: false },
+    storage: [{ spaceId: 'finance', folder: 'locked' }],
+  })
+  const run = await reports.run(task.id)
+  expect(run.outcome).toBe('success')
+  const zipName = filesIn('locked').find((name) => name.endsWith('.zip'))
+  expect(filesIn('locked')).toEqual([zipName!, 'paper.pdf'].toSorted())
 
-    const paper = reports.space.join('finance', 'locked', 'paper.pdf')
-    expect(pdfFaults(paper, PASSWORDS.pdf)).toBe('')
-    expect(pdfEncryption(paper, PASSWORDS.pdf)).toMatch(/AESv3/)
-    expect(pdfFaults(paper)).toContain('invalid password')
-    expect(pdfFaults(paper, 'wrong password')).toContain('invalid password')
+  const paper = reports.space.join('finance', 'locked', 'paper.pdf')
+  expect(pdfFaults(paper, PASSWORDS.pdf)).toBe('')
+  expect(pdfEncryption(paper, PASSWORDS.pdf)).toMatch(/AESv3/)
+  expect(pdfFaults(paper)).toContain('invalid password')
+  expect(pdfFaults(paper, 'wrong password')).toContain('invalid password')
 
-    const bytes = new Uint8Array(readFileSync(reports.space.join('finance', 'locked', zipName!)))
-    const [entry] = await new ZipReader(new Uint8ArrayReader(bytes)).getEntries()
-    expect(entry).toMatchObject({ filename: 'archive.pdf', encrypted: true, zipCrypto: false })
-    if (!entry || entry.directory) throw new Error('no file in the archive')
-    const opened = async (password?: string) =>
-      Buffer.from(await entry.getData(new Uint8ArrayWriter(), { useWebWorkers: false, ...(password && { password }) }))
-    expect((await opened(PASSWORDS.zip)).subarray(0, 4).toString()).toBe('%PDF')
-    expect(opened('wrong password')).rejects.toThrow('Invalid password')
-    expect(opened()).rejects.toThrow('File contains encrypted entry')
-  },
-  60_000,
-)
+  const bytes = new Uint8Array(readFileSync(reports.space.join('finance', 'locked', zipName!)))
+  const [entry] = await new ZipReader(new Uint8ArrayReader(bytes)).getEntries()
+  expect(entry).toMatchObject({ filename: 'archive.pdf', encrypted: true, zipCrypto: false })
+  if (!entry || entry.directory) throw new Error('no file in the archive')
+  const opened = async (password?: string) =>
+    Buffer.from(await entry.getData(new Uint8ArrayWriter(), { useWebWorkers: false, ...(password && { password }) }))
+  expect((await opened(PASSWORDS.zip)).subarray(0, 4).toString()).toBe('%PDF')
+  expect(opened('wrong password')).rejects.toThrow('Invalid password')
+  expect(opened()).rejects.toThrow('File contains encrypted entry')
+}, 60_000)
 
 test('embedded, a report is the body of its mail; archives of a mail hold its files', async () => {
   const report = await reports.salesReport('Embedded')

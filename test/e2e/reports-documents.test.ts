@@ -7,16 +7,18 @@ import { CHART_KINDS, type ChartKind } from '../../src/reports/entities/report.t
 import { runBinary, runToEnd } from '../support/binary.ts'
 import { smallWorkbook, withSize, zipOf } from '../support/office.ts'
 import { olderSite } from '../support/older.ts'
-import { hasPdfTools, pdfFaults, pdfInfo, pdfPages } from '../support/pdf.ts'
+import { pdfFaults, pdfInfo, pdfPages } from '../support/pdf.ts'
 import { shape, slideTable, slideTemplate } from '../support/presentations.ts'
 import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs, program } from '../support/servers.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { paragraph, table, wordTemplate } from '../support/templates.ts'
 import { until } from '../support/wait.ts'
 import { sheetRow, workbook, worksheet } from '../support/workbook.ts'
 
-const soffice = findExecutable('soffice')
+needs('pdftotext', 'qpdf', 'soffice')
+
+const soffice = program('soffice')
 let reports: ReportSite
 
 beforeAll(async () => {
@@ -134,7 +136,7 @@ async function fileReport(file: string, bytes: Uint8Array, site = reports): Prom
 function converted(folder: string, names: readonly string[]): (name: string) => string {
   const out = reports.space.join('converted')
   const ran = spawnSync(
-    soffice!,
+    soffice,
     [
       ...['--headless', '--norestore', `-env:UserInstallation=${pathToFileURL(reports.space.join('profile'))}`],
       ...['--convert-to', 'pdf', '--outdir', out, ...names.map((name) => `${folder}/${name}`)],
@@ -145,63 +147,57 @@ function converted(folder: string, names: readonly string[]): (name: string) => 
   return (name) => `${out}/${name.replace(/\.\w+$/, '.pdf')}`
 }
 
-test.skipIf(soffice === null || !hasPdfTools)(
-  'LibreOffice opens every Office format, and Poppler every PDF, with all their texts',
-  async () => {
-    const rows =
-      sheetRow(1, ['Revenue', '{{revenue}}']) + sheetRow(2, ['{{#regions}}{{Sales}}', '{{Region}}{{/regions}}'])
-    const loop = ['{{#regions}}{{Region}}', '{{Sales}}{{/regions}}']
-    const [blocks, sheet, word, slides] = await Promise.all([
-      reports.salesReport('Blocks'),
-      fileReport('sheet.xlsx', await zipOf(workbook([{ name: 'Summary', xml: worksheet(rows) }]))),
-      fileReport('word.docx', await zipOf(wordTemplate(paragraph('Revenue {{revenue}}') + table(loop)))),
-      fileReport(
-        'slides.pptx',
-        await zipOf(
-          await slideTemplate({ content: shape('A', 0, 'Revenue {{revenue}}') + slideTable(2_000_000, loop) }),
-        ),
-      ),
-    ])
-    const uses: readonly [key: string, report: Named, format: string][] = [
-      ['blocks', blocks, 'xlsx'],
-      ['sheet', sheet, 'xlsx'],
-      ['word', word, 'docx'],
-      ['slides', slides, 'pptx'],
-      ['paper', blocks, 'pdf'],
-      ['sheet-paper', sheet, 'pdf'],
-      ['word-paper', word, 'pdf'],
-      ['slides-paper', slides, 'pdf'],
-    ]
-    const task = await reports.mailTask('Every program', blocks.id, {
-      email: { enabled: false },
-      storage: [{ spaceId: 'finance', folder: 'programs' }],
-      reports: uses.map(([key, { id }, format]) => ({ key, reportId: id, format, fileName: '{key}' })),
-    })
-    const run = await reports.run(task.id)
-    expect([run.outcome, run.events]).toEqual(['success', []])
-    const folder = reports.space.join('finance', 'programs')
-    const pdfOf = converted(folder, ['blocks.xlsx', 'sheet.xlsx', 'word.docx', 'slides.pptx'])
-    const files = [
-      ...['blocks.xlsx', 'sheet.xlsx', 'word.docx', 'slides.pptx'].map(pdfOf),
-      ...['paper', 'sheet-paper', 'word-paper', 'slides-paper'].map((name) => `${folder}/${name}.pdf`),
-    ]
-    for (const file of files) {
-      const pages = pdfPages(file)
-      const text = pages.join('\n')
-      expect([file, REGIONS.filter((region) => !text.includes(region))]).toEqual([file, []])
-      expect([file, text.includes('Revenue')]).toEqual([file, true])
-      expect([file, pdfInfo(file).Pages]).toEqual([file, String(pages.length)])
-    }
-    expect(pdfFaults(`${folder}/paper.pdf`)).toBe('')
-  },
-  180_000,
-)
+test('LibreOffice opens every Office format, and Poppler every PDF, with all their texts', async () => {
+  const rows =
+    sheetRow(1, ['Revenue', '{{revenue}}']) + sheetRow(2, ['{{#regions}}{{Sales}}', '{{Region}}{{/regions}}'])
+  const loop = ['{{#regions}}{{Region}}', '{{Sales}}{{/regions}}']
+  const [blocks, sheet, word, slides] = await Promise.all([
+    reports.salesReport('Blocks'),
+    fileReport('sheet.xlsx', await zipOf(workbook([{ name: 'Summary', xml: worksheet(rows) }]))),
+    fileReport('word.docx', await zipOf(wordTemplate(paragraph('Revenue {{revenue}}') + table(loop)))),
+    fileReport(
+      'slides.pptx',
+      await zipOf(await slideTemplate({ content: shape('A', 0, 'Revenue {{revenue}}') + slideTable(2_000_000, loop) })),
+    ),
+  ])
+  const uses: readonly [key: string, report: Named, format: string][] = [
+    ['blocks', blocks, 'xlsx'],
+    ['sheet', sheet, 'xlsx'],
+    ['word', word, 'docx'],
+    ['slides', slides, 'pptx'],
+    ['paper', blocks, 'pdf'],
+    ['sheet-paper', sheet, 'pdf'],
+    ['word-paper', word, 'pdf'],
+    ['slides-paper', slides, 'pdf'],
+  ]
+  const task = await reports.mailTask('Every program', blocks.id, {
+    email: { enabled: false },
+    storage: [{ spaceId: 'finance', folder: 'programs' }],
+    reports: uses.map(([key, { id }, format]) => ({ key, reportId: id, format, fileName: '{key}' })),
+  })
+  const run = await reports.run(task.id)
+  expect([run.outcome, run.events]).toEqual(['success', []])
+  const folder = reports.space.join('finance', 'programs')
+  const pdfOf = converted(folder, ['blocks.xlsx', 'sheet.xlsx', 'word.docx', 'slides.pptx'])
+  const files = [
+    ...['blocks.xlsx', 'sheet.xlsx', 'word.docx', 'slides.pptx'].map(pdfOf),
+    ...['paper', 'sheet-paper', 'word-paper', 'slides-paper'].map((name) => `${folder}/${name}.pdf`),
+  ]
+  for (const file of files) {
+    const pages = pdfPages(file)
+    const text = pages.join('\n')
+    expect([file, REGIONS.filter((region) => !text.includes(region))]).toEqual([file, []])
+    expect([file, text.includes('Revenue')]).toEqual([file, true])
+    expect([file, pdfInfo(file).Pages]).toEqual([file, String(pages.length)])
+  }
+  expect(pdfFaults(`${folder}/paper.pdf`)).toBe('')
+}, 180_000)
 
 /** Valid XML, but LibreOffice does not know the version. */
 const UNREADABLE =
   '<?xml version="9.9"?><w:styles xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"/>'
 
-describe.skipIf(soffice === null)('the converter', () => {
+describe('the converter', () => {
   test('fails for a file that LibreOffice cannot load, although it ends with 0', async () => {
     const parts = { ...wordTemplate(paragraph('{{revenue}}')), 'word/styles.xml': UNREADABLE }
     const report = await fileReport('broken.docx', await zipOf(parts))
@@ -219,12 +215,12 @@ test.skipIf(process.platform === 'win32')(
   'a conversion that takes too long is ended with all its processes',
   async () => {
     const folder = tempDirectory()
-    const [program, children] = [folder.join('soffice'), folder.join('children')]
+    const [converter, children] = [folder.join('soffice'), folder.join('children')]
     const slow = `(sleep 300 & echo $! >> ${children}; sleep 300) & echo $! >> ${children}; echo $$ >> ${children}; wait`
-    writeFileSync(program, `#!/bin/sh\nif [ "$1" = --version ]; then echo 'LibreOffice 7.4.7.2'; exit; fi\n${slow}\n`)
-    chmodSync(program, 0o755)
+    writeFileSync(converter, `#!/bin/sh\nif [ "$1" = --version ]; then echo 'LibreOffice 7.4.7.2'; exit; fi\n${slow}\n`)
+    chmodSync(converter, 0o755)
     try {
-      await using site = await startReportSite({ officeConverter: { path: program, timeoutSeconds: 10 } })
+      await using site = await startReportSite({ officeConverter: { path: converter, timeoutSeconds: 10 } })
       const report = await fileReport('slow.docx', await zipOf(wordTemplate(paragraph('{{revenue}}'))), site)
       const task = await site.mailTask('Slow', report.id, {
         reports: [{ key: 'pack', reportId: report.id, format: 'pdf' }],

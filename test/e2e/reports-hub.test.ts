@@ -8,8 +8,10 @@ import { violations } from '../support/accessibility.ts'
 import { startBrowser } from '../support/browser.ts'
 import { type PathProxy, startPathProxy } from '../support/path-proxy.ts'
 import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { until } from '../support/wait.ts'
+
+needs('chromium')
 
 const ANNA = 'anna@acme.example'
 const BOB = 'bob@acme.example'
@@ -32,7 +34,7 @@ interface Read {
   readonly version: number
 }
 
-describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
+describe('in Chromium', () => {
   let browser: Browser
   let proxy: PathProxy
   let reports: ReportSite

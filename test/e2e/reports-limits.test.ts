@@ -73,7 +73,8 @@ test('a table of 134,211 rows is cut at the limit with a warning, and memory sta
     ]),
   ).toEqual(['csv', 'xlsx'].map((format) => ['ROWS_TRUNCATED', format, 'table', [100_000, 134_211]]))
   const lines = readFileSync(reports.space.join('finance', 'orders.csv'), 'utf8').trimEnd().split('\r\n')
-  expect(lines).toHaveLength(100_001)
+  expect(lines).toHaveLength(100_002)
+  expect(lines.at(-1)).toMatch(/^"Showing the first 100,000 of 134,211 rows",{7}$/)
   if (process.platform !== 'linux') return
   const [, peak] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${reports.product.process.pid}/status`, 'utf8')) ?? []
   expect(Number(peak) / 1024).toBeLessThan(512)

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
-import { until } from '../support/wait.ts'
+import { atMost, until } from '../support/wait.ts'
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000'
 
@@ -148,7 +148,11 @@ describe('the preview of a report that is not saved', () => {
   test('has the rows that were asked for, and says how many there are', async () => {
     const body = await definition({ blocks: REGION_TABLE })
     expect(firstColumn(await previewed(`${PATH}?format=csv`, body))).toEqual([...REGIONS])
-    expect(firstColumn(await previewed(`${PATH}?format=csv&maxRows=2`, body))).toEqual(['Benelux', 'DACH'])
+    expect(firstColumn(await previewed(`${PATH}?format=csv&maxRows=2`, body))).toEqual([
+      'Benelux',
+      'DACH',
+      'Showing the first 2 of 5 rows',
+    ])
     expect(await previewed(`${PATH}?maxRows=2`, body)).toContain('2 of 5 rows')
   })
 
@@ -393,6 +397,6 @@ describe('the plan of a task that is not saved', () => {
     simulator.clearFaults()
     expect(codes).toEqual(Array(5).fill('ENGINE_UNREACHABLE'))
     // The first pause of a run is 10 seconds.
-    expect(performance.now() - began).toBeLessThan(8000)
+    expect(performance.now() - began).toBeLessThan(atMost(8000))
   }, 120_000)
 })

@@ -68,7 +68,7 @@ describe('with every endpoint switched off', () => {
       config: { restServerEndpointsEnable: { butlerping: false, senseStartTask: false } },
     })
     await product.start()
-  }, 30_000)
+  }, 90_000)
   afterAll(() => product?.[Symbol.asyncDispose]())
 
   test.each(SWITCHED)('%s %s does not exist, and costs no rate limit', async (method, path) => {
@@ -88,7 +88,7 @@ describe('requests', () => {
       config: { restServerEndpointsEnable: { keyValueStore: true } },
     })
     await product.start()
-  }, 30_000)
+  }, 90_000)
   // A task that is still running cannot be started again.
   afterEach(() => site.simulator.reset())
   afterAll(async () => {
@@ -275,7 +275,7 @@ describe('the limit of keys', () => {
       message: 'Maximum number of keys (2) reached in namespace: ns1',
     })
     expect(await store('a')).toMatchObject({ key: 'a' })
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('the rate limit', () => {
@@ -293,14 +293,14 @@ describe('the rate limit', () => {
       error: 'Too Many Requests',
       message: expect.stringMatching(/^Rate limit exceeded, retry in (\d+ seconds?|1 minute)$/),
     })
-  }, 30_000)
+  }, 90_000)
 
   test('of 0 is none', async () => {
     await using product = await footman({ simulator: null, args: ['--no-qs-connection', '--api-rate-limit', '0'] })
     await product.start()
     const { status, headers } = await product.call('GET', '/v4/butlerping')
     expect([status, headers.has('x-ratelimit-limit')]).toEqual([200, false])
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('TLS', () => {
@@ -325,7 +325,7 @@ describe('TLS', () => {
     })
     expect(status).toBe(200)
     await expect(product.call('GET', '/v4/butlerping')).rejects.toThrow()
-  }, 30_000)
+  }, 90_000)
 
   test('with a file that cannot be read: exit code 2 and the reason', async () => {
     await using product = await footman({
@@ -341,5 +341,5 @@ describe('TLS', () => {
     const { code, stdout } = await runToEnd(args, { cwd: product.directory.path })
     expect(code).toBe(2)
     expect(stdout).toMatch(/REST API TLS cert file could not be loaded \(\/nowhere\/cert\.pem\): ENOENT/)
-  }, 30_000)
+  }, 90_000)
 })

@@ -1,97 +1,29 @@
-/** Failures that nobody announced, and what is done about those that were, through the executable. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { DatabaseSync } from 'node:sqlite'
-import { createSimClock } from '../../src/simulator/clock.ts'
+/** Failures that nothing announced are found and alerted, and failed tasks are retried, through the executable. */
+import { beforeAll, describe, expect, test } from 'bun:test'
 import { runToEnd } from '../support/binary.ts'
-import { type Footman, footman } from '../support/footman.ts'
-import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { setTaskProperty } from '../support/safety-net.ts'
-import { startSite, type TestSite } from '../support/simulator.ts'
+import {
+  alerted,
+  change,
+  eventsOf,
+  HEALTHY,
+  HOUR,
+  LATELY,
+  LONG_AGO,
+  MADE_UP,
+  MINUTE,
+  product,
+  RETRIED,
+  runAt,
+  STUCK,
+  sink,
+  site,
+  startSafetyNet,
+  USER_SYNC,
+} from '../support/safety-net-scene.ts'
 import { until } from '../support/wait.ts'
 
-const MINUTE = 60_000
-const HOUR = 60 * MINUTE
-const LONG_AGO = 'fbf645f0-0c92-40a4-af9a-6e3eb1d3c35c'
-const LATELY = '70000000-0000-4000-8000-000000000011'
-const STUCK = '70000000-0000-4000-8000-000000000007'
-const USER_SYNC = '72000000-0000-4000-8000-000000000002'
-const HEALTHY = '70000000-0000-4000-8000-000000000013'
-const MADE_UP = '0bad2222-0000-4000-8000-000000000001'
-const RETRIED = '70000000-0000-4000-8000-000000000012'
-
-interface EventRow {
-  readonly source: string
-  readonly outcome: string
-  readonly state: string
-  readonly reason: string | null
-  readonly taskId: string
-}
-
-let site: TestSite
-let sink: HttpSink
-let product: Footman
-
-/** Changes the database of a Footman that is not running. */
-function change(sql: string, ...values: number[]): void {
-  const db = new DatabaseSync(product.directory.join('data', 'footman.db'))
-  db.prepare(sql).run(...values)
-  db.close()
-}
-
-/** Runs a task at that time of the site's clock; resolves with its execution id. */
-async function runAt(
-  at: number,
-  task: string,
-  behaviour: Parameters<TestSite['simulator']['setTask']>[1],
-): Promise<string> {
-  const { simulator } = site
-  simulator.clock.set(at)
-  simulator.setTask(task, { durationMs: 30, ...behaviour })
-  const ended = simulator.ended(task)
-  const id = simulator.runTask(task)
-  await ended
-  return id
-}
-
-const eventsOf = async (query: string): Promise<EventRow[]> => {
-  const answer = await product.call('GET', `/v4/events?limit=500&${query}`)
-  return ((await answer.json()) as { events: EventRow[] }).events
-}
-const alerted = (): string[] =>
-  sink.requests
-    .filter(({ url }) => !url.includes('tickets'))
-    .map(({ body }) => (JSON.parse(body) as { executionId: string }).executionId)
-
-beforeAll(async () => {
-  sink = await startHttpSink()
-  // Behind the clock of Footman: what ends has ended long enough ago at once.
-  site = await startSite({}, { clock: createSimClock({ now: Date.now() - 3 * MINUTE }) })
-  product = await footman({
-    simulator: site.simulator,
-    webhookUrl: sink.url,
-    config: {
-      footman: {
-        reconciler: { interval: '10s' },
-        destinations: { tickets: { type: 'webhook', url: `${sink.url}/tickets` } },
-        alertRoutes: [{ name: 'syncs', match: { type: 'userSync' }, to: ['tickets'] }],
-      },
-    },
-  })
-  await product.start()
-  await product.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
-  await product.process.kill9()
-  const now = Date.now()
-  change('UPDATE safety_net_mark SET at = ?', now - 4 * HOUR)
-  change(
-    'INSERT OR REPLACE INTO safety_net_mark VALUES (?, ?)'.replace('?, ?', "'reconciler.looked', ?"),
-    now - 4 * HOUR,
-  )
-}, 40_000)
-afterAll(async () => {
-  await product?.[Symbol.asyncDispose]()
-  await site?.[Symbol.asyncDispose]()
-  await sink?.stop()
-})
+startSafetyNet()
 
 describe('after an outage', () => {
   test('what failed within the last hour is alerted once, what failed before is recorded', async () => {
@@ -251,51 +183,4 @@ describe('a message that anybody could have sent about a task with a retry polic
     await until(isStarted, { timeout: 60_000, state: retries })
     expect(starts()).toHaveLength(1)
   }, 120_000)
-})
-
-describe('a satellite', () => {
-  test('leaves reconciling, watching and retrying to the primary', async () => {
-    await using satellite = await footman({
-      simulator: site.simulator,
-      config: { footman: { node: { role: 'satellite' } } },
-    })
-    await satellite.start()
-    await satellite.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
-    expect(satellite.rows('SELECT * FROM safety_net_mark')).toEqual([])
-  }, 40_000)
-})
-
-describe('a swap after a run in shadow, with its data', () => {
-  test('alerts what failed in between, and nothing that the shadow has seen', async () => {
-    await using ownSite = await startSite({}, { clock: createSimClock({ now: Date.now() - 3 * MINUTE }) })
-    const ownSink = await startHttpSink()
-    const { simulator } = ownSite
-    const settings = { simulator, webhookUrl: ownSink.url, config: { footman: { reconciler: { interval: '10s' } } } }
-    await using shadowed = await footman(settings)
-    const fail = async (task: string): Promise<string> => {
-      simulator.setTask(task, { durationMs: 30, outcome: 'fail' })
-      const ended = simulator.ended(task)
-      const id = simulator.runTask(task)
-      await ended
-      return id
-    }
-    await shadowed.start(['--shadow'])
-    const seen = await fail(LONG_AGO)
-    await until(() => shadowed.rows(`SELECT 1 FROM delivery WHERE reason = 'SHADOW_MODE'`).length > 0, {
-      timeout: 20_000,
-    })
-    await shadowed.process.kill9()
-    const db = new DatabaseSync(shadowed.directory.join('data', 'footman.db'))
-    // As if the shadow had run for hours.
-    db.prepare('UPDATE safety_net_mark SET at = ?').run(Date.now() - 2 * HOUR)
-    db.close()
-    const between = await fail(LATELY)
-    await shadowed.start([])
-    const [call] = await ownSink.received(1, { timeout: 40_000 })
-    expect(JSON.parse(call!.body)).toMatchObject({ executionId: between })
-    await shadowed.process.waitForLine(/RECONCILER: Task .* without a message/, 20_000)
-    expect(ownSink.requests.map(({ body }) => body).join()).not.toContain(seen)
-    expect(ownSink.requests).toHaveLength(1)
-    await ownSink.stop()
-  }, 90_000)
 })

@@ -5,8 +5,11 @@ import { runToEnd } from '../support/binary.ts'
 import { ALL_ENDPOINTS } from '../support/everything.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import { needs } from '../support/servers.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const FILE = `butlerSchedule:
   - name: By tag
@@ -77,7 +80,7 @@ beforeAll(async () => {
   })
   writeFileSync(product.directory.join('schedule.yaml'), FILE)
   await product.start()
-}, 30_000)
+}, 90_000)
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]()
   await sink?.stop()

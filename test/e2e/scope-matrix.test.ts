@@ -7,7 +7,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type Everything, everything } from '../support/everything.ts'
 import type { Footman } from '../support/footman.ts'
 import type { Described } from '../support/openapi.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
+
+needs('mosquitto')
 
 /** Butler 16 had or documented these, and load balancers ask for the last two. All else is for callers on this machine. */
 const OPEN = new Set([
@@ -110,9 +112,7 @@ async function matrix(
 
 const lineOf = ({ name }: Operation, caller: string, expected: string) => `${name} by ${caller}: ${expected}`
 
-const hasBroker = findExecutable('mosquitto') !== null
-
-describe.skipIf(!hasBroker)('with access control', () => {
+describe('with access control', () => {
   let all: Everything
   const keys = new Map(SCOPES.map((scope) => [scope, `fm_${randomBytes(32).toString('base64url')}`]))
   const bearer = (scope: string) => ({ authorization: `Bearer ${keys.get(scope)}` })
@@ -160,7 +160,7 @@ describe.skipIf(!hasBroker)('with access control', () => {
   }, 300_000)
 })
 
-describe.skipIf(!hasBroker)('without access control', () => {
+describe('without access control', () => {
   let all: Everything
   beforeAll(async () => {
     all = await everything({

@@ -3,9 +3,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test
 import { connectAsync } from 'mqtt'
 import { type Footman, footman } from '../support/footman.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
-import { findExecutable } from '../support/servers.ts'
+import { needs } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
+
+needs('mosquitto')
 
 const FINANCIAL = 'a8b4c123-def4-5678-9abc-def012345678'
 /** Acme's task Sales ETL. */
@@ -32,7 +34,7 @@ describe('over REST', () => {
     site = await startSite()
     product = await footman({ simulator: site.simulator })
     await product.start()
-  }, 30_000)
+  }, 90_000)
   // A task that is still running cannot be started again.
   afterEach(() => site.simulator.reset())
   afterAll(async () => {
@@ -157,7 +159,7 @@ describe('before anything is asked of Qlik Sense', () => {
     await product.start()
     await product.process.waitForLine(/QRS: not reachable/)
     expect(await (await product.call('GET', '/health')).json()).toMatchObject({ checks: { qrs: 'down' } })
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('with the allow filter', () => {
@@ -170,10 +172,10 @@ describe('with the allow filter', () => {
     await product.start()
     const allowed = await product.call('POST', '/v4/reloadtask/-/start', { tag: [HOURLY, 'urgent'] })
     expect(await allowed.json()).toMatchObject({ totalTasksStarted: 6, tasksDenied: [{ tag: 'urgent' }] })
-  }, 30_000)
+  }, 90_000)
 })
 
-describe.skipIf(findExecutable('mosquitto') === null)('over MQTT', () => {
+describe('over MQTT', () => {
   const TOPIC = 'qliksense/start_task'
 
   async function scene(config: Record<string, unknown> = {}) {
@@ -198,7 +200,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('over MQTT', () => {
     await client.publishAsync(TOPIC, JSON.stringify({ tag: [HOURLY] }), { qos: 1 })
     await until(() => starts(site).length === 7)
     await close()
-  }, 30_000)
+  }, 90_000)
 
   test('the allow filter holds', async () => {
     const { site, product, client, close } = await scene({
@@ -210,7 +212,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('over MQTT', () => {
     await until(() => starts(site).length === 1)
     expect(starts(site)[0]).toContain(FINANCIAL)
     await close()
-  }, 30_000)
+  }, 90_000)
 
   test('a request that was acknowledged is carried out once after kill -9', async () => {
     const { site, product, client, close } = await scene()

@@ -22,7 +22,7 @@ describe('the REST API', () => {
       config: { restServerConfig: { backgroundServerPort: backgroundPort } },
     })
     await product.start()
-  }, 30_000)
+  }, 90_000)
   afterAll(() => product?.[Symbol.asyncDispose]())
 
   test('listens on one port alone', async () => {
@@ -57,7 +57,7 @@ test('with Qlik Sense and the MQTT broker down it starts, listens and keeps what
   })
   const own = { version: expect.any(String), configuration: expect.stringMatching(/\.yaml$/) }
   expect(health).toEqual({ status: 200, body: { statusCode: 200, status: 'ok', checks, footman: own } } as never)
-}, 30_000)
+}, 90_000)
 
 test('without certificates in the file it says why there is no connection to Qlik Sense', async () => {
   const product = await footman({ simulator: null, config: { configQRS: { host: 'qs-central' }, cert: {} } })
@@ -70,7 +70,7 @@ test('without certificates in the file it says why there is no connection to Qli
   expect(log).not.toContain('disabled (--no-qs-connection)')
   await process.stop()
   product.directory.remove()
-}, 30_000)
+}, 90_000)
 
 test('approved directories that do not exist are told', async () => {
   const product = await footman({
@@ -87,7 +87,7 @@ test('approved directories that do not exist are told', async () => {
   )
   await process.stop()
   product.directory.remove()
-}, 30_000)
+}, 90_000)
 
 test.each([
   ['Butler.udpServerConfig', { udpServerConfig: { serverHost: 'no-such-host.invalid' } }],
@@ -141,7 +141,7 @@ describe('a UDP port that is taken', () => {
       ),
     )
     product.directory.remove()
-  }, 30_000)
+  }, 90_000)
 
   test('is opened later with --degraded', async () => {
     const { product, socket } = await taken()

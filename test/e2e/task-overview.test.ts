@@ -67,7 +67,7 @@ test('a task has its triggers with times and rules, and the tasks that follow', 
       },
     ],
   })
-}, 30_000)
+}, 90_000)
 
 test('an unknown task is 404, what is no id 400', async () => {
   expect((await product.call('GET', `/v4/tasks/${UNKNOWN}`)).status).toBe(404)
@@ -126,7 +126,7 @@ describe('runs', () => {
     expect(await get(`/v4/tasks/${SLOW}`)).toMatchObject({
       ...{ state: 'running', runningExecution: { executionId: id, expectedEnd: expect.any(String) } },
     })
-  }, 30_000)
+  }, 90_000)
 })
 
 test('the log can be read from a line on', async () => {
@@ -139,7 +139,7 @@ test('the log can be read from a line on', async () => {
   expect(await rest.text()).toBe(lines.slice(2).join(''))
   expect(rest.headers.get('x-log-lines')).toBe(String(lines.length))
   expect(await (await product.call('GET', `${path}?fromLine=${lines.length + 1}`)).text()).toBe('')
-}, 30_000)
+}, 90_000)
 
 test('a dry run of a start names each task, and starts nothing', async () => {
   const before = (await get<{ executions: unknown[] }>('/v4/executions?state=running')).executions.length
@@ -155,4 +155,4 @@ test('a dry run of a start names each task, and starts nothing', async () => {
     follows: 1,
   })
   expect((await get<{ executions: unknown[] }>('/v4/executions?state=running')).executions.length).toBe(before)
-}, 30_000)
+}, 90_000)

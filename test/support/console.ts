@@ -110,18 +110,26 @@ export function visitor(base: string, always: Record<string, string> = {}, tls: 
 export const visitorOf = ({ restPort }: Footman, always?: Record<string, string>): Visitor =>
   visitor(`http://127.0.0.1:${restPort}`, always)
 
-/** Every page that can be reached by links from the first one, up to `most`, by path; with the text of its answer. */
+/**
+ * Every page that can be reached by links from the first one, up to `most`, by path; with the text of its answer. `ofAKind`:
+ * how many pages that differ in their ids or queries only.
+ */
 export async function crawl(
   who: Pick<Visitor, 'get'>,
   prefix = '',
   most = 80,
   also: readonly string[] = [],
+  ofAKind = Number.POSITIVE_INFINITY,
 ): Promise<Map<string, { readonly status: number; readonly text: string }>> {
   const found = new Map<string, { readonly status: number; readonly text: string }>()
   const waiting = [...also, ...START]
+  const kinds = new Map<string, number>()
   while (waiting.length > 0 && found.size < most) {
     const path = waiting.shift()!
     if (found.has(path)) continue
+    const kind = path.replace(/\?.*/, '').replace(UUID, 'ID')
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    if (kinds.get(kind)! > ofAKind) continue
     const answer = await who.get(path)
     const text = await answer.text()
     found.set(path, { status: answer.status, text })
@@ -135,8 +143,16 @@ export async function crawl(
   return found
 }
 
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi
+
 const START = [
   ...['/console/', '/console/system', '/console/system/config', '/console/system/config?as=tree'],
-  ...['/console/system/audit', '/console/system/sessions', '/console/system/maintenance', '/console/system/about'],
+  ...[
+    '/console/system/audit',
+    '/console/system/keys',
+    '/console/system/sessions',
+    '/console/system/maintenance',
+    '/console/system/about',
+  ],
   ...['/console/search?q=sales', '/console/events', '/console/form/config.reload', '/console/unknown'],
 ]

@@ -33,7 +33,8 @@ export async function diagnose(butler: unknown, options: DiagnosisOptions = {}):
   const { only, timeout = 5000, env = {}, qsConnection = false, appender, listen } = options
   const printed: string[] = []
   const io = { out: (text: string) => void printed.push(text), err: (text: string) => void printed.push(text) }
-  const surroundings = { env, cwd: directory.path, execPath: '/usr/bin/bun' }
+  const workerEntry = new URL('../../src/main.ts', import.meta.url)
+  const surroundings = { env, cwd: directory.path, execPath: '/usr/bin/bun', workerEntry }
   const code = await runDoctor(
     {
       ...{ configfile, json: true, timeout, qsConnection, ...(only && { only }) },

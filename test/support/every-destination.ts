@@ -29,7 +29,6 @@ import { DESTINATION_EXAMPLES } from './destination-types.ts'
 import { brokerPeer, folderPeer, httpPeer, mailPeer, type Peer } from './fault-peers.ts'
 import { influxServer } from './influx-server.ts'
 import { namedDeps, settingsOf } from './named.ts'
-import { findExecutable } from './servers.ts'
 import { tempDirectory } from './temp.ts'
 
 const hostOf = (type: string) => new URL(DESTINATION_EXAMPLES[type]!.url).hostname
@@ -53,13 +52,13 @@ export async function startEveryDestination(timeoutMs: number) {
     ),
   )
   const [mail, hook, influx] = await Promise.all([mailPeer(), httpPeer({}, 500), httpPeer({ status: 204 }, 503)])
-  const broker = findExecutable('mosquitto') === null ? null : await brokerPeer()
+  const broker = await brokerPeer()
   const folder = folderPeer()
   // Names are those of the destinations.
   const peers: Readonly<Record<string, Peer>> = {
     ...Object.fromEntries(Object.entries(http).map(([type, peer]) => [`my-${type}`, peer])),
     ...{ 'my-email': mail, webhook: hook, influxdb: influx, scriptlog: folder },
-    ...(broker && { 'my-mqtt': broker }),
+    'my-mqtt': broker,
   }
 
   /** Asks the peer in the place of the host. */
@@ -158,6 +157,7 @@ export async function startEveryDestination(timeoutMs: number) {
   return {
     db,
     peers,
+    ...{ mail: mail.sink, hooks: { ...http, webhook: hook, influxdb: influx } },
     latencies,
     rows: (phase: number) =>
       db.all<Row>(
@@ -172,9 +172,15 @@ export async function startEveryDestination(timeoutMs: number) {
            JOIN delivery_attempt ON delivery_id = delivery.id WHERE task_name LIKE ? AND result = 'retry'`,
         `T${phase}x%`,
       ),
-    async fire(phase: number, index: number) {
+    async fire(phase: number, index: number, more: Partial<TaskEvent> = {}) {
       const name = `T${phase}x${index}x`
-      const event = fullEvent({ taskName: name, taskId: name, executionId: `e-${name}`, receivedAt: Date.now() })
+      const event = fullEvent({
+        taskName: name,
+        taskId: name,
+        executionId: `e-${name}`,
+        receivedAt: Date.now(),
+        ...more,
+      })
       await writer.write((tx) => {
         storeWholeEvent(tx, event)
         router.handle(tx, event, NOTHING_AWAITED)

@@ -93,6 +93,8 @@ export function fakeQrs(): FakeQrs {
     taskById: (id, signal) => answer(`task ${id}`, () => qrs.tasks_.get(id) ?? null, signal),
     tasks: (filter, signal) => answer(`tasks ${filter}`, () => [...qrs.tasks_.values()], signal),
     users: (filter, signal) => answer(`users ${filter}`, () => [], signal),
+    existingApps: (ids, signal) =>
+      answer(`existing apps ${ids.length}`, () => new Set(ids.filter((id) => qrs.apps.has(id))), signal),
     existingTasks: (ids, signal) =>
       answer(`existing ${ids.length}`, () => new Set(ids.filter((id) => qrs.tasks_.has(id))), signal),
     allTaskIds: (signal) => answer('all ids', () => new Set(qrs.tasks_.keys()), signal),

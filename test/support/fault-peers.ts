@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type HttpSink, type SinkAnswer, startHttpSink } from './http-sink.ts'
 import { startMosquitto } from './mosquitto.ts'
-import { startSmtpSink } from './smtp-sink.ts'
+import { type SmtpSink, startSmtpSink } from './smtp-sink.ts'
 import { tempDirectory } from './temp.ts'
 
 export const FAULTS = ['well', 'down', 'slow', 'refusing', 'flapping'] as const
@@ -62,7 +62,7 @@ export async function httpPeer(success: SinkAnswer, failure: number): Promise<Pe
   }
 }
 
-export async function mailPeer(): Promise<Peer & { readonly port: number }> {
+export async function mailPeer(): Promise<Peer & { readonly port: number; readonly sink: SmtpSink }> {
   const sink = await startSmtpSink()
   const fails = alternating()
   const answers = {
@@ -77,6 +77,7 @@ export async function mailPeer(): Promise<Peer & { readonly port: number }> {
     },
   }
   return {
+    sink,
     port: sink.port,
     ...{ can: FAULTS, failsWhen: TROUBLES },
     async suffer(fault) {

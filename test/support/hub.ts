@@ -7,8 +7,8 @@ import { openDatabase } from '../../src/platform/sqlite.ts'
 import type { Format } from '../../src/reports/entities/report.ts'
 import { createHub } from '../../src/reports/hub/index.ts'
 import type { HubDeps, HubSettingsOf } from '../../src/reports/hub/place.ts'
+import type { MailOutcome } from '../../src/reports/mailer.ts'
 import { hubMigrations } from '../../src/reports/migrations.ts'
-import type { MailOutcome } from '../../src/reports/runs/carriers.ts'
 import type { DeliveryJob } from '../../src/reports/runs/deliver.ts'
 import type { HubPayload } from '../../src/reports/runs/plan.ts'
 import { testClock } from './key-values.ts'
@@ -36,7 +36,7 @@ interface Published extends Partial<HubPayload> {
 
 export async function testHub(
   settings: Partial<HubSettingsOf> = {},
-  deps: Partial<Pick<HubDeps, 'recipients'>> & {
+  deps: Partial<Pick<HubDeps, 'recipients' | 'testers'>> & {
     readonly outcome?: () => MailOutcome
     readonly server?: Parameters<typeof routesApi>[2]
   } = {},
@@ -56,6 +56,7 @@ export async function testHub(
       log,
       blobs,
       recipients: deps.recipients ?? (() => []),
+      testers: deps.testers ?? (() => []),
       hasRun: (id) => id === RUN_ID,
       mailer: {
         async send(mail) {
@@ -76,6 +77,7 @@ export async function testHub(
       base: 'http://reports.acme.example',
       restApi: true,
       fromAddress: 'reports@acme.example',
+      allowedDomains: [],
       timezone: 'Europe/Stockholm',
       testAddress: null,
       ...settings,

@@ -1,10 +1,10 @@
 /** PDF files as the tools of Poppler and qpdf read them. */
 import { spawnSync } from 'node:child_process'
-import { findExecutable } from './servers.ts'
+import { program } from './servers.ts'
 
-export const hasPdfTools = findExecutable('pdftotext') !== null && findExecutable('qpdf') !== null
-
+/** pdfinfo, pdffonts and pdfimages come with pdftotext. */
 function run(tool: string, args: readonly string[]): { readonly code: number | null; readonly output: string } {
+  program(tool === 'qpdf' ? 'qpdf' : 'pdftotext')
   const { status, stdout, stderr } = spawnSync(tool, args, {
     encoding: 'utf8',
     timeout: 120_000,

@@ -11,8 +11,12 @@ import process from 'node:process'
  */
 const FIRST = 10_112
 const LAST = 32_000
-/** Test files run in several processes; each takes every 16th port, and none twice, also while a program starts again. */
+/**
+ * Test files run in several processes; each takes every 16th port, and none twice, also while a program starts again. The
+ * runner gives each process a slot of its own.
+ */
 const STRIPES = 16
+const stripe = Number(process.env.FOOTMAN_TEST_SLOT ?? process.pid) % STRIPES
 const ATTEMPTS = 100
 const taken = new Set<number>()
 
@@ -47,7 +51,7 @@ async function bindUdp(port: number): Promise<void> {
 /** A random port for which `use` resolves. */
 async function firstFree(use: (port: number) => Promise<void>): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
-    const port = randomInt(FIRST / STRIPES, LAST / STRIPES) * STRIPES + (process.pid % STRIPES)
+    const port = randomInt(FIRST / STRIPES, LAST / STRIPES) * STRIPES + stripe
     if (taken.has(port)) continue
     try {
       await use(port)

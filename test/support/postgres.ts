@@ -18,6 +18,7 @@ import {
   SUPERUSER,
   serverDirectory,
 } from './postgres-files.ts'
+import { program } from './servers.ts'
 import { until, within } from './wait.ts'
 
 export { postgresPrograms, ROLE, SUPERUSER }
@@ -87,7 +88,7 @@ const SETTINGS = {
 const HBA = `host all all 127.0.0.1/32 scram-sha-256\nhost replication ${SUPERUSER.user} 127.0.0.1/32 scram-sha-256\n`
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  if (!postgresPrograms()) throw new Error('PostgreSQL is not installed')
+  program('postgres')
   const port = await freeTcpPort()
   const directory = serverDirectory()
   const data = join(directory, 'data')

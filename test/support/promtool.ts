@@ -1,13 +1,11 @@
 /** Checks of metrics and of expressions by Prometheus's own tool. */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { findExecutable } from './servers.ts'
+import { program } from './servers.ts'
 import { tempDirectory } from './temp.ts'
 
 function promtool(args: readonly string[], input = ''): { readonly code: number | null; readonly lines: string[] } {
-  const binary = findExecutable('promtool')
-  if (!binary) throw new Error('promtool is not installed')
-  const { status, stdout, stderr } = spawnSync(binary, args, { input, encoding: 'utf8', timeout: 30_000 })
+  const { status, stdout, stderr } = spawnSync(program('promtool'), args, { input, encoding: 'utf8', timeout: 30_000 })
   return { code: status, lines: `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '') }
 }
 

@@ -17,7 +17,7 @@ export interface RawRequest {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   /** Sent with Content-Length. */
-  readonly body?: string
+  readonly body?: string | Uint8Array
   /** Sent in chunks instead. */
   readonly chunks?: readonly string[]
   /** `1.1` by default. */
@@ -30,23 +30,25 @@ export function rawHttp(port: number, request: RawRequest): Promise<RawAnswer> {
 }
 
 /** The same for hand-written bytes, which must contain `Connection: close`. */
-export async function rawBytes(port: number, text: string): Promise<RawAnswer> {
-  return parse(await within(exchange(port, text), 10_000, `an answer to ${text.split('\r\n')[0]}`))
+export async function rawBytes(port: number, sent: string | Buffer): Promise<RawAnswer> {
+  return parse(await within(exchange(port, sent), 10_000, `an answer to ${sent.toString().split('\r\n')[0]}`))
 }
 
-function bytesOf({ method = 'GET', path, headers = {}, body, chunks, version = '1.1' }: RawRequest): string {
-  const lines = [`${method} ${path} HTTP/${version}`, 'Host: 127.0.0.1', 'Connection: close']
+function bytesOf({ method = 'GET', path, headers = {}, body, chunks, version = '1.1' }: RawRequest): Buffer {
+  const host = Object.keys(headers).some((name) => name.toLowerCase() === 'host') ? [] : ['Host: 127.0.0.1']
+  const lines = [`${method} ${path} HTTP/${version}`, ...host, 'Connection: close']
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
   if (body !== undefined) lines.push(`Content-Length: ${Buffer.byteLength(body)}`)
   if (chunks) lines.push('Transfer-Encoding: chunked')
   const coded = chunks?.map((one) => `${Buffer.byteLength(one).toString(16)}\r\n${one}\r\n`).join('')
-  return `${lines.join('\r\n')}\r\n\r\n${body ?? ''}${coded === undefined ? '' : `${coded}0\r\n\r\n`}`
+  const content = Buffer.from(body ?? (coded === undefined ? '' : `${coded}0\r\n\r\n`))
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), content])
 }
 
-function exchange(port: number, text: string): Promise<string> {
+function exchange(port: number, sent: string | Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
-    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    const socket = connect(port, '127.0.0.1', () => socket.write(sent))
     socket.on('data', (chunk) => chunks.push(Buffer.from(chunk)))
     socket.on('error', reject)
     socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')))

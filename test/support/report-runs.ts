@@ -154,7 +154,8 @@ export function runScene(scene: RunScene) {
       prepare: { timezone: 'UTC', locale: 'en-GB' } as RunnerSettings['prepare'],
       hubEnabled: true,
       testAddress: null,
-      allowedRecipientDomains: [],
+      allowedDomains: [],
+      fromAddress: 'reports@acme.example',
       ...scene.settings,
     },
   )

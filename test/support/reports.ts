@@ -7,6 +7,7 @@ import type { CheckSettings } from '../../src/reports/checks.ts'
 import { type DefinitionRoutesDeps, definitionRoutes } from '../../src/reports/http/index.ts'
 import { definitionMigrations } from '../../src/reports/migrations.ts'
 import { createDefinitionStore } from '../../src/reports/store.ts'
+import { readWorkbookTable } from '../../src/reports/templates/workbook/table.ts'
 import { testClock } from './key-values.ts'
 import { routesApi } from './routes-api.ts'
 import { tempDirectory } from './temp.ts'
@@ -24,6 +25,9 @@ export const describedRoutes = () =>
     checkTemplate: async () => {
       throw new Error('not called')
     },
+    readTable: async () => {
+      throw new Error('not called')
+    },
   })
 
 interface Answer {
@@ -39,6 +43,8 @@ export function testDefinitions(settings: Partial<CheckSettings> = {}) {
   const store = createDefinitionStore(
     { db, writer: createGroupWriter(db), clock },
     {
+      allowedDomains: [],
+      fromAddress: 'Reports <reports@acme.example>',
       secrets: ['weeklyZip'],
       storageSpaces: [{ id: 'finance-share', projects: ['Sales', 'Finance'] }],
       hubEnabled: true,
@@ -70,6 +76,7 @@ export async function reportApi(
     checkTemplate: async () => {
       throw new Error('no template is expected')
     },
+    readTable: (bytes, maxMb) => readWorkbookTable(new Uint8Array(bytes), maxMb),
     ...options,
   }
   const api = await routesApi([...definitionRoutes(deps), ...(options.routes ?? [])])

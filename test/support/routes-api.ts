@@ -60,13 +60,14 @@ export async function routesApi(
       return api.port
     },
     send(method, path, body, headers = {}) {
-      const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
+      const isRaw = typeof body === 'string' || body instanceof Uint8Array || body === undefined
+      const content = isRaw ? body : JSON.stringify(body)
       const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' }
       return rawHttp(api.port, {
         method,
         path,
         headers: { ...type, ...headers },
-        ...(text !== undefined && { body: text }),
+        ...(content !== undefined && { body: content }),
       })
     },
     [Symbol.asyncDispose]: () => api.stop(500),

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findExecutable } from './servers.ts'
+import { program, type ServerName } from './servers.ts'
 
 export interface ServerProcess {
   readonly directory: string
@@ -21,7 +21,7 @@ export interface ServerProcess {
 }
 
 export interface ServerProgram {
-  readonly name: string
+  readonly name: ServerName
   readonly args: (directory: string) => readonly string[] | Promise<readonly string[]>
   /** A URL that answers 2xx, or a port on which connections are taken, once the server can be used. */
   readonly ready: string | number
@@ -32,14 +32,13 @@ const START_MS = 30_000
 const LOG_KEPT = 1_000_000
 
 export async function serverProcess({ name, args, ready }: ServerProgram): Promise<ServerProcess> {
-  const binary = findExecutable(name)
-  if (!binary) throw new Error(`${name} is not installed`)
+  const binary = program(name)
   const directory = await mkdtemp(join(tmpdir(), `footman-${name}-`))
   let child: ChildProcess | null = null
   let output = ''
 
   async function start(): Promise<void> {
-    const started = spawn(binary as string, await args(directory), {
+    const started = spawn(binary, await args(directory), {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: directory,
     })

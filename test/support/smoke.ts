@@ -109,7 +109,7 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
         appOwnerUserId: 'anna',
         executionId: execution.executionID,
       })
-    }, 30_000)
+    }, 90_000)
 
     test('starts a task', async () => {
       site.simulator.setTask(TASK, { outcome: 'success', durationMs: 100 })
@@ -140,7 +140,7 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
         [expect.objectContaining({ ...schedule, nextRun: expect.any(String) })],
       ])
       expect(readdirSync(product.directory.join('data'))).toEqual(expect.arrayContaining(['footman.db', 'journal.db']))
-    }, 30_000)
+    }, 90_000)
 
     test('a calendar file keeps a schedule away from its days', async () => {
       const [status, { next }] = await json('POST', '/v4/schedules/preview', {
@@ -165,7 +165,7 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
       expect(status).toBe(201)
       await started
       expect((await json('DELETE', `/v4/schedules/${body.id}`))[0]).toBe(204)
-    }, 30_000)
+    }, 90_000)
 
     test('Ctrl+C stops it, with everything closed and logged', async () => {
       product.process.signal('SIGINT')

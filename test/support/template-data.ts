@@ -89,7 +89,9 @@ function aggregate(expression: string, rows: Facts): Cell {
   const [, aggregation, field = ''] = /^=?(Sum|Max)\((\w+)\)$/.exec(expression) ?? []
   if (!aggregation) throw new EvaluationError(`error in expression ${expression}`)
   const numbers = rows.map((row) => Number(row[field]))
-  return cell(aggregation === 'Sum' ? numbers.reduce((sum, number) => sum + number, 0) : Math.max(...numbers))
+  const number = aggregation === 'Sum' ? numbers.reduce((sum, one) => sum + one, 0) : Math.max(...numbers)
+  // The app formats its measures.
+  return { text: number.toLocaleString('en-GB'), number }
 }
 
 function tableOf({ columns, maxRows = Number.POSITIVE_INFINITY, totals = false }: TableRequest, facts: Facts): Table {

@@ -1,12 +1,19 @@
 /** Waiting in tests: for a condition, never for a length of time. */
+import process from 'node:process'
+
+/** Times that every limit is longer while other test files use the same processors; the runner of tests says so. */
+const PATIENCE = Number(process.env.FOOTMAN_TEST_PATIENCE ?? 1)
 
 const POLL_MS = 5
 /** The longer it waits, the rarer it asks: a question may cost as much as what is tested. */
 const POLL_PART = 1 / 20
 const MOST_POLL_MS = 50
 
+/** The limit on this machine for work that takes `ms` milliseconds on one that does nothing else. */
+export const atMost = (ms: number): number => ms * PATIENCE
+
 export interface UntilOptions {
-  /** Milliseconds; default 20,000: machines of tests are busy. */
+  /** Milliseconds on a machine that does nothing else; default 20,000. */
   readonly timeout?: number
   /** The awaited condition, for the error text. */
   readonly what?: string
@@ -22,7 +29,8 @@ export async function until<T>(
   predicate: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { timeout = 20_000, what = predicate.toString() } = options
+  const { what = predicate.toString() } = options
+  const timeout = atMost(options.timeout ?? 20_000)
   const from = performance.now()
   const deadline = from + timeout
   let lastError: unknown
@@ -45,8 +53,9 @@ export async function until<T>(
   throw new Error([`waited ${timeout} ms in vain for ${what}`, ...details].join('; '))
 }
 
-/** Rejects with a clear text when `promise` takes longer than `timeout` milliseconds. */
-export async function within<T>(promise: Promise<T>, timeout: number, what: string): Promise<T> {
+/** Rejects with a clear text when `promise` takes longer than `ms` milliseconds of an idle machine. */
+export async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  const timeout = atMost(ms)
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`waited ${timeout} ms in vain for ${what}`)), timeout)

@@ -3,11 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { runBinary } from '../support/binary.ts'
 import { unzip, zipOf } from '../support/office.ts'
-import { hasPdfTools, pdfInfo, pdfPages } from '../support/pdf.ts'
+import { pdfInfo, pdfPages } from '../support/pdf.ts'
 import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
+import { needs } from '../support/servers.ts'
 import { paragraph, wordPicture, wordTemplate, wordText } from '../support/templates.ts'
 import { until } from '../support/wait.ts'
 import { windowsHost } from '../support/wine/wine.ts'
+
+needs('pdftotext', 'qpdf')
 
 let reports: ReportSite
 
@@ -68,7 +71,6 @@ test('files in a folder below the space, one of them by mail', async () => {
   const again = await reports.run(task.id)
   expect([again.outcome, again.counts.filesWritten]).toEqual(['success', 6])
   expect(readdirSync(folder)).toHaveLength(6)
-  if (!hasPdfTools) return
   const pages = pdfPages(file('pdf'))
   expect(REGIONS.filter((region) => !pages.join().includes(region))).toEqual([])
   expect(pdfInfo(file('pdf')).Pages).toBe(String(pages.length))
@@ -92,7 +94,11 @@ test('a file that another program has open is replaced when it is closed', async
     const [found] = await reports.deliveries(runId)
     return found?.state === 'retry' && found
   })
-  expect([delivery.attempts, delivery.lastError]).toEqual([1, expect.stringMatching(/open\.csv/)])
+  expect([delivery.attempts, delivery.target, delivery.lastError]).toEqual([
+    1,
+    'finance:open.csv',
+    expect.stringMatching(/another program has the file open$/),
+  ])
   await other.kill9()
   const run = await reports.ended(runId)
   expect([run.outcome, run.counts.filesWritten]).toEqual(['success', 1])

@@ -206,7 +206,7 @@ function chatDestination(
   return sectionDestination(deps, channel, { secrets, ...parts }, async (input) => {
     const { event, rule } = input
     const section = sections.get(rule.name)
-    if (!section) throw new Error(`route ${rule.name} has no section in the configuration`)
+    if (!section) throw new Error(`rule ${rule.name} has no section in the configuration`)
     const call = await makeCall(deps, settingsFor(input, section), variablesOf(input, section))
     const text = announce(channel, section, event.taskName || event.appName)
     const announcement = { level: 'verbose', text } as const

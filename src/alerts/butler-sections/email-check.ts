@@ -1,10 +1,10 @@
 /** Finds problems in the settings of mails by rendering a sample; sends nothing. */
 
 import { errorText } from '../../platform/errors.ts'
+import { isEmailAddress, splitAddresses } from '../../platform/mail-addresses.ts'
 import { addressOf, variantOf } from '../destinations/email/mailer.ts'
 import { mailView } from '../destinations/email/view.ts'
 import type { SettingProblem } from '../destinations/settings.ts'
-import { isEmailAddress, splitAddresses } from '../recipients.ts'
 import { sampleEvent } from '../sample-event.ts'
 import { contextLinks, templateContext } from '../template-context.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'

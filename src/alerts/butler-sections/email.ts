@@ -1,8 +1,9 @@
 /** The mail sections of Butler: the recipients of a mail about an event, the rules, and the settings of the mails. */
 import type { Need, TaskEvent } from '../../events/types.ts'
+import { splitAddresses, uniqueAddresses } from '../../platform/mail-addresses.ts'
 import { createMailSender, type MailerDeps, type MailSender, type MailSettings } from '../destinations/email/mailer.ts'
 import { hasProperty, ownerDecision, propertyValues } from '../gates.ts'
-import { addressProblem, splitAddresses, uniqueAddresses } from '../recipients.ts'
+import { addressProblem } from '../recipients.ts'
 import type { Destination, PlannedDelivery, Rule, Suppression } from '../types.ts'
 import {
   type CloudOwnerSettings,
@@ -173,7 +174,7 @@ export function createEmailDestination(deps: EmailDeps, config: EmailDestination
     type: 'email',
     async render(input) {
       const mail = mails.get(input.rule.name)
-      if (!mail) throw new Error(`route ${input.rule.name} has no mail section in the configuration`)
+      if (!mail) throw new Error(`rule ${input.rule.name} has no mail section in the configuration`)
       return sender.renderMail(input, settingsOf(mail, input.event, attachScriptLog))
     },
     deliver: (batch, signal) => Promise.all(batch.map((message) => sender.send(message, signal))),

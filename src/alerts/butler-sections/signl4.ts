@@ -76,7 +76,7 @@ export function createSignl4Destination(deps: SectionDeps, config: Signl4Config)
   const sections = new Map(signl4Sections(config).map((section) => [section.routeName, section]))
   return sectionDestination(deps, 'signl4', { secrets: secretsOfUrl(url) }, ({ event, rule, kind }) => {
     const section = sections.get(rule.name)
-    if (!section) throw new Error(`route ${rule.name} has no section in the configuration`)
+    if (!section) throw new Error(`rule ${rule.name} has no section in the configuration`)
     const { severity, serviceName } = section.settings
     const shown = signl4Request({
       title: marked(section.title, event, kind),

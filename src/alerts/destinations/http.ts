@@ -13,6 +13,7 @@ import { MASK } from '../../platform/log-mask.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { cut } from '../message-text/cut.ts'
 import { textNeeds } from '../message-text/writer.ts'
+import { SHORTENED } from '../outbox/shorten.ts'
 import type { DeliveryResult, Destination, Message, TargetedDestination } from '../types.ts'
 import type { Pacing } from './pacing.ts'
 import type { CommonSettings, Fields } from './settings.ts'
@@ -50,7 +51,10 @@ function createHttpDestination(
     ...(type.showsTextOnly && { needsFor: (texts) => textNeeds(texts, type.needs) }),
     targets: () => type.targets ?? [{ target: type.target, lane: name }],
     async render(input) {
-      const text = await deps.texts.write(input, settings, type.escaped)
+      const written = await deps.texts.write(input, settings, type.escaped)
+      const note = type.escaped?.(SHORTENED) ?? SHORTENED
+      const isSilent = input.isShortened && !written.text.includes('Shortened')
+      const text = isSilent ? { ...written, text: `${written.text}\n\n${note}` } : written
       const call = await type.render({ ...input, text })
       const { deliveryId, target } = input
       return { deliveryId, target, subject: text.title, body: mask(call.body ?? ''), payload: call }
@@ -116,7 +120,12 @@ export function createHttpAttempts(
     if (result.outcome === 'delivered') return result
     if (result.outcome === 'retry' && result.retryAfterMs && pace) pacing?.hold(pace.key, result.retryAfterMs)
     const reason = explanation(response, mask)
-    return { ...result, detail: reason ? `${result.detail}: ${reason}` : result.detail }
+    const isAboutSize = result.outcome === 'rejected' && saysTooLarge(response)
+    return {
+      ...result,
+      ...(isAboutSize && { tooLarge: true }),
+      detail: reason ? `${result.detail}: ${reason}` : result.detail,
+    }
   }
 
   return {
@@ -205,6 +214,16 @@ export function explanation(response: HttpResponse, mask: (text: string) => stri
   const texts = values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
   // Masked before it is cut, so that no half of a secret is left.
   return cut(mask(texts.join(' ')).replace(/\s+/g, ' ').trim(), EXPLANATION_KEPT)
+}
+
+/** How services name a text, a field or a list that is too long, in what they answer to a request that they refuse. */
+const TOO_LARGE =
+  /too[ _-](?:large|long|big|many)|exceed|max(?:imum)?[ _-]?(?:size|length)|(?:size|length)[ _-]limit|(?:fewer|shorter|less) (?:in length|than)|or fewer|at most|invalid_blocks/i
+const ANSWER_SEARCHED = 4000
+
+/** Of a permanent refusal: its reason is the size of the message, or of one field of it. */
+export function saysTooLarge(response: HttpResponse): boolean {
+  return response.status === 413 || TOO_LARGE.test(response.text().slice(0, ANSWER_SEARCHED))
 }
 
 /** Statuses after which the next attempt may succeed soon. */

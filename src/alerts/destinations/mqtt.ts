@@ -32,6 +32,11 @@ export const mqtt: DestinationType<typeof config> = {
   create: createMqttDestination,
 }
 
+/** Characters of a message that may be why the broker ends connections. */
+const LARGE = 4096
+const MOST_LOSSES = 3
+const LOSSES_KEPT = 1000
+
 interface MqttPayload {
   readonly topic: string
   readonly body: string
@@ -66,15 +71,31 @@ export function publishing(
   mqtt: MqttService | null,
   retain?: boolean,
 ): Pick<Destination, 'deliver' | 'ready' | 'onReady'> {
-  async function publish({ payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
+  /** How often the connection was lost over a large message. */
+  const losses = new Map<string, number>()
+
+  /** A broker of MQTT 3.1.1 does not answer that a message is too large: it ends the connection each time. */
+  function isTooLarge(deliveryId: string, body: string): boolean {
+    if (body.length < LARGE) return false
+    const count = (losses.get(deliveryId) ?? 0) + 1
+    if (losses.size >= LOSSES_KEPT) losses.clear()
+    losses.set(deliveryId, count)
+    return count >= MOST_LOSSES
+  }
+
+  async function publish({ deliveryId, payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
     const { topic, body } = payload as MqttPayload
     if (!mqtt) return { outcome: 'retry', detail: 'Butler.mqttConfig.enable is false: there is no broker', slow: true }
+    const wasConnected = mqtt.connected
     try {
       await mqtt.publish(topic, body, { retain, signal })
+      losses.delete(deliveryId)
       return { outcome: 'delivered', detail: `published to ${topic}` }
     } catch (error) {
       const { code, message: detail } = error as { code?: string; message: string }
-      return { outcome: code === 'INVALID_TOPIC' ? 'rejected' : 'retry', detail }
+      if (code === 'INVALID_TOPIC') return { outcome: 'rejected', detail }
+      const tooLarge = code === 'NOT_CONNECTED' && wasConnected && isTooLarge(deliveryId, body)
+      return tooLarge ? { outcome: 'rejected', detail, tooLarge } : { outcome: 'retry', detail }
     }
   }
   return {

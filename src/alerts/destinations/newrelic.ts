@@ -6,6 +6,7 @@ import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
 import { cutStart, utf8 } from '../message-text/cut.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
+import { isTaskType } from '../rules/subjects.ts'
 import { excerpts } from '../script-log.ts'
 import { formatUser } from '../template-context.ts'
 import { TYPE_LABELS } from '../title.ts'
@@ -107,7 +108,7 @@ const OUTCOME_NAMES: Partial<Record<EventOutcome, string>> = { failed: 'Failed',
 function typeName({ type, outcome }: TaskEvent, what: 'Event' | 'Log'): string {
   if (type === 'service') return `qs_serviceState${what}`
   const word = OUTCOME_NAMES[outcome] ?? `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`
-  const subject = type === 'cloudReload' || type === 'license' || type === 'self' ? type : `${type}Task`
+  const subject = isTaskType(type) ? `${type}Task` : type
   return `qs_${subject}${word}${what}`
 }
 

@@ -5,8 +5,9 @@ import type { Severity, TaskEvent } from '../../events/types.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
 import { cut } from '../message-text/cut.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
+import { SHORTENED } from '../outbox/shorten.ts'
 import type { DeliveryResult, Message, TargetedDestination } from '../types.ts'
-import { createHttpSender, createMasker, explanation, hostOf, httpFailure, httpResult } from './http.ts'
+import { createHttpSender, createMasker, explanation, hostOf, httpFailure, httpResult, saysTooLarge } from './http.ts'
 import { httpHeaders, type SettingsOf, serverUrl } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
@@ -61,17 +62,18 @@ function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: 
     return sender.exchange(call, batch[0]?.deliveryId ?? '', signal)
   }
 
-  function judge(response: HttpResponse, size: number): DeliveryResult {
+  function judge(response: HttpResponse, count: number): DeliveryResult {
     const { status } = response
     const result = httpResult(response, deps.clock.now())
+    const size = saysTooLarge(response) ? { tooLarge: true } : {}
     const reason = explanation(response, mask)
     const detail = reason ? `HTTP ${status}: ${reason}` : `HTTP ${status}`
     if (TEMPORARY.includes(status)) return { ...result, detail }
-    if (result.outcome !== 'delivered') return { outcome: 'rejected', detail }
+    if (result.outcome !== 'delivered') return { outcome: 'rejected', detail, ...size }
     const { rejected, why } = partialSuccess(response)
     if (rejected === 0) return result
-    const refused = cut(mask(`${rejected} of ${size} records refused${why && `: ${why}`}`), REFUSAL_KEPT)
-    if (rejected >= size) return { outcome: 'rejected', detail: refused }
+    const refused = cut(mask(`${rejected} of ${count} records refused${why && `: ${why}`}`), REFUSAL_KEPT)
+    if (rejected >= count) return { outcome: 'rejected', detail: refused, ...size }
     deps.log.warn(`NOTIFY ${name}: ${refused}`)
     return { outcome: 'delivered', detail: refused }
   }
@@ -91,9 +93,9 @@ function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: 
     batchSize: BATCH_SIZE,
     targets: () => [{ target: hostOf(endpoint), lane: name }],
     async render(input) {
-      const { deliveryId, target, event } = input
+      const { deliveryId, target, event, isShortened = false } = input
       const { title, variables } = await deps.texts.write(input, settings)
-      const record = logRecord(event, title, input.severity, String(variables.errorText ?? ''))
+      const record = logRecord(event, title, input.severity, String(variables.errorText ?? ''), isShortened)
       return { deliveryId, target, subject: title, body: JSON.stringify(record), payload: record }
     },
     deliver,
@@ -101,7 +103,7 @@ function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: 
   }
 }
 
-function logRecord(event: TaskEvent, title: string, severity: Severity, error: string) {
+function logRecord(event: TaskEvent, title: string, severity: Severity, error: string, isShortened: boolean) {
   const nanoseconds = `${event.receivedAt}000000`
   return {
     timeUnixNano: nanoseconds,
@@ -119,6 +121,7 @@ function logRecord(event: TaskEvent, title: string, severity: Severity, error: s
       'qlik.execution.id': event.executionId,
       'qlik.execution.duration_ms': event.execution?.duration ?? '',
       'qlik.error': error,
+      'footman.note': isShortened ? SHORTENED : '',
       'host.name': event.host,
       'user.name': event.user.replaceAll('\\\\', '\\').replaceAll('\\', '/'),
     }),

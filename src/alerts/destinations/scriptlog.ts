@@ -95,7 +95,7 @@ export function createScriptLogDestination(deps: ScriptLogDeps, config: ScriptLo
     async render({ event, rule, target, deliveryId }) {
       const directory = directories.get(rule.name)
       const { scriptLog } = event
-      if (directory === undefined) throw new Error(`route ${rule.name} has no section in the configuration`)
+      if (directory === undefined) throw new Error(`rule ${rule.name} has no section in the configuration`)
       if (!scriptLog) throw new Error('the script log is not there any more')
       if (scriptLog.lines.length < FEW_LINES) {
         log.warn(

@@ -25,8 +25,8 @@ import type { JsonObject } from './json-text.ts'
 import { messageType } from './settings.ts'
 import { type HttpCall, TEXT_NEEDS } from './types.ts'
 
-/** Teams refuses larger messages; bytes of the whole request. */
-export const MAX_MESSAGE = 28 * 1024
+/** Bytes of the whole request. 28 KB are documented, but requests of 24 KB have been seen to fail. */
+export const MAX_MESSAGE = 20_000
 const MAX_NOTE = 2000
 const FITTING_ROUNDS = 40
 /** Connectors of this host are the last that take the older format. */

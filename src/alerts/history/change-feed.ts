@@ -301,7 +301,7 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
           greets: request.query.after !== undefined,
           sees: namespaceFilter(request.caller, 'kv:read'),
         }
-        return streams.open(() => feed.source(topics, after, options), request.stays)
+        return streams.open(request, () => feed.source(topics, after, options))
       },
     }),
     route({

@@ -121,7 +121,7 @@ export function createDecisionRecorder(
 }
 
 function storedRoute({ name, rules: [first] }: RuleGroup, event: TaskEvent, stoppedBy: string | null): StoredRoute {
-  const behind = stoppedBy === null ? null : `route ${stoppedBy} stops the evaluation`
+  const behind = stoppedBy === null ? null : `rule ${stoppedBy} stops the evaluation`
   const { matched, because, fields = [] } = ruleVerdict(first!, event, behind)
   return {
     name,
@@ -157,7 +157,7 @@ const DECISIONS = once(() =>
     decidedAt: text(),
     configuration: text().describe('Hash of the configuration of then.'),
     configurationFrom: text().describe('When that configuration came into use.'),
-    stoppedBy: text().describe('The route after which no other was looked at.'),
+    stoppedBy: text().describe('The rule after which no other was looked at.'),
     routes: z.array(
       z.object({
         name: z.string(),
@@ -175,7 +175,7 @@ const DECISIONS = once(() =>
         deliveries: z.array(z.string()).describe('Ids of the deliveries.'),
       }),
     ),
-    notConcerned: z.int().describe('Number of routes that were off or about other types and outcomes.'),
+    notConcerned: z.int().describe('Number of rules that were off or about other types and outcomes.'),
     off: z.array(z.object({ name: z.string(), because: z.string() })).describe('Those that were off.'),
   }),
 )
@@ -257,7 +257,7 @@ export function decisionRoutes({ db, keepMs }: { readonly db: Database; readonly
       method: 'GET',
       path: '/v4/events/{id}/decisions',
       scope: 'event:read',
-      summary: 'The decisions of the routes about an event',
+      summary: 'The decisions of the rules about an event',
       description:
         'As they were made, with the configuration of then. `POST /v4/alertroutes/explain` shows what the present configuration would do.',
       params: () => z.object({ id: z.string().describe('Id of the event.') }),

@@ -1,5 +1,6 @@
 /** Deliveries: which message went where and when, or why it did not; dead letters are sent again (`/v4/deliveries`). */
 import { z } from 'zod'
+import { PARKED_AT } from '../../cluster/leave.ts'
 import { SEVERITIES } from '../../events/kinds.ts'
 import type { Severity } from '../../events/types.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
@@ -459,7 +460,9 @@ function deliveryItem(row: Row, context: DeliveryContext): DeliveryItem {
     createdAt: new Date(row.createdAt).toISOString(),
     deliveredAt: isDelivered ? new Date(row.finishedAt).toISOString() : null,
     latencyMs: isDelivered ? row.finishedAt - row.receivedAt : null,
-    nextAttemptAt: row.state === 'pending' ? new Date(row.nextAttemptAt).toISOString() : null,
+    // A node that works alone leaves it to the leader.
+    nextAttemptAt:
+      row.state === 'pending' && row.nextAttemptAt < PARKED_AT ? new Date(row.nextAttemptAt).toISOString() : null,
     replayOf: row.replayOf || null,
   }
 }

@@ -34,7 +34,7 @@ const ONE = once(() =>
   DESTINATION().extend({
     downSince: text().describe('Null while it is up, and after a start until something was sent.'),
     nextProbeAt: text().describe('When a destination that cannot be reached is tried again.'),
-    routes: z.array(z.string()).describe('Names of the alert routes that go there and are on.'),
+    routes: z.array(z.string()).describe('Names of the alert rules that go there and are on.'),
     settings: z
       .record(z.string(), z.unknown())
       .nullable()

@@ -10,6 +10,7 @@ import type {
   TaskEvent,
   TaskHistory,
 } from '../../events/types.ts'
+import { DROP_REASONS } from '../../events/types.ts'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
@@ -26,7 +27,6 @@ import {
   anyText,
   between,
   type Condition,
-  DROP_REASONS,
   EVENT_STATES,
   holds,
   idOf,

@@ -19,10 +19,6 @@ export const DEAD_REASONS: readonly DeadReason[] = [
   ...(['EXPIRED', 'REJECTED', 'RENDER_FAILED', 'DESTINATION_REMOVED', 'CANCELLED'] as const),
 ]
 export const DELIVERY_REASONS: readonly (SuppressReason | DeadReason)[] = [...SUPPRESS_REASONS, ...DEAD_REASONS]
-export const DROP_REASONS = [
-  ...['SOURCE_NOT_ALLOWED', 'TOO_LARGE', 'RATE_LIMITED', 'INVALID', 'UNKNOWN_TYPE', 'DUPLICATE', 'TASK_NOT_FOUND'],
-  'BACKLOG_FULL',
-]
 
 /** A parameter that may be repeated: any of the values. */
 export const anyOf = <const Word extends string>(values: readonly Word[]) =>

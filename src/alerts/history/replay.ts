@@ -75,8 +75,8 @@ const MADE_ANSWER = once(() =>
 
 const REPLAY_BODY = once(() =>
   z.object({
-    routes: names('Only these routes, whether their conditions hold or not.'),
-    to: names('Only these destinations of `Butler.footman.destinations`, without route or gate.'),
+    routes: names('Only these rules, whether their conditions hold or not.'),
+    to: names('Only these destinations of `Butler.footman.destinations`, without rule or gate.'),
     ignoreGates: z.boolean().describe('No rate limit, snooze, maintenance or grouping holds it back.').optional(),
   }),
 )
@@ -88,7 +88,7 @@ const FIRE_BODY = once(() =>
     taskId: z.string().nullish().describe('A real task in place of the invented one.'),
     eventId: z.string().nullish().describe('A past event whose data are used.'),
     values: z.record(z.string(), field.string()).describe('Template variables to set, like `taskName`.').optional(),
-    routes: names('Only these routes, whether their conditions hold or not.'),
+    routes: names('Only these rules, whether their conditions hold or not.'),
     to: names('Only these destinations of `Butler.footman.destinations`.'),
     dryRun: z.boolean().describe('Render the messages and send nothing.').optional(),
   }),
@@ -126,7 +126,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       answers: () => ({
         200: DRY().describe('The messages that would be sent.'),
         202: MADE_ANSWER(),
-        404: 'There is no such event, route or destination.',
+        404: 'There is no such event, rule or destination.',
         502: 'Qlik Sense is unreachable or refuses.',
       }),
       examples: [
@@ -161,7 +161,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       scope: 'event:run',
       action: 'event.replay',
       summary: 'Send the messages of an event again',
-      description: 'Without `routes` and `to` every route is evaluated again. No task is started.',
+      description: 'Without `routes` and `to` every rule is evaluated again. No task is started.',
       params: PARAMS,
       readByHandler: () => ({ body: REPLAY_BODY().optional() }),
       answers: () => ({ 202: MADE_ANSWER() }),
@@ -220,12 +220,12 @@ async function fireAs(
 function knownSelection({ router, destinationNames }: ReplayRoutesDeps, selection: ReplaySelection): ReplaySelection {
   for (const name of selection.routes) {
     if (router.rule(name)) continue
-    const details = `No route is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
+    const details = `No rule is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
     throw refusal('ROUTE_NOT_FOUND', details)
   }
   for (const name of selection.to) {
     if (destinationNames().includes(name)) continue
-    const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them; those of Butler's own sections are reached by their routes, like "routes": ["butler.emailNotification.reloadTaskFailure"] (footman fire --route).`
+    const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them; those of Butler's own sections are reached by their rules, like "routes": ["butler.emailNotification.reloadTaskFailure"] (footman fire --route).`
     throw refusal('DESTINATION_NOT_FOUND', details)
   }
   return selection

@@ -1,5 +1,6 @@
 /** Labels of messages: titles, names and ids from any part of an event, and the key of its subject. */
 import type { TaskEvent } from '../../events/types.ts'
+import { isOfApp } from '../rules/subjects.ts'
 import { eventTitle, subjectName } from '../title.ts'
 import type { DeliveryKind, DeliveryNote } from '../types.ts'
 
@@ -30,7 +31,7 @@ function subjectId(event: TaskEvent): string {
   if (details?.kind === 'service') return `${event.host}/${details.serviceName}`
   if (event.type === 'license') return 'server'
   if (event.type === 'self') return event.code ?? ''
-  if (event.type === 'cloudReload') return event.appId
+  if (isOfApp(event.type)) return event.appId
   return event.taskId
 }
 

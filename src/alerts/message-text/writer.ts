@@ -1,6 +1,7 @@
 /** Title, facts, links and text of a message: built in, or made by the templates of its rule. */
 
 import type { EventDetails, MissingPart, Need, TaskEvent } from '../../events/types.ts'
+import { durationText } from '../../platform/duration-text.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { NEVER } from '../../qlik/qrs/types.ts'
@@ -151,7 +152,7 @@ function mainText({ kind, note }: RenderInput, variables: TemplateContext): stri
 }
 
 function inline(route: string, key: string, text: string): TemplateRef {
-  return { kind: 'inline', name: `${key} of route ${route}`, text }
+  return { kind: 'inline', name: `${key} of rule ${route}`, text }
 }
 
 const clean = (text: string) => cleanText(text).trim()
@@ -166,13 +167,15 @@ const PARTS: Readonly<Record<MissingPart, string>> = {
   scriptLog: 'script log',
 }
 
-type FactInput = Pick<RenderInput, 'event' | 'suppressed' | 'note' | 'kind'>
+type FactInput = Pick<RenderInput, 'event' | 'suppressed' | 'note' | 'kind' | 'isShortened'>
 type Row = readonly [name: string, value: (input: FactInput, times: TimeFormatter) => string | null]
 
 /** The lines of the built-in text, each left out when its value is unknown. */
 const ROWS: readonly Row[] = [
   ['App', ({ event }) => appNameOf(event)],
   ['Host', ({ event }) => event.host],
+  // No task says where the app belongs.
+  ['Stream', ({ event }) => (event.type === 'appReload' ? (event.app?.stream?.name ?? '') : '')],
   ['Started by', ({ event }) => formatUser(event.user.replaceAll('\\\\', '\\'), 'slash')],
   ['Start', ({ event }, times) => startOf(event, times)],
   ['Try', ({ event: { retry } }) => (retry && retry.attempt > 0 ? `${retry.attempt} of ${retry.max}` : null)],
@@ -181,6 +184,7 @@ const ROWS: readonly Row[] = [
   ['Will not run', ({ note }) => (note?.chain?.downstream ?? []).map(({ name }) => name).join(', ')],
   ['Suppressed since the last message', ({ suppressed }) => positive(suppressed)],
   ['Missing', ({ event }) => event.missingParts.map((part) => missingPart(event, part)).join(', ')],
+  ['Shortened', ({ isShortened }) => (isShortened ? 'the receiver refused the whole message as too large' : '')],
   ['Could not be delivered to', ({ note, kind }) => (kind === 'fallback' ? (note?.failedDestination ?? null) : null)],
 ]
 
@@ -203,7 +207,7 @@ function detailFacts(details: EventDetails, times: TimeFormatter): readonly Fact
   if (details.kind === 'watchdog') {
     const { dueAt, elapsedMs, limitMs, usualMs } = details
     const due = dueAt === null ? '' : localTime(dueAt, times)
-    return facts({ Due: due, Elapsed: clock(elapsedMs), Limit: clock(limitMs), 'Usual duration': clock(usualMs) })
+    return facts({ Due: due, Elapsed: lasting(elapsedMs), Limit: lasting(limitMs), Usual: lasting(usualMs) })
   }
   return []
 }
@@ -233,6 +237,8 @@ function localTime(ms: number, times: TimeFormatter): string {
   const size = Math.abs(minutes)
   return `${local} ${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`
 }
+
+const lasting = (ms: number | null): string => (ms === null ? '' : durationText(ms))
 
 /** `0:03:10` */
 function clock(ms: number | null): string {

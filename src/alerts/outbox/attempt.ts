@@ -9,6 +9,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Rule, SuppressReason } from '../types.ts'
 import { giveBackSlot, markReported, suppressedCount } from './rate-limit.ts'
+import { shortened } from './shorten.ts'
 import {
   type Attempt,
   type DueDelivery,
@@ -136,12 +137,26 @@ export async function attemptDelivery(
   const suppressed = delivery.limitKey ? suppressedCount(deps.db, delivery.limitKey) : 0
   const isBare = event.logSkipped && rule.needs.includes('scriptLog') && event.scriptLog === null
   const whole = isBare && deps.withLog ? await deps.withLog(event, stop) : event
-  let message: Message | null
-  try {
+  const own = ownEvent(whole, rule)
+  const render = (isShortened: boolean): Promise<Message | null> => {
     const { id: deliveryId, target, kind, severity } = delivery
     const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
-    const input = { event: ownEvent(whole, rule), rule, target, deliveryId, suppressed, kind, severity, note }
-    message = await inTime(destination.render(input), settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
+    const about = {
+      event: isShortened ? shortened(own) : own,
+      rule,
+      target,
+      deliveryId,
+      suppressed,
+      kind,
+      severity,
+      note,
+    }
+    const making = destination.render({ ...about, isShortened })
+    return inTime(making, settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
+  }
+  let message: Message | null
+  try {
+    message = await render(false)
   } catch (error) {
     return end('dead', 'RENDER_FAILED', errorText(error))
   }
@@ -160,7 +175,16 @@ export async function attemptDelivery(
   }
   // Not awaited: whether "sending" reached the disk makes no difference after a crash of the only node.
   else writer.write(mark, 'soon').catch(() => undefined)
-  const result = await send(destination, message, stop)
+  let result = await send(destination, message, stop)
+  if (result.outcome === 'rejected' && result.tooLarge && !stop.aborted) {
+    // The alert matters more than what made it large.
+    const short = await render(true).catch(() => null)
+    if (short !== null) {
+      const second = await send(destination, short, stop)
+      result = { ...second, detail: `${second.detail}; shortened, as the whole message was refused: ${result.detail}` }
+      message = short
+    }
+  }
   // Cut off by our own end: no failure of the peer, and the first thing to do after the next start.
   if (stop.aborted && result.outcome === 'retry') return cutOff(result.detail)
   if (result.outcome === 'retry') return retryLater(result)

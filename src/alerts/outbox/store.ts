@@ -1,4 +1,5 @@
 /** Deliveries in `footman.db`: what is to be sent, what became of it. */
+import { PARKED_AT } from '../../cluster/leave.ts'
 import type { Severity, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { uuidV7, uuidV8 } from '../../platform/uuid.ts'
@@ -218,10 +219,13 @@ export function nextDueAt(db: Database, lane: string, now: number): number | nul
   return free && head ? Math.min(free, head) : (free ?? head ?? null)
 }
 
+/** Waits for its next attempt after `?`, on this node. */
+const WAITS = `next_attempt_at > ? AND next_attempt_at < ${PARKED_AT}`
+
 /** The peer of a lane answers again: what waits for its next attempt is due now, or when the peer has asked for it. */
 export function pullForward(db: Database, lane: string, now: number): void {
   db.run(
-    `UPDATE delivery SET next_attempt_at = max(?, not_before) WHERE ${FREE} AND next_attempt_at > ?
+    `UPDATE delivery SET next_attempt_at = max(?, not_before) WHERE ${FREE} AND ${WAITS}
        AND next_attempt_at > not_before`,
     now,
     lane,
@@ -230,7 +234,7 @@ export function pullForward(db: Database, lane: string, now: number): void {
   // Only the first one of an order key can be waiting.
   db.run(
     `${HEADS} UPDATE delivery SET next_attempt_at = max(?, not_before)
-       WHERE seq IN (SELECT head FROM heads) AND next_attempt_at > ? AND next_attempt_at > not_before`,
+       WHERE seq IN (SELECT head FROM heads) AND ${WAITS} AND next_attempt_at > not_before`,
     lane,
     lane,
     lane,
@@ -331,7 +335,7 @@ export function makeDue(db: Database, destination: string, now: number): string[
   const waiting = lanesOf(db, destination)
   db.run(
     `UPDATE delivery INDEXED BY delivery_age SET next_attempt_at = ?, not_before = 0
-     WHERE destination = ? AND state IN ('pending', 'sending') AND state = 'pending' AND next_attempt_at > ?`,
+     WHERE destination = ? AND state IN ('pending', 'sending') AND state = 'pending' AND ${WAITS}`,
     now,
     destination,
     now,

@@ -55,7 +55,7 @@ export function explainEvent(deps: ExplainDeps, event: TaskEvent, now: number): 
   const routes = listed.map((one, index) => {
     const deliveries = rehearsal.deliveries.filter(({ route }) => route === one.name).map(explained)
     const isBehind = stopped >= 0 && index > stopped && one.origin === 'footman'
-    const reason = isBehind ? `route ${rehearsal.stoppedBy} stops the evaluation` : null
+    const reason = isBehind ? `rule ${rehearsal.stoppedBy} stops the evaluation` : null
     return { name: one.name, ...verdict(one, router.rule(one.name), event, reason), deliveries }
   })
   return { routes, stoppedBy: rehearsal.stoppedBy }

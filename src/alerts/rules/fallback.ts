@@ -56,7 +56,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
   }
 
   function complain({ route, eventId }: Watch, error: unknown): void {
-    log.error(`NOTIFY The fallback of route ${route} failed for event ${eventId}: ${error}`)
+    log.error(`NOTIFY The fallback of rule ${route} failed for event ${eventId}: ${error}`)
   }
 
   /** Returns the lanes that got a delivery. */

@@ -257,7 +257,7 @@ function textTest(wanted: string): (text: string) => boolean {
 
 // The texts of an event that fields are compared with.
 
-const APP_TYPES: readonly EventType[] = ['reload', 'distribute', 'preload', 'cloudReload']
+const APP_TYPES: readonly EventType[] = ['reload', 'distribute', 'preload', 'cloudReload', 'appReload']
 
 /** Distinct texts that are not empty; without one it is not known. */
 function known(...texts: readonly (string | null | undefined)[]): Texts {

@@ -67,7 +67,7 @@ const EXPLAIN_BODY = once(() =>
       .string()
       .max(65_535)
       .describe(
-        'YAML of a route, of a list of routes, or of a file with `alertRoutes`. Needs the scope `admin`. A route of the draft takes the place of the route with its name, others come last. It is not stored.',
+        'YAML of a rule, of a list of rules, or of a file with `alertRoutes`. Needs the scope `admin`. A rule of the draft takes the place of the rule with its name, others come last. It is not stored.',
       )
       .optional(),
   }),
@@ -91,9 +91,12 @@ const ROUTES = once(() =>
   }),
 )
 
+/** The answer of `GET /v4/alertroutes`. */
+export type ListedRules = z.output<ReturnType<typeof ROUTES>>
+
 const ROUTES_QUERY = once(() =>
   z.object({
-    hits: queryField.time().describe('Also count the hits of each route since then, like `7d`.').optional(),
+    hits: queryField.time().describe('Also count the hits of each rule since then, like `7d`.').optional(),
   }),
 )
 
@@ -126,7 +129,7 @@ const VERDICTS = {
       ),
     }),
   ),
-  stoppedBy: text().describe('The route after which no other was looked at.'),
+  stoppedBy: text().describe('The rule after which no other was looked at.'),
 }
 
 const EXPLANATION = once(() =>
@@ -135,7 +138,7 @@ const EXPLANATION = once(() =>
     draft: z
       .object(VERDICTS)
       .nullable()
-      .describe('With `draft`: the same with the routes of the draft; null when it has errors.')
+      .describe('With `draft`: the same with the rules of the draft; null when it has errors.')
       .optional(),
     draftProblems: z
       .array(
@@ -153,11 +156,14 @@ const EXPLANATION = once(() =>
   }),
 )
 
+const DESTINATION_STATES = ['up', 'refuses', 'down'] as const
+
 export const DESTINATION = once(() =>
   z.object({
     name: z.string(),
     type: z.string(),
     up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
+    state: z.enum(DESTINATION_STATES).describe('`refuses`: it answers, and refused the last message.'),
     pending: z.int(),
     dead: z.int(),
     lastDeliveredAt: text(),
@@ -172,7 +178,7 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       method: 'GET',
       path: '/v4/alertroutes',
       scope: 'event:read',
-      summary: 'List alert routes',
+      summary: 'List alert rules',
       description:
         'In order of evaluation: those made of the notification sections of the configuration first, also those that are switched off, then those of `Butler.footman.alertRoutes`.',
       query: ROUTES_QUERY,
@@ -198,9 +204,9 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       at: 'here',
       scope: 'event:read',
       audited: 'refused',
-      summary: 'Explain which alert routes fire for an event',
+      summary: 'Explain which alert rules fire for an event',
       description:
-        'Routes the event as it would be routed, and takes everything back: no message is sent, no slot of a rate limit taken. Fields whose data are not known hold in `match` and do not hold in `except`.',
+        'Passes the event through the rules as if it had come, and takes everything back: no message is sent, no slot of a rate limit taken. Fields whose data are not known hold in `match` and do not hold in `except`.',
       body: EXPLAIN_BODY,
       answers: () => ({ 200: EXPLANATION() }),
       examples: [
@@ -349,11 +355,13 @@ export function destinationNow(
     `SELECT max(finished_at) AS at FROM delivery INDEXED BY delivery_last WHERE destination = ? AND state = 'delivered'`,
     name,
   )?.at
-  const { up, lastError } = health.state(name)
+  const { up: answers, lastError } = health.state(name)
+  const up = answers && (ready?.() ?? true)
   return {
     name,
     type,
-    up: up && (ready?.() ?? true),
+    up,
+    state: up ? (lastError === null ? 'up' : 'refuses') : 'down',
     pending: count('delivery_age', `state IN ('pending', 'sending')`, name),
     dead: count('delivery_dead', `state = 'dead'`, name),
     lastDeliveredAt: last ? new Date(last).toISOString() : null,

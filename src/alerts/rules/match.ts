@@ -30,7 +30,7 @@ export function compileFilter(
   context: FieldContext,
 ): CompiledFilter {
   const matches = compileMatches(rule.match?.length ? rule.match : [{}], context)
-  const exceptions = compileMatches(rule.except, context, EVENT_OUTCOMES)
+  const exceptions = compileMatches(rule.except, context, EVERYTHING)
   const all = [...matches, ...exceptions]
   return {
     when: {
@@ -69,19 +69,28 @@ function mismatch(fields: readonly ExplainedField[]): string {
     .join('; ')
 }
 
-/** The outcomes of a match that names none. */
-const BAD_OUTCOMES: readonly EventOutcome[] = EVENT_OUTCOMES.filter((outcome) => !isGood(outcome))
+/** The events of a match that names no types or no outcomes. */
+interface Kinds {
+  readonly types: readonly EventType[]
+  readonly outcomes: readonly EventOutcome[]
+}
 
-/** All given fields must hold. `outcomes` is used where the match names none. Throws for expressions that cannot be compiled. */
-export function compileMatch(
-  match: MatchConfig,
-  context: FieldContext,
-  outcomes: readonly EventOutcome[] = BAD_OUTCOMES,
-): EventMatch {
-  const types = match.type ?? EVENT_TYPES
-  const wantedOutcomes = match.outcome ?? outcomes
+/** For what narrows or holds back. */
+export const EVERYTHING: Kinds = { types: EVENT_TYPES, outcomes: EVENT_OUTCOMES }
+/** For rules: bad news. Butler reports no reloads without a task, so that a rule has to ask for them. */
+const REPORTED: Kinds = {
+  types: EVENT_TYPES.filter((type) => type !== 'appReload'),
+  outcomes: EVENT_OUTCOMES.filter((outcome) => !isGood(outcome)),
+}
+
+/** All given fields must hold. `kinds` is used where the match names none. Throws for expressions that cannot be compiled. */
+export function compileMatch(match: MatchConfig, context: FieldContext, kinds: Kinds = REPORTED): EventMatch {
+  const types = match.type ?? kinds.types
+  const wantedOutcomes = match.outcome ?? kinds.outcomes
   const fields = [...kindFields(match, types, wantedOutcomes), ...otherFields(match, context)]
-  const results = (event: TaskEvent, at: number) => fields.map((field) => resultOf(field, event, at))
+  // That a rule without types is not about every type is shown where it decides.
+  const isShown = ({ field, holds }: ExplainedField) => field !== 'type' || match.type !== undefined || holds !== true
+  const results = (event: TaskEvent, at: number) => fields.map((field) => resultOf(field, event, at)).filter(isShown)
   return {
     types,
     outcomes: wantedOutcomes,
@@ -115,10 +124,10 @@ function kindFields(
     needs: [],
     test: (event) => ({ found: event.outcome, holds: outcomes.includes(event.outcome) }),
   }
-  if (!match.type) return [outcome]
+  if (types.length === EVENT_TYPES.length) return [outcome]
   const type: FieldTest = {
     field: 'type',
-    wanted: types.join(', '),
+    wanted: match.type ? types.join(', ') : 'all but appReload',
     needs: [],
     test: (event) => ({ found: event.type, holds: types.includes(event.type) }),
   }
@@ -140,9 +149,9 @@ function otherFields(match: MatchConfig, context: FieldContext): FieldTest[] {
 export function compileMatches(
   matches: readonly MatchConfig[] | undefined,
   context: FieldContext,
-  outcomes?: readonly EventOutcome[],
+  kinds?: Kinds,
 ): readonly EventMatch[] {
-  return (matches ?? []).map((match) => compileMatch(match, context, outcomes))
+  return (matches ?? []).map((match) => compileMatch(match, context, kinds))
 }
 
 export function testMatches(matches: readonly EventMatch[], event: TaskEvent, at: number): Verdict {

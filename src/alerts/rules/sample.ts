@@ -38,11 +38,23 @@ export async function sampleFacts(
   try {
     const task = taskId ? await qrs.taskById(taskId, signal) : await byName(qrs, taskName ?? '', signal)
     if (!task?.app?.id) return { ...NO_FACTS, task }
-    const app = await qrs.appById(task.app.id, signal)
-    const owner = app?.owner ? await qrs.owner(app.owner.id, signal) : null
-    return { task, app, owner }
+    return { task, ...(await appFacts(qrs, task.app.id, signal)) }
   } catch {
     return NO_FACTS
+  }
+}
+
+/** Nulls where it cannot be read. */
+async function appFacts(
+  qrs: Pick<QrsClient, 'appById' | 'owner'>,
+  appId: string,
+  signal: AbortSignal,
+): Promise<Pick<SampleFacts, 'app' | 'owner'>> {
+  try {
+    const app = await qrs.appById(appId, signal)
+    return { app, owner: app?.owner ? await qrs.owner(app.owner.id, signal) : null }
+  } catch {
+    return { app: null, owner: null }
   }
 }
 
@@ -94,10 +106,16 @@ export async function eventOfDatagram(
   { id, at, signal }: { readonly id: string; readonly at: number; readonly signal: AbortSignal },
 ): Promise<TaskEvent> {
   const parsed = parseDatagram(raw)
-  if (parsed.kind === 'engine') throw new Error('is a message of an engine, which no route is about')
+  if (parsed.kind === 'taskReload')
+    throw new Error('is the engine about the reload of a task, which the scheduler reports')
   if (parsed.kind === 'rejected') throw new Error(`would be dropped: ${parsed.detail}`)
-  const { outcome, message, nameTokens } = parsed
+  const { type, outcome, message, nameTokens } = parsed
   if (outcome === 'distribute') throw new Error('says that a distribution was handed over, not how it has ended')
+  if (type === 'appReload') {
+    const known = await appFacts(qrs, message.appId, signal)
+    const sample = sampleOf({ type, outcome }, NO_FACTS, id, at)
+    return { ...sample, ...message, ...known, appName: known.app?.name ?? '' }
+  }
   const facts = await sampleFacts(qrs, { taskId: message.taskId }, signal)
   const { task } = facts
   const names = nameTokens ? resolveNames(nameTokens, { ...(task && { taskName: task.name }) }) : {}

@@ -8,27 +8,32 @@ export function isTaskType(type: EventType): boolean {
   return TASK_TYPES.some((one) => one === type)
 }
 
+/** True for reloads without a task. */
+export function isOfApp(type: EventType): boolean {
+  return type === 'cloudReload' || type === 'appReload'
+}
+
 /** The parts of an event that its subject is made from. */
 export type SubjectParts = Pick<
   TaskEvent,
   'type' | 'taskId' | 'taskName' | 'appId' | 'appName' | 'host' | 'code' | 'details'
 >
 
-/** Task, cloud app, host and service, licence, or code of an own alert. A task keeps its key when its type is corrected. */
+/** Task, app, host and service, licence, or code of an own alert. A task keeps its key when its type is corrected. */
 export function subjectOf(event: SubjectParts): string {
   if (isTaskType(event.type)) return `task:${event.taskId.toLowerCase()}`
   if (event.type === 'service') {
     const service = event.details?.kind === 'service' ? event.details.serviceName : event.taskName
     return `service:${event.host.toLowerCase()}/${service.toLowerCase()}`
   }
-  if (event.type === 'cloudReload') return `cloudReload:${event.appId.toLowerCase()}`
+  if (isOfApp(event.type)) return `${event.type}:${event.appId.toLowerCase()}`
   return event.type === 'self' ? `self:${event.code ?? ''}` : 'license'
 }
 
 /** The name that people use for the subject. */
 export function subjectName(event: SubjectParts): string {
   if (isTaskType(event.type)) return event.taskName || event.taskId
-  if (event.type === 'cloudReload') return event.appName || event.appId
+  if (isOfApp(event.type)) return event.appName || event.appId
   if (event.details?.kind === 'service') return `${event.details.friendlyName} on ${event.host}`
   return event.type === 'self' ? (event.code ?? 'Footman') : 'License'
 }

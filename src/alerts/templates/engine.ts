@@ -6,6 +6,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { within } from '../../platform/deadline.ts'
+import { lenientText } from '../../platform/encodings.ts'
 import { errorText } from '../../platform/errors.ts'
 import { once } from '../../platform/once.ts'
 import { BUILTIN_TEMPLATES, type BuiltinTemplate } from './builtin.ts'
@@ -177,7 +178,7 @@ function createTemplateFiles({ candidates }: TemplateFilesDeps): TemplateFiles {
       const version = `${mtimeMs} ${size}`
       const cached = cache.get(path)
       if (cached?.version === version) return cached.text
-      const text = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '')
+      const { text } = lenientText(await readFile(path))
       cache.set(path, { version, text })
       return text
     } catch (error) {

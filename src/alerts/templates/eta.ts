@@ -127,20 +127,36 @@ function tagsOf(text: string): readonly Tag[] {
     .map((node) => ({ code: node.val, statement: node.t === 'e', line: node.lineNo ?? 1 }))
 }
 
-/** The first tag after which the template cannot be completed by closing the open brackets, else the last open one. */
+/**
+ * The first tag after which the template cannot be completed by closing the open brackets, else the last open one. Tags behind
+ * a mistake do not repair it, so that halving finds it: a program for each tag would take time with the square of the length.
+ */
 function brokenTag(tags: readonly Tag[]): Tag | null {
-  let code = ''
+  let [readable, unreadable] = [0, tags.length + 1]
+  while (unreadable - readable > 1) {
+    const count = Math.floor((readable + unreadable) / 2)
+    if (isCompletable(tags.slice(0, count))) readable = count
+    else unreadable = count
+  }
+  return tags[unreadable - 1] ?? openIn(tags).at(-1)?.tag ?? null
+}
+
+function isCompletable(tags: readonly Tag[]): boolean {
+  const code = tags.map((tag) => (tag.statement ? `${tag.code}\n` : `void (${tag.code}\n);\n`)).join('')
+  const closing = openIn(tags).map(({ close }) => close)
+  return isReadable(code + closing.reverse().join('\n'))
+}
+
+/** The brackets that are open after the tags, outermost first. */
+function openIn(tags: readonly Tag[]): { readonly close: string; readonly tag: Tag }[] {
   const open: { close: string; tag: Tag }[] = []
   for (const tag of tags) {
-    code += tag.statement ? `${tag.code}\n` : `void (${tag.code}\n);\n`
     for (const sign of tag.code.replace(QUIET, '')) {
       if (sign in CLOSING) open.push({ close: CLOSING[sign]!, tag })
       else if (sign === open.at(-1)?.close) open.pop()
     }
-    const closing = open.map(({ close }) => close).reverse()
-    if (!isReadable(code + closing.join('\n'))) return tag
   }
-  return open.at(-1)?.tag ?? null
+  return open
 }
 
 function isReadable(code: string): boolean {

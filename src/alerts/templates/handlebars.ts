@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import type Handlebars from 'handlebars'
 import { errorText } from '../../platform/errors.ts'
 import { once } from '../../platform/once.ts'
+import { unbroken } from '../../platform/visible.ts'
 import { ESCAPING, type Target, toText } from './escape.ts'
 import { type CompiledTemplate, placeOf, TemplateError, type TemplatePlace, type TemplateSource } from './source.ts'
 
@@ -184,7 +185,7 @@ const TOKENS: Readonly<Record<string, string>> = {
 
 function readableSyntax(message: string): string {
   const got = /got '([A-Z_]+)'/.exec(message)?.[1]
-  if (!got) return message.replace(/\s*\n\s*/g, ' ')
+  if (!got) return unbroken(message)
   if (got === 'INVALID') return 'a tag is not closed or holds a sign that has no meaning there'
   const expectsEnd = message.includes("'OPEN_ENDBLOCK'") && got === 'EOF'
   return expectsEnd ? 'a block is not closed' : `unexpected ${TOKENS[got] ?? got}`

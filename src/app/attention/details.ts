@@ -90,7 +90,7 @@ export function detailsOf(
         }
       : null,
     retry: db.get<NonNullable<ItemDetails['retry']>>(SQL.retry, taskId) ?? null,
-    usualMs: running && running.usual.basis !== 'none' ? running.usual.p50Ms : null,
+    usualMs: running?.usual.usualMs ?? null,
   }
 }
 

@@ -57,7 +57,10 @@ const ITEM = once(() =>
         overByMs: z.number(),
       })
       .nullable(),
-    usualMs: z.number().nullable().describe('Median run time, of an item whose task runs.'),
+    usualMs: z
+      .number()
+      .nullable()
+      .describe('Usual run time of a task that runs: the median of its last successful runs; null without one.'),
     retry: z
       .object({ attempt: z.int(), max: z.int(), at: z.string() })
       .nullable()
@@ -100,7 +103,9 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
             asOf: z.string(),
             items: z.array(ITEM()),
             hidden: z.array(z.enum(KINDS)).describe('Kinds that the caller may not see.'),
-            count: z.int().describe('Open items of severity warning and above that belong to no other item.'),
+            count: z
+              .int()
+              .describe('Open items that the caller may see and that belong to no other item, of any kind.'),
           })
           .describe('The items.'),
       }),
@@ -110,7 +115,8 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
         const found = state === 'open' ? await list.open() : await list.recovered(from?.(now) ?? now - DAY_MS)
         const hidden = hiddenFrom(caller)
         const items = found.filter((item) => !hidden.includes(item.kind) && (kind?.includes(item.kind) ?? true))
-        const body = { asOf: iso(now), items: items.map((item) => answerOf(item, caller)), hidden, count: list.count() }
+        const count = list.count((kind) => !hidden.includes(kind))
+        const body = { asOf: iso(now), items: items.map((item) => answerOf(item, caller)), hidden, count }
         return jsonAnswer(200, body)
       },
     }),
@@ -121,9 +127,16 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
       summary: 'Count what needs attention',
       description: 'Cheap: it asks nothing of Qlik Sense and may be 15 seconds old.',
       query: NO_QUERY,
-      answers: () => ({ 200: z.object({ count: z.int() }).describe('Open items of severity warning and above.') }),
+      answers: () => ({
+        200: z
+          .object({ count: z.int() })
+          .describe('Open items that the caller may see and that belong to no other item.'),
+      }),
       examples: [{ name: 'count', status: 200, answer: { count: 0 } }],
-      handle: () => jsonAnswer(200, { count: list.count() }),
+      handle({ caller }) {
+        const hidden = hiddenFrom(caller)
+        return jsonAnswer(200, { count: list.count((kind) => !hidden.includes(kind)) })
+      },
     }),
     route({
       method: 'PUT',

@@ -12,6 +12,7 @@ import { failureOf, recoveredItems, taskItems } from './task-items.ts'
 import {
   type AttentionChange,
   type AttentionList,
+  entriesOf,
   type FoundItem,
   type Item,
   type Kind,
@@ -187,7 +188,7 @@ export function createAttention(deps: AttentionDeps, settings: AttentionSettings
       const wellAgain = recoveredItems(deps, from).toSorted((a, b) => b.recovered!.at - a.recovered!.at)
       return withDetails(wellAgain)
     },
-    count: () => items().filter(({ severity, parent }) => severity !== 'info' && parent === null).length,
+    count: (isSeen) => entriesOf(items().filter(({ kind }) => isSeen(kind))).length,
     async take(key, by, note) {
       const item = (await open()).find((one) => one.key === key)
       if (!item) return null

@@ -107,8 +107,8 @@ export interface AttentionList {
   open(): Promise<readonly FoundItem[]>
   /** Tasks that failed since then and are well again, the last first. */
   recovered(from: number): Promise<readonly FoundItem[]>
-  /** Open items of severity warning and above that belong to no other item; at most a few seconds old. */
-  count(): number
+  /** Open items of the kinds that belong to no other one of these; at most a few seconds old. */
+  count(isSeen: (kind: Kind) => boolean): number
   /** Null when there is no such open item. */
   take(key: string, by: string, note: string): Promise<FoundItem | null>
   /** False when nothing was taken. */
@@ -119,6 +119,12 @@ export interface AttentionChange {
   readonly key: string
   readonly kind: Kind
   readonly open: boolean
+}
+
+/** The entries of the list: an item that belongs to another one stands below that. */
+export const entriesOf = <T extends Pick<Item, 'key' | 'parent'>>(items: readonly T[]): T[] => {
+  const keys = new Set(items.map(({ key }) => key))
+  return items.filter(({ parent }) => parent === null || !keys.has(parent))
 }
 
 const NOTHING = {

@@ -44,7 +44,7 @@ function readRoutes(yaml: string, config: Config, problems: ProblemList): readon
   if (!tree) return null
   const list = listIn(tree)
   if (list.kind === 'list' && list.items.length === 0) {
-    problems.add({ severity: 'error', path: '', message: 'the draft has no route', ...tree.at })
+    problems.add({ severity: 'error', path: '', message: 'the draft has no rule', ...tree.at })
     return null
   }
   const root = emptyMap(list.at)

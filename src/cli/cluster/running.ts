@@ -1,5 +1,6 @@
 /** `footman cluster status`, `step-down`, `leave` and `remove`: over the REST API of a running node. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { lacksOf } from '../../cluster/fitness.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, found, OLD, type Remote, type RemoteOptions, withRemote } from '../remote/client.ts'
 import { facts, table } from '../table.ts'
@@ -13,13 +14,21 @@ interface Node {
   readonly appliedRev: number
   readonly waiting: number
   readonly clockOffsetMs: number
+  /** Absent from older versions. */
+  readonly health?: Readonly<Record<string, unknown>>
 }
 
 /** The answer of `/v4/cluster`. */
 interface Cluster {
   readonly mode: string
   readonly node: string
-  readonly database: { readonly host: string | null; readonly up: boolean; readonly reason: string }
+  readonly database: {
+    readonly host: string | null
+    readonly up: boolean
+    readonly reason: string
+    /** Absent from older versions. */
+    readonly refused?: boolean
+  }
   readonly leader: {
     readonly epoch: number
     readonly node: string
@@ -78,18 +87,27 @@ function statusText(cluster: Cluster): string {
     String(node.waiting),
     `${node.clockOffsetMs} ms`,
   ])
+  const unfit = nodes
+    .filter(({ seenAgoMs }) => seenAgoMs < LOST_MS)
+    .flatMap(({ name, health = {} }) => Object.values(lacksOf(health)).map((lack) => `${name}: ${lack}`))
   const differences = Object.entries(configDiffers).map(([section, names]) => `${section} (${names.join(', ')})`)
   return [
     table([['node', 'part', 'version', 'seen', 'rows behind', 'waiting', 'clock'], ...rows]),
     '',
     facts([
-      ['database', database.up ? database.host : `cannot be reached: ${database.reason}`],
+      [
+        'database',
+        database.up
+          ? database.host
+          : `${database.refused ? 'cannot be used' : 'cannot be reached'}: ${database.reason}`,
+      ],
       [
         'leader',
         database.up
           ? leader && `${leader.node} since ${timeText(leader.from)} (term ${leader.epoch})`
           : 'unknown meanwhile',
       ],
+      ['cannot lead', unfit.length > 0 ? unfit.join('; ') : null],
       ['differs', differences.length > 0 ? differences.join(', ') : null],
     ]),
   ].join('\n')
@@ -112,6 +130,12 @@ export function runLeave(options: RemoteOptions, io: CommandIo): Promise<number>
     const what = 'cluster leave'
     const isWhole = ({ appliedRev, headRev, waiting, database }: Cluster) =>
       database.up && appliedRev >= headRev && waiting === 0
+    await read(remote, what).catch((error: unknown) => {
+      if (!(error instanceof CommandFailure) || error.exitCode !== EXIT.unreachable) throw error
+      const next =
+        'a node that does not run has nothing to wait for: set Butler.footman.cluster.enable: false and start it; messages in its journal and pairs of its last moments may be missing from the cluster. On another node run: footman cluster remove NAME'
+      throw new CommandFailure(EXIT.unreachable, what, `${error.message.replace(/^cluster leave: /, '')}; ${next}`)
+    })
     const whole = await until(remote, what, LEAVE_MS, isWhole)
     if (!whole) {
       throw new CommandFailure(

@@ -4,9 +4,11 @@
  * The inbox page of the demo: received mails as a mail program shows them, webhooks as JSON, newest first. Everything on
  * it comes from this server. Mails are outside text: their HTML is shown in a sandboxed frame without scripts.
  */
+
 import { Hono } from 'hono'
 import type { FC } from 'hono/jsx'
 import icon from '../../console/config-page/assets/icon.svg' with { type: 'text' }
+import { disposition } from '../../http/endpoint/disposition.ts'
 import { createBrowserRules } from '../../http/middleware/browser-rules.ts'
 import { HtmlPage, pageText } from '../../platform/html-page.tsx'
 import { type LocalServer, serveLocal } from '../../platform/local-server.ts'
@@ -87,9 +89,11 @@ export function inboxApp(inbox: Inbox): Hono {
     const message = find(c.req.param('id'))
     const file = message?.kind === 'mail' ? message.attachments[Number(c.req.param('index'))] : undefined
     if (!file) return c.notFound()
-    const disposition = `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`
     return new Response(file.bytes, {
-      headers: { 'content-type': 'application/octet-stream', 'content-disposition': disposition },
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-disposition': disposition('attachment', file.name),
+      },
     })
   })
   app.get('/inbox.css', () => textAnswer('text/css', styles))

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { SITE_ZONE } from '../../simulator/index.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'
 import type { DemoDatabase } from './postgres.ts'
 
@@ -120,6 +121,7 @@ function configurationOf(own: Own, { qrsPort, certificates, webhookPort, databas
     udpServerConfig: { enable: true, serverHost: HOST, portTaskFailure: own.udpPort },
     footman: {
       node: { name: own.name },
+      timezone: SITE_ZONE,
       dataDirectory: join(own.directory, 'data'),
       destinations: { hook: { type: 'webhook', url: `http://${HOST}:${webhookPort}/alert` } },
       alertRoutes: [{ name: 'failures', match: { outcome: ['failed', 'aborted'] }, to: ['hook'], limit: 'none' }],

@@ -1,4 +1,5 @@
 /** Schedules and key-value pairs of the demo. */
+import { SITE_ZONE } from '../../simulator/index.ts'
 
 const SALES_RELOAD = '70000000-0000-4000-8000-000000000001'
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
@@ -9,7 +10,7 @@ const daily = {
     id: 'sales-early',
     name: 'Sales ETL on working days',
     cronSchedule: '30 5 * * 1-5',
-    timezone: 'Europe/Stockholm',
+    timezone: SITE_ZONE,
   },
   ...{ qlikSenseTaskId: SALES_RELOAD, startupState: 'started', notOn: ['holidays'], tags: ['nightly'] },
 }
@@ -18,7 +19,7 @@ const weekly = {
   ...{ timezone: 'America/New_York', qlikSenseTaskId: DASHBOARD, startupState: 'started' },
 }
 const paused = {
-  ...{ id: 'month-end', name: 'Month end', cronSchedule: '0 4 1 * *', timezone: 'Europe/Stockholm' },
+  ...{ id: 'month-end', name: 'Month end', cronSchedule: '0 4 1 * *', timezone: SITE_ZONE },
   ...{ qlikSenseTaskId: SALES_RELOAD, startupState: 'stopped' },
 }
 

@@ -11,8 +11,9 @@ import type { TaskEvent } from '../../events/types.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import type { Logger, Service } from '../../platform/types.ts'
+import { createZone } from '../../platform/zone.ts'
 import type { RunRecord } from '../../reports/runs/ledger.ts'
-import type { Simulator } from '../../simulator/index.ts'
+import { SITE_ZONE, type Simulator } from '../../simulator/index.ts'
 import { createInboxPage, type InboxPage } from './inbox.tsx'
 import { playNight, recordNight } from './night.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'
@@ -221,6 +222,7 @@ function demoConfiguration(addresses: DemoAddresses): Config {
     },
     mqttConfig: { enable: true, brokerHost: HOST, brokerPort },
     footman: {
+      timezone: SITE_ZONE,
       // Failures of the night are not alerted.
       reconciler: { maxAlertAge: '1m' },
       calendars: { holidays: { dates: [nextWorkingDay()] } },
@@ -266,8 +268,8 @@ const BACKUP_HOURS_AGO = [6, 5] as const
 /** A window of an hour, some hours before the start, in local time. */
 function lastNight() {
   const [from, to] = BACKUP_HOURS_AGO.map((hours) => {
-    const at = new Date(Date.now() - hours * 3_600_000)
-    return `${String(at.getHours()).padStart(2, '0')}:00`
+    const at = createZone(SITE_ZONE).wall(Date.now() - hours * 3_600_000)
+    return `${new Date(at).toISOString().slice(11, 13)}:00`
   })
   return { from, to }
 }

@@ -34,6 +34,8 @@ interface DoctorSurroundings {
   readonly cwd: string
   readonly execPath: string
   readonly probes: readonly Probe[]
+  /** See `spawnWorker`. */
+  readonly workerEntry: URL
 }
 
 /** 0 = in order or warnings only; 1 = no start, or no connection to Qlik Sense, with this configuration; 3 = something else is broken. */
@@ -43,6 +45,7 @@ export async function runDoctor(
   surroundings: Partial<DoctorSurroundings> = {},
 ): Promise<number> {
   const { env = process.env, cwd = process.cwd(), execPath = process.execPath, probes = PROBES } = surroundings
+  const { workerEntry } = surroundings
   const unknown = unknownGroup(options.only ?? [], probes)
   if (unknown !== null) {
     io.err(`error: --only: ${unknown}`)
@@ -60,6 +63,7 @@ export async function runDoctor(
     ...{ config, loaded, paths, clock: systemClock, env, timeout },
     ...(appender !== undefined && { appender: resolve(cwd, appender) }),
     ...(listen !== undefined && { listenMs: listen }),
+    ...(workerEntry && { workerEntry }),
   }
   const wanted = context ? probes.filter((probe) => chosen(probe.group) && probe.applies(context)) : []
   const probed = context ? await runProbes(wanted, context) : []

@@ -1,6 +1,6 @@
 /** The findings as people read them. */
 
-import { visible } from '../../platform/visible.ts'
+import { unbroken, visible } from '../../platform/visible.ts'
 import type { Examined, Finding, FindingLevel } from './types.ts'
 
 export interface Summary {
@@ -77,7 +77,7 @@ function wrapped(text: string, indent: number, width: number): string {
   return [...lines, line].join(`\n${' '.repeat(indent)}`)
 }
 
-const printable = (text: string): string => visible(text.replace(/\s*[\r\n]+\s*/g, ' '))
+const printable = (text: string): string => visible(unbroken(text))
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 

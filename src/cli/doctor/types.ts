@@ -32,6 +32,8 @@ export interface DoctorContext {
   readonly timeout: number
   /** The log appender file to examine; absent = that of this machine, where there is one. */
   readonly appender?: string
+  /** See `spawnWorker`. */
+  readonly workerEntry?: URL
   /** Milliseconds for which to listen for messages; absent = not at all. */
   readonly listenMs?: number
 }

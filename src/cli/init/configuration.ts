@@ -1,11 +1,11 @@
 /** The configuration file that `footman init` writes: what was answered, and the next things to switch on as comments. */
 
 import { parse } from 'yaml'
-import { isEmailAddress } from '../../alerts/recipients.ts'
 import { parseConfig } from '../../app/config/parse.ts'
 import type { Config } from '../../app/schema.ts'
 import { isHost } from '../../config/fields/network.ts'
 import { findingsOf } from '../../config/issues.ts'
+import { isEmailAddress } from '../../platform/mail-addresses.ts'
 import { FIELDS, type InitAnswers, SMTP_TLS, type SmtpTls } from './answers.ts'
 
 /** Lines end with `\n`. Every text of the answers is written so that YAML reads it back unchanged. */

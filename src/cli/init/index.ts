@@ -163,7 +163,7 @@ async function portRemarks(answers: InitAnswers, given: Given, isFree: IsFree): 
         `${protocol} port ${port} is in use on this computer now: stop what uses it, or choose ${optionOf(key)}`,
       )
     } else if (given[key] === undefined && port !== usual) {
-      lines.push(`${protocol} port ${port} was taken, as ${usual} is in use on this computer`)
+      lines.push(`${protocol} port ${port} is used, because ${usual} is taken on this computer`)
     }
   }
   return lines
@@ -271,7 +271,7 @@ function nextSteps(
       ? [`Create the custom properties:\n       ${command('custom-properties --create')}`]
       : []),
     `Check the file and every connection; nothing is sent:\n       ${command('doctor')}`,
-    `Run it, and send a test alert from a second window:\n       ${command('run')}\n       ${command('fire --wait')}`,
+    `Run it, and send a test alert from a second window:\n       ${command('run')}\n       ${command('fire --wait')}\n     The console is at http://localhost:${answers.restPort}/console/ while it runs.`,
     `Install the service:\n       ${command('service install')}`,
   ]
   return `Next:\n${steps.map((step, index) => `  ${index + 1}. ${step}`).join('\n')}`

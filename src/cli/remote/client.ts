@@ -273,7 +273,7 @@ function unsaidIssues(issues: unknown, said: string): string {
 }
 
 function hint(status: number, switchedOff = 'is Butler.restServerEndpointsEnable.senseStartTask true?'): string {
-  if (status === 401 || status === 403) return '; give a key with --key or FOOTMAN_KEY that may do this'
+  if (status === 401 || status === 403) return '; give a key in FOOTMAN_KEY that may do this'
   return status === 404 ? `; ${switchedOff}` : ''
 }
 

@@ -97,13 +97,31 @@ export function addRemoteCommands(program: Command, done: Done): void {
   addEvents(program, done)
   addDeliveries(program, done)
   addFire(program, done)
-  addList(program, remote, 'audit', done)
+  addAudit(program, done)
   addSchedules(program, done)
   addRoutes(program, done)
   addList(program, remote, 'destinations', done)
   addSnooze(program, done)
   addTemplateCommands(program, remote, done)
 }
+
+function addAudit(program: Command, done: Done): void {
+  const audit = addList(program, remote, 'audit', done)
+  remote(audit, 'verify', 'check that no entry was changed, removed or put in, by the hash chain')
+    .addHelpText('after', AUDIT_VERIFY_HELP)
+    .action(async (options) => {
+      const { runAuditVerify } = await import('./audit.ts')
+      done(await runAuditVerify(options, processIo))
+    })
+}
+
+const AUDIT_VERIFY_HELP = `
+Exit codes
+  0 all entries are as they were written   2 Footman cannot be reached, or refuses
+  1 wrong arguments                        3 an entry was changed, removed or put in
+
+Example
+  footman audit verify`
 
 function addKeyValueCommands(program: Command, done: Done): void {
   const kv = program.command('kv').description('the key-value store: pairs, and the store as a file')
@@ -179,8 +197,8 @@ function addEvents(program: Command, done: Done): void {
   })
 
   addForm(remote(events, 'replay <id>', 'send the messages of an event again'))
-    .option('--to <destination>', 'only to this destination, without route or gate; may be repeated', collect, [])
-    .option('--route <name>', 'only by this route; may be repeated', collect, [])
+    .option('--to <destination>', 'only to this destination, without rule or gate; may be repeated', collect, [])
+    .option('--route <name>', 'only by this rule; may be repeated', collect, [])
     .option('--ignore-gates', 'ignore rate limits, snoozes, maintenance and grouping')
     .action(async (id: string, options) => {
       const { runReplay } = await import('./fire.ts')
@@ -232,7 +250,7 @@ function addFire(program: Command, done: Done): void {
     .option('--task <id or name>', 'a real task')
     .option('--event <id>', 'a past event')
     .option('--to <destination>', 'only to this destination; may be repeated', collect, [])
-    .option('--route <name>', 'only by this route; may be repeated', collect, [])
+    .option('--route <name>', 'only by this rule; may be repeated', collect, [])
     .option('--value <name=value>', 'set a template variable, like taskName=Test; may be repeated', collect, [])
     .option('--dry-run', 'show the messages and send nothing')
     .option('--wait', 'wait until they are delivered, with a line for each change of a delivery')
@@ -243,7 +261,7 @@ Without --type, --outcome, --task and --event it is a failed reload of an invent
 the configured recipients; the owner of an app gets a mail with --task and --event only.
 
 Exit codes beside 0
-  1 wrong arguments                        3 no such event, task, route or destination
+  1 wrong arguments                        3 no such event, task, rule or destination
   2 Footman cannot be reached or refuses   4 with --wait: not everything was delivered
 
 Examples
@@ -323,10 +341,10 @@ const scheduleOptions = (command: Command): Command =>
     .option('--stopped', 'do not let it fire yet')
 
 function addRoutes(program: Command, done: Done): void {
-  const routes = program.command('routes').description('alert routes: list them, explain which one fires')
+  const routes = program.command('routes').description('alert rules: list them, explain which one fires')
   addList(routes, remote, 'routes list', done)
 
-  remote(routes, 'explain', 'say which routes fire for an event, and why others do not; changes nothing')
+  remote(routes, 'explain', 'say which rules fire for an event, and why others do not; changes nothing')
     .option('--event <id>', 'an event of the past')
     .option('--type <type>', 'or an invented one: about a reload, preload, service, ...')
     .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
@@ -336,7 +354,7 @@ function addRoutes(program: Command, done: Done): void {
     .option('--message <text>', 'with this log message')
     .option('--failures <n>', 'so many failures in a row')
     .option('--at <time>', 'happening at this time, like 2026-03-02T03:00:00Z (default: now)')
-    .option('--all', 'also name each route of sections that are switched off')
+    .option('--all', 'also name each rule of sections that are switched off')
     .addHelpText('after', EXPLAIN_HELP)
     .action(async (options) => {
       const { runRoutesExplain } = await import('./routes.ts')
@@ -346,8 +364,8 @@ function addRoutes(program: Command, done: Done): void {
 
 const EXPLAIN_HELP = `
 Exit codes
-  0 a route matches   1 wrong arguments   2 Footman cannot be reached, or refuses
-  3 no route matches, or there is no such event or task
+  0 a rule matches   1 wrong arguments   2 Footman cannot be reached, or refuses
+  3 no rule matches, or there is no such event or task
 
 Example
   footman routes explain --type reload --outcome failed --task "Sales ETL hourly"`
@@ -393,6 +411,8 @@ Exit codes
 
 const DEFAULT_COUNT = 10
 
+const KEY_IS_VISIBLE =
+  'warning: --key is deprecated: the list of processes shows the key to every account of this machine. Set FOOTMAN_KEY instead; on the machine of Footman neither is needed.'
 const DEFAULT_TIMEOUT_MS = 30_000
 
 export function remote(program: Command, nameAndArguments: string, description: string): Command {
@@ -404,13 +424,21 @@ export function remote(program: Command, nameAndArguments: string, description: 
     .addOption(
       connection('--url <url>', 'address of the REST API (default: $FOOTMAN_URL, that of -c, http://localhost:8080)'),
     )
-    .addOption(connection('--key <key>', 'API key (default: $FOOTMAN_KEY; on this machine the local key)'))
+    .addOption(
+      connection(
+        '--key <key>',
+        'deprecated, as the list of processes shows it: API key (default: $FOOTMAN_KEY; on this machine the local key)',
+      ),
+    )
     .addOption(
       connection('--timeout <time>', 'give up a call after this time')
         .argParser(toTimeout)
         .default(DEFAULT_TIMEOUT_MS, '30s'),
     )
-    .hook('preAction', (_, command) => void command.setOptionValue('command', typedName(command)))
+    .hook('preAction', (_, command) => {
+      command.setOptionValue('command', typedName(command))
+      if (command.opts<{ key?: string }>().key !== undefined) processIo.err(KEY_IS_VISIBLE)
+    })
 }
 
 const connection = (flags: string, description: string): Option => new Option(flags, description).helpGroup(CONNECTION)

@@ -72,7 +72,7 @@ export const DELIVERY_COLUMNS: readonly Column<DeliveryLine>[] = [
   { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
   { head: 'TO', cell: ({ target }) => target, least: 12 },
   { head: 'STATE', cell: stateText, least: 10 },
-  { head: 'ROUTE', cell: ({ route }) => route ?? '-', least: 10 },
+  { head: 'RULE', cell: ({ route }) => route ?? '-', least: 10 },
   { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 10 },
   { head: 'ID', cell: ({ id }) => id, form: 'id' },
 ]
@@ -238,7 +238,7 @@ function describedDelivery(delivery: DeliveryView, utc?: boolean): string {
   const about = facts([
     ['Destination', `${delivery.destination} (${delivery.target})`],
     ['Kind', delivery.kind],
-    ['Route', delivery.route],
+    ['Rule', delivery.route],
     ['State', stateText(delivery)],
     ['Detail', delivery.detail],
     ['Created', timeText(delivery.createdAt, utc)],

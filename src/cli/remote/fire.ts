@@ -125,14 +125,14 @@ function reported(text: string, deliveries: readonly Made[], form: Form, io: Com
 }
 
 function listed(deliveries: readonly Made[], { wide }: Form, { columns }: CommandIo): string {
-  if (deliveries.length === 0) return 'No route or destination wants it: nothing is sent.'
+  if (deliveries.length === 0) return 'No rule or destination is about it: nothing is sent.'
   return listing(DELIVERY_COLUMNS, deliveries, { wide, width: columns })
 }
 
 function dryText({ messages }: Dry): string {
-  if (messages.length === 0) return 'No route or destination wants it: nothing would be sent.'
+  if (messages.length === 0) return 'No rule or destination is about it: nothing would be sent.'
   const texts = messages.map(({ destination, target, route, message: { subject, body } }) =>
-    [visible(`To ${destination} (${target})${route ? `, route ${route}` : ''}`), visible(subject ?? ''), readable(body)]
+    [visible(`To ${destination} (${target})${route ? `, rule ${route}` : ''}`), visible(subject ?? ''), readable(body)]
       .filter(Boolean)
       .join('\n'),
   )

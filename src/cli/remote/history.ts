@@ -1,4 +1,5 @@
 /** `footman history`: executions that have ended, one by one or summed up, as a listing, JSON or CSV. */
+import { withoutFormula } from '../../platform/csv.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
@@ -46,7 +47,9 @@ export function runHistory(glob: string | undefined, options: HistoryOptions, io
 }
 
 function csvLine(cells: readonly Cell[]): string {
-  return cells.map((cell) => quoted(visible(String(cell ?? '')))).join(',')
+  return cells
+    .map((cell) => quoted(typeof cell === 'string' ? visible(withoutFormula(cell)) : String(cell ?? '')))
+    .join(',')
 }
 
 const quoted = (text: string): string => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
@@ -140,11 +143,11 @@ const SUMMARY: Form = {
     shown('OK', 'success'),
     shown('FAILED', 'failed'),
     shown('ABORTED', 'aborted'),
-    lasting('P50', (row) => partOf(row, 'runMs', 'p50')),
-    lasting('P95', (row) => partOf(row, 'runMs', 'p95')),
+    lasting('MEDIAN', (row) => partOf(row, 'runMs', 'p50')),
+    lasting('95 %', (row) => partOf(row, 'runMs', 'p95')),
     lasting('MAX', (row) => partOf(row, 'runMs', 'max')),
     lasting('TOTAL', (row) => partOf(row, 'runMs', 'total'), { wide: true }),
-    lasting('QUEUED P95', (row) => partOf(row, 'queueMs', 'p95'), { wide: true }),
+    lasting('QUEUED 95 %', (row) => partOf(row, 'queueMs', 'p95'), { wide: true }),
     shown('LAST', 'lastOutcome'),
     shown('ENDED', 'lastStoppedAt', { wide: true, form: 'time' }),
   ],

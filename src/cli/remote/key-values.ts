@@ -1,5 +1,6 @@
 /** `footman kv`: the key-value store as a file, and single pairs. */
 import { readFile, writeFile } from 'node:fs/promises'
+import { encodingNote, strictText, TextError } from '../../platform/encodings.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
 import { CommandFailure, pages, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
@@ -63,7 +64,8 @@ export function runKvImport(
   io: CommandIo,
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { format, namespaces } = readExport(textOf(await bytesOf(file, input)), file ?? 'standard input')
+    const what = file ?? 'standard input'
+    const { format, namespaces } = readExport(textOf(await bytesOf(file, input), what, io), what)
     const total = { namespaces: 0, keys: 0, skipped: 0 }
     for (const [namespace, pairs] of Object.entries(namespaces)) {
       const { keys, skipped } = await importNamespace(remote, { format, namespace, pairs }, options.mode ?? 'merge')
@@ -133,9 +135,17 @@ export async function bytesOf(file: string | undefined, input: Input, what = 'im
   return Buffer.concat(chunks)
 }
 
-/** Windows PowerShell turns what is redirected into a file into UTF-16. */
-export const textOf = (bytes: Buffer): string =>
-  new TextDecoder(bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8').decode(bytes)
+/** The text of `bytesOf`, in any encoding of Windows. Says on standard error which one was assumed. Throws exit code 1. */
+export function textOf(bytes: Buffer, what: string, io: CommandIo): string {
+  try {
+    const { text, encoding } = strictText(bytes)
+    const note = encodingNote(encoding)
+    if (note !== null) io.err(`note: ${what} ${note}`)
+    return text
+  } catch (error) {
+    throw error instanceof TextError ? new CommandFailure(EXIT.badInput, what, error.message) : error
+  }
+}
 
 /** Only as deep as it is taken apart here; the API checks the pairs. */
 function readExport(text: string, what: string): { format: unknown; namespaces: Record<string, readonly unknown[]> } {
@@ -215,7 +225,10 @@ export function runKvSet(
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const given = value ?? '-'
-    const stored = given === '-' ? textOf(await bytesOf(undefined, input, 'value')).replace(/\r?\n$/, '') : given
+    const stored =
+      given === '-'
+        ? textOf(await bytesOf(undefined, input, 'value'), 'standard input', io).replace(/\r?\n$/, '')
+        : given
     const body = { key, value: stored, ...(options.ttl !== undefined && { ttl: options.ttl }) }
     const { text } = await ask(remote, { method: 'POST', path: pathOf(namespace), body, what: `key "${key}"` })
     io.out(options.json ? text : `Stored: ${key}`)

@@ -9,7 +9,7 @@ import { LISTS, type ListName } from './lists.ts'
 export type AddRemote = (parent: Command, nameAndArguments: string, description: string) => Command
 
 /** Adds the command of a list to its parent. */
-export function addList(parent: Command, remote: AddRemote, name: ListName, done: (code: number) => void): void {
+export function addList(parent: Command, remote: AddRemote, name: ListName, done: (code: number) => void): Command {
   const {
     description,
     argument,
@@ -25,6 +25,7 @@ export function addList(parent: Command, remote: AddRemote, name: ListName, done
     const [typed, all] = argument ? [given[0] as string | undefined, given[1]] : [undefined, given[0]]
     done(await runList(name, typed, all as ListOptions, processIo))
   })
+  return command
 }
 
 /** The options of every command that prints a listing. */

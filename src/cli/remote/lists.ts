@@ -1,4 +1,5 @@
 /** The listings of a running Footman: endpoint, filters and columns of each. */
+import type { ListedKeys } from '../../http/auth/key-uses.ts'
 import { span, stateText } from '../table.ts'
 import { type ListCommand, limit, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
 
@@ -132,7 +133,7 @@ const DELIVERIES: ListCommand<DeliveryRow> = {
     { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
     { head: 'TO', cell: ({ target }) => target, least: 12 },
     { head: 'STATE', cell: stateText, least: 10 },
-    { head: 'ROUTE', cell: ({ route }) => route ?? '-', least: 10 },
+    { head: 'RULE', cell: ({ route }) => route ?? '-', least: 10 },
     { head: 'KIND', cell: ({ kind }) => kind, wide: true },
     { head: 'EVENT', cell: ({ eventId }) => eventId, wide: true },
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
@@ -190,6 +191,24 @@ const AUDIT: ListCommand<AuditRow> = {
     { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8 },
   ],
   empty: 'The audit has no such entries.',
+}
+
+type KeyRow = ListedKeys['keys'][number]
+
+const KEYS: ListCommand<KeyRow> = {
+  description: 'list the keys of a running Footman with their last use',
+  options: [],
+  path: '/v4/access/keys',
+  member: 'keys',
+  switchedOff: OLD,
+  columns: [
+    { head: 'KEY', cell: ({ id }) => id, least: 9 },
+    { head: 'SCOPES', cell: ({ scopes }) => scopes.join(' '), least: 9 },
+    { head: 'LAST USED', cell: ({ lastUsedAt }) => lastUsedAt ?? 'never', form: 'time' },
+    { head: 'FROM', cell: ({ lastAddress }) => lastAddress ?? '-', least: 9 },
+    { head: 'ENDS', cell: ({ expiresAt }) => expiresAt ?? 'never', form: 'time' },
+  ],
+  empty: 'There are no keys, or access control is off.',
 }
 
 interface TaskRow {
@@ -347,24 +366,26 @@ interface RouteRow {
 }
 
 const ROUTES: ListCommand<RouteRow> = {
-  description: 'list routes in order of evaluation',
+  description: 'list rules in order of evaluation',
   options: [one('--all', 'also those that are switched off')],
   path: '/v4/alertroutes',
   member: 'alertRoutes',
   switchedOff: OLD,
   columns: [
-    { head: 'ROUTE', cell: ({ name, enable }) => (enable ? name : `${name} (off)`), least: 24 },
+    { head: 'RULE', cell: ({ name, enable }) => (enable ? name : `${name} (off)`), least: 24 },
     { head: 'ORIGIN', cell: ({ origin }) => origin },
     { head: 'TO', cell: ({ to }) => to.join(', '), least: 20 },
   ],
   only: ({ enable }, { all }) => enable || all === true,
-  empty: 'No routes; --all also lists those that are off.',
+  empty: 'No rules; --all also lists those that are switched off.',
 }
 
 interface DestinationRow {
   readonly name: string
   readonly type: string
   readonly up: boolean
+  /** Absent from older servers. */
+  readonly state?: 'up' | 'refuses' | 'down'
   readonly pending: number
   readonly dead: number
   readonly lastDeliveredAt: string | null
@@ -380,7 +401,7 @@ const DESTINATIONS: ListCommand<DestinationRow> = {
   columns: [
     { head: 'DESTINATION', cell: ({ name }) => name, least: 16 },
     { head: 'TYPE', cell: ({ type }) => type },
-    { head: 'UP', cell: ({ up }) => (up ? 'yes' : 'NO') },
+    { head: 'STATE', cell: ({ up, state = up ? 'up' : 'down' }) => (state === 'up' ? state : state.toUpperCase()) },
     { head: 'PENDING', cell: ({ pending }) => String(pending) },
     { head: 'DEAD', cell: ({ dead }) => String(dead) },
     { head: 'LAST DELIVERED', cell: ({ lastDeliveredAt }) => lastDeliveredAt ?? 'never', form: 'time' },
@@ -471,6 +492,7 @@ const REPORT_RUNS: ListCommand<ReportRunRow> = {
 export const LISTS = {
   tasks: TASKS,
   audit: AUDIT,
+  'key list': KEYS,
   destinations: DESTINATIONS,
   'events list': EVENTS,
   'events dropped': DROPPED,

@@ -56,7 +56,7 @@ export const unknownDestinations = (remote: Remote, wanted: readonly string[]): 
 
 /** As for destinations. */
 export const unknownRoutes = (remote: Remote, wanted: readonly string[]): Promise<Unknown[]> =>
-  unknown(remote, wanted, { path: '/v4/alertroutes', member: 'alertRoutes', noun: 'route' })
+  unknown(remote, wanted, { path: '/v4/alertroutes', member: 'alertRoutes', noun: 'rule' })
 
 /** Throws exit code 3 for names that no destination has; with a result they are only noted. */
 export async function refuseUnknownDestinations(

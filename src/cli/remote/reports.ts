@@ -138,7 +138,8 @@ export function runReportsImport(
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { mode, dryRun } = options
-    const body = parsed(textOf(await bytesOf(file, input)), file ?? 'standard input')
+    const what = file ?? 'standard input'
+    const body = parsed(textOf(await bytesOf(file, input), what, io), what)
     const { text } = await remote.call({
       method: 'POST',
       path: '/v4/reporttask/import',

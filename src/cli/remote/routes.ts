@@ -107,8 +107,8 @@ function shown({ routes, stoppedBy }: Explanation, list: readonly RouteView[], a
   const rows = named.map(({ name, because }) => [`  ${name}`, because ?? ''])
   return [
     ...matched.flatMap(matchedLines),
-    ...(matched.length === 0 ? ['No route matches.'] : []),
-    ...(stoppedBy === null ? [] : [`Route ${stoppedBy} stops the evaluation.`]),
+    ...(matched.length === 0 ? ['No rule matches.'] : []),
+    ...(stoppedBy === null ? [] : [`Rule ${stoppedBy} stops the evaluation.`]),
     ...(rows.length === 0 ? [] : ['Not matched:', table(rows)]),
     ...foldedLine(others.length - named.length),
   ].join('\n')
@@ -116,7 +116,7 @@ function shown({ routes, stoppedBy }: Explanation, list: readonly RouteView[], a
 
 function foldedLine(count: number): string[] {
   if (count === 0) return []
-  return [`${count} ${count === 1 ? 'route' : 'routes'} of sections that are off: --all shows them`]
+  return [`${count} ${count === 1 ? 'rule' : 'rules'} of sections that are switched off: --all shows them`]
 }
 
 function matchedLines({ name, matched, fields = [], deliveries }: Explained): string[] {

@@ -12,6 +12,7 @@ import { type ConfigPaths, createPathResolver } from '../../config/paths.ts'
 import { createProblemList, type Problem, renderProblem, sortProblems } from '../../config/problems.ts'
 import { readYaml } from '../../config/yaml.ts'
 import { isLoopback } from '../../platform/addresses.ts'
+import { lenientText } from '../../platform/encodings.ts'
 import { isCredentialName } from '../../platform/protected-values.ts'
 import { EXIT } from '../io.ts'
 import { ServiceError, type ServiceFacts, type ServiceHost, type ServicePort } from './host.ts'
@@ -102,7 +103,7 @@ interface Outside {
 
 /** Variables, files and credentials that values of the file refer to. Comments are ignored. */
 async function outsideOf(file: string, directory: string): Promise<Outside> {
-  const tree = readYaml(await readFile(file, 'utf8'), file, createProblemList())
+  const tree = readYaml(lenientText(await readFile(file)).text, file, createProblemList())
   if (!tree) return { credentials: [], files: [] }
   return { credentials: [...credentialsIn(tree).keys()].filter(isCredentialName), files: filesIn(tree, directory) }
 }

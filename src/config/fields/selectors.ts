@@ -33,12 +33,37 @@ function isRegularExpression(value: string): boolean {
 }
 
 function canCompile(value: string): boolean {
+  const pattern = value.slice(1, -1)
   try {
-    new RegExp(value.slice(1, -1), 'iu')
-    return true
+    new RegExp(pattern, 'iu')
+    return repeatsOf(pattern) <= MOST_REPEATS
   } catch {
     return false
   }
+}
+
+/** The built-in engine writes counted repeats out, which takes seconds for millions, even of nothing. */
+const MOST_REPEATS = 100_000
+const PATTERN_PART = /\\.|\[(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|./gsu
+
+/** How often the most repeated part of a valid pattern comes: repeats within repeats multiply. */
+function repeatsOf(pattern: string): number {
+  const outer: number[] = []
+  let most = 1
+  let last = 1
+  for (const [part, from, to] of pattern.matchAll(PATTERN_PART)) {
+    if (part === '(') {
+      outer.push(most)
+      most = 1
+    } else if (part === ')') {
+      last = most
+      most = Math.max(outer.pop() ?? 1, last)
+    } else if (from !== undefined) {
+      last *= Math.max(1, Number(from), Number(to ?? 0))
+      most = Math.max(most, last)
+    } else last = 1
+  }
+  return most
 }
 
 export type ComparisonOperator = '=' | '>=' | '>' | '<=' | '<'

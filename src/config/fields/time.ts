@@ -160,7 +160,7 @@ export const windowReference = z.union([nameText, windowObject])
 export const namedCalendars = map(
   'Sets of days, by name.',
   object(() => ({
-    file: file('An .ics or .yaml file with days.'),
+    file: file('An .ics, .yaml or .csv file with days.'),
     dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional(),
     days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays).optional(),
     except: oneOrMany('Calendars whose days are taken out.', nameText).optional(),

@@ -30,6 +30,12 @@ const search = async (q) => {
   return answer.ok ? answer.json() : { groups: [], exact: null }
 }
 
+/** The text beside the name: the field with the words, if that is another one. */
+const detailOf = ({ detail, matched: { field, text } }) => {
+  const shown = text === '' ? detail : `${field}: ${text}`
+  return shown ? ` ${shown}` : ''
+}
+
 export function palette() {
   if (find('dialog[open]')) return
   const input = element('input', {
@@ -49,6 +55,7 @@ export function palette() {
   let chosen = -1
   let timer = 0
   let last = 0
+  let shownFor = null
 
   function choose(n) {
     chosen = options.length === 0 ? -1 : (n + options.length) % options.length
@@ -113,12 +120,15 @@ export function palette() {
     if (task !== '' && known.some(({ text: name }) => name.startsWith('start'))) {
       const { groups } = await search(task)
       const { items = [] } = groups.find(({ kind }) => kind === 'Tasks') ?? {}
-      return items.map(({ id, title }) => ({
+      return items.map(({ id, title, ...item }) => ({
         text: `start ${title}`,
+        detail: detailOf(item),
         go: () => dialogAt('/form/task.start', { taskId: id }),
       }))
     }
-    return known.filter(({ text: name }) => name.includes(text.toLowerCase()))
+    const part = text.toLowerCase()
+    const begins = ({ text: name }) => Number(name.startsWith(part))
+    return known.filter(({ text: name }) => name.includes(part)).sort((a, b) => begins(b) - begins(a))
   }
 
   async function look() {
@@ -133,19 +143,26 @@ export function palette() {
         { title: 'Exact', items: exact ? [{ text, detail: ` ${exact.kind}`, go: exact.path }] : [] },
         ...found.map(({ kind, items }) => ({
           title: kind,
-          items: items.map(({ title, detail, path }) => ({
-            text: title,
-            detail: detail ? ` ${detail}` : '',
-            go: path,
-          })),
+          items: items.map(({ title, path, ...item }) => ({ text: title, detail: detailOf(item), go: path })),
         })),
       ]
     }
     if (mine !== last) return
+    shownFor = text
     show(groups)
     if (options.length === 0 && text.length > 1) {
       list.append(element('li', { role: 'presentation', class: 'muted small' }, 'Nothing found'))
     }
+  }
+
+  /** A quick Enter waits for the options of what stands in the field: those that are shown belong to the text before. */
+  async function enter(anew) {
+    if (input.value.trim() !== shownFor) {
+      clearTimeout(timer)
+      await look()
+    }
+    if (chosen >= 0) run(chosen, anew)
+    else location.href = `${root}/search?${new URLSearchParams({ q: input.value })}`
   }
 
   input.addEventListener('input', () => {
@@ -155,8 +172,7 @@ export function palette() {
   input.addEventListener('keydown', (press) => {
     if (press.key === 'ArrowDown') choose(chosen + 1)
     else if (press.key === 'ArrowUp') choose(chosen - 1)
-    else if (press.key === 'Enter' && chosen >= 0) run(chosen, press.ctrlKey || press.metaKey)
-    else if (press.key === 'Enter') location.href = `${root}/search?${new URLSearchParams({ q: input.value })}`
+    else if (press.key === 'Enter') enter(press.ctrlKey || press.metaKey)
     else return
     press.preventDefault()
   })

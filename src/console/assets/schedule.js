@@ -9,9 +9,11 @@ function showHere() {
   const head = document.querySelector('[data-here-head]')
   if (!head) return
   head.textContent = `Here, ${zone}`
+  head.hidden = zone === head.dataset.hereHead
   const cells = [...document.querySelectorAll('[data-here]')]
   const isChanging = new Set(cells.map(({ dataset }) => offsetText(new Date(dataset.here)))).size > 1
   for (const cell of cells) {
+    cell.parentElement.hidden = head.hidden
     const at = new Date(cell.dataset.here)
     const day = at.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }).replace(',', '')
     const clock = at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })

@@ -9,7 +9,7 @@ import type { Audit } from '../../http/audit.ts'
 import type { Identity } from '../../http/endpoint/caller.ts'
 import { type ApiRequest, jsonAnswer } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
-import { refusal } from '../../http/errors.ts'
+import { type Refusal, refusal } from '../../http/errors.ts'
 import { isLoopback } from '../../platform/addresses.ts'
 import { createAsk, withQuery } from '../ask.ts'
 import { formOf, jsonOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
@@ -37,10 +37,19 @@ export type SignIn = ReturnType<typeof createSignIn>
 export function createSignIn({ sessions, links, audit, now }: SignInDeps, settings: () => SignInSettings) {
   let failures: { client: string; at: number }[] = []
 
-  function checkTries(client: string): void {
+  /**
+   * The refusal of wrong credentials. Beyond the limit it does not say that they are wrong; right ones are let in all the
+   * same, as others may have used the limit up from behind the same address.
+   */
+  function failed(request: ApiRequest, details: string): Refusal {
     failures = failures.filter(({ at }) => now() - at < MINUTE_MS)
-    if (failures.filter((one) => one.client === client).length < FAILURES_PER_MINUTE) return
-    throw refusal('RATE_LIMITED', 'Too many sign-ins have failed. Wait a minute.', {}, { 'retry-after': '60' })
+    const isLimited = failures.filter(({ client }) => client === request.client).length >= FAILURES_PER_MINUTE
+    if (isLimited) {
+      return refusal('RATE_LIMITED', 'Too many sign-ins have failed. Wait a minute.', {}, { 'retry-after': '60' })
+    }
+    failures.push({ client: request.client, at: now() })
+    record(request, 'anonymous', 'denied')
+    return refusal('UNAUTHENTICATED', details)
   }
 
   function record(request: ApiRequest, actor: string, outcome: 'ok' | 'denied', action = 'session.create'): void {
@@ -72,33 +81,25 @@ export function createSignIn({ sessions, links, audit, now }: SignInDeps, settin
   return {
     links,
     sessions,
-    /** Value of the cookie of a new session. Rejects with 401, with 403 without TLS, and with 429 after many failures. */
+    /** Value of the cookie of a new session. Rejects wrong ones with 401, with 429 after many of them, and all with 403 without TLS. */
     async withCredential(request: ApiRequest, credential: string | null): Promise<string> {
       checkTransport(request)
-      checkTries(request.client)
       const headers = new Headers(request.headers)
       for (const name of ['authorization', 'x-api-key']) headers.delete(name)
       if (credential !== null) headers.set('authorization', `Bearer ${credential.trim()}`)
       const began = now()
       const identity = await request.pages.identify(headers)
       if (identity.holder && !identity.refusal) return open(request, identity)
-      failures.push({ client: request.client, at: now() })
-      record(request, 'anonymous', 'denied')
+      const wrong = failed(request, 'The credentials were not accepted. The log of Footman says why.')
       await pause(Math.max(0, WRONG_MS - (now() - began)))
-      throw refusal('UNAUTHENTICATED', 'The credentials were not accepted. The log of Footman says why.')
+      throw wrong
     },
     /** The same with the token of a link. */
     async withLink(request: ApiRequest, token: string): Promise<string> {
-      checkTries(request.client)
       const actor = links.use(token)
       const identity = actor === null ? null : request.pages.recall({ kind: 'local', actor, until: null })
       if (identity) return open(request, identity)
-      failures.push({ client: request.client, at: now() })
-      record(request, 'anonymous', 'denied')
-      throw refusal(
-        'UNAUTHENTICATED',
-        'The link has been used, or is older than a minute. Run "footman console" again.',
-      )
+      throw failed(request, 'The link has been used, or is older than a minute. Run "footman console" again.')
     },
     async end(request: ApiRequest, id: string, actor: string): Promise<void> {
       await sessions.end(id)

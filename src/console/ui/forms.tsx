@@ -1,8 +1,9 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Forms: filters, which are links with a state in the address, and actions, which go through `forms.tsx`. */
-import type { Child, FC, PropsWithChildren } from 'hono/jsx'
+import { type Child, createContext, type FC, type PropsWithChildren, useContext } from 'hono/jsx'
 import { withQuery } from '../ask.ts'
+import type { Names } from '../names.ts'
 import type { PageContext } from '../page.ts'
 import { Icon } from './marks.tsx'
 
@@ -28,12 +29,14 @@ interface FiltersProps {
   readonly presets?: readonly Preset[]
   /** The call of the API with the same filters: `/v4/events`. */
   readonly api?: string
+  /** Names to show in the place of ids. */
+  readonly names?: Names
 }
 
 const PAGING = ['cursor', 'limit']
 
 /** The state of the filters is in the address, so it can be kept and sent. */
-export const Filters: FC<FiltersProps> = ({ context, fields, presets = [], api }) => {
+export const Filters: FC<FiltersProps> = ({ context, fields, presets = [], api, names }) => {
   const { query } = context
   const isSet = ({ name }: FilterField) => query.getAll(name).some((value) => value !== '')
   const set = fields.filter(isSet)
@@ -102,7 +105,7 @@ export const Filters: FC<FiltersProps> = ({ context, fields, presets = [], api }
           {set.map((field) => (
             <li>
               <a class="chip" href={context.here({ [field.name]: null, cursor: null })} title="Remove this filter">
-                {field.label}: {query.getAll(field.name).join(', ')}
+                {chipText(field, query, names)}
                 <Icon name="no" label="remove" />
               </a>
             </li>
@@ -116,11 +119,37 @@ export const Filters: FC<FiltersProps> = ({ context, fields, presets = [], api }
   )
 }
 
+/** `Task: Sales ETL`; `Outcome: failed` as the choice calls it. */
+function chipText(field: FilterField, query: URLSearchParams, names?: Names): string {
+  const values = query.getAll(field.name)
+  const named = values.map((value) => names?.get(value.toLowerCase())?.name)
+  if (named.every((name) => name !== undefined)) return `${field.label.replace(/ id$/, '')}: ${named.join(', ')}`
+  const options = field.kind === 'choice' ? new Map(field.options) : null
+  return `${field.label}: ${values.map((value) => options?.get(value) ?? value).join(', ')}`
+}
+
 const isPreset = (query: URLSearchParams, preset: Readonly<Record<string, string | undefined>>): boolean =>
   Object.entries(preset).every(([name, value]) => value === undefined || query.get(name) === value)
 
 const apiQuery = (query: URLSearchParams): Record<string, string[]> =>
   Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]))
+
+/** Messages about the fields of a posted form that was refused, by the name of the field. */
+export const FormErrors = createContext<ReadonlyMap<string, string>>(new Map())
+
+/** Why the field was refused. Stands in its label, so that it is read with it. */
+export const FieldError: FC<{ readonly name: string }> = ({ name }) => {
+  const message = useContext(FormErrors).get(name)
+  return message === undefined ? null : (
+    <em class="wrong" data-wrong={name}>
+      {message}
+    </em>
+  )
+}
+
+/** Attributes of an input that was refused. */
+export const useInvalid = (name: string) =>
+  useContext(FormErrors).has(name) ? ({ 'aria-invalid': 'true', autofocus: true } as const) : {}
 
 export type Values = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>
 
@@ -204,3 +233,28 @@ export const ActionLink: FC<PropsWithChildren<ActionProps>> = (props) => {
     </a>
   )
 }
+
+interface LabelledProps {
+  readonly name: string
+  readonly label: Child
+  readonly value: string
+  readonly type?: string
+  readonly required?: boolean
+  readonly maxlength?: number
+  readonly list?: string
+  readonly inputmode?: 'numeric'
+  readonly pattern?: string
+  readonly placeholder?: string
+  readonly readonly?: boolean
+  readonly class?: string
+  readonly 'aria-describedby'?: string
+}
+
+/** An input with its label, and the reason when it was refused. */
+export const TextField: FC<LabelledProps> = ({ label, class: extra = '', ...input }) => (
+  <label class={`field ${extra}`.trim()}>
+    <span>{label}</span>
+    <input autocomplete="off" {...input} {...useInvalid(input.name)} />
+    <FieldError name={input.name} />
+  </label>
+)

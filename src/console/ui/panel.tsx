@@ -60,7 +60,11 @@ export interface Column<Row> {
   readonly head: string
   /** Numbers stand at the right. */
   readonly num?: boolean
+  /** Left out of tables on small screens; the cards of phones have it. */
+  readonly wide?: boolean
   readonly cell: (row: Row) => Child
+  /** By what the list can be sorted here; null stands last. Absent: it cannot. */
+  readonly sort?: (row: Row) => string | number | null | undefined
 }
 
 interface TableProps<Row> {
@@ -71,25 +75,76 @@ interface TableProps<Row> {
   /** Unique among the rows: live updates find a row by it. */
   readonly keyOf: (row: Row) => string
   readonly rowClass?: (row: Row) => string
+  /** The page whose address holds the order; absent: the rows stay as they are. */
+  readonly context?: Pick<PageContext, 'query' | 'here'>
+}
+
+/** Name of the column in the address: `last-end`. */
+const orderName = (head: string): string => head.toLowerCase().replaceAll(/[^a-z]+/g, '-')
+
+/** Column and direction of the address: `last-end`, or `-last-end` for downwards. */
+function orderOf(query: URLSearchParams | undefined): { readonly name: string; readonly isDown: boolean } {
+  const text = query?.get('sort') ?? ''
+  return { name: text.replace(/^-/, ''), isDown: text.startsWith('-') }
+}
+
+function sorted<Row>(rows: readonly Row[], columns: readonly Column<Row>[], query: URLSearchParams | undefined) {
+  const { name, isDown } = orderOf(query)
+  const value = columns.find(({ head, sort }) => sort && orderName(head) === name)?.sort
+  if (!value) return rows
+  const direction = isDown ? -1 : 1
+  return rows.toSorted((one, other) => {
+    const [a, b] = [value(one) ?? null, value(other) ?? null]
+    if (a === null || b === null) return Number(a === null) - Number(b === null)
+    const order = typeof a === 'number' && typeof b === 'number' ? a - b : compareText(String(a), String(b))
+    return direction * order
+  })
+}
+
+const { compare: compareText } = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
+
+const classOf = ({ num, wide }: Pick<Column<never>, 'num' | 'wide'>): string | undefined =>
+  [num && 'num', wide && 'wide'].filter(Boolean).join(' ') || undefined
+
+/** The heading of a column; a link where the list can be sorted by it. */
+function ColumnHead<Row>({ column, context }: { column: Column<Row>; context: TableProps<Row>['context'] }) {
+  const { head, sort } = column
+  const className = classOf(column)
+  if (!sort || !context) {
+    return (
+      <th scope="col" class={className}>
+        {head === '' ? <span class="sr">Actions</span> : head}
+      </th>
+    )
+  }
+  const name = orderName(head)
+  const { name: chosen, isDown } = orderOf(context.query)
+  const isChosen = chosen === name
+  const order = isChosen ? (isDown ? 'descending' : 'ascending') : 'none'
+  return (
+    <th scope="col" class={className} aria-sort={order}>
+      <a class="sort" href={context.here({ sort: isChosen && !isDown ? `-${name}` : name })}>
+        {head}
+        {isChosen && <span aria-hidden="true">{isDown ? ' ↓' : ' ↑'}</span>}
+      </a>
+    </th>
+  )
 }
 
 /** The first cell is the title of a row's card on phones, the others `head: value`. */
-export function Table<Row>({ caption, columns, rows, keyOf, rowClass = () => '' }: TableProps<Row>) {
-  const classOf = ({ num }: Column<Row>) => (num ? 'num' : undefined)
+export function Table<Row>({ caption, columns, rows, keyOf, rowClass = () => '', context }: TableProps<Row>) {
   return (
     <table class="tbl">
       <caption class="sr">{caption}</caption>
       <thead>
         <tr>
           {columns.map((column) => (
-            <th scope="col" class={classOf(column)}>
-              {column.head === '' ? <span class="sr">Actions</span> : column.head}
-            </th>
+            <ColumnHead column={column} context={context} />
           ))}
         </tr>
       </thead>
       <tbody data-rows={caption}>
-        {rows.map((row) => (
+        {sorted(rows, columns, context?.query).map((row) => (
           <tr data-key={keyOf(row)} class={rowClass(row) || undefined}>
             {columns.map((column, n) =>
               n === 0 ? (
@@ -125,6 +180,7 @@ export const Pager: FC<PagerProps> = ({ context, nextCursor, partial = false }) 
           Newest
         </a>
       )}
+      {context.query.has('sort') && <span class="muted">Sorted: the rows of this page.</span>}
       {partial && nextCursor !== null && <span class="muted">Not everything has been looked at yet.</span>}
       {nextCursor !== null && (
         <a class="btn" rel="next" href={context.here({ cursor: nextCursor })}>
@@ -148,6 +204,17 @@ export const Empty: FC<
       {yaml && <CopyText text={yaml} />}
     </div>
   </div>
+)
+
+/** In the place of a feature that is switched off: the lines of the configuration that switch it on. */
+export const SwitchedOff: FC<PropsWithChildren<{ readonly title: string; readonly yaml: string }>> = ({
+  title,
+  yaml,
+  children,
+}) => (
+  <Empty title={title} yaml={yaml} icon="no">
+    {children} To switch this on, add these lines to the configuration file and start Footman again:
+  </Empty>
 )
 
 /** Text to copy: lines of a configuration, a command. */

@@ -2,9 +2,10 @@
 /** @jsxImportSource hono/jsx */
 /** Names, times and numbers as all pages write them. */
 import type { FC } from 'hono/jsx'
+import { durationText } from '../../platform/duration-text.ts'
 import { Name, plainName } from '../../platform/html-page.tsx'
 
-export { Name, plainName }
+export { durationText, Name, plainName }
 
 interface Zoned {
   readonly timezone: string
@@ -48,51 +49,85 @@ export function timeText(at: number, { timezone, now }: Zoned, seconds = true): 
   return `${day} ${clockText(at, timezone, seconds)}`
 }
 
-/** An instant given as ISO text or milliseconds; nothing for null. `short`: the time alone on the same day. */
-export const Time: FC<{ at: string | number | null | undefined; zone: Zoned; short?: boolean; seconds?: boolean }> = ({
+/** `22 Nov 02:14 Europe/Stockholm`, for texts that are read outside of a page, and for those without markup. */
+export const zonedText = (at: number, zone: Zoned, seconds = false): string =>
+  `${timeText(at, zone, seconds)} ${zone.timezone}`
+
+/** The instant in the zone of the page, and in UTC. */
+const titleText = (at: number, zone: Zoned): string => `${zonedText(at, zone, true)}, ${new Date(at).toISOString()}`
+
+/** A schedule in words with its zone, which the words may have already. */
+export const withZone = (text: string, timezone: string | null): string =>
+  timezone === null || text.includes(timezone) ? text : `${text} (${timezone})`
+
+interface TimeProps {
+  /** ISO text, or milliseconds since 1970. */
+  readonly at: string | number | null | undefined
+  readonly zone: Zoned
+  /** The time alone on the same day. */
+  readonly short?: boolean
+  readonly seconds?: boolean
+  /** The time alone, on every day. */
+  readonly clock?: boolean
+  /** Without the long form as its title, for thousands on a page. */
+  readonly bare?: boolean
+  /** `Mon 22 Nov 02:14`. */
+  readonly weekday?: boolean
+}
+
+/** An instant in the zone of the page, which the reader may change; nothing for null. */
+export const Time: FC<TimeProps> = ({
   at,
   zone,
   short = false,
   seconds = !short,
+  clock = false,
+  bare = false,
+  weekday = false,
 }) => {
   if (at === null || at === undefined) return <span class="muted">–</span>
   const instant = typeof at === 'number' ? at : Date.parse(at)
-  const utc = new Date(instant).toISOString()
-  const isToday = short && dayText(instant, zone.timezone) === dayText(zone.now, zone.timezone)
-  const text = isToday ? clockText(instant, zone.timezone, seconds) : timeText(instant, zone, seconds)
+  const { timezone, now } = zone
+  const isShort = clock || (short && dayText(instant, timezone) === dayText(now, timezone))
+  const time = clockText(instant, timezone, seconds)
+  const text = isShort ? time : weekday ? `${weekdayText(instant, timezone)} ${time}` : timeText(instant, zone, seconds)
   return (
     <time
-      datetime={utc}
-      title={`${timeText(instant, zone)} ${zone.timezone}, ${utc} UTC`}
-      data-short={short || undefined}
+      datetime={new Date(instant).toISOString()}
+      title={bare ? undefined : titleText(instant, zone)}
+      data-short={short || clock || undefined}
     >
       {text}
     </time>
   )
 }
 
+/** The time that is left, which a script counts down. `ms` from now. */
+export const Left: FC<{ readonly ms: number; readonly zone: Zoned }> = ({ ms, zone }) => (
+  <time
+    datetime={new Date(zone.now + ms).toISOString()}
+    title={`until ${titleText(zone.now + ms, zone)}`}
+    data-left
+    data-ago
+  >
+    {durationText(ms, true)}
+  </time>
+)
+
 /** `5 h 50 min ago`, `in 3 min`. */
 export const Ago: FC<{ at: string | number; zone: Zoned }> = ({ at, zone }) => {
   const instant = typeof at === 'number' ? at : Date.parse(at)
   const distance = durationText(Math.abs(zone.now - instant), true)
   return (
-    <time datetime={new Date(instant).toISOString()} data-ago title={`${timeText(instant, zone)} ${zone.timezone}`}>
+    <time datetime={new Date(instant).toISOString()} data-ago title={titleText(instant, zone)}>
       {instant > zone.now ? `in ${distance}` : `${distance} ago`}
     </time>
   )
 }
 
-/** `704 ms`, `1.5 s`, `4 min 10 s`, `2 h 05 min`, `3 d 4 h`; `coarse` leaves milliseconds and small rests out. */
-export function durationText(ms: number, coarse = false): string {
-  if (ms < 1000) return coarse ? '0 s' : `${Math.round(ms)} ms`
-  if (ms < 60_000) return coarse || ms >= 10_000 ? `${Math.floor(ms / 1000)} s` : `${(ms / 1000).toFixed(1)} s`
-  const seconds = Math.floor(ms / 1000)
-  const [minutes, rest] = [Math.floor(seconds / 60), seconds % 60]
-  if (minutes < 60) return coarse || rest === 0 ? `${minutes} min` : `${minutes} min ${rest} s`
-  const [hours, left] = [Math.floor(minutes / 60), minutes % 60]
-  if (hours < 48) return `${hours} h ${String(left).padStart(2, '0')} min`
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`
-}
+/** `usually 7 min 21 s`, after a comma where something stands before it; nothing where it is not known. */
+export const usuallyText = (usualMs: number | null, before = ''): string =>
+  usualMs === null ? '' : `${before}usually ${durationText(usualMs)}`
 
 /** Thousands with a thin space. */
 export const numberText = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, '\u2009')

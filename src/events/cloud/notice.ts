@@ -1,4 +1,5 @@
 /** The webhook events of Qlik Cloud about finished reloads, in all their forms, as one record. */
+import { parseOutsideJson } from '../../platform/json.ts'
 import type { ReloadNotice, Tree } from '../../qlik/cloud/types.ts'
 
 export type ParsedNotice =
@@ -78,7 +79,7 @@ const MINUTE_MS = 60_000
 
 function treeOf(payload: Uint8Array): Tree | null {
   try {
-    const value: unknown = JSON.parse(
+    const value: unknown = parseOutsideJson(
       Buffer.from(payload)
         .toString('utf8')
         .replace(/^\uFEFF/, ''),

@@ -24,6 +24,7 @@ import {
   lastResultOf,
   missingParts,
   missingReasons,
+  subjectText,
 } from './facts.ts'
 
 export interface CompletionDeps {
@@ -79,7 +80,7 @@ export function createCompletion({ facts, router, completer, log }: CompletionDe
       return work()
     } catch (error) {
       if (isStorageFailure(error)) throw error
-      log.error(`[QSEOW] TASK EVENT: The event of task "${event.taskName}" goes out without its history: ${error}`)
+      log.error(`[QSEOW] TASK EVENT: The event of ${subjectText(event)} goes out without its history: ${error}`)
       return fallback
     }
   }
@@ -119,7 +120,7 @@ export function createCompletion({ facts, router, completer, log }: CompletionDe
     },
     record: (job, late) => completeEvent(job.event, job.facts, router.needs, late),
     completely({ event: stored, facts: { task } }, event, { now, dedupTtlMs }) {
-      const typeKnown = Boolean(task)
+      const typeKnown = Boolean(task) || event.type === 'appReload'
       return (db) => {
         if (isAnnouncedAlready(db, stored, event, now, dedupTtlMs)) {
           storeRoutedEvent(db, stored.seq, event, typeKnown)

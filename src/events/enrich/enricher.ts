@@ -6,6 +6,7 @@ import { errorText } from '../../platform/errors.ts'
 import { createLastingWrite, type GroupWriter } from '../../platform/group-commit.ts'
 import { type Database, isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
+import { definiteAnswer, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
@@ -14,7 +15,7 @@ import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
 import type { IgnoreReason } from '../types.ts'
 import { createBacklog } from './backlog.ts'
 import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
-import { type Facts, gatherFacts, listOfMissing, type Progress } from './facts.ts'
+import { type Facts, gatherFacts, listOfMissing, type Progress, subjectText } from './facts.ts'
 import { createQrsGate } from './gate.ts'
 import { createLogTurns } from './log-turns.ts'
 
@@ -83,7 +84,7 @@ const EVENTS_TOGETHER = 20
 const PARK_MS = 4000
 /** Answers that come within this time of each other are one step: most events need no other. */
 const TOGETHER_MS = 250
-/** Tasks that do not exist and are remembered. */
+/** Tasks and apps that do not exist and are remembered. */
 const MAX_ABSENT = 1000
 /** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
 const FAULT_RETRY_MS = 60_000
@@ -95,6 +96,7 @@ type IgnoredProgress = Exclude<Progress, 'complete' | 'waiting'>
 
 const IGNORED: Readonly<Record<IgnoredProgress, { readonly reason: IgnoreReason; readonly text: string }>> = {
   taskNotFound: { reason: 'TASK_NOT_FOUND', text: 'does not exist in QRS' },
+  appNotFound: { reason: 'APP_NOT_FOUND', text: 'does not exist in QRS' },
   taskTypeUnknown: { reason: 'TASK_TYPE_UNKNOWN', text: 'is of an unknown type' },
   endUnknowable: {
     reason: 'TASK_TYPE_UNKNOWN',
@@ -110,7 +112,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   const rounds = new Set<Promise<void>>()
   const stopping = new AbortController()
   const store = createLastingWrite({ ...deps, what: '[QSEOW] TASK EVENT: Events', stop: stopping.signal })
-  /** Tasks that QRS did not have, and when it was asked last: what arrived before needs no question of its own. */
+  /** Tasks and apps that QRS did not have, and when it was asked last: what arrived before needs no question of its own. */
   const absentAt = new Map<string, number>()
   let ready: Job[] = []
   /** Events in rounds. */
@@ -216,13 +218,14 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   /** Resolves with the function that settles the event; never rejects. */
   async function ask(job: Job): Promise<() => void> {
-    const { taskId, receivedAt, source } = job.event
-    if (source === 'udp' && receivedAt < (absentAt.get(taskId) ?? 0)) return () => settle(job, 'taskNotFound')
+    const { type, taskId, appId, receivedAt, source } = job.event
+    const [subject, gone] = type === 'appReload' ? [appId, 'appNotFound' as const] : [taskId, 'taskNotFound' as const]
+    if (source === 'udp' && receivedAt < (absentAt.get(subject) ?? 0)) return () => settle(job, gone)
     const askedAt = clock.now()
     try {
       const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal, () => onNews(job))
       answeredAt = clock.now()
-      if (progress === 'taskNotFound') noteAbsent(taskId, askedAt)
+      if (progress === gone) noteAbsent(subject, askedAt)
       return () => settle(job, progress)
     } catch (error) {
       return () => failed(job, error)
@@ -241,9 +244,9 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     wait(job)
   }
 
-  function noteAbsent(taskId: string, askedAt: number): void {
-    absentAt.delete(taskId)
-    absentAt.set(taskId, askedAt)
+  function noteAbsent(subject: string, askedAt: number): void {
+    absentAt.delete(subject)
+    absentAt.set(subject, askedAt)
     const oldest = absentAt.size > MAX_ABSENT ? absentAt.keys().next().value : undefined
     if (oldest !== undefined) absentAt.delete(oldest)
   }
@@ -271,11 +274,12 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   function notStored({ event }: Job, error: unknown): void {
     if (stopped) return
-    log.error(`[QSEOW] TASK EVENT: Could not store the event of task "${event.taskName}": ${errorText(error)}`)
+    log.error(`[QSEOW] TASK EVENT: Could not store the event of ${subjectText(event)}: ${errorText(error)}`)
   }
 
   function complain(job: Job, error: unknown): void {
-    const text = `[QSEOW] TASK EVENT: QRS could not answer for task "${job.event.taskName}": ${errorText(error)}`
+    const why = definiteAnswer(error) === null ? errorText(error) : reasonOf(error)
+    const text = `[QSEOW] TASK EVENT: QRS could not answer for ${subjectText(job.event)}: ${why}`
     if (job.complained) log.verbose(text)
     else log.warn(text)
     job.complained = true
@@ -318,7 +322,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
     const event = completion.record(job, late)
     if (event.missingParts.length > 0 && settings.qrsEnabled) {
-      log.warn(`[QSEOW] TASK EVENT: Alerting for task "${event.taskName}" without ${listOfMissing(event)}`)
+      log.warn(`[QSEOW] TASK EVENT: Alerting for ${subjectText(event)} without ${listOfMissing(event)}`)
     }
     deps.counters.processed += 1
     conclude(job, completion.completely(job, event, { now: clock.now(), dedupTtlMs: settings.dedupTtlMs }))
@@ -326,7 +330,9 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   function ignore(job: Job, why: IgnoredProgress): void {
     const { reason, text } = IGNORED[why]
-    log.warn(`[QSEOW] TASK EVENT: Task "${job.event.taskName}" (${job.event.taskId}) ${text}; recorded, not alerted`)
+    const { type, appId, taskName, taskId } = job.event
+    const subject = type === 'appReload' ? `App ${appId}` : `Task "${taskName}" (${taskId})`
+    log.warn(`[QSEOW] TASK EVENT: ${subject} ${text}; recorded, not alerted`)
     deps.counters.processed += 1
     conclude(job, (tx) => ignoreEvent(tx, job.event.seq, reason))
   }

@@ -51,7 +51,14 @@ export interface Facts {
   node?: string
 }
 
-export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknown' | 'noDistribution' | 'endUnknowable'
+export type Progress =
+  | 'complete'
+  | 'waiting'
+  | 'taskNotFound'
+  | 'appNotFound'
+  | 'taskTypeUnknown'
+  | 'noDistribution'
+  | 'endUnknowable'
 
 /** Without a file reference in a final result no script log is going to appear; this long we look all the same. */
 const LOG_PATIENCE_MS = 15_000
@@ -72,6 +79,7 @@ export async function gatherFacts(
   signal: AbortSignal,
   onNews: () => void,
 ): Promise<Progress> {
+  if (event.type === 'appReload') return gatherAppReload(deps, event, facts, signal)
   facts.task ??= await deps.cached.taskById(event.taskId, signal)
   if (facts.task === null) return 'taskNotFound'
   const type = taskTypeOf(facts.task.taskType)
@@ -96,8 +104,31 @@ export async function gatherFacts(
   return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
 }
 
+/** A reload without a task: only its app is asked for, which has to exist. */
+async function gatherAppReload(
+  deps: FactsDeps,
+  event: StoredEvent,
+  facts: Facts,
+  signal: AbortSignal,
+): Promise<Progress> {
+  const needs = appReloadParts(deps, event)
+  await gatherApp(deps, event, facts, needs, signal)
+  const isGone = event.appId !== '' && facts.app === null && absentParts(facts, ['app']).length > 0
+  if (isGone) return 'appNotFound'
+  return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
+}
+
+/** The message does not name its app, so that the app is always read. There is no execution in QRS. */
+function appReloadParts(deps: FactsDeps, event: StoredEvent): ReadonlySet<Need> {
+  const needs = new Set<Need>(['app', ...deps.needs('appReload', event.outcome)])
+  needs.delete('execution')
+  needs.delete('scriptLog')
+  return needs
+}
+
 /** The parts that are needed and may still come; null while the task of the event is not known. */
 export function awaitedParts(deps: FactsDeps, event: StoredEvent, facts: Facts): ReadonlySet<Need> | null {
+  if (event.type === 'appReload') return new Set(openParts(facts, appReloadParts(deps, event)))
   const type = taskTypeOf(facts.task?.taskType)
   if (!facts.task || type === null) return null
   return new Set(openParts(facts, wantedParts(deps, event, facts.task, type)))
@@ -226,10 +257,11 @@ export function decidedOutcome(event: StoredEvent, facts: Facts, late: boolean):
 
 /** The parts that an alert lacks. A part that a task of this kind never has is not missing. */
 export function missingParts(event: StoredEvent, facts: Facts, needs: ReadonlySet<Need>): MissingPart[] {
-  const missing: MissingPart[] = facts.task ? [] : ['task']
+  const isOfTask = event.type !== 'appReload'
+  const missing: MissingPart[] = facts.task || !isOfTask ? [] : ['task']
   const type = taskTypeOf(facts.task?.taskType) ?? event.type
-  const hasApp = event.appId !== '' || !facts.task || facts.task.app?.id !== undefined
-  const ended = !isUnfinished(event.outcome)
+  const hasApp = event.appId !== '' || (isOfTask && (!facts.task || facts.task.app?.id !== undefined))
+  const ended = isOfTask && !isUnfinished(event.outcome)
   const hasLog = ended && type === 'reload' && !facts.logSkipped
   const possible = { app: hasApp, owner: hasApp, execution: ended, scriptLog: hasLog }
   for (const need of ['app', 'owner', 'execution', 'scriptLog'] as const) {
@@ -256,6 +288,11 @@ export function missingReasons(facts: Facts, missing: readonly MissingPart[]): M
 }
 
 const reasonFor = (facts: Facts, part: MissingPart) => (part === 'task' ? undefined : facts.reasons?.[part])
+
+/** The subject of an event in log lines: `task "Sales ETL"`, `app "Sales"`. */
+export function subjectText(event: Pick<TaskEvent, 'type' | 'taskName' | 'appName' | 'appId'>): string {
+  return event.type === 'appReload' ? `app "${event.appName || event.appId}"` : `task "${event.taskName}"`
+}
 
 // The result of exactly the execution that a message is about.
 

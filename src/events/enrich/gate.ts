@@ -7,6 +7,7 @@ import { backoffDelay } from '../../platform/backoff.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Logger } from '../../platform/types.ts'
+import { definiteAnswer, reasonOf } from '../../qlik/qrs/failure.ts'
 
 export interface QrsGate {
   readonly open: boolean
@@ -53,12 +54,12 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     deps.onOpen()
   }
 
-  function close(reason: string): void {
+  function close(reason: string, what = 'not reachable'): void {
     if (!isOpen) return
     isOpen = false
     closedAt = Date.now()
     deps.log.error(
-      `QRS: not reachable, events wait: ${reason}. Check Butler.configQRS and Butler.cert; "footman doctor" tests them`,
+      `QRS: ${what}, events wait: ${reason}. Check Butler.configQRS and Butler.cert; "footman doctor" tests them`,
     )
     schedule(1)
   }
@@ -68,7 +69,9 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     try {
       await deps.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS))
     } catch (error) {
-      if (!stopped) close(errorText(error))
+      if (stopped) return
+      if (definiteAnswer(error) === null) close(errorText(error))
+      else close(reasonOf(error), 'refuses Footman')
     }
   }
 

@@ -35,6 +35,8 @@ export interface AccessDeps {
   readonly browser: BrowserRules
   /** Where the local key is published; null = nowhere. */
   readonly dataDirectory: string | null
+  /** A key was accepted from an address. */
+  readonly onKeyUse?: ((key: KnownKey, address: string) => void) | undefined
   /** IANA zone in which days end; '' = that of this computer. */
   readonly timezone: string
 }
@@ -70,6 +72,7 @@ export async function buildAccess(deps: AccessDeps, settings: AccessSettings | u
       {
         checkKey: createKeyCheck(keys, clock),
         keys,
+        onKeyUse: deps.onKeyUse,
         now: () => clock.now(),
         isLocalKey: (presented) => localKey?.matches(presented) ?? false,
         checkToken: tokens?.check ?? null,

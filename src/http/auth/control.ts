@@ -35,7 +35,7 @@ const NOBODY_KNOWN: Identity = { caller: EVERYBODY, bucket: null, refusal: null 
  */
 export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser: BrowserRules): AccessControl {
   return {
-    entryRefusal: (url, { headers }) => browser.refusal(headers, PAGES.test(url)),
+    entryRefusal: (url, { headers }) => browser.refusal(headers, PAGES.test(url) || SECURITY_TXT.test(url)),
     identify: () => NOBODY_KNOWN,
     refusal(route, _caller, contact) {
       const forAll = route.scope === undefined || route.butler === true
@@ -47,6 +47,8 @@ export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser
 export interface ClosedAccessDeps {
   readonly checkKey: (presented: string) => KeyVerdict
   readonly keys: readonly KnownKey[]
+  /** A key was accepted; absent: uses are not noted. */
+  readonly onKeyUse?: ((key: KnownKey, address: string) => void) | undefined
   readonly now: () => number
   /** Whether this is the key that programs on this machine read from the data directory. */
   readonly isLocalKey: (presented: string) => boolean
@@ -85,7 +87,9 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     refusal: null,
     holder,
   })
-  const ofKey = ({ id, digest, grant, expiresAt }: KnownKey, contact: Contact): Identity => {
+  const ofKey = (key: KnownKey, contact: Contact): Identity => {
+    const { id, digest, grant, expiresAt } = key
+    if (grant.allowsAddress(contact.client)) deps.onKeyUse?.(key, contact.client)
     const until = Number.isFinite(expiresAt) ? expiresAt : null
     return granted(`key:${id}`, [grant], contact, { kind: 'key', id, fingerprint: fingerprintOf(digest), until })
   }
@@ -157,7 +161,7 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
   return {
     // Requests of foreign pages: see `notForForeignPages`.
     entryRefusal(url, contact) {
-      if (!mayCall || HEALTH.test(url)) return null
+      if (!mayCall || HEALTH.test(url) || SECURITY_TXT.test(url)) return null
       return mayCall(contact.client) ? null : addressNotAllowed(contact.client)
     },
     identify(contact) {
@@ -175,6 +179,8 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
 /** Mails link to these pages, and a click in a web mailer comes from its site. */
 const PAGES = /^\/(?:hub|console)(?:$|[/?])/
 const HEALTH = /^\/health(?:$|[/?])/
+/** For every finder of a vulnerability. */
+const SECURITY_TXT = /^\/\.well-known\/security\.txt(?:$|\?)/
 
 /**
  * `local:anna`, or `local` when the caller does not name its account. Nothing proves the name, as

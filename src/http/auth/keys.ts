@@ -26,6 +26,7 @@ export const hashOfKey = (key: string): string => `sha256:${digest(key).toString
 
 export interface KnownKey {
   readonly id: string
+  readonly scopes: readonly string[]
   readonly digest: Buffer
   readonly grant: Grant
   /** Milliseconds since 1970; infinite when it never expires. */
@@ -36,6 +37,7 @@ export interface KnownKey {
 export function compileKeys(keys: readonly KeySettings[], endOf: (day: string) => number): KnownKey[] {
   return keys.map(({ id, hash, expires, ...grant }) => ({
     id,
+    scopes: grant.scopes,
     digest: Buffer.from(hash.slice('sha256:'.length), 'hex'),
     grant: compileGrant(grant),
     expiresAt: expires === undefined ? Number.POSITIVE_INFINITY : expiryOf(expires, endOf),

@@ -1,5 +1,7 @@
 /** Server-sent events: answers that stay open and report what happens. */
 import { refusal } from '../errors.ts'
+import type { Caller } from './caller.ts'
+import type { ApiRequest } from './route.ts'
 
 export interface StreamEvent {
   readonly event: string
@@ -17,12 +19,15 @@ export interface EventSource {
   subscribe(send: (event: StreamEvent | FramedEvent) => void): () => void
 }
 
+/** The part of a request that a stream depends on. */
+export type StreamRequest = Pick<ApiRequest, 'client' | 'stays'> & { readonly caller: Pick<Caller, 'actor'> }
+
 export interface EventStreams {
   /**
    * Answers 200 with an open stream, as a promise, which the server requires. Rejects with 503 `TOO_MANY_STREAMS`. `stays` is
    * asked every few seconds; the stream ends when it resolves with false.
    */
-  open(source: () => EventSource, stays?: () => Promise<boolean>): Promise<Response>
+  open(request: StreamRequest, source: () => EventSource): Promise<Response>
   /** Streams that are being read. */
   readonly count: number
   /** Ends all streams, and refuses new ones. */
@@ -32,6 +37,8 @@ export interface EventStreams {
 export interface EventStreamSettings {
   /** Asked at each opening, as it may change. Default 100. */
   readonly maxStreams?: () => number
+  /** Streams of one caller; default 20. */
+  readonly maxPerCaller?: number
   /** Events that may wait for a slow reader before it is cut off; default 10,000. */
   readonly maxWaiting?: number
   /** The same in characters; default 16 Mi. */
@@ -43,6 +50,8 @@ export interface EventStreamSettings {
 }
 
 const RETRY_MS = 3000
+/** The part of all streams that is kept for callers without one. */
+const KEPT_PART = 1 / 10
 /** Characters that go out at once. */
 const PIECE = 65_536
 
@@ -50,16 +59,22 @@ const PIECE = 65_536
 export function createEventStreams(settings: EventStreamSettings = {}): EventStreams {
   const {
     maxStreams = () => 100,
+    maxPerCaller = 20,
     maxWaiting = 10_000,
     maxWaitingSize = 16 * 1024 * 1024,
     heartbeatMs = 15_000,
     recheckMs = 4000,
   } = settings
   const encoder = new TextEncoder()
-  const open = new Set<() => void>()
+  /** How to end each stream, with its caller. */
+  const open = new Map<() => void, string>()
   let stopped = false
 
-  function stream(makeSource: () => EventSource, stays?: () => Promise<boolean>): ReadableStream<Uint8Array> {
+  function stream(
+    caller: string,
+    makeSource: () => EventSource,
+    stays: ApiRequest['stays'],
+  ): ReadableStream<Uint8Array> {
     let head = `retry: ${RETRY_MS}\n\n`
     let waiting: string[] = []
     let size = 0
@@ -93,7 +108,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
         if (waiting.length === 0) push(': still here\n\n')
       }, heartbeatMs)
       const recheck = stays && setInterval(async () => (await stays()) || close(), recheckMs)
-      open.add(close)
+      open.set(close, caller)
       end = () => {
         unsubscribe()
         clearInterval(heartbeat)
@@ -153,14 +168,23 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     )
   }
 
+  /** Why the caller gets no further stream; null when it does. */
+  function fullFor(caller: string): string | null {
+    const most = maxStreams()
+    const own = [...open.values()].filter((one) => one === caller).length
+    if (own >= maxPerCaller) return `${caller} has ${own} streams open. Close one of them.`
+    if (open.size >= most) return `${most} streams are open. Close one of them.`
+    const kept = Math.floor(most * KEPT_PART)
+    if (own === 0 || open.size < most - kept) return null
+    return `${open.size} streams are open; the last ${kept} are kept for callers that have none.`
+  }
+
   return {
-    async open(source, stays) {
-      const most = maxStreams()
-      if (stopped || open.size >= most) {
-        const reason = stopped ? 'Footman is about to stop.' : `${most} streams are open. Close one of them.`
-        throw refusal('TOO_MANY_STREAMS', reason)
-      }
-      return new Response(stream(source, stays), {
+    async open({ caller, client, stays }, source) {
+      const name = caller.actor === 'anonymous' ? client : caller.actor
+      const reason = stopped ? 'Footman is about to stop.' : fullFor(name)
+      if (reason !== null) throw refusal('TOO_MANY_STREAMS', reason)
+      return new Response(stream(name, source, stays), {
         status: 200,
         headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' },
       })
@@ -170,7 +194,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     },
     stop() {
       stopped = true
-      for (const close of open) close()
+      for (const close of open.keys()) close()
     },
   }
 }

@@ -1,6 +1,7 @@
 /** Query parameters of endpoints that the predecessor did not have, above all those of lists: `limit`, `cursor`, `from`, `to`. */
 import { z } from 'zod'
 import { parseDuration } from '../../platform/duration.ts'
+import { parseOutsideJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
 import { type Refusal, refusal } from '../errors.ts'
 
@@ -124,7 +125,7 @@ export const keyCursorOf = (key: readonly string[]): string => Buffer.from(JSON.
 export function keyInCursor(text: string | undefined, parts: number): readonly string[] | null {
   if (text === undefined) return null
   try {
-    const key: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    const key: unknown = parseOutsideJson(Buffer.from(text, 'base64url').toString())
     if (Array.isArray(key) && key.length === parts && key.every((part) => typeof part === 'string')) return key
   } catch {
     // Not a cursor of ours.

@@ -155,6 +155,11 @@ export interface ApiRoute extends RouteDescription {
   readonly ownBodyErrors?: true
   /** Largest body in bytes; default 1 MiB. */
   readonly bodyLimit?: number
+  /**
+   * Where strangers may call: how many bytes of a body are read for this caller, asked before the first one is. 0 = none,
+   * and `handle` answers without a body. Never rejects.
+   */
+  readonly bodyFor?: (request: ApiRequest) => number | Promise<number>
   /** The part of the address that holds a secret; logs and the audit leave it out. */
   readonly confidential?: 'path' | 'query'
   /** Where a cluster answers it. Default: GET at the node that received the call, everything else at the leader. */
@@ -196,6 +201,7 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
       | 'action'
       | 'audited'
       | 'bodyLimit'
+      | 'bodyFor'
       | 'ownBodyErrors'
       | 'confidential'
       | 'limited'

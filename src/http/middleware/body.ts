@@ -1,12 +1,16 @@
 /** Reads request bodies by the rules that load scripts depend on. */
 
 import { formatDuration } from '../../platform/duration.ts'
-import type { Answer, Middleware } from '../context.ts'
-import type { ApiRoute, Method } from '../endpoint/route.ts'
+import { type Encoding, lenientText } from '../../platform/encodings.ts'
+import { parseOutsideJson } from '../../platform/json.ts'
+import { type Answer, type ApiContext, type Middleware, withAnswer } from '../context.ts'
+import type { ApiRequest, ApiRoute, Method } from '../endpoint/route.ts'
 import { clientClosed, protocolError, Refusal, refusal } from '../errors.ts'
 
 /** 1 MiB. */
 export const BODY_LIMIT = 1_048_576
+/** 64 KiB: the most that is read of an unknown caller, such as the form of a sign-in. */
+export const FORM_LIMIT = 65_536
 
 /** How long a body may stand still. */
 export const BODY_TIMEOUT_MS = 30_000
@@ -22,26 +26,111 @@ export function takesBody(route: ApiRoute, method: Method): boolean {
 }
 
 /** The parts of an endpoint that decide how its body is read. */
-type BodyRules = Pick<ApiRoute, 'body' | 'bodyLimit' | 'ownBodyErrors'>
+type BodyRules = Pick<ApiRoute, 'body' | 'bodyLimit' | 'bodyFor' | 'ownBodyErrors'>
 
-/** Reads and parses the body; rejects with the refusal of a bad one. It may stand still for `timeoutMs`. */
-export function parseBody(route: BodyRules = {}, timeoutMs = BODY_TIMEOUT_MS): Middleware {
-  const { bodyLimit: maxBytes = BODY_LIMIT } = route
-  const read = async (request: Request): Promise<unknown> => {
-    if (route.body === 'bytes') return readBytes(request, maxBytes, timeoutMs)
-    const type = mediaType(request)
-    return parsed(await readText(request, maxBytes, timeoutMs), type)
+export interface BodyReading {
+  /** How long a body may stand still, milliseconds. */
+  readonly timeoutMs: number
+  readonly budget: BodyBudget
+  /** The request, for `bodyFor`. */
+  readonly requestOf: (c: ApiContext) => ApiRequest
+}
+
+/** Reads and parses the body; rejects with the refusal of a bad one. */
+export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: BodyReading): Middleware {
+  const { bodyLimit = BODY_LIMIT, bodyFor } = route
+  const read = async (request: Request, maxBytes: number, share: BodyShare): Promise<Received> => {
+    const bytes = await readBytes(request, { maxBytes, timeoutMs, share })
+    if (route.body === 'bytes') return { body: bytes }
+    const { text, encoding } = lenientText(bytes)
+    return { body: parsed(text, mediaType(request)), encoding }
   }
-  return (c, next): Answer =>
-    read(c.req.raw).then(
-      (body) => {
-        c.env.body = body
-        return next(c)
+  const receive = async (c: ApiContext, share: BodyShare): Promise<Received> => {
+    const { raw } = c.req
+    if (!raw.body || !bodyFor) return read(raw, bodyLimit, share)
+    const maxBytes = await bodyFor(requestOf(c))
+    share.isStrangers = maxBytes <= FORM_LIMIT
+    return maxBytes === 0 ? { body: undefined } : read(raw, maxBytes, share)
+  }
+  return (c, next): Answer => {
+    // The body of a call that a page makes, or that another node has received, is counted already.
+    const share = c.req.raw.body && !c.env.isChecked ? budget() : uncounted()
+    return receive(c, share)
+      .then(
+        ({ body, encoding = 'utf-8' }) => {
+          c.env.body = body
+          return encoding === 'utf-8' ? next(c) : withEncoding(next(c), encoding)
+        },
+        (error: unknown) => {
+          throw route.ownBodyErrors ? ownError(error, bodyLimit) : error
+        },
+      )
+      .finally(() => share.release())
+  }
+}
+
+interface Received {
+  readonly body: unknown
+  /** Of a text. */
+  readonly encoding?: Encoding
+}
+
+/** JSON is UTF-8; a caller that sends something else sees in the answer how it was read. */
+const withEncoding = (answer: Answer, encoding: Encoding): Answer =>
+  withAnswer(answer, (response) => {
+    response.headers.set('x-body-encoding', encoding)
+    return response
+  })
+
+/** Memory for the bodies that are read or in use at a time, of all callers together. */
+const BUDGET_BYTES = 128 * 1_048_576
+/** The part of it for unknown callers: a stranger must not use it up. */
+const STRANGERS_PART = 1 / 4
+const BUSY_RETRY_S = 5
+
+/** The part of one request in the memory for bodies. */
+interface BodyShare {
+  /** The caller is unknown. */
+  isStrangers: boolean
+  /** Counts bytes. Throws 503 `TOO_MANY_BODIES` when there is no room for them. */
+  take(bytes: number): void
+  release(): void
+}
+
+const uncounted = (): BodyShare => ({ isStrangers: false, take() {}, release() {} })
+
+/** Opens the share of a request. */
+export type BodyBudget = () => BodyShare
+
+/** The memory for request bodies of the process. */
+export function createBodyBudget(most = BUDGET_BYTES): BodyBudget {
+  let used = 0
+  let usedByStrangers = 0
+  return () => {
+    let taken = 0
+    const count = (bytes: number, isStrangers: boolean): void => {
+      taken += bytes
+      used += bytes
+      if (isStrangers) usedByStrangers += bytes
+    }
+    return {
+      isStrangers: false,
+      take(bytes) {
+        const isFull = this.isStrangers && usedByStrangers + bytes > most * STRANGERS_PART
+        if (isFull || used + bytes > most) throw noRoom()
+        count(bytes, this.isStrangers)
       },
-      (error: unknown) => {
-        throw route.ownBodyErrors ? ownError(error, maxBytes) : error
+      release() {
+        count(-taken, this.isStrangers)
       },
-    )
+    }
+  }
+}
+
+/** 503 with `retry-after`. */
+function noRoom(): Refusal {
+  const details = 'Other requests with large bodies are under way. Nothing of this one was used. Send it again.'
+  return refusal('TOO_MANY_BODIES', details, {}, { 'retry-after': String(BUSY_RETRY_S) })
 }
 
 /** The refusal of an unreadable body in the form of endpoints that the predecessor did not have. */
@@ -75,30 +164,31 @@ function parsed(text: string, type: string): unknown {
 
 const JSON_TYPE = 'application/json'
 
-/** The text of a body, without a byte order mark. Rejects as `readBytes`. */
-async function readText(request: Request, maxBytes: number, timeoutMs: number): Promise<string> {
-  if (!request.body) return ''
-  // Reading piece by piece costs a third of a small request.
-  if (isSmall(request, maxBytes)) return readAtOnce(() => request.text(), timeoutMs)
-  return new TextDecoder().decode(await readBytes(request, maxBytes, timeoutMs))
-}
-
 /**
  * Rejects with E2 413, with 408 `REQUEST_TIMEOUT` when the body stands still, and with 499 (`clientClosed`) when the client
  * goes away.
  */
-async function readBytes(request: Request, maxBytes: number, timeoutMs: number): Promise<Uint8Array> {
+async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
   if (!request.body) return new Uint8Array()
-  if (isSmall(request, maxBytes)) return new Uint8Array(await readAtOnce(() => request.arrayBuffer(), timeoutMs))
-  return readChunks(request.body, maxBytes, timeoutMs)
+  // Reading piece by piece costs a third of a small request.
+  if (isSmall(request, limits)) return new Uint8Array(await readAtOnce(() => request.arrayBuffer(), limits.timeoutMs))
+  return readChunks(request.body, limits)
 }
 
-/** Throws E2 413 when the announced size is above the limit. */
-function isSmall(request: Request, maxBytes: number): boolean {
+interface BodyLimits {
+  readonly maxBytes: number
+  readonly timeoutMs: number
+  readonly share: BodyShare
+}
+
+/** Throws E2 413 when the announced size is above the limit. Bytes of small bodies are counted here, as they come at once. */
+function isSmall(request: Request, { maxBytes, share }: BodyLimits): boolean {
   if (!request.body) return true
   const announced = Number(request.headers.get('content-length') ?? Number.NaN)
   if (announced > maxBytes) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
-  return announced <= SMALL_BYTES
+  if (!(announced <= SMALL_BYTES)) return false
+  share.take(announced)
+  return true
 }
 
 function readAtOnce<T>(read: () => Promise<T>, timeoutMs: number): Promise<T> {
@@ -115,7 +205,8 @@ function readAtOnce<T>(read: () => Promise<T>, timeoutMs: number): Promise<T> {
   })
 }
 
-async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, timeoutMs: number): Promise<Uint8Array> {
+async function readChunks(body: ReadableStream<Uint8Array>, limits: BodyLimits): Promise<Uint8Array> {
+  const { maxBytes, timeoutMs, share } = limits
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
   const end = performance.now() + PATIENCE * timeoutMs
@@ -133,6 +224,7 @@ async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, ti
       if (done) break
       size += value.length
       if (size > maxBytes) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
+      share.take(value.length)
       chunks.push(value)
       if (performance.now() > end) giveUp()
       else timer.refresh()
@@ -157,15 +249,20 @@ function clientWent(): never {
 
 const NOT_JSON = Symbol('not JSON')
 
-/** A member `__proto__` makes JSON invalid: it could change the objects of the code that handles it. */
+/**
+ * A member `__proto__`, however it is spelled, makes JSON invalid: it could change the objects of the code that handles it.
+ * Few texts have it or an escape at all, and the others are not searched.
+ */
 function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return text.includes('__proto__') && holdsProto(value) ? NOT_JSON : value
+    const value: unknown = parseOutsideJson(text)
+    return MAY_HOLD_PROTO.test(text) && holdsProto(value) ? NOT_JSON : value
   } catch {
     return NOT_JSON
   }
 }
+
+const MAY_HOLD_PROTO = /__proto__|\\u00/
 
 function holdsProto(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false

@@ -4,7 +4,8 @@ import { type Middleware, withAnswer } from '../context.ts'
 const METHODS = 'GET, POST, PUT, PATCH, DELETE'
 const REQUEST_HEADERS =
   'Authorization, Content-Type, X-Api-Key, X-HTTP-Method-Override, Idempotency-Key, If-Match, If-None-Match, X-Request-Id'
-const EXPOSED = 'ETag, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
+const EXPOSED =
+  'ETag, Retry-After, X-Request-Id, X-Correlation-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
 
 interface Cors {
   /** Lets a page of a listed origin read the answer; around everything, so that refusals can be read, too. */

@@ -3,7 +3,7 @@ import type { Logger } from '../../platform/types.ts'
 import type { Audit, AuditOutcome } from '../audit.ts'
 import { type Middleware, type RequestContext, withAnswer } from '../context.ts'
 import type { Identity } from '../endpoint/caller.ts'
-import type { ApiRequest, ApiRoute } from '../endpoint/route.ts'
+import type { ApiRequest, ApiRoute, AuditNote } from '../endpoint/route.ts'
 import type { Refusal } from '../errors.ts'
 
 /** Why a caller was refused. */
@@ -49,9 +49,10 @@ const SECRET_HEADERS = /^(authorization|cookie|proxy-authorization|x-api-key|api
 /** One line per request at info (at debug when the access log is off), and four lines with its parts at debug. */
 export function createRequestLog(log: Logger, accessLog: boolean): (request: ApiRequest, seen: RequestContext) => void {
   const level = accessLog ? 'info' : 'debug'
-  return (request, { shownUrl, route }) => {
+  return (request, { shownUrl, route, requestId, correlationId }) => {
     if (!log.enabled(level)) return
-    log[level](`${shownUrl} called from ${request.client}`)
+    const named = correlationId === null ? '' : `, request ${requestId}, X-Request-Id ${correlationId}`
+    log[level](`${shownUrl} called from ${request.client}${named}`)
     if (route?.confidential || !log.enabled('debug')) return
     const headers = Object.fromEntries(
       [...request.headers].map(([name, value]) => [name, SECRET_HEADERS.test(name) ? '**********' : value]),
@@ -78,11 +79,17 @@ export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues:
         status,
         outcome: note?.outcome ?? outcomeOf(status),
         requestId,
-        detail: note?.detail ?? null,
+        detail: detailOf(note, env.correlationId),
         ...(env.via && { via: env.via }),
       })
       return response
     })
+}
+
+/** With the name that the caller gave the request, by which its own log has it. */
+function detailOf(note: AuditNote | null, correlationId: string | null): string | null {
+  const named = correlationId === null ? null : `X-Request-Id ${correlationId}`
+  return [note?.detail, named].filter(Boolean).join(', ') || null
 }
 
 function isRecorded({ audited }: ApiRoute, method: string, status: number, keyValues: boolean): boolean {

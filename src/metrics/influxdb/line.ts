@@ -25,7 +25,7 @@ function addTag(point: Point, name: string, value: InfluxPoint['tags'][string]):
 
 /** Nothing can escape a backslash at the end: it would take the separator behind it with it. */
 function protectedEnd(text: string): string {
-  return text.toWellFormed().replace(/\\+$/, '')
+  return text.toWellFormed().replace(/(?<!\\)\\+$/, '')
 }
 
 function addField(point: Point, name: string, value: FieldValue | null | undefined): void {

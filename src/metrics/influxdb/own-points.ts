@@ -115,14 +115,15 @@ export function createQueueMeter(counters: QueueCounters, settings: QueueMeterSe
 
 /** A message that was refused for its content counts as failed, not as dropped. */
 function countsOf({ received, queued, processed, failed, dropped }: QueueCounters) {
-  const { SOURCE_NOT_ALLOWED, RATE_LIMITED, BACKLOG_FULL, TOO_LARGE, DUPLICATE, TASK_NOT_FOUND } = dropped
+  const { SOURCE_NOT_ALLOWED, RATE_LIMITED, BACKLOG_FULL, TOO_LARGE, DUPLICATE, TASK_NOT_FOUND, APP_NOT_FOUND } =
+    dropped
   const refused = RATE_LIMITED + BACKLOG_FULL + TOO_LARGE
   return {
     messages_received: received + refused,
     messages_queued: queued,
     messages_processed: processed,
     messages_failed: failed,
-    messages_dropped_total: refused + DUPLICATE + SOURCE_NOT_ALLOWED + TASK_NOT_FOUND,
+    messages_dropped_total: refused + DUPLICATE + SOURCE_NOT_ALLOWED + TASK_NOT_FOUND + APP_NOT_FOUND,
     messages_dropped_rate_limit: RATE_LIMITED,
     messages_dropped_queue_full: BACKLOG_FULL,
     messages_dropped_size: TOO_LARGE,

@@ -157,6 +157,8 @@ function createLineWriter({ target, send, clock, log, makeDatabase }: WriterDeps
 
 /** The points are at fault, or some of them. */
 const REFUSED = [400, 413, 422]
+/** `string field value too long`, `max tag length`, `request body too large`. */
+const TOO_LONG = /too (?:large|long|big)|exceed|max(?:imum)? (?:tag|key|value|size|length)/i
 /** It may take them in a moment. */
 const TEMPORARY = [408, 425, 429]
 
@@ -170,7 +172,10 @@ function writeResult(response: HttpResponse, now: number, explain: (response: Ht
   }
   const said = explain(response)
   const detail = said ? `HTTP ${status}: ${said}` : `HTTP ${status}`
-  if (REFUSED.includes(status)) return { outcome: 'rejected', detail }
+  if (REFUSED.includes(status)) {
+    const tooLarge = status === 413 || TOO_LONG.test(said)
+    return { outcome: 'rejected', detail, ...(tooLarge && { tooLarge }) }
+  }
   if (!TEMPORARY.includes(status) && status < 500) return waiting(detail, { slow: true })
   const retryAfterMs = parseRetryAfter(headers['retry-after'], now)
   return waiting(detail, retryAfterMs === null ? {} : { retryAfterMs })

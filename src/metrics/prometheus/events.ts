@@ -104,7 +104,7 @@ export function createEventMetrics(sources: EventSources): EventMetrics {
       ),
       counter(
         'footman_alerts_routed_total',
-        'Deliveries made by a route, suppressed ones included, by the outcome of the task.',
+        'Deliveries made by a rule, suppressed ones included, by the outcome of the task.',
         routed,
       ),
       counter('footman_deliveries_total', 'Deliveries that have come to an end.', final),

@@ -1,7 +1,8 @@
 /**
- * Conditions of several nodes. All nodes see most of them: the first of those that live, by name, reports them, so that there
- * is one alert. Its own clock, and a database that it cannot reach, each node reports for itself.
+ * Conditions of several nodes. All nodes see most of them: the first of those that live and can write, by name, reports them,
+ * so that there is one alert. Its own clock, and a database that it cannot reach, each node reports for itself.
  */
+import { lacksOf } from '../../cluster/fitness.ts'
 import type { ClusterStatus, NodeInfo } from '../../cluster/types.ts'
 import type { Condition, Finding, SelfCode } from './types.ts'
 
@@ -28,6 +29,7 @@ export function clusterConditions(read: ReadCluster): Condition[] {
   return [
     ownCondition('CLUSTER_DATABASE_DOWN', read, databaseDown),
     commonCondition('CLUSTER_NODE_LOST', read, nodesLost),
+    commonCondition('CLUSTER_NODE_UNFIT', read, nodesUnfit),
     commonCondition('CLUSTER_NO_LEADER', read, noLeader),
     commonCondition('CLUSTER_FLAPPING', read, flapping),
     ownCondition('CLUSTER_CLOCK', read, clockOff),
@@ -59,15 +61,24 @@ function commonCondition(code: SelfCode, read: ReadCluster, look: Look): Conditi
   })
 }
 
-const firstLiving = (nodes: readonly NodeInfo[], now: number): string | undefined =>
-  nodes
-    .filter(({ mode, seenAt }) => mode !== 'leaving' && now - seenAt <= LIVES_MS)
-    .map(({ name }) => name)
-    .toSorted()[0]
+/** A node that cannot write its disk can store no alert, so it reports only where no other one can. */
+function firstLiving(nodes: readonly NodeInfo[], now: number): string | undefined {
+  const living = nodes.filter(({ mode, seenAt }) => mode !== 'leaving' && now - seenAt <= LIVES_MS)
+  const writing = living.filter(({ health }) => lacksOf(health).disk === undefined)
+  return (writing.length > 0 ? writing : living).map(({ name }) => name).toSorted()[0]
+}
 
 /** Also reported with `whenDatabaseDown: wait`, as soon as it is back. */
-const databaseDown: Look = ({ mode, database: { isUp, reason, downForMs } }) => {
+const databaseDown: Look = ({ mode, node, database: { isUp, isRefused, isWaitedFor, reason, downForMs } }) => {
   if (isUp) return good
+  if (isRefused && mode === 'alone') {
+    const result = isWaitedFor
+      ? 'The node keeps what it receives, and sends and starts nothing until it is let in; where no other node works either, alerts wait'
+      : 'The node alerts about what it receives, as no node may be let in; schedules and retries rest'
+    return [
+      bad(`The database of the cluster has not let node ${node} in for ${secondsOf(downForMs)}: ${reason}. ${result}.`),
+    ]
+  }
   if (mode !== 'alone' && downForMs < LOST_MS) return []
   const result = mode === 'alone' ? 'This node works alone until it is back' : 'Alerts wait until it is back'
   return [bad(`The database of the cluster has not answered for ${secondsOf(downForMs)}: ${reason}. ${result}.`)]
@@ -85,9 +96,26 @@ const nodesLost: Look = ({ nodes }, now, raised) => [
     .map((subject) => ({ subject, state: 'gone' }) as const),
 ]
 
-const noLeader: Look = ({ leader, nodes, modeSince }, now) => {
+/** The repository has a condition of its own; that of a single node counts where others reach it. */
+const nodesUnfit: Look = ({ nodes }, now, raised) => {
+  const living = nodes.filter(({ mode, seenAt }) => mode !== 'leaving' && now - seenAt <= LIVES_MS)
+  const reachesRepository = living.some(({ health }) => health.qrs === 'up')
+  return [
+    ...living.map(({ name, health }): Finding => {
+      const { disk, repository, queue } = lacksOf(health)
+      const lack = disk ?? queue ?? (reachesRepository ? repository : undefined)
+      if (lack === undefined) return { subject: name, state: 'good' }
+      return bad(`Node ${name} of the cluster cannot lead: ${lack}. Another node does the work where one can.`, name)
+    }),
+    ...raised
+      .filter((subject) => !nodes.some(({ name }) => name === subject))
+      .map((subject) => ({ subject, state: 'gone' }) as const),
+  ]
+}
+
+const noLeader: Look = ({ leader, leaderlessForMs, nodes, modeSince }, now) => {
   const seenAt = nodes.find(({ name }) => name === leader?.node)?.seenAt ?? modeSince
-  if (now - seenAt <= NO_LEADER_MS) return good
+  if (now - seenAt <= NO_LEADER_MS && leaderlessForMs <= NO_LEADER_MS) return good
   const last = leader ? `${leader.node} was heard of last` : 'none has ever led'
   return [bad(`No node leads the cluster (${last}): messages wait, and nothing is started.`)]
 }

@@ -67,7 +67,7 @@ export function tasksUnverified(read: () => { readonly waiting: number; readonly
       if (oldestAt === null) return good
       if (now - oldestAt <= MINUTE_MS) return unclear
       return bad(
-        `${waiting} messages about tasks that Footman does not know wait until Qlik Sense says which of these tasks exist. Alerts about those follow then. "footman events dropped" shows who sends messages about the others.`,
+        `${waiting} messages about tasks or apps that Footman does not know wait until Qlik Sense says which of these exist. Alerts about those follow then. "footman events dropped" shows who sends messages about the others.`,
       )
     },
   }

@@ -27,6 +27,7 @@ const HELP: Readonly<Record<SelfCode, string>> = {
   CONFIG_INVALID: 'Run "footman check" and repair the file. The running configuration stays in use.',
   CLUSTER_DATABASE_DOWN: 'Check the database server, the network and "footman doctor".',
   CLUSTER_NODE_LOST: 'Start the node, or "footman cluster remove" it when it is gone for good.',
+  CLUSTER_NODE_UNFIT: 'Repair what is named on that node: its disk, or its way to the repository.',
   CLUSTER_NO_LEADER: 'Start a node that may lead (Butler.footman.cluster.candidate).',
   CLUSTER_FLAPPING: 'Check the load of the nodes and of the database server, and the network between them.',
   CLUSTER_CLOCK: 'Set the clock of the machine, and let it follow a time server.',

@@ -13,6 +13,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { StorageGuard } from '../../platform/storage/guard.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Qlik } from '../../qlik/index.ts'
+import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsObserver } from '../../qlik/qrs/transport.ts'
 import { createChecker, type SelfAlerts } from './checker.ts'
 import { clusterConditions } from './cluster.ts'
@@ -170,8 +171,10 @@ export function createSelfAlerts(
   return {
     services: selfAlerts.enable ? [service] : [],
     observers: {
-      qrsRequest(result) {
-        if (result !== 'aborted') qrs.attempt('', result === 'ok' ? null : QRS_FAILURES[result])
+      qrsRequest(result, _milliseconds, { error }) {
+        if (result === 'aborted') return
+        const isRefused = error !== null && error.missingRight !== null
+        qrs.attempt('', result === 'ok' ? null : isRefused ? reasonOf(error) : QRS_FAILURES[result])
       },
       delivery({ destination, result, state, reason, detail, event }) {
         if (result === 'delivered' || result === 'rejected') destinations.attempt(destination, null)

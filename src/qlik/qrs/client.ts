@@ -40,16 +40,28 @@ export function createQrsClient(
   }
 
   /** A server that refuses a filter of many ids is asked for one after the other. */
-  async function existing(ids: readonly string[], signal?: AbortSignal): Promise<readonly unknown[]> {
+  async function existing(path: string, ids: readonly string[], signal?: AbortSignal): Promise<readonly unknown[]> {
     try {
-      return await list('task', or(...ids.map((id) => guid('id', id))), signal)
+      return await list(path, or(...ids.map((id) => guid('id', id))), signal)
     } catch (error) {
       if (ids.length === 1 || !(error instanceof QrsError) || error.status !== 400) throw error
       log.verbose(`QRS: a filter of ${ids.length} ids is refused, asking for each one`)
       const found: unknown[] = []
-      for (const id of ids) found.push(...(await list('task', guid('id', id), signal)))
+      for (const id of ids) found.push(...(await list(path, guid('id', id), signal)))
       return found
     }
+  }
+
+  /** Those of the ids that exist, lower case. */
+  async function existingIds(path: string, ids: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>> {
+    const wanted = [...new Set(ids.filter(isGuid).map((id) => id.toLowerCase()))]
+    const found = new Set<string>()
+    for (let from = 0; from < wanted.length; from += IDS_PER_REQUEST) {
+      for (const entity of await existing(path, wanted.slice(from, from + IDS_PER_REQUEST), signal)) {
+        found.add(String((entity as { id?: unknown } | null)?.id).toLowerCase())
+      }
+    }
+    return found
   }
 
   return {
@@ -61,16 +73,8 @@ export function createQrsClient(
     async tasks(filter, signal) {
       return (await completeTaskList({ transport, log }, filter, signal)).flatMap((task) => toTask(task) ?? [])
     },
-    async existingTasks(taskIds, signal) {
-      const wanted = [...new Set(taskIds.filter(isGuid).map((id) => id.toLowerCase()))]
-      const found = new Set<string>()
-      for (let from = 0; from < wanted.length; from += IDS_PER_REQUEST) {
-        for (const task of await existing(wanted.slice(from, from + IDS_PER_REQUEST), signal)) {
-          found.add(String((task as { id?: unknown } | null)?.id).toLowerCase())
-        }
-      }
-      return found
-    },
+    existingTasks: (taskIds, signal) => existingIds('task', taskIds, signal),
+    existingApps: (appIds, signal) => existingIds('app', appIds, signal),
     allTaskIds: (signal) => completeTaskIds(transport, signal),
     appById: async (appId, signal) => toApp(await byId('app/full', appId, signal)),
     async owner(userId, signal) {

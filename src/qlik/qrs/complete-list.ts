@@ -19,6 +19,8 @@ const ROWS_PER_REQUEST = 1000
 /** Sites with more tasks are never asked for all of them at once. */
 export const SMALL_SITE = 500
 const MAX_RESTARTS = 5
+/** No site has so many tasks: a server that pages for ever is not followed. */
+const MOST_ROWS = 500_000
 
 /** `task/full?filter=...`, complete; without a filter all tasks. */
 export async function completeTaskList(
@@ -148,6 +150,7 @@ export async function taskRows(
     }
     found.push(...page)
     if (rows.length < ROWS_PER_REQUEST) return found
+    if (found.length > MOST_ROWS) throw transport.unusable(request, `more than ${MOST_ROWS} rows`)
   }
 }
 

@@ -3,6 +3,7 @@
 import { nodeHttp } from '../../platform/builtins.ts'
 import { errorText } from '../../platform/errors.ts'
 import { QrsError, type QrsErrorKind } from './errors.ts'
+import type { QrsObserver } from './transport.ts'
 
 const LOST: readonly QrsErrorKind[] = ['unreachable', 'timeout', 'aborted']
 
@@ -41,6 +42,29 @@ export function nullWhenAbsent(error: unknown): null {
 /** The reason in a few words, for answers: without the request that failed, which is in the log. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof QrsError)) return errorText(error)
-  if (error.status !== null && error.kind === 'status') return `QRS answered ${error.status}`
-  return /\berror: (.*?)(?:, body: .*)?$/.exec(error.message)?.[1] ?? error.message
+  if (error.status !== null && error.kind === 'status') {
+    return [`QRS answered ${error.status}`, error.missingRight].filter(Boolean).join(': ')
+  }
+  return /\berror: ([^\n]*)/.exec(error.message)?.[1]?.split(', body: ', 1)[0] ?? error.message
+}
+
+// Rights that QRS denies at the moment: it answers, so that it is not away, but not what Footman asks for.
+
+export interface Refusals {
+  readonly observe: QrsObserver
+  /** One for each missing right, such as `QRS answered 403: the user ... needs a security rule ... to read App_*`. */
+  reasons(): readonly string[]
+}
+
+/** A right counts as missing from a 403 until a request that needs the same right is answered. Only reading counts. */
+export function createRefusals(): Refusals {
+  const missing = new Map<string, string>()
+  return {
+    observe(_result, _milliseconds, { right, isRead, error }) {
+      if (error === null) missing.delete(right)
+      else if (error.status === 403 && isRead) missing.set(right, reasonOf(error))
+      else if (isLost(error) && error.kind !== 'aborted') missing.clear()
+    },
+    reasons: () => [...missing.values()],
+  }
 }

@@ -1,11 +1,13 @@
 /** Fetching a script log in two steps: a one-time ticket, then the download. */
+import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from './errors.ts'
+import { reasonOf } from './failure.ts'
 import { toValue } from './normalise.ts'
 import type { QrsTransport } from './transport.ts'
 import { type QrsExecutionResult, ZERO_GUID } from './types.ts'
 
-type Reference = Pick<QrsExecutionResult, 'id' | 'fileReferenceID'>
+type Reference = Pick<QrsExecutionResult, 'id' | 'fileReferenceID' | 'scriptLogLocation'>
 
 interface Form {
   readonly name: 'executionResult' | 'fileReference'
@@ -88,6 +90,28 @@ export function createScriptLogFetcher(
     if (failure) throw failure
     if (absence && !mayCome) throw absence
     return null
+  }
+}
+
+/** Reads a script log by the location in its execution result, below an archive folder; null when it is not there. Never rejects. */
+export type ArchivedLogs = (location: string) => Promise<string | null>
+
+/** Where the repository has none or cannot hand it out, it is read in the archive. */
+export function orArchived(fetch: ScriptLogFetcher, archived: ArchivedLogs, log: Logger): ScriptLogFetcher {
+  return async (taskId, result, signal) => {
+    const answer = await fetch(taskId, result, signal).catch((error: unknown) => ({ error }))
+    const isText = typeof answer === 'string' && answer !== ''
+    const location = result.scriptLogLocation
+    if (!isText && !signal?.aborted && typeof location === 'string' && location !== '') {
+      const text = await archived(location)
+      if (text !== null) {
+        const why = answer !== null && typeof answer === 'object' ? reasonOf(answer.error) : 'QRS has none'
+        log.verbose(`QRS: The script log of task ${taskId} was read in the archive (${location}): ${why}`)
+        return text
+      }
+    }
+    if (answer !== null && typeof answer === 'object') throw answer.error
+    return answer
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type HttpRetry,
 } from '../../platform/http-client.ts'
 import type { Logger } from '../../platform/types.ts'
-import { type QrsCall, QrsError, type QrsErrorKind, toQrsError } from './errors.ts'
+import { isRead, type QrsCall, QrsError, type QrsErrorKind, rightFor, toQrsError } from './errors.ts'
 
 /** PEM texts. */
 export interface QrsCertificates {
@@ -65,11 +65,26 @@ export interface QrsTransport {
   close(): void
 }
 
+/** A request to QRS that has ended. */
+export interface AskedRight {
+  /** The right that it needs, as text. */
+  readonly right: string
+  readonly isRead: boolean
+  /** Null when it was answered. */
+  readonly error: QrsError | null
+}
+
 /** Called after every request: `ok`, or why it failed. */
-export type QrsObserver = (result: 'ok' | QrsErrorKind, milliseconds: number) => void
+export type QrsObserver = (result: 'ok' | QrsErrorKind, milliseconds: number, asked: AskedRight) => void
 
 /** Two quick retries: enough for a service that restarts its worker, short enough for a caller that waits. */
 const READ_RETRY: HttpRetry = { attempts: 3, firstMs: 150, maxMs: 600 }
+
+const askedRight = (call: QrsCall, error: QrsError | null): AskedRight => ({
+  right: rightFor(call),
+  isRead: isRead(call),
+  error,
+})
 
 /** `createClient` is replaced in tests. */
 export function createQrsTransport(
@@ -120,15 +135,16 @@ export function createQrsTransport(
       })
     } catch (error) {
       const failure = toQrsError(call, error)
-      deps.observe?.(failure.kind, performance.now() - started)
+      deps.observe?.(failure.kind, performance.now() - started, askedRight(call, failure))
       throw failure
     }
     const elapsed = Math.round(performance.now() - started)
     deps.log.debug(`QRS: ${call.method} ${call.endpoint} answered ${response.status} after ${elapsed} ms`)
     const isExpected = call.expectedStatus.includes(response.status)
-    deps.observe?.(isExpected ? 'ok' : 'status', elapsed)
-    if (isExpected) return response
-    throw new QrsError('status', call, { status: response.status, body: response.text() })
+    const error = isExpected ? null : new QrsError('status', call, { status: response.status, body: response.text() })
+    deps.observe?.(error?.kind ?? 'ok', elapsed, askedRight(call, error))
+    if (error) throw error
+    return response
   }
 
   async function json(asked: QrsRequest): Promise<{ readonly status: number; readonly value: unknown }> {

@@ -35,6 +35,8 @@ export interface QrsExecutionResult {
   readonly fileReferenceID: string
   readonly scriptLogAvailable: boolean
   readonly scriptLogSize: number
+  /** Below the archived logs of the site; absent or empty = there is none. */
+  readonly scriptLogLocation?: string
   readonly details: readonly QrsExecutionDetail[]
   /** Only on `executionresult` entities, not on a task's `lastExecutionResult`. */
   readonly executionID?: string
@@ -108,6 +110,8 @@ export interface QrsClient {
   tasks(filter: string, signal?: AbortSignal): Promise<readonly QrsTask[]>
   /** Those of these tasks that exist, by `task?filter=id eq <id> or ...` of 50 ids each; lower case. */
   existingTasks(taskIds: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>>
+  /** Those of these apps that exist, by `app?filter=...` in the same way. */
+  existingApps(appIds: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>>
   /** Ids of all tasks, lower case, complete. Rejects with kind `status` or `shape` on a server that cannot list them. */
   allTaskIds(signal?: AbortSignal): Promise<ReadonlySet<string>>
   /** `app/full?filter=id eq <id>`. */
@@ -124,7 +128,7 @@ export interface QrsClient {
    */
   scriptLog(
     taskId: string,
-    result: Pick<QrsExecutionResult, 'id' | 'fileReferenceID'>,
+    result: Pick<QrsExecutionResult, 'id' | 'fileReferenceID' | 'scriptLogLocation'>,
     signal?: AbortSignal,
   ): Promise<string | null>
   /** `task/<id>/start/synchronous`, falling back to `task/<id>/start` where a server lacks it. Never retried. */

@@ -1,4 +1,6 @@
 /** Columns of cubes: definitions made from those of reports, and the meaning of the numbers that come back. */
+
+import { displayOf, patternMarks, writeDate } from '../display.ts'
 import type { ColumnDefinition } from '../entities/fields.ts'
 import type { Cell, Column, NumberKind, Row } from '../types.ts'
 import { asObject, asText, type Json } from './app.ts'
@@ -23,18 +25,9 @@ export function numberFormat(pattern: string): Json {
   return { qType, qnDec: 10, qUseThou: 0, qFmt: pattern, ...separators(pattern) }
 }
 
-/** Decimal and thousands separators as the first section of a pattern uses them. */
 function separators(pattern: string): { readonly qDec: string; readonly qThou: string } {
-  const [section = ''] = pattern.split(';')
-  const core = /[#0](?:.*[#0])?/.exec(section)?.[0] ?? ''
-  const marks = [...core.matchAll(/[^#0]/g)].map((match) => ({ mark: match[0], after: core.slice(match.index + 1) }))
-  const last = marks.at(-1)
-  const others = marks.slice(0, -1).map(({ mark }) => mark)
-  // `#,##0` groups, `0,000` has decimals; a mark that occurs before groups too.
-  const groups = last !== undefined && (others.includes(last.mark) || last.after === '##0')
-  const qDec = last && !groups ? last.mark : '.'
-  const qThou = (groups ? last?.mark : others[0]) ?? ''
-  return { qDec: qDec === qThou ? ',' : qDec, qThou }
+  const { decimal, group } = patternMarks(pattern) ?? { decimal: '', group: '' }
+  return { qDec: decimal || (group === '.' ? ',' : '.'), qThou: group }
 }
 
 /** The item of `qDimensions` for a column; `definition` is a quoted field or `=expression`. */
@@ -53,41 +46,34 @@ export function measureItem(column: ColumnDefinition, sort: Json): Json {
   return { qDef, qSortBy: sort }
 }
 
+/** The pattern that stands for as many digits as there are, which is none. */
+const ANY_DIGITS = /^#*$/
+
 /** A column by its entry of `qDimensionInfo` or `qMeasureInfo`; null when its cells must decide on the type. */
 export function declaredColumn(kind: Column['kind'], label: string, info: Json): Column | null {
   const { qType, qFmt } = asObject(info.qNumFormat)
   const type = KINDS[asText(qType)]
-  return type ? { label, kind, type, format: asText(qFmt) || null } : null
+  const format = asText(qFmt).trim()
+  return type ? { label, kind, type, format: ANY_DIGITS.test(format) ? null : format } : null
 }
 
-/** A column without a declared format: numbers whose text is that number, dates in a usual form, else texts. */
+/** A column without a declared format: numbers that their texts show, dates in a usual form, else texts. */
 export function sampledColumn(kind: Column['kind'], label: string, cells: readonly Cell[]): Column {
   const filled = cells.filter(({ text, number }) => text !== '' || number !== null)
   const numbers = filled.flatMap(({ text, number }) => (number === null ? [] : [{ text, number }]))
   const column = (type: NumberKind, format: string | null = null): Column => ({ label, kind, type, format })
   if (numbers.length === 0) return column(kind === 'measure' && filled.length === 0 ? 'number' : 'text')
   if (numbers.length < filled.length) return column(kind === 'measure' ? 'number' : 'text')
-  if (numbers.every(({ text, number }) => isPlain(text, number))) {
+  if (numbers.every((cell) => displayOf(cell, column('number')).as !== 'text')) {
     return column(numbers.every(({ number }) => Number.isInteger(number)) ? 'integer' : 'number')
   }
-  const date = DATE_FORMATS.find(({ write }) => numbers.every(({ text, number }) => write(number) === text))
+  const date = DATE_FORMATS.find(({ format }) =>
+    numbers.every(({ text, number }) => writeDate(number, format) === text),
+  )
   return date ? column(date.type, date.format) : column('text')
 }
 
-/** Texts such as `1234.5`, `1 234,5`, `1,234.5`; rounded texts count as well. */
-function isPlain(text: string, number: number): boolean {
-  const digits = text.replace(/[\s'’\u00a0\u202f]/g, '')
-  const last = Math.max(digits.lastIndexOf('.'), digits.lastIndexOf(','))
-  const whole = Number(digits.replace(/[.,]/g, ''))
-  const split = last < 0 ? whole : Number(`${digits.slice(0, last).replace(/[.,]/g, '')}.${digits.slice(last + 1)}`)
-  const near = (value: number) => Math.abs(value - number) <= Math.abs(number) * 1e-9
-  return near(whole) || near(split)
-}
-
-const DAY_MS = 86_400_000
-const EPOCH_MS = Date.UTC(1899, 11, 30)
-
-/** Usual forms of dates, written for comparison with the cells. */
+/** Usual forms of dates, compared with the cells. */
 const DATE_FORMATS = [
   'YYYY-MM-DD',
   'DD/MM/YYYY',
@@ -97,27 +83,7 @@ const DATE_FORMATS = [
   'YYYY-MM-DD hh:mm',
   'DD/MM/YYYY hh:mm:ss',
   'DD.MM.YYYY hh:mm:ss',
-].map((format) => ({
-  format,
-  type: (format.includes('hh') ? 'timestamp' : 'date') as NumberKind,
-  write: (serial: number) => writeDate(serial, format),
-}))
-
-function writeDate(serial: number, format: string): string {
-  const date = new Date(Math.round(serial * DAY_MS) + EPOCH_MS)
-  if (Number.isNaN(date.getTime())) return ''
-  const [day, time] = date.toISOString().split('T')
-  const [year, month, dayOfMonth] = day?.split('-') ?? []
-  const parts: Readonly<Record<string, string | undefined>> = {
-    YYYY: year,
-    MM: month,
-    DD: dayOfMonth,
-    hh: time?.slice(0, 2),
-    mm: time?.slice(3, 5),
-    ss: time?.slice(6, 8),
-  }
-  return format.replace(/YYYY|MM|DD|hh|mm|ss/g, (token) => parts[token] ?? token)
-}
+].map((format) => ({ format, type: (format.includes('hh') ? 'timestamp' : 'date') as NumberKind }))
 
 /** Columns of a cube, with the first rows where their declaration does not say what the numbers mean. */
 export function typedColumns(

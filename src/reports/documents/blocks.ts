@@ -1,7 +1,7 @@
 /** The blocks of a report with their data, as every format writes them. */
 import type { Block, BlockOf, BlockReport } from '../entities/report.ts'
 import { type Cell, EvaluationError, type ReportData, type Table, type Warn } from '../types.ts'
-import { type ChartContent, loadChart } from './charts/content.ts'
+import { type ChartContent, loadChart, rowsOf } from './charts/content.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import { chartOfObject, isKpi, isTable, kpisOfObject } from './charts/objects.ts'
 
@@ -99,12 +99,20 @@ async function loadBlock(block: Block, request: BlocksRequest): Promise<BlockCon
 
 async function loadKpis({ items }: BlockOf<'kpi'>, data: ReportData): Promise<KpiItem[]> {
   const loaded: KpiItem[] = []
-  for (const { label, expr, compareExpr } of items) {
-    const value = await data.evaluate(expr)
-    const compared = compareExpr === undefined ? null : await data.evaluate(compareExpr)
-    loaded.push({ label, value, compare: compared && { value: compared, change: changeOf(value, compared) } })
+  for (const { label, expr, compareExpr, format } of items) {
+    const { cell: value, column } = await figureOf(expr, format, data)
+    const compared = compareExpr === undefined ? null : (await figureOf(compareExpr, format, data)).cell
+    loaded.push({ label, value, column, compare: compared && { value: compared, change: changeOf(value, compared) } })
   }
   return loaded
+}
+
+/** A figure with a pattern is the only cell of a cube, because the engine formats cells by their column alone. */
+async function figureOf(expr: string, format: string | undefined, data: ReportData) {
+  if (format === undefined) return { cell: await data.evaluate(expr), column: null }
+  const table = await data.table({ columns: [{ label: '', expr, kind: 'measure', format }] })
+  const [row] = await rowsOf(table)
+  return { cell: row?.[0] ?? { text: '', number: null }, column: table.columns[0] ?? null }
 }
 
 function changeOf({ number: value }: Cell, { number: compared }: Cell): number | null {

@@ -1,24 +1,26 @@
 /** CSV of one table (RFC 4180), guarded against formulas. */
+import { withoutFormula } from '../../platform/csv.ts'
+import { plainValue } from '../display.ts'
 import type { FormatOptions } from '../entities/task.ts'
 import type { Cell, Column, Table } from '../types.ts'
 import { writeTextFile } from './text-file.ts'
-import { plainValue } from './values.ts'
+import { cutText } from './values.ts'
 
 interface CsvRequest {
   readonly table: Table
   readonly options: FormatOptions['csv']
+  /** Of the numbers in the line below a cut table. */
+  readonly locale: string
   readonly file: string
   readonly signal?: AbortSignal
 }
 
 const NEW_LINE = '\r\n'
-/** Beginnings that spreadsheets take for a formula. */
-const FORMULA = /^[=+\-@\t\r]/
 /** Amounts such as `-1 234,50 €` begin like a formula and are none. */
 const AMOUNT = /^[+-][\p{N}\p{Sc}\s.,'’%]*$/u
 
-/** Writes the table with UTF-8 and CRLF, and resolves with the size in bytes. */
-export function writeCsv({ table, options, file, signal }: CsvRequest): Promise<number> {
+/** Writes the table with UTF-8 and CRLF, and resolves with the size in bytes. The last record of a cut table says so in its first field. */
+export function writeCsv({ table, options, locale, file, signal }: CsvRequest): Promise<number> {
   const { delimiter, bom, header } = options
   const { columns } = table
   return writeTextFile(file, async (out) => {
@@ -35,11 +37,17 @@ export function writeCsv({ table, options, file, signal }: CsvRequest): Promise<
         await out.write(fields.join(delimiter) + NEW_LINE)
       }
     }
+    const cut = cutText(table, locale)
+    // A record of the same width, so that every parser reads the file, and a column of numbers does not take it for one.
+    if (cut !== null) {
+      const fields = [field(cut, delimiter, options.escapeFormulas), ...columns.slice(1).map(() => '')]
+      await out.write(fields.join(delimiter) + NEW_LINE)
+    }
   })
 }
 
 function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['options']): string {
-  const value = options.numbers === 'plain' ? plainValue(cell, column) : cell.text || cell.number
+  const value = options.numbers === 'plain' ? plainValue(cell, column ?? null) : cell.text || cell.number
   if (typeof value === 'number') return String(value)
   const amount = cell.number !== null && AMOUNT.test(value ?? '')
   return field(value ?? '', options.delimiter, options.escapeFormulas && !amount)
@@ -47,7 +55,7 @@ function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['op
 
 /** One field, quoted when it needs to be. */
 function field(text: string, delimiter: string, guarded: boolean): string {
-  const safe = guarded && FORMULA.test(text) ? `'${text}` : text
+  const safe = guarded ? withoutFormula(text) : text
   const quoted = safe.includes(delimiter) || /["\r\n]|^\s|\s$/.test(safe)
   return quoted ? `"${safe.replaceAll('"', '""')}"` : safe
 }

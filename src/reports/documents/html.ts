@@ -1,9 +1,10 @@
 /** HTML of all blocks: a self-contained page, or the body of a mail. No script, no request, all data escaped. */
+
+import { createDisplayText, knownLocale } from '../display.ts'
 import type { BlockReport } from '../entities/report.ts'
-import type { Cell, Column, Row, Table } from '../types.ts'
+import type { Column, Row } from '../types.ts'
 import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
-import { changeText } from './charts/kpi.ts'
-import { knownLocale } from './charts/style.ts'
+import { figureTexts } from './charts/kpi.ts'
 import {
   classAttribute,
   type FooterPart,
@@ -15,7 +16,7 @@ import {
 import { markdownToHtml } from './markdown.ts'
 import { escapeText } from './markup.ts'
 import { type TextFile, writeTextFile } from './text-file.ts'
-import { totalRow } from './values.ts'
+import { cutText, totalRow } from './values.ts'
 
 interface HtmlRequest {
   readonly report: Pick<BlockReport, 'page'>
@@ -65,7 +66,7 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
   const { embed, locale, title, subtitle, footer, report } = request
   const look = embed ? styleAttribute : classAttribute
   const s = (name: StyleName): string => look(name)
-  const count = new Intl.NumberFormat(knownLocale(locale))
+  const display = createDisplayText(locale)
 
   function head(): string {
     const print = footer ? pageFooter(footer) : ''
@@ -112,12 +113,12 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
   }
 
   function kpi(item: KpiItem, columns: number): string {
-    const change = changeText(item, locale)
+    const { value, change, compared: other } = figureTexts(item, locale)
     const direction = change.startsWith('▲') ? 'up' : change.startsWith('▼') ? 'down' : 'same'
-    const compared = item.compare ? `${change} (${item.compare.value.text || '-'})`.trim() : ''
+    const compared = other === null ? '' : `${change} (${other})`.trim()
     return [
       `<td width="${Math.floor(100 / columns)}%"${s('kpi')}><div${s('label')}>${escapeText(item.label)}</div>`,
-      `<div${s('value')}>${escapeText(item.value.text || '-')}</div>`,
+      `<div${s('value')}>${escapeText(value)}</div>`,
       compared === '' ? '' : `<div${s(direction)}>${escapeText(compared)}</div>`,
       '</td>',
     ].join('')
@@ -145,27 +146,27 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
     await out.write(`${open}<table${s('table')}>\n<thead><tr>${heads}</tr></thead>\n<tbody>\n`)
     for await (const page of data.pages()) {
       request.signal?.throwIfAborted()
-      for (const row of page) await out.write(rowOf(row, numeric, cells[0]!, cells[1]!))
+      for (const row of page) await out.write(rowOf(row, columns, cells[0]!, cells[1]!))
     }
     await out.write('</tbody>\n')
     if (totals) {
-      await out.write(`<tfoot>${rowOf(totalRow(totals), numeric, `<td${s('total')}>`, `<td${s('totaln')}>`)}</tfoot>\n`)
+      const row = totalRow(totals, data, locale)
+      await out.write(`<tfoot>${rowOf(row, columns, `<td${s('total')}>`, `<td${s('totaln')}>`)}</tfoot>\n`)
     }
-    await out.write(`</table>${embed ? '' : '</div>'}\n${cut(data)}`)
+    await out.write(`</table>${embed ? '' : '</div>'}\n`)
+    const cut = cutText(data, locale, totals)
+    if (cut !== null) await out.write(`<p${s('cut')}>${escapeText(cut)}</p>\n`)
   }
 
-  /** The visible end of a table that was cut. */
-  function cut({ rows, totalRows }: Table): string {
-    if (totalRows <= rows) return ''
-    return `<p${s('cut')}>Showing ${count.format(rows)} of ${count.format(totalRows)} rows</p>\n`
+  const rowOf = (row: Row, columns: readonly Column[], text: string, number: string): string => {
+    const cells = row.map((cell, index) => {
+      const column = columns[index] ?? null
+      return `${column && isNumeric(column) ? number : text}${escapeText(display(cell, column))}</td>`
+    })
+    return `<tr>${cells.join('')}</tr>\n`
   }
 
   return { head, foot, block }
 }
 
 const isNumeric = ({ kind, type }: Column): boolean => kind === 'measure' && type !== 'text'
-
-const rowOf = (row: Row, numeric: readonly boolean[], text: string, number: string): string =>
-  `<tr>${row.map((cell, index) => `${numeric[index] ? number : text}${escapeText(shown(cell))}</td>`).join('')}</tr>\n`
-
-const shown = ({ text, number }: Cell): string => text || (number === null ? '' : String(number))

@@ -1,19 +1,22 @@
 /** JSON of all blocks. */
+import { plainValue } from '../display.ts'
 import type { Cell, Column, DocumentNames, ReportData, Row } from '../types.ts'
 import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
 import { type TextFile, writeTextFile } from './text-file.ts'
-import { plainValue } from './values.ts'
+import { cutText } from './values.ts'
 
 interface JsonRequest {
   readonly blocks: readonly BlockContent[]
   readonly names: Pick<DocumentNames, 'report' | 'task' | 'cycle'>
   readonly data: Pick<ReportData, 'app' | 'filterText'>
+  /** Of the numbers in notes. */
+  readonly locale: string
   readonly file: string
   readonly signal?: AbortSignal
 }
 
 /** Writes `{ "meta", "blocks" }` with a line for each row, and resolves with the size in bytes. Page breaks are left out. */
-export function writeJson({ blocks, names, data, file, signal }: JsonRequest): Promise<number> {
+export function writeJson({ blocks, names, data, locale, file, signal }: JsonRequest): Promise<number> {
   const { app, filterText } = data
   const meta = {
     report: names.report,
@@ -32,13 +35,18 @@ export function writeJson({ blocks, names, data, file, signal }: JsonRequest): P
       if (block.type === 'pageBreak') continue
       await out.write(first ? '\n' : ',\n')
       first = false
-      await writeBlock(out, block, signal)
+      await writeBlock(out, block, locale, signal)
     }
     await out.write('\n] }\n')
   })
 }
 
-async function writeBlock(out: TextFile, block: Exclude<BlockContent, ContentOf<'pageBreak'>>, signal?: AbortSignal) {
+async function writeBlock(
+  out: TextFile,
+  block: Exclude<BlockContent, ContentOf<'pageBreak'>>,
+  locale: string,
+  signal?: AbortSignal,
+) {
   const { key, type, title } = block
   const head = { key, type, title }
   switch (block.type) {
@@ -54,7 +62,13 @@ async function writeBlock(out: TextFile, block: Exclude<BlockContent, ContentOf<
     }
     case 'table': {
       const { columns, totals, totalRows } = block.table
-      const more = { ...head, totalRows, totals: totals && values(totals, columns) }
+      const cut = cutText(block.table, locale)
+      const more = {
+        ...head,
+        totalRows,
+        ...(cut !== null && { note: cut }),
+        totals: totals && values(totals, columns),
+      }
       return writeRows(out, more, columns, block.table.pages(), signal)
     }
   }
@@ -80,11 +94,12 @@ async function writeRows(
   await out.write('] }')
 }
 
-const values = (row: Row, columns: readonly Column[]) => row.map((cell, index) => plainValue(cell, columns[index]))
+const values = (row: Row, columns: readonly Column[]) =>
+  row.map((cell, index) => plainValue(cell, columns[index] ?? null))
 
-const shown = ({ text, number }: Cell) => ({ value: number ?? (text === '' ? null : text), text })
-const figure = ({ label, value, compare }: KpiItem) => ({
+const shown = (cell: Cell, column: KpiItem['column']) => ({ value: plainValue(cell, column), text: cell.text })
+const figure = ({ label, value, column, compare }: KpiItem) => ({
   label,
-  ...shown(value),
-  ...(compare && { compare: { ...shown(compare.value), change: compare.change } }),
+  ...shown(value, column),
+  ...(compare && { compare: { ...shown(compare.value, column), change: compare.change } }),
 })

@@ -1,5 +1,6 @@
 /** Text blocks of a PDF: the tokens of Markdown as paragraphs, lists, tables and code. */
 import type { Token, Tokens } from 'marked'
+import { unbroken } from '../../platform/visible.ts'
 import { isSafeLink, markdownTokens } from './markdown.ts'
 import { COLOR, type Pages, type TextStyle } from './pdf-page.ts'
 
@@ -180,7 +181,7 @@ function piecesOf(tokens: readonly Token[], style: Piece = plain('')): readonly 
 
 function textPieces({ type, tokens, text, raw }: Tokens.Generic, style: Piece): readonly Piece[] {
   if (type !== 'escape' && tokens) return piecesOf(tokens, style)
-  return [{ ...style, text: unescaped(text ?? raw).replaceAll(/\s*\n\s*/g, ' ') }]
+  return [{ ...style, text: unbroken(unescaped(text ?? raw)) }]
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: '\u00a0' }

@@ -1,8 +1,8 @@
 /** Tables of a PDF: widths of columns, page breaks with a repeated header, parts of tables that are too wide for a page. */
+import { createDisplayText } from '../display.ts'
 import type { Cell, Column, Row, Table } from '../types.ts'
-import { knownLocale } from './charts/style.ts'
 import { COLOR, ellipsis, type Pages, type TextStyle, wrap } from './pdf-page.ts'
-import { totalRow } from './values.ts'
+import { cutText, totalRow } from './values.ts'
 
 interface TableText {
   readonly title: string
@@ -49,16 +49,20 @@ interface LaidRow {
 export async function drawTable(pages: Pages, table: Table, text: TableText): Promise<void> {
   const { columns } = table
   if (columns.length === 0) return
+  const display = createDisplayText(text.locale)
+  const shown = (row: Row): Row =>
+    row.map((cell, index) => ({ number: cell.number, text: display(cell, columns[index] ?? null) }))
+  const totals = table.totals && shown(totalRow(table.totals, table, text.locale))
   const iterator = table.pages()[Symbol.asyncIterator]()
   const read: (readonly Row[])[] = []
   let sampled = 0
   for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-    read.push(next.value)
+    read.push(next.value.map(shown))
     sampled += next.value.length
     if (sampled >= SAMPLE_ROWS) break
   }
   const sample = read.flat().slice(0, SAMPLE_ROWS)
-  const layout = layOut(pages, columns, table.totals ? [...sample, totalRow(table.totals)] : sample)
+  const layout = layOut(pages, columns, totals ? [...sample, totals] : sample)
   const printer = createPrinter(pages, layout, text)
   await pages.ensure(layout.headerHeight + 3 * rowHeight(layout, 1))
 
@@ -70,15 +74,15 @@ export async function drawTable(pages: Pages, table: Table, text: TableText): Pr
     }
   }
   for (const rows of read) await printAll(rows)
-  for (let next = await iterator.next(); !next.done; next = await iterator.next()) await printAll(next.value)
-  if (table.totals) await printer.add(layRow(pages, layout, totalRow(table.totals), false, true))
+  for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+    await printAll(next.value.map(shown))
+  }
+  if (totals) await printer.add(layRow(pages, layout, totals, false, true))
   await printer.end()
 
-  const count = new Intl.NumberFormat(knownLocale(text.locale))
   if (number === 0) await caption(pages, 'No rows')
-  if (table.totalRows > table.rows) {
-    await caption(pages, `Showing ${count.format(table.rows)} of ${count.format(table.totalRows)} rows`)
-  }
+  const cut = cutText(table, text.locale, table.totals)
+  if (cut !== null) await caption(pages, cut)
 }
 
 async function caption(pages: Pages, text: string): Promise<void> {

@@ -7,7 +7,7 @@ import { readAsset } from '../../platform/assets.ts'
 import type { BlockReport } from '../entities/report.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
-import { changeText, type KpiItem } from './charts/kpi.ts'
+import { figureTexts, type KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
 import { drawMarkdown } from './pdf-markdown.ts'
 import { COLOR, createPages, ellipsis, fittingSize, type Pages, type PageText, wrap } from './pdf-page.ts'
@@ -210,11 +210,10 @@ function drawKpi(pages: Pages, item: KpiItem, x: number, width: number, height: 
   pages.rect(x, y, 3, height, COLOR.accent)
   const label = { size: 8, color: COLOR.muted }
   pages.text(ellipsis(fonts, item.label, room, label), x + 12, y + 15, label)
-  const value = item.value.text === '' ? '–' : item.value.text
+  const { value, change, compared } = figureTexts(item, locale)
   const size = fittingSize(fonts, value, room, 18, 9)
   pages.text(ellipsis(fonts, value, room, { size, bold: true }), x + 12, y + 37, { size, bold: true })
-  if (item.compare === null) return
-  const change = changeText(item, locale)
+  if (compared === null) return
   let at = x + 12
   if (change !== '') {
     const { up, down, muted } = COLOR
@@ -222,8 +221,7 @@ function drawKpi(pages: Pages, item: KpiItem, x: number, width: number, height: 
     pages.text(change, at, y + 53, { size: 8, bold: true, color })
     at += fonts.measure(change, 8, true) + 6
   }
-  const compared = item.compare.value
-  const rest = `vs ${compared.text === '' ? '–' : compared.text}`
+  const rest = `vs ${compared}`
   pages.text(ellipsis(fonts, rest, x + width - 10 - at, { size: 8 }), at, y + 53, { size: 8, color: COLOR.muted })
 }
 

@@ -1,12 +1,12 @@
 /** Makes the document of one request: loads the blocks and writes them in the format. */
 import { writeFile } from 'node:fs/promises'
 import { ReportError } from '../codes.ts'
+import { knownLocale } from '../display.ts'
 import type { Format } from '../entities/report.ts'
 import { expandPattern, type PatternContext } from '../patterns.ts'
 import type { RenderedDocument, RenderRequest, RenderSettings } from '../types.ts'
 import { type BlockContent, type ContentOf, loadBlocks } from './blocks.ts'
 import { chartSvg, kpiPicture, svgToPng } from './charts/index.ts'
-import { knownLocale } from './charts/style.ts'
 import { type FontSet, loadFonts } from './fonts.ts'
 import { formatProblem, MEDIA_TYPES, singleBlock } from './formats.ts'
 import type { FooterPart } from './html-style.ts'
@@ -73,14 +73,14 @@ type WriteRequest = BlockRequest & { readonly blocks: readonly BlockContent[]; r
 type Written = Pick<RenderedDocument, 'bytes' | 'images'>
 
 const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<Written>>> = {
-  async csv({ blocks: [block], use, file, signal }) {
+  async csv({ blocks: [block], use, locale, file, signal }) {
     const { writeCsv } = await import('./csv.ts')
     if (block?.type !== 'table') throw new ReportError('DOCUMENT_FAILED', noteOf(block) ?? 'no table for csv')
-    return { bytes: await writeCsv({ table: block.table, options: use.options.csv, file, signal }) }
+    return { bytes: await writeCsv({ table: block.table, options: use.options.csv, locale, file, signal }) }
   },
-  async json({ blocks, names, data, file, signal }) {
+  async json({ blocks, names, data, locale, file, signal }) {
     const { writeJson } = await import('./json.ts')
-    return { bytes: await writeJson({ blocks, names, data, file, signal }) }
+    return { bytes: await writeJson({ blocks, names, data, locale, file, signal }) }
   },
   async html(request) {
     const { report, blocks, names, locale, use, file, signal } = request

@@ -1,16 +1,25 @@
-/** Values of cells for machines, and the row of totals. */
-import type { Cell, Column, NumberKind, Row } from '../types.ts'
+/** The lines below the rows of a table: totals, and that it was cut. */
+import { knownLocale } from '../display.ts'
+import type { Row, Table } from '../types.ts'
 
-const NUMBERS: ReadonlySet<NumberKind> = new Set(['number', 'integer', 'money'])
+type Size = Pick<Table, 'rows' | 'totalRows'>
 
-/** The number of a number column, else Qlik's text: the serial number of a date means nothing outside Qlik. Null: empty. */
-export function plainValue(cell: Cell, column: Pick<Column, 'type'> | undefined): number | string | null {
-  if (cell.number !== null && (column === undefined || NUMBERS.has(column.type))) return cell.number
-  return cell.text === '' ? cell.number : cell.text
+const counted = (locale: string, count: number): string => new Intl.NumberFormat(knownLocale(locale)).format(count)
+
+/** Whether the label of the totals finds its place: in the first cell, unless that holds a value. */
+const isLabelled = ([first]: Row): boolean => first?.text === '' && first.number === null
+
+/** The row of totals with its label. The engine's totals are of all rows, also of those that are not shown. */
+export function totalRow(totals: Row, { rows, totalRows }: Size, locale: string): Row {
+  if (!isLabelled(totals)) return totals
+  const text = totalRows > rows ? `Total of all ${counted(locale, totalRows)} rows` : 'Total'
+  return [{ text, number: null }, ...totals.slice(1)]
 }
 
-/** The row of totals with a label in its first cell, unless that holds a value. */
-export const totalRow = (totals: Row): Row =>
-  totals[0] && totals[0].text === '' && totals[0].number === null
-    ? [{ text: 'Total', number: null }, ...totals.slice(1)]
-    : totals
+/** The line below a table of which only the first rows are shown; null when all are. */
+export function cutText({ rows, totalRows }: Size, locale: string, totals: Row | null = null): string | null {
+  if (totalRows <= rows) return null
+  const all = counted(locale, totalRows)
+  const of = totals === null || isLabelled(totals) ? '' : `; the totals are of all ${all} rows`
+  return `Showing the first ${counted(locale, rows)} of ${all} rows${of}`
+}

@@ -1,4 +1,5 @@
 /** Number formats of workbooks (ECMA-376 part 1, 18.8.31) made of Qlik's format patterns. */
+import { type Display, decimalsOf, type Written } from '../display.ts'
 import type { Column, NumberKind } from '../types.ts'
 
 /** Formats of columns without a pattern. */
@@ -21,16 +22,31 @@ export function numberFormat({ type, format }: Pick<Column, 'type' | 'format'>):
   return format.split(';').slice(0, 2).map(sectionFormat).join(';')
 }
 
-/** A number format for a single value of which only Qlik's text is known: `12,4 %` is a percentage with one decimal. */
-export function formatOfText(text: string): string {
-  const [, digits, percent] = /(\d[\d\s.,'’]*)(\s*%)?/.exec(text) ?? []
-  if (digits === undefined) return 'General'
-  const decimals = /[.,](\d+)$/.exec(digits.trim())?.[1] ?? ''
-  // Three digits after the only separator are a group, as in 1.234.
-  const fraction = decimals.length === 3 ? 0 : decimals.length
-  if (percent === undefined && fraction === 0 && digits.trim().length < 4) return 'General'
-  return `${percent === undefined ? '#,##0' : '0'}${fraction > 0 ? `.${'0'.repeat(fraction)}` : ''}${percent === undefined ? '' : '%'}`
+/** The number format of a cell; `pattern`: that of its column, by `numberFormat`. */
+export function cellFormat(display: Display, pattern: string): string {
+  switch (display.as) {
+    case 'text':
+      return 'General'
+    case 'time':
+    case 'pattern':
+      return pattern
+    case 'locale':
+      return digits('#,##0', decimalsOf(display.number))
+    case 'written':
+      return writtenFormat(display.written)
+  }
 }
+
+/** `12,4 %` is a percentage with one decimal. A sign that is not the first character needs a format for negative numbers. */
+function writtenFormat({ prefix, suffix, group, decimals }: Written): string {
+  const format = (before: string, after: string) =>
+    `${literal(before)}${digits(group === '' ? '0' : '#,##0', decimals)}${literal(after)}`
+  if (!/[-−(]/.test(prefix)) return format(prefix, suffix)
+  const positive = format(prefix.replace(/[-−(]/, ''), suffix.replace(')', ''))
+  return /^[-−][^(]*$/.test(prefix) ? positive : `${positive};${format(prefix, suffix)}`
+}
+
+const digits = (whole: string, decimals: number): string => (decimals > 0 ? `${whole}.${'0'.repeat(decimals)}` : whole)
 
 const BODY = /[#0](?:[#0.,\s'’]*[#0])?/u
 
@@ -40,7 +56,8 @@ function sectionFormat(section: string): string {
   if (body === null) return section.trim() === '' ? '' : literal(section)
   const before = section.slice(0, body.index)
   // `A` asks Qlik to abbreviate (1.2k); the full number is better in a workbook.
-  const after = section.slice(body.index + body[0].length).replace(/\s*A$/u, '')
+  const rest = section.slice(body.index + body[0].length)
+  const after = rest.endsWith('A') ? rest.slice(0, -1).trimEnd() : rest
   return `${literal(before)}${digitsFormat(body[0])}${literal(after)}`
 }
 

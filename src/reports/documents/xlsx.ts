@@ -1,12 +1,14 @@
 /** Workbooks of block reports (ECMA-376 part 1, SpreadsheetML): a sheet for each block, rows streamed into the archive. */
+
+import { type Display, type DisplayColumn, displayOf } from '../display.ts'
 import type { BlockReport } from '../entities/report.ts'
 import type { Cell, Column, Row, Table, Warn } from '../types.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
-import { totalRow } from './values.ts'
-import { formatOfText, numberFormat } from './xlsx-formats.ts'
+import { cutText, totalRow } from './values.ts'
+import { cellFormat, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
   escapeXml,
@@ -75,7 +77,7 @@ async function* entries(
       yield { name, content: bytesOf(pictureSheet(request, block)) }
     } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
     else {
-      const table = block.type === 'kpi' ? kpiTable(block.items) : sheetTable(block.table, styles)
+      const table = block.type === 'kpi' ? kpiTable(block.items) : sheetTable(block.table)
       yield { name, content: tableSheet(request, block.key, table, facts, styles) }
     }
   }
@@ -111,24 +113,39 @@ interface SheetTable {
   readonly columns: readonly Pick<Column, 'label' | 'type'>[]
   readonly rightAligned: readonly boolean[]
   readonly rows: number
+  /** Rows that there are; more than `rows` when the table was cut. */
+  readonly totalRows: number
   readonly totals: Row | null
   pages(): AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>
-  /** Number format of a cell. */
-  format(column: number, cell: Cell): string
+  /** The number format of a cell that is a number; null for a text. */
+  format(index: number, cell: Cell, row: Row): string | null
 }
 
-function sheetTable(table: Table, styles: Styles): SheetTable {
-  const formats = table.columns.map(numberFormat)
-  for (const format of formats) styles.of(format, false)
+function sheetTable(table: Table): SheetTable {
+  const { columns, rows, totalRows, totals } = table
+  const patterns = columns.map(numberFormat)
   return {
-    columns: table.columns,
-    rightAligned: table.columns.map(({ type }) => type !== 'text'),
-    rows: table.rows,
-    totals: table.totals,
+    columns,
+    rightAligned: columns.map(({ type }) => type !== 'text'),
+    rows,
+    totalRows,
+    totals,
     pages: () => table.pages(),
-    format: (column) => formats[column] ?? 'General',
+    format: (index, cell) => formatOf(cell, columns[index] ?? null, patterns[index]),
   }
 }
+
+function formatOf(
+  cell: Cell,
+  column: DisplayColumn,
+  pattern = column ? numberFormat(column) : 'General',
+): string | null {
+  const display = displayOf(cell, column)
+  return display.as === 'text' || isTooEarly(display, column) ? null : cellFormat(display, pattern)
+}
+
+const isTooEarly = (display: Display, column: DisplayColumn): boolean =>
+  display.as === 'time' && (column?.type === 'date' || column?.type === 'timestamp') && display.number < FIRST_DATE
 
 const CHANGE = '+0.0%;-0.0%;0.0%'
 
@@ -146,25 +163,32 @@ function kpiTable(items: readonly KpiItem[]): SheetTable {
       { text: change === null ? '' : `${(change * 100).toFixed(1)} %`, number: change },
     ]
   })
+  const columnOf = new Map(rows.map((row, index) => [row, items[index]!.column]))
   return {
     columns: labels.map((label, index) => ({ label, type: index === 0 ? 'text' : 'number' })),
     rightAligned: labels.map((_, index) => index > 0),
     rows: rows.length,
+    totalRows: rows.length,
     totals: null,
     pages: () => [rows],
-    format: (column, { text }) => (column === 3 ? CHANGE : formatOfText(text)),
+    format: (index, cell, row) => {
+      if (index === 0) return null
+      return index === 3 ? CHANGE : formatOf(cell, columnOf.get(row) ?? null)
+    },
   }
 }
 
 async function* tableSheet(
-  { report, autofilter, warn, signal }: WorkbookRequest,
+  { report, autofilter, locale, warn, signal }: WorkbookRequest,
   key: string,
   table: SheetTable,
   facts: SheetFacts,
   styles: Styles,
 ): AsyncGenerator<Uint8Array> {
   const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => lettersOf(index + 1))
-  const places = MAX_ROWS - 1 - (table.totals ? 1 : 0)
+  const below = (table.totals ? 1 : 0) + (table.totalRows > MAX_ROWS - 2 || table.totalRows > table.rows ? 1 : 0)
+  const places = MAX_ROWS - 1 - below
+  const size = { rows: Math.min(places, table.rows), totalRows: table.totalRows }
   if (table.rows > places) warn('ROWS_TRUNCATED', `${places} of ${table.rows} rows: a sheet has no more`, key)
 
   const pages = asyncIterator(table.pages())
@@ -207,7 +231,13 @@ async function* tableSheet(
   facts.columns = letters.length
   facts.rows = number
   facts.filter = autofilter && letters.length > 0
-  if (table.totals) text += rowXml(totalRow(table.totals), number + 1, table, letters, styles, true)
+  let last = number
+  if (table.totals) {
+    last += 1
+    text += rowXml(totalRow(table.totals, size, locale), last, table, letters, styles, true)
+  }
+  const cut = cutText(size, locale, table.totals)
+  if (cut !== null) text += `<row r="${last + 1}">${textCell(`A${last + 1}`, cut, STYLE.plain)}</row>`
   const range = `A1:${letters.at(-1) ?? 'A'}${number}`
   yield bytesOf(
     `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
@@ -240,17 +270,12 @@ function rowXml(
     const cell = row[index]
     if (!cell) continue
     const place = `${letters[index]}${number}`
-    if (isNumber(cell, table.columns[index]!.type)) {
-      cells += `<c r="${place}" s="${styles.of(table.format(index, cell), total)}"><v>${cell.number}</v></c>`
-    } else if (cell.text !== '') cells += textCell(place, cell.text, total ? STYLE.totalText : STYLE.plain)
+    const format = cell.number === null ? null : table.format(index, cell, row)
+    if (format !== null) cells += `<c r="${place}" s="${styles.of(format, total)}"><v>${cell.number}</v></c>`
+    else if (cell.text !== '') cells += textCell(place, cell.text, total ? STYLE.totalText : STYLE.plain)
     else if (total) cells += `<c r="${place}" s="${STYLE.totalText}"/>`
   }
   return `<row r="${number}">${cells}</row>`
-}
-
-const isNumber = ({ number }: Cell, type: Column['type']): boolean => {
-  if (number === null || type === 'text') return false
-  return (type !== 'date' && type !== 'timestamp') || number >= FIRST_DATE
 }
 
 function textCell(place: string, text: string, style: number): string {
@@ -260,13 +285,19 @@ function textCell(place: string, text: string, style: number): string {
 }
 
 /** Widths in characters, of the first rows as Qlik shows them; wide characters count twice. */
-function colsXml({ columns, totals }: SheetTable, sample: readonly Row[]): string {
+function colsXml({ columns, totals, format }: SheetTable, sample: readonly Row[]): string {
   if (columns.length === 0) return ''
   const cols = columns.slice(0, MAX_COLUMNS).map(({ label }, index) => {
     // The button of the filter covers the end of a label.
     let widest = textWidth(label) + 3
-    for (const row of totals ? [...sample, totals] : sample)
-      widest = Math.max(widest, textWidth(row[index]?.text ?? ''))
+    for (const row of totals ? [...sample, totals] : sample) {
+      const cell = row[index]
+      if (!cell) continue
+      const width = textWidth(cell.text)
+      // Of the separators that Qlik's text may lack.
+      const grouped = cell.number !== null && format(index, cell, row)?.includes(',')
+      widest = Math.max(widest, grouped ? width + Math.floor(width / 3) : width)
+    }
     const width = Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, widest + 1.7))
     return `<col min="${index + 1}" max="${index + 1}" width="${width.toFixed(1)}" customWidth="1"/>`
   })

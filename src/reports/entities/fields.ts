@@ -1,6 +1,7 @@
 /** Members that several definitions of report tasks share. */
 import { z } from 'zod'
 import { isTimezone } from '../../config/fields.ts'
+import { isEmailAddress } from '../../platform/mail-addresses.ts'
 import { once } from '../../platform/once.ts'
 
 const LINE = /^[^\p{Cc}]*$/u
@@ -14,10 +15,8 @@ export const description = once(() => z.string().max(4000).default(''))
 export const tags = once(() => z.array(line(200)).max(50).default([]))
 export const id = once(() => z.guid('must be a GUID').transform((value) => value.toLowerCase()))
 export const ids = (max: number) => z.array(id()).max(max).default([])
-/** An address without a name; quoted local parts are refused. */
-const ADDRESS = /^[^\s@<>()[\],;:"\\\p{Cc}]+@[^\s@<>()[\],;:"\\\p{Cc}]+$/u
-export const isAddress = (text: string): boolean => text.length <= 320 && ADDRESS.test(text)
-export const address = once(() => z.string().refine(isAddress, 'must be an e-mail address'))
+/** An address without a name. Whether its domain is allowed is checked with the settings. */
+export const address = once(() => z.string().refine(isEmailAddress, 'must be an e-mail address'))
 export const expression = once(() =>
   z
     .string()

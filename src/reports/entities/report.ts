@@ -98,7 +98,14 @@ const blocks = once(() =>
       ...block,
       type: z.literal('kpi'),
       items: z
-        .array(z.strictObject({ label: line(200), expr: expression(), compareExpr: expression().optional() }))
+        .array(
+          z.strictObject({
+            label: line(200),
+            expr: expression(),
+            compareExpr: expression().optional(),
+            format: line(100).optional(),
+          }),
+        )
         .min(1)
         .max(24),
     }),

@@ -21,6 +21,7 @@ import {
 import type { ReportFilter } from './filter.ts'
 import type { Recipient, RecipientGroup } from './recipient.ts'
 import { FORMATS, type Report } from './report.ts'
+import { OPTIONS } from './start-options.ts'
 
 const reach = { email: z.boolean().default(true), hub: z.boolean().default(false) }
 
@@ -136,6 +137,8 @@ const triggers = once(() =>
       type: z.literal('schedule'),
       cron: line(200).optional(),
       once: z.iso.datetime().optional(),
+      /** On days with a clock change each time fires once, also when `cron` names every hour. */
+      everyTimeOnce: z.boolean().default(false),
       maxDelayMinutes: z.int().min(0).max(1440).default(60),
     }),
     z.strictObject({
@@ -167,6 +170,8 @@ const triggers = once(() =>
       type: z.literal('mqtt'),
       topic: line(1000),
       equals: z.string().max(10_000).optional(),
+      /** Options of a start that a message may set: its sender proves nothing to Footman. */
+      allowedOptions: z.array(z.enum(OPTIONS)).max(OPTIONS.length).default([]),
     }),
     z.strictObject({ ...triggerMembers, type: z.literal('keyValue'), namespace: line(256), key: line(256) }),
   ]),

@@ -1,11 +1,13 @@
 /** Parts that the endpoints of definitions share. */
 import { z } from 'zod'
+import { type Caller, requireNamespace, requireScope } from '../../http/endpoint/caller.ts'
 import { queryField } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import type { ReportCondition } from '../entities/condition.ts'
 import { formatOptions, type Outcome, type ReportTask } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import { type Kind, RULES } from '../kinds.ts'
@@ -44,6 +46,43 @@ export const invalidId = (idLabel: string): Refusal =>
 export function checkedId(kind: Kind, text: string): string {
   if (!isGuid(text)) throw invalidId(RULES[kind].idLabel)
   return text.toLowerCase()
+}
+
+/** Conditions of the task and of its reports. */
+export const conditionIdsOf = ({ conditionIds, reports }: Pick<ReportTask, 'conditionIds' | 'reports'>): string[] =>
+  [conditionIds, ...reports.map((use) => use.conditionIds)].flat()
+
+type ConditionOf = (id: string) => Pick<ReportCondition, 'rules'> | undefined
+
+/** Throws 401 or 403 unless the caller may read the key-value pairs that the conditions compare: their results show the values. */
+export function requirePairs(caller: Caller, conditions: readonly Pick<ReportCondition, 'rules'>[]): void {
+  requireNamespaces(
+    caller,
+    conditions.flatMap(({ rules }) => rules),
+  )
+}
+
+/**
+ * Throws 401 or 403 unless the caller may read all key-value pairs that the task reads by itself once it is on: those of its
+ * conditions, and those whose changes start it.
+ */
+export function requirePairsOf(caller: Caller, task: ReportTask, conditionOf: ConditionOf): void {
+  requirePairs(
+    caller,
+    conditionIdsOf(task).flatMap((id) => conditionOf(id) ?? []),
+  )
+  requireNamespaces(caller, task.triggers)
+}
+
+function requireNamespaces(
+  caller: Caller,
+  readers: readonly (ReportCondition['rules'][number] | ReportTask['triggers'][number])[],
+): void {
+  for (const reader of readers) {
+    if (reader.type !== 'keyValue') continue
+    requireScope(caller, 'kv:read')
+    requireNamespace(caller, 'kv:read', reader.namespace)
+  }
 }
 
 /** The body as a JSON object. Throws 400 `VALIDATION`. */

@@ -20,6 +20,8 @@ import {
   type EntityDeps,
   listedTask,
   OFFSET,
+  requirePairs,
+  requirePairsOf,
   requireRevision,
   STORED,
   shown,
@@ -126,7 +128,12 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
     return store.edit(request.caller.actor, (edit) => {
       const present = edit.get(kind, id) ?? null
       if (before && !present) throw notFound(kind, id)
-      edit.save([{ kind, id, entity: check(present) }])
+      const entity = check(present)
+      if (kind === 'condition') requirePairs(request.caller, [entity as Entities['condition']])
+      if (kind === 'task') {
+        requirePairsOf(request.caller, entity as Entities['task'], (one) => edit.get('condition', one))
+      }
+      edit.save([{ kind, id, entity }])
       const after = edit.get(kind, id)!
       request.note({ target: [id], detail: after.name })
       return after

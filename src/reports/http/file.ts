@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { disposition } from '../../http/endpoint/disposition.ts'
 import { refusal } from '../../http/errors.ts'
 
 /**
@@ -27,7 +28,3 @@ export async function fileAnswer(
     },
   })
 }
-
-/** `Content-Disposition` with a name in any script (RFC 6266). */
-export const disposition = (type: 'attachment' | 'inline', fileName: string): string =>
-  `${type}; filename*=UTF-8''${encodeURIComponent(fileName.toWellFormed()).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)}`

@@ -1,6 +1,8 @@
 /** Previews of definitions that are not saved: one document, which is neither delivered nor kept. */
+
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { disposition } from '../../http/endpoint/disposition.ts'
 import { queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
@@ -15,7 +17,7 @@ import { DEFAULT_OPTIONS } from '../runs/admission.ts'
 import type { Runner } from '../runs/runner.ts'
 import type { DefinitionStore } from '../store.ts'
 import { bodyObject, checkedId } from './common.ts'
-import { disposition, fileAnswer } from './file.ts'
+import { fileAnswer } from './file.ts'
 import { engineAnswer } from './runs.ts'
 import { onlyDocument, trial } from './trials.ts'
 
@@ -102,7 +104,7 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
     route({
       method: 'POST',
       path: '/v4/report/-/preview',
-      scope: 'report:run',
+      scope: 'report:write',
       action: 'report.preview',
       ownBodyErrors: true,
       summary: 'Preview a report that is not saved',
@@ -143,7 +145,7 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
     route({
       method: 'POST',
       path: '/v4/reporttask/-/preview',
-      scope: 'report:run',
+      scope: 'report:write',
       action: 'report.preview',
       ownBodyErrors: true,
       summary: 'Preview a document of a report task that is not saved',

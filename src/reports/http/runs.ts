@@ -1,5 +1,6 @@
 /** Endpoints of runs: start, plan, list, documents, deliveries, log, cancel, resend. */
 import { z } from 'zod'
+import { requireScope } from '../../http/endpoint/caller.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
@@ -8,10 +9,12 @@ import type { Blobs } from '../../platform/blobs.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { addressProblem, type SenderRules } from '../addresses.ts'
 import { ReportError } from '../codes.ts'
 import type { Stored } from '../entities/fields.ts'
+import { OPTION_MEMBERS } from '../entities/start-options.ts'
 import { type Definition, OUTCOMES, type ReportTask, reportTask } from '../entities/task.ts'
-import { checkedWith } from '../issues.ts'
+import { checkedWith, refuseIssues } from '../issues.ts'
 import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
 import { distinctNames } from '../runs/file-names.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
@@ -19,11 +22,11 @@ import type { RunLog } from '../runs/log.ts'
 import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
 import type { Runner } from '../runs/runner.ts'
-import { OPTION_MEMBERS } from '../runs/start-options.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
+import { requirePairs } from './common.ts'
 import { fileAnswer } from './file.ts'
 
-export interface RunRouteDeps {
+export interface RunRouteDeps extends Pick<SenderRules, 'allowedDomains'> {
   readonly ledger: Ledger
   readonly runner: Runner
   readonly runLog: RunLog
@@ -137,7 +140,9 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
     const tasksStarted = []
     const tasksSkipped = []
     const wanted = [...new Map(tasks.map((one) => [one.id, one])).values()]
-    for (const task of wanted) checkStart(task, options)
+    // The outcome shows how the conditions compare; the pairs of triggers are not read.
+    for (const { id } of wanted) requirePairs(request.caller, deps.definitionOf(id)?.conditions ?? [])
+    for (const task of wanted) checkStart(task, options, deps)
     for (const task of wanted) {
       const admission = await runner.admit({
         task,
@@ -170,7 +175,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       action: 'report.start',
       summary: 'Start report tasks',
       description:
-        '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). With a header `Idempotency-Key` a repeated request gets the first answer again.',
+        '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces. With a header `Idempotency-Key` a repeated request gets the first answer again.',
       ...(params && { params }),
       readByHandler: () => ({ body: START() }),
       query: NO_QUERY,
@@ -195,7 +200,8 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       summary: 'Show who would get what, without making or sending anything',
       params: TASK_PARAMS,
       query: PLAN_QUERY,
-      description: 'With `-` in the place of the id the body is a whole task, which is not saved.',
+      description:
+        'With `-` in the place of the id the body is a whole task, which is not saved; that needs `report:write` too. Conditions on key-value pairs need `kv:read` of their namespaces.',
       readByHandler: () => ({ body: reportTask() }),
       answers: () => ({
         200: PLANNED(),
@@ -203,10 +209,13 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
         502: 'The engine or the repository does not answer.',
       }),
       handle: async ({ params, query, signal, body, caller }) => {
+        // A task of the caller evaluates its expressions in any app, and shows results in names and addresses.
+        if (params.taskId === '-') requireScope(caller, 'report:write')
         const definition =
           params.taskId === '-'
             ? await deps.unsaved(caller.actor, checkedWith(reportTask(), body ?? {}))
             : deps.definitionOf(taskById(params.taskId).id)!
+        requirePairs(caller, definition.conditions)
         return plan(definition, query.recipient, signal)
       },
     }),
@@ -364,6 +373,11 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
             'sent deliveries would arrive twice; say so with "confirmDuplicates": true',
           )
         }
+        const wrong = Object.entries(corrections).flatMap(([path, address]) => {
+          const problem = addressProblem(address, deps.allowedDomains)
+          return problem ? [{ path: `corrections.${path}`, message: problem.message }] : []
+        })
+        if (wrong.length > 0) throw refuseIssues(wrong)
         const lower = Object.fromEntries(
           Object.entries(corrections).map(([wrong, right]) => [wrong.toLowerCase(), right]),
         )
@@ -388,8 +402,14 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
   }
 }
 
-function checkStart(task: ReportTask, { test, testAddress, reports }: RunOptions): void {
+function checkStart(
+  task: ReportTask,
+  { test, testAddress, reports }: RunOptions,
+  { allowedDomains }: Pick<SenderRules, 'allowedDomains'>,
+): void {
   const { name, testMode } = task
+  const problem = testAddress === null ? null : addressProblem(testAddress, allowedDomains)
+  if (problem) throw refuseIssues([{ path: 'testAddress', message: problem.message }])
   const keys = task.reports.map(({ key }) => key)
   if (reports && !reports.some((key) => keys.includes(key))) {
     const message = `"${name}" has none of the reports ${reports.join(', ')}; its keys are ${keys.join(', ')}`

@@ -2,16 +2,17 @@
 import { randomUUID } from 'node:crypto'
 import { stat, statfs } from 'node:fs/promises'
 import { z } from 'zod'
+import type { Caller } from '../../http/endpoint/caller.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
-import { type Refusal, refusal } from '../../http/errors.ts'
+import { type ErrorCode, Refusal, refusal } from '../../http/errors.ts'
 import { within } from '../../platform/deadline.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { line } from '../entities/fields.ts'
 import { editable, type StoredOf } from '../rows.ts'
 import { type DefinitionStore, type Edit, notFound } from '../store.ts'
-import { checkedId, invalidId, optionalBody, STORED, shown, tagOf } from './common.ts'
+import { checkedId, invalidId, optionalBody, requirePairsOf, STORED, shown, tagOf } from './common.ts'
 
 const texts = once(() => z.array(z.string()).max(1000).default([]))
 const SELECTION = once(() =>
@@ -27,7 +28,9 @@ const SWITCHED = once(() =>
     tasksNotFound: z.array(z.string()),
     tasksRefused: z
       .array(z.object({ taskId: z.string(), taskName: z.string(), code: z.string(), details: z.string() }))
-      .describe('Tasks that are incomplete stay off.'),
+      .describe(
+        'Tasks that are incomplete stay off, and those that read key-value pairs which the caller may not read.',
+      ),
     totalTasksChanged: z.int(),
   }),
 )
@@ -50,7 +53,7 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       all || wanted.includes(task.id) || project.includes(task.project) || task.tags.some((one) => tag.includes(one))
     const result = await store.edit(request.caller.actor, (edit) => {
       const tasks = edit.list('task').filter(isSelected)
-      const found = switched(edit, tasks, enabled)
+      const found = switched(edit, tasks, enabled, request.caller)
       return { ...found, tasksNotFound: wanted.filter((id) => !tasks.some((task) => task.id === id)) }
     })
     const { tasksChanged, tasksRefused } = result
@@ -88,6 +91,7 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       summary: `Switch a report task ${what}`,
       answers: () => ({
         200: SWITCHED().describe('The result, as for several tasks.'),
+        403: 'The task reads key-value pairs that the caller may not read.',
         409: 'The task is incomplete.',
       }),
       async handle(request) {
@@ -96,7 +100,7 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
         const result = await switchTasks(request, selection, enabled)
         if (result.tasksNotFound.length > 0) throw notFound('task', id)
         const [refused] = result.tasksRefused
-        if (refused) throw refusal('TASK_INCOMPLETE', refused.details)
+        if (refused) throw refusal(refused.code as ErrorCode, refused.details)
         return jsonAnswer(200, result)
       },
     })
@@ -127,7 +131,7 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
 }
 
 /** A task that is refused does not stop the others. */
-function switched(edit: Edit, tasks: readonly StoredOf<'task'>[], enabled: boolean): Switched {
+function switched(edit: Edit, tasks: readonly StoredOf<'task'>[], enabled: boolean, caller: Caller): Switched {
   const tasksChanged: z.output<ReturnType<typeof TASK>>[] = []
   const tasksUnchanged: z.output<ReturnType<typeof TASK>>[] = []
   const tasksRefused: Switched['tasksRefused'][number][] = []
@@ -137,16 +141,29 @@ function switched(edit: Edit, tasks: readonly StoredOf<'task'>[], enabled: boole
       tasksUnchanged.push({ taskId, taskName, enabled })
       continue
     }
-    const problem = edit.refused({ kind: 'task', id: taskId, entity: { ...editable(task), enabled } })
-    if (problem) tasksRefused.push({ taskId, taskName, code: 'TASK_INCOMPLETE', details: detailsOf(problem) })
+    const closed = enabled ? pairsRefusal(edit, task, caller) : null
+    const problem = closed ?? edit.refused({ kind: 'task', id: taskId, entity: { ...editable(task), enabled } })
+    const code = closed ? String(closed.body.code) : 'TASK_INCOMPLETE'
+    if (problem) tasksRefused.push({ taskId, taskName, code, details: detailsOf(problem) })
     else tasksChanged.push({ taskId, taskName, enabled })
   }
   return { tasksChanged, tasksUnchanged, tasksNotFound: [], tasksRefused, totalTasksChanged: tasksChanged.length }
 }
 
+/** Once it is on, the task reads pairs on behalf of the caller. */
+function pairsRefusal(edit: Edit, task: StoredOf<'task'>, caller: Caller): Refusal | null {
+  try {
+    requirePairsOf(caller, task, (id) => edit.get('condition', id))
+    return null
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
+}
+
 /** An invalid reference makes a task incomplete, too. */
-const detailsOf = ({ body }: Refusal): string =>
-  body.code === 'TASK_INCOMPLETE' ? String(body.details) : String(body.message)
+const detailsOf = ({ status, body }: Refusal): string =>
+  body.code === 'TASK_INCOMPLETE' || status === 401 || status === 403 ? String(body.details) : String(body.message)
 
 const COPY = once(() => z.strictObject({ name: line(200).optional(), project: line(64).optional() }))
 const LONGEST_NAME = 200
@@ -159,7 +176,8 @@ function copyRoute(store: DefinitionStore): ApiRoute {
     action: 'reporttask.copy',
     ownBodyErrors: true,
     summary: 'Copy a report task',
-    description: 'The copy is off. Without a name it is called like the task, with `(copy)` behind.',
+    description:
+      'The copy is off. Without a name it is called like the task, with `(copy)` behind. A task that reads key-value pairs needs `kv:read` of their namespaces.',
     readByHandler: () => ({ body: COPY() }),
     answers: () => ({ 201: STORED().describe('The copy.'), 409: 'The name is taken.' }),
     async handle(request) {
@@ -169,6 +187,7 @@ function copyRoute(store: DefinitionStore): ApiRoute {
       const copy = await store.edit(request.caller.actor, (edit) => {
         const task = edit.get('task', source)
         if (!task) throw notFound('task', source)
+        requirePairsOf(request.caller, task, (one) => edit.get('condition', one))
         const where = project ?? task.project
         const triggers = task.triggers.map((trigger) => ({ ...trigger, id: randomUUID() }))
         const entity = { ...editable(task), enabled: false, project: where, triggers }

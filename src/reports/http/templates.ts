@@ -1,8 +1,10 @@
 /** Upload, download and check of the Office templates of reports. */
+
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
+import { disposition } from '../../http/endpoint/disposition.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { ERRORS, type ErrorCode, refusal } from '../../http/errors.ts'
@@ -21,7 +23,7 @@ type Bytes = Uint8Array<ArrayBuffer>
 export interface TemplateDeps {
   readonly store: DefinitionStore
   readonly blobs: Blobs
-  /** `checkTemplate` of `templates/index.ts` with the limits of the configuration. */
+  /** That of `createOfficeFiles`, with the limits of the configuration. */
   readonly checkTemplate: (bytes: Bytes, fileName: string, report: TemplateReport) => Promise<TemplateCheck>
   /** Absolute. */
   readonly templateDirectory: string
@@ -220,7 +222,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
         return new Response(new Uint8Array(file.content), {
           headers: {
             'content-type': format ? MEDIA_TYPES[format] : 'application/octet-stream',
-            'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(file.fileName)}`,
+            'content-disposition': disposition('attachment', file.fileName),
             'x-content-type-options': 'nosniff',
             'cache-control': 'private, no-store',
             etag: `"${createHash('sha256').update(file.content).digest('hex')}"`,

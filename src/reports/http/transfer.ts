@@ -7,10 +7,12 @@ import type { Blobs } from '../../platform/blobs.ts'
 import { once } from '../../platform/once.ts'
 import type { Report } from '../entities/report.ts'
 import { refuseIssues } from '../issues.ts'
+import type { Entities } from '../kinds.ts'
 import { IMPORT_RESULT, importRecipients, readRecipients } from '../recipient-import.ts'
 import type { UploadedTemplate } from '../rows.ts'
 import type { Save } from '../save.ts'
 import type { DefinitionStore } from '../store.ts'
+import type { OfficeFiles } from '../templates/check-worker.ts'
 import {
   exportDocument,
   importDefinitions,
@@ -19,16 +21,18 @@ import {
   type TransferredTemplate,
   transferDocument,
 } from '../transfer.ts'
-import { bodyObject, shown } from './common.ts'
+import { bodyObject, requirePairs, requirePairsOf, shown } from './common.ts'
 import type { TemplateChecks } from './templates.ts'
 
 interface TransferDeps {
   readonly store: DefinitionStore
   readonly blobs: Blobs
   readonly checks: TemplateChecks
+  readonly readTable: OfficeFiles['readTable']
 }
 
-const IMPORT_LIMIT = 10 * 1_048_576
+const IMPORT_MB = 10
+const IMPORT_LIMIT = IMPORT_MB * 1_048_576
 const MODE = once(() => queryField.word(['merge', 'replace']))
 
 const IMPORTED = once(() =>
@@ -45,7 +49,7 @@ const IMPORTED = once(() =>
   }),
 )
 
-export function transferRoutes({ store, blobs, checks }: TransferDeps): ApiRoute[] {
+export function transferRoutes({ store, blobs, checks, readTable }: TransferDeps): ApiRoute[] {
   return [
     route({
       method: 'GET',
@@ -90,6 +94,14 @@ export function transferRoutes({ store, blobs, checks }: TransferDeps): ApiRoute
         const { mode = 'merge', dryRun = false } = request.query
         const { document, saves } = parseDocument(bodyObject(request))
         const templates = await keepTemplates(document, saves, checks)
+        const saved = saves.flatMap(({ kind, entity }) =>
+          kind === 'condition' && entity ? [entity as Entities['condition']] : [],
+        )
+        requirePairs(request.caller, saved)
+        for (const { kind, entity } of saves) {
+          if (kind !== 'task' || !entity) continue
+          requirePairsOf(request.caller, entity as Entities['task'], (id) => store.get('condition', id))
+        }
         const result = await importDefinitions(store, saves, { actor: request.caller.actor, mode, dryRun, templates })
         const { created, updated, deleted } = result
         request.note({
@@ -106,24 +118,21 @@ export function transferRoutes({ store, blobs, checks }: TransferDeps): ApiRoute
       body: 'bytes',
       bodyLimit: IMPORT_LIMIT,
       ownBodyErrors: true,
-      summary: 'Import recipients from CSV or JSON',
+      summary: 'Import recipients from a table or JSON',
       description:
-        'Matched by address. Lines with an error are left out. `replace`: imported recipients that are missing become inactive, unless a line has an error.',
+        'A workbook (.xlsx), text with comma, semicolon or tab in any encoding that Excel writes, or a JSON list. Matched by address. Lines with an error are left out. `replace`: imported recipients that are missing become inactive, unless a line has an error.',
       query: () => z.object({ mode: MODE().optional() }),
       readByHandler: () => ({ body: z.string().meta({ contentMediaType: 'text/csv' }) }),
       answers: () => ({ 200: IMPORT_RESULT().describe('Numbers of recipients, and the lines that were left out.') }),
       async handle(request) {
         const { mode = 'merge' } = request.query
-        const type = (request.headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()
-        const text = new TextDecoder().decode(request.body as Uint8Array)
-        if (text.trim() === '') throw refuseIssues([{ path: '', message: 'Must be CSV or a JSON list' }])
-        const entries = readRecipients(text, type === 'text/csv')
+        const file = { bytes: request.body as Uint8Array, contentType: request.headers.get('content-type') ?? '' }
+        const { entries, note } = await readRecipients(file, (bytes) => readTable(bytes, IMPORT_MB))
         const result = await importRecipients(store, entries, { actor: request.caller.actor, mode })
         const { created, updated, deactivated, errors } = result
-        request.note({
-          detail: `${created} created, ${updated} updated, ${deactivated} deactivated, ${errors.length} errors`,
-        })
-        return jsonAnswer(200, result)
+        const counts = `${created} created, ${updated} updated, ${deactivated} deactivated, ${errors.length} errors`
+        request.note({ detail: note ? `${counts}. ${note}` : counts })
+        return jsonAnswer(200, note ? { ...result, note } : result)
       },
     }),
   ]

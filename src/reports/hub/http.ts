@@ -1,14 +1,16 @@
 /** Endpoints of the hub: the pages for readers, the same as JSON, and who opened the documents of a run. */
+
 import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import { isBelow } from '../../http/client-address.ts'
+import { disposition } from '../../http/endpoint/disposition.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { documentEntries, zipStream } from '../documents/zip.ts'
-import { disposition, fileAnswer } from '../http/file.ts'
+import { fileAnswer } from '../http/file.ts'
 import { cleanName } from '../patterns.ts'
 import { messagePage } from './frame.tsx'
 import type { Reader } from './login.ts'
@@ -71,17 +73,23 @@ export const redirect = (location: string, headers: Readonly<Record<string, stri
   new Response(null, { status: 303, headers: { location, 'cache-control': 'no-store', ...headers } })
 
 /** An endpoint for browsers: open to callers without credentials, as the hub has its own login. */
-export const pageRoute = (
-  endpoint: Pick<ApiRoute, 'path' | 'summary' | 'handle'> &
-    Partial<Pick<ApiRoute, 'confidential' | 'action' | 'limited'>> & { readonly method?: 'GET' | 'POST' },
-): ApiRoute =>
+export const pageRoute = ({
+  hasForm,
+  ...endpoint
+}: Pick<ApiRoute, 'path' | 'summary' | 'handle'> &
+  Partial<Pick<ApiRoute, 'confidential' | 'action' | 'limited'>> & {
+    readonly method?: 'GET' | 'POST'
+    /** Whether the body is read, of a form that is sent with the page. */
+    readonly hasForm?: true
+  }): ApiRoute =>
   route({
     method: 'GET',
     documented: false,
     answers: () => ({ 200: z.string() }),
     ...endpoint,
     handle: (request) => endpoint.handle(request as ApiRequest),
-    ...(endpoint.method === 'POST' && { body: 'bytes' as const, bodyLimit: 16_384, ownBodyErrors: true as const }),
+    body: hasForm ? 'bytes' : 'ignored',
+    ...(hasForm && { bodyLimit: 16_384, bodyFor: () => 16_384, ownBodyErrors: true as const }),
   })
 
 export function hubRoutes(parts: HubParts, deps: Pick<HubDeps, 'blobs'>, place: HubPlace): ApiRoute[] {

@@ -1,6 +1,7 @@
 /** The hub: pages on which people find the reports that were published for them. */
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import { createBrowserRules } from '../../http/middleware/browser-rules.ts'
+import { addressProblem, type SenderRules } from '../addresses.ts'
 import type { Carrier } from '../runs/deliver.ts'
 import type { HubPayload } from '../runs/plan.ts'
 import { hubApiRoutes, hubRoutes } from './http.ts'
@@ -30,7 +31,9 @@ export function createHub(deps: HubDeps, settings: HubSettingsOf): Hub {
   const { host } = new URL(settings.base)
   const browser = createBrowserRules({ allowedHosts: [host], origins: [], serverHost: host })
   const store = createHubStore({ db, writer, now }, settings)
-  const loginDeps = { db, writer, now, browser, recipients: deps.recipients, isReader: store.isReader }
+  const { recipients } = deps
+  const testers = () => [...deps.testers(), ...(settings.testAddress === null ? [] : [settings.testAddress])]
+  const loginDeps = { db, writer, now, browser, recipients, testers, isReader: store.isReader }
   const signer = createSigner({ db, writer, now }, settings.signedLinkDays)
   const parts: HubParts = { store, logins: createLogins(loginDeps, settings), signer, browser, now }
   const login = createLoginRoutes(parts, deps, place, settings)
@@ -41,7 +44,7 @@ export function createHub(deps: HubDeps, settings: HubSettingsOf): Hub {
       ...login.routes,
       ...(settings.restApi ? hubApiRoutes(parts, place, deps.hasRun) : []),
     ],
-    carrier: createHubCarrier(store, now),
+    carrier: createHubCarrier(store, now, settings),
     hubUrl(documentId, address) {
       const id = store.itemOfDocument(documentId, address)
       if (id === null) return ''
@@ -58,7 +61,11 @@ export function createHub(deps: HubDeps, settings: HubSettingsOf): Hub {
   }
 }
 
-function createHubCarrier(store: Pick<HubStore, 'publish'>, now: () => number): Carrier {
+function createHubCarrier(
+  store: Pick<HubStore, 'publish'>,
+  now: () => number,
+  { allowedDomains }: Pick<SenderRules, 'allowedDomains'>,
+): Carrier {
   return async ({ run, documents, delivery }) => {
     const { document, ...payload } = delivery.payload as HubPayload
     const published = documents.find(({ id }) => id === document)
@@ -66,6 +73,7 @@ function createHubCarrier(store: Pick<HubStore, 'publish'>, now: () => number): 
     const { fileName, format, mediaType, bytes, sha256 } = published
     await store.publish({
       ...payload,
+      visibleTo: payload.visibleTo.filter((address) => addressProblem(address, allowedDomains) === null),
       fileName,
       format,
       mediaType,

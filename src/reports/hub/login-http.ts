@@ -3,8 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { errorText } from '../../platform/errors.ts'
+import { parseOutsideJson } from '../../platform/json.ts'
+import { isEmailAddress } from '../../platform/mail-addresses.ts'
 import type { Logger } from '../../platform/types.ts'
-import { isAddress } from '../runs/recipients.ts'
 import { messagePage } from './frame.tsx'
 import { pageAnswer, pageRoute, redirect, textOf } from './http.ts'
 import { isOwnForm, LINK_MINUTES } from './login.ts'
@@ -84,7 +85,7 @@ export function createLoginRoutes(
     const next = ownPath(form.next, place.root(request))
     request.note({ target: [address.slice(0, 320)] })
     const context = place.context(request, null, now())
-    if (!isAddress(address) || address.length > 320) {
+    if (!isEmailAddress(address)) {
       const page = loginPage(context, { address: form.address.slice(0, 320), next, problem: 'address' })
       return wantsJson(request)
         ? jsonAnswer(400, refusal('VALIDATION', 'address: must be an e-mail address').body)
@@ -138,6 +139,7 @@ export function createLoginRoutes(
       path: '/hub/login',
       action: 'hub.link',
       summary: 'Send a login link',
+      hasForm: true,
       handle: ask,
     }),
     pageRoute({ path: '/hub/login/{token}', confidential: 'path', summary: 'Page of a login link', handle: confirm }),
@@ -171,7 +173,7 @@ function fieldsOf({ body, headers }: ApiRequest): { readonly address: string; re
     return { address: form.get('address') ?? '', next: form.get('next') ?? '' }
   }
   try {
-    const { address } = JSON.parse(text) as { address?: unknown }
+    const { address } = parseOutsideJson(text) as { address?: unknown }
     return { address: typeof address === 'string' ? address : '', next: '' }
   } catch {
     throw refusal('INVALID_JSON', 'The body must be JSON: {"address": "anna@company.com"}.')

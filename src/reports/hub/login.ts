@@ -10,6 +10,7 @@ import type { BrowserRules } from '../../http/middleware/browser-rules.ts'
 import { addressMatcher } from '../../platform/addresses.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { addressProblem, type SenderRules } from '../addresses.ts'
 import type { ReportTaskConfig } from '../config.ts'
 import type { Recipient } from '../entities/recipient.ts'
 import type { ReaderAddress } from './store.ts'
@@ -31,7 +32,9 @@ interface LoginDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly recipients: () => readonly Pick<Recipient, 'email' | 'qlikUser' | 'active'>[]
-  /** Whether something was published for the address. */
+  /** Addresses of tests, which may sign in without an entry. */
+  readonly testers: () => readonly string[]
+  /** Whether something that is no test was published for the address. */
   readonly isReader: (address: string) => boolean
   readonly browser: BrowserRules
 }
@@ -40,13 +43,16 @@ export const LINK_MINUTES = 15
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
-const LINKS_PER_ADDRESS = 5
+/** A stranger who asks in the name of others uses up its own part only. */
+const LINKS_PER_ADDRESS_AND_CLIENT = 5
+const LINKS_PER_ADDRESS = 50
 const LINKS_PER_CLIENT = 50
 const SESSIONS_PER_ADDRESS = 20
 const COOKIE = 'report_hub'
 
 const SQL = {
-  links: `SELECT sum(address = ?1) AS ofAddress, sum(client = ?2) AS ofClient FROM report_hub_login
+  links: `SELECT sum(address = ?1 AND client = ?2) AS ofBoth, sum(address = ?1) AS ofAddress, sum(client = ?2) AS ofClient
+    FROM report_hub_login
     WHERE at > ?3 AND (address = ?1 OR client = ?2)`,
   addLink: 'INSERT INTO report_hub_login (hash, address, client, next, at, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
   link: 'SELECT address, next, expires_at AS expiresAt, used_at AS usedAt FROM report_hub_login WHERE hash = ?',
@@ -66,15 +72,22 @@ const SQL = {
 
 export type Logins = ReturnType<typeof createLogins>
 
-export function createLogins(deps: LoginDeps, settings: HubSettings) {
+export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<SenderRules, 'allowedDomains'>) {
   const { db, writer, now, browser } = deps
   const fromProxy = addressMatcher(settings.trustedHeader.fromAddresses)
   const isLocal = createLocalCheck(browser)
 
-  /** People who may log in: recipients that are not switched off, and readers without an entry. */
+  const mayReach = (address: string) => addressProblem(address, settings.allowedDomains) === null
+
+  /**
+   * People who may log in, with an address that reports may reach: recipients that are not switched off; readers and testers
+   * without an entry. The address of a single test start is none of these.
+   */
   function isKnown(address: string): boolean {
+    if (!mayReach(address)) return false
     const entry = deps.recipients().find(({ email }) => email === address)
-    return entry ? entry.active : deps.isReader(address)
+    if (entry) return entry.active
+    return deps.isReader(address) || deps.testers().some((one) => one.toLowerCase() === address)
   }
 
   function bySession(headers: Headers): Reader | null {
@@ -82,7 +95,7 @@ export function createLogins(deps: LoginDeps, settings: HubSettings) {
     if (!token) return null
     const session = hashOf(token)
     const row = db.get<{ address: string }>(SQL.session, session, now())
-    return row ? { address: row.address, name: row.address, session } : null
+    return row && isKnown(row.address) ? { address: row.address, name: row.address, session } : null
   }
 
   /** The header counts only on connections of the listed proxies: any other client could send it. */
@@ -91,7 +104,7 @@ export function createLogins(deps: LoginDeps, settings: HubSettings) {
     if (!user || !fromProxy(peer)) return null
     const address = user.includes('\\') ? addressOfUser(user) : user.toLowerCase()
     const isOff = deps.recipients().some(({ email, active }) => email === address && !active)
-    return address && !isOff ? { address, name: address, session: null } : null
+    return address && !isOff && mayReach(address) ? { address, name: address, session: null } : null
   }
 
   function addressOfUser(user: string): string | null {
@@ -124,11 +137,13 @@ export function createLogins(deps: LoginDeps, settings: HubSettings) {
     requestLink: (address: string, client: string, next: string): Promise<string | null> =>
       writer.write((on) => {
         const at = now()
-        const counts = on.get<{ ofAddress: number | null; ofClient: number | null }>(
+        // Null where no link was made.
+        const asked = on.get<Record<'ofBoth' | 'ofAddress' | 'ofClient', number | null>>(
           SQL.links,
           ...[address, client, at - HOUR_MS],
         )
-        if ((counts?.ofAddress ?? 0) >= LINKS_PER_ADDRESS || (counts?.ofClient ?? 0) >= LINKS_PER_CLIENT) return null
+        if ((asked?.ofBoth ?? 0) >= LINKS_PER_ADDRESS_AND_CLIENT) return null
+        if ((asked?.ofAddress ?? 0) >= LINKS_PER_ADDRESS || (asked?.ofClient ?? 0) >= LINKS_PER_CLIENT) return null
         const token = newToken()
         on.run(SQL.addLink, hashOf(token), address, client, next, at, at + LINK_MINUTES * MINUTE_MS)
         return token
@@ -144,7 +159,7 @@ export function createLogins(deps: LoginDeps, settings: HubSettings) {
         const hash = hashOf(token)
         const at = now()
         const link = on.get<{ address: string; next: string }>(SQL.link, hash)
-        if (!link || on.run(SQL.useLink, at, hash).changes === 0) return null
+        if (!link || !isKnown(link.address) || on.run(SQL.useLink, at, hash).changes === 0) return null
         const session = newToken()
         on.run(SQL.addSession, hashOf(session), link.address, at, at + settings.sessionHours * HOUR_MS)
         on.run(SQL.oldSessions, link.address)

@@ -7,8 +7,9 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import tokens from '../../platform/tokens.css' with { type: 'text' }
 import type { Clock, Logger } from '../../platform/types.ts'
+import type { SenderRules } from '../addresses.ts'
 import type { Recipient } from '../entities/recipient.ts'
-import type { ReportMailer } from '../runs/carriers.ts'
+import type { ReportMailer } from '../mailer.ts'
 import styles from './assets/hub.css' with { type: 'text' }
 import type { PageContext } from './frame.tsx'
 import type { createSigner, HubSettings, Logins, Reader } from './login.ts'
@@ -26,16 +27,17 @@ export interface HubDeps {
   readonly blobs: Pick<Blobs, 'path'>
   readonly mailer: ReportMailer
   readonly recipients: () => readonly Pick<Recipient, 'email' | 'qlikUser' | 'active'>[]
+  /** Addresses to which tasks send their tests. */
+  readonly testers: () => readonly string[]
   /** Whether there is a run with this id. */
   readonly hasRun: (id: string) => boolean
 }
 
-export interface HubSettingsOf extends HubSettings, HubRetention {
+export interface HubSettingsOf extends HubSettings, HubRetention, SenderRules {
   /** Address of Footman in mails, without slash at the end. */
   readonly base: string
   /** Offer the endpoints below `/v4`. */
   readonly restApi: boolean
-  readonly fromAddress: string
   readonly timezone: string
   /** `Butler.footman.email.testMode.address` while that is on: no link goes to another address. */
   readonly testAddress: string | null

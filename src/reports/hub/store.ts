@@ -52,7 +52,8 @@ const SQL = {
   addReader: 'INSERT OR IGNORE INTO report_hub_reader (address, item_id) VALUES (?, ?)',
   access:
     'INSERT INTO report_hub_access (item_id, reader, how, at) SELECT id, ?, ?, ? FROM report_hub_item WHERE id = ?',
-  isReader: 'SELECT 1 FROM report_hub_reader WHERE address = ? LIMIT 1',
+  isReader: `SELECT 1 FROM report_hub_reader r JOIN report_hub_item i ON i.id = r.item_id
+    WHERE r.address = ? AND i.test = 0 LIMIT 1`,
   reads: `SELECT i.document_id AS document, i.file_name AS fileName, a.reader AS recipient, a.at, i.version, a.how
     FROM report_hub_item i JOIN report_hub_access a ON a.item_id = i.id WHERE i.run_id = ? ORDER BY a.at, a.rowid`,
   byDocument: `SELECT id FROM report_hub_item i WHERE document_id = ?1 AND (test = 1 OR ?2 = '' OR EXISTS

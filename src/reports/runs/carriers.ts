@@ -3,30 +3,27 @@ import { createReadStream } from 'node:fs'
 import { readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import type { SendMailOptions } from 'nodemailer'
 import type { Blobs } from '../../platform/blobs.ts'
+import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
+import { type Mailbox, mailboxOf, type SenderRules, senderProblem } from '../addresses.ts'
 import { documentEntries, writeZip } from '../documents/zip.ts'
 import type { Definition } from '../entities/task.ts'
+import type { MailOutcome, ReportMail, ReportMailer } from '../mailer.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
 import { distinctNames } from './file-names.ts'
 import { bodyOf, mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
 import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
-import { type ChosenFile, chooseFile, StorageError, type StorageSpace, sameFile, writeFileTo } from './storage.ts'
-
-/** The mail server, one mail at a time over one connection. */
-export interface ReportMailer {
-  send(mail: SendMailOptions): Promise<MailOutcome>
-}
-
-export type MailOutcome =
-  | { readonly outcome: 'sent'; readonly detail: string }
-  /** `peerDown`: no mail would get through now. */
-  | { readonly outcome: 'retry'; readonly detail: string; readonly peerDown: boolean }
-  | { readonly outcome: 'rejected'; readonly detail: string }
-  /** The server may have accepted the mail: the connection broke after the content was sent. */
-  | { readonly outcome: 'unknown'; readonly detail: string }
+import {
+  type ChosenFile,
+  chooseFile,
+  StorageError,
+  type StorageSpace,
+  sameFile,
+  storageReason,
+  writeFileTo,
+} from './storage.ts'
 
 /** Renders the mail template of a task; null when there is no such file. Rejects when the template fails. */
 export type MailTemplates = (
@@ -45,40 +42,60 @@ export interface CarrierDeps {
   readonly hubUrl: (documentId: string, address: string) => string
 }
 
-export interface CarrierSettings {
-  readonly fromAddress: string
+export interface CarrierSettings extends SenderRules {
   /** Host of Message-IDs. */
   readonly host: string
   readonly temporaryDirectory?: string
   readonly maxAttachmentMb: number
 }
 
+/** How long a folder or a file may be silent, as a network share is whose server is away. */
+const SILENT_MS = { choose: 60_000, write: 600_000 }
+
 export function createFileCarrier(
   deps: Pick<CarrierDeps, 'blobs' | 'spaces' | 'secret'>,
   temporaryDirectory = tmpdir(),
+  silentMs = SILENT_MS,
 ): Carrier {
+  /** Spaces with calls that have not returned in time: another one would hang as well. */
+  const silent = new Set<string>()
+
+  /** Rejects when the work takes too long; until it ends all the same, the space gets nothing else to do. */
+  function inTime<T>(space: StorageSpace, work: Promise<T>, ms: number): Promise<T> {
+    return within(work, ms, () => {
+      silent.add(space.id)
+      const over = () => silent.delete(space.id)
+      work.then(over, over)
+      throw new StorageError(silentText(space))
+    })
+  }
+
   return async (job) => {
     const payload = job.delivery.payload as FilePayload
     const space = deps.spaces.get(payload.spaceId)
     if (!space) return { state: 'failed', code: 'STORAGE_FAILED', detail: `there is no space ${payload.spaceId}` }
+    if (silent.has(space.id)) return { state: 'retry', detail: silentText(space) }
     try {
-      const { file, repeated } = await chosen(space, payload, job)
+      const { file, repeated } = await inTime(space, chosen(space, payload, job), silentMs.choose)
       if (file.skip) return { state: 'skipped', code: 'FILE_EXISTS', detail: 'left as it is' }
       const target = `${space.id}:${[...payload.folder, file.name].join('/')}`
       if (!repeated) await job.fixTarget(target)
       await withSource(deps, payload.archive, job, temporaryDirectory, (source) =>
-        writeFileTo(file, source, job.delivery.id),
+        inTime(space, writeFileTo(file, source, job.delivery.id), silentMs.write),
       )
-      if (file.name === payload.name || payload.onExists !== 'suffix') return { state: 'sent', detail: '', target }
-      return { state: 'sent', detail: `${payload.name} was taken`, code: 'FILE_RENAMED', target }
+      // The run names the file that was written; that a name was taken is what `suffix` is for.
+      const isRenamed = file.name !== payload.name && payload.onExists === 'suffix'
+      return { state: 'sent', detail: isRenamed ? `${payload.name} was taken` : '', target }
     } catch (error) {
       const lasting = error instanceof StorageError && error.lasting
       return lasting
         ? { state: 'failed', code: 'STORAGE_FAILED', detail: error.message }
-        : { state: 'retry', detail: errorText(error) }
+        : { state: 'retry', detail: storageReason(error) }
     }
   }
 }
+
+const silentText = ({ id }: StorageSpace): string => `the folder of the space ${id} does not answer`
 
 /** After a crash the name of the first attempt counts, so that no second file appears. */
 async function chosen(
@@ -128,7 +145,7 @@ async function makeArchive(
 export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings): Carrier {
   return async (job) => {
     const payload = job.delivery.payload as MailPayload
-    let mail: SendMailOptions
+    let mail: ReportMail
     try {
       mail = await letterOf(deps, settings, job, payload)
     } catch (error) {
@@ -142,6 +159,7 @@ export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings):
 export function attemptOf(outcome: MailOutcome): Attempt {
   const { detail } = outcome
   if (outcome.outcome === 'sent') return { state: 'sent', detail: `smtp="${detail}"` }
+  if (outcome.outcome === 'divided') return { state: 'divided', detail: `smtp="${detail}"`, refused: outcome.refused }
   if (outcome.outcome === 'unknown') return { state: 'unknown', detail }
   if (outcome.outcome === 'rejected') return { state: 'failed', code: 'MAIL_REJECTED', detail }
   return { state: 'retry', detail, channelDown: outcome.peerDown }
@@ -152,14 +170,15 @@ async function letterOf(
   settings: CarrierSettings,
   job: DeliveryJob,
   payload: MailPayload,
-): Promise<SendMailOptions> {
+): Promise<ReportMail> {
   const { run, definition, documents, delivery } = job
   const { email } = definition.task
   const mine = documents.filter(({ id }) => delivery.documents.includes(id))
   const context = mailContext({
     run,
     definition,
-    documents: mine,
+    // The report in the body is no file of the mail.
+    documents: mine.filter(({ id }) => id !== payload.embed),
     payload,
     // In test mode the test address alone sees the items.
     hubUrl: (id) => deps.hubUrl(id, (payload.insteadOf === null ? payload.person?.address : payload.to[0]) ?? ''),
@@ -176,8 +195,8 @@ async function letterOf(
     messageId: payload.messageId ?? delivery.id,
     deliveryId: delivery.id,
     runId: run.id,
-    from: payload.from ?? settings.fromAddress,
-    replyTo: email.replyTo,
+    from: senderOf(payload.from, settings) ?? settings.fromAddress,
+    replyTo: senderOf(email.replyTo, settings),
     host: settings.host,
     priority: email.priority,
     html: own ? withTestLine(own.html, context.insteadOf) : mailHtml(context, report),
@@ -196,6 +215,10 @@ async function letterOf(
     ],
   })
 }
+
+/** Null where the task names none, or one that it may not use. */
+const senderOf = (text: string | null, rules: SenderRules): Mailbox | null =>
+  text === null || senderProblem(text, rules) ? null : mailboxOf(text)
 
 const attachment = ({ blobs }: Pick<CarrierDeps, 'blobs'>, { fileName, sha256, mediaType }: RunDocument) => ({
   filename: fileName,

@@ -3,18 +3,21 @@
  * happens and after it has happened. Failed ones are tried again until the deadline of the run.
  */
 
+import { randomUUID } from 'node:crypto'
+import type { Refusal } from '../../alerts/types.ts'
 import { errorText } from '../../platform/errors.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { RunCode } from '../codes.ts'
 import type { Definition } from '../entities/task.ts'
 import type { DeliveryChannel, DeliveryState, RunDocument } from '../types.ts'
-import type { DeliveryRecord, Ledger, RunRecord } from './ledger.ts'
-import type { MailPayload } from './plan.ts'
+import type { DeliveryRecord, Ledger, NewDelivery, RunRecord } from './ledger.ts'
+import type { FilePayload, MailPayload } from './plan.ts'
 
-/** The result of one attempt. */
+/** The result of one attempt. `divided`: of a mail that was refused for some of its addresses. */
 export type Attempt =
   | { readonly state: 'sent'; readonly detail: string; readonly target?: string; readonly code?: RunCode }
+  | { readonly state: 'divided'; readonly detail: string; readonly refused: readonly Refusal[] }
   /** Temporary. `channelDown`: the other deliveries of the channel would fail alike. */
   | { readonly state: 'retry'; readonly detail: string; readonly channelDown?: boolean }
   | { readonly state: 'failed'; readonly detail: string; readonly code: RunCode }
@@ -78,9 +81,16 @@ const JITTER = 0.2
 export interface Deliverer {
   /**
    * Resolves when every delivery of the channels is decided. `deadline` in milliseconds since 1970: what is open then has
-   * failed. Rejects with the reason of the signal when it aborts; the rest waits in the ledger.
+   * failed. Rejects with the reason of the signal when it aborts; the rest waits in the ledger. `onWaiting`: called each time
+   * that everything due was tried, with those that wait for another attempt.
    */
-  deliver(run: RunRecord, channels: readonly DeliveryChannel[], deadline: number, signal: AbortSignal): Promise<void>
+  deliver(
+    run: RunRecord,
+    channels: readonly DeliveryChannel[],
+    deadline: number,
+    signal: AbortSignal,
+    onWaiting?: (open: readonly DeliveryRecord[]) => Promise<void>,
+  ): Promise<void>
   /** Looks at the deliveries of a run now, because it was cancelled. */
   wake(runId: string): void
 }
@@ -101,6 +111,16 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
 
   const isOpen = ({ state }: DeliveryRecord) => state === 'planned' || state === 'retry' || state === 'sending'
 
+  const openOf = (run: RunRecord, channels: readonly DeliveryChannel[]) =>
+    ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
+
+  /** A file that waits for another attempt would replace that of a run which began later. */
+  const isOvertaken = (run: RunRecord, { channel, attempts, target, payload }: DeliveryRecord) =>
+    channel === 'storage' &&
+    attempts > 0 &&
+    (payload as FilePayload).onExists === 'overwrite' &&
+    ledger.hasLaterFile(run, target)
+
   function change(
     delivery: DeliveryRecord,
     state: DeliveryState,
@@ -111,6 +131,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
   }
 
   async function settle(run: RunRecord, delivery: DeliveryRecord, attempt: Attempt): Promise<void> {
+    if (attempt.state === 'divided') return divide(run, delivery, attempt)
     const attempts = delivery.attempts + 1
     const { channel } = delivery
     const target = ('target' in attempt && attempt.target) || (ledger.delivery(delivery.id)?.target ?? delivery.target)
@@ -133,13 +154,35 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
       await note(run, delivery, failedCode, target, detail)
       return
     }
-    const delay = delaysMs[Math.min(attempts, delaysMs.length) - 1]! * (1 + JITTER * (2 * Math.random() - 1))
+    const delay = delayAfter(attempts, delaysMs)
     await change(delivery, 'retry', { attempts, lastError: detail, nextAt: clock.now() + delay })
     line(
       run,
       'warn',
       `${NOUNS[channel]} waits to=${target} attempt=${attempts} next in ${Math.round(delay / 1000)} s: ${detail}`,
     )
+  }
+
+  /** Refused addresses become deliveries of their own: the others have the mail, and don't get it again. */
+  async function divide(run: RunRecord, delivery: DeliveryRecord, { detail, refused }: Divided): Promise<void> {
+    const attempts = delivery.attempts + 1
+    const nextAt = clock.now() + delayAfter(attempts, retries[delivery.channel].delaysMs)
+    const parts = partsOf(delivery, refused, nextAt)
+    const [own, ...others] = parts.map((part) => newDelivery(delivery, part)) as [NewDelivery, ...NewDelivery[]]
+    const { state, target, lastError = null } = own
+    await ledger.divideDelivery(
+      delivery,
+      { state, attempts, target, lastError, nextAt: own.nextAt ?? null },
+      own.payload,
+      others,
+    )
+    const known = new Set(ledger.events(run.id).flatMap(({ code, recipient }) => (code === REJECTED ? recipient : [])))
+    for (const part of parts) {
+      const text = part.lastError ?? detail
+      line(run, part.state === 'sent' ? 'info' : 'warn', `mail ${VERBS[part.state]} to=${part.target} ${text}`)
+      // An address of all mails, like that of a copy, is named once.
+      if (part.state === 'failed' && !known.has(part.target)) await note(run, delivery, REJECTED, part.target, text)
+    }
   }
 
   async function attempt(
@@ -178,7 +221,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     downUntil: Map<DeliveryChannel, number>,
     signal: AbortSignal,
   ): Promise<number | null> {
-    const open = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
+    const open = openOf(run, channels)
     if (open.length === 0) return null
     const definition = ledger.definition(run.id)!
     const documents = ledger.documents(run)
@@ -197,13 +240,16 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
         await change(delivery, 'failed', { lastError })
         line(run, 'error', `${NOUNS[delivery.channel]} failed to=${delivery.target} at the deadline: ${lastError}`)
         await note(run, delivery, 'DELIVERY_DEADLINE', delivery.target, lastError)
+      } else if (isDue && isOvertaken(run, delivery)) {
+        await change(delivery, 'skipped', { lastError: OVERTAKEN })
+        line(run, 'info', `${NOUNS[delivery.channel]} skipped to=${delivery.target} ${OVERTAKEN}`)
       } else if (isDue) {
         // While the peer is away, the others of its channel wait without using up an attempt.
         if (await attempt(run, definition, documents, delivery, signal))
           downUntil.set(delivery.channel, ledger.delivery(delivery.id)?.nextAt ?? 0)
       }
     }
-    const left = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
+    const left = openOf(run, channels)
     if (left.length === 0) return null
     // A cancel that came meanwhile found no pause to end.
     if (left.some((one) => isCancelled(run, one))) return clock.now()
@@ -211,17 +257,66 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
   }
 
   return {
-    async deliver(run, channels, deadline, signal) {
+    async deliver(run, channels, deadline, signal, onWaiting) {
       const downUntil = new Map<DeliveryChannel, number>()
       for (;;) {
         const next = await pass(run, channels, deadline, downUntil, signal)
         if (next === null) return
+        await onWaiting?.(openOf(run, channels))
         await pause(Math.max(0, next - clock.now()), signal, (wake) => wakers.set(run.id, wake))
         wakers.delete(run.id)
       }
     },
     wake: (runId) => wakers.get(runId)?.(),
   }
+}
+
+type Divided = Extract<Attempt, { state: 'divided' }>
+
+const REJECTED = 'MAIL_REJECTED'
+const OVERTAKEN = 'a later run of the task has written this file'
+
+/** Milliseconds until the next attempt, when so many have failed. */
+const delayAfter = (attempts: number, delaysMs: readonly number[]): number =>
+  delaysMs[Math.min(attempts, delaysMs.length) - 1]! * (1 + JITTER * (2 * Math.random() - 1))
+
+/** Some addresses of a mail, and their common fate. */
+interface Part extends Pick<NewDelivery, 'target' | 'lastError' | 'nextAt'> {
+  readonly state: 'sent' | 'failed' | 'retry'
+  readonly only: readonly string[]
+}
+
+/** The addresses that have the mail, each that never gets it, and those that may get it later. */
+function partsOf({ payload }: DeliveryRecord, refused: readonly Refusal[], nextAt: number): Part[] {
+  const { to, cc, bcc, only = [...to, ...cc, ...bcc] } = payload as MailPayload
+  const refusals = new Map(refused.map((one) => [one.address.toLowerCase(), one]))
+  const addresses = [...new Map(only.map((address) => [address.toLowerCase(), address])).values()]
+  const refusalOf = (address: string) => refusals.get(address.toLowerCase())
+  const reached = addresses.filter((address) => !refusalOf(address))
+  const named = reached.filter((address) => to.includes(address))
+  const later = addresses.filter((address) => refusalOf(address)?.isPermanent === false)
+  const parts: Part[] = addresses
+    .filter((address) => refusalOf(address)?.isPermanent)
+    .map((address) => ({
+      state: 'failed',
+      target: address,
+      only: [address],
+      lastError: refusalOf(address)?.detail ?? '',
+    }))
+  if (reached.length > 0) {
+    parts.unshift({ state: 'sent', target: (named.length > 0 ? named : reached).join(', '), only: reached })
+  }
+  if (later.length > 0) {
+    const lastError = refusalOf(later[0]!)?.detail ?? ''
+    parts.push({ state: 'retry', target: later.join(', '), only: later, lastError, nextAt })
+  }
+  return parts
+}
+
+/** The part as a delivery, with the Message-ID of the whole mail. */
+function newDelivery({ id, channel, documents, payload }: DeliveryRecord, { only, ...part }: Part): NewDelivery {
+  const { messageId = id, ...mail } = payload as MailPayload
+  return { ...part, id: randomUUID(), channel, documents, payload: { ...mail, messageId, only } }
 }
 
 /** In a test mails go to another address than that of the recipient. */
@@ -238,7 +333,7 @@ const NOUNS: Readonly<Record<DeliveryChannel, string>> = {
   notification: 'notification',
 }
 
-const VERBS: Readonly<Record<Exclude<Attempt['state'], 'retry'> | 'retry', string>> = {
+const VERBS: Readonly<Record<Exclude<Attempt['state'], 'divided'>, string>> = {
   sent: 'sent',
   retry: 'waits',
   failed: 'failed',

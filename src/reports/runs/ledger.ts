@@ -44,7 +44,7 @@ const SQL = {
   lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
   lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
-    AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent')`,
+    AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent' AND d.channel <> 'notification')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
     ORDER BY queued_at DESC LIMIT 1`,
   repeat: 'UPDATE report_run SET repeats = repeats + 1 WHERE id = ?',
@@ -71,7 +71,10 @@ const SQL = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   deliveries: `SELECT ${DELIVERY} FROM report_delivery WHERE run_id = ? ORDER BY position`,
   delivery: `SELECT ${DELIVERY} FROM report_delivery WHERE id = ?`,
+  setPayload: 'UPDATE report_delivery SET payload = ? WHERE id = ?',
   setDelivery: `UPDATE report_delivery SET state = ?, attempts = ?, next_at = ?, last_error = ?, target = ? WHERE id = ?`,
+  laterFile: `SELECT 1 FROM report_run r JOIN report_delivery d ON d.run_id = r.id WHERE r.task_id = ? AND r.id > ?
+    AND d.channel = 'storage' AND d.state = 'sent' AND d.target = ? LIMIT 1`,
   withOpenDeliveries: `SELECT DISTINCT run_id AS id FROM report_delivery WHERE ${OPEN_DELIVERY}`,
 
   fired: 'SELECT run_id AS runId FROM report_trigger_fired WHERE identity = ?',
@@ -191,6 +194,8 @@ export interface NewDelivery {
   readonly payload: unknown
   readonly state: DeliveryState
   readonly lastError?: string
+  /** Not before this time, milliseconds since 1970. */
+  readonly nextAt?: number
 }
 
 export interface DeliveryChange {
@@ -238,9 +243,10 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
   const keep = createLastingWrite({ writer, log, what: 'REPORTTASK: The state of runs', stop })
 
   function addDeliveries(on: Database, runId: string, deliveries: readonly NewDelivery[], from = 0): void {
-    for (const [index, { id, channel, target, documents, payload, state, lastError }] of deliveries.entries()) {
+    for (const [index, { id, channel, target, documents, payload, state, ...rest }] of deliveries.entries()) {
       const texts = [JSON.stringify(documents), JSON.stringify(payload)] as const
-      on.run(SQL.addDelivery, id, runId, from + index, channel, target, ...texts, state, null, lastError ?? null)
+      const { nextAt = null, lastError = null } = rest
+      on.run(SQL.addDelivery, id, runId, from + index, channel, target, ...texts, state, nextAt, lastError)
     }
   }
 
@@ -331,6 +337,9 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
     },
     /** Runs with deliveries that wait, finished ones included: their notifications may be under way. */
     withOpenDeliveries: () => db.all<{ id: string }>(SQL.withOpenDeliveries).map(({ id }) => id),
+    /** Whether a run of the task that began later has written this file. */
+    hasLaterFile: ({ id, taskId }: Pick<RunRecord, 'id' | 'taskId'>, target: string) =>
+      db.get(SQL.laterFile, taskId, id, target) !== undefined,
     conditionStates(taskId: string): Readonly<Record<string, unknown>> {
       const rows = db.all<{ key: string; state: string }>(SQL.conditionStates, taskId)
       return Object.fromEntries(rows.map(({ key, state }) => [key, JSON.parse(state)]))
@@ -382,8 +391,22 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
         }
         announceEnd(on, runId)
       }),
+    addNotifications: (runId: string, notifications: readonly NewDelivery[]) =>
+      keep((on) => addDeliveries(on, runId, notifications, 1_000_000)),
     setDelivery: (id: string, { state, attempts, nextAt, lastError, target }: DeliveryChange) =>
       keep((on) => on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),
+    /** The delivery becomes one of several, each of which is decided by itself from now on. */
+    divideDelivery: (
+      { id, runId, position }: DeliveryRecord,
+      { state, attempts, nextAt, lastError, target }: DeliveryChange,
+      payload: unknown,
+      others: readonly NewDelivery[],
+    ) =>
+      keep((on) => {
+        on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)
+        on.run(SQL.setPayload, JSON.stringify(payload), id)
+        addDeliveries(on, runId, others, position)
+      }),
     /** Adds a run whose plan is complete: it repeats deliveries of another run. */
     addSealed: (run: NewRun, deliveries: readonly NewDelivery[], sealed: Sealed) =>
       write((on) => {

@@ -2,7 +2,9 @@
 /** @jsxImportSource hono/jsx */
 /** Mails of report tasks: the built-in body, the variables of templates, and the message for the mail server. */
 import type { SendMailOptions } from 'nodemailer'
+import type { Mailbox } from '../addresses.ts'
 import type { Definition } from '../entities/task.ts'
+import type { ReportMail } from '../mailer.ts'
 import type { RunDocument } from '../types.ts'
 import type { RunApp, RunRecord } from './ledger.ts'
 import type { MailPayload } from './plan.ts'
@@ -151,7 +153,7 @@ export function mailText({ task, app, documents, message, missing, insteadOf }: 
 
 /** The content of the body of a whole HTML document; its styles are inline. */
 export function bodyOf(html: string): string {
-  const start = /<body[^>]*>/i.exec(html)
+  const start = /<body[^<>]*>/i.exec(html)
   const end = html.toLowerCase().lastIndexOf('</body>')
   return start && end > start.index ? html.slice(start.index + start[0].length, end).trim() : html
 }
@@ -160,7 +162,7 @@ export function bodyOf(html: string): string {
 export function withTestLine(html: string, insteadOf: string): string {
   if (!insteadOf) return html
   const line = (<p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>).toString()
-  const at = /<body[^>]*>/i.exec(html)
+  const at = /<body[^<>]*>/i.exec(html)
   return at ? html.slice(0, at.index + at[0].length) + line + html.slice(at.index + at[0].length) : line + html
 }
 
@@ -182,8 +184,8 @@ interface MailParts {
   readonly messageId: string
   readonly deliveryId: string
   readonly runId: string
-  readonly from: string
-  readonly replyTo: string | null
+  readonly from: string | Mailbox
+  readonly replyTo: Mailbox | null
   /** Host of the Message-ID, which stays the same over all attempts. */
   readonly host: string
   readonly priority: 'high' | 'normal' | 'low'
@@ -194,9 +196,9 @@ interface MailParts {
 
 /** The message for nodemailer. */
 export function mailOptions(
-  { to, cc, bcc, subject }: Pick<MailPayload, 'to' | 'cc' | 'bcc' | 'subject'>,
+  { to, cc, bcc, only, subject }: Pick<MailPayload, 'to' | 'cc' | 'bcc' | 'only' | 'subject'>,
   { messageId, deliveryId, runId, from, replyTo, host, priority, html, text, attachments }: MailParts,
-): SendMailOptions {
+): ReportMail {
   const plain = (address: string) => ({ name: '', address })
   return {
     from,
@@ -204,6 +206,7 @@ export function mailOptions(
     to: to.map(plain),
     cc: cc.map(plain),
     bcc: bcc.map(plain),
+    ...(only && { only }),
     subject: subject.replace(/[\r\n\t]+/g, ' '),
     messageId: `<${messageId}@${host}>`,
     priority,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { gzip } from '../../platform/builtins.ts'
+import { createDateFormat } from '../date-format.ts'
 import type { Definition } from '../entities/task.ts'
 import { cleanName, expandPattern } from '../patterns.ts'
 import type { RunEvent } from '../types.ts'
@@ -20,6 +21,17 @@ interface NotificationPayload {
   readonly insteadOf: string | null
   readonly attachLog: boolean
   readonly recovered: boolean
+  /** Of a run that has not ended; absent of one that has. */
+  readonly waits?: readonly Wait[]
+}
+
+/** A file that could not be written yet. */
+export interface Wait {
+  readonly target: string
+  /** Part of a sentence. */
+  readonly reason: string
+  /** Time of the next attempt, milliseconds since 1970. */
+  readonly nextAt: number | null
 }
 
 interface NotificationRequest {
@@ -30,19 +42,23 @@ interface NotificationRequest {
   readonly testAddress: string | null
   /** False for an address that no mail may go to. */
   readonly isAllowed: (address: string) => boolean
+  /** The run waits for these; absent when it has ended. */
+  readonly waits?: readonly Wait[]
 }
 
-/** One mail for each address of each rule that names the outcome. */
+/** One mail for each address of each rule that names the outcome; of a run that waits, of each rule about one that goes wrong. */
 export function planNotifications({
   run,
   definition,
   previous,
   testAddress,
   isAllowed,
+  waits,
 }: NotificationRequest): NewDelivery[] {
+  const outcomes: readonly (string | null)[] = waits ? ['warning', 'error'] : [run.outcome]
   const recovered = previous?.outcome === 'error' && (run.outcome === 'success' || run.outcome === 'warning')
   const rules = definition.task.notifications.filter(
-    ({ on }) => on.some((one) => one === run.outcome) || (recovered && on.includes('recovered')),
+    ({ on }) => on.some((one) => outcomes.includes(one)) || (recovered && on.includes('recovered')),
   )
   return rules.flatMap(({ recipients, attachLog, subject, on }) =>
     recipients.filter(isAllowed).map((address): NewDelivery => {
@@ -54,6 +70,7 @@ export function planNotifications({
         insteadOf: null,
         attachLog,
         recovered: recovered && on.includes('recovered'),
+        ...(waits && { waits }),
       }
       return {
         id: randomUUID(),
@@ -85,7 +102,7 @@ export function createNotificationCarrier(
       readonly testAddress: string | null
     }
     const { timezone, locale } = settings
-    const outcome = run.outcome ?? 'error'
+    const outcome = payload.waits ? 'waiting' : (run.outcome ?? 'error')
     const names = {
       task: run.taskName,
       project: run.project,
@@ -94,12 +111,16 @@ export function createNotificationCarrier(
     }
     const subject = await expandPattern(payload.subject, { names, timezone, locale, outcome })
     const mail = testAddress === null ? { ...payload, subject } : inTestMode({ ...payload, subject }, testAddress)
-    const text = noticeText(run, {
-      events: deps.ledger.events(run.id),
-      deliveries: deps.ledger.deliveries(run.id),
-      url: deps.runUrl(run.id),
-      recovered: payload.recovered,
-    })
+    const url = deps.runUrl(run.id)
+    const time = createDateFormat('yyyy-MM-dd HH:mm', { timezone, locale })
+    const text = payload.waits
+      ? waitingText(run, payload.waits, url, (at) => `${time(new Date(at))} (${timezone})`)
+      : noticeText(run, {
+          events: deps.ledger.events(run.id),
+          deliveries: deps.ledger.deliveries(run.id),
+          url,
+          recovered: payload.recovered,
+        })
     const sent = await deps.mailer.send(
       mailOptions(mail, {
         messageId: delivery.id,
@@ -108,7 +129,7 @@ export function createNotificationCarrier(
         from: settings.fromAddress,
         replyTo: null,
         host: settings.host,
-        priority: outcome === 'error' ? 'high' : 'normal',
+        priority: outcome === 'error' || outcome === 'waiting' ? 'high' : 'normal',
         text: mail.insteadOf ? `TEST — would have gone to ${mail.insteadOf}\n\n${text}` : text,
         html: noticeHtml(text, mail.insteadOf),
         attachments: payload.attachLog ? [await logAttachment(deps, settings, run)] : [],
@@ -117,6 +138,31 @@ export function createNotificationCarrier(
     return attemptOf(sent)
   }
 }
+
+/** The text of the mail about a run that waits: each file with its reason and the time of the next attempt. */
+function waitingText(
+  { taskName }: Pick<RunRecord, 'taskName'>,
+  waits: readonly Wait[],
+  url: string,
+  formatTime: (at: number) => string,
+): string {
+  const lines = waits.map(({ target, reason, nextAt }) => {
+    const next = nextAt === null ? '' : `, next try ${formatTime(nextAt)}`
+    return `${target}: ${reason}${next}`
+  })
+  const files = waits.length === 1 ? 'a file' : `${waits.length} files`
+  return [
+    `Report task "${taskName}" cannot write ${files} yet and tries again.`,
+    ...firstOf(lines),
+    `Run: ${url}`,
+  ].join('\n')
+}
+
+/** So many lines as a mail lists, and how many more there are. */
+const firstOf = (lines: readonly string[]): string[] => [
+  ...lines.slice(0, MAX_REASONS),
+  ...(lines.length > MAX_REASONS ? [`and ${lines.length - MAX_REASONS} more`] : []),
+]
 
 const ENDINGS: Readonly<Record<string, string>> = {
   success: 'finished',
@@ -150,13 +196,10 @@ export function noticeText(run: RunRecord, { events, deliveries, url, recovered 
     ? `${plural(counts.documents, 'document')}, ${counts.mailsSent} of ${plural(wanted, 'mail')} sent, ${plural(counts.filesWritten, 'file')}, ${plural(counts.hubItems, 'hub item')}.`
     : ''
   const reasons = events.filter(({ level }) => level !== 'info')
-  const listed = reasons.slice(0, MAX_REASONS).map((event) => reasonText(event, reached))
-  const more = reasons.length > MAX_REASONS ? [`and ${reasons.length - MAX_REASONS} more`] : []
   return [
     `Report task "${run.taskName}" ${ENDINGS[outcome ?? 'error']}${seconds > 0 ? ` after ${seconds} s` : ''}.${recovered ? ' The run before had failed.' : ''}`,
     numbers,
-    ...listed,
-    ...more,
+    ...firstOf(reasons.map((event) => reasonText(event, reached))),
     run.reason && reasons.length === 0 ? `Reason: ${run.reason}.` : '',
     `Run: ${url}`,
   ]

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { errorText } from '../../platform/errors.ts'
+import { type SenderRules, senderProblem } from '../addresses.ts'
 import type { RunCode } from '../codes.ts'
 import type { Definition, ReportUse } from '../entities/task.ts'
 import { cleanName, expandFolder, expandPattern, folderSegments, type PatternContext } from '../patterns.ts'
@@ -59,8 +60,10 @@ export interface MailPayload {
   readonly archives: readonly Archive[]
   /** Size in bytes of what would be attached is too large: links to the hub instead. */
   readonly links: boolean
-  /** Id of the first delivery, where the mail repeats another one. */
+  /** Id of the first delivery, where the mail repeats another one, or a part of it. */
   readonly messageId?: string
+  /** Those of the addresses that the mail still concerns, as the server had an answer of its own for others; absent = all. */
+  readonly only?: readonly string[]
 }
 
 /** Documents that are delivered as one ZIP file. */
@@ -89,7 +92,7 @@ export interface HubPayload {
   readonly test: boolean
 }
 
-export interface PlanRequest {
+export interface PlanRequest extends SenderRules {
   readonly runId: string
   readonly definition: Definition
   readonly documents: readonly PreparedDocument[]
@@ -104,7 +107,6 @@ export interface PlanRequest {
   /** Null outside test mode. */
   readonly testAddress: string | null
   readonly limits: { readonly maxMailsPerRun: number; readonly maxAttachmentMb: number }
-  readonly allowedDomains: readonly string[]
   readonly note: Note
 }
 
@@ -316,6 +318,10 @@ async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; 
     return { mails: [], refused: { code: 'TOO_MANY_MAILS', details } }
   }
   const usable = (list: readonly string[]) => list.filter((one) => isUsable(one, request.allowedDomains, request.note))
+  for (const text of [task.email.from, task.email.replyTo]) {
+    const problem = text === null ? null : senderProblem(text, request)
+    if (problem) request.note(problem.code, `${text}: left out, mails go out without it`)
+  }
   const copies = { cc: usable(task.email.cc), bcc: usable(task.email.bcc) }
   const mails: NewDelivery[] = []
   for (const letter of letters) mails.push(await mailOf(request, letter, copies))

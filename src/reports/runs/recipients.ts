@@ -1,5 +1,6 @@
 /** The people of a run: references of the task become addresses, each person once. */
 
+import { addressProblem } from '../addresses.ts'
 import type { RunCode } from '../codes.ts'
 import type { QlikUser, Recipient, RecipientGroup } from '../entities/recipient.ts'
 import type { Definition } from '../entities/task.ts'
@@ -141,20 +142,11 @@ export function addressesOf(text: string): string[] {
   return [...new Set(text.split(/[;,]/).map((one) => one.trim().toLowerCase()))].filter((one) => one && one !== '-')
 }
 
-const ADDRESS = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\]]+\.[^\s@<>(),;:"\\[\]]+$/
-
-export const isAddress = (text: string): boolean => ADDRESS.test(text)
-
 /** True for an address that a report may go to; else warns with `ADDRESS_INVALID` or `ADDRESS_NOT_ALLOWED`. */
 export function isUsable(address: string, allowedDomains: readonly string[], note: Note): boolean {
-  if (!isAddress(address)) {
-    note('ADDRESS_INVALID', address)
-    return false
-  }
-  const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase()
-  if (allowedDomains.length === 0 || allowedDomains.some((one) => one.toLowerCase() === domain)) return true
-  note('ADDRESS_NOT_ALLOWED', address)
-  return false
+  const problem = addressProblem(address, allowedDomains)
+  if (problem) note(problem.code, address)
+  return problem === null
 }
 
 function united(one: Person, other: Person): Person {

@@ -51,7 +51,8 @@ function isWanted({ channel, state, target, payload }: DeliveryRecord, { states,
   if (channel === 'notification' || !states.includes(state)) return false
   if (!recipients) return true
   if (channel !== 'email') return false
-  const addresses = [target, ...(payload as MailPayload).to].map((one) => one.toLowerCase())
+  const { to, only = to } = payload as MailPayload
+  const addresses = [target, ...only].map((one) => one.toLowerCase())
   return recipients.some((one) => addresses.includes(one.toLowerCase()))
 }
 
@@ -64,12 +65,14 @@ function repeated(delivery: DeliveryRecord, corrections: Readonly<Record<string,
   }
   const payload = delivery.payload as MailPayload
   const to = payload.to.map(correct)
+  const only = payload.only?.map(correct)
+  const copies = { cc: payload.cc.map(correct), bcc: payload.bcc.map(correct) }
   return {
     id: crypto.randomUUID(),
     channel,
     documents,
-    target: payload.insteadOf === null ? to.join(', ') : target,
-    payload: { ...payload, to, messageId: payload.messageId ?? id },
+    target: payload.insteadOf === null ? (only ?? to).join(', ') : target,
+    payload: { ...payload, ...copies, to, ...(only && { only }), messageId: payload.messageId ?? id },
     state: 'planned',
   }
 }

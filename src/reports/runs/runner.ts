@@ -8,6 +8,7 @@ import { errorText } from '../../platform/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
+import { addressProblem, type SenderRules } from '../addresses.ts'
 import { levelOf, ReportError, type RunCode } from '../codes.ts'
 import type { Definition, Outcome, ReportTask } from '../entities/task.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
@@ -15,7 +16,7 @@ import { type Admission, decide, type StartRequest } from './admission.ts'
 import type { Deliverer } from './deliver.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type NewDelivery, type RunRecord, type Sealed } from './ledger.ts'
 import type { RunLog } from './log.ts'
-import { planNotifications } from './notify.ts'
+import { planNotifications, type Wait } from './notify.ts'
 import { type Plan, planDeliveries } from './plan.ts'
 import { warnOfPlan } from './plan-warnings.ts'
 import type { Prepared } from './prepare.ts'
@@ -48,7 +49,7 @@ export interface RunnerDeps {
   readonly onFinished: (run: RunRecord) => void
 }
 
-export interface RunnerSettings {
+export interface RunnerSettings extends SenderRules {
   readonly concurrentRuns: number
   readonly deadlineMinutes: number
   readonly onUnknown: 'hold' | 'resend'
@@ -58,7 +59,6 @@ export interface RunnerSettings {
   readonly hubEnabled: boolean
   /** Address of test mode for the whole of Footman; null while that is off. */
   readonly testAddress: string | null
-  readonly allowedRecipientDomains: readonly string[]
 }
 
 export interface Runner extends Service {
@@ -98,9 +98,16 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   const { ledger, writer, clock, log, runLog, stopping, deliverer } = deps
   const running = new Map<
     string,
-    { readonly taskId: string; readonly abort: AbortController; readonly done: Promise<void> }
+    {
+      readonly taskId: string
+      readonly abort: AbortController
+      readonly done: Promise<void>
+      /** It only waits for a storage space, and keeps nothing else from beginning. */
+      isWaiting: boolean
+    }
   >()
-  const trailing = new Set<Promise<void>>()
+  /** By run: the notifications that are under way. */
+  const trailing = new Map<string, Promise<void>>()
   let active = false
   /** A caller waits for the answer: an engine that is away is no reason to let him wait longer. */
   const awaited: PrepareSettings = { ...settings.prepare, engineRetryMs: [] }
@@ -118,7 +125,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   }
 
   async function admit(request: StartRequest): Promise<Admission> {
-    const underWay = () => [...running.values()].map(({ taskId }) => taskId)
+    const underWay = () => busy().map(({ taskId }) => taskId)
     const admission = await decide({ ledger, writer, clock, underWay }, settings, request)
     const { task, trigger } = request
     const run = { id: admission.runId }
@@ -129,12 +136,14 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     return admission
   }
 
+  const busy = () => [...running.values()].filter(({ isWaiting }) => !isWaiting)
+
   function pump(): void {
     if (!active) return
     for (const run of ledger.open()) {
-      if (running.size >= settings.concurrentRuns) return
+      if (busy().length >= settings.concurrentRuns) return
       if (run.state !== 'queued' || run.cancelled || running.has(run.id)) continue
-      if ([...running.values()].some(({ taskId }) => taskId === run.taskId)) continue
+      if (busy().some(({ taskId }) => taskId === run.taskId)) continue
       launch(run)
     }
   }
@@ -150,7 +159,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
         running.delete(run.id)
         pump()
       })
-    running.set(run.id, { taskId: run.taskId, abort, done })
+    running.set(run.id, { taskId: run.taskId, abort, done, isWaiting: false })
   }
 
   // --- A run ---
@@ -163,8 +172,43 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     }
     const sealed = ledger.run(run.id)!
     const deadline = (sealed.sealedAt ?? clock.now()) + settings.deadlineMinutes * MINUTE_MS
-    await deliverer.deliver(sealed, ['storage', 'hub', 'email'], deadline, stopping.signal)
+    await deliverer.deliver(sealed, ['storage', 'hub', 'email'], deadline, stopping.signal, (open) =>
+      whileWaiting(sealed, open),
+    )
     await finish(sealed, null)
+  }
+
+  /**
+   * A storage space is in trouble: those who get the outcome know it at once, and not when the last attempt has failed. Mails
+   * that wait keep the task busy, as a server that comes back would get those of all its runs.
+   */
+  async function whileWaiting(run: RunRecord, open: readonly DeliveryRecord[]): Promise<void> {
+    const files = open.filter(({ channel, state }) => channel === 'storage' && state === 'retry')
+    if (files.length === 0 || ledger.run(run.id)?.cancelled) return
+    const entry = running.get(run.id)
+    if (entry && files.length === open.length) {
+      entry.isWaiting = true
+      pump()
+    }
+    if (ledger.deliveries(run.id).some(({ channel }) => channel === 'notification')) return
+    const waits = files.map(({ target, lastError, nextAt }) => ({ target, reason: lastError ?? '', nextAt }))
+    const notifications = notificationsOf(run, null, waits)
+    if (notifications.length === 0) return
+    await ledger.addNotifications(run.id, notifications)
+    trail(run)
+  }
+
+  /** Null for `previous`: there is none, or it does not matter. `waits`: what the run waits for; absent when it has ended. */
+  function notificationsOf(run: RunRecord, previous: RunRecord | null, waits?: readonly Wait[]): NewDelivery[] {
+    const definition = ledger.definition(run.id)
+    const testAddress = definition ? testAddressOf(run, definition.task, settings) : null
+    const isRefused = testAddress !== null && addressProblem(testAddress, settings.allowedDomains) !== null
+    if (!definition || run.trigger.type === 'resend' || run.options.dryRun || isRefused) return []
+    const isAllowed = (address: string) =>
+      isUsable(address, settings.allowedDomains, (code) =>
+        runLog.line(run, 'warn', `${code} notification to=${address}`),
+      )
+    return planNotifications({ run, definition, previous, testAddress, isAllowed, ...(waits && { waits }) })
   }
 
   /** Null when the plan is complete and waits for its delivery; else the end of the run. */
@@ -179,6 +223,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     runLog.line(run, 'info', `task="${run.taskName}" trigger=${type}${execution}${run.test ? ' test' : ''} started`)
     const limit = AbortSignal.timeout(definition.task.run.timeoutMinutes * MINUTE_MS)
     try {
+      requireTestAddress(run, definition.task)
       const request = await requestOf(run, definition, startedAt, true, AbortSignal.any([signal, limit]))
       const events: Promise<void>[] = []
       const observe = {
@@ -206,6 +251,13 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       if (error instanceof ReportError) return failure(error.code, error.details)
       return failure('INTERNAL', errorText(error))
     }
+  }
+
+  /** Throws when a test would go to an address that reports may not reach. */
+  function requireTestAddress(run: Pick<RunRecord, 'test' | 'options'>, task: ReportTask): void {
+    const address = testAddressOf(run, task, settings)
+    const problem = address === null ? null : addressProblem(address, settings.allowedDomains)
+    if (problem) throw new ReportError('TEST_ADDRESS_REFUSED', `${address}: ${problem.message}`)
   }
 
   /** The definition with the channels that Footman offers. */
@@ -255,9 +307,10 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       startedAt: new Date(startedAt),
       timezone,
       locale,
-      testAddress: run.test ? testAddressOf(run.options, definition.task, settings.testAddress) : null,
+      testAddress: testAddressOf(run, definition.task, settings),
       limits: settings.limits,
-      allowedDomains: settings.allowedRecipientDomains,
+      allowedDomains: settings.allowedDomains,
+      fromAddress: settings.fromAddress,
       note: (code, details) => addEvent({ code, details }),
     })
   }
@@ -287,24 +340,12 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     const at = clock.now()
     const counts = countsOf(sealed ? ledger.documents(current).length : 0, before, events)
     const ended: RunRecord = { ...current, state: 'finished', outcome, reason, counts, finishedAt: at }
-    const definition = ledger.definition(run.id)
     const previous = ledger.lastFinished(run.taskId, run.id)
-    const testAddress =
-      run.test && definition ? testAddressOf(run.options, definition.task, settings.testAddress) : null
-    const notifications =
-      definition && run.trigger.type !== 'resend' && !run.options.dryRun
-        ? planNotifications({
-            run: ended,
-            definition,
-            previous,
-            testAddress,
-            isAllowed: (address) =>
-              isUsable(address, settings.allowedRecipientDomains, (code) =>
-                runLog.line(run, 'warn', `${code} notification to=${address}`),
-              ),
-          })
-        : []
-    await ledger.finish(run.id, { outcome, reason, counts, at }, notifications, keptStates(ended, before), run.taskId)
+    // A later run, which did not wait for this one, knows better.
+    const isOvertaken = previous !== null && previous.id > run.id
+    const notifications = notificationsOf(ended, isOvertaken ? null : previous)
+    const states = isOvertaken ? {} : keptStates(ended, before)
+    await ledger.finish(run.id, { outcome, reason, counts, at }, notifications, states, run.taskId)
     const duration = ended.startedAt === null ? 0 : at - ended.startedAt
     const mails = counts.mailsSent + counts.mailsFailed + counts.mailsHeld
     runLog.line(
@@ -320,7 +361,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   function keptStates(run: RunRecord, deliveries: readonly DeliveryRecord[]): Readonly<Record<string, unknown>> {
     if (run.test || run.options.dryRun || !run.sealed) return {}
     const delivered =
-      (run.outcome === 'success' || run.outcome === 'warning') && deliveries.some(({ state }) => state === 'sent')
+      (run.outcome === 'success' || run.outcome === 'warning') &&
+      deliveries.some(({ state, channel }) => state === 'sent' && channel !== 'notification')
     if (delivered) return run.sealed.states.delivered
     return run.sealed.states.notDelivered
   }
@@ -328,13 +370,17 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   /** Delivers notifications beside other runs. */
   function trail(run: RunRecord): void {
     const deadline = (run.finishedAt ?? clock.now()) + settings.deadlineMinutes * MINUTE_MS
-    const work = deliverer
-      .deliver(run, ['notification'], deadline, stopping.signal)
+    // One after the other, as both would send the same.
+    const before = trailing.get(run.id) ?? Promise.resolve()
+    const work = before
+      .then(() => deliverer.deliver(run, ['notification'], deadline, stopping.signal))
       .catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error(`REPORTTASK: notifications of run=${run.id.slice(-8)} ${String(error)}`)
       })
-      .finally(() => trailing.delete(work))
-    trailing.add(work)
+      .finally(() => {
+        if (trailing.get(run.id) === work) trailing.delete(run.id)
+      })
+    trailing.set(run.id, work)
   }
 
   // --- Restart ---
@@ -343,8 +389,9 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     for (const id of ledger.withOpenDeliveries()) {
       const run = ledger.run(id)
       if (!run) continue
-      for (const delivery of ledger.deliveries(id)) await recoverDelivery(run, delivery)
-      if (run.state === 'finished') trail(run)
+      const deliveries = ledger.deliveries(id)
+      for (const delivery of deliveries) await recoverDelivery(run, delivery)
+      if (deliveries.some(({ channel }) => channel === 'notification')) trail(run)
     }
     for (const run of ledger.open()) {
       if (run.state === 'delivering') launch(run)
@@ -395,7 +442,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     async stop(graceMs) {
       active = false
       stopping.abort(new Error('Footman stops'))
-      const all = Promise.allSettled([...[...running.values()].map(({ done }) => done), ...trailing])
+      const all = Promise.allSettled([...[...running.values()].map(({ done }) => done), ...trailing.values()])
       await within(all, graceMs, () => undefined)
     },
     admit,
@@ -423,6 +470,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       const events: RunEvent[] = []
       const addEvent = (event: Omit<RunEvent, 'at' | 'level'>) =>
         void events.push({ at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event })
+      requireTestAddress(run, definition.task)
       const prepared = await deps.prepare(
         await requestOf(run, definition, at, false, signal, awaited),
         { note: addEvent, line: () => {} },
@@ -457,9 +505,12 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
 
 const asDry = (delivery: NewDelivery): NewDelivery => ({ ...delivery, state: 'skipped', lastError: 'dry run' })
 
-/** The address of test mode: of the start, else of the task, else of the whole of Footman. */
-const testAddressOf = (options: RunOptions, task: ReportTask, everywhere: string | null): string =>
-  options.testAddress ?? task.testMode.address ?? everywhere ?? ''
+/** The address of test mode: of the whole of Footman, else of the start, else of the task; null outside of test mode. */
+const testAddressOf = (
+  { test, options }: Pick<RunRecord, 'test' | 'options'>,
+  { testMode }: ReportTask,
+  { testAddress }: Pick<RunnerSettings, 'testAddress'>,
+): string | null => (test ? (testAddress ?? options.testAddress ?? testMode.address ?? '') : null)
 
 function noMailSent(deliveries: readonly DeliveryRecord[]): boolean {
   const mails = deliveries.filter(({ channel, state }) => channel === 'email' && state !== 'skipped')

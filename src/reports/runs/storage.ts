@@ -2,6 +2,7 @@
 import { copyFile, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
 import { errorText } from '../../platform/errors.ts'
+import { fileErrorText } from '../../platform/file-errors.ts'
 import { freeName } from './file-names.ts'
 import type { FilePayload } from './plan.ts'
 
@@ -25,6 +26,20 @@ export class StorageError extends Error {
     super(message, options)
   }
 }
+
+/** Nothing that passes by itself. */
+const LASTING = ['ENAMETOOLONG', 'EINVAL', 'EFBIG']
+
+/** The reason without paths of this machine; errors that are not of the file system have texts of our own. */
+export function storageReason(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  return fileErrorText(error) ?? (code === undefined ? errorText(error) : `error ${code}`)
+}
+
+const inWords = (error: unknown): StorageError =>
+  new StorageError(storageReason(error), LASTING.includes((error as NodeJS.ErrnoException).code ?? ''), {
+    cause: error,
+  })
 
 export interface ChosenFile {
   /** Absolute folder, made and checked. */
@@ -62,6 +77,7 @@ export async function sameFile(space: StorageSpace, payload: FilePayload, name: 
 /** Copies `source` under its name, so that the file is there whole or not at all. Repeating it gives the same file. */
 export async function writeFileTo({ directory, name }: ChosenFile, source: string, deliveryId: string): Promise<void> {
   const part = join(directory, `.${name}.${deliveryId}.part`)
+  if (!(await exists(source))) throw new StorageError('the document is not in the data directory any more', true)
   try {
     await copyFile(source, part)
     const file = await open(part, 'r+')
@@ -69,7 +85,7 @@ export async function writeFileTo({ directory, name }: ChosenFile, source: strin
     await rename(part, join(directory, name))
   } catch (error) {
     await unlink(part).catch(() => undefined)
-    throw new StorageError(errorText(error), false, { cause: error })
+    throw inWords(error)
   }
 }
 
@@ -88,7 +104,7 @@ export async function fileIn(
 
 async function makeFolder({ id, directory }: StorageSpace, segments: readonly string[]): Promise<string> {
   const root = await realpath(directory).catch((error: unknown) => {
-    throw new StorageError(`the folder of the space ${id} is not available: ${errorText(error)}`, false, {
+    throw new StorageError(`the folder of the space ${id} is not available: ${storageReason(error)}`, false, {
       cause: error,
     })
   })
@@ -97,9 +113,11 @@ async function makeFolder({ id, directory }: StorageSpace, segments: readonly st
   for (const segment of segments) {
     const next = join(current, checkedName(segment))
     await mkdir(next).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw new StorageError(errorText(error), false, { cause: error })
+      if (error.code !== 'EEXIST') throw inWords(error)
     })
-    current = await realpath(next)
+    current = await realpath(next).catch((error: unknown) => {
+      throw inWords(error)
+    })
     if (!isInside(root, current)) throw new StorageError(`${segments.join('/')} leads out of the space ${id}`, true)
   }
   return current

@@ -94,7 +94,7 @@ export function createConverter({
       // The exit code is 0 for files that could not be loaded, too.
       const pdf = join(output, fileName.replace(/\.\w+$/, '.pdf'))
       if (!(await isPdf(pdf)))
-        throw new ReportError('CONVERTER_FAILED', `LibreOffice made no PDF: ${run.output || 'no message'}`)
+        throw new ReportError('CONVERTER_FAILED', `LibreOffice made no PDF: ${reasonIn(run.output)}`)
       await move(pdf, target)
     } finally {
       for (const folder of ['in', 'out']) await removeAll(join(slot.path, folder)).catch(() => undefined)
@@ -320,4 +320,14 @@ async function killTree(pid: number): Promise<void> {
   const deadline = performance.now() + GONE_WAIT_MS
   isThere('SIGKILL')
   while (isThere(0) && performance.now() < deadline) await sleep(20)
+}
+
+const CRASH = /fatal exception|unspecified application error|signal \d|segmentation fault|core dumped|terminate called/i
+const LONGEST_REASON = 200
+
+/** One line of the output of LibreOffice: that of a crash is a page of addresses. */
+function reasonIn(output: string): string {
+  if (CRASH.test(output)) return 'it crashed'
+  const line = output.split(/[\r\n]/).find((one) => one.trim() !== '') ?? 'no message'
+  return line.trim().slice(0, LONGEST_REASON)
 }

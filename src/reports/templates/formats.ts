@@ -1,6 +1,7 @@
 /** Numbers and dates as texts of Office templates: `{{revenue | #,##0.00}}`, `{{Date | yyyy-MM-dd}}`. */
 import { createDateFormat, dateFormatProblem } from '../date-format.ts'
-import type { Cell, Column } from '../types.ts'
+import { type DisplayColumn, type Marks, partsOf } from '../display.ts'
+import type { Cell } from '../types.ts'
 
 export type TextFormat =
   | { readonly kind: 'text' }
@@ -22,9 +23,11 @@ interface Section {
 /** A cell with the column that it comes from; null for single values. */
 export interface Value {
   readonly cell: Cell
-  readonly column: Pick<Column, 'kind' | 'type'> | null
+  readonly column: DisplayColumn
 }
 
+/** As in Excel. */
+const MAX_FORMAT = 255
 const QUOTED = /["“”„]([^"“”„]*)["“”„]/g
 /** Texts, the digits with grouping and scaling commas, decimals, texts. */
 const SECTION = /^([^#0,.]*)([#0](?:[#0,]*[#0])?)?(,*)(?:\.([0#]*)(,*))?([^#0,.]*)$/
@@ -33,6 +36,7 @@ const LITERAL = /^[\s%+\-()\p{Sc}\ue000-\uf8ff]*$/u
 /** Reads the part of a tag after `|`. Returns the problem as text when it is no format. */
 export function parseFormat(source: string): TextFormat | string {
   const pattern = source.trim()
+  if (pattern.length > MAX_FORMAT) return `a format has at most ${MAX_FORMAT} characters`
   if (pattern === 'text') return { kind: 'text' }
   const bare = pattern.replaceAll(QUOTED, '')
   if (/[#0]/.test(bare)) return numberFormat(pattern)
@@ -84,16 +88,15 @@ function sectionOf(coded: string, texts: readonly string[]): Section | null {
 const count = (text: string, char: string) => text.split(char).length - 1
 
 export interface Formatter {
-  /**
-   * The text of a value. Without a format, a number is written in the locale with at most 10 significant digits, but with
-   * all digits before the decimal point. Values that Qlik does not show as numbers keep Qlik's text: dimensions (the year
-   * 2024, the month Jan), dates, times. A format of a number or date leaves texts as they are.
-   */
+  /** The text of a value: by the format, else Qlik's own. A format of a number or date leaves texts as they are. */
   text(value: Value, format: TextFormat | null): string
 }
 
-/** `locale`: BCP 47. Formatters are kept, because making one costs more than using it. */
-export function createFormatter(locale: string): Formatter {
+/**
+ * `locale`: BCP 47; `marks`: separators instead of those of the locale. Formatters are kept, because making one costs more than
+ * using it.
+ */
+export function createFormatter(locale: string, marks: Marks | null = null): Formatter {
   const numbers = new Map<string, Intl.NumberFormat>()
   const dates = new Map<string, (date: Date) => string>()
 
@@ -104,22 +107,17 @@ export function createFormatter(locale: string): Formatter {
     return format
   }
 
-  function plain(number: number): string {
-    const integerDigits = Math.abs(number) < 1 ? 0 : Math.floor(Math.log10(Math.abs(number))) + 1
-    const maximumFractionDigits = Math.min(10, Math.max(0, 10 - integerDigits))
-    return numberIn({ maximumFractionDigits, signDisplay: 'negative' }).format(number)
-  }
-
   function formatted(number: number, { positive, negative }: TextFormat & { readonly kind: 'number' }): string {
     const section = number < 0 && negative ? negative : positive
     const { minimumIntegerDigits, minimumFractionDigits, maximumFractionDigits } = section
-    const parts = numberIn({
+    const format = numberIn({
       minimumIntegerDigits: Math.max(1, minimumIntegerDigits),
       minimumFractionDigits,
       maximumFractionDigits,
       useGrouping: section.useGrouping ? 'always' : false,
       signDisplay: section === negative ? 'never' : 'negative',
-    }).formatToParts(number * section.factor)
+    })
+    const parts = partsOf(format, number * section.factor, marks)
     const isSign = ({ type }: Intl.NumberFormatPart) => type === 'minusSign'
     const isShown = ({ type, value }: Intl.NumberFormatPart) =>
       !(minimumIntegerDigits === 0 && maximumFractionDigits > 0 && type === 'integer' && Number(value) === 0)
@@ -137,28 +135,12 @@ export function createFormatter(locale: string): Formatter {
   }
 
   return {
-    text({ cell, column }, format) {
-      if (cell.number === null || format?.kind === 'text') return cell.text
-      if (format?.kind === 'number') return formatted(cell.number, format)
-      if (format?.kind === 'date') return date(cell.number, format.pattern) ?? cell.text
-      return column?.kind === 'dimension' || isTime(column) || !readsAsNumber(cell.text, cell.number)
-        ? cell.text
-        : plain(cell.number)
+    text({ cell }, format) {
+      if (cell.number === null || format === null || format.kind === 'text') return cell.text
+      if (format.kind === 'number') return formatted(cell.number, format)
+      return date(cell.number, format.pattern) ?? cell.text
     },
   }
-}
-
-const TIMES: ReadonlySet<string> = new Set(['date', 'timestamp', 'time', 'interval'])
-const isTime = (column: Value['column']) => column !== null && TIMES.has(column.type)
-
-/** Signs, currency, digits in groups of three or in one, decimals, percent; no letters, as in month names and units. */
-const NUMBER_TEXT = /^[\s\p{Sc}()+\-−]*(?:\d{1,3}(?:[\s.,'’]\d{3})+|\d+)?(?:[.,]\d+)?[\s\p{Sc}()%\-−]*$/u
-
-/** Whether Qlik's text shows the number itself. `2024-12-31`, `20241231` and `Jan` don't. */
-function readsAsNumber(text: string, number: number): boolean {
-  if (text === '' || /^-?\d+(?:\.\d+)?e[+-]?\d+$/i.test(text)) return true
-  if (!NUMBER_TEXT.test(text)) return false
-  return !/^\d{5,}$/.test(text) || Math.abs(Number(text) - number) <= 1
 }
 
 const DAY_MS = 86_400_000

@@ -76,7 +76,7 @@ export async function checkKept(opened: OfficePackage, findings: Findings): Prom
     if (what === undefined) continue
     const xml = await opened.text(path)
     if (!holdsTags(xml)) continue
-    const [first] = parseTags(xml.replaceAll(/<[^>]*>/g, ''))
+    const [first] = parseTags(xml.replaceAll(/<[^<>]*>/g, ''))
     const details = `tags in ${what} are not filled${first ? `: ${first.source.slice(0, 100)}` : ''}`
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: path, details })
   }

@@ -13,8 +13,8 @@ import {
   relationshipsPath,
 } from './parts.ts'
 import { TemplateError, type TemplateProblem, templateError } from './problems.ts'
-import { checkParts } from './safety.ts'
-import { checkXml, decodeXml } from './xml.ts'
+import { checkParts } from './safety/index.ts'
+import { decodeXml } from './xml.ts'
 
 const MEGABYTE = 1024 * 1024
 const MAX_ENTRIES = 2000
@@ -77,10 +77,26 @@ export type PartContent = string | Uint8Array<ArrayBuffer> | AsyncIterable<strin
  * Opens a template and checks everything that does not depend on its tags: limits of the archive, forbidden parts, external
  * references, well-formed XML. Rejects with a `TemplateError` that has all problems of the first kind found.
  */
-export async function openPackage(
-  bytes: Uint8Array<ArrayBuffer>,
-  { maxTemplateMb }: { readonly maxTemplateMb: number },
-): Promise<OfficePackage> {
+export async function openPackage(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Promise<OfficePackage> {
+  const { opened, types } = await open(bytes, limits)
+  await refuseUnsafe(opened, types, limits, false)
+  return opened
+}
+
+/** Opens a file of which only values are read and which is not kept: its links to other files do no harm. */
+export const openForReading = async (bytes: Uint8Array<ArrayBuffer>, limits: Limits): Promise<OfficePackage> =>
+  (await open(bytes, limits)).opened
+
+interface Limits {
+  readonly maxTemplateMb: number
+}
+
+interface Opened {
+  readonly opened: OfficePackage
+  readonly types: ContentTypes
+}
+
+async function open(bytes: Uint8Array<ArrayBuffer>, { maxTemplateMb }: Limits): Promise<Opened> {
   if (bytes.length > maxTemplateMb * MEGABYTE) {
     const size = (bytes.length / MEGABYTE).toFixed(1)
     throw templateError(
@@ -110,8 +126,29 @@ export async function openPackage(
       return copy
     },
   }
-  refuse(await checkParts(opened, types))
-  return opened
+  return { opened, types }
+}
+
+/** @param embedded a workbook of a chart, which holds no further files */
+async function refuseUnsafe(
+  opened: OfficePackage,
+  types: ContentTypes,
+  limits: Limits,
+  embedded: boolean,
+): Promise<void> {
+  const checkInner = async (path: string): Promise<void> => {
+    if (embedded) throw templateError('TEMPLATE_UNSAFE', path, 'a file inside of a file inside of the template')
+    try {
+      const inner = await open(await opened.bytes(path), limits)
+      await refuseUnsafe(inner.opened, inner.types, limits, true)
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error
+      throw new TemplateError(
+        error.problems.map(({ place, ...rest }) => ({ ...rest, place: place === '' ? path : `${path}, ${place}` })),
+      )
+    }
+  }
+  refuse(await checkParts(opened, types, checkInner))
 }
 
 function refuse(problems: readonly TemplateProblem[]): void {
@@ -225,7 +262,6 @@ async function findMainPart(
   source: Source,
   types: ContentTypes,
 ): Promise<{ readonly format: OfficeFormat; readonly mainPart: string }> {
-  checkXml(await source.text(CONTENT_TYPES), CONTENT_TYPES)
   const relationships = await source.relationships('')
   const main = relationships.find((relationship) => kindOf(relationship) === 'officeDocument')
   if (!main || !source.has(main.target)) throw templateError('TEMPLATE_INVALID', '', 'not an Office file: no main part')

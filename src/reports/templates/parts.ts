@@ -1,6 +1,6 @@
 /** Content types and relationships of an Office package (ECMA-376 part 2): which part is of which kind, and which refers to which. */
 import { posix } from 'node:path'
-import { escapeAttribute, unescapeXml } from './xml.ts'
+import { attributesOf, escapeAttribute, localName, readXml } from './xml.ts'
 
 export const CONTENT_TYPES = '[Content_Types].xml'
 const TYPES_NAMESPACE = 'http://schemas.openxmlformats.org/package/2006/content-types'
@@ -9,23 +9,13 @@ const RELATIONSHIPS_NAMESPACE = 'http://schemas.openxmlformats.org/package/2006/
 export const OFFICE_RELATIONSHIP = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships/'
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
-const ELEMENT = /<(?:\w+:)?(Default|Override|Relationship)\s((?:[^>"']|"[^"]*"|'[^']*')*)>/g
-const ATTRIBUTE = /([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
-
-/** Attributes of the source between `<name` and `>`. */
-export function attributesOf(source: string): ReadonlyMap<string, string> {
-  return new Map(
-    Array.from(source.matchAll(ATTRIBUTE), ([, name = '', double, single]) => [
-      name,
-      unescapeXml(double ?? single ?? ''),
-    ]),
-  )
-}
-
-function* elementsOf(xml: string): Generator<{ name: string; attributes: ReadonlyMap<string, string> }> {
-  for (const [, name = '', source = ''] of xml.replace(/<!--.*?-->/gs, '').matchAll(ELEMENT)) {
-    yield { name, attributes: attributesOf(source) }
-  }
+/** Elements by their names without prefixes. Throws `TEMPLATE_INVALID` with `place` for broken XML. */
+function elementsOf(xml: string, place: string): { name: string; attributes: ReadonlyMap<string, string> }[] {
+  const elements: { name: string; attributes: ReadonlyMap<string, string> }[] = []
+  readXml(xml, place, {
+    start: (name, attributes) => void elements.push({ name: localName(name), attributes: attributesOf(attributes) }),
+  })
+  return elements
 }
 
 /** The media types of the parts. Paths are without a leading slash and compared without case. */
@@ -33,8 +23,9 @@ export class ContentTypes {
   private readonly defaults = new Map<string, string>()
   private readonly overrides = new Map<string, { path: string; type: string }>()
 
+  /** Throws `TEMPLATE_INVALID` for broken XML. */
   constructor(xml: string) {
-    for (const { name, attributes } of elementsOf(xml)) {
+    for (const { name, attributes } of elementsOf(xml, CONTENT_TYPES)) {
       const type = attributes.get('ContentType') ?? ''
       if (name === 'Default') this.defaults.set((attributes.get('Extension') ?? '').toLowerCase(), type)
       if (name === 'Override') this.set((attributes.get('PartName') ?? '').replace(/^\//, ''), type)
@@ -106,13 +97,19 @@ export function ownerOf(path: string): string | null {
   return match ? `${match[1]}${match[2]}` : null
 }
 
-/** Reads relationships of the part `owner`; targets become absolute. */
+/** A scheme, the letter of a drive, a share: no part of a package, regardless of the mode. */
+const OUTSIDE = /^(?:[a-z][a-z0-9+.-]*:|[\\/]{2}|\\)/i
+
+/** Whether the address leads out of the file. */
+export const isOutside = (address: string): boolean => OUTSIDE.test(decoded(address).trim())
+
+/** Reads relationships of the part `owner`; targets become absolute. Throws `TEMPLATE_INVALID` for broken XML. */
 export function readRelationships(xml: string, owner: string): Relationship[] {
-  return Array.from(elementsOf(xml))
+  return elementsOf(xml, relationshipsPath(owner))
     .filter(({ name }) => name === 'Relationship')
     .map(({ attributes }) => {
-      const external = attributes.get('TargetMode')?.toLowerCase() === 'external'
-      const target = attributes.get('Target') ?? ''
+      const target = (attributes.get('Target') ?? '').trim()
+      const external = attributes.get('TargetMode')?.trim().toLowerCase() === 'external' || isOutside(target)
       const hash = external ? -1 : target.indexOf('#')
       const path = hash < 0 ? target : target.slice(0, hash)
       return {
@@ -125,13 +122,17 @@ export function readRelationships(xml: string, owner: string): Relationship[] {
     })
 }
 
-function absolute(target: string, owner: string): string {
-  let path = target
+function decoded(address: string): string {
   try {
-    path = decodeURIComponent(target)
+    return decodeURIComponent(address)
   } catch {
     // Not an encoded name: taken as it stands.
+    return address
   }
+}
+
+function absolute(target: string, owner: string): string {
+  const path = decoded(target)
   if (path === '') return ''
   return path.startsWith('/') ? posix.normalize(path).slice(1) : posix.join(posix.dirname(owner), path)
 }
@@ -157,7 +158,7 @@ export function freeRelationshipId(relationships: readonly Relationship[]): stri
 /** A path that does not exist yet: `xl/media/image.png` becomes `xl/media/image2.png`. */
 export function freePath(path: string, exists: (path: string) => boolean): string {
   const { dir, name, ext } = posix.parse(path)
-  const stem = `${dir}/${name.replace(/\d+$/, '')}`
+  const stem = `${dir}/${name.replace(/(?<!\d)\d+$/, '')}`
   let number = 1
   while (exists(`${stem}${number}${ext}`)) number++
   return `${stem}${number}${ext}`

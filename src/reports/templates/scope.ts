@@ -1,6 +1,7 @@
 /** The values of tags while an Office template is filled: bindings, rows of loops, values of levels, built-in names. */
 import { createZone } from '../../platform/zone.ts'
 import { ReportError } from '../codes.ts'
+import { localeNumber } from '../display.ts'
 import type { chartPicture } from '../documents/charts/index.ts'
 import type { FontSet } from '../documents/fonts.ts'
 import type { Level, Report, TemplateReport } from '../entities/report.ts'
@@ -70,6 +71,7 @@ export function createScope(deps: ScopeDeps): Scope {
   return new TemplateScope({
     ...deps,
     formatter: createFormatter(locale),
+    written: localeNumber(locale),
     names: createNames(report, deps.format),
     values: [],
     selected: selectedData(deps.request.data, ''),
@@ -116,6 +118,8 @@ type FrameValue =
 
 interface State extends ScopeDeps {
   readonly formatter: Formatter
+  /** In the locale of the report. */
+  written(number: number): string
   readonly names: Names
   /** One for each frame of `names`. */
   readonly values: readonly FrameValue[]
@@ -233,7 +237,7 @@ class TemplateScope implements Scope {
           $first: frame.index === 0 ? 1 : 0,
           $last: frame.index === rows - 1 ? 1 : 0,
         }
-        return numeric(numbers[reference.name])
+        return this.#numeric(numbers[reference.name])
       }
       case 'level': {
         const frame = values[reference.frame]
@@ -242,7 +246,7 @@ class TemplateScope implements Scope {
       case 'value':
         return single(await this.#evaluate(reference.binding.expr, reference.binding.key))
       case 'count':
-        return numeric((await this.#rows(reference.binding)).table.totalRows)
+        return this.#numeric((await this.#rows(reference.binding)).table.totalRows)
       case 'total': {
         const loaded = await this.#rows(reference.binding)
         return cellOf(loaded, loaded.table.totals ?? [], reference.column)
@@ -268,6 +272,11 @@ class TemplateScope implements Scope {
       this.#count('table', binding.key)
       return await failingAs(binding.key, () => load(binding, selected.data))
     })
+  }
+
+  /** A number of our own, which no app formats. */
+  #numeric(number: number): Value {
+    return single({ text: this.#state.written(number), number })
   }
 
   #cycle(field: string): Value {
@@ -304,7 +313,7 @@ class TemplateScope implements Scope {
     const { locale, timezone } = this.#state.request
     const number = serialOfDate(new Date(createZone(timezone).wall(date.getTime())))
     const shown = new Intl.DateTimeFormat(locale, { ...style, timeZone: timezone }).format(date)
-    return { cell: { text: shown, number }, column: { kind: 'measure', type: 'timestamp' } }
+    return { cell: { text: shown, number }, column: { kind: 'measure', type: 'timestamp', format: null } }
   }
 
   async #chart(binding: BindingOf<'chart'>, box: ImageSize): Promise<Picture> {
@@ -363,8 +372,7 @@ function cellOf({ table, columns }: LoadedTable, row: Row, name: string): Value 
 
 const text = (value: string): Cell => ({ text: value, number: null })
 const single = (cell: Cell): Value => ({ cell, column: null })
-const label = (cell: Cell): Value => ({ cell, column: { kind: 'dimension', type: 'text' } })
-const numeric = (number: number): Value => single({ text: String(number), number })
+const label = (cell: Cell): Value => ({ cell, column: { kind: 'dimension', type: 'text', format: null } })
 const EMPTY: Value = single(text(''))
 
 function sorted(values: readonly Cell[], { sort }: Level, locale: string): readonly Cell[] {

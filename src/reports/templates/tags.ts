@@ -32,13 +32,15 @@ export type TextTag = TagOf<'value' | 'expression'>
 type Parsed = { [Kind in keyof Kinds]: { readonly kind: Kind } & Kinds[Kind] }[keyof Kinds]
 
 const LITERAL = '{{{{'
+const EXPRESSION = /\s*=/y
 const SEGMENT = /\s*(?:\[([^\]]+)\]|(\$?[\p{L}_][\p{L}\p{N}_]*))\s*/uy
 
 /** The tags of a text in their order; text between them is none of ours. Never throws: a bad tag has the kind `invalid`. */
 export function parseTags(text: string): Tag[] {
   const tags: Tag[] = []
+  const lastBracket = text.lastIndexOf(']')
   for (let start = text.indexOf('{{'); start >= 0; ) {
-    const end = endOf(text, start)
+    const end = endOf(text, start, lastBracket)
     const source = text.slice(start, end)
     tags.push({ ...parseTag(source), start, end, source } as Tag)
     start = text.indexOf('{{', end)
@@ -49,20 +51,16 @@ export function parseTags(text: string): Tag[] {
 export const hasTags = (text: string): boolean => text.includes('{{')
 
 /** Whether XML source holds tags, in texts or attributes; they may be split over elements. */
-export const holdsTags = (xml: string): boolean => hasTags(xml) || hasTags(xml.replaceAll(/<[^>]*>/g, ''))
+export const holdsTags = (xml: string): boolean => hasTags(xml) || hasTags(xml.replaceAll(/<[^<>]*>/g, ''))
 
-/** Column labels in brackets may hold `}}`; an expression ends at the first `}}`. */
-function endOf(text: string, start: number): number {
+/** Column labels in brackets may hold `}}`; an expression ends at the first `}}`. `lastBracket`: of the text, -1 = none. */
+function endOf(text: string, start: number, lastBracket: number): number {
   if (text.startsWith(LITERAL, start)) return start + LITERAL.length
-  const isExpression = text
-    .slice(start + 2)
-    .trimStart()
-    .startsWith('=')
+  EXPRESSION.lastIndex = start + 2
+  const isExpression = EXPRESSION.test(text)
   for (let at = start + 2; at < text.length; at++) {
     if (text.startsWith('}}', at)) return at + 2
-    if (isExpression || text[at] !== '[') continue
-    const closing = text.indexOf(']', at)
-    if (closing > 0) at = closing
+    if (!isExpression && text[at] === '[' && at < lastBracket) at = text.indexOf(']', at)
   }
   return text.length
 }
@@ -101,11 +99,23 @@ function parseLevel(inner: string): Parsed {
 }
 
 function parseValue(inner: string): Parsed {
-  const bar = inner.replaceAll(/\[[^\]]*\]/g, (label) => 'x'.repeat(label.length)).indexOf('|')
+  const bar = barOf(inner)
   if (bar < 0) return named(inner, (path) => ({ kind: 'value', path, format: null }))
   const format = parseFormat(inner.slice(bar + 1))
   if (typeof format === 'string') return invalid(format)
   return named(inner.slice(0, bar), (path) => ({ kind: 'value', path, format }))
+}
+
+/** The place of the first `|` outside of labels in brackets; -1 = none. */
+function barOf(inner: string): number {
+  for (let at = 0; at < inner.length; at++) {
+    if (inner[at] === '|') return at
+    if (inner[at] !== '[') continue
+    const closing = inner.indexOf(']', at)
+    if (closing < 0) return inner.indexOf('|', at)
+    at = closing
+  }
+  return -1
 }
 
 function named(text: string, make: (path: Path) => Parsed): Parsed {

@@ -28,7 +28,7 @@ export const escapeAttribute = (text: string): string =>
 /** The text that XML source stands for. */
 export function unescapeXml(source: string): string {
   if (!source.includes('&')) return source
-  return source.replace(/&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|(\w+));/gi, (entity, hex, decimal, name) => {
+  return source.replace(/&(?:#x([0-9a-f]+)|#([0-9]+)|(\w+));/gi, (entity, hex, decimal, name) => {
     if (name !== undefined) return CHARACTER_OF[name] ?? entity
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
     return code <= 0x10ffff ? String.fromCodePoint(code) : entity
@@ -46,49 +46,102 @@ export function decodeXml(bytes: Uint8Array, place: string): string {
   } catch {
     throw invalid('the XML is not UTF-8')
   }
-  const declared = /^\s*<\?xml[^>]*\sencoding\s*=\s*["']([^"']*)["']/.exec(text)?.[1]
+  // Without a mark, a reader may take it for UTF-16.
+  if (text.includes('\0')) throw invalid('the XML holds a character that XML forbids')
+  const declared = /^\s*<\?xml[^>]*\sencoding\s*=\s*["']([^"']*)["']/.exec(text.slice(0, 1000))?.[1]
   if (declared !== undefined && !/^(utf-8|utf-16|us-ascii)$/i.test(declared)) {
     throw invalid(`the XML is in the encoding ${declared}, expected UTF-8`)
   }
   return text
 }
 
-const START_TAG = /<([^\s/>!?]+)(?:\s+[^\s=>"'/]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(\/?)>/y
+/** A name ends before `<`, so that no search reads beyond the next tag. */
+const START_TAG = /<([^\s<>/!?]+)((?:\s+[^\s<>=/"']+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>/y
+const ATTRIBUTE = /([^\s<>=/"']+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
+
+/** Attributes by their names as written, of the source between the name of an element and its `>`. */
+export function attributesOf(source: string): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>()
+  for (const [, name = '', double, single] of source.matchAll(ATTRIBUTE)) {
+    attributes.set(name, unescapeXml(double ?? single ?? ''))
+  }
+  return attributes
+}
+
+/** `f` of `x:f`. */
+export const localName = (name: string): string => name.slice(name.lastIndexOf(':') + 1)
+
+/** Gets what the XML stands for. Names are as written, with their prefixes. */
+export interface XmlVisitor {
+  /** Followed by `end`, also for an empty element. `attributes` is for `attributesOf`. */
+  start?(name: string, attributes: string): void
+  end?(name: string): void
+  /** A piece of text between two pieces of markup, also of a CDATA section; decoded when it is asked for. */
+  text?(piece: () => string): void
+  instruction?(source: string): void
+}
 
 /**
- * Refuses document types, markup deeper than 256 elements and elements that are not closed; entities are thereby the five of XML.
- * Reads the text once, without a tree.
+ * Reads XML once, without a tree, in time in proportion to its length. Refuses document types, markup deeper than 256 elements
+ * and elements that are not closed; entities are thereby the five of XML.
  */
-export function checkXml(text: string, place: string): void {
+export function readXml(text: string, place: string, visitor: XmlVisitor = {}): void {
   const invalid = (details: string) => templateError('TEMPLATE_INVALID', place, `broken XML: ${details}`)
   const open: string[] = []
   let roots = 0
-  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at)) {
+  let behind = 0
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', behind)) {
+    if (at > behind && visitor.text) {
+      const [from, to] = [behind, at]
+      visitor.text(() => unescapeXml(text.slice(from, to)))
+    }
     const skipped = skipSpecial(text, at)
     if (skipped === 'doctype') throw templateError('TEMPLATE_UNSAFE', place, 'the XML has a <!DOCTYPE')
     if (skipped === 'open') throw invalid('a comment or instruction is not closed')
     if (skipped !== null) {
-      at = skipped
+      behind = skipped
+      if (text[at + 1] === '?') visitor.instruction?.(text.slice(at + 2, skipped - 2))
+      else if (text[at + 2] === '[') visitor.text?.(() => text.slice(at + '<![CDATA['.length, skipped - ']]>'.length))
       continue
     }
     if (text[at + 1] === '/') {
       const end = text.indexOf('>', at)
       const name = text.slice(at + 2, end < 0 ? at + 40 : end).trimEnd()
-      if (end < 0 || open.pop() !== name) throw invalid(`</${name}> closes nothing`)
-      at = end + 1
+      if (end < 0 || open.pop() !== name) throw invalid(`</${name.slice(0, 40)}> closes nothing`)
+      visitor.end?.(name)
+      behind = end + 1
       continue
     }
     START_TAG.lastIndex = at
     const tag = START_TAG.exec(text)
     if (!tag) throw invalid(`unreadable tag at character ${at}`)
+    const [, name = '', attributes = '', empty] = tag
     if (open.length === 0) roots++
-    if (!tag[2]) open.push(tag[1] ?? '')
+    visitor.start?.(name, attributes)
+    if (empty) visitor.end?.(name)
+    else open.push(name)
     if (open.length > MAX_DEPTH)
       throw templateError('TEMPLATE_UNSAFE', place, `the XML is deeper than ${MAX_DEPTH} elements`)
-    at = START_TAG.lastIndex
+    behind = START_TAG.lastIndex
   }
   if (open.length > 0) throw invalid(`<${open.at(-1)}> is not closed`)
   if (roots !== 1) throw invalid(`${roots} root elements`)
+}
+
+/** The same markup without comments and instructions, the declaration excepted, and with escaped text for CDATA sections. Reads it once. */
+export function plainMarkup(text: string): string {
+  if (!text.includes('<!') && text.indexOf('<?', 2) < 0) return text
+  const pieces: string[] = []
+  let behind = 0
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', Math.max(at + 1, behind))) {
+    const end = text.startsWith('<?xml ', at) ? null : skipSpecial(text, at)
+    if (typeof end !== 'number') continue
+    pieces.push(text.slice(behind, at))
+    if (text[at + 2] === '[') pieces.push(escapeXml(text.slice(at + '<![CDATA['.length, end - ']]>'.length)))
+    behind = end
+  }
+  pieces.push(text.slice(behind))
+  return pieces.join('')
 }
 
 /** The end of the comment, section or instruction at `at`; null when there is none. */

@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Change, KeyValueStore } from '../../kv/types.ts'
 import type { IncomingMessage, MqttService, OutgoingMessage } from '../../mqtt/types.ts'
+import { lenientText } from '../../platform/encodings.ts'
+import { parseOutsideJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
+import { OPTION_MEMBERS, OPTIONS } from '../entities/start-options.ts'
 import type { Trigger, TriggerOf } from '../entities/task.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
 import { type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
-import { OPTION_MEMBERS } from '../runs/start-options.ts'
 import type { RunOptions } from '../types.ts'
 import type { Armed, ArmedTriggers, Firing } from './armed.ts'
 import type { TriggerKind } from './schedules.ts'
@@ -111,7 +113,7 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
       return
     }
     const now = clock.now()
-    const text = new TextDecoder().decode(message.payload)
+    const text = lenientText(message.payload).text
     const hash = createHash('sha256')
       .update(JSON.stringify([message.topic, message.packetId]))
       .update(message.payload)
@@ -126,7 +128,7 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
       if (trigger.topic !== topic || (trigger.equals !== undefined && trigger.equals !== text)) return null
       const detail = { topic: message.topic }
       if (trigger.equals !== undefined || request === null) return { key, at, detail }
-      const problem = typeof request === 'string' ? request : problemOf(request, task)
+      const problem = typeof request === 'string' ? request : problemOf(request, { task, trigger })
       if (problem !== null) {
         log.warn(`REPORTTASK: message on ${message.topic} does not start task="${task.name}": ${problem}`)
         return null
@@ -210,7 +212,7 @@ interface Request {
 }
 
 /** Null for a payload that is no start request; the problem of one that is not valid. */
-function requestOf(text: string): Request | string | null {
+export function requestOf(text: string): Request | string | null {
   const json = objectOf(text)
   if (!json || !MEMBERS.some((member) => member in json)) return null
   const parsed = request().safeParse(json)
@@ -226,16 +228,23 @@ function requestOf(text: string): Request | string | null {
 function objectOf(text: string): object | null {
   if (!text.trimStart().startsWith('{')) return null
   try {
-    const json: unknown = JSON.parse(text)
+    const json: unknown = parseOutsideJson(text)
     return typeof json === 'object' ? json : null
   } catch {
     return null
   }
 }
 
-/** A test without an address would have nowhere to go. */
-const problemOf = ({ options }: Request, { testMode }: Armed['task']): string | null =>
-  options.test && !options.testAddress && !testMode.address ? 'testAddress is missing' : null
+/**
+ * An option that the trigger does not allow is no start: without `test` or `recipients` the mails would go to all. A test
+ * without an address would have nowhere to go. Triggers stored by older versions allow none.
+ */
+function problemOf({ options }: Request, { task, trigger }: Pick<Armed<TriggerOf<'mqtt'>>, 'task' | 'trigger'>) {
+  const allowed: readonly string[] = trigger.allowedOptions ?? []
+  const refused = OPTIONS.filter((name) => options[name] !== DEFAULT_OPTIONS[name] && !allowed.includes(name))
+  if (refused.length > 0) return `allowedOptions of the trigger does not list ${refused.join(', ')}`
+  return options.test && !options.testAddress && !task.testMode.address ? 'testAddress is missing' : null
+}
 
 /** A request that names tasks is for those alone. */
 const isMeant = ({ taskId, tag }: Request, task: Armed['task']): boolean =>

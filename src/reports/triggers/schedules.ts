@@ -16,14 +16,13 @@ type Schedule = TriggerOf<'schedule'>
 /** The instants of a schedule within its window. */
 type Recurrences = (trigger: Schedule) => Recurrence
 
-/** Each local time fires once: at the end of the gap when it is skipped, the first time when it comes twice. */
 export function createRecurrences(defaultZone: string): Recurrences {
   const engine = createCronEngine()
   const zones = new Map<string, ZoneClock>()
   const expressions = new Map<string, CronExpression | null>()
 
   function clockOf(zone: string): ZoneClock {
-    const known = zones.get(zone) ?? createZoneClock(createOffsets(zone), engine, true)
+    const known = zones.get(zone) ?? createZoneClock(createOffsets(zone), engine)
     zones.set(zone, known)
     return known
   }
@@ -36,7 +35,7 @@ export function createRecurrences(defaultZone: string): Recurrences {
     return parsed.ok ? parsed.value : null
   }
 
-  return ({ cron, once, start, end, timezone = defaultZone }) => {
+  return ({ cron, once, everyTimeOnce, start, end, timezone = defaultZone }) => {
     const from = start === null ? Number.NEGATIVE_INFINITY : Date.parse(start) - 1
     const until = end === null ? Number.POSITIVE_INFINITY : Date.parse(end)
     const single = once === undefined ? null : Date.parse(once)
@@ -44,7 +43,7 @@ export function createRecurrences(defaultZone: string): Recurrences {
     return {
       next(after) {
         const least = Math.max(after, from)
-        const recurring = expression && clockOf(timezone).next(expression, least)
+        const recurring = expression && clockOf(timezone).next(expression, least, everyTimeOnce)
         const instants = [recurring, single].filter((at): at is number => at !== null && at > least && at < until)
         return instants.length === 0 ? null : Math.min(...instants)
       },

@@ -1,4 +1,5 @@
 /** Usual durations of a task from its last successful executions, and the expected end of one that runs. */
+import { usualDuration } from '../../platform/usual.ts'
 
 /** A successful execution; milliseconds, and milliseconds since 1970. Null where it was not measured. */
 export interface Sample {
@@ -9,6 +10,12 @@ export interface Sample {
 }
 
 export interface Usual {
+  /**
+   * The usual duration, as all pages, answers and messages say it: the median of its own last successful
+   * executions. Null without one.
+   */
+  readonly usualMs: number | null
+  /** Of the sample for estimates: executions of the same time of day, or also those of other tasks. */
   readonly p50Ms: number
   readonly p90Ms: number
   readonly p95Ms: number
@@ -57,12 +64,14 @@ export function usualOf({ own, others, plannedWall = null, wall = (instant) => i
   const chosen = same.length >= MANY ? same : recent
   const measured = runsOf(chosen)
   const samples = measured.length
+  const usualMs = usualDuration(recent.map(({ runMs }) => runMs))
   const isGuess = samples < ENOUGH
   const used = isGuess ? [...chosen, ...others()] : chosen
   const runs = isGuess ? runsOf(used) : measured
-  if (runs.length === 0) return { ...UNKNOWN, samples }
+  if (runs.length === 0) return { ...UNKNOWN, usualMs, samples }
   const waits = ascending(used.flatMap(({ queueMs }) => queueMs ?? []))
   return {
+    usualMs,
     p50Ms: nearestRank(runs, 50),
     p90Ms: upper(runs, 90),
     p95Ms: upper(runs, 95),
@@ -74,7 +83,7 @@ export function usualOf({ own, others, plannedWall = null, wall = (instant) => i
   }
 }
 
-const UNKNOWN: Omit<Usual, 'samples'> = {
+const UNKNOWN: Omit<Usual, 'samples' | 'usualMs'> = {
   p50Ms: UNKNOWN_P50_MS,
   p90Ms: UNKNOWN_P90_MS,
   p95Ms: UNKNOWN_P90_MS,
@@ -106,7 +115,7 @@ export interface Eta {
   readonly pessimisticEnd: number
   /** It runs longer than usual: the expected end moves on with the time. */
   readonly over: boolean
-  /** By how much it runs longer than the median; 0 while it is not over. */
+  /** By how much it runs longer than usual; 0 while it is not over. */
   readonly overByMs: number
 }
 
@@ -115,13 +124,13 @@ const LEFT = 3
 
 /** An execution that runs since `startedAt`: of the values that are longer than it runs, the 50th and 90th percentile. */
 export function etaOf(usual: Usual, startedAt: number, now: number): Eta {
-  const { p50Ms, p90Ms, runs } = usual
+  const { usualMs, p50Ms, p90Ms, runs } = usual
   const elapsed = Math.max(0, now - startedAt)
   const longer = runs.filter((value) => value > elapsed)
   const isKnown = runs.length >= LEFT
   if (elapsed > p90Ms || (isKnown && longer.length < LEFT)) {
     const end = now + Math.max(MINUTE_MS, p90Ms - p50Ms)
-    return { expectedEnd: end, pessimisticEnd: end, over: true, overByMs: Math.max(0, elapsed - p50Ms) }
+    return { expectedEnd: end, pessimisticEnd: end, over: true, overByMs: Math.max(0, elapsed - (usualMs ?? p50Ms)) }
   }
   const [expected, pessimistic] = isKnown
     ? [nearestRank(longer, 50), upper(longer, 90)]

@@ -83,13 +83,14 @@ export async function calendarOf(
     reader.ask({ kind: 'usual', tasks: wanted, now, timezone }),
     reader.ask({ kind: 'concurrency', from: now - HIGHEST_MS, to: now }),
   ])
-  const lengths = new Map(ids.map((id, n) => [id, usual[n]?.basis === 'none' ? null : (usual[n]?.p50Ms ?? null)]))
+  const lengths = new Map(ids.map((id, n) => [id, usual[n]?.usualMs ?? null]))
+  const likely = new Map(ids.map((id, n) => [id, usual[n]?.basis === 'none' ? null : (usual[n]?.p50Ms ?? null)]))
   return {
     entries: firings.map(({ usualMs = null, ...firing }) => ({
       ...firing,
       durationMs: longest(firing.taskIds, lengths) ?? usualMs,
     })),
-    load: loadOf(firings, lengths, { from, to }),
+    load: loadOf(firings, likely, { from, to }),
     highest,
     stale: known.stale || (triggers?.stale ?? false),
     partial: all.length > firings.length,

@@ -21,6 +21,10 @@ export const DUE_PROPERTY = 'dueBy'
 type Deps = Omit<TimelineRouteDeps, 'maintenance'>
 type Settings = PlanSettings & { readonly retryPolicy: string }
 
+/** The execution under way, else the last outcome in the history; null without one. */
+export const stateNow = ({ db, site }: Pick<Deps, 'db' | 'site'>, taskId: string): string | null =>
+  site.last.running.find((one) => one.taskId === taskId)?.state ?? taskState(db, taskId)?.lastOutcome ?? null
+
 /** Of what is known of the site; nothing is asked of Qlik Sense. */
 export async function describeTask(deps: Deps, settings: Settings, taskId: string) {
   const { db, site, reader, clock } = deps
@@ -38,12 +42,12 @@ export async function describeTask(deps: Deps, settings: Settings, taskId: strin
     now,
     timezone: settings.timezone,
   })
-  const { p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis } = usual[0]!
+  const { usualMs, p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis } = usual[0]!
   const eta = live && liveEta(live, usual[1]!, now)
   const state = taskState(db, taskId)
   const isFailing = state?.lastOutcome === 'failed' || state?.lastOutcome === 'aborted'
   return {
-    state: live?.state ?? state?.lastOutcome ?? null,
+    state: stateNow(deps, taskId),
     runningExecution:
       live && eta
         ? {
@@ -56,7 +60,7 @@ export async function describeTask(deps: Deps, settings: Settings, taskId: strin
             overByMs: eta.overByMs,
           }
         : null,
-    usual: { p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis },
+    usual: { usualMs, p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis },
     triggers: [
       ...timeTriggers(deps, triggers, taskId, now),
       ...schedulesOf(deps, tasks, taskId, now),

@@ -29,8 +29,8 @@ export function parseDue(text: string): DueRule | null {
 /** Empty when a name is none. */
 function daysOf(text: string): ReadonlySet<number> {
   const found = new Set<number>()
-  for (const part of text.split(/\s*,\s*/)) {
-    const [first = '', last = first] = part.split('-')
+  for (const part of text.split(',')) {
+    const [first = '', last = first] = part.trim().split('-')
     const [from, to] = [first, last].map((name) => WEEKDAYS.indexOf(name as (typeof WEEKDAYS)[number]))
     if (from === undefined || to === undefined || from < 0 || to < 0) return new Set()
     for (let day = from; ; day = (day + 1) % 7) {

@@ -25,7 +25,10 @@ const CALENDAR = once(() =>
     entries: z.array(
       z.object({
         at: z.string(),
-        durationMs: z.number().nullable().describe('Median of the longest task; null where nothing is known of it.'),
+        durationMs: z
+          .number()
+          .nullable()
+          .describe('Usual run time of the longest task: the median of its last successful runs; null without one.'),
         source: z.enum(['footman', 'qlik', 'report']),
         id: z.string().describe('Of the schedule, the trigger of Qlik Sense, or the report task.'),
         name: z.string().describe('Of a trigger of Qlik Sense, that of its task.'),

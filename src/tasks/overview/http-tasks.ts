@@ -18,7 +18,7 @@ import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import { EXECUTION_FIELDS, TASK } from '../executions/http.ts'
 import { isoOf, lastResultOf, OUTCOMES, STATES, statusTextOf } from '../executions/status.ts'
 import { taskInfo } from '../executions/tasks.ts'
-import { describeTask } from './describe-task.ts'
+import { describeTask, stateNow } from './describe-task.ts'
 import type { TimelineRouteDeps } from './http-timeline.ts'
 import type { Point, RunningTask } from './queries.ts'
 import type { PlanSettings } from './timeline.ts'
@@ -60,6 +60,7 @@ const DETAIL = once(() =>
       .nullable(),
     usual: z
       .object({
+        usualMs: z.number().nullable().describe('Median of its last 30 successful runs; null without one.'),
         p50Ms: z.number(),
         p90Ms: z.number(),
         p95Ms: z.number(),
@@ -67,7 +68,9 @@ const DETAIL = once(() =>
         samples: z.int(),
         basis: z.enum(['history', 'guess', 'none']),
       })
-      .describe('Of the last 30 successful runs. `guess`: too few of its own, others of its type were added.'),
+      .describe(
+        '`usualMs` is shown; the others are for estimates. `guess`: too few of its own, others of its type were added.',
+      ),
     triggers: z.array(
       z.object({
         id: z.string(),
@@ -187,6 +190,9 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
             usual: z
               .record(z.string(), z.object({ p50Ms: z.number(), samples: z.int() }))
               .describe('Median of the last successful runs, 30 at most; absent without one.'),
+            states: z
+              .record(z.string(), z.string())
+              .describe('`queued`, `running`, or the last outcome; absent where the history has none.'),
           })
           .describe('By task id.'),
       }),
@@ -199,10 +205,18 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
           reader.ask({ kind: 'usual', tasks, now: clock.now(), timezone }),
         ])
         const entries = Object.entries(strips).map(([id, points]) => [id, points.map(pointOf)])
-        const known = usual.flatMap(({ p50Ms, samples }, at) =>
-          samples > 0 ? [[taskIds[at]!, { p50Ms, samples }]] : [],
+        const known = usual.flatMap(({ usualMs, samples }, at) =>
+          usualMs === null ? [] : [[taskIds[at]!, { p50Ms: usualMs, samples }]],
         )
-        return jsonAnswer(200, { strips: Object.fromEntries(entries), usual: Object.fromEntries(known) })
+        const states = taskIds.flatMap((id) => {
+          const state = stateNow(deps, id)
+          return state === null ? [] : [[id, state]]
+        })
+        return jsonAnswer(200, {
+          strips: Object.fromEntries(entries),
+          usual: Object.fromEntries(known),
+          states: Object.fromEntries(states),
+        })
       },
     }),
     route({

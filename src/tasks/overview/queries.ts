@@ -211,7 +211,7 @@ export function timelineOf(db: Database, query: TimelineQuery): TimelineAnswer {
           failingSince: state && isFailing ? failingSince(db, state) : null,
           runs: rows.length,
           problem,
-          usualMs: own.basis === 'none' ? null : own.p50Ms,
+          usualMs: own.usualMs,
           bars: fitted[n],
         }
       : [],
@@ -429,7 +429,7 @@ export function slowerTasks(db: Database, { factor, now }: SlowerQuery): SlowerA
   const slow = taskStates(db).filter(({ taskId, lastRunMs }) => {
     if (lastRunMs === null) return false
     const usual = read(taskId, null)
-    return usual.basis === 'history' && lastRunMs > factor * usual.p50Ms
+    return usual.basis === 'history' && usual.usualMs !== null && lastRunMs > factor * usual.usualMs
   })
   return { taskIds: slow.map(({ taskId }) => taskId) }
 }

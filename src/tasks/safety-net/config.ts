@@ -21,7 +21,7 @@ export const reconciler = section('Finding executions in QRS that no message ann
 }))
 
 export const watchdog = section('Finding tasks that are late, stuck or never started.', () => ({
-  enable: flag('Record such events; messages only where a route asks for them.', true),
+  enable: flag('Record such events; messages only where a rule asks for them.', true),
   lateAfter: duration('Late: queued longer than this and than usual.', '15m', { min: MINUTE, max: 30 * DAY }),
   stuckFactor: number('Stuck: running longer than this many times the usual.', 3, { min: 1.5, max: 100 }),
   neverStartedAfter: duration('Never started: this long after the due time.', '30m', { min: MINUTE, max: 30 * DAY }),

@@ -3,6 +3,7 @@
  * the limits of tasks without a policy, learnt from their last successful executions.
  */
 import { parseDuration } from '../../platform/duration.ts'
+import { usualDuration } from '../../platform/usual.ts'
 
 export interface RetryPolicy {
   /** How often it is started again. */
@@ -94,7 +95,7 @@ interface LimitSettings {
 
 interface Limit {
   readonly limitMs: number
-  /** The median; null when nothing is known. */
+  /** The median, of waits or of run times; null when nothing is known. */
   readonly usualMs: number | null
 }
 
@@ -106,17 +107,19 @@ const DEVIATIONS = 6
 export function queueLimit(runs: readonly Run[], { lateAfter }: LimitSettings): Limit {
   const times = runs.flatMap(({ queueMs }) => queueMs ?? [])
   if (times.length === 0) return { limitMs: lateAfter, usualMs: null }
-  const usualMs = median(times)
-  return { limitMs: Math.max(lateAfter, usualMs + DEVIATIONS * deviation(times, usualMs)), usualMs }
+  const middle = median(times)
+  const limitMs = Math.max(lateAfter, middle + DEVIATIONS * deviation(times, middle))
+  return { limitMs, usualMs: usualDuration(times) }
 }
 
 /** How long a task may run; null while too few of its runs are known. */
 export function runLimit(runs: readonly Run[], { stuckFactor, minRuns }: LimitSettings): Limit | null {
   const times = runs.flatMap(({ runMs }) => runMs ?? [])
   if (times.length < minRuns) return null
-  const usualMs = median(times)
-  const unusual = usualMs + DEVIATIONS * deviation(times, usualMs)
-  return { limitMs: Math.max(usualMs * stuckFactor, unusual, usualMs + TEN_MINUTES), usualMs }
+  const middle = median(times)
+  const unusual = middle + DEVIATIONS * deviation(times, middle)
+  const limitMs = Math.max(middle * stuckFactor, unusual, middle + TEN_MINUTES)
+  return { limitMs, usualMs: usualDuration(times) }
 }
 
 /** Of a list that is not empty; of an even number of values the middle of the two in the middle. */

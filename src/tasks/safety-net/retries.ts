@@ -2,6 +2,7 @@
 
 import type { SuppressionCheck } from '../../alerts/types.ts'
 import type { EventOutcome, EventType, Need, RetryState, TaskEvent } from '../../events/types.ts'
+import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
@@ -172,7 +173,8 @@ export interface RetryRunner extends Service {
 
 /** So long after its time a retry is still made, when Qlik Sense could not be asked or Footman was away. */
 const GIVE_UP_MS = 15 * 60_000
-const AGAIN_MS = 10_000
+/** Between attempts of one retry, which others do not wait for. */
+const AGAIN: BackoffSettings = { firstMs: 1000, maxMs: 10_000, jitter: 0 }
 const MAX_TIMER_MS = 2 ** 31 - 1
 const UNFINISHED = [1, 2, 3, 4, 5, 10, 13, 14]
 
@@ -187,6 +189,8 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
   const { db, writer, clock, log } = deps
   /** Wait in the start queue. */
   const queued = new Set<string>()
+  /** Could not be made when they were due: by id, attempts so far and when the next one follows. */
+  const postponed = new Map<string, { readonly attempts: number; readonly until: number }>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | null = null
   let stopped = true
@@ -194,10 +198,13 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
   function wake(): void {
     if (stopped || running) return
     clearTimeout(timer)
-    const [next] = openRetries()
-    if (!next) return
-    const delay = next.state === 'starting' ? 0 : next.dueAt - clock.now()
-    timer = setTimeout(turn, Math.min(Math.max(delay, 0), MAX_TIMER_MS))
+    const next = Math.min(...openRetries().map(attemptAt))
+    if (next === Number.POSITIVE_INFINITY) return
+    timer = setTimeout(turn, Math.min(Math.max(next - clock.now(), 0), MAX_TIMER_MS))
+  }
+
+  function attemptAt({ id, state, dueAt }: store.Retry): number {
+    return Math.max(state === 'starting' ? 0 : dueAt, postponed.get(id)?.until ?? 0)
   }
 
   function turn(): void {
@@ -209,25 +216,29 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
 
   async function workOff(): Promise<void> {
     const now = clock.now()
-    for (const retry of openRetries()) {
-      if (stopped || (retry.state === 'due' && retry.dueAt > now)) continue
-      const end = await attempt(retry).catch((error: unknown): End => giveUpOrLater(retry, reasonOf(error)))
-      if (end.state !== 'later') await conclude(retry, end)
+    for (const retry of openRetries().filter((one) => attemptAt(one) <= now)) {
+      if (stopped) return
+      await settle(retry).catch((error: unknown) =>
+        log.error(`RETRY: The outcome of task ${retry.taskId} could not be recorded: ${reasonOf(error)}`),
+      )
+      if (openRetries().some(({ id }) => id === retry.id)) postpone(retry.id)
+      else postponed.delete(retry.id)
     }
-    if (!stopped && openRetries().some(({ dueAt }) => dueAt <= clock.now())) await pause(AGAIN_MS)
+  }
+
+  async function settle(retry: store.Retry): Promise<void> {
+    const end = await attempt(retry).catch((error: unknown) => giveUpOrLater(retry, reasonOf(error)))
+    if (end.state !== 'later') await conclude(retry, end)
+  }
+
+  function postpone(id: string): void {
+    const attempts = (postponed.get(id)?.attempts ?? 0) + 1
+    postponed.set(id, { attempts, until: clock.now() + backoffDelay(attempts, AGAIN) })
   }
 
   function openRetries(): store.Retry[] {
     return store.openRetries(db).filter(({ id }) => !queued.has(id))
   }
-
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      timer = setTimeout(resolve, ms)
-      resume = resolve
-    })
-  }
-  let resume: () => void = () => {}
 
   function giveUpOrLater(retry: store.Retry, reason: string): End {
     if (clock.now() - retry.dueAt <= GIVE_UP_MS) {
@@ -287,6 +298,7 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
       log.error(`RETRY: The outcome of task ${retry.taskId} could not be recorded: ${reasonOf(error)}`)
     }
     queued.delete(retry.id)
+    wake()
   }
 
   async function noteStart({ id, taskId, attempt, max }: store.Retry, executionId: string | null): Promise<End> {
@@ -349,7 +361,6 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
     async stop() {
       stopped = true
       clearTimeout(timer)
-      resume()
       await running
     },
   }

@@ -3,6 +3,7 @@ import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
+import { SAMPLE_MS, SAMPLE_RUNS } from '../executions/durations.ts'
 import type { FoundEvent, SafetyNetEvents } from './events.ts'
 import { parseWatchPolicy, queueLimit, type Run, runLimit, type WatchName, type WatchPolicy } from './policies.ts'
 import { createSiteJob, instant, type LiveReader, type LiveTask, type RunningTask, runningTasks } from './site.ts'
@@ -57,8 +58,6 @@ interface Breach {
 }
 
 const MINUTE_MS = 60_000
-const BASELINE_RUNS = 30
-const BASELINE_MS = 60 * 86_400_000
 /** A start may be so much earlier than its schedule says, as clocks differ. */
 const EARLY_MS = MINUTE_MS
 /** So much older than the look before, something that is seen for the first time has a wrong time. */
@@ -146,7 +145,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const outcome = state === 'queued' ? 'late' : 'stuck'
     const fixed = policyOf(task)[outcome]
     if (fixed === 'off') return null
-    const runs = deps.successes(task.id, clock.now() - BASELINE_MS, BASELINE_RUNS)
+    const runs = deps.successes(task.id, clock.now() - SAMPLE_MS, SAMPLE_RUNS)
     const learnt = outcome === 'late' ? queueLimit(runs, settings) : runLimit(runs, settings)
     const limitMs = fixed ?? learnt?.limitMs
     if (limitMs === undefined || elapsedMs <= limitMs) return null
@@ -246,7 +245,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const finding = findingOf(breach)
     const { subject } = finding
     const more = resultId === null ? {} : { executionId: subject === resultId ? '' : subject }
-    const text = TEXTS[outcome](minutes(elapsedMs), minutes(limitMs))
+    const text = TEXTS[outcome](minutes(limitMs))
     log.warn(`WATCHDOG: Task "${task.name}" (${task.id}): ${text}`)
     const details = { kind: 'watchdog', elapsedMs, limitMs, usualMs, dueAt } as const
     await deps.events.emit(
@@ -364,10 +363,11 @@ const EMPTY_EVENT = {
 const ADVICE =
   'Is the clock of the Qlik Sense server right (footman doctor --only clock), or was its database restored?'
 
-const TEXTS: Readonly<Record<WatchName, (elapsed: string, limit: string) => string>> = {
-  late: (elapsed, limit) => `Waiting in the queue for ${elapsed}, longer than ${limit}`,
-  stuck: (elapsed, limit) => `Running for ${elapsed}, longer than ${limit}`,
-  neverStarted: (elapsed, limit) => `Due ${elapsed} ago and not started within ${limit}`,
+/** Pages show them hours later, so they are about the limit and not about the time that has passed. */
+const TEXTS: Readonly<Record<WatchName, (limit: string) => string>> = {
+  late: (limit) => `Waiting in the queue for longer than ${limit}`,
+  stuck: (limit) => `Running for longer than ${limit}`,
+  neverStarted: (limit) => `Not started within ${limit} of the time when it was due`,
 }
 
 function minutes(ms: number): string {

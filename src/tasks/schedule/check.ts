@@ -3,7 +3,15 @@
 import { readFile } from 'node:fs/promises'
 import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import { type EntryPlace, type FileEntry, lineOfMember, placeText, readDocument, ScheduleFileError } from './file.ts'
+import {
+  type EntryPlace,
+  type FileEntry,
+  lineOfMember,
+  placeText,
+  readDocument,
+  ScheduleFileError,
+  scheduleText,
+} from './file.ts'
 import { monthsMeant, type Planner, unknownMembers } from './plan.ts'
 import type { RunStore } from './store.ts'
 import type { Schedule, ScheduleValues } from './types.ts'
@@ -21,12 +29,22 @@ export interface ScheduleFinding {
 /** The findings of `footman check`. An error means that the schedule, or all of them, cannot run. */
 export async function checkScheduleFile(file: string, planner: Planner): Promise<ScheduleFinding[]> {
   try {
-    const { entries } = readDocument(await readFile(file, 'utf8'))
-    return [...checkIds(entries), ...entries.flatMap((entry, index) => checkEntry(entry, index, planner))]
+    const { text, note } = scheduleText(await readFile(file))
+    const { entries } = readDocument(text)
+    return [
+      ...encodingFindings(note),
+      ...checkIds(entries),
+      ...entries.flatMap((entry, index) => checkEntry(entry, index, planner)),
+    ]
   } catch (error) {
     return [brokenFile(error)]
   }
 }
+
+const encodingFindings = (note: string | null): ScheduleFinding[] =>
+  note === null
+    ? []
+    : [{ severity: 'warning', path: '', message: `the schedule file ${note}`, hint: 'save it as UTF-8', line: 0 }]
 
 function brokenFile(error: unknown): ScheduleFinding {
   if (error instanceof ScheduleFileError) {

@@ -18,7 +18,10 @@ export const footmanScheduler = section('More about schedules.', () => ({
     'both',
   ),
   ignoreTimezone: flag('Run all schedules in the zone of this computer, as Butler does.'),
-  misfireGrace: duration('A firing that is late by less than this always happens.', '60s'),
+  misfireGrace: duration(
+    'The newest missed firing happens when it is late by less than this; earlier ones of the same gap do not.',
+    '60s',
+  ),
   appDumpDirectory: file('Folder of app dumps made by schedules.', '', { defaultText: '<dataDirectory>/appdump' }),
 }))
 

@@ -19,6 +19,7 @@ import {
   visit,
   type YAMLMap,
 } from 'yaml'
+import { encodingNote, lenientText } from '../../platform/encodings.ts'
 import { writeFileAtomic } from '../../platform/files.ts'
 import type { ScheduleValues } from './types.ts'
 
@@ -55,14 +56,25 @@ export class ScheduleFileError extends Error {
 }
 
 const KEY = 'butlerSchedule'
+const MARK = '\uFEFF'
 const YAML = { version: '1.2', merge: true, prettyErrors: false, resolveKnownTags: false } as const
 const LINE_WIDTH = 80
 /** That of Butler. */
 const STYLE = { indent: 2, indentSeq: true, lineWidth: LINE_WIDTH, minContentWidth: 0, singleQuote: true } as const
 
+/**
+ * The text of a schedule file, with the byte order mark of UTF-8, which stays when the file is written. Files of other
+ * encodings become UTF-8 then.
+ */
+export function scheduleText(bytes: Uint8Array): { readonly text: string; readonly note: string | null } {
+  const { text, encoding } = lenientText(bytes)
+  const mark = Buffer.from(bytes.subarray(0, 3)).toString() === MARK ? MARK : ''
+  return { text: mark + text, note: encodingNote(encoding) }
+}
+
 /** Throws a `ScheduleFileError` with the reason and the line when the file cannot be used. */
 export function readDocument(text: string): ScheduleDocument {
-  const bom = text.startsWith('\uFEFF') ? '\uFEFF' : ''
+  const bom = text.startsWith(MARK) ? MARK : ''
   const eol = /\r\n/.test(text) ? '\r\n' : '\n'
   const { indent, entries, write } = read(text.slice(bom.length).replaceAll('\r\n', '\n'))
   return { indent, entries, write: (changed) => bom + write(changed).replaceAll('\n', eol) }
@@ -307,7 +319,12 @@ export interface ScheduleFile {
    * The document, when the file is another one than at the last reading or writing; null when it isn't. A file that is
    * missing is empty. Throws when it cannot be read or makes no sense; it is then new at the next call too.
    */
-  readIfChanged(): Promise<{ readonly document: ScheduleDocument; readonly missing: boolean } | null>
+  readIfChanged(): Promise<{
+    readonly document: ScheduleDocument
+    readonly missing: boolean
+    /** About the encoding that was assumed; null for Unicode. */
+    readonly note: string | null
+  } | null>
   /** Rejects when the file could not be replaced; it is the old one then. */
   write(text: string): Promise<void>
 }
@@ -332,7 +349,7 @@ export function createScheduleFile(path: string): ScheduleFile {
     async readIfChanged() {
       const now = await stampOf()
       if (now === stamp) return null
-      const text = now === 'missing' ? '' : await readFile(path, 'utf8')
+      const { text, note } = scheduleText(now === 'missing' ? Buffer.from('') : await readFile(path))
       if (text === content) {
         stamp = now
         return null
@@ -340,7 +357,7 @@ export function createScheduleFile(path: string): ScheduleFile {
       const document = readDocument(text)
       stamp = now
       content = text
-      return { document, missing: now === 'missing' }
+      return { document, missing: now === 'missing', note }
     },
     async write(text) {
       await mkdir(dirname(path), { recursive: true })

@@ -113,7 +113,7 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
         },
       )
     : null
-  if (!scheduler) log.info("MAIN: Didn't load schedules from file")
+  if (!scheduler) log.verbose("MAIN: Didn't load schedules from file")
   const guard = {
     log,
     scheduler,
@@ -183,7 +183,8 @@ function performer(deps: SchedulesDeps, dumpDirectory: string): Perform {
   return async (context) => {
     const { type } = context.plan.action
     const result = await actions[type](context)
-    if (result && type !== 'startTask') deps.on.scheduleAction(context, result)
+    const isUnknown = result?.outcome === 'unknown'
+    if (result && (isUnknown || type !== 'startTask')) deps.on.scheduleAction(context, result)
     return result
   }
 }

@@ -120,6 +120,7 @@ export function createScheduleRepository(
       }
       if (!found) return
       if (found.missing) log.warn(`SCHEDULER: The schedule file ${file.path} does not exist; there are no schedules`)
+      if (found.note !== null) log.warn(`SCHEDULER: The schedule file ${file.path} ${found.note}. Save it as UTF-8`)
       document = found.document
       missing = found.missing
       recovered()

@@ -189,15 +189,29 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
     if (result === null) return
     const { outcome } = result
     const detail = [run.detail, result.detail].filter((part) => part != null).join('; ') || null
-    const finished: Run = { ...run, state: 'finished', outcome, tasks: result.tasks ?? tasks, detail }
-    if (outcome === 'failed')
-      log.warn(`SCHEDULER: Schedule ID ${run.scheduleId}: the run failed${detail ? `: ${detail}` : ''}`)
+    await finish({ ...run, state: 'finished', outcome, tasks: result.tasks ?? tasks, detail })
+  }
+
+  async function finish(run: Run): Promise<void> {
+    const { id, scheduleId, outcome, tasks, detail } = run
+    const place = `SCHEDULER: Schedule ID ${scheduleId}:`
+    if (outcome === 'failed') log.warn(`${place} the run failed${detail ? `: ${detail}` : ''}`)
+    if (outcome === 'unknown') {
+      const why = detail ? ` (${detail})` : ''
+      log.warn(`${place} it is not known how run ${id} has ended${why}. Look at its tasks in the QMC`)
+    }
     await store
-      .change(run.id, { state: 'finished', outcome, tasks: finished.tasks, detail })
-      .catch((error: unknown) => log.error(`SCHEDULER: The end of run ${run.id} could not be recorded: ${error}`))
-    if (last.get(run.scheduleId)?.id === run.id) last.set(run.scheduleId, finished)
-    deps.onRun?.(finished, null)
+      .change(id, { state: 'finished', outcome, tasks, detail })
+      .catch((error: unknown) => log.error(`SCHEDULER: The end of run ${id} could not be recorded: ${error}`))
+    if (last.get(scheduleId)?.id === id) last.set(scheduleId, run)
+    deps.onRun?.(run, null)
     release(run)
+  }
+
+  /** One that waited for another run has never begun. */
+  function abandon(run: Run): Promise<void> {
+    const outcome = run.firedAt === null ? 'skipped' : 'unknown'
+    return finish({ ...run, state: 'finished', outcome, detail: 'the schedule is gone' })
   }
 
   function keepOpen({ scheduleId, id }: Run): void {
@@ -252,12 +266,12 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
         keepOpen(run)
         const known = planOf(run.scheduleId)
         if (known) track(carryOut(run, known, true))
-        else track(abandon(run, 'the schedule is gone'))
+        else track(abandon(run))
       }
       for (const run of runs.filter(({ firedAt }) => firedAt === null)) {
         const known = planOf(run.scheduleId)
         if (!known) {
-          track(abandon(run, 'the schedule is gone'))
+          track(abandon(run))
           continue
         }
         const { scheduleId, dueAt, trigger } = run
@@ -275,10 +289,5 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
       }
       await within(Promise.all(underWay), graceMs, () => undefined)
     },
-  }
-
-  async function abandon(run: Run, detail: string): Promise<void> {
-    await store.change(run.id, { state: 'finished', outcome: 'unknown', detail })
-    release(run)
   }
 }

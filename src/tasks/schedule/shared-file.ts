@@ -10,7 +10,7 @@ import { errorText } from '../../platform/errors.ts'
 import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
-import { readDocument, type ScheduleFile } from './file.ts'
+import { readDocument, type ScheduleFile, scheduleText } from './file.ts'
 
 /** The document was changed by another node since it was read; nothing has changed. */
 export class DocumentChangedError extends Error {
@@ -141,7 +141,7 @@ export function createSharedScheduleFile(deps: SharedFileDeps): ScheduleFile {
   }
 }
 
-const UNAVAILABLE = 'The database of the cluster cannot be reached. Nothing was done; repeat the call'
+const UNAVAILABLE = 'The database of the cluster cannot be used by this node. Nothing was done; repeat the call'
 
 function storedBase(db: Database): Base {
   const row = db.get<{ value: string }>('SELECT value FROM meta WHERE key = ?', META_KEY)
@@ -151,7 +151,7 @@ function storedBase(db: Database): Base {
 /** Null when there is no file. */
 async function textOf(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8')
+    return scheduleText(await readFile(path)).text
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error

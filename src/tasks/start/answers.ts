@@ -21,11 +21,12 @@ type Executions = Followed['executions']
  */
 export function objectAnswer(outcome: StartOutcome, executions?: Executions) {
   const tasksDenied = deniedList(outcome.denied)
-  const tasksFailed = outcome.failed.map(({ taskId, taskName, error }) => ({
+  const tasksFailed = outcome.failed.map(({ taskId, taskName, error, perhaps }) => ({
     taskId,
     taskName,
     status: 'failed',
     error,
+    ...(perhaps && { perhapsStarted: true }),
   }))
   return {
     tasksStarted: startedList(outcome, executions),
@@ -54,13 +55,14 @@ function queuedMember({ queued = [] }: StartOutcome) {
 }
 
 /** The answer of the object dialect when QRS could not be asked, with what is known. */
-function objectLookupFailure(message: string, { notFound, denied }: KnownSoFar) {
+function objectLookupFailure(message: string, { notFound, denied, perhaps = [] }: KnownSoFar) {
   const tasksDenied = deniedList(denied)
   return {
     error: 'Failed starting task',
     details: `QRS request failed: ${message}`,
     ...(notFound.length > 0 && { tasksNotFound: notFound }),
     ...(tasksDenied.length > 0 && { tasksDenied }),
+    ...(perhaps.length > 0 && { tasksPerhapsStarted: perhaps }),
   }
 }
 
@@ -96,7 +98,11 @@ function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?:
     tasksCP: listed('customProperty'),
     tasksCPDenied: outcome.denied.customProperties.map(({ name, value }) => ({ name, value })),
     ...(outcome.failed.length > 0 && {
-      tasksFailed: outcome.failed.map(({ taskId, taskName }) => ({ taskId, taskName })),
+      tasksFailed: outcome.failed.map(({ taskId, taskName, perhaps }) => ({
+        taskId,
+        taskName,
+        ...(perhaps && { perhapsStarted: true }),
+      })),
     }),
     ...queuedMember(outcome),
     ...(executions && { executions: startedList(outcome, executions) }),
@@ -104,11 +110,12 @@ function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?:
 }
 
 /** The members of the array dialect's answer that are known when QRS could not be asked. */
-function arrayLookupFailure({ notFound, denied }: KnownSoFar, ids: readonly string[]) {
+function arrayLookupFailure({ notFound, denied, perhaps = [] }: KnownSoFar, ids: readonly string[]) {
   return {
     tasksId: { started: [], invalid: idsIn(ids, notFound), denied: idsIn(ids, denied.taskIds) },
     tasksTagDenied: denied.tags.map((tag) => ({ tag })),
     tasksCPDenied: denied.customProperties.map(({ name, value }) => ({ name, value })),
+    ...(perhaps.length > 0 && { tasksPerhapsStarted: perhaps }),
   }
 }
 

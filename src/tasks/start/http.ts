@@ -119,6 +119,13 @@ const QUEUED = once(() =>
     .optional(),
 )
 
+const PERHAPS = once(() =>
+  z
+    .literal(true)
+    .describe('Qlik Sense was asked to start it and gave no answer: it may run. Absent otherwise.')
+    .optional(),
+)
+
 const OBJECT_ANSWER = once(() =>
   z
     .object({
@@ -130,8 +137,8 @@ const OBJECT_ANSWER = once(() =>
         .describe('Tasks that the start filter does not allow; absent when there are none.')
         .optional(),
       tasksFailed: z
-        .array(z.object({ ...task, status: z.literal('failed'), error: z.string() }))
-        .describe('Tasks that Qlik Sense refused to start; absent when there are none.')
+        .array(z.object({ ...task, status: z.literal('failed'), error: z.string(), perhapsStarted: PERHAPS() }))
+        .describe('Tasks that Qlik Sense refused to start, or gave no answer about; absent when there are none.')
         .optional(),
       tasksQueued: QUEUED(),
       warnings: z
@@ -154,7 +161,7 @@ const ARRAY_ANSWER = once(() =>
       tasksTagDenied: z.array(z.object({ tag: z.string() })),
       tasksCP: z.array(z.object(task)),
       tasksCPDenied: z.array(customProperty()),
-      tasksFailed: z.array(z.object(task)).optional(),
+      tasksFailed: z.array(z.object({ ...task, perhapsStarted: PERHAPS() })).optional(),
       tasksQueued: QUEUED(),
       executions: z.array(STARTED()).describe('Only with `wait`.').optional(),
     })
@@ -279,7 +286,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
         alone: (request) => !deps.limited && needsNoOther(request),
         summary: 'Start tasks by id, tag, custom property and name',
         description:
-          'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
+          'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing. A repeat of a call that was answered with 5xx, or not at all, starts what the first one has not: each start is noted before Qlik Sense is asked, and a task that shows a new run since is reported as started. While that cannot be seen yet, it is in `tasksFailed` with `perhapsStarted: true`; repeat the call once more.',
         ...(named && { params: PARAMS }),
         // The body has two forms, of which each has its own errors, and they come before those of the query.
         readByHandler: () => ({ query: START_QUERY(), body: z.xor([OBJECT_BODY(), ARRAY_BODY()]).optional() }),
@@ -295,8 +302,8 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
             ])
             .describe('The body is wrong; nothing was started.'),
           409: 'Footman runs in shadow mode, which starts nothing; or the start queue is full; or the Idempotency-Key belongs to another call.',
-          502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
-          504: 'Qlik Sense is silent; nothing was started.',
+          502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so (`tasksStarted`, `perhapsStarted`, `tasksPerhapsStarted`).',
+          504: 'Qlik Sense is silent; nothing was started, except perhaps the `tasksPerhapsStarted` of an earlier attempt with the same `Idempotency-Key`.',
         }),
         examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, DRY_RUN, MALFORMED],
         handle: (request) =>

@@ -14,6 +14,7 @@ import type { ExecutionFollower, QueuedStart, RunningStarts, StartRecords } from
 import type { StartQueueConfig } from './config.ts'
 import { queueRoutes, startTaskRoutes } from './http.ts'
 import { createStartPublishing, createStartRequests } from './mqtt.ts'
+import { createStartNotes, noteMigrations } from './notes.ts'
 import { createStartPreview } from './preview.ts'
 import { createQueueStore, createStartQueue, queueMigrations, type StartQueueDeps } from './queue.ts'
 import { migrations as requestMigrations } from './request-store.ts'
@@ -28,6 +29,7 @@ export const startMigrations = [
   ...idempotencyMigrations,
   ...executionMigrations,
   ...queueMigrations,
+  ...noteMigrations,
 ]
 
 export interface StartsDeps {
@@ -101,7 +103,7 @@ export function createStarts(
     config.footman.startQueue,
   )
   const start = createStartTask(
-    { ...deps, ...deps.kv, qrs, records, queue, onFinished: on.start },
+    { ...deps, ...deps.kv, qrs, records, queue, notes: createStartNotes(deps), onFinished: on.start },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
   )
   const preview = createStartPreview(

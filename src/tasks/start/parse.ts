@@ -9,6 +9,8 @@ import { queryField, readQuery } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { field, validate } from '../../http/endpoint/validation.ts'
 import { invalid, type Refusal, refused, shortError } from '../../http/errors.ts'
+import { lenientText } from '../../platform/encodings.ts'
+import { parseOutsideJson } from '../../platform/json.ts'
 import { mayReach, topicMatches, topicProblem } from '../../platform/mqtt-topics.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
@@ -262,15 +264,17 @@ export interface MessageRules {
 
 const MAX_BYTES = 1_048_576
 const MAX_REQUEST_ID = 128
+/** Characters of a value that a warning shows. */
+const MAX_SHOWN = 200
 
 /** Bad elements are skipped with a warning, the rest goes on; a refusal only when nothing sensible is left. */
 export function parseStartMessage(payload: Uint8Array, rules: MessageRules): StartMessage {
   if (payload.length > MAX_BYTES) return refusedMessage('Invalid request body', 'the message is larger than 1 MiB')
-  const text = new TextDecoder().decode(payload).trim()
+  const text = lenientText(payload).text.trim()
   if (text === '') return refusedMessage('Invalid request body', 'the message is empty')
   if (!/^[{["]/.test(text)) return fromJson([text], rules)
   try {
-    return fromJson(JSON.parse(text), rules)
+    return fromJson(parseOutsideJson(text), rules)
   } catch (error) {
     return refusedMessage('Invalid request body', `the message is not valid JSON: ${(error as Error).message}`)
   }
@@ -338,7 +342,8 @@ function replyTopicOf(json: unknown, rules: MessageRules, warnings: string[]): s
   const { replyTopic } = json
   const problem = typeof replyTopic === 'string' ? replyProblem(replyTopic, rules) : 'it must be a text'
   if (problem === null) return String(replyTopic)
-  warnings.push(`replyTopic ${JSON.stringify(replyTopic)} is refused: ${problem}`)
+  const shown = JSON.stringify(replyTopic).slice(0, MAX_SHOWN)
+  warnings.push(`replyTopic ${shown} is refused: ${problem}`)
   return null
 }
 

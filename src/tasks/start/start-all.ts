@@ -2,19 +2,28 @@
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { isDown, isLost, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import type { StartNote } from './notes.ts'
 import type { TaskResult } from './types.ts'
 
 interface StartAllDeps {
   readonly qrs: QrsClient & Results
   /** Tasks that this request has started already. */
   readonly done: ReadonlyMap<string, string | null>
-  /** Tasks that it has perhaps started, with the id of their last result before. */
-  readonly perhaps?: ReadonlyMap<string, string> | undefined
+  /** Tasks that it has perhaps started, with the id of their last result before, and when QRS was asked where that is known. */
+  readonly perhaps?: ReadonlyMap<string, PerhapsStarted> | undefined
+  readonly now: () => number
   /** Called before each start; the task is not started when it rejects. */
   readonly onStarting?: ((task: QrsTask) => Promise<void>) | undefined
+  /** Called when QRS has refused a start. */
+  readonly onRefused?: ((task: QrsTask) => Promise<void>) | undefined
   /** Called after each start; the task counts as failed when it rejects. */
   readonly onStarted: (task: QrsTask, executionId: string | null) => Promise<void>
 }
+
+export type PerhapsStarted = Pick<StartNote, 'resultBefore'> & Partial<Pick<StartNote, 'notedAt'>>
+
+/** A start that QRS was asked for shows in the task after so long at most. */
+const SHOWS_MS = 15_000
 
 /** Starts under way at the same time, per request. */
 const CONCURRENCY = 4
@@ -33,16 +42,22 @@ export async function startAll(
     if (executionId !== undefined) return { executionId }
     if (lost !== null) return { error: `not tried, because QRS was lost: ${lost}`, passing: true }
     try {
-      const resultBefore = deps.perhaps?.get(task.id)
-      const begun = resultBefore === undefined ? null : await begunSince(deps.qrs, task, resultBefore)
+      const before = deps.perhaps?.get(task.id)
+      const begun = before ? await begunSince(deps.qrs, task, before.resultBefore) : null
       if (begun) {
         await deps.onStarted(task, begun.executionId)
         return begun
+      }
+      if (before?.notedAt !== undefined && deps.now() - before.notedAt < SHOWS_MS) {
+        const result = { error: STILL_OPEN, passing: true, perhaps: true }
+        lost ??= result.error
+        return result
       }
       await deps.onStarting?.(task)
       const { cause, ...result } = await startOne(deps.qrs, task)
       if ('error' in result) {
         if (isLost(cause)) lost ??= result.error
+        if (isRefusal(cause)) await deps.onRefused?.(task)
         return result
       }
       await deps.onStarted(task, result.executionId)
@@ -60,6 +75,9 @@ export async function startAll(
   return { results, interrupted: lost !== null }
 }
 
+const STILL_OPEN =
+  'perhaps started: an earlier attempt has asked Qlik Sense to start it, and got no answer. Repeat the call in 15 seconds to learn whether it runs'
+
 /** With `cause` QRS gave no answer, or an error: whether the task was started is not known. */
 type StartAttempt = TaskResult & { readonly cause?: unknown }
 
@@ -71,7 +89,9 @@ export async function startOne(qrs: QrsClient, task: QrsTask): Promise<StartAtte
     const result = await qrs.startTask(task.id)
     return result.started ? { executionId: result.executionId } : { error: result.reason }
   } catch (cause) {
-    return { error: reasonOf(cause), cause, ...(isPassing(cause) && { passing: true }) }
+    const isOpen = !isRefusal(cause) && (cause as QrsError).kind !== 'status'
+    const error = isOpen ? `perhaps started: ${reasonOf(cause)}` : reasonOf(cause)
+    return { error, cause, ...(isPassing(cause) && { passing: true }), ...(isOpen && { perhaps: true }) }
   }
 }
 
@@ -91,6 +111,10 @@ export async function begunSince(
   const [result] = await qrs.resultsById([resultId])
   return { executionId: result?.executionID ?? null }
 }
+
+/** The task was certainly not started. */
+const isRefusal = (cause: unknown): boolean =>
+  !(cause instanceof QrsError) || cause.isUnsent || (cause.status !== null && cause.status >= 400 && cause.status < 500)
 
 const isPassing = (cause: unknown): boolean =>
   isDown(cause) || (cause instanceof QrsError && (cause.status ?? 0) >= 500)

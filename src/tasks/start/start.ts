@@ -5,12 +5,14 @@ import { uuidV7 } from '../../platform/uuid.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { StartRecords } from '../executions/types.ts'
 import { auditLine } from './answers.ts'
+import type { StartNotes } from './notes.ts'
 import { readItem } from './parse.ts'
 import type { StartQueue } from './queue.ts'
 import { type Selection, type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
-import { lastResultId, startAll } from './start-all.ts'
+import { lastResultId, type PerhapsStarted, startAll } from './start-all.ts'
 import {
   type KeyValueItem,
+  LookupError,
   type QueuedTask,
   ShadowModeError,
   type StartOutcome,
@@ -29,6 +31,8 @@ export interface StartTaskDeps {
   readonly storeKeyValues?: StoreKeyValues | undefined
   /** Absent: what was started is not remembered. */
   readonly records?: StartRecords
+  /** Absent: a request that comes again does not know what it was about to start. */
+  readonly notes?: StartNotes
   /** Absent: nothing limits the starts. */
   readonly queue?: StartQueue
   /** Called for every request with its outcome, or with the problem that prevented it. */
@@ -58,7 +62,9 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
     try {
       if (settings.shadow) throw new ShadowModeError()
       const filter = startFilterFor(request.origin, settings, request.limitedTo)
-      const selection = await selectTasks(deps.qrs, filter, request)
+      const selection = await selectTasks(deps.qrs, filter, request).catch((error: unknown) => {
+        throw withEarlier(deps, request, error)
+      })
       logRefused(log, request, selection)
       const mayComeAgain = request.id !== undefined || progress !== undefined
       const identified = { id: uuidV7(began), ...request, mayComeAgain }
@@ -70,6 +76,14 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
       throw error
     }
   }
+}
+
+/** The error of a look-up, with what an earlier attempt of the request has perhaps started. */
+function withEarlier({ notes }: StartTaskDeps, { id }: StartRequest, error: unknown): unknown {
+  if (!(error instanceof LookupError) || id === undefined) return error
+  const perhaps = [...(notes?.of(id).keys() ?? [])]
+  if (perhaps.length === 0) return error
+  return new LookupError(error.timedOut, error.message, { ...error.known, perhaps }, error.cause)
 }
 
 type Identified = StartRequest & {
@@ -140,14 +154,35 @@ async function begin(
         {
           qrs: deps.qrs,
           done,
-          perhaps: progress?.perhaps,
-          onStarting:
-            progress?.starting &&
-            ((task) => progress.starting?.(task.id, task.name, lastResultId(task)) ?? Promise.resolve()),
+          now: deps.clock.now,
+          ...intentions(deps, request, progress),
           onStarted: recorder(deps, request, progress),
         },
         tasks,
       )
+}
+
+/** The notes about starts that are about to be made: those of the caller, else those of the start function. */
+function intentions(
+  { notes }: StartTaskDeps,
+  { id, mayComeAgain }: Identified,
+  progress: StartProgress | undefined,
+): Pick<Parameters<typeof startAll>[0], 'perhaps' | 'onStarting' | 'onRefused'> {
+  const { starting, perhaps = new Map<string, string>() } = progress ?? {}
+  if (starting) {
+    return {
+      perhaps: new Map(
+        [...perhaps].map(([taskId, resultBefore]): [string, PerhapsStarted] => [taskId, { resultBefore }]),
+      ),
+      onStarting: (task) => starting.call(progress, task.id, task.name, lastResultId(task)),
+    }
+  }
+  if (!notes || !mayComeAgain) return {}
+  return {
+    perhaps: notes.of(id),
+    onStarting: (task) => notes.add(id, task.id, lastResultId(task)),
+    onRefused: ({ id: taskId }) => notes.remove(id, taskId),
+  }
 }
 
 /** Starts of this request before it was cut short. */

@@ -65,7 +65,12 @@ export interface QueuedTask extends TaskRef {
 export type TaskResult =
   | { readonly executionId: string | null }
   /** `passing`: QRS was lost or answered that it is not well; the same start may succeed later. */
-  | { readonly error: string; readonly passing?: boolean }
+  | {
+      readonly error: string
+      readonly passing?: boolean
+      /** QRS was asked and has not answered: it is not known whether the task was started. */
+      readonly perhaps?: boolean
+    }
 
 /** Which selector found a task; one entry per match, so that the array dialect can list duplicates. */
 export interface SelectedTask extends TaskRef {
@@ -76,7 +81,11 @@ export interface SelectedTask extends TaskRef {
 export interface StartOutcome {
   /** Each task once, in order of selection. */
   readonly started: readonly (TaskRef & { readonly executionId: string | null })[]
-  readonly failed: readonly (TaskRef & { readonly error: string; readonly passing?: boolean })[]
+  readonly failed: readonly (TaskRef & {
+    readonly error: string
+    readonly passing?: boolean
+    readonly perhaps?: boolean
+  })[]
   /** Waiting in the start queue: they are started as soon as the limits allow it. */
   readonly queued?: readonly QueuedTask[]
   /** Each id once, as it was written in the request. */
@@ -103,7 +112,10 @@ export interface Followed {
   readonly allFinal: boolean
 }
 
-/** Lets a request that was cut short by a crash go on where it stood. */
+/**
+ * Lets a request that was cut short by a crash go on where it stood, by notes of the caller's own. Without it the start
+ * function keeps notes itself of every request that has an id.
+ */
 export interface StartProgress {
   /** Tasks that this request has started already, with their execution ids; they are not started again. */
   readonly done: ReadonlyMap<string, string | null>
@@ -123,10 +135,13 @@ export interface StartProgress {
 
 export type StartTask = (request: StartRequest, progress?: StartProgress) => Promise<StartOutcome>
 
-/** The selection as far as it is known when the look-ups break off; nothing has been started. */
-export type KnownSoFar = Pick<StartOutcome, 'notFound' | 'denied'>
+/** The selection as far as it is known when the look-ups break off. */
+export interface KnownSoFar extends Pick<StartOutcome, 'notFound' | 'denied'> {
+  /** Ids of tasks that an earlier attempt of the same request has started, or perhaps has. */
+  readonly perhaps?: readonly string[]
+}
 
-/** QRS could not be asked which tasks are meant, or answered with an error. Nothing was started. */
+/** QRS could not be asked which tasks are meant, or answered with an error. Nothing was started by this attempt. */
 export class LookupError extends Error {
   override readonly name = 'LookupError'
   constructor(

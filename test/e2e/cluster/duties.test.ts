@@ -4,14 +4,16 @@ import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts
 import type { ClusterNode } from '../../support/cluster/node.ts'
 import { untilSame } from '../../support/cluster/same.ts'
 import { addSchedule } from '../../support/cluster/schedules.ts'
-import { postgresPrograms } from '../../support/postgres.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
+
+needs('postgres')
 
 const SCHEDULES = 100
 const OVER_S = 12
 const RETRIES = 60
 
-describe.skipIf(!postgresPrograms())('three nodes whose leader is killed', () => {
+describe('three nodes whose leader is killed', () => {
   let cluster: TestCluster
   beforeAll(async () => {
     cluster = await startCluster({

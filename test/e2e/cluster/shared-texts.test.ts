@@ -4,8 +4,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { guidOf } from '../../bench/large-site-ids.ts'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
-import { postgresPrograms } from '../../support/postgres.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
+
+needs('postgres')
 
 interface Listed {
   readonly id: string
@@ -23,7 +25,7 @@ const scheduleOf = (name: string) => ({
   startupState: 'start',
 })
 
-describe.skipIf(!postgresPrograms())('several nodes', () => {
+describe('several nodes', () => {
   let cluster: TestCluster
   beforeAll(async () => {
     cluster = await startCluster({
@@ -117,7 +119,7 @@ describe.skipIf(!postgresPrograms())('several nodes', () => {
     while (!missed.includes('event: ')) missed += (await again.read()).value ?? ''
     await again.cancel()
     expect(missed).toContain(`id: ${revision + 1}\nevent: delete`)
-  }, 30_000)
+  }, 90_000)
 
   test('start tasks alone, and say so of everything that needs the others', async () => {
     const node = await follower()

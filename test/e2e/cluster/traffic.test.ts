@@ -1,13 +1,14 @@
-/** Several nodes that all receive: one set of deliveries, whichever nodes are killed in between. */
+/** Several nodes that all receive make one event and one set of deliveries. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
-import { during, killAtRandom, REPEATS_PER_END, seeded } from '../../support/cluster/faults.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
 import { untilSame } from '../../support/cluster/same.ts'
-import { postgresPrograms } from '../../support/postgres.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
 
-describe.skipIf(!postgresPrograms())('three nodes', () => {
+needs('postgres')
+
+describe('three nodes', () => {
   let cluster: TestCluster
   beforeAll(async () => {
     cluster = await startCluster()
@@ -32,22 +33,4 @@ describe.skipIf(!postgresPrograms())('three nodes', () => {
     await untilSame(cluster.nodes)
     expect(cluster.nodes.map(count)).toEqual([60, 60, 60])
   }, 60_000)
-
-  for (const to of ['all', 'random'] as const) {
-    const whom = to === 'all' ? 'all of them' : 'one of them each'
-    test(`lose nothing while nodes are killed, with messages to ${whom}`, async () => {
-      await cluster.begin()
-      const { kills, leaders } = await during(cluster.send({ count: 720, perSecond: 60, to }), (signal) =>
-        killAtRandom(cluster, seeded(to.length), signal),
-      )
-      await cluster.untilJoined()
-      await cluster.untilDelivered()
-      const ends = await cluster.takeovers()
-      const result = cluster.report(`kills, to ${to}`, `${kills} kills (${leaders} of the leader), ${ends} takeovers`)
-      expect(result).toMatchObject({ lost: [], unlike: [] })
-      expect(result.mostCopies).toBeLessThanOrEqual(1 + ends)
-      expect(result.repeated).toBeLessThanOrEqual(ends * REPEATS_PER_END)
-      await untilSame(cluster.nodes)
-    }, 90_000)
-  }
 })

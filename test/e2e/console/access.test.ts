@@ -6,8 +6,10 @@ import { startBrowser } from '../../support/browser.ts'
 import { crawl, newKey, type Visitor, visitorOf } from '../../support/console.ts'
 import { openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
+
+needs('chromium')
 
 type Tree = Record<string, unknown>
 
@@ -133,8 +135,10 @@ describe('with access control', () => {
     expect(bodies.size).toBe(1)
     const other = visitorOf(product, { ...TLS, 'x-forwarded-for': '203.0.113.11' })
     expect((await other.signIn(OPS.key)).status).toBe(303)
+    // Others may sit behind the same address.
+    expect((await visitorOf(product, from).signIn(OPS.key)).status).toBe(303)
     expect((await audit(product, 'session.create')).filter(({ outcome }) => outcome === 'denied')).toHaveLength(10)
-  }, 30_000)
+  }, 90_000)
 
   test('another machine cannot sign in without TLS', async () => {
     const answer = await visitorOf(product, { 'x-forwarded-for': '203.0.113.12' }).signIn(OPS.key)
@@ -200,7 +204,7 @@ describe('with access control', () => {
     await stream
     const entries = await audit(product, 'session.end')
     expect(entries.some(({ outcome, via }) => outcome === 'ok' && via === 'console')).toBe(true)
-  }, 20_000)
+  }, 90_000)
 
   test('a key that leaves the configuration ends its sessions at once', async () => {
     const who = await signedIn(product, DOOMED.key)
@@ -355,24 +359,20 @@ describe('with access control', () => {
     await until(async () => (await audit(product, 'session.move')).length === 1)
   })
 
-  test.skipIf(!findExecutable('chromium'))(
-    'a browser reports no violation of the content policy',
-    async () => {
-      const browser = await startBrowser()
-      try {
-        const who = await signedIn(product)
-        for (const path of ['/system', '/system/config', '/system/audit', '/system/maintenance', '/search?q=event']) {
-          const url = `http://127.0.0.1:${product.restPort}/console${path}`
-          await using opened = await openConsole(browser, url, { as: who })
-          expect(await opened.page.locator('h1').count()).toBe(1)
-          expect([path, opened.faults]).toEqual([path, []])
-        }
-      } finally {
-        await browser.close()
+  test('a browser reports no violation of the content policy', async () => {
+    const browser = await startBrowser()
+    try {
+      const who = await signedIn(product)
+      for (const path of ['/system', '/system/config', '/system/audit', '/system/maintenance', '/search?q=event']) {
+        const url = `http://127.0.0.1:${product.restPort}/console${path}`
+        await using opened = await openConsole(browser, url, { as: who })
+        expect(await opened.page.locator('h1').count()).toBe(1)
+        expect([path, opened.faults]).toEqual([path, []])
       }
-    },
-    60_000,
-  )
+    } finally {
+      await browser.close()
+    }
+  }, 60_000)
 })
 
 describe('without access control', () => {

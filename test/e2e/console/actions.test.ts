@@ -11,9 +11,11 @@ import { openConsole } from '../../support/console-browser.ts'
 import { ALL_ENDPOINTS } from '../../support/everything.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
 import { until } from '../../support/wait.ts'
+
+needs('mosquitto', 'chromium', 'curl')
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const ITEM = `taskFailed:${TASK}`
@@ -44,7 +46,7 @@ interface Action {
   readonly isReady?: () => boolean
 }
 
-describe.skipIf(findExecutable('chromium') === null || findExecutable('curl') === null)('actions', () => {
+describe('actions', () => {
   let site: TestSite
   let sink: HttpSink
   let product: Footman

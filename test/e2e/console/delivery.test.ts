@@ -8,9 +8,11 @@ import { visitorOf } from '../../support/console.ts'
 import { looksWell, openConsole, seen, tooWide } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
 import { until } from '../../support/wait.ts'
+
+needs('chromium')
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const TIMEOUT = 90_000
@@ -65,7 +67,7 @@ interface Listed {
   readonly reason: string | null
 }
 
-describe.skipIf(findExecutable('chromium') === null)('deliveries in the console', () => {
+describe('deliveries in the console', () => {
   let site: TestSite
   let sink: HttpSink
   let product: Footman
@@ -306,10 +308,10 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
         const { page } = opened
         await page.locator(`[name=${name}]`).fill(subject)
         await page.locator('[name=draft]').fill(draft)
-        await page.getByRole('button', { name: 'Which routes fire?' }).click()
+        await page.getByRole('button', { name: 'Which rules fire?' }).click()
         await page.waitForURL(/form\/routes\.explain/)
         expect(await seen(page, '.answer > p')).toBe(
-          'The draft changes 2 routes for this event. 1 of the configured routes fire; 1 with the draft.',
+          'The draft changes 2 rules for this event. 1 of the configured rules fire; 1 with the draft.',
         )
         expect(await seen(page, '.answer [data-key=all]')).toMatch(
           /all\s+different[\s\S]*Would be sent to good[\s\S]*Does not match[\s\S]*outcome success: found failed/,
@@ -319,7 +321,7 @@ describe.skipIf(findExecutable('chromium') === null)('deliveries in the console'
         )
         expect([javaScript ? await violations(page) : [], await tooWide(page)]).toEqual([[], 0])
         await page.locator('[name=draft]').fill(draft.replace('to: [good]\n', 'to: [nowhere]\n'))
-        await page.getByRole('button', { name: 'Which routes fire?' }).click()
+        await page.getByRole('button', { name: 'Which rules fire?' }).click()
         await page.locator('.log.draft').waitFor()
         expect(await page.locator('.log.draft li.e').allInnerTexts()).toEqual([
           expect.stringContaining('to: [nowhere]'),

@@ -6,9 +6,11 @@ import { startBrowser } from '../../support/browser.ts'
 import { looksWell, openConsole, seen, tooWide } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
-import { until } from '../../support/wait.ts'
+import { atMost, until } from '../../support/wait.ts'
+
+needs('chromium')
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const TIMEOUT = 60_000
@@ -25,7 +27,7 @@ interface Listed {
   readonly deliveryCounts: Readonly<Record<string, number>>
 }
 
-describe.skipIf(findExecutable('chromium') === null)('events in the console', () => {
+describe('events in the console', () => {
   let site: TestSite
   let sink: HttpSink
   let product: Footman
@@ -101,7 +103,7 @@ describe.skipIf(findExecutable('chromium') === null)('events in the console', ()
       const began = performance.now()
       const html = await (await fetch(`${base}/events/${eventId}`)).text()
       // The budget is 300 ms; a busy machine gets ten times as much.
-      expect(performance.now() - began).toBeLessThan(3000)
+      expect(performance.now() - began).toBeLessThan(atMost(3000))
       expect(html.match(/id="line-\d+"/g)).toHaveLength(2000)
       await using opened = await openConsole(browser, `${base}/events/${eventId}`)
       const { page } = opened
@@ -109,7 +111,7 @@ describe.skipIf(findExecutable('chromium') === null)('events in the console', ()
       expect(await log.locator('> ol > li').nth(6).getAttribute('id')).toBe('line-5001')
       expect(await log.locator('li.e').allInnerTexts()).toEqual([expect.stringContaining('error')])
       expect(await seen(page, '#line-5001')).toContain('Error: Cannot open file')
-      expect(await seen(page, '#line-5002')).toBe('07:03:10\nrow 5002')
+      expect(await seen(page, '#line-5002')).toMatch(/^\d\d:03:10\nrow 5002$/)
       expect(await page.getByText('Lines 4 001–6 000 of 10 000, 2 errors').count()).toBe(1)
       await page.keyboard.press('e')
       expect(await page.evaluate('document.activeElement.id')).toBe('line-5001')

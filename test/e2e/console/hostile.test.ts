@@ -5,8 +5,10 @@ import { startBrowser } from '../../support/browser.ts'
 import { crawl, visitorOf } from '../../support/console.ts'
 import { openConsole } from '../../support/console-browser.ts'
 import { type ReportSite, SALES_APP, startReportSite } from '../../support/report-tasks.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
+
+needs('chromium')
 
 setDefaultTimeout(180_000)
 
@@ -143,35 +145,32 @@ test('no page has an element of a name, as HTML', async () => {
   expect(named).toBeGreaterThan(20)
 })
 
-test.skipIf(!findExecutable('chromium'))(
-  'in a browser nothing runs, nothing is loaded, and the policy is kept',
-  async () => {
-    let browser: Browser | undefined
-    try {
-      browser = await startBrowser()
-      const origin = `http://127.0.0.1:${reports.product.restPort}`
-      await using opened = await openConsole(browser, `${origin}/console/`)
-      const { page, faults } = opened
-      for (const path of pages) {
-        await page.goto(`${origin}/console${path}`)
-        await page.locator('#main h1').waitFor()
-        const found = await page.evaluate(() => ({
-          owned: 'owned' in globalThis,
-          elements: document.querySelectorAll('[data-owned], iframe:not([sandbox]), base').length,
-          hidden: getComputedStyle(document.querySelector('h1')!).display === 'none',
-          wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
-        }))
-        expect([path, found]).toEqual([path, { owned: false, elements: 0, hidden: false, wide: false }])
-      }
-      // The palette is made by a script.
-      await page.keyboard.press('Control+k')
-      await page.locator('dialog input:focus').waitFor()
-      await page.keyboard.type('owned')
-      await page.locator('[role=option]').first().waitFor()
-      expect(await page.evaluate(() => document.querySelectorAll('[data-owned]').length)).toBe(0)
-      expect(faults).toEqual([])
-    } finally {
-      await browser?.close()
+test('in a browser nothing runs, nothing is loaded, and the policy is kept', async () => {
+  let browser: Browser | undefined
+  try {
+    browser = await startBrowser()
+    const origin = `http://127.0.0.1:${reports.product.restPort}`
+    await using opened = await openConsole(browser, `${origin}/console/`)
+    const { page, faults } = opened
+    for (const path of pages) {
+      await page.goto(`${origin}/console${path}`)
+      await page.locator('#main h1').waitFor()
+      const found = await page.evaluate(() => ({
+        owned: 'owned' in globalThis,
+        elements: document.querySelectorAll('[data-owned], iframe:not([sandbox]), base').length,
+        hidden: getComputedStyle(document.querySelector('h1')!).display === 'none',
+        wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+      }))
+      expect([path, found]).toEqual([path, { owned: false, elements: 0, hidden: false, wide: false }])
     }
-  },
-)
+    // The palette is made by a script.
+    await page.keyboard.press('Control+k')
+    await page.locator('dialog input:focus').waitFor()
+    await page.keyboard.type('owned')
+    await page.locator('[role=option]').first().waitFor()
+    expect(await page.evaluate(() => document.querySelectorAll('[data-owned]').length)).toBe(0)
+    expect(faults).toEqual([])
+  } finally {
+    await browser?.close()
+  }
+})

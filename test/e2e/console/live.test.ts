@@ -8,8 +8,10 @@ import type { Browser, Page } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
 import { type Key, newKey, type Visitor, visitorOf } from '../../support/console.ts'
 import { type Footman, footman } from '../../support/footman.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { until, within } from '../../support/wait.ts'
+
+needs('chromium')
 
 const TIMEOUT_MS = 120_000
 const SESSION_END_MS = 10_000
@@ -164,7 +166,7 @@ describe('the stream of a session', () => {
     }
   })
 
-  test.skipIf(!findExecutable('chromium'))(
+  test(
     'from the sign-in to an event, a dialog, the palette and a list by the keyboard alone',
     async () => {
       await failMany(running, 3)
@@ -279,7 +281,7 @@ async function startNetwork(port: number) {
   }
 }
 
-describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
+describe('in Chromium', () => {
   let running: Footman
   let browser: Browser
   let network: Awaited<ReturnType<typeof startNetwork>>

@@ -6,8 +6,11 @@ import { type Key, newKey, visitorOf } from '../../support/console.ts'
 import { looksWell, openConsole } from '../../support/console-browser.ts'
 import { zipOf } from '../../support/office.ts'
 import { type ReportSite, SALES_APP, startReportSite } from '../../support/report-tasks.ts'
+import { needs } from '../../support/servers.ts'
 import { paragraph, wordTemplate } from '../../support/templates.ts'
 import { until } from '../../support/wait.ts'
+
+needs('chromium')
 
 const GONE = 'gone@acme.example'
 const HERE = 'here@acme.example'

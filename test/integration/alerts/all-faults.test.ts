@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { listDeliveries } from '../../../src/alerts/history/deliveries.ts'
 import { type EveryDestination, startEveryDestination } from '../../support/every-destination.ts'
 import { FAULTS, type Fault } from '../../support/fault-peers.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
+
+needs('mosquitto')
 
 const EVENTS = 40
 const TIMEOUT_MS = 1000

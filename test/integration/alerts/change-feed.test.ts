@@ -19,7 +19,7 @@ async function scene(maxStreams = 100) {
   const db = openDatabase(':memory:', { migrations: MIGRATIONS })
   const writer = createGroupWriter(db)
   const feed = createChangeFeed({ db, writer, clock: systemClock, log: recordingLog() })
-  const streams = createEventStreams({ maxStreams: () => maxStreams })
+  const streams = createEventStreams({ maxStreams: () => maxStreams, maxPerCaller: maxStreams })
   const api = await routesApi(streamRoutes({ feed, streams }))
   cleanups.push(
     () => db.close(),
@@ -150,13 +150,13 @@ describe('a follower', () => {
 })
 
 test('200 followers get every change once', async () => {
-  const { publish, follow } = await scene(200)
+  const { publish, follow } = await scene(400)
   const all = await Promise.all(Array.from({ length: 200 }, () => follow('?topic=attention')))
   const keys = Array.from({ length: 20 }, (_, n) => `key-${n}`)
   for (const key of keys) publish(key)
   await until(() => all.every(({ messages }) => messages().length >= keys.length))
   for (const { messages } of all) expect(messages().map(({ data }) => data.key)).toEqual(keys)
-}, 20_000)
+}, 90_000)
 
 test('the tables log the states of executions, runs of schedules and of report tasks', async () => {
   const { db } = await scene()

@@ -86,7 +86,7 @@ describe('GET /v4/events/{id}/decisions', () => {
           name: 'rest',
           origin: 'footman',
           matched: false,
-          because: 'route finance stops the evaluation',
+          because: 'rule finance stops the evaluation',
           fields: [outcome],
           deliveries: [],
         },

@@ -30,7 +30,10 @@ import { until } from '../../support/wait.ts'
 const NAMES = ['slack', 'teams', 'webhook', 'signl4', 'newrelic'] as const
 type Name = (typeof NAMES)[number]
 const EVENTS = 30
+/** Short, where a silent receiver is a part of the test. */
 const TIMEOUT_MS = 300
+/** Long enough for a busy machine to read the first line of an answer of three megabytes. */
+const PATIENT_MS = 3000
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -70,7 +73,7 @@ function configured(urls: Readonly<Record<Name, string>>) {
 }
 
 /** Router, outbox and all destinations, each with a server of its own. */
-async function pipeline() {
+async function pipeline(timeoutMs = TIMEOUT_MS) {
   const sinks = Object.fromEntries(
     await Promise.all(NAMES.map(async (name) => [name, await startHttpSink()] as const)),
   ) as Record<Name, HttpSink>
@@ -83,7 +86,7 @@ async function pipeline() {
   const writer = createGroupWriter(db)
   const log = recordingLog()
   const clock = { now: () => Date.now() }
-  const deps = { log, clock, engine: templateEngine(), times: STOCKHOLM, timeoutMs: TIMEOUT_MS }
+  const deps = { log, clock, engine: templateEngine(), times: STOCKHOLM, timeoutMs }
   const destinations: readonly Destination[] = [
     createSlackDestination(deps, config),
     createTeamsDestination(deps, config),
@@ -178,7 +181,7 @@ describe('down, silent, refusing and flapping at the same time', () => {
 
 describe('an answer of 200 counts, whatever its body does', () => {
   test.each(BROKEN_BODIES)('the body %s', async (broken) => {
-    const { sinks, rows, fire } = await pipeline()
+    const { sinks, rows, fire } = await pipeline(PATIENT_MS)
     for (const name of NAMES) sinks[name].answer({ broken })
     await fire(0)
     const states = () => NAMES.map((name) => [name, rows(name).map(({ state }) => state)])
@@ -187,7 +190,7 @@ describe('an answer of 200 counts, whatever its body does', () => {
   })
 
   test('one of another status is what the status says, or no answer', async () => {
-    const { sinks, rows, fire } = await pipeline()
+    const { sinks, rows, fire } = await pipeline(PATIENT_MS)
     for (const name of NAMES) sinks[name].answerOnce({ status: 500, broken: 'is cut' })
     await fire(0)
     await until(() => NAMES.every((name) => rows(name)[0]?.state === 'delivered'))

@@ -6,7 +6,9 @@ import { templateContext } from '../../../src/alerts/template-context.ts'
 import { CONTEXT, templateEngine } from '../../support/alerts.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { MAIL_SAMPLES } from '../../support/mail-samples.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
+
+needs('chromium')
 
 const NAMES = ['reload-failed', 'long-names', 'service-stopped', 'cloud-failed', 'summary'] as const
 const engine = templateEngine()
@@ -17,11 +19,11 @@ function htmlOf(name: keyof typeof MAIL_SAMPLES): string {
   return engine.render({ kind: 'builtin', name: 'email/alert' }, { ...record, view: mailView(record) }, 'html')
 }
 
-describe.skipIf(!findExecutable('chromium'))('mails in Chromium', () => {
+describe('mails in Chromium', () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await startBrowser()
-  }, 30_000)
+  }, 90_000)
   afterAll(() => browser?.close())
 
   test.each([320, 480, 700, 900])(
@@ -44,7 +46,7 @@ describe.skipIf(!findExecutable('chromium'))('mails in Chromium', () => {
       expect([name, await page.evaluate(() => document.documentElement.scrollWidth)]).toEqual([name, 320])
     }
     await page.close()
-  }, 30_000)
+  }, 90_000)
 
   test('dark mode darkens the card, and nothing is fetched', async () => {
     const page = await browser.newPage({ colorScheme: 'dark' })
@@ -55,5 +57,5 @@ describe.skipIf(!findExecutable('chromium'))('mails in Chromium', () => {
     expect(background).toBe('rgb(26, 33, 41)')
     expect(requests.filter((url) => !url.startsWith('about:'))).toEqual([])
     await page.close()
-  }, 30_000)
+  }, 90_000)
 })

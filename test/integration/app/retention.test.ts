@@ -32,7 +32,7 @@ function scene() {
     storePending(db, taskEvent({ receivedAt: now - 29 * DAY }))
     for (let n = 0; n < 450; n += 1) takeDedupKey(db, `old ${n}`, now - DAY, 1000)
     takeDedupKey(db, 'young', now, 1000)
-    for (const at of [now - 91 * DAY, now - 90 * DAY - 1, now - 89 * DAY]) insertEntry(db, auditEntry(at))
+    for (const at of [now - 91 * DAY, now - 90 * DAY - 1, now - 89 * DAY]) insertEntry(db, auditEntry(at), 'fm1')
   })
   const log = recordingLog()
   const journal: number[] = []

@@ -101,7 +101,7 @@ describe('a dump of 100 MB', () => {
     expect(engine.mostAtOnce).toBe(8)
     await sessionEnded(engine)
     expect(engine.closings).toEqual([1000])
-  }, 30_000)
+  }, 90_000)
 
   test('waits for a slow reader instead of piling up', async () => {
     const { api, engine } = await start(largeApp(2000))
@@ -113,7 +113,7 @@ describe('a dump of 100 MB', () => {
     expect((calls / 2) * SHEET_BYTES).toBeLessThan(30_000_000)
     socket.destroy()
     await sessionEnded(engine)
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('a dump that breaks off midway', () => {
@@ -148,7 +148,7 @@ describe('a dump that breaks off midway', () => {
       expect(outcome).toBe('broken off')
       expect(log.of('error')[0]).toStartWith('APPDUMP: Failed dumping app, the answer is cut off: engine 127.0.0.1:')
       await sessionEnded(engine)
-    }, 20_000)
+    }, 90_000)
   }
 
   test('ends the session when the caller hangs up', async () => {
@@ -190,7 +190,7 @@ test('a dump that takes longer than ten seconds is answered all the same', async
   expect(answer.status).toBe(200)
   expect(await answer.json()).toMatchObject({ appId: 'large' })
   await sessionEnded(engine)
-}, 20_000)
+}, 90_000)
 
 test('an app whose list cannot be read has no dump', async () => {
   const { url } = await start(largeApp(0, ({ method }) => (method === 'GetLayout' ? { qLayout: {} } : undefined)))

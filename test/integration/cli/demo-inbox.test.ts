@@ -13,7 +13,10 @@ import {
 } from '../../../src/cli/demo/receivers.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
+
+needs('chromium')
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(2)>`
 const mail = (change: Partial<ReceivedMail> = {}): ReceivedMail => ({

@@ -74,6 +74,10 @@ const AUDIT = [
     ...{ outcome: 'denied', status: 403, detail: LONG },
   },
 ]
+const KEYS = [
+  { id: 'erp', scopes: ['task:run'], expiresAt: AT, lastUsedAt: AT, lastAddress: '10.0.0.5' },
+  { id: LONG, scopes: ['kv:*', 'task:run', 'schedule:read'], expiresAt: null, lastUsedAt: null, lastAddress: null },
+]
 const DROPPED = [{ at: AT, from: '10.0.0.5', reason: 'UNKNOWN_TYPE', raw: `/scheduler-x/;${LONG}` }]
 const EXECUTIONS = [
   {
@@ -91,6 +95,7 @@ const answers: Readonly<Record<string, unknown>> = {
   '/v4/events/dropped': { dropped: DROPPED, nextCursor: null },
   '/v4/deliveries': { deliveries: DELIVERIES, nextCursor: null },
   '/v4/audit': { audit: AUDIT, nextCursor: null },
+  '/v4/access/keys': { keys: KEYS },
   '/v4/tasks': { tasks: TASKS, nextCursor: null },
   '/v4/schedules': SCHEDULES,
   [`/v4/schedules/${SCHEDULE}/runs`]: { runs: RUNS },
@@ -136,7 +141,7 @@ const SCREENS: readonly (readonly [ListName, readonly string[]])[] = [
   [
     'deliveries list',
     [
-      'CREATED              DESTINATION  TO                     STATE                  ROUTE  ID',
+      'CREATED              DESTINATION  TO                     STATE                  RULE   ID',
       '2026-03-02 06:03:11  ops-mail     anna@acme.example      delivered              night  019cad24-bb20',
       '2026-03-02 06:03:11  ops-mail     https://hooks.acme.e…  suppressed (RATE_LIM…  -      019cad24-bb45',
     ],
@@ -161,14 +166,15 @@ describe('100 columns', () => {
   const HEADS: readonly (readonly [ListName | 'history', RegExp])[] = [
     ['events list', /^RECEIVED +EVENT +STATE +DELIVERIES +ID$/],
     ['events dropped', /^AT +FROM +REASON +TEXT$/],
-    ['deliveries list', /^CREATED +DESTINATION +TO +STATE +ROUTE +ID$/],
+    ['deliveries list', /^CREATED +DESTINATION +TO +STATE +RULE +ID$/],
     ['audit', /^AT +WHO +FROM +WHAT +RESULT +TARGET +DETAIL$/],
+    ['key list', /^KEY +SCOPES +LAST USED +FROM +ENDS$/],
     ['tasks', /^TASK +TYPE +LAST RUN +ENDED +RAN$/],
     ['schedules list', /^SCHEDULE +CRON +NEXT RUN +LAST RUN +RESULT +ID$/],
     ['schedules runs', /^DUE +LATE +TRIGGER +STATE +TASKS +DETAIL +RUN$/],
     ['snooze list', /^UNTIL +MATCH +HELD BACK +BY +REASON +ID$/],
-    ['routes list', /^ROUTE +ORIGIN +TO$/],
-    ['destinations', /^DESTINATION +TYPE +UP +PENDING +DEAD +LAST DELIVERED +LAST ERROR$/],
+    ['routes list', /^RULE +ORIGIN +TO$/],
+    ['destinations', /^DESTINATION +TYPE +STATE +PENDING +DEAD +LAST DELIVERED +LAST ERROR$/],
     ['history', /^TASK +TYPE +OUTCOME +NODE +ENDED +QUEUED +RAN +ID$/],
   ]
 
@@ -253,12 +259,18 @@ describe('nothing there', () => {
     ['events dropped', '/v4/events/dropped', { dropped: [], nextCursor: null }, 'No datagram was dropped.'],
     ['deliveries list', '/v4/deliveries', { deliveries: [], nextCursor: null }, 'No deliveries.'],
     ['audit', '/v4/audit', { audit: [], nextCursor: null }, 'The audit has no such entries.'],
+    ['key list', '/v4/access/keys', { keys: [] }, 'There are no keys, or access control is off.'],
     ['tasks', '/v4/tasks', { tasks: [], nextCursor: null }, 'No tasks.'],
     ['schedules list', '/v4/schedules', [], 'No schedules.'],
     ['schedules runs', '/v4/schedules/x/runs', { runs: [] }, 'The schedule has not run yet.'],
     ['snooze list', '/v4/snoozes', { snoozes: [], nextCursor: null }, 'No snoozes.'],
     ['destinations', '/v4/destinations', { destinations: [] }, 'No destinations.'],
-    ['routes list', '/v4/alertroutes', { alertRoutes: [ROUTES[1]] }, 'No routes; --all also lists those that are off.'],
+    [
+      'routes list',
+      '/v4/alertroutes',
+      { alertRoutes: [ROUTES[1]] },
+      'No rules; --all also lists those that are switched off.',
+    ],
   ] as const)('%s', async (name, path, answer, expected) => {
     await using stub = await restStub((request) => (request.path.split('?')[0] === path ? [200, answer] : null))
     const options = { ...NONE, url: stub.url, key: 'fm_test', timeout: 10_000, limit: 50 }

@@ -85,7 +85,7 @@ describe('fire', () => {
       3,
       'no destination is called "ops-mial"; did you mean "ops-mail"?',
     ],
-    ['an unknown route', { route: ['finance'] }, 3, 'no route is called "finance"'],
+    ['an unknown route', { route: ['finance'] }, 3, 'no rule is called "finance"'],
   ])('%s', async (_, more, code, error) => {
     await using stub = await restStub(api)
     const io = heard()

@@ -119,6 +119,7 @@ async function withRuns(scene: Partial<RunScene> = {}, enabled = true) {
     ...scene,
   })
   const deps: RunRouteDeps = {
+    allowedDomains: [],
     ledger: runs.ledger,
     runner: runs.runner,
     runLog: { read: async () => `${runs.lines.join('\n')}\n` } as unknown as RunRouteDeps['runLog'],

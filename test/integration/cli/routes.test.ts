@@ -34,12 +34,12 @@ async function explain(more: object): Promise<string> {
 
 test('own routes first; sections that are off are one line', async () => {
   expect((await explain({})).split('\n')).toEqual([
-    'No route matches.',
+    'No rule matches.',
     'Not matched:',
     '  day                                  it is off',
     '  night                                during does not hold',
     '  emailNotification.reloadTaskFailure  it is about service stopped',
-    '2 routes of sections that are off: --all shows them',
+    '2 rules of sections that are switched off: --all shows them',
   ])
 })
 

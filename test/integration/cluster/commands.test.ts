@@ -11,8 +11,11 @@ import type { FileDatabase } from '../../../src/platform/sqlite.ts'
 import { freeTcpPort } from '../../support/ports.ts'
 import { type Postgres, postgresPrograms, ROLE, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { lead, openSchema, openStore } from '../../support/shared-stores.ts'
 import { until } from '../../support/wait.ts'
+
+needs('postgres')
 
 let server: Postgres
 let pool: PostgresPool
@@ -89,7 +92,7 @@ const faultOf = (asked: Promise<unknown>): Promise<string> =>
     (error: ForwardingError) => error.fault,
   )
 
-describe.skipIf(!postgresPrograms())('commands', () => {
+describe('commands', () => {
   test('are carried out by the leader, and answered with what it says', async () => {
     const [leader, follower] = [node('a'), node('b')]
     const seen: ForwardedRequest[] = []
@@ -223,5 +226,5 @@ describe.skipIf(!postgresPrograms())('commands', () => {
     await leader.lead()
     await server.restart('immediate')
     expect((await follower.commands.ask(requestOf())).status).toBe(201)
-  }, 30_000)
+  }, 90_000)
 })

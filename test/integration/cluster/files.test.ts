@@ -6,15 +6,18 @@ import { createSharedFiles } from '../../../src/cluster/files.ts'
 import { cleanShared } from '../../../src/cluster/retention.ts'
 import { createBlobs } from '../../../src/platform/blobs.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
-import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
+import { type Postgres, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { openSchema, openStore } from '../../support/shared-stores.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
+
+needs('postgres')
 
 const HOUR_S = 3600
 const hashOf = (content: Uint8Array) => createHash('sha256').update(content).digest('hex')
 
-describe.skipIf(!postgresPrograms())('files of reports', () => {
+describe('files of reports', () => {
   let server: Postgres
   let pool: PostgresPool
   let folder: TempDirectory

@@ -13,9 +13,12 @@ import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { lead, MIGRATIONS, openSchema, rowsIn, rowsInDatabase, write } from '../../support/shared-stores.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
+
+needs('postgres')
 
 let server: Postgres
 let pool: PostgresPool
@@ -100,7 +103,7 @@ const pair = (db: Database, key: string, value: string, expiresAt: number | null
   )
 }
 
-describe.skipIf(!postgresPrograms())('a filled store', () => {
+describe('a filled store', () => {
   test('is shipped by the first node while work goes on, and another node gets all of it', async () => {
     await newSite()
     const a = newNode('a', manyWrites(2000, 1))
@@ -169,7 +172,7 @@ describe.skipIf(!postgresPrograms())('a filled store', () => {
     await b.membership.ensure()
     await b.follower.toHead()
     const before = rowsIn(b.db)
-    leaveCluster(b.db, 5)
+    leaveCluster(b.db)
     expect(b.db.all("SELECT name FROM sqlite_schema WHERE name GLOB 'cluster_*'")).toEqual([])
     expect(b.db.all("SELECT key FROM meta WHERE key GLOB 'cluster.*'")).toEqual([])
     expect(rowsIn(b.db)).toEqual(before)

@@ -1,16 +1,19 @@
 /** The parts that nodes of a cluster play: who leads, who follows, and what happens without the database. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { type Cluster, type ClusterSettings, createCluster } from '../../../src/cluster/index.ts'
 import type { SharedState } from '../../../src/cluster/types.ts'
 import type { StartError } from '../../../src/platform/errors.ts'
 import type { FileDatabase } from '../../../src/platform/sqlite.ts'
 import { systemClock } from '../../../src/platform/types.ts'
-import { type Postgres, postgresPrograms, ROLE, startPostgres } from '../../support/postgres.ts'
+import { type Postgres, ROLE, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { openStore } from '../../support/shared-stores.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
+
+needs('postgres')
 
 const LEASE_MS = 3000
 
@@ -28,7 +31,7 @@ interface Member extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
+describe('nodes of a cluster', () => {
   let server: Postgres
   let directory: TempDirectory
   let schema = ''
@@ -50,7 +53,22 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
     directory.remove()
   })
 
-  function newMember(name: string, wish: Partial<ClusterSettings> = {}): Member {
+  const settingsOf = (name: string): ClusterSettings['postgres'] => ({
+    ...ROLE,
+    hosts: [{ host: '127.0.0.1', port: server.port }],
+    schema,
+    tls: { mode: 'verify-full', ca: server.ca, certificate: '', key: '', serverName: '' },
+    connections: 3,
+    connectTimeoutMs: 3000,
+    statementTimeoutMs: 5000,
+    applicationName: `footman/${name}`,
+  })
+
+  function newMember(
+    name: string,
+    wish: Partial<ClusterSettings> = {},
+    health: () => Readonly<Record<string, unknown>> = () => ({}),
+  ): Member {
     const dataDirectory = wish.dataDirectory ?? directory.join(name)
     mkdirSync(dataDirectory, { recursive: true })
     const db = openStore(`${dataDirectory}/footman.db`)
@@ -81,7 +99,7 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
         onFatal(error) {
           fatal = error
         },
-        health: () => ({}),
+        health,
       },
       {
         ...{
@@ -93,17 +111,9 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
           candidate: true,
           reader: '',
         },
-        postgres: {
-          ...ROLE,
-          hosts: [{ host: '127.0.0.1', port: server.port }],
-          schema,
-          tls: { mode: 'verify-full', ca: server.ca, certificate: '', key: '', serverName: '' },
-          connections: 3,
-          connectTimeoutMs: 3000,
-          statementTimeoutMs: 5000,
-          applicationName: `footman/${name}`,
-        },
+        postgres: settingsOf(name),
         ...{ leaseMs: LEASE_MS, aloneAfterMs: () => 4000, commandTimeoutMs: () => 5000, configHashes: () => ({}) },
+        refusedAfterMs: () => 600_000,
         ...{ whenDatabaseDown: () => 'alert', dutiesWhenDatabaseDown: 'stop' },
         ...{ dedupTtlMs: 600_000, maxOpen: 1000, keepInboxMs: 86_400_000 },
         ...wish,
@@ -196,6 +206,44 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
     expect([...a.log.lines, ...b.log.lines].filter(({ message }) => message.includes('put back'))).toEqual([])
   })
 
+  test('do not leave the lead to one that cannot write its disk, whose app is built anew when it can', async () => {
+    let database = 'up'
+    const a = newMember('qs-a', {}, () => ({ database }))
+    await untilLeads(a)
+    const b = newMember('qs-b')
+    await untilFollows(b)
+    database = 'down'
+    await untilLeads(b)
+    const disk = (member: Member) => {
+      const own = member.shared.status?.nodes.find(({ name }) => name === 'qs-a')
+      return (own?.health.lacks as { disk?: string } | undefined)?.disk
+    }
+    expect(disk(b)).toContain('cannot be written')
+    expect([a.shared.mayAct(), a.parts]).toEqual([false, [expect.stringContaining('leads the cluster')]])
+    // None takes the lead that cannot write, when no other node is there.
+    const c = newMember('qs-c', {}, () => ({ database: 'down' }))
+    await untilFollows(c)
+    await b.stop()
+    await until(() => c.log.lines.some(({ message }) => message.includes('does not take the lead')), {
+      what: 'the node to leave the lead alone',
+      state: words,
+    })
+    expect(a.parts).toHaveLength(1)
+    database = 'up'
+    await untilLeads(a)
+  }, 60_000)
+
+  test('a node whose repository is away leaves the lead to one that reaches it', async () => {
+    const a = newMember('qs-a', {}, () => ({ database: 'up', qrs: 'down' }))
+    await untilLeads(a)
+    const b = newMember('qs-b', {}, () => ({ database: 'up', qrs: 'up' }))
+    await untilFollows(b)
+    await a.stop()
+    const again = newMember('qs-a', {}, () => ({ database: 'up', qrs: 'down' }))
+    await untilLeads(b)
+    await untilFollows(again)
+  }, 60_000)
+
   test('tell when a section of their configuration has changed', async () => {
     let hashes: Readonly<Record<string, string>> = { calendars: '1', windows: '1' }
     const [, b] = await pair({ configHashes: () => hashes })
@@ -230,6 +278,17 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
     expect(a.fatal).toBeNull()
     await cloned.stop()
     await until(() => members.some(leads), { what: 'one to lead again', state: words })
+  })
+
+  test('need data of their own also under another name', async () => {
+    const [a] = await pair()
+    const copy = directory.join('copy')
+    mkdirSync(copy)
+    copyFileSync(directory.join('qs-a', 'cluster.json'), `${copy}/cluster.json`)
+    const cloned = newMember('qs-x', { dataDirectory: copy })
+    await until(() => cloned.fatal !== null, { what: 'the copy to be noticed', state: words })
+    expect(cloned.fatal?.message).toContain('Node "qs-a" of the cluster works with the same data directory')
+    expect(leads(a)).toBe(true)
   })
 
   test('refuse the database of another cluster', async () => {
@@ -269,6 +328,96 @@ describe.skipIf(!postgresPrograms())('nodes of a cluster', () => {
       state: words,
     })
     for (const member of [a, b]) expect(snoozes(member)).toEqual(['before'])
+  }, 60_000)
+
+  test('a node that the database refuses keeps what it receives, and does nothing that others do', async () => {
+    const [a] = await pair()
+    const postgres = { ...settingsOf('qs-c'), password: 'wrong' }
+    const c = newMember('qs-c', { postgres })
+    const isRefused = () => c.shared.mode === 'alone' && c.shared.inbox !== null
+    await until(isRefused, { what: 'the refusal to count', state: words })
+    expect([c.shared.runsDuties, c.shared.status?.database.isRefused]).toEqual([false, true])
+    expect(c.shared.status?.database.reason).toMatch(/refuses this node: .*password authentication failed/)
+    expect(c.log.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('footman doctor'))
+    await expect(c.shared.inbox!.offer([])).rejects.toThrow()
+    expect(leads(a)).toBe(true)
+    await server.kill()
+    await until(() => c.shared.mode === 'alone' && c.shared.inbox === null, {
+      what: 'it to work alone without a server',
+      state: words,
+    })
+    await server.start()
+    await until(isRefused, { what: 'the refusal to count again', state: words })
+  }, 60_000)
+
+  test('a node that the database refuses for long alerts about what it has received, until it is let in', async () => {
+    const [a] = await pair()
+    const refusedAfterMs = () => 6000
+    const postgres = { ...settingsOf('qs-c'), password: 'wrong' }
+    const [c, d] = [
+      newMember('qs-c', { postgres, refusedAfterMs }),
+      newMember('qs-d', { postgres, refusedAfterMs, whenDatabaseDown: () => 'wait' }),
+    ]
+    const waits = ({ shared }: Member) => shared.mode === 'alone' && shared.inbox !== null
+    const alerts = ({ shared }: Member) => shared.mode === 'alone' && shared.inbox === null
+    await until(() => [c, d].every(waits), { what: 'the refusal to count', state: words })
+    await until(() => alerts(c), { what: 'the node to alert', state: words })
+    expect([c.shared.runsDuties, c.shared.status?.database]).toEqual([
+      false,
+      expect.objectContaining({ isRefused: true, isWaitedFor: false }),
+    ])
+    // It stays so: the app is not built anew at every look.
+    const parts = c.parts.length
+    await server.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${ROLE.user}'`)
+    await untilLeads(a)
+    expect([c.parts.length, waits(d)]).toEqual([parts, true])
+    await server.sql(`ALTER ROLE ${ROLE.user} PASSWORD 'wrong'`)
+    try {
+      await until(() => follows(c), { what: 'it to be let in', state: words })
+    } finally {
+      await server.sql(`ALTER ROLE ${ROLE.user} PASSWORD '${ROLE.password}'`)
+    }
+  }, 60_000)
+
+  test('do with what comes in as the guide says', async () => {
+    const [a, b] = await pair()
+    const request = { method: 'PUT', url: '/', headers: {}, body: null, caller: null, requestId: '' }
+    const change = async ({ shared }: Member) => {
+      const signal = AbortSignal.timeout(500)
+      const passed = shared.atLeader({ ...request, signal })
+      if (passed === null) return shared.mayAct() ? 'done' : 'refused'
+      return passed.then(
+        () => 'passed',
+        (error: { readonly fault?: string }) => (error.fault === 'CLUSTER_UNAVAILABLE' ? 'refused' : 'passed'),
+      )
+    }
+    const duty = ({ shared }: Member) => (shared.runsDuties && shared.mayAct() ? 'done' : 'kept')
+    const walk = async (member: Member) => ({
+      UDP: member.shared.delivers && member.shared.mayAct() ? 'done' : 'kept',
+      'REST, changing': await change(member),
+      'key-value pair, changing': await change(member),
+      'MQTT start request': duty(member),
+      'MQTT trigger, MQTT message to keep': duty(member),
+      'schedule that is due': duty(member),
+      'report trigger': duty(member),
+    })
+    a.shared.serve(async () => ({ status: 204, headers: {}, body: new Uint8Array(), note: null }))
+    const found = { leader: await walk(a), follower: await walk(b) }
+    await server.kill()
+    await until(() => b.shared.mode === 'alone', { what: 'the node to be alone', state: words })
+    const all = { ...found, alone: await walk(b) }
+    await server.start()
+    const guide = readFileSync('docs/several-nodes.md', 'utf8')
+    const rows = guide.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
+    const head = rows.find((cells) => cells[1] === 'Input')!
+    for (const [state, inputs] of Object.entries(all)) {
+      const column = head.indexOf(state)
+      const told = Object.keys(inputs).map((input) => [
+        input,
+        rows.find((cells) => cells[1] === input)?.[column]?.match(/\w+/)?.[0],
+      ])
+      expect([state, Object.fromEntries(told)]).toEqual([state, inputs])
+    }
   }, 60_000)
 
   test('wait for the database where they are told to', async () => {

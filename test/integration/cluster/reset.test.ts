@@ -8,12 +8,15 @@ import { resetShared } from '../../../src/cluster/reset.ts'
 import { createShipper } from '../../../src/cluster/ship.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { FileDatabase } from '../../../src/platform/sqlite.ts'
-import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
+import { type Postgres, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { lead, openSchema, openStore } from '../../support/shared-stores.ts'
 import { tempDirectory } from '../../support/temp.ts'
 
-describe.skipIf(!postgresPrograms())('a node that is reset', () => {
+needs('postgres')
+
+describe('a node that is reset', () => {
   let server: Postgres
   let pool: PostgresPool
   beforeAll(async () => {

@@ -8,8 +8,11 @@ import { createScheduleRepository, type StoredSchedule } from '../../../src/task
 import { createSharedScheduleFile, SCHEDULE_DOCUMENT } from '../../../src/tasks/schedule/shared-file.ts'
 import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { openSchema, openStore } from '../../support/shared-stores.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
+
+needs('postgres')
 
 let server: Postgres
 let schemas = 0
@@ -93,7 +96,7 @@ function newNode(
   }
 }
 
-describe.skipIf(!postgresPrograms())('the schedule file of several nodes', () => {
+describe('the schedule file of several nodes', () => {
   test('a change by hand on one node is on the other, with its comments', async () => {
     await using nodes = await site()
     const [a, b] = [nodes.node('a'), nodes.node('b')]

@@ -6,8 +6,9 @@ import { createFollower, type Follower } from '../../../src/cluster/follow.ts'
 import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
 import type { PostgresPool, Queryable } from '../../../src/platform/postgres/types.ts'
 import type { FileDatabase } from '../../../src/platform/sqlite.ts'
-import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
+import { type Postgres, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import {
   lead,
   openSchema,
@@ -18,6 +19,8 @@ import {
   write,
 } from '../../support/shared-stores.ts'
 import { tempDirectory } from '../../support/temp.ts'
+
+needs('postgres')
 
 let server: Postgres
 let schemas = 0
@@ -88,7 +91,7 @@ function mortal(pool: PostgresPool): { readonly pool: PostgresPool; die(when: 'b
   }
 }
 
-describe.skipIf(!postgresPrograms())('a leader and a follower', () => {
+describe('a leader and a follower', () => {
   test('random writes', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (plan) => {
@@ -109,7 +112,7 @@ describe.skipIf(!postgresPrograms())('a leader and a follower', () => {
   }, 120_000)
 })
 
-describe.skipIf(!postgresPrograms())('many rows', () => {
+describe('many rows', () => {
   test('are shipped in groups of a commit and followed in pages', async () => {
     await using directory = tempDirectory()
     const shared = await newSchema()

@@ -16,8 +16,11 @@ import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { Database, FileDatabase } from '../../../src/platform/sqlite.ts'
 import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
 import { lead, MIGRATIONS, openSchema, openStore, rowsIn, rowsInDatabase } from '../../support/shared-stores.ts'
 import { until } from '../../support/wait.ts'
+
+needs('postgres')
 
 interface Node {
   readonly name: string
@@ -142,7 +145,7 @@ const commit = (node: Node, work: (db: Database) => void): Promise<void> | null 
   return node.shipper.afterCommit()
 }
 
-describe.skipIf(!postgresPrograms())('the leader', () => {
+describe('the leader', () => {
   test('a commit is durable when it is in the database; one that nodes do not share waits for nothing', async () => {
     const [a] = (await site(['a'])) as [Node]
     await a.lead()
@@ -220,7 +223,7 @@ describe.skipIf(!postgresPrograms())('the leader', () => {
   }, 60_000)
 })
 
-describe.skipIf(!postgresPrograms())('a row that the server cannot store', () => {
+describe('a row that the server cannot store', () => {
   test('stays here, and keeps no other row here', async () => {
     const [a] = (await site(['a'])) as [Node]
     const token = randomUUID()
@@ -251,7 +254,7 @@ describe.skipIf(!postgresPrograms())('a row that the server cannot store', () =>
   })
 })
 
-describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
+describe('a leader that has lost the lead', () => {
   test('is refused, and takes back what nobody has got', async () => {
     const [a, b] = (await site(['a', 'b'])) as [Node, Node]
     await a.lead()
@@ -418,44 +421,41 @@ describe.skipIf(!postgresPrograms())('a leader that has lost the lead', () => {
   })
 })
 
-test.skipIf(!postgresPrograms())(
-  'rows that a node reads for itself never replace newer ones that it follows',
-  async () => {
-    const [a, b] = (await site(['a', 'b'])) as [Node, Node]
-    await a.lead()
-    await commit(a, (db) => {
-      addEvent(db, 'e', 'routed')
-      addDelivery(db, 'd', 'e')
-    })
-    // As after a time alone: the same event and delivery, made without the leader.
-    addEvent(b.db, 'e', 'routed')
-    addDelivery(b.db, 'd', 'e')
-    const isRead = Promise.withResolvers<void>()
-    const later = Promise.withResolvers<void>()
-    const slow: PostgresPool = {
-      ...pool,
-      async query(sql, parameters) {
-        const rows = await pool.query<never>(sql, parameters)
-        if (sql.startsWith('SELECT tbl, key')) {
-          isRead.resolve()
-          await later.promise
-        }
-        return rows
-      },
-    }
-    const back = takeBack({ ...b, pool: slow, node: 'b' })
-    await isRead.promise
-    await commit(a, (db) => setState(db, 'd', 'delivered'))
-    const followed = b.follower.toHead()
-    await Promise.race([followed, Bun.sleep(200)])
-    later.resolve()
-    await Promise.all([back, followed])
-    expect(stateOf(b.db, 'd')).toBe('delivered')
-    expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
-  },
-)
+test('rows that a node reads for itself never replace newer ones that it follows', async () => {
+  const [a, b] = (await site(['a', 'b'])) as [Node, Node]
+  await a.lead()
+  await commit(a, (db) => {
+    addEvent(db, 'e', 'routed')
+    addDelivery(db, 'd', 'e')
+  })
+  // As after a time alone: the same event and delivery, made without the leader.
+  addEvent(b.db, 'e', 'routed')
+  addDelivery(b.db, 'd', 'e')
+  const isRead = Promise.withResolvers<void>()
+  const later = Promise.withResolvers<void>()
+  const slow: PostgresPool = {
+    ...pool,
+    async query(sql, parameters) {
+      const rows = await pool.query<never>(sql, parameters)
+      if (sql.startsWith('SELECT tbl, key')) {
+        isRead.resolve()
+        await later.promise
+      }
+      return rows
+    },
+  }
+  const back = takeBack({ ...b, pool: slow, node: 'b' })
+  await isRead.promise
+  await commit(a, (db) => setState(db, 'd', 'delivered'))
+  const followed = b.follower.toHead()
+  await Promise.race([followed, Bun.sleep(200)])
+  later.resolve()
+  await Promise.all([back, followed])
+  expect(stateOf(b.db, 'd')).toBe('delivered')
+  expect(rowsIn(b.db)).toEqual(rowsIn(a.db))
+})
 
-describe.skipIf(!postgresPrograms())('other nodes', () => {
+describe('other nodes', () => {
   test('tell which tables have changed, and their streams and counts go on', async () => {
     const [a, b] = (await site(['a', 'b'])) as [Node, Node]
     await a.lead()

@@ -11,9 +11,12 @@ import { admitReader, migrationsOf } from '../../../src/cluster/views.ts'
 import { createPostgresPool } from '../../../src/platform/postgres/pool.ts'
 import { systemClock } from '../../../src/platform/types.ts'
 import { configOf, loadButler, withFolder } from '../../support/config.ts'
-import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
+import { type Postgres, startPostgres } from '../../support/postgres.ts'
 import { poolSettings } from '../../support/postgres-pool.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { needs } from '../../support/servers.ts'
+
+needs('postgres')
 
 const sectionOf = async (keys: string): Promise<ClusterConfig> =>
   (await configOf(loadButler(`footman: {cluster: {${keys}}}`))).footman.cluster
@@ -30,7 +33,7 @@ function partsOf(sql: string): readonly (readonly string[])[] {
   )
 }
 
-describe.skipIf(!postgresPrograms())('the SQL for the administrator', () => {
+describe('the SQL for the administrator', () => {
   let server: Postgres
 
   beforeAll(async () => {

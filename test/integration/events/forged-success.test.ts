@@ -176,5 +176,5 @@ describe('a success that Qlik Sense', () => {
     await send(claim(SUCCESS))
     await until(() => routed.length === 2, { timeout: 15_000 })
     expect(deliveries()).toEqual(['incidents alert', 'successes alert'])
-  }, 20_000)
+  }, 90_000)
 })

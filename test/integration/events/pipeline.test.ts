@@ -197,7 +197,7 @@ describe('when QRS cannot help', () => {
     await send(message())
     await until(() => routed.length === 1, { timeout: 18_500 })
     expect(routed[0]!.missingParts).toEqual(['scriptLog'])
-  }, 20_000)
+  }, 90_000)
 })
 
 describe('success', () => {

@@ -116,7 +116,7 @@ describe('a distribution', () => {
     expect(routed[0]).toMatchObject({ type: 'distribute', outcome: 'success', execution: { status: 7 } })
     expect(arrived).toEqual(routed)
     client.close()
-  }, 20_000)
+  }, 90_000)
 
   test.each([
     [6, 'aborted'],

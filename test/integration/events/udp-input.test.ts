@@ -78,7 +78,7 @@ describe('the self-test', () => {
       await until(() => pipeline.selfTests.find(token)?.arrived != null)
     }
     expect(dropped()).toEqual([])
-  }, 30_000)
+  }, 90_000)
 
   test('with a token that nobody handed out is a message of an unknown type', async () => {
     const { pipeline, send, dropped } = await startPipeline()

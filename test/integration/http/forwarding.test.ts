@@ -162,9 +162,14 @@ describe('a call that changes something', () => {
       'x-request-id': 'abc',
       authorization: `Bearer ${KEY}`,
     })
-    expect([answer.status, answer.headers.get('etag'), answer.headers.get('x-request-id')]).toEqual([201, '"1"', 'abc'])
+    expect([answer.status, answer.headers.get('etag'), answer.headers.get('x-correlation-id')]).toEqual([
+      201,
+      '"1"',
+      'abc',
+    ])
+    const requestId = answer.headers.get('x-request-id')!
     expect(answer.body).toEqual({ node: 'leader', body: { a: 'ü' } })
-    expect(handled[0]?.request).toMatchObject({ url: '/v4/plain?x=%20', client: '10.1.2.3', requestId: 'abc' })
+    expect(handled[0]?.request).toMatchObject({ url: '/v4/plain?x=%20', client: '10.1.2.3', requestId })
     expect(JSON.stringify(forwarded[0]?.headers)).not.toContain(KEY)
     expect(audits.leader).toEqual([])
     expect(audits.follower).toMatchObject([
@@ -173,7 +178,7 @@ describe('a call that changes something', () => {
         address: '10.1.2.3',
         action: 'POST /v4/plain',
         target: ['thing'],
-        detail: 'by leader',
+        detail: 'by leader, X-Request-Id abc',
         status: 201,
       },
     ])

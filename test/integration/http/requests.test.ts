@@ -183,6 +183,17 @@ const TABLE: [name: string, request: RawRequest, status: number, body: string][]
       "Body is not valid JSON but content-type is set to 'application/json'",
     ),
   ],
+  [
+    '__proto__ with an escape',
+    copy('{"a":[{"\\u005f_pro\\u0074o__":1}]}'),
+    400,
+    e2(
+      400,
+      'FST_ERR_CTP_INVALID_JSON_BODY',
+      'Bad Request',
+      "Body is not valid JSON but content-type is set to 'application/json'",
+    ),
+  ],
   ['plain text', copy('hello', { 'Content-Type': 'text/plain' }), 400, validation('body must be object')],
   [
     'other type',
@@ -279,18 +290,30 @@ describe('protocol', () => {
     expect(answer.body).toContain('HTTP/1.1 200 OK')
   })
 
-  test('request ids are taken over when they are harmless', async () => {
-    const id = async (value: string) =>
-      (await rawHttp(api.port, { path: '/v4/butlerping', headers: { 'X-Request-Id': value } })).headers['x-request-id']
-    expect(await id('abc-1.2_X')).toBe('abc-1.2_X')
-    expect(await id('a b')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
+  test('the name that a caller gives its request stands beside our own id', async () => {
+    const OWN = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
+    const ids = async (value: string) => {
+      const { headers } = await rawHttp(api.port, { path: '/v4/butlerping', headers: { 'X-Request-Id': value } })
+      return [headers['x-request-id'], headers['x-correlation-id']] as const
+    }
+    const [first, again] = [await ids('abc-1.2_X'), await ids('abc-1.2_X')]
+    expect([first[1], again[1]]).toEqual(['abc-1.2_X', 'abc-1.2_X'])
+    expect(first[0]).toMatch(OWN)
+    expect(again[0]).not.toBe(first[0])
+    const line = `/v4/butlerping called from 127.0.0.1, request ${first[0]}, X-Request-Id abc-1.2_X`
+    expect(log.of('info')).toContain(line)
+    for (const bad of ['a b', '', 'x'.repeat(65)]) {
+      const [own, named] = await ids(bad)
+      expect([own, named]).toEqual([expect.stringMatching(OWN), undefined])
+    }
   })
 
   test('a fault of ours is 500 without its reason; the reason is in the log', async () => {
     const answer = await rawHttp(api.port, { path: '/v4/broken', headers: { 'X-Request-Id': 'r1' } })
     expect(answer.status).toBe(500)
+    const id = answer.headers['x-request-id']
     expect(answer.body).toBe(
-      '{"statusCode":500,"error":"Internal Server Error","message":"Internal Server Error","details":"The log of Footman says more about request r1."}',
+      `{"statusCode":500,"error":"Internal Server Error","message":"Internal Server Error","details":"The log of Footman says more about request ${id}."}`,
     )
     expect(log.of('error').at(-1)).toContain('boom')
   })

@@ -217,6 +217,24 @@ describe('starting', () => {
   })
 })
 
+const PAGES = [
+  { name: 'Console', path: '/console/', publicUrl: '' },
+  { name: 'Report hub', path: '/hub/', publicUrl: 'https://qs.acme.example/footman/' },
+]
+test.each([
+  ['127.0.0.1', '127.0.0.1'],
+  ['0.0.0.0', 'localhost'],
+])('the log of a server on %s names the pages for browsers with host and port', async (serverHost, host) => {
+  const { api, log } = await started({ host: serverHost, pages: () => PAGES })
+  const origin = `http://${host}:${api.port}`
+  expect(log.of('info')).toContain(`MAIN: Console at ${origin}/console/`)
+  expect(log.of('info')).toContain(
+    `MAIN: Report hub at ${origin}/hub/, for other machines https://qs.acme.example/footman/hub/`,
+  )
+  const { log: without } = await started()
+  expect(without.of('info').join()).not.toContain('Console at')
+})
+
 describe('TLS', () => {
   test('serves https only', async () => {
     await using directory = tempDirectory()

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { type ApiRoute, jsonAnswer } from '../../../src/http/endpoint/route.ts'
 import { field, validate } from '../../../src/http/endpoint/validation.ts'
-import { type ApiSettings, createApi } from '../../../src/http/server.ts'
+import type { BodyBudget } from '../../../src/http/middleware/body.ts'
+import { type ApiDeps, type ApiSettings, createApi } from '../../../src/http/server.ts'
 import type { HealthReport } from '../../../src/http/system.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
@@ -14,6 +15,9 @@ export interface ApiOptions {
   readonly health?: () => HealthReport
   readonly tls?: Partial<ApiSettings['restServerConfig']['tls']>
   readonly port?: number
+  readonly bodyBudget?: BodyBudget
+  readonly host?: string
+  readonly pages?: ApiDeps['pages']
 }
 
 export function makeApi(options: ApiOptions = {}) {
@@ -25,12 +29,14 @@ export function makeApi(options: ApiOptions = {}) {
       version: '1.2.3',
       readFile: (path) => readFile(path, 'utf8'),
       routes: options.routes ?? sampleRoutes,
+      ...(options.bodyBudget && { bodyBudget: options.bodyBudget }),
       health: options.health ?? (() => ({ healthy: true, checks: { rest: 'up' } })),
+      ...(options.pages && { pages: options.pages }),
     },
     {
       restServerConfig: {
         enable: true,
-        serverHost: '127.0.0.1',
+        serverHost: options.host ?? '127.0.0.1',
         serverPort: options.port ?? 0,
         tls: { enable: false, cert: '', key: '', ca: '', ...options.tls },
       },

@@ -147,7 +147,7 @@ describe('limits', () => {
     const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.resume()
     await within(closed, 5000, 'the end of the connection')
-  }, 30_000)
+  }, 90_000)
 
   test('an idle stream hears that it is alive', async () => {
     const { open } = await scene({ heartbeatMs: 20 })

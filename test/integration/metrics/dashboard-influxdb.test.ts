@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { dashboard, queriesOf } from '../../support/dashboards.ts'
 import { type Influxd, startInfluxd } from '../../support/influxd.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { repositoryRoot } from '../../support/source.ts'
+
+needs('influxd')
 
 const LINES: Readonly<Record<string, string>> = JSON.parse(
   readFileSync(join(repositoryRoot, 'test/fixtures/influxdb/lines.json'), 'utf8'),
@@ -18,7 +20,7 @@ const queriesFor = (environment: string, task = '.*') =>
     ...{ $timeFilter: TIME, $__interval: '1d', $qs_env: environment, $task: task },
   })
 
-describe.skipIf(!findExecutable('influxd'))('the queries of the dashboard', () => {
+describe('the queries of the dashboard', () => {
   let influxd: Influxd
   beforeAll(async () => {
     influxd = await startInfluxd()
@@ -53,18 +55,18 @@ describe.skipIf(!findExecutable('influxd'))('the queries of the dashboard', () =
 
   test('all find their points', async () => {
     expect(await empty('tagged', '.*')).toEqual([])
-  }, 30_000)
+  }, 90_000)
 
   test('find those of the chosen environment and task, and no others', async () => {
     expect(
       await empty('tagged', '(test|prod)', '(Reload of Performance review|Reload of Test failing reloads 1)'),
     ).toEqual([])
     expect(await empty('tagged', 'test')).toEqual(queriesFor('test').map(({ where }) => where))
-  }, 30_000)
+  }, 90_000)
 
   test('find points without an environment, too', async () => {
     expect(await empty('plain', '.*')).toEqual([])
-  }, 30_000)
+  }, 90_000)
 
   test('fill the lists to choose from', async () => {
     const lists = await Promise.all(

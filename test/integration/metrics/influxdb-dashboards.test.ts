@@ -7,12 +7,14 @@ import { EVENTS, sectionOf } from '../../support/influx-events.ts'
 import { MONITOR_POINTS } from '../../support/influx-monitors.ts'
 import { influxServer } from '../../support/influx-server.ts'
 import { type Influxd, startInfluxd } from '../../support/influxd.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
+
+needs('influxd')
 
 const FOR_EVER = { name: 'keep', duration: 'INF' }
 const timeout = 60_000
 
-describe.skipIf(!findExecutable('influxd'))('every query of the published dashboards', () => {
+describe('every query of the published dashboards', () => {
   let influxd: Influxd
 
   afterAll(() => influxd?.stop())

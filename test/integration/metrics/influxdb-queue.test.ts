@@ -117,7 +117,7 @@ test('an outage: all wait on disk, through a restart, and arrive once and in ord
   expect(written(influx).map((line) => Number(/n=(\d+)/.exec(line)![1]))).toEqual(
     Array.from({ length: 701 }, (_, n) => n),
   )
-}, 30_000)
+}, 90_000)
 
 const deadPoints = (db: Database) => deadLetters(db, POINT_TABLE)
 const resendDeadPoints = (db: Database, filter: DeadLetterFilter, now: number) =>

@@ -6,13 +6,15 @@ import { STOCKHOLM, scriptLog } from '../../support/alerts.ts'
 import { EVENTS, influxConfig, sectionOf } from '../../support/influx-events.ts'
 import { influxServer } from '../../support/influx-server.ts'
 import { type Influxd, startInfluxd } from '../../support/influxd.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
+
+needs('influxd')
 
 const FOR_EVER = { name: 'keep', duration: 'INF' }
 const timeout = 30_000
 
-describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
+describe('InfluxDB 1', () => {
   let influxd: Influxd
 
   beforeAll(async () => {
@@ -75,7 +77,7 @@ describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
       expect((await influxd.rows('SELECT f FROM m', name)).map(({ f }) => f)).toEqual([1, 2, 3, 4])
       expect(await influxd.rows('SELECT f FROM "autogen".m', name)).toEqual([])
     }
-  }, 30_000)
+  }, 90_000)
 
   test(
     'a database that goes missing is made again by the next write',

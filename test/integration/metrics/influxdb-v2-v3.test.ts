@@ -3,7 +3,9 @@ import { startHttpSink } from '../../support/http-sink.ts'
 import { type DoubleSettings, influxDouble } from '../../support/influx-double.ts'
 import { influxServer } from '../../support/influx-server.ts'
 import { startVictoriaMetrics, type VictoriaMetrics } from '../../support/influxd.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
+
+needs('victoria-metrics')
 
 const TOKEN = 'my-v2-token/=+'
 const AT = '1712899985120000000'
@@ -190,7 +192,7 @@ test('an address with a path in front of InfluxDB', async () => {
   expect(gateway.requests[0]!.headers).not.toHaveProperty('authorization')
 })
 
-describe.skipIf(!findExecutable('victoria-metrics'))('VictoriaMetrics', () => {
+describe('VictoriaMetrics', () => {
   let victoria: VictoriaMetrics
 
   beforeAll(async () => {

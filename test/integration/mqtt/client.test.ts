@@ -4,8 +4,11 @@ import type { IncomingMessage } from '../../../src/mqtt/types.ts'
 import type { Service } from '../../../src/platform/types.ts'
 import { type Mosquitto, startMosquitto } from '../../support/mosquitto.ts'
 import { freeTcpPort } from '../../support/ports.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
 import { type Spy, service, spy } from './support.ts'
+
+needs('mosquitto')
 
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {

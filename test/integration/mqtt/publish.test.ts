@@ -15,10 +15,12 @@ import { type Mosquitto, startMosquitto } from '../../support/mosquitto.ts'
 import { freeTcpPort } from '../../support/ports.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { type RoutesApi, routesApi } from '../../support/routes-api.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 import { service, spy } from './support.ts'
+
+needs('mosquitto')
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -121,7 +123,7 @@ async function gateTo(port: number) {
 const STATUS = 'qliksense/butler/mqtt/status'
 const waiting = `SELECT count(*) AS n FROM mqtt_outgoing WHERE state = 'waiting'`
 
-describe.skipIf(!findExecutable('mosquitto'))('with a broker', () => {
+describe('with a broker', () => {
   test('a message is stored, answered and published', async () => {
     const { port } = await broker()
     const watcher = await watch(port)

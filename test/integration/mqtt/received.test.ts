@@ -8,9 +8,11 @@ import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { startMosquitto } from '../../support/mosquitto.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { routesApi } from '../../support/routes-api.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
 import { service, spy } from './support.ts'
+
+needs('mosquitto')
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -204,7 +206,7 @@ describe('keeping', () => {
   })
 })
 
-describe.skipIf(!findExecutable('mosquitto'))('with a broker', () => {
+describe('with a broker', () => {
   test('a load script reads the last message of a topic published before its own start', async () => {
     const broker = await startMosquitto()
     cleanups.push(() => broker.stop())

@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { loadCertificates } from '../../../src/simulator/certificates.ts'
 import { type Mosquitto, startMosquitto } from '../../support/mosquitto.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { findExecutable, needs } from '../../support/servers.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 import { service } from './support.ts'
+
+needs('mosquitto')
 
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -43,7 +45,7 @@ function passwordFile(): string {
   return path
 }
 
-describe.if(findExecutable('mosquitto_passwd') !== null)('user and password', () => {
+describe('user and password', () => {
   test('right: connected; wrong: goes on trying with one error line, and never logs the password', async () => {
     const passwords = passwordFile()
     const { port } = await broker({ anonymous: false, lines: () => [`password_file ${passwords}`] })

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { formatDay } from '../../../src/platform/calendar.ts'
 import { type CalendarFiles, createCalendarFiles } from '../../../src/platform/calendar-files.ts'
+import { ENCODINGS, encoded } from '../../support/encodings.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
@@ -21,7 +22,7 @@ afterEach(async () => {
   directory.remove()
 })
 
-async function start(name: string, content: string | null): Promise<string> {
+async function start(name: string, content: string | Uint8Array | null): Promise<string> {
   const path = directory.join(name)
   if (content !== null) writeFileSync(path, content)
   files = createCalendarFiles(
@@ -40,11 +41,35 @@ describe('files of calendars', () => {
     ['a.ics', ICS, ['2026-12-24']],
     ['a.yaml', '# ours\n- 2026-12-24\n- "2026-12-31"\n', ['2026-12-24', '2026-12-31']],
     ['a.yml', '', []],
+    ['a.csv', 'Date;Name\r\n24.12.2026;Heiligabend\r\n;;\r\n2026-12-31;"a;b"\r\n', ['2026-12-24', '2026-12-31']],
+    ['a.txt', 'sep=,\n2026-12-24\n', ['2026-12-24']],
   ])('%s', async (name, content, expected) => {
     await start(name, content)
     expect(days()).toEqual(expected)
     // It is told well at the first look, for whoever remembers it as broken.
     expect(troubles).toEqual([['feasts', null]])
+  })
+
+  test.each(ENCODINGS)('%s', async (encoding) => {
+    await start('a.ics', encoded(ICS.replace('BEGIN:VEVENT', 'BEGIN:VEVENT\nSUMMARY:Mårten “Gås”'), encoding))
+    expect(days()).toEqual(['2026-12-24'])
+    expect(log.of('warn')).toEqual(
+      encoding === 'windows-1252' ? [expect.stringContaining('is read as Windows-1252')] : [],
+    )
+    await files.stop()
+    await start('b.yaml', encoded('# für März\n- 2026-12-24\n', encoding))
+    expect(days()).toEqual(['2026-12-24'])
+  })
+
+  test('a cell that is no date is named with its line', async () => {
+    await start('a.csv', 'Date;Name\n12/24/2026;Eve\n')
+    const reason = expect.stringContaining('line 2, column 1: "12/24/2026" is no date')
+    expect(troubles).toEqual([['feasts', reason]])
+  })
+
+  test('a workbook is no calendar', async () => {
+    await start('a.ics', Buffer.from('PK\x03\x04'))
+    expect(troubles).toEqual([['feasts', expect.stringContaining('it is an Excel workbook')]])
   })
 
   test('a file that changes is read again', async () => {

@@ -243,7 +243,7 @@ describe('a change that fails', () => {
       ['test-001', 'test-002'],
       [{ n: 3 }],
     ])
-  }, 30_000)
+  }, 90_000)
 
   test('kill -9 before the switch to WAL leaves a transaction that is rolled back', () => {
     const file = old()

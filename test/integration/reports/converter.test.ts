@@ -4,13 +4,14 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'nod
 import { join } from 'node:path'
 import { createConverter } from '../../../src/reports/templates/converter.ts'
 import { shape, slideTemplate } from '../../support/presentations.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs, program } from '../../support/servers.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { filledTemplate, paragraph, wordTemplate } from '../../support/templates.ts'
 import { until } from '../../support/wait.ts'
 
-const soffice = findExecutable('soffice')
-const pdftotext = findExecutable('pdftotext')
+needs('pdftotext', 'soffice')
+
+const pdftotext = program('pdftotext')
 const directory = tempDirectory()
 afterAll(() => directory.remove())
 
@@ -44,9 +45,9 @@ async function wordFile(name: string, text = 'Revenue {{revenue}}'): Promise<str
   return path
 }
 
-const textOf = (pdf: string) => spawnSync(pdftotext!, ['-layout', pdf, '-'], { encoding: 'utf8' }).stdout.trim()
+const textOf = (pdf: string) => spawnSync(pdftotext, ['-layout', pdf, '-'], { encoding: 'utf8' }).stdout.trim()
 
-describe.skipIf(soffice === null || pdftotext === null)('with LibreOffice', () => {
+describe('with LibreOffice', () => {
   test(
     'documents and presentations become PDF',
     async () => {
@@ -217,6 +218,11 @@ describe.skipIf(process.platform === 'win32')('with a program in its place', () 
   test.each([
     ['nothing.sh', 'echo "no luck" >&2; exit 1', 'LibreOffice made no PDF: no luck'],
     ['silent.sh', 'exit 0', 'LibreOffice made no PDF: no message'],
+    [
+      'crash.sh',
+      'echo "Fatal exception: Signal 11" >&2; echo "Stack:" >&2; echo "0x7f00 main" >&2; exit 139',
+      'LibreOffice made no PDF: it crashed',
+    ],
     [
       'text.sh',
       'while [ "$1" != --outdir ]; do shift; done; echo text > "$2/document.pdf"',

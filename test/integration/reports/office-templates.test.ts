@@ -7,12 +7,14 @@ import { loadFonts } from '../../../src/reports/documents/fonts.ts'
 import { createConverter } from '../../../src/reports/templates/converter.ts'
 import { type Parts, unzip, zipOf } from '../../support/office.ts'
 import { shape, slideChart, slidePicture, slideTable, slideTemplate } from '../../support/presentations.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs, program } from '../../support/servers.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { filledTemplate, paragraph, run, table, wordPicture, wordTemplate } from '../../support/templates.ts'
 
-const soffice = findExecutable('soffice')
-const pdftotext = findExecutable('pdftotext')
+needs('pdftotext', 'soffice')
+
+const soffice = program('soffice')
+const pdftotext = program('pdftotext')
 const directory = tempDirectory()
 afterAll(() => directory.remove())
 
@@ -26,7 +28,7 @@ async function pagesOf(bytes: Uint8Array, format: 'docx' | 'pptx'): Promise<stri
   const [file, pdf] = [directory.join(`filled.${format}`), directory.join('filled.pdf')]
   await Bun.write(file, bytes)
   await converter.toPdf(file, format, pdf, new AbortController().signal)
-  const text = spawnSync(pdftotext!, ['-layout', pdf, '-'], { encoding: 'utf8' }).stdout
+  const text = spawnSync(pdftotext, ['-layout', pdf, '-'], { encoding: 'utf8' }).stdout
   const lines = (page: string) => page.split('\n').map((line) => line.trim().replaceAll(/\s+/g, ' '))
   return text
     .split('\f')
@@ -40,7 +42,7 @@ async function savedByLibreOffice(bytes: Uint8Array, format: 'docx' | 'pptx'): P
   await Bun.write(file, bytes)
   const profile = `-env:UserInstallation=${pathToFileURL(directory.join('profile')).href}`
   const output = directory.join('saved')
-  spawnSync(soffice!, [profile, '--headless', '--norestore', '--convert-to', format, '--outdir', output, file])
+  spawnSync(soffice, [profile, '--headless', '--norestore', '--convert-to', format, '--outdir', output, file])
   const parts = await unzip(new Uint8Array(readFileSync(`${output}/template.${format}`)))
   const isText = (path: string) => /\.(xml|rels)$/.test(path)
   return Object.fromEntries(
@@ -91,7 +93,7 @@ const SLIDE_PAGES = [
   ['West: 10'],
 ]
 
-describe.skipIf(soffice === null || pdftotext === null)('filled templates, opened by LibreOffice', () => {
+describe('filled templates, opened by LibreOffice', () => {
   const fill = async (parts: Parts) => {
     const fonts = await loadFonts()
     return await filledTemplate(parts, { chartPicture: (request) => chartPicture({ ...request, fonts }) })

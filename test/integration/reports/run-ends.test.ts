@@ -1,7 +1,7 @@
 /** The queue of runs, attempts, and the end of a run: what is announced, what is kept. */
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
-import type { ReportMailer } from '../../../src/reports/runs/carriers.ts'
+import type { ReportMailer } from '../../../src/reports/mailer.ts'
 import type { Ledger, RunEnd } from '../../../src/reports/runs/ledger.ts'
 import { createRunLog } from '../../../src/reports/runs/log.ts'
 import { createNotificationCarrier } from '../../../src/reports/runs/notify.ts'
@@ -340,7 +340,7 @@ describe('notifications', () => {
       { ledger: scene.ledger, runLog, mailer, runUrl: (id) => `https://x/${id}` },
       {
         ...{ fromAddress: 'Reports <reports@x.com>', host: 'x', temporaryDirectory: folder.path, maxAttachmentMb: 20 },
-        ...{ timezone: 'UTC', locale: 'en-GB' },
+        ...{ allowedDomains: [], timezone: 'UTC', locale: 'en-GB' },
       },
     )
     await scene.runner.start()

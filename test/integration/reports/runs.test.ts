@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ReportError } from '../../../src/reports/codes.ts'
+import { DEFAULT_OPTIONS } from '../../../src/reports/runs/admission.ts'
 import type { Carrier } from '../../../src/reports/runs/deliver.ts'
 import type { MailPayload } from '../../../src/reports/runs/plan.ts'
 import { exampleDefinition, prepared, runScene } from '../../support/report-runs.ts'
@@ -348,7 +349,7 @@ describe('notifications', () => {
           { on: ['error'], recipients: ['late@x.com'] },
         ],
       }),
-      settings: { allowedRecipientDomains: ['x.com'] },
+      settings: { allowedDomains: ['x.com'] },
       carriers: {
         notification: async ({ delivery }) => {
           to.push(addressOf(delivery))
@@ -364,6 +365,23 @@ describe('notifications', () => {
     expect(to).toEqual(['ops@x.com', 'gone@x.com'])
     expect(scene.codes(runId)).toEqual([])
     expect(scene.ledger.run(runId)).toMatchObject({ outcome: 'success', counts: { warnings: 0, mailsSent: 3 } })
+  })
+
+  test('a test to an address that reports may not reach makes and sends nothing', async () => {
+    await using folder = tempDirectory()
+    for (const testAddress of ['x@evil.example', 'ops@x.com, x@evil.example']) {
+      const scene = runScene({
+        file: folder.join(`${testAddress.length}.db`),
+        definition: exampleDefinition({ notifications: [{ on: ['error'], recipients: ['ops@x.com'] }] }),
+        settings: { allowedDomains: ['x.com'] },
+      })
+      await scene.runner.start()
+      const { runId } = await scene.start({ options: { ...DEFAULT_OPTIONS, test: true, testAddress } })
+      await scene.finished(runId)
+      expect(scene.codes(runId)).toEqual(['TEST_ADDRESS_REFUSED'])
+      expect(scene.ledger.deliveries(runId)).toEqual([])
+      expect(scene.ledger.run(runId)).toMatchObject({ outcome: 'error', reason: 'TEST_ADDRESS_REFUSED' })
+    }
   })
 
   test('one that the process left behind goes out after the restart', async () => {

@@ -329,14 +329,14 @@ test.each<[string, object, string, string]>([
   ['a recipient of all', { email: { subject: '{recipient}', grouping: 'single' } }, 'INVALID_PATTERN', 'email.subject'],
   [
     'a notification',
-    { notifications: [{ on: ['error'], recipients: ['a@b.c'], subject: '{report}' }] },
+    { notifications: [{ on: ['error'], recipients: ['a@b.example'], subject: '{report}' }] },
     'INVALID_PATTERN',
     'notifications.0.subject',
   ],
   ['test mode without address', { testMode: { enabled: true } }, 'VALIDATION', 'testMode'],
   [
     'a recipient without a channel',
-    { recipients: [{ type: 'address', address: 'a@b.c', email: false }] },
+    { recipients: [{ type: 'address', address: 'a@b.example', email: false }] },
     'VALIDATION',
     'recipients.0',
   ],

@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
-import { parseCsv } from '../../../src/reports/recipient-import.ts'
 import { checkTemplate as checkOffice, type TemplateCheck } from '../../../src/reports/templates/index.ts'
 import { smallDocument, zipOf } from '../../support/office.ts'
 import { APP, BODIES, type ReportApi, reportApi, UNKNOWN } from '../../support/reports.ts'
@@ -220,7 +219,7 @@ describe('recipients', () => {
   })
 
   test.each([
-    ['name,email\n"x', 'text/csv', 'VALIDATION', 'line 2'],
+    ['name,email\n"x', 'text/csv', 'VALIDATION', 'line 2, column 1'],
     ['name,mail\n', 'text/csv', 'VALIDATION', 'line 1'],
     ['{', 'application/json', 'INVALID_JSON', 'body'],
     ['{}', 'application/json', 'VALIDATION', 'body'],
@@ -228,14 +227,6 @@ describe('recipients', () => {
   ])('%j as %s is refused as a whole', async (text, type, code, path) => {
     const answer = await send(text, '', type)
     expect([answer.status, answer.body.code, answer.body.issues[0].path]).toEqual([400, code, path])
-  })
-
-  test('lines of CSV', () => {
-    expect(parseCsv('a,b\n\n"x\ny",""\r\nz')).toEqual([
-      { line: 1, cells: ['a', 'b'] },
-      { line: 3, cells: ['x\ny', ''] },
-      { line: 5, cells: ['z'] },
-    ])
   })
 })
 

@@ -2,11 +2,13 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { findExecutable } from '../../support/servers.ts'
+import { needs, program } from '../../support/servers.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { facts, filledWorkbook, salesWorkbook } from '../../support/workbook.ts'
 
-const soffice = findExecutable('soffice')
+needs('soffice')
+
+const soffice = program('soffice')
 const directory = tempDirectory()
 afterAll(() => directory.remove())
 
@@ -15,13 +17,13 @@ function computed(file: string, name: string): (sheet: string) => string {
   const out = directory.join(name)
   const filter = 'csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1'
   const profile = `-env:UserInstallation=${pathToFileURL(directory.join('profile'))}`
-  spawnSync(soffice!, ['--headless', '--norestore', profile, '--convert-to', filter, '--outdir', out, file], {
+  spawnSync(soffice, ['--headless', '--norestore', profile, '--convert-to', filter, '--outdir', out, file], {
     timeout: 120_000,
   })
   return (sheet) => readFileSync(`${out}/filled-${sheet}.csv`, 'utf8')
 }
 
-describe.skipIf(soffice === null)('LibreOffice opens filled workbooks and computes them', () => {
+describe('LibreOffice opens filled workbooks and computes them', () => {
   test('totals, formulas of other sheets, names, tables and the pivot table cover 12 rows', async () => {
     await using filled = await filledWorkbook(salesWorkbook(), { facts: facts(12) })
     const sheet = computed(filled.file, 'twelve')

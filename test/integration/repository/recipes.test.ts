@@ -25,7 +25,7 @@ const COPIED = [
   'README.md',
   'LICENSE',
 ]
-const TIME_LIMIT_MS = 5 * 60_000
+const TIME_LIMIT_MS = 9 * 60_000
 
 const NEW_FILE = /^\/\/ ((?:src|test)\/\S+\.tsx?)$/
 const CHANGED_FILE = /^\+\+\+ (\S+)$/

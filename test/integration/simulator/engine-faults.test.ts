@@ -66,7 +66,7 @@ describe('data for reports', () => {
       qNumFormat: { qType: 'D', qFmt: 'YYYY-MM-DD' },
       qTags: ['$numeric', '$integer', '$timestamp', '$date'],
     })
-  }, 30_000)
+  }, 90_000)
 
   test('dates, years, managers and backlog of the sales app', async () => {
     const { doc } = await engine.openApp(2)

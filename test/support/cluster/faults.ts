@@ -77,3 +77,9 @@ export async function takeoverMs(cluster: TestCluster, from: ClusterNode, timeou
   await cluster.untilLed({ not: from, timeout })
   return performance.now() - started
 }
+
+/** The shortest that may be set; by default outages of twice the length are borne. */
+export const SHORT_TIMES = { leaseDuration: '3s', aloneAfter: '6s' }
+export const ALONE_AFTER_MS = 6000
+
+export const modesOf = (cluster: TestCluster) => Promise.all(cluster.nodes.map((node) => cluster.modeOf(node)))

@@ -10,8 +10,8 @@ export const BY_NEXT = 'by-next-'
 
 const CHANGES: Readonly<Record<string, readonly [before: string, after: string]>> = {
   'app/migrations.ts': [
-    '  ...maintenanceMigrations,\n]',
-    `  ...maintenanceMigrations,
+    'Migrations,\n]',
+    `Migrations,
   {
     name: 'invented-001',
     sql: \`

@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { certificatePair } from '../certificates.ts'
 import type { Host } from '../host.ts'
-import { postgresPrograms, ROLE } from '../postgres.ts'
+import { ROLE } from '../postgres.ts'
 import { until } from '../wait.ts'
 import { startCluster } from './cluster.ts'
 
@@ -25,7 +25,7 @@ const SERVERS: Readonly<Record<string, Server>> = {
 export function refusedServerTests(name: string, host?: () => Host): void {
   for (const [which, server] of Object.entries(SERVERS)) {
     // Each waits for most of its time.
-    test.concurrent.skipIf(!postgresPrograms())(
+    test.concurrent(
       `${name}: a database server ${which} is refused, and no log has the password`,
       () => refused(server, host?.()),
       60_000,

@@ -3,13 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { findExecutable } from '../servers.ts'
+import { program } from '../servers.ts'
 import { repositoryRoot } from '../source.ts'
 
 const SOURCE = join(import.meta.dirname, 'shifted-clock.c')
-
-/** Whether this machine can shift the clock of a process. */
-export const canShiftClocks = process.platform === 'linux' && findExecutable('gcc') !== null
 
 /**
  * Additions to the environment of a process whose wall clock is to be ahead by so many seconds, and whose monotonic clock
@@ -30,7 +27,9 @@ function library(): string {
   if (existsSync(file)) return file
   mkdirSync(results, { recursive: true })
   const made = `${file}.${process.pid}`
-  const result = spawnSync('gcc', ['-shared', '-fPIC', '-O1', '-o', made, SOURCE, '-ldl'], { encoding: 'utf8' })
+  const result = spawnSync(program('gcc'), ['-shared', '-fPIC', '-O1', '-o', made, SOURCE, '-ldl'], {
+    encoding: 'utf8',
+  })
   if (result.status !== 0) throw new Error(`gcc failed: ${result.stderr}`)
   renameSync(made, file)
   return file

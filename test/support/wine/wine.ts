@@ -1,28 +1,19 @@
 /** The Windows build under Wine: a Windows drive of its own with the executable on it. */
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import process from 'node:process'
+import { promisify } from 'node:util'
 import type { Host } from '../host.ts'
-import { findExecutable } from '../servers.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
-const TOOLS = ['wine', 'wineboot', 'wineserver', 'x86_64-w64-mingw32-gcc'] as const
 /** Handed from `npm test` to the test files, so that one drive serves all. */
 const DRIVE = 'FOOTMAN_WINE_PREFIX'
 /** With a blank in it, as on many servers. */
 const FOLDER = ['Program Files', 'Footman'] as const
 const EXECUTABLE = `C:\\${FOLDER.join('\\')}\\footman.exe`
-
-/** The missing programs of the tests of the Windows build; empty where they can run. */
-export const missingWineTools = (): string[] =>
-  process.platform === 'linux' && process.arch === 'x64'
-    ? TOOLS.filter((tool) => findExecutable(tool) === null)
-    : ['Linux x64']
-
-export const WINE_INSTALL = 'apt-get install --no-install-recommends wine wine64 gcc-mingw-w64-x86-64'
 
 /** Environment of programs that use this drive. Without a display, Mono and Gecko, which Footman does not need. */
 const environment = (prefix: string): Record<string, string> => ({
@@ -32,9 +23,9 @@ const environment = (prefix: string): Record<string, string> => ({
   DISPLAY: '',
 })
 
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): void {
-  const ran = spawnSync(command, args, { cwd: root, env, encoding: 'utf8' })
-  if (ran.status !== 0) throw new Error(`${command} ended with ${ran.status}\n${ran.stdout}${ran.stderr}`)
+/** Rejects with the output when the program fails. */
+async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  await promisify(execFile)(command, [...args], { cwd: root, env })
 }
 
 /**
@@ -55,15 +46,16 @@ export interface WindowsDrive {
 export async function makeWindowsDrive(executable: string): Promise<WindowsDrive> {
   const prefix = mkdtempSync(join(tmpdir(), 'footman-wine-'))
   const env = { ...process.env, ...environment(prefix) }
-  const boot = spawnSync('wineboot', ['--init'], { env, stdio: 'ignore' })
-  if (boot.status !== 0) throw new Error(`wineboot ended with ${boot.status}`)
+  // The services of Wine keep its output open, so only its end counts.
+  const [status] = await once(spawn('wineboot', ['--init'], { env, stdio: 'ignore' }), 'exit')
+  if (status !== 0) throw new Error(`wineboot ended with ${status}`)
   const keeper = spawn('sh', ['-c', KEEPER], { stdio: ['pipe', 'ignore', 'ignore'], env, detached: true })
   keeper.unref()
   const folder = join(prefix, 'drive_c', ...FOLDER)
   mkdirSync(folder, { recursive: true })
   copyFileSync(executable, join(folder, 'footman.exe'))
   const [source, library] = [join(import.meta.dirname, 'bcryptprimitives.c'), join(folder, 'bcryptprimitives.dll')]
-  run('x86_64-w64-mingw32-gcc', ['-shared', '-O2', '-o', library, source, '-ladvapi32'])
+  await run('x86_64-w64-mingw32-gcc', ['-shared', '-O2', '-o', library, source, '-ladvapi32'])
   return {
     env: { [DRIVE]: prefix },
     async remove() {
@@ -103,7 +95,7 @@ export async function windowsHost(): Promise<WindowsHost> {
 async function ownDrive(): Promise<string> {
   const out = mkdtempSync(join(tmpdir(), 'footman-windows-'))
   try {
-    run(process.execPath, ['--no-env-file', 'scripts/build.ts', '--target', 'windows-x64', '--out', out])
+    await run(process.execPath, ['--no-env-file', 'scripts/build.ts', '--target', 'windows-x64', '--out', out])
     const drive = await makeWindowsDrive(join(out, 'footman-windows-x64.exe'))
     Object.assign(process.env, drive.env)
     return drive.env[DRIVE]!

@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { type EmailRulesConfig, emailRules } from '../../../src/alerts/butler-sections/email.ts'
-import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../../src/alerts/recipients.ts'
 import { sampleEvent, sampleToSend } from '../../../src/alerts/sample-event.ts'
 import type { PlannedDelivery } from '../../../src/alerts/types.ts'
 import { qlikSenseCloud } from '../../../src/events/config.ts'
 import { EVENT_TYPES } from '../../../src/events/kinds.ts'
 import type { CloudReloadDetails, EventOutcome, EventType, TaskEvent } from '../../../src/events/types.ts'
+import {
+  isAllowedDomain,
+  isEmailAddress,
+  splitAddresses,
+  uniqueAddresses,
+} from '../../../src/platform/mail-addresses.ts'
 import { emailConfig, fullEvent } from '../../support/alerts.ts'
 import { TASK_ID } from '../../support/events.ts'
 

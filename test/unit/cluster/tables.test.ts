@@ -50,7 +50,7 @@ test('triggers are made once, and removed without a trace', () => {
   expect(installed.length).toBeGreaterThan(before.length + SHARED_TABLES.length)
   installTriggers(db)
   expect(schema()).toEqual(installed)
-  leaveCluster(db, 0)
+  leaveCluster(db)
   expect(schema()).toEqual(before)
 })
 

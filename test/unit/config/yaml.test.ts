@@ -35,6 +35,13 @@ describe('values', () => {
     expect(read(`a: ${text}`)).toEqual({ value: { a: value }, problems: [] })
   })
 
+  test('line ends of old Macs are named; those of Windows and a mixture are read', () => {
+    const { value, problems } = read('a: 1\rb:\r  c: 2\r')
+    expect(value).toBeUndefined()
+    expect(problems).toEqual([expect.stringContaining('has the line ends of old Macs (CR only)')])
+    expect(read('a: 1\r\nb: 2\r\n').value).toEqual({ a: 1, b: 2 })
+  })
+
   test('the version directive changes nothing', () => {
     expect(read('%YAML 1.1\n---\na: yes').value).toEqual({ a: 'yes' })
   })

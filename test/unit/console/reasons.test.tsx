@@ -41,20 +41,20 @@ const MAIL = '/console/destinations/ops-mail'
 const CASES: Readonly<Record<string, readonly [given: Partial<Delivery>, text: string, href: string]>> = {
   RATE_LIMITED: [
     { suppressedBy: { limit: { count: 1, windowMs: 300_000, nextSlotAt: AT } } },
-    'rate limit: at most 1 in 5 min; next possible 08:19:00 · Route',
+    'rate limit: at most 1 in 5 min; next possible 08:19:00 · Rule',
     ROUTE,
   ],
   CUSTOM_PROPERTY: [
     { suppressedBy: { property: { name: 'alerts', value: 'Yes' } } },
-    'custom property: the task does not have the custom property alerts = Yes · Route',
+    'custom property: the task does not have the custom property alerts = Yes · Rule',
     ROUTE,
   ],
-  TAG: [{ suppressedBy: { tag: { name: 'critical' } } }, 'tag: the app does not have the tag critical · Route', ROUTE],
-  OWNER_EXCLUDED: [{ detail: 'LAB\\anna is excluded' }, 'owner excluded: LAB\\anna is excluded · Route', ROUTE],
-  APP_NOT_INCLUDED: [{ detail: 'app a1 is not listed' }, 'app not included: app a1 is not listed · Route', ROUTE],
+  TAG: [{ suppressedBy: { tag: { name: 'critical' } } }, 'tag: the app does not have the tag critical · Rule', ROUTE],
+  OWNER_EXCLUDED: [{ detail: 'LAB\\anna is excluded' }, 'owner excluded: LAB\\anna is excluded · Rule', ROUTE],
+  APP_NOT_INCLUDED: [{ detail: 'app a1 is not listed' }, 'app not included: app a1 is not listed · Rule', ROUTE],
   NO_RECIPIENT: [
     { detail: 'no recipients are configured' },
-    'no recipient: no recipients are configured · Route',
+    'no recipient: no recipients are configured · Rule',
     ROUTE,
   ],
   RECIPIENT_INVALID: [
@@ -99,7 +99,7 @@ const CASES: Readonly<Record<string, readonly [given: Partial<Delivery>, text: s
   ],
   RENDER_FAILED: [
     { state: 'dead', detail: 'line 3: unknown helper' },
-    'message could not be made: line 3: unknown helper · Route',
+    'message could not be made: line 3: unknown helper · Rule',
     ROUTE,
   ],
   DESTINATION_REMOVED: [

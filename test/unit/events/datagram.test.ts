@@ -177,15 +177,62 @@ describe('scheduler messages', () => {
 })
 
 describe('engine messages', () => {
-  const engine = `/engine-reload-failed/;pro2-win1;${APP};0d6f2a18-8a31-4f57-9a0e-1c1f6c2b9e90;LAB;goran;${TIME};ERROR;Reload failed`
-  test('nine fields are understood', () => {
-    expect(parseDatagram(engine)).toEqual({
-      kind: 'engine',
-      message: { host: 'pro2-win1', appId: APP, userDirectory: 'LAB', userId: 'goran' },
+  const SESSION = '0d6f2a18-8a31-4f57-9a0e-1c1f6c2b9e90'
+  const fields = ['/engine-reload-failed/', 'pro2-win1', APP, SESSION, 'LAB', 'goran', TIME, 'ERROR', 'Reload failed']
+  /** The message with these fields changed, by their number from 0. */
+  const engine = (changes: Readonly<Record<number, string>> = {}) =>
+    fields.map((field, index) => changes[index] ?? field).join(';')
+  const message = {
+    host: 'pro2-win1',
+    taskName: '',
+    appName: '',
+    user: 'LAB\\goran',
+    taskId: '',
+    appId: APP,
+    logTimeStamp: TIME,
+    logLevel: 'ERROR',
+    executionId: '',
+    logMessage: 'Reload failed',
+  }
+
+  test('become a failed reload of an app without a task', () => {
+    expect(parseDatagram(engine())).toEqual({
+      ...({ kind: 'task', type: 'appReload', outcome: 'failed', nameTokens: null, sanitized: false } as const),
+      message,
     })
   })
-  test('eight fields are rejected', () => {
-    expect(parseDatagram(engine.split(';').slice(0, 8).join(';'))).toMatchObject({ reason: 'INVALID' })
+
+  test.each([
+    ['the message holds semicolons', engine({ 8: 'Field "A;B" not found;' }), { logMessage: 'Field "A;B" not found;' }],
+    ['the app id in capitals', engine({ 2: APP.toUpperCase() }), { appId: APP }],
+    ['no app', engine({ 2: '(null)' }), { appId: '' }],
+    ['no directory', engine({ 4: '' }), { user: 'goran' }],
+    ['no user', engine({ 4: '(null)', 5: '(null)' }), { user: '' }],
+    ['control characters', engine({ 1: 'pro2\twin1' }), { host: 'pro2 win1' }],
+    ['an older type', `/Engine-Reload-Failed//${engine().slice(fields[0]!.length)}`, {}],
+  ])('%s', (_, text, changes) => {
+    expect(parseDatagram(text)).toMatchObject({ kind: 'task', type: 'appReload', message: { ...message, ...changes } })
+  })
+
+  test.each([
+    ['eight fields', fields.slice(0, 8).join(';'), /9 fields/],
+    ['an app id that is none', engine({ 2: 'SessionApp' }), /not a GUID/],
+    ['a semicolon in the host', engine({ 1: 'pro2;win1' }), /no time in field 7/],
+    ['a semicolon in the user', engine({ 5: 'go;ran' }), /no time in field 7/],
+  ])('%s is rejected', (_, text, detail) => {
+    expect(parseDatagram(text)).toMatchObject({
+      kind: 'rejected',
+      reason: 'INVALID',
+      detail: expect.stringMatching(detail),
+    })
+  })
+
+  test('about the reload of a task are known by the account of the scheduler', () => {
+    expect(parseDatagram(engine({ 4: 'Internal', 5: 'SA_scheduler' }))).toEqual({
+      kind: 'taskReload',
+      host: 'pro2-win1',
+      appId: APP,
+    })
   })
 })
 

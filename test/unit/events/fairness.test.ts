@@ -3,9 +3,11 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createCounters } from '../../../src/events/counters.ts'
 import { createBacklog } from '../../../src/events/enrich/backlog.ts'
+import { writeMeta } from '../../../src/events/intake-state.ts'
 import type { StoredEvent } from '../../../src/events/store.ts'
-import { createUnverified, taskIdsInTurn } from '../../../src/events/unverified.ts'
+import { appSubject, createUnverified, subjectsInTurn } from '../../../src/events/unverified.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
+import type { Database } from '../../../src/platform/sqlite.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { until } from '../../support/wait.ts'
@@ -81,17 +83,28 @@ describe('the events in memory', () => {
 
 describe('messages about unknown tasks', () => {
   /** QRS has the tasks below 10 only. */
-  function world(options: { maxWaiting?: number; isDown?: boolean; known?: readonly string[] } = {}) {
-    const db = pipelineDatabase(':memory:')
+  function world(
+    options: { maxWaiting?: number; isDown?: boolean; known?: readonly string[]; listed?: boolean; db?: Database } = {},
+  ) {
+    const db = options.db ?? pipelineDatabase(':memory:')
+    // All tasks were listed a minute ago, when the site had none.
+    if (options.listed ?? true) writeMeta(db, 'tasks.listedAt', String(NOW - 60_000))
     const writer = createGroupWriter(db)
     const counters = createCounters()
     const admitted: string[] = []
     const asked: string[] = []
-    const state = { isDown: options.isDown ?? false, refusesLists: false }
-    const exists = (id: string) => Number(id.slice(-12)) < 10
+    const state = {
+      isDown: options.isDown ?? false,
+      refusesLists: false,
+      now: NOW,
+      tasks: 10,
+      whileListing: (): void => {},
+    }
+    const log = recordingLog()
+    const exists = (id: string) => id !== '' && Number(id.slice(-12)) < state.tasks
     const unverified = createUnverified(
       {
-        ...{ db, writer, counters, log: recordingLog(), clock: { now: () => NOW } },
+        ...{ db, writer, counters, log, clock: { now: () => state.now } },
         isUnreachable: () => state.isDown,
         qrs: {
           async existingTasks(ids) {
@@ -99,10 +112,16 @@ describe('messages about unknown tasks', () => {
             if (state.isDown) throw new Error('connect ECONNREFUSED')
             return new Set(ids.filter(exists))
           },
+          async existingApps(ids) {
+            asked.push(`${ids.length} apps`)
+            if (state.isDown) throw new Error('connect ECONNREFUSED')
+            return new Set(ids.filter(exists))
+          },
           async allTaskIds() {
             asked.push('all')
             if (state.isDown || state.refusesLists) throw new Error('no answer')
-            return new Set(Array.from({ length: 10 }, (_, n) => task(n)))
+            state.whileListing()
+            return new Set(Array.from({ length: state.tasks }, (_, n) => task(n)))
           },
         },
         knowsTask: (_db, id) => options.known?.includes(id) ?? false,
@@ -117,7 +136,7 @@ describe('messages about unknown tasks', () => {
     /** True when the message becomes an event at once. */
     const arrive = (sender: string, taskId: string) =>
       !unverified.hold(db, { journalId: null, receivedAt: NOW, sender, raw: Buffer.from(taskId) }, taskId, null)
-    return { db, counters, admitted, asked, state, unverified, arrive }
+    return { db, counters, admitted, asked, state, unverified, arrive, log }
   }
 
   test('a hundred of each sender become events at once, and all about tasks that are known', () => {
@@ -161,6 +180,35 @@ describe('messages about unknown tasks', () => {
     }
   })
 
+  test('and those about apps that were reloaded without a task are asked about in the same way, beside the tasks', async () => {
+    const { arrive, unverified, admitted, asked, counters, db } = world()
+    const app = (n: number) => appSubject(task(n))
+    for (let n = 0; n < 100; n += 1) expect(arrive('10.0.0.1', app(100 + n))).toBeTrue()
+    for (let n = 0; n < 130; n += 1) expect(arrive('10.0.0.1', app(n < 5 ? n : 1000 + n))).toBeFalse()
+    expect(arrive('10.0.0.1', appSubject(''))).toBeFalse()
+    arrive('10.0.0.1', task(3))
+    unverified.wake()
+    await until(() => unverified.waiting === 0)
+    expect(asked).toEqual(['1 ids', '100 apps', '31 apps'])
+    expect(admitted).toEqual([...[0, 1, 2, 3, 4].map(app), task(3)])
+    expect(counters.dropped).toMatchObject({ APP_NOT_FOUND: 126, TASK_NOT_FOUND: 0 })
+    const reasons = db.all<{ reason: string }>('SELECT DISTINCT reason FROM dropped_datagram')
+    expect(reasons).toEqual([{ reason: 'APP_NOT_FOUND' }])
+    expect(arrive('10.0.0.1', app(3))).toBeTrue()
+    await unverified.stop()
+  })
+
+  test('about apps are not refused by a list of all tasks', async () => {
+    const { arrive, unverified, admitted, asked, counters } = world({ listed: false })
+    for (let n = 0; n < 103; n += 1) arrive('10.0.0.1', appSubject(task(n < 100 ? n + 1000 : n - 100)))
+    unverified.refresh()
+    await until(() => unverified.waiting === 0)
+    expect(asked).toEqual(['all', '3 apps'])
+    expect(admitted).toEqual([0, 1, 2].map((n) => appSubject(task(n))))
+    expect(counters.dropped.APP_NOT_FOUND).toBe(0)
+    await unverified.stop()
+  })
+
   test('wait while QRS is down, over a restart too, and none is lost', async () => {
     const { arrive, unverified, admitted, state, db, asked } = world({ isDown: true })
     for (let n = 0; n < 103; n += 1) arrive('10.0.0.1', task(n < 100 ? n + 1000 : n - 100))
@@ -175,7 +223,11 @@ describe('messages about unknown tasks', () => {
         ...{ db, writer: createGroupWriter(db), counters: createCounters(), log: recordingLog() },
         clock: { now: () => NOW },
         isUnreachable: () => false,
-        qrs: { existingTasks: async (ids) => new Set(ids), allTaskIds: async () => new Set() },
+        qrs: {
+          existingTasks: async (ids) => new Set(ids),
+          existingApps: async (ids) => new Set(ids),
+          allTaskIds: async () => new Set(),
+        },
         knowsTask: () => false,
         admit: (_tx, messages) => admitted.push(...messages.map(({ raw }) => Buffer.from(raw).toString())) > 0,
         onAdmitted: () => undefined,
@@ -199,6 +251,79 @@ describe('messages about unknown tasks', () => {
     expect(counters.dropped.BACKLOG_FULL).toBe(150)
   })
 
+  test('are none where the list of all tasks is read first, over a restart too: it is read once an hour', async () => {
+    const { arrive, unverified, asked, state, admitted, db } = world({ listed: false })
+    state.tasks = 3000
+    unverified.refresh()
+    await until(() => db.get<{ n: number }>('SELECT count(*) AS n FROM meta WHERE key = ?', 'tasks.listedAt')!.n === 1)
+    for (let n = 0; n < 3000; n += 1) expect(arrive('10.0.0.1', task(n).toUpperCase())).toBeTrue()
+    expect(asked).toEqual(['all'])
+    await unverified.stop()
+    const again = world({ db, listed: false })
+    again.unverified.refresh()
+    expect(again.arrive('10.0.0.1', task(2999))).toBeTrue()
+    expect(again.asked).toEqual([])
+    again.state.now += 3_600_000
+    again.state.tasks = 2000
+    again.unverified.refresh()
+    await until(() => again.db.get<{ n: number }>('SELECT count(*) AS n FROM listed_task')!.n === 2000)
+    expect([again.asked, admitted, again.admitted]).toEqual([['all'], [], []])
+    await again.unverified.stop()
+  })
+
+  test('that come while the list is read become events with it; what is not in it is refused with the next answer', async () => {
+    const { arrive, unverified, asked, state, admitted, counters } = world({ listed: false })
+    state.tasks = 500
+    state.whileListing = () => {
+      state.whileListing = () => {}
+      for (let n = 0; n < 500; n += 1) arrive('10.0.0.1', task(n))
+      arrive('10.0.0.1', task(7777))
+    }
+    unverified.refresh()
+    await until(() => admitted.length === 400)
+    expect(asked).toEqual(['all'])
+    expect(counters.dropped.TASK_NOT_FOUND).toBe(0)
+    await until(() => unverified.waiting === 0)
+    expect(asked).toEqual(['all', '1 ids'])
+    expect(counters.dropped.TASK_NOT_FOUND).toBe(1)
+    await unverified.stop()
+  })
+
+  test('are asked for one round after the other where lists are refused and the tasks exist', async () => {
+    const { arrive, unverified, asked, state, admitted, log } = world({ listed: false })
+    state.tasks = 2000
+    state.refusesLists = true
+    for (let n = 0; n < 1100; n += 1) arrive('10.0.0.1', task(n))
+    const started = performance.now()
+    unverified.refresh()
+    await until(() => unverified.waiting === 0)
+    const existing = performance.now() - started
+    expect(admitted).toHaveLength(1000)
+    expect(asked).toEqual(['all', ...Array(5).fill('200 ids')])
+    expect(log.lines.filter(({ message }) => message.includes('does not list all tasks'))).toHaveLength(1)
+    for (let n = 0; n < 400; n += 1) arrive('10.0.0.1', task(n + 5000))
+    const madeUp = performance.now()
+    unverified.refresh()
+    await until(() => unverified.waiting === 0)
+    expect(performance.now() - madeUp).toBeGreaterThan(existing)
+    await unverified.stop()
+  })
+
+  test('the list that cannot be read at the start is read a minute later, without a word about messages', async () => {
+    const { unverified, asked, state, log, db } = world({ listed: false, isDown: true })
+    unverified.refresh()
+    await until(() => asked.length === 1)
+    state.isDown = false
+    state.now += 60_000
+    await until(() => {
+      unverified.refresh()
+      return db.get('SELECT 1 FROM listed_task') !== undefined
+    })
+    expect(asked).toEqual(['all', 'all'])
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([])
+    await unverified.stop()
+  })
+
   test('are asked about in turn: one id of each sender, those of a sender in order, each id once', () => {
     const sent = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 20 })), { maxLength: 60 })
     fc.assert(
@@ -210,7 +335,7 @@ describe('messages about unknown tasks', () => {
             ...[sender, task(n), Buffer.from('')],
           )
         }
-        const found = taskIdsInTurn(db, messages.length, limit)
+        const found = subjectsInTurn(db, messages.length, limit, 'task')
         db.close()
         expect(new Set(found).size).toBe(found.length)
         expect(found).toHaveLength(Math.min(limit, new Set(messages.map(([, n]) => n)).size))

@@ -158,7 +158,7 @@ describe('concurrency', () => {
     }
     await Promise.all(Array.from({ length: 50 }, client))
     expect(store.get('ns', 'sum')?.value).toBe('5000')
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('revisions', () => {

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'bun:test'
 import { METRIC_FAMILIES } from '../../../scripts/lib/metric-list.ts'
 import { DASHBOARDS, dashboard, dashboardText, PROMETHEUS_VALUES, queriesOf } from '../../support/dashboards.ts'
 import { expressionFaults } from '../../support/promtool.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
+
+needs('promtool')
 
 describe.each(DASHBOARDS)('the dashboard for %s', (kind) => {
   const board = dashboard(kind)
@@ -54,7 +56,7 @@ describe('the expressions for Prometheus', () => {
   const families = new Map(METRIC_FAMILIES.map((family) => [family.name, family]))
   const familyOf = (name: string) => families.get(name) ?? families.get(name.replace(/_(bucket|sum|count)$/, ''))
 
-  test.skipIf(!findExecutable('promtool'))('can be read by promtool', () => {
+  test('can be read by promtool', () => {
     expect(expressionFaults(texts)).toEqual([])
     expect(expressionFaults(['sum(footman_qrs_up'])).not.toEqual([])
   })

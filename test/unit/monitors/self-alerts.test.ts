@@ -1,5 +1,6 @@
 /** Every alert of Footman about itself: raised once when it begins, cleared once when it ends, whatever happens between. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { clusterHealth } from '../../../src/app/cluster-http.ts'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import type { EmittedEvent } from '../../../src/events/emit.ts'
 import { createSelfAlerts, type SelfAlertsService } from '../../../src/monitors/self-alerts/index.ts'
@@ -7,9 +8,11 @@ import { SELF_CODES, type SelfCode } from '../../../src/monitors/self-alerts/typ
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import type { StorageNote } from '../../../src/platform/storage/note.ts'
+import { QrsError } from '../../../src/qlik/qrs/errors.ts'
 import { clusterStatus, nodeInfo } from '../../support/cluster/status.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
+const ASKED = { right: 'read', isRead: true, error: null }
 const START = Date.parse('2026-03-02T06:00:00Z')
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
@@ -202,7 +205,7 @@ const FAULTS: Record<SelfCode, Fault> = {
       state.unverified = { waiting: 0, oldestAt: null }
     },
     raiseAfter: MINUTE + 5000,
-    says: /12 messages about tasks that Footman does not know wait until Qlik Sense says which of these tasks exist/,
+    says: /12 messages about tasks or apps that Footman does not know wait until Qlik Sense says which of these exist/,
   },
   DEAD_LETTERS: {
     begin: ({ self }) => self.observers.delivery(dead()),
@@ -212,9 +215,9 @@ const FAULTS: Record<SelfCode, Fault> = {
     says: /ops-mail were given up \(REJECTED: HTTP 400\)/,
   },
   QRS_DOWN: {
-    begin: ({ self }) => thrice(() => self.observers.qrsRequest('unreachable', 1)),
-    end: ({ self }) => self.observers.qrsRequest('ok', 1),
-    again: ({ self }) => self.observers.qrsRequest('timeout', 1),
+    begin: ({ self }) => thrice(() => self.observers.qrsRequest('unreachable', 1, ASKED)),
+    end: ({ self }) => self.observers.qrsRequest('ok', 1, ASKED),
+    again: ({ self }) => self.observers.qrsRequest('timeout', 1, ASKED),
     raiseAfter: 5 * MINUTE,
     says: /qs\.acme\.example:4242 has only failed for five minutes/,
   },
@@ -314,7 +317,15 @@ const FAULTS: Record<SelfCode, Fault> = {
   },
   CLUSTER_DATABASE_DOWN: {
     begin({ state }) {
-      const database = { host: null, timeline: null, isUp: false, reason: 'pg1: refused', downForMs: 12_000 }
+      const database = {
+        host: null,
+        timeline: null,
+        isUp: false,
+        isRefused: false,
+        isWaitedFor: false,
+        reason: 'pg1: refused',
+        downForMs: 12_000,
+      }
       Object.assign(state.cluster, { mode: 'alone', database })
     },
     end: wellAgain,
@@ -324,6 +335,11 @@ const FAULTS: Record<SelfCode, Fault> = {
     begin: ({ state }) => withSecond(state, { seenAgoMs: 61_000 }),
     end: wellAgain,
     says: /^Node node-2 of the cluster was last heard of at 2026-03-02T06:00:/,
+  },
+  CLUSTER_NODE_UNFIT: {
+    begin: ({ state }) => withSecond(state, { health: { lacks: { disk: 'ENOSPC' } } }),
+    end: wellAgain,
+    says: /^Node node-2 of the cluster cannot lead: ENOSPC\./,
   },
   CLUSTER_NO_LEADER: {
     begin({ state }) {
@@ -474,10 +490,24 @@ test('dead deliveries of self-alerts raise nothing', async () => {
   expect(site.told).toEqual([])
 })
 
+test('a repository that refuses is not called unreachable: the missing right is named', async () => {
+  const site = world()
+  const call = { method: 'GET', endpoint: 'executionresult/full', host: 'qs', port: 4242, expectedStatus: [200] }
+  const error = new QrsError('status', call, { status: 403 })
+  const refuse = () => site.self.observers.qrsRequest('status', 1, { ...ASKED, error })
+  for (let n = 0; n < 3; n += 1) {
+    refuse()
+    await site.pass(3 * MINUTE)
+  }
+  expect(JSON.stringify(site.told)).toMatch(
+    /only failed for five minutes: QRS answered 403: .* to read ExecutionResult_\*/,
+  )
+})
+
 test('two failures are no outage, however long ago', async () => {
   const site = world()
-  site.self.observers.qrsRequest('timeout', 1)
-  site.self.observers.qrsRequest('timeout', 1)
+  site.self.observers.qrsRequest('timeout', 1, ASKED)
+  site.self.observers.qrsRequest('timeout', 1, ASKED)
   await site.pass(20 * MINUTE)
   expect(site.told).toEqual([])
 })
@@ -518,13 +548,46 @@ describe('several nodes', () => {
     expect(site.of('CLUSTER_NODE_LOST')).toEqual(['raised', 'cleared'])
   })
 
+  test('what all nodes see is reported by one that can write its disk', async () => {
+    const site = world()
+    const { state } = site
+    const lacks = { health: { lacks: { disk: 'ENOSPC' } } }
+    // The first by name cannot store an alert.
+    state.cluster.nodes = [nodeInfo(() => state.now, { name: 'node-0', ...lacks }), ...state.cluster.nodes]
+    await site.pass(MINUTE)
+    expect(site.of('CLUSTER_NODE_UNFIT')).toEqual(['raised'])
+    expect(site.told.find(({ code }) => code === 'CLUSTER_NODE_UNFIT')?.message?.logMessage).toStartWith('Node node-0 ')
+  })
+
   test('a node that was stopped is not lost, and nothing is known without the database', async () => {
     const site = world()
     withSecond(site.state, { mode: 'leaving', seenAgoMs: 7_200_000 })
     await site.pass(MINUTE)
     withSecond(site.state, { seenAgoMs: 7_200_000 })
-    site.state.cluster.database = { host: null, timeline: null, isUp: false, reason: 'away', downForMs: 3000 }
+    site.state.cluster.database = {
+      host: null,
+      timeline: null,
+      isUp: false,
+      isRefused: false,
+      isWaitedFor: false,
+      reason: 'away',
+      downForMs: 3000,
+    }
     await site.pass(MINUTE)
     expect(site.told).toEqual([])
+  })
+
+  test('a node that the database refuses says so, and what it does meanwhile', async () => {
+    const site = world()
+    const reason = 'it refuses this node: pg1: password authentication failed'
+    const database = { host: null, timeline: null, isUp: false, isRefused: true, reason, downForMs: 12_000 }
+    Object.assign(site.state.cluster, { mode: 'alone', database })
+    await site.pass(MINUTE)
+    expect(site.of('CLUSTER_DATABASE_DOWN')).toEqual(['raised'])
+    expect(JSON.stringify(site.told)).toContain('has not let node node-1 in')
+    expect(clusterHealth(site.state.cluster, site.state.now)).toMatchObject({
+      state: 'down',
+      reason: expect.stringContaining('password authentication failed'),
+    })
   })
 })

@@ -67,6 +67,29 @@ describe('windows on the wall clock', () => {
     expect(contains(night, '2026-10-25T01:30:00Z')).toBe(true)
     expect(contains(night, '2026-10-25T02:00:00Z')).toBe(false)
   })
+
+  test('a window opens once and closes once, the first time that its times come', () => {
+    const minutes = Array.from({ length: 6 * 60 }, (_, n) => Date.parse('2026-10-24T22:00:00Z') + n * 60_000)
+    const open = (window: Window) => minutes.filter((at) => contains(window, new Date(at).toISOString()))
+    const span = (window: Window) => open(window).map((at) => new Date(at).toISOString().slice(11, 16))
+    expect([span({ from: '01:30', to: '02:30' })[0], span({ from: '01:30', to: '02:30' }).at(-1)]).toEqual([
+      '23:30',
+      '00:29',
+    ])
+    expect([span({ from: '02:30', to: '02:45' })[0], span({ from: '02:30', to: '02:45' }).length]).toEqual([
+      '00:30',
+      15,
+    ])
+    // From the first 02:45 to 03:15, which comes after both passes.
+    expect([span({ from: '02:45', to: '03:15' })[0], span({ from: '02:45', to: '03:15' }).length]).toEqual([
+      '00:45',
+      90,
+    ])
+    // In spring 02:30 is the moment of the change.
+    expect(contains({ from: '02:30', to: '03:30' }, '2026-03-29T01:00:00Z')).toBe(true)
+    expect(contains({ from: '01:00', to: '02:30' }, '2026-03-29T00:59:59Z')).toBe(true)
+    expect(contains({ from: '01:00', to: '02:30' }, '2026-03-29T01:00:00Z')).toBe(false)
+  })
 })
 
 describe('calendars in windows', () => {

@@ -132,16 +132,37 @@ describe('the time zone shifts the wall clock', () => {
     expect(firings('PT1H', NOW, 1, 'Asia/Kolkata')).toEqual(['03-03T11:00:00'])
   })
 
-  test('in spring the skipped hour does not occur, and nothing else is lost', () => {
+  test('in spring what goes on through every hour skips the hour, and another time in it comes at its end', () => {
     const found = firings('every 30 minutes', '2026-03-29T00:15:00Z', 4, 'Europe/Stockholm')
     expect(found).toEqual(['03-29T00:30:00', '03-29T01:00:00', '03-29T01:30:00', '03-29T02:00:00'])
-    expect(firings('at 02:30', '2026-03-28T12:00:00Z', 1, 'Europe/Stockholm')).toEqual(['03-30T00:30:00'])
+    expect(firings('at 02:30', '2026-03-28T12:00:00Z', 2, 'Europe/Stockholm')).toEqual([
+      '03-29T01:00:00',
+      '03-30T00:30:00',
+    ])
   })
 
   test('in autumn the repeated hour is not lost', () => {
     const found = firings('every 30 minutes', '2026-10-25T00:15:00Z', 4, 'Europe/Stockholm')
     expect(found).toEqual(['10-25T00:30:00', '10-25T01:00:00', '10-25T01:30:00', '10-25T02:00:00'])
   })
+
+  test('in autumn a time that comes twice is the first one', () => {
+    for (const text of ['at 02:30', '30 2 * * *', '30 1-3/1 * * *']) {
+      const found = firings(text, '2026-10-25T00:15:00Z', 2, 'Europe/Stockholm')
+      expect([text, found[0], found[1] === '10-25T01:30:00']).toEqual([text, '10-25T00:30:00', false])
+    }
+  })
+
+  test.each([['every 2 hours'], ['0 */2 * * *'], ['0 0,2,4,6,8,10,12,14,16,18,20,22 * * *']])(
+    '%s is the same set of hours, however it is written',
+    (text) => {
+      expect(firings(text, '2026-10-24T22:30:00Z', 3, 'Europe/Stockholm')).toEqual([
+        '10-25T00:00:00',
+        '10-25T03:00:00',
+        '10-25T05:00:00',
+      ])
+    },
+  )
 
   test('rare firings beyond a clock change come at the local time', () => {
     expect(firings('on the first day of the month at 3:00 am', NOW, 2, 'Europe/Stockholm')).toEqual([

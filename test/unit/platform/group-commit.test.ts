@@ -63,7 +63,7 @@ test('a promise resolves when another connection sees its work, whatever is aske
     }),
     { numRuns: 25 },
   )
-}, 30_000)
+}, 90_000)
 
 test('when the commit fails nobody is told otherwise, and what is asked for later is stored', async () => {
   const { db, writer, committed } = scene()

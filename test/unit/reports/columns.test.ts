@@ -76,7 +76,7 @@ describe('columns without a format, by their cells', () => {
     ['measure', [['12,5', 12.5]], ['number', null]],
     ['measure', [['1 234,5', 1234.5]], ['number', null]],
     ['measure', [['1,234,567', 1_234_567]], ['integer', null]],
-    ['measure', [['12%', 0.12]], ['text', null]],
+    ['measure', [['12%', 0.12]], ['number', null]],
     ['measure', [['', null]], ['number', null]],
     ['measure', [['Anna', null]], ['text', null]],
     [

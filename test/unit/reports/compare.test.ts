@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { cellOfScalar, compare } from '../../../src/reports/compare.ts'
 import type { Operator } from '../../../src/reports/entities/condition.ts'
+import { atMost } from '../../support/wait.ts'
 
 type Given = string | number | null
 
@@ -99,5 +100,5 @@ test('bad patterns of matches are errors', () => {
 test('a pattern that takes the built-in engine minutes has its answer at once', () => {
   const start = performance.now()
   expect(result(`${'a'.repeat(60)}!`, 'matches', '^(a+)+$')).toBe(false)
-  expect(performance.now() - start).toBeLessThan(100)
+  expect(performance.now() - start).toBeLessThan(atMost(1000))
 })

@@ -1,4 +1,4 @@
-/** Links in README.md and docs/: they lead somewhere, and every page can be found. */
+/** Links in README.md, SECURITY.md, CHANGELOG.md and docs/: they lead somewhere, and every page can be found. */
 import { expect, test } from 'bun:test'
 import { existsSync, globSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -12,8 +12,8 @@ interface Link {
   readonly anchor: string
 }
 
-const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: repositoryRoot })].map((page) =>
-  page.replaceAll('\\', '/'),
+const pages = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: repositoryRoot })].map(
+  (page) => page.replaceAll('\\', '/'),
 )
 
 /** Lines of the page; those of examples are empty. */

@@ -4,9 +4,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { importsOf, readRepositoryFile, repositoryRoot, sourceFiles } from '../../support/source.ts'
 
-/** A file is one thought, usually of 100 to 350 lines; a longer one wants a second look. */
-const MAX_LINES = 500
-
 interface Manifest {
   readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
@@ -41,13 +38,6 @@ const lines = ({ path, text }: { path: string; text: string }) =>
   text.split('\n').map((line, index) => ({ place: `${path}:${index + 1}`, line }))
 
 describe('source files', () => {
-  test(`have at most ${MAX_LINES} lines`, () => {
-    const long = source
-      .map(({ path, text }) => ({ path, count: text.trimEnd().split('\n').length }))
-      .filter(({ count }) => count > MAX_LINES)
-    expect(long).toEqual([])
-  })
-
   test('leave nothing half done', () => {
     const marks = source.flatMap(lines).filter(({ line }) => /\b(TODO|FIXME|XXX)\b|not (yet )?implemented/i.test(line))
     expect(marks).toEqual([])

@@ -67,7 +67,10 @@ interface Line {
   readonly text: string
 }
 
-const FILES = ['README.md', '{src,scripts,test/support,docs,templates}/**/*.{ts,tsx,js,mjs,md,eta}']
+const FILES = [
+  '{README,SECURITY,CHANGELOG}.md',
+  '{src,scripts,test/support,docs,templates}/**/*.{ts,tsx,js,mjs,md,eta}',
+]
 
 const lines: readonly Line[] = globSync(FILES, { cwd: repositoryRoot })
   .map((path) => path.replaceAll('\\', '/'))

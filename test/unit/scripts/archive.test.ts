@@ -4,8 +4,10 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { type Archive, tarGz, zip } from '../../../scripts/release/archive.ts'
 import { checksums } from '../../../scripts/release/contents.ts'
-import { findExecutable } from '../../support/servers.ts'
+import { needs } from '../../support/servers.ts'
 import { tempDirectory } from '../../support/temp.ts'
+
+needs('unzip')
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const LONG = `docs/${'directory/'.repeat(15)}long.md`
@@ -72,7 +74,7 @@ function localHeaders(archive: Buffer): { readonly name: string; readonly flags:
 }
 
 describe('a zip archive', () => {
-  test.skipIf(findExecutable('unzip') === null)('is unpacked by unzip', async () => {
+  test('is unpacked by unzip', async () => {
     await using directory = tempDirectory()
     writeFileSync(directory.join('a.zip'), await zip(ARCHIVE))
     run('unzip', '-q', directory.join('a.zip'), '-d', directory.path)

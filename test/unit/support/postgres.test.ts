@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import pg from 'pg'
-import { type Postgres, postgresPrograms, ROLE, startPostgres } from '../../support/postgres.ts'
+import { type Postgres, ROLE, startPostgres } from '../../support/postgres.ts'
+import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
 
-describe.skipIf(!postgresPrograms())('PostgreSQL for tests', () => {
+needs('postgres')
+
+describe('PostgreSQL for tests', () => {
   let server: Postgres
   beforeAll(async () => {
     server = await startPostgres()

@@ -2,10 +2,11 @@
 import { z } from 'zod'
 import { flag, list, optionalChoice, text } from '../../../config/fields.ts'
 import type { Severity, TaskEvent } from '../../../events/types.ts'
+import { isEmailAddress, splitAddresses, uniqueAddresses } from '../../../platform/mail-addresses.ts'
 import { PRIORITIES } from '../../config-email.ts'
 import { propertyValues } from '../../gates.ts'
 import { isMarkup } from '../../message-text/writer.ts'
-import { addressProblem, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
+import { addressProblem } from '../../recipients.ts'
 import type { PlannedDelivery, RenderInput, TargetedDestination } from '../../types.ts'
 import type { SettingsOf } from '../settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from '../types.ts'
@@ -77,7 +78,7 @@ function createEmailDestination(
       headScriptLogLines,
       tailScriptLogLines,
       attachScriptLog,
-      place: `route ${rule.name}`,
+      place: `rule ${rule.name}`,
       subject: rule.texts?.title ?? '',
       body: await bodyOf(rule.texts),
       fromAddress: settings.from || mail.from,

@@ -5,12 +5,13 @@ import type { SendMailOptions } from 'nodemailer'
 import type { TaskEvent } from '../../../events/types.ts'
 import { gzip } from '../../../platform/builtins.ts'
 import { errorText } from '../../../platform/errors.ts'
+import { domainOf, isEmailAddress } from '../../../platform/mail-addresses.ts'
 import { createRecurringJob } from '../../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
-import { withoutActing } from '../../../platform/visible.ts'
+import { onOneLine, withoutActing } from '../../../platform/visible.ts'
 import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
-import { domainOf, isEmailAddress } from '../../recipients.ts'
+import { SHORTENED } from '../../outbox/shorten.ts'
 import { wholeText } from '../../script-log.ts'
 import { contextLinks, type LinkConfig, templateContext, type UserForm } from '../../template-context.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../../templates/engine.ts'
@@ -116,10 +117,11 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
     async renderMail(input, settings) {
       const { event, deliveryId, target, kind } = input
       const context = contextOf(input, settings)
-      const content = await writer.write({ ...settings, ...ownTexts(kind, settings) }, context)
+      const written = await writer.write({ ...settings, ...ownTexts(kind, settings) }, context)
+      const content = input.isShortened ? withShortenedNote(written) : written
       const marked = withTestMark(content.subject, event.test || kind === 'test')
       const { to, subject } = redirected(email.testMode, target, marked)
-      const attachments = settings.attachScriptLog ? await scriptLogAttachment(event, times) : []
+      const attachments = settings.attachScriptLog && !input.isShortened ? await scriptLogAttachment(event, times) : []
       const options = mailOptions({ settings, event, deliveryId, to, content: { ...content, subject }, attachments })
       const payload: MailPayload = { options, announcement: settings.announcement?.(to) }
       return { deliveryId, target, subject, body: content.html ?? content.text, payload }
@@ -142,6 +144,11 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
       transport.close()
     },
   }
+}
+
+function withShortenedNote({ subject, html, text }: MailContent): MailContent {
+  const notes = [`${SHORTENED} The script log is not attached.`]
+  return { subject, html: html === null ? null : addNotesToHtml(html, notes), text: addNotesToText(text, notes) }
 }
 
 /** The templates of the user are for alerts and tests; recoveries, fallbacks and summaries have the built-in texts. */
@@ -181,7 +188,8 @@ export function senderOf(fromAddress: string): string {
 
 /** The bare address in `Name (comment) <a@b>`; empty when there is none. */
 export function addressOf(mailbox: string): string {
-  return /<([^<>\s]+@[^<>\s]+)>/.exec(mailbox)?.[1] ?? /[^\s<>()]+@[^\s<>()]+/.exec(mailbox)?.[0] ?? ''
+  const bare = mailbox.split(/[\s<>()]+/).find((word) => /^[^@]+@./.test(word))
+  return /<([^<>\s@]+@[^<>\s]+)>/.exec(mailbox)?.[1] ?? bare ?? ''
 }
 
 /** The same delivery always has the same Message-ID, so that mail systems recognise a repetition. */
@@ -226,7 +234,7 @@ function mailOptions({ settings, event, deliveryId, to, content, attachments }: 
 async function scriptLogAttachment(event: TaskEvent, times: TimeFormatter): Promise<SendMailOptions['attachments']> {
   if (!event.scriptLog) return []
   const time = times.sortable(event.receivedAt).replace(' ', '_').replaceAll(':', '-')
-  const filename = `${time}_appId=${event.appId}_taskId=${event.taskId}.log`
+  const filename = onOneLine(`${time}_appId=${event.appId}_taskId=${event.taskId}.log`)
   const content = Buffer.from(wholeText(event.scriptLog))
   if (content.length <= MAX_PLAIN_ATTACHMENT) {
     return [{ filename, content, contentType: 'text/plain; charset=utf-8' }]

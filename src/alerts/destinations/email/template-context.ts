@@ -1,5 +1,6 @@
 /** The template context of the built-in mail: the variables that it reads, with their types; missing ones are empty. */
 import type { EventOutcome, EventType, MissingPart, MissingReasons } from '../../../events/types.ts'
+import { durationText } from '../../../platform/duration-text.ts'
 import type { TemplateContext } from '../../templates/engine.ts'
 import type { DeliveryKind, DeliveryNote } from '../../types.ts'
 
@@ -96,13 +97,8 @@ export function mailContext(context: TemplateContext): MailContext {
 }
 
 /** `4 min 12 s`; empty when unknown. */
-export function durationText({ hours, minutes, seconds }: Duration): string {
+export function partsText({ hours, minutes, seconds }: Duration): string {
   if (hours === '') return ''
-  const parts = [
-    [hours, 'h'],
-    [minutes, 'min'],
-    [seconds, 's'],
-  ] as const
-  const shown = parts.filter(([n]) => Number(n) > 0)
-  return shown.length === 0 ? '0 s' : shown.map((part) => part.join(' ')).join(' ')
+  const whole = 3600 * hours + 60 * Number(minutes) + Number(seconds)
+  return whole < 60 ? `${whole} s` : durationText(whole * 1000)
 }

@@ -1,7 +1,7 @@
 /** One mail that proves the settings of the mail server. */
 import { randomUUID } from 'node:crypto'
+import { isEmailAddress } from '../../../platform/mail-addresses.ts'
 import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
-import { isEmailAddress } from '../../recipients.ts'
 import { messageId, redirected, senderOf } from './mailer.ts'
 import { createMailTransport, smtpFailure, type TransportTimeouts } from './transport.ts'
 

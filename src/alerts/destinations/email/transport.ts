@@ -2,8 +2,9 @@
 import type { SendMailOptions } from 'nodemailer'
 import { connectionFailure, failureText } from '../../../platform/connection-failure.ts'
 import { createHttpClient } from '../../../platform/http-client.ts'
+import { unbroken } from '../../../platform/visible.ts'
 import type { EmailConfig, SmtpConfig } from '../../config-email.ts'
-import type { DeliveryResult } from '../../types.ts'
+import type { DeliveryResult, Refusal } from '../../types.ts'
 
 const CONNECT_TIMEOUT_MS = 15_000
 const GREETING_TIMEOUT_MS = 15_000
@@ -180,8 +181,20 @@ function readAnswer(text: string): Record<string, unknown> {
   }
 }
 
+/** The addresses that were refused, by the result or the error of `sendMail`. */
+export function refusalsOf(result: unknown): readonly Refusal[] {
+  const { rejectedErrors = [] } = result as { readonly rejectedErrors?: readonly SmtpError[] }
+  return rejectedErrors.map(({ recipient = '', response, responseCode = 0, message }) => ({
+    address: recipient,
+    detail: response === undefined ? message : unbroken(response),
+    isPermanent: responseCode >= 500,
+  }))
+}
+
 /** The members that nodemailer and our transport add to errors. */
 interface SmtpError extends Error {
+  /** Of the answer to one address. */
+  readonly recipient?: string
   readonly code?: string
   /** The server's whole answer line. */
   readonly response?: string
@@ -199,6 +212,19 @@ const ABOUT_MESSAGE = ['RCPT TO', 'DATA']
 /** Errors of the message itself, found before it was sent. */
 const UNSENDABLE = ['EENVELOPE', 'EMESSAGE']
 
+const SIZE_CODES = [552, 523]
+/** RFC 3463: too large for the server (5.3.4), for this mailbox (5.2.3). */
+const SIZE_ANSWER = /\b5\.3\.4\b|\b5\.2\.3\b|message size|too (?:large|big)|size limit|larger than/i
+/** A mailbox that is full takes no shorter message either. */
+const FULL = /\b5\.2\.2\b|quota|mailbox (?:is )?full/i
+
+/** Refused for its size: by the code, in words, or by ourselves before it was sent, as the server had announced a limit (`SIZE`). */
+function isTooLarge({ code, response = '', responseCode = 0, message }: SmtpError): boolean {
+  if (!response) return code === 'EMESSAGE' && SIZE_ANSWER.test(message)
+  if (responseCode < 500 || FULL.test(response)) return false
+  return SIZE_CODES.includes(responseCode) || SIZE_ANSWER.test(response)
+}
+
 /**
  * Temporary: network errors, TLS errors, 4xx. Temporary but slow: refused logins, missing TLS and 5xx answers to
  * greeting or sender, which a person has to repair. Permanent: 5xx for the recipient or the message.
@@ -211,6 +237,7 @@ export function smtpFailure(error: unknown): DeliveryResult {
   if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }
   if (code === 'EAUTH' || LOGIN_CODES.includes(responseCode)) return { outcome: 'retry', detail, slow: true }
   if (code === 'ETLS' && command === 'STARTTLS') return { outcome: 'retry', detail, slow: true }
+  if (isTooLarge(error as SmtpError)) return { outcome: 'rejected', detail, tooLarge: true }
   if (responseCode >= 500) {
     return ABOUT_MESSAGE.includes(command) ? { outcome: 'rejected', detail } : { outcome: 'retry', detail, slow: true }
   }
@@ -221,7 +248,7 @@ export function smtpFailure(error: unknown): DeliveryResult {
 /** The server's answer, or why there is none: `The name smtp.example.org cannot be resolved. Check ...smtp.host.` */
 function detailOf(error: SmtpError): string {
   const { code, response, message, command, server } = error
-  const answer = response?.replace(/\s*\r?\n\s*/g, ' ')
+  const answer = response && unbroken(response)
   if (code === 'ETLS' && command === 'STARTTLS') {
     const why = `no STARTTLS (${answer ?? message}), and ${SMTP_KEY}.tls.requireTLS forbids sending without TLS`
     return withServer(server, why)

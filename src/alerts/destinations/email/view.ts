@@ -8,7 +8,7 @@ import type { TemplateContext } from '../../templates/engine.ts'
 import { ESCAPING } from '../../templates/escape.ts'
 import type { DeliveryKind } from '../../types.ts'
 import { type Notice, noticesOf } from './notices.ts'
-import { durationText, type MailContext, mailContext } from './template-context.ts'
+import { type MailContext, mailContext, partsText } from './template-context.ts'
 
 interface Fact {
   readonly label: string
@@ -94,7 +94,7 @@ function contextLine(context: MailContext): string {
 }
 
 function preheaderOf(context: MailContext, good: boolean): string {
-  const duration = durationText(context.executionDuration)
+  const duration = partsText(context.executionDuration)
   const first = good ? duration && `Took ${duration}` : context.errorText
   return [first, contextLine(context), context.hostName].filter(Boolean).join(' · ')
 }
@@ -436,6 +436,14 @@ const CLOUD: FactTable = {
   ],
 }
 
+const APP_RELOAD: FactTable = {
+  title: 'Reload',
+  rows: [
+    ['Started by', (r) => r.user],
+    ['Task', () => 'none: in the hub or by a program'],
+  ],
+}
+
 const SELF: FactTable = {
   title: 'Footman',
   rows: [
@@ -453,6 +461,7 @@ const FACTS: Readonly<Record<EventType, readonly FactTable[]>> = {
   distribute: OF_TASK,
   preload: OF_TASK,
   cloudReload: [CLOUD, APP],
+  appReload: [APP_RELOAD, APP, LOG_ENTRY],
   service: [SERVICE],
   license: [LICENSE],
   self: [SELF],
@@ -467,14 +476,14 @@ const timeOf = (local: string) => local.split(' ')[1] ?? local
 const EXECUTION: readonly Figure[] = [
   ['Started', (r) => timeOf(r.executionStartTime.startTimeLocal1), (r) => dayOf(r.executionStartTime.startTimeLocal1)],
   ['Ended', (r) => timeOf(r.executionStopTime.stopTimeLocal1), (r) => dayOf(r.executionStopTime.stopTimeLocal1)],
-  ['Duration', (r) => durationText(r.executionDuration)],
+  ['Duration', (r) => partsText(r.executionDuration)],
 ]
 const RUN: readonly Figure[] = [
   ...EXECUTION,
   ['Due', (r) => timeOf(r.watchdogDueLocal), (r) => dayOf(r.watchdogDueLocal)],
-  ['So far', (r) => durationText(r.watchdogElapsed)],
-  ['Allowed', (r) => durationText(r.watchdogLimit)],
-  ['Usually', (r) => durationText(r.watchdogUsual)],
+  ['So far', (r) => partsText(r.watchdogElapsed)],
+  ['Allowed', (r) => partsText(r.watchdogLimit)],
+  ['Usual', (r) => partsText(r.watchdogUsual)],
   ['Node', (r) => r.executingNodeName || r.hostName],
 ]
 const SEEN: Figure = ['Seen', (r) => timeOf(r.timestampLocal), (r) => dayOf(r.timestampLocal)]
@@ -486,6 +495,7 @@ const FIGURES: Readonly<Record<EventType, readonly Figure[]>> = {
   distribute: RUN,
   preload: RUN,
   cloudReload: [...EXECUTION, ['Trigger', (r) => r.reloadTrigger]],
+  appReload: [SEEN, ['Reloaded by', (r) => r.user], ['Node', (r) => r.hostName]],
   service: [
     SEEN,
     ['Status', (r) => r.serviceStatus, (r) => (r.servicePrevStatus ? `before: ${r.servicePrevStatus}` : '')],

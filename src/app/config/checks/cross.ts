@@ -166,6 +166,19 @@ export const clearTextPage: Check = ({ config: { configVisualisation: page }, re
   page.enable = false
 }
 
+/** The audit leaves this machine over TLS only. */
+export const clearTextAudit: Check = ({ config: { footman }, report }) => {
+  const { syslog, webhook } = footman.audit
+  const hint = 'use TLS, or a relay on this machine'
+  if (syslog.host !== '' && !syslog.tls && !isLoopback(syslog.host)) {
+    report('error', 'footman.audit.syslog.tls', `is false, but ${syslog.host} is another machine`, { hint })
+  }
+  const { protocol, hostname } = webhook.url === '' ? { protocol: '', hostname: '' } : new URL(webhook.url)
+  if (protocol === 'http:' && !isLoopback(hostname.replaceAll(/[[\]]/g, ''))) {
+    report('error', 'footman.audit.webhook.url', 'sends the audit to another machine without TLS', { hint })
+  }
+}
+
 /** `/` or a drive as approved directory would open the whole computer. */
 export const rootApprovals: Check = ({ config, report }) => {
   if (config.footman.files.allowRootApproval) return

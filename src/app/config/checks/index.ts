@@ -4,6 +4,7 @@ import type { Check } from './check.ts'
 import { clusterRules } from './cluster.ts'
 import {
   allowedTaskIds,
+  clearTextAudit,
   clearTextPage,
   cloudLinks,
   duplicatePorts,
@@ -56,6 +57,7 @@ export const CHECKS: readonly Check[] = [
   nowHonoured,
   // These switch off what cannot work, hence last.
   sourceValidation,
+  clearTextAudit,
   clearTextPage,
   qlikConnectionNeeds,
   featureNeeds,

@@ -1,5 +1,6 @@
 /** Rules inside `Butler.footman.reportTask`. */
 import { posix, win32 } from 'node:path'
+import { isAllowedDomain, isEmailAddress } from '../../../platform/mail-addresses.ts'
 import type { Check, CheckContext } from './check.ts'
 
 const MOST_FONTS = 8
@@ -19,10 +20,16 @@ export const reportTasks: Check = (context) => {
     report('error', 'footman.reportTask.defaultLocale', `must be a language like en-GB, found "${defaultLocale}"`)
   }
   for (const [index, domain] of allowedRecipientDomains.entries()) {
-    if (/^[^@*\s]+$/.test(domain)) continue
+    if (isEmailAddress(`anna@${domain.trim().replace(/^@/, '')}`)) continue
     const key = `footman.reportTask.allowedRecipientDomains[${index}]`
-    const hint = 'write the part behind the @, like company.com'
+    const hint = 'write the part behind the @, like company.com; a domain with other letters in its form xn--...'
     report('warning', key, `"${domain}" is no domain; no address fits it`, { hint })
+  }
+  const { testMode } = config.footman.email
+  if (testMode.enable && !isAllowedDomain(testMode.address, allowedRecipientDomains)) {
+    report('warning', 'footman.email.testMode.address', 'is outside of reportTask.allowedRecipientDomains', {
+      hint: 'no report task runs while test mode is on: name an address of an allowed domain',
+    })
   }
   const ids = storageSpaces.map(({ id }) => id)
   for (const [index, { id, directory }] of storageSpaces.entries()) {

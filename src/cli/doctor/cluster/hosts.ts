@@ -22,6 +22,12 @@ interface Refusal {
 const FILES = ['ca', 'certificate', 'key'] as const
 const CA_FIX = 'set Butler.footman.cluster.tls.ca to the certificate authority of the server (PEM)'
 
+/** Never a line that lets a password and alerts through in plain text. */
+const encrypted = (section: Parameters<typeof hbaLine>[0]): Parameters<typeof hbaLine>[0] => ({
+  ...section,
+  tls: { ...section.tls, mode: 'verify-full' },
+})
+
 /** The first one that fits counts. */
 const REFUSALS: readonly Refusal[] = [
   {
@@ -56,7 +62,7 @@ const REFUSALS: readonly Refusal[] = [
     code: 'login',
     key: () => 'user',
     fix: (section) =>
-      `add a line to pg_hba.conf with the address of this machine, like "${hbaLine(section)}", then reload the server`,
+      `add a line to pg_hba.conf with the address of this machine, like "${hbaLine(encrypted(section))}", then reload the server${section.tls.mode === 'off' ? '; the line takes TLS: turn it on in the server and remove tls.mode: off' : ''}`,
   },
   {
     when: /^28|^SASL|client password/,

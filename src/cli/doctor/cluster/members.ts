@@ -1,8 +1,16 @@
 /** The tables of the cluster, and the nodes in them. */
 import { configHashes } from '../../../app/cluster.ts'
+import { lacksOf } from '../../../cluster/fitness.ts'
 import { storedIdentity } from '../../../cluster/identity.ts'
 import { PROTOCOL, pendingMigrations } from '../../../cluster/migrations.ts'
-import { differingSections, isNameTaken, type NodeList, readNodes } from '../../../cluster/nodes.ts'
+import {
+  CLONE_HINT,
+  cloneOf,
+  differingSections,
+  isNameTaken,
+  type NodeList,
+  readNodes,
+} from '../../../cluster/nodes.ts'
 import type { NodeInfo } from '../../../cluster/types.ts'
 import type { Finding } from '../types.ts'
 import { type Examination, nodeName } from './examination.ts'
@@ -64,6 +72,11 @@ async function identityFindings({ context, connection }: Examination, state: Sta
     const fix = 'set Butler.footman.node.name to a name of its own'
     findings.push({ level: 'error', code: 'cluster.name-in-use', target: name, message, fix, key: 'footman.node.name' })
   }
+  const original = identity && (await cloneOf(connection, name, identity.dataId))
+  if (original) {
+    const message = `its data directory is a copy of that of node "${original}", which works`
+    findings.push({ level: 'error', code: 'cluster.clone', target: name, message, fix: CLONE_HINT })
+  }
   if (state.least > PROTOCOL) {
     const message = `the cluster needs protocol ${state.least}, this version speaks ${PROTOCOL}`
     const fix = 'copy the executable of the other nodes to this one'
@@ -81,6 +94,12 @@ function nodeFindings(nodes: readonly NodeInfo[], alive: readonly NodeInfo[], ow
       const fix = `start it, or take it off the list: footman cluster remove ${name}`
       return { level: 'warning', code: 'cluster.node-lost', target: name, message, fix }
     }),
+    ...alive.flatMap(({ name, health }) =>
+      Object.values(lacksOf(health)).map((lack): Finding => {
+        const fix = 'repair it on that node; another one leads until then'
+        return { level: 'error', code: 'cluster.node-unfit', target: name, message: `cannot lead: ${lack}`, fix }
+      }),
+    ),
     ...skewed.map(({ name, clockOffsetMs }) => clockFinding(name, clockOffsetMs)),
   ]
 }

@@ -73,8 +73,9 @@ export async function timingFindings({ connection }: Examination): Promise<reado
   const statements = await timesOf(STATEMENTS, () => connection.query('SELECT 1'))
   // A notification, even for no one, is written down by the commit as a row would be.
   const commits = await timesOf(COMMITS, () => connection.query(`SELECT pg_notify('footman_doctor', '')`))
-  const spread = (times: readonly number[]) => `p50 ${shown(at(times, 0.5))}, p99 ${shown(at(times, 0.99))} ms`
-  const message = `a statement takes ${spread(statements)}, a commit ${spread(commits)}`
+  const spread = (times: readonly number[]) =>
+    `${shown(at(times, 0.5))} ms, the slowest hundredth ${shown(at(times, 0.99))} ms`
+  const message = `a statement usually takes ${spread(statements)}, a commit ${spread(commits)}`
   const found = { code: 'cluster.round-trip', target: connection.host, message } as const
   const median = at(statements, 0.5)
   if (median <= SLOW_MS) return [{ level: 'ok', ...found }]

@@ -5,7 +5,8 @@ import { errorText } from '../../../platform/errors.ts'
 import { reportDirectory } from '../../../reports/directory.ts'
 import type { TemplateReport } from '../../../reports/entities/report.ts'
 import type { StoredOf } from '../../../reports/rows.ts'
-import { checkTemplate, locateTemplate } from '../../../reports/templates/index.ts'
+import { createOfficeFiles, type OfficeFiles } from '../../../reports/templates/check-worker.ts'
+import { locateTemplate } from '../../../reports/templates/index.ts'
 import { answered } from '../connection.ts'
 import { plural } from '../site/site.ts'
 import type { DoctorContext, Finding } from '../types.ts'
@@ -23,11 +24,13 @@ export async function examineTemplates(
 ): Promise<ExaminedTemplates> {
   const findings: Finding[] = []
   const expressions = new Map<string, readonly string[]>()
+  // The probe as a whole has the time of four connections.
+  const office = createOfficeFiles(context.workerEntry, 2 * context.timeout)
   let good = 0
   for (const { report, tasks } of reports) {
     if (report.type !== 'template' || report.template === null) continue
     const about = { target: `report "${report.name}"`, level: tasks.length > 0 ? 'error' : 'warning' } as const
-    const { problems, tags, isSilent } = await examine(report, report.template, context)
+    const { problems, tags, isSilent } = await examine(report, report.template, context, office)
     expressions.set(report.id, tags)
     findings.push(...problems.map((problem) => ({ ...about, ...problem })))
     if (problems.length === 0) good += 1
@@ -48,6 +51,7 @@ async function examine(
   report: StoredOf<'report'> & TemplateReport,
   template: NonNullable<TemplateReport['template']>,
   { config, paths, timeout }: DoctorContext,
+  office: OfficeFiles,
 ): Promise<{
   readonly problems: readonly TemplateProblem[]
   readonly tags: readonly string[]
@@ -72,7 +76,7 @@ async function examine(
       isSilent: (error as NodeJS.ErrnoException).code === 'ESILENT',
     }
   }
-  const { problems, tags } = await checkTemplate(bytes, fileName, report, reportTask.limits)
+  const { problems, tags } = await office.checkTemplate(bytes, fileName, report, reportTask.limits)
   return {
     isSilent: false,
     problems: problems.map(({ place, details }) => ({

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { isLoopback } from '../../../platform/addresses.ts'
+import { lenientText } from '../../../platform/encodings.ts'
 import { errorText } from '../../../platform/errors.ts'
 import { APPENDERS, FIELDS as MESSAGE_FIELDS } from '../../../qlik/log-appenders.ts'
 import { isOwn, ownAddress, resolved } from '../machine/ports.ts'
@@ -81,7 +82,10 @@ async function examine(path: string, context: DoctorContext): Promise<readonly F
   const say: Say = (level, what, message, fix) => {
     return { level, code: `${GROUP}.${what}`, target: path, message, ...(fix !== undefined && { fix }) }
   }
-  const text = await readFile(path, 'utf8').catch((error: Error) => error)
+  const text = await readFile(path).then(
+    (bytes) => lenientText(bytes).text,
+    (error: Error) => error,
+  )
   if (typeof text !== 'string') {
     return [say('error', 'unreadable', `cannot be read: ${text.message}`, 'check the path, and who may read the file')]
   }
@@ -290,7 +294,13 @@ function patternFindings(appender: Appender, say: Say): Finding[] {
   const before = typeOf(appender) === HOST ? 0 : 1
   const fields = before === 0 ? [first, ...rest] : rest
   if (first.startsWith('/engine-reload-failed/')) {
-    return [say('info', 'generation', `"${name}" sends messages of the engine, which Footman only writes to its log`)]
+    return [
+      say(
+        'info',
+        'generation',
+        `"${name}" sends messages of the engine about failed reloads: those without a task become events of the type appReload, which a rule has to ask for`,
+      ),
+    ]
   }
   if (!kind) {
     const message = `"${name}" sends messages that begin with "${first}", which Footman does not know`

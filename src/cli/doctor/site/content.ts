@@ -4,12 +4,14 @@ import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
 import { type WantedProperty, wantedProperties } from '../../../app/config/custom-properties.ts'
 import type { Config } from '../../../app/schema.ts'
+import { lenientText } from '../../../platform/encodings.ts'
 import { isGuid } from '../../../platform/uuid.ts'
 import { isSameName, type PropertyDefinition } from '../../../qlik/qrs/custom-properties.ts'
+import { QrsError } from '../../../qlik/qrs/errors.ts'
 import { and, compare, eq, guid, or } from '../../../qlik/qrs/filter.ts'
 import { toCount } from '../../../qlik/qrs/normalise.ts'
 import type { DoctorContext, Finding } from '../types.ts'
-import { identityOf, type Json, plural, type Site, some } from './site.ts'
+import { identityOf, type Json, plural, refusedFinding, type Site, some } from './site.ts'
 
 const PLACE = 'in the QMC under Custom properties'
 
@@ -198,7 +200,7 @@ async function ofSchedules({ config: { scheduler }, paths }: DoctorContext): Pro
   if (!scheduler.enable) return []
   const file = paths.input(scheduler.configfile)
   try {
-    const content: unknown = parse(await readFile(file, 'utf8'))
+    const content: unknown = parse(lenientText(await readFile(file)).text)
     const list = (content as { butlerSchedule?: unknown } | null)?.butlerSchedule
     if (!Array.isArray(list)) return []
     return list.flatMap((item: { qlikSenseTaskId?: unknown; name?: unknown } | null) => {
@@ -259,9 +261,11 @@ export async function rightsFindings(site: Site, { config }: DoctorContext): Pro
     const message = `${name} sees no task: the site has none, or the user has no right to read them`
     return [{ level: 'warning', code: 'rights.no-tasks', target: name, message, fix, key: KEY }]
   }
+  const refused = await refusedReads(site)
+  if (refused.length > 0) return refused
   const reads: Finding = {
     ...{ level: 'ok', code: 'rights.read', target: name, key: KEY },
-    message: `may read tasks (${plural(count, 'task')})`,
+    message: `may read tasks (${plural(count, 'task')}), results and sessions of executions`,
   }
   if (!startsTasks(config)) return [reads]
   if (directory.toLowerCase() === 'internal' && INTERNAL.test(userId)) {
@@ -276,6 +280,28 @@ export async function rightsFindings(site: Site, { config }: DoctorContext): Pro
   const message = `has none of the roles ${ROLES.join(', ')}: starting tasks is refused unless a security rule of its own allows it`
   const fix = `give ${name} the role ContentAdmin in the QMC, or use sa_repository in Butler.${KEY}`
   return [reads, { level: 'warning', code: 'rights.start', target: name, message, fix, key: KEY }]
+}
+
+/** No execution has this id: only whether the question is allowed counts. */
+const NO_EXECUTION = '00000000-0000-4000-8000-000000000000'
+
+/** Alerts and lists of executions need these answers. */
+async function refusedReads(site: Site): Promise<readonly Finding[]> {
+  const client = await site.client()
+  const questions = [
+    ['errors, run times and script logs are missing', () => client.executionResults(NO_EXECUTION)],
+    ['running executions are not followed', () => client.executionSession(NO_EXECUTION)],
+  ] as const
+  const findings: Finding[] = []
+  for (const [without, ask] of questions) {
+    try {
+      await ask()
+    } catch (error) {
+      if (!(error instanceof QrsError) || error.missingRight === null) throw error
+      findings.push(refusedFinding('rights', site, error, without))
+    }
+  }
+  return findings
 }
 
 function startsTasks({ restServerConfig, restServerEndpointsEnable, mqttConfig, scheduler, footman }: Config): boolean {

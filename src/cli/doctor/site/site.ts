@@ -9,7 +9,7 @@ import { createCustomPropertyClient, type PropertyDefinition } from '../../../ql
 import { QrsError } from '../../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../../qlik/qrs/failure.ts'
 import { createQrsTransport, type QrsCertificates, type QrsTransport } from '../../../qlik/qrs/transport.ts'
-import type { QrsClient, QrsTask, SiteReader } from '../../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient, QrsTask, SiteReader } from '../../../qlik/qrs/types.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 /** The answer of `/qrs/about`. */
@@ -30,7 +30,7 @@ export interface Site {
   /** Null when they cannot be read, or no connection can be made with them. */
   certificates(): Promise<QrsCertificates | null>
   transport(): Promise<QrsTransport>
-  client(): Promise<QrsClient & SiteReader>
+  client(): Promise<QrsClient & SiteReader & Pick<ExecutionReader, 'executionSession'>>
   about(): Promise<About>
   tasks(): Promise<readonly QrsTask[]>
   /** True for the first caller: the reason for an unreachable site is reported once. */
@@ -171,16 +171,37 @@ export function siteProbe(sites: SiteOf, { group, title, applies = () => true, r
       const silent = (message: string): readonly Finding[] =>
         site.firstSilence() ? [{ level: 'info', code: `${group}.not-examined`, target: site.target, message }] : []
       if (context.config.configQRS.useSSL && !(await site.certificates())) return silent(NO_CERTIFICATES)
+      let isKnown = false
       try {
         await site.about()
+        isKnown = true
         return await run(site, context)
       } catch (error) {
         if (!(error instanceof QrsError)) throw error
+        // A user who is refused everything has no single right that is missing.
+        if (isKnown && error.missingRight !== null) return [refusedFinding(group, site, error)]
         return silent(
           `neither this nor anything else on the site was examined, as Qlik Sense did not answer: ${reasonOf(error)}`,
         )
       }
     },
+  }
+}
+
+/** QRS answers, and refuses a question of the probe. */
+export function refusedFinding(
+  group: string,
+  site: Pick<Site, 'target'>,
+  error: QrsError,
+  what = 'was not examined',
+): Finding {
+  return {
+    level: 'error',
+    code: `${group}.no-right`,
+    target: site.target,
+    message: `${what}: ${reasonOf(error)}`,
+    fix: 'add that security rule in the QMC, give the user the role ContentAdmin, or use sa_repository in Butler.configQRS.headers.static',
+    key: 'configQRS.headers.static',
   }
 }
 

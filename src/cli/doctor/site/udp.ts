@@ -200,7 +200,7 @@ function own(context: DoctorContext, isHeard: boolean): Finding {
 /** `message` is null when it lacks the secret that is asked for. */
 function note(heard: Map<string, Heard>, sender: string, message: Uint8Array | null): void {
   const parsed = parseDatagram(message === null ? '' : decodeDatagram(message).text)
-  const host = parsed.kind === 'rejected' ? '' : parsed.message.host
+  const host = parsed.kind === 'rejected' ? '' : parsed.kind === 'task' ? parsed.message.host : parsed.host
   const entry = heard.get(`${sender} ${host}`) ?? { sender, host, messages: 0, rejected: 0 }
   if (parsed.kind === 'rejected') entry.rejected += 1
   else entry.messages += 1

@@ -87,12 +87,14 @@ const NoJobs = ({ context }: { readonly context: PageContext }) => {
 
 const Jobs = ({ context, jobs }: { readonly context: PageContext; readonly jobs: readonly Job[] }) => (
   <Table
+    context={context}
     caption="File jobs, the newest first"
     rows={jobs}
     keyOf={({ jobId }) => jobId}
     columns={[
       {
         head: 'Job',
+        sort: (row) => row.from,
         cell: ({ jobId, operation, from, state }) => (
           <a class="l" href={context.link(`/system/files/${jobId}`)}>
             <Mark state={MARKS[state][0]} />
@@ -102,10 +104,10 @@ const Jobs = ({ context, jobs }: { readonly context: PageContext; readonly jobs:
           </a>
         ),
       },
-      { head: 'To', cell: ({ to }) => <Name text={to} /> },
-      { head: 'State', cell: (job) => <JobState job={job} /> },
+      { head: 'To', sort: (row) => row.to, cell: ({ to }) => <Name text={to} /> },
+      { head: 'State', sort: (row) => row.state, cell: (job) => <JobState job={job} /> },
       { head: 'Progress', cell: (job) => <Progress job={job} /> },
-      { head: 'Begun', cell: ({ startedAt }) => <Ago at={startedAt} zone={context} /> },
+      { head: 'Begun', sort: (row) => row.startedAt, cell: ({ startedAt }) => <Ago at={startedAt} zone={context} /> },
       { head: '', cell: (job) => <Cancel context={context} job={job} /> },
     ]}
   />

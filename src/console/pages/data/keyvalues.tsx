@@ -1,12 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Key-value pairs: the namespaces that the visitor may see, and the pairs of one. */
+
 import { namespaceFilter } from '../../../http/endpoint/caller.ts'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import type { Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
-import { Empty, ErrorBox, Facts, Head, Pager, Panel, part, Table } from '../../ui/panel.tsx'
-import { bytesText, durationText, Name, numberText, plainName, Time, timeText } from '../../ui/text.tsx'
+import { Empty, ErrorBox, Facts, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
+import { bytesText, Left, Name, numberText, plainName, Time } from '../../ui/text.tsx'
 import { SystemHead } from '../system/places.tsx'
 
 interface Namespace {
@@ -45,7 +47,7 @@ export const OffOr = (props: {
   readonly retry: string
 }) =>
   props.failure.status === 404 ? (
-    <Empty title={`${props.what} are switched off`} yaml={props.yaml} icon="no" />
+    <SwitchedOff title={`${props.what} are switched off`} yaml={props.yaml} />
   ) : (
     <ErrorBox failure={props.failure} retry={props.retry} />
   )
@@ -98,21 +100,27 @@ const Namespaces = ({ context, namespaces }: { context: PageContext; namespaces:
   return (
     <section class="panel">
       <Table
+        context={context}
         caption="Namespaces"
         rows={namespaces}
         keyOf={({ namespace }) => namespace}
         columns={[
           {
             head: 'Namespace',
+            sort: (row) => row.namespace,
             cell: ({ namespace }) => (
               <a href={context.link(pageOf(namespace))}>
                 <Name text={namespace} />
               </a>
             ),
           },
-          { head: 'Keys', num: true, cell: ({ keys }) => numberText(keys) },
-          { head: 'Size', num: true, cell: ({ bytes }) => bytesText(bytes) },
-          { head: 'Last change', cell: ({ changedAt }) => <Time at={changedAt} zone={context} /> },
+          { head: 'Keys', num: true, sort: (row) => row.keys, cell: ({ keys }) => numberText(keys) },
+          { head: 'Size', num: true, sort: (row) => row.bytes, cell: ({ bytes }) => bytesText(bytes) },
+          {
+            head: 'Last change',
+            sort: (row) => row.changedAt,
+            cell: ({ changedAt }) => <Time at={changedAt} zone={context} />,
+          },
         ]}
       />
     </section>
@@ -240,27 +248,11 @@ const OnePair = ({ context, pair }: { readonly context: PageContext; readonly pa
       facts={[
         ['Revision', String(pair.revision)],
         ['Changed', <Time at={pair.updatedAt} zone={context} />],
-        ['Lives for', <Left context={context} ttl={pair.ttl} />],
+        ['Expires', pair.ttl === 0 ? 'never' : <Left ms={pair.ttl} zone={context} />],
       ]}
     />
   </div>
 )
-
-/** The remaining time, which a script counts down. */
-const Left = ({ context: { now, timezone }, ttl }: { readonly context: PageContext; readonly ttl: number }) => {
-  if (ttl === 0) return <>no limit</>
-  const until = now + ttl
-  return (
-    <time
-      datetime={new Date(until).toISOString()}
-      title={`until ${timeText(until, { now, timezone })} ${timezone}`}
-      data-left
-      data-ago
-    >
-      {durationText(ttl, true)}
-    </time>
-  )
-}
 
 interface PairsProps {
   readonly context: PageContext
@@ -271,12 +263,14 @@ interface PairsProps {
 
 const Pairs = ({ context, namespace, pairs, off }: PairsProps) => (
   <Table
+    context={context}
     caption="Pairs by key"
     rows={pairs}
     keyOf={({ key }) => key}
     columns={[
       {
         head: 'Key',
+        sort: (row) => row.key,
         cell: ({ key }) => (
           <a href={context.link(pageOf(namespace), { key })}>
             <Name text={key} />
@@ -292,8 +286,12 @@ const Pairs = ({ context, namespace, pairs, off }: PairsProps) => (
           </>
         ),
       },
-      { head: 'Lives for', cell: ({ ttl }) => <Left context={context} ttl={ttl} /> },
-      { head: 'Revision', num: true, cell: ({ revision }) => numberText(revision) },
+      {
+        head: 'Expires',
+        sort: (row) => row.ttl || null,
+        cell: ({ ttl }) => (ttl === 0 ? 'never' : <Left ms={ttl} zone={context} />),
+      },
+      { head: 'Revision', num: true, sort: (row) => row.revision, cell: ({ revision }) => numberText(revision) },
       {
         head: '',
         cell: ({ key, revision }) => (
@@ -344,7 +342,7 @@ const Value = ({ name, value, whole = false }: { name: string; value: string; wh
 export function formatted(value: string): string {
   if (!/^\s*[[{]/.test(value)) return value
   try {
-    return JSON.stringify(JSON.parse(value), null, 2)
+    return JSON.stringify(parseOutsideJson(value), null, 2)
   } catch {
     return value
   }

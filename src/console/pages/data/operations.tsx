@@ -2,8 +2,10 @@
 /** @jsxImportSource hono/jsx */
 /** Actions on key-value pairs and file jobs. */
 import type { Child } from 'hono/jsx'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import { type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
+import { FieldError, TextField } from '../../ui/forms.tsx'
 import { counted, Name } from '../../ui/text.tsx'
 
 const MINUTE_MS = 60_000
@@ -47,21 +49,28 @@ async function pairInputs(fields: Fields, context: PageContext): Promise<Child> 
       <input type="hidden" name="sent" value="1" />
       <input type="hidden" name="revision" value={revision} />
       {(['namespace', 'key'] as const).map((name) => (
-        <label class="field">
-          <span>{name === 'key' ? 'Key' : 'Namespace'}</span>
-          <input name={name} value={fields.get(name)} required autocomplete="off" readonly={!isNew} />
-        </label>
+        <TextField
+          {...{ name, label: name === 'key' ? 'Key' : 'Namespace', required: true }}
+          value={fields.get(name)}
+          readonly={!isNew}
+        />
       ))}
       <label>
         <span class="sub">Value</span>
         <textarea class="big" name="value">
           {isSent ? fields.get('value') : (current?.value ?? '')}
         </textarea>
+        <FieldError name="value" />
       </label>
-      <label class="field">
-        <span>Lives for minutes, empty = no limit</span>
-        <input name="minutes" inputmode="numeric" pattern="[0-9]*" value={isSent ? fields.get('minutes') : minutes} />
-      </label>
+      <TextField
+        {...{
+          name: 'minutes',
+          label: 'Expires after minutes (empty = never)',
+          inputmode: 'numeric',
+          pattern: '[0-9]*',
+        }}
+        value={isSent ? fields.get('minutes') : minutes}
+      />
     </>
   )
 }
@@ -71,7 +80,7 @@ function importOf(
   content: string,
 ): { readonly names: readonly string[]; readonly pairs: number; body: unknown } | null {
   try {
-    const body = JSON.parse(content) as { readonly namespaces?: Readonly<Record<string, unknown>> }
+    const body = parseOutsideJson(content) as { readonly namespaces?: Readonly<Record<string, unknown>> }
     const namespaces = Object.entries(body.namespaces ?? {})
     const pairs = namespaces.reduce((sum, [, list]) => sum + (Array.isArray(list) ? list.length : 0), 0)
     return { names: namespaces.map(([name]) => name), pairs, body }
@@ -104,6 +113,9 @@ function importInputs(fields: Fields): Child {
         <textarea class="big" name="content" required>
           {content}
         </textarea>
+        {['content', 'format', 'namespaces'].map((name) => (
+          <FieldError name={name} />
+        ))}
       </label>
       <fieldset class="group">
         <legend>Pairs that are there already</legend>
@@ -143,6 +155,7 @@ export const dataOperations: Operations = {
         },
       }
     },
+    fieldOf: { ttl: 'minutes' },
     dialog: pairInputs,
     done: (_, fields) => `The pair ${fields.get('key')} was saved.`,
     next: (_, fields) => `/system/keyvalues/${encodeURIComponent(fields.get('namespace'))}`,

@@ -1,12 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Deliveries: the list, and one with its message and attempts. */
+import { taskNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Facts, Head, Pager, Panel, Table } from '../../ui/panel.tsx'
 import { counted, durationText, Name, plainName, Time } from '../../ui/text.tsx'
 import { DeliveryActions, Result } from '../events/alerted.tsx'
+import { RULE } from '../events/decisions.tsx'
 import { apiQuery, TIMES } from '../events/list.tsx'
 import { Message } from './message.tsx'
 import { Places } from './places.tsx'
@@ -51,7 +53,7 @@ const FIELDS = [
   { name: 'from', label: 'Since', kind: 'choice', options: TIMES },
   { name: 'to', label: 'Until', kind: 'text', placeholder: '2h or 2026-11-23T06:00Z' },
   { name: 'destination', label: 'Destination', kind: 'text' },
-  { name: 'route', label: 'Route', kind: 'text' },
+  { name: 'route', label: 'Rule', kind: 'text' },
   {
     ...({ name: 'kind', label: 'Kind', kind: 'choice' } as const),
     options: ['alert', 'recovery', 'fallback', 'summary', 'test'].map((kind) => [kind, kind] as const),
@@ -68,9 +70,10 @@ export const deliveryList: Page = {
   async render(context) {
     const query = apiQuery(context.query, FIELDS)
     const { cursor: _cursor, limit: _limit, ...filter } = query
-    const [answer, summary] = await Promise.all([
+    const [answer, summary, names] = await Promise.all([
       context.ask.get<Answer>('/v4/deliveries', query),
       context.ask.get<Summary>('/v4/deliveries/summary', filter),
+      taskNamesOf(context, context.query.getAll('taskId')),
     ])
     const titles = answer.ok ? await titlesOf(context, answer.data.deliveries) : new Map<string, string>()
     return {
@@ -80,7 +83,7 @@ export const deliveryList: Page = {
       body: (
         <>
           <Head title="Deliveries" beside={<Places context={context} />} />
-          <Filters context={context} presets={PRESETS} api="/v4/deliveries" fields={FIELDS} />
+          <Filters context={context} presets={PRESETS} api="/v4/deliveries" fields={FIELDS} names={names} />
           {summary.ok && (
             <p class="sub" data-part="summary">
               {summaryText(summary.data, context.query.has('from'))}
@@ -129,12 +132,14 @@ const List = ({ context, answer, titles }: ListProps) => {
       {hasDead && <Bulk context={context} />}
       <section class="panel">
         <Table
+          context={context}
           caption="Deliveries, the newest first"
           rows={deliveries}
           keyOf={({ id }) => id}
           columns={[
             {
               head: 'Event',
+              sort: (row) => titles.get(row.eventId),
               cell: (delivery) => (
                 <div class="l">
                   {delivery.state === 'dead' && context.may('event:run') && (
@@ -157,9 +162,14 @@ const List = ({ context, answer, titles }: ListProps) => {
                 </div>
               ),
             },
-            { head: 'Created', cell: ({ createdAt }) => <Time at={createdAt} zone={context} /> },
+            {
+              head: 'Created',
+              sort: (row) => row.createdAt,
+              cell: ({ createdAt }) => <Time at={createdAt} zone={context} />,
+            },
             {
               head: 'Destination',
+              sort: (row) => row.destination,
               cell: ({ destination, target }) => (
                 <>
                   <a href={context.link(`/destinations/${encodeURIComponent(destination)}`)}>
@@ -171,9 +181,14 @@ const List = ({ context, answer, titles }: ListProps) => {
                 </>
               ),
             },
-            { head: 'Result', cell: (delivery) => <Result context={context} delivery={delivery} /> },
             {
-              head: 'Route',
+              head: 'Result',
+              sort: (row) => row.state,
+              cell: (delivery) => <Result context={context} delivery={delivery} />,
+            },
+            {
+              head: 'Rule',
+              sort: (row) => row.route,
               cell: ({ route }) =>
                 route && (
                   <a href={routeLink(context, route)}>
@@ -217,25 +232,14 @@ const Bulk = ({ context }: { readonly context: PageContext }) => {
   )
 }
 
-const EMAIL = `Butler:
-  footman:
-    destinations:
-      ops-mail:
-        type: email
-        to: [ops@example.com]
-    alertRoutes:
-      - name: failures
-        match: { outcome: failed }
-        to: [ops-mail]`
-
 const None = ({ context }: { readonly context: PageContext }) =>
   context.query.size > 0 ? (
     <Empty title="Nothing matches" icon="filter">
       <a href={context.link('/deliveries')}>Show all deliveries</a>
     </Empty>
   ) : (
-    <Empty title="Nothing has been sent yet" icon="mail" yaml={EMAIL}>
-      A route sends events to destinations. This one mails every failure:
+    <Empty title="Nothing has been sent yet" icon="mail" yaml={RULE}>
+      A rule sends events to destinations. This one mails every failure:
     </Empty>
   )
 
@@ -361,7 +365,7 @@ const About = ({ context, delivery, again }: AboutProps) => {
         ['Type', typeText(destinationType)],
         ['Target', <Name text={target} />],
         route !== null && [
-          'Route',
+          'Rule',
           <a href={routeLink(context, route)}>
             <Name text={route} />
           </a>,

@@ -5,21 +5,19 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { clockText, Name, plainName, Time } from '../../ui/text.tsx'
+import { Name, plainName, Time } from '../../ui/text.tsx'
 import { Result } from '../events/alerted.tsx'
 import { Places } from './places.tsx'
-import { DELIVERY_STATES, type Delivery, routeLink, typeText } from './words.tsx'
-
-/** Members of `GET /v4/destinations`. */
-interface Destination {
-  readonly name: string
-  readonly type: string
-  readonly up: boolean
-  readonly pending: number
-  readonly dead: number
-  readonly lastDeliveredAt: string | null
-  readonly lastError: string | null
-}
+import {
+  badness,
+  DELIVERY_STATES,
+  type Delivery,
+  type Destination,
+  DestinationMark,
+  problemsFirst,
+  routeLink,
+  typeText,
+} from './words.tsx'
 
 interface Hour {
   readonly at: string
@@ -42,11 +40,7 @@ const YAML = `Butler:
     destinations:
       ops-mail:
         type: email
-        to: [ops@example.com]`
-
-/** Order of the list: problems first. */
-const badness = ({ up, dead, pending }: Destination): number =>
-  (up ? 0 : 4) + (dead > 0 ? 2 : 0) + (pending > 0 ? 1 : 0)
+        recipients: [ops@example.com]`
 
 export const destinationList: Page = {
   path: '/destinations',
@@ -66,8 +60,9 @@ export const destinationList: Page = {
             ) : (
               <section class="panel spaced">
                 <Table
+                  context={context}
                   caption="Destinations, those with problems first"
-                  rows={destinations.toSorted((one, other) => badness(other) - badness(one))}
+                  rows={problemsFirst(destinations)}
                   keyOf={({ name }) => name}
                   columns={columns(context)}
                 />
@@ -85,6 +80,7 @@ const page = ({ link }: PageContext, name: string) => link(`/destinations/${enco
 const columns = (context: PageContext) => [
   {
     head: 'Destination',
+    sort: (row: Destination) => row.name,
     cell: ({ name, type }: Destination) => (
       <>
         <a href={page(context, name)}>
@@ -96,27 +92,27 @@ const columns = (context: PageContext) => [
       </>
     ),
   },
-  { head: 'State', cell: (one: Destination) => <Up destination={one} /> },
-  { head: 'Waiting', num: true, cell: ({ pending }: Destination) => pending },
+  {
+    head: 'State',
+    sort: (row: Destination) => badness(row),
+    cell: (one: Destination) => <DestinationMark destination={one} />,
+  },
+  { head: 'Waiting', num: true, sort: (row: Destination) => row.pending, cell: ({ pending }: Destination) => pending },
   {
     head: 'Failed',
+    sort: (row: Destination) => row.dead,
     num: true,
     cell: ({ name, dead }: Destination) =>
       dead === 0 ? 0 : <a href={context.link('/deliveries', { destination: name, state: 'dead' })}>{dead}</a>,
   },
   {
     head: 'Last delivered',
+    sort: (row: Destination) => row.lastDeliveredAt,
     cell: ({ lastDeliveredAt }: Destination) => <Time at={lastDeliveredAt} zone={context} />,
   },
   { head: 'Last error', cell: ({ lastError }: Destination) => lastError && <Name text={lastError} /> },
   { head: '', cell: ({ name, dead }: Destination) => <Actions context={context} name={name} dead={dead} /> },
 ]
-
-/** A destination that answers may still refuse every message. */
-const Up = ({ destination: { up, lastError } }: { readonly destination: Pick<Destination, 'up' | 'lastError'> }) => {
-  if (!up) return <Mark state="failed" word="down" />
-  return lastError === null ? <Mark state="success" word="up" /> : <Mark state="warning" word="refuses" />
-}
 
 interface ActionsProps {
   readonly context: PageContext
@@ -148,6 +144,10 @@ export const destinationPage: Page = {
       context.ask.get<DestinationDetail>(`/v4/destinations/${encodeURIComponent(name)}`),
       context.ask.get<{ deliveries: readonly Delivery[] }>('/v4/deliveries', { destination: name, limit: 20 }),
     ])
+    if (!answer.ok && answer.status === 404) {
+      const deliveries = last.ok ? last.data.deliveries : []
+      if (deliveries.length > 0 || (await isNamedByRule(context, name))) return former(context, name, deliveries)
+    }
     if (!answer.ok) {
       return {
         title: 'Destination',
@@ -166,7 +166,7 @@ export const destinationPage: Page = {
       live: ['delivery'],
       body: (
         <>
-          <Head title={<Name text={name} />} crumbs={crumbs} beside={<Up destination={one} />}>
+          <Head title={<Name text={name} />} crumbs={crumbs} beside={<DestinationMark destination={one} />}>
             <Actions context={context} name={name} dead={one.dead} />
           </Head>
           <div class="two">
@@ -199,6 +199,44 @@ export const destinationPage: Page = {
     }
   },
 }
+
+/** Whether a rule sends there, as those of switched-off notification sections do. */
+async function isNamedByRule({ ask }: PageContext, name: string): Promise<boolean> {
+  const answer = await ask.get<{ alertRoutes: readonly { readonly to: readonly string[] }[] }>('/v4/alertroutes')
+  return answer.ok && answer.data.alertRoutes.some(({ to }) => to.includes(name))
+}
+
+/** A destination that the configuration does not have now, with what was sent to it before. */
+const former = (context: PageContext, name: string, deliveries: readonly Delivery[]) => ({
+  title: plainName(name),
+  body: (
+    <>
+      <Head
+        title={<Name text={name} />}
+        crumbs={[{ href: context.link('/destinations'), text: 'Destinations' }]}
+        beside={<Mark state="skipped" word="switched off" />}
+      />
+      <p class="lead">
+        This destination is switched off or is not in the configuration any more. Nothing is sent to it.
+      </p>
+      <p class="sub">
+        Destinations are below <code>Butler.footman.destinations</code> and in the notification sections of the
+        configuration file. To send to it again, switch it on there and start Footman again.
+      </p>
+      <Panel
+        id="last"
+        title="Last deliveries"
+        tools={
+          <a class="small" href={context.link('/deliveries', { destination: name })}>
+            All
+          </a>
+        }
+      >
+        <Last context={context} deliveries={deliveries} />
+      </Panel>
+    </>
+  ),
+})
 
 const Last = ({ context, deliveries }: { readonly context: PageContext; readonly deliveries: readonly Delivery[] }) =>
   deliveries.length === 0 ? (
@@ -233,16 +271,17 @@ const About = ({
   readonly context: PageContext
   readonly destination: DestinationDetail
 }) => {
-  const { type, up, downSince, nextProbeAt, pending, dead, lastDeliveredAt, lastError, routes, settings } = destination
+  const { type, state, downSince, nextProbeAt, pending, dead, lastDeliveredAt, lastError, routes, settings } =
+    destination
   return (
     <>
       <Panel id="state" title="State">
         <div class="body" data-part="state">
           <Facts
             facts={[
-              ['State', <Up destination={{ up, lastError }} />],
+              ['State', <DestinationMark destination={destination} />],
               ['Type', typeText(type)],
-              !up && downSince !== null && ['Down since', <Time at={downSince} zone={context} />],
+              state === 'down' && downSince !== null && ['Down since', <Time at={downSince} zone={context} />],
               nextProbeAt !== null && ['Tried again', <Time at={nextProbeAt} zone={context} />],
               ['Waiting', pending],
               ['Failed', dead],
@@ -252,10 +291,10 @@ const About = ({
           />
         </div>
       </Panel>
-      <Panel id="routes" title="Routes" count={routes.length}>
+      <Panel id="routes" title="Rules" count={routes.length}>
         <div class="body">
           {routes.length === 0 ? (
-            <p class="muted">No route that is on sends here.</p>
+            <p class="muted">No rule that is switched on sends here.</p>
           ) : (
             <ul>
               {routes.map((name) => (
@@ -335,7 +374,7 @@ const Hours = ({ context, hours }: { readonly context: PageContext; readonly hou
           rows={hours.toReversed()}
           keyOf={({ at }) => at}
           columns={[
-            { head: 'Hour', cell: ({ at }) => clockText(Date.parse(at), context.timezone) },
+            { head: 'Hour', cell: ({ at }) => <Time at={at} zone={context} clock seconds={false} /> },
             { head: 'Delivered', num: true, cell: ({ delivered }) => delivered },
             { head: 'Suppressed', num: true, cell: ({ suppressed }) => suppressed },
             { head: 'Failed', num: true, cell: ({ dead }) => dead },

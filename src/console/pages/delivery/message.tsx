@@ -3,6 +3,7 @@
 /** A message as it was sent: text as it stands, JSON laid out, mails in a frame of their own that runs nothing. */
 import type { FC } from 'hono/jsx'
 import { htmlToText } from '../../../alerts/templates/html-to-text.ts'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import { visibleLines } from '../../../platform/visible.ts'
 import type { Page } from '../../page.ts'
 import { ErrorBox } from '../../ui/panel.tsx'
@@ -16,7 +17,7 @@ export function readable(body: string): string {
   const text = body.toWellFormed()
   if (!/^\s*[{[]/.test(text)) return visibleLines(text)
   try {
-    return visibleLines(JSON.stringify(JSON.parse(text), null, 2))
+    return visibleLines(JSON.stringify(parseOutsideJson(text), null, 2))
   } catch {
     return visibleLines(text)
   }

@@ -4,6 +4,7 @@
 import { EVENT_TYPES } from '../../../events/kinds.ts'
 import type { Fields, Operation, Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
+import { TextField } from '../../ui/forms.tsx'
 import { part, Table } from '../../ui/panel.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { type Made, madeText, previewOf } from '../events/operations.tsx'
@@ -162,10 +163,7 @@ const test: Operation = {
           'Outcome',
           OUTCOMES.map((outcome) => [outcome, outcome]),
         )}
-        <label class="field">
-          <span>Or a past event</span>
-          <input name="eventId" value={fields.get('eventId')} placeholder="event id" autocomplete="off" />
-        </label>
+        <TextField name="eventId" label="Or a past event" value={fields.get('eventId')} placeholder="event id" />
         <button type="submit" name="preview" value="1" class="btn" formnovalidate>
           Show the message
         </button>

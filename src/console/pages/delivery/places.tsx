@@ -8,7 +8,7 @@ const LISTS = [
   ['/deliveries', 'Deliveries'],
   ['/destinations', 'Destinations'],
   ['/snoozes', 'Snoozes'],
-  ['/system/routes', 'Routes'],
+  ['/system/routes', 'Rules'],
 ] as const
 
 export const Places = ({ context }: { readonly context: PageContext }) => (

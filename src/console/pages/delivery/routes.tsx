@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** Alert routes in the order of their evaluation, with the tester. */
+/** Alert rules in the order of their evaluation, with the tester. */
 import type { Operation } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { Icon, Mark } from '../../ui/marks.tsx'
@@ -30,7 +30,7 @@ export const routeList: Page = {
 /** A posted question: it changes nothing, but a draft and a datagram are too long for an address, and private. */
 export const explainRoutes: Operation = {
   scope: 'event:read',
-  verb: 'Which routes fire?',
+  verb: 'Which rules fire?',
   call: ({ form }) => questionOf(form) ?? { method: 'GET', path: '/v4/alertroutes' },
   isQuestion: true,
   page: (form, context) => routesPage(context, form),
@@ -44,14 +44,14 @@ async function routesPage(context: PageContext, form: URLSearchParams): Promise<
     question && context.ask.call<Tested>(question.method, question.path, question.body, { withinMs: 10_000 }),
   ])
   return {
-    title: 'Alert routes',
+    title: 'Alert rules',
     place: 'delivery',
     body: (
       <>
-        <Head title="Alert routes" beside={<Places context={{ ...context, path: PATH }} />} />
+        <Head title="Alert rules" beside={<Places context={{ ...context, path: PATH }} />} />
         <div class="stack spaced">
           <Tester context={context} form={form} tested={tested} />
-          <Panel id="routes" title="Routes in order">
+          <Panel id="routes" title="Rules in order">
             {part(routes, ({ alertRoutes }) => (
               <List context={context} routes={alertRoutes} />
             ))}
@@ -70,22 +70,22 @@ interface ListProps {
 const List = ({ context, routes }: ListProps) => {
   if (routes.length === 0) {
     return (
-      <Empty title="No routes">
-        Routes are written in <code>Butler.footman.alertRoutes</code>.
+      <Empty title="No rules">
+        Rules are written in <code>Butler.footman.alertRoutes</code>.
       </Empty>
     )
   }
   const [on, off] = [routes.filter(({ enable }) => enable), routes.filter(({ enable }) => !enable)]
   return (
     <>
-      <Rows context={context} caption="Alert routes in the order of their evaluation" routes={on} />
+      <Rows context={context} caption="Alert rules in the order of their evaluation" routes={on} />
       {off.length > 0 && (
         <details class="fold" data-key="off">
           <summary class="small">
             <Icon name="right" class="turn" />
-            {counted(off.length, 'route')} that {off.length === 1 ? 'is' : 'are'} switched off
+            {counted(off.length, 'rule')} that {off.length === 1 ? 'is' : 'are'} switched off
           </summary>
-          <Rows context={context} caption="Routes that are switched off" routes={off} />
+          <Rows context={context} caption="Rules that are switched off" routes={off} />
         </details>
       )}
     </>
@@ -94,12 +94,14 @@ const List = ({ context, routes }: ListProps) => {
 
 const Rows = ({ context, caption, routes }: ListProps & { readonly caption: string }) => (
   <Table
+    context={context}
     caption={caption}
     rows={routes}
     keyOf={({ name }) => name}
     columns={[
       {
-        head: 'Route',
+        head: 'Rule',
+        sort: (row) => row.name,
         cell: ({ name }) => (
           <b id={`route-${name}`}>
             <Name text={name} />
@@ -108,11 +110,17 @@ const Rows = ({ context, caption, routes }: ListProps & { readonly caption: stri
       },
       {
         head: 'State',
+        sort: (row) => Number(!row.enable),
         cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
       },
-      { head: 'From', cell: ({ origin }) => (origin === 'footman' ? 'alertRoutes' : 'notification section') },
+      {
+        head: 'From',
+        sort: (row) => row.origin,
+        cell: ({ origin }) => (origin === 'footman' ? 'alertRoutes' : 'notification section'),
+      },
       {
         head: 'To',
+        sort: (row) => row.to.join(', '),
         cell: ({ to }) =>
           to.map((name, n) => (
             <>
@@ -126,6 +134,7 @@ const Rows = ({ context, caption, routes }: ListProps & { readonly caption: stri
       {
         head: 'Hits in 7 days',
         num: true,
+        sort: (row) => row.hits ?? 0,
         cell: ({ name, hits = 0 }) =>
           hits === 0 ? 0 : <a href={context.link('/deliveries', { route: name, from: '7d' })}>{hits}</a>,
       },

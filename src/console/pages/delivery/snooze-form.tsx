@@ -1,10 +1,13 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Setting and lifting of snoozes, with a preview of what one would hold back. */
+import { refusal } from '../../../http/errors.ts'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import type { Fields, Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
+import { FieldError, TextField } from '../../ui/forms.tsx'
 import { part } from '../../ui/panel.tsx'
-import { counted, Name } from '../../ui/text.tsx'
+import { counted, Name, zonedText } from '../../ui/text.tsx'
 
 /** Fields of a match that the form offers. */
 const MATCHED = [
@@ -29,9 +32,17 @@ const LENGTHS = [
 
 const DEFAULT_LENGTH = '2h'
 
+function givenMatch(text: string): Record<string, unknown> {
+  try {
+    return parseOutsideJson(text) as Record<string, unknown>
+  } catch {
+    throw refusal('VALIDATION', 'This form is not complete. Open the list of snoozes again.')
+  }
+}
+
 /** The conditions: JSON as it was given before (undo), or the fields of the form. */
 function matchOf(fields: Fields): Record<string, unknown> {
-  if (fields.get('match')) return JSON.parse(fields.get('match')) as Record<string, unknown>
+  if (fields.get('match')) return givenMatch(fields.get('match'))
   const given = [...MATCHED.map(([name]) => name), 'type'].flatMap((name) => {
     const value = fields.get(name).trim()
     return value === '' ? [] : [[name, name === 'message' ? value : [value]] as const]
@@ -58,6 +69,8 @@ export const setSnooze: Operation = {
     path: '/v4/snoozes',
     body: { match: matchOf(fields), ...timeOf(fields), ...(fields.get('reason') && { reason: fields.get('reason') }) },
   }),
+  // Without any condition the first field is the one to fill in.
+  fieldOf: { match: 'taskId', until: 'for' },
   async dialog(fields, context) {
     const event = fields.get('event')
     const [facts, preview] = await Promise.all([
@@ -73,10 +86,7 @@ export const setSnooze: Operation = {
           in databases, go on.
         </p>
         {MATCHED.map(([name, label]) => (
-          <label class="field">
-            <span>{label}</span>
-            <input name={name} value={fields.get(name)} list={`known-${name}`} autocomplete="off" />
-          </label>
+          <TextField name={name} label={label} value={fields.get(name)} list={`known-${name}`} />
         ))}
         {facts?.ok && <Known facts={facts.data} />}
         <label class="field">
@@ -88,11 +98,9 @@ export const setSnooze: Operation = {
               </option>
             ))}
           </select>
+          <FieldError name="for" />
         </label>
-        <label class="field">
-          <span>Reason</span>
-          <input name="reason" value={fields.get('reason')} maxlength={500} autocomplete="off" />
-        </label>
+        <TextField name="reason" label="Reason" value={fields.get('reason')} maxlength={500} />
         {preview}
         <button type="submit" name="preview" value="1" class="btn" formnovalidate>
           What would it hold back?
@@ -100,7 +108,7 @@ export const setSnooze: Operation = {
       </>
     )
   },
-  done: (answer) => `Snoozed until ${(answer as { until: string }).until.slice(0, 16).replace('T', ' ')} UTC.`,
+  done: (answer, _, context) => `Snoozed until ${zonedText(Date.parse((answer as { until: string }).until), context)}.`,
 }
 
 /** Values of the event, for the fields to choose. */

@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The snoozes that have not ended. */
+import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
@@ -18,17 +19,26 @@ interface Snooze {
   readonly suppressed: number
 }
 
-/** `task Sales*, host QS1` */
-export const matchText = (match: Snooze['match']): string =>
+/** Fields of a match as the lists name them; the others as the configuration does. */
+const FIELD_WORDS: Readonly<Record<string, string>> = { taskId: 'task', host: 'node' }
+
+/** `task Sales*, node QS1`; ids of tasks are shown by name where it is known. */
+export const matchText = (match: Snooze['match'], names: Names = new Map()): string =>
   Object.entries(match ?? {})
     .map(
       ([name, value]) =>
-        `${name} ${[value]
+        `${FIELD_WORDS[name] ?? name} ${[value]
           .flat()
-          .map((one) => (typeof one === 'object' ? JSON.stringify(one) : String(one)))
+          .map((one) =>
+            typeof one === 'object' ? JSON.stringify(one) : (names.get(String(one).toLowerCase())?.name ?? String(one)),
+          )
           .join(' or ')}`,
     )
     .join(', ')
+
+/** The ids of tasks that matches name. */
+export const matchedTasks = (matches: readonly Snooze['match'][]): string[] =>
+  matches.flatMap((match) => [match?.taskId ?? []].flat().map(String))
 
 export const snoozeList: Page = {
   path: '/snoozes',
@@ -38,6 +48,8 @@ export const snoozeList: Page = {
     const answer = await context.ask.get<{ snoozes: readonly Snooze[]; nextCursor: string | null }>('/v4/snoozes', {
       cursor: context.query.get('cursor'),
     })
+    const matches = answer.ok ? answer.data.snoozes.map(({ match }) => match) : []
+    const names = await taskNamesOf(context, matchedTasks(matches))
     return {
       title: 'Snoozes',
       live: ['delivery'],
@@ -57,7 +69,7 @@ export const snoozeList: Page = {
           </Head>
           <Lifted context={context} />
           {answer.ok ? (
-            <List context={context} snoozes={answer.data.snoozes} nextCursor={answer.data.nextCursor} />
+            <List context={context} names={names} snoozes={answer.data.snoozes} nextCursor={answer.data.nextCursor} />
           ) : (
             <ErrorBox failure={answer} retry={context.here({})} />
           )}
@@ -90,11 +102,12 @@ const Lifted = ({ context }: { readonly context: PageContext }) => {
 
 interface ListProps {
   readonly context: PageContext
+  readonly names: Names
   readonly snoozes: readonly Snooze[]
   readonly nextCursor: string | null
 }
 
-const List = ({ context, snoozes, nextCursor }: ListProps) => {
+const List = ({ context, names, snoozes, nextCursor }: ListProps) => {
   if (snoozes.length === 0) {
     return (
       <Empty title="Nothing is snoozed">
@@ -106,20 +119,23 @@ const List = ({ context, snoozes, nextCursor }: ListProps) => {
   return (
     <section class="panel spaced">
       <Table
+        context={context}
         caption="Snoozes, the newest first"
         rows={snoozes}
         keyOf={({ id }) => id}
         columns={[
           {
             head: 'Match',
+            sort: (row) => matchText(row.match, names),
             cell: ({ id, match }) => (
               <span id={`snooze-${id}`}>
-                <Name text={matchText(match)} />
+                <Name text={matchText(match, names)} />
               </span>
             ),
           },
           {
             head: 'Until',
+            sort: (row) => row.until,
             cell: ({ until, from }) => (
               <>
                 <Time at={until} zone={context} seconds={false} />
@@ -135,10 +151,11 @@ const List = ({ context, snoozes, nextCursor }: ListProps) => {
               </>
             ),
           },
-          { head: 'Reason', cell: ({ reason }) => reason && <Name text={reason} /> },
-          { head: 'By', cell: ({ createdBy }) => <Name text={createdBy} /> },
+          { head: 'Reason', sort: (row) => row.reason || null, cell: ({ reason }) => reason && <Name text={reason} /> },
+          { head: 'By', sort: (row) => row.createdBy, cell: ({ createdBy }) => <Name text={createdBy} /> },
           {
             head: 'Held back',
+            sort: (row) => row.suppressed,
             num: true,
             cell: ({ suppressed, from }) =>
               suppressed === 0 ? (

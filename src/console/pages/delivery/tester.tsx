@@ -68,7 +68,7 @@ export const Tester = ({ context, form, tested }: TesterProps) => {
     <Panel id="tester" title="Tester">
       <div class="body stack">
         <p class="sub">
-          Which routes fire for an event, and what would a draft of routes change? Nothing is sent, and the draft is not
+          Which rules fire for an event, and what would a draft of rules change? Nothing is sent, and the draft is not
           stored.
         </p>
         <form method="post" action={context.link('/form/routes.explain')} class="stack">
@@ -79,7 +79,7 @@ export const Tester = ({ context, form, tested }: TesterProps) => {
           </div>
           <div class="acts">
             <button type="submit" class="btn primary">
-              Which routes fire?
+              Which rules fire?
             </button>
           </div>
         </form>
@@ -152,11 +152,11 @@ const Subject = ({ form }: FormProps) => {
 
 const Draft = ({ context, form }: Omit<TesterProps, 'tested'>) => (
   <div class="stack">
-    <h3>Draft of routes</h3>
+    <h3>Draft of rules</h3>
     <label class="stack">
       <span class="small muted">
         {context.may('admin')
-          ? 'YAML as in the configuration; a route takes the place of the one with its name'
+          ? 'YAML as in the configuration; a rule takes the place of the one with its name'
           : 'A draft needs the scope admin'}
       </span>
       <textarea
@@ -199,9 +199,7 @@ const Problems = ({ text, problems }: { readonly text: string; readonly problems
     <>
       <p>
         {errors > 0 ? (
-          <b class="bad">
-            The draft has {counted(errors, 'error')}; below is what the configured routes do without it.
-          </b>
+          <b class="bad">The draft has {counted(errors, 'error')}; below is what the configured rules do without it.</b>
         ) : (
           <b>The draft can be used, with {counted(problems.length, 'note')}.</b>
         )}
@@ -288,7 +286,7 @@ const Configured = ({
       <details class="fold" data-key="others">
         <summary class="small">
           <Icon name="right" class="turn" />
-          {counted(others.length, 'route')} that {others.length === 1 ? 'does' : 'do'} not fire
+          {counted(others.length, 'rule')} that {others.length === 1 ? 'does' : 'do'} not fire
         </summary>
         {others.map(decision)}
       </details>
@@ -343,7 +341,7 @@ const Compared = ({ context, configured, draft }: ComparedProps) => {
       keyOf={({ name }) => name}
       columns={[
         {
-          head: 'Route',
+          head: 'Rule',
           cell: (pair) => (
             <>
               <b>
@@ -370,22 +368,22 @@ const Compared = ({ context, configured, draft }: ComparedProps) => {
         {different.length === 0 ? (
           <b>The draft changes nothing for this event.</b>
         ) : (
-          <b>The draft changes {counted(different.length, 'route')} for this event.</b>
+          <b>The draft changes {counted(different.length, 'rule')} for this event.</b>
         )}{' '}
         <span class="muted">
-          {configured.routes.filter(({ matched }) => matched).length} of the configured routes fire
+          {configured.routes.filter(({ matched }) => matched).length} of the configured rules fire
           <Stop name={configured.stoppedBy} />; {draft.routes.filter(({ matched }) => matched).length} with the draft
           <Stop name={draft.stoppedBy} />.
         </span>
       </p>
-      {shown.length > 0 && table('Routes, configured and with the draft', [...shown].sort(byDifference))}
+      {shown.length > 0 && table('Rules, configured and with the draft', [...shown].sort(byDifference))}
       {rest.length > 0 && (
         <details class="fold" data-key="others">
           <summary class="small">
             <Icon name="right" class="turn" />
-            {counted(rest.length, 'route')} that {rest.length === 1 ? 'does' : 'do'} not fire either way
+            {counted(rest.length, 'rule')} that {rest.length === 1 ? 'does' : 'do'} not fire either way
           </summary>
-          {table('Routes that do not fire', rest)}
+          {table('Rules that do not fire', rest)}
         </details>
       )}
     </>

@@ -3,8 +3,32 @@
 /** Deliveries in words: their state, and why one was held back or given up, with a link to what decided it. */
 import type { Child, FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
-import type { State } from '../../ui/marks.tsx'
+import { Mark, type State } from '../../ui/marks.tsx'
 import { durationText, Name, numberText, Time } from '../../ui/text.tsx'
+
+/** Members of an item of `GET /v4/destinations`. */
+export interface Destination {
+  readonly name: string
+  readonly type: string
+  readonly state: 'up' | 'refuses' | 'down'
+  readonly pending: number
+  readonly dead: number
+  readonly lastDeliveredAt: string | null
+  readonly lastError: string | null
+}
+
+const DESTINATION_MARKS = { up: 'success', refuses: 'warning', down: 'failed' } as const
+
+export const DestinationMark: FC<{ readonly destination: Pick<Destination, 'state'> }> = ({
+  destination: { state },
+}) => <Mark state={DESTINATION_MARKS[state]} word={state} />
+
+export const badness = ({ state, dead, pending }: Destination): number =>
+  8 * ['up', 'refuses', 'down'].indexOf(state) + (dead > 0 ? 2 : 0) + (pending > 0 ? 1 : 0)
+
+/** The list in the order of all pages. */
+export const problemsFirst = (destinations: readonly Destination[]): Destination[] =>
+  destinations.toSorted((one, other) => badness(other) - badness(one))
 
 export type DeliveryState = 'pending' | 'sending' | 'delivered' | 'suppressed' | 'dead'
 
@@ -67,6 +91,10 @@ export const DELIVERY_STATES: Readonly<Record<DeliveryState, { readonly state: S
 export const stateWord = (state: string): string =>
   Object.hasOwn(DELIVERY_STATES, state) ? DELIVERY_STATES[state as DeliveryState].word : state
 
+/** The mark of a state, and with it its colour. */
+export const deliveryState = (state: string): State =>
+  Object.hasOwn(DELIVERY_STATES, state) ? DELIVERY_STATES[state as DeliveryState].state : 'unknown'
+
 /** Types of destinations as people write them; the others as the API does. */
 const TYPES: Readonly<Record<string, string>> = {
   email: 'e-mail',
@@ -96,7 +124,7 @@ export const routeLink = ({ link }: Pick<PageContext, 'link'>, name: string): st
 
 const toRoute: Reason['cause'] = ({ route }, context) => [
   route ? routeLink(context, route) : context.link('/system/routes'),
-  'Route',
+  'Rule',
 ]
 const toDestination: Reason['cause'] = ({ destination }, { link }) => [
   link(`/destinations/${encodeURIComponent(destination)}`),

@@ -31,7 +31,7 @@ export const Alerted = ({ context, deliveries, isOpen }: Props) => (
         <p class="body muted">
           {isOpen
             ? 'Not decided yet: data from Qlik Sense are awaited.'
-            : 'No route sends anything about it. Below is why.'}
+            : 'No rule sends anything about it. Below is why.'}
         </p>
       ) : (
         <table class="tbl deliveries">
@@ -122,7 +122,12 @@ const Row = ({ context, delivery }: { readonly context: PageContext; readonly de
 /** Where it ended, and why. */
 export const Result = ({ context, delivery }: { readonly context: PageContext; readonly delivery: Delivery }) => {
   const { id, state, deliveredAt, latencyMs, nextAttemptAt, detail } = delivery
-  const details = (text: Child) => <a href={context.link(`/deliveries/${id}`)}>{text}</a>
+  const { tone } = STATES[DELIVERY_STATES[state].state]
+  const details = (text: Child) => (
+    <a class={`state ${tone}`} href={context.link(`/deliveries/${id}`)}>
+      {text}
+    </a>
+  )
   if (state === 'delivered') {
     return (
       <>
@@ -134,7 +139,7 @@ export const Result = ({ context, delivery }: { readonly context: PageContext; r
   if (state === 'suppressed' || state === 'dead') {
     return (
       <>
-        <b class={state === 'dead' ? 'bad' : undefined}>{details(state === 'dead' ? 'Failed' : 'Suppressed')}</b>
+        <b>{details(state === 'dead' ? 'Failed' : 'Suppressed')}</b>
         <p class="sub">
           <ReasonText delivery={delivery} context={context} />
         </p>

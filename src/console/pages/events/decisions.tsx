@@ -4,7 +4,7 @@
 import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { Badge, Icon, type IconName, STATES, type Tone } from '../../ui/marks.tsx'
-import { ErrorBox, Panel } from '../../ui/panel.tsx'
+import { CopyText, ErrorBox, Panel } from '../../ui/panel.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { type Delivery, reasonWord, routeLink } from '../delivery/words.tsx'
 
@@ -195,10 +195,12 @@ interface WhyProps {
   readonly deliveries: readonly Delivery[]
   /** Asked for with `?now=1`. */
   readonly explanation: Asked<Explanation> | null
+  /** Lines of the configuration for an event that no rule is about; absent = an example. */
+  readonly offered?: string | undefined
 }
 
 /** The decisions of then, and beside each what would be decided now. */
-export const Why = ({ context, decisions, deliveries, explanation }: WhyProps) => (
+export const Why = ({ context, decisions, deliveries, explanation, offered }: WhyProps) => (
   <Panel
     id="why"
     title="Why?"
@@ -215,11 +217,54 @@ export const Why = ({ context, decisions, deliveries, explanation }: WhyProps) =
     }
   >
     {decisions.ok ? (
-      <Then context={context} decisions={decisions.data} deliveries={deliveries} explanation={explanation} />
+      <Then
+        context={context}
+        decisions={decisions.data}
+        deliveries={deliveries}
+        explanation={explanation}
+        offered={offered}
+      />
     ) : (
       <ErrorBox failure={decisions} what="Decisions" retry={context.here({})} />
     )}
   </Panel>
+)
+
+/** An example to copy: a rule with its destination. */
+export const RULE = `Butler:
+  footman:
+    destinations:
+      ops-mail:
+        type: email
+        recipients: [ops@example.com]
+    alertRoutes:
+      - name: failures
+        match: { outcome: failed }
+        to: [ops-mail]`
+
+/** Reloads without a task are reported only where a rule asks for them. Without a destination it brings an example of one. */
+export function appReloadRule(destinations: readonly string[]): string {
+  if (destinations.length === 0) {
+    return RULE.replace('failures', 'app-reloads').replace('{ outcome: failed }', '{ type: appReload }')
+  }
+  return `Butler:
+  footman:
+    alertRoutes:
+      - name: app-reloads
+        match: { type: appReload }
+        to: ${JSON.stringify(destinations)}`
+}
+
+/** The next step for an event that no rule is about. */
+const NextStep = ({ context, rule }: { readonly context: PageContext; readonly rule: string }) => (
+  <div class="body">
+    <p class="lead">No rule is about this event, so nothing is sent.</p>
+    <p class="sub">
+      <a href={context.link('/system/routes', { event: context.params.eventId })}>Try this event against the rules</a>,
+      or add a rule like this one to the configuration file and <a href={context.link('/system/config')}>reload it</a>:
+    </p>
+    <CopyText text={rule} />
+  </div>
 )
 
 const Then = ({
@@ -227,6 +272,7 @@ const Then = ({
   decisions,
   deliveries,
   explanation,
+  offered = RULE,
 }: Omit<WhyProps, 'decisions'> & { readonly decisions: Decisions }) => {
   const byId = new Map(deliveries.map((one) => [one.id, one]))
   const now = new Map(explanation?.ok ? explanation.data.routes.map((one) => [one.name, one]) : [])
@@ -235,7 +281,8 @@ const Then = ({
   const nowOf = (name: string, then: Verdict) => {
     if (!explanation?.ok) return null
     const found = now.get(name)
-    if (!found) return { verdict: { ...NO_MATCH, text: 'Is off or not there any more' }, because: null, differs: true }
+    if (!found)
+      return { verdict: { ...NO_MATCH, text: 'Is switched off or not there any more' }, because: null, differs: true }
     const verdict = verdictNow(found)
     return { verdict, because: found.because, differs: verdict.key !== then.key }
   }
@@ -280,12 +327,13 @@ const Then = ({
           now={{ verdict: verdictNow(route), because: route.because, differs: decisions.recorded }}
         />
       ))}
+      {decisions.recorded && decisions.routes.length === 0 && <NextStep context={context} rule={offered} />}
       {decisions.notConcerned > 0 && (
         <details class="fold" data-key="not-concerned">
           <summary class="small">
             <Icon name="right" class="turn" />
-            {counted(decisions.notConcerned, 'route')} that {decisions.notConcerned === 1 ? 'is' : 'are'} switched off
-            or about other events
+            {counted(decisions.notConcerned, 'rule')} that {decisions.notConcerned === 1 ? 'is' : 'are'} switched off or
+            about other events
           </summary>
           <div class="body small">
             {decisions.off.map(({ name, because }) => (
@@ -298,7 +346,7 @@ const Then = ({
             ))}
             {decisions.notConcerned > decisions.off.length && (
               <p class="muted">
-                {counted(decisions.notConcerned - decisions.off.length, 'route')} about other types or outcomes.
+                {counted(decisions.notConcerned - decisions.off.length, 'rule')} about other types or outcomes.
               </p>
             )}
           </div>

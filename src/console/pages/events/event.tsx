@@ -1,15 +1,16 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** One event: what happened, who was alerted, why, the script log, the run, what came before and after, and the data. */
+import type { ListedRules } from '../../../alerts/rules/http.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, STATES } from '../../ui/marks.tsx'
 import { ErrorBox, Head, Panel } from '../../ui/panel.tsx'
-import { Ago, counted, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { Ago, counted, durationText, Name, plainName, Time, usuallyText } from '../../ui/text.tsx'
 import type { DeliveryDetail } from '../delivery/words.tsx'
 import { Alerted } from './alerted.tsx'
-import { type Decisions, type Explanation, Why } from './decisions.tsx'
+import { appReloadRule, type Decisions, type Explanation, Why } from './decisions.tsx'
 import { askLog, columnsOf, LogView, type ScriptLog } from './log.tsx'
 import { BeforeAndAfter, Data, Execution, type Run, TaskAndApp, textOf, type Values } from './side.tsx'
 import { outcomeState, outcomeWord } from './words.ts'
@@ -49,6 +50,8 @@ interface Parts {
   readonly run: Run | null
   readonly usualMs: number | null
   readonly explanation: Asked<Explanation> | null
+  /** Names of destinations, for a rule that is offered. */
+  readonly destinations: readonly string[]
 }
 
 const RUNS = 14
@@ -69,22 +72,25 @@ async function partsOf({ ask, query }: PageContext, event: Event): Promise<Parts
   const { id, taskId, executionId, type } = event
   const none: Failure = { ok: false, status: 404, error: 'No task', details: '', code: '', requestId: '', issues: [] }
   type Runs = { readonly executions: readonly Run[] }
-  type Summary = { readonly summary: readonly { readonly runMs: { readonly p50: number } | null }[] }
-  const [decisions, log, runs, run, usual, explanation] = await Promise.all([
+  type Strips = { readonly usual: Readonly<Record<string, { readonly p50Ms: number }>> }
+  const [decisions, log, runs, run, usual, explanation, rules] = await Promise.all([
     ask.get<Decisions>(`/v4/events/${id}/decisions`),
     type === 'reload' && executionId ? askLog(ask, id, query.get('log')) : null,
     taskId ? ask.get<Runs>('/v4/history', { taskId, limit: RUNS }) : none,
     executionId ? ask.get<Runs>('/v4/history', { id: executionId }) : none,
-    taskId ? ask.get<Summary>('/v4/history/summary', { taskId, outcome: 'success' }) : none,
+    taskId ? ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 1 }) : none,
     query.get('now') === '1' ? ask.call<Explanation>('POST', '/v4/alertroutes/explain', { eventId: id }) : null,
+    type === 'appReload' ? ask.get<ListedRules>('/v4/alertroutes') : null,
   ])
+  const used = rules?.ok ? rules.data.alertRoutes.find(({ origin, enable }) => origin === 'footman' && enable) : null
   return {
     decisions,
     log,
     runs,
     explanation,
+    destinations: used?.to ?? [],
     run: run.ok ? (run.data.executions[0] ?? null) : null,
-    usualMs: usual.ok ? (usual.data.summary[0]?.runMs?.p50 ?? null) : null,
+    usualMs: (usual.ok && usual.data.usual[taskId?.toLowerCase() ?? '']?.p50Ms) || null,
   }
 }
 
@@ -141,6 +147,7 @@ function shown(context: PageContext, event: Event, parts: Parts): PageContent {
                 decisions={parts.decisions}
                 deliveries={deliveries}
                 explanation={parts.explanation}
+                offered={event.type === 'appReload' ? appReloadRule(parts.destinations) : undefined}
               />
             </div>
           </div>
@@ -180,7 +187,7 @@ const Badges = ({ event: { outcome, consecutiveFailures, test, state, reason } }
 }
 
 const Actions = ({ context, event }: { readonly context: PageContext; readonly event: Event }) => {
-  const { id, taskId, taskName, type, outcome } = event
+  const { id, taskId, taskName, appName, type, outcome } = event
   const isTask = taskId !== null && type !== 'cloudReload'
   return (
     <>
@@ -200,7 +207,7 @@ const Actions = ({ context, event }: { readonly context: PageContext; readonly e
         operation="snooze.set"
         scope="event:run"
         class=""
-        values={{ taskId, event: id, ...(taskId ? {} : { type }) }}
+        values={{ taskId, event: id, ...(taskId ? {} : { type, app: appName }) }}
       >
         Snooze…
       </ActionLink>
@@ -245,7 +252,7 @@ const Facts = ({ context, event, parts }: FactsProps) => {
       {run?.runMs != null && (
         <li>
           {outcomeWord(run.outcome)} after {durationText(run.runMs)}
-          {usualMs !== null && `, usually ${durationText(usualMs)}`}
+          {usuallyText(usualMs, ', ')}
         </li>
       )}
       {lastSuccess && (
@@ -289,7 +296,7 @@ const WhatHappened = ({ context, event, parts }: FactsProps) => {
               <Name text={error ?? message} />
             </code>
             <Repeated context={context} parts={parts} />
-            {error && message && (
+            {error && message && message !== error && (
               <p class="small muted">
                 Message of the scheduler: <Name text={message} />
               </p>
@@ -310,8 +317,8 @@ const WhatHappened = ({ context, event, parts }: FactsProps) => {
 function statementOf({ from, text, errorLines }: ScriptLog): string | null {
   const at = errorLines.find((line) => line >= from)
   if (at === undefined) return null
-  const before = text.slice(0, at - from + 1).findLast((line) => columnsOf(line)[1] !== '')
-  return before === undefined ? null : columnsOf(before)[1].replace(/^0+(?=\d)/, '')
+  const before = text.slice(0, at - from + 1).findLast((line) => columnsOf(line).number !== '')
+  return before === undefined ? null : columnsOf(before).number.replace(/^0+(?=\d)/, '')
 }
 
 /** How often the runs before ended with the same error. */

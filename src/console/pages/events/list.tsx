@@ -3,6 +3,7 @@
 /** The list of events, and the datagrams that did not become one. */
 import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../../events/kinds.ts'
 import { visibleLines } from '../../../platform/visible.ts'
+import { taskNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Filters } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
@@ -38,6 +39,7 @@ const PRESETS = [
   { text: 'Failed', query: { outcome: 'failed' } },
   { text: 'Not alerted', query: { outcome: 'failed', alerted: 'none' } },
   { text: 'Suppressed', query: { state: 'suppressed', from: '24h' }, path: '/deliveries' },
+  { text: 'Without a task', query: { type: 'appReload' } },
   { text: 'Watchdog', query: { source: 'watchdog' } },
   { text: 'Footman itself', query: { source: 'self' } },
   { text: 'Tests', query: { source: 'test' } },
@@ -100,7 +102,10 @@ export const eventList: Page = {
   place: 'events',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask.get<Answer>('/v4/events', apiQuery(context.query, FIELDS))
+    const [answer, names] = await Promise.all([
+      context.ask.get<Answer>('/v4/events', apiQuery(context.query, FIELDS)),
+      taskNamesOf(context, context.query.getAll('taskId')),
+    ])
     return {
       title: 'Events',
       live: ['event', 'delivery'],
@@ -112,7 +117,7 @@ export const eventList: Page = {
               Dropped datagrams
             </a>
           </Head>
-          <Filters context={context} presets={PRESETS} api="/v4/events" fields={FIELDS} />
+          <Filters context={context} presets={PRESETS} api="/v4/events" fields={FIELDS} names={names} />
           {answer.ok ? (
             <List context={context} answer={answer.data} />
           ) : (
@@ -129,12 +134,14 @@ const List = ({ context, answer }: { readonly context: PageContext; readonly ans
   return (
     <section class="panel">
       <Table
+        context={context}
         caption="Events, the newest first"
         rows={answer.events}
         keyOf={({ id }) => id}
         columns={[
           {
             head: 'Event',
+            sort: (row) => row.title,
             cell: ({ id, title, outcome, test, reason }) => (
               <div class="l">
                 <Mark state={outcomeState(outcome)} />
@@ -147,11 +154,20 @@ const List = ({ context, answer }: { readonly context: PageContext; readonly ans
               </div>
             ),
           },
-          { head: 'Received', cell: ({ receivedAt }) => <Time at={receivedAt} zone={context} /> },
-          { head: 'Outcome', cell: ({ outcome }) => outcomeWord(outcome) },
-          { head: 'App', cell: ({ appName }) => <Name text={appName} /> },
-          { head: 'Node', cell: ({ host }) => <Name text={host} /> },
-          { head: 'In a row', num: true, cell: ({ consecutiveFailures: n }) => n || '' },
+          {
+            head: 'Received',
+            sort: (row) => row.receivedAt,
+            cell: ({ receivedAt }) => <Time at={receivedAt} zone={context} />,
+          },
+          { head: 'Outcome', sort: (row) => row.outcome, cell: ({ outcome }) => outcomeWord(outcome) },
+          { head: 'App', sort: (row) => row.appName, cell: ({ appName }) => <Name text={appName} /> },
+          { head: 'Node', sort: (row) => row.host, cell: ({ host }) => <Name text={host} /> },
+          {
+            head: 'In a row',
+            num: true,
+            sort: (row) => row.consecutiveFailures,
+            cell: ({ consecutiveFailures: n }) => n || '',
+          },
           { head: 'Deliveries', cell: ({ deliveryCounts }) => <Counts counts={deliveryCounts} /> },
           { head: 'Noticed by', cell: ({ source }) => SOURCE_WORDS[source] ?? source },
         ]}

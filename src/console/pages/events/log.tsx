@@ -6,7 +6,7 @@ import type { Ask, Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
 import { ErrorBox } from '../../ui/panel.tsx'
-import { counted, numberText } from '../../ui/text.tsx'
+import { counted, numberText, Time } from '../../ui/text.tsx'
 
 /** `GET /v4/events/{id}/scriptlog` */
 export interface ScriptLog {
@@ -43,16 +43,26 @@ export async function askLog(ask: Ask, eventId: string, range: string | null): P
 // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences that colour a terminal.
 const ANSI = /\u001b\[[0-9;?]*[ -/]*[@-~]/g
 const PREFIX =
-  /^\s*\d{4}-?\d{2}-?\d{2}[T ](\d{2}):?(\d{2}):?(\d{2})(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?(?:\s(\d{3,})\s?|\s{0,6})/
+  /^\s*(\d{4})-?(\d{2})-?(\d{2})[T ](\d{2}):?(\d{2}):?(\d{2})(?:[.,]\d+)?(?:(Z)|([+-]\d{2}):?(\d{2}))?(?:\s(\d{3,})\s?|\s{0,6})/
 
-/** A line in columns: time of day, number in the load script, text. */
-export function columnsOf(line: string): readonly [time: string, number: string, text: string] {
+interface LogLine {
+  /** Milliseconds since 1970; the time of day as it stands in a log without zones; null = none. */
+  readonly at: number | string | null
+  /** In the load script. */
+  readonly number: string
+  readonly text: string
+}
+
+/** A line in columns. */
+export function columnsOf(line: string): LogLine {
   const plain = visibleLines(line.toWellFormed().replace(ANSI, ''))
   const shown = plain.length > LONGEST_LINE ? `${plain.slice(0, LONGEST_LINE)}…` : plain
   const found = PREFIX.exec(shown)
-  if (!found) return ['', '', shown]
-  const [whole, hour, minute, second, number = ''] = found
-  return [`${hour}:${minute}:${second}`, number, shown.slice(whole.length)]
+  if (!found) return { at: null, number: '', text: shown }
+  const [whole, year, month, day, hour, minute, second, utc, hours, minutes, number = ''] = found
+  const clock = `${hour}:${minute}:${second}`
+  const at = Date.parse(`${year}-${month}-${day}T${clock}${utc ?? `${hours}:${minutes}`}`)
+  return { at: Number.isNaN(at) ? clock : at, number, text: shown.slice(whole.length) }
 }
 
 const MOST_LINES = 10_000
@@ -94,13 +104,16 @@ export const LogView = ({ context, eventId, log }: Props) => {
   const folded = shown === undefined ? 0 : Math.max(0, shown - from - LEAD)
   const wrap = context.query.get('wrap') === '1'
   const marked = new Set(errorLines)
-  const lineOf = (line: string, n: number) => <Line number={from + n} text={line} isError={marked.has(from + n)} />
+  const columns = text.map(columnsOf)
+  const lineOf = (line: LogLine, n: number) => (
+    <Line context={context} number={from + n} line={line} isError={marked.has(from + n)} />
+  )
   const toLine = (line: number) =>
     line >= from && line <= until
       ? `#line-${line}`
       : `${context.here({ log: rangeOf(pageOf(line), lines) })}#line-${line}`
   const next = errorLines.find((line) => line !== shown && line > (shown ?? 0)) ?? shown
-  const rest = text.slice(folded)
+  const rest = columns.slice(folded)
   return (
     <>
       {errorLines.length > 1 && (
@@ -122,7 +135,7 @@ export const LogView = ({ context, eventId, log }: Props) => {
               <Icon name="right" />
               Lines {numberText(from)} to {numberText(from + folded - 1)}
             </summary>
-            <ol>{text.slice(0, folded).map(lineOf)}</ol>
+            <ol>{columns.slice(0, folded).map(lineOf)}</ol>
           </details>
         )}
         <ol>{rest.map((line, n) => lineOf(line, n + folded))}</ol>
@@ -131,6 +144,7 @@ export const LogView = ({ context, eventId, log }: Props) => {
         <span>
           Lines {numberText(from)}–{numberText(until)} of {numberText(lines)}, {counted(errorLines.length, 'error')}
           {log.data.source === 'qlik' && ', read from Qlik Sense now'}
+          {columns.some(({ at }) => typeof at === 'string') && '; times as in the log, which names no zone'}
         </span>
         <span class="push l">
           {from > 1 && <a href={`${context.here({ log: rangeOf(pageOf(from - 1), lines) })}#log`}>Lines before</a>}
@@ -152,16 +166,15 @@ const NoLog = () => (
   <p class="body muted">No script log was kept with the event, and Qlik Sense has none of this run.</p>
 )
 
-const Line = ({
-  number,
-  text,
-  isError,
-}: {
+interface LineProps {
+  readonly context: PageContext
   readonly number: number
-  readonly text: string
+  readonly line: LogLine
   readonly isError: boolean
-}) => {
-  const [time, statement, rest] = columnsOf(text)
+}
+
+const Line = ({ context, number, line, isError }: LineProps) => {
+  const { at } = line
   return (
     <li class={isError ? 'e' : undefined} id={`line-${number}`}>
       <span>
@@ -172,9 +185,9 @@ const Line = ({
           </>
         )}
       </span>
-      <span>{time}</span>
-      <span>{statement}</span>
-      <span>{rest}</span>
+      <span>{typeof at === 'number' ? <Time at={at} zone={context} clock seconds bare /> : at}</span>
+      <span>{line.number}</span>
+      <span>{line.text}</span>
     </li>
   )
 }

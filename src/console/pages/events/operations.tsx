@@ -16,7 +16,7 @@ export interface Made {
 }
 
 export function madeText({ deliveries }: Made): string {
-  if (deliveries.length === 0) return 'Nothing is sent: no route is for it.'
+  if (deliveries.length === 0) return 'Nothing is sent: no rule is about it.'
   const held = deliveries.filter(({ state }) => state === 'suppressed')
   const reasons = [...new Set(held.map(({ reason }) => reasonWord(reason ?? '')))].join(', ')
   const sent = counted(deliveries.length - held.length, 'message is', 'messages are')
@@ -44,7 +44,7 @@ export async function choices({ ask }: PageContext, fields: Fields): Promise<Chi
   return (
     <>
       <details data-key="routes" open={fields.all('routes').length > 0 || undefined}>
-        <summary>Only some routes</summary>
+        <summary>Only some rules</summary>
         {part(routes, ({ alertRoutes }) =>
           boxes(
             'routes',
@@ -87,7 +87,7 @@ export const replay: Operation = {
         <input type="hidden" name="id" value={id} />
         {part(event, ({ title }) => (
           <p>
-            All routes look at{' '}
+            All rules look at{' '}
             <b>
               <Name text={title} />
             </b>{' '}
@@ -124,7 +124,7 @@ export async function previewOf({ ask }: PageContext, { method, path, body }: Ca
     ({ messages }) => (
       <section aria-label="Preview" class="stack" data-preview>
         <p>
-          <b>{counted(messages.length, 'message')}</b> would be sent{messages.length === 0 && ': no route is for it'}.
+          <b>{counted(messages.length, 'message')}</b> would be sent{messages.length === 0 && ': no rule is about it'}.
         </p>
         {messages.map(({ route, destination, target, message }) => (
           <details open={messages.length === 1 || undefined}>

@@ -41,6 +41,7 @@ export const TYPE_WORDS: Readonly<Record<string, string>> = {
   distribute: 'distribution',
   preload: 'preload',
   cloudReload: 'Qlik Cloud reload',
+  appReload: 'app reload without a task',
   service: 'Windows service',
   license: 'licence',
   self: 'Footman itself',
@@ -65,5 +66,6 @@ export const DROP_WORDS: Readonly<Record<string, string>> = {
   UNKNOWN_TYPE: 'its type is not known',
   DUPLICATE: 'the same message has arrived before',
   TASK_NOT_FOUND: 'Qlik Sense has no task with this id',
+  APP_NOT_FOUND: 'Qlik Sense has no app with this id',
   BACKLOG_FULL: 'too many messages waited',
 }

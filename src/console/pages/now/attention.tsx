@@ -7,7 +7,7 @@ import type { PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, CopyText, Facts, Panel } from '../../ui/panel.tsx'
-import { clockText, counted, durationText, Name, plainName, Time, timeText } from '../../ui/text.tsx'
+import { counted, durationText, Name, plainName, Time, usuallyText, zonedText } from '../../ui/text.tsx'
 import { reasonWord } from '../delivery/words.tsx'
 import type { Attention, Item } from './data.ts'
 import { names } from './rows.ts'
@@ -34,7 +34,7 @@ export const AttentionPanel: FC<AttentionProps> = ({ context, attention, recover
     <Panel
       id="attention"
       title="Needs attention"
-      {...(tops.length > 0 && { count: tops.length })}
+      {...(attention.count > 0 && { count: attention.count })}
       tools={
         chips.length > 1 && (
           <Choice
@@ -180,7 +180,7 @@ function sinceFact(
           , next run <Time at={planned} zone={context} short />
         </>
       )}
-      {kind === 'overUsual' && usualMs !== null && `, usually ${durationText(usualMs)}`}
+      {kind === 'overUsual' && usuallyText(usualMs, ', ')}
     </>,
   ]
 }
@@ -394,33 +394,47 @@ const Recovered: FC<{ readonly context: PageContext; readonly items: readonly It
           <a href={context.root + KINDS[item.kind].path(item)}>
             <Name text={item.title} />
           </a>
-          <span class="small muted">{recoveryText(item, context)}</span>
+          <span class="small muted">
+            <Recovery item={item} context={context} />
+          </span>
         </li>
       ))}
     </ul>
   </details>
 )
 
-function recoveryText({ since, count, recovered }: Item, { timezone }: PageContext): string {
-  const clock = (text: string) => clockText(Date.parse(text), timezone)
-  const failed = count > 1 ? `failed ${count} times` : `failed ${clock(since)}`
-  if (!recovered) return failed
+const Recovery: FC<{ readonly item: Item; readonly context: PageContext }> = ({
+  item: { since, count, recovered },
+  context,
+}) => {
+  const failed =
+    count > 1 ? (
+      `failed ${count} times`
+    ) : (
+      <>
+        failed <Time at={since} zone={context} short />
+      </>
+    )
+  if (!recovered) return <>{failed}</>
   const how = {
     retry: 'a retry succeeded',
     start: `started by ${plainName(recovered.by)}, succeeded`,
     itself: 'the next run succeeded',
   }[recovered.how]
-  return `${failed}, ${how} ${clock(recovered.at)}`
+  return (
+    <>
+      {failed}, {how} <Time at={recovered.at} zone={context} short />
+    </>
+  )
 }
 
 /** The list as lines for a mail or a chat. */
-function textOf(items: readonly Item[], { now, timezone }: PageContext): string {
-  const zone = { now, timezone }
+function textOf(items: readonly Item[], zone: PageContext): string {
   return items
     .map((item) => {
       const { title, cause, since, kind, alerted, behind, taken } = item
       const parts = [
-        `${plainName(title)}: ${KINDS[kind].state(item, now)}, since ${timeText(Date.parse(since), zone, false)}`,
+        `${plainName(title)}: ${KINDS[kind].state(item, zone.now)}, since ${zonedText(Date.parse(since), zone)}`,
         cause && `  ${plainName(cause)}`,
         alerted.length > 0 && `  alerted: ${listed([...new Set(alerted.map((one) => plainName(one.destination)))])}`,
         behind.length > 0 && `  did not run: ${names(behind).map(plainName).join(', ')}`,

@@ -4,7 +4,7 @@
 import type { Child, FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { STATES } from '../../ui/marks.tsx'
-import { clockText, counted, durationText, plainName } from '../../ui/text.tsx'
+import { clockText, counted, durationText, plainName, usuallyText } from '../../ui/text.tsx'
 import type { Bar, Outcome, Row } from './data.ts'
 import type { Line, RowFacts } from './rows.ts'
 import { merged, type Scale } from './scale.ts'
@@ -103,7 +103,7 @@ function labelOf(row: Row, bar: Bar, { timezone }: PageContext): string {
       const ran = begin === null ? null : Date.parse(bar.stoppedAt) - Date.parse(begin)
       const span = begin === null ? clock(bar.stoppedAt) : `${clock(begin)} to ${clock(bar.stoppedAt)}`
       const took = ran === null ? '' : `, ${durationText(ran)}`
-      const usual = bar.usualMs === null ? '' : `, usually ${durationText(bar.usualMs)}`
+      const usual = usuallyText(bar.usualMs, ', ')
       return `${name}, ${STATES[bar.outcome].word}, ${span}${took}${usual}`
     }
     case 'batch': {
@@ -113,7 +113,7 @@ function labelOf(row: Row, bar: Bar, { timezone }: PageContext): string {
     case 'missing':
       return `${name}, expected ${clock(bar.dueAt)} by ${plainName(bar.trigger)}, never started`
     case 'running': {
-      const usual = row.usualMs === null ? '' : `, usually ${durationText(row.usualMs)}`
+      const usual = usuallyText(row.usualMs, ', ')
       const end = bar.over ? `over the usual by ${durationText(bar.overByMs, true)}` : `ETA ${clock(bar.expectedEnd)}`
       return `${name}, ${bar.state} since ${clock(bar.startedAt)}${usual}, ${end}`
     }

@@ -6,7 +6,7 @@ import type { Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
-import { Ago, clockText, counted, Name, numberText, Time, weekdayText } from '../../ui/text.tsx'
+import { Ago, counted, Name, numberText, Time } from '../../ui/text.tsx'
 import { AttentionPanel } from './attention.tsx'
 import type { Attention, Timeline } from './data.ts'
 import { HOUR_MS, LENGTHS, type Range, rangeOf } from './range.ts'
@@ -94,16 +94,16 @@ const LENGTH_TEXTS: Readonly<Record<Range['length'], string>> = {
 }
 
 const Heading: FC<{ readonly context: PageContext; readonly range: Range }> = ({ context, range }) => {
-  const { timezone, here } = context
+  const { here } = context
   const { length, from, end, earlier, later } = range
-  const text = (at: number) => `${weekdayText(at, timezone)} ${clockText(at, timezone)}`
   const iso = (at: number | null) => at && new Date(at).toISOString()
   return (
     <Head
-      title={isNight(range, timezone) ? 'Last night' : `Last ${length.slice(0, -1)} hours`}
+      title={titleOf(range)}
       beside={
         <span class="muted nowrap" data-part="range">
-          {text(from)} – {text(end)}
+          <Time at={from} zone={context} weekday seconds={false} /> –{' '}
+          <Time at={end} zone={context} weekday seconds={false} />
         </span>
       }
     >
@@ -132,10 +132,10 @@ const Heading: FC<{ readonly context: PageContext; readonly range: Range }> = ({
   )
 }
 
-/** The preset, or a short range that ends in the morning. */
-function isNight({ length, from, end }: Range, timezone: string): boolean {
-  const hour = Number(clockText(end, timezone).slice(0, 2))
-  return length === 'night' || (end - from <= 12 * HOUR_MS && hour >= 4 && hour < 12)
+/** The chosen range: "last" only while nothing later can be shown. */
+function titleOf({ length, isOpen, later }: Range): string {
+  if (length === 'night') return later === null ? 'Last night' : 'Night'
+  return `${isOpen ? 'Last ' : ''}${length.slice(0, -1)} hours`
 }
 
 interface SentenceProps {

@@ -1,7 +1,8 @@
 /** The rows of the timeline: which groups are open, and what is known of each task besides its bars. */
 import type { PageContext } from '../../page.ts'
 import type { State } from '../../ui/marks.tsx'
-import type { Group, Item, Row, TaskRef, Timeline } from './data.ts'
+import { type Known, taskState } from '../tasks/state.ts'
+import type { Group, Row, TaskRef, Timeline } from './data.ts'
 
 /** One line of the picture. */
 export type Line =
@@ -26,43 +27,15 @@ export interface RowFacts {
   readonly lateSince: number | null
 }
 
-/** Open items by task, and tasks that did not run with the item that is the reason. */
-export interface Known {
-  readonly items: ReadonlyMap<string, readonly Item[]>
-  readonly behind: ReadonlyMap<string, Item>
-}
-
-export function knownOf(items: readonly Item[]): Known {
-  const byTask = new Map<string, Item[]>()
-  const behind = new Map<string, Item>()
-  for (const item of items) {
-    if (item.task) byTask.set(item.task.taskId, [...(byTask.get(item.task.taskId) ?? []), item])
-    for (const { taskId } of item.behind) if (!behind.has(taskId)) behind.set(taskId, item)
-  }
-  return { items: byTask, behind }
-}
-
-const LATE = ['late', 'overdue', 'overUsual', 'stuck']
-
-export function factsOf({ taskId, state }: Pick<Row, 'taskId' | 'state'>, { items, behind }: Known): RowFacts {
-  const own = items.get(taskId) ?? []
-  const is = (...kinds: readonly string[]) => own.find(({ kind }) => kinds.includes(kind))
-  const late = is('late', 'overdue')
-  const cause = behind.get(taskId)
-  const facts = {
+export function factsOf(row: Pick<Row, 'taskId' | 'state'>, known: Known): RowFacts {
+  const { taskId, state } = row
+  const own = known.items.get(taskId) ?? []
+  const late = own.find(({ kind }) => kind === 'late' || kind === 'overdue')
+  const cause = known.behind.get(taskId)
+  return {
+    state: taskState(row, known),
     didNotRunSince: cause && state !== 'running' && state !== 'queued' ? Date.parse(cause.since) : null,
     lateSince: late?.dueAt ? Date.parse(late.dueAt) : null,
-  }
-  return { ...facts, state: stateOf() }
-
-  function stateOf(): State {
-    if (is('taskFailed')) return state === 'aborted' ? 'aborted' : 'failed'
-    if (is('neverStarted')) return 'missing'
-    if (is(...LATE)) return 'late'
-    if (state === 'running' || state === 'queued') return state
-    if (cause) return 'skipped'
-    if (state === 'failed' || state === 'aborted' || state === 'success' || state === 'skipped') return state
-    return state === null ? 'planned' : 'unknown'
   }
 }
 

@@ -1,5 +1,6 @@
 /** Places on the time axis, in percent of the picture, and the lines that cross it. */
-import { clockText, weekdayText } from '../../ui/text.tsx'
+import { createOffsets } from '../../../platform/offsets.ts'
+import { clockText, dayText, weekdayText } from '../../ui/text.tsx'
 
 export interface Scale {
   readonly from: number
@@ -22,26 +23,44 @@ export interface Tick {
 }
 
 const HOUR_MS = 3_600_000
-/** Hours between two lines, by the longest range in hours that they suit. */
-const STEPS = [
-  [8, 1],
-  [18, 2],
-  [36, 4],
-  [72, 8],
-] as const
+const DAY_HOURS = 24
+/** Hours between two lines. */
+const STEPS = [0.25, 0.5, 1, 2, 4, 8, DAY_HOURS, 2 * DAY_HOURS, 7 * DAY_HOURS, 14 * DAY_HOURS, 30 * DAY_HOURS]
+const MOST_TICKS = 9
+/** 5 January 1970: weeks are counted from there. */
+const A_MONDAY = 4 * DAY_HOURS * HOUR_MS
 
-/** Full hours of the site's clock; where the day begins, the day. An hour that clocks repeat stands there twice. */
-export function ticksOf({ from, end }: Scale, timezone: string): Tick[] {
-  const hours = (end - from) / HOUR_MS
-  const step = STEPS.find(([most]) => hours <= most)?.[1] ?? 24
+/**
+ * Round times of the site's clock, about `most` of them; where the day begins, the day. An hour that clocks repeat stands there
+ * twice.
+ */
+export function ticksOf({ from, end }: Pick<Scale, 'from' | 'end'>, timezone: string, most = MOST_TICKS): Tick[] {
+  const step = STEPS.find((hours) => end - from <= most * hours * HOUR_MS) ?? 60 * DAY_HOURS
+  return step < DAY_HOURS ? hoursOf(from, end, timezone, step) : daysOf(from, end, timezone, step * HOUR_MS)
+}
+
+function hoursOf(from: number, end: number, timezone: string, step: number): Tick[] {
   const ticks: Tick[] = []
   const quarter = HOUR_MS / 4
   for (let at = Math.ceil(from / quarter) * quarter; at < end; at += quarter) {
-    const [hour = 0, minute = 0] = clockText(at, timezone).split(':').map(Number)
-    if (minute !== 0 || hour % step !== 0) continue
-    ticks.push({ at, text: hour === 0 ? weekdayText(at, timezone).replace(/ \D+$/, '') : clockText(at, timezone) })
+    const clock = clockText(at, timezone)
+    const [hour = 0, minute = 0] = clock.split(':').map(Number)
+    const minutes = 60 * hour + minute
+    if (minutes % (60 * step) !== 0) continue
+    ticks.push({ at, text: minutes === 0 ? weekdayText(at, timezone).replace(/ \D+$/, '') : clock })
   }
   return ticks
+}
+
+function daysOf(from: number, end: number, timezone: string, step: number): Tick[] {
+  const offsets = createOffsets(timezone)
+  const ticks: Tick[] = []
+  const first = from + offsets.at(from) - A_MONDAY
+  for (let wall = A_MONDAY + Math.ceil(first / step) * step; ; wall += step) {
+    const at = offsets.instantOf(wall)
+    if (at >= end) return ticks
+    ticks.push({ at, text: dayText(at, timezone) })
+  }
 }
 
 /** Spans that lie closer together than `gap` as one; sorted by their begin. */

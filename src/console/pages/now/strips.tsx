@@ -5,9 +5,10 @@ import type { FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { Mark, STATES, type State } from '../../ui/marks.tsx'
 import { clockText, counted, durationText, Name, plainName } from '../../ui/text.tsx'
+import type { Known } from '../tasks/state.ts'
 import { overText } from './bars.tsx'
 import type { Bar, Row, Timeline } from './data.ts'
-import { factsOf, type Known } from './rows.ts'
+import { factsOf } from './rows.ts'
 
 const CELLS = 48
 const CELL = 7

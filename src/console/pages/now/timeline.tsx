@@ -6,9 +6,10 @@ import type { PageContext } from '../../page.ts'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, Panel, Table } from '../../ui/panel.tsx'
 import { clockText, counted, Name, numberText, Time, weekdayText } from '../../ui/text.tsx'
+import { type Known, knownOf, taskStateWord } from '../tasks/state.ts'
 import { At, LineBars, ROW } from './bars.tsx'
 import type { Attention, Row, Timeline } from './data.ts'
-import { factsOf, type Known, knownOf, type Line, linesOf } from './rows.ts'
+import { factsOf, type Line, linesOf } from './rows.ts'
 import { type Scale, scaleOf, ticksOf } from './scale.ts'
 import { Strips } from './strips.tsx'
 
@@ -311,7 +312,7 @@ const AsTable: FC<{ readonly context: PageContext; readonly timeline: Timeline; 
               )
             },
           },
-          { head: 'State', cell: (row) => STATES[factsOf(row, known).state].word },
+          { head: 'State', cell: (row) => taskStateWord(factsOf(row, known).state) },
           { head: headOf(context.query.get('group') ?? 'stream'), cell: ({ group }) => <Name text={group} /> },
           { head: 'Runs', num: true, cell: ({ runs }) => numberText(runs) },
           { head: 'Not succeeded', cell: (row) => <Troubles context={context} row={row} /> },

@@ -1,7 +1,7 @@
 /** How items of the attention list are called, and where they lead. */
 
 import type { State } from '../../ui/marks.tsx'
-import { counted, durationText } from '../../ui/text.tsx'
+import { counted, durationText, usuallyText } from '../../ui/text.tsx'
 import type { Item, Kind } from './data.ts'
 
 interface KindWords {
@@ -71,7 +71,6 @@ export const KINDS: Readonly<Record<Kind, KindWords>> = {
 function running(word: string) {
   return ({ runningAgain, usualMs }: Item, now: number): string => {
     if (runningAgain?.state !== 'running') return word
-    const usual = usualMs === null ? '' : `, usually ${durationText(usualMs, true)}`
-    return `Running ${durationText(now - Date.parse(runningAgain.startedAt), true)}${usual}`
+    return `Running ${durationText(now - Date.parse(runningAgain.startedAt), true)}${usuallyText(usualMs, ', ')}`
   }
 }

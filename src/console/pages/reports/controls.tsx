@@ -152,6 +152,7 @@ const Picks: FC<ControlProps> = ({ form, field, path }) => {
     return (
       <fieldset class="wide">
         <legend class="small">{field.label}</legend>
+        {field.hint && <p class="muted small">{field.hint}</p>}
         {boxes}
         {issue && <p class="bad small">{issue.message}</p>}
       </fieldset>

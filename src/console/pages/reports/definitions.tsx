@@ -79,7 +79,7 @@ const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
             </a>
             {kind === 'report' && (
               <a class="btn" href={context.link(`${path}/new`, { type: 'template' })}>
-                New of a template
+                New from a template
               </a>
             )}
           </Head>
@@ -98,12 +98,14 @@ const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
             <>
               <section class="panel">
                 <Table
+                  context={context}
                   caption={`${many}, by name`}
                   rows={answer.data.items}
                   keyOf={({ id }) => id}
                   columns={[
                     {
                       head: 'Name',
+                      sort: (row) => row.name,
                       cell: ({ id, name }) => (
                         <a href={context.link(`${path}/${id}`)}>
                           <Name text={name} />
@@ -113,9 +115,10 @@ const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
                     ...COLUMNS[kind],
                     {
                       head: 'Changed',
+                      sort: (row) => row.modifiedAt,
                       cell: ({ modifiedAt }) => <Time at={modifiedAt} zone={context} seconds={false} />,
                     },
-                    { head: 'By', cell: ({ modifiedBy }) => <Name text={modifiedBy} /> },
+                    { head: 'By', sort: (row) => row.modifiedBy, cell: ({ modifiedBy }) => <Name text={modifiedBy} /> },
                   ]}
                 />
               </section>

@@ -77,7 +77,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
           title={title}
           crumbs={[
             { href: context.link('/reports'), text: 'Reports' },
-            ...(kind === 'task' ? [] : [{ href: context.link(path), text: many }]),
+            ...(kind === 'task' ? [] : [{ href: context.link(path), text: many === 'Reports' ? 'All reports' : many }]),
             ...(kind === 'task' && id !== '' ? [{ href: context.link(`${path}/${id}`), text: title }] : []),
           ]}
           beside={

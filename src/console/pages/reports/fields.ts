@@ -1,4 +1,5 @@
 /** Fields of definitions: a table says what a form shows, and the same table reads the form back into the definition. */
+import { parseOutsideJson } from '../../../platform/json.ts'
 import type { Kind } from './kinds.ts'
 
 export type Options = readonly (readonly [value: string, text: string])[]
@@ -93,7 +94,7 @@ const linesOf = (text: string): string[] =>
 const compact = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return parseOutsideJson(text)
   } catch {
     return text
   }

@@ -4,7 +4,7 @@
 import type { Page, PageContext } from '../../page.ts'
 import { Filters } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
-import { Empty, Head, Table } from '../../ui/panel.tsx'
+import { Empty, Head, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { bytesText, Name, plainName, Time } from '../../ui/text.tsx'
 import { ListError, Places, switchedOff } from './tasks.tsx'
 
@@ -70,9 +70,9 @@ export const hubList: Page = {
               )}
             </>
           ) : answer.status === 404 ? (
-            <Empty title="The hub is switched off" yaml={SWITCH}>
+            <SwitchedOff title="The hub is switched off" yaml={SWITCH}>
               In the hub recipients read and download the reports that were published for them.
-            </Empty>
+            </SwitchedOff>
           ) : (
             <ListError context={context} failure={answer} />
           )}

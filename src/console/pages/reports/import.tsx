@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** Import of recipients from CSV. */
+/** Import of recipients from a file or a pasted table. */
 import type { Operation } from '../../forms.tsx'
 import { Head, Table } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
@@ -11,6 +11,8 @@ interface Imported {
   readonly unchanged: number
   readonly deactivated: number
   readonly errors: readonly { readonly line: number; readonly details: string }[]
+  /** About the encoding of the file. */
+  readonly note?: string
 }
 
 const EXAMPLE =
@@ -18,10 +20,12 @@ const EXAMPLE =
 
 const numbers = ({ created, updated, unchanged, deactivated }: Imported): string =>
   `${created} created, ${updated} updated, ${unchanged} unchanged, ${deactivated} made inactive`
+const withNote = (text: string, { note }: Imported): string => (note ? `${text}. ${note}` : text)
 
 export const importOperation: Operation = {
   scope: 'report:write',
   verb: 'Import recipients',
+  takesFile: true,
   dialog: (fields) => (
     <>
       <p class="muted">
@@ -29,8 +33,12 @@ export const importOperation: Operation = {
         the columns.
       </p>
       <label class="field">
-        <span>CSV</span>
-        <textarea name="csv" rows={10} class="mono" spellcheck={false} required placeholder={EXAMPLE}>
+        <span>File: an Excel workbook, or text that Excel saves</span>
+        <input type="file" name="file" accept=".xlsx,.csv,.tsv,.txt,.json" />
+      </label>
+      <label class="field">
+        <span>Or its text: CSV, or cells copied from Excel</span>
+        <textarea name="csv" rows={10} class="mono" spellcheck={false} placeholder={EXAMPLE}>
           {`\n${fields.get('csv')}`}
         </textarea>
       </label>
@@ -40,10 +48,13 @@ export const importOperation: Operation = {
       </label>
     </>
   ),
-  call: (fields) => ({
-    ...{ method: 'POST', path: '/v4/recipient/import', body: fields.get('csv') },
+  call: (fields, upload) => ({
+    method: 'POST',
+    path: '/v4/recipient/import',
+    body: upload?.content ?? fields.get('csv'),
     query: { mode: fields.get('mode') },
-    headers: { 'content-type': 'text/csv' },
+    // The kind of a file is seen from its content.
+    headers: { 'content-type': upload ? 'application/octet-stream' : 'text/csv; charset=utf-8' },
   }),
   result(answer, context) {
     const imported = answer as Imported
@@ -60,6 +71,7 @@ export const importOperation: Operation = {
           />
           <p class="lead">
             {numbers(imported)}, and <b class="bad">{counted(errors.length, 'line was', 'lines were')} left out</b>.
+            {imported.note && ` ${imported.note}`}
           </p>
           <section class="panel">
             <Table
@@ -76,6 +88,6 @@ export const importOperation: Operation = {
       ),
     }
   },
-  done: (answer) => numbers(answer as Imported),
+  done: (answer) => withNote(numbers(answer as Imported), answer as Imported),
   next: () => '/reports/recipients',
 }

@@ -32,7 +32,7 @@ export const Preview: FC<{
   const uses = Array.isArray(definition.reports) ? (definition.reports as { key?: string }[]) : []
   const keys = uses.flatMap(({ key }) => key || [])
   if (kind === 'task' && keys.length === 0) return null
-  const off = context.may('report:run') ? undefined : 'This needs the scope report:run'
+  const off = context.may('report:write') ? undefined : 'This needs the scope report:write'
   const isTemplate = definition.type === 'template'
   const formats: readonly (readonly [string, string])[] = [
     ...(kind === 'task' ? [['', 'as in the task'] as const] : []),

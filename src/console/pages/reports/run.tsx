@@ -145,7 +145,9 @@ export const runPage: Page = {
               </Panel>
               <Panel id="reads" title="Read by" count={reads.ok ? reads.data.reads.length : undefined}>
                 {!reads.ok && reads.status === 404 ? (
-                  <p class="body muted">The hub is switched off (Butler.footman.reportTask.hub.enable).</p>
+                  <p class="body muted">
+                    The hub is switched off. <code>Butler.footman.reportTask.hub.enable: true</code> switches it on.
+                  </p>
                 ) : (
                   part(reads, ({ reads: rows }) => <Reads context={context} rows={rows} />)
                 )}

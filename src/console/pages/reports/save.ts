@@ -1,6 +1,7 @@
 /** The buttons of a definition's form: save, plan, change a list, show a preview, take over changes of others. */
 
 import { refusal } from '../../../http/errors.ts'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import { type Failure, withQuery } from '../../ask.ts'
 import type { Operation } from '../../forms.tsx'
 import type { PageContent, PageContext } from '../../page.ts'
@@ -83,7 +84,7 @@ const fieldsOf = (kind: Draft['kind'], definition: Members) => stepsOf(kind, def
 
 function membersOf(text: string): Members | null {
   try {
-    const members: unknown = JSON.parse(text)
+    const members: unknown = parseOutsideJson(text)
     return typeof members === 'object' && members !== null && !Array.isArray(members) ? (members as Members) : null
   } catch {
     return null

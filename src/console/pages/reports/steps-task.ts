@@ -1,4 +1,5 @@
 /** The steps of the editor of a report task. */
+import type { Option } from '../../../reports/entities/start-options.ts'
 import type { Field, Options, Step, Variant } from './fields.ts'
 
 export const same = (...values: readonly string[]): Options => values.map((value) => [value, value] as const)
@@ -144,6 +145,18 @@ const ANY_TRIGGER: readonly Field[] = [
 ]
 const NEW_TRIGGER = { name: '', enabled: true, start: null, end: null }
 const OUTCOMES = same('success', 'warning', 'error', 'skipped', 'cancelled')
+/** The options of a start that a message may set, by their members in its JSON. */
+const MESSAGE_TEXTS: Readonly<Record<Option, string>> = {
+  test: 'that it is a test, so that mails go to the test address only (test)',
+  testAddress: 'the address of a test (testAddress)',
+  dryRun: 'that nothing is sent (dryRun)',
+  ignoreConditions: 'that conditions do not count (ignoreConditions)',
+  reports: 'which of the reports are made (reports)',
+  recipients: 'which of the recipients get them (recipients)',
+  reason: 'a reason for the log (reason)',
+}
+const MESSAGE_OPTIONS: Options = Object.entries(MESSAGE_TEXTS)
+
 const TRIGGERS: readonly Variant[] = [
   {
     ...{ type: 'schedule', title: 'Schedule', start: { cron: '0 7 * * 1', ...NEW_TRIGGER } },
@@ -195,6 +208,13 @@ const TRIGGERS: readonly Variant[] = [
     fields: [
       { at: 'topic', label: 'Topic', as: 'line' },
       { at: 'equals', label: 'Payload', as: 'line', empty: 'omit', hint: 'Empty: every message' },
+      {
+        at: 'allowedOptions',
+        label: 'A message may say',
+        as: 'choices',
+        options: MESSAGE_OPTIONS,
+        hint: 'Every sender of the broker may, without credentials of Footman. A message that says more starts nothing.',
+      },
       ...ANY_TRIGGER,
     ],
   },

@@ -67,6 +67,7 @@ const BLOCKS: readonly Variant[] = [
               { at: 'label', label: 'Label', as: 'line' },
               { at: 'expr', label: 'Expression', as: 'line' },
               { at: 'compareExpr', label: 'Compared with', as: 'line', empty: 'omit' },
+              { at: 'format', label: 'Format', as: 'line', empty: 'omit', hint: '#,##0' },
             ],
           },
         ],

@@ -6,7 +6,7 @@ import type { Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, Filters, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
-import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
+import { Choice, Empty, ErrorBox, Head, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { type Definition, KINDS, type Kind, listed } from './kinds.ts'
 import { MARKS, type Trigger, triggerText } from './words.ts'
@@ -41,9 +41,9 @@ export const switchedOff = () => ({
   body: (
     <>
       <Head title="Reports" />
-      <Empty title="Report tasks are switched off" yaml={SWITCH} icon="mail">
-        They make reports of Qlik Sense apps and send them by mail, into folders and to the hub. The guide is Reports.
-      </Empty>
+      <SwitchedOff title="Reports are switched off" yaml={SWITCH}>
+        Report tasks make reports of Qlik Sense apps and send them by mail, into folders and to the hub.
+      </SwitchedOff>
     </>
   ),
 })
@@ -88,7 +88,7 @@ export const taskList: Page = {
       ask.get<{ reportTasks: readonly TaskRow[]; total: number }>('/v4/reporttask', { limit: 500, ...filters }),
       listed(context, 'task', filters),
     ])
-    const isFiltered = [...query.values()].some((value) => value !== '')
+    const isFiltered = [...query].some(([name, value]) => name !== 'sort' && value !== '')
     return {
       title: 'Report tasks',
       live: ['report'],
@@ -171,20 +171,30 @@ const List: FC<ListProps> = ({ context, rows, total, full, isFiltered }) => {
     <>
       <section class="panel">
         <Table
+          context={context}
           caption="Report tasks, those with problems first"
           rows={sorted}
           keyOf={({ id }) => id}
           columns={[
-            { head: 'Task', cell: (row) => <TaskCell context={context} row={row} /> },
+            { head: 'Task', sort: (row) => row.name, cell: (row) => <TaskCell context={context} row={row} /> },
             { head: 'Switch', cell: (row) => <Switch context={context} row={row} /> },
-            { head: 'Project', cell: ({ project }) => <Name text={project} /> },
-            { head: 'Last outcome', cell: ({ lastRun }) => <LastOutcome context={context} run={lastRun} /> },
+            { head: 'Project', sort: (row) => row.project, cell: ({ project }) => <Name text={project} /> },
+            {
+              head: 'Last outcome',
+              sort: (row) => row.lastRun?.outcome,
+              cell: ({ lastRun }) => <LastOutcome context={context} run={lastRun} />,
+            },
             {
               head: 'Last run',
+              sort: (row) => row.lastRun?.finishedAt,
               cell: ({ lastRun }) => <Time at={lastRun?.finishedAt} zone={context} seconds={false} />,
             },
             { head: 'Mails', cell: ({ lastRun }) => <Mails counts={lastRun?.counts ?? null} /> },
-            { head: 'Next run', cell: ({ nextRunAt }) => <Time at={nextRunAt} zone={context} seconds={false} /> },
+            {
+              head: 'Next run',
+              sort: (row) => row.nextRunAt,
+              cell: ({ nextRunAt }) => <Time at={nextRunAt} zone={context} seconds={false} />,
+            },
             {
               head: 'Starts',
               cell: ({ id }) => {

@@ -4,7 +4,7 @@
 import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
 import { Choice, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
-import { clockText, counted, durationText, Name, plainName, weekdayText } from '../../ui/text.tsx'
+import { clockText, counted, Name, plainName, usuallyText, weekdayText } from '../../ui/text.tsx'
 import { ViewChoice } from './list.tsx'
 import { type Cell, cellOf, type Week, weekOf } from './week.ts'
 
@@ -160,13 +160,11 @@ const Calendar = ({ context, week, calendar }: CalendarProps) => {
                 <BandLink context={context} band={band} />
               </li>
             ))}
-            {entries
-              .filter(({ at }) => cellOf(week, Date.parse(at))?.day === day.shown)
-              .map((entry) => (
-                <li>
-                  <EntryLink context={context} entry={entry} cell={null} />
-                </li>
-              ))}
+            {repeated(entries.filter(({ at }) => cellOf(week, Date.parse(at))?.day === day.shown)).map((starts) => (
+              <li>
+                <Starts context={context} starts={starts} />
+              </li>
+            ))}
           </ul>
         </Panel>
       </div>
@@ -176,6 +174,35 @@ const Calendar = ({ context, week, calendar }: CalendarProps) => {
         Shaded = maintenance.
       </p>
     </>
+  )
+}
+
+/** From so many starts of a day on they are one line, which opens. */
+const MANY_STARTS = 4
+
+/** Starts in the order of time; those of one schedule or task together where they are many. */
+export function repeated<E extends Pick<Entry, 'source' | 'id'>>(entries: readonly E[]): (readonly E[])[] {
+  const byOrigin = Map.groupBy(entries, ({ source, id }) => `${source} ${id}`)
+  return entries.flatMap((entry) => {
+    const all = byOrigin.get(`${entry.source} ${entry.id}`) ?? []
+    if (all.length < MANY_STARTS) return [[entry]]
+    return all[0] === entry ? [all] : []
+  })
+}
+
+const Starts = ({ context, starts }: { readonly context: PageContext; readonly starts: readonly Entry[] }) => {
+  const [first, last] = [starts[0]!, starts.at(-1)!]
+  if (first === last) return <EntryLink context={context} entry={first} cell={null} />
+  const clock = ({ at }: Entry) => clockText(Date.parse(at), context.timezone)
+  return (
+    <details data-key={`${first.source} ${first.id}`}>
+      <summary>
+        {clock(first)}–{clock(last)} <Name text={first.name} />, {starts.length} starts
+      </summary>
+      {starts.map((entry) => (
+        <EntryLink context={context} entry={entry} cell={null} />
+      ))}
+    </details>
   )
 }
 
@@ -267,7 +294,7 @@ interface EntryProps {
 }
 
 function titleOf({ at, durationMs, source, name, skipped, by }: Entry, { timezone }: PageContext): string {
-  const length = durationMs === null ? '' : `, usually ${durationText(durationMs, true)}`
+  const length = usuallyText(durationMs, ', ')
   const why = skipped === null ? '' : `, skipped: ${by ?? skipped.toLowerCase()}`
   return `${clockText(Date.parse(at), timezone)} ${plainName(name)}, ${SOURCES[source]}${length}${why}`
 }

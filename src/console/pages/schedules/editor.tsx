@@ -1,10 +1,12 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The editor of a schedule, with its next times and its runs. */
+import type { Failure } from '../../ask.ts'
+import { Refused } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
-import { ActionButton, ActionLink } from '../../ui/forms.tsx'
+import { ActionButton, ActionLink, FormErrors } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark } from '../../ui/marks.tsx'
-import { Empty, ErrorBox, Head, Panel, part, Table } from '../../ui/panel.tsx'
+import { Empty, ErrorBox, Head, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import {
   askPreview,
@@ -61,9 +63,9 @@ const SWITCH_ON = `Butler:
       startSchedule: true, stopSchedule: true }`
 
 export const SchedulerOff = () => (
-  <Empty title="The scheduler is off" yaml={SWITCH_ON} icon="clock">
+  <SwitchedOff title="Schedules are switched off" yaml={SWITCH_ON}>
     Schedules start tasks at times of your own, with calendars and windows, beside the triggers of Qlik Sense.
-  </Empty>
+  </SwitchedOff>
 )
 
 /** The texts of the address, or else those of the schedule. */
@@ -138,7 +140,7 @@ export const newSchedule: Page = {
                 wrong={wrongField(preview, get)}
               />
             </section>
-            <PreviewPanel preview={preview} get={get} />
+            <PreviewPanel context={context} preview={preview} get={get} />
           </div>
         </>
       ),
@@ -215,7 +217,7 @@ export const scheduleEditor: Page = {
                 ))}
               </Panel>
             </div>
-            <PreviewPanel preview={preview} get={get} />
+            <PreviewPanel context={context} preview={preview} get={get} />
           </div>
         </>
       ),
@@ -336,4 +338,35 @@ export const TaskLink = ({
       <span class="mono">{executionId ? `execution ${executionId.slice(0, 8)}` : `task ${taskId.slice(0, 8)}`}</span>
     </a>
   )
+}
+
+/**
+ * The editor again after a save that was refused, with what was typed and the reason at its field. Null where the versions are
+ * compared instead.
+ */
+export async function refusedEditor(
+  form: URLSearchParams,
+  context: PageContext,
+  failure?: Failure,
+): Promise<PageContent | null> {
+  if (!failure || [409, 412].includes(failure.status)) return null
+  const id = form.get('id') ?? ''
+  const path = id === '' ? '/schedules/new' : `/schedules/${encodeURIComponent(id)}`
+  const page = id === '' ? newSchedule : scheduleEditor
+  const { title, scripts, body } = await page.render({ ...context, path, params: { id }, query: form })
+  const get: Texts = (name) => form.get(name) ?? ''
+  // The preview names the field also where the answer to the save has the form of the predecessor.
+  const preview = await askPreview(context, get)
+  const field = wrongField(failure, get) ?? wrongField(preview, get)
+  const message = failure.details || failure.error
+  return {
+    ...{ title, place: 'schedules', status: failure.status },
+    ...(scripts && { scripts }),
+    body: (
+      <>
+        <Refused failure={failure} verb="Save the schedule" />
+        <FormErrors.Provider value={new Map(field === null ? [] : [[field, message]])}>{body}</FormErrors.Provider>
+      </>
+    ),
+  }
 }

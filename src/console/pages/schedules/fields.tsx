@@ -3,8 +3,10 @@
 /** The fields of the editor, and the preview of the next times. */
 import type { Child, FC } from 'hono/jsx'
 import { type Asked, QLIK_MS } from '../../ask.ts'
+import { Refused } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
-import { ErrorBox, Panel } from '../../ui/panel.tsx'
+import { FieldError, useInvalid } from '../../ui/forms.tsx'
+import { Panel } from '../../ui/panel.tsx'
 import { clockText, Name, offsetText, plainName, weekdayText } from '../../ui/text.tsx'
 import { DAYS, previewBody } from './form.ts'
 
@@ -63,7 +65,9 @@ const Input: FC<InputProps> = ({ label, class: extra = '', type = 'text', wrong 
       autocomplete="off"
       {...input}
       {...(wrong === input.name && { 'aria-invalid': 'true', 'aria-describedby': 'next' })}
+      {...useInvalid(input.name)}
     />
+    <FieldError name={input.name} />
   </label>
 )
 
@@ -113,9 +117,21 @@ export const ScheduleFields: FC<FieldsProps> = ({ get, tasks, wrong = null }) =>
       </datalist>
     </fieldset>
     <fieldset class="group">
-      <legend>Not on these days</legend>
-      <Input wrong={wrong} name="notOn" label="Not on" value={get('notOn')} placeholder="calendars, by comma" />
-      <Input wrong={wrong} name="onlyOn" label="Only on" value={get('onlyOn')} placeholder="calendars, by comma" />
+      <legend>Days without a start</legend>
+      <Input
+        wrong={wrong}
+        name="notOn"
+        label="Calendars of these days"
+        value={get('notOn')}
+        placeholder="calendars, by comma"
+      />
+      <Input
+        wrong={wrong}
+        name="onlyOn"
+        label="Calendars of the only days"
+        value={get('onlyOn')}
+        placeholder="calendars, by comma"
+      />
       {get('windowKept') === '' ? (
         <Input wrong={wrong} name="window" label="Window" value={get('window')} placeholder="windows, by comma" />
       ) : (
@@ -197,26 +213,44 @@ export const askPreview = (context: PageContext, get: Texts): Promise<Asked<Prev
   context.ask.call<Preview>('POST', '/v4/schedules/preview', previewBody({ get }))
 
 /** Name of the field that a refused preview is about; null for none. */
-export function wrongField(preview: Asked<Preview>, get: Texts): string | null {
+export function wrongField(preview: Asked<unknown>, get: Texts): string | null {
   if (preview.ok) return null
   if (preview.code === 'INVALID_CRON') return get('kind') === 'cron' ? 'cron' : 'at'
   if (preview.code === 'INVALID_TIMEZONE') return 'timezone'
-  return /^Invalid (\w+)/.exec(preview.error)?.[1] ?? null
+  const named = preview.issues[0]?.path ?? /Invalid (\w+):/.exec(`${preview.error}: ${preview.details}`)?.[1] ?? ''
+  const [field = ''] = named.split('.')
+  return ['', 'body'].includes(field) ? null : field
 }
 
 /** Skipped days that stand among the next times; further ones are counted. */
 const MOST_SKIPPED = 30
 
-/** The next times in the order of time, skipped ones with what keeps them, in the schedule's zone and the reader's. */
-export const PreviewPanel: FC<{ readonly preview: Asked<Preview>; readonly get: Texts }> = ({ preview, get }) => (
+interface PreviewPanelProps {
+  readonly context: PageContext
+  readonly preview: Asked<Preview>
+  readonly get: Texts
+}
+
+/** The next times in the order of time, skipped ones with what keeps them, in the zones of schedule and page. */
+export const PreviewPanel: FC<PreviewPanelProps> = ({ context, preview, get }) => (
   <div data-times aria-live="polite" data-wrong={wrongField(preview, get) ?? undefined}>
     <Panel id="next" title="Next times">
-      {preview.ok ? <PreviewTable {...preview.data} timezone={get('timezone')} /> : <ErrorBox failure={preview} />}
+      {preview.ok ? (
+        <PreviewTable context={context} {...preview.data} timezone={get('timezone')} />
+      ) : (
+        <Refused failure={preview} verb="Next times" />
+      )}
     </Panel>
   </div>
 )
 
-const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipped, text, timezone }) => {
+interface PreviewTableProps extends Preview {
+  readonly context: PageContext
+  /** Of the schedule. */
+  readonly timezone: string
+}
+
+const PreviewTable: FC<PreviewTableProps> = ({ context, next, skipped, text, timezone }) => {
   const left = Math.max(0, skipped.length - MOST_SKIPPED)
   const rows = [
     ...next.map((at) => ({ at, why: null })),
@@ -225,6 +259,7 @@ const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipp
   // Where clocks change meanwhile, each time says by how much it differs from UTC.
   const offsets = rows.map(({ at }) => offsetText(Date.parse(at), timezone))
   const isChanging = new Set(offsets).size > 1
+  const isSame = timezone === context.timezone
   return (
     <div class="body stack">
       <p class="lead">{text}</p>
@@ -234,8 +269,8 @@ const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipp
         <thead>
           <tr>
             <th scope="col">{timezone}</th>
-            <th scope="col" data-here-head>
-              UTC
+            <th scope="col" data-here-head={timezone} hidden={isSame}>
+              {context.timezone}
             </th>
           </tr>
         </thead>
@@ -254,8 +289,10 @@ const PreviewTable: FC<Preview & { readonly timezone: string }> = ({ next, skipp
                     </div>
                   )}
                 </td>
-                <td class="muted">
-                  <span data-here={at}>{`${weekdayText(instant, 'UTC')} ${clockText(instant, 'UTC')}`}</span>
+                <td class="muted" hidden={isSame}>
+                  <span data-here={at}>
+                    {isSame ? '' : `${weekdayText(instant, context.timezone)} ${clockText(instant, context.timezone)}`}
+                  </span>
                 </td>
               </tr>
             )

@@ -1,4 +1,5 @@
 /** The fields of the editor: from a schedule to texts, and back to the members of the API. */
+import { parseOutsideJson } from '../../../platform/json.ts'
 import type { Fields } from '../../forms.tsx'
 
 /** Members of a schedule that the pages use. */
@@ -112,7 +113,7 @@ const names = (text: string): string[] =>
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return parseOutsideJson(text)
   } catch {
     return undefined
   }

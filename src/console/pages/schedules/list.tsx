@@ -6,7 +6,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { Filters, FormFields } from '../../ui/forms.tsx'
 import { Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
-import { counted, Name, plainName, Time, timeText } from '../../ui/text.tsx'
+import { counted, Name, plainName, Time, timeText, withZone } from '../../ui/text.tsx'
 import { REASONS, type RunView, SchedulerOff, StateBadge, StateButton } from './editor.tsx'
 import { type TaskName, taskNames } from './fields.tsx'
 import type { ScheduleView } from './form.ts'
@@ -118,9 +118,14 @@ const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
         <>
           <Bulk context={context} />
           <section class="panel">
-            <ScheduleTable context={context} rows={found.slice(begin, begin + PAGE)} strips={strips} names={names} />
+            <ScheduleTable
+              context={context}
+              rows={context.query.has('sort') ? found : found.slice(begin, begin + PAGE)}
+              strips={strips}
+              names={names}
+            />
           </section>
-          {found.length > PAGE && (
+          {found.length > PAGE && !context.query.has('sort') && (
             <nav class="pager" aria-label="Pages">
               <span class="muted">{`${begin + 1} to ${Math.min(begin + PAGE, found.length)} of ${found.length}`}</span>
               {begin > 0 && (
@@ -192,14 +197,29 @@ interface TableProps {
   readonly names: ReadonlyMap<string, string>
 }
 
+interface OwnTimeProps {
+  readonly context: PageContext
+  readonly at: number
+  readonly timezone: string
+}
+
+/** Where its clock differs from that of the page. Its zone stands beside the name. */
+const OwnTime = ({ context, at, timezone }: OwnTimeProps) => {
+  const own = timeText(at, { ...context, timezone }, false)
+  if (own === timeText(at, context, false)) return null
+  return <div class="sub">{own} in its zone</div>
+}
+
 const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
   <Table
+    context={context}
     caption="Schedules, those with a problem first"
     rows={rows}
     keyOf={({ id }) => id}
     columns={[
       {
         head: 'Schedule',
+        sort: (row) => row.name,
         cell: ({ id, name, text, timezone }) => (
           <div class="l">
             <input type="checkbox" name="id" value={id} form="bulk" aria-label={`Select ${plainName(name)}`} />
@@ -207,25 +227,25 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
               <a href={context.link(`/schedules/${encodeURIComponent(id)}`)}>
                 <Name text={name} />
               </a>
-              <div class="sub">{text ?? timezone}</div>
+              <div class="sub">{text ? withZone(text, timezone) : timezone}</div>
             </div>
           </div>
         ),
       },
-      { head: 'State', cell: (schedule) => <StateBadge schedule={schedule} /> },
+      { head: 'State', sort: (row) => row.state, cell: (schedule) => <StateBadge schedule={schedule} /> },
       {
         head: 'Next run',
+        sort: (row) => row.nextRun,
         cell: ({ nextRun, timezone }) => (
           <>
             <Time at={nextRun} zone={context} seconds={false} />
-            {nextRun && timezone !== context.timezone && (
-              <div class="sub">{`${timeText(Date.parse(nextRun), { ...context, timezone }, false)} ${timezone}`}</div>
-            )}
+            {nextRun && <OwnTime context={context} at={Date.parse(nextRun)} timezone={timezone} />}
           </>
         ),
       },
       {
         head: 'Last runs',
+        sort: (row) => row.lastRun,
         cell: (schedule) => (
           <>
             {schedule.lastResult && (

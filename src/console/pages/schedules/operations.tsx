@@ -5,6 +5,7 @@ import type { Child } from 'hono/jsx'
 import { type Call, type Fields, hiddenOf, type Operation, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { counted, Name, Time } from '../../ui/text.tsx'
+import { refusedEditor } from './editor.tsx'
 import { ScheduleFields, taskNames } from './fields.tsx'
 import { fieldsOfSchedule, membersOf, newMembers, type ScheduleView } from './form.ts'
 
@@ -70,7 +71,7 @@ const Comparison = ({ current, fields }: { readonly current: ScheduleView; reado
   const differing = Object.keys(mine).filter((name) => JSON.stringify(mine[name]) !== JSON.stringify(theirs[name]))
   return (
     <>
-      <p>The schedule was changed meanwhile. Saving again replaces these members of it:</p>
+      <p>Saving again replaces these members of the schedule:</p>
       <table class="tbl">
         <caption class="sr">Differences</caption>
         <thead>
@@ -114,6 +115,7 @@ export const scheduleOperations: Operations = {
     verb: 'Save the new schedule',
     call: (fields) => ({ method: 'POST', path: '/v4/schedules', body: newMembers(fields) }),
     dialog: editorAgain,
+    page: refusedEditor,
     done: (answer) => `The schedule ${nameOf(answer)} was made.`,
     next: (answer) => pageOf((answer as { id: string }).id),
   },
@@ -122,6 +124,7 @@ export const scheduleOperations: Operations = {
     verb: 'Save the schedule',
     call: (fields) => ({ method: 'PUT', path: pathOf(fields), body: membersOf(fields), ...ifMatch(fields) }),
     dialog: editorAgain,
+    page: refusedEditor,
     done: (answer) => `The schedule ${nameOf(answer)} was saved.`,
     next: (_, fields) => pageOf(fields.get('id')),
   },

@@ -1,7 +1,9 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** The audit, and the sessions of the console. */
+/** The audit, the API keys, and the sessions of the console. */
+import type { ListedKeys } from '../../../http/auth/key-uses.ts'
 import type { Operations } from '../../forms.tsx'
+import { type Names, targetNames } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Badge, Mark, type State } from '../../ui/marks.tsx'
@@ -38,7 +40,8 @@ export const auditPage: Page = {
   place: 'system',
   scope: 'admin',
   async render(context) {
-    const answer = await context.ask.get<AuditAnswer>(`/v4/audit?${context.query}`)
+    const answer = await context.ask.get<AuditAnswer>(`/v4/audit?${withoutSort(context.query)}`)
+    const names = answer.ok ? await targetNames(context, answer.data.audit) : new Map()
     return {
       title: 'Audit',
       ...(answer.ok ? {} : { status: answer.status }),
@@ -69,7 +72,7 @@ export const auditPage: Page = {
             ]}
           />
           {part(answer, (data) => (
-            <Entries context={context} {...data} />
+            <Entries context={context} names={names} {...data} />
           ))}
         </>
       ),
@@ -77,17 +80,31 @@ export const auditPage: Page = {
   },
 }
 
-const Entries = ({ context, audit, nextCursor }: { readonly context: PageContext } & AuditAnswer) => {
+interface EntriesProps extends AuditAnswer {
+  readonly context: PageContext
+  readonly names: Names
+}
+
+/** The order is the page's own, no parameter of the API. */
+function withoutSort(query: URLSearchParams): URLSearchParams {
+  const rest = new URLSearchParams(query)
+  rest.delete('sort')
+  return rest
+}
+
+const Entries = ({ context, names, audit, nextCursor }: EntriesProps) => {
   if (audit.length === 0) return <Empty title="No entries">Nothing matches, or nothing has been done yet.</Empty>
   return (
     <section class="panel">
       <Table
+        context={context}
         caption="Audit, the newest first"
         rows={audit}
         keyOf={({ id }) => id}
         columns={[
           {
             head: 'Action',
+            sort: (row) => row.action,
             cell: ({ action, outcome }) => (
               <span class="l">
                 <Mark state={OUTCOMES[outcome][0]} word={false} />
@@ -95,28 +112,30 @@ const Entries = ({ context, audit, nextCursor }: { readonly context: PageContext
               </span>
             ),
           },
-          { head: 'Time', cell: ({ at }) => <Time at={at} zone={context} /> },
+          { head: 'Time', sort: (row) => row.at, cell: ({ at }) => <Time at={at} zone={context} /> },
           {
             head: 'Actor',
+            sort: (row) => row.actor,
             cell: ({ actor, via }) => (
               <>
                 <Name text={actor} /> {via && <Badge text="console" />}
               </>
             ),
           },
-          { head: 'Address', cell: ({ address }) => address ?? '–' },
+          { head: 'Address', sort: (row) => row.address, cell: ({ address }) => address ?? '–' },
           {
             head: 'Target',
             cell: ({ action, target }) =>
               target.map((one, n) => (
                 <>
                   {n > 0 && ', '}
-                  <Target context={context} action={action} target={one} />
+                  <Target context={context} names={names} action={action} target={one} />
                 </>
               )),
           },
           {
             head: 'Result',
+            sort: (row) => row.outcome,
             cell: ({ outcome, status, detail }) => (
               <>
                 {OUTCOMES[outcome][1]}
@@ -148,13 +167,23 @@ const TARGETS: readonly (readonly [begin: string, path: string])[] = [
 
 const Target = ({
   context,
+  names,
   action,
   target,
 }: {
   readonly context: PageContext
+  readonly names: Names
   readonly action: string
   readonly target: string
 }) => {
+  const named = names.get(target.toLowerCase())
+  if (named) {
+    return (
+      <a href={context.link(named.path)} title={target}>
+        <Name text={named.name} />
+      </a>
+    )
+  }
   const path = TARGETS.find(([begin]) => action.startsWith(begin))?.[1]
   const isId = /^[0-9a-f-]{36}$/i.test(target)
   if (!path || !isId) return <Name text={target} />
@@ -162,6 +191,63 @@ const Target = ({
     <a href={context.link(path + target)}>
       <code>{target.slice(0, 8)}</code>
     </a>
+  )
+}
+
+export const keysPage: Page = {
+  path: '/system/keys',
+  place: 'system',
+  scope: 'admin',
+  async render(context) {
+    const answer = await context.ask.get<ListedKeys>('/v4/access/keys')
+    return {
+      title: 'Keys',
+      ...(answer.ok ? {} : { status: answer.status }),
+      body: (
+        <>
+          <SystemHead context={context} title="Keys" />
+          {part(answer, ({ keys }) => (
+            <Keys context={context} keys={keys} />
+          ))}
+        </>
+      ),
+    }
+  },
+}
+
+const Keys = ({ context, keys }: { readonly context: PageContext } & ListedKeys) => {
+  if (keys.length === 0) {
+    return (
+      <Empty title="No keys">
+        Access control is off, or <code>Butler.footman.access.keys</code> is empty. <code>footman key create</code>{' '}
+        makes a key.
+      </Empty>
+    )
+  }
+  return (
+    <section class="panel">
+      <Table
+        context={context}
+        caption="API keys, in the order of the configuration"
+        rows={keys}
+        keyOf={({ id }) => id}
+        columns={[
+          { head: 'Key', sort: (row) => row.id, cell: ({ id }) => <Name text={id} /> },
+          { head: 'Scopes', cell: ({ scopes }) => <Name text={scopes.join(', ')} /> },
+          {
+            head: 'Last used',
+            sort: (row) => row.lastUsedAt,
+            cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : <Ago at={lastUsedAt} zone={context} />),
+          },
+          { head: 'From', sort: (row) => row.lastAddress, cell: ({ lastAddress }) => lastAddress ?? '–' },
+          {
+            head: 'Ends',
+            sort: (row) => row.expiresAt,
+            cell: ({ expiresAt }) => (expiresAt === null ? 'never' : <Ago at={expiresAt} zone={context} />),
+          },
+        ]}
+      />
+    </section>
   )
 }
 

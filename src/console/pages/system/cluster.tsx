@@ -10,7 +10,12 @@ import { Ago, durationText, Name, numberText, OutsideLink, Time } from '../../ui
 export interface ClusterAnswer {
   readonly mode: string
   readonly node?: string
-  readonly database?: { readonly host: string | null; readonly up: boolean; readonly reason: string }
+  readonly database?: {
+    readonly host: string | null
+    readonly up: boolean
+    readonly reason: string
+    readonly refused?: boolean | undefined
+  }
   readonly headRev?: number
   readonly inboxOpen?: number
   readonly nodes?: readonly ClusterNode[]
@@ -99,7 +104,8 @@ const ClusterFacts = ({ cluster }: { readonly cluster: ClusterAnswer }) => {
             <Mark state="success" word={database.host ?? 'up'} />
           ) : (
             <>
-              <Mark state="failed" word="not reached" /> <Name text={database?.reason ?? ''} />
+              <Mark state="failed" word={database?.refused ? 'refuses this node' : 'not reached'} />{' '}
+              <Name text={database?.reason ?? ''} />
             </>
           ),
         ],

@@ -246,7 +246,7 @@ export const configOperations: Operations = {
       const errors = problems.filter(({ severity }) => severity === 'error')
       return (
         <>
-          {errors.length > 0 && <p>The file has {errors.length} errors; those that are new prevent the reload.</p>}
+          {errors.length > 0 && <p>Errors of the file: {errors.length}. Those that are new prevent the reload.</p>}
           {pending ? <Difference pending={pending} /> : <p>Nothing has changed in the file.</p>}
         </>
       )

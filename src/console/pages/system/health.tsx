@@ -8,6 +8,7 @@ import { ActionButton } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { CopyText, Empty, Facts, Panel, part, Table } from '../../ui/panel.tsx'
 import { Ago, bytesText, counted, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
+import { type Destination, DestinationMark, problemsFirst, typeText } from '../delivery/words.tsx'
 import { type ClusterAnswer, ClusterPanels } from './cluster.tsx'
 import { type Health, Parts } from './parts.tsx'
 import { SystemHead } from './places.tsx'
@@ -49,15 +50,7 @@ interface SelfTest {
 }
 
 interface Destinations {
-  readonly destinations: readonly {
-    readonly name: string
-    readonly type: string
-    readonly up: boolean
-    readonly pending: number
-    readonly dead: number
-    readonly lastDeliveredAt: string | null
-    readonly lastError: string | null
-  }[]
+  readonly destinations: readonly Destination[]
 }
 
 interface About {
@@ -264,7 +257,7 @@ const InputPanel = ({ context, input }: { readonly context: PageContext; readonl
 }
 
 const DestinationsPanel = ({ context, answer }: { readonly context: PageContext; readonly answer: Destinations }) => {
-  const rows = [...answer.destinations].sort((a, b) => Number(a.up) - Number(b.up) || b.dead - a.dead)
+  const rows = problemsFirst(answer.destinations)
   if (rows.length === 0) return null
   return (
     <Panel id="destinations" title="Destinations" count={rows.length}>
@@ -281,10 +274,10 @@ const DestinationsPanel = ({ context, answer }: { readonly context: PageContext;
               </a>
             ),
           },
-          { head: 'Type', cell: ({ type }) => type },
+          { head: 'Type', cell: ({ type }) => typeText(type) },
           {
             head: 'State',
-            cell: ({ up }) => <Mark state={up ? 'success' : 'failed'} word={up ? 'up' : 'down'} />,
+            cell: (one) => <DestinationMark destination={one} />,
           },
           { head: 'Waiting', num: true, cell: ({ pending }) => numberText(pending) },
           { head: 'Failed', num: true, cell: ({ dead }) => numberText(dead) },

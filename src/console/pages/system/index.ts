@@ -2,14 +2,14 @@
 import type { Operations } from '../../forms.tsx'
 import type { Page } from '../../page.ts'
 import { aboutPage } from './about.tsx'
-import { accessOperations, auditPage, sessionsPage } from './access.tsx'
+import { accessOperations, auditPage, keysPage, sessionsPage } from './access.tsx'
 import { configOperations, configPage } from './config.tsx'
 import { healthOperations, healthPage } from './health.tsx'
 import { maintenanceOperations, maintenancePage } from './maintenance.tsx'
 import { searchPage } from './search.tsx'
 
 export const systemPages: readonly Page[] = [
-  ...[healthPage, maintenancePage, configPage, auditPage, sessionsPage, aboutPage, searchPage],
+  ...[healthPage, maintenancePage, configPage, auditPage, keysPage, sessionsPage, aboutPage, searchPage],
 ]
 
 export const systemOperations: Operations = {

@@ -3,12 +3,13 @@
 /** Maintenance: times in which messages are held back. */
 import { createZone } from '../../../platform/zone.ts'
 import type { Fields, Operations } from '../../forms.tsx'
+import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
-import { ActionLink } from '../../ui/forms.tsx'
+import { ActionLink, TextField } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, numberText, Time } from '../../ui/text.tsx'
-import { matchText } from '../delivery/snoozes.tsx'
+import { matchedTasks, matchText } from '../delivery/snoozes.tsx'
 import { SystemHead } from './places.tsx'
 
 interface Item {
@@ -35,6 +36,8 @@ export const maintenancePage: Page = {
   scope: 'event:read',
   async render(context) {
     const answer = await context.ask.get<Answer>('/v4/maintenance')
+    const matches = answer.ok ? answer.data.maintenance.flatMap(({ match }) => [match].flat()) : []
+    const names = await taskNamesOf(context, matchedTasks(matches))
     return {
       title: 'Maintenance',
       ...(answer.ok ? {} : { status: answer.status }),
@@ -53,7 +56,7 @@ export const maintenancePage: Page = {
             </ActionLink>
           </SystemHead>
           {part(answer, ({ maintenance }) => (
-            <List context={context} maintenance={maintenance} />
+            <List context={context} names={names} maintenance={maintenance} />
           ))}
         </>
       ),
@@ -69,7 +72,7 @@ const EXAMPLE = `Butler:
       - name: weekly
         during: sunday-night`
 
-const List = ({ context, maintenance }: { readonly context: PageContext } & Answer) => {
+const List = ({ context, names, maintenance }: { readonly context: PageContext; readonly names: Names } & Answer) => {
   if (maintenance.length === 0) {
     return (
       <Empty title="No maintenance is planned" yaml={EXAMPLE}>
@@ -81,12 +84,14 @@ const List = ({ context, maintenance }: { readonly context: PageContext } & Answ
   return (
     <Panel id="list" title="Planned and under way" count={rows.length}>
       <Table
+        context={context}
         caption="Maintenance, under way first"
         rows={rows}
         keyOf={({ id }) => id}
         columns={[
           {
             head: 'Maintenance',
+            sort: (row) => row.name,
             cell: ({ name, reason }) => (
               <>
                 <Name text={name} />
@@ -101,6 +106,7 @@ const List = ({ context, maintenance }: { readonly context: PageContext } & Answ
           },
           {
             head: 'State',
+            sort: (row) => Number(!row.on),
             cell: ({ on }) => <Mark state={on ? 'running' : 'planned'} word={on ? 'under way' : 'planned'} />,
           },
           {
@@ -119,7 +125,16 @@ const List = ({ context, maintenance }: { readonly context: PageContext } & Answ
             head: 'Holds back',
             cell: ({ match, stopSchedules, summaryTo }) => (
               <>
-                {match === null ? 'all events' : <Name text={[match].flat().map(matchText).join('; ')} />}
+                {match === null ? (
+                  'all events'
+                ) : (
+                  <Name
+                    text={[match]
+                      .flat()
+                      .map((one) => matchText(one, names))
+                      .join('; ')}
+                  />
+                )}
                 {stopSchedules && ', stops schedules'}
                 {summaryTo.length > 0 && (
                   <>
@@ -129,7 +144,7 @@ const List = ({ context, maintenance }: { readonly context: PageContext } & Answ
               </>
             ),
           },
-          { head: 'Held back', num: true, cell: ({ heldBack }) => numberText(heldBack) },
+          { head: 'Held back', num: true, sort: (row) => row.heldBack, cell: ({ heldBack }) => numberText(heldBack) },
           { head: 'Set by', cell: ({ origin, createdBy }) => (origin === 'file' ? 'configuration' : createdBy) },
           {
             head: '',
@@ -192,39 +207,29 @@ export const maintenanceOperations: Operations = {
     scope: 'event:run',
     verb: 'Plan the maintenance',
     call: (fields) => ({ method: 'POST', path: '/v4/maintenance', body: bodyOf(fields) }),
+    fieldOf: { match: 'taskName', 'match.task': 'taskName' },
     dialog: (fields, { timezone, now, may }) => (
       <>
-        <p class="sub">Messages to people about these events are held back and recorded. Times are of {timezone}.</p>
+        <p class="sub">
+          Messages to people about these events are held back and recorded. Times are in the time zone {timezone}.
+        </p>
         <input type="hidden" name="zone" value={timezone} />
-        <label class="field">
-          <span>Name</span>
-          <input name="name" required maxlength={100} value={fields.get('name')} autocomplete="off" />
-        </label>
-        <label class="field">
-          <span>From</span>
-          <input type="datetime-local" name="from" required value={fields.get('from') || wallText(now, timezone)} />
-        </label>
-        <label class="field">
-          <span>Until (at most 7 days)</span>
-          <input
-            type="datetime-local"
-            name="until"
-            required
-            value={fields.get('until') || wallText(now + 2 * HOUR_MS, timezone)}
-          />
-        </label>
-        <label class="field">
-          <span>Tasks (name with *; empty = all events)</span>
-          <input name="taskName" value={fields.get('taskName')} autocomplete="off" />
-        </label>
-        <label class="field">
-          <span>Reason</span>
-          <input name="reason" maxlength={500} value={fields.get('reason')} autocomplete="off" />
-        </label>
-        <label class="field">
-          <span>Summary at the end to (destinations, with a comma between)</span>
-          <input name="summaryTo" value={fields.get('summaryTo')} autocomplete="off" />
-        </label>
+        <TextField name="name" label="Name" value={fields.get('name')} required maxlength={100} />
+        <TextField
+          {...{ name: 'from', label: 'From', type: 'datetime-local', required: true }}
+          value={fields.get('from') || wallText(now, timezone)}
+        />
+        <TextField
+          {...{ name: 'until', label: 'Until (at most 7 days)', type: 'datetime-local', required: true }}
+          value={fields.get('until') || wallText(now + 2 * HOUR_MS, timezone)}
+        />
+        <TextField name="taskName" label="Tasks (name with *; empty = all events)" value={fields.get('taskName')} />
+        <TextField name="reason" label="Reason" value={fields.get('reason')} maxlength={500} />
+        <TextField
+          name="summaryTo"
+          label="Destinations of the summary at the end, with a comma between"
+          value={fields.get('summaryTo')}
+        />
         <label>
           <input
             type="checkbox"

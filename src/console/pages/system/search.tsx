@@ -1,7 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Search as a page, for readers without JavaScript and for links. */
-import type { Page } from '../../page.ts'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part } from '../../ui/panel.tsx'
 import { Name } from '../../ui/text.tsx'
@@ -10,14 +11,22 @@ interface Answer {
   readonly groups: readonly {
     readonly kind: string
     readonly items: readonly {
+      readonly id: string
       readonly title: string
       readonly detail: string
       readonly path: string
       readonly state: string | null
+      readonly matched: { readonly field: string; readonly text: string }
     }[]
   }[]
   readonly exact: { readonly kind: string; readonly path: string } | null
   readonly partial: boolean
+}
+
+/** `> start sales`, the command of the palette, finds the tasks that can be started. */
+function readQuery(q: string): { readonly words: string; readonly isStart: boolean } {
+  const [, task] = /^>\s*start\s(.+)/i.exec(q) ?? []
+  return task === undefined ? { words: q, isStart: false } : { words: task.trim(), isStart: true }
 }
 
 export const searchPage: Page = {
@@ -25,7 +34,8 @@ export const searchPage: Page = {
   place: 'now',
   async render(context) {
     const q = (context.query.get('q') ?? '').trim()
-    const answer = q.length < 2 ? null : await context.ask.get<Answer>('/v4/search', { q, limit: 50 })
+    const { words, isStart } = readQuery(q)
+    const answer = words.length < 2 ? null : await context.ask.get<Answer>('/v4/search', { q: words, limit: 50 })
     return {
       title: 'Search',
       ...(answer && !answer.ok ? { status: answer.status } : {}),
@@ -42,42 +52,57 @@ export const searchPage: Page = {
             </button>
           </form>
           <div class="stack">
-            {answer &&
-              part(answer, ({ groups, exact, partial }) => (
-                <>
-                  {exact && (
-                    <p class="lead">
-                      This is the id of <a href={context.link(exact.path)}>this {exact.kind}</a>.
-                    </p>
-                  )}
-                  {groups.length === 0 && !exact && (
-                    <Empty title="Nothing found" icon="search">
-                      All words have to stand in the name.
-                    </Empty>
-                  )}
-                  {groups.map(({ kind, items }, n) => (
-                    <Panel id={`group-${n}`} title={kind} count={items.length}>
-                      <ul class="list body found">
-                        {items.map(({ title, detail, path, state }) => (
-                          <li>
-                            <a href={context.link(path)}>
-                              <Name text={title} />
-                            </a>
-                            {state && <Badge text={state} />}
-                            <span class="sub">
-                              <Name text={detail} />
-                            </span>
-                          </li>
-                        ))}
-                      </ul>
-                    </Panel>
-                  ))}
-                  {partial && <p class="muted">Older events were not looked at.</p>}
-                </>
-              ))}
+            {answer && part(answer, (found) => <Found context={context} {...found} isStart={isStart} />)}
           </div>
         </>
       ),
     }
   },
+}
+
+interface FoundProps extends Answer {
+  readonly context: PageContext
+  /** Only tasks, each with a button. */
+  readonly isStart: boolean
+}
+
+const Found = ({ context, groups, exact, partial, isStart }: FoundProps) => {
+  const shown = groups.filter(({ kind }) => !isStart || kind === 'Tasks')
+  return (
+    <>
+      {exact && (
+        <p class="lead">
+          This is the id of <a href={context.link(exact.path)}>this {exact.kind}</a>.
+        </p>
+      )}
+      {shown.length === 0 && !exact && (
+        <Empty title="Nothing found" icon="search">
+          All words have to stand in the name or its details.
+        </Empty>
+      )}
+      {shown.map(({ kind, items }, n) => (
+        <Panel id={`group-${n}`} title={kind} count={items.length}>
+          <ul class="list body found">
+            {items.map(({ id, title, detail, path, state, matched: { field, text } }) => (
+              <li>
+                <a href={context.link(path)}>
+                  <Name text={title} />
+                </a>
+                {state && <Badge text={state} />}
+                {isStart && (
+                  <ActionLink context={context} operation="task.start" scope="task:run" values={{ taskId: id }}>
+                    Start…
+                  </ActionLink>
+                )}
+                <span class="sub">
+                  <Name text={text === '' ? detail : `${field}: ${text}`} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      ))}
+      {partial && <p class="muted">Older events were not looked at.</p>}
+    </>
+  )
 }

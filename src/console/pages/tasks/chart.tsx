@@ -5,22 +5,24 @@ import type { FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { STATES } from '../../ui/marks.tsx'
 import { Table } from '../../ui/panel.tsx'
-import { dayText, durationText, Time, timeText } from '../../ui/text.tsx'
-import type { Durations } from './data.ts'
+import { durationText, Time, timeText } from '../../ui/text.tsx'
+import { ticksOf } from '../now/scale.ts'
+import type { Durations, Usual } from './data.ts'
 
 interface Size {
   readonly class: string
   readonly width: number
   readonly height: number
-  /** Days between two dates of the axis at least, as a part of the width. */
-  readonly dates: number
+  /** Times on the axis, at most. */
+  readonly ticks: number
 }
 const SIZES: readonly Size[] = [
-  { class: 'chart wide-only', width: 1000, height: 256, dates: 7 },
-  { class: 'chart phone-only', width: 335, height: 200, dates: 3 },
+  { class: 'chart wide-only', width: 1000, height: 256, ticks: 8 },
+  { class: 'chart phone-only', width: 335, height: 200, ticks: 4 },
 ]
-const [LEFT, RIGHT, TOP, BOTTOM] = [44, 60, 12, 28]
-const DAY_MS = 86_400_000
+const [LEFT, RIGHT, TOP, BOTTOM] = [44, 76, 12, 28]
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 /** Dots that are drawn; of more, the slowest and the failed ones stay. */
 const MOST_DOTS = 600
 
@@ -46,13 +48,14 @@ function axisOf(most: number): number[] {
 interface ChartProps {
   readonly context: PageContext
   readonly durations: Durations
+  readonly usual: Usual
   readonly from: number
 }
 
-export const DurationChart: FC<ChartProps> = ({ context, durations, from }) => (
+export const DurationChart: FC<ChartProps> = ({ context, durations, usual, from }) => (
   <>
     {SIZES.map((size) => (
-      <Chart context={context} durations={durations} from={from} size={size} />
+      <Chart context={context} durations={durations} usual={usual} from={from} size={size} />
     ))}
     <ul class="legend">
       <li>
@@ -72,19 +75,25 @@ export const DurationChart: FC<ChartProps> = ({ context, durations, from }) => (
           <rect class="band" width="18" height="16" />
           <path class="p50" d="M0 15.2h18" />
         </svg>
-        p50 to p95 of the 30 successful runs before
+        Usual to 95 %, of up to 30 successful runs
       </li>
     </ul>
   </>
 )
 
-const Chart: FC<ChartProps & { readonly size: Size }> = ({ context, durations: { points, band }, from, size }) => {
+const Chart: FC<ChartProps & { readonly size: Size }> = ({
+  context,
+  durations: { points, band },
+  usual,
+  from,
+  size,
+}) => {
   const { now, timezone, link } = context
   const { width, height } = size
   const known = points.flatMap(({ runMs, ...point }) =>
     runMs === null ? [] : { ...point, runMs, at: Date.parse(point.stoppedAt) },
   )
-  const begin = Math.max(from, Math.min(...known.map(({ at }) => at), now - DAY_MS))
+  const begin = Math.max(from, Math.min(...known.map(({ at }) => at), now - HOUR_MS))
   const most = Math.max(...known.map(({ runMs }) => runMs), ...band.map(({ p95Ms }) => p95Ms), 1)
   const axis = axisOf(most)
   const top = axis.at(-1) ?? most
@@ -95,13 +104,14 @@ const Chart: FC<ChartProps & { readonly size: Size }> = ({ context, durations: {
     const at = Date.parse(day)
     return at + DAY_MS < begin ? [] : { ...rest, at }
   })
-  const last = days.at(-1)
-  const line = [...days, ...(last ? [{ ...last, at: now }] : [])]
+  const { usualMs, p95Ms, basis } = usual
+  const last = usualMs !== null && basis === 'history' ? { p50Ms: usualMs, p95Ms } : days.at(-1)
+  const first = days.length === 0 && last ? [{ ...last, at: begin }] : days
+  const line = [...first, ...(last ? [{ ...last, at: now }] : [])]
   const lower = line.map(({ at, p50Ms }) => `${x(at)} ${y(p50Ms)}`)
   const upper = line.map(({ at, p95Ms }) => `${x(at)} ${y(p95Ms)}`)
   const dots = known.length <= MOST_DOTS ? known : known.toSorted((a, b) => weight(b) - weight(a)).slice(0, MOST_DOTS)
-  const label = `Durations of ${known.length} runs, in ${unitName}${last ? `. p50 ${durationText(last.p50Ms)}, p95 ${durationText(last.p95Ms)}` : ''}. The table below has the values.`
-  const steps = datesOf(begin, now, size.dates)
+  const label = `Durations of ${known.length} runs, in ${unitName}${last ? `. Usual ${durationText(last.p50Ms)}, 95 % within ${durationText(last.p95Ms)}` : ''}. The table below has the values.`
   const apart = last && Math.abs(y(last.p50Ms) - y(last.p95Ms)) >= 14
   return (
     // biome-ignore lint/a11y/useSemanticElements: a group of links in a picture.
@@ -114,9 +124,9 @@ const Chart: FC<ChartProps & { readonly size: Size }> = ({ context, durations: {
           </text>
         </>
       ))}
-      {steps.map((at) => (
+      {ticksOf({ from: begin, end: now }, timezone, size.ticks).map(({ at, text }) => (
         <text x={x(at)} y={height - 8} text-anchor="middle">
-          {now - begin < 2 * DAY_MS ? timeText(at, context, false).slice(-5) : dayText(at, timezone)}
+          {text}
         </text>
       ))}
       {lower.length > 1 && <path class="band" d={`M${lower.join('L')}L${upper.toReversed().join('L')}z`} />}
@@ -140,10 +150,10 @@ const Chart: FC<ChartProps & { readonly size: Size }> = ({ context, durations: {
       {last && (
         <>
           <text x={width - RIGHT + 6} y={y(last.p50Ms) + (apart ? 4 : 12)}>
-            p50 {short(last.p50Ms, unit)}
+            usual {short(last.p50Ms, unit)}
           </text>
           <text x={width - RIGHT + 6} y={y(last.p95Ms) + (apart ? 4 : -4)}>
-            p95 {short(last.p95Ms, unit)}
+            95 % {short(last.p95Ms, unit)}
           </text>
         </>
       )}
@@ -156,12 +166,9 @@ const short = (ms: number, unit: number) => (ms / unit >= 10 ? Math.round(ms / u
 const weight = ({ outcome, runMs }: { readonly outcome: string; readonly runMs: number }) =>
   outcome === 'success' ? runMs : Number.MAX_SAFE_INTEGER
 
-const datesOf = (begin: number, end: number, count: number): number[] =>
-  Array.from({ length: count }, (_, n) => begin + ((n + 0.5) * (end - begin)) / count)
-
 const MOST_ROWS = 100
 
-export const DurationTable: FC<Omit<ChartProps, 'from'>> = ({ context, durations: { points } }) => (
+export const DurationTable: FC<Omit<ChartProps, 'usual' | 'from'>> = ({ context, durations: { points } }) => (
   <>
     <Table
       caption="Durations, the newest first"

@@ -37,6 +37,8 @@ export interface Running {
 }
 
 export interface Usual {
+  /** Null: no successful run is known. */
+  readonly usualMs: number | null
   readonly p50Ms: number
   readonly p90Ms: number
   readonly p95Ms: number
@@ -91,6 +93,7 @@ export interface Durations {
 export interface Strips {
   readonly strips: Readonly<Record<string, readonly Point[]>>
   readonly usual: Readonly<Record<string, { readonly p50Ms: number }>>
+  readonly states: Readonly<Record<string, string>>
 }
 
 export interface Execution {
@@ -119,7 +122,5 @@ export interface Summary {
     readonly key: string | null
     readonly runs: number
     readonly successRate: number
-    readonly runMs: { readonly p50: number; readonly p95: number } | null
-    readonly queueMs: { readonly p50: number } | null
   }[]
 }

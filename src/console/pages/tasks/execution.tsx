@@ -3,12 +3,13 @@
 /** One execution: its states in time, its error and steps, its log, and the alerts about it. */
 import type { FC } from 'hono/jsx'
 import { visible } from '../../../platform/visible.ts'
-import { QLIK_MS } from '../../ask.ts'
+import { type Asked, QLIK_MS } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { type Crumb, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { durationText, Name, Time } from '../../ui/text.tsx'
+import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
 import type { Execution } from './data.ts'
 import { stateOf } from './runs.tsx'
 
@@ -53,7 +54,7 @@ export const executionPage: Page = {
     const id = params.executionId ?? ''
     const path = `/v4/execution/${encodeURIComponent(id)}`
     const [execution, log] = await Promise.all([
-      ask.get<Detail>(path),
+      detailOf(context, id),
       ask.get<string | Log>(`${path}/log`, { tail: LOG_LINES }, { withinMs: QLIK_MS }),
     ])
     if (!execution.ok) {
@@ -136,7 +137,9 @@ export const executionPage: Page = {
                     <LogLines text={typeof log.data === 'string' ? log.data : (log.data.lines ?? []).join('\n')} />
                   ) : log.status === 404 ? (
                     <Empty title="There is no log" icon="skip">
-                      {log.details}
+                      {log.code === ''
+                        ? 'It is shown when restServerEndpointsEnable.senseStartTask is true.'
+                        : log.details}
                     </Empty>
                   ) : (
                     <ErrorBox failure={log} retry={context.here({})} />
@@ -175,12 +178,14 @@ export const executionPage: Page = {
                     ))}
                     {sent.map((one) => (
                       <li>
-                        <Icon name="mail" class="muted" />
+                        <Mark state={deliveryState(one.state)} />
                         <div class="two-l">
                           <a href={context.link(`/deliveries/${one.id}`)}>
                             <Name text={one.destination} />
                           </a>{' '}
-                          <span class="small muted">{one.reason ? `${one.state}, ${one.reason}` : one.state}</span>
+                          <span class="small muted">
+                            {one.reason ? `${stateWord(one.state)}: ${reasonWord(one.reason)}` : stateWord(one.state)}
+                          </span>
                           <p class="sub">
                             <Name text={one.target} />
                           </p>
@@ -200,6 +205,18 @@ export const executionPage: Page = {
       ),
     }
   },
+}
+
+/**
+ * From Qlik Sense; where that fails, because the endpoint is switched off, Qlik Sense is away or has deleted the execution, what
+ * Footman has stored about it.
+ */
+async function detailOf({ ask }: PageContext, id: string): Promise<Asked<Detail>> {
+  const answer = await ask.get<Detail>(`/v4/execution/${encodeURIComponent(id)}`)
+  if (answer.ok) return answer
+  const stored = await ask.get<{ executions: readonly Execution[] }>('/v4/executions', { id })
+  const found = stored.ok ? stored.data.executions[0] : undefined
+  return stored.ok && found ? { ...stored, data: { ...found, details: [] } } : answer
 }
 
 const Heading: FC<{ readonly context: PageContext; readonly execution: Detail }> = ({ context, execution }) => {

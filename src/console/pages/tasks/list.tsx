@@ -11,6 +11,7 @@ import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
 import type { Attention, Item } from '../now/data.ts'
 import type { Point, Strips, TaskRow } from './data.ts'
 import { Outcomes, Spark } from './pictures.tsx'
+import { knownOf, mainItem, taskState, taskStateWord } from './state.ts'
 
 interface Answer {
   readonly tasks: readonly TaskRow[]
@@ -32,6 +33,7 @@ const MOST_FIRST = 50
 /** Facts about a task besides its row. */
 interface Extra {
   readonly item: Item | undefined
+  readonly state: State
   readonly strip: readonly Point[]
   readonly p50Ms: number | null
 }
@@ -46,15 +48,14 @@ export const taskList: Page = {
       ask.get<Attention>('/v4/attention'),
       ask.get<Answer>(`/v4/tasks?${limited(query)}`),
     ])
-    const items = new Map(
-      (attention.ok ? attention.data.items : []).flatMap((item) => (item.task ? [[item.task.taskId, item]] : [])),
-    )
-    const answer = query.size === 0 && found.ok ? await problemsFirst(context, found, [...items.keys()]) : found
+    const known = knownOf(attention.ok ? attention.data.items : [])
+    const answer = query.size === 0 && found.ok ? await problemsFirst(context, found, [...known.items.keys()]) : found
     const rows = answer.ok ? answer.data.tasks : []
     const taskId = rows.map((row) => row.taskId)
     const strips = taskId.length > 0 ? await ask.get<Strips>('/v4/tasks/-/strips', { taskId }) : null
     const extraOf = (row: TaskRow): Extra => ({
-      item: items.get(row.taskId),
+      item: mainItem(known, row.taskId),
+      state: taskState({ ...row, state: (strips?.ok && strips.data.states[row.taskId.toLowerCase()]) || null }, known),
       strip: (strips?.ok && strips.data.strips[row.taskId.toLowerCase()]) || [],
       p50Ms: (strips?.ok && strips.data.usual[row.taskId.toLowerCase()]?.p50Ms) || null,
     })
@@ -97,10 +98,13 @@ export const taskList: Page = {
 }
 
 const PAGE_SIZE = '50'
+const SORTED_SIZE = '500'
 
 function limited(query: URLSearchParams): URLSearchParams {
   const next = new URLSearchParams(query)
-  if (!next.has('limit')) next.set('limit', PAGE_SIZE)
+  // Sorted are all tasks, or as many as the API answers at once.
+  if (!next.has('limit')) next.set('limit', next.has('sort') ? SORTED_SIZE : PAGE_SIZE)
+  next.delete('sort')
   return next
 }
 
@@ -130,7 +134,7 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
     )
   }
   const mayStart = context.may('task:run')
-  const rows = tasks.toSorted((a, b) => rank(extraOf(a), a) - rank(extraOf(b), b))
+  const rows = tasks.toSorted((a, b) => rank(extraOf(a)) - rank(extraOf(b)))
   return (
     <form method="get" action={context.link('/form/task.start')} class="panel scroll" aria-label="Tasks">
       <input type="hidden" name="return" value={context.here({})} />
@@ -154,12 +158,14 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
         </ActionLink>
       </div>
       <Table
+        context={context}
         caption="Tasks, those with problems first"
         rows={rows}
         keyOf={({ taskId }) => taskId}
         columns={[
           {
             head: 'Task',
+            sort: (row) => row.taskName,
             cell: (row) => (
               <span class="l">
                 <input
@@ -168,8 +174,8 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
                   value={row.taskId}
                   aria-label={`Select ${plainName(row.taskName)}`}
                 />
-                <Mark state={stateOf(row, extraOf(row).item)} />
-                <span>
+                <Mark state={extraOf(row).state} />
+                <span class="one-line">
                   <a href={context.link(`/tasks/${row.taskId}`)}>
                     <Name text={row.taskName} />
                   </a>{' '}
@@ -178,34 +184,52 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
               </span>
             ),
           },
-          { head: 'State', cell: (row) => <StateText context={context} row={row} item={extraOf(row).item} /> },
+          {
+            head: 'State',
+            sort: (row) => rank(extraOf(row)),
+            cell: (row) => <StateText context={context} extra={extraOf(row)} />,
+          },
           {
             head: 'App',
+            sort: (row) => row.appName,
             cell: ({ appName, stream, taskType }) => (
               <>
                 {appName ? <Name text={appName} /> : <span class="muted">{taskType}</span>}
                 {stream && (
-                  <span class="muted small">
-                    {' '}
+                  <p class="sub">
                     <Name text={stream} />
-                  </span>
+                  </p>
                 )}
               </>
             ),
           },
-          { head: 'Last end', cell: ({ last }) => <Time at={last?.stoppedAt} zone={context} seconds={false} /> },
-          { head: 'Last runs', cell: (row) => <Outcomes points={extraOf(row).strip} /> },
+          {
+            head: 'Last end',
+            sort: (row) => row.last?.stoppedAt,
+            cell: ({ last }) => <Time at={last?.stoppedAt} zone={context} seconds={false} />,
+          },
+          {
+            head: 'Last runs',
+            cell: (row) => <Outcomes points={extraOf(row).strip.slice(-SHOWN_RUNS)} state={extraOf(row).state} />,
+          },
           {
             ...{ head: 'Usual', num: true },
+            sort: (row) => extraOf(row).p50Ms,
             cell: (row) => {
               const { p50Ms } = extraOf(row)
               return p50Ms === null ? <span class="muted">–</span> : durationText(p50Ms)
             },
           },
-          { head: 'Durations', cell: (row) => <Spark points={extraOf(row).strip} /> },
-          { head: 'Next run', cell: ({ nextExecution }) => <Time at={nextExecution} zone={context} seconds={false} /> },
+          { head: 'Durations', wide: true, cell: (row) => <Spark points={extraOf(row).strip} /> },
+          {
+            head: 'Next run',
+            sort: (row) => row.nextExecution,
+            cell: ({ nextExecution }) => <Time at={nextExecution} zone={context} seconds={false} />,
+          },
           {
             head: 'Tags',
+            wide: true,
+            sort: (row) => row.tags.join(', ') || null,
             cell: ({ tags }) => (
               <span class="muted small">
                 <Name text={tags.join(', ') || '–'} />
@@ -219,24 +243,14 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
   )
 }
 
-const ITEM_STATES: Readonly<Record<string, State>> = {
-  ...{ taskFailed: 'failed', neverStarted: 'missing', stuck: 'late', late: 'late', overdue: 'late', overUsual: 'late' },
-}
+/** Of the last runs; the page of the task has more. */
+const SHOWN_RUNS = 10
 
-function stateOf({ last }: TaskRow, item: Item | undefined): State {
-  const found = item && ITEM_STATES[item.kind]
-  if (found) return found === 'failed' && last?.outcome === 'aborted' ? 'aborted' : found
-  if (last === null) return 'planned'
-  return last.state === 'finished' ? (last.outcome ?? 'unknown') : last.state
-}
-
-const StateText: FC<{ readonly context: PageContext; readonly row: TaskRow; readonly item: Item | undefined }> = ({
+const StateText: FC<{ readonly context: PageContext; readonly extra: Extra }> = ({
   context,
-  row,
-  item,
+  extra: { item, state },
 }) => {
-  const state = stateOf(row, item)
-  const word = state === 'planned' ? 'never ran' : STATES[state].word
+  const word = taskStateWord(state)
   if (!item) return <>{word}</>
   return (
     <>
@@ -251,7 +265,7 @@ const StateText: FC<{ readonly context: PageContext; readonly row: TaskRow; read
 
 const RANKS: readonly State[] = ['failed', 'aborted', 'missing', 'late', 'running', 'queued']
 
-function rank({ item }: Extra, row: TaskRow): number {
-  const at = RANKS.indexOf(stateOf(row, item))
+function rank({ state }: Extra): number {
+  const at = RANKS.indexOf(state)
   return at < 0 ? RANKS.length : at
 }

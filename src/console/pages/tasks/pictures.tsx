@@ -4,8 +4,9 @@
 import type { FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { Mark, STATES, type State } from '../../ui/marks.tsx'
-import { clockText, counted, durationText } from '../../ui/text.tsx'
+import { clockText, counted, durationText, usuallyText } from '../../ui/text.tsx'
 import type { Point, Running, Usual } from './data.ts'
+import { taskStateWord } from './state.ts'
 
 /** The last outcomes, the newest at the right; each leads to its execution. */
 export const Outcomes: FC<{
@@ -13,8 +14,12 @@ export const Outcomes: FC<{
   /** Absent: the marks lead nowhere. */
   readonly link?: PageContext['link']
   readonly running?: State | null
-}> = ({ points, link, running = null }) => {
-  if (points.length === 0 && running === null) return <span class="muted">never ran</span>
+  /** Of the task: without a run in the history it may have run before. */
+  readonly state: State
+}> = ({ points, link, running = null, state }) => {
+  if (points.length === 0 && running === null) {
+    return <span class="muted">{state === 'planned' ? taskStateWord(state) : 'none recorded'}</span>
+  }
   return (
     <span class="stripline">
       {points.map(({ outcome, executionId }) =>
@@ -59,12 +64,12 @@ interface EtaProps {
 export const EtaBar: FC<EtaProps> = ({ context: { timezone, now }, running, usual }) => {
   const begin = Date.parse(running.startedAt)
   const [expected, pessimistic] = [Date.parse(running.expectedEnd), Date.parse(running.pessimisticEnd)]
-  const [p50, p95] = [begin + usual.p50Ms, begin + usual.p95Ms]
+  const known = usual.usualMs !== null
+  const [p50, p95] = [begin + (usual.usualMs ?? 0), begin + (usual.basis === 'history' ? usual.p95Ms : 0)]
   const end = Math.max(now, p50, p95, ...(running.over ? [] : [expected, pessimistic]), begin + 1000)
   const at = (instant: number) => Math.round((10_000 * Math.max(0, instant - begin)) / (end - begin)) / 100
   const clock = (instant: number) => clockText(instant, timezone)
   const ran = durationText(now - begin, true)
-  const known = usual.basis !== 'none'
   const title =
     running.state === 'queued' ? (
       `Waits for ${ran}`
@@ -77,7 +82,8 @@ export const EtaBar: FC<EtaProps> = ({ context: { timezone, now }, running, usua
     )
   const facts = [
     `Running ${ran}.`,
-    known && `Usual ${durationText(usual.p50Ms)}, p95 ${durationText(usual.p95Ms)}.`,
+    usual.usualMs !== null && `Usual ${durationText(usual.usualMs)}.`,
+    usual.basis === 'history' && `95 % of the runs ended within ${durationText(usual.p95Ms)}.`,
     !running.over && `Expected end ${clock(expected)}, pessimistic ${clock(pessimistic)}.`,
   ]
   // Texts that would stand over each other are left out: the label has all of them.
@@ -89,7 +95,7 @@ export const EtaBar: FC<EtaProps> = ({ context: { timezone, now }, running, usua
         <div>
           <p>{title}</p>
           <p class="small muted">
-            {running.over ? `running ${ran}, usually ${durationText(usual.p50Ms)}` : basisText(usual, ran)}
+            {running.over ? `running ${ran}${usuallyText(usual.usualMs, ', ')}` : basisText(usual, ran)}
           </p>
         </div>
         <svg class="chart" height="44" role="img" aria-label={facts.filter(Boolean).join(' ')}>

@@ -16,14 +16,19 @@ interface RunsProps {
   readonly context: PageContext
   readonly rows: readonly Execution[]
   readonly usual: Usual
+  /** Of the task. */
+  readonly state: State
   readonly nextCursor: string | null
 }
 
-export const RunTable: FC<RunsProps> = ({ context, rows, usual, nextCursor }) => {
-  if (rows.length === 0) return <Empty title="It never ran, as far as Footman knows" icon="planned" />
+export const RunTable: FC<RunsProps> = ({ context, rows, usual, state, nextCursor }) => {
+  if (rows.length === 0) {
+    return <Empty title={state === 'planned' ? 'It never ran' : 'No run of it is recorded'} icon="planned" />
+  }
   const ran = (run: Execution) =>
     run.runMs ?? (run.state === 'running' && run.startedAt ? context.now - Date.parse(run.startedAt) : null)
-  const most = Math.max(usual.p50Ms * 2, ...rows.map((run) => ran(run) ?? 0), 1)
+  const { usualMs } = usual
+  const most = Math.max((usualMs ?? 0) * 2, ...rows.map((run) => ran(run) ?? 0), 1)
   return (
     <>
       <Table
@@ -54,8 +59,8 @@ export const RunTable: FC<RunsProps> = ({ context, rows, usual, nextCursor }) =>
             },
           },
           {
-            head: `Against usual ${durationText(usual.p50Ms)}`,
-            cell: (run) => <Against state={stateOf(run)} ms={ran(run) ?? 0} usual={usual.p50Ms} most={most} />,
+            head: usualMs === null ? 'No usual time yet' : `Against usual ${durationText(usualMs)}`,
+            cell: (run) => <Against state={stateOf(run)} ms={ran(run) ?? 0} usual={usualMs} most={most} />,
           },
           { head: 'Wait', cell: ({ queueMs }) => (queueMs === null ? '–' : durationText(queueMs)) },
           { head: 'Node', cell: ({ node }) => <Name text={node ?? '–'} /> },
@@ -71,18 +76,18 @@ const CLASSES: Readonly<Partial<Record<State, string>>> = {
   ...{ success: 'b-ok', failed: 'b-bad', aborted: 'b-warn', running: 'b-run' },
 }
 
-const Against: FC<{ readonly state: State; readonly ms: number; readonly usual: number; readonly most: number }> = ({
-  state,
-  ms,
-  usual,
-  most,
-}) => {
+const Against: FC<{
+  readonly state: State
+  readonly ms: number
+  readonly usual: number | null
+  readonly most: number
+}> = ({ state, ms, usual, most }) => {
   const at = (value: number) => Math.round((WIDE * value) / most)
   return (
     <svg class="chart against" width={WIDE} height="16" aria-hidden="true">
       <rect class="track" x="0" y="4" width={WIDE} height="8" rx="1" />
       {ms > 0 && <rect class={CLASSES[state] ?? 'b-ok'} x="0" y="4" width={Math.max(2, at(ms))} height="8" rx="1" />}
-      <line class="tick" x1={at(usual)} x2={at(usual)} y1="1" y2="15" />
+      {usual !== null && <line class="tick" x1={at(usual)} x2={at(usual)} y1="1" y2="15" />}
     </svg>
   )
 }

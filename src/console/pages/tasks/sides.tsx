@@ -6,7 +6,7 @@ import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { Badge, Icon } from '../../ui/marks.tsx'
 import { Panel } from '../../ui/panel.tsx'
-import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { durationText, Name, plainName, Time, withZone } from '../../ui/text.tsx'
 import type { TaskDetail, Trigger } from './data.ts'
 
 export const Triggers: FC<{ readonly context: PageContext; readonly triggers: readonly Trigger[] }> = ({
@@ -52,8 +52,7 @@ const OneTrigger: FC<{ readonly context: PageContext; readonly trigger: Trigger 
         {!enabled && <Badge text="off" />}{' '}
         {broken && <Badge tone="warn" icon="self" text="never fires: a task is gone" />}
         <p class="sub">
-          {kind === 'time' ? <Name text={text} /> : <Name text={name} />}
-          {timezone && ` (${timezone})`}
+          <Name text={kind === 'time' ? withZone(text, timezone) : name} />
           {withinMs !== null && rules.length > 1 && `, all within ${durationText(withinMs)}`}
           {source === 'footman' && ', schedule of Footman'}
         </p>
@@ -109,7 +108,7 @@ export interface Explanation {
 export const Explained: FC<{ readonly asked: Asked<Explanation> }> = ({ asked }) => {
   if (!asked.ok) return <p class="muted">Who would be alerted is not known: {asked.error}.</p>
   const matched = asked.data.routes.filter((route) => route.matched)
-  if (matched.length === 0) return <p class="muted">If it failed now, no route would send an alert.</p>
+  if (matched.length === 0) return <p class="muted">If it failed now, no rule would send an alert.</p>
   return (
     <>
       <p class="muted">If it failed now:</p>
@@ -120,7 +119,7 @@ export const Explained: FC<{ readonly asked: Asked<Explanation> }> = ({ asked })
             <div class="two-l">
               {[...new Set(deliveries.map(({ destination }) => plainName(destination)))].join(', ') || 'no message'}
               <p class="sub">
-                route <Name text={name} />
+                rule <Name text={name} />
               </p>
             </div>
           </li>

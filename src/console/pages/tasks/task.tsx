@@ -2,18 +2,20 @@
 /** @jsxImportSource hono/jsx */
 /** One task: how it is doing, how long it takes, what starts it and what follows, and who is alerted about it. */
 import type { Child, FC } from 'hono/jsx'
-import { type Asked, QLIK_MS } from '../../ask.ts'
-import type { Page, PageContext } from '../../page.ts'
+import { type Asked, type Failure, QLIK_MS } from '../../ask.ts'
+import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark, STATES, type State } from '../../ui/marks.tsx'
-import { Choice, type Crumb, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
-import { counted, durationText, Name, numberText, Time } from '../../ui/text.tsx'
-import { reasonWord, stateWord } from '../delivery/words.tsx'
+import { Choice, type Crumb, Empty, ErrorBox, Facts, Head, Pager, Panel, part } from '../../ui/panel.tsx'
+import { counted, durationText, Name, numberText, plainName, Time, usuallyText } from '../../ui/text.tsx'
+import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
+import type { Attention, Item } from '../now/data.ts'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
-import type { Durations, Execution, Strips, Summary, TaskDetail } from './data.ts'
+import type { Durations, Execution, Strips, Summary, TaskDetail, Usual } from './data.ts'
 import { EtaBar, Outcomes } from './pictures.tsx'
-import { RunTable } from './runs.tsx'
+import { RunTable, stateOf as stateOfRun } from './runs.tsx'
 import { Explained, type Explanation, Followers, Triggers } from './sides.tsx'
+import { knownOf, mainItem, taskState, taskStateWord } from './state.ts'
 
 const RANGES = ['30d', '90d', '400d']
 const DAY_MS = 86_400_000
@@ -48,8 +50,9 @@ export const taskPage: Page = {
     const asked = query.get('d') ?? ''
     const range = RANGES.includes(asked) ? asked : '90d'
     const span = { from: query.get('from'), to: query.get('to') }
-    const [task, durations, strips, executions, summary, events, deliveries, routes] = await Promise.all([
+    const [task, attention, durations, strips, executions, summary, events, deliveries, routes] = await Promise.all([
       ask.get<TaskDetail>(path),
+      ask.get<Attention>('/v4/attention'),
       ask.get<Durations>(`${path}/durations`, { from: range }),
       ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 14 }),
       ask.get<{ executions: readonly Execution[]; nextCursor: string | null }>('/v4/executions', {
@@ -63,6 +66,9 @@ export const taskPage: Page = {
         { withinMs: QLIK_MS },
       ),
     ])
+    if (!task.ok && task.status >= 500 && executions.ok && executions.data.executions.length > 0) {
+      return withoutQlik(context, task, executions.data)
+    }
     if (!task.ok) {
       return {
         title: 'Task',
@@ -78,6 +84,8 @@ export const taskPage: Page = {
     const { data } = task
     const from = now - Number.parseInt(range, 10) * DAY_MS
     const live = data.runningExecution
+    const known = knownOf(attention.ok ? attention.data.items : [])
+    const state = taskState(data, known)
     const isChosen = span.from !== null || span.to !== null
     return {
       title: data.taskName,
@@ -85,7 +93,7 @@ export const taskPage: Page = {
       scripts: ['pictures.js'],
       body: (
         <>
-          <Heading context={context} task={data} />
+          <Heading context={context} task={data} state={state} item={mainItem(known, data.taskId)} />
           <div class="two">
             <div class="stack">
               {live && <EtaBar context={context} running={live} usual={data.usual} />}
@@ -105,7 +113,7 @@ export const taskPage: Page = {
                 }
               >
                 <div data-part="durations">
-                  {summary.ok && <Stats summary={summary.data} range={range} />}
+                  {summary.ok && <Stats summary={summary.data} range={range} usual={data.usual} />}
                   {part(durations, (found) =>
                     found.points.length === 0 ? (
                       <Empty title="It has not run in this time" />
@@ -115,7 +123,7 @@ export const taskPage: Page = {
                           {unitOf(Math.max(...found.points.map(({ runMs }) => runMs ?? 0)))[1]}
                           {found.truncated && ', the newest 5,000 runs'}
                         </p>
-                        <DurationChart context={context} durations={found} from={from} />
+                        <DurationChart context={context} durations={found} usual={data.usual} from={from} />
                         <details class="fold" data-key="durations-table">
                           <summary>
                             <Icon name="right" class="turn" />
@@ -145,7 +153,7 @@ export const taskPage: Page = {
                   </p>
                 )}
                 {part(executions, ({ executions: rows, nextCursor }) => (
-                  <RunTable context={context} rows={rows} usual={data.usual} nextCursor={nextCursor} />
+                  <RunTable context={context} rows={rows} usual={data.usual} state={state} nextCursor={nextCursor} />
                 ))}
               </Panel>
             </div>
@@ -153,7 +161,12 @@ export const taskPage: Page = {
               <Panel id="strip" title="Last 14 runs" tools={<span class="small muted">newest right</span>}>
                 <div class="body" data-part="strip">
                   {part(strips, ({ strips: all }) => (
-                    <Outcomes points={all[taskId.toLowerCase()] ?? []} link={context.link} running={live?.state} />
+                    <Outcomes
+                      points={all[taskId.toLowerCase()] ?? []}
+                      link={context.link}
+                      running={live?.state}
+                      state={state}
+                    />
                   ))}
                 </div>
               </Panel>
@@ -204,6 +217,7 @@ export const taskPage: Page = {
                 rows={({ deliveries: rows }) =>
                   rows.map(({ id, createdAt, destination, target, state, reason }) => (
                     <li>
+                      <Mark state={deliveryState(state)} />
                       <div class="two-l">
                         <a href={context.link(`/deliveries/${id}`)}>
                           <Name text={destination} />
@@ -268,12 +282,21 @@ const stateOf = (outcome: string | null): State =>
       ? 'missing'
       : 'late'
 
-const Heading: FC<{ readonly context: PageContext; readonly task: TaskDetail }> = ({ context, task }) => {
-  const { taskId, taskName, taskType, appName, stream, tags, enabled, state, consecutiveFailures, stale } = task
+interface HeadingProps {
+  readonly context: PageContext
+  readonly task: TaskDetail
+  readonly state: State
+  readonly item: Item | undefined
+}
+
+const Heading: FC<HeadingProps> = ({ context, task, state, item }) => {
+  const { taskId, taskName, taskType, appName, stream, tags, enabled, stale } = task
   const { qmc } = context.settings.links
   const crumbs: Crumb[] = [{ href: context.link('/tasks'), text: 'Tasks' }]
   if (stream) crumbs.push({ href: context.link('/tasks', { stream }), text: <Name text={stream} /> })
   const running = task.runningExecution
+  // The badge of the execution says these.
+  const isLive = running !== null && ['running', 'queued', 'late'].includes(state)
   return (
     <>
       <Head
@@ -281,25 +304,20 @@ const Heading: FC<{ readonly context: PageContext; readonly task: TaskDetail }> 
         crumbs={crumbs}
         beside={
           <span data-part="state">
-            {running ? (
-              <Badge
-                tone={running.over ? 'warn' : 'info'}
-                icon={running.over ? 'late' : 'running'}
-                text={`${running.state === 'queued' ? 'Waits' : 'Running'} ${durationText(context.now - Date.parse(running.startedAt), true)}, usually ${durationText(task.usual.p50Ms)}`}
-              />
-            ) : state === 'failed' || state === 'aborted' ? (
+            {isLive ? null : (
               <Badge
                 tone={STATES[state].tone}
                 icon={STATES[state].icon}
-                text={
-                  consecutiveFailures > 1
-                    ? `${STATES[state].word}, ${consecutiveFailures} in a row`
-                    : STATES[state].word
-                }
+                text={item && item.count > 1 ? `${taskStateWord(state)}, ${item.count} in a row` : taskStateWord(state)}
               />
-            ) : state === 'success' ? (
-              <Badge tone="ok" icon="ok" text="succeeded" />
-            ) : null}{' '}
+            )}{' '}
+            {running && (
+              <Badge
+                tone={running.over ? 'warn' : 'info'}
+                icon={running.over ? 'late' : 'running'}
+                text={`${running.state === 'queued' ? 'Waits' : 'Running'} ${durationText(context.now - Date.parse(running.startedAt), true)}${usuallyText(task.usual.usualMs, ', ')}`}
+              />
+            )}{' '}
             {!enabled && <Badge text="disabled in Qlik Sense" />}{' '}
             {stale && <Badge tone="warn" icon="self" text="Qlik Sense did not answer: as last known" />}
           </span>
@@ -358,15 +376,25 @@ const Heading: FC<{ readonly context: PageContext; readonly task: TaskDetail }> 
   )
 }
 
-const Stats: FC<{ readonly summary: Summary; readonly range: string }> = ({ summary: { summary: groups }, range }) => {
+interface StatsProps {
+  readonly summary: Summary
+  readonly range: string
+  readonly usual: Usual
+}
+
+const Stats: FC<StatsProps> = ({
+  summary: { summary: groups },
+  range,
+  usual: { usualMs, p95Ms, waitP50Ms, basis },
+}) => {
   const [group] = groups
   if (!group) return null
   const facts = [
     [`Runs in ${counted(Number.parseInt(range, 10), 'day')}`, numberText(group.runs)],
     ['Succeeded', `${Math.round(group.successRate * 1000) / 10} %`],
-    ['p50', group.runMs ? durationText(group.runMs.p50) : '–'],
-    ['p95', group.runMs ? durationText(group.runMs.p95) : '–'],
-    ['Median wait', group.queueMs ? durationText(group.queueMs.p50) : '–'],
+    ['Usual', usualMs === null ? '–' : durationText(usualMs)],
+    ['95 % within', basis === 'history' ? durationText(p95Ms) : '–'],
+    ['Usual wait', basis === 'history' ? durationText(waitP50Ms) : '–'],
   ]
   return (
     <div class="body">
@@ -380,4 +408,38 @@ const Stats: FC<{ readonly summary: Summary; readonly range: string }> = ({ summ
       </dl>
     </div>
   )
+}
+
+/** The stored runs of a task, while Qlik Sense cannot be asked for the task itself. */
+function withoutQlik(
+  context: PageContext,
+  failure: Failure,
+  { executions, nextCursor }: { readonly executions: readonly Execution[]; readonly nextCursor: string | null },
+): PageContent {
+  const name = executions.find(({ taskName }) => taskName !== null)?.taskName ?? 'Task'
+  return {
+    title: plainName(name),
+    body: (
+      <>
+        <Head title={<Name text={name} />} crumbs={[{ href: context.link('/tasks'), text: 'Tasks' }]} />
+        <ErrorBox failure={failure} retry={context.here({})} />
+        <Panel id="runs" title="Runs">
+          <div class="body">
+            <ul class="list">
+              {executions.map((run) => {
+                const time = <Time at={run.startedAt ?? run.triggeredAt ?? run.stoppedAt} zone={context} />
+                return (
+                  <li>
+                    <Mark state={stateOfRun(run)} word />
+                    {run.executionId ? <a href={context.link(`/executions/${run.executionId}`)}>{time}</a> : time}
+                  </li>
+                )
+              })}
+            </ul>
+          </div>
+          <Pager context={context} nextCursor={nextCursor} />
+        </Panel>
+      </>
+    ),
+  }
 }

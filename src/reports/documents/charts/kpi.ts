@@ -1,12 +1,15 @@
 /** Key figures as a picture. */
+import { createDisplayText, type DisplayColumn, knownLocale, marksOf, partsWith } from '../../display.ts'
 import type { Cell } from '../../types.ts'
 import { FONT_FAMILY, fitted } from '../fonts.ts'
 import { escapeText } from '../markup.ts'
-import { BAD, type Canvas, EDGE, GOOD, GRID, INK, knownLocale, MUTED, SMALL, TITLE } from './style.ts'
+import { BAD, type Canvas, EDGE, GOOD, GRID, INK, MUTED, SMALL, TITLE } from './style.ts'
 
 export interface KpiItem {
   readonly label: string
   readonly value: Cell
+  /** With the format of the figure and of its comparison; null when neither the report nor the app gives one. */
+  readonly column: DisplayColumn
   readonly compare: {
     readonly value: Cell
     /** (value - compared) / |compared|: 0.12 is 12 % more; null without numbers or against 0. */
@@ -14,17 +17,34 @@ export interface KpiItem {
   } | null
 }
 
-/** `▲ 12.3%`, `▼ 4.0%`, `= 0%`; '' without a change. */
-export function changeText(item: KpiItem, locale: string): string {
-  const change = item.compare?.change
-  if (change === null || change === undefined) return ''
+export interface FigureTexts {
+  readonly value: string
+  /** `▲ 12.3%`, `▼ 4.0%`, `= 0%`, with the decimal separator of the value; '' without a change. */
+  readonly change: string
+  /** Null without a comparison. */
+  readonly compared: string | null
+}
+
+/** The texts of a figure; `-` stands for a value that is not there. */
+export function figureTexts({ value, column, compare }: KpiItem, locale: string): FigureTexts {
+  const display = createDisplayText(locale)
+  const shown = (cell: Cell): string => display(cell, column) || '-'
+  return {
+    value: shown(value),
+    change: changeText(compare?.change ?? null, partsWith(marksOf(value, column)), locale),
+    compared: compare && shown(compare.value),
+  }
+}
+
+function changeText(change: number | null, write: ReturnType<typeof partsWith>, locale: string): string {
+  if (change === null) return ''
   const percent = new Intl.NumberFormat(knownLocale(locale), {
     style: 'percent',
     minimumFractionDigits: 1,
     maximumFractionDigits: 1,
   })
   const mark = change > 0 ? '▲' : change < 0 ? '▼' : '='
-  return `${mark} ${percent.format(Math.abs(change))}`
+  return `${mark} ${write(percent, Math.abs(change))}`
 }
 
 /** Boxes beside each other, in as many lines as needed. */
@@ -42,10 +62,9 @@ export function kpiSvg(items: readonly KpiItem[], canvas: Canvas): string {
   const boxes = items.map((item, index) => {
     const x = EDGE + (index % columns) * (boxWidth + EDGE)
     const y = top + Math.floor(index / columns) * (boxHeight + EDGE)
-    const value = item.value.text || '-'
-    const change = changeText(item, canvas.locale)
+    const { value, change, compared: other } = figureTexts(item, canvas.locale)
     const colour = change.startsWith('▲') ? GOOD : change.startsWith('▼') ? BAD : MUTED
-    const compared = item.compare ? `${change}  (${item.compare.value.text || '-'})`.trim() : ''
+    const compared = other === null ? '' : `${change}  (${other})`.trim()
     return [
       `<rect x="${round(x)}" y="${round(y)}" width="${round(boxWidth)}" height="${round(boxHeight)}" rx="4" fill="#f7f9fb" stroke="${GRID}"/>`,
       line(x + 12, y + boxHeight * 0.25, fitted(item.label, boxWidth - 24, 12, fonts), 12, MUTED),

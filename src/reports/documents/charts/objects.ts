@@ -44,9 +44,10 @@ export const isKpi = ({ visualization }: AppObject): boolean => visualization ==
 /** The measures of a KPI object as figures; the first is the value, the others stand beside it. */
 export async function kpisOfObject({ table }: AppObject): Promise<KpiItem[]> {
   const [row] = table ? await rowsOf(table) : []
-  return (table?.columns ?? []).flatMap(({ kind, label }, index) =>
-    kind === 'measure' ? [{ label, value: row?.[index] ?? { text: '', number: null }, compare: null }] : [],
-  )
+  return (table?.columns ?? []).flatMap((column, index) => {
+    if (column.kind !== 'measure') return []
+    return [{ label: column.label, value: row?.[index] ?? { text: '', number: null }, column, compare: null }]
+  })
 }
 
 /** The chart of an object, or null when we do not draw its type or its columns do not fit the kind. */

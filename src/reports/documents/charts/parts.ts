@@ -1,4 +1,5 @@
 /** Options of charts without axes: pie, donut, funnel, treemap, gauge, radar, sankey. */
+import { knownLocale, marksOf, partsWith } from '../../display.ts'
 import type { Cell, Row } from '../../types.ts'
 import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent } from './content.ts'
@@ -9,7 +10,6 @@ import {
   GRID,
   INK,
   inkOn,
-  knownLocale,
   MUTED,
   nameOf,
   numberFormat,
@@ -33,8 +33,9 @@ function partsOf({ kind, rows, measures, labels }: ChartContent, { locale }: Can
   const whole = kind === 'funnel' ? positive.slice(0, 1) : positive
   const sum = whole.reduce((total, row) => total + row[1]!.number!, 0)
   const percent = new Intl.NumberFormat(knownLocale(locale), { style: 'percent', maximumFractionDigits: 1 })
+  const write = partsWith(marksOf(positive[0]?.[1] ?? null, measures[0] ?? null))
   return positive.map((row) => {
-    const share = percent.format(row[1]!.number! / sum)
+    const share = write(percent, row[1]!.number! / sum)
     return {
       name: nameOf(row[0]),
       value: row[1]!.number!,

@@ -1,6 +1,9 @@
 /** Look of charts: colours, sizes of text, numbers. */
+import { createDisplayText, knownLocale, partsWith, patternMarks, writeDate } from '../../display.ts'
+import { createFormatter, parseFormat } from '../../templates/formats.ts'
 import type { Cell, Column } from '../../types.ts'
 import type { FontSet } from '../fonts.ts'
+import { numberFormat as workbookFormat } from '../xlsx-formats.ts'
 
 /**
  * Colours of series, dark and light ones in turn, so that neighbours differ in grayscale as well; chosen from hues that readers
@@ -47,14 +50,25 @@ export interface Canvas {
 /** Text of the dimension value; `-` for null, as Qlik shows it. */
 export const nameOf = (cell: Cell | undefined): string => cell?.text || (cell?.number ?? '-').toString()
 
-/** Qlik's own text of a value; numbers without one are written in the locale. */
-export const valueText = (cell: Cell, column: Column | undefined, locale: string): string =>
-  cell.text || (cell.number === null ? '' : numberFormat(column, locale, [cell.number])(cell.number))
+/** The text of a value as in tables; numbers of our own, such as totals, are written in the format of their column. */
+export function valueText(cell: Cell, column: Column | undefined, locale: string): string {
+  if (cell.text !== '' || cell.number === null || !column) return createDisplayText(locale)(cell, column ?? null)
+  if (TIMES.has(column.type)) return numberFormat(column, locale, [cell.number])(cell.number)
+  const format = column.format === null ? null : parseFormat(workbookFormat(column))
+  if (format === null || typeof format === 'string') return createDisplayText(locale)(cell, column)
+  return createFormatter(locale, patternMarks(column.format)).text({ cell, column }, format)
+}
 
+const TIMES: ReadonlySet<Column['type']> = new Set(['date', 'timestamp', 'time', 'interval'])
+/** A date in digits. */
+const DATE_PATTERN = /^[YMDhms:./\s-]*$/
 const PERCENT = /%/
 const HOUR_MINUTES = 24 * 60
 
-/** Writes numbers at an axis: percentages, times and dates by the column's type; large ones shortened (1.25M), with decimals that keep marks distinct. */
+/**
+ * Writes numbers at an axis, with the separators of the column's pattern: percentages, times and dates by the column's type;
+ * large ones shortened (1.25M), with decimals that keep marks distinct.
+ */
 export function numberFormat(
   column: Pick<Column, 'type' | 'format'> | undefined,
   locale: string,
@@ -62,7 +76,10 @@ export function numberFormat(
 ): (value: number) => string {
   const largest = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
   const known = knownLocale(locale)
+  const pattern = column?.format ?? null
   if (column?.type === 'date' || column?.type === 'timestamp') {
+    const isDigits = pattern !== null && DATE_PATTERN.test(pattern) && !pattern.includes('MMM')
+    if (isDigits) return (value) => writeDate(value, pattern)
     const date = new Intl.DateTimeFormat(known, { dateStyle: 'medium', timeZone: 'UTC' })
     return (value) => date.format(new Date((value - 25_569) * 86_400_000))
   }
@@ -74,22 +91,14 @@ export function numberFormat(
   }
   const format = new Intl.NumberFormat(
     known,
-    PERCENT.test(column?.format ?? '')
+    PERCENT.test(pattern ?? '')
       ? { style: 'percent', maximumFractionDigits: largest < 0.05 ? 2 : largest < 0.5 ? 1 : 0 }
       : largest >= 1_000_000
         ? { notation: 'compact', maximumFractionDigits: 3 }
         : { maximumFractionDigits: largest < 1 ? 4 : largest < 10 ? 2 : largest < 100 ? 1 : 0 },
   )
-  return (value) => format.format(value)
-}
-
-/** The locale, or `en` when the runtime does not know it. */
-export function knownLocale(locale: string): string {
-  try {
-    return Intl.getCanonicalLocales(locale)[0] ?? 'en'
-  } catch {
-    return 'en'
-  }
+  const write = partsWith(patternMarks(pattern))
+  return (value) => write(format, value)
 }
 
 /** Black or white text, whichever is readable on the colour (`#rrggbb`). */

@@ -58,6 +58,13 @@ export function tokenize(formula: string): Token[] {
   const calls: (string | null)[] = []
   TOKEN.lastIndex = 0
   for (let at = 0; at < formula.length; at = TOKEN.lastIndex) {
+    const quoted = formula[at] === "'" ? quotedEnd(formula, at) : at
+    if (quoted > at && formula[quoted] !== '!') {
+      // Quotes that name no sheet; tried again at each of them, the expression would take time with the square of the length.
+      TOKEN.lastIndex = quoted
+      tokens.push({ kind: 'other', text: formula.slice(at, quoted) })
+      continue
+    }
     TOKEN.lastIndex = at
     const match = TOKEN.exec(formula)
     const groups = match?.groups ?? {}
@@ -87,6 +94,16 @@ function kindOfPiece(groups: Readonly<Record<string, string | undefined>>): Piec
   if (groups.function !== undefined) return 'function'
   // `ABCD1` has the form of a reference but lies beyond the sheet: a name.
   return groups.name !== undefined || groups.area !== undefined ? 'name' : 'other'
+}
+
+/** The index behind the quote that closes the one at `at`; two quotes stand for one. */
+function quotedEnd(formula: string, at: number): number {
+  for (let index = at + 1; index < formula.length; index++) {
+    if (formula[index] !== "'") continue
+    if (formula[index + 1] !== "'") return index + 1
+    index += 1
+  }
+  return formula.length
 }
 
 /** The index behind the bracket that closes the one at `at`; `'` escapes one character. */

@@ -1,7 +1,7 @@
 /** Parts that belong to a sheet or to the workbook and hold references: tables, comments, controls, pivot tables. */
 import { kindOf, type Relationship } from '../parts.ts'
 import type { Scope } from '../scope.ts'
-import { escapeXml, parseXml, serializeXml } from '../xml.ts'
+import { escapeXml, parseXml, plainMarkup, serializeXml } from '../xml.ts'
 import { Edits, elements } from './dom.ts'
 import { type DrawingRequest, fillDrawing } from './drawing.ts'
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
@@ -214,10 +214,10 @@ export async function fillPivotCache(
 
 /** Strings with tags are written into their cells; here they become empty, because Office shows none of them. */
 export function withoutTags(sharedStrings: string): string {
-  return sharedStrings.replace(
+  return plainMarkup(sharedStrings).replace(
     /<((?:\w+:)?)si\b[^>]*>(.*?)<\/(?:\w+:)?si>/gs,
     (item, prefix: string, content: string) => {
-      const text = content.replace(/<[^>]*>/g, '')
+      const text = content.replace(/<[^<>]*>/g, '')
       return text.includes('{{') ? `<${prefix}si><${prefix}t>${escapeXml('')}</${prefix}t></${prefix}si>` : item
     },
   )

@@ -1,5 +1,6 @@
 /** Writes the rows of a filled sheet, one after the other, so that a sheet of any length needs little memory. */
 import { ReportError } from '../../codes.ts'
+import { displayOf } from '../../display.ts'
 import type { Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
 import type { TextTag } from '../tags.ts'
@@ -149,12 +150,12 @@ async function writeRow(
       state === 'filled' ? await writeCell(request, cell, reference, scope, within) : emptyCell(cell, reference)
   }
   const attributes =
-    state === 'hidden' ? `${rowAttributes(row).replace(/\s+hidden="[^"]*"/, '')} hidden="1"` : rowAttributes(row)
+    state === 'hidden' ? `${rowAttributes(row).replace(/\shidden="[^"]*"/, '')} hidden="1"` : rowAttributes(row)
   return `<row r="${number}"${attributes}>${written}</row>`
 }
 
 /** Without what belongs to a value: metadata of rich values. */
-const styleOf = ({ attributes }: PlanCell): string => attributes.replace(/\s+(vm|cm)="[^"]*"/g, '')
+const styleOf = ({ attributes }: PlanCell): string => attributes.replace(/\s(vm|cm)="[^"]*"/g, '')
 const emptyCell = (cell: PlanCell, reference: string): string => `<c r="${reference}"${styleOf(cell)}/>`
 
 async function writeCell(
@@ -202,9 +203,8 @@ export async function renderText(
 }
 
 function valueCell(request: RowsRequest, cell: PlanCell, reference: string, { cell: value, column }: Value): string {
-  // Duals such as the month Jan have a number too; as text they show what Qlik shows.
-  const isText = value.number === null || (column?.type === 'text' && Number(value.text) !== value.number)
-  if (isText) return textCell(request, cell, reference, value.text, '')
+  // Duals such as the month Jan and codes such as 007 have a number too; as text they show what Qlik shows.
+  if (displayOf(value, column).as === 'text') return textCell(request, cell, reference, value.text, '')
   return `<c r="${reference}"${styleOf(cell)}><v>${value.number}</v></c>`
 }
 

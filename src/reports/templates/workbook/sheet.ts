@@ -1,6 +1,5 @@
 /** A worksheet as text: its rows one by one, and everything around them. Sheets may be large, so there is no tree of their cells. */
-import { attributesOf } from '../parts.ts'
-import { unescapeXml } from '../xml.ts'
+import { attributesOf, plainMarkup, unescapeXml } from '../xml.ts'
 import { columnNumber, shiftFormula } from './formula.ts'
 
 export interface SheetSource {
@@ -26,8 +25,8 @@ export interface SourceCell {
   readonly inner: string
 }
 
-const ROW = /<row\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/row>)/gs
-const CELL = /<c\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/c>)/gs
+const ROW = /<row(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/row>)/gs
+const CELL = /<c(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/c>)/gs
 
 /** Splits the text of a sheet. Prefixes of the main namespace, comments and CDATA sections are removed. */
 export function readSheet(text: string): SheetSource {
@@ -47,12 +46,7 @@ export function readSheet(text: string): SheetSource {
 }
 
 function withoutPrefix(text: string): string {
-  let plain = text.replace(/^\ufeff/, '')
-  if (plain.includes('<!')) {
-    plain = plain
-      .replace(/<!\[CDATA\[(.*?)\]\]>/gs, (_, content: string) => content.replace(/&/g, '&amp;').replace(/</g, '&lt;'))
-      .replace(/<!--.*?-->/gs, '')
-  }
+  const plain = plainMarkup(text.replace(/^\ufeff/, ''))
   const prefix = /<([A-Za-z_][\w.-]*):worksheet\b/.exec(plain)?.[1]
   if (!prefix) return plain
   return plain
@@ -63,13 +57,13 @@ function withoutPrefix(text: string): string {
 
 /** Attributes of the row without `r` and `spans`, as they are written: ` ht="30" customHeight="1"`. */
 export function rowAttributes({ source }: SourceRow): string {
-  const attributes = /^<row\b((?:[^>"']|"[^"]*"|'[^']*')*?)\/?>/.exec(source)?.[1] ?? ''
+  const attributes = /^<row(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)\/?>/.exec(source)?.[1] ?? ''
   return without(attributes, ['r', 'spans'])
 }
 
 const without = (attributes: string, names: readonly string[]): string =>
   attributes
-    .replace(/\s+([\w:.-]+)\s*=\s*(?:"[^"]*"|'[^']*')/g, (source, name) => (names.includes(name) ? '' : source))
+    .replace(/\s([\w:.-]+)\s*=\s*(?:"[^"]*"|'[^']*')/g, (source, name) => (names.includes(name) ? '' : source))
     .trimEnd()
 
 export function cellsOf({ source, number }: SourceRow): SourceCell[] {
@@ -80,7 +74,7 @@ export function cellsOf({ source, number }: SourceRow): SourceCell[] {
     const attributes = attributesOf(written)
     const reference = attributes.get('r')
     const column =
-      reference === undefined ? (cells.at(-1)?.column ?? 0) + 1 : columnNumber(reference.replace(/\d+$/, ''))
+      reference === undefined ? (cells.at(-1)?.column ?? 0) + 1 : columnNumber(/^[A-Z]*/i.exec(reference)![0])
     const type = attributes.get('t') ?? 'n'
     cells.push({ column, row: number, attributes: without(written, ['r', 't']), type, inner: content })
   }
@@ -101,7 +95,7 @@ export interface CellFormula {
   readonly attributes: ReadonlyMap<string, string>
 }
 
-const FORMULA = /<f\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>([^<]*)<\/f>)/
+const FORMULA = /<f(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>([^<]*)<\/f>)/
 
 /** The formulas of a sheet; cells that share one get their own text. */
 export class Formulas {
@@ -134,22 +128,24 @@ export interface StringItem {
 
 /** The strings that cells refer to by index. */
 export function readSharedStrings(xml: string): StringItem[] {
-  return Array.from(xml.matchAll(/<(?:\w+:)?si\b[^>]*?(?:\/>|>(.*?)<\/(?:\w+:)?si>)/gs), ([, content = '']) =>
-    readString(content),
+  return Array.from(
+    plainMarkup(xml).matchAll(/<(?:\w+:)?si(?![^\s/>])[^>]*?(?:\/>|>(.*?)<\/(?:\w+:)?si>)/gs),
+    ([, content = '']) => readString(content),
   )
 }
 
 /** The content of `<si>` or `<is>`. */
 export function readString(content: string): StringItem {
   const spoken = content.replace(/<(\w+:)?rPh\b.*?<\/(\w+:)?rPh>/gs, '')
-  const texts = Array.from(spoken.matchAll(/<(?:\w+:)?t\b[^>]*?(?:\/>|>([^<]*)<\/(?:\w+:)?t>)/g), ([, text = '']) =>
-    unescapeXml(text),
+  const texts = Array.from(
+    spoken.matchAll(/<(?:\w+:)?t(?![^\s/>])[^>]*?(?:\/>|>([^<]*)<\/(?:\w+:)?t>)/g),
+    ([, text = '']) => unescapeXml(text),
   )
   const properties = /^\s*<r>\s*(<rPr>.*?<\/rPr>)/s.exec(spoken)?.[1] ?? ''
   return { text: unescapeString(texts.join('')), properties }
 }
 
 /** Strings of workbooks write control characters as `_x000D_`, and an underscore that would begin one as `_x005F_`. */
-const unescapeString = (text: string): string =>
+export const unescapeString = (text: string): string =>
   text.replace(/_x([0-9A-Fa-f]{4})_/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 export const escapeString = (text: string): string => text.replace(/_(?=x[0-9A-Fa-f]{4}_)/g, '_x005F_')

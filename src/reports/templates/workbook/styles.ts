@@ -1,5 +1,5 @@
 /** Cell formats that filling adds: line breaks show only in cells whose text is wrapped. */
-import { attributesOf } from '../parts.ts'
+import { attributesOf, plainMarkup } from '../xml.ts'
 
 export interface Styles {
   /** The attributes of a cell, ` s="3"`, with a format that wraps the text and is else the same. */
@@ -11,8 +11,9 @@ export interface Styles {
 const LIST = /(<(?:\w+:)?cellXfs\b[^>]*>)(.*?)(<\/(?:\w+:)?cellXfs>)/s
 const FORMAT = /<((?:\w+:)?)xf\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/(?:\w+:)?xf>)/gs
 
-/** @param xml `xl/styles.xml`; null when the workbook has none. */
-export function createStyles(xml: string | null): Styles {
+/** @param source `xl/styles.xml`; null when the workbook has none. */
+export function createStyles(source: string | null): Styles {
+  const xml = source && plainMarkup(source)
   const list = xml === null ? null : LIST.exec(xml)
   const formats = Array.from((list?.[2] ?? '').matchAll(FORMAT))
   const added: string[] = []
@@ -27,7 +28,7 @@ export function createStyles(xml: string | null): Styles {
     alignment.set('wrapText', '1')
     const written = Array.from(alignment, ([name, value]) => ` ${name}="${value}"`).join('')
     const rest = content.replace(/<(?:\w+:)?alignment\b[^>]*?(?:\/>|>.*?<\/(?:\w+:)?alignment>)/s, '')
-    const own = attributes.replace(/\s+applyAlignment="[^"]*"/, '').trimEnd()
+    const own = attributes.replace(/\sapplyAlignment="[^"]*"/, '').trimEnd()
     added.push(`<${prefix}xf${own} applyAlignment="1"><${prefix}alignment${written}/>${rest}</${prefix}xf>`)
     const number = formats.length + added.length - 1
     wrapped.set(index, number)
@@ -38,7 +39,7 @@ export function createStyles(xml: string | null): Styles {
     wrapped(attributes) {
       if (!list || formats.length === 0) return attributes
       const index = Number(/\ss="(\d+)"/.exec(attributes)?.[1] ?? 0)
-      return `${attributes.replace(/\s+s="[^"]*"/, '')} s="${wrap(index)}"`
+      return `${attributes.replace(/\ss="[^"]*"/, '')} s="${wrap(index)}"`
     },
     toXml() {
       if (xml === null || added.length === 0) return null

@@ -34,7 +34,7 @@ describe('Discord', () => {
     )
     expect(own).toMatchObject({ description: 'Own words', fields: [] })
     expect(failed!.fields).toHaveLength(5)
-    expect(failed!.description).toMatch(/^Error: Cannot open[^\n]*\nTemplate error: body of route finance-ops/)
+    expect(failed!.description).toMatch(/^Error: Cannot open[^\n]*\nTemplate error: body of rule finance-ops/)
   })
 
   test('no more than 25 messages a minute to one address, whichever destination sends them', async () => {

@@ -105,7 +105,7 @@ test('the words of the route; a template that fails is told in plain text', asyn
     text: expect.stringContaining('Own <words> footman:reload:'),
   })
   expect(mails[1]!.parsed.html).toBeUndefined()
-  expect(mails[1]!.parsed.text).toMatch(/Template error: route finance-ops\.body/)
+  expect(mails[1]!.parsed.text).toMatch(/Template error: rule finance-ops\.body/)
 })
 
 test('recoveries and fallbacks', async () => {

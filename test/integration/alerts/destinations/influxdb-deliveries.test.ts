@@ -132,7 +132,7 @@ test('hundreds of events leave in few requests', async () => {
   await settled('delivered', 350)
   expect(new Set(linesAt(influx).map(executionOf)).size).toBe(350)
   expect(influx.requests.length).toBeLessThan(40)
-}, 30_000)
+}, 90_000)
 
 test('failures of one task in the same millisecond are points of their own, the same ones at every attempt', async () => {
   const { influx, fire, settled } = await scene()
@@ -155,7 +155,7 @@ test('InfluxDB away while failures arrive: every point is accepted once when it 
   await influx.up()
   await settled('delivered', 120)
   expect(linesAt(influx).map(executionOf).sort()).toEqual(Array.from({ length: 120 }, (_, n) => `e${n}`).sort())
-}, 30_000)
+}, 90_000)
 
 test('InfluxDB resets connections in mid-request, hangs up and is busy: nothing is lost', async () => {
   const { influx, fire, settled } = await scene()
@@ -163,7 +163,7 @@ test('InfluxDB resets connections in mid-request, hangs up and is busy: nothing 
   await fire(Array.from({ length: 20 }, (_, n) => failure(n, NOON + n)))
   await settled('delivered', 20)
   expect(new Set(linesAt(influx).map(executionOf)).size).toBe(20)
-}, 30_000)
+}, 90_000)
 
 test('a refused point is a dead letter with the reason; the others of the batch are written', async () => {
   const { influx, fire, settled, rows } = await scene()
@@ -203,7 +203,7 @@ describe('days without InfluxDB', () => {
     await settled('delivered', 2)
     const times = linesAt(influx).map((line) => `${executionOf(line)} ${line.slice(-19)}`)
     expect(times.sort()).toEqual([`e1 ${NOON}000000`, `e2 ${NOON + 6 * DAY}000000`])
-  }, 30_000)
+  }, 90_000)
 
   test('a login that is refused for days costs one try at a time, not one for each point', async () => {
     const { influx, fire, settled, rows, tries } = await scene()
@@ -214,7 +214,7 @@ describe('days without InfluxDB', () => {
     expect(rows().every(({ state }) => state !== 'dead')).toBe(true)
     influx.answer({ status: 204 })
     await settled('delivered', 200)
-  }, 30_000)
+  }, 90_000)
 
   test('a login that is refused holds points back without giving them up', async () => {
     const { influx, fire, rows, settled, resend } = await scene()

@@ -61,7 +61,7 @@ describe('OTLP', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(300)
     expect(sizes.length).toBeLessThan(10)
     await destination.close?.()
-  }, 30_000)
+  }, 90_000)
 
   test('some records refused: delivered, with a warning', async () => {
     const { results, log } = await sendMany(3, partial(1))

@@ -181,7 +181,7 @@ test('/v4/destinations tells what waits, what is dead, and whether it works', as
       name === 'hook' ? { outcome: 'rejected', detail: 'HTTP 400' } : { outcome: 'delivered', detail: 'ok' },
   })
   await fire()
-  const none = { up: true, dead: 0, lastDeliveredAt: null, lastError: null }
+  const none = { state: 'up', up: true, dead: 0, lastDeliveredAt: null, lastError: null }
   expect((await json('GET', '/v4/destinations')).body.destinations).toEqual([
     { name: 'mail', type: 'email', ...none, pending: 1 },
     { name: 'hook', type: 'webhook', ...none, pending: 1 },
@@ -193,10 +193,19 @@ test('/v4/destinations tells what waits, what is dead, and whether it works', as
   health.observe({ ...mail!, destination: 'mail', result: 'retry', detail: '450 greylisted' })
   expect((await json('GET', '/v4/destinations')).body.destinations).toEqual([
     {
-      ...{ name: 'mail', type: 'email', up: false, pending: 0, dead: 0 },
+      ...{ name: 'mail', type: 'email', state: 'down', up: false, pending: 0, dead: 0 },
       ...{ lastDeliveredAt: '2026-03-02T06:00:00.000Z', lastError: '450 greylisted' },
     },
-    { name: 'hook', type: 'webhook', up: true, pending: 0, dead: 1, lastDeliveredAt: null, lastError: 'HTTP 400' },
+    {
+      name: 'hook',
+      type: 'webhook',
+      state: 'refuses',
+      up: true,
+      pending: 0,
+      dead: 1,
+      lastDeliveredAt: null,
+      lastError: 'HTTP 400',
+    },
   ])
 })
 

@@ -191,7 +191,7 @@ describe('fallback', () => {
       { destination: 'primary', kind: 'alert', severity: 'critical', note: null },
     ])
     expect(box.db.all('SELECT * FROM fallback_watch')).toEqual([])
-  }, 20_000)
+  }, 90_000)
 
   test('a dead letter is told at once, one that somebody called off is not', async () => {
     const box = startRoutes({
@@ -210,7 +210,7 @@ describe('fallback', () => {
     await other.fallbacks.start()
     await until(() => other.db.get('SELECT 1 FROM fallback_watch') === undefined)
     expect(other.rows()).toHaveLength(1)
-  }, 20_000)
+  }, 90_000)
 
   test('what was delivered or held back in time needs none', async () => {
     const box = startRoutes(setup)
@@ -222,7 +222,7 @@ describe('fallback', () => {
     box.move(HOUR)
     await until(() => box.db.get('SELECT 1 FROM fallback_watch') === undefined)
     expect(box.sent.map(({ destination }) => destination)).toEqual(['primary'])
-  }, 20_000)
+  }, 90_000)
 
   test('a destination that fails over one event costs neither its other fallback nor those of other events', async () => {
     const box = startRoutes({
@@ -245,7 +245,7 @@ describe('fallback', () => {
       'usual phone',
     ])
     expect(box.db.all('SELECT * FROM fallback_watch')).toEqual([])
-  }, 20_000)
+  }, 90_000)
 
   test('what was held back and is released has its fallback, too', async () => {
     const box = startRoutes({
@@ -265,7 +265,7 @@ describe('fallback', () => {
       'phone fallback',
       'mail fallback',
     ])
-  }, 20_000)
+  }, 90_000)
 
   test('the time runs on over a restart, and what died meanwhile is found', async () => {
     const directory = tempDirectory()
@@ -288,7 +288,7 @@ describe('fallback', () => {
     await until(() => second.sent.length === 4)
     await second.close()
     directory.remove()
-  }, 20_000)
+  }, 90_000)
 
   test('who was told by a fallback hears of the recovery too', async () => {
     const box = startRoutes({
@@ -306,5 +306,5 @@ describe('fallback', () => {
       'fallback phone',
       'recovery phone',
     ])
-  }, 20_000)
+  }, 90_000)
 })

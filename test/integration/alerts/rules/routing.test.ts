@@ -52,7 +52,7 @@ describe('evaluation', () => {
       ['first', true, null],
       ['others', false, 'type is "reload", wanted preload'],
       ['second', true, null],
-      ['third', false, 'route second stops the evaluation'],
+      ['third', false, 'rule second stops the evaluation'],
     ])
   })
 

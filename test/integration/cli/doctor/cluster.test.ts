@@ -11,9 +11,13 @@ import { certificatePair } from '../../../support/certificates.ts'
 import { configOf, loadButler } from '../../../support/config.ts'
 import { type Diagnosis, diagnose } from '../../../support/doctor.ts'
 import { freeTcpPort } from '../../../support/ports.ts'
-import { type Postgres, postgresPrograms, ROLE, SUPERUSER, startPostgres } from '../../../support/postgres.ts'
+import { type Postgres, ROLE, SUPERUSER, startPostgres } from '../../../support/postgres.ts'
 import { poolSettings } from '../../../support/postgres-pool.ts'
+import { startPooler } from '../../../support/postgres-pooler.ts'
+import { needs } from '../../../support/servers.ts'
 import { tempDirectory } from '../../../support/temp.ts'
+
+needs('postgres')
 
 type Section = Readonly<Record<string, unknown>>
 
@@ -72,7 +76,7 @@ async function proxyTo(port: number, change: (chunk: Uint8Array, pass: (chunk: U
   }
 }
 
-describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
+describe('the doctor of a cluster', () => {
   let server: Postgres
 
   beforeAll(async () => {
@@ -127,7 +131,7 @@ describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
       'info cluster.no-standby',
     ])
     expect(findingOf(found, 'round-trip')?.message).toMatch(
-      /^a statement takes p50 \d+\.\d, p99 \d+\.\d ms, a commit p50 \d+\.\d, p99 \d+\.\d ms$/,
+      /^a statement usually takes \d+\.\d ms, the slowest hundredth \d+\.\d ms, a commit \d+\.\d ms, the slowest hundredth \d+\.\d ms$/,
     )
     expect(findingOf(found, 'order')?.message).toContain('the first node that starts makes them')
     // It has changed nothing.
@@ -220,6 +224,12 @@ describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
       expect(troubles(found)).toEqual(['error cluster.login'])
       expect(found.findings[0]?.message).toContain('no pg_hba.conf entry')
       expect(found.findings[0]?.fix).toContain('"hostssl footman footman 10.1.2.0/24 scram-sha-256"')
+      // Nor does it advise a line without TLS where there is none yet.
+      const plain = await examine([closed], { section: { tls: { mode: 'off' } } })
+      expect(troubles(plain)).toEqual(['error cluster.login'])
+      expect(plain.findings[0]?.fix).toContain('"hostssl footman footman 10.1.2.0/24 scram-sha-256"')
+      expect(plain.findings[0]?.fix).toContain('remove tls.mode: off')
+      expect(plain.text).not.toMatch(/\bhost footman/)
     }, 60_000)
 
     test('too many connections', async () => {
@@ -320,9 +330,9 @@ describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
     }, 60_000)
 
     test('a pooler that loses notifications', async () => {
-      await using proxy = await proxyTo(server.port, (chunk, pass) => pass(withoutNotifications(chunk)))
+      await using proxy = await startPooler(server.port)
       const section = { tls: { mode: 'off' } }
-      const found = await examine([{ ...proxy, ca: '' }], { section })
+      const found = await examine([{ port: proxy.port, ca: '' }], { section })
       expect(troubles(found)).toEqual(['error cluster.pooler'])
       expect(findingOf(found, 'pooler')?.fix).toContain('pool_mode = session')
     })
@@ -375,6 +385,21 @@ describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
       await using data = tempDirectory()
       writeFileSync(data.join('cluster.json'), JSON.stringify({ dataId }))
       expect(troubles(await examine([server], { dataDirectory: data.path }))).toEqual([])
+    })
+
+    test('a data directory that is a copy of that of another node', async () => {
+      await migrate()
+      const dataId = crypto.randomUUID()
+      await addNode('n2', { dataId })
+      await using data = tempDirectory()
+      writeFileSync(data.join('cluster.json'), JSON.stringify({ dataId }))
+      const found = await examine([server], { dataDirectory: data.path })
+      expect(troubles(found)).toEqual(['error cluster.clone'])
+      expect(findingOf(found, 'clone')).toMatchObject({
+        target: 'n1',
+        message: expect.stringContaining('node "n2"'),
+        fix: expect.stringContaining('cluster.json'),
+      })
     })
 
     test('a protocol that this version does not speak', async () => {
@@ -440,19 +465,3 @@ describe.skipIf(!postgresPrograms())('the doctor of a cluster', () => {
 test('a node of its own has no such group', async () => {
   expect((await diagnose({}, { only: ['cluster'] })).findings).toEqual([])
 })
-
-const NOTIFICATION = 'A'.charCodeAt(0)
-
-/** Messages of the server without notifications. The answers of these tests come in whole messages. */
-function withoutNotifications(chunk: Uint8Array): Uint8Array {
-  const kept: Uint8Array[] = []
-  const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-  let start = 0
-  while (start + 5 <= chunk.length) {
-    const end = start + 1 + view.getUint32(start + 1)
-    if (end > chunk.length) break
-    if (chunk[start] !== NOTIFICATION) kept.push(chunk.subarray(start, end))
-    start = end
-  }
-  return Buffer.concat([...kept, chunk.subarray(start)])
-}

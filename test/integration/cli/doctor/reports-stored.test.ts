@@ -56,7 +56,14 @@ async function stored({ report = BLOCKS, appId = SALES_APP, task = {}, letter, b
   const db = openDatabase(folder.join('footman.db'), { migrations: definitionMigrations })
   const store = createDefinitionStore(
     { db, writer: createGroupWriter(db), clock: testClock() },
-    { secrets: [], storageSpaces: [], hubEnabled: true, converterFound: () => true },
+    {
+      allowedDomains: [],
+      fromAddress: '',
+      secrets: [],
+      storageSpaces: [],
+      hubEnabled: true,
+      converterFound: () => true,
+    },
   )
   const { type } = report as { type?: string }
   const entity = reportSchema().parse({ ...report, project: 'default', appId })

@@ -67,6 +67,34 @@ describe('rights', () => {
     expect(finding(found, 'rights.start').fix).toContain('ContentAdmin')
   })
 
+  test.each([
+    ['executionresult', 'ExecutionResult_*', 'script logs are missing'],
+    ['executionsession', 'ExecutionSession_*', 'running executions are not followed'],
+  ])(
+    'a 403 about %s is an error that names the right, and not the silence of Qlik Sense',
+    async (entity, right, what) => {
+      await using refusing = await startSite()
+      refusing.simulator.fault({ listener: 'qrs', match: `/${entity}`, mode: 'status', args: [403] })
+      const found = await diagnoseSite(siteConfig(refusing.simulator), ['rights'])
+      expect(complaints(found)).toEqual(['error rights.no-right'])
+      const { message, fix } = finding(found, 'rights.no-right')
+      expect(message).toContain(what)
+      expect(message).toContain(`QRS answered 403: the user in Butler.configQRS.headers.static (X-Qlik-User)`)
+      expect(message).toEndWith(`to read ${right}`)
+      expect(fix).toContain('security rule')
+    },
+  )
+
+  test('a probe whose question is refused says so, with the right', async () => {
+    await using refusing = await startSite()
+    refusing.simulator.fault({ listener: 'qrs', match: '/task/', mode: 'status', args: [403] })
+    const found = await diagnoseSite(siteConfig(refusing.simulator), ['script-log', 'rights'])
+    expect(complaints(found)).toEqual(['error rights.no-right', 'error script-log.no-right'])
+    expect(finding(found, 'script-log.no-right').message).toMatch(
+      /^was not examined: QRS answered 403: .* ReloadTask_\*$/,
+    )
+  })
+
   test('nothing is written and nothing started to find out', async () => {
     site.simulator.clearRequests()
     await look('rights', starts)

@@ -4,9 +4,11 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { runInstall, runUninstall } from '../../../../src/cli/service/install.ts'
 import { runLogs, runStatus } from '../../../../src/cli/service/watch.ts'
-import { findExecutable } from '../../../support/servers.ts'
+import { needs } from '../../../support/servers.ts'
 import { type Answer, recordedHost, recordedIo } from '../../../support/service-host.ts'
 import { type TempDirectory, tempDirectory } from '../../../support/temp.ts'
+
+needs('systemd-analyze')
 
 let folder: TempDirectory
 beforeEach(() => {
@@ -317,7 +319,7 @@ test.each([
 /** The exposure from which systemd calls a service "medium" is 5; a service without a sandbox has 9.6. */
 const MOST_EXPOSURE = 2.5
 
-describe.skipIf(findExecutable('systemd-analyze') === null)('systemd', () => {
+describe('systemd', () => {
   const analyze = (...args: string[]) => spawnSync('systemd-analyze', args, { encoding: 'utf8' })
 
   async function installed(): Promise<string> {

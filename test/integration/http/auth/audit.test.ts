@@ -28,6 +28,7 @@ interface Page {
     readonly action: string
     readonly outcome: string
     readonly requestId: string
+    readonly detail: string | null
   }[]
   readonly nextCursor: string | null
 }
@@ -59,9 +60,12 @@ describe('what is recorded', () => {
       ['anonymous', 'PUT /v4/filecopy', 401, 'denied', '[]'],
       ['key:erp', 'task.start', 400, 'failed', '[]'],
     ])
-    expect(api.log.of('info')).toContain(
-      'AUDIT: actor=key:erp address=127.0.0.1 action=task.start outcome=ok status=200 request=my-request',
+    expect(api.log.of('info')).toContainEqual(
+      expect.stringMatching(
+        /^AUDIT: actor=key:erp address=127.0.0.1 action=task.start outcome=ok status=200 request=[0-9a-f-]{36}$/,
+      ),
     )
+    expect((await api.audit())[0]).toMatchObject({ detail: 'X-Request-Id my-request' })
   })
 
   test('single key-value writes when the configuration says so; refused ones always', async () => {
@@ -145,8 +149,8 @@ describe('GET /v4/audit', () => {
         target: [],
         status: 200,
         outcome: 'ok',
-        requestId: 'r1',
-        detail: null,
+        requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        detail: 'X-Request-Id r1',
       },
     ] as never)
     expect(Object.keys(audit[0]!)).toEqual([
@@ -171,12 +175,12 @@ describe('GET /v4/audit', () => {
     let pages = 0
     while (cursor !== null) {
       const { audit, nextCursor }: Page = await page(api, `?limit=10${cursor && `&cursor=${cursor}`}`)
-      seen.push(...audit.map(({ requestId }) => requestId))
+      seen.push(...audit.map(({ detail }) => String(detail)))
       cursor = nextCursor
       pages += 1
     }
     expect(pages).toBe(3)
-    expect(seen).toEqual(Array.from({ length: 25 }, (_, n) => `r${24 - n}`))
+    expect(seen).toEqual(Array.from({ length: 25 }, (_, n) => `X-Request-Id r${24 - n}`))
   })
 
   test('filters by actor, action, outcome and time', async () => {

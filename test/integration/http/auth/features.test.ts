@@ -1,6 +1,7 @@
 /** What the features do for access control and the audit themselves. */
 import { expect, test } from 'bun:test'
 import { buildAudit } from '../../../../src/app/audit.ts'
+import { butler } from '../../../../src/app/schema.ts'
 import { appRoutes } from '../../../../src/apps/http.ts'
 import type { AppReloadRequest } from '../../../../src/apps/reload.ts'
 import { auditMigrations } from '../../../../src/http/audit.ts'
@@ -18,7 +19,11 @@ test('starts by MQTT and after reloads, with what came of them', async () => {
   const clock = { now: Date.now }
   const db = openDatabase(':memory:', { migrations: auditMigrations })
   const writer = createGroupWriter(db)
-  const { observers } = buildAudit({ log, clock, db, writer })
+  const { observers } = buildAudit(
+    { log, clock, db, writer, shared: { mode: 'single' }, paths: { candidates: () => [] } },
+    butler.parse({}),
+    false,
+  )
   const qrs = {
     ...fakeQrs(),
     tasks: async () => [qrsTask()],

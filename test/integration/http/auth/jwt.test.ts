@@ -3,7 +3,7 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { AccessSettings } from '../../../../src/http/auth/build.ts'
-import { until } from '../../../support/wait.ts'
+import { atMost, until } from '../../../support/wait.ts'
 import { type AccessApi, type AccessApiOptions, accessApi, bearer } from './support.ts'
 
 const cleanups: AsyncDisposable[] = []
@@ -256,10 +256,10 @@ describe('a key set', () => {
     now += 11 * MINUTE
     const began = performance.now()
     expect(await Promise.all([one(), two()])).toEqual([200, 401])
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(atMost(5000))
     const again = performance.now()
     expect(await Promise.all([one(), two()])).toEqual([200, 401])
-    expect(performance.now() - again).toBeLessThan(1000)
+    expect(performance.now() - again).toBeLessThan(atMost(1000))
     expect(api.log.of('warn')).toEqual([
       expect.stringMatching(/^ACCESS: The keys of the token issuer could not be fetched: /),
     ])
@@ -271,7 +271,7 @@ describe('a key set', () => {
     from.answer = keySet(['one', rsa.publicKey])
     now += 31_000
     expect(await one()).toBe(200)
-  }, 20_000)
+  }, 90_000)
 
   test('symmetric keys and the wrong algorithm of a key are refused', async () => {
     const shared = { kty: 'oct', kid: 'shared', k: Buffer.from(SECRET).toString('base64url'), alg: 'HS256' }

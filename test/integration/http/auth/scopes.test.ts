@@ -29,11 +29,11 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
   [/^\/v4\/(alertroutes\/explain$|udp|influxdb\/)/, 'event:read'],
   [/^\/v4\/(events|deliver|alertroutes|destinations|snooze)/, (method) => (READS(method) ? 'event:read' : 'event:run')],
   [
-    /^\/v4\/(audit|cluster|cluster\/stepdown|cluster\/nodes\/\{name\}|config|config\/problems|config\/reload|sessions\/link)$/,
+    /^\/v4\/(audit|audit\/verify|cluster|cluster\/stepdown|cluster\/nodes\/\{name\}|config|config\/problems|config\/reload|sessions\/link)$/,
     'admin',
   ],
   // Each topic of the stream needs the scope of its lists.
-  [/^\/v4\/(about|search|sessions|sessions\/\{id\}|stream|stream\/position)$/, 'any'],
+  [/^\/v4\/(about|access\/keys|search|sessions|sessions\/\{id\}|stream|stream\/position)$/, 'any'],
   [/^\/v4\/maintenance/, (method) => (READS(method) ? 'event:read' : 'event:run')],
   [/^\/v4\/attention/, (method) => (READS(method) ? 'task:read' : 'event:run')],
   [/^\/v4\/selfalerts$/, 'event:read'],

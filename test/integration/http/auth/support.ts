@@ -3,13 +3,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { auditMigrations, auditRoutes, createAudit } from '../../../../src/http/audit.ts'
 import type { AccessSettings } from '../../../../src/http/auth/build.ts'
+import { createKeyUses, keyUseMigrations } from '../../../../src/http/auth/key-uses.ts'
 import { type ApiRoute, jsonAnswer } from '../../../../src/http/endpoint/route.ts'
 import { type ApiSettings, createApi } from '../../../../src/http/server.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'
 import { type RawAnswer, rawHttp } from '../../../support/raw-http.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
-import { tempDirectory } from '../../../support/temp.ts'
+import { type TempDirectory, tempDirectory } from '../../../support/temp.ts'
 
 export const NO_ACCESS: AccessSettings = {
   enable: false,
@@ -49,27 +50,37 @@ export interface AccessApiOptions {
   readonly tls?: Partial<ApiSettings['restServerConfig']['tls']>
   readonly now?: () => number
   readonly readFile?: (path: string) => Promise<string>
+  /** Kept by the caller; default a new one. */
+  readonly directory?: TempDirectory
 }
 
 export type AccessApi = Awaited<ReturnType<typeof accessApi>>
 
 /** Access control is on unless `access.enable` says otherwise. */
 export async function accessApi(options: AccessApiOptions = {}) {
-  const directory = tempDirectory()
+  const directory = options.directory ?? tempDirectory()
+  const removeDirectory = () => {
+    if (!options.directory) directory.remove()
+  }
   const log = recordingLog()
   const clock = { now: options.now ?? Date.now }
-  const db = openDatabase(directory.join('footman.db'), { migrations: auditMigrations, synchronous: 'NORMAL' })
+  const db = openDatabase(directory.join('footman.db'), {
+    migrations: [...auditMigrations, ...keyUseMigrations],
+    synchronous: 'NORMAL',
+  })
   const writer = createGroupWriter(db)
   const effects: string[] = []
+  const keyUses = createKeyUses({ db, writer, clock, node: 'fm1' })
   const api = createApi(
     {
       log,
       clock,
       version: '1.2.3',
       readFile: options.readFile ?? ((path) => readFile(path, 'utf8')),
-      routes: [...(options.routes ?? sampleRoutes(effects)), ...auditRoutes({ db, clock })],
+      routes: [...(options.routes ?? sampleRoutes(effects)), ...auditRoutes({ db, clock, alone: true })],
       health: () => ({ healthy: true, checks: { rest: 'up' } }),
-      audit: createAudit({ writer, clock, log }),
+      audit: createAudit({ writer, clock, log, node: 'fm1' }),
+      keyUses,
       dataDirectory: directory.path,
     },
     {
@@ -88,7 +99,7 @@ export async function accessApi(options: AccessApiOptions = {}) {
   )
   await api.start().catch((error: unknown) => {
     db.close()
-    directory.remove()
+    removeDirectory()
     throw error
   })
 
@@ -108,6 +119,13 @@ export async function accessApi(options: AccessApiOptions = {}) {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
     },
+    /** Last uses as the disk has them, oldest first. */
+    async storedUses() {
+      await writer.flush()
+      return db
+        .all<{ key_id: string; used_at: number; address: string }>('SELECT * FROM key_use ORDER BY used_at')
+        .map((row) => [row.key_id, row.used_at, row.address])
+    },
     /** What the table holds, in order of arrival. */
     async audit(): Promise<AuditRow[]> {
       await writer.flush()
@@ -115,9 +133,10 @@ export async function accessApi(options: AccessApiOptions = {}) {
     },
     async [Symbol.asyncDispose]() {
       await api.stop(500)
+      for (const service of keyUses.services) await service.stop(500)
       await writer.flush()
       db.close()
-      directory.remove()
+      removeDirectory()
     },
   }
 }

@@ -6,11 +6,14 @@ import { join } from 'node:path'
 import type { PostgresSettings } from '../../../../src/platform/postgres/types.ts'
 import { certificatePair, clientPair } from '../../../support/certificates.ts'
 import { denoExecutable } from '../../../support/deno.ts'
-import { type Postgres, postgresPrograms, ROLE, startPostgres } from '../../../support/postgres.ts'
+import { type Postgres, ROLE, startPostgres } from '../../../support/postgres.ts'
 import { poolSettings } from '../../../support/postgres-pool.ts'
 import { type ProbeOutcome, probe } from '../../../support/postgres-probe.ts'
+import { needs } from '../../../support/servers.ts'
 import { repositoryRoot } from '../../../support/source.ts'
 import { tempDirectory } from '../../../support/temp.ts'
+
+needs('postgres')
 
 const PROBE = join(repositoryRoot, 'test/support/postgres-probe.ts')
 const NAME = 'pg.acme.example'
@@ -119,7 +122,7 @@ const CASES: readonly Case[] = [
   },
 ]
 
-describe.skipIf(!postgresPrograms())('TLS of PostgreSQL', () => {
+describe('TLS of PostgreSQL', () => {
   let servers: Servers
 
   beforeAll(async () => {

@@ -6,7 +6,10 @@ import { createRenderer } from '../../../../src/reports/documents/render.ts'
 import { startBrowser } from '../../../support/browser.ts'
 import { HOSTILE, packBlocks, packData } from '../../../support/report-pack.ts'
 import { RENDER_SETTINGS, renderRequest } from '../../../support/report-request.ts'
+import { needs } from '../../../support/servers.ts'
 import { tempDirectory } from '../../../support/temp.ts'
+
+needs('chromium')
 
 const directory = tempDirectory()
 let browser: Browser

@@ -5,8 +5,10 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { violations } from '../../../support/accessibility.ts'
 import { startBrowser } from '../../../support/browser.ts'
 import { type TestHub, testHub } from '../../../support/hub.ts'
-import { findExecutable } from '../../../support/servers.ts'
+import { needs } from '../../../support/servers.ts'
 import { until } from '../../../support/wait.ts'
+
+needs('chromium')
 
 const ANNA = 'anna.berg@acme.example'
 const TIMEOUT_MS = 60_000
@@ -63,7 +65,7 @@ async function fill(site: TestHub): Promise<{ newest: string; hostile: string; p
   return { newest, hostile, pack }
 }
 
-describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
+describe('in Chromium', () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await startBrowser()

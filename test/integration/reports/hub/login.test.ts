@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { MailOutcome } from '../../../../src/reports/runs/carriers.ts'
+import type { MailOutcome } from '../../../../src/reports/mailer.ts'
 import { OWN_FORM, type TestHub, testHub } from '../../../support/hub.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -40,6 +40,20 @@ describe('links by mail', () => {
     expect(site.mails.map(({ to }) => to)).toEqual([[{ name: '', address: ANNA }]])
     const links = site.db.all<{ address: string }>('SELECT address FROM report_hub_login ORDER BY at, address')
     expect(links).toHaveLength(3)
+  })
+
+  test('addresses outside of the allowed domains, and those of a single test, get no link and see nothing', async () => {
+    await using site = await testHub({ allowedDomains: ['acme.example'] })
+    await site.publish({ visibleTo: ['x@evil.example', ANNA] })
+    await site.publish({ test: true, visibleTo: ['once@acme.example'] })
+    for (const address of ['x@evil.example', 'once@acme.example', ANNA])
+      expect((await ask(site, address)).status).toBe(202)
+    await until(() => site.mails.length > 0)
+    expect(site.mails.map(({ to }) => to)).toEqual([[{ name: '', address: ANNA }]])
+    expect(site.db.all('SELECT address FROM report_hub_reader ORDER BY address')).toEqual([
+      { address: ANNA },
+      { address: 'once@acme.example' },
+    ])
   })
 
   test('programs get the text as JSON', async () => {
@@ -96,6 +110,20 @@ describe('links by mail', () => {
     site.clock.advance(60 * MINUTE_MS)
     await ask(site, ANNA)
     await until(() => site.mails.length === 6)
+  })
+
+  test('a stranger who asks for the links of a person does not shut the person out', async () => {
+    await using site = await testHub({}, { server: { trustedProxies: ['127.0.0.1'] } })
+    await site.publish({})
+    const from = (n: number) => ask(site, ANNA, { 'x-forwarded-for': `203.0.113.${n}` })
+    for (let n = 0; n < 20; n++) await from(1)
+    await until(() => site.mails.length === 5)
+    await from(2)
+    await until(() => site.mails.length === 6)
+    expect((await use(site, site.tokenOf())).status).toBe(303)
+    // So many mails an hour are enough for every one.
+    for (let n = 0; n < 60; n++) await from(3 + (n % 20))
+    await until(() => site.mails.length === 50)
   })
 
   test('tokens are in no log and no audit, and stored as hashes', async () => {

@@ -298,7 +298,7 @@ describe('versions', () => {
   })
 
   test('items of test runs are marked, and gone after 24 hours', async () => {
-    await using site = await testHub()
+    await using site = await testHub({}, { testers: () => ['tester@acme.example'] })
     const id = await site.publish({ test: true, visibleTo: ['tester@acme.example'] })
     const cookie = await logIn(site, 'tester@acme.example')
     expect((await site.api.send('GET', '/hub', undefined, { cookie })).body).toContain('>Test<')

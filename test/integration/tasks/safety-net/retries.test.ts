@@ -107,7 +107,7 @@ test('a task that succeeds at the second retry bothers nobody', async () => {
   await next()
   expect(ended.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'success'])
   expect([alertsOf(ended), openRetries(db)]).toEqual([[], []])
-}, 30_000)
+}, 90_000)
 
 test('a task that always fails is tried three times more and makes one alert that says 3 of 3', async () => {
   const { first, next, ended } = await scene()
@@ -121,7 +121,7 @@ test('a task that always fails is tried three times more and makes one alert tha
   ])
   expect(alertsOf(ended).map(({ retry }) => retry)).toEqual([{ attempt: 3, max: 3, nextAt: null, refused: null }])
   expect(new Set(ended.map(({ executionId }) => executionId)).size).toBe(4)
-}, 30_000)
+}, 90_000)
 
 test('a task that the start filter does not allow is not started again, and the alert says so', async () => {
   const { first, due, released, simulator } = await scene({ enable: true })
@@ -131,4 +131,4 @@ test('a task that the start filter does not allow is not started again, and the 
   await until(() => released.length > 0, { timeout: 20_000 })
   expect(released).toEqual([`${event.id} Butler.startTaskFilter does not allow it`])
   expect(simulator.site.executions.byTask(FLAKY)).toHaveLength(runs)
-}, 30_000)
+}, 90_000)

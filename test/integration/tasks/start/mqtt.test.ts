@@ -10,10 +10,13 @@ import { createRequestStore, migrations, REQUEST_TABLE } from '../../../../src/t
 import type { StartFilterSettings } from '../../../../src/tasks/start/select.ts'
 import { createStartTask } from '../../../../src/tasks/start/start.ts'
 import { type Mosquitto, startMosquitto } from '../../../support/mosquitto.ts'
+import { needs } from '../../../support/servers.ts'
 import { type TempDirectory, tempDirectory } from '../../../support/temp.ts'
 import { until } from '../../../support/wait.ts'
 import { type Spy, service, spy } from '../../mqtt/support.ts'
 import { DASHBOARD, filterOf, NO_FILTER, SALES, type Site, startSite, task, UNKNOWN } from './support.ts'
+
+needs('mosquitto')
 
 const START = 'qliksense/start_task'
 const RESULT = 'qliksense/start_result'

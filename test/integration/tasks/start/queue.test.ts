@@ -101,7 +101,7 @@ describe('order', () => {
     await start(request({ taskIds: [b] }))
     await until(() => site.startedIds().length === 4, { timeout: 10_000 })
     expect(site.startedIds()).toEqual([c, a, d, b])
-  }, 20_000)
+  }, 90_000)
 
   test('a request that its own limit holds back does not hold up another', async () => {
     const { start } = await starts()
@@ -172,7 +172,7 @@ describe('what waits', () => {
     expect(await outcome.queued![0]!.settled).toMatchObject({ executionId: expect.any(String) })
     expect(site.startedIds().filter((id) => id === second).length).toBeGreaterThan(0)
     expect(site.simulator.site.executions.byTask(second)).toHaveLength(1)
-  }, 20_000)
+  }, 90_000)
 
   test('survives a restart, in its order', async () => {
     const before = await starts({ maxConcurrent: 1 })
@@ -183,7 +183,7 @@ describe('what waits', () => {
     expect(after.log.of('info')).toContain('STARTQUEUE: Taking up 2 task(s) of the last run')
     await until(() => site.startedIds().length === 3, { timeout: 10_000 })
     expect(site.startedIds()).toEqual([slow, b, a])
-  }, 20_000)
+  }, 90_000)
 
   test('a start whose answer was lost is looked for, not repeated', async () => {
     const { start } = await starts({ maxConcurrent: 1 })
@@ -195,7 +195,7 @@ describe('what waits', () => {
     const [execution] = site.simulator.site.executions.byTask(wanted)
     expect(result).toMatchObject({ executionId: execution!.executionID })
     expect(site.startedIds()).toEqual([wanted])
-  }, 20_000)
+  }, 90_000)
 })
 
 describe('a request that is repeated with its id', () => {

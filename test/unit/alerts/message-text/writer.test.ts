@@ -157,7 +157,7 @@ describe('events that are no end of a task', () => {
     const details = { kind: 'watchdog', elapsedMs: 3_600_000, limitMs: 1_800_000, usualMs: null, dueAt } as const
     const { text } = await write(exampleEvent({ outcome: 'late', details, execution: null, scriptLog: null }))
     expect(text.title).toBe('Reload late: Financial Dashboard Reload')
-    expect(text.text).toContain('\nDue: 2026-03-02 06:00:00 +01:00\nElapsed: 1:00:00\nLimit: 0:30:00\n')
+    expect(text.text).toContain('\nDue: 2026-03-02 06:00:00 +01:00\nElapsed: 1 h 00 min\nLimit: 30 min\n')
   })
 
   test('Footman itself', async () => {
@@ -196,8 +196,8 @@ describe('templates of the route', () => {
   })
 
   test.each([
-    ['a body that fails', { body: '<%= it.nothing.here %>' }, /Template error: body of route finance-ops/],
-    ['a title that fails', { title: '{{#if}}' }, /Template error: title of route finance-ops/],
+    ['a body that fails', { body: '<%= it.nothing.here %>' }, /Template error: body of rule finance-ops/],
+    ['a title that fails', { title: '{{#if}}' }, /Template error: title of rule finance-ops/],
     ['a file that is missing', { template: 'none.eta' }, /Template error: there is no template none\.eta/],
   ])('%s: the built-in text, with the problem in its last line', async (_, texts, problem) => {
     const { text, log } = await write(exampleEvent(), routed(texts))

@@ -199,9 +199,9 @@ test('the needs of a match are those of its fields', () => {
 })
 
 describe('match and except together', () => {
-  const filter = (route: { match?: object; except?: object }) =>
+  const filter = (route: { match?: object | object[]; except?: object }) =>
     compileFilter(
-      { match: route.match && [parse(route.match)], except: route.except && [parse(route.except)] },
+      { match: route.match && [route.match].flat().map(parse), except: route.except && [parse(route.except)] },
       context,
     )
 
@@ -235,6 +235,40 @@ describe('match and except together', () => {
     expect(route.explain(elsewhere, AT + 12 * 3_600_000)).toMatchObject({
       matched: false,
       because: 'stream is "HR", wanted Finance',
+    })
+  })
+
+  describe('about a reload without a task', () => {
+    const ofApp = fullEvent({ type: 'appReload', taskId: '', taskName: '', task: null, history: null, receivedAt: AT })
+    const stream = { stream: 'Finance' }
+
+    test.each([
+      ['without conditions', {}, false],
+      ['with a condition that holds', { match: stream }, false],
+      ['of every outcome', { match: { outcome: '*' } }, false],
+      ['that asks for it', { match: { type: 'appReload' } }, true],
+      ['that asks for it among others', { match: { type: ['reload', 'appReload'], ...stream } }, true],
+      ['in one of several matches', { match: [stream, { type: 'appReload' }] }, true],
+      ['of another stream', { match: { type: 'appReload', stream: 'HR' } }, false],
+      ['of its user', { match: { type: 'appReload', user: '*\\*', app: 'Sales*', owner: 'ACME\\*' } }, true],
+      ['of a task', { match: { type: 'appReload', task: '*' } }, false],
+      ['with an exception for its app', { match: { type: 'appReload' }, except: { app: '*' } }, false],
+      ['with an exception for everything', { match: { type: 'appReload' }, except: {} }, false],
+    ])('a rule %s', (_, rule, expected) => {
+      const compiled = filter(rule)
+      expect(compiled.matches(ofApp, AT)).toBe(expected)
+      expect(compiled.explain(ofApp, AT).matched).toBe(expected)
+      if (expected) expect(compiled.when.types).toContain('appReload')
+    })
+
+    test('says why a rule without types is not about it, and shows nothing of it elsewhere', () => {
+      expect(filter({}).explain(ofApp, AT).because).toBe('type is "appReload", wanted all but appReload')
+      expect(
+        filter({})
+          .explain(known, AT)
+          .fields.map(({ field }) => field),
+      ).toEqual(['outcome'])
+      expect(filter({}).when.types).not.toContain('appReload')
     })
   })
 

@@ -15,6 +15,15 @@ test.each([
   ['<ul><li>one</li><li>two</li></ul>', '- one\n- two'],
   ['<p title="a > b">x</p>', 'x'],
   ['1 < 2 and 3 > 2', '1 < 2 and 3 > 2'],
+  ['<BR class="x">a<hr size=1>b', 'a\nb'],
+  ['a <!-- x --> b <!-- y', 'a b <!-- y'],
+  ['<style>a', 'a'],
+  ['<pre>a', 'a'],
+  ['a <a href="https://x">b', 'a b'],
+  ['<a name="x">b</a><a href="/y"> <b>c</b> <br></a >d', 'bc (/y)d'],
+  ['<p title="a>x</p><b>y</b>', 'x\ny'],
+  ['a <b and "c', 'a <b and "c'],
+  ['<td>a</td>  <td>b</td><p>  c  </p>', 'a   b   c'],
 ])('%s', (html, text) => {
   expect(htmlToText(html)).toBe(text)
 })

@@ -43,7 +43,7 @@ describe('a draft', () => {
 
   test.each([
     ['a: [', [[1, '', 'is not valid YAML']]],
-    ['', [[1, '', 'has no route']]],
+    ['', [[1, '', 'has no rule']]],
     ['just words', [[1, 'alertRoutes', 'must be a list']]],
     ['- name: a\n  mtach: {}\n  to: [ops]', [[2, 'alertRoutes[0].mtach', 'unknown key']]],
     ['- name: a\n  match:\n    outcome: broken\n  to: [ops]', [[3, 'alertRoutes[0].match.outcome', 'broken']]],

@@ -213,7 +213,7 @@ describe('the JSON Schema', () => {
       const { problems } = await loadText(JSON.stringify({ Butler: value }))
       expect({ path, problems: problems.filter(({ severity }) => severity !== 'info') }).toEqual({ path, problems: [] })
     }
-  }, 30_000)
+  }, 90_000)
 })
 
 /** Keys of lists, and of sections that need further keys. */

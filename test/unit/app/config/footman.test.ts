@@ -110,6 +110,14 @@ describe('inside Butler.footman', () => {
       'match.message: must be a regular expression that can be compiled, found /(/',
     ],
     [
+      'alertRoutes: [{name: a, to: [x], match: {message: "/(?:(?:){200000000}){200000000}/"}}]',
+      'match.message: must be a regular expression that can be compiled, found /(?:(?:){200000000}){200000000}/',
+    ],
+    [
+      'alertRoutes: [{name: a, to: [x], match: {message: "/((a{1000})+){101}/"}}]',
+      'match.message: must be a regular expression that can be compiled, found /((a{1000})+){101}/',
+    ],
+    [
       'alertRoutes: [{name: a, to: [x], match: {duration: ">5"}}]',
       'match.duration: must be a comparison with one of = >= > <= <, like ">30m", found ">5"',
     ],
@@ -140,8 +148,8 @@ describe('inside Butler.footman', () => {
     ],
     ['reportTask: {enable: true}', 'Butler.configEngine.host: is missing; report tasks cannot open apps. Hint: set it'],
     [
-      'reportTask: {enable: true, allowedRecipientDomains: [company.com, "@acme.example"]}',
-      'reportTask.allowedRecipientDomains[1]: "@acme.example" is no domain; no address fits it. Hint: write the part behind the @',
+      'reportTask: {enable: true, allowedRecipientDomains: [company.com, "@acme.example", "*.acme.example", acme.example.]}',
+      'reportTask.allowedRecipientDomains[2]: "*.acme.example" is no domain; no address fits it. Hint: write the part behind the @',
     ],
     ['reportTask: {enable: true, hub: {enable: true}}', 'cannot send mails, and no one can sign in to the hub.'],
     [

@@ -76,7 +76,7 @@ describe('every older layout', () => {
       }),
       { numRuns: 40 },
     )
-  }, 30_000)
+  }, 90_000)
 })
 
 function merge(low: Record<string, unknown>, high: Record<string, unknown>): Record<string, unknown> {
@@ -268,7 +268,7 @@ test('whatever stands in a file, it is rewritten with the same meaning or refuse
     // An empty key after a line "...".
     { numRuns: 100, examples: [['documents', [{ at: 81_863_963, way: 'insert', text: ': ' }]]] },
   )
-}, 30_000)
+}, 90_000)
 
 describe('the text', () => {
   test('changes only where something moves; comments, quotes, blanks and order stay', () => {

@@ -109,7 +109,7 @@ test('the combinations are accepted and say what was answered', () => {
     )
   }
   expect(count).toBe(4 * 2 * 2 * 2 * 2 * 2)
-}, 30_000)
+}, 90_000)
 
 /** Pairs of choices: every value of one beside every value of another, in few files. */
 function pairs(): InitAnswers[] {
@@ -139,7 +139,7 @@ test('footman check finds nothing wrong with any of them', async () => {
       expect({ lines, code }).toEqual({ lines: [`${resolve(cwd, configfile)}: valid, 0 errors, 0 warnings`], code: 0 })
     }
   })
-}, 30_000)
+}, 90_000)
 
 describe('texts', () => {
   test('any line is read back as it was written', () => {

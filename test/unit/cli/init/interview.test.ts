@@ -83,7 +83,7 @@ describe('the interview', () => {
     expect(seen).toContain('Port for messages of Qlik Sense (UDP) [9999]: ')
     expect(seen).toContain('Port of the mail server [465]: ')
     expect(seen).toContain('Sender of the mails [Qlik Sense <qliksense-noreply@acme.example>]: ')
-    expect(said).toContain('UDP port 9999 was taken, as 9998 is in use on this computer')
+    expect(said).toContain('UDP port 9999 is used, because 9998 is taken on this computer')
     expect(butler).toMatchObject({
       configQRS: { host: 'qs1.acme.example' },
       udpServerConfig: { portTaskFailure: 9999 },

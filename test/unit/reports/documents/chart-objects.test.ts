@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { chartOfObject, isKpi, isTable, kpisOfObject } from '../../../../src/reports/documents/charts/objects.ts'
 import type { AppObject, Table } from '../../../../src/reports/types.ts'
-import { table } from '../../../support/report-data.ts'
+import { column, table } from '../../../support/report-data.ts'
 
 const one = table(
   ['d:Region', 'm:Sales'],
@@ -125,7 +125,7 @@ test('KPIs and tables are no charts', async () => {
   expect(isTable(object('sn-pivot-table', one))).toBeTrue()
   expect(isTable(object('map', one))).toBeFalse()
   expect(await kpisOfObject(object('kpi', table(['m:Sales', 'm:Orders'], [[60, [7, '7 pcs']]])))).toEqual([
-    { label: 'Sales', value: { text: '60', number: 60 }, compare: null },
-    { label: 'Orders', value: { text: '7 pcs', number: 7 }, compare: null },
+    { label: 'Sales', value: { text: '60', number: 60 }, column: column('m:Sales'), compare: null },
+    { label: 'Orders', value: { text: '7 pcs', number: 7 }, column: column('m:Orders'), compare: null },
   ])
 })

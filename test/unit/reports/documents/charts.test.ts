@@ -95,7 +95,7 @@ describe('numbers at axes', () => {
     [plain, 'de-DE', [0.5], 0.25, '0,25'],
     [{ type: 'number', format: '0.0%' } as const, 'en-GB', [0.1, 0.9], 0.4, '40%'],
     [{ type: 'interval', format: 'hh:mm' } as const, 'en-GB', [0.5], 0.0625, '1:30'],
-    [{ type: 'date', format: 'YYYY-MM-DD' } as const, 'en-GB', [45_982], 45_982, '21 Nov 2025'],
+    [{ type: 'date', format: 'YYYY-MM-DD' } as const, 'en-GB', [45_982], 45_982, '2025-11-21'],
     [plain, 'not a locale', [10], 5, '5'],
   ])('%p in %s', (own, locale, values, value, text) => {
     expect(numberFormat(own, locale, values)(value)).toBe(text)

@@ -23,7 +23,7 @@ async function csvOf(
   rows: readonly (readonly Value[])[],
   csv: object = { bom: false },
 ) {
-  const bytes = await writeCsv({ table: table(columns, rows), options: optionsOf(csv), file })
+  const bytes = await writeCsv({ table: table(columns, rows), options: optionsOf(csv), locale: 'en-GB', file })
   const text = readFileSync(file, 'utf8')
   expect(bytes).toBe(Buffer.byteLength(text))
   return text
@@ -49,6 +49,10 @@ describe('CSV', () => {
 
   test.each([
     ['=cmd|calc', "'=cmd|calc"],
+    ['＝cmd|calc', "'＝cmd|calc"],
+    ['＋1', "'＋1"],
+    ['－1', "'－1"],
+    ['＠SUM(A1)', "'＠SUM(A1)"],
     ['+1+2', "'+1+2"],
     ['-x', "'-x"],
     ['@SUM(A1)', "'@SUM(A1)"],
@@ -66,6 +70,22 @@ describe('CSV', () => {
 
   test('labels of columns are guarded too', async () => {
     expect(await csvOf(['d:=A'], [])).toBe("'=A\r\n")
+  })
+
+  test('keeps what a number would lose', async () => {
+    const code = { ...column('d:Code'), type: 'integer' as const }
+    const rows = [
+      [[7, '007'] as const],
+      [[1_234_567_890_123_456, '1234567890123456'] as const],
+      [[2024, '2024'] as const],
+    ]
+    expect(await csvOf([code], rows)).toBe('Code\r\n007\r\n1234567890123456\r\n2024\r\n')
+  })
+
+  test('says in a last record of the same width that it was cut', async () => {
+    const cut = table(['d:City', 'm:A', 'm:B'], [['Nord', 1, 2]], { totalRows: 134_211 })
+    await writeCsv({ table: cut, options: optionsOf({ bom: false }), locale: 'en-GB', file })
+    expect(readFileSync(file, 'utf8')).toBe('City,A,B\r\nNord,1,2\r\n"Showing the first 1 of 134,211 rows",,\r\n')
   })
 
   test('negative numbers are numbers', async () => {
@@ -95,7 +115,7 @@ describe('CSV', () => {
       },
     }
     await expect(
-      writeCsv({ table: broken, options: optionsOf({}), file: join(directory, 'broken.csv') }),
+      writeCsv({ table: broken, options: optionsOf({}), locale: 'en-GB', file: join(directory, 'broken.csv') }),
     ).rejects.toThrow('gone')
     expect(existsSync(join(directory, 'broken.csv'))).toBeFalse()
   })

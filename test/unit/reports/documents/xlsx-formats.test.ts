@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { formatOfText, numberFormat } from '../../../../src/reports/documents/xlsx-formats.ts'
+import { displayOf } from '../../../../src/reports/display.ts'
+import { cellFormat, numberFormat } from '../../../../src/reports/documents/xlsx-formats.ts'
 import type { NumberKind } from '../../../../src/reports/types.ts'
 
 test.each<[NumberKind, string | null, string]>([
@@ -47,15 +48,21 @@ test.each<[NumberKind, string | null, string]>([
 })
 
 test.each([
-  ['', 'General'],
-  ['n/a', 'General'],
-  ['812', 'General'],
-  ['8 912', '#,##0'],
-  ['12 345 678,90 kr', '#,##0.00'],
-  ['$1,234.5', '#,##0.0'],
-  ['1.234', '#,##0'],
-  ['12,4 %', '0.0%'],
-  ['-34%', '0%'],
-])('a figure shown as %p has the format %p', (text, expected) => {
-  expect(formatOfText(text)).toBe(expected)
+  ['n/a', 3, 'General'],
+  ['812', 812, '#,##0'],
+  ['8912.5', 8912.5, '#,##0.0'],
+  ['8912.50', 8912.5, '0.00'],
+  ['8 912', 8912, '#,##0'],
+  ['12 345 678,90 €', 12_345_678.9, '#,##0.00 "€"'],
+  ['$1,234.5', 1234.5, '$#,##0.0'],
+  ['1.234', 1234, '#,##0'],
+  ['1.234', 1.234, '#,##0.000'],
+  ['12,4 %', 0.124, '0.0 %'],
+  ['-34%', -0.34, '0%'],
+  ['(1,234)', -1234, '#,##0;(#,##0)'],
+  ['$-5', -5, '$0;$-0'],
+  ['+12.3%', 0.123, '+0.0%'],
+  ['007', 7, 'General'],
+])('a figure shown as %p of %p has the format %p', (text, number, expected) => {
+  expect(cellFormat(displayOf({ text, number }, null), 'General')).toBe(expected)
 })

@@ -132,6 +132,34 @@ describe('a sheet of rows', () => {
     expect(sheet).toContain('<autoFilter ref="A1:A1"/>')
   })
 
+  test('keeps codes as texts, and never groups a dimension', async () => {
+    const columns = [
+      column('Code', { type: 'integer', kind: 'dimension' }),
+      column('Year', { type: 'integer', kind: 'dimension' }),
+      column('Sales', { type: 'integer' }),
+    ]
+    const parts = await partsOf([
+      tableBlock(tableOf(columns, [[numberCell(7, '007'), numberCell(2024), numberCell(5000)]])),
+    ])
+    const sheet = parts['xl/worksheets/sheet1.xml']!
+    expect(cellOf(sheet, 'A2')).toContain('<t>007</t>')
+    expect(cellOf(sheet, 'B2')).toContain('<v>2024</v>')
+    const formats = [...parts['xl/styles.xml']!.matchAll(/formatCode="([^"]*)"/g)].map(([, format]) => format)
+    expect(formats).toEqual(['0', '#,##0'])
+  })
+
+  test('says below the totals that it was cut, outside of the filter', async () => {
+    const totals = [EMPTY_CELL, numberCell(9)]
+    const cut = tableOf([column('Region'), column('Sales', { type: 'number' })], [[textCell('Nord'), numberCell(1)]], {
+      totals,
+      totalRows: 134_211,
+    })
+    const sheet = await sheetOf([tableBlock(cut)])
+    expect(cellOf(sheet, 'A3')).toContain('<t>Total of all 134,211 rows</t>')
+    expect(cellOf(sheet, 'A4')).toContain('<t>Showing the first 1 of 134,211 rows</t>')
+    expect(sheet).toContain('<autoFilter ref="A1:B2"/>')
+  })
+
   test('ends at the last row of Excel, with a warning', async () => {
     const warnings: string[] = []
     const page = Array.from({ length: 10_000 }, () => [numberCell(1)])
@@ -146,8 +174,8 @@ describe('a sheet of rows', () => {
     const sheet = await sheetOf([tableBlock(table)], {
       warn: (code, details, block) => warnings.push(`${code} ${block}: ${details}`),
     })
-    expect(warnings).toEqual(['ROWS_TRUNCATED detail: 1048575 of 1100000 rows: a sheet has no more'])
-    expect(sheet).toContain('<row r="1048576">')
+    expect(warnings).toEqual(['ROWS_TRUNCATED detail: 1048574 of 1100000 rows: a sheet has no more'])
+    expect(sheet).toMatch(/<row r="1048576"><c r="A1048576"[^>]*><is><t>Showing the first 1,048,574 of 1,100,000 rows</)
     expect(sheet).not.toContain('<row r="1048577">')
   }, 60_000)
 })
@@ -161,10 +189,11 @@ describe('a workbook', () => {
       items: [
         {
           label: 'Revenue',
-          value: numberCell(1500.5, '1 500,50 kr'),
-          compare: { value: numberCell(1000, '1 000 kr'), change: 0.5005 },
+          value: numberCell(1500.5, '1 500,50 €'),
+          column: null,
+          compare: { value: numberCell(1000, '1 000 €'), change: 0.5005 },
         },
-        { label: 'Status', value: textCell('open'), compare: null },
+        { label: 'Status', value: textCell('open'), column: null, compare: null },
       ],
     }
     const parts = await partsOf([

@@ -80,7 +80,8 @@ async function mailed(
     hubUrl: () => '',
     ...deps,
   }
-  const settings = { fromAddress: 'F <f@x.com>', host: 'h.example', temporaryDirectory: folder.path, maxAttachmentMb }
+  const rules = { fromAddress: 'F <f@x.com>', allowedDomains: [] }
+  const settings = { ...rules, host: 'h.example', temporaryDirectory: folder.path, maxAttachmentMb }
   const job = {
     run: { id: 'r1', queuedAt: 0, startedAt: 0, sealed: null },
     definition: exampleDefinition({ email: { enabled: true, subject: 'Weekly', ...email } }),
@@ -226,7 +227,7 @@ describe('files', () => {
 
   test.each<[FilePayload['onExists'], object, string, string | null]>([
     ['overwrite', { state: 'sent', target: 'share:a-overwrite.csv' }, 'new', null],
-    ['suffix', { state: 'sent', code: 'FILE_RENAMED', target: 'share:a-suffix (2).csv' }, 'old', 'a-suffix (2).csv'],
+    ['suffix', { state: 'sent', target: 'share:a-suffix (2).csv' }, 'old', 'a-suffix (2).csv'],
     ['skip', { state: 'skipped', code: 'FILE_EXISTS' }, 'old', null],
     ['fail', { state: 'failed', code: 'STORAGE_FAILED' }, 'old', null],
   ])('a file that is there, onExists %s', async (onExists, expected, content, other) => {

@@ -162,10 +162,10 @@ test('the message for the mail server', () => {
   const parts = { messageId: 'm1', deliveryId: 'd1', runId: 'r1', from: 'F <f@x.com>', host: 'h.example' }
   const content = { priority: 'low' as const, html: '<p>', text: 't', attachments: [] }
   const payload = { ...PAYLOAD, to: ['a,b@x.com'], cc: ['c@x.com'], subject: 'Two\r\nBcc: x@evil.com' }
-  const made = mailOptions(payload, { ...parts, ...content, replyTo: 'answers@x.com' })
+  const made = mailOptions(payload, { ...parts, ...content, replyTo: { name: '', address: 'answers@x.com' } })
   expect(made).toMatchObject({
     from: 'F <f@x.com>',
-    replyTo: 'answers@x.com',
+    replyTo: { name: '', address: 'answers@x.com' },
     to: [{ name: '', address: 'a,b@x.com' }],
     cc: [{ name: '', address: 'c@x.com' }],
     bcc: [],

@@ -6,7 +6,7 @@ import type { SendMailOptions } from 'nodemailer'
 import type { RunCode } from '../../../../src/reports/codes.ts'
 import { levelOf } from '../../../../src/reports/codes.ts'
 import type { Outcome } from '../../../../src/reports/entities/task.ts'
-import type { MailOutcome } from '../../../../src/reports/runs/carriers.ts'
+import type { MailOutcome } from '../../../../src/reports/mailer.ts'
 import type { DeliveryJob } from '../../../../src/reports/runs/deliver.ts'
 import type { RunRecord } from '../../../../src/reports/runs/ledger.ts'
 import {
@@ -205,7 +205,12 @@ async function delivered(
     },
   } as unknown as NotifierDeps
   const settings = { fromAddress: 'Reports <r@company.com>', host: 'b.company.com', maxAttachmentMb: 20 }
-  const carrier = createNotificationCarrier(deps, { ...settings, timezone: 'Europe/Stockholm', locale: 'en-GB' })
+  const carrier = createNotificationCarrier(deps, {
+    ...settings,
+    allowedDomains: [],
+    timezone: 'Europe/Stockholm',
+    locale: 'en-GB',
+  })
   const definition = exampleDefinition({ notifications: [{ on: [outcome], recipients: ['ops@x.com'], ...rule }] })
   const [delivery] = planNotifications({
     run: run(outcome),

@@ -29,6 +29,7 @@ function planned(task: object, changes: Partial<PlanRequest> = {}, notes: string
     testAddress: null,
     limits: { maxMailsPerRun: 100, maxAttachmentMb: 20 },
     allowedDomains: [],
+    fromAddress: 'reports@x.com',
     note: (code) => void notes.push(code),
     ...changes,
   })

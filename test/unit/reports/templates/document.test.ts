@@ -219,10 +219,10 @@ describe('levels', () => {
       '=1+1 | ',
       'All: 4,010.5',
     ])
-    expect(drawn).toEqual(['1500.5 300x200', '2500 300x200', '10 300x200'])
+    expect(drawn).toEqual(['1,500.5 300x200', '2,500 300x200', '10 300x200'])
     expect(['word/media/footman1.png', 'word/media/footman2.png', 'word/media/footman3.png'].map(text)).toEqual([
-      '1500.5',
-      '2500',
+      '1,500.5',
+      '2,500',
       '10',
     ])
     const ids = [...text('word/document.xml').matchAll(/wp:docPr id="(\d+)"/g)].map(([, id]) => id)

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import { createFormatter, dateOfSerial, parseFormat, serialOfDate } from '../../../../src/reports/templates/formats.ts'
-import type { Column } from '../../../../src/reports/types.ts'
 
 /** Any kind of space as a plain one: locales group digits with several. */
 const spaced = (text: string) => text.replaceAll(/\s/g, ' ').replaceAll('\u2212', '-')
@@ -71,27 +70,14 @@ test('text is the text of Qlik; texts have no format', () => {
   expect(formatted(null, 'yyyy', 'en-GB', 'none')).toBe('none')
 })
 
-describe('without a format', () => {
-  const measure: Pick<Column, 'kind' | 'type'> = { kind: 'measure', type: 'number' }
-  test.each([
-    [1234.5, '1234.5', null, '1,234.5'],
-    [1234.5, '$1,234.50', null, '1,234.5'],
-    [-5, '-5', null, '-5'],
-    [0.1 + 0.2, '0.3', measure, '0.3'],
-    [1 / 3, '0.333', measure, '0.3333333333'],
-    [1234.567_890_123, '1234.567', measure, '1,234.56789'],
-    [123_456_789_012, '1,2E+11', measure, '1,2E+11'],
-    [123_456_789_012, '123456789012', measure, '123,456,789,012'],
-    [1e-20, '0', measure, '0'],
-    [45_658, '2025-01-01', null, '2025-01-01'],
-    [45_658, '01/01/2025', null, '01/01/2025'],
-    [45_658, '20250101', null, '20250101'],
-    [0.5, '12:00', null, '12:00'],
-    [1, 'Jan', null, 'Jan'],
-    [2024, '2024', { kind: 'dimension', type: 'integer' } as const, '2024'],
-    [45_658, '45658', { kind: 'measure', type: 'date' } as const, '45658'],
-    [null, '', null, ''],
-  ])('%p shown by Qlik as %p is %p', (number, text, column, expected) => {
-    expect(createFormatter('en-GB').text({ cell: { text, number }, column }, null)).toBe(expected as string)
-  })
+test.each([
+  [1234.5, '1234.5'],
+  [0.124, '12,4 %'],
+  [7, '007'],
+  [2024, '2024'],
+  [45_658, '2025-01-01'],
+  [1, 'Jan'],
+  [null, ''],
+])('without a format %p is the text of Qlik: %p', (number, text) => {
+  expect(createFormatter('en-GB').text({ cell: { text, number }, column: null }, null)).toBe(text)
 })

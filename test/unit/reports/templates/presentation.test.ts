@@ -105,7 +105,7 @@ describe('slides for the values of a level', () => {
       'Notes of Süd',
       'Notes of West',
     ])
-    expect([1, 2, 3].map((number) => text(`ppt/media/footman${number}.png`))).toEqual(['1500.5', '2500', '10'])
+    expect([1, 2, 3].map((number) => text(`ppt/media/footman${number}.png`))).toEqual(['1,500.5', '2,500', '10'])
 
     const relationships = [4, 5].map((number) => text(`ppt/slides/_rels/slide${number}.xml.rels`))
     expect(relationships[0]).toContain('Target="/ppt/charts/chart4.xml"')

@@ -49,7 +49,7 @@ describe('values of the document', () => {
   test.each([
     ['{{revenue}}', '4,010.5'],
     ['{{revenue | 0.00}}', '4010.50'],
-    ['{{revenue.text}}', '4010.5'],
+    ['{{revenue.text}}', '4,010.5'],
     ['{{=Max(Sales)}}', '2,500'],
     ['{{detail.$count}}', '3'],
     ['{{detail.$total.Sales | #,##0.0}}', '4,010.5'],
@@ -176,7 +176,7 @@ describe('levels', () => {
     await text(scope, '{{revenue}}')
     expect(
       await valuesOf(scope, 'region', '{{region}}', '{{revenue}}', '{{revenue.text}}', '{{detail.$count}}'),
-    ).toEqual(['Nord 1,500.5 1500.5 2', 'Süd 2,500 2500 1', 'West 10 10 1'])
+    ).toEqual(['Nord 1,500.5 1,500.5 2', 'Süd 2,500 2,500 1', 'West 10 10 1'])
     expect(data.evaluated).toHaveLength(7)
     expect(data.evaluated).toContain('Region=Nord: =Sum(Sales)')
   })

@@ -39,8 +39,14 @@ describe('instants', () => {
       ['2026-03-28T01:30:00Z', '2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z'],
     ],
     [
-      'so does one of an hourly schedule',
+      'what goes on through every hour skips the gap',
       { cron: '30 * * * *', timezone: STOCKHOLM },
+      '2026-03-29T00:00:00Z',
+      ['2026-03-29T00:30:00Z', '2026-03-29T01:30:00Z', '2026-03-29T02:30:00Z'],
+    ],
+    [
+      'with everyTimeOnce it fires at the end of the gap',
+      { cron: '30 * * * *', timezone: STOCKHOLM, everyTimeOnce: true },
       '2026-03-29T00:00:00Z',
       ['2026-03-29T00:30:00Z', '2026-03-29T01:00:00Z', '2026-03-29T01:30:00Z'],
     ],
@@ -52,8 +58,14 @@ describe('instants', () => {
       ['2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z'],
     ],
     [
-      'so does one of an hourly schedule, whose second pass is left out',
-      { cron: '0 * * * *', timezone: STOCKHOLM },
+      'what goes on through every hour fires in both passes',
+      { cron: '0 0-23 * * *', timezone: STOCKHOLM },
+      '2026-10-24T23:30:00Z',
+      ['2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z', '2026-10-25T02:00:00Z'],
+    ],
+    [
+      'with everyTimeOnce the second pass is left out',
+      { cron: '0 * * * *', timezone: STOCKHOLM, everyTimeOnce: true },
       '2026-10-24T23:30:00Z',
       ['2026-10-25T00:00:00Z', '2026-10-25T02:00:00Z'],
     ],

@@ -34,6 +34,14 @@ describe('the usual duration', () => {
     expect(usualOf({ own, others: () => others })).toMatchObject(expected)
   })
 
+  test('is that of the task itself at any time of day, whatever estimates are made of', () => {
+    expect(usualOf({ own: minutes(4, 2), others: () => minutes(10, 12, 14) }).usualMs).toBe(2 * MINUTE)
+    expect(usualOf({ own: [], others: () => minutes(10, 12, 14) }).usualMs).toBeNull()
+    expect(usualOf({ own: TEN, others: none }).usualMs).toBe(18 * MINUTE)
+    const failedFast: Sample[] = [{ runMs: null, queueMs: null, beganAt: null }, ...minutes(7)]
+    expect(usualOf({ own: failedFast, others: none }).usualMs).toBe(7 * MINUTE)
+  })
+
   test('counts the newest thirty only', () => {
     const own = [...minutes(...Array.from({ length: 30 }, () => 5)), ...minutes(60, 60, 60, 60, 60, 60)]
     expect(usualOf({ own, others: none })).toMatchObject({ samples: 30, p90Ms: 5 * MINUTE })
@@ -59,6 +67,10 @@ describe('the usual duration', () => {
       const own = [...noons, ...nights]
       expect(usualOf({ own, others: none, plannedWall: MONDAY_2 })).toMatchObject({ samples: 10, p50Ms: 18 * MINUTE })
       expect(usualOf({ own, others: none })).toMatchObject({ samples: 15 })
+      const even = [...noons, ...noons, ...nights]
+      const atNight = usualOf({ own: even, others: none, plannedWall: MONDAY_2 })
+      expect(atNight).toMatchObject({ p50Ms: 18 * MINUTE, usualMs: 2 * MINUTE })
+      expect(etaOf(atNight, MONDAY_2, MONDAY_2 + 20 * MINUTE)).toMatchObject({ over: true, overByMs: 18 * MINUTE })
     })
 
     test('uses all when there are nine', () => {

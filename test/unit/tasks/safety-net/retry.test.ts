@@ -209,6 +209,43 @@ describe('a failure of a task with a policy', () => {
 })
 
 describe('a retry that is due', () => {
+  test('comes at its time when the timer is a moment early, as the clock of the cluster has moved', async () => {
+    const { end, clock, createRunner, requests } = scene()
+    end('failed')
+    clock.advance(10 * SECOND - 3)
+    const read = clock.now
+    // Each look at the clock is a millisecond later.
+    clock.now = () => {
+      clock.advance(1)
+      return read()
+    }
+    await createRunner().start()
+    await until(() => requests.length === 1, { timeout: 5000, what: 'the start' })
+  })
+
+  test('and cannot be made is tried again within a second or two, and holds up no other', async () => {
+    const { end, clock, answers, createRunner, requests, rows } = scene()
+    end('failed')
+    clock.advance(10 * SECOND)
+    let isLost = true
+    answers(async () => {
+      if (isLost && requests.at(-1)?.taskIds[0] === TASK_ID) throw new Error('the database of the cluster is away')
+      return { ...NOTHING, started: [{ taskId: '', taskName: '', executionId: executionId(200 + requests.length) }] }
+    })
+    const runner = createRunner()
+    await runner.start()
+    await until(() => requests.length === 1, { what: 'the first attempt' })
+    const other = executionId(900)
+    end('failed', { taskId: other })
+    clock.advance(10 * SECOND)
+    runner.wake()
+    await until(() => requests.some(({ taskIds }) => taskIds[0] === other), { timeout: 5000, what: 'the other one' })
+    isLost = false
+    clock.advance(2 * SECOND)
+    runner.wake()
+    await until(() => rows().every(({ state }) => state === 'started'), { timeout: 5000, what: 'both starts' })
+  })
+
   test('goes on after a crash: before, during and after the start', async () => {
     const { end, run, createRunner, db, requests, rows, clock } = scene()
     end('failed')

@@ -119,7 +119,7 @@ describe('what is wrong is said, with its place', () => {
     ['0 0 31 1 *', 'there is no such day, so it would never fire'],
     ['0 0 30 feb *', 'there is no such day, so it would never fire'],
     ['* * * *', 'too few fields: 4 instead of 5 or 6'],
-    ['* * * * * * *', 'too many fields: 7 instead of 5 or 6'],
+    ['* * * * * * *', 'too many fields: 7 instead of 5 or 6; years are not possible'],
     ['', 'too few fields: 0 instead of 5 or 6'],
     ['@dai', '@dai is unknown; known are @hourly, @daily, @weekly, @monthly, @yearly'],
   ])('%s', (text, reason) => {
@@ -310,9 +310,7 @@ type Matches = (wall: Wall) => boolean
 interface Pattern {
   readonly text: string
   readonly matches: Matches
-  /** Fires only the first time when a time comes twice. */
-  readonly once?: true
-  /** Fires in every hour of the day: what a gap skips is not made up. */
+  /** Fires in every hour of the day: both times when one comes twice, and what a gap skips is not made up. */
   readonly everyHour?: true
 }
 
@@ -321,16 +319,16 @@ const lastOf = ({ year, month }: Wall) => new Date(Date.UTC(year, month, 0)).get
 const nthOf = ({ day }: Wall) => Math.ceil(day / 7)
 
 const CLOCK_PATTERNS: readonly Pattern[] = [
-  { text: '30 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute === 30, once: true },
-  { text: '15 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute === 15, once: true },
-  { text: '45 1 * * *', matches: ({ hour, minute }) => hour === 1 && minute === 45, once: true },
-  { text: '0 0 * * *', matches: ({ hour, minute }) => hour === 0 && minute === 0, once: true },
-  { text: '30 0 * * *', matches: ({ hour, minute }) => hour === 0 && minute === 30, once: true },
-  { text: '59 23 * * *', matches: ({ hour, minute }) => hour === 23 && minute === 59, once: true },
-  { text: '0,20,40 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute % 20 === 0, once: true },
-  { text: '10 0-4 * * *', matches: ({ hour, minute }) => hour <= 4 && minute === 10, once: true },
-  { text: '5 22-2 * * *', matches: ({ hour, minute }) => (hour >= 22 || hour <= 2) && minute === 5, once: true },
-  { text: '30 0-23 * * *', matches: ({ minute }) => minute === 30, once: true, everyHour: true },
+  { text: '30 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute === 30 },
+  { text: '15 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute === 15 },
+  { text: '45 1 * * *', matches: ({ hour, minute }) => hour === 1 && minute === 45 },
+  { text: '0 0 * * *', matches: ({ hour, minute }) => hour === 0 && minute === 0 },
+  { text: '30 0 * * *', matches: ({ hour, minute }) => hour === 0 && minute === 30 },
+  { text: '59 23 * * *', matches: ({ hour, minute }) => hour === 23 && minute === 59 },
+  { text: '0,20,40 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute % 20 === 0 },
+  { text: '10 0-4 * * *', matches: ({ hour, minute }) => hour <= 4 && minute === 10 },
+  { text: '5 22-2 * * *', matches: ({ hour, minute }) => (hour >= 22 || hour <= 2) && minute === 5 },
+  { text: '30 0-23 * * *', matches: ({ minute }) => minute === 30, everyHour: true },
   { text: '30 * * * *', matches: ({ minute }) => minute === 30, everyHour: true },
   { text: '*/20 * * * *', matches: ({ minute }) => minute % 20 === 0, everyHour: true },
   { text: '*/7 * * * *', matches: ({ minute }) => minute % 7 === 0, everyHour: true },
@@ -342,12 +340,10 @@ const CLOCK_PATTERNS: readonly Pattern[] = [
   {
     text: '30 1,2 * * sun',
     matches: ({ hour, minute, weekday }) => (hour === 1 || hour === 2) && minute === 30 && weekday === 0,
-    once: true,
   },
   {
     text: '0 3 L * *',
     matches: (wall) => wall.hour === 3 && wall.minute === 0 && wall.day === lastOf(wall),
-    once: true,
   },
 ]
 
@@ -365,6 +361,14 @@ const ZONES = [
   'Africa/Cairo',
   'Asia/Kathmandu',
   'Antarctica/Troll',
+  'Europe/London',
+  'Europe/Chisinau',
+  'Atlantic/Azores',
+  'America/Nuuk',
+  'Australia/Sydney',
+  'Pacific/Auckland',
+  'Asia/Beirut',
+  'Asia/Jerusalem',
 ]
 const YEARS = [2024, 2025, 2026, 2027, 2028]
 const MINUTE = 60_000
@@ -402,7 +406,7 @@ function wallOf(local: number): Wall {
   }
 }
 
-function expectedOf({ matches, once, everyHour }: Pattern, minutes: readonly Minute[]): number[] {
+function expectedOf({ matches, everyHour }: Pattern, minutes: readonly Minute[]): number[] {
   const fits = (local: number) => matches(wallOf(local))
   const seen = new Set<number>()
   return minutes.flatMap(({ at, local }, i) => {
@@ -413,7 +417,7 @@ function expectedOf({ matches, once, everyHour }: Pattern, minutes: readonly Min
     )
     const isSecond = seen.has(local)
     seen.add(local)
-    const fires = fits(local) && !(once && isSecond)
+    const fires = fits(local) && (everyHour || !isSecond)
     return fires || (!everyHour && skipped.some(fits)) ? [at] : []
   })
 }
@@ -523,3 +527,78 @@ test('random patterns: no second between two firings fits, every firing does', (
 })
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)
+
+describe('the set of hours decides, not its spelling', () => {
+  const upTo = (last: number) => fc.uniqueArray(fc.integer({ min: 0, max: last }), { minLength: 1 })
+  const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b)
+  /** Lists, ranges and steps that name the same numbers. */
+  function spellings(values: readonly number[], size: number): string[] {
+    const all = sorted(values)
+    const [first, step] = [all[0]!, (all[1] ?? 0) - all[0]!]
+    const isEven = all.length > 1 && all.every((value, i) => value === first + i * step)
+    const runs = all.map((value) => `${value}-${value}`)
+    return [
+      all.join(),
+      [...all].reverse().join(),
+      runs.join(),
+      ...(isEven ? [`${first}-${all.at(-1)}/${step}`] : []),
+      ...(isEven && all.at(-1)! + step >= size ? [`${first}/${step}`] : []),
+      ...(isEven && first === 0 && all.at(-1)! + step >= size ? [`*/${step}`] : []),
+      ...(all.length === size ? ['*', `0-${size - 1}`, '*/1'] : []),
+    ]
+  }
+  const field = (size: number) => {
+    const steps = fc.integer({ min: 1, max: size }).map((by) => {
+      return Array.from({ length: Math.ceil(size / by) }, (_, i) => i * by)
+    })
+    return fc.oneof(upTo(size - 1), steps)
+  }
+
+  test.each(ZONES.map((zone) => [zone]))('%s', (zone) => {
+    const offsets = createOffsets(zone)
+    const year = Date.UTC(2026, 0, 1)
+    const change = offsets.changeIn(year, year + 366 * 86_400_000) ?? year
+    const starts = [change, offsets.changeIn(change, change + 366 * 86_400_000) ?? change].map(
+      (at) => at - 5 * 3_600_000,
+    )
+    fc.assert(
+      fc.property(field(60), field(24), fc.constantFrom(...starts), (minutes, hours, start) => {
+        const found = spellings(hours, 24).flatMap((hour) =>
+          spellings(minutes, 60)
+            .map((minute) => `${minute} ${hour} * * *`)
+            .filter((text) => text.length <= 500)
+            .map((text) => firings(text, zone, new Date(start).toISOString(), 12).join()),
+        )
+        expect(new Set(found).size).toBeLessThanOrEqual(1)
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
+
+describe('days of other schedulers', () => {
+  test.each<[string, string[], string]>([
+    ['0 6 15W * *', ['01-15', '02-16', '03-16'], 'at 06:00, on the working day nearest to day 15 of the month (UTC)'],
+    ['0 6 LW * *', ['01-30', '02-27', '03-31'], 'at 06:00, on the last working day of the month (UTC)'],
+    ['0 6 * * 5L', ['01-30', '02-27', '03-27'], 'at 06:00, on the last Friday of the month (UTC)'],
+    ['0 6 * * friL', ['01-30', '02-27', '03-27'], 'at 06:00, on the last Friday of the month (UTC)'],
+    ['0 6 ? * 5', ['01-02', '01-09', '01-16'], 'at 06:00, Friday (UTC)'],
+    ['0 6 15 * ?', ['01-15', '02-15', '03-15'], 'at 06:00, on day 15 of the month (UTC)'],
+    ['0 0 6 1W,20 * ?', ['01-01', '01-20', '02-02'], ''],
+    ['0 6 * * 1L,3#2', ['01-14', '01-26', '02-11'], ''],
+  ])('%s', (text, days, words) => {
+    expect(firings(text, 'UTC', '2026-01-01T00:00:00Z', 3).map((at) => at.slice(5, 10))).toEqual(days)
+    if (words !== '') expect(describeCron(fields(text), 'UTC')).toBe(words)
+  })
+
+  test.each([
+    ['0 6 L-3 * *', 'L-3 is not possible; name the days, or use L for the last one'],
+    ['0 6 * * L', 'L alone is no weekday; write sat, or 5L for the last Friday'],
+    ['0 6 LW,15 * *', 'LW cannot be part of a list'],
+    ['0 6 W * *', 'W is no day, days are 1-31'],
+    ['0 6 32W * *', 'day 32 is out of range, days are 1-31'],
+    ['? 6 * * *', '? is no minute, minutes are 0-59'],
+  ])('%s is refused: %s', (text, reason) => {
+    expect(problem(text)).toBe(reason)
+  })
+})

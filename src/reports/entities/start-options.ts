@@ -10,3 +10,6 @@ export const OPTION_MEMBERS = {
   recipients: z.array(z.string()).min(1).max(1000).nullable().default(null),
   reason: z.string().max(1000).nullable().default(null),
 }
+
+export type Option = keyof typeof OPTION_MEMBERS
+export const OPTIONS = Object.keys(OPTION_MEMBERS) as [Option, ...Option[]]

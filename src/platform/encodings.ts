@@ -1,0 +1,127 @@
+/** Text files of other programs: Excel and the editors of Windows write other encodings than UTF-8. */
+
+export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252'
+
+export interface DecodedText {
+  /** Without a byte order mark. */
+  readonly text: string
+  readonly encoding: Encoding
+}
+
+/** The bytes are no text, or the text has not the form that is wanted. */
+export class TextError extends Error {
+  override readonly name = 'TextError'
+  /** Line and column from 1, the column in characters; 0 = the text as a whole. */
+  constructor(
+    readonly reason: string,
+    readonly line = 0,
+    readonly column = 0,
+  ) {
+    super(line === 0 ? reason : `line ${line}, column ${column}: ${reason}`)
+  }
+}
+
+/** The note to the user about an encoding that was assumed: `the file ${note}`; null for Unicode. */
+export const encodingNote = (encoding: Encoding): string | null =>
+  encoding === 'windows-1252' ? 'is not UTF-8; it is read as Windows-1252' : null
+
+/**
+ * Decodes UTF-16 with a byte order mark, UTF-8, or else Windows-1252, which gives each byte a character, so that nothing
+ * is lost. Broken UTF-16 is read as Windows-1252, too.
+ */
+export function lenientText(bytes: Uint8Array): DecodedText {
+  return unicodeText(bytes) ?? { text: decodeAs('windows-1252', bytes)!, encoding: 'windows-1252' }
+}
+
+/** UTF-16 with a byte order mark, or UTF-8; null for everything else. */
+export function unicodeText(bytes: Uint8Array): DecodedText | null {
+  const encoding = utf16Of(bytes) ?? 'utf-8'
+  const text = decodeAs(encoding, bytes)
+  return text === null ? null : { text, encoding }
+}
+
+/**
+ * As `lenientText`, for what is stored: throws a `TextError` for bytes that are no text, and for a damaged or mixed file,
+ * in which another encoding would give wrong letters.
+ */
+export function strictText(bytes: Uint8Array): DecodedText {
+  const format = formatOf(bytes)
+  if (format !== null) throw new TextError(`it is ${format}, not text`)
+  const decoded = unicodeText(bytes) ?? windowsText(bytes)
+  const zero = decoded.text.indexOf('\0')
+  if (zero >= 0) throw errorAt(decoded.text, zero, 'a NUL byte: this is no text, or UTF-16 without a byte order mark')
+  return decoded
+}
+
+const SAVE_AGAIN = 'save the file again as UTF-8'
+/** Bytes that Windows-1252 does not have. */
+const UNASSIGNED = /[\x81\x8d\x8f\x90\x9d]/
+/** UTF-8 of more than one byte, in text with a character for each byte. */
+const MULTIBYTE =
+  /[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}/g
+/** European letters and quotes as UTF-8. Others come about in Windows-1252 by chance, such as the end of `Spaß“`. */
+const CERTAIN = /^(?:[\xc2-\xc5].|\xe2[\x80-\x84].|\xef\xbf.)$/s
+
+function windowsText(bytes: Uint8Array): DecodedText {
+  const utf16 = utf16Of(bytes)
+  if (utf16 !== null) throw new TextError(`it begins as ${utf16.toUpperCase()} and is damaged; ${SAVE_AGAIN}`)
+  const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  const marked = raw.startsWith('\xef\xbb\xbf')
+  if (marked || isMostlyUtf8(raw)) {
+    // One sign for each character, so that the column is that of an editor.
+    const plain = (marked ? raw.slice(3) : raw).replace(MULTIBYTE, '?')
+    const at = plain.search(/[\x80-\xff]/)
+    throw errorAt(plain, at, `the byte ${hex(plain[at]!)} is no UTF-8, as the rest is; ${SAVE_AGAIN}`)
+  }
+  const unassigned = raw.search(UNASSIGNED)
+  if (unassigned < 0) return { text: decodeAs('windows-1252', bytes)!, encoding: 'windows-1252' }
+  throw errorAt(raw, unassigned, `the byte ${hex(raw[unassigned]!)} is neither UTF-8 nor Windows-1252; ${SAVE_AGAIN}`)
+}
+
+/** Text that is not UTF-8 as a whole: whether it was meant to be. */
+function isMostlyUtf8(raw: string): boolean {
+  const sequences = raw.match(MULTIBYTE) ?? []
+  if (sequences.some((sequence) => CERTAIN.test(sequence))) return true
+  const stray = raw.replace(MULTIBYTE, '').match(/[\x80-\xff]/g)?.length ?? 0
+  return sequences.length > stray
+}
+
+const hex = (character: string): string => `0x${character.charCodeAt(0).toString(16).toUpperCase()}`
+
+function errorAt(text: string, at: number, reason: string): TextError {
+  const { line, column } = placeIn(text, at)
+  return new TextError(reason, line, column)
+}
+
+/** Line and column of a character, from 1. A line ends with CR, LF or both. */
+export function placeIn(text: string, at: number): { readonly line: number; readonly column: number } {
+  const ends = [...text.slice(0, at).matchAll(/\r\n?|\n/g)]
+  const last = ends.at(-1)
+  return { line: ends.length + 1, column: at - (last ? last.index + last[0].length : 0) + 1 }
+}
+
+/** Files that are sent in place of their text. */
+function formatOf(bytes: Uint8Array): string | null {
+  const begins = (...signature: readonly number[]) => signature.every((byte, index) => bytes[index] === byte)
+  if (isZip(bytes)) return 'an Excel workbook or another ZIP file'
+  if (begins(0xd0, 0xcf, 0x11, 0xe0)) return 'a workbook of an old format (.xls) or with a password'
+  return begins(0x25, 0x50, 0x44, 0x46) ? 'a PDF file' : null
+}
+
+/** Workbooks and other Office files are archives. */
+export const isZip = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 0x03 && bytes[3] === 0x04
+
+function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le'
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : null
+}
+
+/** Null when the bytes are not of this encoding, a label of the WHATWG standard, or when there is no such encoding. */
+export function decodeAs(encoding: string, bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,37 @@
+/** JSON from outside. */
+
+/** Nothing that Footman reads is nested half as deep; the engine, and all code that walks through values, is slow with deep ones. */
+const MOST_DEPTH = 100
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c]
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+/** The value of a JSON text. Throws a `SyntaxError` when it is none, or nested deeper than 100 (RFC 8259, section 9). */
+export function parseOutsideJson(text: string): unknown {
+  if (isDeep(text)) throw new SyntaxError(`it is nested deeper than ${MOST_DEPTH}`)
+  return JSON.parse(text)
+}
+
+function isDeep(text: string): boolean {
+  if (text.length <= MOST_DEPTH) return false
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const sign = text.charCodeAt(at)
+    if (sign === QUOTE) at = endOfString(text, at)
+    else if (sign === OPEN_LIST || sign === OPEN_OBJECT) {
+      depth += 1
+      if (depth > MOST_DEPTH) return true
+    } else if (sign === CLOSE_LIST || sign === CLOSE_OBJECT) depth -= 1
+  }
+  return false
+}
+
+/** The place of the quote that ends the string; the end of the text without one. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const sign = text.charCodeAt(at)
+    if (sign === QUOTE) return at
+    if (sign === BACKSLASH) at += 1
+  }
+  return text.length
+}

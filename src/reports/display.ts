@@ -1,0 +1,245 @@
+/** How a value of an app looks: one rule for all documents, of Qlik's number, Qlik's text and the format that the app gives. */
+import type { Cell, Column, NumberKind } from './types.ts'
+
+/** The column of a cell. Null for single values, which are measures without a declared format. */
+export type DisplayColumn = Pick<Column, 'kind' | 'type' | 'format'> | null
+
+/** Decimal and thousands separators; '' where there is none to see. */
+export interface Marks {
+  readonly decimal: string
+  readonly group: string
+}
+
+/** How a text shows its number: `(1 234,50 €)`. */
+export interface Written extends Marks {
+  readonly prefix: string
+  readonly suffix: string
+  readonly decimals: number
+}
+
+export type Display =
+  /** Qlik's text: names, codes, and what only looks like a number. */
+  | { readonly as: 'text' }
+  /** A date, time or interval; the serial number means nothing outside of a workbook. */
+  | { readonly as: 'time'; readonly number: number }
+  /** A number with the format of its column. */
+  | { readonly as: 'pattern'; readonly number: number }
+  /** A number as its text shows it. */
+  | { readonly as: 'written'; readonly number: number; readonly written: Written }
+  /** A measure that the app gives no format: in the locale, with its thousands. */
+  | { readonly as: 'locale'; readonly number: number }
+
+const TEXT: Display = { as: 'text' }
+const NUMBERS: ReadonlySet<NumberKind> = new Set(['number', 'integer', 'money'])
+
+/** The look of a cell in every document: text, table, workbook, CSV, JSON and chart. */
+export function displayOf(cell: Cell, column: DisplayColumn): Display {
+  const { number, text } = cell
+  if (number === null || column?.type === 'text') return TEXT
+  if (column && !NUMBERS.has(column.type)) return isOtherDay(cell, column) ? TEXT : { as: 'time', number }
+  const grouped = column?.kind !== 'dimension'
+  const hasPattern = column !== null && column.format !== null
+  if (text === '') return hasPattern ? { as: 'pattern', number } : grouped ? { as: 'locale', number } : bare(number)
+  if (isCode(text, column)) return TEXT
+  if (hasPattern && (grouped || showsNumber(cell, column))) return { as: 'pattern', number }
+  if (text === String(number)) return grouped ? { as: 'locale', number } : bare(number)
+  if (grouped && ENGINE_EXPONENT.test(text)) return { as: 'locale', number }
+  const written = writtenNumber(cell, grouped)
+  if (written === null || LETTER.test(written.prefix + written.suffix)) return TEXT
+  return grouped && isUnformatted(cell, written) ? { as: 'locale', number } : { as: 'written', number, written }
+}
+
+const bare = (number: number): Display => {
+  const [, decimals = ''] = /\.(\d+)$/.exec(String(number)) ?? []
+  const written = { prefix: '', suffix: '', decimals: decimals.length, decimal: '.', group: '' }
+  return { as: 'written', number, written }
+}
+
+/** As many digits as a spreadsheet keeps. */
+const MOST_DIGITS = 15
+const MOST_TEXT = 60
+const LEADING_ZERO = /^[^\d.,]*0\d/
+/** `+46701234567` is a phone number, `+12.3%` a change. */
+const PLUS = /^\s*\+[^%]*$/
+/** A number in the form of data: `1E5` is an article. */
+const EXPONENT = /\dE[+-]?\d/
+/** The engine's own form of large and small numbers. */
+const ENGINE_EXPONENT = /^[-−]?\d(?:[.,]\d+)?e[+-]\d+$/
+const LETTER = /\p{L}/u
+
+/** Texts whose number is another text: a spreadsheet that gets the number of `007` or of 16 digits loses a part of it. */
+function isCode(text: string, column: DisplayColumn): boolean {
+  if (text.length > MOST_TEXT) return true
+  if (LEADING_ZERO.test(text) || EXPONENT.test(text)) return true
+  if (PLUS.test(text) && !column?.format?.includes('+')) return true
+  return text.length > MOST_DIGITS && !ENGINE_EXPONENT.test(text) && digitsOf(text) > MOST_DIGITS
+}
+
+const digitsOf = (text: string): number => text.replaceAll(/\D/g, '').replace(/^0+/, '').length
+
+/** A dual such as the week `W14` of a day. Patterns with names of months are not written again. */
+function isOtherDay({ text, number }: Cell, { type, format }: Pick<Column, 'type' | 'format'>): boolean {
+  if (type !== 'date' || text === '' || format === null) return false
+  const isPlain = /[YMD]/.test(format) && !/[^YMD./\s-]|M{3}/.test(format)
+  return isPlain && writeDate(number!, format) !== text
+}
+
+const DAY_MS = 86_400_000
+const EPOCH_MS = Date.UTC(1899, 11, 30)
+
+/** A serial number by a pattern of digits: `YYYY-MM-DD hh:mm:ss`, `D/M/YY`. '' beyond the calendar. */
+export function writeDate(serial: number, pattern: string): string {
+  const date = new Date(Math.round(serial * DAY_MS) + EPOCH_MS)
+  if (Number.isNaN(date.getTime())) return ''
+  const parts: Readonly<Record<string, number>> = {
+    Y: date.getUTCFullYear(),
+    M: date.getUTCMonth() + 1,
+    D: date.getUTCDate(),
+    h: date.getUTCHours(),
+    m: date.getUTCMinutes(),
+    s: date.getUTCSeconds(),
+  }
+  return pattern.replaceAll(/Y{2,}|M+|D+|h+|m+|s+/g, (token) => {
+    const digits = String(parts[token.charAt(0)]).padStart(token.length, '0')
+    return token.startsWith('Y') ? digits.slice(-token.length) : digits
+  })
+}
+
+/** Whether a dimension with a pattern shows its number by it; a dual may have any text. */
+function showsNumber(cell: Cell, { format }: Pick<Column, 'format'>): boolean {
+  const written = writtenNumber(cell, true)
+  const letters = written ? (written.prefix + written.suffix).match(/\p{L}+/gu) : null
+  return written !== null && (letters ?? []).every((part) => format?.includes(part))
+}
+
+/** Prefix, digits with their marks, suffix. */
+const NUMBER = /^([^\d.,]*)(\d(?:[\d.,'’\s]*\d)?|[.,]\d+)([^\d.,]*)$/u
+const GROUPS = /^\d{1,3}(?:([.,'’\s])\d{3})(?:\1\d{3})*$/u
+
+/** Reads a text as its number; null when it shows another one. `rounded`: the text may have fewer decimals than the number. */
+function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null {
+  const [, prefix, digits = '', suffix] = NUMBER.exec(text) ?? []
+  if (number === null || prefix === undefined || suffix === undefined) return null
+  const isNegative = /[-−(]/.test(prefix)
+  if (isNegative && number >= 0) return null
+  const scale = (isNegative ? -1 : 1) / (text.includes('%') ? 100 : 1)
+  for (const { whole, fraction, decimal } of readings(digits)) {
+    const group = GROUPS.exec(whole)?.[1] ?? ''
+    if (group === '' ? /\D/.test(whole) : group === decimal) continue
+    const value = Number(`${whole.replaceAll(/\D/g, '') || '0'}.${fraction}`) * scale
+    const exact = Math.abs(number) * 1e-12
+    const tolerance = rounded ? exact + Math.abs(scale) * 0.500_001 * 10 ** -fraction.length : exact
+    if (Math.abs(value - number) <= tolerance) return { prefix, suffix, decimals: fraction.length, decimal, group }
+  }
+  return null
+}
+
+/** `1,234` is a thousand or one and a bit. */
+function readings(digits: string) {
+  const last = Math.max(digits.lastIndexOf('.'), digits.lastIndexOf(','))
+  const all = { whole: digits, fraction: '', decimal: '' }
+  if (last < 0) return [all]
+  return [all, { whole: digits.slice(0, last), fraction: digits.slice(last + 1), decimal: digits.charAt(last) }]
+}
+
+/** A number as the engine writes it without a format. `1234.50` and the `1235` of 1234.567 have one. */
+function isUnformatted({ text, number }: Cell, { prefix, suffix, group, decimals }: Written): boolean {
+  if (group !== '' || suffix !== '' || !/^[-−]?$/.test(prefix)) return false
+  const shown = Number(text.replace(',', '.').replace('−', '-'))
+  // The engine writes 14 digits.
+  return Math.abs(shown - number!) <= Math.abs(number!) * 1e-13 && (decimals === 0 || !text.endsWith('0'))
+}
+
+/** The value of a cell for machines: the number, else Qlik's text; null when it is empty. */
+export function plainValue(cell: Cell, column: DisplayColumn): number | string | null {
+  const display = displayOf(cell, column)
+  if (display.as !== 'text' && display.as !== 'time') return display.number
+  return cell.text === '' ? cell.number : cell.text
+}
+
+export type DisplayText = (cell: Cell, column: DisplayColumn) => string
+
+/** Text of cells in tables, figures and charts: Qlik's, but a measure that the app gives no format is written in the locale. */
+export function createDisplayText(locale: string): DisplayText {
+  const write = localeNumber(locale)
+  return (cell, column) => {
+    const display = displayOf(cell, column)
+    if (display.as === 'locale') return write(display.number)
+    return cell.text || (cell.number === null ? '' : String(cell.number))
+  }
+}
+
+/** Writes numbers in a locale (BCP 47; `en` when the runtime does not know it), with `decimalsOf` decimals. */
+export function localeNumber(locale: string): (number: number) => string {
+  const known = new Map<number, Intl.NumberFormat>()
+  return (number) => {
+    const maximumFractionDigits = decimalsOf(number)
+    let format = known.get(maximumFractionDigits)
+    if (!format) {
+      format = new Intl.NumberFormat(knownLocale(locale), { maximumFractionDigits, signDisplay: 'negative' })
+      known.set(maximumFractionDigits, format)
+    }
+    return format.format(number)
+  }
+}
+
+/** Decimals of a number without a format: as many as 10 significant digits have room for. */
+export function decimalsOf(number: number): number {
+  const integerDigits = Math.abs(number) < 1 ? 0 : Math.floor(Math.log10(Math.abs(number))) + 1
+  const most = Math.max(0, 10 - integerDigits)
+  return /\.(\d*[1-9])?0*$/.exec(number.toFixed(most))?.[1]?.length ?? 0
+}
+
+/** The locale, or `en` when the runtime does not know it. */
+export function knownLocale(locale: string): string {
+  try {
+    return Intl.getCanonicalLocales(locale)[0] ?? 'en'
+  } catch {
+    return 'en'
+  }
+}
+
+/** The separators that the first section of a pattern uses; null when it shows none. `#,##0` groups, `0,000` has decimals. */
+export function patternMarks(pattern: string | null): Marks | null {
+  const [section = ''] = (pattern ?? '').split(';')
+  const core = /[#0](?:.*[#0])?/.exec(section)?.[0] ?? ''
+  const marks = [...core.matchAll(/[^#0]/g)].map((match) => ({ mark: match[0], after: core.slice(match.index + 1) }))
+  const last = marks.at(-1)
+  if (last === undefined) return null
+  const others = marks.slice(0, -1).map(({ mark }) => mark)
+  const groups = others.includes(last.mark) || last.after === '##0'
+  return { decimal: groups ? '' : last.mark, group: (groups ? last.mark : others[0]) ?? '' }
+}
+
+/** The separators that the app uses for a value; null when neither its text nor its format shows one. */
+export function marksOf(cell: Cell | null, column: DisplayColumn): Marks | null {
+  const marks = patternMarks(column?.format ?? null)
+  if (marks !== null || cell === null) return marks
+  const display = displayOf(cell, column)
+  return display.as === 'written' && display.written.decimal + display.written.group !== '' ? display.written : null
+}
+
+/** Millions are `m` in British English, which is a thousandth elsewhere. */
+const ENGLISH_COMPACT: Readonly<Record<string, string>> = { k: 'K', m: 'M', bn: 'B', tn: 'T' }
+
+/** Writes numbers in the format of a locale, with the separators of the app where these are known: one kind on a page. */
+export const partsWith = (marks: Marks | null) => (format: Intl.NumberFormat, number: number) =>
+  partsOf(format, number, marks)
+    .map(({ value }) => value)
+    .join('')
+
+/** The parts of a number with the separators; null: those of the locale. */
+export function partsOf(format: Intl.NumberFormat, number: number, marks: Marks | null): Intl.NumberFormatPart[] {
+  const own = marks && completed(marks)
+  return format.formatToParts(number).map((part) => {
+    if (own && (part.type === 'decimal' || part.type === 'group')) return { ...part, value: own[part.type] }
+    if (part.type !== 'compact' || !/^en\b/.test(format.resolvedOptions().locale)) return part
+    return { ...part, value: ENGLISH_COMPACT[part.value] ?? part.value }
+  })
+}
+
+/** With the separator that goes with the known one. */
+function completed({ decimal, group }: Marks): Marks {
+  const comma = decimal === ',' || group === '.' || /^\s$/.test(group)
+  return { decimal: decimal || (comma ? ',' : '.'), group: group || (comma ? '\u00a0' : ',') }
+}

@@ -1,0 +1,76 @@
+/** Formulas of workbooks that reach outside of their file. */
+
+/** The longest formula that Excel takes, in characters. */
+export const MAX_FORMULA = 8192
+
+/** Functions that load something, send something or run code elsewhere; those of macro sheets included. */
+const FORBIDDEN = new Set([
+  ...['WEBSERVICE', 'RTD', 'CALL', 'REGISTER.ID', 'REGISTER', 'DDE', 'IMAGE', 'EXEC', 'SQL.REQUEST', 'FOPEN', 'FILES'],
+  ...['STOCKHISTORY', 'IMPORTTEXT', 'IMPORTCSV', 'PY', 'COPILOT', 'TRANSLATE', 'DETECTLANGUAGE'],
+])
+const NAME = /[\p{L}\p{N}_.\\?]+/uy
+/** Behind the bracket of another workbook: `Sheet1:Sheet2!`. */
+const SHEET_OF_BOOK = /[\p{L}\p{N}_.:]*!/uy
+const CALL = /\s*\(/y
+
+/** The problem of a formula without its leading `=`; null when it has none. Reads it once. */
+export function formulaProblem(formula: string): string | null {
+  if (formula.length > MAX_FORMULA) return `the formula has more than ${MAX_FORMULA} characters`
+  // Quotes in the brackets of `Table1[Column]` begin no text; an apostrophe there is before a sign of the name.
+  let brackets = 0
+  /** The next closing one from here on, or -1. */
+  let closing = formula.indexOf(']')
+  for (let at = 0; at < formula.length; ) {
+    const sign = formula[at]!
+    if (brackets > 0 && sign === "'") at += 2
+    else if (brackets > 0 && sign === '"') at++
+    else if (sign === '"') at = closingQuote(formula, at)
+    else if (sign === "'") {
+      const end = closingQuote(formula, at)
+      if (/[[\\/|]/.test(formula.slice(at, end)) && /[!#|]/.test(formula[end] ?? '')) return BOOK
+      at = end
+    } else if (sign === '|') return 'the formula has a DDE link'
+    else if (sign === '[') {
+      if (closing >= 0 && closing < at) closing = formula.indexOf(']', at)
+      // `Table1[Column]` is in this workbook, `[1]Sheet1!A1` in another.
+      const isOther = closing > 0 && !/[\p{L}\p{N}_.\]]/u.test(formula[at - 1] ?? '')
+      if (isOther && matchEnd(SHEET_OF_BOOK, formula, closing + 1) > 0) return BOOK
+      brackets++
+      at++
+    } else if (sign === ']') {
+      brackets = Math.max(brackets - 1, 0)
+      at++
+    } else {
+      const end = matchEnd(NAME, formula, at)
+      const called = end > 0 ? forbiddenIn(formula.slice(at, end), matchEnd(CALL, formula, end) > 0) : null
+      if (called) return `the formula calls ${called}(`
+      at = Math.max(end, at + 1)
+    }
+  }
+  return null
+}
+
+const BOOK = 'the formula refers to another workbook'
+
+/** Behind the quote that closes the one at `at`; doubled ones are part of the text. */
+function closingQuote(formula: string, at: number): number {
+  const quote = formula[at]!
+  for (let end = formula.indexOf(quote, at + 1); end >= 0; end = formula.indexOf(quote, end + 2)) {
+    if (formula[end + 1] !== quote) return end + 1
+  }
+  return formula.length
+}
+
+function matchEnd(expression: RegExp, text: string, at: number): number {
+  expression.lastIndex = at
+  return expression.test(text) ? expression.lastIndex : 0
+}
+
+/** Excel writes prefixes before newer functions; a function may also be handed to another one, as `_xleta.NAME`. */
+function forbiddenIn(name: string, isCalled: boolean): string | null {
+  const plain = name.toUpperCase()
+  if (!isCalled && !plain.startsWith('_XL')) return null
+  const last = plain.slice(plain.lastIndexOf('.') + 1)
+  const lastTwo = plain.split('.').slice(-2).join('.')
+  return [last, lastTwo].find((one) => FORBIDDEN.has(one)) ?? null
+}

@@ -1,0 +1,49 @@
+/** A start over REST that was cut short and is repeated with its `Idempotency-Key`: the task runs once. */
+import { expect, test } from 'bun:test'
+import type { ClusterNode } from '../../support/cluster/node.ts'
+import { startSiteCluster } from '../../support/cluster/site-cluster.ts'
+import { needs } from '../../support/servers.ts'
+import { until } from '../../support/wait.ts'
+
+needs('postgres')
+
+const [CUT_SHORT, UNANSWERED] = ['70000000-0000-4000-8000-000000000001', '70000000-0000-4000-8000-000000000002']
+
+test('a start that was answered with 504, and one without an answer of Qlik Sense, are not made twice', async () => {
+  await using scene = await startSiteCluster()
+  const { site, cluster, starts } = scene
+  for (const task of [CUT_SHORT, UNANSWERED]) site.simulator.setTask(task, { durationMs: 30, outcome: 'success' })
+  const leader = await cluster.untilLed()
+  const follower = cluster.nodes.find((node) => node !== leader)!
+  const start = async (node: ClusterNode, task: string) => {
+    const headers = { 'idempotency-key': `start of ${task}` }
+    const answer = await node.call('POST', '/v4/reloadtask/-/start', { taskId: [task] }, headers)
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+
+  // Begun, and the answer is on its way for long.
+  site.simulator.fault({ listener: 'qrs', match: '/start', mode: 'slow-body', args: [1] })
+  const first = start(follower, CUT_SHORT)
+  await until(() => starts(CUT_SHORT) === 1, { what: 'Qlik Sense to be asked' })
+  await leader.kill()
+  site.simulator.clearFaults()
+  expect(await first).toMatchObject({ status: 504, body: { code: 'OUTCOME_UNKNOWN' } })
+  const again = await until(
+    async () => {
+      const answer = await start(follower, CUT_SHORT)
+      return answer.status === 200 ? answer : null
+    },
+    { what: 'the repeat to be answered', timeout: 30_000 },
+  )
+  expect(again.body).toMatchObject({ totalTasksStarted: 1, tasksStarted: [{ taskId: CUT_SHORT }] })
+  expect(starts(CUT_SHORT)).toBe(1)
+
+  site.simulator.fault({ listener: 'qrs', match: '/start', mode: 'reset' })
+  for (let n = 0; n < 2; n += 1) {
+    const open = await start(follower, UNANSWERED)
+    expect(open.status).toBe(502)
+    expect(open.body).toMatchObject({ tasksFailed: [{ taskId: UNANSWERED, perhapsStarted: true }] })
+    expect(starts(UNANSWERED)).toBe(1)
+    site.simulator.clearFaults()
+  }
+}, 90_000)

@@ -1,0 +1,122 @@
+/** Files as Excel and Windows save them, through every import of the compiled executable: nothing is stored with U+FFFD. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { runToEnd } from '../support/binary.ts'
+import { visitor } from '../support/console.ts'
+import { ENCODINGS, encoded } from '../support/encodings.ts'
+import { SHEET_NAMESPACES, smallWorkbook, zipOf } from '../support/office.ts'
+import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
+
+let reports: ReportSite
+beforeAll(async () => {
+  reports = await startReportSite({}, { restServerEndpointsEnable: { keyValueStore: true } })
+}, 60_000)
+afterAll(async () => reports?.[Symbol.asyncDispose]())
+beforeEach(async () => {
+  for (const { id } of await recipients()) await reports.product.call('DELETE', `/v4/recipient/${id}`)
+})
+
+interface Stored {
+  readonly id: string
+  readonly name: string
+  readonly qlikUser: unknown
+}
+
+const base = () => `http://127.0.0.1:${reports.product.restPort}`
+const recipients = async () =>
+  ((await (await fetch(`${base()}/v4/recipient`)).json()) as { readonly recipients: readonly Stored[] }).recipients
+const run = (...args: string[]) =>
+  runToEnd([...args, '-c', reports.product.configFile], { cwd: reports.product.directory.path, timeout: 30_000 })
+
+const TABLE = 'NAME;E-MAIL;UserDirectory;User ID\r\nJörg Größe;jorg@acme.example;FIRMA;jörg\r\n'
+const JORG = { name: 'Jörg Größe', qlikUser: { userDirectory: 'FIRMA', userId: 'jörg' } }
+
+async function workbook(): Promise<Uint8Array<ArrayBuffer>> {
+  const cells = (row: string) => row.split(';').map((text) => `<c t="inlineStr"><is><t>${text}</t></is></c>`)
+  const rows = TABLE.trim().split('\r\n')
+  const sheet = rows.map((row) => `<row>${cells(row).join('')}</row>`).join('')
+  const part = `<worksheet ${SHEET_NAMESPACES}><sheetData>${sheet}</sheetData></worksheet>`
+  return zipOf(smallWorkbook({ 'xl/worksheets/sheet1.xml': part }))
+}
+
+async function sendToConsole(content: Uint8Array<ArrayBuffer>, name: string): Promise<Response> {
+  const who = visitor(base())
+  const form = new FormData()
+  form.set('csrf', await who.csrf('/console/form/recipient.import'))
+  form.set('confirmed', '1')
+  form.set('csv', '')
+  form.set('file', new File([content], name))
+  const cookie = [...who.cookies].map(([key, value]) => `${key}=${value}`).join('; ')
+  const headers = { 'sec-fetch-site': 'same-origin', cookie }
+  return fetch(`${base()}/console/form/recipient.import`, { method: 'POST', headers, body: form, redirect: 'manual' })
+}
+
+describe('recipients', () => {
+  test.each(ENCODINGS)('%s', async (encoding) => {
+    const sent = await fetch(`${base()}/v4/recipient/import`, { method: 'POST', body: encoded(TABLE, encoding) })
+    const answer = (await sent.json()) as object
+    expect(answer).toMatchObject({ created: 1, errors: [] })
+    expect('note' in answer).toBe(encoding === 'windows-1252')
+    expect(await recipients()).toMatchObject([JORG])
+    expect((await sendToConsole(encoded(TABLE, encoding), 'people.csv')).status).toBe(303)
+    expect(await recipients()).toMatchObject([JORG])
+  })
+
+  test('a workbook, by the API and by the console', async () => {
+    const body = await workbook()
+    const sent = await fetch(`${base()}/v4/recipient/import`, { method: 'POST', body })
+    expect(await sent.json()).toEqual({ created: 1, updated: 0, unchanged: 0, deactivated: 0, errors: [] })
+    expect(await recipients()).toMatchObject([JORG])
+    await reports.product.call('DELETE', `/v4/recipient/${(await recipients())[0]!.id}`)
+    expect((await sendToConsole(body, 'people.xlsx')).status).toBe(303)
+    expect(await recipients()).toMatchObject([JORG])
+  })
+
+  test('a damaged file is refused with the place, and nothing is stored', async () => {
+    const body = Buffer.concat([
+      Buffer.from('name,email\nZoë J'),
+      Buffer.from([0xfc]),
+      Buffer.from('rg,z@acme.example'),
+    ])
+    const sent = await fetch(`${base()}/v4/recipient/import`, { method: 'POST', body })
+    expect([sent.status, await sent.json()]).toMatchObject([400, { issues: [{ path: 'line 2, column 6' }] }])
+    expect(await recipients()).toEqual([])
+    const shown = await sendToConsole(new Uint8Array(body), 'people.csv')
+    expect([shown.status, await shown.text()]).toEqual([400, expect.stringContaining('line 2, column 6')])
+  })
+})
+
+const PAIRS = JSON.stringify({ format: 'footman.kv/1', namespaces: { Länder: [{ key: 'Süd', value: 'größer' }] } })
+const valueAt = async () => {
+  const at = `${base()}/v4/keyvalues/${encodeURIComponent('Länder')}?key=${encodeURIComponent('Süd')}`
+  return ((await (await fetch(at)).json()) as { readonly value?: string }).value
+}
+
+describe('key-value pairs', () => {
+  beforeEach(() => fetch(`${base()}/v4/keyvalues/${encodeURIComponent('Länder')}`, { method: 'DELETE' }))
+
+  test.each(ENCODINGS)(
+    '%s, by the API and by the command',
+    async (encoding) => {
+      const content = encoded(PAIRS, encoding)
+      const headers = { 'content-type': 'application/json' }
+      const sent = await fetch(`${base()}/v4/keyvaluesimport`, { method: 'POST', headers, body: content })
+      const shown = encoding.startsWith('utf-8') ? null : encoding
+      expect([sent.status, sent.headers.get('x-body-encoding')]).toEqual([200, shown])
+      expect(await valueAt()).toBe('größer')
+      const file = reports.product.directory.join('pairs.json')
+      writeFileSync(file, content)
+      const { code, stderr } = await run('kv', 'import', file, '--mode', 'replace')
+      expect([code, stderr.includes('is read as Windows-1252')]).toEqual([0, encoding === 'windows-1252'])
+      expect(await valueAt()).toBe('größer')
+    },
+    30_000,
+  )
+
+  test('a file that is no text is refused by the command', async () => {
+    const file = reports.product.directory.join('pairs.xlsx')
+    writeFileSync(file, await workbook())
+    const { code, stderr } = await run('kv', 'import', file)
+    expect([code, stderr]).toEqual([1, expect.stringContaining('an Excel workbook')])
+  }, 90_000)
+})

@@ -1,0 +1,14 @@
+/** The first mass failure of tasks loses nothing and costs few requests; `npm run bench` measures that it takes as long as any later one. */
+import { expect, test } from 'bun:test'
+import { measureMassFailures } from '../support/mass-failure.ts'
+import { tempDirectory } from '../support/temp.ts'
+
+const COUNT = 1000
+
+test('failures of tasks that Footman has never met all arrive, with few requests to Qlik Sense', async () => {
+  const directory = tempDirectory()
+  const { known, unknown } = await measureMassFailures(directory.path, COUNT)
+  directory.remove()
+  expect([known.alerts, unknown.alerts]).toEqual([COUNT, COUNT])
+  expect(unknown.requests).toBeLessThanOrEqual(600)
+}, 120_000)

@@ -1,0 +1,56 @@
+/** Runs targets one after the other, each in a process of its own that is killed when one input takes too long. */
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { tempDirectory } from '../support/temp.ts'
+import type { InputReport } from './inputs.ts'
+
+/** No input takes so long on any machine, also one that is busy: a valid one of the same length takes milliseconds. */
+const FROZEN_MS = 60_000
+const LOOK_MS = 1000
+/** Characters of an input that are printed. */
+const SHOWN = 400
+
+/** Prints the findings of each target; false when there is one. */
+export async function fuzzTargets(names: readonly string[], seed: number, seconds: number): Promise<boolean> {
+  let isGood = true
+  for (const name of names) {
+    const report = await runTarget(name, seed, (seconds * 1000) / names.length)
+    console.log(`${name}: ${report.inputs} inputs, ${report.failures.length} findings`)
+    for (const { problem, input, seed: at, path } of report.failures) {
+      isGood = false
+      console.log(`\nFAILED: ${name}, seed ${at}, path ${path}, ${input.length} characters: ${problem}`)
+      console.log(JSON.stringify(input.length > SHOWN ? `${input.slice(0, SHOWN)}...` : input))
+    }
+  }
+  return isGood
+}
+
+async function runTarget(name: string, seed: number, milliseconds: number): Promise<InputReport> {
+  await using directory = tempDirectory()
+  const file = directory.join('input')
+  await Bun.write(file, '')
+  const { mtimeMs: made } = statSync(file)
+  const program = join(import.meta.dirname, 'inputs-process.ts')
+  const child = Bun.spawn(
+    [process.execPath, '--no-env-file', program, name, String(seed), String(milliseconds), file],
+    {
+      stdout: 'pipe',
+      stderr: 'pipe',
+    },
+  )
+  const watch = setInterval(() => {
+    // The clock of the file: the child writes each input to it, the first one when it has started.
+    const { mtimeMs } = statSync(file)
+    if (mtimeMs !== made && Date.now() - mtimeMs > FROZEN_MS) child.kill('SIGKILL')
+  }, LOOK_MS)
+  const [out, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  clearInterval(watch)
+  if ((await child.exited) === 0) return JSON.parse(out)
+  const problem =
+    child.signalCode === 'SIGKILL'
+      ? `one input took more than ${FROZEN_MS / 1000} s`
+      : `the process has ended: ${errors}`
+  const input = readFileSync(file, 'utf8')
+  return { inputs: 0, failures: [{ target: name, problem, input, seed, path: '' }] }
+}

@@ -1,0 +1,140 @@
+/** A receiver that refuses a message for its size gets it once more: shortened, without attachment, and it says so. */
+import { afterEach, expect, test } from 'bun:test'
+import { smtpFailure } from '../../../src/alerts/destinations/email/transport.ts'
+import { saysTooLarge } from '../../../src/alerts/destinations/http.ts'
+import { publishing } from '../../../src/alerts/destinations/mqtt.ts'
+import { SHORTENED, shortened } from '../../../src/alerts/outbox/shorten.ts'
+import { MqttError } from '../../../src/mqtt/connection.ts'
+import type { HttpResponse } from '../../../src/platform/http-client.ts'
+import { fullEvent } from '../../support/alerts.ts'
+import { type EveryDestination, startEveryDestination } from '../../support/every-destination.ts'
+import { needs } from '../../support/servers.ts'
+import { until } from '../../support/wait.ts'
+
+needs('mosquitto')
+
+let site: EveryDestination | null = null
+afterEach(async () => {
+  await site?.stop()
+  site = null
+})
+
+const LINES = Array.from({ length: 3000 }, (_, n) => `2026-03-02 07:03:${n % 60} 0${n} Load statement number ${n}`)
+const LARGE = { scriptLog: { ...fullEvent({}).scriptLog!, lines: [...LINES, 'Error: the end'] } }
+
+/** Refusals as services write them. */
+const REFUSALS = [
+  { status: 413 },
+  { status: 400, body: '{"embeds":["Must be 2000 or fewer in length."]}' },
+  { status: 400, body: '{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}' },
+  { status: 422, body: '{"message":"Request body is not processable. message must not exceed 130 characters"}' },
+] as const
+
+test.each(REFUSALS)(
+  'every receiver over HTTP: %j',
+  async (refusal) => {
+    site = await startEveryDestination(5000)
+    const { hooks, fire, rows } = site
+    const own = Object.entries(hooks).filter(([name]) => name !== 'influxdb' || refusal.status === 413)
+    for (const [, { sink }] of own) sink.answerOnce(refusal)
+    await fire(0, 0, LARGE)
+    const names = own.map(([name]) => (name === 'webhook' || name === 'influxdb' ? name : `my-${name}`))
+    await until(() => rows(0).every(({ state }) => state === 'delivered'), { state: () => rows(0) })
+    expect(rows(0).map(({ destination }) => destination)).toEqual(expect.arrayContaining(['my-teams', 'influxdb']))
+    const attempts = site.db.all<{ destination: string; detail: string }>(
+      'SELECT destination, detail FROM delivery WHERE state = ?',
+      'delivered',
+    )
+    for (const name of names) {
+      const { detail } = attempts.find(({ destination }) => destination === name)!
+      expect([name, detail]).toEqual([name, expect.stringContaining('shortened, as the whole message was refused')])
+    }
+    const silent = own.filter(([, { sink }]) => !sink.requests[1]?.body.includes('hortened')).map(([name]) => name)
+    // Measurements hold numbers and names, and texts only where they are switched on.
+    expect(silent.filter((name) => name !== 'influxdb')).toEqual([])
+    for (const [name, { sink }] of own) {
+      const [, second] = sink.requests
+      expect([name, sink.requests.length]).toEqual([name, 2])
+      expect([name, second!.body.length < 16_000]).toEqual([name, true])
+    }
+  },
+  30_000,
+)
+
+test('a mail: without attachment, and it says so', async () => {
+  site = await startEveryDestination(5000)
+  const { mail, fire, rows } = site
+  let answers = 0
+  mail.answer({
+    get data() {
+      return answers++ === 0 ? 552 : 0
+    },
+  })
+  await fire(0, 0, LARGE)
+  const state = () => rows(0).find(({ destination }) => destination === 'my-email')?.state
+  await until(() => state() === 'delivered' || state() === 'dead')
+  expect(state()).toBe('delivered')
+  const [sent] = mail.mails
+  expect(sent!.parsed.attachments).toEqual([])
+  expect(sent!.parsed.text).toContain(SHORTENED)
+  expect(String(sent!.parsed.html)).toContain(SHORTENED)
+}, 90_000)
+
+test.each([
+  ['552 5.3.4 Message size exceeds fixed limit', 552, 'DATA', true],
+  ['552 5.3.4 Message size exceeds fixed maximum message size', 552, 'MAIL FROM', true],
+  ['523 the message exceeds the size limit of the recipient', 523, 'DATA', true],
+  ['554 5.3.4 Error: message file too big', 554, 'DATA', true],
+  ['550 5.2.3 Message too large for this recipient', 550, 'RCPT TO', true],
+  ['552 5.2.2 Mailbox full', 552, 'RCPT TO', false],
+  ['550 5.1.1 User unknown', 550, 'RCPT TO', false],
+  ['554 5.7.1 Message looks like spam', 554, 'DATA', false],
+])('the answer of a mail server: %s', (response, responseCode, command, tooLarge) => {
+  const result = smtpFailure(Object.assign(new Error('x'), { code: 'EENVELOPE', response, responseCode, command }))
+  expect(result).toMatchObject({ outcome: 'rejected' })
+  expect((result as { tooLarge?: boolean }).tooLarge ?? false).toBe(tooLarge)
+})
+
+test('a limit that the mail server has announced', () => {
+  const error = Object.assign(new Error('Message size larger than allowed 1000'), {
+    code: 'EMESSAGE',
+    command: 'MAIL FROM',
+  })
+  expect(smtpFailure(error)).toMatchObject({ outcome: 'rejected', tooLarge: true })
+})
+
+test('a broker that ends the connection over a large message three times', async () => {
+  const lost = { publish: async () => Promise.reject(new MqttError('NOT_CONNECTED', 'broker lost')) }
+  const { deliver } = publishing({ ...lost, connected: true, onConnected: () => undefined } as never)
+  const one = async (body: string) =>
+    (
+      await deliver(
+        [{ deliveryId: 'd', target: 't', subject: null, body, payload: { topic: 't', body } }],
+        AbortSignal.timeout(5000),
+      )
+    )[0]
+  const large = 'x'.repeat(5000)
+  expect([await one(large), await one(large), await one('short')].map((result) => result?.outcome)).toEqual(
+    Array(3).fill('retry'),
+  )
+  expect(await one(large)).toMatchObject({ outcome: 'rejected', tooLarge: true })
+})
+
+test('what is short of an event', () => {
+  const event = shortened(fullEvent({ ...LARGE, logMessage: 'm'.repeat(9000) }))
+  expect(event.logMessage.length).toBeLessThan(400)
+  expect(event.logMessage).toEndWith(SHORTENED)
+  expect(event.scriptLog!.lines[0]).toBe(SHORTENED)
+  expect(event.scriptLog!.lines.at(-1)).toBe('Error: the end')
+  expect(JSON.stringify(event).length).toBeLessThan(10_000)
+})
+
+test.each([
+  [400, '{"error":"unauthorized client"}', false],
+  [400, 'invalid_payload', false],
+  [400, 'invalid_blocks', true],
+  [400, 'msg_too_long', true],
+  [413, '', true],
+])('an answer %d %s', (status, text, expected) => {
+  expect(saysTooLarge({ status, text: () => text } as HttpResponse)).toBe(expected)
+})

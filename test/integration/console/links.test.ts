@@ -1,0 +1,150 @@
+/** Every link of every page leads to a page, over full data, and again when features and destinations are switched off. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { crawl } from '../../support/console.ts'
+import { consoleScene, type Scene } from '../../support/console-demo.ts'
+
+/** Pages of a kind, such as executions, or a list with its filters. */
+const OF_A_KIND = 3
+/** Asked for on purpose. */
+const WITHOUT_PAGE = '/console/unknown'
+const TASK = '70000000-0000-4000-8000-000000000001'
+
+let scene: Scene
+beforeAll(async () => {
+  scene = await consoleScene()
+}, 90_000)
+afterAll(async () => {
+  await scene?.[Symbol.asyncDispose]()
+})
+
+async function broken(also: readonly string[] = []) {
+  const found = await crawl(scene.who, '', Number.POSITIVE_INFINITY, also, OF_A_KIND)
+  expect(found.size).toBeGreaterThan(60)
+  return [...found].flatMap(([path, { status }]) => (status === 200 || path === WITHOUT_PAGE ? [] : [[status, path]]))
+}
+
+const mainOf = (html: string): string => html.split('<main')[1]?.split('<footer')[0] ?? ''
+const typedIn = (html: string, name: string): string | undefined =>
+  new RegExp(`<input[^>]*\\bname="${name}"[^>]*>`).exec(html)?.[0].match(/ value="([^"]*)"/)?.[1]
+
+describe('with everything switched on', () => {
+  test('every link leads to a page', async () => {
+    expect(await broken()).toEqual([])
+  }, 240_000)
+
+  const SCHEDULE = {
+    confirmed: '1',
+    ...{ name: 'Typed name', kind: 'simple', every: '*', at: '04:00', timezone: 'Europe/Stockholm', state: 'started' },
+    ...{ action: 'startTask', task: TASK, shift: 'none', overlapPolicy: 'allow', misfirePolicy: 'skip' },
+  }
+  test.each([
+    ['schedule.create', { ...SCHEDULE, notOn: 'no-such-calendar' }, 'notOn', 'name', '<h1>New schedule</h1>'],
+    ['snooze.set', { confirmed: '1', reason: 'typed' }, 'taskId', 'reason', '<h1>Snooze</h1>'],
+    [
+      'maintenance.create',
+      {
+        ...{ confirmed: '1', name: 'Typed', zone: 'UTC', summaryTo: 'no-such-destination' },
+        ...{ from: '2030-01-01T10:00', until: '2030-01-01T11:00' },
+      },
+      'summaryTo',
+      'name',
+      '<h1>Plan the maintenance</h1>',
+    ],
+    [
+      'maintenance.create',
+      { confirmed: '1', name: 'Typed', zone: 'UTC', from: '2030-01-02T10:00', until: '2030-01-01T11:00' },
+      'until',
+      'name',
+      '<h1>Plan the maintenance</h1>',
+    ],
+    [
+      'kv.import',
+      { confirmed: '1', content: '{"format":"other/1","namespaces":{}}' },
+      'format',
+      null,
+      '<h1>Import pairs</h1>',
+    ],
+  ])('%s keeps what was typed, with the reason at the field: %o', async (operation, fields, wrong, kept, heading) => {
+    const { status, html } = await scene.who.act(operation, fields as unknown as Record<string, string>)
+    const main = mainOf(html)
+    expect([status, main.includes(heading)]).toEqual([400, true])
+    expect(main).toContain(`data-wrong="${wrong}"`)
+    expect(main).not.toMatch(/Bad Request|Invalid body|Status 400/)
+    if (kept !== null) expect(typedIn(main, kept)).toBe((fields as unknown as Record<string, string>)[kept])
+  })
+
+  test('names stand where they are known, not ids', async () => {
+    await scene.who.act('snooze.set', { confirmed: '1', taskId: TASK, for: '2h' })
+    await scene.who.act('task.start', { confirmed: '1', taskId: TASK })
+    const [snoozes, audit, events] = await Promise.all([
+      scene.who.page('/snoozes'),
+      scene.who.page('/system/audit'),
+      scene.who.page(`/events?taskId=${TASK}`),
+    ])
+    expect(snoozes.text).toContain('task Sales ETL hourly')
+    expect(audit.text).toContain('Sales ETL hourly')
+    expect(events.text).toContain('Task: Sales ETL hourly')
+    for (const { html } of [snoozes, audit]) expect(mainOf(html).replace(/<[^>]*>/g, '')).not.toContain(TASK)
+  })
+
+  test.each(['/tasks', '/events', '/deliveries', '/destinations', '/schedules', '/system/audit', '/reports'])(
+    '%s sorts by its first column, up and down',
+    async (path) => {
+      const { html } = await scene.who.page(path)
+      const [, href = ''] = /aria-sort="none">\s*<a class="sort" href="([^"]*)"/.exec(html) ?? []
+      const keysAt = async (address: string, order: string) => {
+        const shown = await scene.who.page(address.replace('/console', '').replaceAll('&amp;', '&'))
+        expect([shown.status, shown.html.includes(`aria-sort="${order}"`)]).toEqual([200, true])
+        return shown.html
+      }
+      const up = await keysAt(href, 'ascending')
+      const [, back = ''] = /aria-sort="ascending">\s*<a class="sort" href="([^"]*)"/.exec(up) ?? []
+      await keysAt(back, 'descending')
+    },
+    20_000,
+  )
+
+  test('no page names itself as the page above it', async () => {
+    const { reports } = await scene.get<{ reports: { id: string }[] }>('/v4/report')
+    const { html } = await scene.who.page(`/reports/reports/${reports[0]!.id}`)
+    const crumbs = [.../class="crumbs".*?<\/nav>/s.exec(html)![0].matchAll(/<a [^>]*>([^<]*)<\/a>/g)]
+    expect(crumbs.map(([, text]) => text)).toEqual(['Reports', 'All reports'])
+  })
+})
+
+describe('with features and destinations switched off', () => {
+  beforeAll(async () => {
+    const { deliveries } = await scene.get<{ deliveries: { destination: string }[] }>('/v4/deliveries')
+    expect(deliveries.length).toBeGreaterThan(0)
+    await scene.switchOff()
+  })
+
+  test('every link leads to a page', async () => {
+    expect(await broken(['/console/reports', '/console/schedules', '/console/deliveries'])).toEqual([])
+  }, 240_000)
+
+  test.each([
+    ['/reports', 'Reports are switched off', 'reportTask:'],
+    ['/schedules', 'Schedules are switched off', 'scheduler:'],
+    ['/system/keyvalues', 'Key-values are switched off', 'keyValueStore: true'],
+    ['/system/files', 'File operations are switched off', 'fileCopy: true'],
+    ['/system/mqtt', 'MQTT messages are switched off', 'receivedTopics'],
+  ])('%s says how to switch the feature on', async (path, title, yaml) => {
+    const { status, text } = await scene.who.page(path)
+    expect(status).toBe(200)
+    expect(text).toContain(title)
+    expect(text).toContain(yaml)
+    expect(text).toContain('start Footman again')
+  })
+
+  test('the navigation has the place Reports', async () => {
+    expect((await scene.who.page('/')).html).toContain('/console/reports"')
+  })
+
+  test('a destination of the past shows what was sent to it', async () => {
+    const { deliveries } = await scene.get<{ deliveries: { destination: string }[] }>('/v4/deliveries')
+    const { status, text } = await scene.who.page(`/destinations/${deliveries[0]!.destination}`)
+    expect([status, text.includes('Nothing is sent to it')]).toEqual([200, true])
+    expect((await scene.who.page('/destinations/never-there')).status).toBe(404)
+  })
+})

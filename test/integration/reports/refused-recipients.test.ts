@@ -1,0 +1,176 @@
+/** A mail to several addresses of which the mail server refuses some, for good or for now. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test'
+import { createReportMailer } from '../../../src/app/reports.ts'
+import { createBlobs } from '../../../src/platform/blobs.ts'
+import { type CarrierDeps, createMailCarrier } from '../../../src/reports/runs/carriers.ts'
+import { configOf, loadButler } from '../../support/config.ts'
+import { exampleDefinition, exampleDocument, prepared, runScene } from '../../support/report-runs.ts'
+import { type SmtpSink, startSmtpSink } from '../../support/smtp-sink.ts'
+import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+let sink: SmtpSink
+let folder: TempDirectory
+let mailer: ReturnType<typeof createReportMailer>
+let files = 0
+
+beforeAll(async () => {
+  sink = await startSmtpSink()
+  folder = tempDirectory()
+  const smtp = { host: '127.0.0.1', port: sink.port, secure: false, tls: { requireTLS: false, ignoreTLS: true } }
+  mailer = createReportMailer(
+    await configOf(
+      loadButler(
+        JSON.stringify({ emailNotification: { enable: true, smtp }, footman: { reportTask: { enable: true } } }),
+      ),
+    ),
+  )
+})
+afterAll(async () => {
+  mailer?.close()
+  await sink?.stop()
+  folder?.remove()
+})
+beforeEach(() => {
+  sink.mails.length = 0
+  sink.answer({})
+})
+
+const COPIES = { cc: ['copy@x.com'], bcc: ['blind@x.com'] }
+
+/** One mail to the people and the copies. */
+async function scene(people: readonly string[], email: object = {}) {
+  const blobs = createBlobs(folder.path)
+  const { sha256 } = await blobs.put(Buffer.from('a'))
+  const definition = exampleDefinition({
+    email: { enabled: true, subject: 'Weekly', grouping: 'single', ...COPIES, ...email },
+  })
+  const deps: CarrierDeps = {
+    blobs,
+    spaces: new Map(),
+    mailer,
+    templates: async () => null,
+    secret: () => '',
+    formatTime: String,
+    hubUrl: () => '',
+  }
+  files += 1
+  const made = runScene({
+    file: folder.join(`${files}.db`),
+    definition,
+    carriers: {
+      email: createMailCarrier(deps, {
+        fromAddress: 'f@x.com',
+        allowedDomains: [],
+        host: 'h.example',
+        maxAttachmentMb: 20,
+      }),
+    },
+    prepare: async () => prepared(people, { documents: [exampleDocument({ sha256, bytes: 1 })] }),
+  })
+  await made.runner.start()
+  const { runId } = await made.start()
+  return {
+    ...made,
+    runId,
+    untilState: (state: string) =>
+      until(() => made.ledger.deliveries(runId).some((one) => one.state === state), { what: state }),
+  }
+}
+
+const envelopes = () => sink.mails.map(({ envelope }) => [...envelope.to].sort())
+const deliveriesOf = ({ ledger, runId }: Awaited<ReturnType<typeof scene>>) =>
+  ledger.deliveries(runId).map(({ target, state }) => [target, state])
+const refusalsOf = ({ ledger, runId }: Awaited<ReturnType<typeof scene>>) =>
+  ledger.events(runId).map(({ code, recipient }) => [code, recipient])
+
+/** The place of the refused address in the mail. */
+const PLACES = [
+  ['a recipient', 'gone@x.com'],
+  ['a copy', 'copy@x.com'],
+  ['a blind copy', 'blind@x.com'],
+] as const
+
+test.each(PLACES)('%s that is refused for good is named, and the others get one mail', async (_, address) => {
+  sink.answer({ rcptTo: { [address]: 550 } })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  const run = await one.finished(one.runId)
+  const others = ['anna@x.com', 'gone@x.com', 'copy@x.com', 'blind@x.com'].filter((other) => other !== address)
+  expect(envelopes()).toEqual([others.toSorted()])
+  expect([run.outcome, run.reason, run.counts?.mailsSent, run.counts?.mailsFailed]).toEqual([
+    'warning',
+    'MAIL_REJECTED',
+    1,
+    1,
+  ])
+  expect(refusalsOf(one)).toEqual([['MAIL_REJECTED', address]])
+  expect(deliveriesOf(one)).toContainEqual([address, 'failed'])
+})
+
+test.each(PLACES)(
+  '%s that is refused for now gets the mail later, alone and with the same headers',
+  async (_, address) => {
+    sink.answer({ rcptTo: { [address]: 451 } })
+    const one = await scene(['anna@x.com', 'gone@x.com'])
+    await sink.received(1)
+    sink.answer({})
+    const run = await one.finished(one.runId)
+    expect([run.outcome, run.counts?.mailsSent, run.counts?.mailsFailed]).toEqual(['success', 2, 0])
+    const [all, later] = sink.mails
+    expect([all?.envelope.to.length, later?.envelope.to, sink.mails.length]).toEqual([3, [address], 2])
+    expect(later?.parsed.to).toEqual(all?.parsed.to as never)
+    expect(later?.parsed.cc).toEqual(all?.parsed.cc as never)
+    expect(later?.parsed.messageId).toBe(all?.parsed.messageId as never)
+  },
+)
+
+test('all refused, some for good: these are named, the others get the mail later', async () => {
+  const codes = { 'anna@x.com': 451, 'gone@x.com': 550, 'copy@x.com': 450, 'blind@x.com': 553 }
+  sink.answer({ rcptTo: codes })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  await one.untilState('retry')
+  sink.answer({})
+  const run = await one.finished(one.runId)
+  expect(envelopes()).toEqual([['anna@x.com', 'copy@x.com']])
+  expect([run.outcome, run.counts?.mailsSent, run.counts?.mailsFailed]).toEqual(['warning', 1, 2])
+  expect(refusalsOf(one)).toEqual([
+    ['MAIL_REJECTED', 'gone@x.com'],
+    ['MAIL_REJECTED', 'blind@x.com'],
+  ])
+})
+
+test('all refused for now: one mail to all of them later', async () => {
+  sink.answer({ rcptTo: 451 })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  await one.untilState('retry')
+  sink.answer({})
+  expect((await one.finished(one.runId)).outcome).toBe('success')
+  expect(envelopes()).toEqual([['anna@x.com', 'blind@x.com', 'copy@x.com', 'gone@x.com']])
+})
+
+test('all refused for good: each is named', async () => {
+  sink.answer({ rcptTo: 550 })
+  const one = await scene(['anna@x.com', 'gone@x.com'], { bcc: [] })
+  expect((await one.finished(one.runId)).outcome).toBe('error')
+  expect(refusalsOf(one).map(([, recipient]) => recipient)).toEqual(['anna@x.com', 'gone@x.com', 'copy@x.com'])
+})
+
+test('a copy that every mail has is named once', async () => {
+  sink.answer({ rcptTo: { 'copy@x.com': 550 } })
+  const one = await scene(['anna@x.com', 'ben@x.com', 'cleo@x.com'], { grouping: 'perRecipient' })
+  const run = await one.finished(one.runId)
+  expect([run.counts?.mailsSent, run.counts?.mailsFailed]).toEqual([3, 3])
+  expect(refusalsOf(one)).toEqual([['MAIL_REJECTED', 'copy@x.com']])
+})
+
+test('a refused address that is corrected gets the mail, and the others not again', async () => {
+  sink.answer({ rcptTo: { 'gone@x.com': 550 } })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  const run = await one.finished(one.runId)
+  sink.answer({})
+  const corrections = { 'gone@x.com': 'found@x.com' }
+  const child = await one.runner.resend({ run, states: ['failed'], recipients: null, corrections, actor: 'test' })
+  await one.finished(child!.id)
+  expect(envelopes().at(-1)).toEqual(['found@x.com'])
+  expect(sink.mails.at(-1)?.parsed.to?.map(({ address }) => address)).toEqual(['anna@x.com', 'found@x.com'])
+})

@@ -1,0 +1,58 @@
+/** JSON from outside: what is refused although the engine would take it. */
+import { expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { formatted } from '../../../src/console/pages/data/keyvalues.tsx'
+import { parseOutsideJson } from '../../../src/platform/json.ts'
+import { readRecipients } from '../../../src/reports/recipient-import.ts'
+import { parseStartMessage } from '../../../src/tasks/start/parse.ts'
+
+const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+const isTaken = (text: string) => {
+  try {
+    parseOutsideJson(text)
+    return true
+  } catch (error) {
+    expect(error).toBeInstanceOf(SyntaxError)
+    return false
+  }
+}
+
+test.each([
+  ['100 lists', nested(100), true],
+  ['101 lists', nested(101), false],
+  ['101 objects', `${'{"a":'.repeat(101)}1${'}'.repeat(101)}`, false],
+  ['a list for each of 500 places', `[${Array.from({ length: 500 }, () => '[1]')}]`, true],
+  ['brackets in a text', JSON.stringify('['.repeat(500)), true],
+  ['brackets behind an escaped quote', JSON.stringify({ a: `"${'['.repeat(500)}` }), true],
+  ['brackets behind an escaped backslash', `{"a":"\\\\","b":${nested(200)}}`, false],
+  ['a text that does not end', `["${'['.repeat(500)}`, false],
+])('%s', (_, text, expected) => {
+  expect(isTaken(text)).toBe(expected)
+})
+
+test('any other text is read as the engine reads it', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 8 }), fc.nat(30), fc.string({ maxLength: 2 }), (json, at, put) => {
+      for (const text of [json, json.slice(0, at) + put + json.slice(at)]) {
+        let value: unknown
+        try {
+          value = JSON.parse(text)
+        } catch {
+          expect(isTaken(text)).toBe(false)
+          continue
+        }
+        expect(parseOutsideJson(text)).toEqual(value)
+      }
+    }),
+  )
+})
+
+test('deep JSON ends no reader: a value of a pair, recipients, a start request', async () => {
+  const deep = nested(50_000)
+  expect(formatted(deep)).toBe(deep)
+  const file = { bytes: new TextEncoder().encode(`[{"groups":${deep}}]`), contentType: 'application/json' }
+  await expect(readRecipients(file, async () => [])).rejects.toThrow('Must be JSON')
+  const rules = { subscriptionRootTopic: 'qs/#', taskStartTopic: 'qs/start' }
+  const { refusal } = parseStartMessage(new TextEncoder().encode(`{"replyTopic":${deep}}`), rules)
+  expect(refusal?.details).toBe('the message is not valid JSON: it is nested deeper than 100')
+})

@@ -1,0 +1,123 @@
+/** How a value of an app looks: the same text before and after a document. */
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { createDisplayText, type DisplayColumn, displayOf, plainValue } from '../../../src/reports/display.ts'
+import { cellFormat, numberFormat } from '../../../src/reports/documents/xlsx-formats.ts'
+import { createFormatter, parseFormat } from '../../../src/reports/templates/formats.ts'
+import type { Cell } from '../../../src/reports/types.ts'
+
+const dimension: DisplayColumn = { kind: 'dimension', type: 'number', format: null }
+const measure: DisplayColumn = { kind: 'measure', type: 'number', format: null }
+
+describe('what a document shows', () => {
+  test.each([
+    ['007', 7, dimension, 'text'],
+    ['007', 7, measure, 'text'],
+    ['1234567890123456', 1_234_567_890_123_456, dimension, 'text'],
+    ['+46701234567', 46_701_234_567, dimension, 'text'],
+    ['46 70 123 45 67', 46_701_234_567, dimension, 'text'],
+    ['1E5', 100_000, dimension, 'text'],
+    ['Q1', 1, dimension, 'text'],
+    ['2024', 5, dimension, 'text'],
+    ['2024', null, measure, 'text'],
+    ['2024', 2024, dimension, 'written'],
+    ['12,5', 12.5, dimension, 'written'],
+    ['4006381333931', 4_006_381_333_931, dimension, 'written'],
+    ['0,5', 0.5, dimension, 'written'],
+    ['1234.5', 1234.5, measure, 'locale'],
+    ['1234.50', 1234.5, measure, 'written'],
+    ['1235', 1234.567, measure, 'written'],
+    ['1.2345678901235e+17', 123_456_789_012_345_680, measure, 'locale'],
+    ['12.5%', 0.125, measure, 'written'],
+    ['1 234,5 kr', 1234.5, { kind: 'measure', type: 'money', format: '# ##0,0 kr' }, 'pattern'],
+    ['W14', 45_383, { kind: 'dimension', type: 'date', format: 'YYYY-MM-DD' }, 'text'],
+    ['2024-04-01', 45_383, { kind: 'dimension', type: 'date', format: 'YYYY-MM-DD' }, 'time'],
+  ] as const)('%p of %p in %j is a %s', (text, number, column, expected) => {
+    expect(displayOf({ text, number }, column).as).toBe(expected)
+  })
+
+  test('a measure without a format is written in the locale, a dimension never', () => {
+    const show = createDisplayText('de-DE')
+    expect(show({ text: '1234567.5', number: 1_234_567.5 }, measure)).toBe('1.234.567,5')
+    expect(show({ text: '2024', number: 2024 }, dimension)).toBe('2024')
+  })
+})
+
+/** The separators of the apps and of the spreadsheets that open their documents. */
+const LOCALES = [
+  { locale: 'en-GB', decimal: '.', group: ',' },
+  { locale: 'de-DE', decimal: ',', group: '.' },
+  { locale: 'sv-SE', decimal: ',', group: '\u00a0' },
+  { locale: 'pl-PL', decimal: ',', group: '\u00a0' },
+  { locale: 'de-CH', decimal: '.', group: '’' },
+] as const
+
+/** A dual of an app: a number in one of its formats, or a text with a number that happens to stand for it. */
+const duals = ({ decimal, group }: (typeof LOCALES)[number]): fc.Arbitrary<Cell> => {
+  const grouped = (digits: string) => digits.replace(/\B(?=(\d{3})+$)/g, group)
+  const written = fc
+    .record({
+      whole: fc.integer({ min: 0, max: 2_000_000_000 }),
+      fraction: fc.integer({ min: 0, max: 9999 }),
+      decimals: fc.constantFrom(0, 0, 1, 2, 4),
+      isNegative: fc.boolean(),
+      isGrouped: fc.boolean(),
+      affix: fc.constantFrom(['', ''], ['', '%'], ['€', ''], ['', ' €'], ['$', '']),
+    })
+    .map(({ whole, fraction, decimals, isNegative, isGrouped, affix: [before, after] }): Cell => {
+      const end = decimals === 0 ? '' : String(fraction % 10 ** decimals).padStart(decimals, '0')
+      const digits = `${isGrouped ? grouped(String(whole)) : whole}${end && decimal}${end}`
+      const number = (Number(`${whole}.${end}`) / (after === '%' ? 100 : 1)) * (isNegative ? -1 : 1)
+      return { text: `${isNegative ? '-' : ''}${before}${digits}${after}`, number }
+    })
+  const codes = fc
+    .tuple(fc.constantFrom('', '0', '00', '+', 'Q', '12345678901'), fc.integer({ min: 0, max: 99_999_999 }))
+    .map(
+      ([before, number]): Cell => ({
+        text: `${before}${number}`,
+        number: Number(`${before.replace('Q', '')}${number}`),
+      }),
+    )
+  const others = fc.record({
+    text: fc.constantFrom(
+      'Jan',
+      '1E5',
+      '2024',
+      '12:30',
+      '2024-04-01',
+      '46 70 123 45 67',
+      '1-2',
+      '555-1234',
+      '=1',
+      'n/a',
+    ),
+    number: fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 99_999 })),
+  })
+  return fc.oneof({ weight: 3, arbitrary: written }, codes, others)
+}
+
+/** What a spreadsheet in the locale shows for a number in a cell with the format. */
+function spreadsheetText(number: number, format: string, marks: (typeof LOCALES)[number]): string {
+  if (format === 'General') return String(number).replace('.', marks.decimal)
+  const parsed = parseFormat(format)
+  if (typeof parsed === 'string') throw new Error(`${format}: ${parsed}`)
+  return createFormatter(marks.locale, marks).text({ cell: { text: '', number }, column: null }, parsed)
+}
+
+const plain = (text: string) => text.replaceAll(/\s/g, ' ').replaceAll('−', '-')
+
+describe.each([...LOCALES])('2,000 duals of an app in $locale', (marks) => {
+  test('are the same text in a workbook and in CSV', () => {
+    fc.assert(
+      fc.property(duals(marks), (cell) => {
+        const display = displayOf(cell, dimension)
+        if (display.as === 'text') return expect(plainValue(cell, dimension)).toBe(cell.text)
+        // The file holds the number and its format.
+        const format = cellFormat(display, numberFormat(dimension))
+        expect(plain(spreadsheetText(Number(String(display.number)), format, marks))).toBe(plain(cell.text))
+        expect(plainValue(cell, dimension)).toBe(display.number)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
