@@ -22,7 +22,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS cluster_orphan (tbl TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
   INSERT OR IGNORE INTO cluster_flag VALUES (1, 0);`
 
-/** The name under which settled entries of the inbox are noted; no table that nodes share. */
+/** The name under which the keys of settled messages are noted; no table that nodes share. */
 export const INBOX_TAKEN = 'inbox_taken'
 
 /** Makes the notes begin. Triggers of another version of Footman are replaced. */
@@ -51,7 +51,7 @@ export function silently<T>(db: Database, work: () => T): T {
 const nameOf = (sql: string): string => sql.split(' ', 3)[2]!
 
 function triggersOf(db: Database): string[] {
-  const taken = note(INBOX_TAKEN, 'taken', 'INSERT', `SELECT '${INBOX_TAKEN}', NEW.inbox_id`)
+  const taken = note(INBOX_TAKEN, 'taken', 'INSERT', `SELECT '${INBOX_TAKEN}', NEW.message_key`)
   return [taken, ...SHARED_TABLES.flatMap((table) => triggersOfTable(db, table))]
 }
 

@@ -104,8 +104,8 @@ export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInb
     async next(limit) {
       return settle ? pool.query<InboxEntry>(NEXT, [limit]) : []
     },
-    settle(entries) {
-      settle?.(entries)
+    settle(messages) {
+      settle?.(messages)
     },
     onNew(listener) {
       listeners.add(listener)

@@ -329,7 +329,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
 
   function onForgotten(head: number, history = knownHistory ?? ''): void {
-    if (forgotten && mode === 'joining') return
+    // The build that adds what was forgotten is not through; it may find out itself that it happened once more.
+    if (forgotten && mode === 'joining' && (isBuilding || !attachment?.isReady)) return
     noteForgotten(head, history)
     lease.drop()
     play('follower', 'joining', 'the database of the cluster was put back to an earlier state')

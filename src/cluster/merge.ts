@@ -66,7 +66,7 @@ export async function shipAsBefore(
   const tables = createRows(db)
   const last = lastNoted(db)
   const notes = notesUpTo(db, 0, last)
-  const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => Number(key))
+  const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => key)
   const rows = distinct(notes.filter(({ tbl }) => tbl !== INBOX_TAKEN)).flatMap(({ tbl, key }) => {
     const row = tables.get(tbl)?.read(key)
     return row && (row.body !== null || !sharedTable(tbl)?.aged) ? [row] : []
@@ -81,7 +81,7 @@ export async function shipAsBefore(
   if (isHeld) {
     silently(db, () => {
       db.run('DELETE FROM cluster_change WHERE seq <= ?', last)
-      for (const id of settled) db.run('DELETE FROM inbox_taken WHERE inbox_id = ?', id)
+      for (const key of settled) db.run('DELETE FROM inbox_taken WHERE message_key = ?', key)
     })
   }
   return isHeld
@@ -98,9 +98,7 @@ async function removeTaken(
 ): Promise<{ readonly removedEvents: number; readonly belongings: readonly RowKey[] }> {
   const taken = keys
     .filter(({ tbl }) => tbl === INBOX_TAKEN)
-    .flatMap(({ key }) =>
-      db.all<{ id: string }>('SELECT event_id AS id FROM inbox_taken WHERE inbox_id = ?', Number(key)),
-    )
+    .flatMap(({ key }) => db.all<{ id: string }>('SELECT event_id AS id FROM inbox_taken WHERE message_key = ?', key))
     .filter(({ id }) => id !== null)
   const stored = await readAll(
     pool,
@@ -112,7 +110,7 @@ async function removeTaken(
   silently(db, () => {
     for (const { id } of lost) db.run('DELETE FROM event WHERE id = ?', id)
     for (const { tbl, key } of keys) {
-      if (tbl === INBOX_TAKEN) db.run('DELETE FROM inbox_taken WHERE inbox_id = ?', Number(key))
+      if (tbl === INBOX_TAKEN) db.run('DELETE FROM inbox_taken WHERE message_key = ?', key)
     }
   })
   return { removedEvents: lost.length, belongings }

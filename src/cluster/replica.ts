@@ -6,8 +6,8 @@ import type { IncomingRow, OutgoingRow } from './rows.ts'
 /** The content of one statement. */
 export interface Shipment {
   readonly rows: readonly OutgoingRow[]
-  /** Entries of the inbox that are settled with it. */
-  readonly settled: readonly number[]
+  /** Keys of the messages that are settled with it. */
+  readonly settled: readonly string[]
   readonly answers: readonly CommandAnswer[]
   /** Rows that are too old to be kept: they go without a trace, as every node removes them by itself. */
   readonly aged?: readonly RowKey[]
@@ -58,7 +58,7 @@ const INSERT = (epoch: string): string => `INSERT INTO replica AS old (tbl, key,
 const BY_LEADER = `WITH f AS (SELECT epoch FROM fence WHERE token = $7 FOR SHARE),
   h AS (UPDATE head SET rev = rev + $2 FROM f RETURNING head.rev, f.epoch),
   i AS (${INSERT('h.epoch')} WHERE NOT (old.node <> excluded.node AND old.rev > $8 AND ${rank('old')} > ${rank('excluded')})),
-  s AS (UPDATE inbox SET settled_rev = h.rev, handled = 'leader' FROM h WHERE id = ANY ($9::bigint[])),
+  s AS (UPDATE inbox SET settled_rev = h.rev, handled = 'leader' FROM h WHERE key = ANY ($9::text[])),
   c AS (UPDATE command SET answer = x.answer::jsonb, answer_body = x.body, rev = h.rev
     FROM h, unnest($10::uuid[], $11::text[], $12::bytea[]) AS x (id, answer, body) WHERE command.id = x.id),
   g AS (DELETE FROM replica USING h, unnest($13::text[], $14::text[]) AS x (tbl, key)

@@ -38,8 +38,8 @@ export interface Shipper {
    * the database, and rejects with a `NotLeaderError` when another node leads.
    */
   afterCommit(): Promise<void> | null
-  /** In a transaction: these entries of the inbox are settled together with its rows. */
-  settle(entries: readonly { readonly id: number; readonly eventId: string | null }[]): void
+  /** In a transaction: the messages with these keys are settled together with its rows. */
+  settle(messages: readonly { readonly key: string; readonly eventId: string | null }[]): void
   /** Stores the answer of a command with what it has changed. Resolves and rejects as `afterCommit`. */
   answer(answer: CommandAnswer): Promise<void>
   /** Resolves when all that is noted so far is in the database; for a clean stop. Rejects with a `NotLeaderError`. */
@@ -57,6 +57,9 @@ export interface Shipper {
   stop(): Promise<void>
 }
 
+/** A message that comes again before it is settled keeps the event that was made of it. */
+const TAKE = `INSERT OR REPLACE INTO inbox_taken
+  VALUES (?1, coalesce(?2, (SELECT event_id FROM inbox_taken WHERE message_key = ?1)))`
 const STATEMENT_ROWS = 500
 const STATEMENT_BYTES = 4 * 1024 * 1024
 const MAX_ROW_BYTES = 8 * 1024 * 1024
@@ -164,7 +167,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
     const isAged = ({ tbl, body }: OutgoingRow) => body === null && rowsOf.get(tbl)?.table.aged
     const rows = found.filter((row) => !isAged(row))
     const aged = found.filter(isAged).flatMap(withBelongings)
-    const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => Number(key))
+    const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => key)
     return { last: noted, rows, settled, aged, answers: [...answers] }
   }
 
@@ -255,8 +258,8 @@ export function createShipper(deps: ShipperDeps): Shipper {
       noted = last
       return waitUntil(last)
     },
-    settle(entries) {
-      for (const { id, eventId } of entries) db.run('INSERT OR REPLACE INTO inbox_taken VALUES (?, ?)', id, eventId)
+    settle(messages) {
+      for (const { key, eventId } of messages) db.run(TAKE, key, eventId)
     },
     answer(answer) {
       if (isFenced || hasLeft) return Promise.reject(new NotLeaderError())
@@ -341,7 +344,7 @@ function inChunks(rows: readonly OutgoingRow[]): OutgoingRow[][] {
 /** Forgets what is shipped now and then: each commit would cost another one. A note that comes back is shipped again. */
 function createTidying(db: Database) {
   let done: { readonly keys: readonly RowKey[]; readonly rev: number; readonly epoch: number }[] = []
-  let settled: number[] = []
+  let settled: string[] = []
   return {
     add(unit: Unit, parts: readonly (Shipped & { readonly rows: number })[]): void {
       let from = 0
@@ -361,7 +364,7 @@ function createTidying(db: Database) {
             db.run('INSERT OR REPLACE INTO cluster_shipped VALUES (?, ?, ?, ?, ?)', tbl, key, rev, epoch, now)
           }
         }
-        for (const id of settled) db.run('DELETE FROM inbox_taken WHERE inbox_id = ?', id)
+        for (const key of settled) db.run('DELETE FROM inbox_taken WHERE message_key = ?', key)
         db.run('DELETE FROM cluster_change WHERE seq <= ?', shipped)
         db.run('DELETE FROM cluster_shipped WHERE at < ?', now - KEEP_SHIPPED_MS)
       })

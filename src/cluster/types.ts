@@ -66,8 +66,8 @@ export interface Inbox {
   offer(messages: readonly OfferedMessage[]): Promise<{ readonly taken: number; readonly known: number }>
   /** For the leader: the oldest messages that wait and are not under way. [] on a follower. */
   next(limit: number): Promise<readonly InboxEntry[]>
-  /** In the transaction that stores their events: these entries are settled together with its rows. */
-  settle(entries: readonly { readonly id: number; readonly eventId: string | null }[]): void
+  /** In the transaction that stores their events: the messages with these keys are settled together with its rows. */
+  settle(messages: readonly { readonly key: string; readonly eventId: string | null }[]): void
   /** Messages received since then (milliseconds since 1970) are offered again, as the database may have forgotten them; null = none. */
   readonly offerAgainSince: number | null
   /** So many messages are in the own journal and have not been offered. */

@@ -94,6 +94,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   }
 
   async function takeJournal(): Promise<void> {
+    // Another part of this node, which may come before all is offered again, goes on from there too.
+    if (cursor < offered) await writer.write((tx) => writeMeta(tx, CURSOR_KEY, String(cursor)))
     for (;;) {
       const entries = stopped ? [] : journal.after(cursor, inbox ? SHARED_BATCH : BATCH)
       receiver.flush()
@@ -154,7 +156,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     for (;;) {
       const entries = stopped ? [] : await from.next(SHARED_BATCH)
       if (entries.length === 0) return
-      await writer.write((tx) => from.settle(entries.map((entry) => ({ id: entry.id, eventId: eventOf(tx, entry) }))))
+      await writer.write((tx) => from.settle(entries.map((entry) => ({ key: entry.key, eventId: eventOf(tx, entry) }))))
       deps.router.wake()
       deps.onTaken()
     }

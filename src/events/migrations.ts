@@ -127,4 +127,12 @@ export const eventMigrations: readonly Migration[] = [
       CREATE TABLE listed_task (task_id TEXT PRIMARY KEY, listed_at INTEGER NOT NULL) WITHOUT ROWID;
     `,
   },
+  {
+    name: 'events-inbox-keys',
+    sql: `
+      -- Ids of the inbox belong to one server: a standby that takes its place may give the same ones to other messages.
+      DROP TABLE inbox_taken;
+      CREATE TABLE inbox_taken (message_key TEXT PRIMARY KEY, event_id TEXT) WITHOUT ROWID;
+    `,
+  },
 ]

@@ -479,4 +479,66 @@ describe('nodes of a cluster', () => {
     await until(() => snoozes(again).includes('one more'), { what: 'the next row' })
     expect(again.parts).toHaveLength(parts)
   }, 60_000)
+
+  test('go on when the database is put back once more while they add what it has forgotten', async () => {
+    const a = newMember('qs-a')
+    await untilLeads(a)
+    for (let n = 0; n < 5; n += 1) await write(a, `before ${n}`)
+    const isAdding = `EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'UPDATE node SET returned_at%' AND wait_event_type = 'Lock')`
+    // It is put back once when its table of nodes is locked, and again in the last step of the node's return.
+    const puttingBack = server.sql(`DO $$ BEGIN
+      LOCK TABLE ${schema}.node;
+      LOOP EXIT WHEN ${isAdding}; PERFORM pg_stat_clear_snapshot(), pg_sleep(0.02); END LOOP;
+      UPDATE ${schema}.head SET rev = 1;
+    END $$`)
+    await until(
+      () =>
+        server
+          .sql(`SELECT FROM pg_locks WHERE relation = '${schema}.node'::regclass AND mode = 'AccessExclusiveLock'`)
+          .then((rows) => rows.length > 0),
+      { what: 'the lock' },
+    )
+    await server.sql(`UPDATE ${schema}.head SET rev = 2`)
+    await puttingBack
+    await until(() => a.parts.filter((because) => because.includes('earlier state')).length === 2, {
+      what: 'the node to find out twice',
+      state: words,
+    })
+    await untilLeads(a)
+    await write(a, 'after')
+    expect(snoozes(a)).toHaveLength(6)
+    const rows = await server.sql(`SELECT key FROM ${schema}.replica WHERE tbl = 'snooze' AND NOT deleted`)
+    expect(rows).toHaveLength(6)
+  }, 60_000)
+
+  test('add what the database has forgotten also when the app before takes long to end', async () => {
+    const a = newMember('qs-a')
+    await untilLeads(a)
+    await write(a, 'before')
+    const looks = new Set<string>()
+    a.atEnd(async () => {
+      const look = `SELECT query_start FROM pg_stat_activity WHERE query LIKE 'SELECT node, epoch, expires_at%' AND application_name LIKE 'footman/qs-a%'`
+      await until(
+        async () => {
+          for (const row of await server.sql<{ query_start: Date }>(look)) looks.add(String(row.query_start.getTime()))
+          return looks.size > 3
+        },
+        { what: 'looks at the lease while the app ends' },
+      )
+    })
+    // As many rows again as it knows: it is seen once, by the history.
+    await server.sql(`DELETE FROM ${schema}.replica; UPDATE ${schema}.head SET history = 'another'`)
+    await until(
+      () => a.log.lines.some(({ message }) => /rows of the last hour are in the database again/.test(message)),
+      {
+        what: 'the rows to be added',
+        state: words,
+      },
+    )
+    await untilLeads(a)
+    const rows = await server.sql(`SELECT key FROM ${schema}.replica WHERE tbl = 'snooze' AND NOT deleted`)
+    expect(rows).toEqual([{ key: 'before' }])
+    // It was no follower in between, which would have taken the lead with a part that has ended.
+    expect(a.log.lines.filter(({ message }) => /is follower now/.test(message))).toHaveLength(2)
+  }, 60_000)
 })

@@ -140,6 +140,17 @@ const snooze = (db: Database, id: string) =>
   )
 const snoozes = (db: Database) => db.all<{ id: string }>('SELECT id FROM snooze ORDER BY id').map(({ id }) => id)
 
+const offer = (...keys: readonly string[]) =>
+  pool.query(
+    `INSERT INTO inbox (key, node, received_at, sender, raw, expires_at)
+      SELECT key, 'b', now(), '', '', now() FROM unnest($1::text[]) AS key`,
+    [keys],
+  )
+const openMessages = async () =>
+  (await pool.query<{ key: string }>('SELECT key FROM inbox WHERE settled_rev IS NULL ORDER BY key')).map(
+    ({ key }) => key,
+  )
+
 const commit = (node: Node, work: (db: Database) => void): Promise<void> | null => {
   node.db.transaction(() => work(node.db))
   return node.shipper.afterCommit()
@@ -175,12 +186,10 @@ describe('the leader', () => {
   test('entries of the inbox are settled, and commands answered, with the rows', async () => {
     const [a] = (await site(['a'])) as [Node]
     await a.lead()
-    const [entry] = await pool.query<{ id: number }>(
-      "INSERT INTO inbox (key, node, received_at, sender, raw, expires_at) VALUES ('k', 'b', now(), '', '', now()) RETURNING id",
-    )
+    await offer('k')
     await commit(a, (db) => {
       addEvent(db, 'e')
-      a.shipper.settle([{ id: entry!.id, eventId: 'e' }])
+      a.shipper.settle([{ key: 'k', eventId: 'e' }])
     })
     const [settled] = await pool.query(
       "SELECT settled_rev = rev AS same, handled FROM inbox, replica WHERE tbl = 'event' AND replica.key = 'e'",
@@ -286,45 +295,60 @@ describe('a leader that has lost the lead', () => {
     expect(a.db.all('SELECT * FROM cluster_change')).toEqual([])
   })
 
+  test('settles its messages at a standby that gives their ids to others', async () => {
+    const [a] = (await site(['a'])) as [Node]
+    await a.lead()
+    await offer('taken')
+    // What the standby that was behind has got: neither the message nor its settlement, and other messages since.
+    await pool.query('TRUNCATE inbox RESTART IDENTITY')
+    await offer('of another node')
+    await commit(a, (db) => {
+      addEvent(db, 'e')
+      a.shipper.settle([{ key: 'taken', eventId: 'e' }])
+    })
+    expect(await openMessages()).toEqual(['of another node'])
+
+    // Offered again, it is settled once more, and its event stays known until the rows are shipped.
+    await offer('taken')
+    await commit(a, () => a.shipper.settle([{ key: 'taken', eventId: null }]))
+    expect(await openMessages()).toEqual(['of another node'])
+    expect(a.db.all('SELECT * FROM inbox_taken')).toEqual([{ message_key: 'taken', event_id: 'e' }])
+  })
+
   test('removes events whose messages wait for the next leader, and keeps those that were shipped', async () => {
     const [a, b] = (await site(['a', 'b'])) as [Node, Node]
     await a.lead()
-    const ids = await pool.query<{ id: number }>(
-      `INSERT INTO inbox (key, node, received_at, sender, raw, expires_at)
-        SELECT 'k' || n, 'b', now(), '', '', now() FROM generate_series(1, 2) AS n RETURNING id`,
-    )
-    const take = (index: number, eventId: string) => (db: Database) => {
+    await offer('k1', 'k2')
+    const take = (key: string, eventId: string) => (db: Database) => {
       addEvent(db, eventId, 'routed')
       addDelivery(db, `of ${eventId}`, eventId)
-      a.shipper.settle([{ id: ids[index]!.id, eventId }])
+      a.shipper.settle([{ key, eventId }])
     }
-    await commit(a, take(0, 'shipped'))
+    await commit(a, take('k1', 'shipped'))
     await b.follower.toHead()
     await b.lead()
-    await expect(commit(a, take(1, 'lost'))).rejects.toBeInstanceOf(NotLeaderError)
+    await expect(commit(a, take('k2', 'lost'))).rejects.toBeInstanceOf(NotLeaderError)
     const { removedEvents } = await takeBack({ ...a, pool, node: a.name })
     await a.follower.toHead()
 
     expect(removedEvents).toBe(1)
     expect(a.db.all<{ id: string }>('SELECT id FROM event').map(({ id }) => id)).toEqual(['shipped'])
     expect(stateOf(a.db, 'of lost')).toBeUndefined()
-    expect(await pool.query('SELECT id FROM inbox WHERE settled_rev IS NULL')).toEqual([{ id: ids[1]!.id }])
+    expect(await openMessages()).toEqual(['k2'])
     expect(await countIn('event')).toBe(1)
   })
 
   test('keeps the deliveries that the next leader has made of the same message', async () => {
     const [a, b] = (await site(['a', 'b'])) as [Node, Node]
     await a.lead()
-    const [entry] = await pool.query<{ id: number }>(
-      `INSERT INTO inbox (key, node, received_at, sender, raw, expires_at) VALUES ('k', 'b', now(), '', '', now()) RETURNING id`,
-    )
+    await offer('k')
     const takeAs = (node: Node, eventId: string) =>
       commit(node, (db) => {
         addEvent(db, eventId, 'routed')
         addDelivery(db, 'the same', eventId)
         noteAttemptOf(db, 'the same')
         setState(db, 'the same', 'delivered')
-        node.shipper.settle([{ id: entry!.id, eventId }])
+        node.shipper.settle([{ key: 'k', eventId }])
       })
     await b.lead()
     await expect(takeAs(a, 'of a')).rejects.toBeInstanceOf(NotLeaderError)

@@ -1,6 +1,7 @@
 /** The event pipeline when something goes wrong: full memory, a journal that lost its end, distributions without one. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
+import type { Inbox } from '../../../src/cluster/types.ts'
 import { createCounters } from '../../../src/events/counters.ts'
 import { openJournal, openJournalReader } from '../../../src/events/ingest/journal.ts'
 import { createIntake } from '../../../src/events/intake.ts'
@@ -160,7 +161,11 @@ describe('without a connection to Qlik Sense', () => {
 
 describe('a journal', () => {
   /** One start of Footman on this directory: `texts` arrive, everything is taken over. */
-  async function session(directory: ReturnType<typeof tempDirectory>, texts: readonly string[]) {
+  async function session(
+    directory: ReturnType<typeof tempDirectory>,
+    texts: readonly string[],
+    shared: { readonly inbox: Inbox; readonly offeredSince: number | null } | null = null,
+  ) {
     const db = pipelineDatabase(directory.join('footman.db'))
     const writer = openJournal(directory.join('journal.db'))
     const reader = openJournalReader(directory.join('journal.db'))
@@ -178,13 +183,13 @@ describe('a journal', () => {
         writer: createGroupWriter(db),
         counters: createCounters(),
         unverified: null,
-        inbox: null,
+        inbox: shared?.inbox ?? null,
         acceptEvent: () => null,
         onTaken: () => undefined,
       },
       {
-        isShared: false,
-        offeredSince: null,
+        isShared: shared !== null,
+        offeredSince: shared?.offeredSince ?? null,
         dedupTtlMs: 600_000,
         waitMs: { failed: 1, aborted: 1, success: 1, distribute: 1 },
         journalEnd: writer.lastId(),
@@ -194,7 +199,8 @@ describe('a journal', () => {
     if (texts.length > 0) {
       writer.append(texts.map((text) => ({ receivedAt: Date.now(), sender: '127.0.0.1', raw: Buffer.from(text) })))
     }
-    await intake.catchUp()
+    await intake.catchUp().catch(() => undefined)
+    await intake.stop()
     for (const open of [reader, writer, db]) open.close()
     return arrived
   }
@@ -223,6 +229,37 @@ describe('a journal', () => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(directory.join(`footman.db${suffix}`), { force: true })
     expect(await session(directory, texts(20, 21))).toEqual([6, 7, 8, 9, 20].map(execution))
     expect(await session(directory, [])).toEqual([])
+    directory.remove()
+  })
+
+  test('whose messages the shared inbox has forgotten offers them again, also in a part of the node that comes after', async () => {
+    const directory = tempDirectory()
+    const offered: string[] = []
+    let isAway = false
+    const inbox: Inbox = {
+      offerAgainSince: null,
+      async offer(messages) {
+        if (isAway) throw new Error('the server is starting up')
+        offered.push(...messages.map(({ key }) => key))
+        return { taken: messages.length, known: 0 }
+      },
+      next: async () => [],
+      settle: () => undefined,
+      noteWaiting: () => undefined,
+      onNew: () => () => undefined,
+    }
+    const restart = (offeredSince: number | null) => session(directory, [], { inbox, offeredSince })
+    await session(directory, texts(0, 10), { inbox, offeredSince: null })
+    const first = offered.splice(0)
+    expect(first).toHaveLength(10)
+    isAway = true
+    await restart(0)
+    isAway = false
+    // The node has another part before anything could be offered; nothing was forgotten since that part began.
+    await restart(null)
+    expect(offered).toEqual(first)
+    await restart(null)
+    expect(offered).toHaveLength(10)
     directory.remove()
   })
 
