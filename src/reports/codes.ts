@@ -103,15 +103,17 @@ export const levelOf = (code: RunCode): RunLevel => LEVELS.get(code) ?? 'error'
 
 /**
  * Stops a document, or the whole run where the code is about the run; `NO_CYCLE_VALUES`: no sheet or slide of a template is left.
- * `details` names what is wrong: `Region: Norrd`.
+ * `details` names what is wrong: `Region: Norrd`; `report` is the key of the report of a run that it is about.
  */
 export class ReportError extends Error {
   override readonly name = 'ReportError'
   constructor(
     readonly code: ErrorCode | 'NO_CYCLE_VALUES',
     readonly details: string,
-    options?: ErrorOptions,
+    { report, ...options }: ErrorOptions & { readonly report?: string | undefined } = {},
   ) {
     super(`${code}: ${details}`, options)
+    this.report = report
   }
+  readonly report: string | undefined
 }

@@ -181,7 +181,7 @@ const MISTAKES: readonly (readonly [string, object, object, string])[] = [
     'the id of the app is wrong',
     { appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77' },
     {},
-    'error APP_NOT_FOUND: Qlik Sense has no app with the id ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77 of the report',
+    'error APP_NOT_FOUND, report pack: Qlik Sense has no app with the id ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77 of the report',
   ],
   [
     'an expression of a block is wrong',

@@ -29,6 +29,21 @@ test('one of the addresses of a mail is refused: it is named, and the others get
   expect(reports.mailsTo('here@acme.example')[0]?.envelope.to).toEqual(['here@acme.example', 'copy@acme.example'])
 }, 90_000)
 
+test('a report whose app was deleted is named, and the others are mailed', async () => {
+  const appId = 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77'
+  const gone = await reports.salesReport('Deleted app', { appId })
+  const task = await reports.mailTask('One app deleted', reportId, {
+    reports: [gone.id, reportId].map((id, n) => ({ key: ['gone', 'here'][n], reportId: id, format: 'csv' })),
+    recipients: [{ type: 'address', address: 'reader@acme.example' }],
+  })
+  const run = await reports.run(task.id)
+  expect([run.outcome, run.reason]).toEqual(['error', 'APP_NOT_FOUND'])
+  expect(run.events.find(({ level }) => level === 'error')).toMatchObject({ report: 'gone', code: 'APP_NOT_FOUND' })
+  const [mail] = reports.mailsTo('reader@acme.example')
+  expect(mail?.parsed.attachments.map(({ filename }) => filename)).toEqual([expect.stringMatching(/^Trouble.*\.csv$/)])
+  expect(mail?.parsed.text).toContain('gone')
+}, 90_000)
+
 test('a storage space that is away is reported at once, keeps no other start waiting, and gets its file', async () => {
   const task = await reports.mailTask('Away', reportId, {
     email: { enabled: false },

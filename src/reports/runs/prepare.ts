@@ -97,6 +97,10 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   const asRecipient = task.run.evaluateAs === 'recipient'
   const patterns = [...task.reports.map(({ fileName }) => fileName), ...task.storage.map(({ folder }) => folder)]
   const namesReader = asRecipient && patterns.some((one) => patternUses(one, 'recipient'))
+  /** Conditions that name no app, and recipients by an expression, are evaluated in the app of the first report. */
+  const asksFirstApp =
+    task.recipients.some(({ type }) => type === 'expression') ||
+    definition.conditions.some(({ id, appId }) => appId === null && task.conditionIds.includes(id))
   /** The recipients of the task. */
   let found: readonly Person[] = []
 
@@ -156,25 +160,47 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   }
 
   async function prepare(): Promise<Prepared> {
-    const first = uses[0]
-    if (!first) throw new ReportError('INTERNAL', 'the task has no report that is asked for')
-    const { appId } = reportOf(first)
-    const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (applied) => {
-      const { data } = applied
-      const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied })
-      const evaluate = async (expression: string) => (await data.evaluate(expression)).text
-      found = met ? await people(evaluate) : []
-      const { name, lastReload } = data.app
-      return { met, app: { name, lastReload: lastReload?.getTime() ?? null } }
-    })
+    const { closed, ...start } = await begin()
     const { app } = start
     if (!start.met) note({ code: 'CONDITION_NOT_MET', details: 'the conditions of the task do not hold' })
     if (!start.met) return result({ skipped: 'CONDITION_NOT_MET', app, people: [], variants: [] })
     const variants = variantsOf()
     checkReach()
-    const skippedUses = await makeAll(variants)
+    for (const [use, error] of closed) failed(use, null, [], error)
+    const skippedUses = await makeAll(variants, new Set(closed.map(([use]) => use)))
     const skipped = uses.length > 0 && skippedUses === uses.length ? 'ALL_REPORTS_SKIPPED' : null
     return result({ skipped, app, people: variants.flatMap((one) => one.people), variants })
+  }
+
+  /**
+   * The conditions and the people of the task, at the app of its first report; where nothing is asked of that app, at the first
+   * one that can be opened. `closed`: reports whose apps cannot.
+   */
+  async function begin() {
+    const closed: (readonly [ReportUse, unknown])[] = []
+    for (const use of uses) {
+      const { appId } = reportOf(use)
+      let isOpen = false
+      try {
+        const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (applied) => {
+          isOpen = true
+          const { data } = applied
+          const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied })
+          const evaluate = async (expression: string) => (await data.evaluate(expression)).text
+          found = met ? await people(evaluate) : []
+          const { name, lastReload } = data.app
+          return { met, app: { name, lastReload: lastReload?.getTime() ?? null } }
+        })
+        return { ...start, closed }
+      } catch (error) {
+        if (isOpen || signal.aborted) throw error
+        if (isEndOfRun(error) || asksFirstApp) throw ofReport(error, use)
+        closed.push([use, error])
+      }
+    }
+    const [first] = closed
+    if (!first) throw new ReportError('INTERNAL', 'the task has no report that is asked for')
+    throw ofReport(first[1], first[0])
   }
 
   function result({
@@ -260,10 +286,11 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   }
 
   /** Number of report uses that their own conditions skipped. */
-  async function makeAll(variants: readonly Variant[]): Promise<number> {
+  async function makeAll(variants: readonly Variant[], closed: ReadonlySet<ReportUse>): Promise<number> {
     let skipped = 0
     for (const use of uses) {
       if (isStopped()) break
+      if (closed.has(use)) continue
       current = use
       if ((await makeUse(use, variants)) === 'skipped') skipped++
     }
@@ -305,6 +332,10 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
         const work = (applied: AppliedData) => makeDocument(use, report, one, applied)
         if ((await withApp(appId, variant.user, active, work, cycle)) === 'skipped') skipped++
       } catch (error) {
+        if (isClosedApp(error, variant)) {
+          failed(use, null, [], error)
+          return 'made'
+        }
         failed(use, variant, cycle, error, one.named)
       }
     }
@@ -353,6 +384,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
           add(variants.find(({ id }) => id === access.id) ?? { ...access, people: [] }, value, addressed)
         }
       } catch (error) {
+        if (isClosedApp(error, variant)) throw error
         failed(use, variant, [], error)
       }
     }
@@ -439,7 +471,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     return 'made'
   }
 
-  /** Notes a document that could not be made, for each person who misses it. Rethrows the end of the whole run. */
+  /** Notes a document that could not be made, for each person who misses it. Throws the end of the whole run. */
   function failed(
     use: ReportUse,
     variant: Variant | null,
@@ -448,9 +480,8 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     named = NOT_NAMED,
   ): void {
     if (signal.aborted) throw signal.reason
+    if (isEndOfRun(error)) throw ofReport(error, use)
     const [code, details] = faultOf(error)
-    // An app that is closed to one person is no fault of the run.
-    if (ENDS_RUN.includes(code) && !(code === 'APP_ACCESS_DENIED' && variant?.user)) throw error
     const label = labelOf(use.key, cycle)
     missing.push({ report: use.key, variant: variant?.id ?? null, mailTo: named.mail, label, code })
     const place = cycle.length === 0 ? details : `${label}: ${details}`
@@ -463,13 +494,20 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   return { prepare, close: closeAll }
 }
 
-const ENDS_RUN: readonly RunCode[] = [
-  'APP_NOT_FOUND',
-  'APP_ACCESS_DENIED',
-  'APP_NO_DATA',
-  'ENGINE_UNREACHABLE',
-  'INTERNAL',
-]
+const ENDS_RUN: readonly RunCode[] = ['ENGINE_UNREACHABLE', 'INTERNAL']
+/** Of an app that no document of the report can be made of. */
+const CLOSED_APP: readonly RunCode[] = ['APP_NOT_FOUND', 'APP_ACCESS_DENIED', 'APP_NO_DATA']
+
+const isEndOfRun = (error: unknown): boolean => ENDS_RUN.includes(faultOf(error)[0])
+
+/** An app may be closed to one person alone. */
+const isClosedApp = (error: unknown, { user }: Variant): boolean => !user && CLOSED_APP.includes(faultOf(error)[0])
+
+/** The error that ends a run, with the report that it is about. */
+function ofReport(error: unknown, { key }: ReportUse): ReportError {
+  const [code, details] = faultOf(error)
+  return new ReportError(code, details, { report: key, cause: error })
+}
 
 function faultOf(error: unknown): [ReportError['code'], string] {
   if (error instanceof ReportError) return [error.code, error.details]

@@ -24,7 +24,12 @@ export type FromReport =
   | { readonly type: 'sessions'; readonly open: number }
   | { readonly type: 'ask'; readonly id: number; readonly fact: FactName; readonly args: readonly unknown[] }
   | { readonly type: 'done'; readonly prepared: Prepared }
-  | { readonly type: 'failed'; readonly code: ReportError['code']; readonly details: string }
+  | {
+      readonly type: 'failed'
+      readonly code: ReportError['code']
+      readonly details: string
+      readonly report: string | undefined
+    }
 
 export type ToReport =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }

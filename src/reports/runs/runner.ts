@@ -248,7 +248,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       }
       if (ledger.run(run.id)?.cancelled) return { outcome: 'cancelled', code: null, details: '' }
       if (limit.aborted) return failure('RUN_TIMEOUT', `not made within ${definition.task.run.timeoutMinutes} minutes`)
-      if (error instanceof ReportError) return failure(error.code, error.details)
+      if (error instanceof ReportError) return failure(error.code, error.details, error.report)
       return failure('INTERNAL', errorText(error))
     }
   }
@@ -319,11 +319,17 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     readonly outcome: Outcome
     readonly code: RunCode | null
     readonly details: string
+    /** Key of the report that ends the run. */
+    readonly report?: string | undefined
   }
-  const failure = (code: RunCode, details: string): End => ({ outcome: 'error', code, details })
+  const failure = (code: RunCode, details: string, report?: string): End => ({
+    ...{ outcome: 'error', code, details, report },
+  })
 
   async function finish(run: RunRecord, end: End | null): Promise<void> {
-    if (end?.code) await note(run, { code: end.code, details: end.details })
+    if (end?.code) {
+      await note(run, { code: end.code, ...(end.report && { report: end.report }), details: end.details })
+    }
     const before = ledger.deliveries(run.id)
     // A restart may come here again.
     if (!end && noMailSent(before) && !ledger.events(run.id).some(({ code }) => code === 'MAIL_NONE_SENT'))

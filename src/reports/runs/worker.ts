@@ -100,7 +100,8 @@ export function prepareInWorker(deps: WorkerDeps, job: ReportJob, signal: AbortS
           else if (message.type === 'sessions') settled || setSessions(message.open)
           else if (message.type === 'done') settle(() => resolve(message.prepared))
           else if (message.type === 'failed') {
-            settle(() => reject(signal.aborted ? signal.reason : new ReportError(message.code, message.details)))
+            const { code, details, report } = message
+            settle(() => reject(signal.aborted ? signal.reason : new ReportError(code, details, { report })))
           } else {
             const { id } = message
             answer(message.fact, message.args).then(
@@ -160,9 +161,9 @@ export async function runReportWorker(channel: WorkerChannel<FromReport, ToRepor
     })
     channel.post({ type: 'done', prepared })
   } catch (error) {
-    const [code, details] =
-      error instanceof ReportError ? [error.code, error.details] : (['INTERNAL', errorText(error)] as const)
-    channel.post({ type: 'failed', code, details })
+    const { code, details, report } =
+      error instanceof ReportError ? error : new ReportError('INTERNAL', errorText(error))
+    channel.post({ type: 'failed', code, details, report })
   }
   channel.end()
 }

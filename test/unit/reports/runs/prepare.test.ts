@@ -28,20 +28,24 @@ const references = (people: readonly Known[]) =>
 interface Scene {
   readonly task?: object
   readonly people?: readonly Known[]
+  /** Of the definition: reports of other apps, conditions of the task. */
+  readonly definition?: object
   readonly request?: Partial<PrepareRequest>
   readonly limits?: { readonly maxDocumentsPerRun: number }
   /** Possible values of `Region`, by the ids of the filters in force. */
   readonly regions?: (filters: readonly string[]) => readonly string[]
-  /** Called before each document and look at the data: `open user`, `apply filters/cycle`, `render file`. */
+  /** Called before each document and look at the data: `open user` (`open user app`, of another app than the first), `apply filters/cycle`, `render file`. */
   readonly before?: (step: string) => void
 }
 
 /** The documents of a run as `file <- filters | addresses`, its events and the steps of the engine. */
-async function prepared({ task = {}, people = [], request = {}, limits, regions, before }: Scene) {
+async function prepared({ task = {}, people = [], definition: more, request = {}, limits, regions, before }: Scene) {
   const example = exampleDefinition({ recipients: references(people), ...task })
   const filters = [NORTH, SOUTH].map((id) => ({ id, name: id.slice(-1), appId: null, clauses: [], variables: [] }))
-  const definition = { ...example, recipients: people, filters } as unknown as Definition
+  const definition = { ...example, recipients: people, filters, ...more } as unknown as Definition
   const notes: string[] = []
+  /** Keys of the reports that the notes are about. */
+  const about: string[] = []
   const steps: string[] = []
   const step = (text: string) => {
     steps.push(text)
@@ -58,8 +62,8 @@ async function prepared({ task = {}, people = [], request = {}, limits, regions,
       filterText: names,
     }
   }
-  const openApp: PrepareDeps['openApp'] = async ({ user }) => {
-    step(`open ${user?.userId ?? '-'}`)
+  const openApp: PrepareDeps['openApp'] = async ({ appId, user }) => {
+    step(`open ${user?.userId ?? '-'}${appId ? ` ${appId}` : ''}`)
     const open: OpenData = {
       app: { id: 'app', name: 'Sales', lastReload: null },
       async apply(active, cycle = []) {
@@ -86,7 +90,10 @@ async function prepared({ task = {}, people = [], request = {}, limits, regions,
     keep: async () => ({ sha256: 'a'.repeat(64), bytes: 1 }),
     keepBytes: async () => '',
     exclusive: (work) => work(),
-    note: ({ code, recipient: who, details }) => void notes.push([code, who, details].filter(Boolean).join(' ')),
+    note: ({ code, recipient: who, report, details }) => {
+      notes.push([code, who, details].filter(Boolean).join(' '))
+      about.push(report ?? '')
+    },
     line: () => {},
     signal: new AbortController().signal,
   }
@@ -117,7 +124,14 @@ async function prepared({ task = {}, people = [], request = {}, limits, regions,
     const name = [report, ...cycle.map(({ value }) => value.text)].join('/')
     return `${name} <- ${made.get(String(seq))}${mailTo ? ` | ${mailTo.join()}` : ''}`
   })
-  return { documents, notes, steps, result, missing: result.missing.map(({ label, code }) => `${label} ${code}`) }
+  return {
+    documents,
+    notes,
+    about,
+    steps,
+    result,
+    missing: result.missing.map(({ label, code }) => `${label} ${code}`),
+  }
 }
 
 const use = (key: string, changes: object = {}) => ({ key, reportId: REPORT, format: 'pdf', ...changes })
@@ -218,6 +232,83 @@ test('an app that is closed to one person stops the documents of that person alo
   })
   expect(documents).toEqual(['pack <- berta[]'])
   expect(notes).toEqual(['APP_ACCESS_DENIED anna@x.com closed'])
+})
+
+/** Reports a, b and c, of an app each; those of `closed` cannot be opened. */
+async function threeApps(closed: string, task: object = {}, code: ReportError['code'] = 'APP_NOT_FOUND', more = {}) {
+  const idOf = (key: string) => REPORT.slice(0, -1) + key
+  const keys = ['a', 'b', 'c']
+  return prepared({
+    people: [dora, anna],
+    task: { reports: keys.map((key) => use(key, { reportId: idOf(key) })), ...task },
+    definition: {
+      reports: keys.map((key) => ({
+        id: idOf(key),
+        name: key,
+        project: 'default',
+        appId: key,
+        filterIds: [],
+        ...STORED,
+      })),
+      ...more,
+    },
+    before(step) {
+      if ([...closed].some((key) => step === `open - ${key}`)) throw new ReportError(code, 'gone')
+    },
+  })
+}
+const bothOf = (...keys: readonly string[]) => keys.flatMap((key) => [`${key} <- []`, `${key} <- [1]`])
+
+test.each([
+  ['a', 'APP_NOT_FOUND', bothOf('b', 'c')],
+  ['b', 'APP_NOT_FOUND', bothOf('a', 'c')],
+  ['b', 'APP_ACCESS_DENIED', bothOf('a', 'c')],
+  ['ab', 'APP_NO_DATA', bothOf('c')],
+] as const)('reports %s whose app cannot be opened leave the others alone: %s', async (closed, code, expected) => {
+  const { documents, missing, notes, about } = await threeApps(closed, {}, code)
+  expect(documents).toEqual(expected)
+  expect(missing).toEqual([...closed].map((key) => `${key} ${code}`))
+  expect([notes, about]).toEqual([[...closed].map(() => `${code} gone`).slice(0, notes.length), [...closed]])
+})
+
+test('after an app that cannot be opened, onReportError stop makes no further documents', async () => {
+  const stop = { run: { onReportError: 'stop' } }
+  expect((await threeApps('b', stop)).documents).toEqual(bothOf('a'))
+  expect((await threeApps('a', stop)).documents).toEqual([])
+})
+
+test('an app of a cycle that cannot be opened is tried once for all people', async () => {
+  const reports = [
+    use('a', { reportId: `${REPORT.slice(0, -1)}a` }),
+    use('b', { reportId: `${REPORT.slice(0, -1)}b`, cycle: { fields: ['Region'] } }),
+  ]
+  const { steps, about } = await threeApps('b', { reports })
+  expect(steps.filter((step) => step === 'open - b')).toHaveLength(1)
+  expect(about).toEqual(['b'])
+})
+
+const UNBOUND = { id: NORTH, name: 'fresh', appId: null }
+test.each([
+  ['all apps are closed', 'abc', {}, {}, 'APP_NOT_FOUND', 'a'],
+  [
+    'the first app decides about a condition of the task',
+    'a',
+    { conditionIds: [NORTH] },
+    { conditions: [UNBOUND] },
+    'APP_NOT_FOUND',
+    'a',
+  ],
+  [
+    'the first app names the recipients',
+    'a',
+    { recipients: [{ type: 'expression', expr: '=Mail' }] },
+    {},
+    'APP_NOT_FOUND',
+    'a',
+  ],
+  ['the engine is lost at a later app', 'b', {}, {}, 'ENGINE_UNREACHABLE', 'b'],
+] as const)('the run ends when %s, and names the report', async (_what, closed, task, more, code, report) => {
+  await expect(threeApps(closed, task, code, more)).rejects.toMatchObject({ code, details: 'gone', report })
 })
 
 test.each([
