@@ -23,6 +23,8 @@ export interface Column {
   readonly type: NumberKind
   /** Qlik's format pattern (`# ##0,00`, `YYYY-MM-DD`); null when there is none. */
   readonly format: string | null
+  /** Lines of a text in a PDF; absent = as many as it has, in tables with few columns. */
+  readonly maxLines?: number
 }
 
 export type Row = readonly Cell[]
@@ -43,7 +45,7 @@ export interface Table {
 export interface TableRequest {
   /** Key of the block or binding, for warnings. */
   readonly name?: string
-  readonly columns: readonly ColumnDefinition[]
+  readonly columns: readonly (ColumnDefinition & Pick<Column, 'maxLines'>)[]
   readonly sort?: readonly { readonly column: number | string; readonly dir: 'asc' | 'desc' }[]
   readonly maxRows?: number
   readonly totals?: boolean

@@ -52,3 +52,15 @@ export const pdfImages = (file: string): readonly string[] =>
 
 /** The objects of the file, decompressed. */
 export const pdfObjects = (file: string): string => run('qpdf', ['--qdf', '--object-streams=disable', file, '-']).output
+
+/** The words of the first page, line by line, each line from left to right as it lies on paper. */
+export function pdfWords(file: string): readonly string[] {
+  const { code, output } = run('pdftotext', ['-bbox', '-l', '1', file, '-'])
+  if (code !== 0) throw new Error(output)
+  const words = [...output.matchAll(/<word xMin="([\d.]+)" yMin="([\d.]+)"[^>]*>([^<]*)</g)]
+  return words
+    .map(([, x, y, word]) => ({ x: Number(x), line: Math.round(Number(y)), word: word ?? '' }))
+    .sort((a, b) => a.line - b.line || a.x - b.x)
+    // Poppler leaves the letters of a word as they lie on paper, too.
+    .map(({ word }) => (/[\p{scx=Hebr}\p{scx=Arab}]/u.test(word) ? [...word].reverse().join('') : word))
+}

@@ -116,6 +116,7 @@ export const writeTestPdf = async (
     locale: 'en-GB',
     compress: true,
     archive: false,
+    warn: () => undefined,
     ...request,
     report: { name: 'Sales pack', page: { ...PAGE, ...request.page } },
   })

@@ -87,11 +87,12 @@ const DATE_FORMATS = [
 
 /** Columns of a cube, with the first rows where their declaration does not say what the numbers mean. */
 export function typedColumns(
-  declared: readonly { readonly kind: Column['kind']; readonly label: string; readonly info: Json }[],
+  declared: readonly (Pick<Column, 'kind' | 'label' | 'maxLines'> & { readonly info: Json })[],
   sample: readonly Row[],
 ): readonly Column[] {
-  return declared.map(({ kind, label, info }, index) => {
+  return declared.map(({ kind, label, maxLines, info }, index) => {
     const cells = sample.flatMap((row) => (row[index] ? [row[index]] : []))
-    return declaredColumn(kind, label, info) ?? sampledColumn(kind, label, cells)
+    const column = declaredColumn(kind, label, info) ?? sampledColumn(kind, label, cells)
+    return maxLines === undefined ? column : { ...column, maxLines }
   })
 }

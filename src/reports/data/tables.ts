@@ -4,7 +4,15 @@ import { QIX } from '../../qlik/engine/errors.ts'
 import type { EngineObject } from '../../qlik/engine/types.ts'
 import { ReportError } from '../codes.ts'
 import type { ColumnDefinition } from '../entities/fields.ts'
-import { type AppObject, EvaluationError, type Row, type Table, type TableRequest, type Warn } from '../types.ts'
+import {
+  type AppObject,
+  type Column,
+  EvaluationError,
+  type Row,
+  type Table,
+  type TableRequest,
+  type Warn,
+} from '../types.ts'
 import { asList, asObject, asText, cellOf, type Json, MAX_CELLS, type OpenApp, rejectionCode } from './app.ts'
 import { declaredColumn, dimensionItem, measureItem, typedColumns } from './columns.ts'
 import type { Expressions } from './expressions.ts'
@@ -32,6 +40,8 @@ interface TableOptions {
   readonly what: string
   /** Labels of the columns, dimensions first; '' = the label of the engine. */
   readonly labels: readonly string[]
+  /** Of the columns in the same order. */
+  readonly maxLines: readonly Column['maxLines'][]
   /** Order of the columns as indices into dimensions, then measures. */
   readonly order: readonly number[]
 }
@@ -67,6 +77,7 @@ export async function requestedTable(request: TableRequest, deps: TableDeps): Pr
     totals: request.totals ?? false,
     what: 'table',
     labels: natural.map((index) => columns[index]?.label ?? ''),
+    maxLines: natural.map((index) => columns[index]?.maxLines),
     order: indices.map((index) => natural.indexOf(index)),
   })
 }
@@ -122,6 +133,7 @@ export async function appObject(
           totals,
           what: `object "${objectId}"`,
           labels: [],
+          maxLines: [],
           order: asList(asObject(definition).qColumnOrder).map(Number),
         })
       : null,
@@ -175,6 +187,7 @@ function cubeError(what: string, error: unknown, message: unknown): EvaluationEr
 interface ShownColumn {
   readonly kind: 'dimension' | 'measure'
   readonly label: string
+  readonly maxLines: Column['maxLines']
   readonly info: Json
   /** Column of the engine's matrix. */
   readonly position: number
@@ -183,7 +196,7 @@ interface ShownColumn {
 }
 
 /** The columns in the wanted order, without those that a condition hides. */
-function visibleColumns(cube: Json, { what, labels, order }: TableOptions): readonly ShownColumn[] {
+function visibleColumns(cube: Json, { what, labels, maxLines, order }: TableOptions): readonly ShownColumn[] {
   const infos = [
     ...asList(cube.qDimensionInfo).map((info) => ({ kind: 'dimension' as const, info: asObject(info) })),
     ...asList(cube.qMeasureInfo).map((info) => ({ kind: 'measure' as const, info: asObject(info) })),
@@ -193,7 +206,7 @@ function visibleColumns(cube: Json, { what, labels, order }: TableOptions): read
   const shown = infos.flatMap(({ kind, info }, index) => {
     const label = labels[index] || asText(info.qFallbackTitle)
     if (info.qError && !hidden[index]) throw cubeError(`${what}, column "${label}"`, info.qError, '')
-    return hidden[index] ? [] : [{ kind, info, label, index }]
+    return hidden[index] ? [] : [{ kind, info, label, maxLines: maxLines[index], index }]
   })
   if (width !== shown.length && width !== infos.length) {
     throw new EvaluationError(`${what}: ${width} columns of data, ${shown.length} defined`)

@@ -1,5 +1,6 @@
 /** The fonts of documents: widths, glyphs, and the characters that no font has. */
 import { readFile } from 'node:fs/promises'
+import createBidi from 'bidi-js'
 import type { Font } from 'fontkit'
 import { readAsset } from '../../platform/assets.ts'
 import { errorText } from '../../platform/errors.ts'
@@ -38,12 +39,21 @@ export interface FontSet {
 /** Scripts whose glyphs depend on their neighbours; combining marks; joiners. Such text goes through the shaper of fontkit. */
 const NEEDS_SHAPING =
   /\p{M}|\p{Join_Control}|\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/u
+/** Letters and digits that are read from right to left, and the marks that say so. */
+const RIGHT_TO_LEFT = /\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|\p{scx=Thaa}|\p{scx=Nkoo}|[\u200f\u202b\u202e\u2067]/u
 /** Characters that are drawn as nothing. */
 const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Variation_Selector}/u
 const MOST_MISSING = 10
 
-/** Whether the text has to be laid out by fontkit; other text is a row of glyphs, one a code point. */
-export const needsShaping = (text: string): boolean => NEEDS_SHAPING.test(text)
+/** Most texts have letters of these blocks alone, and need no further look. */
+const LATIN = /^[\0-\u02ff]*$/
+
+/** Whether a text is more than a row of glyphs, one a code point, from left to right. */
+export const needsLayout = (text: string): boolean =>
+  !LATIN.test(text) && (NEEDS_SHAPING.test(text) || RIGHT_TO_LEFT.test(text))
+
+/** Whether the character is drawn as nothing. */
+export const isInvisible = (char: string): boolean => INVISIBLE.test(char)
 
 /**
  * Loads the built-in font and the files at `paths`. A file that cannot be read or is no font is left out and passed to
@@ -122,8 +132,12 @@ function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFac
 
   function shaped(text: string, isBold: boolean): number {
     let width = 0
-    for (const run of runsOf(text, (char) => faceOf(char, isBold) ?? (isBold ? bold : regular))) {
-      width += run.face.font.layout(run.text).advanceWidth / run.face.font.unitsPerEm
+    for (const { face, text: part, isShaped } of runsOf(
+      text,
+      (char) => faceOf(char, isBold) ?? (isBold ? bold : regular),
+    )) {
+      if (isShaped) width += face.font.layout(part).advanceWidth / face.font.unitsPerEm
+      else for (const char of part) width += advance(char, isBold)
     }
     return width
   }
@@ -134,9 +148,9 @@ function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFac
     faces: [regular, bold, ...additional],
     fontFor,
     measure(text, size, isBold = false) {
-      if (needsShaping(text)) return shaped(text, isBold) * size
+      if (needsLayout(text)) return shaped(text, isBold) * size
       let width = 0
-      for (const char of text) width += advance(char, isBold)
+      for (const char of text) width += advance(char === '\t' ? ' ' : char, isBold)
       return width * size
     },
     takeMissing() {
@@ -165,11 +179,26 @@ const HAIR = 0.05
 
 interface FontRun {
   readonly face: FontFace
+  /** In the order of reading where it is shaped, else in that of drawing. */
   readonly text: string
+  /** Laid out by fontkit, which also turns it when it is read from right to left. */
+  readonly isShaped: boolean
 }
 
-/** Cuts a text where its font changes. */
+/** The parts of a line from left to right: it is cut where its font or its direction changes. */
 export function runsOf(text: string, fontFor: (char: string) => FontFace): readonly FontRun[] {
+  // A tab has no width of its own in a line.
+  const line = text.replaceAll('\t', ' ')
+  if (LATIN.test(line) || !RIGHT_TO_LEFT.test(line)) return cutByFont(line, fontFor)
+  return directionsOf(line).flatMap(({ text: part, isTurned }) => {
+    if (!isTurned) return cutByFont(part, fontFor)
+    // Signs and spaces alone have no script by which fontkit would turn them.
+    if (!RIGHT_TO_LEFT.test(part)) return cutByFont([...part].reverse().join(''), fontFor)
+    return cutByFont(part, fontFor).toReversed()
+  })
+}
+
+function cutByFont(text: string, fontFor: (char: string) => FontFace): FontRun[] {
   const runs: { face: FontFace; text: string }[] = []
   for (const char of text) {
     const face = fontFor(char)
@@ -177,5 +206,32 @@ export function runsOf(text: string, fontFor: (char: string) => FontFace): reado
     if (last?.face === face) last.text += char
     else runs.push({ face, text: char })
   }
-  return runs
+  return runs.map((run) => ({ ...run, isShaped: needsLayout(run.text) }))
+}
+
+const bidi = createBidi()
+
+/** The parts of a line from left to right by the bidirectional algorithm of Unicode; the first letter decides about the line. */
+function directionsOf(line: string): readonly { readonly text: string; readonly isTurned: boolean }[] {
+  const embedding = bidi.getEmbeddingLevels(line)
+  const { levels } = embedding
+  const order = Array.from(levels, (_, index) => index)
+  for (const [start = 0, end = 0] of bidi.getReorderSegments(line, embedding)) {
+    order.splice(start, end - start + 1, ...order.slice(start, end + 1).reverse())
+  }
+  const parts: { first: number; last: number; level: number }[] = []
+  for (const index of order) {
+    const part = parts.at(-1)
+    const level = levels[index] ?? 0
+    if (part?.level !== level) parts.push({ first: index, last: index, level })
+    else {
+      part.first = Math.min(part.first, index)
+      part.last = Math.max(part.last, index)
+    }
+  }
+  return parts.map(({ first, last, level }) => {
+    const text = line.slice(first, last + 1)
+    const isTurned = level % 2 === 1
+    return { text: isTurned ? text.replace(/./gsu, (char) => bidi.getMirroredCharacter(char) ?? char) : text, isTurned }
+  })
 }

@@ -1,6 +1,6 @@
 /** Pages of a PDF: drawing by coordinates, page breaks, and the lines at the head and foot of every page. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type FontFace, type FontSet, fitted, needsShaping, runsOf } from './fonts.ts'
+import { type FontFace, type FontSet, fitted, isInvisible, runsOf } from './fonts.ts'
 
 /** Colours, red green blue: those of the HTML documents on paper. */
 export const COLOR = {
@@ -79,6 +79,7 @@ interface EmbeddedFont {
   ref(): PDFKit.PDFKitReference
   encode(
     text: string,
+    features?: readonly string[],
   ): [
     hex: readonly string[],
     positions: readonly { readonly xAdvance: number; readonly xOffset: number; readonly yOffset: number }[],
@@ -233,7 +234,7 @@ function createWriter(doc: Internals, fonts: FontSet): Writer {
     for (const char of text) {
       let code = known.get(char)
       if (code === undefined) {
-        code = font.encode(char)[0].join('')
+        code = isInvisible(char) ? '' : font.encode(char)[0].join('')
         known.set(char, code)
       }
       hex += code
@@ -255,8 +256,9 @@ function createWriter(doc: Internals, fonts: FontSet): Writer {
     for (const run of runsOf(text, (char) => fonts.fontFor(char, bold))) {
       const font = fontOf(run.face)
       parts.push(`/${font.id} ${round(size)} Tf`)
-      if (needsShaping(run.text)) {
-        const [codes, positions] = font.encode(run.text)
+      if (run.isShaped) {
+        // With a list of features PDFKit leaves the words together, whose order is that of reading otherwise.
+        const [codes, positions] = font.encode(run.text, [])
         for (const [index, code] of codes.entries()) {
           const { xAdvance, xOffset, yOffset } = positions[index]!
           parts.push(`${matrix(at + (xOffset * size) / 1000, y - (yOffset * size) / 1000)} <${code}> Tj`)
@@ -264,7 +266,7 @@ function createWriter(doc: Internals, fonts: FontSet): Writer {
         }
       } else {
         parts.push(`${matrix(at, y)} ${simple(run.face, font, run.text)}`)
-        at += fonts.measure(run.text, size, bold)
+        for (const char of run.text) at += fonts.measure(char, size, bold)
       }
     }
     parts.push('ET')

@@ -7,11 +7,15 @@ import { cutText, totalRow } from './values.ts'
 interface TableText {
   readonly title: string
   readonly locale: string
+  /** Texts of a column end with an ellipsis. */
+  readonly onCut: (details: string) => void
 }
 
 const SIZES = [8.5, 8, 7.5, 7, 6.5, 6]
 const SAMPLE_ROWS = 300
+/** In tables with many columns, where long texts would make rows of a few words each. */
 const MAX_LINES = 3
+const FEW_COLUMNS = 6
 const MAX_HEADER_LINES = 3
 /** Of the page, that the text of one column asks for before it wraps. */
 const MAX_SHARE = 0.35
@@ -27,6 +31,9 @@ interface LaidColumn {
   readonly right: boolean
   width: number
 }
+
+/** Texts that were cut, by their column. */
+type Cuts = Map<Column, number>
 
 interface Layout {
   readonly size: number
@@ -63,13 +70,14 @@ export async function drawTable(pages: Pages, table: Table, text: TableText): Pr
   }
   const sample = read.flat().slice(0, SAMPLE_ROWS)
   const layout = layOut(pages, columns, totals ? [...sample, totals] : sample)
+  const cuts: Cuts = new Map()
   const printer = createPrinter(pages, layout, text)
   await pages.ensure(layout.headerHeight + 3 * rowHeight(layout, 1))
 
   let number = 0
   async function printAll(rows: readonly Row[]) {
     for (const row of rows) {
-      await printer.add(layRow(pages, layout, row, number % 2 === 1, false))
+      await printer.add(layRow(pages, layout, row, number % 2 === 1, false, cuts))
       number += 1
     }
   }
@@ -77,8 +85,12 @@ export async function drawTable(pages: Pages, table: Table, text: TableText): Pr
   for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
     await printAll(next.value.map(shown))
   }
-  if (totals) await printer.add(layRow(pages, layout, totals, false, true))
+  if (totals) await printer.add(layRow(pages, layout, totals, false, true, cuts))
   await printer.end()
+  for (const [column, count] of cuts) {
+    const texts = count === 1 ? 'a text is longer' : `${count} texts are longer`
+    text.onCut(`column "${column.label}": ${texts} than ${mostLines(pages, layout, column)} lines`)
+  }
 
   if (number === 0) await caption(pages, 'No rows')
   const cut = cutText(table, text.locale, table.totals)
@@ -228,26 +240,46 @@ const rowHeight = ({ lineHeight, size }: Layout, lines: number): number => lines
 
 // --- Rows ---
 
-function layRow(pages: Pages, layout: Layout, row: Row, striped: boolean, total: boolean): LaidRow {
+/** Of the texts of a column; never more than a page has room for. */
+function mostLines(pages: Pages, { parts, headerHeight, lineHeight, size }: Layout, { maxLines }: Column): number {
+  const room = pages.bodyHeight - headerHeight - (parts.length > 1 ? CAPTION_HEIGHT : 0) - size
+  const fitting = Math.max(1, Math.floor(room / lineHeight))
+  const wanted = maxLines ?? (columnCount(parts) > FEW_COLUMNS ? MAX_LINES : fitting)
+  return Math.min(wanted, fitting)
+}
+
+function layRow(pages: Pages, layout: Layout, row: Row, striped: boolean, total: boolean, cuts: Cuts): LaidRow {
   const cells: (readonly string[])[] = []
   let lines = 1
   const style: TextStyle = { size: layout.size, bold: total }
   for (const part of layout.parts) {
-    for (const { index, width, right } of part) {
+    for (const { index, column, width, right } of part) {
       if (cells[index]) continue
-      cells[index] = cellLines(pages, row[index], width - 2 * layout.padding, right, style)
+      const most = mostLines(pages, layout, column)
+      cells[index] = cellLines(pages, row[index], width - 2 * layout.padding, right, style, most)
       lines = Math.max(lines, cells[index].length)
+      if (isCut(cells[index], row[index]?.text ?? '', most)) cuts.set(column, (cuts.get(column) ?? 0) + 1)
     }
   }
   return { cells, height: rowHeight(layout, lines), striped, total }
 }
 
-function cellLines(pages: Pages, cell: Cell | undefined, width: number, right: boolean, style: TextStyle) {
+const isCut = (lines: readonly string[], text: string, most: number): boolean =>
+  lines.length === most && lines.at(-1)!.endsWith('…') && !text.trimEnd().endsWith('…')
+
+function cellLines(
+  pages: Pages,
+  cell: Cell | undefined,
+  width: number,
+  right: boolean,
+  style: TextStyle,
+  most: number,
+): readonly string[] {
   const text = cell?.text ?? ''
   if (text === '') return []
   // A number that is too wide is drawn smaller: a part of it would be another number.
   if (right && cell?.number !== null) return [text]
-  return wrap(pages.fonts, text, width, style, MAX_LINES)
+  return wrap(pages.fonts, text, width, style, most)
 }
 
 interface Printer {

@@ -5,10 +5,11 @@ import { pipeline } from 'node:stream/promises'
 import type { Font } from 'fontkit'
 import { readAsset } from '../../platform/assets.ts'
 import type { BlockReport } from '../entities/report.ts'
+import type { Warn } from '../types.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import { figureTexts, type KpiItem } from './charts/kpi.ts'
-import type { FontSet } from './fonts.ts'
+import { type FontSet, needsLayout } from './fonts.ts'
 import { drawMarkdown } from './pdf-markdown.ts'
 import { COLOR, createPages, ellipsis, fittingSize, type Pages, type PageText, wrap } from './pdf-page.ts'
 import { drawTable, drawTitle } from './pdf-table.ts'
@@ -26,6 +27,7 @@ export interface PdfRequest {
   /** Creation date of the document; equal data gives equal bytes. */
   readonly created: Date
   readonly locale: string
+  readonly warn: Warn
   readonly compress: boolean
   /** PDF/A-3b. Not together with a password. */
   readonly archive: boolean
@@ -165,7 +167,11 @@ async function drawBlock(pages: Pages, block: BlockContent, request: PdfRequest)
   else if (block.type === 'kpi') await drawKpis(pages, block.items, request.locale)
   else if (block.type === 'chart') await drawChart(pages, block, request.locale)
   else if (block.type === 'note') await drawNote(pages, block.text)
-  else await drawTable(pages, block.table, { title: block.title, locale: request.locale })
+  else
+    await drawTable(pages, block.table, {
+      ...{ title: block.title, locale: request.locale },
+      onCut: (details) => request.warn('TEXT_TRUNCATED', details, block.key),
+    })
 }
 
 async function drawNote(pages: Pages, text: string): Promise<void> {
@@ -251,7 +257,10 @@ async function drawChart(pages: Pages, block: ContentOf<'chart'>, locale: string
 /** The vectors show each text in one font; the picture has the additional fonts. */
 const hasOnlyBuiltInGlyphs = (svg: string, fonts: FontSet): boolean => {
   const texts = [...svg.matchAll(/>([^<]+)</g)].map(([, text]) => text).join('')
-  return [...new Set(texts)].every((char) => [fonts.regular, fonts.bold].includes(fonts.fontFor(char)))
+  return (
+    !needsLayout(texts) &&
+    [...new Set(texts)].every((char) => [fonts.regular, fonts.bold].includes(fonts.fontFor(char)))
+  )
 }
 
 /** False when the SVG holds something that cannot be drawn; the page is then as before. */

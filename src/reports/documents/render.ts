@@ -100,7 +100,7 @@ const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<W
     })
   },
   async pdf(request) {
-    const { report, blocks, names, data, fonts, locale, use, file, signal } = request
+    const { report, blocks, names, data, fonts, locale, use, warn, file, signal } = request
     const { writePdf } = await import('./pdf.ts')
     const texts = await pageTexts(request)
     const numbered = (text: string) =>
@@ -116,6 +116,7 @@ const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<W
       footer: numbered(texts.footer ?? `${PAGE} / ${PAGES}`),
       created: data.app.lastReload ?? new Date(0),
       locale,
+      warn,
       compress: use.options.pdf.compress,
       archive: use.options.pdf.archive,
       password:

@@ -53,7 +53,10 @@ const sort = once(() =>
 const maxRows = once(() => z.int().min(1).max(10_000_000))
 
 const tableMembers = {
-  columns: z.array(column()).min(1).max(100),
+  columns: z
+    .array(column().extend({ maxLines: z.int().min(1).max(100).optional() }))
+    .min(1)
+    .max(100),
   sort: sort().default([]),
   maxRows: maxRows().optional(),
   totals: z.boolean().default(false),

@@ -20,6 +20,7 @@ const COLUMN: Variant = {
     { at: 'format', label: 'Format', as: 'line', empty: 'omit', hint: '#,##0' },
   ],
 }
+const LINES: Field = { at: 'maxLines', label: 'Most lines in PDF', as: 'number', empty: 'omit' }
 const BINDING_COLUMN: Variant = { ...COLUMN, start: { key: '', ...COLUMN.start }, fields: [KEY, ...COLUMN.fields] }
 const sortAndTotals: readonly Field[] = [
   { at: 'sort', label: 'Order', as: 'json', empty: 'omit', hint: 'JSON: [{"column": "Sales", "dir": "desc"}]' },
@@ -76,7 +77,7 @@ const BLOCKS: readonly Variant[] = [
   },
   {
     ...{ type: 'table', title: 'Table', start: { key: 'table', ...NEW_COLUMNS } },
-    fields: [KEY, TITLE, ...tableOf(COLUMN)],
+    fields: [KEY, TITLE, ...tableOf({ ...COLUMN, fields: [...COLUMN.fields, LINES] })],
   },
   {
     ...{ type: 'chart', title: 'Chart', start: { key: 'chart', ...NEW_CHART } },

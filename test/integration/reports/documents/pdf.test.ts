@@ -4,7 +4,17 @@ import { fileURLToPath } from 'node:url'
 import type { BlockContent } from '../../../../src/reports/documents/blocks.ts'
 import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
 import { createRenderer } from '../../../../src/reports/documents/render.ts'
-import { pdfEncryption, pdfFaults, pdfFonts, pdfImages, pdfInfo, pdfObjects, pdfPages } from '../../../support/pdf.ts'
+import type { Warn } from '../../../../src/reports/types.ts'
+import {
+  pdfEncryption,
+  pdfFaults,
+  pdfFonts,
+  pdfImages,
+  pdfInfo,
+  pdfObjects,
+  pdfPages,
+  pdfWords,
+} from '../../../support/pdf.ts'
 import {
   chartBlock,
   column,
@@ -206,19 +216,56 @@ describe('a table', () => {
     }
   })
 
-  test('wraps long texts, cuts very long ones, and never cuts a number', async () => {
+  const LONG = `begin ${'word '.repeat(200)}end`
+  const longTable = (columns: number, maxLines?: number) =>
+    tableOf(
+      [
+        column('Text', maxLines === undefined ? {} : { maxLines }),
+        ...Array.from({ length: columns - 1 }, (_, n) => column(`Text ${n}`)),
+      ],
+      Array.from({ length: 5 }, (_, row) =>
+        Array.from({ length: columns }, (_, at) => textCell(at === 0 && row > 2 ? LONG : 'short')),
+      ),
+    )
+
+  test.each([
+    ['shows all of a long text in a table with few columns', 3, undefined, 2, []],
+    [
+      'cuts it in a table with many columns, and says so',
+      7,
+      undefined,
+      0,
+      ['column "Text": 2 texts are longer than 3 lines'],
+    ],
+    ['cuts it where its column says so', 2, 1, 0, ['column "Text": 2 texts are longer than 1 lines']],
+    ['shows more of it where its column says so', 7, 100, 2, []],
+  ] as const)('%s', async (_what, columns, maxLines, ends, expected) => {
+    const warnings: string[] = []
+    const warn: Warn = (code, details, block) => warnings.push(`${code} ${block} ${details}`)
+    const shown = await textOf([tableBlock(longTable(columns, maxLines))], { warn })
+    expect(shown.match(/\bend\b/g) ?? []).toHaveLength(ends)
+    expect(shown.includes('…')).toBe(ends === 0)
+    expect(warnings).toEqual(expected.map((details) => `TEXT_TRUNCATED detail ${details}`))
+  })
+
+  test('a text that is longer than a page is cut at its end, and that is said', async () => {
+    const warnings: string[] = []
+    const table = tableOf([column('Text')], [[textCell('x')], [textCell('line\n'.repeat(300))], [textCell('last')]])
+    const shown = await textOf([tableBlock(table)], { warn: (code) => warnings.push(code) })
+    expect(shown.match(/line/g)!.length).toBeGreaterThan(40)
+    expect(shown).toContain('last')
+    expect(warnings).toEqual(['TEXT_TRUNCATED'])
+  })
+
+  test('never cuts a number', async () => {
     const table = tableOf(
       [column('Text'), column('Number', { type: 'number' })],
       [
         ...Array.from({ length: 400 }, () => [textCell('short'), numberCell(1)]),
-        [textCell(`begin ${'word '.repeat(200)}end`), numberCell(1, '123 456 789 012 345 678 901 234 567 890')],
+        [textCell('long'), numberCell(1, '123 456 789 012 345 678 901 234 567 890')],
       ],
     )
-    const shown = await textOf([tableBlock(table)])
-    expect(shown).toContain('begin word')
-    expect(shown).toContain('…')
-    expect(shown).not.toContain(' end')
-    expect(shown).toContain('123 456 789 012 345 678 901 234 567 890')
+    expect(await textOf([tableBlock(table)])).toContain('123 456 789 012 345 678 901 234 567 890')
   })
 
   test('shows text of other scripts', async () => {
@@ -275,6 +322,42 @@ describe('fonts', () => {
     const fonts = await loadFonts([])
     await pdf([text('漢字')], { fonts })
     expect(fonts.takeMissing()).toEqual(['漢', '字'])
+  })
+
+  /** Words of the first page from left to right. */
+  async function wordsOf(...values: readonly string[]): Promise<readonly string[]> {
+    const file = await pdf([
+      tableBlock(
+        tableOf(
+          [column('T')],
+          values.map((value) => [textCell(value)]),
+        ),
+      ),
+    ])
+    return pdfWords(file).slice(-values.join(' ').split(/\s/).length)
+  }
+
+  test.each([
+    ['Hebrew words from right to left', 'שלום עולם טוב', ['טוב', 'עולם', 'שלום']],
+    ['Arabic words from right to left', 'مرحبا بالعالم العربي', ['العربي', 'بالعالم', 'مرحبا']],
+    [
+      'Latin words and numbers between Hebrew ones',
+      'חברת ABC בעם (2024) סניף 12',
+      ['12', 'סניף', '(2024)', 'בעם', 'ABC', 'חברת'],
+    ],
+    ['a Hebrew name in a Latin text', 'Customer שלום עולם Ltd', ['Customer', 'עולם', 'שלום', 'Ltd']],
+    ['a tab as a space', 'left\tright', ['left', 'right']],
+    ['no control characters', 'le\u0001ft', ['left']],
+  ])('the words of a line: %s', async (_what, value, expected) => {
+    expect(await wordsOf(value)).toEqual(expected)
+  })
+
+  test('a chart with Hebrew or Arabic is a picture, as vectors have their words in the order of reading', async () => {
+    const chart = chartBlock('bar')
+    if (chart.type !== 'chart') throw new Error('no chart')
+    const rows = [[textCell('שלום עולם'), numberCell(1), numberCell(2)]]
+    const labelled = { ...chart, chart: { ...chart.chart, dimensions: [column('Month')], rows } }
+    expect(pdfImages(await pdf([labelled]))).not.toEqual([])
   })
 
   test('scripts that need shaping are drawn', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { fileURLToPath } from 'node:url'
-import { FONT_FAMILY, loadFonts, needsShaping, runsOf } from '../../../../src/reports/documents/fonts.ts'
+import { FONT_FAMILY, loadFonts, needsLayout, runsOf } from '../../../../src/reports/documents/fonts.ts'
 
 const fonts = await loadFonts()
 const MATH = fileURLToPath(import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuMathTeXGyre.ttf'))
@@ -63,6 +63,6 @@ test.each([
   ['مرحبا', true],
   ['हिन्दी', true],
   ['e\u0301', true],
-])('%s needs shaping: %p', (text, expected) => {
-  expect(needsShaping(text)).toBe(expected)
+])('%s needs a layout: %p', (text, expected) => {
+  expect(needsLayout(text)).toBe(expected)
 })
