@@ -4,6 +4,7 @@ import { type Cell, EvaluationError, type ReportData, type Table, type Warn } fr
 import { type ChartContent, loadChart, rowsOf } from './charts/content.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import { chartOfObject, isKpi, isTable, kpisOfObject } from './charts/objects.ts'
+import { allowedText } from './markup.ts'
 
 export type { KpiItem }
 
@@ -76,7 +77,7 @@ async function loadBlock(block: Block, request: BlocksRequest): Promise<BlockCon
     case 'pageBreak':
       return { type: 'pageBreak', ...headOf(block) }
     case 'text':
-      return { type: 'text', ...headOf(block), markdown: await expandMarkdown(block.markdown, data) }
+      return { type: 'text', ...headOf(block), markdown: allowedText(await expandMarkdown(block.markdown, data)) }
     case 'kpi':
       return { type: 'kpi', ...headOf(block), items: await loadKpis(block, data) }
     case 'chart': {

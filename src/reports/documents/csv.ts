@@ -3,6 +3,7 @@ import { withoutFormula } from '../../platform/csv.ts'
 import { plainValue } from '../display.ts'
 import type { FormatOptions } from '../entities/task.ts'
 import type { Cell, Column, Table } from '../types.ts'
+import { allowedText } from './markup.ts'
 import { writeTextFile } from './text-file.ts'
 import { cutText } from './values.ts'
 
@@ -55,7 +56,8 @@ function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['op
 
 /** One field, quoted when it needs to be. */
 function field(text: string, delimiter: string, guarded: boolean): string {
-  const safe = guarded ? withoutFormula(text) : text
+  const allowed = allowedText(text)
+  const safe = guarded ? withoutFormula(allowed) : allowed
   const quoted = safe.includes(delimiter) || /["\r\n]|^\s|\s$/.test(safe)
   return quoted ? `"${safe.replaceAll('"', '""')}"` : safe
 }

@@ -42,7 +42,7 @@ const NEEDS_SHAPING =
 /** Letters and digits that are read from right to left, and the marks that say so. */
 const RIGHT_TO_LEFT = /\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|\p{scx=Thaa}|\p{scx=Nkoo}|[\u200f\u202b\u202e\u2067]/u
 /** Characters that are drawn as nothing. */
-const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Variation_Selector}/u
+const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}|\p{Variation_Selector}|\p{Noncharacter_Code_Point}/u
 const MOST_MISSING = 10
 
 /** Most texts have letters of these blocks alone, and need no further look. */

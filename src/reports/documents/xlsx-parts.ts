@@ -1,4 +1,5 @@
 /** The parts of a workbook around its sheets, and the rules for names and texts in them. */
+import { allowedText } from './markup.ts'
 import type { ZipEntry } from './zip.ts'
 
 export const XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -179,7 +180,7 @@ export function sheetNames(titles: readonly string[]): readonly string[] {
 }
 
 function cleanSheetName(title: string): string {
-  const clean = removeForbidden(title)
+  const clean = allowedText(title)
     .replaceAll(/[[\]:*?/\\]/g, '_')
     .replaceAll(/\s+/gu, ' ')
     .trim()
@@ -195,17 +196,13 @@ const cut = (text: string, units: number): string => {
   return text.slice(0, /[\ud800-\udbff]/.test(text.charAt(units - 1)) ? units - 1 : units)
 }
 
-/** Control characters, halves of surrogate pairs, U+FFFE and U+FFFF: XML 1.0 cannot hold them, escaped or not. */
-const FORBIDDEN = /[^\P{Cc}\t\n\r]|[\p{Cs}\ufffe\uffff]/gu
-const SUSPECT = /[&<>"_\p{Cc}\p{Cs}\ufffe\uffff]/u
+const SUSPECT = /[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd]|[&<>"_]/
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-
-const removeForbidden = (text: string): string => text.replaceAll(FORBIDDEN, '')
 
 /** Text for an element or attribute. `_x000D_` and its like mean a character to Office, so their `_` is escaped. */
 export function escapeXml(text: string): string {
   if (!SUSPECT.test(text)) return text
-  return removeForbidden(text)
+  return allowedText(text)
     .replaceAll(/\r\n?/g, '\n')
     .replaceAll(/_(?=x[0-9a-fA-F]{4}_)/g, '_x005F_')
     .replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!)

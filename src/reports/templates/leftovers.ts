@@ -1,4 +1,5 @@
 /** Tags outside of the text of an Office file: its properties are filled, other parts that show tags are problems. */
+import { allowedText } from '../documents/markup.ts'
 import { childElements, descendants, remove } from './dom.ts'
 import type { Draft } from './draft.ts'
 import type { Findings, Names } from './names.ts'
@@ -6,7 +7,7 @@ import type { OfficePackage } from './package.ts'
 import { kindOf } from './parts.ts'
 import type { Scope } from './scope.ts'
 import { holdsTags, parseTags, type Tag } from './tags.ts'
-import { allowedText, parseXml, serializeXml } from './xml.ts'
+import { parseXml, serializeXml } from './xml.ts'
 
 /** Kinds of parts with the title, author, keywords, company and own properties of a file. */
 const PROPERTIES: ReadonlySet<string> = new Set(['core-properties', 'extended-properties', 'custom-properties'])

@@ -1,5 +1,7 @@
 /** Pictures whose alternative text is a tag: replaced by charts and images, in the box of the picture. */
+
 import type { Element, Node } from '@xmldom/xmldom'
+import { allowedText } from '../documents/markup.ts'
 import { childNamed, childNodes, closest, descendants, remove } from './dom.ts'
 import type { Draft } from './draft.ts'
 import type { ImageSize } from './images.ts'
@@ -7,7 +9,6 @@ import type { Findings, Names } from './names.ts'
 import { kindOf } from './parts.ts'
 import type { Scope } from './scope.ts'
 import { hasTags, parseTags, type TagOf } from './tags.ts'
-import { allowedText } from './xml.ts'
 
 /** Namespace of the attributes that name relationships: `r:id`, `r:embed`. */
 export const RELATIONSHIPS = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'

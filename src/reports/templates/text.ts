@@ -1,9 +1,10 @@
 /** Tags in the text of documents and slides: joined from their runs, replaced, and repeated with the content of loops. */
+
 import type { DocumentFragment, Element, Node } from '@xmldom/xmldom'
+import { allowedText } from '../documents/markup.ts'
 import { childElements, childNodes, closest, contains, descendants, isElement, remove } from './dom.ts'
 import type { TemplateProblem } from './problems.ts'
 import { hasTags, type Pair, pairTags, parseTags, type Tag, type TagOf, type TextTag } from './tags.ts'
-import { allowedText } from './xml.ts'
 
 /** The differences between WordprocessingML (docx) and DrawingML (pptx); both name paragraphs p, runs r, texts t, tables tbl, tr, tc. */
 export interface Dialect {
@@ -74,7 +75,7 @@ export async function visitText(root: Node, given: Visitor, dialect: Dialect, pl
   for (const { tag, place, text } of items) {
     if (!contains(root, text) || !isText(tag)) continue
     const written = await visitor.text(tag, place)
-    if (written !== null) dialect.writeLines(text, allowedText(written).split(/\r\n|[\r\n\v\u2028\u2029]/))
+    if (written !== null) dialect.writeLines(text, written.split(/\r\n|[\r\n\v\u2028\u2029]/).map(allowedText))
   }
   for (const box of boxes) if (contains(root, box)) await visitText(box, visitor, dialect, places)
   await visitor.pictures(root)

@@ -1,24 +1,20 @@
 /** XML of Office parts: checked before it is used, then read as a DOM or as text. */
 import type { Document } from '@xmldom/xmldom'
 import { ReportError } from '../codes.ts'
+import { allowedText } from '../documents/markup.ts'
 import { templateError } from './problems.ts'
 
 const MAX_DEPTH = 256
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
-/** Characters that XML 1.0 forbids. */
-const FORBIDDEN = /(?![\t\n\r\u007f-\u009f])\p{Cc}|[\ufffe\uffff]|\p{Cs}/gu
-const NEEDS_CARE = /[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd]|[&<>"]/
+const NEEDS_CARE = /[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd]|[&<>"]/
 const ENTITY_OF: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 const CHARACTER_OF: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
-
-/** Text for a node of a DOM: without the characters that XML forbids. */
-export const allowedText = (text: string): string => text.replace(FORBIDDEN, '')
 
 /** Text for the content of an element or an attribute in double quotes; forbidden characters are left out. */
 export function escapeXml(text: string): string {
   if (!NEEDS_CARE.test(text)) return text
-  return text.replace(FORBIDDEN, '').replace(/[&<>"]/g, (sign) => ENTITY_OF[sign] ?? sign)
+  return allowedText(text).replace(/[&<>"]/g, (sign) => ENTITY_OF[sign] ?? sign)
 }
 
 /** As `escapeXml`, for attributes: line breaks and tabs survive attribute normalization. */

@@ -1,6 +1,7 @@
 /** Draws a chart as SVG by ECharts in server mode, and makes the text independent of the process. */
 import type { ChartKind } from '../../entities/report.ts'
 import type { FontSet } from '../fonts.ts'
+import { allowedText, escapeText } from '../markup.ts'
 import { bars, combination, lines, waterfall } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
 import { frame, type Option } from './frame.ts'
@@ -77,14 +78,14 @@ const ID = /\bid="([^"]+)"/g
  * life of the process.
  */
 export function canonical(svg: string, idPrefix: string, title: string): string {
-  const still = svg
+  const still = allowedText(svg)
     .replace(STYLE, '')
     .replace(POINTER, '')
     .replace(UNSEEN, '')
     .replace(TRANSPARENT, '')
     .replace(' version="1.1" baseProfile="full"', '')
     .replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', svg.includes('xlink:href') ? '$&' : '')
-    .replace('<svg ', `<svg role="img" aria-label="${attribute(title)}" `)
+    .replace('<svg ', `<svg role="img" aria-label="${escapeText(title)}" `)
   const names = new Map<string, string>()
   for (const [, id] of still.matchAll(ID)) {
     if (id !== undefined && !names.has(id)) names.set(id, `${idPrefix}-${names.size}`)
@@ -97,6 +98,3 @@ export function canonical(svg: string, idPrefix: string, title: string): string 
       .replaceAll(`"#${id}"`, `"#${name}"`)
   return text.trim()
 }
-
-const attribute = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')

@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRenderer } from '../../../../src/reports/documents/render.ts'
-import { fakeReportData, table } from '../../../support/report-data.ts'
+import { parseXml } from '../../../../src/reports/templates/xml.ts'
+import { unzip } from '../../../support/office.ts'
+import { cell, fakeReportData, table } from '../../../support/report-data.ts'
 import { HOSTILE, longBlock, packBlocks, packData } from '../../../support/report-pack.ts'
 import { type Asked, RENDER_SETTINGS, renderRequest } from '../../../support/report-request.ts'
 import { tempDirectory } from '../../../support/temp.ts'
@@ -71,6 +73,69 @@ describe('documents of a report with every type of block', () => {
     expect(blocks[3].rows[1]).toEqual(['Feb', 49_000])
     expect(blocks[4].rows[0]).toEqual(['Bikes', 'Nord', '2023-03-15', 12_345.5, 0.2])
     expect(blocks[4]).toMatchObject({ totalRows: 12_345, totals: [null, null, null, 259_255.5, 0.248] })
+  })
+})
+
+describe('characters that no document can hold', () => {
+  const BAD = '\u0000\u0001\u000b\u001f\u007f\u0085\ud800\ufdd0\ufffe\uffff\u{1fffe}'
+  const bad = (text: string) => `${BAD}${text.slice(0, 2)}${BAD}${text.slice(2)}${BAD}`
+  /** Definitions are refused with control characters; the rest can be in them. */
+  const named = (text: string) => `\ud800${text}\ufdd0\ufffe`
+  const FOUND = /(?![\t\n\r])\p{Cc}|\p{Cs}|\p{Noncharacter_Code_Point}/u
+  const data = fakeReportData({
+    values: { Revenue: [5, bad('5 kr')], Last: [4, bad('4 kr')] },
+    tables: {
+      'City|=1': table([`d:${bad('City')}`, `m:${bad('Sales')}`], [[bad('Lund'), [1, bad('1 kr')]]], {
+        totals: [cell(''), cell([1, bad('1 kr')])],
+      }),
+    },
+  })
+  const kpi = {
+    key: 'k',
+    type: 'kpi',
+    title: named('Key'),
+    items: [{ label: named('Label'), expr: '=Revenue', compareExpr: '=Last' }],
+  }
+  const columns = [
+    { label: named('City'), expr: 'City', kind: 'dimension' },
+    { label: named('Sales'), expr: '=1', kind: 'measure' },
+  ]
+  const detail = { key: 't', type: 'table', title: named('Table'), totals: true, columns }
+  const chart = { key: 'c', type: 'chart', title: named('Chart'), chart: 'bar', dimension: 'City', measures: ['=1'] }
+  const blocks = [{ key: 'x', type: 'text', markdown: `**${bad('Text')}** {{=Revenue}}` }, kpi, chart, detail]
+  const plainPage = { title: named('Title'), footer: named('Footer') }
+
+  test.each([
+    ['html', blocks, ['Text', 'Key', 'Chart', 'Table', 'City', 'Lund', '1 kr', 'Title']],
+    ['csv', [detail], ['City', 'Lund']],
+    ['svg', [chart], ['Chart', 'Lund']],
+  ] as const)('are left out: %s', async (format, asked, texts) => {
+    const { text, warnings } = await render({ blocks: [...asked], page: plainPage, data, use: { format } })
+    const at = text.search(FOUND)
+    expect(at < 0 ? '' : JSON.stringify(text.slice(at - 80, at + 20))).toBe('')
+    for (const one of texts) expect(text).toContain(one)
+    expect(warnings).toEqual([])
+  })
+
+  test.each([
+    ['png', [chart]],
+    ['json', blocks],
+    ['pdf', blocks],
+    ['html', [chart, kpi]],
+  ] as const)('do not end the document: %s', async (format, asked) => {
+    const use = { format, ...(format === 'html' && { embed: true }) }
+    expect((await render({ blocks: [...asked], page: plainPage, data, use })).warnings).toEqual([])
+  })
+
+  test('are left out of all parts of a workbook', async () => {
+    const { bytes } = await render({ blocks, page: plainPage, data, use: { format: 'xlsx' } })
+    const parts = [...(await unzip(bytes))].filter(([name]) => /\.(xml|rels)$/.test(name))
+    expect(parts.length).toBeGreaterThan(6)
+    for (const [name, { text }] of parts) {
+      expect([name, FOUND.exec(text)]).toEqual([name, null])
+      expect(() => parseXml(text, name)).not.toThrow()
+    }
+    expect(parts.some(([, { text }]) => text.includes('Lund'))).toBeTrue()
   })
 })
 
