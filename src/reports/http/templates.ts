@@ -46,6 +46,7 @@ const CHECK = once(() =>
     sha256: z.string(),
     tags: z.array(z.object({ tag: z.string(), kind: z.string(), place: z.string() })),
     unused: z.array(z.string()).describe('Keys of data that no tag names.'),
+    dropped: z.array(z.string()).describe('References that filled files do not have: a company template.'),
     problems: z.array(z.object({ code: z.string(), place: z.string(), details: z.string() })),
   }),
 )

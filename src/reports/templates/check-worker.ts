@@ -103,6 +103,7 @@ function tooSlow(bytes: Uint8Array, details: string): TemplateCheck {
     sha256: createHash('sha256').update(bytes).digest('hex'),
     tags: [],
     unused: [],
+    dropped: [],
     problems: [{ code: 'TEMPLATE_TOO_LARGE', place: '', details }],
   }
 }

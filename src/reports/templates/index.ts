@@ -28,6 +28,8 @@ export interface TemplateCheck {
   readonly tags: readonly TagUse[]
   /** Keys of bindings and levels without a tag. */
   readonly unused: readonly string[]
+  /** References of the file that filled ones do not have: a company template. */
+  readonly dropped: readonly string[]
   readonly problems: readonly TemplateProblem[]
 }
 
@@ -56,10 +58,11 @@ export async function checkTemplate(
     const source = await openNamed(bytes, fileName, limits)
     const { tags, problems, used } = await checkTags(source, report)
     const unused = [...report.data, ...report.levels].map(({ key }) => key).filter((key) => !used.has(key))
-    return { ok: problems.length === 0, format: source.format, ...facts, tags, unused, problems }
+    const { format, dropped } = source
+    return { ok: problems.length === 0, format, ...facts, tags, unused, dropped, problems }
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
-    return { ok: false, format: 'unknown', ...facts, tags: [], unused: [], problems: error.problems }
+    return { ok: false, format: 'unknown', ...facts, tags: [], unused: [], dropped: [], problems: error.problems }
   }
 }
 

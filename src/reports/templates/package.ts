@@ -14,7 +14,7 @@ import {
 } from './parts.ts'
 import { TemplateError, type TemplateProblem, templateError } from './problems.ts'
 import { checkParts } from './safety/index.ts'
-import { decodeXml } from './xml.ts'
+import { decodeXml, parseXml, readXml, serializeXml } from './xml.ts'
 
 const MEGABYTE = 1024 * 1024
 const MAX_ENTRIES = 2000
@@ -63,6 +63,10 @@ export interface OfficePackage {
   /** Text of an XML part. Throws `TEMPLATE_INVALID` when it is missing or unreadable. */
   text(path: string): Promise<string>
   bytes(path: string): Promise<Uint8Array<ArrayBuffer>>
+  /** References that are left out of what is read and written: the company template that a document was made from. */
+  readonly dropped: readonly string[]
+  /** Parts with these references, without them. */
+  readonly replaced: ReadonlyMap<string, string>
   /** Relationships of a part; [] when it has none. */
   relationships(part: string): Promise<Relationship[]>
   /** A copy to be changed. The main part has the type of a document, also in a file of the kind `.xltx`, `.dotx`, `.potx`. */
@@ -113,13 +117,16 @@ async function open(bytes: Uint8Array<ArrayBuffer>, { maxTemplateMb }: Limits): 
   const files = new Map(
     entries.filter((entry) => !entry.directory).map((entry) => [entry.filename.toLowerCase(), entry]),
   )
-  const source = createSource(files)
-  const types = new ContentTypes(await source.text(CONTENT_TYPES))
-  const { format, mainPart } = await findMainPart(source, types)
+  const whole = createSource(files)
+  const types = new ContentTypes(await whole.text(CONTENT_TYPES))
+  const { format, mainPart } = await findMainPart(whole, types)
+  const { dropped, replaced } = await withoutCompanyTemplate(whole, mainPart)
   const opened: OfficePackage = {
-    ...source,
+    ...(replaced.size > 0 ? createSource(files, replaced) : whole),
     format,
     mainPart,
+    dropped,
+    replaced,
     contentTypes() {
       const copy = new ContentTypes(types.toXml())
       copy.set(mainPart, MAIN_TYPES[format].document)
@@ -221,9 +228,47 @@ function checkDirectory(entries: readonly FileEntry[]): TemplateProblem[] {
   return problems
 }
 
-type Source = Omit<OfficePackage, 'format' | 'mainPart' | 'contentTypes'>
+/**
+ * Word notes in the settings of a document which template it was made from, and looks for that file at each opening. The document
+ * does not need it, so that the reference is left out; anywhere else it is refused.
+ */
+async function withoutCompanyTemplate(
+  source: Source,
+  mainPart: string,
+): Promise<Pick<OfficePackage, 'dropped' | 'replaced'>> {
+  const replaced = new Map<string, string>()
+  const dropped: string[] = []
+  const settings = (await source.relationships(mainPart)).find((one) => kindOf(one) === 'settings')?.target
+  if (settings === undefined || !source.has(settings)) return { dropped, replaced }
+  for (const one of await source.relationships(settings)) {
+    if (kindOf(one) === 'attachedTemplate' && one.external) dropped.push(one.target)
+  }
+  if (dropped.length === 0) return { dropped, replaced }
+  for (const path of [settings, relationshipsPath(settings)]) {
+    const text = await source.text(path)
+    readXml(text, path)
+    const document = await parseXml(text, path)
+    for (const element of [...document.getElementsByTagName('*')]) {
+      const isReference = /\/attachedTemplate$/.test(element.getAttribute('Type') ?? '')
+      if (isReference || element.localName === 'attachedTemplate') element.parentNode?.removeChild(element)
+    }
+    replaced.set(
+      source.paths().find((one) => one.toLowerCase() === path.toLowerCase()) ?? path,
+      await serializeXml(document),
+    )
+  }
+  return { dropped, replaced }
+}
 
-function createSource(files: ReadonlyMap<string, FileEntry>): Source {
+type Source = Omit<OfficePackage, 'format' | 'mainPart' | 'contentTypes' | 'dropped' | 'replaced'>
+
+/** @param replaced parts with another text than in the file, by their paths */
+function createSource(
+  files: ReadonlyMap<string, FileEntry>,
+  replaced: ReadonlyMap<string, string> = new Map(),
+): Source {
+  const texts = new Map([...replaced].map(([path, text]) => [path.toLowerCase(), text]))
+
   const paths = [...files.values()].map(({ filename }) => filename)
 
   async function unpack(
@@ -240,13 +285,17 @@ function createSource(files: ReadonlyMap<string, FileEntry>): Source {
     }
   }
 
-  const text = async (path: string) => decodeXml((await unpack(path, false)).data, path)
+  const text = async (path: string) =>
+    texts.get(path.toLowerCase()) ?? decodeXml((await unpack(path, false)).data, path)
   return {
     paths: () => paths,
     has: (path) => files.has(path.toLowerCase()),
     size: (path) => files.get(path.toLowerCase())?.uncompressedSize ?? 0,
     text,
-    bytes: async (path) => (await unpack(path, false)).data,
+    async bytes(path) {
+      const other = texts.get(path.toLowerCase())
+      return other === undefined ? (await unpack(path, false)).data : new TextEncoder().encode(other)
+    },
     async relationships(part) {
       const path = relationshipsPath(part)
       return files.has(path.toLowerCase()) ? readRelationships(await text(path), part) : []
@@ -303,10 +352,12 @@ export async function writePackage(
   try {
     await writer.add(CONTENT_TYPES, byteStream(CONTENT_TYPES, types))
     const written = new Set([CONTENT_TYPES.toLowerCase()])
-    for (const [path, content] of changes) {
+    async function add(path: string, content: PartContent): Promise<void> {
       written.add(path.toLowerCase())
       if (content !== null) await writer.add(path, byteStream(path, content))
     }
+    for (const [path, content] of changes) await add(path, content)
+    for (const [path, content] of source.replaced) if (!written.has(path.toLowerCase())) await add(path, content)
     for (const path of source.paths()) {
       if (written.has(path.toLowerCase())) continue
       const { data, method, crc32, size } = await source.raw(path)

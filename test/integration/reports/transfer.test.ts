@@ -19,6 +19,7 @@ async function checkTemplate(bytes: Uint8Array, fileName: string): Promise<Templ
     sha256: createHash('sha256').update(bytes).digest('hex'),
     tags: [],
     unused: [],
+    dropped: [],
     problems: isBad ? [problem] : [],
   }
 }

@@ -50,6 +50,14 @@ const FORBIDDEN_KINDS: ReadonlyMap<string, string> = new Map([
   ['webextension', 'an add-in from the web'],
   ['webextensiontaskpanes', 'an add-in from the web'],
 ])
+/** Steps that take out what comes into a file without being asked for. */
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['a data connection', 'delete it in Excel under Data, Queries & Connections, or copy the sheets into a new workbook'],
+  ['a query table', 'delete its query in Excel under Data, Queries & Connections'],
+  ['a data query', 'delete it in Excel under Data, Queries & Connections'],
+  ['a link to another workbook', 'break it in Excel under Data, Edit Links (Workbook Links)'],
+  ['commands of an add-in', 'copy the content into a new file'],
+])
 const FORBIDDEN_TYPES: readonly (readonly [RegExp, string])[] = [
   [/vbaProject|vbaData|macrosheet|dialogsheet|macroEnabled/i, 'macros'],
   [/activeX/i, 'an ActiveX control'],
@@ -60,6 +68,10 @@ const FORBIDDEN_TYPES: readonly (readonly [RegExp, string])[] = [
   [/attachedToolbars|keyMapCustomizations/i, 'commands of an add-in'],
   [/webextension/i, 'an add-in from the web'],
 ]
+const has = (what: string): string => {
+  const remedy = REMEDIES.get(what)
+  return `the file has ${what}${remedy ? `; ${remedy}` : ''}`
+}
 /** Elements that load or run something without a relationship. */
 const FORBIDDEN_ELEMENTS: ReadonlyMap<string, string> = new Map([
   ['connectString', 'a data connection'],
@@ -110,7 +122,7 @@ export async function checkParts(
     const forbidden = /(^|\/)vbaProject\.bin$/i.test(path)
       ? 'macros'
       : FORBIDDEN_TYPES.find(([types]) => types.test(type))?.[1]
-    if (forbidden) add(path, `the file has ${forbidden}`)
+    if (forbidden) add(path, has(forbidden))
     try {
       const bytes = await source.bytes(path)
       if (isVml(path)) checkVml(decodeXml(bytes, path), source.format, (details) => add(path, details))
@@ -173,7 +185,7 @@ function checkRelationships(relationships: readonly Relationship[], owner: strin
     const kind = kindOf(relationship)
     const { target, external } = relationship
     const what = FORBIDDEN_KINDS.get(kind.trim().toLowerCase())
-    if (what) unsafe(`the file has ${what}`)
+    if (what) unsafe(has(what))
     else if (external && !(kind === 'hyperlink' && /^(https?|mailto):/i.test(target))) {
       unsafe(`refers to something outside of the file: ${kind} ${target.slice(0, 200)}`)
     } else if (!external && target.startsWith('..')) {
@@ -187,7 +199,7 @@ function elementCheck(unsafe: Unsafe): XmlVisitor {
   return {
     start(name, attributes) {
       const what = FORBIDDEN_ELEMENTS.get(localName(name))
-      if (what) unsafe(`the file has ${what}`)
+      if (what) unsafe(has(what))
       if (!WORTH_READING.test(attributes)) return
       for (const [written, value] of attributesOf(attributes)) {
         const attribute = localName(written)

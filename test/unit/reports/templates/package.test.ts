@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -220,4 +220,73 @@ test('a part that fails while it is written, or grows too large, leaves no file'
   await expect(write(failing())).rejects.toThrow('the engine is away')
   await expect(write(endless())).rejects.toMatchObject({ code: 'TEMPLATE_TOO_LARGE' })
   expect(await readdir(folder)).toEqual([])
+})
+
+describe('a document that was made from a company template', () => {
+  const W =
+    'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+  const COMPANY = 'file:///\\\\server\\templates\\Acme.dotm'
+  const SETTINGS = 'word/settings.xml'
+  const made = (parts: Parts = {}) =>
+    zipOf(
+      smallDocument('<w:p/>', {
+        'word/_rels/document.xml.rels': relationships(['settings', 'settings.xml']),
+        [SETTINGS]: `<w:settings ${W}><w:zoom w:percent="90"/><w:attachedTemplate r:id="rId1"/><w:compat/></w:settings>`,
+        'word/_rels/settings.xml.rels': relationships(['attachedTemplate', COMPANY, 'External']),
+        ...parts,
+      }),
+    )
+
+  test('is taken, and what is read and written has no reference to it', async () => {
+    const source = await openPackage(await made(), LIMITS)
+    expect(source.dropped).toEqual([COMPANY])
+    const file = join(await mkdtemp(join(tmpdir(), 'package-')), 'out.docx')
+    await writePackage(source, file, new Map())
+    const parts = await unzip(await readFile(file))
+    expect([...parts.keys()].sort()).toEqual([...source.paths()].sort())
+    for (const [path, { text }] of parts) expect([path, /attachedTemplate|Acme/.test(text)]).toEqual([path, false])
+    expect(parts.get(SETTINGS)?.text).toContain('w:percent="90"')
+    expect(parts.get(SETTINGS)?.text).toContain('<w:compat/>')
+    expect((await openPackage(new Uint8Array(await readFile(file)), LIMITS)).dropped).toEqual([])
+  })
+
+  test.each<[string, Parts]>([
+    [
+      'the reference of another part',
+      {
+        'word/_rels/document.xml.rels': relationships(
+          ['settings', 'settings.xml'],
+          ['attachedTemplate', COMPANY, 'External'],
+        ),
+      },
+    ],
+    ['an element without a relationship', { 'word/_rels/settings.xml.rels': relationships() }],
+    [
+      'another reference of the settings',
+      {
+        'word/_rels/settings.xml.rels': relationships(
+          ['attachedTemplate', COMPANY, 'External'],
+          ['mailMergeSource', COMPANY, 'External'],
+        ),
+      },
+    ],
+    [
+      'a template inside of the file',
+      { 'word/_rels/settings.xml.rels': relationships(['attachedTemplate', 'a.dotm']) },
+    ],
+  ])('is refused with %s', async (_what, parts) => {
+    expect((await problemsOf(await made(parts)))[0]).toMatchObject({ code: 'TEMPLATE_UNSAFE' })
+  })
+})
+
+test.each([
+  ['connections', 'a data connection; delete it in Excel under Data, Queries & Connections'],
+  ['queryTable', 'a query table; delete its query in Excel'],
+  ['externalLink', 'a link to another workbook; break it in Excel'],
+])('a workbook with %s is refused with what to do', async (kind, expected) => {
+  const parts = {
+    'xl/_rels/workbook.xml.rels': relationships(['worksheet', 'worksheets/sheet1.xml'], [kind, `${kind}.xml`]),
+  }
+  const [problem] = await problemsOf(await zipOf(smallWorkbook(parts)))
+  expect(problem?.details).toContain(expected)
 })
