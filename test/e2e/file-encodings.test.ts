@@ -113,6 +113,18 @@ describe('key-value pairs', () => {
     30_000,
   )
 
+  test.each(ENCODINGS)(
+    'a table in %s, by the command',
+    async (encoding) => {
+      const file = reports.product.directory.join('pairs.csv')
+      writeFileSync(file, encoded('namespace;key;value\r\nLänder;Süd;größer\r\n', encoding))
+      const { code, stderr } = await run('kv', 'import', file)
+      expect([code, stderr.includes('is read as Windows-1252')]).toEqual([0, encoding === 'windows-1252'])
+      expect(await valueAt()).toBe('größer')
+    },
+    30_000,
+  )
+
   test('a file that is no text is refused by the command', async () => {
     const file = reports.product.directory.join('pairs.xlsx')
     writeFileSync(file, await workbook())

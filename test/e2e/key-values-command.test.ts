@@ -190,8 +190,23 @@ describe('kv export and import', () => {
     expect([code, stdout]).toEqual([0, '12 pairs imported into 1 namespace'])
   }, 90_000)
 
+  test('a table of a spreadsheet becomes pairs, in any order of its columns', async () => {
+    const table =
+      'sep=;\r\nKey;Expires at;Namespace;Value\r\na;;etl;"one;\ntwo"\r\nb;2999-01-01T00:00:00Z;other; 2 \r\n'
+    const { code, stdout } = await piped(['kv', 'import', '--mode', 'replace'], table)
+    expect([code, stdout]).toEqual([0, '2 pairs imported into 2 namespaces'])
+    expect((await run(['kv', 'get', 'etl', 'a'])).stdout).toBe('one;\ntwo')
+    const { value, ttl } = JSON.parse((await run(['kv', 'get', 'other', 'b', '--json'])).stdout)
+    expect([value, ttl > 0]).toEqual([' 2 ', true])
+  }, 30_000)
+
   const wrong: [what: string, text: string, error: RegExp][] = [
-    ['no JSON', 'abc', /^error: kv import: standard input: it is no JSON/],
+    ['no JSON', '{abc', /^error: kv import: standard input: it is no JSON/],
+    ['no table', 'abc', /^error: kv import: standard input: it is neither .* its first line is: abc/],
+    ['a table without values', 'namespace;key\na;b\n', /columns namespace, key, value/],
+    ['a line without a key', 'namespace,key,value\na,,1\n', /line 2, column 1: the line has no namespace or no key/],
+    ['a line that is too long', 'namespace,key,value\na,b,1,2\n', /line 2, column 1: the line has values beyond the 3/],
+    ['a bad time', 'namespace,key,value,expiresAt\netl,b,1,soon\n', /namespace "etl": .*expiresAt/],
     ['no export', '{"a":1}', /^error: kv import: standard input: it is no export/],
     [
       'another format',

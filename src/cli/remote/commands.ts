@@ -165,7 +165,7 @@ function addKeyValueCommands(program: Command, done: Done): void {
       done(await runKvExport(options, processIo))
     })
 
-  remote(kv, 'import [file]', 'store the pairs of an export; without a file those on standard input')
+  remote(kv, 'import [file]', 'store the pairs of an export or a table; without a file those on standard input')
     .addOption(
       new Option(
         '--mode <mode>',

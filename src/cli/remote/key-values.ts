@@ -1,5 +1,6 @@
 /** `footman kv`: the key-value store as a file, and single pairs. */
 import { readFile, writeFile } from 'node:fs/promises'
+import { type PairsOfFile, pairsOf } from '../../kv/pair-table.ts'
 import { encodingNote, strictText, TextError } from '../../platform/encodings.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
@@ -38,7 +39,7 @@ export function runKvExport(options: ExportOptions, io: CommandIo): Promise<numb
       switchedOff: SWITCHED_OFF,
     })
     // A connection that breaks must not leave half a file that looks like all of it.
-    const { namespaces } = parsed(text, 'export') as { namespaces: Record<string, unknown[]> }
+    const { namespaces } = JSON.parse(text) as { namespaces: Record<string, unknown[]> }
     if (output === undefined) io.out(text)
     else {
       await writeFile(output, `${text}\n`, { mode: 0o600 }).catch((error: Error) => {
@@ -65,7 +66,7 @@ export function runKvImport(
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const what = file ?? 'standard input'
-    const { format, namespaces } = readExport(textOf(await bytesOf(file, input), what, io), what)
+    const { format, namespaces } = readPairs(textOf(await bytesOf(file, input), what, io), what)
     const total = { namespaces: 0, keys: 0, skipped: 0 }
     for (const [namespace, pairs] of Object.entries(namespaces)) {
       const { keys, skipped } = await importNamespace(remote, { format, namespace, pairs }, options.mode ?? 'merge')
@@ -147,21 +148,11 @@ export function textOf(bytes: Buffer, what: string, io: CommandIo): string {
   }
 }
 
-/** Only as deep as it is taken apart here; the API checks the pairs. */
-function readExport(text: string, what: string): { format: unknown; namespaces: Record<string, readonly unknown[]> } {
-  const { format, namespaces } = (parsed(text, what) ?? {}) as Record<string, unknown>
-  const isMap = typeof namespaces === 'object' && namespaces !== null && !Array.isArray(namespaces)
-  if (isMap && Object.values(namespaces).every(Array.isArray)) {
-    return { format, namespaces: namespaces as Record<string, readonly unknown[]> }
-  }
-  throw new CommandFailure(EXIT.badInput, what, 'it is no export of key-value pairs (format footman.kv/1)')
-}
-
-function parsed(text: string, what: string): unknown {
+function readPairs(text: string, what: string): PairsOfFile {
   try {
-    return JSON.parse(text)
+    return pairsOf(text)
   } catch (error) {
-    throw new CommandFailure(EXIT.badInput, what, `it is no JSON: ${(error as Error).message}`)
+    throw error instanceof TextError ? new CommandFailure(EXIT.badInput, what, error.message) : error
   }
 }
 

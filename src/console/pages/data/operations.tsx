@@ -2,7 +2,8 @@
 /** @jsxImportSource hono/jsx */
 /** Actions on key-value pairs and file jobs. */
 import type { Child } from 'hono/jsx'
-import { parseOutsideJson } from '../../../platform/json.ts'
+import { type PairsOfFile, pairsOf } from '../../../kv/pair-table.ts'
+import { TextError } from '../../../platform/encodings.ts'
 import { type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { FieldError, TextField } from '../../ui/forms.tsx'
@@ -75,18 +76,30 @@ async function pairInputs(fields: Fields, context: PageContext): Promise<Child> 
   )
 }
 
-/** The namespaces of an export with their numbers of pairs; null when the text is none. */
+/** The pairs of a text that was given, with their namespaces; a reason where it holds none. */
 function importOf(
   content: string,
-): { readonly names: readonly string[]; readonly pairs: number; body: unknown } | null {
+):
+  | { readonly names: readonly string[]; readonly pairs: number; readonly body: PairsOfFile }
+  | { readonly reason: string } {
   try {
-    const body = parseOutsideJson(content) as { readonly namespaces?: Readonly<Record<string, unknown>> }
-    const namespaces = Object.entries(body.namespaces ?? {})
-    const pairs = namespaces.reduce((sum, [, list]) => sum + (Array.isArray(list) ? list.length : 0), 0)
-    return { names: namespaces.map(([name]) => name), pairs, body }
-  } catch {
-    return null
+    const body = pairsOf(content)
+    const lists = Object.values(body.namespaces)
+    return { names: Object.keys(body.namespaces), pairs: lists.flat().length, body }
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error
+    return { reason: error.message }
   }
+}
+
+/** The API refuses what holds no pairs, with its reasons. */
+const bodyOf = (content: string): object => {
+  const found = importOf(content)
+  return 'body' in found ? found.body : {}
+}
+const namesOf = (fields: Fields): readonly string[] => {
+  const found = importOf(fields.get('content'))
+  return 'names' in found ? found.names : []
 }
 
 const isReplace = (fields: Fields): boolean => fields.get('mode') === 'replace'
@@ -96,20 +109,23 @@ function importInputs(fields: Fields): Child {
   const found = importOf(content)
   return (
     <>
-      {found && found.names.length > 0 && (
+      {'names' in found && found.names.length > 0 && (
         <p>
           The text holds {counted(found.pairs, 'pair')} in {counted(found.names.length, 'namespace')}:{' '}
           <Name text={found.names.join(', ')} />.{' '}
           {isReplace(fields) ? 'The pairs that these namespaces have now are deleted.' : 'Other pairs stay.'}
         </p>
       )}
-      {content !== '' && !found && <p>This is no JSON.</p>}
+      {content !== '' && 'reason' in found && <p>The text cannot be used: {found.reason}.</p>}
       <label class="field" data-script>
         <span>File</span>
-        <input type="file" accept=".json,application/json" data-fills="content" />
+        <input type="file" accept=".json,.csv,.txt,application/json,text/csv" data-fills="content" />
       </label>
       <label>
-        <span class="sub">The text of an export, at most 200 KB; larger ones go through POST /v4/keyvaluesimport</span>
+        <span class="sub">
+          The text of an export, or a table with the columns namespace, key, value and expiresAt; at most 200 KB. Larger
+          ones go through footman kv import
+        </span>
         <textarea class="big" name="content" required>
           {content}
         </textarea>
@@ -208,11 +224,11 @@ export const dataOperations: Operations = {
       method: 'POST',
       path: '/v4/keyvaluesimport',
       query: { mode: isReplace(fields) ? 'replace' : 'merge' },
-      body: importOf(fields.get('content'))?.body ?? {},
+      body: bodyOf(fields.get('content')),
     }),
     dialog: importInputs,
     typed: (fields) => {
-      const { names = [] } = importOf(fields.get('content')) ?? {}
+      const names = namesOf(fields)
       if (names.length === 0) return null
       return names.length === 1 ? names[0]! : counted(names.length, 'namespace')
     },
