@@ -1,18 +1,12 @@
-/** Footman in this process beside a simulated site, with its console: for tests that compare what pages show. */
-import { createApp } from '../../src/app/app.ts'
+/** The compiled executable beside a simulated site, with its console: for tests that compare what pages show. */
+import { mkdirSync } from 'node:fs'
 import { MIGRATIONS } from '../../src/app/migrations.ts'
-import { butler } from '../../src/app/schema.ts'
-import type { App } from '../../src/app/types.ts'
-import { createPathResolver } from '../../src/config/paths.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
-import { type Shown, textOf, type Visitor, visitor } from './console.ts'
-import { freeTcpPort, freeUdpPort } from './ports.ts'
-import { recordingLog } from './recording-log.ts'
+import { type Shown, textOf, type Visitor, visitorOf } from './console.ts'
+import { footman } from './footman.ts'
 import { startSite, type TestSite } from './simulator.ts'
-import { tempDirectory } from './temp.ts'
 
 export interface Scene extends AsyncDisposable {
-  readonly app: App
   readonly site: TestSite
   readonly who: Visitor
   /** A page by its path below `/console`. */
@@ -29,79 +23,53 @@ interface SceneSettings {
   readonly seed?: (db: Database) => void
 }
 
-export async function startScene({ footman = {}, seed }: SceneSettings): Promise<Scene> {
-  const site = await startSite()
-  const directory = tempDirectory()
-  const databaseFile = directory.join('footman.db')
+export async function startScene({ footman: members = {}, seed }: SceneSettings): Promise<Scene> {
+  await using started = new AsyncDisposableStack()
+  const site = started.use(await startSite())
+  const product = started.use(
+    await footman({
+      simulator: site.simulator,
+      config: {
+        restServerEndpointsEnable: SWITCHES,
+        scheduler: { enable: true, configfile: 'schedule.yaml' },
+        footman: members,
+      },
+    }),
+  )
   if (seed) {
-    const db = openDatabase(databaseFile, { migrations: MIGRATIONS })
+    mkdirSync(product.directory.join('data'), { recursive: true })
+    const db = openDatabase(product.directory.join('data', 'footman.db'), { migrations: MIGRATIONS })
     seed(db)
     db.close()
   }
-  const { certificates, ports } = site.simulator
-  const udpPort = await freeUdpPort()
-  site.simulator.setUdpTarget({ host: '127.0.0.1', port: udpPort })
-  const config = butler.parse({
-    cert: {
-      clientCert: certificates.clientCert,
-      clientCertKey: certificates.clientCertKey,
-      clientCertCA: certificates.clientCertCA,
-    },
-    configQRS: { host: '127.0.0.1', port: ports.qrs, useSSL: true, rejectUnauthorized: true, headers: HEADERS },
-    udpServerConfig: { enable: true, serverHost: '127.0.0.1', portTaskFailure: udpPort },
-    restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: await freeTcpPort() },
-    scheduler: { enable: true, configfile: 'schedule.yaml' },
-    footman: { api: { rateLimitPerMinute: 0 }, ...footman },
-  })
-  const app = createApp(
-    {
-      log: recordingLog(),
-      paths: createPathResolver({ configDirectory: directory.path, cwd: directory.path }),
-      databaseFile,
-      workerEntry: new URL('../../src/main.ts', import.meta.url),
-    },
-    {
-      config: { ...config, restServerEndpointsEnable: allOn(config.restServerEndpointsEnable) },
-      dataDirectory: directory.path,
-      qrsConnection: true,
-      shadow: false,
-      degraded: false,
-      apiRateLimit: null,
-    },
-  )
-  await app.start()
-  const base = `http://127.0.0.1:${app.restPort}`
-  const who = visitor(base)
+  await product.start()
+  const who = visitorOf(product)
+  const checked = async (method: string, path: string, body?: unknown): Promise<Response> => {
+    const answer = await product.call(method, path, body)
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`)
+    return answer
+  }
+  const all = started.move()
   return {
-    app,
     site,
     who,
     page: who.page,
-    async json<T>(path: string) {
-      const answer = await fetch(base + path)
-      if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`)
-      return (await answer.json()) as T
-    },
-    async post(path, body) {
-      const headers = { 'content-type': 'application/json' }
-      const answer = await fetch(base + path, { method: 'POST', headers, body: JSON.stringify(body) })
-      if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`)
-      return answer.status
-    },
-    async [Symbol.asyncDispose]() {
-      await app.stop(1000)
-      await site[Symbol.asyncDispose]()
-      directory.remove()
-    },
+    json: async <T>(path: string) => (await (await checked('GET', path)).json()) as T,
+    post: async (path, body) => (await checked('POST', path, body)).status,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }
 
-const allOn = <T extends object>(switches: T): T =>
-  Object.fromEntries(
-    Object.entries(switches).map(([name, value]) => [name, typeof value === 'object' ? allOn(value) : true]),
-  ) as T
-
-const HEADERS = { static: [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal;UserId=sa_repository' }] }
+const SWITCHES = {
+  ...{ apiListEnabledEndpoints: true, keyValueStore: true, base62ToBase16: true, base16ToBase62: true },
+  scheduler: {
+    createNewSchedule: true,
+    getSchedule: true,
+    deleteSchedule: true,
+    startSchedule: true,
+    stopSchedule: true,
+  },
+}
 
 /** The rows of the table with this caption: the text of each cell by the heading of its column. */
 export function tableOf(html: string, caption: string): Record<string, string>[] {

@@ -58,9 +58,11 @@ export function pdfWords(file: string): readonly string[] {
   const { code, output } = run('pdftotext', ['-bbox', '-l', '1', file, '-'])
   if (code !== 0) throw new Error(output)
   const words = [...output.matchAll(/<word xMin="([\d.]+)" yMin="([\d.]+)"[^>]*>([^<]*)</g)]
-  return words
-    .map(([, x, y, word]) => ({ x: Number(x), line: Math.round(Number(y)), word: word ?? '' }))
-    .sort((a, b) => a.line - b.line || a.x - b.x)
-    // Poppler leaves the letters of a word as they lie on paper, too.
-    .map(({ word }) => (/[\p{scx=Hebr}\p{scx=Arab}]/u.test(word) ? [...word].reverse().join('') : word))
+  return (
+    words
+      .map(([, x, y, word]) => ({ x: Number(x), line: Math.round(Number(y)), word: word ?? '' }))
+      .sort((a, b) => a.line - b.line || a.x - b.x)
+      // Poppler leaves the letters of a word as they lie on paper, too.
+      .map(({ word }) => (/[\p{scx=Hebr}\p{scx=Arab}]/u.test(word) ? [...word].reverse().join('') : word))
+  )
 }
