@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { parse } from 'yaml'
 import { runBinary, runToEnd } from '../support/binary.ts'
 import { freeTcpPort, freeUdpPort } from '../support/ports.ts'
@@ -109,6 +110,22 @@ describe('init', () => {
     }
   })
 
+  test('the usual port of the REST API is taken: the next free one is used, and that is said', async () => {
+    // Another test, or the machine, may have it already.
+    const taken = createServer()
+    await new Promise((resolve) => taken.once('error', resolve).listen(8080, '127.0.0.1', () => resolve(null)))
+    try {
+      const { code, stdout } = await run('init', '--yes', ...ANSWERS)
+      expect(code).toBe(0)
+      const [, port] = /TCP port (\d+) is used, because 8080 is taken on this computer/.exec(stdout) ?? []
+      expect(Number(port)).toBeGreaterThan(8080)
+      expect(parse(read(...CONFIG)).Butler.restServerConfig).toMatchObject({ serverPort: Number(port) })
+      expect(stdout).toContain(`The console is at http://localhost:${port}/console/ while it runs.`)
+    } finally {
+      taken.close()
+    }
+  })
+
   test('what it writes starts on a real site, once the certificates are there', async () => {
     await using site = await startSite()
     await using mailbox = await startSmtpSink()
@@ -140,6 +157,8 @@ describe('init', () => {
     await using running = runBinary(['run'], { cwd: directory.path, env: { NODE_ENV: 'nothing-here' } })
     await running.waitForLine(/UDP server listening on/, 20_000)
     await running.waitForLine(/REST server listening on/, 20_000)
+    await running.waitForLine(new RegExp(`MAIN: Console at http://localhost:${restPort}/console/$`))
+    expect(running.stdout.filter((line) => /schedules from file/i.test(line))).toEqual([])
     expect((await fetch(`http://127.0.0.1:${restPort}/v4/butlerping`)).status).toBe(200)
     expect(existsSync(directory.join('log'))).toBe(true)
     // The other commands find it as well.
