@@ -27,15 +27,30 @@ export function createExpressions({ doc }: OpenApp): Expressions {
 
   const isVariable = async (name: string) => (await doc.child('GetVariableByName', [name])) !== null
 
+  const valueOf = async (expression: string) => asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
+
+  /** An expression that is correct may fail while it is calculated: the engine answers with the reason as a text, and has no length of it. */
+  async function isFailure(expression: string, text: string): Promise<boolean> {
+    if (!text.startsWith(FAILURE)) return false
+    const { qIsNumeric } = await valueOf(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
+    return qIsNumeric !== true
+  }
+
   return {
     check,
     async evaluate(expression) {
       await check(expression)
-      const { qText, qNumber, qIsNumeric } = asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
-      return cellOf(qText, qIsNumeric === true ? qNumber : null)
+      const { qText, qNumber, qIsNumeric } = await valueOf(expression)
+      if (qIsNumeric === true) return cellOf(qText, qNumber)
+      const text = asText(qText)
+      if (await isFailure(expression, text)) throw new EvaluationError(`${expression}: ${text.slice(FAILURE.length)}`)
+      return cellOf(qText, null)
     },
   }
 }
+
+/** The beginning of the texts that stand in the place of a value. */
+const FAILURE = 'Error: '
 
 /** The field name at a position, without its brackets or quotes. */
 function nameAt(expression: string, { qFrom, qCount }: Readonly<Record<string, unknown>>): string {

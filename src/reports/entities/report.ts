@@ -69,8 +69,8 @@ const measure = once(() =>
       expr: source(),
       label: line(200).optional(),
       format: line(100).optional(),
-      as: z.enum(['bar', 'line']).default('bar'),
-      axis: z.enum(['left', 'right']).default('left'),
+      as: z.enum(['bar', 'line']).optional(),
+      axis: z.enum(['left', 'right']).optional(),
     }),
   ]),
 )

@@ -98,7 +98,7 @@ export async function loadChart(
   const dimensions = [dimension, dimension2].filter((source): source is Source => source !== undefined)
   const measures = definition.measures.map((measure) =>
     typeof measure === 'string'
-      ? { expr: measure, as: 'bar' as const, axis: 'left' as const, label: undefined, format: undefined }
+      ? { expr: measure, as: undefined, axis: undefined, label: undefined, format: undefined }
       : measure,
   )
   const labelOf = async (source: Source, label?: string): Promise<string> => label ?? (await data.labelOf(source))
@@ -122,13 +122,25 @@ export async function loadChart(
     dimensions: table.columns.slice(0, dimensions.length),
     measures: table.columns.slice(dimensions.length).map((column, index) => ({
       ...column,
-      as: measures[index]?.as ?? 'bar',
-      axis: measures[index]?.axis ?? 'left',
+      ...seriesOf(kind, index, measures[index]),
     })),
     legend,
     labels,
   })
   return limitPoints(content, maxPoints, warn)
+}
+
+/** A combination has bars, then lines on an axis of their own, as Qlik Sense draws it; other kinds have one axis. */
+export function seriesOf(
+  kind: ChartKind,
+  index: number,
+  {
+    as,
+    axis,
+  }: { readonly as?: MeasureColumn['as'] | undefined; readonly axis?: MeasureColumn['axis'] | undefined } = {},
+): Pick<MeasureColumn, 'as' | 'axis'> {
+  const isFurther = kind === 'combo' && index > 0
+  return { as: as ?? (isFurther ? 'line' : 'bar'), axis: axis ?? (isFurther ? 'right' : 'left') }
 }
 
 /** All rows of a table; charts are small. */

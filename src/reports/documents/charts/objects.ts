@@ -2,7 +2,7 @@
 
 import type { ChartKind } from '../../entities/report.ts'
 import type { AppObject, Cell, Column, Row, Table, Warn } from '../../types.ts'
-import { type ChartContent, chartProblem, limitPoints, type MeasureColumn, rowsOf } from './content.ts'
+import { type ChartContent, chartProblem, limitPoints, type MeasureColumn, rowsOf, seriesOf } from './content.ts'
 import type { KpiItem } from './kpi.ts'
 
 /** Points of an object's chart; more are not readable on a page. */
@@ -55,8 +55,9 @@ export async function chartOfObject(object: AppObject, warn: Warn, block?: strin
   const { table, properties, visualization } = object
   const shapeOf = Object.hasOwn(KINDS, visualization) ? KINDS[visualization] : undefined
   if (!table || !shapeOf) return null
-  const { dimensions, measures } = columnsOf(table, properties)
-  const shape = shapeOf(properties, dimensions.length, measures.length)
+  const count = (kind: Column['kind']) => table.columns.filter((column) => column.kind === kind).length
+  const shape = shapeOf(properties, count('dimension'), count('measure'))
+  const { dimensions, measures } = columnsOf(table, properties, shape.kind)
   const legend = { legend: legendOf(properties), labels: labelsOf(properties) }
   if (shape.kind === 'waterfall' && dimensions.length === 0) {
     const [row] = await rowsOf(table)
@@ -74,12 +75,15 @@ export async function chartOfObject(object: AppObject, warn: Warn, block?: strin
 const cut = (kind: ChartKind, measures: readonly MeasureColumn[]): readonly MeasureColumn[] =>
   kind === 'bubble' ? measures.slice(0, 3) : measures.slice(0, kind === 'scatter' ? 2 : 8)
 
-function columnsOf({ columns }: Table, properties: Properties) {
+function columnsOf({ columns }: Table, properties: Properties, kind: ChartKind) {
   const dimensions = columns.filter(({ kind }) => kind === 'dimension')
   const measures = columns
     .filter(({ kind }) => kind === 'measure')
     .map((column, index): MeasureColumn => {
       const series = member(measureDefinition(properties, index), 'qDef', 'series')
+      if (member(series, 'type') === undefined && member(series, 'axis') === undefined) {
+        return { ...column, ...seriesOf(kind, index) }
+      }
       return {
         ...column,
         as: member(series, 'type') === 'line' || member(series, 'type') === 'marker' ? 'line' : 'bar',

@@ -10,7 +10,7 @@ import { checkDrawing, checkText } from './drawing.ts'
 import { hasTagText, tokenize } from './formula.ts'
 import { headerTexts } from './frame.ts'
 import { readArea } from './moves.ts'
-import { type Area, piecesOf, planSheet, type SheetPlan, type TextPiece } from './plan.ts'
+import { type Area, piecesOf, planSheet, type SheetPlan, type SheetTable, type TextPiece } from './plan.ts'
 import { readSharedStrings, readSheet, type StringItem } from './sheet.ts'
 
 export interface BookSheet {
@@ -82,7 +82,8 @@ async function readBookSheet(
   if (kindOf(relationship) !== 'worksheet') return { ...base, plan: null }
   const sheet = readSheet(await source.text(path))
   const pivots = await pivotAreas(source, relationships)
-  const plan = planSheet(sheet, { name, strings, pivots, names, findings })
+  const tables = await tablesOf(source, relationships)
+  const plan = planSheet(sheet, { name, strings, pivots, tables, names, findings })
   await checkFrame(plan, { name, names, findings })
   return { ...base, plan }
 }
@@ -118,6 +119,18 @@ function isLevel(tag: TagOf<'level'>, names: Names): boolean {
   } catch {
     return false
   }
+}
+
+async function tablesOf(source: OfficePackage, relationships: readonly Relationship[]): Promise<SheetTable[]> {
+  const tables: SheetTable[] = []
+  for (const relationship of relationships) {
+    if (kindOf(relationship) !== 'table') continue
+    const root = (await parseXml(await source.text(relationship.target), relationship.target)).documentElement
+    const area = readArea(root?.getAttribute('ref') ?? '')
+    const name = root?.getAttribute('displayName') ?? root?.getAttribute('name') ?? ''
+    if (area) tables.push({ ...area, name, hasHeader: root?.getAttribute('headerRowCount') !== '0' })
+  }
+  return tables
 }
 
 async function pivotAreas(source: OfficePackage, relationships: readonly Relationship[]): Promise<Area[]> {

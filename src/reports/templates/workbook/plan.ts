@@ -59,12 +59,19 @@ export interface Area {
   readonly right: number
 }
 
+/** A table of Excel on a sheet. */
+export interface SheetTable extends Area {
+  readonly name: string
+  readonly hasHeader: boolean
+}
+
 export interface SheetContext {
   /** As written in the template, for places. */
   readonly name: string
   readonly strings: readonly StringItem[]
   /** Output of pivot tables: never read as tags. */
   readonly pivots: readonly Area[]
+  readonly tables: readonly SheetTable[]
   /** The names that tags of the sheet can use. */
   readonly names: Names
   readonly findings: Findings
@@ -121,6 +128,11 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
     ),
   )
   checkFormulas(cells, blocks, context)
+  for (const block of blocks) {
+    const open = all.find(({ tag }) => tag === block.open)?.cell
+    const problem = block.loop ? besideLoop(block, all, source, context.tables) : null
+    if (open && problem) report(context, open, 'TEMPLATE_LOOP', `${block.open.source}: ${problem}`)
+  }
   return { source, cells, blocks, hasTags: texts.size > 0 }
 }
 
@@ -255,6 +267,62 @@ export function soleTag(pieces: readonly TextPiece[]): TextTag | null {
   return visible.length === 1 && only && typeof only !== 'string' && 'kind' in only && only.kind !== 'literal'
     ? only
     : null
+}
+
+/**
+ * A loop repeats whole rows, and with them what stands beside it and is no part of it: a table, or cells behind an empty column that
+ * go on above or below. The header of a table of Excel has one row and cannot be repeated either. Null: there is nothing of the kind.
+ */
+function besideLoop(
+  block: PlanBlock,
+  tags: readonly CellTag[],
+  source: SheetSource,
+  tables: readonly SheetTable[],
+): string | null {
+  const isInBlock = (row: number) => block.first <= row && row <= block.last
+  const near = source.rows.filter(({ number }) => block.first - 2 <= number && number <= block.last + 1)
+  const cells = near.flatMap(cellsOf).filter(({ inner }) => inner !== '')
+  const own = tags.flatMap(({ cell }) => (isInBlock(cell.row) ? [cell.column] : []))
+  const filled = new Set(cells.flatMap(({ row, column }) => (isInBlock(row) ? [column] : [])))
+  const [left, right] = grownOver(filled, Math.min(...own), Math.max(...own))
+
+  for (const { name, hasHeader, ...area } of tables) {
+    if (area.top > block.last || area.bottom < block.first) continue
+    if (area.right < left || area.left > right) {
+      return `the loop would repeat rows of the table "${name}" beside it; move the table above, below or to another sheet`
+    }
+    if (hasHeader && isInBlock(area.top)) {
+      return `the loop repeats row ${area.top}, the header of the table "${name}"; begin it in the row below`
+    }
+  }
+  for (const column of [...filled].filter((one) => one < left || right < one).sort((one, other) => one - other)) {
+    const at = cells.filter((cell) => cell.column === column)
+    const has = (row: number) => at.some((cell) => cell.row === row)
+    // One cell above is the head of the column.
+    const goesOn = has(block.last + 1) || (has(block.first - 1) && has(block.first - 2))
+    if (!goesOn || at.some((cell) => isInBlock(cell.row) && refersTo(cell, left, right))) continue
+    return `the loop would repeat the cells of column ${columnLetters(column)} beside it; move them above, below or to another sheet`
+  }
+  return null
+}
+
+/** The range with all filled columns that touch it. */
+function grownOver(filled: ReadonlySet<number>, from: number, to: number): readonly [left: number, right: number] {
+  let [left, right] = [from, to]
+  while (filled.has(left - 1)) left--
+  while (filled.has(right + 1)) right++
+  return [left, right]
+}
+
+/** A formula of the row about a cell of the loop, which belongs to the loop. */
+function refersTo({ inner, row }: SourceCell, left: number, right: number): boolean {
+  const text = /<f\b[^>]*>([^<]*)<\/f>/.exec(inner)?.[1]
+  if (text === undefined) return false
+  return tokenize(text).some((token) => {
+    if (token.kind !== 'reference' || token.sheet !== null) return false
+    const { start } = token
+    return start.row === row && start.column !== null && left <= start.column && start.column <= right
+  })
 }
 
 function checkFormulas(

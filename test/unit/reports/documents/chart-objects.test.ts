@@ -64,6 +64,13 @@ describe('objects of an app as charts', () => {
     expect(chart && [chart.kind, chart.horizontal]).toEqual(kind && [kind, horizontal])
   })
 
+  test('a combination without settings has bars, and lines on the right axis; other kinds have one axis', async () => {
+    const series = async (visualization: string) =>
+      (await chartOf(object(visualization, several, {})))?.measures.map(({ as, axis }) => `${as} ${axis}`)
+    expect((await series('combochart'))?.slice(0, 2)).toEqual(['bar left', 'line right'])
+    expect(new Set(await series('barchart'))).toEqual(new Set(['bar left']))
+  })
+
   test('a combination takes bars, lines and axes from its measures', async () => {
     const properties = {
       qHyperCubeDef: {

@@ -4,6 +4,7 @@ import { partsOf, relationships, unzip, zipOf } from '../../../../support/office
 import { appData } from '../../../../support/template-data.ts'
 import {
   anchor,
+  type CellSource,
   chart,
   chartFrame,
   drawing,
@@ -410,6 +411,66 @@ describe('the check of a template', () => {
     ])
     expect(problems.find(({ place }) => place === 'Summary!B1')?.details).toContain('nearest: "revenue"')
     expect(unused).toContain('salesChart')
+  })
+
+  const LOOP = ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']
+  const tableAt = (ref: string) =>
+    `<table xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" id="1" name="Rates" displayName="Rates" ref="${ref}"><tableColumns count="1"><tableColumn id="1" name="R"/></tableColumns></table>`
+
+  /** Rows from the first on; the loop stands in row 3. */
+  async function problemsBeside(rows: readonly (readonly CellSource[])[], table: string | null = null) {
+    const xml = worksheet(
+      rows.map((cells, index) => sheetRow(index + 1, cells)).join(''),
+      table ? '<tableParts count="1"><tablePart r:id="rId1"/></tableParts>' : '',
+    )
+    const related = table ? ([['table', '../tables/table1.xml']] as const) : []
+    const more = table ? { types: TYPES, parts: { 'xl/tables/table1.xml': tableAt(table) } } : {}
+    return (await check(workbook([{ name: 'S', xml, related }], more))).problems.map(
+      ({ code, place, details }) => `${code} ${place} ${details}`,
+    )
+  }
+  const [OPEN, CLOSE] = LOOP as [string, string]
+  const HEAD = ['Product', 'Sales', null, 'City', 'People']
+
+  test.each<[string, readonly (readonly CellSource[])[], string]>([
+    [
+      'a list that goes on below',
+      [[], HEAD, [OPEN, CLOSE, null, 'Rome', 3], [null, null, null, 'Oslo', 1]],
+      'column D',
+    ],
+    ['a list that ends there', [[null, null, null, 'Rome'], HEAD, [OPEN, CLOSE, null, 'Oslo', 1]], 'column D'],
+    [
+      'formulas about themselves',
+      [[], HEAD, [OPEN, CLOSE, null, { f: 'E3*2' }, 3], [null, null, null, { f: 'E4*2' }, 1]],
+      'column D',
+    ],
+    ['a list at the left', [[], ['City', null, 'Product', 'Sales'], ['Rome', null, OPEN, CLOSE], ['Oslo']], 'column A'],
+  ])('a loop beside %s is refused', async (_what, rows, column) => {
+    expect(await problemsBeside(rows)).toEqual([
+      expect.stringMatching(new RegExp(`^TEMPLATE_LOOP S!\\w3 .*would repeat the cells of ${column} beside it`)),
+    ])
+  })
+
+  test.each<[string, readonly (readonly CellSource[])[]]>([
+    ['its own head above', [[], HEAD, [OPEN, CLOSE, null, 'EUR']]],
+    [
+      'formulas about the loop behind an empty column',
+      [[], HEAD, [OPEN, CLOSE, null, { f: 'B3*2' }], [null, null, null, { f: 'SUM(D3:D3)' }]],
+    ],
+    ['cells that touch it', [[], HEAD, [OPEN, CLOSE, 'EUR'], ['Total', { f: 'SUM(B3:B3)' }, 'EUR']]],
+    ['a list above', [[null, null, null, 'Rome'], HEAD, [OPEN, CLOSE]]],
+    ['a tag behind an empty column', [[], HEAD, [OPEN, CLOSE, null, '{{Product}}'], ['Total', null, null, 'x']]],
+  ])('a loop with %s is taken', async (_what, rows) => {
+    expect(await problemsBeside(rows)).toEqual([])
+  })
+
+  test.each([
+    ['D2:D9', /would repeat rows of the table "Rates" beside it/],
+    ['A3:B4', /repeats row 3, the header of the table "Rates"; begin it in the row below/],
+  ])('a table of Excel at %s', async (ref, expected) => {
+    const rows = [[], HEAD, [OPEN, CLOSE]]
+    expect(await problemsBeside(rows, ref)).toEqual([expect.stringMatching(expected)])
+    expect(await problemsBeside(rows, 'A2:B3')).toEqual([])
   })
 
   test.each([
