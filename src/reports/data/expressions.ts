@@ -27,12 +27,12 @@ export function createExpressions({ doc }: OpenApp): Expressions {
 
   const isVariable = async (name: string) => (await doc.child('GetVariableByName', [name])) !== null
 
-  const valueOf = async (expression: string) => asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
+  const calculated = async (expression: string) => asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
 
   /** An expression that is correct may fail while it is calculated: the engine answers with the reason as a text, and has no length of it. */
   async function isFailure(expression: string, text: string): Promise<boolean> {
     if (!text.startsWith(FAILURE)) return false
-    const { qIsNumeric } = await valueOf(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
+    const { qIsNumeric } = await calculated(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
     return qIsNumeric !== true
   }
 
@@ -40,7 +40,7 @@ export function createExpressions({ doc }: OpenApp): Expressions {
     check,
     async evaluate(expression) {
       await check(expression)
-      const { qText, qNumber, qIsNumeric } = await valueOf(expression)
+      const { qText, qNumber, qIsNumeric } = await calculated(expression)
       if (qIsNumeric === true) return cellOf(qText, qNumber)
       const text = asText(qText)
       if (await isFailure(expression, text)) throw new EvaluationError(`${expression}: ${text.slice(FAILURE.length)}`)

@@ -34,9 +34,9 @@ const DIALECT: Dialect = {
       }
     }
   },
-  isNeeded: (paragraph) => [...descendants(paragraph)].some(({ localName }) => NEEDED.has(localName)),
+  isNeeded: (paragraph) => descendants(paragraph).some(({ localName }) => NEEDED.has(localName)),
   cleanCopy(content) {
-    for (const element of [...descendants(content)]) {
+    for (const element of descendants(content)) {
       if (ONCE.has(element.localName)) remove(element)
       for (const name of ['paraId', 'textId']) element.removeAttributeNS(WORD_2010, name)
       const id = element.localName === 'sdtPr' ? childNamed(element, 'id') : undefined
@@ -162,7 +162,7 @@ async function createPacker(document: Document) {
   }
   return {
     pack(rows: Node): Node | null {
-      if ([...descendants(rows)].some(({ localName }) => NEEDED.has(localName) || ONCE.has(localName))) return null
+      if (descendants(rows).some(({ localName }) => NEEDED.has(localName) || ONCE.has(localName))) return null
       packed.push(serializer.serializeToString(rows))
       return document.createComment(`footman-rows:${packed.length - 1}`)
     },
@@ -183,7 +183,7 @@ async function createPacker(document: Document) {
 /** Leaves one form of contents that are there twice, and ends the binding of content controls to other data. */
 function prepare(document: Document): void {
   dropOlderForms(document)
-  for (const element of [...descendants(document)]) {
+  for (const element of descendants(document)) {
     const control = element.localName === 'dataBinding' ? element.parentNode?.parentNode : null
     if (control && hasTags(control.textContent ?? '')) remove(element)
   }
@@ -191,7 +191,7 @@ function prepare(document: Document): void {
 
 /** Gives drawings numbers of their own, and removes halves of bookmarks whose other half was in a loop without rows. */
 function finish(document: Document): void {
-  const elements = [...descendants(document)]
+  const elements = descendants(document)
   const drawings = elements.filter(({ localName }) => localName === 'docPr')
   const ids = drawings.map((drawing) => Number(drawing.getAttribute('id')))
   let next = Math.max(0, ...ids.filter(Number.isFinite)) + 1
@@ -262,9 +262,9 @@ function placesOf(document: Document, place: string): Places {
   }
   function walkTable(table: Element, prefix: string): void {
     const isNested = ({ localName }: Element) => localName === 'tbl'
-    const rows = [...descendants(table, isNested)].filter(({ localName }) => localName === 'tr')
+    const rows = descendants(table, isNested).filter(({ localName }) => localName === 'tr')
     for (const [row, element] of rows.entries()) {
-      const cells = [...descendants(element, isNested)].filter(({ localName }) => localName === 'tc')
+      const cells = descendants(element, isNested).filter(({ localName }) => localName === 'tc')
       for (const [column, cell] of cells.entries()) walk(cell, `${prefix}, row ${row + 1}, cell ${column + 1}`, true)
     }
   }

@@ -6,7 +6,11 @@ const ELEMENT_NODE = 1
 export const isElement = (node: Node | null): node is Element => node?.nodeType === ELEMENT_NODE
 
 /** The child elements; the list stays the same while the tree changes. */
-export const childElements = (parent: Node): Element[] => childNodes(parent).filter(isElement)
+export function childElements(parent: Node): Element[] {
+  const elements: Element[] = []
+  for (let node = parent.firstChild; node; node = node.nextSibling) if (isElement(node)) elements.push(node)
+  return elements
+}
 
 /** The children as an array; the list stays the same while the tree changes. */
 export function childNodes(parent: Node): Node[] {
@@ -18,13 +22,27 @@ export function childNodes(parent: Node): Node[] {
 export const childNamed = (parent: Node, name: string): Element | undefined =>
   childElements(parent).find(({ localName }) => localName === name)
 
-/** All elements below `root` in their order, without those that `isSkipped` and what is inside of them. */
-export function* descendants(root: Node, isSkipped: (element: Element) => boolean = () => false): Generator<Element> {
-  for (const element of childElements(root)) {
-    if (isSkipped(element)) continue
-    yield element
-    yield* descendants(element, isSkipped)
+/**
+ * All elements below `root` in their order, without those that `isSkipped` and what is inside of them. The list stays the same while the
+ * tree changes. Documents have a million elements, so it is a plain loop.
+ */
+export function descendants(root: Node, isSkipped: (element: Element) => boolean = () => false): Element[] {
+  const found: Element[] = []
+  let node = root.firstChild
+  while (node) {
+    let below: Node | null = null
+    if (isElement(node) && !isSkipped(node)) {
+      found.push(node)
+      below = node.firstChild
+    }
+    let next: Node | null = below ?? node.nextSibling
+    for (let outer: Node | null = node; next === null && outer !== null; next = outer?.nextSibling ?? null) {
+      outer = outer.parentNode
+      if (outer === root) break
+    }
+    node = next
   }
+  return found
 }
 
 /** The nearest element of the name around `node`, below `root`. */

@@ -21,8 +21,8 @@ async function* propertiesWithTags(opened: OfficePackage) {
     const xml = await opened.text(path)
     if (!holdsTags(xml)) continue
     const document = await parseXml(xml, path)
-    for (const list of [...descendants(document)].filter(({ localName }) => OUTLINE.has(localName))) remove(list)
-    const texts = [...descendants(document)].filter((element) => childElements(element).length === 0)
+    for (const list of descendants(document).filter(({ localName }) => OUTLINE.has(localName))) remove(list)
+    const texts = descendants(document).filter((element) => childElements(element).length === 0)
     yield { path, document, texts: texts.filter((element) => holdsTags(element.textContent ?? '')) }
   }
 }

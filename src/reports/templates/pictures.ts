@@ -39,12 +39,12 @@ function taggedDrawings(root: Node, isSkipped: (element: Element) => boolean): T
     if ((properties.localName !== 'docPr' && properties.localName !== 'cNvPr') || !hasTags(text)) continue
     const isWord = properties.localName === 'docPr'
     const owner = isWord ? properties.parentNode : (closest(properties, 'pic', root) ?? properties.parentNode)
-    const pictures = owner && isWord ? [...descendants(owner)].filter(isPicture) : [owner as Element]
+    const pictures = owner && isWord ? descendants(owner).filter(isPicture) : [owner as Element]
     const picture = pictures.length === 1 && isPicture(pictures[0]!) ? pictures[0]! : null
     if (picture && handled.has(picture)) continue
     if (picture) handled.add(picture)
     const [tag, ...others] = parseTags(text.trim())
-    const inner = picture ? [...descendants(picture)].filter(({ localName }) => localName === 'cNvPr') : []
+    const inner = picture ? descendants(picture).filter(({ localName }) => localName === 'cNvPr') : []
     found.push({
       name: properties.getAttribute('name') ?? '',
       properties: [properties, ...inner.filter((one) => one !== properties)],
@@ -59,7 +59,7 @@ function taggedDrawings(root: Node, isSkipped: (element: Element) => boolean): T
 const isPicture = (element: Element) => element.localName === 'pic'
 
 function boxOf(picture: Element | null, extent: Element | null): ImageSize {
-  const transform = picture && [...descendants(picture)].find(({ localName }) => localName === 'xfrm')
+  const transform = picture && descendants(picture).find(({ localName }) => localName === 'xfrm')
   const size = extent ?? (transform && childNamed(transform, 'ext')) ?? null
   const pixels = (name: string) => Math.max(1, Math.round(Number(size?.getAttribute(name) ?? 0) / EMU_PER_PIXEL))
   return { width: pixels('cx'), height: pixels('cy') }
@@ -100,7 +100,7 @@ export async function fillPictures(
   isSkipped: (element: Element) => boolean = NONE,
 ): Promise<void> {
   for (const { tag, picture, box, properties } of taggedDrawings(root, isSkipped)) {
-    const fill = picture && [...descendants(picture)].find(({ localName }) => localName === 'blipFill')
+    const fill = picture && descendants(picture).find(({ localName }) => localName === 'blipFill')
     const blip = fill && childNamed(fill, 'blip')
     if (!tag || !fill || !blip) continue
     const drawn = await scope.picture(tag.path, box)

@@ -41,7 +41,7 @@ export const DRAWING_DIALECT: Dialect = {
   isNeeded: () => false,
   cleanCopy(content) {
     // Numbers of table rows stand in an extension of their own.
-    for (const id of [...descendants(content)].filter(({ localName }) => localName === 'rowId')) remove(id.parentNode!)
+    for (const id of descendants(content).filter(({ localName }) => localName === 'rowId')) remove(id.parentNode!)
   },
   complete(container, removed) {
     const has = (name: string) => childNamed(container, name) !== undefined
@@ -52,7 +52,7 @@ export const DRAWING_DIALECT: Dialect = {
     if (container.localName !== 'tbl' || has('tr') || !row) return
     // A table needs a row: an empty one stays.
     const empty = row.cloneNode(true)
-    for (const element of [...descendants(empty)]) if (TEXTS.has(element.localName)) remove(element)
+    for (const element of descendants(empty)) if (TEXTS.has(element.localName)) remove(element)
     container.appendChild(empty)
   },
 }
@@ -221,7 +221,7 @@ async function copyPart(draft: Draft, path: string, copies: Map<string, string>)
 
 /** Adds a slide behind another, in the list of slides and in its section. Returns its entry. */
 function addEntry(previous: Element, relationshipId: string, presentation: Document): Element {
-  const entries = [...descendants(presentation)].filter(({ localName }) => localName === 'sldId')
+  const entries = descendants(presentation).filter(({ localName }) => localName === 'sldId')
   const id = String(Math.max(255, ...entries.map((one) => Number(one.getAttribute('id')) || 0)) + 1)
   const added = previous.cloneNode(true) as Element
   const name = previous.getAttributeNodeNS(RELATIONSHIPS, 'id')!.name
@@ -239,7 +239,7 @@ function addEntry(previous: Element, relationshipId: string, presentation: Docum
 async function removeSlide({ path, entry }: Slide, presentation: Document, draft: Draft): Promise<void> {
   const id = entry.getAttribute('id')
   const relationshipId = entry.getAttributeNS(RELATIONSHIPS, 'id') ?? ''
-  for (const element of [...descendants(presentation)]) {
+  for (const element of descendants(presentation)) {
     const isEntry = element.localName === 'sldId' && element.getAttribute('id') === id
     // Custom shows list slides by their relationship.
     const isShown = element.localName === 'sld' && element.getAttributeNS(RELATIONSHIPS, 'id') === relationshipId
@@ -263,7 +263,7 @@ async function unlink(path: string, removed: ReadonlySet<string>, draft: Draft):
   const dead = new Set(relationships.filter(({ target }) => removed.has(target)).map(({ id }) => id))
   if (dead.size === 0) return
   const document = await parseXml(await draft.text(path), path)
-  for (const element of [...descendants(document)]) {
+  for (const element of descendants(document)) {
     if (/^hlink/.test(element.localName ?? '') && dead.has(element.getAttributeNS(RELATIONSHIPS, 'id') ?? ''))
       remove(element)
   }
@@ -273,10 +273,10 @@ async function unlink(path: string, removed: ReadonlySet<string>, draft: Draft):
 
 /** Tables that go past the lower edge: `"Table 4": 30 rows need 21.0 cm from the top, the slide has 19.1`. */
 function overflows(document: Document, slideHeight: number): string[] {
-  const frames = [...descendants(document)].filter(({ localName }) => localName === 'graphicFrame')
+  const frames = descendants(document).filter(({ localName }) => localName === 'graphicFrame')
   return frames.flatMap((frame) => {
     const transform = childNamed(frame, 'xfrm')
-    const rows = [...descendants(frame)].filter(({ localName }) => localName === 'tr')
+    const rows = descendants(frame).filter(({ localName }) => localName === 'tr')
     const offset = transform && childNamed(transform, 'off')
     if (!offset || rows.length === 0 || closest(frame, 'grpSp', document)) return []
     const end = rows.reduce((sum, row) => sum + Number(row.getAttribute('h')), Number(offset.getAttribute('y')))
@@ -287,12 +287,14 @@ function overflows(document: Document, slideHeight: number): string[] {
 }
 
 const nameOf = (shape: Element): string =>
-  [...descendants(shape)].find(({ localName }) => localName === 'cNvPr')?.getAttribute('name') ?? ''
+  descendants(shape)
+    .find(({ localName }) => localName === 'cNvPr')
+    ?.getAttribute('name') ?? ''
 
 /** `slide 3, "Title 1", paragraph 2`; in tables `slide 3, "Table 4", row 2, cell 1`. */
 function placesOf(document: Document, place: string): Places {
   const places: Places = new Map()
-  for (const body of [...descendants(document)].filter(({ localName }) => localName === 'txBody')) {
+  for (const body of descendants(document).filter(({ localName }) => localName === 'txBody')) {
     const shape = closest(body, 'sp', document) ?? closest(body, 'graphicFrame', document)
     const [row, cell] = [closest(body, 'tr', document), closest(body, 'tc', document)]
     const position = (element: Element) =>

@@ -57,7 +57,9 @@ const isBox = ({ localName }: Element) => localName === 'txbxContent'
 /** Visits all tags below `root`: a body, a text box, the shapes of a slide, or a copy of repeated content. */
 export async function visitText(root: Node, given: Visitor, dialect: Dialect, places: Places): Promise<void> {
   const items = itemsOf(root, dialect, places)
-  const boxes = [...descendants(root)].filter(isBox).filter((box) => closest(box, 'txbxContent', root) === null)
+  const boxes = descendants(root)
+    .filter(isBox)
+    .filter((box) => closest(box, 'txbxContent', root) === null)
   const { pairs, problems: unpaired } = pairTags(items, dialect)
   const problems = [...unpaired]
   const regions: Region[] = []
@@ -87,7 +89,7 @@ const isText = (tag: Tag): tag is TextTag | TagOf<'literal' | 'invalid'> =>
   tag.kind === 'value' || tag.kind === 'expression' || tag.kind === 'literal' || tag.kind === 'invalid'
 
 function itemsOf(root: Node, dialect: Dialect, places: Places): Item[] {
-  const paragraphs = [...descendants(root, isBox)].filter((element) => isParagraph(element, dialect))
+  const paragraphs = descendants(root, isBox).filter((element) => isParagraph(element, dialect))
   // The content of a loop within a paragraph has no paragraph of its own.
   const all = isElement(root) || paragraphs.length > 0 || !root.firstChild ? paragraphs : [root]
   return all.flatMap((paragraph) =>
@@ -105,9 +107,8 @@ const isParagraph = ({ localName, namespaceURI }: Element, { namespace }: Dialec
 /** Removes the older form of text boxes and groups with tags; programs from 2010 on read the newer one beside it. */
 export function dropOlderForms(document: Node): void {
   const holdsTags = (node: Node) =>
-    hasTags(node.textContent ?? '') ||
-    [...descendants(node)].some((element) => hasTags(element.getAttribute('descr') ?? ''))
-  for (const element of [...descendants(document)]) {
+    hasTags(node.textContent ?? '') || descendants(node).some((element) => hasTags(element.getAttribute('descr') ?? ''))
+  for (const element of descendants(document)) {
     if (element.localName === 'Fallback' && element.parentNode && holdsTags(element.parentNode)) remove(element)
   }
 }
@@ -318,6 +319,6 @@ function removeTag(item: Item, dialect: Dialect): void {
 
 /** Whether the paragraph of a tag holds nothing else. */
 function isAlone({ paragraph, text }: Item, dialect: Dialect): boolean {
-  const texts = [...descendants(paragraph)].filter(({ localName }) => localName === 't')
+  const texts = descendants(paragraph).filter(({ localName }) => localName === 't')
   return texts.every((one) => one === text || (one.textContent ?? '').trim() === '') && !dialect.isNeeded(paragraph)
 }
