@@ -11,7 +11,7 @@ export interface SheetFacts {
   /** With the header, without totals. */
   rows: number
   filter: boolean
-  picture: boolean
+  drawing: 'none' | 'picture' | 'chart'
 }
 
 interface Workbook {
@@ -50,8 +50,8 @@ export function packageParts(workbook: Workbook): { first(): Iterable<ZipEntry>;
           [`${DOCUMENT}/relationships/styles`, 'styles.xml'],
         ]),
       }
-      for (const [index, { picture }] of sheets.entries()) {
-        if (!picture) continue
+      for (const [index, { drawing }] of sheets.entries()) {
+        if (drawing === 'none') continue
         const number = index + 1
         yield {
           name: `xl/worksheets/_rels/sheet${number}.xml.rels`,
@@ -59,7 +59,11 @@ export function packageParts(workbook: Workbook): { first(): Iterable<ZipEntry>;
         }
         yield {
           name: `xl/drawings/_rels/drawing${number}.xml.rels`,
-          content: relationships([[`${DOCUMENT}/relationships/image`, `../media/image${number}.png`]]),
+          content: relationships([
+            drawing === 'chart'
+              ? [`${DOCUMENT}/relationships/chart`, `../charts/chart${number}.xml`]
+              : [`${DOCUMENT}/relationships/image`, `../media/image${number}.png`],
+          ]),
         }
       }
     },
@@ -74,10 +78,13 @@ function contentTypes(sheets: readonly SheetFacts[]): string {
     ['/xl/workbook.xml', `${SHEET_TYPES}.sheet.main+xml`],
     ['/xl/styles.xml', `${SHEET_TYPES}.styles+xml`],
     ['/docProps/core.xml', 'application/vnd.openxmlformats-package.core-properties+xml'],
-    ...sheets.flatMap(({ picture }, index) => [
+    ...sheets.flatMap(({ drawing }, index) => [
       [`/xl/worksheets/sheet${index + 1}.xml`, `${SHEET_TYPES}.worksheet+xml`],
-      ...(picture
+      ...(drawing !== 'none'
         ? [[`/xl/drawings/drawing${index + 1}.xml`, 'application/vnd.openxmlformats-officedocument.drawing+xml']]
+        : []),
+      ...(drawing === 'chart'
+        ? [[`/xl/charts/chart${index + 1}.xml`, 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml']]
         : []),
     ]),
   ]
@@ -148,6 +155,7 @@ export function stylesXml(formats: readonly string[]): string {
     '<xf numFmtId="0" fontId="2" fillId="0" borderId="0" xfId="0" applyFont="1"/>',
     '<xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0" applyAlignment="1"><alignment vertical="top" wrapText="1"/></xf>',
     '<xf numFmtId="0" fontId="1" fillId="0" borderId="2" xfId="0" applyFont="1" applyBorder="1"/>',
+    '<xf numFmtId="0" fontId="1" fillId="0" borderId="0" xfId="0" applyFont="1" applyAlignment="1"><alignment vertical="top" wrapText="1"/></xf>',
   ]
   const cells = [...fixed, ...cellFormats]
   return [

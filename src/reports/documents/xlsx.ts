@@ -1,13 +1,17 @@
 /** Workbooks of block reports (ECMA-376 part 1, SpreadsheetML): a sheet for each block, rows streamed into the archive. */
 
+import type { Token, Tokens } from 'marked'
 import { type Display, type DisplayColumn, displayOf } from '../display.ts'
 import type { BlockReport } from '../entities/report.ts'
 import type { Cell, Column, Row, Table, Warn } from '../types.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
+import type { ChartContent } from './charts/content.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
+import { markdownTokens } from './markdown.ts'
 import { cutText, totalRow } from './values.ts'
+import { chartData, chartXml, isNative } from './xlsx-charts.ts'
 import { cellFormat, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
@@ -47,11 +51,11 @@ const MIN_WIDTH = 8
 const MAX_WIDTH = 60
 const CHUNK = 1 << 16
 
-type SheetBlock = Exclude<BlockContent, ContentOf<'text'> | ContentOf<'pageBreak'>>
+type SheetBlock = Exclude<BlockContent, ContentOf<'pageBreak'>>
 
-/** Writes the workbook and resolves with its size in bytes. Text blocks and page breaks are left out. */
+/** Writes the workbook and resolves with its size in bytes. Page breaks are left out. */
 export async function writeWorkbook(request: WorkbookRequest): Promise<number> {
-  const shown = request.blocks.filter((block): block is SheetBlock => !['text', 'pageBreak'].includes(block.type))
+  const shown = request.blocks.filter((block): block is SheetBlock => block.type !== 'pageBreak')
   // A workbook without a sheet cannot be opened.
   const blocks: readonly SheetBlock[] =
     shown.length > 0 ? shown : [{ type: 'note', key: 'empty', title: request.report.name, text: '' }]
@@ -65,17 +69,24 @@ async function* entries(
   names: readonly string[],
 ): AsyncGenerator<ZipEntry> {
   const styles = createStyles()
-  const sheets: SheetFacts[] = names.map((name) => ({ name, columns: 0, rows: 0, filter: false, picture: false }))
-  for (const [index, block] of blocks.entries()) sheets[index]!.picture = block.type === 'chart'
+  const sheets: SheetFacts[] = names.map((name) => ({ name, columns: 0, rows: 0, filter: false, drawing: 'none' }))
+  for (const [index, block] of blocks.entries()) {
+    if (block.type === 'chart') sheets[index]!.drawing = isNative(block.chart) ? 'chart' : 'picture'
+  }
   const { first, last } = packageParts({ title: request.report.name, created: request.lastReload, sheets })
   yield* first()
   for (const [index, block] of blocks.entries()) {
     const facts = sheets[index]!
     const name = `xl/worksheets/sheet${index + 1}.xml`
     if (block.type === 'chart') {
-      yield* pictureParts(index + 1, block, request)
-      yield { name, content: bytesOf(pictureSheet(request, block)) }
-    } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
+      yield* facts.drawing === 'chart'
+        ? chartParts(index + 1, block, facts.name)
+        : pictureParts(index + 1, block, request)
+      const data = facts.drawing === 'chart' ? chartTable(block.chart) : null
+      yield { name, content: bytesOf(drawingSheet(request, block, data, styles)) }
+    } else if (block.type === 'text')
+      yield { name, content: bytesOf(textSheet(request, block, await textRows(block.markdown))) }
+    else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
     else {
       const table = block.type === 'kpi' ? kpiTable(block.items) : sheetTable(block.table)
       yield { name, content: tableSheet(request, block.key, table, facts, styles) }
@@ -88,7 +99,16 @@ async function* entries(
 // --- Styles ---
 
 /** Indexes into `cellXfs`, as `stylesXml` writes them; formats of numbers follow in pairs, plain and for totals. */
-const STYLE = { plain: 0, header: 1, headerRight: 2, title: 3, wrapped: 4, totalText: 5, formats: 6 } as const
+const STYLE = {
+  plain: 0,
+  header: 1,
+  headerRight: 2,
+  title: 3,
+  wrapped: 4,
+  totalText: 5,
+  heading: 6,
+  formats: 7,
+} as const
 
 interface Styles {
   readonly formats: readonly string[]
@@ -250,11 +270,12 @@ function asyncIterator<T>(values: AsyncIterable<T> | Iterable<T>): AsyncIterator
   return { next: async () => iterator.next(), return: async () => ({ done: true, value: undefined }) }
 }
 
-function headerRow({ columns, rightAligned }: SheetTable, letters: readonly string[]): string {
+function headerRow({ columns, rightAligned }: SheetTable, letters: readonly string[], row = 1): string {
   const cells = letters.map((letter, index) =>
-    textCell(`${letter}1`, columns[index]!.label, rightAligned[index] ? STYLE.headerRight : STYLE.header),
+    textCell(`${letter}${row}`, columns[index]!.label, rightAligned[index] ? STYLE.headerRight : STYLE.header),
   )
-  return `<row r="1" s="${STYLE.header}" customFormat="1">${cells.join('')}</row>`
+  // Cells beside those of a table below a chart keep their look.
+  return `<row r="${row}"${row === 1 ? ` s="${STYLE.header}" customFormat="1"` : ''}>${cells.join('')}</row>`
 }
 
 function rowXml(
@@ -337,29 +358,153 @@ function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note
   return `${sheetStart(false)}<cols><col min="1" max="1" width="90" customWidth="1"/></cols><sheetData>${rows}</sheetData>${sheetEnd(report)}</worksheet>`
 }
 
-function pictureSheet({ report }: WorkbookRequest, { title }: ContentOf<'chart'>): string {
-  return `${sheetStart(false)}<sheetData>${titleRow(title)}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
+/** Lines of a text block: a heading, or cells that stand side by side. */
+interface TextRow {
+  readonly cells: readonly string[]
+  readonly isHeading: boolean
+}
+
+/** The lines of Markdown as plain text; tables keep their columns. */
+async function textRows(markdown: string): Promise<readonly TextRow[]> {
+  const lineOf = (text: string, isHeading = false): TextRow => ({ cells: [text], isHeading })
+  const rowsOf = (tokens: readonly Token[], indent = ''): TextRow[] =>
+    tokens.flatMap((token): TextRow[] => {
+      if (token.type === 'space' || token.type === 'hr') return [lineOf('')]
+      if (token.type === 'heading') return [lineOf(plainText(token), true)]
+      if (token.type === 'table') {
+        const { header, rows } = token as Tokens.Table
+        return [header, ...rows].map((cells, index) => ({ cells: cells.map(plainText), isHeading: index === 0 }))
+      }
+      if (token.type === 'list') {
+        const { items, ordered, start } = token as Tokens.List
+        return items.flatMap(({ tokens: content }, index) => {
+          const [first, ...others] = rowsOf(content, `${indent}    `)
+          const mark = ordered ? `${Number(start || 1) + index}. ` : '• '
+          return [lineOf(`${indent}${mark}${first?.cells.join(' ').trimStart() ?? ''}`), ...others]
+        })
+      }
+      if (token.type === 'blockquote') return rowsOf((token as Tokens.Blockquote).tokens, `${indent}    `)
+      return plainText(token)
+        .split('\n')
+        .map((line) => lineOf(`${indent}${line}`))
+    })
+  return rowsOf(await markdownTokens(markdown))
+}
+
+/** The text of a token without its marks; a picture is its alternative text. */
+function plainText(token: Token | Tokens.TableCell): string {
+  const { tokens, text = '', raw = '' } = token as { tokens?: Token[]; text?: string; raw?: string; type?: string }
+  if ('type' in token && token.type === 'br') return '\n'
+  return tokens ? tokens.map(plainText).join('') : text || raw
+}
+
+function textSheet({ report }: WorkbookRequest, { title }: ContentOf<'text'>, lines: readonly TextRow[]): string {
+  const first = title === '' ? 1 : 3
+  const rows = lines.map(({ cells, isHeading }, index) => {
+    const number = first + index
+    const style = isHeading ? STYLE.heading : STYLE.wrapped
+    const written = cells.map((text, at) => (text === '' ? '' : textCell(`${lettersOf(at + 1)}${number}`, text, style)))
+    return `<row r="${number}">${written.join('')}</row>`
+  })
+  const isWide = lines.every(({ cells }) => cells.length === 1)
+  const head = title === '' ? '' : titleRow(title)
+  return `${sheetStart(false)}<cols><col min="1" max="1" width="${isWide ? 90 : 40}" customWidth="1"/></cols><sheetData>${head}${rows.join('')}</sheetData>${sheetEnd(report)}</worksheet>`
+}
+
+/** The numbers of a native chart as a table below it. */
+function chartTable(content: ChartContent): SheetTable {
+  const { categories, series } = chartData(content)
+  const rows = categories.map(
+    (name, at): Row => [
+      { text: name, number: null },
+      ...series.map(({ cells }) => cells[at] ?? { text: '', number: null }),
+    ],
+  )
+  return {
+    columns: [
+      { label: content.dimensions[0]?.label ?? '', type: 'text' },
+      ...series.map(({ name, column }) => ({ label: name, type: column.type })),
+    ],
+    rightAligned: [false, ...series.map(() => true)],
+    rows: rows.length,
+    totalRows: rows.length,
+    totals: null,
+    pages: () => [rows],
+    format: (index, cell) => (index === 0 ? null : formatOf(cell, series[index - 1]?.column ?? null)),
+  }
+}
+
+const ROW_PIXELS = 20
+/** The row of the header of the table below a chart, which begins in row 3. */
+const dataRow = ({ heightMm }: ContentOf<'chart'>): number => 4 + Math.ceil((heightMm * PIXELS_PER_MM) / ROW_PIXELS)
+
+function drawingSheet(
+  { report }: WorkbookRequest,
+  block: ContentOf<'chart'>,
+  table: SheetTable | null,
+  styles: Styles,
+): string {
+  let rows = titleRow(block.title)
+  if (table) {
+    const [data] = [...(table.pages() as Iterable<readonly Row[]>)]
+    const letters = table.columns.map((_, index) => lettersOf(index + 1))
+    const head = dataRow(block)
+    rows += headerRow(table, letters, head)
+    rows += (data ?? []).map((row, at) => rowXml(row, head + 1 + at, table, letters, styles, false)).join('')
+    const widths = colsXml(table, data?.slice(0, ROWS_FOR_WIDTHS) ?? [])
+    return `${sheetStart(false)}${widths}<sheetData>${rows}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
+  }
+  return `${sheetStart(false)}<sheetData>${rows}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
 }
 
 const EMU_PER_PIXEL = 9525
 const PICTURE_WIDTH = 800
 const PIXELS_PER_MM = 96 / 25.4
 
-async function* pictureParts(
-  number: number,
-  { title, key, chart, heightMm }: ContentOf<'chart'>,
-  { fonts, locale }: WorkbookRequest,
-): AsyncGenerator<ZipEntry> {
-  const height = Math.round(heightMm * PIXELS_PER_MM)
-  const svg = await chartSvg(chart, { width: PICTURE_WIDTH, height, idPrefix: key, locale, fonts })
-  const png = await svgToPng(svg, 2, fonts)
-  const drawing = 'http://schemas.openxmlformats.org/drawingml/2006'
+const DRAWING = 'http://schemas.openxmlformats.org/drawingml/2006'
+
+/** The drawing of a sheet with one chart or picture below its title. `object` may refer to `rId1`. */
+function drawingXml(height: number, object: string): Uint8Array {
   const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
-  yield { name: `xl/media/image${number}.png`, content: png }
+  return bytesOf(
+    `${XML}<xdr:wsDr xmlns:xdr="${DRAWING}/spreadsheetDrawing" xmlns:a="${DRAWING}/main" xmlns:r="${RELATIONS}"><xdr:oneCellAnchor><xdr:from><xdr:col>0</xdr:col><xdr:colOff>0</xdr:colOff><xdr:row>2</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:ext ${size}/>${object}<xdr:clientData/></xdr:oneCellAnchor></xdr:wsDr>`,
+  )
+}
+
+const pixelsOf = ({ heightMm }: ContentOf<'chart'>): number => Math.round(heightMm * PIXELS_PER_MM)
+const propertiesOf = (id: number, { title, key }: ContentOf<'chart'>): string =>
+  `<xdr:cNvPr id="${id}" name="${escapeXml(key)}" descr="${escapeXml(title || key)}"/>`
+
+function* chartParts(number: number, block: ContentOf<'chart'>, sheet: string): Generator<ZipEntry> {
   yield {
     name: `xl/drawings/drawing${number}.xml`,
-    content: bytesOf(
-      `${XML}<xdr:wsDr xmlns:xdr="${drawing}/spreadsheetDrawing" xmlns:a="${drawing}/main" xmlns:r="${RELATIONS}"><xdr:oneCellAnchor><xdr:from><xdr:col>0</xdr:col><xdr:colOff>0</xdr:colOff><xdr:row>2</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:ext ${size}/><xdr:pic><xdr:nvPicPr><xdr:cNvPr id="1" name="${escapeXml(key)}" descr="${escapeXml(title || key)}"/><xdr:cNvPicPr><a:picLocks noChangeAspect="1"/></xdr:cNvPicPr></xdr:nvPicPr><xdr:blipFill><a:blip r:embed="rId1"/><a:stretch><a:fillRect/></a:stretch></xdr:blipFill><xdr:spPr><a:xfrm><a:off x="0" y="0"/><a:ext ${size}/></a:xfrm><a:prstGeom prst="rect"><a:avLst/></a:prstGeom></xdr:spPr></xdr:pic><xdr:clientData/></xdr:oneCellAnchor></xdr:wsDr>`,
+    content: drawingXml(
+      pixelsOf(block),
+      `<xdr:graphicFrame macro=""><xdr:nvGraphicFramePr>${propertiesOf(2, block)}<xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr><xdr:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xdr:xfrm><a:graphic><a:graphicData uri="${DRAWING}/chart"><c:chart xmlns:c="${DRAWING}/chart" r:id="rId1"/></a:graphicData></a:graphic></xdr:graphicFrame>`,
+    ),
+  }
+  const formats = chartData(block.chart).series.map(({ cells, column }) => {
+    const cell = cells.find((one) => one !== null && one.number !== null)
+    return (cell && formatOf(cell, column)) ?? 'General'
+  })
+  const place = { sheet, row: dataRow(block), formats }
+  yield { name: `xl/charts/chart${number}.xml`, content: bytesOf(chartXml(block.chart, place)) }
+}
+
+async function* pictureParts(
+  number: number,
+  block: ContentOf<'chart'>,
+  { fonts, locale }: WorkbookRequest,
+): AsyncGenerator<ZipEntry> {
+  const height = pixelsOf(block)
+  const svg = await chartSvg(block.chart, { width: PICTURE_WIDTH, height, idPrefix: block.key, locale, fonts })
+  const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
+  yield { name: `xl/media/image${number}.png`, content: await svgToPng(svg, 2, fonts) }
+  yield {
+    name: `xl/drawings/drawing${number}.xml`,
+    content: drawingXml(
+      height,
+      `<xdr:pic><xdr:nvPicPr>${propertiesOf(1, block)}<xdr:cNvPicPr><a:picLocks noChangeAspect="1"/></xdr:cNvPicPr></xdr:nvPicPr><xdr:blipFill><a:blip r:embed="rId1"/><a:stretch><a:fillRect/></a:stretch></xdr:blipFill><xdr:spPr><a:xfrm><a:off x="0" y="0"/><a:ext ${size}/></a:xfrm><a:prstGeom prst="rect"><a:avLst/></a:prstGeom></xdr:spPr></xdr:pic>`,
     ),
   }
 }

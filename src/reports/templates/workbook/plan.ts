@@ -316,9 +316,8 @@ function grownOver(filled: ReadonlySet<number>, from: number, to: number): reado
 
 /** A formula of the row about a cell of the loop, which belongs to the loop. */
 function refersTo({ inner, row }: SourceCell, left: number, right: number): boolean {
-  const text = /<f\b[^>]*>([^<]*)<\/f>/.exec(inner)?.[1]
-  if (text === undefined) return false
-  return tokenize(text).some((token) => {
+  const end = /^<f[\s>]/.test(inner) ? inner.indexOf('</f>') : -1
+  return tokenize(inner.slice(inner.indexOf('>') + 1, Math.max(0, end))).some((token) => {
     if (token.kind !== 'reference' || token.sheet !== null) return false
     const { start } = token
     return start.row === row && start.column !== null && left <= start.column && start.column <= right

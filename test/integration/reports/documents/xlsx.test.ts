@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { writeZip } from '../../../../src/reports/documents/zip.ts'
+import { unzip } from '../../../support/office.ts'
 import {
   chartBlock,
   column,
@@ -82,6 +83,32 @@ describe('LibreOffice', () => {
     ])
   }, 120_000)
 })
+
+test('LibreOffice keeps the charts, as it can read them', async () => {
+  const kinds = ['bar', 'barHorizontal', 'barStacked', 'barPercent', 'line', 'area', 'areaStacked', 'combo'] as const
+  const file = directory.join('charts.xlsx')
+  await writeTestWorkbook({ file, blocks: kinds.map((kind) => chartBlock(kind, `Chart ${kind}`, kind.toLowerCase())) })
+  const profile = pathToFileURL(directory.join('profile')).href
+  const target = directory.join('again')
+  const args = [
+    '--headless',
+    '--norestore',
+    `-env:UserInstallation=${profile}`,
+    '--convert-to',
+    'xlsx',
+    '--outdir',
+    target,
+  ]
+  const child = spawn('soffice', [...args, file], { stdio: 'ignore', timeout: 100_000 })
+  await once(child, 'exit')
+  const parts = await unzip(new Uint8Array(readFileSync(directory.join('again', 'charts.xlsx'))))
+  const charts = [...parts].filter(([name]) => /^xl\/charts\/chart\d+\.xml$/.test(name)).map(([, { text }]) => text)
+  expect(charts).toHaveLength(kinds.length)
+  for (const chart of charts) {
+    expect(chart.match(/<c:ser>/g)).toHaveLength(2)
+    expect(chart).toContain('<c:v>2450</c:v>')
+  }
+}, 120_000)
 
 describe('unzip', () => {
   test('opens an archive with names of other languages', async () => {

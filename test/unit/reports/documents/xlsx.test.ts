@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import fc from 'fast-check'
 import type { BlockContent } from '../../../../src/reports/documents/blocks.ts'
+import { seriesOf } from '../../../../src/reports/documents/charts/content.ts'
 import { escapeXml, lettersOf, sheetNames } from '../../../../src/reports/documents/xlsx-parts.ts'
+import type { ChartKind } from '../../../../src/reports/entities/report.ts'
+import { parseXml } from '../../../../src/reports/templates/xml.ts'
 import {
   chartBlock,
   column,
@@ -202,29 +205,106 @@ describe('a workbook', () => {
       { type: 'pageBreak', key: 'break', title: '' },
       kpi,
       { type: 'note', key: 'broken', title: '', text: 'This block cannot be shown.' },
-      chartBlock('line'),
+      chartBlock('radar'),
     ])
     expect([...parts['xl/workbook.xml']!.matchAll(/<sheet name="([^"]+)"/g)].map(([, name]) => name)).toEqual([
+      'Intro',
       'Detail',
       'Key figures',
       'broken',
       'Trend',
     ])
-    const figures = parts['xl/worksheets/sheet2.xml']!
+    expect(cellOf(parts['xl/worksheets/sheet1.xml']!, 'A3')).toContain('<t>Sales</t>')
+    const figures = parts['xl/worksheets/sheet3.xml']!
     expect(cellOf(figures, 'A2')).toContain('<t>Revenue</t>')
     expect(cellOf(figures, 'B2')).toContain('<v>1500.5</v>')
     expect(cellOf(figures, 'D2')).toContain('<v>0.5005</v>')
     expect(cellOf(figures, 'B3')).toContain('<t>open</t>')
-    expect(parts['xl/worksheets/sheet3.xml']).toContain('This block cannot be shown.')
-    expect(parts['xl/worksheets/sheet4.xml']).toContain('<drawing r:id="rId1"/>')
-    expect(parts['xl/drawings/drawing4.xml']).toContain('<xdr:ext cx="7620000" cy="2876550"/>')
-    expect(Object.keys(parts)).toContain('xl/media/image4.png')
-    expect(parts['[Content_Types].xml']).toContain('/xl/drawings/drawing4.xml')
+    expect(parts['xl/worksheets/sheet4.xml']).toContain('This block cannot be shown.')
+    expect(parts['xl/worksheets/sheet5.xml']).toContain('<drawing r:id="rId1"/>')
+    expect(parts['xl/drawings/drawing5.xml']).toContain('<xdr:ext cx="7620000" cy="2876550"/>')
+    expect(Object.keys(parts)).toContain('xl/media/image5.png')
+    expect(parts['[Content_Types].xml']).toContain('/xl/drawings/drawing5.xml')
   })
 
   test('without data still has a sheet, since none could not be opened', async () => {
-    const parts = await partsOf([{ type: 'text', key: 'intro', title: 'Intro', markdown: '# Sales' }])
+    const parts = await partsOf([{ type: 'pageBreak', key: 'break', title: '' }])
     expect(parts['xl/workbook.xml']).toContain('<sheet name="Sales pack"')
+  })
+
+  test('has the lines of a text block as plain text; tables keep their columns', async () => {
+    const markdown =
+      '## To date\n\nRose **by** `12 %`, see [it](https://x.example).\nNext\n\n- first\n- second\n  - inner\n\n3. three\n\n| A | B |\n| --- | --- |\n| one | =2 |\n\n<b>raw</b> ![alt](https://x/p.png)'
+    const sheet = await sheetOf([{ type: 'text', key: 'intro', title: '', markdown }])
+    const lines = [...sheet.matchAll(/<row r="\d+">(.*?)<\/row>/gs)].map(([, row]) =>
+      [...row!.matchAll(/<t[^>]*>([^<]*)<\/t>/g)].map(([, text]) => text).join(' | '),
+    )
+    expect(lines.filter((line) => line !== '')).toEqual([
+      ...[
+        'To date',
+        'Rose by 12 %, see it.',
+        'Next',
+        '• first',
+        '• second',
+        '    • inner',
+        '3. three',
+        'A | B',
+        'one | =2',
+      ],
+      '&lt;b&gt;raw&lt;/b&gt; alt',
+    ])
+  })
+
+  const KINDS: readonly (readonly [ChartKind, string, number])[] = [
+    ['bar', 'barChart', 2],
+    ['barHorizontal', 'barChart', 2],
+    ['barStacked', 'barChart', 2],
+    ['barPercent', 'barChart', 2],
+    ['line', 'lineChart', 2],
+    ['area', 'areaChart', 2],
+    ['areaStacked', 'areaChart', 2],
+    ['combo', 'barChart', 2],
+    ['pie', 'pieChart', 1],
+    ['donut', 'doughnutChart', 1],
+  ]
+  test.each(KINDS)('has %s as a chart of Excel over the cells below it', async (kind, element, series) => {
+    const parts = await partsOf([chartBlock(kind, "It's a chart")])
+    const chart = parts['xl/charts/chart1.xml']!
+    const sheet = parts['xl/worksheets/sheet1.xml']!
+    await parseXml(chart, 'chart')
+    expect(chart).toContain(`<c:${element}>`)
+    expect(Object.keys(parts).filter((name) => name.startsWith('xl/media'))).toEqual([])
+    expect(parts['xl/drawings/_rels/drawing1.xml.rels']).toContain('Target="../charts/chart1.xml"')
+    // Each reference leads to the cells whose content stands beside it.
+    const references = [
+      ...chart.matchAll(
+        /<c:f>'It''s a chart'!\$([A-Z])\$(\d+)(?::\$[A-Z]\$(\d+))?<\/c:f><c:(?:str|num)Cache>(.*?)<\/c:(?:str|num)Cache>/gs,
+      ),
+    ]
+    expect(references).toHaveLength(3 * series)
+    for (const [, column, first, last = first, cache] of references) {
+      const values = [...cache!.matchAll(/<c:v>([^<]*)<\/c:v>/g)].map(([, value]) => value)
+      expect(values).toHaveLength(Number(last) - Number(first) + 1)
+      for (const [index, value] of values.entries()) {
+        expect(cellOf(sheet, `${column}${Number(first) + index}`)).toContain(`>${value}</`)
+      }
+    }
+  })
+
+  test('has a combination with its second measure as a line on the right axis', async () => {
+    const block = chartBlock('combo')
+    if (block.type !== 'chart') throw new Error('no chart')
+    const measures = block.chart.measures.map((measure, index) => ({ ...measure, ...seriesOf('combo', index) }))
+    const { 'xl/charts/chart1.xml': chart } = await partsOf([{ ...block, chart: { ...block.chart, measures } }])
+    expect(chart).toMatch(
+      /<c:barChart>.*<c:axId val="1"\/><c:axId val="2"\/><\/c:barChart><c:lineChart>.*<c:axId val="3"\/><c:axId val="4"\/><\/c:lineChart>/s,
+    )
+    expect(chart!.match(/<c:axPos val="r"\/>/g)).toHaveLength(1)
+  })
+
+  test.each(['radar', 'scatter', 'treemap', 'waterfall'] as const)('has %s as a picture', async (kind) => {
+    const parts = await partsOf([chartBlock(kind)])
+    expect(Object.keys(parts)).toContain('xl/media/image1.png')
   })
 
   test('of equal data has equal bytes', async () => {

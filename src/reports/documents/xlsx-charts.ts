@@ -1,0 +1,206 @@
+/** Charts of workbooks as DrawingML (ECMA-376 part 1, 21.2): Excel draws them from the cells below, so that readers can go on with both. */
+import type { ChartKind } from '../entities/report.ts'
+import type { ChartContent } from './charts/content.ts'
+import { type Pivot, pivot, type Series } from './charts/frame.ts'
+import { PALETTE } from './charts/style.ts'
+import { escapeXml, lettersOf, XML } from './xlsx-parts.ts'
+
+interface Shape {
+  readonly element: 'barChart' | 'lineChart' | 'areaChart' | 'pieChart' | 'doughnutChart'
+  readonly grouping?: 'clustered' | 'standard' | 'stacked' | 'percentStacked'
+}
+
+/** Kinds that Excel draws by itself; the others are pictures. */
+const SHAPES: Partial<Record<ChartKind, Shape>> = {
+  bar: { element: 'barChart', grouping: 'clustered' },
+  barHorizontal: { element: 'barChart', grouping: 'clustered' },
+  barGrouped: { element: 'barChart', grouping: 'clustered' },
+  barStacked: { element: 'barChart', grouping: 'stacked' },
+  barPercent: { element: 'barChart', grouping: 'percentStacked' },
+  line: { element: 'lineChart', grouping: 'standard' },
+  area: { element: 'areaChart', grouping: 'standard' },
+  areaStacked: { element: 'areaChart', grouping: 'stacked' },
+  combo: { element: 'barChart', grouping: 'clustered' },
+  pie: { element: 'pieChart' },
+  donut: { element: 'doughnutChart' },
+}
+
+export const isNative = ({ kind, rows }: ChartContent): boolean => SHAPES[kind] !== undefined && rows.length > 0
+
+/** Categories, and the cells of each series; the columns of the table below the chart. */
+export const chartData = (content: ChartContent): Pivot => pivot(content)
+
+/** The table of the chart. */
+export interface DataPlace {
+  readonly sheet: string
+  /** Of the header, from 1. */
+  readonly row: number
+  /** Number formats of the columns of series. */
+  readonly formats: readonly string[]
+}
+
+/** A series with what the chart needs to know of it. */
+interface Drawn {
+  readonly series: Series
+  readonly index: number
+  readonly as: 'bar' | 'line'
+  readonly axis: 'left' | 'right'
+}
+
+/** The part of a chart over `chartData`. */
+export function chartXml(content: ChartContent, place: DataPlace): string {
+  const shape = SHAPES[content.kind]!
+  const data = chartData(content)
+  const isMeasured = data.series.length === content.measures.length
+  const drawn = data.series.map((series, index): Drawn => {
+    const { as = 'bar', axis = 'left' } = (content.kind === 'combo' && isMeasured && content.measures[index]) || {}
+    return { series, index, as, axis }
+  })
+  const plot =
+    shape.grouping === undefined
+      ? round(content, shape, drawn, data, place)
+      : withAxes(content, shape, drawn, data, place)
+  const hasLegend = content.legend !== 'none' && (drawn.length > 1 || shape.grouping === undefined)
+  const legend = hasLegend
+    ? `<c:legend><c:legendPos val="${content.legend === 'right' ? 'r' : 't'}"/><c:overlay val="0"/></c:legend>`
+    : ''
+  return `${XML}<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><c:roundedCorners val="0"/><c:chart><c:autoTitleDeleted val="1"/><c:plotArea><c:layout/>${plot}</c:plotArea>${legend}<c:plotVisOnly val="1"/><c:dispBlanksAs val="gap"/></c:chart><c:spPr><a:solidFill><a:srgbClr val="FFFFFF"/></a:solidFill><a:ln><a:noFill/></a:ln></c:spPr><c:txPr><a:bodyPr/><a:lstStyle/><a:p><a:pPr><a:defRPr sz="900"/></a:pPr><a:endParaRPr lang="en-US"/></a:p></c:txPr></c:chartSpace>`
+}
+
+// --- Series ---
+
+const colourOf = (index: number): string => PALETTE[index % PALETTE.length]!.slice(1).toUpperCase()
+const fill = (colour: string): string => `<a:solidFill><a:srgbClr val="${colour}"/></a:solidFill>`
+
+function seriesXml(
+  content: ChartContent,
+  element: Shape['element'],
+  one: Drawn,
+  data: Pivot,
+  place: DataPlace,
+): string {
+  const { series, index } = one
+  const column = lettersOf(index + 2)
+  const sheet = `'${place.sheet.replaceAll("'", "''")}'!`
+  const [first, last] = [place.row + 1, place.row + data.categories.length]
+  const colour = colourOf(index)
+  const look = {
+    barChart: `<c:spPr>${fill(colour)}</c:spPr><c:invertIfNegative val="0"/>`,
+    areaChart: `<c:spPr>${fill(colour)}</c:spPr>`,
+    lineChart: `<c:spPr><a:ln w="28575" cap="rnd">${fill(colour)}<a:round/></a:ln></c:spPr><c:marker><c:symbol val="circle"/><c:size val="5"/><c:spPr>${fill(colour)}</c:spPr></c:marker>`,
+    pieChart: slices(data),
+    doughnutChart: slices(data),
+  }[element]
+  const points = (values: readonly (string | number | null)[]) =>
+    values
+      .map((value, at) => (value === null ? '' : `<c:pt idx="${at}"><c:v>${escapeXml(String(value))}</c:v></c:pt>`))
+      .join('')
+  const count = `<c:ptCount val="${data.categories.length}"/>`
+  const name = `<c:tx><c:strRef><c:f>${escapeXml(`${sheet}$${column}$${place.row}`)}</c:f><c:strCache><c:ptCount val="1"/>${points([series.name])}</c:strCache></c:strRef></c:tx>`
+  const categories = `<c:cat><c:strRef><c:f>${escapeXml(`${sheet}$A$${first}:$A$${last}`)}</c:f><c:strCache>${count}${points(data.categories)}</c:strCache></c:strRef></c:cat>`
+  const numbers = series.cells.map((cell) => cell?.number ?? null)
+  const values = `<c:val><c:numRef><c:f>${escapeXml(`${sheet}$${column}$${first}:$${column}$${last}`)}</c:f><c:numCache><c:formatCode>${escapeXml(place.formats[index] ?? 'General')}</c:formatCode>${count}${points(numbers)}</c:numCache></c:numRef></c:val>`
+  const smooth = element === 'lineChart' ? '<c:smooth val="0"/>' : ''
+  return `<c:ser><c:idx val="${index}"/><c:order val="${index}"/>${name}${look}${labels(content, element)}${categories}${values}${smooth}</c:ser>`
+}
+
+/** Slices have the colours of series. */
+const slices = ({ categories }: Pivot): string =>
+  categories
+    .map(
+      (_, index) =>
+        `<c:dPt><c:idx val="${index}"/><c:bubble3D val="0"/><c:spPr>${fill(colourOf(index))}</c:spPr></c:dPt>`,
+    )
+    .join('')
+
+/** Values where they are asked for; a slice has its name and share anyway. */
+function labels({ labels: isShown }: ChartContent, element: Shape['element']): string {
+  const isRound = element === 'pieChart' || element === 'doughnutChart'
+  if (!isShown && !isRound) return ''
+  const show = {
+    LegendKey: false,
+    Val: isShown,
+    CatName: element === 'pieChart',
+    SerName: false,
+    Percent: isRound,
+    BubbleSize: false,
+  }
+  const flags = Object.entries(show).map(([what, on]) => `<c:show${what} val="${on ? 1 : 0}"/>`)
+  const position = element === 'pieChart' ? '<c:dLblPos val="outEnd"/>' : ''
+  return `<c:dLbls>${position}${flags.join('')}${isRound ? '<c:showLeaderLines val="1"/>' : ''}</c:dLbls>`
+}
+
+// --- Plots ---
+
+function round(
+  content: ChartContent,
+  { element }: Shape,
+  drawn: readonly Drawn[],
+  data: Pivot,
+  place: DataPlace,
+): string {
+  const series = drawn.slice(0, 1).map((one) => seriesXml(content, element, one, data, place))
+  const hole = element === 'doughnutChart' ? '<c:holeSize val="55"/>' : ''
+  return `<c:${element}><c:varyColors val="1"/>${series.join('')}<c:firstSliceAng val="0"/>${hole}</c:${element}>`
+}
+
+/** Numbers of the axes: those at the left, then those at the right. */
+const AXES = { left: [1, 2], right: [3, 4] } as const
+
+function withAxes(content: ChartContent, shape: Shape, drawn: readonly Drawn[], data: Pivot, place: DataPlace): string {
+  const isLying = content.kind === 'barHorizontal' || content.horizontal === true
+  const groups: string[] = []
+  for (const axis of ['left', 'right'] as const) {
+    for (const as of ['bar', 'line'] as const) {
+      const members = drawn.filter((one) => one.axis === axis && one.as === as)
+      if (members.length === 0) continue
+      const element = as === 'line' ? 'lineChart' : shape.element
+      const series = members.map((one) => seriesXml(content, element, one, data, place)).join('')
+      groups.push(group(element, as === 'line' ? 'standard' : shape.grouping!, isLying, series, AXES[axis]))
+    }
+  }
+  const sides = (['left', 'right'] as const).filter((axis) => drawn.some((one) => one.axis === axis))
+  return groups.join('') + sides.map((axis) => axes(content, axis, isLying, drawn, place)).join('')
+}
+
+function group(
+  element: Shape['element'],
+  grouping: string,
+  isLying: boolean,
+  series: string,
+  [category, value]: readonly [number, number],
+): string {
+  const ids = `<c:axId val="${category}"/><c:axId val="${value}"/>`
+  const start = `<c:grouping val="${grouping}"/><c:varyColors val="0"/>${series}`
+  if (element === 'lineChart') return `<c:lineChart>${start}<c:marker val="1"/>${ids}</c:lineChart>`
+  if (element === 'areaChart') return `<c:areaChart>${start}${ids}</c:areaChart>`
+  const overlap = /tacked$/.test(grouping) ? '<c:overlap val="100"/>' : ''
+  return `<c:barChart><c:barDir val="${isLying ? 'bar' : 'col'}"/>${start}<c:gapWidth val="60"/>${overlap}${ids}</c:barChart>`
+}
+
+const THIN = (colour: string): string => `<c:spPr><a:ln w="9525">${fill(colour)}</a:ln></c:spPr>`
+
+function axes(
+  content: ChartContent,
+  side: 'left' | 'right',
+  isLying: boolean,
+  drawn: readonly Drawn[],
+  place: DataPlace,
+): string {
+  const isFirst = side === 'left' || drawn.every(({ axis }) => axis === 'right')
+  const [category, value] = AXES[side]
+  const own = drawn.find(({ axis }) => axis === side)!
+  const format = content.kind === 'barPercent' ? '0%' : (place.formats[own.index] ?? 'General')
+  const [names, numbers] = isLying ? ['l', 'b'] : ['b', side === 'left' ? 'l' : 'r']
+  // The first category of lying bars stands at the top, the numbers below all of them.
+  const order = isLying ? 'maxMin' : 'minMax'
+  const crosses = isLying || (side === 'right' && !isFirst) ? 'max' : 'autoZero'
+  const grid = isFirst ? `<c:majorGridlines>${THIN('E3E7EB')}</c:majorGridlines>` : ''
+  const marks = '<c:majorTickMark val="none"/><c:minorTickMark val="none"/>'
+  return [
+    `<c:catAx><c:axId val="${category}"/><c:scaling><c:orientation val="${order}"/></c:scaling><c:delete val="${isFirst ? 0 : 1}"/><c:axPos val="${names}"/>`,
+    `<c:numFmt formatCode="General" sourceLinked="0"/>${marks}<c:tickLblPos val="low"/>${THIN('9AA5B1')}<c:crossAx val="${value}"/><c:crosses val="autoZero"/><c:auto val="0"/><c:lblAlgn val="ctr"/><c:lblOffset val="100"/><c:noMultiLvlLbl val="1"/></c:catAx>`,
+    `<c:valAx><c:axId val="${value}"/><c:scaling><c:orientation val="minMax"/></c:scaling><c:delete val="0"/><c:axPos val="${numbers}"/>${grid}`,
+    `<c:numFmt formatCode="${escapeXml(format)}" sourceLinked="0"/>${marks}<c:tickLblPos val="nextTo"/><c:spPr><a:ln><a:noFill/></a:ln></c:spPr><c:crossAx val="${category}"/><c:crosses val="${crosses}"/><c:crossBetween val="${/^area/.test(content.kind) ? 'midCat' : 'between'}"/></c:valAx>`,
+  ].join('')
+}
