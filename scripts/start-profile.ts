@@ -34,7 +34,8 @@ try {
   const recorded = join(directory, 'recorded.txt')
   const settings = { site, directory, webhookUrl: influx.url, smtpPort: 9 }
   const { running } = await startTarget({
-    ...{ ...settings, ...everyMonitor(settings, influx.port) },
+    ...settings,
+    ...everyMonitor(settings, influx.port),
     env: { PATH: systemctl.path, BUN_BYTECODE_ORDER_OUT: recorded },
   })
   await Bun.sleep(IDLE_MS)

@@ -90,7 +90,12 @@ export async function buildExecutable(order: Order): Promise<void> {
     const { chunks, packed } = await divide(successful(bundled, outfile), start, home)
     const compiled = await Bun.build({
       ...COMPACT,
-      ...{ entrypoints: [...chunks], root: outdir, naming: FLAT, bytecode, bytecodeDepth: depth, throw: false },
+      entrypoints: [...chunks],
+      root: outdir,
+      naming: FLAT,
+      bytecode,
+      bytecodeDepth: depth,
+      throw: false,
       // Each chunk stays what it is; the executable finds the others beside it.
       external: [`${home}*`, `${PACKED}*`],
       compile: {

@@ -251,8 +251,14 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
         }
         const { name, match = {}, stopSchedules = false, reason = '', summaryTo = [] } = body
         const made: Once = {
-          ...{ id: uuidV7(now), name, match: JSON.stringify(match), stopSchedules: stopSchedules ? 1 : 0, reason },
-          ...{ ...times, createdBy: caller.actor, summaryTo: JSON.stringify(summaryTo) },
+          id: uuidV7(now),
+          name,
+          match: JSON.stringify(match),
+          stopSchedules: stopSchedules ? 1 : 0,
+          reason,
+          ...times,
+          createdBy: caller.actor,
+          summaryTo: JSON.stringify(summaryTo),
         }
         note({ target: [made.id], detail: `${name} until ${iso(made.until)}` })
         await once.add(made)
@@ -301,9 +307,19 @@ function listed({ clock, once, file, configured }: RoutesDeps, onlyOn: boolean) 
   const ofFile = configured()
     .filter(({ name }) => !onlyOn || file().isOn(name, now))
     .map(({ name, match, stopSchedules, summaryTo }) => ({
-      ...{ id: name, name, origin: 'file' as const, match: match ?? null, stopSchedules, from: null, until: null },
-      ...{ on: file().isOn(name, now), next: nextTimes(file(), name, now), heldBack: once.heldBack(name) },
-      ...{ reason: null, createdBy: null, summaryTo },
+      id: name,
+      name,
+      origin: 'file' as const,
+      match: match ?? null,
+      stopSchedules,
+      from: null,
+      until: null,
+      on: file().isOn(name, now),
+      next: nextTimes(file(), name, now),
+      heldBack: once.heldBack(name),
+      reason: null,
+      createdBy: null,
+      summaryTo,
     }))
   const ofOnce = once.list().filter(({ from }) => !onlyOn || from <= now)
   return [...ofFile, ...ofOnce.map((one) => onceAnswer({ once }, one, now))]
@@ -319,9 +335,18 @@ const nextTimes = (maintenance: Maintenance, name: string, now: number) =>
 function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number) {
   const { id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo } = one
   return {
-    ...{ id, name, origin: 'once' as const, match: match === '{}' ? null : storedJson<unknown>(match, null) },
-    ...{ stopSchedules: stopSchedules === 1, from: iso(from), until: iso(until), on: from <= now && now < until },
-    ...{ next: [{ from: iso(from), to: iso(until) }], heldBack: once.heldBack(name), reason, createdBy },
+    id,
+    name,
+    origin: 'once' as const,
+    match: match === '{}' ? null : storedJson<unknown>(match, null),
+    stopSchedules: stopSchedules === 1,
+    from: iso(from),
+    until: iso(until),
+    on: from <= now && now < until,
+    next: [{ from: iso(from), to: iso(until) }],
+    heldBack: once.heldBack(name),
+    reason,
+    createdBy,
     summaryTo: storedJson<string[]>(summaryTo, []),
   }
 }

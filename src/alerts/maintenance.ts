@@ -248,7 +248,9 @@ function heldBack(db: Database, name: string): readonly Held[] {
      FROM delivery JOIN event ON event.id = event_id
      WHERE delivery.reason = 'MAINTENANCE' AND detail = ? AND (delivery.created_at, delivery.id) > (?, ?)
      ORDER BY event.seq, delivery.created_at, delivery.id`,
-    ...[maintenanceDetail(name), last?.until ?? 0, last?.id ?? ''],
+    maintenanceDetail(name),
+    last?.until ?? 0,
+    last?.id ?? '',
   )
   const byEvent = new Map(rows.map((row) => [row.eventId, row]))
   return [...byEvent.values()].map((row) => ({

@@ -240,7 +240,11 @@ function listRules(butler: readonly Rule[], config: AlertsConfig): ListedRule[] 
   const others: ListedRule[] = butlerRouteNames(config)
     .filter(({ name }) => !butler.some((route) => route.name === name))
     .map((route) => ({
-      ...{ name: route.name, origin: 'butler', enable: false, to: [route.to], off: whyOff(route, config) },
+      name: route.name,
+      origin: 'butler',
+      enable: false,
+      to: [route.to],
+      off: whyOff(route, config),
     }))
   const user = [...alertRoutes, ...selfRule(selfAlerts)].map(({ name, enable = true, to }): ListedRule => {
     const off = enable ? null : 'enable is false'

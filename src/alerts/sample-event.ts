@@ -250,8 +250,15 @@ function cloudDetails(outcome: EventOutcome): EventDetails {
     outcome: isSuccess ? 'success' : 'failed',
     status: isSuccess ? 'ok' : 'error',
     data: {
-      ...{ endedWithMemoryConstraint: false, isDirectQueryMode: false, isPartialReload: false, isSessionApp: false },
-      ...{ isSkipStore: false, peakMemoryBytes: 11_111_111, rowLimit: -1, statements: 12, duration: 190 },
+      endedWithMemoryConstraint: false,
+      isDirectQueryMode: false,
+      isPartialReload: false,
+      isSessionApp: false,
+      isSkipStore: false,
+      peakMemoryBytes: 11_111_111,
+      rowLimit: -1,
+      statements: 12,
+      duration: 190,
       size: { memory: 2_222_222 },
     },
   }

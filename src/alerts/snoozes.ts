@@ -369,7 +369,13 @@ export function insertSnooze(db: Database, snooze: Omit<Snooze, 'suppressed'>): 
   const { id, match, from, until, reason, createdBy, createdAt } = snooze
   db.run(
     `INSERT INTO snooze (id, match, from_at, until_at, reason, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    ...[id, match, from, until, reason, createdBy, createdAt],
+    id,
+    match,
+    from,
+    until,
+    reason,
+    createdBy,
+    createdAt,
   )
 }
 

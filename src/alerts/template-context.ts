@@ -243,7 +243,10 @@ function linkVariables(event: TaskEvent, context: ContextSettings): Variables {
   const { qmc = '', hub = '' } = urlsFor(event, context)
   const { genericUrls } = context
   return {
-    ...{ qlikSenseQMC: qmc, qlikSenseHub: hub, qliksSenseQMC: qmc, qliksSenseHub: hub },
+    qlikSenseQMC: qmc,
+    qlikSenseHub: hub,
+    qliksSenseQMC: qmc,
+    qliksSenseHub: hub,
     ...consoleLinks(event, context),
     genericUrls: [...genericUrls],
   }
@@ -377,11 +380,32 @@ type OfKind<K extends EventDetails['kind']> = Extract<EventDetails, { kind: K }>
 
 /** Every variable that only Qlik Cloud has; empty in all other events, so that no template expression can fail. */
 const CLOUD_TEXTS = [
-  ...['tenantId', 'tenantComment', 'tenantUrl', 'userId', 'userName', 'appThumbnail', 'appHasSectionAccess'],
-  ...['appIsPublished', 'reloadTrigger', 'source', 'eventTypeVersion', 'endedWithMemoryConstraint'],
-  ...['isDirectQueryMode', 'isPartialReload', 'isSessionApp', 'isSkipStore', 'peakMemoryBytes', 'rowLimit'],
-  ...['sizeMemoryBytes', 'reloadId', 'status', 'statements', 'usageDuration', 'errorCode', 'errorMessage'],
-  ...['appOwnerPicture'],
+  'tenantId',
+  'tenantComment',
+  'tenantUrl',
+  'userId',
+  'userName',
+  'appThumbnail',
+  'appHasSectionAccess',
+  'appIsPublished',
+  'reloadTrigger',
+  'source',
+  'eventTypeVersion',
+  'endedWithMemoryConstraint',
+  'isDirectQueryMode',
+  'isPartialReload',
+  'isSessionApp',
+  'isSkipStore',
+  'peakMemoryBytes',
+  'rowLimit',
+  'sizeMemoryBytes',
+  'reloadId',
+  'status',
+  'statements',
+  'usageDuration',
+  'errorCode',
+  'errorMessage',
+  'appOwnerPicture',
 ] as const
 
 const NO_DETAILS: Readonly<Variables> = {

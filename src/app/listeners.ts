@@ -89,7 +89,10 @@ export const apiSettings = (config: Config, { apiRateLimit }: Pick<AppOptions, '
 export const consoleSettings = ({ footman, qlikSenseUrls }: Config, shadow: boolean): ConsoleSettings => ({
   config: footman.console,
   site: {
-    ...{ shadow, version: VERSION, reports: footman.reportTask.enable, role: footman.node.role },
+    shadow,
+    version: VERSION,
+    reports: footman.reportTask.enable,
+    role: footman.node.role,
     timezone: footman.timezone || hostZone(),
     links: {
       qmc: footman.console.links.qmc || qlikSenseUrls.qmc,

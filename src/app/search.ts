@@ -251,17 +251,26 @@ interface Named {
 }
 
 const named = (title: string, detail: string, path: string, id = title, detailLabel = ''): Item => ({
-  ...{ id, title, detail, path, state: null, detailLabel },
+  id,
+  title,
+  detail,
+  path,
+  state: null,
+  detailLabel,
 })
 const encoded = encodeURIComponent
 
 const LISTS: readonly List[] = [
   {
-    ...{ kind: 'Schedules', scope: 'schedule:read', path: '/v4/schedules' },
+    kind: 'Schedules',
+    scope: 'schedule:read',
+    path: '/v4/schedules',
     read: (all: readonly Named[]) => all.map(({ id, name }) => named(name, '', `/schedules/${encoded(id)}`, id)),
   },
   {
-    ...{ kind: 'Destinations', scope: 'event:read', path: '/v4/destinations' },
+    kind: 'Destinations',
+    scope: 'event:read',
+    path: '/v4/destinations',
     read: ({ destinations }: { readonly destinations: readonly { readonly name: string; readonly type: string }[] }) =>
       destinations.map(({ name, type }) => named(name, type, `/destinations/${encoded(name)}`, name, 'type')),
   },
@@ -275,12 +284,16 @@ const LISTS: readonly List[] = [
       ),
   },
   {
-    ...{ kind: 'Report tasks', scope: 'report:read', path: '/v4/reporttask?limit=500' },
+    kind: 'Report tasks',
+    scope: 'report:read',
+    path: '/v4/reporttask?limit=500',
     read: ({ reportTasks }: { readonly reportTasks: readonly Named[] }) =>
       reportTasks.map(({ id, name }) => named(name, '', `/reports/tasks/${encoded(id)}`, id)),
   },
   {
-    ...{ kind: 'Recipients', scope: 'report:read', path: '/v4/recipient?limit=500' },
+    kind: 'Recipients',
+    scope: 'report:read',
+    path: '/v4/recipient?limit=500',
     read: ({ recipients }: { readonly recipients: readonly (Named & { readonly email?: string })[] }) =>
       recipients.map(({ id, name, email = '' }) =>
         named(name, email, `/reports/recipients/${encoded(id)}`, id, 'address'),
@@ -295,7 +308,9 @@ const LISTS: readonly List[] = [
     ] as const
   ).map(
     ([kind, api, member, place]): List => ({
-      ...{ kind, scope: 'report:read', path: `/v4/${api}?limit=500` },
+      kind,
+      scope: 'report:read',
+      path: `/v4/${api}?limit=500`,
       read: (answer: Readonly<Record<string, readonly (Named & { readonly project?: string })[]>>) =>
         (answer[member] ?? []).map(({ id, name, project = '' }) =>
           named(name, project, `/reports/${place}/${encoded(id)}`, id, 'project'),
@@ -303,7 +318,9 @@ const LISTS: readonly List[] = [
     }),
   ),
   {
-    ...{ kind: 'Namespaces', scope: 'kv:read', path: '/v4/keyvaluesnamespaces' },
+    kind: 'Namespaces',
+    scope: 'kv:read',
+    path: '/v4/keyvaluesnamespaces',
     read: (names: readonly string[]) => names.map((name) => named(name, '', `/system/keyvalues/${encoded(name)}`)),
   },
 ]
@@ -348,11 +365,15 @@ const EXACT: readonly { readonly kind: string; readonly scope: string; readonly 
     { kind: 'event', scope: 'event:read', path: '/events/', sql: 'SELECT id FROM event WHERE id = ?' },
     { kind: 'delivery', scope: 'event:read', path: '/deliveries/', sql: 'SELECT id FROM delivery WHERE id = ?' },
     {
-      ...{ kind: 'execution', scope: 'task:read', path: '/executions/' },
+      kind: 'execution',
+      scope: 'task:read',
+      path: '/executions/',
       sql: 'SELECT execution_id AS id FROM execution WHERE execution_id = ?',
     },
     {
-      ...{ kind: 'request', scope: 'admin', path: '/system/audit?request=' },
+      kind: 'request',
+      scope: 'admin',
+      path: '/system/audit?request=',
       sql: 'SELECT request_id AS id FROM (SELECT request_id FROM audit ORDER BY id DESC LIMIT 20000) WHERE request_id = ? LIMIT 1',
     },
   ]

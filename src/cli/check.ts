@@ -211,7 +211,8 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   ])
   const found = [...templates.flat(), ...webhookProblems(config)]
   return found.map((problem) => ({
-    ...{ ...problem, ...leftOut(problem) },
+    ...problem,
+    ...leftOut(problem),
     ...placeOf(problem.path.replace(/^Butler\./, '')),
   }))
 }
@@ -257,7 +258,10 @@ async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths):
     const { path, message, ...rest } = finding
     const about = path === '' ? '' : `${path}: `
     return {
-      ...{ ...rest, ...stays, path: 'Butler.scheduler.configfile', message: `${about}${message} (${file})` },
+      ...rest,
+      ...stays,
+      path: 'Butler.scheduler.configfile',
+      message: `${about}${message} (${file})`,
       ...placeOf('scheduler.configfile'),
     }
   })

@@ -142,7 +142,11 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     const reports = await loadReports(config)
     cluster = await buildCluster(
       {
-        ...{ log, paths, clock: systemClock, onFatal: onFailed, live: () => latest.config ?? config },
+        log,
+        paths,
+        clock: systemClock,
+        onFatal: onFailed,
+        live: () => latest.config ?? config,
         onPart: (because, graceMs) => app?.restart(because, graceMs),
         health: () => healthOf(),
       },
@@ -162,7 +166,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
           configuration: {
-            ...{ initial: latest, load },
+            initial: latest,
+            load,
             use(result, { logLevel }) {
               latest = result
               // Lines about what was may still come.

@@ -131,7 +131,10 @@ async function surroundings({ configfile }: PreviewOptions) {
   const file = configfile ?? process.env.FOOTMAN_CONFIGFILE
   const cwd = process.cwd()
   const { config, problems, directory } = await loadConfig({
-    ...{ file, env: process.env, cwd, overrides: { qlikConnection: false } },
+    file,
+    env: process.env,
+    cwd,
+    overrides: { qlikConnection: false },
   })
   if (!config && file !== undefined) {
     throw new CommandFailure(EXIT.badInput, file, sortProblems(problems).map(renderProblem).join('\n'))

@@ -127,17 +127,29 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   installTriggers(db)
   const term = () => (isLeader && isPart() ? lease.term() : null)
   const membership = createMembership({
-    ...{ db, pool, log, node, dataDirectory: settings.dataDirectory },
+    db,
+    pool,
+    log,
+    node,
+    dataDirectory: settings.dataDirectory,
     ask: (request) => commands.ask(request),
   })
   if (isLeader && status.clusterId !== null) membership.lead(status.clusterId)
   const follower = createFollower({
-    ...{ db, pool, log, node, onForgotten: deps.onForgotten },
+    db,
+    pool,
+    log,
+    node,
+    onForgotten: deps.onForgotten,
     isLeader: () => isLeader,
     onApplied: applied,
   })
   const shipper = createShipper({
-    ...{ db, pool, log, node, onFenced: deps.onFenced },
+    db,
+    pool,
+    log,
+    node,
+    onFenced: deps.onFenced,
     // Also when the own clock has ended the term: the database decides.
     term: () => (isLeader ? lease.last : null),
     seenRev: () => follower.appliedRev,

@@ -116,7 +116,9 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
     const began = performance.now()
     const deadline = began + settings.timeoutMs()
     const asking: Asking = {
-      ...{ id: randomUUID(), deadline, mayBeStored: false },
+      id: randomUUID(),
+      deadline,
+      mayBeStored: false,
       signal: AbortSignal.any([signal, stopping.signal]),
     }
     await store(asking, JSON.stringify(rest), body && Buffer.from(body))

@@ -97,8 +97,14 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   const lease = createLease({ db: leaseDb, clock, log }, { node, dataId: identity.dataId, durationMs: leaseMs })
   const startedAt = deps.clock.now()
   const nodes = createNodes(pool, {
-    ...{ name: node, instance: randomUUID(), dataId: identity.dataId, version: settings.version },
-    ...{ candidate: settings.candidate, url: settings.url, startedAt, config: settings.configHashes },
+    name: node,
+    instance: randomUUID(),
+    dataId: identity.dataId,
+    version: settings.version,
+    candidate: settings.candidate,
+    url: settings.url,
+    startedAt,
+    config: settings.configHashes,
   })
   const channels: Readonly<Record<string, (payload: string) => void>> = {
     footman_lease: () => look.wake(),

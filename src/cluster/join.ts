@@ -171,7 +171,10 @@ export function createMembership(deps: MembershipDeps): Membership {
       headers: { 'content-type': 'application/json', 'if-none-match': '*' },
       body: new TextEncoder().encode(JSON.stringify({ key, value, ttl })),
       caller: {
-        ...{ actor: `node ${node}`, client: '', via: null, session: null },
+        actor: `node ${node}`,
+        client: '',
+        via: null,
+        session: null,
         scopes: { 'kv:write': { startFilter: null, keyValueNamespaces: null } },
         sees: [],
       },

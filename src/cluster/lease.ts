@@ -102,7 +102,9 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
       const sending = monotonic()
       const token = randomUUID()
       const [row] = await ask<Answer & Pick<Leadership, 'epoch' | 'reason'>>(ACQUIRE, [
-        ...[node, dataId, token],
+        node,
+        dataId,
+        token,
         durationMs / 1000,
       ])
       if (!row) return null

@@ -101,8 +101,20 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
     async beat({ mode, appliedRev, waiting, offsetMs, health }) {
       const { name, instance, dataId, version, candidate, url, startedAt, config } = self
       const [before] = await db.query<{ instance: string | null; startedAt: number | null }>(BEAT, [
-        ...[name, instance, dataId, version, PROTOCOL, candidate, mode, url, startedAt, appliedRev, waiting, offsetMs],
-        ...[JSON.stringify(config()), JSON.stringify(health)],
+        name,
+        instance,
+        dataId,
+        version,
+        PROTOCOL,
+        candidate,
+        mode,
+        url,
+        startedAt,
+        appliedRev,
+        waiting,
+        offsetMs,
+        JSON.stringify(config()),
+        JSON.stringify(health),
       ])
       const isOther = hasBeaten && before?.instance !== null && before?.instance !== instance
       hasBeaten = true

@@ -89,7 +89,9 @@ export async function shipAsLeader(
 ): Promise<Shipped | null> {
   const [shipped] = await db.query<Shipped>(BY_LEADER, [
     ...columns(node, rows),
-    ...[token, seenRev, settled],
+    token,
+    seenRev,
+    settled,
     answers.map(({ id }) => id),
     answers.map(({ answer }) => JSON.stringify(answer)),
     answers.map(({ body }) => body && Buffer.from(body)),

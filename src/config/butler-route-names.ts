@@ -26,7 +26,9 @@ const SECTIONS: readonly Section[] = [
   { name: 'incidentTool.signl4', to: 'signl4', at: 'incidentTool.signl4' },
   { name: 'incidentTool.newRelic', to: 'newrelic', at: 'incidentTool.newRelic' },
   ...['email', 'slack', 'teams'].map((to) => ({
-    ...{ name: `qlikSenseCloud.${to}Notification`, to, at: `${CLOUD}.alert.${to}Notification` },
+    name: `qlikSenseCloud.${to}Notification`,
+    to,
+    at: `${CLOUD}.alert.${to}Notification`,
     above: ['qlikSenseCloud.enable'],
   })),
 ]
@@ -49,7 +51,9 @@ const POINTS = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'
 export function butlerRouteNames(config: unknown): readonly ButlerRouteName[] {
   const topics = TOPICS.map((path) => ({ name: `butler.${path}`, to: 'mqtt', switches: ['mqttConfig.enable', path] }))
   const points = POINTS.map(({ name, on }) => ({
-    ...{ name: `butler.influxDb.${name}`, to: 'influxdb', switches: ['influxDb.enable', on] },
+    name: `butler.influxDb.${name}`,
+    to: 'influxdb',
+    switches: ['influxDb.enable', on],
   }))
   const events = SECTIONS.flatMap(({ name, to, at, above = [] }) => {
     const section = valueAt(config, at)

@@ -47,7 +47,11 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, sh
     const json = body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) }
     const answer = pages.ask(
       {
-        ...{ method, path, shows, ...json, ...(signal && { signal }) },
+        method,
+        path,
+        shows,
+        ...json,
+        ...(signal && { signal }),
         headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
       },
       identity,
@@ -65,8 +69,13 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, sh
 }
 
 const LATE: Failure = {
-  ...{ ok: false, status: 504, error: 'Qlik Sense did not answer in time', details: '', code: 'LATE' },
-  ...{ requestId: '', issues: [] },
+  ok: false,
+  status: 504,
+  error: 'Qlik Sense did not answer in time',
+  details: '',
+  code: 'LATE',
+  requestId: '',
+  issues: [],
 }
 
 async function read<T>(response: Response, { bytes }: AskOptions): Promise<Asked<T>> {

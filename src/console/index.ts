@@ -90,8 +90,17 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
   }
 
   const pages = (path: string, methods: readonly Method[], confidential: 'path' | null = null): ApiRoute => ({
-    ...{ path, methods, switch: null, documented: false, limited: false, audited: 'refused', handle },
-    ...{ summary: 'Pages of the console', body: 'bytes', bodyLimit: VISITORS_LIMIT, bodyFor },
+    path,
+    methods,
+    switch: null,
+    documented: false,
+    limited: false,
+    audited: 'refused',
+    handle,
+    summary: 'Pages of the console',
+    body: 'bytes',
+    bodyLimit: VISITORS_LIMIT,
+    bodyFor,
     ...(confidential && { confidential }),
   })
   const toSlash = ({ prefix, url }: ApiRequest): Response =>
@@ -178,8 +187,13 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       handle: ({ caller, session }) =>
         jsonAnswer(200, {
           sessions: seenBy(caller).map(({ id, actor, address, browser, createdAt, seenAt, expiresAt }) => ({
-            ...{ id, actor, address, browser, createdAt: iso(createdAt) },
-            ...{ lastSeenAt: iso(seenAt), expiresAt: iso(expiresAt) },
+            id,
+            actor,
+            address,
+            browser,
+            createdAt: iso(createdAt),
+            lastSeenAt: iso(seenAt),
+            expiresAt: iso(expiresAt),
             current: id === session,
           })),
         }),

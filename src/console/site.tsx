@@ -63,8 +63,16 @@ export function createSite(deps: SiteDeps): Site {
     const path = pathname.slice('/console'.length) || '/'
     const settings = deps.settings()
     return {
-      ...{ request, root, path, visitor, settings, params: c.req.param(), query: searchParams },
-      ...{ now: now(), timezone: settings.timezone, actions: new Map() },
+      request,
+      root,
+      path,
+      visitor,
+      settings,
+      params: c.req.param(),
+      query: searchParams,
+      now: now(),
+      timezone: settings.timezone,
+      actions: new Map(),
       ask: createAsk(request.pages, visitor.identity, request.method !== 'POST'),
       may: (scope) => visitor.caller.may(scope),
       link: (to, query = {}) => withQuery(root + to, query),
@@ -228,7 +236,11 @@ export function createSite(deps: SiteDeps): Site {
     if (request.url.startsWith('/console/api/') && isRefusal(error)) throw error
     const { status, body, headers } = isRefusal(error) ? error : FAULT
     const failure = {
-      ...{ ok: false as const, status, code: String(body.code ?? ''), requestId: request.requestId, issues: [] },
+      ok: false as const,
+      status,
+      code: String(body.code ?? ''),
+      requestId: request.requestId,
+      issues: [],
       error: String(body.error ?? body.message),
       details: String(body.details ?? ''),
     }
@@ -309,9 +321,18 @@ const PAGE_HEADERS = {
   vary: 'Cookie, Accept-Encoding',
   'content-security-policy': [
     "default-src 'none'",
-    ...["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'", "worker-src 'self'"],
-    ...["form-action 'self'", "frame-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "object-src 'none'"],
-    ...["require-trusted-types-for 'script'", 'trusted-types footman-worker'],
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "worker-src 'self'",
+    "form-action 'self'",
+    "frame-src 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    "object-src 'none'",
+    "require-trusted-types-for 'script'",
+    'trusted-types footman-worker',
   ].join('; '),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'same-origin',

@@ -31,7 +31,11 @@ export function noteSources(db: Database, sightings: readonly Sighting[]): void 
     const { changes } = db.run(
       `UPDATE udp_source SET last_at = max(last_at, ?), messages = messages + ?, rejected = rejected + ?
          WHERE sender = ? AND host = ?`,
-      ...[at, messages, rejected, sender, host],
+      at,
+      messages,
+      rejected,
+      sender,
+      host,
     )
     if (changes > 0) continue
     db.run('INSERT INTO udp_source VALUES (?, ?, ?, ?, ?, ?)', sender, host, at, at, messages, rejected)

@@ -199,7 +199,11 @@ export function countEarlierTwins(db: Database, { id, receivedAt, taskId, type, 
     db.get<{ n: number }>(
       `SELECT count(*) AS n FROM event WHERE received_at = ? AND task_id = ? AND +type = ? AND +outcome = ?
          AND seq < (SELECT seq FROM event WHERE id = ?)`,
-      ...[receivedAt, taskId, type, outcome, id],
+      receivedAt,
+      taskId,
+      type,
+      outcome,
+      id,
     )?.n ?? 0
   )
 }
@@ -233,8 +237,13 @@ export function ignoreEvent(db: Database, seq: number, reason: IgnoreReason): vo
 export function storeWholeEvent(db: Database, event: TaskEvent): void {
   const seq = insertEvent(db, {
     ...event,
-    ...{ journalId: null, sender: '', typeKnown: true, announced: event.outcome, deadlineAt: event.receivedAt },
-    ...{ message: event, nameTokens: null },
+    journalId: null,
+    sender: '',
+    typeKnown: true,
+    announced: event.outcome,
+    deadlineAt: event.receivedAt,
+    message: event,
+    nameTokens: null,
   })
   if (seq !== null) storeRoutedEvent(db, seq, event, false)
 }

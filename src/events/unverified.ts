@@ -126,7 +126,12 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
     }
     tx.run(
       'INSERT INTO unverified (journal_id, received_at, sender, task_id, raw, message_key) VALUES (?, ?, ?, ?, ?, ?)',
-      ...[journalId, receivedAt, sender, subject.toLowerCase(), raw, key],
+      journalId,
+      receivedAt,
+      sender,
+      subject.toLowerCase(),
+      raw,
+      key,
     )
     waiting.set(sender, own + 1)
     total += 1
@@ -302,7 +307,8 @@ export function subjectsInTurn(db: Database, upTo: number, limit: number, kind: 
              FROM unverified WHERE seq <= ? AND task_id ${kind === 'app' ? 'LIKE' : 'NOT LIKE'} '${APP}%' GROUP BY sender, task_id
          ) GROUP BY task_id
        ) ORDER BY turn, first LIMIT ?`,
-      ...[upTo, limit],
+      upTo,
+      limit,
     )
     .map(({ subject }) => subject)
 }
@@ -322,7 +328,8 @@ function pageOf(db: Database, after: number): Row[] {
   return db.all<Row>(
     `SELECT seq, journal_id AS journalId, received_at AS receivedAt, sender, task_id AS subject, raw FROM unverified
        WHERE seq > ? ORDER BY seq LIMIT ?`,
-    ...[after, PAGE],
+    after,
+    PAGE,
   )
 }
 

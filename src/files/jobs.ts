@@ -360,7 +360,11 @@ export function createJobStore({ db, writer }: { db: Database; writer: GroupWrit
       await writer.write((one) =>
         one.run(
           'INSERT INTO file_job VALUES (?, ?, ?, ?, ?)',
-          ...[id, JSON.stringify(request), actor, Number(listed), startedAt],
+          id,
+          JSON.stringify(request),
+          actor,
+          Number(listed),
+          startedAt,
         ),
       )
     },

@@ -254,8 +254,13 @@ function createAnswers(
     const body = bodyBytes(request.body)
     route.check?.(request)
     const answering = shared?.atLeader({
-      ...{ method: request.method, url: request.url, requestId: request.requestId, signal: request.signal },
-      ...{ headers: forwardedHeaders(request, body), body, caller: forwardedCaller(request) },
+      method: request.method,
+      url: request.url,
+      requestId: request.requestId,
+      signal: request.signal,
+      headers: forwardedHeaders(request, body),
+      body,
+      caller: forwardedCaller(request),
     })
     if (!answering) return route.handle(request)
     return answering.then(
@@ -331,7 +336,9 @@ function createAnswers(
     async carryOut({ method, url, headers, body, caller, requestId: id, signal }) {
       const forwarded = caller as ForwardedCaller
       const request = new Request(`http://footman${url}`, {
-        ...{ method, headers: { ...headers, 'x-request-id': id }, signal },
+        method,
+        headers: { ...headers, 'x-request-id': id },
+        signal,
         ...(body && { body: body as BodyInit }),
       })
       const context = new RequestContext(request, { remoteAddress: forwarded.client }, proxies)

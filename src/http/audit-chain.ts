@@ -86,7 +86,10 @@ export function nextLink(tx: Database, node: string, row: ChainedRow): Link {
   else {
     tx.run(
       'INSERT INTO audit_chain (chain, own, head_n, head_hash, first) VALUES (?, 1, ?, ?, ?)',
-      ...[chain, place.n, hash, row.id],
+      chain,
+      place.n,
+      hash,
+      row.id,
     )
   }
   return { ...place, hash }
@@ -104,7 +107,8 @@ const CHAINS = `WITH RECURSIVE names (chain) AS (SELECT min(chain) FROM audit UN
 export function purgeEntries(tx: Database, bound: string, limit: number): number {
   let removed = tx.run(
     'DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE chain IS NULL AND id < ? LIMIT ?)',
-    ...[bound, limit],
+    bound,
+    limit,
   ).changes
   for (const { chain } of tx.all<{ chain: string }>(CHAINS)) {
     if (removed === limit) break
@@ -116,7 +120,8 @@ export function purgeEntries(tx: Database, bound: string, limit: number): number
 function purgeBeginning(tx: Database, chain: string, bound: string, limit: number): number {
   const oldest = tx.all<{ id: string; n: number; hash: string }>(
     'SELECT id, n, hash FROM audit WHERE chain = ? ORDER BY n LIMIT ?',
-    ...[chain, limit],
+    chain,
+    limit,
   )
   const young = oldest.findIndex(({ id }) => id >= bound)
   const old = young < 0 ? oldest : oldest.slice(0, young)
@@ -126,7 +131,9 @@ function purgeBeginning(tx: Database, chain: string, bound: string, limit: numbe
   tx.run(
     `INSERT INTO audit_chain (chain, anchor_n, anchor_hash) VALUES (?, ?, ?) ON CONFLICT (chain) DO UPDATE
        SET anchor_n = excluded.anchor_n, anchor_hash = excluded.anchor_hash`,
-    ...[chain, last.n, last.hash],
+    chain,
+    last.n,
+    last.hash,
   )
   return old.length
 }
@@ -196,7 +203,9 @@ async function checkChain(db: Database, chain: string) {
   for (let position: readonly [number, string] = [0, '']; ; await nextTurn()) {
     const rows = db.all<StoredLink>(
       'SELECT * FROM audit WHERE chain = ? AND (n, id) > (?, ?) ORDER BY n, id LIMIT ?',
-      ...[chain, ...position, CHUNK],
+      chain,
+      ...position,
+      CHUNK,
     )
     for (const row of rows) {
       first ??= row.n

@@ -172,8 +172,21 @@ export function insertEntry(tx: Database, entry: StoredAuditEntry, node: string)
   tx.run(
     `INSERT INTO audit (id, at, actor, address, action, target, status, outcome, request_id, detail, via, chain, n, prev, hash)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ...[id, at, actor, address, action, target, status, outcome, requestId, detail, via],
-    ...[link.chain, link.n, link.prev, link.hash],
+    id,
+    at,
+    actor,
+    address,
+    action,
+    target,
+    status,
+    outcome,
+    requestId,
+    detail,
+    via,
+    link.chain,
+    link.n,
+    link.prev,
+    link.hash,
   )
   return link
 }

@@ -51,7 +51,8 @@ export function bodyBytes(body: unknown): Uint8Array | null {
 }
 
 const SCOPES: readonly string[] = [
-  ...['admin', ANY_SCOPE],
+  'admin',
+  ANY_SCOPE,
   ...SCOPE_GROUPS.filter((group) => group !== '*').flatMap((group) =>
     ['read', 'run', 'write'].map((verb) => `${group}:${verb}`),
   ),

@@ -32,8 +32,11 @@ export function createHeartbeat(
     }
     try {
       const { status } = await http.request({
-        ...{ url: remoteURL, signal, timeoutMs: TIMEOUT_MS },
-        ...{ redirects: MAX_REDIRECTS, maxBodyBytes: MAX_BODY_BYTES },
+        url: remoteURL,
+        signal,
+        timeoutMs: TIMEOUT_MS,
+        redirects: MAX_REDIRECTS,
+        maxBodyBytes: MAX_BODY_BYTES,
       })
       if (status >= 200 && status < 300) log.debug(`HEARTBEAT: Sent heartbeat to ${withoutSecrets(remoteURL)}`)
       else log.error(`HEARTBEAT: Error sending heartbeat: answer ${status}`)

@@ -63,7 +63,9 @@ export function monitorsRoute({ db, clock, states, certificates, lookedAt }: Mon
         name: 'all',
         status: 200,
         answer: {
-          ...{ services: [], license: { expiresAt: null, daysLeft: null, access: [] }, qlikSense: null },
+          services: [],
+          license: { expiresAt: null, daysLeft: null, access: [] },
+          qlikSense: null,
           certificates: [{ name: 'qlik', expiresAt: '2030-01-01T00:00:00.000Z', daysLeft: 1400 }],
           lookedAt: null,
         },
@@ -83,7 +85,8 @@ export function monitorsRoute({ db, clock, states, certificates, lookedAt }: Mon
         certificates: certificates()
           .toSorted((a, b) => a.expiresAt - b.expiresAt)
           .map(({ name, expiresAt }) => ({
-            ...{ name, expiresAt: new Date(expiresAt).toISOString() },
+            name,
+            expiresAt: new Date(expiresAt).toISOString(),
             daysLeft: Math.floor((expiresAt - clock.now()) / DAY_MS),
           })),
         lookedAt: seen === null ? null : new Date(seen).toISOString(),

@@ -77,7 +77,8 @@ export function oldestItems(db: Database, table: string, key: string | null, lim
   }
   return db.all(
     `SELECT ${columns} FROM ${table} INDEXED BY ${table}_key WHERE state = 'waiting' AND key = ? ORDER BY seq LIMIT ?`,
-    ...[key, limit],
+    key,
+    limit,
   )
 }
 
@@ -108,7 +109,9 @@ export function noteAttempt(db: Database, table: string, seq: number, detail: st
 export function rejectItem(db: Database, table: string, seq: number, detail: string, now: number): void {
   db.run(
     `UPDATE ${table} SET state = 'dead', reason = 'REJECTED', detail = ?, dead_at = ? WHERE seq = ?`,
-    ...[detail, now, seq],
+    detail,
+    now,
+    seq,
   )
 }
 
@@ -118,7 +121,8 @@ export function hasOlder(db: Database, table: string, before: number, except: re
     db.get(
       `SELECT 1 FROM ${table} WHERE state = 'waiting' AND created_at < ?
          AND seq NOT IN (SELECT value FROM json_each(?)) LIMIT 1`,
-      ...[before, JSON.stringify(except)],
+      before,
+      JSON.stringify(except),
     ) !== undefined
   )
 }
@@ -129,7 +133,9 @@ export function expireItems(db: Database, table: string, before: number, except:
     `UPDATE ${table} SET state = 'dead', reason = 'EXPIRED', detail = NULL, dead_at = ? WHERE seq IN (
        SELECT seq FROM ${table} WHERE state = 'waiting' AND created_at < ?
          AND seq NOT IN (SELECT value FROM json_each(?)) LIMIT ${CHUNK})`,
-    ...[now, before, JSON.stringify(except)],
+    now,
+    before,
+    JSON.stringify(except),
   ).changes
 }
 
@@ -149,7 +155,11 @@ export function replayDeadLetters(db: Database, table: string, filter: DeadLette
     `UPDATE ${table} SET state = 'waiting', reason = NULL, detail = NULL, dead_at = NULL, attempts = 0, created_at = ?
        WHERE state = 'dead' AND created_at >= ? AND created_at < ?
          AND (? IS NULL OR reason IN (SELECT value FROM json_each(?)))`,
-    ...[now, filter.from ?? 0, filter.to ?? Number.MAX_SAFE_INTEGER, reasons, reasons],
+    now,
+    filter.from ?? 0,
+    filter.to ?? Number.MAX_SAFE_INTEGER,
+    reasons,
+    reasons,
   ).changes
 }
 
@@ -157,6 +167,7 @@ export function replayDeadLetters(db: Database, table: string, filter: DeadLette
 export function purgeDeadLetters(db: Database, table: string, before: number, limit: number): number {
   return db.run(
     `DELETE FROM ${table} WHERE seq IN (SELECT seq FROM ${table} WHERE state = 'dead' AND dead_at < ? LIMIT ?)`,
-    ...[before, limit],
+    before,
+    limit,
   ).changes
 }

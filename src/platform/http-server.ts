@@ -129,7 +129,11 @@ async function serveWithNode(settings: ServeSettings): Promise<HttpServer> {
   if (!tls) throw new Error('serving HTTPS needs a certificate')
   const { serveTls } = await import('./http-server-tls.ts')
   return serveTls({
-    ...{ hostname, port, tls, connections, answer: createAnswer(settings) },
+    hostname,
+    port,
+    tls,
+    connections,
+    answer: createAnswer(settings),
     idleTimeoutMs: idleTimeout * 1000,
   })
 }

@@ -85,7 +85,8 @@ async function onWindows(protocol: PortProtocol, place: OwnPort): Promise<PortOw
   const pid = processOn(stdout, protocol, place)
   if (pid === null) return null
   const list = await run('tasklist', ['/FI', `PID eq ${pid}`, '/FO', 'CSV', '/NH'], {
-    ...{ timeout: PATIENCE_MS, windowsHide: true },
+    timeout: PATIENCE_MS,
+    windowsHide: true,
   }).catch(() => ({ stdout: '' }))
   return { process: pid, name: /^"([^"]+)"/.exec(list.stdout.trim())?.[1] ?? '' }
 }

@@ -44,18 +44,23 @@ export async function measureBurst(settings: TargetSettings, sink: HttpSink): Pr
     { name: 'burst: delivered twice', value: sink.requests.length - arrived.size, unit: 'alerts' },
     {
       name: 'burst: request for it to last delivery',
-      ...{ value: last / 1000, unit: 's', atMost: 12 },
+      value: last / 1000,
+      unit: 's',
+      atMost: 12,
       note: `${Math.round((arrived.size / last) * 1000)} alerts/s through journal, QRS, outbox and webhook`,
     },
     {
       name: 'burst: CPU of the main thread',
       value: cpu === null || cpuBefore === null ? null : ((cpu - cpuBefore) * 1000) / COUNT,
-      ...{ unit: 'ms/event', atMost: 1 },
+      unit: 'ms/event',
+      atMost: 1,
     },
     { name: 'burst: requests to the repository', value: requests, unit: '', atMost: 600 },
     {
       name: 'burst: resident memory, at most a minute later',
-      ...{ value: settled.mb, unit: 'MB', atMost: SETTLED.mb },
+      value: settled.mb,
+      unit: 'MB',
+      atMost: SETTLED.mb,
       note: `after ${Math.round(settled.ms / 1000)} s; ${atEnd?.rss.toFixed(0) ?? '-'} MB with the last delivery`,
     },
   ]

@@ -76,7 +76,9 @@ async function manySchedules(): Promise<Measurement[]> {
   const name = `cluster, ${count} schedules due in a minute`
   return [
     {
-      ...{ name: `${name}: started twice`, unit: 'tasks', atMost: 0 },
+      name: `${name}: started twice`,
+      unit: 'tasks',
+      atMost: 0,
       value: starts.length - started.size,
       note: `${kills} leaders killed; ${[...outcomes].map(([outcome, n]) => `${n} ${outcome}`).join(', ')}`,
     },
@@ -118,7 +120,10 @@ async function manyPairs(): Promise<Measurement[]> {
   }
   return [
     {
-      ...{ name: `cluster, ${wanted} conditional writes: missing`, unit: '', atMost: 0, atLeast: 0 },
+      name: `cluster, ${wanted} conditional writes: missing`,
+      unit: '',
+      atMost: 0,
+      atLeast: 0,
       value: wanted - Math.min(...sums),
     },
     { name: `cluster, ${reads} reads after a write elsewhere: old`, value: old, unit: '', atMost: 0 },
@@ -174,16 +179,16 @@ async function manyNodes(): Promise<Measurement[]> {
     { name: `${name}: first node joins`, value: shipS, unit: 's' },
     { name: `${name}: a new node has caught up`, value: catchUpS, unit: 's', atMost: CATCH_UP_S },
     {
-      ...{ name: `${name}: resident memory of a follower beyond a single node`, unit: 'MB', atMost: 20 },
+      name: `${name}: resident memory of a follower beyond a single node`,
+      unit: 'MB',
+      atMost: 20,
       value: growth,
       note: `${Math.round(follower ?? 0)} and ${Math.round(single ?? 0)} MB`,
     },
     {
-      ...{
-        name: `${name}: followers behind the database, p99 at ${PER_SECOND} failures/s`,
-        unit: 'ms',
-        atMost: LAG_MS,
-      },
+      name: `${name}: followers behind the database, p99 at ${PER_SECOND} failures/s`,
+      unit: 'ms',
+      atMost: LAG_MS,
       value: quantile(lags, 0.99),
       note: `of ${lags.length} looks; longest ${Math.round(Math.max(...lags))} ms`,
     },

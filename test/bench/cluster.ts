@@ -52,7 +52,10 @@ export async function measureCluster(settings: ClusterBenchSettings): Promise<Me
 }
 
 const failed = (check: string, { message }: Error): Measurement => ({
-  ...{ name: `cluster, ${check}`, value: null, unit: '', atMost: 0 },
+  name: `cluster, ${check}`,
+  value: null,
+  unit: '',
+  atMost: 0,
   note: message.split('\n', 1)[0] ?? '',
 })
 

@@ -100,7 +100,10 @@ async function measureTransfer(target: Target): Promise<Measurement[]> {
   const sum = (end: string) =>
     sizes.filter(({ path }) => path.endsWith(end)).reduce((total, { bytes }) => total + bytes, 0) / KILO
   const row = (name: string, value: number, atMost: number): Measurement => ({
-    ...{ name: `console: first page, ${name}`, value, unit: 'kB', atMost },
+    name: `console: first page, ${name}`,
+    value,
+    unit: 'kB',
+    atMost,
   })
   return [
     row('HTML', html / KILO, 35),
@@ -196,11 +199,16 @@ async function measureUnused(settings: ConsoleSettings): Promise<Measurement[]> 
   const name = 'console that is not opened'
   return [
     {
-      ...{ name: `${name}: start, CPU`, value: cpuWith - cpuWithout, unit: 'ms more', atMost: 10 },
+      name: `${name}: start, CPU`,
+      value: cpuWith - cpuWithout,
+      unit: 'ms more',
+      atMost: 10,
       note: `median of ${STARTS}: ${cpuWith.toFixed(0)} ms; without it ${cpuWithout.toFixed(0)} ms; the clock counts in steps of 10 ms`,
     },
     {
-      ...{ name: `${name}: idle memory`, unit: 'MB more', atMost: 1 },
+      name: `${name}: idle memory`,
+      unit: 'MB more',
+      atMost: 1,
       value: withIt == null || without == null ? null : withIt - without,
       note: `anonymous: ${withIt?.toFixed(1)} MB; without it ${without?.toFixed(1)} MB`,
     },

@@ -39,7 +39,10 @@ export async function measureFaults({ seconds, ...settings }: FaultSettings): Pr
   const receivers: Receivers = { healthy, slow, down }
   const target = await startTarget({
     ...settings,
-    ...{ site, directory, webhookUrl: '', mute: true },
+    site,
+    directory,
+    webhookUrl: '',
+    mute: true,
     sections: { emailNotification: { enable: false }, webhookNotification: { enable: false } },
     additions: {
       destinations: Object.fromEntries(NAMES.map((name) => [name, { type: 'webhook', url: receivers[name].url }])),
@@ -75,12 +78,10 @@ export async function measureFaults({ seconds, ...settings }: FaultSettings): Pr
   return [
     ...NAMES.map((name) => ({
       name: `faults for ${seconds} s: not arrived, ${name}`,
-      ...{
-        value: count - receivers[name].told,
-        unit: 'events',
-        atMost: 0,
-        note: `of ${count}; ${receivers[name].repeats} twice`,
-      },
+      value: count - receivers[name].told,
+      unit: 'events',
+      atMost: 0,
+      note: `of ${count}; ${receivers[name].repeats} twice`,
     })),
     {
       name: 'faults: healthy destination without them, p95',

@@ -5,8 +5,14 @@ export const TASKS = 500
 export const APPS = 100
 
 const PREFIXES = {
-  ...{ task: 'a500', app: 'a900', user: '0500', stream: '5700', tag: '7a90' },
-  ...{ execution: 'e500', result: 'e700', log: '0f00' },
+  task: 'a500',
+  app: 'a900',
+  user: '0500',
+  stream: '5700',
+  tag: '7a90',
+  execution: 'e500',
+  result: 'e700',
+  log: '0f00',
 } as const
 type Kind = keyof typeof PREFIXES
 

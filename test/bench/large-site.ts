@@ -201,15 +201,17 @@ function datagram(n: number, now: number): Buffer {
   const of = n % tasks
   return Buffer.from(
     [
-      ...[
-        '/scheduler-task-failed/',
-        'QLIK1',
-        task(of).name,
-        appOf(of).name,
-        'INTERNAL\\sa_scheduler',
-        guidOf('task', of),
-      ],
-      ...[appOf(of).id, time.logDate(now), 'INFO', guidOf('execution', n), 'Max retries reached'],
+      '/scheduler-task-failed/',
+      'QLIK1',
+      task(of).name,
+      appOf(of).name,
+      'INTERNAL\\sa_scheduler',
+      guidOf('task', of),
+      appOf(of).id,
+      time.logDate(now),
+      'INFO',
+      guidOf('execution', n),
+      'Max retries reached',
     ].join(';'),
   )
 }

@@ -21,8 +21,10 @@ export async function measureMonitors(settings: TargetSettings & { readonly seco
   const systemctl = fakeSystemctl('A service of Qlik Sense')
   try {
     const watched = {
-      ...{ ...settings, ...everyMonitor(settings, influx.port) },
-      ...{ env: { PATH: systemctl.path }, directory: directoryOf(settings, 'watched') },
+      ...settings,
+      ...everyMonitor(settings, influx.port),
+      env: { PATH: systemctl.path },
+      directory: directoryOf(settings, 'watched'),
     }
     const [without, withAll] = await Promise.all([
       watch({ ...settings, directory: directoryOf(settings, 'unwatched') }, seconds),
@@ -41,19 +43,30 @@ export async function measureMonitors(settings: TargetSettings & { readonly seco
     return [
       {
         // Beside the same without them, because a busy machine makes everything dearer.
-        ...{ name: 'every monitor: CPU when idle', unit: '% of a core', atMost: MAX_CORE_PERCENT, note },
+        name: 'every monitor: CPU when idle',
+        unit: '% of a core',
+        atMost: MAX_CORE_PERCENT,
+        note,
         value: percentOf(added(withAll, without), seconds),
       },
       {
-        ...{ name: 'every monitor: commands that it runs', unit: '% of a core', note: 'part of the line above' },
+        name: 'every monitor: commands that it runs',
+        unit: '% of a core',
+        note: 'part of the line above',
         value: percentOf(withAll.commands, seconds),
       },
       {
-        ...{ name: 'every monitor: resident', unit: 'MB', atMost: 100, note: beside(without.memory?.rss) },
+        name: 'every monitor: resident',
+        unit: 'MB',
+        atMost: 100,
+        note: beside(without.memory?.rss),
         value: withAll.memory?.rss ?? null,
       },
       {
-        ...{ name: 'every monitor: anonymous', unit: 'MB', atMost: 50, note: beside(without.memory?.anonymous) },
+        name: 'every monitor: anonymous',
+        unit: 'MB',
+        atMost: 50,
+        note: beside(without.memory?.anonymous),
         value: withAll.memory?.anonymous ?? null,
       },
     ]
@@ -75,7 +88,10 @@ const DATABASES = {
 }
 /** Memory comes once in 15 minutes. */
 const WRITTEN = [
-  ...['win_service_state', 'butler_udp_queue', 'qlik_sense_version', 'qlik_sense_server_license'],
+  'win_service_state',
+  'butler_udp_queue',
+  'qlik_sense_version',
+  'qlik_sense_server_license',
   'qlik_sense_license',
 ]
 
@@ -120,7 +136,9 @@ export function everyMonitor({ site, webhookUrl }: TargetSettings, influxPort: n
       heartbeat: { ...on, remoteURL: webhookUrl, frequency: 'every 30 seconds' },
       uptimeMonitor: { ...on, frequency: 'every 15 minutes', storeInInfluxdb: on },
       serviceMonitor: {
-        ...{ ...on, frequency: 'every 30 seconds', alertDestination: { influxDb: on } },
+        ...on,
+        frequency: 'every 30 seconds',
+        alertDestination: { influxDb: on },
         monitor: [{ host: 'localhost', services: SERVICES.map((name) => ({ name, friendlyName: name })) }],
       },
       qlikSenseVersion: { versionMonitor: { ...on, ...stored, frequency: 'every 24 hours', host: '127.0.0.1' } },
@@ -130,7 +148,11 @@ export function everyMonitor({ site, webhookUrl }: TargetSettings, influxPort: n
         licenseRelease: { ...on, ...stored, frequency: 'every 24 hours', dryRun: true },
       },
       influxDb: {
-        ...{ ...on, hostIP: '127.0.0.1', hostPort: influxPort, version: 1, v1Config: { dbName: 'butler' } },
+        ...on,
+        hostIP: '127.0.0.1',
+        hostPort: influxPort,
+        version: 1,
+        v1Config: { dbName: 'butler' },
         reloadTaskSuccess: { ...on, byCustomProperty: on },
       },
     },

@@ -41,7 +41,9 @@ export async function measureReports(settings: TargetSettings): Promise<Measurem
   mkdirSync(files, { recursive: true })
   const { site } = settings
   const target = await startTarget({
-    ...{ ...settings, directory, mute: true },
+    ...settings,
+    directory,
+    mute: true,
     sections: { configEngine: { host: '127.0.0.1', port: site.enginePort, headers: { static: [QLIK_USER] } } },
     additions: {
       reportTask: { enable: true, storageSpaces: [{ id: 'files', name: 'Files', directory: files }] },
@@ -102,12 +104,16 @@ export async function measureReports(settings: TargetSettings): Promise<Measurem
     },
     {
       name: 'reports: most resident memory',
-      ...{ value: peak === 0 ? null : peak, unit: 'MB', atMost: MOST_MEMORY_MB },
+      value: peak === 0 ? null : peak,
+      unit: 'MB',
+      atMost: MOST_MEMORY_MB,
       note: `${idle?.toFixed(0) ?? '-'} MB before, sampled every ${SAMPLE_MS} ms`,
     },
     {
       name: 'reports: calls to the engine',
-      ...{ value: engineCalls / DOCUMENTS, unit: '1/document', atMost: MOST_CALLS },
+      value: engineCalls / DOCUMENTS,
+      unit: '1/document',
+      atMost: MOST_CALLS,
       note: mostFrequent(calls),
     },
     ...formatRows(timesOf(log)),
@@ -123,7 +129,8 @@ type Call = <T>(method: string, path: string, body?: unknown) => Promise<T>
 async function define(call: Call): Promise<string> {
   const created = async (path: string, body: object) => (await call<{ id: string }>('POST', path, body)).id
   const blocks = await created('report', {
-    ...{ name: 'Customer', appId: SALES_APP },
+    name: 'Customer',
+    appId: SALES_APP,
     blocks: [
       { key: 'figures', type: 'kpi', items: [{ label: 'Sales', expr: '=Sum(Sales)', compareExpr: '=Sum(Cost)' }] },
       { key: 'months', ...CHART },
@@ -131,7 +138,9 @@ async function define(call: Call): Promise<string> {
     ],
   })
   const slides = await created('report', {
-    ...{ name: 'Customer slides', type: 'template', appId: SALES_APP },
+    name: 'Customer slides',
+    type: 'template',
+    appId: SALES_APP,
     data: [
       { key: 'sales', type: 'value', expr: '=Sum(Sales)' },
       { key: 'months', ...CHART },
@@ -150,9 +159,15 @@ async function define(call: Call): Promise<string> {
     clauses: [{ type: 'values', field: 'Customer', values: CUSTOMERS }],
   })
   return created('reporttask', {
-    ...{ name: 'Customers', enabled: true, filterIds: [filter], storage: [{ spaceId: 'files' }] },
+    name: 'Customers',
+    enabled: true,
+    filterIds: [filter],
+    storage: [{ spaceId: 'files' }],
     reports: FORMATS.map((format) => ({
-      ...{ key: format, format, fileName: '{report}{cycle}', cycle: { fields: ['Customer'] } },
+      key: format,
+      format,
+      fileName: '{report}{cycle}',
+      cycle: { fields: ['Customer'] },
       reportId: format === 'pptx' ? slides : blocks,
     })),
   })

@@ -47,7 +47,10 @@ export async function measureSchedules({ directory }: { readonly directory: stri
   const lags: number[] = []
   const scheduler = createScheduler(
     {
-      ...{ clock, log: recordingLog(), pausedBy: () => null, isBusy: async () => false },
+      clock,
+      log: recordingLog(),
+      pausedBy: () => null,
+      isBusy: async () => false,
       store: createRunStore({ db, writer: createGroupWriter(db) }),
       planner: createPlanner(
         {
@@ -64,8 +67,14 @@ export async function measureSchedules({ directory }: { readonly directory: stri
       },
     },
     {
-      ...{ file, restoreState: 'both', monthBase: 0, ignoreTimezone: false, mode: 'run' },
-      ...{ misfireGraceMs: MISFIRE_GRACE_MS, keepRunsMs: DAY_MS, pollMs: 0 },
+      file,
+      restoreState: 'both',
+      monthBase: 0,
+      ignoreTimezone: false,
+      mode: 'run',
+      misfireGraceMs: MISFIRE_GRACE_MS,
+      keepRunsMs: DAY_MS,
+      pollMs: 0,
     },
   )
   const began = performance.now()
@@ -80,7 +89,9 @@ export async function measureSchedules({ directory }: { readonly directory: stri
     {
       name: `${COUNT} schedules, latest firing`,
       value: lags.length === 0 ? null : Math.max(...lags),
-      ...{ unit: 'ms', atMost: MAX_LAG_MS, note: fired },
+      unit: 'ms',
+      atMost: MAX_LAG_MS,
+      note: fired,
     },
   ]
 }

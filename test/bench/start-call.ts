@@ -65,7 +65,10 @@ function directClient({ qrsPort, certificates }: BenchSite): QrsClient {
   return createQrsClient(
     { log: recordingLog() },
     {
-      ...{ host: '127.0.0.1', port: qrsPort, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: qrsPort,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal;UserId=sa_repository' }],
       certificates: { cert: cert!, key: key!, ca: ca! },
     },

@@ -44,12 +44,19 @@ export async function measureSustained({ seconds, ...settings }: SustainedSettin
   const receivers = { 'webhook of Butler': butler, 'webhook with the script log': whole, MQTT: mqtt }
   const target = await startTarget({
     ...settings,
-    ...{ site, directory, webhookUrl: butler.url, mute: true },
+    site,
+    directory,
+    webhookUrl: butler.url,
+    mute: true,
     sections: {
       emailNotification: { enable: false },
       mqttConfig: {
-        ...{ enable: true, brokerHost: '127.0.0.1', brokerPort: broker.port },
-        ...{ taskFailureSendFull: true, taskFailureFullTopic: TOPIC, taskFailureTopic: '' },
+        enable: true,
+        brokerHost: '127.0.0.1',
+        brokerPort: broker.port,
+        taskFailureSendFull: true,
+        taskFailureFullTopic: TOPIC,
+        taskFailureTopic: '',
       },
     },
     additions: {
@@ -85,11 +92,16 @@ export async function measureSustained({ seconds, ...settings }: SustainedSettin
   return [
     ...Object.entries(receivers).map(([receiver, { told, repeats }]) => ({
       name: `${name}: not arrived, ${receiver}`,
-      ...{ value: count - told, unit: 'events', atMost: 0, note: `of ${count}; ${repeats} twice` },
+      value: count - told,
+      unit: 'events',
+      atMost: 0,
+      note: `of ${count}; ${repeats} twice`,
     })),
     {
       name: 'sustained: begin to last delivery',
-      ...{ value: tookMs / 1000, unit: 's', atMost: seconds * (1 + IN_TIME_FACTOR) },
+      value: tookMs / 1000,
+      unit: 's',
+      atMost: seconds * (1 + IN_TIME_FACTOR),
       note: `${Math.round((count / tookMs) * 1000)} events/s, ${Math.round((3 * count * 1000) / tookMs)} deliveries/s`,
     },
     {
@@ -107,7 +119,8 @@ function memoryRows(warm: number | null, atEnd: number | null, highest: number):
   return [
     {
       name: 'sustained: resident memory at the end',
-      ...{ value: atEnd, unit: 'MB' },
+      value: atEnd,
+      unit: 'MB',
       note: `${warm?.toFixed(0) ?? '-'} MB after ${WARM_MS / 1000} s, ${highest.toFixed(0)} MB at most`,
     },
     { name: 'sustained: growth of it since then', value: growth, unit: '%', atMost: MOST_GROWTH },
@@ -125,7 +138,10 @@ function questionRows({ task, app, user, result, ticket, log }: Counts, count: n
   })
   const once = (name: string, { asked, most }: Counts['task']): Measurement => ({
     name: `sustained: requests for one ${name}`,
-    ...{ value: most, unit: '', atMost: 1, note: `${asked} for ${count}` },
+    value: most,
+    unit: '',
+    atMost: 1,
+    note: `${asked} for ${count}`,
   })
   return [
     kept('task', task, TASKS),

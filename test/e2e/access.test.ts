@@ -351,7 +351,10 @@ describe('schedules, and who may set them going', () => {
 
   test('a new one with pairs needs kv:write for their namespace', async () => {
     const body = {
-      ...{ name: 'New', cronSchedule: '0 6 1 1 *', timezone: 'UTC', startupState: 'stopped' },
+      name: 'New',
+      cronSchedule: '0 6 1 1 *',
+      timezone: 'UTC',
+      startupState: 'stopped',
       qlikSenseTaskId: FINANCIAL,
       target: { keyValueStore: [{ namespace: 'HR', key: 'a', value: 'b' }], tag: ['urgent'] },
     }

@@ -106,33 +106,35 @@ describe('the six examples of alert routes', () => {
           },
           alertRoutes: [
             {
-              ...{ name: 'finance-night', match: { outcome: ['failed', 'aborted'], stream: 'Finance' } },
-              ...{
-                except: { during: 'office-hours' },
-                to: ['on-call'],
-                severity: 'critical',
-                fallback: ['phone', 'ops-mail'],
-              },
+              name: 'finance-night',
+              match: { outcome: ['failed', 'aborted'], stream: 'Finance' },
+              except: { during: 'office-hours' },
+              to: ['on-call'],
+              severity: 'critical',
+              fallback: ['phone', 'ops-mail'],
             },
             {
-              ...{ name: 'owners', match: { type: 'reload', outcome: 'failed', consecutiveFailures: '=3' } },
-              ...{ to: ['owner-mail'], recovery: true, limit: 'none' },
+              name: 'owners',
+              match: { type: 'reload', outcome: 'failed', consecutiveFailures: '=3' },
+              to: ['owner-mail'],
+              recovery: true,
+              limit: 'none',
             },
             // The tasks of the simulated site have other tags than etl-*.
             { name: 'etl-chain', match: { taskTag: 'hourly-*' }, to: ['bi-teams'], group: 'chain', recovery: true },
             {
-              ...{
-                name: 'other-tasks',
-                match: { type: ['externalProgram', 'userSync'], outcome: ['failed', 'aborted'] },
-              },
+              name: 'other-tasks',
+              match: { type: ['externalProgram', 'userSync'], outcome: ['failed', 'aborted'] },
               except: { task: 'Nightly FTP*', message: '/timed? ?out/' },
               to: ['dev-slack', { destination: 'ops-mail', priority: 'low' }],
-              ...{ limit: '3/1h', limitPer: 'route' },
+              limit: '3/1h',
+              limitPer: 'route',
             },
             {
               name: 'month-end-done',
               match: { outcome: 'success', taskProperty: { department: 'finance' }, during: { on: ['month-end'] } },
-              ...{ to: ['ops-mail'], title: '{{taskName}} is ready ({{executionDuration.minutes}} min)' },
+              to: ['ops-mail'],
+              title: '{{taskName}} is ready ({{executionDuration.minutes}} min)',
             },
             { name: 'all-as-data', match: { outcome: '*' }, to: ['jobs-topic'], limit: 'none' },
           ],
@@ -145,9 +147,7 @@ describe('the six examples of alert routes', () => {
   afterAll(async () => {
     await subscriber?.endAsync(true)
     await product?.[Symbol.asyncDispose]()
-    await Promise.all([
-      ...[site?.[Symbol.asyncDispose](), sink?.stop(), mailbox?.stop(), broker?.stop(), services?.stop()],
-    ])
+    await Promise.all([site?.[Symbol.asyncDispose](), sink?.stop(), mailbox?.stop(), broker?.stop(), services?.stop()])
     files.remove()
   })
 

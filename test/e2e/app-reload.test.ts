@@ -78,7 +78,10 @@ test('one line in the rules reports them, with app, user and stream; rules witho
   expect(bodyOf('/chat')).toContain('App reload failed: Sales Dashboard')
   expect(bodyOf('/chat')).not.toMatch(/undefined|\bnull\b/)
   expect(JSON.parse(bodyOf('/hook'))).toMatchObject({
-    ...{ type: 'appReload', task: null, app: { id: APP, stream: 'Finance' }, user: 'ACME/goran' },
+    type: 'appReload',
+    task: null,
+    app: { id: APP, stream: 'Finance' },
+    user: 'ACME/goran',
     text: 'App: Sales Dashboard\nHost: QS-2\nStream: Finance\nStarted by: ACME/goran\n\nField "X" not found',
   })
 

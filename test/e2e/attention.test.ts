@@ -82,8 +82,16 @@ test('a failed task is an item with its cause, its alerts and the tasks behind i
     { timeout: 30_000 },
   )
   expect(item).toMatchObject({
-    ...{ kind: 'taskFailed', severity: 'error', title: 'Sales ETL hourly', count: 1, parent: null, quiet: null },
-    ...{ task: { taskId: ETL, taskName: 'Sales ETL hourly' }, retry: null, taken: null, recovered: null },
+    kind: 'taskFailed',
+    severity: 'error',
+    title: 'Sales ETL hourly',
+    count: 1,
+    parent: null,
+    quiet: null,
+    task: { taskId: ETL, taskName: 'Sales ETL hourly' },
+    retry: null,
+    taken: null,
+    recovered: null,
     alerted: expect.arrayContaining([expect.objectContaining({ destination: 'ops', at: expect.any(String) })]),
     cause: expect.any(String),
     executionId: expect.any(String),
@@ -142,12 +150,10 @@ test('a task that runs has a bar with its expected end', async () => {
     { timeout: 20_000 },
   )
   expect(bar).toMatchObject({
-    ...{
-      state: 'running',
-      over: expect.any(Boolean),
-      expectedEnd: expect.any(String),
-      executionId: expect.any(String),
-    },
+    state: 'running',
+    over: expect.any(Boolean),
+    expectedEnd: expect.any(String),
+    executionId: expect.any(String),
   } as never)
 }, 90_000)
 

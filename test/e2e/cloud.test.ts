@@ -39,7 +39,9 @@ beforeAll(async () => {
     lines: () => [
       `listener ${tlsPort} 127.0.0.1`,
       'allow_anonymous true',
-      ...[`cafile ${ca.path}`, `certfile ${server.cert.path}`, `keyfile ${server.key.path}`],
+      `cafile ${ca.path}`,
+      `certfile ${server.cert.path}`,
+      `keyfile ${server.key.path}`,
     ],
   })
   publisher = await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.port}`)
@@ -78,7 +80,9 @@ async function start(changes: Changes = {}): Promise<Footman> {
     alertEnableByTag: { enable: changes.tag !== undefined, tag: changes.tag ?? '' },
   }
   const running = await footman({
-    ...{ simulator: null, mqttPort: broker.port, smtpPort: mail.port },
+    simulator: null,
+    mqttPort: broker.port,
+    smtpPort: mail.port,
     args: ['--no-qs-connection'],
     config: {
       mqttConfig: {
@@ -89,7 +93,9 @@ async function start(changes: Changes = {}): Promise<Footman> {
         event: {
           mqtt: {
             tenant: {
-              ...{ id: TENANT, tenantUrl, comment: 'Acme in the cloud' },
+              id: TENANT,
+              tenantUrl,
+              comment: 'Acme in the cloud',
               qlikSenseUrls: {
                 qmc: 'https://acme.eu.qlikcloud.com/console',
                 hub: 'https://acme.eu.qlikcloud.com/analytics/home',
@@ -165,7 +171,10 @@ describe('a reload in Qlik Cloud', () => {
     expect(first).toContain('EngineConnectorError')
     expect(teams.some(({ body }) => body.includes(`/sense/app/${APP}`))).toBe(true)
     expect(mails.map(({ envelope }) => envelope.to[0]).sort()).toEqual([
-      ...['anna@acme.example', 'anna@acme.example', 'ops@acme.example', 'ops@acme.example'],
+      'anna@acme.example',
+      'anna@acme.example',
+      'ops@acme.example',
+      'ops@acme.example',
     ])
     expect(mails[0]?.parsed.subject).toContain('Qlik Sense reload failed: "Cloud')
     await until(() => stored(running).length === 2, { ...WAIT, what: 'script logs' })
@@ -273,7 +282,10 @@ describe('when the tenant', () => {
     expect(slack?.body).toContain('Cloud Sales')
     await mail.received(1, WAIT)
     expect(JSON.parse(events(running)[0]?.missing_parts ?? '[]').sort()).toEqual([
-      ...['app', 'execution', 'owner', 'scriptLog'],
+      'app',
+      'execution',
+      'owner',
+      'scriptLog',
     ])
   }, 60_000)
 })

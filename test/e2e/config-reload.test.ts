@@ -77,9 +77,17 @@ async function fail({ udpPort }: Footman): Promise<string> {
   executions += 1
   const execution = `e9000000-0000-4000-8000-${String(executions).padStart(12, '0')}`
   const fields = [
-    ...['/scheduler-task-failed/', 'qs-central', 'Financial Dashboard Reload', 'Sales Dashboard'],
-    ...['INTERNAL\\sa_scheduler', TASK, 'a1000000-0000-4000-8000-000000000002', '2026-03-02 07:00:00,000', 'ERROR'],
-    ...[execution, 'Max retries reached'],
+    '/scheduler-task-failed/',
+    'qs-central',
+    'Financial Dashboard Reload',
+    'Sales Dashboard',
+    'INTERNAL\\sa_scheduler',
+    TASK,
+    'a1000000-0000-4000-8000-000000000002',
+    '2026-03-02 07:00:00,000',
+    'ERROR',
+    execution,
+    'Max retries reached',
   ]
   await new Promise<void>((done, failed) => {
     sender.send(fields.join(';'), udpPort, '127.0.0.1', (error) => (error ? failed(error) : done()))
@@ -117,8 +125,10 @@ describe('a new route', () => {
     const dry = await reload(running, { dryRun: true })
     expect({ ...dry, changed: dry.changed.sort() }).toEqual({
       inUseSince: expect.stringMatching(/Z$/),
-      ...{ ...expected, changed: expected.changed.sort() },
-      ...{ status: 200, dryRun: true },
+      ...expected,
+      changed: expected.changed.sort(),
+      status: 200,
+      dryRun: true,
     })
     await fail(running)
     await until(() => got('first').length === 2, WAIT)

@@ -26,7 +26,9 @@ describe.skipIf(process.platform === 'win32')('in the folders of the container',
     for (const name of ['config', 'log']) mkdirSync(nodeapp.join(name))
     restPort = await freeTcpPort()
     const settings = {
-      ...{ logLevel: 'info', fileLogging: true, logDirectory: 'log' },
+      logLevel: 'info',
+      fileLogging: true,
+      logDirectory: 'log',
       restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: restPort },
       udpServerConfig: { enable: true, serverHost: '127.0.0.1', portTaskFailure: await freeUdpPort() },
     }
@@ -55,7 +57,9 @@ describe.skipIf(process.platform === 'win32')('in the folders of the container',
 
   test('a missing configuration ends with 1 and says where it was looked for', async () => {
     const container = runBinary([nodeapp.join('entrypoint.sh')], {
-      ...{ command: '/bin/sh', cwd: nodeapp.join('log'), env: ENVIRONMENT },
+      command: '/bin/sh',
+      cwd: nodeapp.join('log'),
+      env: ENVIRONMENT,
     })
     expect((await container.ended).code).toBe(1)
     expect(container.stderr.concat(container.stdout).join('\n')).toContain('production.yaml')
@@ -88,7 +92,8 @@ describe('the files that describe it', () => {
       ports: ['8080:8080', '9998:9998/udp'],
       volumes: ['./config:/nodeapp/config', './log:/nodeapp/log'],
       environment: { NODE_ENV: 'production' },
-      ...{ restart: 'always', stop_grace_period: '20s' },
+      restart: 'always',
+      stop_grace_period: '20s',
     })
     expect(footman.command).toBeUndefined()
   })

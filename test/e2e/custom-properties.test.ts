@@ -18,7 +18,9 @@ afterEach(async () => {
 
 const MARKED = { enable: true, alertEnableByCustomProperty: { enable: true, enabledValue: 'Yes' } }
 const gate = (customPropertyName: string, enabledValue = 'Yes') => ({
-  ...{ enable: true, recipients: ['a@acme.example'], fromAddress: 'a@acme.example' },
+  enable: true,
+  recipients: ['a@acme.example'],
+  fromAddress: 'a@acme.example',
   alertEnableByCustomProperty: { ...MARKED.alertEnableByCustomProperty, customPropertyName, enabledValue },
   alertEnabledByEmailAddress: { customPropertyName: '' },
 })
@@ -26,7 +28,8 @@ const gate = (customPropertyName: string, enabledValue = 'Yes') => ({
 /** What there is: priority with high and low for reload tasks; department for reload tasks, apps and users. */
 const NEEDS = {
   emailNotification: {
-    ...{ enable: true, smtp: { host: 'smtp.acme.example' } },
+    enable: true,
+    smtp: { host: 'smtp.acme.example' },
     reloadTaskFailure: gate('Footman_Mail'),
     reloadTaskAborted: gate('priority', 'middle'),
     preloadTaskFailure: gate('Department', 'it'),

@@ -25,8 +25,20 @@ afterAll(async () => {
 })
 
 const GROUPS = [
-  ...['certificate', 'qrs', 'engine', 'clock', 'rights', 'property', 'selection', 'names', 'script-log', 'licence'],
-  ...['address', 'udp', 'nodes', 'time-zone'],
+  'certificate',
+  'qrs',
+  'engine',
+  'clock',
+  'rights',
+  'property',
+  'selection',
+  'names',
+  'script-log',
+  'licence',
+  'address',
+  'udp',
+  'nodes',
+  'time-zone',
 ]
 
 async function doctor(): Promise<{ code: number | null; findings: readonly Finding[] }> {

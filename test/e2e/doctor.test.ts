@@ -29,7 +29,9 @@ beforeAll(async () => {
   mail = await startSmtpSink()
   product = await footman({
     simulator: null,
-    ...{ webhookUrl: `${hook.url}/hook`, smtpPort: mail.port, mqttPort: (listener.address() as AddressInfo).port },
+    webhookUrl: `${hook.url}/hook`,
+    smtpPort: mail.port,
+    mqttPort: (listener.address() as AddressInfo).port,
     config: { footman: { mqtt: { clientId: LIVE } } },
     args: ['--no-qs-connection'],
   })

@@ -110,7 +110,9 @@ test('an answer of QRS that is final ends the waiting for a part, and the mail n
       // The task names its last result too.
       const isNamed = match === '/executionresult/' || (body.includes(answer) && body.includes(part))
       expect({ name, isNamed, blamesSilence: /did not answer/.test(body) }).toEqual({
-        ...{ name, isNamed: true, blamesSilence: false },
+        name,
+        isNamed: true,
+        blamesSilence: false,
       })
       expect({ name, subject }).toEqual({ name, subject: expect.stringMatching(/^on qs-(?:central|reload1)$/) })
       expect({ name, inTime: seconds < (match === '/download/' ? 12 : 5) }).toEqual({ name, inTime: true })

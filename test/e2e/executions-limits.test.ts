@@ -67,7 +67,10 @@ describe('selecting', () => {
       { timeout: 15_000 },
     )
     expect(task).toMatchObject({
-      ...{ taskId: SALES_ETL, taskType: 'reload', enabled: true, appName: 'Sales ETL' },
+      taskId: SALES_ETL,
+      taskType: 'reload',
+      enabled: true,
+      appName: 'Sales ETL',
       last: { state: 'finished', outcome: 'success' },
     })
   }, 90_000)
@@ -138,18 +141,22 @@ describe('limits', () => {
     const listed = await get('/v4/startqueue')
     expect(listed.body).toMatchObject({
       maxConcurrent: 0,
-      queue: [{ ...{ position: 1, queueId: first!.queueId } }, {}],
+      queue: [{ position: 1, queueId: first!.queueId }, {}],
     })
     expect(listed.body.running).toBeGreaterThan(0)
     expect((await get(`/v4/execution/${first!.queueId}`)).body).toMatchObject({
-      ...{ state: 'queued', statusText: 'InStartQueue', taskId: FINANCIAL },
+      state: 'queued',
+      statusText: 'InStartQueue',
+      taskId: FINANCIAL,
     })
     const removed = await product.call('DELETE', `/v4/startqueue/${first!.queueId}`)
     expect(removed.status).toBe(204)
     const again = await product.call('DELETE', `/v4/startqueue/${first!.queueId}`)
     expect([again.status, ((await again.json()) as { code: string }).code]).toEqual([404, 'QUEUE_ENTRY_NOT_FOUND'])
     expect((await get(`/v4/execution/${first!.queueId}`)).body).toMatchObject({
-      ...{ state: 'finished', statusText: 'NotStarted', error: 'It was removed from the start queue' },
+      state: 'finished',
+      statusText: 'NotStarted',
+      error: 'It was removed from the start queue',
     })
     site.simulator.abort(SLOW)
     await until(() => startsOf(site).includes(SALES_ETL), { timeout: 15_000 })

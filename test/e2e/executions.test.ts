@@ -110,7 +110,12 @@ describe('waiting', () => {
     ])
     expect(status).toBe(200)
     expect(Object.keys(body)).toEqual([
-      ...['tasksId', 'tasksTag', 'tasksTagDenied', 'tasksCP', 'tasksCPDenied', 'executions'],
+      'tasksId',
+      'tasksTag',
+      'tasksTagDenied',
+      'tasksCP',
+      'tasksCPDenied',
+      'executions',
     ])
     const { executions } = body as unknown as { executions: Started['tasksStarted'] }
     expect(executions.map(({ execution }) => execution.outcome)).toEqual(['success', 'success', 'success', 'success'])

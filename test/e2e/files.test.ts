@@ -286,7 +286,9 @@ test('an endpoint that is off does not exist, and jobs exist with any that is on
     ['POST', '/v4/createdirqvd'],
   ] as const) {
     expect(await (await running.call(method, path, {})).json()).toEqual({
-      ...{ message: `Route ${method}:${path} not found`, error: 'Not Found', statusCode: 404 },
+      message: `Route ${method}:${path} not found`,
+      error: 'Not Found',
+      statusCode: 404,
     })
   }
   expect((await running.call('PUT', '/v4/filemove', {})).status).toBe(400)

@@ -52,7 +52,9 @@ const config = ({ simulator }: TestSite) => ({
   configEngine: { host: '127.0.0.1', port: simulator.ports.engine },
   emailNotification: { reloadTaskAborted: { enable: false } },
   restServerEndpointsEnable: {
-    ...{ butlerping: true, senseStartTask: true, keyValueStore: true },
+    butlerping: true,
+    senseStartTask: true,
+    keyValueStore: true,
     scheduler: { getSchedule: true, createNewSchedule: true, startSchedule: true, stopSchedule: true },
   },
   scheduler: { enable: true, configfile: 'schedule.yaml' },

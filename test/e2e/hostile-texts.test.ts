@@ -112,7 +112,10 @@ describe('hostile texts', () => {
         incidentTool: { newRelic: { url: { event: `${sink.url}/relic`, log: `${sink.url}/relic` } } },
         thirdPartyToolsCredentials: { newRelic: [{ accountName: 'main', accountId: '7', insertApiKey: 'k' }] },
         influxDb: {
-          ...{ enable: true, hostIP: '127.0.0.1', hostPort: points.port, dbName: 'SenseOps' },
+          enable: true,
+          hostIP: '127.0.0.1',
+          hostPort: points.port,
+          dbName: 'SenseOps',
           reloadTaskFailure: { enable: true, tailScriptLogLines: 20, tag: { static: [], dynamic: influx } },
         },
         footman: {
@@ -208,7 +211,8 @@ describe('hostile texts', () => {
     expect(shown.opsgenie).toMatchObject({ message: TITLE.replace('<!', '< !').replace('<a', '< a') })
     shown.discord = await from('discord.com')
     expect(shown.discord).toMatchObject({
-      ...{ content: '', allowed_mentions: { parse: [] } },
+      content: '',
+      allowed_mentions: { parse: [] },
       embeds: [{ title: NO_LINKS, fields: expect.arrayContaining([expect.objectContaining({ value: APP_LINKLESS })]) }],
     })
     shown.telegram = await from('api.telegram.org')

@@ -30,12 +30,18 @@ function influxDb(hostPort: number) {
   const types = ['userSync', 'externalProgram', 'distribute', 'preload']
   const kinds = types.flatMap((type) => [`${type}TaskSuccess`, `${type}TaskFailure`])
   return {
-    ...{ ...ON, version: 1, hostIP: '127.0.0.1', hostPort },
+    ...ON,
+    version: 1,
+    hostIP: '127.0.0.1',
+    hostPort,
     v1Config: { dbName: DATABASE, retentionPolicy: { name: '10d', duration: '10d' } },
     tag: { static: [{ name: 'qs_env', value: 'prod' }] },
     reloadTaskFailure: { ...ON, tailScriptLogLines: 20, tag: { ...tags('reload failed'), dynamic } },
     reloadTaskSuccess: {
-      ...{ ...ON, headScriptLogLines: 15, tailScriptLogLines: 25, tag: { ...tags('reload success'), dynamic } },
+      ...ON,
+      headScriptLogLines: 15,
+      tailScriptLogLines: 25,
+      tag: { ...tags('reload success'), dynamic },
       allReloadTasks: { enable: false },
       byCustomProperty: { ...ON, customPropertyName: 'Butler_SuccessReloadTask_InfluxDB', enabledValue: 'Yes' },
     },
@@ -48,7 +54,9 @@ function everything(site: TestSite, influx: number) {
     influxDb: influxDb(influx),
     uptimeMonitor: { ...ON, frequency: 'PT1S', storeInInfluxdb: ON },
     serviceMonitor: {
-      ...{ ...ON, frequency: 'PT1S', alertDestination: { influxDb: ON } },
+      ...ON,
+      frequency: 'PT1S',
+      alertDestination: { influxDb: ON },
       monitor: [{ host: 'localhost', services: [{ name: 'QlikSenseSchedulerService', friendlyName: 'Scheduler' }] }],
     },
     qlikSenseVersion: {
@@ -79,8 +87,13 @@ const TASK_MEASUREMENTS = ['distribute', 'external_program', 'preload', 'reload'
   `${type}_task_success`,
 ])
 const MEASUREMENTS = [
-  ...['butler_memory_usage', 'butler_udp_queue', 'qlik_sense_license', 'qlik_sense_license_release'],
-  ...['qlik_sense_server_license', 'qlik_sense_version', 'win_service_state'],
+  'butler_memory_usage',
+  'butler_udp_queue',
+  'qlik_sense_license',
+  'qlik_sense_license_release',
+  'qlik_sense_server_license',
+  'qlik_sense_version',
+  'win_service_state',
   ...TASK_MEASUREMENTS,
 ]
 
@@ -193,7 +206,8 @@ describe.skipIf(!isHere)('the simulated site with everything measured', () => {
     const taken = () => site.simulator.requests({ listener: 'qrs' }).filter(({ method }) => method === 'DELETE')
     // A run of the release may be under way.
     await until(async () => (await released()).length === taken().length, {
-      ...{ timeout: 20_000, state: () => `${taken().length} taken` },
+      timeout: 20_000,
+      state: () => `${taken().length} taken`,
     })
     const [license] = await rows('SELECT * FROM qlik_sense_server_license')
     expect(license).toMatchObject({ days_until_expiry: 335, license_expired: false })

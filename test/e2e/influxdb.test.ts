@@ -106,7 +106,7 @@ describe('InfluxDB 1', () => {
     const rows = (query: string) => influxd.rows(query, 'SenseOps')
     const measurements = (await rows('SHOW MEASUREMENTS')).map(({ name }) => name)
     expect(measurements.filter((name) => String(name).includes('_task_')).sort()).toEqual(
-      [...['distribute', 'external_program', 'preload', 'reload', 'user_sync']].flatMap((type) => [
+      ['distribute', 'external_program', 'preload', 'reload', 'user_sync'].flatMap((type) => [
         `${type}_task_failed`,
         `${type}_task_success`,
       ]),
@@ -123,12 +123,10 @@ describe('InfluxDB 1', () => {
     }
     const [failed] = await rows('SELECT * FROM reload_task_failed')
     expect(failed).toMatchObject({
-      ...{
-        env: 'DEV',
-        task_name: 'Financial Dashboard Reload',
-        app_name: 'Sales Dashboard',
-        task_scriptLogTailCount: 20,
-      },
+      env: 'DEV',
+      task_name: 'Financial Dashboard Reload',
+      app_name: 'Sales Dashboard',
+      task_scriptLogTailCount: 20,
       reload_log: expect.stringContaining('Execution Failed'),
     })
     expect(Object.keys(failed!).filter((name) => name.startsWith('taskTag_')).length).toBeGreaterThan(0)

@@ -143,8 +143,17 @@ describe('init', () => {
     const [there] = await properties()
     await site.qrs('DELETE', `custompropertydefinition/${(there as { id: string }).id}`)
     const made = await run(
-      ...['init', '--yes', '--qs-host', '127.0.0.1', '--qs-port', String(ports.qrs), '--footman-host', '127.0.0.1'],
-      ...[...own, ...mail, '--create-custom-properties'],
+      'init',
+      '--yes',
+      '--qs-host',
+      '127.0.0.1',
+      '--qs-port',
+      String(ports.qrs),
+      '--footman-host',
+      '127.0.0.1',
+      ...own,
+      ...mail,
+      '--create-custom-properties',
     )
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 0, stderr: '' })
     expect(made.stdout).toMatch(/Butler_FailedAlertEnableEmail +Yes +ReloadTask +yes/)

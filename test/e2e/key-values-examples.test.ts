@@ -105,7 +105,10 @@ test('the documented calls, one after the other', async () => {
     const text = await answer.text()
     const parsed = text === '' ? null : JSON.parse(text)
     expect({ method, path, body, status: answer.status, answer: parsed }).toEqual({
-      ...{ method, path, body, status },
+      method,
+      path,
+      body,
+      status,
       answer: expected,
     })
     if (text !== '') expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')

@@ -270,12 +270,20 @@ const SCHEDULE_CALLS: readonly Call[] = [
   },
   // No body of their own.
   {
-    ...{ sub: 'StartSchedule', method: 'POST', path: `/v4/schedules/${SCHEDULE}/start`, override: 'PUT' },
-    ...{ status: 200, answer: [expect.objectContaining({ ...schedule, lastKnownState: 'started' })] },
+    sub: 'StartSchedule',
+    method: 'POST',
+    path: `/v4/schedules/${SCHEDULE}/start`,
+    override: 'PUT',
+    status: 200,
+    answer: [expect.objectContaining({ ...schedule, lastKnownState: 'started' })],
   },
   {
-    ...{ sub: 'StopSchedule', method: 'POST', path: `/v4/schedules/${SCHEDULE}/stop`, override: 'PUT' },
-    ...{ status: 200, answer: [expect.objectContaining({ ...schedule, lastKnownState: 'stopped' })] },
+    sub: 'StopSchedule',
+    method: 'POST',
+    path: `/v4/schedules/${SCHEDULE}/stop`,
+    override: 'PUT',
+    status: 200,
+    answer: [expect.objectContaining({ ...schedule, lastKnownState: 'stopped' })],
   },
   { sub: 'DeleteSchedule', method: 'POST', path: `/v4/schedules/${SCHEDULE}`, override: 'DELETE', status: 204 },
 ]

@@ -53,8 +53,16 @@ const TASKS: Readonly<Record<TaskType, Readonly<Record<Outcome, string>>>> = {
 }
 
 const DESTINATIONS = [
-  ...['slack', 'teams', 'webhook', 'signl4', 'newrelic event', 'newrelic log', 'scriptlog'],
-  ...['mqtt short', 'mqtt full', 'email'],
+  'slack',
+  'teams',
+  'webhook',
+  'signl4',
+  'newrelic event',
+  'newrelic log',
+  'scriptlog',
+  'mqtt short',
+  'mqtt full',
+  'email',
 ] as const
 type DestinationName = (typeof DESTINATIONS)[number]
 
@@ -143,16 +151,25 @@ describe('the matrix of types, outcomes and destinations', () => {
     const iso = (ms: number) => new Date(ms).toISOString()
     const fileTime = logTime.slice(0, 19).replace(' ', '_').replaceAll(':', '-')
     return {
-      ...{ version, logTime, receivedAt, executionId: execution.executionID, node: execution.executingNodeName },
-      ...{ startUtc: iso(execution.startTime), stopUtc: iso(execution.stopTime) },
+      version,
+      logTime,
+      receivedAt,
+      executionId: execution.executionID,
+      node: execution.executingNodeName,
+      startUtc: iso(execution.startTime),
+      stopUtc: iso(execution.stopTime),
       startLocal: STOCKHOLM.sortable(execution.startTime),
       stopLocal: STOCKHOLM.sortable(execution.stopTime),
       seconds: Math.floor(execution.duration / 1000) % 60,
       durationSeconds: Math.floor(execution.duration / 1000),
-      ...{ log: lines.join('\n'), logSize: execution.scriptLogSize, rows: lines.length },
-      ...{ tail: lines.slice(-3).join('\n'), tail2: lines.slice(-2).join('\r\n') },
+      log: lines.join('\n'),
+      logSize: execution.scriptLogSize,
+      rows: lines.length,
+      tail: lines.slice(-3).join('\n'),
+      tail2: lines.slice(-2).join('\r\n'),
       details: execution.details.map(({ at, message }) => `${iso(at)}\t${message}\n`).join(''),
-      ...{ day: logTime.slice(0, 10), fileTime },
+      day: logTime.slice(0, 10),
+      fileTime,
       ...(await entitiesOf(task)),
     }
   }

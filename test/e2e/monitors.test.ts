@@ -61,7 +61,9 @@ onLinux('a service that stops', () => {
     chmodSync(tools.join('systemctl'), 0o755)
     become('active')
     const chat = (path: string) => ({
-      ...{ webhookURL: `${sink.url}${path}`, messageType: 'basic', rateLimit: 300 },
+      webhookURL: `${sink.url}${path}`,
+      messageType: 'basic',
+      rateLimit: 300,
       basicMsgTemplate: '{{serviceDisplayName}} on {{host}} is {{serviceStatus}}, was {{servicePrevStatus}}',
     })
     const chats = (path: string) => ({ ...ON, serviceStopped: chat(path), serviceStarted: chat(path) })
@@ -110,7 +112,13 @@ onLinux('a service that stops', () => {
             { host: 'qs-prod-1', services: [{ name: 'QlikSenseProxyService', friendlyName: 'Proxy' }] },
           ],
           alertDestination: {
-            ...{ influxDb: ON, newRelic: ON, email: ON, mqtt: ON, teams: ON, slack: ON, webhook: ON },
+            influxDb: ON,
+            newRelic: ON,
+            email: ON,
+            mqtt: ON,
+            teams: ON,
+            slack: ON,
+            webhook: ON,
           },
         },
       },
@@ -215,7 +223,9 @@ describe('licences of the site', () => {
         heartbeat: { ...ON, remoteURL: `${sink.url}/heartbeat` },
         thirdPartyToolsCredentials: { newRelic: [{ accountName: 'A', insertApiKey: 'nr-key', accountId: 1 }] },
         uptimeMonitor: {
-          ...{ ...ON, frequency: 'every 1 second', logLevel: 'info' },
+          ...ON,
+          frequency: 'every 1 second',
+          logLevel: 'info',
           storeNewRelic: { ...ON, destinationAccount: ['A'], url: `${sink.url}/metric` },
         },
         webhookNotification: {

@@ -178,7 +178,8 @@ describe('a Prometheus that scrapes', () => {
   beforeAll(async () => {
     prometheus = await startPrometheus(product.restPort)
     await until(async () => (await prometheus.query('count_over_time(footman_build_info[1m])'))[0]! >= 3, {
-      ...{ timeout: 30_000, what: 'three scrapes' },
+      timeout: 30_000,
+      what: 'three scrapes',
     })
   }, 60_000)
   afterAll(() => prometheus?.stop())
@@ -186,12 +187,23 @@ describe('a Prometheus that scrapes', () => {
   test('answers every query of the dashboard', async () => {
     // Nothing of the kind is watched or has happened.
     const expected = [
-      ...['Services', 'Running and waiting', 'Retries and finds of the watchdog', 'Runs of schedules'],
-      ...['Runs of report tasks', 'Time of report runs, 95 %', 'Mails, documents and waiting runs of report tasks'],
+      'Services',
+      'Running and waiting',
+      'Retries and finds of the watchdog',
+      'Runs of schedules',
+      'Runs of report tasks',
+      'Time of report runs, 95 %',
+      'Mails, documents and waiting runs of report tasks',
       ...(broker ? [] : ['MQTT brokers']),
       // A node of its own.
-      ...['Part of each node', 'Nodes, takeovers', 'Database of the cluster', 'Behind the leader, clock', 'What waits'],
-      ...['Passed on, stored, taken over', 'Time of ships, calls and reads, 95 %', 'Alone, doubled, put back'],
+      'Part of each node',
+      'Nodes, takeovers',
+      'Database of the cluster',
+      'Behind the leader, clock',
+      'What waits',
+      'Passed on, stored, taken over',
+      'Time of ships, calls and reads, 95 %',
+      'Alone, doubled, put back',
     ]
     const empty: string[] = []
     for (const { where, text } of queriesOf(dashboard('prometheus'), PROMETHEUS_VALUES)) {

@@ -52,7 +52,11 @@ function chartBlock(chart: ChartKind) {
     chart === 'combo' && index > 0 ? { expr, as: 'line', axis: 'right' } : expr,
   )
   return {
-    ...{ key: chart.toLowerCase(), type: 'chart', title: `${chart} ${SIGNS}`, chart, measures },
+    key: chart.toLowerCase(),
+    type: 'chart',
+    title: `${chart} ${SIGNS}`,
+    chart,
+    measures,
     ...(dimension && { dimension }),
     ...(dimension2 && { dimension2 }),
   }
@@ -73,7 +77,10 @@ test('a chart of each kind has the same bytes in two runs and in two processes, 
     storage: [{ spaceId: 'finance', folder: 'kinds' }],
     reports: CHART_KINDS.flatMap((kind) =>
       ['svg', 'png'].map((format) => ({
-        ...{ key: `${kind.toLowerCase()}-${format}`, reportId: report.id, format, block: kind.toLowerCase() },
+        key: `${kind.toLowerCase()}-${format}`,
+        reportId: report.id,
+        format,
+        block: kind.toLowerCase(),
         fileName: kind,
       })),
     ),
@@ -117,7 +124,11 @@ test('a sign that no font has is a box and a warning', async () => {
 async function fileReport(file: string, bytes: Uint8Array, site = reports): Promise<Named> {
   writeFileSync(site.templates.join(file), bytes)
   return site.call('POST', '/v4/report', {
-    ...{ project: 'Sales', name: file, type: 'template', appId: SALES_APP, template: { source: 'file', file } },
+    project: 'Sales',
+    name: file,
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file },
     data: [
       { key: 'revenue', type: 'value', expr: '=Sum(Sales)' },
       {
@@ -138,8 +149,14 @@ function converted(folder: string, names: readonly string[]): (name: string) => 
   const ran = spawnSync(
     soffice,
     [
-      ...['--headless', '--norestore', `-env:UserInstallation=${pathToFileURL(reports.space.join('profile'))}`],
-      ...['--convert-to', 'pdf', '--outdir', out, ...names.map((name) => `${folder}/${name}`)],
+      '--headless',
+      '--norestore',
+      `-env:UserInstallation=${pathToFileURL(reports.space.join('profile'))}`,
+      '--convert-to',
+      'pdf',
+      '--outdir',
+      out,
+      ...names.map((name) => `${folder}/${name}`),
     ],
     { timeout: 100_000, encoding: 'utf8' },
   )
@@ -249,7 +266,10 @@ function isGone(pid: string): boolean {
 
 test('an upload whose directory lies about the size of a part is refused, with memory as before', async () => {
   const report = await reports.call('POST', '/v4/report', {
-    ...{ project: 'Sales', name: 'Liar', type: 'template', appId: SALES_APP },
+    project: 'Sales',
+    name: 'Liar',
+    type: 'template',
+    appId: SALES_APP,
     data: [{ key: 'revenue', type: 'value', expr: '=Sum(Sales)' }],
   })
   const upload = async (bytes: Uint8Array) => {

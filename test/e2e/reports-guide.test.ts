@@ -131,20 +131,20 @@ describe.each([...pages].sort((a, b) => a.length - b.length || a.localeCompare(b
 
 /** Tags of the page about templates. */
 const TAGS = [
-  ...[
-    '{{revenue}}',
-    '{{revenue | #,##0}}',
-    '{{revenue | 0.0%}}',
-    '{{revenue | text}}',
-    '{{revenue.text}}',
-    '{{=Sum(Sales)}}',
-  ],
-  ...['{{#countries}}{{$index}} {{Name}} {{Sales | #,##0}} {{/countries}}', '{{^countries}}none{{/countries}}'],
-  ...[
-    '{{countries.$count}} {{countries.$total.Sales}}',
-    '{{report.name}} {{task.name}} {{app.name}} {{app.lastReload}}',
-  ],
-  ...['{{run.date | yyyy-MM-dd}} {{filter}} {{{{', '{{@region pageBreak}}', '{{region}} {{revenue}}', '{{/@region}}'],
+  '{{revenue}}',
+  '{{revenue | #,##0}}',
+  '{{revenue | 0.0%}}',
+  '{{revenue | text}}',
+  '{{revenue.text}}',
+  '{{=Sum(Sales)}}',
+  '{{#countries}}{{$index}} {{Name}} {{Sales | #,##0}} {{/countries}}',
+  '{{^countries}}none{{/countries}}',
+  '{{countries.$count}} {{countries.$total.Sales}}',
+  '{{report.name}} {{task.name}} {{app.name}} {{app.lastReload}}',
+  '{{run.date | yyyy-MM-dd}} {{filter}} {{{{',
+  '{{@region pageBreak}}',
+  '{{region}} {{revenue}}',
+  '{{/@region}}',
 ]
 
 test('the tags that the page about templates shows are those of a template', async () => {

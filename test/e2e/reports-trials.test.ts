@@ -203,7 +203,9 @@ describe('the preview of a task that is not saved', () => {
       people.push(await reports.person(`${region.toLowerCase()}@acme.example`, own.id))
     }
     const task = {
-      ...{ project: 'Sales', name: 'Not saved', storage: [{ spaceId: 'finance' }] },
+      project: 'Sales',
+      name: 'Not saved',
+      storage: [{ spaceId: 'finance' }],
       email: { enabled: true, subject: '{task}' },
       reports: [
         { key: 'page', reportId: report.id, format: 'pdf' },
@@ -278,7 +280,9 @@ describe('a condition tested', () => {
       details: expect.stringContaining('filterIds'),
     })
     const bound = await reports.call('POST', '/v4/reportfilter', {
-      ...{ project: 'Sales', name: 'Bound', appId: SALES_APP },
+      project: 'Sales',
+      name: 'Bound',
+      appId: SALES_APP,
       clauses: [{ type: 'values', field: 'Region', values: ['Nordic', 'DACH', 'Iberia', 'Benelux'] }],
     })
     expect(await tested(id, { filterIds: [bound.id] })).toMatchObject({ met: true, rules: [{ left: 4 }] })
@@ -303,7 +307,11 @@ describe('the plan of a task that is not saved', () => {
     name: 'Draft',
     reports: [
       {
-        ...{ key: 'pack', reportId: report.id, format: 'csv', block: 'table', fileName: '{report}{cycle}' },
+        key: 'pack',
+        reportId: report.id,
+        format: 'csv',
+        block: 'table',
+        fileName: '{report}{cycle}',
         cycle: { fields: ['Region'] },
       },
     ],
@@ -378,7 +386,9 @@ describe('the plan of a task that is not saved', () => {
 
   test('as every trial, is refused at once while the engine is down', async () => {
     const condition = await reports.call('POST', '/v4/reportcondition', {
-      ...{ project: 'Sales', name: 'Engine down', appId: SALES_APP },
+      project: 'Sales',
+      name: 'Engine down',
+      appId: SALES_APP,
       rules: [{ type: 'value', left: { expr: '=Sum(Sales)' }, op: 'gt', right: { const: 1 } }],
     })
     const { simulator } = reports.site

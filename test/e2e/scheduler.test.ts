@@ -161,8 +161,19 @@ describe("Butler's calls that change nothing", () => {
     expect([status, type]).toEqual([200, JSON_TYPE])
     const [first, second] = body
     expect(Object.keys(first!)).toEqual([
-      ...['id', 'created', 'name', 'cronSchedule', 'timezone', 'qlikSenseTaskId', 'startupState', 'tags'],
-      ...['lastKnownState', 'nextRun', 'state', 'text', 'revision'],
+      'id',
+      'created',
+      'name',
+      'cronSchedule',
+      'timezone',
+      'qlikSenseTaskId',
+      'startupState',
+      'tags',
+      'lastKnownState',
+      'nextRun',
+      'state',
+      'text',
+      'revision',
     ])
     const { nextRun, state, text, revision, ...known } = first!
     expect([state, text]).toEqual(['running', 'minute 0 of every 2 hours (Europe/London)'])
@@ -173,9 +184,15 @@ describe("Butler's calls that change nothing", () => {
     expect(new Date(String(nextRun)).getUTCMinutes()).toBe(0)
     // It is stopped, and has no tags and no creation time.
     expect(second).toEqual({
-      ...{ id: MANUAL, name: 'Weekdays 06-18, on the hour and half past', cronSchedule: '0,30 6-18 * * 1-5' },
-      ...{ timezone: 'Europe/Paris', qlikSenseTaskId: TASK, startupState: 'stopped' },
-      ...{ state: 'stopped', text: expect.any(String), revision: expect.any(String) },
+      id: MANUAL,
+      name: 'Weekdays 06-18, on the hour and half past',
+      cronSchedule: '0,30 6-18 * * 1-5',
+      timezone: 'Europe/Paris',
+      qlikSenseTaskId: TASK,
+      startupState: 'stopped',
+      state: 'stopped',
+      text: expect.any(String),
+      revision: expect.any(String),
     })
   })
 
@@ -452,7 +469,8 @@ describe('restarts and files', () => {
         const answer = await product.json(method, path, body)
         expect(answer.status).toBe(500)
         expect(answer.body).toMatchObject({
-          ...{ statusCode: 500, error: 'Internal Server Error' },
+          statusCode: 500,
+          error: 'Internal Server Error',
           message: 'Schedule file could not be loaded; refusing to overwrite it',
         })
       }
@@ -611,7 +629,10 @@ describe('runs', () => {
       footman: { dataDirectory: 'data', calendars: { 'year-end': { dates: [tomorrow] } } },
     })
     const { body } = await product.json('POST', '/v4/schedules/preview', {
-      ...{ cronSchedule: '0 12 * * *', timezone: 'UTC', count: 3, notOn: 'year-end' },
+      cronSchedule: '0 12 * * *',
+      timezone: 'UTC',
+      count: 3,
+      notOn: 'year-end',
     })
     expect(body.next).toHaveLength(3)
     expect(body.skipped).toEqual([{ at: `${tomorrow}T12:00:00.000Z`, reason: 'CALENDAR', by: 'year-end' }])
@@ -742,7 +763,9 @@ describe('runs', () => {
   test('who makes a schedule needs the right to do what it does', async () => {
     const key = (name: string) => `fm_${name.padEnd(43, 'x')}`
     const grant = (id: string, scopes: readonly string[], more = {}) => ({
-      ...{ id, scopes, hash: `sha256:${createHash('sha256').update(key(id)).digest('hex')}` },
+      id,
+      scopes,
+      hash: `sha256:${createHash('sha256').update(key(id)).digest('hex')}`,
       ...more,
     })
     const keys = [

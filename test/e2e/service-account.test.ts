@@ -23,17 +23,17 @@ const setpriv = process.platform === 'linux' && process.getuid?.() === 0 ? findE
 
 /** What the sandbox of the unit takes away, as far as a test can: account, groups, capabilities, new privileges, file mode. */
 const AS_NOBODY = [
-  ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'],
-  ...[
-    '--no-new-privs',
-    '--bounding-set=-all',
-    '--inh-caps=-all',
-    '--reset-env',
-    'sh',
-    '-c',
-    'umask 027; exec "$@"',
-    'sh',
-  ],
+  `--reuid=${NOBODY}`,
+  `--regid=${NOBODY}`,
+  '--clear-groups',
+  '--no-new-privs',
+  '--bounding-set=-all',
+  '--inh-caps=-all',
+  '--reset-env',
+  'sh',
+  '-c',
+  'umask 027; exec "$@"',
+  'sh',
 ]
 
 describe.skipIf(setpriv === null)('an account without rights', () => {
@@ -51,7 +51,8 @@ describe.skipIf(setpriv === null)('an account without rights', () => {
       }
       const [restPort, udpPort] = [await freeTcpPort(), await freeUdpPort()]
       const config = {
-        ...{ fileLogging: true, logDirectory: folder.join('log') },
+        fileLogging: true,
+        logDirectory: folder.join('log'),
         restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: restPort },
         restServerEndpointsEnable: { butlerping: true, keyValueStore: true },
         udpServerConfig: { enable: true, serverHost: '127.0.0.1', portTaskFailure: udpPort },

@@ -35,7 +35,11 @@ const get = async <T = Record<string, unknown>>(path: string): Promise<T> => {
 test('a task has its triggers with times and rules, and the tasks that follow', async () => {
   const dashboard = await get(`/v4/tasks/${DASHBOARD}`)
   expect(dashboard).toMatchObject({
-    ...{ taskId: DASHBOARD, taskName: 'Financial Dashboard Reload', runningExecution: null, stale: false, dueBy: [] },
+    taskId: DASHBOARD,
+    taskName: 'Financial Dashboard Reload',
+    runningExecution: null,
+    stale: false,
+    dueBy: [],
     triggers: [
       { kind: 'time', source: 'qlik', name: 'Daily 06:00', text: 'daily at 06:00', enabled: true },
       {
@@ -124,7 +128,8 @@ describe('runs', () => {
       executions: [{ state: 'finished' }],
     })
     expect(await get(`/v4/tasks/${SLOW}`)).toMatchObject({
-      ...{ state: 'running', runningExecution: { executionId: id, expectedEnd: expect.any(String) } },
+      state: 'running',
+      runningExecution: { executionId: id, expectedEnd: expect.any(String) },
     })
   }, 90_000)
 })

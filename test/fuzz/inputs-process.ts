@@ -12,7 +12,8 @@ const target = TARGETS.find((one) => one.name === name)
 if (!target) throw new Error(`there is no target ${name}`)
 const current = openSync(file, 'w')
 const report = await fuzzInputs(target, {
-  ...{ seed: Number(seed), milliseconds: Number(milliseconds) },
+  seed: Number(seed),
+  milliseconds: Number(milliseconds),
   onInput(input) {
     ftruncateSync(current)
     writeSync(current, input, 0)

@@ -80,8 +80,11 @@ export async function fuzzInputs(target: Target, settings: InputSettings): Promi
       if (!(error instanceof Found)) throw error
       known.add(kindOf(error.message))
       failures.push({
-        ...{ target: target.name, problem: error.message, input: error.input },
-        ...{ seed: seed + round, path: result.counterexamplePath ?? '' },
+        target: target.name,
+        problem: error.message,
+        input: error.input,
+        seed: seed + round,
+        path: result.counterexamplePath ?? '',
       })
     }
   }

@@ -73,7 +73,10 @@ interface DeliveryRow {
 }
 
 const MIGRATIONS = [
-  ...[...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...historyMigrations],
+  ...eventMigrations,
+  ...outboxMigrations,
+  ...alertRuleMigrations,
+  ...historyMigrations,
   ...decisionMigrations,
 ]
 const open: (() => Promise<void>)[] = []
@@ -98,7 +101,9 @@ export function startRoutes(setup: RoutesSetup = {}) {
 
   function double(name: string, type: string): TargetedDestination {
     return {
-      ...{ name, type, needs: setup.needs?.[name] ?? ['app'] },
+      name,
+      type,
+      needs: setup.needs?.[name] ?? ['app'],
       targets: (event) => (setup.targets?.(name, event) ?? [name]).map((target) => ({ target, lane: name })),
       async render({ event, target, deliveryId, suppressed, kind, note, severity, rule }) {
         const payload: Sent = { destination: name, target, kind, event: event.taskName, suppressed, note, severity }
@@ -133,7 +138,10 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const changes: DeliveryChange[] = []
   const router = createRouter(
     {
-      ...{ clock, log, onDeliveries, observe: (change) => void changes.push(change) },
+      clock,
+      log,
+      onDeliveries,
+      observe: (change) => void changes.push(change),
       suppressions: [maintenance.suppression, createSnoozeSuppression({ windows }), ...(setup.suppressions ?? [])],
       suppressionNeeds: (tx, at) => [...maintenance.needs, ...snoozeNeeds({ windows })(tx, at)],
       ...(setup.chains && { chains: setup.chains }),
@@ -144,14 +152,22 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const loadEvent = (id: string) => loadTaskEvent(db, id)
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, rule: router.rule, loadEvent, destinations },
+      db,
+      writer,
+      log,
+      clock,
+      rule: router.rule,
+      loadEvent,
+      destinations,
       observe(change) {
         changes.push(change)
         if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
       },
     },
     {
-      ...{ concurrency: 4, retry: { firstMs: 10, maxMs: 100, jitter: 0 }, shadow: false },
+      concurrency: 4,
+      retry: { firstMs: 10, maxMs: 100, jitter: 0 },
+      shadow: false,
       maxAgeMs: () => setup.maxAgeMs ?? 86_400_000,
     },
   )
@@ -175,7 +191,10 @@ export function startRoutes(setup: RoutesSetup = {}) {
     ),
     ...configs.map(
       ({ name, enable, to }): ListedRule => ({
-        ...{ name, origin: 'footman', enable, to: to.map(({ destination }) => destination) },
+        name,
+        origin: 'footman',
+        enable,
+        to: to.map(({ destination }) => destination),
         off: enable ? null : 'enable is false',
       }),
     ),
@@ -196,24 +215,25 @@ export function startRoutes(setup: RoutesSetup = {}) {
   open.push(close)
 
   return {
-    ...{
-      db,
-      writer,
-      router,
-      decisions,
-      outbox,
-      fallbacks,
-      summaries,
-      maintenance,
-      log,
-      sent,
-      rows,
-      routes,
-      windows,
-      changes,
-      close,
-    },
-    ...{ clock, listed, destinations, storeEvent: store },
+    db,
+    writer,
+    router,
+    decisions,
+    outbox,
+    fallbacks,
+    summaries,
+    maintenance,
+    log,
+    sent,
+    rows,
+    routes,
+    windows,
+    changes,
+    close,
+    clock,
+    listed,
+    destinations,
+    storeEvent: store,
     /** Another configuration of routes is in use from now on. */
     follow(changed: readonly object[]) {
       const entries = alertRoutes.parse(changed)
@@ -266,8 +286,13 @@ function knownWithout(event: TaskEvent, open: readonly Need[]): TaskEvent {
 function store(db: Database, event: TaskEvent): void {
   insertEvent(db, {
     ...event,
-    ...{ journalId: null, sender: '', typeKnown: true, announced: event.outcome, deadlineAt: event.receivedAt },
-    ...{ message: event, nameTokens: null },
+    journalId: null,
+    sender: '',
+    typeKnown: true,
+    announced: event.outcome,
+    deadlineAt: event.receivedAt,
+    message: event,
+    nameTokens: null,
   })
   db.run(`UPDATE event SET state = 'routed' WHERE id = ?`, event.id)
 }

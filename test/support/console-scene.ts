@@ -61,7 +61,10 @@ export async function startScene({ footman: members = {}, seed }: SceneSettings)
 }
 
 const SWITCHES = {
-  ...{ apiListEnabledEndpoints: true, keyValueStore: true, base62ToBase16: true, base16ToBase62: true },
+  apiListEnabledEndpoints: true,
+  keyValueStore: true,
+  base62ToBase16: true,
+  base16ToBase62: true,
   scheduler: {
     createNewSchedule: true,
     getSchedule: true,

@@ -146,13 +146,17 @@ export async function crawl(
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi
 
 const START = [
-  ...['/console/', '/console/system', '/console/system/config', '/console/system/config?as=tree'],
-  ...[
-    '/console/system/audit',
-    '/console/system/keys',
-    '/console/system/sessions',
-    '/console/system/maintenance',
-    '/console/system/about',
-  ],
-  ...['/console/search?q=sales', '/console/events', '/console/form/config.reload', '/console/unknown'],
+  '/console/',
+  '/console/system',
+  '/console/system/config',
+  '/console/system/config?as=tree',
+  '/console/system/audit',
+  '/console/system/keys',
+  '/console/system/sessions',
+  '/console/system/maintenance',
+  '/console/system/about',
+  '/console/search?q=sales',
+  '/console/events',
+  '/console/form/config.reload',
+  '/console/unknown',
 ]

@@ -59,6 +59,9 @@ export function queriesOf(board: Dashboard, values: Readonly<Record<string, stri
 
 /** Variables that Grafana replaces in PromQL. */
 export const PROMETHEUS_VALUES = {
-  ...{ $__rate_interval: '1m', $__range: '1h' },
-  ...{ $instance: '.*', $type: '.*', $task: '.*' },
+  $__rate_interval: '1m',
+  $__range: '1h',
+  $instance: '.*',
+  $type: '.*',
+  $task: '.*',
 }

@@ -105,13 +105,11 @@ function inProse(page: string): DocCommand[] {
       }
       if (fenced || /^ {4}/.test(line)) return []
       return [...line.matchAll(/`(?:sudo )?footman ([^`]+)`/g)].map(([, rest]) => ({
-        ...{
-          place: `${page}:${index + 1}`,
-          page,
-          text: `footman ${rest}`,
-          args: words(rest!.replace(/[[\]]/g, '')),
-          inText: true,
-        },
+        place: `${page}:${index + 1}`,
+        page,
+        text: `footman ${rest}`,
+        args: words(rest!.replace(/[[\]]/g, '')),
+        inText: true,
       }))
     })
 }

@@ -37,7 +37,11 @@ export async function diagnose(butler: unknown, options: DiagnosisOptions = {}):
   const surroundings = { env, cwd: directory.path, execPath: '/usr/bin/bun', workerEntry }
   const code = await runDoctor(
     {
-      ...{ configfile, json: true, timeout, qsConnection, ...(only && { only }) },
+      configfile,
+      json: true,
+      timeout,
+      qsConnection,
+      ...(only && { only }),
       ...(appender !== undefined && { appender }),
       ...(listen !== undefined && { listen }),
     },

@@ -57,7 +57,10 @@ export async function startEveryDestination(timeoutMs: number) {
   // Names are those of the destinations.
   const peers: Readonly<Record<string, Peer>> = {
     ...Object.fromEntries(Object.entries(http).map(([type, peer]) => [`my-${type}`, peer])),
-    ...{ 'my-email': mail, webhook: hook, influxdb: influx, scriptlog: folder },
+    'my-email': mail,
+    webhook: hook,
+    influxdb: influx,
+    scriptlog: folder,
     'my-mqtt': broker,
   }
 
@@ -139,13 +142,21 @@ export async function startEveryDestination(timeoutMs: number) {
   const context = { windows: { contains: () => false }, destination: (_: string, name: string) => named.get(name) }
   const routes = [
     ...compileRule({ ...route, limitPer: 'subject' }, context),
-    ...[...webhookRules(config), ...scriptLogRules(config, times), ...influxRules(config)],
+    ...webhookRules(config),
+    ...scriptLogRules(config, times),
+    ...influxRules(config),
   ]
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
   const latencies = new Map<string, number[]>()
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id) => loadTaskEvent(db, id), destinations },
+      db,
+      writer,
+      log,
+      clock,
+      rule: router.rule,
+      loadEvent: (id) => loadTaskEvent(db, id),
+      destinations,
       observe({ destination, state, latencyMs }) {
         if (state === 'delivered') latencies.set(destination, [...(latencies.get(destination) ?? []), latencyMs ?? 0])
       },
@@ -157,7 +168,8 @@ export async function startEveryDestination(timeoutMs: number) {
   return {
     db,
     peers,
-    ...{ mail: mail.sink, hooks: { ...http, webhook: hook, influxdb: influx } },
+    mail: mail.sink,
+    hooks: { ...http, webhook: hook, influxdb: influx },
     latencies,
     rows: (phase: number) =>
       db.all<Row>(

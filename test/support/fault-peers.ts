@@ -52,7 +52,8 @@ export async function httpPeer(success: SinkAnswer, failure: number): Promise<Pe
   }
   return {
     sink,
-    ...{ can: FAULTS, failsWhen: TROUBLES },
+    can: FAULTS,
+    failsWhen: TROUBLES,
     async suffer(fault) {
       trouble = troubles[fault]()
       await (fault === 'down' ? sink.down() : sink.up())
@@ -79,7 +80,8 @@ export async function mailPeer(): Promise<Peer & { readonly port: number; readon
   return {
     sink,
     port: sink.port,
-    ...{ can: FAULTS, failsWhen: TROUBLES },
+    can: FAULTS,
+    failsWhen: TROUBLES,
     async suffer(fault) {
       sink.answer(answers[fault])
       await (fault === 'down' ? sink.down() : sink.up())

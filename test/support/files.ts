@@ -113,7 +113,10 @@ export async function fileApi(disk: Disk, options: FileApiOptions = {}) {
   const finished: FinishedOperation[] = []
   const jobs = createFileJobs(
     {
-      ...{ operations, log, clock: systemClock, store: createJobStore({ db, writer }) },
+      operations,
+      log,
+      clock: systemClock,
+      store: createJobStore({ db, writer }),
       onFinished: (one) => finished.push(one),
     },
     { maxConcurrent: options.maxConcurrent ?? 4 },

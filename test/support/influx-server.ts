@@ -11,7 +11,9 @@ export function influxServer(written: object, footman: object = {}, now: () => n
   const { tls } = footmanInfluxDb.parse(footman)
   const clients = createClientSource({ candidates: (path) => [path], environment: {} }, tls)
   const settings = influxDb.parse({
-    ...{ enable: true, hostIP: '127.0.0.1', tag: { static: [{ name: 'qs_env', value: 'prod' }] } },
+    enable: true,
+    hostIP: '127.0.0.1',
+    tag: { static: [{ name: 'qs_env', value: 'prod' }] },
     ...written,
   })
   const server = createInfluxServer(

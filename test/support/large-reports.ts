@@ -34,7 +34,8 @@ export async function define(name: string, format: 'pdf' | 'xlsx', columns: read
     blocks: [{ key: 'table', type: 'table', columns }],
   })
   const task = await reports.mailTask(name, report.id, {
-    ...{ email: { enabled: false }, storage: [{ spaceId: 'finance', folder: name }] },
+    email: { enabled: false },
+    storage: [{ spaceId: 'finance', folder: name }],
     reports: [{ key: 'pack', reportId: report.id, format, fileName: 'large' }],
   })
   return { taskId: task.id, file: reports.space.join('finance', name, `large.${format}`) }

@@ -75,7 +75,15 @@ interface Part {
 const EMPTY: Part = { first: [], last: [], canBeEmpty: true }
 const SAMPLES = [
   ...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)),
-  ...['\u00a0', '\u00ad', 'ä', 'Ä', '\u2028', '売', '٣', '\ufeff', '\ue000'],
+  '\u00a0',
+  '\u00ad',
+  'ä',
+  'Ä',
+  '\u2028',
+  '売',
+  '٣',
+  '\ufeff',
+  '\ue000',
 ]
 const TOKEN =
   /\\[bB]|[$^]|\(\?<?[=!]|\((?:\?(?:<[^>]*>|:))?|\[(?:\\.|[^\]\\])*\]|\\k<[^>]*>|\\[1-9]\d*|\\u\{[\da-fA-F]+\}|\\u[\da-fA-F]{4}|\\x[\da-fA-F]{2}|\\[pP]\{[^}]*\}|\\.|[^\\]/suy

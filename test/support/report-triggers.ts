@@ -52,7 +52,15 @@ export function triggerScene({ clock, file = ':memory:', tasks, deps = {}, setti
   const build = () =>
     createTriggers(
       {
-        ...{ db, writer, clock, log, ledger, runner, qlik: null, mqtt: null, keyValues: null },
+        db,
+        writer,
+        clock,
+        log,
+        ledger,
+        runner,
+        qlik: null,
+        mqtt: null,
+        keyValues: null,
         tasks: () => tasks,
         onChange(listener) {
           listeners.add(listener)

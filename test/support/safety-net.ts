@@ -58,13 +58,33 @@ export function storeEvent(
 ): string {
   const id = uuidV7(at)
   const message: TaskEvent = {
-    ...{ host: '', taskName: '', appName: '', user: '', taskId: '', appId: '', logTimeStamp: '', logLevel: '' },
-    ...{ executionId: '', logMessage: '', ...event.message },
+    host: '',
+    taskName: '',
+    appName: '',
+    user: '',
+    taskId: '',
+    appId: '',
+    logTimeStamp: '',
+    logLevel: '',
+    executionId: '',
+    logMessage: '',
+    ...event.message,
   } as TaskEvent
   insertEvent(db, {
-    ...{ id, journalId: null, receivedAt: at, source: event.source, sender: '', type: event.type, typeKnown: true },
-    ...{ announced: event.announced ?? event.outcome, outcome: event.outcome, severity: 'error', deadlineAt: at },
-    ...{ message, nameTokens: null, test: event.test ?? false },
+    id,
+    journalId: null,
+    receivedAt: at,
+    source: event.source,
+    sender: '',
+    type: event.type,
+    typeKnown: true,
+    announced: event.announced ?? event.outcome,
+    outcome: event.outcome,
+    severity: 'error',
+    deadlineAt: at,
+    message,
+    nameTokens: null,
+    test: event.test ?? false,
   })
   return id
 }
@@ -72,10 +92,24 @@ export function storeEvent(
 export function endedExecution(changes: Partial<EndedExecution> = {}): EndedExecution {
   const stoppedAt = changes.stoppedAt ?? NOW - 5 * MINUTE
   return {
-    ...{ executionId: executionId(1), resultId: 'result-1', taskId: TASK_ID, taskName: 'Financial Dashboard Reload' },
-    ...{ taskType: 'reload', appId: APP_ID, appName: 'Sales Dashboard', statusNum: 8, outcome: 'failed' },
-    ...{ node: 'qs-central', actor: null, triggeredAt: null, startedAt: null, stoppedAt, queueMs: 500, runMs: 60_000 },
-    ...{ attempts: 1, error: 'Error: no such file' },
+    executionId: executionId(1),
+    resultId: 'result-1',
+    taskId: TASK_ID,
+    taskName: 'Financial Dashboard Reload',
+    taskType: 'reload',
+    appId: APP_ID,
+    appName: 'Sales Dashboard',
+    statusNum: 8,
+    outcome: 'failed',
+    node: 'qs-central',
+    actor: null,
+    triggeredAt: null,
+    startedAt: null,
+    stoppedAt,
+    queueMs: 500,
+    runMs: 60_000,
+    attempts: 1,
+    error: 'Error: no such file',
     ...changes,
   }
 }
@@ -91,7 +125,11 @@ export function pastRuns(
     recordExecution(
       db,
       endedExecution({
-        ...{ executionId: executionId(1000 + n), resultId: `past-${n}`, outcome: 'success', statusNum: 7, error: null },
+        executionId: executionId(1000 + n),
+        resultId: `past-${n}`,
+        outcome: 'success',
+        statusNum: 7,
+        error: null,
         stoppedAt: until - (n + 1) * HOUR,
         ...times(n),
       }),
@@ -109,8 +147,13 @@ export function setTaskProperty({ site }: Simulator, taskId: string, name: strin
   const entity = { createdDate: NOW, modifiedDate: NOW, modifiedByUserName: 'LAB\\anna' }
   const known = [...site.customPropertyDefinitions.values()].find((definition) => definition.name === name)
   const definition = known ?? {
-    ...{ ...entity, id: site.nextId('c0'), name, description: '', valueType: 'Text' },
-    ...{ choiceValues: [], objectTypes: ['ReloadTask'] },
+    ...entity,
+    id: site.nextId('c0'),
+    name,
+    description: '',
+    valueType: 'Text',
+    choiceValues: [],
+    objectTypes: ['ReloadTask'],
   }
   task.customProperties.push({ ...entity, id: site.nextId('0d'), value, definition })
 }

@@ -30,7 +30,9 @@ export function scrapeOf(text: string): Scrape {
     if (!name || line.startsWith('#')) continue
     const base = name.replace(/_(bucket|sum|count)$/, '')
     all.push({
-      ...{ name, family: types[base] === 'histogram' ? base : name, value: Number(value) },
+      name,
+      family: types[base] === 'histogram' ? base : name,
+      value: Number(value),
       labels: Object.fromEntries(
         [...labels.matchAll(LABEL)].map(([, label, text]) => [label!, text!.replace(/\\(.)/g, '$1')]),
       ),

@@ -28,7 +28,12 @@ export function recordedHost({ platform, cwd, execPath, answers = [] }: HostSett
     return { code: 0, stdout: '', stderr: '', ...found }
   }
   return {
-    ...{ platform, cwd, execPath, env: {}, script: null, calls },
+    platform,
+    cwd,
+    execPath,
+    env: {},
+    script: null,
+    calls,
     run: answer,
     stream: async (file, args) => (await answer(file, args)).code,
   }

@@ -123,8 +123,12 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
       const pair = { key: 'k 1', value: 'Grüße\\n' }
       expect((await json('POST', '/v4/keyvalues/smoke', pair))[0]).toBe(201)
       const schedule = {
-        ...{ name: 'Every day', cronSchedule: '0 6 * * *', timezone: 'Europe/Stockholm' },
-        ...{ qlikSenseTaskId: TASK, startupState: 'started', tags: [] },
+        name: 'Every day',
+        cronSchedule: '0 6 * * *',
+        timezone: 'Europe/Stockholm',
+        qlikSenseTaskId: TASK,
+        startupState: 'started',
+        tags: [],
       }
       expect((await json('POST', '/v4/schedules', schedule))[0]).toBe(201)
       await product.process.kill9()

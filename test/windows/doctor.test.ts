@@ -14,7 +14,9 @@ beforeAll(async () => {
   host = await windowsHost()
   mail = await startSmtpSink()
   product = await footman({
-    ...{ host, simulator: null, smtpPort: mail.port },
+    host,
+    simulator: null,
+    smtpPort: mail.port,
     config: { footman: { dataDirectory: 'C:\\Footman data' } },
     args: ['--no-qs-connection'],
   })

@@ -26,7 +26,10 @@ test('files in a folder below the space, one of them by mail', async () => {
     await zipOf(wordTemplate(paragraph('Revenue {{revenue | 0}}') + wordPicture('{{sales}}'))),
   )
   const letter = await reports.call<Named>('POST', '/v4/report', {
-    ...{ project: 'Sales', name: 'Letter', type: 'template', appId: SALES_APP },
+    project: 'Sales',
+    name: 'Letter',
+    type: 'template',
+    appId: SALES_APP,
     template: { source: 'file', file: 'letter.docx' },
     data: [
       { key: 'revenue', type: 'value', expr: '=Sum(Sales)' },
@@ -34,7 +37,11 @@ test('files in a folder below the space, one of them by mail', async () => {
     ],
   })
   const use = (format: string, more: object = {}) => ({
-    ...{ key: format, reportId: report.id, format, fileName: 'Sales', deliver: { email: 'none', storage: true } },
+    key: format,
+    reportId: report.id,
+    format,
+    fileName: 'Sales',
+    deliver: { email: 'none', storage: true },
     ...more,
   })
   const task = await reports.mailTask('Windows', report.id, {

@@ -137,7 +137,9 @@ describe('credentials', () => {
   test('a changed one is taken into use by a reload', async () => {
     await feed('Sender One', 'credential', 'set', 'sender')
     const product = await footman({
-      ...{ host, simulator: null, args: ['--no-qs-connection'] },
+      host,
+      simulator: null,
+      args: ['--no-qs-connection'],
       config: { slackNotification: { reloadTaskFailure: { fromUser: `\${credential:sender}` } } },
     })
     try {

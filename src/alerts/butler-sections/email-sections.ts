@@ -102,7 +102,14 @@ function taskMail(
 ): MailKind {
   const prefix = `[QSEOW] EMAIL ${words.toUpperCase()} ALERT`
   return {
-    ...{ name, family: 'task', type, outcomes, userForm, needs: TASK_NEEDS, prefix, words },
+    name,
+    family: 'task',
+    type,
+    outcomes,
+    userForm,
+    needs: TASK_NEEDS,
+    prefix,
+    words,
     sendWhenUnknown: outcomes !== GOOD,
   }
 }
@@ -110,7 +117,14 @@ function taskMail(
 function serviceMail(name: string, outcomes: readonly EventOutcome[], words: string): MailKind {
   const prefix = '[QSEOW] EMAIL SERVICE MONITOR'
   return {
-    ...{ name, family: 'service', type: 'service', outcomes, userForm: 'unchanged', needs: [], prefix, words },
+    name,
+    family: 'service',
+    type: 'service',
+    outcomes,
+    userForm: 'unchanged',
+    needs: [],
+    prefix,
+    words,
     sendWhenUnknown: true,
   }
 }

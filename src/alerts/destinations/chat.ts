@@ -143,8 +143,17 @@ export interface LogBudget {
 
 /** Texts of several lines, in which only line feeds and tabs are left of the control characters. */
 const LONG_TEXTS = [
-  ...['scriptLogHead', 'scriptLogTail', 'executionDetailsConcatenated', 'executionDetailsText', 'logMessage'],
-  ...['errorText', 'selfText', 'customText', 'appDescription', 'tenantComment', 'errorMessage'],
+  'scriptLogHead',
+  'scriptLogTail',
+  'executionDetailsConcatenated',
+  'executionDetailsText',
+  'logMessage',
+  'errorText',
+  'selfText',
+  'customText',
+  'appDescription',
+  'tenantComment',
+  'errorMessage',
 ] as const
 
 /** Every long text exists, also without a value. */

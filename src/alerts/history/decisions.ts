@@ -110,7 +110,11 @@ export function createDecisionRecorder(
       )
       db.run(
         'INSERT OR REPLACE INTO event_decision SELECT seq, ?, ?, ?, ? FROM event WHERE id = ?',
-        ...[clock.now(), from, stoppedBy, stored.length === 0 ? null : packOnce(stored), event.id],
+        clock.now(),
+        from,
+        stoppedBy,
+        stored.length === 0 ? null : packOnce(stored),
+        event.id,
       )
     },
     follow(next) {

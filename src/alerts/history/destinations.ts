@@ -91,7 +91,10 @@ async function hoursOf(db: Database, name: string, now: number): Promise<z.outpu
     WHERE seq < ? AND seq >= ? AND destination = ? AND +created_at >= ? AND state IN ('delivered', 'suppressed', 'dead')
     GROUP BY 1, 2`
   await countRows<{ hour: number; state: 'delivered' | 'suppressed' | 'dead'; n: number }>(
-    ...[db, search, sql, [name, from]],
+    db,
+    search,
+    sql,
+    [name, from],
     ({ hour, state, n }) => {
       const at = new Date(hour * HOUR_MS).toISOString()
       const counts = hours.get(hour) ?? { at, delivered: 0, suppressed: 0, dead: 0 }

@@ -159,7 +159,10 @@ async function countEvents(
   const sql = `SELECT received_at / ${size} AS bucket, outcome, count(*) AS n FROM event
     WHERE seq < ? AND seq >= ? AND ${where.sql} GROUP BY 1, 2`
   const { partial } = await countRows<{ bucket: number; outcome: string; n: number }>(
-    ...[db, search, sql, where.values],
+    db,
+    search,
+    sql,
+    where.values,
     ({ bucket, outcome, n }) => {
       const at = new Date(bucket * size).toISOString()
       const counts = buckets.get(bucket) ?? { at, success: 0, failed: 0, aborted: 0, other: 0 }
@@ -192,7 +195,10 @@ async function countDeliveries(
   const sql = `SELECT destination, delivery.state, delivery.reason, count(*) AS n, min(created_at) AS oldest
     FROM delivery ${event} WHERE delivery.seq < ? AND delivery.seq >= ? AND ${where.sql} GROUP BY 1, 2, 3`
   const { partial } = await countRows<DeliveryGroup>(
-    ...[db, search, sql, where.values],
+    db,
+    search,
+    sql,
+    where.values,
     ({ destination: name, state, reason, n, oldest }) => {
       states[state] += n
       if (reason) reasons[reason] = (reasons[reason] ?? 0) + n

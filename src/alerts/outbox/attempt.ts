@@ -102,7 +102,12 @@ export async function attemptDelivery(
 
   const n = delivery.attempts + 1
   const cutOff = (detail: string): AttemptOutcome => ({
-    ...{ state: 'pending', reason: null, detail, durationMs: clock.now() - startedAt, result: null, event },
+    state: 'pending',
+    reason: null,
+    detail,
+    durationMs: clock.now() - startedAt,
+    result: null,
+    event,
   })
   const retryLater = async (result: Extract<DeliveryResult, { outcome: 'retry' }>): Promise<AttemptOutcome> => {
     const { detail, peerDown = false } = result

@@ -21,7 +21,10 @@ export function releaseHeld(db: Database, { eventId, reason, now, rule }: Releas
     `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, suppressed_by = NULL, finished_at = NULL, next_attempt_at = ?,
        not_before = 0, reopened_at = ? WHERE event_id = ? AND state = 'suppressed' AND reason = ?
        RETURNING lane, route, destination`,
-    ...[now, now, eventId, reason],
+    now,
+    now,
+    eventId,
+    reason,
   )
   for (const { route: name, destination } of rows) {
     const policy = rule(name, destination)?.policy
@@ -70,7 +73,9 @@ export function releaseLatest(db: Database, eventIds: readonly string[], now: nu
     db.run(
       `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, suppressed_by = NULL, finished_at = NULL, next_attempt_at = ?,
          not_before = 0, reopened_at = ? WHERE id = ? AND state = 'suppressed'`,
-      ...[now, now, id],
+      now,
+      now,
+      id,
     )
   }
   return { lanes: new Set(due.map(({ lane }) => lane)), waiting: due.length < unreported.length }

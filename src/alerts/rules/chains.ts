@@ -57,8 +57,14 @@ export function groupState(
      SELECT root_task_id, root_event_id, root_name, downstream FROM alert_group_task AS member
        JOIN alert_group ON alert_group.id = group_id
      WHERE ends_at > ? AND opened_at <= ? AND closed_at IS NULL AND route = ? AND member.task_id = ? LIMIT 20`,
-    ...[now, now, route, id],
-    ...[now, now, route, id],
+    now,
+    now,
+    route,
+    id,
+    now,
+    now,
+    route,
+    id,
   )
   const own = open.find(({ rootEventId }) => rootEventId === event.id)
   if (own) return rootState(storedJson<ChainTask[]>(own.downstream, []), event)
@@ -110,8 +116,14 @@ export function openGroup(
   db.run(
     `INSERT INTO alert_group (id, route, root_task_id, root_event_id, root_name, downstream, opened_at, ends_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    ...[groupId, route, event.taskId.toLowerCase(), event.id, event.taskName, JSON.stringify(downstream)],
-    ...[now, now + windowMs],
+    groupId,
+    route,
+    event.taskId.toLowerCase(),
+    event.id,
+    event.taskName,
+    JSON.stringify(downstream),
+    now,
+    now + windowMs,
   )
   for (const { id } of downstream)
     db.run('INSERT OR IGNORE INTO alert_group_task VALUES (?, ?)', id.toLowerCase(), groupId)

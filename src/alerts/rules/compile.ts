@@ -41,7 +41,10 @@ function alertRoute(config: UserRule, filter: CompiledFilter, destination: Targe
   const { name, severity, stop } = config
   const texts = textsOf(config)
   return {
-    ...{ name, destination: destination.name, destinationType: destination.type, origin: 'footman' },
+    name,
+    destination: destination.name,
+    destinationType: destination.type,
+    origin: 'footman',
     when: filter.when,
     filter,
     phase: 'enriched',
@@ -62,7 +65,11 @@ export function asideRule(
   types: Rule['when']['types'] = EVENT_TYPES,
 ): Rule {
   return {
-    ...{ name, destination: destination.name, destinationType: destination.type, origin: 'footman', role: 'aside' },
+    name,
+    destination: destination.name,
+    destinationType: destination.type,
+    origin: 'footman',
+    role: 'aside',
     when: { types, outcomes: [] },
     phase: 'enriched',
     needs: destination.needs,

@@ -90,8 +90,14 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
       for (const { target, lane, suppress } of plan(watch, rule, event)) {
         const identity = { kind: 'fallback', route: watch.route, destination: name, target } as const
         const isNew = insertDelivery(tx, {
-          ...{ id: newDeliveryId(event, identity, now), eventId: event.id, ...identity },
-          ...{ lane, orderKey: null, limitKey: null, createdAt: now, destinationType: rule.destinationType ?? name },
+          id: newDeliveryId(event, identity, now),
+          eventId: event.id,
+          ...identity,
+          lane,
+          orderKey: null,
+          limitKey: null,
+          createdAt: now,
+          destinationType: rule.destinationType ?? name,
           severity: deps.rule(watch.route, failed.destination)?.severity ?? event.severity,
           note: { failedDestination: failed.destination },
           about: policy?.recovery || rule.policy?.recovery ? subjectOf(event) : null,

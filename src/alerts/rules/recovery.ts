@@ -109,7 +109,9 @@ function hasOpenAlert(db: Database, taskId: string, now: number): boolean {
          AND later.state NOT IN ('suppressed', 'dead') AND later.seq > alert.seq)
      UNION ALL
      SELECT 1 FROM alert_group WHERE root_task_id = ? AND closed_at IS NULL AND ends_at > ? LIMIT 1`,
-    ...[`task:${id}`, id, now],
+    `task:${id}`,
+    id,
+    now,
   )
   return open !== undefined
 }

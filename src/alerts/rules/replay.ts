@@ -88,7 +88,11 @@ export function earlierDelivery(
   const row = db.get<{ id: string }>(
     `SELECT id FROM delivery WHERE event_id = ? AND route = ? AND destination = ? AND target = ? AND kind = ?
      ORDER BY seq DESC LIMIT 1`,
-    ...[event.id, rule.name, rule.destination, planned.target, kind],
+    event.id,
+    rule.name,
+    rule.destination,
+    planned.target,
+    kind,
   )
   return row?.id ?? null
 }

@@ -71,7 +71,8 @@ export function sampleOf(sample: Sample, { task, app, owner }: SampleFacts, id: 
   const known = isTaskType(type) ? aboutTask(sample, task ?? null, app, owner) : {}
   return {
     ...invented,
-    ...{ test: false, source: type === 'self' ? 'self' : 'udp' },
+    test: false,
+    source: type === 'self' ? 'self' : 'udp',
     ...known,
     ...(sample.host !== undefined && { host: sample.host }),
     ...(sample.user !== undefined && { user: sample.user }),
@@ -92,8 +93,15 @@ function aboutTask(
     taskName: task?.name ?? taskName ?? '',
     appId: task?.app?.id ?? '',
     appName: app?.name ?? task?.app?.name ?? '',
-    ...{ host: '', user: '', logMessage: '', executionId: '' },
-    ...{ task, app, owner, execution: null, scriptLog: null },
+    host: '',
+    user: '',
+    logMessage: '',
+    executionId: '',
+    task,
+    app,
+    owner,
+    execution: null,
+    scriptLog: null,
     missingParts: ['execution', 'scriptLog', ...(task ? [] : (['task', 'app', 'owner'] as const))],
     history: consecutiveFailures === undefined ? null : { consecutiveFailures, lastSuccessAt: null },
   }

@@ -37,7 +37,13 @@ const SQL = {
 } as const
 
 const NOTHING: ItemDetails = {
-  ...{ alerted: [], heldBack: [], quiet: null, behind: [], runningAgain: null, retry: null, usualMs: null },
+  alerted: [],
+  heldBack: [],
+  quiet: null,
+  behind: [],
+  runningAgain: null,
+  retry: null,
+  usualMs: null,
 }
 
 /** A message may come a little before the end that it is about. */

@@ -66,8 +66,14 @@ function deadDeliveries({ db, clock }: OtherItemsDeps): Item[] {
   return db.all<Row>(SQL.dead, clock.now() - DEAD_MS).map(({ destination, count, since }) => {
     const last = db.get<{ detail: string | null; eventId: string }>(SQL.lastDead, destination)
     return itemOf({
-      ...{ key: `deadDeliveries:${destination}`, kind: 'deadDeliveries', severity: 'error', since, title: destination },
-      ...{ cause: last?.detail ?? null, eventId: last?.eventId ?? null, count },
+      key: `deadDeliveries:${destination}`,
+      kind: 'deadDeliveries',
+      severity: 'error',
+      since,
+      title: destination,
+      cause: last?.detail ?? null,
+      eventId: last?.eventId ?? null,
+      count,
     })
   })
 }
@@ -77,7 +83,11 @@ function destinationsDown({ alerts, clock }: OtherItemsDeps): Item[] {
     const { up, downSince, lastError } = alerts.health.state(name)
     if (up || downSince === null || clock.now() - downSince < DOWN_MS) return []
     return itemOf({
-      ...{ key: `destinationDown:${name}`, kind: 'destinationDown', severity: 'error', since: downSince, title: name },
+      key: `destinationDown:${name}`,
+      kind: 'destinationDown',
+      severity: 'error',
+      since: downSince,
+      title: name,
       cause: lastError,
     })
   })
@@ -93,7 +103,11 @@ function selfAlerts(deps: OtherItemsDeps): Item[] {
     if (OWN_ITEMS.includes(code)) return []
     const subjects = storedJson<Record<string, { readonly text: string }>>(stored, {})
     return itemOf({
-      ...{ key: `self:${code}`, kind: 'self', severity: selfSeverity(deps, code), since, title: code },
+      key: `self:${code}`,
+      kind: 'self',
+      severity: selfSeverity(deps, code),
+      since,
+      title: code,
       cause:
         Object.values(subjects)
           .map(({ text }) => text)
@@ -121,8 +135,13 @@ function services({ db, clock }: OtherItemsDeps): Item[] {
   return db.all<Row>(SQL.services).map(({ host, service, state, eventId }) => {
     const at = eventId === null ? undefined : db.get<{ at: number }>(SQL.eventTime, eventId)?.at
     return itemOf({
-      ...{ key: `service:${host}|${service}`, kind: 'service', severity: 'error', since: at ?? clock.now() },
-      ...{ title: `${service} on ${host}`, cause: state, eventId: at === undefined ? null : eventId },
+      key: `service:${host}|${service}`,
+      kind: 'service',
+      severity: 'error',
+      since: at ?? clock.now(),
+      title: `${service} on ${host}`,
+      cause: state,
+      eventId: at === undefined ? null : eventId,
     })
   })
 }
@@ -133,7 +152,11 @@ function licence({ monitors, licenceDays, clock }: OtherItemsDeps): Item[] {
   const cause = days < 0 ? 'It has expired.' : `It ends in ${days} days.`
   return [
     itemOf({
-      ...{ key: 'licence:server', kind: 'licence', severity: 'warning', since: clock.now(), cause },
+      key: 'licence:server',
+      kind: 'licence',
+      severity: 'warning',
+      since: clock.now(),
+      cause,
       title: 'Server licence of Qlik Sense',
     }),
   ]
@@ -144,7 +167,11 @@ function reports({ db }: OtherItemsDeps): Item[] {
     .all<{ taskId: string; taskName: string; reason: string | null; at: number }>(SQL.reports)
     .map(({ taskId, taskName, reason, at }) =>
       itemOf({
-        ...{ key: `reportFailed:${taskId}`, kind: 'reportFailed', severity: 'error', since: at, title: taskName },
+        key: `reportFailed:${taskId}`,
+        kind: 'reportFailed',
+        severity: 'error',
+        since: at,
+        title: taskName,
         cause: reason,
       }),
     )
@@ -152,7 +179,12 @@ function reports({ db }: OtherItemsDeps): Item[] {
     .all<{ taskId: string; taskName: string; count: number; since: number }>(SQL.held)
     .map(({ taskId, taskName, count, since }) =>
       itemOf({
-        ...{ key: `reportHeld:${taskId}`, kind: 'reportHeld', severity: 'warning', since, title: taskName, count },
+        key: `reportHeld:${taskId}`,
+        kind: 'reportHeld',
+        severity: 'warning',
+        since,
+        title: taskName,
+        count,
         cause: `${count} mails may have been sent or not.`,
       }),
     )
@@ -164,8 +196,12 @@ function schedules({ schedules, clock }: OtherItemsDeps): Item[] {
     problem === null
       ? []
       : itemOf({
-          ...{ key: `scheduleInvalid:${id}`, kind: 'scheduleInvalid', severity: 'warning', since: clock.now() },
-          ...{ title: typeof values.name === 'string' ? values.name : id, cause: problem.message },
+          key: `scheduleInvalid:${id}`,
+          kind: 'scheduleInvalid',
+          severity: 'warning',
+          since: clock.now(),
+          title: typeof values.name === 'string' ? values.name : id,
+          cause: problem.message,
         }),
   )
 }
@@ -174,6 +210,6 @@ function dropped({ db, clock }: OtherItemsDeps): Item[] {
   return db
     .all<{ reason: string; count: number; since: number }>(SQL.dropped, clock.now() - DAY_MS)
     .map(({ reason, count, since }) =>
-      itemOf({ ...{ key: `dropped:${reason}`, kind: 'dropped', severity: 'info', since, title: reason, count } }),
+      itemOf({ key: `dropped:${reason}`, kind: 'dropped', severity: 'info', since, title: reason, count }),
     )
 }

@@ -135,8 +135,13 @@ function overUsualItems({ overview }: TaskItemsDeps, known: ReadonlySet<string>)
     .filter(({ taskId }) => !known.has(taskId))
     .map(({ taskId, taskName, executionId, since }) =>
       itemOf({
-        ...{ key: `overUsual:${taskId}`, kind: 'overUsual', severity: 'info', since, title: taskName },
-        ...{ task: { taskId, taskName }, executionId },
+        key: `overUsual:${taskId}`,
+        kind: 'overUsual',
+        severity: 'info',
+        since,
+        title: taskName,
+        task: { taskId, taskName },
+        executionId,
       }),
     )
 }
@@ -160,14 +165,12 @@ function overdueItems(
     if (success !== null && success >= planned) continue
     items.push(
       itemOf({
-        ...{
-          key: `overdue:${task.id}`,
-          kind: 'overdue',
-          severity: 'warning',
-          since: due,
-          title: task.name,
-          dueAt: due,
-        },
+        key: `overdue:${task.id}`,
+        kind: 'overdue',
+        severity: 'warning',
+        since: due,
+        title: task.name,
+        dueAt: due,
         task: { taskId: task.id, taskName: task.name },
       }),
     )
@@ -223,8 +226,14 @@ export function recoveredItems({ db }: Pick<TaskItemsDeps, 'db'>, from: number):
     const recovered = recoveryOf(db, taskId, last)
     if (!recovered) return []
     const item = itemOf({
-      ...{ key: `taskFailed:${taskId.toLowerCase()}`, kind: 'taskFailed', severity: 'error', since, title: taskName },
-      ...{ task: { taskId, taskName }, count, recovered },
+      key: `taskFailed:${taskId.toLowerCase()}`,
+      kind: 'taskFailed',
+      severity: 'error',
+      since,
+      title: taskName,
+      task: { taskId, taskName },
+      count,
+      recovered,
     })
     return [item]
   })

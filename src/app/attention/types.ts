@@ -128,7 +128,13 @@ export const entriesOf = <T extends Pick<Item, 'key' | 'parent'>>(items: readonl
 }
 
 const NOTHING = {
-  ...{ cause: null, task: null, eventId: null, executionId: null, count: 1, parent: null, dueAt: null },
+  cause: null,
+  task: null,
+  eventId: null,
+  executionId: null,
+  count: 1,
+  parent: null,
+  dueAt: null,
   recovered: null,
 } as const
 

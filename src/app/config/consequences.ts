@@ -16,8 +16,16 @@ export type Consequence =
  * login, marked tasks only) are not among them: without it more would happen than was meant.
  */
 const SWITCHES = [
-  ...['heartbeat', 'dockerHealthCheck', 'configVisualisation', 'uptimeMonitor', 'uptimeMonitor.storeNewRelic'],
-  ...['serviceMonitor', 'scheduler', 'mqttConfig', 'influxDb', 'qlikSenseCloud'],
+  'heartbeat',
+  'dockerHealthCheck',
+  'configVisualisation',
+  'uptimeMonitor',
+  'uptimeMonitor.storeNewRelic',
+  'serviceMonitor',
+  'scheduler',
+  'mqttConfig',
+  'influxDb',
+  'qlikSenseCloud',
   'mqttConfig.qlikSenseCloud.event.mqttForward',
   'influxDb.{reloadTaskFailure,reloadTaskSuccess}',
   'emailNotification',
@@ -50,21 +58,30 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 /** Without these nothing is done, called, approved or opened; `*` = one key. */
 const NOTHING_WITHOUT = [
-  ...['fileLogging', 'configDirectories', 'thirdPartyToolsCredentials.newRelic'],
-  ...['fileCopyApprovedDirectories', 'fileMoveApprovedDirectories', 'fileDeleteApprovedDirectories'],
+  'fileLogging',
+  'configDirectories',
+  'thirdPartyToolsCredentials.newRelic',
+  'fileCopyApprovedDirectories',
+  'fileMoveApprovedDirectories',
+  'fileDeleteApprovedDirectories',
   `webhookNotification.{reloadTaskFailure,reloadTaskAborted,serviceMonitor,qlikSenseServerLicenseMonitor,qlikSenseServerLicenseExpiryAlert}`,
-  ...['restServerEndpointsEnable.*', 'restServerEndpointsEnable.newRelic.*', 'restServerEndpointsEnable.scheduler.*'],
+  'restServerEndpointsEnable.*',
+  'restServerEndpointsEnable.newRelic.*',
+  'restServerEndpointsEnable.scheduler.*',
 ].flatMap(expand)
 
 /** Their defaults are as good as any value. */
 const HARMLESS = [
-  ...['logLevel', 'logDirectory', 'systemInfo', 'restServerApiDocGenerate', 'qlikSenseUrls', 'genericUrls'],
-  ...[
-    'keyValueStore',
-    'configEngine.engineVersion',
-    'configQRS.authentication',
-    'qlikSenseCloud.event.mqtt.tenant.qlikSenseUrls',
-  ],
+  'logLevel',
+  'logDirectory',
+  'systemInfo',
+  'restServerApiDocGenerate',
+  'qlikSenseUrls',
+  'genericUrls',
+  'keyValueStore',
+  'configEngine.engineVersion',
+  'configQRS.authentication',
+  'qlikSenseCloud.event.mqtt.tenant.qlikSenseUrls',
   'restServerConfig.backgroundServerPort',
 ]
 

@@ -208,7 +208,11 @@ function addTasks(site: SimulatedSite, now: number): void {
     const lastExecutionResult = neverRun(site, id, own.id)
     const task: SimTask = {
       ...model,
-      ...{ id, name: row.name, app: site.apps.get(own.id)!, tags: [], customProperties: [] },
+      id,
+      name: row.name,
+      app: site.apps.get(own.id)!,
+      tags: [],
+      customProperties: [],
       operational: { ...model.operational, id: site.nextId('0b'), lastExecutionResult },
       behaviour: {
         ...DEFAULT_BEHAVIOUR,
@@ -226,7 +230,9 @@ function addTasks(site: SimulatedSite, now: number): void {
     if (row.every !== undefined) {
       site.schemaEvents.set(guid('47', number), {
         ...hourly!,
-        ...{ id: guid('47', number), name: everyText(row.every), task },
+        id: guid('47', number),
+        name: everyText(row.every),
+        task,
         startDate: minutesAgo((row.last ?? 0) + row.every * 100),
         incrementDescription: `${row.every % 60} ${Math.floor(row.every / 60)} 0 0`,
         operational: { ...hourly!.operational, id: site.nextId('42') },
@@ -255,7 +261,10 @@ export async function recordNight(file: string, night: Night, log: Logger): Prom
   const qrs = createQrsClient(
     { log },
     {
-      ...{ host: '127.0.0.1', port: simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: simulator.ports.qrs,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal; UserId=sa_repository' }],
       certificates: () => ({ cert: client.cert.pem, key: client.key.pem, ca: ca.pem }),
     },

@@ -128,7 +128,9 @@ function configurationOf(own: Own, { qrsPort, certificates, webhookPort, databas
       cluster: {
         enable: true,
         hosts: [`${HOST}:${database.port}`],
-        ...{ user, password, database: database.database },
+        user,
+        password,
+        database: database.database,
         tls: { mode: 'off' },
       },
     },

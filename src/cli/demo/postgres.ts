@@ -79,8 +79,16 @@ export async function startDemoDatabase(programs: string): Promise<DemoDatabase>
 
   try {
     const made = run('initdb', [
-      ...['-D', data, '-U', SUPERUSER, '-E', 'UTF8', '--no-locale', '--no-sync'],
-      ...['--auth=scram-sha-256', `--pwfile=${passwordFile}`],
+      '-D',
+      data,
+      '-U',
+      SUPERUSER,
+      '-E',
+      'UTF8',
+      '--no-locale',
+      '--no-sync',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
     ])
     const [code] = await once(made.child, 'exit')
     if (code !== 0) throw new Error(`initdb of ${programs} failed: ${made.output()}`)

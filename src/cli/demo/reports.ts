@@ -21,7 +21,8 @@ const LOGISTICS = 'Logistics'
 /** Finds everything in the hub. */
 export const HEAD_OFFICE = 'head-office@acme.example'
 const headOffice = (reach: { readonly email: boolean; readonly hub: boolean }) => ({
-  ...{ type: 'address', address: HEAD_OFFICE },
+  type: 'address',
+  address: HEAD_OFFICE,
   ...reach,
 })
 
@@ -31,27 +32,35 @@ const COLUMNS = [
   { key: 'Margin', label: 'Margin', expr: '=(Sum(Sales)-Sum(Cost))/Sum(Sales)', kind: 'measure' },
 ]
 const tableOf = (key: string, field: string) => ({
-  ...{ key, type: 'table' },
+  key,
+  type: 'table',
   columns: [{ key: 'Name', label: field, expr: field, kind: 'dimension' }, ...COLUMNS],
   sort: [{ column: 'Sales', dir: 'desc' }],
 })
 
 /** A report of blocks and a report with a template, which one task sends, and a page that another one puts into the hub alone. */
 export const definitions = (template: Uint8Array) => ({
-  ...{ format: 'footman-reports', version: 1 },
+  format: 'footman-reports',
+  version: 1,
   reportFilters: [
     {
-      ...{ id: FILTER, project: PROJECT, name: 'Years from 2025' },
+      id: FILTER,
+      project: PROJECT,
+      name: 'Years from 2025',
       clauses: [{ type: 'values', field: 'Year', values: ['2025', '2026'] }],
     },
   ],
   reports: [
     {
-      ...{ id: PACK, project: PROJECT, name: 'Sales pack', appId: SALES_APP },
+      id: PACK,
+      project: PROJECT,
+      name: 'Sales pack',
+      appId: SALES_APP,
       page: { title: 'Sales of {cycle:Region}', footer: '{report}, page {page} of {pages}' },
       blocks: [
         {
-          ...{ key: 'figures', type: 'kpi' },
+          key: 'figures',
+          type: 'kpi',
           items: [
             { label: 'Sales', expr: "=Num(Sum(Sales), '#,##0')" },
             { label: 'Margin', expr: "=Num((Sum(Sales)-Sum(Cost))/Sum(Sales), '0.0%')" },
@@ -59,11 +68,20 @@ export const definitions = (template: Uint8Array) => ({
           ],
         },
         {
-          ...{ key: 'months', type: 'chart', title: 'Sales by month', chart: 'line', dimension: 'Month' },
-          ...{ measures: [{ expr: '=Sum(Sales)', label: 'Sales' }], legend: 'none', heightMm: 70 },
+          key: 'months',
+          type: 'chart',
+          title: 'Sales by month',
+          chart: 'line',
+          dimension: 'Month',
+          measures: [{ expr: '=Sum(Sales)', label: 'Sales' }],
+          legend: 'none',
+          heightMm: 70,
         },
         {
-          ...{ key: 'countries', type: 'table', title: 'Countries', totals: true },
+          key: 'countries',
+          type: 'table',
+          title: 'Countries',
+          totals: true,
           columns: [
             { label: 'Country', expr: 'Country', kind: 'dimension' },
             { label: 'Sales', expr: '=Sum(Sales)', kind: 'measure', format: '#,##0' },
@@ -74,7 +92,11 @@ export const definitions = (template: Uint8Array) => ({
       ],
     },
     {
-      ...{ id: WORKBOOK, project: PROJECT, name: 'Sales by region', type: 'template', appId: SALES_APP },
+      id: WORKBOOK,
+      project: PROJECT,
+      name: 'Sales by region',
+      type: 'template',
+      appId: SALES_APP,
       template: { source: 'upload', fileName: TEMPLATE_NAME, sha256: '' },
       data: [
         { key: 'sales', type: 'value', expr: '=Sum(Sales)' },
@@ -87,10 +109,16 @@ export const definitions = (template: Uint8Array) => ({
       levels: [{ key: 'region', field: 'Region' }],
     },
     {
-      ...{ id: STOCK, project: LOGISTICS, name: 'Stock', appId: INVENTORY_APP },
+      id: STOCK,
+      project: LOGISTICS,
+      name: 'Stock',
+      appId: INVENTORY_APP,
       blocks: [
         {
-          ...{ key: 'items', type: 'table', title: 'Stock by item', totals: true },
+          key: 'items',
+          type: 'table',
+          title: 'Stock by item',
+          totals: true,
           columns: [
             { label: 'Item', expr: 'Item', kind: 'dimension' },
             { label: 'On hand', expr: '=Sum(OnHand)', kind: 'measure', format: '#,##0' },
@@ -102,11 +130,18 @@ export const definitions = (template: Uint8Array) => ({
   ],
   reportTasks: [
     {
-      ...{ id: TASK, project: PROJECT, name: 'Weekly sales pack', enabled: true, tags: ['weekly'] },
+      id: TASK,
+      project: PROJECT,
+      name: 'Weekly sales pack',
+      enabled: true,
+      tags: ['weekly'],
       description: 'A PDF for the manager of each region, the workbook for head office',
       reports: [
         {
-          ...{ key: 'pack', reportId: PACK, format: 'pdf', fileName: '{report}{cycle}' },
+          key: 'pack',
+          reportId: PACK,
+          format: 'pdf',
+          fileName: '{report}{cycle}',
           cycle: {
             fields: ['Region'],
             emailTo: "=Concat(DISTINCT RegionManagerMail, ';')",
@@ -123,14 +158,19 @@ export const definitions = (template: Uint8Array) => ({
       storage: [{ spaceId: REPORT_SPACE, folder: 'weekly' }],
       triggers: [
         {
-          ...{ type: 'qlikEvent', name: 'After the sales reload', event: 'taskSucceeded' },
+          type: 'qlikEvent',
+          name: 'After the sales reload',
+          event: 'taskSucceeded',
           match: { taskId: [SALES_RELOAD] },
         },
       ],
       notifications: [{ on: ['success', 'warning', 'error'], recipients: ['bi-team@acme.example'] }],
     },
     {
-      ...{ id: STOCK_TASK, project: LOGISTICS, name: 'Stock', enabled: true },
+      id: STOCK_TASK,
+      project: LOGISTICS,
+      name: 'Stock',
+      enabled: true,
       reports: [{ key: 'stock', reportId: STOCK, format: 'html', fileName: '{report} {date:yyyy-MM-dd}' }],
       recipients: [headOffice({ email: false, hub: true })],
       hub: { enabled: true, title: 'Stock by item' },

@@ -6,21 +6,30 @@ const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
 const TIMEOUT_MS = 10_000
 
 const daily = {
-  ...{
-    id: 'sales-early',
-    name: 'Sales ETL on working days',
-    cronSchedule: '30 5 * * 1-5',
-    timezone: SITE_ZONE,
-  },
-  ...{ qlikSenseTaskId: SALES_RELOAD, startupState: 'started', notOn: ['holidays'], tags: ['nightly'] },
+  id: 'sales-early',
+  name: 'Sales ETL on working days',
+  cronSchedule: '30 5 * * 1-5',
+  timezone: SITE_ZONE,
+  qlikSenseTaskId: SALES_RELOAD,
+  startupState: 'started',
+  notOn: ['holidays'],
+  tags: ['nightly'],
 }
 const weekly = {
-  ...{ id: 'dashboard-weekly', name: 'Dashboard before the Monday meeting', cronSchedule: '45 6 * * 1' },
-  ...{ timezone: 'America/New_York', qlikSenseTaskId: DASHBOARD, startupState: 'started' },
+  id: 'dashboard-weekly',
+  name: 'Dashboard before the Monday meeting',
+  cronSchedule: '45 6 * * 1',
+  timezone: 'America/New_York',
+  qlikSenseTaskId: DASHBOARD,
+  startupState: 'started',
 }
 const paused = {
-  ...{ id: 'month-end', name: 'Month end', cronSchedule: '0 4 1 * *', timezone: SITE_ZONE },
-  ...{ qlikSenseTaskId: SALES_RELOAD, startupState: 'stopped' },
+  id: 'month-end',
+  name: 'Month end',
+  cronSchedule: '0 4 1 * *',
+  timezone: SITE_ZONE,
+  qlikSenseTaskId: SALES_RELOAD,
+  startupState: 'stopped',
 }
 
 /** JSON is YAML. */

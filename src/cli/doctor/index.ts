@@ -60,7 +60,12 @@ export async function runDoctor(
   const { config } = loaded
   const { timeout, appender, listen } = options
   const context = config && {
-    ...{ config, loaded, paths, clock: systemClock, env, timeout },
+    config,
+    loaded,
+    paths,
+    clock: systemClock,
+    env,
+    timeout,
     ...(appender !== undefined && { appender: resolve(cwd, appender) }),
     ...(listen !== undefined && { listenMs: listen }),
     ...(workerEntry && { workerEntry }),
@@ -101,7 +106,9 @@ async function load(
   const read = (skipVerification: boolean) =>
     loadConfig({
       ...(file ? { file } : {}),
-      ...{ env, cwd, overrides: { qlikConnection: qsConnection !== false, skipVerification } },
+      env,
+      cwd,
+      overrides: { qlikConnection: qsConnection !== false, skipVerification },
     })
   const strict = await read(false)
   if (strict.config) return { loaded: strict, valid: true }

@@ -27,7 +27,9 @@ export async function runLogAppender(options: LogAppenderOptions, io: CommandIo,
   const file = options.configfile ?? at.env.FOOTMAN_CONFIGFILE
   const { config, problems } = await loadConfig({
     ...(file ? { file } : {}),
-    ...{ env: at.env, cwd: at.cwd, overrides: { qlikConnection: false } },
+    env: at.env,
+    cwd: at.cwd,
+    overrides: { qlikConnection: false },
   })
   if (!config) {
     for (const problem of problems) if (problem.severity === 'error') io.err(renderProblem(problem))

@@ -148,7 +148,10 @@ function createRemote(place: Place, settings: RemoteSettings): Remote {
       ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
     }
     return http.request({
-      ...{ method, url: `${url}${path}${queryText(query)}`, headers, timeoutMs: timeoutMs + waitMs },
+      method,
+      url: `${url}${path}${queryText(query)}`,
+      headers,
+      timeoutMs: timeoutMs + waitMs,
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(maxBodyBytes !== undefined && { maxBodyBytes }),
     })

@@ -120,20 +120,36 @@ function listeners(config: Config): Listener[] {
   const { udpServerConfig: udp, restServerConfig: rest, configVisualisation: page, dockerHealthCheck, footman } = config
   const rows = [
     {
-      ...{ on: udp.enable, purpose: 'UDP events', protocol: 'udp' as const, host: udp.serverHost },
-      ...{ port: udp.portTaskFailure, sources: udp.enableSourceValidation ? udp.allowedSources : [] },
+      on: udp.enable,
+      purpose: 'UDP events',
+      protocol: 'udp' as const,
+      host: udp.serverHost,
+      port: udp.portTaskFailure,
+      sources: udp.enableSourceValidation ? udp.allowedSources : [],
     },
     {
-      ...{ on: rest.enable, purpose: 'REST API', protocol: 'tcp' as const, host: rest.serverHost },
-      ...{ port: rest.serverPort, sources: footman.access.allowFrom },
+      on: rest.enable,
+      purpose: 'REST API',
+      protocol: 'tcp' as const,
+      host: rest.serverHost,
+      port: rest.serverPort,
+      sources: footman.access.allowFrom,
     },
     {
-      ...{ on: page.enable, purpose: 'configuration page', protocol: 'tcp' as const, host: page.host },
-      ...{ port: page.port, sources: [] },
+      on: page.enable,
+      purpose: 'configuration page',
+      protocol: 'tcp' as const,
+      host: page.host,
+      port: page.port,
+      sources: [],
     },
     {
-      ...{ on: dockerHealthCheck.enable, purpose: 'health check', protocol: 'tcp' as const },
-      ...{ host: footman.health.host, port: dockerHealthCheck.port, sources: [] },
+      on: dockerHealthCheck.enable,
+      purpose: 'health check',
+      protocol: 'tcp' as const,
+      host: footman.health.host,
+      port: dockerHealthCheck.port,
+      sources: [],
     },
   ]
   return rows.filter(({ on }) => on)

@@ -175,7 +175,10 @@ const PROBE_TIMEOUT_MS = 10_000
 type Command = Extract<Step, { readonly kind: 'command' }>
 
 const command = (file: string, args: readonly string[], mayFail = false): Command => ({
-  ...{ kind: 'command', file, args, mayFail },
+  kind: 'command',
+  file,
+  args,
+  mayFail,
 })
 
 /** Where only names may send, a rule would have to let everybody in: there is none. */

@@ -28,7 +28,9 @@ interface SystemdSettings {
 }
 
 const command = (file: string, args: readonly string[], timeoutMs?: number): Step => ({
-  ...{ kind: 'command', file, args },
+  kind: 'command',
+  file,
+  args,
   ...(timeoutMs !== undefined && { timeoutMs }),
 })
 
@@ -66,7 +68,10 @@ const once = (steps: readonly Step[]): Step[] => [
 ]
 
 const restart = (name: string, unit: string): Step => ({
-  ...{ kind: 'command', file: 'systemctl', args: ['restart', unit], timeoutMs: START_TIMEOUT_MS },
+  kind: 'command',
+  file: 'systemctl',
+  args: ['restart', unit],
+  timeoutMs: START_TIMEOUT_MS,
   help: `The service is installed and does not start. Its log: journalctl -u ${name} -n 50. Afterwards call this again, or: systemctl restart ${name}`,
 })
 
@@ -370,7 +375,9 @@ async function readRight(path: string, settings: RightsSettings): Promise<Step[]
     ...(isPlain ? await enter(path, settings) : []),
     ...(isPlain && isClosed && (await canLetIn(way, path)) ? letIn(settings, 'r', path) : []),
     {
-      ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', '-r', path] },
+      kind: 'check',
+      file: 'runuser',
+      args: ['-u', user, '--', 'test', '-r', path],
       warning: `${user} cannot read ${path}: let it in with setfacl -m u:${user}:r, and u:${user}:x for the folders on the way, or move the file to one like /etc/footman`,
     },
   ]
@@ -391,7 +398,9 @@ async function enter(path: string, settings: RightsSettings): Promise<Step[]> {
 
 /** The program may lie in a folder of a person. */
 const programCheck = ({ command: [program] }: ServiceFacts, user: string): Step => ({
-  ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', '-x', program] },
+  kind: 'check',
+  file: 'runuser',
+  args: ['-u', user, '--', 'test', '-x', program],
   warning: `${user} cannot run ${program}: put it where every account may, as /opt/footman, and call this again`,
 })
 
@@ -432,6 +441,8 @@ const writeChecks = ({ writable }: ServiceFacts, user: string): Step[] =>
   )
 
 const writeCheck = (user: string, path: string, warning: string): Step => ({
-  ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', '-w', path] },
+  kind: 'check',
+  file: 'runuser',
+  args: ['-u', user, '--', 'test', '-w', path],
   warning,
 })

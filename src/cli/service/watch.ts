@@ -119,9 +119,7 @@ async function systemdLogs(host: ServiceHost, name: string, { lines, follow }: L
 const WINDOWS_TIMEOUT_MS = 20_000
 /** Of `sc`: the service does not exist. */
 const NO_SUCH_SERVICE = 1060
-const SERVICE_STATES = [
-  ...['', 'stopped', 'starting', 'stopping', 'running', 'continuing', 'pausing', 'paused'],
-] as const
+const SERVICE_STATES = ['', 'stopped', 'starting', 'stopping', 'running', 'continuing', 'pausing', 'paused'] as const
 const RUNNING_STATE = 4
 /** Places of what `sc queryex` and `sc qc` say; all start with name, type and state. */
 const PROCESS = 7
@@ -189,7 +187,12 @@ async function taskStatus({ run }: ServiceHost, name: string): Promise<ServiceSt
 }
 
 const absent = (name: string): ServiceStatus => ({
-  ...{ name, manager: null, running: false, state: 'not installed', enabled: null, pid: null },
+  name,
+  manager: null,
+  running: false,
+  state: 'not installed',
+  enabled: null,
+  pid: null,
   details: {},
 })
 

@@ -343,8 +343,16 @@ const BUTLER_2 = [
 
 /** Butler 2 had no switches for its endpoints. */
 const BUTLER_2_ENDPOINTS = [
-  ...['base62ToBase16', 'base16ToBase62', 'butlerping', 'createDir', 'createDirQVD', 'mqttPublishMessage'],
-  ...['senseAppDump', 'senseListApps', 'senseStartTask', 'slackPostMessage'],
+  'base62ToBase16',
+  'base16ToBase62',
+  'butlerping',
+  'createDir',
+  'createDirQVD',
+  'mqttPublishMessage',
+  'senseAppDump',
+  'senseListApps',
+  'senseStartTask',
+  'slackPostMessage',
 ]
 
 /** In Butler 2 an existing section was switched on. Must run before these keys are moved. */

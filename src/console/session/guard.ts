@@ -124,7 +124,10 @@ export function createGuard(sessions: Sessions, audit: Audit): Guard {
     cookie(request, value) {
       const { secure } = request
       return serialize(secure ? SECURE_COOKIE : COOKIE, value, {
-        ...{ path: rootOf(request), secure, httpOnly: true, sameSite: 'Lax' },
+        path: rootOf(request),
+        secure,
+        httpOnly: true,
+        sameSite: 'Lax',
         ...(value === '' && { maxAge: 0 }),
       })
     },
@@ -132,7 +135,10 @@ export function createGuard(sessions: Sessions, audit: Audit): Guard {
       const value = Buffer.from(text).toString('base64url')
       const signed = text === '' ? '' : `${value}.${macOf(secret, value).toString('base64url')}`
       return serialize(FLASH_COOKIE, signed, {
-        ...{ path: rootOf(request), secure: request.secure, httpOnly: true, sameSite: 'Lax' },
+        path: rootOf(request),
+        secure: request.secure,
+        httpOnly: true,
+        sameSite: 'Lax',
         maxAge: text === '' ? 0 : FLASH_SECONDS,
       })
     },

@@ -60,14 +60,18 @@ export function openJournal(file: string, deps: JournalDeps = {}): JournalWriter
   const { log = SILENT, now = Date.now, takenUpTo = () => null, onReplaced, ...rest } = deps
   const { db, guard } = openGuarded(
     {
-      ...{ ...rest, log, now },
+      ...rest,
+      log,
+      now,
       onReplaced(how) {
         identify(db)
         onReplaced?.(how)
       },
     },
     {
-      ...{ file, migrations: journalMigrations, synchronous: 'NORMAL' },
+      file,
+      migrations: journalMigrations,
+      synchronous: 'NORMAL',
       salvage(damagedFile, fresh) {
         // A new identity: what the main thread remembers of the old one does not hold here.
         identify(fresh)

@@ -30,10 +30,17 @@ const LEEWAY_SECONDS = 60
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512']
 /** Keys never sign in a family other than their own: jose compares the kind of the key with the algorithm. */
 const PUBLIC_ALGORITHMS = [
-  ...['RS256', 'RS384', 'RS512'],
-  ...['PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512'],
-  ...['EdDSA', 'Ed25519'],
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
 ]
 
 /** Where the keys come from. */

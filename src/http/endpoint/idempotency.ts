@@ -59,7 +59,9 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
     return db.get<Row>(
       `SELECT id, request_hash AS requestHash, status, content_type AS contentType, answer
        FROM idempotency_key WHERE caller = ? AND key = ? AND created_at > ?`,
-      ...[caller, key, clock.now() - KEEP_MS],
+      caller,
+      key,
+      clock.now() - KEEP_MS,
     )
   }
 
@@ -70,7 +72,11 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
       one.run('DELETE FROM idempotency_key WHERE created_at <= ?', now - KEEP_MS)
       one.run(
         'INSERT INTO idempotency_key (id, caller, key, request_hash, created_at) VALUES (?, ?, ?, ?, ?)',
-        ...[row.id, caller, key, requestHash, now],
+        row.id,
+        caller,
+        key,
+        requestHash,
+        now,
       )
     })
     return row
@@ -83,7 +89,10 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
       .write((one) =>
         one.run(
           'UPDATE idempotency_key SET status = ?, content_type = ?, answer = ? WHERE id = ?',
-          ...[response.status, response.headers.get('content-type'), answer, id],
+          response.status,
+          response.headers.get('content-type'),
+          answer,
+          id,
         ),
       )
       // The request itself is carried out all the same.

@@ -59,7 +59,9 @@ export function createDatabaseMaker(
 
   const ask: Ask = (method, path, body, headers) =>
     connection.request({
-      ...{ method, path, signal: stopping.signal },
+      method,
+      path,
+      signal: stopping.signal,
       headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })

@@ -28,7 +28,9 @@ const COUNTS = ['allocated', 'available', 'excess', 'quarantined', 'total', 'use
 const TYPES: readonly TypeRow[] = [
   { type: 'analyzer', member: 'analyzerAccess', enabled: 'enabled', fields: COUNTS },
   {
-    ...{ type: 'analyzer_capacity', member: 'analyzerTimeAccess', enabled: 'enabled' },
+    type: 'analyzer_capacity',
+    member: 'analyzerTimeAccess',
+    enabled: 'enabled',
     fields: [
       ['allocated_minutes', 'allocatedMinutes'],
       ['unavailable_minutes', 'unavailableMinutes'],
@@ -37,7 +39,9 @@ const TYPES: readonly TypeRow[] = [
   },
   { type: 'professional', member: 'professionalAccess', enabled: 'enabled', fields: COUNTS },
   {
-    ...{ type: 'token_login', member: 'loginAccess', enabled: 'enabled' },
+    type: 'token_login',
+    member: 'loginAccess',
+    enabled: 'enabled',
     fields: [
       ['allocated_tokens', 'allocatedTokens'],
       ['token_cost', 'tokenCost'],
@@ -46,7 +50,9 @@ const TYPES: readonly TypeRow[] = [
     ],
   },
   {
-    ...{ type: 'token_user', member: 'userAccess', enabled: 'enabled' },
+    type: 'token_user',
+    member: 'userAccess',
+    enabled: 'enabled',
     fields: [
       ['allocated_tokens', 'allocatedTokens'],
       ['quarantined_tokens', 'quarantinedTokens'],
@@ -55,7 +61,9 @@ const TYPES: readonly TypeRow[] = [
     ],
   },
   {
-    ...{ type: 'tokens_available', member: null, enabled: 'tokensEnabled' },
+    type: 'tokens_available',
+    member: null,
+    enabled: 'tokensEnabled',
     fields: [
       ['available_tokens', 'availableTokens'],
       ['total_tokens', 'totalTokens'],
@@ -112,7 +120,10 @@ export function createLicenseUsageMonitor(
     await writePoints(
       usage.map(
         ({ type, fields }): InfluxPoint => ({
-          ...{ measurement: 'qlik_sense_license', tags: { ...tags, license_type: type }, fields, time },
+          measurement: 'qlik_sense_license',
+          tags: { ...tags, license_type: type },
+          fields,
+          time,
         }),
       ),
     )

@@ -139,7 +139,9 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
       announce(where, change)
       await emit(
         {
-          ...{ source: 'monitor', type: 'service', outcome: change.outcome },
+          source: 'monitor',
+          type: 'service',
+          outcome: change.outcome,
           message: { host: service.host },
           details: detailsOf(service, change.status, change.previous),
         },

@@ -169,7 +169,8 @@ async function drawBlock(pages: Pages, block: BlockContent, request: PdfRequest)
   else if (block.type === 'note') await drawNote(pages, block.text)
   else
     await drawTable(pages, block.table, {
-      ...{ title: block.title, locale: request.locale },
+      title: block.title,
+      locale: request.locale,
       onCut: (details) => request.warn('TEXT_TRUNCATED', details, block.key),
     })
 }

@@ -184,14 +184,17 @@ function previewTask(task: ReportTask, key: string, format: Format | undefined):
     return {
       ...use,
       ...(format && { format }),
-      ...{ conditionIds: [], protect: null },
+      conditionIds: [],
+      protect: null,
       cycle: use.cycle && { ...use.cycle, emailTo: null, hubTo: null, folder: null },
       deliver: { email: 'none', storage: false, hub: false },
     }
   })
   return {
     ...task,
-    ...{ reports, conditionIds: [], storage: [] },
+    reports,
+    conditionIds: [],
+    storage: [],
     email: { ...task.email, enabled: false },
     hub: { ...task.hub, enabled: false },
   }

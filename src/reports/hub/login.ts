@@ -140,7 +140,9 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
         // Null where no link was made.
         const asked = on.get<Record<'ofBoth' | 'ofAddress' | 'ofClient', number | null>>(
           SQL.links,
-          ...[address, client, at - HOUR_MS],
+          address,
+          client,
+          at - HOUR_MS,
         )
         if ((asked?.ofBoth ?? 0) >= LINKS_PER_ADDRESS_AND_CLIENT) return null
         if ((asked?.ofAddress ?? 0) >= LINKS_PER_ADDRESS || (asked?.ofClient ?? 0) >= LINKS_PER_CLIENT) return null
@@ -173,7 +175,10 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
     /** `Set-Cookie` of a session; an empty value removes it. */
     cookie: (value: string, { secure, path }: { readonly secure: boolean; readonly path: string }): string =>
       serialize(COOKIE, value, {
-        ...{ path, secure, httpOnly: true, sameSite: 'Lax' },
+        path,
+        secure,
+        httpOnly: true,
+        sameSite: 'Lax',
         maxAge: value === '' ? 0 : settings.sessionHours * 3600,
       }),
     /** Removes links and sessions that are over. */

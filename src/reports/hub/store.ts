@@ -145,8 +145,25 @@ export function createHubStore(
     const test = Number(item.test)
     on.run(
       SQL.add,
-      ...[id, versionKey, versionKey, test, title, project, taskId, taskName, runId, documentId, fileName, format],
-      ...[mediaType, item.bytes, item.sha256, test, item.publishedAt, item.retentionDays, item.retentionVersions],
+      id,
+      versionKey,
+      versionKey,
+      test,
+      title,
+      project,
+      taskId,
+      taskName,
+      runId,
+      documentId,
+      fileName,
+      format,
+      mediaType,
+      item.bytes,
+      item.sha256,
+      test,
+      item.publishedAt,
+      item.retentionDays,
+      item.retentionVersions,
       folded(`${title}\n${project}\n${fileName}`),
     )
     for (const address of item.visibleTo) on.run(SQL.addReader, address.toLowerCase(), id)

@@ -259,9 +259,22 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
     const state = ended ? 'finished' : 'queued'
     on.run(
       SQL.addRun,
-      ...[id, task.id, task.name, task.revision, task.project, priority],
-      ...[JSON.stringify(trigger), JSON.stringify(options), state, ended?.outcome ?? null, ended?.reason ?? null],
-      ...[Number(test), ended?.repeats ?? 1, at, null, ended ? at : null],
+      id,
+      task.id,
+      task.name,
+      task.revision,
+      task.project,
+      priority,
+      JSON.stringify(trigger),
+      JSON.stringify(options),
+      state,
+      ended?.outcome ?? null,
+      ended?.reason ?? null,
+      Number(test),
+      ended?.repeats ?? 1,
+      at,
+      null,
+      ended ? at : null,
       definition ? JSON.stringify(definition) : null,
     )
     if (ended) announceEnd(on, id)

@@ -323,7 +323,10 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     readonly report?: string | undefined
   }
   const failure = (code: RunCode, details: string, report?: string): End => ({
-    ...{ outcome: 'error', code, details, report },
+    outcome: 'error',
+    code,
+    details,
+    report,
   })
 
   async function finish(run: RunRecord, end: End | null): Promise<void> {

@@ -197,8 +197,19 @@ export async function fillPresentation(
 
 /** Kinds of parts that copies of a slide have in common. Comments are about the original alone. */
 const SHARED: ReadonlySet<string> = new Set([
-  ...['slideLayout', 'slideMaster', 'notesMaster', 'theme', 'slide', 'image', 'media', 'video', 'audio', 'tags'],
-  ...['hyperlink', 'font', 'customXml'],
+  'slideLayout',
+  'slideMaster',
+  'notesMaster',
+  'theme',
+  'slide',
+  'image',
+  'media',
+  'video',
+  'audio',
+  'tags',
+  'hyperlink',
+  'font',
+  'customXml',
 ])
 const DROPPED: ReadonlySet<string> = new Set(['comments'])
 

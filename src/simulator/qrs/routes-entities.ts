@@ -89,9 +89,23 @@ function simpleCreate(call: Call, name: string) {
 }
 
 const OBJECT_TYPES = new Set([
-  ...['App', 'AnalyticConnection', 'ContentLibrary', 'DataConnection', 'EngineService', 'Extension'],
-  ...['ExternalProgramTask', 'PrintingService', 'ProxyService', 'ReloadTask', 'RepositoryService', 'SchedulerService'],
-  ...['ServerNodeConfiguration', 'Stream', 'User', 'UserSyncTask', 'VirtualProxyConfig'],
+  'App',
+  'AnalyticConnection',
+  'ContentLibrary',
+  'DataConnection',
+  'EngineService',
+  'Extension',
+  'ExternalProgramTask',
+  'PrintingService',
+  'ProxyService',
+  'ReloadTask',
+  'RepositoryService',
+  'SchedulerService',
+  'ServerNodeConfiguration',
+  'Stream',
+  'User',
+  'UserSyncTask',
+  'VirtualProxyConfig',
 ])
 
 /** Refuses an invalid definition. The status of QRS for a name that is taken is not documented. */

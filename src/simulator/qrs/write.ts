@@ -219,7 +219,9 @@ export const SIMPLE_CREATORS: Readonly<Record<string, (site: SimulatedSite, by: 
   tag: (site, by) => Object.assign(base(site, '61', by), { name: '' }),
   custompropertydefinition: (site, by) =>
     Object.assign(base(site, 'c1', by), {
-      ...{ name: '', description: '', valueType: 'Text' },
+      name: '',
+      description: '',
+      valueType: 'Text',
       choiceValues: [] as string[],
       objectTypes: [] as string[],
     }),

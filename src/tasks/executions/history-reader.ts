@@ -213,7 +213,11 @@ function* scan<Row extends { readonly stoppedAt: number; readonly taskName: stri
     const rows = db.all<Row & Base>(
       `SELECT seq, ${columns} FROM execution WHERE (stopped_at, seq) < (?, ?)${end}${sql}
          ORDER BY stopped_at DESC, seq DESC LIMIT ?`,
-      ...[stoppedAt, seq, ...(until ?? []), ...values, chunk],
+      stoppedAt,
+      seq,
+      ...(until ?? []),
+      ...values,
+      chunk,
     )
     for (const row of rows) if (isNamed(row.taskName)) yield row
     const last = rows.at(-1)

@@ -165,11 +165,9 @@ export function executionRoutes({ executions, tasks, slowerTasks, stopping }: Ex
           answer: {
             executionId: 'e5000001-0000-4000-8000-000000000000',
             kind: 'task',
-            ...{
-              taskId: 'a8b4c123-def4-5678-9abc-def012345678',
-              taskName: 'Financial Dashboard Reload',
-              taskType: 'reload',
-            },
+            taskId: 'a8b4c123-def4-5678-9abc-def012345678',
+            taskName: 'Financial Dashboard Reload',
+            taskType: 'reload',
             appId: 'a1000000-0000-4000-8000-000000000002',
             appName: 'Sales Dashboard',
             state: 'finished',

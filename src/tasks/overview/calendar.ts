@@ -67,13 +67,21 @@ export async function calendarOf(
         : instantsOf(event, site.offsets(event.timezone), from - 1, to - 1)
             .slice(0, MOST_OF_ONE)
             .map((at) => ({
-              ...{ at, source: 'qlik' as const, id: event.id, name: tasks.get(event.taskId)?.name ?? event.name },
-              ...{ taskIds: [event.taskId], skipped: null, by: null },
+              at,
+              source: 'qlik' as const,
+              id: event.id,
+              name: tasks.get(event.taskId)?.name ?? event.name,
+              taskIds: [event.taskId],
+              skipped: null,
+              by: null,
             })),
     ),
     ...(sees.has('report') ? reports(from, to) : []).map((firing) => ({
-      ...{ ...firing, source: 'report' as const },
-      ...{ taskIds: [], skipped: null, by: null },
+      ...firing,
+      source: 'report' as const,
+      taskIds: [],
+      skipped: null,
+      by: null,
     })),
   ].sort((a, b) => a.at - b.at)
   const firings = all.slice(0, MOST)
@@ -114,7 +122,7 @@ function firingsOf(schedule: Schedule, { from, to, now }: Range, tasks: Readonly
   for (let looked = 0; at !== null && at < to && looked < MOST_OF_ONE; looked += 1) {
     const skipped = plan.excluded(at)
     if (skipped !== null || at >= now) {
-      found.push({ ...{ at, source: 'footman', id, name, taskIds, skipped }, by: plan.excludedBy(at) })
+      found.push({ at, source: 'footman', id, name, taskIds, skipped, by: plan.excludedBy(at) })
     }
     at = plan.next(at)
   }
@@ -125,8 +133,13 @@ function pastRuns({ list, runsBetween }: CalendarDeps['schedules'], { from, to, 
   if (from >= now) return []
   const names = new Map(list().map(({ id, values }) => [id, String(values.name ?? id)]))
   return runsBetween(from, Math.min(to, now)).map(({ scheduleId, dueAt, tasks }) => ({
-    ...{ at: dueAt, source: 'footman', id: scheduleId, name: names.get(scheduleId) ?? scheduleId },
-    ...{ taskIds: tasks.map(({ taskId }) => taskId.toLowerCase()), skipped: null, by: null },
+    at: dueAt,
+    source: 'footman',
+    id: scheduleId,
+    name: names.get(scheduleId) ?? scheduleId,
+    taskIds: tasks.map(({ taskId }) => taskId.toLowerCase()),
+    skipped: null,
+    by: null,
   }))
 }
 

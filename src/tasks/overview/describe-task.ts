@@ -85,8 +85,13 @@ function timeTriggers({ site }: Deps, { times }: Triggers, taskId: string, now: 
     .map((event) => {
       const offsets = site.offsets(event.timezone)
       return {
-        ...{ id: event.id, kind: 'time', source: 'qlik', name: event.name, enabled: event.enabled },
-        ...{ text: textOfSchema(event, offsets), timezone: event.timezone },
+        id: event.id,
+        kind: 'time',
+        source: 'qlik',
+        name: event.name,
+        enabled: event.enabled,
+        text: textOfSchema(event, offsets),
+        timezone: event.timezone,
         next: instantsOf(event, offsets, now, now + AHEAD_MS)
           .slice(0, NEXT)
           .map(isoOf),
@@ -100,7 +105,12 @@ function schedulesOf({ schedules }: Deps, tasks: ReadonlyMap<string, SiteTask>, 
     const { id, plan, running } = schedule
     if (!plan || !tasksOf(schedule, tasks).includes(taskId)) return []
     return {
-      ...{ id, kind: 'time', source: 'footman', name: nameOf(schedule), enabled: running, text: planText(plan) },
+      id,
+      kind: 'time',
+      source: 'footman',
+      name: nameOf(schedule),
+      enabled: running,
+      text: planText(plan),
       timezone: plan.timezone,
       next: running ? plan.coming(now, NEXT).map(isoOf) : [],
       ...NO_GATE,
@@ -116,8 +126,16 @@ function gatesOf({ gates }: Triggers, tasks: ReadonlyMap<string, SiteTask>, task
       const rules = gate.rules.map((rule) => ({ ...rule, taskName: tasks.get(rule.taskId)?.name ?? rule.taskName }))
       const words = rules.map((rule) => `${rule.on} of ${rule.taskName || 'a task that is gone'}`)
       return {
-        ...{ id, kind: 'gate', source: 'qlik', name, enabled, text: `after ${words.join(' and ')}`, timezone: null },
-        ...{ next: [], rules, withinMs },
+        id,
+        kind: 'gate',
+        source: 'qlik',
+        name,
+        enabled,
+        text: `after ${words.join(' and ')}`,
+        timezone: null,
+        next: [],
+        rules,
+        withinMs,
         broken: isBroken(gate, (one) => tasks.size === 0 || tasks.has(one)),
       }
     })

@@ -267,8 +267,16 @@ export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRou
         const { executions, next, partial } = await reader.ask({
           kind: 'list',
           filter: {
-            ...{ id: ids, taskId: taskIds, taskName: null, appId: null, type: null, outcome: null, node: null },
-            ...{ actor: null, from: query.from?.(now) ?? null, to: query.to?.(now) ?? null },
+            id: ids,
+            taskId: taskIds,
+            taskName: null,
+            appId: null,
+            type: null,
+            outcome: null,
+            node: null,
+            actor: null,
+            from: query.from?.(now) ?? null,
+            to: query.to?.(now) ?? null,
           },
           after: stoppedAt === undefined ? null : [stoppedAt, seq],
           limit: Math.max(1, limit - items.length),
@@ -324,10 +332,24 @@ async function readTask({ qrs, site, reader }: TaskRoutesDeps, taskId: string) {
 
 function runningItem({ executionId, taskId, taskName, taskType, state, since }: RunningTask) {
   return {
-    ...{ executionId, kind: 'task', taskId, taskName, taskType, appId: null, appName: null, state, outcome: null },
-    ...{ statusNum: null, statusText: statusTextOf(state === 'queued' ? 3 : 2), node: null },
+    executionId,
+    kind: 'task',
+    taskId,
+    taskName,
+    taskType,
+    appId: null,
+    appName: null,
+    state,
+    outcome: null,
+    statusNum: null,
+    statusText: statusTextOf(state === 'queued' ? 3 : 2),
+    node: null,
     triggeredAt: state === 'queued' ? isoOf(since) : null,
     startedAt: state === 'running' ? isoOf(since) : null,
-    ...{ stoppedAt: null, queueMs: null, runMs: null, attempts: 1, error: null },
+    stoppedAt: null,
+    queueMs: null,
+    runMs: null,
+    attempts: 1,
+    error: null,
   }
 }

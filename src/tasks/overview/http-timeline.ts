@@ -223,7 +223,14 @@ function groupingOf(group = 'stream'): string {
 
 function rowAnswer({ taskId, taskName, taskType, state, failingSince, runs, problem, usualMs, bars }: TimelineRow) {
   return {
-    ...{ taskId, taskName, taskType, state, failingSince: isoOf(failingSince), runs, problem, usualMs },
+    taskId,
+    taskName,
+    taskType,
+    state,
+    failingSince: isoOf(failingSince),
+    runs,
+    problem,
+    usualMs,
     bars: bars.map((bar) => barAnswer(bar, usualMs)),
   }
 }

@@ -196,7 +196,10 @@ export function timelineOf(db: Database, query: TimelineQuery): TimelineAnswer {
       missing,
       running: running.map(({ bar }) => bar),
       forecast: (query.coming[taskId] ?? []).map(({ at, trigger }) => ({
-        ...{ kind: 'forecast' as const, plannedAt: at, expectedEnd: plannedEnd(own, at).expectedEnd, trigger },
+        kind: 'forecast' as const,
+        plannedAt: at,
+        expectedEnd: plannedEnd(own, at).expectedEnd,
+        trigger,
       })),
       problem,
     })),
@@ -206,7 +209,11 @@ export function timelineOf(db: Database, query: TimelineQuery): TimelineAnswer {
   const rows = shown.flatMap(({ taskId, taskName, taskType, rows, state, live, isFailing, problem, own }, n) =>
     fitted[n]
       ? {
-          ...{ taskId, taskName, taskType, appName: rows[0]?.appName ?? null, node: rows[0]?.node ?? null },
+          taskId,
+          taskName,
+          taskType,
+          appName: rows[0]?.appName ?? null,
+          node: rows[0]?.node ?? null,
           state: live[0]?.state ?? state?.lastOutcome ?? null,
           failingSince: state && isFailing ? failingSince(db, state) : null,
           runs: rows.length,
@@ -232,13 +239,20 @@ export function liveEta({ state, since }: Pick<RunningTask, 'state' | 'since'>, 
   if (state === 'running') return etaOf(usual, since, now)
   const begin = Math.max(now, since + usual.waitP50Ms)
   return {
-    ...{ expectedEnd: begin + usual.p50Ms, pessimisticEnd: Math.max(begin, since + usual.waitP90Ms) + usual.p90Ms },
-    ...{ over: false, overByMs: 0 },
+    expectedEnd: begin + usual.p50Ms,
+    pessimisticEnd: Math.max(begin, since + usual.waitP90Ms) + usual.p90Ms,
+    over: false,
+    overByMs: 0,
   }
 }
 
 const barOf = ({ executionId, outcome, triggeredAt, startedAt, stoppedAt }: Row): ExecutionBar => ({
-  ...{ kind: 'execution', executionId, outcome, triggeredAt, startedAt, stoppedAt },
+  kind: 'execution',
+  executionId,
+  outcome,
+  triggeredAt,
+  startedAt,
+  stoppedAt,
 })
 
 /** By the end of the executions. */

@@ -210,7 +210,8 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       },
     }),
     scheduleRoute(deps, {
-      ...{ failure: 'Failed retrieving schedule', changes: false },
+      failure: 'Failed retrieving schedule',
+      changes: false,
       method: 'GET',
       path: '/v4/schedules/{id}/runs/{runId}',
       scope: 'schedule:read',
@@ -225,7 +226,8 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       },
     }),
     scheduleRoute(deps, {
-      ...{ failure: 'Failed retrieving schedule', changes: false },
+      failure: 'Failed retrieving schedule',
+      changes: false,
       method: 'GET',
       path: '/v4/schedules/-/strips',
       scope: 'schedule:read',
@@ -242,8 +244,11 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
             strips: {
               [EXAMPLE_ID]: [
                 {
-                  ...{ runId: EXAMPLE_RUN_ID, dueAt: '2026-03-02T05:00:00.000Z', state: 'finished' },
-                  ...{ outcome: 'success', reason: null },
+                  runId: EXAMPLE_RUN_ID,
+                  dueAt: '2026-03-02T05:00:00.000Z',
+                  state: 'finished',
+                  outcome: 'success',
+                  reason: null,
                 },
               ],
             },

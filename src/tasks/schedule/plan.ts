@@ -255,7 +255,15 @@ export const planText = ({ cron, timezone }: Plan): string => describeCron(cron,
 export const monthsMeant = ({ cron }: Plan): string | null => (cron.numericMonth ? monthNames(cron.months) : null)
 
 const BUTLER_MEMBERS = [
-  ...['id', 'name', 'created', 'cronSchedule', 'timezone', 'qlikSenseTaskId', 'startupState', 'lastKnownState', 'tags'],
+  'id',
+  'name',
+  'created',
+  'cronSchedule',
+  'timezone',
+  'qlikSenseTaskId',
+  'startupState',
+  'lastKnownState',
+  'tags',
 ] as const
 
 const KNOWN: readonly string[] = [...BUTLER_MEMBERS, ...Object.keys(EXTRA_FIELDS)]

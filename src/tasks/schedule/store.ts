@@ -110,7 +110,9 @@ export function createRunStore({ db, writer }: { readonly db: Database; readonly
       db
         .all<Row>(
           `SELECT ${COLUMNS} FROM schedule_run WHERE schedule_id = ? AND due_at < ? ORDER BY due_at DESC LIMIT ?`,
-          ...[scheduleId, before ?? Number.MAX_SAFE_INTEGER, limit],
+          scheduleId,
+          before ?? Number.MAX_SAFE_INTEGER,
+          limit,
         )
         .map(runOf),
     open: () =>
@@ -173,8 +175,16 @@ export function createRunStore({ db, writer }: { readonly db: Database; readonly
 function insertRun(tx: Database, run: Run): boolean {
   const added = tx.run(
     `INSERT OR IGNORE INTO schedule_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ...[run.id, run.scheduleId, run.dueAt, run.firedAt, run.trigger, run.state, run.outcome, run.reason],
-    ...[JSON.stringify(run.tasks), run.detail],
+    run.id,
+    run.scheduleId,
+    run.dueAt,
+    run.firedAt,
+    run.trigger,
+    run.state,
+    run.outcome,
+    run.reason,
+    JSON.stringify(run.tasks),
+    run.detail,
   )
   if (run.trigger !== 'manual') {
     tx.run(

@@ -116,7 +116,12 @@ export function createStarts(
     follower,
     routes: [
       ...startTaskRoutes({
-        ...{ start, preview, log, executions: follower, idempotency, stopping },
+        start,
+        preview,
+        log,
+        executions: follower,
+        idempotency,
+        stopping,
         limited: queue.maxConcurrent > 0,
       }),
       ...queueRoutes({ queue, running }),

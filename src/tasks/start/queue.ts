@@ -428,7 +428,13 @@ export function createQueueStore({ db, writer }: { db: Database; writer: GroupWr
           one.run(
             `INSERT INTO start_queue (id, request, request_limit, task_id, task_name, actor, queued_at)
              VALUES (?, ?, ?, ?, ?, ?, ?)`,
-            ...[id, request, requestLimit, taskId, taskName, actor, queuedAt],
+            id,
+            request,
+            requestLimit,
+            taskId,
+            taskName,
+            actor,
+            queuedAt,
           )
         }
       }),

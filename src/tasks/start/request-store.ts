@@ -152,7 +152,13 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
         one.run(
           `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, packet_id, request_id, state)
            VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')`,
-          ...[id, receivedAt, topic, payload, fingerprint, packetId, requestId],
+          id,
+          receivedAt,
+          topic,
+          payload,
+          fingerprint,
+          packetId,
+          requestId,
         )
         one.run(LINK_PUBLISHER, id, fingerprint)
         also(one)
@@ -164,7 +170,9 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
         (one) =>
           one.run(
             'INSERT INTO start_publisher (fingerprint, actor, published_at) VALUES (?, ?, ?)',
-            ...[fingerprint, actor, now],
+            fingerprint,
+            actor,
+            now,
           ).lastId,
       ),
     withdraw: (publisher) => run('DELETE FROM start_publisher WHERE id = ?', publisher),
@@ -179,7 +187,9 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
     findByPacket: ({ fingerprint, packetId }, since) =>
       db.get(
         'SELECT id FROM start_request WHERE fingerprint = ? AND packet_id IS ? AND received_at >= ? ORDER BY id DESC',
-        ...[fingerprint, packetId, since],
+        fingerprint,
+        packetId,
+        since,
       ),
     startedTasks: (id) =>
       new Map(
@@ -206,7 +216,9 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
     finish: (tx, id, answer, topic) =>
       void tx.run(
         "UPDATE start_request SET state = 'done', answer = ?, answer_topic = ? WHERE id = ?",
-        ...[answer, topic, id],
+        answer,
+        topic,
+        id,
       ),
     answerOf: (id) =>
       db.get<RequestAnswer>(

@@ -25,13 +25,11 @@ test.skipIf(cannot)(
     const old = await cluster.untilLed()
     const due = new Date(Math.ceil(Date.now() / 1000) * 1000 + DUE_IN_MS)
     const created = await old.call('POST', '/v4/schedules', {
-      ...{
-        name: 'Once',
-        timezone: 'UTC',
-        startupState: 'started',
-        tags: [],
-        qlikSenseTaskId: guidOf('task', SCHEDULED),
-      },
+      name: 'Once',
+      timezone: 'UTC',
+      startupState: 'started',
+      tags: [],
+      qlikSenseTaskId: guidOf('task', SCHEDULED),
       cronSchedule: `${due.getUTCSeconds()} ${due.getUTCMinutes()} ${due.getUTCHours()} * * *`,
     })
     expect(created.status).toBe(201)

@@ -37,7 +37,9 @@ describe('a message that triggers a report', () => {
     const blocks = [{ key: 'table', type: 'table', columns }]
     const reportId = await created('/v4/report', { project: 'Sales', name: 'Regions', appId: SALES_APP, blocks })
     await created('/v4/reporttask', {
-      ...{ project: 'Sales', name: 'Regions', enabled: true },
+      project: 'Sales',
+      name: 'Regions',
+      enabled: true,
       reports: [{ key: 'pack', reportId, format: 'csv', block: 'table' }],
       recipients: [{ type: 'address', address: 'reader@acme.example' }],
       email: { enabled: true, subject: 'Regions' },

@@ -20,8 +20,14 @@ const TLS = { 'x-forwarded-proto': 'https' }
 const COOKIE = 'footman_console'
 
 const CANARIES = [
-  ...['canary-smtp-8f1', 'canary-influx-8f2', 'canary-mqtt-8f3', 'canary-hook-8f4', 'canary-header-8f5'],
-  ...['canary-relic-8f6', 'canary-pager-8f7-0123456789abcde', 'canary-ntfy-8f8'],
+  'canary-smtp-8f1',
+  'canary-influx-8f2',
+  'canary-mqtt-8f3',
+  'canary-hook-8f4',
+  'canary-header-8f5',
+  'canary-relic-8f6',
+  'canary-pager-8f7-0123456789abcde',
+  'canary-ntfy-8f8',
 ]
 
 /** A secret in each place that has one. */
@@ -409,17 +415,23 @@ describe('without access control', () => {
 
 /** Dialogs with what they ask about filled in: their previews are calls that would change something without "dryRun". */
 const dialogs = (eventId: string, deliveryId: string): readonly string[] => [
-  ...[`/console/events/${eventId}?now=1`, '/console/system/routes?type=reload&outcome=failed'],
-  ...[`/console/form/event.fire?id=${eventId}&to=hook`, `/console/form/event.replay?id=${eventId}&ignoreGates=true`],
-  ...['/console/form/destination.test?name=hook&outcome=success', '/console/form/destination.test?name=nowhere'],
-  ...['/console/form/snooze.set?task=Fin*&for=2h', '/console/form/snooze.set?message=%2F(%2F&for=never'],
-  ...[`/console/form/delivery.resend?id=${deliveryId}`, `/console/form/delivery.cancel?id=${deliveryId}`],
-  ...['/console/form/deadletters.resend?destination=hook', '/console/form/config.reload?confirmed=1'],
-  ...['/console/form/task.start?taskId=a8b4c123-def4-5678-9abc-def012345678', '/console/form/maintenance.create'],
-  ...['/console/form/snooze.lift?id=1&confirmed=1', '/console/form/udp.selftest?confirmed=1'],
-  ...[
-    '/console/schedules/new?type=cron&cron=0+6+*+*+*',
-    '/console/form/schedule.run?id=1',
-    '/console/form/routes.explain',
-  ],
+  `/console/events/${eventId}?now=1`,
+  '/console/system/routes?type=reload&outcome=failed',
+  `/console/form/event.fire?id=${eventId}&to=hook`,
+  `/console/form/event.replay?id=${eventId}&ignoreGates=true`,
+  '/console/form/destination.test?name=hook&outcome=success',
+  '/console/form/destination.test?name=nowhere',
+  '/console/form/snooze.set?task=Fin*&for=2h',
+  '/console/form/snooze.set?message=%2F(%2F&for=never',
+  `/console/form/delivery.resend?id=${deliveryId}`,
+  `/console/form/delivery.cancel?id=${deliveryId}`,
+  '/console/form/deadletters.resend?destination=hook',
+  '/console/form/config.reload?confirmed=1',
+  '/console/form/task.start?taskId=a8b4c123-def4-5678-9abc-def012345678',
+  '/console/form/maintenance.create',
+  '/console/form/snooze.lift?id=1&confirmed=1',
+  '/console/form/udp.selftest?confirmed=1',
+  '/console/schedules/new?type=cron&cron=0+6+*+*+*',
+  '/console/form/schedule.run?id=1',
+  '/console/form/routes.explain',
 ]

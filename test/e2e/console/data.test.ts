@@ -200,8 +200,13 @@ describe('stored data', () => {
     test('the pages look well', async () => {
       const { fileJobs } = (await (await call('GET', '/v4/filejobs')).json()) as { fileJobs: { jobId: string }[] }
       const paths = [
-        ...[PAGE, `${PAGE}/Sales%20ETL`, `${PAGE}/Sales%20ETL?key=last%20run`, '/system/files', '/system/mqtt'],
-        ...[`/system/files/${fileJobs[0]?.jobId}`, '/form/kv.deleteNamespace?namespace=Sales%20ETL'],
+        PAGE,
+        `${PAGE}/Sales%20ETL`,
+        `${PAGE}/Sales%20ETL?key=last%20run`,
+        '/system/files',
+        '/system/mqtt',
+        `/system/files/${fileJobs[0]?.jobId}`,
+        '/form/kv.deleteNamespace?namespace=Sales%20ETL',
       ]
       await looksWell(browser, `${base}/console`, paths, { as: owner })
       await looksWell(browser, `${base}/console`, ['/system/audit'], { as: sales })
@@ -301,7 +306,9 @@ describe('stored data', () => {
       await page.getByText('Import…').click()
       const table = 'namespace;key;value\r\nSales table;größe;5\r\n'
       await page.locator('dialog input[type=file]').setInputFiles({
-        ...{ name: 'pairs.csv', mimeType: 'text/csv', buffer: Buffer.from(table, 'latin1') },
+        name: 'pairs.csv',
+        mimeType: 'text/csv',
+        buffer: Buffer.from(table, 'latin1'),
       })
       await until(async () => (await page.locator('dialog textarea').inputValue()).includes('Sales table'))
       await page.locator('dialog button.primary').click()

@@ -124,8 +124,14 @@ describe('deliveries in the console', () => {
   async function pages(): Promise<string[]> {
     const [one] = await deliveries('state=dead')
     return [
-      ...['/deliveries?state=dead&limit=5', `/deliveries/${one?.id}`, '/destinations', '/destinations/refuses'],
-      ...['/snoozes', '/form/snooze.set?task=Fin*', '/form/destination.test?name=good', '/system/routes?type=reload'],
+      '/deliveries?state=dead&limit=5',
+      `/deliveries/${one?.id}`,
+      '/destinations',
+      '/destinations/refuses',
+      '/snoozes',
+      '/form/snooze.set?task=Fin*',
+      '/form/destination.test?name=good',
+      '/system/routes?type=reload',
       '/form/routes.explain',
     ]
   }

@@ -196,8 +196,11 @@ describe('events in the console', () => {
       const name = `"><script>alert(1)</script>'\u202e</title><img src=x onerror=alert(2)>`
       const fired = await product.call('POST', '/v4/events/fire', {
         values: {
-          ...{ taskName: name, appName: `App ${'x'.repeat(10_000)}`, user: 'javascript:alert(3)' },
-          ...{ hostName: '</script><style>*{display:none}</style>', logMessage: '\u001b[31m<b>bold</b>\u001b[0m' },
+          taskName: name,
+          appName: `App ${'x'.repeat(10_000)}`,
+          user: 'javascript:alert(3)',
+          hostName: '</script><style>*{display:none}</style>',
+          logMessage: '\u001b[31m<b>bold</b>\u001b[0m',
         },
       })
       const { eventId: id } = (await fired.json()) as { eventId: string }

@@ -93,7 +93,9 @@ beforeAll(async () => {
   const snooze = { match: { task: hostile(1) }, until: new Date(Date.now() + 3_600_000).toISOString() }
   await call('POST', '/v4/snoozes', { ...snooze, reason: hostile(3) })
   await call('POST', '/v4/maintenance', {
-    ...{ name: hostile(1), reason: hostile(2), match: { task: hostile(4) } },
+    name: hostile(1),
+    reason: hostile(2),
+    match: { task: hostile(4) },
     until: new Date(Date.now() + 3_600_000).toISOString(),
   })
   type Events = { events: { id: string }[] }
@@ -108,13 +110,29 @@ beforeAll(async () => {
     timeout: 60_000,
   })
   pages = [
-    ...['/', '/events', '/tasks?limit=200', '/deliveries', '/destinations', '/snoozes', '/schedules', '/reports'],
-    ...[`/reports/tasks/${task.id}`, `/reports/tasks/${task.id}/edit`, '/system', '/system/audit', '/system/config'],
-    ...['/system/maintenance', '/system/keyvalues', '/search?q=script', '/schedules/calendar'],
+    '/',
+    '/events',
+    '/tasks?limit=200',
+    '/deliveries',
+    '/destinations',
+    '/snoozes',
+    '/schedules',
+    '/reports',
+    `/reports/tasks/${task.id}`,
+    `/reports/tasks/${task.id}/edit`,
+    '/system',
+    '/system/audit',
+    '/system/config',
+    '/system/maintenance',
+    '/system/keyvalues',
+    '/search?q=script',
+    '/schedules/calendar',
     ...events.slice(0, 1).flatMap(({ id }) => [`/events/${id}`, `/system/routes?event=${id}`]),
     ...[first!, last!].flatMap(({ id }) => [`/tasks/${id}`, `/form/task.start?taskId=${id}`]),
     `/system/keyvalues/${encodeURIComponent(Object.keys(namespaces)[1]!)}`,
-    ...['/events?q=%3Cscript%3E%22%27', '/tasks?name=%22%3E%3Cimg+data-owned%3E', '/search?q=%3Csvg+data-owned%3E'],
+    '/events?q=%3Cscript%3E%22%27',
+    '/tasks?name=%22%3E%3Cimg+data-owned%3E',
+    '/search?q=%3Csvg+data-owned%3E',
   ]
   expect(product.restPort).toBeGreaterThan(0)
 })

@@ -34,8 +34,17 @@ describe('with everything switched on', () => {
 
   const SCHEDULE = {
     confirmed: '1',
-    ...{ name: 'Typed name', kind: 'simple', every: '*', at: '04:00', timezone: 'Europe/Stockholm', state: 'started' },
-    ...{ action: 'startTask', task: TASK, shift: 'none', overlapPolicy: 'allow', misfirePolicy: 'skip' },
+    name: 'Typed name',
+    kind: 'simple',
+    every: '*',
+    at: '04:00',
+    timezone: 'Europe/Stockholm',
+    state: 'started',
+    action: 'startTask',
+    task: TASK,
+    shift: 'none',
+    overlapPolicy: 'allow',
+    misfirePolicy: 'skip',
   }
   test.each([
     ['schedule.create', { ...SCHEDULE, notOn: 'no-such-calendar' }, 'notOn', 'name', '<h1>New schedule</h1>'],
@@ -43,8 +52,12 @@ describe('with everything switched on', () => {
     [
       'maintenance.create',
       {
-        ...{ confirmed: '1', name: 'Typed', zone: 'UTC', summaryTo: 'no-such-destination' },
-        ...{ from: '2030-01-01T10:00', until: '2030-01-01T11:00' },
+        confirmed: '1',
+        name: 'Typed',
+        zone: 'UTC',
+        summaryTo: 'no-such-destination',
+        from: '2030-01-01T10:00',
+        until: '2030-01-01T11:00',
       },
       'summaryTo',
       'name',

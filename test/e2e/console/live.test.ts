@@ -27,9 +27,17 @@ let executions = 0
 async function fail({ udpPort }: Footman): Promise<void> {
   executions += 1
   const fields = [
-    ...['/scheduler-task-failed/', 'qs-central', `Load ${executions}`, 'Sales Dashboard', 'INTERNAL\\sa_scheduler'],
-    ...[numbered('a8b4c123'), 'a1000000-0000-4000-8000-000000000002', '2026-03-02 07:00:00,000', 'ERROR'],
-    ...[numbered('e9000000'), 'Max retries reached'],
+    '/scheduler-task-failed/',
+    'qs-central',
+    `Load ${executions}`,
+    'Sales Dashboard',
+    'INTERNAL\\sa_scheduler',
+    numbered('a8b4c123'),
+    'a1000000-0000-4000-8000-000000000002',
+    '2026-03-02 07:00:00,000',
+    'ERROR',
+    numbered('e9000000'),
+    'Max retries reached',
   ]
   await new Promise<void>((done, failed) => {
     sender.send(fields.join(';'), udpPort, '127.0.0.1', (error) => (error ? failed(error) : done()))

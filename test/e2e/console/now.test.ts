@@ -72,7 +72,12 @@ function addTrigger(
   const [id, task] = [nextId('41'), tasks.get(taskId)!]
   task.operational.nextExecution = at
   schemaEvents.set(id, {
-    ...{ ...known!, id, name, task, startDate: at, incrementOption: 0 },
+    ...known!,
+    id,
+    name,
+    task,
+    startDate: at,
+    incrementOption: 0,
     operational: { id: nextId('42'), nextExecution: at, timesTriggered: 0 },
   })
 }
@@ -327,8 +332,12 @@ test('a trigger whose task did not start is a dashed bar and an item, until the 
   // A run that began in time is found later.
   storeHistory(product, [
     {
-      ...{ executionId: '00000004-0000-4000-8000-000000000001', taskId: FORGOTTEN, taskName: 'Found later' },
-      ...{ outcome: 'success', stoppedAt: due + 10_000, runMs: 5000 },
+      executionId: '00000004-0000-4000-8000-000000000001',
+      taskId: FORGOTTEN,
+      taskName: 'Found later',
+      outcome: 'success',
+      stoppedAt: due + 10_000,
+      runMs: 5000,
     },
   ])
   expect(await timeline()).not.toMatch(dashed)

@@ -225,7 +225,8 @@ test('a change that another caller made meanwhile is shown member by member, and
 test('opening and saving each definition changes nothing but its revision', async () => {
   const { id: filterId } = await reports.filter('Kept', { type: 'values', field: 'Year', values: [2025] })
   const { id: conditionId } = await reports.call('POST', '/v4/reportcondition', {
-    ...{ project: 'Sales', name: 'Kept' },
+    project: 'Sales',
+    name: 'Kept',
     rules: [
       { type: 'value', left: { expr: '=Sum(Sales)' }, op: 'between', right: { const: 1 }, right2: { const: 9 } },
       { type: 'calendar', allow: { weekdays: ['mon'], monthDay: 'first' } },
@@ -233,20 +234,30 @@ test('opening and saving each definition changes nothing but its revision', asyn
     ],
   })
   const { id: personId } = await reports.call('POST', '/v4/recipient', {
-    ...{ name: 'Anna', email: 'anna@acme.example', filterIds: [filterId], attributes: { region: 'Nordic' } },
+    name: 'Anna',
+    email: 'anna@acme.example',
+    filterIds: [filterId],
+    attributes: { region: 'Nordic' },
     qlikUser: { userDirectory: 'ACME', userId: 'anna' },
   })
   const { id: groupId } = await reports.call('POST', '/v4/recipientgroup', { name: 'Kept', memberIds: [personId] })
   const task = await reports.mailTask('Kept', reportId, {
-    ...{ filterIds: [filterId], conditionIds: [conditionId], tags: ['one', 'two'] },
+    filterIds: [filterId],
+    conditionIds: [conditionId],
+    tags: ['one', 'two'],
     recipients: [
       { type: 'group', groupId, hub: true },
       { type: 'expression', expr: "='a@b.example'" },
     ],
     reports: [
       {
-        ...{ key: 'pack', reportId, format: 'csv', block: 'table', options: { csv: { delimiter: ';' } } },
-        ...{ cycle: { fields: ['Region'], emailTo: "='a@b.example'" }, deliver: { email: 'attach', storage: false } },
+        key: 'pack',
+        reportId,
+        format: 'csv',
+        block: 'table',
+        options: { csv: { delimiter: ';' } },
+        cycle: { fields: ['Region'], emailTo: "='a@b.example'" },
+        deliver: { email: 'attach', storage: false },
       },
     ],
     storage: [{ spaceId: 'finance', folder: 'weekly', onExists: 'suffix' }],
@@ -365,12 +376,16 @@ test('a plan that is shown follows the form, and leaving with changes asks', asy
 
 test('a template is uploaded, checked, listed with its report, and deleted', async () => {
   const { id } = await reports.call('POST', '/v4/report', {
-    ...{ project: 'Sales', name: 'Of a template', type: 'template', appId: SALES_APP },
+    project: 'Sales',
+    name: 'Of a template',
+    type: 'template',
+    appId: SALES_APP,
     data: [{ key: 'revenue', type: 'value', expr: '=Sum(Sales)' }],
   })
   const page = await opened(`/reports/reports/${id}`, { script: false })
   const fileOf = async (name: string, tag: string) => ({
-    ...{ name, mimeType: 'application/octet-stream' },
+    name,
+    mimeType: 'application/octet-stream',
     buffer: Buffer.from(await zipOf(wordTemplate(paragraph(tag)))),
   })
   const upload = async (file: Awaited<ReturnType<typeof fileOf>> | null) => {
@@ -466,14 +481,19 @@ test('buttons without their scope are off and name it; without report:read there
   const base = `http://127.0.0.1:${guarded.product.restPort}`
   const send = (method: string, path: string, cookie: string, body?: string) =>
     fetch(base + path, {
-      ...{ method, redirect: 'manual', ...(body !== undefined && { body }) },
+      method,
+      redirect: 'manual',
+      ...(body !== undefined && { body }),
       headers: {
-        ...{ accept: 'text/html', cookie, 'sec-fetch-site': 'same-origin' },
+        accept: 'text/html',
+        cookie,
+        'sec-fetch-site': 'same-origin',
         'content-type': 'application/x-www-form-urlencoded',
       },
     })
   const created = await fetch(`${base}/v4/recipient`, {
-    ...{ method: 'POST', body: JSON.stringify({ name: 'Anna', email: HERE }) },
+    method: 'POST',
+    body: JSON.stringify({ name: 'Anna', email: HERE }),
     headers: { authorization: `Bearer ${keys[2].key}`, 'content-type': 'application/json' },
   })
   expect(created.status).toBe(201)

@@ -26,8 +26,13 @@ const closing = (() => {
 
 const entry = (id: string, name: string, more: object = {}) =>
   `  - ${JSON.stringify({
-    ...{ id, name, cronSchedule: '0 12 * * *', timezone: 'Europe/Stockholm', qlikSenseTaskId: TASK },
-    ...{ startupState: 'started', ...more },
+    id,
+    name,
+    cronSchedule: '0 12 * * *',
+    timezone: 'Europe/Stockholm',
+    qlikSenseTaskId: TASK,
+    startupState: 'started',
+    ...more,
   })}\n`
 
 const FILE = [
@@ -79,9 +84,21 @@ const scheduleNamed = async (name: string) => (await schedules()).find((one) => 
 
 /** The fields of the editor of a new schedule. */
 const FIELDS = {
-  ...{ confirmed: '1', name: 'Made here', state: 'started', kind: 'simple', every: 'working', at: '06:30', cron: '' },
-  ...{ timezone: 'Europe/London', task: TASK, action: 'startTask', notOn: 'holidays-se', shift: 'none' },
-  ...{ overlapPolicy: 'skip', misfirePolicy: 'skip', jitter: '' },
+  confirmed: '1',
+  name: 'Made here',
+  state: 'started',
+  kind: 'simple',
+  every: 'working',
+  at: '06:30',
+  cron: '',
+  timezone: 'Europe/London',
+  task: TASK,
+  action: 'startTask',
+  notOn: 'holidays-se',
+  shift: 'none',
+  overlapPolicy: 'skip',
+  misfirePolicy: 'skip',
+  jitter: '',
 }
 
 describe('the list', () => {
@@ -240,7 +257,8 @@ describe('the week', () => {
     await until(async () => (await schedules()).length >= 60, { timeout: 15_000 })
     const from = Date.now() + DAY_MS
     const query = new URLSearchParams({
-      ...{ from: new Date(from).toISOString(), to: new Date(from + 7 * DAY_MS).toISOString() },
+      from: new Date(from).toISOString(),
+      to: new Date(from + 7 * DAY_MS).toISOString(),
     })
     await product.call('GET', `/v4/schedules/calendar?${query}`)
     const before = cpuOf(product.process.pid)

@@ -74,9 +74,19 @@ const memoryOf = ({ process: { pid } }: Footman): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
 const DOORS = [
-  ...['/console/', '/console/form/kv.import', '/console/theme', '/console/logout', '/console/nothing'],
-  ...['/console/api/v4/keyvaluesimport', '/console/login/0123456789', '/hub/login', '/nothing'],
-  ...['/v4/reloadtask/-/start', '/v4/keyvaluesimport', '/v4/recipientsimport', '/v4/newrelic/event'],
+  '/console/',
+  '/console/form/kv.import',
+  '/console/theme',
+  '/console/logout',
+  '/console/nothing',
+  '/console/api/v4/keyvaluesimport',
+  '/console/login/0123456789',
+  '/hub/login',
+  '/nothing',
+  '/v4/reloadtask/-/start',
+  '/v4/keyvaluesimport',
+  '/v4/recipientsimport',
+  '/v4/newrelic/event',
 ]
 
 describe('bodies of strangers', () => {

@@ -296,6 +296,13 @@ describe('the pages about Footman', () => {
 })
 
 const PAGES = [
-  ...['/system', '/system/maintenance', '/system/config', '/system/config?as=tree&q=server', '/system/audit'],
-  ...['/system/sessions', '/system/about', '/search?q=sales', '/form/maintenance.create'],
+  '/system',
+  '/system/maintenance',
+  '/system/config',
+  '/system/config?as=tree&q=server',
+  '/system/audit',
+  '/system/sessions',
+  '/system/about',
+  '/search?q=sales',
+  '/form/maintenance.create',
 ]

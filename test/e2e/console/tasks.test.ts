@@ -109,8 +109,11 @@ test('percentiles and band of 200 runs are those of the history and of a computa
   const noon = Math.floor(Date.now() / DAY) * DAY - DAY / 2
   // Two runs a day at 11:00 and 12:00 UTC, the oldest first, all of different lengths between 10.0 s and 29.9 s.
   const runs = Array.from({ length: 200 }, (_, n) => ({
-    ...{ executionId: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`, taskId: REPORT, taskName: 'Report' },
-    ...{ outcome: 'success' as const, stoppedAt: noon - (99 - Math.floor(n / 2)) * DAY - (n % 2 === 0 ? DAY / 24 : 0) },
+    executionId: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+    taskId: REPORT,
+    taskName: 'Report',
+    outcome: 'success' as const,
+    stoppedAt: noon - (99 - Math.floor(n / 2)) * DAY - (n % 2 === 0 ? DAY / 24 : 0),
     runMs: 10_000 + ((n * 77) % 200) * 100,
   }))
   storeHistory(product, runs)
@@ -197,8 +200,12 @@ test('a start that waits can be taken out of the queue, and does not happen', as
 test('a run under way has its expected end', async () => {
   // The longer of its last runs are the newer ones, so a run more or less changes neither percentile.
   const runs = Array.from({ length: 30 }, (_, n) => ({
-    ...{ executionId: `00000001-0000-4000-8000-${String(n).padStart(12, '0')}`, taskId: SLOW, taskName: 'Slow' },
-    ...{ outcome: 'success' as const, stoppedAt: Date.now() - (40 - n) * 60_000, runMs: n < 20 ? 100_000 : 120_000 },
+    executionId: `00000001-0000-4000-8000-${String(n).padStart(12, '0')}`,
+    taskId: SLOW,
+    taskName: 'Slow',
+    outcome: 'success' as const,
+    stoppedAt: Date.now() - (40 - n) * 60_000,
+    runMs: n < 20 ? 100_000 : 120_000,
   }))
   storeHistory(product, runs)
   site.simulator.runTask(SLOW)
@@ -221,7 +228,9 @@ test('a run under way has its expected end', async () => {
   const { startedAt = '', expectedEnd = '', pessimisticEnd = '', over } = runningExecution!
   const after = (end: string) => Date.parse(end) - Date.parse(startedAt)
   expect({ p50: after(expectedEnd), p90: after(pessimisticEnd), over }).toEqual({
-    ...{ p50: 100_000, p90: 120_000, over: false as never },
+    p50: 100_000,
+    p90: 120_000,
+    over: false as never,
   })
 }, 60_000)
 
@@ -234,8 +243,12 @@ describe('in a browser', () => {
 
   test('the pages look well at each width in both themes', async () => {
     const paths = [
-      ...['/console/tasks', `/console/tasks/${ETL}`, '/console/tasks/queue', `/console/executions/${failed}`],
-      ...[`/console/form/task.start?taskId=${ETL}`, '/console/nothing-here'],
+      '/console/tasks',
+      `/console/tasks/${ETL}`,
+      '/console/tasks/queue',
+      `/console/executions/${failed}`,
+      `/console/form/task.start?taskId=${ETL}`,
+      '/console/nothing-here',
     ]
     await looksWell(browser, origin, paths)
   }, 180_000)

@@ -12,9 +12,17 @@ import { tempDirectory } from '../../support/temp.ts'
 
 const OPS = newKey('ops', 'admin')
 const FAILURE = [
-  ...['/scheduler-task-failed/', 'qs-central', 'Load', 'Sales Dashboard', 'INTERNAL\\sa_scheduler'],
-  ...['a8b4c123-0000-4000-8000-000000000001', 'a1000000-0000-4000-8000-000000000002', '2026-03-02 07:00:00,000'],
-  ...['ERROR', 'e9000000-0000-4000-8000-000000000001', 'Max retries reached'],
+  '/scheduler-task-failed/',
+  'qs-central',
+  'Load',
+  'Sales Dashboard',
+  'INTERNAL\\sa_scheduler',
+  'a8b4c123-0000-4000-8000-000000000001',
+  'a1000000-0000-4000-8000-000000000002',
+  '2026-03-02 07:00:00,000',
+  'ERROR',
+  'e9000000-0000-4000-8000-000000000001',
+  'Max retries reached',
 ].join(';')
 
 describe.each([

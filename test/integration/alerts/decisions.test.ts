@@ -141,11 +141,9 @@ describe('GET /v4/events/{id}/decisions', () => {
 
   test('thirty routes about a long message take less than 2 KB, and go with their event', async () => {
     const routes = Array.from({ length: 30 }, (_, n) => ({
-      ...{
-        name: `team-${n}`,
-        match: { task: `Team ${n} *`, message: '*timeout*', stream: `Stream ${n}` },
-        to: ['mail'],
-      },
+      name: `team-${n}`,
+      match: { task: `Team ${n} *`, message: '*timeout*', stream: `Stream ${n}` },
+      to: ['mail'],
     }))
     const box = await serve({ ...setup, routes })
     await box.fire({ ...fullEvent(), logMessage: 'x'.repeat(10_000) })
@@ -163,7 +161,9 @@ describe('the reason of a suppressed delivery', () => {
 
   async function suppressedBy(changes: RoutesSetup, fire: (box: ReturnType<typeof startRoutes>) => Promise<unknown>) {
     const box = startRoutes({
-      ...{ destinations: { mail: 'email' }, start: START, routes: [{ name: 'mine', to: ['mail'], limit: 'none' }] },
+      destinations: { mail: 'email' },
+      start: START,
+      routes: [{ name: 'mine', to: ['mail'], limit: 'none' }],
       ...changes,
     })
     await fire(box)

@@ -20,8 +20,15 @@ afterEach(async () => {
 
 const FROM = 'Qlik Sense (no-reply) <qliksense-noreply@acme.example>'
 const SECTIONS = [
-  ...['reloadTaskFailure', 'reloadTaskAborted', 'reloadTaskSuccess', 'distributeTaskFailure', 'distributeTaskSuccess'],
-  ...['preloadTaskFailure', 'preloadTaskSuccess', 'serviceStopped', 'serviceStarted'],
+  'reloadTaskFailure',
+  'reloadTaskAborted',
+  'reloadTaskSuccess',
+  'distributeTaskFailure',
+  'distributeTaskSuccess',
+  'preloadTaskFailure',
+  'preloadTaskSuccess',
+  'serviceStopped',
+  'serviceStarted',
 ]
 
 /** Every section is on; `section` is merged into each of them. */

@@ -99,7 +99,11 @@ async function pipeline(timeoutMs = TIMEOUT_MS) {
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, rule: router.rule },
+      db,
+      writer,
+      log,
+      clock,
+      rule: router.rule,
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map(destinations.map((destination) => [destination.name, destination])),
     },

@@ -40,8 +40,12 @@ import { storePending, taskEvent } from '../../support/events.ts'
 import { endedExecution } from '../../support/safety-net.ts'
 
 const MIGRATIONS = [
-  ...[...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...changeFeedMigrations],
-  ...[...historyMigrations, ...safetyNetMigrations],
+  ...eventMigrations,
+  ...outboxMigrations,
+  ...alertRuleMigrations,
+  ...changeFeedMigrations,
+  ...historyMigrations,
+  ...safetyNetMigrations,
 ]
 const LARGE = /^SCAN (event|delivery|delivery_attempt|alert_group|task_retry|execution|dropped_datagram)\b/
 /** Indexes that hold only what is open. */
@@ -86,7 +90,11 @@ test('every question is answered by an index', async () => {
     await listEvents(db, { ...ALWAYS, ...filter }, PAGE)
   }
   const filters: Partial<Parameters<typeof listDeliveries>[1]>[] = [
-    ...[{}, { state: ['dead' as const] }, { eventId: ['x'] }, { from: NOW }, { reason: ['MAINTENANCE' as const] }],
+    {},
+    { state: ['dead' as const] },
+    { eventId: ['x'] },
+    { from: NOW },
+    { reason: ['MAINTENANCE' as const] },
   ]
   for (const filter of filters) {
     await listDeliveries(db, { ...ALWAYS, ...filter }, PAGE, { typeOf: () => null, retryOf: () => null })

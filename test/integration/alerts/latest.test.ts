@@ -17,7 +17,10 @@ import { recordingLog } from '../../support/recording-log.ts'
 const ON = { enable: true }
 const MINUTE = 60_000
 const chat = (rateLimit: number) => ({
-  ...{ webhookURL: 'http://slack.example/x', messageType: 'basic', basicMsgTemplate: 'x', rateLimit },
+  webhookURL: 'http://slack.example/x',
+  messageType: 'basic',
+  basicMsgTemplate: 'x',
+  rateLimit,
 })
 
 let db: Database

@@ -28,18 +28,33 @@ beforeAll(() => {
         `INSERT INTO event (id, received_at, source, sender, type, announced, outcome, severity, state, deadline_at,
            next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id, log_time, log_level, log_message)
          VALUES (?, ?, ?, '', ?, 'success', ?, 'info', ?, 0, 0, 'qs-1', 'x', ?, ?, '', '', ?, '', '', '')`,
-        ...[id, at, rare ? 'cloud' : 'udp', rare ? 'license' : 'reload', rare ? 'failed' : 'success'],
-        ...[rare ? 'pending' : 'routed', task, rare ? 'Rare one' : 'Usual', `e-${n}`],
+        id,
+        at,
+        rare ? 'cloud' : 'udp',
+        rare ? 'license' : 'reload',
+        rare ? 'failed' : 'success',
+        rare ? 'pending' : 'routed',
+        task,
+        rare ? 'Rare one' : 'Usual',
+        `e-${n}`,
       )
       db.run(
         `INSERT INTO delivery (id, event_id, kind, route, destination, target, lane, severity, state, created_at, next_attempt_at)
          VALUES (?, ?, 'alert', 'r', ?, 't', 'l', 'info', ?, ?, 0)`,
-        ...[`delivery-${n}`, id, rare ? 'old-mail' : 'influxdb', rare ? 'dead' : 'delivered', at],
+        `delivery-${n}`,
+        id,
+        rare ? 'old-mail' : 'influxdb',
+        rare ? 'dead' : 'delivered',
+        at,
       )
       db.run(
         `INSERT INTO execution (execution_id, task_id, task_name, task_type, outcome, actor, stopped_at, attempts)
          VALUES (?, ?, 'x', 'reload', ?, ?, ?, 1)`,
-        ...[`e-${n}`, task, rare ? 'failed' : 'success', rare ? 'key:rare' : 'key:ops', at],
+        `e-${n}`,
+        task,
+        rare ? 'failed' : 'success',
+        rare ? 'key:rare' : 'key:ops',
+        at,
       )
     }
   })

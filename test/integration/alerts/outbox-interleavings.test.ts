@@ -96,7 +96,10 @@ async function play(steps: readonly Step[]) {
       return { outcome: 'delivered', detail: 'ok' }
     }
     const route: Rule = {
-      ...{ name: ROUTE, destination: 'sink', phase: 'enriched', needs: [] },
+      name: ROUTE,
+      destination: 'sink',
+      phase: 'enriched',
+      needs: [],
       when: { types: ['reload'], outcomes: ['failed'] },
       plan: () =>
         TARGETS.map((target, index) =>
@@ -104,7 +107,8 @@ async function play(steps: readonly Step[]) {
         ),
     }
     const destination: Destination = {
-      ...{ name: 'sink', type: 'webhook' },
+      name: 'sink',
+      type: 'webhook',
       async render({ deliveryId, target, event }) {
         await new Promise((resolve) => setImmediate(resolve))
         return { deliveryId, target, subject: null, body: event.id, payload: null }
@@ -114,16 +118,26 @@ async function play(steps: readonly Step[]) {
     const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, [route])
     const outbox = createOutbox(
       {
-        ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id: string) => loadTaskEvent(db, id) },
+        db,
+        writer,
+        log,
+        clock,
+        rule: router.rule,
+        loadEvent: (id: string) => loadTaskEvent(db, id),
         destinations: new Map([['sink', destination]]),
       },
       {
-        ...{ concurrency: 2, retry: { firstMs: 2, maxMs: 8, jitter: 0 }, maxAgeMs: () => 60_000, shadow: false },
+        concurrency: 2,
+        retry: { firstMs: 2, maxMs: 8, jitter: 0 },
+        maxAgeMs: () => 60_000,
+        shadow: false,
       },
     )
     outbox.start()
     return {
-      ...{ outbox, router, writer },
+      outbox,
+      router,
+      writer,
       kill: async () => {
         killed = true
         await outbox.stop(0).catch(() => undefined)

@@ -12,9 +12,23 @@ test('leave at once and say why; what was held back for another reason stays', (
   storeRoutedEvent(db, storePending(db, event), event, true)
   for (const reason of ['RETRY_PENDING', 'SNOOZED'] as const) {
     insertDelivery(db, {
-      ...{ id: uuidV7(), eventId: event.id, kind: 'alert', route: 'r', destination: 'email', target: reason },
-      ...{ lane: `lane ${reason}`, orderKey: null, limitKey: null, severity: 'error', createdAt: Date.now() },
-      ...{ destinationType: 'email', state: 'suppressed', reason, detail: 'x', note: null, about: null },
+      id: uuidV7(),
+      eventId: event.id,
+      kind: 'alert',
+      route: 'r',
+      destination: 'email',
+      target: reason,
+      lane: `lane ${reason}`,
+      orderKey: null,
+      limitKey: null,
+      severity: 'error',
+      createdAt: Date.now(),
+      destinationType: 'email',
+      state: 'suppressed',
+      reason,
+      detail: 'x',
+      note: null,
+      about: null,
     })
   }
   storeRetryRefused(db, event.id, 'the task is disabled')

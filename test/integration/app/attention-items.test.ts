@@ -36,20 +36,44 @@ function ended(
 }
 
 const task = (id: string, changes: Partial<SiteTask> = {}): SiteTask => ({
-  ...{ id, name: `Task ${id}`, type: 'reload', enabled: true, appId: null, appName: null, stream: null },
-  ...{ tags: [], customProperties: [], hasRun: true },
+  id,
+  name: `Task ${id}`,
+  type: 'reload',
+  enabled: true,
+  appId: null,
+  appName: null,
+  stream: null,
+  tags: [],
+  customProperties: [],
+  hasRun: true,
   ...changes,
 })
 
 const gate = (after: string, taskId: string): QrsCompositeEvent => ({
-  ...{ id: `${after}-${taskId}`, name: '', enabled: true, taskId, taskName: '', modifiedAt: null, withinMs: null },
+  id: `${after}-${taskId}`,
+  name: '',
+  enabled: true,
+  taskId,
+  taskName: '',
+  modifiedAt: null,
+  withinMs: null,
   rules: [{ taskId: after, taskName: '', on: 'success' }],
 })
 
 const daily = (taskId: string, hour: number): QrsSchemaEvent => ({
-  ...{ id: `t-${taskId}`, name: 'Daily', enabled: true, taskId, taskName: '', modifiedAt: null, timezone: 'UTC' },
-  ...{ startAt: NOW - (NOW % (24 * HOUR)) - 48 * HOUR + hour * HOUR, expiresAt: null, nextAt: null },
-  ...{ increment: 'daily', every: [0, 0, 1, 0], filter: [] },
+  id: `t-${taskId}`,
+  name: 'Daily',
+  enabled: true,
+  taskId,
+  taskName: '',
+  modifiedAt: null,
+  timezone: 'UTC',
+  startAt: NOW - (NOW % (24 * HOUR)) - 48 * HOUR + hour * HOUR,
+  expiresAt: null,
+  nextAt: null,
+  increment: 'daily',
+  every: [0, 0, 1, 0],
+  filter: [],
 })
 
 function itemsOf(

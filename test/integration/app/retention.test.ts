@@ -16,8 +16,16 @@ import { until } from '../../support/wait.ts'
 const DAY = 86_400_000
 
 const auditEntry = (at: number) => ({
-  ...{ id: uuidV7(at), at, actor: 'key:erp', address: null, action: 'task.start', target: [] },
-  ...{ status: 200, outcome: 'ok' as const, requestId: null, detail: null },
+  id: uuidV7(at),
+  at,
+  actor: 'key:erp',
+  address: null,
+  action: 'task.start',
+  target: [],
+  status: 200,
+  outcome: 'ok' as const,
+  requestId: null,
+  detail: null,
 })
 
 function scene() {
@@ -65,7 +73,11 @@ function deliveriesOfOldEvents(states: readonly string[]) {
     db.run(
       `INSERT INTO delivery (id, event_id, kind, route, destination, target, lane, severity, state, created_at, next_attempt_at)
        VALUES (?, ?, 'alert', 'mine', 'mail', 'anna@acme.example', 'mail', 'error', ?, ?, ?)`,
-      ...[state, event.id, state, now - 31 * DAY, now],
+      state,
+      event.id,
+      state,
+      now - 31 * DAY,
+      now,
     )
   }
   db.run(`UPDATE event SET state = 'routed'`)
@@ -143,7 +155,8 @@ test('MQTT messages that were given up are kept as long as events, also while MQ
   ] as const) {
     db.run(
       `INSERT INTO mqtt_outgoing (key, body, state, reason, created_at, dead_at) VALUES (?, '{}', 'dead', 'EXPIRED', 0, ?)`,
-      ...[topic, deadAt],
+      topic,
+      deadAt,
     )
   }
   db.run(`INSERT INTO mqtt_outgoing (key, body, created_at) VALUES ('waits', '{}', 0)`)

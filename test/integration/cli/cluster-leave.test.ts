@@ -6,8 +6,16 @@ import { heard, restStub } from '../../support/rest-stub.ts'
 
 const optionsFor = (url: string) => ({ url, key: 'fm_test', timeout: 10_000 })
 const state = (changes: object = {}) => ({
-  ...{ mode: 'follower', node: 'qs-a', database: { host: 'pg1:5432', up: true, reason: '' }, leader: null },
-  ...{ headRev: 9, appliedRev: 9, waiting: 0, nodes: [], configDiffers: {}, ...changes },
+  mode: 'follower',
+  node: 'qs-a',
+  database: { host: 'pg1:5432', up: true, reason: '' },
+  leader: null,
+  headRev: 9,
+  appliedRev: 9,
+  waiting: 0,
+  nodes: [],
+  configDiffers: {},
+  ...changes,
 })
 
 test('a process that does not run: exit code 2 at once, and the way on without it', async () => {

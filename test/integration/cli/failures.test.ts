@@ -8,8 +8,16 @@ const [FIRST, SECOND] = ['e1000000-0000-4000-8000-000000000001', 'e2000000-0000-
 const EVENT = '019cad24-bb20-78e1-b80b-d70ae0784c78'
 
 const execution = (executionId: string, taskId: string, more: object) => ({
-  ...{ executionId, taskId, taskType: 'reload', appName: 'App', node: 'qs1', error: null, outcome: 'failed' },
-  ...{ taskName: taskId === SALES ? 'Sales ETL' : 'Finance ETL', stoppedAt: '2026-03-02T02:00:00.000Z', ...more },
+  executionId,
+  taskId,
+  taskType: 'reload',
+  appName: 'App',
+  node: 'qs1',
+  error: null,
+  outcome: 'failed',
+  taskName: taskId === SALES ? 'Sales ETL' : 'Finance ETL',
+  stoppedAt: '2026-03-02T02:00:00.000Z',
+  ...more,
 })
 const FAILURES = [
   execution(SECOND, FINANCE, { outcome: 'aborted', stoppedAt: '2026-03-02T03:00:00.000Z' }),

@@ -12,7 +12,16 @@ test('no name becomes a formula', async () => {
   expect(await runHistory(undefined, options, io)).toBe(0)
   const rows = io.stdout().split('\n').slice(1)
   expect(rows.map((row) => row.slice('e,t,'.length).replace(/,,+.*$/, ''))).toEqual([
-    ...["'=cmd|x", "'+1", "'-1", "'@SUM(A1)", "'\\t=1", "'\\r=1", "'＝1", "'＋1", "'－1", "'＠A1"],
+    "'=cmd|x",
+    "'+1",
+    "'-1",
+    "'@SUM(A1)",
+    "'\\t=1",
+    "'\\r=1",
+    "'＝1",
+    "'＋1",
+    "'－1",
+    "'＠A1",
     '"Sales ""a"", b"',
   ])
   expect(rows.every((row) => row.includes(',-5,'))).toBe(true)

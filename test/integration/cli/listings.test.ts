@@ -17,12 +17,30 @@ const [TASK, SCHEDULE] = ['a8b4c123-def4-4678-9abc-def012345678', 'f1b2c3d4-0000
 const LONG = 'Sales and Finance 4711 '.repeat(12)
 
 const event = (id: string, title: string, more: object = {}) => ({
-  ...{ id, title, receivedAt: AT, state: 'routed', reason: null, source: 'udp', host: 'qs1', taskId: TASK },
-  ...{ deliveryCounts: { pending: 0, delivered: 2, dead: 1 }, ...more },
+  id,
+  title,
+  receivedAt: AT,
+  state: 'routed',
+  reason: null,
+  source: 'udp',
+  host: 'qs1',
+  taskId: TASK,
+  deliveryCounts: { pending: 0, delivered: 2, dead: 1 },
+  ...more,
 })
 const delivery = (id: string, target: string, more: object = {}) => ({
-  ...{ id, eventId: FIRST, createdAt: AT, kind: 'alert', route: 'night', destination: 'ops-mail', target },
-  ...{ state: 'delivered', reason: null, detail: null, nextAttemptAt: null, ...more },
+  id,
+  eventId: FIRST,
+  createdAt: AT,
+  kind: 'alert',
+  route: 'night',
+  destination: 'ops-mail',
+  target,
+  state: 'delivered',
+  reason: null,
+  detail: null,
+  nextAttemptAt: null,
+  ...more,
 })
 
 const EVENTS = [
@@ -40,8 +58,13 @@ const TASKS = [
 ]
 const SCHEDULES = [
   {
-    ...{ id: SCHEDULE, name: 'Every morning', cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', nextRun: AT },
-    ...{ lastRun: AT, lastResult: 'started' },
+    id: SCHEDULE,
+    name: 'Every morning',
+    cronSchedule: '0 6 * * 1-5',
+    timezone: 'Europe/Stockholm',
+    nextRun: AT,
+    lastRun: AT,
+    lastResult: 'started',
   },
   { id: 'hook', name: LONG, cronSchedule: '*/30 0-6,18-23 1,2,3,4,5 * *', timezone: 'UTC' },
 ]
@@ -66,12 +89,24 @@ const DESTINATIONS = [
 ]
 const AUDIT = [
   {
-    ...{ at: AT, actor: 'key:erp', address: '10.0.0.5', action: 'task.start', target: [TASK, FIRST], outcome: 'ok' },
-    ...{ status: 200, detail: null },
+    at: AT,
+    actor: 'key:erp',
+    address: '10.0.0.5',
+    action: 'task.start',
+    target: [TASK, FIRST],
+    outcome: 'ok',
+    status: 200,
+    detail: null,
   },
   {
-    ...{ at: AT, actor: LONG, address: 'fe80::1234:5678:9abc:def0:1234%eth0', action: 'config.reload', target: [] },
-    ...{ outcome: 'denied', status: 403, detail: LONG },
+    at: AT,
+    actor: LONG,
+    address: 'fe80::1234:5678:9abc:def0:1234%eth0',
+    action: 'config.reload',
+    target: [],
+    outcome: 'denied',
+    status: 403,
+    detail: LONG,
   },
 ]
 const KEYS = [
@@ -81,12 +116,24 @@ const KEYS = [
 const DROPPED = [{ at: AT, from: '10.0.0.5', reason: 'UNKNOWN_TYPE', raw: `/scheduler-x/;${LONG}` }]
 const EXECUTIONS = [
   {
-    ...{ executionId: FIRST, taskName: 'Sales ETL hourly', taskType: 'reload', outcome: 'success', node: 'Central' },
-    ...{ stoppedAt: AT, queueMs: 100, runMs: 1500 },
+    executionId: FIRST,
+    taskName: 'Sales ETL hourly',
+    taskType: 'reload',
+    outcome: 'success',
+    node: 'Central',
+    stoppedAt: AT,
+    queueMs: 100,
+    runMs: 1500,
   },
   {
-    ...{ executionId: SECOND, taskName: LONG, taskType: 'externalProgram', outcome: 'aborted', node: LONG },
-    ...{ stoppedAt: AT, queueMs: 125_000, runMs: 11_400_000 },
+    executionId: SECOND,
+    taskName: LONG,
+    taskType: 'externalProgram',
+    outcome: 'aborted',
+    node: LONG,
+    stoppedAt: AT,
+    queueMs: 125_000,
+    runMs: 11_400_000,
   },
 ]
 

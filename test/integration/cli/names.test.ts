@@ -14,17 +14,35 @@ const TASKS = [
 ]
 const DESTINATIONS = [
   {
-    ...{ name: 'ops-mail', type: 'email', up: true, pending: 0, dead: 2, lastDeliveredAt: '2026-03-02T03:00:00.000Z' },
+    name: 'ops-mail',
+    type: 'email',
+    up: true,
+    pending: 0,
+    dead: 2,
+    lastDeliveredAt: '2026-03-02T03:00:00.000Z',
     lastError: null,
   },
   {
-    ...{ name: 'on-call', type: 'pagerduty', up: false, pending: 3, dead: 0, lastDeliveredAt: null },
+    name: 'on-call',
+    type: 'pagerduty',
+    up: false,
+    pending: 3,
+    dead: 0,
+    lastDeliveredAt: null,
     lastError: 'connection refused',
   },
 ]
 const delivery = (destination: string) => ({
-  ...{ id: 'd', createdAt: '2026-03-02T03:00:00.000Z', kind: 'alert', route: null, destination, target: 'x' },
-  ...{ state: 'dead', reason: null, detail: null, nextAttemptAt: null },
+  id: 'd',
+  createdAt: '2026-03-02T03:00:00.000Z',
+  kind: 'alert',
+  route: null,
+  destination,
+  target: 'x',
+  state: 'dead',
+  reason: null,
+  detail: null,
+  nextAttemptAt: null,
 })
 
 const refusal = (status: number, code: string, details: string) => [status, { error: 'No', code, details }] as const
@@ -60,7 +78,12 @@ function fired({ to, routes, taskId }: { to: string[]; routes: string[]; taskId?
 const FIRED = '019cad24-bb20-78e1-b80b-d70ae0784c78'
 const common = (url: string) => ({ url, key: 'fm_test', timeout: 10_000 })
 const fireOptions = (url: string, more: object) => ({
-  ...{ ...common(url), to: [], route: [], value: [], command: 'fire', ...more },
+  ...common(url),
+  to: [],
+  route: [],
+  value: [],
+  command: 'fire',
+  ...more,
 })
 
 describe('fire', () => {
@@ -155,7 +178,11 @@ test('explain: an unknown task', async () => {
 
 describe('deliveries', () => {
   const list = (url: string, destination: string[]) => ({
-    ...{ ...common(url), destination, state: [], limit: 50, command: 'deliveries list' },
+    ...common(url),
+    destination,
+    state: [],
+    limit: 50,
+    command: 'deliveries list',
   })
 
   test('of an unknown destination: exit code 3', async () => {

@@ -18,15 +18,26 @@ const started = (tasksQueued?: unknown) =>
       tasksStarted: [
         { taskId: ETL, taskName: 'Sales ETL hourly', status: 'started', executionId: RUN, execution: null },
       ],
-      ...{ tasksNotFound: [], totalTasksStarted: 1, tasksQueued },
+      tasksNotFound: [],
+      totalTasksStarted: 1,
+      tasksQueued,
     },
   ] as const
 const view = (executionId: string, state: string, more: object = {}) =>
   [
     200,
     {
-      ...{ executionId, state, taskName: 'Sales ETL hourly', outcome: null, statusText: 'Started', appName: null },
-      ...{ runMs: null, queueMs: null, error: null, taskType: 'reload', ...more },
+      executionId,
+      state,
+      taskName: 'Sales ETL hourly',
+      outcome: null,
+      statusText: 'Started',
+      appName: null,
+      runMs: null,
+      queueMs: null,
+      error: null,
+      taskType: 'reload',
+      ...more,
     },
   ] as const
 
@@ -34,7 +45,13 @@ const isStart = ({ method }: StubRequest) => method === 'POST'
 const isCheck = ({ path }: StubRequest) => path.startsWith('/v4/execution/00000000-')
 
 const optionsFor = (url: string, more: Partial<StartTaskOptions> = {}): StartTaskOptions => ({
-  ...{ url, key: 'fm_test', timeout: 10_000, tag: [], property: [], name: [], ...more },
+  url,
+  key: 'fm_test',
+  timeout: 10_000,
+  tag: [],
+  property: [],
+  name: [],
+  ...more,
 })
 
 test('a key that may start but not read: exit code 2, and nothing was started', async () => {

@@ -37,12 +37,20 @@ afterEach(async () => {
 })
 
 const requestOf = (body: Uint8Array | null = null): ForwardedRequest => ({
-  ...{ method: 'POST', url: '/v4/keyvalues/ns?x=1', headers: { 'idempotency-key': 'k' }, body },
-  ...{ caller: { actor: 'key:erp' }, requestId: randomUUID(), signal: new AbortController().signal },
+  method: 'POST',
+  url: '/v4/keyvalues/ns?x=1',
+  headers: { 'idempotency-key': 'k' },
+  body,
+  caller: { actor: 'key:erp' },
+  requestId: randomUUID(),
+  signal: new AbortController().signal,
 })
 
 const answerOf = (text: string): ForwardedAnswer => ({
-  ...{ status: 201, headers: { etag: '"r1"' }, body: Buffer.from(text), note: { target: ['ns'] } },
+  status: 201,
+  headers: { etag: '"r1"' },
+  body: Buffer.from(text),
+  note: { target: ['ns'] },
 })
 
 interface Node {
@@ -59,11 +67,22 @@ function node(name: string, { timeoutMs = 10_000, over = pool } = {}): Node {
   const reached: number[] = []
   let term: Term | null = null
   const shipper = createShipper({
-    ...{ db, pool: over, log, node: name, term: () => term, seenRev: () => 0, onFenced: () => undefined },
+    db,
+    pool: over,
+    log,
+    node: name,
+    term: () => term,
+    seenRev: () => 0,
+    onFenced: () => undefined,
   })
   const commands = createCommands(
     {
-      ...{ pool: over, node: name, log, counters: createCounters(), term: () => term, answer: shipper.answer },
+      pool: over,
+      node: name,
+      log,
+      counters: createCounters(),
+      term: () => term,
+      answer: shipper.answer,
       reach: async (rev) => void reached.push(rev),
     },
     { timeoutMs: () => timeoutMs },
@@ -76,7 +95,10 @@ function node(name: string, { timeoutMs = 10_000, over = pool } = {}): Node {
     db.close()
   })
   return {
-    ...{ commands, reached, db, shipper },
+    commands,
+    reached,
+    db,
+    shipper,
     async lead() {
       const token = randomUUID()
       await lead(pool, token)
@@ -209,9 +231,14 @@ describe('commands', () => {
 
   test('without a database say that nothing was done', async () => {
     const away = createPostgresPool({
-      ...{ ...ROLE, hosts: [{ host: '127.0.0.1', port: await freeTcpPort() }], schema: 'nowhere' },
+      ...ROLE,
+      hosts: [{ host: '127.0.0.1', port: await freeTcpPort() }],
+      schema: 'nowhere',
       tls: { mode: 'off', ca: '', certificate: '', key: '', serverName: '' },
-      ...{ connections: 2, connectTimeoutMs: 200, statementTimeoutMs: 1000, applicationName: 'footman/test' },
+      connections: 2,
+      connectTimeoutMs: 200,
+      statementTimeoutMs: 1000,
+      applicationName: 'footman/test',
     })
     ends.push(() => away.close())
     const follower = node('b', { timeoutMs: 400, over: away })

@@ -50,7 +50,11 @@ function newNode(name: string, fill: (db: Database) => void) {
   const asked: ForwardedRequest[] = []
   const newMembership = () =>
     createMembership({
-      ...{ db, pool, log, node: name, dataDirectory: directory.path },
+      db,
+      pool,
+      log,
+      node: name,
+      dataDirectory: directory.path,
       ask: async (request) => {
         asked.push(request)
         return { status: 201, headers: {}, body: new Uint8Array(), note: null }
@@ -58,7 +62,13 @@ function newNode(name: string, fill: (db: Database) => void) {
     })
   const membership = newMembership()
   const follower = createFollower({
-    ...{ db, pool, log, node: name, isLeader: () => false, onApplied: () => undefined, onForgotten: () => undefined },
+    db,
+    pool,
+    log,
+    node: name,
+    isLeader: () => false,
+    onApplied: () => undefined,
+    onForgotten: () => undefined,
   })
   ends.push(
     directory.remove,
@@ -75,7 +85,12 @@ async function leadAndShip(node: ReturnType<typeof newNode>) {
   node.membership.lead(info!.id)
   const backlog = createBacklog(node.db)
   const shipper = createShipper({
-    ...{ db: node.db, pool, log: node.log, node: node.name, backlog, seenRev: () => 0 },
+    db: node.db,
+    pool,
+    log: node.log,
+    node: node.name,
+    backlog,
+    seenRev: () => 0,
     term: () => ({ token, epoch: 1 }),
     onFenced: () => undefined,
   })
@@ -99,7 +114,9 @@ const pair = (db: Database, key: string, value: string, expiresAt: number | null
   db.run("INSERT OR IGNORE INTO kv_namespace (name, created_at) VALUES ('n', 0)")
   db.run(
     "INSERT INTO kv (namespace, key, value, expires_at, revision, created_at, updated_at) VALUES ('n', ?, ?, ?, 1, 0, 0)",
-    ...[key, value, expiresAt],
+    key,
+    value,
+    expiresAt,
   )
 }
 
@@ -180,7 +197,11 @@ describe('a filled store', () => {
     b.db.run("INSERT INTO audit (id, at, actor, action, target, outcome) VALUES ('alone', 0, '', '', '', 'ok')")
     installTriggers(b.db)
     const membership = createMembership({
-      ...{ db: b.db, pool, log: b.log, node: 'b', dataDirectory: b.directory.path },
+      db: b.db,
+      pool,
+      log: b.log,
+      node: 'b',
+      dataDirectory: b.directory.path,
       ask: () => Promise.reject(new Error('not asked')),
     })
     expect(await membership.ensure()).toBe(true)
@@ -210,7 +231,7 @@ describe('a filled store', () => {
       for (const key of ['known by its key', null]) {
         db.run(
           "INSERT INTO unverified (received_at, sender, task_id, raw, message_key) VALUES (0, '', '', x'', ?)",
-          ...[key],
+          key,
         )
       }
       pair(db, 'same', '1')

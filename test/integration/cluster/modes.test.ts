@@ -102,27 +102,35 @@ describe('nodes of a cluster', () => {
         health,
       },
       {
-        ...{
-          node: name,
-          dataDirectory,
-          reportDirectory: null,
-          version: 'test',
-          url: null,
-          candidate: true,
-          reader: '',
-        },
+        node: name,
+        dataDirectory,
+        reportDirectory: null,
+        version: 'test',
+        url: null,
+        candidate: true,
+        reader: '',
         postgres: settingsOf(name),
-        ...{ leaseMs: LEASE_MS, aloneAfterMs: () => 4000, commandTimeoutMs: () => 5000, configHashes: () => ({}) },
+        leaseMs: LEASE_MS,
+        aloneAfterMs: () => 4000,
+        commandTimeoutMs: () => 5000,
+        configHashes: () => ({}),
         refusedAfterMs: () => 600_000,
-        ...{ whenDatabaseDown: () => 'alert', dutiesWhenDatabaseDown: 'stop' },
-        ...{ dedupTtlMs: 600_000, maxOpen: 1000, keepInboxMs: 86_400_000 },
+        whenDatabaseDown: () => 'alert',
+        dutiesWhenDatabaseDown: 'stop',
+        dedupTtlMs: 600_000,
+        maxOpen: 1000,
+        keepInboxMs: 86_400_000,
         ...wish,
       },
     )
     building = building.then(build)
     cluster.start()
     const member: Member = {
-      ...{ name, cluster, db, parts, log },
+      name,
+      cluster,
+      db,
+      parts,
+      log,
       atEnd(work) {
         atEnd = work
       },

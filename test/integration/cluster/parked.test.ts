@@ -21,9 +21,22 @@ function store() {
   storePending(db, event)
   const add = (id: string, nextAttemptAt: number) => {
     insertDelivery(db, {
-      ...{ id, eventId: event.id, kind: 'alert', route: id, destination: 'hook', destinationType: 'webhook' },
-      ...{ target: 't', lane: LANE, orderKey: null, limitKey: null, severity: 'error', state: 'pending' },
-      ...{ reason: null, detail: null, createdAt: NOW, note: null },
+      id,
+      eventId: event.id,
+      kind: 'alert',
+      route: id,
+      destination: 'hook',
+      destinationType: 'webhook',
+      target: 't',
+      lane: LANE,
+      orderKey: null,
+      limitKey: null,
+      severity: 'error',
+      state: 'pending',
+      reason: null,
+      detail: null,
+      createdAt: NOW,
+      note: null,
     })
     db.run('UPDATE delivery SET next_attempt_at = ? WHERE id = ?', nextAttemptAt, id)
   }

@@ -35,7 +35,11 @@ describe('a node that is reset', () => {
     )
   const follower = (db: FileDatabase, isLeader: boolean) =>
     createFollower({
-      ...{ db, pool, log: recordingLog(), node: 'a', isLeader: () => isLeader },
+      db,
+      pool,
+      log: recordingLog(),
+      node: 'a',
+      isLeader: () => isLeader,
       onApplied: () => undefined,
       onForgotten: () => undefined,
     })
@@ -46,7 +50,11 @@ describe('a node that is reset', () => {
     const store = databasesOf(dataDirectory).find(({ name }) => name === 'footman')!
     const before = openStore(store.file)
     const shipper = createShipper({
-      ...{ db: before, pool, log: recordingLog(), node: 'a', onFenced: () => undefined },
+      db: before,
+      pool,
+      log: recordingLog(),
+      node: 'a',
+      onFenced: () => undefined,
       term: () => ({ token: '5f0c8f4e-5f0c-4f4e-8f4e-5f0c8f4e5f0c', epoch: 1 }),
       seenRev: () => 0,
     })

@@ -170,7 +170,11 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
   function newShipper(): Shipper {
     mortalPool = mortal(shared)
     return createShipper({
-      ...{ db: leader, pool: mortalPool.pool, log, node: 'a', seenRev: () => 0 },
+      db: leader,
+      pool: mortalPool.pool,
+      log,
+      node: 'a',
+      seenRev: () => 0,
       term: () => ({ token, epoch: 1 }),
       onFenced: () => {
         throw new Error('nobody else leads')
@@ -181,7 +185,12 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
   function newFollower(): Follower {
     return createFollower({
       onForgotten: () => undefined,
-      ...{ db: follower, pool: shared, log, node: 'b', isLeader: () => false, onApplied: () => undefined },
+      db: follower,
+      pool: shared,
+      log,
+      node: 'b',
+      isLeader: () => false,
+      onApplied: () => undefined,
     })
   }
 

@@ -65,20 +65,34 @@ function newNode(name: string, migrations?: typeof MIGRATIONS): Node {
   let fenced = 0
   const follower = createFollower({
     onForgotten: () => undefined,
-    ...{ db, pool, log, node: name, isLeader: () => term !== null },
+    db,
+    pool,
+    log,
+    node: name,
+    isLeader: () => term !== null,
     onApplied: (tables) => {
       for (const table of tables) applied.add(table)
     },
   })
   const shipper = createShipper({
-    ...{ db, pool, log, node: name, term: () => term, seenRev: () => follower.appliedRev },
+    db,
+    pool,
+    log,
+    node: name,
+    term: () => term,
+    seenRev: () => follower.appliedRev,
     onFenced: () => {
       fenced += 1
       term = null
     },
   })
   const node: Node = {
-    ...{ name, db, shipper, follower, applied, fenced: () => fenced },
+    name,
+    db,
+    shipper,
+    follower,
+    applied,
+    fenced: () => fenced,
     async lead() {
       term = { token: randomUUID(), epoch: 0 }
       await lead(pool, term.token)
@@ -90,7 +104,11 @@ function newNode(name: string, migrations?: typeof MIGRATIONS): Node {
 
 const newFollower = ({ db, name, pool: reading }: Pick<Node, 'db' | 'name'> & { readonly pool: PostgresPool }) =>
   createFollower({
-    ...{ db, pool: reading, node: name, log: recordingLog(), isLeader: () => false },
+    db,
+    pool: reading,
+    node: name,
+    log: recordingLog(),
+    isLeader: () => false,
     onApplied: () => undefined,
     onForgotten: () => undefined,
   })
@@ -120,9 +138,21 @@ function addEvent(db: Database, id: string, state = 'pending'): void {
 
 const addDelivery = (db: Database, id: string, eventId: string): boolean =>
   insertDelivery(db, {
-    ...{ id, eventId, kind: 'alert', route: 'all', destination: 'mail', target: id, lane: 'mail' },
-    ...{ destinationType: 'email', orderKey: null, limitKey: null, severity: 'error', state: 'pending' },
-    ...{ reason: null, detail: null, createdAt: 1 },
+    id,
+    eventId,
+    kind: 'alert',
+    route: 'all',
+    destination: 'mail',
+    target: id,
+    lane: 'mail',
+    destinationType: 'email',
+    orderKey: null,
+    limitKey: null,
+    severity: 'error',
+    state: 'pending',
+    reason: null,
+    detail: null,
+    createdAt: 1,
   })
 
 const stateOf = (db: Database, id: string) =>
@@ -242,7 +272,12 @@ describe('a row that the server cannot store', () => {
       if (JSON.stringify(parameters).includes('poison')) throw new PostgresError('bad value', 'wrong', '22P05')
     }
     const shipper = createShipper({
-      ...{ db: a.db, log, node: 'a', term: () => ({ token, epoch: 1 }), seenRev: () => 0, onFenced: () => undefined },
+      db: a.db,
+      log,
+      node: 'a',
+      term: () => ({ token, epoch: 1 }),
+      seenRev: () => 0,
+      onFenced: () => undefined,
       pool: {
         ...pool,
         async query<Row>(sql: string, parameters?: readonly unknown[]) {

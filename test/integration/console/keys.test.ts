@@ -34,7 +34,10 @@ test('the page shows scopes, the last use by a session, and keys without one', a
     {
       config,
       dataDirectory: directory.path,
-      ...{ qrsConnection: false, shadow: false, degraded: false, apiRateLimit: null },
+      qrsConnection: false,
+      shadow: false,
+      degraded: false,
+      apiRateLimit: null,
     },
   )
   await app.start()

@@ -21,10 +21,25 @@ describe('a failed reload without a task', () => {
     await send(failure())
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({
-      ...{ type: 'appReload', outcome: 'failed', severity: 'error', source: 'udp', host: 'QS-2', user: 'ACME\\goran' },
-      ...{ taskId: '', taskName: '', executionId: '', logMessage: 'Field "A;B" not found' },
-      ...{ appId: APP_ID, appName: 'Sales Dashboard', app: { id: APP_ID }, owner: { emails: ['anna@acme.example'] } },
-      ...{ task: null, execution: null, scriptLog: null, history: null, missingParts: [] },
+      type: 'appReload',
+      outcome: 'failed',
+      severity: 'error',
+      source: 'udp',
+      host: 'QS-2',
+      user: 'ACME\\goran',
+      taskId: '',
+      taskName: '',
+      executionId: '',
+      logMessage: 'Field "A;B" not found',
+      appId: APP_ID,
+      appName: 'Sales Dashboard',
+      app: { id: APP_ID },
+      owner: { emails: ['anna@acme.example'] },
+      task: null,
+      execution: null,
+      scriptLog: null,
+      history: null,
+      missingParts: [],
     })
     expect(arrived).toHaveLength(1)
     expect(qrs.calls.toSorted()).toEqual([`app ${APP_ID}`, 'owner u1'])

@@ -27,7 +27,11 @@ test('each becomes one event, also when it is announced again meanwhile', async 
   const emitted: EmittedEvent[] = []
   const events = createCloudEvents(
     {
-      ...{ db, writer, clock: { now: () => 1000 }, log: recordingLog(), wants: () => false },
+      db,
+      writer,
+      clock: { now: () => 1000 },
+      log: recordingLog(),
+      wants: () => false,
       mqtt: { onMessage: () => undefined },
       client: { close: () => undefined } as CloudClient,
       emitter: {

@@ -19,13 +19,21 @@ const MINUTE = 60_000
 
 /** Keeps an incident open from a failure to a success, and sends alerts about successes. */
 const incidents: Rule = {
-  ...{ name: 'incidents', destination: 'pager', destinationType: 'pagerduty', phase: 'enriched', needs: [] },
+  name: 'incidents',
+  destination: 'pager',
+  destinationType: 'pagerduty',
+  phase: 'enriched',
+  needs: [],
   when: { types: ['reload'], outcomes: ['failed'] },
   policy: { recovery: true, fallback: [], fallbackAfterMs: 0, group: 'none', groupWindowMs: 0 },
   plan: () => [{ target: 'pager', lane: 'pager' }],
 }
 const successes: Rule = {
-  ...{ name: 'successes', destination: 'hook', destinationType: 'webhook', phase: 'enriched', needs: [] },
+  name: 'successes',
+  destination: 'hook',
+  destinationType: 'webhook',
+  phase: 'enriched',
+  needs: [],
   when: { types: ['reload'], outcomes: ['success'] },
   plan: () => [{ target: 'hook', lane: 'hook' }],
 }
@@ -35,8 +43,11 @@ const claim = (execution: string, task = TASK_ID) =>
   message({ type: '/scheduler-reloadtask-success/', text: 'Reload complete', execution, taskId: task })
 const successResult = (changes: Parameters<typeof executionResult>[0] = {}) =>
   executionResult({
-    ...{ id: '0c000000-0000-4000-8000-000000000002', status: 7, taskID: TASK_ID },
-    ...{ startTime: iso(Date.now() - MINUTE), stopTime: iso(Date.now()) },
+    id: '0c000000-0000-4000-8000-000000000002',
+    status: 7,
+    taskID: TASK_ID,
+    startTime: iso(Date.now() - MINUTE),
+    stopTime: iso(Date.now()),
     ...changes,
   })
 

@@ -16,7 +16,11 @@ const limit = { key: 'mail', windowMs: 60_000 }
 
 function rule(name: string, planned: Partial<PlannedDelivery>, more: Partial<Rule> = {}): Rule {
   return {
-    ...{ name, destination: name, destinationType: 'email', phase: 'enriched', needs: ['execution', 'scriptLog'] },
+    name,
+    destination: name,
+    destinationType: 'email',
+    phase: 'enriched',
+    needs: ['execution', 'scriptLog'],
     when: { types: ['reload'], outcomes: ['failed'] },
     plan: () => [{ target: name, lane: name, ...planned }],
     ...more,

@@ -17,7 +17,11 @@ const LOG = 'first line\r\nlast line'
 
 function route(name: string, needs: readonly Need[], outcomes: readonly EventOutcome[] = ['failed', 'success']): Rule {
   return {
-    ...{ name, destination: name, destinationType: 'webhook', phase: 'enriched', needs },
+    name,
+    destination: name,
+    destinationType: 'webhook',
+    phase: 'enriched',
+    needs,
     when: { types: ['reload', 'distribute'], outcomes },
     plan: () => [{ target: name, lane: name, limit: { key: name, windowMs: 60_000 } }],
   }
@@ -127,35 +131,45 @@ describe('an answer that is final', () => {
       change: (qrs) => {
         qrs.scriptLog = () => Promise.reject(answered(403))
       },
-      ...{ missing: ['scriptLog'], absent: [], reasons: { scriptLog: '403 Forbidden' } },
+      missing: ['scriptLog'],
+      absent: [],
+      reasons: { scriptLog: '403 Forbidden' },
     },
     {
       what: 'about a script log that is gone',
       change: (qrs) => {
         qrs.scriptLog = () => Promise.reject(answered(410))
       },
-      ...{ missing: ['scriptLog'], absent: ['scriptLog'], reasons: { scriptLog: '410 Gone' } },
+      missing: ['scriptLog'],
+      absent: ['scriptLog'],
+      reasons: { scriptLog: '410 Gone' },
     },
     {
       what: 'about the app: its owner cannot be known either',
       change: (qrs) => {
         qrs.appById = () => Promise.reject(answered(403))
       },
-      ...{ missing: ['app', 'owner'], absent: [], reasons: { app: '403 Forbidden', owner: '403 Forbidden' } },
+      missing: ['app', 'owner'],
+      absent: [],
+      reasons: { app: '403 Forbidden', owner: '403 Forbidden' },
     },
     {
       what: 'about the owner',
       change: (qrs) => {
         qrs.owner = () => Promise.reject(answered(404))
       },
-      ...{ missing: ['owner'], absent: ['owner'], reasons: { owner: '404 Not Found' } },
+      missing: ['owner'],
+      absent: ['owner'],
+      reasons: { owner: '404 Not Found' },
     },
     {
       what: 'is a reference that is none',
       change: (qrs) => {
         qrs.results.set(EXECUTION, [executionResult({ id: 'none', fileReferenceID: 'nowhere' })])
       },
-      ...{ missing: ['scriptLog'], absent: [], reasons: { scriptLog: 'a malformed reference "nowhere"' } },
+      missing: ['scriptLog'],
+      absent: [],
+      reasons: { scriptLog: 'a malformed reference "nowhere"' },
     },
   ]
   for (const { what, change, missing, absent, reasons } of REFUSED) {
@@ -185,7 +199,8 @@ describe('an answer that is final', () => {
     const second = await start({ directory, qrs, routes: [mail, chat] })
     await until(() => second.routed.length === 1)
     expect(stored(second.db, second.routed)).toMatchObject({
-      ...{ missingParts: ['owner'], missingReasons: { owner: '403 Forbidden' } },
+      missingParts: ['owner'],
+      missingReasons: { owner: '403 Forbidden' },
     })
     await second.close()
     directory.remove()
@@ -215,7 +230,9 @@ describe('the executing node', () => {
     qrs.down = true
     await until(() => routed.length === 1)
     expect(stored(db, routed)).toMatchObject({
-      ...{ execution: { executingNodeName: 'qs-central' }, app: {}, missingParts: ['scriptLog'] },
+      execution: { executingNodeName: 'qs-central' },
+      app: {},
+      missingParts: ['scriptLog'],
     })
   })
 })
@@ -279,7 +296,9 @@ describe('between the steps', () => {
     const qrs = fakeQrs()
     qrs.results.set(EXECUTION, [executionResult({ status: 2, stopTime: '1753-01-01T00:00:00.000Z' })])
     const { send, db, early, routed } = await start({
-      ...{ qrs, routes: [mail, pager], udp: { maxConcurrent: 1, maxSize: 0 } },
+      qrs,
+      routes: [mail, pager],
+      udp: { maxConcurrent: 1, maxSize: 0 },
     })
     await send(message({ type: '/scheduler-task-success/' }))
     const asked = () => qrs.calls.filter((call) => call.startsWith('result')).length

@@ -89,7 +89,11 @@ describe('every type of task', () => {
       })
       for (const [index, { type, id, app }] of TASKS.entries()) {
         expect(done()[index]).toMatchObject({
-          ...{ type, outcome, taskId: id, appName: app, missingParts: [] },
+          type,
+          outcome,
+          taskId: id,
+          appName: app,
+          missingParts: [],
           severity: { success: 'info', failed: 'error', aborted: 'warning' }[outcome],
           task: { id },
           execution: { status, taskID: id },
@@ -193,12 +197,21 @@ describe('what the watchdog finds', () => {
       const { emitter, routed } = await startPipeline({ qrs })
       const details = { kind: 'watchdog', elapsedMs: 900_000, limitMs: 600_000, usualMs: 60_000, dueAt: null } as const
       await emitter.emit({
-        ...{ source: 'watchdog', type: 'reload', outcome, enrich: true, details },
+        source: 'watchdog',
+        type: 'reload',
+        outcome,
+        enrich: true,
+        details,
         message: { taskId: TASK_ID, executionId: EXECUTION },
       })
       await until(() => routed.length === 1)
       expect(routed[0]).toMatchObject({
-        ...{ outcome, severity: 'warning', details, missingParts: [], execution: null, scriptLog: null },
+        outcome,
+        severity: 'warning',
+        details,
+        missingParts: [],
+        execution: null,
+        scriptLog: null,
         taskName: 'Financial Dashboard Reload',
         appName: 'Sales Dashboard',
         owner: { userId: 'anna' },

@@ -45,9 +45,19 @@ describe('jobs', () => {
     await until(async () => (await api.call('GET', path)).body.state === 'succeeded')
     const job = (await api.call('GET', path)).body
     expect(job).toEqual({
-      ...{ jobId, operation: 'copy', from, to, state: 'succeeded' },
-      ...{ files: 1, filesDone: 1, bytes: 12, bytesDone: 12, bytesPerSecond: expect.any(Number) },
-      ...{ startedAt: expect.any(String), finishedAt: expect.any(String), error: null },
+      jobId,
+      operation: 'copy',
+      from,
+      to,
+      state: 'succeeded',
+      files: 1,
+      filesDone: 1,
+      bytes: 12,
+      bytesDone: 12,
+      bytesPerSecond: expect.any(Number),
+      startedAt: expect.any(String),
+      finishedAt: expect.any(String),
+      error: null,
     })
     expect((await api.call('GET', '/v4/filejobs')).body).toEqual({ fileJobs: [job], nextCursor: null })
     expect(told.map(({ state }) => state)).toEqual(['running', 'succeeded'])
@@ -168,7 +178,9 @@ describe('after a process that was killed', () => {
     await using api = await fileApi(disk, { databaseFile })
     await until(() => api.db.all('SELECT id FROM file_job').length === 0)
     expect((await api.call('GET', `/v4/filejobs/${id}`)).body).toMatchObject({
-      ...{ state: 'failed', error: 'INTERRUPTED', startedAt: '2026-03-02T07:00:00.000Z' },
+      state: 'failed',
+      error: 'INTERRUPTED',
+      startedAt: '2026-03-02T07:00:00.000Z',
     })
     expect(readdirSync(disk.at('arch')).sort()).toEqual([
       '.footman-019cad58-bd80-7e8c-9902-207afaeb7999-0.tmp',

@@ -12,7 +12,9 @@ async function site(options: Parameters<typeof fileApi>[1] = {}) {
   const api = await fileApi(disk, options)
   const paths = (from: string, to: string, more = {}) => ({ fromFile: disk.at(from), toFile: disk.at(to), ...more })
   return {
-    ...{ disk, api, paths },
+    disk,
+    api,
+    paths,
     copy: (from: string, to: string, more = {}, query = '') =>
       api.call('PUT', `/v4/filecopy${query}`, paths(from, to, more)),
     move: (from: string, to: string, more = {}, query = '') =>

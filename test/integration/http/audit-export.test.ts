@@ -96,8 +96,14 @@ async function scene(settings: AuditExportSettings, directory: TempDirectory = t
   cleanups.push(() => directory.remove(), stop)
   const record = (action: string, actor = 'key:erp') =>
     audit.record({
-      ...{ actor, address: '10.1.2.3', action, target: ['a8b4c123'], status: 200, outcome: 'ok' },
-      ...{ requestId: null, detail: null },
+      actor,
+      address: '10.1.2.3',
+      action,
+      target: ['a8b4c123'],
+      status: 200,
+      outcome: 'ok',
+      requestId: null,
+      detail: null,
     })
   const waiting = () => db.get<{ n: number }>('SELECT count(*) AS n FROM audit_export')!.n
   return { directory, log, record, waiting, stop, flush: () => writer.flush() }
@@ -128,7 +134,10 @@ describe('syslog', () => {
     const [first] = server.messages
     expect(first).toMatch(/^<110>1 \S+Z \S+ footman \d+ test\.1 - \{[\x20-\x7e]+\}$/)
     expect(JSON.parse(first!.slice(first!.indexOf('{')))).toMatchObject({
-      ...{ actor: 'key:Ägäis\n😀', n: 1, prev: '0'.repeat(64), hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      actor: 'key:Ägäis\n😀',
+      n: 1,
+      prev: '0'.repeat(64),
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     })
   })
 

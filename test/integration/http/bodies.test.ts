@@ -13,7 +13,12 @@ let inUse = 0
 let goOn: PromiseWithResolvers<void> = Promise.withResolvers()
 
 const holding = (path: string, more: Partial<ApiRoute>): ApiRoute => ({
-  ...{ path, methods: ['POST'], switch: null, summary: '', body: 'bytes', ...more },
+  path,
+  methods: ['POST'],
+  switch: null,
+  summary: '',
+  body: 'bytes',
+  ...more,
   async handle({ body }) {
     inUse += 1
     await goOn.promise

@@ -54,8 +54,12 @@ function routesOf(node: string): ApiRoute[] {
       handle(request) {
         const { caller, client } = request
         return jsonAnswer(200, {
-          ...{ actor: caller.actor, client, admin: caller.may('admin'), write: caller.may('kv:write') },
-          ...{ limits: caller.limits('task:run'), other: caller.limits('kv:write') },
+          actor: caller.actor,
+          client,
+          admin: caller.may('admin'),
+          write: caller.may('kv:write'),
+          limits: caller.limits('task:run'),
+          other: caller.limits('kv:write'),
         })
       },
     },
@@ -107,7 +111,10 @@ beforeAll(async () => {
   const make = (node: 'leader' | 'follower', more: object) =>
     createHttpApp(
       {
-        ...{ log: recordingLog(), clock: systemClock, readFile: async () => '', ...more },
+        log: recordingLog(),
+        clock: systemClock,
+        readFile: async () => '',
+        ...more,
         audit: { record: (entry) => void audits[node].push(entry) },
       },
       {
@@ -210,7 +217,10 @@ describe('a call that changes something', () => {
   test('has the rights of its caller at the leader, whatever the leader knows of callers', async () => {
     const { body } = await call('POST', '/v4/scoped', '{}', { ...JSON_TYPE, 'x-api-key': KEY })
     expect(body).toEqual({
-      ...{ actor: 'key:erp', client: '10.1.2.3', admin: false, write: false },
+      actor: 'key:erp',
+      client: '10.1.2.3',
+      admin: false,
+      write: false,
       limits: { startFilter: { taskId: ['t'], tag: [], customProperty: [] }, keyValueNamespaces: null },
       other: { startFilter: { taskId: [], tag: [], customProperty: [] }, keyValueNamespaces: [] },
     })

@@ -56,7 +56,10 @@ test('every operation', async () => {
     {
       config: everything,
       dataDirectory: directory.path,
-      ...{ qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },
+      qrsConnection: true,
+      shadow: false,
+      degraded: false,
+      apiRateLimit: null,
     },
   )
   const operations = Object.entries(app.describe().paths).flatMap(([path, item]) =>
@@ -91,7 +94,10 @@ test('pairs are the reads that wait for what other nodes have answered', async (
     {
       config,
       dataDirectory: directory.path,
-      ...{ qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },
+      qrsConnection: true,
+      shadow: false,
+      degraded: false,
+      apiRateLimit: null,
     },
   )
   const waiting = Object.entries(app.describe().paths).flatMap(([path, item]) =>

@@ -17,7 +17,10 @@ const STOPPED =
 const TIME = `time >= '2023-12-01T00:00:00Z' AND time < '2026-12-01T00:00:00Z'`
 const queriesFor = (environment: string, task = '.*') =>
   queriesOf(dashboard('influxdb'), {
-    ...{ $timeFilter: TIME, $__interval: '1d', $qs_env: environment, $task: task },
+    $timeFilter: TIME,
+    $__interval: '1d',
+    $qs_env: environment,
+    $task: task,
   })
 
 describe('the queries of the dashboard', () => {

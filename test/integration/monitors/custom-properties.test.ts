@@ -35,7 +35,10 @@ function watch(config: object, times = { retryMs: 20, idleMs: 20 }) {
   const qrs = createQrsClient(
     { log: recordingLog() },
     {
-      ...{ host: '127.0.0.1', port: site.simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: site.simulator.ports.qrs,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: USER }],
       certificates: { ca: ca.pem, cert: client.cert.pem, key: client.key.pem },
     },

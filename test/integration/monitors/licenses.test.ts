@@ -34,7 +34,10 @@ beforeAll(async () => {
   const transport = createQrsTransport(
     { log: recordingLog() },
     {
-      ...{ host: '127.0.0.1', port: site.simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: site.simulator.ports.qrs,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal; UserId=sa_repository' }],
       certificates: { ca: ca.pem, cert: client.cert.pem, key: client.key.pem },
     },
@@ -133,7 +136,10 @@ describe('server licence', () => {
     const settings = settingsOf({ serverLicenseMonitor: { enable: true, destination: STORED } })
     const run = createServerLicenseMonitor(
       {
-        ...{ licenses, clock, log, onState: () => {} },
+        licenses,
+        clock,
+        log,
+        onState: () => {},
         emit: async (event) => `${told.push(event)}`,
         writePoints: () => Promise.reject(new Error('disk full')),
       },
@@ -182,7 +188,10 @@ describe('release', () => {
   function run(own: object = {}, maxPerRun = 0) {
     const { licenseRelease } = settingsOf({
       licenseRelease: {
-        ...{ enable: true, dryRun: false, neverRelease: NEVER_RELEASE, destination: STORED },
+        enable: true,
+        dryRun: false,
+        neverRelease: NEVER_RELEASE,
+        destination: STORED,
         licenseType: { analyzer: { enable: false } },
         ...own,
       },
@@ -246,8 +255,10 @@ describe('release', () => {
       args: [500],
     })
     site.simulator.fault({
-      ...{ listener: 'qrs', match: 'professionalaccesstype/21000000-0000-4000-8000-000000000002' },
-      ...{ mode: 'status', args: [409] },
+      listener: 'qrs',
+      match: 'professionalaccesstype/21000000-0000-4000-8000-000000000002',
+      mode: 'status',
+      args: [409],
     })
     await run({ licenseType: { analyzer: { enable: true, releaseThresholdDays: 110 } } })
     site.simulator.clearFaults()
@@ -299,7 +310,9 @@ describe('version', () => {
   const about = (own: object = {}) => {
     const { ca, client } = site.simulator.certificates.pem
     return createAboutClient({
-      ...{ host: '127.0.0.1', port: site.simulator.ports.about, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: site.simulator.ports.about,
+      rejectUnauthorized: true,
       certificates: () => ({ ca: ca.pem, cert: client.cert.pem, key: client.key.pem }),
       ...own,
     })

@@ -102,7 +102,10 @@ describe('uptime', () => {
     if (!frequency.ok) throw new Error(frequency.error)
     return createUptimeMonitor(
       {
-        ...{ clock: { now: () => NOW }, log, memory: () => memory, startedAt: START },
+        clock: { now: () => NOW },
+        log,
+        memory: () => memory,
+        startedAt: START,
         sendMetrics: sent && (async (body) => void sent.push(body)),
       },
       { logLevel, frequency: frequency.value, storeNewRelic, version: '1.2.3' },

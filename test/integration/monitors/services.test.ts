@@ -52,7 +52,10 @@ function setUp(monitor: Parameters<typeof createServiceMonitor>[1]['monitor'] = 
   const create = () =>
     createServiceMonitor(
       {
-        ...{ reader, log, clock: { now: () => NOON }, store: createServiceStateStore({ db, writer }) },
+        reader,
+        log,
+        clock: { now: () => NOON },
+        store: createServiceStateStore({ db, writer }),
         async emit(event, also) {
           if (site.emitFails) throw new Error('disk full')
           await writer.write((tx) => also?.(tx, 'id'))

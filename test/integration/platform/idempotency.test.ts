@@ -30,8 +30,16 @@ afterEach(() => db.close())
 function call(key: string | null, changes: { body?: unknown; client?: string; actor?: string } = {}): ApiRequest {
   const { body = { tag: ['a'] }, client = '10.0.0.1', actor = 'anonymous' } = changes
   return {
-    ...{ method: 'POST', url: '/v4/reloadtask/-/start', params: {}, query: {}, body, client, requestId: 'r' },
-    ...{ peer: client, secure: false, prefix: '' },
+    method: 'POST',
+    url: '/v4/reloadtask/-/start',
+    params: {},
+    query: {},
+    body,
+    client,
+    requestId: 'r',
+    peer: client,
+    secure: false,
+    prefix: '',
     headers: new Headers(key === null ? {} : { 'idempotency-key': key }),
     caller: { ...EVERYBODY, actor },
     sees: () => true,

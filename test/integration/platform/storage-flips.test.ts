@@ -19,7 +19,8 @@ function open() {
   const others: string[] = []
   const storage = openStorage(
     {
-      ...{ log: recordingLog(), clock },
+      log: recordingLog(),
+      clock,
       claimDirectory: () => {},
       onBack: () => {},
       onMoved: () => {},

@@ -12,7 +12,10 @@ afterAll(() => site[Symbol.asyncDispose]())
 test('the links of the site: rules that wait for success, with the names of the tasks', async () => {
   const { ca, client: own } = site.simulator.certificates.pem
   const client = createQrsClient({ log: recordingLog() }, {
-    ...{ host: '127.0.0.1', port: site.simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+    host: '127.0.0.1',
+    port: site.simulator.ports.qrs,
+    useSSL: true,
+    rejectUnauthorized: true,
     headers: [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal;UserId=sa_repository' }],
     certificates: () => ({ ca: ca.pem, cert: own.cert.pem, key: own.key.pem }),
   } as never)

@@ -28,7 +28,10 @@ function transportAs(user: string): QrsTransport {
   const transport = createQrsTransport(
     { log: recordingLog() },
     {
-      ...{ host: '127.0.0.1', port: site.simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: site.simulator.ports.qrs,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: user }],
       certificates: { ca: ca.pem, cert: client.cert.pem, key: client.key.pem },
     },

@@ -24,13 +24,18 @@ const send = (bytes: Uint8Array | string, contentType = 'application/octet-strea
 async function stored(): Promise<readonly unknown[]> {
   const { recipients } = (await api.call('GET', '/v4/recipient')).body
   return recipients.map(({ name, email, qlikUser, attributes }: Record<string, unknown>) => ({
-    ...{ name, email, qlikUser, attributes },
+    name,
+    email,
+    qlikUser,
+    attributes,
   }))
 }
 
 const DONE = { created: 1, updated: 0, unchanged: 0, deactivated: 0, errors: [] }
 const JORG = {
-  ...{ name: 'Jörg Größe', email: 'jorg@company.com', attributes: { region: 'Süd; West' } },
+  name: 'Jörg Größe',
+  email: 'jorg@company.com',
+  attributes: { region: 'Süd; West' },
   qlikUser: { userDirectory: 'FIRMA', userId: 'jörg' },
 }
 const ROWS = [
@@ -49,7 +54,9 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     // Without a type, and with the one that browsers of Windows send, the content decides.
     for (const type of ['application/vnd.ms-excel', 'application/x-www-form-urlencoded', 'text/tab-separated-values']) {
       expect((await send(encoded(`sep=${delimiter}\n${text}`, encoding), type)).body).toEqual({
-        ...{ ...DONE, created: 0, unchanged: 1 },
+        ...DONE,
+        created: 0,
+        unchanged: 1,
         ...note,
       })
     }
@@ -148,14 +155,23 @@ test('a workbook: what its cells show', async () => {
     }),
   )
   expect((await send(bytes)).body).toEqual({
-    ...{ ...DONE, errors: [{ line: 6, details: 'cell A6 shows the error #N/A' }] },
+    ...DONE,
+    errors: [{ line: 6, details: 'cell A6 shows the error #N/A' }],
   })
   expect(await stored()).toEqual([
     {
-      ...{ name: 'Jörg', email: 'j&j@company.com', qlikUser: null },
+      name: 'Jörg',
+      email: 'j&j@company.com',
+      qlikUser: null,
       attributes: {
-        ...{ a0: '00123', a1: '00042', a2: '24.12.2026', a3: '2026-12-24', a4: '12.50%' },
-        ...{ a5: '1234567.50', a6: '12345678901234000', a7: '2026-12-24 06:00' },
+        a0: '00123',
+        a1: '00042',
+        a2: '24.12.2026',
+        a3: '2026-12-24',
+        a4: '12.50%',
+        a5: '1234567.50',
+        a6: '12345678901234000',
+        a7: '2026-12-24 06:00',
       },
     },
   ])

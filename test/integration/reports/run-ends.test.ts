@@ -16,7 +16,10 @@ const never = () => new Promise<never>(() => {})
 const silent: NonNullable<RunScene['prepare']> = (_request, _observe, signal) =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 const timedTrigger = (key: string): RunTrigger => ({
-  ...{ type: 'schedule', triggerId: 't1', firedAt: '2026-03-02T06:00:00.000Z', detail: {} },
+  type: 'schedule',
+  triggerId: 't1',
+  firedAt: '2026-03-02T06:00:00.000Z',
+  detail: {},
   key,
 })
 
@@ -339,8 +342,13 @@ describe('notifications', () => {
     carrier = createNotificationCarrier(
       { ledger: scene.ledger, runLog, mailer, runUrl: (id) => `https://x/${id}` },
       {
-        ...{ fromAddress: 'Reports <reports@x.com>', host: 'x', temporaryDirectory: folder.path, maxAttachmentMb: 20 },
-        ...{ allowedDomains: [], timezone: 'UTC', locale: 'en-GB' },
+        fromAddress: 'Reports <reports@x.com>',
+        host: 'x',
+        temporaryDirectory: folder.path,
+        maxAttachmentMb: 20,
+        allowedDomains: [],
+        timezone: 'UTC',
+        locale: 'en-GB',
       },
     )
     await scene.runner.start()

@@ -62,16 +62,14 @@ describe('all definitions', () => {
     await fill()
     const exported = await api.call('GET', '/v4/reporttask/export')
     expect(Object.keys(exported.body)).toEqual([
-      ...[
-        'format',
-        'version',
-        'reportFilters',
-        'reportConditions',
-        'recipients',
-        'reports',
-        'recipientGroups',
-        'reportTasks',
-      ],
+      'format',
+      'version',
+      'reportFilters',
+      'reportConditions',
+      'recipients',
+      'reports',
+      'recipientGroups',
+      'reportTasks',
     ])
     expect(exported.body.reportTasks.map(({ name }: { name: string }) => name)).toEqual(['A', 'B'])
     expect(exported.body.reportFilters[0]).toEqual({ id: expect.any(String), ...BODIES.filter })
@@ -131,7 +129,9 @@ describe('all definitions', () => {
       ['recipients.0.email'],
     ])
     expect(await paths({ reportTasks: [{ id: UNKNOWN, name: 'x', conditionIds: [APP] }] })).toEqual([
-      ...[400, 'UNKNOWN_REFERENCE', ['reportTasks.0.conditionIds.0']],
+      400,
+      'UNKNOWN_REFERENCE',
+      ['reportTasks.0.conditionIds.0'],
     ])
     expect(await paths({ recipientGroups: [{ id: good.id, name: 'x' }] })).toEqual([
       400,
@@ -186,7 +186,11 @@ describe('recipients', () => {
       deactivated: 0,
     })
     expect((await send(`${header}Robert;bob@company.com\n`, '?mode=replace')).body).toEqual({
-      ...{ created: 0, updated: 1, unchanged: 0, deactivated: 1, errors: [] },
+      created: 0,
+      updated: 1,
+      unchanged: 0,
+      deactivated: 1,
+      errors: [],
     })
     const active = async () =>
       (await api.call('GET', '/v4/recipient')).body.recipients
@@ -332,16 +336,24 @@ describe('templates', () => {
     expect((await api.call('GET', '/v4/reporttemplate')).body).toEqual({
       reportTemplates: [
         {
-          ...{ source: 'upload', fileName: 'sales.xlsx', bytes: 9, uploadedAt: expect.any(String) },
-          ...{ uploadedBy: 'anonymous', reports: [{ id: uploadedId, name: 'Sales workbook', project: 'Sales' }] },
+          source: 'upload',
+          fileName: 'sales.xlsx',
+          bytes: 9,
+          uploadedAt: expect.any(String),
+          uploadedBy: 'anonymous',
+          reports: [{ id: uploadedId, name: 'Sales workbook', project: 'Sales' }],
         },
         { source: 'file', fileName: 'b.docx', bytes: 9, ...nobody, reports: [] },
         {
-          ...{ source: 'file', fileName: 'used.xlsx', bytes: 9, ...nobody },
+          source: 'file',
+          fileName: 'used.xlsx',
+          bytes: 9,
+          ...nobody,
           reports: [{ id: fileId, name: 'Not uploaded', project: 'Sales' }],
         },
       ],
-      ...{ total: 3, maxTemplateMb: 1 },
+      total: 3,
+      maxTemplateMb: 1,
     })
     rmSync(api.folder.join('used.xlsx'))
     const { reportTemplates } = (await api.call('GET', '/v4/reporttemplate')).body

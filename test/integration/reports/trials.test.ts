@@ -44,8 +44,14 @@ test.each([
 })
 
 const MADE = {
-  ...{ documents: [exampleDocument({ bytes: 3 * 1_048_576 })], people: [], variants: {}, missing: [], conditions: [] },
-  ...{ skipped: null, app: { name: 'Sales', lastReload: null }, states: { delivered: {}, notDelivered: {} } },
+  documents: [exampleDocument({ bytes: 3 * 1_048_576 })],
+  people: [],
+  variants: {},
+  missing: [],
+  conditions: [],
+  skipped: null,
+  app: { name: 'Sales', lastReload: null },
+  states: { delivered: {}, notDelivered: {} },
 } satisfies Prepared
 
 test.each([

@@ -30,7 +30,10 @@ async function siteOf() {
   const qrs = createQrsClient(
     { log },
     {
-      ...{ host: '127.0.0.1', port: site.simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: site.simulator.ports.qrs,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }],
       certificates: { ca: pem.ca.pem, cert: pem.client.cert.pem, key: pem.client.key.pem },
     },
@@ -312,13 +315,14 @@ test('a reload of an app fires when its time increases; the first look only reco
 
 const finishedRun = (changes: Partial<RunRecord> = {}): RunRecord =>
   ({
-    ...{
-      id: '019aa51a-f5f5-7c11-9b5e-2f2f6a0c1e10',
-      taskId: 'a0000000-0000-4000-8000-000000000001',
-      taskName: 'First',
-    },
-    ...{ outcome: 'success', reason: null, finishedAt: Date.now() + 1000 },
-    ...{ options: { test: false, dryRun: false }, trigger: { type: 'manual' } },
+    id: '019aa51a-f5f5-7c11-9b5e-2f2f6a0c1e10',
+    taskId: 'a0000000-0000-4000-8000-000000000001',
+    taskName: 'First',
+    outcome: 'success',
+    reason: null,
+    finishedAt: Date.now() + 1000,
+    options: { test: false, dryRun: false },
+    trigger: { type: 'manual' },
     ...changes,
   }) as RunRecord
 
@@ -343,7 +347,10 @@ describe('the end of another report task', () => {
 
 describe('a message by MQTT', () => {
   const payload = (text: string, changes: Partial<IncomingMessage> = {}): IncomingMessage => ({
-    ...{ topic: 'erp/closed', payload: new TextEncoder().encode(text), retain: false, qos: 1 },
+    topic: 'erp/closed',
+    payload: new TextEncoder().encode(text),
+    retain: false,
+    qos: 1,
     ...changes,
   })
 

@@ -130,9 +130,25 @@ describe('forms', () => {
   test('a full reload task', async () => {
     const [task] = await list('task/full', `id eq ${DASHBOARD}`)
     expect(Object.keys(task!)).toEqual([
-      ...['id', 'createdDate', 'modifiedDate', 'modifiedByUserName', 'customProperties', 'app', 'isManuallyTriggered'],
-      ...['isPartialReload', 'timeToLive', 'preloadNodes', 'operational', 'name', 'taskType', 'enabled'],
-      ...['taskSessionTimeout', 'maxRetries', 'tags', 'privileges', 'schemaPath'],
+      'id',
+      'createdDate',
+      'modifiedDate',
+      'modifiedByUserName',
+      'customProperties',
+      'app',
+      'isManuallyTriggered',
+      'isPartialReload',
+      'timeToLive',
+      'preloadNodes',
+      'operational',
+      'name',
+      'taskType',
+      'enabled',
+      'taskSessionTimeout',
+      'maxRetries',
+      'tags',
+      'privileges',
+      'schemaPath',
     ])
     expect(task).toMatchObject({
       customProperties: [
@@ -162,7 +178,14 @@ describe('forms', () => {
   test('a condensed task', async () => {
     const [task] = await list('task', `id eq ${DASHBOARD}`)
     expect(Object.keys(task!)).toEqual([
-      ...['id', 'operational', 'name', 'taskType', 'enabled', 'taskSessionTimeout', 'maxRetries', 'privileges'],
+      'id',
+      'operational',
+      'name',
+      'taskType',
+      'enabled',
+      'taskSessionTimeout',
+      'maxRetries',
+      'privileges',
     ])
   })
 

@@ -50,8 +50,16 @@ describe('the log appenders', () => {
     const fields = udp.texts()[0]!.split(';')
     expect(fields).toHaveLength(11)
     expect([...fields.slice(0, 7), fields[8], fields[9], fields[10]]).toEqual([
-      ...['/scheduler-task-failed/', 'QS-CENTRAL', 'HR Insights daily', 'HR Insights', 'INTERNAL\\sa_scheduler', ALONE],
-      ...['a1000000-0000-4000-8000-000000000004', 'INFO', executionID, 'Max retries reached'],
+      '/scheduler-task-failed/',
+      'QS-CENTRAL',
+      'HR Insights daily',
+      'HR Insights',
+      'INTERNAL\\sa_scheduler',
+      ALONE,
+      'a1000000-0000-4000-8000-000000000004',
+      'INFO',
+      executionID,
+      'Max retries reached',
     ])
     await site.simulator.sendRaw('last')
     await until(() => udp.texts().includes('last'))

@@ -282,14 +282,12 @@ function commonConfiguration(site: LargeSite, { hook, mail }: TestCluster['sinks
       senseStartTask: true,
       keyValueStore: true,
       apiListEnabledEndpoints: true,
-      ...{
-        scheduler: {
-          createNewSchedule: true,
-          getSchedule: true,
-          deleteSchedule: true,
-          startSchedule: true,
-          stopSchedule: true,
-        },
+      scheduler: {
+        createNewSchedule: true,
+        getSchedule: true,
+        deleteSchedule: true,
+        startSchedule: true,
+        stopSchedule: true,
       },
     },
     emailNotification: {

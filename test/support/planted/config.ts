@@ -15,7 +15,9 @@ const mail = (section: object, smtp: object = {}) => ({
     enable: true,
     smtp: { host: 'mail.acme.example', port: 25, ...smtp },
     reloadTaskFailure: {
-      ...{ enable: true, recipients: ['ops@acme.example'], fromAddress: 'qlik@acme.example' },
+      enable: true,
+      recipients: ['ops@acme.example'],
+      fromAddress: 'qlik@acme.example',
       ...section,
     },
   },
@@ -29,8 +31,12 @@ const files = (section: object) => ({
 
 function schedule({ directory }: PlantPlace, changes: object): object {
   const entry = {
-    ...{ id: '1', name: 'Nightly', cronSchedule: '0 6 * * *', timezone: 'Europe/Stockholm' },
-    ...{ qlikSenseTaskId: '5b2ce4c8-5a3f-4a5a-8a0a-1a1a1a1a1a1a', startupState: 'start' },
+    id: '1',
+    name: 'Nightly',
+    cronSchedule: '0 6 * * *',
+    timezone: 'Europe/Stockholm',
+    qlikSenseTaskId: '5b2ce4c8-5a3f-4a5a-8a0a-1a1a1a1a1a1a',
+    startupState: 'start',
     ...changes,
   }
   writeFileSync(join(directory, 'schedule.yaml'), JSON.stringify({ butlerSchedule: [entry] }, null, 2))
@@ -113,8 +119,10 @@ const ROWS: readonly Row[] = [
     'taskStartTopic outside the root topic',
     () => ({
       mqttConfig: {
-        ...{ enable: true, brokerHost: 'broker.acme.example' },
-        ...{ subscriptionRootTopic: 'qliksense/#', taskStartTopic: 'butler/start_task' },
+        enable: true,
+        brokerHost: 'broker.acme.example',
+        subscriptionRootTopic: 'qliksense/#',
+        taskStartTopic: 'butler/start_task',
       },
     }),
     { code: WARNED, message: /taskStartTopic: "butler\/start_task" is outside/, fix: /widen subscriptionRootTopic/ },
@@ -159,7 +167,8 @@ const ROWS: readonly Row[] = [
       },
     }),
     {
-      ...{ code: OFF, message: /no New Relic account is called "Production"/ },
+      code: OFF,
+      message: /no New Relic account is called "Production"/,
       fix: /thirdPartyToolsCredentials\.newRelic/,
     },
   ],
@@ -182,7 +191,9 @@ const ROWS: readonly Row[] = [
 
 /** All of them are found by `footman check`. */
 export const CONFIG_MISTAKES: readonly PlantedMistake[] = ROWS.map(([name, plant, expected]) => ({
-  ...{ name, plant, expect: expected },
+  name,
+  plant,
+  expect: expected,
   command: 'check',
   args: ['--no-qs-connection'],
 }))

@@ -144,8 +144,11 @@ export const NINE_MISTAKES: readonly NineRow[] = [
     plant: () =>
       mail({
         reloadTaskFailure: {
-          ...{ enable: true, recipients: ['ops@acme.example'], fromAddress: 'qlik@acme.example' },
-          ...{ bodyFileDirectory: 'templates', htmlTemplateFile: 'failed' },
+          enable: true,
+          recipients: ['ops@acme.example'],
+          fromAddress: 'qlik@acme.example',
+          bodyFileDirectory: 'templates',
+          htmlTemplateFile: 'failed',
         },
       }),
     args: OFFLINE,

@@ -55,7 +55,9 @@ const GATE = 'Butler_FailedAlertEnableEmail'
 
 function mail(gate: Tree): SiteParts {
   const reloadTaskFailure = {
-    ...{ enable: true, recipients: ['ops@acme.example'], fromAddress: 'footman@acme.example' },
+    enable: true,
+    recipients: ['ops@acme.example'],
+    fromAddress: 'footman@acme.example',
     alertEnableByCustomProperty: { enable: true, customPropertyName: GATE, enabledValue: 'Yes', ...gate },
   }
   return { more: { emailNotification: { enable: true, smtp: { host: '127.0.0.1', port: 25 }, reloadTaskFailure } } }
@@ -112,7 +114,8 @@ const SITE: readonly SiteMistake[] = [
     only: 'qrs',
     make: () => ({ qrs: { headers: { static: [{ name: 'X-Other', value: 'x' }] } } }),
     expect: {
-      ...{ code: BROKEN, message: /no X-Qlik-User/ },
+      code: BROKEN,
+      message: /no X-Qlik-User/,
       fix: /UserDirectory=Internal;UserId=sa_repository/,
     },
   },
@@ -121,7 +124,8 @@ const SITE: readonly SiteMistake[] = [
     only: 'qrs',
     make: () => ({ qrs: user('LAB\\anna') }),
     expect: {
-      ...{ code: BROKEN, message: /not of the form/ },
+      code: BROKEN,
+      message: /not of the form/,
       fix: /UserDirectory=Internal;UserId=sa_repository/,
     },
   },
@@ -136,7 +140,8 @@ const SITE: readonly SiteMistake[] = [
     only: 'qrs',
     make: (site) => faulty(site, 'proxy'),
     expect: {
-      ...{ code: BROKEN, message: /Qlik Sense proxy/ },
+      code: BROKEN,
+      message: /Qlik Sense proxy/,
       fix: /set Butler\.configQRS\.port to 4242/,
     },
   },
@@ -145,7 +150,8 @@ const SITE: readonly SiteMistake[] = [
     only: 'property',
     make: () => mail({ customPropertyName: 'Butler_NoSuchProperty' }),
     expect: {
-      ...{ code: BROKEN, message: /does not exist in Qlik Sense/ },
+      code: BROKEN,
+      message: /does not exist in Qlik Sense/,
       fix: /make "Butler_NoSuchProperty" in the QMC/,
     },
   },
@@ -209,7 +215,8 @@ const UDP: readonly PlantedMistake[] = [
     },
   },
   {
-    ...{ name: 'log appender with the wrong address', ...APPENDER },
+    name: 'log appender with the wrong address',
+    ...APPENDER,
     plant: (place) => appender(place, { address: '192.0.2.1', port: 9998 }),
     expect: {
       code: BROKEN,
@@ -218,7 +225,8 @@ const UDP: readonly PlantedMistake[] = [
     },
   },
   {
-    ...{ name: 'log appender with the wrong port', ...APPENDER },
+    name: 'log appender with the wrong port',
+    ...APPENDER,
     plant: (place) => appender(place, { address: '127.0.0.1', port: 9997 }),
     expect: { code: BROKEN, message: /listens on 9998/, fix: /set remotePort to 9998/ },
   },

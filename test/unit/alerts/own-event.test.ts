@@ -6,7 +6,8 @@ test('only what the route wants is missing, and nobody reads the script log for 
   let read = 0
   const stored = fullEvent({ missingParts: ['owner', 'scriptLog'], absentParts: ['owner'] })
   const event = Object.defineProperty({ ...stored }, 'scriptLog', {
-    ...{ enumerable: true, configurable: true },
+    enumerable: true,
+    configurable: true,
     get() {
       read += 1
       return stored.scriptLog

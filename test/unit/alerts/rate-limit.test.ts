@@ -28,17 +28,21 @@ describe('windows with several slots', () => {
     const event = taskEvent({ id: eventId })
     storePending(db, event)
     insertDelivery(db, {
-      ...{ id: `d-${eventId}`, eventId, kind: 'alert', route: 'r', destination: 'd', target: 't', lane: 'd' },
+      id: `d-${eventId}`,
+      eventId,
+      kind: 'alert',
+      route: 'r',
+      destination: 'd',
+      target: 't',
+      lane: 'd',
       destinationType: 'webhook',
-      ...{
-        orderKey: null,
-        limitKey: KEY,
-        severity: 'error',
-        state: 'pending',
-        reason: null,
-        detail: null,
-        createdAt: START,
-      },
+      orderKey: null,
+      limitKey: KEY,
+      severity: 'error',
+      state: 'pending',
+      reason: null,
+      detail: null,
+      createdAt: START,
     })
     db.run('UPDATE delivery SET state = ? WHERE id = ?', state, `d-${eventId}`)
   }

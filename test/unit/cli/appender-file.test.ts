@@ -32,17 +32,24 @@ test('a file of the program, where log4net stands within the configuration', () 
 })
 
 const PIECES = [
-  ...['<configuration>', '</configuration>', '<appender name="A">', '</appender>', '<param name="x" value="1"/>'],
-  ...['<layout/>', '<filter>text</filter>', '<logger name="L">', '</logger>', '<appender-ref ref="A"/>', '<!-- -->'],
-  ...[
-    '<![CDATA[x]]>',
-    '&amp;',
-    '<__proto__ value="1"/>',
-    '<constructor/>',
-    '<?xml version="1.0"?>',
-    '<root>',
-    '</root>',
-  ],
+  '<configuration>',
+  '</configuration>',
+  '<appender name="A">',
+  '</appender>',
+  '<param name="x" value="1"/>',
+  '<layout/>',
+  '<filter>text</filter>',
+  '<logger name="L">',
+  '</logger>',
+  '<appender-ref ref="A"/>',
+  '<!-- -->',
+  '<![CDATA[x]]>',
+  '&amp;',
+  '<__proto__ value="1"/>',
+  '<constructor/>',
+  '<?xml version="1.0"?>',
+  '<root>',
+  '</root>',
 ]
 
 test('whatever the file holds is read or refused, never thrown', () => {

@@ -7,10 +7,15 @@ type Outcome = 'success' | 'failed' | 'aborted' | 'skipped' | null
 
 const task = { taskId: 't', taskName: 'Sales ETL hourly' }
 const started = (outcome: Outcome) => ({
-  ...{ ...task, status: 'started' as const, executionId: 'e' },
+  ...task,
+  status: 'started' as const,
+  executionId: 'e',
   execution: {
-    ...{ state: outcome ? ('finished' as const) : ('running' as const), outcome },
-    ...{ statusText: '', queueMs: null, runMs: null },
+    state: outcome ? ('finished' as const) : ('running' as const),
+    outcome,
+    statusText: '',
+    queueMs: null,
+    runMs: null,
   },
 })
 const answer = (outcomes: readonly Outcome[], more: Partial<StartAnswer> = {}): StartAnswer => ({

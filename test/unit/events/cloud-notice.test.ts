@@ -48,8 +48,13 @@ describe('a reload that failed', () => {
   test('in the legacy envelope', () => {
     expect(notice({ ...LEGACY, data: ENGINE })).toMatchObject({
       ...IDS,
-      ...{ appName: 'Sales cloud app', reloadId: '670d0369dededd0781e18ade', outcome: 'failed', status: 'error' },
-      ...{ time: '2024-10-14T11:41:31Z', eventTypeVersion: '1.0.0', source: 'com.qlik/engine' },
+      appName: 'Sales cloud app',
+      reloadId: '670d0369dededd0781e18ade',
+      outcome: 'failed',
+      status: 'error',
+      time: '2024-10-14T11:41:31Z',
+      eventTypeVersion: '1.0.0',
+      source: 'com.qlik/engine',
     })
   })
 
@@ -64,8 +69,13 @@ describe('a reload that failed', () => {
 
   test('as told by the reload service, without the name of the app', () => {
     expect(notice(RELOAD)).toMatchObject({
-      ...{ appId: APP, appName: '', reloadId: '670d0369dededd0781e18ade', outcome: 'failed', tenantId: 'UkeLb6' },
-      ...{ eventType: 'com.qlik.v1.reload.finished', source: 'com.qlik/reloads' },
+      appId: APP,
+      appName: '',
+      reloadId: '670d0369dededd0781e18ade',
+      outcome: 'failed',
+      tenantId: 'UkeLb6',
+      eventType: 'com.qlik.v1.reload.finished',
+      source: 'com.qlik/reloads',
     })
   })
 })

@@ -104,7 +104,11 @@ describe('messages about unknown tasks', () => {
     const exists = (id: string) => id !== '' && Number(id.slice(-12)) < state.tasks
     const unverified = createUnverified(
       {
-        ...{ db, writer, counters, log, clock: { now: () => state.now } },
+        db,
+        writer,
+        counters,
+        log,
+        clock: { now: () => state.now },
         isUnreachable: () => state.isDown,
         qrs: {
           async existingTasks(ids) {
@@ -220,7 +224,10 @@ describe('messages about unknown tasks', () => {
     state.isDown = false
     const again = createUnverified(
       {
-        ...{ db, writer: createGroupWriter(db), counters: createCounters(), log: recordingLog() },
+        db,
+        writer: createGroupWriter(db),
+        counters: createCounters(),
+        log: recordingLog(),
         clock: { now: () => NOW },
         isUnreachable: () => false,
         qrs: {
@@ -332,7 +339,9 @@ describe('messages about unknown tasks', () => {
         for (const [sender, n] of messages) {
           db.run(
             'INSERT INTO unverified (journal_id, received_at, sender, task_id, raw) VALUES (NULL, 0, ?, ?, ?)',
-            ...[sender, task(n), Buffer.from('')],
+            sender,
+            task(n),
+            Buffer.from(''),
           )
         }
         const found = subjectsInTurn(db, messages.length, limit, 'task')

@@ -4,8 +4,16 @@ import type { Ingest } from '../../../src/events/ingest/ingest.ts'
 import type { IngestSettings } from '../../../src/events/ingest/protocol.ts'
 
 const settings: IngestSettings = {
-  ...{ journalFile: '/data/journal.db', host: '127.0.0.1', port: 9998, maxMessageSize: 65507, allowedSources: null },
-  ...{ sharedSecrets: [], maxMessagesPerMinute: null, maxBacklog: 1000, memoryBacklog: 100, takenUpTo: 5 },
+  journalFile: '/data/journal.db',
+  host: '127.0.0.1',
+  port: 9998,
+  maxMessageSize: 65507,
+  allowedSources: null,
+  sharedSecrets: [],
+  maxMessagesPerMinute: null,
+  maxBacklog: 1000,
+  memoryBacklog: 100,
+  takenUpTo: 5,
 }
 
 function worker() {

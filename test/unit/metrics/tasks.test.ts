@@ -4,8 +4,13 @@ import { createTaskMetrics, type TaskReport } from '../../../src/metrics/prometh
 
 const TYPES = ['reload', 'preload']
 const task = (n: number, changes: Partial<TaskReport> = {}): TaskReport => ({
-  ...{ taskId: `t${n}`, taskName: `Task ${n}`, lastOutcome: 'success', lastRunMs: 1500, lastSuccessAt: 1000 * n },
-  ...{ consecutiveFailures: 0, ...changes },
+  taskId: `t${n}`,
+  taskName: `Task ${n}`,
+  lastOutcome: 'success',
+  lastRunMs: 1500,
+  lastSuccessAt: 1000 * n,
+  consecutiveFailures: 0,
+  ...changes,
 })
 function metrics(tasks: readonly TaskReport[] = [], settings: { perTask?: boolean; maxTasks?: number } = {}) {
   const made = createTaskMetrics(() => tasks, { types: TYPES, perTask: true, maxTasks: 2000, ...settings })

@@ -58,7 +58,9 @@ describe('access licences', () => {
 
   test('all types, in order, with the figures of tokens', () => {
     const usage = licenseUsage({
-      ...{ totalTokens: 20, availableTokens: 8, tokensEnabled: true },
+      totalTokens: 20,
+      availableTokens: 8,
+      tokensEnabled: true,
       userAccess: { enabled: true, tokenCost: 1, allocatedTokens: 10, usedTokens: 7, quarantinedTokens: 0 },
       loginAccess: { enabled: true, tokenCost: 0.1, allocatedTokens: 2, usedTokens: 1, unavailableTokens: 0 },
       professionalAccess: professional,

@@ -17,13 +17,23 @@ const license = (own: Partial<AccessLicense> = {}): AccessLicense => ({
   ...own,
 })
 const user = (own: Partial<LicenseUser> = {}): LicenseUser => ({
-  ...{ userDirectory: 'LAB', userId: 'joe', inactive: false, blacklisted: false, removedExternally: false },
-  ...{ tags: [], customProperties: [] },
+  userDirectory: 'LAB',
+  userId: 'joe',
+  inactive: false,
+  blacklisted: false,
+  removedExternally: false,
+  tags: [],
+  customProperties: [],
   ...own,
 })
 const rules = (own: Partial<NeverRelease> = {}): NeverRelease => ({
-  ...{ user: [], tag: [], customProperty: [], userDirectory: [] },
-  ...{ inactive: 'ignore', blocked: 'ignore', removedExternally: 'ignore' },
+  user: [],
+  tag: [],
+  customProperty: [],
+  userDirectory: [],
+  inactive: 'ignore',
+  blocked: 'ignore',
+  removedExternally: 'ignore',
   ...own,
 })
 
@@ -160,12 +170,18 @@ test('any rules and any user: released exactly when no rule protects; more rules
     tag: fc.array(word, some),
     customProperty: fc.array(property, some),
     userDirectory: fc.array(directory, some),
-    ...{ inactive: setting, blocked: setting, removedExternally: setting },
+    inactive: setting,
+    blocked: setting,
+    removedExternally: setting,
   }) as fc.Arbitrary<NeverRelease>
   const anyUser = fc.record({
-    ...{ userDirectory: directory, userId: id },
-    ...{ inactive: fc.boolean(), blacklisted: fc.boolean(), removedExternally: fc.boolean() },
-    ...{ tags: fc.array(word, some), customProperties: fc.array(property, some) },
+    userDirectory: directory,
+    userId: id,
+    inactive: fc.boolean(),
+    blacklisted: fc.boolean(),
+    removedExternally: fc.boolean(),
+    tags: fc.array(word, some),
+    customProperties: fc.array(property, some),
   })
   fc.assert(
     fc.property(anyRules, anyRules, anyUser, (ruled, further, holder) => {

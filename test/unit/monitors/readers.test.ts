@@ -9,7 +9,8 @@ const ok = (stdout: string): CommandResult => ({ code: 0, stdout, stderr: '' })
 const service = (name: string, state: number) =>
   `SERVICE_NAME: ${name}\r\nDISPLAY_NAME: ${name}\r\n        TYPE : 10  X\r\n        STATE : ${state}  X\r\n\r\n`
 const NO_SUCH_SERVICE = {
-  ...{ code: 1060, stderr: '' },
+  code: 1060,
+  stderr: '',
   stdout: '[SC] EnumQueryServicesStatus:OpenService FAILED 1060:\r\n\r\nThe specified service does not exist.\r\n',
 }
 const DENIED = { code: 5, stderr: '', stdout: '[SC] OpenService FAILED 5:\r\n\r\nAccess is denied.\r\n' }
@@ -89,7 +90,10 @@ describe('Windows', () => {
       '[SC] QueryServiceConfig SUCCESS\r\n\r\nSERVICE_NAME: A\r\n  TYPE : 10\r\n  START_TYPE : 4   DISABLED\r\n  ERROR_CONTROL : 1\r\n  BINARY_PATH_NAME : C:\\a.exe\r\n  LOAD_ORDER_GROUP :\r\n  TAG : 0\r\n  DISPLAY_NAME : An A\r\n  DEPENDENCIES : b\r\n   : c\r\n  SERVICE_START_NAME : LocalSystem\r\n'
     const { calls, reader } = scripted('win32', (_, args) => (args.includes('A') ? ok(config) : DENIED))
     expect(await reader.info('srv1', 'A', signal)).toEqual({
-      ...{ displayName: 'An A', startType: 'Disabled', exePath: 'C:\\a.exe', dependencies: ['b', 'c'] },
+      displayName: 'An A',
+      startType: 'Disabled',
+      exePath: 'C:\\a.exe',
+      dependencies: ['b', 'c'],
     })
     expect(calls).toEqual([['sc.exe', '\\\\srv1', 'qc', 'A', '8192']])
     await expect(reader.info('srv1', 'B', signal)).rejects.toThrow('Access is denied')
@@ -108,7 +112,10 @@ describe('Windows', () => {
       ]),
     )
     expect(await reader.info('srv1', 'a', signal)).toEqual({
-      ...{ displayName: 'An A', startType: 'Automatic', exePath: 'a.exe', dependencies: ['rpcss'] },
+      displayName: 'An A',
+      startType: 'Automatic',
+      exePath: 'a.exe',
+      dependencies: ['rpcss'],
     })
     expect(calls.map(([file]) => file)).toEqual(['sc.exe', ...Array(3).fill('powershell.exe')])
     expect(calls[1]!.at(-1)).toContain("-ComputerName 'srv1'")
@@ -144,7 +151,9 @@ describe('systemd', () => {
 
   test('without systemd: why', async () => {
     const { reader } = scripted('linux', () => ({
-      ...{ code: 1, stdout: '', stderr: 'System has not been booted with systemd as init system (PID 1).\n' },
+      code: 1,
+      stdout: '',
+      stderr: 'System has not been booted with systemd as init system (PID 1).\n',
     }))
     await expect(reader.states('localhost', ['ssh'], signal)).rejects.toThrow('System has not been booted with systemd')
   })

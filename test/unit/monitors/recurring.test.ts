@@ -104,7 +104,10 @@ describe('work that processes do one after the other', () => {
     }
     let runs = 0
     const work = {
-      ...{ name: 'work', label: 'WORK', frequency: every('every 24 hours'), atStart: true },
+      name: 'work',
+      label: 'WORK',
+      frequency: every('every 24 hours'),
+      atStart: true,
       async run(signal: AbortSignal) {
         runs += 1
         await run(signal)
@@ -132,7 +135,11 @@ describe('work that processes do one after the other', () => {
     const marks = { read: () => now, write: () => Promise.reject(new Error('it is done')) }
     const looks: boolean[] = []
     const work = {
-      ...{ name: 'work', label: 'WORK', frequency: every('every 24 hours'), atStart: true, repeats: true },
+      name: 'work',
+      label: 'WORK',
+      frequency: every('every 24 hours'),
+      atStart: true,
+      repeats: true,
       run: async (_signal: AbortSignal, isRepeat: boolean) => void looks.push(isRepeat),
     }
     const recurring = createRecurring({ clock: systemClock, log: recordingLog(), marks }, work)

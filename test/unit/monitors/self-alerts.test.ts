@@ -54,18 +54,22 @@ function world() {
   const db = openDatabase(':memory:', { migrations: MIGRATIONS })
   databases.push(db)
   const state: World = {
-    ...{ storage: { note: null }, journal: { state: 'up', reason: '', inMemory: 0 } },
-    ...{
-      now: START,
-      pending: 0,
-      refused: 0,
-      unverified: { waiting: 0, oldestAt: null },
-      qrsReachable: true,
-      udpListening: true,
-      broker: { connected: true },
-    },
-    ...{ free: 50 * GB, certificateEnds: START + 300 * DAY, tlsProblem: null, certificateProblems: [] },
-    ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'], isFull: false },
+    storage: { note: null },
+    journal: { state: 'up', reason: '', inMemory: 0 },
+    now: START,
+    pending: 0,
+    refused: 0,
+    unverified: { waiting: 0, oldestAt: null },
+    qrsReachable: true,
+    udpListening: true,
+    broker: { connected: true },
+    free: 50 * GB,
+    certificateEnds: START + 300 * DAY,
+    tlsProblem: null,
+    certificateProblems: [],
+    destinations: new Map([['ops-mail', {}]]),
+    calendars: ['holidays'],
+    isFull: false,
     descriptors: null,
     cluster: clusterStatus(() => START),
   }
@@ -97,7 +101,11 @@ function world() {
   const build = (): SelfAlertsService =>
     createSelfAlerts(
       {
-        ...{ db, writer, log, clock: { now: () => state.now }, storage: { guard: state.storage } },
+        db,
+        writer,
+        log,
+        clock: { now: () => state.now },
+        storage: { guard: state.storage },
         emitter: { emit },
         pipeline: pipeline as never,
         alerts: { destinations: state.destinations },
@@ -127,7 +135,10 @@ function world() {
     )
   let self = build()
   return {
-    ...{ db, state, log, told },
+    db,
+    state,
+    log,
+    told,
     get self() {
       return self
     },
@@ -162,11 +173,19 @@ interface Fault {
 
 const dead = (type = 'reload') =>
   ({
-    ...{ deliveryId: 'd', destination: 'ops-mail', target: 't', state: 'dead', reason: 'REJECTED', detail: 'HTTP 400' },
-    ...{ attempts: 1, event: { type }, latencyMs: 1, result: 'rejected' },
+    deliveryId: 'd',
+    destination: 'ops-mail',
+    target: 't',
+    state: 'dead',
+    reason: 'REJECTED',
+    detail: 'HTTP 400',
+    attempts: 1,
+    event: { type },
+    latencyMs: 1,
+    result: 'rejected',
   }) as never
 const attempt = (result: 'retry' | 'delivered') =>
-  ({ ...{ destination: 'ops-mail', state: 'pending', detail: 'HTTP 503', result, event: null } }) as never
+  ({ destination: 'ops-mail', state: 'pending', detail: 'HTTP 503', result, event: null }) as never
 
 function thrice(act: () => void): void {
   for (let n = 0; n < 3; n += 1) act()
@@ -354,7 +373,9 @@ const FAULTS: Record<SelfCode, Fault> = {
       const { now } = state
       // Two of them were asked for.
       state.cluster.leaderships = [7, 6, 5, 4, 3, 2, 1].map((epoch) => ({
-        ...{ epoch, node: `node-${(epoch % 2) + 1}`, reason: epoch > 5 ? 'handedOver' : 'expired' },
+        epoch,
+        node: `node-${(epoch % 2) + 1}`,
+        reason: epoch > 5 ? 'handedOver' : 'expired',
         from: now - 60_000 * epoch,
       }))
     },
@@ -524,7 +545,10 @@ test('half of the backlog is told before it is full', async () => {
   site.state.pending = 10
   await site.pass(2 * MINUTE)
   expect(site.told.map(({ code, outcome }) => `${code} ${outcome}`)).toEqual([
-    ...['BACKLOG_GROWING raised', 'BACKLOG_FULL raised', 'BACKLOG_GROWING cleared', 'BACKLOG_FULL cleared'],
+    'BACKLOG_GROWING raised',
+    'BACKLOG_FULL raised',
+    'BACKLOG_GROWING cleared',
+    'BACKLOG_FULL cleared',
   ])
 })
 

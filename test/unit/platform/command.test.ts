@@ -11,7 +11,9 @@ const WAIT = { timeoutMs: 20_000 }
 onUnix('tells exit code and output; arguments go through no shell', async () => {
   const odd = ['$HOME', '`id`', '; echo no', 'a b', '&&', '*']
   expect(await runCommand('printf', ['%s\\n', ...odd], WAIT)).toEqual({
-    ...{ code: 0, stdout: `${odd.join('\n')}\n`, stderr: '' },
+    code: 0,
+    stdout: `${odd.join('\n')}\n`,
+    stderr: '',
   })
   const failed = await runCommand('sh', ['-c', 'echo out; echo err >&2; exit 7'], WAIT)
   expect(failed).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' })

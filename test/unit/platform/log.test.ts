@@ -334,7 +334,8 @@ describe('files', () => {
         expect(read(directory, expected.at(-1)!)).toContain('info: 4 x')
       },
       {
-        ...{ maxFileSize, maxTotalSize },
+        maxFileSize,
+        maxTotalSize,
         before: (folder) => {
           mkdirSync(`${folder}/deep/log`, { recursive: true })
           writeFileSync(`${folder}/deep/log/butler.2026-03-01.log`, 'x'.repeat(1000))

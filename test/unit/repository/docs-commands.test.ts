@@ -37,7 +37,12 @@ const commands = docCommands()
 
 test('words are those of a shell', () => {
   expect(words('fire --task "Sales ETL hourly" --x \'a b\' C:\\a\\b > file.txt')).toEqual([
-    ...['fire', '--task', 'Sales ETL hourly', '--x', 'a b', 'C:\\a\\b'],
+    'fire',
+    '--task',
+    'Sales ETL hourly',
+    '--x',
+    'a b',
+    'C:\\a\\b',
   ])
   expect(words('reload --dry-run          # what would change?')).toEqual(['reload', '--dry-run'])
   expect(words('history --format csv | more')).toEqual(['history', '--format', 'csv'])

@@ -177,6 +177,12 @@ test('literals are found in code of every form', () => {
   ].join('\n')
   expect(regExpsOf({ path: 'x.tsx', text }).map(({ pattern }) => pattern)).toEqual([
     'a\\/b[/]',
-    ...['b', 'c', 'd', 'e', 'f', 'g', 'h'],
+    'b',
+    'c',
+    'd',
+    'e',
+    'f',
+    'g',
+    'h',
   ])
 })

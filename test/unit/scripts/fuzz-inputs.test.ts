@@ -6,7 +6,12 @@ import { superlinear, type Target } from '../../fuzz/oracles.ts'
 import { TARGETS } from '../../fuzz/targets.ts'
 
 const target = (run: Target['run'], declares: Target['declares'] = () => false): Target => ({
-  ...{ name: 'x', seeds: ['{"a": 1}', '[1, 2]'], tokens: ['{', '"'], most: 65_536, run, declares },
+  name: 'x',
+  seeds: ['{"a": 1}', '[1, 2]'],
+  tokens: ['{', '"'],
+  most: 65_536,
+  run,
+  declares,
 })
 const FEW = { seed: 5, inputs: 150, times: false }
 

@@ -28,7 +28,7 @@ export function migrateConfig(text: string, file: string): Migration {
   const problems = createProblemList()
   const refused = (): Migration => ({ ok: false, problems: problems.all })
   const refuse = (message: string, hint: string): Migration => {
-    problems.add({ ...{ severity: 'error', path: '', message, hint, file }, line: 0, column: 0 })
+    problems.add({ severity: 'error', path: '', message, hint, file, line: 0, column: 0 })
     return refused()
   }
   const parsed = parseYaml(unix(text), file, problems)

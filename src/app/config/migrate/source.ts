@@ -151,7 +151,11 @@ export function readSource({ document, source, place }: ParsedYaml): Source {
     const own = ownComments(from, line)
     const made: Member = {
       ...facts(item),
-      ...{ line, column, value, end, flow: false },
+      line,
+      column,
+      value,
+      end,
+      flow: false,
       detached: [from, own],
       own: [own, line],
       block: isBlock(value) ? blockOf(value, firstInside(value, line), end) : null,

@@ -81,7 +81,8 @@ function roomFindings(path: string, { freeBytes, totalBytes }: FolderState & { s
   const free = freeBytes < GB ? `${Math.floor(freeBytes / 1024 ** 2)} MB` : `${(freeBytes / GB).toFixed(1)} GB`
   return [
     {
-      ...{ target: path, key: KEY },
+      target: path,
+      key: KEY,
       level: isFull ? 'error' : 'warning',
       code: isFull ? 'data-directory.full' : 'data-directory.disk-low',
       message: `only ${free} (${Math.floor(share * 100)} %) are free; nothing is accepted on a full disk`,

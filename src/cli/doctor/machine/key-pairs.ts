@@ -33,24 +33,36 @@ function pairsOf({ restServerConfig, mqttConfig, qlikSenseCloud, footman }: Conf
   const encrypted = footman.mqtt.protocol === 'mqtts' || footman.mqtt.protocol === 'wss'
   const all: Pair[] = [
     {
-      ...{ on: restServerConfig.enable && restServerConfig.tls.enable, base: 'working' },
-      ...{ cert: restServerConfig.tls.cert, certKey: 'restServerConfig.tls.cert' },
-      ...{ key: restServerConfig.tls.key, keyKey: 'restServerConfig.tls.key' },
+      on: restServerConfig.enable && restServerConfig.tls.enable,
+      base: 'working',
+      cert: restServerConfig.tls.cert,
+      certKey: 'restServerConfig.tls.cert',
+      key: restServerConfig.tls.key,
+      keyKey: 'restServerConfig.tls.key',
     },
     {
-      ...{ on: mqttConfig.enable && azure.enable, base: 'program' },
-      ...{ cert: azure.clientCertFile, certKey: 'mqttConfig.azureEventGrid.clientCertFile' },
-      ...{ key: azure.clientKeyFile, keyKey: 'mqttConfig.azureEventGrid.clientKeyFile' },
+      on: mqttConfig.enable && azure.enable,
+      base: 'program',
+      cert: azure.clientCertFile,
+      certKey: 'mqttConfig.azureEventGrid.clientCertFile',
+      key: azure.clientKeyFile,
+      keyKey: 'mqttConfig.azureEventGrid.clientKeyFile',
     },
     {
-      ...{ on: mqttConfig.enable && !azure.enable && encrypted, base: 'working' },
-      ...{ cert: footman.mqtt.tls.certFile, certKey: 'footman.mqtt.tls.certFile' },
-      ...{ key: footman.mqtt.tls.keyFile, keyKey: 'footman.mqtt.tls.keyFile' },
+      on: mqttConfig.enable && !azure.enable && encrypted,
+      base: 'working',
+      cert: footman.mqtt.tls.certFile,
+      certKey: 'footman.mqtt.tls.certFile',
+      key: footman.mqtt.tls.keyFile,
+      keyKey: 'footman.mqtt.tls.keyFile',
     },
     {
-      ...{ on: mqttConfig.enable && qlikSenseCloud.enable, base: 'working' },
-      ...{ cert: footman.qlikCloud.tls.certFile, certKey: 'footman.qlikCloud.tls.certFile' },
-      ...{ key: footman.qlikCloud.tls.keyFile, keyKey: 'footman.qlikCloud.tls.keyFile' },
+      on: mqttConfig.enable && qlikSenseCloud.enable,
+      base: 'working',
+      cert: footman.qlikCloud.tls.certFile,
+      certKey: 'footman.qlikCloud.tls.certFile',
+      key: footman.qlikCloud.tls.keyFile,
+      keyKey: 'footman.qlikCloud.tls.keyFile',
     },
   ]
   return all.filter(({ on, cert, key }) => on && cert !== '' && key !== '')
@@ -119,13 +131,17 @@ function filesOf({ config, loaded, paths }: DoctorContext): readonly SecretFile[
   const { mqttConfig, footman, restServerConfig } = config
   const keys: readonly KeyFile[] = [
     {
-      ...{ on: mqttConfig.enable && mqttConfig.azureEventGrid.enable, key: 'mqttConfig.azureEventGrid.clientKeyFile' },
-      ...{ path: mqttConfig.azureEventGrid.clientKeyFile, base: 'program' },
+      on: mqttConfig.enable && mqttConfig.azureEventGrid.enable,
+      key: 'mqttConfig.azureEventGrid.clientKeyFile',
+      path: mqttConfig.azureEventGrid.clientKeyFile,
+      base: 'program',
     },
     { on: mqttConfig.enable, key: 'footman.mqtt.tls.keyFile', path: footman.mqtt.tls.keyFile, base: 'working' },
     {
-      ...{ on: restServerConfig.enable && restServerConfig.tls.enable, key: 'restServerConfig.tls.key' },
-      ...{ path: restServerConfig.tls.key, base: 'working' },
+      on: restServerConfig.enable && restServerConfig.tls.enable,
+      key: 'restServerConfig.tls.key',
+      path: restServerConfig.tls.key,
+      base: 'working',
     },
   ]
   const hasSecrets = loaded.file !== null && loaded.secrets.length > 0

@@ -34,20 +34,32 @@ export const ports: Probe = {
 function listenersOf({ restServerConfig, udpServerConfig, dockerHealthCheck, configVisualisation, footman }: Config) {
   const all: (Listener & { readonly on: boolean })[] = [
     {
-      ...{ on: udpServerConfig.enable, protocol: 'udp', host: udpServerConfig.serverHost },
-      ...{ port: udpServerConfig.portTaskFailure, key: 'udpServerConfig.portTaskFailure' },
+      on: udpServerConfig.enable,
+      protocol: 'udp',
+      host: udpServerConfig.serverHost,
+      port: udpServerConfig.portTaskFailure,
+      key: 'udpServerConfig.portTaskFailure',
     },
     {
-      ...{ on: restServerConfig.enable, protocol: 'tcp', host: restServerConfig.serverHost },
-      ...{ port: restServerConfig.serverPort, key: 'restServerConfig.serverPort' },
+      on: restServerConfig.enable,
+      protocol: 'tcp',
+      host: restServerConfig.serverHost,
+      port: restServerConfig.serverPort,
+      key: 'restServerConfig.serverPort',
     },
     {
-      ...{ on: dockerHealthCheck.enable, protocol: 'tcp', host: footman.health.host },
-      ...{ port: dockerHealthCheck.port, key: 'dockerHealthCheck.port' },
+      on: dockerHealthCheck.enable,
+      protocol: 'tcp',
+      host: footman.health.host,
+      port: dockerHealthCheck.port,
+      key: 'dockerHealthCheck.port',
     },
     {
-      ...{ on: configVisualisation.enable, protocol: 'tcp', host: configVisualisation.host },
-      ...{ port: configVisualisation.port, key: 'configVisualisation.port' },
+      on: configVisualisation.enable,
+      protocol: 'tcp',
+      host: configVisualisation.host,
+      port: configVisualisation.port,
+      key: 'configVisualisation.port',
     },
   ]
   return all.filter(({ on }) => on)

@@ -44,7 +44,11 @@ export async function shakeHands(server: Server, context: DoctorContext): Promis
     const name = hostOf(url)
     const look = await lookAtTls(socket, name, ca === null ? {} : { ca }, timeout)
     return certificateFindings(look, {
-      ...{ group: server.group, target: subject.target, key: server.key, name, verified: server.verified },
+      group: server.group,
+      target: subject.target,
+      key: server.key,
+      name,
+      verified: server.verified,
       authority: authorityFix(server),
       now: clock.now(),
     })

@@ -52,7 +52,10 @@ async function openConsole(publicUrl: string, target: string, { env, timeout }: 
   const url = `${publicUrl.replace(/\/+$/, '')}/console`
   const http = createHttpClient({ proxyEnv: env, keepAlive: false })
   const other = (found: string): Finding => ({
-    ...{ level: 'warning', code: 'console.other', target, message: `${url} ${found}, not the console of Footman` },
+    level: 'warning',
+    code: 'console.other',
+    target,
+    message: `${url} ${found}, not the console of Footman`,
     fix: 'start Footman; then compare the address with the proxy in front of it, its path included',
     key: 'footman.console.publicUrl',
   })

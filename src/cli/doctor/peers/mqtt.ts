@@ -127,7 +127,10 @@ async function lookAtConnection(broker: Broker, subject: Subject, { certificates
   const { authority } = broker.keys
   const where = authority === null ? 'the environment variable NODE_EXTRA_CA_CERTS' : `Butler.${authority}`
   return certificateFindings(look, {
-    ...{ group: 'mqtt', target: subject.target, key: subject.key, name: host },
+    group: 'mqtt',
+    target: subject.target,
+    key: subject.key,
+    name: host,
     verified: azure.enable || mqtt.tls.rejectUnauthorized,
     authority: `name the file of the authority (PEM) in ${where}`,
     now: clock.now(),

@@ -49,8 +49,14 @@ interface MailSubject extends Subject {
 export function subjectOf({ config }: DoctorContext): MailSubject {
   const { host, port } = config.emailNotification.smtp
   return {
-    ...{ host, port, group: 'smtp', target: `${host}:${port}`, section: `Butler.${SMTP}` },
-    ...{ hostKey: `Butler.${SMTP}.host`, portKey: `Butler.${SMTP}.port`, key: `${SMTP}.host` },
+    host,
+    port,
+    group: 'smtp',
+    target: `${host}:${port}`,
+    section: `Butler.${SMTP}`,
+    hostKey: `Butler.${SMTP}.host`,
+    portKey: `Butler.${SMTP}.port`,
+    key: `${SMTP}.host`,
   }
 }
 
@@ -142,7 +148,9 @@ function unencrypted({ config }: DoctorContext, subject: MailSubject, offersStar
 function judged(look: TlsLook, { config, clock }: DoctorContext, subject: MailSubject): ServerLook {
   const { tls } = config.emailNotification.smtp
   const findings = certificateFindings(look, {
-    ...{ group: 'smtp', target: subject.target, name: tls.serverName || subject.host },
+    group: 'smtp',
+    target: subject.target,
+    name: tls.serverName || subject.host,
     key: look.refusal === 'ERR_TLS_CERT_ALTNAME_INVALID' ? 'emailNotification.smtp.tls.serverName' : subject.key,
     verified: tls.rejectUnauthorized,
     authority:

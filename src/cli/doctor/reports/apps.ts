@@ -51,7 +51,9 @@ export async function appFindings(
   if (configEngine.useSSL && pems === null) return [notExamined(target, NO_CERTIFICATES)]
   const examination = {
     client: engineClient(configEngine, pems, timeout),
-    ...{ user: identity.name, timeout, expressions },
+    user: identity.name,
+    timeout,
+    expressions,
     signal: AbortSignal.timeout(timeLimit),
   }
   const findings: Finding[] = []
@@ -82,13 +84,17 @@ export async function appFindings(
 }
 
 const notExamined = (target: string, message: string): Finding => ({
-  ...{ level: 'info', code: 'reports.apps-not-examined', target, message },
+  level: 'info',
+  code: 'reports.apps-not-examined',
+  target,
+  message,
 })
 
 function usesOf(reports: readonly UsedReport[]): readonly Use[] {
   const used = reports.filter(({ tasks }) => tasks.length > 0)
   return [...Map.groupBy(used, ({ report }) => report.appId)].map(([appId, own]) => ({
-    ...{ appId, reports: own },
+    appId,
+    reports: own,
     byService: own.some(({ tasks }) => tasks.some(({ run }) => run.evaluateAs === 'service')),
   }))
 }

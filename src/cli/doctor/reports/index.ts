@@ -46,7 +46,10 @@ async function storedFindings(sites: SiteOf, context: DoctorContext): Promise<re
 }
 
 const noMailServer = ({ name }: ReportTask): Finding => ({
-  ...{ level: 'error', code: 'reports.no-mail-server', target: `task "${name}"`, key: 'emailNotification.smtp.host' },
+  level: 'error',
+  code: 'reports.no-mail-server',
+  target: `task "${name}"`,
+  key: 'emailNotification.smtp.host',
   message: 'sends mails, but no mail server is named',
   fix: 'set Butler.emailNotification.smtp, or switch off the mails of the task',
 })

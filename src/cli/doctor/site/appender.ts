@@ -380,8 +380,13 @@ export function parseAppenderFile(text: string): AppenderFileResult {
     return { ok: false, error: msg, line: typeof line === 'number' ? line : null }
   }
   const parser = new XMLParser({
-    ...{ ignoreAttributes: false, attributeNamePrefix: '@', parseAttributeValue: false, parseTagValue: false },
-    ...{ transformTagName: lower, transformAttributeName: lower, isArray: (name: string) => LISTS.has(name) },
+    ignoreAttributes: false,
+    attributeNamePrefix: '@',
+    parseAttributeValue: false,
+    parseTagValue: false,
+    transformTagName: lower,
+    transformAttributeName: lower,
+    isArray: (name: string) => LISTS.has(name),
   })
   let document: Element
   try {

@@ -67,8 +67,12 @@ async function readPart(part: Part, path: string): Promise<Read> {
       ? `export it in the QMC (Certificates: PEM format, no password, with the secret key), or correct Butler.cert.${part}`
       : 'let the account that runs Footman read the file'
     const finding: Finding = {
-      ...{ level: 'error', code: `${GROUP}.${missing ? 'missing' : 'unreadable'}`, target: path },
-      ...{ message, fix, key: `cert.${part}` },
+      level: 'error',
+      code: `${GROUP}.${missing ? 'missing' : 'unreadable'}`,
+      target: path,
+      message,
+      fix,
+      key: `cert.${part}`,
     }
     return { part, pem: null, finding }
   }

@@ -264,7 +264,10 @@ export async function rightsFindings(site: Site, { config }: DoctorContext): Pro
   const refused = await refusedReads(site)
   if (refused.length > 0) return refused
   const reads: Finding = {
-    ...{ level: 'ok', code: 'rights.read', target: name, key: KEY },
+    level: 'ok',
+    code: 'rights.read',
+    target: name,
+    key: KEY,
     message: `may read tasks (${plural(count, 'task')}), results and sessions of executions`,
   }
   if (!startsTasks(config)) return [reads]

@@ -31,7 +31,11 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
     fix?: string,
     key = 'configEngine.host',
   ): Finding => ({
-    ...{ level, code: `${GROUP}.${what}`, target, message, key },
+    level,
+    code: `${GROUP}.${what}`,
+    target,
+    message,
+    key,
     ...(fix !== undefined && { fix }),
   })
   const identity = identityOf(headers.static, 'configEngine.headers.static')
@@ -76,8 +80,14 @@ export function engineClient(
   return createEngineClient(
     { log: SILENT },
     {
-      ...{ host, port, useSSL, rejectUnauthorized, headers: headers.static, certificates: () => pems },
-      ...{ connectTimeoutMs: timeout, callTimeoutMs: timeout },
+      host,
+      port,
+      useSSL,
+      rejectUnauthorized,
+      headers: headers.static,
+      certificates: () => pems,
+      connectTimeoutMs: timeout,
+      callTimeoutMs: timeout,
     },
   )
 }

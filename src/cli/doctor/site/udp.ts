@@ -160,7 +160,10 @@ async function withOwnSocket(context: DoctorContext, reason: string): Promise<re
   const secrets = sharedSecrets.length === 0 ? null : createSharedSecrets(sharedSecrets)
   const { promise: arrived, resolve } = Promise.withResolvers<boolean>()
   const socket = await bindUdp({
-    ...{ host: serverHost, port: portTaskFailure, receiveBufferBytes: WANTED_BUFFER, onError: () => resolve(false) },
+    host: serverHost,
+    port: portTaskFailure,
+    receiveBufferBytes: WANTED_BUFFER,
+    onError: () => resolve(false),
     onDatagram(bytes, sender) {
       const { text } = decodeDatagram(bytes)
       if (text === test) resolve(true)

@@ -26,7 +26,10 @@ const STOP_TIMEOUT_MS = 3 * 60_000
 const START_TIMEOUT_MS = 2 * 60_000
 
 const command = (file: string, args: readonly string[], mayFail = false, timeoutMs?: number) => ({
-  ...{ kind: 'command' as const, file, args, mayFail },
+  kind: 'command' as const,
+  file,
+  args,
+  mayFail,
   ...(timeoutMs !== undefined && { timeoutMs }),
 })
 
@@ -258,7 +261,8 @@ async function credentialFiles(
 /** With what is in a folder: files of a first start under another account may take over no rights from it. */
 const grant = (path: string, right: string, { account }: RightsSettings) =>
   ({
-    ...{ kind: 'command', file: 'icacls.exe' },
+    kind: 'command',
+    file: 'icacls.exe',
     args: [path, '/grant', `${trustee(account)}:${right}`, ...(right === MODIFY ? ['/T'] : [])],
   }) satisfies Step
 
@@ -266,7 +270,8 @@ const grant = (path: string, right: string, { account }: RightsSettings) =>
 const closing = ({ account }: RightsSettings): string[] => [
   '/inheritance:r',
   ...WINDOWS_READERS.flatMap((reader) => ['/grant:r', `${reader}:(OI)(CI)F`]),
-  ...['/grant:r', `${trustee(account)}:${MODIFY}`],
+  '/grant:r',
+  `${trustee(account)}:${MODIFY}`,
 ]
 
 /** First the folder, so that it is never open; then its content inherits the rights of the folder. */

@@ -48,7 +48,8 @@ export const fileJobs: Page = {
   scope: 'file:write',
   async render(context) {
     const answer = await context.ask.get<{ fileJobs: readonly Job[]; nextCursor: string | null }>('/v4/filejobs', {
-      ...{ limit: 50, cursor: context.query.get('cursor') },
+      limit: 50,
+      cursor: context.query.get('cursor'),
     })
     return {
       title: 'File jobs',

@@ -162,7 +162,10 @@ export const keyValueNamespace: Page = {
     const path = encodeURIComponent(namespace)
     const [pairs, pair] = await Promise.all([
       context.ask.get<{ keys: readonly Pair[]; nextCursor: string | null }>(`/v4/keylist/${path}`, {
-        ...{ values: true, limit: PAIRS, prefix: query.get('prefix'), cursor: query.get('cursor') },
+        values: true,
+        limit: PAIRS,
+        prefix: query.get('prefix'),
+        cursor: query.get('cursor'),
       }),
       key === null ? null : context.ask.get<Pair>(`/v4/keyvalues/${path}`, { key, meta: true }),
     ])

@@ -38,7 +38,10 @@ export const mqttMessages: Page = {
     const answer = await context.ask.get<{ messages: readonly Message[]; nextCursor: string | null }>(
       '/v4/mqttmessages',
       {
-        ...{ limit: 50, topic: query.get('topic'), from: query.get('from'), cursor: query.get('cursor') },
+        limit: 50,
+        topic: query.get('topic'),
+        from: query.get('from'),
+        cursor: query.get('cursor'),
       },
     )
     return {
@@ -52,7 +55,9 @@ export const mqttMessages: Page = {
             fields={[
               { name: 'topic', label: 'Topic filter', kind: 'text', placeholder: 'plant/+/state' },
               {
-                ...{ name: 'from', label: 'Since', kind: 'choice' },
+                name: 'from',
+                label: 'Since',
+                kind: 'choice',
                 options: ['1h', '12h', '24h', '7d'].map((value) => [value, value] as const),
               },
             ]}

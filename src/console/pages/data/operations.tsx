@@ -180,7 +180,9 @@ export const dataOperations: Operations = {
     scope: 'kv:write',
     verb: 'Delete the pair',
     call: (fields) => ({
-      ...{ method: 'DELETE', path: inNamespace('kvstore', fields), query: { key: fields.get('key') } },
+      method: 'DELETE',
+      path: inNamespace('kvstore', fields),
+      query: { key: fields.get('key') },
       ...etag(fields),
     }),
     dialog: (fields) => (

@@ -9,5 +9,11 @@ import { snoozeList } from './snoozes.tsx'
 export { deliveryOperations } from './operations.tsx'
 
 export const deliveryPages: readonly Page[] = [
-  ...[deliveryList, deliveryPage, mailFrame, destinationList, destinationPage, snoozeList, routeList],
+  deliveryList,
+  deliveryPage,
+  mailFrame,
+  destinationList,
+  destinationPage,
+  snoozeList,
+  routeList,
 ]

@@ -23,7 +23,11 @@ interface BarsProps {
 }
 
 const CLASSES: Readonly<Record<Outcome, string>> = {
-  ...{ success: 'b-ok', failed: 'b-bad', aborted: 'b-warn', skipped: 'b-ok', unknown: 'b-ok' },
+  success: 'b-ok',
+  failed: 'b-bad',
+  aborted: 'b-warn',
+  skipped: 'b-ok',
+  unknown: 'b-ok',
 }
 
 const width = (percent: number, least = 4) => (percent < NARROW ? String(least) : `${percent}%`)

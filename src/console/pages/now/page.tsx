@@ -35,8 +35,11 @@ export const nowPage: Page = {
     const iso = (at: number) => new Date(at).toISOString()
     const [timeline, attention, recovered, newest, senders] = await Promise.all([
       ask.get<Timeline>('/v4/timeline', {
-        ...{ from: iso(from), to: isOpen ? null : iso(end), name: query.get('q') && `*${query.get('q')}*` },
-        ...{ group: query.get('group'), only: query.get('only') },
+        from: iso(from),
+        to: isOpen ? null : iso(end),
+        name: query.get('q') && `*${query.get('q')}*`,
+        group: query.get('group'),
+        only: query.get('only'),
       }),
       ask.get<Attention>('/v4/attention'),
       ask.get<Attention>('/v4/attention', { state: 'recovered', from: iso(from) }),
@@ -90,7 +93,10 @@ export const nowPage: Page = {
 }
 
 const LENGTH_TEXTS: Readonly<Record<Range['length'], string>> = {
-  ...{ night: 'last night', '12h': '12 h', '24h': '24 h', '48h': '48 h' },
+  night: 'last night',
+  '12h': '12 h',
+  '24h': '24 h',
+  '48h': '48 h',
 }
 
 const Heading: FC<{ readonly context: PageContext; readonly range: Range }> = ({ context, range }) => {

@@ -50,7 +50,10 @@ const FEW = 3
 
 /** Names of the group of tasks that have none, by the query `group`. */
 const NO_GROUP: Readonly<Record<string, string>> = {
-  ...{ stream: 'Without a stream', app: 'Without an app', node: 'Node not known', tag: 'Without a tag' },
+  stream: 'Without a stream',
+  app: 'Without an app',
+  node: 'Node not known',
+  tag: 'Without a tag',
   property: 'Without a value',
 }
 
@@ -81,13 +84,11 @@ export function linesOf({ groups }: Timeline, known: Known, context: PageContext
     const tasks = own.map((row): Line => ({ kind: 'task', row, facts: factsOf(row, known) }))
     if (isSingle) return tasks
     const head: Line = {
-      ...{
-        kind: 'group',
-        name: group.key ?? NO_GROUP[(context.query.get('group') ?? 'stream').split(':')[0]!] ?? 'Others',
-        tasks: rows.length,
-        open: isOpen,
-        rows,
-      },
+      kind: 'group',
+      name: group.key ?? NO_GROUP[(context.query.get('group') ?? 'stream').split(':')[0]!] ?? 'Others',
+      tasks: rows.length,
+      open: isOpen,
+      rows,
       href: isOpen ? folded : opened,
     }
     if (!isOpen) return [head]

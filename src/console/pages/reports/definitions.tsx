@@ -163,7 +163,8 @@ const editPage = (kind: Kind): Page => ({
     const answer = await one(context, kind, id)
     if (!answer.ok) {
       return {
-        ...{ title: 'Not found', status: answer.status },
+        title: 'Not found',
+        status: answer.status,
         body: <ErrorBox failure={answer} retry={context.link('/reports')} />,
       }
     }

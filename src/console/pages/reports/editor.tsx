@@ -107,8 +107,11 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
           <FormFields
             context={context}
             values={{
-              ...{ kind, id, revision: draft.revision },
-              ...{ before: JSON.stringify(draft.before), definition: JSON.stringify(definition) },
+              kind,
+              id,
+              revision: draft.revision,
+              before: JSON.stringify(draft.before),
+              definition: JSON.stringify(definition),
             }}
             then={context.link(id === '' ? '/reports' : `${path}/${id}`)}
           />

@@ -38,7 +38,8 @@ export const hubList: Page = {
     const filters = { q: query.get('q'), project: query.get('project') }
     const answer = await context.ask.get<{ hubItems: readonly HubItem[]; total: number }>('/v4/hub/items', {
       ...filters,
-      ...{ offset, limit: PAGE },
+      offset,
+      limit: PAGE,
     })
     const isFiltered = Object.values(filters).some(Boolean)
     return {

@@ -11,8 +11,13 @@ import { templateList } from './templates.tsx'
 
 // A path with a parameter stands behind those with a word in its place.
 export const reportPages: readonly Page[] = [
-  ...[taskList, templateList, hubList],
-  ...[...definitionPages, taskPage, runPage, runRedirect],
+  taskList,
+  templateList,
+  hubList,
+  ...definitionPages,
+  taskPage,
+  runPage,
+  runRedirect,
 ]
 
 export const reportOperations: Operations = operations

@@ -13,12 +13,18 @@ export const KINDS = {
     many: 'Filters',
   },
   condition: {
-    ...{ api: '/v4/reportcondition', member: 'reportConditions', path: '/reports/conditions' },
-    ...{ one: 'condition', many: 'Conditions' },
+    api: '/v4/reportcondition',
+    member: 'reportConditions',
+    path: '/reports/conditions',
+    one: 'condition',
+    many: 'Conditions',
   },
   recipient: {
-    ...{ api: '/v4/recipient', member: 'recipients', path: '/reports/recipients' },
-    ...{ one: 'recipient', many: 'Recipients' },
+    api: '/v4/recipient',
+    member: 'recipients',
+    path: '/reports/recipients',
+    one: 'recipient',
+    many: 'Recipients',
   },
   group: {
     api: '/v4/recipientgroup',

@@ -110,7 +110,8 @@ const start: Operation = {
     )
     const texts = ['testAddress', 'reason'].filter((name) => fields.get(name) !== '')
     return {
-      ...{ method: 'POST', path: '/v4/reporttask/start' },
+      method: 'POST',
+      path: '/v4/reporttask/start',
       body: {
         taskId: fields.all('taskId'),
         ...Object.fromEntries(flags.filter(([, on]) => on)),
@@ -207,7 +208,8 @@ const resend: Operation = {
       return target !== '' && value.trim() !== '' && value.trim() !== target ? [[target, value.trim()]] : []
     })
     return {
-      ...{ method: 'POST', path: runPath(fields, 'resend') },
+      method: 'POST',
+      path: runPath(fields, 'resend'),
       body: {
         states: fields.all('states'),
         corrections: Object.fromEntries(corrected),

@@ -111,8 +111,11 @@ export const PlanView: FC<PlanProps> = ({ context, plan, filters }) => {
     <div class="stack">
       <p>
         {[
-          ...[counted(people.length - nothing, 'person', 'people'), counted(documents.length, 'document')],
-          ...[counted(mails.length, 'mail'), counted(files.length, 'file'), counted(hub.length, 'hub item')],
+          counted(people.length - nothing, 'person', 'people'),
+          counted(documents.length, 'document'),
+          counted(mails.length, 'mail'),
+          counted(files.length, 'file'),
+          counted(hub.length, 'hub item'),
         ].join(' · ')}
         {nothing > 0 && (
           <>

@@ -117,7 +117,12 @@ export const Preview: FC<{
 
 /** Formats of documents by the ending of their template. */
 const DOCUMENTS: Readonly<Record<string, string>> = {
-  ...{ xlsx: 'xlsx', xltx: 'xlsx', docx: 'docx', dotx: 'docx', pptx: 'pptx', potx: 'pptx' },
+  xlsx: 'xlsx',
+  xltx: 'xlsx',
+  docx: 'docx',
+  dotx: 'docx',
+  pptx: 'pptx',
+  potx: 'pptx',
 }
 
 function ownFormat({ template }: Members): string {

@@ -82,7 +82,8 @@ export const runPage: Page = {
     ])
     if (!answer.ok) {
       return {
-        ...{ title: 'Not found', status: answer.status },
+        title: 'Not found',
+        status: answer.status,
         body: <ErrorBox failure={answer} retry={link('/reports')} />,
       }
     }
@@ -396,7 +397,8 @@ export const runRedirect: Page = {
   path: '/reportrun/:runId',
   place: 'reports',
   render: ({ params }) => ({
-    ...{ title: 'Run', body: null },
+    title: 'Run',
+    body: null,
     location: `/reports/runs/${encodeURIComponent(params.runId ?? '')}`,
   }),
 }

@@ -21,7 +21,9 @@ export const saveOperation: Operation = {
     const { api } = KINDS[kind]
     if (id === '') return { method: 'POST', path: api, body: definition }
     return {
-      ...{ method: 'PUT', path: `${api}/${encodeURIComponent(id)}`, body: definition },
+      method: 'PUT',
+      path: `${api}/${encodeURIComponent(id)}`,
+      body: definition,
       headers: { 'if-match': `"r${revision}"` },
     }
   },
@@ -161,8 +163,13 @@ interface TemplateCheck {
 }
 
 const failureOf = (error: string, details: string): Failure => ({
-  ...{ ok: false, status: 400, error, details, code: '' },
-  ...{ requestId: '', issues: [] },
+  ok: false,
+  status: 400,
+  error,
+  details,
+  code: '',
+  requestId: '',
+  issues: [],
 })
 
 function withJson(draft: Draft, text: string): Draft {
@@ -191,7 +198,9 @@ async function rebased(context: PageContext, draft: Draft, merge: boolean): Prom
   const isOwn = (name: string) => JSON.stringify(before[name]) !== JSON.stringify(definition[name])
   const own = Object.fromEntries(Object.entries(definition).filter(([name]) => isOwn(name)))
   return {
-    ...{ ...draft, revision: other.revision, before: theirs },
+    ...draft,
+    revision: other.revision,
+    before: theirs,
     definition: merge ? { ...theirs, ...own } : definition,
     notice: merge
       ? `Members that you did not change are those of revision ${other.revision}. Nothing is saved yet.`

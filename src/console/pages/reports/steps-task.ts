@@ -29,7 +29,9 @@ const USE: Variant = {
   type: '',
   title: 'Report',
   start: {
-    ...{ key: 'report', reportId: '', format: 'pdf' },
+    key: 'report',
+    reportId: '',
+    format: 'pdf',
     deliver: { email: 'attach', storage: true, hub: true },
   },
   fields: [
@@ -42,7 +44,9 @@ const USE: Variant = {
     FILTERS,
     CONDITIONS,
     {
-      ...{ at: 'conditionScope', label: 'Conditions decide about', as: 'choice' },
+      at: 'conditionScope',
+      label: 'Conditions decide about',
+      as: 'choice',
       options: [
         ['report', 'the report'],
         ['cycleValue', 'each value'],
@@ -64,19 +68,27 @@ const REACH: readonly Field[] = [
 const BY_MAIL = { email: true, hub: false }
 const RECIPIENTS: readonly Variant[] = [
   {
-    ...{ type: 'recipient', title: 'Person', start: { recipientId: '', ...BY_MAIL } },
+    type: 'recipient',
+    title: 'Person',
+    start: { recipientId: '', ...BY_MAIL },
     fields: [{ at: 'recipientId', label: 'Person', as: 'ref', to: 'recipient' }, ...REACH],
   },
   {
-    ...{ type: 'group', title: 'Group', start: { groupId: '', ...BY_MAIL } },
+    type: 'group',
+    title: 'Group',
+    start: { groupId: '', ...BY_MAIL },
     fields: [{ at: 'groupId', label: 'Group', as: 'ref', to: 'group' }, ...REACH],
   },
   {
-    ...{ type: 'address', title: 'Address', start: { address: '', ...BY_MAIL } },
+    type: 'address',
+    title: 'Address',
+    start: { address: '', ...BY_MAIL },
     fields: [{ at: 'address', label: 'Address', as: 'line' }, ...REACH],
   },
   {
-    ...{ type: 'expression', title: 'Expression', start: { expr: '', ...BY_MAIL } },
+    type: 'expression',
+    title: 'Expression',
+    start: { expr: '', ...BY_MAIL },
     fields: [{ at: 'expr', label: 'Expression', as: 'line', hint: 'Addresses, separated by ;' }, ...REACH],
   },
 ]
@@ -86,7 +98,9 @@ const EMAIL: readonly Field[] = [
   { at: 'email.subject', label: 'Subject', as: 'line', hint: PATTERN },
   { at: 'email.message', label: 'Message', as: 'area', hint: 'Stands above the list of files' },
   {
-    ...{ at: 'email.grouping', label: 'Mails', as: 'choice' },
+    at: 'email.grouping',
+    label: 'Mails',
+    as: 'choice',
     options: [
       ['perRecipient', 'one for each person'],
       ['perDocument', 'one for each document'],
@@ -109,7 +123,9 @@ const STORAGE: Variant = {
     { at: 'spaceId', label: 'Storage space', as: 'ref', to: 'space' },
     { at: 'folder', label: 'Folder', as: 'line', hint: PATTERN },
     {
-      ...{ at: 'onExists', label: 'A file that exists', as: 'choice' },
+      at: 'onExists',
+      label: 'A file that exists',
+      as: 'choice',
       options: same('overwrite', 'suffix', 'skip', 'fail'),
     },
     { at: 'reports', label: 'Only these keys of reports', as: 'lines', empty: 'omit' },
@@ -125,7 +141,9 @@ const HUB: readonly Field[] = [
 
 const RUN: readonly Field[] = [
   {
-    ...{ at: 'run.evaluateAs', label: 'Data are read as', as: 'choice' },
+    at: 'run.evaluateAs',
+    label: 'Data are read as',
+    as: 'choice',
     options: [
       ['service', 'the service user'],
       ['recipient', 'each recipient'],
@@ -159,7 +177,9 @@ const MESSAGE_OPTIONS: Options = Object.entries(MESSAGE_TEXTS)
 
 const TRIGGERS: readonly Variant[] = [
   {
-    ...{ type: 'schedule', title: 'Schedule', start: { cron: '0 7 * * 1', ...NEW_TRIGGER } },
+    type: 'schedule',
+    title: 'Schedule',
+    start: { cron: '0 7 * * 1', ...NEW_TRIGGER },
     fields: [
       { at: 'cron', label: 'Cron', as: 'line', empty: 'omit', hint: 'Minute, hour, day, month, weekday' },
       { at: 'once', label: 'Once', as: 'line', empty: 'omit', hint: '2026-12-31T06:00:00Z, in place of cron' },
@@ -169,10 +189,14 @@ const TRIGGERS: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'qlikEvent', title: 'Qlik event', start: { event: 'taskSucceeded', ...NEW_TRIGGER } },
+    type: 'qlikEvent',
+    title: 'Qlik event',
+    start: { event: 'taskSucceeded', ...NEW_TRIGGER },
     fields: [
       {
-        ...{ at: 'event', label: 'When', as: 'choice' },
+        at: 'event',
+        label: 'When',
+        as: 'choice',
         options: [
           ['taskSucceeded', 'a task succeeds'],
           ['taskFailed', 'a task fails'],
@@ -185,7 +209,9 @@ const TRIGGERS: readonly Variant[] = [
       { at: 'match.tag', label: 'Tags of tasks', as: 'lines' },
       { at: 'match.customProperty', label: 'Custom properties', as: 'json', empty: 'omit', hint: 'JSON list' },
       {
-        ...{ at: 'mode', label: 'Of several', as: 'choice' },
+        at: 'mode',
+        label: 'Of several',
+        as: 'choice',
         options: [
           ['any', 'any one'],
           ['all', 'all'],
@@ -196,7 +222,9 @@ const TRIGGERS: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'reportTask', title: 'Another report task', start: { taskId: '', on: ['success'], ...NEW_TRIGGER } },
+    type: 'reportTask',
+    title: 'Another report task',
+    start: { taskId: '', on: ['success'], ...NEW_TRIGGER },
     fields: [
       { at: 'taskId', label: 'After', as: 'ref', to: 'task' },
       { at: 'on', label: 'Outcomes', as: 'choices', options: OUTCOMES },
@@ -204,7 +232,9 @@ const TRIGGERS: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'mqtt', title: 'MQTT message', start: { topic: '', ...NEW_TRIGGER } },
+    type: 'mqtt',
+    title: 'MQTT message',
+    start: { topic: '', ...NEW_TRIGGER },
     fields: [
       { at: 'topic', label: 'Topic', as: 'line' },
       { at: 'equals', label: 'Payload', as: 'line', empty: 'omit', hint: 'Empty: every message' },
@@ -219,7 +249,9 @@ const TRIGGERS: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'keyValue', title: 'Key-value pair', start: { namespace: '', key: '', ...NEW_TRIGGER } },
+    type: 'keyValue',
+    title: 'Key-value pair',
+    start: { namespace: '', key: '', ...NEW_TRIGGER },
     fields: [
       { at: 'namespace', label: 'Namespace', as: 'line' },
       { at: 'key', label: 'Key', as: 'line' },
@@ -234,7 +266,9 @@ const NOTIFICATION: Variant = {
   start: { on: ['error'], recipients: [], attachLog: true },
   fields: [
     {
-      ...{ at: 'on', label: 'After', as: 'choices' },
+      at: 'on',
+      label: 'After',
+      as: 'choices',
       options: same('success', 'warning', 'error', 'skipped', 'recovered'),
     },
     { at: 'recipients', label: 'Addresses', as: 'lines', hint: 'One a line' },
@@ -246,40 +280,52 @@ const NOTIFICATION: Variant = {
 export const TASK_STEPS: readonly Step[] = [
   { id: 'task', title: 'Task', fields: [...HEAD, TAGS, { at: 'enabled', label: 'Triggers start it', as: 'flag' }] },
   {
-    ...{ id: 'reports', title: 'Reports', sub: 'Which reports, in which format.' },
+    id: 'reports',
+    title: 'Reports',
+    sub: 'Which reports, in which format.',
     fields: [{ at: 'reports', label: 'Reports', as: 'items', variants: [USE], ordered: true }],
   },
   {
-    ...{ id: 'data', title: 'Data', sub: 'Filters of all its reports, and conditions that decide about the run.' },
+    id: 'data',
+    title: 'Data',
+    sub: 'Filters of all its reports, and conditions that decide about the run.',
     fields: [FILTERS, CONDITIONS, ...RUN],
   },
   {
-    ...{
-      id: 'recipients',
-      title: 'Recipients',
-      sub: 'The filters of a person make the report their own.',
-    },
+    id: 'recipients',
+    title: 'Recipients',
+    sub: 'The filters of a person make the report their own.',
     fields: [{ at: 'recipients', label: 'Recipients', as: 'items', variants: RECIPIENTS }],
   },
   {
-    ...{ id: 'delivery', title: 'Delivery', sub: 'Mails, files and the hub.' },
+    id: 'delivery',
+    title: 'Delivery',
+    sub: 'Mails, files and the hub.',
     fields: [...EMAIL, { at: 'storage', label: 'Storage', as: 'items', variants: [STORAGE] }, ...HUB],
   },
   {
-    ...{ id: 'triggers', title: 'Triggers', sub: 'When it runs.' },
+    id: 'triggers',
+    title: 'Triggers',
+    sub: 'When it runs.',
     fields: [{ at: 'triggers', label: 'Triggers', as: 'items', variants: TRIGGERS }],
   },
   {
-    ...{ id: 'outcome-mails', title: 'Outcome mails', sub: 'Mails about runs and their problems.' },
+    id: 'outcome-mails',
+    title: 'Outcome mails',
+    sub: 'Mails about runs and their problems.',
     fields: [{ at: 'notifications', label: 'Outcome mails', as: 'items', variants: [NOTIFICATION] }],
   },
   {
-    ...{ id: 'test', title: 'Test', sub: 'Test mode sends every mail of every run to one address.' },
+    id: 'test',
+    title: 'Test',
+    sub: 'Test mode sends every mail of every run to one address.',
     fields: [
       { at: 'testMode.enabled', label: 'Test mode', as: 'flag' },
       { at: 'testMode.address', label: 'Test address', as: 'line', empty: null },
       {
-        ...{ at: 'testMode.storage', label: 'Files of a test', as: 'choice' },
+        at: 'testMode.storage',
+        label: 'Files of a test',
+        as: 'choice',
         options: [
           ['subfolder', 'into a folder of their own'],
           ['skip', 'are not written'],

@@ -32,8 +32,27 @@ const tableOf = (column: Variant): readonly Field[] => [
   ...sortAndTotals,
 ]
 const CHARTS = same(
-  ...['bar', 'barHorizontal', 'barStacked', 'barGrouped', 'barPercent', 'line', 'area', 'areaStacked', 'combo', 'pie'],
-  ...['donut', 'scatter', 'bubble', 'gauge', 'treemap', 'heatmap', 'waterfall', 'boxplot', 'funnel', 'radar', 'sankey'],
+  'bar',
+  'barHorizontal',
+  'barStacked',
+  'barGrouped',
+  'barPercent',
+  'line',
+  'area',
+  'areaStacked',
+  'combo',
+  'pie',
+  'donut',
+  'scatter',
+  'bubble',
+  'gauge',
+  'treemap',
+  'heatmap',
+  'waterfall',
+  'boxplot',
+  'funnel',
+  'radar',
+  'sankey',
 )
 const CHART: readonly Field[] = [
   { at: 'chart', label: 'Chart', as: 'choice', options: CHARTS },
@@ -51,19 +70,28 @@ const OBJECT: Field = { at: 'objectId', label: 'Object', as: 'line', hint: 'Id o
 
 const BLOCKS: readonly Variant[] = [
   {
-    ...{ type: 'text', title: 'Text', start: { key: 'text', markdown: '' } },
+    type: 'text',
+    title: 'Text',
+    start: { key: 'text', markdown: '' },
     fields: [KEY, TITLE, { at: 'markdown', label: 'Text', as: 'area', hint: 'Markdown, with {{=expressions}}' }],
   },
   {
-    ...{ type: 'kpi', title: 'Figures', start: { key: 'kpis', items: [{ label: '', expr: '' }] } },
+    type: 'kpi',
+    title: 'Figures',
+    start: { key: 'kpis', items: [{ label: '', expr: '' }] },
     fields: [
       KEY,
       TITLE,
       {
-        ...{ at: 'items', label: 'Figures', as: 'items', ordered: true },
+        at: 'items',
+        label: 'Figures',
+        as: 'items',
+        ordered: true,
         variants: [
           {
-            ...{ type: '', title: 'Figure', start: { label: '', expr: '' } },
+            type: '',
+            title: 'Figure',
+            start: { label: '', expr: '' },
             fields: [
               { at: 'label', label: 'Label', as: 'line' },
               { at: 'expr', label: 'Expression', as: 'line' },
@@ -76,17 +104,25 @@ const BLOCKS: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'table', title: 'Table', start: { key: 'table', ...NEW_COLUMNS } },
+    type: 'table',
+    title: 'Table',
+    start: { key: 'table', ...NEW_COLUMNS },
     fields: [KEY, TITLE, ...tableOf({ ...COLUMN, fields: [...COLUMN.fields, LINES] })],
   },
   {
-    ...{ type: 'chart', title: 'Chart', start: { key: 'chart', ...NEW_CHART } },
+    type: 'chart',
+    title: 'Chart',
+    start: { key: 'chart', ...NEW_CHART },
     fields: [KEY, TITLE, ...CHART, { at: 'heightMm', label: 'Height in mm', as: 'number', empty: 'omit' }],
   },
   {
-    ...{ type: 'object', title: 'Object of the app', start: { key: 'object', objectId: '' } },
+    type: 'object',
+    title: 'Object of the app',
+    start: { key: 'object', objectId: '' },
     fields: [
-      ...[KEY, TITLE, OBJECT],
+      KEY,
+      TITLE,
+      OBJECT,
       { at: 'as', label: 'Drawn as', as: 'choice', options: same('auto', 'table', 'chart') },
       ROWS,
     ],
@@ -96,23 +132,31 @@ const BLOCKS: readonly Variant[] = [
 
 const BINDINGS: readonly Variant[] = [
   {
-    ...{ type: 'value', title: 'Value', start: { key: '', expr: '' } },
+    type: 'value',
+    title: 'Value',
+    start: { key: '', expr: '' },
     fields: [KEY, { at: 'expr', label: 'Expression', as: 'line' }],
   },
   {
-    ...{ type: 'table', title: 'Table', start: { key: '', ...NEW_COLUMNS } },
+    type: 'table',
+    title: 'Table',
+    start: { key: '', ...NEW_COLUMNS },
     fields: [KEY, ...tableOf(BINDING_COLUMN)],
   },
   { type: 'object', title: 'Table of the app', start: { key: '', objectId: '' }, fields: [KEY, OBJECT, ROWS] },
   { type: 'chart', title: 'Chart', start: { key: '', ...NEW_CHART }, fields: [KEY, ...CHART] },
   {
-    ...{ type: 'image', title: 'Picture', start: { key: '', file: '' } },
+    type: 'image',
+    title: 'Picture',
+    start: { key: '', file: '' },
     fields: [KEY, { at: 'file', label: 'File', as: 'line', hint: 'Of the template directory' }],
   },
 ]
 
 const LEVEL: Variant = {
-  ...{ type: '', title: 'Level', start: { key: '', field: '' } },
+  type: '',
+  title: 'Level',
+  start: { key: '', field: '' },
   fields: [
     KEY,
     { at: 'field', label: 'Field', as: 'line' },
@@ -123,7 +167,8 @@ const LEVEL: Variant = {
 }
 
 const PAGE: Step = {
-  ...{ id: 'page', title: 'Page' },
+  id: 'page',
+  title: 'Page',
   fields: [
     { at: 'page.title', label: 'Title', as: 'line', empty: null },
     { at: 'page.footer', label: 'Footer', as: 'line', empty: null, hint: '{page} of {pages}' },
@@ -138,7 +183,9 @@ const REPORT: Step = { id: 'report', title: 'Report', fields: [...HEAD, TAGS, { 
 const BLOCK_STEPS: readonly Step[] = [
   REPORT,
   {
-    ...{ id: 'blocks', title: 'Blocks', sub: 'The content of the report, in this order.' },
+    id: 'blocks',
+    title: 'Blocks',
+    sub: 'The content of the report, in this order.',
     fields: [{ at: 'blocks', label: 'Blocks', as: 'items', variants: BLOCKS, ordered: true }],
   },
   PAGE,
@@ -146,10 +193,14 @@ const BLOCK_STEPS: readonly Step[] = [
 const TEMPLATE_STEPS: readonly Step[] = [
   REPORT,
   {
-    ...{ id: 'template', title: 'Template', sub: 'An Office file, and what its tags stand for.' },
+    id: 'template',
+    title: 'Template',
+    sub: 'An Office file, and what its tags stand for.',
     fields: [
       {
-        ...{ at: 'template', label: 'File of the template folder', as: 'template' },
+        at: 'template',
+        label: 'File of the template folder',
+        as: 'template',
         hint: 'sales.xlsx; empty for an uploaded file',
       },
       { at: 'data', label: 'Data', as: 'items', variants: BINDINGS, ordered: true },
@@ -163,20 +214,37 @@ const FIELD: Field = { at: 'field', label: 'Field', as: 'line', hint: 'Upper and
 const REQUIRED: Field = { at: 'required', label: 'A value that does not exist is an error', as: 'flag' }
 const EXCLUDE: Field = { at: 'exclude', label: 'All others', as: 'flag' }
 const PRESETS = same(
-  ...['today', 'yesterday', 'lastNDays', 'thisWeek', 'lastWeek', 'thisMonth', 'lastMonth', 'thisQuarter'],
-  ...['lastQuarter', 'thisYear', 'lastYear', 'monthToDate', 'yearToDate'],
+  'today',
+  'yesterday',
+  'lastNDays',
+  'thisWeek',
+  'lastWeek',
+  'thisMonth',
+  'lastMonth',
+  'thisQuarter',
+  'lastQuarter',
+  'thisYear',
+  'lastYear',
+  'monthToDate',
+  'yearToDate',
 )
 const CLAUSES: readonly Variant[] = [
   {
-    ...{ type: 'values', title: 'Values', start: { field: '', values: [], required: true } },
+    type: 'values',
+    title: 'Values',
+    start: { field: '', values: [], required: true },
     fields: [FIELD, { at: 'values', label: 'Values', as: 'lines', hint: 'One a line' }, EXCLUDE, REQUIRED],
   },
   {
-    ...{ type: 'search', title: 'Search', start: { field: '', search: '', required: true } },
+    type: 'search',
+    title: 'Search',
+    start: { field: '', search: '', required: true },
     fields: [FIELD, { at: 'search', label: 'Search', as: 'line', hint: '*Nord*, >=100<200' }, EXCLUDE, REQUIRED],
   },
   {
-    ...{ type: 'date', title: 'Date', start: { field: '', preset: 'lastMonth', required: true } },
+    type: 'date',
+    title: 'Date',
+    start: { field: '', preset: 'lastMonth', required: true },
     fields: [
       FIELD,
       { at: 'preset', label: 'Period', as: 'choice', options: PRESETS },
@@ -185,16 +253,22 @@ const CLAUSES: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'expression', title: 'Expression', start: { field: '', expr: '', required: true } },
+    type: 'expression',
+    title: 'Expression',
+    start: { field: '', expr: '', required: true },
     fields: [FIELD, { at: 'expr', label: 'Expression', as: 'line', hint: 'Values, separated by ;' }, REQUIRED],
   },
   {
-    ...{ type: 'bookmark', title: 'Bookmark', start: { bookmarkId: '', required: true } },
+    type: 'bookmark',
+    title: 'Bookmark',
+    start: { bookmarkId: '', required: true },
     fields: [{ at: 'bookmarkId', label: 'Id of the bookmark', as: 'line' }, REQUIRED],
   },
 ]
 const VARIABLE: Variant = {
-  ...{ type: '', title: 'Variable', start: { name: '', value: '' } },
+  type: '',
+  title: 'Variable',
+  start: { name: '', value: '' },
   fields: [
     { at: 'name', label: 'Name', as: 'line' },
     { at: 'value', label: 'Value', as: 'line' },
@@ -202,7 +276,18 @@ const VARIABLE: Variant = {
 }
 
 const OPERATORS = same(
-  ...['eq', 'ne', 'gt', 'ge', 'lt', 'le', 'between', 'notBetween', 'contains', 'startsWith', 'matches', 'empty'],
+  'eq',
+  'ne',
+  'gt',
+  'ge',
+  'lt',
+  'le',
+  'between',
+  'notBetween',
+  'contains',
+  'startsWith',
+  'matches',
+  'empty',
   'notEmpty',
 )
 const OP: Field = { at: 'op', label: 'Comparison', as: 'choice', options: OPERATORS }
@@ -211,7 +296,9 @@ const OF: Field = { at: 'of', label: 'Of', as: 'json', hint: 'JSON: {"objectId":
 const UP_DOWN: Options = same('any', 'up', 'down')
 const RULES: readonly Variant[] = [
   {
-    ...{ type: 'value', title: 'Value', start: { left: { expr: '' }, op: 'gt', right: { const: 0 } } },
+    type: 'value',
+    title: 'Value',
+    start: { left: { expr: '' }, op: 'gt', right: { const: 0 } },
     fields: [
       { at: 'left', label: 'Left', as: 'operand', hint: OPERAND },
       OP,
@@ -220,18 +307,23 @@ const RULES: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'rowCount', title: 'Number of rows', start: { of: { objectId: '' }, op: 'gt', count: 0 } },
+    type: 'rowCount',
+    title: 'Number of rows',
+    start: { of: { objectId: '' }, op: 'gt', count: 0 },
     fields: [OF, OP, { at: 'count', label: 'Rows', as: 'number' }],
   },
   {
-    ...{ type: 'dataChanged', title: 'Data changed', start: { of: { expressions: [] }, ignoreOrder: true } },
+    type: 'dataChanged',
+    title: 'Data changed',
+    start: { of: { expressions: [] }, ignoreOrder: true },
     fields: [
       { ...OF, hint: 'JSON: {"expressions": ["=Sum(Sales)"]}' },
       { at: 'ignoreOrder', label: 'Without the order', as: 'flag' },
     ],
   },
   {
-    ...{ type: 'changedBy', title: 'Figure changed' },
+    type: 'changedBy',
+    title: 'Figure changed',
     start: { expr: '', atLeast: 10, unit: 'percent', direction: 'any' },
     fields: [
       { at: 'expr', label: 'Expression', as: 'line' },
@@ -241,28 +333,40 @@ const RULES: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'lastReload', title: 'Reload of the app', start: { is: 'today' } },
+    type: 'lastReload',
+    title: 'Reload of the app',
+    start: { is: 'today' },
     fields: [
       { at: 'is', label: 'It was', as: 'choice', options: same('today', 'withinMinutes', 'sinceLastRun') },
       { at: 'minutes', label: 'Minutes', as: 'number', empty: 'omit' },
     ],
   },
   {
-    ...{ type: 'taskState', title: 'State of a Qlik task', start: { taskId: '', is: 'succeeded', since: null } },
+    type: 'taskState',
+    title: 'State of a Qlik task',
+    start: { taskId: '', is: 'succeeded', since: null },
     fields: [
       { at: 'taskId', label: 'Id of the task', as: 'line' },
       { at: 'is', label: 'It has', as: 'choice', options: same('succeeded', 'failed', 'notRunning') },
       {
-        ...{ at: 'since', label: 'Since', as: 'choice', empty: null },
+        at: 'since',
+        label: 'Since',
+        as: 'choice',
+        empty: null,
         options: [['', 'ever'], ...same('today', 'lastRun')],
       },
     ],
   },
   {
-    ...{ type: 'calendar', title: 'Calendar', start: { allow: { weekdays: ['mon', 'tue', 'wed', 'thu', 'fri'] } } },
+    type: 'calendar',
+    title: 'Calendar',
+    start: { allow: { weekdays: ['mon', 'tue', 'wed', 'thu', 'fri'] } },
     fields: [
       {
-        ...{ at: 'allow.weekdays', label: 'Weekdays', as: 'choices', empty: 'omit' },
+        at: 'allow.weekdays',
+        label: 'Weekdays',
+        as: 'choices',
+        empty: 'omit',
         options: same('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'),
       },
       { at: 'allow.from', label: 'From', as: 'line', empty: 'omit', hint: '08:00' },
@@ -273,7 +377,9 @@ const RULES: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'keyValue', title: 'Key-value pair', start: { namespace: '', key: '', op: 'eq', value: '' } },
+    type: 'keyValue',
+    title: 'Key-value pair',
+    start: { namespace: '', key: '', op: 'eq', value: '' },
     fields: [
       { at: 'namespace', label: 'Namespace', as: 'line' },
       KEY,
@@ -282,7 +388,9 @@ const RULES: readonly Variant[] = [
     ],
   },
   {
-    ...{ type: 'file', title: 'File', start: { spaceId: '', path: '', is: 'exists' } },
+    type: 'file',
+    title: 'File',
+    start: { spaceId: '', path: '', is: 'exists' },
     fields: [
       { at: 'spaceId', label: 'Storage space', as: 'ref', to: 'space' },
       { at: 'path', label: 'Path', as: 'line' },
@@ -297,7 +405,9 @@ const STEPS: Readonly<Record<Exclude<Kind, 'task' | 'report'>, readonly Step[]>>
   filter: [
     one('Filter', [...HEAD, APP]),
     {
-      ...{ id: 'clauses', title: 'Clauses', sub: 'All of them apply together.' },
+      id: 'clauses',
+      title: 'Clauses',
+      sub: 'All of them apply together.',
       fields: [
         { at: 'clauses', label: 'Clauses', as: 'items', variants: CLAUSES },
         { at: 'variables', label: 'Variables', as: 'items', variants: [VARIABLE] },
@@ -307,7 +417,8 @@ const STEPS: Readonly<Record<Exclude<Kind, 'task' | 'report'>, readonly Step[]>>
   condition: [
     one('Condition', [...HEAD, APP]),
     {
-      ...{ id: 'rules', title: 'Rules' },
+      id: 'rules',
+      title: 'Rules',
       fields: [
         { at: 'match', label: 'Must hold', as: 'choice', options: same('all', 'any') },
         { at: 'fire', label: 'It holds', as: 'choice', options: same('always', 'onBecomingTrue') },
@@ -322,7 +433,10 @@ const STEPS: Readonly<Record<Exclude<Kind, 'task' | 'report'>, readonly Step[]>>
       { at: 'email', label: 'Address', as: 'line' },
       { at: 'active', label: 'Gets reports', as: 'flag' },
       {
-        ...{ at: 'qlikUser', label: 'Qlik user', as: 'group', needs: 'userId' },
+        at: 'qlikUser',
+        label: 'Qlik user',
+        as: 'group',
+        needs: 'userId',
         fields: [
           { at: 'userDirectory', label: 'Directory', as: 'line' },
           { at: 'userId', label: 'User', as: 'line' },
@@ -341,7 +455,10 @@ const STEPS: Readonly<Record<Exclude<Kind, 'task' | 'report'>, readonly Step[]>>
       { at: 'memberIds', label: 'Members', as: 'refs', to: 'recipient' },
       FILTERS,
       {
-        ...{ at: 'dynamic', label: 'Users of Qlik Sense', as: 'group', needs: 'filter' },
+        at: 'dynamic',
+        label: 'Users of Qlik Sense',
+        as: 'group',
+        needs: 'filter',
         fields: [{ at: 'filter', label: 'QRS filter', as: 'line', hint: "userDirectory eq 'COMPANY'" }],
       },
     ]),
@@ -358,8 +475,18 @@ export function stepsOf(kind: Kind, { type }: Readonly<Record<string, unknown>>)
 /** The members of a new definition. */
 export const STARTS: Readonly<Record<Kind, Readonly<Record<string, unknown>>>> = {
   task: {
-    ...{ name: '', project: 'default', tags: [], reports: [], recipients: [], triggers: [], notifications: [] },
-    ...{ enabled: false, storage: [], filterIds: [], conditionIds: [], hub: { enabled: false } },
+    name: '',
+    project: 'default',
+    tags: [],
+    reports: [],
+    recipients: [],
+    triggers: [],
+    notifications: [],
+    enabled: false,
+    storage: [],
+    filterIds: [],
+    conditionIds: [],
+    hub: { enabled: false },
     email: { enabled: true, subject: '{task} {date:yyyy-MM-dd}', template: 'default', grouping: 'perRecipient' },
     testMode: { enabled: false, address: null, storage: 'subfolder' },
     run: { evaluateAs: 'service', whenBusy: 'coalesce', timeoutMinutes: 120, onReportError: 'continue', priority: 5 },

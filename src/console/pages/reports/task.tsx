@@ -74,7 +74,8 @@ export const taskPage: Page = {
     ])
     if (!answer.ok) {
       return {
-        ...{ title: 'Not found', status: answer.status },
+        title: 'Not found',
+        status: answer.status,
         body: <ErrorBox failure={answer} retry={link('/reports')} />,
       }
     }

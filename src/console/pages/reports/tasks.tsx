@@ -111,14 +111,18 @@ export const taskList: Page = {
               { name: 'project', label: 'Project', kind: 'text' },
               { name: 'tag', label: 'Tag', kind: 'text' },
               {
-                ...{ name: 'enabled', label: 'Switched', kind: 'choice' },
+                name: 'enabled',
+                label: 'Switched',
+                kind: 'choice',
                 options: [
                   ['true', 'on'],
                   ['false', 'off'],
                 ],
               },
               {
-                ...{ name: 'outcome', label: 'Last outcome', kind: 'choice' },
+                name: 'outcome',
+                label: 'Last outcome',
+                kind: 'choice',
                 options: OUTCOMES.map((one) => [one, one === 'none' ? 'never ran' : one] as const),
               },
             ]}

@@ -71,7 +71,18 @@ export function runTriggerText({ type, detail = {} }: RunTrigger): string {
 
 /** Marks of outcomes and states of runs, and of states of deliveries. */
 export const MARKS: Readonly<Record<string, State>> = {
-  ...{ success: 'success', warning: 'warning', error: 'failed', skipped: 'skipped', cancelled: 'aborted' },
-  ...{ queued: 'queued', running: 'running', delivering: 'running' },
-  ...{ planned: 'planned', sending: 'running', retry: 'late', sent: 'success', failed: 'failed', unknown: 'unknown' },
+  success: 'success',
+  warning: 'warning',
+  error: 'failed',
+  skipped: 'skipped',
+  cancelled: 'aborted',
+  queued: 'queued',
+  running: 'running',
+  delivering: 'running',
+  planned: 'planned',
+  sending: 'running',
+  retry: 'late',
+  sent: 'success',
+  failed: 'failed',
+  unknown: 'unknown',
 }

@@ -360,7 +360,9 @@ export async function refusedEditor(
   const field = wrongField(failure, get) ?? wrongField(preview, get)
   const message = failure.details || failure.error
   return {
-    ...{ title, place: 'schedules', status: failure.status },
+    title,
+    place: 'schedules',
+    status: failure.status,
     ...(scripts && { scripts }),
     body: (
       <>

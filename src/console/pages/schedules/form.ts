@@ -101,8 +101,15 @@ export function fieldsOfSchedule(schedule: ScheduleView): Record<string, string>
 }
 
 export const newFields = (timezone: string): Record<string, string> => ({
-  ...{ kind: 'simple', every: 'working', at: '06:00', timezone, state: 'started', action: 'startTask' },
-  ...{ shift: 'none', overlapPolicy: 'allow', misfirePolicy: 'skip' },
+  kind: 'simple',
+  every: 'working',
+  at: '06:00',
+  timezone,
+  state: 'started',
+  action: 'startTask',
+  shift: 'none',
+  overlapPolicy: 'allow',
+  misfirePolicy: 'skip',
 })
 
 const names = (text: string): string[] =>

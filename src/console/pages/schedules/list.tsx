@@ -101,7 +101,9 @@ const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
         fields={[
           { name: 'q', label: 'Name', kind: 'text' },
           {
-            ...{ name: 'state', label: 'State', kind: 'choice' },
+            name: 'state',
+            label: 'State',
+            kind: 'choice',
             options: [
               ['running', 'runs'],
               ['stopped', 'paused'],

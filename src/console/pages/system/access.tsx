@@ -62,7 +62,9 @@ export const auditPage: Page = {
               { name: 'actor', label: 'Actor', kind: 'text', placeholder: 'key:*' },
               { name: 'action', label: 'Action', kind: 'text', placeholder: 'task.*' },
               {
-                ...{ name: 'outcome', label: 'Outcome', kind: 'choice' },
+                name: 'outcome',
+                label: 'Outcome',
+                kind: 'choice',
                 options: Object.entries(OUTCOMES).map(([value, [, text]]) => [value, text] as const),
               },
               { name: 'request', label: 'Request', kind: 'text' },

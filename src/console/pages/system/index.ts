@@ -9,7 +9,14 @@ import { maintenanceOperations, maintenancePage } from './maintenance.tsx'
 import { searchPage } from './search.tsx'
 
 export const systemPages: readonly Page[] = [
-  ...[healthPage, maintenancePage, configPage, auditPage, keysPage, sessionsPage, aboutPage, searchPage],
+  healthPage,
+  maintenancePage,
+  configPage,
+  auditPage,
+  keysPage,
+  sessionsPage,
+  aboutPage,
+  searchPage,
 ]
 
 export const systemOperations: Operations = {

@@ -81,7 +81,9 @@ export const taskList: Page = {
               { name: 'customProperty', label: 'Custom property', kind: 'text', placeholder: 'name:value' },
               { name: 'type', label: 'Type', kind: 'choice', options: TYPES.map((one) => [one, one] as const) },
               {
-                ...{ name: 'outcome', label: 'Last outcome', kind: 'choice' },
+                name: 'outcome',
+                label: 'Last outcome',
+                kind: 'choice',
                 options: OUTCOMES.map((one) => [one, STATES[one].word] as const),
               },
             ]}
@@ -213,7 +215,8 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
             cell: (row) => <Outcomes points={extraOf(row).strip.slice(-SHOWN_RUNS)} state={extraOf(row).state} />,
           },
           {
-            ...{ head: 'Usual', num: true },
+            head: 'Usual',
+            num: true,
             sort: (row) => extraOf(row).p50Ms,
             cell: (row) => {
               const { p50Ms } = extraOf(row)

@@ -51,7 +51,8 @@ export const RunTable: FC<RunsProps> = ({ context, rows, usual, state, nextCurso
             },
           },
           {
-            ...{ head: 'Duration', num: true },
+            head: 'Duration',
+            num: true,
             cell: (run) => {
               const ms = ran(run)
               if (ms === null) return <span class="muted">–</span>
@@ -73,7 +74,10 @@ export const RunTable: FC<RunsProps> = ({ context, rows, usual, state, nextCurso
 }
 
 const CLASSES: Readonly<Partial<Record<State, string>>> = {
-  ...{ success: 'b-ok', failed: 'b-bad', aborted: 'b-warn', running: 'b-run' },
+  success: 'b-ok',
+  failed: 'b-bad',
+  aborted: 'b-warn',
+  running: 'b-run',
 }
 
 const Against: FC<{

@@ -56,7 +56,10 @@ export const taskPage: Page = {
       ask.get<Durations>(`${path}/durations`, { from: range }),
       ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 14 }),
       ask.get<{ executions: readonly Execution[]; nextCursor: string | null }>('/v4/executions', {
-        ...{ taskId, limit: 20, cursor: query.get('cursor'), ...span },
+        taskId,
+        limit: 20,
+        cursor: query.get('cursor'),
+        ...span,
       }),
       ask.get<Summary>('/v4/history/summary', { taskId, from: range }),
       ask.get<Events>('/v4/events', { taskId, limit: 6 }),

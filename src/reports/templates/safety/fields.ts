@@ -3,8 +3,20 @@ import { isOutside } from '../parts.ts'
 import { attributesOf, localName, type XmlVisitor } from '../xml.ts'
 
 const FORBIDDEN = new Set([
-  ...['INCLUDEPICTURE', 'INCLUDETEXT', 'INCLUDE', 'IMPORT', 'RD', 'LINK', 'DDE', 'DDEAUTO', 'DATABASE'],
-  ...['EMBED', 'CONTROL', 'OCX', 'HTMLCONTROL', 'PRINT'],
+  'INCLUDEPICTURE',
+  'INCLUDETEXT',
+  'INCLUDE',
+  'IMPORT',
+  'RD',
+  'LINK',
+  'DDE',
+  'DDEAUTO',
+  'DATABASE',
+  'EMBED',
+  'CONTROL',
+  'OCX',
+  'HTMLCONTROL',
+  'PRINT',
 ])
 /** The rest of a code is text. */
 const MAX_CODE = 2000

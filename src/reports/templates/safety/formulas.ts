@@ -5,8 +5,24 @@ export const MAX_FORMULA = 8192
 
 /** Functions that load something, send something or run code elsewhere; those of macro sheets included. */
 const FORBIDDEN = new Set([
-  ...['WEBSERVICE', 'RTD', 'CALL', 'REGISTER.ID', 'REGISTER', 'DDE', 'IMAGE', 'EXEC', 'SQL.REQUEST', 'FOPEN', 'FILES'],
-  ...['STOCKHISTORY', 'IMPORTTEXT', 'IMPORTCSV', 'PY', 'COPILOT', 'TRANSLATE', 'DETECTLANGUAGE'],
+  'WEBSERVICE',
+  'RTD',
+  'CALL',
+  'REGISTER.ID',
+  'REGISTER',
+  'DDE',
+  'IMAGE',
+  'EXEC',
+  'SQL.REQUEST',
+  'FOPEN',
+  'FILES',
+  'STOCKHISTORY',
+  'IMPORTTEXT',
+  'IMPORTCSV',
+  'PY',
+  'COPILOT',
+  'TRANSLATE',
+  'DETECTLANGUAGE',
 ])
 const NAME = /[\p{L}\p{N}_.\\?]+/uy
 /** Behind the bracket of another workbook: `Sheet1:Sheet2!`. */

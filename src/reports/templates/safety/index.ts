@@ -89,12 +89,33 @@ const FORBIDDEN_ELEMENTS: ReadonlyMap<string, string> = new Map([
 ])
 /** Elements of workbooks that hold formulas, of any version and place: cells, names, rules, charts, tables. */
 const FORMULAS = new Set([
-  ...['f', 'nf', 'formula', 'formula1', 'formula2', 'definedName', 'calculatedColumnFormula'],
-  ...['totalsRowFormula', 'fmla', 'FmlaMacro', 'FmlaLink', 'FmlaRange', 'FmlaPict', 'FmlaGroup', 'FmlaTxbx'],
+  'f',
+  'nf',
+  'formula',
+  'formula1',
+  'formula2',
+  'definedName',
+  'calculatedColumnFormula',
+  'totalsRowFormula',
+  'fmla',
+  'FmlaMacro',
+  'FmlaLink',
+  'FmlaRange',
+  'FmlaPict',
+  'FmlaGroup',
+  'FmlaTxbx',
 ])
 /** Attributes of workbooks that hold formulas: of controls, shapes, rules and pivot tables. */
 const FORMULA_ATTRIBUTES = new Set([
-  ...['formula', 'macro', 'textlink', 'fmlaMacro', 'fmlaLink', 'fmlaRange', 'fmlaPict', 'fmlaGroup', 'fmlaTxbx'],
+  'formula',
+  'macro',
+  'textlink',
+  'fmlaMacro',
+  'fmlaLink',
+  'fmlaRange',
+  'fmlaPict',
+  'fmlaGroup',
+  'fmlaTxbx',
 ])
 /** The `f` of fractions is none of workbooks. */
 const MATH = 'http://schemas.openxmlformats.org/officeDocument/2006/math'

@@ -181,20 +181,28 @@ type Shown = (number: string, style: number) => string
 
 /** Formats that workbooks name by number and do not spell (ECMA-376 part 1, 18.8.30); 14 and 22 differ from country to country. */
 const BUILT_IN: Readonly<Record<number, string>> = {
-  ...{
-    1: '0',
-    2: '0.00',
-    3: '#,##0',
-    4: '#,##0.00',
-    9: '0%',
-    10: '0.00%',
-    37: '#,##0',
-    38: '#,##0',
-    39: '#,##0.00',
-    40: '#,##0.00',
-  },
-  ...{ 14: 'yyyy-mm-dd', 15: 'd-mmm-yy', 16: 'd-mmm', 17: 'mmm-yy', 18: 'h:mm AM/PM', 19: 'h:mm:ss AM/PM' },
-  ...{ 20: 'h:mm', 21: 'h:mm:ss', 22: 'yyyy-mm-dd hh:mm', 45: 'mm:ss', 46: 'h:mm:ss', 47: 'mm:ss' },
+  1: '0',
+  2: '0.00',
+  3: '#,##0',
+  4: '#,##0.00',
+  9: '0%',
+  10: '0.00%',
+  37: '#,##0',
+  38: '#,##0',
+  39: '#,##0.00',
+  40: '#,##0.00',
+  14: 'yyyy-mm-dd',
+  15: 'd-mmm-yy',
+  16: 'd-mmm',
+  17: 'mmm-yy',
+  18: 'h:mm AM/PM',
+  19: 'h:mm:ss AM/PM',
+  20: 'h:mm',
+  21: 'h:mm:ss',
+  22: 'yyyy-mm-dd hh:mm',
+  45: 'mm:ss',
+  46: 'h:mm:ss',
+  47: 'mm:ss',
 }
 
 function createShown(styles: string, isFrom1904: boolean): Shown {

@@ -60,7 +60,12 @@ async function scene(settings: { shadow?: boolean } = {}) {
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, influxRules(config))
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id) => loadTaskEvent(db, id) },
+      db,
+      writer,
+      log,
+      clock,
+      rule: router.rule,
+      loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map([['influxdb', destination]]),
     },
     {

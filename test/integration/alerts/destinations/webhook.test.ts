@@ -49,16 +49,23 @@ describe('webhook', () => {
     const input = inputFor(exampleEvent(), { kind: 'summary', note: { summary }, severity: 'info' })
     await namedDestination({ type: 'webhook', url }, { sink }).send(input)
     expect(JSON.parse(sink.requests[0]!.body)).toMatchObject({
-      ...{
-        version: 1,
-        kind: 'summary',
-        type: null,
-        outcome: null,
-        severity: 'info',
-        key: 'footman:summary:finance-ops',
-      },
-      ...{ title: summary.title, text: summary.lines.join('\n'), host: '', user: '', message: '' },
-      ...{ task: null, app: null, execution: null, consecutiveFailures: 0, missingParts: [], links: [] },
+      version: 1,
+      kind: 'summary',
+      type: null,
+      outcome: null,
+      severity: 'info',
+      key: 'footman:summary:finance-ops',
+      title: summary.title,
+      text: summary.lines.join('\n'),
+      host: '',
+      user: '',
+      message: '',
+      task: null,
+      app: null,
+      execution: null,
+      consecutiveFailures: 0,
+      missingParts: [],
+      links: [],
     })
   })
 

@@ -16,8 +16,17 @@ const DAY = 86_400_000
 const SENT = { reason: null, detail: null, suppressedBy: null }
 const UNKNOWN = '019cad24-bb20-78e1-b80b-d70ae0784c78'
 const DATAGRAM = [
-  ...['/scheduler-reload-failed/', 'pro2-win1', 'Nightly', 'Sales', 'LAB\\goran', TASK_ID, UNKNOWN],
-  ...['2024-10-10 15:35:25,117', 'INFO', UNKNOWN, 'Max retries reached'],
+  '/scheduler-reload-failed/',
+  'pro2-win1',
+  'Nightly',
+  'Sales',
+  'LAB\\goran',
+  TASK_ID,
+  UNKNOWN,
+  '2024-10-10 15:35:25,117',
+  'INFO',
+  UNKNOWN,
+  'Max retries reached',
 ].join(';')
 const apis: RoutesApi[] = []
 
@@ -35,7 +44,12 @@ async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
   }
   const api = await routesApi([
     ...alertRouteApi({
-      ...{ db: box.db, router: box.router, clock: box.clock, listed: box.listed, storeEvent: box.storeEvent, health },
+      db: box.db,
+      router: box.router,
+      clock: box.clock,
+      listed: box.listed,
+      storeEvent: box.storeEvent,
+      health,
       destinations: new Map(box.destinations),
       draft: () => ({ routing: null, problems: [] }),
       loadEvent: (id) => loadTaskEvent(box.db, id),
@@ -193,8 +207,14 @@ test('/v4/destinations tells what waits, what is dead, and whether it works', as
   health.observe({ ...mail!, destination: 'mail', result: 'retry', detail: '450 greylisted' })
   expect((await json('GET', '/v4/destinations')).body.destinations).toEqual([
     {
-      ...{ name: 'mail', type: 'email', state: 'down', up: false, pending: 0, dead: 0 },
-      ...{ lastDeliveredAt: '2026-03-02T06:00:00.000Z', lastError: '450 greylisted' },
+      name: 'mail',
+      type: 'email',
+      state: 'down',
+      up: false,
+      pending: 0,
+      dead: 0,
+      lastDeliveredAt: '2026-03-02T06:00:00.000Z',
+      lastError: '450 greylisted',
     },
     {
       name: 'hook',

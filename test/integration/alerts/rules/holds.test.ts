@@ -105,7 +105,9 @@ describe('maintenance', () => {
   test('no summary when nothing was held back, and one after the start when it ended in between', async () => {
     const directory = tempDirectory()
     const setup = {
-      ...{ destinations, routes, maintenance: [{ ...sunday, summaryTo: ['mail'] }] },
+      destinations,
+      routes,
+      maintenance: [{ ...sunday, summaryTo: ['mail'] }],
       file: directory.join('footman.db'),
     }
     const first = startRoutes({ ...setup, start: '2026-03-01T05:00:00Z' })
@@ -158,17 +160,13 @@ describe('maintenance', () => {
 describe('snoozes', () => {
   const snooze = (box: ReturnType<typeof startRoutes>, match: object, hours = 2) =>
     insertSnooze(box.db, {
-      ...{
-        id: '019cad2c-cb80-759b-a5ed-7e5323ddd7b3',
-        match: JSON.stringify(match),
-        reason: 'database is being moved',
-      },
-      ...{
-        from: box.clock.now(),
-        until: box.clock.now() + hours * HOUR,
-        createdBy: 'key:erp',
-        createdAt: box.clock.now(),
-      },
+      id: '019cad2c-cb80-759b-a5ed-7e5323ddd7b3',
+      match: JSON.stringify(match),
+      reason: 'database is being moved',
+      from: box.clock.now(),
+      until: box.clock.now() + hours * HOUR,
+      createdBy: 'key:erp',
+      createdAt: box.clock.now(),
     })
   const setup = {
     destinations: { mail: 'email', data: 'mqtt' },

@@ -16,9 +16,12 @@ afterEach(closeRoutes)
 const MINUTE = 60_000
 const OTHER = '22222222-2222-4333-8444-555555555555'
 const butlerRoute = (changes: Partial<Rule> = {}): Rule => ({
-  ...{ name: 'butler.slackNotification.reloadTaskFailure', destination: 'slack' },
+  name: 'butler.slackNotification.reloadTaskFailure',
+  destination: 'slack',
   when: { types: ['reload'], outcomes: ['failed'] },
-  ...{ phase: 'enriched', needs: [], plan: () => [{ target: 'hooks.slack.com', lane: 'slack' }] },
+  phase: 'enriched',
+  needs: [],
+  plan: () => [{ target: 'hooks.slack.com', lane: 'slack' }],
   ...changes,
 })
 
@@ -474,7 +477,9 @@ test('explaining predicts what routing does, whatever has happened before', asyn
     for (const { outcome, task, failures, minutes, known } of steps) {
       box.move(minutes * 60_000)
       const event = taskEvent({
-        ...{ outcome, taskId: `task-${task}`, receivedAt: box.clock.now() },
+        outcome,
+        taskId: `task-${task}`,
+        receivedAt: box.clock.now(),
         history: { consecutiveFailures: failures, lastSuccessAt: null },
         app: known ? fullEvent().app : null,
       })

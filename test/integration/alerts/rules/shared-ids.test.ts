@@ -25,8 +25,15 @@ test('groups keep their tasks, and summaries their position', async () => {
   const after = openDatabase(file, { migrations: MIGRATIONS })
   expect(after.all<object>('SELECT * FROM alert_group').map((row) => ({ ...row }))).toEqual([
     {
-      ...{ id: '7', route: 'all', root_task_id: 'task', root_event_id: 'event', root_name: 'Load', downstream: '[]' },
-      ...{ opened_at: 1, ends_at: 2, closed_at: null },
+      id: '7',
+      route: 'all',
+      root_task_id: 'task',
+      root_event_id: 'event',
+      root_name: 'Load',
+      downstream: '[]',
+      opened_at: 1,
+      ends_at: 2,
+      closed_at: null,
     },
   ])
   expect(after.all<object>('SELECT * FROM alert_group_task').map((row) => ({ ...row }))).toEqual([

@@ -153,7 +153,10 @@ describe('however many steps', () => {
 
   function boxOf(routes: readonly object[], { maintenance, snooze }: { maintenance?: object; snooze?: object }): Box {
     const box = startRoutes({
-      ...{ destinations, needs, chains, start: START },
+      destinations,
+      needs,
+      chains,
+      start: START,
       routes: routes.map((one, n) => ({ ...one, name: `route-${n}` })),
       maintenance: maintenance
         ? [{ name: 'patching', during: { days: 'mon-sun', from: '06:00', to: '06:05' }, match: maintenance }]
@@ -196,7 +199,10 @@ describe('however many steps', () => {
                 const steps = open.toSorted((a, b) => b.length - a.length)
                 await box.fire(
                   now(box, {
-                    ...{ taskId: idOf(task), executionId: '', outcome: outcome as 'failed', ...lost },
+                    taskId: idOf(task),
+                    executionId: '',
+                    outcome: outcome as 'failed',
+                    ...lost,
                     missingParts: missing,
                     history: { consecutiveFailures: outcome === 'success' ? 0 : failures, lastSuccessAt: null },
                   }),

@@ -8,14 +8,19 @@ import type { Finding, Probe } from '../../../../src/cli/doctor/types.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
 const probe = (group: string, ...findings: Finding[]): Probe => ({
-  ...{ group, title: `The ${group}` },
+  group,
+  title: `The ${group}`,
   applies: () => true,
   run: async () => findings,
 })
 const ok: Finding = { level: 'ok', code: 'disk.fine', target: '/data', message: 'in order' }
 const broken: Finding = {
-  ...{ level: 'error', code: 'mail.down', target: 'mail:25', message: 'refused' },
-  ...{ fix: 'start it', key: 'emailNotification.smtp.host' },
+  level: 'error',
+  code: 'mail.down',
+  target: 'mail:25',
+  message: 'refused',
+  fix: 'start it',
+  key: 'emailNotification.smtp.host',
 }
 const warned: Finding = { level: 'warning', code: 'mail.slow', target: 'mail:25', message: 'slow', fix: 'hurry' }
 
@@ -110,7 +115,11 @@ test('what was not looked at for one reason is one line', async () => {
     only: ['clock', 'disk', 'names'],
   })
   expect(out.split('\n').slice(0, -2)).toEqual([
-    ...['The disk', '  ✔  /data: in order', '', 'Not examined', '  i  The clock, The names: not examined: no answer'],
+    'The disk',
+    '  ✔  /data: in order',
+    '',
+    'Not examined',
+    '  i  The clock, The names: not examined: no answer',
   ])
 })
 
@@ -182,7 +191,10 @@ test('a probe that hangs or fails does not hold up the others', async () => {
   expect(code).toBe(3)
   const { findings } = JSON.parse(out) as { findings: Finding[] }
   expect(findings.map((one) => one.code)).toEqual([
-    ...['configuration.valid', 'slow.time-over', 'odd.not-examined', 'disk.fine'],
+    'configuration.valid',
+    'slow.time-over',
+    'odd.not-examined',
+    'disk.fine',
   ])
 })
 

@@ -9,19 +9,28 @@ const TOKEN = 'right-token'
 
 const v2 = (port: number, changes: Record<string, unknown> = {}) => ({
   influxDb: {
-    ...{ enable: true, hostIP: '127.0.0.1', hostPort: port, version: 2 },
+    enable: true,
+    hostIP: '127.0.0.1',
+    hostPort: port,
+    version: 2,
     v2Config: { org: 'my org', bucket: 'butler', token: TOKEN, ...changes },
   },
 })
 const v3 = (port: number, changes: Record<string, unknown> = {}) => ({
   influxDb: {
-    ...{ enable: true, hostIP: '127.0.0.1', hostPort: port, version: 3 },
+    enable: true,
+    hostIP: '127.0.0.1',
+    hostPort: port,
+    version: 3,
     v3Config: { database: 'butler', token: TOKEN, ...changes },
   },
 })
 const v1 = (port: number) => ({
   influxDb: {
-    ...{ enable: true, hostIP: '127.0.0.1', hostPort: port, version: 1 },
+    enable: true,
+    hostIP: '127.0.0.1',
+    hostPort: port,
+    version: 1,
     v1Config: { auth: { enable: true, username: 'footman', password: 'right-password' }, dbName: 'butler' },
   },
 })

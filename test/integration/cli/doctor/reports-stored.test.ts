@@ -37,7 +37,11 @@ afterEach(() => {
 
 const BLOCKS = { name: 'Sales pack', blocks: [{ key: 'note', type: 'text', markdown: 'Hello' }] }
 const template = (data: readonly object[], levels: readonly object[] = []) => ({
-  ...{ name: 'Letter', type: 'template', template: { source: 'file', file: 'letter.docx' }, data, levels },
+  name: 'Letter',
+  type: 'template',
+  template: { source: 'file', file: 'letter.docx' },
+  data,
+  levels,
 })
 
 interface Given {
@@ -69,7 +73,9 @@ async function stored({ report = BLOCKS, appId = SALES_APP, task = {}, letter, b
   const entity = reportSchema().parse({ ...report, project: 'default', appId })
   const format = type === 'template' ? 'docx' : 'pdf'
   const given = reportTask().parse({
-    ...{ name: 'Weekly', enabled: true, hub: { enabled: true } },
+    name: 'Weekly',
+    enabled: true,
+    hub: { enabled: true },
     reports: [{ key: 'pack', reportId: REPORT, format }],
     ...task,
   })

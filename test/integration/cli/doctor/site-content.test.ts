@@ -146,7 +146,10 @@ describe('custom properties', () => {
       enabledValue: 'Maybe',
     }
     const influxDb = {
-      ...{ enable: true, version: 1, hostIP: '127.0.0.1', hostPort: 8086 },
+      enable: true,
+      version: 1,
+      hostIP: '127.0.0.1',
+      hostPort: 8086,
       reloadTaskSuccess: { enable: true, byCustomProperty },
     }
     expect(finding(await look('property', { influxDb }), 'property.value').message).toContain('"Maybe"')

@@ -100,7 +100,9 @@ describe('messages by node', () => {
     const db = openDatabase(directory.join('data', 'footman.db'), { migrations: MIGRATIONS })
     db.run("INSERT INTO safety_net_mark VALUES ('reconciler.since', ?)", Date.now() - 2 * HOUR)
     const sightings = Object.entries(heard).map(([host, minutes]) => ({
-      ...{ sender: '10.0.0.1', host, at: Date.now() - minutes * 60_000 },
+      sender: '10.0.0.1',
+      host,
+      at: Date.now() - minutes * 60_000,
     }))
     noteSources(db, sightings)
     db.close()
@@ -194,7 +196,8 @@ describe('the time zone of the server', () => {
       `INSERT INTO event (id, received_at, source, sender, type, announced, outcome, severity, state, deadline_at,
          next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id, log_time, log_level, log_message)
        VALUES ('e', ?, 'udp', '10.0.0.1', 'reload', 'failed', 'failed', 'error', 'routed', 0, 0, 'QS1', '', '', '', '', '', '', ?, 'INFO', '')`,
-      ...[now, logTime],
+      now,
+      logTime,
     )
     db.close()
     await using site = await startSite()

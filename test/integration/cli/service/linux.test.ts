@@ -275,7 +275,12 @@ describe('status', () => {
     const { host, io } = scene([['systemctl', { stdout: SHOW }]])
     expect(await runStatus({ json: true }, io, host)).toBe(0)
     expect(JSON.parse(io.printed.out)).toMatchObject({
-      ...{ name: 'footman', manager: 'systemd', installed: true, running: true, enabled: true, pid: 4711 },
+      name: 'footman',
+      manager: 'systemd',
+      installed: true,
+      running: true,
+      enabled: true,
+      pid: 4711,
       state: 'active (running)',
     })
   })
@@ -339,7 +344,10 @@ describe('systemd', () => {
 
   test(`finds little exposed`, async () => {
     const { status, stdout, stderr } = analyze(
-      ...['security', '--offline=true', '--no-pager', `--threshold=${MOST_EXPOSURE * 10}`],
+      'security',
+      '--offline=true',
+      '--no-pager',
+      `--threshold=${MOST_EXPOSURE * 10}`,
       await installed(),
     )
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' })

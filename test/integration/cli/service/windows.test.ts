@@ -353,8 +353,14 @@ describe('status', () => {
     ])
     expect(await runStatus({ json: true }, io, host)).toBe(0)
     expect(JSON.parse(io.printed.out)).toEqual({
-      ...{ name: 'Footman', manager: 'Windows service', running: true, state: 'running', enabled: true, pid: 4711 },
-      ...{ details: {}, installed: true },
+      name: 'Footman',
+      manager: 'Windows service',
+      running: true,
+      state: 'running',
+      enabled: true,
+      pid: 4711,
+      details: {},
+      installed: true,
     })
   })
 

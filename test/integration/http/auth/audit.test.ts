@@ -100,8 +100,14 @@ describe('what is recorded', () => {
 
 describe('the log line', () => {
   const entry = {
-    ...{ actor: 'key:erp', address: '10.1.2.3', action: 'task.start', target: [], status: 200 },
-    ...{ outcome: 'ok' as const, requestId: '019cad26-62e0-7f58-b914-5b24d108d7ac', detail: '1 started' },
+    actor: 'key:erp',
+    address: '10.1.2.3',
+    action: 'task.start',
+    target: [],
+    status: 200,
+    outcome: 'ok' as const,
+    requestId: '019cad26-62e0-7f58-b914-5b24d108d7ac',
+    detail: '1 started',
   }
 
   test('names all members in their order', () => {

@@ -9,13 +9,15 @@ import { tempDirectory } from '../../../support/temp.ts'
 import { bearer, makeKey } from './support.ts'
 
 const SCOPES = [
-  ...[['message:run'], ['message:run', 'report:run'], ['report:run'], ['report:read'], ['report:write']],
-  ...[
-    ['report:read', 'report:write'],
-    ['report:write', 'kv:read'],
-    ['report:run', 'kv:read'],
-    ['message:run', 'report:run', 'kv:read'],
-  ],
+  ['message:run'],
+  ['message:run', 'report:run'],
+  ['report:run'],
+  ['report:read'],
+  ['report:write'],
+  ['report:read', 'report:write'],
+  ['report:write', 'kv:read'],
+  ['report:run', 'kv:read'],
+  ['message:run', 'report:run', 'kv:read'],
 ]
 const keys = new Map(SCOPES.map((scopes) => [scopes.join(), { ...makeKey(), scopes }]))
 
@@ -34,7 +36,10 @@ function appIn(directory: { readonly path: string }) {
       access: {
         enable: true,
         keys: [...keys.values()].map(({ hash, scopes }, index) => ({
-          ...{ id: `key-${index}`, hash, scopes, keyValueNamespaces: ['Reports'] },
+          id: `key-${index}`,
+          hash,
+          scopes,
+          keyValueNamespaces: ['Reports'],
         })),
       },
     },
@@ -285,7 +290,8 @@ test('messages, previews, plans and conditions ask for every right that they use
   await app.start()
   const call = async (scopes: string, method: string, path: string, body: object) => {
     const response = await fetch(`http://localhost:${app.restPort}${path}`, {
-      ...{ method, body: JSON.stringify(body) },
+      method,
+      body: JSON.stringify(body),
       headers: { ...bearer(keys.get(scopes)!.key), 'Content-Type': 'application/json' },
     })
     const text = await response.text()
@@ -299,7 +305,9 @@ test('messages, previews, plans and conditions ask for every right that they use
     const task = { name: 'T', triggers: [{ type: 'mqtt', topic: 'reports/+/start' }] }
     expect((await call('report:write', 'POST', '/v4/reporttask', task)).status).toBe(201)
     const condition = (namespace: string, name = namespace) => ({
-      ...{ name, appId: null, rules: [{ type: 'keyValue', namespace, key: 'k', op: 'eq', value: 'x' }] },
+      name,
+      appId: null,
+      rules: [{ type: 'keyValue', namespace, key: 'k', op: 'eq', value: 'x' }],
     })
     const saved = await call('report:write,kv:read', 'POST', '/v4/reportcondition', condition('Reports'))
     const { id } = JSON.parse(saved.text)
@@ -307,7 +315,9 @@ test('messages, previews, plans and conditions ask for every right that they use
     const conditionTest = ['POST', `/v4/reportcondition/${id}/test`, {}] as const
     const planned = ['POST', '/v4/reporttask/-/plan', {}] as const
     const imported = {
-      ...{ format: 'footman-reports', version: 1, reportConditions: [{ id, ...condition('Reports', 'Again') }] },
+      format: 'footman-reports',
+      version: 1,
+      reportConditions: [{ id, ...condition('Reports', 'Again') }],
     }
     const expected: readonly [string, string, ...(readonly [string, string, object])][] = [
       ['Scope report:run is required', 'message:run', ...publish('reports/sales/start')],
@@ -346,7 +356,8 @@ test('a task that reads pairs asks for kv:read at every door that makes it read 
   await app.start()
   const call = async (scopes: string, method: string, path: string, body?: object) => {
     const response = await fetch(`http://localhost:${app.restPort}${path}`, {
-      ...{ method, ...(body && { body: JSON.stringify(body) }) },
+      method,
+      ...(body && { body: JSON.stringify(body) }),
       headers: { ...bearer(keys.get(scopes)!.key), ...(body && { 'Content-Type': 'application/json' }) },
     })
     const answer = JSON.parse((await response.text()) || '{}')
@@ -363,7 +374,8 @@ test('a task that reads pairs asks for kv:read at every door that makes it read 
     const condition = await created('/v4/reportcondition', { name: 'C', appId: null, rules })
     const triggers = [{ type: 'keyValue', namespace: 'Reports', key: 'k' }]
     const report = await created('/v4/report', {
-      ...{ name: 'R', appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77' },
+      name: 'R',
+      appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',
       blocks: [{ key: 'text', type: 'text', markdown: 'x' }],
     })
     const use = { key: 'r', reportId: report, format: 'pdf' }
@@ -372,13 +384,16 @@ test('a task that reads pairs asks for kv:read at every door that makes it read 
     const ids = {
       condition: await created('/v4/reporttask', { ...whole, name: 'by a condition', conditionIds: [condition] }),
       'condition of a report': await created('/v4/reporttask', {
-        ...{ ...whole, name: 'by a report' },
+        ...whole,
+        name: 'by a report',
         reports: [{ ...use, conditionIds: [condition] }],
       }),
       trigger: await created('/v4/reporttask', { ...whole, name: 'by a trigger', triggers }),
       none: await created('/v4/reporttask', { ...whole, name: 'by nothing' }),
       topic: await created('/v4/reporttask', {
-        ...{ ...whole, name: 'by a topic', conditionIds: [condition] },
+        ...whole,
+        name: 'by a topic',
+        conditionIds: [condition],
         triggers: [{ type: 'mqtt', topic: 'reports/pairs' }],
       }),
     }

@@ -57,18 +57,27 @@ test('shows scopes, end and last use, the newest one although fewer are written'
   expect((await api.call('POST', '/v4/run', bearer(erp.key), {})).status).toBe(200)
   expect(await listed(api)).toEqual([
     {
-      ...{ id: 'erp', scopes: ['task:run'], expiresAt: null },
-      ...{ lastUsedAt: iso(NOON + 30_000), lastAddress: '127.0.0.1' },
+      id: 'erp',
+      scopes: ['task:run'],
+      expiresAt: null,
+      lastUsedAt: iso(NOON + 30_000),
+      lastAddress: '127.0.0.1',
     },
     {
-      ...{ id: 'admin', scopes: ['admin'], expiresAt: null },
-      ...{ lastUsedAt: iso(NOON + 30_000), lastAddress: '127.0.0.1' },
+      id: 'admin',
+      scopes: ['admin'],
+      expiresAt: null,
+      lastUsedAt: iso(NOON + 30_000),
+      lastAddress: '127.0.0.1',
     },
     {
-      ...{ id: 'old', scopes: ['task:*'], expiresAt: '2026-03-01T00:00:00.000Z' },
-      ...{ lastUsedAt: null, lastAddress: null },
+      id: 'old',
+      scopes: ['task:*'],
+      expiresAt: '2026-03-01T00:00:00.000Z',
+      lastUsedAt: null,
+      lastAddress: null,
     },
-    { ...{ id: 'far', scopes: ['task:run'], expiresAt: null }, ...{ lastUsedAt: null, lastAddress: null } },
+    { id: 'far', scopes: ['task:run'], expiresAt: null, lastUsedAt: null, lastAddress: null },
   ] as never)
   expect(await api.storedUses()).toEqual([
     ['erp', NOON, '127.0.0.1'],

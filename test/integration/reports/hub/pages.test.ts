@@ -460,7 +460,10 @@ test('a trusted proxy names path and protocol; other clients do not', async () =
 test('with access control on readers log in as ever, and programs need report:read', async () => {
   const [reader, other] = [newKey(), newKey()]
   const access = {
-    ...{ enable: true, anonymous: { scopes: [] }, allowFrom: [], auditKeyValues: false },
+    enable: true,
+    anonymous: { scopes: [] },
+    allowFrom: [],
+    auditKeyValues: false,
     keys: [
       { id: 'portal', hash: hashOfKey(reader), scopes: ['report:read'] },
       { id: 'erp', hash: hashOfKey(other), scopes: ['task:run'] },

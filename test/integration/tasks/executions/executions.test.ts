@@ -20,9 +20,20 @@ const TASK_RUN = 'e5000000-0000-4000-8000-000000000001'
 const AT = Date.parse('2026-03-02T06:00:00.000Z')
 
 const RUNNING: AppReload = {
-  ...{ executionId: RELOAD, kind: 'appReload', appId: 'a1', appName: 'Sales ETL', partial: false, actor: '10.1.2.3' },
-  ...{ state: 'running', outcome: null, progress: 'Orders << orders 1,000', error: null },
-  ...{ triggeredAt: AT, startedAt: AT + 200, stoppedAt: null, scriptLogFile: 'C:\\logs\\a1.log' },
+  executionId: RELOAD,
+  kind: 'appReload',
+  appId: 'a1',
+  appName: 'Sales ETL',
+  partial: false,
+  actor: '10.1.2.3',
+  state: 'running',
+  outcome: null,
+  progress: 'Orders << orders 1,000',
+  error: null,
+  triggeredAt: AT,
+  startedAt: AT + 200,
+  stoppedAt: null,
+  scriptLogFile: 'C:\\logs\\a1.log',
   details: [{ at: AT + 300, level: 'info', message: 'Orders << orders' }],
 }
 
@@ -65,7 +76,10 @@ async function scene() {
     return { status, body: JSON.parse(body) as Record<string, unknown> }
   }
   return {
-    ...{ qrs, records, stopping, get },
+    qrs,
+    records,
+    stopping,
+    get,
     finish(changes: Partial<AppReload>) {
       reload = { ...reload, state: 'finished', ...changes }
       ended.resolve()
@@ -84,18 +98,37 @@ describe('the reload of an app', () => {
     expect(await all.get(`/v4/execution/${RELOAD}`)).toEqual({
       status: 200,
       body: {
-        ...{ executionId: RELOAD, kind: 'appReload', taskId: null, taskName: null, taskType: null },
-        ...{ appId: 'a1', appName: 'Sales ETL', state: 'running', outcome: null },
-        ...{ statusNum: null, statusText: 'Orders << orders 1,000', node: null, actor: '10.1.2.3' },
-        ...{ triggeredAt: '2026-03-02T06:00:00.000Z', startedAt: '2026-03-02T06:00:00.200Z', stoppedAt: null },
-        ...{ queueMs: 200, runMs: null, attempts: 1, error: null },
+        executionId: RELOAD,
+        kind: 'appReload',
+        taskId: null,
+        taskName: null,
+        taskType: null,
+        appId: 'a1',
+        appName: 'Sales ETL',
+        state: 'running',
+        outcome: null,
+        statusNum: null,
+        statusText: 'Orders << orders 1,000',
+        node: null,
+        actor: '10.1.2.3',
+        triggeredAt: '2026-03-02T06:00:00.000Z',
+        startedAt: '2026-03-02T06:00:00.200Z',
+        stoppedAt: null,
+        queueMs: 200,
+        runMs: null,
+        attempts: 1,
+        error: null,
         details: [{ at: '2026-03-02T06:00:00.300Z', level: 'info', message: 'Orders << orders' }],
       },
     })
     const waited = all.get(`/v4/execution/${RELOAD}?wait=60`)
     all.finish({ outcome: 'failed', error: 'Table not found', progress: '', stoppedAt: AT + 5200 })
     expect((await waited).body).toMatchObject({
-      ...{ state: 'finished', outcome: 'failed', statusText: 'Failed', runMs: 5000, error: 'Table not found' },
+      state: 'finished',
+      outcome: 'failed',
+      statusText: 'Failed',
+      runMs: 5000,
+      error: 'Table not found',
     })
   })
 
@@ -122,8 +155,15 @@ describe('the execution of a task', () => {
     expect(before.body).toMatchObject({ taskName: 'Financial Dashboard Reload', outcome: 'failed', statusNum: 8 })
     expect(before.body).not.toHaveProperty('actor')
     await all.records.add({
-      ...{ id: RELOAD.replace('019c', '019d'), request: 'r', taskId: String(before.body.taskId), taskName: 'x' },
-      ...{ actor: 'key:erp', executionId: TASK_RUN.toUpperCase(), startedAt: AT, finalAt: null, error: null },
+      id: RELOAD.replace('019c', '019d'),
+      request: 'r',
+      taskId: String(before.body.taskId),
+      taskName: 'x',
+      actor: 'key:erp',
+      executionId: TASK_RUN.toUpperCase(),
+      startedAt: AT,
+      finalAt: null,
+      error: null,
     })
     expect((await all.get(`/v4/execution/${TASK_RUN}`)).body).toMatchObject({ actor: 'key:erp' })
   })
@@ -132,7 +172,10 @@ describe('the execution of a task', () => {
     await using all = await scene()
     all.qrs.tasks_.clear()
     expect((await all.get(`/v4/execution/${TASK_RUN}`)).body).toMatchObject({
-      ...{ taskName: null, taskType: null, state: 'finished', outcome: 'failed' },
+      taskName: null,
+      taskType: null,
+      state: 'finished',
+      outcome: 'failed',
     })
   })
 

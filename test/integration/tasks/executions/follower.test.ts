@@ -43,7 +43,11 @@ function scene(pollMs: readonly number[]) {
     ])
   }
   return {
-    ...{ statuses, follower, asked, askedAt, set },
+    statuses,
+    follower,
+    asked,
+    askedAt,
+    set,
     setDown: (value: boolean) => {
       down = value
     },

@@ -31,17 +31,38 @@ function ran(
   recordExecution(
     db,
     endedExecution({
-      ...{ executionId: `e-${number}`, resultId: `r-${number}`, taskId, taskName: `Task ${taskId}`, outcome },
-      ...{ triggeredAt: stoppedAt - runMs - 1000, startedAt: stoppedAt - runMs, stoppedAt, runMs, queueMs: 1000 },
+      executionId: `e-${number}`,
+      resultId: `r-${number}`,
+      taskId,
+      taskName: `Task ${taskId}`,
+      outcome,
+      triggeredAt: stoppedAt - runMs - 1000,
+      startedAt: stoppedAt - runMs,
+      stoppedAt,
+      runMs,
+      queueMs: 1000,
     }),
   )
 }
 
 const ask = (db: Database, changes: Partial<TimelineQuery> = {}) =>
   timelineOf(db, {
-    ...{ kind: 'timeline', from: NOW - 12 * HOUR, to: NOW, now: NOW, name: null, only: 'all', maxShapes: 2000 },
-    ...{ timezone: 'UTC', running: [], planned: {}, gates: [], known: [NOW - 12 * HOUR, NOW - 30 * MINUTE] },
-    ...{ limits: {}, limitMs: 30 * MINUTE, coming: {}, names: {} },
+    kind: 'timeline',
+    from: NOW - 12 * HOUR,
+    to: NOW,
+    now: NOW,
+    name: null,
+    only: 'all',
+    maxShapes: 2000,
+    timezone: 'UTC',
+    running: [],
+    planned: {},
+    gates: [],
+    known: [NOW - 12 * HOUR, NOW - 30 * MINUTE],
+    limits: {},
+    limitMs: 30 * MINUTE,
+    coming: {},
+    names: {},
     ...changes,
   })
 
@@ -56,7 +77,13 @@ test('the summary counts what ended in the range, and what is well again', () =>
   ran(db, 'c', 800, 'failed')
   const { summary, rows } = ask(db)
   expect(summary).toEqual({
-    ...{ runs: 6, success: 2, failed: 3, aborted: 1, recovered: 2, stillFailing: 1, neverStarted: 0 },
+    runs: 6,
+    success: 2,
+    failed: 3,
+    aborted: 1,
+    recovered: 2,
+    stillFailing: 1,
+    neverStarted: 0,
   })
   expect(rows.map(({ taskId, state, failingSince, problem }) => ({ taskId, state, failingSince, problem }))).toEqual([
     { taskId: 'c', state: 'success', failingSince: null, problem: false },
@@ -64,10 +91,20 @@ test('the summary counts what ended in the range, and what is well again', () =>
     { taskId: 'a', state: 'success', failingSince: null, problem: true },
   ])
   const page = listHistory(db, {
-    ...{ kind: 'list', after: null, limit: 500 },
+    kind: 'list',
+    after: null,
+    limit: 500,
     filter: {
-      ...{ id: null, taskId: null, taskName: null, appId: null, type: null, outcome: null, node: null, actor: null },
-      ...{ from: NOW - 12 * HOUR, to: NOW },
+      id: null,
+      taskId: null,
+      taskName: null,
+      appId: null,
+      type: null,
+      outcome: null,
+      node: null,
+      actor: null,
+      from: NOW - 12 * HOUR,
+      to: NOW,
     },
   })
   expect(page.executions.length).toBe(summary.runs)
@@ -117,7 +154,13 @@ describe('planned starts', () => {
     const db = history()
     ran(db, 'a', 120, 'success')
     const gate = {
-      ...{ id: 'g', name: 'After A', enabled: true, taskId: 'b', taskName: 'B', modifiedAt: null, withinMs: null },
+      id: 'g',
+      name: 'After A',
+      enabled: true,
+      taskId: 'b',
+      taskName: 'B',
+      modifiedAt: null,
+      withinMs: null,
       rules: [{ taskId: 'a', taskName: 'A', on: 'success' as const }],
     }
     expect(ask(db, { gates: [gate] }).summary.neverStarted).toBe(1)
@@ -130,7 +173,10 @@ describe('planned starts', () => {
     for (let n = 1; n <= 6; n += 1) ran(db, 'a', n * 60, 'success', 5 * MINUTE)
     const { rows } = ask(db, { coming: { a: [{ at: NOW + HOUR, trigger: 'Hourly' }] } })
     expect(rows[0]?.bars.at(-1)).toEqual({
-      ...{ kind: 'forecast', plannedAt: NOW + HOUR, expectedEnd: NOW + HOUR + 1000 + 5 * MINUTE, trigger: 'Hourly' },
+      kind: 'forecast',
+      plannedAt: NOW + HOUR,
+      expectedEnd: NOW + HOUR + 1000 + 5 * MINUTE,
+      trigger: 'Hourly',
     })
   })
 
@@ -138,7 +184,11 @@ describe('planned starts', () => {
     const db = history()
     for (let n = 1; n <= 10; n += 1) ran(db, 'a', n * 60, 'success', 5 * MINUTE)
     const since = (minutes: number) => ({
-      ...{ taskId: 'a', taskName: 'Task a', taskType: 'reload', executionId: 'e-r', state: 'running' as const },
+      taskId: 'a',
+      taskName: 'Task a',
+      taskType: 'reload',
+      executionId: 'e-r',
+      state: 'running' as const,
       since: NOW - minutes * MINUTE,
     })
     const running = (minutes: number) => ask(db, { running: [since(minutes)] }).rows[0]?.bars.at(-1)
@@ -151,7 +201,10 @@ test('durations have points and the band of the 30 successes before each day', (
   const db = history()
   for (let n = 1; n <= 40; n += 1) ran(db, 'a', n * 24 * 60, 'success', n * 1000)
   const { points, band, truncated } = durationsOf(db, {
-    ...{ kind: 'durations', taskId: 'a', from: NOW - 5 * 24 * HOUR, timezone: 'UTC' },
+    kind: 'durations',
+    taskId: 'a',
+    from: NOW - 5 * 24 * HOUR,
+    timezone: 'UTC',
   })
   expect(points.map(({ runMs }) => runMs)).toEqual([1000, 2000, 3000, 4000, 5000])
   // Before the day of the run of 5 s those of 6 to 35 s ended: the 15th and the 29th of 30.

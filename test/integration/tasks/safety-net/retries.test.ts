@@ -31,7 +31,10 @@ async function scene(filter: { enable: boolean } = { enable: false }) {
   const client = createQrsClient(
     { log },
     {
-      ...{ host: '127.0.0.1', port: simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: simulator.ports.qrs,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }],
       certificates: { ca: pem.ca.pem, cert: pem.client.cert.pem, key: pem.client.key.pem },
     },
@@ -58,7 +61,12 @@ async function scene(filter: { enable: boolean } = { enable: false }) {
   )
   const runner = createRetryRunner(
     {
-      ...{ db, writer: createGroupWriter(db), clock, log, start, qrs: client },
+      db,
+      writer: createGroupWriter(db),
+      clock,
+      log,
+      start,
+      qrs: client,
       release: (_db, eventId, refused) => void released.push(`${eventId} ${refused}`),
       released: () => undefined,
     },
@@ -76,7 +84,9 @@ async function scene(filter: { enable: boolean } = { enable: false }) {
   }
 
   return {
-    ...{ simulator, released, db },
+    simulator,
+    released,
+    db,
     ended: pipeline.routed,
     due,
     /** The time of the next retry has come, and its end has been told. */

@@ -29,7 +29,10 @@ async function scene() {
   const qrs = createQrsClient(
     { log },
     {
-      ...{ host: '127.0.0.1', port: site.simulator.ports.qrs, useSSL: true, rejectUnauthorized: true },
+      host: '127.0.0.1',
+      port: site.simulator.ports.qrs,
+      useSSL: true,
+      rejectUnauthorized: true,
       headers: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }],
       certificates: { ca: pem.ca.pem, cert: pem.client.cert.pem, key: pem.client.key.pem },
     },
@@ -137,16 +140,28 @@ describe('the watchdog, when times of the site make no sense', () => {
     let looks = 0
     const watchdog = createWatchdog(
       {
-        ...{ db, clock, log: all.log, events, qrs: all.qrs, live: all.live },
-        ...{ successes: () => [], isQuiet: () => false, typeOf: ({ taskType }) => taskTypeOf(taskType) },
+        db,
+        clock,
+        log: all.log,
+        events,
+        qrs: all.qrs,
+        live: all.live,
+        successes: () => [],
+        isQuiet: () => false,
+        typeOf: ({ taskType }) => taskTypeOf(taskType),
         logTime: (at) => new Date(at).toISOString(),
         onLiveTasks() {
           looks += 1
         },
       },
       {
-        ...{ lateAfter: 900_000, stuckFactor: 3, neverStartedAfter: 1_800_000, minRuns: 5 },
-        ...{ customPropertyName: 'watchPolicy', intervalMs: 50, firstMs: 0 },
+        lateAfter: 900_000,
+        stuckFactor: 3,
+        neverStartedAfter: 1_800_000,
+        minRuns: 5,
+        customPropertyName: 'watchPolicy',
+        intervalMs: 50,
+        firstMs: 0,
       },
     )
     const tasks = all.simulator.addTasks(40)

@@ -53,7 +53,12 @@ async function starts(settings: { maxConcurrent?: number; maxAge?: number; filte
   const dropped: QueueEntry[] = []
   const queue = createStartQueue(
     {
-      ...{ qrs, store: createQueueStore({ db, writer }), records, running, log, clock },
+      qrs,
+      store: createQueueStore({ db, writer }),
+      records,
+      running,
+      log,
+      clock,
       onDropped: (entry) => void dropped.push(entry),
     },
     {
@@ -81,7 +86,12 @@ async function starts(settings: { maxConcurrent?: number; maxAge?: number; filte
 }
 
 const request = (changes: Partial<StartRequest>): StartRequest => ({
-  ...{ origin: 'rest', requestedBy: 'test', taskIds: [], tags: [], customProperties: [], match: 'any' },
+  origin: 'rest',
+  requestedBy: 'test',
+  taskIds: [],
+  tags: [],
+  customProperties: [],
+  match: 'any',
   allTaskIdsMustExist: false,
   ...changes,
 })

@@ -91,8 +91,12 @@ describe('what is not known', () => {
     const event = EVENTS['preload success']!
     const { fields } = pointOf({ ...event, execution: { ...event.execution!, startTime: never } })
     expect(JSON.parse(String(fields.task_executionStartTime_json))).toEqual({
-      ...{ startTimeUTC: '-', startTimeLocal1: '-', startTimeLocal2: '-' },
-      ...{ startTimeLocal3: '-', startTimeLocal4: '-', startTimeLocal5: '-' },
+      startTimeUTC: '-',
+      startTimeLocal1: '-',
+      startTimeLocal2: '-',
+      startTimeLocal3: '-',
+      startTimeLocal4: '-',
+      startTimeLocal5: '-',
     })
   })
 })

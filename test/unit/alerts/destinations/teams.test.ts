@@ -258,7 +258,11 @@ describe('a basic message', () => {
   test('is a card, which workflows take', async () => {
     const { message } = await made(fullEvent({ taskName: NASTY_NAME }), { settings })
     const open = (title: string, tooltip: string, url: string) => ({
-      ...{ type: 'Action.OpenUrl', title, tooltip, url, role: 'button' },
+      type: 'Action.OpenUrl',
+      title,
+      tooltip,
+      url,
+      role: 'button',
     })
     expect(message).toEqual({
       type: 'message',

@@ -46,7 +46,11 @@ describe('what texts need', () => {
 
   test('every variable that the execution or its script log change is known', () => {
     const context = {
-      ...{ qlikSenseUrls: {}, genericUrls: [], version: '1', now: 0, times: createTimeFormatter({ timeZone: 'UTC' }) },
+      qlikSenseUrls: {},
+      genericUrls: [],
+      version: '1',
+      now: 0,
+      times: createTimeFormatter({ timeZone: 'UTC' }),
     }
     const contextOf = (event: ReturnType<typeof fullEvent>) =>
       templateContext(event, context, { headLines: 5, tailLines: 5 }, 'slash')

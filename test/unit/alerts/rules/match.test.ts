@@ -287,7 +287,9 @@ describe('match and except together', () => {
         fc.boolean(),
         (type, outcome, taskName, stream, failures, manual) => {
           const event = taskEvent({
-            ...{ type, outcome, taskName },
+            type,
+            outcome,
+            taskName,
             app: stream === null ? null : { ...known.app!, stream: { id: 's', name: stream } },
             task: manual ? { ...known.task!, isManuallyTriggered: true } : null,
             history: failures === null ? null : { consecutiveFailures: failures, lastSuccessAt: null },

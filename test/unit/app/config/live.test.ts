@@ -36,11 +36,16 @@ Butler:
     access: {enable: true, allowFrom: [10.0.0.0/8], anonymous: {scopes: ['task:read']}, clientCertificates: {caFile: ca.pem, grants: [{subject: CN=erp, scopes: ['kv:read']}]}}
 `
 const LIVE = [
-  ...['footman.access.anonymous.scopes', 'footman.alertRoutes', 'footman.destinations.more'],
-  ...['footman.destinations.ops.headers.Authorization', 'logLevel'],
+  'footman.access.anonymous.scopes',
+  'footman.alertRoutes',
+  'footman.destinations.more',
+  'footman.destinations.ops.headers.Authorization',
+  'logLevel',
 ]
 const RESTART = [
-  ...['footman.access.clientCertificates', 'footman.timezone', 'slackNotification.restMessage.webhookURL'],
+  'footman.access.clientCertificates',
+  'footman.timezone',
+  'slackNotification.restMessage.webhookURL',
   'udpServerConfig.portTaskFailure',
 ]
 

@@ -85,7 +85,8 @@ test('the combinations are accepted and say what was answered', () => {
       hosts: [configQRS.host, config.restServerConfig.serverHost, config.mqttConfig.brokerHost],
       ports: [configQRS.port, udpServerConfig.portTaskFailure, config.restServerConfig.serverPort],
       on: [mail.enable, config.mqttConfig.enable, startTaskFilter.enable, config.slackNotification.enable],
-      ...{ tags: startTaskFilter.allowTask.tag, logDirectory },
+      tags: startTaskFilter.allowTask.tag,
+      logDirectory,
       recipients: mail.reloadTaskFailure.recipients,
       user: mail.smtp.auth.user,
     }
@@ -93,7 +94,8 @@ test('the combinations are accepted and say what was answered', () => {
       hosts: [answers.qsHost, answers.restHost, answers.mqttHost],
       ports: [answers.qsPort, answers.udpPort, answers.restPort],
       on: [answers.mailTo.length > 0, answers.mqttHost !== '', answers.tags.length > 0, answers.slackUrl !== ''],
-      ...{ tags: [...answers.tags], logDirectory: answers.logDirectory },
+      tags: [...answers.tags],
+      logDirectory: answers.logDirectory,
       recipients: [...answers.mailTo],
       user: answers.mailTo.length > 0 ? answers.smtpUser : '',
     })

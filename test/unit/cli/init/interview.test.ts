@@ -27,7 +27,10 @@ async function typed(lines: readonly string[], given = {}, options = {}, there: 
     { output: 'config/footman.yaml', ...options },
     { out: (text) => said.push(text), err: (text) => said.push(text) },
     {
-      ...{ env: {}, cwd: directory.path, execPath: '/usr/bin/footman', platform: 'linux' as const },
+      env: {},
+      cwd: directory.path,
+      execPath: '/usr/bin/footman',
+      platform: 'linux' as const,
       isFree: async (protocol, port) => protocol === 'TCP' || port !== 9998,
       openPrompt: () => createPrompt({ input, output }),
     },
@@ -71,10 +74,30 @@ describe('the next steps', () => {
 describe('the interview', () => {
   test('asks what is needed, offers defaults, and asks again after a wrong answer', async () => {
     const { code, butler, said, seen } = await typed([
-      ...['https://qs1', '', 'qs1.acme.example'], // wrong, needed, right
-      ...['10.1.2.3', '', 'ops@acme.example, bi@acme.example', 'smtp.acme.example'],
-      ...['ssl', 'tls', 'mailer', '', '', 'y', 'n', ''], // encryption twice, user, port, sender, three switches
-      ...['', 'mail:99', 'https://teams.example/x', 'https://tickets.example/y', '', '', 'start me, other', 'yes', 'y'],
+      'https://qs1',
+      '',
+      'qs1.acme.example', // wrong, needed, right
+      '10.1.2.3',
+      '',
+      'ops@acme.example, bi@acme.example',
+      'smtp.acme.example',
+      'ssl',
+      'tls',
+      'mailer',
+      '',
+      '',
+      'y',
+      'n',
+      '', // encryption twice, user, port, sender, three switches
+      '',
+      'mail:99',
+      'https://teams.example/x',
+      'https://tickets.example/y',
+      '',
+      '',
+      'start me, other',
+      'yes',
+      'y',
     ])
     expect(said).toContain('must be a host name')
     expect(said).toContain('is needed: the host name')
@@ -162,7 +185,8 @@ describe('the interview', () => {
       said: expect.stringContaining('nothing was written'),
     })
     expect(await typed(['', ''], given)).toMatchObject({
-      ...{ code: 1, files: [] },
+      code: 1,
+      files: [],
       said: expect.stringContaining('error: init: stopped; nothing was written'),
     })
   })

@@ -19,8 +19,13 @@ const context = {
 } as unknown as PageContext
 
 const NONE = {
-  ...{ recorded: true, decidedAt: '2026-11-23T06:00:00.000Z', configurationFrom: '2026-11-22T06:00:00.000Z' },
-  ...{ stoppedBy: null, routes: [], notConcerned: 0, off: [] },
+  recorded: true,
+  decidedAt: '2026-11-23T06:00:00.000Z',
+  configurationFrom: '2026-11-22T06:00:00.000Z',
+  stoppedBy: null,
+  routes: [],
+  notConcerned: 0,
+  off: [],
 }
 
 const shown = async (decisions: object, offered?: string) =>

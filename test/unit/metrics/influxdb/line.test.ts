@@ -15,10 +15,20 @@ describe('the line about', () => {
 
   test('the UDP queue is the one that dashboards know, and counts anew once it is stored', () => {
     const counters = {
-      ...{ received: 14, queued: 13, processed: 12, failed: 0 },
+      received: 14,
+      queued: 13,
+      processed: 12,
+      failed: 0,
       dropped: {
-        ...{ SOURCE_NOT_ALLOWED: 0, TOO_LARGE: 0, RATE_LIMITED: 0, INVALID: 0, UNKNOWN_TYPE: 0 },
-        ...{ DUPLICATE: 0, TASK_NOT_FOUND: 0, APP_NOT_FOUND: 0, BACKLOG_FULL: 0 },
+        SOURCE_NOT_ALLOWED: 0,
+        TOO_LARGE: 0,
+        RATE_LIMITED: 0,
+        INVALID: 0,
+        UNKNOWN_TYPE: 0,
+        DUPLICATE: 0,
+        TASK_NOT_FOUND: 0,
+        APP_NOT_FOUND: 0,
+        BACKLOG_FULL: 0,
       },
     }
     const before = { ...counters, received: 0, queued: 0, processed: 0, dropped: { ...counters.dropped } }

@@ -240,17 +240,15 @@ describe('a workbook', () => {
       [...row!.matchAll(/<t[^>]*>([^<]*)<\/t>/g)].map(([, text]) => text).join(' | '),
     )
     expect(lines.filter((line) => line !== '')).toEqual([
-      ...[
-        'To date',
-        'Rose by 12 %, see it.',
-        'Next',
-        '• first',
-        '• second',
-        '    • inner',
-        '3. three',
-        'A | B',
-        'one | =2',
-      ],
+      'To date',
+      'Rose by 12 %, see it.',
+      'Next',
+      '• first',
+      '• second',
+      '    • inner',
+      '3. three',
+      'A | B',
+      'one | =2',
       '&lt;b&gt;raw&lt;/b&gt; alt',
     ])
   })

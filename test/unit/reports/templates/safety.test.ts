@@ -141,12 +141,26 @@ describe.each(formats)('relationships of %s', (format) => {
   const related = (...one: readonly Related[]) => make({ [path]: relationships(...one) })
 
   test.each([
-    ...['oleObject', 'OLEOBJECT', 'externalLink', 'externalLinkPath', 'connections', 'queryTable', 'attachedTemplate'],
-    ...['subDocument', 'frame', 'aFChunk', 'control', 'package', 'mailMergeSource', 'recipientData', 'transform'],
-    ...['xlMacrosheet', 'powerPivotData'],
-    ...['http://schemas.microsoft.com/office/2006/relationships/vbaProject'],
-    ...['http://schemas.microsoft.com/office/2011/relationships/webextensiontaskpanes'],
-    ...['http://schemas.microsoft.com/office/2007/relationships/ui/extensibility'],
+    'oleObject',
+    'OLEOBJECT',
+    'externalLink',
+    'externalLinkPath',
+    'connections',
+    'queryTable',
+    'attachedTemplate',
+    'subDocument',
+    'frame',
+    'aFChunk',
+    'control',
+    'package',
+    'mailMergeSource',
+    'recipientData',
+    'transform',
+    'xlMacrosheet',
+    'powerPivotData',
+    'http://schemas.microsoft.com/office/2006/relationships/vbaProject',
+    'http://schemas.microsoft.com/office/2011/relationships/webextensiontaskpanes',
+    'http://schemas.microsoft.com/office/2007/relationships/ui/extensibility',
   ])('%s', async (kind) => {
     expect(await problemsOf(related([kind, 'a.bin']))).toMatchObject([{ code: 'TEMPLATE_UNSAFE', place: owner }])
   })

@@ -25,36 +25,51 @@ const open = (): Database => openDatabase(':memory:', { migrations: historyMigra
 
 function ended(changes: Partial<EndedExecution> = {}): EndedExecution {
   return {
-    ...{
-      executionId: id(1),
-      resultId: null,
-      taskId: TASK_ID,
-      taskName: 'Financial Dashboard Reload',
-      taskType: 'reload',
-    },
-    ...{ appId: APP_ID, appName: 'Sales Dashboard', statusNum: 7, outcome: 'success', node: 'qs-central', actor: null },
-    ...{
-      triggeredAt: AT - 2000,
-      startedAt: AT - 1000,
-      stoppedAt: AT,
-      queueMs: 1000,
-      runMs: 1000,
-      attempts: 1,
-      error: null,
-    },
+    executionId: id(1),
+    resultId: null,
+    taskId: TASK_ID,
+    taskName: 'Financial Dashboard Reload',
+    taskType: 'reload',
+    appId: APP_ID,
+    appName: 'Sales Dashboard',
+    statusNum: 7,
+    outcome: 'success',
+    node: 'qs-central',
+    actor: null,
+    triggeredAt: AT - 2000,
+    startedAt: AT - 1000,
+    stoppedAt: AT,
+    queueMs: 1000,
+    runMs: 1000,
+    attempts: 1,
+    error: null,
     ...changes,
   }
 }
 
 const ALL: HistoryFilter = {
-  ...{ id: null, taskId: null, taskName: null, appId: null, type: null, outcome: null, node: null, actor: null },
-  ...{ from: null, to: null },
+  id: null,
+  taskId: null,
+  taskName: null,
+  appId: null,
+  type: null,
+  outcome: null,
+  node: null,
+  actor: null,
+  from: null,
+  to: null,
 }
 const list = (db: Database, filter: Partial<HistoryFilter> = {}, limit = 100) =>
   listHistory(db, { kind: 'list', filter: { ...ALL, ...filter }, after: null, limit })
 const summary = (db: Database, query: Partial<SummaryQuery> = {}) =>
   summarise(db, {
-    ...{ kind: 'summary', filter: ALL, groupBy: 'task', sort: null, timezone: 'UTC', offset: 0, limit: 100 },
+    kind: 'summary',
+    filter: ALL,
+    groupBy: 'task',
+    sort: null,
+    timezone: 'UTC',
+    offset: 0,
+    limit: 100,
     ...query,
   }).summary
 
@@ -74,13 +89,26 @@ describe('one execution', () => {
     ])
     expect(list(db).executions).toEqual([
       {
-        ...{ executionId: id(1), kind: 'task', taskId: TASK_ID, taskName: 'Financial Dashboard Reload' },
-        ...{ taskType: 'reload', appId: APP_ID, appName: 'Sales Dashboard', state: 'finished', outcome: 'success' },
-        ...{ statusNum: 7, statusText: 'FinishedSuccess', node: 'qs-central', actor: 'key:erp' },
+        executionId: id(1),
+        kind: 'task',
+        taskId: TASK_ID,
+        taskName: 'Financial Dashboard Reload',
+        taskType: 'reload',
+        appId: APP_ID,
+        appName: 'Sales Dashboard',
+        state: 'finished',
+        outcome: 'success',
+        statusNum: 7,
+        statusText: 'FinishedSuccess',
+        node: 'qs-central',
+        actor: 'key:erp',
         triggeredAt: '2026-03-02T05:59:58.000Z',
         startedAt: '2026-03-02T05:59:59.000Z',
         stoppedAt: '2026-03-02T06:00:00.000Z',
-        ...{ queueMs: 1000, runMs: 4000, attempts: 3, error: 'Error: no file' },
+        queueMs: 1000,
+        runMs: 4000,
+        attempts: 3,
+        error: 'Error: no file',
       },
     ])
   })
@@ -278,11 +306,17 @@ describe('summaries', () => {
     )
     expect(summary(db)).toEqual([
       {
-        ...{ key: TASK_ID, name: 'Financial Dashboard Reload', runs: 21, success: 18, failed: 2, aborted: 1 },
+        key: TASK_ID,
+        name: 'Financial Dashboard Reload',
+        runs: 21,
+        success: 18,
+        failed: 2,
+        aborted: 1,
         successRate: 0.8571,
         runMs: { min: 10, p50: 100, p95: 190, max: 200, total: 2100 },
         queueMs: { p50: 10, p95: 19, max: 20 },
-        ...{ lastOutcome: 'aborted', lastStoppedAt: new Date(AT + 30).toISOString() },
+        lastOutcome: 'aborted',
+        lastStoppedAt: new Date(AT + 30).toISOString(),
       },
     ])
   })

@@ -35,7 +35,10 @@ describe('what a status of QRS means', () => {
 })
 
 const detail = (detailCreatedDate: string, message: string, detailsType = 2) => ({
-  ...{ id: 'x', detailsType, message, detailCreatedDate },
+  id: 'x',
+  detailsType,
+  message,
+  detailCreatedDate,
 })
 
 /** The failed run of the documentation of QRS. */

@@ -4,10 +4,19 @@ import fc from 'fast-check'
 import { type Bar, beginOf, type ExecutionBar, fitBars, mergeClose } from '../../../../src/tasks/overview/shapes.ts'
 
 const bar = (begin: number, end: number, outcome: ExecutionBar['outcome'] = 'success'): ExecutionBar => ({
-  ...{ kind: 'execution', executionId: `e${begin}`, outcome, triggeredAt: begin, startedAt: begin, stoppedAt: end },
+  kind: 'execution',
+  executionId: `e${begin}`,
+  outcome,
+  triggeredAt: begin,
+  startedAt: begin,
+  stoppedAt: end,
 })
 const row = (executions: ExecutionBar[], problem = false) => ({
-  ...{ executions, missing: [], running: [], forecast: [], problem },
+  executions,
+  missing: [],
+  running: [],
+  forecast: [],
+  problem,
 })
 const countOf = (bars: readonly Bar[]): number =>
   bars.reduce((sum, one) => sum + (one.kind === 'batch' ? one.count : one.kind === 'execution' ? 1 : 0), 0)
@@ -71,7 +80,10 @@ describe('too many bars', () => {
 
   test('rows without problems are left out first, forecasts before all', () => {
     const forecast = [1, 2, 3].map((plannedAt) => ({
-      ...{ kind: 'forecast' as const, plannedAt, expectedEnd: plannedAt, trigger: 'Hourly' },
+      kind: 'forecast' as const,
+      plannedAt,
+      expectedEnd: plannedAt,
+      trigger: 'Hourly',
     }))
     const rows = [row([bar(0, 1)]), row([bar(0, 1)], true), { ...row([bar(0, 1)], true), forecast }]
     expect(fitBars(rows, 1000, 2).map((bars) => bars?.length ?? null)).toEqual([null, 1, 1])

@@ -6,9 +6,19 @@ import { firingsOf, instantsOf, textOfSchema } from '../../../../src/tasks/overv
 
 const STOCKHOLM = createOffsets('Europe/Stockholm')
 const event = (changes: Partial<QrsSchemaEvent>): QrsSchemaEvent => ({
-  ...{ id: 't1', name: 'Nightly', enabled: true, taskId: 'a', taskName: 'A', modifiedAt: null },
-  ...{ timezone: 'Europe/Stockholm', startAt: Date.parse('2026-01-01T01:00:00Z'), expiresAt: null, nextAt: null },
-  ...{ increment: 'daily', every: [0, 0, 1, 0], filter: '* * - * * * * *'.split(' ') },
+  id: 't1',
+  name: 'Nightly',
+  enabled: true,
+  taskId: 'a',
+  taskName: 'A',
+  modifiedAt: null,
+  timezone: 'Europe/Stockholm',
+  startAt: Date.parse('2026-01-01T01:00:00Z'),
+  expiresAt: null,
+  nextAt: null,
+  increment: 'daily',
+  every: [0, 0, 1, 0],
+  filter: '* * - * * * * *'.split(' '),
   ...changes,
 })
 
@@ -84,7 +94,13 @@ describe('the instants of a schema event', () => {
 
 describe('a composite event', () => {
   const gate = (withinMs: number | null, ...rules: [string, 'success' | 'failure'][]): QrsCompositeEvent => ({
-    ...{ id: 'g', name: 'After both', enabled: true, taskId: 'c', taskName: 'C', modifiedAt: null, withinMs },
+    id: 'g',
+    name: 'After both',
+    enabled: true,
+    taskId: 'c',
+    taskName: 'C',
+    modifiedAt: null,
+    withinMs,
     rules: rules.map(([taskId, on]) => ({ taskId, taskName: taskId.toUpperCase(), on })),
   })
   const end = (taskId: string, at: number, outcome = 'success') => ({ taskId, outcome, at })

@@ -37,7 +37,9 @@ function scene() {
   async function look(): Promise<void> {
     const reconciler = createReconciler(
       {
-        ...{ db, log, events },
+        db,
+        log,
+        events,
         clock: {
           now() {
             reads += 1
@@ -70,7 +72,16 @@ function scene() {
   }
 
   return {
-    ...{ db, clock, log, emitted, site, recorded, asked, missed, confirmed, look },
+    db,
+    clock,
+    log,
+    emitted,
+    site,
+    recorded,
+    asked,
+    missed,
+    confirmed,
+    look,
     want(...outcomes: string[]) {
       wanted = outcomes
     },
@@ -104,11 +115,21 @@ describe('an execution that no message announced', () => {
     await look()
     expect(emitted).toEqual([
       {
-        ...{ source: 'reconciler', type: 'reload', outcome: 'failed', receivedAt: now - SECOND, enrich: true },
+        source: 'reconciler',
+        type: 'reload',
+        outcome: 'failed',
+        receivedAt: now - SECOND,
+        enrich: true,
         message: {
-          ...{ host: 'qs-central', taskId: site[0]!.taskId, taskName: 'Financial Dashboard Reload' },
-          ...{ appId: site[0]!.appId!, appName: 'Sales Dashboard', executionId: executionId(1), logLevel: 'INFO' },
-          ...{ logTimeStamp: new Date(now - SECOND).toISOString(), logMessage: 'Error: no such file' },
+          host: 'qs-central',
+          taskId: site[0]!.taskId,
+          taskName: 'Financial Dashboard Reload',
+          appId: site[0]!.appId!,
+          appName: 'Sales Dashboard',
+          executionId: executionId(1),
+          logLevel: 'INFO',
+          logTimeStamp: new Date(now - SECOND).toISOString(),
+          logMessage: 'Error: no such file',
         },
       },
     ])

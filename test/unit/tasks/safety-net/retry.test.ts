@@ -23,7 +23,11 @@ const policy = (value: string): Partial<QrsTask> => ({
 })
 
 const NOTHING: StartOutcome = {
-  ...{ started: [], failed: [], notFound: [], heldBack: [], selected: [] },
+  started: [],
+  failed: [],
+  notFound: [],
+  heldBack: [],
+  selected: [],
   denied: { taskIds: [], tags: [], customProperties: [] },
 }
 
@@ -57,7 +61,10 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
   function createRunner(): RetryRunner {
     const runner = createRetryRunner(
       {
-        ...{ db, writer: createGroupWriter(db), clock, log },
+        db,
+        writer: createGroupWriter(db),
+        clock,
+        log,
         async start(request) {
           requests.push(request)
           return answer()
@@ -103,7 +110,18 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
     )
 
   return {
-    ...{ db, clock, log, planner, requests, released, results, lastRuns, known, end, rows, createRunner },
+    db,
+    clock,
+    log,
+    planner,
+    requests,
+    released,
+    results,
+    lastRuns,
+    known,
+    end,
+    rows,
+    createRunner,
     setTask: (changes: Partial<QrsTask> | null) => {
       task = changes && qrsTask(changes)
     },

@@ -43,7 +43,11 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
     },
   })
   const deps = {
-    ...{ db, clock, log, live: reader, events },
+    db,
+    clock,
+    log,
+    live: reader,
+    events,
     qrs: {
       tasksById: async () => (task ? [task] : []),
       resultsById: async ([id]: readonly string[]) => [
@@ -58,8 +62,13 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
       void live.splice(0, live.length, ...tasks.map(({ state }) => state)),
   }
   const settings = {
-    ...{ lateAfter: 15 * MINUTE, stuckFactor: 3, neverStartedAfter: 30 * MINUTE, minRuns: 5 },
-    ...{ customPropertyName: 'watchPolicy', firstMs: 0, intervalMs: MINUTE },
+    lateAfter: 15 * MINUTE,
+    stuckFactor: 3,
+    neverStartedAfter: 30 * MINUTE,
+    minRuns: 5,
+    customPropertyName: 'watchPolicy',
+    firstMs: 0,
+    intervalMs: MINUTE,
   }
 
   /** One look. */
@@ -72,7 +81,14 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
   }
 
   return {
-    ...{ db, clock, log, emitted, look, live, deps, settings },
+    db,
+    clock,
+    log,
+    emitted,
+    look,
+    live,
+    deps,
+    settings,
     set(changes: Partial<QrsTask> | null, result: Partial<QrsExecutionResult> | null = null) {
       const lastExecutionResult = result && executionResult({ id: 'r1', stopTime: NEVER, details: [], ...result })
       task = changes && qrsTask({ operational: { nextExecution: NEVER, lastExecutionResult }, ...changes })
@@ -106,10 +122,15 @@ describe('a task that runs', () => {
     await look()
     expect(emitted).toEqual([
       expect.objectContaining({
-        ...{ source: 'watchdog', type: 'reload', outcome: 'stuck', enrich: true },
+        source: 'watchdog',
+        type: 'reload',
+        outcome: 'stuck',
+        enrich: true,
         details: { kind: 'watchdog', elapsedMs: 12 * MINUTE, limitMs: 11 * MINUTE, usualMs: MINUTE, dueAt: null },
         message: expect.objectContaining({
-          ...{ taskId: TASK_ID, taskName: 'Financial Dashboard Reload', executionId: executionId(1) },
+          taskId: TASK_ID,
+          taskName: 'Financial Dashboard Reload',
+          executionId: executionId(1),
           logMessage: 'Running for longer than 11 min',
         }),
       }),
@@ -236,7 +257,8 @@ describe('a task that is due', () => {
     await look()
     expect(emitted).toEqual([
       expect.objectContaining({
-        ...{ outcome: 'neverStarted', source: 'watchdog' },
+        outcome: 'neverStarted',
+        source: 'watchdog',
         details: { kind: 'watchdog', elapsedMs: 31 * MINUTE, limitMs: 30 * MINUTE, usualMs: null, dueAt: DUE },
       }),
     ])

@@ -44,13 +44,23 @@ async function started(text: string | null) {
   const log = recordingLog()
   const scheduler = createScheduler(
     {
-      ...{ clock: { now: Date.now }, log, planner, pausedBy: () => null, isBusy: async () => false },
+      clock: { now: Date.now },
+      log,
+      planner,
+      pausedBy: () => null,
+      isBusy: async () => false,
       store: createRunStore({ db, writer: createGroupWriter(db) }),
       perform: async () => ({ outcome: 'success' }),
     },
     {
-      ...{ file, restoreState: 'both', monthBase: 1, ignoreTimezone: false, mode: 'run' },
-      ...{ misfireGraceMs: 60_000, keepRunsMs: 86_400_000, pollMs: 20 },
+      file,
+      restoreState: 'both',
+      monthBase: 1,
+      ignoreTimezone: false,
+      mode: 'run',
+      misfireGraceMs: 60_000,
+      keepRunsMs: 86_400_000,
+      pollMs: 20,
     },
   )
   await scheduler.start()

@@ -66,7 +66,10 @@ function bench(): Bench {
       )
       const scheduler = createScheduler(
         {
-          ...{ clock, log: recordingLog(), planner, pausedBy },
+          clock,
+          log: recordingLog(),
+          planner,
+          pausedBy,
           store: createRunStore({ db, writer: createGroupWriter(db) }),
           isBusy: async () => false,
           perform:
@@ -77,8 +80,14 @@ function bench(): Bench {
             }),
         },
         {
-          ...{ file, restoreState: 'both', monthBase: 0, ignoreTimezone: false, mode: 'run' },
-          ...{ misfireGraceMs: MINUTE, keepRunsMs: 90 * 24 * 60 * MINUTE, pollMs: 0 },
+          file,
+          restoreState: 'both',
+          monthBase: 0,
+          ignoreTimezone: false,
+          mode: 'run',
+          misfireGraceMs: MINUTE,
+          keepRunsMs: 90 * 24 * 60 * MINUTE,
+          pollMs: 0,
         },
       )
       await scheduler.start()
@@ -259,14 +268,13 @@ describe('jitter', () => {
     const began = Date.now()
     const runner = createRunner(
       {
-        ...{
-          store,
-          clock: { now: () => Date.now() },
-          log: recordingLog(),
-          pausedBy: () => null,
-          isBusy: async () => false,
-        },
-        ...{ perform: async () => ({ outcome: 'success' as const }), random: () => 0.5 },
+        store,
+        clock: { now: () => Date.now() },
+        log: recordingLog(),
+        pausedBy: () => null,
+        isBusy: async () => false,
+        perform: async () => ({ outcome: 'success' as const }),
+        random: () => 0.5,
       },
       { shadow: false },
     )
@@ -289,8 +297,16 @@ test('runs are forgotten in pieces, but never one that goes on', async () => {
   const db = openDatabase(':memory:', { migrations: schedulerMigrations })
   const store = createRunStore({ db, writer: createGroupWriter(db) })
   const run = (dueAt: number, state: Run['state']): Run => ({
-    ...{ id: `${dueAt}`, scheduleId: 's', dueAt, firedAt: dueAt, trigger: 'cron', state },
-    ...{ outcome: null, reason: null, tasks: [], detail: null },
+    id: `${dueAt}`,
+    scheduleId: 's',
+    dueAt,
+    firedAt: dueAt,
+    trigger: 'cron',
+    state,
+    outcome: null,
+    reason: null,
+    tasks: [],
+    detail: null,
   })
   for (const [dueAt, state] of [
     [1, 'finished'],

@@ -9,7 +9,11 @@ import { recordingLog } from '../../../support/recording-log.ts'
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const NOTHING: StartOutcome = {
-  ...{ started: [], failed: [], notFound: [], heldBack: [], selected: [] },
+  started: [],
+  failed: [],
+  notFound: [],
+  heldBack: [],
+  selected: [],
   denied: { taskIds: [], tags: [], customProperties: [] },
 }
 const started = (executionId: string | null): StartOutcome => ({
@@ -54,7 +58,9 @@ async function run(
   }
   const perform = createStartTasks(
     {
-      ...{ follower, log: recordingLog(), clock: { now: () => options.now ?? 0 } },
+      follower,
+      log: recordingLog(),
+      clock: { now: () => options.now ?? 0 },
       async start(request, progress) {
         const outcome = outcomes[requests.length]
         requests.push(request)
@@ -69,7 +75,9 @@ async function run(
   const context = {
     run: { id: 'r1', scheduleId: 's1', tasks: [], firedAt: 0, ...options.run },
     plan: { selection: { taskIds: [TASK], tags: [], customProperties: [], match: 'any' } },
-    ...{ scheduleName: 'S', resumed: options.resumed ?? false, signal: new AbortController().signal },
+    scheduleName: 'S',
+    resumed: options.resumed ?? false,
+    signal: new AbortController().signal,
     progress: async (tasks: readonly RunTask[]) => void kept.push(tasks),
   } as unknown as ActionContext
   return { result: await perform(context), requests, kept, done }

@@ -24,7 +24,12 @@ function scene() {
   const start = (perform: Perform) => {
     const runner = createRunner(
       {
-        ...{ store, log, perform, clock: { now: () => NOW }, pausedBy: () => null, isBusy: async () => false },
+        store,
+        log,
+        perform,
+        clock: { now: () => NOW },
+        pausedBy: () => null,
+        isBusy: async () => false,
         onRun(run) {
           if (run.state === 'finished') ended.push(run)
         },

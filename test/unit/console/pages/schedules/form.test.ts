@@ -29,8 +29,14 @@ describe('the simple form', () => {
 })
 
 const SCHEDULE: ScheduleView = {
-  ...{ id: 's', name: 'Nightly', cronSchedule: '0 6 * * 1-5', timezone: 'UTC', qlikSenseTaskId: 'T', revision: 'r' },
-  ...{ startupState: 'started', state: 'running' },
+  id: 's',
+  name: 'Nightly',
+  cronSchedule: '0 6 * * 1-5',
+  timezone: 'UTC',
+  qlikSenseTaskId: 'T',
+  revision: 'r',
+  startupState: 'started',
+  state: 'running',
 }
 const sent = (schedule: ScheduleView, changes: Record<string, string> = {}) => {
   const texts: Record<string, string> = { ...fieldsOfSchedule(schedule), ...changes }
@@ -55,7 +61,8 @@ describe('saving', () => {
     expect(sent({ ...SCHEDULE, target: { tag: ['a'] } }, { startTags: '' }).target).toBeNull()
     expect(sent(before, { startTags: 'b, c' }).target).toEqual({ match: 'all', tag: ['b', 'c'] })
     expect(sent(before, { action: 'webhook', actionName: 'tickets' }).action).toEqual({
-      ...{ type: 'webhook', destination: 'tickets' },
+      type: 'webhook',
+      destination: 'tickets',
     })
   })
 })
