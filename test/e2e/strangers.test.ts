@@ -1,0 +1,198 @@
+/** What strangers tried on the executable: requests, streams, templates, schedules, mails that are too large. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { connect } from 'node:net'
+import { newKey } from '../support/console.ts'
+import { type Footman, footman } from '../support/footman.ts'
+import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import {
+  contentTypes,
+  relationships,
+  SHEET_NAMESPACES,
+  smallDocument,
+  smallWorkbook,
+  zipOf,
+} from '../support/office.ts'
+import { type Named, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
+import { startSite, type TestSite } from '../support/simulator.ts'
+import { until, within } from '../support/wait.ts'
+
+const one = newKey('one', 'event:read')
+const two = newKey('two', 'event:read')
+
+describe('Footman beside a site', () => {
+  let site: TestSite
+  let sink: HttpSink
+  let product: Footman
+
+  beforeAll(async () => {
+    site = await startSite()
+    sink = await startHttpSink()
+    product = await footman({
+      simulator: site.simulator,
+      config: {
+        scheduler: { enable: true, configfile: 'schedule.yaml' },
+        restServerEndpointsEnable: { scheduler: { getSchedule: true } },
+        footman: {
+          dataDirectory: 'data',
+          access: { enable: true, keys: [one.entry, two.entry] },
+          destinations: { hook: { type: 'webhook', url: `${sink.url}/hook` } },
+          alertRoutes: [{ name: 'all', match: { outcome: 'failed' }, limit: 'none', to: ['hook'] }],
+        },
+      },
+    })
+    await product.start()
+  }, 90_000)
+  afterAll(async () => {
+    await product?.[Symbol.asyncDispose]()
+    await sink?.stop()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  /** Status and text of the answer to a request as it is written here. */
+  function raw(...lines: readonly string[]): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = new Promise<string>((resolve, reject) => {
+      const socket = connect(product.restPort, '127.0.0.1', () => socket.write([...lines, '', ''].join('\r\n')))
+      let text = ''
+      socket.on('data', (piece) => {
+        text += piece
+      })
+      socket.on('error', reject)
+      socket.on('close', () => resolve(text))
+    })
+    return within(answer, 10_000, 'an answer').then((text) => ({ status: Number(text.split(' ')[1]), text }))
+  }
+
+  test.each([
+    [['GET /v4/butlerping HTTP/1.1', 'Host: localhost'], 200],
+    [['GET /v4/butlerping HTTP/1.1'], 400],
+    [['GET /v4/butlerping HTTP/1.1', 'Host: localhost', 'Host: evil.example'], 400],
+    [['GET /v4/butlerping HTTP/1.1', 'Host: localhost, evil.example'], 400],
+    [['GET /v4/butlerping HTTP/1.0'], 200],
+  ])('%j', async (lines, status) => {
+    expect((await raw(...lines, 'Connection: close')).status).toBe(status)
+  })
+
+  test('the id that a caller gives its request stands beside that of Footman', async () => {
+    const answer = await product.call('GET', '/v4/butlerping', undefined, { 'x-request-id': 'ours-1' })
+    const own = answer.headers.get('x-request-id')
+    expect(own).toMatch(/^[0-9a-f-]{36}$/)
+  })
+
+  test('a caller has twenty streams, and another one still gets its own', async () => {
+    const ends = new AbortController()
+    const open = (key: string) =>
+      fetch(`http://127.0.0.1:${product.restPort}/v4/stream`, {
+        headers: { authorization: `Bearer ${key}` },
+        signal: ends.signal,
+      })
+    const first = await Promise.all(Array.from({ length: 20 }, () => open(one.key)))
+    expect(new Set(first.map(({ status }) => status))).toEqual(new Set([200]))
+    const more = await open(one.key)
+    expect([more.status, await more.text()]).toEqual([503, expect.stringContaining('key:one has 20 streams open')])
+    expect((await open(two.key)).status).toBe(200)
+    ends.abort()
+  })
+
+  const preview = async (cronSchedule: string, timezone = 'Europe/Stockholm', count = 3) => {
+    const local = { authorization: `Bearer ${(await localKey()).trim()}` }
+    const answer = await product.call('POST', '/v4/schedules/preview', { cronSchedule, timezone, count }, local)
+    return {
+      status: answer.status,
+      body: (await answer.json()) as { text?: string; details?: string; next?: string[] },
+    }
+  }
+  const localKey = () => Bun.file(product.directory.join('data', 'local.key')).text()
+
+  test.each([
+    ['0 6 * * 5L', 200, 'at 06:00, on the last Friday of the month (Europe/Stockholm)'],
+    ['0 6 LW * *', 200, ''],
+    ['0 6 15W * *', 200, ''],
+    ['0 6 ? * 1', 200, ''],
+    ['0 6 * * L', 400, 'write sat, or 5L for the last Friday'],
+  ])('the schedule %s', async (text, status, expected) => {
+    const found = await preview(text)
+    expect([found.status, found.body.text ?? found.body.details]).toEqual([status, expect.stringContaining(expected)])
+  })
+
+  test('the set of hours decides about the hour that comes twice, however it is written', async () => {
+    const every = [
+      '*/30 * * * *',
+      '0,30 * * * *',
+      '0,30 0-23 * * *',
+      '*/30 */1 * * *',
+      `0,30 ${Array.from({ length: 24 }, (_, n) => n).join()} * * *`,
+    ]
+    const all = await Promise.all(every.map(async (text) => (await preview(text, 'Europe/Stockholm', 100)).body.next))
+    for (const next of all) expect(next).toEqual(all[0])
+  })
+
+  test('a message that is too large for its receiver is sent once more, and says that it was shortened', async () => {
+    sink.answerOnce({ status: 413 })
+    site.simulator.runTask('Manually triggered reload of Test failing reloads 2')
+    await until(() => sink.requests.length === 2, { timeout: 30_000, what: 'the second attempt' })
+    const [first, second] = sink.requests
+    expect(first!.body).not.toContain('hortened')
+    expect(second!.body).toContain('hortened')
+  }, 60_000)
+})
+
+describe('templates', () => {
+  let reports: ReportSite
+  let report: Named
+  beforeAll(async () => {
+    reports = await startReportSite()
+    report = await reports.call('POST', '/v4/report', {
+      project: 'Sales',
+      name: 'Strangers',
+      type: 'template',
+      appId: SALES_APP,
+      data: [{ key: 'revenue', type: 'value', expr: '=Sum(Sales)' }],
+    })
+  }, 60_000)
+  afterAll(async () => reports?.[Symbol.asyncDispose]())
+
+  async function check(name: string, bytes: Uint8Array<ArrayBuffer>) {
+    const url = `http://127.0.0.1:${reports.product.restPort}/v4/report/${report.id}/template/check`
+    const answer = await fetch(url, { method: 'POST', headers: { 'x-file-name': name }, body: bytes })
+    return (await answer.json()) as { ok: boolean; dropped: string[]; problems: { code: string; details: string }[] }
+  }
+  const sheet = (content: string) =>
+    zipOf(
+      smallWorkbook({
+        'xl/worksheets/sheet1.xml': `<worksheet ${SHEET_NAMESPACES} xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1">${content}</c></row></sheetData></worksheet>`,
+      }),
+    )
+
+  test.each([
+    ['plain', '<f>WEBSERVICE("http://x")</f>'],
+    ['CDATA', '<f><![CDATA[WEBSERVICE("http://x")]]></f>'],
+    ['a comment', '<f>WEBSER<!-- x -->VICE("http://x")</f>'],
+    ['an instruction', '<f>WEBSER<?a b?>VICE("http://x")</f>'],
+    ['references', '<f>&#87;&#x45;BSERVICE("http://x")</f>'],
+    ['a prefix', '<x:f>WEBSERVICE("http://x")</x:f>'],
+    ['a quote in a column name', `<f>Table1['#x]&amp;WEBSERVICE("http://x")</f>`],
+  ])('a call of WEBSERVICE by %s', async (_what, content) => {
+    const { ok, problems } = await check('a.xlsx', await sheet(content))
+    expect([ok, problems[0]]).toEqual([false, expect.objectContaining({ code: 'TEMPLATE_UNSAFE' })])
+  })
+
+  test('the reference to a company template is dropped and named, one to another document refused', async () => {
+    const W = 'http://schemas.openxmlformats.org/wordprocessingml/2006/main'
+    const made = (kind: string) =>
+      zipOf(
+        smallDocument('<w:p><w:r><w:t>{{revenue}}</w:t></w:r></w:p>', {
+          'word/_rels/document.xml.rels': relationships(['settings', 'settings.xml']),
+          'word/settings.xml': `<w:settings xmlns:w="${W}"><w:zoom w:percent="90"/></w:settings>`,
+          'word/_rels/settings.xml.rels': relationships([kind, 'file:///\\\\server\\Acme.dotm', 'External']),
+          '[Content_Types].xml': contentTypes({
+            'word/document.xml': 'application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml',
+          }),
+        }),
+      )
+    expect(await check('a.docx', await made('attachedTemplate'))).toMatchObject({
+      ok: true,
+      dropped: ['file:///\\\\server\\Acme.dotm'],
+    })
+    expect(await check('a.docx', await made('subDocument'))).toMatchObject({ ok: false, dropped: [] })
+  })
+})
