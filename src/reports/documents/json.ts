@@ -3,7 +3,7 @@ import { plainValue } from '../display.ts'
 import type { Cell, Column, DocumentNames, ReportData, Row } from '../types.ts'
 import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
 import { type TextFile, writeTextFile } from './text-file.ts'
-import { cutText } from './values.ts'
+import { cutChartText, cutText } from './values.ts'
 
 interface JsonRequest {
   readonly blocks: readonly BlockContent[]
@@ -58,7 +58,9 @@ async function writeBlock(
       return out.write(JSON.stringify({ ...head, items: block.items.map(figure) }))
     case 'chart': {
       const { kind, dimensions, measures, rows } = block.chart
-      return writeRows(out, { ...head, chart: kind }, [...dimensions, ...measures], [rows])
+      const cut = cutChartText(block.chart, locale)
+      const more = { ...head, chart: kind, ...(cut !== null && { note: cut }) }
+      return writeRows(out, more, [...dimensions, ...measures], [rows])
     }
     case 'table': {
       const { columns, totals, totalRows } = block.table

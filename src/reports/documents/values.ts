@@ -1,6 +1,7 @@
 /** The lines below the rows of a table: totals, and that it was cut. */
 import { knownLocale } from '../display.ts'
 import type { Row, Table } from '../types.ts'
+import type { ChartContent } from './charts/content.ts'
 
 type Size = Pick<Table, 'rows' | 'totalRows'>
 
@@ -8,6 +9,15 @@ const counted = (locale: string, count: number): string => new Intl.NumberFormat
 
 /** Whether the label of the totals finds its place: in the first cell, unless that holds a value. */
 const isLabelled = ([first]: Row): boolean => first?.text === '' && first.number === null
+
+/** The line below a chart that shows only the largest values of its first dimension; null when it shows all. */
+export function cutChartText(
+  { cut, dimensions }: Pick<ChartContent, 'cut' | 'dimensions'>,
+  locale: string,
+): string | null {
+  if (!cut) return null
+  return `Showing the largest ${counted(locale, cut.shown)} of ${counted(locale, cut.of)} values of ${dimensions[0]?.label ?? ''}`.trimEnd()
+}
 
 /** The row of totals with its label. The engine's totals are of all rows, also of those that are not shown. */
 export function totalRow(totals: Row, { rows, totalRows }: Size, locale: string): Row {

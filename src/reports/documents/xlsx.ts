@@ -10,7 +10,7 @@ import { chartSvg, svgToPng } from './charts/index.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
 import { markdownTokens } from './markdown.ts'
-import { cutText, totalRow } from './values.ts'
+import { cutChartText, cutText, totalRow } from './values.ts'
 import { chartData, chartXml, isNative } from './xlsx-charts.ts'
 import { cellFormat, numberFormat } from './xlsx-formats.ts'
 import {
@@ -439,13 +439,15 @@ const ROW_PIXELS = 20
 const dataRow = ({ heightMm }: ContentOf<'chart'>): number => 4 + Math.ceil((heightMm * PIXELS_PER_MM) / ROW_PIXELS)
 
 function drawingSheet(
-  { report }: WorkbookRequest,
+  { report, locale }: WorkbookRequest,
   block: ContentOf<'chart'>,
   table: SheetTable | null,
   styles: Styles,
 ): string {
   let rows = titleRow(block.title)
+  const note = cutChartText(block.chart, locale)
   if (table) {
+    if (note !== null) rows += `<row r="2">${textCell('A2', note, STYLE.plain)}</row>`
     const [data] = [...(table.pages() as Iterable<readonly Row[]>)]
     const letters = table.columns.map((_, index) => lettersOf(index + 1))
     const head = dataRow(block)

@@ -24,6 +24,8 @@ export interface ChartContent {
   readonly rows: readonly Row[]
   /** Waterfall: indices of the rows that show the sum so far. */
   readonly totalRows?: readonly number[]
+  /** Values of the first dimension that are shown, of how many; absent when none is left out. */
+  readonly cut?: { readonly shown: number; readonly of: number }
 }
 
 /** A chart block of a report, or a chart of a template that is defined there. */
@@ -188,10 +190,12 @@ export function limitPoints(
   if (points <= most) return { ...content, rows }
 
   warn('POINTS_TRUNCATED', `${most} of ${points} values of ${dimensions[0]?.label}`)
-  if (kind === 'waterfall') return shortWaterfall(content, most)
+  const cut = { shown: most, of: points }
+  if (kind === 'waterfall') return { ...shortWaterfall(content, most), cut }
   const kept = new Set(bySize.slice(0, most))
   const shown = rows.filter((row) => kept.has(pointOf(row)))
-  if (!PARTS.has(kind)) return { ...content, rows: shown }
+  // Marks that are parts of a whole have a mark for the rest.
+  if (!PARTS.has(kind)) return { ...content, rows: shown, cut }
   const rest = rows.filter((row) => !kept.has(pointOf(row))).reduce((sum, row) => sum + value(row), 0)
   const blank = dimensions.slice(1).map(() => label(''))
   return { ...content, rows: [...shown, [label(OTHERS), ...blank, { text: '', number: rest }]] }

@@ -1,13 +1,14 @@
 /** Draws a chart as SVG by ECharts in server mode, and makes the text independent of the process. */
 import type { ChartKind } from '../../entities/report.ts'
-import type { FontSet } from '../fonts.ts'
+import { FONT_FAMILY, type FontSet, fitted } from '../fonts.ts'
 import { allowedText, escapeText } from '../markup.ts'
+import { cutChartText } from '../values.ts'
 import { bars, combination, lines, waterfall } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
 import { frame, type Option } from './frame.ts'
 import { caption, funnel, gauge, pie, radar, sankey, treemap } from './parts.ts'
 import { boxes, heatmap, points } from './points.ts'
-import type { Canvas } from './style.ts'
+import { type Canvas, EDGE, MUTED, SMALL } from './style.ts'
 
 const BUILDERS: Readonly<Record<ChartKind, (content: ChartContent, canvas: Canvas) => Option>> = {
   bar: bars,
@@ -35,6 +36,24 @@ const BUILDERS: Readonly<Record<ChartKind, (content: ChartContent, canvas: Canva
 
 /** The chart as one `<svg>` element, whose ids begin with `idPrefix`. */
 export async function drawSvg(content: ChartContent, canvas: Canvas, idPrefix: string): Promise<string> {
+  const note = cutChartText(content, canvas.locale)
+  if (note === null) return drawMarks(content, canvas, idPrefix)
+  const height = canvas.height - NOTE_HEIGHT
+  const svg = await drawMarks(content, { ...canvas, height }, idPrefix)
+  const shown = escapeText(fitted(note, canvas.width - 2 * EDGE, SMALL, canvas.fonts))
+  return svg
+    .replace(` height="${height}"`, ` height="${canvas.height}"`)
+    .replace(`viewBox="0 0 ${canvas.width} ${height}"`, `viewBox="0 0 ${canvas.width} ${canvas.height}"`)
+    .replace(
+      /<\/svg>$/,
+      `<text x="${EDGE}" y="${canvas.height - 6}" font-family="${FONT_FAMILY}" font-size="${SMALL}" fill="${MUTED}">${shown}</text></svg>`,
+    )
+}
+
+/** Below the marks, for the line that says what was left out. */
+const NOTE_HEIGHT = 18
+
+async function drawMarks(content: ChartContent, canvas: Canvas, idPrefix: string): Promise<string> {
   const echarts = await import('./echarts.ts')
   useWidthsOf(echarts, canvas.fonts)
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: canvas.width, height: canvas.height })

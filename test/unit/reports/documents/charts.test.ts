@@ -133,6 +133,24 @@ describe('more values than maxPoints', () => {
       warnings: [warning],
     })
   })
+  test.each([
+    ['bar', 'Showing the largest 2 of 5 values of City'],
+    ['waterfall', 'Showing the largest 2 of 5 values of City'],
+    ['radar', 'Showing the largest 2 of 5 values of City'],
+    ['pie', null],
+  ] as const)('the drawing of %s says so', async (kind, text) => {
+    const chart = limitPoints(content(kind), 2, () => undefined)
+    const svg = await chartSvg(chart, drawing)
+    expect(svg).toStartWith('<svg role="img" aria-label="Title" width="720" height="400"')
+    expect(/>(Showing[^<]*)</.exec(svg)?.[1] ?? null).toBe(text)
+    expect((await svgToPng(svg, 1, fonts)).length).toBeGreaterThan(1000)
+    expect(
+      await chartSvg(
+        limitPoints(content(kind), 5, () => undefined),
+        drawing,
+      ),
+    ).not.toContain('Showing')
+  })
   test('become Others in a pie, the largest first', () => {
     expect(limited('pie', 2)).toEqual({
       rows: [

@@ -300,6 +300,14 @@ describe('a workbook', () => {
     expect(chart!.match(/<c:axPos val="r"\/>/g)).toHaveLength(1)
   })
 
+  test('says above a chart what was left out', async () => {
+    const block = chartBlock('bar')
+    if (block.type !== 'chart') throw new Error('no chart')
+    const chart = { ...block.chart, cut: { shown: 6, of: 1234 } }
+    const { 'xl/worksheets/sheet1.xml': sheet } = await partsOf([{ ...block, chart }])
+    expect(cellOf(sheet!, 'A2')).toContain('Showing the largest 6 of 1,234 values of Month')
+  })
+
   test.each(['radar', 'scatter', 'treemap', 'waterfall'] as const)('has %s as a picture', async (kind) => {
     const parts = await partsOf([chartBlock(kind)])
     expect(Object.keys(parts)).toContain('xl/media/image1.png')
