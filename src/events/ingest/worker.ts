@@ -168,10 +168,6 @@ export async function runIngestWorker(
   compileHotCode()
 }
 
-/**
- * Takes datagrams as they arrive: checks sender, size and rate, and appends what passes to the journal, all of one turn
- * of the event loop in one transaction. Runs inside the ingest worker; knows nothing of sockets or threads.
- */
 interface ReceiverDeps {
   readonly append: (datagrams: readonly Datagram[]) => number
   readonly lastId: number
@@ -180,6 +176,10 @@ interface ReceiverDeps {
   readonly now: () => number
 }
 
+/**
+ * Takes datagrams as they arrive: checks sender, size and rate, and appends what passes to the journal, all of one turn
+ * of the event loop in one transaction. Runs inside the ingest worker; knows nothing of sockets or threads.
+ */
 interface Receiver {
   receive(raw: Uint8Array, sender: string): void
   backlog(consumedUpTo: number, pendingEvents: number): void
