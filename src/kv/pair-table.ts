@@ -2,6 +2,7 @@
 import { TextError } from '../platform/encodings.ts'
 import { parseOutsideJson } from '../platform/json.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
+import type { ImportedPair } from './types.ts'
 
 /** The body of an import of pairs. */
 export interface PairsOfFile {
@@ -9,13 +10,40 @@ export interface PairsOfFile {
   readonly namespaces: Readonly<Record<string, readonly unknown[]>>
 }
 
+export const FORMAT = 'footman.kv/1'
 const NEEDED = ['namespace', 'key', 'value'] as const
 const COLUMNS = [...NEEDED, 'expiresAt'] as const
 type ColumnName = (typeof COLUMNS)[number]
 
+/** A time without its zone would be another one on each computer. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/i
+const MEMBERS = ['key', 'value', 'expiresAt']
+
+/** Checks a pair of an import; problems go to `complain` with the member that they are about, '' = the pair. */
+export function readPair(pair: unknown, complain: (member: string, message: string) => void): ImportedPair {
+  const isMap = typeof pair === 'object' && pair !== null && !Array.isArray(pair)
+  if (!isMap) {
+    complain('', 'must be object')
+    return { key: '', value: '', expiresAt: null }
+  }
+  const { key, value, expiresAt = null, ...others } = pair as Readonly<Record<string, unknown>>
+  for (const name of Object.keys(others)) complain(name, `is unknown; known are ${MEMBERS.join(', ')}`)
+  if (typeof key !== 'string' || key === '') complain('key', 'must be a text that is not empty')
+  if (typeof value !== 'string') complain('value', 'must be string')
+  const until = typeof expiresAt === 'string' && TIME.test(expiresAt) ? Date.parse(expiresAt) : Number.NaN
+  if (expiresAt !== null && Number.isNaN(until)) {
+    complain('expiresAt', 'must be null or an ISO 8601 time with its zone, like 2030-06-01T12:00:00Z')
+  }
+  return {
+    key: String(key).toWellFormed(),
+    value: String(value).toWellFormed(),
+    expiresAt: expiresAt === null ? null : until,
+  }
+}
+
 /**
- * The pairs of a file: the text of an export, or a table with comma, semicolon or tab. Only as deep as an import is taken apart;
- * the API checks the pairs. Throws a `TextError`.
+ * The pairs of a file: the text of an export, or a table with comma, semicolon or tab. All of them are checked, so that an import in
+ * several calls does not end after some. Throws a `TextError` for the first one that cannot be used.
  */
 export function pairsOf(text: string): PairsOfFile {
   if (!/^\s*[[{]/.test(text)) return pairsOfTable(parseTable(text))
@@ -30,24 +58,42 @@ export function pairsOf(text: string): PairsOfFile {
   if (!isMap || !Object.values(namespaces).every(Array.isArray)) {
     throw new TextError('it is no export of key-value pairs (format footman.kv/1)')
   }
+  for (const [namespace, pairs] of Object.entries(namespaces)) {
+    for (const [index, pair] of pairs.entries()) {
+      readPair(pair, (member, message) => {
+        throw new TextError(`pair ${index + 1} of namespace "${namespace}": ${`${member} ${message}`.trim()}`)
+      })
+    }
+  }
   return { format, namespaces }
 }
 
 function pairsOfTable([header, ...rows]: readonly TableRow[]): PairsOfFile {
   const columns = columnsOf(header)
-  const namespaces: Record<string, unknown[]> = Object.create(null)
+  const least = Math.max(...NEEDED.map((name) => columns.indexOf(name))) + 1
+  const namespaces = new Map<string, Map<string, object>>()
   for (const { line, cells } of rows) {
+    const fail = (message: string): never => {
+      throw new TextError(message, line, 1)
+    }
     const of = (name: ColumnName): string => cells[columns.indexOf(name)] ?? ''
     if (cells.slice(columns.length).some((cell) => cell !== '')) {
-      throw new TextError(`the line has values beyond the ${columns.length} columns of the first line`, line, 1)
+      fail(`the line has values beyond the ${columns.length} columns of the first line`)
     }
-    const [namespace, key] = [of('namespace').trim(), of('key').trim()]
-    if (namespace === '' || key === '') throw new TextError('the line has no namespace or no key', line, 1)
-    const expiresAt = of('expiresAt').trim()
-    namespaces[namespace] ??= []
-    namespaces[namespace].push({ key, value: of('value'), expiresAt: expiresAt === '' ? null : expiresAt })
+    // The rest of a line that was cut off is no empty value.
+    if (cells.length < least) fail(`the line has ${cells.length} of the ${least} values that a pair needs`)
+    const [namespace, key] = [of('namespace'), of('key')]
+    if (namespace === '' || key === '') fail('the line has no namespace or no key')
+    const pair = { key, value: of('value'), expiresAt: of('expiresAt').trim() || null }
+    readPair(pair, (member, message) => fail(`${member} ${message}; found ${JSON.stringify(pair.expiresAt)}`))
+    const pairs = namespaces.get(namespace) ?? new Map<string, object>()
+    if (pairs.has(key)) fail(`the key ${JSON.stringify(key)} of namespace ${JSON.stringify(namespace)} is there twice`)
+    namespaces.set(namespace, pairs.set(key, pair))
   }
-  return { format: 'footman.kv/1', namespaces: { ...namespaces } }
+  return {
+    format: FORMAT,
+    namespaces: Object.fromEntries([...namespaces].map(([name, pairs]) => [name, [...pairs.values()]])),
+  }
 }
 
 /** Names as in `COLUMNS`, however they are written: `Expires at`, `KEY`. */
@@ -62,8 +108,8 @@ function columnsOf(header: TableRow | undefined): readonly string[] {
   const unknown = columns.filter((name) => !COLUMNS.some((column) => column === name))
   const isTwice = new Set(columns).size < columns.length
   if (unknown.length === 0 && !isTwice && NEEDED.every((name) => columns.includes(name))) return columns
-  const found = columns.join(', ').slice(0, 100)
+  const found = columns.length === 0 ? 'it is empty' : `its first line is: ${columns.join(', ').slice(0, 100)}`
   throw new TextError(
-    `it is neither an export of key-value pairs nor a table with the columns namespace, key, value and expiresAt (optional); its first line is: ${found}`,
+    `it is neither an export of key-value pairs nor a table with the columns namespace, key, value and expiresAt (optional); ${found}`,
   )
 }

@@ -6,9 +6,9 @@ import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
 import { once } from '../platform/once.ts'
 import { type KeyValueRouteDeps, storeErrors } from './http.ts'
+import { FORMAT, readPair } from './pair-table.ts'
 import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
-const FORMAT = 'footman.kv/1'
 /** Pairs read at a time: with the largest values still a modest amount of memory. */
 const STEP = 20
 /** Characters that go out at once. */
@@ -167,23 +167,13 @@ function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
     else
       data.set(
         namespace.toWellFormed(),
-        pairs.flatMap((pair, index) => readPair(pair, `${path}.${index}`, complain)),
+        pairs.map((pair, index) =>
+          readPair(pair, (member, message) =>
+            complain([path, index, member].filter((part) => part !== '').join('.'), message),
+          ),
+        ),
       )
   }
   if (issues.length > 0) throw invalidBody(issues)
   return data
-}
-
-function readPair(pair: unknown, path: string, complain: (path: string, message: string) => void): ImportedPair[] {
-  if (!isObject(pair)) {
-    complain(path, 'must be object')
-    return []
-  }
-  const { key, value, expiresAt = null, ...others } = pair
-  for (const name of Object.keys(others)) complain(`${path}.${name}`, 'is unknown; known are key, value, expiresAt')
-  if (typeof key !== 'string' || key === '') complain(`${path}.key`, 'must be a text that is not empty')
-  if (typeof value !== 'string') complain(`${path}.value`, 'must be string')
-  const until = expiresAt === null ? null : Date.parse(String(expiresAt))
-  if (Number.isNaN(until)) complain(`${path}.expiresAt`, 'must be null or an ISO 8601 time')
-  return [{ key: String(key).toWellFormed(), value: String(value).toWellFormed(), expiresAt: until }]
 }

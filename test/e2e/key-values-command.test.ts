@@ -200,13 +200,45 @@ describe('kv export and import', () => {
     expect([value, ttl > 0]).toEqual([' 2 ', true])
   }, 30_000)
 
+  test('what cannot be used as a whole replaces nothing', async () => {
+    expect((await run(['kv', 'set', 'kept', 'old', 'value'])).code).toBe(0)
+    const broken = [
+      'namespace,key,value,expiresAt\nkept,a,1,\nother,k,v,tomorrow\n',
+      '{"format":"footman.kv/1","namespaces":{"kept":[{"key":"a","value":"1"}],"other":[{"key":"k","value":"v","expiresAt":"tomorrow"}]}}',
+    ]
+    for (const text of broken) {
+      expect((await piped(['kv', 'import', '--mode', 'replace'], text)).code).toBe(1)
+      expect((await run(['kv', 'get', 'kept', 'old'])).stdout).toBe('value')
+    }
+  }, 30_000)
+
   const wrong: [what: string, text: string, error: RegExp][] = [
     ['no JSON', '{abc', /^error: kv import: standard input: it is no JSON/],
     ['no table', 'abc', /^error: kv import: standard input: it is neither .* its first line is: abc/],
     ['a table without values', 'namespace;key\na;b\n', /columns namespace, key, value/],
     ['a line without a key', 'namespace,key,value\na,,1\n', /line 2, column 1: the line has no namespace or no key/],
     ['a line that is too long', 'namespace,key,value\na,b,1,2\n', /line 2, column 1: the line has values beyond the 3/],
-    ['a bad time', 'namespace,key,value,expiresAt\netl,b,1,soon\n', /namespace "etl": .*expiresAt/],
+    [
+      'a bad time',
+      'namespace,key,value,expiresAt\netl,b,1,soon\n',
+      /line 2, column 1: expiresAt must be null or an ISO 8601 time with its zone.*"soon"/,
+    ],
+    [
+      'a time without its zone',
+      'namespace,key,value,expiresAt\netl,b,1,2030-06-01T12:00:00\n',
+      /expiresAt must be .* with its zone/,
+    ],
+    [
+      'a line that was cut off',
+      'namespace,key,value\netl,a,1\netl,b',
+      /line 3, column 1: the line has 2 of the 3 values/,
+    ],
+    [
+      'a key that is there twice',
+      'namespace,key,value\netl,a,1\netl,a,2\n',
+      /line 3, column 1: the key "a" of namespace "etl" is there twice/,
+    ],
+    ['nothing', '', /it is empty/],
     ['no export', '{"a":1}', /^error: kv import: standard input: it is no export/],
     [
       'another format',
@@ -216,7 +248,7 @@ describe('kv export and import', () => {
     [
       'a bad pair',
       '{"format":"footman.kv/1","namespaces":{"etl":[{"key":"k"}]}}',
-      /^error: kv import: namespace "etl": .*value/,
+      /^error: kv import: standard input: pair 1 of namespace "etl": value must be string/,
     ],
   ]
   test.each(wrong)(

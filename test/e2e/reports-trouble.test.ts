@@ -41,7 +41,7 @@ test('a report whose app was deleted is named, and the others are mailed', async
   expect(run.events.find(({ level }) => level === 'error')).toMatchObject({ report: 'gone', code: 'APP_NOT_FOUND' })
   const [mail] = reports.mailsTo('reader@acme.example')
   expect(mail?.parsed.attachments.map(({ filename }) => filename)).toEqual([expect.stringMatching(/^Trouble.*\.csv$/)])
-  expect(mail?.parsed.text).toContain('gone')
+  expect(mail?.parsed.text).toContain('Deleted app')
 }, 90_000)
 
 test('a storage space that is away is reported at once, keeps no other start waiting, and gets its file', async () => {

@@ -43,6 +43,10 @@ const ITEM = once(() =>
       })
       .nullable()
       .describe('Alerts about the task are held back now.'),
+    outcome: z
+      .enum(['failed', 'aborted'])
+      .nullable()
+      .describe('How the last run ended, of `taskFailed`; null = another kind, or the task is well again.'),
     behind: z
       .array(z.object({ taskId: z.string(), taskName: z.string() }))
       .describe('Tasks that run after this one and have not started since it failed.'),

@@ -70,11 +70,12 @@ function failedItems({ db, clock }: TaskItemsDeps): Item[] {
   interface Row {
     readonly taskId: string
     readonly taskName: string
+    readonly outcome: 'failed' | 'aborted'
     readonly at: number
     readonly count: number
     readonly since: number | null
   }
-  return db.all<Row>(SQL.failing, clock.now() - FAILED_MS).map(({ taskId, taskName, at, count, since }) =>
+  return db.all<Row>(SQL.failing, clock.now() - FAILED_MS).map(({ taskId, taskName, outcome, at, count, since }) =>
     itemOf({
       key: `taskFailed:${taskId.toLowerCase()}`,
       kind: 'taskFailed',
@@ -83,6 +84,7 @@ function failedItems({ db, clock }: TaskItemsDeps): Item[] {
       title: taskName,
       task: { taskId, taskName },
       count: Math.max(1, count),
+      outcome,
     }),
   )
 }

@@ -54,6 +54,8 @@ export interface Item {
   readonly eventId: string | null
   readonly executionId: string | null
   readonly count: number
+  /** How the last run of the task ended, of `taskFailed`. */
+  readonly outcome: 'failed' | 'aborted' | null
   /** Key of the item whose failure explains this one. */
   readonly parent: string | null
   readonly dueAt: number | null
@@ -133,6 +135,7 @@ const NOTHING = {
   eventId: null,
   executionId: null,
   count: 1,
+  outcome: null,
   parent: null,
   dueAt: null,
   recovered: null,

@@ -131,8 +131,9 @@ function chipText(field: FilterField, query: URLSearchParams, names?: Names): st
 const isPreset = (query: URLSearchParams, preset: Readonly<Record<string, string | undefined>>): boolean =>
   Object.entries(preset).every(([name, value]) => value === undefined || query.get(name) === value)
 
+/** The order of the rows is a matter of the page. */
 const apiQuery = (query: URLSearchParams): Record<string, string[]> =>
-  Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]))
+  Object.fromEntries([...query.keys()].flatMap((name) => (name === 'sort' ? [] : [[name, query.getAll(name)]])))
 
 /** Messages about the fields of a posted form that was refused, by the name of the field. */
 export const FormErrors = createContext<ReadonlyMap<string, string>>(new Map())

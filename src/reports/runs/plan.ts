@@ -55,7 +55,7 @@ export interface MailPayload {
   readonly attach: readonly string[]
   /** The HTML report in the body. */
   readonly embed: string | null
-  /** Labels of reports that are missing. */
+  /** Names of reports that are missing. */
   readonly missing: readonly string[]
   readonly archives: readonly Archive[]
   /** Size in bytes of what would be attached is too large: links to the hub instead. */
@@ -365,6 +365,15 @@ function lettersOf(
   return [{ people: letters.flatMap(({ people }) => people), documents: letters[0]!.documents }]
 }
 
+/** A missing document as readers know it: by the name of its report; with the key where the task has that report twice. */
+function titleOf({ task, reports }: Definition, { report, label }: MissingDocument): string {
+  const use = task.reports.find(({ key }) => key === report)
+  const name = reports.find(({ id }) => id === use?.reportId)?.name
+  if (name === undefined) return label
+  const isTwice = task.reports.filter(({ reportId }) => reportId === use?.reportId).length > 1
+  return `${name}${isTwice ? ` (${report})` : ''}${label.slice(report.length)}`
+}
+
 async function mailOf(
   request: PlanRequest,
   { people, documents }: Letter,
@@ -399,7 +408,7 @@ async function mailOf(
       .filter(({ use }) => use.zip !== 'perReport' && use.zip !== 'perMail')
       .map(({ document }) => document.id),
     embed: embedded?.id ?? null,
-    missing: absent.map(({ label }) => label),
+    missing: absent.map((one) => titleOf(definition, one)),
     archives,
     links: false,
   }

@@ -33,6 +33,7 @@ export interface Item {
   readonly eventId: string | null
   readonly executionId: string | null
   readonly count: number
+  readonly outcome: 'failed' | 'aborted' | null
   readonly dueAt: string | null
   readonly alerted: readonly { readonly destination: string; readonly target: string; readonly at: string }[]
   readonly heldBack: readonly { readonly reason: string; readonly count: number; readonly snoozeId: string | null }[]

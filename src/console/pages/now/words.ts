@@ -24,7 +24,10 @@ export const KINDS: Readonly<Record<Kind, KindWords>> = {
     ...task,
     mark: 'failed',
     since: 'Failing since',
-    state: ({ count }) => (count > 1 ? `Failed, ${count} in a row` : 'Failed'),
+    state: ({ count, outcome }) => {
+      const ended = outcome === 'aborted' ? 'Aborted' : 'Failed'
+      return count > 1 ? `${ended}, ${count} in a row` : ended
+    },
   },
   neverStarted: {
     ...task,

@@ -24,6 +24,12 @@ const FORBIDDEN = new Set([
   'TRANSLATE',
   'DETECTLANGUAGE',
 ])
+/** Names that are nothing but functions: one that is handed on is called elsewhere. */
+const NEVER_A_NAME = new Set(
+  [...FORBIDDEN].filter((name) => !['CALL', 'REGISTER', 'IMAGE', 'FILES', 'PY', 'TRANSLATE'].includes(name)),
+)
+/** Targets of `HYPERLINK` that leave the file by another way than the web and mail. */
+const FOREIGN = /^\s*(?!https?:|mailto:)(?:[\\/]{2}|[a-z][a-z0-9+.-]*:)/i
 const NAME = /[\p{L}\p{N}_.\\?]+/uy
 /** Behind the bracket of another workbook: `Sheet1:Sheet2!`. */
 const SHEET_OF_BOOK = /[\p{L}\p{N}_.:]*!/uy
@@ -36,12 +42,29 @@ export function formulaProblem(formula: string): string | null {
   let brackets = 0
   /** The next closing one from here on, or -1. */
   let closing = formula.indexOf(']')
+  let depth = 0
+  /** Depths of the first arguments of `HYPERLINK` that are open. */
+  const targets: number[] = []
   for (let at = 0; at < formula.length; ) {
     const sign = formula[at]!
     if (brackets > 0 && sign === "'") at += 2
     else if (brackets > 0 && sign === '"') at++
-    else if (sign === '"') at = closingQuote(formula, at)
-    else if (sign === "'") {
+    else if (sign === '"') {
+      const end = closingQuote(formula, at)
+      const text = formula.slice(at + 1, end - 1)
+      if (targets.length > 0 && FOREIGN.test(text)) {
+        return `refers to something outside of the file: HYPERLINK ${text.slice(0, 200)}`
+      }
+      at = end
+    } else if (sign === '(') {
+      depth++
+      at++
+    } else if (sign === ')' || sign === ',' || sign === ';') {
+      // The other arguments are texts to show.
+      while ((targets.at(-1) ?? -1) >= depth) targets.pop()
+      if (sign === ')') depth--
+      at++
+    } else if (sign === "'") {
       const end = closingQuote(formula, at)
       if (/[[\\/|]/.test(formula.slice(at, end)) && /[!#|]/.test(formula[end] ?? '')) return BOOK
       at = end
@@ -58,8 +81,12 @@ export function formulaProblem(formula: string): string | null {
       at++
     } else {
       const end = matchEnd(NAME, formula, at)
-      const called = end > 0 ? forbiddenIn(formula.slice(at, end), matchEnd(CALL, formula, end) > 0) : null
+      const name = formula.slice(at, end)
+      const isCalled = end > 0 && matchEnd(CALL, formula, end) > 0
+      // Behind a name, `!` makes it a sheet and `[` a table.
+      const called = end > 0 && !/[![]/.test(formula[end] ?? '') ? forbiddenIn(name, isCalled) : null
       if (called) return `the formula calls ${called}(`
+      if (isCalled && name.toUpperCase() === 'HYPERLINK') targets.push(depth + 1)
       at = Math.max(end, at + 1)
     }
   }
@@ -85,7 +112,8 @@ function matchEnd(expression: RegExp, text: string, at: number): number {
 /** Excel writes prefixes before newer functions; a function may also be handed to another one, as `_xleta.NAME`. */
 function forbiddenIn(name: string, isCalled: boolean): string | null {
   const plain = name.toUpperCase()
-  if (!isCalled && !plain.startsWith('_XL')) return null
+  const isHandedOn = plain.startsWith('_XL') || NEVER_A_NAME.has(plain)
+  if (!isCalled && !isHandedOn) return null
   const last = plain.slice(plain.lastIndexOf('.') + 1)
   const lastTwo = plain.split('.').slice(-2).join('.')
   return [last, lastTwo].find((one) => FORBIDDEN.has(one)) ?? null

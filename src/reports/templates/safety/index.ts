@@ -39,9 +39,9 @@ const FORBIDDEN_KINDS: ReadonlyMap<string, string> = new Map([
   ['connections', 'a data connection'],
   ['querytable', 'a query table'],
   ['powerpivotdata', 'a data model'],
-  ['mailmergesource', 'a data connection'],
-  ['mailmergeheadersource', 'a data connection'],
-  ['recipientdata', 'a data connection'],
+  ['mailmergesource', 'a mail merge'],
+  ['mailmergeheadersource', 'a mail merge'],
+  ['recipientdata', 'a mail merge'],
   ['attachedtemplate', 'an attached template'],
   ['transform', 'a style sheet outside of the file'],
   ['subdocument', 'a linked document'],
@@ -53,6 +53,7 @@ const FORBIDDEN_KINDS: ReadonlyMap<string, string> = new Map([
 /** Steps that take out what comes into a file without being asked for. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['a data connection', 'delete it in Excel under Data, Queries & Connections, or copy the sheets into a new workbook'],
+  ['a mail merge', 'end it in Word under Mailings, Start Mail Merge, Normal Word Document'],
   ['a query table', 'delete its query in Excel under Data, Queries & Connections'],
   ['a data query', 'delete it in Excel under Data, Queries & Connections'],
   ['a link to another workbook', 'break it in Excel under Data, Edit Links (Workbook Links)'],

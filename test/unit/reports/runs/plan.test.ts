@@ -127,7 +127,10 @@ test('a document that is missing for all is named in each mail; without the othe
   const notes: string[] = []
   const missing = [{ report: 'book', variant: null, label: 'book', code: 'CONDITION_ERROR' as const }]
   const { deliveries } = await planned(email('perRecipient'), { documents: [two[0]!], missing }, notes)
-  expect(deliveries.map(({ payload }) => (payload as MailPayload).missing)).toEqual([['book'], ['book']])
+  expect(deliveries.map(({ payload }) => (payload as MailPayload).missing)).toEqual([
+    ['Sales pack (book)'],
+    ['Sales pack (book)'],
+  ])
   expect(notes).toEqual(['MAIL_INCOMPLETE', 'MAIL_INCOMPLETE'])
   expect((await planned(email('perRecipient'), { documents: [], missing })).deliveries).toEqual([])
 })
