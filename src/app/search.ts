@@ -10,7 +10,6 @@ import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpo
 import { invalidBody } from '../http/endpoint/validation.ts'
 import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
-import { isGuid } from '../platform/uuid.ts'
 import type { Site } from '../tasks/overview/site.ts'
 import { byRank, type Match, rankOf } from './search-rank.ts'
 
@@ -45,7 +44,7 @@ const DEFAULT_LIMIT = 8
 const MAX_TEXT = 200
 const QUERY = once(() =>
   z.object({
-    q: queryField.text().describe('At least two characters of a name, or an id.'),
+    q: queryField.text().describe('At least two characters of a name, or an id, or its first eight digits or more.'),
     limit: queryField.integer(1, 50).describe('Most items of a group; default 8.').optional(),
   }),
 )
@@ -72,7 +71,7 @@ const ANSWER = once(() =>
     exact: z
       .object({ kind: z.string(), path: z.string() })
       .nullable()
-      .describe('The thing with this id: event, delivery, execution, task, app or request.'),
+      .describe('The only thing whose id is or begins so: event, delivery, execution, task, app or request.'),
     partial: z.boolean().describe('Not all events were looked at.'),
   }),
 )
@@ -359,38 +358,62 @@ async function listGroup(
   return { kind, items: ranked(read((await answer.json()) as never)) }
 }
 
-/** Kinds of ids, with a question whether there is such a thing. */
+/** Kinds of ids, with those from one id until before another. */
 const EXACT: readonly { readonly kind: string; readonly scope: string; readonly sql: string; readonly path: string }[] =
   [
-    { kind: 'event', scope: 'event:read', path: '/events/', sql: 'SELECT id FROM event WHERE id = ?' },
-    { kind: 'delivery', scope: 'event:read', path: '/deliveries/', sql: 'SELECT id FROM delivery WHERE id = ?' },
+    {
+      kind: 'event',
+      scope: 'event:read',
+      path: '/events/',
+      sql: 'SELECT id FROM event WHERE id >= ? AND id < ? LIMIT 2',
+    },
+    {
+      kind: 'delivery',
+      scope: 'event:read',
+      path: '/deliveries/',
+      sql: 'SELECT id FROM delivery WHERE id >= ? AND id < ? LIMIT 2',
+    },
     {
       kind: 'execution',
       scope: 'task:read',
       path: '/executions/',
-      sql: 'SELECT execution_id AS id FROM execution WHERE execution_id = ?',
+      sql: 'SELECT execution_id AS id FROM execution WHERE execution_id >= ? AND execution_id < ? LIMIT 2',
     },
     {
       kind: 'request',
       scope: 'admin',
       path: '/system/audit?request=',
-      sql: 'SELECT request_id AS id FROM (SELECT request_id FROM audit ORDER BY id DESC LIMIT 20000) WHERE request_id = ? LIMIT 1',
+      sql: `SELECT DISTINCT request_id AS id FROM (SELECT request_id FROM audit ORDER BY id DESC LIMIT 20000)
+        WHERE request_id >= ? AND request_id < ? LIMIT 2`,
     },
   ]
 
+/** An id, or as many of its first digits as pages and logs show of one. */
+const ID = /^[0-9a-f]{8}[0-9a-f-]{0,28}$/
+/** Sorts after every digit of an id. */
+const AFTER_DIGITS = 'g'
+
+/** The thing with this id; null when there is none, or when several ids begin so. */
 async function exactOf(
   { db, overview }: SearchDeps,
   caller: Caller,
   text: string,
 ): Promise<{ readonly kind: string; readonly path: string } | null> {
-  if (!isGuid(text)) return null
-  const id = text.toLowerCase()
-  if (caller.may('task:read')) {
-    const tasks = [...((await overview.site.tasks()).value?.values() ?? [])]
-    if (tasks.some((task) => task.id.toLowerCase() === id)) return { kind: 'task', path: `/tasks/${id}` }
-    const app = tasks.find(({ appId }) => appId?.toLowerCase() === id)
-    if (app?.appName) return { kind: 'app', path: tasksOf(app.appName) }
+  const begin = text.toLowerCase()
+  if (!ID.test(begin)) return null
+  const tasks = caller.may('task:read') ? [...((await overview.site.tasks()).value?.values() ?? [])] : []
+  const apps = new Map(tasks.flatMap(({ appId, appName }) => (appId && appName ? [[appId, appName] as const] : [])))
+  const found = [
+    ...tasks.map(({ id }) => ({ id, kind: 'task', path: `/tasks/${id}` })),
+    ...[...apps].map(([id, name]) => ({ id, kind: 'app', path: tasksOf(name) })),
+  ].filter(({ id }) => id.toLowerCase().startsWith(begin))
+  for (const { kind, scope, sql, path } of EXACT) {
+    if (found.length > 1) break
+    if (!caller.may(scope)) continue
+    found.push(
+      ...db.all<{ id: string }>(sql, begin, begin + AFTER_DIGITS).map(({ id }) => ({ id, kind, path: path + id })),
+    )
   }
-  const kind = EXACT.find(({ scope, sql }) => caller.may(scope) && db.get(sql, id) !== undefined)
-  return kind ? { kind: kind.kind, path: kind.path + id } : null
+  const [one] = found
+  return one && found.length === 1 ? { kind: one.kind, path: one.path } : null
 }

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Search as a page, for readers without JavaScript and for links. */
-import type { Page, PageContext } from '../../page.ts'
+import { type Page, type PageContext, PLACES, placesFor } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part } from '../../ui/panel.tsx'
@@ -23,10 +23,12 @@ interface Answer {
   readonly partial: boolean
 }
 
-/** `> start sales`, the command of the palette, finds the tasks that can be started. */
-function readQuery(q: string): { readonly words: string; readonly isStart: boolean } {
+/** The commands of the palette work here, too: `> start sales` finds the tasks that can be started, others are offered as links. */
+function readQuery(q: string): { readonly words: string; readonly isStart: boolean; readonly command: string | null } {
   const [, task] = /^>\s*start\s(.+)/i.exec(q) ?? []
-  return task === undefined ? { words: q, isStart: false } : { words: task.trim(), isStart: true }
+  if (task !== undefined) return { words: task.trim(), isStart: true, command: null }
+  const command = q.startsWith('>') ? q.slice(1).trim().toLowerCase() : null
+  return { words: q, isStart: false, command }
 }
 
 export const searchPage: Page = {
@@ -34,8 +36,9 @@ export const searchPage: Page = {
   place: 'now',
   async render(context) {
     const q = (context.query.get('q') ?? '').trim()
-    const { words, isStart } = readQuery(q)
-    const answer = words.length < 2 ? null : await context.ask.get<Answer>('/v4/search', { q: words, limit: 50 })
+    const { words, isStart, command } = readQuery(q)
+    const answer =
+      words.length < 2 || command !== null ? null : await context.ask.get<Answer>('/v4/search', { q: words, limit: 50 })
     return {
       title: 'Search',
       ...(answer && !answer.ok ? { status: answer.status } : {}),
@@ -44,7 +47,7 @@ export const searchPage: Page = {
           <Head title="Search" />
           <form method="get" action={context.link('/search')} class="filters">
             <label class="field grow">
-              <span>Part of a name, or an id</span>
+              <span>Part of a name, an id or its first digits, or a command after &gt;</span>
               <input type="search" name="q" value={q} minlength={2} maxlength={200} required autocomplete="off" />
             </label>
             <button type="submit" class="btn primary">
@@ -52,6 +55,7 @@ export const searchPage: Page = {
             </button>
           </form>
           <div class="stack">
+            {command !== null && <Commands context={context} command={command} />}
             {answer && part(answer, (found) => <Found context={context} {...found} isStart={isStart} />)}
           </div>
         </>
@@ -59,6 +63,37 @@ export const searchPage: Page = {
     }
   },
 }
+
+/** What the palette offers for a command, without JavaScript. */
+const Commands = ({ context, command }: { readonly context: PageContext; readonly command: string }) => {
+  const offered = [
+    ...placesFor(context.may).map((name) => {
+      const { title, path } = PLACES[name]
+      const text = `go ${title.toLowerCase()}`
+      return { text, link: <a href={context.link(path)}>{text}</a> }
+    }),
+    { text: 'snooze', link: <SnoozeLink context={context} /> },
+  ]
+  const fitting = offered.filter(({ text }) => text.includes(command))
+  return (
+    <Panel id="commands" title="Commands">
+      <ul class="list body found">
+        {(fitting.length > 0 ? fitting : offered).map(({ link }) => (
+          <li>{link}</li>
+        ))}
+        <li>
+          <code>&gt; start</code> and words of a name find a task to start; colours are in the menu of your name.
+        </li>
+      </ul>
+    </Panel>
+  )
+}
+
+const SnoozeLink = ({ context }: { readonly context: PageContext }) => (
+  <ActionLink context={context} operation="snooze.set" scope="event:run" values={{}}>
+    Snooze…
+  </ActionLink>
+)
 
 interface FoundProps extends Answer {
   readonly context: PageContext
