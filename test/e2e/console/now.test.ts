@@ -107,6 +107,13 @@ test('the first screen names the failure, its cause, its alerts, and the tasks t
   expect(text).toMatch(/As text.*Sales ETL hourly: Failed, since/)
 })
 
+test('a range that has ended speaks of itself, and the list beside it says that it is of now', async () => {
+  const text = textOf(await pageText('/console/?w=12h&to=2026-01-01T00:00:00Z'))
+  expect(text).toContain('No task that failed in this time is still failing.')
+  expect(text).toContain('Needs attention now')
+  expect(textOf(await pageText())).not.toContain('Needs attention now')
+})
+
 test('the page transfers at most 100 KB with a cold cache, 35 KB of it as HTML', async () => {
   const { html, all } = await coldBytes(origin, '/console/')
   expect(html).toBeLessThan(35_000)

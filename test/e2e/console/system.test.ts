@@ -259,7 +259,9 @@ describe('the pages about Footman', () => {
     expect(found.exact).toEqual({ kind: 'event', path: `/events/${event?.id}` })
     expect(await html(`/console/search?q=${SALES.slice(0, 8).toUpperCase()}`)).not.toContain('This is the id of')
     const short = event?.id.slice(0, -3)
-    expect(await html(`/console/search?q=${short}`)).toContain(`This is the id of <a href="/console/events/${event?.id}`)
+    expect(await html(`/console/search?q=${short}`)).toContain(
+      `This is the id of <a href="/console/events/${event?.id}`,
+    )
     expect(await html('/console/search?q=%3E+go+deliv')).toContain('href="/console/deliveries">go delivery</a>')
     expect(await html('/console/search?q=%3E')).toContain('/console/form/snooze.set')
     expect(await html('/console/search?q=%3Cscript%3E')).not.toContain('<script>"')

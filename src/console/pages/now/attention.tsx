@@ -16,6 +16,8 @@ import { KINDS } from './words.ts'
 interface AttentionProps {
   readonly context: PageContext
   readonly attention: Attention
+  /** The page shows a time before now, the list what is open now. */
+  readonly isPast: boolean
   readonly recovered: readonly Item[]
   /** Planned next start by task. */
   readonly next: ReadonlyMap<string, number>
@@ -23,7 +25,7 @@ interface AttentionProps {
   readonly empty: Child
 }
 
-export const AttentionPanel: FC<AttentionProps> = ({ context, attention, recovered, next, empty }) => {
+export const AttentionPanel: FC<AttentionProps> = ({ context, attention, isPast, recovered, next, empty }) => {
   const { query, here } = context
   const chosen = query.get('kind')
   const tops = attention.items.filter(({ parent }) => !attention.items.some(({ key }) => key === parent))
@@ -33,7 +35,7 @@ export const AttentionPanel: FC<AttentionProps> = ({ context, attention, recover
   return (
     <Panel
       id="attention"
-      title="Needs attention"
+      title={isPast ? 'Needs attention now' : 'Needs attention'}
       {...(attention.count > 0 && { count: attention.count })}
       tools={
         chips.length > 1 && (

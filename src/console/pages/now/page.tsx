@@ -69,6 +69,7 @@ export const nowPage: Page = {
               <AttentionPanel
                 context={context}
                 attention={attention.data}
+                isPast={!isOpen}
                 recovered={recovered.ok ? recovered.data.items : none.items}
                 next={timeline.ok ? nextRuns(timeline.data) : new Map()}
                 empty={empty}
@@ -164,7 +165,10 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
   const late = isPast ? 0 : (open(...LATE) ?? 0)
   const long = isPast ? 0 : (open(...LONG) ?? 0)
   const parts = [
-    stillFailing > 0 && `${counted(stillFailing, 'task')} ${are(stillFailing)} still failing`,
+    stillFailing > 0 &&
+      (isPast
+        ? `${counted(stillFailing, 'task')} that failed in this time ${are(stillFailing)} still failing`
+        : `${counted(stillFailing, 'task')} ${are(stillFailing)} still failing`),
     neverStarted > 0 && `${neverStarted} never started`,
     late > 0 && `${late} ${are(late)} late`,
     long > 0 && `${long} ${long === 1 ? 'runs' : 'run'} longer than usual`,
@@ -180,7 +184,15 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
   return (
     <>
       <p class="lead">
-        <b>{parts.length > 0 ? `${sentence(parts)}.` : isUnknown ? UNKNOWN : 'No task is failing.'}</b>
+        <b>
+          {parts.length > 0
+            ? `${sentence(parts)}.`
+            : isUnknown
+              ? UNKNOWN
+              : isPast
+                ? 'No task that failed in this time is still failing.'
+                : 'No task is failing.'}
+        </b>
       </p>
       <p class="sub">
         {counted(runs, 'run')} ended{runs > 0 && `: ${ended.filter(Boolean).join(', ')}`}.
