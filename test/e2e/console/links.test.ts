@@ -1,6 +1,6 @@
 /** Every link of every page leads to a page, over full data, and again when features and destinations are switched off. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { crawl } from '../../support/console.ts'
+import { crawl, UUID } from '../../support/console.ts'
 import { consoleScene, type Scene } from '../../support/console-demo.ts'
 
 /** Pages of a kind, such as executions, or a list with its filters. */
@@ -17,10 +17,26 @@ afterAll(async () => {
   await scene?.[Symbol.asyncDispose]()
 })
 
+/** What pages offer as JSON or for download, a few of each kind. */
+function filesOf(texts: readonly string[]): readonly string[] {
+  const hrefs = texts.flatMap((text) => [...text.matchAll(/ href="(\/console\/api\/[^"]*)"/g)].map(([, href]) => href!))
+  const kinds = Map.groupBy(new Set(hrefs), (href) => href.replace(/[?].*/, '').replace(UUID, 'ID'))
+  return [...kinds.values()].flatMap((some) => some.slice(0, OF_A_KIND).map((href) => href.replaceAll('&amp;', '&')))
+}
+
 async function broken(also: readonly string[] = []) {
   const found = await crawl(scene.who, '', Number.POSITIVE_INFINITY, also, OF_A_KIND)
   expect(found.size).toBeGreaterThan(60)
-  return [...found].flatMap(([path, { status }]) => (status === 200 || path === WITHOUT_PAGE ? [] : [[status, path]]))
+  const pages = [...found].filter(([path]) => path !== WITHOUT_PAGE).map(([path, { status }]) => ({ path, status }))
+  const files = await Promise.all(
+    filesOf([...found.values()].map(({ text }) => text)).map(async (path) => {
+      const answer = await scene.who.get(path)
+      await answer.body?.cancel()
+      return { path, status: answer.status }
+    }),
+  )
+  expect(files.length).toBeGreaterThan(5)
+  return [...pages, ...files].flatMap(({ path, status }) => (status === 200 ? [] : [[status, path]]))
 }
 
 const mainOf = (html: string): string => html.split('<main')[1]?.split('<footer')[0] ?? ''

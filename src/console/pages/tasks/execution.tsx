@@ -127,9 +127,11 @@ export const executionPage: Page = {
                 id="log"
                 title="Log"
                 tools={
-                  <a class="small" href={`${context.root}/api${path}/log`} download>
-                    Whole log
-                  </a>
+                  log.ok && (
+                    <a class="small" href={`${context.root}/api${path}/log`} download>
+                      Whole log
+                    </a>
+                  )
                 }
               >
                 <div data-part="log">

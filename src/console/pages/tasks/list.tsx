@@ -72,7 +72,7 @@ export const taskList: Page = {
           <Filters
             context={context}
             presets={PRESETS}
-            api="/v4/tasks"
+            {...(answer.ok && { api: '/v4/tasks' })}
             fields={[
               { name: 'name', label: 'Name', kind: 'text', placeholder: 'Sales*' },
               { name: 'app', label: 'App', kind: 'text', placeholder: 'Finance*' },

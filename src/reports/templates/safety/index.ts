@@ -29,8 +29,8 @@ const FORBIDDEN_KINDS: ReadonlyMap<string, string> = new Map([
   ['dialogsheet', 'macros'],
   ['extensibility', 'commands of an add-in'],
   ['usercustomization', 'commands of an add-in'],
-  ['keymapcustomizations', 'commands of an add-in'],
-  ['attachedtoolbars', 'commands of an add-in'],
+  ['keymapcustomizations', 'keyboard shortcuts and toolbars of its own'],
+  ['attachedtoolbars', 'keyboard shortcuts and toolbars of its own'],
   ['control', 'an ActiveX control'],
   ['activexcontrolbinary', 'an ActiveX control'],
   ['oleobject', 'an OLE object'],
@@ -58,6 +58,7 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['a data query', 'delete it in Excel under Data, Queries & Connections'],
   ['a link to another workbook', 'break it in Excel under Data, Edit Links (Workbook Links)'],
   ['commands of an add-in', 'copy the content into a new file'],
+  ['keyboard shortcuts and toolbars of its own', 'copy the content into a new file'],
 ])
 const FORBIDDEN_TYPES: readonly (readonly [RegExp, string])[] = [
   [/vbaProject|vbaData|macrosheet|dialogsheet|macroEnabled/i, 'macros'],
@@ -66,7 +67,7 @@ const FORBIDDEN_TYPES: readonly (readonly [RegExp, string])[] = [
   [/externalLink/i, 'a link to another workbook'],
   [/spreadsheetml\.connections\+xml/i, 'a data connection'],
   [/spreadsheetml\.queryTable\+xml/i, 'a query table'],
-  [/attachedToolbars|keyMapCustomizations/i, 'commands of an add-in'],
+  [/attachedToolbars|keyMapCustomizations/i, 'keyboard shortcuts and toolbars of its own'],
   [/webextension/i, 'an add-in from the web'],
 ]
 const has = (what: string): string => {

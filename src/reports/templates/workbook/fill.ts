@@ -59,7 +59,8 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
       warned.add(details)
     },
   )
-  const stylesPath = book.relationships.find((relationship) => kindOf(relationship) === 'styles')?.target ?? null
+  const stylesPath =
+    book.relationships.find((one) => kindOf(one) === 'styles' && source.has(one.target))?.target ?? null
   const styles = createStyles(stylesPath ? await source.text(stylesPath) : null)
   const filled = new Set(outputs.filter(isFilled).map(({ sheet }) => sheet.name.toLowerCase()))
   const folder = await mkdtemp(join(temporaryDirectory, 'workbook-'))

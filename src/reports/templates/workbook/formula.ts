@@ -1,7 +1,7 @@
 /** Formulas of workbooks: finds the references in them, so that they can be moved; everything else stays character by character. */
 
 export const MAX_ROW = 1_048_576
-const MAX_COLUMN = 16_384
+export const MAX_COLUMN = 16_384
 
 /** A corner of a reference; `null` rows are those of `A:C`, null columns those of `1:3`. Rows and columns begin with 1. */
 export interface Corner {

@@ -1,5 +1,5 @@
 /** Where the rows of a template lie in the filled sheet. Each loop is a block of rows that is written a number of times. */
-import type { Corner, Reference } from './formula.ts'
+import { type Corner, MAX_ROW, type Reference } from './formula.ts'
 
 /** Rows that belong to a loop or a condition, from 1, both included. */
 export interface BlockRows {
@@ -106,6 +106,10 @@ function place(
   return position
 }
 
+/** The row in the filled sheet for a reference: one down to the last row of a sheet stays so, however many rows loops add above. */
+export const referredRow = (layout: Layout, row: number, which: 'first' | 'last', within?: Iterations): number =>
+  row === MAX_ROW ? row : Math.min(MAX_ROW, layout.rowOf(row, which, within))
+
 /** Functions for which a single cell in a loop means all its rows: Excel writes SUM(D6), not SUM(D6:D6). */
 const AGGREGATES = new Set(
   'SUM AVERAGE COUNT COUNTA COUNTBLANK MIN MAX MEDIAN PRODUCT SUBTOTAL AGGREGATE STDEV STDEVP STDEV.S STDEV.P VAR VARP VAR.S VAR.P SUMSQ COUNTIF SUMIF AVERAGEIF'.split(
@@ -127,7 +131,7 @@ export function moveCorners(
   const move = (corner: Corner, which: 'first' | 'last'): Corner =>
     corner.row === null
       ? corner
-      : { ...corner, row: layout.rowOf(corner.row, which, corner.rowAbsolute ? NO_ITERATIONS : within) }
+      : { ...corner, row: referredRow(layout, corner.row, which, corner.rowAbsolute ? NO_ITERATIONS : within) }
   if (end) {
     const upward = (start.row ?? 0) > (end.row ?? 0)
     return { start: move(start, upward ? 'last' : 'first'), end: move(end, upward ? 'first' : 'last') }

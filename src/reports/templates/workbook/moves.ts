@@ -1,6 +1,15 @@
 /** Moves references to where their cells lie in the filled workbook. */
-import { columnLetters, formatReference, type Reference, sheetPrefix, type Token, tokenize } from './formula.ts'
-import { type Block, type Iterations, type Layout, moveCorners, NO_ITERATIONS } from './layout.ts'
+import {
+  columnLetters,
+  formatReference,
+  MAX_COLUMN,
+  MAX_ROW,
+  type Reference,
+  sheetPrefix,
+  type Token,
+  tokenize,
+} from './formula.ts'
+import { type Block, type Iterations, type Layout, moveCorners, NO_ITERATIONS, referredRow } from './layout.ts'
 import type { Area } from './plan.ts'
 
 /** A sheet of the filled workbook, as references see it. */
@@ -94,23 +103,26 @@ export function readArea(source: string): Area | null {
   return {
     top: token.start.row ?? 1,
     left: token.start.column ?? 1,
-    bottom: end.row ?? 1_048_576,
-    right: end.column ?? 16_384,
+    bottom: end.row ?? MAX_ROW,
+    right: end.column ?? MAX_COLUMN,
   }
 }
 
+/** `A6:F6` as attributes of sheets have it: whole columns as `A1:C1048576`, which other programs than Excel read only so. */
 export function formatArea({ top, left, bottom, right }: Area): string {
-  if (top === 1 && bottom === 1_048_576) return `${columnLetters(left)}:${columnLetters(right)}`
-  if (left === 1 && right === 16_384) return `${top}:${bottom}`
   const start = `${columnLetters(left)}${top}`
   return top === bottom && left === right ? start : `${start}:${columnLetters(right)}${bottom}`
 }
 
 /** The area in the filled sheet; over a loop it covers all rows of it. */
 export function growArea(area: Area, layout: Layout, within: Iterations = NO_ITERATIONS): Area {
-  const isColumns = area.top === 1 && area.bottom === 1_048_576
+  const isColumns = area.top === 1 && area.bottom === MAX_ROW
   if (isColumns) return area
-  return { ...area, top: layout.rowOf(area.top, 'first', within), bottom: layout.rowOf(area.bottom, 'last', within) }
+  return {
+    ...area,
+    top: layout.rowOf(area.top, 'first', within),
+    bottom: referredRow(layout, area.bottom, 'last', within),
+  }
 }
 
 /** The area once for each iteration of the blocks that it lies in; once where it lies in none. */

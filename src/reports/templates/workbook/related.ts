@@ -40,6 +40,8 @@ export async function fillRelated(
 async function fillPart(relationship: Relationship, copy: boolean, request: RelatedRequest): Promise<string> {
   const { target } = relationship
   const { place, parts } = request
+  // Some libraries leave the relationship of a part that they did not write; nothing of the sheet refers to it.
+  if (!parts.source.has(target)) return target
   switch (kindOf(relationship)) {
     case 'drawing':
       return await fillDrawing(target, copy, request)

@@ -5,7 +5,7 @@ import type { Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
 import type { TextTag } from '../tags.ts'
 import { escapeAttribute, escapeXml } from '../xml.ts'
-import { columnLetters } from './formula.ts'
+import { columnLetters, MAX_ROW } from './formula.ts'
 import { type Block, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
 import { type PlanBlock, type PlanCell, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
@@ -13,7 +13,6 @@ import { escapeString, renumbered, rowAttributes, type SourceRow } from './sheet
 import type { Styles } from './styles.ts'
 
 const CHUNK = 65_536
-const MAX_ROW = 1_048_576
 /** Characters of a cell. */
 const MAX_TEXT = 32_767
 

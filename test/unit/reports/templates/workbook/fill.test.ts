@@ -223,6 +223,54 @@ test('what belongs to the cells of a loop comes with each row: links, sparklines
   ])
 })
 
+test('areas to the edge of the sheet stay areas of cells, and end at its last row however many rows a loop adds', async () => {
+  const rows = [
+    sheetRow(1, ['head']),
+    sheetRow(2, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']),
+    sheetRow(3, [{ f: 'SUM(B2:B1048576)+COUNT(C:C)+SUM($D$1048576)' }]),
+  ]
+  const after =
+    '<autoFilter ref="A1:XFD3"/><mergeCells count="2"><mergeCell ref="H1:H1048576"/><mergeCell ref="A9:XFD9"/></mergeCells><conditionalFormatting sqref="E1:F1048576 G2:G1048576"><cfRule type="expression" priority="1"><formula>E1&gt;G$1048576</formula></cfRule></conditionalFormatting><dataValidations count="1"><dataValidation type="list" sqref="C2:C1048576"><formula1>"a,b"</formula1></dataValidation></dataValidations>'
+  await using filled = await filledWorkbook(
+    workbook([{ name: 'S', xml: worksheet(rows.join(''), after, '<dimension ref="A1:XFD1"/>') }]),
+    { facts: facts(3) },
+  )
+  const text = filled.text(SHEET)
+  expect(text.match(/(?<= (?:ref|sqref)=")[^"]*/g)).toEqual([
+    'A1:XFD1',
+    'A1:XFD5',
+    'H1:H1048576',
+    'A11:XFD11',
+    'E1:F1048576 G2:G1048576',
+    'C2:C1048576',
+  ])
+  expect(text).toContain('E1&gt;G$1048576')
+  expect(filled.cells(SHEET).at(-1)).toBe('A5==SUM(B2:B1048576)+COUNT(C:C)+SUM($D$1048576)')
+})
+
+test.each([
+  ['drawing', '../drawings/drawing1.xml'],
+  ['comments', '../comments1.xml'],
+  ['threadedComment', '../threadedComments/threadedComment1.xml'],
+  ['vmlDrawing', '../drawings/vmlDrawing1.vml'],
+  ['ctrlProp', '../ctrlProps/ctrlProp1.xml'],
+  ['printerSettings', '../printerSettings/printerSettings1.bin'],
+] as const)('a sheet names a %s that is not in the file: it is filled as it is checked', async (kind, target) => {
+  const parts = workbook([{ name: 'S', xml: worksheet(sheetRow(1, ['{{revenue}}'])), related: [[kind, target]] }])
+  expect((await check(parts)).problems).toEqual([])
+  await using filled = await filledWorkbook(parts, { facts: facts(1) })
+  expect(filled.cells(SHEET)[0]).toStartWith('A1=')
+})
+
+test('a workbook names styles that are not in the file', async () => {
+  const parts = workbook([{ name: 'S', xml: worksheet(sheetRow(1, ['{{revenue}}'])) }], {
+    related: [['styles', 'nowhere.xml']],
+  })
+  expect((await check(parts)).problems).toEqual([])
+  await using filled = await filledWorkbook(parts, { facts: facts(1) })
+  expect(filled.cells(SHEET)[0]).toStartWith('A1=')
+})
+
 const TYPES = {
   'xl/drawings/drawing1.xml': 'application/vnd.openxmlformats-officedocument.drawing+xml',
   'xl/charts/chart1.xml': 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml',
