@@ -172,8 +172,8 @@ function certificateOf(socket: TLSSocket): ClientCertificate | null {
   return { trusted: socket.authorized, problem, x509: new X509Certificate(raw) }
 }
 
-/** Characters by which a Host header would say more of the address than the host. */
-const NO_HOST = /[/?#@\\\s]/
+/** A Host header that would say more of the address than the host, or leaves it to the path. */
+const NO_HOST = /^$|[/?#@\\\s]/
 
 /** The standard request; null when request line and Host header are no URL. The signal aborts when the caller hangs up. */
 function toRequest(incoming: IncomingMessage, outgoing: ServerResponse): Request | null {

@@ -281,15 +281,23 @@ const MAX_CHARACTERS = 150
 const MAX_BYTES = 200
 const DIGEST = 7
 
+/** Without blanks and dots at both ends. An expression would read a long run of them again from each of its places. */
+function withoutEdges(text: string): string {
+  const isEdge = (at: number) => /[\s.]/.test(text[at]!)
+  let [begin, end] = [0, text.length]
+  while (begin < end && isEdge(begin)) begin++
+  while (end > begin && isEdge(end - 1)) end--
+  return text.slice(begin, end)
+}
+
 /**
  * A name that every file system accepts, without extension: no separators, no device names, nothing that turns the direction of
  * writing, at most 150 characters and 200
  * bytes. A name that is too long is cut and ends with `~` and 6 hex digits of its SHA-256; an empty one becomes `report`.
  */
 export function cleanName(text: string): string {
-  const name = withoutActing(text.toWellFormed().normalize('NFC').replace(FORBIDDEN, '_'))
-    .replace(/^[\s.]+|[\s.]+$/g, '')
-    .replace(DEVICE, '$1_')
+  const visible = withoutActing(text.toWellFormed().normalize('NFC').replace(FORBIDDEN, '_'))
+  const name = withoutEdges(visible).replace(DEVICE, '$1_')
   if (name === '') return 'report'
   const characters = [...name]
   if (fits(characters)) return name

@@ -177,12 +177,31 @@ function automatonOf(pattern: string, flags: string, guards = false): Automaton 
   return { takes, next, whole }
 }
 
+/** The parts of a pattern between the bars outside of groups and sets. */
+function alternativesOf(pattern: string): string[] {
+  const parts = ['']
+  let depth = 0
+  for (const [token] of pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|./gs)) {
+    if (token === '(') depth++
+    if (token === ')') depth--
+    if (token === '|' && depth === 0) parts.push('')
+    else parts.push(parts.pop()! + token)
+  }
+  return parts
+}
+
 /**
  * Whether a search that fails may try again from many places of the same run of characters: `\\s+$`, `<[^>]*>`. The run is read to
  * its end each time, which takes quadratic time over a text of it. Searches that begin at a fixed place do not.
  */
 export function restarts(pattern: string, flags: string): boolean {
-  if (flags.includes('y') || /^\^/.test(pattern)) return false
+  if (flags.includes('y')) return false
+  return alternativesOf(pattern).some(
+    (one) => !(one.startsWith('^') && !flags.includes('m')) && beginsAgain(one, flags),
+  )
+}
+
+function beginsAgain(pattern: string, flags: string): boolean {
   const { takes, next, whole } = automatonOf(pattern, flags, true)
   const isLoop = (at: number) => reachableFrom(next, at).has(at)
   return takes.some((run, loop) => {

@@ -44,7 +44,7 @@ function canCompile(value: string): boolean {
 
 /** The built-in engine writes counted repeats out, which takes seconds for millions, even of nothing. */
 const MOST_REPEATS = 100_000
-const PATTERN_PART = /\\.|\[(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|./gsu
+const PATTERN_PART = /\\.|\[(?:\\.|[^\]\\]){0,1000}\]|\{(\d+)(?:,(\d*))?\}|./gsu
 
 /** How often the most repeated part of a valid pattern comes: repeats within repeats multiply. */
 function repeatsOf(pattern: string): number {

@@ -215,7 +215,7 @@ function finish(document: Document): void {
   }
 }
 
-const TABLE_OF_CONTENTS = /<(?:\w+:)?instrText[^>]*>\s*TOC\b|<(?:\w+:)?fldSimple[^>]*instr="\s*TOC\b/
+const TABLE_OF_CONTENTS = /<(?:\w+:)?instrText[^<>]*>\s*TOC\b|<(?:\w+:)?fldSimple[^<>]*instr="\s*TOC\b/
 
 /** A table of contents is out of date once sections were repeated: Office asks the reader whether to compute it. */
 async function askForFields(draft: Draft): Promise<void> {

@@ -25,6 +25,7 @@ const CASES: readonly (readonly [name: string, version: string, hosts: readonly 
   ['the same twice', '1.1', ['a.example', 'a.example'], 400],
   ['two of an old client', '1.0', ['a.example', 'b.example'], 400],
   ['an empty and another one', '1.1', ['', 'a.example'], 400],
+  ['an empty one', '1.1', [''], 400],
   ['a list', '1.1', ['a.example,b.example'], 400],
   ['a path', '1.1', ['a.example/b'], 400],
 ]

@@ -1,11 +1,10 @@
 /** Pictures in SVG that load something or run code: they are markup, which some programs follow to the end. */
 import { attributesOf, localName, type XmlVisitor } from '../xml.ts'
 
-const NAMESPACE = 'http://www.w3.org/2000/svg'
 /** Elements that hold pages or code. */
 const FORBIDDEN = new Set(['script', 'foreignObject', 'iframe', 'object', 'embed', 'handler', 'listener'])
 
-/** A check of one part; silent until an element in the namespace of SVG begins. */
+/** A check of one part; silent until an element `svg` begins, of any namespace: one can be written in many ways. */
 export function svgCheck(unsafe: (details: string) => void): XmlVisitor {
   const styleSheets: string[] = []
   let isSvg = false
@@ -19,7 +18,7 @@ export function svgCheck(unsafe: (details: string) => void): XmlVisitor {
       if (/^xml-stylesheet\b/i.test(source)) styleSheets.push(source)
     },
     start(name, attributes) {
-      if (!isSvg && (!attributes.includes(NAMESPACE) || localName(name) !== 'svg')) return
+      if (!isSvg && localName(name) !== 'svg') return
       if (!isSvg) for (const sheet of styleSheets) unsafe(`the picture has a style sheet: ${sheet.slice(0, 200)}`)
       isSvg = true
       const local = localName(name)
@@ -30,7 +29,7 @@ export function svgCheck(unsafe: (details: string) => void): XmlVisitor {
         if (attribute.startsWith('on')) unsafe(`the picture runs code: ${written}`)
         else if (attribute === 'attributename' && /(^|:)href$/i.test(value.trim())) {
           unsafe('the picture changes what it loads')
-        } else if (attribute === 'href' || attribute === 'src') {
+        } else if (attribute === 'href' || attribute === 'src' || attribute === 'base') {
           if (!isOwnAddress(value, local)) unsafe(`the picture loads something from outside: ${value.slice(0, 200)}`)
         } else if (!written.startsWith('xmlns')) checkStyle(value)
       }

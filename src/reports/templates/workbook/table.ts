@@ -277,7 +277,7 @@ interface Token {
 }
 
 /** Quoted and escaped text, padding, colours and countries, parts of dates, or one character. */
-const PIECE = /"([^"]*)"|\\(.)|[_*].|\[([hms]+)\]|\[[^\]]*\]|(am\/pm|a\/p|y+|m+|d+|h+|s+(?:\.0+)?)|General|./gis
+const PIECE = /"([^"]*)"|\\(.)|[_*].|\[([hms]+)\]|\[[^\]]{0,255}\]|(am\/pm|a\/p|y+|m+|d+|h+|s+(?:\.0+)?)|General|./gis
 
 function tokensOf(section: string): Token[] {
   return [...section.matchAll(PIECE)].flatMap(([piece, text, escaped, elapsed, date]): Token[] => {

@@ -231,12 +231,22 @@ describe.each(formats)('relationships of %s', (format) => {
     ['<set attributeName="xlink:href" to="http://x"/>', ''],
     ['<script/>', ''],
     ['<foreignObject/>', ''],
+    ['<g xml:base="http://x/a.svg"><use href="#b"/></g>', ''],
     ['<rect onload="a()"/>', ''],
     ['<g/>', '<?xml-stylesheet href="http://x"?>'],
   ])('a picture with %s', async (content, before) => {
     expect(await problemsOf(svg(content, before))).toMatchObject([
       { code: 'TEMPLATE_UNSAFE', place: 'media/image1.svg' },
     ])
+  })
+  test.each([
+    '<svg xmlns="http://www.w3.org/2000/sv&#103;"><script/></svg>',
+    '<s:svg xmlns:s="http://www.w3.org/2000/&#x73;vg"><s:image href="http://x/a.png"/></s:svg>',
+    '<g xmlns="http://www.w3.org/2000/svg"><svg><script/></svg></g>',
+  ])('however the namespace is written: %s', async (picture) => {
+    for (const path of ['media/image1.svg', 'media/image1.png']) {
+      expect(await problemsOf(make({ [path]: picture }))).toMatchObject([{ code: 'TEMPLATE_UNSAFE', place: path }])
+    }
   })
   test('pictures that load nothing are accepted', async () => {
     const good =
