@@ -38,6 +38,8 @@ interface Found extends Omit<Item, 'detailLabel'> {
 interface Group {
   readonly kind: string
   readonly items: readonly Found[]
+  /** The list is longer than what was looked at. */
+  readonly isCut?: boolean
 }
 
 const DEFAULT_LIMIT = 8
@@ -72,7 +74,7 @@ const ANSWER = once(() =>
       .object({ kind: z.string(), path: z.string() })
       .nullable()
       .describe('The only thing whose id is or begins so: event, delivery, execution, task, app or request.'),
-    partial: z.boolean().describe('Not all events were looked at.'),
+    partial: z.boolean().describe('Not all events, or not all of a long list were looked at.'),
   }),
 )
 
@@ -134,7 +136,7 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
           .toSorted((a, b) => bestOf(a) - bestOf(b))
           .map(({ kind, items }) => ({ kind, items: items.slice(0, limit).map(answered) })),
         exact: await exactOf(deps, caller, text),
-        partial,
+        partial: partial || lists.some(({ isCut }) => isCut),
       })
     },
   })
@@ -240,6 +242,8 @@ interface List {
   readonly kind: string
   readonly scope: string
   readonly path: string
+  /** Parts of the list are asked for one after the other. */
+  readonly inParts?: true
   /** The items of the answer, unfiltered. */
   readonly read: (answer: never) => readonly Item[]
 }
@@ -285,14 +289,16 @@ const LISTS: readonly List[] = [
   {
     kind: 'Report tasks',
     scope: 'report:read',
-    path: '/v4/reporttask?limit=500',
+    path: '/v4/reporttask',
+    inParts: true,
     read: ({ reportTasks }: { readonly reportTasks: readonly Named[] }) =>
       reportTasks.map(({ id, name }) => named(name, '', `/reports/tasks/${encoded(id)}`, id)),
   },
   {
     kind: 'Recipients',
     scope: 'report:read',
-    path: '/v4/recipient?limit=500',
+    path: '/v4/recipient',
+    inParts: true,
     read: ({ recipients }: { readonly recipients: readonly (Named & { readonly email?: string })[] }) =>
       recipients.map(({ id, name, email = '' }) =>
         named(name, email, `/reports/recipients/${encoded(id)}`, id, 'address'),
@@ -309,7 +315,8 @@ const LISTS: readonly List[] = [
     ([kind, api, member, place]): List => ({
       kind,
       scope: 'report:read',
-      path: `/v4/${api}?limit=500`,
+      path: `/v4/${api}`,
+      inParts: true,
       read: (answer: Readonly<Record<string, readonly (Named & { readonly project?: string })[]>>) =>
         (answer[member] ?? []).map(({ id, name, project = '' }) =>
           named(name, project, `/reports/${place}/${encoded(id)}`, id, 'project'),
@@ -346,16 +353,30 @@ function pageGroup({ reports }: SearchDeps, caller: Caller, ranked: Finder): Gro
   return { kind: 'Pages', items: ranked(items) }
 }
 
+const PART = 500
+/** Items of a list that are looked at. */
+const MOST_ITEMS = 20_000
+
 /** Empty where the endpoint is switched off, or the caller lacks the scope. */
 async function listGroup(
   { caller, pages, signal }: Pick<ApiRequest, 'caller' | 'pages' | 'signal'>,
-  { kind, scope, path, read }: List,
+  { kind, scope, path, inParts, read }: List,
   ranked: Finder,
 ): Promise<Group> {
+  const items: Item[] = []
   if (!caller.may(scope)) return { kind, items: [] }
-  const answer = await pages.ask({ method: 'GET', path, signal }, { caller, bucket: null, refusal: null })
-  if (answer.status !== 200) return { kind, items: [] }
-  return { kind, items: ranked(read((await answer.json()) as never)) }
+  for (let more = true; more && items.length < MOST_ITEMS; ) {
+    const query = inParts ? `?${new URLSearchParams({ limit: `${PART}`, offset: `${items.length}` })}` : ''
+    const answer = await pages.ask(
+      { method: 'GET', path: path + query, signal },
+      { caller, bucket: null, refusal: null },
+    )
+    if (answer.status !== 200) break
+    const found = read((await answer.json()) as never)
+    items.push(...found)
+    more = inParts === true && found.length === PART
+  }
+  return { kind, items: ranked(items), isCut: items.length >= MOST_ITEMS }
 }
 
 /** Kinds of ids, with those from one id until before another. */

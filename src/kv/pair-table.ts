@@ -1,5 +1,5 @@
 /** Key-value pairs as a table that a spreadsheet writes: columns `namespace`, `key`, `value` and, where wanted, `expiresAt`. */
-import { TextError } from '../platform/encodings.ts'
+import { lostLetter, TextError } from '../platform/encodings.ts'
 import { parseOutsideJson } from '../platform/json.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
 import type { ImportedPair } from './types.ts'
@@ -30,6 +30,9 @@ export function readPair(pair: unknown, complain: (member: string, message: stri
   for (const name of Object.keys(others)) complain(name, `is unknown; known are ${MEMBERS.join(', ')}`)
   if (typeof key !== 'string' || key === '') complain('key', 'must be a text that is not empty')
   if (typeof value !== 'string') complain('value', 'must be string')
+  for (const [name, text] of Object.entries({ key, value })) {
+    if (typeof text === 'string' && !text.isWellFormed()) complain(name, 'holds half a character (a lone surrogate)')
+  }
   const until = typeof expiresAt === 'string' && TIME.test(expiresAt) ? Date.parse(expiresAt) : Number.NaN
   if (expiresAt !== null && Number.isNaN(until)) {
     complain('expiresAt', 'must be null or an ISO 8601 time with its zone, like 2030-06-01T12:00:00Z')
@@ -84,6 +87,8 @@ function pairsOfTable([header, ...rows]: readonly TableRow[]): PairsOfFile {
     if (cells.length < least) fail(`the line has ${cells.length} of the ${least} values that a pair needs`)
     const [namespace, key] = [of('namespace'), of('key')]
     if (namespace === '' || key === '') fail('the line has no namespace or no key')
+    const lost = lostLetter(cells)
+    if (lost) fail(`the line ${lost}`)
     const pair = { key, value: of('value'), expiresAt: of('expiresAt').trim() || null }
     readPair(pair, (member, message) => fail(`${member} ${message}; found ${JSON.stringify(pair.expiresAt)}`))
     const pairs = namespaces.get(namespace) ?? new Map<string, object>()

@@ -108,7 +108,8 @@ function calendarText(bytes: Uint8Array): DecodedText {
 async function readCalendarFile(path: string, text: string): Promise<CalendarContent> {
   if (/\.ics$/i.test(path)) return readIcs(text)
   if (/\.(?:csv|tsv|txt)$/i.test(path)) return daysOfTable(parseTable(text))
-  const list: unknown = parse(text) ?? []
+  // The library takes the line ends of old Macs (CR only) for no line ends.
+  const list: unknown = parse(text.replace(/\r\n?/g, '\n')) ?? []
   if (!Array.isArray(list)) throw new Error('a list of dates like "- 2026-12-24" is wanted')
   const days = list.map((item) => {
     const day = typeof item === 'string' ? parseDay(item) : null

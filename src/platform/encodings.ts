@@ -53,6 +53,17 @@ export function strictText(bytes: Uint8Array): DecodedText {
   return decoded
 }
 
+/** Stands where a letter was lost before. */
+const LOST = '\ufffd'
+
+/** Why a value of an import is not stored: a letter of one of its texts was lost before, or is half of a pair. Null = nothing is lost. */
+export function lostLetter(value: unknown): string | null {
+  const json = JSON.stringify(value, (_, part) => (typeof part === 'string' && !part.isWellFormed() ? LOST : part))
+  return json.includes(LOST)
+    ? `holds the sign ${LOST} (U+FFFD) in place of a lost letter; export the file again as UTF-8`
+    : null
+}
+
 const SAVE_AGAIN = 'save the file again as UTF-8'
 /** Bytes that Windows-1252 does not have. */
 const UNASSIGNED = /[\x81\x8d\x8f\x90\x9d]/

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { isObject } from '../http/endpoint/validation.ts'
-import { decodeAs, encodingNote, isZip, strictText, TextError, unicodeText } from '../platform/encodings.ts'
+import { decodeAs, encodingNote, isZip, lostLetter, strictText, TextError, unicodeText } from '../platform/encodings.ts'
 import { parseOutsideJson } from '../platform/json.ts'
 import { isEmailAddress } from '../platform/mail-addresses.ts'
 import { once } from '../platform/once.ts'
@@ -213,18 +213,14 @@ type Outcome =
   | { readonly id: string; readonly result: 'created' | 'updated' | 'unchanged' }
   | { readonly problem: string }
 
-/** Stands where a letter was lost before. */
-const LOST = '\ufffd'
-
 function importOne(
   edit: Edit,
   { given, groups, problem }: Entry,
   { present, attributeNames, seen, mode }: ImportState,
 ): Outcome {
   if (problem !== undefined) return { problem }
-  if (JSON.stringify([given, groups]).includes(LOST)) {
-    return { problem: `holds the sign ${LOST} (U+FFFD) in place of a lost letter; export the file again as UTF-8` }
-  }
+  const lost = lostLetter([given, groups])
+  if (lost) return { problem: lost }
   const email = String(given.email ?? '').toLowerCase()
   if (!isEmailAddress(email)) return { problem: `email: invalid address "${String(given.email ?? '')}"` }
   if (seen.has(email)) return { problem: `email: ${email} stands in the file twice` }

@@ -170,5 +170,7 @@ test('New Relic gets the steps of the execution although the script log is refus
   const [details, note] = logs[0].message.split(`\r\n${'-'.repeat(31)}\r\n\r\n`)
   expect(details).toMatch(/^\d{4}-\S+Z\tChanging task state to Triggered\n/)
   expect(details).toContain('\tChanging task state from Started to FinishedFail\n')
-  expect(note).toBe('Script log not available for this reload task. Qlik Sense answered 403 Forbidden.')
+  expect(note).toBe(
+    'Script log not available for this reload task. Qlik Sense answered 403 Forbidden: the user in Butler.configQRS.headers.static (X-Qlik-User) needs a security rule of the QMC to read ReloadTask_*.',
+  )
 }, 60_000)

@@ -125,6 +125,29 @@ describe('key-value pairs', () => {
     30_000,
   )
 
+  test('letters that were lost before are refused: in a table, and as half a character in JSON', async () => {
+    const file = reports.product.directory.join('lost.csv')
+    writeFileSync(file, 'namespace;key;value\nLänder;Süd;gr\ufffd\ufffder\n')
+    const { code, stderr } = await run('kv', 'import', file)
+    expect([code, stderr]).toEqual([1, expect.stringContaining('line 2, column 1: the line holds the sign')])
+    writeFileSync(file, '{"format":"footman.kv/1","namespaces":{"Länder":[{"key":"Süd","value":"x\\ud800y"}]}}')
+    const half = await run('kv', 'import', file)
+    expect([half.code, half.stderr]).toEqual([1, expect.stringContaining('value holds half a character')])
+  }, 60_000)
+
+  test.each(['/v4/keyvaluesimport', '/v4/recipient'])('a damaged body is refused with the place: %s', async (path) => {
+    const body = Buffer.concat([Buffer.from('{"name":"Zoë J'), Buffer.from([0xfc]), Buffer.from('rg"}')])
+    const sent = await fetch(`${base()}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    })
+    expect([sent.status, await sent.json()]).toEqual([
+      400,
+      expect.objectContaining({ details: expect.stringContaining('line 1, column 15: the byte 0xFC is no UTF-8') }),
+    ])
+  })
+
   test('a file that is no text is refused by the command', async () => {
     const file = reports.product.directory.join('pairs.xlsx')
     writeFileSync(file, await workbook())

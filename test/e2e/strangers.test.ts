@@ -115,15 +115,21 @@ describe('Footman beside a site', () => {
   })
 
   test('the set of hours decides about the hour that comes twice, however it is written', async () => {
+    // The next last Sunday of October, when the clocks go back: a day of 25 hours.
+    const years = [0, 1].map((more) => new Date().getUTCFullYear() + more)
+    const sundays = years.map((year) => new Date(Date.UTC(year, 9, 31 - new Date(Date.UTC(year, 9, 31)).getUTCDay())))
+    const day = sundays.find((one) => one.getTime() > Date.now() + 86_400_000)!.getUTCDate()
     const every = [
-      '*/30 * * * *',
-      '0,30 * * * *',
-      '0,30 0-23 * * *',
-      '*/30 */1 * * *',
-      `0,30 ${Array.from({ length: 24 }, (_, n) => n).join()} * * *`,
+      `*/30 * ${day} oct *`,
+      `0,30 * ${day} oct *`,
+      `0,30 0-23 ${day} oct *`,
+      `*/30 */1 ${day} oct *`,
+      `0,30 ${Array.from({ length: 24 }, (_, n) => n).join()} ${day} oct *`,
     ]
-    const all = await Promise.all(every.map(async (text) => (await preview(text, 'Europe/Stockholm', 100)).body.next))
+    const all = await Promise.all(every.map(async (text) => (await preview(text, 'Europe/Stockholm', 50)).body.next))
     for (const next of all) expect(next).toEqual(all[0])
+    const instants = (all[0] ?? []).map((instant) => Date.parse(instant))
+    expect([instants.length, instants.at(-1)! - instants[0]!]).toEqual([50, 24.5 * 3_600_000])
   })
 
   test('a message that is too large for its receiver is sent once more, and says that it was shortened', async () => {

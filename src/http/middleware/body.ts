@@ -1,7 +1,7 @@
 /** Reads request bodies by the rules that load scripts depend on. */
 
 import { formatDuration } from '../../platform/duration.ts'
-import { type Encoding, lenientText } from '../../platform/encodings.ts'
+import { type Encoding, lenientText, strictText, TextError } from '../../platform/encodings.ts'
 import { parseOutsideJson } from '../../platform/json.ts'
 import { type Answer, type ApiContext, type Middleware, withAnswer } from '../context.ts'
 import type { ApiRequest, ApiRoute, Method } from '../endpoint/route.ts'
@@ -43,7 +43,9 @@ export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: Bo
     const bytes = await readBytes(request, { maxBytes, timeoutMs, share })
     if (route.body === 'bytes') return { body: bytes }
     const { text, encoding } = lenientText(bytes)
-    return { body: parsed(text, mediaType(request)), encoding }
+    const type = mediaType(request)
+    if (encoding === 'windows-1252' && type === JSON_TYPE) refuseDamaged(bytes)
+    return { body: parsed(text, type), encoding }
   }
   const receive = async (c: ApiContext, share: BodyShare): Promise<Received> => {
     const { raw } = c.req
@@ -131,6 +133,16 @@ export function createBodyBudget(most = BUDGET_BYTES): BodyBudget {
 function noRoom(): Refusal {
   const details = 'Other requests with large bodies are under way. Nothing of this one was used. Send it again.'
   return refusal('TOO_MANY_BODIES', details, {}, { 'retry-after': String(BUSY_RETRY_S) })
+}
+
+/** UTF-8 with broken bytes in it would be stored with wrong letters: Windows-1252 is another thing. */
+function refuseDamaged(bytes: Uint8Array): void {
+  try {
+    strictText(bytes)
+  } catch (error) {
+    if (error instanceof TextError) throw refusal('INVALID_JSON', `The body cannot be read: ${error.message}`)
+    throw error
+  }
 }
 
 /** The refusal of an unreadable body in the form of endpoints that the predecessor did not have. */

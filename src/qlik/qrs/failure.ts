@@ -27,10 +27,11 @@ export function isDown(error: unknown): boolean {
 /** Statuses of definite answers: QRS would answer the same request in the same way again. */
 const DEFINITE_STATUSES: readonly number[] = [400, 403, 404, 405, 410, 501]
 
-/** Such as `403 Forbidden` for a definite answer; null for errors that may pass. */
+/** Such as `404 Not Found` for a definite answer, with the missing right for a 403; null for errors that may pass. */
 export function definiteAnswer(error: unknown): string | null {
   if (!(error instanceof QrsError) || error.kind !== 'status' || error.status === null) return null
-  return DEFINITE_STATUSES.includes(error.status) ? `${error.status} ${nodeHttp().STATUS_CODES[error.status]}` : null
+  if (!DEFINITE_STATUSES.includes(error.status)) return null
+  return [`${error.status} ${nodeHttp().STATUS_CODES[error.status]}`, error.missingRight].filter(Boolean).join(': ')
 }
 
 /** For `catch`: null when QRS does not have the requested entity; every other error is thrown again. */

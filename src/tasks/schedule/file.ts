@@ -76,7 +76,7 @@ export function scheduleText(bytes: Uint8Array): { readonly text: string; readon
 export function readDocument(text: string): ScheduleDocument {
   const bom = text.startsWith(MARK) ? MARK : ''
   const eol = /\r\n/.test(text) ? '\r\n' : '\n'
-  const { indent, entries, write } = read(text.slice(bom.length).replaceAll('\r\n', '\n'))
+  const { indent, entries, write } = read(text.slice(bom.length).replace(/\r\n?/g, '\n'))
   return { indent, entries, write: (changed) => bom + write(changed).replaceAll('\n', eol) }
 }
 

@@ -118,6 +118,9 @@ describe('in quick succession', () => {
 const answered = (status: number) =>
   new QrsError('status', { endpoint: 'x', host: 'qs', port: 4242, method: 'GET', expectedStatus: [200] }, { status })
 
+const FORBIDDEN =
+  '403 Forbidden: the user in Butler.configQRS.headers.static (X-Qlik-User) needs a security rule of the QMC to read it'
+
 describe('an answer that is final', () => {
   const REFUSED: readonly {
     readonly what: string
@@ -133,7 +136,7 @@ describe('an answer that is final', () => {
       },
       missing: ['scriptLog'],
       absent: [],
-      reasons: { scriptLog: '403 Forbidden' },
+      reasons: { scriptLog: FORBIDDEN },
     },
     {
       what: 'about a script log that is gone',
@@ -151,7 +154,7 @@ describe('an answer that is final', () => {
       },
       missing: ['app', 'owner'],
       absent: [],
-      reasons: { app: '403 Forbidden', owner: '403 Forbidden' },
+      reasons: { app: FORBIDDEN, owner: FORBIDDEN },
     },
     {
       what: 'about the owner',
@@ -200,7 +203,7 @@ describe('an answer that is final', () => {
     await until(() => second.routed.length === 1)
     expect(stored(second.db, second.routed)).toMatchObject({
       missingParts: ['owner'],
-      missingReasons: { owner: '403 Forbidden' },
+      missingReasons: { owner: FORBIDDEN },
     })
     await second.close()
     directory.remove()

@@ -39,6 +39,7 @@ const ICS = 'BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEV
 describe('files of calendars', () => {
   test.each([
     ['a.ics', ICS, ['2026-12-24']],
+    ['mac.yaml', '- 2026-12-24\r- 2026-12-25\r', ['2026-12-24', '2026-12-25']],
     ['a.yaml', '# ours\n- 2026-12-24\n- "2026-12-31"\n', ['2026-12-24', '2026-12-31']],
     ['a.yml', '', []],
     ['a.csv', 'Date;Name\r\n24.12.2026;Heiligabend\r\n;;\r\n2026-12-31;"a;b"\r\n', ['2026-12-24', '2026-12-31']],

@@ -157,7 +157,9 @@ export const dataOperations: Operations = {
     scope: 'kv:write',
     verb: 'Save the pair',
     call: (fields) => {
-      const ttl = Number(fields.get('minutes')) * MINUTE_MS
+      const minutes = fields.get('minutes').trim()
+      // A text that is no number goes out as it is, so that the API says why it is refused.
+      const ttl = /^\d{0,9}$/.test(minutes) ? Number(minutes) * MINUTE_MS : minutes
       const revision = fields.get('revision')
       return {
         method: 'POST',
@@ -166,7 +168,7 @@ export const dataOperations: Operations = {
           key: fields.get('key'),
           // A form has lines that end with CR and LF.
           value: fields.get('value').replaceAll('\r\n', '\n'),
-          ...(ttl > 0 && { ttl }),
+          ...(ttl !== 0 && { ttl }),
           ...(revision !== '' && { ifRevision: Number(revision) }),
         },
       }

@@ -84,7 +84,7 @@ const Row = ({ context, delivery }: { readonly context: PageContext; readonly de
               </p>
               {route && (
                 <p class="sub">
-                  by route{' '}
+                  by rule{' '}
                   <a href={routeLink(context, route)}>
                     <Name text={route} breaks />
                   </a>

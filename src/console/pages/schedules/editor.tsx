@@ -3,6 +3,7 @@
 /** The editor of a schedule, with its next times and its runs. */
 import type { Failure } from '../../ask.ts'
 import { Refused } from '../../forms.tsx'
+import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink, FormErrors } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark } from '../../ui/marks.tsx'
@@ -166,6 +167,8 @@ export const scheduleEditor: Page = {
         { limit: 20, cursor: context.query.get('cursor') },
       ),
     ])
+    const started = runs.ok ? runs.data.runs.flatMap(({ tasks: some }) => some.map(({ taskId }) => taskId)) : []
+    const runNames = await taskNamesOf(context, started)
     return {
       title: plainName(schedule.name),
       live: ['schedule'],
@@ -213,7 +216,7 @@ export const scheduleEditor: Page = {
               </section>
               <Panel id="runs" title="Runs">
                 {part(runs, ({ runs: list, nextCursor }) => (
-                  <Runs context={context} runs={list} nextCursor={nextCursor} />
+                  <Runs context={context} runs={list} names={runNames} nextCursor={nextCursor} />
                 ))}
               </Panel>
             </div>
@@ -272,9 +275,11 @@ export const StateButton = ({
 const Runs = ({
   context,
   runs,
+  names,
   nextCursor,
 }: {
   readonly context: PageContext
+  readonly names: Names
   readonly runs: readonly RunView[]
   readonly nextCursor: string | null
 }) => {
@@ -303,7 +308,7 @@ const Runs = ({
                 <ul class="plain">
                   {tasks.map((task) => (
                     <li>
-                      <TaskLink context={context} {...task} />
+                      <TaskLink context={context} names={names} {...task} />
                     </li>
                   ))}
                 </ul>
@@ -330,12 +335,14 @@ export const TaskLink = ({
   taskId,
   executionId,
   outcome,
-}: RunView['tasks'][number] & { readonly context: PageContext }) => {
+  names,
+}: RunView['tasks'][number] & { readonly context: PageContext; readonly names: Names }) => {
   const path = executionId ? `/executions/${executionId}` : `/tasks/${taskId}`
+  const name = names.get(taskId.toLowerCase())?.name
   return (
     <a class="l" href={context.link(path)}>
       <Mark state={outcome ?? (executionId ? 'running' : 'unknown')} />
-      <span class="mono">{executionId ? `execution ${executionId.slice(0, 8)}` : `task ${taskId.slice(0, 8)}`}</span>
+      {name === undefined ? <span class="mono">task {taskId.slice(0, 8)}</span> : <Name text={name} />}
     </a>
   )
 }

@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** One run of a schedule. */
+import { taskNamesOf } from '../../names.ts'
 import type { Page } from '../../page.ts'
 import { ErrorBox, Facts, Head, Panel } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
@@ -20,6 +21,10 @@ export const scheduleRun: Page = {
     ])
     if (!found.ok) return notFound(context, found.status, <ErrorBox failure={found} />)
     const run = found.data
+    const names = await taskNamesOf(
+      context,
+      run.tasks.map(({ taskId }) => taskId),
+    )
     const name = schedule.ok ? (schedule.data[0]?.name ?? id) : id
     return {
       title: `Run of ${plainName(name)}`,
@@ -57,7 +62,7 @@ export const scheduleRun: Page = {
               <ul class="body stack">
                 {run.tasks.map((task) => (
                   <li>
-                    <TaskLink context={context} {...task} />
+                    <TaskLink context={context} names={names} {...task} />
                   </li>
                 ))}
                 {run.tasks.length === 0 && <li class="sub">No task was started.</li>}

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Maintenance: times in which messages are held back. */
-import { createZone } from '../../../platform/zone.ts'
+import { createZone, type Zone } from '../../../platform/zone.ts'
 import type { Fields, Operations } from '../../forms.tsx'
 import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
@@ -174,11 +174,19 @@ const HOUR_MS = 3_600_000
 const wallText = (instant: number, timezone: string): string =>
   new Date(createZone(timezone).wall(instant)).toISOString().slice(0, 16)
 
-/** ISO time of a wall clock; the text as it came when it is none. */
+function zoneOf(timezone: string): Zone | null {
+  try {
+    return createZone(timezone)
+  } catch {
+    return null
+  }
+}
+
+/** ISO time of a wall clock; the text as it came when it is none, or the zone is none: the API says what is wrong. */
 function instantText(text: string, timezone: string): string {
   const wall = Date.parse(`${text}Z`)
-  if (Number.isNaN(wall)) return text
-  const zone = createZone(timezone)
+  const zone = zoneOf(timezone)
+  if (Number.isNaN(wall) || !zone) return text
   const guess = wall - (zone.wall(wall) - wall)
   return new Date(guess - (zone.wall(guess) - wall)).toISOString()
 }

@@ -64,7 +64,7 @@ export const searchPage: Page = {
   },
 }
 
-/** What the palette offers for a command, without JavaScript. */
+/** The commands of the palette, without JavaScript. */
 const Commands = ({ context, command }: { readonly context: PageContext; readonly command: string }) => {
   const offered = [
     ...placesFor(context.may).map((name) => {
@@ -137,7 +137,7 @@ const Found = ({ context, groups, exact, partial, isStart }: FoundProps) => {
           </ul>
         </Panel>
       ))}
-      {partial && <p class="muted">Older events were not looked at.</p>}
+      {partial && <p class="muted">Older events, or the rest of a long list, were not looked at.</p>}
     </>
   )
 }

@@ -303,3 +303,9 @@ describe('the style is that of Butler', () => {
     )
   })
 })
+
+test('the line ends of old Macs', () => {
+  expect(valuesOf('butlerSchedule:\r  - name: a\r    id: b\r')).toEqual(
+    valuesOf('butlerSchedule:\n  - name: a\n    id: b\n'),
+  )
+})
