@@ -70,7 +70,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('start_request_queue', ['id'], { own: ['seq'] }),
   // The callers whose start requests are awaited from the broker, whose session all nodes share.
   leader('start_publisher', ['id']),
-  leader('start_note', ['request', 'task_id']),
+  leader('start_note', ['request', 'task_id'], { stays: true }),
   leader('start_queue', ['id']),
   // Messages whose tasks Qlik Sense has to confirm before they become events; those of the inbox have no key here.
   leader('unverified', ['seq'], {
@@ -81,7 +81,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('cloud_message', ['id'], { blob: 'payload', stays: true }),
   leader('mqtt_outgoing', ['id'], { own: ['seq'], stays: true }),
   leader('influx_point', ['id'], { own: ['seq'], stays: true }),
-  leader('idempotency_key', ['id']),
+  leader('idempotency_key', ['id'], { stays: true }),
   leader('kv_namespace', ['name'], {
     own: ['id', 'keys'],
     computed: { keys: 'SELECT count(*) FROM kv WHERE namespace = ?' },

@@ -249,7 +249,9 @@ function createAnswers(
   function atLeader(route: ApiRoute, request: ApiRequest, env: RequestContext): Answer {
     if (shared?.runsDuties) return route.handle(request)
     if (shared?.mode === 'alone' && request.method === 'GET') return readHere(route, request, false)
-    if (shared?.mode === 'alone' && route.alone?.(request)) return route.handle(request)
+    // Others work on while the database refuses this node alone.
+    const isAlone = shared?.mode === 'alone' && !shared.status?.database.isWaitedFor
+    if (isAlone && route.alone?.(request)) return route.handle(request)
     // As it came: the check replaces parts of it.
     const body = bodyBytes(request.body)
     route.check?.(request)

@@ -1,5 +1,6 @@
 /** A start over REST that was cut short and is repeated with its `Idempotency-Key`: the task runs once. */
 import { expect, test } from 'bun:test'
+import { modesOf } from '../../support/cluster/faults.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
 import { startSiteCluster } from '../../support/cluster/site-cluster.ts'
 import { needs } from '../../support/servers.ts'
@@ -47,3 +48,32 @@ test('a start that was answered with 504, and one without an answer of Qlik Sens
     site.simulator.clearFaults()
   }
 }, 90_000)
+
+test('a start that a node has made alone is not made again once the nodes are together', async () => {
+  await using scene = await startSiteCluster()
+  const { site, cluster, starts } = scene
+  site.simulator.setTask(CUT_SHORT, { durationMs: 30, outcome: 'success' })
+  site.simulator.setTask(UNANSWERED, { durationMs: 30, outcome: 'success' })
+  await cluster.untilLed()
+  await cluster.untilJoined()
+  const start = async (node: ClusterNode, task: string) => {
+    const headers = { 'idempotency-key': `alone ${task}` }
+    const answer = await node.call('POST', '/v4/reloadtask/-/start', { taskId: [task] }, headers)
+    await answer.body?.cancel()
+    return [answer.status, answer.headers.get('idempotent-replay'), starts(task)]
+  }
+  const [one, other] = cluster.nodes as [ClusterNode, ClusterNode]
+  await cluster.postgres.kill()
+  await until(async () => (await modesOf(cluster)).every((mode) => mode === 'alone'), { timeout: 40_000 })
+  expect(await start(one, CUT_SHORT)).toEqual([200, null, 1])
+  expect(await start(other, UNANSWERED)).toEqual([200, null, 1])
+  await cluster.postgres.start()
+  await cluster.untilJoined()
+  await cluster.untilLed()
+  for (const node of cluster.nodes) {
+    for (const task of [CUT_SHORT, UNANSWERED]) {
+      await until(async () => (await start(node, task))[0] === 200, { what: 'an answer', timeout: 30_000 })
+      expect(await start(node, task)).toEqual([200, 'true', 1])
+    }
+  }
+}, 120_000)

@@ -7,6 +7,8 @@ import { until } from '../wait.ts'
 import { startCluster } from './cluster.ts'
 import type { ClusterNode } from './node.ts'
 
+const TASK = '70000000-0000-4000-8000-000000000001'
+
 interface Refusal {
   /** Follows `ALTER ROLE footman`: new connections are refused, and the node that is let in keeps those that it has. */
   readonly refuse: string
@@ -66,6 +68,10 @@ export function refusedNodeTest(name: string, { refuse, reason, fix }: Refusal):
       await until(async () => JSON.stringify(await json(refused, '/v4/selfalerts')).includes('CLUSTER_DATABASE_DOWN'), {
         what: 'the list of self-alerts',
       })
+
+      // The other node works on, so that this one starts nothing by itself.
+      const start = await refused.call('POST', '/v4/reloadtask/-/start', { taskId: [TASK] })
+      expect([start.status, await start.json()]).toMatchObject([503, { code: 'CLUSTER_UNAVAILABLE' }])
 
       expect(await cluster.leader()).toBe(leader)
       const both = await cluster.send({ count: 20, perSecond: 100 })
