@@ -112,10 +112,12 @@ export const runPage: Page = {
               </span>
             }
           >
-            <Actions context={context} run={run} deliveries={all} />
+            <span class="tools" data-part="actions">
+              <Actions context={context} run={run} deliveries={all} />
+            </span>
           </Head>
           <div class="two">
-            <div class="stack">
+            <div class="stack" data-part="results">
               {run.events.length > 0 && (
                 <Panel id="events" title="Events" count={run.events.length}>
                   <Events context={context} events={run.events} filters={filters?.ok ? filters.data.items : []} />

@@ -77,7 +77,7 @@ const Commands = ({ context, command }: { readonly context: PageContext; readonl
   const fitting = offered.filter(({ text }) => text.includes(command))
   return (
     <Panel id="commands" title="Commands">
-      <ul class="list body found">
+      <ul class="body stack">
         {(fitting.length > 0 ? fitting : offered).map(({ link }) => (
           <li>{link}</li>
         ))}
