@@ -15,6 +15,12 @@ export interface Failure {
   readonly body?: unknown
 }
 
+/** The failure of a page whose thing is not there: some endpoints answer 400 for it, as the predecessor did. */
+export const asMissing = (failure: Failure, what: string): Failure =>
+  failure.status === 400 || failure.status === 404
+    ? { ...failure, status: 404, error: `This ${what} is not there; it may have been deleted` }
+    : failure
+
 export type Asked<T> =
   | { readonly ok: true; readonly status: number; readonly data: T; readonly headers: Headers }
   | Failure

@@ -48,6 +48,15 @@ describe('with everything switched on', () => {
     expect(await broken()).toEqual([])
   }, 240_000)
 
+  test.each(['/schedules/70000000-0000-4000-8000-00000000dead', '/system/keyvalues/never-there'])(
+    'what was deleted is said to be so: %s',
+    async (path) => {
+      const { status, html } = await scene.who.page(path)
+      expect([status, mainOf(html)]).toEqual([404, expect.stringContaining('is not there; it may have been deleted')])
+      expect(mainOf(html)).not.toContain('Bad Request')
+    },
+  )
+
   const SCHEDULE = {
     confirmed: '1',
     name: 'Typed name',

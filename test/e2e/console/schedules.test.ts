@@ -172,11 +172,12 @@ describe('actions without scripts', () => {
     const run = await me.act('schedule.run', { id, confirmed: '1' })
     expect(run.location).toMatch(new RegExp(`^/console/schedules/${id}/runs/[0-9a-f-]{36}$`))
     const page = await until(async () => {
-      const { text } = await me.page(run.location!.slice('/console'.length))
-      return text.includes('execution') ? text : null
+      const { text, html } = await me.page(run.location!.slice('/console'.length))
+      return html.includes('/console/executions/') ? text : null
     })
     expect(page).toContain('Run of Made here')
     expect(page).toContain('by hand')
+    expect(page).not.toMatch(/(?:execution|task) [0-9a-f]{8}/)
 
     const dialog = await me.page(`/form/schedule.delete?id=${id}`)
     expect(dialog.text).toMatch(/Its next run, .*, will not happen/)

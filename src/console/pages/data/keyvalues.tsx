@@ -4,7 +4,7 @@
 
 import { namespaceFilter } from '../../../http/endpoint/caller.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
-import type { Failure } from '../../ask.ts'
+import { asMissing, type Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Facts, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
@@ -235,6 +235,8 @@ export const keyValueNamespace: Page = {
                 </section>
               )}
             </>
+          ) : pairs.status === 400 && pairs.issues.length === 0 ? (
+            <ErrorBox failure={asMissing(pairs, 'namespace')} />
           ) : (
             <OffOr failure={pairs} what="Key-values" yaml={SWITCH_ON} retry={context.here({})} />
           )}

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The editor of a schedule, with its next times and its runs. */
-import type { Failure } from '../../ask.ts'
+import { asMissing, type Failure } from '../../ask.ts'
 import { Refused } from '../../forms.tsx'
 import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
@@ -156,7 +156,10 @@ export const scheduleEditor: Page = {
   async render(context) {
     const id = context.params.id ?? ''
     const found = await context.ask.get<readonly ScheduleView[]>('/v4/schedules', { id })
-    if (!found.ok) return notFound(context, found.status === 400 ? 404 : found.status, <ErrorBox failure={found} />)
+    if (!found.ok) {
+      const missing = asMissing(found, 'schedule')
+      return notFound(context, missing.status, <ErrorBox failure={missing} />)
+    }
     const schedule = found.data[0]!
     const get = textsOf(context, fieldsOfSchedule(schedule))
     const [tasks, preview, runs] = await Promise.all([
