@@ -164,9 +164,19 @@ const bestOf = ({ items }: Group): number => Math.min(...items.map(({ match }) =
 
 const answered = ({ match: { field, text }, ...item }: Found) => ({ ...item, matched: { field, text } })
 
+/** Tasks, and the names of their apps by id. */
+async function siteOf({ site }: SearchDeps['overview']) {
+  const tasks = [...((await site.tasks()).value?.values() ?? [])]
+  return {
+    tasks,
+    apps: new Map(tasks.flatMap(({ appId, appName }) => (appId && appName ? [[appId, appName] as const] : []))),
+  }
+}
+
+const NO_SITE: Awaited<ReturnType<typeof siteOf>> = { tasks: [], apps: new Map() }
+
 async function siteGroups({ overview }: SearchDeps, ranked: Finder): Promise<Group[]> {
-  const tasks = [...((await overview.site.tasks()).value?.values() ?? [])]
-  const apps = new Map(tasks.flatMap(({ appId, appName }) => (appId && appName ? [[appId, appName] as const] : [])))
+  const { tasks, apps } = await siteOf(overview)
   return [
     {
       kind: 'Tasks',
@@ -364,50 +374,41 @@ async function listGroup(
   ranked: Finder,
 ): Promise<Group> {
   const items: Item[] = []
-  if (!caller.may(scope)) return { kind, items: [] }
-  for (let more = true; more && items.length < MOST_ITEMS; ) {
+  let isCut = caller.may(scope)
+  while (isCut && items.length < MOST_ITEMS) {
     const query = inParts ? `?${new URLSearchParams({ limit: `${PART}`, offset: `${items.length}` })}` : ''
     const answer = await pages.ask(
       { method: 'GET', path: path + query, signal },
       { caller, bucket: null, refusal: null },
     )
-    if (answer.status !== 200) break
-    const found = read((await answer.json()) as never)
+    const found = answer.status === 200 ? read((await answer.json()) as never) : []
     items.push(...found)
-    more = inParts === true && found.length === PART
+    isCut = inParts === true && found.length === PART
   }
-  return { kind, items: ranked(items), isCut: items.length >= MOST_ITEMS }
+  return { kind, items: ranked(items), isCut }
 }
 
-/** Kinds of ids, with those from one id until before another. */
-const EXACT: readonly { readonly kind: string; readonly scope: string; readonly sql: string; readonly path: string }[] =
-  [
-    {
-      kind: 'event',
-      scope: 'event:read',
-      path: '/events/',
-      sql: 'SELECT id FROM event WHERE id >= ? AND id < ? LIMIT 2',
-    },
-    {
-      kind: 'delivery',
-      scope: 'event:read',
-      path: '/deliveries/',
-      sql: 'SELECT id FROM delivery WHERE id >= ? AND id < ? LIMIT 2',
-    },
-    {
-      kind: 'execution',
-      scope: 'task:read',
-      path: '/executions/',
-      sql: 'SELECT execution_id AS id FROM execution WHERE execution_id >= ? AND execution_id < ? LIMIT 2',
-    },
-    {
-      kind: 'request',
-      scope: 'admin',
-      path: '/system/audit?request=',
-      sql: `SELECT DISTINCT request_id AS id FROM (SELECT request_id FROM audit ORDER BY id DESC LIMIT 20000)
-        WHERE request_id >= ? AND request_id < ? LIMIT 2`,
-    },
-  ]
+interface IdKind {
+  readonly kind: string
+  readonly scope: string
+  /** Where its ids stand: table or query, and column. */
+  readonly from: string
+  readonly column: string
+  readonly path: string
+}
+
+const EXACT: readonly IdKind[] = [
+  { kind: 'event', scope: 'event:read', from: 'event', column: 'id', path: '/events/' },
+  { kind: 'delivery', scope: 'event:read', from: 'delivery', column: 'id', path: '/deliveries/' },
+  { kind: 'execution', scope: 'task:read', from: 'execution', column: 'execution_id', path: '/executions/' },
+  {
+    kind: 'request',
+    scope: 'admin',
+    from: '(SELECT request_id FROM audit ORDER BY id DESC LIMIT 20000)',
+    column: 'request_id',
+    path: '/system/audit?request=',
+  },
+]
 
 /** An id, or as many of its first digits as pages and logs show of one. */
 const ID = /^[0-9a-f]{8}[0-9a-f-]{0,28}$/
@@ -422,18 +423,16 @@ async function exactOf(
 ): Promise<{ readonly kind: string; readonly path: string } | null> {
   const begin = text.toLowerCase()
   if (!ID.test(begin)) return null
-  const tasks = caller.may('task:read') ? [...((await overview.site.tasks()).value?.values() ?? [])] : []
-  const apps = new Map(tasks.flatMap(({ appId, appName }) => (appId && appName ? [[appId, appName] as const] : [])))
+  const { tasks, apps } = caller.may('task:read') ? await siteOf(overview) : NO_SITE
   const found = [
     ...tasks.map(({ id }) => ({ id, kind: 'task', path: `/tasks/${id}` })),
     ...[...apps].map(([id, name]) => ({ id, kind: 'app', path: tasksOf(name) })),
   ].filter(({ id }) => id.toLowerCase().startsWith(begin))
-  for (const { kind, scope, sql, path } of EXACT) {
-    if (found.length > 1) break
+  for (const { kind, scope, from, column, path } of EXACT) {
     if (!caller.may(scope)) continue
-    found.push(
-      ...db.all<{ id: string }>(sql, begin, begin + AFTER_DIGITS).map(({ id }) => ({ id, kind, path: path + id })),
-    )
+    const sql = `SELECT DISTINCT ${column} AS id FROM ${from} WHERE ${column} >= ? AND ${column} < ? LIMIT 2`
+    const ids = db.all<{ id: string }>(sql, begin, begin + AFTER_DIGITS)
+    found.push(...ids.map(({ id }) => ({ id, kind, path: path + id })))
   }
   const [one] = found
   return one && found.length === 1 ? { kind: one.kind, path: one.path } : null

@@ -17,7 +17,7 @@ export interface Failure {
 
 /** The failure of a page whose thing is not there: some endpoints answer 400 for it, as the predecessor did. */
 export const asMissing = (failure: Failure, what: string): Failure =>
-  failure.status === 400 || failure.status === 404
+  failure.status === 400 && failure.issues.length === 0
     ? { ...failure, status: 404, error: `This ${what} is not there; it may have been deleted` }
     : failure
 

@@ -10,7 +10,7 @@ import { once } from '../platform/once.ts'
 import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
-import { auditChainMigrations, checkChains, type Link, nextLink, purgeEntries } from './audit-chain.ts'
+import { auditChainMigrations, type ChainedRow, checkChains, type Link, nextLink, purgeEntries } from './audit-chain.ts'
 import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField } from './endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, type RouteExample, route } from './endpoint/route.ts'
 import { createRequestIds } from './middleware/request-id.ts'
@@ -146,17 +146,8 @@ interface AuditQuery {
   readonly limit: number
 }
 
-interface Row {
-  readonly id: string
-  readonly at: number
-  readonly actor: string
-  readonly address: string | null
-  readonly action: string
-  readonly target: string
-  readonly status: number | null
+interface Row extends ChainedRow {
   readonly outcome: AuditOutcome
-  readonly request_id: string | null
-  readonly detail: string | null
   readonly via: 'console' | null
 }
 

@@ -6,7 +6,7 @@ import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
 import { once } from '../platform/once.ts'
 import { type KeyValueRouteDeps, storeErrors } from './http.ts'
-import { FORMAT, readPair } from './pair-table.ts'
+import { FORMAT, readPair } from './pair-file.ts'
 import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
 /** Pairs read at a time: with the largest values still a modest amount of memory. */
@@ -163,10 +163,11 @@ function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
   for (const [namespace, pairs] of Object.entries(isObject(namespaces) ? namespaces : {})) {
     const path = `namespaces.${namespace}`
     if (namespace === '') complain('namespaces', 'has a namespace without name')
+    if (!namespace.isWellFormed()) complain('namespaces', 'has a name that holds half a character (a lone surrogate)')
     if (!Array.isArray(pairs)) complain(path, 'must be array')
     else
       data.set(
-        namespace.toWellFormed(),
+        namespace,
         pairs.map((pair, index) =>
           readPair(pair, (member, message) =>
             complain([path, index, member].filter((part) => part !== '').join('.'), message),

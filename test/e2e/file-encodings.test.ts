@@ -133,15 +133,18 @@ describe('key-value pairs', () => {
     writeFileSync(file, '{"format":"footman.kv/1","namespaces":{"Länder":[{"key":"Süd","value":"x\\ud800y"}]}}')
     const half = await run('kv', 'import', file)
     expect([half.code, half.stderr]).toEqual([1, expect.stringContaining('value holds half a character')])
+    writeFileSync(file, '{"format":"footman.kv/1","namespaces":{"L\\ud800":[{"key":"Süd","value":"x"}]}}')
+    const name = await run('kv', 'import', file)
+    expect([name.code, name.stderr]).toEqual([1, expect.stringContaining('a name that holds half a character')])
   }, 60_000)
 
-  test.each(['/v4/keyvaluesimport', '/v4/recipient'])('a damaged body is refused with the place: %s', async (path) => {
+  test.each([
+    ['/v4/keyvaluesimport', 'application/json'],
+    ['/v4/recipient', 'application/json'],
+    ['/v4/recipient', 'text/plain'],
+  ])('a damaged body is refused with the place: %s as %s', async (path, type) => {
     const body = Buffer.concat([Buffer.from('{"name":"Zoë J'), Buffer.from([0xfc]), Buffer.from('rg"}')])
-    const sent = await fetch(`${base()}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body,
-    })
+    const sent = await fetch(`${base()}${path}`, { method: 'POST', headers: { 'content-type': type }, body })
     expect([sent.status, await sent.json()]).toEqual([
       400,
       expect.objectContaining({ details: expect.stringContaining('line 1, column 15: the byte 0xFC is no UTF-8') }),

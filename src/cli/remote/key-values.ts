@@ -1,6 +1,6 @@
 /** `footman kv`: the key-value store as a file, and single pairs. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { type PairsOfFile, pairsOf } from '../../kv/pair-table.ts'
+import { type PairsOfFile, pairsOf } from '../../kv/pair-file.ts'
 import { encodingNote, strictText, TextError } from '../../platform/encodings.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'

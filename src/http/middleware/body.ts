@@ -43,9 +43,10 @@ export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: Bo
     const bytes = await readBytes(request, { maxBytes, timeoutMs, share })
     if (route.body === 'bytes') return { body: bytes }
     const { text, encoding } = lenientText(bytes)
-    const type = mediaType(request)
-    if (encoding === 'windows-1252' && type === JSON_TYPE) refuseDamaged(bytes)
-    return { body: parsed(text, type), encoding }
+    const body = parsed(text, mediaType(request))
+    // The text of a load script that is no JSON may have any bytes.
+    if (encoding === 'windows-1252' && body !== text) refuseDamaged(bytes)
+    return { body, encoding }
   }
   const receive = async (c: ApiContext, share: BodyShare): Promise<Received> => {
     const { raw } = c.req

@@ -235,7 +235,7 @@ export const keyValueNamespace: Page = {
                 </section>
               )}
             </>
-          ) : pairs.status === 400 && pairs.issues.length === 0 ? (
+          ) : pairs.status === 400 ? (
             <ErrorBox failure={asMissing(pairs, 'namespace')} />
           ) : (
             <OffOr failure={pairs} what="Key-values" yaml={SWITCH_ON} retry={context.here({})} />

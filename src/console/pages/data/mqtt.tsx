@@ -49,21 +49,19 @@ export const mqttMessages: Page = {
       body: (
         <>
           <SystemHead context={context} title="MQTT messages" />
-          {(answer.ok || answer.status !== 404) && (
-            <Filters
-              context={context}
-              api="/v4/mqttmessages"
-              fields={[
-                { name: 'topic', label: 'Topic filter', kind: 'text', placeholder: 'plant/+/state' },
-                {
-                  name: 'from',
-                  label: 'Since',
-                  kind: 'choice',
-                  options: ['1h', '12h', '24h', '7d'].map((value) => [value, value] as const),
-                },
-              ]}
-            />
-          )}
+          <Filters
+            context={context}
+            {...(answer.ok && { api: '/v4/mqttmessages' })}
+            fields={[
+              { name: 'topic', label: 'Topic filter', kind: 'text', placeholder: 'plant/+/state' },
+              {
+                name: 'from',
+                label: 'Since',
+                kind: 'choice',
+                options: ['1h', '12h', '24h', '7d'].map((value) => [value, value] as const),
+              },
+            ]}
+          />
           {!answer.ok && <OffOr failure={answer} what="MQTT messages" yaml={SWITCH_ON} retry={context.here({})} />}
           {answer.ok && answer.data.messages.length === 0 && (
             <Empty title={query.get('topic') ? 'Nothing matches' : 'No messages'} yaml={SWITCH_ON} icon="planned">

@@ -2,7 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Actions on key-value pairs and file jobs. */
 import type { Child } from 'hono/jsx'
-import { type PairsOfFile, pairsOf } from '../../../kv/pair-table.ts'
+import { type PairsOfFile, pairsOf } from '../../../kv/pair-file.ts'
 import { TextError } from '../../../platform/encodings.ts'
 import { type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
@@ -51,8 +51,10 @@ async function pairInputs(fields: Fields, context: PageContext): Promise<Child> 
       <input type="hidden" name="revision" value={revision} />
       {(['namespace', 'key'] as const).map((name) => (
         <TextField
-          {...{ name, label: name === 'key' ? 'Key' : 'Namespace', required: true }}
+          name={name}
+          label={name === 'key' ? 'Key' : 'Namespace'}
           value={fields.get(name)}
+          required
           readonly={!isNew}
         />
       ))}
@@ -64,12 +66,10 @@ async function pairInputs(fields: Fields, context: PageContext): Promise<Child> 
         <FieldError name="value" />
       </label>
       <TextField
-        {...{
-          name: 'minutes',
-          label: 'Expires after minutes (empty = never)',
-          inputmode: 'numeric',
-          pattern: '[0-9]*',
-        }}
+        name="minutes"
+        label="Expires after minutes (empty = never)"
+        inputmode="numeric"
+        pattern="[0-9]*"
         value={isSent ? fields.get('minutes') : minutes}
       />
     </>

@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Destinations: how each fares, and one with its last day, its routes and its settings. */
+import type { Child } from 'hono/jsx'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
@@ -176,19 +177,11 @@ export const destinationPage: Page = {
                   <Hours context={context} hours={one.hours} />
                 </div>
               </Panel>
-              <Panel
-                id="last"
-                title="Last deliveries"
-                tools={
-                  <a class="small" href={context.link('/deliveries', { destination: name })}>
-                    All
-                  </a>
-                }
-              >
+              <LastDeliveries context={context} name={name}>
                 {part(last, ({ deliveries }) => (
                   <Last context={context} deliveries={deliveries} />
                 ))}
-              </Panel>
+              </LastDeliveries>
             </div>
             <aside class="stack" aria-label="About the destination">
               <About context={context} destination={one} />
@@ -223,20 +216,33 @@ const former = (context: PageContext, name: string, deliveries: readonly Deliver
         Destinations are below <code>Butler.footman.destinations</code> and in the notification sections of the
         configuration file. To send to it again, switch it on there and start Footman again.
       </p>
-      <Panel
-        id="last"
-        title="Last deliveries"
-        tools={
-          <a class="small" href={context.link('/deliveries', { destination: name })}>
-            All
-          </a>
-        }
-      >
+      <LastDeliveries context={context} name={name}>
         <Last context={context} deliveries={deliveries} />
-      </Panel>
+      </LastDeliveries>
     </>
   ),
 })
+
+interface LastDeliveriesProps {
+  readonly context: PageContext
+  /** The destination. */
+  readonly name: string
+  readonly children: Child
+}
+
+const LastDeliveries = ({ context, name, children }: LastDeliveriesProps) => (
+  <Panel
+    id="last"
+    title="Last deliveries"
+    tools={
+      <a class="small" href={context.link('/deliveries', { destination: name })}>
+        All
+      </a>
+    }
+  >
+    {children}
+  </Panel>
+)
 
 const Last = ({ context, deliveries }: { readonly context: PageContext; readonly deliveries: readonly Delivery[] }) =>
   deliveries.length === 0 ? (

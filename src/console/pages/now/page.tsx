@@ -164,11 +164,9 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
   const neverStarted = (isPast ? null : open('neverStarted')) ?? summary.neverStarted
   const late = isPast ? 0 : (open(...LATE) ?? 0)
   const long = isPast ? 0 : (open(...LONG) ?? 0)
+  const [then, still] = isPast ? [' that failed in this time', ' still'] : ['', '']
   const parts = [
-    stillFailing > 0 &&
-      (isPast
-        ? `${counted(stillFailing, 'task')} that failed in this time ${are(stillFailing)} still failing`
-        : `${counted(stillFailing, 'task')} ${are(stillFailing)} still failing`),
+    stillFailing > 0 && `${counted(stillFailing, 'task')}${then} ${are(stillFailing)} still failing`,
     neverStarted > 0 && `${neverStarted} never started`,
     late > 0 && `${late} ${are(late)} late`,
     long > 0 && `${long} ${long === 1 ? 'runs' : 'run'} longer than usual`,
@@ -184,15 +182,7 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
   return (
     <>
       <p class="lead">
-        <b>
-          {parts.length > 0
-            ? `${sentence(parts)}.`
-            : isUnknown
-              ? UNKNOWN
-              : isPast
-                ? 'No task that failed in this time is still failing.'
-                : 'No task is failing.'}
-        </b>
+        <b>{parts.length > 0 ? `${sentence(parts)}.` : isUnknown ? UNKNOWN : `No task${then} is${still} failing.`}</b>
       </p>
       <p class="sub">
         {counted(runs, 'run')} ended{runs > 0 && `: ${ended.filter(Boolean).join(', ')}`}.

@@ -6,7 +6,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Choice, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { bytesText, clockText, dayText, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { bytesText, durationText, Name, plainName, Time, timeText } from '../../ui/text.tsx'
 import { type Definition, listed } from './kinds.ts'
 import { BehindProblem } from './plan.tsx'
 import { RunMark, type RunRow } from './task.tsx'
@@ -216,11 +216,8 @@ function linkOfTrigger({ link }: PageContext, { trigger: { type, detail = {} } }
 }
 
 /** The lines of a log with the times at their begins in the zone of the page. */
-const inZone = (text: string, { timezone }: Pick<PageContext, 'timezone'>): string =>
-  text.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/gm, (instant) => {
-    const at = Date.parse(instant)
-    return `${dayText(at, timezone)} ${clockText(at, timezone, true)}`
-  })
+const inZone = (text: string, context: PageContext): string =>
+  text.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/gm, (instant) => timeText(Date.parse(instant), context))
 
 const Actions: FC<{
   readonly context: PageContext

@@ -97,13 +97,19 @@ export const taskPage: Page = {
             }
           >
             <ActionLink
-              {...{ context, operation: 'reporttask.start', scope: 'report:run', class: 'primary' }}
+              context={context}
+              operation="reporttask.start"
+              scope="report:run"
+              class="primary"
               values={{ taskId: id, force: enabled ? '' : '1' }}
             >
               Start…
             </ActionLink>
             <ActionLink
-              {...{ context, operation: 'reporttask.start', scope: 'report:run', class: '' }}
+              context={context}
+              operation="reporttask.start"
+              scope="report:run"
+              class=""
               values={{ taskId: id, test: '1', force: '1' }}
             >
               Test…
@@ -111,10 +117,7 @@ export const taskPage: Page = {
             <a class="btn" href={link(`/reports/tasks/${id}/edit`)}>
               Edit
             </a>
-            <ActionButton
-              {...{ context, operation: 'reporttask.copy', scope: 'report:write', class: '' }}
-              values={{ id }}
-            >
+            <ActionButton context={context} operation="reporttask.copy" scope="report:write" class="" values={{ id }}>
               Copy
             </ActionButton>
             <Delete context={context} kind="task" id={id} />

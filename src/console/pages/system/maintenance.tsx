@@ -224,12 +224,18 @@ export const maintenanceOperations: Operations = {
         <input type="hidden" name="zone" value={timezone} />
         <TextField name="name" label="Name" value={fields.get('name')} required maxlength={100} />
         <TextField
-          {...{ name: 'from', label: 'From', type: 'datetime-local', required: true }}
+          name="from"
+          label="From"
+          type="datetime-local"
           value={fields.get('from') || wallText(now, timezone)}
+          required
         />
         <TextField
-          {...{ name: 'until', label: 'Until (at most 7 days)', type: 'datetime-local', required: true }}
+          name="until"
+          label="Until (at most 7 days)"
+          type="datetime-local"
           value={fields.get('until') || wallText(now + 2 * HOUR_MS, timezone)}
+          required
         />
         <TextField name="taskName" label="Tasks (name with *; empty = all events)" value={fields.get('taskName')} />
         <TextField name="reason" label="Reason" value={fields.get('reason')} maxlength={500} />

@@ -72,7 +72,14 @@ const Commands = ({ context, command }: { readonly context: PageContext; readonl
       const text = `go ${title.toLowerCase()}`
       return { text, link: <a href={context.link(path)}>{text}</a> }
     }),
-    { text: 'snooze', link: <SnoozeLink context={context} /> },
+    {
+      text: 'snooze',
+      link: (
+        <ActionLink context={context} operation="snooze.set" scope="event:run" values={{}}>
+          Snooze…
+        </ActionLink>
+      ),
+    },
   ]
   const fitting = offered.filter(({ text }) => text.includes(command))
   return (
@@ -88,12 +95,6 @@ const Commands = ({ context, command }: { readonly context: PageContext; readonl
     </Panel>
   )
 }
-
-const SnoozeLink = ({ context }: { readonly context: PageContext }) => (
-  <ActionLink context={context} operation="snooze.set" scope="event:run" values={{}}>
-    Snooze…
-  </ActionLink>
-)
 
 interface FoundProps extends Answer {
   readonly context: PageContext

@@ -1,4 +1,8 @@
-/** Key-value pairs as a table that a spreadsheet writes: columns `namespace`, `key`, `value` and, where wanted, `expiresAt`. */
+/**
+ * Files of key-value pairs: the JSON of an export, or a table that a spreadsheet writes, with the columns `namespace`, `key`, `value`
+ * and, where wanted, `expiresAt`.
+ */
+import { isObject } from '../http/endpoint/validation.ts'
 import { lostLetter, TextError } from '../platform/encodings.ts'
 import { parseOutsideJson } from '../platform/json.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
@@ -21,12 +25,11 @@ const MEMBERS = ['key', 'value', 'expiresAt']
 
 /** Checks a pair of an import; problems go to `complain` with the member that they are about, '' = the pair. */
 export function readPair(pair: unknown, complain: (member: string, message: string) => void): ImportedPair {
-  const isMap = typeof pair === 'object' && pair !== null && !Array.isArray(pair)
-  if (!isMap) {
+  if (!isObject(pair)) {
     complain('', 'must be object')
     return { key: '', value: '', expiresAt: null }
   }
-  const { key, value, expiresAt = null, ...others } = pair as Readonly<Record<string, unknown>>
+  const { key, value, expiresAt = null, ...others } = pair
   for (const name of Object.keys(others)) complain(name, `is unknown; known are ${MEMBERS.join(', ')}`)
   if (typeof key !== 'string' || key === '') complain('key', 'must be a text that is not empty')
   if (typeof value !== 'string') complain('value', 'must be string')
@@ -37,11 +40,7 @@ export function readPair(pair: unknown, complain: (member: string, message: stri
   if (expiresAt !== null && Number.isNaN(until)) {
     complain('expiresAt', 'must be null or an ISO 8601 time with its zone, like 2030-06-01T12:00:00Z')
   }
-  return {
-    key: String(key).toWellFormed(),
-    value: String(value).toWellFormed(),
-    expiresAt: expiresAt === null ? null : until,
-  }
+  return { key: String(key), value: String(value), expiresAt: expiresAt === null ? null : until }
 }
 
 /**
@@ -57,8 +56,7 @@ export function pairsOf(text: string): PairsOfFile {
     throw new TextError(`it is no JSON: ${(error as Error).message}`)
   }
   const { format, namespaces } = (content ?? {}) as Partial<PairsOfFile>
-  const isMap = typeof namespaces === 'object' && namespaces !== null && !Array.isArray(namespaces)
-  if (!isMap || !Object.values(namespaces).every(Array.isArray)) {
+  if (!isObject(namespaces) || !Object.values(namespaces).every(Array.isArray)) {
     throw new TextError('it is no export of key-value pairs (format footman.kv/1)')
   }
   for (const [namespace, pairs] of Object.entries(namespaces)) {
