@@ -14,7 +14,7 @@ const operand = once(() =>
 )
 export type Operand = z.output<ReturnType<typeof operand>>
 
-const OPERATORS = [
+export const OPERATORS = [
   'eq',
   'ne',
   'gt',

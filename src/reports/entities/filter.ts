@@ -3,6 +3,22 @@ import { z } from 'zod'
 import { once } from '../../platform/once.ts'
 import { description, expression, fieldName, id, line, name, project } from './fields.ts'
 
+export const DATE_PRESETS = [
+  'today',
+  'yesterday',
+  'lastNDays',
+  'thisWeek',
+  'lastWeek',
+  'thisMonth',
+  'lastMonth',
+  'thisQuarter',
+  'lastQuarter',
+  'thisYear',
+  'lastYear',
+  'monthToDate',
+  'yearToDate',
+] as const
+
 const clause = { field: fieldName(), required: z.boolean().default(true) }
 
 const clauses = once(() =>
@@ -21,21 +37,7 @@ const clauses = once(() =>
       .strictObject({
         ...clause,
         type: z.literal('date'),
-        preset: z.enum([
-          'today',
-          'yesterday',
-          'lastNDays',
-          'thisWeek',
-          'lastWeek',
-          'thisMonth',
-          'lastMonth',
-          'thisQuarter',
-          'lastQuarter',
-          'thisYear',
-          'lastYear',
-          'monthToDate',
-          'yearToDate',
-        ]),
+        preset: z.enum(DATE_PRESETS),
         n: z.int().min(1).max(10_000).optional(),
       })
       .refine(({ preset, n }) => preset !== 'lastNDays' || n !== undefined, {

@@ -1,4 +1,7 @@
 /** The steps of the forms of reports, filters, conditions, recipients and groups; tasks have a file of their own. */
+import { OPERATORS } from '../../../reports/entities/condition.ts'
+import { DATE_PRESETS } from '../../../reports/entities/filter.ts'
+import { CHART_KINDS } from '../../../reports/entities/report.ts'
 import type { Field, Options, Step, Variant } from './fields.ts'
 import type { Kind } from './kinds.ts'
 import { FILTERS, HEAD, same, TAGS, TASK_STEPS } from './steps-task.ts'
@@ -31,31 +34,8 @@ const tableOf = (column: Variant): readonly Field[] => [
   { at: 'columns', label: 'Columns', as: 'items', variants: [column], ordered: true },
   ...sortAndTotals,
 ]
-const CHARTS = same(
-  'bar',
-  'barHorizontal',
-  'barStacked',
-  'barGrouped',
-  'barPercent',
-  'line',
-  'area',
-  'areaStacked',
-  'combo',
-  'pie',
-  'donut',
-  'scatter',
-  'bubble',
-  'gauge',
-  'treemap',
-  'heatmap',
-  'waterfall',
-  'boxplot',
-  'funnel',
-  'radar',
-  'sankey',
-)
 const CHART: readonly Field[] = [
-  { at: 'chart', label: 'Chart', as: 'choice', options: CHARTS },
+  { at: 'chart', label: 'Chart', as: 'choice', options: same(...CHART_KINDS) },
   { at: 'dimension', label: 'Dimension', as: 'source', empty: 'omit', hint: SOURCE },
   { at: 'dimension2', label: 'Second dimension', as: 'source', empty: 'omit' },
   { at: 'measures', label: 'Measures', as: 'lines', hint: 'One expression a line' },
@@ -213,21 +193,6 @@ const TEMPLATE_STEPS: readonly Step[] = [
 const FIELD: Field = { at: 'field', label: 'Field', as: 'line', hint: 'Upper and lower case count' }
 const REQUIRED: Field = { at: 'required', label: 'A value that does not exist is an error', as: 'flag' }
 const EXCLUDE: Field = { at: 'exclude', label: 'All others', as: 'flag' }
-const PRESETS = same(
-  'today',
-  'yesterday',
-  'lastNDays',
-  'thisWeek',
-  'lastWeek',
-  'thisMonth',
-  'lastMonth',
-  'thisQuarter',
-  'lastQuarter',
-  'thisYear',
-  'lastYear',
-  'monthToDate',
-  'yearToDate',
-)
 const CLAUSES: readonly Variant[] = [
   {
     type: 'values',
@@ -247,7 +212,7 @@ const CLAUSES: readonly Variant[] = [
     start: { field: '', preset: 'lastMonth', required: true },
     fields: [
       FIELD,
-      { at: 'preset', label: 'Period', as: 'choice', options: PRESETS },
+      { at: 'preset', label: 'Period', as: 'choice', options: same(...DATE_PRESETS) },
       { at: 'n', label: 'Days, for lastNDays', as: 'number', empty: 'omit' },
       REQUIRED,
     ],
@@ -275,22 +240,7 @@ const VARIABLE: Variant = {
   ],
 }
 
-const OPERATORS = same(
-  'eq',
-  'ne',
-  'gt',
-  'ge',
-  'lt',
-  'le',
-  'between',
-  'notBetween',
-  'contains',
-  'startsWith',
-  'matches',
-  'empty',
-  'notEmpty',
-)
-const OP: Field = { at: 'op', label: 'Comparison', as: 'choice', options: OPERATORS }
+const OP: Field = { at: 'op', label: 'Comparison', as: 'choice', options: same(...OPERATORS) }
 const OPERAND = '=expression, variable:NAME, kpi:LABEL, previous, or a constant'
 const OF: Field = { at: 'of', label: 'Of', as: 'json', hint: 'JSON: {"objectId": "..."}' }
 const UP_DOWN: Options = same('any', 'up', 'down')
