@@ -24,7 +24,11 @@ export const Head: FC<
     <div class="head">
       <h1>{title}</h1>
       {beside}
-      {children && <div class="tools">{children}</div>}
+      {children && (
+        <div class="tools" data-part="head-tools">
+          {children}
+        </div>
+      )}
     </div>
   </>
 )

@@ -172,7 +172,11 @@ test('an unknown task is a page with the status 404', async () => {
 })
 
 test('the execution shows its states, its error, and its log', async () => {
-  const text = textOf(await pageText(`/console/executions/${failed}`))
+  // The script log comes after the execution has ended.
+  const text = await until(async () => {
+    const found = textOf(await pageText(`/console/executions/${failed}`))
+    return found.includes('Log Whole log') ? found : null
+  })
   expect(text).toMatch(/Financial Dashboard Reload .*failed/)
   expect(text).toMatch(/Triggered .*Started, after .*failed, after/)
   expect(text).toMatch(/Steps .*FinishedFail/)

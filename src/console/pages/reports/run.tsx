@@ -112,9 +112,7 @@ export const runPage: Page = {
               </span>
             }
           >
-            <span class="tools" data-part="actions">
-              <Actions context={context} run={run} deliveries={all} />
-            </span>
+            <Actions context={context} run={run} deliveries={all} />
           </Head>
           <div class="two">
             <div class="stack" data-part="results">

@@ -127,11 +127,13 @@ export const executionPage: Page = {
                 id="log"
                 title="Log"
                 tools={
-                  log.ok && (
-                    <a class="small" href={`${context.root}/api${path}/log`} download>
-                      Whole log
-                    </a>
-                  )
+                  <span data-part="whole-log">
+                    {log.ok && (
+                      <a class="small" href={`${context.root}/api${path}/log`} download>
+                        Whole log
+                      </a>
+                    )}
+                  </span>
                 }
               >
                 <div data-part="log">
