@@ -79,8 +79,10 @@ export function createMembership(deps: MembershipDeps): Membership {
     if (saveStore(tables)) {
       // The first node may have lost the lead before its store was there: what is new in it is that of the cluster too.
       const isFirst = isFirstShipUnderWay(db)
-      const isAdded = ({ table }: TableRows) => table.class === 'union' || table.stays === true || isFirst
-      for (const rows of tables.filter(isAdded)) await shipRows(rows)
+      for (const rows of tables) {
+        const isWhole = rows.table.class === 'union' || isFirst
+        if (isWhole || rows.table.stays) await shipRows(rows, isWhole ? () => true : rows.stays)
+      }
     }
     db.exec('PRAGMA foreign_keys = OFF')
     try {
@@ -99,7 +101,7 @@ export function createMembership(deps: MembershipDeps): Membership {
     return true
   }
 
-  async function shipRows(rows: TableRows): Promise<void> {
+  async function shipRows(rows: TableRows, isAdded: (key: string) => boolean): Promise<void> {
     let after: string | null = null
     for (;;) {
       const keys: string[] = rows.keys(after, PAGE)
@@ -107,7 +109,10 @@ export function createMembership(deps: MembershipDeps): Membership {
       await shipAsMaker(
         pool,
         node,
-        keys.map((key) => rows.read(key)).filter(({ body }) => body !== null),
+        keys
+          .filter(isAdded)
+          .map((key) => rows.read(key))
+          .filter(({ body }) => body !== null),
       )
       after = keys.at(-1)!
     }

@@ -44,7 +44,8 @@ async function takeBackNow({ db, pool, node }: MergeDeps): Promise<TakenBack> {
   // A row that is gone has reached its age.
   const isHere = ({ tbl, key }: RowKey) => applier.tables.get(tbl)?.read(key).body != null
   const leader = ofClass(keys, 'leader')
-  const own = [...ofClass(keys, 'union'), ...leader.filter(({ tbl }) => sharedTable(tbl)?.stays)].filter(isHere)
+  const staying = leader.filter(({ tbl, key }) => applier.tables.get(tbl)?.stays(key))
+  const own = [...ofClass(keys, 'union').filter(isHere), ...staying]
   const rows = own.flatMap(({ tbl, key }) => applier.tables.get(tbl)?.read(key) ?? [])
   for (const chunk of inChunks(rows)) await shipAsMaker(pool, node, chunk)
 

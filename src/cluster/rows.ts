@@ -37,6 +37,8 @@ export interface TableRows {
   keys(after: string | null, limit: number): string[]
   /** The value of a column as it is here; undefined = no such row. */
   value(key: string, column: string): unknown
+  /** True when the row is here, and is added to the database though only a leader changes those of its table. */
+  stays(key: string): boolean
   /** Adds or changes the row, or removes it. Rows in its way are removed: their newer versions follow. */
   write(row: IncomingRow): void
   /** True when the row names one of another table that is not here. */
@@ -55,7 +57,7 @@ export function createRows(db: Database): ReadonlyMap<string, TableRows> {
 }
 
 function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): TableRows {
-  const { name, key, blob, reference, computed = {} } = table
+  const { name, key, blob, reference, stays = 'false', computed = {} } = table
   const own = new Set([...(table.own ?? []), ...(reference ? [reference.column] : [])])
   const shared = columns.filter((column) => !own.has(column))
   const localKey = reference ? [reference.column] : key
@@ -95,6 +97,11 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
     for (const column of shared) body[column] = column === blob ? bytes !== null : encoded(row[column])
     if (reference) body[reference.as] = encoded(text)
     return { tbl: name, key: text, body: JSON.stringify(body), blob: bytes }
+  }
+
+  function value(text: string, expression: string): unknown {
+    const parts = partsOf(text)
+    return parts && db.get<{ value: unknown }>(`SELECT ${expression} AS value FROM ${name} ${where}`, ...parts)?.value
   }
 
   const computedColumns = Object.keys(computed)
@@ -137,10 +144,8 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
       const sql = `${SQL.keys} ${after === null ? '' : `WHERE ${SQL.after}`} ${SQL.order} LIMIT ?`
       return db.all<{ key: unknown }>(sql, ...parts!, limit).map((row) => String(row.key))
     },
-    value(text, column) {
-      const parts = partsOf(text)
-      return parts && db.get<Record<string, unknown>>(`SELECT ${column} FROM ${name} ${where}`, ...parts)?.[column]
-    },
+    value,
+    stays: (text) => value(text, stays) === 1,
     isOrphan(text) {
       if (orphaned.length === 0) return false
       const parts = partsOf(text)

@@ -13,8 +13,11 @@ export interface SharedTable {
   readonly anyCase?: true
   /** Rows are removed by their age alone, by every node itself, as those of class `union` are. */
   readonly aged?: true
-  /** Of class `leader`: rows that a node has made alone are about its own events, and are added to the database. */
-  readonly stays?: true
+  /**
+   * Of class `leader`: SQL that is true for rows that are added to the database when a node returns from working alone, as
+   * they are about its own events and starts.
+   */
+  readonly stays?: string
   /** Of class `leader`: SQL that is true for rows that this node has accepted, and brings to the leader when it joins. */
   readonly brought?: string
   /** Columns whose values each node gives by itself: numbers of rows, counts kept by triggers. */
@@ -41,6 +44,14 @@ const union = (name: string, key: readonly string[], more: Partial<SharedTable> 
   ...more,
 })
 
+const ALL = 'true'
+/**
+ * A node that has led without knowing that it no longer did has begun nothing under its keys; each would take the place
+ * of the answer that the next leader keeps under the same key.
+ */
+const ANSWERED_OR_BEGUN =
+  'status IS NOT NULL OR EXISTS (SELECT 1 FROM start_note WHERE start_note.request = idempotency_key.id)'
+
 const REPORT_ENTITIES = ['report', 'task', 'recipient', 'grp', 'filter', 'condition']
 
 /** A table stands behind those that its foreign keys name. The order is that of the first shipment. */
@@ -53,7 +64,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('rate_limit_slot', ['key', 'event_id']),
   leader('alert_group', ['id']),
   leader('alert_group_task', ['task_id', 'group_id']),
-  leader('fallback_watch', ['event_id', 'route'], { stays: true }),
+  leader('fallback_watch', ['event_id', 'route'], { stays: ALL }),
   leader('maintenance', ['id']),
   leader('maintenance_summary', ['name']),
   leader('snooze', ['id']),
@@ -70,7 +81,7 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('start_request_queue', ['id'], { own: ['seq'] }),
   // The callers whose start requests are awaited from the broker, whose session all nodes share.
   leader('start_publisher', ['id']),
-  leader('start_note', ['request', 'task_id'], { stays: true }),
+  leader('start_note', ['request', 'task_id'], { stays: ALL }),
   leader('start_queue', ['id']),
   // Messages whose tasks Qlik Sense has to confirm before they become events; those of the inbox have no key here.
   leader('unverified', ['seq'], {
@@ -78,10 +89,10 @@ export const SHARED_TABLES: readonly SharedTable[] = [
     blob: 'raw',
     brought: 'message_key IS NOT NULL',
   }),
-  leader('cloud_message', ['id'], { blob: 'payload', stays: true }),
-  leader('mqtt_outgoing', ['id'], { own: ['seq'], stays: true }),
-  leader('influx_point', ['id'], { own: ['seq'], stays: true }),
-  leader('idempotency_key', ['id'], { stays: true }),
+  leader('cloud_message', ['id'], { blob: 'payload', stays: ALL }),
+  leader('mqtt_outgoing', ['id'], { own: ['seq'], stays: ALL }),
+  leader('influx_point', ['id'], { own: ['seq'], stays: ALL }),
+  leader('idempotency_key', ['id'], { stays: ANSWERED_OR_BEGUN }),
   leader('kv_namespace', ['name'], {
     own: ['id', 'keys'],
     computed: { keys: 'SELECT count(*) FROM kv WHERE namespace = ?' },

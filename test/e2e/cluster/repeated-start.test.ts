@@ -77,3 +77,37 @@ test('a start that a node has made alone is not made again once the nodes are to
     }
   }
 }, 120_000)
+
+test('a start that a node was making alone when it crashed is not made again once the nodes are together', async () => {
+  await using scene = await startSiteCluster()
+  const { site, cluster, starts } = scene
+  site.simulator.setTask(CUT_SHORT, { durationMs: 30, outcome: 'success' })
+  await cluster.untilLed()
+  await cluster.untilJoined()
+  const headers = { 'idempotency-key': 'cut short alone' }
+  const start = (node: ClusterNode) => node.call('POST', `/v4/reloadtask/${CUT_SHORT}/start`, undefined, headers)
+  const [one, other] = cluster.nodes as [ClusterNode, ClusterNode]
+  await cluster.postgres.kill()
+  await until(async () => (await modesOf(cluster)).every((mode) => mode === 'alone'), { timeout: 40_000 })
+  site.simulator.fault({ listener: 'qrs', match: '/start', mode: 'slow-body', args: [1] })
+  const cut = start(one).catch(() => null)
+  await until(() => starts(CUT_SHORT) === 1, { what: 'Qlik Sense to be asked' })
+  await one.kill()
+  site.simulator.clearFaults()
+  await cut
+  await cluster.postgres.start()
+  await one.start()
+  await cluster.untilJoined()
+  await cluster.untilLed()
+  for (const node of [other, one]) {
+    const answer = await until(
+      async () => {
+        const found = await start(node)
+        return found.status === 200 ? found : null
+      },
+      { what: 'an answer', timeout: 30_000 },
+    )
+    expect(await answer.json()).toMatchObject({ totalTasksStarted: 1 })
+    expect(starts(CUT_SHORT)).toBe(1)
+  }
+}, 120_000)

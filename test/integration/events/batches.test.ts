@@ -39,9 +39,13 @@ async function scene(needs: readonly Need[]) {
 }
 
 const COUNT = 400
+/** While four requests are under way others gather, however slowly the failures come on a busy machine. */
+const slowly = (simulator: TestSite['simulator']) =>
+  simulator.fault({ listener: 'qrs', match: '/full', mode: 'latency', args: [300, 300] })
 
 test('executions that fail within a second are asked about together, and each event has its own result', async () => {
   const { simulator, routed, asked, qrs } = await scene(['app', 'execution'])
+  slowly(simulator)
   const { executionIds } = await simulator.burst({ count: COUNT, withinMs: 500 })
   await until(() => routed.length === COUNT, { timeout: 30_000 })
   expect(new Set(routed.map(({ execution }) => execution?.executionID))).toEqual(new Set(executionIds))
@@ -53,6 +57,7 @@ test('executions that fail within a second are asked about together, and each ev
 
 test('the failures of one task are asked about together, and go on in their order', async () => {
   const { simulator, routed, asked, qrs } = await scene(['execution'])
+  slowly(simulator)
   const task = 'fbf645f0-0c92-40a4-af9a-6e3eb1d3c35c'
   const { executionIds } = await simulator.burst({ count: 100, withinMs: 100, taskIds: [task] })
   await until(() => routed.length === 100, { timeout: 30_000 })
