@@ -13,6 +13,7 @@ import type { EventCompleter } from './completer.ts'
 import type { DistributeConfig, UdpConfig, UdpServerConfig } from './config.ts'
 import { createCounters, type IngestCounters } from './counters.ts'
 import { createEnricher } from './enrich/enricher.ts'
+import { createQrsGate } from './enrich/gate.ts'
 import type { EventRouter } from './event-router.ts'
 import type { IngestHandover } from './ingest/handover.ts'
 import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
@@ -103,8 +104,15 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   const { db, writer, log, shared } = deps
   const counters = createCounters()
   const { udp } = settings
+  const gate = createQrsGate({
+    probe: (signal) => deps.qrs.ping(signal),
+    onOpen() {
+      if (shared.delivers) enricher.wake()
+    },
+    log,
+  })
   const enricher = createEnricher(
-    { ...deps, counters },
+    { ...deps, counters, gate },
     {
       maxConcurrent: udp?.maxConcurrent ?? 10,
       maxSize: udp?.maxSize ?? 200,
@@ -301,7 +309,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     get status() {
       return {
         udpListening: udp ? (ingest?.isListening ?? false) : null,
-        qrsReachable: enricher.qrsReachable,
+        qrsReachable: gate.open,
         get pendingEvents() {
           return countPendingEvents(db)
         },
@@ -316,12 +324,14 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     async start() {
       // Events that were accepted earlier are worked off even when the port cannot be opened.
       if (shared.delivers) enricher.start()
+      if (settings.qrsEnabled) gate.watch()
       ticks.start()
       stopHearing = shared.inbox?.onNew(takeOver) ?? stopHearing
       if (udp) await startUdp(udp)
     },
     async stop() {
       await ticks.stop()
+      gate.stop()
       stopHearing()
       const isKept = ingest && ingestSettings && deps.handover?.leave(ingest, ingestSettings)
       if (!isKept) await ingest?.stop()

@@ -56,7 +56,7 @@ test('a right that the user lacks is named until it is there', async () => {
 
 test('a user that Qlik Sense does not know is refused, and the log does not call it unreachable', async () => {
   const { product, health } = await scene('/about')
-  const [line] = await product.process.waitForLine(/.*QRS: refuses Footman, events wait: QRS answered 403.*/, 10_000)
+  const [line] = await product.process.waitForLine(/.*QRS: refuses Footman: QRS answered 403.*/, 10_000)
   expect(line).not.toContain('not reachable')
   const { checks, reasons } = await health()
   expect([checks.qrs, reasons!.qrs]).toEqual(['degraded', expect.stringContaining('QRS answered 403')])

@@ -16,7 +16,7 @@ import type { IgnoreReason } from '../types.ts'
 import { createBacklog } from './backlog.ts'
 import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
 import { type Facts, gatherFacts, listOfMissing, type Progress, subjectText } from './facts.ts'
-import { createQrsGate } from './gate.ts'
+import type { QrsGate } from './gate.ts'
 import { createLogTurns } from './log-turns.ts'
 
 interface EnricherDeps {
@@ -33,6 +33,8 @@ interface EnricherDeps {
   readonly completer?: EventCompleter | undefined
   /** True when a rejected call means that QRS cannot be reached at all. */
   readonly isUnreachable: (error: unknown) => boolean
+  /** Closed while QRS cannot be reached; `wake` is to be called when it opens. */
+  readonly gate: Pick<QrsGate, 'open' | 'close'>
 }
 
 interface EnricherSettings {
@@ -58,7 +60,6 @@ interface Enricher {
   readonly waiting: number
   /** Events that are being asked about, `maxConcurrent` at most: the others share their questions. */
   readonly running: number
-  readonly qrsReachable: boolean
 }
 
 /** An event in memory that waits for data. */
@@ -106,7 +107,7 @@ const IGNORED: Readonly<Record<IgnoredProgress, { readonly reason: IgnoreReason;
 }
 
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
-  const { clock, log, db, router } = deps
+  const { clock, log, db, router, gate } = deps
   const inHand = new Map<number, Job>()
   const busyTasks = new Set<string>()
   const rounds = new Set<Promise<void>>()
@@ -135,7 +136,6 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       logTurns.wanted(event.seq, () => router.logUse(db, completion.record({ event, facts: found }, false)), signal),
   }
   const completion = createCompletion({ facts, router, log, completer: deps.completer })
-  const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
 
   /** Looks for work once for all that has happened in this turn of the event loop. */
   function turn(): void {
@@ -372,13 +372,11 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       stopped = false
       startedAt = clock.now()
       answeredAt = startedAt
-      if (settings.qrsEnabled) gate.watch()
       wake()
     },
     wake,
     async stop() {
       stopped = true
-      gate.stop()
       clearTimeout(wakeTimer)
       stopping.abort()
       for (const job of inHand.values()) release(job)
@@ -389,9 +387,6 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     },
     get running() {
       return Math.min(asked, settings.maxConcurrent)
-    },
-    get qrsReachable() {
-      return gate.open
     },
   }
 }

@@ -11,7 +11,7 @@ import { definiteAnswer, reasonOf } from '../../qlik/qrs/failure.ts'
 
 export interface QrsGate {
   readonly open: boolean
-  /** Asks soon and then every minute, so that a wrong address is known before the first event needs QRS. */
+  /** Asks soon and then regularly: a wrong address is known before the first event needs QRS, and a cluster knows which nodes reach it. */
   watch(): void
   /** QRS could not be reached: starts probing. */
   close(reason: string): void
@@ -26,7 +26,7 @@ export interface QrsGateDeps {
 
 const PROBE = { firstMs: 1000, maxMs: 5000 }
 const PROBE_TIMEOUT_MS = 5000
-const WATCH_MS = 60_000
+const WATCH_MS = 20_000
 /** A connection with TLS takes as long as opening the listeners, which come first. */
 const FIRST_WATCH_MS = 100
 
@@ -59,7 +59,7 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     isOpen = false
     closedAt = Date.now()
     deps.log.error(
-      `QRS: ${what}, events wait: ${reason}. Check Butler.configQRS and Butler.cert; "footman doctor" tests them`,
+      `QRS: ${what}: ${reason}. Everything that needs it waits. Check Butler.configQRS and Butler.cert; "footman doctor" tests them`,
     )
     schedule(1)
   }
