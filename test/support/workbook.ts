@@ -230,6 +230,39 @@ export function workbookReport(): TemplateReport {
   return { ...base, data: base.data.map((binding) => (binding.type === 'table' ? { ...binding, columns } : binding)) }
 }
 
+/** The report of `workbookReport` with a second table, `few`, of the first two rows of `detail`. */
+export function reportWithFew(): TemplateReport {
+  const base = workbookReport()
+  const few = base.data.flatMap((binding) => (binding.type === 'table' ? [{ ...binding, key: 'few', maxRows: 2 }] : []))
+  return { ...base, data: [...base.data, ...few] }
+}
+
+/** Loops over `detail` in A2:B2 and over `few` in D2:E2, a list of cities in G1:H5; totals below each, and one of all three. */
+export const sideBySideWorkbook = (): Parts =>
+  workbook([
+    {
+      name: 'Sales',
+      xml: worksheet(
+        [
+          sheetRow(1, ['Sales', null, null, 'First two', null, null, 'City', 'People']),
+          sheetRow(2, [
+            '{{#detail}}{{Product}}',
+            '{{Sales}}{{/detail}}',
+            null,
+            '{{#few}}{{Product}}',
+            '{{Sales}}{{/few}}',
+            null,
+            'Rome',
+            3,
+          ]),
+          sheetRow(3, ['Total', { f: 'SUM(B2:B2)' }, null, 'Total', { f: 'SUM(E2:E2)' }, null, 'Oslo', 1]),
+          sheetRow(4, ['both', { f: 'B3+E3+H5' }, null, null, null, null, 'Bonn', 2]),
+          sheetRow(5, [null, null, null, null, null, null, 'Total', { f: 'SUM(H2:H4)' }]),
+        ].join(''),
+      ),
+    },
+  ])
+
 /** `count` rows of three regions: products P1, P2, ..., sales 10, 20, ... */
 export const facts = (count: number): Facts =>
   Array.from({ length: count }, (_, index) => ({

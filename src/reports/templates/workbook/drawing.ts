@@ -11,7 +11,7 @@ import { type Places, visitText } from '../text.ts'
 import { checkVisitor, fillVisitor } from '../visitors.ts'
 import { parseXml, serializeXml } from '../xml.ts'
 import { child, Edits, elements } from './dom.ts'
-import type { Moves, SheetPlace } from './moves.ts'
+import { cellAt, type Moves, movedBy, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
 import type { SheetContext } from './plan.ts'
 
@@ -79,7 +79,7 @@ function moveAnchors(document: Document, { layout }: SheetPlace, edits: Edits): 
     const start = from && child(from, 'row')
     if (!start) continue
     const row = Number(start.textContent)
-    const by = layout.rowOf(row + 1, 'first') - row - 1
+    const by = movedBy(cellAt(row, Number(child(from, 'col')?.textContent ?? 0)), layout)
     edits.text(start, String(row + by))
     const to = child(anchor, 'to')
     const end = to && child(to, 'row')

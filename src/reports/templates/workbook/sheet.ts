@@ -55,6 +55,18 @@ function withoutPrefix(text: string): string {
     .replace(new RegExp(`\\sxmlns:${prefix}=`), ' xmlns=')
 }
 
+/** Index of the first row with this number or a higher one. */
+export function firstAt(rows: readonly SourceRow[], number: number): number {
+  let low = 0
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((rows[middle]?.number ?? 0) < number) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /** Attributes of the row without `r` and `spans`, as they are written: ` ht="30" customHeight="1"`. */
 export function rowAttributes({ source }: SourceRow): string {
   const attributes = /^<row(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)\/?>/.exec(source)?.[1] ?? ''
