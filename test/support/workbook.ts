@@ -1,9 +1,11 @@
 /** A workbook template made by code, with everything that follows the rows of a loop. */
 import type { FontSet } from '../../src/reports/documents/fonts.ts'
 import type { TemplateReport } from '../../src/reports/entities/report.ts'
+import { createFindings } from '../../src/reports/templates/names.ts'
 import { openPackage } from '../../src/reports/templates/package.ts'
+import { TemplateError } from '../../src/reports/templates/problems.ts'
 import { createScope } from '../../src/reports/templates/scope.ts'
-import { fillWorkbook } from '../../src/reports/templates/workbook/index.ts'
+import { checkWorkbook, fillWorkbook } from '../../src/reports/templates/workbook/index.ts'
 import type { ReportData } from '../../src/reports/types.ts'
 import { contentTypes, type Parts, relationships, SHEET_NAMESPACES, SPREADSHEET, unzip, zipOf } from './office.ts'
 import { tempDirectory } from './temp.ts'
@@ -297,7 +299,10 @@ export async function filledWorkbook(parts: Parts, options: FillOptions = {}) {
     fonts: async () => ({}) as FontSet,
   })
   const file = directory.join('filled.xlsx')
-  await fillWorkbook({ source, scope, file, temporaryDirectory: directory.path, warn })
+  const findings = createFindings()
+  const book = await checkWorkbook(source, scope.names, findings)
+  if (findings.problems.length > 0) throw new TemplateError(findings.problems)
+  await fillWorkbook({ source, book, scope, file, temporaryDirectory: directory.path, warn })
   const filled = await unzip(new Uint8Array(await Bun.file(file).arrayBuffer()))
   return {
     file,

@@ -114,6 +114,7 @@ function forbiddenIn(name: string, isCalled: boolean): string | null {
   const plain = name.toUpperCase()
   const isHandedOn = plain.startsWith('_XL') || NEVER_A_NAME.has(plain)
   if (!isCalled && !isHandedOn) return null
+  if (!plain.includes('.')) return FORBIDDEN.has(plain) ? plain : null
   const last = plain.slice(plain.lastIndexOf('.') + 1)
   const lastTwo = plain.split('.').slice(-2).join('.')
   return [last, lastTwo].find((one) => FORBIDDEN.has(one)) ?? null

@@ -1,5 +1,5 @@
 /** Which columns a loop takes: all of the sheet, unless a table of Excel, a list or another loop stands beside it. */
-import { type Token, tokenize } from './formula.ts'
+import { tokenize } from './formula.ts'
 import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns, overlap } from './layout.ts'
 import { cellsOf, firstAt, type SheetSource, type SourceCell } from './sheet.ts'
 
@@ -164,7 +164,7 @@ function foreignColumns(block: TaggedRange, own: Columns, { source, tables }: Su
 /** A formula of the row about a cell of the loop, which belongs to the loop. */
 function refersTo({ inner, row }: SourceCell, { left, right }: Columns): boolean {
   const end = /^<f[\s>]/.test(inner) ? inner.indexOf('</f>') : -1
-  return tokenize(inner.slice(inner.indexOf('>') + 1, Math.max(0, end))).some((token: Token) => {
+  return tokenize(inner.slice(inner.indexOf('>') + 1, Math.max(0, end))).some((token) => {
     if (token.kind !== 'reference' || token.sheet !== null) return false
     const { start } = token
     return start.row === row && start.column !== null && left <= start.column && start.column <= right

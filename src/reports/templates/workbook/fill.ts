@@ -39,12 +39,14 @@ interface FillRequest {
   readonly source: OfficePackage
   readonly book: Book
   readonly scope: Scope
+  /** Path of the file to write. */
   readonly file: string
+  /** Absolute; sheets of level values wait there. */
   readonly temporaryDirectory: string
   readonly warn: Warn
 }
 
-/** Writes the filled workbook to `file`. Rejects with `NO_CYCLE_VALUES` when no sheet is left. */
+/** Fills a workbook that was read without problems. Rejects with `NO_CYCLE_VALUES` when no sheet is left, and with the errors of the data. */
 export async function fillWorkbook(request: FillRequest): Promise<void> {
   const { source, book, warn, temporaryDirectory } = request
   const parts = createParts(source)

@@ -11,7 +11,7 @@ import {
   type TextTag,
 } from '../tags.ts'
 import { columnsOfBlocks, type SheetTable, type Surroundings } from './columns.ts'
-import { columnLetters, hasTagText, type Token, tokenize } from './formula.ts'
+import { columnLetters, hasTagText } from './formula.ts'
 import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns } from './layout.ts'
 import {
   type CellFormula,
@@ -40,7 +40,7 @@ export type TextPiece =
 
 type CellContent =
   | { readonly kind: 'static' }
-  | { readonly kind: 'formula'; readonly formula: CellFormula; readonly tokens: readonly Token[] }
+  | { readonly kind: 'formula'; readonly formula: CellFormula }
   | {
       readonly kind: 'text'
       readonly pieces: readonly TextPiece[]
@@ -87,9 +87,9 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
     const cells = cellsOf(row).map((cell): PlanCell => {
       const formula = formulas.of(cell)
       if (formula) {
-        const tokens = tokenize(formula.text)
-        if (hasTagText(tokens)) report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
-        return { ...cell, content: { kind: 'formula', formula, tokens } }
+        if (formula.mayHaveTag && hasTagText(formula.tokens()))
+          report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
+        return { ...cell, content: { kind: 'formula', formula } }
       }
       const item = textOf(cell, context)
       const plan: PlanCell = { ...cell, content: { kind: 'static' } }

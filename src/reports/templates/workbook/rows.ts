@@ -5,11 +5,11 @@ import type { Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
 import type { TextTag } from '../tags.ts'
 import { escapeAttribute, escapeXml } from '../xml.ts'
-import { columnLetters, MAX_ROW } from './formula.ts'
+import { columnLetters, MAX_ROW, type Token } from './formula.ts'
 import { areWithin, type Block, type Columns, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
 import { type PlanBlock, type PlanCell, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
-import { escapeString, firstAt, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
+import { type CellFormula, escapeString, firstAt, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
 import type { Styles } from './styles.ts'
 
 const CHUNK = 65_536
@@ -29,7 +29,16 @@ export async function* writeRows(request: RowsRequest): AsyncGenerator<string> {
   const { plan, place, scope } = request
   const { blocks, bands } = place.layout
   const written = bands.map((band) =>
-    rowsBetween({ ...request, band }, blocks, 1, MAX_ROW, plan.source.rows, scope, NO_ITERATIONS, false),
+    rowsBetween(
+      { ...request, band, looped: new Map() },
+      blocks,
+      1,
+      MAX_ROW,
+      plan.source.rows,
+      scope,
+      NO_ITERATIONS,
+      false,
+    ),
   )
   let chunk = ''
   for await (const row of sideBySide(written)) {
@@ -53,6 +62,8 @@ interface BandRow {
 /** A request for the rows of columns that move together. */
 interface BandRequest extends RowsRequest {
   readonly band: Columns
+  /** Tokens of the formulas in loops. */
+  readonly looped: Map<CellFormula, readonly Token[]>
 }
 
 /** Puts the rows of all bands together by their numbers. */
@@ -200,7 +211,7 @@ const styleOf = ({ attributes }: PlanCell): string => attributes.replace(/\s(vm|
 const emptyCell = (cell: PlanCell, reference: string): string => `<c r="${reference}"${styleOf(cell)}/>`
 
 async function writeCell(
-  request: RowsRequest,
+  request: BandRequest,
   cell: PlanCell,
   reference: string,
   scope: Scope,
@@ -213,7 +224,7 @@ async function writeCell(
   }
   if (content.kind === 'formula') {
     const { layout } = request.place
-    const text = request.moves.formula(content.tokens, request.place, { within })
+    const text = request.moves.formula(tokensOf(content.formula, within, request), request.place, { within })
     const attributes = Array.from(content.formula.attributes, ([name, value]) => {
       const area = /^(ref|r1|r2)$/.test(name) ? readArea(value) : null
       return ` ${name}="${escapeAttribute(area ? formatArea(growArea(area, layout, within)) : value)}"`
@@ -223,6 +234,14 @@ async function writeCell(
   const sole = soleTag(content.pieces)
   if (sole && !isFormatted(sole, scope)) return valueCell(request, cell, reference, await scope.value(sole))
   return textCell(request, cell, reference, await renderText(content.pieces, scope), content.properties)
+}
+
+/** Tokens of formulas in loops are kept, as they are written again and again. */
+function tokensOf(formula: CellFormula, within: Iterations, { looped }: BandRequest): readonly Token[] {
+  if (within.size === 0) return formula.tokens()
+  const tokens = looped.get(formula) ?? formula.tokens()
+  looped.set(formula, tokens)
+  return tokens
 }
 
 const isFormatted = (tag: TextTag, scope: Scope): boolean =>

@@ -88,7 +88,8 @@ export async function checkSplits(source: OfficePackage, book: Workbook, finding
     for (const cell of [...(plan?.cells.values() ?? [])].flat()) {
       if (cell.content.kind !== 'formula') continue
       const place = placeOf(name, cell)
-      for (const token of cell.content.tokens) if (token.kind === 'reference') checkReference(token, name, place)
+      for (const token of cell.content.formula.tokens())
+        if (token.kind === 'reference') checkReference(token, name, place)
       checkRef(cell.content.formula.attributes.get('ref') ?? '', name, 'the array formula')
     }
     if (plan) checkXml(await parseXml(plan.source.frame, name), name)

@@ -6,7 +6,7 @@ import {
   formatReference,
   type Reference,
   sheetPrefix,
-  shiftFormula,
+  shiftTokens,
   sourceOf,
   tokenize,
 } from '../../../../../src/reports/templates/workbook/formula.ts'
@@ -68,7 +68,7 @@ test.each([
   ['A1', -1, 0, '#REF!'],
   ['A:B+1:$2', 1, 1, 'B:C+2:$2'],
 ])('%s moved by %p rows and %p columns is %s', (formula, rows, columns, expected) => {
-  expect(shiftFormula(formula, rows, columns)).toBe(expected)
+  expect(shiftTokens(tokenize(formula), rows, columns).map(sourceOf).join('')).toBe(expected)
 })
 
 /** A part of a formula, with the references in it. */
