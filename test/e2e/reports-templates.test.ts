@@ -9,7 +9,14 @@ import { shape, slideChart, slidePicture, slideTable, slideTemplate, slideText }
 import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
 import { needs, program } from '../support/servers.ts'
 import { paragraph, table, run as textRun, wordPicture, wordTemplate, wordText } from '../support/templates.ts'
-import { salesWorkbook, sheetRow, sideBySideWorkbook, workbook, worksheet } from '../support/workbook.ts'
+import {
+  chartOverNames,
+  salesWorkbook,
+  sheetRow,
+  sideBySideWorkbook,
+  workbook,
+  worksheet,
+} from '../support/workbook.ts'
 
 needs('pdftotext', 'qpdf', 'soffice')
 
@@ -293,6 +300,17 @@ describe('a filled template as PDF', () => {
     )
     expect(files.map((file) => pdfPages(file).join('').trim().replace(/\d+/, 'n'))).toEqual(['First: n', 'Second: n'])
   }, 120_000)
+
+  test('a native chart over defined names shows the filled rows', async () => {
+    const parts = chartOverNames('[0]!products', '[0]!sales')
+    const file = await filled('Named chart', 'xlsx', parts, [values('Year', 2025)], 'pdf')
+    const amounts = pdfPages(file)
+      .join(' ')
+      .split(/\s+/)
+      .filter((word) => /^\d{7}$/.test(word))
+    // Twelve cells, and the numbers on the axis of the chart, which ends at 12 when its values are missing.
+    expect(amounts.length).toBeGreaterThan(15)
+  }, 60_000)
 })
 
 test('a template that was changed badly after it was saved fails with its code', async () => {

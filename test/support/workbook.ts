@@ -217,6 +217,7 @@ interface FillOptions {
   readonly facts?: Facts
   readonly data?: ReportData
   readonly report?: TemplateReport
+  readonly forPdf?: boolean
 }
 
 /** The report of `templateReport`, its table `detail` with the columns Product, Date, Sales. */
@@ -265,6 +266,45 @@ export const sideBySideWorkbook = (): Parts =>
     },
   ])
 
+/** A loop in row 2 of Detail below a heading, fixed figures in rows 1 to 3 of Rates, and a chart over names on Detail. */
+export function chartOverNames(categories: string, values: string): Parts {
+  const name = (one: string, formula: string, sheet = '') =>
+    `<definedName name="${one}"${sheet}>${formula}</definedName>`
+  return workbook(
+    [
+      {
+        name: 'Detail',
+        xml: worksheet(
+          sheetRow(1, ['Product', 'Sales']) + sheetRow(2, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']),
+          '<drawing r:id="rId1"/>',
+        ),
+        related: [['drawing', '../drawings/drawing1.xml']],
+      },
+      { name: 'Rates', xml: worksheet(sheetRow(1, ['EUR', 1]) + sheetRow(2, ['USD', 2]) + sheetRow(3, ['GBP', 3])) },
+    ],
+    {
+      names: [
+        name('products', 'Detail!$A$2:$A$2'),
+        name('sales', 'OFFSET(Detail!$B$1,1,0,COUNT(Detail!$B:$B),1)'),
+        name('sold', 'Detail!$B$2:INDEX(Detail!$B:$B,COUNTA(Detail!$B:$B))'),
+        name('heads', 'OFFSET(Detail!$A$1,0,0,COUNTA(Detail!$A:$A),1)'),
+        name('chosen', 'CHOOSE(1,Detail!$B$2,Detail!$A$2)'),
+        name('rates', 'Rates!$B$1:$B$3'),
+        name('own', 'Detail!$B$2', ' localSheetId="0"'),
+      ].join(''),
+      types: {
+        'xl/drawings/drawing1.xml': 'application/vnd.openxmlformats-officedocument.drawing+xml',
+        'xl/charts/chart1.xml': 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml',
+      },
+      parts: {
+        'xl/drawings/drawing1.xml': drawing(anchor(5, 20, chartFrame('rId1'))),
+        'xl/drawings/_rels/drawing1.xml.rels': relationships(['chart', '../charts/chart1.xml']),
+        'xl/charts/chart1.xml': chart(categories, values),
+      },
+    },
+  )
+}
+
 /** `count` rows of three regions: products P1, P2, ..., sales 10, 20, ... */
 export const facts = (count: number): Facts =>
   Array.from({ length: count }, (_, index) => ({
@@ -302,7 +342,15 @@ export async function filledWorkbook(parts: Parts, options: FillOptions = {}) {
   const findings = createFindings()
   const book = await checkWorkbook(source, scope.names, findings)
   if (findings.problems.length > 0) throw new TemplateError(findings.problems)
-  await fillWorkbook({ source, book, scope, file, temporaryDirectory: directory.path, warn })
+  await fillWorkbook({
+    source,
+    book,
+    scope,
+    file,
+    temporaryDirectory: directory.path,
+    warn,
+    forPdf: options.forPdf === true,
+  })
   const filled = await unzip(new Uint8Array(await Bun.file(file).arrayBuffer()))
   return {
     file,

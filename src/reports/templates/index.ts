@@ -87,6 +87,8 @@ interface Filling {
   readonly file: string
   readonly temporaryDirectory: string
   readonly warn: Warn
+  /** The file becomes a PDF. */
+  readonly forPdf: boolean
 }
 
 interface Checked {
@@ -178,7 +180,7 @@ export async function fillTemplate(
   })
   const { temporaryDirectory } = settings
   if (use.format !== 'pdf') {
-    await checked.fill({ scope, file, temporaryDirectory, warn })
+    await checked.fill({ scope, file, temporaryDirectory, warn, forPdf: false })
     return {
       format: use.format,
       mediaType: MEDIA_TYPES[use.format],
@@ -190,7 +192,7 @@ export async function fillTemplate(
     throw new ReportError('CONVERTER_MISSING', 'PDF of an Office template needs LibreOffice (officeConverter)')
   const office = `${file}.${source.format}`
   try {
-    await checked.fill({ scope, file: office, temporaryDirectory, warn })
+    await checked.fill({ scope, file: office, temporaryDirectory, warn, forPdf: true })
     const sourceSha256 = await hashOf(office)
     await convertToPdf(office, source.format, file, signal)
     return {

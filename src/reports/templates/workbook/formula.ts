@@ -214,7 +214,7 @@ export const sourceOf = (token: Token): string => (token.kind === 'reference' ? 
 
 /** Whether a tag stands in the formula; those in names of sheets are none of it. */
 export const hasTagText = (tokens: readonly Token[]): boolean =>
-  tokens.some((token) => token.kind !== 'reference' && token.text.includes('{{'))
+  tokens.some((token) => token.kind !== 'reference' && token.text.includes('{{') && !/^'.*'!$/s.test(token.text))
 
 /** The prefix of references to the sheet: `Detail!`, `'Q1 2025'!`. */
 export function sheetPrefix(name: string): string {

@@ -74,6 +74,13 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
     return formatReference({ ...corners, prefix: renamed ? sheetPrefix(place.name) : reference.prefix })
   }
 
+  /** The sheet before a name of its own: `'{{@region}}'!rates`. */
+  function movedPrefix(prefix: string, here: SheetPlace | null): string {
+    const sheet = prefix.startsWith("'") ? prefix.slice(1, -2).replaceAll("''", "'") : prefix.slice(0, -1)
+    const name = placesOf(sheet).length > 0 ? target(sheet, here)?.name : undefined
+    return name === undefined || name === sheet ? prefix : sheetPrefix(name)
+  }
+
   function severalSheets(reference: Reference): string {
     const names = reference.sheet?.split(':') ?? []
     const moved = names.some((name) => {
@@ -90,7 +97,8 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
       const tokens = typeof source === 'string' ? tokenize(source) : source
       const written = tokens.map((token) => {
         if (token.kind === 'reference') return move(token, here, within, grow)
-        return token.kind === 'name' ? (here?.tables.get(token.text.toLowerCase()) ?? token.text) : token.text
+        if (token.kind === 'name') return here?.tables.get(token.text.toLowerCase()) ?? token.text
+        return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here) : token.text
       })
       return written.join('')
     },

@@ -2,8 +2,9 @@
 import { kindOf, type Relationship } from '../parts.ts'
 import type { Scope } from '../scope.ts'
 import { escapeXml, parseXml, plainMarkup, serializeXml } from '../xml.ts'
+import type { ChartRequest } from './charts.ts'
 import { Edits, elements } from './dom.ts'
-import { type DrawingRequest, fillDrawing } from './drawing.ts'
+import { fillDrawing } from './drawing.ts'
 import { cellAt, formatArea, growArea, type Moves, movedBy, readArea, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
 import type { SheetPlan } from './plan.ts'
@@ -17,7 +18,7 @@ export interface TableCopy {
   readonly name: string
 }
 
-interface RelatedRequest extends DrawingRequest {
+interface RelatedRequest extends ChartRequest {
   readonly plan: SheetPlan
   /** The tables of this sheet, by the path of their part in the template. */
   readonly tables: ReadonlyMap<string, TableCopy>

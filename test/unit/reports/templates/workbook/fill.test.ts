@@ -385,6 +385,15 @@ describe('a sheet for each value', () => {
     expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
   })
 
+  test('formulas name the names of their own copy of a sheet', async () => {
+    const parts = workbook([{ name: '{{@region}}', xml: worksheet(sheetRow(1, [2, { f: "'{{@region}}'!rate*3" }])) }], {
+      names: `<definedName name="rate" localSheetId="0">'{{@region}}'!$A$1</definedName>`,
+    })
+    await using filled = await filledWorkbook(parts, { facts: facts(2) })
+    expect(filled.cells(SHEET)).toEqual(['A1=2', 'B1==Nord!rate*3'])
+    expect(filled.cells('xl/worksheets/sheet2.xml')).toEqual(['A1=2', 'B1==Süd!rate*3'])
+  })
+
   test('no value: the sheet is left out with its parts; without any sheet there is no document', async () => {
     await using filled = await filledWorkbook(regions(), { facts: [] })
     expect(filled.text('xl/workbook.xml').match(/<sheet /g)).toHaveLength(1)
