@@ -1,7 +1,7 @@
 /** Which columns a loop takes: all of the sheet, unless a table of Excel, a list or another loop stands beside it. */
 import { tokenize } from './formula.ts'
 import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns, overlap } from './layout.ts'
-import { cellsOf, firstAt, type SheetSource, type SourceCell } from './sheet.ts'
+import { cellsOf, firstAt, type SheetSource, type SourceCell, type SourceRow } from './sheet.ts'
 
 /** A table of Excel on a sheet. */
 export interface SheetTable extends Area {
@@ -16,52 +16,81 @@ export interface TaggedRange extends BlockRange {
 }
 
 export interface Surroundings {
-  readonly source: SheetSource
+  /** Cells with content of these rows. */
+  contentBetween(first: number, last: number): readonly SourceCell[]
   readonly tables: readonly SheetTable[]
-  /** Cells with a tag that has a value in a loop only. */
-  readonly looped: readonly SourceCell[]
+  /** Columns of the cells with a tag that has a value in a loop only, by rows. */
+  readonly looped: ReadonlyMap<number, ReadonlySet<number>>
 }
 
 /** The columns of one of several blocks of the same level, or why it cannot have any. */
 export type ColumnsFound = Columns | { readonly problem: string }
 
-/** @param within columns of the block around them */
+/** Blocks in the same rows. */
+const MOST_PEERS = 100
+
+/** @param blocks in reading order. @param within columns of the block around them */
 export function columnsOfBlocks<Range extends TaggedRange>(
   blocks: readonly Range[],
   around: Surroundings,
   within: Columns = ALL_COLUMNS,
 ): ReadonlyMap<Range, ColumnsFound> {
   const found = new Map<Range, ColumnsFound>()
-  const own = new Map<Range, Columns>()
-  const known = (block: Range): Columns => own.get(block) ?? block
-  const peersOf = (block: Range) => blocks.filter((one) => one !== block && shareRows(one, block))
-  for (const block of blocks) own.set(block, ownColumns(block, peersOf(block), known, around))
-  for (const block of blocks) {
-    const peers = peersOf(block)
-    const columns = known(block)
-    const above = blocks.flatMap((one) => {
-      const taken = found.get(one)
-      return one.last < block.first && taken && 'left' in taken && !areWithin(within, taken) ? [taken] : []
-    })
-    const problem = problemOf(block, columns, peers.map(known), above, around.tables)
-    if (problem !== null) {
-      found.set(block, { problem })
-      continue
+  /** Columns of blocks above that are not all, by their edges, with the last row of the first of them. */
+  const narrowed = new Map<string, { readonly columns: Columns; readonly last: number }>()
+  for (const group of sharingRows(blocks)) {
+    const isTooMany = group.length > MOST_PEERS
+    const contents = new Map(
+      isTooMany ? [] : group.map((block) => [block, around.contentBetween(block.first - 2, block.last + 1)]),
+    )
+    const own = new Map<Range, Columns>()
+    const known = (block: Range): Columns => own.get(block) ?? block
+    const contentOf = (block: Range) => contents.get(block) ?? []
+    const peersOf = (block: Range) => (isTooMany ? [] : group).filter((one) => one !== block && shareRows(one, block))
+    if (!isTooMany) {
+      for (const block of group) own.set(block, ownColumns(block, peersOf(block), known, contentOf(block), around))
     }
-    const limits = [
-      ...peers.map((peer) => finalOf(found.get(peer)) ?? known(peer)),
-      ...(block.loop ? foreignColumns(block, columns, around) : []),
-      ...above.flatMap((one) => outside(one, columns)),
-    ]
-    found.set(block, {
-      left: Math.max(within.left, ...limits.flatMap(({ right }) => (right < columns.left ? [right + 1] : []))),
-      right: Math.min(within.right, ...limits.flatMap(({ left }) => (left > columns.right ? [left - 1] : []))),
-    })
+    for (const block of group) {
+      const peers = peersOf(block)
+      const columns = known(block)
+      const above = [...narrowed.values()].flatMap((one) => (one.last < block.first ? [one.columns] : []))
+      const problem = isTooMany
+        ? `more than ${MOST_PEERS} loops and conditions stand in the same rows`
+        : problemOf(block, columns, peers.map(known), above, around.tables)
+      if (problem !== null) {
+        found.set(block, { problem })
+        continue
+      }
+      const limits = [
+        ...peers.map((peer) => columnsIn(found.get(peer)) ?? known(peer)),
+        ...(block.loop ? foreignColumns(block, columns, contentOf(block), around.tables) : []),
+        ...above.flatMap((one) => outside(one, columns)),
+      ]
+      const left = Math.max(within.left, ...limits.flatMap((one) => (one.right < columns.left ? [one.right + 1] : [])))
+      const right = Math.min(within.right, ...limits.flatMap((one) => (one.left > columns.right ? [one.left - 1] : [])))
+      found.set(block, { left, right })
+      const key = `${left} ${right}`
+      if (!areWithin(within, { left, right }) && !narrowed.has(key)) {
+        narrowed.set(key, { columns: { left, right }, last: block.last })
+      }
+    }
   }
   return found
 }
 
-const finalOf = (found: ColumnsFound | undefined): Columns | null => (found && 'left' in found ? found : null)
+/** Groups of blocks that reach into the same rows. */
+function sharingRows<Range extends BlockRange>(blocks: readonly Range[]): readonly (readonly Range[])[] {
+  const groups: Range[][] = []
+  let last = 0
+  for (const block of blocks) {
+    if (block.first > last) groups.push([])
+    groups.at(-1)?.push(block)
+    last = Math.max(last, block.last)
+  }
+  return groups
+}
+
+const columnsIn = (found: ColumnsFound | undefined): Columns | null => (found && 'left' in found ? found : null)
 const shareRows = (one: BlockRange, other: BlockRange): boolean => one.first <= other.last && other.first <= one.last
 const inRows = ({ first, last }: BlockRange, row: number): boolean => first <= row && row <= last
 
@@ -74,50 +103,55 @@ const outside = (limited: Columns, columns: Columns): readonly Columns[] =>
       ]
     : [limited]
 
+/** Reads each row once, as the blocks of a row all look at it. */
+export function createContent({ rows }: SheetSource): Surroundings['contentBetween'] {
+  const known = new Map<SourceRow, readonly SourceCell[]>()
+  const contentOf = (row: SourceRow): readonly SourceCell[] => {
+    const cells = known.get(row) ?? cellsOf(row).filter(({ inner }) => inner !== '')
+    known.set(row, cells)
+    return cells
+  }
+  return (first, last) => rows.slice(firstAt(rows, first), firstAt(rows, last + 1)).flatMap(contentOf)
+}
+
+const filledIn = (block: BlockRange, content: readonly SourceCell[]): ReadonlySet<number> =>
+  new Set(content.flatMap(({ row, column }) => (inRows(block, row) ? [column] : [])))
+
 /** The columns of the tags of a block, with the cells and tables that touch them; up to those of other blocks and tables. */
 function ownColumns<Range extends TaggedRange>(
   block: Range,
   peers: readonly Range[],
   known: (block: Range) => Columns,
-  { source, tables, looped }: Surroundings,
+  content: readonly SourceCell[],
+  { tables, looped }: Surroundings,
 ): Columns {
-  let { left, right } = looped
-    .filter(({ row, column }) => inRows(block, row) && nearest([block, ...peers], column) === block)
-    .reduce<Columns>((columns, { column }) => including(columns, { left: column, right: column }), block)
+  let { left, right }: Columns = block
+  const all = [block, ...peers].sort((one, other) => one.left - other.left)
+  for (const { row, column } of content) {
+    if (!inRows(block, row) || !looped.get(row)?.has(column) || nearest(all, column) !== block) continue
+    left = Math.min(left, column)
+    right = Math.max(right, column)
+  }
   const beside = tables.filter((table) => isInRows(table, block))
   const others = [...peers.map(known), ...beside.filter((table) => !overlap(table, { left, right }))]
-  const filled = filledIn(block, source)
+  const filled = filledIn(block, content)
   const isFree = (column: number) =>
-    filled.has(column) && !others.some((one) => areWithin({ left: column, right: column }, one))
-  for (const table of beside) if (overlap(table, { left, right })) ({ left, right } = including({ left, right }, table))
+    filled.has(column) && !others.some((one) => one.left <= column && column <= one.right)
+  for (const table of beside) {
+    if (!overlap(table, { left, right })) continue
+    left = Math.min(left, table.left)
+    right = Math.max(right, table.right)
+  }
   while (isFree(left - 1)) left--
   while (isFree(right + 1)) right++
   return { left, right }
 }
 
-const including = (one: Columns, other: Columns): Columns => ({
-  left: Math.min(one.left, other.left),
-  right: Math.max(one.right, other.right),
-})
-
 /** The block that a tag in this column belongs to: the last one that begins before it. */
-function nearest<Range extends Columns>(blocks: readonly Range[], column: number): Range | undefined {
-  const sorted = blocks.toSorted((one, other) => one.left - other.left)
-  return sorted.findLast(({ left }) => left <= column) ?? sorted[0]
-}
+const nearest = <Range extends Columns>(fromLeft: readonly Range[], column: number): Range | undefined =>
+  fromLeft.findLast(({ left }) => left <= column) ?? fromLeft[0]
 
 const isInRows = ({ top, bottom }: Area, { first, last }: BlockRange): boolean => top <= last && first <= bottom
-
-function filledIn(block: BlockRange, source: SheetSource): ReadonlySet<number> {
-  return new Set(contentBetween(source, block.first, block.last).map(({ column }) => column))
-}
-
-/** Cells with content in these rows. */
-const contentBetween = ({ rows }: SheetSource, first: number, last: number): SourceCell[] =>
-  rows
-    .slice(firstAt(rows, first), firstAt(rows, last + 1))
-    .flatMap(cellsOf)
-    .filter(({ inner }) => inner !== '')
 
 function problemOf(
   block: TaggedRange,
@@ -141,24 +175,33 @@ function problemOf(
 }
 
 /** Columns beside the loop that are no part of it: of a table of Excel, or of cells that go on above or below the rows of the loop. */
-function foreignColumns(block: TaggedRange, own: Columns, { source, tables }: Surroundings): readonly Columns[] {
-  const cells = contentBetween(source, block.first - 2, block.last + 1)
-  const filled = filledIn(block, source)
+function foreignColumns(
+  block: TaggedRange,
+  own: Columns,
+  content: readonly SourceCell[],
+  tables: readonly SheetTable[],
+): readonly Columns[] {
+  const filled = filledIn(block, content)
   const isBeside = (column: number) => filled.has(column) && (column < own.left || column > own.right)
-  const lists = [...filled].filter(isBeside).filter((column) => {
-    const at = cells.filter((cell) => cell.column === column)
-    const has = (row: number) => at.some((cell) => cell.row === row)
-    // One cell above is the head of the column.
-    const goesOn = has(block.last + 1) || (has(block.first - 1) && has(block.first - 2))
-    return goesOn && !at.some((cell) => inRows(block, cell.row) && refersTo(cell, own))
-  })
-  const grown = lists.map((column): Columns => {
+  const lists = Array.from(Map.groupBy(content, ({ column }) => column)).flatMap(([column, cells]): Columns[] => {
+    if (
+      !isBeside(column) ||
+      !goesOn(cells, block) ||
+      cells.some((cell) => inRows(block, cell.row) && refersTo(cell, own))
+    )
+      return []
     let [left, right] = [column, column]
     while (isBeside(left - 1)) left--
     while (isBeside(right + 1)) right++
-    return { left, right }
+    return [{ left, right }]
   })
-  return [...grown, ...tables.filter((table) => isInRows(table, block) && !overlap(table, own))]
+  return [...lists, ...tables.filter((table) => isInRows(table, block) && !overlap(table, own))]
+}
+
+/** Whether a column beside a loop is filled below it, or in two rows above: one cell above is the head of the column. */
+function goesOn(cells: readonly SourceCell[], { first, last }: BlockRange): boolean {
+  const has = (row: number) => cells.some((cell) => cell.row === row)
+  return has(last + 1) || (has(first - 1) && has(first - 2))
 }
 
 /** A formula of the row about a cell of the loop, which belongs to the loop. */

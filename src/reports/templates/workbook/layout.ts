@@ -73,7 +73,8 @@ export function createLayout<Range extends BlockRange>(
     blocks: measured,
     bands,
     rowOf(row, columns, which, within = NO_ITERATIONS) {
-      if (bands.length === 1) return place(measured, 1, row, 1, 1, which, within)
+      const isOne = bands.length === 1 || columns.left === columns.right
+      if (isOne) return place(measured, columns.left, row, 1, 1, which, within)
       const rows = bands
         .filter((band) => overlap(band, columns))
         .map(({ left }) => place(measured, left, row, 1, 1, which, within))

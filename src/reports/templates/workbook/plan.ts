@@ -10,7 +10,7 @@ import {
   type TagOf,
   type TextTag,
 } from '../tags.ts'
-import { columnsOfBlocks, type SheetTable, type Surroundings } from './columns.ts'
+import { columnsOfBlocks, createContent, type SheetTable, type Surroundings } from './columns.ts'
 import { columnLetters, hasTagText } from './formula.ts'
 import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns } from './layout.ts'
 import {
@@ -26,6 +26,8 @@ import {
 /** Rows of a loop over a table, or of a condition. */
 export interface PlanBlock extends BlockRange {
   readonly open: TagOf<'open'>
+  /** From the opening to the closing tag: `Detail!A6:F6`. */
+  readonly place: string
   /** Over the rows of a table; else a condition. */
   readonly loop: boolean
   readonly children: readonly PlanBlock[]
@@ -104,11 +106,15 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
   const all = [...texts].flatMap(([cell, { tags }]) =>
     tags.map((tag): CellTag => ({ tag, cell, place: placeOf(name, cell) })),
   )
-  const { pairs, problems } = pairTags(all, { pairLevels: false })
+  const { pairs, problems } = pairCells(all)
   problems.forEach(findings.add)
   const rowTags = new Set<Tag>()
   const looped = cellsOfLoops(all, context.names)
-  const blocks = inColumns(blocksOf(pairs, context, rowTags), { source, tables: context.tables, looped }, all, context)
+  const blocks = inColumns(
+    blocksOf(pairs, context, rowTags),
+    { contentBetween: createContent(source), tables: context.tables, looped },
+    context,
+  )
   checkTags(all, blocks, rowTags, context)
   const isWhole = blocks.every(isOverWholeRows)
   for (const row of source.rows) {
@@ -127,6 +133,42 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
   )
   checkFormulas(cells, blocks, context)
   return { source, cells, blocks, hasTags: texts.size > 0 }
+}
+
+type Paired = ReturnType<typeof pairTags<CellTag>>
+
+/** Pairs tags in reading order; where loops overlap in it, they may stand side by side, each with the tags of its columns. */
+function pairCells(tags: readonly CellTag[], splits = 0): Paired {
+  const paired = pairTags(tags, { pairLevels: false })
+  if (paired.problems.length === 0 || splits === MOST_SPLITS) return paired
+  const columns = new Set(tags.flatMap(({ tag, cell }) => (tag.kind === 'open' ? [cell.column] : [])))
+  for (const column of [...columns].sort((one, other) => one - other).slice(1, MOST_SPLITS)) {
+    const left = pairTags(
+      tags.filter(({ cell }) => cell.column < column),
+      { pairLevels: false },
+    )
+    if (left.problems.length > 0) continue
+    const right = pairCells(
+      tags.filter(({ cell }) => cell.column >= column),
+      splits + 1,
+    )
+    const isApart = left.pairs.every((one) => right.pairs.every((other) => beginTogether(one, other)))
+    if (right.problems.length > 0 || !isApart) break
+    const pairs = [...left.pairs, ...right.pairs].sort(
+      (one, other) => one.open.cell.row - other.open.cell.row || one.open.cell.column - other.open.cell.column,
+    )
+    return { pairs, problems: [] }
+  }
+  return paired
+}
+
+/** Loops side by side whose tags interleave, and columns that are tried to part two of them. */
+const MOST_SPLITS = 20
+
+/** Loops in the same rows stand side by side only when they begin in the same row; else one may be meant to hold the other. */
+function beginTogether(one: Pair<CellTag>, other: Pair<CellTag>): boolean {
+  const isAbove = one.close.cell.row < other.open.cell.row || other.close.cell.row < one.open.cell.row
+  return isAbove || one.open.cell.row === other.open.cell.row
 }
 
 export const placeOf = (sheet: string, { column, row }: Pick<SourceCell, 'column' | 'row'>): string =>
@@ -171,7 +213,9 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
     rowTags.add(tag).add(close.tag)
     const edges = [open.cell.column, close.cell.column, ...children.flatMap(({ left, right }) => [left, right])]
     const [left, right] = [Math.min(...edges), Math.max(...edges)]
-    return [{ first: open.cell.row, last: close.cell.row, left, right, open: tag, loop, children }]
+    const to = close.cell === open.cell ? '' : `:${columnLetters(close.cell.column)}${close.cell.row}`
+    const place = open.place + to
+    return [{ first: open.cell.row, last: close.cell.row, left, right, open: tag, place, loop, children }]
   })
 }
 
@@ -179,22 +223,21 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
 function inColumns(
   blocks: readonly PlanBlock[],
   around: Surroundings,
-  tags: readonly CellTag[],
   context: SheetContext,
   within: Columns = ALL_COLUMNS,
 ): PlanBlock[] {
   return Array.from(columnsOfBlocks(blocks, around, within), ([block, columns]) => {
     if (!('problem' in columns)) {
-      return { ...block, ...columns, children: inColumns(block.children, around, tags, context, columns) }
+      return { ...block, ...columns, children: inColumns(block.children, around, context, columns) }
     }
-    const open = tags.find(({ tag }) => tag === block.open)?.cell
-    if (open) report(context, open, 'TEMPLATE_LOOP', `${block.open.source}: ${columns.problem}`)
+    const details = `${block.open.source}: ${columns.problem}`
+    context.findings.add({ code: 'TEMPLATE_LOOP', place: block.place, details })
     return block
   })
 }
 
-/** Cells with a tag that has a value in a loop only. */
-function cellsOfLoops(tags: readonly CellTag[], names: Names): SourceCell[] {
+/** Columns of the cells with a tag that has a value in a loop only, by rows. */
+function cellsOfLoops(tags: readonly CellTag[], names: Names): Surroundings['looped'] {
   const known = new Map<string, boolean>()
   const needsLoop = (tag: Tag): boolean => {
     if (tag.kind !== 'value') return false
@@ -203,7 +246,11 @@ function cellsOfLoops(tags: readonly CellTag[], names: Names): SourceCell[] {
     known.set(path, needs)
     return needs
   }
-  return tags.flatMap(({ tag, cell }) => (needsLoop(tag) ? [cell] : []))
+  const looped = new Map<number, Set<number>>()
+  for (const { tag, cell } of tags) {
+    if (needsLoop(tag)) looped.set(cell.row, (looped.get(cell.row) ?? new Set()).add(cell.column))
+  }
+  return looped
 }
 
 function hasValue({ path }: TagOf<'value'>, names: Names): boolean {
@@ -233,9 +280,7 @@ function checkTags(
   const inBlock = new Map<PlanBlock, Names>()
   const visit = (level: readonly PlanBlock[], names: Names) => {
     for (const block of level) {
-      const { cell } = tags.find(({ tag }) => tag === block.open) ?? {}
-      const place = cell ? areaPlace(context.name, block, cell, tags) : context.name
-      const frame = context.findings.check(block.open, place, names)
+      const frame = context.findings.check(block.open, block.place, names)
       inBlock.set(block, frame ? names.inside(frame) : names)
       visit(block.children, inBlock.get(block) ?? names)
     }
@@ -253,15 +298,6 @@ function checkTags(
       report(context, cell, 'TEMPLATE_UNSUPPORTED', `${tag.source}: in workbooks it stands in the name of a sheet`)
     else context.findings.check(tag, place, namesAt(cell))
   }
-}
-
-/** `Detail!A6:F6`, from the opening to the closing tag. */
-function areaPlace(sheet: string, block: PlanBlock, open: SourceCell, tags: readonly CellTag[]): string {
-  const last =
-    tags.findLast(({ tag, cell }) => tag.kind === 'close' && cell.row === block.last && blockAt([block], cell))?.cell ??
-    open
-  const to = last === open ? '' : `:${columnLetters(last.column)}${last.row}`
-  return placeOf(sheet, open) + to
 }
 
 function withText(

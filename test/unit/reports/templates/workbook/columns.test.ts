@@ -136,6 +136,22 @@ describe('a loop beside other content takes its own columns', () => {
     ])
   })
 
+  test('two loops of several rows that begin in the same row', async () => {
+    const cells = await filledRows(
+      [
+        ['{{#detail}}{{Product}}', '{{Sales}}', null, '{{#few}}{{Product}}', '{{Sales}}'],
+        ['second', '{{$index}}{{/detail}}', null, 'other', '{{$index}}{{/few}}'],
+        ['below', null, null, 'below'],
+      ],
+      3,
+    )
+    expect(cells).toEqual([
+      ...['A1=P1', 'B1=10', 'D1=P1', 'E1=10', 'A2=second', 'B2=1', 'D2=other', 'E2=1'],
+      ...['A3=P2', 'B3=20', 'D3=P2', 'E3=20', 'A4=second', 'B4=2', 'D4=other', 'E4=2'],
+      ...['A5=P3', 'B5=30', 'D5=below', 'A6=second', 'B6=3', 'A7=below'],
+    ])
+  })
+
   test('without rows one empty row stays in its columns', async () => {
     const cells = await filledRows(
       [[], HEAD, [OPEN, CLOSE, null, 'Rome', 3], ['Total', { f: 'SUM(B3)' }, null, 'Oslo']],
@@ -377,11 +393,28 @@ describe('what would be pulled apart is refused with its place', () => {
     expect(await check(parts)).toEqual([
       {
         code: 'TEMPLATE_LOOP',
-        place: 'S!A4',
+        place: 'S!A4:E4',
         details: expect.stringMatching(/stands below a loop with other content beside it/),
       },
       { code: 'TEMPLATE_LOOP', place: 'Sum!A1', details: expect.stringMatching(/the reference S!A1:E2/) },
     ])
+  })
+
+  test('loops that overlap, where no columns part them or the rows leave open which holds the other', async () => {
+    const problems = async (...rows: readonly (readonly CellSource[])[]) =>
+      (await check(workbook([{ name: 'S', xml: worksheet(rowsOf(rows)) }]))).map(
+        ({ code, place }) => `${code} ${place}`,
+      )
+    expect(await problems(['{{#detail}}x', '{{#few}}y'], ['{{/few}}', '{{/detail}}'])).toEqual([])
+    for (const rows of [
+      [['{{#detail}}x', '{{#few}}y'], ['{{/detail}}', 'z'], ['{{/few}}']],
+      [['{{#detail}}x'], [null, '{{#few}}y'], ['{{/detail}}'], [null, '{{/few}}']],
+    ]) {
+      expect(await problems(...rows)).toEqual([
+        expect.stringMatching(/^TEMPLATE_LOOP S!B\d$/),
+        expect.stringMatching(/^TEMPLATE_LOOP S!\w\d$/),
+      ])
+    }
   })
 
   test('nothing above the loop, and no whole columns', async () => {

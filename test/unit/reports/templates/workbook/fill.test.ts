@@ -452,7 +452,7 @@ describe('the check of a template', () => {
     expect([ok, format]).toEqual([false, 'xlsx'])
     expect(problems.map(({ code, place }) => `${code} ${place}`).sort()).toEqual([
       'TEMPLATE_INVALID Summary!E1',
-      'TEMPLATE_LOOP Summary!A3',
+      'TEMPLATE_LOOP Summary!A3:B4',
       'TEMPLATE_LOOP Summary!C4',
       'TEMPLATE_TAG_UNKNOWN Summary!A1',
       'TEMPLATE_TAG_UNKNOWN Summary!A2',
