@@ -9,7 +9,14 @@ import { shape, slideChart, slidePicture, slideTable, slideTemplate, slideText }
 import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
 import { needs, program } from '../support/servers.ts'
 import { paragraph, table, run as textRun, wordPicture, wordTemplate, wordText } from '../support/templates.ts'
-import { salesWorkbook, sheetRow, workbook, worksheet } from '../support/workbook.ts'
+import {
+  chartOverNames,
+  salesWorkbook,
+  sheetRow,
+  sideBySideWorkbook,
+  workbook,
+  worksheet,
+} from '../support/workbook.ts'
 
 needs('pdftotext', 'qpdf', 'soffice')
 
@@ -293,6 +300,17 @@ describe('a filled template as PDF', () => {
     )
     expect(files.map((file) => pdfPages(file).join('').trim().replace(/\d+/, 'n'))).toEqual(['First: n', 'Second: n'])
   }, 120_000)
+
+  test('a native chart over defined names shows the filled rows', async () => {
+    const parts = chartOverNames('[0]!products', '[0]!sales')
+    const file = await filled('Named chart', 'xlsx', parts, [values('Year', 2025)], 'pdf')
+    const amounts = pdfPages(file)
+      .join(' ')
+      .split(/\s+/)
+      .filter((word) => /^\d{7}$/.test(word))
+    // Twelve cells, and the numbers on the axis of the chart, which ends at 12 when its values are missing.
+    expect(amounts.length).toBeGreaterThan(15)
+  }, 60_000)
 })
 
 test('a template that was changed badly after it was saved fails with its code', async () => {
@@ -305,6 +323,38 @@ test('a template that was changed badly after it was saved fails with its code',
   const run = await reports.run(task.id)
   expect([run.outcome, run.reason, run.counts.documents]).toEqual(['error', 'TEMPLATE_INVALID', 0])
   expect(reports.mailsTo('later@acme.example')).toEqual([])
+}, 60_000)
+
+test('two loops side by side beside a list: only their own columns grow, and each total is right', async () => {
+  const column = (expr: string) => ({ key: 'Product', expr, kind: 'dimension' })
+  const sales = { key: 'Sales', expr: '=Sum(Sales)', kind: 'measure' }
+  const tables = {
+    data: [
+      { key: 'detail', type: 'table', columns: [column('Month'), sales] },
+      { key: 'few', type: 'table', columns: [column('Region'), sales] },
+    ],
+  }
+  const clauses = [values('Year', 2025), values('Region', 'Nordic', 'DACH')]
+  const file = await filled('Beside', 'xlsx', sideBySideWorkbook(), clauses, 'xlsx', tables)
+  const rows = computed(file)('Sales')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(','))
+  const numbers = (index: number, first: number, last: number) =>
+    rows.slice(first - 1, last).map((cells) => Number(cells[index]))
+  const sum = (list: readonly number[]) => list.reduce((total, one) => total + one, 0)
+  expect(rows).toHaveLength(15)
+  expect(rows.slice(1, 5).map((cells) => cells.slice(6))).toEqual([
+    ['Rome', '3'],
+    ['Oslo', '1'],
+    ['Bonn', '2'],
+    ['Total', '6'],
+  ])
+  expect([rows[3]?.[3], rows[13]?.[0]]).toEqual(['Total', 'Total'])
+  const [total, ofTwo] = [sum(numbers(1, 2, 13)), sum(numbers(4, 2, 3))]
+  expect(numbers(1, 14, 14)[0]).toBeCloseTo(total, 2)
+  expect(numbers(4, 4, 4)[0]).toBeCloseTo(ofTwo, 2)
+  expect(numbers(1, 15, 15)[0]).toBeCloseTo(total + ofTwo + 6, 2)
 }, 60_000)
 
 test('a table without rows leaves one empty row, the chart stays whole and formulas give 0', async () => {

@@ -31,7 +31,7 @@ import { parseFormat } from '../../src/reports/templates/formats.ts'
 import { checkTemplate } from '../../src/reports/templates/index.ts'
 import { TemplateError } from '../../src/reports/templates/problems.ts'
 import { parseTags } from '../../src/reports/templates/tags.ts'
-import { shiftFormula, tokenize } from '../../src/reports/templates/workbook/formula.ts'
+import { shiftTokens, tokenize } from '../../src/reports/templates/workbook/formula.ts'
 import { plainMarkup, readXml } from '../../src/reports/templates/xml.ts'
 import { requestOf } from '../../src/reports/triggers/messages.ts'
 import { parseStartMessage } from '../../src/tasks/start/parse.ts'
@@ -232,8 +232,7 @@ const FORMULAS: Target = {
   tokens: MARKUP_TOKENS,
   most: 8192,
   run(input) {
-    tokenize(input)
-    shiftFormula(input, 3, 2)
+    shiftTokens(tokenize(input), 3, 2)
   },
   declares: NONE,
 }

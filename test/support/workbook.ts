@@ -1,9 +1,11 @@
 /** A workbook template made by code, with everything that follows the rows of a loop. */
 import type { FontSet } from '../../src/reports/documents/fonts.ts'
 import type { TemplateReport } from '../../src/reports/entities/report.ts'
+import { createFindings } from '../../src/reports/templates/names.ts'
 import { openPackage } from '../../src/reports/templates/package.ts'
+import { TemplateError } from '../../src/reports/templates/problems.ts'
 import { createScope } from '../../src/reports/templates/scope.ts'
-import { fillWorkbook } from '../../src/reports/templates/workbook/index.ts'
+import { checkWorkbook, fillWorkbook } from '../../src/reports/templates/workbook/index.ts'
 import type { ReportData } from '../../src/reports/types.ts'
 import { contentTypes, type Parts, relationships, SHEET_NAMESPACES, SPREADSHEET, unzip, zipOf } from './office.ts'
 import { tempDirectory } from './temp.ts'
@@ -215,6 +217,7 @@ interface FillOptions {
   readonly facts?: Facts
   readonly data?: ReportData
   readonly report?: TemplateReport
+  readonly forPdf?: boolean
 }
 
 /** The report of `templateReport`, its table `detail` with the columns Product, Date, Sales. */
@@ -228,6 +231,78 @@ export function workbookReport(): TemplateReport {
   })
   const columns = [column('Product', 'Product'), column('Date', 'OrderDate'), column('Sales', '=Sum(Sales)', 'measure')]
   return { ...base, data: base.data.map((binding) => (binding.type === 'table' ? { ...binding, columns } : binding)) }
+}
+
+/** The report of `workbookReport` with a second table, `few`, of the first two rows of `detail`. */
+export function reportWithFew(): TemplateReport {
+  const base = workbookReport()
+  const few = base.data.flatMap((binding) => (binding.type === 'table' ? [{ ...binding, key: 'few', maxRows: 2 }] : []))
+  return { ...base, data: [...base.data, ...few] }
+}
+
+/** Loops over `detail` in A2:B2 and over `few` in D2:E2, a list of cities in G1:H5; totals below each, and one of all three. */
+export const sideBySideWorkbook = (): Parts =>
+  workbook([
+    {
+      name: 'Sales',
+      xml: worksheet(
+        [
+          sheetRow(1, ['Sales', null, null, 'First two', null, null, 'City', 'People']),
+          sheetRow(2, [
+            '{{#detail}}{{Product}}',
+            '{{Sales}}{{/detail}}',
+            null,
+            '{{#few}}{{Product}}',
+            '{{Sales}}{{/few}}',
+            null,
+            'Rome',
+            3,
+          ]),
+          sheetRow(3, ['Total', { f: 'SUM(B2:B2)' }, null, 'Total', { f: 'SUM(E2:E2)' }, null, 'Oslo', 1]),
+          sheetRow(4, ['both', { f: 'B3+E3+H5' }, null, null, null, null, 'Bonn', 2]),
+          sheetRow(5, [null, null, null, null, null, null, 'Total', { f: 'SUM(H2:H4)' }]),
+        ].join(''),
+      ),
+    },
+  ])
+
+/** A loop in row 2 of Detail below a heading, fixed figures in rows 1 to 3 of Rates, and a chart over names on Detail. */
+export function chartOverNames(categories: string, values: string): Parts {
+  const name = (one: string, formula: string, sheet = '') =>
+    `<definedName name="${one}"${sheet}>${formula}</definedName>`
+  return workbook(
+    [
+      {
+        name: 'Detail',
+        xml: worksheet(
+          sheetRow(1, ['Product', 'Sales']) + sheetRow(2, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']),
+          '<drawing r:id="rId1"/>',
+        ),
+        related: [['drawing', '../drawings/drawing1.xml']],
+      },
+      { name: 'Rates', xml: worksheet(sheetRow(1, ['EUR', 1]) + sheetRow(2, ['USD', 2]) + sheetRow(3, ['GBP', 3])) },
+    ],
+    {
+      names: [
+        name('products', 'Detail!$A$2:$A$2'),
+        name('sales', 'OFFSET(Detail!$B$1,1,0,COUNT(Detail!$B:$B),1)'),
+        name('sold', 'Detail!$B$2:INDEX(Detail!$B:$B,COUNTA(Detail!$B:$B))'),
+        name('heads', 'OFFSET(Detail!$A$1,0,0,COUNTA(Detail!$A:$A),1)'),
+        name('chosen', 'CHOOSE(1,Detail!$B$2,Detail!$A$2)'),
+        name('rates', 'Rates!$B$1:$B$3'),
+        name('own', 'Detail!$B$2', ' localSheetId="0"'),
+      ].join(''),
+      types: {
+        'xl/drawings/drawing1.xml': 'application/vnd.openxmlformats-officedocument.drawing+xml',
+        'xl/charts/chart1.xml': 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml',
+      },
+      parts: {
+        'xl/drawings/drawing1.xml': drawing(anchor(5, 20, chartFrame('rId1'))),
+        'xl/drawings/_rels/drawing1.xml.rels': relationships(['chart', '../charts/chart1.xml']),
+        'xl/charts/chart1.xml': chart(categories, values),
+      },
+    },
+  )
 }
 
 /** `count` rows of three regions: products P1, P2, ..., sales 10, 20, ... */
@@ -264,7 +339,18 @@ export async function filledWorkbook(parts: Parts, options: FillOptions = {}) {
     fonts: async () => ({}) as FontSet,
   })
   const file = directory.join('filled.xlsx')
-  await fillWorkbook({ source, scope, file, temporaryDirectory: directory.path, warn })
+  const findings = createFindings()
+  const book = await checkWorkbook(source, scope.names, findings)
+  if (findings.problems.length > 0) throw new TemplateError(findings.problems)
+  await fillWorkbook({
+    source,
+    book,
+    scope,
+    file,
+    temporaryDirectory: directory.path,
+    warn,
+    forPdf: options.forPdf === true,
+  })
   const filled = await unzip(new Uint8Array(await Bun.file(file).arrayBuffer()))
   return {
     file,

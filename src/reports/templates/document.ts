@@ -1,6 +1,6 @@
 /** Office templates of documents (docx): body, tables, headers, footers, notes, text boxes, content controls. */
 import type { Document, Element, Node } from '@xmldom/xmldom'
-import { childElements, childNamed, childNodes, descendants, remove } from './dom.ts'
+import { childElements, childNamed, childNodes, descendants, isElement, remove } from './dom.ts'
 import { Draft } from './draft.ts'
 import { checkKept, checkProperties, fillProperties } from './leftovers.ts'
 import type { Findings, Names } from './names.ts'
@@ -10,10 +10,9 @@ import { checkPictures, fillPictures, namedRelationships, releasePictures } from
 import type { Scope } from './scope.ts'
 import { hasTags, holdsTags } from './tags.ts'
 import { type Dialect, dropOlderForms, type Places, preserveSpace, visitText } from './text.ts'
+import { COMMENT, countsOf, takeUntagged, WORD } from './untagged.ts'
 import { checkVisitor, fillVisitor } from './visitors.ts'
 import { parseXml, serializeXml } from './xml.ts'
-
-const WORD = 'http://schemas.openxmlformats.org/wordprocessingml/2006/main'
 
 const DIALECT: Dialect = {
   namespace: WORD,
@@ -96,13 +95,20 @@ async function textParts(opened: OfficePackage): Promise<Part[]> {
   return parts
 }
 
+interface TaggedPart extends Part {
+  readonly document: Document
+  /** Texts without tags, for which comments stand in the document. */
+  readonly texts: readonly string[]
+}
+
 /** The trees of parts that hold tags; the others are left as they are. */
-async function taggedParts(opened: OfficePackage): Promise<(Part & { readonly document: Document })[]> {
-  const tagged: (Part & { readonly document: Document })[] = []
+async function taggedParts(opened: OfficePackage): Promise<TaggedPart[]> {
+  const tagged: TaggedPart[] = []
   for (const part of await textParts(opened)) {
-    const xml = await opened.text(part.path)
-    if (!holdsTags(xml)) continue
-    tagged.push({ ...part, document: await parseXml(xml, part.path) })
+    const whole = await opened.text(part.path)
+    if (!holdsTags(whole)) continue
+    const { xml, texts } = part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }
+    tagged.push({ ...part, document: await parseXml(xml, part.path), texts })
   }
   return tagged
 }
@@ -124,11 +130,11 @@ const isBox = ({ localName }: Element) => localName === 'txbxContent'
 /** Fills a document that has been checked. Returns the changes for `writePackage`. */
 export async function fillDocument(opened: OfficePackage, scope: Scope): Promise<Map<string, PartContent>> {
   const draft = new Draft(opened, 'word/media')
-  for (const { document, path } of await taggedParts(opened)) {
+  for (const { document, path, texts } of await taggedParts(opened)) {
     prepare(document)
     const before = namedRelationships(document)
     const pictures = (root: Node, inner: Scope) => fillPictures(root, path, inner, draft, isBox)
-    const packer = await createPacker(document)
+    const packer = await createPacker(document, texts)
     await visitText(document, fillVisitor(scope, pictures, packer.pack), DIALECT, new Map())
     finish(document)
     await releasePictures(document, path, before, draft)
@@ -139,21 +145,20 @@ export async function fillDocument(opened: OfficePackage, scope: Scope): Promise
   return await draft.finish()
 }
 
-const PACKED = /<!--footman-rows:(\d+)-->/g
 const PIECE = 64 * 1024
 
 /**
  * Keeps filled rows of tables as text: the tree of 10,000 rows of six cells takes 600 MB. Rows with drawings, bookmarks and
  * comments stay, because `finish` and `releasePictures` look for them.
  */
-async function createPacker(document: Document) {
+async function createPacker(document: Document, texts: readonly string[]) {
   const { XMLSerializer } = await import('@xmldom/xmldom')
   const serializer = new XMLSerializer()
-  const packed: string[] = []
+  const packed = [...texts]
 
   function* pieces(text: string): Generator<string> {
     let at = 0
-    for (const match of text.matchAll(PACKED)) {
+    for (const match of text.matchAll(COMMENT)) {
       yield text.slice(at, match.index)
       yield* pieces(packed[Number(match[1])] ?? '')
       at = match.index + match[0].length
@@ -164,7 +169,7 @@ async function createPacker(document: Document) {
     pack(rows: Node): Node | null {
       if (descendants(rows).some(({ localName }) => NEEDED.has(localName) || ONCE.has(localName))) return null
       packed.push(serializer.serializeToString(rows))
-      return document.createComment(`footman-rows:${packed.length - 1}`)
+      return document.createComment(`footman-text:${packed.length - 1}`)
     },
     /** The text of a part with all of its rows, in larger pieces. */
     async *unpack(text: string): AsyncGenerator<string> {
@@ -242,6 +247,8 @@ const AFTER_UPDATE_FIELDS: ReadonlySet<Name> = new Set(
   ).split(' '),
 )
 
+const commentText = (node: Node): string => (node.nodeType === node.COMMENT_NODE ? (node.nodeValue ?? '') : '')
+
 /** The places of all paragraphs: `document, paragraph 3`, `document, table 2, row 3, cell 1`, `footnote 1, paragraph 1`. */
 function placesOf(document: Document, place: string): Places {
   const places: Places = new Map()
@@ -249,7 +256,11 @@ function placesOf(document: Document, place: string): Places {
   function walk(container: Node, prefix: string, cell: boolean): void {
     const counted = { paragraph: 0, table: 0, box: 0 }
     const visit = (parent: Node): void => {
-      for (const element of childElements(parent)) {
+      for (const element of childNodes(parent)) {
+        const untagged = countsOf(commentText(element))
+        counted.paragraph += untagged?.p ?? 0
+        counted.table += untagged?.tbl ?? 0
+        if (!isElement(element)) continue
         if (element.localName === 'p') {
           places.set(element, cell ? prefix : `${prefix}, paragraph ${++counted.paragraph}`)
           for (const box of outermostBoxes(element)) walk(box, `${prefix}, text box ${++counted.box}`, false)
@@ -262,10 +273,17 @@ function placesOf(document: Document, place: string): Places {
   }
   function walkTable(table: Element, prefix: string): void {
     const isNested = ({ localName }: Element) => localName === 'tbl'
-    const rows = descendants(table, isNested).filter(({ localName }) => localName === 'tr')
-    for (const [row, element] of rows.entries()) {
-      const cells = descendants(element, isNested).filter(({ localName }) => localName === 'tc')
-      for (const [column, cell] of cells.entries()) walk(cell, `${prefix}, row ${row + 1}, cell ${column + 1}`, true)
+    const within = (node: Node, name: string) => descendants(node, isNested).filter((one) => one.localName === name)
+    let row = 0
+    for (const node of childNodes(table)) {
+      row += countsOf(commentText(node))?.tr ?? 0
+      if (!isElement(node)) continue
+      for (const element of node.localName === 'tr' ? [node] : within(node, 'tr')) {
+        row++
+        for (const [column, cell] of within(element, 'tc').entries()) {
+          walk(cell, `${prefix}, row ${row}, cell ${column + 1}`, true)
+        }
+      }
     }
   }
 

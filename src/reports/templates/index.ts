@@ -56,7 +56,7 @@ export async function checkTemplate(
   const facts = { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
   try {
     const source = await openNamed(bytes, fileName, limits)
-    const { tags, problems, used } = await checkTags(source, report)
+    const { tags, problems, used } = (await checkTags(source, report)).findings
     const unused = [...report.data, ...report.levels].map(({ key }) => key).filter((key) => !used.has(key))
     const { format, dropped } = source
     return { ok: problems.length === 0, format, ...facts, tags, unused, dropped, problems }
@@ -81,26 +81,48 @@ async function openNamed(bytes: Uint8Array<ArrayBuffer>, fileName: string, limit
   return source
 }
 
-async function checkTags(source: OfficePackage, report: Definition): Promise<Findings> {
+/** Where and with what a checked template is filled. */
+interface Filling {
+  readonly scope: Scope
+  readonly file: string
+  readonly temporaryDirectory: string
+  readonly warn: Warn
+  /** The file becomes a PDF. */
+  readonly forPdf: boolean
+}
+
+interface Checked {
+  readonly findings: Findings
+  /** Fills the template, once and when there are no problems. */
+  fill(filling: Filling): Promise<void>
+}
+
+async function checkTags(source: OfficePackage, report: Definition): Promise<Checked> {
   const findings = createFindings()
   const names = createNames(report, source.format)
   switch (source.format) {
     case 'xlsx': {
-      const { checkWorkbook } = await import('./workbook/index.ts')
-      await checkWorkbook(source, names, findings)
-      break
+      const { checkWorkbook, fillWorkbook } = await import('./workbook/index.ts')
+      const book = await checkWorkbook(source, names, findings)
+      return { findings, fill: (filling) => fillWorkbook({ source, book, ...filling }) }
     }
     case 'docx': {
-      const { checkDocument } = await import('./document.ts')
+      const { checkDocument, fillDocument } = await import('./document.ts')
       await checkDocument(source, names, findings)
-      break
+      return {
+        findings,
+        fill: async ({ scope, file }) => writePackage(source, file, await fillDocument(source, scope)),
+      }
     }
     case 'pptx': {
-      const { checkPresentation } = await import('./presentation.ts')
+      const { checkPresentation, fillPresentation } = await import('./presentation.ts')
       await checkPresentation(source, names, findings)
+      return {
+        findings,
+        fill: async ({ scope, file, warn }) => writePackage(source, file, await fillPresentation(source, scope, warn)),
+      }
     }
   }
-  return findings
 }
 
 /** Where the file of a template lies, and its name with the extension. `blobs`: of uploaded templates. */
@@ -140,7 +162,8 @@ export async function fillTemplate(
   const { report, use, file, signal, warn } = request
   if (report.type !== 'template') throw new ReportError('INTERNAL', 'the report has no template')
   const source = await openNamed(template.bytes, template.fileName, settings.limits)
-  const { problems } = await checkTags(source, report)
+  const checked = await checkTags(source, report)
+  const { problems } = checked.findings
   if (problems.length > 0) throw new TemplateError(problems)
   if (use.format !== source.format && use.format !== 'pdf') {
     throw new ReportError(
@@ -155,8 +178,9 @@ export async function fillTemplate(
     chartPicture,
     fonts: async () => fonts,
   })
+  const { temporaryDirectory } = settings
   if (use.format !== 'pdf') {
-    await fill(source, scope, file, settings.temporaryDirectory, warn)
+    await checked.fill({ scope, file, temporaryDirectory, warn, forPdf: false })
     return {
       format: use.format,
       mediaType: MEDIA_TYPES[use.format],
@@ -168,7 +192,7 @@ export async function fillTemplate(
     throw new ReportError('CONVERTER_MISSING', 'PDF of an Office template needs LibreOffice (officeConverter)')
   const office = `${file}.${source.format}`
   try {
-    await fill(source, scope, office, settings.temporaryDirectory, warn)
+    await checked.fill({ scope, file: office, temporaryDirectory, warn, forPdf: true })
     const sourceSha256 = await hashOf(office)
     await convertToPdf(office, source.format, file, signal)
     return {
@@ -181,25 +205,6 @@ export async function fillTemplate(
   } finally {
     await rm(office, { force: true })
   }
-}
-
-async function fill(
-  source: OfficePackage,
-  scope: Scope,
-  file: string,
-  temporaryDirectory: string,
-  warn: Warn,
-): Promise<void> {
-  if (source.format === 'xlsx') {
-    const { fillWorkbook } = await import('./workbook/index.ts')
-    return await fillWorkbook({ source, scope, file, temporaryDirectory, warn })
-  }
-  if (source.format === 'docx') {
-    const { fillDocument } = await import('./document.ts')
-    return await writePackage(source, file, await fillDocument(source, scope))
-  }
-  const { fillPresentation } = await import('./presentation.ts')
-  await writePackage(source, file, await fillPresentation(source, scope, warn))
 }
 
 async function hashOf(file: string): Promise<string> {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { needs, program } from '../../support/servers.ts'
 import { tempDirectory } from '../../support/temp.ts'
-import { facts, filledWorkbook, salesWorkbook } from '../../support/workbook.ts'
+import { facts, filledWorkbook, reportWithFew, salesWorkbook, sideBySideWorkbook } from '../../support/workbook.ts'
 
 needs('soffice')
 
@@ -38,5 +38,19 @@ describe('LibreOffice opens filled workbooks and computes them', () => {
     const sheet = computed(filled.file, 'none')
     expect(sheet('Detail')).toContain('Total,,,0,0\n')
     expect(sheet('Summary')).toBe('Revenue,0,,\nRows,0,0,\nTotal,0,0,0\n')
+  }, 150_000)
+
+  test('two loops side by side beside a list: each total is that of its own rows, and the list stays', async () => {
+    await using filled = await filledWorkbook(sideBySideWorkbook(), { facts: facts(12), report: reportWithFew() })
+    const lines = computed(filled.file, 'beside')('Sales').split('\n')
+    expect(lines.slice(0, 6)).toEqual([
+      'Sales,,,First two,,,City,People',
+      'P1,10,,P1,10,,Rome,3',
+      'P2,20,,P2,20,,Oslo,1',
+      'P3,30,,Total,30,,Bonn,2',
+      'P4,40,,,,,Total,6',
+      'P5,50,,,,,,',
+    ])
+    expect(lines.slice(12, 15)).toEqual(['P12,120,,,,,,', 'Total,780,,,,,,', 'both,816,,,,,,'])
   }, 150_000)
 })

@@ -77,7 +77,7 @@ const RESTARTING: Readonly<Record<string, readonly [count: number, reason: strin
   'src/reports/documents/pdf.ts': [1, 'a drawing of the chart library'],
   'src/reports/documents/xlsx-parts.ts': [1, 'at most 31 characters'],
   'src/reports/templates/converter.ts': [1, 'the version that LibreOffice prints'],
-  'src/reports/templates/workbook/drawing.ts': [1, 'a formula of at most 8,192 characters'],
+  'src/reports/templates/workbook/charts.ts': [1, 'a formula of at most 8,192 characters'],
   'src/reports/templates/workbook/frame.ts': [1, 'at most 255 characters'],
   'src/reports/templates/workbook/plan.ts': [1, WELL_FORMED],
   'src/reports/templates/workbook/related.ts': [1, WELL_FORMED],

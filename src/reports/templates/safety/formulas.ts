@@ -33,6 +33,8 @@ const FOREIGN = /^\s*(?!https?:|mailto:)(?:[\\/]{2}|[a-z][a-z0-9+.-]*:)/i
 const NAME = /[\p{L}\p{N}_.\\?]+/uy
 /** Behind the bracket of another workbook: `Sheet1:Sheet2!`. */
 const SHEET_OF_BOOK = /[\p{L}\p{N}_.:]*!/uy
+/** Before the names of the workbook itself, as Excel writes them into charts. */
+const THIS_BOOK = '[0]!'
 const CALL = /\s*\(/y
 
 /** The problem of a formula without its leading `=`; null when it has none. Reads it once. */
@@ -71,8 +73,9 @@ export function formulaProblem(formula: string): string | null {
     } else if (sign === '|') return 'the formula has a DDE link'
     else if (sign === '[') {
       if (closing >= 0 && closing < at) closing = formula.indexOf(']', at)
-      // `Table1[Column]` is in this workbook, `[1]Sheet1!A1` in another.
-      const isOther = closing > 0 && !/[\p{L}\p{N}_.\]]/u.test(formula[at - 1] ?? '')
+      // `Table1[Column]` and `[0]!name` are in this workbook, `[1]Sheet1!A1` is in another.
+      const isOther =
+        closing > 0 && !formula.startsWith(THIS_BOOK, at) && !/[\p{L}\p{N}_.\]]/u.test(formula[at - 1] ?? '')
       if (isOther && matchEnd(SHEET_OF_BOOK, formula, closing + 1) > 0) return BOOK
       brackets++
       at++
@@ -114,6 +117,7 @@ function forbiddenIn(name: string, isCalled: boolean): string | null {
   const plain = name.toUpperCase()
   const isHandedOn = plain.startsWith('_XL') || NEVER_A_NAME.has(plain)
   if (!isCalled && !isHandedOn) return null
+  if (!plain.includes('.')) return FORBIDDEN.has(plain) ? plain : null
   const last = plain.slice(plain.lastIndexOf('.') + 1)
   const lastTwo = plain.split('.').slice(-2).join('.')
   return [last, lastTwo].find((one) => FORBIDDEN.has(one)) ?? null

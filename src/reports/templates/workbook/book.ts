@@ -5,13 +5,16 @@ import type { OfficePackage } from '../package.ts'
 import { kindOf, type Relationship } from '../parts.ts'
 import { parseTags, type TagOf } from '../tags.ts'
 import { parseXml } from '../xml.ts'
+import type { SheetTable } from './columns.ts'
 import { elements } from './dom.ts'
 import { checkDrawing, checkText } from './drawing.ts'
 import { hasTagText, tokenize } from './formula.ts'
 import { headerTexts } from './frame.ts'
+import type { Area } from './layout.ts'
 import { readArea } from './moves.ts'
-import { type Area, piecesOf, planSheet, type SheetPlan, type SheetTable, type TextPiece } from './plan.ts'
+import { blockAt, piecesOf, planSheet, type SheetPlan, type TextPiece } from './plan.ts'
 import { readSharedStrings, readSheet, type StringItem } from './sheet.ts'
+import { checkSplits } from './splits.ts'
 
 export interface BookSheet {
   /** In the template, tags included. */
@@ -59,7 +62,9 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details: 'tags in defined names are not filled' })
   }
   const tagged = strings.some(({ text }) => text.includes('{{'))
-  return { path, document, relationships, sheets, taggedStrings: tagged ? stringsPath : null }
+  const book = { path, document, relationships, sheets, taggedStrings: tagged ? stringsPath : null }
+  await checkSplits(source, book, findings)
+  return book
 }
 
 const OFFICE_NAMESPACE = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
@@ -187,7 +192,8 @@ async function checkFrame({ source, blocks }: SheetPlan, { name, names, findings
   }
   for (const anchor of elements(document, 'from')) {
     const row = Number(elements(anchor, 'row')[0]?.textContent) + 1
-    if (blocks.some(({ first, last }) => first <= row && row <= last)) {
+    const column = Number(elements(anchor, 'col')[0]?.textContent ?? 0) + 1
+    if (blockAt(blocks, { row, column })) {
       findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: name, details: `a form control in the loop of row ${row}` })
     }
   }

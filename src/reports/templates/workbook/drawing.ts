@@ -2,30 +2,20 @@
 import type { Document, Node } from '@xmldom/xmldom'
 import type { Names } from '../names.ts'
 import type { OfficePackage } from '../package.ts'
-import { extensionOf, kindOf, type Relationship } from '../parts.ts'
+import { kindOf, type Relationship } from '../parts.ts'
 import { checkPictures, fillPictures } from '../pictures.ts'
 import { DRAWING_DIALECT } from '../presentation.ts'
-import type { Scope } from '../scope.ts'
 import { hasTags, type Occurrence, pairTags, parseTags } from '../tags.ts'
 import { type Places, visitText } from '../text.ts'
 import { checkVisitor, fillVisitor } from '../visitors.ts'
 import { parseXml, serializeXml } from '../xml.ts'
+import { type ChartRequest, fillChart } from './charts.ts'
 import { child, Edits, elements } from './dom.ts'
-import type { Moves, SheetPlace } from './moves.ts'
-import type { Parts } from './parts.ts'
+import { cellAt, movedBy, type SheetPlace } from './moves.ts'
 import type { SheetContext } from './plan.ts'
 
-export interface DrawingRequest {
-  readonly parts: Parts
-  readonly place: SheetPlace
-  readonly scope: Scope
-  readonly moves: Moves
-  /** Sheets of the template whose cells change: caches of charts that show them are out of date. */
-  readonly isFilled: (sheet: string) => boolean
-}
-
 /** Fills a drawing part; a copy gets charts of its own. Returns the path of the part in the filled file. */
-export async function fillDrawing(path: string, copy: boolean, request: DrawingRequest): Promise<string> {
+export async function fillDrawing(path: string, copy: boolean, request: ChartRequest): Promise<string> {
   const { parts, place, scope } = request
   const text = await parts.source.text(path)
   const document = await parseXml(text, path)
@@ -48,11 +38,7 @@ export async function fillDrawing(path: string, copy: boolean, request: DrawingR
   return written
 }
 
-async function relatedTarget(
-  relationship: Relationship,
-  copy: boolean,
-  request: DrawingRequest,
-): Promise<Relationship> {
+async function relatedTarget(relationship: Relationship, copy: boolean, request: ChartRequest): Promise<Relationship> {
   const kind = kindOf(relationship)
   if (kind === 'chart' || kind === 'chartEx')
     return { ...relationship, target: await fillChart(relationship.target, copy, request) }
@@ -79,65 +65,13 @@ function moveAnchors(document: Document, { layout }: SheetPlace, edits: Edits): 
     const start = from && child(from, 'row')
     if (!start) continue
     const row = Number(start.textContent)
-    const by = layout.rowOf(row + 1, 'first') - row - 1
+    const by = movedBy(cellAt(row, Number(child(from, 'col')?.textContent ?? 0)), layout)
     edits.text(start, String(row + by))
     const to = child(anchor, 'to')
     const end = to && child(to, 'row')
     if (end) edits.mapText(end, (text) => String(Number(text) + by))
   }
 }
-
-/** Moves the series of a chart and drops the values that it keeps of its cells. Returns its path in the filled file. */
-async function fillChart(path: string, copy: boolean, request: DrawingRequest): Promise<string> {
-  const { parts, place, scope, moves, isFilled } = request
-  const text = await parts.source.text(path)
-  const document = await parseXml(text, path)
-  const edits = new Edits()
-  let stale = hasTags(text)
-  for (const formula of elements(document, 'f')) {
-    const source = formula.textContent ?? ''
-    const isName = formula.parentNode?.parentNode?.localName === 'tx'
-    edits.text(formula, moves.formula(source, place, { grow: !isName }))
-    if (sheetsOf(source).some(isFilled)) stale = true
-  }
-  if (stale || edits.changed) {
-    for (const name of ['numCache', 'strCache', 'multiLvlStrCache']) {
-      for (const cache of elements(document, name)) edits.remove(cache)
-    }
-  }
-  if (hasTags(text)) await visitText(document, fillVisitor(scope, NO_PICTURES), DRAWING_DIALECT, new Map())
-  if (!copy && !edits.changed && !hasTags(text)) return path
-  const written = copy ? parts.free(path) : path
-  parts.write(written, await serializeXml(document), parts.typeOf(path))
-  if (copy) {
-    const relationships = await parts.source.relationships(path)
-    await parts.writeRelationships(
-      written,
-      await Promise.all(relationships.map((relationship) => copied(relationship, parts))),
-    )
-  }
-  return written
-}
-
-/** Styles, colours and workbooks of a chart belong to it alone. */
-async function copied(relationship: Relationship, parts: Parts): Promise<Relationship> {
-  const { target, external } = relationship
-  if (external || kindOf(relationship) === 'image' || !parts.source.has(target)) return relationship
-  const path = parts.free(target)
-  const isXml = extensionOf(target) === 'xml'
-  parts.write(path, isXml ? await parts.source.text(target) : await parts.source.bytes(target), parts.typeOf(target))
-  return { ...relationship, target: path }
-}
-
-/** Names of the sheets in a formula of a chart. */
-const sheetsOf = (formula: string): string[] =>
-  Array.from(
-    formula.matchAll(/'((?:[^']|'')+)'!|([^\s'!(),]+)!/g),
-    ([, quoted, plain]) => quoted?.replaceAll("''", "'") ?? plain ?? '',
-  )
-
-/** Charts have no pictures with tags. */
-const NO_PICTURES = async () => {}
 
 /** Checks the tags of text boxes, chart titles and pictures. */
 export async function checkDrawing(

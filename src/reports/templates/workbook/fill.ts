@@ -15,6 +15,7 @@ import type { Scope } from '../scope.ts'
 import { parseTags, type TagOf } from '../tags.ts'
 import { parseXml, serializeXml } from '../xml.ts'
 import type { Book, BookSheet } from './book.ts'
+import { type BookNames, createBookNames } from './charts.ts'
 import { elements } from './dom.ts'
 import { fillFrame } from './frame.ts'
 import { createLayout, type Layout } from './layout.ts'
@@ -39,12 +40,16 @@ interface FillRequest {
   readonly source: OfficePackage
   readonly book: Book
   readonly scope: Scope
+  /** Path of the file to write. */
   readonly file: string
+  /** Absolute; sheets of level values wait there. */
   readonly temporaryDirectory: string
   readonly warn: Warn
+  /** The file becomes a PDF. */
+  readonly forPdf: boolean
 }
 
-/** Writes the filled workbook to `file`. Rejects with `NO_CYCLE_VALUES` when no sheet is left. */
+/** Fills a workbook that was read without problems. Rejects with `NO_CYCLE_VALUES` when no sheet is left, and with the errors of the data. */
 export async function fillWorkbook(request: FillRequest): Promise<void> {
   const { source, book, warn, temporaryDirectory } = request
   const parts = createParts(source)
@@ -72,6 +77,7 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
       styles,
       stylesPath,
       isFilled: (name) => filled.has(name.toLowerCase()),
+      names: createBookNames(book.document, book.sheets),
     }
     for (const level of new Set(outputs.flatMap(({ place }) => place.level ?? []))) {
       await fillLevel(level, outputs, context, folder)
@@ -93,6 +99,7 @@ interface Filling extends FillRequest {
   readonly styles: Styles
   readonly stylesPath: string | null
   readonly isFilled: (sheet: string) => boolean
+  readonly names: BookNames
 }
 
 /** Cells of the sheet change: by tags, loops, or formulas that are computed anew. */

@@ -36,64 +36,90 @@ const SHEET = String.raw`'(?:[^']|'')+'!|[\p{L}_\\][\p{L}\p{N}_.]*(?::[\p{L}_\\]
 const COLUMN = String.raw`\$?[A-Za-z]{1,3}`
 const ROW = String.raw`\$?[1-9]\d{0,6}`
 const AREA = `${COLUMN}${ROW}(?::${COLUMN}${ROW})?|${COLUMN}:${COLUMN}|${ROW}:${ROW}`
+/** Groups by number: names would make an object for each token. */
 const TOKEN = new RegExp(
   [
-    '(?<string>"(?:[^"]|"")*")',
-    String.raw`(?<error>#(?:REF!|N/A|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA))`,
-    String.raw`(?<sheet>${SHEET})?(?<area>${AREA})(?![\p{L}\p{N}_.([!$\\?])`,
-    String.raw`(?<function>[\p{L}_\\][\p{L}\p{N}_.]*\()`,
-    String.raw`(?<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)`,
-    `(?<lone>${SHEET})`,
-    String.raw`(?<name>[\p{L}_\\][\p{L}\p{N}_.\\?]*)`,
-    String.raw`(?<bracket>\[)`,
-    String.raw`(?<space>\s+)`,
-    String.raw`(?<other>[\s\S])`,
+    '("(?:[^"]|"")*")',
+    '#(?:REF!|N/A|DIV/0!|VALUE!|NAME\\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)',
+    String.raw`(${SHEET})?(${AREA})(?![\p{L}\p{N}_.([!$\\?])`,
+    String.raw`([\p{L}_\\][\p{L}\p{N}_.]*\()`,
+    String.raw`\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?`,
+    SHEET,
+    String.raw`([\p{L}_\\][\p{L}\p{N}_.\\?]*)`,
+    String.raw`\s+`,
+    String.raw`[\s\S]`,
   ].join('|'),
   'uy',
 )
+/** A reference, a function or a number in plain letters, which is the most of all formulas; no name of a sheet begins there. */
+const PLAIN =
+  /(\$?)([A-Za-z]{1,3})(\$?)([1-9]\d{0,6})(?::(\$?)([A-Za-z]{1,3})(\$?)([1-9]\d{0,6}))?(?=[-+*/^&=<>,;)}% ]|$)|([A-Za-z_][A-Za-z0-9_.]*\()|\d+(?:\.\d+)?(?=[-+*/^&=<>,;)}% ]|$)/y
+/** Signs that are a token of their own. */
+const SIGNS = new Set('()+-*/^&=<>,;{}%')
 
 /** Reads a formula without its leading `=`. The texts of the tokens together are the formula. */
 export function tokenize(formula: string): Token[] {
   const tokens: Token[] = []
   const calls: (string | null)[] = []
-  TOKEN.lastIndex = 0
-  for (let at = 0; at < formula.length; at = TOKEN.lastIndex) {
-    const quoted = formula[at] === "'" ? quotedEnd(formula, at) : at
-    if (quoted > at && formula[quoted] !== '!') {
-      // Quotes that name no sheet; tried again at each of them, the expression would take time with the square of the length.
-      TOKEN.lastIndex = quoted
-      tokens.push({ kind: 'other', text: formula.slice(at, quoted) })
+  const addReference = (reference: Omit<Reference, 'argumentOf'>, end: number): void => {
+    const argumentOf = isArgument(tokens, formula, end) ? (calls.at(-1) ?? null) : null
+    const { kind, prefix, sheet, start } = reference
+    tokens.push({ kind, prefix, sheet, start, end: reference.end, argumentOf })
+  }
+  for (let at = 0, end = 0; at < formula.length; at = end) {
+    const sign = formula[at]!
+    if (SIGNS.has(sign)) {
+      end = at + 1
+      if (sign === '(') calls.push(null)
+      else if (sign === ')') calls.pop()
+      tokens.push({ kind: 'other', text: sign })
       continue
+    }
+    PLAIN.lastIndex = at
+    const plain = PLAIN.exec(formula)
+    if (plain) {
+      end = PLAIN.lastIndex
+      const call = plain[9]
+      const start = plain[4] === undefined ? null : cornerOf(plain[1], plain[2], plain[3], plain[4])
+      const last = plain[8] === undefined ? null : cornerOf(plain[5], plain[6], plain[7], plain[8])
+      if (call !== undefined) {
+        calls.push(call.slice(0, -1).toUpperCase())
+        tokens.push({ kind: 'function', text: call })
+      } else if (plain[4] === undefined) tokens.push({ kind: 'other', text: plain[0] })
+      else if (start && (last || plain[8] === undefined)) {
+        addReference({ kind: 'reference', prefix: '', sheet: null, start, end: last }, end)
+      }
+      // The form of a reference, but beyond the sheet: a name.
+      else tokens.push({ kind: 'name', text: plain[0] })
+      continue
+    }
+    if (sign === '[') {
+      // Columns of tables and other workbooks, never references: [[#This Row],[A1]]
+      end = closing(formula, at)
+      tokens.push({ kind: 'other', text: formula.slice(at, end) })
+      continue
+    }
+    if (sign === "'") {
+      const quoted = quotedEnd(formula, at)
+      if (formula[quoted] !== '!') {
+        // Quotes that name no sheet; tried again at each of them, the expression would take time with the square of the length.
+        end = quoted
+        tokens.push({ kind: 'other', text: formula.slice(at, end) })
+        continue
+      }
     }
     TOKEN.lastIndex = at
-    const match = TOKEN.exec(formula)
-    const groups = match?.groups ?? {}
-    const text = match?.[0] ?? ''
-    if (groups.bracket !== undefined) {
-      // Columns of tables and other workbooks, never references: [[#This Row],[A1]]
-      TOKEN.lastIndex = closing(formula, at)
-      tokens.push({ kind: 'other', text: formula.slice(at, TOKEN.lastIndex) })
-      continue
-    }
-    const reference = groups.area === undefined ? null : readReference(groups.sheet ?? '', groups.area)
-    if (reference) {
-      const argumentOf = isArgument(tokens, formula, TOKEN.lastIndex) ? (calls.at(-1) ?? null) : null
-      tokens.push({ ...reference, argumentOf })
-      continue
-    }
-    if (groups.function !== undefined) calls.push(text.slice(0, -1).toUpperCase())
-    else if (text === '(') calls.push(null)
-    else if (text === ')') calls.pop()
-    tokens.push({ kind: kindOfPiece(groups), text })
+    const [text = '', string, sheet, area, call, name] = TOKEN.exec(formula) ?? []
+    end = TOKEN.lastIndex
+    const reference = area === undefined ? null : readReference(sheet ?? '', area)
+    if (reference) addReference(reference, end)
+    else if (string !== undefined) tokens.push({ kind: 'string', text })
+    else if (call !== undefined) {
+      calls.push(text.slice(0, -1).toUpperCase())
+      tokens.push({ kind: 'function', text })
+    } else tokens.push({ kind: area !== undefined || name !== undefined ? 'name' : 'other', text })
   }
   return tokens
-}
-
-function kindOfPiece(groups: Readonly<Record<string, string | undefined>>): Piece['kind'] {
-  if (groups.string !== undefined) return 'string'
-  if (groups.function !== undefined) return 'function'
-  // `ABCD1` has the form of a reference but lies beyond the sheet: a name.
-  return groups.name !== undefined || groups.area !== undefined ? 'name' : 'other'
 }
 
 /** The index behind the quote that closes the one at `at`; two quotes stand for one. */
@@ -119,10 +145,16 @@ function closing(formula: string, at: number): number {
 }
 
 function isArgument(before: readonly Token[], formula: string, end: number): boolean {
-  const previous = before.findLast((token) => token.kind !== 'other' || token.text.trim() !== '')
+  const next = formula[end]
+  if (next !== ',' && next !== ')' && !(next !== undefined && next.trim() === '')) return false
+  let index = before.length - 1
+  while (index >= 0 && isBlank(before[index]!)) index--
+  const previous = before[index]
   const opens = previous?.kind === 'function' || (previous?.kind === 'other' && previous.text === ',')
   return opens && /^\s*[,)]/.test(formula.slice(end, end + 40))
 }
+
+const isBlank = (token: Token): boolean => token.kind === 'other' && token.text.trim() === ''
 
 function readReference(prefix: string, area: string): Omit<Reference, 'argumentOf'> | null {
   const [first = '', second] = area.split(':')
@@ -135,9 +167,12 @@ function readReference(prefix: string, area: string): Omit<Reference, 'argumentO
 }
 
 function readCorner(source: string): Corner | null {
-  const match = /^(\$?)([A-Za-z]{0,3})(\$?)(\d*)$/.exec(source)
-  if (!match) return null
-  const [, firstSign = '', letters = '', secondSign = '', digits = ''] = match
+  const [match, firstSign, letters, secondSign, digits] = /^(\$?)([A-Za-z]{0,3})(\$?)(\d*)$/.exec(source) ?? []
+  return match === undefined ? null : cornerOf(firstSign, letters, secondSign, digits)
+}
+
+/** Null beyond the sheet. */
+function cornerOf(firstSign = '', letters = '', secondSign = '', digits = ''): Corner | null {
   const column = letters === '' ? null : columnNumber(letters)
   const row = digits === '' ? null : Number(digits)
   if ((column ?? 0) > MAX_COLUMN || (row ?? 0) > MAX_ROW) return null
@@ -152,7 +187,8 @@ function readCorner(source: string): Corner | null {
 /** `A` is 1, `AA` 27. */
 export function columnNumber(letters: string): number {
   let number = 0
-  for (const letter of letters.toUpperCase()) number = number * 26 + letter.charCodeAt(0) - 64
+  // The five low bits of a letter are its place in the alphabet, in capitals or not.
+  for (let at = 0; at < letters.length; at++) number = number * 26 + (letters.charCodeAt(at) & 31)
   return number
 }
 
@@ -178,7 +214,7 @@ export const sourceOf = (token: Token): string => (token.kind === 'reference' ? 
 
 /** Whether a tag stands in the formula; those in names of sheets are none of it. */
 export const hasTagText = (tokens: readonly Token[]): boolean =>
-  tokens.some((token) => token.kind !== 'reference' && token.text.includes('{{'))
+  tokens.some((token) => token.kind !== 'reference' && token.text.includes('{{') && !/^'.*'!$/s.test(token.text))
 
 /** The prefix of references to the sheet: `Detail!`, `'Q1 2025'!`. */
 export function sheetPrefix(name: string): string {
@@ -187,8 +223,8 @@ export function sheetPrefix(name: string): string {
   return plain ? `${name}!` : `'${name.replaceAll("'", "''")}'!`
 }
 
-/** The formula with all relative references moved, as Excel does for cells that share a formula. */
-export function shiftFormula(formula: string, rows: number, columns: number): string {
+/** The tokens of a formula with all relative references moved, as Excel does for cells that share a formula. */
+export function shiftTokens(tokens: readonly Token[], rows: number, columns: number): Token[] {
   const shift = (corner: Corner): Corner | null => {
     const row = corner.row === null || corner.rowAbsolute ? corner.row : corner.row + rows
     const column = corner.column === null || corner.columnAbsolute ? corner.column : corner.column + columns
@@ -196,12 +232,11 @@ export function shiftFormula(formula: string, rows: number, columns: number): st
       (row !== null && (row < 1 || row > MAX_ROW)) || (column !== null && (column < 1 || column > MAX_COLUMN))
     return outside ? null : { ...corner, row, column }
   }
-  return tokenize(formula)
-    .map((token) => {
-      if (token.kind !== 'reference') return token.text
-      const start = shift(token.start)
-      const end = token.end && shift(token.end)
-      return start && (end || !token.end) ? formatReference({ ...token, start, end }) : `${token.prefix}#REF!`
-    })
-    .join('')
+  return tokens.map((token): Token => {
+    if (token.kind !== 'reference') return token
+    const start = shift(token.start)
+    const end = token.end && shift(token.end)
+    if (start && (end || !token.end)) return { ...token, start, end }
+    return { kind: 'other', text: `${token.prefix}#REF!` }
+  })
 }

@@ -4,11 +4,14 @@ import type { Scope } from '../scope.ts'
 import { parseTags } from '../tags.ts'
 import { parseXml, serializeXml } from '../xml.ts'
 import { child, children, Edits, elements } from './dom.ts'
+import { ALL_COLUMNS } from './layout.ts'
 import {
+  cellAt,
   firstIteration,
   formatArea,
   growArea,
   type Moves,
+  movedBy,
   readArea,
   repeatArea,
   ruleAreas,
@@ -103,7 +106,9 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
         break
       case 'row':
         // Anchors of controls count rows from 0.
-        edits.mapText(element, (row) => String(layout.rowOf(Number(row) + 1, 'first') - 1))
+        edits.mapText(element, (row) =>
+          String(Number(row) + movedBy(cellAt(Number(row), columnBeside(element)), layout)),
+        )
         break
       default:
         moveAttributes(element, request, edits)
@@ -111,6 +116,10 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
   }
   recount(document)
 }
+
+/** The column of an anchor, from 0. */
+const columnBeside = (row: Element): number =>
+  Number((row.parentNode && child(row.parentNode as Element, 'col')?.textContent) ?? 0)
 
 const AREA_LISTS = new Set(['selection', 'protectedRange', 'ignoredError'])
 
@@ -122,9 +131,9 @@ function moveAttributes(element: Element, { place, moves }: FrameRequest, edits:
   }
   const first = (source: string) => {
     const area = readArea(source)
-    return area
-      ? formatArea({ ...area, top: layout.rowOf(area.top, 'first'), bottom: layout.rowOf(area.top, 'first') })
-      : source
+    if (!area) return source
+    const row = area.top + movedBy(area, layout)
+    return formatArea({ ...area, top: row, bottom: row })
   }
   if (AREA_LISTS.has(element.localName ?? '')) {
     edits.mapAttribute(element, 'sqref', (list) => list.split(/\s+/).map(grow).join(' '))
@@ -154,12 +163,12 @@ function repeatByRef(element: Element, { place }: FrameRequest, edits: Edits, pa
   const area = readArea(element.getAttribute('ref') ?? '')
   if (!area) return
   const isMerge = element.localName === 'mergeCell'
-  if (place.layout.blocksAt(area.top).length === 0) {
+  if (place.layout.blocksAt(area.top, area).length === 0) {
     edits.attribute(element, 'ref', formatArea(growArea(area, place.layout)))
     return
   }
   const text = sourceOf(element)
-  const first = growArea(area, place.layout, firstIteration(area.top, place.layout))
+  const first = growArea(area, place.layout, firstIteration(area, place.layout))
   if (isMerge && first.top === first.bottom && first.left === first.right) {
     // An empty loop has one row; cells merged over several of its rows are one cell then.
     edits.remove(element)
@@ -177,7 +186,7 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
   const cell = child(element, 'sqref')
   const area = readArea(cell?.textContent ?? '')
   if (!cell || !area) return
-  if (place.layout.blocksAt(area.top).length === 0) {
+  if (place.layout.blocksAt(area.top, area).length === 0) {
     edits.text(cell, formatArea(growArea(area, place.layout)))
     if (source) edits.mapText(source, (formula) => moves.formula(formula, place))
     return
@@ -199,7 +208,7 @@ function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits
   const list = child(element, 'sqref')
   const sqref = (list?.textContent ?? element.getAttribute('sqref') ?? '').trim()
   const base = readArea(sqref.split(/\s+/)[0] ?? '')
-  const within = base ? firstIteration(base.top, layout) : undefined
+  const within = base ? firstIteration(base, layout) : undefined
   const move = (formula: string) => moves.formula(formula, place, within ? { within } : {})
   if (list) edits.text(list, ruleAreas(sqref, layout))
   else edits.attribute(element, 'sqref', ruleAreas(sqref, layout))
@@ -213,17 +222,17 @@ function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits
   }
 }
 
-/** Breaks below a row of a loop come back after each iteration. */
+/** Breaks below a row of a loop come back after each iteration; where columns move apart, they stand below the longest. */
 function moveBreak(element: Element, { place }: FrameRequest, parts: Repeated): void {
   const row = Number(element.getAttribute('id'))
   const text = sourceOf(element)
   const { layout } = place
-  if (!(row > 0) || layout.rowOf(row, 'last') === row) return
+  if (!(row > 0) || layout.rowOf(row, ALL_COLUMNS, 'last') === row) return
   parts.replace(element, function* () {
     let count = 0
-    for (const { area } of repeatArea({ top: row, bottom: row, left: 1, right: 1 }, layout)) {
+    for (const { area } of repeatArea({ top: row, bottom: row, ...ALL_COLUMNS }, layout)) {
       if (count++ >= MAX_BREAKS) return
-      yield text.replace(/\sid="[^"]*"/, ` id="${area.top}"`)
+      yield text.replace(/\sid="[^"]*"/, ` id="${area.bottom}"`)
     }
   })
 }

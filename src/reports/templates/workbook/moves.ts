@@ -1,16 +1,18 @@
 /** Moves references to where their cells lie in the filled workbook. */
+import { columnLetters, formatReference, type Reference, sheetPrefix, type Token, tokenize } from './formula.ts'
 import {
-  columnLetters,
-  formatReference,
-  MAX_COLUMN,
-  MAX_ROW,
-  type Reference,
-  sheetPrefix,
-  type Token,
-  tokenize,
-} from './formula.ts'
-import { type Block, type Iterations, type Layout, moveCorners, NO_ITERATIONS, referredRow } from './layout.ts'
-import type { Area } from './plan.ts'
+  type Area,
+  areaOf,
+  type Block,
+  type Iterations,
+  isWholeColumns,
+  type Layout,
+  moveCorners,
+  NO_ITERATIONS,
+  overlap,
+  referredRow,
+  splitBy,
+} from './layout.ts'
 
 /** A sheet of the filled workbook, as references see it. */
 export interface SheetPlace {
@@ -72,6 +74,13 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
     return formatReference({ ...corners, prefix: renamed ? sheetPrefix(place.name) : reference.prefix })
   }
 
+  /** The sheet before a name of its own: `'{{@region}}'!rates`. */
+  function movedPrefix(prefix: string, here: SheetPlace | null): string {
+    const sheet = prefix.startsWith("'") ? prefix.slice(1, -2).replaceAll("''", "'") : prefix.slice(0, -1)
+    const name = placesOf(sheet).length > 0 ? target(sheet, here)?.name : undefined
+    return name === undefined || name === sheet ? prefix : sheetPrefix(name)
+  }
+
   function severalSheets(reference: Reference): string {
     const names = reference.sheet?.split(':') ?? []
     const moved = names.some((name) => {
@@ -88,7 +97,8 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
       const tokens = typeof source === 'string' ? tokenize(source) : source
       const written = tokens.map((token) => {
         if (token.kind === 'reference') return move(token, here, within, grow)
-        return token.kind === 'name' ? (here?.tables.get(token.text.toLowerCase()) ?? token.text) : token.text
+        if (token.kind === 'name') return here?.tables.get(token.text.toLowerCase()) ?? token.text
+        return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here) : token.text
       })
       return written.join('')
     },
@@ -98,14 +108,7 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
 /** Reads `A6:F6`; whole rows and columns reach to the edge of the sheet. Null when it is no area. */
 export function readArea(source: string): Area | null {
   const [token, more] = tokenize(source)
-  if (token?.kind !== 'reference' || more) return null
-  const end = token.end ?? token.start
-  return {
-    top: token.start.row ?? 1,
-    left: token.start.column ?? 1,
-    bottom: end.row ?? MAX_ROW,
-    right: end.column ?? MAX_COLUMN,
-  }
+  return token?.kind === 'reference' && !more ? areaOf(token) : null
 }
 
 /** `A6:F6` as attributes of sheets have it: whole columns as `A1:C1048576`, which other programs than Excel read only so. */
@@ -114,16 +117,26 @@ export function formatArea({ top, left, bottom, right }: Area): string {
   return top === bottom && left === right ? start : `${start}:${columnLetters(right)}${bottom}`
 }
 
-/** The area in the filled sheet; over a loop it covers all rows of it. */
+/** The area in the filled sheet; over a loop it covers all rows of it, and where its columns move apart the rows of all of them. */
 export function growArea(area: Area, layout: Layout, within: Iterations = NO_ITERATIONS): Area {
-  const isColumns = area.top === 1 && area.bottom === MAX_ROW
-  if (isColumns) return area
+  if (isWholeColumns(area)) return area
   return {
     ...area,
-    top: layout.rowOf(area.top, 'first', within),
-    bottom: referredRow(layout, area.bottom, 'last', within),
+    top: layout.rowOf(area.top, area, 'first', within),
+    bottom: referredRow(layout, area.bottom, area, 'last', within),
   }
 }
+
+/** Rows that a cell or the upper edge of an area moves down. A cell of a loop moves with the first iteration. */
+export const movedBy = (area: Area, layout: Layout): number => layout.rowOf(area.top, area, 'first') - area.top
+
+/** The cell, with rows and columns counted from 0 as in drawings. */
+export const cellAt = (row: number, column: number): Area => ({
+  top: row + 1,
+  bottom: row + 1,
+  left: column + 1,
+  right: column + 1,
+})
 
 /** The area once for each iteration of the blocks that it lies in; once where it lies in none. */
 export function* repeatArea(
@@ -134,7 +147,7 @@ export function* repeatArea(
 }
 
 function commonBlocks(area: Area, layout: Layout): readonly Block[] {
-  return layout.blocksAt(area.top).filter(({ first, last }) => first <= area.top && area.bottom <= last)
+  return layout.blocksAt(area.top, area).filter(({ first, last }) => first <= area.top && area.bottom <= last)
 }
 
 function* iterationsOf(blocks: readonly Block[], within: Iterations = NO_ITERATIONS): Generator<Iterations> {
@@ -159,18 +172,29 @@ export function ruleAreas(sqref: string, layout: Layout): string {
     .filter((part) => part !== '')
     .flatMap((part) => {
       const area = readArea(part)
-      if (!area) return [part]
-      const blocks = commonBlocks(area, layout)
-      const inner = blocks.at(-1)
-      const covers = inner !== undefined && area.top === inner.first && area.bottom === inner.last
-      const repeated = covers ? blocks.slice(0, -1) : blocks
-      const count = repeated.reduce((product, block) => product * block.count, 1)
-      if (count > MAX_AREAS) return [formatArea(growArea(area, layout))]
-      return Array.from(iterationsOf(repeated), (within) => formatArea(growArea(area, layout, within)))
+      return area ? splitArea(area, layout).flatMap((piece) => ruleArea(piece, layout)) : [part]
     })
   return moved.join(' ')
 }
 
-/** The first iteration of the blocks at a row: the base of formulas in rules. */
-export const firstIteration = (row: number, layout: Layout): Iterations =>
-  new Map(layout.blocksAt(row).map((block) => [block, 0]))
+function ruleArea(area: Area, layout: Layout): string[] {
+  const blocks = commonBlocks(area, layout)
+  const inner = blocks.at(-1)
+  const covers = inner !== undefined && area.top === inner.first && area.bottom === inner.last
+  const repeated = covers ? blocks.slice(0, -1) : blocks
+  const count = repeated.reduce((product, block) => product * block.count, 1)
+  if (count > MAX_AREAS) return [formatArea(growArea(area, layout))]
+  return Array.from(iterationsOf(repeated), (within) => formatArea(growArea(area, layout, within)))
+}
+
+/** The area, or its pieces where its columns move apart. */
+function splitArea(area: Area, layout: Layout): readonly Area[] {
+  if (!splitBy(area, layout.blocks)) return [area]
+  return layout.bands
+    .filter((band) => overlap(band, area))
+    .map((band) => ({ ...area, left: Math.max(area.left, band.left), right: Math.min(area.right, band.right) }))
+}
+
+/** The first iteration of the blocks at the first row of an area: the base of formulas in rules. */
+export const firstIteration = (area: Area, layout: Layout): Iterations =>
+  new Map(layout.blocksAt(area.top, area).map((block) => [block, 0]))

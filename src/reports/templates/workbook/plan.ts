@@ -1,8 +1,18 @@
 /** The tags of a sheet: which rows are repeated, and what each cell with tags or a formula becomes. */
 import type { Findings, Names } from '../names.ts'
-import { type Occurrence, type Pair, pairTags, parseTags, type Tag, type TagOf, type TextTag } from '../tags.ts'
-import { columnLetters, hasTagText, type Token, tokenize } from './formula.ts'
-import type { BlockRows } from './layout.ts'
+import {
+  type Occurrence,
+  type Pair,
+  pairTags,
+  parseTags,
+  pathText,
+  type Tag,
+  type TagOf,
+  type TextTag,
+} from '../tags.ts'
+import { columnsOfBlocks, createContent, type SheetTable, type Surroundings } from './columns.ts'
+import { columnLetters, hasTagText } from './formula.ts'
+import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns } from './layout.ts'
 import {
   type CellFormula,
   cellsOf,
@@ -14,8 +24,10 @@ import {
 } from './sheet.ts'
 
 /** Rows of a loop over a table, or of a condition. */
-export interface PlanBlock extends BlockRows {
+export interface PlanBlock extends BlockRange {
   readonly open: TagOf<'open'>
+  /** From the opening to the closing tag: `Detail!A6:F6`. */
+  readonly place: string
   /** Over the rows of a table; else a condition. */
   readonly loop: boolean
   readonly children: readonly PlanBlock[]
@@ -30,7 +42,7 @@ export type TextPiece =
 
 type CellContent =
   | { readonly kind: 'static' }
-  | { readonly kind: 'formula'; readonly formula: CellFormula; readonly tokens: readonly Token[] }
+  | { readonly kind: 'formula'; readonly formula: CellFormula }
   | {
       readonly kind: 'text'
       readonly pieces: readonly TextPiece[]
@@ -49,20 +61,6 @@ export interface SheetPlan {
   readonly blocks: readonly PlanBlock[]
   /** A cell has a tag. */
   readonly hasTags: boolean
-}
-
-/** An area of cells, rows and columns from 1, all included. */
-export interface Area {
-  readonly top: number
-  readonly left: number
-  readonly bottom: number
-  readonly right: number
-}
-
-/** A table of Excel on a sheet. */
-export interface SheetTable extends Area {
-  readonly name: string
-  readonly hasHeader: boolean
 }
 
 export interface SheetContext {
@@ -91,9 +89,9 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
     const cells = cellsOf(row).map((cell): PlanCell => {
       const formula = formulas.of(cell)
       if (formula) {
-        const tokens = tokenize(formula.text)
-        if (hasTagText(tokens)) report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
-        return { ...cell, content: { kind: 'formula', formula, tokens } }
+        if (formula.mayHaveTag && hasTagText(formula.tokens()))
+          report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
+        return { ...cell, content: { kind: 'formula', formula } }
       }
       const item = textOf(cell, context)
       const plan: PlanCell = { ...cell, content: { kind: 'static' } }
@@ -108,13 +106,19 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
   const all = [...texts].flatMap(([cell, { tags }]) =>
     tags.map((tag): CellTag => ({ tag, cell, place: placeOf(name, cell) })),
   )
-  const { pairs, problems } = pairTags(all, { pairLevels: false })
+  const { pairs, problems } = pairCells(all)
   problems.forEach(findings.add)
   const rowTags = new Set<Tag>()
-  const blocks = blocksOf(pairs, context, rowTags)
+  const looped = cellsOfLoops(all, context.names)
+  const blocks = inColumns(
+    blocksOf(pairs, context, rowTags),
+    { contentBetween: createContent(source), tables: context.tables, looped },
+    context,
+  )
   checkTags(all, blocks, rowTags, context)
+  const isWhole = blocks.every(isOverWholeRows)
   for (const row of source.rows) {
-    if (!found.has(row.number) && at(blocks, row.number)) {
+    if (!found.has(row.number) && (!isWhole || hasBlock(blocks, row.number))) {
       found.set(
         row.number,
         cellsOf(row).map((cell) => ({ ...cell, content: { kind: 'static' } })),
@@ -128,12 +132,43 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
     ),
   )
   checkFormulas(cells, blocks, context)
-  for (const block of blocks) {
-    const open = all.find(({ tag }) => tag === block.open)?.cell
-    const problem = block.loop ? besideLoop(block, all, source, context.tables) : null
-    if (open && problem) report(context, open, 'TEMPLATE_LOOP', `${block.open.source}: ${problem}`)
-  }
   return { source, cells, blocks, hasTags: texts.size > 0 }
+}
+
+type Paired = ReturnType<typeof pairTags<CellTag>>
+
+/** Pairs tags in reading order; where loops overlap in it, they may stand side by side, each with the tags of its columns. */
+function pairCells(tags: readonly CellTag[], splits = 0): Paired {
+  const paired = pairTags(tags, { pairLevels: false })
+  if (paired.problems.length === 0 || splits === MOST_SPLITS) return paired
+  const columns = new Set(tags.flatMap(({ tag, cell }) => (tag.kind === 'open' ? [cell.column] : [])))
+  for (const column of [...columns].sort((one, other) => one - other).slice(1, MOST_SPLITS)) {
+    const left = pairTags(
+      tags.filter(({ cell }) => cell.column < column),
+      { pairLevels: false },
+    )
+    if (left.problems.length > 0) continue
+    const right = pairCells(
+      tags.filter(({ cell }) => cell.column >= column),
+      splits + 1,
+    )
+    const isApart = left.pairs.every((one) => right.pairs.every((other) => beginTogether(one, other)))
+    if (right.problems.length > 0 || !isApart) break
+    const pairs = [...left.pairs, ...right.pairs].sort(
+      (one, other) => one.open.cell.row - other.open.cell.row || one.open.cell.column - other.open.cell.column,
+    )
+    return { pairs, problems: [] }
+  }
+  return paired
+}
+
+/** Loops side by side whose tags interleave, and columns that are tried to part two of them. */
+const MOST_SPLITS = 20
+
+/** Loops in the same rows stand side by side only when they begin in the same row; else one may be meant to hold the other. */
+function beginTogether(one: Pair<CellTag>, other: Pair<CellTag>): boolean {
+  const isAbove = one.close.cell.row < other.open.cell.row || other.close.cell.row < one.open.cell.row
+  return isAbove || one.open.cell.row === other.open.cell.row
 }
 
 export const placeOf = (sheet: string, { column, row }: Pick<SourceCell, 'column' | 'row'>): string =>
@@ -157,29 +192,73 @@ function textOf(cell: SourceCell, { strings }: SheetContext): StringItem | null 
 const isInPivot = ({ row, column }: SourceCell, { pivots }: SheetContext): boolean =>
   pivots.some(({ top, left, bottom, right }) => top <= row && row <= bottom && left <= column && column <= right)
 
-const at = (blocks: readonly PlanBlock[], row: number): PlanBlock | undefined =>
-  blocks.find(({ first, last }) => first <= row && row <= last)
+const hasBlock = (blocks: readonly PlanBlock[], row: number): boolean =>
+  blocks.some(({ first, last }) => first <= row && row <= last)
+export const blockAt = (
+  blocks: readonly PlanBlock[],
+  { row, column }: Pick<SourceCell, 'row' | 'column'>,
+): PlanBlock | undefined =>
+  blocks.find(({ first, last, left, right }) => first <= row && row <= last && left <= column && column <= right)
 
-/** Pairs become blocks of rows; conditions within one cell stay in its text. Tags of blocks are added to `rowTags`. */
+export const isOverWholeRows = (block: PlanBlock): boolean =>
+  areWithin(ALL_COLUMNS, block) && block.children.every(isOverWholeRows)
+
+/** Pairs become blocks of rows, in the columns of their tags; conditions within one cell stay in its text. Tags of blocks are added to `rowTags`. */
 function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTags: Set<Tag>): PlanBlock[] {
-  const blocks: PlanBlock[] = []
-  for (const { open, close, inner } of pairs) {
+  return pairs.flatMap(({ open, close, inner }) => {
     const children = blocksOf(inner, context, rowTags)
     const tag = open.tag as TagOf<'open'>
     const loop = isLoop(tag, context.names)
-    if (!loop && open.cell === close.cell && children.length === 0) continue
+    if (!loop && open.cell === close.cell && children.length === 0) return []
     rowTags.add(tag).add(close.tag)
-    const block: PlanBlock = { first: open.cell.row, last: close.cell.row, open: tag, loop, children }
-    if (blocks.some(({ last }) => last >= block.first)) {
-      report(
-        context,
-        open.cell,
-        'TEMPLATE_LOOP',
-        `${tag.source}: two loops share the row ${block.first}; loops repeat whole rows`,
-      )
-    } else blocks.push(block)
+    const edges = [open.cell.column, close.cell.column, ...children.flatMap(({ left, right }) => [left, right])]
+    const [left, right] = [Math.min(...edges), Math.max(...edges)]
+    const to = close.cell === open.cell ? '' : `:${columnLetters(close.cell.column)}${close.cell.row}`
+    const place = open.place + to
+    return [{ first: open.cell.row, last: close.cell.row, left, right, open: tag, place, loop, children }]
+  })
+}
+
+/** The blocks with the columns that they move. */
+function inColumns(
+  blocks: readonly PlanBlock[],
+  around: Surroundings,
+  context: SheetContext,
+  within: Columns = ALL_COLUMNS,
+): PlanBlock[] {
+  return Array.from(columnsOfBlocks(blocks, around, within), ([block, columns]) => {
+    if (!('problem' in columns)) {
+      return { ...block, ...columns, children: inColumns(block.children, around, context, columns) }
+    }
+    const details = `${block.open.source}: ${columns.problem}`
+    context.findings.add({ code: 'TEMPLATE_LOOP', place: block.place, details })
+    return block
+  })
+}
+
+/** Columns of the cells with a tag that has a value in a loop only, by rows. */
+function cellsOfLoops(tags: readonly CellTag[], names: Names): Surroundings['looped'] {
+  const known = new Map<string, boolean>()
+  const needsLoop = (tag: Tag): boolean => {
+    if (tag.kind !== 'value') return false
+    const path = pathText(tag.path)
+    const needs = known.get(path) ?? !hasValue(tag, names)
+    known.set(path, needs)
+    return needs
   }
-  return blocks
+  const looped = new Map<number, Set<number>>()
+  for (const { tag, cell } of tags) {
+    if (needsLoop(tag)) looped.set(cell.row, (looped.get(cell.row) ?? new Set()).add(cell.column))
+  }
+  return looped
+}
+
+function hasValue({ path }: TagOf<'value'>, names: Names): boolean {
+  try {
+    return Boolean(names.value(path))
+  } catch {
+    return false
+  }
 }
 
 function isLoop(tag: TagOf<'open'>, names: Names): boolean {
@@ -201,32 +280,24 @@ function checkTags(
   const inBlock = new Map<PlanBlock, Names>()
   const visit = (level: readonly PlanBlock[], names: Names) => {
     for (const block of level) {
-      const { cell } = tags.find(({ tag }) => tag === block.open) ?? {}
-      const place = cell ? areaPlace(context.name, block, cell, tags) : context.name
-      const frame = context.findings.check(block.open, place, names)
+      const frame = context.findings.check(block.open, block.place, names)
       inBlock.set(block, frame ? names.inside(frame) : names)
       visit(block.children, inBlock.get(block) ?? names)
     }
   }
   visit(blocks, context.names)
-  const namesAt = (row: number): Names => {
+  const namesAt = (cell: SourceCell): Names => {
     let names = context.names
-    for (let block = at(blocks, row); block; block = at(block.children, row)) names = inBlock.get(block) ?? names
+    for (let block = blockAt(blocks, cell); block; block = blockAt(block.children, cell))
+      names = inBlock.get(block) ?? names
     return names
   }
   for (const { tag, cell, place } of tags) {
     if (rowTags.has(tag) || tag.kind === 'close') continue
     if (tag.kind === 'level')
       report(context, cell, 'TEMPLATE_UNSUPPORTED', `${tag.source}: in workbooks it stands in the name of a sheet`)
-    else context.findings.check(tag, place, namesAt(cell.row))
+    else context.findings.check(tag, place, namesAt(cell))
   }
-}
-
-/** `Detail!A6:F6`, from the opening to the closing tag. */
-function areaPlace(sheet: string, block: PlanBlock, open: SourceCell, tags: readonly CellTag[]): string {
-  const last = tags.findLast(({ tag, cell }) => tag.kind === 'close' && cell.row === block.last)?.cell ?? open
-  const to = last === open ? '' : `:${columnLetters(last.column)}${last.row}`
-  return placeOf(sheet, open) + to
 }
 
 function withText(
@@ -269,69 +340,15 @@ export function soleTag(pieces: readonly TextPiece[]): TextTag | null {
     : null
 }
 
-/**
- * A loop repeats whole rows, and with them what stands beside it and is no part of it: a table, or cells behind an empty column that
- * go on above or below. The header of a table of Excel has one row and cannot be repeated either. Null: there is nothing of the kind.
- */
-function besideLoop(
-  block: PlanBlock,
-  tags: readonly CellTag[],
-  source: SheetSource,
-  tables: readonly SheetTable[],
-): string | null {
-  const isInBlock = (row: number) => block.first <= row && row <= block.last
-  const near = source.rows.filter(({ number }) => block.first - 2 <= number && number <= block.last + 1)
-  const cells = near.flatMap(cellsOf).filter(({ inner }) => inner !== '')
-  const own = tags.flatMap(({ cell }) => (isInBlock(cell.row) ? [cell.column] : []))
-  const filled = new Set(cells.flatMap(({ row, column }) => (isInBlock(row) ? [column] : [])))
-  const [left, right] = grownOver(filled, Math.min(...own), Math.max(...own))
-
-  for (const { name, hasHeader, ...area } of tables) {
-    if (area.top > block.last || area.bottom < block.first) continue
-    if (area.right < left || area.left > right) {
-      return `the loop would repeat rows of the table "${name}" beside it; move the table above, below or to another sheet`
-    }
-    if (hasHeader && isInBlock(area.top)) {
-      return `the loop repeats row ${area.top}, the header of the table "${name}"; begin it in the row below`
-    }
-  }
-  for (const column of [...filled].filter((one) => one < left || right < one).sort((one, other) => one - other)) {
-    const at = cells.filter((cell) => cell.column === column)
-    const has = (row: number) => at.some((cell) => cell.row === row)
-    // One cell above is the head of the column.
-    const goesOn = has(block.last + 1) || (has(block.first - 1) && has(block.first - 2))
-    if (!goesOn || at.some((cell) => isInBlock(cell.row) && refersTo(cell, left, right))) continue
-    return `the loop would repeat the cells of column ${columnLetters(column)} beside it; move them above, below or to another sheet`
-  }
-  return null
-}
-
-/** The range with all filled columns that touch it. */
-function grownOver(filled: ReadonlySet<number>, from: number, to: number): readonly [left: number, right: number] {
-  let [left, right] = [from, to]
-  while (filled.has(left - 1)) left--
-  while (filled.has(right + 1)) right++
-  return [left, right]
-}
-
-/** A formula of the row about a cell of the loop, which belongs to the loop. */
-function refersTo({ inner, row }: SourceCell, left: number, right: number): boolean {
-  const end = /^<f[\s>]/.test(inner) ? inner.indexOf('</f>') : -1
-  return tokenize(inner.slice(inner.indexOf('>') + 1, Math.max(0, end))).some((token) => {
-    if (token.kind !== 'reference' || token.sheet !== null) return false
-    const { start } = token
-    return start.row === row && start.column !== null && left <= start.column && start.column <= right
-  })
-}
-
 function checkFormulas(
   cells: ReadonlyMap<number, readonly PlanCell[]>,
   blocks: readonly PlanBlock[],
   context: SheetContext,
 ): void {
   for (const [row, list] of cells) {
-    if (!at(blocks, row)) continue
+    if (!hasBlock(blocks, row)) continue
     for (const cell of list) {
+      if (!blockAt(blocks, cell)) continue
       const type = cell.content.kind === 'formula' ? cell.content.formula.attributes.get('t') : undefined
       if (type === 'array') report(context, cell, 'TEMPLATE_UNSUPPORTED', 'an array formula in a loop')
       if (type === 'dataTable') report(context, cell, 'TEMPLATE_UNSUPPORTED', 'a data table (what-if) in a loop')

@@ -2,9 +2,10 @@
 import { kindOf, type Relationship } from '../parts.ts'
 import type { Scope } from '../scope.ts'
 import { escapeXml, parseXml, plainMarkup, serializeXml } from '../xml.ts'
+import type { ChartRequest } from './charts.ts'
 import { Edits, elements } from './dom.ts'
-import { type DrawingRequest, fillDrawing } from './drawing.ts'
-import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
+import { fillDrawing } from './drawing.ts'
+import { cellAt, formatArea, growArea, type Moves, movedBy, readArea, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
 import type { SheetPlan } from './plan.ts'
 import { renderText } from './rows.ts'
@@ -17,7 +18,7 @@ export interface TableCopy {
   readonly name: string
 }
 
-interface RelatedRequest extends DrawingRequest {
+interface RelatedRequest extends ChartRequest {
   readonly plan: SheetPlan
   /** The tables of this sheet, by the path of their part in the template. */
   readonly tables: ReadonlyMap<string, TableCopy>
@@ -79,7 +80,7 @@ async function fillPart(relationship: Relationship, copy: boolean, request: Rela
 function firstCell(ref: string, { layout }: SheetPlace): string {
   const area = readArea(ref)
   if (!area) return ref
-  const row = layout.rowOf(area.top, 'first')
+  const row = area.top + movedBy(area, layout)
   return formatArea({ ...area, top: row, bottom: row })
 }
 
@@ -87,7 +88,7 @@ function firstCell(ref: string, { layout }: SheetPlace): string {
 function movedBlock(ref: string, { layout }: SheetPlace): string {
   const area = readArea(ref)
   if (!area) return ref
-  const by = layout.rowOf(area.top, 'first') - area.top
+  const by = movedBy(area, layout)
   return formatArea({ ...area, top: area.top + by, bottom: area.bottom + by })
 }
 
@@ -114,9 +115,10 @@ async function moveVml(path: string, copy: boolean, { parts, place }: RelatedReq
   const { layout } = place
   const moved = text.replace(/<x:ClientData\b.*?<\/x:ClientData>/gs, (data) => {
     const row = Number(/<x:Row>\s*(\d+)\s*<\/x:Row>/.exec(data)?.[1] ?? Number.NaN)
+    const column = /<x:Column>\s*(\d+)\s*<\/x:Column>/.exec(data)?.[1]
     const anchor = (/<x:Anchor>([^<]*)<\/x:Anchor>/.exec(data)?.[1] ?? '').split(',').map(Number)
     const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
-    const by = layout.rowOf(from + 1, 'first') - from - 1
+    const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), layout)
     return data.replace(/(<x:Row>\s*)\d+/, `$1${row + by}`).replace(/<x:Anchor>[^<]*</, () => {
       const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
       return `<x:Anchor>${numbers.join(', ')}<`

@@ -5,11 +5,11 @@ import type { Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
 import type { TextTag } from '../tags.ts'
 import { escapeAttribute, escapeXml } from '../xml.ts'
-import { columnLetters, MAX_ROW } from './formula.ts'
-import { type Block, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
+import { columnLetters, MAX_ROW, type Token } from './formula.ts'
+import { areWithin, type Block, type Columns, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
 import { type PlanBlock, type PlanCell, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
-import { escapeString, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
+import { type CellFormula, escapeString, firstAt, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
 import type { Styles } from './styles.ts'
 
 const CHUNK = 65_536
@@ -27,18 +27,22 @@ interface RowsRequest {
 /** The content of `<sheetData>`, in pieces. Cached results of formulas are left out. */
 export async function* writeRows(request: RowsRequest): AsyncGenerator<string> {
   const { plan, place, scope } = request
+  const { blocks, bands } = place.layout
+  const written = bands.map((band) =>
+    rowsBetween(
+      { ...request, band, looped: new Map() },
+      blocks,
+      1,
+      MAX_ROW,
+      plan.source.rows,
+      scope,
+      NO_ITERATIONS,
+      false,
+    ),
+  )
   let chunk = ''
-  for await (const row of rowsBetween(
-    request,
-    place.layout.blocks,
-    1,
-    MAX_ROW,
-    plan.source.rows,
-    scope,
-    NO_ITERATIONS,
-    false,
-  )) {
-    chunk += row
+  for await (const row of sideBySide(written)) {
+    chunk += row.copied ?? `<row r="${row.number}"${row.attributes}>${row.cells}</row>`
     if (chunk.length < CHUNK) continue
     yield chunk
     chunk = ''
@@ -46,8 +50,60 @@ export async function* writeRows(request: RowsRequest): AsyncGenerator<string> {
   if (chunk) yield chunk
 }
 
+/** The cells of a row in columns that move together. */
+interface BandRow {
+  readonly number: number
+  readonly attributes: string
+  readonly cells: string
+  /** The whole row where it is copied. */
+  readonly copied?: string
+}
+
+/** A request for the rows of columns that move together. */
+interface BandRequest extends RowsRequest {
+  readonly band: Columns
+  /** Tokens of the formulas in loops. */
+  readonly looped: Map<CellFormula, readonly Token[]>
+}
+
+/** Puts the rows of all bands together by their numbers. */
+async function* sideBySide(bands: readonly AsyncGenerator<BandRow>[]): AsyncGenerator<BandRow> {
+  const [only, ...others] = bands
+  if (only && others.length === 0) return yield* only
+  const heads: (BandRow | null)[] = []
+  const advance = async (index: number) => {
+    const { value, done } = (await bands[index]?.next()) ?? { done: true }
+    heads[index] = done ? null : value
+  }
+  for (const index of bands.keys()) await advance(index)
+  for (;;) {
+    const number = Math.min(...heads.map((head) => head?.number ?? Number.POSITIVE_INFINITY))
+    if (number === Number.POSITIVE_INFINITY) return
+    const row = joined(heads.flatMap((head) => (head?.number === number ? [head] : [])))
+    if (row.cells !== '' || row.attributes !== '') yield row
+    for (const [index, head] of heads.entries()) if (head?.number === number) await advance(index)
+  }
+}
+
+/** One row of bands whose rows of the template differ: as high as the highest of them, and hidden when all of them are. */
+function joined(rows: readonly BandRow[]): BandRow {
+  const withCells = rows.filter(({ cells }) => cells !== '')
+  const [first, ...others] = withCells.length > 0 ? withCells : rows
+  if (!first) throw new RangeError('a row has no cells of any band')
+  const highest = others.reduce((high, row) => (heightOf(row) > heightOf(high) ? row : high), first)
+  const attributes = [first, ...others].every(isHidden) ? highest.attributes : withoutHidden(highest.attributes)
+  return { number: first.number, attributes, cells: rows.map(({ cells }) => cells).join('') }
+}
+
+/** Points of a row without a height of its own. */
+const USUAL_HEIGHT = 15
+const heightOf = ({ attributes }: BandRow): number => Number(/\sht="([^"]*)"/.exec(attributes)?.[1] ?? USUAL_HEIGHT)
+const HIDDEN = /\shidden="([^"]*)"/
+const isHidden = ({ attributes }: BandRow): boolean => /^(1|true)$/.test(HIDDEN.exec(attributes)?.[1] ?? '')
+const withoutHidden = (attributes: string): string => attributes.replace(HIDDEN, '')
+
 async function* rowsBetween(
-  request: RowsRequest,
+  request: BandRequest,
   blocks: readonly Block<PlanBlock>[],
   first: number,
   last: number,
@@ -55,8 +111,8 @@ async function* rowsBetween(
   scope: Scope,
   within: Iterations,
   cleared: boolean,
-): AsyncGenerator<string> {
-  const pending = [...blocks]
+): AsyncGenerator<BandRow> {
+  const pending = blocks.filter((block) => areWithin(request.band, block))
   for (let index = firstAt(rows, first); index < rows.length; index++) {
     const row = rows[index]
     if (!row || row.number > last) break
@@ -69,27 +125,15 @@ async function* rowsBetween(
   }
 }
 
-/** Index of the first row with this number or a higher one. */
-function firstAt(rows: readonly SourceRow[], number: number): number {
-  let low = 0
-  let high = rows.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((rows[middle]?.number ?? 0) < number) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
 async function* writeBlock(
-  request: RowsRequest,
+  request: BandRequest,
   block: Block<PlanBlock>,
   rows: readonly SourceRow[],
   scope: Scope,
   within: Iterations,
   cleared: boolean,
-): AsyncGenerator<string> {
-  const { open, loop } = block.rows
+): AsyncGenerator<BandRow> {
+  const { open, loop } = block.range
   const write = (inner: Scope, index: number, hidden: boolean) =>
     rowsBetween(
       request,
@@ -130,27 +174,36 @@ async function* writeBlock(
 type RowState = 'filled' | 'empty' | 'hidden'
 
 async function writeRow(
-  request: RowsRequest,
+  request: BandRequest,
   row: SourceRow,
   scope: Scope,
   within: Iterations,
   state: RowState,
-): Promise<string> {
-  const number = request.place.layout.rowOf(row.number, 'first', within)
+): Promise<BandRow> {
+  const { band } = request
+  const number = request.place.layout.rowOf(row.number, band, 'first', within)
   if (number > MAX_ROW) {
     throw new ReportError('TEMPLATE_TOO_LARGE', `${request.place.name}: more than ${MAX_ROW} rows`)
   }
   const cells = request.plan.cells.get(row.number)
-  if (!cells) return number === row.number ? row.source : renumbered(row, number)
+  const attributes = rowAttributes(row)
+  if (!cells) {
+    return { number, attributes, cells: '', copied: number === row.number ? row.source : renumbered(row, number) }
+  }
   let written = ''
   for (const cell of cells) {
+    if (cell.column < band.left || band.right < cell.column) continue
     const reference = `${columnLetters(cell.column)}${number}`
     written +=
       state === 'filled' ? await writeCell(request, cell, reference, scope, within) : emptyCell(cell, reference)
   }
-  const attributes =
-    state === 'hidden' ? `${rowAttributes(row).replace(/\shidden="[^"]*"/, '')} hidden="1"` : rowAttributes(row)
-  return `<row r="${number}"${attributes}>${written}</row>`
+  // A row whose cells are all in other bands has its height and format there.
+  if (written === '' && cells.length > 0) return { number, attributes: '', cells: '' }
+  return {
+    number,
+    attributes: state === 'hidden' ? `${withoutHidden(attributes)} hidden="1"` : attributes,
+    cells: written,
+  }
 }
 
 /** Without what belongs to a value: metadata of rich values. */
@@ -158,7 +211,7 @@ const styleOf = ({ attributes }: PlanCell): string => attributes.replace(/\s(vm|
 const emptyCell = (cell: PlanCell, reference: string): string => `<c r="${reference}"${styleOf(cell)}/>`
 
 async function writeCell(
-  request: RowsRequest,
+  request: BandRequest,
   cell: PlanCell,
   reference: string,
   scope: Scope,
@@ -171,7 +224,7 @@ async function writeCell(
   }
   if (content.kind === 'formula') {
     const { layout } = request.place
-    const text = request.moves.formula(content.tokens, request.place, { within })
+    const text = request.moves.formula(tokensOf(content.formula, within, request), request.place, { within })
     const attributes = Array.from(content.formula.attributes, ([name, value]) => {
       const area = /^(ref|r1|r2)$/.test(name) ? readArea(value) : null
       return ` ${name}="${escapeAttribute(area ? formatArea(growArea(area, layout, within)) : value)}"`
@@ -181,6 +234,14 @@ async function writeCell(
   const sole = soleTag(content.pieces)
   if (sole && !isFormatted(sole, scope)) return valueCell(request, cell, reference, await scope.value(sole))
   return textCell(request, cell, reference, await renderText(content.pieces, scope), content.properties)
+}
+
+/** Tokens of formulas in loops are kept, as they are written again and again. */
+function tokensOf(formula: CellFormula, within: Iterations, { looped }: BandRequest): readonly Token[] {
+  if (within.size === 0) return formula.tokens()
+  const tokens = looped.get(formula) ?? formula.tokens()
+  looped.set(formula, tokens)
+  return tokens
 }
 
 const isFormatted = (tag: TextTag, scope: Scope): boolean =>

@@ -1,6 +1,6 @@
 /** A worksheet as text: its rows one by one, and everything around them. Sheets may be large, so there is no tree of their cells. */
 import { attributesOf, plainMarkup, unescapeXml } from '../xml.ts'
-import { columnNumber, shiftFormula } from './formula.ts'
+import { columnNumber, shiftTokens, type Token, tokenize } from './formula.ts'
 
 export interface SheetSource {
   /** The sheet with an empty `<sheetData/>`. */
@@ -55,6 +55,18 @@ function withoutPrefix(text: string): string {
     .replace(new RegExp(`\\sxmlns:${prefix}=`), ' xmlns=')
 }
 
+/** Index of the first row with this number or a higher one. */
+export function firstAt(rows: readonly SourceRow[], number: number): number {
+  let low = 0
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((rows[middle]?.number ?? 0) < number) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /** Attributes of the row without `r` and `spans`, as they are written: ` ht="30" customHeight="1"`. */
 export function rowAttributes({ source }: SourceRow): string {
   const attributes = /^<row(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)\/?>/.exec(source)?.[1] ?? ''
@@ -90,33 +102,53 @@ export const renumbered = ({ source, number }: SourceRow, target: number): strin
     )
 
 export interface CellFormula {
-  readonly text: string
+  /** Its tokens, read anew at each call: only few of the formulas of a large workbook are read at all. */
+  readonly tokens: () => readonly Token[]
+  /** Whether its text, or that of the formula that it shares, may hold a tag. */
+  readonly mayHaveTag: boolean
   /** Attributes to keep, without those of shared formulas: ` t="array" ref="A1:A3"`. */
   readonly attributes: ReadonlyMap<string, string>
 }
 
 const FORMULA = /<f(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>([^<]*)<\/f>)/
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map()
 
-/** The formulas of a sheet; cells that share one get their own text. */
+interface SharedFormula {
+  readonly text: string
+  readonly cell: SourceCell
+  tokens: readonly Token[] | null
+}
+
+/** The formulas of a sheet; cells that share one get their own references. */
 export class Formulas {
-  private readonly shared = new Map<string, { readonly text: string; readonly cell: SourceCell }>()
+  private readonly shared = new Map<string, SharedFormula>()
 
   /** Reads the formula of a cell; cells in the order of the sheet, as the first one of a shared formula holds the text. */
   of(cell: SourceCell): CellFormula | null {
     const match = FORMULA.exec(cell.inner)
     if (!match) return null
-    const attributes = new Map(attributesOf(match[1] ?? ''))
     const text = unescapeXml(match[2] ?? '')
-    if (attributes.get('t') !== 'shared') return { text, attributes }
+    const own = { tokens: () => tokenize(text), mayHaveTag: text.includes('{{'), attributes: NO_ATTRIBUTES }
+    if (!match[1]) return own
+    const attributes = new Map(attributesOf(match[1]))
+    if (attributes.get('t') !== 'shared') return { ...own, attributes }
     const index = attributes.get('si') ?? ''
     for (const name of ['t', 'si', 'ref']) attributes.delete(name)
     if (text !== '') {
-      this.shared.set(index, { text, cell })
-      return { text, attributes }
+      this.shared.set(index, { text, cell, tokens: null })
+      return { ...own, attributes }
     }
     const master = this.shared.get(index)
-    if (!master) return { text, attributes }
-    return { text: shiftFormula(master.text, cell.row - master.cell.row, cell.column - master.cell.column), attributes }
+    if (!master) return { ...own, attributes }
+    const [rows, columns] = [cell.row - master.cell.row, cell.column - master.cell.column]
+    return {
+      tokens() {
+        master.tokens ??= tokenize(master.text)
+        return shiftTokens(master.tokens, rows, columns)
+      },
+      mayHaveTag: master.text.includes('{{'),
+      attributes,
+    }
   }
 }
 

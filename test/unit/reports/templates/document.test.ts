@@ -378,3 +378,72 @@ describe('problems', () => {
     ])
   })
 })
+
+describe('paragraphs, tables and rows without tags', () => {
+  /** Written as no library writes it, so that what was read into a tree and written anew shows. */
+  const odd = (text: string) => `<w:p  w:rsidR='1'><w:r><w:t>${text}</w:t></w:r></w:p>`
+  const oddRow = (text: string) => `<w:tr  w:rsidR='1'><w:tc><w:tcPr/>${odd(text)}</w:tc></w:tr>`
+  const oddTable = (...rows: readonly string[]) => `<w:tbl><w:tblPr/><w:tblGrid/>${rows.join('')}</w:tbl>`
+
+  test('stay as they are written, beside loops and in the rows of their table', async () => {
+    const kept = [
+      odd('first') + odd('second'),
+      oddTable(oddRow('nested'), oddRow('rows')),
+      oddRow('head'),
+      oddRow('foot'),
+      odd('last'),
+    ]
+    const [begin = '', whole = '', head = '', foot = '', end = ''] = kept
+    const body =
+      begin +
+      whole +
+      paragraph('{{#detail}}') +
+      odd('in a loop') +
+      paragraph('{{Product}}{{/detail}}') +
+      oddTable(
+        head,
+        `<w:tr><w:tc>${paragraph('{{#detail}}{{Product}}')}</w:tc><w:tc>${paragraph('x{{/detail}}')}</w:tc></w:tr>`,
+        foot,
+      ) +
+      end
+    const { text } = await filledTemplate(wordTemplate(body))
+    const xml = text('word/document.xml')
+    for (const source of kept) expect(xml).toContain(source)
+    expect(wordText(xml)).toEqual([
+      ...['first', 'second', 'nested', 'rows'],
+      ...['in a loop', 'Screws', 'in a loop', 'Nails', 'in a loop', '=1+1'],
+      ...['head', 'Screws | x', 'Nails | x', '=1+1 | x', 'foot', 'last'],
+    ])
+    expect(xml).not.toContain('<!--')
+  })
+
+  test('are counted in the places of problems', async () => {
+    const row = '<w:tr><w:tc><w:p><w:r><w:t>{{two}}</w:t></w:r></w:p></w:tc></w:tr>'
+    const body =
+      odd('a') +
+      odd('b') +
+      oddTable(oddRow('x')) +
+      paragraph('{{one}}') +
+      oddTable(oddRow('x'), oddRow('y'), row) +
+      odd('c') +
+      paragraph('{{three}}')
+    const places = (await checkedTemplate(wordTemplate(body))).problems.map(({ place }) => place)
+    expect(places).toEqual(['document, paragraph 3', 'document, table 2, row 3, cell 1', 'document, paragraph 5'])
+  })
+
+  test('numbers of drawings and bookmarks are unique in the whole document, also where a tag stands far away', async () => {
+    const mark = (id: number) =>
+      `<w:p><w:bookmarkStart w:id="${id}" w:name="m${id}"/><w:r><w:t>m</w:t></w:r><w:bookmarkEnd w:id="${id}"/></w:p>`
+    const body =
+      wordPicture('no tag', 7) +
+      mark(1) +
+      paragraph('{{#detail}}') +
+      wordPicture('in a loop', 7) +
+      mark(2) +
+      paragraph('{{/detail}}')
+    const xml = (await filledTemplate(wordTemplate(body))).text('word/document.xml')
+    const ids = Array.from(xml.matchAll(/<wp:docPr id="(\d+)"/g), ([, id]) => id)
+    expect([ids.length, new Set(ids).size]).toEqual([4, 4])
+    expect(xml.match(/bookmarkStart/g)).toHaveLength(2)
+  })
+})

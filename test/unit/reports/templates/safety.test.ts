@@ -143,6 +143,11 @@ test.each<[string, string | null]>([
   [`Table1['']]&cmd|'/c calc'!A0`, 'the formula has a DDE link'],
   [`Table1[[it''s]:[a"b]]`, null],
   [`A1[+WEBSERVICE("u")`, 'the formula calls WEBSERVICE('],
+  // The workbook itself, as Excel writes its names into charts.
+  ['SUM([0]!sales)', null],
+  ['[0]!sales&[1]!sales', 'the formula refers to another workbook'],
+  ["'[0]S'!A1", 'the formula refers to another workbook'],
+  ['[0]!WEBSERVICE("u")', 'the formula calls WEBSERVICE('],
   [`"${'a'.repeat(8191)}"`, 'the formula has more than 8192 characters'],
 ])('the formula %s', (formula, problem) => expect(formulaProblem(formula)).toBe(problem))
 

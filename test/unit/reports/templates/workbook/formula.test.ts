@@ -6,11 +6,16 @@ import {
   formatReference,
   type Reference,
   sheetPrefix,
-  shiftFormula,
+  shiftTokens,
   sourceOf,
   tokenize,
 } from '../../../../../src/reports/templates/workbook/formula.ts'
-import { type BlockRows, createLayout, moveCorners } from '../../../../../src/reports/templates/workbook/layout.ts'
+import {
+  ALL_COLUMNS,
+  type BlockRange,
+  createLayout,
+  moveCorners,
+} from '../../../../../src/reports/templates/workbook/layout.ts'
 
 const references = (formula: string) =>
   tokenize(formula).flatMap((token) => (token.kind === 'reference' ? [sourceOf(token)] : []))
@@ -63,7 +68,7 @@ test.each([
   ['A1', -1, 0, '#REF!'],
   ['A:B+1:$2', 1, 1, 'B:C+2:$2'],
 ])('%s moved by %p rows and %p columns is %s', (formula, rows, columns, expected) => {
-  expect(shiftFormula(formula, rows, columns)).toBe(expected)
+  expect(shiftTokens(tokenize(formula), rows, columns).map(sourceOf).join('')).toBe(expected)
 })
 
 /** A part of a formula, with the references in it. */
@@ -111,7 +116,7 @@ describe('any formula', () => {
   })
 
   test('keeps strings, functions and names when references move', () => {
-    const layout = createLayout([{ first: 3, last: 4, children: [] }], () => 5)
+    const layout = createLayout([loop(3, 4)], () => 5)
     fc.assert(
       fc.property(formulas, (pieces) => {
         const moved = tokenize(pieces.map(([{ text }, operator]) => text + operator).join(''))
@@ -131,9 +136,10 @@ describe('any formula', () => {
 
 const reference = (source: string): Reference =>
   tokenize(source).find((token) => token.kind === 'reference') as Reference
-const loop = (first: number, last: number, children: readonly BlockRows[] = []): BlockRows => ({
+const loop = (first: number, last: number, children: readonly BlockRange[] = []): BlockRange => ({
   first,
   last,
+  ...ALL_COLUMNS,
   children,
 })
 
@@ -173,15 +179,17 @@ describe('rows of a loop', () => {
 
 test('an empty loop keeps one row, whatever its height', () => {
   const layout = createLayout([loop(6, 8)], () => 0)
-  expect([5, 6, 7, 8, 9].map((row) => layout.rowOf(row, 'last'))).toEqual([5, 6, 6, 6, 7])
+  expect([5, 6, 7, 8, 9].map((row) => layout.rowOf(row, ALL_COLUMNS, 'last'))).toEqual([5, 6, 6, 6, 7])
 })
 
 test('nested loops', () => {
   const outer = loop(3, 6, [loop(4, 4)])
   const layout = createLayout([outer, loop(8, 8)], (block) => (block === outer ? 2 : 3))
   // Row 3 head, row 4 three times, rows 5 and 6; twice; then row 7, row 8 three times, row 9.
-  expect([3, 4, 5, 6, 7, 8, 9].map((row) => layout.rowOf(row, 'first'))).toEqual([3, 4, 7, 8, 15, 16, 19])
-  expect([3, 4, 5, 6, 7, 8, 9].map((row) => layout.rowOf(row, 'last'))).toEqual([9, 12, 13, 14, 15, 18, 19])
+  expect([3, 4, 5, 6, 7, 8, 9].map((row) => layout.rowOf(row, ALL_COLUMNS, 'first'))).toEqual([3, 4, 7, 8, 15, 16, 19])
+  expect([3, 4, 5, 6, 7, 8, 9].map((row) => layout.rowOf(row, ALL_COLUMNS, 'last'))).toEqual([
+    9, 12, 13, 14, 15, 18, 19,
+  ])
   const second = new Map([[layout.blocks[0]!, 1]])
   expect(moveCorners(reference('D4:D4'), layout, second)).toMatchObject({ start: { row: 10 }, end: { row: 12 } })
   expect(moveCorners(reference('D$4:D$4'), layout, second)).toMatchObject({ start: { row: 4 }, end: { row: 12 } })

@@ -1,0 +1,512 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { checkTemplate } from '../../../../../src/reports/templates/index.ts'
+import { relationships, SPREADSHEET, zipOf } from '../../../../support/office.ts'
+import {
+  type CellSource,
+  chart,
+  chartFrame,
+  drawing,
+  facts,
+  filledWorkbook,
+  reportWithFew,
+  sheetRow,
+  workbook,
+  worksheet,
+} from '../../../../support/workbook.ts'
+
+const SHEET = 'xl/worksheets/sheet1.xml'
+const MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
+const [OPEN, CLOSE] = ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']
+
+const check = async (parts: Parameters<typeof zipOf>[0]) =>
+  (await checkTemplate(await zipOf(parts), 'sales.xlsx', reportWithFew(), { maxTemplateMb: 25 })).problems
+
+const rowsOf = (rows: readonly (readonly CellSource[])[]): string =>
+  rows.map((cells, index) => sheetRow(index + 1, cells)).join('')
+
+/** The filled cells of a sheet with these rows. */
+async function filledRows(rows: readonly (readonly CellSource[])[], count: number): Promise<string[]> {
+  const parts = workbook([{ name: 'S', xml: worksheet(rowsOf(rows)) }])
+  expect(await check(parts)).toEqual([])
+  await using filled = await filledWorkbook(parts, { facts: facts(count), report: reportWithFew() })
+  return filled.cells(SHEET)
+}
+
+const HEAD = ['Product', 'Sales', null, 'City', 'People']
+
+describe('a loop beside other content takes its own columns', () => {
+  test.each<[string, readonly (readonly CellSource[])[], readonly string[]]>([
+    [
+      'a list that goes on below',
+      [[], HEAD, [OPEN, CLOSE, null, 'Rome', 3], ['Total', { f: 'SUM(B3:B3)' }, null, 'Oslo', 1]],
+      [
+        'A3=P1',
+        'B3=10',
+        'D3=Rome',
+        'E3=3',
+        'A4=P2',
+        'B4=20',
+        'D4=Oslo',
+        'E4=1',
+        'A5=P3',
+        'B5=30',
+        'A6=Total',
+        'B6==SUM(B3:B5)',
+      ],
+    ],
+    [
+      'a list that ends there',
+      [[null, null, null, 'Rome'], HEAD, [OPEN, CLOSE, null, 'Oslo', 1]],
+      ['A3=P1', 'B3=10', 'D3=Oslo', 'E3=1', 'A4=P2', 'B4=20', 'A5=P3', 'B5=30'],
+    ],
+    [
+      'formulas about themselves',
+      [[], HEAD, [OPEN, CLOSE, null, { f: 'E3*2' }, 3], [null, null, null, { f: 'E4*2+B3' }, 1]],
+      ['A3=P1', 'B3=10', 'D3==E3*2', 'E3=3', 'A4=P2', 'B4=20', 'D4==E4*2+B3', 'E4=1', 'A5=P3', 'B5=30'],
+    ],
+    [
+      'texts and figures with tags of values',
+      [[], HEAD, [OPEN, CLOSE, null, 'Revenue', '{{revenue}}'], [null, null, null, 'Rows', '{{detail.$count}}']],
+      ['A3=P1', 'B3=10', 'D3=Revenue', 'E3=60', 'A4=P2', 'B4=20', 'D4=Rows', 'E4=3', 'A5=P3', 'B5=30'],
+    ],
+    [
+      'a second loop',
+      [
+        [],
+        HEAD,
+        [OPEN, CLOSE, null, '{{#few}}{{Product}}', '{{Sales}}{{/few}}'],
+        ['x', { f: 'SUM(B3)' }, null, 'y', { f: 'SUM(E3)' }],
+      ],
+      [
+        'A3=P1',
+        'B3=10',
+        'D3=P1',
+        'E3=10',
+        'A4=P2',
+        'B4=20',
+        'D4=P2',
+        'E4=20',
+        'A5=P3',
+        'B5=30',
+        'D5=y',
+        'E5==SUM(E3:E4)',
+        'A6=x',
+        'B6==SUM(B3:B5)',
+      ],
+    ],
+    [
+      'a second loop that touches it, with a condition behind',
+      [[], HEAD, [OPEN, CLOSE, '{{#few}}{{Product}}', '{{Sales}}{{/few}}', '{{^detail}}no', 'rows{{/detail}}']],
+      ['A3=P1', 'B3=10', 'C3=P1', 'D3=10', 'E3=', 'F3=', 'A4=P2', 'B4=20', 'C4=P2', 'D4=20', 'A5=P3', 'B5=30'],
+    ],
+  ])('%s', async (_what, rows, expected) => {
+    const cells = await filledRows(rows, 3)
+    expect(cells.filter((cell) => !/^[A-Z][12]=/.test(cell))).toEqual([...expected])
+  })
+
+  test('a list at the left, and a loop that stands below in the same columns', async () => {
+    const cells = await filledRows(
+      [
+        [],
+        ['City', null, 'Product', 'Sales'],
+        ['Rome', null, OPEN, CLOSE],
+        ['Oslo'],
+        [null, null, '{{#few}}{{Product}}', '{{Sales}}{{/few}}'],
+        ['Bonn', null, 'end', { f: 'D3+SUM(D5)' }],
+      ],
+      3,
+    )
+    expect(cells.slice(3)).toEqual([
+      'A3=Rome',
+      'C3=P1',
+      'D3=10',
+      'A4=Oslo',
+      'C4=P2',
+      'D4=20',
+      'C5=P3',
+      'D5=30',
+      'A6=Bonn',
+      'C7=P1',
+      'D7=10',
+      'C8=P2',
+      'D8=20',
+      'C9=end',
+      'D9==D3+SUM(D7:D8)',
+    ])
+  })
+
+  test('two loops of several rows that begin in the same row', async () => {
+    const cells = await filledRows(
+      [
+        ['{{#detail}}{{Product}}', '{{Sales}}', null, '{{#few}}{{Product}}', '{{Sales}}'],
+        ['second', '{{$index}}{{/detail}}', null, 'other', '{{$index}}{{/few}}'],
+        ['below', null, null, 'below'],
+      ],
+      3,
+    )
+    expect(cells).toEqual([
+      ...['A1=P1', 'B1=10', 'D1=P1', 'E1=10', 'A2=second', 'B2=1', 'D2=other', 'E2=1'],
+      ...['A3=P2', 'B3=20', 'D3=P2', 'E3=20', 'A4=second', 'B4=2', 'D4=other', 'E4=2'],
+      ...['A5=P3', 'B5=30', 'D5=below', 'A6=second', 'B6=3', 'A7=below'],
+    ])
+  })
+
+  test('without rows one empty row stays in its columns', async () => {
+    const cells = await filledRows(
+      [[], HEAD, [OPEN, CLOSE, null, 'Rome', 3], ['Total', { f: 'SUM(B3)' }, null, 'Oslo']],
+      0,
+    )
+    expect(cells.slice(4)).toEqual(['A3=', 'B3=', 'D3=Rome', 'E3=3', 'A4=Total', 'B4==SUM(B3)', 'D4=Oslo'])
+  })
+
+  test('two loops side by side in a loop: each round is as high as the longer one', async () => {
+    const cells = await filledRows(
+      [
+        ['{{#few}}{{Product}}'],
+        ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}', null, '{{#few}}{{Product}}', '{{Sales}}{{/few}}'],
+        ['sum', { f: 'SUM(B2:B2)' }, null, { f: 'SUM(E2:E2)' }, 'end{{/few}}'],
+        ['below', null, null, null, 'below'],
+      ],
+      3,
+    )
+    expect(cells).toEqual([
+      ...['A1=P1', 'A2=P1', 'B2=10', 'D2=P1', 'E2=10', 'A3=P2', 'B3=20', 'D3=P2', 'E3=20', 'A4=P3', 'B4=30'],
+      ...['D4==SUM(E2:E3)', 'E4=end', 'A5=sum', 'B5==SUM(B2:B4)'],
+      ...['A6=P2', 'A7=P1', 'B7=10', 'D7=P1', 'E7=10', 'A8=P2', 'B8=20', 'D8=P2', 'E8=20', 'A9=P3', 'B9=30'],
+      ...['D9==SUM(E7:E8)', 'E9=end', 'A10=sum', 'B10==SUM(B7:B9)', 'A11=below', 'E11=below'],
+    ])
+  })
+
+  test('a row is as high as the highest of its cells, and hidden when all of them are', async () => {
+    const rows = [
+      sheetRow(1, [OPEN, CLOSE, null, 'Rome', 3], ' ht="30" customHeight="1"'),
+      sheetRow(2, [null, null, null, 'Oslo', 1], ' ht="10" customHeight="1" hidden="1"'),
+      sheetRow(3, ['foot', null, null, null, null], ' hidden="1"'),
+      sheetRow(4, [null, null, null, 'Bonn', 1], ' ht="50" customHeight="1"'),
+    ]
+    await using filled = await filledWorkbook(workbook([{ name: 'S', xml: worksheet(rows.join('')) }]), {
+      facts: facts(3),
+    })
+    expect(filled.text(SHEET).match(/<row [^>]*>/g)).toEqual([
+      '<row r="1" ht="30" customHeight="1">',
+      '<row r="2" ht="30" customHeight="1">',
+      '<row r="3" ht="30" customHeight="1">',
+      '<row r="4" ht="50" customHeight="1">',
+      '<row r="5" hidden="1">',
+    ])
+  })
+})
+
+/** The loop in A5:C5 with a static list in E4:F9; `after` behind the rows of the sheet. */
+function besideList(
+  after: string,
+  options: Parameters<typeof workbook>[1] & {
+    related?: never
+    sheetRelated?: readonly (readonly [string, string])[]
+  } = {},
+  formulas: readonly CellSource[] = [],
+) {
+  const shared = '<c r="C5"><f t="shared" ref="C5:C6" si="0">B5*2</f></c>'
+  const rows = [
+    sheetRow(1, formulas),
+    sheetRow(4, ['Product', 'Sales', 'Twice', null, 'City', 'People']),
+    sheetRow(5, [OPEN, CLOSE, null, null, 'Rome', 3]).replace('<c r="E5"', `${shared}<c r="E5"`),
+    sheetRow(6, ['Total', { f: 'SUM(B5:B5)' }, null, null, 'Oslo', { f: 'F5+1' }]).replace(
+      '<c r="E6"',
+      '<c r="C6"><f t="shared" si="0"/></c><c r="E6"',
+    ),
+    sheetRow(7, ['note', null, null, null, 'Bonn', { f: 'SUM(F5:F6)+B6' }]),
+  ]
+  const { sheetRelated = [], ...more } = options
+  return workbook([{ name: 'S', xml: worksheet(rows.join(''), after), related: sheetRelated }], more)
+}
+
+test('what belongs to the columns of the loop moves with them, and the rest stays', async () => {
+  const table = (id: number, name: string, ref: string, columns: readonly string[]) =>
+    `<table xmlns="${MAIN}" id="${id}" name="${name}" displayName="${name}" ref="${ref}"><autoFilter ref="${ref}"/><tableColumns count="${columns.length}">${columns.map((one, index) => `<tableColumn id="${index + 1}" name="${one}"/>`).join('')}</tableColumns></table>`
+  const comment = (ref: string) => `<comment ref="${ref}" authorId="0"><text><t>x</t></text></comment>`
+  const at = (row: number, column: number) =>
+    `<xdr:oneCellAnchor><xdr:from><xdr:col>${column}</xdr:col><xdr:colOff>0</xdr:colOff><xdr:row>${row}</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:ext cx="1" cy="1"/>${chartFrame('rId1')}<xdr:clientData/></xdr:oneCellAnchor>`
+  const note = (row: number, column: number) =>
+    `<x:ClientData ObjectType="Note"><x:Anchor>${column + 1}, 0, ${row}, 0, ${column + 3}, 0, ${row + 2}, 0</x:Anchor><x:Row>${row}</x:Row><x:Column>${column}</x:Column></x:ClientData>`
+  const parts = besideList(
+    '<mergeCells count="3"><mergeCell ref="A7:B7"/><mergeCell ref="E8:F9"/><mergeCell ref="A2:F2"/></mergeCells>' +
+      '<conditionalFormatting sqref="A4:F6"><cfRule type="duplicateValues" dxfId="0" priority="1"/></conditionalFormatting>' +
+      '<conditionalFormatting sqref="F5:F7"><cfRule type="expression" priority="2"><formula>$E5="Rome"</formula></cfRule></conditionalFormatting>' +
+      '<dataValidations count="2"><dataValidation type="decimal" sqref="B5"><formula1>$B$6*-1</formula1></dataValidation><dataValidation type="list" sqref="E6"><formula1>$E$5:$E$7</formula1></dataValidation></dataValidations>' +
+      '<hyperlinks><hyperlink ref="A7" location="S!F7"/><hyperlink ref="E7" location="S!A7"/><hyperlink ref="A5" location="S!E5"/></hyperlinks>' +
+      '<rowBreaks count="1" manualBreakCount="1"><brk id="7" max="16383" man="1"/></rowBreaks><drawing r:id="rId1"/><legacyDrawing r:id="rId2"/><tableParts count="2"><tablePart r:id="rId4"/><tablePart r:id="rId5"/></tableParts>',
+    {
+      names:
+        '<definedName name="_xlnm.Print_Area" localSheetId="0">S!$A$1:$F$9</definedName><definedName name="cities">S!$E$5:$F$7</definedName><definedName name="products">S!$A$5:$A$5</definedName><definedName name="total">S!$B$6</definedName>',
+      sheetRelated: [
+        ['drawing', '../drawings/drawing1.xml'],
+        ['vmlDrawing', '../drawings/vmlDrawing1.vml'],
+        ['comments', '../comments1.xml'],
+        ['table', '../tables/table1.xml'],
+        ['table', '../tables/table2.xml'],
+      ],
+      types: {
+        'xl/drawings/drawing1.xml': 'application/vnd.openxmlformats-officedocument.drawing+xml',
+        'xl/charts/chart1.xml': 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml',
+        'xl/comments1.xml': `${SPREADSHEET}.comments+xml`,
+        'xl/tables/table1.xml': `${SPREADSHEET}.table+xml`,
+        'xl/tables/table2.xml': `${SPREADSHEET}.table+xml`,
+      },
+      parts: {
+        'xl/drawings/drawing1.xml': drawing(at(9, 0) + at(9, 4)),
+        'xl/drawings/_rels/drawing1.xml.rels': relationships(['chart', '../charts/chart1.xml']),
+        'xl/charts/chart1.xml': chart('S!$A$5:$A$5', 'S!$F$5:$F$7'),
+        'xl/drawings/vmlDrawing1.vml': `<xml xmlns:x="urn:schemas-microsoft-com:office:excel">${note(6, 0)}${note(6, 4)}</xml>`,
+        'xl/comments1.xml': `<comments xmlns="${MAIN}"><authors><author/></authors><commentList>${comment('A7')}${comment('E7')}</commentList></comments>`,
+        'xl/tables/table1.xml': table(1, 'Sales', 'A4:C5', ['Product', 'Sales', 'Twice']),
+        'xl/tables/table2.xml': table(2, 'Cities', 'E4:F7', ['City', 'People']),
+      },
+    },
+    [{ f: 'SUM(B5)+F7+B6' }, { f: 'COUNTA(A:F)+SUM(F5:F7)' }, { f: 'SUM(E2:F1048576)' }],
+  )
+  expect(await check(parts)).toEqual([])
+  await using filled = await filledWorkbook(parts, { facts: facts(4) })
+  expect(filled.cells(SHEET)).toEqual([
+    ...['A1==SUM(B5:B8)+F7+B9', 'B1==COUNTA(A:F)+SUM(F5:F7)', 'C1==SUM(E2:F1048576)'],
+    ...['A4=Product', 'B4=Sales', 'C4=Twice', 'E4=City', 'F4=People'],
+    ...['A5=P1', 'B5=10', 'C5==B5*2', 'E5=Rome', 'F5=3'],
+    ...['A6=P2', 'B6=20', 'C6==B6*2', 'E6=Oslo', 'F6==F5+1'],
+    ...['A7=P3', 'B7=30', 'C7==B7*2', 'E7=Bonn', 'F7==SUM(F5:F6)+B9'],
+    ...['A8=P4', 'B8=40', 'C8==B8*2', 'A9=Total', 'B9==SUM(B5:B8)', 'C9==B9*2', 'A10=note'],
+  ])
+  const text = filled.text(SHEET)
+  expect(text.match(/(?<=<mergeCell ref=")[^"]*/g)).toEqual(['A10:B10', 'E8:F9', 'A2:F2'])
+  expect(text.match(/(?<= sqref=")[^"]*/g)).toEqual(['A4:D9 E4:F6', 'F5:F7', 'B5:B8', 'E6'])
+  expect(text.match(/<formula1?>[^<]*/g)).toEqual(['<formula>$E5="Rome"', '<formula1>$B$9*-1', '<formula1>$E$5:$E$7'])
+  expect(
+    Array.from(text.matchAll(/<hyperlink ref="(\w+)" location="([^"]*)"/g), ([, ref, to]) => `${ref} ${to}`),
+  ).toEqual([...['A10 S!F7', 'E7 S!A10'], ...['A5 S!E5', 'A6 S!E5', 'A7 S!E5', 'A8 S!E5']])
+  expect(text).toContain('<brk id="10"')
+  const names = Array.from(
+    filled.text('xl/workbook.xml').matchAll(/name="([\w.]+)"[^>]*>([^<]*)<\/definedName>/g),
+    ([, name, area]) => `${name} ${area}`,
+  )
+  expect(names).toEqual(['_xlnm.Print_Area S!$A$1:$F$12', 'cities S!$E$5:$F$7', 'products S!$A$5:$A$8', 'total S!$B$9'])
+  expect([1, 2].map((number) => filled.text(`xl/tables/table${number}.xml`).match(/(?<= ref=")[^"]*/g))).toEqual([
+    ['A4:C8', 'A4:C8'],
+    ['E4:F7', 'E4:F7'],
+  ])
+  expect(filled.text('xl/charts/chart1.xml').match(/(?<=<c:f>)[^<]*/g)).toEqual(['S!$A$5:$A$8', 'S!$F$5:$F$7'])
+  expect(filled.text('xl/drawings/drawing1.xml').match(/(?<=<xdr:row>)\d+/g)).toEqual(['12', '9'])
+  expect(filled.text('xl/comments1.xml').match(/(?<= ref=")\w+/g)).toEqual(['A10', 'E7'])
+  expect(filled.text('xl/drawings/vmlDrawing1.vml').match(/(?<=<x:Row>)\d+/g)).toEqual(['9', '6'])
+})
+
+test('a table of Excel that touches the loop is no part of it', async () => {
+  const rows = [
+    ['Product', 'Sales', 'R'],
+    [OPEN, CLOSE, 1],
+    [null, null, { f: 'C2+1' }],
+  ]
+  const parts = workbook(
+    [
+      {
+        name: 'S',
+        xml: worksheet(rowsOf(rows), '<tableParts count="1"><tablePart r:id="rId1"/></tableParts>'),
+        related: [['table', '../tables/table1.xml']],
+      },
+    ],
+    {
+      types: { 'xl/tables/table1.xml': `${SPREADSHEET}.table+xml` },
+      parts: {
+        'xl/tables/table1.xml': `<table xmlns="${MAIN}" id="1" name="T" displayName="T" ref="C1:C3"><tableColumns count="1"><tableColumn id="1" name="R"/></tableColumns></table>`,
+      },
+    },
+  )
+  expect(await check(parts)).toEqual([])
+  await using filled = await filledWorkbook(parts, { facts: facts(3) })
+  expect(filled.cells(SHEET).slice(3)).toEqual([
+    'A2=P1',
+    'B2=10',
+    'C2=1',
+    'A3=P2',
+    'B3=20',
+    'C3==C2+1',
+    'A4=P3',
+    'B4=30',
+  ])
+  expect(filled.text('xl/tables/table1.xml')).toContain('ref="C1:C3"')
+})
+
+describe('what would be pulled apart is refused with its place', () => {
+  const MERGE = '<mergeCells count="1"><mergeCell ref="A9:F9"/></mergeCells>'
+  const rule = (sqref: string, formula: string) =>
+    `<conditionalFormatting sqref="${sqref}"><cfRule type="expression" priority="1"><formula>${formula}</formula></cfRule></conditionalFormatting>`
+  const filterOver = (ref: string) => `<autoFilter ref="${ref}"/>`
+
+  test.each<[string, ReturnType<typeof besideList>, string, RegExp]>([
+    [
+      'merged cells',
+      besideList(MERGE),
+      'S!A9:F9',
+      /the merged cells A9:F9 reaches over columns A to D of the loop \{\{#detail\}\}/,
+    ],
+    ['a filter', besideList(filterOver('A4:F7')), 'S!A4:F7', /the filter/],
+    ['a formula', besideList('', {}, [{ f: 'SUM(A5:F7)' }]), 'S!A1', /the reference A5:F7/],
+    ['a formula over whole rows', besideList('', {}, [{ f: 'SUM(6:7)' }]), 'S!A1', /the reference 6:7/],
+    [
+      'a name',
+      besideList('', { names: '<definedName name="all">S!$A$4:$F$7</definedName>' }),
+      'name "all"',
+      /the reference S!\$A\$4:\$F\$7/,
+    ],
+    [
+      'a rule about columns that move otherwise',
+      besideList(rule('F5:F7', '$B5&gt;1')),
+      'S!F5:F7',
+      /the rule of F5:F7 with \$B5/,
+    ],
+    [
+      'a table',
+      besideList('<tableParts count="1"><tablePart r:id="rId1"/></tableParts>', {
+        sheetRelated: [['table', '../tables/table1.xml']],
+        types: { 'xl/tables/table1.xml': `${SPREADSHEET}.table+xml` },
+        parts: {
+          'xl/tables/table1.xml': `<table xmlns="${MAIN}" id="1" name="T" displayName="T" ref="C8:F9"><tableColumns count="1"><tableColumn id="1" name="R"/></tableColumns></table>`,
+        },
+      }),
+      'S!C8:F9',
+      /the table C8:F9/,
+    ],
+  ])('%s', async (_what, parts, place, details) => {
+    expect(await check(parts)).toEqual([{ code: 'TEMPLATE_LOOP', place, details: expect.stringMatching(details) }])
+  })
+
+  test('a formula of another sheet, and a loop below that reaches over both', async () => {
+    const rows = [
+      [OPEN, CLOSE, null, 'Rome', 3],
+      [null, null, null, 'Oslo', 1],
+      [],
+      ['{{#few}}{{Product}}', 1, 2, 3, '{{Sales}}{{/few}}'],
+    ]
+    const parts = workbook([
+      { name: 'S', xml: worksheet(rowsOf(rows)) },
+      { name: 'Sum', xml: worksheet(sheetRow(1, [{ f: 'SUM(S!A1:E2)' }, { f: 'SUM(S!A1:B2)' }])) },
+    ])
+    expect(await check(parts)).toEqual([
+      {
+        code: 'TEMPLATE_LOOP',
+        place: 'S!A4:E4',
+        details: expect.stringMatching(/stands below a loop with other content beside it/),
+      },
+      { code: 'TEMPLATE_LOOP', place: 'Sum!A1', details: expect.stringMatching(/the reference S!A1:E2/) },
+    ])
+  })
+
+  test('loops that overlap, where no columns part them or the rows leave open which holds the other', async () => {
+    const problems = async (...rows: readonly (readonly CellSource[])[]) =>
+      (await check(workbook([{ name: 'S', xml: worksheet(rowsOf(rows)) }]))).map(
+        ({ code, place }) => `${code} ${place}`,
+      )
+    expect(await problems(['{{#detail}}x', '{{#few}}y'], ['{{/few}}', '{{/detail}}'])).toEqual([])
+    for (const rows of [
+      [['{{#detail}}x', '{{#few}}y'], ['{{/detail}}', 'z'], ['{{/few}}']],
+      [['{{#detail}}x'], [null, '{{#few}}y'], ['{{/detail}}'], [null, '{{/few}}']],
+    ]) {
+      expect(await problems(...rows)).toEqual([
+        expect.stringMatching(/^TEMPLATE_LOOP S!B\d$/),
+        expect.stringMatching(/^TEMPLATE_LOOP S!\w\d$/),
+      ])
+    }
+  })
+
+  test('nothing above the loop, and no whole columns', async () => {
+    const parts = besideList(
+      '<mergeCells count="1"><mergeCell ref="A3:F3"/></mergeCells><conditionalFormatting sqref="A1:F1048576"><cfRule type="duplicateValues" dxfId="0" priority="1"/></conditionalFormatting>',
+      {},
+      [{ f: 'SUM(A2:F4)+COUNTA(A:F)+VLOOKUP(1,$A:$F,2)' }],
+    )
+    expect(await check(parts)).toEqual([])
+  })
+})
+
+describe('any grid with a loop in some columns', () => {
+  const ROWS = 9
+  const cell = fc.record({ row: fc.integer({ min: 1, max: ROWS }), column: fc.constantFrom('A', 'B', 'D', 'E') })
+  const grids = fc.record({
+    first: fc.integer({ min: 1, max: ROWS - 2 }),
+    height: fc.integer({ min: 1, max: 2 }),
+    isLeft: fc.boolean(),
+    count: fc.integer({ min: 0, max: 5 }),
+    references: fc.array(fc.record({ at: cell, to: cell, rows: fc.integer({ min: 0, max: 4 }) }), { maxLength: 12 }),
+  })
+
+  test('values beside stay, and formulas point at the same content', async () => {
+    await fc.assert(
+      fc.asyncProperty(grids, async ({ first, height, isLeft, count, references }) => {
+        const [one, other] = isLeft ? ['A', 'B'] : ['D', 'E']
+        const last = first + height - 1
+        const inLoop = (row: number, column: string) =>
+          first <= row && row <= last && (column === one || column === other)
+        const grid = new Map<string, CellSource>()
+        for (let row = 1; row <= ROWS; row++) {
+          for (const column of ['A', 'B', 'D', 'E']) {
+            if (!inLoop(row, column)) grid.set(column + row, row * 100 + column.charCodeAt(0))
+          }
+        }
+        grid.set(one + first, '{{#detail}}{{Product}}').set(other + last, '{{Sales}}{{/detail}}')
+        const numbers = new Map([...grid].filter(([, value]) => typeof value === 'number'))
+        const formulas = references.filter(({ at }) => !inLoop(at.row, at.column))
+        const expected = new Map<string, { readonly values: readonly number[]; readonly inSheet: boolean }>()
+        for (const [index, { at, to, rows }] of formulas.entries()) {
+          const end = Math.min(ROWS, to.row + rows)
+          const area = Array.from({ length: end - to.row + 1 }, (_, row) => to.column + (to.row + row))
+          // A formula of its row about the loop belongs to the loop.
+          if (first <= at.row && at.row <= last && at.row === to.row && (to.column === one || to.column === other))
+            continue
+          grid.set(at.column + at.row, { f: `SUM(${area[0]}:${area.at(-1)})*1${index}` })
+          for (const [id] of expected) if (id.startsWith(`${at.column}${at.row} `)) expected.delete(id)
+          const values = area.map((name) => numbers.get(name)).filter((value) => typeof value === 'number')
+          expected.set(`${at.column}${at.row} 1${index}`, { values, inSheet: values.length === area.length })
+        }
+        const rows = Array.from({ length: ROWS }, (_, row) =>
+          sheetRow(
+            row + 1,
+            ['A', 'B', 'C', 'D', 'E'].map((column) => grid.get(column + (row + 1)) ?? null),
+          ),
+        )
+        await using filled = await filledWorkbook(workbook([{ name: 'S', xml: worksheet(rows.join('')) }]), {
+          facts: facts(count),
+        })
+        const after = new Map(
+          filled.cells(SHEET).map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
+        )
+        const written = Math.max(1, count * height)
+        const moved = (name: string) => {
+          const [column = '', row] = [name[0], Number(name.slice(1))]
+          const isBelow = (column === one || column === other) && row > last
+          return column + (isBelow ? row + (count === 0 ? 1 : count * height) - height : row)
+        }
+        for (const [name, value] of grid)
+          if (typeof value === 'number') expect([name, after.get(moved(name))]).toEqual([name, String(value)])
+        expect([...after.values()].filter((text) => /^P\d/.test(text))).toHaveLength(count)
+        for (const [id, { values, inSheet }] of expected) {
+          const [name = '', factor = ''] = id.split(' ')
+          const [, column = '', top, bottom, seen] =
+            /^=SUM\(([A-Z])(\d+):[A-Z](\d+)\)\*(\d+)$/.exec(after.get(moved(name)) ?? '') ?? []
+          expect(seen).toBe(factor)
+          const names = Array.from(
+            { length: Number(bottom) - Number(top) + 1 },
+            (_, row) => column + (Number(top) + row),
+          )
+          const isFormula = (cell: string) => after.get(cell)?.startsWith('=')
+          const original = new Map([...numbers].map(([from, value]) => [moved(from), value]))
+          const covered = names.flatMap((cell) => {
+            const value = original.get(cell)
+            return typeof value === 'number' && (isFormula(cell) || after.get(cell) === String(value)) ? [value] : []
+          })
+          expect([id, covered]).toEqual([id, [...values]])
+          if (!inSheet) expect(names.length - values.length).toBeWithin(1, written + 1)
+        }
+      }),
+      { numRuns: 60 },
+    )
+  }, 60_000)
+})
