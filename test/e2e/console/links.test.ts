@@ -125,7 +125,18 @@ describe('with everything switched on', () => {
     for (const { html } of [snoozes, audit]) expect(mainOf(html).replace(/<[^>]*>/g, '')).not.toContain(TASK)
   })
 
-  test.each(['/tasks', '/events', '/deliveries', '/destinations', '/schedules', '/system/audit', '/reports'])(
+  test.each([
+    '/tasks',
+    '/events',
+    '/deliveries',
+    '/destinations',
+    '/schedules',
+    '/system',
+    '/system/audit',
+    '/reports',
+    '/reports/templates',
+    '/reports/hub',
+  ])(
     '%s sorts by its first column, up and down',
     async (path) => {
       const { html } = await scene.who.page(path)
@@ -141,6 +152,20 @@ describe('with everything switched on', () => {
     },
     20_000,
   )
+
+  test('a list that is longer than a page has a next one, and filters begin with the first', async () => {
+    const lines = Array.from({ length: 501 }, (_, n) => `Reader ${String(n).padStart(3, '0')},r${n}@acme.example`)
+    await scene.who.act('recipient.import', { confirmed: '1', csv: ['name,email', ...lines].join('\n') })
+    const { total } = await scene.get<{ total: number }>('/v4/recipient?limit=1')
+    const first = await scene.who.page('/reports/recipients?sort=-name')
+    expect(first.text).toContain(`1 to 500 of ${total}`)
+    expect(first.html).toContain('aria-sort="descending"')
+    const [, next = ''] = /rel="next" href="([^"]*)"/.exec(first.html) ?? []
+    const second = await scene.who.page(next.replace('/console', '').replaceAll('&amp;', '&'))
+    expect(second.text).toContain(`501 to ${total} of ${total}`)
+    expect(second.text).toContain('Reader 500')
+    expect(second.html).not.toContain('<input type="hidden" name="offset"')
+  })
 
   test('no page names itself as the page above it', async () => {
     const { reports } = await scene.get<{ reports: { id: string }[] }>('/v4/report')

@@ -127,7 +127,11 @@ export const taskPage: Page = {
                           {found.truncated && ', the newest 5,000 runs'}
                         </p>
                         <DurationChart context={context} durations={found} usual={data.usual} from={from} />
-                        <details class="fold" data-key="durations-table">
+                        <details
+                          class="fold"
+                          data-key="durations-table"
+                          open={query.has('sort-durations') || query.has('offset-durations') || undefined}
+                        >
                           <summary>
                             <Icon name="right" class="turn" />
                             As a table
