@@ -73,7 +73,17 @@ describe('with everything switched on', () => {
   }
   test.each([
     ['schedule.create', { ...SCHEDULE, notOn: 'no-such-calendar' }, 'notOn', 'name', '<h1>New schedule</h1>'],
+    ['schedule.create', { ...SCHEDULE, timezone: 'Europe/Nowhere' }, 'timezone', 'name', '<h1>New schedule</h1>'],
+    ['schedule.create', { ...SCHEDULE, task: 'no-id' }, 'task', 'name', '<h1>New schedule</h1>'],
     ['snooze.set', { confirmed: '1', reason: 'typed' }, 'taskId', 'reason', '<h1>Snooze</h1>'],
+    ['snooze.set', { confirmed: '1', reason: 'typed', taskId: 'no-id' }, 'taskId', 'taskId', '<h1>Snooze</h1>'],
+    [
+      'destination.test',
+      { confirmed: '1', name: 'bi-team-chat', eventId: 'no-id' },
+      'eventId',
+      'eventId',
+      '<h1>Send test</h1>',
+    ],
     [
       'maintenance.create',
       {
@@ -109,6 +119,13 @@ describe('with everything switched on', () => {
     expect(main).toContain(`data-wrong="${wrong}"`)
     expect(main).not.toMatch(/Bad Request|Invalid body|Status 400/)
     if (kept !== null) expect(typedIn(main, kept)).toBe((fields as unknown as Record<string, string>)[kept])
+  })
+
+  test('a time zone that does not exist makes no maintenance', async () => {
+    const times = { from: '2030-01-01T10:00', until: '2030-01-01T11:00' }
+    const fields = { confirmed: '1', name: 'Typed', zone: 'Europe/Nowhere', ...times }
+    const { status, text } = await scene.who.act('maintenance.create', fields)
+    expect([status, text]).toEqual([400, expect.stringContaining('zone: there is no time zone "Europe/Nowhere"')])
   })
 
   test('names stand where they are known, not ids', async () => {
