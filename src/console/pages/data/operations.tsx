@@ -124,7 +124,7 @@ function importInputs(fields: Fields): Child {
         </>
       )}
       <label class="field">
-        <span>File: the JSON of an export, or a table as text</span>
+        <span>File</span>
         <input type="file" name="file" accept=".json,.csv,.tsv,.txt,application/json,text/csv" />
       </label>
       <label>

@@ -181,7 +181,7 @@ export const runPage: Page = {
                   {part(log, (text) => (
                     <details data-key="log">
                       <summary>
-                        {text.split('\n').filter(Boolean).length} lines, times of {context.timezone}
+                        {text.split('\n').filter(Boolean).length} lines, times in {context.timezone}
                       </summary>
                       <div class="copy">
                         <pre tabindex={0}>

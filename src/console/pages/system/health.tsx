@@ -72,6 +72,7 @@ interface Monitors {
   readonly license: {
     readonly expiresAt: string | null
     readonly daysLeft: number | null
+    readonly endsSoon: boolean
     readonly access: readonly { readonly type: string; readonly allocated: number; readonly available: number | null }[]
   }
   readonly qlikSense: { readonly version: string; readonly release: string } | null
@@ -403,8 +404,8 @@ const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; r
               'Server licence',
               license.expiresAt ? (
                 <>
-                  {(license.daysLeft ?? 0) <= 30 && <Icon name="self" class="warn" label="ends soon" />} ends{' '}
-                  {license.expiresAt}, in {counted(license.daysLeft ?? 0, 'day')}
+                  {license.endsSoon && <Icon name="self" class="warn" label="ends soon" />} ends {license.expiresAt}, in{' '}
+                  {counted(license.daysLeft ?? 0, 'day')}
                 </>
               ) : (
                 'no end known'
