@@ -264,6 +264,12 @@ export function matchIssues(
   if (!parsed.success) {
     return parsed.error.issues.map((issue) => ({ path: ['match', ...issue.path].join('.'), message: textOf(issue) }))
   }
+  const noIds = (['taskId', 'appId'] as const).flatMap((name) =>
+    (parsed.data[name] ?? [])
+      .filter((id) => !isGuid(id.trim()))
+      .map((id) => ({ path: `match.${name}`, message: `must be an id (a GUID); found ${JSON.stringify(id)}` })),
+  )
+  if (noIds.length > 0) return noIds
   const { message, during = [] } = parsed.data
   if (message !== undefined && message.length > 1 && message.startsWith('/') && message.endsWith('/')) {
     return [{ path: 'match.message', message: 'must be a glob: regular expressions are for the configuration only' }]

@@ -203,6 +203,7 @@ function eventVariables(event: TaskEvent, context: ContextSettings, delivery: Co
     kind: kind ?? 'alert',
     timestamp: new Date(event.receivedAt).toISOString(),
     timestampLocal: context.times.sortable(event.receivedAt),
+    timeZone: context.times.zone,
     now: new Date(context.now).toISOString(),
     missingParts: [...event.missingParts],
     absentParts: [...(event.absentParts ?? [])],

@@ -3,6 +3,7 @@
  * forms, in one time zone and locale that are fixed when the formatter is made.
  */
 import { once } from '../platform/once.ts'
+import { hostZone } from '../platform/zone.ts'
 
 const LOCAL_FORMS = ['Local1', 'Local2', 'Local3', 'Local4', 'Local5'] as const
 const FORMS = ['UTC', ...LOCAL_FORMS] as const
@@ -19,6 +20,8 @@ export interface TimeFormatter {
   variants<P extends string>(prefix: P, iso: string | null | undefined): Record<`${P}${TimeForm}`, string>
   /** `yyyy-MM-dd HH:mm:ss` of milliseconds since 1970. */
   sortable(ms: number): string
+  /** IANA name of the zone of the local forms. */
+  readonly zone: string
 }
 
 export interface TimeSettings {
@@ -84,9 +87,13 @@ export function createTimeFormatter(settings: TimeSettings = {}): TimeFormatter 
     return found
   }
 
+  const zone = once(() => timeZone || hostZone())
   return {
     sortable,
     variants: (prefix, iso) => withPrefix(prefix, remembered(iso)),
+    get zone() {
+      return zone()
+    },
   }
 }
 
@@ -96,6 +103,7 @@ export function createTimeFormatter(settings: TimeSettings = {}): TimeFormatter 
  */
 export const TRIAL_TIMES: TimeFormatter = {
   sortable: (ms) => new Date(ms).toISOString(),
+  zone: 'UTC',
   variants: (prefix, iso) => withPrefix(prefix, fill(iso ?? '')),
 }
 

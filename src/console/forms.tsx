@@ -4,9 +4,10 @@
  * Actions of the pages: each stands for one call of the REST API. A form posts to `/form/<operation>`; an operation that asks
  * first shows a page (a dialog with JavaScript) at the same address. Nothing is changed by GET.
  */
-import type { Child } from 'hono/jsx'
+import { type Child, useContext } from 'hono/jsx'
 import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
+import { encodingNote, strictText, TextError } from '../platform/encodings.ts'
 import { type Failure, type Query, withQuery } from './ask.ts'
 import type { PageContent, PageContext } from './page.ts'
 import { ownPath, type Upload } from './requests.ts'
@@ -39,6 +40,8 @@ export interface Operation {
   readonly call: (fields: Fields, upload?: Upload) => Call
   /** The dialog asks for a file. */
   readonly takesFile?: true
+  /** Field that the text of the chosen file goes into, in any encoding of Windows; `note` says which one was assumed. */
+  readonly fileFills?: string
   /**
    * Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. A button named `preview` in it
    * shows it again, with what was filled in.
@@ -164,6 +167,10 @@ export const Refused = ({ failure, verb }: { readonly failure: Failure; readonly
   )
 }
 
+/** In place of the preview of a form whose fields are refused. Nothing where the refused form has said so already. */
+export const NoPreview = ({ failure }: { readonly failure: Failure }) =>
+  useContext(FormErrors).size > 0 ? null : <Refused failure={failure} verb="Preview" />
+
 function errorsOf({ fieldOf = {} }: Operation, failure?: Failure): ReadonlyMap<string, string> {
   return new Map(
     failure?.issues.map(({ path, message }) => {
@@ -216,6 +223,21 @@ export const Calls = ({ context, operations }: CallsProps) =>
 
 const shell = (text: string): string => text.replaceAll("'", `'\\''`)
 
+/** Puts the text of the chosen file into its field. Returns why it is none, else null. */
+function fillFromFile({ fileFills: field }: Operation, form: URLSearchParams, upload?: Upload): Failure | null {
+  if (field === undefined || upload === undefined) return null
+  try {
+    const { text, encoding } = strictText(upload.content)
+    form.set(field, text)
+    form.set('note', encodingNote(encoding) ?? '')
+    return null
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error
+    const issues = [{ path: field, message: `cannot be read from ${upload.name}: ${error.message}` }]
+    return { ok: false, status: 400, error: 'Invalid file', details: '', code: 'VALIDATION', requestId: '', issues }
+  }
+}
+
 /** The result of a posted form. */
 export type Outcome =
   | { readonly kind: 'done'; readonly text: string; readonly location: string }
@@ -228,6 +250,8 @@ export async function takeAction(
   form: URLSearchParams,
 ): Promise<Outcome> {
   const [, operation] = entry
+  const damaged = fillFromFile(operation, form, context.upload)
+  if (damaged) return { kind: 'page', content: await operationPage(context, entry, form, damaged) }
   const fields = fieldsOf(form)
   const wanted = (await operation.typed?.(fields, context)) ?? null
   const isConfirmed =

@@ -22,6 +22,7 @@ const ANSWER = once(() =>
     license: z.object({
       expiresAt: z.string().nullable().describe('Day on which the server licence ends.'),
       daysLeft: z.int().nullable(),
+      endsSoon: z.boolean().describe('No more days are left than `serverLicenseMonitor.alert.thresholdDays`.'),
       access: z.array(z.object({ type: z.string(), allocated: z.int().nullable(), available: z.int().nullable() })),
     }),
     qlikSense: z.object({ version: z.string(), release: z.string() }).nullable(),
@@ -38,6 +39,8 @@ interface MonitorsRouteDeps {
   readonly db: Database
   readonly clock: Clock
   readonly states: () => MonitorStates
+  /** Days before the end of the server licence from which on it ends soon. */
+  readonly licenseThreshold: number
   readonly certificates: MonitorsDeps['certificates']
   /** Milliseconds since 1970. */
   readonly lookedAt: () => number | null
@@ -48,7 +51,14 @@ const DAY_MS = 86_400_000
 const LAST_CHANGE = `SELECT event_id AS eventId, received_at AS at FROM service_event
   LEFT JOIN event ON event.id = event_id WHERE service_event.host = ? AND service = ? ORDER BY service_event.seq DESC LIMIT 1`
 
-export function monitorsRoute({ db, clock, states, certificates, lookedAt }: MonitorsRouteDeps): ApiRoute {
+export function monitorsRoute({
+  db,
+  clock,
+  states,
+  licenseThreshold,
+  certificates,
+  lookedAt,
+}: MonitorsRouteDeps): ApiRoute {
   return route({
     method: 'GET',
     path: '/v4/monitors',
@@ -64,7 +74,7 @@ export function monitorsRoute({ db, clock, states, certificates, lookedAt }: Mon
         status: 200,
         answer: {
           services: [],
-          license: { expiresAt: null, daysLeft: null, access: [] },
+          license: { expiresAt: null, daysLeft: null, endsSoon: false, access: [] },
           qlikSense: null,
           certificates: [{ name: 'qlik', expiresAt: '2030-01-01T00:00:00.000Z', daysLeft: 1400 }],
           lookedAt: null,
@@ -80,7 +90,12 @@ export function monitorsRoute({ db, clock, states, certificates, lookedAt }: Mon
           const since = last?.at ? new Date(last.at).toISOString() : null
           return { host, name: service, friendlyName, state, since, eventId: since ? (last?.eventId ?? null) : null }
         }),
-        license: { expiresAt: licenseExpiry, daysLeft: licenseDays, access: licenses },
+        license: {
+          expiresAt: licenseExpiry,
+          daysLeft: licenseDays,
+          endsSoon: licenseDays !== null && licenseDays <= licenseThreshold,
+          access: licenses,
+        },
         qlikSense: release && { version: release.version, release: release.label },
         certificates: certificates()
           .toSorted((a, b) => a.expiresAt - b.expiresAt)

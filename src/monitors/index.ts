@@ -63,6 +63,7 @@ export function createMonitors(deps: MonitorsDeps, config: MonitorsConfig, optio
         db: deps.db,
         clock: deps.clock,
         states,
+        licenseThreshold: config.qlikSenseLicense.serverLicenseMonitor.alert.thresholdDays,
         certificates: deps.certificates,
         lookedAt: () => lookedAt,
       }),

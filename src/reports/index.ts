@@ -207,6 +207,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     templates: deps.templates,
     secret,
     formatTime,
+    timezone,
     hubUrl: hub?.hubUrl ?? (() => ''),
   }
 

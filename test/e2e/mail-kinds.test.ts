@@ -82,7 +82,7 @@ describe('mails of the compiled executable', () => {
         expect(text).toContain(wanted)
         expect(html).toContain(wanted)
       }
-      expect(text).toMatch(/Started: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n/)
+      expect(text).toMatch(/Started: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]\S+\n/)
       expect(text).not.toContain('Not available')
     },
     40_000,

@@ -232,7 +232,10 @@ function knownSelection({ router, destinationNames }: ReplayRoutesDeps, selectio
 }
 
 function pastEvent({ loadEvent, keepMs }: ReplayRoutesDeps, id: string): TaskEvent {
-  if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
+  if (!isGuid(id)) {
+    const issues = [{ path: 'eventId', message: 'must be the id of an event (a UUID)' }]
+    throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`, { issues })
+  }
   const event = loadEvent(id.toLowerCase())
   if (!event) throw eventNotFound(id, keepMs)
   return event

@@ -301,7 +301,10 @@ async function askedEvent(
 }
 
 function storedEvent({ loadEvent, keepMs }: AlertRouteApiDeps, id: string): TaskEvent {
-  if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
+  if (!isGuid(id)) {
+    const issues = [{ path: 'eventId', message: 'must be the id of an event (a UUID)' }]
+    throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`, { issues })
+  }
   const event = loadEvent(id.toLowerCase())
   if (!event) throw eventNotFound(id, keepMs)
   return event

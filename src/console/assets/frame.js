@@ -425,21 +425,5 @@ document.addEventListener('keydown', ({ key }) => {
     find('summary', menu)?.focus()
   }
 })
-/** As the API decodes text: UTF-8, UTF-16 with a byte order mark, else Windows-1252. */
-async function textOf(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer())
-  const mark = (bytes[0] << 8) | bytes[1]
-  const encoding = mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : 'utf-8'
-  try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
-  } catch {
-    return new TextDecoder('windows-1252').decode(bytes)
-  }
-}
-// The text of a chosen file goes into a field: this form sends no file.
-document.addEventListener('change', async ({ target }) => {
-  const field = target.dataset?.fills && target.form?.elements[target.dataset.fills]
-  if (field && target.files[0]) field.value = await textOf(target.files[0])
-})
 find('form[data-submit]')?.requestSubmit()
 follow()

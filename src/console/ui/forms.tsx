@@ -33,7 +33,7 @@ interface FiltersProps {
   readonly names?: Names
 }
 
-const PAGING = ['cursor', 'limit']
+const PAGING = ['cursor', 'offset', 'limit']
 
 /** The state of the filters is in the address, so it can be kept and sent. */
 export const Filters: FC<FiltersProps> = ({ context, fields, presets = [], api, names }) => {
@@ -104,7 +104,11 @@ export const Filters: FC<FiltersProps> = ({ context, fields, presets = [], api, 
         <ul class="chips" aria-label="Filters in use">
           {set.map((field) => (
             <li>
-              <a class="chip" href={context.here({ [field.name]: null, cursor: null })} title="Remove this filter">
+              <a
+                class="chip"
+                href={context.here({ [field.name]: null, cursor: null, offset: null })}
+                title="Remove this filter"
+              >
                 {chipText(field, query, names)}
                 <Icon name="no" label="remove" />
               </a>

@@ -81,19 +81,31 @@ interface TableProps<Row> {
   readonly rowClass?: (row: Row) => string
   /** The page whose address holds the order; absent: the rows stay as they are. */
   readonly context?: Pick<PageContext, 'query' | 'here'>
+  /** Id of its panel on a page with more than the table: it has an order of its own, and the page comes back to it. */
+  readonly part?: string | undefined
+  /** Rows of a page; absent: all are shown. */
+  readonly size?: number
 }
+
+/** Parameter of the address with the order. */
+const orderParameter = (part?: string): string => (part === undefined ? 'sort' : `sort-${part}`)
+const hashOf = (part?: string): string => (part === undefined ? '' : `#${part}`)
+const offsetParameter = (part?: string): string => (part === undefined ? 'offset' : `offset-${part}`)
 
 /** Name of the column in the address: `last-end`. */
 const orderName = (head: string): string => head.toLowerCase().replaceAll(/[^a-z]+/g, '-')
 
 /** Column and direction of the address: `last-end`, or `-last-end` for downwards. */
-function orderOf(query: URLSearchParams | undefined): { readonly name: string; readonly isDown: boolean } {
-  const text = query?.get('sort') ?? ''
+function orderOf(
+  query: URLSearchParams | undefined,
+  parameter: string,
+): { readonly name: string; readonly isDown: boolean } {
+  const text = query?.get(parameter) ?? ''
   return { name: text.replace(/^-/, ''), isDown: text.startsWith('-') }
 }
 
-function sorted<Row>(rows: readonly Row[], columns: readonly Column<Row>[], query: URLSearchParams | undefined) {
-  const { name, isDown } = orderOf(query)
+function sorted<Row>({ rows, columns, context, part }: TableProps<Row>): readonly Row[] {
+  const { name, isDown } = orderOf(context?.query, orderParameter(part))
   const value = columns.find(({ head, sort }) => sort && orderName(head) === name)?.sort
   if (!value) return rows
   const direction = isDown ? -1 : 1
@@ -111,7 +123,12 @@ const classOf = ({ num, wide }: Pick<Column<never>, 'num' | 'wide'>): string | u
   [num && 'num', wide && 'wide'].filter(Boolean).join(' ') || undefined
 
 /** The heading of a column; a link where the list can be sorted by it. */
-function ColumnHead<Row>({ column, context }: { column: Column<Row>; context: TableProps<Row>['context'] }) {
+function ColumnHead<Row>({
+  column,
+  context,
+  part,
+  size,
+}: Pick<TableProps<Row>, 'context' | 'part' | 'size'> & { readonly column: Column<Row> }) {
   const { head, sort } = column
   const className = classOf(column)
   if (!sort || !context) {
@@ -122,12 +139,18 @@ function ColumnHead<Row>({ column, context }: { column: Column<Row>; context: Ta
     )
   }
   const name = orderName(head)
-  const { name: chosen, isDown } = orderOf(context.query)
+  const parameter = orderParameter(part)
+  // Another order begins with its first rows; of a list that the API pages, the rows stay those of the page.
+  const paging = size === undefined ? {} : { [offsetParameter(part)]: null }
+  const { name: chosen, isDown } = orderOf(context.query, parameter)
   const isChosen = chosen === name
   const order = isChosen ? (isDown ? 'descending' : 'ascending') : 'none'
   return (
     <th scope="col" class={className} aria-sort={order}>
-      <a class="sort" href={context.here({ sort: isChosen && !isDown ? `-${name}` : name })}>
+      <a
+        class="sort"
+        href={`${context.here({ ...paging, [parameter]: isChosen && !isDown ? `-${name}` : name })}${hashOf(part)}`}
+      >
         {head}
         {isChosen && <span aria-hidden="true">{isDown ? ' ↓' : ' ↑'}</span>}
       </a>
@@ -136,33 +159,42 @@ function ColumnHead<Row>({ column, context }: { column: Column<Row>; context: Ta
 }
 
 /** The first cell is the title of a row's card on phones, the others `head: value`. */
-export function Table<Row>({ caption, columns, rows, keyOf, rowClass = () => '', context }: TableProps<Row>) {
+export function Table<Row>(props: TableProps<Row>) {
+  const { caption, columns, keyOf, rowClass = () => '', context, part, size } = props
+  const ordered = sorted(props)
+  const begin = context && size !== undefined ? offsetOf(context, part) : 0
+  const shown = ordered.slice(begin, size === undefined ? undefined : begin + size)
   return (
-    <table class="tbl">
-      <caption class="sr">{caption}</caption>
-      <thead>
-        <tr>
-          {columns.map((column) => (
-            <ColumnHead column={column} context={context} />
-          ))}
-        </tr>
-      </thead>
-      <tbody data-rows={caption}>
-        {sorted(rows, columns, context?.query).map((row) => (
-          <tr data-key={keyOf(row)} class={rowClass(row) || undefined}>
-            {columns.map((column, n) =>
-              n === 0 ? (
-                <td>{column.cell(row)}</td>
-              ) : (
-                <td class={classOf(column)} data-t={column.head || undefined}>
-                  <div class="cell">{column.cell(row)}</div>
-                </td>
-              ),
-            )}
+    <>
+      <table class="tbl">
+        <caption class="sr">{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <ColumnHead column={column} context={context} part={part} size={size} />
+            ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody data-rows={caption}>
+          {shown.map((row) => (
+            <tr data-key={keyOf(row)} class={rowClass(row) || undefined}>
+              {columns.map((column, n) =>
+                n === 0 ? (
+                  <td>{column.cell(row)}</td>
+                ) : (
+                  <td class={classOf(column)} data-t={column.head || undefined}>
+                    <div class="cell">{column.cell(row)}</div>
+                  </td>
+                ),
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {context && size !== undefined && (
+        <OffsetPager context={context} size={size} total={ordered.length} part={part} ordersAll />
+      )}
+    </>
   )
 }
 
@@ -171,10 +203,12 @@ interface PagerProps {
   readonly nextCursor: string | null
   /** The answer reached its time budget. */
   readonly partial?: boolean | undefined
+  /** That of the table. */
+  readonly part?: string
 }
 
 /** Pages go backwards in time by cursor; there are no page numbers and no totals. */
-export const Pager: FC<PagerProps> = ({ context, nextCursor, partial = false }) => {
+export const Pager: FC<PagerProps> = ({ context, nextCursor, partial = false, part }) => {
   const isFirst = !context.query.has('cursor')
   if (isFirst && nextCursor === null) return null
   return (
@@ -184,11 +218,58 @@ export const Pager: FC<PagerProps> = ({ context, nextCursor, partial = false }) 
           Newest
         </a>
       )}
-      {context.query.has('sort') && <span class="muted">Sorted: the rows of this page.</span>}
+      <SortedNote context={context} part={part} />
       {partial && nextCursor !== null && <span class="muted">Not everything has been looked at yet.</span>}
       {nextCursor !== null && (
         <a class="btn" rel="next" href={context.here({ cursor: nextCursor })}>
           {partial ? 'Look further back' : 'Older'}
+          <Icon name="right" />
+        </a>
+      )}
+    </nav>
+  )
+}
+
+const SortedNote: FC<{ readonly context: Pick<PageContext, 'query'>; readonly part: string | undefined }> = ({
+  context,
+  part,
+}) => (context.query.has(orderParameter(part)) ? <span class="muted">Sorted: the rows of this page.</span> : null)
+
+/** Where the page begins that the address asks for, of a list that the API or the page counts. */
+export const offsetOf = ({ query }: Pick<PageContext, 'query'>, part?: string): number =>
+  Number(/^\d{1,7}$/.exec(query.get(offsetParameter(part)) ?? '')?.[0] ?? 0)
+
+interface OffsetPagerProps {
+  readonly context: Pick<PageContext, 'query' | 'here'>
+  /** Rows of a page. */
+  readonly size: number
+  /** Rows of the list. */
+  readonly total: number
+  /** That of the table. */
+  readonly part?: string | undefined
+  /** The order is that of the whole list, not of the rows of a page. */
+  readonly ordersAll?: boolean
+}
+
+/** Pages of a list whose rows are counted. */
+export const OffsetPager: FC<OffsetPagerProps> = ({ context, size, total, part, ordersAll = false }) => {
+  const offset = offsetOf(context, part)
+  const at = (begin: number | null) => `${context.here({ [offsetParameter(part)]: begin })}${hashOf(part)}`
+  const end = Math.min(offset + size, total)
+  if (offset === 0 && end === total) return null
+  return (
+    <nav class="pager" aria-label="Pages">
+      {offset > 0 && (
+        <a class="btn" rel="prev" href={at(Math.max(0, offset - size) || null)}>
+          <Icon name="left" />
+          Before
+        </a>
+      )}
+      {!ordersAll && <SortedNote context={context} part={part} />}
+      <span class="muted">{offset < total ? `${offset + 1} to ${end} of ${total}` : `None after ${total}`}</span>
+      {end < total && (
+        <a class="btn" rel="next" href={at(end)}>
+          Next
           <Icon name="right" />
         </a>
       )}

@@ -8,7 +8,6 @@ import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { type Mailbox, mailboxOf, type SenderRules, senderProblem } from '../addresses.ts'
 import { documentEntries, writeZip } from '../documents/zip.ts'
-import type { Definition } from '../entities/task.ts'
 import type { MailOutcome, ReportMail, ReportMailer } from '../mailer.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
@@ -37,7 +36,9 @@ export interface CarrierDeps {
   readonly mailer: ReportMailer
   readonly templates: MailTemplates
   readonly secret: (reference: string) => string
-  readonly formatTime: (at: number, definition: Definition) => string
+  readonly formatTime: (at: number) => string
+  /** IANA name of the zone of these times. */
+  readonly timezone: string
   /** Address of a document in the hub; '' when it is not there. */
   readonly hubUrl: (documentId: string, address: string) => string
 }
@@ -182,7 +183,8 @@ async function letterOf(
     payload,
     // In test mode the test address alone sees the items.
     hubUrl: (id) => deps.hubUrl(id, (payload.insteadOf === null ? payload.person?.address : payload.to[0]) ?? ''),
-    formatTime: (at) => deps.formatTime(at, definition),
+    formatTime: deps.formatTime,
+    timezone: deps.timezone,
   })
   const embedded = mine.find(({ id }) => id === payload.embed) as PreparedDocument | undefined
   const report = embedded ? bodyOf(await readFile(deps.blobs.path(embedded.sha256), 'utf8')) : null

@@ -14,6 +14,8 @@ export interface MailContext extends Readonly<Record<string, unknown>> {
   readonly task: { readonly name: string; readonly project: string }
   readonly run: { readonly id: string; readonly startedAt: string; readonly test: boolean }
   readonly app: { readonly name: string; readonly lastReload: string }
+  /** IANA name of the zone of the times. */
+  readonly timezone: string
   readonly recipient: {
     readonly name: string
     readonly email: string
@@ -41,9 +43,18 @@ interface ContextRequest {
   /** Address of a document in the hub; '' when it is not there. */
   readonly hubUrl: (documentId: string) => string
   readonly formatTime: (at: number) => string
+  readonly timezone: string
 }
 
-export function mailContext({ run, definition, documents, payload, hubUrl, formatTime }: ContextRequest): MailContext {
+export function mailContext({
+  run,
+  definition,
+  documents,
+  payload,
+  hubUrl,
+  formatTime,
+  timezone,
+}: ContextRequest): MailContext {
   const { task, reports } = definition
   const app: RunApp = run.sealed?.app ?? { name: '', lastReload: null }
   const nameOf = (key: string) => {
@@ -54,6 +65,7 @@ export function mailContext({ run, definition, documents, payload, hubUrl, forma
     task: { name: task.name, project: task.project },
     run: { id: run.id, startedAt: formatTime(run.startedAt ?? run.queuedAt), test: run.test },
     app: { name: app.name, lastReload: app.lastReload === null ? '' : formatTime(app.lastReload) },
+    timezone,
     recipient: {
       name: payload.person?.name ?? '',
       email: payload.person?.address ?? '',
@@ -106,7 +118,7 @@ const STYLE = {
 
 /** The built-in body as HTML; `embedded` is a report that stands below the text, already as HTML for mail clients. */
 export function mailHtml(context: MailContext, embedded: string | null): string {
-  const { task, app, documents, message, missing, insteadOf } = context
+  const { task, app, timezone, documents, message, missing, insteadOf } = context
   const body = (
     <body style={STYLE.body}>
       <div style={STYLE.card}>
@@ -115,7 +127,7 @@ export function mailHtml(context: MailContext, embedded: string | null): string 
         {app.name && (
           <p style={STYLE.muted}>
             {app.name}
-            {app.lastReload && `, data of ${app.lastReload}`}
+            {app.lastReload && `, data of ${app.lastReload} ${timezone}`}
           </p>
         )}
         {message && <p style="margin:0 0 16px;white-space:pre-line">{message}</p>}
@@ -138,11 +150,11 @@ export function mailHtml(context: MailContext, embedded: string | null): string 
 }
 
 /** The built-in body as text. */
-export function mailText({ task, app, documents, message, missing, insteadOf }: MailContext): string {
+export function mailText({ task, app, timezone, documents, message, missing, insteadOf }: MailContext): string {
   const lines = [
     insteadOf && `TEST — would have gone to ${insteadOf}\n`,
     task.name,
-    app.name && `${app.name}${app.lastReload && `, data of ${app.lastReload}`}`,
+    app.name && `${app.name}${app.lastReload && `, data of ${app.lastReload} ${timezone}`}`,
     message && `\n${message}`,
     documents.length > 0 ? '' : null,
     ...documents.map(({ fileName, sizeText: size, hubUrl }) => `- ${fileName} (${size})${hubUrl && ` ${hubUrl}`}`),

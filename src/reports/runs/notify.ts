@@ -114,7 +114,7 @@ export function createNotificationCarrier(
     const url = deps.runUrl(run.id)
     const time = createDateFormat('yyyy-MM-dd HH:mm', { timezone, locale })
     const text = payload.waits
-      ? waitingText(run, payload.waits, url, (at) => `${time(new Date(at))} (${timezone})`)
+      ? waitingText(run, payload.waits, url, (at) => `${time(new Date(at))} ${timezone}`)
       : noticeText(run, {
           events: deps.ledger.events(run.id),
           deliveries: deps.ledger.deliveries(run.id),

@@ -73,7 +73,17 @@ describe('with everything switched on', () => {
   }
   test.each([
     ['schedule.create', { ...SCHEDULE, notOn: 'no-such-calendar' }, 'notOn', 'name', '<h1>New schedule</h1>'],
+    ['schedule.create', { ...SCHEDULE, timezone: 'Europe/Nowhere' }, 'timezone', 'name', '<h1>New schedule</h1>'],
+    ['schedule.create', { ...SCHEDULE, task: 'no-id' }, 'task', 'name', '<h1>New schedule</h1>'],
     ['snooze.set', { confirmed: '1', reason: 'typed' }, 'taskId', 'reason', '<h1>Snooze</h1>'],
+    ['snooze.set', { confirmed: '1', reason: 'typed', taskId: 'no-id' }, 'taskId', 'taskId', '<h1>Snooze</h1>'],
+    [
+      'destination.test',
+      { confirmed: '1', name: 'bi-team-chat', eventId: 'no-id' },
+      'eventId',
+      'eventId',
+      '<h1>Send test</h1>',
+    ],
     [
       'maintenance.create',
       {
@@ -111,6 +121,13 @@ describe('with everything switched on', () => {
     if (kept !== null) expect(typedIn(main, kept)).toBe((fields as unknown as Record<string, string>)[kept])
   })
 
+  test('a time zone that does not exist makes no maintenance', async () => {
+    const times = { from: '2030-01-01T10:00', until: '2030-01-01T11:00' }
+    const fields = { confirmed: '1', name: 'Typed', zone: 'Europe/Nowhere', ...times }
+    const { status, text } = await scene.who.act('maintenance.create', fields)
+    expect([status, text]).toEqual([400, expect.stringContaining('zone: there is no time zone "Europe/Nowhere"')])
+  })
+
   test('names stand where they are known, not ids', async () => {
     await scene.who.act('snooze.set', { confirmed: '1', taskId: TASK, for: '2h' })
     await scene.who.act('task.start', { confirmed: '1', taskId: TASK })
@@ -125,7 +142,18 @@ describe('with everything switched on', () => {
     for (const { html } of [snoozes, audit]) expect(mainOf(html).replace(/<[^>]*>/g, '')).not.toContain(TASK)
   })
 
-  test.each(['/tasks', '/events', '/deliveries', '/destinations', '/schedules', '/system/audit', '/reports'])(
+  test.each([
+    '/tasks',
+    '/events',
+    '/deliveries',
+    '/destinations',
+    '/schedules',
+    '/system',
+    '/system/audit',
+    '/reports',
+    '/reports/templates',
+    '/reports/hub',
+  ])(
     '%s sorts by its first column, up and down',
     async (path) => {
       const { html } = await scene.who.page(path)
@@ -141,6 +169,20 @@ describe('with everything switched on', () => {
     },
     20_000,
   )
+
+  test('a list that is longer than a page has a next one, and filters begin with the first', async () => {
+    const lines = Array.from({ length: 501 }, (_, n) => `Reader ${String(n).padStart(3, '0')},r${n}@acme.example`)
+    await scene.who.act('recipient.import', { confirmed: '1', csv: ['name,email', ...lines].join('\n') })
+    const { total } = await scene.get<{ total: number }>('/v4/recipient?limit=1')
+    const first = await scene.who.page('/reports/recipients?sort=-name')
+    expect(first.text).toContain(`1 to 500 of ${total}`)
+    expect(first.html).toContain('aria-sort="descending"')
+    const [, next = ''] = /rel="next" href="([^"]*)"/.exec(first.html) ?? []
+    const second = await scene.who.page(next.replace('/console', '').replaceAll('&amp;', '&'))
+    expect(second.text).toContain(`501 to ${total} of ${total}`)
+    expect(second.text).toContain('Reader 500')
+    expect(second.html).not.toContain('<input type="hidden" name="offset"')
+  })
 
   test('no page names itself as the page above it', async () => {
     const { reports } = await scene.get<{ reports: { id: string }[] }>('/v4/report')

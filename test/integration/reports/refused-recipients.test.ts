@@ -52,6 +52,7 @@ async function scene(people: readonly string[], email: object = {}) {
     templates: async () => null,
     secret: () => '',
     formatTime: String,
+    timezone: 'Europe/Stockholm',
     hubUrl: () => '',
   }
   files += 1

@@ -165,12 +165,23 @@ describe('what a mail says', () => {
 
   test('about retries, failures in a row, tasks downstream and what was held back', () => {
     const text = textOf('reload-failed')
-    expect(text).toContain('Retries: This was try 1 of 3. The next one starts at 2025-10-14 09:33:43.')
-    expect(text).toContain('3 failures in a row. The last success was at 2025-10-14 06:28:10.')
+    expect(text).toContain('Retries: This was try 1 of 3. The next one starts at 2025-10-14 09:33:43 Europe/Stockholm.')
+    expect(text).toContain('3 failures in a row. The last success was at 2025-10-14 06:28:10 Europe/Stockholm.')
     expect(text).toContain(
-      '2 tasks will not run because they wait for this one:\n  - Sales dashboard - reload (usually 2025-10-14 09:35)\n',
+      '2 tasks will not run because they wait for this one:\n  - Sales dashboard - reload (usually 2025-10-14 09:35 Europe/Stockholm)\n',
     )
     expect(text).toContain('4 earlier alerts about this were held back by the rate limit since the last mail.')
+  })
+
+  test('every time with its zone, in HTML and in text', () => {
+    const mail = mailOf(fullEvent())
+    expect(mail.text).toContain('Started:           2025-10-14 09:24:31 Europe/Stockholm\n')
+    expect(mail.text).toMatch(/Next run: {10}2025-10-14 10:00:00 Europe\/Stockholm\n/)
+    expect(mail.text).toContain('\nHistory of this execution, times in Europe/Stockholm\n')
+    expect(mail.text).toMatch(/, received 2025-10-14 09:28:43 Europe\/Stockholm\n/)
+    expect(mail.html).toMatch(/>2025-10-14 Europe\/Stockholm<\/p>/)
+    expect(mail.html).toContain('Times in Europe/Stockholm</p>')
+    expect(mail.html).toMatch(/received 2025-10-14 09:28:43 Europe\/Stockholm/)
   })
 
   test('why no further try is made', () => {

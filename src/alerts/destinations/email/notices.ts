@@ -5,7 +5,7 @@
 import type { MissingPart } from '../../../events/types.ts'
 import type { TemplateContext } from '../../templates/engine.ts'
 import { ESCAPING } from '../../templates/escape.ts'
-import { type MailContext, mailContext } from './template-context.ts'
+import { type MailContext, mailContext, zoned } from './template-context.ts'
 
 export interface Notice {
   readonly title: string
@@ -77,25 +77,34 @@ function recoveryNotice({ kind, errorText, outcome }: MailContext): Notice | nul
   return { title: 'All is well again.', text, items: [] }
 }
 
-function retryNotice({ retryAttempt, retryMax, retryNextAtLocal, retryRefused, outcome }: MailContext): Notice | null {
+function retryNotice(context: MailContext): Notice | null {
+  const { retryAttempt, retryMax, retryNextAtLocal, retryRefused, outcome } = context
   if (retryMax === '' || outcome === 'success') return null
   const done = Number(retryAttempt) > 0 ? `This was try ${retryAttempt} of ${retryMax}.` : ''
-  const next = retryNextAtLocal ? `The next one starts at ${retryNextAtLocal}.` : 'No further try is made.'
+  const next = retryNextAtLocal
+    ? `The next one starts at ${zoned(context, retryNextAtLocal)}.`
+    : 'No further try is made.'
   return { title: 'Retries:', text: [done, retryRefused || next].filter(Boolean).join(' '), items: [] }
 }
 
-function failuresNotice({ consecutiveFailures, lastSuccessLocal }: MailContext): Notice | null {
+function failuresNotice(context: MailContext): Notice | null {
+  const { consecutiveFailures, lastSuccessLocal } = context
   if (Number(consecutiveFailures) < 2) return null
-  const since = lastSuccessLocal ? `The last success was at ${lastSuccessLocal}.` : 'No success is known.'
+  const since = lastSuccessLocal
+    ? `The last success was at ${zoned(context, lastSuccessLocal)}.`
+    : 'No success is known.'
   return { title: `${consecutiveFailures} failures in a row.`, text: since, items: [] }
 }
 
-function chainNotice({ chain: { downstream } }: MailContext): Notice | null {
+function chainNotice(context: MailContext): Notice | null {
+  const { downstream } = context.chain
   if (downstream.length === 0) return null
   const one = downstream.length === 1
   const title = one ? 'One task will not run' : `${downstream.length} tasks will not run`
   const text = one ? 'because it waits for this one:' : 'because they wait for this one:'
-  const items = downstream.map(({ name, usualStartLocal: at }) => (at ? `${name} (usually ${at})` : name))
+  const items = downstream.map(({ name, usualStartLocal: at }) =>
+    at ? `${name} (usually ${zoned(context, at)})` : name,
+  )
   return { title, text, items: atMost(items) }
 }
 

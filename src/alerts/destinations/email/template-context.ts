@@ -39,7 +39,16 @@ const EMPTY = {
     'butlerVersion',
     'eventId',
   ),
-  ...texts('logTimeStamp', 'logLevel', 'logMessage', 'heading', 'subjectName', 'timestampLocal', 'severity'),
+  ...texts(
+    'logTimeStamp',
+    'logLevel',
+    'logMessage',
+    'heading',
+    'subjectName',
+    'timestampLocal',
+    'timeZone',
+    'severity',
+  ),
   ...texts('taskNextExecutionLocal', 'appId', 'appName', 'appUrl', 'appDescription', 'appStreamName'),
   ...texts('appLastSuccessfulReloadLocal', 'appOwnerName', 'appOwnerUserId', 'appOwnerUserDirectory', 'appOwnerEmail'),
   ...texts(
@@ -89,6 +98,10 @@ const EMPTY = {
 }
 
 export type MailContext = typeof EMPTY
+
+/** A local time of the context with its zone; `-`, `Never` and an unknown time as they are. */
+export const zoned = ({ timeZone }: MailContext, local: string): string =>
+  /^\d/.test(local) ? `${local} ${timeZone}`.trimEnd() : local
 
 /** Members that are missing or null become empty, so that contexts of other versions can be shown too. */
 export function mailContext(context: TemplateContext): MailContext {

@@ -8,7 +8,7 @@ import type { TemplateContext } from '../../templates/engine.ts'
 import { ESCAPING } from '../../templates/escape.ts'
 import type { DeliveryKind } from '../../types.ts'
 import { type Notice, noticesOf } from './notices.ts'
-import { type MailContext, mailContext, partsText } from './template-context.ts'
+import { type MailContext, mailContext, partsText, zoned } from './template-context.ts'
 
 interface Fact {
   readonly label: string
@@ -30,10 +30,19 @@ interface MailView extends LogViews {
   readonly title: string
   readonly preheader: string
   readonly problem: { readonly label: string; readonly text: string } | null
-  readonly figures: readonly { readonly label: string; readonly value: string; readonly hint: string }[]
+  readonly figures: readonly {
+    readonly label: string
+    readonly value: string
+    /** A day, or a small text. */
+    readonly hint: string
+    /** Of a time; '' = the value is none. */
+    readonly zone: string
+  }[]
   readonly notices: readonly Notice[]
   readonly links: readonly { readonly label: string; readonly url: string }[]
   readonly sections: readonly { readonly title: string; readonly facts: readonly Fact[] }[]
+  /** Of the times of `history`. */
+  readonly historyZone: string
   readonly history: readonly { readonly time: string; readonly text: string; readonly bad: boolean }[]
   /** Of a summary, or of a text that the user has written. */
   readonly lines: readonly string[]
@@ -79,12 +88,21 @@ export function mailView(variables: TemplateContext, lines?: readonly string[]):
     figures: figuresOf(context, budget),
     sections: FACTS[context.taskType].map((table) => section(table, context, budget)).filter(hasFacts),
     history: historyOf(context, budget),
+    historyZone: budget.fit(context.timeZone, 60),
     ...logsOf(context, budget, good),
     lines: [],
   }
 }
 
-const NO_FACTS = { figures: [], sections: [], history: [], logs: [], logTexts: [], logSummary: '' } as const
+const NO_FACTS = {
+  figures: [],
+  sections: [],
+  history: [],
+  historyZone: '',
+  logs: [],
+  logTexts: [],
+  logSummary: '',
+} as const
 
 function contextLine(context: MailContext): string {
   const { taskType, appName, subjectName, appStreamName, tenantComment, tenantId } = context
@@ -101,11 +119,15 @@ function preheaderOf(context: MailContext, good: boolean): string {
 
 function figuresOf(context: MailContext, budget: Budget): MailView['figures'] {
   return FIGURES[context.taskType]
-    .map(([label, value, hint]) => ({
-      label,
-      value: budget.fit(value(context), 300),
-      hint: budget.fit(hint?.(context) ?? '', 100),
-    }))
+    .map(([label, value, hint]) => {
+      const day = budget.fit(hint?.(context) ?? '', 100)
+      return {
+        label,
+        value: budget.fit(value(context), 300),
+        hint: day,
+        zone: DAY.test(day) ? budget.fit(context.timeZone, 60) : '',
+      }
+    })
     .filter(({ value }) => value !== '')
 }
 
@@ -154,9 +176,12 @@ function historyOf({ executionDetails }: MailContext, budget: Budget): MailView[
   }))
 }
 
-function footerOf({ butlerVersion, eventId, timestampLocal }: MailContext): readonly string[] {
+function footerOf(context: MailContext): readonly string[] {
+  const { butlerVersion, eventId, timestampLocal } = context
   const sent = `Sent by Footman${butlerVersion ? ` ${butlerVersion}` : ''}, which watches over Qlik Sense.`
-  const event = [eventId && `Event ${eventId}`, timestampLocal && `received ${timestampLocal}`].filter(Boolean)
+  const event = [eventId && `Event ${eventId}`, timestampLocal && `received ${zoned(context, timestampLocal)}`].filter(
+    Boolean,
+  )
   return [sent, event.join(', ')].filter(Boolean)
 }
 
@@ -363,8 +388,8 @@ const TASK: FactTable = {
     ['Started by', (r) => (r.outcome === 'aborted' ? '' : r.user)],
     ['Stopped by', (r) => (r.outcome === 'aborted' ? r.user : '')],
     ['Result', resultText],
-    ['Next run', (r) => r.taskNextExecutionLocal],
-    ['Last success', (r) => (r.outcome === 'success' ? '' : r.lastSuccessLocal)],
+    ['Next run', (r) => zoned(r, r.taskNextExecutionLocal)],
+    ['Last success', (r) => (r.outcome === 'success' ? '' : zoned(r, r.lastSuccessLocal))],
     ['Partial reload', (r) => yes(r.taskIsPartialReload)],
     ['Tags', (r) => r.taskTags, 'chips'],
     ['Custom properties', (r) => properties(r.taskCustomProperties), 'chips'],
@@ -381,7 +406,7 @@ const APP: FactTable = {
     ['Stream', (r) => r.appStreamName || (r.appPublished === false ? 'not published' : '')],
     ['Owner', ownerText],
     ['Owner email', (r) => r.appOwnerEmail],
-    ['Last good reload', (r) => (r.outcome === 'success' ? '' : r.appLastSuccessfulReloadLocal)],
+    ['Last good reload', (r) => (r.outcome === 'success' ? '' : zoned(r, r.appLastSuccessfulReloadLocal))],
     ['Tags', (r) => r.appTags, 'chips'],
     ['Custom properties', (r) => properties(r.appCustomProperties), 'chips'],
     ['App id', (r) => r.appId, 'code'],
@@ -470,6 +495,7 @@ const FACTS: Readonly<Record<EventType, readonly FactTable[]>> = {
 /** A label, the value in large letters and a small line below it. */
 type Figure = readonly [label: string, value: (context: MailContext) => string, hint?: (context: MailContext) => string]
 
+const DAY = /^\d{4}-\d\d-\d\d$/
 const dayOf = (local: string) => local.split(' ')[0] ?? ''
 const timeOf = (local: string) => local.split(' ')[1] ?? local
 

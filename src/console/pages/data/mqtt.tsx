@@ -71,12 +71,13 @@ export const mqttMessages: Page = {
           {answer.ok && answer.data.messages.length > 0 && (
             <section class="panel">
               <Table
+                context={context}
                 caption="Messages, the newest first"
                 rows={answer.data.messages}
                 keyOf={({ id }) => id}
                 columns={[
-                  { head: 'Topic', cell: ({ topic }) => <Name text={topic} /> },
-                  { head: 'Received', cell: ({ at }) => <Time at={at} zone={context} /> },
+                  { head: 'Topic', sort: (row) => row.topic, cell: ({ topic }) => <Name text={topic} /> },
+                  { head: 'Received', sort: (row) => row.at, cell: ({ at }) => <Time at={at} zone={context} /> },
                   {
                     head: 'Payload',
                     cell: ({ payload, payloadBase64 }) => (

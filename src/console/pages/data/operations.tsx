@@ -105,7 +105,7 @@ const namesOf = (fields: Fields): readonly string[] => {
 const isReplace = (fields: Fields): boolean => fields.get('mode') === 'replace'
 
 function importInputs(fields: Fields): Child {
-  const content = fields.get('content')
+  const [content, note] = [fields.get('content'), fields.get('note')]
   const found = importOf(content)
   return (
     <>
@@ -117,17 +117,23 @@ function importInputs(fields: Fields): Child {
         </p>
       )}
       {content !== '' && 'reason' in found && <p>The text cannot be used: {found.reason}.</p>}
-      <label class="field" data-script>
+      {note !== '' && (
+        <>
+          <p>The file {note}.</p>
+          <input type="hidden" name="note" value={note} />
+        </>
+      )}
+      <label class="field">
         <span>File</span>
-        <input type="file" accept=".json,.csv,.txt,application/json,text/csv" data-fills="content" />
+        <input type="file" name="file" accept=".json,.csv,.tsv,.txt,application/json,text/csv" />
       </label>
       <label>
         <span class="sub">
-          The text of an export, or a table with the columns namespace, key, value and expiresAt; at most 200 KB. Larger
-          ones go through footman kv import
+          Or its text: an export, or a table with the columns namespace, key, value and expiresAt; at most 200 KB.
+          Larger ones go through footman kv import
         </span>
-        <textarea class="big" name="content" required>
-          {content}
+        <textarea class="big" name="content">
+          {`\n${content}`}
         </textarea>
         {['content', 'format', 'namespaces'].map((name) => (
           <FieldError name={name} />
@@ -224,6 +230,8 @@ export const dataOperations: Operations = {
   'kv.import': {
     scope: 'kv:write',
     verb: 'Import pairs',
+    takesFile: true,
+    fileFills: 'content',
     call: (fields) => ({
       method: 'POST',
       path: '/v4/keyvaluesimport',
@@ -236,9 +244,10 @@ export const dataOperations: Operations = {
       if (names.length === 0) return null
       return names.length === 1 ? names[0]! : counted(names.length, 'namespace')
     },
-    done: (answer) => {
+    done: (answer, fields) => {
       const { keys, skipped } = answer as { readonly keys: number; readonly skipped: number }
-      return `${counted(keys, 'pair')} imported${skipped > 0 ? `, ${skipped} had expired` : ''}.`
+      const note = fields.get('note')
+      return `${counted(keys, 'pair')} imported${skipped > 0 ? `, ${skipped} had expired` : ''}.${note && ` The file ${note}.`}`
     },
     next: () => '/system/keyvalues',
   },

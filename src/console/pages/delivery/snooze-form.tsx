@@ -3,10 +3,9 @@
 /** Setting and lifting of snoozes, with a preview of what one would hold back. */
 import { refusal } from '../../../http/errors.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
-import type { Fields, Operation } from '../../forms.tsx'
+import { type Fields, NoPreview, type Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { FieldError, TextField } from '../../ui/forms.tsx'
-import { part } from '../../ui/panel.tsx'
 import { counted, Name, zonedText } from '../../ui/text.tsx'
 
 /** Fields of a match that the form offers. */
@@ -148,26 +147,24 @@ async function previewOf({ ask }: PageContext, fields: Fields) {
   const total = all.ok
     ? Object.entries(all.data.states).reduce((sum, [state, n]) => (state === 'suppressed' ? sum : sum + n), 0)
     : null
-  return part(
-    held,
-    ({ wouldHaveHeld, tasks, partial }) => (
-      <section aria-label="Preview" data-preview>
-        <p>
-          It would hold back <b>{wouldHaveHeld}</b>
-          {total !== null && ` of the ${total} alerts`} of the last 24 h{partial && ', as far as was looked at'}.
-        </p>
-        {tasks.length > 0 && (
-          <ul class="small">
-            {tasks.slice(0, 10).map(({ taskName, count }) => (
-              <li>
-                <Name text={taskName} />: {counted(count, 'alert')}
-              </li>
-            ))}
-          </ul>
-        )}
-      </section>
-    ),
-    'Preview',
+  if (!held.ok) return <NoPreview failure={held} />
+  const { wouldHaveHeld, tasks, partial } = held.data
+  return (
+    <section aria-label="Preview" data-preview>
+      <p>
+        It would hold back <b>{wouldHaveHeld}</b>
+        {total !== null && ` of the ${total} alerts`} of the last 24 h{partial && ', as far as was looked at'}.
+      </p>
+      {tasks.length > 0 && (
+        <ul class="small">
+          {tasks.slice(0, 10).map(({ taskName, count }) => (
+            <li>
+              <Name text={taskName} />: {counted(count, 'alert')}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
   )
 }
 

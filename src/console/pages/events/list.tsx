@@ -169,7 +169,11 @@ const List = ({ context, answer }: { readonly context: PageContext; readonly ans
             cell: ({ consecutiveFailures: n }) => n || '',
           },
           { head: 'Deliveries', cell: ({ deliveryCounts }) => <Counts counts={deliveryCounts} /> },
-          { head: 'Noticed by', cell: ({ source }) => SOURCE_WORDS[source] ?? source },
+          {
+            head: 'Noticed by',
+            sort: (row) => SOURCE_WORDS[row.source] ?? row.source,
+            cell: ({ source }) => SOURCE_WORDS[source] ?? source,
+          },
         ]}
       />
       <Pager context={context} nextCursor={answer.nextCursor} partial={answer.partial} />
@@ -254,15 +258,21 @@ const DroppedRows = ({ context, answer }: { readonly context: PageContext; reado
   return (
     <section class="panel">
       <Table
+        context={context}
         caption="Dropped datagrams, the newest first"
         rows={answer.dropped}
         keyOf={({ at, from, raw }) => `${at} ${from} ${raw.length}`}
         columns={[
-          { head: 'Received', cell: ({ at }) => <Time at={at} zone={context} /> },
-          { head: 'Sender', cell: ({ from }) => <code>{from}</code> },
-          { head: 'Why', cell: ({ reason }) => <span title={reason}>{DROP_WORDS[reason] ?? reason}</span> },
+          { head: 'Received', sort: (row) => row.at, cell: ({ at }) => <Time at={at} zone={context} /> },
+          { head: 'Sender', sort: (row) => row.from, cell: ({ from }) => <code>{from}</code> },
+          {
+            head: 'Why',
+            sort: (row) => DROP_WORDS[row.reason] ?? row.reason,
+            cell: ({ reason }) => <span title={reason}>{DROP_WORDS[reason] ?? reason}</span>,
+          },
           {
             head: 'Datagram',
+            sort: (row) => row.raw.length,
             cell: ({ raw, at }) => (
               <details data-key={`raw ${at}`}>
                 <summary class="small">{raw.length} characters</summary>

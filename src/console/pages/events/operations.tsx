@@ -2,7 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Actions about an event: its messages again, and tests with its data. */
 import type { Child } from 'hono/jsx'
-import type { Call, Fields, Operation } from '../../forms.tsx'
+import { type Call, type Fields, NoPreview, type Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { part } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
@@ -119,29 +119,27 @@ interface Dry {
 /** The messages that a test would send. */
 export async function previewOf({ ask }: PageContext, { method, path, body }: Call): Promise<Child> {
   const answer = await ask.call<Dry>(method, path, { ...(body as object), dryRun: true })
-  return part(
-    answer,
-    ({ messages }) => (
-      <section aria-label="Preview" class="stack" data-preview>
-        <p>
-          <b>{counted(messages.length, 'message')}</b> would be sent{messages.length === 0 && ': no rule is about it'}.
-        </p>
-        {messages.map(({ route, destination, target, message }) => (
-          <details open={messages.length === 1 || undefined}>
-            <summary>
-              <Name text={destination} />, <Name text={target} />{' '}
-              {route && (
-                <span class="muted small">
-                  by <Name text={route} />
-                </span>
-              )}
-            </summary>
-            <Message message={{ ...message, bytes: new TextEncoder().encode(message.body).length }} />
-          </details>
-        ))}
-      </section>
-    ),
-    'Preview',
+  if (!answer.ok) return <NoPreview failure={answer} />
+  const { messages } = answer.data
+  return (
+    <section aria-label="Preview" class="stack" data-preview>
+      <p>
+        <b>{counted(messages.length, 'message')}</b> would be sent{messages.length === 0 && ': no rule is about it'}.
+      </p>
+      {messages.map(({ route, destination, target, message }) => (
+        <details open={messages.length === 1 || undefined}>
+          <summary>
+            <Name text={destination} />, <Name text={target} />{' '}
+            {route && (
+              <span class="muted small">
+                by <Name text={route} />
+              </span>
+            )}
+          </summary>
+          <Message message={{ ...message, bytes: new TextEncoder().encode(message.body).length }} />
+        </details>
+      ))}
+    </section>
   )
 }
 

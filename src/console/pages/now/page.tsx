@@ -7,6 +7,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
 import { Ago, counted, Name, numberText, Time } from '../../ui/text.tsx'
+import { findingCounts, knownOf } from '../tasks/state.ts'
 import { AttentionPanel } from './attention.tsx'
 import type { Attention, Timeline } from './data.ts'
 import { HOUR_MS, LENGTHS, type Range, rangeOf } from './range.ts'
@@ -157,20 +158,21 @@ interface SentenceProps {
 const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, newest }) => {
   if (!timeline.ok) return null
   const { runs, success, failed, aborted, recovered, ...summary } = timeline.data.summary
-  const open = (...kinds: readonly string[]) =>
-    attention.ok ? attention.data.items.filter(({ kind }) => kinds.includes(kind)).length : null
   // Up to now the list below says what is wrong, however long ago it began; of an earlier range the summary knows it.
-  const stillFailing = (isPast ? null : open('taskFailed')) ?? summary.stillFailing
-  const neverStarted = (isPast ? null : open('neverStarted')) ?? summary.neverStarted
-  const late = isPast ? 0 : (open(...LATE) ?? 0)
-  const long = isPast ? 0 : (open(...LONG) ?? 0)
+  const found = !isPast && attention.ok ? findingCounts(knownOf(attention.data.items)) : null
+  const stillFailing = found?.failing ?? summary.stillFailing
+  const neverStarted = found?.missing ?? summary.neverStarted
+  const late = found?.late ?? 0
   const [then, still] = isPast ? [' that failed in this time', ' still'] : ['', '']
-  const parts = [
-    stillFailing > 0 && `${counted(stillFailing, 'task')}${then} ${are(stillFailing)} still failing`,
-    neverStarted > 0 && `${neverStarted} never started`,
-    late > 0 && `${late} ${are(late)} late`,
-    long > 0 && `${long} ${long === 1 ? 'runs' : 'run'} longer than usual`,
-  ].filter((part) => part !== false)
+  const parts = (
+    [
+      [stillFailing, `${then} ${are(stillFailing)} still failing`],
+      [neverStarted, ' never started'],
+      [late, ` ${are(late)} late`],
+    ] as const
+  )
+    .filter(([count]) => count > 0)
+    .map(([count, text], n) => (n === 0 ? counted(count, 'task') : count) + text)
   // Without Qlik Sense and without runs there is nothing that the calm sentence could rest on.
   const isUnknown = timeline.data.stale && runs === 0
   const [last] = newest.ok ? newest.data.events : []
@@ -199,8 +201,6 @@ const Sentence: FC<SentenceProps> = ({ context, isPast, timeline, attention, new
 }
 
 const UNKNOWN = 'Qlik Sense does not answer: the state of its tasks is not known.'
-const LATE = ['late', 'overdue']
-const LONG = ['overUsual', 'stuck']
 const are = (count: number) => (count === 1 ? 'is' : 'are')
 
 function sentence(parts: readonly string[]): string {

@@ -288,18 +288,21 @@ const AsTable: FC<{ readonly context: PageContext; readonly timeline: Timeline; 
   const rows = timeline.groups.flatMap((group) => group.rows.map((row) => ({ ...row, group: group.key ?? '' })))
   if (rows.length === 0) return null
   return (
-    <details class="fold" id="table" data-key="timeline-table">
+    <details class="fold" id="table" data-key="timeline-table" open={context.query.has('sort-table') || undefined}>
       <summary>
         <Icon name="right" class="turn" />
         As a table<span class="count quiet">{rows.length}</span>
       </summary>
       <Table
+        context={context}
+        part="table"
         caption="The tasks of the timeline"
         rows={rows}
         keyOf={({ taskId, group }) => `${group} ${taskId}`}
         columns={[
           {
             head: 'Task',
+            sort: (row) => row.taskName,
             cell: (row) => {
               const { state } = factsOf(row, known)
               return (
@@ -312,9 +315,17 @@ const AsTable: FC<{ readonly context: PageContext; readonly timeline: Timeline; 
               )
             },
           },
-          { head: 'State', cell: (row) => taskStateWord(factsOf(row, known).state) },
-          { head: headOf(context.query.get('group') ?? 'stream'), cell: ({ group }) => <Name text={group} /> },
-          { head: 'Runs', num: true, cell: ({ runs }) => numberText(runs) },
+          {
+            head: 'State',
+            sort: (row) => taskStateWord(factsOf(row, known).state),
+            cell: (row) => taskStateWord(factsOf(row, known).state),
+          },
+          {
+            head: headOf(context.query.get('group') ?? 'stream'),
+            sort: (row) => row.group || null,
+            cell: ({ group }) => <Name text={group} />,
+          },
+          { head: 'Runs', num: true, sort: (row) => row.runs, cell: ({ runs }) => numberText(runs) },
           { head: 'Not succeeded', cell: (row) => <Troubles context={context} row={row} /> },
           { head: 'Next', cell: (row) => <Next context={context} row={row} /> },
         ]}

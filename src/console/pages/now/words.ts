@@ -43,7 +43,7 @@ export const KINDS: Readonly<Record<Kind, KindWords>> = {
     since: 'Due',
     state: ({ dueAt }, now) => (dueAt ? `${durationText(now - Date.parse(dueAt), true)} overdue` : 'Overdue'),
   },
-  overUsual: { ...task, mark: 'late', since: 'Started', state: running('Longer than usual') },
+  overUsual: { ...task, mark: 'late', since: 'Started', state: running('Late') },
   deadDeliveries: {
     chip: 'Delivery',
     mark: 'failed',

@@ -4,15 +4,19 @@
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
-import { type Column, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
+import { type Column, Empty, ErrorBox, Head, OffsetPager, offsetOf, Table } from '../../ui/panel.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { editable, editorPage } from './editor.tsx'
-import { type Definition, KINDS, type Kind, listed } from './kinds.ts'
+import { type Definition, KINDS, type Kind, listed, MOST } from './kinds.ts'
 import { STARTS } from './steps.ts'
 import { ListError, Places, switchedOff } from './tasks.tsx'
 
 const count = (value: unknown): number => (Array.isArray(value) ? value.length : 0)
-const PROJECT: Column<Definition> = { head: 'Project', cell: ({ project }) => <Name text={project} /> }
+const PROJECT: Column<Definition> = {
+  head: 'Project',
+  sort: (row) => row.project,
+  cell: ({ project }) => <Name text={project} />,
+}
 
 /** The columns of a list beside the name. */
 const COLUMNS: Readonly<Record<Exclude<Kind, 'task'>, readonly Column<Definition>[]>> = {
@@ -33,15 +37,16 @@ const COLUMNS: Readonly<Record<Exclude<Kind, 'task'>, readonly Column<Definition
   ],
   condition: [PROJECT, { head: 'Rules', cell: ({ rules, match }) => `${match} of ${counted(count(rules), 'rule')}` }],
   recipient: [
-    { head: 'Address', cell: ({ email }) => <Name text={String(email)} /> },
+    { head: 'Address', sort: (row) => String(row.email), cell: ({ email }) => <Name text={String(email)} /> },
     {
       head: 'State',
+      sort: ({ active }) => Number(!active),
       cell: ({ active }) => <Mark state={active ? 'success' : 'skipped'} word={active ? 'gets reports' : 'inactive'} />,
     },
-    { head: 'Filters', num: true, cell: ({ filterIds }) => count(filterIds) },
+    { head: 'Filters', num: true, sort: (row) => count(row.filterIds), cell: ({ filterIds }) => count(filterIds) },
   ],
   group: [
-    { head: 'Members', num: true, cell: ({ memberIds }) => count(memberIds) },
+    { head: 'Members', num: true, sort: (row) => count(row.memberIds), cell: ({ memberIds }) => count(memberIds) },
     {
       head: 'Users of Qlik Sense',
       cell: ({ dynamic }) => <Name text={(dynamic as { filter?: string } | null)?.filter} />,
@@ -63,7 +68,8 @@ const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
     const { path, many, one, api } = KINDS[kind]
     const { query } = context
     const names = kind === 'recipient' || kind === 'group' ? ['name'] : ['name', 'project']
-    const answer = await listed(context, kind, Object.fromEntries(names.map((name) => [name, query.get(name)])))
+    const filters = Object.fromEntries(names.map((name) => [name, query.get(name)]))
+    const answer = await listed(context, kind, { ...filters, offset: offsetOf(context) })
     return {
       title: many,
       body: (
@@ -90,41 +96,45 @@ const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
           />
           {!answer.ok ? (
             <ListError context={context} failure={answer} />
-          ) : answer.data.items.length === 0 ? (
-            <Empty title={query.size > 0 ? 'Nothing matches' : `No ${many.toLowerCase()}`}>
-              <a href={context.link(`${path}/new`)}>New</a> makes a {one}.
-            </Empty>
           ) : (
             <>
-              <section class="panel">
-                <Table
-                  context={context}
-                  caption={`${many}, by name`}
-                  rows={answer.data.items}
-                  keyOf={({ id }) => id}
-                  columns={[
-                    {
-                      head: 'Name',
-                      sort: (row) => row.name,
-                      cell: ({ id, name }) => (
-                        <a href={context.link(`${path}/${id}`)}>
-                          <Name text={name} />
-                        </a>
-                      ),
-                    },
-                    ...COLUMNS[kind],
-                    {
-                      head: 'Changed',
-                      sort: (row) => row.modifiedAt,
-                      cell: ({ modifiedAt }) => <Time at={modifiedAt} zone={context} seconds={false} />,
-                    },
-                    { head: 'By', sort: (row) => row.modifiedBy, cell: ({ modifiedBy }) => <Name text={modifiedBy} /> },
-                  ]}
-                />
-              </section>
-              {answer.data.total > answer.data.items.length && (
-                <p class="muted">{answer.data.total - answer.data.items.length} more are not shown: filter by name.</p>
+              {answer.data.items.length === 0 ? (
+                <Empty title={Object.values(filters).some(Boolean) ? 'Nothing matches' : `No ${many.toLowerCase()}`}>
+                  <a href={context.link(`${path}/new`)}>New</a> makes a {one}.
+                </Empty>
+              ) : (
+                <section class="panel">
+                  <Table
+                    context={context}
+                    caption={`${many}, by name`}
+                    rows={answer.data.items}
+                    keyOf={({ id }) => id}
+                    columns={[
+                      {
+                        head: 'Name',
+                        sort: (row) => row.name,
+                        cell: ({ id, name }) => (
+                          <a href={context.link(`${path}/${id}`)}>
+                            <Name text={name} />
+                          </a>
+                        ),
+                      },
+                      ...COLUMNS[kind],
+                      {
+                        head: 'Changed',
+                        sort: (row) => row.modifiedAt,
+                        cell: ({ modifiedAt }) => <Time at={modifiedAt} zone={context} seconds={false} />,
+                      },
+                      {
+                        head: 'By',
+                        sort: (row) => row.modifiedBy,
+                        cell: ({ modifiedBy }) => <Name text={modifiedBy} />,
+                      },
+                    ]}
+                  />
+                </section>
               )}
+              <OffsetPager context={context} size={MOST} total={answer.data.total} />
             </>
           )}
         </>

@@ -4,7 +4,7 @@
 import type { Page, PageContext } from '../../page.ts'
 import { Filters } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
-import { Empty, Head, SwitchedOff, Table } from '../../ui/panel.tsx'
+import { Empty, Head, OffsetPager, offsetOf, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { bytesText, Name, plainName, Time } from '../../ui/text.tsx'
 import { ListError, Places, switchedOff } from './tasks.tsx'
 
@@ -25,7 +25,7 @@ const SWITCH = `Butler:
     reportTask:
       hub:
         enable: true`
-const PAGE = 50
+const PAGE = 100
 
 export const hubList: Page = {
   path: '/reports/hub',
@@ -34,11 +34,10 @@ export const hubList: Page = {
   async render(context) {
     if (!context.settings.reports) return switchedOff()
     const { query } = context
-    const offset = Number(/^\d{1,7}$/.exec(query.get('offset') ?? '')?.[0] ?? 0)
     const filters = { q: query.get('q'), project: query.get('project') }
     const answer = await context.ask.get<{ hubItems: readonly HubItem[]; total: number }>('/v4/hub/items', {
       ...filters,
-      offset,
+      offset: offsetOf(context),
       limit: PAGE,
     })
     const isFiltered = Object.values(filters).some(Boolean)
@@ -62,13 +61,11 @@ export const hubList: Page = {
                   A report task with the channel hub publishes its documents for its recipients.
                 </Empty>
               ) : (
-                <>
-                  <section class="panel">
-                    <Items context={context} items={answer.data.hubItems} />
-                  </section>
-                  <More context={context} offset={offset} total={answer.data.total} />
-                </>
+                <section class="panel">
+                  <Items context={context} items={answer.data.hubItems} />
+                </section>
               )}
+              <OffsetPager context={context} size={PAGE} total={answer.data.total} />
             </>
           ) : answer.status === 404 ? (
             <SwitchedOff title="The hub is switched off" yaml={SWITCH}>
@@ -85,24 +82,31 @@ export const hubList: Page = {
 
 const Items = ({ context, items }: { context: PageContext; items: readonly HubItem[] }) => (
   <Table
+    context={context}
     caption="Items of the hub, newest first"
     rows={items}
     keyOf={({ id }) => id}
     columns={[
       {
         head: 'Title',
+        sort: (row) => row.title,
         cell: ({ title, test }) => (
           <>
             <Name text={title} /> {test && <Badge tone="warn" text="test" />}
           </>
         ),
       },
-      { head: 'Project', cell: ({ project }) => <Name text={project} /> },
-      { head: 'Report task', cell: ({ taskName }) => <Name text={taskName} /> },
-      { head: 'Published', cell: ({ publishedAt }) => <Time at={publishedAt} zone={context} /> },
-      { head: 'Versions', num: true, cell: ({ versions }) => versions },
+      { head: 'Project', sort: (row) => row.project, cell: ({ project }) => <Name text={project} /> },
+      { head: 'Report task', sort: (row) => row.taskName, cell: ({ taskName }) => <Name text={taskName} /> },
+      {
+        head: 'Published',
+        sort: (row) => row.publishedAt,
+        cell: ({ publishedAt }) => <Time at={publishedAt} zone={context} />,
+      },
+      { head: 'Versions', num: true, sort: (row) => row.versions, cell: ({ versions }) => versions },
       {
         head: 'File',
+        sort: (row) => row.files[0]?.fileName,
         cell: ({ id, files }) =>
           files.map(({ n, fileName, bytes }) => (
             <div>
@@ -116,22 +120,3 @@ const Items = ({ context, items }: { context: PageContext; items: readonly HubIt
     ]}
   />
 )
-
-const More = ({ context, offset, total }: { context: PageContext; offset: number; total: number }) =>
-  total <= PAGE ? null : (
-    <nav class="acts" aria-label="Pages">
-      {offset > 0 && (
-        <a class="btn s" href={context.here({ offset: Math.max(0, offset - PAGE) || null })}>
-          Newer
-        </a>
-      )}
-      {offset + PAGE < total && (
-        <a class="btn s" href={context.here({ offset: offset + PAGE })}>
-          Older
-        </a>
-      )}
-      <span class="muted">
-        {offset + 1} to {Math.min(offset + PAGE, total)} of {total}
-      </span>
-    </nav>
-  )

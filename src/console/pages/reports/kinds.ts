@@ -58,7 +58,7 @@ export interface Listed {
   readonly total: number
 }
 
-/** All definitions of a kind, with all members; by name. */
+/** Definitions of a kind, with all members; by name. */
 export async function listed(
   { ask }: Pick<PageContext, 'ask'>,
   kind: Kind,
@@ -70,6 +70,23 @@ export async function listed(
   if (!answer.ok) return answer
   const { [member]: items, total } = answer.data
   return { ...answer, data: { items: items as Definition[], total: Number(total) } }
+}
+
+/** All rows of a list of the API that is paged by offset. */
+export async function everyRow<T>(
+  { ask }: Pick<PageContext, 'ask'>,
+  kind: Kind,
+  query: Readonly<Record<string, string | number | null>>,
+): Promise<Asked<readonly T[]>> {
+  const { api, member } = KINDS[kind]
+  const rows: T[] = []
+  for (;;) {
+    const answer = await ask.get<Record<string, unknown>>(api, { ...query, limit: MOST, offset: rows.length })
+    if (!answer.ok) return answer
+    const page = answer.data[member] as readonly T[]
+    rows.push(...page)
+    if (page.length < MOST) return { ...answer, data: rows }
+  }
 }
 
 /** Whether a definition names the id anywhere. */

@@ -61,8 +61,8 @@ const LEVELS = [
   ['info', 'planned'],
 ] as const
 
-/** More are in the API. */
-const MOST_ROWS = 500
+/** Rows of a page of each table. */
+const ROWS = 100
 const MOST_LOG = 200_000
 
 export const runPage: Page = {
@@ -181,7 +181,7 @@ export const runPage: Page = {
                   {part(log, (text) => (
                     <details data-key="log">
                       <summary>
-                        {text.split('\n').filter(Boolean).length} lines, times of {context.timezone}
+                        {text.split('\n').filter(Boolean).length} lines, times in {context.timezone}
                       </summary>
                       <div class="copy">
                         <pre tabindex={0}>
@@ -253,18 +253,25 @@ const Actions: FC<{
   )
 }
 
+const aboutText = ({ report, block, recipient }: RunEvent): string =>
+  [report, block, recipient].filter(Boolean).join(', ')
+
 const Events: FC<{
   readonly context: PageContext
   readonly events: readonly RunEvent[]
   readonly filters: readonly Definition[]
 }> = ({ context, events, filters }) => (
   <Table
+    context={context}
+    part="events"
     caption="Events of the run, errors first"
-    rows={LEVELS.flatMap(([level]) => events.filter((event) => event.level === level)).slice(0, MOST_ROWS)}
+    rows={LEVELS.flatMap(([level]) => events.filter((event) => event.level === level))}
+    size={ROWS}
     keyOf={({ code, details, recipient, report }) => [code, details, recipient, report].join(' ')}
     columns={[
       {
         head: 'Event',
+        sort: (row) => row.code,
         cell: ({ code, level }) => (
           <Mark state={LEVELS.find(([one]) => one === level)?.[1] ?? 'unknown'} word={`${level}: ${code}`} />
         ),
@@ -280,12 +287,15 @@ const Events: FC<{
       },
       {
         head: 'About',
-        cell: ({ report, block, recipient }) => <Name text={[report, block, recipient].filter(Boolean).join(', ')} />,
+        sort: aboutText,
+        cell: (row) => <Name text={aboutText(row)} />,
       },
-      { head: 'At', cell: ({ at }) => <Time at={at} zone={context} short /> },
+      { head: 'At', sort: (row) => row.at, cell: ({ at }) => <Time at={at} zone={context} short /> },
     ]}
   />
 )
+
+const FIRST = { 'offset-deliveries': null }
 
 /** Filter of the deliveries by state. */
 const States: FC<{ readonly context: PageContext; readonly deliveries: readonly Delivery[] }> = ({
@@ -300,8 +310,8 @@ const States: FC<{ readonly context: PageContext; readonly deliveries: readonly 
       label="State of deliveries"
       small
       options={[
-        { text: 'all', href: here({ state: null }), chosen: chosen === null },
-        ...states.map((state) => ({ text: state, href: here({ state }), chosen: chosen === state })),
+        { text: 'all', href: here({ state: null, ...FIRST }), chosen: chosen === null },
+        ...states.map((state) => ({ text: state, href: here({ state, ...FIRST }), chosen: chosen === state })),
       ]}
     />
   )
@@ -318,24 +328,33 @@ const Deliveries: FC<{
   const nameOf = new Map(documents.map(({ id, fileName }) => [id, fileName]))
   return (
     <Table
+      context={context}
+      part="deliveries"
       caption="Deliveries"
-      rows={rows.slice(0, MOST_ROWS)}
+      rows={rows}
+      size={ROWS}
       keyOf={({ id }) => id}
       columns={[
         {
           head: 'To',
+          sort: (row) => row.target,
           cell: ({ target, channel }) =>
             channel === 'hub' ? <span class="muted">an item of the hub</span> : <Name text={target} />,
         },
-        { head: 'Channel', cell: ({ channel }) => <Badge text={channel} /> },
-        { head: 'State', cell: ({ state }) => <Mark state={MARKS[state] ?? 'unknown'} word={WORDS[state] ?? state} /> },
+        { head: 'Channel', sort: (row) => row.channel, cell: ({ channel }) => <Badge text={channel} /> },
+        {
+          head: 'State',
+          sort: (row) => row.state,
+          cell: ({ state }) => <Mark state={MARKS[state] ?? 'unknown'} word={WORDS[state] ?? state} />,
+        },
         {
           head: 'Files',
           cell: ({ documents: ids }) => <Name text={ids.map((id) => nameOf.get(id) ?? id).join(', ')} />,
         },
-        { head: 'Attempts', num: true, cell: ({ attempts }) => attempts },
+        { head: 'Attempts', num: true, sort: (row) => row.attempts, cell: ({ attempts }) => attempts },
         {
           head: 'Problem',
+          sort: (row) => row.lastError,
           cell: ({ lastError, nextAttemptAt }) => (
             <>
               <Name text={lastError} />
@@ -362,21 +381,25 @@ const Documents: FC<{
     <p class="body muted">None.</p>
   ) : (
     <Table
+      context={context}
+      part="documents"
       caption="Documents"
-      rows={rows.slice(0, MOST_ROWS)}
+      rows={rows}
+      size={ROWS}
       keyOf={({ id }) => id}
       columns={[
         {
           head: 'File',
+          sort: (row) => row.fileName,
           cell: ({ id, fileName }) => (
             <a href={`${context.root}/api${api}/documents/${encodeURIComponent(id)}`} download={plainName(fileName)}>
               <Name text={fileName} />
             </a>
           ),
         },
-        { head: 'Report', cell: ({ report }) => <Name text={report} /> },
-        { head: 'Format', cell: ({ format }) => format },
-        { head: 'Size', num: true, cell: ({ bytes }) => bytesText(bytes) },
+        { head: 'Report', sort: (row) => row.report, cell: ({ report }) => <Name text={report} /> },
+        { head: 'Format', sort: (row) => row.format, cell: ({ format }) => format },
+        { head: 'Size', num: true, sort: (row) => row.bytes, cell: ({ bytes }) => bytesText(bytes) },
       ]}
     />
   )
@@ -386,14 +409,17 @@ const Reads: FC<{ readonly context: PageContext; readonly rows: readonly Read[] 
     <p class="body muted">No one has opened a document in the hub yet.</p>
   ) : (
     <Table
+      context={context}
+      part="reads"
       caption="Documents that were opened in the hub"
-      rows={rows.slice(0, MOST_ROWS)}
+      rows={rows}
+      size={ROWS}
       keyOf={({ recipient, at, document }) => [recipient, at, document].join(' ')}
       columns={[
-        { head: 'Person', cell: ({ recipient }) => <Name text={recipient} /> },
-        { head: 'Document', cell: ({ document }) => <Name text={document} /> },
-        { head: 'How', cell: ({ how }) => (how === 'view' ? 'viewed' : 'downloaded') },
-        { head: 'At', cell: ({ at }) => <Time at={at} zone={context} /> },
+        { head: 'Person', sort: (row) => row.recipient, cell: ({ recipient }) => <Name text={recipient} /> },
+        { head: 'Document', sort: (row) => row.document, cell: ({ document }) => <Name text={document} /> },
+        { head: 'How', sort: (row) => row.how, cell: ({ how }) => (how === 'view' ? 'viewed' : 'downloaded') },
+        { head: 'At', sort: (row) => row.at, cell: ({ at }) => <Time at={at} zone={context} /> },
       ]}
     />
   )

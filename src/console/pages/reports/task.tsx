@@ -5,7 +5,7 @@ import type { Child, FC } from 'hono/jsx'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
-import { Empty, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
+import { Empty, ErrorBox, Facts, Head, OffsetPager, offsetOf, Panel, part, Table } from '../../ui/panel.tsx'
 import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
 import { Delete } from './editor.tsx'
 import { type Definition, KINDS, type Kind, listed } from './kinds.ts'
@@ -63,7 +63,7 @@ export const taskPage: Page = {
     if (!context.settings.reports) return switchedOff()
     const { ask, params, query, link, here } = context
     const api = `${KINDS.task.api}/${encodeURIComponent(params.id ?? '')}`
-    const offset = Number(query.get('offset')) || 0
+    const offset = offsetOf(context, 'runs')
     const isPlanned = query.get('plan') === '1'
     const [answer, runs, plan, filters, names] = await Promise.all([
       ask.get<Task>(api),
@@ -133,20 +133,7 @@ export const taskPage: Page = {
                 {part(runs, ({ runs: rows, total }) => (
                   <>
                     {rows.length === 0 ? <Empty title="It has not run yet" /> : <Runs context={context} rows={rows} />}
-                    {(offset > 0 || total > offset + PAGE_OF_RUNS) && (
-                      <nav class="pager body" aria-label="Pages">
-                        {offset > 0 && (
-                          <a class="btn" href={here({ offset: null })}>
-                            Newest
-                          </a>
-                        )}
-                        {total > offset + PAGE_OF_RUNS && (
-                          <a class="btn" rel="next" href={here({ offset: offset + PAGE_OF_RUNS })}>
-                            Older
-                          </a>
-                        )}
-                      </nav>
-                    )}
+                    <OffsetPager context={context} size={PAGE_OF_RUNS} total={total} part="runs" />
                   </>
                 ))}
               </Panel>
@@ -184,23 +171,44 @@ export const taskPage: Page = {
 
 export const Runs: FC<{ readonly context: PageContext; readonly rows: readonly RunRow[] }> = ({ context, rows }) => (
   <Table
+    context={context}
+    part="runs"
     caption="Runs, the newest first"
     rows={rows}
     keyOf={({ id }) => id}
     columns={[
       {
         head: 'Run',
+        sort: (run) => run.outcome ?? run.state,
         cell: (run) => (
           <a href={context.link(`/reports/runs/${run.id}`)}>
             <RunMark run={run} />
           </a>
         ),
       },
-      { head: 'Began', cell: ({ startedAt, queuedAt }) => <Time at={startedAt ?? queuedAt} zone={context} /> },
-      { head: 'Took', num: true, cell: ({ durationMs }) => (durationMs === null ? '–' : durationText(durationMs)) },
-      { head: 'Documents', num: true, cell: ({ counts }) => counts.documents ?? 0 },
-      { head: 'Mails', cell: ({ counts }) => <Mails counts={counts} /> },
-      { head: 'Why', cell: ({ trigger }) => <Name text={runTriggerText(trigger)} /> },
+      {
+        head: 'Began',
+        sort: (run) => run.startedAt ?? run.queuedAt,
+        cell: ({ startedAt, queuedAt }) => <Time at={startedAt ?? queuedAt} zone={context} />,
+      },
+      {
+        head: 'Took',
+        num: true,
+        sort: (run) => run.durationMs,
+        cell: ({ durationMs }) => (durationMs === null ? '–' : durationText(durationMs)),
+      },
+      {
+        head: 'Documents',
+        num: true,
+        sort: (run) => run.counts.documents ?? 0,
+        cell: ({ counts }) => counts.documents ?? 0,
+      },
+      { head: 'Mails', sort: (run) => run.counts.mailsSent ?? 0, cell: ({ counts }) => <Mails counts={counts} /> },
+      {
+        head: 'Why',
+        sort: (run) => runTriggerText(run.trigger),
+        cell: ({ trigger }) => <Name text={runTriggerText(trigger)} />,
+      },
     ]}
   />
 )

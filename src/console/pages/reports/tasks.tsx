@@ -8,7 +8,7 @@ import { ActionButton, Filters, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
-import { type Definition, KINDS, type Kind, listed } from './kinds.ts'
+import { type Definition, everyRow, KINDS, type Kind } from './kinds.ts'
 import { MARKS, type Trigger, triggerText } from './words.ts'
 
 /** Members of `GET /v4/reporttask` that this page uses. */
@@ -69,6 +69,9 @@ export const Places: FC<{ readonly context: PageContext; readonly kind: Kind | (
   />
 )
 
+/** Report tasks on one page. */
+const PAGE = 100
+
 const WORST_FIRST = ['error', 'warning']
 const rank = ({ lastRun }: TaskRow): number => {
   const found = WORST_FIRST.indexOf(lastRun?.outcome ?? '')
@@ -82,13 +85,13 @@ export const taskList: Page = {
   scope: 'report:read',
   async render(context) {
     if (!context.settings.reports) return switchedOff()
-    const { ask, query } = context
+    const { query } = context
     const filters = Object.fromEntries(['project', 'tag', 'enabled', 'name'].map((name) => [name, query.get(name)]))
     const [answer, full] = await Promise.all([
-      ask.get<{ reportTasks: readonly TaskRow[]; total: number }>('/v4/reporttask', { limit: 500, ...filters }),
-      listed(context, 'task', filters),
+      everyRow<TaskRow>(context, 'task', filters),
+      everyRow<Definition>(context, 'task', { ...filters, full: 1 }),
     ])
-    const isFiltered = [...query].some(([name, value]) => name !== 'sort' && value !== '')
+    const isFiltered = [...Object.values(filters), query.get('outcome')].some(Boolean)
     return {
       title: 'Report tasks',
       live: ['report'],
@@ -130,9 +133,8 @@ export const taskList: Page = {
           {answer.ok ? (
             <List
               context={context}
-              rows={answer.data.reportTasks.filter((row) => matches(row, query.get('outcome') ?? ''))}
-              total={answer.data.total}
-              full={full.ok ? full.data.items : []}
+              rows={answer.data.filter((row) => matches(row, query.get('outcome') ?? ''))}
+              full={full.ok ? full.data : []}
               isFiltered={isFiltered}
             />
           ) : (
@@ -154,12 +156,11 @@ const matches = ({ lastRun }: TaskRow, outcome: string): boolean =>
 interface ListProps {
   readonly context: PageContext
   readonly rows: readonly TaskRow[]
-  readonly total: number
   readonly full: readonly Definition[]
   readonly isFiltered: boolean
 }
 
-const List: FC<ListProps> = ({ context, rows, total, full, isFiltered }) => {
+const List: FC<ListProps> = ({ context, rows, full, isFiltered }) => {
   if (rows.length === 0 && isFiltered) return <Empty title="Nothing matches">Remove a filter to see more.</Empty>
   if (rows.length === 0) {
     return (
@@ -170,14 +171,15 @@ const List: FC<ListProps> = ({ context, rows, total, full, isFiltered }) => {
     )
   }
   const triggersOf = new Map(full.map(({ id, triggers }) => [id, (triggers ?? []) as readonly Trigger[]]))
-  const sorted = [...rows].sort((a, b) => rank(a) - rank(b))
+  const ranked = rows.toSorted((a, b) => rank(a) - rank(b))
   return (
     <>
       <section class="panel">
         <Table
           context={context}
           caption="Report tasks, those with problems first"
-          rows={sorted}
+          rows={ranked}
+          size={PAGE}
           keyOf={({ id }) => id}
           columns={[
             { head: 'Task', sort: (row) => row.name, cell: (row) => <TaskCell context={context} row={row} /> },
@@ -214,7 +216,6 @@ const List: FC<ListProps> = ({ context, rows, total, full, isFiltered }) => {
           ]}
         />
       </section>
-      {total > 500 && <p class="muted">{total - 500} more are not shown: filter by name or project.</p>}
       <Bulk context={context} />
     </>
   )

@@ -44,12 +44,14 @@ export const templateList: Page = {
 
 const TemplateTable = ({ context, templates }: { context: PageContext; templates: readonly Template[] }) => (
   <Table
+    context={context}
     caption="Templates: uploaded ones, then those of the folder"
     rows={templates}
     keyOf={({ source, fileName, reports }) => [source, fileName, reports[0]?.id].join(' ')}
     columns={[
       {
         head: 'File',
+        sort: (row) => row.fileName,
         cell: ({ fileName, bytes, reports: [first] }) =>
           first && bytes !== null ? (
             <a href={`${context.root}/api/v4/report/${first.id}/template`} download={plainName(fileName)}>
@@ -59,10 +61,20 @@ const TemplateTable = ({ context, templates }: { context: PageContext; templates
             <Name text={fileName} />
           ),
       },
-      { head: 'From', cell: ({ source }) => (source === 'upload' ? 'upload' : 'template folder') },
-      { head: 'Size', num: true, cell: ({ bytes }) => (bytes === null ? <b class="bad">gone</b> : bytesText(bytes)) },
+      {
+        head: 'From',
+        sort: (row) => row.source,
+        cell: ({ source }) => (source === 'upload' ? 'upload' : 'template folder'),
+      },
+      {
+        head: 'Size',
+        num: true,
+        sort: (row) => row.bytes,
+        cell: ({ bytes }) => (bytes === null ? <b class="bad">gone</b> : bytesText(bytes)),
+      },
       {
         head: 'Used by',
+        sort: (row) => row.reports[0]?.name,
         cell: ({ reports }) =>
           reports.length === 0 ? (
             <span class="muted">no report</span>
@@ -78,6 +90,7 @@ const TemplateTable = ({ context, templates }: { context: PageContext; templates
       },
       {
         head: 'Uploaded',
+        sort: (row) => row.uploadedAt,
         cell: ({ uploadedAt, uploadedBy }) =>
           uploadedAt === null ? (
             <span class="muted">–</span>
@@ -88,7 +101,7 @@ const TemplateTable = ({ context, templates }: { context: PageContext; templates
           ),
       },
       {
-        head: 'Actions',
+        head: '',
         cell: ({ source, reports: [first] }) =>
           source === 'upload' &&
           first && (

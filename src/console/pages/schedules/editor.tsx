@@ -6,8 +6,8 @@ import { Refused } from '../../forms.tsx'
 import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink, FormErrors } from '../../ui/forms.tsx'
-import { Badge, Icon, Mark } from '../../ui/marks.tsx'
-import { Empty, ErrorBox, Head, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
+import { Badge, Mark } from '../../ui/marks.tsx'
+import { Empty, ErrorBox, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import {
   askPreview,
@@ -290,19 +290,22 @@ const Runs = ({
   return (
     <>
       <Table
+        context={context}
+        part="runs"
         caption="Runs, the newest first"
         rows={runs}
         keyOf={({ runId }) => runId}
         columns={[
           {
             head: 'Time',
+            sort: (run) => run.firedAt ?? run.dueAt,
             cell: ({ runId, scheduleId, firedAt, dueAt }) => (
               <a href={context.link(`/schedules/${encodeURIComponent(scheduleId)}/runs/${runId}`)}>
                 <Time at={firedAt ?? dueAt} zone={context} />
               </a>
             ),
           },
-          { head: 'Started', cell: ({ trigger }) => TRIGGERS[trigger] },
+          { head: 'Started', sort: (run) => TRIGGERS[run.trigger], cell: ({ trigger }) => TRIGGERS[trigger] },
           { head: 'Result', cell: (run) => <RunMark {...run} /> },
           {
             head: 'Tasks',
@@ -321,13 +324,7 @@ const Runs = ({
           },
         ]}
       />
-      {nextCursor !== null && (
-        <p class="foot">
-          <a rel="next" href={context.here({ cursor: nextCursor })}>
-            Older <Icon name="right" />
-          </a>
-        </p>
-      )}
+      <Pager context={context} nextCursor={nextCursor} part="runs" />
     </>
   )
 }

@@ -42,6 +42,7 @@ const choice = (
         </option>
       ))}
     </select>
+    <FieldError name={name} />
   </label>
 )
 
@@ -160,7 +161,7 @@ export const ScheduleFields: FC<FieldsProps> = ({ get, tasks, wrong = null }) =>
         ],
         get('action'),
       )}
-      <TaskField value={get('task')} tasks={tasks} />
+      <TaskField value={get('task')} tasks={tasks} wrong={wrong} />
       {get('target').startsWith('[') ? (
         <span class="sub">Further tasks are selected in the file, and stay as they are.</span>
       ) : (
@@ -194,8 +195,12 @@ export const ScheduleFields: FC<FieldsProps> = ({ get, tasks, wrong = null }) =>
   </>
 )
 
-const TaskField: FC<{ readonly value: string; readonly tasks: readonly TaskName[] }> = ({ value, tasks }) => {
-  if (tasks.length === 0) return <Input name="task" label="Task id" value={value} class="grow" />
+const TaskField: FC<{
+  readonly value: string
+  readonly tasks: readonly TaskName[]
+  readonly wrong: string | null
+}> = ({ value, tasks, wrong }) => {
+  if (tasks.length === 0) return <Input wrong={wrong} name="task" label="Task id" value={value} class="grow" />
   const isKnown = value === '' || tasks.some(({ taskId }) => taskId === value)
   const options = tasks.map(({ taskId, taskName }) => [taskId, plainName(taskName)] as const)
   return choice('task', 'Task', [['', 'none'], ...(isKnown ? [] : [[value, value] as const]), ...options], value)
@@ -219,6 +224,7 @@ export function wrongField(preview: Asked<unknown>, get: Texts): string | null {
   if (preview.code === 'INVALID_TIMEZONE') return 'timezone'
   const named = preview.issues[0]?.path ?? /Invalid (\w+):/.exec(`${preview.error}: ${preview.details}`)?.[1] ?? ''
   const [field = ''] = named.split('.')
+  if (field === 'qlikSenseTaskId') return 'task'
   return ['', 'body'].includes(field) ? null : field
 }
 

@@ -88,7 +88,6 @@ const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
   }
   const names = new Map(tasks.map(({ taskId, taskName }) => [taskId.toLowerCase(), taskName]))
   const found = schedules.data.filter((one) => matches(one, context.query, names)).sort(byUrgency)
-  const begin = Math.max(0, Number(context.query.get('skip')) || 0)
   return (
     <>
       <Filters
@@ -120,28 +119,8 @@ const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
         <>
           <Bulk context={context} />
           <section class="panel">
-            <ScheduleTable
-              context={context}
-              rows={context.query.has('sort') ? found : found.slice(begin, begin + PAGE)}
-              strips={strips}
-              names={names}
-            />
+            <ScheduleTable context={context} rows={found} strips={strips} names={names} />
           </section>
-          {found.length > PAGE && !context.query.has('sort') && (
-            <nav class="pager" aria-label="Pages">
-              <span class="muted">{`${begin + 1} to ${Math.min(begin + PAGE, found.length)} of ${found.length}`}</span>
-              {begin > 0 && (
-                <a class="btn" href={context.here({ skip: Math.max(0, begin - PAGE) || null })}>
-                  Before
-                </a>
-              )}
-              {begin + PAGE < found.length && (
-                <a class="btn" rel="next" href={context.here({ skip: begin + PAGE })}>
-                  Next
-                </a>
-              )}
-            </nav>
-          )}
         </>
       )}
     </>
@@ -217,6 +196,7 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
     context={context}
     caption="Schedules, those with a problem first"
     rows={rows}
+    size={PAGE}
     keyOf={({ id }) => id}
     columns={[
       {

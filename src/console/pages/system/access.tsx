@@ -235,7 +235,11 @@ const Keys = ({ context, keys }: { readonly context: PageContext } & ListedKeys)
         keyOf={({ id }) => id}
         columns={[
           { head: 'Key', sort: (row) => row.id, cell: ({ id }) => <Name text={id} /> },
-          { head: 'Scopes', cell: ({ scopes }) => <Name text={scopes.join(', ')} /> },
+          {
+            head: 'Scopes',
+            sort: (row) => row.scopes.join(', '),
+            cell: ({ scopes }) => <Name text={scopes.join(', ')} />,
+          },
           {
             head: 'Last used',
             sort: (row) => row.lastUsedAt,
@@ -297,23 +301,37 @@ const Sessions = ({ context, sessions }: { readonly context: PageContext; readon
   return (
     <section class="panel">
       <Table
+        context={context}
         caption="Sessions of the console, the one seen last first"
         rows={sessions}
         keyOf={({ id }) => id}
         columns={[
           {
             head: 'Signed in as',
+            sort: (row) => row.actor,
             cell: ({ id, actor }) => (
               <>
                 <Name text={actor} /> {id === own && <Badge text="this session" tone="info" />}
               </>
             ),
           },
-          { head: 'Address', cell: ({ address }) => address },
-          { head: 'Browser', cell: ({ browser }) => <Name text={browser} /> },
-          { head: 'Last seen', cell: ({ lastSeenAt }) => <Ago at={lastSeenAt} zone={context} /> },
-          { head: 'Since', cell: ({ createdAt }) => <Time at={createdAt} zone={context} seconds={false} /> },
-          { head: 'Ends', cell: ({ expiresAt }) => <Ago at={expiresAt} zone={context} /> },
+          { head: 'Address', sort: (row) => row.address, cell: ({ address }) => address },
+          { head: 'Browser', sort: (row) => row.browser, cell: ({ browser }) => <Name text={browser} /> },
+          {
+            head: 'Last seen',
+            sort: (row) => row.lastSeenAt,
+            cell: ({ lastSeenAt }) => <Ago at={lastSeenAt} zone={context} />,
+          },
+          {
+            head: 'Since',
+            sort: (row) => row.createdAt,
+            cell: ({ createdAt }) => <Time at={createdAt} zone={context} seconds={false} />,
+          },
+          {
+            head: 'Ends',
+            sort: (row) => row.expiresAt,
+            cell: ({ expiresAt }) => <Ago at={expiresAt} zone={context} />,
+          },
           {
             head: '',
             cell: ({ id, actor }) => (

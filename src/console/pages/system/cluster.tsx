@@ -67,14 +67,24 @@ export const ClusterPanels = ({ context, cluster }: PanelProps) => {
       {leaderships.length > 0 && (
         <Panel id="leaderships" title="Leaderships" count={leaderships.length}>
           <Table
+            context={context}
+            part="leaderships"
             caption="Nodes that led, the last one first"
             rows={leaderships}
             keyOf={({ epoch }) => String(epoch)}
             columns={[
-              { head: 'Node', cell: ({ node }) => <Name text={node} /> },
-              { head: 'Since', cell: ({ from }) => <Time at={from} zone={context} short seconds /> },
-              { head: 'Reason', cell: ({ reason }) => <Name text={REASONS[reason] ?? reason} /> },
-              { head: 'Number', num: true, cell: ({ epoch }) => numberText(epoch) },
+              { head: 'Node', sort: (row) => row.node, cell: ({ node }) => <Name text={node} /> },
+              {
+                head: 'Since',
+                sort: (row) => row.from,
+                cell: ({ from }) => <Time at={from} zone={context} short seconds />,
+              },
+              {
+                head: 'Reason',
+                sort: (row) => REASONS[row.reason] ?? row.reason,
+                cell: ({ reason }) => <Name text={REASONS[reason] ?? reason} />,
+              },
+              { head: 'Number', num: true, sort: (row) => row.epoch, cell: ({ epoch }) => numberText(epoch) },
             ]}
           />
         </Panel>
@@ -134,12 +144,15 @@ const Nodes = ({ context, cluster }: PanelProps) => {
   const { nodes = [], headRev = 0 } = cluster
   return (
     <Table
+      context={context}
+      part="cluster"
       caption="Nodes of the cluster by name"
       rows={nodes}
       keyOf={({ name }) => name}
       columns={[
         {
           head: 'Node',
+          sort: (node) => node.name,
           cell: ({ name, url, candidate }) => (
             <>
               {url ? <OutsideLink url={url} text={name} /> : <Name text={name} />}{' '}
@@ -150,21 +163,24 @@ const Nodes = ({ context, cluster }: PanelProps) => {
         },
         {
           head: 'Part',
+          sort: (node) => stateOf(node)[1],
           cell(node) {
             const [mark, word] = stateOf(node)
             return <Mark state={mark} word={word} />
           },
         },
-        { head: 'Version', cell: ({ version }) => version },
-        { head: 'Seen', cell: ({ seenAt }) => <Ago at={seenAt} zone={context} /> },
+        { head: 'Version', sort: (node) => node.version, cell: ({ version }) => version },
+        { head: 'Seen', sort: (node) => node.seenAt, cell: ({ seenAt }) => <Ago at={seenAt} zone={context} /> },
         {
           head: 'Behind',
           num: true,
+          sort: (node) => (node.mode === 'leader' ? null : headRev - node.appliedRev),
           cell: ({ appliedRev, mode }) => (mode === 'leader' ? '–' : numberText(Math.max(headRev - appliedRev, 0))),
         },
-        { head: 'Waiting', num: true, cell: ({ waiting }) => numberText(waiting) },
+        { head: 'Waiting', num: true, sort: (node) => node.waiting, cell: ({ waiting }) => numberText(waiting) },
         {
           head: 'Clock',
+          sort: (node) => Math.abs(node.clockOffsetMs),
           cell: ({ clockOffsetMs }) =>
             Math.abs(clockOffsetMs) > CLOCK_OFF_MS ? (
               <Mark state="warning" word={`${durationText(Math.abs(clockOffsetMs))} off`} />
@@ -174,6 +190,7 @@ const Nodes = ({ context, cluster }: PanelProps) => {
         },
         {
           head: 'Health',
+          sort: (node) => faultsOf(node).join(', ') || null,
           cell(node) {
             const faults = faultsOf(node)
             return faults.length === 0 ? (

@@ -107,12 +107,15 @@ const ProblemsPanel = ({ context, problems, pending }: { readonly context: PageC
     ) : (
       <Panel id="problems" title="Problems of the file" count={problems.length}>
         <Table
+          context={context}
+          part="problems"
           caption="Problems of the configuration file"
           rows={problems}
           keyOf={({ path, message }) => `${path} ${message}`}
           columns={[
             {
               head: 'Key',
+              sort: (row) => row.path,
               cell: ({ severity, path }) => {
                 const [icon, tone] = MARKS[severity]
                 return (
@@ -123,7 +126,7 @@ const ProblemsPanel = ({ context, problems, pending }: { readonly context: PageC
                 )
               },
             },
-            { head: 'Line', num: true, cell: ({ line }) => (line > 0 ? line : '–') },
+            { head: 'Line', num: true, sort: (row) => row.line || null, cell: ({ line }) => (line > 0 ? line : '–') },
             {
               head: 'Problem',
               cell: ({ message, hint, feature }) => (

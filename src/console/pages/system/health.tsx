@@ -8,7 +8,7 @@ import { ActionButton } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { CopyText, Empty, Facts, Panel, part, Table } from '../../ui/panel.tsx'
 import { Ago, bytesText, counted, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
-import { type Destination, DestinationMark, problemsFirst, typeText } from '../delivery/words.tsx'
+import { badness, type Destination, DestinationMark, problemsFirst, typeText } from '../delivery/words.tsx'
 import { type ClusterAnswer, ClusterPanels } from './cluster.tsx'
 import { type Health, Parts } from './parts.tsx'
 import { SystemHead } from './places.tsx'
@@ -72,6 +72,7 @@ interface Monitors {
   readonly license: {
     readonly expiresAt: string | null
     readonly daysLeft: number | null
+    readonly endsSoon: boolean
     readonly access: readonly { readonly type: string; readonly allocated: number; readonly available: number | null }[]
   }
   readonly qlikSense: { readonly version: string; readonly release: string } | null
@@ -117,7 +118,7 @@ export const healthPage: Page = {
           <div class="stack" data-part="health">
             {test && part(test, (state) => <TestState context={context} test={state} />, 'Self-test')}
             {alerts && part(alerts, (data) => <Alerts context={context} alerts={data} />, 'Self-alerts')}
-            <Parts health={health} />
+            <Parts context={context} health={health} />
             {cluster && part(cluster, (data) => <ClusterPanels context={context} cluster={data} />, 'Cluster')}
             {input && part(input, (data) => <InputPanel context={context} input={data} />, 'UDP input')}
             {destinations &&
@@ -166,12 +167,15 @@ const Alerts = ({ context, alerts }: { readonly context: PageContext; readonly a
   return (
     <Panel id="selfalerts" title="Self-alerts" count={selfAlerts.length}>
       <Table
+        context={context}
+        part="selfalerts"
         caption="Self-alerts, the newest first"
         rows={selfAlerts}
         keyOf={({ code }) => code}
         columns={[
           {
             head: 'Alert',
+            sort: (row) => row.code,
             cell: ({ code, eventId }) => (
               <span class="l">
                 <Icon name="self" class="warn" />
@@ -189,7 +193,7 @@ const Alerts = ({ context, alerts }: { readonly context: PageContext; readonly a
               )),
           },
           { head: 'Remedy', cell: ({ help }) => help },
-          { head: 'Since', cell: ({ since }) => <Ago at={since} zone={context} /> },
+          { head: 'Since', sort: (row) => row.since, cell: ({ since }) => <Ago at={since} zone={context} /> },
         ]}
       />
     </Panel>
@@ -240,15 +244,30 @@ const InputPanel = ({ context, input }: { readonly context: PageContext; readonl
       </div>
       {input.sources.length > 0 && (
         <Table
+          context={context}
+          part="udp"
           caption="Senders of messages, the one heard last first"
           rows={input.sources}
           keyOf={({ from, host }) => `${from} ${host}`}
           columns={[
-            { head: 'Node', cell: ({ host }) => <Name text={host ?? 'unreadable datagrams'} /> },
-            { head: 'Address', cell: ({ from }) => from },
-            { head: 'Last message', cell: ({ lastSeen }) => <Ago at={lastSeen} zone={context} /> },
-            { head: 'Messages', num: true, cell: ({ messages }) => numberText(messages) },
-            { head: 'Unreadable', num: true, cell: ({ rejected }) => numberText(rejected) },
+            {
+              head: 'Node',
+              sort: (row) => row.host,
+              cell: ({ host }) => <Name text={host ?? 'unreadable datagrams'} />,
+            },
+            { head: 'Address', sort: (row) => row.from, cell: ({ from }) => from },
+            {
+              head: 'Last message',
+              sort: (row) => row.lastSeen,
+              cell: ({ lastSeen }) => <Ago at={lastSeen} zone={context} />,
+            },
+            { head: 'Messages', num: true, sort: (row) => row.messages, cell: ({ messages }) => numberText(messages) },
+            {
+              head: 'Unreadable',
+              num: true,
+              sort: (row) => row.rejected,
+              cell: ({ rejected }) => numberText(rejected),
+            },
           ]}
         />
       )}
@@ -262,26 +281,34 @@ const DestinationsPanel = ({ context, answer }: { readonly context: PageContext;
   return (
     <Panel id="destinations" title="Destinations" count={rows.length}>
       <Table
+        context={context}
+        part="destinations"
         caption="Destinations, faults first"
         rows={rows}
         keyOf={({ name }) => name}
         columns={[
           {
             head: 'Destination',
+            sort: (row) => row.name,
             cell: ({ name }) => (
               <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
                 <Name text={name} />
               </a>
             ),
           },
-          { head: 'Type', cell: ({ type }) => typeText(type) },
+          { head: 'Type', sort: (row) => typeText(row.type), cell: ({ type }) => typeText(type) },
           {
             head: 'State',
+            sort: badness,
             cell: (one) => <DestinationMark destination={one} />,
           },
-          { head: 'Waiting', num: true, cell: ({ pending }) => numberText(pending) },
-          { head: 'Failed', num: true, cell: ({ dead }) => numberText(dead) },
-          { head: 'Last delivered', cell: ({ lastDeliveredAt }) => <Time at={lastDeliveredAt} zone={context} short /> },
+          { head: 'Waiting', num: true, sort: (row) => row.pending, cell: ({ pending }) => numberText(pending) },
+          { head: 'Failed', num: true, sort: (row) => row.dead, cell: ({ dead }) => numberText(dead) },
+          {
+            head: 'Last delivered',
+            sort: (row) => row.lastDeliveredAt,
+            cell: ({ lastDeliveredAt }) => <Time at={lastDeliveredAt} zone={context} short />,
+          },
           { head: 'Last error', cell: ({ lastError }) => lastError && <Name text={lastError} /> },
         ]}
       />
@@ -323,12 +350,15 @@ const ResourcesPanel = ({
       )}
       {certificates.length > 0 && (
         <Table
+          context={context}
+          part="resources"
           caption="Certificates, the first to end first"
           rows={certificates}
           keyOf={({ name, expiresAt }) => `${name} ${expiresAt}`}
           columns={[
             {
               head: 'Certificate',
+              sort: (row) => row.name,
               cell: ({ name }) => (
                 <>
                   <Name text={name} /> {CERTIFICATES[name] && <span class="sub">{CERTIFICATES[name]}</span>}
@@ -337,6 +367,7 @@ const ResourcesPanel = ({
             },
             {
               head: 'Days left',
+              sort: (row) => row.daysLeft,
               cell: ({ daysLeft }) => (
                 <Mark
                   state={daysLeft < LAST_DAYS ? 'failed' : daysLeft < SOON_DAYS ? 'warning' : 'success'}
@@ -344,7 +375,11 @@ const ResourcesPanel = ({
                 />
               ),
             },
-            { head: 'Ends', cell: ({ expiresAt }) => <Time at={expiresAt} zone={context} seconds={false} /> },
+            {
+              head: 'Ends',
+              sort: (row) => row.expiresAt,
+              cell: ({ expiresAt }) => <Time at={expiresAt} zone={context} seconds={false} />,
+            },
           ]}
         />
       )}
@@ -369,8 +404,8 @@ const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; r
               'Server licence',
               license.expiresAt ? (
                 <>
-                  {(license.daysLeft ?? 0) <= 30 && <Icon name="self" class="warn" label="ends soon" />} ends{' '}
-                  {license.expiresAt}, in {counted(license.daysLeft ?? 0, 'day')}
+                  {license.endsSoon && <Icon name="self" class="warn" label="ends soon" />} ends {license.expiresAt}, in{' '}
+                  {counted(license.daysLeft ?? 0, 'day')}
                 </>
               ) : (
                 'no end known'
@@ -388,12 +423,15 @@ const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; r
       </div>
       {rows.length > 0 && (
         <Table
+          context={context}
+          part="monitors"
           caption="Services, those that do not run first"
           rows={rows}
           keyOf={({ host, name }) => `${host} ${name}`}
           columns={[
             {
               head: 'Service',
+              sort: (row) => row.friendlyName,
               cell: ({ friendlyName, eventId }) =>
                 eventId ? (
                   <a href={context.link(`/events/${eventId}`)}>
@@ -403,9 +441,10 @@ const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; r
                   <Name text={friendlyName} />
                 ),
             },
-            { head: 'Host', cell: ({ host }) => <Name text={host} /> },
+            { head: 'Host', sort: (row) => row.host, cell: ({ host }) => <Name text={host} /> },
             {
               head: 'State',
+              sort: (row) => row.state,
               cell: ({ state }) => (
                 <Mark
                   state={state === 'RUNNING' ? 'success' : 'failed'}
@@ -413,7 +452,7 @@ const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; r
                 />
               ),
             },
-            { head: 'Since', cell: ({ since }) => <Time at={since} zone={context} short /> },
+            { head: 'Since', sort: (row) => row.since, cell: ({ since }) => <Time at={since} zone={context} short /> },
           ]}
         />
       )}

@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Maintenance: times in which messages are held back. */
+import { refusal } from '../../../http/errors.ts'
 import { createZone, type Zone } from '../../../platform/zone.ts'
 import type { Fields, Operations } from '../../forms.tsx'
 import { type Names, taskNamesOf } from '../../names.ts'
@@ -174,19 +175,19 @@ const HOUR_MS = 3_600_000
 const wallText = (instant: number, timezone: string): string =>
   new Date(createZone(timezone).wall(instant)).toISOString().slice(0, 16)
 
-function zoneOf(timezone: string): Zone | null {
+function zoneOf(timezone: string): Zone {
   try {
     return createZone(timezone)
   } catch {
-    return null
+    throw refusal('VALIDATION', `zone: there is no time zone ${JSON.stringify(timezone)}`)
   }
 }
 
-/** ISO time of a wall clock; the text as it came when it is none, or the zone is none: the API says what is wrong. */
+/** ISO time of a wall clock; the text as it came when it is none: the API says what is wrong. */
 function instantText(text: string, timezone: string): string {
   const wall = Date.parse(`${text}Z`)
   const zone = zoneOf(timezone)
-  if (Number.isNaN(wall) || !zone) return text
+  if (Number.isNaN(wall)) return text
   const guess = wall - (zone.wall(wall) - wall)
   return new Date(guess - (zone.wall(guess) - wall)).toISOString()
 }

@@ -3,6 +3,7 @@
 /** The parts of Footman and their states. */
 import type { Child } from 'hono/jsx'
 import type { Asked } from '../../ask.ts'
+import type { PageContext } from '../../page.ts'
 import { Mark, type State } from '../../ui/marks.tsx'
 import { ErrorBox, Panel, Table } from '../../ui/panel.tsx'
 import { Name } from '../../ui/text.tsx'
@@ -33,7 +34,13 @@ const NAMES: Readonly<Record<string, string>> = {
   descriptors: 'File descriptors',
 }
 
-export const Parts = ({ health }: { readonly health: Asked<Health> }): Child => {
+export const Parts = ({
+  context,
+  health,
+}: {
+  readonly context: PageContext
+  readonly health: Asked<Health>
+}): Child => {
   const data = health.ok ? health.data : (health.body as Health | undefined)
   if (!data?.status) return <ErrorBox failure={health as never} what="Health" />
   const { checks, reasons = {} } = data
@@ -42,13 +49,16 @@ export const Parts = ({ health }: { readonly health: Asked<Health> }): Child => 
     <Panel id="parts" title="Parts">
       {checks ? (
         <Table
+          context={context}
+          part="parts"
           caption="Parts of Footman, faults first"
           rows={rows}
           keyOf={([name]) => name}
           columns={[
-            { head: 'Part', cell: ([name]) => NAMES[name] ?? name },
+            { head: 'Part', sort: ([name]) => NAMES[name] ?? name, cell: ([name]) => NAMES[name] ?? name },
             {
               head: 'State',
+              sort: ([, state]) => WORST_FIRST.indexOf(state),
               cell: ([, state]) => {
                 const [mark, word] = PART_STATES[state] ?? ['unknown', state]
                 return <Mark state={mark} word={word} />

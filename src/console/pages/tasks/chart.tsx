@@ -166,25 +166,38 @@ const short = (ms: number, unit: number) => (ms / unit >= 10 ? Math.round(ms / u
 const weight = ({ outcome, runMs }: { readonly outcome: string; readonly runMs: number }) =>
   outcome === 'success' ? runMs : Number.MAX_SAFE_INTEGER
 
-const MOST_ROWS = 100
+/** Rows of a page of the table. */
+const ROWS = 100
 
 export const DurationTable: FC<Omit<ChartProps, 'usual' | 'from'>> = ({ context, durations: { points } }) => (
   <>
     <Table
+      context={context}
+      part="durations"
       caption="Durations, the newest first"
-      rows={points.slice(0, MOST_ROWS)}
+      rows={points}
+      size={ROWS}
       keyOf={({ executionId, stoppedAt }) => executionId ?? stoppedAt}
       columns={[
-        { head: 'Ended', cell: ({ stoppedAt }) => <Time at={stoppedAt} zone={context} /> },
-        { head: 'Outcome', cell: ({ outcome }) => STATES[outcome].word },
-        { head: 'Ran', num: true, cell: ({ runMs }) => (runMs === null ? '–' : durationText(runMs)) },
-        { head: 'Waited', num: true, cell: ({ queueMs }) => (queueMs === null ? '–' : durationText(queueMs)) },
+        {
+          head: 'Ended',
+          sort: (row) => row.stoppedAt,
+          cell: ({ stoppedAt }) => <Time at={stoppedAt} zone={context} />,
+        },
+        { head: 'Outcome', sort: (row) => STATES[row.outcome].word, cell: ({ outcome }) => STATES[outcome].word },
+        {
+          head: 'Ran',
+          num: true,
+          sort: (row) => row.runMs,
+          cell: ({ runMs }) => (runMs === null ? '–' : durationText(runMs)),
+        },
+        {
+          head: 'Waited',
+          num: true,
+          sort: (row) => row.queueMs,
+          cell: ({ queueMs }) => (queueMs === null ? '–' : durationText(queueMs)),
+        },
       ]}
     />
-    {points.length > MOST_ROWS && (
-      <p class="foot">
-        The newest {MOST_ROWS} of {points.length}.
-      </p>
-    )}
   </>
 )

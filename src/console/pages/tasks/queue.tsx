@@ -50,12 +50,14 @@ export const queuePage: Page = {
           ) : (
             <section class="panel">
               <Table
+                context={context}
                 caption="Starts that wait"
                 rows={queue}
                 keyOf={({ queueId }) => queueId}
                 columns={[
                   {
                     head: 'Task',
+                    sort: (row) => row.taskName,
                     cell: ({ taskId, taskName, position }) => (
                       <span class="l">
                         <span class="muted">{position}</span>
@@ -65,8 +67,12 @@ export const queuePage: Page = {
                       </span>
                     ),
                   },
-                  { head: 'Waits since', cell: ({ queuedAt }) => <Ago at={queuedAt} zone={context} /> },
-                  { head: 'Started by', cell: ({ actor }) => <Name text={actor} /> },
+                  {
+                    head: 'Waits since',
+                    sort: (row) => row.queuedAt,
+                    cell: ({ queuedAt }) => <Ago at={queuedAt} zone={context} />,
+                  },
+                  { head: 'Started by', sort: (row) => row.actor, cell: ({ actor }) => <Name text={actor} /> },
                   {
                     head: '',
                     cell: ({ queueId, taskName }) => (

@@ -32,12 +32,15 @@ export const RunTable: FC<RunsProps> = ({ context, rows, usual, state, nextCurso
   return (
     <>
       <Table
+        context={context}
+        part="runs"
         caption="Runs, the newest first"
         rows={rows}
         keyOf={({ executionId, startedAt, triggeredAt }) => executionId ?? startedAt ?? triggeredAt ?? ''}
         columns={[
           {
             head: 'Started',
+            sort: (run) => run.startedAt ?? run.triggeredAt ?? run.stoppedAt,
             cell: (run) => {
               const time = (
                 <Time at={run.startedAt ?? run.triggeredAt ?? run.stoppedAt} zone={context} seconds={false} />
@@ -53,6 +56,7 @@ export const RunTable: FC<RunsProps> = ({ context, rows, usual, state, nextCurso
           {
             head: 'Duration',
             num: true,
+            sort: ran,
             cell: (run) => {
               const ms = ran(run)
               if (ms === null) return <span class="muted">–</span>
@@ -63,12 +67,20 @@ export const RunTable: FC<RunsProps> = ({ context, rows, usual, state, nextCurso
             head: usualMs === null ? 'No usual time yet' : `Against usual ${durationText(usualMs)}`,
             cell: (run) => <Against state={stateOf(run)} ms={ran(run) ?? 0} usual={usualMs} most={most} />,
           },
-          { head: 'Wait', cell: ({ queueMs }) => (queueMs === null ? '–' : durationText(queueMs)) },
-          { head: 'Node', cell: ({ node }) => <Name text={node ?? '–'} /> },
-          { head: 'Started by', cell: ({ actor }) => <Name text={actor ?? 'Qlik Sense'} /> },
+          {
+            head: 'Wait',
+            sort: (run) => run.queueMs,
+            cell: ({ queueMs }) => (queueMs === null ? '–' : durationText(queueMs)),
+          },
+          { head: 'Node', sort: (run) => run.node, cell: ({ node }) => <Name text={node ?? '–'} /> },
+          {
+            head: 'Started by',
+            sort: (run) => run.actor ?? 'Qlik Sense',
+            cell: ({ actor }) => <Name text={actor ?? 'Qlik Sense'} />,
+          },
         ]}
       />
-      <Pager context={context} nextCursor={nextCursor} />
+      <Pager context={context} nextCursor={nextCursor} part="runs" />
     </>
   )
 }

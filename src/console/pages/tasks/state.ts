@@ -1,6 +1,6 @@
 /** The state of a task, the same on every page: of what runs and ended, and of the findings of the attention list. */
 import { STATES, type State } from '../../ui/marks.tsx'
-import type { Item } from '../now/data.ts'
+import type { Item, Kind } from '../now/data.ts'
 
 /** Open items by task, and tasks that did not run with the item that is the reason. */
 export interface Known {
@@ -26,16 +26,38 @@ export interface Stated {
   readonly last?: { readonly state: string; readonly outcome: string | null } | null
 }
 
-const LATE = ['late', 'overdue', 'overUsual', 'stuck']
+/** The worst that the attention list says about a task: a failure stands for what is late because of it. */
+export type Finding = 'failing' | 'missing' | 'late'
+
+/** A task is late when it waits, runs or is not done for longer than it should. */
+const FINDINGS: readonly (readonly [Finding, kinds: readonly Kind[]])[] = [
+  ['failing', ['taskFailed']],
+  ['missing', ['neverStarted']],
+  ['late', ['late', 'stuck', 'overdue', 'overUsual']],
+]
+
+/** The finding, with the item that it comes from; null = nothing is wrong. */
+function findingOf(items: readonly Item[] = []): readonly [Finding, Item] | null {
+  for (const [finding, kinds] of FINDINGS) {
+    const item = items.find(({ kind }) => kinds.includes(kind))
+    if (item) return [finding, item]
+  }
+  return null
+}
+
+/** How many tasks are failing, never started and late. */
+export function findingCounts({ items }: Known): Readonly<Record<Finding, number>> {
+  const found = [...items.values()].map((own) => findingOf(own)?.[0])
+  const count = (wanted: Finding) => found.filter((finding) => finding === wanted).length
+  return { failing: count('failing'), missing: count('missing'), late: count('late') }
+}
 
 /** `planned` = it never ran. */
 export function taskState({ taskId, state, last = null }: Stated, { items, behind }: Known): State {
-  const own = items.get(taskId) ?? []
-  const is = (...kinds: readonly string[]) => own.some(({ kind }) => kinds.includes(kind))
+  const finding = findingOf(items.get(taskId))?.[0]
   const now = state ?? (last && (last.state === 'finished' ? last.outcome : last.state))
-  if (is('taskFailed')) return now === 'aborted' ? 'aborted' : 'failed'
-  if (is('neverStarted')) return 'missing'
-  if (is(...LATE)) return 'late'
+  if (finding === 'failing') return now === 'aborted' ? 'aborted' : 'failed'
+  if (finding) return finding
   if (now === 'running' || now === 'queued') return now
   if (behind.has(taskId)) return 'skipped'
   if (now === null) return last === null ? 'planned' : 'unknown'
@@ -44,8 +66,5 @@ export function taskState({ taskId, state, last = null }: Stated, { items, behin
 
 export const taskStateWord = (state: State): string => (state === 'planned' ? 'never ran' : STATES[state].word)
 
-/** The item that the state comes from: the failure first. */
-export const mainItem = ({ items }: Known, taskId: string): Item | undefined => {
-  const own = items.get(taskId) ?? []
-  return own.find(({ kind }) => kind === 'taskFailed') ?? own[0]
-}
+/** The item that the state comes from. */
+export const mainItem = ({ items }: Known, taskId: string): Item | undefined => findingOf(items.get(taskId))?.[1]

@@ -9,6 +9,7 @@ import { Badge, Icon, Mark, STATES, type State } from '../../ui/marks.tsx'
 import { Choice, type Crumb, Empty, ErrorBox, Facts, Head, Pager, Panel, part } from '../../ui/panel.tsx'
 import { counted, durationText, Name, numberText, plainName, Time, usuallyText } from '../../ui/text.tsx'
 import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
+import { outcomeState } from '../events/words.ts'
 import type { Attention, Item } from '../now/data.ts'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
 import type { Durations, Execution, Strips, Summary, TaskDetail, Usual } from './data.ts'
@@ -127,7 +128,11 @@ export const taskPage: Page = {
                           {found.truncated && ', the newest 5,000 runs'}
                         </p>
                         <DurationChart context={context} durations={found} usual={data.usual} from={from} />
-                        <details class="fold" data-key="durations-table">
+                        <details
+                          class="fold"
+                          data-key="durations-table"
+                          open={query.has('sort-durations') || query.has('offset-durations') || undefined}
+                        >
                           <summary>
                             <Icon name="right" class="turn" />
                             As a table
@@ -201,7 +206,7 @@ export const taskPage: Page = {
                 rows={({ events: rows }) =>
                   rows.map(({ id, receivedAt, type, outcome }) => (
                     <li>
-                      <Mark state={stateOf(outcome)} />
+                      <Mark state={outcomeState(outcome)} />
                       <a href={context.link(`/events/${id}`)}>
                         <Name text={type} />
                       </a>
@@ -277,13 +282,6 @@ function Related<T>({ id, title, all, asked, rows }: RelatedProps<T>) {
     </Panel>
   )
 }
-
-const stateOf = (outcome: string | null): State =>
-  outcome !== null && Object.hasOwn(STATES, outcome)
-    ? (outcome as State)
-    : outcome === 'neverStarted'
-      ? 'missing'
-      : 'late'
 
 interface HeadingProps {
   readonly context: PageContext

@@ -342,6 +342,8 @@ describe('/v4/snoozes', () => {
     ['an unknown field', { ...body, match: { colour: 'red' } }, 'match.colour is unknown'],
     ['a wrong value', { ...body, match: { outcome: 'broken' } }, 'match.outcome'],
     ['a regular expression', { ...body, match: { message: '/(a+)+$/' } }, 'match.message must be a glob'],
+    ['no task id', { ...body, match: { taskId: ['Sales'] } }, 'match.taskId must be an id (a GUID); found "Sales"'],
+    ['no app id', { ...body, match: { appId: 'Sales' } }, 'match.appId must be an id (a GUID); found "Sales"'],
     ['an unknown window', { ...body, match: { during: 'weekends' } }, 'match.during There is no window "weekends"'],
     ['no length', { match: body.match }, 'for or until must be given'],
     ['both lengths', { ...body, until: '2026-03-04T00:00:00Z' }, 'for or until must be given'],

@@ -73,7 +73,7 @@ describe('a formatted message', () => {
             { type: 'mrkdwn', text: '*Owner*\nAnna Larsson (ACME/anna)' },
             { type: 'mrkdwn', text: '*Node*\nqs-sched-2' },
             { type: 'mrkdwn', text: '*Result*\nFinishedFail (8)' },
-            { type: 'mrkdwn', text: '*Started*\n2025-10-14 09:24:31' },
+            { type: 'mrkdwn', text: '*Started*\n2025-10-14 09:24:31 Europe/Stockholm' },
             { type: 'mrkdwn', text: '*Duration*\n0h 4m 12s' },
           ],
         },
@@ -144,7 +144,7 @@ describe('a formatted message', () => {
       [
         'Try 1 of 3',
         'Failures in a row: 3',
-        'Last success: 2025-10-13 09:00:00',
+        'Last success: 2025-10-13 09:00:00 Europe/Stockholm',
         'Will not run: Publish &lt;x&gt;',
         'Alerts held back since the last message: 9',
         'Not available when this was sent: app owner',

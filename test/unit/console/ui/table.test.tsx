@@ -19,16 +19,27 @@ const COLUMNS: readonly Column<Row>[] = [
   { head: 'Notes', cell: () => '' },
 ]
 
-function shown(query: string) {
+function shown(query: string, props: { readonly part?: string; readonly size?: number } = {}) {
   const search = new URLSearchParams(query)
-  const here = (changes: object) => `?${new URLSearchParams({ ...Object.fromEntries(search), ...changes })}`
+  const here = (changes: object) => {
+    const all = Object.entries({ ...Object.fromEntries(search), ...changes })
+    return `?${new URLSearchParams(all.filter(([, value]) => value !== null))}`
+  }
   const html = String(
-    <Table caption="List" columns={COLUMNS} rows={ROWS} keyOf={({ name }) => name} context={{ query: search, here }} />,
+    <Table
+      caption="List"
+      columns={COLUMNS}
+      rows={ROWS}
+      keyOf={({ name }) => name}
+      context={{ query: search, here }}
+      {...props}
+    />,
   )
   return {
     keys: [...html.matchAll(/data-key="([^"]*)"/g)].map(([, key]) => key),
     orders: [...html.matchAll(/aria-sort="([^"]*)"/g)].map(([, order]) => order),
-    links: [...html.matchAll(/href="([^"]*)"/g)].map(([, href]) => href),
+    links: [...html.matchAll(/<a [^>]*href="([^"]*)"/g)].map(([, href]) => href!.replaceAll('&amp;', '&')),
+    range: /\d+ to \d+ of \d+/.exec(html)?.[0],
   }
 }
 
@@ -41,5 +52,21 @@ test.each([
   ['sort=notes', ['task 10', 'Task 9', 'alpha'], ['none', 'none'], ['?sort=name', '?sort=last-size']],
   ['sort=constructor', ['task 10', 'Task 9', 'alpha'], ['none', 'none'], ['?sort=name', '?sort=last-size']],
 ])('"%s": rows without a value last, numbers in names by their value', (query, keys, orders, links) => {
-  expect(shown(query)).toEqual({ keys, orders, links })
+  expect(shown(query)).toMatchObject({ keys, orders, links })
+})
+
+test('each table of a page has an order of its own, and the page comes back to it', () => {
+  const { keys, orders, links } = shown('sort=name&sort-files=-last-size', { part: 'files' })
+  expect({ keys, orders }).toEqual({ keys: ['alpha', 'task 10', 'Task 9'], orders: ['none', 'descending'] })
+  expect(links[0]).toBe('?sort=name&sort-files=name#files')
+})
+
+test('all rows are sorted before a page of them is shown; another order begins with the first page', () => {
+  const second = shown('sort=name&offset=2', { size: 2 })
+  expect(second).toMatchObject({ keys: ['task 10'], range: '3 to 3 of 3' })
+  expect(second.links).toEqual(['?sort=-name', '?sort=last-size', '?sort=name'])
+  const first = shown('sort=name', { size: 2 })
+  expect(first).toMatchObject({ keys: ['alpha', 'Task 9'], range: '1 to 2 of 3' })
+  expect(first.links.at(-1)).toBe('?sort=name&offset=2')
+  expect(shown('', { size: 3 }).range).toBeUndefined()
 })

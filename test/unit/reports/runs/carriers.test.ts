@@ -77,6 +77,7 @@ async function mailed(
     templates: async () => null,
     secret: (reference) => `value of ${reference}`,
     formatTime: String,
+    timezone: 'UTC',
     hubUrl: () => '',
     ...deps,
   }

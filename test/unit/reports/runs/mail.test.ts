@@ -44,6 +44,7 @@ function context(email: object = {}, payload: Partial<MailPayload> = {}, hubUrl 
     payload: { ...PAYLOAD, ...payload },
     hubUrl,
     formatTime: (at) => `at ${at}`,
+    timezone: 'Europe/Stockholm',
   })
 }
 
@@ -54,6 +55,7 @@ test('a template gets what the task, the run and the person have', () => {
     task: { name: 'Weekly sales pack', project: 'P' },
     run: { id: 'r1', startedAt: 'at 1000', test: false },
     app: { name: 'Sales', lastReload: 'at 5000' },
+    timezone: 'Europe/Stockholm',
     recipient: { name: 'Anna Berg', email: 'anna@x.com', attributes: { region: 'Nord' } },
     documents: [
       {
@@ -110,7 +112,7 @@ describe('the built-in body', () => {
         'TEST — would have gone to anna@x.com',
         '',
         'Weekly sales pack',
-        'Sales, data of at 5000',
+        'Sales, data of at 5000 Europe/Stockholm',
         '',
         'Hello',
         '- Sales pack.pdf (180 KB) https://hub/items/1?e=1&s=2',
@@ -136,7 +138,7 @@ describe('the built-in body', () => {
 
   test('of a mail without files, message and test mode', () => {
     const bare = { ...context(), documents: [] }
-    expect(mailText(bare)).toBe('Weekly sales pack\nSales, data of at 5000\n')
+    expect(mailText(bare)).toBe('Weekly sales pack\nSales, data of at 5000 Europe/Stockholm\n')
     expect(mailHtml(bare, null)).not.toMatch(/TEST|Could not|<table/)
   })
 })
