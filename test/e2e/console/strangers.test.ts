@@ -89,7 +89,7 @@ const DOORS = [
   '/nothing',
   '/v4/reloadtask/-/start',
   '/v4/keyvaluesimport',
-  '/v4/recipientsimport',
+  '/v4/recipient/import',
   '/v4/newrelic/event',
 ]
 
