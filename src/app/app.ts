@@ -218,7 +218,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     cloud,
     onDuty(executions),
     onDuty(starts),
-    delivering({ backends: mqtt ? [mqtt] : [] }),
+    delivering({ backends: mqtt ? [{ name: mqtt.name, start: async () => {}, stop: mqtt.stop }] : [] }),
     time,
     delivering(influx),
     delivering(createQueueMetrics({ ...base, pipeline, influx }, config)),
@@ -291,6 +291,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       options,
     ),
     { services: [createRetention({ ...base, pipeline, features }, config.footman.retention)] },
+    // Started last and stopped first: a part that does not run cannot take the messages that the broker has kept.
+    delivering({ services: mqtt ? [{ name: mqtt.name, start: mqtt.start, stop: async () => mqtt.takeNoMore() }] : [] }),
   ]
   for (const part of parts) observers.subscribe({ ...part.observers })
   reload.follow({

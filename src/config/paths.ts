@@ -13,7 +13,10 @@ export type PathBase = 'program' | 'working'
 export interface ConfigPaths {
   /** The absolute paths that an input path may mean, best first. */
   candidates(path: string, base?: PathBase): readonly string[]
-  /** The existing file or folder that an input path means; the first candidate when none exists. */
+  /**
+   * The existing file or folder that an input path means. When none exists, the first candidate whose folder exists: a
+   * file that is missing among others is missed there. Else the first candidate.
+   */
   input(path: string, base?: PathBase): string
   /** Where an output path leads. */
   output(path: string, base?: PathBase): string
@@ -41,7 +44,10 @@ export function createConfigPaths(folders: PathFolders, exists: (path: string) =
 
   return {
     candidates,
-    input: (path, base) => candidates(path, base).find(exists) ?? candidates(path, base)[0]!,
+    input(path, base) {
+      const all = candidates(path, base)
+      return all.find(exists) ?? all.find((one) => exists(dirname(one))) ?? all[0]!
+    },
     output: (path, base = 'working') => (isFixed(path) ? path : resolve(folders[base], path)),
     data: (path) => (isFixed(path) ? path : resolve(folders.config, path)),
   }

@@ -42,6 +42,11 @@ export interface MqttClientSettings extends BrokerSettings {
 
 export type MqttIntake = 'all' | 'topics' | 'nothing'
 
+export interface MqttBroker extends MqttService, Service {
+  /** Messages that the broker keeps stay there from now on, for the next connection of the session. */
+  takeNoMore(): void
+}
+
 const RETRY_MAX_MS = 60_000
 /** A connection that lived shorter counts as a failed attempt, so that two clients with one id do not race. */
 const STABLE_MS = 10_000
@@ -52,7 +57,7 @@ const LOGGED_PAYLOAD = 1000
  * Nothing is published while there is no connection, and nothing is kept for later apart from the latest status per
  * topic: waiting and trying again is the caller's business.
  */
-export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): MqttService & Service {
+export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): MqttBroker {
   const { clock } = deps
   const { takes = 'all' } = wanted
   const settings = takes === 'nothing' ? withoutSession(wanted) : wanted
@@ -70,6 +75,7 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
   /** The connection on which the statuses known so far have been published. */
   let statusesOn: Connection | null = null
   let running = false
+  let leavesMessages = false
   let attempts = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -128,10 +134,12 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
     outage.over()
     log.info(`MQTT: Connected to broker ${broker} with client ID ${clientId}`)
     const { topic = STATUS_TOPIC, text = connectedText } = settings.status ?? {}
-    if (settings.status !== null) {
-      await send(topic, text(clientId), { qos: 0, retain: mqtt.retainStatus, mayStartTasks: true }).catch(() => {})
-    }
-    for (const filter of subscriptions(handlers.map((one) => one.filter))) await subscribe(opened, filter)
+    const status =
+      settings.status !== null &&
+      send(topic, text(clientId), { qos: 0, retain: mqtt.retainStatus, mayStartTasks: true }).catch(() => {})
+    // The subscriptions leave before any message that another part publishes on this connection.
+    const filters = subscriptions(handlers.map((one) => one.filter))
+    await Promise.all([status, ...filters.map((filter) => subscribe(opened, filter))])
     if (connection !== opened) return
     writeStatuses(opened)
     for (const listener of listeners) listener()
@@ -164,6 +172,7 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
     if (log.enabled('verbose')) {
       log.verbose(`MQTT: Message received. Topic: ${message.topic}, payload: ${excerpt(message.payload)}`)
     }
+    if (leavesMessages && message.qos > 0) throw new Error('Footman stops; the message stays at the broker')
     const wanted = handlers.filter((one) => topicMatches(one.filter, message.topic))
     try {
       if (takes === 'nothing') throw new Error('this node takes no messages, the one that leads does')
@@ -224,6 +233,9 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
       if (topic === '') return
       statuses.set(topic, payload)
       if (connection && connection === statusesOn) writeStatus(topic, payload)
+    },
+    takeNoMore() {
+      leavesMessages = !mqtt.cleanSession && !mqttConfig.azureEventGrid.enable
     },
     async start() {
       running = true

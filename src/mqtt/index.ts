@@ -8,7 +8,7 @@ import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-s
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { createMqttService, type MqttClientSettings } from './client.ts'
+import { createMqttService, type MqttBroker, type MqttClientSettings } from './client.ts'
 import type { FootmanMqttConfig, MqttConfig } from './config.ts'
 import { type PublishDeps, publishRoutes, receivedRoutes } from './http.ts'
 import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from './outgoing.ts'
@@ -36,7 +36,7 @@ export function createMqtt(
   { log, clock, paths, on, shared }: MqttDeps,
   { mqttConfig, footman }: MqttSettings,
   shadow: boolean,
-): (MqttService & Service) | null {
+): MqttBroker | null {
   if (!mqttConfig.enable) return null
   if (shadow) return shadowMqtt()
   return createMqttService(
@@ -54,7 +54,7 @@ function intakeOf(
 }
 
 /** In shadow mode there is no connection: a second client could disturb the live one. */
-function shadowMqtt(): MqttService & Service {
+function shadowMqtt(): MqttBroker {
   return {
     name: 'mqtt (shadow)',
     connected: false,
@@ -62,6 +62,7 @@ function shadowMqtt(): MqttService & Service {
     publish: () => Promise.reject(new Error('shadow mode: nothing is published')),
     publishStatus: () => {},
     onMessage: () => {},
+    takeNoMore: () => {},
     start: async () => {},
     stop: async () => {},
   }

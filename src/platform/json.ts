@@ -6,10 +6,23 @@ const MOST_DEPTH = 100
 const [QUOTE, BACKSLASH] = [0x22, 0x5c]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** The value of a JSON text. Throws a `SyntaxError` when it is none, or nested deeper than 100 (RFC 8259, section 9). */
+/**
+ * The value of a JSON text. Throws a `SyntaxError` when it is none, nested deeper than 100 (RFC 8259, section 9), or has a member
+ * `__proto__`, however that is spelled: it could change the objects of the code that handles it.
+ */
 export function parseOutsideJson(text: string): unknown {
   if (isDeep(text)) throw new SyntaxError(`it is nested deeper than ${MOST_DEPTH}`)
-  return JSON.parse(text)
+  const value: unknown = JSON.parse(text)
+  if (MAY_HOLD_PROTO.test(text) && holdsProto(value)) throw new SyntaxError('a member is called __proto__')
+  return value
+}
+
+/** Few texts have the name or an escape at all; the others are not searched. */
+const MAY_HOLD_PROTO = /__proto__|\\u00/
+
+function holdsProto(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(holdsProto)
 }
 
 function isDeep(text: string): boolean {

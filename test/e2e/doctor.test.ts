@@ -1,6 +1,6 @@
 /** `footman doctor` beside a running Footman: it finds its own, disturbs nobody and sends nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { Aedes } from 'aedes'
 import type { Finding } from '../../src/cli/doctor/types.ts'
@@ -8,6 +8,7 @@ import { runBinary } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
+import { tempDirectory } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const LIVE = 'footman-live'
@@ -76,6 +77,32 @@ describe('beside a running Footman', () => {
     expect(clients.gone).toEqual([expect.stringMatching(/^footman_doctor_/)])
     expect(clients.seen.filter((id) => id === LIVE)).toHaveLength(1)
   })
+})
+
+test.each([
+  ['in the folder of the configuration', ['own/cert']],
+  ['in the working directory', ['cert']],
+])('a certificate that is missing %s is missed there, wherever the others are looked for', async (_where, [folder]) => {
+  await using directory = tempDirectory()
+  for (const one of ['own', folder!]) mkdirSync(directory.join(one), { recursive: true })
+  const cert = { clientCert: 'cert/client.pem', clientCertKey: 'cert/client_key.pem', clientCertCA: 'cert/root.pem' }
+  writeFileSync(
+    directory.join('own/footman.yaml'),
+    JSON.stringify({ Butler: { cert, configQRS: { host: '127.0.0.1' } } }),
+  )
+  writeFileSync(directory.join(folder!, 'root.pem'), 'x')
+  const running = runBinary(['doctor', '-c', 'own/footman.yaml', '--only', 'certificate', '--json'], {
+    cwd: directory.path,
+  })
+  await running.ended
+  const { findings } = JSON.parse(running.stdout.join('\n')) as { findings: Finding[] }
+  const missing = findings.filter(({ code }) => code === 'certificate.missing')
+  expect(missing.map(({ target }) => target)).toEqual(
+    ['client.pem', 'client_key.pem'].map((name) => directory.join(folder!, name)),
+  )
+  for (const one of ['cert', 'own/cert']) {
+    expect(missing[0]!.message).toContain(directory.join(one, 'client.pem'))
+  }
 })
 
 test('--help has examples and the exit codes', async () => {

@@ -88,8 +88,37 @@ const openers: Readonly<Record<string, Opener>> = {
   HTTPS: () => tlsConnect({ port: secure.restPort, host: '127.0.0.1', rejectUnauthorized: false }),
 }
 
+/** RFC 9112, 3.2: a request has one Host header with a host and perhaps a port. */
+const HOSTS: readonly (readonly [version: string, headers: readonly string[], status: number])[] = [
+  ['1.1', ['Host: 127.0.0.1'], 200],
+  ['1.1', ['hOsT:\t127.0.0.1:80 '], 200],
+  ['1.1', ['Host: [::1]:8080'], 200],
+  ['1.1', [], 400],
+  ['1.1', ['Host:'], 400],
+  ['1.1', ['Host: a.example', 'HOST: b.example'], 400],
+  ['1.1', ['Host: a.example', 'Host: a.example'], 400],
+  ['1.1', ['Host:', 'Host: a.example'], 400],
+  ['1.1', ['Host: a.example, b.example'], 400],
+  ['1.1', ['Host: a.example,'], 400],
+  ['1.1', ['Host: user@a.example'], 400],
+  ['1.1', ['Host: a.example/b'], 400],
+  ['1.1', ['Host: a.example b.example'], 400],
+  ['1.1', ['Host: a.example:80:80'], 400],
+  ['1.1', ['Host : a.example'], 400],
+  ['1.0', [], 200],
+  ['1.0', ['Host: a.example', 'Host: b.example'], 400],
+]
+
 describe.each(Object.keys(openers))('over %s', (scheme) => {
   const open: Opener = () => openers[scheme]!()
+
+  test.each(HOSTS)('HTTP/%s with the headers %j', async (version, headers, status) => {
+    const head = [`GET /v4/butlerping HTTP/${version}`, ...headers, 'Connection: close', '', ''].join('\n')
+    const asked = line(open, head)
+    await until(() => asked.isClosed() || asked.text() !== '', { ...PATIENCE, what: 'an answer' })
+    expect(Number(asked.text().split(' ')[1])).toBe(status)
+    asked.socket.destroy()
+  })
 
   test.each([
     ['with a length', 'Content-Length: 100'],

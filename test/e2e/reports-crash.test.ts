@@ -82,6 +82,9 @@ test('killed when the mail server has the mail but has not answered: held, and s
     'unknown',
   ])
   expect(reports.mailsTo('doubt@acme.example')).toHaveLength(1)
+  await until(() => reports.mailsTo('ops-doubt@acme.example').length === 1, { what: 'the notification' })
+  const { subject = '', text = '' } = reports.mailsTo('ops-doubt@acme.example')[0]!.parsed
+  expect([subject, text]).toEqual([expect.stringContaining('Doubt'), expect.stringContaining('MAIL_UNKNOWN')])
 
   const { id: childId } = await reports.call('POST', `/v4/reportrun/${runId}/resend`, { states: ['unknown'] }, 202)
   expect((await reports.ended(childId)).outcome).toBe('success')

@@ -18,6 +18,7 @@ import { until, within } from '../support/wait.ts'
 
 const one = newKey('one', 'event:read')
 const two = newKey('two', 'event:read')
+const others = [1, 2, 3, 4, 5].map((n) => newKey(`other-${n}`, 'event:read'))
 
 describe('Footman beside a site', () => {
   let site: TestSite
@@ -34,7 +35,8 @@ describe('Footman beside a site', () => {
         restServerEndpointsEnable: { scheduler: { getSchedule: true } },
         footman: {
           dataDirectory: 'data',
-          access: { enable: true, keys: [one.entry, two.entry] },
+          access: { enable: true, keys: [one, two, ...others].map(({ entry }) => entry) },
+          api: { maxStreams: 40 },
           destinations: { hook: { type: 'webhook', url: `${sink.url}/hook` } },
           alertRoutes: [{ name: 'all', match: { outcome: 'failed' }, limit: 'none', to: ['hook'] }],
         },
@@ -73,24 +75,39 @@ describe('Footman beside a site', () => {
   })
 
   test('the id that a caller gives its request stands beside that of Footman', async () => {
-    const answer = await product.call('GET', '/v4/butlerping', undefined, { 'x-request-id': 'ours-1' })
+    const answer = await product.call('GET', '/v4/events', undefined, { 'x-request-id': 'ours-1' })
     const own = answer.headers.get('x-request-id')
-    expect(own).toMatch(/^[0-9a-f-]{36}$/)
+    expect([own, answer.headers.get('x-correlation-id')]).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), 'ours-1'])
+    const entry = () =>
+      product.rows<{ id: string; detail: string }>(`SELECT id, detail FROM audit WHERE request_id = '${own}'`)[0]
+    expect((await until(entry, { what: 'the refusal in the audit' })).detail).toContain('X-Request-Id ours-1')
+    for (const harmful of ['a\tb', 'x'.repeat(300), '<b>']) {
+      const other = await product.call('GET', '/v4/butlerping', undefined, { 'x-request-id': harmful })
+      expect(other.headers.get('x-correlation-id')).toBeNull()
+    }
   })
 
-  test('a caller has twenty streams, and another one still gets its own', async () => {
+  test('a caller has twenty streams; the last tenth of all is kept for callers that have none', async () => {
     const ends = new AbortController()
-    const open = (key: string) =>
-      fetch(`http://127.0.0.1:${product.restPort}/v4/stream`, {
+    const open = async (key: string) => {
+      const answer = await fetch(`http://127.0.0.1:${product.restPort}/v4/stream`, {
         headers: { authorization: `Bearer ${key}` },
         signal: ends.signal,
       })
-    const first = await Promise.all(Array.from({ length: 20 }, () => open(one.key)))
-    expect(new Set(first.map(({ status }) => status))).toEqual(new Set([200]))
-    const more = await open(one.key)
-    expect([more.status, await more.text()]).toEqual([503, expect.stringContaining('key:one has 20 streams open')])
-    expect((await open(two.key)).status).toBe(200)
-    ends.abort()
+      return answer.status === 200 ? 'open' : `${answer.status} ${await answer.text()}`
+    }
+    const times = async (count: number, key: string) =>
+      new Set(await Promise.all(Array.from({ length: count }, () => open(key))))
+    try {
+      expect(await times(20, one.key)).toEqual(new Set(['open']))
+      expect(await open(one.key)).toMatch(/^503 .*key:one has 20 streams open/)
+      expect(await times(16, two.key)).toEqual(new Set(['open']))
+      expect(await open(two.key)).toMatch(/^503 .*the last 4 are kept for callers that have none/)
+      for (const { key } of others.slice(0, 4)) expect(await open(key)).toBe('open')
+      expect(await open(others[4]!.key)).toMatch(/^503 .*40 streams are open/)
+    } finally {
+      ends.abort()
+    }
   })
 
   const preview = async (cronSchedule: string, timezone = 'Europe/Stockholm', count = 3) => {

@@ -10,6 +10,7 @@ import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/en
 import { ERRORS, type ErrorCode, refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { once } from '../../platform/once.ts'
+import { withoutActing } from '../../platform/visible.ts'
 import { TEMPLATE_FILE, templateFormat } from '../checks.ts'
 import type { Report, TemplateReport } from '../entities/report.ts'
 import { type Issue, refuseIssues } from '../issues.ts'
@@ -296,11 +297,11 @@ function contentOf({ body }: ApiRequest): Bytes {
   throw refusal('TEMPLATE_INVALID', 'The body is empty; send the file.')
 }
 
-/** Without folders. Throws 400 when it is missing or of no Office format. */
+/** Without folders, and without characters that hide or turn a part of it. Throws 400 when it is missing or of no Office format. */
 function fileNameOf({ headers }: ApiRequest): string {
   const name = basename(decoded(headers.get('x-file-name') ?? '').replaceAll('\\', '/')).trim()
   const isGood = name.length <= 255 && !/[\p{Cc}<>:"|?*]/u.test(name)
-  if (isGood && templateFormat({ source: 'file', file: name }) !== null) return name
+  if (isGood && templateFormat({ source: 'file', file: name }) !== null) return withoutActing(name)
   const message = 'Must name an xlsx, docx, pptx, xltx, dotx or potx file'
   throw refuseIssues([{ path: 'X-File-Name', message }], 'Invalid header')
 }

@@ -108,7 +108,9 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
         seen.add(place)
         const known = states.get(place)
         const isSame = known?.definition === definition
-        const state = isSame ? known : { taskId: task.id, triggerId, definition, since: now, handledUntil: now }
+        // The process may have ended between storing the task and storing the state of its new trigger.
+        const since = known ? now : Math.min(now, Date.parse(task.modifiedAt))
+        const state = isSame ? known : { taskId: task.id, triggerId, definition, since, handledUntil: since }
         if (!isSame) changed.push(state)
         states.set(place, state)
         if (trigger.enabled)

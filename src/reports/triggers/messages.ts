@@ -106,7 +106,8 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
 
   /** A rejected promise leaves the message with the broker, which sends it again. */
   async function receive(topic: string, message: IncomingMessage): Promise<void> {
-    if (!active || !armed.of('mqtt').some(({ trigger }) => trigger.topic === topic)) return
+    if (!active) throw new Error('report tasks are stopping')
+    if (!armed.of('mqtt').some(({ trigger }) => trigger.topic === topic)) return
     if (message.topic === FINISHED_TOPIC) return
     if (message.retain) {
       log.verbose(`REPORTTASK: retained message on ${message.topic} is ignored`)

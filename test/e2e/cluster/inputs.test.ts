@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { guidOf } from '../../bench/large-site-ids.ts'
 import { startCluster, type TestCluster } from '../../support/cluster/cluster.ts'
 import { modesOf, SHORT_TIMES } from '../../support/cluster/faults.ts'
+import { guideOf, type State, tableInputs, UNATTENDED } from '../../support/cluster/inputs.ts'
 import type { ClusterNode } from '../../support/cluster/node.ts'
 import { newKey } from '../../support/console.ts'
 import { needs } from '../../support/servers.ts'
-import { readRepositoryFile } from '../../support/source.ts'
 import { until } from '../../support/wait.ts'
 
 needs('postgres')
@@ -26,14 +26,6 @@ const CALLS: Readonly<Record<string, (node: ClusterNode) => Promise<Response>>> 
   'key-value pair, reading': (node) => node.call('GET', `${PAIRS}?key=known`, undefined, HEADERS),
   'key-value pair, changing': (node) => node.call('POST', PAIRS, { key: 'other', value: '1' }, HEADERS),
 }
-
-type State = 'leader' | 'follower' | 'alone' | 'leaving'
-const rows = readRepositoryFile('docs/several-nodes.md')
-  .split('\n')
-  .map((line) => line.split('|').map((cell) => cell.trim()))
-const head = rows.find((cells) => cells[1] === 'Input') ?? []
-const told = (input: string, state: State): string =>
-  rows.find((cells) => cells[1] === input)?.[head.indexOf(state)] ?? 'the guide has no such row'
 
 /** What a caller gets, in the words of the guide. */
 async function answerOf(call: Promise<Response>, leader: string | null): Promise<string> {
@@ -61,7 +53,7 @@ describe('two nodes do with each input as the guide says', () => {
     for (const [input, call] of Object.entries(CALLS)) {
       const found = await answerOf(call(node), leader)
       // A start without the database is `done, without limits and pairs`: those need it.
-      expect([state, input, told(input, state)]).toEqual([state, input, expect.stringMatching(beginning(found))])
+      expect([state, input, guideOf(input, state)]).toEqual([state, input, expect.stringMatching(beginning(found))])
     }
   }
   const beginning = (text: string) => new RegExp(`^${text.replace(/[^\w]/g, '\\$&')}(?:$|[,:])`)
@@ -77,10 +69,14 @@ describe('two nodes do with each input as the guide says', () => {
     await cluster.untilDelivered()
   }
 
+  test('each row is walked, here or with what no caller waits for', () => {
+    expect(['UDP', ...Object.keys(CALLS), ...UNATTENDED].toSorted()).toEqual(tableInputs.toSorted())
+  })
+
   test('leading and following', async () => {
     await cluster.begin()
     const { leader, follower } = await nodes()
-    expect([told('UDP', 'leader'), told('UDP', 'follower')]).toEqual([
+    expect([guideOf('UDP', 'leader'), guideOf('UDP', 'follower')]).toEqual([
       'done',
       'kept: in its journal, then in the inbox for the leader',
     ])
@@ -112,7 +108,7 @@ describe('two nodes do with each input as the guide says', () => {
     await cluster.begin()
     await cluster.postgres.kill()
     await until(async () => (await modesOf(cluster)).every((mode) => mode === 'alone'), { timeout: 40_000 })
-    expect(told('UDP', 'alone')).toBe('done: it alerts')
+    expect(guideOf('UDP', 'alone')).toBe('done: it alerts')
     for (const node of cluster.nodes) {
       await walk('alone', node)
       await failureAt(node)

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { newKey, visitorOf } from '../../support/console.ts'
 import { type Footman, footman } from '../../support/footman.ts'
-import { within } from '../../support/wait.ts'
+import { until, within } from '../../support/wait.ts'
 
 const OPS = newKey('ops', 'admin')
 const MIB = 1_048_576
@@ -16,7 +16,11 @@ async function start(own: object): Promise<Footman> {
   const product = await footman({
     simulator: null,
     args: ['--no-qs-connection'],
-    config: { logLevel: 'info', footman: { dataDirectory: 'data', watchConfig: false, ...own } },
+    config: {
+      logLevel: 'info',
+      restServerEndpointsEnable: { keyValueStore: true },
+      footman: { dataDirectory: 'data', watchConfig: false, ...own },
+    },
   })
   running.push(product)
   await product.start()
@@ -85,7 +89,7 @@ const DOORS = [
   '/nothing',
   '/v4/reloadtask/-/start',
   '/v4/keyvaluesimport',
-  '/v4/recipientsimport',
+  '/v4/recipient/import',
   '/v4/newrelic/event',
 ]
 
@@ -117,19 +121,64 @@ describe('bodies of strangers', () => {
     }
   })
 
-  test.skipIf(process.platform !== 'linux')('twelve connections with 60 MiB each take no memory', async () => {
-    const product = await start({ access: { enable: true, keys: [OPS.entry] }, console: { enable: true } })
+  test.skipIf(process.platform !== 'linux').each([
+    ['60', true],
+    ['64', false],
+  ])('twelve connections with %s MiB each take no memory, console on: %p', async (size, enable) => {
+    const product = await start({ access: { enable: true, keys: [OPS.entry] }, console: { enable } })
     const before = memoryOf(product)
     let most = 0
     const look = setInterval(() => {
       most = Math.max(most, memoryOf(product))
     }, 20)
-    await Promise.all(Array.from({ length: 12 }, () => pour(product.restPort, '/console/form/x', 60 * MIB)))
+    const paths = ['/console/form/x', '/console/login', '/console/api/v4/sessions', '/console/%66orm/x']
+    await Promise.all(
+      Array.from({ length: 12 }, (_, n) => pour(product.restPort, paths[n % paths.length]!, Number(size) * MIB)),
+    )
     clearInterval(look)
     // One such body alone has 60.
     expect(most - before).toBeLessThan(60)
     expect((await product.call('GET', '/v4/butlerping')).status).toBe(200)
   })
+
+  test('bodies of known callers have 128 MiB together; 503 beyond, small ones and strangers go on', async () => {
+    const product = await start({ access: { enable: true, keys: [OPS.entry] }, console: { enable: true } })
+    const SIZE = 9 * MIB
+    const sockets = Array.from({ length: 14 }, () => connect(product.restPort, '127.0.0.1'))
+    try {
+      for (const socket of sockets) {
+        const head = [
+          'POST /v4/keyvaluesimport HTTP/1.1',
+          'Host: 127.0.0.1',
+          `Authorization: Bearer ${OPS.key}`,
+          `Content-Length: ${SIZE}`,
+        ]
+        socket.on('error', () => {})
+        socket.write([...head, '', ''].join('\r\n'))
+        // All but the last byte, so that the body is under way.
+        await new Promise((sent) => socket.write(Buffer.alloc(SIZE - 1, 32), sent))
+      }
+      const more = () =>
+        product.call(
+          'POST',
+          '/v4/keyvaluesimport',
+          { format: 'footman.kv/1', namespaces: {}, more: 'x'.repeat(3 * MIB) },
+          { authorization: `Bearer ${OPS.key}` },
+        )
+      const full = await until(async () => ((await more()).status === 503 ? more() : null), { what: 'a full budget' })
+      expect([full.status, full.headers.get('retry-after'), (await full.json()).code]).toEqual([
+        503,
+        '5',
+        'TOO_MANY_BODIES',
+      ])
+      expect((await product.call('GET', '/v4/butlerping')).status).toBe(200)
+      expect((await visitorOf(product).signIn(OPS.key)).status).toBe(303)
+      for (const socket of sockets) socket.destroy()
+      await until(async () => (await more()).status !== 503, { what: 'room again' })
+    } finally {
+      for (const socket of sockets) socket.destroy()
+    }
+  }, 60_000)
 
   test('people who have signed in send forms larger than that of a sign-in', async () => {
     const product = await start({ access: { enable: true, keys: [OPS.entry] }, console: { enable: true } })

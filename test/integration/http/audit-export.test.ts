@@ -1,8 +1,6 @@
 /** Copies of the audit at a syslog server and a webhook that are down, slow, refuse, or are not the ones they should be. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net'
-import { createServer as createTls } from 'node:tls'
 import { auditMigrations, createAudit } from '../../../src/http/audit.ts'
 import { type AuditExportSettings, auditExportMigrations, createAuditExport } from '../../../src/http/audit-export.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
@@ -11,6 +9,7 @@ import { framed, sendSyslog, syslogLine } from '../../../src/platform/syslog.ts'
 import { certificatePair } from '../../support/certificates.ts'
 import { startHttpSink } from '../../support/http-sink.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { entryOf, type SyslogMode, type SyslogServer, startSyslogServer } from '../../support/syslog.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
@@ -19,52 +18,11 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean()
 })
 
-/** Splits a stream of counted messages. */
-function messagesIn(bytes: Buffer): string[] {
-  const found: string[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const blank = bytes.indexOf(' ', at)
-    const length = Number(bytes.toString('ascii', at, blank))
-    found.push(bytes.toString('utf8', blank + 1, blank + 1 + length))
-    at = blank + 1 + length
-  }
-  return found
-}
-
-type Mode = 'takes' | 'resets' | 'hangs'
-
-async function syslogServer(pair: { cert: string; key: string } | null, port = 0) {
-  const messages: string[] = []
-  const sockets = new Set<Socket>()
-  let mode: Mode = 'takes'
-  const serve = (socket: Socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    if (mode === 'resets') return void socket.once('data', () => socket.resetAndDestroy())
-    if (mode === 'hangs') return
-    const chunks: Buffer[] = []
-    socket.on('data', (chunk) => void chunks.push(chunk as Buffer))
-    socket.on('end', () => {
-      messages.push(...messagesIn(Buffer.concat(chunks)))
-      socket.end()
-    })
-  }
-  const server = pair ? createTls(pair, serve) : createTcp({ allowHalfOpen: true }, serve)
-  server.on('tlsClientError', () => {})
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const stop = () => {
-    for (const socket of sockets) socket.destroy()
-    return new Promise((resolve) => server.close(resolve))
-  }
-  cleanups.push(stop)
-  return {
-    messages,
-    port: (server.address() as AddressInfo).port,
-    behave: (next: Mode) => {
-      mode = next
-    },
-    stop,
-  }
+/** A syslog server that stops after the test. */
+async function syslogServer(pair: { cert: string; key: string } | null, port?: number): Promise<SyslogServer> {
+  const server = await startSyslogServer(pair, port)
+  cleanups.push(server.stop)
+  return server
 }
 
 const OFF: AuditExportSettings = {
@@ -109,8 +67,7 @@ async function scene(settings: AuditExportSettings, directory: TempDirectory = t
   return { directory, log, record, waiting, stop, flush: () => writer.flush() }
 }
 
-const actionsOf = (messages: readonly string[]) =>
-  messages.map((line) => (JSON.parse(line.slice(line.indexOf('{'))) as { action: string }).action)
+const actionsOf = (messages: readonly string[]) => messages.map((line) => entryOf(line).action)
 
 describe('syslog', () => {
   test('a message has the form of RFC 5424 and is counted in octets', () => {
@@ -133,7 +90,7 @@ describe('syslog', () => {
     expect(actionsOf(server.messages)).toEqual(Array.from({ length: 250 }, (_, n) => `test.${n + 1}`))
     const [first] = server.messages
     expect(first).toMatch(/^<110>1 \S+Z \S+ footman \d+ test\.1 - \{[\x20-\x7e]+\}$/)
-    expect(JSON.parse(first!.slice(first!.indexOf('{')))).toMatchObject({
+    expect(entryOf(first!)).toMatchObject({
       actor: 'key:Ägäis\n😀',
       n: 1,
       prev: '0'.repeat(64),
@@ -152,7 +109,7 @@ describe('syslog', () => {
     expect(server.messages).toEqual([])
   })
 
-  test.each<[Mode]>([['resets'], ['hangs']])('that %s loses nothing', async (mode) => {
+  test.each<[SyslogMode]>([['resets'], ['hangs']])('that %s loses nothing', async (mode) => {
     const server = await syslogServer(null)
     server.behave(mode)
     const { signal } = new AbortController()

@@ -24,8 +24,9 @@ describe('input paths', () => {
     expect(createConfigPaths({ ...FOLDERS, config }, () => false).candidates('c.pem')).toEqual(tried)
   })
 
-  test('the first that exists, else the first', () => {
+  test('the first that exists, else the first whose folder exists, else the first', () => {
     expect(paths('/etc/footman/c.pem').input('c.pem', 'program')).toBe('/etc/footman/c.pem')
+    expect(paths('/etc/footman/cert').input('cert/c.pem', 'program')).toBe('/etc/footman/cert/c.pem')
     expect(paths().input('c.pem', 'program')).toBe('/opt/footman/c.pem')
   })
 

@@ -33,8 +33,13 @@ export function certificatesProbe(sites: SiteOf): Probe {
 export const usesEngine = ({ restServerConfig, footman }: DoctorContext['config']): boolean =>
   restServerConfig.enable || footman.reportTask.enable
 
-async function examine({ clock }: DoctorContext, paths: CertificatePaths): Promise<readonly Finding[]> {
-  const read = await Promise.all((Object.keys(PART_NAMES) as Part[]).map((part) => readPart(part, paths[part])))
+async function examine(context: DoctorContext, paths: CertificatePaths): Promise<readonly Finding[]> {
+  const { clock, config } = context
+  const read = await Promise.all(
+    (Object.keys(PART_NAMES) as Part[]).map((part) =>
+      readPart(part, paths[part], context.paths.candidates(config.cert[part], 'program')),
+    ),
+  )
   const pem = (part: Part) => read.find((one) => one.part === part)?.pem ?? null
   const pems = { cert: pem('clientCert'), key: pem('clientCertKey'), ca: pem('clientCertCA') }
   const judgement = judgeCertificates(pems, clock.now())
@@ -55,13 +60,14 @@ interface Read {
   readonly finding?: Finding
 }
 
-async function readPart(part: Part, path: string): Promise<Read> {
+/** `tried`: every place that a relative path may mean. */
+async function readPart(part: Part, path: string, tried: readonly string[]): Promise<Read> {
   try {
     return { part, pem: await readFile(path, 'utf8') }
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     const message = missing
-      ? `the ${PART_NAMES[part]} does not exist`
+      ? `the ${PART_NAMES[part]} does not exist${tried.length > 1 ? `; tried ${tried.join(', ')}` : ''}`
       : `the ${PART_NAMES[part]} cannot be read: ${(error as Error).message}`
     const fix = missing
       ? `export it in the QMC (Certificates: PEM format, no password, with the secret key), or correct Butler.cert.${part}`

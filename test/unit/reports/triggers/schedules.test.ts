@@ -152,6 +152,13 @@ describe('instants that were missed', () => {
     expect(rows.map(({ outcome, repeats }) => [outcome, repeats])).toEqual(missed === 0 ? [] : [['skipped', missed]])
   })
 
+  test('of a new trigger fire, too, when its state could not be stored any more', async () => {
+    const scene = await started({}, storedTask([HOURLY], { modifiedAt: new Date(NOON + 30 * MINUTE).toISOString() }))
+    await scene.writer.write((on) => on.run('DELETE FROM report_trigger'))
+    await restarted(scene, 40 * MINUTE)
+    expect(scene.keys()).toEqual(['2026-03-02T13:00:00.000Z'])
+  })
+
   test('are dealt with once, however often Footman starts', async () => {
     const folder = tempDirectory()
     const scene = await started({ file: `${folder.path}/footman.db` }, storedTask([HOURLY]))
