@@ -218,7 +218,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     cloud,
     onDuty(executions),
     onDuty(starts),
-    delivering({ backends: mqtt ? [{ name: mqtt.name, start: async () => {}, stop: mqtt.stop }] : [] }),
+    delivering({ backends: mqtt ? [mqtt] : [] }),
     time,
     delivering(influx),
     delivering(createQueueMetrics({ ...base, pipeline, influx }, config)),
@@ -292,7 +292,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ),
     { services: [createRetention({ ...base, pipeline, features }, config.footman.retention)] },
     // Started last and stopped first: a part that does not run cannot take the messages that the broker has kept.
-    delivering({ services: mqtt ? [{ name: mqtt.name, start: mqtt.start, stop: async () => mqtt.takeNoMore() }] : [] }),
+    delivering({
+      services: mqtt
+        ? [{ name: 'mqtt intake', start: async () => mqtt.take(), stop: async () => mqtt.takeNoMore() }]
+        : [],
+    }),
   ]
   for (const part of parts) observers.subscribe({ ...part.observers })
   reload.follow({

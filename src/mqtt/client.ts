@@ -38,11 +38,15 @@ export interface MqttClientSettings extends BrokerSettings {
   readonly takes?: MqttIntake
   /** Makes the client id of a node that takes nothing one of its own. */
   readonly node?: string
+  /** No message is handed over before `take`. Default false. */
+  readonly waits?: boolean
 }
 
 export type MqttIntake = 'all' | 'topics' | 'nothing'
 
 export interface MqttBroker extends MqttService, Service {
+  /** With `waits`: hands over messages from now on. Those that came before have stayed unacknowledged. */
+  take(): void
   /** Messages that the broker keeps stay there from now on, for the next connection of the session. */
   takeNoMore(): void
 }
@@ -76,6 +80,8 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
   let statusesOn: Connection | null = null
   let running = false
   let leavesMessages = false
+  const taking = Promise.withResolvers<void>()
+  if (!wanted.waits) taking.resolve()
   let attempts = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -172,6 +178,7 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
     if (log.enabled('verbose')) {
       log.verbose(`MQTT: Message received. Topic: ${message.topic}, payload: ${excerpt(message.payload)}`)
     }
+    await taking.promise
     if (leavesMessages && message.qos > 0) throw new Error('Footman stops; the message stays at the broker')
     const wanted = handlers.filter((one) => topicMatches(one.filter, message.topic))
     try {
@@ -234,6 +241,7 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
       statuses.set(topic, payload)
       if (connection && connection === statusesOn) writeStatus(topic, payload)
     },
+    take: taking.resolve,
     takeNoMore() {
       leavesMessages = !mqtt.cleanSession && !mqttConfig.azureEventGrid.enable
     },

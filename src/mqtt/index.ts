@@ -31,7 +31,7 @@ interface MqttSettings {
   readonly footman: { readonly mqtt: FootmanMqttConfig; readonly node: { readonly role: 'primary' | 'satellite' } }
 }
 
-/** The broker connection; null when MQTT is not configured. */
+/** The broker connection; null when MQTT is not configured. It hands messages over once `take` is called. */
 export function createMqtt(
   { log, clock, paths, on, shared }: MqttDeps,
   { mqttConfig, footman }: MqttSettings,
@@ -41,7 +41,7 @@ export function createMqtt(
   if (shadow) return shadowMqtt()
   return createMqttService(
     { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), observe: on.mqttMessage },
-    { mqttConfig, mqtt: footman.mqtt, ...intakeOf(shared, footman.node.role) },
+    { mqttConfig, mqtt: footman.mqtt, waits: true, ...intakeOf(shared, footman.node.role) },
   )
 }
 
@@ -62,6 +62,7 @@ function shadowMqtt(): MqttBroker {
     publish: () => Promise.reject(new Error('shadow mode: nothing is published')),
     publishStatus: () => {},
     onMessage: () => {},
+    take: () => {},
     takeNoMore: () => {},
     start: async () => {},
     stop: async () => {},
