@@ -292,11 +292,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ),
     { services: [createRetention({ ...base, pipeline, features }, config.footman.retention)] },
     // Started last and stopped first: a part that does not run cannot take the messages that the broker has kept.
-    delivering({
-      services: mqtt
-        ? [{ name: 'mqtt intake', start: async () => mqtt.take(), stop: async () => mqtt.takeNoMore() }]
-        : [],
-    }),
+    delivering({ services: mqtt ? [mqtt.intake] : [] }),
   ]
   for (const part of parts) observers.subscribe({ ...part.observers })
   reload.follow({

@@ -81,7 +81,7 @@ export function createMembership(deps: MembershipDeps): Membership {
       const isFirst = isFirstShipUnderWay(db)
       for (const rows of tables) {
         const isWhole = rows.table.class === 'union' || isFirst
-        if (isWhole || rows.table.stays) await shipRows(rows, isWhole ? () => true : rows.stays)
+        if (isWhole || rows.table.stays) await shipRows(rows, isWhole)
       }
     }
     db.exec('PRAGMA foreign_keys = OFF')
@@ -101,7 +101,7 @@ export function createMembership(deps: MembershipDeps): Membership {
     return true
   }
 
-  async function shipRows(rows: TableRows, isAdded: (key: string) => boolean): Promise<void> {
+  async function shipRows(rows: TableRows, isWhole: boolean): Promise<void> {
     let after: string | null = null
     for (;;) {
       const keys: string[] = rows.keys(after, PAGE)
@@ -110,7 +110,7 @@ export function createMembership(deps: MembershipDeps): Membership {
         pool,
         node,
         keys
-          .filter(isAdded)
+          .filter((key) => isWhole || rows.stays(key))
           .map((key) => rows.read(key))
           .filter(({ body }) => body !== null),
       )

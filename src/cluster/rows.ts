@@ -35,8 +35,8 @@ export interface TableRows {
   read(key: string): OutgoingRow
   /** Keys after `after` (null = from the beginning) in the order of their columns, as many as `limit`. */
   keys(after: string | null, limit: number): string[]
-  /** The value of a column as it is here; undefined = no such row. */
-  value(key: string, column: string): unknown
+  /** The value of a column, or of another SQL expression over the row, as it is here; undefined = no such row. */
+  value(key: string, expression: string): unknown
   /** True when the row is here, and is added to the database though only a leader changes those of its table. */
   stays(key: string): boolean
   /** Adds or changes the row, or removes it. Rows in its way are removed: their newer versions follow. */

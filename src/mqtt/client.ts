@@ -38,17 +38,18 @@ export interface MqttClientSettings extends BrokerSettings {
   readonly takes?: MqttIntake
   /** Makes the client id of a node that takes nothing one of its own. */
   readonly node?: string
-  /** No message is handed over before `take`. Default false. */
+  /** No message is handed over before `intake` is started. Default false. */
   readonly waits?: boolean
 }
 
 export type MqttIntake = 'all' | 'topics' | 'nothing'
 
 export interface MqttBroker extends MqttService, Service {
-  /** With `waits`: hands over messages from now on. Those that came before have stayed unacknowledged. */
-  take(): void
-  /** Messages that the broker keeps stay there from now on, for the next connection of the session. */
-  takeNoMore(): void
+  /**
+   * To be started when all that handles messages runs, and stopped before it: messages of other times stay unacknowledged, for
+   * the next connection of the session.
+   */
+  readonly intake: Service
 }
 
 const RETRY_MAX_MS = 60_000
@@ -241,9 +242,12 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
       statuses.set(topic, payload)
       if (connection && connection === statusesOn) writeStatus(topic, payload)
     },
-    take: taking.resolve,
-    takeNoMore() {
-      leavesMessages = !mqtt.cleanSession && !mqttConfig.azureEventGrid.enable
+    intake: {
+      name: 'mqtt intake',
+      start: async () => taking.resolve(),
+      async stop() {
+        leavesMessages = !mqtt.cleanSession && !mqttConfig.azureEventGrid.enable
+      },
     },
     async start() {
       running = true

@@ -31,7 +31,7 @@ interface MqttSettings {
   readonly footman: { readonly mqtt: FootmanMqttConfig; readonly node: { readonly role: 'primary' | 'satellite' } }
 }
 
-/** The broker connection; null when MQTT is not configured. It hands messages over once `take` is called. */
+/** The broker connection; null when MQTT is not configured. It hands messages over once its intake is started. */
 export function createMqtt(
   { log, clock, paths, on, shared }: MqttDeps,
   { mqttConfig, footman }: MqttSettings,
@@ -62,8 +62,7 @@ function shadowMqtt(): MqttBroker {
     publish: () => Promise.reject(new Error('shadow mode: nothing is published')),
     publishStatus: () => {},
     onMessage: () => {},
-    take: () => {},
-    takeNoMore: () => {},
+    intake: { name: 'mqtt intake (shadow)', start: async () => {}, stop: async () => {} },
     start: async () => {},
     stop: async () => {},
   }

@@ -17,6 +17,7 @@ import { type Refusal, refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
+import { isGuid } from '../../platform/uuid.ts'
 import { formatUser } from '../template-context.ts'
 import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'
@@ -217,6 +218,20 @@ function eventDetail(deps: EventRoutesDeps, id: string) {
     record: deps.contextOf(event),
     deliveries: deliveriesOf(db, id, deps),
   }
+}
+
+/** The stored event that the member `eventId` of a body names. Throws 400 when it is no id, 404 when it is not stored. */
+export function eventOfBody(
+  { loadEvent, keepMs }: Pick<EventRoutesDeps, 'loadEvent' | 'keepMs'>,
+  id: string,
+): TaskEvent {
+  if (!isGuid(id)) {
+    const issues = [{ path: 'eventId', message: 'must be the id of an event (a UUID)' }]
+    throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`, { issues })
+  }
+  const event = loadEvent(id.toLowerCase())
+  if (!event) throw eventNotFound(id, keepMs)
+  return event
 }
 
 export function eventNotFound(id: string, keepMs: number): Refusal {

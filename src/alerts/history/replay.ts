@@ -18,7 +18,7 @@ import { sampleFacts } from '../rules/sample.ts'
 import { isTaskType } from '../rules/subjects.ts'
 import { sampleToSend } from '../sample-event.ts'
 import type { Destination, Message } from '../types.ts'
-import { eventNotFound } from './events.ts'
+import { eventNotFound, eventOfBody } from './events.ts'
 import { idOf } from './lists.ts'
 
 interface ReplayDeps {
@@ -201,7 +201,7 @@ async function fireAs(
   body: z.output<ReturnType<typeof FIRE_BODY>>,
 ): Promise<Response> {
   const selection = knownSelection(deps, { routes: body.routes ?? [], to: body.to ?? [] })
-  const past = body.eventId ? pastEvent(deps, body.eventId) : null
+  const past = body.eventId ? eventOfBody(deps, body.eventId) : null
   const type = past?.type ?? body.type ?? 'reload'
   const outcome = past?.outcome ?? body.outcome ?? 'failed'
   const task = body.taskId && isTaskType(type) ? await realTask(deps, body.taskId, request.signal) : null
@@ -229,16 +229,6 @@ function knownSelection({ router, destinationNames }: ReplayRoutesDeps, selectio
     throw refusal('DESTINATION_NOT_FOUND', details)
   }
   return selection
-}
-
-function pastEvent({ loadEvent, keepMs }: ReplayRoutesDeps, id: string): TaskEvent {
-  if (!isGuid(id)) {
-    const issues = [{ path: 'eventId', message: 'must be the id of an event (a UUID)' }]
-    throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`, { issues })
-  }
-  const event = loadEvent(id.toLowerCase())
-  if (!event) throw eventNotFound(id, keepMs)
-  return event
 }
 
 async function realTask({ qrs }: ReplayRoutesDeps, taskId: string, aborted: AbortSignal): Promise<RealTask> {

@@ -7,14 +7,13 @@ import type { Caller } from '../../http/endpoint/caller.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
-import { refusal } from '../../http/errors.ts'
 import { errorText } from '../../platform/errors.ts'
 import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
-import { isGuid, uuidV7 } from '../../platform/uuid.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import { eventNotFound } from '../history/events.ts'
+import { eventOfBody } from '../history/events.ts'
 import { countRows } from '../history/summaries.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
@@ -292,22 +291,12 @@ async function askedEvent(
   }
   if (eventId !== undefined) {
     if (at !== undefined) throw invalidBody([{ path: 'at', message: 'is for samples: an event has its time' }])
-    const event = storedEvent(deps, eventId)
+    const event = eventOfBody(deps, eventId)
     return [event, event.receivedAt]
   }
   const time = timeOf(at, deps.clock.now())
   if (raw !== undefined) return [await announced(deps, raw, time, hangsUp), time]
   return [await invented(deps, sample as Sample, time, hangsUp), time]
-}
-
-function storedEvent({ loadEvent, keepMs }: AlertRouteApiDeps, id: string): TaskEvent {
-  if (!isGuid(id)) {
-    const issues = [{ path: 'eventId', message: 'must be the id of an event (a UUID)' }]
-    throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`, { issues })
-  }
-  const event = loadEvent(id.toLowerCase())
-  if (!event) throw eventNotFound(id, keepMs)
-  return event
 }
 
 async function invented(

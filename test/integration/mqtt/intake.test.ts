@@ -46,7 +46,7 @@ async function node(port: number, name: string, state: keyof typeof STATES, shar
     isUp = true
   })
   await made.start()
-  made.take()
+  await made.intake.start()
   const stop = () => made.stop(500)
   cleanups.push(stop)
   await until(() => isUp && made.connected, { what: `${name} to be connected`, state: () => log.lines.slice(-3) })

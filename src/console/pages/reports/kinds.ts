@@ -53,40 +53,45 @@ export interface Definition {
 /** More are not shown in lists of choices. */
 export const MOST = 500
 
-export interface Listed {
-  readonly items: readonly Definition[]
+export interface Listed<Row = Definition> {
+  readonly items: readonly Row[]
   readonly total: number
 }
 
 /** Definitions of a kind, with all members; by name. */
-export async function listed(
-  { ask }: Pick<PageContext, 'ask'>,
+export const listed = (
+  context: Pick<PageContext, 'ask'>,
   kind: Kind,
   query: Readonly<Record<string, string | number | null>> = {},
-): Promise<Asked<Listed>> {
-  const { api, member } = KINDS[kind]
-  const full = kind === 'task' ? { full: 1 } : {}
-  const answer = await ask.get<Record<string, unknown>>(api, { limit: MOST, ...full, ...query })
-  if (!answer.ok) return answer
-  const { [member]: items, total } = answer.data
-  return { ...answer, data: { items: items as Definition[], total: Number(total) } }
+): Promise<Asked<Listed>> => pageOf<Definition>(context, kind, { ...(kind === 'task' && { full: 1 }), ...query })
+
+/** All rows of the list of a kind, however many pages the API makes of it. */
+export async function everyRow<Row>(
+  context: Pick<PageContext, 'ask'>,
+  kind: Kind,
+  query: Readonly<Record<string, string | number | null>>,
+): Promise<Asked<readonly Row[]>> {
+  const rows: Row[] = []
+  for (;;) {
+    const page = await pageOf<Row>(context, kind, { ...query, offset: rows.length })
+    if (!page.ok) return page
+    rows.push(...page.data.items)
+    if (page.data.items.length < MOST) return { ...page, data: rows }
+  }
 }
 
-/** All rows of a list of the API that is paged by offset. */
-export async function everyRow<T>(
+/** At most `MOST` rows; the member that holds them is named after the kind. */
+async function pageOf<Row>(
   { ask }: Pick<PageContext, 'ask'>,
   kind: Kind,
   query: Readonly<Record<string, string | number | null>>,
-): Promise<Asked<readonly T[]>> {
+): Promise<Asked<Listed<Row>>> {
   const { api, member } = KINDS[kind]
-  const rows: T[] = []
-  for (;;) {
-    const answer = await ask.get<Record<string, unknown>>(api, { ...query, limit: MOST, offset: rows.length })
-    if (!answer.ok) return answer
-    const page = answer.data[member] as readonly T[]
-    rows.push(...page)
-    if (page.length < MOST) return { ...answer, data: rows }
-  }
+  const answer = await ask.get<{ readonly [name in typeof member]: readonly Row[] } & { readonly total: number }>(api, {
+    limit: MOST,
+    ...query,
+  })
+  return answer.ok ? { ...answer, data: { items: answer.data[member], total: answer.data.total } } : answer
 }
 
 /** Whether a definition names the id anywhere. */
