@@ -22,6 +22,7 @@ import { createMembership } from './join.ts'
 import type { Lease } from './lease.ts'
 import { takeBack } from './merge.ts'
 import type { Nodes } from './nodes.ts'
+import type { Part } from './part.ts'
 import { cleanShared } from './retention.ts'
 import { bringBack, type Forgotten } from './return.ts'
 import { createShipper } from './ship.ts'
@@ -48,8 +49,6 @@ export interface AttachmentSettings {
   readonly commandTimeoutMs: () => number
 }
 
-export type Part = 'follower' | 'leader' | 'alone'
-
 export interface AttachmentDeps {
   readonly own: Own
   readonly pool: PostgresPool
@@ -64,7 +63,7 @@ export interface AttachmentDeps {
   readonly isPart: () => boolean
   /** The tables of the cluster are there, and this node may use them. */
   readonly isPrepared: () => boolean
-  /** `performance.now()` since which the server actively refuses; null = it does not. */
+  /** The server actively refuses since then, by the monotonic clock; null = it does not. */
   readonly refusingSince: () => number | null
   readonly wasLastLeader: boolean
   /** Of a leader that went on with its duties without the database; null = it did not. */
@@ -139,6 +138,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     db,
     pool,
     log,
+    clock,
     node,
     onForgotten: deps.onForgotten,
     isLeader: () => isLeader,
@@ -148,6 +148,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     db,
     pool,
     log,
+    clock,
     node,
     onFenced: deps.onFenced,
     // Also when the own clock has ended the term: the database decides.
@@ -162,11 +163,11 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       ? null
       : createSharedFiles({ db, pool, log, blobs: createBlobs(settings.reportDirectory) })
   const commands = createCommands(
-    { pool, node, log, counters, term, answer: shipper.answer, reach },
+    { pool, node, log, clock, counters, term, answer: shipper.answer, reach },
     { timeoutMs: settings.commandTimeoutMs },
   )
   const inbox = createInbox(
-    { pool, node, settle: isLeader ? shipper.settle : null, counted: counters.addOffers },
+    { pool, node, clock, settle: isLeader ? shipper.settle : null, counted: counters.addOffers },
     {
       dedupTtlMs: settings.dedupTtlMs,
       maxOpen: settings.maxOpen,
@@ -232,7 +233,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
     async alone() {
       const since = deps.refusingSince()
-      const isServerDown = since !== null && performance.now() - since > DOWN_MS
+      const isServerDown = since !== null && clock.monotonic() - since > DOWN_MS
       if (!deps.wasLastLeader || wasReopened || !isServerDown) return
       wasReopened = true
       log.warn('CLUSTER The database server refuses every connection: this node, which led last, sends what waits')
@@ -252,12 +253,12 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   async function caughtUp(): Promise<{ readonly staleMs: number }> {
     const { downForMs } = status.database
     if (part === 'alone' || downForMs > 0) return { staleMs: Math.max(downForMs, 1) }
-    const began = performance.now()
+    const began = clock.monotonic()
     try {
       await within(term() ? shipper.drain() : toHead(), BARRIER_MS, () => {
         throw new Error('the newest rows did not come in time')
       })
-      counters.time('barrier', performance.now() - began)
+      counters.time('barrier', clock.monotonic() - began)
       return { staleMs: 0 }
     } catch {
       return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }

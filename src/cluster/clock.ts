@@ -2,6 +2,8 @@
 import type { Clock } from '../platform/types.ts'
 
 export interface ClusterClock extends Clock {
+  /** Milliseconds of a clock that never jumps and means nothing to others: for leases, time-outs and durations. */
+  monotonic(): number
   /** Clock of the database minus that of this machine, in milliseconds. */
   readonly offsetMs: number
   /** The database said `databaseMs` in an answer to a question that was sent and answered at these times of this machine. */
@@ -12,7 +14,7 @@ export interface ClusterClock extends Clock {
 const SAMPLES = 9
 
 /** Starts with the offset that was known last; without the database that stays. */
-export function createClusterClock(own: Clock, known = 0): ClusterClock {
+export function createClusterClock(own: Clock, known = 0, monotonic = () => performance.now()): ClusterClock {
   const offsets: number[] = []
   let offsetMs = known
 
@@ -21,6 +23,7 @@ export function createClusterClock(own: Clock, known = 0): ClusterClock {
       return offsetMs
     },
     now: () => own.now() + offsetMs,
+    monotonic,
     sample(databaseMs, sentAt, answeredAt) {
       offsets.push(databaseMs - (sentAt + answeredAt) / 2)
       if (offsets.length > SAMPLES) offsets.shift()

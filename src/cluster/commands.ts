@@ -8,12 +8,14 @@ import { errorText } from '../platform/errors.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
 import type { Logger } from '../platform/types.ts'
+import type { ClusterClock } from './clock.ts'
 import type { CounterWriter } from './counters.ts'
 import { type ForwardedAnswer, type ForwardedRequest, ForwardingError, type Term } from './types.ts'
 
 export interface CommandDeps {
   readonly pool: PostgresPool
   readonly node: string
+  readonly clock: Pick<ClusterClock, 'monotonic'>
   readonly log: Logger
   readonly counters: CounterWriter
   /** Null = this node does not lead. */
@@ -91,7 +93,7 @@ interface TakenRow {
 /** A call that waits for its answer. */
 interface Asking {
   readonly id: string
-  /** By `performance.now()`. */
+  /** By the monotonic clock. */
   readonly deadline: number
   readonly signal: AbortSignal
   /** The database may have the row although it did not say so. */
@@ -99,7 +101,7 @@ interface Asking {
 }
 
 export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs: () => number }): Commands {
-  const { pool, node, log, counters } = deps
+  const { pool, node, log, counters, clock } = deps
   const waiting = new Map<string, () => void>()
   const stopping = new AbortController()
   let run: ((request: ForwardedRequest) => Promise<ForwardedAnswer>) | null = null
@@ -113,7 +115,7 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
     if (body && body.byteLength > BODY_LIMIT) {
       throw new ForwardingError('BODY_TOO_LARGE', 'Calls that are answered by the leader carry at most 10 MiB')
     }
-    const began = performance.now()
+    const began = clock.monotonic()
     const deadline = began + settings.timeoutMs()
     const asking: Asking = {
       id: randomUUID(),
@@ -124,16 +126,16 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
     await store(asking, JSON.stringify(rest), body && Buffer.from(body))
     const row = await untilAnswered(asking)
     if (row.rev !== null) await deps.reach(row.rev).catch(() => undefined)
-    counters.time('command', performance.now() - began)
+    counters.time('command', clock.monotonic() - began)
     return { ...row.answer, body: row.body ?? new Uint8Array() }
   }
 
-  const isOver = ({ deadline, signal }: Asking): boolean => performance.now() >= deadline || signal.aborted
+  const isOver = ({ deadline, signal }: Asking): boolean => clock.monotonic() >= deadline || signal.aborted
 
   /** The database may be away for a moment. */
   async function store(asking: Asking, request: string, body: Buffer | null): Promise<void> {
     for (;;) {
-      const leftMs = Math.max(asking.deadline - performance.now(), 1)
+      const leftMs = Math.max(asking.deadline - clock.monotonic(), 1)
       try {
         await pool.query(INSERT, [asking.id, node, request, body, leftMs / 1000])
         asking.mayBeStored = true
@@ -163,7 +165,7 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   async function heard({ id, deadline, signal }: Asking): Promise<void> {
     if (signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    const leftMs = deadline - performance.now()
+    const leftMs = deadline - clock.monotonic()
     const timer = setTimeout(resolve, leftMs > 0 ? Math.min(LOOK_MS, leftMs) : LOOK_MS)
     waiting.set(id, resolve)
     signal.addEventListener('abort', () => resolve(), { once: true })
@@ -198,8 +200,8 @@ export function createCommands(deps: CommandDeps, settings: { readonly timeoutMs
   }
 
   async function forget(): Promise<void> {
-    if (performance.now() - forgottenAt < FORGET_EVERY_MS) return
-    forgottenAt = performance.now()
+    if (clock.monotonic() - forgottenAt < FORGET_EVERY_MS) return
+    forgottenAt = clock.monotonic()
     await pool.query(FORGET)
   }
 

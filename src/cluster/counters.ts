@@ -26,7 +26,8 @@ const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 
 const emptyTiming = () => ({ counts: new Array<number>(BOUNDS.length + 1).fill(0), sum: 0 })
 
-export function createCounters(): CounterWriter {
+/** `monotonic`: milliseconds of a clock that never jumps. */
+export function createCounters(monotonic: () => number): CounterWriter {
   const offers = { new: 0, known: 0 }
   const takeovers: Record<string, number> = {}
   const commands: Record<string, number> = {}
@@ -59,7 +60,7 @@ export function createCounters(): CounterWriter {
     },
     addRewind() {
       sums.rewinds += 1
-      rewoundAt = performance.now()
+      rewoundAt = monotonic()
     },
     time(what, ms) {
       const timing = timings[what]
@@ -68,7 +69,7 @@ export function createCounters(): CounterWriter {
       timing.sum += ms / 1000
     },
     get rewoundAgoMs() {
-      return rewoundAt === null ? null : performance.now() - rewoundAt
+      return rewoundAt === null ? null : monotonic() - rewoundAt
     },
     read(now) {
       const { aloneMs, ...rest } = sums

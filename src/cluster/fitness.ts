@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { within } from '../platform/deadline.ts'
 import { errorText } from '../platform/errors.ts'
+import type { ClusterClock } from './clock.ts'
 
 /** `queue`: the messages of all nodes are worked off. */
 export type Need = 'disk' | 'repository' | 'queue'
@@ -10,12 +11,15 @@ export type Need = 'disk' | 'repository' | 'queue'
 /** By need: why it is lacking. */
 export type Lacks = Readonly<Partial<Record<Need, string>>>
 
-export interface Seen {
+export interface Fitness {
   readonly own: Lacks
   /** Milliseconds since which this node lacks them, by the clock of `at`. */
   readonly since: Readonly<Partial<Record<Need, number>>>
   /** The other nodes that live and may lead. */
   readonly others: readonly Lacks[]
+}
+
+interface FreeLead {
   /** Since when no node leads; null = one does. */
   readonly freeSince: number | null
 }
@@ -36,7 +40,8 @@ const NEEDS: readonly Need[] = ['disk', 'repository', 'queue']
  * Without its disk a node never leads, as it can keep nothing. The other needs only decide between nodes: a lack that all of
  * them have is no reason to change the leader.
  */
-export function next(part: 'leader' | 'follower', { own, since, others, freeSince }: Seen, at: number): Step {
+export function stepOf(part: 'leader' | 'follower', fitness: Fitness & FreeLead, at: number): Step {
+  const { own, since, others, freeSince } = fitness
   const lacking = NEEDS.filter((need) => own[need] !== undefined)
   const isBorne = (need: Need) => part === 'leader' && at - (since[need] ?? at) < BEARABLE_MS[need]
   const need = lacking.find((one) => !isBorne(one))
@@ -62,6 +67,7 @@ const DATABASE_DOWN = 'its footman.db or journal.db cannot be written'
 const REPOSITORY_DOWN = 'it cannot reach the repository of Qlik Sense'
 
 interface FitnessDeps {
+  readonly clock: Pick<ClusterClock, 'monotonic'>
   readonly dataDirectory: string
   /** States of the parts of the node; null = they are not known any more. */
   readonly health: () => Readonly<Record<string, unknown>> | null
@@ -78,7 +84,7 @@ const DISK_MS = 10_000
 const QUEUE_STANDS = 'messages of the cluster wait and it does not work them off'
 
 /** The needs that this node lacks, and since when by its own clock. */
-export function createFitness({ dataDirectory, health, queueWaitsMs }: FitnessDeps) {
+export function createFitness({ clock, dataDirectory, health, queueWaitsMs }: FitnessDeps) {
   const since: Partial<Record<Need, number>> = {}
   let states: Readonly<Record<string, unknown>> = {}
   let lacks: Lacks = {}
@@ -87,7 +93,7 @@ export function createFitness({ dataDirectory, health, queueWaitsMs }: FitnessDe
   let diskReason: string | null = null
 
   function note(): void {
-    const now = performance.now()
+    const now = clock.monotonic()
     const disk = diskReason ?? (states.database === 'down' ? DATABASE_DOWN : null)
     lacks = {
       ...(disk !== null && { disk }),
@@ -113,15 +119,15 @@ export function createFitness({ dataDirectory, health, queueWaitsMs }: FitnessDe
     /** Reads the states of the parts and tries the disk; `anew`: also when it was tried a moment ago. Never rejects. */
     async read({ anew = false } = {}): Promise<void> {
       states = health() ?? states
-      if (anew || diskReason !== null || performance.now() - triedAt >= DISK_MS) {
-        triedAt = performance.now()
+      if (anew || diskReason !== null || clock.monotonic() - triedAt >= DISK_MS) {
+        triedAt = clock.monotonic()
         diskReason = await diskProblem(dataDirectory)
       }
       note()
     },
     /** This node gives the lead away. */
     rest(): void {
-      if (lacks.queue !== undefined) restsUntil = performance.now() + QUEUE_REST_MS
+      if (lacks.queue !== undefined) restsUntil = clock.monotonic() + QUEUE_REST_MS
     },
   }
 }

@@ -8,6 +8,7 @@ import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { createApplier } from './apply.ts'
+import type { ClusterClock } from './clock.ts'
 import { readPage } from './replica.ts'
 import { grownTables, readWhole, removeOthers, saveKnownTables } from './whole.ts'
 
@@ -15,6 +16,7 @@ export interface FollowerDeps {
   readonly db: Database
   readonly pool: PostgresPool
   readonly log: Logger
+  readonly clock: Pick<ClusterClock, 'monotonic'>
   /** The name of this node. */
   readonly node: string
   /** The leader has its own rows already. */
@@ -55,12 +57,12 @@ const FRESH_MS = 2000
 const POSITION_MS = 5000
 
 export function createFollower(deps: FollowerDeps): Follower {
-  const { db, pool, log } = deps
+  const { db, pool, log, clock } = deps
   const applier = createApplier(db)
   let head = applier.position
   /** Further than the stored position where all rows between are own ones. */
   let applied = applier.position
-  let atHeadAt = performance.now()
+  let atHeadAt = clock.monotonic()
   let savedAt = Number.NEGATIVE_INFINITY
   let appliedRows = 0
   /** Ends when what stores rows now has ended. */
@@ -152,7 +154,7 @@ export function createFollower(deps: FollowerDeps): Follower {
 
   function reachedHead(): void {
     applied = head
-    atHeadAt = performance.now()
+    atHeadAt = clock.monotonic()
     if (deps.isLeader() && atHeadAt - savedAt < POSITION_MS) return
     savedAt = atHeadAt
     applier.atHead(head)
@@ -194,7 +196,7 @@ export function createFollower(deps: FollowerDeps): Follower {
       return appliedRows
     },
     get lagMs() {
-      const since = performance.now() - atHeadAt
+      const since = clock.monotonic() - atHeadAt
       return head > applied || since > FRESH_MS ? since : 0
     },
     start() {

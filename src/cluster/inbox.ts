@@ -3,12 +3,14 @@
  * the leader takes them in the order of their arrival.
  */
 import type { Queryable } from '../platform/postgres/types.ts'
+import type { ClusterClock } from './clock.ts'
 import type { Inbox, InboxEntry, OfferedMessage } from './types.ts'
 
 export interface InboxDeps {
   readonly pool: Queryable
   /** The name of this node. */
   readonly node: string
+  readonly clock: Pick<ClusterClock, 'monotonic'>
   /** Settles entries in the local transaction under way; null on a follower, which takes nothing. */
   readonly settle: Inbox['settle'] | null
   readonly counted: (result: 'new' | 'known', messages: number) => void
@@ -76,16 +78,16 @@ const OLDEST = `SELECT count(*) AS rows, (extract(epoch FROM min(offered_at)) * 
 const COUNT_EVERY_MS = 5000
 
 export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInbox {
-  const { pool, node, settle } = deps
+  const { pool, node, clock, settle } = deps
   const listeners = new Set<() => void>()
   let countedAt = Number.NEGATIVE_INFINITY
   let isFull = false
   let waiting = 0
 
   async function refuseWhenFull(): Promise<void> {
-    if (performance.now() - countedAt > COUNT_EVERY_MS) {
+    if (clock.monotonic() - countedAt > COUNT_EVERY_MS) {
       const [row] = await pool.query<{ open: number }>(OPEN, [settings.maxOpen])
-      countedAt = performance.now()
+      countedAt = clock.monotonic()
       isFull = Number(row?.open ?? 0) >= settings.maxOpen
     }
     if (isFull) throw new Error(`${settings.maxOpen} messages wait for the leader; new ones stay in the journal`)

@@ -1,27 +1,37 @@
 /**
- * A node's part in its cluster: it looks for the leader, becomes it, stops being it, and works alone while the database is
- * away. It lives as long as the process; the app is built anew for each part, and gets its shared state from `attach`.
+ * A node in its cluster: asks the database at intervals, and does what `part.ts` makes of the answers. It lives as
+ * long as the process; the app is built anew for each part, and gets its shared state from `attach`.
  */
 import { randomUUID } from 'node:crypto'
 import { errorText, StartError } from '../platform/errors.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import { createPostgresListener } from '../platform/postgres/listener.ts'
 import { createPostgresPool } from '../platform/postgres/pool.ts'
-import type { PostgresSettings } from '../platform/postgres/types.ts'
+import type { PostgresPool, PostgresSettings } from '../platform/postgres/types.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import { type Attachment, type AttachmentSettings, createAttachment, type Own, type Part } from './attachment.ts'
-import { createClusterClock } from './clock.ts'
-import { createCounters } from './counters.ts'
-import { createFitness, lacksOf, next } from './fitness.ts'
+import { type Attachment, type AttachmentSettings, createAttachment, type Own } from './attachment.ts'
+import { type ClusterClock, createClusterClock } from './clock.ts'
+import { type CounterWriter, createCounters } from './counters.ts'
+import { createFitness, type Fitness, lacksOf } from './fitness.ts'
 import { readIdentity, storeIdentity } from './identity.ts'
-import { createLease, type Revision } from './lease.ts'
+import { createLease } from './lease.ts'
 import { migrateCluster } from './migrations.ts'
 import { createNodes, differingSections, type Nodes } from './nodes.ts'
+import {
+  awaitedSince,
+  type Effect,
+  HALTED_MS,
+  initial,
+  LONGEST_LOOK_MS,
+  next,
+  type Rules,
+  type Seen,
+  type State,
+} from './part.ts'
 import { createNotificationProbe } from './probe.ts'
-import type { Forgotten } from './return.ts'
 import { leaseSettingsOf, viewNamesOf } from './settings.ts'
-import type { ClusterStatus, Mode, SharedState, Term } from './types.ts'
+import type { ClusterStatus, SharedState, Term } from './types.ts'
 import { admitReader, migrationsOf } from './views.ts'
 
 export interface ClusterDeps {
@@ -71,27 +81,16 @@ export interface Cluster {
 
 const CHANNELS = ['inbox', 'rev', 'command', 'answer', 'document'] as const
 const BEAT_MS = 2000
-const LONGEST_LOOK_MS = 1000
-/** A process that was halted for so long knows nothing about the database; it asks again before it draws conclusions. */
-const HALTED_MS = 2000
-const STEPPED_DOWN_MS = 15_000
 /** A node that reports every two seconds and was not heard of for so long does not count as a candidate. */
 const LIVES_MS = 10_000
-/** Messages on their way may end before another node leads; nothing else is done meanwhile. */
-const HAND_OVER_MS = 5000
-/** A database that was put back: the last leader comes first. */
-const LAST_LEADER_FIRST_MS = 3000
-/** Rows of so long before are read again then; all of them when a node finds it at its start. */
-const REMEMBERED_MS = 3_600_000
-/** Messages on their way may end when the node leaves its lonely state. */
-const SENDS_END_MS = 60_000
 
 export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Cluster {
   const log = deps.log.child('cluster')
   const { node, postgres, leaseMs } = settings
   let identity = readIdentity(settings.dataDirectory)
   const clock = createClusterClock(deps.clock, identity.clockOffsetMs)
-  const counters = createCounters()
+  const { monotonic } = clock
+  const counters = createCounters(monotonic)
   const pool = createPostgresPool(postgres)
   const leaseDb = createPostgresPool(leaseSettingsOf(postgres))
   const lease = createLease({ db: leaseDb, clock, log }, { node, dataId: identity.dataId, durationMs: leaseMs })
@@ -118,106 +117,111 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
   const listener = createPostgresListener({ onListening }, postgres, channels)
 
-  let part: Part = 'follower'
-  let mode: Mode = 'joining'
+  let state = initial(monotonic(), identity)
   let modeSince = startedAt
   let attachment: Attachment | null = null
   let isPrepared = false
-  let isStopping = false
   let clusterId: string | null = identity.clusterId
-  let failingSince: number | null = null
-  let isComplaining = false
-  /** Of the database; '' = it answers. */
-  let failure = ''
-  /** `performance.now()` since when its answers refuse this node; null = it does not answer, or lets the node in. */
-  let refusedSince: number | null = null
-  /** Why this node works alone: the database is away for all, or lets this one not in. */
-  let aloneBecause: 'away' | 'refused' | 'refused for long' = 'away'
-  let reservedUntil = Number.NEGATIVE_INFINITY
-  /** It leads until its app has stopped. */
-  let isHandingOver = false
-  /** Another node is to lead until then, or until one does. */
-  let steppedDownUntil = Number.NEGATIVE_INFINITY
+  /** The last one that ended without being handed over. */
+  let droppedTerm: Term | null = null
   const fitness = createFitness({
+    clock,
     dataDirectory: settings.dataDirectory,
     // At the end the app, which knows, is closed already.
-    health: () => (isStopping ? null : deps.health()),
+    health: () => (state.isStopping ? null : deps.health()),
     queueWaitsMs() {
       const { inboxOldestAt } = status
-      return part === 'leader' && inboxOldestAt !== null ? clock.now() - inboxOldestAt : 0
+      return state.part === 'leader' && inboxOldestAt !== null ? clock.now() - inboxOldestAt : 0
     },
   })
-  /** Since when the lead is free; null = a node has it. */
-  let freeSince: number | null = null
-  /** The app has to be built anew as soon as the disk can be written. */
-  let owed: { readonly because: string; readonly graceMs: number | undefined } | null = null
-  /** It is being built anew: what the app before it has followed does not count. */
-  let isBuilding = false
-  let aliveAt = performance.now()
-  /** Of the newest answer of the database, or when the process went on after a halt. */
-  let answeredAt = aliveAt
-  let aloneAsLastLeader = false
-  /** Of a leader that goes on with its duties without the database. */
-  let keptTerm: Term | null = null
-  let knownTimeline = identity.timeline
-  let knownHistory = identity.history
-  let forgotten: Forgotten | null = null
-  let hasJoined = false
-  /** The database answered again after an outage, or was found to be put back to an earlier state. */
-  let backSince: { readonly at: number; readonly databaseMs: number } | null = null
 
-  function become(next: Mode): void {
-    if (mode === next) return
-    if (mode === 'alone') counters.addAlone(deps.clock.now() - modeSince)
-    mode = next
+  const rules = (): Rules => ({
+    candidate: settings.candidate,
+    leaseMs,
+    aloneAfterMs: settings.aloneAfterMs(),
+    refusedAfterMs: settings.refusedAfterMs(),
+    whenDatabaseDown: settings.whenDatabaseDown(),
+    dutiesWhenDatabaseDown: settings.dutiesWhenDatabaseDown,
+  })
+
+  /** Resolves when what follows is done. */
+  async function note(seen: Seen): Promise<void> {
+    const facts = { now: monotonic(), databaseMs: clock.now(), canWrite: fitness.lacks.disk === undefined }
+    const before = state.mode
+    const turn = next(state, seen, facts, rules())
+    state = turn.state
+    if (state.mode !== before) noteMode(before)
+    await Promise.all(turn.effects.map(carryOut))
+  }
+
+  function noteMode(before: State['mode']): void {
+    if (before === 'alone') counters.addAlone(deps.clock.now() - modeSince)
     modeSince = deps.clock.now()
-    log.info(`CLUSTER This node is ${next} now`)
+    log.info(`CLUSTER This node is ${state.mode} now`)
   }
 
-  function play(next: Part, as: Mode, because: string, graceMs?: number): void {
-    part = next
-    become(as)
-    attachment?.leave()
-    owed = { because, graceMs }
-    buildOwed()
+  /** A promise where it takes time. */
+  function carryOut(effect: Effect): unknown {
+    switch (effect.do) {
+      case 'say':
+        return log[effect.level](effect.text)
+      case 'count':
+        return effect.what === 'fenced' ? counters.addFenced() : counters.addRewind()
+      case 'finish':
+        void attachment?.finish()
+        return undefined
+      case 'leave':
+        return attachment?.leave()
+      case 'build':
+        return deps.onPart(effect.because, effect.graceMs)
+      case 'release':
+        lease.release().catch(() => undefined)
+        return undefined
+      case 'drop':
+        droppedTerm = lease.last
+        return lease.drop()
+      case 'rest':
+        return fitness.rest()
+      case 'save':
+        return saveIdentity()
+      case 'try':
+        return tryToLead()
+      case 'acquire':
+        return takeOver()
+    }
   }
 
-  /** An app that cannot write its disk could not be built, and messages that it holds in memory would be lost. */
-  function buildOwed(): void {
-    if (!owed || isStopping || fitness.lacks.disk !== undefined) return
-    const { because, graceMs } = owed
-    owed = null
-    isBuilding = true
-    deps.onPart(because, graceMs)
-  }
-
-  function nextStep(role: 'leader' | 'follower') {
+  function fitnessOfAll(): Fitness {
     const others = nodes.list.nodes
       .filter(({ name, candidate, mode, seenAt }) => {
         const isOther = name !== node && candidate && mode !== 'leaving' && mode !== 'alone'
         return isOther && clock.now() - seenAt < LIVES_MS
       })
       .map((other) => lacksOf(other.health))
-    return next(role, { own: fitness.lacks, since: fitness.since, others, freeSince }, performance.now())
+    return { own: fitness.lacks, since: fitness.since, others }
   }
 
-  /** A leader that cannot do its work hands the lead over. */
-  function leadOrLeave(): void {
-    if (part !== 'leader' || isHandingOver || isStopping) return
-    const step = nextStep('leader')
-    if (step.step === 'lead') return
-    log.error(`CLUSTER This node gives the lead away: ${step.because}`)
-    fitness.rest()
-    const because = 'another node is to lead the cluster'
-    if (!step.isUrgent) {
-      isHandingOver = true
-      void attachment?.finish()
-      deps.onPart(because, HAND_OVER_MS)
-      return
-    }
-    lease.release().catch(() => undefined)
-    steppedDownUntil = performance.now() + STEPPED_DOWN_MS
-    play('follower', 'joining', because)
+  /** The disk is tried once more: what was true a moment ago does not count for a node that takes the lead. */
+  async function tryToLead(): Promise<void> {
+    await fitness.read({ anew: true })
+    const since = awaitedSince(state, monotonic())
+    const awaited = since === null ? 0 : await nodes.awaited(since)
+    await note({ is: 'tried', fitness: fitnessOfAll(), awaited })
+  }
+
+  async function takeOver(): Promise<void> {
+    const term = await lease.acquire()
+    if (!term) return
+    counters.addTakeover(term.reason)
+    log.info(`CLUSTER This node takes over (term ${term.epoch})`)
+    attachment
+      ?.toHead()
+      .then(() => (lease.last?.token === term.token ? note({ is: 'caught up' }) : undefined))
+      .catch((error: unknown) => {
+        log.warn(`CLUSTER The state of the last leader cannot be read, another node may lead: ${errorText(error)}`)
+        return lease.release()
+      })
+      .catch(() => undefined)
   }
 
   /** Once per process, as soon as the database answers. */
@@ -240,8 +244,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
 
   function saveIdentity(): void {
     identity = { ...identity, clusterId, clockOffsetMs: clock.offsetMs }
+    const { hasJoined, forgotten, timeline, history } = state
     // Only when all that the database has forgotten is in it again.
-    if (hasJoined && !forgotten) identity = { ...identity, timeline: knownTimeline, history: knownHistory }
+    if (hasJoined && !forgotten) identity = { ...identity, timeline, history }
     storeIdentity(settings.dataDirectory, identity)
   }
 
@@ -249,301 +254,63 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     try {
       if (!isPrepared) await prepare()
       fitness.note()
-      leadOrLeave()
-      buildOwed()
+      await note({ is: 'looking', fitness: fitnessOfAll() })
       await lookAtLease()
-      refusedSince = null
-      if (isComplaining) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
-      isComplaining = false
-      failingSince = null
-      failure = ''
-      answeredAt = performance.now()
+      if (state.outage) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
+      await note({ is: 'answered' })
     } catch (error) {
-      if (error instanceof StartError) deps.onFatal(error)
-      else onFailure(error)
+      if (error instanceof StartError) return deps.onFatal(error)
+      const isRefused = error instanceof PostgresError && error.fault === 'refused'
+      const isCoded = isRefused && error.code !== null
+      await note({
+        is: 'failed',
+        reason: isCoded ? `it refuses this node: ${errorText(error)}` : errorText(error),
+        isRefused,
+      })
     }
   }
 
   async function lookAtLease(): Promise<void> {
-    const known = attachment?.knownRev ?? 0
-    if (lease.last !== null) {
-      const renewal = await lease.renew()
-      if (renewal === null) return
-      const before = forgottenHistory(known, renewal)
-      if (before !== null) onForgotten(renewal.head, before)
-      else if (!renewal.isHeld) onFenced()
-      return
-    }
-    const found = await lease.look()
-    const { node: leader, isFree } = found
-    freeSince = isFree ? (freeSince ?? performance.now()) : null
-    if (failingSince !== null && performance.now() - failingSince > leaseMs / 2) letLastLeaderReturn()
-    const before = forgottenHistory(known, found)
-    if (before !== null && part !== 'alone') return onForgotten(found.head, before)
-    if (part === 'alone') {
-      if (before !== null) noteForgotten(found.head, before)
-      backSince = { at: performance.now(), databaseMs: clock.now() }
-      play('follower', 'joining', 'the database of the cluster answers again', SENDS_END_MS)
-      return
-    }
-    if (mode === 'joining' && attachment?.isReady && !owed && !isBuilding) {
-      forgotten = null
-      keptTerm = null
-      hasJoined = true
-      saveIdentity()
-      become('follower')
-    }
-    if (!isFree && leader !== node) steppedDownUntil = Number.NEGATIVE_INFINITY
-    const isWaiting = performance.now() < Math.max(reservedUntil, steppedDownUntil)
-    const mayLead = settings.candidate && mode === 'follower' && !isWaiting
-    if (mayLead && (isFree || leader === node) && (await isFitToLead()) && (await isReadyToLead())) await takeOver()
+    const knownRev = attachment?.knownRev ?? 0
+    const found = lease.last === null ? await lease.look() : await lease.renew()
+    // The lease was handed over meanwhile.
+    if (found === null) return
+    const { head, history } = found
+    const revision = { head, history, knownRev, timeline: leaseDb.timeline, isCaughtUp: attachment?.isReady === true }
+    if ('isHeld' in found) return note({ is: 'renewal', isHeld: found.isHeld, ...revision })
+    await note({ is: 'lease', isFree: found.isFree, leads: found.node === node, ...revision })
   }
 
-  /** The disk is tried once more: what was true a moment ago does not count for a node that takes the lead. */
-  async function isFitToLead(): Promise<boolean> {
-    await fitness.read({ anew: true })
-    const step = nextStep('follower')
-    const because = step.step === 'leave' ? step.because : ''
-    if (because !== '' && because !== saidUnfit) log.error(`CLUSTER This node does not take the lead: ${because}`)
-    saidUnfit = because
-    return step.step === 'lead'
-  }
-  let saidUnfit = ''
-
-  /**
-   * The history that this node knew when the database has an earlier state: a standby that was behind leads the servers now, or
-   * a backup was put back. Null otherwise.
-   */
-  function forgottenHistory(known: number, { head, history }: Revision): string | null {
-    const { timeline } = leaseDb
-    const before = knownHistory ?? history
-    const isOtherServer = timeline !== null && knownTimeline !== null && timeline !== knownTimeline
-    knownTimeline = timeline ?? knownTimeline
-    knownHistory = history
-    return isOtherServer || before !== history || head < known ? before : null
-  }
-
-  function noteForgotten(head: number, history: string): void {
-    counters.addRewind()
-    log.error(
-      `CLUSTER The database was put back to an earlier state (revision ${head}); this node adds what it has shipped since`,
-    )
-    forgotten = { since: hasJoined ? clock.now() - REMEMBERED_MS : null, history }
-    backSince = { at: performance.now(), databaseMs: clock.now() }
-    // The last leader knows best what came after, and is asked to lead again.
-    if (part !== 'leader') reservedUntil = performance.now() + LAST_LEADER_FIRST_MS
-  }
-
-  function onForgotten(head: number, history = knownHistory ?? ''): void {
-    // The build that adds what was forgotten is not through; it may find out itself that it happened once more.
-    if (forgotten && mode === 'joining' && (isBuilding || !attachment?.isReady)) return
-    noteForgotten(head, history)
-    lease.drop()
-    play('follower', 'joining', 'the database of the cluster was put back to an earlier state')
-  }
-
-  /** After an outage the last leader, which asks at every renewal, goes on when it can: then nothing is sent again. */
-  function letLastLeaderReturn(): void {
-    reservedUntil = Math.max(reservedUntil, performance.now() + leaseMs / 4 + LONGEST_LOOK_MS / 2)
-  }
-
-  /** After an outage the rows of the other nodes come first: what they have sent is known before anything is sent again. */
-  async function isReadyToLead(): Promise<boolean> {
-    if (backSince === null || performance.now() - backSince.at > RETURN_WAIT_MS) return true
-    // Others may have been back a little earlier.
-    return (await nodes.awaited(backSince.databaseMs - RETURN_WAIT_MS)) === 0
-  }
-
-  async function takeOver(): Promise<void> {
-    const term = await lease.acquire()
-    if (!term) return
-    counters.addTakeover(term.reason)
-    log.info(`CLUSTER This node takes over (term ${term.epoch})`)
-    attachment
-      ?.toHead()
-      .then(() => {
-        if (lease.last?.token === term.token) play('leader', 'leader', 'it leads the cluster now')
-      })
-      .catch((error: unknown) => {
-        log.warn(`CLUSTER The state of the last leader cannot be read, another node may lead: ${errorText(error)}`)
-        return lease.release()
-      })
-      .catch(() => undefined)
-  }
-
-  /** The app that has led is at its end: nothing is under way that the next leader would do again. */
-  function handOver(): void {
-    isHandingOver = false
-    if (part !== 'leader') return
-    part = 'follower'
-    become('joining')
-    steppedDownUntil = performance.now() + STEPPED_DOWN_MS
-    lease.release().catch(() => undefined)
-  }
-
-  function onFenced(): void {
-    if (part !== 'leader') return
-    lease.drop()
-    counters.addFenced()
-    log.warn('CLUSTER Another node has taken over; this one follows')
-    play('follower', 'joining', 'another node leads the cluster now')
-  }
-
-  function onFailure(error: unknown): void {
-    noteAlive()
-    failingSince = answeredAt
-    freeSince = null
-    const isRefused = error instanceof PostgresError && error.fault === 'refused'
-    const wasRefused = refusedSince !== null
-    failure = isRefused && error.code !== null ? `it refuses this node: ${errorText(error)}` : errorText(error)
-    if (isRefused) refusedSince ??= performance.now()
-    else refusedSince = null
-    if (!isComplaining || (isRefused && !wasRefused)) {
-      const remedy = isRefused ? '"footman doctor" names the line to correct; trying again' : 'trying again'
-      log.error(`CLUSTER The database cannot be used: ${failure}; ${remedy}`)
-    }
-    isComplaining = true
-    goAloneWhenAway()
-  }
-
-  /** Attempts may take seconds each, so that it is asked between them as well. */
-  function goAloneWhenAway(): void {
-    const isAway = failingSince !== null && performance.now() - failingSince >= settings.aloneAfterMs()
-    if (!isAway || isStopping) return
-    if (refusedSince !== null) {
-      goAloneRefused(performance.now() - refusedSince)
-      return
-    }
-    const isAlone = part === 'alone' && aloneBecause !== 'refused'
-    if (isAlone || settings.whenDatabaseDown() === 'wait') return
-    log.error('CLUSTER The database has been away for too long: this node works alone until it is back')
-    aloneBecause = 'away'
-    aloneAsLastLeader = part === 'leader'
-    keptTerm = aloneAsLastLeader && settings.dutiesWhenDatabaseDown === 'lastLeader' ? lease.last : null
-    lease.drop()
-    play('alone', 'alone', 'the database of the cluster cannot be reached')
-  }
-
-  /**
-   * Others may be let in, and do the work: this node keeps what it receives, and only reports that. No node can find out whether
-   * one is, so that after a long time it alerts as without a database: an alert that comes twice is better than none.
-   */
-  function goAloneRefused(forMs: number): void {
-    const hasWaited = forMs >= settings.refusedAfterMs() && settings.whenDatabaseDown() === 'alert'
-    const because = hasWaited ? 'refused for long' : 'refused'
-    const isAlone = part === 'alone' && (aloneBecause === because || aloneBecause === 'refused for long')
-    if (isAlone || forMs < settings.aloneAfterMs() / 2) return
-    log.error(
-      hasWaited
-        ? 'CLUSTER The database has refused this node for too long: it alerts about what it has received, as other nodes may be refused too'
-        : 'CLUSTER This node keeps what it receives until the database lets it in, and sends and starts nothing',
-    )
-    aloneBecause = because
-    aloneAsLastLeader = false
-    keptTerm = null
-    lease.drop()
-    play('alone', 'alone', 'the database of the cluster refuses this node')
-  }
-
-  function noteAlive(): void {
-    const now = performance.now()
-    if (now - aliveAt > HALTED_MS) {
-      answeredAt = now
-      if (failingSince !== null) failingSince = now
-    }
-    aliveAt = now
-  }
-
-  /** Renewals are counted from sending to sending; a candidate looks at least once a second. */
-  const lookMs = () => (part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS))
+  /** Renewals are counted from sending to sending. */
+  const lookMs = () => (state.part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS))
   const look = createRecurringJob({ everyMs: lookMs, firstMs: 0 }, lookOnce)
 
   async function beat(): Promise<void> {
     try {
       await fitness.read()
       const { waiting = 0, appliedRev = 0 } = attachment ?? {}
+      const { mode } = state
       await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported })
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
     }
   }
   const beats = createRecurringJob({ everyMs: BEAT_MS }, beat)
-  const alive = setInterval(() => {
-    noteAlive()
-    goAloneWhenAway()
-  }, HALTED_MS / 8)
+  const alive = setInterval(() => void note({ is: 'alive' }), HALTED_MS / 8)
   alive.unref()
 
-  const status: ClusterStatus = {
+  const status = statusOf({
     node,
-    get mode() {
-      return mode
-    },
-    get modeSince() {
-      return modeSince
-    },
-    get clusterId() {
-      return clusterId
-    },
-    get database() {
-      const downForMs = failingSince === null ? 0 : performance.now() - failingSince
-      const { host, timeline } = pool
-      return {
-        host,
-        timeline,
-        isUp: isPrepared && failingSince === null,
-        reason: failure,
-        isRefused: refusedSince !== null,
-        isWaitedFor: part === 'alone' && aloneBecause === 'refused',
-        downForMs,
-      }
-    },
-    get leader() {
-      return nodes.list.leaderships[0] ?? null
-    },
-    get leaderlessForMs() {
-      return freeSince === null || part === 'leader' ? 0 : performance.now() - freeSince
-    },
-    get nodes() {
-      return nodes.list.nodes
-    },
-    get leaderships() {
-      return nodes.list.leaderships
-    },
-    get appliedRev() {
-      return attachment?.appliedRev ?? 0
-    },
-    get headRev() {
-      return attachment?.headRev ?? 0
-    },
-    get followLagMs() {
-      return attachment?.lagMs ?? 0
-    },
-    get clockOffsetMs() {
-      return clock.offsetMs
-    },
-    get unshippedRows() {
-      return attachment?.unshipped ?? 0
-    },
-    get waiting() {
-      return attachment?.waiting ?? 0
-    },
-    get inboxOpen() {
-      return attachment?.inboxOpen.rows ?? 0
-    },
-    get inboxOldestAt() {
-      return attachment?.inboxOpen.oldestAt ?? null
-    },
-    get configDiffers() {
-      return differingSections(nodes.list.nodes, nodes.list.leaderships[0]?.node ?? null)
-    },
-    get rewoundAgoMs() {
-      return counters.rewoundAgoMs
-    },
-    get counters() {
-      return counters.read({ shippedRows: attachment?.shippedRows ?? 0, appliedRows: attachment?.appliedRows ?? 0 })
-    },
-  }
+    clock,
+    pool,
+    counters,
+    nodes,
+    state: () => state,
+    modeSince: () => modeSince,
+    clusterId: () => clusterId,
+    isPrepared: () => isPrepared,
+    attachment: () => attachment,
+  })
 
   return {
     start() {
@@ -551,8 +318,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     },
     attach(own) {
       if (attachment) counters.addRows(attachment)
-      isBuilding = false
-      if (isHandingOver) handOver()
+      void note({ is: 'built' })
+      const { part, keepsDuties, wasLastLeader, forgotten } = state
       attachment = createAttachment(
         {
           own,
@@ -562,14 +329,14 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
           counters,
           status,
           part,
-          isPrepared: () => isPrepared || part === 'alone',
-          isPart: () => attachment?.part === part && !isStopping,
+          isPrepared: () => isPrepared || state.part === 'alone',
+          isPart: () => attachment?.part === state.part && !state.isStopping,
           refusingSince: () => pool.refusingSince,
-          wasLastLeader: aloneAsLastLeader,
-          keptTerm,
+          wasLastLeader,
+          keptTerm: keepsDuties ? droppedTerm : null,
           nodes,
-          onFenced,
-          onForgotten,
+          onFenced: () => void note({ is: 'fenced' }),
+          onForgotten: (head) => void note({ is: 'forgotten', head, isCaughtUp: attachment?.isReady === true }),
           forgotten,
         },
         settings,
@@ -577,26 +344,113 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       return attachment
     },
     async stepDown() {
-      if (part !== 'leader') return
-      isHandingOver = true
+      if (state.part !== 'leader') return
+      await note({ is: 'step down' })
       await attachment?.finish()
-      if (part === 'leader' && !isStopping) deps.onPart('another node is asked to lead the cluster', HAND_OVER_MS)
+      await note({ is: 'finished' })
     },
     nodes,
     finish: async () => attachment?.finish(),
     async stop() {
-      isStopping = true
-      become('leaving')
+      await note({ is: 'stopping' })
       clearInterval(alive)
       await Promise.all([beats.stop(), look.stop()])
       saveIdentity()
       await lease.release().catch(() => undefined)
-      if (isPrepared && failingSince === null) await beat()
+      if (isPrepared && !state.outage) await beat()
       await listener.stop()
       await Promise.all([pool.close(), leaseDb.close()])
     },
   }
 }
 
-/** After an outage candidates wait so long for the other nodes. */
-const RETURN_WAIT_MS = 5000
+interface StatusParts {
+  readonly node: string
+  readonly clock: ClusterClock
+  readonly pool: PostgresPool
+  readonly counters: CounterWriter
+  readonly nodes: Nodes
+  readonly state: () => State
+  /** Milliseconds since 1970. */
+  readonly modeSince: () => number
+  readonly clusterId: () => string | null
+  readonly isPrepared: () => boolean
+  readonly attachment: () => Attachment | null
+}
+
+/** Reads the parts at each access. */
+function statusOf(parts: StatusParts): ClusterStatus {
+  const { node, clock, pool, counters, nodes } = parts
+  return {
+    node,
+    get mode() {
+      return parts.state().mode
+    },
+    get modeSince() {
+      return parts.modeSince()
+    },
+    get clusterId() {
+      return parts.clusterId()
+    },
+    get database() {
+      const { outage, answeredAt, part, aloneBecause } = parts.state()
+      const { host, timeline } = pool
+      return {
+        host,
+        timeline,
+        isUp: parts.isPrepared() && outage === null,
+        reason: outage?.reason ?? '',
+        isRefused: outage !== null && outage.refusedSince !== null,
+        isWaitedFor: part === 'alone' && aloneBecause === 'refused',
+        downForMs: outage === null ? 0 : clock.monotonic() - answeredAt,
+      }
+    },
+    get leader() {
+      return nodes.list.leaderships[0] ?? null
+    },
+    get leaderlessForMs() {
+      const { freeSince, part } = parts.state()
+      return freeSince === null || part === 'leader' ? 0 : clock.monotonic() - freeSince
+    },
+    get nodes() {
+      return nodes.list.nodes
+    },
+    get leaderships() {
+      return nodes.list.leaderships
+    },
+    get appliedRev() {
+      return parts.attachment()?.appliedRev ?? 0
+    },
+    get headRev() {
+      return parts.attachment()?.headRev ?? 0
+    },
+    get followLagMs() {
+      return parts.attachment()?.lagMs ?? 0
+    },
+    get clockOffsetMs() {
+      return clock.offsetMs
+    },
+    get unshippedRows() {
+      return parts.attachment()?.unshipped ?? 0
+    },
+    get waiting() {
+      return parts.attachment()?.waiting ?? 0
+    },
+    get inboxOpen() {
+      return parts.attachment()?.inboxOpen.rows ?? 0
+    },
+    get inboxOldestAt() {
+      return parts.attachment()?.inboxOpen.oldestAt ?? null
+    },
+    get configDiffers() {
+      return differingSections(nodes.list.nodes, nodes.list.leaderships[0]?.node ?? null)
+    },
+    get rewoundAgoMs() {
+      return counters.rewoundAgoMs
+    },
+    get counters() {
+      const { shippedRows = 0, appliedRows = 0 } = parts.attachment() ?? {}
+      return counters.read({ shippedRows, appliedRows })
+    },
+  }
+}

@@ -13,8 +13,6 @@ export interface LeaseDeps {
   readonly db: Queryable
   readonly clock: ClusterClock
   readonly log: Logger
-  /** A clock that never jumps, in milliseconds; replaced in tests. */
-  readonly monotonic?: () => number
   /** The wall clock of this machine. */
   readonly wall?: () => number
 }
@@ -79,7 +77,8 @@ const RELEASE = `WITH l AS (UPDATE lease SET expires_at = '-infinity', data_id =
   SELECT pg_notify('footman_lease', node) FROM l`
 
 export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: LeaseSettings): Lease {
-  const { db, clock, monotonic = () => performance.now(), wall = Date.now } = deps
+  const { db, clock, wall = Date.now } = deps
+  const { monotonic } = clock
   /** After this time since a renewal was sent the leader does nothing new, as another node may lead soon. */
   const believedMs = durationMs - durationMs / 6
   let term: Term | null = null

@@ -11,6 +11,7 @@ import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { INBOX_TAKEN, lastNoted, type NotedChange, notesUpTo } from './changes.ts'
+import type { ClusterClock } from './clock.ts'
 import type { Backlog } from './first-ship.ts'
 import { type CommandAnswer, escapedKey, type RowKey, type Shipment, type Shipped, shipAsLeader } from './replica.ts'
 import { createRows, type OutgoingRow, sizeOf } from './rows.ts'
@@ -21,6 +22,7 @@ export interface ShipperDeps {
   readonly db: Database
   readonly pool: PostgresPool
   readonly log: Logger
+  readonly clock: Pick<ClusterClock, 'monotonic'>
   /** The name of this node. */
   readonly node: string
   readonly term: () => Term | null
@@ -82,7 +84,7 @@ interface Unit extends Shipment {
 }
 
 export function createShipper(deps: ShipperDeps): Shipper {
-  const { db, pool, log, node, backlog } = deps
+  const { db, pool, log, clock, node, backlog } = deps
   const rowsOf = createRows(db)
   const stopping = new AbortController()
   const listeners = new Set<(durationMs: number, rows: number) => void>()
@@ -145,7 +147,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
   async function shipOnce(of: string): Promise<void> {
     const unit = collect()
     const answering = answers.slice(0, unit.answers.length)
-    const began = performance.now()
+    const began = clock.monotonic()
     const parts = await send(unit, of)
     if (parts === null) return fenced()
     shipped = unit.last
@@ -153,7 +155,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
     shippedRev = parts.at(-1)?.rev ?? shippedRev
     answers = answers.slice(answering.length)
     tidy.add(unit, parts)
-    for (const listener of listeners) listener(performance.now() - began, unit.rows.length)
+    for (const listener of listeners) listener(clock.monotonic() - began, unit.rows.length)
     const done = waiters.filter(({ seq }) => seq <= shipped)
     waiters = waiters.filter(({ seq }) => seq > shipped)
     for (const waiter of [...done, ...answering]) waiter.resolve()

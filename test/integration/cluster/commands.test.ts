@@ -1,6 +1,7 @@
 /** REST calls as commands: taken once by the leader, answered or refused at the node that received them. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
+import { createClusterClock } from '../../../src/cluster/clock.ts'
 import { type Commands, createCommands } from '../../../src/cluster/commands.ts'
 import { createCounters } from '../../../src/cluster/counters.ts'
 import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
@@ -8,6 +9,7 @@ import type { ForwardedAnswer, ForwardedRequest, ForwardingError, Term } from '.
 import { createPostgresPool } from '../../../src/platform/postgres/pool.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { FileDatabase } from '../../../src/platform/sqlite.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { freeTcpPort } from '../../support/ports.ts'
 import { type Postgres, postgresPrograms, ROLE, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -67,6 +69,7 @@ function node(name: string, { timeoutMs = 10_000, over = pool } = {}): Node {
   const reached: number[] = []
   let term: Term | null = null
   const shipper = createShipper({
+    clock: createClusterClock(systemClock),
     db,
     pool: over,
     log,
@@ -77,10 +80,11 @@ function node(name: string, { timeoutMs = 10_000, over = pool } = {}): Node {
   })
   const commands = createCommands(
     {
+      clock: createClusterClock(systemClock),
       pool: over,
       node: name,
       log,
-      counters: createCounters(),
+      counters: createCounters(() => performance.now()),
       term: () => term,
       answer: shipper.answer,
       reach: async (rev) => void reached.push(rev),

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { installTriggers } from '../../../src/cluster/changes.ts'
+import { createClusterClock } from '../../../src/cluster/clock.ts'
 import { createBacklog } from '../../../src/cluster/first-ship.ts'
 import { createFollower } from '../../../src/cluster/follow.ts'
 import { createMembership } from '../../../src/cluster/join.ts'
@@ -11,6 +12,7 @@ import { createShipper } from '../../../src/cluster/ship.ts'
 import type { ForwardedRequest } from '../../../src/cluster/types.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { needs } from '../../support/servers.ts'
@@ -62,6 +64,7 @@ function newNode(name: string, fill: (db: Database) => void) {
     })
   const membership = newMembership()
   const follower = createFollower({
+    clock: createClusterClock(systemClock),
     db,
     pool,
     log,
@@ -85,6 +88,7 @@ async function leadAndShip(node: ReturnType<typeof newNode>) {
   node.membership.lead(info!.id)
   const backlog = createBacklog(node.db)
   const shipper = createShipper({
+    clock: createClusterClock(systemClock),
     db: node.db,
     pool,
     log: node.log,

@@ -64,9 +64,9 @@ describe('the lease of the leader', () => {
 
   function newNode(name: string, { dataId = randomUUID(), aheadMs = 0, monotonic }: NodeWish = {}) {
     const wall = () => Date.now() + aheadMs
-    const clock = createClusterClock({ now: wall })
+    const clock = createClusterClock({ now: wall }, 0, monotonic)
     const lease = createLease(
-      { db: connect(), clock, log: recordingLog(), wall, ...(monotonic && { monotonic }) },
+      { db: connect(), clock, log: recordingLog(), wall },
       { node: name, dataId, durationMs: DURATION_MS },
     )
     return { lease, clock, dataId }

@@ -2,12 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { backupDirectoryOf, databasesOf } from '../../../src/app/migrations.ts'
+import { createClusterClock } from '../../../src/cluster/clock.ts'
 import { createFollower } from '../../../src/cluster/follow.ts'
 import { readIdentity, storeIdentity } from '../../../src/cluster/identity.ts'
 import { resetShared } from '../../../src/cluster/reset.ts'
 import { createShipper } from '../../../src/cluster/ship.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { FileDatabase } from '../../../src/platform/sqlite.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { needs } from '../../support/servers.ts'
@@ -35,6 +37,7 @@ describe('a node that is reset', () => {
     )
   const follower = (db: FileDatabase, isLeader: boolean) =>
     createFollower({
+      clock: createClusterClock(systemClock),
       db,
       pool,
       log: recordingLog(),
@@ -50,6 +53,7 @@ describe('a node that is reset', () => {
     const store = databasesOf(dataDirectory).find(({ name }) => name === 'footman')!
     const before = openStore(store.file)
     const shipper = createShipper({
+      clock: createClusterClock(systemClock),
       db: before,
       pool,
       log: recordingLog(),

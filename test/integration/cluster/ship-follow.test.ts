@@ -2,10 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
+import { createClusterClock } from '../../../src/cluster/clock.ts'
 import { createFollower, type Follower } from '../../../src/cluster/follow.ts'
 import { createShipper, type Shipper } from '../../../src/cluster/ship.ts'
 import type { PostgresPool, Queryable } from '../../../src/platform/postgres/types.ts'
 import type { FileDatabase } from '../../../src/platform/sqlite.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { needs } from '../../support/servers.ts'
@@ -170,6 +172,7 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
   function newShipper(): Shipper {
     mortalPool = mortal(shared)
     return createShipper({
+      clock: createClusterClock(systemClock),
       db: leader,
       pool: mortalPool.pool,
       log,
@@ -184,6 +187,7 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
 
   function newFollower(): Follower {
     return createFollower({
+      clock: createClusterClock(systemClock),
       onForgotten: () => undefined,
       db: follower,
       pool: shared,

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { insertDelivery } from '../../../src/alerts/outbox/store.ts'
 import { createApplier } from '../../../src/cluster/apply.ts'
 import { silently } from '../../../src/cluster/changes.ts'
+import { createClusterClock } from '../../../src/cluster/clock.ts'
 import { createFollower, type Follower } from '../../../src/cluster/follow.ts'
 import { shipForgotten, takeBack } from '../../../src/cluster/merge.ts'
 import { readPage } from '../../../src/cluster/replica.ts'
@@ -14,6 +15,7 @@ import { insertItem, noteAttempt, oldestItems, removeItem } from '../../../src/p
 import { PostgresError } from '../../../src/platform/postgres/errors.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import type { Database, FileDatabase } from '../../../src/platform/sqlite.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { type Postgres, postgresPrograms, startPostgres } from '../../support/postgres.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { needs } from '../../support/servers.ts'
@@ -64,6 +66,7 @@ function newNode(name: string, migrations?: typeof MIGRATIONS): Node {
   let term: Term | null = null
   let fenced = 0
   const follower = createFollower({
+    clock: createClusterClock(systemClock),
     onForgotten: () => undefined,
     db,
     pool,
@@ -75,6 +78,7 @@ function newNode(name: string, migrations?: typeof MIGRATIONS): Node {
     },
   })
   const shipper = createShipper({
+    clock: createClusterClock(systemClock),
     db,
     pool,
     log,
@@ -104,6 +108,7 @@ function newNode(name: string, migrations?: typeof MIGRATIONS): Node {
 
 const newFollower = ({ db, name, pool: reading }: Pick<Node, 'db' | 'name'> & { readonly pool: PostgresPool }) =>
   createFollower({
+    clock: createClusterClock(systemClock),
     db,
     pool: reading,
     node: name,
@@ -272,6 +277,7 @@ describe('a row that the server cannot store', () => {
       if (JSON.stringify(parameters).includes('poison')) throw new PostgresError('bad value', 'wrong', '22P05')
     }
     const shipper = createShipper({
+      clock: createClusterClock(systemClock),
       db: a.db,
       log,
       node: 'a',

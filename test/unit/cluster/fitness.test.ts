@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
-import { diskProblem, type Lacks, lacksOf, next, type Seen } from '../../../src/cluster/fitness.ts'
+import { diskProblem, type Fitness, type Lacks, lacksOf, stepOf } from '../../../src/cluster/fitness.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 
 const DISK: Lacks = { disk: 'full' }
@@ -57,8 +57,8 @@ const ROWS: readonly Row[] = [
 describe('who leads', () => {
   test.each(ROWS)('$part: $what', ({ part, own, for: ms = 0, others = [], free = null, leaves }) => {
     const at = 1_000_000
-    const since = Object.fromEntries(Object.keys(own).map((need) => [need, at - ms])) as Seen['since']
-    const step = next(part, { own, since, others, freeSince: free === null ? null : at - free }, at)
+    const since = Object.fromEntries(Object.keys(own).map((need) => [need, at - ms])) as Fitness['since']
+    const step = stepOf(part, { own, since, others, freeSince: free === null ? null : at - free }, at)
     expect(step.step === 'leave' ? step.because : null).toBe(leaves)
   })
 })
