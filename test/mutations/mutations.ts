@@ -1,0 +1,121 @@
+/** The faults, by the room they are made in. */
+
+export interface Mutation {
+  readonly what: string
+  readonly file: string
+  /** Stands in the file once. */
+  readonly from: string
+  readonly to: string
+  /** Files of which one has to fail. */
+  readonly tests: readonly string[]
+}
+
+type Fault = readonly [what: string, from: string, to: string]
+
+const inFile = (file: string, tests: readonly string[], faults: readonly Fault[]): readonly Mutation[] =>
+  faults.map(([what, from, to]) => ({ what, file, from, to, tests }))
+
+const CLUSTER = ['test/unit/cluster']
+const OUTBOX = [
+  'test/integration/alerts/outbox.test.ts',
+  'test/integration/alerts/outbox-breaker.test.ts',
+  'test/integration/alerts/outbox-interleavings.test.ts',
+]
+const ROUTER = ['test/unit/alerts/rules', 'test/integration/alerts/rules', 'test/integration/alerts/decisions.test.ts']
+const SCHEDULER = ['test/unit/tasks/schedule']
+const RUNNER = [
+  'test/integration/reports/runs.test.ts',
+  'test/integration/reports/run-ends.test.ts',
+  'test/integration/reports/trials.test.ts',
+  'test/integration/reports/triggers.test.ts',
+  'test/integration/reports/storage-trouble.test.ts',
+]
+
+export const MUTATIONS: readonly Mutation[] = [
+  ...inFile('src/cluster/part.ts', CLUSTER, [
+    ['a lost lease is not noticed at a renewal', 'return seen.isHeld ? turn(state)', 'return true ? turn(state)'],
+    ['other nodes are not waited for', "step.step === 'lead' && awaited === 0 ?", "step.step === 'lead' ?"],
+    ['the app is built on a full disk', 'isStopping || !canWrite ?', 'isStopping ?'],
+    ['the lease is kept when the node goes alone', "facts, said, { do: 'drop' })\n}\n\n/**", 'facts, said)\n}\n\n/**'],
+    [
+      'a node stays alone when the database answers',
+      "if (state.part === 'alone') return comeBack",
+      'if (false) return comeBack',
+    ],
+    ['the lease is kept after the hand-over', "return turn(left, { do: 'release' })", 'return turn(left)'],
+    [
+      'an outage is never over',
+      '{ ...state, outage: null, answeredAt: facts.now }',
+      '{ ...state, answeredAt: facts.now }',
+    ],
+    [
+      'a node follows before it has caught up',
+      "state.mode === 'joining' && seen.isCaughtUp &&",
+      "state.mode === 'joining' &&",
+    ],
+    [
+      'a frozen process draws conclusions at once',
+      'answeredAt: wasHalted ? now : state.answeredAt',
+      'answeredAt: state.answeredAt',
+    ],
+    ['a satellite takes the lead', "rules.candidate && state.mode === 'follower'", "state.mode === 'follower'"],
+  ]),
+  ...inFile('src/cluster/fitness.ts', CLUSTER, [
+    [
+      'a full disk is borne for ever',
+      "if (need === 'disk') return leave",
+      "if (need === 'disk') return { step: 'lead' }",
+    ],
+  ]),
+  ...inFile('src/alerts/outbox/outbox.ts', OUTBOX, [
+    [
+      'deliveries of an order key leave at once',
+      'queue.some(({ seq }) => seq === next.seq)) return false',
+      'false) return false',
+    ],
+    ['the breaker never opens', 'return failures >= OPENS_AFTER\n', 'return false\n'],
+    ['the breaker never closes', '    answered() {\n      failures = 0', '    answered() {\n      failures += 0'],
+    [
+      'cancelled deliveries leave',
+      'if (next && isOpenDelivery(deps.db, next.seq)) return next',
+      'if (next) return next',
+    ],
+    ['a lane is not limited', 'breaker.isOpen ? 1 : concurrency', 'breaker.isOpen ? 1 : 1000'],
+    ['interrupted sends stay', '      reopenSending(db)\n', ''],
+    ['lanes that wait are not pulled forward', 'if (failures < DOWN_AFTER) return', 'return'],
+    ['what is sent is not looked for again', 'if (!isSent) mustLook = true', ''],
+  ]),
+  ...inFile('src/alerts/router.ts', ROUTER, [
+    ['stop does not stop', '      if (group.stop) return group.name\n', ''],
+    ['a failing rule costs the others', 'if (isStorageFailure(error)) throw error', 'throw error'],
+    ['limits are taken for tests', 'if (event.test) return PENDING', ''],
+    ['recoveries go without confirmation', 'if (!isSample && !isConfirmed(event)) {', 'if (false) {'],
+    ['holds are not asked', 'if (found) return suppressed(found)', ''],
+    ['recoveries are sent again', "if (isMade(pass, rule, target, 'recovery')) continue", ''],
+    ['groups of chains stay open', "if (event.outcome === 'success') closeGroups(db, event.taskId, now)", ''],
+    ['fallbacks are not watched', 'if (policy.fallback.length > 0) watchFallback', 'if (false) watchFallback'],
+  ]),
+  ...inFile('src/tasks/schedule/scheduler.ts', SCHEDULER, [
+    ['stopped schedules fire', 'if (running && plan && fires) timer.set', 'if (plan && fires) timer.set'],
+    ['schedules that are gone fire', 'for (const id of before.keys()) if (!known.has(id)) timer.remove(id)', ''],
+    ['late firings run', 'const inTime = now - missed.last < misfireGraceMs', 'const inTime = true'],
+    ['firings that were missed are forgotten', 'if (!isFresh.has(schedule)) makeUp', 'if (false) makeUp'],
+    ['an old plan fires', 'if (schedule?.plan === plan) void runner.fire', 'if (schedule) void runner.fire'],
+    ['a changed schedule stops', 'mark(id, running)\n        draft.change(id, taken)', 'draft.change(id, taken)'],
+    ['the next run is an excluded one', 'return at === null || !plan?.excluded(at) ? at', 'return true ? at'],
+  ]),
+  ...inFile('src/reports/runs/runner.ts', RUNNER, [
+    ['two runs of a task at once', 'if (busy().some(({ taskId }) => taskId === run.taskId)) continue', ''],
+    ['more runs at once than allowed', 'if (busy().length >= settings.concurrentRuns) return', ''],
+    [
+      'test runs keep the state of conditions',
+      'if (run.test || run.options.dryRun || !run.sealed) return {}',
+      'if (!run.sealed) return {}',
+    ],
+    ['a run is made for ever', 'if (run.attempt >= MAX_ATTEMPTS) return', 'if (false) return'],
+    ['a late schedule runs', 'else if (isLate(run)) await finish', 'else if (false) await finish'],
+    ['a test address is not checked', '      requireTestAddress(run, definition.task)\n', ''],
+    ['a storage in trouble keeps the task busy', 'entry.isWaiting = true', 'entry.isWaiting = false'],
+    ['unknown mails are sent again', "state: held ? 'unknown' : 'planned'", "state: 'planned'"],
+  ]),
+]
