@@ -117,6 +117,7 @@ const onlyRequest = /^\d+$/.test(options.only ?? '') ? Number(options.only) : nu
 
 async function main(): Promise<boolean> {
   const { only } = options
+  console.log(`seed ${seed}`)
   if (onlyRequest !== null) return fuzzRequests()
   // Not loaded for the help.
   const { TARGETS } = await import('../test/fuzz/targets.ts')
