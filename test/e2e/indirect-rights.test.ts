@@ -333,3 +333,14 @@ test('lists of everything show pairs to callers that may read them', async () =>
     callers.map(({ name, scope }) => `${name}: ${opens(scope, 'kv:read')} ${opens(scope, 'kv:read')}`),
   )
 })
+
+test('the cookie of a session opens nothing outside of the console, and writes nothing without the token of a page', async () => {
+  const { headers } = callers.find(({ name }) => name === 'admin in the console')!
+  const { 'x-footman-csrf': _, ...cookie } = headers
+  const pairOf = (key: string) => ({ key, value: 'x' })
+  const outside = await send('POST', '/v4/keyvalues/Open', pairOf('cookie'), headers)
+  const read = await send('GET', `/v4/keyvalues/${SECRET}?key=salary`, undefined, headers)
+  const without = await send('POST', '/console/api/v4/keyvalues/Open', pairOf('cookie'), cookie)
+  expect([outside.status, read.status, without.status]).toEqual([401, 401, 403])
+  expect(await asAdmin<object>('GET', '/v4/keyvalues/Open/keyexists?key=cookie')).toMatchObject({ keyExists: false })
+})
