@@ -26,7 +26,7 @@ Archives of other versions and platforms in the folder stay.
   --new-key FILE   only writes a new secret key to FILE and prints its public key
 
 Environment:
-  FOOTMAN_RELEASE_KEY    secret key of minisign without a password, or its file, that signs SHA256SUMS;
+  FOOTMAN_RELEASE_KEY    signs SHA256SUMS: a secret key of minisign without a password, or its file;
                          README.md must show its public key. Without it nothing is signed
   FOOTMAN_SIGN_WINDOWS   command that signs the executable for Windows, whose path is added to it
 `)
