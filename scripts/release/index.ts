@@ -10,7 +10,7 @@ import { signExecutable } from './authenticode.ts'
 import { bundledPackages } from './bundled.ts'
 import { checksums, shippedFiles } from './contents.ts'
 import { licenceText } from './licences.ts'
-import { publicKeyFile, type SigningKey, signature } from './minisign.ts'
+import { publicKeyFile, publicKeyText, type SigningKey, signature } from './minisign.ts'
 import { billText } from './sbom.ts'
 
 /** The oldest time that a zip archive can hold. */
@@ -21,19 +21,28 @@ export interface ReleaseOrder {
   readonly targets: readonly Target[]
   /** Absolute path of the folder that gets the files. */
   readonly out: string
-  /** Signs SHA256SUMS. */
-  readonly key: SigningKey
+  /** Signs SHA256SUMS; null: it has no signature. */
+  readonly key: SigningKey | null
   /** Command that signs executables for Windows; left out: they are not signed. */
   readonly signWindows?: string
   /** Called after each file that is written. */
   readonly onFile?: (name: string, bytes: number) => void
 }
 
+const SIGNATURE = ['SHA256SUMS.minisig', 'minisign.pub'] as const
+
+/** Throws unless readers of `readme` find the public key there: a key that lies beside the download only proves nothing. */
+export function requirePublished(key: SigningKey, readme: string): void {
+  const text = publicKeyText(key)
+  if (readme.includes(text)) return
+  throw new Error(`README.md does not show the public key ${text}; write it there as "Release key", and commit it`)
+}
+
 const RELEASED = /^footman-.*\.(zip|tar\.gz|cdx\.json)$/
 
 /**
- * Writes the archives of `targets`, `footman-<version>.cdx.json`, `SHA256SUMS`, its signature and the public key; resolves with
- * their names. Files of other versions and platforms stay in the folder, and `SHA256SUMS` lists them too.
+ * Writes the archives of `targets`, `footman-<version>.cdx.json`, `SHA256SUMS`, with a key its signature and the public key;
+ * resolves with their names. Files of other versions and platforms stay in the folder, and `SHA256SUMS` lists them too.
  */
 export async function release({ identity, targets, out, key, signWindows, onFile }: ReleaseOrder): Promise<string[]> {
   mkdirSync(out, { recursive: true })
@@ -65,10 +74,13 @@ export async function release({ identity, targets, out, key, signWindows, onFile
   }
   publish(`footman-${identity.version}.cdx.json`, bill)
   const sums = Buffer.from(checksums([...published, ...earlier(out, published)]))
+  // The signature of an earlier release would not fit.
+  for (const name of SIGNATURE) rmSync(join(out, name), { force: true })
   publish('SHA256SUMS', sums)
+  if (!key) return published.map(({ path }) => path)
   const trusted = `timestamp:${time.getTime() / 1000}\tfile:SHA256SUMS\thashed\tFootman ${identity.version}, commit ${identity.commit}`
-  publish('SHA256SUMS.minisig', Buffer.from(signature(sums, key, trusted)))
-  publish('minisign.pub', Buffer.from(publicKeyFile(key)))
+  publish(SIGNATURE[0], Buffer.from(signature(sums, key, trusted)))
+  publish(SIGNATURE[1], Buffer.from(publicKeyFile(key)))
   return published.map(({ path }) => path)
 }
 

@@ -85,7 +85,7 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
   /** A body is read of visitors and of sign-ins only; for all others the answer does not depend on it. */
   const bodyFor = async (request: ApiRequest): Promise<number> => {
     if (!config().enable) return 0
-    if (SIGN_IN.test(request.url)) return FORM_LIMIT
+    if (SIGN_IN.test(request.url)) return request.pages.signsIn ? FORM_LIMIT : 0
     return (await guard.stays(request)) ? VISITORS_LIMIT : 0
   }
 

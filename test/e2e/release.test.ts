@@ -4,8 +4,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
+import { identify } from '../../scripts/build/identity.ts'
 import { hostTarget } from '../../scripts/build/targets.ts'
-import { verified } from '../../scripts/release/minisign.ts'
+import { release, requirePublished } from '../../scripts/release/index.ts'
+import { newKey, publicKeyText, readSecretKey, verified } from '../../scripts/release/minisign.ts'
 import { runToEnd } from '../support/binary.ts'
 import { readResources } from '../support/pe-resources.ts'
 import { needs } from '../support/servers.ts'
@@ -43,17 +45,43 @@ describe('a release', () => {
   test('has an archive for each platform, a bill of materials and their checksums; earlier ones stay', () => {
     const out = directory.join('out')
     const files = [EARLIER, `${HERE}.${windowsHere ? 'zip' : 'tar.gz'}`, `${NAME}-windows-x64.zip`, `${NAME}.cdx.json`]
-    const beside = ['SHA256SUMS', 'SHA256SUMS.minisig', 'minisign.pub']
-    expect(readdirSync(out).sort()).toEqual([...new Set(files), ...beside].sort())
+    expect(readdirSync(out).sort()).toEqual([...new Set(files), 'SHA256SUMS'].sort())
     const sums = readFileSync(join(out, 'SHA256SUMS'), 'utf8').trim().split('\n')
     expect(sums.map((line) => line.split('  ')[1]).sort()).toEqual([...new Set(files)].sort())
   })
 
-  test('signs the checksums with a key whose public half lies beside them', () => {
+  test('has no signature without a release key, also where an earlier one had', async () => {
+    const out = directory.join('signed')
+    const order = { identity: identify(), targets: [], out }
+    const key = newKey()
+    await release({ ...order, key })
     const [sums, minisig, publicKey] = ['SHA256SUMS', 'SHA256SUMS.minisig', 'minisign.pub'].map((name) =>
-      readFileSync(join(directory.join('out'), name), 'utf8'),
+      readFileSync(join(out, name), 'utf8'),
     ) as [string, string, string]
-    expect(verified(Buffer.from(sums), minisig, publicKey.split('\n')[1]!)).toContain(`Footman ${manifest.version}`)
+    expect(publicKey.split('\n')[1]).toBe(publicKeyText(key))
+    expect(verified(Buffer.from(sums), minisig, publicKeyText(key))).toContain(`Footman ${manifest.version}`)
+    await release({ ...order, key: null })
+    expect(readdirSync(out).sort()).toEqual(['SHA256SUMS', `${NAME}.cdx.json`])
+  })
+
+  test('is not made with a release key whose public half README.md does not show', () => {
+    const file = directory.join('release.key')
+    const script = (env: NodeJS.ProcessEnv, ...args: readonly string[]) =>
+      spawnSync(process.execPath, ['--no-env-file', 'scripts/release.ts', ...args], {
+        cwd: repositoryRoot,
+        encoding: 'utf8',
+        env: { ...process.env, ...env },
+      })
+    const made = script({}, '--new-key', file)
+    expect([made.status, made.stdout]).toEqual([0, expect.stringContaining('Write the public key into README.md')])
+    const key = /public key: (\S+)/.exec(made.stdout)![1]!
+    const refused = script({ FOOTMAN_RELEASE_KEY: file }, '--dirty', '--out', directory.join('refused'))
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining(`README.md does not show the public key ${key}`),
+    ])
+    expect(existsSync(directory.join('refused'))).toBe(false)
+    expect(() => requirePublished(readSecretKey(readFileSync(file, 'utf8')), `Release key: \`${key}\``)).not.toThrow()
   })
 
   test('is what the checksums say, unpacked too', () => {

@@ -1,6 +1,7 @@
 /** Definitions tried out in the compiled executable: a report made once, a condition tested, the plan of an unsaved task. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
+import { runToEnd } from '../support/binary.ts'
 import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
 import { atMost, until } from '../support/wait.ts'
 
@@ -325,6 +326,7 @@ describe('the plan of a task that is not saved', () => {
     readonly mails: readonly { readonly to: string; readonly attachments: readonly string[] }[]
     readonly files: readonly { readonly path: string }[]
     readonly problems: readonly { readonly code: string; readonly level: string }[]
+    readonly totals: object
   }
   const plan = (body: object, query = '') => reports.call<Planned>('POST', `/v4/reporttask/-/plan${query}`, body, 200)
 
@@ -337,6 +339,32 @@ describe('the plan of a task that is not saved', () => {
     expect(planned.mails[0]!.attachments.toSorted()).toEqual(names)
     expect(planned.files.map(({ path }) => path).toSorted()).toEqual(names.map((name) => `draft/${name}`))
     expect(planned.problems).toEqual([])
+  })
+
+  test('in pages, which say how long the whole lists are', async () => {
+    const all = Array.from({ length: 250 }, (_, n) => `person${String(n).padStart(3, '0')}@acme.example`)
+    const task = draft({ recipients: all.map((address) => ({ type: 'address', address })) })
+    const addresses = async (query: string) => {
+      const { mails, totals } = await plan(task, query)
+      expect(totals).toEqual({ documents: REGIONS.length, mails: 250, files: REGIONS.length, hub: 0 })
+      return mails.map(({ to }) => to)
+    }
+    const whole = await addresses('')
+    expect(whole.toSorted()).toEqual(all)
+    expect(await addresses('?limit=100&offset=200')).toEqual(whole.slice(200))
+    expect(await addresses('?limit=10')).toEqual(whole.slice(0, 10))
+    const { id } = await reports.call<{ id: string }>('POST', '/v4/reporttask', { ...task, name: 'To many people' })
+    const printed = async (...options: string[]) => {
+      const args = ['reports', 'plan', id, '--url', `http://127.0.0.1:${reports.product.restPort}`, ...options]
+      const { code, stdout } = await runToEnd(args)
+      expect(code).toBe(0)
+      return stdout
+    }
+    expect(await printed()).toContain(whole[249]!)
+    const page = await printed('--limit', '50', '--offset', '150')
+    expect([150, 199, 200].map((n) => page.includes(whole[n]!))).toEqual([true, true, false])
+    expect(page).toContain(`There are 250 mails, ${REGIONS.length} files and 0 hub items. The next ones: --offset 200`)
+    await reports.product.call('DELETE', `/v4/reporttask/${id}`)
   })
 
   test('of one recipient, and with problems that the run would have', async () => {

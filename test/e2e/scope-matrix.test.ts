@@ -7,6 +7,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type Everything, everything } from '../support/everything.ts'
 import type { Footman } from '../support/footman.ts'
 import type { Described } from '../support/openapi.ts'
+import { opens, SCOPES } from '../support/scopes.ts'
 import { needs } from '../support/servers.ts'
 
 needs('mosquitto')
@@ -61,17 +62,6 @@ const LOCAL_KEY_ONLY = 'POST /v4/sessions/link'
 /** Each topic of the stream needs the scope of its lists; without `topic` it is closed to callers that may read none of these. */
 const TOPICS = ['event:read', 'task:read', 'schedule:read', 'file:write', 'report:read']
 const STREAM = 'GET /v4/stream'
-
-const GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'metrics', '*']
-const SCOPES = ['admin', ...GROUPS.flatMap((group) => ['read', 'run', 'write', '*'].map((verb) => `${group}:${verb}`))]
-
-/** By the table of docs/security.md#access-to-the-rest-api: `*` stands for any group or verb, `admin` for everything. */
-function opens(held: string, wanted: string): boolean {
-  if (held === wanted || held === 'admin' || wanted === 'any') return true
-  const [heldGroup, heldVerb] = held.split(':')
-  const [group, verb] = wanted.split(':')
-  return wanted !== 'admin' && [group, '*'].includes(heldGroup) && [verb, '*'].includes(heldVerb)
-}
 
 interface Operation {
   readonly name: string

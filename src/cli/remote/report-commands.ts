@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { processIo, toWait } from '../io.ts'
 import { type AddRemote, addForm, addList } from './list.ts'
-import { many } from './list-parts.ts'
+import { many, toCount } from './list-parts.ts'
 
 const SWITCHES = [
   ['enable', 'switch report tasks on, by id, name, tag or project'],
@@ -55,6 +55,12 @@ export function addReports(program: Command, remote: AddRemote, done: (code: num
 
   addForm(remote(reports, 'plan <task>', 'show who would get which file; makes and sends nothing'))
     .option('--recipient <address>', 'only what this address would get')
+    .addOption(
+      new Option('--limit <n>', 'at most this many mails, files and hub items each (default: all)').argParser(
+        toCount(500),
+      ),
+    )
+    .addOption(new Option('--offset <n>', 'leave out this many of each before').argParser(toCount(10_000_000)))
     .addHelpText('after', `${EXIT_CODES}\n\nExample\n  footman reports plan "Weekly sales pack"`)
     .action(async (task: string, options) => {
       const { runReportsPlan } = await import('./report-runs.ts')

@@ -175,6 +175,8 @@ function problemText({ level, code, report, block, recipient, details }: Problem
 
 interface PlanOptions extends RemoteOptions {
   readonly recipient?: string
+  readonly limit?: number
+  readonly offset?: number
   readonly wide?: boolean
   readonly utc?: boolean
 }
@@ -201,6 +203,8 @@ interface Plan {
   readonly files: readonly { readonly spaceId: string; readonly path: string }[]
   readonly hub: readonly { readonly title: string; readonly visibleTo: readonly string[] }[]
   readonly problems: readonly Problem[]
+  /** Lengths of the whole lists. */
+  readonly totals: { readonly mails: number; readonly files: number; readonly hub: number }
 }
 
 /** How long the endpoint itself waits for the engine. */
@@ -212,7 +216,7 @@ export function runReportsPlan(task: string, options: PlanOptions, io: CommandIo
     const call = {
       method: 'POST',
       path: `/v4/reporttask/${id}/plan`,
-      query: { recipient: options.recipient },
+      query: { recipient: options.recipient, limit: options.limit, offset: options.offset },
       waitMs: PLAN_WAIT_MS,
       what: `report task "${task}"`,
       switchedOff: REPORTS_OFF,
@@ -231,7 +235,11 @@ interface PlanRow {
 }
 
 /** Conditions, a table with a line for each file and its receiver, problems. */
-function planText({ conditions, skipped, problems, ...plan }: Plan, options: PlanOptions, io: CommandIo): string {
+function planText(
+  { conditions, skipped, problems, totals, ...plan }: Plan,
+  options: PlanOptions,
+  io: CommandIo,
+): string {
   const rows = rowsOf(plan)
   const checked = conditions.map(({ name, met, report, cycle = {} }) => {
     const of = [...(report ? [`report ${report}`] : []), ...Object.entries(cycle).map((pair) => pair.join(' = '))]
@@ -250,10 +258,21 @@ function planText({ conditions, skipped, problems, ...plan }: Plan, options: Pla
   const nothing = `Nothing would be sent${skipped === null ? '' : ` (${skipped})`}.`
   const parts = [
     checked,
-    [rows.length === 0 ? nothing : table],
+    [Math.max(totals.mails, totals.files, totals.hub) === 0 ? nothing : table],
+    moreOf(totals, options),
     problems.length > 0 ? ['Problems', ...problems.map((problem) => `  ${problemText(problem)}`)] : [],
   ]
   return parts.flatMap((lines) => (lines.length > 0 ? [lines.join('\n')] : [])).join('\n\n')
+}
+
+/** A line when one of the lists goes on. */
+function moreOf(
+  { mails, files, hub }: Plan['totals'],
+  { limit = Number.POSITIVE_INFINITY, offset = 0 }: PlanOptions,
+): readonly string[] {
+  const end = offset + limit
+  if (Math.max(mails, files, hub) <= end) return []
+  return [`There are ${mails} mails, ${files} files and ${hub} hub items. The next ones: --offset ${end}`]
 }
 
 function rowsOf({ mails, files, hub }: Pick<Plan, 'mails' | 'files' | 'hub'>): readonly PlanRow[] {

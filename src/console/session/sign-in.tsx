@@ -131,6 +131,13 @@ export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: Routes
     return answer
   }
 
+  /** Throws while access control is off: there is no sign-in then, and no body has been read. */
+  async function requireSignIn(request: ApiRequest): Promise<void> {
+    if (request.pages.signsIn) return
+    await guard.visitorOf(request)
+    throw refusal('VALIDATION', 'Access control is off: there is nothing to sign in to. Open the console.')
+  }
+
   /** The session for scripts; with the token that their requests need. */
   async function described(request: ApiRequest, status: number, visitor: Visitor): Promise<Response> {
     const about = await createAsk(request.pages, visitor.identity, true).get<{ scopes: string[] }>('/v4/about')
@@ -144,6 +151,7 @@ export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: Routes
 
   app.post('/console/api/v4/sessions', async (c) => {
     const { request } = c.env
+    await requireSignIn(request)
     guard.checkOrigin(request)
     const { data } = CREDENTIALS.safeParse(jsonOf(request))
     if (!data) throw invalidBody([{ path: '', message: 'must have one of credential, certificate and token' }])
@@ -185,6 +193,7 @@ export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: Routes
 
   app.post('/console/login', async (c) => {
     const { request } = c.env
+    await requireSignIn(request)
     guard.checkOrigin(request)
     const form = formOf(request)
     const byCertificate = form.get('certificate') === '1'

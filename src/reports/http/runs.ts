@@ -64,7 +64,13 @@ const RESEND = () =>
     confirmDuplicates: z.boolean().default(false),
   })
 
-const PLAN_QUERY = () => z.object({ recipient: queryField.text().describe('Only what this address gets.').optional() })
+const PLAN_QUERY = () =>
+  z.object({
+    recipient: queryField.text().describe('Only what this address gets.').optional(),
+    limit: queryField.integer(1, 500).describe('How many of each list. Default: all.').optional(),
+    offset: queryField.integer(0, 10_000_000).describe('How many of each list are left out before.').optional(),
+  })
+type PlanQuery = z.output<ReturnType<typeof PLAN_QUERY>>
 const RUNS_QUERY = () =>
   z.object({
     taskId: queryField.text().optional(),
@@ -97,6 +103,9 @@ const PLANNED = () =>
     taskId: z.string(),
     documents: z.array(z.looseObject({})),
     mails: z.array(z.looseObject({})),
+    totals: z
+      .object({ documents: z.int(), mails: z.int(), files: z.int(), hub: z.int() })
+      .describe('Lengths of the whole lists.'),
   })
 const TASK_PARAMS = once(() => z.object({ taskId: z.string().describe('Id of the report task.') }))
 const RUN_PARAMS = once(() => z.object({ runId: z.string().describe('Id of the run.') }))
@@ -160,11 +169,12 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
     return jsonAnswer(200, { tasksStarted, tasksNotFound, tasksSkipped, totalTasksStarted: tasksStarted.length })
   }
 
-  async function plan(definition: Definition, recipient: string | undefined, signal: AbortSignal): Promise<Response> {
+  async function plan(definition: Definition, query: PlanQuery, signal: AbortSignal): Promise<Response> {
+    const { recipient } = query
     const options = { ...DEFAULT_OPTIONS, recipients: recipient === undefined ? null : [recipient] }
     const work = (limit: AbortSignal) => runner.plan(definition, options, limit)
     const made = await engineAnswer(work, signal, deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)
-    return jsonAnswer(200, planAnswer(definition, made))
+    return jsonAnswer(200, planAnswer(definition, made, query))
   }
 
   const startRoute = (path: string, params: typeof TASK_PARAMS | undefined): ApiRoute =>
@@ -216,7 +226,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
             ? await deps.unsaved(caller.actor, checkedWith(reportTask(), body ?? {}))
             : deps.definitionOf(taskById(params.taskId).id)!
         requirePairs(caller, definition.conditions)
-        return plan(definition, query.recipient, signal)
+        return plan(definition, query, signal)
       },
     }),
     route({
@@ -470,9 +480,12 @@ export function engineRefusal(error: unknown): unknown {
 function planAnswer(
   { task }: Definition,
   { prepared, plan, events }: { prepared: Prepared; plan: Plan; events: readonly RunEvent[] },
+  { limit = Number.POSITIVE_INFINITY, offset = 0 }: PlanQuery,
 ) {
   const of = <Payload>(channel: string) =>
     plan.deliveries.filter((one) => one.channel === channel).map(({ payload }) => payload as Payload)
+  const page = <One>(list: readonly One[]) => list.slice(offset, offset + limit)
+  const [mails, files, hub] = [of<MailPayload>('email'), of<FilePayload>('storage'), of<HubPayload>('hub')]
   const nameOf = (id: string) => prepared.documents.find((one) => one.id === id)?.fileName ?? ''
   const problems = events.map(({ code, level, details, recipient, report, block }) => ({
     code,
@@ -486,14 +499,14 @@ function planAnswer(
     taskId: task.id,
     conditions: prepared.conditions,
     skipped: prepared.skipped,
-    documents: prepared.documents.map(({ report, cycle, fileName, variant }) => ({
+    documents: page(prepared.documents).map(({ report, cycle, fileName, variant }) => ({
       report,
       cycle: Object.fromEntries(cycle.map(({ field, value }) => [field, value.text])),
       fileName,
       variant,
       evaluateAs: task.run.evaluateAs,
     })),
-    mails: of<MailPayload>('email').map(({ to, cc, bcc, subject, attach, embed, archives, missing }) => ({
+    mails: page(mails).map(({ to, cc, bcc, subject, attach, embed, archives, missing }) => ({
       to: to.join(', '),
       ...(cc.length > 0 && { cc }),
       ...(bcc.length > 0 && { bcc }),
@@ -502,11 +515,17 @@ function planAnswer(
       ...(embed && { embedded: nameOf(embed) }),
       ...(missing.length > 0 && { missing }),
     })),
-    files: of<FilePayload>('storage').map(({ spaceId, folder, name }) => ({
+    files: page(files).map(({ spaceId, folder, name }) => ({
       spaceId,
       path: [...folder, name].join('/'),
     })),
-    hub: of<HubPayload>('hub').map(({ title, visibleTo }) => ({ title, visibleTo })),
+    hub: page(hub).map(({ title, visibleTo }) => ({ title, visibleTo })),
+    totals: {
+      documents: prepared.documents.length,
+      mails: mails.length,
+      files: files.length,
+      hub: hub.length,
+    },
     problems: plan.refused ? [...problems, { ...plan.refused, level: 'error' }] : problems,
   }
 }

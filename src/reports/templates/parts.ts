@@ -101,7 +101,14 @@ export function ownerOf(path: string): string | null {
 const OUTSIDE = /^(?:[a-z][a-z0-9+.-]*:|[\\/]{2}|\\)/i
 
 /** Whether the address leads out of the file. */
-export const isOutside = (address: string): boolean => OUTSIDE.test(decoded(address).trim())
+export const isOutside = (address: string): boolean => OUTSIDE.test(plainAddress(address))
+
+/** The address as programs follow it: without the signs that they skip, and with the escaped ones that hide its scheme. */
+export const plainAddress = (address: string): string =>
+  address
+    .replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replace(/[\p{Cc}\p{Cf}]/gu, '')
+    .trim()
 
 /** Reads relationships of the part `owner`; targets become absolute. Throws `TEMPLATE_INVALID` for broken XML. */
 export function readRelationships(xml: string, owner: string): Relationship[] {

@@ -353,6 +353,27 @@ test('the form of a task shows the document of a chosen person, and gives it as 
   await page.close()
 })
 
+test('the plan of many people has pages, of a saved task and of one in its form', async () => {
+  const recipients = Array.from({ length: 250 }, (_, n) => ({
+    type: 'address',
+    address: `person${String(n).padStart(3, '0')}@acme.example`,
+  }))
+  const task = await reports.mailTask('To many people', reportId, { recipients })
+  for (const path of [`/reports/tasks/${task.id}?plan=1`, `/reports/tasks/${task.id}/edit`]) {
+    const page = await opened(path, { script: false })
+    if (path.endsWith('edit')) await page.getByRole('button', { name: 'Plan what is in the form' }).click()
+    const pager = page.locator('#plan ~ * .pager, section:has(#plan) .pager').first()
+    const rows = page.locator('[data-rows="Recipients and their documents"] tr')
+    expect([await rows.count(), await pager.textContent()]).toEqual([200, expect.stringContaining('1 to 200 of 250')])
+    await pager.getByText('Next').click()
+    expect([await rows.count(), await pager.textContent()]).toEqual([50, expect.stringContaining('201 to 250 of 250')])
+    expect(await page.locator('main').textContent()).toContain('person249@acme.example')
+    await pager.getByText('Before').click()
+    expect(await rows.count()).toBe(200)
+    await page.close()
+  }
+})
+
 test('a plan that is shown follows the form, and leaving with changes asks', async () => {
   const task = await reports.mailTask('Follow me', reportId, { recipients: [{ type: 'address', address: HERE }] })
   const page = await opened(`/reports/tasks/${task.id}/edit`)

@@ -121,6 +121,37 @@ describe('bodies of strangers', () => {
     }
   })
 
+  test('without access control callers from elsewhere are answered before the body, and nothing signs in', async () => {
+    const product = await start({
+      console: { enable: true },
+      api: { trustedProxies: ['127.0.0.1'] },
+      reportTask: {
+        enable: true,
+        baseUrl: 'http://127.0.0.1',
+        fromAddress: 'reports@acme.example',
+        hub: { enable: true },
+      },
+    })
+    const status = (path: string, bytes: number | null, client: string) =>
+      statusOf(product.restPort, { method: 'POST', path, bytes, headers: { 'x-forwarded-for': client } })
+    const OWN_FORMS = ['/console/login', '/console/api/v4/sessions']
+    // Those of the predecessor answer everybody then.
+    const closed = DOORS.filter((door) => !/^\/(hub\/login|v4\/(reloadtask|newrelic))/.test(door))
+    for (const path of [...closed, ...OWN_FORMS]) {
+      for (const bytes of [100, 60 * MIB, null]) {
+        expect([401, 403, 404], path).toContain(await status(path, bytes, '203.0.113.9'))
+      }
+    }
+    for (const path of OWN_FORMS) expect(await status(path, 60 * MIB, '127.0.0.1')).toBe(400)
+    // The hub has a sign-in of its own, whose form is read.
+    expect(await status('/hub/login', 16_385, '203.0.113.9')).toBe(413)
+    for (const path of ['/hub/login/0123456789', '/hub/logout', '/hub/items/x']) {
+      for (const bytes of [60 * MIB, null]) {
+        expect([200, 404, 410], path).toContain(await status(path, bytes, '203.0.113.9'))
+      }
+    }
+  }, 60_000)
+
   test.skipIf(process.platform !== 'linux').each([
     ['60', true],
     ['64', false],

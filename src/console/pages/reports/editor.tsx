@@ -39,6 +39,8 @@ export interface Draft extends PreviewChoices {
   readonly plan?: Asked<Plan>
   /** Address to which the plan is limited. */
   readonly planFor?: string
+  /** Where the page of the plan begins. */
+  readonly planFrom?: number
   readonly tested?: Asked<ConditionTest>
 }
 
@@ -233,7 +235,12 @@ interface BesideProps {
   readonly action: string
 }
 
-const PlanPanel: FC<BesideProps> = ({ context, draft: { plan, planFor = '' }, choices, action }) => (
+const PlanPanel: FC<BesideProps> = ({
+  context,
+  draft: { plan, planFor = '', planFrom: from = 0 },
+  choices,
+  action,
+}) => (
   <Panel id="plan" title="Plan: who gets what" tools={<span class="muted small">nothing is sent</span>}>
     <div class="body stack">
       <label class="field">
@@ -247,7 +254,11 @@ const PlanPanel: FC<BesideProps> = ({ context, draft: { plan, planFor = '' }, ch
       </div>
       <div data-part="plan" data-shown={String(plan !== undefined)}>
         {plan ? (
-          part(plan, (data) => <PlanView context={context} plan={data} filters={choices.filter} />, 'No plan')
+          part(
+            plan,
+            (data) => <PlanView context={context} plan={data} filters={choices.filter} form={{ action, from }} />,
+            'No plan',
+          )
         ) : (
           <p class="muted small">Opens the app and shows who would get which document, and why someone gets nothing.</p>
         )}

@@ -4,7 +4,7 @@
 import type { FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { Mark } from '../../ui/marks.tsx'
-import { Table } from '../../ui/panel.tsx'
+import { OffsetPager, offsetOf, Table } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
 import { type Definition, KINDS } from './kinds.ts'
 
@@ -93,17 +93,21 @@ function peopleOf({ mails, hub, problems }: Plan): Person[] {
   return [...people.values()].sort((a, b) => b.problems.length - a.problems.length)
 }
 
-const PAGE_OF_PEOPLE = 200
+/** People, and files, of a page. */
+const SIZE = 200
 
 interface PlanProps {
   readonly context: PageContext
   readonly plan: Plan
+  /** Where the page begins of a plan that a form asks for; absent = the address says it. */
+  readonly form?: { readonly action: string; readonly from: number }
   /** All that there are. */
   readonly filters: readonly Definition[]
 }
 
-export const PlanView: FC<PlanProps> = ({ context, plan, filters }) => {
+export const PlanView: FC<PlanProps> = ({ context, plan, filters, form }) => {
   const people = peopleOf(plan)
+  const from = form?.from ?? offsetOf(context, 'plan')
   const { documents, mails, files, hub, skipped, conditions, problems } = plan
   const others = problems.filter(({ recipient }) => !recipient)
   const nothing = people.filter(({ channels }) => channels.size === 0).length
@@ -144,7 +148,7 @@ export const PlanView: FC<PlanProps> = ({ context, plan, filters }) => {
       {people.length > 0 && (
         <Table
           caption="Recipients and their documents"
-          rows={people.slice(0, PAGE_OF_PEOPLE)}
+          rows={people.slice(from, from + SIZE)}
           keyOf={({ address }) => `plan-${address}`}
           columns={[
             { head: 'Person', cell: ({ address }) => <Name text={address} /> },
@@ -152,12 +156,11 @@ export const PlanView: FC<PlanProps> = ({ context, plan, filters }) => {
           ]}
         />
       )}
-      {people.length > PAGE_OF_PEOPLE && <p class="muted">And {people.length - PAGE_OF_PEOPLE} more.</p>}
       {files.length > 0 && (
-        <details>
+        <details open={from >= people.length}>
           <summary>{counted(files.length, 'file')}</summary>
           <ul>
-            {files.slice(0, PAGE_OF_PEOPLE).map(({ spaceId, path }) => (
+            {files.slice(from, from + SIZE).map(({ spaceId, path }) => (
               <li>
                 <Name text={`${spaceId}: ${path}`} />
               </li>
@@ -165,11 +168,32 @@ export const PlanView: FC<PlanProps> = ({ context, plan, filters }) => {
           </ul>
         </details>
       )}
+      <PlanPager context={context} form={form} total={Math.max(people.length, files.length)} />
     </div>
   )
 }
 
-const Gets: FC<Omit<PlanProps, 'plan'> & { readonly person: Person }> = ({
+/** Pages of people and files together; a plan that is not saved comes again with its form. */
+const PlanPager: FC<Pick<PlanProps, 'context' | 'form'> & { readonly total: number }> = ({ context, form, total }) => {
+  if (!form) return <OffsetPager context={context} size={SIZE} total={total} part="plan" ordersAll />
+  const { action, from } = form
+  const end = Math.min(from + SIZE, total)
+  if (from === 0 && end === total) return null
+  const button = (begin: number, text: string) => (
+    <button type="submit" class="btn" name="do" value={`plan ${begin}`} formaction={`${action}#plan`}>
+      {text}
+    </button>
+  )
+  return (
+    <nav class="pager" aria-label="Pages">
+      {from > 0 && button(Math.max(0, from - SIZE), 'Before')}
+      <span class="muted">{from < total ? `${from + 1} to ${end} of ${total}` : `None after ${total}`}</span>
+      {end < total && button(end, 'Next')}
+    </nav>
+  )
+}
+
+const Gets: FC<Omit<PlanProps, 'plan' | 'form'> & { readonly person: Person }> = ({
   context,
   filters,
   person: { documents, channels, problems },

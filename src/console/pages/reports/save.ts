@@ -51,7 +51,11 @@ async function afterButton(
   const edited = { ...draft, definition: structuredClone(draft.definition) }
   switch (button) {
     case 'plan':
-      return editorPage(context, { ...draft, ...(await planned(context, draft, form.get('planFor') ?? '')) })
+      return editorPage(context, {
+        ...draft,
+        ...(await planned(context, draft, form.get('planFor') ?? '')),
+        planFrom: Number(/^\d{1,7}$/.exec(what)?.[0] ?? 0),
+      })
     case 'preview':
       return preview(context, draft, form, what === 'file')
     case 'upload':

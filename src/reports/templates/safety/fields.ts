@@ -22,51 +22,78 @@ const FORBIDDEN = new Set([
 const MAX_CODE = 2000
 /** Where a field stands in the code of another one: it may give any text. */
 const NESTED = '\u0001'
+/** Elements that some programs read as a space and others as nothing. */
+const BREAKS = /^(p|tab|ptab|br|cr)$/
+/** Elements whose content is one of several versions, or a story of its own. */
+const STORIES = /^(Choice|Fallback|txbxContent)$/
+
+/** Texts in the code of a field. Programs differ in the kinds that belong to it. */
+type Kind = 'instrText' | 'delInstrText' | 't' | 'delText' | 'break' | 'nested'
+const TEXTS = /^(instrText|delInstrText|t|delText)$/
+
+/** Kinds of text that a program may leave out of the code: all ways to read it. */
+const LEFT_OUT: readonly ReadonlySet<Kind>[] = [
+  new Set(),
+  new Set(['delInstrText', 'delText']),
+  new Set(['t', 'delText']),
+  new Set(['delInstrText', 't', 'delText']),
+]
 
 interface Field {
-  code: string
+  readonly code: { readonly kind: Kind; readonly text: string }[]
   /** Until the result of the field begins. */
   inCode: boolean
+  /** How many stories are open where it begins. */
+  readonly stories: number
 }
 
 /** A check of one part. */
 export function fieldCheck(unsafe: (details: string) => void): XmlVisitor {
   const open: Field[] = []
-  let isText = false
+  let stories = 0
+  let kind: Kind | null = null
 
-  function check(code: string): void {
-    const problem = fieldProblem(code)
+  function check(problem: string | null): void {
     if (problem) unsafe(problem)
   }
+  function add(kind: Kind, text: string): void {
+    const field = open.at(-1)
+    if (field?.inCode) field.code.push({ kind, text })
+  }
   function begin(): void {
-    const outer = open.at(-1)
-    if (outer?.inCode) outer.code += NESTED
-    open.push({ code: '', inCode: true })
+    add('nested', NESTED)
+    open.push({ code: [], inCode: true, stories })
   }
   function close(field: Field | undefined): void {
-    if (field?.inCode) check(field.code)
+    if (field?.inCode) check(problemOf(field))
     if (field) field.inCode = false
   }
   return {
     start(name, attributes) {
       const local = localName(name)
-      if (local === 'fldSimple') check(attributeOf(attributes, 'instr'))
+      if (STORIES.test(local)) stories++
+      else if (BREAKS.test(local)) add('break', ' ')
+      else if (local === 'fldSimple') check(fieldProblem(attributeOf(attributes, 'instr')))
       else if (local === 'fldChar') {
         const type = attributeOf(attributes, 'fldCharType')
         if (type === 'begin') begin()
         else close(type === 'separate' ? open.at(-1) : open.pop())
-      } else if (local === 'instrText' || local === 'delInstrText') {
-        isText = true
-        if (!open.at(-1)?.inCode) begin()
-      } else if (local === 't' || local === 'delText') isText = true
+      } else if (TEXTS.test(local)) {
+        kind = local as Kind
+        if (kind !== 'instrText' && kind !== 'delInstrText') return
+        const field = open.at(-1)
+        if (!field?.inCode) begin()
+        else if (stories > field.stories)
+          unsafe('the code of a field goes on in a text box or in one of several versions')
+      }
     },
     text(piece) {
-      const field = open.at(-1)
-      if (isText && field?.inCode && field.code.length < MAX_CODE) field.code += piece()
+      if (kind && open.at(-1)?.inCode) add(kind, piece())
     },
     end(name) {
       const local = localName(name)
-      if (/^(instrText|delInstrText|t|delText)$/.test(local)) isText = false
+      if (TEXTS.test(local)) kind = null
+      if (STORIES.test(local)) stories--
       // Fields that nothing ends are those of the part that ends.
       if (/^(document|hdr|ftr|footnotes|endnotes|comments|glossaryDocument)$/.test(local)) {
         for (const field of open.splice(0)) close(field)
@@ -75,22 +102,40 @@ export function fieldCheck(unsafe: (details: string) => void): XmlVisitor {
   }
 }
 
+/** The first problem of the code, however it is read. */
+function problemOf({ code }: Field): string | null {
+  for (const leftOut of LEFT_OUT) {
+    const kept = code.filter(({ kind }) => !leftOut.has(kind))
+    for (const pieces of [kept, kept.filter(({ kind }) => kind !== 'break')]) {
+      const problem = fieldProblem(pieces.map(({ text }) => text).join(''))
+      if (problem) return problem
+    }
+  }
+  return null
+}
+
 const attributeOf = (attributes: string, name: string): string =>
   [...attributesOf(attributes)].find(([written]) => localName(written) === name)?.[1] ?? ''
 
-/** `code` is what stands between the braces of a field. */
-function fieldProblem(code: string): string | null {
-  const [word = ''] = code
-    .replace(/[\p{Cf}"]/gu, '')
+/** `whole` is what stands between the braces of a field. */
+function fieldProblem(whole: string): string | null {
+  const code = whole
     .trim()
-    .split(/[\s\\]/, 1)
+    .slice(0, MAX_CODE)
+    .replace(/\p{Cf}/gu, '')
+  const plain = code.replaceAll('"', '').trim()
+  const [word = ''] = plain.split(/[\s\\]/, 1)
   // `{={PAGE}+1}` and `{IF{PAGE}=1 …}` are written without a space, too.
   if (word.startsWith('=') || word.toUpperCase().startsWith(`IF${NESTED}`)) return null
   if (word.includes(NESTED)) return 'the name of a field is made by another field'
   const name = word.toUpperCase()
+  const isCut = whole.trim().length > MAX_CODE
+  if (isCut && (word === plain || name === 'HYPERLINK'))
+    return `the code of a field has more than ${MAX_CODE} characters`
   if (FORBIDDEN.has(name)) return `the field ${name} loads something from outside`
   if (name !== 'HYPERLINK') return null
-  const target = targetOf(code.trim().slice(name.length))
+  // The name may have quotes around its letters.
+  const target = targetOf(code.replace(/^["\s]*(?:[^\s"]"*){9}/, ''))
   if (!isOutside(target) || /^(https?|mailto):/i.test(target)) return null
   return `refers to something outside of the file: HYPERLINK ${target.slice(0, 200)}`
 }

@@ -1,4 +1,5 @@
 /** Formulas of workbooks that reach outside of their file. */
+import { plainAddress } from '../parts.ts'
 
 /** The longest formula that Excel takes, in characters. */
 export const MAX_FORMULA = 8192
@@ -54,7 +55,7 @@ export function formulaProblem(formula: string): string | null {
     else if (sign === '"') {
       const end = closingQuote(formula, at)
       const text = formula.slice(at + 1, end - 1)
-      if (targets.length > 0 && FOREIGN.test(text)) {
+      if (targets.length > 0 && FOREIGN.test(plainAddress(text))) {
         return `refers to something outside of the file: HYPERLINK ${text.slice(0, 200)}`
       }
       at = end

@@ -5,8 +5,10 @@ import {
   isOutside,
   kindOf,
   ownerOf,
+  plainAddress,
   type Relationship,
   readRelationships,
+  relationshipsPath,
 } from '../parts.ts'
 import { TemplateError, type TemplateProblem } from '../problems.ts'
 import { attributesOf, decodeXml, localName, plainMarkup, readXml, unescapeXml, type XmlVisitor } from '../xml.ts'
@@ -49,6 +51,7 @@ const FORBIDDEN_KINDS: ReadonlyMap<string, string> = new Map([
   ['afchunk', 'an embedded document in another format'],
   ['webextension', 'an add-in from the web'],
   ['webextensiontaskpanes', 'an add-in from the web'],
+  ['rdrichvaluewebimage', 'a picture from the web'],
 ])
 /** Steps that take out what comes into a file without being asked for. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
@@ -69,6 +72,7 @@ const FORBIDDEN_TYPES: readonly (readonly [RegExp, string])[] = [
   [/spreadsheetml\.queryTable\+xml/i, 'a query table'],
   [/attachedToolbars|keyMapCustomizations/i, 'keyboard shortcuts and toolbars of its own'],
   [/webextension/i, 'an add-in from the web'],
+  [/rdRichValueWebImage/i, 'a picture from the web'],
 ]
 const has = (what: string): string => {
   const remedy = REMEDIES.get(what)
@@ -88,7 +92,17 @@ const FORBIDDEN_ELEMENTS: ReadonlyMap<string, string> = new Map([
   ['subDoc', 'a linked document'],
   ['attachedTemplate', 'an attached template'],
   ['saveThroughXslt', 'a style sheet outside of the file'],
+  ['frameset', 'a linked frame'],
+  ['sourceFileName', 'a linked frame'],
+  ['udl', 'a mail merge'],
+  ['webImageSrd', 'a picture from the web'],
+  ['webPublishItem', 'a place outside of the file where it is published'],
+  ['DataBinding', 'a data connection'],
 ])
+/** Elements of which a relationship may be a link to a page. Others would load it. */
+const LINKS = new Set(['hyperlink', 'hlinkClick', 'hlinkHover', 'hlinkMouseOver'])
+/** Elements of VML whose `href` is a picture. */
+const PICTURES = new Set(['imagedata', 'fill', 'stroke', 'background'])
 /** Elements of workbooks that hold formulas, of any version and place: cells, names, rules, charts, tables. */
 const FORMULAS = new Set([
   'f',
@@ -121,12 +135,12 @@ const FORMULA_ATTRIBUTES = new Set([
 ])
 /** The `f` of fractions is none of workbooks. */
 const MATH = 'http://schemas.openxmlformats.org/officeDocument/2006/math'
-/** Attributes of VML that name a picture. */
-const SOURCES = new Set(['src', 'althref', 'pict'])
+/** Attributes that name a file to load: pictures of VML, expansions of Word. */
+const SOURCES = new Set(['src', 'althref', 'pict', 'manifestLocation'])
 /** Permitted actions of a click on a slide. */
 const SLIDE_ACTION = /^ppaction:\/\/(noaction|hlinkshowjump|hlinksldjump|media|customshow)([?]|$)/i
 /** Most elements have none of the attributes that are looked at. */
-const WORTH_READING = /xmlns|formula|macro|textlink|fmla|src|althref|pict|action|ppaction|val/i
+const WORTH_READING = /xmlns|formula|macro|textlink|fmla|src|href|pict|action|val|manifestLocation/i
 
 export type Unsafe = (details: string) => void
 /** Checks a file inside of the file. Rejects with its problems. */
@@ -152,7 +166,8 @@ export async function checkParts(
       else if (isXmlPart(path, type) || beginsLikeXml(bytes)) {
         const owner = ownerOf(path)
         const place = owner === '' ? 'the file' : (owner ?? path)
-        checkMarkup(decodeXml(bytes, path), path, source.format, (details) => add(place, details))
+        const links = owner === null ? await linksOf(source, path) : NO_LINKS
+        checkMarkup(decodeXml(bytes, path), { path, format: source.format, links }, (details) => add(place, details))
       } else if (isContainer(bytes)) await checkEmbedded(path)
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error
@@ -178,13 +193,30 @@ function isContainer([first, second, third]: Uint8Array): boolean {
   return (first === 0x50 && second === 0x4b) || (first === 0xd0 && second === 0xcf && third === 0x11)
 }
 
-function checkMarkup(text: string, path: string, format: string, unsafe: Unsafe): void {
+const NO_LINKS: ReadonlySet<string> = new Set()
+
+/** Ids of the relationships of a part that lead out of the file: all that the check of relationships accepts are links to pages. */
+async function linksOf(source: Source, path: string): Promise<ReadonlySet<string>> {
+  const related = relationshipsPath(path).toLowerCase()
+  const found = source.paths().find((one) => one.toLowerCase() === related)
+  if (!found) return NO_LINKS
+  const relationships = readRelationships(decodeXml(await source.bytes(found), found), path)
+  return new Set(relationships.filter(({ external }) => external).map(({ id }) => id))
+}
+
+interface MarkupPart {
+  readonly path: string
+  readonly format: string
+  readonly links: ReadonlySet<string>
+}
+
+function checkMarkup(text: string, { path, format, links }: MarkupPart, unsafe: Unsafe): void {
   const owner = ownerOf(path)
   if (owner !== null) {
     checkRelationships(readRelationships(text, owner), owner, unsafe)
     return
   }
-  const checks = [elementCheck(unsafe), svgCheck(unsafe)]
+  const checks = [elementCheck(unsafe, links), svgCheck(unsafe)]
   if (format === 'docx') checks.push(fieldCheck(unsafe))
   if (format === 'xlsx') checks.push(formulaCheck(unsafe))
   readXml(text, path, {
@@ -218,22 +250,42 @@ function checkRelationships(relationships: readonly Relationship[], owner: strin
 }
 
 /** Elements and attributes that load or run something without a relationship. */
-function elementCheck(unsafe: Unsafe): XmlVisitor {
+function elementCheck(unsafe: Unsafe, links: ReadonlySet<string>): XmlVisitor {
   return {
     start(name, attributes) {
-      const what = FORBIDDEN_ELEMENTS.get(localName(name))
+      const local = localName(name)
+      const what = FORBIDDEN_ELEMENTS.get(local)
       if (what) unsafe(has(what))
-      if (!WORTH_READING.test(attributes)) return
-      for (const [written, value] of attributesOf(attributes)) {
+      const mayLoad = links.size > 0 && attributes.includes(':') && !LINKS.has(local)
+      if (!mayLoad && !CACHE_SOURCES.has(local) && !WORTH_READING.test(attributes)) return
+      const read = attributesOf(attributes)
+      if (CACHE_SOURCES.has(local) && isOtherSource(read)) unsafe(has('a pivot table of data outside of the file'))
+      for (const [written, value] of read) {
         const attribute = localName(written)
-        if (SOURCES.has(attribute) && isOutside(value)) {
+        const isSource = SOURCES.has(attribute) || (attribute === 'href' && PICTURES.has(local))
+        const isLoaded = mayLoad && written.includes(':') && links.has(value)
+        if (isLoaded || (isSource && isOutside(value))) {
           unsafe(`refers to something outside of the file: ${written} ${value.slice(0, 200)}`)
-        } else if (attribute === 'action' && /^ppaction:/i.test(value.trim()) && !SLIDE_ACTION.test(value.trim())) {
+        } else if (attribute === 'action') {
+          const action = plainAddress(value)
+          if (!/^ppaction:/i.test(action) || SLIDE_ACTION.test(action)) continue
           unsafe(`a click on the slide would run something: ${value.slice(0, 200)}`)
         }
       }
     },
   }
+}
+
+/** Elements that name the data of a pivot table. */
+const CACHE_SOURCES = new Set(['cacheSource', 'worksheetSource', 'rangeSet'])
+
+/** A connection, another workbook by its relationship, or by its name in brackets. */
+function isOtherSource(attributes: ReadonlyMap<string, string>): boolean {
+  if (attributes.get('type') === 'external' || attributes.has('connectionId')) return true
+  return [...attributes].some(
+    ([name, value]) =>
+      (name.includes(':') && localName(name) === 'id') || (/^(sheet|name)$/.test(name) && /[[\]\\]|:\//.test(value)),
+  )
 }
 
 /** Formulas of workbooks: the whole text of their elements, and attributes. */
@@ -281,7 +333,7 @@ function formulaCheck(unsafe: Unsafe): XmlVisitor {
 /** VML of Excel is not always well-formed; it is changed as text only. Each piece between `<` and `>` is looked at once. */
 function checkVml(text: string, format: string, unsafe: Unsafe): void {
   if (/<!(DOCTYPE|ENTITY)/i.test(text)) unsafe('the XML has a <!DOCTYPE')
-  const checks = [elementCheck(unsafe), ...(format === 'xlsx' ? [formulaCheck(unsafe)] : [])]
+  const checks = [elementCheck(unsafe, NO_LINKS), ...(format === 'xlsx' ? [formulaCheck(unsafe)] : [])]
   for (const piece of plainMarkup(text).split('<')) {
     const end = piece.indexOf('>')
     if (end < 0 || piece.startsWith('/')) continue
