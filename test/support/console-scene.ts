@@ -12,7 +12,8 @@ export interface Scene extends AsyncDisposable {
   /** A page by its path below `/console`. */
   page(path: string): Promise<Shown>
   json<T>(path: string): Promise<T>
-  /** The status of the answer. */
+  /** The status of the answer, which is none of a failure. */
+  call(method: string, path: string, body?: unknown): Promise<number>
   post(path: string, body: unknown): Promise<number>
 }
 
@@ -55,6 +56,7 @@ export async function startScene({ footman: members = {}, seed }: SceneSettings)
     who,
     page: who.page,
     json: async <T>(path: string) => (await (await checked('GET', path)).json()) as T,
+    call: async (method, path, body) => (await checked(method, path, body)).status,
     post: async (path, body) => (await checked('POST', path, body)).status,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
