@@ -9,6 +9,8 @@ import { startSite, type TestSite } from './simulator.ts'
 export interface Scene extends AsyncDisposable {
   readonly site: TestSite
   readonly who: Visitor
+  /** Port of the REST API. */
+  readonly port: number
   /** A page by its path below `/console`. */
   page(path: string): Promise<Shown>
   json<T>(path: string): Promise<T>
@@ -54,6 +56,7 @@ export async function startScene({ footman: members = {}, seed }: SceneSettings)
   return {
     site,
     who,
+    port: product.restPort,
     page: who.page,
     json: async <T>(path: string) => (await (await checked('GET', path)).json()) as T,
     call: async (method, path, body) => (await checked(method, path, body)).status,
