@@ -12,10 +12,11 @@ import { once } from '../platform/once.ts'
 import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import type { ZoneTimes } from '../platform/zone-times.ts'
 import type { MaintenanceConfig } from './config-routes.ts'
 import { eventMatch } from './config-routes.ts'
 import { createMaintenance, type Maintenance, maintenanceDetail } from './maintenance.ts'
-import { matchIssues } from './snoozes.ts'
+import { matchIssues, timeOf } from './snoozes.ts'
 
 export const maintenanceMigrations: readonly Migration[] = [
   {
@@ -158,8 +159,11 @@ const MAINTENANCE = once(() =>
 const BODY = once(() =>
   z.object({
     name: z.string().min(1).max(100),
-    from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
-    until: z.string().describe('ISO 8601 time of the end; at most 7 days after the begin.'),
+    from: z
+      .string()
+      .describe('ISO 8601 time of the begin, in the zone of the site unless it names one; default now.')
+      .optional(),
+    until: z.string().describe('ISO 8601 time of the end, likewise; at most 7 days after the begin.'),
     match: z.looseObject({}).describe('Fields as in a match of `alertRoutes`; absent = all events.').optional(),
     stopSchedules: z
       .boolean()
@@ -178,7 +182,11 @@ const LIST_QUERY = once(() =>
     on: queryField.boolean().describe('Only what is under way.').optional(),
   }),
 )
-const END_BODY = once(() => z.object({ until: z.string().describe('ISO 8601 time of the new end.') }))
+const END_BODY = once(() =>
+  z.object({
+    until: z.string().describe('ISO 8601 time of the new end; in the zone of the site unless it names one.'),
+  }),
+)
 const PARAMS = once(() => z.object({ id: z.string() }))
 
 const LONGEST_MS = 7 * 86_400_000
@@ -238,13 +246,13 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
           status: 201,
         },
       ],
-      async handle({ body, caller, note }) {
+      async handle({ body, caller, times, note }) {
         const now = clock.now()
         if (body.stopSchedules) {
           const missing = caller.refusal('schedule:run')
           if (missing) throw missing
         }
-        const times = timesOf(deps, body, now)
+        const period = timesOf(deps, body, { times, now })
         const all = [...deps.configured(), ...once.list()]
         if (all.some(({ name }) => name === body.name) || all.length >= MOST) {
           throw refusal('NAME_TAKEN', `A maintenance ${body.name} exists already, or there are ${MOST}.`)
@@ -256,7 +264,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
           match: JSON.stringify(match),
           stopSchedules: stopSchedules ? 1 : 0,
           reason,
-          ...times,
+          ...period,
           createdBy: caller.actor,
           summaryTo: JSON.stringify(summaryTo),
         }
@@ -274,10 +282,12 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       params: PARAMS,
       body: END_BODY,
       answers: () => ({ 200: MAINTENANCE(), 409: 'It stands in the configuration.' }),
-      async handle({ params: { id }, body, note }) {
-        note({ target: [id], detail: `until ${body.until}` })
+      async handle({ params: { id }, body, times, note }) {
+        note({ target: [id] })
         const found = existing(id)
-        const { until } = timesOf(deps, { from: iso(found.from), until: body.until }, clock.now())
+        const given = { from: iso(found.from), until: body.until }
+        const { until } = timesOf(deps, given, { times, now: clock.now() })
+        note({ target: [id], detail: `${found.name} until ${iso(until)}` })
         await once.setUntil(id, until)
         return jsonAnswer(200, onceAnswer(deps, { ...found, until }, clock.now()))
       },
@@ -293,6 +303,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       async handle({ params: { id }, note }) {
         note({ target: [id] })
         const found = existing(id)
+        note({ target: [id], detail: found.name })
         // Maintenance that has begun stays stored, because its summary is made of it.
         if (found.from < clock.now()) await once.setUntil(id, clock.now())
         else await once.remove(id)
@@ -355,19 +366,14 @@ function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number) 
 function timesOf(
   { windows, destinations }: Pick<RoutesDeps, 'windows' | 'destinations'>,
   body: Pick<z.output<ReturnType<typeof BODY>>, 'from' | 'until' | 'match' | 'summaryTo'>,
-  now: number,
+  { times, now }: { readonly times: ZoneTimes; readonly now: number },
 ): { readonly from: number; readonly until: number } {
   const issues: BodyIssue[] = Object.keys(body.match ?? {}).length > 0 ? matchIssues(body.match!, windows, now) : []
-  const time = (path: string, text: string): number => {
-    const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
-    if (Number.isNaN(at)) issues.push({ path, message: 'must be an ISO 8601 time' })
-    return at
-  }
   for (const [index, name] of (body.summaryTo ?? []).entries()) {
     if (!destinations().includes(name)) issues.push({ path: `summaryTo.${index}`, message: `no destination ${name}` })
   }
-  const from = body.from === undefined ? now : time('from', body.from)
-  const until = time('until', body.until)
+  const from = body.from === undefined ? now : timeOf('from', body.from, times, issues)
+  const until = timeOf('until', body.until, times, issues)
   if (until <= from) issues.push({ path: 'until', message: 'must be after the begin' })
   else if (until - from > LONGEST_MS) issues.push({ path: 'until', message: 'must be at most 7 days after the begin' })
   else if (until <= now) issues.push({ path: 'until', message: 'lies in the past' })

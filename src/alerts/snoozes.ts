@@ -15,8 +15,10 @@ import { once } from '../platform/once.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
+import type { ZoneTimes } from '../platform/zone-times.ts'
 import { eventMatch } from './config-routes.ts'
 import { windowsOf } from './history/lists.ts'
+import { matchText } from './match-text.ts'
 import { FIELDS, type FieldContext } from './rules/fields.ts'
 import { compileMatch, EVERYTHING, type EventMatch } from './rules/match.ts'
 import type { SuppressionCheck, SuppressionNeeds } from './types.ts'
@@ -49,8 +51,8 @@ const SNOOZE_BODY = once(() =>
       .looseObject({})
       .describe('Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".'),
     for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').optional(),
-    until: z.string().describe('ISO 8601 time of the end.').optional(),
-    from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
+    until: z.string().describe('ISO 8601 time of the end; in the zone of the site unless it names one.').optional(),
+    from: z.string().describe('ISO 8601 time of the begin, likewise; default now.').optional(),
     reason: z.string().max(500).optional(),
   }),
 )
@@ -118,15 +120,15 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
       body: SNOOZE_BODY,
       answers: () => ({ 200: DRY_RUN().describe('With `dryRun`.'), 201: SNOOZE() }),
       examples: [{ name: 'task', body: EXAMPLE_BODY, status: 201 }],
-      async handle({ body, query, caller, note }) {
+      async handle({ body, query, caller, times, note }) {
         const now = clock.now()
-        const wanted = readSnooze(body, windows, now)
+        const wanted = readSnooze(body, { windows, times, now })
         if (query.dryRun) {
           note({ detail: 'dry run' })
           return jsonAnswer(200, await rehearse(deps, wanted.match, query.over?.(now) ?? now - DAY_MS))
         }
         const snooze = { ...wanted, id: uuidV7(now), createdBy: caller.actor, createdAt: now }
-        note({ target: [snooze.id], detail: `until ${new Date(snooze.until).toISOString()}` })
+        note({ target: [snooze.id], detail: auditText(snooze) })
         await writer.write((db) => insertSnooze(db, snooze))
         return jsonAnswer(201, answerOf({ ...snooze, suppressed: 0 }))
       },
@@ -143,12 +145,17 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
         if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
         note({ target: [id] })
         const lifted = await writer.write((db) => deleteSnooze(db, id.toLowerCase()))
-        if (lifted) return new Response(null, { status: 204 })
-        throw refusal('SNOOZE_NOT_FOUND', `No snooze has the id ${id}. It may have ended.`)
+        if (!lifted) throw refusal('SNOOZE_NOT_FOUND', `No snooze has the id ${id}. It may have ended.`)
+        note({ target: [id], detail: auditText(lifted) })
+        return new Response(null, { status: 204 })
       },
     }),
   ]
 }
+
+/** The audit has the match, as a snooze has no name and is gone when it has ended. */
+const auditText = ({ match, until }: Pick<Snooze, 'match' | 'until'>): string =>
+  `${matchText(storedJson(match, {}))} until ${new Date(until).toISOString()}`
 
 function answerOf({ id, match, from, until, reason, createdBy, suppressed }: Snooze) {
   return {
@@ -229,16 +236,19 @@ const KNOWN = ['type', 'outcome', ...Object.keys(FIELDS)]
 /** Throws 400 `VALIDATION` with every issue. */
 function readSnooze(
   { match, for: length, until: end, from: begin, reason = '' }: z.output<ReturnType<typeof SNOOZE_BODY>>,
-  windows: Pick<Windows, 'contains'>,
-  now: number,
+  { windows, times, now }: { windows: Pick<Windows, 'contains'>; times: ZoneTimes; now: number },
 ): SnoozeRequest {
   const issues: BodyIssue[] = matchIssues(match, windows, now)
-  const from = begin === undefined ? now : timeOf('from', begin, issues)
+  const from = begin === undefined ? now : timeOf('from', begin, times, issues)
   if ((length === undefined) === (end === undefined)) {
     issues.push({ path: 'for', message: 'or until must be given, and not both' })
   }
   const until =
-    length === undefined ? timeOf('until', end ?? '', issues, end !== undefined) : endOf(from, length, issues)
+    length === undefined
+      ? end === undefined
+        ? Number.NaN
+        : timeOf('until', end, times, issues)
+      : endOf(from, length, issues)
   if (issues.length === 0) {
     const path = length === undefined ? 'until' : 'for'
     if (until - from < MINUTE_MS || until - from > MAX_MS) issues.push({ path, message: 'must make it 1m to 30d long' })
@@ -290,10 +300,11 @@ function textOf(issue: z.core.$ZodIssue): string {
   return issue.errors[0]?.[0]?.message ?? issue.message
 }
 
-function timeOf(path: string, text: string, issues: BodyIssue[], wanted = true): number {
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
-  if (wanted && Number.isNaN(time)) issues.push({ path, message: 'must be an ISO 8601 time' })
-  return time
+/** Adds an issue and returns NaN for a text that is no time. */
+export function timeOf(path: string, text: string, times: ZoneTimes, issues: BodyIssue[]): number {
+  const time = times.instant(text)
+  if (time === null) issues.push({ path, message: 'must be an ISO 8601 time' })
+  return time ?? Number.NaN
 }
 
 function endOf(from: number, length: string, issues: BodyIssue[]): number {
@@ -408,8 +419,11 @@ function countSuppressed(db: Database, id: string): void {
   db.run('UPDATE snooze SET suppressed = suppressed + 1 WHERE id = ?', id)
 }
 
-function deleteSnooze(db: Database, id: string): boolean {
-  return db.run('DELETE FROM snooze WHERE id = ?', id).changes > 0
+/** The deleted one; undefined when there is none. */
+function deleteSnooze(db: Database, id: string): Snooze | undefined {
+  const found = db.get<Snooze>(`SELECT ${COLUMNS} FROM snooze WHERE id = ?`, id)
+  db.run('DELETE FROM snooze WHERE id = ?', id)
+  return found
 }
 
 /** Those that ended before `before`. */

@@ -36,6 +36,7 @@ import { openStorage } from '../platform/storage/index.ts'
 import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import { hostZone } from '../platform/zone.ts'
+import { createZoneTimes } from '../platform/zone-times.ts'
 import { createQlik, isQrsUnreachable } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
@@ -104,7 +105,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   })
   const { clock } = shared
   /** Of these each part takes those that it names. */
-  const base = { db, writer, clock, log, paths, on, databaseFile, workerEntry, shared }
+  const times = createZoneTimes(config.footman.timezone)
+  const base = { db, writer, clock, times, log, paths, on, databaseFile, workerEntry, shared }
   const reload = createConfigReload({ ...base, source: deps.configuration }, config)
   const live = () => reload.config
   // Parts that run once in a cluster see a satellite in a follower.

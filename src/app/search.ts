@@ -46,7 +46,10 @@ const DEFAULT_LIMIT = 8
 const MAX_TEXT = 200
 const QUERY = once(() =>
   z.object({
-    q: queryField.text().describe('At least two characters of a name, or an id, or its first eight digits or more.'),
+    q: queryField
+      .text()
+      .describe('At least two characters of a name, one with `kind`; or an id, or its first eight digits or more.'),
+    kind: queryField.word(['Tasks']).describe('Only this group.').optional(),
     limit: queryField.integer(1, 50).describe('Most items of a group; default 8.').optional(),
   }),
 )
@@ -117,22 +120,23 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
       },
     ],
     async handle(request) {
-      const { q, limit = DEFAULT_LIMIT } = request.query
+      const { q, kind, limit = DEFAULT_LIMIT } = request.query
       const text = q.trim()
-      if (text.length < 2 || text.length > MAX_TEXT) {
-        throw invalidBody([{ path: 'q', message: `must be 2 to ${MAX_TEXT} characters long` }])
+      const least = kind === undefined ? 2 : 1
+      if (text.length < least || text.length > MAX_TEXT) {
+        throw invalidBody([{ path: 'q', message: `must be ${least} to ${MAX_TEXT} characters long` }])
       }
       const { caller } = request
       const ranked = finder(text)
       const [site, ...lists] = await Promise.all([
         caller.may('task:read') ? siteGroups(deps, ranked) : [],
-        ...LISTS.map((list) => listGroup(request, list, ranked)),
+        ...(kind === undefined ? LISTS : []).map((list) => listGroup(request, list, ranked)),
       ])
-      const { items, partial } = caller.may('event:read') ? events(deps.db, text, limit) : NOTHING
+      const { items, partial } = kind === undefined && caller.may('event:read') ? events(deps.db, text, limit) : NOTHING
       const groups = [...site, { kind: 'Events', items }, ...lists, pageGroup(deps, caller, ranked)]
       return jsonAnswer(200, {
         groups: groups
-          .filter((group) => group.items.length > 0)
+          .filter((group) => group.items.length > 0 && (kind === undefined || group.kind === kind))
           .toSorted((a, b) => bestOf(a) - bestOf(b))
           .map(({ kind, items }) => ({ kind, items: items.slice(0, limit).map(answered) })),
         exact: await exactOf(deps, caller, text),

@@ -18,6 +18,7 @@ import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff }
 import { missingDirectories, missingText } from '../files/approvals.ts'
 import { missingLogFolders } from '../files/script-logs.ts'
 import { createCalendars, createWindows } from '../platform/calendar.ts'
+import { createZoneTimes } from '../platform/zone-times.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
 import { checkScheduleFile } from '../tasks/schedule/check.ts'
 import { createPlanner } from '../tasks/schedule/plan.ts'
@@ -388,7 +389,7 @@ async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, p
   }
   const pems = await readCertificates(files).catch(() => null)
   if (!pems) return []
-  const { problems, warnings } = checkCertificates(pems, Date.now())
+  const { problems, warnings } = checkCertificates(pems, Date.now(), createZoneTimes(config.footman.timezone))
   const problem = (severity: 'error' | 'warning') => (message: string) => ({
     severity,
     path: 'Butler.cert',

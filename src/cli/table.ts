@@ -1,6 +1,7 @@
 /** Listings and tables on the terminal. Every row is one line: control characters of its cells are escaped. */
 import { visible } from '../platform/visible.ts'
-import { timeText } from './time.ts'
+import type { ZoneTimes } from '../platform/zone-times.ts'
+import { proseText, timeText } from './time.ts'
 
 /** Width of a listing where there is no terminal. */
 export const DEFAULT_WIDTH = 100
@@ -15,8 +16,8 @@ export interface Column<Row> {
   readonly optional?: true
   /** The column may be cut to this many characters when the line is too long. Absent = never cut. */
   readonly least?: number
-  /** `time`: an ISO time, shown in local time to the second. `id`: a UUID, shown as its shortest unique beginning. */
-  readonly form?: 'time' | 'id'
+  /** `time`: an ISO time, shown to the second; `prose`: a text with such times. `id`: a UUID, shown as its shortest unique beginning. */
+  readonly form?: 'time' | 'prose' | 'id'
 }
 
 export interface ListingForm {
@@ -24,39 +25,52 @@ export interface ListingForm {
   readonly wide?: boolean | undefined
   /** Columns of the terminal; default 100. */
   readonly width?: number | undefined
-  /** Times in UTC. */
-  readonly utc?: boolean | undefined
+  /** The clock that shows times; absent = UTC. */
+  readonly times?: ZoneTimes | undefined
 }
 
-/** The form of a listing by the options of its command and the terminal. */
-export const formOf = (
+/** The form of a listing by the options of its command and the terminal, with times on the clock of the site. */
+export const formOf = async (
+  remote: { readonly times: () => Promise<ZoneTimes> },
   { wide, utc }: { readonly wide?: boolean; readonly utc?: boolean },
   { columns }: { readonly columns?: number | undefined },
-): ListingForm => ({ wide, utc, width: columns })
+): Promise<ListingForm> => ({ wide, times: utc ? undefined : await remote.times(), width: columns })
 
-/** A head line and a line for each row, the columns aligned and fitted into the width. */
+/** The zone of the times above it; none for those in UTC, which name it. */
+export const zoneLine = ({ timezone }: ZoneTimes): string => `Times are in the zone ${timezone}.`
+
+/** A head line and a line for each row, the columns aligned and fitted into the width; then the zone of the times. */
 export function listing<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { wide = false, width = DEFAULT_WIDTH, utc = false }: ListingForm = {},
+  { wide = false, width = DEFAULT_WIDTH, times }: ListingForm = {},
 ): string {
   const shown = columns.filter(
     (column) => (wide || !column.wide) && !(column.optional && rows.every((row) => column.cell(row) === '')),
   )
+  const zone = times && shown.some(({ form }) => form === 'time') ? `\n\n${zoneLine(times)}` : ''
   if (wide) {
-    const whole = ({ cell, form }: Column<Row>, row: Row) => (form === 'time' ? timeText(cell(row), utc) : cell(row))
-    return table([shown.map(({ head }) => head), ...rows.map((row) => shown.map((column) => whole(column, row)))])
+    const cells = rows.map((row) => shown.map(({ cell, form }) => onClock(cell(row), form, times)))
+    return `${table([shown.map(({ head }) => head), ...cells])}${zone}`
   }
-  const cells = shown.map((column) => [column.head, ...shortened(column, rows, utc)].map(visible))
+  const cells = shown.map((column) => [column.head, ...shortened(column, rows, times)].map(visible))
   const widths = fitted(shown, cells, width)
   const lines = [-1, ...rows.keys()].map((row) => cells.map((column, i) => fit(column[row + 1]!, widths[i]!)).join(GAP))
-  return lines.map((line) => line.trimEnd()).join('\n')
+  return lines.map((line) => line.trimEnd()).join('\n') + zone
 }
 
-function shortened<Row>({ cell, form }: Column<Row>, rows: readonly Row[], utc: boolean): readonly string[] {
+function shortened<Row>(
+  { cell, form }: Column<Row>,
+  rows: readonly Row[],
+  times: ZoneTimes | undefined,
+): readonly string[] {
   const texts = rows.map(cell)
-  if (form === 'time') return texts.map((text) => timeText(text, utc))
-  return form === 'id' ? shortIds(texts) : texts
+  return form === 'id' ? shortIds(texts) : texts.map((text) => onClock(text, form, times))
+}
+
+function onClock(text: string, form: Column<never>['form'], times: ZoneTimes | undefined): string {
+  if (form === 'time') return timeText(text, times)
+  return form === 'prose' ? proseText(text, times) : text
 }
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i

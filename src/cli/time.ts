@@ -1,58 +1,60 @@
-/** Points in time on the command line: as they are typed, and as listings show them. */
+/** Points in time on the command line: as they are typed, and as listings show them, on the clock of the site. */
 import { InvalidArgumentError } from 'commander'
+import { formatDay, parseDay } from '../platform/calendar.ts'
 import { parseDuration } from '../platform/duration.ts'
+import { createZoneTimes, timesIn, type ZoneTimes } from '../platform/zone-times.ts'
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/
-const LOCAL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d?):(\d\d)(?::(\d\d))?)?$/
 const DAY_AND_CLOCK = /^(today|yesterday)?\s*(?:(\d\d?):(\d\d))?$/i
+/** A time may be typed without the zero before its hour. */
+const SHORT_HOUR = /(?<=^\d{4}-\d\d-\d\d[T ])(?=\d:)/
 
 /** Accepted forms, for help texts and errors. */
 export const TIME_FORMS = '2h (ago), 22:00, yesterday, "yesterday 18:00" or 2026-03-02T03:00'
 
 /**
- * Parses a typed time to ISO 8601 in UTC; null when it has none of the forms. Times without a zone are local. `22:00` is
- * the last one before `now` (milliseconds since 1970).
+ * Parses a typed time to ISO 8601 in UTC; null when it has none of the forms. Times without a zone are on this clock.
+ * `22:00` is the last one before `now` (milliseconds since 1970).
  */
-export function pointInTime(text: string, now: number): string | null {
+export function pointInTime(text: string, now: number, times: ZoneTimes): string | null {
   const typed = text.trim()
   const ago = parseDuration(typed)
   if (ago.ok) return iso(now - ago.value)
   const day = DAY_AND_CLOCK.exec(typed)
-  if (day && typed !== '') return dayTime(day, now)
-  const local = LOCAL.exec(typed)
-  if (local) {
-    const [year = 0, month = 1, date = 1, hours = 0, minutes = 0, seconds = 0] = local
-      .slice(1)
-      .map((part) => Number(part ?? 0))
-    return hours > 23 || minutes > 59 ? null : iso(new Date(year, month - 1, date, hours, minutes, seconds).getTime())
-  }
-  return /^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:?\d\d)$/i.test(typed) ? iso(Date.parse(typed)) : null
+  return iso(day && typed !== '' ? dayTime(day, now, times) : times.instant(typed.replace(SHORT_HOUR, '0')))
 }
 
-function dayTime([, word, hours = '0', minutes = '0']: RegExpExecArray, now: number): string | null {
-  if (Number(hours) > 23 || Number(minutes) > 59) return null
-  const at = new Date(now)
-  at.setHours(Number(hours), Number(minutes), 0, 0)
-  const isLast = word === undefined && at.getTime() > now
-  if (word?.toLowerCase() === 'yesterday' || isLast) at.setDate(at.getDate() - 1)
-  return iso(at.getTime())
+function dayTime([, word, hours = '0', minutes = '00']: RegExpExecArray, now: number, times: ZoneTimes): number | null {
+  const today = parseDay(times.clock(now).slice(0, 10))!
+  const on = (day: number) => times.instant(`${formatDay(day)} ${hours.padStart(2, '0')}:${minutes}`)
+  const at = on(today)
+  const isLast = word === undefined && at !== null && at > now
+  return word?.toLowerCase() === 'yesterday' || isLast ? on(today - 1) : at
 }
 
-const iso = (ms: number): string | null => (Number.isNaN(ms) ? null : new Date(ms).toISOString())
+const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
-/** Parser of an option with a time. */
+/** Parser of an option with a time, which only the site's zone makes a point in time: see `Remote.pointInTime`. */
 export function toTime(text: string): string {
-  const time = pointInTime(text, Date.now())
-  if (time !== null) return time
+  if (pointInTime(text, Date.now(), createZoneTimes('UTC')) !== null) return text
   throw new InvalidArgumentError(`"${text}" is not a time: give ${TIME_FORMS}`)
 }
 
-/** `2026-03-02 06:03:11` in local time, or `2026-03-02T06:03:11Z`. A text that is no ISO time in UTC stays as it is. */
-export function timeText(time: string, utc = false): string {
+/**
+ * `2026-03-02 06:03:11` on this clock; without one `2026-03-02T06:03:11Z`. A text that is no ISO time in UTC stays as it
+ * is.
+ */
+export function timeText(time: string, times: ZoneTimes | undefined): string {
   if (!ISO.test(time)) return time
-  if (utc) return time.replace(/\.\d+Z$/, 'Z')
-  const at = new Date(time)
-  const two = (part: number) => String(part).padStart(2, '0')
-  const date = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join('-')
-  return `${date} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':')}`
+  return times ? times.clock(Date.parse(time)) : time.replace(/\.\d+Z$/, 'Z')
 }
+
+/** The same with its zone, for times that are read by themselves. */
+export const zonedTimeText = (time: string, times: ZoneTimes | undefined): string =>
+  times && ISO.test(time) ? times.text(Date.parse(time)) : timeText(time, times)
+
+/** A text that was stored for readers in any zone, with its times on this clock. */
+export const proseText = (text: string, times: ZoneTimes | undefined): string =>
+  timesIn(text)
+    .map((piece) => zonedTimeText(piece, times))
+    .join('')

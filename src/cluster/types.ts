@@ -12,6 +12,9 @@ export { NotLeaderError } from '../platform/group-commit.ts'
  */
 export type Mode = 'single' | 'joining' | 'follower' | 'leader' | 'alone' | 'leaving'
 
+/** A node that was not heard of for so long counts as lost. */
+export const NODE_LOST_MS = 60_000
+
 /** The shared state for one build of the app. A change of `mode` that changes who works builds the app anew. */
 export interface SharedState {
   readonly mode: Mode

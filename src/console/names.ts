@@ -1,6 +1,17 @@
-/** Names of what lists have only ids of. */
+/** Names of what lists have only ids of, for pages and for the command line. */
+import { splitAtIds } from '../platform/uuid.ts'
 import { QLIK_MS } from './ask.ts'
-import type { PageContext } from './page.ts'
+
+/** Calls of the REST API: in this process, or over the network. */
+export interface NameSource {
+  readonly ask: {
+    get<T>(
+      path: string,
+      query: Readonly<Record<string, string | number | readonly string[]>>,
+      options?: { readonly withinMs: number },
+    ): Promise<{ readonly ok: true; readonly data: T } | { readonly ok: false }>
+  }
+}
 
 export interface Named {
   readonly name: string
@@ -14,9 +25,12 @@ export type Names = ReadonlyMap<string, Named>
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const MOST = 100
 
+const wholeIds = (ids: readonly string[]): string[] =>
+  [...new Set(ids.filter((id) => ID.test(id)).map((id) => id.toLowerCase()))].slice(0, MOST)
+
 /** Names of tasks, as far as Qlik Sense answers in time and the scope allows it. */
-export async function taskNamesOf({ ask }: Pick<PageContext, 'ask'>, ids: readonly string[]): Promise<Names> {
-  const taskId = [...new Set(ids.filter((id) => ID.test(id)).map((id) => id.toLowerCase()))].slice(0, MOST)
+export async function taskNamesOf({ ask }: NameSource, ids: readonly string[]): Promise<Names> {
+  const taskId = wholeIds(ids)
   if (taskId.length === 0) return new Map()
   type Answer = { readonly tasks: readonly { readonly taskId: string; readonly taskName: string }[] }
   const answer = await ask.get<Answer>('/v4/tasks', { taskId, limit: MOST }, { withinMs: QLIK_MS })
@@ -26,8 +40,26 @@ export async function taskNamesOf({ ask }: Pick<PageContext, 'ask'>, ids: readon
   )
 }
 
+/** As `taskNamesOf`, with the apps that tasks belong to. */
+export async function qlikNamesOf(
+  context: NameSource,
+  ids: { readonly taskId: readonly string[]; readonly appId: readonly string[] },
+): Promise<Names> {
+  const appId = wholeIds(ids.appId)
+  type Answer = { readonly tasks: readonly { readonly appId: string | null; readonly appName: string | null }[] }
+  const [tasks, answer] = await Promise.all([
+    taskNamesOf(context, ids.taskId),
+    appId.length > 0 ? context.ask.get<Answer>('/v4/tasks', { appId, limit: 500 }, { withinMs: QLIK_MS }) : null,
+  ])
+  const apps = (answer?.ok ? answer.data.tasks : []).flatMap(({ appId: id, appName: name }) =>
+    id && name ? [[id.toLowerCase(), { name, path: `/tasks?${new URLSearchParams({ app: name })}` }] as const] : [],
+  )
+  return new Map([...apps, ...tasks])
+}
+
 /** Lists of what has a name of its own, by the begin of the actions that are about it. */
 const LISTS = [
+  ['maintenance', '/v4/maintenance', 'maintenance', null],
   ['schedule', '/v4/schedules', null, '/schedules/'],
   ['report', '/v4/reporttask', 'reportTasks', '/reports/tasks/'],
   ['report', '/v4/report', 'reports', '/reports/reports/'],
@@ -39,23 +71,37 @@ interface Item {
   readonly name?: string
 }
 
-/** Names of the targets of actions: of tasks, schedules and report definitions. */
+/** Names of the targets of actions and of the ids in their details: of tasks, apps, schedules and report definitions. */
 export async function targetNames(
-  context: Pick<PageContext, 'ask'>,
-  entries: readonly { readonly action: string; readonly target: readonly string[] }[],
+  context: NameSource,
+  entries: readonly {
+    readonly actor: string
+    readonly action: string
+    readonly target: readonly string[]
+    readonly detail: string | null
+  }[],
 ): Promise<Names> {
-  const lists = LISTS.filter(([begin]) => entries.some(({ action }) => action.startsWith(begin)))
+  const lists = LISTS.filter(([begin]) =>
+    entries.some(({ actor, action }) => action.startsWith(begin) || actor.startsWith(`${begin}:`)),
+  )
+  const targets = entries.flatMap(({ target }) => target)
+  const ofApps = entries.flatMap(({ action, target }) => (action.startsWith('app.') ? target : []))
+  const inDetails = entries.flatMap(({ detail }) => splitAtIds(detail ?? '').filter((_, n) => n % 2 === 1))
   const [tasks, ...found] = await Promise.all([
-    taskNamesOf(
-      context,
-      entries.flatMap(({ target }) => target),
-    ),
-    ...lists.map(async ([, api, member, path]) => {
-      const answer = await context.ask.get<unknown>(api, member === null ? {} : { limit: 500 })
+    qlikNamesOf(context, { taskId: [...targets, ...inDetails], appId: [...ofApps, ...inDetails] }),
+    ...lists.map(async ([begin, api, member, path]) => {
+      const answer = await context.ask.get<unknown>(api, begin === 'report' ? { limit: 500 } : {})
       if (!answer.ok) return []
       const items = (member === null ? answer.data : (answer.data as Record<string, unknown>)[member]) ?? []
       return (items as readonly Item[]).flatMap(({ id, name }) =>
-        name === undefined ? [] : [[id.toLowerCase(), { name, path: path + encodeURIComponent(id) }] as const],
+        name === undefined
+          ? []
+          : [
+              [
+                id.toLowerCase(),
+                { name, path: path === null ? '/system/maintenance' : path + encodeURIComponent(id) },
+              ] as const,
+            ],
       )
     }),
   ])

@@ -6,6 +6,7 @@ import { getPath } from 'hono/utils/url'
 import { type ForwardedAnswer, type ForwardedRequest, ForwardingError, type SharedState } from '../cluster/types.ts'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import { createZoneTimes } from '../platform/zone-times.ts'
 import type { Audit } from './audit.ts'
 import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
@@ -170,6 +171,7 @@ function createAnswers(
   const { api, accessLog } = settings
   const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
   const { publicUrls = [] } = api
+  const times = createZoneTimes(settings.timezone ?? '')
   const proxies = createProxies(api.trustedProxies, publicUrls)
   const mayHavePrefix = api.trustedProxies.length > 0 || publicUrls.length > 0
   const limit = createRateLimit(clock, perMinute(settings))
@@ -243,7 +245,7 @@ function createAnswers(
     const sees = forwarded
       ? (wanted: string) => forwarded.sees.includes(wanted)
       : (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
-    return new SeenRequest(c, params, sees, pagesOf)
+    return new SeenRequest(c, params, sees, pagesOf, times)
   }
 
   function atLeader(route: ApiRoute, request: ApiRequest, env: RequestContext): Answer {

@@ -1,6 +1,7 @@
 /** The request context, and the form of the middleware around every endpoint. */
 import type { Context } from 'hono'
 import type { ClientCertificate, ServeInfo } from '../platform/http-server.ts'
+import type { ZoneTimes } from '../platform/zone-times.ts'
 import type { Proxies } from './client-address.ts'
 import { type Caller, type Contact, EVERYBODY, type Identity } from './endpoint/caller.ts'
 import type { ApiRequest, ApiRoute, AuditNote, Method, PageAccess } from './endpoint/route.ts'
@@ -154,6 +155,7 @@ export class SeenRequest implements ApiRequest {
     params: ApiRequest['params'],
     sees: ApiRequest['sees'],
     private readonly pagesOf: (context: RequestContext) => PageAccess,
+    readonly times: ZoneTimes,
   ) {
     const { env } = c
     this.sees = sees

@@ -8,7 +8,6 @@ import { formatAddress } from '../platform/listen-error.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Service } from '../platform/types.ts'
 import { createHttpApp, type HttpApp, type HttpAppDeps, type HttpAppSettings, perMinute } from './app.ts'
-import { endOfDay } from './auth/build.ts'
 import { keyRoutes } from './auth/key-uses.ts'
 import { compileKeys, type KnownKey } from './auth/keys.ts'
 import { createProxies } from './client-address.ts'
@@ -264,7 +263,7 @@ function limitText(settings: ApiSettings): string {
 }
 
 const keysInForce = ({ access, timezone = '' }: ApiSettings): readonly KnownKey[] =>
-  access?.enable ? compileKeys(access.keys, (day) => endOfDay(day, timezone)) : []
+  access?.enable ? compileKeys(access.keys, timezone) : []
 
 function documentSettings({ version }: ApiDeps, settings: ApiSettings, port: number | undefined): DocumentSettings {
   const { tls, serverHost, serverPort } = settings.restServerConfig

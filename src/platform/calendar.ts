@@ -4,6 +4,7 @@
  */
 import { createOffsets, type Offsets } from './offsets.ts'
 import { hostZone } from './zone.ts'
+import { createZoneTimes } from './zone-times.ts'
 
 /** A calendar day, independent of the zone: days since 1970-01-01. */
 export type Day = number
@@ -21,7 +22,7 @@ export interface Window {
   readonly on?: readonly string[] | undefined
   /** Names of calendars: the window does not open on their days. */
   readonly notOn?: readonly string[] | undefined
-  /** ISO 8601 with offset. */
+  /** ISO 8601; without an offset in the zone of the window. */
   readonly start?: string | undefined
   readonly end?: string | undefined
   /** IANA name; default: the zone of `WindowsSettings`. */
@@ -108,7 +109,7 @@ export function createWindows({ windows, calendars, timezone }: WindowsSettings)
   }
 
   function prepare(window: Window): Contains {
-    return window.start !== undefined || window.end !== undefined ? single(window) : recurring(window)
+    return window.start !== undefined || window.end !== undefined ? single(window, timezone) : recurring(window)
   }
 
   function recurring(window: Window): Contains {
@@ -138,8 +139,9 @@ export function createWindows({ windows, calendars, timezone }: WindowsSettings)
   }
 }
 
-function single({ start = '', end = '' }: Window): Contains {
-  const [first, after] = [Date.parse(start), Date.parse(end)]
+function single({ start = '', end = '', timezone }: Window, siteZone: string): Contains {
+  const times = createZoneTimes(timezone ?? siteZone)
+  const [first, after] = [start, end].map((text) => times.instant(text) ?? Number.NaN) as [number, number]
   return (instant) => instant >= first && instant < after
 }
 

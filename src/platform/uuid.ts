@@ -20,7 +20,11 @@ function written(bytes: Buffer, version: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
+const ID_IN_TEXT = /\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** A text cut at its ids: other texts at even places, ids at odd ones. */
+export const splitAtIds = (text: string): readonly string[] => text.split(ID_IN_TEXT)
 
 /** True for 8-4-4-4-12 hex digits in any letter case; version and variant are not looked at. */
 export function isGuid(text: string): boolean {

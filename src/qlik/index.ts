@@ -1,6 +1,7 @@
 /** The repository and engine clients of the configured site. */
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { ZoneTimes } from '../platform/zone-times.ts'
 import type { CertConfig, EngineConfig, QrsConfig } from './config.ts'
 import { createEngineClient, type EngineSettings } from './engine/client.ts'
 import type { EngineClient } from './engine/types.ts'
@@ -37,6 +38,7 @@ const CACHE = { ttlMs: 5000, maxEntries: 2000 }
 
 export interface QlikDeps {
   readonly log: Logger
+  readonly times: ZoneTimes
   readonly clock: Clock
   readonly paths: Pick<ConfigPaths, 'input'>
   /** `qrsRequest` is called after every request to QRS. */
@@ -61,9 +63,9 @@ export function createQlik(
   { cert, configQRS, configEngine }: QlikSettings,
   { qrsConnection }: QlikOptions,
 ): Qlik {
-  const { log, clock, paths, logFolders } = deps
+  const { log, clock, times, paths, logFolders } = deps
   const certificates = createCertificateSource(
-    { log, clock },
+    { log, clock, times },
     {
       clientCert: paths.input(cert.clientCert, 'program'),
       clientCertKey: paths.input(cert.clientCertKey, 'program'),

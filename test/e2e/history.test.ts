@@ -246,7 +246,7 @@ describe('footman history', () => {
     for (const { stoppedAt, recoveredAt } of found) expect(recoveredAt === null || recoveredAt > stoppedAt).toBe(true)
     expect((await failures('--from', '1h')).stdout).toMatch(/^ENDED +TASK +OUTCOME +ERROR +ALERTED +RECOVERED +ID\n/)
     expect((await failures('--from', '2020-01-01', '--to', '2020-01-02')).stdout).toBe(
-      'No failures since 2020-01-01 00:00:00 until 2020-01-02 00:00:00.',
+      'No failures since 2020-01-01 00:00:00 UTC until 2020-01-02 00:00:00 UTC.',
     )
     expect((await failures('--outcome', 'success')).code).toBe(1)
   }, 90_000)

@@ -736,7 +736,7 @@ describe('runs', () => {
     await using product = await scheduled(tokyo)
     await product.process.waitForLine(
       new RegExp(
-        `SCHEDULER: Schedule ID ${EVERY_2} runs in time zone Asia/Tokyo; next run \\S+T21:00:00.000Z, in Butler 16 \\S+Z`,
+        `SCHEDULER: Schedule ID ${EVERY_2} runs in time zone Asia/Tokyo; next run there \\S+ 06:00:00, in Butler 16 \\S+ \\d\\d:00:00$`,
       ),
       15_000,
     )

@@ -9,10 +9,13 @@ import { startSite, type TestSite } from './simulator.ts'
 export interface Scene extends AsyncDisposable {
   readonly site: TestSite
   readonly who: Visitor
+  /** Port of the REST API. */
+  readonly port: number
   /** A page by its path below `/console`. */
   page(path: string): Promise<Shown>
   json<T>(path: string): Promise<T>
-  /** The status of the answer. */
+  /** The status of the answer, which is none of a failure. */
+  call(method: string, path: string, body?: unknown): Promise<number>
   post(path: string, body: unknown): Promise<number>
 }
 
@@ -53,8 +56,10 @@ export async function startScene({ footman: members = {}, seed }: SceneSettings)
   return {
     site,
     who,
+    port: product.restPort,
     page: who.page,
     json: async <T>(path: string) => (await (await checked('GET', path)).json()) as T,
+    call: async (method, path, body) => (await checked(method, path, body)).status,
     post: async (path, body) => (await checked('POST', path, body)).status,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }

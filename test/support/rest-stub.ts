@@ -12,17 +12,18 @@ export interface StubRequest {
 
 export interface RestStub extends AsyncDisposable {
   readonly url: string
-  /** As they came, without the question which installation answers. */
+  /** As they came, without the questions which installation answers and what its zone is. */
   readonly requests: readonly StubRequest[]
 }
 
 /**
  * `answer`: status and body of each call; null = 404 of an endpoint that is not there. `installation`: the member `footman`
- * of `/health`; absent = an older Footman, which reports none.
+ * of `/health`; absent = an older Footman, which reports none. `timezone`: that of the site.
  */
 export async function restStub(
   answer: (request: StubRequest) => readonly [status: number, body: unknown] | null,
   installation?: { readonly version: string; readonly configuration: string | null },
+  timezone = 'UTC',
 ): Promise<RestStub> {
   const requests: StubRequest[] = []
   const server = createServer((incoming, outgoing) => {
@@ -32,12 +33,9 @@ export async function restStub(
       const text = Buffer.concat(chunks).toString()
       const { method = '', url: path = '' } = incoming
       const request = { method, path, body: text === '' ? null : (JSON.parse(text) as unknown) }
-      const isVerification = path === '/health'
-      if (!isVerification) requests.push(request)
-      const [status, body] = (isVerification ? health(installation) : answer(request)) ?? [
-        404,
-        { error: 'Not Found', code: 'NOT_FOUND' },
-      ]
+      const own = { '/health': () => health(installation), '/v4/about': () => [200, { timezone }] as const }[path]
+      if (!own) requests.push(request)
+      const [status, body] = (own ? own() : answer(request)) ?? [404, { error: 'Not Found', code: 'NOT_FOUND' }]
       outgoing.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })

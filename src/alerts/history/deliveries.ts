@@ -12,6 +12,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import { once } from '../../platform/once.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { DeliveryKind, DeliveryState, SuppressedBy } from '../types.ts'
 import {
   allOf,
@@ -267,7 +268,7 @@ async function resendOne(deps: DeliveryRoutesDeps, request: ApiRequest): Promise
 }
 
 async function resendMany(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
-  const filter = deadLetterFilter(request.body, deps.clock.now())
+  const filter = deadLetterFilter(request.body, deps.clock.now(), request.times)
   const queues = selectedQueues(deps.queues, filter)
   const { deliveries, queued } = await deps.writer.write((db) => ({
     deliveries: resendDeadLetters(db, filter, deps.clock.now()),
@@ -285,10 +286,10 @@ function selectedQueues(queues: readonly DeadLetterQueue[], { id, destination }:
 }
 
 /** Throws 400 when no member selects deliveries. */
-function deadLetterFilter(body: unknown, now: number): DeadLetterFilter {
+function deadLetterFilter(body: unknown, now: number, site: ZoneTimes): DeadLetterFilter {
   const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY(), body ?? {})
   const list = (values: readonly string[] | undefined) => (values && values.length > 0 ? values : null)
-  const times = readQuery(TIMES(), { ...(from && { from }), ...(to && { to }) })
+  const times = readQuery(TIMES(), { ...(from && { from }), ...(to && { to }) }, site)
   const filter = {
     id: list(id),
     destination: list(destination),

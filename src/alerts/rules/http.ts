@@ -12,6 +12,7 @@ import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { eventOfBody } from '../history/events.ts'
 import { countRows } from '../history/summaries.ts'
@@ -61,7 +62,10 @@ const EXPLAIN_BODY = once(() =>
     eventId: z.string().describe('An event of the past.').optional(),
     sample: SAMPLE().describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
     raw: z.string().max(65_535).describe('Or a datagram, as Qlik Sense sends it.').optional(),
-    at: z.string().describe('Time of the invented event, ISO 8601; default now.').optional(),
+    at: z
+      .string()
+      .describe('Time of the invented event, ISO 8601, in the zone of the site unless it names one; default now.')
+      .optional(),
     draft: z
       .string()
       .max(65_535)
@@ -223,7 +227,7 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
           status: 200,
         },
       ],
-      handle: ({ body, caller, signal }) => explain(deps, body, caller, signal),
+      handle: ({ body, caller, times, signal }) => explain(deps, body, { caller, times, hangsUp: signal }),
     }),
     route({
       method: 'GET',
@@ -255,12 +259,11 @@ async function countHits(db: Database, from: number) {
 async function explain(
   deps: AlertRouteApiDeps,
   { draft, ...question }: z.output<ReturnType<typeof EXPLAIN_BODY>>,
-  caller: Caller,
-  hangsUp: AbortSignal,
+  { caller, times, hangsUp }: { readonly caller: Caller; readonly times: ZoneTimes; readonly hangsUp: AbortSignal },
 ): Promise<Response> {
   const refused = draft === undefined ? null : caller.refusal('admin')
   if (refused) throw refused
-  const [event, time] = await askedEvent(deps, question, hangsUp)
+  const [event, time] = await askedEvent(deps, question, times, hangsUp)
   const configured = explainEvent(deps, event, time)
   if (draft === undefined) return jsonAnswer(200, configured)
   const { routing, problems } = deps.draft(draft)
@@ -284,6 +287,7 @@ const draftProblem = ({ severity, path, message, hint, line, column }: Problem) 
 async function askedEvent(
   deps: AlertRouteApiDeps,
   { eventId, sample, raw, at }: Omit<z.output<ReturnType<typeof EXPLAIN_BODY>>, 'draft'>,
+  times: ZoneTimes,
   hangsUp: AbortSignal,
 ): Promise<readonly [TaskEvent, number]> {
   if ([eventId, sample, raw].filter((one) => one !== undefined).length !== 1) {
@@ -294,7 +298,7 @@ async function askedEvent(
     const event = eventOfBody(deps, eventId)
     return [event, event.receivedAt]
   }
-  const time = timeOf(at, deps.clock.now())
+  const time = at === undefined ? deps.clock.now() : timeOf(at, times)
   if (raw !== undefined) return [await announced(deps, raw, time, hangsUp), time]
   return [await invented(deps, sample as Sample, time, hangsUp), time]
 }
@@ -326,10 +330,9 @@ async function announced(
   })
 }
 
-function timeOf(text: string | undefined, now: number): number {
-  if (text === undefined) return now
-  const time = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time)) throw invalidBody([{ path: 'at', message: 'must be an ISO 8601 time' }])
+function timeOf(at: string, times: ZoneTimes): number {
+  const time = times.instant(at)
+  if (time === null) throw invalidBody([{ path: 'at', message: 'must be an ISO 8601 time' }])
   return time
 }
 

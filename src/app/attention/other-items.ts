@@ -2,6 +2,7 @@
 import type { DestinationHealth } from '../../alerts/outbox/destination-health.ts'
 import { severityOf } from '../../events/kinds.ts'
 import type { MonitorStates } from '../../monitors/types.ts'
+import { endSeverity } from '../../platform/certificate-ends.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { Schedule } from '../../tasks/schedule/types.ts'
@@ -25,7 +26,6 @@ export interface OtherItemsDeps {
 const DAY_MS = 86_400_000
 const DEAD_MS = 7 * DAY_MS
 const DOWN_MS = 5 * 60_000
-const CERTIFICATE_MS = 7 * DAY_MS
 /** Refused datagrams that are looked at, newest first. */
 const MOST_DROPPED = 10_000
 /** These conditions have items of their own. */
@@ -119,7 +119,9 @@ function selfAlerts(deps: OtherItemsDeps): Item[] {
 
 function selfSeverity({ clock, certificates }: OtherItemsDeps, code: string): AttentionSeverity {
   if (code === 'CERTIFICATE_EXPIRING') {
-    return certificates().some(({ expiresAt }) => expiresAt - clock.now() < CERTIFICATE_MS) ? 'error' : 'warning'
+    return certificates().some(({ expiresAt }) => endSeverity(expiresAt - clock.now()) === 'error')
+      ? 'error'
+      : 'warning'
   }
   const severity = severityOf('raised')
   return severity === 'critical' ? 'error' : severity

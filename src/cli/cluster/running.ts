@@ -1,10 +1,12 @@
 /** `footman cluster status`, `step-down`, `leave` and `remove`: over the REST API of a running node. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { lacksOf } from '../../cluster/fitness.ts'
+import { NODE_LOST_MS } from '../../cluster/types.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, found, OLD, type Remote, type RemoteOptions, withRemote } from '../remote/client.ts'
 import { facts, table } from '../table.ts'
-import { timeText } from '../time.ts'
+import { zonedTimeText } from '../time.ts'
 
 interface Node {
   readonly name: string
@@ -41,8 +43,6 @@ interface Cluster {
   readonly configDiffers: Readonly<Record<string, readonly string[]>>
 }
 
-/** A node that was not seen for this long is taken for gone. */
-const LOST_MS = 60_000
 /** Nodes report every two seconds; by then another one leads. */
 const SILENT_MS = 10_000
 const LOOK_MS = 500
@@ -59,13 +59,13 @@ async function read(remote: Remote, what: string): Promise<{ readonly text: stri
 }
 
 const leads = ({ nodes, leader }: Cluster): boolean =>
-  nodes.some(({ name, mode, seenAgoMs }) => name === leader?.node && mode === 'leader' && seenAgoMs < LOST_MS)
+  nodes.some(({ name, mode, seenAgoMs }) => name === leader?.node && mode === 'leader' && seenAgoMs < NODE_LOST_MS)
 
 export function runClusterStatus(options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { text, cluster } = await read(remote, 'cluster status')
     const isWell = cluster.database.up && leads(cluster)
-    io.out(options.json ? text : statusText(cluster))
+    io.out(options.json ? text : statusText(cluster, await remote.times()))
     return isWell ? EXIT.ok : EXIT.unreachable
   })
 }
@@ -76,19 +76,19 @@ function partOf({ name, mode, seenAgoMs }: Node, cluster: Cluster): string {
   return seenAgoMs < SILENT_MS ? mode : 'silent'
 }
 
-function statusText(cluster: Cluster): string {
+function statusText(cluster: Cluster, times: ZoneTimes): string {
   const { database, leader, nodes, headRev, configDiffers } = cluster
   const rows = nodes.map((node) => [
     node.name,
     partOf(node, cluster),
     node.version,
-    node.seenAgoMs < LOST_MS ? `${Math.round(node.seenAgoMs / 1000)} s` : 'gone',
+    node.seenAgoMs < NODE_LOST_MS ? `${Math.round(node.seenAgoMs / 1000)} s` : 'gone',
     String(Math.max(headRev - node.appliedRev, 0)),
     String(node.waiting),
     `${node.clockOffsetMs} ms`,
   ])
   const unfit = nodes
-    .filter(({ seenAgoMs }) => seenAgoMs < LOST_MS)
+    .filter(({ seenAgoMs }) => seenAgoMs < NODE_LOST_MS)
     .flatMap(({ name, health = {} }) => Object.values(lacksOf(health)).map((lack) => `${name}: ${lack}`))
   const differences = Object.entries(configDiffers).map(([section, names]) => `${section} (${names.join(', ')})`)
   return [
@@ -104,7 +104,7 @@ function statusText(cluster: Cluster): string {
       [
         'leader',
         database.up
-          ? leader && `${leader.node} since ${timeText(leader.from)} (term ${leader.epoch})`
+          ? leader && `${leader.node} since ${zonedTimeText(leader.from, times)} (term ${leader.epoch})`
           : 'unknown meanwhile',
       ],
       ['cannot lead', unfit.length > 0 ? unfit.join('; ') : null],

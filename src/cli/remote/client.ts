@@ -13,8 +13,11 @@ import { isOwnAddress } from '../../http/client-address.ts'
 import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
+import { once } from '../../platform/once.ts'
 import { visibleBlock } from '../../platform/visible.ts'
+import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { pointInTime } from '../time.ts'
 
 /** Ends a command that talks to a running Footman. */
 export class CommandFailure extends Error {
@@ -102,6 +105,10 @@ export interface Remote {
   call(call: RemoteCall, missing?: readonly string[]): Promise<RemoteAnswer>
   /** As `call`, but goes on asking while Footman is away for a moment. Only for what may be repeated. */
   insist(call: RemoteCall, missing?: readonly string[]): Promise<RemoteAnswer>
+  /** The clock of the site; that of this computer where Footman does not answer about it. */
+  times(): Promise<ZoneTimes>
+  /** ISO 8601 in UTC of a time that `toTime` has accepted; undefined without one. */
+  pointInTime<Text extends string | undefined>(typed: Text): Promise<Text>
   close(): void
 }
 
@@ -119,7 +126,7 @@ const PASSING = [429, 502, 503, 504]
 const INSIST_MS = 60_000
 const PAUSE_MS = 2000
 
-function createRemote(place: Place, settings: RemoteSettings): Remote {
+export function createRemote(place: Place, settings: RemoteSettings): Remote {
   const { url, key, isOwn } = place
   const http = createHttpClient({ tls: { rejectUnauthorized: !isOwn } })
   const { timeoutMs, insistMs = INSIST_MS, pauseMs = PAUSE_MS } = settings
@@ -180,6 +187,13 @@ function createRemote(place: Place, settings: RemoteSettings): Remote {
     }
   }
 
+  const times = once(async () => {
+    const result = await attempt({ path: '/v4/about', what: 'time zone' }, []).catch(() => null)
+    const { timezone = '' } =
+      result && 'answer' in result ? (JSON.parse(result.answer.text) as { timezone?: string }) : {}
+    return createZoneTimes(timezone)
+  })
+
   async function insist(call: RemoteCall, missing: readonly string[] = []): Promise<RemoteAnswer> {
     const end = Date.now() + insistMs
     for (;;) {
@@ -199,6 +213,10 @@ function createRemote(place: Place, settings: RemoteSettings): Remote {
       throw result.failure
     },
     insist,
+    times,
+    async pointInTime<Text extends string | undefined>(typed: Text) {
+      return (typed === undefined ? typed : pointInTime(typed, Date.now(), await times())) as Text
+    },
     close: () => http.close(),
   }
 }

@@ -280,7 +280,7 @@ function addSchedules(program: Command, done: Done): void {
   addList(schedules, remote, 'schedules runs', done)
 
   remote(schedules, 'preview <cron>', 'explain a cron expression and list its next times')
-    .option('--timezone <zone>', 'IANA time zone (default: that of this computer)')
+    .option('--timezone <zone>', 'IANA time zone (default: that of the site)')
     .option('--count <n>', `so many times (default: ${DEFAULT_COUNT})`, toCount(100), DEFAULT_COUNT)
     .addHelpText(
       'after',
@@ -336,7 +336,7 @@ const scheduleOptions = (command: Command): Command =>
     .option('--name <name>', 'name of the schedule')
     .option('--cron <expression>', 'when it fires, like "0 6 * * 1-5"')
     .option('--task <id or name>', 'the task that it starts')
-    .option('--timezone <zone>', 'IANA time zone (default of a new one: that of this computer)')
+    .option('--timezone <zone>', 'IANA time zone (default of a new one: that of the site)')
     .option('--tag <tag>', 'tag of the schedule; may be repeated', collect, [])
     .option('--stopped', 'do not let it fire yet')
 

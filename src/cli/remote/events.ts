@@ -1,6 +1,7 @@
 /** `footman events show` and `tail`; `footman deliveries show`, `resend` and `cancel`. */
 import { errorText } from '../../platform/errors.ts'
 import { visible } from '../../platform/visible.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import {
   type Column,
@@ -13,13 +14,16 @@ import {
   shortIds,
   stateText,
   table,
+  zoneLine,
 } from '../table.ts'
-import { timeText } from '../time.ts'
+import { proseText, timeText, zonedTimeText } from '../time.ts'
 import {
   CommandFailure,
+  createRemote,
   findPlace,
   found,
   OLD,
+  type Place,
   type PlaceOptions,
   type Remote,
   type RemoteOptions,
@@ -63,7 +67,7 @@ export function runEventShow(typed: string, options: ShowOptions, io: CommandIo)
   return withRemote(options, io, async (remote) => {
     const id = await wholeId(remote, 'event', typed)
     const { text } = await found(remote, { path: `/v4/events/${id}`, what: `event ${typed}` }, 'EVENT_NOT_FOUND')
-    io.out(options.json ? text : described(JSON.parse(text) as EventView, formOf(options, io)))
+    io.out(options.json ? text : described(JSON.parse(text) as EventView, await formOf(remote, options, io)))
     return EXIT.ok
   })
 }
@@ -73,14 +77,14 @@ export const DELIVERY_COLUMNS: readonly Column<DeliveryLine>[] = [
   { head: 'TO', cell: ({ target }) => target, least: 12 },
   { head: 'STATE', cell: stateText, least: 10 },
   { head: 'RULE', cell: ({ route }) => route ?? '-', least: 10 },
-  { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 10 },
+  { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 10, form: 'prose' },
   { head: 'ID', cell: ({ id }) => id, form: 'id' },
 ]
 
 function described(event: EventView, form: ListingForm): string {
   const about = facts([
     ['Event', event.title],
-    ['Received', `${timeText(event.receivedAt, form.utc)} (${event.source})`],
+    ['Received', `${zonedTimeText(event.receivedAt, form.times)} (${event.source})`],
     ['State', stateText(event)],
     ['App', event.appName],
     ['Host', event.host],
@@ -113,13 +117,16 @@ export async function runTail(options: TailOptions, io: CommandIo, signal: Abort
     const place = await findPlace(options, { env: process.env, cwd: process.cwd() })
     const query = options.topic.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&')
     const answer = await opened(`${place.url}/v4/stream?${query}`, place, signal)
+    const times = options.json || options.utc ? undefined : await timesAt(place)
+    if (times) io.out(zoneLine(times))
     if (!options.json)
       io.out(
         options.wide
           ? wideLine([atHead(options.utc), ...WIDE_HEAD])
           : aligned([atHead(options.utc), ...HEAD], io.columns),
       )
-    for await (const change of changes(answer)) io.out(textOf(change, options, io.columns))
+    const form = { wide: options.wide, width: io.columns, times }
+    for await (const change of changes(answer)) io.out(options.json ? JSON.stringify(change) : textOf(change, form))
     throw new CommandFailure(EXIT.unreachable, 'events tail', 'the connection has ended')
   } catch (error) {
     if (signal.aborted) return EXIT.ok
@@ -130,6 +137,12 @@ export async function runTail(options: TailOptions, io: CommandIo, signal: Abort
     io.err(visible(`error: ${what}: ${why}`))
     return code
   }
+}
+
+/** The clock of the site. */
+async function timesAt(place: Place): Promise<ZoneTimes> {
+  const remote = createRemote(place, { timeoutMs: 10_000, note: () => {} })
+  return remote.times().finally(() => remote.close())
 }
 
 async function opened(url: string, place: { key: string | null; isOwn: boolean }, signal: AbortSignal) {
@@ -177,9 +190,8 @@ const WIDTHS = { at: 19, topic: 8, state: 10, id: 13 } as const
 const atHead = (utc = false): string => 'AT'.padEnd(WIDTHS.at + (utc ? 1 : 0))
 
 /** The time is that at which the change arrived here. */
-function textOf({ id, event, data }: Change, { json, wide, utc }: TailOptions, width: number | undefined): string {
-  if (json) return JSON.stringify({ id, event, data })
-  const at = timeText(new Date().toISOString(), utc)
+function textOf({ event, data }: Change, { wide, width, times }: ListingForm): string {
+  const at = timeText(new Date().toISOString(), times)
   if (wide) {
     const members = Object.entries(data).filter(([, value]) => value !== null)
     return visible(wideLine([at, event, members.map(([name, value]) => `${name}=${value}`).join('  ')]))
@@ -228,31 +240,31 @@ async function callDelivery(remote: Remote, typed: string, action?: 'resend' | '
 export function runDeliveryShow(id: string, options: ShowOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const text = await callDelivery(remote, id)
-    io.out(options.json ? text : describedDelivery(JSON.parse(text) as DeliveryView, options.utc))
+    io.out(options.json ? text : describedDelivery(JSON.parse(text) as DeliveryView, await formOf(remote, options, io)))
     return EXIT.ok
   })
 }
 
-function describedDelivery(delivery: DeliveryView, utc?: boolean): string {
+function describedDelivery(delivery: DeliveryView, { times }: ListingForm): string {
   const { message, attempts = [] } = delivery
   const about = facts([
     ['Destination', `${delivery.destination} (${delivery.target})`],
     ['Kind', delivery.kind],
     ['Rule', delivery.route],
     ['State', stateText(delivery)],
-    ['Detail', delivery.detail],
-    ['Created', timeText(delivery.createdAt, utc)],
-    ['Next attempt', delivery.nextAttemptAt && timeText(delivery.nextAttemptAt, utc)],
+    ['Detail', delivery.detail && proseText(delivery.detail, times)],
+    ['Created', zonedTimeText(delivery.createdAt, times)],
+    ['Next attempt', delivery.nextAttemptAt && zonedTimeText(delivery.nextAttemptAt, times)],
     ['Subject', message?.subject ?? null],
     ['Size', message ? `${message.bytes} bytes` : null],
   ])
   if (attempts.length === 0) return `${about}\n\nNo attempt yet.`
   const lines = attempts.map(({ n, at, durationMs, result, detail }) => [
     String(n),
-    timeText(at, utc),
+    timeText(at, times),
     `${durationMs} ms`,
     result,
-    detail,
+    proseText(detail, times),
   ])
   return `${about}\n\n${table([['ATTEMPT', 'AT', 'TOOK', 'RESULT', 'DETAIL'], ...lines])}`
 }
@@ -272,7 +284,8 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
       throw new CommandFailure(EXIT.badInput, 'deliveries resend', 'name deliveries by their ids, or give --dead')
     }
     if (dead) {
-      const { destination, reason, from = '3650d' } = options
+      const { destination, reason } = options
+      const from = await remote.pointInTime(options.from ?? '3650d')
       const body = { ...(destination.length > 0 && { destination }), ...(reason.length > 0 && { reason }), from }
       const what = 'deliveries resend'
       const { text } = await remote.call({

@@ -1,11 +1,11 @@
 /** `footman failures`: executions that failed or were aborted, the alerts about them, and whether the task has recovered. */
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
-import { pointInTime, timeText } from '../time.ts'
+import { zonedTimeText } from '../time.ts'
 import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
 interface FailuresOptions extends RemoteOptions {
-  /** ISO 8601; absent = yesterday at 18:00 local time. */
+  /** As it was typed; absent = yesterday at 18:00 on the clock of the site. */
   readonly from?: string
   readonly to?: string
   /** `failed` and `aborted`; absent = both. */
@@ -45,8 +45,10 @@ const FAILURE_OUTCOMES = ['failed', 'aborted'] as const
 /** Exit code 0, also when there are failures. `taskName` is a glob. */
 export function runFailures(taskName: string | undefined, options: FailuresOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { to, json, utc } = options
-    const from = options.from ?? pointInTime('yesterday 18:00', Date.now())!
+    const { json } = options
+    const from = await remote.pointInTime(options.from ?? 'yesterday 18:00')
+    const to = await remote.pointInTime(options.to)
+    const form = await formOf(remote, options, io)
     const { outcome = FAILURE_OUTCOMES } = options
     const executions = await all<Execution>(remote, '/v4/history', 'executions', { taskName, outcome, from, to })
     const [alerts, successes] = await Promise.all([alertsOf(remote, executions), successesOf(remote, executions)])
@@ -55,10 +57,10 @@ export function runFailures(taskName: string | undefined, options: FailuresOptio
       const sent = alerts.get(one.executionId ?? '') ?? []
       return { ...one, alerts: sent.map(({ eventId: _, ...alert }) => alert), recoveredAt: recovered ?? null }
     })
-    const period = `since ${timeText(from, utc)}${to === undefined ? '' : ` until ${timeText(to, utc)}`}`
+    const period = `since ${zonedTimeText(from, form.times)}${to === undefined ? '' : ` until ${zonedTimeText(to, form.times)}`}`
     if (json) io.out(JSON.stringify({ from, to: to ?? null, failures }, null, 2))
     else if (failures.length === 0) io.out(`No failures ${period}.`)
-    else io.out(listing(COLUMNS, failures, formOf(options, io)))
+    else io.out(listing(COLUMNS, failures, form))
     return EXIT.ok
   })
 }

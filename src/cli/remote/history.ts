@@ -30,7 +30,12 @@ interface Form {
 export function runHistory(glob: string | undefined, options: HistoryOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { path, member, csv, columns } = options.summary ? SUMMARY : EXECUTIONS
-    const query = { taskName: glob, outcome: options.outcome, from: options.from, to: options.to }
+    const query = {
+      taskName: glob,
+      outcome: options.outcome,
+      from: await remote.pointInTime(options.from),
+      to: await remote.pointInTime(options.to),
+    }
     const rows = pages<Row>(remote, { path, member, query, what: 'history' })
     if (!options.json && options.format === 'csv') {
       io.out(csvLine(csv.map(([name]) => name)))
@@ -41,7 +46,7 @@ export function runHistory(glob: string | undefined, options: HistoryOptions, io
     for await (const row of rows) all.push(row)
     if (options.json) io.out(JSON.stringify({ [member]: all, nextCursor: null }, null, 2))
     else if (all.length === 0) io.out('No executions.')
-    else io.out(listing(columns, all, formOf(options, io)))
+    else io.out(listing(columns, all, await formOf(remote, options, io)))
     return EXIT.ok
   })
 }

@@ -265,7 +265,7 @@ export function runKvList(namespace: string | undefined, options: ListOptions, i
       const names = JSON.parse(text) as readonly string[]
       const columns = [{ head: 'NAMESPACE', cell: (name: string) => name, least: 20 }]
       if (options.json) io.out(text)
-      else io.out(names.length === 0 ? 'No namespaces.' : listing(columns, names, formOf(options, io)))
+      else io.out(names.length === 0 ? 'No namespaces.' : listing(columns, names, await formOf(remote, options, io)))
       return EXIT.ok
     }
     const path = `/v4/keylist/${encodeURIComponent(namespace)}`
@@ -278,7 +278,7 @@ export function runKvList(namespace: string | undefined, options: ListOptions, i
       throw missing(error)
     }
     if (options.json) io.out(JSON.stringify({ namespace, keys: rows }, null, 2))
-    else io.out(rows.length === 0 ? 'No keys.' : listing(PAIR_COLUMNS, rows, formOf(options, io)))
+    else io.out(rows.length === 0 ? 'No keys.' : listing(PAIR_COLUMNS, rows, await formOf(remote, options, io)))
     return EXIT.ok
   })
 }

@@ -43,7 +43,10 @@ export async function runList(
   const list: ListCommand<any> = LISTS[name]
   const { withRemote } = await import('./client.ts')
   return withRemote(options, io, async (remote) => {
-    const named = (await list.resolve?.(remote, { argument, options })) ?? { argument, options }
+    const from = await remote.pointInTime(options.from as string | undefined)
+    const to = await remote.pointInTime(options.to as string | undefined)
+    const given = { argument, options: { ...options, from, to } }
+    const named = (await list.resolve?.(remote, given)) ?? given
     const { rows, json } = await read(list, remote, named)
     await list.review?.(remote, rows, options, io)
     if (options.json) {
@@ -52,7 +55,7 @@ export async function runList(
     }
     const shown = rows.filter((row) => list.only?.(row, options) ?? true)
     const complete = (await list.complete?.(remote, shown)) ?? shown
-    io.out(shown.length === 0 ? list.empty : listing(list.columns, complete, formOf(options, io)))
+    io.out(shown.length === 0 ? list.empty : listing(list.columns, complete, await formOf(remote, options, io)))
     return EXIT.ok
   })
 }

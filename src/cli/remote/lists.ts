@@ -1,5 +1,8 @@
 /** The listings of a running Footman: endpoint, filters and columns of each. */
+import { matchedIds, matchText } from '../../alerts/match-text.ts'
+import type { Names } from '../../console/names.ts'
 import type { ListedKeys } from '../../http/auth/key-uses.ts'
+import { splitAtIds } from '../../platform/uuid.ts'
 import { span, stateText } from '../table.ts'
 import { type ListCommand, limit, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
 
@@ -160,7 +163,14 @@ interface AuditRow {
   readonly outcome: string
   readonly status: number | null
   readonly detail: string | null
+  readonly names?: Names
 }
+
+/** A text with names in the place of ids, as far as they are known. */
+const withNames = (text: string, names: Names = new Map()): string =>
+  splitAtIds(text)
+    .map((part, n) => (n % 2 === 1 ? (names.get(part.toLowerCase())?.name ?? part) : part))
+    .join('')
 
 /** One id fits on a line; `--json` has them all. */
 const targets = ([first = '', ...more]: readonly string[]): string =>
@@ -183,13 +193,19 @@ const AUDIT: ListCommand<AuditRow> = {
   switchedOff: OLD,
   columns: [
     { head: 'AT', cell: ({ at }) => at, form: 'time' },
-    { head: 'WHO', cell: ({ actor }) => actor, least: 9 },
+    { head: 'WHO', cell: ({ actor, names }) => withNames(actor, names), least: 9 },
     { head: 'FROM', cell: ({ address }) => address ?? '-', least: 9 },
     { head: 'WHAT', cell: ({ action }) => action, least: 12 },
     { head: 'RESULT', cell: ({ outcome, status }) => (status === null ? outcome : `${outcome} (${status})`) },
-    { head: 'TARGET', cell: ({ target }) => targets(target), least: 8 },
-    { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8 },
+    { head: 'TARGET', cell: ({ target, names }) => withNames(targets(target), names), least: 8 },
+    { head: 'DETAIL', cell: ({ detail, names }) => withNames(detail ?? '', names), least: 8, form: 'prose' },
   ],
+  async complete(remote, rows) {
+    const { nameSource } = await import('./names.ts')
+    const { targetNames } = await import('../../console/names.ts')
+    const names = await targetNames(nameSource(remote), rows)
+    return rows.map((row) => ({ ...row, names }))
+  },
   empty: 'The audit has no such entries.',
 }
 
@@ -307,7 +323,7 @@ const RUNS: ListCommand<RunRow> = {
     { head: 'TRIGGER', cell: ({ trigger }) => trigger, least: 7 },
     { head: 'STATE', cell: ({ state, outcome, reason }) => outcome ?? reason ?? state, least: 8 },
     { head: 'TASKS', cell: ({ tasks }) => String(tasks.length) },
-    { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8 },
+    { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8, form: 'prose' },
     { head: 'RUN', cell: ({ runId }) => runId, form: 'id' },
   ],
   only: ({ outcome }, options) => options.outcome.length === 0 || options.outcome.includes(outcome),
@@ -325,19 +341,8 @@ interface SnoozeRow {
   readonly reason: string
   readonly createdBy: string
   readonly suppressed: number
-}
-
-/** `taskName: Sales*, Finance*; type: reload`: any of the values, all of the fields. */
-function matchText(match: Readonly<Record<string, unknown>>): string {
-  return Object.entries(match)
-    .map(([field, value]) => `${field}: ${valueText(value)}`)
-    .join('; ')
-}
-
-function valueText(value: unknown): string {
-  if (Array.isArray(value)) return value.map(valueText).join(', ')
-  if (typeof value !== 'object' || value === null) return String(value)
-  return `(${matchText(value as Readonly<Record<string, unknown>>)})`
+  /** Of the tasks and apps in matches. */
+  readonly names?: Names
 }
 
 const SNOOZES: ListCommand<SnoozeRow> = {
@@ -349,12 +354,18 @@ const SNOOZES: ListCommand<SnoozeRow> = {
   switchedOff: OLD,
   columns: [
     { head: 'UNTIL', cell: ({ until }) => until, form: 'time' },
-    { head: 'MATCH', cell: ({ match }) => matchText(match), least: 16 },
+    { head: 'MATCH', cell: ({ match, names }) => matchText(match, names), least: 16 },
     { head: 'HELD BACK', cell: ({ suppressed }) => String(suppressed) },
     { head: 'BY', cell: ({ createdBy }) => createdBy, least: 9 },
     { head: 'REASON', cell: ({ reason }) => reason, least: 12 },
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
   ],
+  async complete(remote, rows) {
+    const { nameSource } = await import('./names.ts')
+    const { qlikNamesOf } = await import('../../console/names.ts')
+    const names = await qlikNamesOf(nameSource(remote), matchedIds(rows.map(({ match }) => match)))
+    return rows.map((row) => ({ ...row, names }))
+  },
   empty: 'No snoozes.',
 }
 

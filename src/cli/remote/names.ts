@@ -1,9 +1,11 @@
 /** Names and ids that are typed: what they mean, and what may be meant when there is no such thing. */
+
 import { distance, nearest } from '../../config/nearest.ts'
+import type { NameSource } from '../../console/names.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure, OLD, pages, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
+import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
 import { REPORTS_OFF } from './list-parts.ts'
 
 interface Task {
@@ -29,6 +31,16 @@ export async function taskIdOf(remote: Remote, name: string, what: string): Prom
   const why = `several tasks are called "${name}"; name one by its id: ${ids.map(({ taskId }) => taskId).join(', ')}`
   throw new CommandFailure(EXIT.badInput, what, why)
 }
+
+/** Asks over REST for the names of ids; names that cannot be had are not worth a failure. */
+export const nameSource = (remote: Remote): NameSource => ({
+  ask: {
+    async get<T>(path: string, query: Query) {
+      const answer = await remote.call({ path, query, what: 'names' }).catch(nothing)
+      return answer ? { ok: true, data: JSON.parse(answer.text) as T } : { ok: false }
+    },
+  },
+})
 
 /** With what may be meant, if tasks may be listed. */
 export async function noSuchTask(remote: Remote, name: string, what: string): Promise<CommandFailure> {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { formOf, listing, span } from '../table.ts'
+import { listing, span } from '../table.ts'
 import { CommandFailure, found, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import { LONGEST_WAIT_S } from './execution.ts'
 import { REPORTS_OFF } from './list-parts.ts'
@@ -253,7 +253,7 @@ function planText(
       { head: 'SUBJECT', cell: ({ subject = '' }) => subject, optional: true, least: 10 },
     ],
     rows,
-    formOf(options, io),
+    { wide: options.wide, width: io.columns },
   )
   const nothing = `Nothing would be sent${skipped === null ? '' : ` (${skipped})`}.`
   const parts = [

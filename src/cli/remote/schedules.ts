@@ -1,13 +1,15 @@
 /** `footman schedules add`, `edit`, `start`, `stop`, `delete`, `preview` and `run`. */
 import { randomUUID } from 'node:crypto'
 import { isGuid } from '../../platform/uuid.ts'
+import { createZoneTimes } from '../../platform/zone-times.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { zonedTimeText } from '../time.ts'
 import { CommandFailure, found, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
 import { NO_SCHEDULE } from './lists.ts'
 import { scheduleId, taskIdOf } from './names.ts'
 
 export interface PreviewOptions extends RemoteOptions {
-  /** Default: that of this computer. */
+  /** Default: that of the site. */
   readonly timezone?: string
   readonly count: number
 }
@@ -18,7 +20,7 @@ const RUN_SWITCHED_OFF =
 
 export function runSchedulePreview(cron: string, options: PreviewOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { timezone = Intl.DateTimeFormat().resolvedOptions().timeZone, count } = options
+    const { timezone = (await remote.times()).timezone, count } = options
     const body = { cronSchedule: cron, timezone, count }
     const call = { method: 'POST', path: '/v4/schedules/preview', body, switchedOff: SWITCHED_OFF } as const
     const { text } = await remote.call({ ...call, what: 'schedules preview' }).catch((error: unknown) => {
@@ -27,7 +29,8 @@ export function runSchedulePreview(cron: string, options: PreviewOptions, io: Co
     if (options.json) io.out(text)
     else {
       const coming = JSON.parse(text) as { next: readonly string[]; text: string }
-      io.out([coming.text, ...coming.next].join('\n'))
+      const times = createZoneTimes(timezone)
+      io.out([coming.text, ...coming.next.map((at) => zonedTimeText(at, times))].join('\n'))
     }
     return EXIT.ok
   })
@@ -75,7 +78,7 @@ export function runScheduleAdd(options: ScheduleOptions, io: CommandIo): Promise
       const why = `give ${lacking.map((name) => `--${name}`).join(', ')}`
       throw new CommandFailure(EXIT.badInput, 'schedules add', why)
     }
-    const { timezone = Intl.DateTimeFormat().resolvedOptions().timeZone, stopped } = options
+    const { timezone = (await remote.times()).timezone, stopped } = options
     const body = { ...(await membersOf(remote, options)), timezone, startupState: stopped ? 'stopped' : 'started' }
     const call = { method: 'POST', path: '/v4/schedules', body, switchedOff: switchOf('createNewSchedule') } as const
     const { text } = await remote.call({ ...call, what: 'schedules add' }).catch((error: unknown) => {

@@ -2,7 +2,7 @@
 
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { timeText } from '../time.ts'
+import { zonedTimeText } from '../time.ts'
 import { CommandFailure, found, OLD, type RemoteOptions, withRemote } from './client.ts'
 import { isBeginning, taskIdOf, wholeId } from './names.ts'
 
@@ -56,7 +56,7 @@ export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<
     const call = { method: 'POST', path: '/v4/snoozes', body, what: 'snooze', switchedOff: OLD } as const
     const { text } = await remote.call(call)
     const snooze = JSON.parse(text) as SnoozeView
-    io.out(json ? text : `Snoozed until ${timeText(snooze.until)}: ${snooze.id}`)
+    io.out(json ? text : `Snoozed until ${zonedTimeText(snooze.until, await remote.times())}: ${snooze.id}`)
     return EXIT.ok
   })
 }

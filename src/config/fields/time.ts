@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { WEEKDAYS } from '../../platform/calendar.ts'
 import { formatDuration, type Parsed, parseDuration, parseSize } from '../../platform/duration.ts'
+import { createZoneTimes } from '../../platform/zone-times.ts'
 import { type FieldNotes, map, noted, object, oneOrMany, type Range, withDefault } from './basic.ts'
 import { file, nameText } from './selectors.ts'
 
@@ -99,10 +100,10 @@ const isoDate = z
   })
   .meta({ format: 'date' })
 
-/** An instant with offset, or a day. */
+/** An instant, or a day. */
 export const isoTime = z
   .string()
-  .refine((value) => !Number.isNaN(Date.parse(value)) && /^\d{4}-\d{2}-\d{2}/.test(value), {
+  .refine((value) => createZoneTimes('UTC').instant(value) !== null, {
     error: (issue) => `must be a date or time like 2026-03-31T06:00:00+02:00, found "${issue.input}"`,
   })
   .meta({ format: 'date-time' })
@@ -129,8 +130,10 @@ const anyWindow = object(() => ({
   }),
   on: oneOrMany('Calendars with the days on which the window applies.', nameText).optional(),
   notOn: oneOrMany('Calendars with the days on which the window does not apply.', nameText).optional(),
-  start: isoTime.optional().meta({ description: 'Begin of a single window, with offset.' }),
-  end: isoTime.optional().meta({ description: 'End of a single window, with offset.' }),
+  start: isoTime
+    .optional()
+    .meta({ description: 'Begin of a single window; without an offset in the zone of the window.' }),
+  end: isoTime.optional().meta({ description: 'End of a single window, likewise.' }),
   timezone: optionalZone.meta({ description: 'IANA time zone.', defaultText: 'Butler.footman.timezone' }),
 })).superRefine((value, context) => {
   const single = value.start !== undefined || value.end !== undefined

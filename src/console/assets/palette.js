@@ -25,8 +25,9 @@ async function dialogAt(path, query = {}) {
   showDialog(page, document.activeElement)
 }
 
-const search = async (q) => {
-  const answer = await fetch(`${root}/api/v4/search?${new URLSearchParams({ q, limit: '8' })}`)
+/** `kind`: only this group. */
+const search = async (q, kind = {}) => {
+  const answer = await fetch(`${root}/api/v4/search?${new URLSearchParams({ q, limit: '8', ...kind })}`)
   return answer.ok ? answer.json() : { groups: [], exact: null }
 }
 
@@ -115,11 +116,11 @@ export function palette() {
   const recents = () => JSON.parse(stored(recentName) ?? '[]')
 
   async function commandsFor(text) {
-    const [, task = ''] = /^start\s+(\S.+)/i.exec(text) ?? []
+    const [, task = ''] = /^start\s+(\S.*)/i.exec(text) ?? []
     const known = commands()
     if (task !== '' && known.some(({ text: name }) => name.startsWith('start'))) {
-      const { groups } = await search(task)
-      const { items = [] } = groups.find(({ kind }) => kind === 'Tasks') ?? {}
+      const { groups } = await search(task, { kind: 'Tasks' })
+      const { items = [] } = groups[0] ?? {}
       return items.map(({ id, title, ...item }) => ({
         text: `start ${title}`,
         detail: detailOf(item),

@@ -4,6 +4,8 @@
 import type { FC } from 'hono/jsx'
 import { durationText } from '../../platform/duration-text.ts'
 import { Name, plainName } from '../../platform/html-page.tsx'
+import { splitAtIds } from '../../platform/uuid.ts'
+import { timesIn } from '../../platform/zone-times.ts'
 
 export { durationText, Name, plainName }
 
@@ -101,6 +103,34 @@ export const Time: FC<TimeProps> = ({
     </time>
   )
 }
+
+/**
+ * A text that was stored for readers in any zone: its times are on the clock of the page, and ids with a known name are
+ * that name.
+ */
+export const Prose: FC<{
+  readonly text: string | null | undefined
+  readonly zone: Zoned
+  readonly names?: ReadonlyMap<string, { readonly name: string }>
+}> = ({ text, zone, names }) => (
+  <>
+    {timesIn(text ?? '').map((piece, n) =>
+      n % 2 === 1 ? (
+        <Time at={piece} zone={zone} seconds={!/:00(?:\.0+)?Z$/.test(piece)} />
+      ) : (
+        splitAtIds(piece).map((part, n) => {
+          const named = n % 2 === 1 ? names?.get(part.toLowerCase()) : undefined
+          if (!named) return part && <Name text={part} />
+          return (
+            <span title={part}>
+              <Name text={named.name} />
+            </span>
+          )
+        })
+      ),
+    )}
+  </>
+)
 
 /** The time that is left, which a script counts down. `ms` from now. */
 export const Left: FC<{ readonly ms: number; readonly zone: Zoned }> = ({ ms, zone }) => (

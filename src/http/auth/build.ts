@@ -5,7 +5,7 @@ import { StartError } from '../../platform/errors.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import { createZone, hostZone } from '../../platform/zone.ts'
+import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 import type { Contact } from '../endpoint/caller.ts'
 import type { BrowserRules } from '../middleware/browser-rules.ts'
 import { type CertificateGrantSettings, createCertificateCheck } from './certificates.ts'
@@ -61,10 +61,10 @@ export async function buildAccess(deps: AccessDeps, settings: AccessSettings | u
     }
   }
   const { log, clock, isLocal, browser, timezone } = deps
-  const keys = compileKeys(settings.keys, (day) => endOfDay(day, timezone))
+  const keys = compileKeys(settings.keys, timezone)
   const localKey = deps.dataDirectory === null ? null : createLocalKey(log, join(deps.dataDirectory, LOCAL_KEY_FILE))
   const tokens = settings.jwt ? await buildTokens(deps, settings.jwt) : null
-  const expiry = createExpiryWatch({ log, clock }, keys)
+  const expiry = createExpiryWatch({ log, clock, times: createZoneTimes(timezone) }, keys)
   const { clientCertificates } = settings
 
   return {
@@ -141,23 +141,17 @@ async function readKeyFile<Key>({ readFile }: AccessDeps, path: string, read: (p
 const DAY_MS = 86_400_000
 const WARN_BEFORE_MS = 14 * DAY_MS
 
-/** The instant at which a day (`2027-06-30`) ends on the wall clock of a zone; '' = the zone of this computer. */
-export function endOfDay(day: string, timezone: string): number {
-  const zone = createZone(timezone || hostZone())
-  const midnight = Date.parse(`${day}T00:00:00Z`) + DAY_MS
-  const guess = 2 * midnight - zone.wall(midnight)
-  // The clock may change between the guess and the hour that was asked about.
-  return guess + (midnight - zone.wall(guess))
-}
-
 /** Warns at the start and once a day about keys that end within two weeks or have ended. */
-function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: readonly KnownKey[]): RecurringJob {
+function createExpiryWatch(
+  deps: { log: Logger; clock: Clock; times: ZoneTimes },
+  keys: readonly KnownKey[],
+): RecurringJob {
   return createRecurringJob({ everyMs: DAY_MS, firstMs: 0, unref: true }, () => {
     const now = deps.clock.now()
     for (const { id, expiresAt } of keys) {
       if (expiresAt - now > WARN_BEFORE_MS) continue
-      const when = new Date(expiresAt).toISOString()
-      deps.log.warn(`ACCESS: API key ${id} ${expiresAt <= now ? 'has expired' : 'expires'} at ${when}`)
+      const verb = expiresAt <= now ? 'has expired' : 'expires'
+      deps.log.warn(`ACCESS: API key ${id} ${verb} at ${deps.times.text(expiresAt)}`)
     }
   })
 }

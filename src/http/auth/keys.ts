@@ -4,8 +4,10 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { rm } from 'node:fs/promises'
+import { formatDay, parseDay } from '../../platform/calendar.ts'
 import { writePrivateFile } from '../../platform/private-file.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
+import { createZoneTimes } from '../../platform/zone-times.ts'
 import { compileGrant, type Grant, type GrantSettings } from './grants.ts'
 
 export interface KeySettings extends GrantSettings {
@@ -33,19 +35,22 @@ export interface KnownKey {
   readonly expiresAt: number
 }
 
-/** `endOf` gives the instant at which a day (`2027-06-30`) ends. */
-export function compileKeys(keys: readonly KeySettings[], endOf: (day: string) => number): KnownKey[] {
+/** Days and times without a zone are those of `timezone`; '' = the zone of this computer. */
+export function compileKeys(keys: readonly KeySettings[], timezone: string): KnownKey[] {
   return keys.map(({ id, hash, expires, ...grant }) => ({
     id,
     scopes: grant.scopes,
     digest: Buffer.from(hash.slice('sha256:'.length), 'hex'),
     grant: compileGrant(grant),
-    expiresAt: expires === undefined ? Number.POSITIVE_INFINITY : expiryOf(expires, endOf),
+    expiresAt: expires === undefined ? Number.POSITIVE_INFINITY : expiryOf(expires, timezone),
   }))
 }
 
-const expiryOf = (expires: string, endOf: (day: string) => number): number =>
-  /^\d{4}-\d{2}-\d{2}$/.test(expires) ? endOf(expires) : Date.parse(expires)
+/** Milliseconds since 1970; a day counts to its end. */
+export function expiryOf(expires: string, timezone: string): number {
+  const day = parseDay(expires)
+  return createZoneTimes(timezone).instant(day === null ? expires : formatDay(day + 1)) ?? Number.NaN
+}
 
 export type KeyVerdict = { readonly key: KnownKey } | { readonly problem: string }
 

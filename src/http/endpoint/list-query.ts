@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { parseDuration } from '../../platform/duration.ts'
 import { parseOutsideJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
+import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 import { type Refusal, refusal } from '../errors.ts'
 
 type Query = Readonly<Record<string, string | readonly string[]>>
@@ -34,16 +35,15 @@ const toList = (given: unknown): unknown => [given].flat()
 const toNumber = (given: unknown): unknown => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given)
 const toBoolean = (given: unknown): unknown => (given === 'true' || given === 'false' ? given === 'true' : given)
 
-const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
+/** Milliseconds since 1970, given the present. `readQuery` adds the clock of the site, which times without a zone are on. */
+export type TimeBound = (now: number, site?: ZoneTimes) => number
 
-/** Milliseconds since 1970, given the present. */
-export type TimeBound = (now: number) => number
+const UTC = createZoneTimes('UTC')
 
 function toTime(text: string, context: z.RefinementCtx): TimeBound {
   const duration = parseDuration(text)
   if (duration.ok) return (now) => now - duration.value
-  const time = ISO_TIME.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(time)) return () => time
+  if (UTC.instant(text) !== null) return (_now, site = UTC) => site.instant(text)!
   context.addIssue({ code: 'custom', message: 'must be an ISO 8601 time, or a length of time like 24h', input: text })
   return z.NEVER
 }
@@ -72,7 +72,9 @@ export const queryField = {
 export const LIST_PARAMETERS = {
   from: queryField
     .time()
-    .describe('An ISO 8601 time, inclusive; or a length of time that counts back from now, like `24h`.')
+    .describe(
+      'An ISO 8601 time, in the zone of the site unless it names one, inclusive; or a length of time that counts back from now, like `24h`.',
+    )
     .optional(),
   to: queryField
     .time()
@@ -86,19 +88,25 @@ export const LIST_PARAMETERS = {
 export const NO_QUERY = once(() => z.object({}))
 
 /** The query in the form of the schema. Throws 400 `VALIDATION` for parameters that the schema lacks, else as `readQuery`. */
-export function strictQuery<T extends z.ZodObject>(schema: T, query: Query): z.output<T> {
+export function strictQuery<T extends z.ZodObject>(schema: T, query: Query, site: ZoneTimes): z.output<T> {
   const names = Object.keys(schema.shape)
   const issues = Object.keys(query)
     .filter((name) => !names.includes(name))
     .map((path) => ({ path, message: `is unknown; known are ${names.join(', ')}` }))
   if (issues.length > 0) throw invalidQuery(issues)
-  return readQuery(schema, query)
+  return readQuery(schema, query, site)
 }
 
-/** The parameters of the schema; others are ignored. Throws 400 `VALIDATION` with every unusable one. */
-export function readQuery<T extends z.ZodObject>(schema: T, query: Query): z.output<T> {
+/** The parameters of the schema, whose times are on the clock of the site; others are ignored. Throws 400 `VALIDATION` with every unusable one. */
+export function readQuery<T extends z.ZodObject>(schema: T, query: Query, site?: ZoneTimes): z.output<T> {
   const result = schema.safeParse(query)
-  if (result.success) return result.data
+  if (result.success) {
+    const parameters = Object.entries(result.data).map(([name, value]) => [
+      name,
+      typeof value === 'function' ? (now: number) => (value as TimeBound)(now, site) : value,
+    ])
+    return Object.fromEntries(parameters) as z.output<T>
+  }
   // Several values of a parameter may be wrong in the same way.
   const messages = new Map(result.error.issues.map(({ path, message }) => [String(path[0]), message]))
   throw invalidQuery([...messages].map(([path, message]) => ({ path, message })))

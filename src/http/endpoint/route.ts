@@ -1,6 +1,7 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
 import { z } from 'zod'
 import { once } from '../../platform/once.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { Refusal } from '../errors.ts'
 import type { Caller, Holder, Identity } from './caller.ts'
 import { NO_QUERY, strictQuery } from './list-query.ts'
@@ -35,6 +36,8 @@ export interface ApiRequest {
    */
   sees(scope: string): boolean
   readonly requestId: string
+  /** The clock of the site: a time without a zone is on it. */
+  readonly times: ZoneTimes
   /** Says in the audit what the call was about; the last note counts. */
   note(note: AuditNote): void
   /** Aborts when the caller hangs up. */
@@ -306,7 +309,9 @@ function check({ butler, params, query, body }: Checks, request: ApiRequest): Ap
     checked.body = butler ? validate('body', body, request.body) : strictBody(body, request.body)
   }
   if (query) {
-    checked.query = butler ? validate('querystring', query, request.query) : strictQuery(query, request.query)
+    checked.query = butler
+      ? validate('querystring', query, request.query)
+      : strictQuery(query, request.query, request.times)
   }
   return request
 }

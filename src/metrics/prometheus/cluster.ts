@@ -1,5 +1,5 @@
 /** Metrics of a cluster: its nodes and its leader, and the work that keeps them equal. None on a node of its own. */
-import type { ClusterCounters, ClusterStatus, Timed } from '../../cluster/types.ts'
+import { type ClusterCounters, type ClusterStatus, NODE_LOST_MS, type Timed } from '../../cluster/types.ts'
 import {
   byLabel,
   counter,
@@ -12,8 +12,6 @@ import {
 } from './families.ts'
 
 const MODES = ['joining', 'follower', 'leader', 'alone', 'leaving'] as const
-/** A node that was not heard of for so long counts as lost. */
-const LOST_MS = 60_000
 
 /** `status` is asked at each scrape; the state that all share is given by the leader alone, so that sums are right. */
 export function clusterFamilies(status: () => ClusterStatus | null, now: () => number): MetricFamily[] {
@@ -52,7 +50,7 @@ export function clusterFamilies(status: () => ClusterStatus | null, now: () => n
       byLabel('state', () => {
         const known = status()
         if (known?.mode !== 'leader') return []
-        const lost = known.nodes.filter(({ seenAt }) => now() - seenAt > LOST_MS).length
+        const lost = known.nodes.filter(({ seenAt }) => now() - seenAt > NODE_LOST_MS).length
         return [
           ['seen', known.nodes.length - lost],
           ['lost', lost],

@@ -3,14 +3,15 @@
  * so that there is one alert. Its own clock, and a database that it cannot reach, each node reports for itself.
  */
 import { lacksOf } from '../../cluster/fitness.ts'
-import type { ClusterStatus, NodeInfo } from '../../cluster/types.ts'
+import { type ClusterStatus, NODE_LOST_MS, type NodeInfo } from '../../cluster/types.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { Condition, Finding, SelfCode } from './types.ts'
 
 /** Null on a node of its own. */
 export type ReadCluster = () => ClusterStatus | null
 
 const LIVES_MS = 30_000
-const LOST_MS = 60_000
+const DOWN_MS = 60_000
 const NO_LEADER_MS = 30_000
 const HOUR_MS = 3_600_000
 const TOO_MANY_TAKEOVERS = 5
@@ -25,10 +26,10 @@ const ended = (raised: readonly string[]): Finding[] => raised.map((subject) => 
 const secondsOf = (ms: number): string => `${Math.round(ms / 1000)} s`
 
 /** All conditions of a cluster that are measured; what was raised ends on a node that is of no cluster any more. */
-export function clusterConditions(read: ReadCluster): Condition[] {
+export function clusterConditions(read: ReadCluster, times: ZoneTimes): Condition[] {
   return [
     ownCondition('CLUSTER_DATABASE_DOWN', read, databaseDown),
-    commonCondition('CLUSTER_NODE_LOST', read, nodesLost),
+    commonCondition('CLUSTER_NODE_LOST', read, nodesLost(times)),
     commonCondition('CLUSTER_NODE_UNFIT', read, nodesUnfit),
     commonCondition('CLUSTER_NO_LEADER', read, noLeader),
     commonCondition('CLUSTER_FLAPPING', read, flapping),
@@ -79,22 +80,24 @@ const databaseDown: Look = ({ mode, node, database: { isUp, isRefused, isWaitedF
       bad(`The database of the cluster has not let node ${node} in for ${secondsOf(downForMs)}: ${reason}. ${result}.`),
     ]
   }
-  if (mode !== 'alone' && downForMs < LOST_MS) return []
+  if (mode !== 'alone' && downForMs < DOWN_MS) return []
   const result = mode === 'alone' ? 'This node works alone until it is back' : 'Alerts wait until it is back'
   return [bad(`The database of the cluster has not answered for ${secondsOf(downForMs)}: ${reason}. ${result}.`)]
 }
 
-const nodesLost: Look = ({ nodes }, now, raised) => [
-  ...nodes.map(({ name, mode, seenAt }): Finding => {
-    const isLost = mode !== 'leaving' && now - seenAt > LOST_MS
-    if (!isLost) return { subject: name, state: 'good' }
-    const text = `Node ${name} of the cluster was last heard of at ${new Date(seenAt).toISOString()}. The others do its work.`
-    return bad(text, name)
-  }),
-  ...raised
-    .filter((subject) => !nodes.some(({ name }) => name === subject))
-    .map((subject) => ({ subject, state: 'gone' }) as const),
-]
+const nodesLost =
+  (times: ZoneTimes): Look =>
+  ({ nodes }, now, raised) => [
+    ...nodes.map(({ name, mode, seenAt }): Finding => {
+      const isLost = mode !== 'leaving' && now - seenAt > NODE_LOST_MS
+      if (!isLost) return { subject: name, state: 'good' }
+      const text = `Node ${name} of the cluster was last heard of at ${times.text(seenAt)}. The others do its work.`
+      return bad(text, name)
+    }),
+    ...raised
+      .filter((subject) => !nodes.some(({ name }) => name === subject))
+      .map((subject) => ({ subject, state: 'gone' }) as const),
+  ]
 
 /** The repository has a condition of its own; that of a single node counts where others reach it. */
 const nodesUnfit: Look = ({ nodes }, now, raised) => {

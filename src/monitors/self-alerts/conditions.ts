@@ -1,8 +1,10 @@
 /** Conditions of self-alerts: measured ones (backlog, listeners, disk, certificates), outages, and reported ones. */
+
+import { endSeverity } from '../../platform/certificate-ends.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { Condition, Finding, SelfCode } from './types.ts'
 
 const MINUTE_MS = 60_000
-const DAY_MS = 24 * 60 * MINUTE_MS
 const GB = 1024 ** 3
 
 const good: readonly Finding[] = [{ subject: '', state: 'good' }]
@@ -157,14 +159,14 @@ interface CertificateEnd {
   readonly expiresAt: number
 }
 
-export function certificateExpiring(read: () => readonly CertificateEnd[]): Condition {
+export function certificateExpiring(read: () => readonly CertificateEnd[], times: ZoneTimes): Condition {
   return {
     code: 'CERTIFICATE_EXPIRING',
     look: (now) =>
       read().map(({ name, expiresAt }): Finding => {
-        if (expiresAt - now >= 30 * DAY_MS) return { subject: name, state: 'good' }
+        if (endSeverity(expiresAt - now) === null) return { subject: name, state: 'good' }
         const verb = expiresAt > now ? 'ends' : 'has ended'
-        const text = `The certificate "${name}" ${verb} at ${new Date(expiresAt).toISOString()}. Renew it.`
+        const text = `The certificate "${name}" ${verb} at ${times.text(expiresAt)}. Renew it.`
         return { subject: name, state: 'bad', text }
       }),
   }

@@ -12,6 +12,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { StorageGuard } from '../../platform/storage/guard.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { Qlik } from '../../qlik/index.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsObserver } from '../../qlik/qrs/transport.ts'
@@ -39,6 +40,7 @@ export interface SelfAlertsDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
+  readonly times: ZoneTimes
   /** Of `footman.db`. */
   readonly storage: { readonly guard: Pick<StorageGuard, 'note'> }
   readonly emitter: EventEmitter
@@ -157,11 +159,11 @@ export function createSelfAlerts(
         diskLow(deps.diskSpace ?? (() => diskSpace(dataDirectory)), dataDirectory),
         storageTrouble(happened),
         descriptorsLow(() => deps.descriptors.problem),
-        certificateExpiring(deps.certificates),
+        certificateExpiring(deps.certificates, deps.times),
         certificateInvalid(certificateProblems),
         calendars.condition,
         configFile.condition,
-        ...clusterConditions(() => deps.shared.status),
+        ...clusterConditions(() => deps.shared.status, deps.times),
         conflicts.condition,
       ],
     },

@@ -2,9 +2,11 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { endSeverity } from '../../platform/certificate-ends.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { systemClock } from '../../platform/types.ts'
+import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { QrsCertificates } from './transport.ts'
 
 /** As `Butler.cert` in the configuration, with absolute paths. */
@@ -29,9 +31,6 @@ export interface CertificateSource extends Service {
   /** The result of the last reading. */
   check(): CertificateCheck
 }
-
-const DAY_MS = 86_400_000
-const WARN_BEFORE_MS = 30 * DAY_MS
 
 /** Reads the three PEM files; rejects with `Error reading certificate file "<path>"! <reason>`. */
 export async function readCertificates(
@@ -100,7 +99,7 @@ function parsed(part: keyof CertificatePaths, pem: string | null, faults: Certif
 function validity(part: keyof CertificatePaths, certificate: X509Certificate, now: number): CertificateFault[] {
   if (now > endOf(certificate)) return [{ kind: 'expired', part, certificate }]
   if (now < Date.parse(certificate.validFrom)) return [{ kind: 'notYetValid', part, certificate }]
-  return now > endOf(certificate) - WARN_BEFORE_MS ? [{ kind: 'endsSoon', part, certificate }] : []
+  return endSeverity(endOf(certificate) - now) === null ? [] : [{ kind: 'endsSoon', part, certificate }]
 }
 
 function keyFaults(pem: string | null, client: X509Certificate | null): CertificateFault[] {
@@ -133,7 +132,7 @@ export const PART_NAMES = {
 } as const satisfies Record<keyof CertificatePaths, string>
 
 /** Checks form, validity and that the key belongs to the certificate. Which site signed it is a matter of the doctor. */
-export function checkCertificates(pems: QrsCertificates, now: number): CertificateCheck {
+export function checkCertificates(pems: QrsCertificates, now: number, times: ZoneTimes): CertificateCheck {
   const { client, authorities, faults } = judgeCertificates(pems, now)
   const problems: string[] = []
   const warnings: string[] = []
@@ -145,19 +144,19 @@ export function checkCertificates(pems: QrsCertificates, now: number): Certifica
     )
       continue
     const list = fault.kind === 'endsSoon' ? warnings : problems
-    list.push(faultText(fault))
+    list.push(faultText(fault, times))
   }
   const ends = [client, authorities[0]].flatMap((certificate) => (certificate ? [endOf(certificate)] : []))
   return { problems, warnings, expires: ends.length > 0 ? Math.min(...ends) : null }
 }
 
-function faultText(fault: CertificateFault): string {
+function faultText(fault: CertificateFault, times: ZoneTimes): string {
   const what = PART_NAMES[fault.part]
   switch (fault.kind) {
     case 'expired':
-      return `the ${what} ended at ${new Date(endOf(fault.certificate)).toISOString()}`
+      return `the ${what} ended at ${times.text(endOf(fault.certificate))}`
     case 'endsSoon':
-      return `the ${what} ends at ${new Date(endOf(fault.certificate)).toISOString()}`
+      return `the ${what} ends at ${times.text(endOf(fault.certificate))}`
     case 'notYetValid':
       return `the ${what} is not valid yet`
     case 'keyPassword':
@@ -174,7 +173,7 @@ function faultText(fault: CertificateFault): string {
  * used without a restart. Problems are logged when they change, not at every reading.
  */
 export function createCertificateSource(
-  deps: { log: Logger; clock?: Clock; read?: (path: string) => Promise<string> },
+  deps: { log: Logger; times: ZoneTimes; clock?: Clock; read?: (path: string) => Promise<string> },
   settings: CertificatePaths & { readonly retryMs?: number },
 ): CertificateSource {
   const clock = deps.clock ?? systemClock
@@ -186,7 +185,7 @@ export function createCertificateSource(
     try {
       const read = await readCertificates(settings, deps.read)
       if (!certificates || !isSame(certificates, read)) certificates = read
-      check = checkCertificates(read, clock.now())
+      check = checkCertificates(read, clock.now(), deps.times)
     } catch (error) {
       // Files that vanish while they are replaced do not cut a working connection.
       check = { problems: [(error as Error).message], warnings: [], expires: check.expires }

@@ -105,6 +105,7 @@ export const TASKS_QUERY = once(() =>
     stream: queryField.texts().describe('Glob over the name of the stream.').optional(),
     enabled: queryField.words(['true', 'false']).optional(),
     taskId: queryField.texts().optional(),
+    appId: queryField.texts().optional(),
     slower: queryField
       .text()
       .refine((factor) => /^\d{1,3}(\.\d{1,3})?$/.test(factor) && Number(factor) > 0, {
@@ -286,9 +287,10 @@ export function executionRoutes({ executions, tasks, slowerTasks, stopping }: Ex
 
 /** Throws 400 `VALIDATION`. */
 export function readTaskFilter(query: z.output<ReturnType<typeof TASKS_QUERY>>): TaskFilter {
-  const { name, tag, customProperty, type, outcome, state, app, stream, enabled, taskId } = query
+  const { name, tag, customProperty, type, outcome, state, app, stream, enabled, taskId, appId } = query
   return {
     taskId: taskId?.map((id) => id.toLowerCase()) ?? null,
+    appId: appId?.map((id) => id.toLowerCase()) ?? null,
     name: name ?? null,
     tag: tag ?? null,
     customProperty: customProperty?.map(propertyOf) ?? null,

@@ -30,6 +30,7 @@ import {
 export interface TaskFilter {
   /** Lower case. */
   readonly taskId: readonly string[] | null
+  readonly appId: readonly string[] | null
   /** Globs. */
   readonly name: readonly string[] | null
   readonly tag: readonly string[] | null
@@ -235,7 +236,7 @@ function keyMatcherOf(filter: TaskFilter): (key: QrsTaskKey) => boolean {
   const name = globs(filter.name)
   const app = globs(filter.app)
   const stream = globs(filter.stream)
-  const hasId = idTest(filter)
+  const hasId = idTest(filter.taskId)
   return (key) =>
     hasId(key.id) &&
     name(key.name) &&
@@ -261,9 +262,11 @@ export function matcherOf(filter: TaskFilter): (task: TaskInfo) => boolean {
   const stream = globs(filter.stream)
   const among = (wanted: readonly string[] | null, value: string | null | undefined) =>
     wanted === null || wanted.some((one) => one === value)
-  const hasId = idTest(filter)
+  const hasAppId = idTest(filter.appId)
+  const hasId = idTest(filter.taskId)
   return (task) =>
     hasId(task.taskId) &&
+    hasAppId(task.appId ?? '') &&
     name(task.taskName) &&
     app(task.appName) &&
     stream(task.stream) &&
@@ -278,9 +281,9 @@ export function matcherOf(filter: TaskFilter): (task: TaskInfo) => boolean {
       ))
 }
 
-function idTest({ taskId }: TaskFilter): (id: string) => boolean {
-  if (taskId === null) return () => true
-  const ids = new Set(taskId)
+function idTest(wanted: readonly string[] | null): (id: string) => boolean {
+  if (wanted === null) return () => true
+  const ids = new Set(wanted)
   return (id) => ids.has(id.toLowerCase())
 }
 

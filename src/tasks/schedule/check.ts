@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
+import { createZoneTimes } from '../../platform/zone-times.ts'
 import {
   type EntryPlace,
   type FileEntry,
@@ -184,10 +185,13 @@ function zoneReport(schedules: readonly Schedule[], planner: Planner, now: numbe
     for (let i = 0; i < COMPARED && ours !== null && theirs !== null; i += 1) {
       ours = plan.next(ours!)
       theirs = planner.localNext(plan, theirs!)
-      if (ours !== theirs)
+      if (ours !== theirs) {
+        const times = createZoneTimes(plan.timezone)
+        const text = (at: number | null) => (at === null ? 'never' : times.clock(at))
         return [
-          `SCHEDULER: Schedule ID ${id} runs in time zone ${plan.timezone}; next run ${iso(plan.next(now))}, in Butler 16 ${iso(planner.localNext(plan, now))}`,
+          `SCHEDULER: Schedule ID ${id} runs in time zone ${plan.timezone}; next run there ${text(plan.next(now))}, in Butler 16 ${text(planner.localNext(plan, now))}`,
         ]
+      }
     }
     return []
   })
@@ -215,5 +219,3 @@ interface ZoneReportDeps {
   readonly log: Logger
   readonly planner: Planner
 }
-
-const iso = (instant: number | null): string => (instant === null ? 'never' : new Date(instant).toISOString())

@@ -158,6 +158,20 @@ describe('pages of one scene', () => {
     expect(html).not.toContain('/console/events/')
   })
 
+  test('one letter after the command is enough: names that begin with it come first', async () => {
+    const { html } = await scene.page('/search?q=%3E+start+s')
+    const found = html.slice(html.indexOf('class="list body found"'))
+    const names = [...found.matchAll(/<li>.*?<bdi[^>]*>(.*?)<\/bdi>/gs)].map(([, name = '']) =>
+      textOf(name).toLowerCase(),
+    )
+    const grade = (name: string) => (name.startsWith('s') ? 0 : /\bs/.test(name) ? 1 : name.includes('s') ? 2 : 3)
+    expect(names.length).toBeGreaterThan(3)
+    expect(grade(names[0]!)).toBe(0)
+    expect(names.map(grade)).toEqual(names.map(grade).toSorted())
+    const { groups } = await scene.json<{ groups: { kind: string }[] }>('/v4/search?q=s&kind=Tasks')
+    expect(groups.map(({ kind }) => kind)).toEqual(['Tasks'])
+  })
+
   test('no page has a bare percentile', async () => {
     const pages = await crawl(scene.who, '', 60, ['/console/tasks', `/console/tasks/${SALES}`])
     const found = [...pages].filter(([, { text }]) => /\bp\d\d\b/.test(textOf(text)))

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { columnsOf } from '../../../src/console/pages/events/log.tsx'
 import { timeText, withZone } from '../../../src/console/ui/text.tsx'
+import { createZoneTimes } from '../../../src/platform/zone-times.ts'
 import { crawl, textOf } from '../../support/console.ts'
 import { type Scene, startScene } from '../../support/console-scene.ts'
 import { until } from '../../support/wait.ts'
@@ -15,6 +16,9 @@ const STARTS = [
   '/console/schedules',
   '/console/schedules/new',
   '/console/system/keyvalues/Sales',
+  '/console/snoozes',
+  '/console/system/maintenance',
+  '/console/system/audit',
 ]
 const WAIT = { timeout: 20_000 }
 
@@ -25,6 +29,14 @@ const proseOf = (html: string): string =>
 describe('pages of a site in another zone', () => {
   let scene: Scene
   let eventId: string
+  let matched: string
+  const begin = Date.now()
+  /** Without a zone, so many whole hours after now on the clock of the site. */
+  const wallClock = (hours: number) =>
+    createZoneTimes(ZONE)
+      .clock(begin + hours * 3_600_000)
+      .slice(0, 16)
+      .replace(' ', 'T')
 
   beforeAll(async () => {
     scene = await startScene({
@@ -35,13 +47,24 @@ describe('pages of a site in another zone', () => {
       },
     })
     const schedule = { cronSchedule: '30 5 * * *', qlikSenseTaskId: SALES, startupState: 'started', tags: ['t'] }
+    const task = await scene.json<{ taskName: string; appId: string; appName: string }>(`/v4/tasks/${SALES}`)
+    const { appId } = task
+    matched = `task ${task.taskName}, app ${task.appName}`
     for (const [path, body] of [
       ['/v4/schedules', { ...schedule, name: 'There', timezone: 'America/New_York' }],
       ['/v4/schedules', { ...schedule, name: 'Here', timezone: ZONE }],
       ['/v4/keyvalues/Sales', { key: 'extract', value: '1', ttl: 3_600_000 }],
+      ['/v4/snoozes', { match: { taskId: [SALES], appId: [appId] }, until: wallClock(4) }],
+      ['/v4/snoozes', { match: { task: ['Gone*'] }, for: '2h' }],
+      ['/v4/maintenance', { name: 'Network work', match: { taskId: [SALES] }, until: wallClock(4) }],
     ] as const) {
       expect([path, await scene.post(path, body)]).toEqual([path, 201])
     }
+    const { snoozes } = await scene.json<{ snoozes: { id: string }[] }>('/v4/snoozes')
+    expect(await scene.call('DELETE', `/v4/snoozes/${snoozes[0]!.id}`)).toBe(204)
+    const { maintenance } = await scene.json<{ maintenance: { id: string }[] }>('/v4/maintenance')
+    const change = `/v4/maintenance/${maintenance[0]!.id}`
+    expect(await scene.call('PUT', change, { until: wallClock(5) })).toBe(200)
     scene.site.simulator.runTask(FAILING)
     eventId = await until(async () => {
       const { events } = await scene.json<{ events: { id: string; taskName: string }[] }>('/v4/events')
@@ -86,6 +109,31 @@ describe('pages of a site in another zone', () => {
         .split(' ')
         .at(-1)!,
     )
+  })
+
+  test('a time without a zone is on the clock of the site, at each door', async () => {
+    const minute = Math.floor(begin / 60_000) * 60_000
+    const at = (hours: number) => new Date(minute + hours * 3_600_000).toISOString()
+    const { snoozes } = await scene.json<{ snoozes: { until: string; match: object }[] }>('/v4/snoozes')
+    expect(snoozes.find(({ match }) => 'taskId' in match)?.until).toBe(at(4))
+    const { maintenance } = await scene.json<{ maintenance: { until: string }[] }>('/v4/maintenance')
+    expect(maintenance.map(({ until }) => until)).toEqual([at(5)])
+    const events = (from: number, to: number) =>
+      scene.json<{ events: object[] }>(`/v4/events?from=${wallClock(from)}&to=${wallClock(to)}`)
+    expect((await events(-1, 1)).events.length).toBeGreaterThan(0)
+    expect((await events(1, 10)).events).toEqual([])
+  })
+
+  test('snoozes, maintenance and the audit have names in the place of ids', async () => {
+    expect((await scene.page('/snoozes')).text).toContain(matched)
+    expect((await scene.page('/system/maintenance')).text).toContain(matched.split(', ')[0]!)
+    const { text } = await scene.page('/system/audit?action=snooze.*&action=maintenance.*')
+    const until = (hours: number) =>
+      `until ${timeText(begin + hours * 3_600_000, { timezone: ZONE, now: begin }, false)}`
+    expect(text).toContain(`: ${matched.replace(', ', ' , ')} ${until(4)}`)
+    expect(text).toContain(': task Gone* until ')
+    expect(text).toContain(`: Network work ${until(4)}`)
+    expect(text).toContain(`Network work done (200): Network work ${until(5)}`)
   })
 
   test('the answer to a snooze names the zone of the page', async () => {

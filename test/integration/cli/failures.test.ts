@@ -60,6 +60,8 @@ describe('failures', () => {
       'ENDED                TASK         OUTCOME  ERROR             ALERTED           RECOVERED    ID',
       '2026-03-02 03:00:00  Finance ETL  aborted  -                 no                no           e2000000',
       '2026-03-02 02:00:00  Sales ETL    failed   Connection to t…  ops-mail, slack…  in 12 m 5 s  e1000000',
+      '',
+      'Times are in the zone UTC.',
     ])
   })
 
@@ -106,12 +108,12 @@ describe('failures', () => {
       ['from', OPTIONS.from],
       ['to', '2026-03-02T04:00:00.000Z'],
     ])
-    expect(out.split('\n')).toHaveLength(2)
+    expect(out.split('\n')).toHaveLength(4)
   })
 
   test('none: a sentence with the period', async () => {
     const { code, out, paths } = await failures({}, () => [200, { executions: [], nextCursor: null }])
-    expect([code, out]).toEqual([0, 'No failures since 2026-03-01 18:00:00.'])
+    expect([code, out]).toEqual([0, 'No failures since 2026-03-01 18:00:00 UTC.'])
     expect(paths).toHaveLength(1)
   })
 

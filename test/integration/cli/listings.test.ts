@@ -5,7 +5,7 @@ import { runHistory } from '../../../src/cli/remote/history.ts'
 import { runList } from '../../../src/cli/remote/list.ts'
 import type { ListOptions } from '../../../src/cli/remote/list-parts.ts'
 import type { ListName } from '../../../src/cli/remote/lists.ts'
-import { runScheduleRun } from '../../../src/cli/remote/schedules.ts'
+import { runSchedulePreview, runScheduleRun } from '../../../src/cli/remote/schedules.ts'
 import { runSnoozeLift } from '../../../src/cli/remote/snooze.ts'
 import { listing, shortIds } from '../../../src/cli/table.ts'
 import { heard, restStub, type StubRequest } from '../../support/rest-stub.ts'
@@ -203,9 +203,39 @@ const SCREENS: readonly (readonly [ListName, readonly string[]])[] = [
   ],
 ]
 
-test('a snooze shows its match as text', async () => {
+test('times are on the clock of the site, which a line names; in details too', async () => {
+  const detail = `snoozed until ${AT}`
+  const audit = [{ ...AUDIT[0], actor: `schedule:${SCHEDULE}`, action: 'snooze.set', detail }]
+  await using stub = await restStub(
+    (request) => (request.path.startsWith('/v4/audit') ? [200, { audit, nextCursor: null }] : api(request)),
+    undefined,
+    'Asia/Kolkata',
+  )
+  const io = { ...heard(), columns: 200 }
+  const options = { ...NONE, url: stub.url, key: 'fm_test', timeout: 10_000, limit: 50, from: '2026-03-02 11:30' }
+  expect(await runList('audit', undefined, options, io)).toBe(0)
+  const [, row = '', , zone] = io.stdout().split('\n')
+  expect(row).toStartWith('2026-03-02 11:33:11  schedule:Every morning  10.0.0.5  snooze.set')
+  expect(row).toEndWith('Sales ETL hourly and 1 more  snoozed until 2026-03-02 11:33:11 Asia/Kolkata')
+  expect(zone).toBe('Times are in the zone Asia/Kolkata.')
+  const asked = new URL(stub.requests[0]!.path, 'http://x').searchParams
+  expect(asked.get('from')).toBe('2026-03-02T06:00:00.000Z')
+})
+
+test('a preview of a schedule names the zone of its times', async () => {
+  const next = ['2026-03-02T00:30:00.000Z']
+  await using stub = await restStub(() => [200, { text: 'at 06:00', next }], undefined, 'Asia/Kolkata')
+  const io = heard()
+  const options = { url: stub.url, key: 'fm_test', timeout: 10_000, count: 1 }
+  expect(await runSchedulePreview('0 6 * * *', options, io)).toBe(0)
+  expect(io.stdout()).toBe('at 06:00\n2026-03-02 06:00:00 Asia/Kolkata')
+  expect(stub.requests[0]!.body).toMatchObject({ timezone: 'Asia/Kolkata' })
+})
+
+test('a snooze shows its match as text, with names in the place of ids', async () => {
+  expect((await screen('snooze list', { wide: true })).join('\n')).toContain('  task Sales ETL hourly or ')
   const lines = await screen('snooze list', { all: true })
-  expect(lines.join('\n')).toContain(' task: Sales* ')
+  expect(lines.join('\n')).toContain(' task Sales*  ')
   expect(lines.join('\n')).not.toContain('{')
 })
 
@@ -243,7 +273,7 @@ describe('100 columns', () => {
   })
 
   test.each(SCREENS)('the screen of %s', async (name, expected) => {
-    expect(await screen(name)).toEqual([...expected])
+    expect(await screen(name)).toEqual([...expected, '', 'Times are in the zone UTC.'])
   })
 })
 

@@ -37,10 +37,7 @@ test('list', async () => {
       .stdout()
       .split('\n')
       .map((line) => line.trim().split(/ {2,}/).slice(0, 3)),
-  ).toEqual([
-    ['NAME', 'PROJECT', 'STATE'],
-    ['Weekly sales pack', 'Sales', 'off'],
-  ])
+  ).toEqual([['NAME', 'PROJECT', 'STATE'], ['Weekly sales pack', 'Sales', 'off'], [''], ['Times are in the zone UTC.']])
 })
 
 test('enable and disable, by name and tag', async () => {

@@ -5,6 +5,7 @@ import { type ApiRequest, jsonAnswer } from '../../../src/http/endpoint/route.ts
 import { refused } from '../../../src/http/errors.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
+import { createZoneTimes } from '../../../src/platform/zone-times.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 const HOUR = 3_600_000
@@ -37,6 +38,7 @@ function call(key: string | null, changes: { body?: unknown; client?: string; ac
     body,
     client,
     requestId: 'r',
+    times: createZoneTimes('UTC'),
     peer: client,
     secure: false,
     prefix: '',

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { networkInterfaces } from 'node:os'
-import { endOfDay } from '../../../src/http/auth/build.ts'
 import { compileGrant, createCaller, isScope, scopeMatcher } from '../../../src/http/auth/grants.ts'
-import { hashOfKey, isKey, newKey, presentedCredential } from '../../../src/http/auth/keys.ts'
+import { expiryOf, hashOfKey, isKey, newKey, presentedCredential } from '../../../src/http/auth/keys.ts'
 import { createLocalCheck, createProxies } from '../../../src/http/client-address.ts'
 import { createBrowserRules } from '../../../src/http/middleware/browser-rules.ts'
 import { addressMatcher } from '../../../src/platform/addresses.ts'
@@ -57,8 +56,10 @@ describe('keys', () => {
     ['2027-10-31', 'Europe/Stockholm', '2027-10-31T23:00:00.000Z'],
     ['2027-06-30', 'America/New_York', '2027-07-01T04:00:00.000Z'],
     ['2028-02-29', 'Pacific/Auckland', '2028-02-29T11:00:00.000Z'],
+    ['2027-06-30T12:00', 'Europe/Stockholm', '2027-06-30T10:00:00.000Z'],
+    ['2027-06-30T12:00+03:00', 'Europe/Stockholm', '2027-06-30T09:00:00.000Z'],
   ])('%s ends in %s at %s', (day, zone, end) => {
-    expect(new Date(endOfDay(day, zone)).toISOString()).toBe(end)
+    expect(new Date(expiryOf(day, zone)).toISOString()).toBe(end)
   })
 })
 

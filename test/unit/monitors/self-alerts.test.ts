@@ -8,6 +8,7 @@ import { SELF_CODES, type SelfCode } from '../../../src/monitors/self-alerts/typ
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import type { StorageNote } from '../../../src/platform/storage/note.ts'
+import { createZoneTimes } from '../../../src/platform/zone-times.ts'
 import { QrsError } from '../../../src/qlik/qrs/errors.ts'
 import { clusterStatus, nodeInfo } from '../../support/cluster/status.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -104,6 +105,7 @@ function world() {
         db,
         writer,
         log,
+        times: createZoneTimes('Europe/Stockholm'),
         clock: { now: () => state.now },
         storage: { guard: state.storage },
         emitter: { emit },
@@ -313,7 +315,7 @@ const FAULTS: Record<SelfCode, Fault> = {
     end({ state }) {
       state.certificateEnds = START + 400 * DAY
     },
-    says: /certificate "rest" ends at 2026-03-31T06:00:00\.000Z/,
+    says: /certificate "rest" ends at 2026-03-31 08:00:00 Europe\/Stockholm\./,
   },
   CERTIFICATE_INVALID: {
     begin({ state }) {
@@ -353,7 +355,7 @@ const FAULTS: Record<SelfCode, Fault> = {
   CLUSTER_NODE_LOST: {
     begin: ({ state }) => withSecond(state, { seenAgoMs: 61_000 }),
     end: wellAgain,
-    says: /^Node node-2 of the cluster was last heard of at 2026-03-02T06:00:/,
+    says: /^Node node-2 of the cluster was last heard of at 2026-03-02 07:00:\d\d Europe\/Stockholm\. /,
   },
   CLUSTER_NODE_UNFIT: {
     begin: ({ state }) => withSecond(state, { health: { lacks: { disk: 'ENOSPC' } } }),

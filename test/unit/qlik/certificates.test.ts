@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { createZoneTimes } from '../../../src/platform/zone-times.ts'
 import { checkCertificates, createCertificateSource } from '../../../src/qlik/qrs/certificates.ts'
 import { testCertificates } from '../../support/conformance/certificates.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -7,31 +8,34 @@ import { until } from '../../support/wait.ts'
 const { ca, client, server, expiredServer } = await testCertificates()
 const good = { cert: client.cert.pem, key: client.key.pem, ca: ca.pem }
 const DAY_MS = 86_400_000
+const UTC = createZoneTimes('UTC')
 
 describe('checkCertificates', () => {
   test('nothing to say about a good set', () => {
-    const { problems, warnings, expires } = checkCertificates(good, Date.now())
+    const { problems, warnings, expires } = checkCertificates(good, Date.now(), UTC)
     expect([problems, warnings]).toEqual([[], []])
     expect(expires).toBeGreaterThan(Date.now() + 3000 * DAY_MS)
   })
 
   test('the key of another certificate', () => {
-    expect(checkCertificates({ ...good, key: server.key.pem }, Date.now()).problems).toEqual([
+    expect(checkCertificates({ ...good, key: server.key.pem }, Date.now(), UTC).problems).toEqual([
       'the key does not belong to the client certificate',
     ])
   })
 
   test('expired, about to end, not yet valid', () => {
-    const expired = checkCertificates({ ...good, cert: expiredServer.pem, key: server.key.pem }, Date.now())
+    const expired = checkCertificates({ ...good, cert: expiredServer.pem, key: server.key.pem }, Date.now(), UTC)
     expect(expired.problems[0]).toMatch(/^the client certificate ended at 20\d\d-/)
-    const { expires } = checkCertificates(good, Date.now())
-    expect(checkCertificates(good, expires! - 10 * DAY_MS).warnings[0]).toMatch(/^the client certificate ends at 20/)
-    expect(checkCertificates(good, 0).problems[0]).toBe('the client certificate is not valid yet')
+    const { expires } = checkCertificates(good, Date.now(), UTC)
+    expect(checkCertificates(good, expires! - 10 * DAY_MS, UTC).warnings[0]).toMatch(
+      /^the client certificate ends at 20/,
+    )
+    expect(checkCertificates(good, 0, UTC).problems[0]).toBe('the client certificate is not valid yet')
   })
 
   test('not PEM, and a key with a password', () => {
     const key = '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----'
-    expect(checkCertificates({ cert: 'x', key, ca: '' }, Date.now()).problems).toEqual([
+    expect(checkCertificates({ cert: 'x', key, ca: '' }, Date.now(), UTC).problems).toEqual([
       'the client certificate is not a PEM certificate',
       'the certificate authority is not a PEM certificate',
       'the key of the client certificate is protected by a password',
@@ -50,7 +54,7 @@ describe('createCertificateSource', () => {
       return found
     }
     const log = recordingLog()
-    const source = createCertificateSource({ log, read }, paths)
+    const source = createCertificateSource({ log, times: UTC, read }, paths)
     await source.start()
     expect(source.current()).toBeNull()
     files.set('/c.pem', good.cert).set('/k.pem', good.key).set('/r.pem', good.ca)

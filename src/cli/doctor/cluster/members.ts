@@ -11,12 +11,11 @@ import {
   type NodeList,
   readNodes,
 } from '../../../cluster/nodes.ts'
-import type { NodeInfo } from '../../../cluster/types.ts'
+import { NODE_LOST_MS, type NodeInfo } from '../../../cluster/types.ts'
 import type { Finding } from '../types.ts'
 import { type Examination, nodeName } from './examination.ts'
 import { clockFinding } from './server.ts'
 
-const LOST_MS = 60_000
 const MIXED_MS = 24 * 3_600_000
 const SKEW_MS = 2000
 /** For a data directory that has no identity yet: none has this one. */
@@ -46,7 +45,7 @@ export async function memberFindings(examination: Examination): Promise<readonly
     return [{ level: 'ok', code: 'cluster.order', target: connection.host, message }]
   }
   const list = await readNodes(connection)
-  const alive = list.nodes.filter(({ seenAt }) => seenAt > state.now - LOST_MS)
+  const alive = list.nodes.filter(({ seenAt }) => seenAt > state.now - NODE_LOST_MS)
   return [
     ...(await identityFindings(examination, state)),
     ...nodeFindings(list.nodes, alive, nodeName(examination.context)),

@@ -6,7 +6,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Facts, Head, Pager, Panel, Table } from '../../ui/panel.tsx'
-import { counted, durationText, Name, plainName, Time } from '../../ui/text.tsx'
+import { counted, durationText, Name, Prose, plainName, Time } from '../../ui/text.tsx'
 import { DeliveryActions, Result } from '../events/alerted.tsx'
 import { RULE } from '../events/decisions.tsx'
 import { apiQuery, TIMES } from '../events/list.tsx'
@@ -337,7 +337,7 @@ const AttemptsTable = ({ context, delivery }: { readonly context: PageContext; r
         },
         { head: 'At', cell: ({ at }) => <Time at={at} zone={context} /> },
         { head: 'Took', num: true, cell: ({ durationMs }) => durationText(durationMs) },
-        { head: 'Answer', cell: ({ detail }) => <Name text={detail} /> },
+        { head: 'Answer', cell: ({ detail }) => <Prose text={detail} zone={context} /> },
       ]}
     />
   )

@@ -1,7 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The snoozes that have not ended. */
-import { type Names, taskNamesOf } from '../../names.ts'
+import { matchedIds, matchText } from '../../../alerts/match-text.ts'
+import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
@@ -19,27 +20,6 @@ interface Snooze {
   readonly suppressed: number
 }
 
-/** Fields of a match as the lists name them; the others as the configuration does. */
-const FIELD_WORDS: Readonly<Record<string, string>> = { taskId: 'task', host: 'node' }
-
-/** `task Sales*, node QS1`; ids of tasks are shown by name where it is known. */
-export const matchText = (match: Snooze['match'], names: Names = new Map()): string =>
-  Object.entries(match ?? {})
-    .map(
-      ([name, value]) =>
-        `${FIELD_WORDS[name] ?? name} ${[value]
-          .flat()
-          .map((one) =>
-            typeof one === 'object' ? JSON.stringify(one) : (names.get(String(one).toLowerCase())?.name ?? String(one)),
-          )
-          .join(' or ')}`,
-    )
-    .join(', ')
-
-/** The ids of tasks that matches name. */
-export const matchedTasks = (matches: readonly Snooze['match'][]): string[] =>
-  matches.flatMap((match) => [match?.taskId ?? []].flat().map(String))
-
 export const snoozeList: Page = {
   path: '/snoozes',
   place: 'delivery',
@@ -49,7 +29,7 @@ export const snoozeList: Page = {
       cursor: context.query.get('cursor'),
     })
     const matches = answer.ok ? answer.data.snoozes.map(({ match }) => match) : []
-    const names = await taskNamesOf(context, matchedTasks(matches))
+    const names = await qlikNamesOf(context, matchedIds(matches))
     return {
       title: 'Snoozes',
       live: ['delivery'],
@@ -128,7 +108,7 @@ const List = ({ context, names, snoozes, nextCursor }: ListProps) => {
             head: 'Match',
             sort: (row) => matchText(row.match, names),
             cell: ({ id, match }) => (
-              <span id={`snooze-${id}`}>
+              <span id={`snooze-${id}`} title={matchText(match)}>
                 <Name text={matchText(match, names)} />
               </span>
             ),

@@ -357,8 +357,8 @@ const Compared = ({ context, configured, draft }: ComparedProps) => {
             </>
           ),
         },
-        { head: 'Configured', cell: (pair) => <Side route={pair.configured} /> },
-        { head: 'With the draft', cell: (pair) => <Side route={pair.draft} /> },
+        { head: 'Configured', cell: (pair) => <Side context={context} route={pair.configured} /> },
+        { head: 'With the draft', cell: (pair) => <Side context={context} route={pair.draft} /> },
       ]}
     />
   )
@@ -392,7 +392,7 @@ const Compared = ({ context, configured, draft }: ComparedProps) => {
 
 const byDifference = (one: Pair, other: Pair): number => Number(other.differs) - Number(one.differs)
 
-const Side = ({ route }: { readonly route: Route | null }) => {
+const Side = ({ context, route }: { readonly context: PageContext; readonly route: Route | null }) => {
   if (route === null) return <span class="muted">is not there</span>
   const { icon, tone, text, to } = verdictNow(route)
   return (
@@ -406,7 +406,7 @@ const Side = ({ route }: { readonly route: Route | null }) => {
             to <Name text={to.join(', ')} />
           </>
         )}
-        <Conditions fields={route.fields ?? []} because={route.because} />
+        <Conditions context={context} fields={route.fields ?? []} because={route.because} />
       </div>
     </div>
   )

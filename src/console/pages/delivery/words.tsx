@@ -4,7 +4,7 @@
 import type { Child, FC } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { Mark, type State } from '../../ui/marks.tsx'
-import { durationText, Name, numberText, Time } from '../../ui/text.tsx'
+import { durationText, Name, numberText, Prose, Time } from '../../ui/text.tsx'
 
 /** Members of an item of `GET /v4/destinations`. */
 export interface Destination {
@@ -132,7 +132,7 @@ const toDestination: Reason['cause'] = ({ destination }, { link }) => [
 ]
 const said =
   (otherwise: string): Reason['words'] =>
-  ({ detail }) => <Name text={detail || otherwise} />
+  ({ detail }, context) => <Prose text={detail || otherwise} zone={context} />
 
 /** `1 in 6 h`. */
 const limitText = ({ count, windowMs }: { count: number; windowMs: number }): string =>
@@ -144,7 +144,7 @@ export const REASONS: Readonly<Record<string, Reason>> = {
     short: 'rate limit',
     words: ({ suppressedBy, detail }, context) => {
       const limit = suppressedBy?.limit
-      if (!limit) return <Name text={detail} />
+      if (!limit) return <Prose text={detail} zone={context} />
       return (
         <>
           at most {limitText(limit)};{' '}
@@ -162,26 +162,26 @@ export const REASONS: Readonly<Record<string, Reason>> = {
   },
   CUSTOM_PROPERTY: {
     short: 'custom property',
-    words: ({ suppressedBy, detail }) =>
+    words: ({ suppressedBy, detail }, context) =>
       suppressedBy?.property ? (
         <>
           the task does not have the custom property <Name text={suppressedBy.property.name} /> ={' '}
           <Name text={suppressedBy.property.value} />
         </>
       ) : (
-        <Name text={detail} />
+        <Prose text={detail} zone={context} />
       ),
     cause: toRoute,
   },
   TAG: {
     short: 'tag',
-    words: ({ suppressedBy, detail }) =>
+    words: ({ suppressedBy, detail }, context) =>
       suppressedBy?.tag ? (
         <>
           the app does not have the tag <Name text={suppressedBy.tag.name} />
         </>
       ) : (
-        <Name text={detail} />
+        <Prose text={detail} zone={context} />
       ),
     cause: toRoute,
   },
@@ -209,7 +209,7 @@ export const REASONS: Readonly<Record<string, Reason>> = {
           )}
         </>
       ) : (
-        <Name text={detail} />
+        <Prose text={detail} zone={context} />
       ),
     cause: (_, { link }) => [link('/system/maintenance'), 'Maintenance'],
   },
@@ -226,7 +226,7 @@ export const REASONS: Readonly<Record<string, Reason>> = {
           )}
         </>
       ) : (
-        <Name text={detail} />
+        <Prose text={detail} zone={context} />
       ),
     cause: ({ suppressedBy }, { link }) => [
       `${link('/snoozes')}#${suppressedBy?.snooze ? `snooze-${suppressedBy.snooze.id}` : ''}`,
@@ -235,13 +235,13 @@ export const REASONS: Readonly<Record<string, Reason>> = {
   },
   GROUPED: {
     short: 'grouped',
-    words: ({ suppressedBy, detail }) =>
+    words: ({ suppressedBy, detail }, context) =>
       suppressedBy?.group ? (
         <>
           part of the alert about <Name text={suppressedBy.group.taskName} />, which failed first
         </>
       ) : (
-        <Name text={detail} />
+        <Prose text={detail} zone={context} />
       ),
     cause: ({ suppressedBy, eventId }, { link }) => [
       link(`/events/${suppressedBy?.group?.eventId ?? eventId}`),
@@ -257,7 +257,7 @@ export const REASONS: Readonly<Record<string, Reason>> = {
           <Time at={suppressedBy.retry.at} zone={context} short seconds />
         </>
       ) : (
-        <Name text={detail} />
+        <Prose text={detail} zone={context} />
       ),
     cause: ({ suppressedBy, eventId }, { link }) => {
       const execution = suppressedBy?.retry?.executionId
@@ -296,7 +296,7 @@ export const ReasonText: FC<{ readonly delivery: Delivery; readonly context: Pag
 }) => {
   const { reason, detail } = delivery
   if (reason === null) return null
-  if (!Object.hasOwn(REASONS, reason)) return <Name text={`${reason} ${detail ?? ''}`} />
+  if (!Object.hasOwn(REASONS, reason)) return <Prose text={`${reason} ${detail ?? ''}`} zone={context} />
   const { short, words, cause } = REASONS[reason]!
   const [href, text] = cause(delivery, context)
   return (

@@ -6,7 +6,7 @@ import type { PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, STATES } from '../../ui/marks.tsx'
 import { Panel } from '../../ui/panel.tsx'
-import { durationText, Name, Time } from '../../ui/text.tsx'
+import { durationText, Name, Prose, Time } from '../../ui/text.tsx'
 import { Message } from '../delivery/message.tsx'
 import {
   DELIVERY_STATES,
@@ -156,7 +156,7 @@ export const Result = ({ context, delivery }: { readonly context: PageContext; r
       )}
       {detail && (
         <p class="sub">
-          <Name text={detail} />
+          <Prose text={detail} zone={context} />
         </p>
       )}
     </>
@@ -170,7 +170,7 @@ const Attempts = ({ context, delivery }: { readonly context: PageContext; readon
     <ol class="attempts">
       {attempts.map(({ n, at, result, detail }) => (
         <li class={result === 'ok' ? undefined : 'bad'}>
-          {n}. <Time at={at} zone={context} short seconds /> <Name text={detail} />
+          {n}. <Time at={at} zone={context} short seconds /> <Prose text={detail} zone={context} />
           {result === 'temporary' && <span class="sr">, temporary failure</span>}
           {result === 'permanent' && <span class="sr">, final failure</span>}
         </li>

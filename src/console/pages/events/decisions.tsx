@@ -5,7 +5,7 @@ import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { Badge, Icon, type IconName, STATES, type Tone } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Panel } from '../../ui/panel.tsx'
-import { counted, Name, Time } from '../../ui/text.tsx'
+import { counted, Name, Prose, Time } from '../../ui/text.tsx'
 import { type Delivery, reasonWord, routeLink } from '../delivery/words.tsx'
 
 export interface Field {
@@ -136,7 +136,7 @@ export const RouteDecision = ({ context, name, verdict: then, because, fields, n
         )}
         <span class={then.tone}>{then.text}</span>
       </h3>
-      {(fields.length > 0 || because) && <Conditions fields={fields} because={because} />}
+      {(fields.length > 0 || because) && <Conditions context={context} fields={fields} because={because} />}
       {now && (
         <p class="sub now-line">
           <b>Now:</b> {now.verdict.text}
@@ -147,7 +147,7 @@ export const RouteDecision = ({ context, name, verdict: then, because, fields, n
           )}
           {now.because && (
             <>
-              : <Name text={now.because} />
+              : <Prose text={now.because} zone={context} />
             </>
           )}{' '}
           {now.differs ? <Badge tone="info" text="different" /> : <span class="muted">· as then</span>}
@@ -158,9 +158,11 @@ export const RouteDecision = ({ context, name, verdict: then, because, fields, n
 )
 
 export const Conditions = ({
+  context,
   fields,
   because,
 }: {
+  readonly context: PageContext
   readonly fields: readonly Field[]
   readonly because: string | null
 }) => (
@@ -174,7 +176,7 @@ export const Conditions = ({
           {field} <Name text={wanted} />
           {holds === false && (
             <>
-              : found <Name text={found ?? 'nothing'} />
+              : found <Prose text={found ?? 'nothing'} zone={context} />
             </>
           )}
           {holds === 'unknown' && ': not known'}
@@ -183,7 +185,7 @@ export const Conditions = ({
     ))}
     {because && fields.every(({ holds }) => holds !== false) && (
       <li>
-        <Name text={because} />
+        <Prose text={because} zone={context} />
       </li>
     )}
   </ul>
@@ -341,7 +343,7 @@ const Then = ({
                 <a href={routeLink(context, name)}>
                   <Name text={name} />
                 </a>
-                : <Name text={because} />
+                : <Prose text={because} zone={context} />
               </p>
             ))}
             {decisions.notConcerned > decisions.off.length && (

@@ -7,7 +7,7 @@ import type { PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, CopyText, Facts, Panel } from '../../ui/panel.tsx'
-import { counted, durationText, Name, plainName, Time, usuallyText, zonedText } from '../../ui/text.tsx'
+import { counted, durationText, Name, Prose, plainName, Time, usuallyText, zonedText } from '../../ui/text.tsx'
 import { reasonWord } from '../delivery/words.tsx'
 import type { Attention, Item } from './data.ts'
 import { names } from './rows.ts'
@@ -121,7 +121,7 @@ const OneItem: FC<ItemProps> = ({ context, item, nested, next }) => {
         </h3>
         {cause && (
           <code class="cause" title={plainName(cause)}>
-            <Name text={cause} />
+            <Prose text={cause} zone={context} />
           </code>
         )}
         <Facts
@@ -196,7 +196,7 @@ const quietFact = (context: PageContext, { reason, detail, until }: NonNullable<
         {detail && ': '}
       </>
     )}
-    <Name text={detail} />
+    <Prose text={detail} zone={context} />
     {reason === 'SNOOZED' && context.may('event:read') && (
       <>
         {' '}

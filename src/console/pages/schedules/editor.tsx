@@ -8,7 +8,7 @@ import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink, FormErrors } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
-import { Name, plainName, Time } from '../../ui/text.tsx'
+import { Name, Prose, plainName, Time } from '../../ui/text.tsx'
 import {
   askPreview,
   PreviewPanel,
@@ -319,7 +319,7 @@ const Runs = ({
                   ))}
                 </ul>
               ) : (
-                <Name text={detail} />
+                <Prose text={detail} zone={context} />
               ),
           },
         ]}

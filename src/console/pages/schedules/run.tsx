@@ -4,7 +4,7 @@
 import { taskNamesOf } from '../../names.ts'
 import type { Page } from '../../page.ts'
 import { ErrorBox, Facts, Head, Panel } from '../../ui/panel.tsx'
-import { Name, plainName, Time } from '../../ui/text.tsx'
+import { Name, Prose, plainName, Time } from '../../ui/text.tsx'
 import { notFound, REASONS, RunMark, type RunView, TaskLink, TRIGGERS } from './editor.tsx'
 import type { ScheduleView } from './form.ts'
 
@@ -52,7 +52,7 @@ export const scheduleRun: Page = {
                     ['Fired', <Time at={run.firedAt} zone={context} />],
                     ['Started', TRIGGERS[run.trigger]],
                     run.reason !== null && ['Skipped', REASONS[run.reason] ?? run.reason],
-                    run.detail !== null && ['Detail', <Name text={run.detail} />],
+                    run.detail !== null && ['Detail', <Prose text={run.detail} zone={context} />],
                     ['Id', <code>{run.runId}</code>],
                   ]}
                 />

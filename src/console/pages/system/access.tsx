@@ -8,7 +8,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Badge, Mark, type State } from '../../ui/marks.tsx'
 import { Empty, Pager, part, Table } from '../../ui/panel.tsx'
-import { Ago, Name, Time } from '../../ui/text.tsx'
+import { Ago, Name, Prose, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
 interface Entry {
@@ -120,7 +120,7 @@ const Entries = ({ context, names, audit, nextCursor }: EntriesProps) => {
             sort: (row) => row.actor,
             cell: ({ actor, via }) => (
               <>
-                <Name text={actor} /> {via && <Badge text="console" />}
+                <Prose text={actor} zone={context} names={names} /> {via && <Badge text="console" />}
               </>
             ),
           },
@@ -144,7 +144,7 @@ const Entries = ({ context, names, audit, nextCursor }: EntriesProps) => {
                 {status !== null && ` (${status})`}
                 {detail && (
                   <>
-                    : <Name text={detail} />
+                    : <Prose text={detail} zone={context} names={names} />
                   </>
                 )}
               </>
@@ -186,14 +186,11 @@ const Target = ({
       </a>
     )
   }
-  const path = TARGETS.find(([begin]) => action.startsWith(begin))?.[1]
   const isId = /^[0-9a-f-]{36}$/i.test(target)
-  if (!path || !isId) return <Name text={target} />
-  return (
-    <a href={context.link(path + target)}>
-      <code>{target.slice(0, 8)}</code>
-    </a>
-  )
+  if (!isId) return <Name text={target} />
+  const path = TARGETS.find(([begin]) => action.startsWith(begin))?.[1]
+  const short = <code title={target}>{target.slice(0, 8)}</code>
+  return path ? <a href={context.link(path + target)}>{short}</a> : short
 }
 
 export const keysPage: Page = {

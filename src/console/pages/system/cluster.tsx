@@ -1,6 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The nodes of a cluster and who led it. */
+
+import { NODE_LOST_MS } from '../../../cluster/types.ts'
 import type { PageContext } from '../../page.ts'
 import { Badge, Mark, type State } from '../../ui/marks.tsx'
 import { Facts, Panel, Table } from '../../ui/panel.tsx'
@@ -49,8 +51,6 @@ interface PanelProps {
   readonly cluster: ClusterAnswer
 }
 
-/** A node that was not heard of for so long is shown as lost. */
-const LOST_MS = 60_000
 const CLOCK_OFF_MS = 2000
 
 export const ClusterPanels = ({ context, cluster }: PanelProps) => {
@@ -131,7 +131,7 @@ const ClusterFacts = ({ cluster }: { readonly cluster: ClusterAnswer }) => {
 
 const stateOf = ({ mode, seenAgoMs }: ClusterNode): readonly [State, string] => {
   if (mode === 'leaving') return ['skipped', 'stopped']
-  if (seenAgoMs > LOST_MS) return ['failed', 'lost']
+  if (seenAgoMs > NODE_LOST_MS) return ['failed', 'lost']
   return mode === 'alone' ? ['warning', 'alone'] : ['success', mode]
 }
 

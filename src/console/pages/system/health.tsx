@@ -1,6 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Health: what does not work, the parts of Footman, the UDP input, destinations and monitors. */
+
+import { endSeverity } from '../../../platform/certificate-ends.ts'
 import { visible } from '../../../platform/visible.ts'
 import type { Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
@@ -321,9 +323,8 @@ const CERTIFICATES: Readonly<Record<string, string>> = {
   rest: 'of the REST API and this page',
   'rest-clients': 'authority of client certificates',
 }
-/** As the self-alert `CERTIFICATE_EXPIRING`: a warning, then an error. */
-const SOON_DAYS = 30
-const LAST_DAYS = 7
+
+const END_STATES = { warning: 'warning', error: 'failed' } as const
 
 const ResourcesPanel = ({
   context,
@@ -368,12 +369,15 @@ const ResourcesPanel = ({
             {
               head: 'Days left',
               sort: (row) => row.daysLeft,
-              cell: ({ daysLeft }) => (
-                <Mark
-                  state={daysLeft < LAST_DAYS ? 'failed' : daysLeft < SOON_DAYS ? 'warning' : 'success'}
-                  word={daysLeft < 0 ? 'has ended' : counted(daysLeft, 'day')}
-                />
-              ),
+              cell: ({ daysLeft, expiresAt }) => {
+                const severity = endSeverity(Date.parse(expiresAt) - context.now)
+                return (
+                  <Mark
+                    state={severity === null ? 'success' : END_STATES[severity]}
+                    word={daysLeft < 0 ? 'has ended' : counted(daysLeft, 'day')}
+                  />
+                )
+              },
             },
             {
               head: 'Ends',

@@ -1,16 +1,17 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Maintenance: times in which messages are held back. */
+
+import { matchedIds, matchText } from '../../../alerts/match-text.ts'
 import { refusal } from '../../../http/errors.ts'
 import { createZone, type Zone } from '../../../platform/zone.ts'
 import type { Fields, Operations } from '../../forms.tsx'
-import { type Names, taskNamesOf } from '../../names.ts'
+import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, TextField } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, numberText, Time } from '../../ui/text.tsx'
-import { matchedTasks, matchText } from '../delivery/snoozes.tsx'
 import { SystemHead } from './places.tsx'
 
 interface Item {
@@ -38,7 +39,7 @@ export const maintenancePage: Page = {
   async render(context) {
     const answer = await context.ask.get<Answer>('/v4/maintenance')
     const matches = answer.ok ? answer.data.maintenance.flatMap(({ match }) => [match].flat()) : []
-    const names = await taskNamesOf(context, matchedTasks(matches))
+    const names = await qlikNamesOf(context, matchedIds(matches))
     return {
       title: 'Maintenance',
       ...(answer.ok ? {} : { status: answer.status }),
@@ -72,6 +73,12 @@ const EXAMPLE = `Butler:
     maintenance:
       - name: weekly
         during: sunday-night`
+
+const matchesText = (match: Item['match'], names?: Names): string =>
+  [match]
+    .flat()
+    .map((one) => matchText(one, names))
+    .join('; ')
 
 const List = ({ context, names, maintenance }: { readonly context: PageContext; readonly names: Names } & Answer) => {
   if (maintenance.length === 0) {
@@ -129,12 +136,9 @@ const List = ({ context, names, maintenance }: { readonly context: PageContext; 
                 {match === null ? (
                   'all events'
                 ) : (
-                  <Name
-                    text={[match]
-                      .flat()
-                      .map((one) => matchText(one, names))
-                      .join('; ')}
-                  />
+                  <span title={matchesText(match)}>
+                    <Name text={matchesText(match, names)} />
+                  </span>
                 )}
                 {stopSchedules && ', stops schedules'}
                 {summaryTo.length > 0 && (

@@ -37,8 +37,9 @@ export const searchPage: Page = {
   async render(context) {
     const q = (context.query.get('q') ?? '').trim()
     const { words, isStart, command } = readQuery(q)
-    const answer =
-      words.length < 2 || command !== null ? null : await context.ask.get<Answer>('/v4/search', { q: words, limit: 50 })
+    const query = { q: words, limit: 50, kind: isStart ? 'Tasks' : undefined }
+    const isShort = words.length < (isStart ? 1 : 2)
+    const answer = isShort || command !== null ? null : await context.ask.get<Answer>('/v4/search', query)
     return {
       title: 'Search',
       ...(answer && !answer.ok ? { status: answer.status } : {}),
@@ -103,7 +104,6 @@ interface FoundProps extends Answer {
 }
 
 const Found = ({ context, groups, exact, partial, isStart }: FoundProps) => {
-  const shown = groups.filter(({ kind }) => !isStart || kind === 'Tasks')
   return (
     <>
       {exact && (
@@ -111,12 +111,12 @@ const Found = ({ context, groups, exact, partial, isStart }: FoundProps) => {
           This is the id of <a href={context.link(exact.path)}>this {exact.kind}</a>.
         </p>
       )}
-      {shown.length === 0 && !exact && (
+      {groups.length === 0 && !exact && (
         <Empty title="Nothing found" icon="search">
           All words have to stand in the name or its details.
         </Empty>
       )}
-      {shown.map(({ kind, items }, n) => (
+      {groups.map(({ kind, items }, n) => (
         <Panel id={`group-${n}`} title={kind} count={items.length}>
           <ul class="list body found">
             {items.map(({ id, title, detail, path, state, matched: { field, text } }) => (

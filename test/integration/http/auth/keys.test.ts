@@ -173,8 +173,8 @@ describe('API keys', () => {
     ]
     const api = await started({ access: { keys }, settings: { timezone: 'Europe/Stockholm' }, now: () => now })
     expect(api.log.of('warn')).toEqual([
-      'ACCESS: API key erp expires at 2027-06-30T22:00:00.000Z',
-      'ACCESS: API key exact expires at 2027-07-10T12:00:00.000Z',
+      'ACCESS: API key erp expires at 2027-07-01 00:00:00 Europe/Stockholm',
+      'ACCESS: API key exact expires at 2027-07-10 14:00:00 Europe/Stockholm',
     ])
     expect((await api.call('PUT', '/v4/run', bearer(erp.key), {})).status).toBe(200)
     now += 1000
@@ -241,7 +241,7 @@ describe('API keys', () => {
     const keys = [makeKey(), makeKey(), makeKey()]
     const known = compileKeys(
       keys.map(({ hash }, n) => ({ id: `k${n}`, hash, scopes: [] })),
-      () => 0,
+      'UTC',
     )
     let compared = 0
     const check = createKeyCheck(known, { now: () => 0 }, (a, b) => {
