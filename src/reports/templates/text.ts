@@ -2,7 +2,17 @@
 
 import type { DocumentFragment, Element, Node } from '@xmldom/xmldom'
 import { allowedText } from '../documents/markup.ts'
-import { childElements, childNodes, closest, contains, descendants, isElement, remove } from './dom.ts'
+import {
+  childElements,
+  childNodes,
+  closest,
+  contains,
+  copyOf,
+  descendants,
+  emptyCopy,
+  isElement,
+  remove,
+} from './dom.ts'
 import type { TemplateProblem } from './problems.ts'
 import { hasTags, type Pair, pairTags, parseTags, type Tag, type TagOf, type TextTag } from './tags.ts'
 
@@ -187,15 +197,16 @@ function splitRun(text: Element): Found[] {
   const found: Found[] = []
   const parent = run.parentNode
   function add(children: readonly Node[]): Element {
-    const piece = run!.cloneNode(false) as Element
+    const piece = emptyCopy(run as Element)
     const format = childElements(run!).find(({ localName }) => localName === 'rPr')
-    for (const child of format ? [format.cloneNode(true), ...children] : children) piece.appendChild(child)
+    if (format) piece.appendChild(copyOf(format))
+    for (const child of children) piece.appendChild(child)
     parent.insertBefore(piece, run)
     return piece
   }
   function addText(from: number, to: number, tag?: Tag): void {
     if (from === to) return
-    const piece = text.cloneNode(false) as Element
+    const piece = emptyCopy(text)
     preserveSpace(piece)
     piece.textContent = content.slice(from, to)
     const added = add([piece])
@@ -285,7 +296,7 @@ async function repeatRegion(region: Region, visitor: Visitor, dialect: Dialect, 
   const written = marker.ownerDocument!.createDocumentFragment()
   let copies = 0
   await visitor.repeat(item.tag, item.place, async (inner) => {
-    const copy = visitor.isCheck ? content : (content.cloneNode(true) as DocumentFragment)
+    const copy = visitor.isCheck ? content : copyOf(content)
     if (copies++ > 0) {
       dialect.cleanCopy(copy)
       if (item.tag.kind === 'level' && item.tag.pageBreak) startPage(copy, dialect)

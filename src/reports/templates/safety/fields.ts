@@ -23,6 +23,9 @@ const MAX_CODE = 2000
 /** Where a field stands in the code of another one: it may give any text. */
 const NESTED = '\u0001'
 
+const TEXTS = new Set(['instrText', 'delInstrText', 't', 'delText'])
+const PARTS = new Set(['document', 'hdr', 'ftr', 'footnotes', 'endnotes', 'comments', 'glossaryDocument'])
+
 interface Field {
   code: string
   /** Until the result of the field begins. */
@@ -48,8 +51,7 @@ export function fieldCheck(unsafe: (details: string) => void): XmlVisitor {
     if (field) field.inCode = false
   }
   return {
-    start(name, attributes) {
-      const local = localName(name)
+    start(_name, attributes, local) {
       if (local === 'fldSimple') check(attributeOf(attributes, 'instr'))
       else if (local === 'fldChar') {
         const type = attributeOf(attributes, 'fldCharType')
@@ -64,11 +66,10 @@ export function fieldCheck(unsafe: (details: string) => void): XmlVisitor {
       const field = open.at(-1)
       if (isText && field?.inCode && field.code.length < MAX_CODE) field.code += piece()
     },
-    end(name) {
-      const local = localName(name)
-      if (/^(instrText|delInstrText|t|delText)$/.test(local)) isText = false
+    end(_name, local) {
+      if (TEXTS.has(local)) isText = false
       // Fields that nothing ends are those of the part that ends.
-      if (/^(document|hdr|ftr|footnotes|endnotes|comments|glossaryDocument)$/.test(local)) {
+      if (PARTS.has(local)) {
         for (const field of open.splice(0)) close(field)
       }
     },

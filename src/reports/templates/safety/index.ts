@@ -125,8 +125,9 @@ const MATH = 'http://schemas.openxmlformats.org/officeDocument/2006/math'
 const SOURCES = new Set(['src', 'althref', 'pict'])
 /** Permitted actions of a click on a slide. */
 const SLIDE_ACTION = /^ppaction:\/\/(noaction|hlinkshowjump|hlinksldjump|media|customshow)([?]|$)/i
-/** Most elements have none of the attributes that are looked at. */
-const WORTH_READING = /xmlns|formula|macro|textlink|fmla|src|althref|pict|action|ppaction|val/i
+/** Most elements have none of the attributes that are looked at: of all files, and of workbooks. */
+const MAY_LOAD = /src|althref|pict|action/i
+const WORTH_READING = /xmlns|formula|macro|textlink|fmla|val/i
 
 export type Unsafe = (details: string) => void
 /** Checks a file inside of the file. Rejects with its problems. */
@@ -188,11 +189,11 @@ function checkMarkup(text: string, path: string, format: string, unsafe: Unsafe)
   if (format === 'docx') checks.push(fieldCheck(unsafe))
   if (format === 'xlsx') checks.push(formulaCheck(unsafe))
   readXml(text, path, {
-    start: (name, attributes) => {
-      for (const check of checks) check.start?.(name, attributes)
+    start: (name, attributes, local) => {
+      for (const check of checks) check.start?.(name, attributes, local)
     },
-    end: (name) => {
-      for (const check of checks) check.end?.(name)
+    end: (name, local) => {
+      for (const check of checks) check.end?.(name, local)
     },
     text: (piece) => {
       for (const check of checks) check.text?.(piece)
@@ -220,10 +221,10 @@ function checkRelationships(relationships: readonly Relationship[], owner: strin
 /** Elements and attributes that load or run something without a relationship. */
 function elementCheck(unsafe: Unsafe): XmlVisitor {
   return {
-    start(name, attributes) {
-      const what = FORBIDDEN_ELEMENTS.get(localName(name))
+    start(_name, attributes, local) {
+      const what = FORBIDDEN_ELEMENTS.get(local)
       if (what) unsafe(has(what))
-      if (!WORTH_READING.test(attributes)) return
+      if (!MAY_LOAD.test(attributes)) return
       for (const [written, value] of attributesOf(attributes)) {
         const attribute = localName(written)
         if (SOURCES.has(attribute) && isOutside(value)) {
@@ -252,11 +253,10 @@ function formulaCheck(unsafe: Unsafe): XmlVisitor {
     return namespaces.findLast((declared) => declared?.has(key))?.get(key)
   }
   return {
-    start(name, attributes) {
+    start(name, attributes, local) {
       const read = WORTH_READING.test(attributes) ? attributesOf(attributes) : null
       namespaces.push(read && attributes.includes('xmlns') ? read : null)
       depth++
-      const local = localName(name)
       for (const [written, value] of read ?? []) {
         const attribute = localName(written)
         if (FORMULA_ATTRIBUTES.has(attribute) || (attribute === 'val' && local === 'cfvo')) check(value)
@@ -286,10 +286,11 @@ function checkVml(text: string, format: string, unsafe: Unsafe): void {
     const end = piece.indexOf('>')
     if (end < 0 || piece.startsWith('/')) continue
     const [name = ''] = piece.slice(0, end).split(/[\s/]/, 1)
+    const local = localName(name)
     for (const check of checks) {
-      check.start?.(name, piece.slice(name.length, end))
+      check.start?.(name, piece.slice(name.length, end), local)
       check.text?.(() => unescapeXml(piece.slice(end + 1)))
-      check.end?.(name)
+      check.end?.(name, local)
     }
   }
 }
