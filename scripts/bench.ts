@@ -27,6 +27,7 @@ import { measureSize } from '../test/bench/size.ts'
 import { measureStartCall } from '../test/bench/start-call.ts'
 import { measureStart } from '../test/bench/startup.ts'
 import { measureSustained } from '../test/bench/sustained.ts'
+import { measureTemplates } from '../test/bench/templates.ts'
 import { footmanBinary } from '../test/support/binary.ts'
 import { startHttpSink } from '../test/support/http-sink.ts'
 import { startSmtpSink } from '../test/support/smtp-sink.ts'
@@ -41,7 +42,7 @@ Measures speed and size of the product on this machine.
   --only PARTS     only these parts, separated by commas, like start,ping
   --seconds N      length of the parts under load (default: 10)
   --compare FILE   another executable, measured in turns with this one, part by part; without
-                   disk and schedules, which no executable takes part in
+                   disk, schedules and templates, which no executable takes part in
   --rounds N       turns of a comparison (default: 3)
   --seed N         of the faults of the cluster (default: random)
   --full           ten times the history for the pages of the console; of the cluster twelve nodes,
@@ -58,6 +59,7 @@ const PARTS = [
   'schedules',
   'scrape',
   'reports',
+  'templates',
   'monitors',
   'burst',
   'first-failures',
@@ -67,7 +69,7 @@ const PARTS = [
   'console',
 ] as const
 /** These measure the machine, or the source in this process: an executable makes no difference. */
-const WITHOUT_EXECUTABLE: readonly string[] = ['disk', 'schedules']
+const WITHOUT_EXECUTABLE: readonly string[] = ['disk', 'schedules', 'templates']
 const FULL_SECONDS = 1800
 const { values: options } = parseArgs({
   options: {
@@ -131,6 +133,7 @@ async function measurePart(part: Part, binary: string): Promise<Measurement[]> {
     schedules: () => measureSchedules(settings),
     scrape: () => measureScrape(settings),
     reports: () => measureReports(settings),
+    templates: () => measureTemplates(directory),
     monitors: () => measureMonitors({ ...settings, seconds }),
     burst: () => measureBurst(settings, sink),
     'first-failures': () => measureFirstFailures(directory),

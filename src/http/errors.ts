@@ -103,7 +103,7 @@ export const ERRORS = {
   },
   TEMPLATE_LOOP: {
     status: 400,
-    text: 'Loop in template not closed',
+    text: 'Loop in template cannot be repeated',
     page: 'reports/templates.md#templates-of-reports',
   },
   NOTHING_SELECTED: { status: 400, text: 'Nothing selected', page: 'events.md#send-again' },

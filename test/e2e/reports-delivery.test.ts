@@ -1,6 +1,6 @@
 /** Delivery of reports to mail servers and folders that refuse, are away, or are an attack, in the compiled executable. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import { pdfEncryption, pdfFaults } from '../support/pdf.ts'
 import { REGIONS, type ReportSite, startReportSite } from '../support/report-tasks.ts'
@@ -168,6 +168,68 @@ test('embedded, a report is the body of its mail; archives of a mail hold its fi
   ).getEntries()
   expect(entries.map(({ filename }) => filename).toSorted()).toEqual(REGIONS.map((region) => `csv_${region}.csv`))
 }, 60_000)
+
+test('a mail with nothing but an embedded report has no attachment and names no file', async () => {
+  const report = await reports.salesReport('Body alone')
+  const task = await reports.mailTask('Body alone', report.id, {
+    reports: [
+      {
+        key: 'body',
+        reportId: report.id,
+        format: 'html',
+        fileName: 'only-in-the-body',
+        deliver: { email: 'embed', storage: false, hub: false },
+      },
+    ],
+  })
+  expect((await reports.run(task.id)).outcome).toBe('success')
+  const { parsed } = reports.mailsTo('body-alone@acme.example')[0]!
+  expect(parsed.html).toContain('Nordic')
+  expect(parsed.html + (parsed.text ?? '')).not.toContain('only-in-the-body')
+  expect(parsed.attachments.filter(({ disposition }) => disposition === 'attachment')).toEqual([])
+}, 60_000)
+
+test('onExists suffix: a second file with a number, and no warning', async () => {
+  const report = await reports.salesReport('Suffix')
+  const task = await reports.mailTask('Suffix', report.id, {
+    reports: [{ key: 'pack', reportId: report.id, format: 'csv', block: 'table', fileName: 'pack' }],
+    email: { enabled: false },
+    storage: [{ spaceId: 'finance', folder: 'suffix', onExists: 'suffix' }],
+  })
+  for (const written of [1, 2]) {
+    const run = await reports.run(task.id)
+    expect([run.outcome, run.events]).toEqual(['success', []])
+    expect(filesIn('suffix')).toHaveLength(written)
+  }
+}, 60_000)
+
+test.each([
+  ['continue', ['second.csv']],
+  ['stop', []],
+])(
+  'run.onReportError %s after a report that fails',
+  async (onReportError, files) => {
+    const report = await reports.salesReport(`After ${onReportError}`)
+    const use = (key: string, more: object) => ({
+      key,
+      reportId: report.id,
+      format: 'csv',
+      fileName: key,
+      block: 'table',
+      ...more,
+    })
+    const task = await reports.mailTask(`After ${onReportError}`, report.id, {
+      reports: [use('first', { cycle: { fields: ['No such field'] } }), use('second', {})],
+      email: { enabled: false },
+      storage: [{ spaceId: 'finance', folder: onReportError }],
+      run: { onReportError },
+    })
+    const run = await reports.run(task.id)
+    expect(run.outcome).toBe('error')
+    expect(existsSync(reports.space.join('finance', onReportError)) ? filesIn(onReportError) : []).toEqual(files)
+  },
+  60_000,
+)
 
 test('a mail that the server took at the second attempt: a success, also over a restart', async () => {
   await reports.product.process.stop()

@@ -29,9 +29,12 @@ export function createExpressions({ doc }: OpenApp): Expressions {
 
   const calculated = async (expression: string) => asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
 
-  /** An expression that is correct may fail while it is calculated: the engine answers with the reason as a text, and has no length of it. */
+  /**
+   * An expression that is correct may fail while it is calculated: the engine answers with the reason as a text, in its own language and
+   * without a code. Only a value has a length, so each text costs a second question.
+   */
   async function isFailure(expression: string, text: string): Promise<boolean> {
-    if (!text.startsWith(FAILURE)) return false
+    if (text === '') return false
     const { qIsNumeric } = await calculated(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
     return qIsNumeric !== true
   }
@@ -43,14 +46,14 @@ export function createExpressions({ doc }: OpenApp): Expressions {
       const { qText, qNumber, qIsNumeric } = await calculated(expression)
       if (qIsNumeric === true) return cellOf(qText, qNumber)
       const text = asText(qText)
-      if (await isFailure(expression, text)) throw new EvaluationError(`${expression}: ${text.slice(FAILURE.length)}`)
+      if (await isFailure(expression, text)) throw new EvaluationError(`${expression}: ${text.replace(FAILURE, '')}`)
       return cellOf(qText, null)
     },
   }
 }
 
-/** The beginning of the texts that stand in the place of a value. */
-const FAILURE = 'Error: '
+/** The word that begins the text of a failure: `Error: `, `Fehler: `, `Erreur : `, `错误：`. */
+const FAILURE = /^\p{L}+\s?[:：]\s*/u
 
 /** The field name at a position, without its brackets or quotes. */
 function nameAt(expression: string, { qFrom, qCount }: Readonly<Record<string, unknown>>): string {

@@ -42,6 +42,12 @@ const DIALECT: Dialect = {
       if (id) remove(id)
     }
   },
+  headerOff(row) {
+    const properties = childNamed(row, 'trPr')
+    const header = properties && childNamed(properties, 'tblHeader')
+    const isOn = header && !/^(0|false|off)$/.test(header.getAttributeNS(WORD, 'val') ?? '')
+    return isOn ? 'switch off "Repeat as header row" in the properties of the row' : null
+  },
   complete(container) {
     const children = childElements(container)
     const hasRows = childNodes(container).some(

@@ -43,6 +43,14 @@ export const DRAWING_DIALECT: Dialect = {
     // Numbers of table rows stand in an extension of their own.
     for (const id of descendants(content).filter(({ localName }) => localName === 'rowId')) remove(id.parentNode!)
   },
+  headerOff(row) {
+    const properties = childNamed(row.parentNode!, 'tblPr')
+    const rows = childElements(row.parentNode!).filter(({ localName }) => localName === 'tr')
+    // New tables have the setting, so a single row is none that was meant as a header.
+    const isFirst = rows.length > 1 && rows[0] === row
+    const isOn = isFirst && /^(1|true|on)$/.test(properties?.getAttribute('firstRow') ?? '')
+    return isOn ? 'switch off "Header Row" in the design of the table' : null
+  },
   complete(container, removed) {
     const has = (name: string) => childNamed(container, name) !== undefined
     if (container.localName === 'txBody' && !has('p')) {

@@ -2,7 +2,17 @@
 
 import type { DocumentFragment, Element, Node } from '@xmldom/xmldom'
 import { allowedText } from '../documents/markup.ts'
-import { childElements, childNodes, closest, contains, descendants, isElement, remove } from './dom.ts'
+import {
+  childElements,
+  childNodes,
+  closest,
+  contains,
+  copyOf,
+  descendants,
+  emptyCopy,
+  isElement,
+  remove,
+} from './dom.ts'
 import type { TemplateProblem } from './problems.ts'
 import { hasTags, type Pair, pairTags, parseTags, type Tag, type TagOf, type TextTag } from './tags.ts'
 
@@ -18,6 +28,8 @@ export interface Dialect {
   isNeeded(paragraph: Element): boolean
   /** Removes from the second and further copies of a content what may be there only once. */
   cleanCopy(content: Node): void
+  /** How to switch off that a row is the header of its table, in words of the Office program; null for other rows. */
+  headerOff(row: Element): string | null
   /** Repairs an element from which a repeated content was removed: cells need a paragraph. */
   complete(container: Element, removed: Node): void
 }
@@ -31,6 +43,8 @@ export interface Visitor {
   text(tag: TextTag | TagOf<'literal' | 'invalid'>, place: string): Promise<string | null>
   /** A visitor that knows the names inside of a loop too; after a problem of loops, so that only this one is reported. */
   assuming(tag: TagOf<'open' | 'level'>): Visitor
+  /** Whether the tag repeats rows of a table, as far as the visitor checks that. */
+  isLoop(tag: TagOf<'open' | 'level'>): boolean
   /** Calls `content` for each repetition. */
   repeat(tag: TagOf<'open' | 'level'>, place: string, content: (visitor: Visitor) => Promise<void>): Promise<void>
   /** Writes rows of a table as text, to save memory; returns the node that stands for them, null when they have to stay. */
@@ -68,7 +82,7 @@ export async function visitText(root: Node, given: Visitor, dialect: Dialect, pl
     if (!contains(root, pair.open.run) || !contains(root, pair.close.run)) continue
     const region = takeRegion(pair, root, dialect)
     if (typeof region !== 'string') regions.push(region)
-    else problems.push({ code: 'TEMPLATE_LOOP', place: pair.open.place, details: `${pair.open.tag.source}: ${region}` })
+    else problems.push(loopProblem(pair.open, region))
   }
   for (const problem of problems) given.problem(problem)
   const loose = problems.length === 0 ? [] : items.filter(({ run }) => contains(root, run))
@@ -83,6 +97,12 @@ export async function visitText(root: Node, given: Visitor, dialect: Dialect, pl
   await visitor.pictures(root)
   for (const region of regions) await repeatRegion(region, visitor, dialect, places)
 }
+
+const loopProblem = ({ tag, place }: Item, details: string): TemplateProblem => ({
+  code: 'TEMPLATE_LOOP',
+  place,
+  details: `${tag.source}: ${details}`,
+})
 
 const isOpening = (tag: Tag): tag is TagOf<'open' | 'level'> => tag.kind === 'open' || tag.kind === 'level'
 const isText = (tag: Tag): tag is TextTag | TagOf<'literal' | 'invalid'> =>
@@ -177,15 +197,16 @@ function splitRun(text: Element): Found[] {
   const found: Found[] = []
   const parent = run.parentNode
   function add(children: readonly Node[]): Element {
-    const piece = run!.cloneNode(false) as Element
+    const piece = emptyCopy(run as Element)
     const format = childElements(run!).find(({ localName }) => localName === 'rPr')
-    for (const child of format ? [format.cloneNode(true), ...children] : children) piece.appendChild(child)
+    if (format) piece.appendChild(copyOf(format))
+    for (const child of children) piece.appendChild(child)
     parent.insertBefore(piece, run)
     return piece
   }
   function addText(from: number, to: number, tag?: Tag): void {
     if (from === to) return
-    const piece = text.cloneNode(false) as Element
+    const piece = emptyCopy(text)
     preserveSpace(piece)
     piece.textContent = content.slice(from, to)
     const added = add([piece])
@@ -216,6 +237,8 @@ interface Region {
   readonly item: Item & { readonly tag: TagOf<'open' | 'level'> }
   readonly content: DocumentFragment
   readonly marker: Node
+  /** Rows that begin with the header of their table: how to switch that off. */
+  readonly headerOff: string | null
 }
 
 /** Takes the content of a loop: text of a paragraph, rows of a table, or paragraphs and tables. Returns a problem as text. */
@@ -235,9 +258,10 @@ function takeRegion({ open, close }: Pair<Item>, root: Node, dialect: Dialect): 
     const [first, last] = [closest(open.paragraph, 'tr', root), closest(close.paragraph, 'tr', root)]
     if (!first || !last || first.parentNode !== last.parentNode) return 'the loop crosses a table or a cell'
     if (isLevel) return 'a level repeats paragraphs and tables, not rows'
+    const headerOff = dialect.headerOff(first)
     removeTag(open, dialect)
     removeTag(close, dialect)
-    return takeNodes(item, first, last, [])
+    return { ...takeNodes(item, first, last, []), headerOff }
   }
   if (open.paragraph.parentNode !== close.paragraph.parentNode) return 'the loop crosses a table or a content control'
   const lone = [open, close].filter((one) => isAlone(one, dialect)).map(({ paragraph }) => paragraph)
@@ -258,17 +282,21 @@ function takeNodes(item: Region['item'], first: Node, last: Node, dropped: reado
     if (!dropped.includes(node)) content.appendChild(node)
     node = next
   }
-  return { item, content, marker }
+  return { item, content, marker, headerOff: null }
 }
 
 async function repeatRegion(region: Region, visitor: Visitor, dialect: Dialect, places: Places): Promise<void> {
-  const { item, content, marker } = region
+  const { item, content, marker, headerOff } = region
+  if (headerOff !== null && visitor.isLoop(item.tag)) {
+    const details = `the loop repeats the header row of the table; begin it in the row below, or ${headerOff}`
+    visitor.problem(loopProblem(item, details))
+  }
   const parent = marker.parentNode!
   // Inserted in one step: the library numbers all children anew at each insertion in between.
   const written = marker.ownerDocument!.createDocumentFragment()
   let copies = 0
   await visitor.repeat(item.tag, item.place, async (inner) => {
-    const copy = visitor.isCheck ? content : (content.cloneNode(true) as DocumentFragment)
+    const copy = visitor.isCheck ? content : copyOf(content)
     if (copies++ > 0) {
       dialect.cleanCopy(copy)
       if (item.tag.kind === 'level' && item.tag.pageBreak) startPage(copy, dialect)

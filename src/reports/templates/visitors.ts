@@ -14,6 +14,7 @@ export function checkVisitor(findings: Findings, names: Names, pictures: (root: 
       findings.check(tag, place, names)
       return null
     },
+    isLoop: (tag) => createFindings().check(tag, '', names)?.kind === 'loop',
     assuming(tag) {
       const frame = createFindings().check(tag, '', names)
       return frame ? checkVisitor(findings, names.inside(frame), pictures) : this
@@ -36,6 +37,7 @@ export function fillVisitor(
 ): Visitor {
   return {
     isCheck: false,
+    isLoop: () => false,
     assuming() {
       return this
     },

@@ -67,11 +67,11 @@ export function attributesOf(source: string): ReadonlyMap<string, string> {
 /** `f` of `x:f`. */
 export const localName = (name: string): string => name.slice(name.lastIndexOf(':') + 1)
 
-/** Gets what the XML stands for. Names are as written, with their prefixes. */
+/** Gets what the XML stands for. Names are as written, with their prefixes; `local` is the name without it. */
 export interface XmlVisitor {
   /** Followed by `end`, also for an empty element. `attributes` is for `attributesOf`. */
-  start?(name: string, attributes: string): void
-  end?(name: string): void
+  start?(name: string, attributes: string, local: string): void
+  end?(name: string, local: string): void
   /** A piece of text between two pieces of markup, also of a CDATA section; decoded when it is asked for. */
   text?(piece: () => string): void
   instruction?(source: string): void
@@ -84,6 +84,7 @@ export interface XmlVisitor {
 export function readXml(text: string, place: string, visitor: XmlVisitor = {}): void {
   const invalid = (details: string) => templateError('TEMPLATE_INVALID', place, `broken XML: ${details}`)
   const open: string[] = []
+  const locals: string[] = []
   let roots = 0
   let behind = 0
   for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', behind)) {
@@ -104,7 +105,7 @@ export function readXml(text: string, place: string, visitor: XmlVisitor = {}): 
       const end = text.indexOf('>', at)
       const name = text.slice(at + 2, end < 0 ? at + 40 : end).trimEnd()
       if (end < 0 || open.pop() !== name) throw invalid(`</${name.slice(0, 40)}> closes nothing`)
-      visitor.end?.(name)
+      visitor.end?.(name, locals.pop()!)
       behind = end + 1
       continue
     }
@@ -113,9 +114,13 @@ export function readXml(text: string, place: string, visitor: XmlVisitor = {}): 
     if (!tag) throw invalid(`unreadable tag at character ${at}`)
     const [, name = '', attributes = '', empty] = tag
     if (open.length === 0) roots++
-    visitor.start?.(name, attributes)
-    if (empty) visitor.end?.(name)
-    else open.push(name)
+    const local = localName(name)
+    visitor.start?.(name, attributes, local)
+    if (empty) visitor.end?.(name, local)
+    else {
+      open.push(name)
+      locals.push(local)
+    }
     if (open.length > MAX_DEPTH)
       throw templateError('TEMPLATE_UNSAFE', place, `the XML is deeper than ${MAX_DEPTH} elements`)
     behind = START_TAG.lastIndex

@@ -23,13 +23,12 @@ const MAX_CODE = 2000
 /** Where a field stands in the code of another one: it may give any text. */
 const NESTED = '\u0001'
 /** Elements that some programs read as a space and others as nothing. */
-const BREAKS = /^(p|tab|ptab|br|cr)$/
+const BREAKS = new Set(['p', 'tab', 'ptab', 'br', 'cr'])
 /** Elements whose content is one of several versions, or a story of its own. */
-const STORIES = /^(Choice|Fallback|txbxContent)$/
+const STORIES = new Set(['Choice', 'Fallback', 'txbxContent'])
 
 /** Texts in the code of a field. Programs differ in the kinds that belong to it. */
 type Kind = 'instrText' | 'delInstrText' | 't' | 'delText' | 'break' | 'nested'
-const TEXTS = /^(instrText|delInstrText|t|delText)$/
 
 /** Kinds of text that a program may leave out of the code: all ways to read it. */
 const LEFT_OUT: readonly ReadonlySet<Kind>[] = [
@@ -38,6 +37,9 @@ const LEFT_OUT: readonly ReadonlySet<Kind>[] = [
   new Set(['t', 'delText']),
   new Set(['delInstrText', 't', 'delText']),
 ]
+
+const TEXTS = new Set(['instrText', 'delInstrText', 't', 'delText'])
+const PARTS = new Set(['document', 'hdr', 'ftr', 'footnotes', 'endnotes', 'comments', 'glossaryDocument'])
 
 interface Field {
   readonly code: { readonly kind: Kind; readonly text: string }[]
@@ -69,16 +71,15 @@ export function fieldCheck(unsafe: (details: string) => void): XmlVisitor {
     if (field) field.inCode = false
   }
   return {
-    start(name, attributes) {
-      const local = localName(name)
-      if (STORIES.test(local)) stories++
-      else if (BREAKS.test(local)) add('break', ' ')
+    start(_name, attributes, local) {
+      if (STORIES.has(local)) stories++
+      else if (BREAKS.has(local)) add('break', ' ')
       else if (local === 'fldSimple') check(fieldProblem(attributeOf(attributes, 'instr')))
       else if (local === 'fldChar') {
         const type = attributeOf(attributes, 'fldCharType')
         if (type === 'begin') begin()
         else close(type === 'separate' ? open.at(-1) : open.pop())
-      } else if (TEXTS.test(local)) {
+      } else if (TEXTS.has(local)) {
         kind = local as Kind
         if (kind !== 'instrText' && kind !== 'delInstrText') return
         const field = open.at(-1)
@@ -90,12 +91,11 @@ export function fieldCheck(unsafe: (details: string) => void): XmlVisitor {
     text(piece) {
       if (kind && open.at(-1)?.inCode) add(kind, piece())
     },
-    end(name) {
-      const local = localName(name)
-      if (TEXTS.test(local)) kind = null
-      if (STORIES.test(local)) stories--
+    end(_name, local) {
+      if (TEXTS.has(local)) kind = null
+      if (STORIES.has(local)) stories--
       // Fields that nothing ends are those of the part that ends.
-      if (/^(document|hdr|ftr|footnotes|endnotes|comments|glossaryDocument)$/.test(local)) {
+      if (PARTS.has(local)) {
         for (const field of open.splice(0)) close(field)
       }
     },

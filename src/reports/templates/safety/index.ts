@@ -139,8 +139,9 @@ const MATH = 'http://schemas.openxmlformats.org/officeDocument/2006/math'
 const SOURCES = new Set(['src', 'althref', 'pict', 'manifestLocation'])
 /** Permitted actions of a click on a slide. */
 const SLIDE_ACTION = /^ppaction:\/\/(noaction|hlinkshowjump|hlinksldjump|media|customshow)([?]|$)/i
-/** Most elements have none of the attributes that are looked at. */
-const WORTH_READING = /xmlns|formula|macro|textlink|fmla|src|href|pict|action|val|manifestLocation/i
+/** Most elements have none of the attributes that are looked at: of all files, and of workbooks. */
+const MAY_LOAD = /src|href|pict|action|manifestLocation/i
+const WORTH_READING = /xmlns|formula|macro|textlink|fmla|val/i
 
 export type Unsafe = (details: string) => void
 /** Checks a file inside of the file. Rejects with its problems. */
@@ -220,11 +221,11 @@ function checkMarkup(text: string, { path, format, links }: MarkupPart, unsafe: 
   if (format === 'docx') checks.push(fieldCheck(unsafe))
   if (format === 'xlsx') checks.push(formulaCheck(unsafe))
   readXml(text, path, {
-    start: (name, attributes) => {
-      for (const check of checks) check.start?.(name, attributes)
+    start: (name, attributes, local) => {
+      for (const check of checks) check.start?.(name, attributes, local)
     },
-    end: (name) => {
-      for (const check of checks) check.end?.(name)
+    end: (name, local) => {
+      for (const check of checks) check.end?.(name, local)
     },
     text: (piece) => {
       for (const check of checks) check.text?.(piece)
@@ -252,12 +253,11 @@ function checkRelationships(relationships: readonly Relationship[], owner: strin
 /** Elements and attributes that load or run something without a relationship. */
 function elementCheck(unsafe: Unsafe, links: ReadonlySet<string>): XmlVisitor {
   return {
-    start(name, attributes) {
-      const local = localName(name)
+    start(_name, attributes, local) {
       const what = FORBIDDEN_ELEMENTS.get(local)
       if (what) unsafe(has(what))
       const mayLoad = links.size > 0 && attributes.includes(':') && !LINKS.has(local)
-      if (!mayLoad && !CACHE_SOURCES.has(local) && !WORTH_READING.test(attributes)) return
+      if (!mayLoad && !CACHE_SOURCES.has(local) && !MAY_LOAD.test(attributes)) return
       const read = attributesOf(attributes)
       if (CACHE_SOURCES.has(local) && isOtherSource(read)) unsafe(has('a pivot table of data outside of the file'))
       for (const [written, value] of read) {
@@ -304,11 +304,10 @@ function formulaCheck(unsafe: Unsafe): XmlVisitor {
     return namespaces.findLast((declared) => declared?.has(key))?.get(key)
   }
   return {
-    start(name, attributes) {
+    start(name, attributes, local) {
       const read = WORTH_READING.test(attributes) ? attributesOf(attributes) : null
       namespaces.push(read && attributes.includes('xmlns') ? read : null)
       depth++
-      const local = localName(name)
       for (const [written, value] of read ?? []) {
         const attribute = localName(written)
         if (FORMULA_ATTRIBUTES.has(attribute) || (attribute === 'val' && local === 'cfvo')) check(value)
@@ -338,10 +337,11 @@ function checkVml(text: string, format: string, unsafe: Unsafe): void {
     const end = piece.indexOf('>')
     if (end < 0 || piece.startsWith('/')) continue
     const [name = ''] = piece.slice(0, end).split(/[\s/]/, 1)
+    const local = localName(name)
     for (const check of checks) {
-      check.start?.(name, piece.slice(name.length, end))
+      check.start?.(name, piece.slice(name.length, end), local)
       check.text?.(() => unescapeXml(piece.slice(end + 1)))
-      check.end?.(name)
+      check.end?.(name, local)
     }
   }
 }

@@ -17,11 +17,10 @@ export function svgCheck(unsafe: (details: string) => void): XmlVisitor {
     instruction(source) {
       if (/^xml-stylesheet\b/i.test(source)) styleSheets.push(source)
     },
-    start(name, attributes) {
-      if (!isSvg && localName(name) !== 'svg') return
+    start(_name, attributes, local) {
+      if (!isSvg && local !== 'svg') return
       if (!isSvg) for (const sheet of styleSheets) unsafe(`the picture has a style sheet: ${sheet.slice(0, 200)}`)
       isSvg = true
-      const local = localName(name)
       if (FORBIDDEN.has(local)) unsafe(`the picture holds <${local}>`)
       if (local === 'style') style = ''
       for (const [written, value] of attributesOf(attributes)) {
@@ -37,8 +36,8 @@ export function svgCheck(unsafe: (details: string) => void): XmlVisitor {
     text(piece) {
       if (style !== null) style += piece()
     },
-    end(name) {
-      if (style === null || localName(name) !== 'style') return
+    end(_name, local) {
+      if (style === null || local !== 'style') return
       checkStyle(style)
       style = null
     },

@@ -10,9 +10,17 @@ import {
   type TagOf,
   type TextTag,
 } from '../tags.ts'
-import { columnsOfBlocks, createContent, type SheetTable, type Surroundings } from './columns.ts'
-import { columnLetters, hasTagText } from './formula.ts'
+import {
+  columnsOfBlocks,
+  createContent,
+  type FilledCell,
+  type SheetTable,
+  type Surroundings,
+  tornRows,
+} from './columns.ts'
+import { columnLetters, hasTagText, MAX_ROW } from './formula.ts'
 import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns } from './layout.ts'
+import { readArea } from './moves.ts'
 import {
   type CellFormula,
   cellsOf,
@@ -30,6 +38,9 @@ export interface PlanBlock extends BlockRange {
   readonly place: string
   /** Over the rows of a table; else a condition. */
   readonly loop: boolean
+  readonly tags: readonly [open: string, close: string]
+  /** Columns that are repeated because they touch the loop. */
+  readonly touching: readonly number[]
   readonly children: readonly PlanBlock[]
 }
 
@@ -110,11 +121,16 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
   problems.forEach(findings.add)
   const rowTags = new Set<Tag>()
   const looped = cellsOfLoops(all, context.names)
+  const contentBetween = createContent(source, (row) => (found.get(row.number) ?? cellsOf(row)).flatMap(filledCell))
+  const merged = mergedAreas(source).filter(({ top, left }) =>
+    contentBetween(top, top).some(({ column }) => column === left),
+  )
   const blocks = inColumns(
     blocksOf(pairs, context, rowTags),
-    { contentBetween: createContent(source), tables: context.tables, looped },
+    { contentBetween, tables: context.tables, merged, looped },
     context,
   )
+  checkRows(blocks, contentBetween, context, { ...ALL_COLUMNS, top: 1, bottom: MAX_ROW })
   checkTags(all, blocks, rowTags, context)
   const isWhole = blocks.every(isOverWholeRows)
   for (const row of source.rows) {
@@ -215,7 +231,20 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
     const [left, right] = [Math.min(...edges), Math.max(...edges)]
     const to = close.cell === open.cell ? '' : `:${columnLetters(close.cell.column)}${close.cell.row}`
     const place = open.place + to
-    return [{ first: open.cell.row, last: close.cell.row, left, right, open: tag, place, loop, children }]
+    return [
+      {
+        first: open.cell.row,
+        last: close.cell.row,
+        left,
+        right,
+        open: tag,
+        tags: [tag.source, close.tag.source],
+        place,
+        loop,
+        touching: [],
+        children,
+      },
+    ]
   })
 }
 
@@ -235,6 +264,38 @@ function inColumns(
     return block
   })
 }
+
+/** Reports rows below loops that the loops would tear apart. */
+function checkRows(
+  blocks: readonly PlanBlock[],
+  contentBetween: Surroundings['contentBetween'],
+  context: SheetContext,
+  within: Area,
+): void {
+  for (const { block, row, left } of tornRows(blocks, contentBetween, within)) {
+    const cells = `${columnLetters(left)}${row}:${columnLetters(left + 1)}${row}`
+    const details = `${block.open.source}: the cells ${cells} lie side by side below the loop, which moves one of them only; leave an empty column between them, or put them above row ${block.first}`
+    context.findings.add({ code: 'TEMPLATE_LOOP', place: `${context.name}!${cells}`, details })
+  }
+  for (const { children, first, last, ...columns } of blocks) {
+    if (children.length > 0) {
+      const { left, right } = columns
+      checkRows(children, contentBetween, context, { left, right, top: first, bottom: last })
+    }
+  }
+}
+
+/** A cell with its formula, unless it is empty. */
+function filledCell(cell: SourceCell | PlanCell): FilledCell[] {
+  if (cell.inner === '') return []
+  const formula = 'content' in cell && cell.content.kind === 'formula' ? cell.content.formula : null
+  return [{ ...cell, tokens: formula?.tokens ?? (() => []) }]
+}
+
+const mergedAreas = ({ frame }: SheetSource): Area[] =>
+  Array.from(frame.matchAll(/<mergeCell\b[^>]*?\sref="([^"]*)"/g), ([, ref = '']) => readArea(ref)).filter(
+    (area) => area !== null,
+  )
 
 /** Columns of the cells with a tag that has a value in a loop only, by rows. */
 function cellsOfLoops(tags: readonly CellTag[], names: Names): Surroundings['looped'] {

@@ -6,9 +6,10 @@ import { kindOf, type Relationship } from '../parts.ts'
 import { parseXml } from '../xml.ts'
 import { elements } from './dom.ts'
 import { columnLetters, type Reference, sourceOf, tokenize } from './formula.ts'
-import { type Area, areaOf, columnsOf, splitBy } from './layout.ts'
+import { type Area, areaOf, columnsOf, isWholeColumns, overlap, splitBy } from './layout.ts'
 import { readArea } from './moves.ts'
-import { isOverWholeRows, placeOf, type SheetPlan } from './plan.ts'
+import { isOverWholeRows, type PlanBlock, placeOf, type SheetPlan } from './plan.ts'
+import { cellsOf } from './sheet.ts'
 
 /** Elements whose text is a formula: of rules, sparklines, tables and charts. */
 const FORMULAS = ['formula', 'formula1', 'formula2', 'f', 'calculatedColumnFormula', 'totalsRowFormula']
@@ -33,14 +34,64 @@ interface Workbook {
   }[]
 }
 
+interface TouchingCells {
+  readonly block: PlanBlock
+  readonly column: number
+  /** The area holds the cells together with others of their column: one above is their head. */
+  reachedBy(area: Area): boolean
+}
+
+/** The cells that loops repeat because they touch them, which may be the first ones of a list with gaps. */
+function touchingLoops({ blocks, source }: SheetPlan): readonly TouchingCells[] {
+  let filled: ReadonlyMap<number, readonly { readonly row: number }[]> | null = null
+  /** Cells with content of a column; all are read at the first question, which most workbooks do not ask. */
+  const cellsIn = (column: number): readonly { readonly row: number }[] => {
+    filled ??= Map.groupBy(
+      source.rows.flatMap((row) =>
+        cellsOf(row).flatMap(({ inner, ...cell }) => (inner === '' ? [] : [{ row: cell.row, column: cell.column }])),
+      ),
+      (cell) => cell.column,
+    )
+    return filled.get(column) ?? []
+  }
+  const visit = (level: readonly PlanBlock[]): TouchingCells[] =>
+    level.flatMap((block) => [
+      ...block.touching.map((column) => ({
+        block,
+        column,
+        reachedBy: (area: Area) =>
+          !isWholeColumns(area) &&
+          overlap(area, { left: column, right: column }) &&
+          area.top <= block.last &&
+          block.first <= area.bottom &&
+          cellsIn(column).some(
+            ({ row }) => area.top <= row && row <= area.bottom && (row < block.first - 1 || row > block.last),
+          ),
+      })),
+      ...visit(block.children),
+    ])
+  return visit(blocks)
+}
+
 /** Reports merged cells, tables, formulas and rules that reach over columns of a loop and columns beside it, where it moves them. */
 export async function checkSplits(source: OfficePackage, book: Workbook, findings: Findings): Promise<void> {
   const blocks = new Map(book.sheets.map(({ name, plan }) => [name.toLowerCase(), plan?.blocks ?? []]))
-  if ([...blocks.values()].every((list) => list.every(isOverWholeRows))) return
+  const touched = new Map(book.sheets.map(({ name, plan }) => [name.toLowerCase(), plan ? touchingLoops(plan) : []]))
+  const isSimple = [...blocks.values()].every((list) => list.every(isOverWholeRows))
+  if (isSimple && [...touched.values()].every((list) => list.length === 0)) return
   const reported = new Set<string>()
 
   function checkArea(area: Area, sheet: string, subject: string, place: string): void {
-    const block = splitBy(area, blocks.get(sheet.toLowerCase()) ?? [])
+    const name = sheet.toLowerCase()
+    const counted = touched.get(name)?.find((one) => one.reachedBy(area))
+    if (counted) {
+      const { column, block } = counted
+      const cell = `${columnLetters(column)}${block.first}`
+      const details = `${subject} takes ${cell}, which touches the loop ${block.open.source} and would be repeated, together with cells that stay; to repeat it, put a tag of the loop into its column, to keep it, leave an empty column between`
+      if (!reported.has(place + details)) findings.add({ code: 'TEMPLATE_LOOP', place, details })
+      reported.add(place + details)
+    }
+    const block = splitBy(area, blocks.get(name) ?? [])
     if (!block) return
     const columns = `${columnLetters(block.left)} to ${columnLetters(block.right)}`
     const details = `${subject} reaches over columns ${columns} of the loop ${block.open.source} and columns beside them, which move apart; keep it to one of the two, or above row ${block.first}`

@@ -71,8 +71,8 @@ interface Visitor {
 
 function visit(xml: string, place: string, { start, end, text }: Visitor): void {
   const visitor: XmlVisitor = {
-    start: (name, attributes) => start?.(localName(name), () => attributesOf(attributes)),
-    end: (name) => end?.(localName(name)),
+    start: (_name, attributes, local) => start?.(local, () => attributesOf(attributes)),
+    end: (_name, local) => end?.(local),
     text: (piece) => text?.(piece()),
   }
   readXml(xml, place, visitor)

@@ -447,3 +447,28 @@ describe('paragraphs, tables and rows without tags', () => {
     expect(xml.match(/bookmarkStart/g)).toHaveLength(2)
   })
 })
+
+describe('the header row of a table', () => {
+  const rows = table(['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'], ['end', ''])
+  const withHeader = (source: string, header: string) => source.replace('<w:tr>', `<w:tr><w:trPr>${header}</w:trPr>`)
+
+  test.each(['<w:tblHeader/>', '<w:cantSplit/><w:tblHeader w:val="true"/>'])(
+    'with %s is not repeated',
+    async (header) => {
+      expect(await problems(withHeader(rows, header))).toEqual([
+        'TEMPLATE_LOOP document, table 1, row 1, cell 1: {{#detail}}: the loop repeats the header row of the table; begin it in the row below, or switch off "Repeat as header row" in the properties of the row',
+      ])
+    },
+  )
+
+  test.each<[string, string]>([
+    ['a row with the setting switched off', withHeader(rows, '<w:tblHeader w:val="0"/>')],
+    [
+      'a loop within one of its cells',
+      withHeader(table(['{{#detail}}{{Product}} {{/detail}}'], ['x']), '<w:tblHeader/>'),
+    ],
+    ['a condition', withHeader(table(['{{#revenue}}a', 'b{{/revenue}}'], ['x', 'y']), '<w:tblHeader/>')],
+  ])('%s is taken', async (_what, body) => {
+    expect(await problems(body)).toEqual([])
+  })
+})

@@ -204,6 +204,13 @@ describe('problems', () => {
       ['TEMPLATE_LOOP slide 2, "A", paragraph 1: {{#detail}}: the loop crosses a table or a content control'],
     ],
     [
+      slideTable(0, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'], ['end', '']),
+      undefined,
+      [
+        'TEMPLATE_LOOP slide 2, "Table 4", row 1, cell 1: {{#detail}}: the loop repeats the header row of the table; begin it in the row below, or switch off "Header Row" in the design of the table',
+      ],
+    ],
+    [
       shape('A', 0, '{{@region}}', '{{@region}}'),
       undefined,
       ['TEMPLATE_LOOP slide 2, "A", paragraph 2: {{@region}}: a slide can be repeated for one level only, in one tag'],

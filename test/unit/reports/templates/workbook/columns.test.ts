@@ -510,3 +510,349 @@ describe('any grid with a loop in some columns', () => {
     )
   }, 60_000)
 })
+
+/** The cells of the rows below the heads, as `filledRows` gives them. */
+const belowHead = (cells: readonly string[]) => cells.filter((cell) => !/^[A-Z]1=/.test(cell))
+
+describe('cells beside the tags of a loop', () => {
+  const TITLES = ['Product', 'Sales', 'City', 'People']
+
+  test.each<[string, readonly (readonly CellSource[])[], readonly string[]]>([
+    [
+      'a list that touches it and goes on below stays',
+      [
+        TITLES,
+        [OPEN, CLOSE, 'Rome', 3],
+        [null, null, 'Oslo', 1],
+        [null, null, 'Bonn', 2],
+        [null, null, null, { f: 'SUM(D2:D4)' }],
+      ],
+      [
+        ...['A2=P1', 'B2=10', 'C2=Rome', 'D2=3', 'A3=P2', 'B3=20', 'C3=Oslo', 'D3=1'],
+        ...['A4=P3', 'B4=30', 'C4=Bonn', 'D4=2', 'D5==SUM(D2:D4)'],
+      ],
+    ],
+    [
+      'a list of one row behind an empty column stays',
+      [
+        ['Product', 'Sales', null, 'City', 'People'],
+        [OPEN, CLOSE, null, 'Rome', 3],
+        ['Total', { f: 'SUM(B2)' }],
+      ],
+      ['A2=P1', 'B2=10', 'D2=Rome', 'E2=3', 'A3=P2', 'B3=20', 'A4=P3', 'B4=30', 'A5=Total', 'B5==SUM(B2:B4)'],
+    ],
+    [
+      'a list at the left that touches it stays',
+      [
+        ['City', 'Product', 'Sales'],
+        ['Rome', OPEN, CLOSE],
+        ['Oslo', null, null],
+      ],
+      ['A2=Rome', 'B2=P1', 'C2=10', 'A3=Oslo', 'B3=P2', 'C3=20', 'B4=P3', 'C4=30'],
+    ],
+    [
+      'a constant and a formula of the row repeat',
+      [TITLES, [OPEN, CLOSE, 'EUR', { f: 'B2*2' }], ['Total', { f: 'SUM(B2)' }, null, { f: 'SUM(D2)' }]],
+      [
+        ...['A2=P1', 'B2=10', 'C2=EUR', 'D2==B2*2', 'A3=P2', 'B3=20', 'C3=EUR', 'D3==B3*2'],
+        ...['A4=P3', 'B4=30', 'C4=EUR', 'D4==B4*2', 'A5=Total', 'B5==SUM(B2:B4)', 'D5==SUM(D2:D4)'],
+      ],
+    ],
+    [
+      'a list behind a formula of the row stays',
+      [TITLES, [OPEN, CLOSE, { f: 'B2*2' }, 'Rome'], [null, null, null, 'Oslo']],
+      ['A2=P1', 'B2=10', 'C2==B2*2', 'D2=Rome', 'A3=P2', 'B3=20', 'C3==B3*2', 'D3=Oslo', 'A4=P3', 'B4=30', 'C4==B4*2'],
+    ],
+    [
+      'what stands between the tags repeats, whatever is below',
+      [TITLES, [OPEN, '{{Sales}}', 'EUR{{/detail}}'], ['Total', { f: 'SUM(B2)' }, 'in EUR']],
+      [
+        ...['A2=P1', 'B2=10', 'C2=EUR', 'A3=P2', 'B3=20', 'C3=EUR', 'A4=P3', 'B4=30', 'C4=EUR'],
+        ...['A5=Total', 'B5==SUM(B2:B4)', 'C5=in EUR'],
+      ],
+    ],
+  ])('%s', async (_what, rows, expected) => {
+    expect(belowHead(await filledRows(rows, 3))).toEqual([...expected])
+  })
+
+  test.each<[string, readonly (readonly CellSource[])[], string, RegExp]>([
+    [
+      'a list below which the loop has a total',
+      [
+        TITLES,
+        [OPEN, CLOSE, 'Rome', 3],
+        ['Total', { f: 'SUM(B2)' }, 'Oslo', 1],
+        [null, null, 'Bonn', { f: 'SUM(D2:D3)' }],
+      ],
+      'S!A2:B2',
+      /column C is filled beside the loop and below it.*to repeat it, put \{\{\/detail\}\} there; to keep it once, leave an empty column/,
+    ],
+    [
+      'a list at the left',
+      [
+        ['City', 'Product', 'Sales'],
+        ['Rome', OPEN, CLOSE],
+        ['Oslo', 'Total', { f: 'SUM(C2)' }],
+      ],
+      'S!B2:C2',
+      /column A .*put \{\{#detail\}\} there/,
+    ],
+    [
+      'a list that ends there',
+      [
+        [null, null, 'City'],
+        ['Product', 'Sales', 'Rome'],
+        [OPEN, CLOSE, 'Oslo'],
+      ],
+      'S!A3:B3',
+      /above it/,
+    ],
+    [
+      'a list whose first column has a gap',
+      [[], [OPEN, CLOSE, 'Rome', 1], [null, null, null, 2]],
+      'S!A2:B2',
+      /column D/,
+    ],
+    [
+      'a list before a formula of the row',
+      [[], [OPEN, CLOSE, 7, { f: 'B2*2' }], [null, null, 8]],
+      'S!A2:B2',
+      /column C/,
+    ],
+    [
+      'a cell between two loops',
+      [[], [OPEN, CLOSE, 7, '{{#few}}{{Product}}', '{{Sales}}{{/few}}']],
+      'S!A2:B2',
+      /column C touches this loop and another one/,
+    ],
+    [
+      'a list in the rows of a loop of several rows',
+      [[], ['{{#detail}}{{Product}}', null, 'Rome'], ['{{Sales}}{{/detail}}', null, 'Oslo']],
+      'S!A2:A3',
+      /column C is filled in the rows of the loop, behind an empty column; to repeat it, put \{\{\/detail\}\} there; .* make it a table/,
+    ],
+    [
+      'a row below that would be torn apart',
+      [[], [OPEN, CLOSE, null, 'Rome'], [null, null, null, 'Oslo'], [], ['a', 'b', 'c', 'd']],
+      'S!C5:D5',
+      /lie side by side below the loop, which moves one of them only/,
+    ],
+    [
+      'a range over a cell that would repeat and others below',
+      [[{ f: 'SUM(C2:C9)' }], [OPEN, CLOSE, 7], [], [null, null, 8]],
+      'S!A1',
+      /the reference C2:C9 takes C2, which touches the loop/,
+    ],
+  ])('%s is refused', async (_what, rows, place, details) => {
+    const problems = await check(workbook([{ name: 'S', xml: worksheet(rowsOf(rows)) }]))
+    expect(problems.filter((problem) => problem.place === place)).toEqual([
+      { code: 'TEMPLATE_LOOP', place, details: expect.stringMatching(details) },
+      ...problems.slice(1).filter((problem) => problem.place === place),
+    ])
+  })
+
+  const series = (ref: string) => ({
+    sheetRelated: [['drawing', '../drawings/drawing1.xml']] as const,
+    types: {
+      'xl/drawings/drawing1.xml': 'application/vnd.openxmlformats-officedocument.drawing+xml',
+      'xl/charts/chart1.xml': 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml',
+    },
+    parts: {
+      'xl/drawings/drawing1.xml': drawing(
+        `<xdr:oneCellAnchor><xdr:from><xdr:col>5</xdr:col><xdr:colOff>0</xdr:colOff><xdr:row>1</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:ext cx="1" cy="1"/>${chartFrame('rId1')}<xdr:clientData/></xdr:oneCellAnchor>`,
+      ),
+      'xl/drawings/_rels/drawing1.xml.rels': relationships(['chart', '../charts/chart1.xml']),
+      'xl/charts/chart1.xml': chart(ref, ref),
+    },
+  })
+  // C2 touches the loop; C4 shows that a list with a gap is meant, where something takes both.
+  const GAPPED = [[], [OPEN, CLOSE, 'Rome'], [], [null, null, 'Bonn']]
+
+  test.each<
+    [
+      string,
+      string,
+      Parameters<typeof workbook>[1] & { readonly sheetRelated?: readonly (readonly [string, string])[] },
+    ]
+  >([
+    ['a name', '', { names: '<definedName name="cities">S!$C$2:$C$4</definedName>' }],
+    [
+      'a validation',
+      '<dataValidations count="1"><dataValidation type="list" sqref="H1"><formula1>$C$2:$C$4</formula1></dataValidation></dataValidations>',
+      {},
+    ],
+    [
+      'a rule',
+      '<conditionalFormatting sqref="H1"><cfRule type="expression" priority="1"><formula>COUNTA($C$2:$C$4)=2</formula></cfRule></conditionalFormatting>',
+      {},
+    ],
+    ['a chart', '<drawing r:id="rId1"/>', series('S!$C$2:$C$4')],
+    ['merged cells', '<mergeCells count="1"><mergeCell ref="C2:C3"/></mergeCells>', {}],
+  ])('%s over a list with a gap: it is not repeated', async (what, after, { sheetRelated = [], ...more }) => {
+    const parts = workbook([{ name: 'S', xml: worksheet(rowsOf(GAPPED), after), related: sheetRelated }], more)
+    const problems = await check(parts)
+    if (what !== 'merged cells') {
+      expect([...new Set(problems.map(({ code, details }) => `${code} ${/takes C2/.exec(details)?.[0]}`))]).toEqual([
+        'TEMPLATE_LOOP takes C2',
+      ])
+      return
+    }
+    expect(problems).toEqual([])
+    await using filled = await filledWorkbook(parts, { facts: facts(3) })
+    expect(filled.cells(SHEET)).toEqual(['A2=P1', 'B2=10', 'C2=Rome', 'A3=P2', 'B3=20', 'A4=P3', 'B4=30', 'C4=Bonn'])
+    expect(filled.text(SHEET)).toContain('<mergeCell ref="C2:C3"/>')
+  })
+})
+
+test.each(['ranges', 'tables of Excel'])(
+  'two tables of cities side by side, as %s: the left one is filled, the right one stays',
+  async (kind) => {
+    const CITIES = ['Rome', 'Oslo', 'Bonn', 'Nice']
+    const rows: (readonly CellSource[])[] = [
+      ['City', 'Country', 'People', null, 'City', 'Area'],
+      ['{{#detail}}{{Product}}', '{{Date}}', '{{Sales}}{{/detail}}', null, 'Rome', 100],
+      ...CITIES.slice(1).map((city, index) => [null, null, null, null, city, 101 + index]),
+      [null, null, null, null, 'Sum', { f: `SUM(F2:F${CITIES.length + 1})` }],
+    ]
+    const table = (id: number, ref: string, names: readonly string[]) =>
+      `<table xmlns="${MAIN}" id="${id}" name="T${id}" displayName="T${id}" ref="${ref}"><tableColumns count="${names.length}">${names.map((name, index) => `<tableColumn id="${index + 1}" name="${name}"/>`).join('')}</tableColumns></table>`
+    const isTables = kind !== 'ranges'
+    const paths = ['xl/tables/table1.xml', 'xl/tables/table2.xml'] as const
+    const parts = workbook(
+      [
+        {
+          name: 'S',
+          xml: worksheet(
+            rowsOf(rows),
+            isTables ? '<tableParts count="2"><tablePart r:id="rId1"/><tablePart r:id="rId2"/></tableParts>' : '',
+          ),
+          related: isTables ? paths.map((path) => ['table', `..${path.slice(2)}`] as const) : [],
+        },
+      ],
+      isTables
+        ? {
+            types: Object.fromEntries(paths.map((path) => [path, `${SPREADSHEET}.table+xml`])),
+            parts: {
+              [paths[0]]: table(1, 'A1:C2', ['City', 'Country', 'People']),
+              [paths[1]]: table(2, 'E1:F5', ['City', 'Area']),
+            },
+          }
+        : {},
+    )
+    expect(await check(parts)).toEqual([])
+    await using filled = await filledWorkbook(parts, { facts: facts(40) })
+    const cells = filled.cells(SHEET)
+    expect(cells.filter((cell) => /^[EF]\d+=./.test(cell)).slice(2)).toEqual([
+      ...CITIES.flatMap((city, index) => [`E${index + 2}=${city}`, `F${index + 2}=${100 + index}`]),
+      ...['E6=Sum', 'F6==SUM(F2:F5)'],
+    ])
+    expect(cells.filter((cell) => /^A\d+=P/.test(cell))).toHaveLength(40)
+  },
+)
+
+describe('any lists around one or two loops', () => {
+  const LAST = 12
+  const list = fc.record({
+    top: fc.integer({ min: 1, max: LAST - 3 }),
+    height: fc.integer({ min: 1, max: 4 }),
+    width: fc.integer({ min: 1, max: 2 }),
+    gap: fc.integer({ min: 0, max: 1 }),
+    hasSum: fc.boolean(),
+  })
+  const sheets = fc.record({
+    row: fc.integer({ min: 2, max: 6 }),
+    left: fc.option(list),
+    middle: fc.option(list),
+    right: fc.option(list),
+    hasSecond: fc.boolean(),
+    /** Lists in the columns of the loops. */
+    above: fc.boolean(),
+    below: fc.option(fc.integer({ min: 1, max: 3 })),
+    hasTotal: fc.boolean(),
+    count: fc.integer({ min: 1, max: 5 }),
+  })
+  /** A list of the loop's row and its head that touches the loop: a constant of the loop, which repeats. */
+  const isConstant = (
+    { gap, top, height, hasSum }: { gap: number; top: number; height: number; hasSum: boolean },
+    row: number,
+  ) => gap === 0 && top >= row - 1 && top + height - 1 === row && !hasSum
+
+  test('are refused, or each cell stands once, sums keep their values and loops have their rows', async () => {
+    let taken = 0
+    await fc.assert(
+      fc.asyncProperty(sheets, async ({ row, left, middle, right, hasSecond, above, below, hasTotal, count }) => {
+        fc.pre([left, middle, right].every((one) => one === null || !isConstant(one, row)))
+        const grid = new Map<string, CellSource>()
+        const sums = new Map<number, number>()
+        let next = 1000
+        const set = (column: number, at: number, value: CellSource) => grid.set(`${column} ${at}`, value)
+        const letter = (column: number) => String.fromCharCode(64 + column)
+        let column = 1
+        function place(one: typeof left, isBefore: boolean) {
+          if (!one) return
+          if (!isBefore) column += one.gap
+          for (let index = 0; index < one.width; index++, column++) {
+            let sum = 0
+            for (let at = one.top; at < one.top + one.height; at++) {
+              sum += next
+              set(column, at, next++)
+            }
+            if (!one.hasSum) continue
+            const id = 7000 + sums.size
+            sums.set(id, sum)
+            set(column, one.top + one.height, {
+              f: `SUM(${letter(column)}${one.top}:${letter(column)}${one.top + one.height - 1})*${id}`,
+            })
+          }
+          if (isBefore) column += one.gap
+        }
+        function loop(name: string) {
+          set(column, row, `{{#${name}}}${name}-{{Product}}`)
+          set(column + 1, row, `{{Sales}}{{/${name}}}`)
+          if (above) set(column, row - 1, next++)
+          if (hasTotal) set(column + 1, row + 1, { f: `SUM(${letter(column + 1)}${row})` })
+          if (below !== null) for (let at = 0; at < 2; at++) set(column + at, row + 1 + below, next++)
+          column += 2
+        }
+        place(left, true)
+        loop('detail')
+        place(middle, false)
+        if (hasSecond) {
+          if (middle === null || middle.gap === 0 || isConstant({ ...middle, gap: 0 }, row)) column++
+          loop('few')
+        }
+        place(right, false)
+        const rows = Array.from({ length: LAST + 4 }, (_, index) =>
+          Array.from({ length: column }, (_, at) => grid.get(`${at + 1} ${index + 1}`) ?? null),
+        )
+        const parts = workbook([{ name: 'S', xml: worksheet(rowsOf(rows)) }])
+        const problems = await check(parts)
+        if (problems.length > 0) {
+          expect(problems.map(({ code }) => code)).toEqual(problems.map(() => 'TEMPLATE_LOOP'))
+          return
+        }
+        taken++
+        await using filled = await filledWorkbook(parts, { facts: facts(count), report: reportWithFew() })
+        const cells = new Map(
+          filled.cells(SHEET).map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
+        )
+        const values = [...cells.values()]
+        for (let value = 1000; value < next; value++) {
+          expect([value, values.filter((text) => text === String(value)).length]).toEqual([value, 1])
+        }
+        for (const [id, sum] of sums) {
+          const formulas = values.filter((text) => text.endsWith(`)*${id}`))
+          expect(formulas).toHaveLength(1)
+          const [, at = '', from, to] = /^=SUM\(([A-Z]+)(\d+):[A-Z]+(\d+)\)/.exec(formulas[0] ?? '') ?? []
+          let seen = 0
+          for (let line = Number(from); line <= Number(to); line++) seen += Number(cells.get(at + line) || 0)
+          expect([id, seen]).toEqual([id, sum])
+        }
+        expect(values.filter((text) => text.startsWith('detail-'))).toHaveLength(count)
+        if (hasSecond) expect(values.filter((text) => text.startsWith('few-'))).toHaveLength(Math.min(2, count))
+      }),
+      { numRuns: 250 },
+    )
+    expect(taken).toBeGreaterThan(40)
+  }, 60_000)
+})
