@@ -135,10 +135,13 @@ async function loadObject(block: BlockOf<'object'>, request: BlocksRequest): Pro
       warn('CHART_AS_TABLE', `${what} is shown as a table`, block.key)
     }
   }
-  if (object.table) return { type: 'table', ...head, table: object.table }
+  if (object.table) return { type: 'table', ...head, table: withLines(object.table, block.maxLines) }
   warn('BLOCK_NOT_TABULAR', `${what} has no data that could be a table`, block.key)
   return note(head, `The object ${block.objectId} of the app has no data that could be shown here.`)
 }
+
+const withLines = (table: Table, maxLines: number | undefined): Table =>
+  maxLines === undefined ? table : { ...table, columns: table.columns.map((column) => ({ ...column, maxLines })) }
 
 const OPENING = '{{='
 

@@ -8,7 +8,7 @@ import type { BlockContent, ContentOf } from './blocks.ts'
 import type { ChartContent } from './charts/content.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import type { KpiItem } from './charts/kpi.ts'
-import type { FontSet } from './fonts.ts'
+import { type FontSet, reportCuts } from './fonts.ts'
 import { markdownTokens } from './markdown.ts'
 import { cutChartText, cutText, totalRow } from './values.ts'
 import { chartData, chartXml, isNative } from './xlsx-charts.ts'
@@ -199,7 +199,7 @@ function kpiTable(items: readonly KpiItem[]): SheetTable {
 }
 
 async function* tableSheet(
-  { report, autofilter, locale, warn, signal }: WorkbookRequest,
+  { report, autofilter, locale, fonts, warn, signal }: WorkbookRequest,
   key: string,
   table: SheetTable,
   facts: SheetFacts,
@@ -228,6 +228,7 @@ async function* tableSheet(
     for (const row of rows) {
       if (number > places) return
       number += 1
+      for (const cell of row) if (cell.text.length > MAX_TEXT) fonts.noteCut(cell.text)
       text += rowXml(row, number, table, letters, styles, false)
     }
   }
@@ -258,6 +259,7 @@ async function* tableSheet(
   }
   const cut = cutText(size, locale, table.totals)
   if (cut !== null) text += `<row r="${last + 1}">${textCell(`A${last + 1}`, cut, STYLE.plain)}</row>`
+  reportCuts(fonts, warn, key)
   const range = `A1:${letters.at(-1) ?? 'A'}${number}`
   yield bytesOf(
     `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
@@ -496,10 +498,11 @@ function* chartParts(number: number, block: ContentOf<'chart'>, sheet: string): 
 async function* pictureParts(
   number: number,
   block: ContentOf<'chart'>,
-  { fonts, locale }: WorkbookRequest,
+  { fonts, locale, warn }: WorkbookRequest,
 ): AsyncGenerator<ZipEntry> {
   const height = pixelsOf(block)
   const svg = await chartSvg(block.chart, { width: PICTURE_WIDTH, height, idPrefix: block.key, locale, fonts })
+  reportCuts(fonts, warn, block.key)
   const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
   yield { name: `xl/media/image${number}.png`, content: await svgToPng(svg, 2, fonts) }
   yield {

@@ -74,6 +74,15 @@ describe('blocks', () => {
     expect([loaded[0]?.type, warnings]).toEqual([type, [...expected]])
   })
 
+  test('the table of an object has as many lines for a text as its block says', async () => {
+    const linesOf = async (block: object) => {
+      const [table] = (await load([block])).loaded as [Extract<BlockContent, { type: 'table' }>]
+      return table.table.columns.map(({ maxLines }) => maxLines)
+    }
+    expect(await linesOf({ ...object('pie1', 'table'), maxLines: 9 })).toEqual([9, 9])
+    expect(await linesOf(object('pie1', 'table'))).toEqual([undefined, undefined])
+  })
+
   test('only the wanted block is loaded, objects as tables when asked', async () => {
     const { loaded } = await load([...packBlocks, object('pie1')], packData, { block: 'o', tablesOnly: true })
     expect(loaded.map(({ key, type, title }) => [key, type, title])).toEqual([['o', 'table', 'Sales by region']])
