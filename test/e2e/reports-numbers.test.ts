@@ -29,13 +29,13 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => reports?.[Symbol.asyncDispose]())
 
-async function rendered(format: string): Promise<Uint8Array> {
-  const answer = await reports.product.call('POST', `/v4/report/${reportId}/render?format=${format}`)
+async function rendered(format: string, id = reportId): Promise<Uint8Array> {
+  const answer = await reports.product.call('POST', `/v4/report/${id}/render?format=${format}`)
   const bytes = new Uint8Array(await answer.arrayBuffer())
   expect([answer.status, answer.status === 200 ? '' : new TextDecoder().decode(bytes)]).toEqual([200, ''])
   return bytes
 }
-const textOf = async (format: string) => new TextDecoder().decode(await rendered(format))
+const textOf = async (format: string, id?: string) => new TextDecoder().decode(await rendered(format, id))
 
 interface Json {
   readonly blocks: readonly {
@@ -89,4 +89,60 @@ test('a page has the figure in its format, and the amount in the language of the
   expect(page).toMatch(/>20\d\d<\/div>/)
   expect(page).toMatch(/<td[^>]*>0020\d\d<\/td><td[^>]*>\d{1,3}(,\d{3})+(\.\d+)?<\/td>/)
   expect(page).toMatch(/Showing the first 2 of \d rows/)
+}, 60_000)
+
+/** The same amount in a text, a figure, a table, a chart and the title. */
+const amounts = (format?: string) => ({
+  locale: 'de-DE',
+  page: { title: 'T {expr:=Sum(Sales)}' },
+  blocks: [
+    { key: 'text', type: 'text', markdown: 'Year {{=Max(Year)}}, sales {{=Sum(Sales)}}.' },
+    { key: 'kpi', type: 'kpi', items: [{ label: 'Sales', expr: '=Sum(Sales)', compareExpr: '=Sum(Cost)' }] },
+    {
+      key: 'table',
+      type: 'table',
+      maxRows: 2,
+      columns: [
+        { label: 'Region', expr: 'Region', kind: 'dimension' },
+        { label: 'Sales', expr: '=Sum(Sales)', kind: 'measure' },
+        { label: 'Cost', expr: '=Sum(Cost)', kind: 'measure', ...(format && { format }) },
+      ],
+    },
+    { key: 'pie', type: 'chart', chart: 'funnel', dimension: 'Region', measures: ['=Sum(Sales)/7'] },
+  ],
+})
+
+/** Separators of the numbers in a page: `.,` are groups by points and decimals by commas. */
+function separators(page: string): string[] {
+  const texts = page.replace(/<style.*?<\/style>/s, '').match(/(?<=>)[^<]+(?=<)/g) ?? []
+  const numbers = texts
+    .flatMap((text) => text.match(/\d+(?:[.,]\d+)+/g) ?? [])
+    .filter((one) => !/^\d\d\.\d\d\./.test(one))
+  return [
+    ...new Set(numbers.flatMap((one) => (/^\d{1,3}(\.\d{3})*,\d+$|^\d{1,3}(\.\d{3})+$/.test(one) ? ['de'] : ['en']))),
+  ]
+}
+
+test('a page has the separators of its locale, unless the app formats a number: then those of the app everywhere', async () => {
+  const plain = await reports.salesReport('Amounts', amounts())
+  const formatted = await reports.salesReport('Amounts of the app', amounts('#,##0.00'))
+  const [own, app] = [await textOf('html', plain.id), await textOf('html', formatted.id)]
+  expect(own).toMatch(/<h1[^>]*>T \d{1,3}(\.\d{3})+(,\d+)?</)
+  expect(own).toMatch(/Year 20\d\d, sales \d{1,3}(\.\d{3})+(,\d+)?\./)
+  expect(separators(own)).toEqual(['de'])
+  expect(app).toMatch(/<h1[^>]*>T \d{1,3}(,\d{3})+(\.\d+)?</)
+  expect(app).toMatch(/Year 20\d\d, sales \d{1,3}(,\d{3})+(\.\d+)?\./)
+  expect(separators(app)).toEqual(['en'])
+}, 60_000)
+
+test('a subject has the amount in the locale, a file name the number of the app', async () => {
+  const task = await reports.mailTask('Subject', reportId, {
+    reports: [{ key: 'pack', reportId, format: 'json', fileName: 'S {expr:=Count(Sales)} {expr:=Max(Year)}' }],
+    email: { enabled: true, subject: '{expr:=Count(Sales)} of {expr:=Max(Year)}' },
+  })
+  // The table of this report is cut on purpose.
+  expect((await reports.run(task.id)).events.map(({ code }) => code)).toEqual(['ROWS_TRUNCATED'])
+  const [mail] = reports.mailsTo('subject@acme.example')
+  expect(mail?.parsed.subject).toMatch(/^\d{2,3},\d{3} of 20\d\d$/)
+  expect(mail?.parsed.attachments[0]?.filename).toMatch(/^S \d{5,6} 20\d\d\.json$/)
 }, 60_000)

@@ -5,7 +5,7 @@ import { knownLocale } from '../display.ts'
 import type { Format } from '../entities/report.ts'
 import { expandPattern, type PatternContext } from '../patterns.ts'
 import type { RenderedDocument, RenderRequest, RenderSettings } from '../types.ts'
-import { type BlockContent, type ContentOf, loadBlocks } from './blocks.ts'
+import { type BlockContent, type ContentOf, loadBlocks, pageMarks } from './blocks.ts'
 import { chartSvg, kpiPicture, svgToPng } from './charts/index.ts'
 import { type FontSet, loadFonts, reportCuts } from './fonts.ts'
 import { formatProblem, MEDIA_TYPES, singleBlock } from './formats.ts'
@@ -62,6 +62,7 @@ async function renderBlocks(
     block: singleBlock(report, use)?.key,
     tablesOnly: use.format === 'csv',
     data,
+    locale: request.locale,
     warn,
     maxRowsPerTable: settings.limits.maxRowsPerTable,
     signal,
@@ -201,12 +202,13 @@ const counters = (text: string): FooterPart[] =>
     .map((part) => (part === PAGE ? { counter: 'page' } : part === PAGES ? { counter: 'pages' } : part))
 
 /** Title and footer with marks for page numbers, and the line below the title. */
-async function pageTexts({ report, names, data, locale, timezone }: BlockRequest) {
+async function pageTexts({ report, blocks, names, data, locale, timezone }: WriteRequest) {
   const context: PatternContext = {
     names,
     app: data.app,
     timezone,
     locale,
+    marks: pageMarks(blocks),
     evaluate: (expression) => data.evaluate(expression),
     extra: { page: PAGE, pages: PAGES },
   }

@@ -130,7 +130,7 @@ function createStyles(): Styles {
 // --- Sheets with rows ---
 
 interface SheetTable {
-  readonly columns: readonly Pick<Column, 'label' | 'type'>[]
+  readonly columns: readonly Pick<Column, 'label' | 'type' | 'marks'>[]
   readonly rightAligned: readonly boolean[]
   readonly rows: number
   /** Rows that there are; more than `rows` when the table was cut. */
@@ -208,7 +208,7 @@ async function* tableSheet(
   const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => lettersOf(index + 1))
   const below = (table.totals ? 1 : 0) + (table.totalRows > MAX_ROWS - 2 || table.totalRows > table.rows ? 1 : 0)
   const places = MAX_ROWS - 1 - below
-  const size = { rows: Math.min(places, table.rows), totalRows: table.totalRows }
+  const size = { rows: Math.min(places, table.rows), totalRows: table.totalRows, columns: table.columns }
   if (table.rows > places) warn('ROWS_TRUNCATED', `${places} of ${table.rows} rows: a sheet has no more`, key)
 
   const pages = asyncIterator(table.pages())

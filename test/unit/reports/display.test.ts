@@ -1,7 +1,13 @@
 /** How a value of an app looks: the same text before and after a document. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createDisplayText, type DisplayColumn, displayOf, plainValue } from '../../../src/reports/display.ts'
+import {
+  createDisplayText,
+  createRunningText,
+  type DisplayColumn,
+  displayOf,
+  plainValue,
+} from '../../../src/reports/display.ts'
 import { cellFormat, numberFormat } from '../../../src/reports/documents/xlsx-formats.ts'
 import { createFormatter, parseFormat } from '../../../src/reports/templates/formats.ts'
 import type { Cell } from '../../../src/reports/types.ts'
@@ -40,6 +46,24 @@ describe('what a document shows', () => {
     const show = createDisplayText('de-DE')
     expect(show({ text: '1234567.5', number: 1_234_567.5 }, measure)).toBe('1.234.567,5')
     expect(show({ text: '2024', number: 2024 }, dimension)).toBe('2024')
+  })
+})
+
+describe('a single value in a sentence or a title', () => {
+  test.each([
+    ['1234567.5', 1_234_567.5, '1.234.567,5'],
+    ['2026', 2026, '2026'],
+    ['007', 7, '007'],
+    ['1,234.50 €', 1234.5, '1,234.50 €'],
+    ['Nord', null, 'Nord'],
+  ])('%p is %p', (text, number, shown) => {
+    expect(createRunningText('de-DE')({ text, number })).toBe(shown)
+  })
+
+  test('has the separators of its page', () => {
+    expect(createRunningText('de-DE', { decimal: '.', group: '' })({ text: '1234567.5', number: 1_234_567.5 })).toBe(
+      '1,234,567.5',
+    )
   })
 })
 
