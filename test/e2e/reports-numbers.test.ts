@@ -1,7 +1,9 @@
 /** Numbers and cut tables in documents of the compiled executable: as the app means them, and said where a part is missing. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { unzip } from '../support/office.ts'
-import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
+import { writeFileSync } from 'node:fs'
+import { unzip, zipOf } from '../support/office.ts'
+import { type Named, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
+import { sheetRow, workbook, worksheet } from '../support/workbook.ts'
 
 let reports: ReportSite
 let reportId = ''
@@ -46,6 +48,14 @@ interface Json {
   }[]
 }
 
+/** The number format of a cell that is a number. */
+function cellFormat(sheet: string, styles: string, place: string): string {
+  const [, style] = new RegExp(`<c r="${place}" s="(\\d+)"><v>`).exec(sheet) ?? []
+  const cells = /<cellXfs.*?<\/cellXfs>/s.exec(styles)?.[0].match(/<xf [^>]*>/g) ?? []
+  const [, id] = /numFmtId="(\d+)"/.exec(cells[Number(style)] ?? '') ?? []
+  return new RegExp(`numFmtId="${id}" formatCode="([^"]*)"`).exec(styles)?.[1] ?? `none of ${style}`
+}
+
 test('JSON has years and amounts as numbers, codes as texts, and a note that it was cut', async () => {
   const { blocks } = JSON.parse(await textOf('json')) as Json
   const [table, kpis] = blocks
@@ -71,12 +81,7 @@ test('a workbook has the year without separators, the code as text, the amount w
   const parts = await unzip(await rendered('xlsx'))
   const sheet = parts.get('xl/worksheets/sheet1.xml')?.text ?? ''
   const styles = parts.get('xl/styles.xml')?.text ?? ''
-  const formatOf = (place: string): string => {
-    const [, style] = new RegExp(`<c r="${place}" s="(\\d+)"><v>`).exec(sheet) ?? []
-    const cells = /<cellXfs.*?<\/cellXfs>/s.exec(styles)?.[0].match(/<xf [^>]*>/g) ?? []
-    const [, id] = /numFmtId="(\d+)"/.exec(cells[Number(style)] ?? '') ?? []
-    return new RegExp(`numFmtId="${id}" formatCode="([^"]*)"`).exec(styles)?.[1] ?? `none of ${style}`
-  }
+  const formatOf = (place: string) => cellFormat(sheet, styles, place)
   expect(formatOf('A2')).toBe('0')
   expect(sheet).toMatch(/<c r="B2" t="inlineStr"><is><t>0020\d\d</)
   expect(formatOf('C2')).toMatch(/^#,##0/)
@@ -145,4 +150,41 @@ test('a subject has the amount in the locale, a file name the number of the app'
   const [mail] = reports.mailsTo('subject@acme.example')
   expect(mail?.parsed.subject).toMatch(/^\d{2,3},\d{3} of 20\d\d$/)
   expect(mail?.parsed.attachments[0]?.filename).toMatch(/^S \d{5,6} 20\d\d\.json$/)
+}, 60_000)
+
+test('a cell of a template without a format has that of the app; a value that it cannot show is a text', async () => {
+  const values = { share: '0.0%', amount: '0.00', minutes: 'hh:mm' }
+  const keys = [...Object.keys(values), 'plain']
+  const cells = keys.map((key) => `{{${key}}}`)
+  // The last cell has the format #,##0.00 of the template.
+  const row = sheetRow(1, [...cells, { s: 2, v: '{{share}}' }])
+  writeFileSync(
+    reports.templates.join('numbers.xlsx'),
+    await zipOf(workbook([{ name: 'Numbers', xml: worksheet(row) }])),
+  )
+  const report = await reports.call<Named>('POST', '/v4/report', {
+    project: 'Sales',
+    name: 'Template',
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file: 'numbers.xlsx' },
+    data: [
+      ...Object.entries(values).map(([key, format]) => ({
+        key,
+        type: 'value',
+        expr: `=Num(1234.5678/10000, '${format}')`,
+      })),
+      { key: 'plain', type: 'value', expr: '=1234.5678' },
+    ],
+  })
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const sheet = parts.get('xl/worksheets/sheet1.xml')?.text ?? ''
+  const styles = parts.get('xl/styles.xml')?.text ?? ''
+  const formatOf = (place: string) => cellFormat(sheet, styles, place)
+  expect(sheet).toContain('<v>0.12345678</v>')
+  expect(formatOf('A1')).toBe('0.0%')
+  expect(formatOf('B1')).toBe('0.00')
+  expect(sheet).toMatch(/<c r="C1" t="inlineStr">/)
+  expect(sheet).toMatch(/<c r="D1"><v>1234.5678<\/v>/)
+  expect(sheet).toMatch(/<c r="E1" s="2"><v>0.12345678<\/v>/)
 }, 60_000)
