@@ -9,7 +9,7 @@ import type { ChartContent } from './charts/content.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import { type FontSet, reportCuts } from './fonts.ts'
-import { markdownTokens } from './markdown.ts'
+import { markdownTokens, markOf, unescaped } from './markdown.ts'
 import { cutChartText, cutText, totalRow } from './values.ts'
 import { chartData, chartXml, isNative } from './xlsx-charts.ts'
 import { cellFormat, numberFormat } from './xlsx-formats.ts'
@@ -379,10 +379,11 @@ async function textRows(markdown: string): Promise<readonly TextRow[]> {
       }
       if (token.type === 'list') {
         const { items, ordered, start } = token as Tokens.List
-        return items.flatMap(({ tokens: content }, index) => {
+        return items.flatMap((item, index) => {
+          const content = item.tokens.filter(({ type }) => type !== 'checkbox')
           const [first, ...others] = rowsOf(content, `${indent}    `)
-          const mark = ordered ? `${Number(start || 1) + index}. ` : '• '
-          return [lineOf(`${indent}${mark}${first?.cells.join(' ').trimStart() ?? ''}`), ...others]
+          const mark = markOf(item, ordered ? `${Number(start || 1) + index}.` : '•')
+          return [lineOf(`${indent}${mark} ${first?.cells.join(' ').trimStart() ?? ''}`), ...others]
         })
       }
       if (token.type === 'blockquote') return rowsOf((token as Tokens.Blockquote).tokens, `${indent}    `)
@@ -395,9 +396,16 @@ async function textRows(markdown: string): Promise<readonly TextRow[]> {
 
 /** The text of a token without its marks; a picture is its alternative text. */
 function plainText(token: Token | Tokens.TableCell): string {
-  const { tokens, text = '', raw = '' } = token as { tokens?: Token[]; text?: string; raw?: string; type?: string }
-  if ('type' in token && token.type === 'br') return '\n'
-  return tokens ? tokens.map(plainText).join('') : text || raw
+  const {
+    tokens,
+    text = '',
+    raw = '',
+    type,
+  } = token as { tokens?: Token[]; text?: string; raw?: string; type?: string }
+  if (type === 'br') return '\n'
+  if (type === 'checkbox') return ''
+  if (tokens) return tokens.map(plainText).join('')
+  return type === 'text' ? unescaped(text) : text || raw
 }
 
 function textSheet({ report }: WorkbookRequest, { title }: ContentOf<'text'>, lines: readonly TextRow[]): string {

@@ -234,7 +234,7 @@ describe('a workbook', () => {
 
   test('has the lines of a text block as plain text; tables keep their columns', async () => {
     const markdown =
-      '## To date\n\nRose **by** `12 %`, see [it](https://x.example).\nNext\n\n- first\n- second\n  - inner\n\n3. three\n\n| A | B |\n| --- | --- |\n| one | =2 |\n\n<b>raw</b> ![alt](https://x/p.png)'
+      '## To date\n\nRose **by** `12 %`, see [it](https://x.example).\nNext\n\n- first\n- second\n  - inner\n\n3. three\n\n| A | B |\n| --- | --- |\n| one | =2 |\n\n<b>raw</b> ![alt](https://x/p.png)\n\n- [ ] open\n- [x] done\n\nAT&amp;T&nbsp;x &#8364; `&amp;` \\&amp;'
     const sheet = await sheetOf([{ type: 'text', key: 'intro', title: '', markdown }])
     const lines = [...sheet.matchAll(/<row r="\d+">(.*?)<\/row>/gs)].map(([, row]) =>
       [...row!.matchAll(/<t[^>]*>([^<]*)<\/t>/g)].map(([, text]) => text).join(' | '),
@@ -250,6 +250,10 @@ describe('a workbook', () => {
       'A | B',
       'one | =2',
       '&lt;b&gt;raw&lt;/b&gt; alt',
+      '☐ open',
+      '☑ done',
+      // In XML.
+      'AT&amp;T\u00a0x € &amp;amp; &amp;amp;',
     ])
   })
 
