@@ -187,3 +187,39 @@ test('a cell of a template without a format has that of the app, another keeps i
   expect(sheet).toMatch(/<c r="C1"><v>1234.5678<\/v>/)
   expect(sheet).toMatch(/<c r="D1" s="2"><v>0.12345678<\/v>/)
 }, 60_000)
+
+test('a workbook has a sheet for each block, named by its title: texts as lines, charts as charts of Excel', async () => {
+  const chart = (kind: string, measures: readonly string[]) => ({
+    key: kind,
+    type: 'chart',
+    title: `Chart ${kind}`,
+    chart: kind,
+    dimension: 'Region',
+    measures,
+  })
+  const report = await reports.salesReport('Workbook', {
+    blocks: [
+      {
+        key: 'intro',
+        type: 'text',
+        title: 'Read me',
+        markdown: 'AT&amp;T &nbsp;x {{=Sum(Sales)}}\n\n- [x] checked\n- [ ] open',
+      },
+      chart('bar', ['=Sum(Sales)']),
+      chart('scatter', ['=Sum(Sales)', '=Sum(Cost)']),
+    ],
+  })
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const names = parts.get('xl/workbook.xml')?.text.match(/(?<=<sheet name=")[^"]*/g)
+  expect(names).toEqual(['Read me', 'Chart bar', 'Chart scatter'])
+  const texts = parts.get('xl/worksheets/sheet1.xml')?.text.match(/(?<=<t[^>]*>)[^<]*/g)
+  expect(texts).toEqual([
+    'Read me',
+    expect.stringMatching(/^AT&amp;T \u00a0x \d{1,3}(,\d{3})+(\.\d+)?$/),
+    '☑ checked',
+    '☐ open',
+  ])
+  expect(parts.get('xl/charts/chart2.xml')?.text).toContain('<c:barChart>')
+  expect(parts.get('xl/charts/chart3.xml')?.text).toContain('<c:scatterChart>')
+  expect([...parts.keys()].filter((name) => name.startsWith('xl/media'))).toEqual([])
+}, 60_000)

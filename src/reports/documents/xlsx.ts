@@ -11,7 +11,7 @@ import type { KpiItem } from './charts/kpi.ts'
 import { type FontSet, reportCuts } from './fonts.ts'
 import { markdownTokens, markOf, unescaped } from './markdown.ts'
 import { cutChartText, cutText, totalRow } from './values.ts'
-import { chartData, chartXml, isNative } from './xlsx-charts.ts'
+import { chartData, chartXml, isNative, pointRows } from './xlsx-charts.ts'
 import { cellFormat, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
@@ -423,6 +423,7 @@ function textSheet({ report }: WorkbookRequest, { title }: ContentOf<'text'>, li
 
 /** The numbers of a native chart as a table below it. */
 function chartTable(content: ChartContent): SheetTable {
+  if (content.kind === 'scatter') return pointTable(content)
   const { categories, series } = chartData(content)
   const rows = categories.map(
     (name, at): Row => [
@@ -442,6 +443,35 @@ function chartTable(content: ChartContent): SheetTable {
     pages: () => [rows],
     format: (index, cell) => (index === 0 ? null : formatOf(cell, series[index - 1]?.column ?? null)),
   }
+}
+
+function pointTable(content: ChartContent): SheetTable {
+  const { dimensions, measures } = content
+  const columns = [...dimensions, ...measures]
+  const rows = pointRows(content)
+  const isMeasure = (index: number) => index >= dimensions.length
+  return {
+    columns,
+    rightAligned: columns.map((_, index) => isMeasure(index)),
+    rows: rows.length,
+    totalRows: rows.length,
+    totals: null,
+    pages: () => [rows],
+    format: (index, cell) => (isMeasure(index) ? formatOf(cell, columns[index] ?? null) : null),
+  }
+}
+
+/** The number formats of the series, or of the measures of a scatter chart. */
+function chartFormats(content: ChartContent): string[] {
+  const first = content.dimensions.length
+  const series =
+    content.kind === 'scatter'
+      ? content.measures.map((column, at) => ({ column, cells: content.rows.map((row) => row[first + at] ?? null) }))
+      : chartData(content).series
+  return series.map(({ cells, column }) => {
+    const cell = cells.find((one) => one !== null && one.number !== null)
+    return (cell && formatOf(cell, column)) ?? 'General'
+  })
 }
 
 const ROW_PIXELS = 20
@@ -495,11 +525,7 @@ function* chartParts(number: number, block: ContentOf<'chart'>, sheet: string): 
       `<xdr:graphicFrame macro=""><xdr:nvGraphicFramePr>${propertiesOf(2, block)}<xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr><xdr:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xdr:xfrm><a:graphic><a:graphicData uri="${DRAWING}/chart"><c:chart xmlns:c="${DRAWING}/chart" r:id="rId1"/></a:graphicData></a:graphic></xdr:graphicFrame>`,
     ),
   }
-  const formats = chartData(block.chart).series.map(({ cells, column }) => {
-    const cell = cells.find((one) => one !== null && one.number !== null)
-    return (cell && formatOf(cell, column)) ?? 'General'
-  })
-  const place = { sheet, row: dataRow(block), formats }
+  const place = { sheet, row: dataRow(block), formats: chartFormats(block.chart) }
   yield { name: `xl/charts/chart${number}.xml`, content: bytesOf(chartXml(block.chart, place)) }
 }
 
