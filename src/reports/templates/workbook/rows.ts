@@ -2,6 +2,7 @@
 import { ReportError } from '../../codes.ts'
 import { displayOf, writeDate } from '../../display.ts'
 import { cellFormat, numberFormat } from '../../documents/xlsx-formats.ts'
+import type { Warn } from '../../types.ts'
 import { createFormatter, parseFormat, type Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
 import type { TextTag } from '../tags.ts'
@@ -23,6 +24,7 @@ interface RowsRequest {
   readonly scope: Scope
   readonly moves: Moves
   readonly styles: Styles
+  readonly warn: Warn
 }
 
 /** The content of `<sheetData>`, in pieces. Cached results of formulas are left out. */
@@ -298,6 +300,10 @@ function showsText(cell: Value['cell'], format: string): boolean {
 
 function textCell(request: RowsRequest, cell: PlanCell, reference: string, text: string, properties: string): string {
   if (text === '') return emptyCell(cell, reference)
+  if (text.length > MAX_TEXT) {
+    const { name } = request.place
+    request.warn('TEXT_TRUNCATED', `${name}!${reference}: a cell has room for ${MAX_TEXT} of ${text.length} characters`)
+  }
   const cut = text.replace(/\r\n?/g, '\n').slice(0, MAX_TEXT)
   const attributes = cut.includes('\n') ? request.styles.wrapped(styleOf(cell)) : styleOf(cell)
   const element = `<t xml:space="preserve">${escapeXml(escapeString(cut))}</t>`
