@@ -56,7 +56,7 @@ export const duals = ({ decimal, group }: (typeof LOCALES)[number]): fc.Arbitrar
   return fc.oneof({ weight: 3, arbitrary: written }, codes, others)
 }
 
-/** What a spreadsheet in the locale shows for a number in a cell with the format. */
+/** The text that a spreadsheet in the locale shows for a number in a cell with the format. */
 export function spreadsheetText(number: number, format: string, marks: (typeof LOCALES)[number]): string {
   if (format === 'General') return String(number).replace('.', marks.decimal)
   const parsed = parseFormat(format)
