@@ -1,14 +1,8 @@
 /** How a value of an app looks: one rule for all documents, of Qlik's number, Qlik's text and the format that the app gives. */
-import type { Cell, Column, NumberKind } from './types.ts'
+import type { Cell, Column, Marks, NumberKind } from './types.ts'
 
 /** The column of a cell. Null for single values, which are measures without a declared format. */
-export type DisplayColumn = Pick<Column, 'kind' | 'type' | 'format'> | null
-
-/** Decimal and thousands separators; '' where there is none to see. */
-export interface Marks {
-  readonly decimal: string
-  readonly group: string
-}
+export type DisplayColumn = Pick<Column, 'kind' | 'type' | 'format' | 'marks'> | null
 
 /** How a text shows its number: `(1 234,50 €)`. */
 export interface Written extends Marks {
@@ -157,6 +151,9 @@ export function plainValue(cell: Cell, column: DisplayColumn): number | string |
   return cell.text === '' ? cell.number : cell.text
 }
 
+/** Text of names: values of dimensions, cycles and labels, and what a file name takes from the app. Qlik's, never grouped. */
+export const nameText = ({ text, number }: Cell): string => text || (number === null ? '' : String(number))
+
 export type DisplayText = (cell: Cell, column: DisplayColumn) => string
 
 /** Text of cells in tables, figures and charts: Qlik's, but a measure that the app gives no format is written in the locale. */
@@ -164,22 +161,37 @@ export function createDisplayText(locale: string): DisplayText {
   const write = localeNumber(locale)
   return (cell, column) => {
     const display = displayOf(cell, column)
-    if (display.as === 'locale') return write(display.number)
-    return cell.text || (cell.number === null ? '' : String(cell.number))
+    return display.as === 'locale' ? write(display.number, column?.marks) : nameText(cell)
+  }
+}
+
+/** Text of single values in sentences, titles and subjects: as in tables, but four digits stay together, as a year has them. */
+export function createRunningText(locale: string, marks?: Marks): (cell: Cell) => string {
+  const write = localeNumber(locale, 'min2')
+  return (cell) => {
+    const display = displayOf(cell, null)
+    return display.as === 'locale' ? write(display.number, marks) : nameText(cell)
   }
 }
 
 /** Writes numbers in a locale (BCP 47; `en` when the runtime does not know it), with `decimalsOf` decimals. */
-export function localeNumber(locale: string): (number: number) => string {
+export function localeNumber(
+  locale: string,
+  useGrouping: 'auto' | 'min2' = 'auto',
+): (number: number, marks?: Marks) => string {
   const known = new Map<number, Intl.NumberFormat>()
-  return (number) => {
+  return (number, marks) => {
     const maximumFractionDigits = decimalsOf(number)
     let format = known.get(maximumFractionDigits)
     if (!format) {
-      format = new Intl.NumberFormat(knownLocale(locale), { maximumFractionDigits, signDisplay: 'negative' })
+      format = new Intl.NumberFormat(knownLocale(locale), {
+        maximumFractionDigits,
+        signDisplay: 'negative',
+        useGrouping,
+      })
       known.set(maximumFractionDigits, format)
     }
-    return format.format(number)
+    return marks ? partsWith(marks)(format, number) : format.format(number)
   }
 }
 
@@ -211,16 +223,21 @@ export function patternMarks(pattern: string | null): Marks | null {
   return { decimal: groups ? '' : last.mark, group: (groups ? last.mark : others[0]) ?? '' }
 }
 
-/** The separators that the app uses for a value; null when neither its text nor its format shows one. */
+/** The separators of a value in the app, by its format or text; else those of its page. Null = those of the locale. */
 export function marksOf(cell: Cell | null, column: DisplayColumn): Marks | null {
-  const marks = patternMarks(column?.format ?? null)
-  if (marks !== null || cell === null) return marks
-  const display = displayOf(cell, column)
-  return display.as === 'written' && display.written.decimal + display.written.group !== '' ? display.written : null
+  return patternMarks(column?.format ?? null) ?? (cell && writtenMarks(cell, column)) ?? column?.marks ?? null
 }
 
-/** Millions are `m` in British English, which is a thousandth elsewhere. */
-const ENGLISH_COMPACT: Readonly<Record<string, string>> = { k: 'K', m: 'M', bn: 'B', tn: 'T' }
+/** The separators in the text of a number; null when it shows none that the app chose. */
+export function writtenMarks(cell: Cell, column: DisplayColumn): Marks | null {
+  const display = displayOf(cell, column)
+  if (display.as !== 'written' || column?.kind === 'dimension') return null
+  const { decimal, group } = display.written
+  return decimal + group === '' ? null : { decimal, group }
+}
+
+/** The locale for numbers such as `1.2M`: millions are `m` in British English, and Indian English counts in lakhs. */
+export const compactLocale = (locale: string): string => (/^en\b/.test(locale) ? 'en' : locale)
 
 /** Writes numbers in the format of a locale, with the separators of the app where these are known: one kind on a page. */
 export const partsWith = (marks: Marks | null) => (format: Intl.NumberFormat, number: number) =>
@@ -232,9 +249,7 @@ export const partsWith = (marks: Marks | null) => (format: Intl.NumberFormat, nu
 export function partsOf(format: Intl.NumberFormat, number: number, marks: Marks | null): Intl.NumberFormatPart[] {
   const own = marks && completed(marks)
   return format.formatToParts(number).map((part) => {
-    if (own && (part.type === 'decimal' || part.type === 'group')) return { ...part, value: own[part.type] }
-    if (part.type !== 'compact' || !/^en\b/.test(format.resolvedOptions().locale)) return part
-    return { ...part, value: ENGLISH_COMPACT[part.value] ?? part.value }
+    return own && (part.type === 'decimal' || part.type === 'group') ? { ...part, value: own[part.type] } : part
   })
 }
 

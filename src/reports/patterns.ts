@@ -7,8 +7,9 @@ import { createHash } from 'node:crypto'
 import { nearest } from '../config/nearest.ts'
 import { withoutActing } from '../platform/visible.ts'
 import { createDateFormat, dateFormatProblem } from './date-format.ts'
+import { createRunningText, nameText } from './display.ts'
 import type { Outcome } from './entities/task.ts'
-import type { DocumentNames, ReportData } from './types.ts'
+import type { Cell, DocumentNames, Marks, ReportData } from './types.ts'
 
 /** Where the values of tokens come from. Absent values give an empty text; only `{expr}` needs `evaluate`. */
 export interface PatternContext {
@@ -16,8 +17,10 @@ export interface PatternContext {
   readonly app?: Pick<ReportData['app'], 'name' | 'lastReload'>
   /** IANA name. */
   readonly timezone: string
-  /** BCP 47; language of `MMM` and `EEE`. */
+  /** BCP 47; language of `MMM` and `EEE`, and of numbers without a format. */
   readonly locale: string
+  /** Separators of the numbers on the page; absent = those of the locale. */
+  readonly marks?: Marks | undefined
   readonly evaluate?: ReportData['evaluate']
   readonly recipient?: { readonly address: string; readonly attributes: Readonly<Record<string, string>> }
   readonly outcome?: Outcome | 'waiting'
@@ -29,7 +32,7 @@ interface Token {
   readonly argument: 'none' | 'optional' | 'required'
   /** The problem with an argument, or null. */
   readonly problem?: (argument: string) => string | null
-  readonly value: (context: PatternContext, argument: string) => string | Promise<string>
+  readonly value: (context: PatternContext, argument: string) => string | Cell | Promise<Cell>
 }
 
 const name = (value: (context: PatternContext) => string | undefined): Token => ({
@@ -47,8 +50,11 @@ const TOKENS = {
     argument: 'optional',
     value: ({ names: { cycle = [] } }, field) =>
       field === ''
-        ? cycle.map(({ value }) => `_${value.text}`).join('')
-        : (cycle.find((one) => one.field === field)?.value.text ?? ''),
+        ? cycle.map(({ value }) => `_${nameText(value)}`).join('')
+        : cycle
+            .flatMap((one) => (one.field === field ? [nameText(one.value)] : []))
+            .slice(0, 1)
+            .join(''),
   },
   date: {
     argument: 'required',
@@ -69,7 +75,7 @@ const TOKENS = {
       /^=\s*\S/.test(expression) ? null : 'must hold a Qlik expression, like {expr:=Max(Period)}',
     async value({ evaluate }, expression) {
       if (!evaluate) throw new Error('expressions of patterns cannot be evaluated here')
-      return (await evaluate(expression)).text
+      return await evaluate(expression)
     },
   },
   seq: {
@@ -201,19 +207,27 @@ export function patternProblem(pattern: string, { tokens, cycleFields = null }: 
   }
 }
 
-const textOf = async (piece: Piece, context: PatternContext): Promise<string> => {
+async function textOf(piece: Piece, context: PatternContext, show: (cell: Cell) => string): Promise<string> {
   if (typeof piece === 'string') return piece
   const token: Token = TOKENS[piece.token]
-  return token.value(context, piece.argument)
+  const value = await token.value(context, piece.argument)
+  return typeof value === 'string' ? value : show(value)
 }
 
 /**
- * The text of a pattern. Values are inserted as they are: file names need `cleanName`. Rejects when an expression cannot be
- * evaluated, and for patterns that `patternProblem` refuses.
+ * The text of a pattern for readers: titles, subjects. Rejects when an expression cannot be evaluated, and for patterns that
+ * `patternProblem` refuses.
  */
-export async function expandPattern(pattern: string, context: PatternContext): Promise<string> {
+export const expandPattern = (pattern: string, context: PatternContext): Promise<string> =>
+  expand(pattern, context, createRunningText(context.locale, context.marks))
+
+/** The same as a clean file name, with numbers as names. */
+export const expandName = async (pattern: string, context: PatternContext): Promise<string> =>
+  cleanName(await expand(pattern, context, nameText))
+
+async function expand(pattern: string, context: PatternContext, show: (cell: Cell) => string): Promise<string> {
   const parts: string[] = []
-  for (const piece of parse(pattern)) parts.push(await textOf(piece, context))
+  for (const piece of parse(pattern)) parts.push(await textOf(piece, context, show))
   return parts.join('')
 }
 
@@ -257,7 +271,8 @@ export function pathProblem(path: string): string | null {
 export async function expandFolder(pattern: string, context: PatternContext): Promise<string[]> {
   const segments = ['']
   for (const piece of parse(pattern)) {
-    const [first = '', ...more] = typeof piece === 'string' ? piece.split(/[\\/]/) : [await textOf(piece, context)]
+    const [first = '', ...more] =
+      typeof piece === 'string' ? piece.split(/[\\/]/) : [await textOf(piece, context, nameText)]
     segments.push(`${segments.pop()}${first}`, ...more)
   }
   return cleanSegments(segments)

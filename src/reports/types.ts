@@ -17,12 +17,20 @@ export interface Cell {
 /** The meaning of the numbers in a column; decides the cell type of workbooks. */
 export type NumberKind = 'text' | 'number' | 'integer' | 'money' | 'date' | 'timestamp' | 'time' | 'interval'
 
+/** Decimal and thousands separators; '' where there is none to see. */
+export interface Marks {
+  readonly decimal: string
+  readonly group: string
+}
+
 export interface Column {
   readonly label: string
   readonly kind: 'dimension' | 'measure'
   readonly type: NumberKind
   /** Qlik's format pattern (`# ##0,00`, `YYYY-MM-DD`); null when there is none. */
   readonly format: string | null
+  /** Separators for numbers that have no text of Qlik; absent = those of the locale. */
+  readonly marks?: Marks
   /** Lines of a text in a PDF; absent = as many as it has, in tables with few columns. */
   readonly maxLines?: number
 }

@@ -1,7 +1,9 @@
 /** Numbers and cut tables in documents of the compiled executable: as the app means them, and said where a part is missing. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { unzip } from '../support/office.ts'
-import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
+import { writeFileSync } from 'node:fs'
+import { unzip, zipOf } from '../support/office.ts'
+import { type Named, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
+import { sheetRow, workbook, worksheet } from '../support/workbook.ts'
 
 let reports: ReportSite
 let reportId = ''
@@ -29,13 +31,13 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => reports?.[Symbol.asyncDispose]())
 
-async function rendered(format: string): Promise<Uint8Array> {
-  const answer = await reports.product.call('POST', `/v4/report/${reportId}/render?format=${format}`)
+async function rendered(format: string, id = reportId): Promise<Uint8Array> {
+  const answer = await reports.product.call('POST', `/v4/report/${id}/render?format=${format}`)
   const bytes = new Uint8Array(await answer.arrayBuffer())
   expect([answer.status, answer.status === 200 ? '' : new TextDecoder().decode(bytes)]).toEqual([200, ''])
   return bytes
 }
-const textOf = async (format: string) => new TextDecoder().decode(await rendered(format))
+const textOf = async (format: string, id?: string) => new TextDecoder().decode(await rendered(format, id))
 
 interface Json {
   readonly blocks: readonly {
@@ -44,6 +46,14 @@ interface Json {
     readonly note?: string
     readonly items?: readonly { readonly value: unknown; readonly text: string }[]
   }[]
+}
+
+/** The number format of a cell that is a number. */
+function cellFormat(sheet: string, styles: string, place: string): string {
+  const [, style] = new RegExp(`<c r="${place}" s="(\\d+)"><v>`).exec(sheet) ?? []
+  const cells = /<cellXfs.*?<\/cellXfs>/s.exec(styles)?.[0].match(/<xf [^>]*>/g) ?? []
+  const [, id] = /numFmtId="(\d+)"/.exec(cells[Number(style)] ?? '') ?? []
+  return new RegExp(`numFmtId="${id}" formatCode="([^"]*)"`).exec(styles)?.[1] ?? `none of ${style}`
 }
 
 test('JSON has years and amounts as numbers, codes as texts, and a note that it was cut', async () => {
@@ -71,12 +81,7 @@ test('a workbook has the year without separators, the code as text, the amount w
   const parts = await unzip(await rendered('xlsx'))
   const sheet = parts.get('xl/worksheets/sheet1.xml')?.text ?? ''
   const styles = parts.get('xl/styles.xml')?.text ?? ''
-  const formatOf = (place: string): string => {
-    const [, style] = new RegExp(`<c r="${place}" s="(\\d+)"><v>`).exec(sheet) ?? []
-    const cells = /<cellXfs.*?<\/cellXfs>/s.exec(styles)?.[0].match(/<xf [^>]*>/g) ?? []
-    const [, id] = /numFmtId="(\d+)"/.exec(cells[Number(style)] ?? '') ?? []
-    return new RegExp(`numFmtId="${id}" formatCode="([^"]*)"`).exec(styles)?.[1] ?? `none of ${style}`
-  }
+  const formatOf = (place: string) => cellFormat(sheet, styles, place)
   expect(formatOf('A2')).toBe('0')
   expect(sheet).toMatch(/<c r="B2" t="inlineStr"><is><t>0020\d\d</)
   expect(formatOf('C2')).toMatch(/^#,##0/)
@@ -89,4 +94,132 @@ test('a page has the figure in its format, and the amount in the language of the
   expect(page).toMatch(/>20\d\d<\/div>/)
   expect(page).toMatch(/<td[^>]*>0020\d\d<\/td><td[^>]*>\d{1,3}(,\d{3})+(\.\d+)?<\/td>/)
   expect(page).toMatch(/Showing the first 2 of \d rows/)
+}, 60_000)
+
+/** The same amount in a text, a figure, a table, a chart and the title. */
+const amounts = (format?: string) => ({
+  locale: 'de-DE',
+  page: { title: 'T {expr:=Sum(Sales)}' },
+  blocks: [
+    { key: 'text', type: 'text', markdown: 'Year {{=Max(Year)}}, sales {{=Sum(Sales)}}.' },
+    { key: 'kpi', type: 'kpi', items: [{ label: 'Sales', expr: '=Sum(Sales)', compareExpr: '=Sum(Cost)' }] },
+    {
+      key: 'table',
+      type: 'table',
+      maxRows: 2,
+      columns: [
+        { label: 'Region', expr: 'Region', kind: 'dimension' },
+        { label: 'Sales', expr: '=Sum(Sales)', kind: 'measure' },
+        { label: 'Cost', expr: '=Sum(Cost)', kind: 'measure', ...(format && { format }) },
+      ],
+    },
+    { key: 'pie', type: 'chart', chart: 'funnel', dimension: 'Region', measures: ['=Sum(Sales)/7'] },
+  ],
+})
+
+/** Separators of the numbers in a page: `.,` are groups by points and decimals by commas. */
+function separators(page: string): string[] {
+  const texts = page.replace(/<style.*?<\/style>/s, '').match(/(?<=>)[^<]+(?=<)/g) ?? []
+  const numbers = texts
+    .flatMap((text) => text.match(/\d+(?:[.,]\d+)+/g) ?? [])
+    .filter((one) => !/^\d\d\.\d\d\./.test(one))
+  return [
+    ...new Set(numbers.flatMap((one) => (/^\d{1,3}(\.\d{3})*,\d+$|^\d{1,3}(\.\d{3})+$/.test(one) ? ['de'] : ['en']))),
+  ]
+}
+
+test('a page has the separators of its locale, unless the app formats a number: then those of the app everywhere', async () => {
+  const plain = await reports.salesReport('Amounts', amounts())
+  const formatted = await reports.salesReport('Amounts of the app', amounts('#,##0.00'))
+  const [own, app] = [await textOf('html', plain.id), await textOf('html', formatted.id)]
+  expect(own).toMatch(/<h1[^>]*>T \d{1,3}(\.\d{3})+(,\d+)?</)
+  expect(own).toMatch(/Year 20\d\d, sales \d{1,3}(\.\d{3})+(,\d+)?\./)
+  expect(separators(own)).toEqual(['de'])
+  expect(app).toMatch(/<h1[^>]*>T \d{1,3}(,\d{3})+(\.\d+)?</)
+  expect(app).toMatch(/Year 20\d\d, sales \d{1,3}(,\d{3})+(\.\d+)?\./)
+  expect(separators(app)).toEqual(['en'])
+}, 60_000)
+
+test('a subject has the amount in the locale, a file name the number of the app', async () => {
+  const task = await reports.mailTask('Subject', reportId, {
+    reports: [{ key: 'pack', reportId, format: 'json', fileName: 'S {expr:=Count(Sales)} {expr:=Max(Year)}' }],
+    email: { enabled: true, subject: '{expr:=Count(Sales)} of {expr:=Max(Year)}' },
+  })
+  // The table of this report is cut on purpose.
+  expect((await reports.run(task.id)).events.map(({ code }) => code)).toEqual(['ROWS_TRUNCATED'])
+  const [mail] = reports.mailsTo('subject@acme.example')
+  expect(mail?.parsed.subject).toMatch(/^\d{2,3},\d{3} of 20\d\d$/)
+  expect(mail?.parsed.attachments[0]?.filename).toMatch(/^S \d{5,6} 20\d\d\.json$/)
+}, 60_000)
+
+test('a cell of a template without a format has that of the app, another keeps its own', async () => {
+  const values = { share: '0.0%', amount: '0.00' }
+  const keys = [...Object.keys(values), 'plain']
+  const cells = keys.map((key) => `{{${key}}}`)
+  // The last cell has the format #,##0.00 of the template.
+  const row = sheetRow(1, [...cells, { s: 2, v: '{{share}}' }])
+  writeFileSync(
+    reports.templates.join('numbers.xlsx'),
+    await zipOf(workbook([{ name: 'Numbers', xml: worksheet(row) }])),
+  )
+  const report = await reports.call<Named>('POST', '/v4/report', {
+    project: 'Sales',
+    name: 'Template',
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file: 'numbers.xlsx' },
+    data: [
+      ...Object.entries(values).map(([key, format]) => ({
+        key,
+        type: 'value',
+        expr: `=Num(1234.5678/10000, '${format}')`,
+      })),
+      { key: 'plain', type: 'value', expr: '=1234.5678' },
+    ],
+  })
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const sheet = parts.get('xl/worksheets/sheet1.xml')?.text ?? ''
+  const styles = parts.get('xl/styles.xml')?.text ?? ''
+  const formatOf = (place: string) => cellFormat(sheet, styles, place)
+  expect(sheet).toContain('<v>0.12345678</v>')
+  expect(formatOf('A1')).toBe('0.0%')
+  expect(formatOf('B1')).toBe('0.00')
+  expect(sheet).toMatch(/<c r="C1"><v>1234.5678<\/v>/)
+  expect(sheet).toMatch(/<c r="D1" s="2"><v>0.12345678<\/v>/)
+}, 60_000)
+
+test('a workbook has a sheet for each block, named by its title: texts as lines, charts as charts of Excel', async () => {
+  const chart = (kind: string, measures: readonly string[]) => ({
+    key: kind,
+    type: 'chart',
+    title: `Chart ${kind}`,
+    chart: kind,
+    dimension: 'Region',
+    measures,
+  })
+  const report = await reports.salesReport('Workbook', {
+    blocks: [
+      {
+        key: 'intro',
+        type: 'text',
+        title: 'Read me',
+        markdown: 'AT&amp;T &nbsp;x {{=Sum(Sales)}}\n\n- [x] checked\n- [ ] open',
+      },
+      chart('bar', ['=Sum(Sales)']),
+      chart('scatter', ['=Sum(Sales)', '=Sum(Cost)']),
+    ],
+  })
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const names = parts.get('xl/workbook.xml')?.text.match(/(?<=<sheet name=")[^"]*/g)
+  expect(names).toEqual(['Read me', 'Chart bar', 'Chart scatter'])
+  const texts = parts.get('xl/worksheets/sheet1.xml')?.text.match(/(?<=<t[^>]*>)[^<]*/g)
+  expect(texts).toEqual([
+    'Read me',
+    expect.stringMatching(/^AT&amp;T \u00a0x \d{1,3}(,\d{3})+(\.\d+)?$/),
+    '☑ checked',
+    '☐ open',
+  ])
+  expect(parts.get('xl/charts/chart2.xml')?.text).toContain('<c:barChart>')
+  expect(parts.get('xl/charts/chart3.xml')?.text).toContain('<c:scatterChart>')
+  expect([...parts.keys()].filter((name) => name.startsWith('xl/media'))).toEqual([])
 }, 60_000)

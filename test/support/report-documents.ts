@@ -99,9 +99,12 @@ export const writeTestWorkbook = async (request: Pick<WorkbookRequest, 'file' | 
   })
 
 let fonts: Promise<FontSet> | undefined
-export const testFonts = (): Promise<FontSet> => {
+/** The fonts of all tests; nothing is noted as cut. */
+export const testFonts = async (): Promise<FontSet> => {
   fonts ??= loadFonts()
-  return fonts
+  const set = await fonts
+  set.takeCuts()
+  return set
 }
 
 export const writeTestPdf = async (

@@ -1,6 +1,6 @@
 /** Columns of cubes: definitions made from those of reports, and the meaning of the numbers that come back. */
 
-import { displayOf, patternMarks, writeDate } from '../display.ts'
+import { displayOf, patternMarks, writeDate, writtenMarks } from '../display.ts'
 import type { ColumnDefinition } from '../entities/fields.ts'
 import type { Cell, Column, NumberKind, Row } from '../types.ts'
 import { asObject, asText, type Json } from './app.ts'
@@ -65,7 +65,9 @@ export function sampledColumn(kind: Column['kind'], label: string, cells: readon
   if (numbers.length === 0) return column(kind === 'measure' && filled.length === 0 ? 'number' : 'text')
   if (numbers.length < filled.length) return column(kind === 'measure' ? 'number' : 'text')
   if (numbers.every((cell) => displayOf(cell, column('number')).as !== 'text')) {
-    return column(numbers.every(({ number }) => Number.isInteger(number)) ? 'integer' : 'number')
+    const shown = column(numbers.every(({ number }) => Number.isInteger(number)) ? 'integer' : 'number')
+    const marks = numbers.map((cell) => writtenMarks(cell, shown)).find((one) => one !== null)
+    return marks ? { ...shown, marks } : shown
   }
   const date = DATE_FORMATS.find(({ format }) =>
     numbers.every(({ text, number }) => writeDate(number, format) === text),

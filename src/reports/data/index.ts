@@ -2,6 +2,7 @@
 import { EngineError } from '../../qlik/engine/errors.ts'
 import type { EngineAddress, EngineClient, EngineSession } from '../../qlik/engine/types.ts'
 import { ReportError } from '../codes.ts'
+import { nameText } from '../display.ts'
 import type { Source } from '../entities/fields.ts'
 import { type Cell, EvaluationError, type ReportData, type Selection, type Warn } from '../types.ts'
 import { asList, asObject, asText, failureOf, type OpenApp, openApp } from './app.ts'
@@ -194,7 +195,7 @@ function openData(session: EngineSession, app: OpenApp, { limits, now, timezone,
     const { qDim, qMeasure, qMetaDef } = asObject(await item.value('qProp', 'GetProperties'))
     const own = asText(asList(asObject(qDim).qFieldLabels)[0]) || asText(asObject(qMeasure).qLabel)
     const label = own || asText(asObject(qMetaDef).title) || libraryId
-    return label.startsWith('=') ? (await expressions.evaluate(label)).text : label
+    return label.startsWith('=') ? nameText(await expressions.evaluate(label)) : label
   }
 
   return {

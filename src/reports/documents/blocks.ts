@@ -1,6 +1,8 @@
 /** The blocks of a report with their data, as every format writes them. */
+
+import { createRunningText, marksOf } from '../display.ts'
 import type { Block, BlockOf, BlockReport } from '../entities/report.ts'
-import { type Cell, EvaluationError, type ReportData, type Table, type Warn } from '../types.ts'
+import { type Cell, EvaluationError, type Marks, type ReportData, type Table, type Warn } from '../types.ts'
 import { type ChartContent, loadChart, rowsOf } from './charts/content.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import { chartOfObject, isKpi, isTable, kpisOfObject } from './charts/objects.ts'
@@ -36,6 +38,8 @@ interface BlocksRequest {
   /** Show objects as tables, regardless of their kind in the app. */
   readonly tablesOnly?: boolean
   readonly data: ReportData
+  /** Of the numbers in texts. */
+  readonly locale: string
   readonly warn: Warn
   readonly maxRowsPerTable: number
   readonly signal?: AbortSignal
@@ -44,25 +48,76 @@ interface BlocksRequest {
 const DEFAULT_HEIGHT_MM = 90
 
 /**
- * Loads the blocks in their order. A block that the engine cannot calculate becomes a note, with the warning `BLOCK_ERROR`;
+ * Loads the blocks in their order, and gives all of them the separators of `pageMarks`. A block that the engine cannot calculate becomes a note, with the warning `BLOCK_ERROR`;
  * rejects with a `ReportError` when the document cannot be made at all.
  */
 export async function loadBlocks(request: BlocksRequest): Promise<readonly BlockContent[]> {
   const { report, block: only, warn, signal } = request
   const loaded: BlockContent[] = []
+  const texts = new Map<number, BlockOf<'text'>>()
   for (const block of report.blocks) {
     if (only !== undefined && block.key !== only) continue
     signal?.throwIfAborted()
-    try {
-      loaded.push(await loadBlock(block, request))
-    } catch (error) {
-      if (!(error instanceof EvaluationError)) throw error
-      warn('BLOCK_ERROR', error.message, block.key)
-      loaded.push(note(block, `This part could not be calculated: ${error.message}`))
-    }
+    if (block.type === 'text') texts.set(loaded.length, block)
+    loaded.push(await orNote(block, warn, () => loadBlock(block, request)))
   }
-  return loaded
+  const marks = pageMarks(loaded)
+  // The numbers in texts follow those of the other blocks.
+  for (const [index, block] of texts) {
+    loaded[index] = await orNote(block, warn, () => loadText(block, request, marks))
+  }
+  return marks ? loaded.map((block) => withMarks(block, marks)) : loaded
 }
+
+async function orNote(block: Block, warn: Warn, load: () => Promise<BlockContent>): Promise<BlockContent> {
+  try {
+    return await load()
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error
+    warn('BLOCK_ERROR', error.message, block.key)
+    return note(block, `This part could not be calculated: ${error.message}`)
+  }
+}
+
+/** The separators that the app or the report uses first on the page: one kind on a page. Undefined = those of the locale. */
+export function pageMarks(blocks: readonly BlockContent[]): Marks | undefined {
+  return blocks.flatMap(marksIn).find((marks) => marks !== null)
+}
+
+function marksIn(block: BlockContent): (Marks | null)[] {
+  switch (block.type) {
+    case 'table':
+      return block.table.columns.map((column) => marksOf(null, column))
+    case 'chart':
+      return block.chart.measures.map((column, index) => {
+        const cell = block.chart.rows[0]?.[block.chart.dimensions.length + index] ?? null
+        return marksOf(cell, column)
+      })
+    case 'kpi':
+      return block.items.map(({ value, column }) => marksOf(value, column))
+    default:
+      return []
+  }
+}
+
+function withMarks(block: BlockContent, marks: Marks): BlockContent {
+  const marked = <C extends object>(column: C): C => ({ marks, ...column })
+  switch (block.type) {
+    case 'table':
+      return { ...block, table: { ...block.table, columns: block.table.columns.map(marked) } }
+    case 'chart': {
+      const { dimensions, measures } = block.chart
+      return { ...block, chart: { ...block.chart, dimensions: dimensions.map(marked), measures: measures.map(marked) } }
+    }
+    case 'kpi':
+      return { ...block, items: block.items.map((item) => ({ ...item, column: marked(item.column ?? SINGLE_VALUE) })) }
+    default:
+      return block
+  }
+}
+
+/** The column of a figure without one. */
+const SINGLE_VALUE = { kind: 'measure', type: 'number', format: null } as const
 
 const headOf = ({ key, title = '' }: Pick<Block, 'key' | 'title'>) => ({ key, title })
 const note = (block: Pick<Block, 'key' | 'title'>, text: string): BlockContent => ({
@@ -77,7 +132,7 @@ async function loadBlock(block: Block, request: BlocksRequest): Promise<BlockCon
     case 'pageBreak':
       return { type: 'pageBreak', ...headOf(block) }
     case 'text':
-      return { type: 'text', ...headOf(block), markdown: allowedText(await expandMarkdown(block.markdown, data)) }
+      return { type: 'text', ...headOf(block), markdown: '' }
     case 'kpi':
       return { type: 'kpi', ...headOf(block), items: await loadKpis(block, data) }
     case 'chart': {
@@ -96,6 +151,15 @@ async function loadBlock(block: Block, request: BlocksRequest): Promise<BlockCon
     case 'object':
       return loadObject(block, request)
   }
+}
+
+async function loadText(
+  { markdown, ...block }: BlockOf<'text'>,
+  { data, locale }: BlocksRequest,
+  marks: Marks | undefined,
+): Promise<BlockContent> {
+  const show = createRunningText(locale, marks)
+  return { type: 'text', ...headOf(block), markdown: allowedText(await expandMarkdown(markdown, data, show)) }
 }
 
 async function loadKpis({ items }: BlockOf<'kpi'>, data: ReportData): Promise<KpiItem[]> {
@@ -135,15 +199,22 @@ async function loadObject(block: BlockOf<'object'>, request: BlocksRequest): Pro
       warn('CHART_AS_TABLE', `${what} is shown as a table`, block.key)
     }
   }
-  if (object.table) return { type: 'table', ...head, table: object.table }
+  if (object.table) return { type: 'table', ...head, table: withLines(object.table, block.maxLines) }
   warn('BLOCK_NOT_TABULAR', `${what} has no data that could be a table`, block.key)
   return note(head, `The object ${block.objectId} of the app has no data that could be shown here.`)
 }
 
+const withLines = (table: Table, maxLines: number | undefined): Table =>
+  maxLines === undefined ? table : { ...table, columns: table.columns.map((column) => ({ ...column, maxLines })) }
+
 const OPENING = '{{='
 
 /** Replaces `{{=expression}}` by the text of its value, which is never markup. Braces inside the expression are balanced. */
-export async function expandMarkdown(markdown: string, data: Pick<ReportData, 'evaluate'>): Promise<string> {
+export async function expandMarkdown(
+  markdown: string,
+  data: Pick<ReportData, 'evaluate'>,
+  show: (cell: Cell) => string,
+): Promise<string> {
   let text = ''
   let at = 0
   for (;;) {
@@ -151,7 +222,7 @@ export async function expandMarkdown(markdown: string, data: Pick<ReportData, 'e
     const end = start < 0 ? -1 : closing(markdown, start + OPENING.length)
     if (end < 0) return text + markdown.slice(at)
     const value = await data.evaluate(markdown.slice(start + OPENING.length, end).trim())
-    text += markdown.slice(at, start) + escapeMarkdown(value.text)
+    text += markdown.slice(at, start) + escapeMarkdown(show(value))
     at = end + 2
   }
 }

@@ -1,6 +1,6 @@
 /** CSV of one table (RFC 4180), guarded against formulas. */
 import { withoutFormula } from '../../platform/csv.ts'
-import { plainValue } from '../display.ts'
+import { nameText, plainValue } from '../display.ts'
 import type { FormatOptions } from '../entities/task.ts'
 import type { Cell, Column, Table } from '../types.ts'
 import { allowedText } from './markup.ts'
@@ -48,7 +48,7 @@ export function writeCsv({ table, options, locale, file, signal }: CsvRequest): 
 }
 
 function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['options']): string {
-  const value = options.numbers === 'plain' ? plainValue(cell, column ?? null) : cell.text || cell.number
+  const value = options.numbers === 'plain' ? plainValue(cell, column ?? null) : nameText(cell)
   if (typeof value === 'number') return String(value)
   const amount = cell.number !== null && AMOUNT.test(value ?? '')
   return field(value ?? '', options.delimiter, options.escapeFormulas && !amount)

@@ -4,6 +4,7 @@ import createBidi from 'bidi-js'
 import type { Font } from 'fontkit'
 import { readAsset } from '../../platform/assets.ts'
 import { errorText } from '../../platform/errors.ts'
+import type { Warn } from '../types.ts'
 
 /** Family of the built-in font, as SVG and CSS name it. */
 export const FONT_FAMILY = 'DejaVu Sans Condensed'
@@ -34,6 +35,10 @@ export interface FontSet {
   measure(text: string, size: number, bold?: boolean): number
   /** The first 10 characters that `fontFor` found no glyph for since the last call, for `GLYPH_MISSING`. */
   takeMissing(): readonly string[]
+  /** Counts a text of which a document does not show all, for `TEXT_TRUNCATED`. */
+  noteCut(text: string): void
+  /** The different texts that were noted since the last call. */
+  takeCuts(): readonly string[]
 }
 
 /** Scripts whose glyphs depend on their neighbours; combining marks; joiners. Such text goes through the shaper of fontkit. */
@@ -44,6 +49,7 @@ const RIGHT_TO_LEFT = /\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|\p{scx=Thaa}|\p{sc
 /** Characters that are drawn as nothing. */
 const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}|\p{Variation_Selector}|\p{Noncharacter_Code_Point}/u
 const MOST_MISSING = 10
+const NO_CUTS: readonly string[] = []
 
 /** Most texts have letters of these blocks alone, and need no further look. */
 const LATIN = /^[\0-\u02ff]*$/
@@ -95,6 +101,7 @@ const boldBytes = () =>
 
 function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFace[]): FontSet {
   const missing = new Set<string>()
+  const cuts = new Set<string>()
   const known = new Map<string, FontFace | null>()
   const advances = new Map<string, number>()
 
@@ -158,13 +165,38 @@ function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFac
       missing.clear()
       return taken
     },
+    noteCut(text) {
+      cuts.add(text)
+    },
+    takeCuts() {
+      if (cuts.size === 0) return NO_CUTS
+      const taken = [...cuts]
+      cuts.clear()
+      return taken
+    },
   }
 }
 
-/** The text, or as much of its beginning as fits with an ellipsis into `width`, in the unit of `size`. */
+/** The text, or as much of its beginning as fits with an ellipsis into `width`, in the unit of `size`; the text is then noted as cut. */
 export function fitted(text: string, width: number, size: number, fonts: FontSet, bold = false): string {
-  // A text that was made to fit exactly may be a hair wider.
-  if (fonts.measure(text, size, bold) <= width + HAIR) return text
+  if (isFitting(text, width, size, fonts, bold)) return text
+  fonts.noteCut(text)
+  return shortened(text, width, size, fonts, bold)
+}
+
+/** The text where all of it fits, else '' and the text is noted as cut: a part of a number would be another number. */
+export function fittedWhole(text: string, width: number, size: number, fonts: FontSet): string {
+  if (isFitting(text, width, size, fonts)) return text
+  fonts.noteCut(text)
+  return ''
+}
+
+/** A text that was made to fit exactly may be a hair wider. */
+const isFitting = (text: string, width: number, size: number, fonts: FontSet, bold = false): boolean =>
+  fonts.measure(text, size, bold) <= width + HAIR
+
+/** As much of the beginning of a text as fits with an ellipsis. */
+export function shortened(text: string, width: number, size: number, fonts: FontSet, bold = false): string {
   const chars = [...text]
   let low = 0
   let high = chars.length
@@ -176,6 +208,25 @@ export function fitted(text: string, width: number, size: number, fonts: FontSet
   return `${chars.slice(0, low).join('').trimEnd()}…`
 }
 const HAIR = 0.05
+
+const MOST_QUOTED = 3
+const MOST_LETTERS = 60
+
+/** Reports the texts that were noted as cut since the last call; `block` is the key of theirs. */
+export function reportCuts(fonts: Pick<FontSet, 'takeCuts'>, warn: Warn, block?: string): void {
+  const cuts = fonts.takeCuts()
+  if (cuts.length === 0) return
+  const quoted = cuts.slice(0, MOST_QUOTED).map((text) => {
+    const letters = [...text]
+    return `"${letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS).join('')}…` : text}"`
+  })
+  const more = cuts.length > MOST_QUOTED ? ', …' : ''
+  warn(
+    'TEXT_TRUNCATED',
+    `${cuts.length === 1 ? 'no room for' : `no room for ${cuts.length} texts:`} ${quoted.join(', ')}${more}`,
+    block,
+  )
+}
 
 interface FontRun {
   readonly face: FontFace

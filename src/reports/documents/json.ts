@@ -1,5 +1,5 @@
 /** JSON of all blocks. */
-import { plainValue } from '../display.ts'
+import { createDisplayText, plainValue } from '../display.ts'
 import type { Cell, Column, DocumentNames, ReportData, Row } from '../types.ts'
 import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
 import { type TextFile, writeTextFile } from './text-file.ts'
@@ -55,7 +55,7 @@ async function writeBlock(
     case 'note':
       return out.write(JSON.stringify({ ...head, text: block.text }))
     case 'kpi':
-      return out.write(JSON.stringify({ ...head, items: block.items.map(figure) }))
+      return out.write(JSON.stringify({ ...head, items: block.items.map((item) => figure(item, locale)) }))
     case 'chart': {
       const { kind, dimensions, measures, rows } = block.chart
       const cut = cutChartText(block.chart, locale)
@@ -99,9 +99,12 @@ async function writeRows(
 const values = (row: Row, columns: readonly Column[]) =>
   row.map((cell, index) => plainValue(cell, columns[index] ?? null))
 
-const shown = (cell: Cell, column: KpiItem['column']) => ({ value: plainValue(cell, column), text: cell.text })
-const figure = ({ label, value, column, compare }: KpiItem) => ({
-  label,
-  ...shown(value, column),
-  ...(compare && { compare: { ...shown(compare.value, column), change: compare.change } }),
-})
+function figure({ label, value, column, compare }: KpiItem, locale: string) {
+  const display = createDisplayText(locale)
+  const shown = (cell: Cell) => ({ value: plainValue(cell, column), text: display(cell, column) })
+  return {
+    label,
+    ...shown(value),
+    ...(compare && { compare: { ...shown(compare.value), change: compare.change } }),
+  }
+}

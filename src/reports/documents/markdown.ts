@@ -1,6 +1,6 @@
 /** Markdown of text blocks as HTML: CommonMark with tables; raw HTML is text, pictures are their text, links are safe. */
 import type { MarkedExtension, Token, Tokens } from 'marked'
-import { escapeText } from './markup.ts'
+import { allowedText, escapeText } from './markup.ts'
 
 const LINKS = /^(?:https?:|mailto:)/i
 
@@ -17,6 +17,48 @@ export async function markdownTokens(markdown: string): Promise<Token[]> {
 }
 
 /** `decorate` gives the attributes of an element, such as ` style="..."` for mails. */
+/** Names of characters that people write in texts; browsers know all of HTML. */
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+  shy: '\u00ad',
+  euro: '€',
+  pound: '£',
+  copy: '©',
+  reg: '®',
+  trade: '™',
+  deg: '°',
+  plusmn: '±',
+  times: '×',
+  middot: '·',
+  bull: '•',
+  hellip: '…',
+  ndash: '–',
+  mdash: '—',
+  laquo: '«',
+  raquo: '»',
+  larr: '←',
+  rarr: '→',
+}
+
+/** The text of a token with its character references (`&amp;`, `&#8364;`), for writers other than HTML. */
+export const unescaped = (text: string): string =>
+  text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/gi, (whole, decimal, hex, name) => {
+    if (name !== undefined) return Object.hasOwn(ENTITIES, name) ? ENTITIES[name]! : whole
+    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)
+    return code > 0 && code <= 0x10_ff_ff ? allowedText(String.fromCodePoint(code)) : whole
+  })
+
+/** The mark before an item of a list. */
+export const markOf = ({ task, checked }: Tokens.ListItem, mark: string): string => {
+  if (!task) return mark
+  return checked ? '☑' : '☐'
+}
+
 export async function markdownToHtml(
   markdown: string,
   decorate: (element: string) => string = () => '',

@@ -1,7 +1,7 @@
 /** Text blocks of a PDF: the tokens of Markdown as paragraphs, lists, tables and code. */
 import type { Token, Tokens } from 'marked'
 import { unbroken } from '../../platform/visible.ts'
-import { isSafeLink, markdownTokens } from './markdown.ts'
+import { isSafeLink, markdownTokens, markOf, unescaped } from './markdown.ts'
 import { COLOR, type Pages, type TextStyle } from './pdf-page.ts'
 
 /** A run of text in one style. */
@@ -88,11 +88,6 @@ async function drawList(pages: Pages, { ordered, start, items }: Tokens.List, in
   pages.y += 5
 }
 
-const markOf = ({ task, checked }: Tokens.ListItem, mark: string): string => {
-  if (!task) return mark
-  return checked ? '☑' : '☐'
-}
-
 async function drawQuote(pages: Pages, { tokens }: Tokens.Blockquote, indent: number): Promise<void> {
   const top = pages.y
   const page = pages.doc.page
@@ -162,7 +157,7 @@ function piecesOf(tokens: readonly Token[], style: Piece = plain('')): readonly 
       case 'em':
         return piecesOf(token.tokens ?? [], { ...style, italic: true })
       case 'codespan':
-        return [{ ...style, text: unescaped(token.text), code: true }]
+        return [{ ...style, text: token.text, code: true }]
       case 'link':
         return piecesOf(token.tokens ?? [], { ...style, link: isSafeLink(token.href) ? token.href.trim() : null })
       case 'image':
@@ -181,12 +176,9 @@ function piecesOf(tokens: readonly Token[], style: Piece = plain('')): readonly 
 
 function textPieces({ type, tokens, text, raw }: Tokens.Generic, style: Piece): readonly Piece[] {
   if (type !== 'escape' && tokens) return piecesOf(tokens, style)
-  return [{ ...style, text: unbroken(unescaped(text ?? raw)) }]
+  // An escaped character is no part of a reference: values of the app show their own `&amp;`.
+  return [{ ...style, text: unbroken(type === 'escape' ? text : unescaped(text ?? raw)) }]
 }
-
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: '\u00a0' }
-const unescaped = (text: string): string =>
-  text.replaceAll(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name: string) => ENTITIES[name]!)
 
 const styleOf = ({ bold, italic, link }: Piece, base: TextStyle): TextStyle => ({
   ...base,

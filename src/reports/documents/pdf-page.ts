@@ -1,6 +1,6 @@
 /** Pages of a PDF: drawing by coordinates, page breaks, and the lines at the head and foot of every page. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type FontFace, type FontSet, fitted, isInvisible, runsOf } from './fonts.ts'
+import { type FontFace, type FontSet, fitted, isInvisible, runsOf, shortened } from './fonts.ts'
 
 /** Colours, red green blue: those of the HTML documents on paper. */
 export const COLOR = {
@@ -293,7 +293,7 @@ export const fittingSize = (
 export const ellipsis = (fonts: FontSet, text: string, width: number, { size, bold }: TextStyle): string =>
   fitted(text, width, size, fonts, bold)
 
-/** Lines of at most `width`; what does not fit on `maxLines` ends with an ellipsis. Line feeds end lines. */
+/** Lines of at most `width`; what does not fit on `maxLines` ends with an ellipsis and is noted as cut. Line feeds end lines. */
 export function wrap(
   fonts: FontSet,
   text: string,
@@ -302,6 +302,10 @@ export function wrap(
   maxLines = Number.POSITIVE_INFINITY,
 ): readonly string[] {
   const fits = (line: string) => fonts.measure(line, style.size, style.bold) <= width
+  const cut = (line: string): string => {
+    fonts.noteCut(text)
+    return fits(line) ? line : shortened(line, width, style.size, fonts, style.bold)
+  }
   if (text === '') return []
   if (!text.includes('\n') && fits(text)) return [text]
   const lines: string[] = []
@@ -316,7 +320,7 @@ export function wrap(
         continue
       }
       if (lines.length === maxLines - 1) {
-        return [...lines, ellipsis(fonts, `${line}${words.slice(at).join('')}`, width, style)]
+        return [...lines, cut(`${line}${words.slice(at).join('')}`)]
       }
       if (line !== '') {
         lines.push(line.trimEnd())
@@ -330,7 +334,7 @@ export function wrap(
       at -= 1
     }
     const last = index === paragraphs.length - 1
-    if (lines.length === maxLines - 1 && !last) return [...lines, ellipsis(fonts, `${line}…`, width, style)]
+    if (lines.length === maxLines - 1 && !last) return [...lines, cut(`${line}…`)]
     lines.push(line.trimEnd())
   }
   return lines

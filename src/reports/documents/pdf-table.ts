@@ -7,7 +7,7 @@ import { cutText, totalRow } from './values.ts'
 interface TableText {
   readonly title: string
   readonly locale: string
-  /** Texts of a column end with an ellipsis. */
+  /** The label or texts of a column end with an ellipsis. */
   readonly onCut: (details: string) => void
 }
 
@@ -30,6 +30,8 @@ interface LaidColumn {
   readonly column: Column
   readonly right: boolean
   width: number
+  /** Lines of the label; empty until the width is settled. */
+  readonly head: readonly string[]
 }
 
 /** Texts that were cut, by their column. */
@@ -70,6 +72,9 @@ export async function drawTable(pages: Pages, table: Table, text: TableText): Pr
   }
   const sample = read.flat().slice(0, SAMPLE_ROWS)
   const layout = layOut(pages, columns, totals ? [...sample, totals] : sample)
+  for (const label of pages.fonts.takeCuts()) {
+    text.onCut(`column "${label}": the label is longer than ${MAX_HEADER_LINES} lines`)
+  }
   const cuts: Cuts = new Map()
   const printer = createPrinter(pages, layout, text)
   await pages.ensure(layout.headerHeight + 3 * rowHeight(layout, 1))
@@ -174,7 +179,7 @@ function onePart(pages: Pages, columns: readonly Column[], sample: readonly Row[
   const laid = columns.map((column, index): LaidColumn => {
     const need = needs[index]!
     const width = total > pages.width ? need.least + (need.natural - need.least) * share : need.natural * stretch
-    return { index, column, right: isRight(column, index, sample), width }
+    return { index, column, right: isRight(column, index, sample), width, head: [] }
   })
   return finished(pages, size, [laid])
 }
@@ -185,7 +190,7 @@ function severalParts(pages: Pages, columns: readonly Column[], sample: readonly
     columns.map((column, index): LaidColumn => {
       const { natural, least } = needOf(pages, column, index, sample, size)
       const width = Math.min(pages.width * 0.45, Math.max(least, Math.min(natural, pages.width * 0.25)))
-      return { index, column, right: isRight(column, index, sample), width }
+      return { index, column, right: isRight(column, index, sample), width, head: [] }
     })
   const fewest = partsOf(laidAt(SIZES.at(-1)!), pages.width).length
   const size = SIZES.find((candidate) => partsOf(laidAt(candidate), pages.width).length === fewest)!
@@ -226,15 +231,16 @@ function stretched([first, ...rest]: readonly LaidColumn[], width: number): read
 function finished(pages: Pages, size: number, parts: readonly (readonly LaidColumn[])[]): Layout {
   const padding = paddingOf(size)
   const lineHeight = size * 1.25
-  const lines = Math.max(
-    1,
-    ...parts.flat().map(({ column, width }) => headerLines(pages, column, width - 2 * padding, size).length),
+  const style: TextStyle = { size, bold: true }
+  const headed = parts.map((part) =>
+    part.map((laid): LaidColumn => {
+      const room = laid.width - 2 * padding
+      return { ...laid, head: wrap(pages.fonts, laid.column.label, room, style, MAX_HEADER_LINES) }
+    }),
   )
-  return { size, padding, lineHeight, parts, headerHeight: lines * lineHeight + 2 * size * 0.5 }
+  const lines = Math.max(1, ...headed.flat().map(({ head }) => head.length))
+  return { size, padding, lineHeight, parts: headed, headerHeight: lines * lineHeight + 2 * size * 0.5 }
 }
-
-const headerLines = (pages: Pages, { label }: Column, width: number, size: number) =>
-  wrap(pages.fonts, label, width, { size, bold: true }, MAX_HEADER_LINES)
 
 const rowHeight = ({ lineHeight, size }: Layout, lines: number): number => lines * lineHeight + size * 0.55
 
@@ -258,14 +264,11 @@ function layRow(pages: Pages, layout: Layout, row: Row, striped: boolean, total:
       const most = mostLines(pages, layout, column)
       cells[index] = cellLines(pages, row[index], width - 2 * layout.padding, right, style, most)
       lines = Math.max(lines, cells[index].length)
-      if (isCut(cells[index], row[index]?.text ?? '', most)) cuts.set(column, (cuts.get(column) ?? 0) + 1)
+      if (pages.fonts.takeCuts().length > 0) cuts.set(column, (cuts.get(column) ?? 0) + 1)
     }
   }
   return { cells, height: rowHeight(layout, lines), striped, total }
 }
-
-const isCut = (lines: readonly string[], text: string, most: number): boolean =>
-  lines.length === most && lines.at(-1)!.endsWith('…') && !text.trimEnd().endsWith('…')
 
 function cellLines(
   pages: Pages,
@@ -356,8 +359,7 @@ function drawHeader(pages: Pages, layout: Layout, part: readonly LaidColumn[]): 
   const style: TextStyle = { size, bold: true, color: COLOR.accent }
   pages.rect(pages.left, pages.y, widthOf(part), headerHeight, COLOR.head)
   let x = pages.left
-  for (const { column, width, right } of part) {
-    const lines = headerLines(pages, column, width - 2 * padding, size)
+  for (const { head: lines, width, right } of part) {
     // Short labels stand at the bottom, beside the values.
     let base = pages.y + headerHeight - size * 0.75 - (lines.length - 1) * lineHeight
     for (const line of lines) {

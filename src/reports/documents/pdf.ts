@@ -9,7 +9,7 @@ import type { Warn } from '../types.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import { figureTexts, type KpiItem } from './charts/kpi.ts'
-import { type FontSet, needsLayout } from './fonts.ts'
+import { type FontSet, needsLayout, reportCuts } from './fonts.ts'
 import { drawMarkdown } from './pdf-markdown.ts'
 import { COLOR, createPages, ellipsis, fittingSize, type Pages, type PageText, wrap } from './pdf-page.ts'
 import { drawTable, drawTitle } from './pdf-table.ts'
@@ -58,12 +58,15 @@ export async function writePdf(request: PdfRequest): Promise<number> {
       footer: request.footer,
       signal,
     })
+    reportCuts(fonts, request.warn)
     for (const [index, block] of request.blocks.entries()) {
       signal?.throwIfAborted()
       if (index > 0 && !pages.atTop) pages.y += 10
       await drawBlock(pages, block, request)
+      reportCuts(fonts, request.warn, block.key)
     }
     pages.finish()
+    reportCuts(fonts, request.warn)
     await written
     return (await stat(file)).size
   } catch (error) {
@@ -162,6 +165,7 @@ async function drawBlock(pages: Pages, block: BlockContent, request: PdfRequest)
   }
   const following = block.type === 'chart' ? Math.min(chartHeight(block), pages.bodyHeight - 30) : 60
   await drawTitle(pages, block.title, following)
+  reportCuts(pages.fonts, request.warn, block.key)
   if (block.title !== '') pages.doc.outline.addItem(block.title)
   if (block.type === 'text') await drawMarkdown(pages, block.markdown)
   else if (block.type === 'kpi') await drawKpis(pages, block.items, request.locale)
@@ -218,7 +222,8 @@ function drawKpi(pages: Pages, item: KpiItem, x: number, width: number, height: 
   const label = { size: 8, color: COLOR.muted }
   pages.text(ellipsis(fonts, item.label, room, label), x + 12, y + 15, label)
   const { value, change, compared } = figureTexts(item, locale)
-  const size = fittingSize(fonts, value, room, 18, 9)
+  // A number is drawn as small as it must be: a part of it would be another number.
+  const size = fittingSize(fonts, value, room, 18, item.value.number === null ? 9 : 0)
   pages.text(ellipsis(fonts, value, room, { size, bold: true }), x + 12, y + 37, { size, bold: true })
   if (compared === null) return
   let at = x + 12

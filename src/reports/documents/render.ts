@@ -5,16 +5,16 @@ import { knownLocale } from '../display.ts'
 import type { Format } from '../entities/report.ts'
 import { expandPattern, type PatternContext } from '../patterns.ts'
 import type { RenderedDocument, RenderRequest, RenderSettings } from '../types.ts'
-import { type BlockContent, type ContentOf, loadBlocks } from './blocks.ts'
+import { type BlockContent, type ContentOf, loadBlocks, pageMarks } from './blocks.ts'
 import { chartSvg, kpiPicture, svgToPng } from './charts/index.ts'
-import { type FontSet, loadFonts } from './fonts.ts'
+import { type FontSet, loadFonts, reportCuts } from './fonts.ts'
 import { formatProblem, MEDIA_TYPES, singleBlock } from './formats.ts'
 import type { FooterPart } from './html-style.ts'
 
 export interface Renderer {
   /**
    * Writes the file of the request. Rejects with a `ReportError`; the file is then removed. A document is made at a time:
-   * missing glyphs are counted for the whole renderer.
+   * missing glyphs and cut texts are counted for the whole renderer.
    */
   render(request: RenderRequest): Promise<RenderedDocument>
 }
@@ -35,7 +35,9 @@ export function createRenderer(settings: RenderSettings, fillTemplate: FillTempl
       fonts ??= loadFonts(settings.fonts)
       const set = await fonts
       set.takeMissing()
+      set.takeCuts()
       const made = isBlocks(request) ? await renderBlocks(request, set, settings) : await fillTemplate(request, set)
+      reportCuts(set, request.warn)
       const missing = set.takeMissing()
       if (missing.length > 0 && (DRAWN.has(made.format) || request.use.embed)) {
         request.warn('GLYPH_MISSING', `no font has ${missing.join(' ')}`)
@@ -60,6 +62,7 @@ async function renderBlocks(
     block: singleBlock(report, use)?.key,
     tablesOnly: use.format === 'csv',
     data,
+    locale: request.locale,
     warn,
     maxRowsPerTable: settings.limits.maxRowsPerTable,
     signal,
@@ -164,18 +167,25 @@ const noteOf = (block: BlockContent | undefined): string | null => (block?.type 
 
 /** The only block as SVG. */
 async function picture(
-  { blocks: [block], locale, fonts }: WriteRequest,
+  { blocks: [block], locale, fonts, warn }: WriteRequest,
   { widthPx, heightPx }: { readonly widthPx: number; readonly heightPx: number },
 ): Promise<string> {
   const canvas = { width: widthPx, height: heightPx, locale, fonts }
-  if (block?.type === 'chart') return chartSvg(block.chart, { ...canvas, title: block.title, idPrefix: block.key })
-  if (block?.type === 'kpi') return kpiPicture(block.items, { ...canvas, title: block.title, idPrefix: block.key })
-  throw new ReportError('DOCUMENT_FAILED', noteOf(block) ?? `block ${block?.key ?? ''} cannot be drawn as a chart`)
+  if (block?.type !== 'chart' && block?.type !== 'kpi') {
+    throw new ReportError('DOCUMENT_FAILED', noteOf(block) ?? `block ${block?.key ?? ''} cannot be drawn as a chart`)
+  }
+  const drawing = { ...canvas, title: block.title, idPrefix: block.key }
+  const svg = block.type === 'chart' ? await chartSvg(block.chart, drawing) : kpiPicture(block.items, drawing)
+  reportCuts(fonts, warn, block.key)
+  return svg
 }
 
-const drawing = ({ locale, fonts }: WriteRequest) => ({
-  chartSvg: (block: ContentOf<'chart'>, width: number, height: number) =>
-    chartSvg(block.chart, { width, height, title: block.title, idPrefix: block.key, locale, fonts }),
+const drawing = ({ locale, fonts, warn }: WriteRequest) => ({
+  async chartSvg({ chart, title, key }: ContentOf<'chart'>, width: number, height: number): Promise<string> {
+    const svg = await chartSvg(chart, { width, height, title, idPrefix: key, locale, fonts })
+    reportCuts(fonts, warn, key)
+    return svg
+  },
   svgToPng: (svg: string, scale: number) => svgToPng(svg, scale, fonts),
 })
 
@@ -192,12 +202,13 @@ const counters = (text: string): FooterPart[] =>
     .map((part) => (part === PAGE ? { counter: 'page' } : part === PAGES ? { counter: 'pages' } : part))
 
 /** Title and footer with marks for page numbers, and the line below the title. */
-async function pageTexts({ report, names, data, locale, timezone }: BlockRequest) {
+async function pageTexts({ report, blocks, names, data, locale, timezone }: WriteRequest) {
   const context: PatternContext = {
     names,
     app: data.app,
     timezone,
     locale,
+    marks: pageMarks(blocks),
     evaluate: (expression) => data.evaluate(expression),
     extra: { page: PAGE, pages: PAGES },
   }

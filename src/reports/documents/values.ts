@@ -1,11 +1,14 @@
 /** The lines below the rows of a table: totals, and that it was cut. */
-import { knownLocale } from '../display.ts'
-import type { Row, Table } from '../types.ts'
+import { localeNumber } from '../display.ts'
+import type { Column, Row, Table } from '../types.ts'
 import type { ChartContent } from './charts/content.ts'
 
-type Size = Pick<Table, 'rows' | 'totalRows'>
+type Size = Pick<Table, 'rows' | 'totalRows'> & { readonly columns: readonly Pick<Column, 'marks'>[] }
 
-const counted = (locale: string, count: number): string => new Intl.NumberFormat(knownLocale(locale)).format(count)
+const counter =
+  (locale: string, [column]: readonly Pick<Column, 'marks'>[]) =>
+  (count: number): string =>
+    localeNumber(locale)(count, column?.marks)
 
 /** Whether the label of the totals finds its place: in the first cell, unless that holds a value. */
 const isLabelled = ([first]: Row): boolean => first?.text === '' && first.number === null
@@ -16,20 +19,22 @@ export function cutChartText(
   locale: string,
 ): string | null {
   if (!cut) return null
-  return `Showing the largest ${counted(locale, cut.shown)} of ${counted(locale, cut.of)} values of ${dimensions[0]?.label ?? ''}`.trimEnd()
+  const counted = counter(locale, dimensions)
+  return `Showing the largest ${counted(cut.shown)} of ${counted(cut.of)} values of ${dimensions[0]?.label ?? ''}`.trimEnd()
 }
 
 /** The row of totals with its label. The engine's totals are of all rows, also of those that are not shown. */
-export function totalRow(totals: Row, { rows, totalRows }: Size, locale: string): Row {
+export function totalRow(totals: Row, { rows, totalRows, columns }: Size, locale: string): Row {
   if (!isLabelled(totals)) return totals
-  const text = totalRows > rows ? `Total of all ${counted(locale, totalRows)} rows` : 'Total'
+  const text = totalRows > rows ? `Total of all ${counter(locale, columns)(totalRows)} rows` : 'Total'
   return [{ text, number: null }, ...totals.slice(1)]
 }
 
 /** The line below a table of which only the first rows are shown; null when all are. */
-export function cutText({ rows, totalRows }: Size, locale: string, totals: Row | null = null): string | null {
+export function cutText({ rows, totalRows, columns }: Size, locale: string, totals: Row | null = null): string | null {
   if (totalRows <= rows) return null
-  const all = counted(locale, totalRows)
+  const counted = counter(locale, columns)
+  const all = counted(totalRows)
   const of = totals === null || isLabelled(totals) ? '' : `; the totals are of all ${all} rows`
-  return `Showing the first ${counted(locale, rows)} of ${all} rows${of}`
+  return `Showing the first ${counted(rows)} of ${all} rows${of}`
 }

@@ -1,8 +1,9 @@
 /** Charts of workbooks as DrawingML (ECMA-376 part 1, 21.2): Excel draws them from the cells below, so that readers can go on with both. */
 import type { ChartKind } from '../entities/report.ts'
+import type { Row } from '../types.ts'
 import type { ChartContent } from './charts/content.ts'
-import { type Pivot, pivot, type Series } from './charts/frame.ts'
-import { PALETTE } from './charts/style.ts'
+import { numbersOf, type Pivot, pivot, type Series } from './charts/frame.ts'
+import { nameOf, PALETTE } from './charts/style.ts'
 import { escapeXml, lettersOf, XML } from './xlsx-parts.ts'
 
 interface Shape {
@@ -25,7 +26,17 @@ const SHAPES: Partial<Record<ChartKind, Shape>> = {
   donut: { element: 'doughnutChart' },
 }
 
-export const isNative = ({ kind, rows }: ChartContent): boolean => SHAPES[kind] !== undefined && rows.length > 0
+export const isNative = (content: ChartContent): boolean =>
+  content.kind === 'scatter'
+    ? pointRows(content).length > 0
+    : SHAPES[content.kind] !== undefined && content.rows.length > 0
+
+/** The rows of a scatter chart with both values, those of a group of colour together; the table below the chart. */
+export function pointRows({ dimensions, rows }: ChartContent): readonly Row[] {
+  const first = dimensions.length
+  const complete = rows.filter((row) => numbersOf(row.slice(first, first + 2)).length === 2)
+  return [...Map.groupBy(complete, (row) => (first > 1 ? nameOf(row[1]) : '')).values()].flat()
+}
 
 /** Categories, and the cells of each series; the columns of the table below the chart. */
 export const chartData = (content: ChartContent): Pivot => pivot(content)
@@ -35,7 +46,7 @@ export interface DataPlace {
   readonly sheet: string
   /** Of the header, from 1. */
   readonly row: number
-  /** Number formats of the columns of series. */
+  /** Number formats of the columns of series, of a scatter chart those of its measures. */
   readonly formats: readonly string[]
 }
 
@@ -47,8 +58,12 @@ interface Drawn {
   readonly axis: 'left' | 'right'
 }
 
-/** The part of a chart over `chartData`. */
+/** The part of a chart over `chartData` or `pointRows`. */
 export function chartXml(content: ChartContent, place: DataPlace): string {
+  if (content.kind === 'scatter') {
+    const { plot, series } = scatter(content, place)
+    return chartSpace(content, plot, series > 1)
+  }
   const shape = SHAPES[content.kind]!
   const data = chartData(content)
   const isMeasured = data.series.length === content.measures.length
@@ -60,10 +75,14 @@ export function chartXml(content: ChartContent, place: DataPlace): string {
     shape.grouping === undefined
       ? round(content, shape, drawn, data, place)
       : withAxes(content, shape, drawn, data, place)
-  const hasLegend = content.legend !== 'none' && (drawn.length > 1 || shape.grouping === undefined)
-  const legend = hasLegend
-    ? `<c:legend><c:legendPos val="${content.legend === 'right' ? 'r' : 't'}"/><c:overlay val="0"/></c:legend>`
-    : ''
+  return chartSpace(content, plot, drawn.length > 1 || shape.grouping === undefined)
+}
+
+function chartSpace(content: ChartContent, plot: string, needsLegend: boolean): string {
+  const legend =
+    needsLegend && content.legend !== 'none'
+      ? `<c:legend><c:legendPos val="${content.legend === 'right' ? 'r' : 't'}"/><c:overlay val="0"/></c:legend>`
+      : ''
   return `${XML}<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><c:roundedCorners val="0"/><c:chart><c:autoTitleDeleted val="1"/><c:plotArea><c:layout/>${plot}</c:plotArea>${legend}<c:plotVisOnly val="1"/><c:dispBlanksAs val="gap"/></c:chart><c:spPr><a:solidFill><a:srgbClr val="FFFFFF"/></a:solidFill><a:ln><a:noFill/></a:ln></c:spPr><c:txPr><a:bodyPr/><a:lstStyle/><a:p><a:pPr><a:defRPr sz="900"/></a:pPr><a:endParaRPr lang="en-US"/></a:p></c:txPr></c:chartSpace>`
 }
 
@@ -71,6 +90,24 @@ export function chartXml(content: ChartContent, place: DataPlace): string {
 
 const colourOf = (index: number): string => PALETTE[index % PALETTE.length]!.slice(1).toUpperCase()
 const fill = (colour: string): string => `<a:solidFill><a:srgbClr val="${colour}"/></a:solidFill>`
+
+/** A reference to cells with their content. */
+function reference(
+  kind: 'str' | 'num',
+  { sheet }: DataPlace,
+  column: string,
+  [first, last]: readonly [number, number],
+  values: readonly (string | number | null)[],
+  format?: string,
+): string {
+  const points = values.map((value, at) =>
+    value === null ? '' : `<c:pt idx="${at}"><c:v>${escapeXml(String(value))}</c:v></c:pt>`,
+  )
+  const end = first === last ? '' : `:$${column}$${last}`
+  const cells = escapeXml(`'${sheet.replaceAll("'", "''")}'!$${column}$${first}${end}`)
+  const code = format === undefined ? '' : `<c:formatCode>${escapeXml(format)}</c:formatCode>`
+  return `<c:${kind}Ref><c:f>${cells}</c:f><c:${kind}Cache>${code}<c:ptCount val="${values.length}"/>${points.join('')}</c:${kind}Cache></c:${kind}Ref>`
+}
 
 function seriesXml(
   content: ChartContent,
@@ -81,8 +118,7 @@ function seriesXml(
 ): string {
   const { series, index } = one
   const column = lettersOf(index + 2)
-  const sheet = `'${place.sheet.replaceAll("'", "''")}'!`
-  const [first, last] = [place.row + 1, place.row + data.categories.length]
+  const rows = [place.row + 1, place.row + data.categories.length] as const
   const colour = colourOf(index)
   const look = {
     barChart: `<c:spPr>${fill(colour)}</c:spPr><c:invertIfNegative val="0"/>`,
@@ -91,15 +127,10 @@ function seriesXml(
     pieChart: slices(data),
     doughnutChart: slices(data),
   }[element]
-  const points = (values: readonly (string | number | null)[]) =>
-    values
-      .map((value, at) => (value === null ? '' : `<c:pt idx="${at}"><c:v>${escapeXml(String(value))}</c:v></c:pt>`))
-      .join('')
-  const count = `<c:ptCount val="${data.categories.length}"/>`
-  const name = `<c:tx><c:strRef><c:f>${escapeXml(`${sheet}$${column}$${place.row}`)}</c:f><c:strCache><c:ptCount val="1"/>${points([series.name])}</c:strCache></c:strRef></c:tx>`
-  const categories = `<c:cat><c:strRef><c:f>${escapeXml(`${sheet}$A$${first}:$A$${last}`)}</c:f><c:strCache>${count}${points(data.categories)}</c:strCache></c:strRef></c:cat>`
+  const name = `<c:tx>${reference('str', place, column, [place.row, place.row], [series.name])}</c:tx>`
+  const categories = `<c:cat>${reference('str', place, 'A', rows, data.categories)}</c:cat>`
   const numbers = series.cells.map((cell) => cell?.number ?? null)
-  const values = `<c:val><c:numRef><c:f>${escapeXml(`${sheet}$${column}$${first}:$${column}$${last}`)}</c:f><c:numCache><c:formatCode>${escapeXml(place.formats[index] ?? 'General')}</c:formatCode>${count}${points(numbers)}</c:numCache></c:numRef></c:val>`
+  const values = `<c:val>${reference('num', place, column, rows, numbers, place.formats[index] ?? 'General')}</c:val>`
   const smooth = element === 'lineChart' ? '<c:smooth val="0"/>' : ''
   return `<c:ser><c:idx val="${index}"/><c:order val="${index}"/>${name}${look}${labels(content, element)}${categories}${values}${smooth}</c:ser>`
 }
@@ -131,6 +162,48 @@ function labels({ labels: isShown }: ChartContent, element: Shape['element']): s
 }
 
 // --- Plots ---
+
+/** Points of two measures; a series for each value of the second dimension. */
+function scatter(content: ChartContent, place: DataPlace): { readonly plot: string; readonly series: number } {
+  const { dimensions, measures } = content
+  const count = dimensions.length
+  const rows = pointRows(content).map((row, at) => ({ row, number: place.row + 1 + at }))
+  const groups = [...Map.groupBy(rows, ({ row }) => (count > 1 ? nameOf(row[1]) : ''))]
+  const series = groups.map(([group, members], index) => {
+    const range = [members[0]!.number, members.at(-1)!.number] as const
+    const values = (measure: 0 | 1) =>
+      reference(
+        'num',
+        place,
+        lettersOf(count + measure + 1),
+        range,
+        members.map(({ row }) => row[count + measure]?.number ?? null),
+        place.formats[measure] ?? 'General',
+      )
+    const named =
+      count > 1
+        ? reference('str', place, 'B', [range[0], range[0]], [group])
+        : reference('str', place, lettersOf(count + 2), [place.row, place.row], [measures[1]?.label ?? ''])
+    const marker = `<c:marker><c:symbol val="circle"/><c:size val="7"/><c:spPr>${fill(colourOf(index))}</c:spPr></c:marker>`
+    const line = '<c:spPr><a:ln w="19050"><a:noFill/></a:ln></c:spPr>'
+    return `<c:ser><c:idx val="${index}"/><c:order val="${index}"/><c:tx>${named}</c:tx>${line}${marker}<c:xVal>${values(0)}</c:xVal><c:yVal>${values(1)}</c:yVal><c:smooth val="0"/></c:ser>`
+  })
+  const axis = (id: number, other: number, side: 'b' | 'l', measure: 0 | 1) =>
+    [
+      `<c:valAx><c:axId val="${id}"/><c:scaling><c:orientation val="minMax"/></c:scaling><c:delete val="0"/><c:axPos val="${side}"/>`,
+      `<c:majorGridlines>${THIN('E3E7EB')}</c:majorGridlines>${axisTitle(measures[measure]?.label ?? '')}`,
+      `<c:numFmt formatCode="${escapeXml(place.formats[measure] ?? 'General')}" sourceLinked="0"/><c:majorTickMark val="none"/><c:minorTickMark val="none"/><c:tickLblPos val="low"/>`,
+      `${THIN('9AA5B1')}<c:crossAx val="${other}"/><c:crosses val="autoZero"/><c:crossBetween val="midCat"/></c:valAx>`,
+    ].join('')
+  const [x, y] = AXES.left
+  const plot = `<c:scatterChart><c:scatterStyle val="lineMarker"/><c:varyColors val="0"/>${series.join('')}<c:axId val="${x}"/><c:axId val="${y}"/></c:scatterChart>`
+  return { plot: `${plot}${axis(x, y, 'b', 0)}${axis(y, x, 'l', 1)}`, series: series.length }
+}
+
+const axisTitle = (text: string): string =>
+  text === ''
+    ? ''
+    : `<c:title><c:tx><c:rich><a:bodyPr/><a:p><a:pPr><a:defRPr sz="900" b="0"/></a:pPr><a:r><a:rPr lang="en-US" sz="900" b="0"/><a:t>${escapeXml(text)}</a:t></a:r></a:p></c:rich></c:tx><c:overlay val="0"/></c:title>`
 
 function round(
   content: ChartContent,

@@ -8,10 +8,10 @@ import type { BlockContent, ContentOf } from './blocks.ts'
 import type { ChartContent } from './charts/content.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
 import type { KpiItem } from './charts/kpi.ts'
-import type { FontSet } from './fonts.ts'
-import { markdownTokens } from './markdown.ts'
+import { type FontSet, reportCuts } from './fonts.ts'
+import { markdownTokens, markOf, unescaped } from './markdown.ts'
 import { cutChartText, cutText, totalRow } from './values.ts'
-import { chartData, chartXml, isNative } from './xlsx-charts.ts'
+import { chartData, chartXml, isNative, pointRows } from './xlsx-charts.ts'
 import { cellFormat, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
@@ -130,7 +130,7 @@ function createStyles(): Styles {
 // --- Sheets with rows ---
 
 interface SheetTable {
-  readonly columns: readonly Pick<Column, 'label' | 'type'>[]
+  readonly columns: readonly Pick<Column, 'label' | 'type' | 'marks'>[]
   readonly rightAligned: readonly boolean[]
   readonly rows: number
   /** Rows that there are; more than `rows` when the table was cut. */
@@ -199,7 +199,7 @@ function kpiTable(items: readonly KpiItem[]): SheetTable {
 }
 
 async function* tableSheet(
-  { report, autofilter, locale, warn, signal }: WorkbookRequest,
+  { report, autofilter, locale, fonts, warn, signal }: WorkbookRequest,
   key: string,
   table: SheetTable,
   facts: SheetFacts,
@@ -208,7 +208,7 @@ async function* tableSheet(
   const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => lettersOf(index + 1))
   const below = (table.totals ? 1 : 0) + (table.totalRows > MAX_ROWS - 2 || table.totalRows > table.rows ? 1 : 0)
   const places = MAX_ROWS - 1 - below
-  const size = { rows: Math.min(places, table.rows), totalRows: table.totalRows }
+  const size = { rows: Math.min(places, table.rows), totalRows: table.totalRows, columns: table.columns }
   if (table.rows > places) warn('ROWS_TRUNCATED', `${places} of ${table.rows} rows: a sheet has no more`, key)
 
   const pages = asyncIterator(table.pages())
@@ -228,6 +228,7 @@ async function* tableSheet(
     for (const row of rows) {
       if (number > places) return
       number += 1
+      for (const cell of row) if (cell.text.length > MAX_TEXT) fonts.noteCut(cell.text)
       text += rowXml(row, number, table, letters, styles, false)
     }
   }
@@ -258,6 +259,7 @@ async function* tableSheet(
   }
   const cut = cutText(size, locale, table.totals)
   if (cut !== null) text += `<row r="${last + 1}">${textCell(`A${last + 1}`, cut, STYLE.plain)}</row>`
+  reportCuts(fonts, warn, key)
   const range = `A1:${letters.at(-1) ?? 'A'}${number}`
   yield bytesOf(
     `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
@@ -377,10 +379,11 @@ async function textRows(markdown: string): Promise<readonly TextRow[]> {
       }
       if (token.type === 'list') {
         const { items, ordered, start } = token as Tokens.List
-        return items.flatMap(({ tokens: content }, index) => {
+        return items.flatMap((item, index) => {
+          const content = item.tokens.filter(({ type }) => type !== 'checkbox')
           const [first, ...others] = rowsOf(content, `${indent}    `)
-          const mark = ordered ? `${Number(start || 1) + index}. ` : '• '
-          return [lineOf(`${indent}${mark}${first?.cells.join(' ').trimStart() ?? ''}`), ...others]
+          const mark = markOf(item, ordered ? `${Number(start || 1) + index}.` : '•')
+          return [lineOf(`${indent}${mark} ${first?.cells.join(' ').trimStart() ?? ''}`), ...others]
         })
       }
       if (token.type === 'blockquote') return rowsOf((token as Tokens.Blockquote).tokens, `${indent}    `)
@@ -393,9 +396,16 @@ async function textRows(markdown: string): Promise<readonly TextRow[]> {
 
 /** The text of a token without its marks; a picture is its alternative text. */
 function plainText(token: Token | Tokens.TableCell): string {
-  const { tokens, text = '', raw = '' } = token as { tokens?: Token[]; text?: string; raw?: string; type?: string }
-  if ('type' in token && token.type === 'br') return '\n'
-  return tokens ? tokens.map(plainText).join('') : text || raw
+  const {
+    tokens,
+    text = '',
+    raw = '',
+    type,
+  } = token as { tokens?: Token[]; text?: string; raw?: string; type?: string }
+  if (type === 'br') return '\n'
+  if (type === 'checkbox') return ''
+  if (tokens) return tokens.map(plainText).join('')
+  return type === 'text' ? unescaped(text) : text || raw
 }
 
 function textSheet({ report }: WorkbookRequest, { title }: ContentOf<'text'>, lines: readonly TextRow[]): string {
@@ -413,6 +423,7 @@ function textSheet({ report }: WorkbookRequest, { title }: ContentOf<'text'>, li
 
 /** The numbers of a native chart as a table below it. */
 function chartTable(content: ChartContent): SheetTable {
+  if (content.kind === 'scatter') return pointTable(content)
   const { categories, series } = chartData(content)
   const rows = categories.map(
     (name, at): Row => [
@@ -432,6 +443,35 @@ function chartTable(content: ChartContent): SheetTable {
     pages: () => [rows],
     format: (index, cell) => (index === 0 ? null : formatOf(cell, series[index - 1]?.column ?? null)),
   }
+}
+
+function pointTable(content: ChartContent): SheetTable {
+  const { dimensions, measures } = content
+  const columns = [...dimensions, ...measures]
+  const rows = pointRows(content)
+  const isMeasure = (index: number) => index >= dimensions.length
+  return {
+    columns,
+    rightAligned: columns.map((_, index) => isMeasure(index)),
+    rows: rows.length,
+    totalRows: rows.length,
+    totals: null,
+    pages: () => [rows],
+    format: (index, cell) => (isMeasure(index) ? formatOf(cell, columns[index] ?? null) : null),
+  }
+}
+
+/** The number formats of the series, or of the measures of a scatter chart. */
+function chartFormats(content: ChartContent): string[] {
+  const first = content.dimensions.length
+  const series =
+    content.kind === 'scatter'
+      ? content.measures.map((column, at) => ({ column, cells: content.rows.map((row) => row[first + at] ?? null) }))
+      : chartData(content).series
+  return series.map(({ cells, column }) => {
+    const cell = cells.find((one) => one !== null && one.number !== null)
+    return (cell && formatOf(cell, column)) ?? 'General'
+  })
 }
 
 const ROW_PIXELS = 20
@@ -485,21 +525,18 @@ function* chartParts(number: number, block: ContentOf<'chart'>, sheet: string): 
       `<xdr:graphicFrame macro=""><xdr:nvGraphicFramePr>${propertiesOf(2, block)}<xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr><xdr:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xdr:xfrm><a:graphic><a:graphicData uri="${DRAWING}/chart"><c:chart xmlns:c="${DRAWING}/chart" r:id="rId1"/></a:graphicData></a:graphic></xdr:graphicFrame>`,
     ),
   }
-  const formats = chartData(block.chart).series.map(({ cells, column }) => {
-    const cell = cells.find((one) => one !== null && one.number !== null)
-    return (cell && formatOf(cell, column)) ?? 'General'
-  })
-  const place = { sheet, row: dataRow(block), formats }
+  const place = { sheet, row: dataRow(block), formats: chartFormats(block.chart) }
   yield { name: `xl/charts/chart${number}.xml`, content: bytesOf(chartXml(block.chart, place)) }
 }
 
 async function* pictureParts(
   number: number,
   block: ContentOf<'chart'>,
-  { fonts, locale }: WorkbookRequest,
+  { fonts, locale, warn }: WorkbookRequest,
 ): AsyncGenerator<ZipEntry> {
   const height = pixelsOf(block)
   const svg = await chartSvg(block.chart, { width: PICTURE_WIDTH, height, idPrefix: block.key, locale, fonts })
+  reportCuts(fonts, warn, block.key)
   const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
   yield { name: `xl/media/image${number}.png`, content: await svgToPng(svg, 2, fonts) }
   yield {

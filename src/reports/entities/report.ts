@@ -52,9 +52,12 @@ const sort = once(() =>
 )
 const maxRows = once(() => z.int().min(1).max(10_000_000))
 
+/** Of a text in a PDF. */
+const maxLines = once(() => z.int().min(1).max(100))
+
 const tableMembers = {
   columns: z
-    .array(column().extend({ maxLines: z.int().min(1).max(100).optional() }))
+    .array(column().extend({ maxLines: maxLines().optional() }))
     .min(1)
     .max(100),
   sort: sort().default([]),
@@ -95,6 +98,7 @@ const blocks = once(() =>
       objectId: line(200),
       as: z.enum(['auto', 'table', 'chart']).default('auto'),
       maxRows: maxRows().optional(),
+      maxLines: maxLines().optional(),
     }),
     z.strictObject({ ...block, type: z.literal('table'), ...tableMembers }),
     z.strictObject({

@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ReportError } from '../codes.ts'
+import { nameText } from '../display.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { Report } from '../entities/report.ts'
 import type { ReportUse } from '../entities/task.ts'
-import { cleanName, expandPattern, patternExpressions } from '../patterns.ts'
-import type { CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from '../types.ts'
+import { expandName, patternExpressions } from '../patterns.ts'
+import type { Cell, CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from '../types.ts'
 import { type Addressed, addressExpressions, addressTexts, inMember } from './cycles.ts'
 import type { PreparedDocument } from './plan.ts'
 import { slowRows } from './plan-warnings.ts'
@@ -69,7 +70,7 @@ export function createDocumentMaker(
       evaluate: data.evaluate,
       ...(reader && { recipient: reader }),
     }
-    const fileName = `${cleanName(await expandPattern(use.fileName, context))}.${use.format}`
+    const fileName = `${await expandName(use.fileName, context)}.${use.format}`
     const asked = addressExpressions(use, { email: task.email.enabled, hub: task.hub.enabled })
     const texts = variant === '' ? await addressTexts(data, asked) : null
     const addressed = (channel: 'mail' | 'hub') => {
@@ -81,7 +82,7 @@ export function createDocumentMaker(
       mailTo: addressed('mail'),
       hubTo: addressed('hub'),
       folders: use.cycle?.folder
-        ? (await inMember('cycle.folder', () => data.evaluate(use.cycle!.folder!))).text
+        ? nameText(await inMember('cycle.folder', () => data.evaluate(use.cycle!.folder!)))
             .split(';')
             .map((one) => one.trim())
             .filter(Boolean)
@@ -177,11 +178,11 @@ export function createDocumentMaker(
   }
 
   /** Results of `{expr:…}` in the patterns of deliveries, which are written when the run is planned. */
-  async function expressions(data: ReportData): Promise<Record<string, string>> {
+  async function expressions(data: ReportData): Promise<Record<string, Cell>> {
     const patterns = [task.email.subject, task.hub.title, ...task.storage.map(({ folder }) => folder)]
-    const found: Record<string, string> = {}
+    const found: Record<string, Cell> = {}
     for (const expression of new Set(patterns.flatMap(patternExpressions)))
-      found[expression] = (await data.evaluate(expression)).text
+      found[expression] = await data.evaluate(expression)
     return found
   }
 
@@ -199,4 +200,4 @@ export function secretOf(secrets: Readonly<Record<string, string>>, reference: s
 }
 
 export const labelOf = (key: string, cycle: readonly CycleValue[]): string =>
-  [key, ...cycle.map(({ value }) => value.text)].join('/')
+  [key, ...cycle.map(({ value }) => nameText(value))].join('/')

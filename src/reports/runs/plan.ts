@@ -8,7 +8,7 @@ import { type SenderRules, senderProblem } from '../addresses.ts'
 import type { RunCode } from '../codes.ts'
 import type { Definition, ReportUse } from '../entities/task.ts'
 import { cleanName, expandFolder, expandPattern, folderSegments, type PatternContext } from '../patterns.ts'
-import type { RunDocument } from '../types.ts'
+import type { Cell, RunDocument } from '../types.ts'
 import { distinctNames, freeName } from './file-names.ts'
 import type { NewDelivery, RunApp } from './ledger.ts'
 import { isUsable, type Note, type Person, personBehind, type Reader } from './recipients.ts'
@@ -25,7 +25,7 @@ export interface PreparedDocument extends RunDocument {
   /** Folders that the expression of the cycle gave; null = the folder of the task. */
   readonly folders: readonly string[] | null
   /** Results of `{expr:…}` under the selections of the document, by expression. */
-  readonly expressions: Readonly<Record<string, string>>
+  readonly expressions: Readonly<Record<string, Cell>>
   /** Pictures of an HTML report for the body of a mail. */
   readonly images: readonly { readonly cid: string; readonly sha256: string }[]
 }
@@ -157,7 +157,7 @@ function contextOf(
     app: { name: app.name, lastReload: app.lastReload === null ? null : new Date(app.lastReload) },
     timezone,
     locale,
-    evaluate: async (expression) => ({ text: document?.expressions[expression] ?? '', number: null }),
+    evaluate: async (expression) => document?.expressions[expression] ?? { text: '', number: null },
     ...(reader && { recipient: reader }),
   }
 }

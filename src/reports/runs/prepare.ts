@@ -7,6 +7,7 @@ import { errorText } from '../../platform/errors.ts'
 import { ReportError, type RunCode } from '../codes.ts'
 import type { AppliedData, AppliedFilter, OpenData } from '../data/index.ts'
 import { withEngineRetries } from '../data/retry.ts'
+import { nameText } from '../display.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportFilter } from '../entities/filter.ts'
 import type { QlikUser } from '../entities/recipient.ts'
@@ -186,7 +187,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
           isOpen = true
           const { data } = applied
           const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied })
-          const evaluate = async (expression: string) => (await data.evaluate(expression)).text
+          const evaluate = async (expression: string) => nameText(await data.evaluate(expression))
           found = met ? await people(evaluate) : []
           const { name, lastReload } = data.app
           return { met, app: { name, lastReload: lastReload?.getTime() ?? null } }

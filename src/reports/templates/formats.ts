@@ -1,7 +1,7 @@
 /** Numbers and dates as texts of Office templates: `{{revenue | #,##0.00}}`, `{{Date | yyyy-MM-dd}}`. */
 import { createDateFormat, dateFormatProblem } from '../date-format.ts'
-import { type DisplayColumn, type Marks, partsOf } from '../display.ts'
-import type { Cell } from '../types.ts'
+import { type DisplayColumn, partsOf } from '../display.ts'
+import type { Cell, Marks } from '../types.ts'
 
 export type TextFormat =
   | { readonly kind: 'text' }

@@ -1,10 +1,15 @@
 /** How a value of an app looks: the same text before and after a document. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createDisplayText, type DisplayColumn, displayOf, plainValue } from '../../../src/reports/display.ts'
+import {
+  createDisplayText,
+  createRunningText,
+  type DisplayColumn,
+  displayOf,
+  plainValue,
+} from '../../../src/reports/display.ts'
 import { cellFormat, numberFormat } from '../../../src/reports/documents/xlsx-formats.ts'
-import { createFormatter, parseFormat } from '../../../src/reports/templates/formats.ts'
-import type { Cell } from '../../../src/reports/types.ts'
+import { duals, LOCALES, plain, spreadsheetText } from '../../support/duals.ts'
 
 const dimension: DisplayColumn = { kind: 'dimension', type: 'number', format: null }
 const measure: DisplayColumn = { kind: 'measure', type: 'number', format: null }
@@ -43,68 +48,23 @@ describe('what a document shows', () => {
   })
 })
 
-/** The separators of the apps and of the spreadsheets that open their documents. */
-const LOCALES = [
-  { locale: 'en-GB', decimal: '.', group: ',' },
-  { locale: 'de-DE', decimal: ',', group: '.' },
-  { locale: 'sv-SE', decimal: ',', group: '\u00a0' },
-  { locale: 'pl-PL', decimal: ',', group: '\u00a0' },
-  { locale: 'de-CH', decimal: '.', group: '’' },
-] as const
-
-/** A dual of an app: a number in one of its formats, or a text with a number that happens to stand for it. */
-const duals = ({ decimal, group }: (typeof LOCALES)[number]): fc.Arbitrary<Cell> => {
-  const grouped = (digits: string) => digits.replace(/\B(?=(\d{3})+$)/g, group)
-  const written = fc
-    .record({
-      whole: fc.integer({ min: 0, max: 2_000_000_000 }),
-      fraction: fc.integer({ min: 0, max: 9999 }),
-      decimals: fc.constantFrom(0, 0, 1, 2, 4),
-      isNegative: fc.boolean(),
-      isGrouped: fc.boolean(),
-      affix: fc.constantFrom(['', ''], ['', '%'], ['€', ''], ['', ' €'], ['$', '']),
-    })
-    .map(({ whole, fraction, decimals, isNegative, isGrouped, affix: [before, after] }): Cell => {
-      const end = decimals === 0 ? '' : String(fraction % 10 ** decimals).padStart(decimals, '0')
-      const digits = `${isGrouped ? grouped(String(whole)) : whole}${end && decimal}${end}`
-      const number = (Number(`${whole}.${end}`) / (after === '%' ? 100 : 1)) * (isNegative ? -1 : 1)
-      return { text: `${isNegative ? '-' : ''}${before}${digits}${after}`, number }
-    })
-  const codes = fc
-    .tuple(fc.constantFrom('', '0', '00', '+', 'Q', '12345678901'), fc.integer({ min: 0, max: 99_999_999 }))
-    .map(
-      ([before, number]): Cell => ({
-        text: `${before}${number}`,
-        number: Number(`${before.replace('Q', '')}${number}`),
-      }),
-    )
-  const others = fc.record({
-    text: fc.constantFrom(
-      'Jan',
-      '1E5',
-      '2024',
-      '12:30',
-      '2024-04-01',
-      '46 70 123 45 67',
-      '1-2',
-      '555-1234',
-      '=1',
-      'n/a',
-    ),
-    number: fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 99_999 })),
+describe('a single value in a sentence or a title', () => {
+  test.each([
+    ['1234567.5', 1_234_567.5, '1.234.567,5'],
+    ['2026', 2026, '2026'],
+    ['007', 7, '007'],
+    ['1,234.50 €', 1234.5, '1,234.50 €'],
+    ['Nord', null, 'Nord'],
+  ])('%p is %p', (text, number, shown) => {
+    expect(createRunningText('de-DE')({ text, number })).toBe(shown)
   })
-  return fc.oneof({ weight: 3, arbitrary: written }, codes, others)
-}
 
-/** What a spreadsheet in the locale shows for a number in a cell with the format. */
-function spreadsheetText(number: number, format: string, marks: (typeof LOCALES)[number]): string {
-  if (format === 'General') return String(number).replace('.', marks.decimal)
-  const parsed = parseFormat(format)
-  if (typeof parsed === 'string') throw new Error(`${format}: ${parsed}`)
-  return createFormatter(marks.locale, marks).text({ cell: { text: '', number }, column: null }, parsed)
-}
-
-const plain = (text: string) => text.replaceAll(/\s/g, ' ').replaceAll('−', '-')
+  test('has the separators of its page', () => {
+    expect(createRunningText('de-DE', { decimal: '.', group: '' })({ text: '1234567.5', number: 1_234_567.5 })).toBe(
+      '1,234,567.5',
+    )
+  })
+})
 
 describe.each([...LOCALES])('2,000 duals of an app in $locale', (marks) => {
   test('are the same text in a workbook and in CSV', () => {

@@ -105,6 +105,7 @@ const BLOCKS: readonly Variant[] = [
       OBJECT,
       { at: 'as', label: 'Drawn as', as: 'choice', options: same('auto', 'table', 'chart') },
       ROWS,
+      LINES,
     ],
   },
   { type: 'pageBreak', title: 'Page break', start: { key: 'page' }, fields: [KEY] },

@@ -1,6 +1,6 @@
 /** Options of charts with two axes: bars, lines, areas, combinations, waterfall. */
 import type { Cell } from '../../types.ts'
-import { FONT_FAMILY, fitted } from '../fonts.ts'
+import { FONT_FAMILY, fitted, fittedWhole } from '../fonts.ts'
 import type { ChartContent, MeasureColumn } from './content.ts'
 import { frame, numbersOf, type Option, type Pivot, pivot, type Series } from './frame.ts'
 import {
@@ -329,7 +329,7 @@ export function waterfall(content: ChartContent, canvas: Canvas): Option {
               room > 24 && {
                 type: 'text',
                 style: {
-                  text: fitted(
+                  text: fittedWhole(
                     content.labels && step.text ? step.text : format(total ? step.to : step.to - step.from),
                     room,
                     SMALL,

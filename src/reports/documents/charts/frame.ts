@@ -68,6 +68,7 @@ function topLegend(plain: Frame, { width, fonts }: Canvas, names: readonly strin
     used += item
     shown.push(name)
   }
+  noteLeftOut(names.slice(shown.length), fonts)
   const height = Math.min(lines, MOST_LEGEND_LINES) * LINE
   return {
     ...plain,
@@ -87,8 +88,15 @@ function topLegend(plain: Frame, { width, fonts }: Canvas, names: readonly strin
   }
 }
 
+/** A legend has no room for these names. */
+const noteLeftOut = (names: readonly string[], fonts: Canvas['fonts']): void => {
+  for (const name of names) fonts.noteCut(name)
+}
+
 function rightLegend(plain: Frame, { width, height, fonts }: Canvas, names: readonly string[]): Frame {
   const widest = Math.min(width * 0.3, Math.max(...names.map((name) => fonts.measure(name, SMALL) + 2)))
+  const shown = names.slice(0, Math.max(1, Math.floor((height - plain.top - EDGE) / 20)))
+  noteLeftOut(names.slice(shown.length), fonts)
   return {
     ...plain,
     right: EDGE + ICON + ICON_GAP + widest + 16,
@@ -97,7 +105,7 @@ function rightLegend(plain: Frame, { width, height, fonts }: Canvas, names: read
       legend: {
         ...LEGEND,
         orient: 'vertical',
-        data: names.slice(0, Math.max(1, Math.floor((height - plain.top - EDGE) / 20))),
+        data: shown,
         left: width - EDGE - ICON - ICON_GAP - widest,
         top: plain.top,
         itemGap: 8,

@@ -55,8 +55,9 @@ export function kpiSvg(items: readonly KpiItem[], canvas: Canvas): string {
   const lines = Math.ceil(items.length / columns)
   const boxWidth = (width - EDGE * (columns + 1)) / columns
   const boxHeight = Math.min(150, (height - top - EDGE * lines) / lines)
-  const size = (text: string, most: number): number =>
-    Math.max(8, Math.min(most, (most * (boxWidth - 24)) / Math.max(1, fonts.measure(text, most, true))))
+  // A number is drawn as small as it must be: a part of it would be another number.
+  const size = (text: string, most: number, least: number): number =>
+    Math.max(least, Math.min(most, (most * (boxWidth - 24)) / Math.max(1, fonts.measure(text, most, true))))
   const line = (x: number, y: number, text: string, fontSize: number, fill: string, bold = false) =>
     `<text x="${round(x)}" y="${round(y)}" font-family="${FONT_FAMILY}" font-size="${round(fontSize)}" fill="${fill}"${bold ? ' font-weight="bold"' : ''}>${escapeText(text)}</text>`
   const boxes = items.map((item, index) => {
@@ -65,10 +66,11 @@ export function kpiSvg(items: readonly KpiItem[], canvas: Canvas): string {
     const { value, change, compared: other } = figureTexts(item, canvas.locale)
     const colour = change.startsWith('▲') ? GOOD : change.startsWith('▼') ? BAD : MUTED
     const compared = other === null ? '' : `${change}  (${other})`.trim()
+    const valueSize = size(value, Math.min(30, boxHeight * 0.32), item.value.number === null ? 8 : 0)
     return [
       `<rect x="${round(x)}" y="${round(y)}" width="${round(boxWidth)}" height="${round(boxHeight)}" rx="4" fill="#f7f9fb" stroke="${GRID}"/>`,
       line(x + 12, y + boxHeight * 0.25, fitted(item.label, boxWidth - 24, 12, fonts), 12, MUTED),
-      line(x + 12, y + boxHeight * 0.62, value, size(value, Math.min(30, boxHeight * 0.32)), INK, true),
+      line(x + 12, y + boxHeight * 0.62, fitted(value, boxWidth - 24, valueSize, fonts, true), valueSize, INK, true),
       ...(compared
         ? [line(x + 12, y + boxHeight * 0.86, fitted(compared, boxWidth - 24, SMALL, fonts), SMALL, colour)]
         : []),

@@ -156,10 +156,19 @@ export function treemap(content: ChartContent, canvas: Canvas): Option {
           fontSize: SMALL,
           lineHeight: 15,
           overflow: 'truncate',
+          ellipsis: '…',
           formatter: ({ data }: { data: { name: string; text?: string } }) =>
             data.text === undefined ? data.name : `${data.name}\n${data.text}`,
         },
-        upperLabel: { show: two, height: 20, fontSize: SMALL, fontWeight: 'bold', color: INK, overflow: 'truncate' },
+        upperLabel: {
+          show: two,
+          height: 20,
+          fontSize: SMALL,
+          fontWeight: 'bold',
+          color: INK,
+          overflow: 'truncate',
+          ellipsis: '…',
+        },
         itemStyle: { borderColor: '#ffffff', borderWidth: 1, gapWidth: 1 },
         levels: two ? [{}, { itemStyle: { borderColor: GRID, borderWidth: 2, gapWidth: 1 } }, {}] : [{}],
         data: two

@@ -1,6 +1,6 @@
 /** Options of charts whose marks stand at two values or names: scatter, bubble, heatmap, box plot. */
 import type { Row } from '../../types.ts'
-import { fitted } from '../fonts.ts'
+import { fitted, fittedWhole } from '../fonts.ts'
 import { axisName, categoryAxis, grid, middleName, valueAxis } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
 import { distinct, frame, numbersOf, type Option } from './frame.ts'
@@ -130,7 +130,7 @@ export function heatmap(content: ChartContent, canvas: Canvas): Option {
           .map((row) => {
             const value = row[2]!
             const share = highest === least ? 0 : (value.number! - least) / (highest - least)
-            const text = fitted(
+            const text = fittedWhole(
               content.labels ? valueText(value, measures[0], canvas.locale) : format(value.number!),
               cell - 4,
               SMALL,

@@ -1,5 +1,14 @@
 /** Look of charts: colours, sizes of text, numbers. */
-import { createDisplayText, knownLocale, partsWith, patternMarks, writeDate } from '../../display.ts'
+import {
+  compactLocale,
+  createDisplayText,
+  knownLocale,
+  marksOf,
+  nameText,
+  partsWith,
+  patternMarks,
+  writeDate,
+} from '../../display.ts'
 import { createFormatter, parseFormat } from '../../templates/formats.ts'
 import type { Cell, Column } from '../../types.ts'
 import type { FontSet } from '../fonts.ts'
@@ -48,7 +57,7 @@ export interface Canvas {
 }
 
 /** Text of the dimension value; `-` for null, as Qlik shows it. */
-export const nameOf = (cell: Cell | undefined): string => cell?.text || (cell?.number ?? '-').toString()
+export const nameOf = (cell: Cell | undefined): string => (cell && nameText(cell)) || '-'
 
 /** The text of a value as in tables; numbers of our own, such as totals, are written in the format of their column. */
 export function valueText(cell: Cell, column: Column | undefined, locale: string): string {
@@ -56,7 +65,7 @@ export function valueText(cell: Cell, column: Column | undefined, locale: string
   if (TIMES.has(column.type)) return numberFormat(column, locale, [cell.number])(cell.number)
   const format = column.format === null ? null : parseFormat(workbookFormat(column))
   if (format === null || typeof format === 'string') return createDisplayText(locale)(cell, column)
-  return createFormatter(locale, patternMarks(column.format)).text({ cell, column }, format)
+  return createFormatter(locale, marksOf(null, column)).text({ cell, column }, format)
 }
 
 const TIMES: ReadonlySet<Column['type']> = new Set(['date', 'timestamp', 'time', 'interval'])
@@ -66,21 +75,23 @@ const PERCENT = /%/
 const HOUR_MINUTES = 24 * 60
 
 /**
- * Writes numbers at an axis, with the separators of the column's pattern: percentages, times and dates by the column's type;
+ * Writes numbers at an axis, with the separators of the column or of its page: percentages, times and dates by the column's type;
  * large ones shortened (1.25M), with decimals that keep marks distinct.
  */
 export function numberFormat(
-  column: Pick<Column, 'type' | 'format'> | undefined,
+  column: Pick<Column, 'type' | 'format' | 'marks'> | undefined,
   locale: string,
   values: readonly number[],
 ): (value: number) => string {
   const largest = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
-  const known = knownLocale(locale)
+  const isCompact = largest >= 1_000_000 && !PERCENT.test(column?.format ?? '')
+  const known = isCompact ? compactLocale(knownLocale(locale)) : knownLocale(locale)
   const pattern = column?.format ?? null
   if (column?.type === 'date' || column?.type === 'timestamp') {
     const isDigits = pattern !== null && DATE_PATTERN.test(pattern) && !pattern.includes('MMM')
     if (isDigits) return (value) => writeDate(value, pattern)
-    const date = new Intl.DateTimeFormat(known, { dateStyle: 'medium', timeZone: 'UTC' })
+    // Without names of months, which would be in the language of the locale beside those of the app.
+    const date = new Intl.DateTimeFormat(known, { year: 'numeric', month: '2-digit', day: '2-digit', timeZone: 'UTC' })
     return (value) => date.format(new Date((value - 25_569) * 86_400_000))
   }
   if (column?.type === 'time' || column?.type === 'interval') {
@@ -93,11 +104,11 @@ export function numberFormat(
     known,
     PERCENT.test(pattern ?? '')
       ? { style: 'percent', maximumFractionDigits: largest < 0.05 ? 2 : largest < 0.5 ? 1 : 0 }
-      : largest >= 1_000_000
+      : isCompact
         ? { notation: 'compact', maximumFractionDigits: 3 }
         : { maximumFractionDigits: largest < 1 ? 4 : largest < 10 ? 2 : largest < 100 ? 1 : 0 },
   )
-  const write = partsWith(patternMarks(pattern))
+  const write = partsWith(patternMarks(pattern) ?? column?.marks ?? null)
   return (value) => write(format, value)
 }
 

@@ -5,7 +5,7 @@ import { allowedText, escapeText } from '../markup.ts'
 import { cutChartText } from '../values.ts'
 import { bars, combination, lines, waterfall } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
-import { frame, type Option } from './frame.ts'
+import { distinct, frame, type Option } from './frame.ts'
 import { caption, funnel, gauge, pie, radar, sankey, treemap } from './parts.ts'
 import { boxes, heatmap, points } from './points.ts'
 import { type Canvas, EDGE, MUTED, SMALL } from './style.ts'
@@ -59,10 +59,21 @@ async function drawMarks(content: ChartContent, canvas: Canvas, idPrefix: string
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: canvas.width, height: canvas.height })
   try {
     chart.setOption(content.rows.length === 0 ? empty(canvas) : BUILDERS[content.kind](content, canvas))
-    return canonical(chart.renderToSVGString(), idPrefix, canvas.title)
+    const svg = chart.renderToSVGString()
+    if (content.kind === 'treemap') noteShortened(svg, content, canvas.fonts)
+    return canonical(svg, idPrefix, canvas.title)
   } finally {
     // Ends its timers.
     chart.dispose()
+  }
+}
+
+/** ECharts itself shortens the names of a treemap, whose boxes it lays out. */
+function noteShortened(svg: string, { rows, dimensions }: ChartContent, fonts: FontSet): void {
+  const names = new Set(dimensions.flatMap((_, at) => distinct(rows, at)))
+  for (const [, shown = ''] of svg.matchAll(/>([^<]*…)</g)) {
+    const name = [...names].find((one) => escapeText(one).startsWith(shown.slice(0, -1)))
+    if (name !== undefined && !names.has(shown)) fonts.noteCut(name)
   }
 }
 

@@ -232,7 +232,7 @@ async function fillLevel(
  */
 async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, folder: string | null): Promise<void> {
   const { sheet, place, path, tables } = output
-  const { parts, moves, styles } = context
+  const { parts, moves, styles, warn } = context
   const plan = sheet.plan
   const copy = place.index > 0
   const relationships = plan
@@ -242,7 +242,7 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
   if (!plan) return
   const frame = await fillFrame(plan.source.frame, { place, scope, moves })
   if (!copy && !frame.changed && plan.cells.size === 0) return
-  const text = frame.write(writeRows({ plan, place, scope, moves, styles }))
+  const text = frame.write(writeRows({ plan, place, scope, moves, styles, warn }))
   if (folder === null) {
     parts.write(path, followedByStyles(text, context))
     return

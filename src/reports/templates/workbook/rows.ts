@@ -1,7 +1,9 @@
 /** Writes the rows of a filled sheet, one after the other, so that a sheet of any length needs little memory. */
 import { ReportError } from '../../codes.ts'
-import { displayOf } from '../../display.ts'
-import type { Value } from '../formats.ts'
+import { displayOf, writeDate } from '../../display.ts'
+import { cellFormat, numberFormat } from '../../documents/xlsx-formats.ts'
+import type { Warn } from '../../types.ts'
+import { createFormatter, parseFormat, type Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
 import type { TextTag } from '../tags.ts'
 import { escapeAttribute, escapeXml } from '../xml.ts'
@@ -22,6 +24,7 @@ interface RowsRequest {
   readonly scope: Scope
   readonly moves: Moves
   readonly styles: Styles
+  readonly warn: Warn
 }
 
 /** The content of `<sheetData>`, in pieces. Cached results of formulas are left out. */
@@ -264,12 +267,43 @@ export async function renderText(
 
 function valueCell(request: RowsRequest, cell: PlanCell, reference: string, { cell: value, column }: Value): string {
   // Duals such as the month Jan and codes such as 007 have a number too; as text they show what Qlik shows.
-  if (displayOf(value, column).as === 'text') return textCell(request, cell, reference, value.text, '')
-  return `<c r="${reference}"${styleOf(cell)}><v>${value.number}</v></c>`
+  const display = displayOf(value, column)
+  const style = styleOf(cell)
+  const asText = () => textCell(request, cell, reference, value.text, '')
+  const asNumber = (attributes: string) => `<c r="${reference}"${attributes}><v>${value.number}</v></c>`
+  if (display.as === 'text') return asText()
+  if (display.as === 'locale' || !request.styles.isGeneral(style)) return asNumber(style)
+  const format = cellFormat(display, column ? numberFormat(column) : 'General')
+  const isExact = display.as === 'time' ? isPlainDate({ cell: value, column }) : showsText(value, format)
+  if (!isExact) return asText()
+  return asNumber(format === 'General' ? style : request.styles.formatted(style, format))
+}
+
+/** Names of months are in the language of the reader, and other parts of a date may be missing in Excel. */
+const isPlainDate = ({ cell, column }: Value): boolean => {
+  const format = column?.format ?? ''
+  return cell.number !== null && !/M{3}/.test(format) && writeDate(cell.number, format) === cell.text
+}
+
+const formatter = createFormatter('en')
+/** Separators differ from reader to reader. */
+const withoutMarks = (text: string): string => text.replaceAll(/[.,'’\s]/g, '').replaceAll('−', '-')
+
+/** Whether a number format shows the text of the value. */
+function showsText(cell: Value['cell'], format: string): boolean {
+  if (format === 'General' || cell.text === '') return true
+  const parsed = parseFormat(format)
+  if (typeof parsed === 'string') return false
+  const shown = formatter.text({ cell: { text: '', number: cell.number }, column: null }, parsed)
+  return withoutMarks(shown) === withoutMarks(cell.text)
 }
 
 function textCell(request: RowsRequest, cell: PlanCell, reference: string, text: string, properties: string): string {
   if (text === '') return emptyCell(cell, reference)
+  if (text.length > MAX_TEXT) {
+    const { name } = request.place
+    request.warn('TEXT_TRUNCATED', `${name}!${reference}: a cell has room for ${MAX_TEXT} of ${text.length} characters`)
+  }
   const cut = text.replace(/\r\n?/g, '\n').slice(0, MAX_TEXT)
   const attributes = cut.includes('\n') ? request.styles.wrapped(styleOf(cell)) : styleOf(cell)
   const element = `<t xml:space="preserve">${escapeXml(escapeString(cut))}</t>`

@@ -1,14 +1,39 @@
-/** Cell formats that filling adds: line breaks show only in cells whose text is wrapped. */
-import { attributesOf, plainMarkup } from '../xml.ts'
+/** Cell formats that filling adds: wrapped texts, whose line breaks show, and the number formats of the app. */
+import { attributesOf, escapeAttribute, plainMarkup } from '../xml.ts'
 
 export interface Styles {
   /** The attributes of a cell, ` s="3"`, with a format that wraps the text and is else the same. */
   wrapped(attributes: string): string
+  /** Whether the cell has no number format of its own. */
+  isGeneral(attributes: string): boolean
+  /** The attributes with a number format and else the same. */
+  formatted(attributes: string, numberFormat: string): string
   /** The part with the added formats; null when none was added. */
   toXml(): string | null
 }
 
 const LIST = /(<(?:\w+:)?cellXfs\b[^>]*>)(.*?)(<\/(?:\w+:)?cellXfs>)/s
+const STYLE = /\ss="(\d+)"/
+/** Smaller numbers are those of formats that every program knows. */
+const FIRST_OWN_FORMAT = 164
+const NUMBER_FORMATS = /(<(?:\w+:)?numFmts\b[^>]*>)(.*?)(<\/(?:\w+:)?numFmts>)/s
+const ROOT = /<((?:\w+:)?)styleSheet\b(?:[^>"']|"[^"]*"|'[^']*')*>/
+
+function withNumberFormats(xml: string, formats: readonly string[], first: number): string {
+  const prefix = ROOT.exec(xml)?.[1] ?? ''
+  const items = formats
+    .map((format, index) => `<${prefix}numFmt numFmtId="${first + index}" formatCode="${escapeAttribute(format)}"/>`)
+    .join('')
+  if (!NUMBER_FORMATS.test(xml)) {
+    const list = `<${prefix}numFmts count="${formats.length}">${items}</${prefix}numFmts>`
+    return xml.replace(ROOT, (root) => root + list)
+  }
+  return xml.replace(NUMBER_FORMATS, (_, open: string, content: string, close: string) => {
+    const count = (content.match(/<(?:\w+:)?numFmt\b/g) ?? []).length + formats.length
+    return open.replace(/\scount="[^"]*"/, ` count="${count}"`) + content + items + close
+  })
+}
+
 const FORMAT = /<((?:\w+:)?)xf\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/(?:\w+:)?xf>)/gs
 
 /** @param source `xl/styles.xml`; null when the workbook has none. */
@@ -17,11 +42,35 @@ export function createStyles(source: string | null): Styles {
   const list = xml === null ? null : LIST.exec(xml)
   const formats = Array.from((list?.[2] ?? '').matchAll(FORMAT))
   const added: string[] = []
-  const wrapped = new Map<number, number>()
+  const known = new Map<string, number>()
+  const numberFormats: string[] = []
+  const firstFormat = Math.max(
+    FIRST_OWN_FORMAT,
+    ...Array.from((xml ?? '').matchAll(/numFmtId="(\d+)"/g), ([, id]) => Number(id) + 1),
+  )
+
+  const indexOf = (attributes: string): number => Number(STYLE.exec(attributes)?.[1] ?? 0)
+
+  /** The attributes with the format that `change` returns, made once for each key. */
+  function changed(attributes: string, key: string, change: (index: number) => number): string {
+    if (!list || formats.length === 0) return attributes
+    const index = indexOf(attributes)
+    const full = `${index} ${key}`
+    const number = known.get(full) ?? change(index)
+    known.set(full, number)
+    return `${attributes.replace(STYLE, '')} s="${number}"`
+  }
+
+  function withNumberFormat(index: number, format: string): number {
+    const [, prefix = '', attributes = '', content = ''] = formats[index] ?? []
+    if (!numberFormats.includes(format)) numberFormats.push(format)
+    const id = firstFormat + numberFormats.indexOf(format)
+    const own = attributes.replaceAll(/\s(?:numFmtId|applyNumberFormat)="[^"]*"/g, '').trimEnd()
+    added.push(`<${prefix}xf numFmtId="${id}"${own} applyNumberFormat="1">${content}</${prefix}xf>`)
+    return formats.length + added.length - 1
+  }
 
   function wrap(index: number): number {
-    const known = wrapped.get(index)
-    if (known !== undefined) return known
     const [, prefix = '', attributes = '', content = ''] = formats[index] ?? []
     const alignment = new Map(attributesOf(/<(?:\w+:)?alignment\b([^>]*?)\/?>/.exec(content)?.[1] ?? ''))
     if (/^(1|true)$/.test(alignment.get('wrapText') ?? '')) return index
@@ -30,24 +79,24 @@ export function createStyles(source: string | null): Styles {
     const rest = content.replace(/<(?:\w+:)?alignment\b[^>]*?(?:\/>|>.*?<\/(?:\w+:)?alignment>)/s, '')
     const own = attributes.replace(/\sapplyAlignment="[^"]*"/, '').trimEnd()
     added.push(`<${prefix}xf${own} applyAlignment="1"><${prefix}alignment${written}/>${rest}</${prefix}xf>`)
-    const number = formats.length + added.length - 1
-    wrapped.set(index, number)
-    return number
+    return formats.length + added.length - 1
   }
 
   return {
-    wrapped(attributes) {
-      if (!list || formats.length === 0) return attributes
-      const index = Number(/\ss="(\d+)"/.exec(attributes)?.[1] ?? 0)
-      return `${attributes.replace(/\ss="[^"]*"/, '')} s="${wrap(index)}"`
+    wrapped: (attributes) => changed(attributes, 'wrapped', wrap),
+    isGeneral(attributes) {
+      const own = formats[indexOf(attributes)]?.[2] ?? ''
+      return Number(/\snumFmtId="(\d+)"/.exec(own)?.[1] ?? 0) === 0
     },
+    formatted: (attributes, format) => changed(attributes, format, (index) => withNumberFormat(index, format)),
     toXml() {
       if (xml === null || added.length === 0) return null
       const count = formats.length + added.length
-      return xml.replace(LIST, (_, open: string, content: string, close: string) => {
+      const withFormats = xml.replace(LIST, (_, open: string, content: string, close: string) => {
         const counted = open.replace(/\scount="[^"]*"/, ` count="${count}"`)
         return counted + content + added.join('') + close
       })
+      return numberFormats.length === 0 ? withFormats : withNumberFormats(withFormats, numberFormats, firstFormat)
     },
   }
 }

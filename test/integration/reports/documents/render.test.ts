@@ -33,7 +33,10 @@ describe('documents of a report with every type of block', () => {
   ])('%s: media type, warnings, equal bytes a second time', async (format, mediaType, beginning) => {
     const first = await render({ blocks: packBlocks, page, use: { format } })
     expect(first.document).toMatchObject({ format, mediaType, extension: format })
-    expect(first.warnings).toEqual(['BLOCK_ERROR broken cannot calculate Nope('])
+    // The title of a chart in a PDF has one line.
+    const cut = first.warnings.filter((warning) => warning.startsWith('TEXT_TRUNCATED line no room for "Trend <script'))
+    expect(cut).toHaveLength(format === 'pdf' ? 1 : 0)
+    expect(first.warnings).toEqual(['BLOCK_ERROR broken cannot calculate Nope(', ...cut])
     expect(first.text).toStartWith(beginning)
     const second = await render({ blocks: packBlocks, page, use: { format }, fileName: `again.${format}` })
     expect(second.bytes.equals(first.bytes)).toBeTrue()

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ReportError } from '../../../../src/reports/codes.ts'
+import { createRunningText } from '../../../../src/reports/display.ts'
 import { type BlockContent, expandMarkdown, loadBlocks } from '../../../../src/reports/documents/blocks.ts'
 import { formatProblem, singleBlock } from '../../../../src/reports/documents/formats.ts'
 import { markdownToHtml } from '../../../../src/reports/documents/markdown.ts'
@@ -26,6 +27,7 @@ async function load(
   const loaded = await loadBlocks({
     report: reportOf(blocks),
     data,
+    locale: 'en-GB',
     warn: (code, details, block) => warnings.push(`${code} ${block}: ${details}`),
     maxRowsPerTable: 100,
     ...more,
@@ -74,6 +76,15 @@ describe('blocks', () => {
     expect([loaded[0]?.type, warnings]).toEqual([type, [...expected]])
   })
 
+  test('the table of an object has as many lines for a text as its block says', async () => {
+    const linesOf = async (block: object) => {
+      const [table] = (await load([block])).loaded as [Extract<BlockContent, { type: 'table' }>]
+      return table.table.columns.map(({ maxLines }) => maxLines)
+    }
+    expect(await linesOf({ ...object('pie1', 'table'), maxLines: 9 })).toEqual([9, 9])
+    expect(await linesOf(object('pie1', 'table'))).toEqual([undefined, undefined])
+  })
+
   test('only the wanted block is loaded, objects as tables when asked', async () => {
     const { loaded } = await load([...packBlocks, object('pie1')], packData, { block: 'o', tablesOnly: true })
     expect(loaded.map(({ key, type, title }) => [key, type, title])).toEqual([['o', 'table', 'Sales by region']])
@@ -103,6 +114,8 @@ describe('blocks', () => {
   })
 })
 
+const show = createRunningText('en-GB')
+
 describe('expressions in texts', () => {
   const data = fakeReportData({
     values: { a: 'one', 'f({x}, {y})': '*two*', n: [1.5, '- 1. <b>'], 'If(a={1},2)': 'set' },
@@ -114,7 +127,7 @@ describe('expressions in texts', () => {
     ['{{=If(a={1},2)}}', 'set'],
     ['never closed {{=a', 'never closed {{=a'],
   ])('%s', async (markdown, expanded) => {
-    expect(await expandMarkdown(markdown, data)).toBe(expanded)
+    expect(await expandMarkdown(markdown, data, show)).toBe(expanded)
   })
 
   test('a value is never markup', async () => {
@@ -132,7 +145,7 @@ describe('expressions in texts', () => {
       'http://x.example',
       'a\n\nb',
     ]) {
-      const markdown = await expandMarkdown('before {{=v}}\n\n{{=v}}', fakeReportData({ values: { v: value } }))
+      const markdown = await expandMarkdown('before {{=v}}\n\n{{=v}}', fakeReportData({ values: { v: value } }), show)
       const text = value.replace(/\s+/g, ' ').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
       expect(await markdownToHtml(markdown)).toBe(`<p>before ${text}</p>\n<p>${text}</p>\n`)
     }

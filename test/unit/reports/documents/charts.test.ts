@@ -92,7 +92,13 @@ describe('numbers at axes', () => {
   test.each([
     [plain, 'en-GB', [0, 12_500], 12_500, '12,500'],
     [plain, 'en-US', [0, 4_500_000], 1_500_000, '1.5M'],
+    [plain, 'en-GB', [0, 4_500_000], 1_500_000, '1.5M'],
+    [plain, 'en-IN', [0, 4_500_000], 3_000_000, '3M'],
+    [plain, 'en-IN', [0, 45_000_000], 20_000_000, '20M'],
+    [plain, 'en-IN', [0, 4_500_000_000], 2_000_000_000, '2B'],
     [plain, 'de-DE', [0.5], 0.25, '0,25'],
+    [{ ...plain, marks: { decimal: '.', group: ',' } } as const, 'de-DE', [0, 12_500], 12_500, '12,500'],
+    [{ type: 'date', format: 'D MMM YYYY' } as const, 'sv-SE', [45_982], 45_982, '2025-11-21'],
     [{ type: 'number', format: '0.0%' } as const, 'en-GB', [0.1, 0.9], 0.4, '40%'],
     [{ type: 'interval', format: 'hh:mm' } as const, 'en-GB', [0.5], 0.0625, '1:30'],
     [{ type: 'date', format: 'YYYY-MM-DD' } as const, 'en-GB', [45_982], 45_982, '2025-11-21'],

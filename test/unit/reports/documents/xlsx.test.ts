@@ -234,7 +234,7 @@ describe('a workbook', () => {
 
   test('has the lines of a text block as plain text; tables keep their columns', async () => {
     const markdown =
-      '## To date\n\nRose **by** `12 %`, see [it](https://x.example).\nNext\n\n- first\n- second\n  - inner\n\n3. three\n\n| A | B |\n| --- | --- |\n| one | =2 |\n\n<b>raw</b> ![alt](https://x/p.png)'
+      '## To date\n\nRose **by** `12 %`, see [it](https://x.example).\nNext\n\n- first\n- second\n  - inner\n\n3. three\n\n| A | B |\n| --- | --- |\n| one | =2 |\n\n<b>raw</b> ![alt](https://x/p.png)\n\n- [ ] open\n- [x] done\n\nAT&amp;T&nbsp;x &#8364; `&amp;` \\&amp;'
     const sheet = await sheetOf([{ type: 'text', key: 'intro', title: '', markdown }])
     const lines = [...sheet.matchAll(/<row r="\d+">(.*?)<\/row>/gs)].map(([, row]) =>
       [...row!.matchAll(/<t[^>]*>([^<]*)<\/t>/g)].map(([, text]) => text).join(' | '),
@@ -250,6 +250,10 @@ describe('a workbook', () => {
       'A | B',
       'one | =2',
       '&lt;b&gt;raw&lt;/b&gt; alt',
+      '☐ open',
+      '☑ done',
+      // In XML.
+      'AT&amp;T\u00a0x € &amp;amp; &amp;amp;',
     ])
   })
 
@@ -264,6 +268,7 @@ describe('a workbook', () => {
     ['combo', 'barChart', 2],
     ['pie', 'pieChart', 1],
     ['donut', 'doughnutChart', 1],
+    ['scatter', 'scatterChart', 1],
   ]
   test.each(KINDS)('has %s as a chart of Excel over the cells below it', async (kind, element, series) => {
     const parts = await partsOf([chartBlock(kind, "It's a chart")])
@@ -300,6 +305,33 @@ describe('a workbook', () => {
     expect(chart!.match(/<c:axPos val="r"\/>/g)).toHaveLength(1)
   })
 
+  test('has a series of a scatter chart for each value of its second dimension', async () => {
+    const block = chartBlock('scatter')
+    if (block.type !== 'chart') throw new Error('no chart')
+    const { dimensions, measures } = block.chart
+    const rows = ['A', 'B', 'A'].map((group, at) => [
+      textCell(`point ${at}`),
+      textCell(group),
+      numberCell(at),
+      numberCell(10 * at),
+    ])
+    const two = { ...block.chart, dimensions: [...dimensions, column('Group')], measures, rows }
+    const parts = await partsOf([{ ...block, chart: two }])
+    const chart = parts['xl/charts/chart1.xml']!
+    const places = [...chart.matchAll(/<c:f>'Trend'!([^<]*)<\/c:f>/g)].map(([, place]) => place)
+    const [row] = /\d+/.exec(places[0]!)!
+    const at = (offset: number) => Number(row) + offset
+    expect(places).toEqual([
+      `$B$${at(0)}`,
+      `$C$${at(0)}:$C$${at(1)}`,
+      `$D$${at(0)}:$D$${at(1)}`,
+      `$B$${at(2)}`,
+      `$C$${at(2)}`,
+      `$D$${at(2)}`,
+    ])
+    expect(cellOf(parts['xl/worksheets/sheet1.xml']!, `A${at(1)}`)).toContain('point 2')
+  })
+
   test('says above a chart what was left out', async () => {
     const block = chartBlock('bar')
     if (block.type !== 'chart') throw new Error('no chart')
@@ -308,7 +340,7 @@ describe('a workbook', () => {
     expect(cellOf(sheet!, 'A2')).toContain('Showing the largest 6 of 1,234 values of Month')
   })
 
-  test.each(['radar', 'scatter', 'treemap', 'waterfall'] as const)('has %s as a picture', async (kind) => {
+  test.each(['radar', 'bubble', 'treemap', 'waterfall'] as const)('has %s as a picture', async (kind) => {
     const parts = await partsOf([chartBlock(kind)])
     expect(Object.keys(parts)).toContain('xl/media/image1.png')
   })

@@ -11,8 +11,10 @@ import {
   facts,
   filledWorkbook,
   picture,
+  reportWithFew,
   salesWorkbook,
   sheetRow,
+  sideBySideWorkbook,
   textBox,
   workbook,
   workbookReport,
@@ -544,6 +546,14 @@ describe('the check of a template', () => {
     expect((await named('a.xlsm')).problems).toMatchObject([{ code: 'TEMPLATE_UNSAFE' }])
     expect(await named('a.xltx')).toMatchObject({ ok: true, format: 'xlsx', bytes: bytes.length })
   })
+})
+
+test('a text that is too long for a cell is cut with a warning', async () => {
+  const long = [{ Region: 'Nord', Product: 'x'.repeat(40_000), Sales: 1, OrderDate: 45_658 }]
+  await using filled = await filledWorkbook(sideBySideWorkbook(), { facts: long, report: reportWithFew() })
+  expect(filled.warnings).toEqual(
+    ['A2', 'D2'].map((cell) => `TEXT_TRUNCATED Sales!${cell}: a cell has room for 32767 of 40000 characters`),
+  )
 })
 
 test('a template that LibreOffice has saved: shared strings, extended data bars, output of the pivot table', async () => {
