@@ -129,6 +129,28 @@ describe('schedules', () => {
   }, 30_000)
 })
 
+describe('configuration', () => {
+  test('the line ends of old Macs, which YAML does not know, are refused with what to do', async () => {
+    const file = product.directory.join('ends.yaml')
+    writeFileSync(file, 'Butler:\r  # ours\r  logLevel: info\r')
+    const { code, stdout, stderr } = await runToEnd(['check', '-c', file])
+    expect(code).toBe(1)
+    expect(stdout + stderr).toContain('has the line ends of old Macs (CR only)')
+    expect(stdout + stderr).toContain('save the file with the line ends of Windows (CRLF) or Unix (LF)')
+  }, 30_000)
+
+  test.each(FOREIGN_FILES.filter(({ name }) => name !== 'page.xls'))(
+    '$name is refused with $reason',
+    async ({ content, reason }) => {
+      const file = product.directory.join('foreign.yaml')
+      writeFileSync(file, await content())
+      const { code, stdout, stderr } = await runToEnd(['check', '-c', file])
+      expect([code, stdout + stderr]).toEqual([1, expect.stringContaining(reason)])
+    },
+    30_000,
+  )
+})
+
 describe('pairs', () => {
   const TABLE = 'namespace;key;value\r\nLänder;Süd;größer\r\n'
   const valueAt = async () =>
