@@ -63,13 +63,20 @@ export function buildCalendars(deps: CalendarsDeps, config: Config): BuiltCalend
 
 const MAX_FORMER = 10
 
+/** The reader of workbooks is loaded with the first one. */
+const WORKBOOK_MB = 10
+async function readTable(bytes: Uint8Array) {
+  const { readWorkbookTable } = await import('../reports/templates/workbook/table.ts')
+  return readWorkbookTable(new Uint8Array(bytes), WORKBOOK_MB)
+}
+
 type Version = ReturnType<typeof windowsOf>
 
 function windowsOf({ log, paths, on }: CalendarsDeps, { footman }: Config) {
   const fileOf = Object.entries(footman.calendars)
     .filter(([, { file }]) => file !== '')
     .map(([name, { file }]) => [name, paths.input(file)] as const)
-  const files = createCalendarFiles({ log, onFailure: on.calendar }, { files: Object.fromEntries(fileOf) })
+  const files = createCalendarFiles({ log, readTable, onFailure: on.calendar }, { files: Object.fromEntries(fileOf) })
   const calendars = createCalendars({ calendars: footman.calendars, fileDays: files.days })
   const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
   return { files, calendars, windows }

@@ -7,7 +7,8 @@
 import { type Child, useContext } from 'hono/jsx'
 import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
-import { encodingNote, strictText, TextError } from '../platform/encodings.ts'
+import { type DecodedText, encodingNote, isZip, strictText, TextError } from '../platform/encodings.ts'
+import { tableText } from '../platform/table.ts'
 import { type Failure, type Query, withQuery } from './ask.ts'
 import type { PageContent, PageContext } from './page.ts'
 import { ownPath, type Upload } from './requests.ts'
@@ -40,7 +41,7 @@ export interface Operation {
   readonly call: (fields: Fields, upload?: Upload) => Call
   /** The dialog asks for a file. */
   readonly takesFile?: true
-  /** Field that the text of the chosen file goes into, in any encoding of Windows; `note` says which one was assumed. */
+  /** Field that the text of the chosen file goes into, in any encoding of Windows, or of a workbook; `note` says which one was assumed. */
   readonly fileFills?: string
   /**
    * Asks before: what will happen, and inputs for what is to be chosen. Absent: taken at once. A button named `preview` in it
@@ -223,11 +224,25 @@ export const Calls = ({ context, operations }: CallsProps) =>
 
 const shell = (text: string): string => text.replaceAll("'", `'\\''`)
 
+/** Of a workbook that is shown as text. */
+const WORKBOOK_MB = 1
+
+/** The text of a file; of a workbook, that of its first sheet. Rejects with a `TextError`. */
+async function textOf(content: Uint8Array): Promise<DecodedText> {
+  if (!isZip(content)) return strictText(content)
+  const { readWorkbookTable } = await import('../reports/templates/workbook/table.ts')
+  return { text: tableText(await readWorkbookTable(new Uint8Array(content), WORKBOOK_MB)), encoding: 'utf-8' }
+}
+
 /** Puts the text of the chosen file into its field. Returns why it is none, else null. */
-function fillFromFile({ fileFills: field }: Operation, form: URLSearchParams, upload?: Upload): Failure | null {
+async function fillFromFile(
+  { fileFills: field }: Operation,
+  form: URLSearchParams,
+  upload?: Upload,
+): Promise<Failure | null> {
   if (field === undefined || upload === undefined) return null
   try {
-    const { text, encoding } = strictText(upload.content)
+    const { text, encoding } = await textOf(upload.content)
     form.set(field, text)
     form.set('note', encodingNote(encoding) ?? '')
     return null
@@ -250,7 +265,7 @@ export async function takeAction(
   form: URLSearchParams,
 ): Promise<Outcome> {
   const [, operation] = entry
-  const damaged = fillFromFile(operation, form, context.upload)
+  const damaged = await fillFromFile(operation, form, context.upload)
   if (damaged) return { kind: 'page', content: await operationPage(context, entry, form, damaged) }
   const fields = fieldsOf(form)
   const wanted = (await operation.typed?.(fields, context)) ?? null

@@ -69,14 +69,16 @@ export function pairsOf(text: string): PairsOfFile {
   return { format, namespaces }
 }
 
-function pairsOfTable([header, ...rows]: readonly TableRow[]): PairsOfFile {
+/** The pairs of a table: of a text, or the first sheet of a workbook. Throws a `TextError`. */
+export function pairsOfTable([header, ...rows]: readonly TableRow[]): PairsOfFile {
   const columns = columnsOf(header)
   const least = Math.max(...NEEDED.map((name) => columns.indexOf(name))) + 1
   const namespaces = new Map<string, Map<string, object>>()
-  for (const { line, cells } of rows) {
+  for (const { line, cells, problem } of rows) {
     const fail = (message: string): never => {
       throw new TextError(message, line, 1)
     }
+    if (problem !== undefined) fail(problem)
     const of = (name: ColumnName): string => cells[columns.indexOf(name)] ?? ''
     if (cells.slice(columns.length).some((cell) => cell !== '')) {
       fail(`the line has values beyond the ${columns.length} columns of the first line`)

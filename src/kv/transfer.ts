@@ -79,7 +79,9 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       scope: 'kv:write',
       action: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
+      ownBodyErrors: true,
       summary: 'Import key-value pairs',
+      description: 'The JSON of an export. `footman kv import` and the console also take tables (.csv, .xlsx).',
       query: () =>
         z.object({
           mode: z

@@ -1,5 +1,5 @@
 /**
- * The days of calendar files (.ics, a YAML list of dates, or .csv with dates in its first column), read at start and again when a file changes.
+ * The days of calendar files (.ics, a YAML list of dates; .csv or .xlsx with dates in the first column), read at start and again when a file changes.
  *
  * Of an iCalendar file (RFC 5545) these are the days of all-day events, with their length, yearly recurrence and exceptions.
  * ical.js reads the properties, rrule-temporal follows the rules (ical.js moves 29 February to 1 March). Both are loaded with
@@ -9,7 +9,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { parse } from 'yaml'
 import { type Day, formatDay, parseDay } from './calendar.ts'
-import { type DecodedText, encodingNote, isZip, lenientText, TextError } from './encodings.ts'
+import { encodingNote, formatProblem, isZip, lenientText, refuseMarkup, TextError } from './encodings.ts'
 import { errorText } from './errors.ts'
 import { createRecurringJob } from './recurring-job.ts'
 import { parseTable, type TableRow } from './table.ts'
@@ -17,6 +17,8 @@ import type { Logger } from './types.ts'
 
 interface CalendarFilesDeps {
   readonly log: Logger
+  /** The first sheet of a workbook. Rejects with a `TextError`. */
+  readonly readTable: (bytes: Uint8Array) => Promise<readonly TableRow[]>
   /** Called with the reason when a file cannot be read, with null when it can: at the first reading and at each change. */
   readonly onFailure?: ((calendar: string, reason: string | null) => void) | undefined
 }
@@ -51,7 +53,7 @@ const MAX_BYTES = 10 * 1024 * 1024
 const NO_DAYS: ReadonlySet<Day> = new Set()
 
 export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarFilesSettings): CalendarFiles {
-  const { log, onFailure } = deps
+  const { log, readTable, onFailure } = deps
   const files = Object.entries(settings.files)
   const known = new Map<string, Known>()
 
@@ -62,11 +64,8 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       const stamp = `${size} ${mtimeMs}`
       if (stamp === before.stamp) return
       if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
-      const { text, encoding } = calendarText(await readFile(path))
-      const { days, warnings } = await readCalendarFile(path, text)
-      const note = encodingNote(encoding)
-      for (const warning of note === null ? warnings : [`the file ${note}`, ...warnings])
-        log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
+      const { days, warnings } = await readCalendarFile(path, await readFile(path), readTable)
+      for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
       known.set(calendar, { days, stamp, trouble: null })
       if (before.trouble !== null || before.stamp === '') onFailure?.(calendar, null)
@@ -98,16 +97,26 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   }
 }
 
-/** Titles of damaged files may show wrong letters; the days are right. */
-function calendarText(bytes: Uint8Array): DecodedText {
-  if (isZip(bytes)) throw new Error('it is an Excel workbook; save its dates as .csv')
-  return lenientText(bytes)
+/** Rejects when the file is neither a calendar nor a list of dates. */
+async function readCalendarFile(
+  path: string,
+  bytes: Uint8Array,
+  readTable: CalendarFilesDeps['readTable'],
+): Promise<CalendarContent> {
+  if (isZip(bytes)) return daysOfTable(await readTable(bytes))
+  const format = formatProblem(bytes)
+  if (format !== null) throw new TextError(format)
+  // Titles of damaged files may show wrong letters; the days are right.
+  const { text, encoding } = lenientText(bytes)
+  refuseMarkup(text)
+  const { days, warnings } = await readCalendarText(path, text)
+  const note = encodingNote(encoding)
+  return { days, warnings: note === null ? warnings : [`the file ${note}`, ...warnings] }
 }
 
-/** Rejects when the file is neither a calendar nor a list of dates. */
-async function readCalendarFile(path: string, text: string): Promise<CalendarContent> {
+async function readCalendarText(path: string, text: string): Promise<CalendarContent> {
   if (/\.ics$/i.test(path)) return readIcs(text)
-  if (/\.(?:csv|tsv|txt)$/i.test(path)) return daysOfTable(parseTable(text))
+  if (/\.(?:csv|tsv|txt|xls[xmb]?)$/i.test(path)) return daysOfTable(parseTable(text))
   // The library takes the line ends of old Macs (CR only) for no line ends.
   const list: unknown = parse(text.replace(/\r\n?/g, '\n')) ?? []
   if (!Array.isArray(list)) throw new Error('a list of dates like "- 2026-12-24" is wanted')

@@ -75,9 +75,11 @@ const WEEKDAY: FieldKind = { name: 'weekday', least: 0, most: 6, names: WEEKDAYS
 const ALIASES: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
   '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
   '@weekly': '0 0 * * sun',
   '@monthly': '0 0 1 * *',
   '@yearly': '0 0 1 jan *',
+  '@annually': '0 0 1 jan *',
 }
 
 const MAX_LENGTH = 500
@@ -122,7 +124,7 @@ function read(text: string, monthBase: MonthBase): CronExpression {
   const tokens = [...text.matchAll(/\S+/g)].map((match) => ({ text: match[0], at: match.index }))
   if (tokens.length < 5) throw new CronError(whole, `too few fields: ${tokens.length} instead of 5 or 6`)
   if (tokens.length > 6)
-    throw new CronError(tokens[6]!, `too many fields: ${tokens.length} instead of 5 or 6; years are not possible`)
+    throw new CronError(tokens[6]!, `too many fields: ${tokens.length} instead of 5 or 6; ${withoutYears(tokens)}`)
   const [second, minute, hour, day, month, weekday] = tokens.length === 6 ? tokens : [ZERO, ...tokens]
   const days = readDays(day!)
   const weekdays = readWeekdays(weekday!)
@@ -142,15 +144,63 @@ function read(text: string, monthBase: MonthBase): CronExpression {
   return expression
 }
 
-/** The items of a list, each with its place. */
-function itemsOf({ text, at }: Token): Token[] {
+/** Quartz ends with a field for years. */
+function withoutYears(tokens: readonly Token[]): string {
+  const others = tokens.slice(0, 6).map(({ text }) => text)
+  return tokens.length === 7 ? `years are not possible, write ${others.join(' ')}` : 'years are not possible'
+}
+
+/** The items of a list, each with its place. Throws for those of other schedulers. */
+function itemsOf({ text, at }: Token, kind: FieldKind): Token[] {
   let offset = at
   return text.split(',').map((item) => {
     const token = { text: item, at: offset }
     offset += item.length + 1
+    const foreign = FOREIGN.find(([form, fields]) => form.test(item) && (fields === 'any' || fields === kind.name))
+    if (foreign) throw new CronError(token, `${item} ${foreign[2](item, kind)}`)
     return token
   })
 }
+
+type Foreign = readonly [
+  form: RegExp,
+  field: 'any' | 'day' | 'weekday',
+  reason: (item: string, kind: FieldKind) => string,
+]
+
+/** Items of other schedulers (Quartz, Jenkins) that cannot be followed, and what to write in their place. */
+const FOREIGN: readonly Foreign[] = [
+  [
+    /^\?/,
+    'any',
+    ({ length }, { name }) =>
+      `stands for a day of the month or a weekday${length > 1 ? ' alone' : ''}; write * for each ${name}`,
+  ],
+  [
+    /^H(?:\W|$)/i,
+    'any',
+    (item, { name }) =>
+      `is of Jenkins; write ${/\/\d+$/.exec(item) ? `*${/\/\d+$/.exec(item)![0]}` : `a fixed ${name}`}`,
+  ],
+  [/^W$/i, 'day', () => 'needs a day before it; write 15W, or LW for the last working day'],
+  [
+    /^W\d+$/i,
+    'day',
+    (item) => `is not possible; write ${item.slice(1)}W for the working day nearest to day ${item.slice(1)}`,
+  ],
+  [/^WL$/i, 'day', () => 'is not possible; write LW for the last working day'],
+  [/^(?:LW-\d+|L-\d+W)$/i, 'day', () => 'is not possible; name the days, or use LW for the last working day'],
+  [
+    /^\d+-\d+W$/i,
+    'day',
+    () => 'is not possible: W follows one day, as in 1W,2W; write mon-fri as the weekday for all working days',
+  ],
+  [/^[\w-]+(?:#\d*|(?<!^)L)$/i, 'day', () => 'is a weekday; write it in the last field'],
+  [/^(?:L?W|WL|\d+W)$/i, 'weekday', () => 'is a day of the month; write it in the field of days, as 15W or LW'],
+  [/^L\d$/i, 'weekday', (item) => `is not possible; write ${item.slice(1)}L`],
+  [/^\w+-\w+L$/i, 'weekday', () => 'is not possible: L follows one weekday; write them one by one, as in 1L,2L'],
+  [/^\w+-\w+#/i, 'weekday', () => 'is not possible: # follows one weekday; write them one by one, as in 1#2,2#2'],
+]
 
 type DaysOfMonth = Pick<CronExpression, 'days' | 'lastDay' | 'nearest' | 'lastWorkday'>
 
@@ -158,7 +208,7 @@ const isSpecial = ({ lastDay, nearest, lastWorkday }: DaysOfMonth): boolean =>
   lastDay || lastWorkday || nearest.length > 0
 
 function readDays(token: Token): DaysOfMonth {
-  const items = itemsOf(anyFor(token))
+  const items = itemsOf(anyFor(token), DAY)
   const is = (pattern: RegExp) => (item: Token) => pattern.test(item.text)
   const [isLast, isLastWorkday, isNearest] = [is(/^L$/i), is(/^LW$/i), is(/^\d+W$/i)]
   const offset = items.find(is(/^L-\d+$/i))
@@ -186,7 +236,7 @@ function readMonths(token: Token, base: MonthBase): Pick<CronExpression, 'months
 }
 
 function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth' | 'lastOf'> {
-  const items = itemsOf(anyFor(token))
+  const items = itemsOf(anyFor(token), WEEKDAY)
   const nth = items.flatMap((item) => {
     const match = /^([^#]*)#(.*)$/.exec(item.text)
     if (!match) return []
@@ -209,7 +259,8 @@ function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth' | '
 }
 
 /** Ascending. */
-const readField = (token: Token, kind: FieldKind): number[] => [...valuesOf(itemsOf(token), kind)].sort((a, b) => a - b)
+const readField = (token: Token, kind: FieldKind): number[] =>
+  [...valuesOf(itemsOf(token, kind), kind)].sort((a, b) => a - b)
 
 function valuesOf(items: readonly Token[], kind: FieldKind): Set<number> {
   return new Set(items.flatMap((item) => readItem(item, kind)))

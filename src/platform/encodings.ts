@@ -45,8 +45,8 @@ export function unicodeText(bytes: Uint8Array): DecodedText | null {
  * in which another encoding would give wrong letters.
  */
 export function strictText(bytes: Uint8Array): DecodedText {
-  const format = formatOf(bytes)
-  if (format !== null) throw new TextError(`it is ${format}, not text`)
+  const format = formatProblem(bytes)
+  if (format !== null) throw new TextError(format)
   const decoded = unicodeText(bytes) ?? windowsText(bytes)
   const zero = decoded.text.indexOf('\0')
   if (zero >= 0) throw errorAt(decoded.text, zero, 'a NUL byte: this is no text, or UTF-16 without a byte order mark')
@@ -64,6 +64,12 @@ export function lostLetter(value: unknown): string | null {
     : null
 }
 
+/** The note to the user about a text that is used although a letter was lost before; null when nothing is lost. */
+export function lostNote(text: string): string | null {
+  const at = text.indexOf(LOST)
+  return at < 0 ? null : `holds the sign ${LOST} (U+FFFD) in place of a lost letter in line ${placeIn(text, at).line}`
+}
+
 const SAVE_AGAIN = 'save the file again as UTF-8'
 /** Bytes that Windows-1252 does not have. */
 const UNASSIGNED = /[\x81\x8d\x8f\x90\x9d]/
@@ -76,7 +82,7 @@ const CERTAIN = /^(?:[\xc2-\xc5].|\xe2[\x80-\x84].|\xef\xbf.)$/s
 function windowsText(bytes: Uint8Array): DecodedText {
   const utf16 = utf16Of(bytes)
   if (utf16 !== null) throw new TextError(`it begins as ${utf16.toUpperCase()} and is damaged; ${SAVE_AGAIN}`)
-  const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  const raw = bufferOf(bytes).toString('latin1')
   const marked = raw.startsWith('\xef\xbb\xbf')
   if (marked || isMostlyUtf8(raw)) {
     // One sign for each character, so that the column is that of an editor.
@@ -111,12 +117,58 @@ export function placeIn(text: string, at: number): { readonly line: number; read
   return { line: ends.length + 1, column: at - (last ? last.index + last[0].length : 0) + 1 }
 }
 
-/** Files that are sent in place of their text. */
-function formatOf(bytes: Uint8Array): string | null {
-  const begins = (...signature: readonly number[]) => signature.every((byte, index) => bytes[index] === byte)
-  if (isZip(bytes)) return 'an Excel workbook or another ZIP file'
-  if (begins(0xd0, 0xcf, 0x11, 0xe0)) return 'a workbook of an old format (.xls) or with a password'
-  return begins(0x25, 0x50, 0x44, 0x46) ? 'a PDF file' : null
+const AS_TEXT = 'not text: save it as text with the encoding UTF-8, a table as "CSV UTF-8"'
+const AS_TABLE = 'save the table as "CSV UTF-8", or as .xlsx where a workbook is accepted'
+
+/** Files that are sent in place of their text, by their first bytes: what they are, and what to do. */
+const FORMATS: readonly (readonly [signature: string, format: string])[] = [
+  [
+    '\xd0\xcf\x11\xe0',
+    `a workbook of the old binary format (.xls) or with a password: ${AS_TABLE}, without a password`,
+  ],
+  ['%PDF', `a PDF file, ${AS_TEXT}`],
+  ['\x1f\x8b', `a gzip file, ${AS_TEXT}`],
+  ['\xff\xfe\0\0', `text in UTF-32; ${SAVE_AGAIN}`],
+  ['\0\0\xfe\xff', `text in UTF-32; ${SAVE_AGAIN}`],
+]
+
+const WORKBOOK = `an Excel workbook (.xlsx) or another Office file, ${AS_TEXT}`
+
+/** Kinds of ZIP files, by a name or text that stands in them unpacked. */
+const ARCHIVES: readonly (readonly [content: string, format: string])[] = [
+  ['xl/workbook.bin', `a binary Excel workbook (.xlsb): ${AS_TABLE}`],
+  ['opendocument.spreadsheet', `an OpenDocument spreadsheet (.ods): ${AS_TABLE}`],
+  ['[Content_Types].xml', WORKBOOK],
+]
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Why the bytes are no text, and what to do, by their first ones; null for what may be text. */
+export function formatProblem(bytes: Uint8Array): string | null {
+  if (isZip(bytes)) return `it is ${archiveOf(bytes) ?? `a ZIP file, ${AS_TEXT}`}`
+  const begin = bufferOf(bytes.subarray(0, 4)).toString('latin1')
+  const format = FORMATS.find(([signature]) => begin.startsWith(signature))?.[1]
+  return format === undefined ? null : `it is ${format}`
+}
+
+function archiveOf(bytes: Uint8Array): string | null {
+  const raw = bufferOf(bytes)
+  return ARCHIVES.find(([content]) => raw.includes(content))?.[1] ?? null
+}
+
+/** Throws a `TextError` for an archive that is no workbook in the format .xlsx. */
+export function refuseOtherArchive(bytes: Uint8Array): void {
+  const other = archiveOf(bytes)
+  if (other === null) throw new TextError(`it is a ZIP file without a workbook: ${AS_TABLE}`)
+  if (other !== WORKBOOK) throw new TextError(`it is ${other}`)
+}
+
+/** Throws a `TextError` for the web pages and XML files that programs save under the name of a table: `.xls`, `.csv`. */
+export function refuseMarkup(text: string): void {
+  const [begin] = /^\s*<(?:!doctype html|html|head|meta|table|\?xml)\b/i.exec(text) ?? []
+  if (begin === undefined) return
+  const kind = begin.endsWith('xml') ? 'XML' : 'HTML'
+  throw new TextError(`it is an ${kind} file under the name of a table: open it in Excel and ${AS_TABLE}`)
 }
 
 /** Workbooks and other Office files are archives. */

@@ -39,9 +39,13 @@ export function parseFrequency(text: string, timezone = 'UTC'): Parsed<Frequency
   const trimmed = text.trim().toLowerCase().replace(/\s+/g, ' ')
   if (trimmed === '') return { ok: false, error: `It is empty. ${EXAMPLES}` }
   if (/^p(?=[\dt])/.test(trimmed)) return durationFrequency(trimmed)
-  if (/^[\d*]/.test(trimmed) && [5, 6].includes(trimmed.split(' ').length)) return cronFrequency(trimmed, timezone)
+  if (isCron(trimmed)) return cronFrequency(trimmed, timezone)
   return textFrequency(trimmed, timezone)
 }
+
+/** Also with fields of other schedulers, so that the answer names what to write. */
+const isCron = (text: string): boolean =>
+  text.startsWith('@') || (/^(?:[\d*?]|h\b)/.test(text) && [5, 6, 7].includes(text.split(' ').length))
 
 function durationFrequency(text: string): Parsed<Frequency> {
   const length = parseIsoDuration(text)

@@ -1,5 +1,5 @@
 /** Tables as text, as spreadsheets write them. */
-import { placeIn, TextError } from './encodings.ts'
+import { placeIn, refuseMarkup, TextError } from './encodings.ts'
 
 export interface TableRow {
   /** Of its first character, from 1; in a workbook the number of the row. */
@@ -16,9 +16,10 @@ const SEPARATOR_LINE = /^"?sep=([,;\t|])"?(?:\r\n?|\n|$)/i
 /**
  * Reads comma, semicolon or tab separated values (RFC 4180) with lines that end with CR, LF or both. A first line `sep=;`
  * names the delimiter; else it is the most frequent one of the first line that is not empty. Rows without any value are left out.
- * Throws a `TextError` at a quote that is not closed, or that stands in the middle of a value.
+ * Throws a `TextError` for a web page, at a quote that is not closed, or that stands in the middle of a value.
  */
 export function parseTable(text: string): TableRow[] {
+  refuseMarkup(text)
   const [head = '', named] = SEPARATOR_LINE.exec(text) ?? []
   const delimiter = named ?? delimiterOf(text)
   const rows: TableRow[] = []
@@ -41,6 +42,16 @@ export function parseTable(text: string): TableRow[] {
     if (cells.some((value) => value.trim() !== '')) rows.push({ line: start, cells })
   }
   return rows
+}
+
+/** The text that `parseTable` reads these rows from. Throws a `TextError` for a row that cannot be used. */
+export function tableText(rows: readonly TableRow[]): string {
+  return rows
+    .map(({ line, cells, problem }) => {
+      if (problem !== undefined) throw new TextError(problem, line, 1)
+      return `${cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join()}\n`
+    })
+    .join('')
 }
 
 interface Cell {

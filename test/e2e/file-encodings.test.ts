@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { runToEnd } from '../support/binary.ts'
 import { visitor } from '../support/console.ts'
 import { ENCODINGS, encoded } from '../support/encodings.ts'
-import { SHEET_NAMESPACES, smallWorkbook, zipOf } from '../support/office.ts'
+import { workbookOf } from '../support/foreign-files.ts'
 import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
 
 let reports: ReportSite
@@ -31,24 +31,27 @@ const run = (...args: string[]) =>
 const TABLE = 'NAME;E-MAIL;UserDirectory;User ID\r\nJörg Größe;jorg@acme.example;FIRMA;jörg\r\n'
 const JORG = { name: 'Jörg Größe', qlikUser: { userDirectory: 'FIRMA', userId: 'jörg' } }
 
-async function workbook(): Promise<Uint8Array<ArrayBuffer>> {
-  const cells = (row: string) => row.split(';').map((text) => `<c t="inlineStr"><is><t>${text}</t></is></c>`)
-  const rows = TABLE.trim().split('\r\n')
-  const sheet = rows.map((row) => `<row>${cells(row).join('')}</row>`).join('')
-  const part = `<worksheet ${SHEET_NAMESPACES}><sheetData>${sheet}</sheetData></worksheet>`
-  return zipOf(smallWorkbook({ 'xl/worksheets/sheet1.xml': part }))
-}
+const workbook = () =>
+  workbookOf(
+    TABLE.trim()
+      .split('\r\n')
+      .map((row) => row.split(';')),
+  )
 
-async function sendToConsole(content: Uint8Array<ArrayBuffer>, name: string): Promise<Response> {
+async function sendToConsole(
+  content: Uint8Array<ArrayBuffer>,
+  name: string,
+  action = 'recipient.import',
+): Promise<Response> {
   const who = visitor(base())
   const form = new FormData()
-  form.set('csrf', await who.csrf('/console/form/recipient.import'))
+  form.set('csrf', await who.csrf(`/console/form/${action}`))
   form.set('confirmed', '1')
   form.set('csv', '')
   form.set('file', new File([content], name))
   const cookie = [...who.cookies].map(([key, value]) => `${key}=${value}`).join('; ')
   const headers = { 'sec-fetch-site': 'same-origin', cookie }
-  return fetch(`${base()}/console/form/recipient.import`, { method: 'POST', headers, body: form, redirect: 'manual' })
+  return fetch(`${base()}/console/form/${action}`, { method: 'POST', headers, body: form, redirect: 'manual' })
 }
 
 describe('recipients', () => {
@@ -151,10 +154,21 @@ describe('key-value pairs', () => {
     ])
   })
 
-  test('a file that is no text is refused by the command', async () => {
-    const file = reports.product.directory.join('pairs.xlsx')
+  test('a workbook without the columns is refused by the command', async () => {
+    const file = reports.product.directory.join('people.xlsx')
     writeFileSync(file, await workbook())
     const { code, stderr } = await run('kv', 'import', file)
-    expect([code, stderr]).toEqual([1, expect.stringContaining('an Excel workbook')])
+    expect([code, stderr]).toEqual([1, expect.stringContaining('its first line is: NAME, E-MAIL')])
   }, 90_000)
+
+  test('a workbook is shown by the console as a table, to be confirmed', async () => {
+    const rows = [
+      ['namespace', 'key', 'value'],
+      ['Länder', 'Süd', 'größer; "ja"'],
+    ]
+    const shown = await sendToConsole(await workbookOf(rows), 'pairs.xlsx', 'kv.import')
+    const page = await shown.text()
+    expect(page).toContain('The text holds 1 pair in 1 namespace')
+    expect(page).toContain('größer; &quot;&quot;ja&quot;&quot;')
+  })
 })

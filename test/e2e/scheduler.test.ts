@@ -617,6 +617,8 @@ describe('runs', () => {
     const bad = await preview({ cronSchedule: '0 25 * * *', timezone: 'UTC' })
     expect([bad.status, bad.body.code]).toEqual([400, 'INVALID_CRON'])
     expect(bad.body.details).toBe('0 25 * * *\n  ^^ hour 25 is out of range, hours are 0-23')
+    const quartz = await preview({ cronSchedule: '0 6 WL * *', timezone: 'UTC' })
+    expect(quartz.body.details).toContain('WL is not possible; write LW for the last working day')
     const zone = await preview({ cronSchedule: '0 5 * * *', timezone: 'Mars/Base' })
     expect([zone.status, zone.body.code]).toEqual([400, 'INVALID_TIMEZONE'])
     const odd = await preview({ cronSchedule: '0 5 * * *', timezone: 'UTC', shift: 'sideways' })

@@ -27,6 +27,7 @@ import {
   takeAt,
 } from '../../config/tree.ts'
 import { readYaml } from '../../config/yaml.ts'
+import { formatProblem } from '../../platform/encodings.ts'
 import { hostZone } from '../../platform/zone.ts'
 import { butler, type Config } from '../schema.ts'
 import type { CheckContext } from './checks/check.ts'
@@ -133,6 +134,8 @@ async function readRoot({ path, shown }: FoundFile, problems: ProblemList): Prom
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => error)
   if (bytes instanceof Error) return refuse(`cannot be read: ${bytes.message}`, 'check the path and its permissions')
   if (bytes.length > MAX_BYTES) return refuse('is larger than 5 MB', 'this is not a configuration file')
+  const format = formatProblem(bytes)
+  if (format !== null) return refuse(format, ENCODING_HINT)
   const decoded = decode(bytes)
   if (decoded === null) return refuse('is not a text file', ENCODING_HINT)
   if (decoded.encoding !== 'utf-8') {

@@ -1,7 +1,7 @@
 /** `footman kv`: the key-value store as a file, and single pairs. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { type PairsOfFile, pairsOf } from '../../kv/pair-file.ts'
-import { encodingNote, strictText, TextError } from '../../platform/encodings.ts'
+import { type PairsOfFile, pairsOf, pairsOfTable } from '../../kv/pair-file.ts'
+import { encodingNote, isZip, strictText, TextError } from '../../platform/encodings.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
 import { CommandFailure, pages, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
@@ -66,7 +66,7 @@ export function runKvImport(
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const what = file ?? 'standard input'
-    const { format, namespaces } = readPairs(textOf(await bytesOf(file, input), what, io), what)
+    const { format, namespaces } = await readPairs(await bytesOf(file, input), what, io)
     const total = { namespaces: 0, keys: 0, skipped: 0 }
     for (const [namespace, pairs] of Object.entries(namespaces)) {
       const { keys, skipped } = await importNamespace(remote, { format, namespace, pairs }, options.mode ?? 'merge')
@@ -148,9 +148,14 @@ export function textOf(bytes: Buffer, what: string, io: CommandIo): string {
   }
 }
 
-function readPairs(text: string, what: string): PairsOfFile {
+const WORKBOOK_MB = 10
+
+/** A workbook, or the text of a table or an export. Throws exit code 1. */
+async function readPairs(bytes: Buffer, what: string, io: CommandIo): Promise<PairsOfFile> {
   try {
-    return pairsOf(text)
+    if (!isZip(bytes)) return pairsOf(textOf(bytes, what, io))
+    const { readWorkbookTable } = await import('../../reports/templates/workbook/table.ts')
+    return pairsOfTable(await readWorkbookTable(new Uint8Array(bytes), WORKBOOK_MB))
   } catch (error) {
     throw error instanceof TextError ? new CommandFailure(EXIT.badInput, what, error.message) : error
   }

@@ -1,7 +1,7 @@
 /** Reads request bodies by the rules that load scripts depend on. */
 
 import { formatDuration } from '../../platform/duration.ts'
-import { type Encoding, lenientText, strictText, TextError } from '../../platform/encodings.ts'
+import { type Encoding, formatProblem, lenientText, strictText, TextError } from '../../platform/encodings.ts'
 import { parseOutsideJson } from '../../platform/json.ts'
 import { type Answer, type ApiContext, type Middleware, withAnswer } from '../context.ts'
 import type { ApiRequest, ApiRoute, Method } from '../endpoint/route.ts'
@@ -25,6 +25,8 @@ export function takesBody(route: ApiRoute, method: Method): boolean {
   return (route.body ?? fallback) !== 'ignored'
 }
 
+const MUST_BE_JSON = 'The body must be JSON (application/json)'
+
 /** The parts of an endpoint that decide how its body is read. */
 type BodyRules = Pick<ApiRoute, 'body' | 'bodyLimit' | 'bodyFor' | 'ownBodyErrors'>
 
@@ -42,6 +44,8 @@ export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: Bo
   const read = async (request: Request, maxBytes: number, share: BodyShare): Promise<Received> => {
     const bytes = await readBytes(request, { maxBytes, timeoutMs, share })
     if (route.body === 'bytes') return { body: bytes }
+    const format = route.ownBodyErrors ? formatProblem(bytes) : null
+    if (format !== null) throw refusal('INVALID_JSON', `${MUST_BE_JSON}; ${format}`)
     const { text, encoding } = lenientText(bytes)
     const body = parsed(text, mediaType(request))
     // The text of a load script that is no JSON may have any bytes.
@@ -149,7 +153,7 @@ function refuseDamaged(bytes: Uint8Array): void {
 /** The refusal of an unreadable body in the form of endpoints that the predecessor did not have. */
 function ownError(error: unknown, maxBytes: number): unknown {
   if (!(error instanceof Refusal) || !String(error.body.code).startsWith('FST_ERR_CTP_')) return error
-  if (error.status !== 413) return refusal('INVALID_JSON', 'The body must be JSON.')
+  if (error.status !== 413) return refusal('INVALID_JSON', `${MUST_BE_JSON}.`)
   const most = `${Math.floor(maxBytes / 1_048_576)} MiB`
   return refusal('BODY_TOO_LARGE', `At most ${most} are accepted.`, { error: 'Request body too large' })
 }

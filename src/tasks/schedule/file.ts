@@ -19,7 +19,7 @@ import {
   visit,
   type YAMLMap,
 } from 'yaml'
-import { encodingNote, lenientText } from '../../platform/encodings.ts'
+import { encodingNote, lostNote, refuseMarkup, strictText, TextError } from '../../platform/encodings.ts'
 import { writeFileAtomic } from '../../platform/files.ts'
 import type { ScheduleValues } from './types.ts'
 
@@ -64,12 +64,19 @@ const STYLE = { indent: 2, indentSeq: true, lineWidth: LINE_WIDTH, minContentWid
 
 /**
  * The text of a schedule file, with the byte order mark of UTF-8, which stays when the file is written. Files of other
- * encodings become UTF-8 then.
+ * encodings become UTF-8 then. A lost letter of a name is worth a note: the schedules run all the same. Throws a
+ * `ScheduleFileError` for bytes that are no text.
  */
 export function scheduleText(bytes: Uint8Array): { readonly text: string; readonly note: string | null } {
-  const { text, encoding } = lenientText(bytes)
-  const mark = Buffer.from(bytes.subarray(0, 3)).toString() === MARK ? MARK : ''
-  return { text: mark + text, note: encodingNote(encoding) }
+  try {
+    const { text, encoding } = strictText(bytes)
+    refuseMarkup(text)
+    const mark = Buffer.from(bytes.subarray(0, 3)).toString() === MARK ? MARK : ''
+    return { text: mark + text, note: encodingNote(encoding) ?? lostNote(text) }
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error
+    throw new ScheduleFileError(error.reason, error.line || null)
+  }
 }
 
 /** Throws a `ScheduleFileError` with the reason and the line when the file cannot be used. */

@@ -10,7 +10,7 @@ import { errorText } from '../../platform/errors.ts'
 import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
-import { readDocument, type ScheduleFile, scheduleText } from './file.ts'
+import { readDocument, type ScheduleFile, ScheduleFileError, scheduleText } from './file.ts'
 
 /** The document was changed by another node since it was read; nothing has changed. */
 export class DocumentChangedError extends Error {
@@ -65,6 +65,8 @@ export function createSharedScheduleFile(deps: SharedFileDeps): ScheduleFile {
   async function sync(): Promise<void> {
     const text = await textOf(path)
     const shared = await documents.read(SCHEDULE_DOCUMENT)
+    // The reading that follows says why it cannot be used.
+    if (text === undefined) return
     if (shared === null) {
       if (text !== null && isReadable(text)) await offer(text, 0)
       return
@@ -148,11 +150,12 @@ function storedBase(db: Database): Base {
   return row ? (JSON.parse(row.value) as Base) : NOTHING
 }
 
-/** Null when there is no file. */
-async function textOf(path: string): Promise<string | null> {
+/** Null when there is no file, undefined when its bytes are no text. */
+async function textOf(path: string): Promise<string | null | undefined> {
   try {
     return scheduleText(await readFile(path)).text
   } catch (error) {
+    if (error instanceof ScheduleFileError) return undefined
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
   }

@@ -5,7 +5,7 @@ import { needs } from '../../support/servers.ts'
 needs('postgres')
 
 refusedNodeTest('a connection limit', {
-  refuse: 'CONNECTION LIMIT 1',
+  refuse: { role: 'CONNECTION LIMIT 1' },
   reason: /refuses this node: .*too many connections for role/,
   fix: /raise .*CONNECTION LIMIT/,
 })

@@ -5,7 +5,7 @@ import { needs } from '../../support/servers.ts'
 needs('postgres')
 
 refusedNodeTest('a new password', {
-  refuse: `PASSWORD 'another'`,
+  refuse: { role: `PASSWORD 'another'` },
   reason: /refuses this node: .*password authentication failed/,
   fix: /ALTER ROLE footman PASSWORD/,
 })

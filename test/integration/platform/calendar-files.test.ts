@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { formatDay } from '../../../src/platform/calendar.ts'
 import { type CalendarFiles, createCalendarFiles } from '../../../src/platform/calendar-files.ts'
+import { readWorkbookTable } from '../../../src/reports/templates/workbook/table.ts'
 import { ENCODINGS, encoded } from '../../support/encodings.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
@@ -26,7 +27,11 @@ async function start(name: string, content: string | Uint8Array | null): Promise
   const path = directory.join(name)
   if (content !== null) writeFileSync(path, content)
   files = createCalendarFiles(
-    { log, onFailure: (calendar, reason) => void troubles.push([calendar, reason]) },
+    {
+      log,
+      readTable: (bytes) => readWorkbookTable(new Uint8Array(bytes), 10),
+      onFailure: (calendar, reason) => void troubles.push([calendar, reason]),
+    },
     { files: { feasts: path }, pollMs: 10 },
   )
   await files.start()
@@ -68,9 +73,9 @@ describe('files of calendars', () => {
     expect(troubles).toEqual([['feasts', reason]])
   })
 
-  test('a workbook is no calendar', async () => {
+  test('an archive without a workbook is no calendar', async () => {
     await start('a.ics', Buffer.from('PK\x03\x04'))
-    expect(troubles).toEqual([['feasts', expect.stringContaining('it is an Excel workbook')]])
+    expect(troubles).toEqual([['feasts', expect.stringContaining('it is a ZIP file without a workbook')]])
   })
 
   test('a file that changes is read again', async () => {

@@ -1,5 +1,6 @@
 /** A node of two that the database of the cluster does not let in: it says so everywhere, and does nothing that the other does. */
 import { expect, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runToEnd } from '../binary.ts'
 import { ROLE } from '../postgres.ts'
@@ -10,8 +11,11 @@ import type { ClusterNode } from './node.ts'
 const TASK = '70000000-0000-4000-8000-000000000001'
 
 interface Refusal {
-  /** Follows `ALTER ROLE footman`: new connections are refused, and the node that is let in keeps those that it has. */
-  readonly refuse: string
+  /**
+   * Follows `ALTER ROLE footman`, or stands first in `pg_hba.conf`: new connections are refused, and the node that is let in
+   * keeps those that it has.
+   */
+  readonly refuse: { readonly role: string } | { readonly hba: string }
   readonly reason: RegExp
   /** The advice of the doctor. */
   readonly fix: RegExp
@@ -29,7 +33,14 @@ export function refusedNodeTest(name: string, { refuse, reason, fix }: Refusal):
     const refused = cluster.nodes.find((node) => node !== leader)!
     const { sql } = cluster.database
     const alertsBefore = cluster.sinks.hook.all
-    await sql(`ALTER ROLE ${ROLE.user} ${refuse}`)
+    const [{ hba } = { hba: '' }] = await sql<{ hba: string }>("SELECT current_setting('hba_file') AS hba")
+    const lines = readFileSync(hba, 'utf8')
+    const setLines = async (text: string) => {
+      writeFileSync(hba, text)
+      await sql('SELECT pg_reload_conf()')
+    }
+    if ('hba' in refuse) await setLines(`${refuse.hba}\n${lines}`)
+    else await sql(`ALTER ROLE ${ROLE.user} ${refuse.role}`)
     await sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [
       `footman/${refused.name}`,
     ])
@@ -82,6 +93,7 @@ export function refusedNodeTest(name: string, { refuse, reason, fix }: Refusal):
       expect(kept.filter((execution) => alerted().has(execution))).toEqual([])
     } finally {
       await sql(`ALTER ROLE ${ROLE.user} PASSWORD '${ROLE.password}' CONNECTION LIMIT -1`)
+      await setLines(lines)
     }
     await cluster.untilJoined()
     await cluster.untilDelivered()

@@ -28,11 +28,13 @@ test.each([
   ['a byte that Windows-1252 lacks', bytesOf('a\r', 0x81), 'line 2, column 1: the byte 0x81 is neither UTF-8 nor'],
   ['a NUL byte', bytesOf('a,b\nc\0'), 'line 2, column 2: a NUL byte'],
   ['UTF-16 without a mark', Buffer.from('ab', 'utf16le'), 'line 1, column 2: a NUL byte'],
-  ['UTF-32', bytesOf(0xff, 0xfe, 0, 0, 0x61, 0, 0, 0), 'line 1, column 1: a NUL byte'],
+  ['UTF-32', bytesOf(0xff, 0xfe, 0, 0, 0x61, 0, 0, 0), 'it is text in UTF-32; save the file again as UTF-8'],
+  ['UTF-32, the high byte first', bytesOf(0, 0, 0xfe, 0xff, 0, 0, 0, 0x61), 'it is text in UTF-32'],
   ['half of a UTF-16 character', bytesOf(0xff, 0xfe, 0x61), 'it begins as UTF-16LE and is damaged'],
   ['half a pair', bytesOf(0xfe, 0xff, 0xd8, 0x3d, 0, 0x61), 'it begins as UTF-16BE and is damaged'],
-  ['a workbook', bytesOf('PK', 3, 4, 20, 0), 'it is an Excel workbook or another ZIP file, not text'],
-  ['an old workbook', bytesOf(0xd0, 0xcf, 0x11, 0xe0, 1), 'it is a workbook of an old format'],
+  ['a workbook', bytesOf('PK', 3, 4, 20, 0), 'it is a ZIP file, not text: save it as text'],
+  ['an old workbook', bytesOf(0xd0, 0xcf, 0x11, 0xe0, 1), 'it is a workbook of the old binary format (.xls)'],
+  ['a PDF file', bytesOf('%PDF-1.7'), 'it is a PDF file, not text'],
 ])('%s is refused, and read where nothing may be lost', (_, bytes, message) => {
   expect(() => strictText(bytes)).toThrow(message)
   expect(lenientText(bytes).text).not.toContain('\ufffd')

@@ -125,7 +125,7 @@ function importInputs(fields: Fields): Child {
       )}
       <label class="field">
         <span>File</span>
-        <input type="file" name="file" accept=".json,.csv,.tsv,.txt,application/json,text/csv" />
+        <input type="file" name="file" accept=".json,.csv,.tsv,.txt,.xlsx,application/json,text/csv" />
       </label>
       <label>
         <span class="sub">

@@ -1,5 +1,5 @@
 /** The first sheet of a workbook as a table of texts: what its cells show, not what they are made of. */
-import { TextError } from '../../../platform/encodings.ts'
+import { refuseOtherArchive, TextError } from '../../../platform/encodings.ts'
 import type { TableRow } from '../../../platform/table.ts'
 import { createFormatter, dateOfSerial, parseFormat } from '../formats.ts'
 import { type OfficePackage, openForReading } from '../package.ts'
@@ -21,6 +21,7 @@ const MEGABYTE = 1024 * 1024
  * reader's country as 2026-12-24. Rows without any value are left out. Throws a `TextError`.
  */
 export async function readWorkbookTable(bytes: Uint8Array<ArrayBuffer>, maxMb: number): Promise<TableRow[]> {
+  refuseOtherArchive(bytes)
   try {
     const source = await openForReading(bytes, { maxTemplateMb: maxMb })
     if (source.format !== 'xlsx') throw new TextError(`it is a ${source.format} file, not a workbook`)

@@ -92,6 +92,8 @@ describe('additions', () => {
     ['@weekly', ['2026-03-08T00:00:00Z']],
     ['@monthly', ['2026-04-01T00:00:00Z']],
     ['@yearly', ['2027-01-01T00:00:00Z']],
+    ['@midnight', ['2026-03-02T00:00:00Z']],
+    ['@annually', ['2027-01-01T00:00:00Z']],
     ['0 0 29 feb *', ['2028-02-29T00:00:00Z']],
   ])('%s', (text, expected) => {
     expect(firings(text, 'UTC', SUNDAY, expected.length)).toEqual(expected)
@@ -114,14 +116,14 @@ describe('what is wrong is said, with its place', () => {
     ['1-0 * * * *', '1-0 ends with 0; name the numbers one by one'],
     ['0 */0 * * *', '*/0 has a step of zero'],
     ['0 1,,2 * * *', 'the hour is missing'],
-    ['? * * * *', '? is no minute, minutes are 0-59'],
+    ['? * * * *', '? stands for a day of the month or a weekday; write * for each minute'],
     ['0 0 * * 5#6', '5#6 must end with #1 to #5'],
     ['0 0 31 1 *', 'there is no such day, so it would never fire'],
     ['0 0 30 feb *', 'there is no such day, so it would never fire'],
     ['* * * *', 'too few fields: 4 instead of 5 or 6'],
-    ['* * * * * * *', 'too many fields: 7 instead of 5 or 6; years are not possible'],
+    ['* * * * * * *', 'too many fields: 7 instead of 5 or 6; years are not possible, write * * * * * *'],
     ['', 'too few fields: 0 instead of 5 or 6'],
-    ['@dai', '@dai is unknown; known are @hourly, @daily, @weekly, @monthly, @yearly'],
+    ['@dai', '@dai is unknown; known are @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually'],
   ])('%s', (text, reason) => {
     expect(problem(text)).toBe(reason)
   })
@@ -595,9 +597,30 @@ describe('days of other schedulers', () => {
     ['0 6 L-3 * *', 'L-3 is not possible; name the days, or use L for the last one'],
     ['0 6 * * L', 'L alone is no weekday; write sat, or 5L for the last Friday'],
     ['0 6 LW,15 * *', 'LW cannot be part of a list'],
-    ['0 6 W * *', 'W is no day, days are 1-31'],
+    ['0 6 W * *', 'W needs a day before it; write 15W, or LW for the last working day'],
+    ['0 6 w15 * *', 'w15 is not possible; write 15W for the working day nearest to day 15'],
+    ['0 6 WL * *', 'WL is not possible; write LW for the last working day'],
+    ['0 6 LW-3 * *', 'LW-3 is not possible; name the days, or use LW for the last working day'],
+    ['0 6 L-3W * *', 'L-3W is not possible; name the days, or use LW for the last working day'],
+    [
+      '0 6 1-5W * *',
+      '1-5W is not possible: W follows one day, as in 1W,2W; write mon-fri as the weekday for all working days',
+    ],
+    ['0 6 5L * *', '5L is a weekday; write it in the last field'],
+    ['0 6 3#2 * *', '3#2 is a weekday; write it in the last field'],
+    ['0 6 * * LW', 'LW is a day of the month; write it in the field of days, as 15W or LW'],
+    ['0 6 * * 15W', '15W is a day of the month; write it in the field of days, as 15W or LW'],
+    ['0 6 * * L5', 'L5 is not possible; write 5L'],
+    ['0 6 * * 1-5L', '1-5L is not possible: L follows one weekday; write them one by one, as in 1L,2L'],
+    ['0 6 * * 1-5#2', '1-5#2 is not possible: # follows one weekday; write them one by one, as in 1#2,2#2'],
+    ['H 6 * * *', 'H is of Jenkins; write a fixed minute'],
+    ['H/15 * * * *', 'H/15 is of Jenkins; write */15'],
+    ['0 H(0-7) * * *', 'H(0-7) is of Jenkins; write a fixed hour'],
+    ['0 0 6 ? * mon *', 'too many fields: 7 instead of 5 or 6; years are not possible, write 0 0 6 ? * mon'],
+    ['0 ? * * *', '? stands for a day of the month or a weekday; write * for each hour'],
+    ['0 6 ?/2 * *', '?/2 stands for a day of the month or a weekday alone; write * for each day'],
     ['0 6 32W * *', 'day 32 is out of range, days are 1-31'],
-    ['? 6 * * *', '? is no minute, minutes are 0-59'],
+    ['? 6 * * *', '? stands for a day of the month or a weekday; write * for each minute'],
   ])('%s is refused: %s', (text, reason) => {
     expect(problem(text)).toBe(reason)
   })
