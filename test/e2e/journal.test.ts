@@ -469,7 +469,9 @@ describe('commands', () => {
     const list = await run('events', 'list', '--outcome', 'failed', '--limit', '1')
     expect(list).toMatchObject({ code: 0 })
     const short = event.id.slice(0, 13)
-    expect(list.stdout.trimEnd()).toEndWith(`Reload failed: Financial Dashboard Reload  routed  1 delivered  ${short}\n\nTimes are in the zone UTC.`)
+    expect(list.stdout.trimEnd()).toEndWith(
+      `Reload failed: Financial Dashboard Reload  routed  1 delivered  ${short}\n\nTimes are in the zone UTC.`,
+    )
     expect((await run('events', 'list', '--outcome', 'failed', '--limit', '1', '--wide')).stdout).toContain(event.id)
     const shown = await run('events', 'show', event.id)
     expect(shown.stdout).toContain('webhook')

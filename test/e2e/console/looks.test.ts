@@ -68,7 +68,7 @@ describe('pages in a browser', () => {
     await page.waitForURL(/week=/)
     const day = page.locator('details[data-key^="footman "]:visible').last()
     const summary = day.locator('summary')
-    const [, starts] = /^00:00–23:00 Each hour, (2[345]) starts$/.exec(await summary.innerText()) ?? []
+    const [, starts] = /^00:00–23:00 Each hour, (2[345]) starts$/.exec((await summary.textContent()) ?? '') ?? []
     const count = Number(starts)
     expect(count).toBeGreaterThan(0)
     expect(await day.locator('a:visible').count()).toBe(0)
