@@ -38,8 +38,8 @@ interface AdmissionDeps {
   readonly ledger: Ledger
   readonly writer: GroupWriter
   readonly clock: Clock
-  /** Ids of tasks with a run under way, one for each run. */
-  readonly underWay: () => readonly string[]
+  /** Tasks with a run that has not ended, and how many runs work at the moment. */
+  readonly underWay: () => { readonly taskIds: readonly string[]; readonly working: number }
 }
 
 interface AdmissionSettings {
@@ -75,9 +75,9 @@ export function decide(
       return settle({ status: 'skipped', code, runId: known ?? id })
     }
     if (!task.enabled && !force) return skip('TASK_DISABLED')
-    const active = underWay()
+    const { taskIds, working } = underWay()
     const waiting = ledger.waitingFor(on, task.id)
-    const busy = waiting.length > 0 || active.includes(task.id)
+    const busy = waiting.length > 0 || taskIds.includes(task.id)
     if (busy && task.run.whenBusy === 'skip') return skip('TASK_BUSY')
     const same = waiting.find((one) => sameOptions(one.options, options))
     if (same && task.run.whenBusy === 'coalesce') {
@@ -86,7 +86,7 @@ export function decide(
     }
     if (waiting.length >= MAX_WAITING) return skip('QUEUE_FULL')
     ledger.add(on, run)
-    return settle({ status: busy || active.length >= concurrentRuns ? 'queued' : 'started', runId: id })
+    return settle({ status: busy || working >= concurrentRuns ? 'queued' : 'started', runId: id })
   })
 }
 

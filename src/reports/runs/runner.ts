@@ -102,8 +102,10 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       readonly taskId: string
       readonly abort: AbortController
       readonly done: Promise<void>
-      /** It only waits for a storage space, and keeps nothing else from beginning. */
+      /** Nothing is done until a delivery is tried again: other runs may begin. */
       isWaiting: boolean
+      /** No other run of the task may begin. */
+      holdsTask: boolean
     }
   >()
   /** By run: the notifications that are under way. */
@@ -125,7 +127,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   }
 
   async function admit(request: StartRequest): Promise<Admission> {
-    const underWay = () => busy().map(({ taskId }) => taskId)
+    const underWay = () => ({ taskIds: heldTasks(), working: working() })
     const admission = await decide({ ledger, writer, clock, underWay }, settings, request)
     const { task, trigger } = request
     const run = { id: admission.runId }
@@ -136,14 +138,15 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     return admission
   }
 
-  const busy = () => [...running.values()].filter(({ isWaiting }) => !isWaiting)
+  const working = () => [...running.values()].filter(({ isWaiting }) => !isWaiting).length
+  const heldTasks = () => [...running.values()].filter(({ holdsTask }) => holdsTask).map(({ taskId }) => taskId)
 
   function pump(): void {
     if (!active) return
     for (const run of ledger.open()) {
-      if (busy().length >= settings.concurrentRuns) return
+      if (working() >= settings.concurrentRuns) return
       if (run.state !== 'queued' || run.cancelled || running.has(run.id)) continue
-      if (busy().some(({ taskId }) => taskId === run.taskId)) continue
+      if (heldTasks().includes(run.taskId)) continue
       launch(run)
     }
   }
@@ -159,7 +162,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
         running.delete(run.id)
         pump()
       })
-    running.set(run.id, { taskId: run.taskId, abort, done, isWaiting: false })
+    running.set(run.id, { taskId: run.taskId, abort, done, isWaiting: false, holdsTask: true })
   }
 
   // --- A run ---
@@ -179,17 +182,20 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   }
 
   /**
-   * A storage space is in trouble: those who get the outcome know it at once, and not when the last attempt has failed. Mails
-   * that wait keep the task busy, as a server that comes back would get those of all its runs.
+   * A peer is in trouble. Runs of other tasks begin meanwhile; mails that wait keep the own task busy, as a server that comes
+   * back would get those of all its runs. When it is a storage space, those who get the outcome know it at once, and not when
+   * the last attempt has failed.
    */
   async function whileWaiting(run: RunRecord, open: readonly DeliveryRecord[]): Promise<void> {
     const files = open.filter(({ channel, state }) => channel === 'storage' && state === 'retry')
-    if (files.length === 0 || ledger.run(run.id)?.cancelled) return
+    if (ledger.run(run.id)?.cancelled) return
     const entry = running.get(run.id)
-    if (entry && files.length === open.length) {
+    if (entry) {
       entry.isWaiting = true
+      entry.holdsTask = files.length < open.length
       pump()
     }
+    if (files.length === 0) return
     if (ledger.deliveries(run.id).some(({ channel }) => channel === 'notification')) return
     const waits = files.map(({ target, lastError, nextAt }) => ({ target, reason: lastError ?? '', nextAt }))
     const notifications = notificationsOf(run, null, waits)

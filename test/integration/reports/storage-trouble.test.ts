@@ -139,6 +139,32 @@ test('mails that wait too keep the task busy, and the space is reported all the 
   expect((await made.finished(runId)).reason).toBe('STORAGE_FAILED')
 })
 
+test('mails that wait keep no other task waiting', async () => {
+  const mails = exampleDefinition({ email: { enabled: true, subject: 'Weekly' } })
+  const other = { ...mails, task: { ...mails.task, id: crypto.randomUUID(), name: 'Other' } }
+  let waits = ''
+  const made = scene({
+    definition: mails,
+    definitionOf: (id) => (id === other.task.id ? other : mails),
+    prepare: async () => prepared(['a@x.com'], { documents: [exampleDocument({ id: crypto.randomUUID() })] }),
+    storage: async () => ({ state: 'sent', detail: '' }),
+    carriers: {
+      email: async ({ run }) => (run.id === waits ? { state: 'retry', detail: '451' } : { state: 'sent', detail: '' }),
+    },
+    settings: { concurrentRuns: 1 },
+  })
+  await made.runner.start()
+  const first = await made.start()
+  waits = first.runId
+  await until(() => made.states(first.runId)[0] === 'retry')
+  const later = await made.start({ task: other.task })
+  expect(later.status).toBe('started')
+  expect((await made.finished(later.runId)).outcome).toBe('success')
+  expect((await made.start()).status).toBe('queued')
+  waits = ''
+  expect((await made.finished(first.runId)).outcome).toBe('success')
+})
+
 test('a restart announces nothing twice', async () => {
   const mails: string[] = []
   const notification: Carrier = async ({ delivery }) => {
