@@ -216,11 +216,11 @@ describe('InfluxDB 1', () => {
       const rows = await influxd.rows('SELECT execution_id FROM reload_task_failed', 'SenseOps')
       expect(rows.map(({ execution_id }) => String(execution_id)).sort()).toEqual(sent.toSorted())
       // What Footman measures about itself waits as well.
+      const points = async () =>
+        Number((await influxd.rows('SELECT count(queue_size) AS n FROM butler_udp_queue', 'SenseOps'))[0]!.n)
+      await until(async () => (await points()) > 5, { timeout: 30_000, state: points })
       const queue = proxy.accepted.filter((line) => line.startsWith('butler_udp_queue'))
       expect(new Set(queue).size).toBe(queue.length)
-      expect(
-        Number((await influxd.rows('SELECT count(queue_size) AS n FROM butler_udp_queue', 'SenseOps'))[0]!.n),
-      ).toBeGreaterThan(5)
     },
     180_000 + OUTAGE_MS,
   )

@@ -69,9 +69,9 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile('src/alerts/outbox/outbox.ts', OUTBOX, [
     [
-      'deliveries of an order key leave at once',
-      'queue.some(({ seq }) => seq === next.seq)) return false',
-      'false) return false',
+      'what runs is begun again',
+      '[...heads, ...free].filter((delivery) => !running.has(delivery.seq))',
+      '[...heads, ...free]',
     ],
     ['the breaker never opens', 'return failures >= OPENS_AFTER\n', 'return false\n'],
     ['the breaker never closes', '    answered() {\n      failures = 0', '    answered() {\n      failures += 0'],
@@ -81,7 +81,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'if (next) return next',
     ],
     ['a lane is not limited', 'breaker.isOpen ? 1 : concurrency', 'breaker.isOpen ? 1 : 1000'],
-    ['interrupted sends stay', '      reopenSending(db)\n', ''],
+    ['what was open at the start stays', 'for (const name of openLanes(db)) laneOf(name).wake()\n', '\n'],
     ['lanes that wait are not pulled forward', 'if (failures < DOWN_AFTER) return', 'return'],
     ['what is sent is not looked for again', 'if (!isSent) mustLook = true', ''],
   ]),

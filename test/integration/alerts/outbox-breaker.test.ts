@@ -13,14 +13,20 @@ afterEach(closeOutboxes)
 
 test('10,000 deliveries for a dead peer are a handful of attempts, and all arrive once when it is back', async () => {
   let up = false
+  let underWay = 0
+  let most = 0
   const attempts: number[] = []
   const arrived: string[] = []
   const box = startOutbox({
     retryFirstMs: 50,
     concurrency: 8,
-    deliver(message) {
+    async deliver(message) {
       attempts.push(performance.now())
       if (!up) return REFUSED
+      underWay += 1
+      most = Math.max(most, underWay)
+      await new Promise((done) => setImmediate(done))
+      underWay -= 1
       arrived.push(message.deliveryId)
       return DELIVERED
     },
@@ -50,7 +56,32 @@ test('10,000 deliveries for a dead peer are a handful of attempts, and all arriv
   )
   expect(new Set(arrived).size).toBe(10_000)
   expect(arrived).toHaveLength(10_000)
+  expect(most).toBe(8)
 }, 60_000)
+
+test('what waits for its next attempt leaves as soon as the peer works again', async () => {
+  let attempts = 0
+  const box = startOutbox({
+    retryFirstMs: 600_000,
+    deliver: () => (++attempts <= 4 ? { outcome: 'retry', detail: 'busy' } : DELIVERED),
+  })
+  const fire = (name: string) => {
+    const event = taskEvent({ taskId: name })
+    box.db.transaction(() => {
+      storePending(box.db, event)
+      box.router.handle(box.db, event, NOTHING_AWAITED)
+    })
+    box.router.wake()
+  }
+  const count = (condition: string) =>
+    box.db.get<{ n: number }>(`SELECT count(*) AS n FROM delivery WHERE ${condition}`)!.n
+  box.outbox.start()
+  for (const name of ['a', 'b', 'c', 'd']) fire(name)
+  await until(() => count("state = 'pending' AND attempts = 1") === 4)
+  fire('e')
+  await until(() => count("state = 'delivered'") === 5)
+  expect(attempts).toBe(9)
+})
 
 test('a peer that answers with errors is not taken for dead', async () => {
   let attempts = 0
