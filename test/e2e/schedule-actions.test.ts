@@ -195,8 +195,8 @@ describe('footman schedules', () => {
     expect(preview.code).toBe(0)
     expect(preview.stdout.trim().split('\n')).toEqual([
       'at 06:00, Monday to Friday (Europe/Stockholm)',
-      expect.stringMatching(/^\d{4}-.*Z$/),
-      expect.stringMatching(/^\d{4}-.*Z$/),
+      expect.stringMatching(/^\d{4}-\d\d-\d\d 06:00:00 Europe\/Stockholm$/),
+      expect.stringMatching(/^\d{4}-\d\d-\d\d 06:00:00 Europe\/Stockholm$/),
     ])
     const ran = await command('run', 'hook', '--json')
     const { runId } = JSON.parse(ran.stdout) as { runId: string }

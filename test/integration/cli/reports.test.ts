@@ -174,7 +174,11 @@ test('start, wait for the end, list the runs, read the log', async () => {
     .split('\n')
     .map((line) => line.trim().split(/ {2,}/))
   expect(head).toEqual(['QUEUED', 'TASK', 'STATE', 'RAN', 'MADE', 'MAILS', 'FILES', 'ID'])
-  expect([row?.slice(1, 3), row?.slice(4, 7), others]).toEqual([['Weekly sales pack', 'success'], ['1', '3', '0'], []])
+  expect([row?.slice(1, 3), row?.slice(4, 7), others]).toEqual([
+    ['Weekly sales pack', 'success'],
+    ['1', '3', '0'],
+    [[''], ['Times are in the zone UTC.']],
+  ])
   const none = heard()
   expect(await runList('reports runs', undefined, { ...scene.options, outcome: 'error', limit: 50 }, none)).toBe(0)
   expect(none.stdout()).toBe('No runs of report tasks.')
@@ -298,10 +302,20 @@ test('plan with every channel', async () => {
     files: [{ spaceId: 'share', path: '2026/p.pdf' }],
     hub: [{ title: 'Sales pack', visibleTo: ['anna', 'bo'] }],
     problems: [{ level: 'warning', code: 'ROWS_TRUNCATED', details: '10 of 20 rows', report: 'pack' }],
+    totals: { documents: 0, mails: 2, files: 1, hub: 1 },
   }
   const answers = [
     plan,
-    { ...plan, conditions: [], mails: [], files: [], hub: [], problems: [], skipped: 'CONDITION_NOT_MET' },
+    {
+      ...plan,
+      conditions: [],
+      mails: [],
+      files: [],
+      hub: [],
+      problems: [],
+      totals: { documents: 0, mails: 0, files: 0, hub: 0 },
+      skipped: 'CONDITION_NOT_MET',
+    },
   ]
   await using stub = await restStub(() => [200, answers.shift()])
   const options = { url: stub.url, key: 'k', timeout: 5000 }
