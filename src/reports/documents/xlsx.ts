@@ -68,7 +68,7 @@ async function* entries(
   blocks: readonly SheetBlock[],
   names: readonly string[],
 ): AsyncGenerator<ZipEntry> {
-  const styles = createStyles()
+  const cells = createCells(request.fonts)
   const sheets: SheetFacts[] = names.map((name) => ({ name, columns: 0, rows: 0, filter: false, drawing: 'none' }))
   for (const [index, block] of blocks.entries()) {
     if (block.type === 'chart') sheets[index]!.drawing = isNative(block.chart) ? 'chart' : 'picture'
@@ -83,16 +83,18 @@ async function* entries(
         ? chartParts(index + 1, block, facts.name)
         : pictureParts(index + 1, block, request)
       const data = facts.drawing === 'chart' ? chartTable(block.chart) : null
-      yield { name, content: bytesOf(drawingSheet(request, block, data, styles)) }
+      yield { name, content: bytesOf(drawingSheet(request, block, data, cells)) }
     } else if (block.type === 'text')
-      yield { name, content: bytesOf(textSheet(request, block, await textRows(block.markdown))) }
-    else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
+      yield { name, content: bytesOf(textSheet(request, block, await textRows(block.markdown), cells)) }
+    else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block, cells)) }
     else {
       const table = block.type === 'kpi' ? kpiTable(block.items) : sheetTable(block.table)
-      yield { name, content: tableSheet(request, block.key, table, facts, styles) }
+      yield { name, content: tableSheet(request, block.key, table, facts, cells) }
     }
+    // The sheet has been written when the next entry is asked for.
+    reportCuts(request.fonts, request.warn, block.key)
   }
-  yield { name: 'xl/styles.xml', content: bytesOf(stylesXml(styles.formats)) }
+  yield { name: 'xl/styles.xml', content: bytesOf(stylesXml(cells.formats)) }
   yield* last()
 }
 
@@ -110,19 +112,27 @@ const STYLE = {
   formats: 7,
 } as const
 
-interface Styles {
+/** Writes the cells of a workbook; keeps its number formats, and notes the texts that a cell has no room for. */
+interface Cells {
   readonly formats: readonly string[]
-  of(format: string, total: boolean): number
+  number(place: string, number: number, format: string, total: boolean): string
+  text(place: string, text: string, style: number): string
 }
 
-function createStyles(): Styles {
+function createCells(fonts: Pick<FontSet, 'noteCut'>): Cells {
   const formats: string[] = []
   return {
     formats,
-    of(format, total) {
+    number(place, number, format, total) {
       let index = formats.indexOf(format)
       if (index < 0) index = formats.push(format) - 1
-      return STYLE.formats + 2 * index + (total ? 1 : 0)
+      return `<c r="${place}" s="${STYLE.formats + 2 * index + (total ? 1 : 0)}"><v>${number}</v></c>`
+    },
+    text(place, text, style) {
+      if (text.length > MAX_TEXT) fonts.noteCut(text)
+      const content = escapeXml(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text)
+      const space = /^\s|\s$|\n/.test(content) ? ' xml:space="preserve"' : ''
+      return `<c r="${place}"${style === STYLE.plain ? '' : ` s="${style}"`} t="inlineStr"><is><t${space}>${content}</t></is></c>`
     },
   }
 }
@@ -199,11 +209,11 @@ function kpiTable(items: readonly KpiItem[]): SheetTable {
 }
 
 async function* tableSheet(
-  { report, autofilter, locale, fonts, warn, signal }: WorkbookRequest,
+  { report, autofilter, locale, warn, signal }: WorkbookRequest,
   key: string,
   table: SheetTable,
   facts: SheetFacts,
-  styles: Styles,
+  cells: Cells,
 ): AsyncGenerator<Uint8Array> {
   const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => lettersOf(index + 1))
   const below = (table.totals ? 1 : 0) + (table.totalRows > MAX_ROWS - 2 || table.totalRows > table.rows ? 1 : 0)
@@ -222,14 +232,13 @@ async function* tableSheet(
     page = await pages.next()
   }
 
-  let text = `${sheetStart(true)}${colsXml(table, sample)}<sheetData>${headerRow(table, letters)}`
+  let text = `${sheetStart(true)}${colsXml(table, sample)}<sheetData>${headerRow(table, letters, cells)}`
   let number = 1
   const addRows = (rows: readonly Row[]) => {
     for (const row of rows) {
       if (number > places) return
       number += 1
-      for (const cell of row) if (cell.text.length > MAX_TEXT) fonts.noteCut(cell.text)
-      text += rowXml(row, number, table, letters, styles, false)
+      text += rowXml(row, number, table, letters, cells, false)
     }
   }
   const drained = function* (): Generator<Uint8Array> {
@@ -255,11 +264,10 @@ async function* tableSheet(
   let last = number
   if (table.totals) {
     last += 1
-    text += rowXml(totalRow(table.totals, size, locale), last, table, letters, styles, true)
+    text += rowXml(totalRow(table.totals, size, locale), last, table, letters, cells, true)
   }
   const cut = cutText(size, locale, table.totals)
-  if (cut !== null) text += `<row r="${last + 1}">${textCell(`A${last + 1}`, cut, STYLE.plain)}</row>`
-  reportCuts(fonts, warn, key)
+  if (cut !== null) text += `<row r="${last + 1}">${cells.text(`A${last + 1}`, cut, STYLE.plain)}</row>`
   const range = `A1:${letters.at(-1) ?? 'A'}${number}`
   yield bytesOf(
     `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
@@ -272,12 +280,12 @@ function asyncIterator<T>(values: AsyncIterable<T> | Iterable<T>): AsyncIterator
   return { next: async () => iterator.next(), return: async () => ({ done: true, value: undefined }) }
 }
 
-function headerRow({ columns, rightAligned }: SheetTable, letters: readonly string[], row = 1): string {
-  const cells = letters.map((letter, index) =>
-    textCell(`${letter}${row}`, columns[index]!.label, rightAligned[index] ? STYLE.headerRight : STYLE.header),
+function headerRow({ columns, rightAligned }: SheetTable, letters: readonly string[], cells: Cells, row = 1): string {
+  const labels = letters.map((letter, index) =>
+    cells.text(`${letter}${row}`, columns[index]!.label, rightAligned[index] ? STYLE.headerRight : STYLE.header),
   )
   // Cells beside those of a table below a chart keep their look.
-  return `<row r="${row}"${row === 1 ? ` s="${STYLE.header}" customFormat="1"` : ''}>${cells.join('')}</row>`
+  return `<row r="${row}"${row === 1 ? ` s="${STYLE.header}" customFormat="1"` : ''}>${labels.join('')}</row>`
 }
 
 function rowXml(
@@ -285,26 +293,20 @@ function rowXml(
   number: number,
   table: SheetTable,
   letters: readonly string[],
-  styles: Styles,
+  cells: Cells,
   total: boolean,
 ): string {
-  let cells = ''
+  let written = ''
   for (let index = 0; index < letters.length; index += 1) {
     const cell = row[index]
     if (!cell) continue
     const place = `${letters[index]}${number}`
     const format = cell.number === null ? null : table.format(index, cell, row)
-    if (format !== null) cells += `<c r="${place}" s="${styles.of(format, total)}"><v>${cell.number}</v></c>`
-    else if (cell.text !== '') cells += textCell(place, cell.text, total ? STYLE.totalText : STYLE.plain)
-    else if (total) cells += `<c r="${place}" s="${STYLE.totalText}"/>`
+    if (format !== null && cell.number !== null) written += cells.number(place, cell.number, format, total)
+    else if (cell.text !== '') written += cells.text(place, cell.text, total ? STYLE.totalText : STYLE.plain)
+    else if (total) written += `<c r="${place}" s="${STYLE.totalText}"/>`
   }
-  return `<row r="${number}">${cells}</row>`
-}
-
-function textCell(place: string, text: string, style: number): string {
-  const content = escapeXml(text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text)
-  const space = /^\s|\s$|\n/.test(content) ? ' xml:space="preserve"' : ''
-  return `<c r="${place}"${style === STYLE.plain ? '' : ` s="${style}"`} t="inlineStr"><is><t${space}>${content}</t></is></c>`
+  return `<row r="${number}">${written}</row>`
 }
 
 /** Widths in characters, of the first rows as Qlik shows them; wide characters count twice. */
@@ -352,30 +354,30 @@ function sheetEnd({ page }: WorkbookRequest['report']): string {
   return `<pageMargins left="${inches}" right="${inches}" top="${inches}" bottom="0.75" header="0.3" footer="0.3"/><pageSetup paperSize="${PAPER[page.size]}" orientation="${page.orientation}" fitToHeight="0"/><headerFooter><oddFooter>&amp;L&amp;A&amp;R&amp;P / &amp;N</oddFooter></headerFooter>`
 }
 
-const titleRow = (title: string): string =>
-  `<row r="1" ht="24" customHeight="1">${textCell('A1', title, STYLE.title)}</row>`
+const titleRow = (title: string, cells: Cells): string =>
+  `<row r="1" ht="24" customHeight="1">${cells.text('A1', title, STYLE.title)}</row>`
 
-function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>): string {
-  const rows = `${titleRow(title)}<row r="3">${textCell('A3', text, STYLE.wrapped)}</row>`
+function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>, cells: Cells): string {
+  const rows = `${titleRow(title, cells)}<row r="3">${cells.text('A3', text, STYLE.wrapped)}</row>`
   return `${sheetStart(false)}<cols><col min="1" max="1" width="90" customWidth="1"/></cols><sheetData>${rows}</sheetData>${sheetEnd(report)}</worksheet>`
 }
 
 /** Lines of a text block: a heading, or cells that stand side by side. */
 interface TextRow {
-  readonly cells: readonly string[]
+  readonly texts: readonly string[]
   readonly isHeading: boolean
 }
 
 /** The lines of Markdown as plain text; tables keep their columns. */
 async function textRows(markdown: string): Promise<readonly TextRow[]> {
-  const lineOf = (text: string, isHeading = false): TextRow => ({ cells: [text], isHeading })
+  const lineOf = (text: string, isHeading = false): TextRow => ({ texts: [text], isHeading })
   const rowsOf = (tokens: readonly Token[], indent = ''): TextRow[] =>
     tokens.flatMap((token): TextRow[] => {
       if (token.type === 'space' || token.type === 'hr') return [lineOf('')]
       if (token.type === 'heading') return [lineOf(plainText(token), true)]
       if (token.type === 'table') {
         const { header, rows } = token as Tokens.Table
-        return [header, ...rows].map((cells, index) => ({ cells: cells.map(plainText), isHeading: index === 0 }))
+        return [header, ...rows].map((cells, index) => ({ texts: cells.map(plainText), isHeading: index === 0 }))
       }
       if (token.type === 'list') {
         const { items, ordered, start } = token as Tokens.List
@@ -383,7 +385,7 @@ async function textRows(markdown: string): Promise<readonly TextRow[]> {
           const content = item.tokens.filter(({ type }) => type !== 'checkbox')
           const [first, ...others] = rowsOf(content, `${indent}    `)
           const mark = markOf(item, ordered ? `${Number(start || 1) + index}.` : '•')
-          return [lineOf(`${indent}${mark} ${first?.cells.join(' ').trimStart() ?? ''}`), ...others]
+          return [lineOf(`${indent}${mark} ${first?.texts.join(' ').trimStart() ?? ''}`), ...others]
         })
       }
       if (token.type === 'blockquote') return rowsOf((token as Tokens.Blockquote).tokens, `${indent}    `)
@@ -408,16 +410,23 @@ function plainText(token: Token | Tokens.TableCell): string {
   return type === 'text' ? unescaped(text) : text || raw
 }
 
-function textSheet({ report }: WorkbookRequest, { title }: ContentOf<'text'>, lines: readonly TextRow[]): string {
+function textSheet(
+  { report }: WorkbookRequest,
+  { title }: ContentOf<'text'>,
+  lines: readonly TextRow[],
+  cells: Cells,
+): string {
   const first = title === '' ? 1 : 3
-  const rows = lines.map(({ cells, isHeading }, index) => {
+  const rows = lines.map(({ texts, isHeading }, index) => {
     const number = first + index
     const style = isHeading ? STYLE.heading : STYLE.wrapped
-    const written = cells.map((text, at) => (text === '' ? '' : textCell(`${lettersOf(at + 1)}${number}`, text, style)))
+    const written = texts.map((text, at) =>
+      text === '' ? '' : cells.text(`${lettersOf(at + 1)}${number}`, text, style),
+    )
     return `<row r="${number}">${written.join('')}</row>`
   })
-  const isWide = lines.every(({ cells }) => cells.length === 1)
-  const head = title === '' ? '' : titleRow(title)
+  const isWide = lines.every(({ texts }) => texts.length === 1)
+  const head = title === '' ? '' : titleRow(title, cells)
   return `${sheetStart(false)}<cols><col min="1" max="1" width="${isWide ? 90 : 40}" customWidth="1"/></cols><sheetData>${head}${rows.join('')}</sheetData>${sheetEnd(report)}</worksheet>`
 }
 
@@ -482,17 +491,17 @@ function drawingSheet(
   { report, locale }: WorkbookRequest,
   block: ContentOf<'chart'>,
   table: SheetTable | null,
-  styles: Styles,
+  cells: Cells,
 ): string {
-  let rows = titleRow(block.title)
+  let rows = titleRow(block.title, cells)
   const note = cutChartText(block.chart, locale)
   if (table) {
-    if (note !== null) rows += `<row r="2">${textCell('A2', note, STYLE.plain)}</row>`
+    if (note !== null) rows += `<row r="2">${cells.text('A2', note, STYLE.plain)}</row>`
     const [data] = [...(table.pages() as Iterable<readonly Row[]>)]
     const letters = table.columns.map((_, index) => lettersOf(index + 1))
     const head = dataRow(block)
-    rows += headerRow(table, letters, head)
-    rows += (data ?? []).map((row, at) => rowXml(row, head + 1 + at, table, letters, styles, false)).join('')
+    rows += headerRow(table, letters, cells, head)
+    rows += (data ?? []).map((row, at) => rowXml(row, head + 1 + at, table, letters, cells, false)).join('')
     const widths = colsXml(table, data?.slice(0, ROWS_FOR_WIDTHS) ?? [])
     return `${sheetStart(false)}${widths}<sheetData>${rows}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
   }
@@ -532,11 +541,10 @@ function* chartParts(number: number, block: ContentOf<'chart'>, sheet: string): 
 async function* pictureParts(
   number: number,
   block: ContentOf<'chart'>,
-  { fonts, locale, warn }: WorkbookRequest,
+  { fonts, locale }: WorkbookRequest,
 ): AsyncGenerator<ZipEntry> {
   const height = pixelsOf(block)
   const svg = await chartSvg(block.chart, { width: PICTURE_WIDTH, height, idPrefix: block.key, locale, fonts })
-  reportCuts(fonts, warn, block.key)
   const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
   yield { name: `xl/media/image${number}.png`, content: await svgToPng(svg, 2, fonts) }
   yield {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, open, readdir, rename, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, sep } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -94,7 +94,7 @@ export function createConverter({
       // The exit code is 0 for files that could not be loaded, too.
       const pdf = join(output, fileName.replace(/\.\w+$/, '.pdf'))
       if (!(await isPdf(pdf)))
-        throw new ReportError('CONVERTER_FAILED', `LibreOffice made no PDF: ${reasonIn(run.output)}`)
+        throw new ReportError('CONVERTER_FAILED', `LibreOffice made no PDF: ${reasonOf(run, [input, output])}`)
       await move(pdf, target)
     } finally {
       for (const folder of ['in', 'out']) await removeAll(join(slot.path, folder)).catch(() => undefined)
@@ -258,12 +258,22 @@ interface TreeOptions {
   readonly temporary: string
 }
 
+interface Ended {
+  readonly end: 'exit' | 'killed'
+  /** Whether a signal of the system ended it, or a program that it started. */
+  readonly crashed: boolean
+  readonly output: string
+}
+
+/** Exit codes from here on are those of a shell whose program a signal has ended. */
+const SHELL_SIGNALS = 128
+
 /** Runs a program and, when time is up or the signal comes, ends it with all processes that it has started. */
 async function runTree(
   file: string,
   parameters: readonly string[],
   { timeoutMs, signal, home, temporary }: TreeOptions,
-): Promise<{ readonly end: 'exit' | 'killed'; readonly output: string }> {
+): Promise<Ended> {
   signal.throwIfAborted()
   const kept = VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
   const own = {
@@ -283,6 +293,7 @@ async function runTree(
     detached: process.platform !== 'win32',
   })
   let output = ''
+  let crashed = false
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Uint8Array) => {
       output = (output + new TextDecoder().decode(chunk)).slice(-MOST_OUTPUT)
@@ -291,7 +302,10 @@ async function runTree(
   }
   const ended = new Promise<'exit'>((resolve, reject) => {
     child.once('error', (error) => reject(missing(errorText(error), error)))
-    child.once('close', () => resolve('exit'))
+    child.once('close', (code, by) => {
+      crashed = by !== null || (code ?? 0) > SHELL_SIGNALS
+      resolve('exit')
+    })
   })
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   const stopped = new Promise<'killed'>((resolve) => {
@@ -300,7 +314,7 @@ async function runTree(
   const end = await Promise.race([ended, stopped])
   if (end === 'killed' && child.pid !== undefined) await killTree(child.pid)
   for (const stream of [child.stdout, child.stderr]) stream.destroy()
-  return { end, output: output.replaceAll(/\s+/g, ' ').trim() }
+  return { end, crashed, output }
 }
 
 async function killTree(pid: number): Promise<void> {
@@ -323,11 +337,21 @@ async function killTree(pid: number): Promise<void> {
 }
 
 const CRASH = /fatal exception|unspecified application error|signal \d|segmentation fault|core dumped|terminate called/i
+const FAULT = /\berror\b|\bfailed\b/i
+/** LibreOffice says first from where to where it converts, and warns of a Java that it does not need. */
+const NO_REASON = /^(convert .* -> |warning)|javaldx/i
 const LONGEST_REASON = 200
 
-/** One line of the output of LibreOffice: that of a crash is a page of addresses. */
-function reasonIn(output: string): string {
-  if (CRASH.test(output)) return 'it crashed'
-  const line = output.split(/[\r\n]/).find((one) => one.trim() !== '') ?? 'no message'
-  return line.trim().slice(0, LONGEST_REASON)
+/** One line of the output of LibreOffice, without the folders of Footman: that of a crash is a page of addresses. */
+function reasonOf({ crashed, output }: Ended, folders: readonly string[]): string {
+  if (crashed || CRASH.test(output)) return 'it crashed'
+  const lines = output
+    .split(/[\r\n]+/)
+    .map((line) => line.replaceAll(/\s+/g, ' ').trim())
+    .filter((line) => line !== '' && !NO_REASON.test(line))
+  let reason = lines.find((line) => FAULT.test(line)) ?? lines[0] ?? 'no message'
+  for (const folder of folders) {
+    for (const path of [`${pathToFileURL(folder).href}/`, `${folder}${sep}`]) reason = reason.replaceAll(path, '')
+  }
+  return reason.slice(0, LONGEST_REASON)
 }

@@ -223,6 +223,13 @@ describe.skipIf(process.platform === 'win32')('with a program in its place', () 
       'echo "Fatal exception: Signal 11" >&2; echo "Stack:" >&2; echo "0x7f00 main" >&2; exit 139',
       'LibreOffice made no PDF: it crashed',
     ],
+    ['killed.sh', 'kill -SEGV $$', 'LibreOffice made no PDF: it crashed'],
+    ['shell.sh', 'sh -c "kill -SEGV \\$\\$"; exit $?', 'LibreOffice made no PDF: it crashed'],
+    [
+      'paths.sh',
+      'echo "Warning: failed to read path from javaldx"; echo "convert $PWD/document.docx -> out.pdf"; echo "Error: no filter for file://$PWD/document.docx, $PWD/document.docx"',
+      'LibreOffice made no PDF: Error: no filter for document.docx, document.docx',
+    ],
     [
       'text.sh',
       'while [ "$1" != --outdir ]; do shift; done; echo text > "$2/document.pdf"',

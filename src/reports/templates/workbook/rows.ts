@@ -300,11 +300,16 @@ function showsText(cell: Value['cell'], format: string): boolean {
 
 function textCell(request: RowsRequest, cell: PlanCell, reference: string, text: string, properties: string): string {
   if (text === '') return emptyCell(cell, reference)
-  if (text.length > MAX_TEXT) {
+  const lines = text.replace(/\r\n?/g, '\n')
+  const isCut = lines.length > MAX_TEXT
+  if (isCut) {
     const { name } = request.place
-    request.warn('TEXT_TRUNCATED', `${name}!${reference}: a cell has room for ${MAX_TEXT} of ${text.length} characters`)
+    request.warn(
+      'TEXT_TRUNCATED',
+      `${name}!${reference}: a cell has room for ${MAX_TEXT} of ${lines.length} characters`,
+    )
   }
-  const cut = text.replace(/\r\n?/g, '\n').slice(0, MAX_TEXT)
+  const cut = isCut ? `${lines.slice(0, MAX_TEXT - 1)}…` : lines
   const attributes = cut.includes('\n') ? request.styles.wrapped(styleOf(cell)) : styleOf(cell)
   const element = `<t xml:space="preserve">${escapeXml(escapeString(cut))}</t>`
   const content = properties ? `<r>${properties}${element}</r>` : element

@@ -56,6 +56,16 @@ const SALES = tableOf(
   { totals: [EMPTY_CELL, EMPTY_CELL, numberCell(1234.5, '1 234,50 kr'), numberCell(0.125, '12,5%')] },
 )
 
+/** Excel reads 32,767 characters of a cell. */
+const LONG = 'x'.repeat(32_768)
+const kpiItem = (text: string) => ({ label: 'Figure', value: textCell(text), column: null, compare: null })
+
+function longChart(): BlockContent {
+  const block = chartBlock('bar', 'Chart', 'detail')
+  if (block.type !== 'chart') throw new Error('not a chart')
+  return { ...block, chart: { ...block.chart, rows: [[textCell(LONG), numberCell(1), numberCell(2)]] } }
+}
+
 describe('a sheet of rows', () => {
   test('has typed numbers and dates with the formats of Qlik', async () => {
     const parts = await partsOf([tableBlock(SALES)])
@@ -115,6 +125,23 @@ describe('a sheet of rows', () => {
     expect(cellOf(sheet, 'A2')).toBe(
       '<c r="A2" t="inlineStr"><is><t xml:space="preserve">abcde &lt;&amp;&gt; &quot;q&quot; \u{1f600}\nnext _x005F_x000D_</t></is></c>',
     )
+  })
+
+  test.each<[string, BlockContent, string]>([
+    ['a cell', tableBlock(tableOf([column('T')], [[textCell(LONG)]])), 'A2'],
+    ['a cell of the totals', tableBlock(tableOf([column('T')], [], { totals: [textCell(LONG)] })), 'A2'],
+    ['a label', tableBlock(tableOf([column(LONG)], [])), 'A1'],
+    ['a figure', { type: 'kpi', key: 'detail', title: '', items: [kpiItem(LONG)] }, 'B2'],
+    ['a line of a text', { type: 'text', key: 'detail', title: '', markdown: `Short\n\n${LONG}` }, 'A3'],
+    ['a cell of a table in a text', { type: 'text', key: 'detail', title: '', markdown: `|a|\n|-|\n|${LONG}|` }, 'A2'],
+    ['a title', { type: 'text', key: 'detail', title: LONG, markdown: '' }, 'A1'],
+    ['a note', { type: 'note', key: 'detail', title: 'Note', text: LONG }, 'A3'],
+    ['a category of a chart', longChart(), 'A21'],
+  ])('cuts %s that is longer than Excel reads, with a warning', async (_, block, place) => {
+    const warnings: unknown[] = []
+    const sheet = await sheetOf([block], { warn: (...warning) => void warnings.push(warning) })
+    expect(cellOf(sheet, place)?.replace(/x{32766}(?=…)/, 'LONG')).toMatch(/<t>LONG…<\/t>/)
+    expect(warnings).toEqual([['TEXT_TRUNCATED', expect.stringMatching(/^no room for "x{60}…"$/), 'detail']])
   })
 
   test('has dates before March 1900 as texts: Excel counts them otherwise', async () => {
