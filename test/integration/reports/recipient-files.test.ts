@@ -109,7 +109,7 @@ test.each<[string, string | Uint8Array, string, string]>([
   ['a column without a name', 'name,email,\nA,a@x.com,7', 'line 1', 'Column 3 has values and no name'],
   ['a column twice', 'Email;E-Mail\na@x.com;b@x.com', 'line 1', 'The column email is there twice'],
   ['no rows', ';;\n', 'body', 'empty'],
-  ['a ZIP file', Buffer.from('PK\x03\x04 nothing'), 'body', 'not an Office file'],
+  ['a ZIP file', Buffer.from('PK\x03\x04 nothing'), 'body', 'ZIP file without a workbook'],
 ])('%s is refused as a whole', async (_, bytes, path, message) => {
   const answer = await send(bytes, 'text/csv')
   expect(answer).toMatchObject({ status: 400, body: { issues: [{ path, message: expect.stringContaining(message) }] } })
