@@ -1,5 +1,6 @@
 /** Errors of the file system in words: neither a path of this machine nor the name of a system call is in them. */
 import process from 'node:process'
+import { errorText } from './errors.ts'
 
 /** Windows gives the same code for a file that may not be replaced because another program reads it, such as Qlik Sense a QVD. */
 const NOT_ALLOWED = `the account of Footman has no right to a file or directory${
@@ -46,3 +47,9 @@ const TEXTS: Readonly<Record<string, string>> = {
 /** The error as a part of a sentence, such as `the disk is full`; null where nothing is known about its code. */
 export const fileErrorText = (error: unknown): string | null =>
   TEXTS[(error as NodeJS.ErrnoException).code ?? ''] ?? null
+
+/** The message of an error; one of the file system that names a path is in words instead. */
+export function errorWithoutPath(error: unknown): string {
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
+  return path === undefined ? errorText(error) : (fileErrorText(error) ?? `error ${code}`)
+}

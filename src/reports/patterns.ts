@@ -288,7 +288,7 @@ export function folderSegments(path: string): string[] {
 const cleanSegments = (segments: readonly string[]): string[] =>
   segments.filter((segment) => segment.trim() !== '' && segment !== '.').map(cleanName)
 
-const FORBIDDEN = /[<>:"/\\|?*\p{Cc}\p{Zl}\p{Zp}]/gu
+const FORBIDDEN = /[<>:"/\\|?*\p{Cc}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]/gu
 /** Names of devices, with any extension; also in superscript digits. */
 const DEVICE = /^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$)(?=\s*(\.|$))/i
 const MAX_CHARACTERS = 150

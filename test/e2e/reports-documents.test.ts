@@ -1,7 +1,7 @@
 /** Documents as other programs read them: charts, Office files, the converter, hostile uploads, in the compiled executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { CHART_KINDS, type ChartKind } from '../../src/reports/entities/report.ts'
 import { runBinary, runToEnd } from '../support/binary.ts'
@@ -121,7 +121,7 @@ test('a sign that no font has is a box and a warning', async () => {
 }, 60_000)
 
 /** A template report whose file lies in the template directory. */
-async function fileReport(file: string, bytes: Uint8Array, site = reports): Promise<Named> {
+async function fileReport(file: string, bytes: Uint8Array, site = reports, region = 'Region'): Promise<Named> {
   writeFileSync(site.templates.join(file), bytes)
   return site.call('POST', '/v4/report', {
     project: 'Sales',
@@ -135,7 +135,7 @@ async function fileReport(file: string, bytes: Uint8Array, site = reports): Prom
         key: 'regions',
         type: 'table',
         columns: [
-          { key: 'Region', expr: 'Region', kind: 'dimension' },
+          { key: 'Region', expr: region, kind: 'dimension' },
           { key: 'Sales', expr: '=Sum(Sales)', kind: 'measure' },
         ],
       },
@@ -210,6 +210,123 @@ test('LibreOffice opens every Office format, and Poppler every PDF, with all the
   expect(pdfFaults(`${folder}/paper.pdf`)).toBe('')
 }, 180_000)
 
+/** Characters that XML forbids, among others that documents can hold. */
+const CONTROLS = 'a\u0000b\u0008c\ufffed'
+const FORBIDDEN = /(?![\t\n\f\r])\p{Cc}|\p{Noncharacter_Code_Point}/u
+
+test('control characters in values of the app end no document, and none of them is in it', async () => {
+  const value = `=Region & ' ${CONTROLS}'`
+  const region = { expr: value, kind: 'dimension' }
+  const sales = { expr: '=Sum(Sales)', kind: 'measure' }
+  const chart = { key: 'chart', type: 'chart', chart: 'bar', dimension: value, measures: ['=Sum(Sales)'] }
+  const [blocks, word] = await Promise.all([
+    reports.salesReport('Controls', {
+      page: { title: 'Of {app}' },
+      blocks: [
+        { key: 'text', type: 'text', markdown: `Text {{='${CONTROLS}'}}` },
+        { key: 'kpi', type: 'kpi', items: [{ label: 'Figure', expr: `='${CONTROLS}'` }] },
+        {
+          key: 'table',
+          type: 'table',
+          columns: [
+            { label: 'Region', ...region },
+            { label: 'Sales', ...sales },
+          ],
+        },
+        chart,
+        { ...chart, key: 'picture', chart: 'funnel' },
+      ],
+    }),
+    fileReport(
+      'controls.docx',
+      await zipOf(wordTemplate(table(['{{#regions}}{{Region}}', '{{Sales}}{{/regions}}']))),
+      reports,
+      value,
+    ),
+  ])
+  const uses: readonly [string, Named, object][] = [
+    ['xlsx', blocks, {}],
+    ['html', blocks, {}],
+    ['pdf', blocks, {}],
+    ['png', blocks, { block: 'chart' }],
+    ['svg', blocks, { block: 'chart' }],
+    ['csv', blocks, { block: 'table' }],
+    ['docx', word, {}],
+  ]
+  // A name, title, subject, file name and folder have them too.
+  const app = reports.site.simulator.site.apps.get(SALES_APP)!
+  const { name } = app
+  app.name = `Sales ${CONTROLS}`
+  const task = await reports.mailTask('Controls', blocks.id, {
+    email: { enabled: true, subject: 'Of {app}' },
+    storage: [{ spaceId: 'finance', folder: 'controls', onExists: 'overwrite' }],
+    reports: uses.map(([format, { id }, more]) => ({ key: format, reportId: id, format, fileName: '{app}', ...more })),
+  })
+  const run = await reports.run(task.id)
+  app.name = name
+  expect([run.outcome, run.events]).toEqual(['success', []])
+  const files = filesIn('controls')
+  const base = Object.keys(files)[0]!.replace(/\.\w+$/, '')
+  expect(Object.keys(files).toSorted()).toEqual(uses.map(([format]) => `${base}.${format}`).toSorted())
+  expect(base).toBe('Sales a_b_c_d')
+  const [mail] = reports.mailsTo('controls@acme.example')
+  const { subject, text = '', html = '' } = mail!.parsed
+  expect(subject).toBe('Of Sales abcd')
+  for (const body of [text, html]) expect([body.includes('Sales abcd'), FORBIDDEN.exec(body)]).toEqual([true, null])
+  expect(mail!.parsed.attachments.map(({ filename }) => filename).toSorted()).toEqual(Object.keys(files).toSorted())
+
+  const folder = reports.space.join('finance', 'controls')
+  expect(pdfFaults(`${folder}/${base}.pdf`)).toBe('')
+  expect(files[`${base}.png`]!.subarray(-8, -4).toString()).toBe('IEND')
+  const pdfText = (file: string) => pdfPages(file).join('')
+  // Both become a PDF of the same name.
+  const office = ['xlsx', 'docx'].map((format) => {
+    const name = `${base}.${format}`
+    return [format, pdfText(converted(folder, [name])(name))] as const
+  })
+  const texts = [
+    ...office,
+    ['pdf', pdfText(`${folder}/${base}.pdf`)] as const,
+    ...['html', 'svg', 'csv'].map((format) => [format, files[`${base}.${format}`]!.toString()] as const),
+  ]
+  for (const [format, text] of texts) {
+    expect([format, FORBIDDEN.exec(text)]).toEqual([format, null])
+    expect([
+      format,
+      REGIONS.filter((one) => !text.includes(format === 'html' || format === 'svg' ? one.replace('&', '&amp;') : one)),
+    ]).toEqual([format, []])
+  }
+}, 180_000)
+
+test.each<[string, string, string, object]>([
+  ['name of a report', '/v4/report', 'name', { name: 'A\u0000B' }],
+  ['title of a report', '/v4/report', 'page.title', { page: { title: 'A\u0000B' } }],
+  [
+    'title of a block',
+    '/v4/report',
+    'blocks.0.title',
+    { blocks: [{ key: 'a', type: 'text', title: 'A\u0000B', markdown: 'x' }] },
+  ],
+  ['name of a task', '/v4/reporttask', 'name', { name: 'A\u0000B' }],
+  [
+    'file name',
+    '/v4/reporttask',
+    'reports.0.fileName',
+    { reports: [{ key: 'a', reportId: SALES_APP, format: 'pdf', fileName: 'A\u0000B' }] },
+  ],
+  ['subject', '/v4/reporttask', 'email.subject', { email: { subject: 'A\u0000B' } }],
+  ['folder', '/v4/reporttask', 'storage.0.folder', { storage: [{ spaceId: 'finance', folder: 'A\u0000B' }] }],
+])('a %s with U+0000 is refused with its place', async (name, path, place, members) => {
+  const ofReport = path === '/v4/report' && { appId: SALES_APP, blocks: [{ key: 'a', type: 'text', markdown: 'x' }] }
+  const { issues } = await reports.call<{ issues: readonly object[] }>(
+    'POST',
+    path,
+    { project: 'Sales', name, ...ofReport, ...members },
+    400,
+  )
+  expect(issues).toEqual([{ path: place, message: expect.stringMatching(/^must not hold control characters/i) }])
+})
+
 /** Valid XML, but LibreOffice does not know the version. */
 const UNREADABLE =
   '<?xml version="9.9"?><w:styles xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"/>'
@@ -227,6 +344,48 @@ describe('the converter', () => {
     expect(reports.mailsTo('broken@acme.example')).toEqual([])
   }, 60_000)
 })
+
+test.skipIf(process.platform === 'win32')(
+  'a converter that crashes, and one that is gone, are one sentence in the run and in its mail',
+  async () => {
+    const folder = tempDirectory()
+    const converter = folder.join('soffice')
+    const crash =
+      'echo "convert $PWD/document.docx -> x.pdf"; echo "Stack:" >&2; echo "#1 0x7f00 /usr/lib/libsw.so" >&2; kill -SEGV $$'
+    writeFileSync(
+      converter,
+      `#!/bin/sh\nif [ "$1" = --version ]; then echo 'LibreOffice 7.4.7.2'; exit; fi\n${crash}\n`,
+    )
+    chmodSync(converter, 0o755)
+    try {
+      await using site = await startReportSite({ officeConverter: { path: converter } })
+      const report = await fileReport('paper.docx', await zipOf(wordTemplate(paragraph('{{revenue}}'))), site)
+      const task = await site.mailTask('Paper', report.id, {
+        reports: [{ key: 'pack', reportId: report.id, format: 'pdf' }],
+        notifications: [{ on: ['error'], recipients: ['ops@acme.example'] }],
+      })
+      const failures = [
+        ['CONVERTER_FAILED', 'LibreOffice made no PDF: it crashed'],
+        ['CONVERTER_MISSING', `LibreOffice cannot be used: ${converter} does not exist (officeConverter.path)`],
+      ] as const
+      for (const [index, [code, details]] of failures.entries()) {
+        const run = await site.run(task.id)
+        expect([run.outcome, run.reason]).toEqual(['error', code])
+        expect(run.events).toEqual([expect.objectContaining({ level: 'error', code, report: 'pack', details })])
+        const mails = await site.mailbox.received(index + 1)
+        const { text = '', html = '' } = mails[index]?.parsed ?? {}
+        expect(text).toContain(details)
+        for (const one of [text, html]) expect(one).not.toMatch(/Stack|0x7f|document\.docx| {4}at /)
+        rmSync(converter, { force: true })
+      }
+      expect(site.mailsTo('paper@acme.example')).toEqual([])
+      expect(site.product.process.stdout.filter((line) => /^\s+at |0x7f|document\.docx/.test(line))).toEqual([])
+    } finally {
+      folder.remove()
+    }
+  },
+  60_000,
+)
 
 test.skipIf(process.platform === 'win32')(
   'a conversion that takes too long is ended with all its processes',

@@ -223,3 +223,25 @@ test('a workbook has a sheet for each block, named by its title: texts as lines,
   expect(parts.get('xl/charts/chart3.xml')?.text).toContain('<c:scatterChart>')
   expect([...parts.keys()].filter((name) => name.startsWith('xl/media'))).toEqual([])
 }, 60_000)
+
+test('a combo chart without settings: the first measure are bars, the second is a line on an axis on the right', async () => {
+  const measures = ['=Sum(Sales)', '=Count(Sales)']
+  const block = { key: 'combo', type: 'chart', chart: 'combo', dimension: 'Region', measures }
+  const report = await reports.salesReport('Combo', { blocks: [block] })
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const chart = parts.get('xl/charts/chart1.xml')?.text ?? ''
+  const seriesOf = (kind: string) => [...elements(chart, kind)].flatMap((one) => [...elements(one, 'ser')])
+  expect([seriesOf('barChart').length, seriesOf('lineChart').length]).toEqual([1, 1])
+  const axes = [...elements(chart, 'valAx')].map((axis) => ({
+    id: attributeOf(axis, 'axId'),
+    side: attributeOf(axis, 'axPos'),
+  }))
+  const sideOf = (kind: string) => {
+    const [drawn = ''] = elements(chart, kind)
+    return axes.filter(({ id }) => drawn.includes(`<c:axId val="${id}"/>`)).map(({ side }) => side)
+  }
+  expect([sideOf('barChart'), sideOf('lineChart')]).toEqual([['l'], ['r']])
+}, 60_000)
+
+const elements = (xml: string, name: string) => xml.match(new RegExp(`<c:${name}>.*?</c:${name}>`, 'gs')) ?? []
+const attributeOf = (xml: string, name: string) => new RegExp(`<c:${name} val="([^"]*)"`).exec(xml)?.[1]

@@ -1,9 +1,14 @@
-/** A mail server that refuses one address of a mail, and a storage space that goes away, at the compiled executable. */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { existsSync, renameSync } from 'node:fs'
-import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
+/** A mail server that refuses one address of a mail, a storage space that goes away, an expression that fails, at the compiled executable. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { smallWorkbook, zipOf } from '../support/office.ts'
+import { type Named, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
 import { until } from '../support/wait.ts'
 
+const NOT_ALLOWED = /^(the account of Footman has no right to a file or directory|the file system is read-only)$/
+/** Paths of this machine, calls of the system and their codes. */
+const INTERNAL = /\/sys\/|\/tmp\/|\.part|copyfile|mkdir|E(?:ACCES|PERM|ROFS|NOENT)/
 let reports: ReportSite
 let reportId = ''
 
@@ -44,24 +49,145 @@ test('a report whose app was deleted is named, and the others are mailed', async
   expect(mail?.parsed.text).toContain('Deleted app')
 }, 90_000)
 
-test('a storage space that is away is reported at once, keeps no other start waiting, and gets its file', async () => {
-  const task = await reports.mailTask('Away', reportId, {
-    email: { enabled: false },
-    storage: [{ spaceId: 'finance', folder: 'away', onExists: 'overwrite' }],
-    notifications: [{ on: ['error'], recipients: ['ops@acme.example'] }],
+/** Replaces the folder of the space by one of the system, where nobody may make a file. */
+function refuseFiles() {
+  renameSync(reports.space.join('finance'), reports.space.join('away'))
+  symlinkSync('/sys/kernel', reports.space.join('finance'))
+}
+
+function renameSpace() {
+  renameSync(reports.space.join('finance'), reports.space.join('away'))
+}
+
+const AWAY = /^the folder of the space finance is not available: a file or directory is not there$/
+
+test.each([
+  ['away', renameSpace, '', AWAY] as const,
+  ...(process.platform === 'linux'
+    ? ([
+        ['refused', refuseFiles, '', NOT_ALLOWED],
+        ['refused to a new folder', refuseFiles, 'new', NOT_ALLOWED],
+      ] as const)
+    : []),
+])(
+  'a storage space that is %s is reported at once, keeps no other start waiting, and gets its file',
+  async (name, prevent, folder, reason) => {
+    const watcher = `${name.replaceAll(' ', '-')}@acme.example`
+    const task = await reports.mailTask(`Space ${name}`, reportId, {
+      email: { enabled: false },
+      storage: [{ spaceId: 'finance', folder, onExists: 'overwrite' }],
+      reports: [{ key: 'pack', reportId, format: 'csv', block: 'table', fileName: name }],
+      notifications: [{ on: ['error'], recipients: [watcher] }],
+    })
+    const here = reports.space.join('finance')
+    prevent()
+    const first = await reports.begin(task.id)
+    const [mail] = await reports.mailbox.received(1, { match: ({ envelope }) => envelope.to.includes(watcher) })
+    expect(mail?.parsed.subject).toBe(`[waiting] Report task "Space ${name}"`)
+    const { text = '', html = '' } = mail?.parsed ?? {}
+    const [delivery] = await reports.deliveries(first)
+    expect([delivery?.state, delivery?.lastError]).toEqual(['retry', expect.stringMatching(reason)])
+    expect(text).toContain(`${delivery?.lastError}, next try `)
+    for (const one of [text, html]) expect(one).not.toMatch(INTERNAL)
+    const second = await reports.begin(task.id)
+    await until(async () => (await reports.deliveries(second))[0]?.state === 'retry')
+    rmSync(here, { force: true })
+    renameSync(reports.space.join('away'), here)
+    expect([(await reports.ended(first)).outcome, (await reports.ended(second)).outcome]).toEqual([
+      'success',
+      'success',
+    ])
+    expect(existsSync(join(here, folder, `${name}.csv`))).toBe(true)
+  },
+  120_000,
+)
+
+describe('an expression that is correct and fails when it is calculated', () => {
+  const FAILS = '=NoSuchFunction(1)'
+  const text = { key: 'text', type: 'text', markdown: 'Good' }
+  const places: readonly (readonly [string, object])[] = [
+    ['a text', { blocks: [{ ...text, markdown: `Sales {{${FAILS}}}` }] }],
+    ['a figure', { blocks: [{ key: 'kpi', type: 'kpi', items: [{ label: 'Sales', expr: FAILS }] }] }],
+    [
+      'its comparison',
+      { blocks: [{ key: 'kpi', type: 'kpi', items: [{ label: 'Sales', expr: '=1', compareExpr: FAILS }] }] },
+    ],
+    [
+      'a column',
+      { blocks: [{ key: 'table', type: 'table', columns: [{ label: 'Sales', expr: FAILS, kind: 'measure' }] }] },
+    ],
+    [
+      'a dimension',
+      { blocks: [{ key: 'table', type: 'table', columns: [{ label: 'Sales', expr: FAILS, kind: 'dimension' }] }] },
+    ],
+    ['a chart', { blocks: [{ key: 'chart', type: 'chart', chart: 'bar', dimension: 'Region', measures: [FAILS] }] }],
+    ['a title', { page: { title: `Sales {expr:${FAILS}}` }, blocks: [text] }],
+    ['a footer', { page: { footer: `Sales {expr:${FAILS}}` }, blocks: [text] }],
+  ]
+
+  const LINE = '=NoSuchFunction(1): Unknown function "nosuchfunction"'
+  const use = { key: 'pack', format: 'html', fileName: 'pack' }
+
+  test.each(places)(
+    'in %s: the run names it with its report, and the document has no value of it',
+    async (place, definition) => {
+      const report = await reports.salesReport(`Fails in ${place}`, definition)
+      const task = await reports.mailTask(`Fails in ${place}`, report.id, {
+        reports: [{ ...use, reportId: report.id }],
+        email: { enabled: false },
+        storage: [{ spaceId: 'finance', folder: place, onExists: 'overwrite' }],
+      })
+      const run = await reports.run(task.id)
+      const whole = !('page' in definition)
+      expect([run.outcome, run.reason]).toEqual(whole ? ['warning', 'BLOCK_ERROR'] : ['error', 'DOCUMENT_FAILED'])
+      expect(run.events.map((event) => event.report)).toEqual(['pack'])
+      expect(run.events[0]?.details).toMatch(/NoSuchFunction/i)
+      expect(run.events[0]?.details).not.toContain('Error: ')
+      const file = reports.space.join('finance', place, 'pack.html')
+      expect(existsSync(file)).toBe(whole)
+      if (!whole) return
+      const page = readFileSync(file, 'utf8')
+      expect(page).toContain('This part could not be calculated: ')
+      expect(page).not.toContain('Error: ')
+    },
+    60_000,
+  )
+
+  test.each([
+    ['a file name', { fileName: `Sales {expr:${FAILS}}` }, {}],
+    ['a subject', {}, { subject: `Sales {expr:${FAILS}}` }],
+  ])(
+    'in %s: the run names it, and no mail has it',
+    async (place, ofUse, ofMail) => {
+      const task = await reports.mailTask(`Fails in ${place}`, reportId, {
+        reports: [{ ...use, ...ofUse, reportId }],
+        email: { enabled: true, subject: 'Sales', ...ofMail },
+      })
+      const run = await reports.run(task.id)
+      expect(run.outcome).toBe('error')
+      expect(run.events.map(({ details }) => details)).toContainEqual(expect.stringContaining(LINE))
+      expect(reports.mailsTo(`fails-in-${place.replaceAll(' ', '-')}@acme.example`)).toEqual([])
+    },
+    60_000,
+  )
+})
+
+test('a template that cannot be read any more is named in words, without its path', async () => {
+  const file = reports.templates.join('moved.xlsx')
+  writeFileSync(file, await zipOf(smallWorkbook()))
+  const { id } = await reports.call<Named>('POST', '/v4/report', {
+    project: 'Sales',
+    name: 'Moved',
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file: 'moved.xlsx' },
+    data: [{ key: 'sales', type: 'value', expr: '=Sum(Sales)' }],
   })
-  const [here, away] = [reports.space.join('finance'), reports.space.join('away')]
-  renameSync(here, away)
-  const first = await reports.begin(task.id)
-  const [mail] = await reports.mailbox.received(1, {
-    match: ({ envelope }) => envelope.to.includes('ops@acme.example'),
-  })
-  expect(mail?.parsed.subject).toBe('[waiting] Report task "Away"')
-  expect(mail?.parsed.text).toContain('the folder of the space finance is not available')
-  expect(mail?.parsed.text).not.toContain(reports.space.path)
-  const second = await reports.begin(task.id)
-  await until(async () => (await reports.deliveries(second))[0]?.state === 'retry')
-  renameSync(away, here)
-  expect([(await reports.ended(first)).outcome, (await reports.ended(second)).outcome]).toEqual(['success', 'success'])
-  expect(existsSync(reports.space.join('finance', 'away', 'Trouble.csv'))).toBe(true)
-}, 120_000)
+  const task = await reports.mailTask('Moved', id, { reports: [{ key: 'pack', reportId: id, format: 'xlsx' }] })
+  rmSync(file)
+  const run = await reports.run(task.id)
+  expect([run.outcome, run.reason]).toEqual(['error', 'TEMPLATE_NOT_FOUND'])
+  expect(run.events.map(({ report, details }) => [report, details])).toEqual([
+    ['pack', 'moved.xlsx: a file or directory is not there'],
+  ])
+}, 60_000)

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import createBidi from 'bidi-js'
 import type { Font } from 'fontkit'
 import { readAsset } from '../../platform/assets.ts'
-import { errorText } from '../../platform/errors.ts'
+import { errorWithoutPath } from '../../platform/file-errors.ts'
 import type { Warn } from '../types.ts'
 
 /** Family of the built-in font, as SVG and CSS name it. */
@@ -82,7 +82,7 @@ export async function loadFonts(
     try {
       additional.push(faceOf(`additional-${additional.length + 1}`, await readFile(path)))
     } catch (error) {
-      unreadable(path, errorText(error))
+      unreadable(path, errorWithoutPath(error))
     }
   }
   return fontSet(faceOf('regular', regular), faceOf('bold', bold), additional)

@@ -1,7 +1,7 @@
 /** The work of the thread: opens apps at the engine, renders documents, keeps their files. */
 import { readFile } from 'node:fs/promises'
 import { type Blobs, createBlobs } from '../../platform/blobs.ts'
-import { errorText } from '../../platform/errors.ts'
+import { errorWithoutPath } from '../../platform/file-errors.ts'
 import { SILENT } from '../../platform/types.ts'
 import { createEngineClient } from '../../qlik/engine/client.ts'
 import { ReportError } from '../codes.ts'
@@ -95,7 +95,7 @@ function filler(settings: PrepareSettings, blobs: Pick<Blobs, 'path'>): FillTemp
       )
     const { path, fileName } = locateTemplate(template, settings.templateDirectory, blobs)
     const bytes = await readFile(path).catch((error: unknown) => {
-      throw new ReportError('TEMPLATE_NOT_FOUND', `${fileName}: ${errorText(error)}`)
+      throw new ReportError('TEMPLATE_NOT_FOUND', `${fileName}: ${errorWithoutPath(error)}`)
     })
     return fillTemplate(request, { bytes, fileName }, settings, { fonts, convertToPdf })
   }

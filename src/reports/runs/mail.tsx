@@ -2,7 +2,9 @@
 /** @jsxImportSource hono/jsx */
 /** Mails of report tasks: the built-in body, the variables of templates, and the message for the mail server. */
 import type { SendMailOptions } from 'nodemailer'
+import { onOneLine } from '../../platform/visible.ts'
 import type { Mailbox } from '../addresses.ts'
+import { allowedText } from '../documents/markup.ts'
 import type { Definition } from '../entities/task.ts'
 import type { ReportMail } from '../mailer.ts'
 import type { RunDocument } from '../types.ts'
@@ -206,7 +208,7 @@ interface MailParts {
   readonly attachments: NonNullable<SendMailOptions['attachments']>
 }
 
-/** The message for nodemailer. */
+/** The message for nodemailer; subject and bodies have no characters that a mail cannot hold or that would hide others in a subject. */
 export function mailOptions(
   { to, cc, bcc, only, subject }: Pick<MailPayload, 'to' | 'cc' | 'bcc' | 'only' | 'subject'>,
   { messageId, deliveryId, runId, from, replyTo, host, priority, html, text, attachments }: MailParts,
@@ -219,7 +221,7 @@ export function mailOptions(
     cc: cc.map(plain),
     bcc: bcc.map(plain),
     ...(only && { only }),
-    subject: subject.replace(/[\r\n\t]+/g, ' '),
+    subject: onOneLine(allowedText(subject)),
     messageId: `<${messageId}@${host}>`,
     priority,
     headers: {
@@ -228,8 +230,8 @@ export function mailOptions(
       'Auto-Submitted': 'auto-generated',
       Precedence: 'bulk',
     },
-    html,
-    text,
+    html: allowedText(html),
+    text: allowedText(text),
     attachments,
   }
 }

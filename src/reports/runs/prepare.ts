@@ -3,7 +3,7 @@
  * neither the database nor a channel. With `render` off it makes the plan alone.
  */
 import { createHash } from 'node:crypto'
-import { errorText } from '../../platform/errors.ts'
+import { errorWithoutPath } from '../../platform/file-errors.ts'
 import { ReportError, type RunCode } from '../codes.ts'
 import type { AppliedData, AppliedFilter, OpenData } from '../data/index.ts'
 import { withEngineRetries } from '../data/retry.ts'
@@ -512,7 +512,7 @@ function ofReport(error: unknown, { key }: ReportUse): ReportError {
 
 function faultOf(error: unknown): [ReportError['code'], string] {
   if (error instanceof ReportError) return [error.code, error.details]
-  return ['DOCUMENT_FAILED', errorText(error)]
+  return ['DOCUMENT_FAILED', errorWithoutPath(error)]
 }
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)

@@ -4,7 +4,7 @@
  */
 
 import { within } from '../../platform/deadline.ts'
-import { errorText } from '../../platform/errors.ts'
+import { errorWithoutPath } from '../../platform/file-errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
@@ -255,7 +255,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       if (ledger.run(run.id)?.cancelled) return { outcome: 'cancelled', code: null, details: '' }
       if (limit.aborted) return failure('RUN_TIMEOUT', `not made within ${definition.task.run.timeoutMinutes} minutes`)
       if (error instanceof ReportError) return failure(error.code, error.details, error.report)
-      return failure('INTERNAL', errorText(error))
+      return failure('INTERNAL', errorWithoutPath(error))
     }
   }
 

@@ -3,6 +3,7 @@
  * thread lives as long as its job.
  */
 import { errorText } from '../../platform/errors.ts'
+import { errorWithoutPath } from '../../platform/file-errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel } from '../../platform/worker.ts'
 import { ReportError } from '../codes.ts'
@@ -162,7 +163,7 @@ export async function runReportWorker(channel: WorkerChannel<FromReport, ToRepor
     channel.post({ type: 'done', prepared })
   } catch (error) {
     const { code, details, report } =
-      error instanceof ReportError ? error : new ReportError('INTERNAL', errorText(error))
+      error instanceof ReportError ? error : new ReportError('INTERNAL', errorWithoutPath(error))
     channel.post({ type: 'failed', code, details, report })
   }
   channel.end()

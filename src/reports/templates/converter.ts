@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { runCommand, systemProgram } from '../../platform/command.ts'
 import { errorText } from '../../platform/errors.ts'
+import { errorWithoutPath } from '../../platform/file-errors.ts'
 import { exists, removeAll } from '../../platform/files.ts'
 import { type DirectoryLock, lockDirectory, lockHolder } from '../../platform/lock.ts'
 import { ReportError } from '../codes.ts'
@@ -301,7 +302,7 @@ async function runTree(
     stream.on('error', () => undefined)
   }
   const ended = new Promise<'exit'>((resolve, reject) => {
-    child.once('error', (error) => reject(missing(errorText(error), error)))
+    child.once('error', (error) => reject(missing(errorWithoutPath(error), error)))
     child.once('close', (code, by) => {
       crashed = by !== null || (code ?? 0) > SHELL_SIGNALS
       resolve('exit')

@@ -1,7 +1,7 @@
 /** Image files for templates: PNG and JPEG of the template directory. */
 import { open, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errorText } from '../../platform/errors.ts'
+import { errorWithoutPath } from '../../platform/file-errors.ts'
 import { EvaluationError } from '../types.ts'
 
 export interface ImageSize {
@@ -26,7 +26,7 @@ export async function readTemplateImage(directory: string, file: string): Promis
     return new Uint8Array(await handle.readFile())
   } catch (error) {
     if (error instanceof EvaluationError) throw error
-    throw new EvaluationError(`${file} cannot be read: ${errorText(error)}`, { cause: error })
+    throw new EvaluationError(`${file} cannot be read: ${errorWithoutPath(error)}`, { cause: error })
   }
 }
 

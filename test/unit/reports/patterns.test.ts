@@ -153,6 +153,7 @@ describe('names', () => {
     ['Sales pack', 'Sales pack'],
     ['a<b>c:d"e/f\\g|h?i*j', 'a_b_c_d_e_f_g_h_i_j'],
     ['a\u0000\u001f\u0085b', 'a___b'],
+    ['a\ufffe\ufdd0b', 'a__b'],
     [' . name . ', 'name'],
     ['invoice\u202efdp.exe', 'invoicefdp.exe'],
     ['a\u2066b\u2069c\u200f\u061c\u200bd', 'abcd'],

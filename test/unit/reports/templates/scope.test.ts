@@ -265,7 +265,7 @@ describe('pictures', () => {
   })
 
   test.each([
-    ['missing.png', 'missing.png cannot be read'],
+    ['missing.png', 'missing.png cannot be read: a file or directory is not there'],
     ['../logo.png', '../logo.png has to be a name without folder'],
     ['text.png', 'text.png is neither a PNG nor a JPEG picture'],
   ])('the file %s stops the document', async (file, problem) => {
