@@ -105,8 +105,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ['the next run is an excluded one', 'return at === null || !plan?.excluded(at) ? at', 'return true ? at'],
   ]),
   ...inFile('src/reports/runs/runner.ts', RUNNER, [
-    ['two runs of a task at once', 'if (busy().some(({ taskId }) => taskId === run.taskId)) continue', ''],
-    ['more runs at once than allowed', 'if (busy().length >= settings.concurrentRuns) return', ''],
+    ['two runs of a task at once', 'if (heldTasks().includes(run.taskId)) continue', ''],
+    ['more runs at once than allowed', 'if (working() >= settings.concurrentRuns) return', ''],
     [
       'test runs keep the state of conditions',
       'if (run.test || run.options.dryRun || !run.sealed) return {}',
@@ -114,8 +114,13 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ['a run is made for ever', 'if (run.attempt >= MAX_ATTEMPTS) return', 'if (false) return'],
     ['a late schedule runs', 'else if (isLate(run)) await finish', 'else if (false) await finish'],
-    ['a test address is not checked', '      requireTestAddress(run, definition.task)\n', ''],
-    ['a storage in trouble keeps the task busy', 'entry.isWaiting = true', 'entry.isWaiting = false'],
+    ['a test address is not checked', 'try {\n      requireTestAddress(run, definition.task)', 'try {'],
+    [
+      'a storage in trouble keeps the task busy',
+      'entry.holdsTask = files.length < open.length',
+      'entry.holdsTask = true',
+    ],
+    ['a run that waits keeps its place', 'entry.isWaiting = true', 'entry.isWaiting = false'],
     ['unknown mails are sent again', "state: held ? 'unknown' : 'planned'", "state: 'planned'"],
   ]),
 ]
