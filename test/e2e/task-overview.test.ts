@@ -137,7 +137,10 @@ describe('runs', () => {
 test('the log can be read from a line on', async () => {
   const { executions } = await get<{ executions: { executionId: string }[] }>(`/v4/history?taskId=${ETL}&limit=1`)
   const path = `/v4/execution/${executions[0]?.executionId}/log`
-  const whole = await product.call('GET', path)
+  const whole = await until(async () => {
+    const answer = await product.call('GET', path)
+    return answer.status === 200 && answer
+  })
   const lines = (await whole.text()).split(/(?<=\n)/)
   expect(whole.headers.get('x-log-lines')).toBe(String(lines.length))
   const rest = await product.call('GET', `${path}?fromLine=3`)

@@ -44,10 +44,13 @@ describe('three nodes whose database', () => {
     expect(result).toMatchObject({ wanted: 240, lost: [], unlike: [] })
     // One is found anew; a busy machine may change it again.
     expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END * (takeovers() - leaders - 1))
-    const events = await cluster.postgres.sql<{ n: string }>(
-      `SELECT count(*) AS n FROM footman.replica WHERE tbl = 'event' AND NOT deleted`,
-    )
-    expect(Number(events[0]?.n)).toBe(cluster.nodes[0]!.rows('SELECT 1 FROM event').length)
+    const counts = async () => {
+      const [row] = await cluster.postgres.sql<{ n: string }>(
+        `SELECT count(*) AS n FROM footman.replica WHERE tbl = 'event' AND NOT deleted`,
+      )
+      return [Number(row?.n), cluster.nodes[0]!.rows('SELECT 1 FROM event').length]
+    }
+    await until(async () => new Set(await counts()).size === 1, { what: 'the same events everywhere', state: counts })
   }, 90_000)
 })
 
