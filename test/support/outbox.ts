@@ -102,7 +102,7 @@ export function startOutbox(setup: OutboxSetup) {
     },
     {
       concurrency: setup.concurrency ?? 4,
-      retry: { firstMs: setup.retryFirstMs ?? 10, maxMs: 100, jitter: 0 },
+      retry: { firstMs: setup.retryFirstMs ?? 10, maxMs: Math.max(100, setup.retryFirstMs ?? 0), jitter: 0 },
       maxAgeMs: () => setup.maxAgeMs ?? 60_000,
       shadow: setup.shadow ?? false,
       ...(setup.renderTimeoutMs !== undefined && { renderTimeoutMs: setup.renderTimeoutMs }),
