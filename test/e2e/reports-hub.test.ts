@@ -118,6 +118,7 @@ describe('in Chromium', () => {
         await page.waitForURL(link)
         await page.getByRole('link', { name: 'All reports' }).click()
         await page.getByRole('heading', { name: 'Reports for you' }).waitFor()
+        await page.waitForLoadState()
         expect(await page.locator('article.report').count()).toBe(1)
 
         const downloading = page.waitForEvent('download')

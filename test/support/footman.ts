@@ -1,4 +1,5 @@
 /** The compiled executable with a configuration of Butler 16's shape, connected to a simulated site and to sinks. */
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -72,7 +73,7 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
     },
     async start(args = settings.args ?? []) {
       // Wine keeps the socket of a killed process for some milliseconds.
-      if (running && host) await until(() => isUdpPortFree(udpPort), { what: `UDP port ${udpPort} to be free` })
+      if (running && host) await untilUdpPortIsFree(udpPort)
       running = runBinary([...(host?.args ?? []), '-c', pathOn(host, configFile), ...args], {
         cwd: directory.path,
         env: { ...NO_PROXY, ...host?.env, ...settings.env },
@@ -103,6 +104,15 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
       await running?.kill9()
       directory.remove()
     },
+  }
+}
+
+async function untilUdpPortIsFree(port: number): Promise<void> {
+  try {
+    await until(() => isUdpPortFree(port), { what: `UDP port ${port} to be free` })
+  } catch (error) {
+    const holder = execFileSync('ss', ['-Hulpn', `sport = :${port}`], { encoding: 'utf8' })
+    throw new Error(`${(error as Error).message}; it is held by: ${holder}`)
   }
 }
 

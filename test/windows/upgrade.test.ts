@@ -30,6 +30,8 @@ test('a database of the Footman before is saved, then changed', async () => {
   const host = await windowsHost()
   await using product = await footman({ simulator: null, args: ['--no-qs-connection'], host })
   await product.start()
+  const layout = product.directory.join('data', 'footman.db-layout')
+  await until(() => existsSync(layout), { timeout: 20_000, what: 'the layout beside the database' })
   await product.process.kill9()
   const db = new DatabaseSync(product.directory.join('data', 'footman.db'))
   db.exec("DROP TABLE storage_note; DELETE FROM schema_migration WHERE name = 'storage-001'")
