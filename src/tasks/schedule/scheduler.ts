@@ -94,7 +94,14 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   const fires = mode === 'run' || mode === 'shadow'
   const followed = mode === 'follow' ? createFollowedSchedules(deps) : null
   const runner: Runner = createRunner(deps, { shadow: mode === 'shadow' })
-  const timer: FiringTimer = createFiringTimer({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
+  const timer: FiringTimer = createFiringTimer(
+    {
+      clock,
+      onDue: ({ schedule, plan, dueAt }) => void runner.fire(firingOf(schedule, plan, dueAt, 'cron')),
+      onLate: ({ schedule, plan, dueAt }) => makeUp(schedule, plan, dueAt - 1),
+    },
+    misfireGraceMs,
+  )
   const polling = createRecurringJob({ everyMs: pollMs }, repository.refresh)
   const pruning = createRunPruning(deps, settings.keepRunsMs)
   let known = new Map<string, Known>()
@@ -120,9 +127,9 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
       changed.push(schedule)
     }
     wanted.clear()
-    for (const id of before.keys()) if (!known.has(id)) timer.remove(id)
     const gone = [...before.keys()].filter((id) => !known.has(id))
     if (!started) return
+    for (const id of gone) timer.remove(id)
     rearm(changed, gone)
     for (const { id, plan, running } of changed) deps.onChanged?.(id, stateText(plan !== null, running))
     for (const id of gone) deps.onChanged?.(id, 'removed')
@@ -150,8 +157,9 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
 
   function rearm(changed: readonly Schedule[], gone: readonly string[]): void {
     const now = clock.now()
-    for (const { id, plan, running } of changed) {
-      if (running && plan && fires) timer.set(id, plan, now)
+    for (const schedule of changed) {
+      const { id, plan, running } = schedule
+      if (running && plan && fires) timer.set(schedule, plan, now)
       else timer.remove(id)
     }
     if (followed) return
@@ -162,17 +170,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     if (idle.length > 0) store.dropStates(idle).catch(failed)
   }
 
-  function fireDue({ id, plan, dueAt }: Due): void {
-    const schedule = known.get(id)?.schedule
-    if (schedule?.plan === plan) void runner.fire(firingOf(schedule, plan, dueAt, 'cron'))
-  }
-
   /** Firings were missed: the computer slept, or Footman did not run. */
-  function catchUp(id: string, plan: Plan, firstDueAt: number): void {
-    const schedule = known.get(id)?.schedule
-    if (schedule) makeUp(schedule, plan, firstDueAt - 1)
-  }
-
   function makeUp(schedule: Schedule, plan: Plan, since: number): void {
     const now = clock.now()
     const missed = missedFirings(plan, since, now)
@@ -198,7 +196,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     const ids = new Set(running.map(({ id }) => id))
     await store.setStates(fresh.map((schedule) => stateOf(schedule, now)))
     await store.dropStates([...states.keys()].filter((id) => !ids.has(id)))
-    for (const { id, plan } of running) timer.set(id, plan!, now)
+    for (const schedule of running) timer.set(schedule, schedule.plan!, now)
     if (mode === 'run') runner.resume(planOf)
     const isFresh = new Set(fresh)
     for (const schedule of running) {
@@ -387,7 +385,7 @@ const stateOf = (schedule: Schedule, handledUntil: number) => ({
 /** Knows when each schedule fires next, and waits for the earliest. */
 interface FiringTimer {
   /** From now on it fires after that instant. */
-  set(id: string, plan: Plan, after: number): void
+  set(schedule: Schedule, plan: Plan, after: number): void
   remove(id: string): void
   /** Null when it is not there or will never fire again. */
   nextAt(id: string): number | null
@@ -399,13 +397,16 @@ interface FiringTimerDeps {
   readonly clock: Clock
   /** Called with each firing whose time has come. */
   readonly onDue: (due: Due) => void
-  /** Firings are later than the grace; the first of them was due at that time. */
-  readonly onLate: (id: string, plan: Plan, firstDueAt: number) => void
+  /** Firings are later than the grace; called with the first of them. */
+  readonly onLate: (first: Due) => void
 }
 
-interface Due {
-  readonly id: string
+interface Timed {
+  readonly schedule: Schedule
   readonly plan: Plan
+}
+
+interface Due extends Timed {
   readonly dueAt: number
 }
 
@@ -414,7 +415,7 @@ const LONGEST_WAIT_MS = 10_000
 
 /** One timer for all schedules. `graceMs`: firings that are later than that go to `onLate`. */
 function createFiringTimer({ clock, onDue, onLate }: FiringTimerDeps, graceMs: number): FiringTimer {
-  const entries = new Map<string, { readonly plan: Plan; nextAt: number | null }>()
+  const entries = new Map<string, Timed & { nextAt: number | null }>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let wakeAt = Number.POSITIVE_INFINITY
   let started = false
@@ -423,8 +424,8 @@ function createFiringTimer({ clock, onDue, onLate }: FiringTimerDeps, graceMs: n
     const now = clock.now()
     let earliest = Number.POSITIVE_INFINITY
     const due: Due[] = []
-    for (const [id, entry] of entries) {
-      if (entry.nextAt !== null && entry.nextAt <= now) due.push(...take(id, entry, now))
+    for (const entry of entries.values()) {
+      if (entry.nextAt !== null && entry.nextAt <= now) due.push(...take(entry, now))
       if (entry.nextAt !== null && entry.nextAt < earliest) earliest = entry.nextAt
     }
     // The next firing of each is set before anything is done.
@@ -432,16 +433,17 @@ function createFiringTimer({ clock, onDue, onLate }: FiringTimerDeps, graceMs: n
     for (const one of due) onDue(one)
   }
 
-  function take(id: string, entry: { readonly plan: Plan; nextAt: number | null }, now: number): Due[] {
-    const { plan } = entry
+  function take(entry: Timed & { nextAt: number | null }, now: number): Due[] {
+    const { schedule, plan } = entry
     const first = entry.nextAt!
     if (now - first >= graceMs) {
       entry.nextAt = plan.next(now)
-      queueMicrotask(() => onLate(id, plan, first))
+      queueMicrotask(() => onLate({ schedule, plan, dueAt: first }))
       return []
     }
     const due: Due[] = []
-    for (let at: number | null = first; at !== null && at <= now; at = plan.next(at)) due.push({ id, plan, dueAt: at })
+    for (let at: number | null = first; at !== null && at <= now; at = plan.next(at))
+      due.push({ schedule, plan, dueAt: at })
     entry.nextAt = plan.next(due.at(-1)!.dueAt)
     return due
   }
@@ -455,9 +457,9 @@ function createFiringTimer({ clock, onDue, onLate }: FiringTimerDeps, graceMs: n
   }
 
   return {
-    set(id, plan, after) {
+    set(schedule, plan, after) {
       const nextAt = plan.next(after)
-      entries.set(id, { plan, nextAt })
+      entries.set(schedule.id, { schedule, plan, nextAt })
       if (nextAt !== null && (nextAt < wakeAt || entries.size === 1)) wait(nextAt)
     },
     remove: (id) => void entries.delete(id),

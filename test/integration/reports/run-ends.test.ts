@@ -1,7 +1,9 @@
 /** The queue of runs, attempts, and the end of a run: what is announced, what is kept. */
 import { describe, expect, test } from 'bun:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import type { ReportMailer } from '../../../src/reports/mailer.ts'
+import { DEFAULT_OPTIONS } from '../../../src/reports/runs/admission.ts'
 import type { Ledger, RunEnd } from '../../../src/reports/runs/ledger.ts'
 import { createRunLog } from '../../../src/reports/runs/log.ts'
 import { createNotificationCarrier } from '../../../src/reports/runs/notify.ts'
@@ -233,6 +235,26 @@ describe('attempts', () => {
     expect(await second.finished(runId)).toMatchObject({ outcome: 'success' })
   })
 
+  test.each([
+    [59, 'success', null],
+    [61, 'skipped', 'MISSED_SCHEDULE'],
+  ])('a scheduled run that never began, Footman down for %i of 60 minutes: %s', async (minutes, outcome, reason) => {
+    await using folder = tempDirectory()
+    const file = folder.join('footman.db')
+    const id = '2f0f0a52-0000-4000-8000-0000000000aa'
+    const definition = exampleDefinition({
+      triggers: [{ id, type: 'schedule', cron: '0 6 * * *', maxDelayMinutes: 60 }],
+    })
+    const trigger = { ...timedTrigger('x'), triggerId: id }
+    const first = runScene({ file, definition })
+    const { runId } = await first.start({ trigger })
+    first.kill()
+    const at = Date.parse(trigger.firedAt) + minutes * 60_000
+    const second = runScene({ file, definition, clock: { now: () => at } })
+    await second.runner.start()
+    expect(await second.finished(runId)).toMatchObject({ outcome, reason })
+  })
+
   test('a run that takes longer than its time is an error, and the next one begins', async () => {
     await using folder = tempDirectory()
     const definition = exampleDefinition({ run: { whenBusy: 'queue' } })
@@ -255,6 +277,8 @@ test('of the waiting runs the one with the highest priority begins first, then t
   await using folder = tempDirectory()
   const { task } = exampleDefinition()
   const began: string[] = []
+  let underWay = 0
+  let most = 0
   const scene = runScene({
     file: folder.join('footman.db'),
     settings: { concurrentRuns: 1 },
@@ -264,6 +288,10 @@ test('of the waiting runs the one with the highest priority begins first, then t
     },
     prepare: async ({ definition }) => {
       began.push(definition.task.id)
+      underWay += 1
+      most = Math.max(most, underWay)
+      await nextTurn()
+      underWay -= 1
       return prepared(['a@x.com'])
     },
   })
@@ -280,6 +308,25 @@ test('of the waiting runs the one with the highest priority begins first, then t
   await scene.runner.start()
   for (const id of ids) await scene.finished(id)
   expect(began).toEqual(['high', 'usual', 'usual, younger', 'low'])
+  expect(most).toBe(1)
+})
+
+test.each([
+  ['a run', {}, { sales: { met: true, rules: {} } }],
+  ['a test', { test: true, testAddress: 'test@x.com' }, {}],
+  ['a dry run', { dryRun: true }, {}],
+])('%s: the state of conditions that is kept', async (_name, options, kept) => {
+  await using folder = tempDirectory()
+  const sales = { met: true, rules: {} }
+  const states = { delivered: { sales }, notDelivered: { sales } }
+  const scene = runScene({
+    file: folder.join('footman.db'),
+    prepare: async () => prepared(['a@x.com'], { states }),
+  })
+  await scene.runner.start()
+  const { runId } = await scene.start({ options: { ...DEFAULT_OPTIONS, ...options } })
+  expect(await scene.finished(runId)).toMatchObject({ outcome: 'success' })
+  expect(scene.ledger.conditionStates(exampleDefinition().task.id)).toEqual(kept)
 })
 
 describe('notifications', () => {

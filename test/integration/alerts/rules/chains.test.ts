@@ -53,6 +53,11 @@ describe('group: chain', () => {
     for (const n of [2, 3, 4]) await box.fire({ ...task(n), outcome: 'success' })
     await box.settled()
     expect(told(box)).toEqual(['alert Step 1', 'recovery Step 1'])
+
+    // The success of the root has ended the group.
+    await box.fire(task(2))
+    await box.settled()
+    expect(told(box).slice(2)).toEqual(['alert Step 2'])
   })
 
   test('recording destinations are told everything', async () => {

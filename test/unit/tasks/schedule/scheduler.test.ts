@@ -174,6 +174,36 @@ describe('firings on time', () => {
   }, 90_000)
 })
 
+describe('changes of a schedule that runs', () => {
+  const HOURLY = { cronSchedule: '0 * * * *', timezone: 'UTC', qlikSenseTaskId: TASK, startupState: 'started' }
+
+  /** Those that fired at seven. */
+  async function firedAtSeven(change: (scheduler: Scheduler) => Promise<unknown>): Promise<string[]> {
+    const { start, clock, performed } = bench()
+    clock.set(due('06:59:59'))
+    const scheduler = await start()
+    await change(scheduler)
+    const { id: other } = await scheduler.create({ ...HOURLY, name: 'Other' })
+    clock.set(due('07:00:00'))
+    await until(() => performed.some(({ scheduleId }) => scheduleId === other))
+    return performed.map(({ scheduleId }) => scheduleId).filter((id) => id !== other)
+  }
+
+  test.each([
+    ['none', async () => {}, ['s']],
+    ['it is taken out', (scheduler: Scheduler) => scheduler.remove('s'), []],
+    ['it is stopped', (scheduler: Scheduler) => scheduler.setRunning(['s'], false), []],
+    ['another time', (scheduler: Scheduler) => scheduler.update('s', { cronSchedule: '30 * * * *' }), []],
+    [
+      'how it begins at the next start',
+      (scheduler: Scheduler) => scheduler.update('s', { startupState: 'stop' }),
+      ['s'],
+    ],
+  ])('%s', async (_name, change, fired) => {
+    expect(await firedAtSeven(change)).toEqual(fired)
+  })
+})
+
 test('the next run is one that will happen, not one that a window holds back', async () => {
   const { start } = bench()
   const scheduler = await start('    window: {from: "09:00", to: "15:00"}\n')
