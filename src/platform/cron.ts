@@ -38,8 +38,8 @@ export interface CronExpression {
   readonly lastOf: readonly number[]
   /** Day of the month and weekday must both match. Plain cron takes a day on which either does. */
   readonly bothDays: boolean
-  /** A month is written as a number. */
-  readonly numericMonth: boolean
+  /** Numbers that others count from elsewhere: `months are counted 0-11, so "0 6 1 1 *" means February`. */
+  readonly notes: readonly string[]
 }
 
 export type MonthBase = 0 | 1
@@ -128,7 +128,7 @@ function read(text: string, monthBase: MonthBase): CronExpression {
   const [second, minute, hour, day, month, weekday] = tokens.length === 6 ? tokens : [ZERO, ...tokens]
   const days = readDays(day!)
   const weekdays = readWeekdays(weekday!)
-  const expression: CronExpression = {
+  const expression: Omit<CronExpression, 'notes'> = {
     text: trimmed,
     seconds: readField(second!, SECOND),
     minutes: readField(minute!, MINUTE),
@@ -139,16 +139,34 @@ function read(text: string, monthBase: MonthBase): CronExpression {
     bothDays: isSpecial(days) || weekdays.nth.length > 0 || weekdays.lastOf.length > 0,
   }
   const always = days.days === null && weekdays.nth.length === 0 && !days.lastWorkday
-  if (!always && createCronEngine().next(expression, LEAP_YEAR) === null)
+  const notes = [
+    ...(monthBase === 0 && NUMBER.test(month!.text)
+      ? [`months are counted 0-11, so "${trimmed}" means ${monthNames(expression.months)}`]
+      : []),
+    ...(day!.text === '?' && NUMBER.test(weekday!.text)
+      ? [`weekdays are counted from 0 = Sunday, other than in Quartz, so "${trimmed}" means ${daysText(expression)}`]
+      : []),
+  ]
+  const complete = { ...expression, notes }
+  if (!always && createCronEngine().next(complete, LEAP_YEAR) === null)
     throw new CronError(day!, 'there is no such day, so it would never fire')
-  return expression
+  return complete
 }
 
-/** Quartz ends with a field for years. */
+/** Not the step of `*` or of a name. */
+const NUMBER = /(^|[-,])\d/
+
+/** Quartz ends with a field for years, and counts months and weekdays from 1. */
 function withoutYears(tokens: readonly Token[]): string {
-  const others = tokens.slice(0, 6).map(({ text }) => text)
-  return tokens.length === 7 ? `years are not possible, write ${others.join(' ')}` : 'years are not possible'
+  if (tokens.length !== 7) return 'years are not possible'
+  const [second, minute, hour, day, month, weekday] = tokens.map(({ text }) => text)
+  const write = [second, minute, hour, day, named(month!, MONTHS), named(weekday!, WEEKDAYS)].join(' ')
+  return `years are not possible, write ${write}`
 }
+
+/** Numbers of a field of Quartz as names; those behind `#` and `/` count something else. */
+const named = (text: string, names: readonly string[]): string =>
+  text.replace(/(?<![#/\d])\d+/g, (number) => names[Number(number) - 1] ?? number)
 
 /** The items of a list, each with its place. Throws for those of other schedulers. */
 function itemsOf({ text, at }: Token, kind: FieldKind): Token[] {
@@ -230,9 +248,9 @@ function readDays(token: Token): DaysOfMonth {
 /** `?` of Quartz means that the other field of days decides, as `*` does. */
 const anyFor = (token: Token): Token => (token.text === '?' ? { text: '*', at: token.at } : token)
 
-function readMonths(token: Token, base: MonthBase): Pick<CronExpression, 'months' | 'numericMonth'> {
+function readMonths(token: Token, base: MonthBase): Pick<CronExpression, 'months'> {
   const values = readField(token, { name: 'month', least: base, most: base + 11, names: MONTHS })
-  return { months: new Set(values.map((month) => month - base + 1)), numericMonth: /(^|[-,])\d/.test(token.text) }
+  return { months: new Set(values.map((month) => month - base + 1)) }
 }
 
 function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth' | 'lastOf'> {
@@ -369,12 +387,12 @@ const MAX_TIMES = 6
 
 /** In words: `at 06:00, Monday to Friday (Europe/Stockholm)`. */
 export function describeCron(fields: CronExpression, timezone: string): string {
-  const when = [times(fields), days(fields), months(fields)].filter((part) => part !== '').join(', ')
+  const when = [times(fields), daysText(fields), months(fields)].filter((part) => part !== '').join(', ')
   return `${when} (${timezone})`
 }
 
 /** `February, June and October`. */
-export const monthNames = (numbers: Iterable<number>): string =>
+const monthNames = (numbers: Iterable<number>): string =>
   and([...numbers].sort((a, b) => a - b).map((month) => MONTH_NAMES[month - 1]!))
 
 function times({ seconds, minutes, hours }: CronExpression): string {
@@ -406,7 +424,16 @@ function evenStep(values: readonly number[], size: number): number | null {
   return values.length > 1 && values.every((value, i) => value === i * step) ? step : null
 }
 
-function days({ days, lastDay, nearest, lastWorkday, weekdays, nth, lastOf, bothDays }: CronExpression): string {
+function daysText({
+  days,
+  lastDay,
+  nearest,
+  lastWorkday,
+  weekdays,
+  nth,
+  lastOf,
+  bothDays,
+}: Omit<CronExpression, 'notes'>): string {
   const numbers = [...(days ?? [])].sort((a, b) => a - b)
   const ofMonth = [
     ...(numbers.length > 0 ? [`on day${numbers.length > 1 ? 's' : ''} ${and(numbers.map(String))} of the month`] : []),

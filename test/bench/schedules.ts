@@ -69,7 +69,6 @@ export async function measureSchedules({ directory }: { readonly directory: stri
     {
       file,
       restoreState: 'both',
-      monthBase: 0,
       ignoreTimezone: false,
       mode: 'run',
       misfireGraceMs: MISFIRE_GRACE_MS,

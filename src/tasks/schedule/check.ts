@@ -13,7 +13,7 @@ import {
   ScheduleFileError,
   scheduleText,
 } from './file.ts'
-import { monthsMeant, type Planner, unknownMembers } from './plan.ts'
+import { type Planner, unknownMembers } from './plan.ts'
 import type { RunStore } from './store.ts'
 import type { Schedule, ScheduleValues } from './types.ts'
 
@@ -88,7 +88,17 @@ function checkEntry(entry: FileEntry, index: number, planner: Planner): Schedule
       hint,
     }),
   )
-  if (planned.ok) return unknown
+  if (planned.ok)
+    return [
+      ...planned.plan.cron.notes.map((message) =>
+        findingOf(entry, index, 'cronSchedule', {
+          severity: 'warning',
+          message: `runs at other times than may be meant: ${message}`,
+          hint: 'write names, like jan or mon',
+        }),
+      ),
+      ...unknown,
+    ]
   const { field, message } = planned.problem
   const text = `is not valid: ${message.replace(/^Invalid /, '')}`
   const hint = HINTS[field] ?? `correct ${field}; the schedule does not run as it is`
@@ -130,14 +140,13 @@ export interface LoadSettings {
   /** The schedule file. */
   readonly file: string
   readonly restoreState: RestoreState
-  readonly monthBase: 0 | 1
 }
 
 /** Logs the problems of a schedule that was just loaded. */
 export function logLoaded(
   log: Logger,
   schedule: Schedule,
-  { file, restoreState: restore, monthBase }: LoadSettings,
+  { file, restoreState: restore }: LoadSettings,
   entry: EntryPlace,
 ): void {
   const { id, values, problem, plan } = schedule
@@ -152,12 +161,7 @@ export function logLoaded(
   if (stoppedBefore) {
     log.warn(`SCHEDULER: Schedule ID ${id} "${name}" not started: it was stopped when the file was last written`)
   }
-  const months = monthBase === 0 && plan ? monthsMeant(plan) : null
-  if (months !== null) {
-    log.warn(
-      `SCHEDULER: Schedule ID ${id}: months are counted 0-11, so "${String(values.cronSchedule)}" means ${months}`,
-    )
-  }
+  for (const note of plan?.cron.notes ?? []) log.warn(`SCHEDULER: Schedule ID ${id}: ${note}`)
 }
 
 /** Logs a warning for each unknown member that the schedule did not have before. */

@@ -105,7 +105,6 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
         {
           file,
           restoreState,
-          monthBase,
           ignoreTimezone,
           misfireGraceMs: misfireGrace,
           keepRunsMs: footman.retention.scheduleRuns,

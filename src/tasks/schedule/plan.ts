@@ -9,7 +9,6 @@ import {
   createCronEngine,
   describeCron,
   type MonthBase,
-  monthNames,
   parseCron,
 } from '../../platform/cron.ts'
 import { createOffsets } from '../../platform/offsets.ts'
@@ -250,9 +249,6 @@ function joined(taskId: string, target: StartSelection | null): StartSelection {
 
 /** `at 06:00, Monday to Friday (Europe/Stockholm)`. */
 export const planText = ({ cron, timezone }: Plan): string => describeCron(cron, timezone)
-
-/** The names of months that are written as numbers: `February`; null when none is. */
-export const monthsMeant = ({ cron }: Plan): string | null => (cron.numericMonth ? monthNames(cron.months) : null)
 
 const BUTLER_MEMBERS = [
   'id',

@@ -35,7 +35,6 @@ interface SchedulerSettings {
   /** Absolute path of the schedule file. */
   readonly file: string
   readonly restoreState: RestoreState
-  readonly monthBase: 0 | 1
   /** Schedules fire in the zone of this computer, as in Butler. */
   readonly ignoreTimezone: boolean
   readonly misfireGraceMs: number

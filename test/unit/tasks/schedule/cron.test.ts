@@ -617,11 +617,38 @@ describe('days of other schedulers', () => {
     ['H/15 * * * *', 'H/15 is of Jenkins; write */15'],
     ['0 H(0-7) * * *', 'H(0-7) is of Jenkins; write a fixed hour'],
     ['0 0 6 ? * mon *', 'too many fields: 7 instead of 5 or 6; years are not possible, write 0 0 6 ? * mon'],
+    ['0 0 6 ? * 2-6 2027', 'too many fields: 7 instead of 5 or 6; years are not possible, write 0 0 6 ? * mon-fri'],
+    ['0 0 6 1 1,7 ? *', 'too many fields: 7 instead of 5 or 6; years are not possible, write 0 0 6 1 jan,jul ?'],
+    ['0 0 6 ? 1/3 6#3 *', 'too many fields: 7 instead of 5 or 6; years are not possible, write 0 0 6 ? jan/3 fri#3'],
+    ['0 0 6 ? * 6L,1 *', 'too many fields: 7 instead of 5 or 6; years are not possible, write 0 0 6 ? * friL,sun'],
     ['0 ? * * *', '? stands for a day of the month or a weekday; write * for each hour'],
     ['0 6 ?/2 * *', '?/2 stands for a day of the month or a weekday alone; write * for each day'],
     ['0 6 32W * *', 'day 32 is out of range, days are 1-31'],
     ['? 6 * * *', '? stands for a day of the month or a weekday; write * for each minute'],
   ])('%s is refused: %s', (text, reason) => {
     expect(problem(text)).toBe(reason)
+  })
+
+  test.each<[string, 0 | 1, string[]]>([
+    [
+      '0 0 6 ? * 2-6',
+      0,
+      ['weekdays are counted from 0 = Sunday, other than in Quartz, so "0 0 6 ? * 2-6" means Tuesday to Saturday'],
+    ],
+    [
+      '0 6 ? * 6#3',
+      0,
+      [
+        'weekdays are counted from 0 = Sunday, other than in Quartz, so "0 6 ? * 6#3" means on the third Saturday of the month',
+      ],
+    ],
+    ['0 0 6 1 1 ?', 0, ['months are counted 0-11, so "0 0 6 1 1 ?" means February']],
+    ['0 0 6 1 1 ?', 1, []],
+    ['0 6 ? * mon-fri', 0, []],
+    ['0 6 * * 2-6', 0, []],
+    ['0 6 ? * */2', 0, []],
+    ['@yearly', 0, []],
+  ])('%s with months from %i: what may be meant otherwise', (text, base, notes) => {
+    expect(fields(text, base).notes).toEqual(notes)
   })
 })

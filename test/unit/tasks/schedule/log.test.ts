@@ -55,7 +55,6 @@ async function started(text: string | null) {
     {
       file,
       restoreState: 'both',
-      monthBase: 1,
       ignoreTimezone: false,
       mode: 'run',
       misfireGraceMs: 60_000,

@@ -82,7 +82,6 @@ function bench(): Bench {
         {
           file,
           restoreState: 'both',
-          monthBase: 0,
           ignoreTimezone: false,
           mode: 'run',
           misfireGraceMs: MINUTE,
