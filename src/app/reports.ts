@@ -146,6 +146,7 @@ export function buildReports(
     },
     {
       section: footman.reportTask,
+      timezone: footman.timezone,
       dataDirectory: options.dataDirectory,
       serverUrl: `${server.tls.enable ? 'https' : 'http'}://${hostname()}:${server.serverPort}`,
       testAddress: testMode.enable ? testMode.address : null,

@@ -52,7 +52,7 @@ export const reportTask = section(
     baseUrl: httpUrl('Address of Footman in mails, without slash at the end.', '', {
       defaultText: 'from the REST server settings',
     }),
-    defaultTimezone: timezone('Time zone of reports.', '', { defaultText: 'zone of this computer' }),
+    defaultTimezone: timezone('Time zone of reports.', '', { defaultText: 'footman.timezone' }),
     defaultLocale: text('Language of numbers and dates.', 'en-GB'),
     concurrentRuns: count('Runs at the same time.', 2, { min: 1, max: 20 }),
     concurrentEngineSessions: count('Engine sessions at the same time.', 4, { min: 1, max: 50 }),

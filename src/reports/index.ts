@@ -13,7 +13,6 @@ import { mayReach } from '../platform/mqtt-topics.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { hostZone } from '../platform/zone.ts'
 import type { EngineSettings } from '../qlik/engine/client.ts'
 import type { SenderRules } from './addresses.ts'
 import type { ConditionFacts } from './conditions.ts'
@@ -79,6 +78,8 @@ interface ReportsDeps {
 
 interface ReportsSettings {
   readonly section: ReportTaskConfig
+  /** Where the section names none. */
+  readonly timezone: string
   /** Data directory of Footman, absolute. */
   readonly dataDirectory: string
   /** Address of the REST server, for links where `baseUrl` is not set. */
@@ -124,7 +125,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const log = deps.log.child('reports')
   const directory = reportDirectory(section, paths, settings.dataDirectory)
   const temporaryDirectory = join(directory, 'tmp')
-  const timezone = section.defaultTimezone || hostZone()
+  const timezone = section.defaultTimezone || settings.timezone
   const locale = section.defaultLocale
   const base = (section.baseUrl || settings.serverUrl).replace(/\/$/, '')
   const prepareSettings: PrepareSettings = {
