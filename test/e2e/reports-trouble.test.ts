@@ -34,6 +34,22 @@ test('one of the addresses of a mail is refused: it is named, and the others get
   expect(reports.mailsTo('here@acme.example')[0]?.envelope.to).toEqual(['here@acme.example', 'copy@acme.example'])
 }, 90_000)
 
+test('an outcome mail whose address is refused is a warning of the run, with the words of the server', async () => {
+  reports.mailbox.answer({ rcptTo: { 'boss@acme.example': 550 } })
+  const task = await reports.mailTask('Refused outcome mail', reportId, {
+    recipients: [{ type: 'address', address: 'told@acme.example' }],
+    notifications: [{ on: ['success'], recipients: ['boss@acme.example', 'other@acme.example'] }],
+  })
+  const { id } = await reports.run(task.id)
+  await until(async () => (await reports.ended(id)).events.length > 0)
+  const run = await reports.ended(id)
+  reports.mailbox.answer({})
+  expect([run.outcome, run.counts.warnings]).toEqual(['success', 1])
+  expect(run.events).toMatchObject([{ code: 'MAIL_REJECTED', level: 'warning', recipient: 'boss@acme.example' }])
+  expect(run.events[0]?.details).toMatch(/^outcome mail: boss@acme\.example: .*550/)
+  await until(() => reports.mailsTo('other@acme.example').length > 0)
+}, 90_000)
+
 test('a report whose app was deleted is named, and the others are mailed', async () => {
   const appId = 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77'
   const gone = await reports.salesReport('Deleted app', { appId })
