@@ -1,7 +1,12 @@
 /** Joins report tasks with the parts that they use: mail server, mail templates, Qlik Sense, key-value pairs. */
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createMailTransport, refusalsOf, smtpFailure } from '../alerts/destinations/email/transport.ts'
+import {
+  createMailTransport,
+  refusalsOf,
+  smtpFailure,
+  type TransportTimeouts,
+} from '../alerts/destinations/email/transport.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { htmlToText } from '../alerts/templates/html-to-text.ts'
 import type { ConfigPaths } from '../config/paths.ts'
@@ -32,18 +37,14 @@ import type { AppOptions, CreateReports, Part } from './types.ts'
  * The mail server of `emailNotification.smtp` over one connection. A mail whose connection broke after the server asked for
  * its content may have been accepted.
  */
-export function createReportMailer(config: Config): ReportMailer & { close(): void } {
+export function createReportMailer(config: Config, timeouts: TransportTimeouts = {}): ReportMailer & { close(): void } {
   let contentAsked = false
-  const transport = createMailTransport(
-    config,
-    {},
-    {
-      connections: 1,
-      onServerLine(line) {
-        if (line.startsWith('354')) contentAsked = true
-      },
+  const transport = createMailTransport(config, timeouts, {
+    connections: 1,
+    onServerLine(line) {
+      if (line.startsWith('354')) contentAsked = true
     },
-  )
+  })
   let last: Promise<unknown> = Promise.resolve()
 
   const send: ReportMailer['send'] = async (mail) => {

@@ -55,6 +55,12 @@ const CLOSED: Explanation = {
   hint: ({ portKey }) =>
     `check that ${portKey} is the port of this service, and that the server accepts the address of this machine`,
 }
+/** At whichever step: that the host or the port are wrong is the least probable reason. */
+const ENDED: Explanation = {
+  kind: 'closed',
+  reason: CLOSED.reason,
+  hint: () => 'check the log of the server, and that it accepts the address of this machine',
+}
 const NO_TLS: Explanation = {
   kind: 'no-tls',
   reason: (peer) => `${addressOf(peer)} does not speak TLS`,
@@ -78,6 +84,7 @@ const BY_CODE: Readonly<Record<string, Explanation>> = {
   WRONG_VERSION_NUMBER: NO_TLS,
   // Of nodemailer, which puts the system's code into the message.
   EDNS: NAME,
+  ECONNECTION: ENDED,
 }
 
 const BY_HTTP_KIND: Readonly<Partial<Record<HttpError['kind'], Explanation>>> = {

@@ -34,6 +34,22 @@ test('one of the addresses of a mail is refused: it is named, and the others get
   expect(reports.mailsTo('here@acme.example')[0]?.envelope.to).toEqual(['here@acme.example', 'copy@acme.example'])
 }, 90_000)
 
+test('an outcome mail whose address is refused is a warning of the run, with the words of the server', async () => {
+  reports.mailbox.answer({ rcptTo: { 'boss@acme.example': 550 } })
+  const task = await reports.mailTask('Refused outcome mail', reportId, {
+    recipients: [{ type: 'address', address: 'told@acme.example' }],
+    notifications: [{ on: ['success'], recipients: ['boss@acme.example', 'other@acme.example'] }],
+  })
+  const { id } = await reports.run(task.id)
+  await until(async () => (await reports.ended(id)).events.length > 0)
+  const run = await reports.ended(id)
+  reports.mailbox.answer({})
+  expect([run.outcome, run.counts.warnings]).toEqual(['success', 1])
+  expect(run.events).toMatchObject([{ code: 'MAIL_REJECTED', level: 'warning', recipient: 'boss@acme.example' }])
+  expect(run.events[0]?.details).toMatch(/^outcome mail: boss@acme\.example: .*550/)
+  await until(() => reports.mailsTo('other@acme.example').length > 0)
+}, 90_000)
+
 test('a report whose app was deleted is named, and the others are mailed', async () => {
   const appId = 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77'
   const gone = await reports.salesReport('Deleted app', { appId })
@@ -48,6 +64,36 @@ test('a report whose app was deleted is named, and the others are mailed', async
   expect(mail?.parsed.attachments.map(({ filename }) => filename)).toEqual([expect.stringMatching(/^Trouble.*\.csv$/)])
   expect(mail?.parsed.text).toContain('Deleted app')
 }, 90_000)
+
+test.each([
+  ['first', ['gone', 'here'], ['plain@acme.example']],
+  ['last', ['here', 'gone'], ['asked@acme.example', 'plain@acme.example']],
+])(
+  'recipients by an expression beside a deleted app, which comes %s',
+  async (_, order, reached) => {
+    const appId = 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77'
+    const gone = await reports.salesReport(`Deleted app of ${order[0]}`, { appId })
+    const task = await reports.mailTask(`Asks ${order[0]}`, reportId, {
+      reports: order.map((key) => ({ key, reportId: key === 'gone' ? gone.id : reportId, format: 'csv' })),
+      recipients: [
+        { type: 'expression', expr: "='asked@acme.example'" },
+        { type: 'address', address: 'plain@acme.example' },
+      ],
+      notifications: [{ on: ['error'], recipients: [`boss-${order[0]}@acme.example`] }],
+    })
+    const run = await reports.run(task.id)
+    expect([run.outcome, run.reason]).toEqual(['error', 'APP_NOT_FOUND'])
+    const mails = (await reports.deliveries(run.id)).filter(({ channel }) => channel === 'email')
+    const sent = mails.map(({ target, state }) => `${target} ${state}`)
+    expect(sent.toSorted()).toEqual(reached.map((one) => `${one} sent`))
+    const boss = `boss-${order[0]}@acme.example`
+    await until(() => reports.mailsTo(boss).length > 0)
+    const text = reports.mailsTo(boss)[0]?.parsed.text
+    expect(text).toContain('gone: APP_NOT_FOUND')
+    if (order[0] === 'gone') expect(text).toContain(`the recipients that "='asked@acme.example'" names get nothing`)
+  },
+  90_000,
+)
 
 /** Replaces the folder of the space by one of the system, where nobody may make a file. */
 function refuseFiles() {

@@ -99,11 +99,11 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
   const { ledger, clock, log, carriers, throttle, line } = deps
   const wakers = new Map<string, () => void>()
 
-  /** An event of the run. Notifications leave a finished run as it is: they have their lines in the log alone. */
+  /** An event of the run. One of an outcome mail leaves the outcome as it was announced. */
   async function note(run: RunRecord, { channel }: DeliveryRecord, code: RunCode, target: string, detail: string) {
-    if (channel === 'notification') return
-    const recipient = channel === 'email' ? target : undefined
-    await deps.note(run, code, code === 'MAIL_UNKNOWN' ? detail : `${target}: ${detail}`, recipient)
+    const recipient = channel === 'email' || channel === 'notification' ? target : undefined
+    const text = code === 'MAIL_UNKNOWN' ? detail : `${target}: ${detail}`
+    await deps.note(run, code, channel === 'notification' ? `${OUTCOME_MAIL}: ${text}` : text, recipient)
   }
 
   const isCancelled = (run: RunRecord, { channel }: DeliveryRecord) =>
@@ -272,6 +272,9 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
 }
 
 type Divided = Extract<Attempt, { state: 'divided' }>
+
+/** Before the reason why one could not be delivered, in events of its run. */
+export const OUTCOME_MAIL = 'outcome mail'
 
 const REJECTED = 'MAIL_REJECTED'
 const OVERTAKEN = 'a later run of the task has written this file'

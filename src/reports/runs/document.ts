@@ -70,7 +70,7 @@ export function createDocumentMaker(
       evaluate: data.evaluate,
       ...(reader && { recipient: reader }),
     }
-    const fileName = `${await expandName(use.fileName, context)}.${use.format}`
+    const fileName = `${await inMember('fileName', () => expandName(use.fileName, context))}.${use.format}`
     const asked = addressExpressions(use, { email: task.email.enabled, hub: task.hub.enabled })
     const texts = variant === '' ? await addressTexts(data, asked) : null
     const addressed = (channel: 'mail' | 'hub') => {
@@ -87,7 +87,7 @@ export function createDocumentMaker(
             .map((one) => one.trim())
             .filter(Boolean)
         : null,
-      expressions: await expressions(data),
+      expressions: await expressions(use, data),
     }
     const embed = use.deliver.email === 'embed' && use.format === 'html'
     const rows = request.render ? null : await slowRows(use, report, data)
@@ -178,11 +178,18 @@ export function createDocumentMaker(
   }
 
   /** Results of `{expr:…}` in the patterns of deliveries, which are written when the run is planned. */
-  async function expressions(data: ReportData): Promise<Record<string, Cell>> {
-    const patterns = [task.email.subject, task.hub.title, ...task.storage.map(({ folder }) => folder)]
+  async function expressions({ deliver }: ReportUse, data: ReportData): Promise<Record<string, Cell>> {
+    // A pattern of a channel that is off costs no document.
+    const patterns = [
+      ...(task.email.enabled && deliver.email !== 'none' ? [['email.subject', task.email.subject] as const] : []),
+      ...(task.hub.enabled && deliver.hub ? [['hub.title', task.hub.title] as const] : []),
+      ...(deliver.storage ? task.storage.map(({ folder }) => ['storage.folder', folder] as const) : []),
+    ]
     const found: Record<string, Cell> = {}
-    for (const expression of new Set(patterns.flatMap(patternExpressions)))
-      found[expression] = await data.evaluate(expression)
+    for (const [member, pattern] of patterns) {
+      for (const expression of patternExpressions(pattern))
+        found[expression] ??= await inMember(member, () => data.evaluate(expression))
+    }
     return found
   }
 

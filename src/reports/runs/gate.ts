@@ -26,8 +26,8 @@ export interface GateRequest {
   readonly report: string | null
   readonly cycle: readonly CycleValue[]
   readonly appId: string
-  /** The app of that id under the active filters. */
-  readonly applied: AppliedData
+  /** The app of that id under the active filters; asked for by the first rule that needs it. */
+  readonly applied: () => Promise<AppliedData>
 }
 
 /** A condition as the plan shows it. */
@@ -72,7 +72,7 @@ export function createGate(settings: GateSettings): Gate {
         const key = JSON.stringify([definition.task.id, report, cycle.map(({ value }) => value.text), id])
         const result = await evaluateCondition(condition, {
           data: async () =>
-            (condition.appId === null || condition.appId === appId ? applied : await elsewhere(condition.appId))
+            (await (condition.appId === null || condition.appId === appId ? applied() : elsewhere(condition.appId)))
               .unlimited,
           facts,
           previous: (states[key] as ConditionState | undefined) ?? null,

@@ -58,6 +58,9 @@ const SQL = {
   finish: `UPDATE report_run SET state = 'finished', outcome = ?, reason = ?, counts = ?, finished_at = ? WHERE id = ?`,
 
   addEvent: 'INSERT INTO report_run_event (run_id, at, event) VALUES (?, ?, ?)',
+  /** Of a run that has ended already. */
+  countEvent:
+    'UPDATE report_run SET counts = json_set(counts, ?1, (counts ->> ?1) + 1) WHERE id = ?2 AND counts IS NOT NULL',
   events: 'SELECT event FROM report_run_event WHERE run_id = ? ORDER BY rowid',
   /** Of an attempt that was cut short; what happened while the run waited stays. */
   dropEvents: "DELETE FROM report_run_event WHERE run_id = ? AND event ->> 'code' <> 'COALESCED'",
@@ -369,7 +372,12 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
     /** The run waits again, as if its last attempt had not begun. */
     park: (runId: string) => keep((on) => on.run(SQL.park, runId)),
     cancel: (runId: string) => write((on) => on.run(SQL.cancel, runId)),
-    addEvent: (runId: string, event: RunEvent) => keep((on) => addEvent(on, runId, event)),
+    /** Also of a run that has ended: its outcome stays, and its counts have the event. */
+    addEvent: (runId: string, event: RunEvent) =>
+      keep((on) => {
+        addEvent(on, runId, event)
+        if (event.level !== 'info') on.run(SQL.countEvent, `$.${event.level}s`, runId)
+      }),
     /** The plan is complete: from here on a restart delivers and makes nothing again. */
     seal: (
       runId: string,

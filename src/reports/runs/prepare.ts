@@ -54,6 +54,17 @@ interface Expanded {
   readonly named: Addressed<readonly string[]>
 }
 
+/** People of their own access whom the expressions of a cycle name, and the values for which they could not be asked. */
+interface NamedPeople {
+  readonly named: readonly {
+    readonly access: Omit<Variant, 'people'>
+    readonly value: readonly CycleValue[]
+    readonly addressed: Addressed<readonly string[]>
+  }[]
+  readonly faults: readonly (readonly [readonly CycleValue[], unknown])[]
+}
+
+const NONE_NAMED: NamedPeople = { named: [], faults: [] }
 const PLAIN: Variant = { id: '', filterIds: [], user: null, reader: null, people: [] }
 const NOT_NAMED: Addressed<readonly string[]> = { mail: [], hub: [] }
 
@@ -98,12 +109,10 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   const asRecipient = task.run.evaluateAs === 'recipient'
   const patterns = [...task.reports.map(({ fileName }) => fileName), ...task.storage.map(({ folder }) => folder)]
   const namesReader = asRecipient && patterns.some((one) => patternUses(one, 'recipient'))
-  /** Conditions that name no app, and recipients by an expression, are evaluated in the app of the first report. */
-  const asksFirstApp =
-    task.recipients.some(({ type }) => type === 'expression') ||
-    definition.conditions.some(({ id, appId }) => appId === null && task.conditionIds.includes(id))
   /** The recipients of the task. */
   let found: readonly Person[] = []
+  /** In words: recipients whom an expression names that could not be calculated. */
+  const unasked: string[] = []
 
   const reportOf = ({ reportId }: ReportUse): Stored<Report> => {
     const found = reports.find(({ id }) => id === reportId)
@@ -141,23 +150,25 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     await Promise.all(open.map((one) => one.close().catch(() => undefined)))
   }
 
+  /** Work that asks apps, again after a lost engine. */
+  const withEngine = <T>(work: () => Promise<T>): Promise<T> =>
+    withEngineRetries(
+      async (attempt) => {
+        if (attempt > 1) await closeAll()
+        return work()
+      },
+      { line: deps.line, signal, pausesMs: settings.engineRetryMs },
+    )
+
   /** Work with an app under filters, again after a lost engine. */
-  async function withApp<T>(
+  function withApp<T>(
     appId: string,
     user: QlikUser | null,
     active: readonly AppliedFilter[],
     work: (applied: AppliedData) => Promise<T>,
     cycle: readonly CycleValue[] = [],
   ): Promise<T> {
-    const selections = selectionsOf(cycle)
-    return withEngineRetries(
-      async (attempt) => {
-        if (attempt > 1) await closeAll()
-        const opened = await session(appId, user)
-        return work(await opened.apply(active, selections))
-      },
-      { line: deps.line, signal, pausesMs: settings.engineRetryMs },
-    )
+    return withEngine(async () => work(await (await session(appId, user)).apply(active, selectionsOf(cycle))))
   }
 
   async function prepare(): Promise<Prepared> {
@@ -173,35 +184,49 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     return result({ skipped, app, people: variants.flatMap((one) => one.people), variants })
   }
 
-  /**
-   * The conditions and the people of the task, at the app of its first report; where nothing is asked of that app, at the first
-   * one that can be opened. `closed`: reports whose apps cannot.
-   */
-  async function begin() {
+  /** The app of the first report that can be opened; `closed`: reports before it whose apps cannot. */
+  async function firstOpen() {
     const closed: (readonly [ReportUse, unknown])[] = []
     for (const use of uses) {
-      const { appId } = reportOf(use)
-      let isOpen = false
       try {
-        const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (applied) => {
-          isOpen = true
-          const { data } = applied
-          const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied })
-          const evaluate = async (expression: string) => nameText(await data.evaluate(expression))
-          found = met ? await people(evaluate) : []
-          const { name, lastReload } = data.app
-          return { met, app: { name, lastReload: lastReload?.getTime() ?? null } }
-        })
-        return { ...start, closed }
+        const app = await inAppOf(use, async ({ data }) => data.app)
+        return { app: { name: app.name, lastReload: app.lastReload?.getTime() ?? null }, closed }
       } catch (error) {
-        if (isOpen || signal.aborted) throw error
-        if (isEndOfRun(error) || asksFirstApp) throw ofReport(error, use)
+        if (signal.aborted) throw error
+        if (isEndOfRun(error)) throw ofReport(error, use, uses)
         closed.push([use, error])
       }
     }
     const [first] = closed
     if (!first) throw new ReportError('INTERNAL', 'the task has no report that is asked for')
-    throw ofReport(first[1], first[0])
+    throw allClosed(first, closed.slice(1))
+  }
+
+  /** Work with the app of a report under the filters of the task. */
+  function inAppOf<T>(use: ReportUse, work: (applied: AppliedData) => Promise<T>): Promise<T> {
+    const { appId } = reportOf(use)
+    return withApp(appId, null, filtersOf(task.filterIds, appId), work)
+  }
+
+  /**
+   * The conditions and the people of the task. A question that names no app is asked of that of the first report, and
+   * never of another: it could mean other people. Where it is closed, `onError` of the condition decides, and the people of
+   * the expression get nothing.
+   */
+  async function begin() {
+    const { app, closed } = await firstOpen()
+    const first = uses[0]!
+    const { appId } = reportOf(first)
+    try {
+      const applied = async () => (await session(appId, null)).apply(filtersOf(task.filterIds, appId))
+      const met = await withEngine(() =>
+        gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied }),
+      )
+      if (met) found = await people(first)
+      return { met, app, closed }
+    } catch (error) {
+      throw isEndOfRun(error) ? ofReport(error, first, uses) : error
+    }
   }
 
   function result({
@@ -228,7 +253,19 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     }
   }
 
-  function people(evaluate: (expression: string) => Promise<string>): Promise<Person[]> {
+  function people(first: ReportUse): Promise<Person[]> {
+    async function evaluate(expression: string): Promise<string> {
+      try {
+        return await inAppOf(first, async ({ data }) => nameText(await data.evaluate(expression)))
+      } catch (error) {
+        if (signal.aborted || isEndOfRun(error)) throw error
+        const [code, reason] = faultOf(error)
+        const details = `the recipients that "${expression}" names get nothing: ${reason}`
+        note({ code, report: first.key, details })
+        unasked.push(details)
+        return ''
+      }
+    }
     return resolvePeople({
       definition,
       members: request.members,
@@ -248,9 +285,10 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     }
     const wanted = isOn.email || isOn.hub
     if (!wanted || found.length > 0 || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return
-    const details = asked
+    const reason = asked
       ? `the start is limited to ${asked}, and none of them is a recipient of the task`
       : 'e-mail or hub is on, and the recipients name no person'
+    const details = [reason, ...unasked].join('; ')
     if (task.storage.length > 0) note({ code: 'NO_RECIPIENTS', details })
     else throw new ReportError('NO_RECIPIENTS', details)
   }
@@ -308,7 +346,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     try {
       if (use.conditionScope === 'report' && use.conditionIds.length > 0) {
         const met = await withApp(appId, null, filtersOf(own, appId), (applied) =>
-          gate.holds({ ids: use.conditionIds, report: use.key, cycle: [], appId, applied }),
+          gate.holds({ ids: use.conditionIds, report: use.key, cycle: [], appId, applied: async () => applied }),
         )
         if (!met) return skip(use, [])
       }
@@ -370,10 +408,11 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       }
       const active = filtersOf([...own, ...variant.filterIds], report.appId)
       try {
-        const { values, named } = await withApp(report.appId, variant.user, active, async ({ data }) => {
+        const { values, named, faults } = await withApp(report.appId, variant.user, active, async ({ data }) => {
           const values = await cycleValues(data, cycle.fields)
-          return { values, named: variant.id === '' ? await namedPeople(use, data, values) : [] }
+          return { values, ...(variant.id === '' ? await namedPeople(use, data, values) : NONE_NAMED) }
         })
+        for (const [value, error] of faults) failed(use, variant, value, error)
         if (values.length === 0) {
           const details = `${cycle.fields.join(' x ')} has no possible value`
           const [reader] = variant.id === '' ? [] : variant.people
@@ -397,17 +436,24 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   }
 
   /** The people with filters or access of their own whom the expressions of a cycle name, for each of its values. */
-  async function namedPeople(use: ReportUse, data: ReportData, values: readonly (readonly CycleValue[])[]) {
+  async function namedPeople(
+    use: ReportUse,
+    data: ReportData,
+    values: readonly (readonly CycleValue[])[],
+  ): Promise<NamedPeople> {
     const expressions = addressExpressions(use, isOn)
     const isSpecial = (one: { readonly filterIds: readonly string[] }) => one.filterIds.length > 0
-    if (expressions.mail === null && expressions.hub === null) return []
-    if (!asRecipient && ![...found, ...definition.recipients].some(isSpecial)) return []
-    const named: { access: Omit<Variant, 'people'>; value: readonly CycleValue[]; addressed: typeof NOT_NAMED }[] = []
+    if (expressions.mail === null && expressions.hub === null) return NONE_NAMED
+    if (!asRecipient && ![...found, ...definition.recipients].some(isSpecial)) return NONE_NAMED
+    const named: NamedPeople['named'][number][] = []
+    /** The values whose people cannot be found out. */
+    const faults: NamedPeople['faults'][number][] = []
     for (const value of values) {
       const texts = await data.within(selectionsOf(value), (inner) =>
         addressTexts(inner, expressions).catch((error: unknown) => {
-          // The plain document meets the error again, and says so.
-          if (asRecipient || !(error instanceof EvaluationError)) throw error
+          if (!(error instanceof EvaluationError)) throw error
+          // Otherwise the plain document meets the error again, and says so.
+          if (asRecipient) faults.push([value, error])
           return { mail: null, hub: null }
         }),
       )
@@ -422,7 +468,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
         }
       }
     }
-    return named
+    return { named, faults }
   }
 
   /** Variants of people who get this report, and the plain one for folders and addresses of cycles. */
@@ -453,7 +499,13 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   ): Promise<'made' | 'skipped'> {
     if (use.conditionScope === 'cycleValue' && use.conditionIds.length > 0) {
       const { appId } = report
-      const met = await gate.holds({ ids: use.conditionIds, report: use.key, cycle, appId, applied })
+      const met = await gate.holds({
+        ids: use.conditionIds,
+        report: use.key,
+        cycle,
+        appId,
+        applied: async () => applied,
+      })
       if (!met) return skip(use, cycle)
     }
     const seq = documents.length + 1
@@ -481,7 +533,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     named = NOT_NAMED,
   ): void {
     if (signal.aborted) throw signal.reason
-    if (isEndOfRun(error)) throw ofReport(error, use)
+    if (isEndOfRun(error)) throw ofReport(error, use, uses)
     const [code, details] = faultOf(error)
     const label = labelOf(use.key, cycle)
     missing.push({ report: use.key, variant: variant?.id ?? null, mailTo: named.mail, label, code })
@@ -504,10 +556,22 @@ const isEndOfRun = (error: unknown): boolean => ENDS_RUN.includes(faultOf(error)
 /** An app may be closed to one person alone. */
 const isClosedApp = (error: unknown, { user }: Variant): boolean => !user && CLOSED_APP.includes(faultOf(error)[0])
 
-/** The error that ends a run, with the report that it is about. */
-function ofReport(error: unknown, { key }: ReportUse): ReportError {
+/** The error that ends a run, with the report that it is about and those that it takes with it. */
+function ofReport(error: unknown, { key }: ReportUse, uses: readonly ReportUse[]): ReportError {
   const [code, details] = faultOf(error)
-  return new ReportError(code, details, { report: key, cause: error })
+  const others = uses.map((one) => one.key).filter((one) => one !== key)
+  const rest = others.length === 0 ? '' : `; the run ends, nothing is delivered of ${others.join(', ')} either`
+  return new ReportError(code, `${details}${rest}`, { report: key, cause: error })
+}
+
+/** The error of a run of which no app can be opened: that of the first report, which names the others. */
+function allClosed(
+  [{ key }, error]: readonly [ReportUse, unknown],
+  others: readonly (readonly [ReportUse, unknown])[],
+) {
+  const [code, details] = faultOf(error)
+  const rest = others.map(([use, other]) => `; ${use.key}: ${faultOf(other).join(' ')}`)
+  return new ReportError(code, `${details}${rest.join('')}`, { report: key, cause: error })
 }
 
 function faultOf(error: unknown): [ReportError['code'], string] {

@@ -13,7 +13,7 @@ import { levelOf, ReportError, type RunCode } from '../codes.ts'
 import type { Definition, Outcome, ReportTask } from '../entities/task.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
 import { type Admission, decide, type StartRequest } from './admission.ts'
-import type { Deliverer } from './deliver.ts'
+import { type Deliverer, OUTCOME_MAIL } from './deliver.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type NewDelivery, type RunRecord, type Sealed } from './ledger.ts'
 import type { RunLog } from './log.ts'
 import { planNotifications, type Wait } from './notify.ts'
@@ -198,21 +198,26 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     if (files.length === 0) return
     if (ledger.deliveries(run.id).some(({ channel }) => channel === 'notification')) return
     const waits = files.map(({ target, lastError, nextAt }) => ({ target, reason: lastError ?? '', nextAt }))
-    const notifications = notificationsOf(run, null, waits)
+    const notifications = notificationsOf(run, null, [], waits)
     if (notifications.length === 0) return
     await ledger.addNotifications(run.id, notifications)
     trail(run)
   }
 
-  /** Null for `previous`: there is none, or it does not matter. `waits`: what the run waits for; absent when it has ended. */
-  function notificationsOf(run: RunRecord, previous: RunRecord | null, waits?: readonly Wait[]): NewDelivery[] {
+  /**
+   * Null for `previous`: there is none, or it does not matter. `refused` gets the addresses that no mail may go to. `waits`: what
+   * the run waits for; absent when it has ended.
+   */
+  function notificationsOf(run: RunRecord, previous: RunRecord | null, refused: Refused[], waits?: readonly Wait[]) {
     const definition = ledger.definition(run.id)
     const testAddress = definition ? testAddressOf(run, definition.task, settings) : null
     const isRefused = testAddress !== null && addressProblem(testAddress, settings.allowedDomains) !== null
-    if (!definition || run.trigger.type === 'resend' || run.options.dryRun || isRefused) return []
+    if (!definition || run.trigger.type === 'resend' || run.options.dryRun || isRefused) return [] as NewDelivery[]
     const isAllowed = (address: string) =>
-      isUsable(address, settings.allowedDomains, (code) =>
-        runLog.line(run, 'warn', `${code} notification to=${address}`),
+      isUsable(
+        address,
+        settings.allowedDomains,
+        (code) => void refused.push({ code, recipient: address, details: `${OUTCOME_MAIL}: ${address}` }),
       )
     return planNotifications({ run, definition, previous, testAddress, isAllowed, ...(waits && { waits }) })
   }
@@ -358,7 +363,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     const previous = ledger.lastFinished(run.taskId, run.id)
     // A later run, which did not wait for this one, knows better.
     const isOvertaken = previous !== null && previous.id > run.id
-    const notifications = notificationsOf(ended, isOvertaken ? null : previous)
+    const refused: Refused[] = []
+    const notifications = notificationsOf(ended, isOvertaken ? null : previous, refused)
     const states = isOvertaken ? {} : keptStates(ended, before)
     await ledger.finish(run.id, { outcome, reason, counts, at }, notifications, states, run.taskId)
     const duration = ended.startedAt === null ? 0 : at - ended.startedAt
@@ -368,6 +374,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       outcome === 'error' ? 'error' : outcome === 'warning' ? 'warn' : 'info',
       `finished outcome=${outcome}${reason ? ` reason=${reason}` : ''} documents=${counts.documents} mails=${counts.mailsSent}/${mails} files=${counts.filesWritten} hub=${counts.hubItems} duration=${duration}ms`,
     )
+    for (const event of refused) await note(ended, event)
     deps.onFinished(ended)
     if (notifications.length > 0) trail(ended)
   }
@@ -431,7 +438,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     const held = settings.onUnknown === 'hold'
     const lastError = 'Footman ended while the mail server was taking the mail'
     await ledger.setDelivery(id, { state: held ? 'unknown' : 'planned', attempts, nextAt: null, lastError, target })
-    if (held && channel === 'email') await note(run, { code: 'MAIL_UNKNOWN', recipient: target, details: lastError })
+    const details = channel === 'notification' ? `${OUTCOME_MAIL}: ${lastError}` : lastError
+    if (held) await note(run, { code: 'MAIL_UNKNOWN', recipient: target, details })
   }
 
   async function cancel(runId: string): Promise<boolean> {
@@ -517,6 +525,9 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     },
   }
 }
+
+/** An event about an address that no outcome mail may go to. */
+type Refused = Pick<RunEvent, 'code' | 'recipient' | 'details'>
 
 const asDry = (delivery: NewDelivery): NewDelivery => ({ ...delivery, state: 'skipped', lastError: 'dry run' })
 

@@ -50,8 +50,9 @@ export function createMailTransport(
     maxConnections: connections,
     ...(onServerLine && { transactionLog: true, logger: serverLines(onServerLine) }),
     maxMessages: MESSAGES_PER_CONNECTION,
-    // The outbox repeats failed attempts.
-    maxRequeues: 0,
+    // The outbox repeats failed attempts. A connection that had sent mails before may have ended meanwhile: the mail, of which
+    // nothing has left, takes another one then, and a fresh one has the words of the server.
+    maxRequeues: 1,
     host,
     port,
     secure,
@@ -212,6 +213,9 @@ const ABOUT_MESSAGE = ['RCPT TO', 'DATA']
 /** Errors of the message itself, found before it was sent. */
 const UNSENDABLE = ['EENVELOPE', 'EMESSAGE']
 
+/** The server ends the connection (RFC 5321, 4.2.1). */
+const CLOSING = 421
+
 const SIZE_CODES = [552, 523]
 /** RFC 3463: too large for the server (5.3.4), for this mailbox (5.2.3). */
 const SIZE_ANSWER = /\b5\.3\.4\b|\b5\.2\.3\b|message size|too (?:large|big)|size limit|larger than/i
@@ -233,6 +237,8 @@ export function smtpFailure(error: unknown): DeliveryResult {
   const { code, response, responseCode = 0, command = '' } = error as SmtpError
   const detail = detailOf(error as SmtpError)
   if (code === 'EABORT') return { outcome: 'retry', detail: 'not finished in time' }
+  // At whichever step: the server takes no mail now, and says nothing about this one.
+  if (responseCode === CLOSING) return { outcome: 'retry', detail, peerDown: true }
   // No token: the token server may be down for a short time.
   if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }
   if (code === 'EAUTH' || LOGIN_CODES.includes(responseCode)) return { outcome: 'retry', detail, slow: true }
@@ -242,13 +248,15 @@ export function smtpFailure(error: unknown): DeliveryResult {
     return ABOUT_MESSAGE.includes(command) ? { outcome: 'rejected', detail } : { outcome: 'retry', detail, slow: true }
   }
   if (!response && UNSENDABLE.includes(code ?? '')) return { outcome: 'rejected', detail }
-  return { outcome: 'retry', detail, peerDown: !response || responseCode === 421 }
+  return { outcome: 'retry', detail, peerDown: !response }
 }
 
 /** The server's answer, or why there is none: `The name smtp.example.org cannot be resolved. Check ...smtp.host.` */
 function detailOf(error: SmtpError): string {
-  const { code, response, message, command, server } = error
-  const answer = response && unbroken(response)
+  const { code, response, responseCode, message, command, server } = error
+  const answer =
+    response &&
+    (responseCode === CLOSING ? `the server closed the connection (${unbroken(response)})` : unbroken(response))
   if (code === 'ETLS' && command === 'STARTTLS') {
     const why = `no STARTTLS (${answer ?? message}), and ${SMTP_KEY}.tls.requireTLS forbids sending without TLS`
     return withServer(server, why)

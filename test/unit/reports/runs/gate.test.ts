@@ -62,7 +62,7 @@ function gateOf(conditions: readonly object[], settings: Partial<GateSettings> =
       report: null,
       cycle: [],
       appId: 'app',
-      applied: appWith(120),
+      applied: async () => appWith(120),
       ...changes,
     })
   return { gate, holds, lines, asked, warnings }
@@ -105,7 +105,7 @@ test('the conditions of a report and of a cycle value are results of their own, 
   const { gate, holds, lines } = gateOf([backlog()])
   const region = (text: string) => [{ field: 'Region', value: { text, number: null } }]
   expect(await holds({ report: 'pack', cycle: region('Nord') })).toBe(true)
-  expect(await holds({ report: 'pack', cycle: region('Syd'), applied: appWith(7) })).toBe(false)
+  expect(await holds({ report: 'pack', cycle: region('Syd'), applied: async () => appWith(7) })).toBe(false)
   expect(lines).toEqual(['condition "backlog" of pack/Nord met', 'condition "backlog" of pack/Syd not met'])
   expect(gate.results.map(({ report, cycle, met }) => [report, cycle, met])).toEqual([
     ['pack', { Region: 'Nord' }, true],
@@ -119,8 +119,8 @@ test('the conditions of a report and of a cycle value are results of their own, 
 
 test('work that is repeated after a lost engine replaces its results', async () => {
   const { gate, holds } = gateOf([backlog()])
-  await holds({ applied: appWith(7) })
-  await holds({ applied: appWith(120) })
+  await holds({ applied: async () => appWith(7) })
+  await holds({ applied: async () => appWith(120) })
   expect(gate.results.map(({ met }) => met)).toEqual([true])
 })
 
@@ -141,7 +141,7 @@ test('onBecomingTrue: true, true, false, true holds at the first and the fourth,
   const held: boolean[] = []
   for (const value of [120, 120, 7, 120]) {
     const { gate, holds } = gateOf([backlog({ fire: 'onBecomingTrue' })], { states })
-    const isMet = await holds({ applied: appWith(value) })
+    const isMet = await holds({ applied: async () => appWith(value) })
     held.push(isMet)
     // A run that sends nothing keeps the other states.
     states = { ...states, ...(isMet ? gate.states.delivered : gate.states.notDelivered) }

@@ -34,12 +34,23 @@ interface Scene {
   readonly limits?: { readonly maxDocumentsPerRun: number }
   /** Possible values of `Region`, by the ids of the filters in force. */
   readonly regions?: (filters: readonly string[]) => readonly string[]
+  /** The value of `Region` for which `If(Region)` has no address. */
+  readonly unknownMailOf?: string
   /** Called before each document and look at the data: `open user` (`open user app`, of another app than the first), `apply filters/cycle`, `render file`. */
   readonly before?: (step: string) => void
 }
 
 /** The documents of a run as `file <- filters | addresses`, its events and the steps of the engine. */
-async function prepared({ task = {}, people = [], definition: more, request = {}, limits, regions, before }: Scene) {
+async function prepared({
+  task = {},
+  people = [],
+  definition: more,
+  request = {},
+  limits,
+  regions,
+  unknownMailOf,
+  before,
+}: Scene) {
   const example = exampleDefinition({ recipients: references(people), ...task })
   const filters = [NORTH, SOUTH].map((id) => ({ id, name: id.slice(-1), appId: null, clauses: [], variables: [] }))
   const definition = { ...example, recipients: people, filters, ...more } as unknown as Definition
@@ -54,9 +65,10 @@ async function prepared({ task = {}, people = [], definition: more, request = {}
   const made = new Map<string, string>()
 
   function dataUnder(names: string, ids: readonly string[], cycle: string): ReportData {
-    const values = { Mail: `${cycle}@x.com`.toLowerCase(), Region: cycle }
+    const values = { Mail: `${cycle || 'reader'}@x.com`.toLowerCase(), Region: cycle }
+    const asked = cycle === unknownMailOf ? values : { ...values, 'If(Region)': values.Mail }
     return {
-      ...fakeReportData({ values }),
+      ...fakeReportData({ values: asked }),
       fieldValues: async () => (regions?.(ids) ?? ['N', 'S']).map(cell),
       within: (selections, work) => work(dataUnder(names, ids, selections[0]!.values[0]!.text)),
       filterText: names,
@@ -287,28 +299,107 @@ test('an app of a cycle that cannot be opened is tried once for all people', asy
   expect(about).toEqual(['b'])
 })
 
-const UNBOUND = { id: NORTH, name: 'fresh', appId: null }
+test('the run ends when all apps are closed, and names each report', async () => {
+  const details = 'gone; b: APP_NOT_FOUND gone; c: APP_NOT_FOUND gone'
+  await expect(threeApps('abc')).rejects.toMatchObject({ code: 'APP_NOT_FOUND', details, report: 'a' })
+})
+
 test.each([
-  ['all apps are closed', 'abc', {}, {}, 'APP_NOT_FOUND', 'a'],
-  [
-    'the first app decides about a condition of the task',
-    'a',
-    { conditionIds: [NORTH] },
-    { conditions: [UNBOUND] },
-    'APP_NOT_FOUND',
-    'a',
+  ['a', 'b, c'],
+  ['b', 'a, c'],
+])('an engine that is lost at report %s ends the run, which names the others', async (lost, others) => {
+  const details = `gone; the run ends, nothing is delivered of ${others} either`
+  const code = 'ENGINE_UNREACHABLE'
+  await expect(threeApps(lost, {}, code)).rejects.toMatchObject({ code, details, report: lost })
+})
+
+const BY_EXPRESSION = {
+  recipients: [
+    { type: 'expression', expr: '=Mail', email: true, hub: false },
+    { type: 'address', address: 'dora@x.com', email: true, hub: false },
   ],
-  [
-    'the first app names the recipients',
-    'a',
-    { recipients: [{ type: 'expression', expr: '=Mail' }] },
-    {},
-    'APP_NOT_FOUND',
-    'a',
-  ],
-  ['the engine is lost at a later app', 'b', {}, {}, 'ENGINE_UNREACHABLE', 'b'],
-] as const)('the run ends when %s, and names the report', async (_what, closed, task, more, code, report) => {
-  await expect(threeApps(closed, task, code, more)).rejects.toMatchObject({ code, details: 'gone', report })
+}
+const MISSED = (reason: string) => `the recipients that "=Mail" names get nothing: ${reason}`
+test.each([
+  ['a', 'APP_NOT_FOUND', ['b', 'c'], ['APP_NOT_FOUND gone', `APP_NOT_FOUND ${MISSED('gone')}`], ['a', 'a']],
+  ['a', 'APP_ACCESS_DENIED', ['b', 'c'], ['APP_ACCESS_DENIED gone', `APP_ACCESS_DENIED ${MISSED('gone')}`], ['a', 'a']],
+  ['b', 'APP_NOT_FOUND', ['a', 'c'], ['APP_NOT_FOUND gone'], ['b']],
+] as const)('recipients by an expression, app %s closed (%s): the others get theirs', async (...row) => {
+  const [closed, code, made, expected, named] = row
+  const { documents, notes, about, result } = await threeApps(closed, BY_EXPRESSION, code)
+  expect(documents).toEqual(made.map((key) => `${key} <- []`))
+  expect([notes.toSorted(), about]).toEqual([[...expected].toSorted(), [...named]])
+  expect(result.people.map(({ address }) => address)).toContain('dora@x.com')
+})
+
+test('an expression of recipients that cannot be calculated costs its own people alone', async () => {
+  const [byMail, dora] = BY_EXPRESSION.recipients
+  const recipients = [{ ...byMail, expr: '=Wrong(' }, byMail, dora]
+  const { documents, notes, about, result } = await threeApps('', { recipients })
+  expect(documents).toEqual(['a <- []', 'b <- []', 'c <- []'])
+  expect(notes).toEqual(['DOCUMENT_FAILED the recipients that "=Wrong(" names get nothing: cannot calculate =Wrong('])
+  expect(about).toEqual(['a'])
+  expect(result.people.map(({ address }) => address)).toEqual(['reader@x.com', 'dora@x.com'])
+})
+
+test('nobody but the recipients of an expression that cannot be asked: the run says so', async () => {
+  const [byMail] = BY_EXPRESSION.recipients
+  const details = `e-mail or hub is on, and the recipients name no person; ${MISSED('gone')}`
+  await expect(threeApps('a', { recipients: [byMail] })).rejects.toMatchObject({ code: 'NO_RECIPIENTS', details })
+})
+
+test.each([
+  ['proceed', bothOf('b', 'c'), null],
+  ['skip', [], 'CONDITION_NOT_MET'],
+])('a condition of the task at a closed app, onError %s', async (onError, made, skipped) => {
+  const { documents, notes, result } = await threeApps('a', ...conditionOf(onError))
+  expect([documents, result.skipped]).toEqual([made, skipped as never])
+  expect(notes).toContain('CONDITION_SKIPPED_ON_ERROR fresh: rule 1 (lastReload): APP_NOT_FOUND: gone')
+})
+
+test('a condition of the task at a closed app, onError error, ends the run', async () => {
+  const details = 'fresh: rule 1 (lastReload): APP_NOT_FOUND: gone'
+  await expect(threeApps('a', ...conditionOf('error'))).rejects.toMatchObject({ code: 'CONDITION_ERROR', details })
+})
+
+/** A condition that names no app. */
+function conditionOf(onError: string) {
+  const rules = [{ type: 'lastReload', is: 'today' }]
+  const condition = { id: NORTH, name: 'fresh', appId: null, match: 'all', fire: 'always', onError, rules }
+  return [{ conditionIds: [NORTH] }, 'APP_NOT_FOUND', { conditions: [condition] }] as const
+}
+
+const WRONG = '{expr:=Wrong(}'
+test.each<[string, object, object, boolean]>([
+  ['fileName', {}, { fileName: WRONG }, true],
+  ['email.subject', { email: { enabled: true, subject: WRONG } }, {}, true],
+  ['storage.folder', { storage: [{ spaceId: 'share', folder: WRONG }] }, {}, true],
+  ['hub.title of a channel that is off', { hub: { enabled: false, title: WRONG } }, {}, false],
+  ['storage.folder of a report that is mailed alone', {}, { deliver: { storage: false } }, false],
+  ['cycle.emailTo', {}, { cycle: { fields: ['Region'], emailTo: '=Wrong(' } }, true],
+  ['cycle.folder', {}, { cycle: { fields: ['Region'], folder: '=Wrong(' } }, true],
+])('an expression in %s that cannot be calculated costs its report alone', async (member, task, first, fails) => {
+  const reports = [use('a', first), use('b', { deliver: { storage: false, email: 'none' } }), use('c')]
+  const isShared = member === 'email.subject' || member === 'storage.folder'
+  const { documents, notes, about } = await prepared({ people: [dora], task: { reports, ...task } })
+  const readers = documents.map((text) => text.slice(0, 1))
+  expect(readers.includes('a')).toBe(!fails)
+  expect(readers.includes('c')).toBe(!isShared)
+  expect(about.every((key) => key === 'a' || isShared)).toBe(true)
+  if (fails) expect(notes[0]).toMatch(new RegExp(`DOCUMENT_FAILED .*${member}: cannot calculate =Wrong`))
+  else expect(notes).toEqual([])
+})
+
+test('read as each person: one value whose people cannot be found out leaves the other values alone', async () => {
+  const user = { qlikUser: { userDirectory: 'LAB', userId: 'n' } }
+  const { documents, notes, missing } = await prepared({
+    people: [person('n', user)],
+    task: { run: { evaluateAs: 'recipient' }, reports: [cycled({ emailTo: '=If(Region)' })] },
+    unknownMailOf: 'S',
+  })
+  expect(documents).toEqual(['pack/N <- n[] | n@x.com'])
+  expect(notes).toEqual(['DOCUMENT_FAILED pack/S: cycle.emailTo: cannot calculate =If(Region)'])
+  expect(missing).toEqual(['pack/S DOCUMENT_FAILED'])
 })
 
 test.each([
