@@ -65,7 +65,7 @@ export function createReportMailer(config: Config, timeouts: TransportTimeouts =
       const answered = typeof (error as { response?: unknown }).response === 'string'
       const result = smtpFailure(error)
       if (contentAsked && !answered) return { outcome: 'unknown', detail: result.detail ?? '' }
-      if (result.outcome === 'rejected') return { outcome: 'rejected', detail: result.detail }
+      if (result.outcome === 'rejected') return result
       if (result.outcome === 'delivered') return { outcome: 'sent', detail: result.detail }
       return { outcome: 'retry', detail: result.detail, peerDown: result.peerDown === true || result.slow === true }
     }

@@ -26,7 +26,8 @@ export type MailOutcome =
   | { readonly outcome: 'divided'; readonly detail: string; readonly refused: readonly Refusal[] }
   /** `peerDown`: no mail would get through now. */
   | { readonly outcome: 'retry'; readonly detail: string; readonly peerDown: boolean }
-  | { readonly outcome: 'rejected'; readonly detail: string }
+  /** `tooLarge`: one without its files may be taken. */
+  | { readonly outcome: 'rejected'; readonly detail: string; readonly tooLarge?: boolean }
   /** The server may have accepted the mail: the connection broke after the content was sent. */
   | { readonly outcome: 'unknown'; readonly detail: string }
 

@@ -34,6 +34,23 @@ test('one of the addresses of a mail is refused: it is named, and the others get
   expect(reports.mailsTo('here@acme.example')[0]?.envelope.to).toEqual(['here@acme.example', 'copy@acme.example'])
 }, 90_000)
 
+test('a mail that is too large for the server goes without its files, and says so', async () => {
+  const address = 'small@acme.example'
+  const task = await reports.mailTask('Too large', reportId, { recipients: [{ type: 'address', address }] })
+  let answers = 0
+  reports.mailbox.answer({
+    get data() {
+      return answers++ === 0 ? 552 : 0
+    },
+  })
+  const run = await reports.run(task.id)
+  reports.mailbox.answer({})
+  expect([run.outcome, run.reason]).toEqual(['warning', 'MAIL_INCOMPLETE'])
+  const [mail, ...others] = reports.mailsTo(address)
+  expect([others, mail?.parsed.attachments]).toEqual([[], []])
+  expect(mail?.parsed.text).toContain('The files are not attached: the mail server refused a mail of this size.')
+}, 90_000)
+
 test('an outcome mail whose address is refused is a warning of the run, with the words of the server', async () => {
   reports.mailbox.answer({ rcptTo: { 'boss@acme.example': 550 } })
   const task = await reports.mailTask('Refused outcome mail', reportId, {

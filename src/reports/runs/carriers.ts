@@ -12,7 +12,7 @@ import type { MailOutcome, ReportMail, ReportMailer } from '../mailer.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
 import { distinctNames } from './file-names.ts'
-import { bodyOf, mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
+import { bodyOf, linesAbove, mailContext, mailHtml, mailOptions, mailText, sizeText, withLinesAbove } from './mail.tsx'
 import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
 import {
   type ChosenFile,
@@ -146,13 +146,19 @@ async function makeArchive(
 export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings): Carrier {
   return async (job) => {
     const payload = job.delivery.payload as MailPayload
-    let mail: ReportMail
     try {
-      mail = await letterOf(deps, settings, job, payload)
+      const outcome = await deps.mailer.send(await letterOf(deps, settings, job, payload))
+      const hasFiles = payload.attach.length > 0 || payload.archives.length > 0 || payload.embed !== null
+      if (outcome.outcome !== 'rejected' || !outcome.tooLarge || !hasFiles) return attemptOf(outcome)
+      const short: MailPayload = { ...payload, attach: [], archives: [], embed: null, filesRefused: true }
+      const again = attemptOf(await deps.mailer.send(await letterOf(deps, settings, job, short)))
+      if (again.state !== 'sent') return again
+      const areLinked = job.delivery.documents.every((id) => deps.hubUrl(id, readerOf(payload)) !== '')
+      const code = areLinked ? 'MAIL_LINK_INSTEAD' : 'MAIL_INCOMPLETE'
+      return { ...again, code, detail: `sent without its files: ${outcome.detail}` }
     } catch (error) {
       return { state: 'failed', code: 'MAIL_REJECTED', detail: errorText(error) }
     }
-    return attemptOf(await deps.mailer.send(mail))
   }
 }
 
@@ -181,8 +187,7 @@ async function letterOf(
     // The report in the body is no file of the mail.
     documents: mine.filter(({ id }) => id !== payload.embed),
     payload,
-    // In test mode the test address alone sees the items.
-    hubUrl: (id) => deps.hubUrl(id, (payload.insteadOf === null ? payload.person?.address : payload.to[0]) ?? ''),
+    hubUrl: (id) => deps.hubUrl(id, readerOf(payload)),
     formatTime: deps.formatTime,
     timezone: deps.timezone,
   })
@@ -201,10 +206,8 @@ async function letterOf(
     replyTo: senderOf(email.replyTo, settings),
     host: settings.host,
     priority: email.priority,
-    html: own ? withTestLine(own.html, context.insteadOf) : mailHtml(context, report),
-    text: own
-      ? `${context.insteadOf && `TEST — would have gone to ${context.insteadOf}\n\n`}${own.text}`
-      : mailText(context),
+    html: own ? withLinesAbove(own.html, context) : mailHtml(context, report),
+    text: own ? [...linesAbove(context), own.text].join('\n\n') : mailText(context),
     attachments: [
       ...attached.map((one, index) => attachment(deps, { ...one, fileName: names[index]! })),
       ...(await archives(deps, job, payload, settings, attached)),
@@ -217,6 +220,10 @@ async function letterOf(
     ],
   })
 }
+
+/** In test mode the test address alone sees the items of the hub. */
+const readerOf = ({ insteadOf, person, to }: MailPayload): string =>
+  (insteadOf === null ? person?.address : to[0]) ?? ''
 
 /** Null where the task names none, or one that it may not use. */
 const senderOf = (text: string | null, rules: SenderRules): Mailbox | null =>

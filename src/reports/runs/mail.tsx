@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Mails of report tasks: the built-in body, the variables of templates, and the message for the mail server. */
+import type { FC } from 'hono/jsx'
 import type { SendMailOptions } from 'nodemailer'
 import { onOneLine } from '../../platform/visible.ts'
 import type { Mailbox } from '../addresses.ts'
@@ -35,6 +36,7 @@ export interface MailContext extends Readonly<Record<string, unknown>> {
   readonly missing: readonly string[]
   /** The address that the mail would have gone to; '' outside test mode. */
   readonly insteadOf: string
+  readonly filesRefused: boolean
 }
 
 interface ContextRequest {
@@ -82,6 +84,7 @@ export function mailContext({
     })),
     missing: payload.missing,
     insteadOf: payload.insteadOf ?? '',
+    filesRefused: payload.filesRefused === true,
   }
   return { ...context, message: filled(task.email.message, context) } as MailContext
 }
@@ -120,11 +123,11 @@ const STYLE = {
 
 /** The built-in body as HTML; `embedded` is a report that stands below the text, already as HTML for mail clients. */
 export function mailHtml(context: MailContext, embedded: string | null): string {
-  const { task, app, timezone, documents, message, missing, insteadOf } = context
+  const { task, app, timezone, documents, message, missing } = context
   const body = (
     <body style={STYLE.body}>
       <div style={STYLE.card}>
-        {insteadOf && <p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>}
+        <LinesAbove {...context} />
         <h1 style={STYLE.title}>{task.name}</h1>
         {app.name && (
           <p style={STYLE.muted}>
@@ -152,9 +155,10 @@ export function mailHtml(context: MailContext, embedded: string | null): string 
 }
 
 /** The built-in body as text. */
-export function mailText({ task, app, timezone, documents, message, missing, insteadOf }: MailContext): string {
+export function mailText(context: MailContext): string {
+  const { task, app, timezone, documents, message, missing } = context
   const lines = [
-    insteadOf && `TEST — would have gone to ${insteadOf}\n`,
+    ...linesAbove(context).map((line) => `${line}\n`),
     task.name,
     app.name && `${app.name}${app.lastReload && `, data of ${app.lastReload} ${timezone}`}`,
     message && `\n${message}`,
@@ -172,12 +176,27 @@ export function bodyOf(html: string): string {
   return start && end > start.index ? html.slice(start.index + start[0].length, end).trim() : html
 }
 
-/** The line of test mode in front of a body that a template of the user made. */
-export function withTestLine(html: string, insteadOf: string): string {
-  if (!insteadOf) return html
-  const line = (<p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>).toString()
+type Above = Pick<MailContext, 'insteadOf' | 'filesRefused'>
+
+/** The reader sees these first, whatever the body is. */
+export const linesAbove = ({ insteadOf, filesRefused }: Above): string[] => [
+  ...(insteadOf ? [`TEST — would have gone to ${insteadOf}`] : []),
+  ...(filesRefused ? ['The files are not attached: the mail server refused a mail of this size.'] : []),
+]
+
+const LinesAbove: FC<Above> = (above) => (
+  <>
+    {linesAbove(above).map((line) => (
+      <p style={STYLE.test}>{line}</p>
+    ))}
+  </>
+)
+
+/** The same in front of a body that a template of the user made. */
+export function withLinesAbove(html: string, above: Above): string {
+  const lines = linesAbove(above).length > 0 ? (<LinesAbove {...above} />).toString() : ''
   const at = /<body[^<>]*>/i.exec(html)
-  return at ? html.slice(0, at.index + at[0].length) + line + html.slice(at.index + at[0].length) : line + html
+  return at ? html.slice(0, at.index + at[0].length) + lines + html.slice(at.index + at[0].length) : lines + html
 }
 
 /** The body of a mail about the outcome of a run. */
@@ -185,7 +204,7 @@ export function noticeHtml(text: string, insteadOf: string | null): string {
   const body = (
     <body style={STYLE.body}>
       <div style={STYLE.card}>
-        {insteadOf && <p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>}
+        <LinesAbove insteadOf={insteadOf ?? ''} filesRefused={false} />
         <p style="margin:0;white-space:pre-line">{text}</p>
       </div>
     </body>

@@ -58,8 +58,8 @@ export interface MailPayload {
   /** Names of reports that are missing. */
   readonly missing: readonly string[]
   readonly archives: readonly Archive[]
-  /** Size in bytes of what would be attached is too large: links to the hub instead. */
-  readonly links: boolean
+  /** The mail server has refused the mail with its files for its size. */
+  readonly filesRefused?: true
   /** Id of the first delivery, where the mail repeats another one, or a part of it. */
   readonly messageId?: string
   /** Those of the addresses that the mail still concerns, as the server had an answer of its own for others; absent = all. */
@@ -410,7 +410,6 @@ async function mailOf(
     embed: embedded?.id ?? null,
     missing: absent.map((one) => titleOf(definition, one)),
     archives,
-    links: false,
   }
   const payload = testAddress === null ? base : inTestMode(base, testAddress)
   if (absent.length > 0) request.note('MAIL_INCOMPLETE', `${to.join(', ')}: without ${payload.missing.join(', ')}`)
@@ -479,7 +478,7 @@ function fitted(
   }
   if (task.hub.enabled && attached.every(isReadable)) {
     request.note('MAIL_LINK_INSTEAD', details)
-    return { ...payload, attach: [], archives: [], links: true }
+    return { ...payload, attach: [], archives: [] }
   }
   const archive: Archive = { name: `${cleanName(task.name)}.zip`, documents: payload.attach, secret: null }
   return { ...payload, attach: [], archives: [...payload.archives, archive] }

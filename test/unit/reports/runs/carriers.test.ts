@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import type { SendMailOptions } from 'nodemailer'
 import { type Blobs, createBlobs } from '../../../../src/platform/blobs.ts'
+import type { MailOutcome } from '../../../../src/reports/mailer.ts'
 import {
   type CarrierDeps,
   createFileCarrier,
@@ -50,7 +51,6 @@ const PAYLOAD: MailPayload = {
   embed: null,
   missing: [],
   archives: [],
-  links: false,
 }
 const archive = (name: string, documents: readonly string[], secret: string | null = null): Archive => ({
   name,
@@ -62,16 +62,17 @@ const archive = (name: string, documents: readonly string[], secret: string | nu
 async function mailed(
   documents: readonly Awaited<ReturnType<typeof stored>>[],
   payload: Partial<MailPayload>,
-  { deps = {} as Partial<CarrierDeps>, email = {}, maxAttachmentMb = 1 } = {},
+  { deps = {} as Partial<CarrierDeps>, email = {}, maxAttachmentMb = 1, answers = [] as MailOutcome[] } = {},
 ) {
   const mails: SendMailOptions[] = []
+  const outcomes = [...answers]
   const all: CarrierDeps = {
     blobs,
     spaces: new Map(),
     mailer: {
       async send(mail) {
         mails.push(mail)
-        return { outcome: 'sent', detail: '250' }
+        return outcomes.shift() ?? { outcome: 'sent', detail: '250' }
       },
     },
     templates: async () => null,
@@ -90,7 +91,7 @@ async function mailed(
     delivery: { id: 'd1', documents: documents.map(({ id }) => id), payload: { ...PAYLOAD, ...payload } },
   } as unknown as DeliveryJob
   const result = await createMailCarrier(all, settings)(job)
-  return { result, mail: mails[0] }
+  return { result, mail: mails[0], mails }
 }
 
 const namesOf = (mail: SendMailOptions | undefined) => mail?.attachments?.map(({ filename }) => filename)
@@ -153,11 +154,53 @@ describe('mails', () => {
   test('a link is that of the reader; in test mode that of the test address', async () => {
     const one = [await stored('1', 'Sales.pdf', 'one')]
     const deps = { hubUrl: (id: string, address: string) => `https://hub/${id}/${address}` }
-    const { mail } = await mailed(one, { links: true }, { deps })
+    const { mail } = await mailed(one, {}, { deps })
     expect(String(mail!.text)).toContain('- Sales.pdf (3 B) https://hub/1/anna@x.com')
-    const tested = await mailed(one, { links: true, to: ['tester@x.com'], insteadOf: 'anna@x.com' }, { deps })
+    const tested = await mailed(one, { to: ['tester@x.com'], insteadOf: 'anna@x.com' }, { deps })
     expect(String(tested.mail!.text)).toContain('https://hub/1/tester@x.com')
     expect(String(tested.mail!.text)).toStartWith('TEST — would have gone to anna@x.com\n')
+  })
+
+  const TOO_LARGE: MailOutcome = { outcome: 'rejected', detail: '552 5.3.4 too large', tooLarge: true }
+  const LINKS = { hubUrl: (id: string) => `https://hub/${id}` }
+  const NONE_ATTACHED = 'The files are not attached: the mail server refused a mail of this size.'
+
+  test.each([
+    ['links instead', { deps: LINKS }, 'MAIL_LINK_INSTEAD'],
+    ['without the hub', {}, 'MAIL_INCOMPLETE'],
+  ])('a mail that is refused for its size leaves without its files: %s', async (_name, more, code) => {
+    const one = [await stored('1', 'Sales.pdf', 'one'), await stored('2', 'Sales.html', '<body>Report</body>')]
+    for (const payload of [
+      { attach: ['1'] },
+      { archives: [archive('all.zip', ['1'])] },
+      { attach: ['1'], embed: '2' },
+    ]) {
+      const { result, mails } = await mailed(one, payload, { ...more, answers: [TOO_LARGE] })
+      const detail = 'sent without its files: 552 5.3.4 too large'
+      expect(result).toEqual({ state: 'sent', code, detail } as never)
+      expect(mails.map((mail) => [mail.attachments?.length, mail.messageId])).toEqual([
+        [1, '<d1@h.example>'],
+        [0, '<d1@h.example>'],
+      ])
+      expect(String(mails[1]!.text)).toStartWith(`${NONE_ATTACHED}\n\nWeekly sales pack\n`)
+      expect(String(mails[1]!.html)).toContain(NONE_ATTACHED)
+      expect(String(mails[1]!.html)).not.toContain('Report')
+    }
+  })
+
+  test('what is refused for another reason, without files or again, is refused', async () => {
+    const one = [await stored('1', 'Sales.pdf', 'one')]
+    const other: MailOutcome = { outcome: 'rejected', detail: '554 no' }
+    const cases: [Partial<MailPayload>, MailOutcome[], string][] = [
+      [{ attach: ['1'] }, [other], '554 no'],
+      [{}, [TOO_LARGE], '552 5.3.4 too large'],
+      [{ attach: ['1'] }, [TOO_LARGE, other], '554 no'],
+    ]
+    for (const [payload, answers, detail] of cases) {
+      const { result, mails } = await mailed(one, payload, { answers })
+      expect(result).toEqual({ state: 'failed', code: 'MAIL_REJECTED', detail })
+      expect(mails).toHaveLength(answers.length)
+    }
   })
 
   test('a template of the folder makes the body; a missing one stops the mail', async () => {

@@ -9,7 +9,7 @@ import {
   mailOptions,
   mailText,
   sizeText,
-  withTestLine,
+  withLinesAbove,
 } from '../../../../src/reports/runs/mail.tsx'
 import type { MailPayload } from '../../../../src/reports/runs/plan.ts'
 import { exampleDefinition, exampleDocument } from '../../../support/report-runs.ts'
@@ -26,7 +26,6 @@ const PAYLOAD: MailPayload = {
   embed: null,
   missing: [],
   archives: [],
-  links: false,
 }
 
 function context(email: object = {}, payload: Partial<MailPayload> = {}, hubUrl = (_: string) => '') {
@@ -68,6 +67,7 @@ test('a template gets what the task, the run and the person have', () => {
     ],
     missing: ['book'],
     insteadOf: '',
+    filesRefused: false,
   })
 })
 
@@ -147,10 +147,10 @@ test.each([
   ['<html><body style="a">x</body></html>', '<html><body style="a"><p style="'],
   ['<p>x</p>', '<p style="'],
 ])('the line of test mode is the first of the body of %s', (html, start) => {
-  const made = withTestLine(html, 'a<b@x.com')
+  const made = withLinesAbove(html, { insteadOf: 'a<b@x.com', filesRefused: false })
   expect(made).toStartWith(start)
   expect(made).toContain('TEST — would have gone to a&lt;b@x.com')
-  expect(withTestLine(html, '')).toBe(html)
+  expect(withLinesAbove(html, { insteadOf: '', filesRefused: false })).toBe(html)
 })
 
 test.each([
