@@ -71,8 +71,12 @@ export function tokenize(formula: string): Token[] {
   const tokens: Token[] = []
   const calls: (string | null)[] = []
   const addReference = (reference: ReadReference, end: number): void => {
-    const argumentOf = isArgument(tokens, formula, end) ? (calls.at(-1) ?? null) : null
-    const isOnly = argumentOf !== null && isFirst(tokens) && /^\s*\)/.test(formula.slice(end, end + 40))
+    const next = signAt(formula, end)
+    const previous = next === ',' || next === ')' ? tokens.findLast((token) => !isBlank(token)) : undefined
+    const isFirst = previous?.kind === 'function'
+    const isArgument = isFirst || (previous?.kind === 'other' && previous.text === ',')
+    const argumentOf = isArgument ? (calls.at(-1) ?? null) : null
+    const isOnly = argumentOf !== null && isFirst && next === ')'
     const { kind, prefix, sheet, start } = reference
     tokens.push({ kind, prefix, sheet, start, end: reference.end, argumentOf, isOnly, neighbour: null })
   }
@@ -154,16 +158,15 @@ function closing(formula: string, at: number): number {
   return formula.length
 }
 
-const lastOf = (tokens: readonly Token[]): Token | undefined => tokens.findLast((token) => !isBlank(token))
-const isFirst = (before: readonly Token[]): boolean => lastOf(before)?.kind === 'function'
-
-function isArgument(before: readonly Token[], formula: string, end: number): boolean {
-  const next = formula[end]
-  if (next !== ',' && next !== ')' && !(next !== undefined && next.trim() === '')) return false
-  const previous = lastOf(before)
-  const opens = previous?.kind === 'function' || (previous?.kind === 'other' && previous.text === ',')
-  return opens && /^\s*[,)]/.test(formula.slice(end, end + 40))
+/** The first sign from here on that is no blank. */
+function signAt(formula: string, at: number): string | undefined {
+  let index = at
+  while (BLANK.test(formula[index] ?? 'x') && index - at < MOST_BLANKS) index++
+  return formula[index]
 }
+
+const BLANK = /\s/
+const MOST_BLANKS = 40
 
 const isBlank = (token: Token): boolean => token.kind === 'other' && token.text.trim() === ''
 

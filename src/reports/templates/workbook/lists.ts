@@ -5,10 +5,10 @@ import { formatReference, type Reference } from './formula.ts'
 /** Cells with the prefix of their sheet. */
 export type Piece = Pick<Reference, 'start' | 'end' | 'prefix'>
 
-/** A reference in the filled sheet: its text, its pieces, or null when they are too many. */
+/** A reference that is several pieces in the filled sheet; null when they are too many. */
 export interface MovedReference {
   readonly reference: Reference
-  readonly moved: string | readonly Piece[] | null
+  readonly pieces: readonly Piece[] | null
 }
 
 /** The text of a formula with the references in it. */
@@ -44,7 +44,6 @@ export function writeFormula(
   for (const [index, part] of formula.entries()) {
     const next = formula[index + 1]
     if (typeof part === 'string') written += isMasked(next) ? '(' : part
-    else if (typeof part.moved === 'string') written += part.moved
     else {
       const masked = asCondition(part)
       if (masked === null) withoutRoom(part.reference)
@@ -54,13 +53,12 @@ export function writeFormula(
   return written
 }
 
-function asList({ reference, moved }: MovedReference, isSeries: boolean): string | null {
-  if (typeof moved === 'string') return moved
-  if (!moved) return null
-  const list = moved.map(formatReference).join(',')
+function asList({ reference, pieces }: MovedReference, isSeries: boolean): string | null {
+  if (!pieces) return null
+  const list = pieces.map(formatReference).join(',')
   if (isSeries) return `(${list})`
   if (!takesList(reference)) return null
-  return moved.length > MAX_ARGUMENTS ? `(${list})` : list
+  return pieces.length > MAX_ARGUMENTS ? `(${list})` : list
 }
 
 /** Sums of the rows of a column that a condition chooses, by the function whose only argument they stand for. */
@@ -72,20 +70,20 @@ const CONDITIONS: Readonly<Record<string, (range: string, chosen: string) => str
 }
 
 const isMasked = (part: MovedFormula[number] | undefined): boolean =>
-  part !== undefined && typeof part !== 'string' && typeof part.moved !== 'string' && asCondition(part) !== null
+  part !== undefined && typeof part !== 'string' && asCondition(part) !== null
 
 /** Null where the pieces do not follow one another evenly. */
-function asCondition({ reference, moved }: MovedReference): string | null {
+function asCondition({ reference, pieces }: MovedReference): string | null {
   const write = reference.isOnly ? CONDITIONS[reference.argumentOf ?? ''] : undefined
-  if (!write || !moved || typeof moved === 'string' || reference.start.column === null) return null
+  if (!write || !pieces || reference.start.column === null) return null
   if (reference.end && reference.end.column !== reference.start.column) return null
-  const rows = moved.map(({ start, end }) => [start.row ?? 0, (end ?? start).row ?? 0] as const)
+  const rows = pieces.map(({ start, end }) => [start.row ?? 0, (end ?? start).row ?? 0] as const)
   const [[first, end] = [0, 0], [second] = [0]] = rows
   const last = rows.at(-1)?.[1] ?? 0
   const period = second - first
   const isEven = rows.every(([from, to], index) => from === first + index * period && to - from === end - first)
   if (!isEven) return null
-  const { start, prefix } = moved[0]!
+  const { start, prefix } = pieces[0]!
   const range = formatReference({ prefix, start: { ...start, row: first }, end: { ...start, row: last } })
   return write(range, `(MOD(ROW(${range})-${first},${period})<${end - first + 1})`)
 }

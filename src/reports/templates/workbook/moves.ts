@@ -68,7 +68,11 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
   }
 
   /** The pieces of the reference in the filled workbook; null when they are more than a formula has room for. */
-  function move(reference: Reference, here: SheetPlace | null, options: MoveOptions): MovedReference['moved'] {
+  function move(
+    reference: Reference,
+    here: SheetPlace | null,
+    options: MoveOptions,
+  ): string | MovedReference['pieces'] {
     if (reference.sheet?.includes(':')) return severalSheets(reference)
     const place = reference.sheet === null ? here : target(reference.sheet, here)
     if (!place) return reference.sheet === null ? formatReference(reference) : '#REF!'
@@ -118,11 +122,18 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
     placesOf,
     formula(source, here, options = {}) {
       const tokens = typeof source === 'string' ? tokenize(source) : source
+      let isPlain = true
       const moved = tokens.map((token): string | MovedReference => {
-        if (token.kind === 'reference') return { reference: token, moved: move(token, here, options) }
+        if (token.kind === 'reference') {
+          const one = move(token, here, options)
+          if (typeof one === 'string') return one
+          isPlain = false
+          return { reference: token, pieces: one }
+        }
         if (token.kind === 'name') return here?.tables.get(token.text.toLowerCase()) ?? token.text
         return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here) : token.text
       })
+      if (isPlain) return moved.join('')
       return writeFormula(moved, options.as === 'list', (reference) => {
         const place = `${here?.name ?? 'names'}: ${formatReference(reference)}`
         ambiguous(`${place}: a formula has no room for its rows and shows #N/A`)

@@ -116,25 +116,30 @@ function limitsOf(
   const end = reference.end ?? start
   const { within = NO_ITERATIONS } = from
   const columns = columnsOf(reference)
-  const at = ({ row, within }: Seen, which: 'first' | 'last') => referredRow(layout, row, columns, which, within)
-  const upward = (start.row ?? 0) > (end.row ?? 0)
-  const [upper, lower] = upward ? [end, start] : [start, end]
-  const holdsOne = [...within.keys()].some(
-    ({ first, last }) => (first <= top && top <= last) || (first <= bottom && bottom <= last),
-  )
-  const stepped = [upper, lower].map((corner) => step(reference, corner, from, holdsOne))
-  const seen = [upper, lower].map(
-    (corner, index): Seen =>
-      stepped[index] ?? { row: corner.row ?? 1, within: corner.rowAbsolute ? NO_ITERATIONS : within },
-  ) as [Seen, Seen]
-  const isStepped = stepped.some(Boolean)
-  const isMixed = holdsOne && upper.rowAbsolute !== lower.rowAbsolute
-  if (!isMixed) return { limits: { first: at(seen[0], 'first'), last: at(seen[1], 'last') }, isStepped }
-  // From the row that stays to the own one, whichever is written first.
-  const rows = [upper, lower].flatMap((corner, index) =>
-    corner.rowAbsolute ? [at(seen[index]!, 'first')] : [at(seen[index]!, 'first'), at(seen[index]!, 'last')],
-  )
-  return { limits: { first: Math.min(...rows), last: Math.max(...rows) }, isStepped }
+  const [upper, lower] = (start.row ?? 0) > (end.row ?? 0) ? [end, start] : [start, end]
+  const holdsOne = holdsRow(within, top) || holdsRow(within, bottom)
+  const at = (seen: Seen, which: 'first' | 'last') => referredRow(layout, seen.row, columns, which, seen.within)
+  const own = (row: number, isFixed: boolean): Seen => ({ row, within: isFixed ? NO_ITERATIONS : within })
+  const above = step(reference, upper, from, holdsOne)
+  const below = step(reference, lower, from, holdsOne)
+  const seenAbove = above ?? own(top, upper.rowAbsolute)
+  const seenBelow = below ?? own(bottom, lower.rowAbsolute)
+  const isStepped = above !== null || below !== null
+  if (!holdsOne || upper.rowAbsolute === lower.rowAbsolute) {
+    return { limits: { first: at(seenAbove, 'first'), last: at(seenBelow, 'last') }, isStepped }
+  }
+  // From the first row of the fixed corner to the own row, in the order of the filled sheet.
+  const [fixed, relative] = upper.rowAbsolute ? [seenAbove, seenBelow] : [seenBelow, seenAbove]
+  const row = at(fixed, 'first')
+  return {
+    limits: { first: Math.min(row, at(relative, 'first')), last: Math.max(row, at(relative, 'last')) },
+    isStepped,
+  }
+}
+
+const holdsRow = (within: Iterations, row: number): boolean => {
+  for (const { first, last } of within.keys()) if (first <= row && row <= last) return true
+  return false
 }
 
 /** A row of the template in some iterations. */
@@ -155,6 +160,9 @@ function step(
   far: boolean,
 ): Seen | null {
   if (row === null || rowAbsolute || reference.neighbour === 'total' || within.size === 0) return null
+  let innermost: Block | null = null
+  for (const block of within.keys()) innermost = block
+  if (innermost && innermost.first <= row && row <= innermost.last) return null
   const columns = columnsOf(reference)
   const path = [...within]
   for (let depth = path.length - 1; depth >= 0; depth--) {
