@@ -161,11 +161,11 @@ function closing(formula: string, at: number): number {
 /** The first sign from here on that is no blank. */
 function signAt(formula: string, at: number): string | undefined {
   let index = at
-  while (BLANK.test(formula[index] ?? 'x') && index - at < MOST_BLANKS) index++
+  while (BLANKS.has(formula[index] ?? '') && index - at < MOST_BLANKS) index++
   return formula[index]
 }
 
-const BLANK = /\s/
+const BLANKS = new Set(' \n\r\t\u00a0')
 const MOST_BLANKS = 40
 
 const isBlank = (token: Token): boolean => token.kind === 'other' && token.text.trim() === ''

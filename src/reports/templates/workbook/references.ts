@@ -116,6 +116,10 @@ function limitsOf(
   const end = reference.end ?? start
   const { within = NO_ITERATIONS } = from
   const columns = columnsOf(reference)
+  if (within.size === 0) {
+    const first = referredRow(layout, top, columns, 'first')
+    return { limits: { first, last: referredRow(layout, bottom, columns, 'last') }, isStepped: false }
+  }
   const [upper, lower] = (start.row ?? 0) > (end.row ?? 0) ? [end, start] : [start, end]
   const holdsOne = holdsRow(within, top) || holdsRow(within, bottom)
   const at = (seen: Seen, which: 'first' | 'last') => referredRow(layout, seen.row, columns, which, seen.within)
