@@ -10,6 +10,7 @@ import { type Named, REGIONS, type ReportSite, SALES_APP, startReportSite } from
 import { needs, program } from '../support/servers.ts'
 import { paragraph, table, run as textRun, wordPicture, wordTemplate, wordText } from '../support/templates.ts'
 import {
+  type CellSource,
   chartOverNames,
   salesWorkbook,
   sheetRow,
@@ -356,6 +357,96 @@ test('two loops side by side beside a list: only their own columns grow, and eac
   expect(numbers(4, 4, 4)[0]).toBeCloseTo(ofTwo, 2)
   expect(numbers(1, 15, 15)[0]).toBeCloseTo(total + ofTwo + 6, 2)
 }, 60_000)
+
+test('formulas over loops as LibreOffice computes them: rows of several, groups, running totals, sums beside', async () => {
+  const sheet = (name: string, ...rows: readonly (readonly CellSource[])[]) => ({
+    name,
+    xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join('')),
+  })
+  const parts = workbook([
+    sheet(
+      'Two',
+      ['{{#detail}}{{Product}}', '{{$index}}'],
+      ['ten', '{{$index}}', 10, '{{/detail}}'],
+      [],
+      [
+        { f: 'SUM(B1)' },
+        { f: 'SUM(C2)' },
+        { f: 'SUM(C1:C2)' },
+        { f: 'AVERAGE(B2)' },
+        { f: 'COUNT(B1:B1)' },
+        { f: 'MAX(B2)' },
+      ],
+    ),
+    sheet(
+      'Groups',
+      ['{{#few}}{{Product}}'],
+      ['{{#detail}}{{Product}}', '{{$index}}{{/detail}}'],
+      ['subtotal', { f: 'SUM(B2)' }, '{{/few}}'],
+      ['total', { f: 'SUM(B2)' }, { f: 'SUM(B3)' }, { f: 'COUNT(B2)' }],
+    ),
+    sheet(
+      'Running',
+      ['Month', 'No', 'So far', 'More', 'Share'],
+      ['{{#detail}}{{Product}}', '{{$index}}', { f: 'N(C1)+B2' }, { f: 'B2-N(B1)' }, { f: 'B2/B3' }, '{{/detail}}'],
+      ['end', { f: 'SUM(B2)' }, { f: 'C2' }, { f: 'SUM(D2)' }, { f: 'SUM(E2)' }],
+    ),
+    sheet('Beside', ['{{#detail}}{{Product}}', '{{$index}}{{/detail}}', null, 'Total', { f: 'SUM(B1:B1)' }]),
+    sheet('Sum', [{ f: 'SUM(Two!C2)' }, { f: 'SUM(Groups!B3)' }, { f: 'Running!C3' }]),
+  ])
+  const column = (expr: string) => ({ key: 'Product', expr, kind: 'dimension' })
+  const data = [
+    { key: 'detail', type: 'table', columns: [column('Month')] },
+    { key: 'few', type: 'table', columns: [column('Region')] },
+  ]
+  const clauses = [values('Year', 2025), values('Region', 'Nordic', 'DACH')]
+  const file = await filled('Formulas', 'xlsx', parts, clauses, 'xlsx', { data })
+  const sheetOf = computed(file)
+  const rowsIn = (name: string) =>
+    sheetOf(name)
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(','))
+  const months = 12
+  const all = (months * (months + 1)) / 2
+  expect(rowsIn('Two').at(-1)?.map(Number)).toEqual([all, months * 10, months * 10, all / months, months, months])
+  const groups = rowsIn('Groups')
+  expect(groups.filter(([head]) => head === 'subtotal').map(([, sum]) => Number(sum))).toEqual([all, all])
+  expect(groups.at(-1)?.slice(1, 4).map(Number)).toEqual([2 * all, 2 * all, 2 * months])
+  const running = rowsIn('Running')
+  expect(running.slice(1, -1).map((cells) => cells.slice(1, 4).map(Number))).toEqual(
+    Array.from({ length: months }, (_, index) => [index + 1, ((index + 1) * (index + 2)) / 2, 1]),
+  )
+  expect(running.at(-1)?.slice(1, 5).map(Number)).toEqual([all, all, months, 1])
+  expect(
+    rowsIn('Beside')
+      .flatMap((cells) => cells.slice(3))
+      .filter(Boolean),
+  ).toEqual(['Total', String(all)])
+  expect(rowsIn('Sum')[0]?.map(Number)).toEqual([months * 10, 2 * all, all])
+}, 60_000)
+
+test.each<[string, readonly CellSource[], RegExp]>([
+  [
+    'a number beside its tags',
+    ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}', 100],
+    /^S!A1:B1 .*column C holds a number/,
+  ],
+  [
+    'a lookup right below',
+    ['{{#detail}}{{Product}}', { f: 'VLOOKUP(A1,A2:B4,2)' }, '{{/detail}}'],
+    /^S!B1 A2:B4 .*write A\$2:B\$4/,
+  ],
+])('a loop with %s is refused with what to do', async (name, cells, details) => {
+  const report = await templateReport(name)
+  const { status, body } = await upload(
+    report,
+    'xlsx',
+    await zipOf(workbook([{ name: 'S', xml: worksheet(sheetRow(1, cells)) }])),
+  )
+  expect([status, body.code]).toEqual([400, 'TEMPLATE_LOOP'])
+  expect(body.issues?.map(({ path, message }) => `${path} ${message}`)).toEqual([expect.stringMatching(details)])
+})
 
 test('a table without rows leaves one empty row, the chart stays whole and formulas give 0', async () => {
   const nothing = {

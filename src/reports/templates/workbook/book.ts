@@ -12,7 +12,9 @@ import { hasTagText, tokenize } from './formula.ts'
 import { headerTexts } from './frame.ts'
 import type { Area } from './layout.ts'
 import { readArea } from './moves.ts'
+import { withNeighbours } from './neighbours.ts'
 import { blockAt, piecesOf, planSheet, type SheetPlan, type TextPiece } from './plan.ts'
+import { checkRepeats } from './repeats.ts'
 import { readSharedStrings, readSheet, type StringItem } from './sheet.ts'
 import { checkSplits } from './splits.ts'
 
@@ -64,6 +66,7 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
   const tagged = strings.some(({ text }) => text.includes('{{'))
   const book = { path, document, relationships, sheets, taggedStrings: tagged ? stringsPath : null }
   await checkSplits(source, book, findings)
+  await checkRepeats(sheets, findings)
   return book
 }
 
@@ -88,7 +91,8 @@ async function readBookSheet(
   const sheet = readSheet(await source.text(path))
   const pivots = await pivotAreas(source, relationships)
   const tables = await tablesOf(source, relationships)
-  const plan = planSheet(sheet, { name, strings, pivots, tables, names, findings })
+  const planned = planSheet(sheet, { name, strings, pivots, tables, names, findings })
+  const plan = withNeighbours(planned, name, findings)
   await checkFrame(plan, { name, names, findings })
   return { ...base, plan }
 }

@@ -59,15 +59,15 @@ function moveSeries(formula: Element, request: ChartRequest, edits: Edits): void
   const { place, moves, isFilled, names, forPdf, warn } = request
   const source = formula.textContent ?? ''
   const parent = formula.parentNode as Element
-  const grow = parent.parentNode?.localName !== 'tx'
+  const as = parent.parentNode?.localName === 'tx' ? 'formula' : 'list'
   const caches = children(parent).filter(({ localName }) => CACHES.has(localName))
   const named = names.formulaOf(source, place.templateName)
-  const moved = moves.formula(source, place, { grow })
+  const moved = moves.formula(source, place, { as })
   const isStale = moved !== source || sheetsOf(named ?? source).some(isFilled)
   edits.text(formula, moved)
   if (named !== null && isStale && forPdf) {
     const range = names.rangeOf(named, place.templateName)
-    if (range !== null) edits.text(formula, moves.formula(range, place, { grow }))
+    if (range !== null) edits.text(formula, moves.formula(range, place, { as }))
     else warn('TEMPLATE_REFERENCE', `chart on ${place.name}: the values of ${source} are missing`)
   }
   for (const cache of caches) if (isStale || hasTags(cache.textContent ?? '')) edits.remove(cache)

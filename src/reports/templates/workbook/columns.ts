@@ -1,5 +1,5 @@
 /** Which columns a loop takes: all of the sheet, unless a table of Excel, a list or another loop stands beside it. */
-import { columnLetters, type Token } from './formula.ts'
+import { columnLetters, type Reference, type Token } from './formula.ts'
 import {
   ALL_COLUMNS,
   type Area,
@@ -10,6 +10,7 @@ import {
   isWholeColumns,
   overlap,
 } from './layout.ts'
+import { isOfColumn } from './references.ts'
 import { firstAt, type SheetSource, type SourceCell, type SourceRow } from './sheet.ts'
 
 /** A table of Excel on a sheet. */
@@ -40,6 +41,8 @@ export interface Surroundings {
   readonly merged: readonly Area[]
   /** Columns of the cells with a tag that has a value in a loop only, by rows. */
   readonly looped: ReadonlyMap<number, ReadonlySet<number>>
+  /** Columns of the cells that hold one tag and nothing else, by rows. */
+  readonly valued: ReadonlyMap<number, ReadonlySet<number>>
 }
 
 /** The columns that a block moves. */
@@ -157,6 +160,7 @@ export function createContent(
 /** The cells in and around the rows of a block. */
 interface Neighbours {
   readonly looped: Surroundings['looped']
+  readonly valued: Surroundings['valued']
   /** Tables of Excel in the rows of the block. */
   readonly tables: readonly Area[]
   /** Cells with content in the rows of the block. */
@@ -186,6 +190,7 @@ function lookAround(block: TaggedRange, around: Surroundings, within: Columns): 
   )
   return {
     looped: around.looped,
+    valued: around.valued,
     tables: around.tables.filter((table) => isInRows(table, block)),
     cells,
     filled: new Set([...cells.map(({ column }) => column), ...columnsCovered(merged)]),
@@ -259,12 +264,21 @@ function belonging<Range extends TaggedRange>(
   return { left, right, claimed }
 }
 
-/** Columns of the cells of its own row that a formula refers to. */
-const columnsInRow = ({ row, tokens }: FilledCell): readonly number[] =>
-  tokens().flatMap((token) => {
-    if (token.kind !== 'reference' || token.sheet !== null || token.start.row !== row) return []
-    return token.start.column === null ? [] : [token.start.column]
-  })
+const referencesInRow = ({ row, tokens }: FilledCell): readonly Reference[] =>
+  tokens().flatMap((token) =>
+    token.kind === 'reference' && token.sheet === null && token.start.row === row ? [token] : [],
+  )
+
+/** Columns of the cells of its own row that a formula refers to, each as one of the row. */
+const columnsInRow = (cell: FilledCell): readonly number[] =>
+  referencesInRow(cell).flatMap((reference) =>
+    reference.start.column === null || isOfColumn(reference) ? [] : [reference.start.column],
+  )
+
+/** A formula about columns of the loop as a whole, as `SUM(B5:B5)`, and about no cell of its row. */
+const isSummary = (cell: FilledCell, own: Columns): boolean =>
+  !columnsInRow(cell).some((column) => isWithin(own, column)) &&
+  referencesInRow(cell).some(({ start }) => start.column !== null && isWithin(own, start.column))
 
 /** Blocks and tables beside these columns. */
 const othersOf = (own: Columns, peers: readonly Columns[], tables: readonly Area[]): readonly Columns[] => [
@@ -286,7 +300,7 @@ function withTouching<Range extends TaggedRange>(
   block: Range,
   own: Belonging,
   peers: readonly (Columns & { readonly loop: boolean })[],
-  { tables, filled, below, again, above }: Neighbours,
+  { tables, cells, valued, filled, below, again, above }: Neighbours,
 ): ColumnsFound {
   const free = freeColumns(own, othersOf(own, peers, tables))
   const runFrom = (from: number, step: 1 | -1): readonly number[] => {
@@ -307,9 +321,19 @@ function withTouching<Range extends TaggedRange>(
   const enclosed = touching.find(goesOnBelow)
   if (enclosed !== undefined) return { problem: unclear(block, enclosed, 'below') }
 
+  const summaries = new Set(cells.filter((cell) => isSummary(cell, own)).map(({ column }) => column))
+  const used = new Set(cells.filter(({ column }) => isWithin(own, column)).flatMap(columnsInRow))
+  const figures = new Set(
+    cells
+      .filter((cell) => textOf(cell) === null || valued.get(cell.row)?.has(cell.column))
+      .flatMap(({ column }) => (used.has(column) ? [] : [column])),
+  )
+  const isOwnFigure = (column: number) => figures.has(column) || summaries.has(column)
+  const figure = touching.find(isOwnFigure)
+  if (figure !== undefined) return { problem: figureBeside(block, figure) }
   for (const side of sides) {
     const [first] = side
-    if (first === undefined || (below.has(first) && !isFollowed)) continue
+    if (first === undefined || summaries.has(first) || (below.has(first) && !isFollowed)) continue
     const doubtful = side.find(goesOn)
     if (doubtful !== undefined) {
       return { problem: unclear(block, doubtful, goesOnBelow(doubtful) ? 'below' : 'above') }
@@ -318,6 +342,8 @@ function withTouching<Range extends TaggedRange>(
       const problem = `column ${columnLetters(first)} touches this loop and another one; ${remedy(block, first)}`
       return { problem }
     }
+    const number = side.find(isOwnFigure)
+    if (number !== undefined) return { problem: figureBeside(block, number) }
     touching.push(...side)
   }
   const all = spanOf(own, touching)
@@ -353,6 +379,9 @@ function runsOf(columns: readonly number[]): readonly (readonly number[])[] {
 const tagFor = ({ tags, left }: TaggedRange, column: number): string => tags[column < left ? 0 : 1]
 const remedy = (block: TaggedRange, column: number): string =>
   `to repeat it, put ${tagFor(block, column)} there; to keep it once, leave an empty column between`
+
+const figureBeside = (block: TaggedRange, column: number): string =>
+  `column ${columnLetters(column)} holds a number, a value or a formula beside the tags of the loop, and no formula of its rows uses it; ${remedy(block, column)}`
 
 function unclear(block: TaggedRange, column: number, where: 'below' | 'above'): string {
   const name = columnLetters(column)

@@ -22,7 +22,16 @@ export interface Reference {
   readonly end: Corner | null
   /** The function that the reference alone is an argument of, in capitals: `SUM` in `SUM(A1)`; else null. */
   readonly argumentOf: string | null
+  /** The only argument of its function. */
+  readonly isOnly: boolean
+  /**
+   * The cell right above or below the loop of the formula that is meant, though its row is relative: a total of the loop, which is the same
+   * for all rows; a figure of another column, which may be.
+   */
+  readonly neighbour: 'total' | 'figure' | null
 }
+
+type ReadReference = Omit<Reference, 'argumentOf' | 'isOnly' | 'neighbour'>
 
 /** The name of a table, cell range, function (with its `(`) or constant; or source that is none of them. */
 export interface Piece {
@@ -61,10 +70,15 @@ const SIGNS = new Set('()+-*/^&=<>,;{}%')
 export function tokenize(formula: string): Token[] {
   const tokens: Token[] = []
   const calls: (string | null)[] = []
-  const addReference = (reference: Omit<Reference, 'argumentOf'>, end: number): void => {
-    const argumentOf = isArgument(tokens, formula, end) ? (calls.at(-1) ?? null) : null
+  const addReference = (reference: ReadReference, end: number): void => {
+    const next = signAt(formula, end)
+    const previous = next === ',' || next === ')' ? tokens.findLast((token) => !isBlank(token)) : undefined
+    const isFirst = previous?.kind === 'function'
+    const isArgument = isFirst || (previous?.kind === 'other' && previous.text === ',')
+    const argumentOf = isArgument ? (calls.at(-1) ?? null) : null
+    const isOnly = argumentOf !== null && isFirst && next === ')'
     const { kind, prefix, sheet, start } = reference
-    tokens.push({ kind, prefix, sheet, start, end: reference.end, argumentOf })
+    tokens.push({ kind, prefix, sheet, start, end: reference.end, argumentOf, isOnly, neighbour: null })
   }
   for (let at = 0, end = 0; at < formula.length; at = end) {
     const sign = formula[at]!
@@ -144,19 +158,19 @@ function closing(formula: string, at: number): number {
   return formula.length
 }
 
-function isArgument(before: readonly Token[], formula: string, end: number): boolean {
-  const next = formula[end]
-  if (next !== ',' && next !== ')' && !(next !== undefined && next.trim() === '')) return false
-  let index = before.length - 1
-  while (index >= 0 && isBlank(before[index]!)) index--
-  const previous = before[index]
-  const opens = previous?.kind === 'function' || (previous?.kind === 'other' && previous.text === ',')
-  return opens && /^\s*[,)]/.test(formula.slice(end, end + 40))
+/** The first sign from here on that is no blank. */
+function signAt(formula: string, at: number): string | undefined {
+  let index = at
+  while (BLANKS.has(formula[index] ?? '') && index - at < MOST_BLANKS) index++
+  return formula[index]
 }
+
+const BLANKS = new Set(' \n\r\t\u00a0')
+const MOST_BLANKS = 40
 
 const isBlank = (token: Token): boolean => token.kind === 'other' && token.text.trim() === ''
 
-function readReference(prefix: string, area: string): Omit<Reference, 'argumentOf'> | null {
+function readReference(prefix: string, area: string): ReadReference | null {
   const [first = '', second] = area.split(':')
   const start = readCorner(first)
   const end = second === undefined ? null : readCorner(second)

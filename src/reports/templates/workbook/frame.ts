@@ -91,7 +91,7 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
         repeatByRef(element, request, edits, parts)
         break
       case 'hyperlink':
-        edits.mapAttribute(element, 'location', (location) => request.moves.formula(location, place))
+        edits.mapAttribute(element, 'location', (location) => request.moves.formula(location, place, { as: 'area' }))
         repeatByRef(element, request, edits, parts)
         break
       case 'sparkline':
@@ -144,7 +144,7 @@ function moveAttributes(element: Element, { place, moves }: FrameRequest, edits:
   if (/^(cellWatch|inputCells|singleXmlCell)$/.test(element.localName ?? '')) edits.mapAttribute(element, 'r', first)
   if (element.localName === 'controlPr') {
     for (const name of ['linkedCell', 'listFillRange'])
-      edits.mapAttribute(element, name, (source) => moves.formula(source, place))
+      edits.mapAttribute(element, name, (source) => moves.formula(source, place, { as: 'area' }))
   }
 }
 
@@ -188,7 +188,7 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
   if (!cell || !area) return
   if (place.layout.blocksAt(area.top, area).length === 0) {
     edits.text(cell, formatArea(growArea(area, place.layout)))
-    if (source) edits.mapText(source, (formula) => moves.formula(formula, place))
+    if (source) edits.mapText(source, (formula) => moves.formula(formula, place, { as: 'area' }))
     return
   }
   const formula = source?.textContent ?? ''
@@ -196,7 +196,7 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
   parts.replace(element, function* () {
     for (const { area: moved, within } of repeatArea(area, place.layout)) {
       cell.textContent = formatArea(moved)
-      if (source) source.textContent = moves.formula(formula, place, { within })
+      if (source) source.textContent = moves.formula(formula, place, { within, as: 'area' })
       yield strip(element.toString())
     }
   })
@@ -209,7 +209,8 @@ function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits
   const sqref = (list?.textContent ?? element.getAttribute('sqref') ?? '').trim()
   const base = readArea(sqref.split(/\s+/)[0] ?? '')
   const within = base ? firstIteration(base, layout) : undefined
-  const move = (formula: string) => moves.formula(formula, place, within ? { within } : {})
+  const move = (formula: string) =>
+    moves.formula(formula, place, base && within ? { within, cell: { row: base.top, column: base.left } } : {})
   if (list) edits.text(list, ruleAreas(sqref, layout))
   else edits.attribute(element, 'sqref', ruleAreas(sqref, layout))
   for (const name of ['formula', 'formula1', 'formula2', 'f']) {

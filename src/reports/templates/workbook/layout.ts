@@ -2,7 +2,7 @@
  * Where the cells of a template lie in the filled sheet. Each loop is a block of rows that is written a number of times; it moves the
  * cells below it, in its columns only.
  */
-import { type Corner, MAX_COLUMN, MAX_ROW, type Reference } from './formula.ts'
+import { MAX_COLUMN, MAX_ROW, type Reference } from './formula.ts'
 
 /** Columns from 1, both included. */
 export interface Columns {
@@ -205,35 +205,57 @@ function splitAt<Range extends BlockRange>(row: number, columns: Columns, blocks
   return null
 }
 
-/** Functions for which a single cell in a loop means all its rows: Excel writes SUM(D6), not SUM(D6:D6). */
-const AGGREGATES = new Set(
-  'SUM AVERAGE COUNT COUNTA COUNTBLANK MIN MAX MEDIAN PRODUCT SUBTOTAL AGGREGATE STDEV STDEVP STDEV.S STDEV.P VAR VARP VAR.S VAR.P SUMSQ COUNTIF SUMIF AVERAGEIF'.split(
-    ' ',
-  ),
-)
+/** Rows of the filled sheet, both included. */
+export interface Rows {
+  readonly first: number
+  readonly last: number
+}
 
 /**
- * The corners of a reference in the filled sheet. A relative row of the iteration that the formula stands in means this iteration, an
- * absolute one the first or, at the end of a range, the last row of the whole block. Ranges grow to all rows of their blocks.
- * @param grow single cells become ranges too, as in the series of charts
+ * The copies of the rows `top` to `bottom` of the template that lie within `limits`, in pieces where other rows of their loop stand between
+ * them. Null for more pieces than any formula has room for.
  */
-export function moveCorners(
-  { start, end, argumentOf }: Pick<Reference, 'start' | 'end' | 'argumentOf'>,
+export function copiesOf(
   layout: Layout,
-  within: Iterations = NO_ITERATIONS,
-  grow = false,
-): { readonly start: Corner; readonly end: Corner | null } {
-  const columns = columnsOf({ start, end })
-  const move = (corner: Corner, which: 'first' | 'last'): Corner =>
-    corner.row === null
-      ? corner
-      : { ...corner, row: referredRow(layout, corner.row, columns, which, corner.rowAbsolute ? NO_ITERATIONS : within) }
-  if (end) {
-    const upward = (start.row ?? 0) > (end.row ?? 0)
-    return { start: move(start, upward ? 'last' : 'first'), end: move(end, upward ? 'first' : 'last') }
+  { top, bottom, left }: Area,
+  limits: Rows,
+  most = MOST_PIECES,
+): readonly Rows[] | null {
+  const isWhole = (block: Block): boolean => block.collapsed || (top <= block.first && block.last <= bottom)
+  const pieces: { readonly first: number; last: number }[] = []
+  const add = (first: number, last: number) => {
+    const [from, to] = [Math.max(first, limits.first), Math.min(last, limits.last)]
+    if (from > to) return
+    const previous = pieces.at(-1)
+    if (previous?.last === from - 1) previous.last = to
+    else pieces.push({ first: from, last: to })
   }
-  const first = move(start, 'first')
-  if (!grow && !(argumentOf && AGGREGATES.has(argumentOf.replace(/^_XLFN\./, '')))) return { start: first, end: null }
-  const last = move(start, 'last')
-  return { start: first, end: last.row === first.row ? null : last }
+  const visit = (blocks: readonly Block[], from: number, to: number, offset: number): boolean => {
+    let [next, by] = [from, offset]
+    for (const block of blocks) {
+      if (block.first > to) break
+      if (left < block.left || block.right < left) continue
+      const start = block.first + by
+      by += growth(block)
+      if (block.last < next) continue
+      add(next + start - block.first, start - 1)
+      next = block.last + 1
+      if (isWhole(block)) {
+        add(start, start + block.count * block.height - 1)
+        continue
+      }
+      const indexOf = (row: number) => Math.floor((row - start) / block.height)
+      const end = Math.min(block.count - 1, indexOf(limits.last))
+      for (let index = Math.max(0, indexOf(limits.first)); index <= end; index++) {
+        const inner = start + index * block.height - block.first
+        if (!visit(block.children, Math.max(from, block.first), Math.min(to, block.last), inner)) return false
+        if (pieces.length > most) return false
+      }
+    }
+    add(next + by, to + by)
+    return true
+  }
+  return visit(layout.blocks, top, bottom, 0) ? pieces : null
 }
+
+const MOST_PIECES = 20_000

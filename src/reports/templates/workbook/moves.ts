@@ -7,12 +7,13 @@ import {
   type Iterations,
   isWholeColumns,
   type Layout,
-  moveCorners,
   NO_ITERATIONS,
   overlap,
   referredRow,
   splitBy,
 } from './layout.ts'
+import { type MovedReference, writeFormula } from './lists.ts'
+import { referTo, type Standpoint } from './references.ts'
 
 /** A sheet of the filled workbook, as references see it. */
 export interface SheetPlace {
@@ -27,21 +28,22 @@ export interface SheetPlace {
   readonly tables: ReadonlyMap<string, string>
 }
 
-export interface Moves {
+interface MoveOptions extends Standpoint {
   /**
-   * The formula as it is written on the sheet `here`; null: in the workbook. `grow`: single cells in a loop become ranges.
-   * Tokens may be given instead of the text.
+   * The form of a reference: cells of a `formula`; a `list` of ranges, of a chart or a name, where single cells of a loop become ranges; one
+   * `area`, also where it takes in rows between its own.
    */
-  formula(
-    source: string | readonly Token[],
-    here: SheetPlace | null,
-    options?: { readonly within?: Iterations; readonly grow?: boolean },
-  ): string
+  readonly as?: 'formula' | 'list' | 'area'
+}
+
+export interface Moves {
+  /** The formula as it is written on the sheet `here`; null: in the workbook. Tokens may be given instead of the text. */
+  formula(source: string | readonly Token[], here: SheetPlace | null, options?: MoveOptions): string
   /** The sheets that a sheet of the template became. */
   placesOf(templateName: string): readonly SheetPlace[]
 }
 
-/** @param ambiguous called with a formula that refers to a repeated sheet from outside, so that it keeps its first copy */
+/** @param ambiguous called with a reference that may mean something else, or that a formula has no room for */
 export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: string) => void): Moves {
   const byName = new Map<string, SheetPlace[]>()
   for (const sheet of sheets) {
@@ -65,13 +67,38 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
     return first
   }
 
-  function move(reference: Reference, here: SheetPlace | null, within: Iterations, grow: boolean): string {
+  /** The pieces of the reference in the filled workbook; null when they are more than a formula has room for. */
+  function move(
+    reference: Reference,
+    here: SheetPlace | null,
+    options: MoveOptions,
+  ): string | MovedReference['pieces'] {
     if (reference.sheet?.includes(':')) return severalSheets(reference)
     const place = reference.sheet === null ? here : target(reference.sheet, here)
     if (!place) return reference.sheet === null ? formatReference(reference) : '#REF!'
-    const corners = moveCorners(reference, place.layout, place === here ? within : NO_ITERATIONS, grow)
+    const { cell, as = 'formula', within = NO_ITERATIONS } = options
+    const from = place === here ? options : { cell: cell && null }
+    const { areas, firstOf } = referTo(reference, place.layout, from, as === 'list')
+    if (firstOf !== null) {
+      const source = formatReference({ ...reference, prefix: sheetPrefix(place.name) })
+      const fixed = formatReference({ ...reference, start: { ...reference.start, rowAbsolute: true } })
+      ambiguous(
+        `${source}: the reference takes the first of ${firstOf} rows of a loop; ${fixed} says so without a warning`,
+      )
+    }
+    if (reference.neighbour === 'figure' && [...within.keys()].some(({ count }) => count > 1)) {
+      const fixed = formatReference({ ...reference, start: { ...reference.start, rowAbsolute: true } })
+      const name = `${place.name}!${formatReference(reference)}`
+      ambiguous(`${name}: in further rows of the loop it means the row next to each; ${fixed} keeps the cell`)
+    }
     const renamed = reference.sheet !== null && place.name !== reference.sheet && place.name !== place.templateName
-    return formatReference({ ...corners, prefix: renamed ? sheetPrefix(place.name) : reference.prefix })
+    const prefix = renamed ? sheetPrefix(place.name) : reference.prefix
+    const [first, last] = [areas?.[0], areas?.at(-1)]
+    if (!areas || !first || !last) return null
+    if (as === 'area')
+      return formatReference({ start: first.start, end: first === last ? first.end : (last.end ?? last.start), prefix })
+    if (areas.length === 1) return formatReference({ ...first, prefix })
+    return areas.map((area) => ({ ...area, prefix }))
   }
 
   /** The sheet before a name of its own: `'{{@region}}'!rates`. */
@@ -93,14 +120,24 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
 
   return {
     placesOf,
-    formula(source, here, { within = NO_ITERATIONS, grow = false } = {}) {
+    formula(source, here, options = {}) {
       const tokens = typeof source === 'string' ? tokenize(source) : source
-      const written = tokens.map((token) => {
-        if (token.kind === 'reference') return move(token, here, within, grow)
+      let isPlain = true
+      const moved = tokens.map((token): string | MovedReference => {
+        if (token.kind === 'reference') {
+          const one = move(token, here, options)
+          if (typeof one === 'string') return one
+          isPlain = false
+          return { reference: token, pieces: one }
+        }
         if (token.kind === 'name') return here?.tables.get(token.text.toLowerCase()) ?? token.text
         return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here) : token.text
       })
-      return written.join('')
+      if (isPlain) return moved.join('')
+      return writeFormula(moved, options.as === 'list', (reference) => {
+        const place = `${here?.name ?? 'names'}: ${formatReference(reference)}`
+        ambiguous(`${place}: a formula has no room for its rows and shows #N/A`)
+      })
     },
   }
 }

@@ -121,13 +121,17 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
   problems.forEach(findings.add)
   const rowTags = new Set<Tag>()
   const looped = cellsOfLoops(all, context.names)
+  const valued = new Map<number, Set<number>>()
+  for (const [{ row, column }, { item, tags }] of texts) {
+    if (soleTag(piecesOf(item.text, tags))) valued.set(row, (valued.get(row) ?? new Set()).add(column))
+  }
   const contentBetween = createContent(source, (row) => (found.get(row.number) ?? cellsOf(row)).flatMap(filledCell))
   const merged = mergedAreas(source).filter(({ top, left }) =>
     contentBetween(top, top).some(({ column }) => column === left),
   )
   const blocks = inColumns(
     blocksOf(pairs, context, rowTags),
-    { contentBetween, tables: context.tables, merged, looped },
+    { contentBetween, tables: context.tables, merged, looped, valued },
     context,
   )
   checkRows(blocks, contentBetween, context, { ...ALL_COLUMNS, top: 1, bottom: MAX_ROW })
@@ -135,10 +139,7 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
   const isWhole = blocks.every(isOverWholeRows)
   for (const row of source.rows) {
     if (!found.has(row.number) && (!isWhole || hasBlock(blocks, row.number))) {
-      found.set(
-        row.number,
-        cellsOf(row).map((cell) => ({ ...cell, content: { kind: 'static' } })),
-      )
+      found.set(row.number, cellsOf(row).map(asStatic))
     }
   }
   const cells = new Map(
@@ -400,6 +401,8 @@ export function soleTag(pieces: readonly TextPiece[]): TextTag | null {
     ? only
     : null
 }
+
+export const asStatic = (cell: SourceCell): PlanCell => ({ ...cell, content: { kind: 'static' } })
 
 function checkFormulas(
   cells: ReadonlyMap<number, readonly PlanCell[]>,

@@ -68,7 +68,7 @@ async function fillPart(relationship: Relationship, copy: boolean, request: Rela
         const root = document.documentElement
         if (!root) return
         for (const name of ['fmlaLink', 'fmlaRange', 'fmlaGroup', 'fmlaTxbx']) {
-          edits.mapAttribute(root, name, (formula) => request.moves.formula(formula, place))
+          edits.mapAttribute(root, name, (formula) => request.moves.formula(formula, place, { as: 'area' }))
         }
       })
     default:

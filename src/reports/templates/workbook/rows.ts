@@ -227,7 +227,10 @@ async function writeCell(
   }
   if (content.kind === 'formula') {
     const { layout } = request.place
-    const text = request.moves.formula(tokensOf(content.formula, within, request), request.place, { within })
+    const text = request.moves.formula(tokensOf(content.formula, within, request), request.place, {
+      within,
+      cell,
+    })
     const attributes = Array.from(content.formula.attributes, ([name, value]) => {
       const area = /^(ref|r1|r2)$/.test(name) ? readArea(value) : null
       return ` ${name}="${escapeAttribute(area ? formatArea(growArea(area, layout, within)) : value)}"`

@@ -60,8 +60,10 @@ function moveNames({ sheets, document }: Book, outputs: readonly Output[], moves
   for (const name of elements(document, 'definedName')) {
     const formula = name.textContent ?? ''
     const local = name.getAttribute('localSheetId')
+    // Names of Excel itself, such as the print area, are areas: a list would become several pages.
+    const as = name.getAttribute('name')?.startsWith('_xlnm.') ? 'area' : 'list'
     if (local === null) {
-      name.textContent = moves.formula(formula, null, { grow: true })
+      name.textContent = moves.formula(formula, null, { as })
       continue
     }
     const sheet = sheets[Number(local)]
@@ -69,7 +71,7 @@ function moveNames({ sheets, document }: Book, outputs: readonly Output[], moves
       if (output.sheet !== sheet) continue
       const copy = name.cloneNode(true) as Element
       copy.setAttribute('localSheetId', String(index))
-      copy.textContent = moves.formula(formula, output.place, { grow: true })
+      copy.textContent = moves.formula(formula, output.place, { as })
       name.parentNode?.insertBefore(copy, name)
     }
     name.parentNode?.removeChild(name)

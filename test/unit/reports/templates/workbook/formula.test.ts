@@ -4,18 +4,13 @@ import {
   columnLetters,
   columnNumber,
   formatReference,
-  type Reference,
   sheetPrefix,
   shiftTokens,
   sourceOf,
   tokenize,
 } from '../../../../../src/reports/templates/workbook/formula.ts'
-import {
-  ALL_COLUMNS,
-  type BlockRange,
-  createLayout,
-  moveCorners,
-} from '../../../../../src/reports/templates/workbook/layout.ts'
+import { ALL_COLUMNS, type BlockRange, createLayout } from '../../../../../src/reports/templates/workbook/layout.ts'
+import { referTo, type Standpoint } from '../../../../../src/reports/templates/workbook/references.ts'
 
 const references = (formula: string) =>
   tokenize(formula).flatMap((token) => (token.kind === 'reference' ? [sourceOf(token)] : []))
@@ -71,6 +66,18 @@ test.each([
   expect(shiftTokens(tokenize(formula), rows, columns).map(sourceOf).join('')).toBe(expected)
 })
 
+/** The formula with its references moved. */
+const moveAll = (formula: string, layout: ReturnType<typeof createLayout>, from: Standpoint = {}): string =>
+  tokenize(formula)
+    .map((token) =>
+      token.kind === 'reference'
+        ? referTo(token, layout, from)
+            .areas?.map((area) => formatReference({ ...area, prefix: token.prefix }))
+            .join(',')
+        : token.text,
+    )
+    .join('')
+
 /** A part of a formula, with the references in it. */
 const piece: fc.Arbitrary<{ text: string; references: string[] }> = fc.oneof(
   fc.string().map((text) => ({ text: `"${text.replaceAll('"', '""')}"`, references: [] })),
@@ -116,14 +123,10 @@ describe('any formula', () => {
   })
 
   test('keeps strings, functions and names when references move', () => {
-    const layout = createLayout([loop(3, 4)], () => 5)
+    const layout = createLayout([loop(3, 3)], () => 5)
     fc.assert(
       fc.property(formulas, (pieces) => {
-        const moved = tokenize(pieces.map(([{ text }, operator]) => text + operator).join(''))
-          .map((token) =>
-            token.kind === 'reference' ? formatReference({ ...token, ...moveCorners(token, layout) }) : token.text,
-          )
-          .join('')
+        const moved = moveAll(pieces.map(([{ text }, operator]) => text + operator).join(''), layout)
         const others = (text: string) =>
           tokenize(text).flatMap((token) => (token.kind === 'reference' ? [] : [token.text]))
         expect(others(moved)).toEqual(
@@ -134,8 +137,6 @@ describe('any formula', () => {
   })
 })
 
-const reference = (source: string): Reference =>
-  tokenize(source).find((token) => token.kind === 'reference') as Reference
 const loop = (first: number, last: number, children: readonly BlockRange[] = []): BlockRange => ({
   first,
   last,
@@ -146,12 +147,11 @@ const loop = (first: number, last: number, children: readonly BlockRange[] = [])
 describe('rows of a loop', () => {
   const layout = createLayout([loop(6, 6)], () => 12)
   const move = (formula: string, iteration?: number) => {
-    const within = iteration === undefined ? undefined : new Map([[layout.blocks[0]!, iteration]])
-    return tokenize(formula)
-      .map((token) =>
-        token.kind === 'reference' ? formatReference({ ...token, ...moveCorners(token, layout, within) }) : token.text,
-      )
-      .join('')
+    return moveAll(
+      formula,
+      layout,
+      iteration === undefined ? {} : { within: new Map([[layout.blocks[0]!, iteration]]) },
+    )
   }
   test.each([
     ['D5', 'D5'],
@@ -191,6 +191,6 @@ test('nested loops', () => {
     9, 12, 13, 14, 15, 18, 19,
   ])
   const second = new Map([[layout.blocks[0]!, 1]])
-  expect(moveCorners(reference('D4:D4'), layout, second)).toMatchObject({ start: { row: 10 }, end: { row: 12 } })
-  expect(moveCorners(reference('D$4:D$4'), layout, second)).toMatchObject({ start: { row: 4 }, end: { row: 12 } })
+  expect(moveAll('D4:D4', layout, { within: second })).toBe('D10:D12')
+  expect(moveAll('D$4:D$4', layout, { within: second })).toBe('D$4:D$6,D$10:D$12')
 })

@@ -1,0 +1,89 @@
+/** References to one of several rows of a loop, whose copies are pieces with other rows between them. */
+import { MAX_FORMULA } from '../safety/formulas.ts'
+import { formatReference, type Reference } from './formula.ts'
+
+/** Cells with the prefix of their sheet. */
+export type Piece = Pick<Reference, 'start' | 'end' | 'prefix'>
+
+/** A reference that is several pieces in the filled sheet; null when they are too many. */
+export interface MovedReference {
+  readonly reference: Reference
+  readonly pieces: readonly Piece[] | null
+}
+
+/** The text of a formula with the references in it. */
+export type MovedFormula = readonly (string | MovedReference)[]
+
+/** Functions that take several ranges as one list: each value counts, wherever it stands. */
+const LISTS = new Set(
+  'SUM AVERAGE AVERAGEA COUNT COUNTA MIN MINA MAX MAXA MEDIAN PRODUCT SUBTOTAL AGGREGATE STDEV STDEVA STDEVP STDEV.S STDEV.P VAR VARA VARP VAR.S VAR.P SUMSQ AVEDEV DEVSQ GEOMEAN HARMEAN'.split(
+    ' ',
+  ),
+)
+
+/** Whether several pieces can stand in the place of the reference. */
+export const takesList = ({ argumentOf }: Reference): boolean =>
+  argumentOf !== null && LISTS.has(argumentOf.replace(/^_XLFN\./, ''))
+
+/** Pieces that stand as arguments of a function, which takes 255 of them: more become one argument. */
+const MAX_ARGUMENTS = 30
+
+/**
+ * The formula; lists that it has no room for become a condition on the number of the row, where the function allows that.
+ * @param withoutRoom called with a reference that cannot be written, so that the formula shows `#N/A`
+ */
+export function writeFormula(
+  formula: MovedFormula,
+  isSeries: boolean,
+  withoutRoom: (reference: Reference) => void,
+): string {
+  const lists = formula.map((part) => (typeof part === 'string' ? part : asList(part, isSeries)))
+  const text = lists.join('')
+  if (!lists.includes(null) && text.length <= MAX_FORMULA) return text
+  let written = ''
+  for (const [index, part] of formula.entries()) {
+    const next = formula[index + 1]
+    if (typeof part === 'string') written += isMasked(next) ? '(' : part
+    else {
+      const masked = asCondition(part)
+      if (masked === null) withoutRoom(part.reference)
+      written += masked ?? '#N/A'
+    }
+  }
+  return written
+}
+
+function asList({ reference, pieces }: MovedReference, isSeries: boolean): string | null {
+  if (!pieces) return null
+  const list = pieces.map(formatReference).join(',')
+  if (isSeries) return `(${list})`
+  if (!takesList(reference)) return null
+  return pieces.length > MAX_ARGUMENTS ? `(${list})` : list
+}
+
+/** Sums of the rows of a column that a condition chooses, by the function whose only argument they stand for. */
+const CONDITIONS: Readonly<Record<string, (range: string, chosen: string) => string>> = {
+  SUM: (range, chosen) => `SUMPRODUCT(1*${chosen},${range})`,
+  COUNT: (range, chosen) => `SUMPRODUCT(ISNUMBER(${range})*${chosen})`,
+  COUNTA: (range, chosen) => `SUMPRODUCT((1-ISBLANK(${range}))*${chosen})`,
+  AVERAGE: (range, chosen) => `SUMPRODUCT(1*${chosen},${range})/SUMPRODUCT(ISNUMBER(${range})*${chosen})`,
+}
+
+const isMasked = (part: MovedFormula[number] | undefined): boolean =>
+  part !== undefined && typeof part !== 'string' && asCondition(part) !== null
+
+/** Null where the pieces do not follow one another evenly. */
+function asCondition({ reference, pieces }: MovedReference): string | null {
+  const write = reference.isOnly ? CONDITIONS[reference.argumentOf ?? ''] : undefined
+  if (!write || !pieces || reference.start.column === null) return null
+  if (reference.end && reference.end.column !== reference.start.column) return null
+  const rows = pieces.map(({ start, end }) => [start.row ?? 0, (end ?? start).row ?? 0] as const)
+  const [[first, end] = [0, 0], [second] = [0]] = rows
+  const last = rows.at(-1)?.[1] ?? 0
+  const period = second - first
+  const isEven = rows.every(([from, to], index) => from === first + index * period && to - from === end - first)
+  if (!isEven) return null
+  const { start, prefix } = pieces[0]!
+  const range = formatReference({ prefix, start: { ...start, row: first }, end: { ...start, row: last } })
+  return write(range, `(MOD(ROW(${range})-${first},${period})<${end - first + 1})`)
+}

@@ -1,0 +1,219 @@
+/** Which cells of the filled sheet a reference of the template means. */
+import type { Corner, Reference } from './formula.ts'
+import {
+  type Area,
+  areaOf,
+  areWithin,
+  type Block,
+  type Columns,
+  columnsOf,
+  copiesOf,
+  type Iterations,
+  type Layout,
+  NO_ITERATIONS,
+  overlap,
+  type Rows,
+  referredRow,
+} from './layout.ts'
+
+/** Functions for which a single cell in a loop means all its rows: Excel writes SUM(D6), not SUM(D6:D6). */
+const AGGREGATES = new Set(
+  'SUM AVERAGE AVERAGEA COUNT COUNTA COUNTBLANK MIN MINA MAX MAXA MEDIAN PRODUCT SUBTOTAL AGGREGATE STDEV STDEVA STDEVP STDEV.S STDEV.P VAR VARA VARP VAR.S VAR.P SUMSQ AVEDEV DEVSQ GEOMEAN HARMEAN SUMPRODUCT COUNTIF COUNTIFS SUMIF SUMIFS AVERAGEIF AVERAGEIFS MAXIFS MINIFS MODE MODE.SNGL LARGE SMALL PERCENTILE PERCENTILE.INC QUARTILE QUARTILE.INC'.split(
+    ' ',
+  ),
+)
+
+const aggregates = ({ argumentOf }: Pick<Reference, 'argumentOf'>): boolean =>
+  argumentOf !== null && AGGREGATES.has(argumentOf.replace(/^_XLFN\./, ''))
+
+/** One column of one row that stands for all rows of its loop: `B5:B5`, or `B5` as the only argument of `SUM`. */
+export const isOfColumn = (reference: Reference): boolean => {
+  const { start, end, isOnly } = reference
+  if (end) return start.row === end.row && start.column === end.column
+  return isOnly && aggregates(reference)
+}
+
+/** Where a formula stands. */
+export interface Standpoint {
+  /** Its cell in the template; null on another sheet than the reference. Undefined for names and charts, which stand in no cell. */
+  readonly cell?: { readonly row: number; readonly column: number } | null | undefined
+  readonly within?: Iterations
+}
+
+type Ends = Pick<Reference, 'start' | 'end'>
+
+/** The cells that a reference means. */
+interface Referred {
+  /** From top to bottom: several where other rows of the loop stand between them. Null when there are more than a formula has room for. */
+  readonly areas: readonly Ends[] | null
+  /** A single cell of a loop seen from somewhere else: it keeps the first of these rows, which may not be meant. */
+  readonly firstOf: number | null
+}
+
+/**
+ * A relative row of the iteration that the formula stands in means this iteration, and one that lies as many rows above or below the loop
+ * as the loop has means the iteration before or behind, as if the rows had been filled down. An absolute row means all iterations, in a
+ * range with a relative one the first. Ranges and the arguments of sums take all rows of their loops.
+ * @param grow single cells become ranges too, as in the series of charts
+ */
+export function referTo(reference: Reference, layout: Layout, from: Standpoint, grow = false): Referred {
+  const { start, end } = reference
+  if (start.row === null) return { areas: [reference], firstOf: null }
+  if (!end && !grow && !aggregates(reference)) return single(reference, start.row, layout, from)
+  const area = areaOf(reference)
+  const { limits, isStepped } = limitsOf(reference, area, layout, from)
+  const rows = isStepped ? [limits] : piecesIn(area, layout, limits)
+  const [only, ...others] = rows ?? []
+  if (!only || others.length > 0) return { areas: rows?.map((one) => asPiece(reference, one)) ?? null, firstOf: null }
+  if (!end && only.first === only.last) return { areas: [withRow(reference, only.first)], firstOf: null }
+  const upward = end?.row != null && start.row > end.row
+  const ends = asEnds(reference, only)
+  return { areas: [upward ? { start: withRowOf(start, only.last), end: ends.start } : ends], firstOf: null }
+}
+
+const withRowOf = (corner: Corner, row: number): Corner => ({ ...corner, row })
+const withRow = ({ start }: Ends, row: number): Ends => ({ start: withRowOf(start, row), end: null })
+
+/** The columns of a reference in other rows; a single cell where it is one. */
+function asEnds({ start, end }: Ends, { first, last }: Rows): Ends {
+  const [upper, lower] = end && (start.row ?? 0) > (end.row ?? 0) ? [end, start] : [start, end ?? start]
+  return { start: withRowOf(upper, first), end: withRowOf(lower, last) }
+}
+
+/** One of several pieces: a cell where it is one. */
+function asPiece(reference: Ends, rows: Rows): Ends {
+  const { start, end } = asEnds(reference, rows)
+  const isCell = rows.first === rows.last && start.column !== null && start.column === end?.column
+  return isCell ? { start, end: null } : { start, end }
+}
+
+function single(reference: Reference, row: number, layout: Layout, from: Standpoint): Referred {
+  const { start } = reference
+  const columns = columnsOf(reference)
+  const { within = NO_ITERATIONS } = from
+  const at = (seen: Seen, which: 'first' | 'last') =>
+    withRow(reference, referredRow(layout, seen.row, columns, which, seen.within))
+  if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], firstOf: null }
+  const stepped = step(reference, start, from, false)
+  if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], firstOf: null }
+  const { cell } = from
+  const free = layout.blocksAt(row, columns).find((block) => !within.has(block) && block.count > 1)
+  // A cell beside the loop does not move with it, so that no row of the loop is next to it.
+  const isNext = free && cell && free.left <= cell.column && cell.column <= free.right
+  const isLast = isNext && cell.row === free.last + 1
+  const isClear = !free || cell === undefined || isLast || (isNext && cell.row === free.first - 1)
+  return { areas: [at({ row, within }, isLast ? 'last' : 'first')], firstOf: isClear ? null : free.count }
+}
+
+/** The first and the last row of a range. */
+function limitsOf(
+  reference: Reference,
+  { top, bottom }: Area,
+  layout: Layout,
+  from: Standpoint,
+): { readonly limits: Rows; readonly isStepped: boolean } {
+  const { start } = reference
+  const end = reference.end ?? start
+  const { within = NO_ITERATIONS } = from
+  const columns = columnsOf(reference)
+  if (within.size === 0) {
+    const first = referredRow(layout, top, columns, 'first')
+    return { limits: { first, last: referredRow(layout, bottom, columns, 'last') }, isStepped: false }
+  }
+  const [upper, lower] = (start.row ?? 0) > (end.row ?? 0) ? [end, start] : [start, end]
+  const holdsOne = holdsRow(within, top) || holdsRow(within, bottom)
+  const at = (seen: Seen, which: 'first' | 'last') => referredRow(layout, seen.row, columns, which, seen.within)
+  const own = (row: number, isFixed: boolean): Seen => ({ row, within: isFixed ? NO_ITERATIONS : within })
+  const above = step(reference, upper, from, holdsOne)
+  const below = step(reference, lower, from, holdsOne)
+  const seenAbove = above ?? own(top, upper.rowAbsolute)
+  const seenBelow = below ?? own(bottom, lower.rowAbsolute)
+  const isStepped = above !== null || below !== null
+  if (!holdsOne || upper.rowAbsolute === lower.rowAbsolute) {
+    return { limits: { first: at(seenAbove, 'first'), last: at(seenBelow, 'last') }, isStepped }
+  }
+  // From the first row of the fixed corner to the own row, in the order of the filled sheet.
+  const [fixed, relative] = upper.rowAbsolute ? [seenAbove, seenBelow] : [seenBelow, seenAbove]
+  const row = at(fixed, 'first')
+  return {
+    limits: { first: Math.min(row, at(relative, 'first')), last: Math.max(row, at(relative, 'last')) },
+    isStepped,
+  }
+}
+
+const holdsRow = (within: Iterations, row: number): boolean => {
+  for (const { first, last } of within.keys()) if (first <= row && row <= last) return true
+  return false
+}
+
+/** A row of the template in some iterations. */
+interface Seen {
+  readonly row: number
+  readonly within: Iterations
+}
+
+/**
+ * The row that a relative one above or below the loop of the formula becomes in another iteration than the first or the last; null where
+ * it stays what it is.
+ * @param far also for rows that lie further away than the loop is high: the end of a range that reaches into the loop
+ */
+function step(
+  reference: Reference,
+  { row, rowAbsolute }: Corner,
+  { within = NO_ITERATIONS }: Standpoint,
+  far: boolean,
+): Seen | null {
+  if (row === null || rowAbsolute || reference.neighbour === 'total' || within.size === 0) return null
+  let innermost: Block | null = null
+  for (const block of within.keys()) innermost = block
+  if (innermost && innermost.first <= row && row <= innermost.last) return null
+  const columns = columnsOf(reference)
+  const path = [...within]
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const [block, index] = path[depth]!
+    if (block.first <= row && row <= block.last) return null
+    if (!areWithin(columns, block)) continue
+    const isAbove = row < block.first
+    const height = block.last - block.first + 1
+    const rounds = Math.ceil((isAbove ? block.first - row : row - block.last) / height)
+    const room = isAbove ? index : block.count - 1 - index
+    if (room === 0 || (rounds > 1 && !far)) continue
+    const outer = path.slice(0, depth)
+    const direction = isAbove ? 1 : -1
+    if (room < rounds) return { row: row + direction * room * height, within: new Map(outer) }
+    const other: [Block, number] = [block, index - direction * rounds]
+    return { row: row + direction * rounds * height, within: new Map([...outer, other]) }
+  }
+  return null
+}
+
+/** The copies of the rows of an area; one piece where its columns move apart. */
+function piecesIn(area: Area, layout: Layout, limits: Rows): readonly Rows[] | null {
+  if (!isTorn(layout.blocks, area)) return [limits]
+  const columns = layout.bands.filter((band) => overlap(band, area))
+  if (columns.length > 1 && !isSameIn(area, layout.blocks, columns)) return [limits]
+  const pieces = copiesOf(layout, { ...area, left: Math.max(area.left, columns[0]?.left ?? 1) }, limits)
+  return pieces?.length === 0 ? [limits] : pieces
+}
+
+/** Whether the area holds some rows of a block and not the others. */
+const isTorn = (blocks: readonly Block[], area: Area): boolean =>
+  blocks.some(
+    (block) =>
+      block.first <= area.bottom &&
+      area.top <= block.last &&
+      overlap(block, area) &&
+      !(area.top <= block.first && block.last <= area.bottom) &&
+      !block.collapsed &&
+      (block.count > 1 || isTorn(block.children, area)),
+  )
+
+/** Whether all these columns lie in the same blocks. */
+const isSameIn = (area: Area, blocks: readonly Block[], columns: readonly Columns[]): boolean =>
+  blocks.every(
+    (block) =>
+      block.last < area.top ||
+      block.first > area.bottom ||
+      (columns.every((band) => areWithin(band, block)) && isSameIn(area, block.children, columns)) ||
+      columns.every((band) => !overlap(band, block)),
+  )
