@@ -44,12 +44,36 @@ export function createExpressions({ doc }: OpenApp): Expressions {
     async evaluate(expression) {
       await check(expression)
       const { qText, qNumber, qIsNumeric } = await calculated(expression)
-      if (qIsNumeric === true) return cellOf(qText, qNumber)
+      if (qIsNumeric === true) {
+        const cell = cellOf(qText, qNumber)
+        return formatsItself(expression) ? { ...cell, isFormatted: true } : cell
+      }
       const text = asText(qText)
       if (await isFailure(expression, text)) throw new EvaluationError(`${expression}: ${text.replace(FAILURE, '')}`)
       return cellOf(qText, null)
     },
   }
+}
+
+/** Names before brackets, and what has brackets of its own meaning: texts, fields, set expressions. */
+const BRACKETS = /'[^']*'|"[^"]*"|\[[^\]]*\]|([$\w#]*)\s*\(|[{})]/g
+const FORMATTING: ReadonlySet<string> = new Set(['num', 'money', 'dual'])
+/** Functions whose value is one of their arguments, with its format. */
+const CHOOSING: ReadonlySet<string> = new Set(['', 'if', 'alt', 'coalesce', 'pick'])
+
+/** Whether an expression formats its value: `Num(Max(Year), '0')`, also inside of `If`. In other functions a format gets lost. */
+export function formatsItself(expression: string): boolean {
+  const around: boolean[] = []
+  for (const [token, name] of expression.matchAll(BRACKETS)) {
+    const isOuter = around.at(-1) ?? true
+    if (name !== undefined) {
+      const lower = name.toLowerCase()
+      if (isOuter && FORMATTING.has(lower)) return true
+      around.push(isOuter && CHOOSING.has(lower))
+    } else if (token === '{') around.push(false)
+    else if (token === ')' || token === '}') around.pop()
+  }
+  return false
 }
 
 /** The word that begins the text of a failure: `Error: `, `Fehler: `, `Erreur : `, `错误：`. */

@@ -7,8 +7,8 @@ import {
   nameText,
   partsWith,
   patternMarks,
-  writeDate,
 } from '../../display.ts'
+import { writeSerial } from '../../serials.ts'
 import { createFormatter, parseFormat } from '../../templates/formats.ts'
 import type { Cell, Column } from '../../types.ts'
 import type { FontSet } from '../fonts.ts'
@@ -89,7 +89,7 @@ export function numberFormat(
   const pattern = column?.format ?? null
   if (column?.type === 'date' || column?.type === 'timestamp') {
     const isDigits = pattern !== null && DATE_PATTERN.test(pattern) && !pattern.includes('MMM')
-    if (isDigits) return (value) => writeDate(value, pattern)
+    if (isDigits) return (value) => writeSerial(value, pattern)
     // Without names of months, which would be in the language of the locale beside those of the app.
     const date = new Intl.DateTimeFormat(known, { year: 'numeric', month: '2-digit', day: '2-digit', timeZone: 'UTC' })
     return (value) => date.format(new Date((value - 25_569) * 86_400_000))

@@ -6,6 +6,8 @@ export interface Styles {
   wrapped(attributes: string): string
   /** Whether the cell has no number format of its own. */
   isGeneral(attributes: string): boolean
+  /** Whether the cell is one for texts: numbers in it have no format. */
+  isText(attributes: string): boolean
   /** The attributes with a number format and else the same. */
   formatted(attributes: string, numberFormat: string): string
   /** The part with the added formats; null when none was added. */
@@ -16,6 +18,7 @@ const LIST = /(<(?:\w+:)?cellXfs\b[^>]*>)(.*?)(<\/(?:\w+:)?cellXfs>)/s
 const STYLE = /\ss="(\d+)"/
 /** Smaller numbers are those of formats that every program knows. */
 const FIRST_OWN_FORMAT = 164
+const TEXT_FORMAT = 49
 const NUMBER_FORMATS = /(<(?:\w+:)?numFmts\b[^>]*>)(.*?)(<\/(?:\w+:)?numFmts>)/s
 const ROOT = /<((?:\w+:)?)styleSheet\b(?:[^>"']|"[^"]*"|'[^']*')*>/
 
@@ -44,12 +47,25 @@ export function createStyles(source: string | null): Styles {
   const added: string[] = []
   const known = new Map<string, number>()
   const numberFormats: string[] = []
+  const codes = new Map(
+    Array.from((xml ?? '').matchAll(/<(?:\w+:)?numFmt\b([^>]*?)\/?>/g), ([, attributes = '']) => {
+      const format = new Map(attributesOf(attributes))
+      return [Number(format.get('numFmtId')), format.get('formatCode') ?? ''] as const
+    }),
+  )
   const firstFormat = Math.max(
     FIRST_OWN_FORMAT,
     ...Array.from((xml ?? '').matchAll(/numFmtId="(\d+)"/g), ([, id]) => Number(id) + 1),
   )
 
   const indexOf = (attributes: string): number => Number(STYLE.exec(attributes)?.[1] ?? 0)
+
+  /** The number format of a cell; '' for General, and for the usual ones only their number. */
+  function numberFormat(attributes: string): string {
+    const own = formats[indexOf(attributes)]?.[2] ?? ''
+    const id = Number(/\snumFmtId="(\d+)"/.exec(own)?.[1] ?? 0)
+    return id === 0 ? '' : id === TEXT_FORMAT ? '@' : (codes.get(id) ?? String(id))
+  }
 
   /** The attributes with the format that `change` returns, made once for each key. */
   function changed(attributes: string, key: string, change: (index: number) => number): string {
@@ -84,10 +100,8 @@ export function createStyles(source: string | null): Styles {
 
   return {
     wrapped: (attributes) => changed(attributes, 'wrapped', wrap),
-    isGeneral(attributes) {
-      const own = formats[indexOf(attributes)]?.[2] ?? ''
-      return Number(/\snumFmtId="(\d+)"/.exec(own)?.[1] ?? 0) === 0
-    },
+    isGeneral: (attributes) => /^(General|Standard)?$/i.test(numberFormat(attributes)),
+    isText: (attributes) => numberFormat(attributes) === '@',
     formatted: (attributes, format) => changed(attributes, format, (index) => withNumberFormat(index, format)),
     toXml() {
       if (xml === null || added.length === 0) return null
