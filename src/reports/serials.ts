@@ -3,6 +3,8 @@ import type { Column } from './types.ts'
 
 const DAY_MS = 86_400_000
 const EPOCH_MS = Date.UTC(1899, 11, 30)
+/** Some workbooks count from the other day. */
+export const DAYS_BETWEEN_1900_AND_1904 = 1462
 
 /** The texts of the tokens of a pattern; null beyond the calendar. Hours of an interval go on beyond 24. */
 function tokenTexts(serial: number, isInterval: boolean): Readonly<Record<string, string>> | null {

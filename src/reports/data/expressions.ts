@@ -55,8 +55,10 @@ export function createExpressions({ doc }: OpenApp): Expressions {
   }
 }
 
-/** Names before brackets, and what has brackets of its own meaning: texts, fields, set expressions. */
-const BRACKETS = /'[^']*'|"[^"]*"|\[[^\]]*\]|([$\w#]*)\s*\(|[{})]/g
+/** Words, blanks, and single characters. */
+const WORDS = /[$#\w]+|\s+|[^$#\w\s]/g
+/** Texts, names of fields and their ends. */
+const QUOTES: Readonly<Record<string, string>> = { "'": "'", '"': '"', '[': ']' }
 const FORMATTING: ReadonlySet<string> = new Set(['num', 'money', 'dual'])
 /** Functions whose value is one of their arguments, with its format. */
 const CHOOSING: ReadonlySet<string> = new Set(['', 'if', 'alt', 'coalesce', 'pick'])
@@ -64,14 +66,20 @@ const CHOOSING: ReadonlySet<string> = new Set(['', 'if', 'alt', 'coalesce', 'pic
 /** Whether an expression formats its value: `Num(Max(Year), '0')`, also inside of `If`. In other functions a format gets lost. */
 export function formatsItself(expression: string): boolean {
   const around: boolean[] = []
-  for (const [token, name] of expression.matchAll(BRACKETS)) {
+  let word = ''
+  let end = ''
+  for (const [part] of expression.matchAll(WORDS)) {
+    if (end !== '') {
+      if (part === end) end = ''
+      continue
+    }
     const isOuter = around.at(-1) ?? true
-    if (name !== undefined) {
-      const lower = name.toLowerCase()
-      if (isOuter && FORMATTING.has(lower)) return true
-      around.push(isOuter && CHOOSING.has(lower))
-    } else if (token === '{') around.push(false)
-    else if (token === ')' || token === '}') around.pop()
+    if (part === '(' && isOuter && FORMATTING.has(word)) return true
+    if (part === '(') around.push(isOuter && CHOOSING.has(word))
+    else if (part === '{') around.push(false)
+    else if (part === ')' || part === '}') around.pop()
+    end = QUOTES[part] ?? ''
+    if (part.trim() !== '') word = /^[$#\w]/.test(part) ? part.toLowerCase() : ''
   }
   return false
 }

@@ -3,7 +3,7 @@ import { ReportError } from '../../codes.ts'
 import { sampledColumn } from '../../data/columns.ts'
 import { type Display, type DisplayColumn, displayOf } from '../../display.ts'
 import { cellFormat, isBeyondExcel, numberFormat } from '../../documents/xlsx-formats.ts'
-import { OPTIONAL_FRACTION, writeSerial } from '../../serials.ts'
+import { DAYS_BETWEEN_1900_AND_1904, OPTIONAL_FRACTION, writeSerial } from '../../serials.ts'
 import type { Cell, Column, Warn } from '../../types.ts'
 import { createFormatter, parseFormat, type Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
@@ -268,8 +268,6 @@ export async function renderText(
   }
   return text
 }
-
-const DAYS_BETWEEN_1900_AND_1904 = 1462
 
 function valueCell(
   request: RowsRequest,

@@ -1,5 +1,5 @@
 /** Cell formats that filling adds: wrapped texts, whose line breaks show, and the number formats of the app. */
-import { attributesOf, escapeAttribute, plainMarkup } from '../xml.ts'
+import { attributesOf, escapeAttribute, plainMarkup, readXml } from '../xml.ts'
 
 export interface Styles {
   /** The attributes of a cell, ` s="3"`, with a format that wraps the text and is else the same. */
@@ -47,12 +47,14 @@ export function createStyles(source: string | null): Styles {
   const added: string[] = []
   const known = new Map<string, number>()
   const numberFormats: string[] = []
-  const codes = new Map(
-    Array.from((xml ?? '').matchAll(/<(?:\w+:)?numFmt\b([^>]*?)\/?>/g), ([, attributes = '']) => {
+  const codes = new Map<number, string>()
+  readXml(xml ?? '', 'styles', {
+    start(_name, attributes, local) {
+      if (local !== 'numFmt') return
       const format = new Map(attributesOf(attributes))
-      return [Number(format.get('numFmtId')), format.get('formatCode') ?? ''] as const
-    }),
-  )
+      codes.set(Number(format.get('numFmtId')), format.get('formatCode') ?? '')
+    },
+  })
   const firstFormat = Math.max(
     FIRST_OWN_FORMAT,
     ...Array.from((xml ?? '').matchAll(/numFmtId="(\d+)"/g), ([, id]) => Number(id) + 1),
