@@ -72,9 +72,11 @@ export function sampledColumn(kind: Column['kind'], label: string, cells: readon
     return marks ? { ...shown, marks } : shown
   }
   const [first] = numbers
-  const date = serialFormats(first!.text, first!.number).find(({ type, format }) =>
+  const dates = [...serialFormats(first!.text, first!.number)].filter(({ type, format }) =>
     numbers.every(({ text, number }) => writeSerial(number, format, type) === text),
   )
+  // Lengths of time below a day look like times, but their total goes on beyond 24 hours.
+  const date = (kind === 'measure' && dates.find(({ type }) => type === 'interval')) || dates[0]
   if (date) return column(date.type, date.format)
   // A measure may write some of its numbers as words, such as `none` for 0.
   return kind === 'measure' && numbers.some(isShown) ? column('number') : column('text')

@@ -30,13 +30,14 @@ export function createExpressions({ doc }: OpenApp): Expressions {
   const calculated = async (expression: string) => asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
 
   /**
-   * An expression that is correct may fail while it is calculated: the engine answers with the reason as a text, in its own language and
-   * without a code. Only a value has a length, so each text costs a second question.
+   * The length of a text; 0 for null, and null for no value. An expression that is correct may fail while it is calculated: the
+   * engine answers with the reason as a text, in its own language and without a code. Only a value has a length, so each text costs a
+   * second question. A null is `-` of no length.
    */
-  async function isFailure(expression: string, text: string): Promise<boolean> {
-    if (text === '') return false
-    const { qIsNumeric } = await calculated(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
-    return qIsNumeric !== true
+  async function lengthOf(expression: string, text: string): Promise<number | null> {
+    if (text === '') return 0
+    const { qIsNumeric, qNumber } = await calculated(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
+    return qIsNumeric === true ? Number(qNumber) : null
   }
 
   return {
@@ -49,8 +50,9 @@ export function createExpressions({ doc }: OpenApp): Expressions {
         return formatsItself(expression) ? { ...cell, isFormatted: true } : cell
       }
       const text = asText(qText)
-      if (await isFailure(expression, text)) throw new EvaluationError(`${expression}: ${text.replace(FAILURE, '')}`)
-      return cellOf(qText, null)
+      const length = await lengthOf(expression, text)
+      if (length === null) throw new EvaluationError(`${expression}: ${text.replace(FAILURE, '')}`)
+      return cellOf(qText, null, length === 0)
     },
   }
 }

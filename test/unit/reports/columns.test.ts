@@ -60,6 +60,8 @@ describe('columns without a format, by their cells', () => {
       ],
       ['interval', 'hh:mm:ss'],
     ],
+    // Their total goes on beyond 24 hours.
+    ['measure', [['12:00:00', 0.5]], ['interval', 'hh:mm:ss']],
     ['measure', [['12:31', 0.5]], ['text', null]],
     [
       'measure',

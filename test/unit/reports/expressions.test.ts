@@ -24,7 +24,7 @@ function engine(values: Readonly<Record<string, { readonly qText: string; readon
       const [, inner] = /^=Len\((.*)\n\)$/s.exec(expression) ?? []
       const { qText, qNumber } = values[inner === undefined ? expression : `=${inner}`]!
       if (inner === undefined) return answer(qText, qNumber)
-      return FAILURES.includes(qText) ? answer(qText) : answer(String(qText.length), qText.length)
+      return FAILURES.includes(qText) ? answer(qText) : answer('', inner === 'Null()' ? 0 : qText.length)
     },
   }
   return { asked, evaluate: createExpressions({ doc } as unknown as OpenApp).evaluate }
@@ -40,6 +40,7 @@ test.each([
     { text: 'Error: disk full', number: null },
   ],
   ['null', '=Null()', { qText: '-' }, { text: '', number: null }],
+  ['a dash of the data', '=Only(Dash)', { qText: '-' }, { text: '-', number: null }],
 ])('%s', async (_what, expression, value, expected) => {
   expect(await engine({ [expression]: value }).evaluate(expression)).toEqual(expected)
 })
