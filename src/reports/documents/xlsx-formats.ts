@@ -50,8 +50,12 @@ export function cellFormat(display: Display, pattern: string): string {
 function writtenFormat({ prefix, suffix, group, decimals, thousands, isPercent }: Written): string {
   const number = digits(group === '' ? '0' : '#,##0', decimals) + ','.repeat(thousands)
   const format = (before: string, after: string) => {
-    const [first, last] = [before, after].map((text) => literal(text, isPercent))
-    return `${first}${number}${last}`
+    const exact = (text: string) =>
+      text
+        .split('"')
+        .map((part) => literal(part, isPercent))
+        .join('\\"')
+    return `${exact(before)}${number}${exact(after)}`
   }
   if (/^\s*[-−]$/.test(suffix)) return `${format(prefix, '')};${format(prefix, suffix)}`
   if (!/[-−(]/.test(prefix)) return format(prefix, suffix)

@@ -3,7 +3,7 @@ import { ReportError } from '../../codes.ts'
 import { sampledColumn } from '../../data/columns.ts'
 import { type Display, type DisplayColumn, displayOf } from '../../display.ts'
 import { cellFormat, isBeyondExcel, numberFormat } from '../../documents/xlsx-formats.ts'
-import { DAYS_BETWEEN_1900_AND_1904, OPTIONAL_FRACTION, writeSerial } from '../../serials.ts'
+import { DAYS_BETWEEN_1900_AND_1904, writeSerial } from '../../serials.ts'
 import type { Cell, Column, Warn } from '../../types.ts'
 import { createFormatter, parseFormat, type Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
@@ -298,8 +298,9 @@ function valueCell(
 function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Display): string | null {
   if (display.as === 'text') return null
   const format = cellFormat(display, numberFormat(column))
-  if (display.as === 'time' ? isPlainDate(cell, column) : showsText(cell, format)) return format
-  if (display.as !== 'pattern') return null
+  if (display.as === 'written' || display.as === 'locale') return format
+  if (display.as === 'time') return isPlainDate(cell, column) ? format : null
+  if (showsText(cell, format)) return format
   // Excel lacks a pattern such as `0.0A`, but not what it wrote: 1.2M.
   return exactFormat(cell, column, displayOf({ ...cell, isFormatted: true }, { ...column, format: null }))
 }
@@ -307,7 +308,7 @@ function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Di
 /** Names of months are in the language of the reader, and other parts of a date may be missing in Excel. */
 function isPlainDate({ number, text }: Cell, { type, format }: Pick<Column, 'type' | 'format'>): boolean {
   if (number === null || format === null || /M{3}/.test(format)) return false
-  return writeSerial(number, format.replace(OPTIONAL_FRACTION, ''), type) === text
+  return writeSerial(number, format, type) === text
 }
 
 const formatter = createFormatter('en')
