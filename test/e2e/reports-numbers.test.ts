@@ -251,7 +251,14 @@ test('a year that the app formats, a dash of the data and a text of digits stay 
           { label: 'Day', expr: '=Text(20241231)', kind: 'measure' },
         ],
       },
-      { key: 'kpi', type: 'kpi', items: [{ label: 'Last year', expr: "=Num(Max(Year), '0')" }] },
+      {
+        key: 'kpi',
+        type: 'kpi',
+        items: [
+          { label: 'Last year', expr: "=Num(Max(Year), '0')" },
+          { label: 'Day', expr: '=Date(45000)' },
+        ],
+      },
       {
         key: 'text',
         type: 'text',
@@ -265,6 +272,9 @@ test('a year that the app formats, a dash of the data and a text of digits stay 
   expect(page).toMatch(/20\d\d0 of 20241231-</)
   const { blocks } = JSON.parse(await textOf('json', report.id)) as Json
   expect(blocks[0]?.rows?.map(([region]) => region)).toContain('-')
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const [figures = '', styles = ''] = ['xl/worksheets/sheet2.xml', 'xl/styles.xml'].map((name) => parts.get(name)?.text)
+  expect([cellFormat(figures, styles, 'B2'), cellFormat(figures, styles, 'B3')]).toEqual(['0', 'yyyy\\-mm\\-dd'])
 }, 60_000)
 
 /** A template with a cell for each value, one with a format of its own and one with text around the first value. */

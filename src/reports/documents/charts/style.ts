@@ -2,6 +2,7 @@
 import {
   compactLocale,
   createDisplayText,
+  displayOf,
   knownLocale,
   marksOf,
   nameText,
@@ -12,7 +13,7 @@ import { writeSerial } from '../../serials.ts'
 import { createFormatter, parseFormat } from '../../templates/formats.ts'
 import type { Cell, Column } from '../../types.ts'
 import type { FontSet } from '../fonts.ts'
-import { numberFormat as workbookFormat } from '../xlsx-formats.ts'
+import { cellFormat, numberFormat as workbookFormat } from '../xlsx-formats.ts'
 
 /**
  * Colours of series, dark and light ones in turn, so that neighbours differ in grayscale as well; chosen from hues that readers
@@ -66,6 +67,18 @@ export function valueText(cell: Cell, column: Column | undefined, locale: string
   const format = column.format === null ? null : parseFormat(workbookFormat(column))
   if (format === null || typeof format === 'string') return createDisplayText(locale)(cell, column)
   return createFormatter(locale, marksOf(null, column)).text({ cell, column }, format)
+}
+
+/** A number of our own, such as a total, as the app writes the numbers beside it: `1,234 kr`. */
+export function cellLike(number: number, cell: Cell | undefined, column: Column | undefined): Cell {
+  const display = cell && displayOf(cell, column ?? null)
+  if (display?.as !== 'written') return { text: '', number }
+  const format = parseFormat(cellFormat(display, 'General'))
+  if (typeof format === 'string') return { text: '', number }
+  return {
+    text: createFormatter('en', display.written).text({ cell: { text: '', number }, column: null }, format),
+    number,
+  }
 }
 
 const TIMES: ReadonlySet<Column['type']> = new Set(['date', 'timestamp', 'time', 'interval'])
