@@ -75,10 +75,11 @@ function isCode(text: string, column: DisplayColumn): boolean {
   if (LEADING_ZERO.test(text) || EXPONENT.test(text)) return true
   const phone = column?.kind === 'dimension' ? PLUS : PHONE
   if (phone.test(text) && !column?.format?.includes('+')) return true
-  return text.length > MOST_DIGITS && !ENGINE_EXPONENT.test(text) && digitsOf(text) > MOST_DIGITS
+  if (text.length <= MOST_DIGITS || ENGINE_EXPONENT.test(text)) return false
+  const lost = text.replaceAll(/\D/g, '').replace(/^0+/, '').slice(MOST_DIGITS)
+  // An amount such as 123,456,789,012.3400 keeps all that it shows.
+  return column?.kind === 'dimension' ? lost !== '' : /[1-9]/.test(lost)
 }
-
-const digitsOf = (text: string): number => text.replaceAll(/\D/g, '').replace(/^0+/, '').length
 
 /** A dual such as the week `W14` of a day. Patterns with names of months are not written again. */
 function isOtherDay({ text, number }: Cell, { type, format }: Pick<Column, 'type' | 'format'>): boolean {

@@ -473,8 +473,8 @@ function chartFormats(content: ChartContent): string[] {
       ? content.measures.map((column, at) => ({ column, cells: content.rows.map((row) => row[first + at] ?? null) }))
       : chartData(content).series
   return series.map(({ cells, column }) => {
-    const cell = cells.find((one) => one !== null && one.number !== null)
-    return (cell && formatOf(cell, column)) ?? 'General'
+    const formats = cells.values().map((cell) => cell && formatOf(cell, column))
+    return formats.find((format) => typeof format === 'string') ?? 'General'
   })
 }
 
