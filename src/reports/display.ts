@@ -44,8 +44,10 @@ export function displayOf(cell: Cell, column: DisplayColumn): Display {
   const inLocale = isMeasure && !isFormatted
   if (text === String(number)) return inLocale ? { as: 'locale', number } : bare(number)
   if (inLocale && ENGINE_EXPONENT.test(text)) return { as: 'locale', number }
+  // Units and words are part of a measure; a dimension with letters is a name.
+  if (!isMeasure && LETTER.test(text)) return TEXT
   const written = writtenNumber(cell, isMeasure)
-  if (written === null || isName(written, isMeasure)) return TEXT
+  if (written === null || (isMeasure && isName(written))) return TEXT
   return inLocale && isUnformatted(cell, written) ? { as: 'locale', number } : { as: 'written', number, written }
 }
 
@@ -95,11 +97,9 @@ function showsNumber(cell: Cell, { format }: Pick<Column, 'format'>): boolean {
   return written !== null && (letters ?? []).every((part) => format?.includes(part))
 }
 
-/** Units and words are part of a measure; a dimension with letters is a name, and so are `Q1` and `A-17` (but `R5` is money). */
-function isName({ prefix, suffix, group, decimals }: Written, isMeasure: boolean): boolean {
-  if (!isMeasure) return LETTER.test(prefix + suffix)
-  return group === '' && decimals === 0 && /^[A-QS-Z][-−]?$/.test(prefix)
-}
+/** `Q1` and `A-17` are names also as measures; `R5` is money. */
+const isName = ({ prefix, group, decimals }: Written): boolean =>
+  group === '' && decimals === 0 && /^[A-QS-Z][-−]?$/.test(prefix)
 
 /** The dot of `Rs.500` belongs to the unit. */
 const DIGITS = /\d(?:[\d.,'’\s]*\d)?|(?<![\p{L}\p{Cf}])[.,]\d+/u
@@ -119,18 +119,18 @@ function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null
   const [digits] = found
   const prefix = text.slice(0, found.index)
   const suffix = text.slice(found.index + digits.length)
-  if (!PREFIX.test(prefix) || !SUFFIX.test(suffix)) return null
+  if ((prefix !== '' && !PREFIX.test(prefix)) || (suffix !== '' && !SUFFIX.test(suffix))) return null
   const isNegative = MINUS.test(prefix) || MINUS_BEHIND.test(suffix)
   if (isNegative && number >= 0) return null
   for (const { thousands, isPercent } of scalesOf(prefix, suffix, rounded)) {
-    const scale = isPercent ? 0.01 : 1000 ** thousands
+    const factor = isPercent ? 0.01 : 1000 ** thousands
     for (const { whole, fraction, decimal } of readings(digits)) {
       const [, mark, lakh] = GROUPS.exec(whole) ?? []
       const group = mark ?? lakh ?? ''
       if (group === '' ? /\D/.test(whole) : group === decimal) continue
-      const value = Number(`${whole.replaceAll(/\D/g, '') || '0'}.${fraction}`) * (isNegative ? -scale : scale)
+      const value = Number(`${whole.replaceAll(/\D/g, '') || '0'}.${fraction}`) * (isNegative ? -factor : factor)
       const exact = Math.abs(number) * 1e-12
-      const tolerance = rounded ? exact + scale * 0.500_001 * 10 ** -fraction.length : exact
+      const tolerance = rounded ? exact + factor * 0.500_001 * 10 ** -fraction.length : exact
       if (Math.abs(value - number) > tolerance) continue
       return { prefix, suffix, decimals: fraction.length, decimal, group, thousands, isPercent }
     }
@@ -141,18 +141,21 @@ function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null
 /** `k`, `kEUR`, `Tsd.`, `тыс.`, `tys.` */
 const THOUSAND = /^[\s\p{Sc}]*[kKtTтТ]/u
 
-/** `12 %` is 0.12 or 12; words may stand for thousands and millions, in any language. Of `1.234 Mio.` and `1.234 k` only the second has a thousands separator. */
-function scalesOf(
-  prefix: string,
-  suffix: string,
-  rounded: boolean,
-): readonly Pick<Written, 'thousands' | 'isPercent'>[] {
-  const asIs = { thousands: 0, isPercent: false }
-  if ((prefix + suffix).includes('%')) return [{ thousands: 0, isPercent: true }, asIs]
-  if (!rounded || !LETTER.test(prefix + suffix)) return [asIs]
-  const isThousand = THOUSAND.test(suffix) || THOUSAND.test(prefix)
-  const scales = isThousand ? [1, 2, 3, 4] : [4, 3, 2, 1]
-  return [asIs, ...scales.map((thousands) => ({ thousands, isPercent: false }))]
+type Scale = Pick<Written, 'thousands' | 'isPercent'>
+const scale = (thousands: number, isPercent = false): Scale => ({ thousands, isPercent })
+const AS_IS = [scale(0)]
+const PERCENT = [scale(0, true), scale(0)]
+const LARGEST_FIRST = [0, 4, 3, 2, 1].map((thousands) => scale(thousands))
+const THOUSANDS_FIRST = [0, 1, 2, 3, 4].map((thousands) => scale(thousands))
+
+/**
+ * `12 %` is 0.12 or 12; words may stand for thousands and millions, in any language. Of `1.234 Mio.` and `1.234 k` only the second
+ * has a thousands separator.
+ */
+function scalesOf(prefix: string, suffix: string, rounded: boolean): readonly Scale[] {
+  if (prefix.includes('%') || suffix.includes('%')) return PERCENT
+  if (!rounded || !(LETTER.test(prefix) || LETTER.test(suffix))) return AS_IS
+  return THOUSAND.test(suffix) || THOUSAND.test(prefix) ? THOUSANDS_FIRST : LARGEST_FIRST
 }
 
 /** `1,234` is a thousand or one and a bit. */
