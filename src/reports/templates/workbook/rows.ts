@@ -301,7 +301,7 @@ function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Di
   if (display.as === 'written' || display.as === 'locale') return format
   if (display.as === 'time') return isPlainDate(cell, column) ? format : null
   if (showsText(cell, format)) return format
-  // Excel lacks a pattern such as `0.0A`, but not what it wrote: 1.2M.
+  // Excel has no pattern such as `0.0A`, but a format for the text that Qlik wrote by it: 1.2M.
   return exactFormat(cell, column, displayOf({ ...cell, isFormatted: true }, { ...column, format: null }))
 }
 
