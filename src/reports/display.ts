@@ -1,14 +1,19 @@
 /** How a value of an app looks: one rule for all documents, of Qlik's number, Qlik's text and the format that the app gives. */
+import { writeSerial } from './serials.ts'
 import type { Cell, Column, Marks, NumberKind } from './types.ts'
 
 /** The column of a cell. Null for single values, which are measures without a declared format. */
 export type DisplayColumn = Pick<Column, 'kind' | 'type' | 'format' | 'marks'> | null
 
-/** How a text shows its number: `(1 234,50 €)`. */
+/** How a text shows its number: `(1 234,50 €)`, `3,4 Mio.`. */
 export interface Written extends Marks {
   readonly prefix: string
   readonly suffix: string
   readonly decimals: number
+  /** How often the number is divided by 1000: 2 for the millions of `3,4 Mio.`. */
+  readonly thousands: number
+  /** The text shows hundredths: `12 %` of 0.12. */
+  readonly isPercent: boolean
 }
 
 export type Display =
@@ -28,33 +33,38 @@ const NUMBERS: ReadonlySet<NumberKind> = new Set(['number', 'integer', 'money'])
 
 /** The look of a cell in every document: text, table, workbook, CSV, JSON and chart. */
 export function displayOf(cell: Cell, column: DisplayColumn): Display {
-  const { number, text } = cell
+  const { number, text, isFormatted = false } = cell
   if (number === null || column?.type === 'text') return TEXT
   if (column && !NUMBERS.has(column.type)) return isOtherDay(cell, column) ? TEXT : { as: 'time', number }
-  const grouped = column?.kind !== 'dimension'
+  const isMeasure = column?.kind !== 'dimension'
   const hasPattern = column !== null && column.format !== null
-  if (text === '') return hasPattern ? { as: 'pattern', number } : grouped ? { as: 'locale', number } : bare(number)
+  if (text === '') return hasPattern ? { as: 'pattern', number } : isMeasure ? { as: 'locale', number } : bare(number)
   if (isCode(text, column)) return TEXT
-  if (hasPattern && (grouped || showsNumber(cell, column))) return { as: 'pattern', number }
-  if (text === String(number)) return grouped ? { as: 'locale', number } : bare(number)
-  if (grouped && ENGINE_EXPONENT.test(text)) return { as: 'locale', number }
-  const written = writtenNumber(cell, grouped)
-  if (written === null || LETTER.test(written.prefix + written.suffix)) return TEXT
-  return grouped && isUnformatted(cell, written) ? { as: 'locale', number } : { as: 'written', number, written }
+  if (hasPattern && (isMeasure || showsNumber(cell, column))) return { as: 'pattern', number }
+  const inLocale = isMeasure && !isFormatted
+  if (text === String(number)) return inLocale ? { as: 'locale', number } : bare(number)
+  if (inLocale && ENGINE_EXPONENT.test(text)) return { as: 'locale', number }
+  // Units and words are part of a measure; a dimension with letters is a name.
+  if (!isMeasure && LETTER.test(text)) return TEXT
+  const written = writtenNumber(cell, isMeasure)
+  if (written === null || (isMeasure && isName(written))) return TEXT
+  return inLocale && isUnformatted(cell, written) ? { as: 'locale', number } : { as: 'written', number, written }
 }
+
+const PLAIN = { prefix: '', suffix: '', decimal: '.', group: '', thousands: 0, isPercent: false } as const
 
 const bare = (number: number): Display => {
   const [, decimals = ''] = /\.(\d+)$/.exec(String(number)) ?? []
-  const written = { prefix: '', suffix: '', decimals: decimals.length, decimal: '.', group: '' }
-  return { as: 'written', number, written }
+  return { as: 'written', number, written: { ...PLAIN, decimals: decimals.length } }
 }
 
 /** As many digits as a spreadsheet keeps. */
 const MOST_DIGITS = 15
 const MOST_TEXT = 60
-const LEADING_ZERO = /^[^\d.,]*0\d/
-/** `+46701234567` is a phone number, `+12.3%` a change. */
+const LEADING_ZERO = /^(?:[^\d.,]|(?<=\p{L})\.)*0\d/u
+/** `+46701234567` is a phone number, `+12.3%` a change; a measure may change by more. */
 const PLUS = /^\s*\+[^%]*$/
+const PHONE = /^\s*\+(?:[\s()/-]*\d){7,}$/
 /** A number in the form of data: `1E5` is an article. */
 const EXPONENT = /\dE[+-]?\d/
 /** The engine's own form of large and small numbers. */
@@ -65,38 +75,19 @@ const LETTER = /\p{L}/u
 function isCode(text: string, column: DisplayColumn): boolean {
   if (text.length > MOST_TEXT) return true
   if (LEADING_ZERO.test(text) || EXPONENT.test(text)) return true
-  if (PLUS.test(text) && !column?.format?.includes('+')) return true
-  return text.length > MOST_DIGITS && !ENGINE_EXPONENT.test(text) && digitsOf(text) > MOST_DIGITS
+  const phone = column?.kind === 'dimension' ? PLUS : PHONE
+  if (phone.test(text) && !column?.format?.includes('+')) return true
+  if (text.length <= MOST_DIGITS || ENGINE_EXPONENT.test(text)) return false
+  const lost = text.replaceAll(/\D/g, '').replace(/^0+/, '').slice(MOST_DIGITS)
+  // An amount such as 123,456,789,012.3400 keeps all that it shows.
+  return column?.kind === 'dimension' ? lost !== '' : /[1-9]/.test(lost)
 }
-
-const digitsOf = (text: string): number => text.replaceAll(/\D/g, '').replace(/^0+/, '').length
 
 /** A dual such as the week `W14` of a day. Patterns with names of months are not written again. */
 function isOtherDay({ text, number }: Cell, { type, format }: Pick<Column, 'type' | 'format'>): boolean {
   if (type !== 'date' || text === '' || format === null) return false
   const isPlain = /[YMD]/.test(format) && !/[^YMD./\s-]|M{3}/.test(format)
-  return isPlain && writeDate(number!, format) !== text
-}
-
-const DAY_MS = 86_400_000
-const EPOCH_MS = Date.UTC(1899, 11, 30)
-
-/** A serial number by a pattern of digits: `YYYY-MM-DD hh:mm:ss`, `D/M/YY`. '' beyond the calendar. */
-export function writeDate(serial: number, pattern: string): string {
-  const date = new Date(Math.round(serial * DAY_MS) + EPOCH_MS)
-  if (Number.isNaN(date.getTime())) return ''
-  const parts: Readonly<Record<string, number>> = {
-    Y: date.getUTCFullYear(),
-    M: date.getUTCMonth() + 1,
-    D: date.getUTCDate(),
-    h: date.getUTCHours(),
-    m: date.getUTCMinutes(),
-    s: date.getUTCSeconds(),
-  }
-  return pattern.replaceAll(/Y{2,}|M+|D+|h+|m+|s+/g, (token) => {
-    const digits = String(parts[token.charAt(0)]).padStart(token.length, '0')
-    return token.startsWith('Y') ? digits.slice(-token.length) : digits
-  })
+  return isPlain && writeSerial(number!, format) !== text
 }
 
 /** Whether a dimension with a pattern shows its number by it; a dual may have any text. */
@@ -106,26 +97,65 @@ function showsNumber(cell: Cell, { format }: Pick<Column, 'format'>): boolean {
   return written !== null && (letters ?? []).every((part) => format?.includes(part))
 }
 
-/** Prefix, digits with their marks, suffix. */
-const NUMBER = /^([^\d.,]*)(\d(?:[\d.,'’\s]*\d)?|[.,]\d+)([^\d.,]*)$/u
-const GROUPS = /^\d{1,3}(?:([.,'’\s])\d{3})(?:\1\d{3})*$/u
+/** `Q1` and `A-17` are names also as measures; `R5` is money. */
+const isName = ({ prefix, group, decimals }: Written): boolean =>
+  group === '' && decimals === 0 && /^[A-QS-Z][-−]?$/.test(prefix)
+
+/** The dot of `Rs.500` belongs to the unit. */
+const DIGITS = /\d(?:[\d.,'’\s]*\d)?|(?<![\p{L}\p{Cf}])[.,]\d+/u
+/** Dots belong to abbreviations: `Rs.`, `Mio.`, `د.إ.`. */
+const PREFIX = /^(?:[^.,]|(?<=[\p{L}\p{Cf}])\.)*$/u
+/** Also `5,-`, `5.–` and `5 kg/m2`. */
+const SUFFIX = /^(?:[.,][-–—])?(?:[^\d.,]|(?<=\p{L})[\d.])*$/u
+/** Thousands; in India also lakhs: `12,34,567`. */
+const GROUPS = /^\d{1,3}(?:([.,'’\s])\d{3})(?:\1\d{3})*$|^\d{1,2}(?:,\d{2})+(,)\d{3}$/u
+const MINUS = /[-−(]/
+const MINUS_BEHIND = /^\s*[-−]$/
 
 /** Reads a text as its number; null when it shows another one. `rounded`: the text may have fewer decimals than the number. */
 function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null {
-  const [, prefix, digits = '', suffix] = NUMBER.exec(text) ?? []
-  if (number === null || prefix === undefined || suffix === undefined) return null
-  const isNegative = /[-−(]/.test(prefix)
+  const found = DIGITS.exec(text)
+  if (number === null || found === null) return null
+  const [digits] = found
+  const prefix = text.slice(0, found.index)
+  const suffix = text.slice(found.index + digits.length)
+  if ((prefix !== '' && !PREFIX.test(prefix)) || (suffix !== '' && !SUFFIX.test(suffix))) return null
+  const isNegative = MINUS.test(prefix) || MINUS_BEHIND.test(suffix)
   if (isNegative && number >= 0) return null
-  const scale = (isNegative ? -1 : 1) / (text.includes('%') ? 100 : 1)
-  for (const { whole, fraction, decimal } of readings(digits)) {
-    const group = GROUPS.exec(whole)?.[1] ?? ''
-    if (group === '' ? /\D/.test(whole) : group === decimal) continue
-    const value = Number(`${whole.replaceAll(/\D/g, '') || '0'}.${fraction}`) * scale
-    const exact = Math.abs(number) * 1e-12
-    const tolerance = rounded ? exact + Math.abs(scale) * 0.500_001 * 10 ** -fraction.length : exact
-    if (Math.abs(value - number) <= tolerance) return { prefix, suffix, decimals: fraction.length, decimal, group }
+  for (const { thousands, isPercent } of scalesOf(prefix, suffix, rounded)) {
+    const factor = isPercent ? 0.01 : 1000 ** thousands
+    for (const { whole, fraction, decimal } of readings(digits)) {
+      const [, mark, lakh] = GROUPS.exec(whole) ?? []
+      const group = mark ?? lakh ?? ''
+      if (group === '' ? /\D/.test(whole) : group === decimal) continue
+      const value = Number(`${whole.replaceAll(/\D/g, '') || '0'}.${fraction}`) * (isNegative ? -factor : factor)
+      const exact = Math.abs(number) * 1e-12
+      const tolerance = rounded ? exact + factor * 0.500_001 * 10 ** -fraction.length : exact
+      if (Math.abs(value - number) > tolerance) continue
+      return { prefix, suffix, decimals: fraction.length, decimal, group, thousands, isPercent }
+    }
   }
   return null
+}
+
+/** `k`, `kEUR`, `Tsd.`, `тыс.`, `tys.` */
+const THOUSAND = /^[\s\p{Sc}]*[kKtTтТ]/u
+
+type Scale = Pick<Written, 'thousands' | 'isPercent'>
+const scale = (thousands: number, isPercent = false): Scale => ({ thousands, isPercent })
+const AS_IS = [scale(0)]
+const PERCENT = [scale(0, true), scale(0)]
+const LARGEST_FIRST = [0, 4, 3, 2, 1].map((thousands) => scale(thousands))
+const THOUSANDS_FIRST = [0, 1, 2, 3, 4].map((thousands) => scale(thousands))
+
+/**
+ * `12 %` is 0.12 or 12; words may stand for thousands and millions, in any language. Of `1.234 Mio.` and `1.234 k` only the second
+ * has a thousands separator.
+ */
+function scalesOf(prefix: string, suffix: string, rounded: boolean): readonly Scale[] {
+  if (prefix.includes('%') || suffix.includes('%')) return PERCENT
+  if (!rounded || !(LETTER.test(prefix) || LETTER.test(suffix))) return AS_IS
+  return THOUSAND.test(suffix) || THOUSAND.test(prefix) ? THOUSANDS_FIRST : LARGEST_FIRST
 }
 
 /** `1,234` is a thousand or one and a bit. */

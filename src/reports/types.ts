@@ -12,6 +12,8 @@ export interface Cell {
   readonly text: string
   /** Finite, or null for texts. Dates are serial numbers: days since 1899-12-30. */
   readonly number: number | null
+  /** The expression of the value formats it, so that its text is the look that the app means: `Num(Max(Year), '0')`. */
+  readonly isFormatted?: true
 }
 
 /** The meaning of the numbers in a column; decides the cell type of workbooks. */

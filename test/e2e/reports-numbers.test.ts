@@ -188,6 +188,115 @@ test('a cell of a template without a format has that of the app, another keeps i
   expect(sheet).toMatch(/<c r="D1" s="2"><v>0.12345678<\/v>/)
 }, 60_000)
 
+test('an amount with its unit stays a number: in a table, a chart of Excel, a template and JSON', async () => {
+  const money = ["=Num(Sum(Sales), '#,##0.00 kr')", "=Num(Sum(Sales), 'EUR #,##0')"]
+  const report = await reports.salesReport('Units', {
+    blocks: [
+      {
+        key: 'table',
+        type: 'table',
+        columns: [
+          { label: 'Region', expr: 'Region', kind: 'dimension' },
+          ...money.map((expr, index) => ({ label: `Sales ${index}`, expr, kind: 'measure' })),
+        ],
+      },
+      { key: 'chart', type: 'chart', title: 'Chart', chart: 'bar', dimension: 'Region', measures: [money[0]] },
+    ],
+  })
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const styles = parts.get('xl/styles.xml')?.text ?? ''
+  const [table = '', chartSheet = ''] = [1, 2].map((at) => parts.get(`xl/worksheets/sheet${at}.xml`)?.text)
+  expect(cellFormat(table, styles, 'B2')).toBe('#,##0.00 &quot;kr&quot;')
+  expect(cellFormat(table, styles, 'C2')).toBe('&quot;EUR&quot; #,##0')
+  expect(chartSheet).toMatch(/<c r="B\d+" s="\d+"><v>\d+/)
+  expect(parts.get('xl/charts/chart2.xml')?.text).toContain('<c:formatCode>#,##0.00 &quot;kr&quot;</c:formatCode>')
+  const { blocks } = JSON.parse(await textOf('json', report.id)) as Json
+  expect(blocks[0]?.rows?.[0]).toEqual([expect.any(String), expect.any(Number), expect.any(Number)])
+
+  const filled = await filledCells('units', { kr: money[0]!, eur: money[1]! })
+  expect(filled.formatOf('A1')).toBe('#,##0.00 &quot;kr&quot;')
+  expect(filled.formatOf('B1')).toBe('&quot;EUR&quot; #,##0')
+}, 60_000)
+
+test('a date, a time and a text in cells of a template are what they are in Qlik', async () => {
+  const { sheet, formatOf } = await filledCells('dates', {
+    day: '=Date(45000)',
+    other: "=Date(45000, 'D/M/YYYY')",
+    moment: "=Date(45000.75, 'YYYY-MM-DD hh:mm')",
+    clock: "=Date(0.75, 'hh:mm')",
+    text: '=Text(20241231)',
+  })
+  expect(['A1', 'B1', 'C1', 'D1'].map(formatOf)).toEqual([
+    'yyyy\\-mm\\-dd',
+    'd\\/m\\/yyyy',
+    'yyyy\\-mm\\-dd hh:mm',
+    '[hh]:mm',
+  ])
+  expect(sheet).toMatch(/<v>45000<.*<v>45000<.*<v>45000.75<.*<v>0.75</)
+  expect(sheet).toMatch(/<c r="E1"[^>]* t="inlineStr"><is><t[^>]*>20241231</)
+  // The cell beside has the format #,##0.00 of the template, another text around it.
+  expect(sheet).toMatch(/<c r="F1" s="2"><v>45000</)
+  expect(sheet).toMatch(/<c r="G1"[^>]*><is><t[^>]*>on 2023-03-15</)
+}, 60_000)
+
+test('a year that the app formats, a dash of the data and a text of digits stay as they are', async () => {
+  const report = await reports.salesReport('As the app says', {
+    blocks: [
+      {
+        key: 'table',
+        type: 'table',
+        columns: [
+          { label: 'Region', expr: "=If(Region = 'DACH', '-', Region)", kind: 'dimension' },
+          { label: 'Last year', expr: "=Num(Max(Year), '0')", kind: 'measure' },
+          { label: 'Day', expr: '=Text(20241231)', kind: 'measure' },
+        ],
+      },
+      {
+        key: 'kpi',
+        type: 'kpi',
+        items: [
+          { label: 'Last year', expr: "=Num(Max(Year), '0')" },
+          { label: 'Day', expr: '=Date(45000)' },
+        ],
+      },
+      {
+        key: 'text',
+        type: 'text',
+        markdown: "{{=Num(10 * Max(Year), '0')}} of {{=Text(20241231)}}{{=Null()}}{{=Text('-')}}",
+      },
+    ],
+  })
+  const page = await textOf('html', report.id)
+  expect(page).toMatch(/<td[^>]*>-<\/td><td[^>]*>20\d\d<\/td><td[^>]*>20241231<\/td>/)
+  expect(page).toMatch(/>20\d\d<\/div>/)
+  expect(page).toMatch(/20\d\d0 of 20241231-</)
+  const { blocks } = JSON.parse(await textOf('json', report.id)) as Json
+  expect(blocks[0]?.rows?.map(([region]) => region)).toContain('-')
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const [figures = '', styles = ''] = ['xl/worksheets/sheet2.xml', 'xl/styles.xml'].map((name) => parts.get(name)?.text)
+  expect([cellFormat(figures, styles, 'B2'), cellFormat(figures, styles, 'B3')]).toEqual(['0', 'yyyy\\-mm\\-dd'])
+}, 60_000)
+
+/** A template with a cell for each value, one with a format of its own and one with text around the first value. */
+async function filledCells(name: string, values: Readonly<Record<string, string>>) {
+  const keys = Object.keys(values)
+  const cells = keys.map((key) => `{{${key}}}`)
+  const row = sheetRow(1, [...cells, { s: 2, v: `{{${keys[0]}}}` }, `on {{${keys[0]}}}`])
+  writeFileSync(reports.templates.join(`${name}.xlsx`), await zipOf(workbook([{ name, xml: worksheet(row) }])))
+  const report = await reports.call<Named>('POST', '/v4/report', {
+    project: 'Sales',
+    name: `Cells ${name}`,
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file: `${name}.xlsx` },
+    data: keys.map((key) => ({ key, type: 'value', expr: values[key] })),
+  })
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const sheet = parts.get('xl/worksheets/sheet1.xml')?.text ?? ''
+  const styles = parts.get('xl/styles.xml')?.text ?? ''
+  return { sheet, formatOf: (place: string) => cellFormat(sheet, styles, place) }
+}
+
 test('a workbook has a sheet for each block, named by its title: texts as lines, charts as charts of Excel', async () => {
   const chart = (kind: string, measures: readonly string[]) => ({
     key: kind,

@@ -12,24 +12,58 @@ export const LOCALES = [
   { locale: 'de-CH', decimal: '.', group: '’' },
 ] as const
 
-/** A dual of an app: a number in one of its formats, or a text with a number that happens to stand for it. */
-export const duals = ({ decimal, group }: (typeof LOCALES)[number]): fc.Arbitrary<Cell> => {
+/** Currencies and units in many spellings, with the number that 1 of them is. */
+export const AFFIXES: readonly (readonly [before: string, after: string, scale?: number])[] = [
+  ['', ''],
+  ['', '%', 0.01],
+  ['', '\u00a0%', 0.01],
+  ['', ' %'],
+  ['€', ''],
+  ['', ' €'],
+  ['', '\u202f€'],
+  ['$', ''],
+  ['', ' kr'],
+  ['', ' kr.'],
+  ['EUR ', ''],
+  ['USD', ''],
+  ['CHF ', '.–'],
+  ['R$ ', ''],
+  ['Rs.', ''],
+  ['', ' h'],
+  ['', ' kg/m2'],
+  ['', ' ₪'],
+  ['', ' د.إ.\u200f'],
+  ['', 'M', 1e6],
+  ['', ' tkr', 1e3],
+  ['TEUR ', '', 1e3],
+  ['', ' Mio. €', 1e6],
+  ['', '\u00a0млрд', 1e9],
+]
+
+/** A number as an app writes it, with its sign, separators and unit. */
+export const amounts = ({ decimal, group }: (typeof LOCALES)[number]): fc.Arbitrary<Cell> => {
   const grouped = (digits: string) => digits.replace(/\B(?=(\d{3})+$)/g, group)
-  const written = fc
+  return fc
     .record({
       whole: fc.integer({ min: 0, max: 2_000_000_000 }),
       fraction: fc.integer({ min: 0, max: 9999 }),
       decimals: fc.constantFrom(0, 0, 1, 2, 4),
       isNegative: fc.boolean(),
       isGrouped: fc.boolean(),
-      affix: fc.constantFrom(['', ''], ['', '%'], ['€', ''], ['', ' €'], ['$', '']),
+      affix: fc.constantFrom(...AFFIXES),
+      sign: fc.constantFrom('-', '−', '('),
     })
-    .map(({ whole, fraction, decimals, isNegative, isGrouped, affix: [before, after] }): Cell => {
+    .map(({ whole, fraction, decimals, isNegative, isGrouped, affix: [before, after, scale = 1], sign }): Cell => {
       const end = decimals === 0 ? '' : String(fraction % 10 ** decimals).padStart(decimals, '0')
       const digits = `${isGrouped ? grouped(String(whole)) : whole}${end && decimal}${end}`
-      const number = (Number(`${whole}.${end}`) / (after === '%' ? 100 : 1)) * (isNegative ? -1 : 1)
-      return { text: `${isNegative ? '-' : ''}${before}${digits}${after}`, number }
+      const number = Number(`${whole}.${end}`) * scale
+      if (!isNegative || number === 0) return { text: `${before}${digits}${after}`, number }
+      return { text: `${sign}${before}${digits}${after}${sign === '(' ? ')' : ''}`, number: -number }
     })
+}
+
+/** A dual of an app: a number in one of its formats, or a text with a number that happens to stand for it. */
+export const duals = (marks: (typeof LOCALES)[number]): fc.Arbitrary<Cell> => {
   const codes = fc
     .tuple(fc.constantFrom('', '0', '00', '+', 'Q', '12345678901'), fc.integer({ min: 0, max: 99_999_999 }))
     .map(
@@ -53,7 +87,7 @@ export const duals = ({ decimal, group }: (typeof LOCALES)[number]): fc.Arbitrar
     ),
     number: fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 99_999 })),
   })
-  return fc.oneof({ weight: 3, arbitrary: written }, codes, others)
+  return fc.oneof({ weight: 3, arbitrary: amounts(marks) }, codes, others)
 }
 
 /** The text that a spreadsheet in the locale shows for a number in a cell with the format. */

@@ -15,10 +15,10 @@ export const asText = (value: unknown): string => (typeof value === 'string' ? v
 /** At most so many cells in one answer. */
 export const MAX_CELLS = 10_000
 
-/** A cell of a cube, a list or a value, as the engine writes it. Null is `-` without a number. */
-export function cellOf(text: unknown, number: unknown, isNull = false): Cell {
+/** A cell of a cube, a list or a value, as the engine writes it. `isNull`: as the engine says; absent where it does not, and null is `-` without a number. */
+export function cellOf(text: unknown, number: unknown, isNull?: boolean): Cell {
   const finite = typeof number === 'number' && Number.isFinite(number) ? number : null
-  const missing = isNull || (text === '-' && finite === null)
+  const missing = isNull ?? (text === '-' && finite === null)
   return missing ? { text: '', number: null } : { text: asText(text), number: finite }
 }
 

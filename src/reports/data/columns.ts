@@ -1,7 +1,8 @@
 /** Columns of cubes: definitions made from those of reports, and the meaning of the numbers that come back. */
 
-import { displayOf, patternMarks, writeDate, writtenMarks } from '../display.ts'
+import { displayOf, patternMarks, writtenMarks } from '../display.ts'
 import type { ColumnDefinition } from '../entities/fields.ts'
+import { serialFormats, writeSerial } from '../serials.ts'
 import type { Cell, Column, NumberKind, Row } from '../types.ts'
 import { asObject, asText, type Json } from './app.ts'
 
@@ -64,28 +65,22 @@ export function sampledColumn(kind: Column['kind'], label: string, cells: readon
   const column = (type: NumberKind, format: string | null = null): Column => ({ label, kind, type, format })
   if (numbers.length === 0) return column(kind === 'measure' && filled.length === 0 ? 'number' : 'text')
   if (numbers.length < filled.length) return column(kind === 'measure' ? 'number' : 'text')
-  if (numbers.every((cell) => displayOf(cell, column('number')).as !== 'text')) {
-    const shown = column(numbers.every(({ number }) => Number.isInteger(number)) ? 'integer' : 'number')
+  const shown = column(numbers.every(({ number }) => Number.isInteger(number)) ? 'integer' : 'number')
+  const isShown = (cell: Cell): boolean => displayOf(cell, shown).as !== 'text'
+  if (numbers.every(isShown)) {
     const marks = numbers.map((cell) => writtenMarks(cell, shown)).find((one) => one !== null)
     return marks ? { ...shown, marks } : shown
   }
-  const date = DATE_FORMATS.find(({ format }) =>
-    numbers.every(({ text, number }) => writeDate(number, format) === text),
+  const [first] = numbers
+  const dates = [...serialFormats(first!.text, first!.number)].filter(({ type, format }) =>
+    numbers.every(({ text, number }) => writeSerial(number, format, type) === text),
   )
-  return date ? column(date.type, date.format) : column('text')
+  // Lengths of time below a day look like times, but their total goes on beyond 24 hours.
+  const date = (kind === 'measure' && dates.find(({ type }) => type === 'interval')) || dates[0]
+  if (date) return column(date.type, date.format)
+  // A measure may write some of its numbers as words, such as `none` for 0.
+  return kind === 'measure' && numbers.some(isShown) ? column('number') : column('text')
 }
-
-/** Usual forms of dates, compared with the cells. */
-const DATE_FORMATS = [
-  'YYYY-MM-DD',
-  'DD/MM/YYYY',
-  'MM/DD/YYYY',
-  'DD.MM.YYYY',
-  'YYYY-MM-DD hh:mm:ss',
-  'YYYY-MM-DD hh:mm',
-  'DD/MM/YYYY hh:mm:ss',
-  'DD.MM.YYYY hh:mm:ss',
-].map((format) => ({ format, type: (format.includes('hh') ? 'timestamp' : 'date') as NumberKind }))
 
 /** Columns of a cube, with the first rows where their declaration does not say what the numbers mean. */
 export function typedColumns(

@@ -30,13 +30,14 @@ export function createExpressions({ doc }: OpenApp): Expressions {
   const calculated = async (expression: string) => asObject(await doc.value('qValue', 'EvaluateEx', [expression]))
 
   /**
-   * An expression that is correct may fail while it is calculated: the engine answers with the reason as a text, in its own language and
-   * without a code. Only a value has a length, so each text costs a second question.
+   * The length of a text; 0 for null, and null for no value. An expression that is correct may fail while it is calculated: the
+   * engine answers with the reason as a text, in its own language and without a code. Only a value has a length, so each text costs a
+   * second question. A null is `-` of no length.
    */
-  async function isFailure(expression: string, text: string): Promise<boolean> {
-    if (text === '') return false
-    const { qIsNumeric } = await calculated(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
-    return qIsNumeric !== true
+  async function lengthOf(expression: string, text: string): Promise<number | null> {
+    if (text === '') return 0
+    const { qIsNumeric, qNumber } = await calculated(`=Len(${expression.replace(/^\s*=/, '')}\n)`)
+    return qIsNumeric === true ? Number(qNumber) : null
   }
 
   return {
@@ -44,12 +45,45 @@ export function createExpressions({ doc }: OpenApp): Expressions {
     async evaluate(expression) {
       await check(expression)
       const { qText, qNumber, qIsNumeric } = await calculated(expression)
-      if (qIsNumeric === true) return cellOf(qText, qNumber)
+      if (qIsNumeric === true) {
+        const cell = cellOf(qText, qNumber)
+        return formatsItself(expression) ? { ...cell, isFormatted: true } : cell
+      }
       const text = asText(qText)
-      if (await isFailure(expression, text)) throw new EvaluationError(`${expression}: ${text.replace(FAILURE, '')}`)
-      return cellOf(qText, null)
+      const length = await lengthOf(expression, text)
+      if (length === null) throw new EvaluationError(`${expression}: ${text.replace(FAILURE, '')}`)
+      return cellOf(qText, null, length === 0)
     },
   }
+}
+
+/** Words, blanks, and single characters. */
+const WORDS = /[$#\w]+|\s+|[^$#\w\s]/g
+/** Texts, names of fields and their ends. */
+const QUOTES: Readonly<Record<string, string>> = { "'": "'", '"': '"', '[': ']' }
+const FORMATTING: ReadonlySet<string> = new Set(['num', 'money', 'dual'])
+/** Functions whose value is one of their arguments, with its format. */
+const CHOOSING: ReadonlySet<string> = new Set(['', 'if', 'alt', 'coalesce', 'pick'])
+
+/** Whether an expression formats its value: `Num(Max(Year), '0')`, also inside of `If`. In other functions a format gets lost. */
+export function formatsItself(expression: string): boolean {
+  const around: boolean[] = []
+  let word = ''
+  let end = ''
+  for (const [part] of expression.matchAll(WORDS)) {
+    if (end !== '') {
+      if (part === end) end = ''
+      continue
+    }
+    const isOuter = around.at(-1) ?? true
+    if (part === '(' && isOuter && FORMATTING.has(word)) return true
+    if (part === '(') around.push(isOuter && CHOOSING.has(word))
+    else if (part === '{') around.push(false)
+    else if (part === ')' || part === '}') around.pop()
+    end = QUOTES[part] ?? ''
+    if (part.trim() !== '') word = /^[$#\w]/.test(part) ? part.toLowerCase() : ''
+  }
+  return false
 }
 
 /** The word that begins the text of a failure: `Error: `, `Fehler: `, `Erreur : `, `错误：`. */

@@ -113,8 +113,7 @@ function fieldOf(name: string, handle: EngineObject, list: EngineObject): Field 
         const { qText, qNum, qElemNumber, qState, qIsNull } = asObject(asList(row)[0])
         if (wanted && !wanted.has(asText(qState))) continue
         left -= 1
-        if (qIsNull !== true && Number(qElemNumber) >= 0)
-          values.set(Number(qElemNumber), { ...cellOf(qText, qNum), text: asText(qText) })
+        if (qIsNull !== true && Number(qElemNumber) >= 0) values.set(Number(qElemNumber), cellOf(qText, qNum, false))
       }
       top += matrix.length
     }

@@ -6,6 +6,7 @@ import { ReportError } from '../codes.ts'
 import type { ColumnDefinition } from '../entities/fields.ts'
 import {
   type AppObject,
+  type Cell,
   type Column,
   EvaluationError,
   type Row,
@@ -15,7 +16,7 @@ import {
 } from '../types.ts'
 import { asList, asObject, asText, cellOf, type Json, MAX_CELLS, type OpenApp, rejectionCode } from './app.ts'
 import { declaredColumn, dimensionItem, measureItem, typedColumns } from './columns.ts'
-import type { Expressions } from './expressions.ts'
+import { type Expressions, formatsItself } from './expressions.ts'
 import { type Fields, quotedField } from './fields.ts'
 
 export interface TableDeps {
@@ -162,7 +163,10 @@ async function openTable(definition: Json, deps: TableDeps, options: TableOption
   deps.own(id)
   const cube = asObject(asObject(await object.value('qLayout', 'GetLayout')).qHyperCube)
   if (cube.qError) throw cubeError(options.what, cube.qError, cube.qCalcCondMsg)
-  const columns = visibleColumns(cube, options)
+  const formatted = asList(definition.qMeasures).map((measure) =>
+    formatsItself(asText(asObject(asObject(measure).qDef).qDef)),
+  )
+  const columns = visibleColumns(cube, options, formatted)
   const totalRows = Number(asObject(cube.qSize).qcy ?? 0)
   const rows = Math.min(totalRows, options.maxRows ?? Number.POSITIVE_INFINITY, deps.maxRows)
   if (rows < totalRows) deps.warn('ROWS_TRUNCATED', `${rows} of ${totalRows} rows`, options.name)
@@ -189,6 +193,8 @@ interface ShownColumn {
   readonly label: string
   readonly maxLines: Column['maxLines']
   readonly info: Json
+  /** The expression formats its values. */
+  readonly isFormatted: boolean
   /** Column of the engine's matrix. */
   readonly position: number
   /** Position in the row of totals; -1 for dimensions. */
@@ -196,17 +202,29 @@ interface ShownColumn {
 }
 
 /** The columns in the wanted order, without those that a condition hides. */
-function visibleColumns(cube: Json, { what, labels, maxLines, order }: TableOptions): readonly ShownColumn[] {
+function visibleColumns(
+  cube: Json,
+  { what, labels, maxLines, order }: TableOptions,
+  formatted: readonly boolean[],
+): readonly ShownColumn[] {
   const infos = [
-    ...asList(cube.qDimensionInfo).map((info) => ({ kind: 'dimension' as const, info: asObject(info) })),
-    ...asList(cube.qMeasureInfo).map((info) => ({ kind: 'measure' as const, info: asObject(info) })),
+    ...asList(cube.qDimensionInfo).map((info) => ({
+      kind: 'dimension' as const,
+      info: asObject(info),
+      isFormatted: false,
+    })),
+    ...asList(cube.qMeasureInfo).map((info, index) => ({
+      kind: 'measure' as const,
+      info: asObject(info),
+      isFormatted: formatted[index] ?? false,
+    })),
   ]
   const width = Number(asObject(cube.qSize).qcx ?? 0)
   const hidden = infos.map(({ info }) => Number(asObject(info.qError).qErrorCode) === CONDITION_NOT_MET)
-  const shown = infos.flatMap(({ kind, info }, index) => {
+  const shown = infos.flatMap(({ kind, info, isFormatted }, index) => {
     const label = labels[index] || asText(info.qFallbackTitle)
     if (info.qError && !hidden[index]) throw cubeError(`${what}, column "${label}"`, info.qError, '')
-    return hidden[index] ? [] : [{ kind, info, label, maxLines: maxLines[index], index }]
+    return hidden[index] ? [] : [{ kind, info, isFormatted, label, maxLines: maxLines[index], index }]
   })
   if (width !== shown.length && width !== infos.length) {
     throw new EvaluationError(`${what}: ${width} columns of data, ${shown.length} defined`)
@@ -225,7 +243,10 @@ function visibleColumns(cube: Json, { what, labels, maxLines, order }: TableOpti
 /** One cell for each column; the dimensions have none. */
 function totalsOf(cube: Json, columns: readonly ShownColumn[]): Row {
   const row = asList(cube.qGrandTotalRow).map(asObject)
-  return columns.map(({ total }) => cellOf(row[total]?.qText ?? '', row[total]?.qNum, row[total] === undefined))
+  return columns.map((column) => {
+    const cell = row[column.total]
+    return cell === undefined ? { text: '', number: null } : columnCell(cellOf(cell.qText, cell.qNum), column)
+  })
 }
 
 interface Reading {
@@ -253,7 +274,7 @@ async function* readPages(object: EngineObject, { rows, columns, what, guard }: 
     if (matrix.length === 0) {
       throw new ReportError('ENGINE_UNREACHABLE', `${what}: row ${top + 1} of ${rows} was not sent`)
     }
-    yield matrix.map((row) => columns.map(({ position }) => matrixCell(asList(row)[position], what)))
+    yield matrix.map((row) => columns.map((column) => matrixCell(asList(row)[column.position], column, what)))
     top += matrix.length
   }
 }
@@ -270,12 +291,17 @@ async function readPage(object: EngineObject, area: Area): Promise<readonly unkn
   }
 }
 
-function matrixCell(cell: unknown, what: string) {
+const columnCell = (cell: Cell, { isFormatted }: ShownColumn): Cell =>
+  isFormatted && cell.number !== null ? { ...cell, isFormatted } : cell
+
+function matrixCell(cell: unknown, column: ShownColumn, what: string): Cell {
   if (typeof cell !== 'object' || cell === null) {
     throw new ReportError('ENGINE_UNREACHABLE', `${what}: the engine sent a row without all of its cells`)
   }
   const { qText, qNum, qIsNull } = cell as Json
-  return cellOf(qText, qNum, qIsNull === true)
+  // Values of a dimension may be a dash; a measure without a value is one, and not each engine marks it.
+  const isNull = qIsNull === true || (column.kind === 'dimension' ? false : undefined)
+  return columnCell(cellOf(qText, qNum, isNull), column)
 }
 
 async function firstPage(pages: AsyncIterable<readonly Row[]>): Promise<readonly Row[]> {

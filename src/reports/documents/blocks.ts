@@ -1,5 +1,6 @@
 /** The blocks of a report with their data, as every format writes them. */
 
+import { sampledColumn } from '../data/columns.ts'
 import { createRunningText, marksOf } from '../display.ts'
 import type { Block, BlockOf, BlockReport } from '../entities/report.ts'
 import { type Cell, EvaluationError, type Marks, type ReportData, type Table, type Warn } from '../types.ts'
@@ -165,8 +166,9 @@ async function loadText(
 async function loadKpis({ items }: BlockOf<'kpi'>, data: ReportData): Promise<KpiItem[]> {
   const loaded: KpiItem[] = []
   for (const { label, expr, compareExpr, format } of items) {
-    const { cell: value, column } = await figureOf(expr, format, data)
+    const { cell: value, column: own } = await figureOf(expr, format, data)
     const compared = compareExpr === undefined ? null : (await figureOf(compareExpr, format, data)).cell
+    const column = own ?? sampledColumn('measure', '', compared ? [value, compared] : [value])
     loaded.push({ label, value, column, compare: compared && { value: compared, change: changeOf(value, compared) } })
   }
   return loaded

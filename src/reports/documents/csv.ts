@@ -1,6 +1,6 @@
 /** CSV of one table (RFC 4180), guarded against formulas. */
 import { withoutFormula } from '../../platform/csv.ts'
-import { nameText, plainValue } from '../display.ts'
+import { displayOf, nameText, plainValue } from '../display.ts'
 import type { FormatOptions } from '../entities/task.ts'
 import type { Cell, Column, Table } from '../types.ts'
 import { allowedText } from './markup.ts'
@@ -50,7 +50,9 @@ export function writeCsv({ table, options, locale, file, signal }: CsvRequest): 
 function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['options']): string {
   const value = options.numbers === 'plain' ? plainValue(cell, column ?? null) : nameText(cell)
   if (typeof value === 'number') return String(value)
-  const amount = cell.number !== null && AMOUNT.test(value ?? '')
+  // A column of texts may hold amounts; `+467...` is a telephone number and none.
+  const asNumber = { kind: column?.kind ?? 'measure', type: 'number', format: null } as const
+  const amount = AMOUNT.test(value ?? '') && displayOf(cell, asNumber).as !== 'text'
   return field(value ?? '', options.delimiter, options.escapeFormulas && !amount)
 }
 

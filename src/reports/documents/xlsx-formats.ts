@@ -1,5 +1,6 @@
 /** Number formats of workbooks (ECMA-376 part 1, 18.8.31) made of Qlik's format patterns. */
 import { type Display, decimalsOf, type Written } from '../display.ts'
+import { OPTIONAL_FRACTION } from '../serials.ts'
 import type { Column, NumberKind } from '../types.ts'
 
 /** Formats of columns without a pattern. */
@@ -18,9 +19,17 @@ const DEFAULTS: Readonly<Record<NumberKind, string>> = {
 export function numberFormat({ type, format }: Pick<Column, 'type' | 'format'>): string {
   if (format === null || format.trim() === '' || type === 'text') return DEFAULTS[type]
   if (type === 'interval') return intervalFormat(format) ?? DEFAULTS.interval
-  if (type === 'date' || type === 'timestamp' || type === 'time') return dateFormat(format) ?? DEFAULTS[type]
+  if (type === 'date' || type === 'timestamp' || type === 'time')
+    return dateFormat(format.replace(OPTIONAL_FRACTION, '')) ?? DEFAULTS[type]
   return format.split(';').slice(0, 2).map(sectionFormat).join(';')
 }
+
+/** Excel counts a 29 February 1900 that never was; its dates before that are a day off. It shows no negative times. */
+const FIRST_DATE = 61
+
+/** Whether Excel shows a serial number as another date or not at all. */
+export const isBeyondExcel = (display: Display, column: Pick<Column, 'type'> | null): boolean =>
+  display.as === 'time' && display.number < (column?.type === 'date' || column?.type === 'timestamp' ? FIRST_DATE : 0)
 
 /** The number format of a cell; `pattern`: that of its column, by `numberFormat`. */
 export function cellFormat(display: Display, pattern: string): string {
@@ -38,9 +47,17 @@ export function cellFormat(display: Display, pattern: string): string {
 }
 
 /** `12,4 %` is a percentage with one decimal. A sign that is not the first character needs a format for negative numbers. */
-function writtenFormat({ prefix, suffix, group, decimals }: Written): string {
-  const format = (before: string, after: string) =>
-    `${literal(before)}${digits(group === '' ? '0' : '#,##0', decimals)}${literal(after)}`
+function writtenFormat({ prefix, suffix, group, decimals, thousands, isPercent }: Written): string {
+  const number = digits(group === '' ? '0' : '#,##0', decimals) + ','.repeat(thousands)
+  const format = (before: string, after: string) => {
+    const exact = (text: string) =>
+      text
+        .split('"')
+        .map((part) => literal(part, isPercent))
+        .join('\\"')
+    return `${exact(before)}${number}${exact(after)}`
+  }
+  if (/^\s*[-−]$/.test(suffix)) return `${format(prefix, '')};${format(prefix, suffix)}`
   if (!/[-−(]/.test(prefix)) return format(prefix, suffix)
   const positive = format(prefix.replace(/[-−(]/, ''), suffix.replace(')', ''))
   return /^[-−][^(]*$/.test(prefix) ? positive : `${positive};${format(prefix, suffix)}`
@@ -76,10 +93,10 @@ function digitsFormat(body: string): string {
 
 const lastPlaces = (digits: string, count: number): string => digits.replaceAll(/[^#0]/gu, '').slice(-count) || '0'
 
-/** Texts around the number; characters that Excel takes as they are stay bare. */
-const literal = (text: string): string =>
+/** Texts around the number; characters that Excel takes as they are stay bare. A bare `%` shows hundredths. */
+const literal = (text: string, isPercent = true): string =>
   text.replaceAll(/%|[-+()$\s]+|[^-+()$\s%]+/gu, (part) => {
-    if (part === '%' || /^[-+()$ ]+$/.test(part)) return part
+    if ((part === '%' && isPercent) || /^[-+()$ ]+$/.test(part)) return part
     return `"${part.replaceAll('"', '').replaceAll(/\s/gu, ' ')}"`
   })
 

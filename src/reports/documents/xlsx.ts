@@ -1,7 +1,7 @@
 /** Workbooks of block reports (ECMA-376 part 1, SpreadsheetML): a sheet for each block, rows streamed into the archive. */
 
 import type { Token, Tokens } from 'marked'
-import { type Display, type DisplayColumn, displayOf } from '../display.ts'
+import { type DisplayColumn, displayOf } from '../display.ts'
 import type { BlockReport } from '../entities/report.ts'
 import type { Cell, Column, Row, Table, Warn } from '../types.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
@@ -12,7 +12,7 @@ import { type FontSet, reportCuts } from './fonts.ts'
 import { markdownTokens, markOf, unescaped } from './markdown.ts'
 import { cutChartText, cutText, totalRow } from './values.ts'
 import { chartData, chartXml, isNative, pointRows } from './xlsx-charts.ts'
-import { cellFormat, numberFormat } from './xlsx-formats.ts'
+import { cellFormat, isBeyondExcel, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
   escapeXml,
@@ -44,8 +44,6 @@ export interface WorkbookRequest {
 const MAX_ROWS = 1_048_576
 const MAX_COLUMNS = 16_384
 const MAX_TEXT = 32_767
-/** Excel counts a 29 February 1900 that never was; its dates before that are a day off. */
-const FIRST_DATE = 61
 const ROWS_FOR_WIDTHS = 200
 const MIN_WIDTH = 8
 const MAX_WIDTH = 60
@@ -171,11 +169,8 @@ function formatOf(
   pattern = column ? numberFormat(column) : 'General',
 ): string | null {
   const display = displayOf(cell, column)
-  return display.as === 'text' || isTooEarly(display, column) ? null : cellFormat(display, pattern)
+  return display.as === 'text' || isBeyondExcel(display, column) ? null : cellFormat(display, pattern)
 }
-
-const isTooEarly = (display: Display, column: DisplayColumn): boolean =>
-  display.as === 'time' && (column?.type === 'date' || column?.type === 'timestamp') && display.number < FIRST_DATE
 
 const CHANGE = '+0.0%;-0.0%;0.0%'
 
@@ -478,8 +473,8 @@ function chartFormats(content: ChartContent): string[] {
       ? content.measures.map((column, at) => ({ column, cells: content.rows.map((row) => row[first + at] ?? null) }))
       : chartData(content).series
   return series.map(({ cells, column }) => {
-    const cell = cells.find((one) => one !== null && one.number !== null)
-    return (cell && formatOf(cell, column)) ?? 'General'
+    const formats = cells.values().map((cell) => cell && formatOf(cell, column))
+    return formats.find((format) => typeof format === 'string') ?? 'General'
   })
 }
 

@@ -1,7 +1,11 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import fc from 'fast-check'
+import { amounts, LOCALES, plain } from '../../support/duals.ts'
+import { column, tableBlock, tableOf, writeTestWorkbook } from '../../support/report-documents.ts'
 import { needs, program } from '../../support/servers.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { facts, filledWorkbook, reportWithFew, salesWorkbook, sideBySideWorkbook } from '../../support/workbook.ts'
@@ -12,15 +16,15 @@ const soffice = program('soffice')
 const directory = tempDirectory()
 afterAll(() => directory.remove())
 
-/** The sheets of a workbook as LibreOffice computes them, as CSV. */
-function computed(file: string, name: string): (sheet: string) => string {
+/** The sheets of a workbook as LibreOffice computes them, as CSV. `asShown`: in the formats of their cells. */
+function computed(file: string, name: string, asShown = false): (sheet: string) => string {
   const out = directory.join(name)
-  const filter = 'csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1'
+  const filter = `csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,${asShown},false,false,-1`
   const profile = `-env:UserInstallation=${pathToFileURL(directory.join('profile'))}`
   spawnSync(soffice, ['--headless', '--norestore', profile, '--convert-to', filter, '--outdir', out, file], {
     timeout: 120_000,
   })
-  return (sheet) => readFileSync(`${out}/filled-${sheet}.csv`, 'utf8')
+  return (sheet) => readFileSync(`${out}/${basename(file, '.xlsx')}-${sheet}.csv`, 'utf8')
 }
 
 describe('LibreOffice opens filled workbooks and computes them', () => {
@@ -54,3 +58,18 @@ describe('LibreOffice opens filled workbooks and computes them', () => {
     expect(lines.slice(12, 15)).toEqual(['P12,120,,,,,,', 'Total,780,,,,,,', 'both,816,,,,,,'])
   }, 150_000)
 })
+
+test('LibreOffice shows 500 amounts with units as the app does', async () => {
+  const cells = fc
+    .sample(amounts(LOCALES[0]), { numRuns: 500, seed: 7 })
+    .map((cell) => ({ ...cell, isFormatted: true }) as const)
+  const table = tableOf(
+    [column('A', { kind: 'measure', type: 'number' })],
+    cells.map((cell) => [cell]),
+  )
+  const file = directory.join('amounts.xlsx')
+  await writeTestWorkbook({ file, blocks: [tableBlock(table, 'Amounts')], locale: 'en-GB' })
+  const [, ...lines] = computed(file, 'amounts', true)('Amounts').trimEnd().split('\n')
+  const shown = lines.map((line) => line.replaceAll(/^"|"$/g, '').replaceAll('""', '"'))
+  expect(shown.map(plain)).toEqual(cells.map(({ text }) => plain(text)))
+}, 150_000)

@@ -41,6 +41,36 @@ describe('columns without a format, by their cells', () => {
       ],
       ['integer', null],
     ],
+    [
+      'dimension',
+      [
+        ['3/1/2026', 46_082],
+        ['2/28/2026', 46_081],
+      ],
+      ['date', 'M/D/YYYY'],
+    ],
+    ['dimension', [['2026-03-03', 46_084]], ['date', 'YYYY-MM-DD']],
+    ['dimension', [['20:30', 46_081.854_166_666_66]], ['time', 'hh:mm']],
+    ['measure', [['2/28/2026 8:30:00 PM', 46_081.854_166_666_66]], ['timestamp', 'M/D/YYYY h:mm:ss TT']],
+    [
+      'measure',
+      [
+        ['12:00:00', 0.5],
+        ['36:30:00', 1.520_833_333_333_33],
+      ],
+      ['interval', 'hh:mm:ss'],
+    ],
+    // Their total goes on beyond 24 hours.
+    ['measure', [['12:00:00', 0.5]], ['interval', 'hh:mm:ss']],
+    ['measure', [['12:31', 0.5]], ['text', null]],
+    [
+      'measure',
+      [
+        ['1,234 kr', 1234],
+        ['none', 0],
+      ],
+      ['number', null],
+    ],
     // A month has a number, but its text is the value to show.
     [
       'dimension',

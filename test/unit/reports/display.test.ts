@@ -9,7 +9,8 @@ import {
   plainValue,
 } from '../../../src/reports/display.ts'
 import { cellFormat, numberFormat } from '../../../src/reports/documents/xlsx-formats.ts'
-import { duals, LOCALES, plain, spreadsheetText } from '../../support/duals.ts'
+import type { Cell } from '../../../src/reports/types.ts'
+import { amounts, duals, LOCALES, plain, spreadsheetText } from '../../support/duals.ts'
 
 const dimension: DisplayColumn = { kind: 'dimension', type: 'number', format: null }
 const measure: DisplayColumn = { kind: 'measure', type: 'number', format: null }
@@ -34,11 +35,32 @@ describe('what a document shows', () => {
     ['1235', 1234.567, measure, 'written'],
     ['1.2345678901235e+17', 123_456_789_012_345_680, measure, 'locale'],
     ['12.5%', 0.125, measure, 'written'],
+    ['1,234.50 kr', 1234.5, measure, 'written'],
+    ['1.2M', 1_234_567, measure, 'written'],
+    ['123,456,789,012.3400', 123_456_789_012.34, measure, 'written'],
+    ['123,456,789,012.3401', 123_456_789_012.3401, measure, 'text'],
+    ['1234567890123450', 1_234_567_890_123_450, dimension, 'text'],
+    ['FY2024', 2024, measure, 'written'],
+    ['FY2024', 2024, dimension, 'text'],
+    ['5 kr', 5, dimension, 'text'],
+    ['Q1', 1, measure, 'text'],
+    ['A-17', -17, measure, 'text'],
+    ['1E5', 100_000, measure, 'text'],
+    ['+46 70 123 45 67', 46_701_234_567, measure, 'text'],
+    ['+1,234.5', 1234.5, measure, 'written'],
+    ['+1234', 1234, dimension, 'text'],
     ['1 234,5 kr', 1234.5, { kind: 'measure', type: 'money', format: '# ##0,0 kr' }, 'pattern'],
     ['W14', 45_383, { kind: 'dimension', type: 'date', format: 'YYYY-MM-DD' }, 'text'],
     ['2024-04-01', 45_383, { kind: 'dimension', type: 'date', format: 'YYYY-MM-DD' }, 'time'],
   ] as const)('%p of %p in %j is a %s', (text, number, column, expected) => {
     expect(displayOf({ text, number }, column).as).toBe(expected)
+  })
+
+  test('a measure that its expression formats looks as the app says', () => {
+    const year = { text: '2026', number: 2026, isFormatted: true } as const
+    expect(createDisplayText('en')(year, measure)).toBe('2026')
+    expect(createRunningText('en')({ ...year, text: '12345', number: 12_345 })).toBe('12345')
+    expect(cellFormat(displayOf(year, measure), 'General')).toBe('0')
   })
 
   test('a measure without a format is written in the locale, a dimension never', () => {
@@ -62,6 +84,21 @@ describe('a single value in a sentence or a title', () => {
   test('has the separators of its page', () => {
     expect(createRunningText('de-DE', { decimal: '.', group: '' })({ text: '1234567.5', number: 1_234_567.5 })).toBe(
       '1,234,567.5',
+    )
+  })
+})
+
+describe.each([...LOCALES])('2,000 amounts of an app in $locale', (marks) => {
+  test('are numbers in a measure, which a workbook shows as the app does', () => {
+    const formatted = (cell: Cell): Cell => ({ ...cell, isFormatted: true })
+    fc.assert(
+      fc.property(amounts(marks).map(formatted), (cell) => {
+        const display = displayOf(cell, measure)
+        const format = cellFormat(display, 'General')
+        expect([display.as, plainValue(cell, measure)]).toEqual(['written', cell.number])
+        expect(plain(spreadsheetText(cell.number!, format, marks))).toBe(plain(cell.text))
+      }),
+      { numRuns: 2000 },
     )
   })
 })

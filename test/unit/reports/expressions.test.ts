@@ -1,7 +1,7 @@
 /** Values of expressions, as the engine answers them; a failure comes as a text. */
 import { expect, test } from 'bun:test'
 import type { OpenApp } from '../../../src/reports/data/app.ts'
-import { createExpressions } from '../../../src/reports/data/expressions.ts'
+import { createExpressions, formatsItself } from '../../../src/reports/data/expressions.ts'
 
 /** The word before the colon is an example for a language, not a text of the product. */
 const FAILURES = [
@@ -24,7 +24,7 @@ function engine(values: Readonly<Record<string, { readonly qText: string; readon
       const [, inner] = /^=Len\((.*)\n\)$/s.exec(expression) ?? []
       const { qText, qNumber } = values[inner === undefined ? expression : `=${inner}`]!
       if (inner === undefined) return answer(qText, qNumber)
-      return FAILURES.includes(qText) ? answer(qText) : answer(String(qText.length), qText.length)
+      return FAILURES.includes(qText) ? answer(qText) : answer('', inner === 'Null()' ? 0 : qText.length)
     },
   }
   return { asked, evaluate: createExpressions({ doc } as unknown as OpenApp).evaluate }
@@ -40,8 +40,23 @@ test.each([
     { text: 'Error: disk full', number: null },
   ],
   ['null', '=Null()', { qText: '-' }, { text: '', number: null }],
+  ['a dash of the data', '=Only(Dash)', { qText: '-' }, { text: '-', number: null }],
 ])('%s', async (_what, expression, value, expected) => {
   expect(await engine({ [expression]: value }).evaluate(expression)).toEqual(expected)
+})
+
+test.each([
+  ["Num(Max(Year), '0')", true],
+  ["=If(Count(Year) = 1, Num(Max(Year), '0'), '-')", true],
+  ["=(Money(Sum(A), '#,##0 kr'))", true],
+  ['Max(Year)', false],
+  ['Sum({<Date = {">=$(=Num(Max(Date), \'0\'))"}>} Sales)', false],
+  ["Sum({<Year = {$(=Num(Max(Year), '0'))}>} Sales)", false],
+  ["Sum(Num(A, '0'))", false],
+  ["Sum(Num#(A, '0'))", false],
+  ["Sum([Num(x)]) & 'Num('", false],
+])('%s formats its value: %p', (expression, expected) => {
+  expect(formatsItself(expression)).toBe(expected)
 })
 
 test.each(FAILURES)('a failure while it is calculated is an error in each language, not a value: %s', async (qText) => {

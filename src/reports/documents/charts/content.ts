@@ -2,6 +2,7 @@
 import type { Source } from '../../entities/fields.ts'
 import type { Binding, BlockOf, ChartKind } from '../../entities/report.ts'
 import type { Cell, Column, ReportData, Row, Table, Warn } from '../../types.ts'
+import { cellLike } from './style.ts'
 
 export interface MeasureColumn extends Column {
   /** Of combinations; bars elsewhere. */
@@ -161,7 +162,12 @@ function contentOf(
   const [measure] = rest.measures
   if (kind !== 'waterfall' || !measure) return { kind, rows, ...rest }
   const sum = rows.reduce((total, row) => total + (row[1]?.number ?? 0), 0)
-  return { kind, rows: [...rows, [label(TOTAL), { text: '', number: sum }]], totalRows: [rows.length], ...rest }
+  return {
+    kind,
+    rows: [...rows, [label(TOTAL), cellLike(sum, rows[0]?.[1], measure)]],
+    totalRows: [rows.length],
+    ...rest,
+  }
 }
 
 const label = (text: string): Cell => ({ text, number: null })
@@ -198,7 +204,10 @@ export function limitPoints(
   if (!PARTS.has(kind)) return { ...content, rows: shown, cut }
   const rest = rows.filter((row) => !kept.has(pointOf(row))).reduce((sum, row) => sum + value(row), 0)
   const blank = dimensions.slice(1).map(() => label(''))
-  return { ...content, rows: [...shown, [label(OTHERS), ...blank, { text: '', number: rest }]] }
+  return {
+    ...content,
+    rows: [...shown, [label(OTHERS), ...blank, cellLike(rest, shown[0]?.[dimensions.length], content.measures[0])]],
+  }
 }
 
 /** The steps with the largest changes, in their order, and the total of all. */

@@ -2,17 +2,18 @@
 import {
   compactLocale,
   createDisplayText,
+  displayOf,
   knownLocale,
   marksOf,
   nameText,
   partsWith,
   patternMarks,
-  writeDate,
 } from '../../display.ts'
+import { writeSerial } from '../../serials.ts'
 import { createFormatter, parseFormat } from '../../templates/formats.ts'
 import type { Cell, Column } from '../../types.ts'
 import type { FontSet } from '../fonts.ts'
-import { numberFormat as workbookFormat } from '../xlsx-formats.ts'
+import { cellFormat, numberFormat as workbookFormat } from '../xlsx-formats.ts'
 
 /**
  * Colours of series, dark and light ones in turn, so that neighbours differ in grayscale as well; chosen from hues that readers
@@ -68,6 +69,18 @@ export function valueText(cell: Cell, column: Column | undefined, locale: string
   return createFormatter(locale, marksOf(null, column)).text({ cell, column }, format)
 }
 
+/** A number of our own, such as a total, as the app writes the numbers beside it: `1,234 kr`. */
+export function cellLike(number: number, cell: Cell | undefined, column: Column | undefined): Cell {
+  const display = cell && displayOf(cell, column ?? null)
+  if (display?.as !== 'written') return { text: '', number }
+  const format = parseFormat(cellFormat(display, 'General'))
+  if (typeof format === 'string') return { text: '', number }
+  return {
+    text: createFormatter('en', display.written).text({ cell: { text: '', number }, column: null }, format),
+    number,
+  }
+}
+
 const TIMES: ReadonlySet<Column['type']> = new Set(['date', 'timestamp', 'time', 'interval'])
 /** A date in digits. */
 const DATE_PATTERN = /^[YMDhms:./\s-]*$/
@@ -89,7 +102,7 @@ export function numberFormat(
   const pattern = column?.format ?? null
   if (column?.type === 'date' || column?.type === 'timestamp') {
     const isDigits = pattern !== null && DATE_PATTERN.test(pattern) && !pattern.includes('MMM')
-    if (isDigits) return (value) => writeDate(value, pattern)
+    if (isDigits) return (value) => writeSerial(value, pattern)
     // Without names of months, which would be in the language of the locale beside those of the app.
     const date = new Intl.DateTimeFormat(known, { year: 'numeric', month: '2-digit', day: '2-digit', timeZone: 'UTC' })
     return (value) => date.format(new Date((value - 25_569) * 86_400_000))

@@ -76,6 +76,7 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
       moves,
       styles,
       stylesPath,
+      isFrom1904: /^(1|true)$/.test(elements(book.document, 'workbookPr')[0]?.getAttribute('date1904') ?? ''),
       isFilled: (name) => filled.has(name.toLowerCase()),
       names: createBookNames(book.document, book.sheets),
     }
@@ -98,6 +99,7 @@ interface Filling extends FillRequest {
   readonly moves: Moves
   readonly styles: Styles
   readonly stylesPath: string | null
+  readonly isFrom1904: boolean
   readonly isFilled: (sheet: string) => boolean
   readonly names: BookNames
 }
@@ -232,7 +234,7 @@ async function fillLevel(
  */
 async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, folder: string | null): Promise<void> {
   const { sheet, place, path, tables } = output
-  const { parts, moves, styles, warn } = context
+  const { parts, moves, styles, isFrom1904, warn } = context
   const plan = sheet.plan
   const copy = place.index > 0
   const relationships = plan
@@ -242,7 +244,7 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
   if (!plan) return
   const frame = await fillFrame(plan.source.frame, { place, scope, moves })
   if (!copy && !frame.changed && plan.cells.size === 0) return
-  const text = frame.write(writeRows({ plan, place, scope, moves, styles, warn }))
+  const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, warn }))
   if (folder === null) {
     parts.write(path, followedByStyles(text, context))
     return

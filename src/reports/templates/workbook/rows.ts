@@ -1,8 +1,10 @@
 /** Writes the rows of a filled sheet, one after the other, so that a sheet of any length needs little memory. */
 import { ReportError } from '../../codes.ts'
-import { displayOf, writeDate } from '../../display.ts'
-import { cellFormat, numberFormat } from '../../documents/xlsx-formats.ts'
-import type { Warn } from '../../types.ts'
+import { sampledColumn } from '../../data/columns.ts'
+import { type Display, type DisplayColumn, displayOf } from '../../display.ts'
+import { cellFormat, isBeyondExcel, numberFormat } from '../../documents/xlsx-formats.ts'
+import { DAYS_BETWEEN_1900_AND_1904, writeSerial } from '../../serials.ts'
+import type { Cell, Column, Warn } from '../../types.ts'
 import { createFormatter, parseFormat, type Value } from '../formats.ts'
 import type { Scope } from '../scope.ts'
 import type { TextTag } from '../tags.ts'
@@ -24,6 +26,8 @@ interface RowsRequest {
   readonly scope: Scope
   readonly moves: Moves
   readonly styles: Styles
+  /** The workbook counts days from 1904. */
+  readonly isFrom1904: boolean
   readonly warn: Warn
 }
 
@@ -268,24 +272,46 @@ export async function renderText(
   return text
 }
 
-function valueCell(request: RowsRequest, cell: PlanCell, reference: string, { cell: value, column }: Value): string {
+function valueCell(
+  request: RowsRequest,
+  cell: PlanCell,
+  reference: string,
+  { cell: value, column: own }: Value,
+): string {
+  const { styles, isFrom1904 } = request
+  const column = own ?? sampledColumn('measure', '', [value])
   // Duals such as the month Jan and codes such as 007 have a number too; as text they show what Qlik shows.
   const display = displayOf(value, column)
   const style = styleOf(cell)
   const asText = () => textCell(request, cell, reference, value.text, '')
-  const asNumber = (attributes: string) => `<c r="${reference}"${attributes}><v>${value.number}</v></c>`
-  if (display.as === 'text') return asText()
-  if (display.as === 'locale' || !request.styles.isGeneral(style)) return asNumber(style)
-  const format = cellFormat(display, column ? numberFormat(column) : 'General')
-  const isExact = display.as === 'time' ? isPlainDate({ cell: value, column }) : showsText(value, format)
-  if (!isExact) return asText()
-  return asNumber(format === 'General' ? style : request.styles.formatted(style, format))
+  if (display.as === 'text' || isBeyondExcel(display, column)) return asText()
+  const isDate = column.type === 'date' || column.type === 'timestamp'
+  const number = display.number - (isFrom1904 && isDate ? DAYS_BETWEEN_1900_AND_1904 : 0)
+  if (isDate && number < 0) return asText()
+  // A cell for texts would show the number of a day.
+  if (display.as === 'time' && styles.isText(style)) return asText()
+  const asNumber = (attributes: string) => `<c r="${reference}"${attributes}><v>${number}</v></c>`
+  if (display.as === 'locale' || !styles.isGeneral(style)) return asNumber(style)
+  const format = exactFormat(value, column, display)
+  if (format === null) return asText()
+  return asNumber(format === 'General' ? style : styles.formatted(style, format))
+}
+
+/** The number format that shows Qlik's text; null when Excel has none. */
+function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Display): string | null {
+  if (display.as === 'text') return null
+  const format = cellFormat(display, numberFormat(column))
+  if (display.as === 'written' || display.as === 'locale') return format
+  if (display.as === 'time') return isPlainDate(cell, column) ? format : null
+  if (showsText(cell, format)) return format
+  // Excel has no pattern such as `0.0A`, but a format for the text that Qlik wrote by it: 1.2M.
+  return exactFormat(cell, column, displayOf({ ...cell, isFormatted: true }, { ...column, format: null }))
 }
 
 /** Names of months are in the language of the reader, and other parts of a date may be missing in Excel. */
-const isPlainDate = ({ cell, column }: Value): boolean => {
-  const format = column?.format ?? ''
-  return cell.number !== null && !/M{3}/.test(format) && writeDate(cell.number, format) === cell.text
+function isPlainDate({ number, text }: Cell, { type, format }: Pick<Column, 'type' | 'format'>): boolean {
+  if (number === null || format === null || /M{3}/.test(format)) return false
+  return writeSerial(number, format, type) === text
 }
 
 const formatter = createFormatter('en')

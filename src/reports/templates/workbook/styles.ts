@@ -1,11 +1,13 @@
 /** Cell formats that filling adds: wrapped texts, whose line breaks show, and the number formats of the app. */
-import { attributesOf, escapeAttribute, plainMarkup } from '../xml.ts'
+import { attributesOf, escapeAttribute, plainMarkup, readXml } from '../xml.ts'
 
 export interface Styles {
   /** The attributes of a cell, ` s="3"`, with a format that wraps the text and is else the same. */
   wrapped(attributes: string): string
   /** Whether the cell has no number format of its own. */
   isGeneral(attributes: string): boolean
+  /** Whether the cell is one for texts: numbers in it have no format. */
+  isText(attributes: string): boolean
   /** The attributes with a number format and else the same. */
   formatted(attributes: string, numberFormat: string): string
   /** The part with the added formats; null when none was added. */
@@ -16,6 +18,7 @@ const LIST = /(<(?:\w+:)?cellXfs\b[^>]*>)(.*?)(<\/(?:\w+:)?cellXfs>)/s
 const STYLE = /\ss="(\d+)"/
 /** Smaller numbers are those of formats that every program knows. */
 const FIRST_OWN_FORMAT = 164
+const TEXT_FORMAT = 49
 const NUMBER_FORMATS = /(<(?:\w+:)?numFmts\b[^>]*>)(.*?)(<\/(?:\w+:)?numFmts>)/s
 const ROOT = /<((?:\w+:)?)styleSheet\b(?:[^>"']|"[^"]*"|'[^']*')*>/
 
@@ -44,12 +47,27 @@ export function createStyles(source: string | null): Styles {
   const added: string[] = []
   const known = new Map<string, number>()
   const numberFormats: string[] = []
+  const codes = new Map<number, string>()
+  readXml(xml ?? '', 'styles', {
+    start(_name, attributes, local) {
+      if (local !== 'numFmt') return
+      const format = new Map(attributesOf(attributes))
+      codes.set(Number(format.get('numFmtId')), format.get('formatCode') ?? '')
+    },
+  })
   const firstFormat = Math.max(
     FIRST_OWN_FORMAT,
     ...Array.from((xml ?? '').matchAll(/numFmtId="(\d+)"/g), ([, id]) => Number(id) + 1),
   )
 
   const indexOf = (attributes: string): number => Number(STYLE.exec(attributes)?.[1] ?? 0)
+
+  /** The number format of a cell; '' for General, and for the usual ones only their number. */
+  function numberFormat(attributes: string): string {
+    const own = formats[indexOf(attributes)]?.[2] ?? ''
+    const id = Number(/\snumFmtId="(\d+)"/.exec(own)?.[1] ?? 0)
+    return id === 0 ? '' : id === TEXT_FORMAT ? '@' : (codes.get(id) ?? String(id))
+  }
 
   /** The attributes with the format that `change` returns, made once for each key. */
   function changed(attributes: string, key: string, change: (index: number) => number): string {
@@ -84,10 +102,8 @@ export function createStyles(source: string | null): Styles {
 
   return {
     wrapped: (attributes) => changed(attributes, 'wrapped', wrap),
-    isGeneral(attributes) {
-      const own = formats[indexOf(attributes)]?.[2] ?? ''
-      return Number(/\snumFmtId="(\d+)"/.exec(own)?.[1] ?? 0) === 0
-    },
+    isGeneral: (attributes) => /^(General|Standard)?$/i.test(numberFormat(attributes)),
+    isText: (attributes) => numberFormat(attributes) === '@',
     formatted: (attributes, format) => changed(attributes, format, (index) => withNumberFormat(index, format)),
     toXml() {
       if (xml === null || added.length === 0) return null

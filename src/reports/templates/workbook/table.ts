@@ -1,6 +1,7 @@
 /** The first sheet of a workbook as a table of texts: what its cells show, not what they are made of. */
 import { refuseOtherArchive, TextError } from '../../../platform/encodings.ts'
 import type { TableRow } from '../../../platform/table.ts'
+import { DAYS_BETWEEN_1900_AND_1904 } from '../../serials.ts'
 import { createFormatter, dateOfSerial, parseFormat } from '../formats.ts'
 import { type OfficePackage, openForReading } from '../package.ts'
 import { kindOf } from '../parts.ts'
@@ -242,7 +243,6 @@ function formatsIn(xml: string): string[] {
 
 /** As Excel, which keeps 15 digits. */
 const GENERAL = new Intl.NumberFormat('en', { useGrouping: false, maximumSignificantDigits: 15 })
-const DAYS_BETWEEN_1900_AND_1904 = 1462
 /** As in Excel. */
 const MAX_FORMAT = 255
 

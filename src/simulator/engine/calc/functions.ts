@@ -20,6 +20,9 @@ export const ofText = (text: string): Value => ({ text, num: Number.NaN })
 /** True is -1. */
 const ofFlag = (flag: boolean): Value => ofNumber(flag ? -1 : 0)
 export const isTrue = (value: Value): boolean => value !== null && !Number.isNaN(value.num) && value.num !== 0
+/** The number that the engine sends: a text has none, also where it consists of digits. */
+export const ownNumber = (value: Value): number => value?.num ?? Number.NaN
+/** The number in calculations, which read texts. */
 export const numberOf = (value: Value): number => {
   if (!value) return Number.NaN
   return Number.isNaN(value.num) && value.text.trim() !== '' ? Number(value.text) : value.num

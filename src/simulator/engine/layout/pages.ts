@@ -1,6 +1,6 @@
 /** Pages of cells: the areas of a request, single cells, and the pages of straight tables. */
 import type { CalcContext } from '../calc/evaluate.ts'
-import { numberOf, type Value } from '../calc/functions.ts'
+import { ownNumber, type Value } from '../calc/functions.ts'
 import { engineError } from '../errors.ts'
 import { formatValue } from '../format.ts'
 import { asList, asNumber, asObject, orNaN } from '../json.ts'
@@ -68,7 +68,7 @@ export function dimensionCell(dimension: CubeDimension, code: number, state: Val
 
 function measureCell(measure: CubeMeasure, value: Value): Cell {
   if (!value) return { qText: '-', qNum: 'NaN', qElemNumber: 0, qState: 'L', qIsNull: true }
-  return { qText: measureText(measure, value), qNum: orNaN(numberOf(value)), qElemNumber: 0, qState: 'L' }
+  return { qText: measureText(measure, value), qNum: orNaN(ownNumber(value)), qElemNumber: 0, qState: 'L' }
 }
 
 export const measureText = (measure: CubeMeasure, value: Value): string =>

@@ -1,4 +1,4 @@
-import { numberOf, type Value } from '../calc/functions.ts'
+import { ownNumber, type Value } from '../calc/functions.ts'
 import { asNumber, orNaN } from '../json.ts'
 import type { Cube } from './cube.ts'
 import { type Area, clip, measureText } from './pages.ts'
@@ -114,7 +114,7 @@ const plainNode = (qText: string, qElemNo: number, qType: PivotNode['qType'], nu
 const valueNodes = (cube: Cube, row: number): PivotNode[] =>
   cube.measures.map((measure, index) => {
     const value = cube.value(row, index)
-    return plainNode(measureText(measure, value), index, 'V', numberOf(value))
+    return plainNode(measureText(measure, value), index, 'V', ownNumber(value))
   })
 
 function addPath(branch: Branch, codes: readonly number[]) {
@@ -175,5 +175,5 @@ const leafCount = (node: PivotNode): number =>
 function valueCell(cube: Cube, cell: { measure: number; value: Value } | null) {
   const measure = cell ? cube.measures[cell.measure] : undefined
   if (!cell?.value || !measure) return { qText: '-', qNum: 'NaN' as const, qType: 'U' as const }
-  return { qText: measureText(measure, cell.value), qNum: orNaN(numberOf(cell.value)), qType: 'V' as const }
+  return { qText: measureText(measure, cell.value), qNum: orNaN(ownNumber(cell.value)), qType: 'V' as const }
 }

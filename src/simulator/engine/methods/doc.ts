@@ -1,6 +1,6 @@
 import { NEVER_MS } from '../../entities.ts'
 import { expandDollars } from '../calc/evaluate.ts'
-import { numberOf } from '../calc/functions.ts'
+import { ownNumber } from '../calc/functions.ts'
 import { ExpressionError, parseExpression } from '../calc/parse.ts'
 import { type DataModel, type DataTable, presentCodes, tagsOf } from '../data.ts'
 import { engineError } from '../errors.ts'
@@ -38,7 +38,7 @@ export const DOC_METHODS: MethodTable<'Doc'> = {
   }),
   EvaluateEx: calculation('qExpression', ({ doc }, [expression]) => {
     const { value, error } = evaluateSafely(asText(expression), doc)
-    const num = numberOf(value)
+    const num = ownNumber(value)
     return { qValue: { qText: error ?? value?.text ?? '-', qIsNumeric: !Number.isNaN(num), qNumber: orNaN(num) } }
   }),
   ExpandExpression: method('qExpression', ({ doc }, [expression]) => ({

@@ -1,6 +1,6 @@
 /** Items of an app: the methods that hand them out, and those of master items, bookmarks and variables. */
 import type { SimDataConnection } from '../../types.ts'
-import { numberOf } from '../calc/functions.ts'
+import { ownNumber } from '../calc/functions.ts'
 import type { ObjectState, OpenDoc, VariableState } from '../doc.ts'
 import { engineError } from '../errors.ts'
 import { numberText } from '../format.ts'
@@ -185,7 +185,7 @@ export const VARIABLE_METHODS: MethodTable<'GenericVariable'> = {
     const source = variable.value ?? asText(variable.properties.qDefinition)
     const value = source.startsWith('=') ? evaluateSafely(source, doc).value : null
     const qText = source.startsWith('=') ? (value?.text ?? '-') : source
-    const num = source.startsWith('=') ? numberOf(value) : asNumber(source, Number.NaN)
+    const num = source.startsWith('=') ? ownNumber(value) : asNumber(source, Number.NaN)
     return {
       qLayout: { qInfo: infoOf(variable.properties), qMeta: metaOf(variable.properties), qText, qNum: orNaN(num) },
     }

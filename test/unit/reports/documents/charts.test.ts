@@ -167,6 +167,15 @@ describe('more values than maxPoints', () => {
       warnings: [warning],
     })
   })
+  test('Others are written as the app writes the others', () => {
+    const plainRows = content('pie').rows
+    const rows = plainRows.map(([name, value]) => [
+      name!,
+      { text: `${value!.number! * 1000} kr`, number: value!.number! * 1000 },
+    ])
+    const limited = limitPoints({ ...content('pie'), rows }, 2, () => undefined)
+    expect(limited.rows.at(-1)?.[1]).toEqual({ text: '2000 kr', number: 2000 })
+  })
   test('no more values: nothing is left out', () => {
     expect(limited('bar', 5)).toEqual({
       rows: [

@@ -63,6 +63,13 @@ describe('CSV', () => {
     [[1, '=1+1'] as const, "'=1+1"],
     [[-5, '-5,00 €'] as const, '"-5,00 €"'],
     [[-5, '-5|calc'] as const, "'-5|calc"],
+    [[46_701_234_567, '+46701234567'] as const, "'+46701234567"],
+    [[46_701_234_567, '+46 70 123 45 67'] as const, "'+46 70 123 45 67"],
+    [[0.123, '+12.3%'] as const, '+12.3%'],
+    [[46, '＋46'] as const, "'＋46"],
+    [[-5, '－5'] as const, "'－5"],
+    [[5, '＠5'] as const, "'＠5"],
+    [[5, '＝5'] as const, "'＝5"],
   ])('%p is guarded as %s', async (value, expected) => {
     const text = await csvOf([{ ...column('d:A'), type: 'text' }], [[value]])
     expect(text).toBe(`A\r\n${expected}\r\n`)

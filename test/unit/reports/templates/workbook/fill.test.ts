@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { checkTemplate } from '../../../../../src/reports/templates/index.ts'
+import type { Cell } from '../../../../../src/reports/types.ts'
 import { partsOf, relationships, unzip, zipOf } from '../../../../support/office.ts'
+import { tableOf, textCell } from '../../../../support/report-documents.ts'
 import { appData } from '../../../../support/template-data.ts'
 import {
   anchor,
@@ -181,6 +183,74 @@ test('values are data: texts with =, markup, tags, line breaks and escapes; empt
   expect(filled.text(SHEET)).toContain('<c r="C1" s="3" t="inlineStr">')
   expect(filled.text('xl/styles.xml')).toContain('<cellXfs count="4">')
   expect(filled.text('xl/styles.xml')).toContain('applyAlignment="1"><alignment wrapText="1"/></xf></cellXfs>')
+})
+
+describe('values in cells with formats', () => {
+  const day = { text: '2023-03-15', number: 45_000 }
+  const moment = { text: '2023-03-15 18:00:00', number: 45_000.75 }
+  const values: Readonly<Record<string, Cell>> = {
+    day,
+    moment,
+    length: { text: '36:30:00', number: 1.520_833_333_333_33 },
+    long: { text: '1.2M', number: 1_234_567 },
+    early: { text: '1900-01-01', number: 2 },
+    name: { text: '15 Mar 2023', number: 45_000 },
+  }
+  /** The cell of a value, with format 3 of the cell, in a workbook whose format 3 has this number. */
+  async function cellOf(name: string, numFmtId: number, options: { numFmts?: string; properties?: string } = {}) {
+    const empty = workbook([{ name: 'S', xml: worksheet(sheetRow(1, [{ v: `{{=${name}}}`, s: 3 }])) }])
+    const { numFmts = '', properties = '' } = options
+    const text = (path: string) => String(empty[path])
+    const styles = text('xl/styles.xml')
+      .replace('<fonts', `${numFmts && `<numFmts count="1">${numFmts}</numFmts>`}<fonts`)
+      .replace('</cellXfs>', `<xf numFmtId="${numFmtId}" fontId="0" fillId="0" borderId="0"/></cellXfs>`)
+    const book = text('xl/workbook.xml').replace('<sheets>', `${properties}<sheets>`)
+    const parts = { ...empty, 'xl/styles.xml': styles, 'xl/workbook.xml': book }
+    const data = { ...appData([]), evaluate: async (expression: string) => values[expression.replace(/^=/, '')]! }
+    await using filled = await filledWorkbook(parts, { data })
+    const [, style, rest] = /<c r="A1" s="(\d+)"([^/]*<\/)/.exec(filled.text(SHEET)) ?? []
+    const xf = [...filled.text('xl/styles.xml').matchAll(/<xf numFmtId="(\d+)"[^>]*>/g)][Number(style) + 1]
+    const code = new RegExp(`numFmtId="${xf?.[1]}" formatCode="([^"]*)"`).exec(filled.text('xl/styles.xml'))?.[1]
+    return [rest?.replace(/.*>(?=[^<]+<\/$)|<\/$/g, ''), code ?? xf?.[1]]
+  }
+
+  test.each([
+    ['day', 0, ['45000', 'yyyy\\-mm\\-dd']],
+    ['moment', 0, ['45000.75', 'yyyy\\-mm\\-dd hh:mm:ss']],
+    ['length', 0, ['1.52083333333333', '[hh]:mm:ss']],
+    ['long', 0, ['1234567', '0.0,,&quot;M&quot;']],
+    // Names of months are in the language of the reader, and Excel is a day off before March 1900.
+    ['name', 0, ['15 Mar 2023', '0']],
+    ['early', 0, ['1900-01-01', '0']],
+    ['day', 14, ['45000', '14']],
+    ['long', 4, ['1234567', '4']],
+    // A cell for texts would show the number of the day.
+    ['day', 49, ['2023-03-15', '49']],
+  ] as const)('%s in a cell of the format %p', async (name, format, expected) => {
+    expect(await cellOf(name, format)).toEqual([...expected])
+  })
+
+  test('General of LibreOffice, which has a number of its own, is General', async () => {
+    const numFmts = '<numFmt numFmtId="164" formatCode="General"/>'
+    expect(await cellOf('day', 164, { numFmts })).toEqual(['45000', 'yyyy\\-mm\\-dd'])
+  })
+
+  test('a number in a pattern that Excel lacks has the format of its text', async () => {
+    const column = { label: 'Sales', kind: 'measure', type: 'number', format: '#,##0.0A' } as const
+    const rows = [[textCell('Nord'), textCell(''), { text: '1.2M', number: 1_234_567 }]]
+    const region = { label: 'Product', kind: 'dimension', type: 'text', format: null } as const
+    const data = { ...appData([]), table: async () => tableOf([region, region, column], rows) }
+    const xml = worksheet(sheetRow(1, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']))
+    await using filled = await filledWorkbook(workbook([{ name: 'S', xml }]), { data })
+    expect(filled.text(SHEET)).toMatch(/<c r="B1" s="3"><v>1234567</)
+    expect(filled.text('xl/styles.xml')).toContain('formatCode="0.0,,&quot;M&quot;"')
+  })
+
+  test('a workbook that counts from 1904 has the same day', async () => {
+    const properties = '<workbookPr date1904="1"/>'
+    expect(await cellOf('day', 0, { properties })).toEqual(['43538', 'yyyy\\-mm\\-dd'])
+    expect(await cellOf('length', 0, { properties })).toEqual(['1.52083333333333', '[hh]:mm:ss'])
+  })
 })
 
 test('shared strings and shared formulas: strings with tags leave the file, each cell gets its own formula', async () => {

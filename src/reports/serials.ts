@@ -1,0 +1,108 @@
+/** Serial numbers as texts: days since 1899-12-30, with the time of day as the fraction, in patterns of Qlik such as `D/M/YYYY hh:mm`. */
+import type { Column } from './types.ts'
+
+const DAY_MS = 86_400_000
+const EPOCH_MS = Date.UTC(1899, 11, 30)
+/** Some workbooks count from the other day. */
+export const DAYS_BETWEEN_1900_AND_1904 = 1462
+
+/** The texts of the tokens of a pattern; null beyond the calendar. Hours of an interval go on beyond 24. */
+function tokenTexts(serial: number, isInterval: boolean): Readonly<Record<string, string>> | null {
+  const ms = Math.round(serial * DAY_MS)
+  const date = new Date(ms + EPOCH_MS)
+  if (Number.isNaN(date.getTime())) return null
+  const clock = date.getUTCHours()
+  const hours = isInterval ? Math.floor(ms / 3_600_000) : clock
+  const texts: Record<string, string> = {
+    YYYY: String(date.getUTCFullYear()).padStart(4, '0'),
+    YY: String(date.getUTCFullYear() % 100).padStart(2, '0'),
+    fff: String(date.getUTCMilliseconds()).padStart(3, '0'),
+    TT: clock < 12 ? 'AM' : 'PM',
+    tt: clock < 12 ? 'am' : 'pm',
+    H: String(clock % 12 || 12),
+  }
+  const numbers = { M: date.getUTCMonth() + 1, D: date.getUTCDate(), h: hours, m: date.getUTCMinutes() }
+  for (const [token, number] of Object.entries({ ...numbers, s: date.getUTCSeconds() })) {
+    texts[token] = String(number)
+    texts[token + token] = String(number).padStart(2, '0')
+  }
+  return texts
+}
+
+const TOKEN = /YYYY|YY|MM?|DD?|hh?|mm?|ss?|fff|TT|tt/g
+
+/** Qlik writes the fraction of `hh:mm:ss[.fff]` only where there is one. */
+export const OPTIONAL_FRACTION = /\[\.?f+\]/
+
+/** A serial number by a pattern without names of months and days: `YYYY-MM-DD hh:mm:ss`, `D/M/YY`. '' beyond the calendar. */
+export function writeSerial(serial: number, pattern: string, type: Column['type'] = 'date'): string {
+  const texts = tokenTexts(serial, type === 'interval')
+  if (texts === null) return ''
+  const isHalfDay = /TT|tt/.test(pattern)
+  return pattern.replace(OPTIONAL_FRACTION, '').replaceAll(TOKEN, (token) => {
+    if (isHalfDay && token.startsWith('h')) return texts.H!.padStart(token.length, '0')
+    return texts[token]!
+  })
+}
+
+type SerialFormat = Required<Pick<Column, 'type'>> & { readonly format: string }
+
+const PIECE = /\d+|[AP]M|[ap]m|[-./:,\sT]/g
+/** The tokens that a token of a time comes after. */
+const BEFORE: Readonly<Record<string, string>> = { m: 'h', s: 'm', f: 's' }
+const DAYS = ['DD', 'D'] as const
+const MONTHS = ['MM', 'M'] as const
+const OTHERS = ['YYYY', 'YY', 'hh', 'h', 'mm', 'm', 'ss', 's', 'fff'] as const
+
+/** The formats in which a text shows its serial number: whole dates, times with minutes, or both. */
+export function* serialFormats(text: string, serial: number): Generator<SerialFormat> {
+  const pieces = text.match(PIECE) ?? []
+  if (serial < 0 || pieces.join('') !== text || !/\d\D+\d/.test(text)) return
+  for (const isInterval of [false, true]) {
+    const texts = tokenTexts(serial, isInterval)
+    if (texts === null) return
+    for (const pattern of patterns(pieces, texts, '', '')) {
+      const hasDate = pattern.includes('Y')
+      const hasTime = pattern.includes('h')
+      if (!isInterval && hasDate) yield { type: hasTime ? 'timestamp' : 'date', format: pattern }
+      else if (!hasDate) yield { type: isInterval ? 'interval' : 'time', format: pattern }
+    }
+  }
+}
+
+/** The patterns of the remaining pieces; `used`: the kinds of tokens so far, in their order. */
+function* patterns(
+  [piece, ...rest]: readonly string[],
+  texts: Readonly<Record<string, string>>,
+  pattern: string,
+  used: string,
+): Generator<string> {
+  if (piece === undefined) {
+    if (isWhole(used) && !isMixed(pattern, texts)) yield pattern
+    return
+  }
+  if (/^\D/.test(piece)) {
+    const token = /^.[Mm]$/.test(piece) ? (texts.TT === piece ? 'TT' : texts.tt === piece ? 'tt' : null) : piece
+    if (token !== null) yield* patterns(rest, texts, pattern + token, used)
+    return
+  }
+  const isHalfDay = rest.some((later) => /^.[Mm]$/.test(later))
+  const dates = used.startsWith('Y') ? [...MONTHS, ...DAYS] : [...DAYS, ...MONTHS]
+  for (const token of [...dates, ...OTHERS]) {
+    const kind = token.charAt(0)
+    const before = BEFORE[kind]
+    if (used.includes(kind) || (before !== undefined && !used.endsWith(before))) continue
+    const shown = isHalfDay && kind === 'h' ? texts.H!.padStart(token.length, '0') : texts[token]
+    if (shown === piece) yield* patterns(rest, texts, pattern + token, used + kind)
+  }
+}
+
+const isWhole = (used: string): boolean =>
+  used.includes('h') === used.includes('m') &&
+  (used.includes('Y') ? used.includes('M') && used.includes('D') : used.includes('h'))
+
+/** `28/2` is `D/M`: a zero before a number of two digits is not seen. */
+function isMixed(pattern: string, texts: Readonly<Record<string, string>>): boolean {
+  if (pattern.includes('DD') === pattern.includes('MM')) return false
+  return pattern.includes('DD') ? texts.DD === texts.D : texts.MM === texts.M
+}
