@@ -178,7 +178,7 @@ export function bodyOf(html: string): string {
 
 type Above = Pick<MailContext, 'insteadOf' | 'filesRefused'>
 
-/** The reader sees these first, whatever the body is. */
+/** Stands above every body, so that the reader sees it first. */
 export const linesAbove = ({ insteadOf, filesRefused }: Above): string[] => [
   ...(insteadOf ? [`TEST — would have gone to ${insteadOf}`] : []),
   ...(filesRefused ? ['The files are not attached: the mail server refused a mail of this size.'] : []),
