@@ -121,6 +121,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   let modeSince = startedAt
   let attachment: Attachment | null = null
   let isPrepared = false
+  /** The newest report of this node was not written: the database may answer all the same. */
+  let isUnwritten = false
   let clusterId: string | null = identity.clusterId
   /** The last one that ended without being handed over. */
   let droppedTerm: Term | null = null
@@ -255,6 +257,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       if (!isPrepared) await prepare()
       fitness.note()
       await note({ is: 'looking', fitness: fitnessOfAll() })
+      // A follower and a node alone only read the lease: a database that takes no writes is as good as away.
+      if (isUnwritten || state.part === 'alone') await report()
       await lookAtLease()
       if (state.outage) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
       await note({ is: 'answered' })
@@ -285,12 +289,18 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   const lookMs = () => (state.part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS))
   const look = createRecurringJob({ everyMs: lookMs, firstMs: 0 }, lookOnce)
 
+  async function report(): Promise<void> {
+    const { waiting = 0, appliedRev = 0 } = attachment ?? {}
+    const { mode } = state
+    isUnwritten = true
+    await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported })
+    isUnwritten = false
+  }
+
   async function beat(): Promise<void> {
     try {
       await fitness.read()
-      const { waiting = 0, appliedRev = 0 } = attachment ?? {}
-      const { mode } = state
-      await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported })
+      await report()
     } catch (error) {
       if (error instanceof StartError) deps.onFatal(error)
     }

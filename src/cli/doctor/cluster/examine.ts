@@ -8,7 +8,14 @@ import { nodeName } from './examination.ts'
 import { hostFinding } from './hosts.ts'
 import { memberFindings } from './members.ts'
 import { rightsFindings } from './rights.ts'
-import { clockFindings, poolerFindings, standbyFindings, timingFindings, versionFindings } from './server.ts'
+import {
+  clockFindings,
+  poolerFindings,
+  standbyFindings,
+  timingFindings,
+  versionFindings,
+  writeFindings,
+} from './server.ts'
 
 export async function examineCluster(context: DoctorContext): Promise<readonly Finding[]> {
   const section = context.config.footman.cluster
@@ -77,6 +84,7 @@ async function examineServer(
       ...(await clockFindings(examination)),
       ...(canRead ? await memberFindings(examination) : []),
       ...(await standbyFindings(examination)),
+      ...(canRead ? await writeFindings(examination) : []),
     ]
   } finally {
     await second.connection.close()

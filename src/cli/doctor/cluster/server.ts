@@ -1,7 +1,8 @@
 /** The server of the shared database: its version, its speed, its clock, its standbys, and a pooler in front of it. */
 import { randomBytes } from 'node:crypto'
+import { errorText } from '../../../platform/errors.ts'
 import type { Finding } from '../types.ts'
-import type { Examination } from './examination.ts'
+import { type Examination, nodeName } from './examination.ts'
 
 const OLDEST = 12
 /** Last days of the versions, by the project's plan: five years after the first release. */
@@ -136,4 +137,29 @@ export async function standbyFindings({ connection }: Examination): Promise<read
   const message =
     'has no standby: while it is down, each node alerts on its own, and schedules and retries stop. A standby in Butler.footman.cluster.hosts takes over'
   return [{ level: 'info', code: 'cluster.no-standby', target, message }]
+}
+
+/** Changes nothing, and writes it all the same. */
+const WRITE = 'UPDATE node SET seen_at = seen_at WHERE name = $1'
+
+/** A server whose disk is full, or that was made read-only, may answer everything else. May end the connection. */
+export async function writeFindings({ context, connection }: Examination): Promise<readonly Finding[]> {
+  // Before the first start there are no tables.
+  const [row] = await connection.query<{ isThere: boolean }>(`SELECT to_regclass('node') IS NOT NULL AS "isThere"`)
+  if (!row?.isThere) return []
+  try {
+    await connection.query(WRITE, [nodeName(context)])
+    return []
+  } catch (error) {
+    return [
+      {
+        level: 'error',
+        code: 'cluster.no-writes',
+        target: connection.host,
+        message: `takes no writes (${errorText(error)}), so that the nodes work alone`,
+        fix: 'free space on the disk of the server, or end its read-only mode: SHOW default_transaction_read_only',
+        key: 'footman.cluster.hosts',
+      },
+    ]
+  }
 }
