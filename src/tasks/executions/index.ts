@@ -18,7 +18,7 @@ import { executionRoutes } from './http.ts'
 import { createExecutionLookup } from './lookup.ts'
 import { createStatusCache } from './status.ts'
 import { createStartRecords, purgeExecutions, taskStates } from './store.ts'
-import { createTaskList } from './tasks.ts'
+import { createTaskDescriber, createTaskList, type TaskDescriber } from './tasks.ts'
 import type { QueuedStart, RunningStarts, StartRecords } from './types.ts'
 
 export interface ExecutionsDeps {
@@ -66,6 +66,7 @@ export interface Executions {
   readonly reader: Pick<HistoryReader, 'ask'>
   /** The endpoints, which also show reloads of apps and the start queue. */
   api(sources: ExecutionSources): { readonly routes: readonly ApiRoute[] }
+  readonly describeTasks: TaskDescriber
   /** How the last execution of each task has ended. */
   taskStates(): ReturnType<typeof taskStates>
   /** Check the open starts; to be started before and stopped after the start queue. */
@@ -102,6 +103,7 @@ export function createExecutions(
   const running = createRunningStarts({ records, statuses, follower, qrs, clock, log })
   const history = createHistory({ writer, records, onEnded: on.executionEnded })
   const reader = createHistoryReader({ file: deps.databaseFile, workerEntry: deps.workerEntry })
+  const describeTasks = createTaskDescriber({ qrs, statuses })
   const stopping = new AbortController()
 
   follower.onStatus((executionId, { progress }) => {
@@ -130,7 +132,7 @@ export function createExecutions(
     api({ apps: { reloads }, starts: { queued } }) {
       const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
       const executions = createExecutionLookup({ qrs: cached, statuses, follower, records, reloads, queued })
-      const tasks = createTaskList({ qrs, clock })
+      const tasks = createTaskList({ qrs, clock, describe: describeTasks })
       return {
         routes: [
           ...executionRoutes({
@@ -143,6 +145,7 @@ export function createExecutions(
         ],
       }
     },
+    describeTasks,
     taskStates: () => taskStates(db),
     backends: [
       {

@@ -1,8 +1,9 @@
 /** Executions of tasks and reloads of apps by their ids. */
 import type { AppReload, AppReloads } from '../../apps/types.ts'
+import { errorLine } from '../../qlik/qrs/execution.ts'
 import { nullWhenAbsent } from '../../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
-import { isoOf, type Progress, type StatusCache, scriptError, summaryOf, taskTypeText } from './status.ts'
+import { isoOf, type Progress, type StatusCache, summaryOf, taskTypeText } from './status.ts'
 import type { Execution, ExecutionFollower, QueuedStart, StartRecord, StartRecords } from './types.ts'
 
 interface ExecutionLookupDeps {
@@ -77,7 +78,7 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     const known = scriptErrors.get(executionId)
     if (known) return known
     const log = await qrs.scriptLog(task.id, progress.result).catch(() => null)
-    const error = log === null ? null : scriptError(log)
+    const error = log === null ? null : errorLine(log.split(/\r?\n/))
     if (error === null) return null
     scriptErrors.set(executionId, error)
     const oldest = scriptErrors.size > KEEP_ERRORS ? scriptErrors.keys().next().value : undefined
@@ -146,8 +147,6 @@ interface TaskExecutionParts {
 
 function taskExecution({ executionId, progress, task, record, scriptError }: TaskExecutionParts): Execution {
   const { state, outcome, statusText, queueMs, runMs } = summaryOf(progress)
-  const detail = progress.details.findLast(({ level }) => level === 'error')?.message ?? null
-  const isBad = outcome === 'failed' || outcome === 'aborted'
   return {
     executionId,
     kind: 'task',
@@ -168,7 +167,7 @@ function taskExecution({ executionId, progress, task, record, scriptError }: Tas
     queueMs,
     runMs,
     attempts: progress.attempts,
-    error: isBad ? (scriptError ?? detail) : null,
+    error: scriptError ?? progress.errorDetail,
     details: progress.details,
   }
 }
