@@ -40,6 +40,9 @@ test('has one duration, from the first start to the last end', async () => {
   for (const [path, answer] of Object.entries(answers)) {
     expect([path, answer]).toEqual([path, expect.objectContaining({ executionId, runMs })])
   }
+  const { usual } = (await get(`/v4/tasks/${FLAKY}`)).body as { usual: Record<string, number> }
+  expect(usual.p50Ms).toBe(usual.usualMs)
+  expect(usual.p95Ms).toBeGreaterThanOrEqual(usual.usualMs!)
   const metrics = await (await product.call('GET', '/metrics')).text()
   expect(metrics).toContain(`"Flaky reload"} ${runMs / 1000}\n`)
 }, 90_000)
@@ -53,7 +56,16 @@ test('has one reason, for the history, what needs attention, and the event', asy
     return events[0]
   })
   const { record } = (await get(`/v4/events/${event.id}`)).body as { record: Record<string, unknown> }
-  expect(record).toMatchObject({ errorText: REASON })
+  expect(record).toHaveProperty('errorText', REASON)
+  // Other programs have succeeded, and their durations are not those of this one.
+  expect((await get(`/v4/tasks/${BROKEN}`)).body.usual).toMatchObject({
+    usualMs: null,
+    p50Ms: null,
+    p90Ms: null,
+    p95Ms: null,
+    waitP50Ms: null,
+    samples: 0,
+  })
   expect((await get('/v4/attention')).body.items).toContainEqual(expect.objectContaining({ cause: REASON }))
 }, 90_000)
 

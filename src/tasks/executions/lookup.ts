@@ -14,11 +14,20 @@ interface ExecutionLookupDeps {
   readonly reloads: AppReloads
   /** An entry of the start queue by its id. */
   readonly queued: (id: string) => QueuedStart | null
+  /** The script log of a failed execution was read. */
+  readonly onScriptError: (executionId: string, found: ScriptError) => void
 }
 
 type ScriptLogAnswer =
   | { readonly found: true; readonly log: string }
   | { readonly found: false; readonly execution: Execution | null; readonly reason: string }
+
+/** The reason that the script log of a failed execution gives. */
+export interface ScriptError {
+  readonly progress: Progress
+  readonly task: QrsTask
+  readonly error: string
+}
 
 /** Both reject with a `QrsError` when QRS cannot be asked. */
 export interface ExecutionLookup {
@@ -81,6 +90,7 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     const error = log === null ? null : errorLine(log.split(/\r?\n/))
     if (error === null) return null
     scriptErrors.set(executionId, error)
+    deps.onScriptError(executionId, { progress, task, error })
     const oldest = scriptErrors.size > KEEP_ERRORS ? scriptErrors.keys().next().value : undefined
     if (oldest !== undefined) scriptErrors.delete(oldest)
     return error

@@ -146,6 +146,7 @@ const SQL = {
   unnamedByEnd: nearestEnd('AND execution_id IS NULL'),
   lastOfTask: `${EXECUTIONS} WHERE task_id = +? ORDER BY stopped_at DESC, seq DESC LIMIT 1`,
   fromQlik: 'SELECT 1 FROM execution WHERE task_id = ? AND status_num IS NOT NULL LIMIT 1',
+  errorOf: 'SELECT error FROM execution WHERE execution_id = ?',
   endOf: 'SELECT stopped_at AS stoppedAt, outcome FROM execution WHERE execution_id = ?',
   lastSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = +? AND stopped_at <= ? AND outcome = 'success'
     ORDER BY stopped_at DESC LIMIT 1`,
@@ -313,6 +314,11 @@ export function knownBefore(db: Database, { executionId }: EndedExecution, at: n
   if (executionId === null) return undefined
   const found = db.get<{ stoppedAt: number; outcome: string }>(SQL.endOf, executionId.toLowerCase())
   return found && found.stoppedAt <= at ? found : undefined
+}
+
+/** The reason of its failure; null when none is stored. */
+export function errorOfExecution(db: Database, executionId: string): string | null {
+  return db.get<{ error: string | null }>(SQL.errorOf, executionId.toLowerCase())?.error ?? null
 }
 
 /** The last success of the task except this execution. */
