@@ -140,7 +140,15 @@ export function createExecutions(
     reader,
     api({ apps: { reloads }, starts: { queued } }) {
       const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
-      const executions = createExecutionLookup({ qrs: cached, statuses, follower, records, reloads, queued, onScriptError })
+      const executions = createExecutionLookup({
+        qrs: cached,
+        statuses,
+        follower,
+        records,
+        reloads,
+        queued,
+        onScriptError,
+      })
       const tasks = createTaskList({ qrs, clock, describe: describeTasks })
       return {
         routes: [

@@ -65,7 +65,15 @@ async function scene() {
     get: (id: string) => (id === RELOAD ? reload : null),
     finished: () => ended.promise,
   }
-  const executions = createExecutionLookup({ qrs, statuses, follower, records, reloads, queued: () => null, onScriptError() {} })
+  const executions = createExecutionLookup({
+    qrs,
+    statuses,
+    follower,
+    records,
+    reloads,
+    queued: () => null,
+    onScriptError() {},
+  })
   const stopping = new AbortController()
   const tasks = createTaskList({
     qrs: reader,
