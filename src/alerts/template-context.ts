@@ -1,9 +1,10 @@
 /** The template context: the variables that the templates of all channels see. */
 import type { EventDetails, EventOutcome, EventType, TaskEvent } from '../events/types.ts'
+import { attemptsOf, failureReason, runOf } from '../qlik/qrs/execution.ts'
 import { STATUS_TEXTS } from '../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty, type QrsNamed } from '../qlik/qrs/types.ts'
 import { correlationKey } from './message-text/labels.ts'
-import { errorLine, excerpts } from './script-log.ts'
+import { excerpts } from './script-log.ts'
 import { durationParts, type TimeFormatter, utcParts } from './times.ts'
 import { eventHeading, eventTitle, subjectName, TYPE_LABELS } from './title.ts'
 import type { RenderInput } from './types.ts'
@@ -104,9 +105,6 @@ const USER_FORMS = {
 const EVENT_WORDS: Partial<Record<EventOutcome, string>> = { failed: 'Failure' }
 /** The kinds of events that are not about a task. */
 const NO_TASK: readonly EventType[] = ['cloudReload', 'appReload', 'service', 'license', 'self']
-/** Outcomes whose error is found in the script log. */
-const ERROR_IN_LOG: readonly EventOutcome[] = ['failed']
-
 /** The name of an event in configuration keys: `reloadTaskFailure`, `preloadTaskSuccess`, `serviceStopped`, ... */
 export function eventName(type: EventType, outcome: EventOutcome): string {
   const word = EVENT_WORDS[outcome] ?? `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`
@@ -171,10 +169,15 @@ function logTimeZone({ logTimeStamp, source, host }: TaskEvent): string {
   return `local time of ${source === 'udp' ? host || 'the node' : 'Footman'}`
 }
 
-/** The last error of the script log, else what the event itself says. */
-function errorText({ outcome, scriptLog, details, logMessage }: TaskEvent): string {
-  const fromLog = ERROR_IN_LOG.includes(outcome) ? errorLine(scriptLog) : null
-  if (fromLog) return fromLog
+/** The reason of a failure, else what the event itself says. */
+function errorText({ outcome, execution, scriptLog, details, logMessage }: TaskEvent): string {
+  const attempts = execution ? attemptsOf(execution) : []
+  const reason = failureReason({
+    outcome,
+    log: scriptLog?.lines ?? [],
+    details: attempts.flatMap((attempt) => attempt.details ?? []),
+  })
+  if (reason) return reason
   if (details?.kind === 'self') return details.text
   if (details?.kind === 'cloudReload') return String(details.variables.errorMessage || logMessage)
   return logMessage
@@ -314,11 +317,12 @@ function executionVariables({ execution, node }: TaskEvent, times: TimeFormatter
   const details = [...(execution?.details ?? [])].sort(
     (a, b) => instant(a.detailCreatedDate) - instant(b.detailCreatedDate),
   )
+  const run = execution && runOf(execution)
   const rows = details.map((detail) => `${detail.detailCreatedDate}\t${detail.message}`)
   return {
     executingNodeName: execution?.executingNodeName ?? node ?? '',
-    executionDuration: durationParts(execution?.duration),
-    executionStartTime: { ...times.variants('startTime', execution?.startTime), ...utcParts(execution?.startTime) },
+    executionDuration: durationParts(run?.durationMs),
+    executionStartTime: { ...times.variants('startTime', run?.startTime), ...utcParts(run?.startTime) },
     executionStopTime: { ...times.variants('stopTime', execution?.stopTime), ...utcParts(execution?.stopTime) },
     executionStatusNum: execution?.status ?? '',
     executionStatusText: execution ? (STATUS_TEXTS[execution.status] ?? '') : '',

@@ -162,7 +162,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const cloud = createCloud({ ...base, emitter, alerts }, dutyConfig, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters, auditPart.deadLetters].filter((queue) => queue !== null)
-  const history = createHistory({ ...base, alerts, qlik, pipeline, safetyNet, live, queues }, config.footman)
+  const history = createHistory(
+    { ...base, alerts, qlik, pipeline, executions, safetyNet, live, queues },
+    config.footman,
+  )
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
   const properties = createCustomPropertyWatch({ ...qlik, log }, propertyNeeds(config))
 

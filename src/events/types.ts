@@ -1,6 +1,6 @@
 /** Types of task events, from the datagram to the enriched record. */
 
-import type { AppOwner, QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/types.ts'
+import type { AppOwner, QrsApp, QrsExecution, QrsTask } from '../qlik/qrs/types.ts'
 import type { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, OUTCOMES, SEVERITIES, TASK_TYPES } from './kinds.ts'
 
 export type TaskType = (typeof TASK_TYPES)[number]
@@ -151,7 +151,7 @@ export interface TaskEvent extends TaskMessage {
   readonly app: QrsApp | null
   readonly owner: AppOwner | null
   /** The result of exactly this execution. */
-  readonly execution: QrsExecutionResult | null
+  readonly execution: QrsExecution | null
   readonly scriptLog: ScriptLog | null
   /** The script log was not asked for, as every message that would show it was held back when the event was decided. */
   readonly logSkipped?: boolean

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { choice, list } from '../../config/fields.ts'
 import type { EventDetails, EventOutcome, TaskEvent } from '../../events/types.ts'
+import { runOf } from '../../qlik/qrs/execution.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
 import { cutStart, utf8 } from '../message-text/cut.ts'
@@ -227,11 +228,12 @@ function tagAttributes(prefix: string, tags: readonly QrsNamed[] = []): Attribut
 function executionAttributes({ execution, scriptLog, node }: TaskEvent, tailLines: number): Attributes {
   if (!execution) return known({ qs_executingNodeName: node })
   const status = STATUS_TEXTS[execution.status] ?? ''
+  const { startTime, stopTime, durationMs } = runOf(execution)
   return {
     qs_executingNodeName: execution.executingNodeName,
-    qs_executionStartTimeUTC: execution.startTime,
-    qs_executionStopTimeUTC: execution.stopTime,
-    qs_executionDurationSeconds: Math.floor(execution.duration / 1000),
+    qs_executionStartTimeUTC: startTime,
+    qs_executionStopTimeUTC: stopTime,
+    qs_executionDurationSeconds: Math.floor(durationMs / 1000),
     qs_executionStatusNum: execution.status,
     qs_exeuctionStatusText: status,
     qs_executionStatusText: status,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { map } from '../../config/fields.ts'
 import type { Severity, TaskEvent } from '../../events/types.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
+import { runOf } from '../../qlik/qrs/execution.ts'
 import { cut } from '../message-text/cut.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
 import { SHORTENED } from '../outbox/shorten.ts'
@@ -119,7 +120,7 @@ function logRecord(event: TaskEvent, title: string, severity: Severity, error: s
       'qlik.app.id': appIdOf(event),
       'qlik.app.name': appNameOf(event),
       'qlik.execution.id': event.executionId,
-      'qlik.execution.duration_ms': event.execution?.duration ?? '',
+      'qlik.execution.duration_ms': event.execution ? runOf(event.execution).durationMs : '',
       'qlik.error': error,
       'footman.note': isShortened ? SHORTENED : '',
       'host.name': event.host,

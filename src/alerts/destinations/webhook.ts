@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
 import { choice, file, requiredHttpUrl, text } from '../../config/fields.ts'
+import { runOf } from '../../qlik/qrs/execution.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty } from '../../qlik/qrs/types.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
@@ -198,13 +199,14 @@ function appOf({ event, text }: HttpRenderInput) {
 function executionOf({ event }: HttpRenderInput) {
   const { executionId: id, execution } = event
   if (!id) return null
+  const run = execution && runOf(execution)
   return {
     id,
     node: execution?.executingNodeName ?? event.node ?? null,
     statusText: execution ? (STATUS_TEXTS[execution.status] ?? null) : null,
-    startedAt: known(execution?.startTime),
-    stoppedAt: known(execution?.stopTime),
-    durationMs: execution?.duration ?? null,
+    startedAt: known(run?.startTime),
+    stoppedAt: known(run?.stopTime),
+    durationMs: run?.durationMs ?? null,
   }
 }
 

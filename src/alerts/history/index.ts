@@ -46,6 +46,10 @@ export interface HistoryDeps {
     /** The datagram of a journal entry; null when it has been removed. */
     rawOf(journalId: number): Uint8Array | null
   }
+  readonly executions: {
+    /** Why an execution has failed; null when that is not known. */
+    errorOf(executionId: string): string | null
+  }
   readonly safetyNet: {
     /** The execution of the retry that followed an event; null when none was started. */
     retryOf(taskId: string, eventId: string): string | null
@@ -99,7 +103,11 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
   const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
   const contextOf = (event: TaskEvent) => {
     const context = { ...contextLinks(deps.live()), version: VERSION, times, now: clock.now() }
-    return templateContext(event, context, EXCERPT, 'slash')
+    const variables = templateContext(event, context, EXCERPT, 'slash')
+    // The history may have learnt of the execution after the event was decided.
+    const isBad = event.outcome === 'failed' || event.outcome === 'aborted'
+    const errorText = isBad ? deps.executions.errorOf(event.executionId) : null
+    return errorText === null ? variables : { ...variables, errorText }
   }
   const loadEvent = (id: string) => loadTaskEvent(db, id)
   const idempotency = createIdempotency(deps)

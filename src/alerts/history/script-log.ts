@@ -5,9 +5,9 @@ import { queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
+import { errorLine, isErrorLine } from '../../qlik/qrs/execution.ts'
 import { nullWhenAbsent, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
-import { errorLine, isErrorLine } from '../script-log.ts'
 import { eventNotFound } from './events.ts'
 import { idOf } from './lists.ts'
 
@@ -69,7 +69,7 @@ export function scriptLogRoutes(deps: ScriptLogRoutesDeps): ApiRoute[] {
           from,
           text: lines.slice(from - 1, from - 1 + limit),
           errorLines: lines.flatMap((line, n) => (isErrorLine(line) ? [n + 1] : [])).slice(0, MOST_ERRORS),
-          errorText: errorLine(log),
+          errorText: errorLine(lines),
         })
       },
     }),

@@ -4,6 +4,7 @@ import type { EventDetails, MissingPart, Need, TaskEvent } from '../../events/ty
 import { durationText } from '../../platform/duration-text.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
+import { runOf } from '../../qlik/qrs/execution.ts'
 import { NEVER } from '../../qlik/qrs/types.ts'
 import {
   appUrl,
@@ -224,9 +225,11 @@ function missingPart({ missingReasons }: TaskEvent, part: MissingPart): string {
 
 /** `2026-03-02 07:00:01 +01:00, duration 0:03:10` */
 function startOf({ execution }: TaskEvent, times: TimeFormatter): string | null {
-  const start = execution && execution.startTime !== NEVER ? Date.parse(execution.startTime) : Number.NaN
-  if (!execution || Number.isNaN(start)) return null
-  const duration = execution.stopTime === NEVER ? '' : clock(execution.duration)
+  if (!execution) return null
+  const { startTime, stopTime, durationMs } = runOf(execution)
+  const start = startTime === NEVER ? Number.NaN : Date.parse(startTime)
+  if (Number.isNaN(start)) return null
+  const duration = stopTime === NEVER ? '' : clock(durationMs)
   return `${localTime(start, times)}${duration && `, duration ${duration}`}`
 }
 

@@ -1,7 +1,7 @@
 /** The event of a message that its receiver has refused as too large: little of its script log, no long texts. */
 import type { TaskEvent } from '../../events/types.ts'
+import { errorLine } from '../../qlik/qrs/execution.ts'
 import { cut } from '../message-text/cut.ts'
-import { errorLine } from '../script-log.ts'
 
 /** The message says so, as its reader may miss what is not there. */
 export const SHORTENED = 'Shortened: the receiver refused the whole message as too large.'
@@ -18,7 +18,7 @@ export function shortened(event: TaskEvent): TaskEvent {
     ...Object.getOwnPropertyDescriptors(event),
     ...valuesOf({
       logMessage: [cut(logMessage, TEXT_KEPT), SHORTENED].filter(Boolean).join(' '),
-      scriptLog: scriptLog && { ...scriptLog, lines: endOf(scriptLog.lines, errorLine(scriptLog)) },
+      scriptLog: scriptLog && { ...scriptLog, lines: endOf(scriptLog.lines, errorLine(scriptLog.lines)) },
       app: short(app),
       task: short(task),
       execution: short(execution),

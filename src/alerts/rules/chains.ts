@@ -10,6 +10,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
+import { runOf } from '../../qlik/qrs/execution.ts'
 import type { ChainLink, ChainReader, QrsClient, QrsNamed } from '../../qlik/qrs/types.ts'
 import type { ChainTask, DeliveryNote, SuppressedBy } from '../types.ts'
 import { isGood, isTaskType } from './subjects.ts'
@@ -92,7 +93,7 @@ function rootState(downstream: readonly ChainTask[], { taskId, taskName }: TaskE
 }
 
 function startOf({ execution, receivedAt }: TaskEvent): number {
-  const started = Date.parse(execution?.startTime ?? '')
+  const started = Date.parse(execution ? runOf(execution).startTime : '')
   return Number.isNaN(started) ? receivedAt : started
 }
 

@@ -3,6 +3,7 @@ import type { EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { WindowReference, Windows } from '../../platform/calendar.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { globMatcher } from '../../platform/glob.ts'
+import { runOf } from '../../qlik/qrs/execution.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
 import { isTaskType } from './subjects.ts'
@@ -199,8 +200,9 @@ function ofHistory(event: TaskEvent, test: (history: NonNullable<TaskEvent['hist
 /** The run time of an execution that goes on is what the watchdog has measured. */
 function runTime({ type, execution, details, outcome }: TaskEvent, wanted: Comparison): Finding {
   if (!isTaskType(type)) return NOTHING
-  const ms = outcome === 'stuck' && details?.kind === 'watchdog' ? details.elapsedMs : execution?.duration
-  return ms === undefined ? UNKNOWN : finding(formatDuration(ms), compares(wanted, ms))
+  const ms =
+    outcome === 'stuck' && details?.kind === 'watchdog' ? details.elapsedMs : execution && runOf(execution).durationMs
+  return ms === undefined || ms === null ? UNKNOWN : finding(formatDuration(ms), compares(wanted, ms))
 }
 
 /** A task that has never succeeded counts as infinitely long ago. */

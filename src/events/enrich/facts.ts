@@ -1,11 +1,13 @@
 /** Asks QRS for the data that the rules of one event need, round by round. A part that was answered is not asked for again. */
 import { within } from '../../platform/deadline.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { executionOf } from '../../qlik/qrs/execution.ts'
 import { definiteAnswer } from '../../qlik/qrs/failure.ts'
 import {
   type AppOwner,
   type QrsApp,
   type QrsClient,
+  type QrsExecution,
   type QrsExecutionResult,
   type QrsTask,
   ZERO_GUID,
@@ -41,7 +43,7 @@ export interface Facts {
   task?: QrsTask | null
   app?: QrsApp | null
   owner?: AppOwner | null
-  execution?: QrsExecutionResult | null
+  execution?: QrsExecution | null
   scriptLog?: ScriptLog | null
   /** No message is going to show the script log. */
   logSkipped?: boolean
@@ -311,7 +313,7 @@ interface ExecutionQuestion {
 
 interface ExecutionAnswer {
   /** The final result; null while QRS does not have it. */
-  readonly result: QrsExecutionResult | null
+  readonly result: QrsExecution | null
   /** The node that executes it, as far as QRS has named it. */
   readonly node: string
   /** The status with which QRS refused to look up results by execution id; null when it did not. */
@@ -332,7 +334,7 @@ async function findExecution(
     try {
       const results = await qrs.executionResults(question.executionId, signal)
       // One result per retry: the last one is the one that was announced.
-      const last = [...results].sort((a, b) => (a.startTime < b.startTime ? -1 : 1)).at(-1)
+      const last = executionOf([...results].sort((a, b) => (a.startTime < b.startTime ? -1 : 1)))
       if (last) return { result: isFinal(last) ? last : null, node: last.executingNodeName, refused }
     } catch (error) {
       refused = definiteAnswer(error)

@@ -43,6 +43,12 @@ export interface QrsExecutionResult {
   readonly taskID?: string
 }
 
+/** An execution that has ended: its last result, unchanged, with those of the attempts before. */
+export interface QrsExecution extends QrsExecutionResult {
+  /** Oldest first; absent = it was tried once. */
+  readonly earlierAttempts?: readonly QrsExecutionResult[]
+}
+
 export interface QrsTask {
   readonly id: string
   readonly name: string

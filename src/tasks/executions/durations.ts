@@ -1,5 +1,4 @@
 /** Usual durations of a task from its last successful executions, and the expected end of one that runs. */
-import { usualDuration } from '../../platform/usual.ts'
 
 /** A successful execution; milliseconds, and milliseconds since 1970. Null where it was not measured. */
 export interface Sample {
@@ -9,11 +8,18 @@ export interface Sample {
   readonly beganAt: number | null
 }
 
+/** Percentiles of the last successful executions of a task, as pages and answers show them. */
+export interface OwnDurations {
+  readonly p50Ms: number
+  readonly p90Ms: number
+  readonly p95Ms: number
+  readonly waitP50Ms: number
+}
+
 export interface Usual {
-  /**
-   * The usual duration, as all pages, answers and messages say it: the median of its own last successful
-   * executions. Null without one.
-   */
+  /** Null without a successful execution of its own that was measured. */
+  readonly own: OwnDurations | null
+  /** The median of `own`: the usual duration, as all pages, answers and messages say it. */
   readonly usualMs: number | null
   /** Of the sample for estimates: executions of the same time of day, or also those of other tasks. */
   readonly p50Ms: number
@@ -58,32 +64,35 @@ interface UsualInput {
   readonly wall?: (instant: number) => number
 }
 
-export function usualOf({ own, others, plannedWall = null, wall = (instant) => instant }: UsualInput): Usual {
-  const recent = own.slice(0, SAMPLE_RUNS)
+export function usualOf({ own: newest, others, plannedWall = null, wall = (instant) => instant }: UsualInput): Usual {
+  const recent = newest.slice(0, SAMPLE_RUNS)
   const same = plannedWall === null ? [] : recent.filter((one) => isSameTime(one, plannedWall, wall))
   const chosen = same.length >= MANY ? same : recent
-  const measured = runsOf(chosen)
-  const samples = measured.length
-  const usualMs = usualDuration(recent.map(({ runMs }) => runMs))
+  const samples = runsOf(chosen).length
+  const own = percentilesOf(recent)
+  const usualMs = own?.p50Ms ?? null
   const isGuess = samples < ENOUGH
-  const used = isGuess ? [...chosen, ...others()] : chosen
-  const runs = isGuess ? runsOf(used) : measured
-  if (runs.length === 0) return { ...UNKNOWN, usualMs, samples }
-  const waits = ascending(used.flatMap(({ queueMs }) => queueMs ?? []))
+  const estimate = percentilesOf(isGuess ? [...chosen, ...others()] : chosen)
+  if (!estimate) return { ...UNKNOWN, own, usualMs, samples }
+  return { ...estimate, own, usualMs, samples, basis: isGuess ? 'guess' : 'history' }
+}
+
+/** Null when none of the samples was measured. */
+function percentilesOf(samples: readonly Sample[]) {
+  const runs = runsOf(samples)
+  if (runs.length === 0) return null
+  const waits = ascending(samples.flatMap(({ queueMs }) => queueMs ?? []))
   return {
-    usualMs,
     p50Ms: nearestRank(runs, 50),
     p90Ms: upper(runs, 90),
     p95Ms: upper(runs, 95),
     waitP50Ms: waits.length === 0 ? 0 : nearestRank(waits, 50),
     waitP90Ms: waits.length === 0 ? 0 : upper(waits, 90),
-    samples,
-    basis: isGuess ? 'guess' : 'history',
     runs,
   }
 }
 
-const UNKNOWN: Omit<Usual, 'samples' | 'usualMs'> = {
+const UNKNOWN: Omit<Usual, 'samples' | 'usualMs' | 'own'> = {
   p50Ms: UNKNOWN_P50_MS,
   p90Ms: UNKNOWN_P90_MS,
   p95Ms: UNKNOWN_P90_MS,

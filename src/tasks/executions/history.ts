@@ -7,12 +7,21 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
+import { attemptsOf, failureReason } from '../../qlik/qrs/execution.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import { and, compare } from '../../qlik/qrs/filter.ts'
 import type { ExecutionReader, QrsClient, QrsExecutionResult, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
-import { lastResultOf, OUTCOMES, type Progress, progressOf, scriptError, TASK_TYPES, taskTypeText } from './status.ts'
+import {
+  lastResultOf,
+  mayHaveAttempts,
+  OUTCOMES,
+  type Progress,
+  progressOf,
+  TASK_TYPES,
+  taskTypeText,
+} from './status.ts'
 import { knownBefore, recordExecution, standingAt, successBefore } from './store.ts'
-import type { EndedExecution, EndedOnSite, EndedReader, ExecutionOutcome, StartRecords } from './types.ts'
+import type { EndedExecution, EndedOnSite, EndedReader, StartRecords } from './types.ts'
 
 export interface HistoryDeps {
   readonly writer: GroupWriter
@@ -112,7 +121,7 @@ export function endedFromProgress(
     outcome,
     actor: null,
     stoppedAt,
-    error: errorOf(outcome, null, progress),
+    error: progress.errorDetail,
   }
 }
 
@@ -121,8 +130,10 @@ function endedFromEvent(event: TaskEvent): EndedExecution | null {
   const outcome = OUTCOMES.find((one) => one === event.outcome) ?? null
   if (outcome === null || !TASK_TYPES.some((type) => type === event.type)) return null
   const { execution } = event
-  const progress = execution && progressOf([execution], false)
+  const progress = execution && progressOf(attemptsOf(execution), false)
   const final = progress?.state === 'finished' ? progress : null
+  const proven = final?.outcome ?? outcome
+  const fromLog = failureReason({ outcome: proven, log: event.scriptLog?.lines ?? [], details: [] })
   return {
     executionId: event.executionId || execution?.executionID || null,
     taskId: event.taskId,
@@ -131,10 +142,11 @@ function endedFromEvent(event: TaskEvent): EndedExecution | null {
     appId: event.appId || null,
     appName: event.appName || null,
     ...(final ? measured(final) : UNMEASURED),
-    outcome: final?.outcome ?? outcome,
+    outcome: proven,
     actor: null,
     stoppedAt: final?.stoppedAt ?? event.receivedAt,
-    error: errorOf(final?.outcome ?? outcome, event.scriptLog?.lines.join('\n') ?? null, final),
+    error: fromLog ?? final?.errorDetail ?? null,
+    isErrorOfLog: fromLog !== null,
   }
 }
 
@@ -152,12 +164,6 @@ const UNMEASURED = {
   runMs: null,
   attempts: 1,
 } as const
-
-function errorOf(outcome: ExecutionOutcome, scriptLog: string | null, progress: Progress | null): string | null {
-  if (outcome !== 'failed' && outcome !== 'aborted') return null
-  const detail = progress?.details.findLast(({ level }) => level === 'error')?.message ?? null
-  return (scriptLog === null ? null : scriptError(scriptLog)) ?? detail
-}
 
 // Executions that have ended on the site in a span of time.
 
@@ -246,7 +252,7 @@ export function createEndedReader({ qrs, log }: EndedReaderDeps): EndedReader {
 interface FirstImportDeps {
   readonly db: Database
   readonly history: Pick<History, 'add'>
-  readonly qrs: Pick<ExecutionReader, 'taskBatches' | 'resultsById'>
+  readonly qrs: Pick<ExecutionReader, 'taskBatches' | 'resultsById' | 'resultsOfExecutions'>
   readonly log: Logger
 }
 
@@ -286,9 +292,13 @@ export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): S
     const known = new Map(
       (await qrs.resultsById(ids, stopping.signal)).map((result) => [result.id, result.executionID]),
     )
+    const idOf = (result: QrsExecutionResult) => result.executionID ?? known.get(result.id) ?? null
+    const retried = lasts.flatMap(({ task, result }) => (mayHaveAttempts(task) && idOf(result)) || [])
+    const results = retried.length > 0 ? await qrs.resultsOfExecutions(retried, stopping.signal) : []
+    const attempts = Map.groupBy(results, ({ executionID }) => executionID?.toLowerCase() ?? null)
     return lasts.flatMap(({ task, result }) => {
-      const executionId = result.executionID ?? known.get(result.id) ?? null
-      return endedFromResults(executionId, [result], task) ?? []
+      const executionId = idOf(result)
+      return endedFromResults(executionId, attempts.get(executionId?.toLowerCase() ?? '') ?? [result], task) ?? []
     })
   }
 

@@ -15,10 +15,10 @@ import { createFirstImport, createHistory, endedFromProgress, type History, type
 import { historyRoutes } from './history-http.ts'
 import { createHistoryReader, type HistoryReader } from './history-reader.ts'
 import { executionRoutes } from './http.ts'
-import { createExecutionLookup } from './lookup.ts'
+import { createExecutionLookup, type ScriptError } from './lookup.ts'
 import { createStatusCache } from './status.ts'
-import { createStartRecords, purgeExecutions, taskStates } from './store.ts'
-import { createTaskList } from './tasks.ts'
+import { createStartRecords, errorOfExecution, purgeExecutions, taskStates } from './store.ts'
+import { createTaskDescriber, createTaskList, type TaskDescriber } from './tasks.ts'
 import type { QueuedStart, RunningStarts, StartRecords } from './types.ts'
 
 export interface ExecutionsDeps {
@@ -66,6 +66,9 @@ export interface Executions {
   readonly reader: Pick<HistoryReader, 'ask'>
   /** The endpoints, which also show reloads of apps and the start queue. */
   api(sources: ExecutionSources): { readonly routes: readonly ApiRoute[] }
+  readonly describeTasks: TaskDescriber
+  /** Why an execution has failed; null when the history does not say so. */
+  errorOf(executionId: string): string | null
   /** How the last execution of each task has ended. */
   taskStates(): ReturnType<typeof taskStates>
   /** Check the open starts; to be started before and stopped after the start queue. */
@@ -102,6 +105,7 @@ export function createExecutions(
   const running = createRunningStarts({ records, statuses, follower, qrs, clock, log })
   const history = createHistory({ writer, records, onEnded: on.executionEnded })
   const reader = createHistoryReader({ file: deps.databaseFile, workerEntry: deps.workerEntry })
+  const describeTasks = createTaskDescriber({ qrs, statuses })
   const stopping = new AbortController()
 
   follower.onStatus((executionId, { progress }) => {
@@ -114,6 +118,13 @@ export function createExecutions(
       })
       .catch((error: unknown) => log.verbose(`HISTORY: An execution could not be recorded yet: ${reasonOf(error)}`))
   })
+
+  /** The history learns the reason as well, so that lists and details agree. */
+  function onScriptError(executionId: string, { progress, task, error }: ScriptError): void {
+    const ended = endedFromProgress(executionId, progress, task)
+    if (ended) void history.add([{ ...ended, error, isErrorOfLog: true }], true).catch(ignored)
+  }
+  const ignored = (error: unknown) => log.verbose(`HISTORY: An error could not be recorded: ${reasonOf(error)}`)
 
   const sweep = createRecurringJob({ everyMs: SWEEP_MS }, () => {
     const failed = (error: unknown) => log.verbose(`EXECUTIONS: Started tasks could not be looked at: ${error}`)
@@ -129,8 +140,16 @@ export function createExecutions(
     reader,
     api({ apps: { reloads }, starts: { queued } }) {
       const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
-      const executions = createExecutionLookup({ qrs: cached, statuses, follower, records, reloads, queued })
-      const tasks = createTaskList({ qrs, clock })
+      const executions = createExecutionLookup({
+        qrs: cached,
+        statuses,
+        follower,
+        records,
+        reloads,
+        queued,
+        onScriptError,
+      })
+      const tasks = createTaskList({ qrs, clock, describe: describeTasks })
       return {
         routes: [
           ...executionRoutes({
@@ -143,6 +162,8 @@ export function createExecutions(
         ],
       }
     },
+    describeTasks,
+    errorOf: (executionId) => errorOfExecution(db, executionId),
     taskStates: () => taskStates(db),
     backends: [
       {

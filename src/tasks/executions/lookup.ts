@@ -1,8 +1,9 @@
 /** Executions of tasks and reloads of apps by their ids. */
 import type { AppReload, AppReloads } from '../../apps/types.ts'
+import { errorLine } from '../../qlik/qrs/execution.ts'
 import { nullWhenAbsent } from '../../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
-import { isoOf, type Progress, type StatusCache, scriptError, summaryOf, taskTypeText } from './status.ts'
+import { isoOf, type Progress, type StatusCache, summaryOf, taskTypeText } from './status.ts'
 import type { Execution, ExecutionFollower, QueuedStart, StartRecord, StartRecords } from './types.ts'
 
 interface ExecutionLookupDeps {
@@ -13,11 +14,20 @@ interface ExecutionLookupDeps {
   readonly reloads: AppReloads
   /** An entry of the start queue by its id. */
   readonly queued: (id: string) => QueuedStart | null
+  /** The script log of a failed execution was read. */
+  readonly onScriptError: (executionId: string, found: ScriptError) => void
 }
 
 type ScriptLogAnswer =
   | { readonly found: true; readonly log: string }
   | { readonly found: false; readonly execution: Execution | null; readonly reason: string }
+
+/** The reason that the script log of a failed execution gives. */
+export interface ScriptError {
+  readonly progress: Progress
+  readonly task: QrsTask
+  readonly error: string
+}
 
 /** Both reject with a `QrsError` when QRS cannot be asked. */
 export interface ExecutionLookup {
@@ -77,9 +87,10 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     const known = scriptErrors.get(executionId)
     if (known) return known
     const log = await qrs.scriptLog(task.id, progress.result).catch(() => null)
-    const error = log === null ? null : scriptError(log)
+    const error = log === null ? null : errorLine(log.split(/\r?\n/))
     if (error === null) return null
     scriptErrors.set(executionId, error)
+    deps.onScriptError(executionId, { progress, task, error })
     const oldest = scriptErrors.size > KEEP_ERRORS ? scriptErrors.keys().next().value : undefined
     if (oldest !== undefined) scriptErrors.delete(oldest)
     return error
@@ -146,8 +157,6 @@ interface TaskExecutionParts {
 
 function taskExecution({ executionId, progress, task, record, scriptError }: TaskExecutionParts): Execution {
   const { state, outcome, statusText, queueMs, runMs } = summaryOf(progress)
-  const detail = progress.details.findLast(({ level }) => level === 'error')?.message ?? null
-  const isBad = outcome === 'failed' || outcome === 'aborted'
   return {
     executionId,
     kind: 'task',
@@ -168,7 +177,7 @@ function taskExecution({ executionId, progress, task, record, scriptError }: Tas
     queueMs,
     runMs,
     attempts: progress.attempts,
-    error: isBad ? (scriptError ?? detail) : null,
+    error: scriptError ?? progress.errorDetail,
     details: progress.details,
   }
 }

@@ -1,6 +1,7 @@
 /** The state of an execution from its results in QRS: statuses, times, attempts, error text; and the cache of such states. */
 
 import type { Clock } from '../../platform/types.ts'
+import { failureReason, inOrder } from '../../qlik/qrs/execution.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import {
   type ExecutionReader,
@@ -77,6 +78,8 @@ export interface Progress extends ExecutionSummary {
   readonly stoppedAt: number | null
   readonly attempts: number
   readonly details: readonly ExecutionDetail[]
+  /** Why it failed, as far as its details say. */
+  readonly errorDetail: string | null
   /** The newest attempt. */
   readonly result: QrsExecutionResult
 }
@@ -98,7 +101,7 @@ export function progressOf(results: readonly QrsExecutionResult[], goesOn: boole
   const last = results.at(-1)
   if (!first || !last) return null
   const { state, outcome } = goesOn ? { state: 'running' as const, outcome: null } : meaningOf(last.status)
-  const details = results.flatMap((result) => [...result.details].sort(byDate))
+  const details = results.flatMap((result) => inOrder(result.details))
   const triggeredAt = timeOf(first.startTime)
   const startedAt = startOf(details)
   const stoppedAt = state === 'finished' ? timeOf(last.stopTime) : null
@@ -117,9 +120,13 @@ export function progressOf(results: readonly QrsExecutionResult[], goesOn: boole
     stoppedAt,
     attempts: results.length,
     details: details.map(detailOf),
+    errorDetail: outcome && failureReason({ outcome, log: [], details }),
     result: last,
   }
 }
+
+/** False: one result is the whole execution. */
+export const mayHaveAttempts = ({ maxRetries = 0 }: QrsTask): boolean => maxRetries > 0
 
 /** The members that answers to start requests contain. */
 export function summaryOf({ state, outcome, statusText, queueMs, runMs }: ExecutionSummary): ExecutionSummary {
@@ -157,10 +164,6 @@ function detailOf({ detailCreatedDate, detailsType, message }: QrsExecutionDetai
   return { at: detailCreatedDate, level: LEVELS[detailsType] ?? 'info', message }
 }
 
-function byDate(a: QrsExecutionDetail, b: QrsExecutionDetail): number {
-  return a.detailCreatedDate < b.detailCreatedDate ? -1 : a.detailCreatedDate > b.detailCreatedDate ? 1 : 0
-}
-
 /** Null when the task never ran. */
 export function lastResultOf({ operational }: QrsTask): QrsExecutionResult | null {
   const result = operational?.lastExecutionResult
@@ -170,13 +173,6 @@ export function lastResultOf({ operational }: QrsTask): QrsExecutionResult | nul
 /** Null stays null. */
 export function isoOf(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString()
-}
-
-/** The last `Error: ...` line of a script log; null when there is none. */
-export function scriptError(log: string): string | null {
-  const lines = log.split(/\r?\n/)
-  const line = lines.findLast((candidate) => /(^|\s)Error: /.test(candidate))
-  return line === undefined ? null : line.slice(line.search(/(?<=^|\s)Error: /)).trim()
 }
 
 // The execution-status cache.

@@ -146,6 +146,7 @@ const SQL = {
   unnamedByEnd: nearestEnd('AND execution_id IS NULL'),
   lastOfTask: `${EXECUTIONS} WHERE task_id = +? ORDER BY stopped_at DESC, seq DESC LIMIT 1`,
   fromQlik: 'SELECT 1 FROM execution WHERE task_id = ? AND status_num IS NOT NULL LIMIT 1',
+  errorOf: 'SELECT error FROM execution WHERE execution_id = ?',
   endOf: 'SELECT stopped_at AS stoppedAt, outcome FROM execution WHERE execution_id = ?',
   lastSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = +? AND stopped_at <= ? AND outcome = 'success'
     ORDER BY stopped_at DESC LIMIT 1`,
@@ -266,12 +267,17 @@ function find(db: Database, { executionId, resultId, taskId, outcome, stoppedAt 
   return db.get<Stored>(sql, taskId, outcome, stoppedAt, SAME_END_MS)
 }
 
-/** The report of Qlik Sense with the most attempts wins; its missing members are taken from the other report. */
+/**
+ * The report of Qlik Sense with the most attempts wins; its missing members are taken from the other report. The stored
+ * error may be that of a script log, which reports without the log do not replace.
+ */
 function merged(known: EndedExecution, reported: EndedExecution): EndedExecution {
   const isBetter = reported.statusNum !== null && (known.statusNum === null || reported.attempts >= known.attempts)
   const [best, other] = isBetter ? [reported, known] : [known, reported]
   const entries = COLUMNS.map(([, member]) => [member, best[member] ?? other[member]])
-  return Object.fromEntries(entries) as unknown as EndedExecution
+  const row = Object.fromEntries(entries) as unknown as EndedExecution
+  const error = reported.isErrorOfLog ? reported.error : (known.error ?? reported.error)
+  return { ...row, error: badness(row) ? error : null }
 }
 
 /** Executions that one look-up counts at most. */
@@ -308,6 +314,11 @@ export function knownBefore(db: Database, { executionId }: EndedExecution, at: n
   if (executionId === null) return undefined
   const found = db.get<{ stoppedAt: number; outcome: string }>(SQL.endOf, executionId.toLowerCase())
   return found && found.stoppedAt <= at ? found : undefined
+}
+
+/** The reason of its failure; null when none is stored. */
+export function errorOfExecution(db: Database, executionId: string): string | null {
+  return db.get<{ error: string | null }>(SQL.errorOf, executionId.toLowerCase())?.error ?? null
 }
 
 /** The last success of the task except this execution. */

@@ -18,10 +18,12 @@ import {
 import {
   isoOf,
   lastResultOf,
+  mayHaveAttempts,
   meaningOf,
   type Progress,
   progressOf,
   STATUSES,
+  type StatusCache,
   TASK_TYPES,
   taskTypeText,
 } from './status.ts'
@@ -66,12 +68,16 @@ const SMALL_SITE = 500
 const BATCH = 30
 const REQUESTS = 4
 
-type TaskSource = Pick<ExecutionReader, 'allTasks' | 'resultsById' | 'taskCount' | 'taskKeys'> &
-  Pick<SiteReader, 'tasksById'>
+type TaskSource = Pick<ExecutionReader, 'allTasks' | 'taskCount' | 'taskKeys'> & Pick<SiteReader, 'tasksById'>
 
-export function createTaskList({ qrs, clock }: { qrs: TaskSource; clock: Clock }): TaskList {
+interface TaskListDeps {
+  readonly qrs: TaskSource
+  readonly clock: Clock
+  readonly describe: TaskDescriber
+}
+
+export function createTaskList({ qrs, clock, describe }: TaskListDeps): TaskList {
   let cached: { readonly at: number; readonly tasks: Promise<readonly QrsTask[]> } | null = null
-  const executionIds = new Map<string, string>()
 
   function allTasks(): Promise<readonly QrsTask[]> {
     const now = clock.now()
@@ -82,24 +88,6 @@ export function createTaskList({ qrs, clock }: { qrs: TaskSource; clock: Clock }
       if (cached === mine) cached = null
     })
     return mine.tasks
-  }
-
-  /** Tasks carry the result of their last run, and only the result itself says to which execution it belongs. */
-  async function withExecutionIds(tasks: readonly QrsTask[]): Promise<TaskInfo[]> {
-    const ids = tasks.flatMap((task) => lastResultOf(task)?.id ?? [])
-    const missing = ids.filter((id) => !executionIds.has(id))
-    if (missing.length > 0) {
-      for (const { id, executionID } of await qrs.resultsById(missing)) {
-        if (executionID) executionIds.set(id, executionID)
-      }
-    }
-    const infos = tasks.map((task) => {
-      const info = taskInfo(task)
-      const executionId = executionIds.get(lastResultOf(task)?.id ?? '') ?? null
-      return info.last ? { ...info, last: { ...info.last, executionId: info.last.executionId ?? executionId } } : info
-    })
-    forgetOldest(executionIds)
-    return infos
   }
 
   /** Sorted. Only those of the last filter are kept: pages of one list are asked for one after the other. */
@@ -154,7 +142,7 @@ export function createTaskList({ qrs, clock }: { qrs: TaskSource; clock: Clock }
     const page = found.slice(0, limit)
     const last = page.at(-1)?.key
     return {
-      tasks: await withExecutionIds(page.map(({ task }) => task)),
+      tasks: await describe(page.map(({ task }) => task)),
       next: found.length > limit && last ? [last.name, last.id] : null,
     }
   }
@@ -190,7 +178,7 @@ export function createTaskList({ qrs, clock }: { qrs: TaskSource; clock: Clock }
       const page = found.slice(0, limit)
       const last = page.at(-1)
       return {
-        tasks: await withExecutionIds(page),
+        tasks: await describe(page),
         next: found.length > limit && last ? [last.name, last.id] : null,
       }
     },
@@ -354,7 +342,52 @@ export function taskInfo(task: QrsTask): TaskInfo {
 
 function lastRun(result: QrsExecutionResult | null): LastRun | null {
   const progress = result && progressOf([result], false)
-  if (!progress) return null
-  const { state, outcome, stoppedAt, runMs } = progress
-  return { executionId: result.executionID ?? null, state, outcome, stoppedAt: isoOf(stoppedAt), runMs }
+  return progress && { executionId: result.executionID ?? null, ...runFields(progress) }
+}
+
+function runFields({ state, outcome, stoppedAt, runMs }: Progress): Omit<LastRun, 'executionId'> {
+  return { state, outcome, stoppedAt: isoOf(stoppedAt), runMs }
+}
+
+/** Describes tasks with their whole last runs; rejects with a `QrsError`. */
+export type TaskDescriber = (tasks: readonly QrsTask[]) => Promise<TaskInfo[]>
+
+interface TaskDescriberDeps {
+  readonly qrs: Pick<ExecutionReader, 'resultsById'>
+  readonly statuses: Pick<StatusCache, 'ask' | 'last'>
+}
+
+/** A task carries its last attempt alone, which does not name its execution. */
+export function createTaskDescriber({ qrs, statuses }: TaskDescriberDeps): TaskDescriber {
+  const executionIds = new Map<string, string>()
+  const executionIdOf = (task: QrsTask) => executionIds.get(lastResultOf(task)?.id ?? '') ?? null
+
+  async function learnExecutions(tasks: readonly QrsTask[]): Promise<void> {
+    const ids = tasks.flatMap((task) => lastResultOf(task)?.id ?? [])
+    const missing = ids.filter((id) => !executionIds.has(id))
+    for (const { id, executionID } of missing.length > 0 ? await qrs.resultsById(missing) : []) {
+      if (executionID) executionIds.set(id, executionID)
+    }
+  }
+
+  /** The other attempts of executions that may have several. */
+  async function learnAttempts(tasks: readonly QrsTask[]): Promise<void> {
+    const ids = tasks.flatMap((task) => (mayHaveAttempts(task) && executionIdOf(task)) || [])
+    const open = ids.filter((id) => statuses.last(id)?.progress?.state !== 'finished')
+    if (open.length > 0) await statuses.ask(open)
+  }
+
+  return async (tasks) => {
+    await learnExecutions(tasks)
+    await learnAttempts(tasks)
+    const infos = tasks.map((task) => {
+      const info = taskInfo(task)
+      if (!info.last) return info
+      const executionId = info.last.executionId ?? executionIdOf(task)
+      const progress = mayHaveAttempts(task) && executionId ? statuses.last(executionId)?.progress : null
+      return { ...info, last: { ...info.last, executionId, ...(progress && runFields(progress)) } }
+    })
+    forgetOldest(executionIds)
+    return infos
+  }
 }

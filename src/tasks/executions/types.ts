@@ -136,6 +136,8 @@ export interface EndedExecution {
   readonly runMs: number | null
   readonly attempts: number
   readonly error: string | null
+  /** The script log was read: it says more than the details of the execution. Not stored. */
+  readonly isErrorOfLog?: boolean
 }
 
 /** How the executions of a task stand. */

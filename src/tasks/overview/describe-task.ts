@@ -42,7 +42,7 @@ export async function describeTask(deps: Deps, settings: Settings, taskId: strin
     now,
     timezone: settings.timezone,
   })
-  const { usualMs, p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis } = usual[0]!
+  const { own, usualMs, samples, basis } = usual[0]!
   const eta = live && liveEta(live, usual[1]!, now)
   const state = taskState(db, taskId)
   const isFailing = state?.lastOutcome === 'failed' || state?.lastOutcome === 'aborted'
@@ -60,7 +60,15 @@ export async function describeTask(deps: Deps, settings: Settings, taskId: strin
             overByMs: eta.overByMs,
           }
         : null,
-    usual: { usualMs, p50Ms, p90Ms, p95Ms, waitP50Ms, samples, basis },
+    usual: {
+      usualMs,
+      p50Ms: own?.p50Ms ?? null,
+      p90Ms: own?.p90Ms ?? null,
+      p95Ms: own?.p95Ms ?? null,
+      waitP50Ms: own?.waitP50Ms ?? null,
+      samples,
+      basis,
+    },
     triggers: [
       ...timeTriggers(deps, triggers, taskId, now),
       ...schedulesOf(deps, tasks, taskId, now),

@@ -14,17 +14,18 @@ import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
-import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { EXECUTION_FIELDS, TASK } from '../executions/http.ts'
-import { isoOf, lastResultOf, OUTCOMES, STATES, statusTextOf } from '../executions/status.ts'
-import { taskInfo } from '../executions/tasks.ts'
+import { isoOf, OUTCOMES, STATES, statusTextOf } from '../executions/status.ts'
+import type { TaskDescriber } from '../executions/tasks.ts'
 import { describeTask, stateNow } from './describe-task.ts'
 import type { TimelineRouteDeps } from './http-timeline.ts'
 import type { Point, RunningTask } from './queries.ts'
 import type { PlanSettings } from './timeline.ts'
 
 interface TaskRoutesDeps extends TimelineRouteDeps {
-  readonly qrs: Pick<QrsClient, 'taskById'> & Pick<ExecutionReader, 'resultsById'>
+  readonly qrs: Pick<QrsClient, 'taskById'>
+  readonly describeTasks: TaskDescriber
 }
 
 export interface TaskSettings extends PlanSettings {
@@ -60,17 +61,17 @@ const DETAIL = once(() =>
       .nullable(),
     usual: z
       .object({
-        usualMs: z.number().nullable().describe('Median of its last 30 successful runs; null without one.'),
-        p50Ms: z.number(),
-        p90Ms: z.number(),
-        p95Ms: z.number(),
-        waitP50Ms: z.number(),
-        samples: z.int(),
-        basis: z.enum(['history', 'guess', 'none']),
+        usualMs: ms().describe('The median, as all pages and messages say it.'),
+        p50Ms: ms().describe('As `usualMs`.'),
+        p90Ms: ms(),
+        p95Ms: ms(),
+        waitP50Ms: ms(),
+        samples: z.int().describe('Runs that they are made of, 30 at most.'),
+        basis: z
+          .enum(['history', 'guess', 'none'])
+          .describe('Of expected ends. `guess`: too few runs of its own, others of its type were added.'),
       })
-      .describe(
-        '`usualMs` is shown; the others are for estimates. `guess`: too few of its own, others of its type were added.',
-      ),
+      .describe('Of its last successful runs; all of them are null without one.'),
     triggers: z.array(
       z.object({
         id: z.string(),
@@ -308,15 +309,12 @@ const pointOf = ({ executionId, outcome, stoppedAt, runMs }: Point) => ({
 })
 
 /** The task as QRS has it, or else as it was last known; null when it does not exist. Throws 502 when nothing is known. */
-async function readTask({ qrs, site, reader }: TaskRoutesDeps, taskId: string) {
+async function readTask({ qrs, describeTasks, site, reader }: TaskRoutesDeps, taskId: string) {
   try {
     const task = await qrs.taskById(taskId, AbortSignal.timeout(10_000))
     if (!task) return null
-    const info = taskInfo(task)
-    const resultId = lastResultOf(task)?.id
-    const [result] = resultId && info.last ? await qrs.resultsById([resultId]) : []
-    const last = info.last && { ...info.last, executionId: result?.executionID ?? info.last.executionId }
-    return { info: { ...info, last }, stale: false }
+    const [info] = await describeTasks([task])
+    return { info: info!, stale: false }
   } catch (error) {
     const known = site.last.tasks.get(taskId)
     if (!known) throw refusal('REPOSITORY_UNREACHABLE', `QRS request failed: ${reasonOf(error)}`)

@@ -8,6 +8,7 @@ import type { TriggerReader } from '../../qlik/qrs/triggers.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import type { Eta, Usual } from '../executions/durations.ts'
 import type { HistoryReader } from '../executions/history-reader.ts'
+import type { TaskDescriber } from '../executions/tasks.ts'
 import type { ReportFirings } from './calendar.ts'
 import { calendarRoute } from './http-calendar.ts'
 import { type TaskSettings, taskRoutes } from './http-tasks.ts'
@@ -20,7 +21,7 @@ interface OverviewDeps {
   readonly db: Database
   readonly clock: Clock
   readonly qlik: { readonly qrs: QrsClient & ExecutionReader & TriggerReader }
-  readonly executions: { readonly reader: Pick<HistoryReader, 'ask'> }
+  readonly executions: { readonly reader: Pick<HistoryReader, 'ask'>; readonly describeTasks: TaskDescriber }
   readonly schedules: TimelineDeps['schedules']
   readonly reports: ReportFirings
   readonly alerts: { readonly maintenance: TimelineDeps['maintenance'] }
@@ -101,7 +102,7 @@ export function createOverview(
     routes: [
       timelineRoute(deps, settings),
       calendarRoute(deps, settings),
-      ...taskRoutes({ ...deps, qrs: qlik.qrs }, settings),
+      ...taskRoutes({ ...deps, qrs: qlik.qrs, describeTasks: executions.describeTasks }, settings),
     ],
     observers: { event: site.outdate },
   }

@@ -5,14 +5,17 @@ import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import { and, compare, or } from '../../qlik/qrs/filter.ts'
 import { type ExecutionReader, NEVER, type QrsClient, type QrsTask } from '../../qlik/qrs/types.ts'
+import { mayHaveAttempts, progressOf } from '../executions/status.ts'
 
 export interface LiveTask {
   readonly task: QrsTask
   readonly state: 'queued' | 'running' | 'idle'
-  /** Since when it is in that state, milliseconds since 1970; null when unknown. */
+  /** Since when it waits, or since its first attempt runs, milliseconds since 1970; null when unknown. */
   readonly since: number | null
-  /** Of the execution that goes on. */
+  /** Of the attempt that goes on. */
   readonly resultId: string | null
+  /** Of the first attempt of the execution, as far as known. */
+  readonly firstResultId: string | null
   readonly node: string
   /** Its next start by a schedule of Qlik Sense. */
   readonly dueAt: number | null
@@ -55,9 +58,11 @@ export interface LiveReader {
 export function createLiveReader({
   qrs,
 }: {
-  qrs: Pick<QrsClient, 'tasks'> & Pick<ExecutionReader, 'allTasks'>
+  qrs: Pick<QrsClient, 'tasks'> & Pick<ExecutionReader, 'allTasks' | 'resultsById' | 'resultsOfExecutions'>
 }): LiveReader {
   let canFilter = true
+  /** The first attempts of executions that run, by the ids of the results that go on. */
+  let runs = new Map<string, Pick<LiveTask, 'since' | 'firstResultId'>>()
 
   async function tasks(dueUntil: number, signal?: AbortSignal): Promise<readonly QrsTask[]> {
     if (!canFilter) return qrs.allTasks(signal)
@@ -70,8 +75,33 @@ export function createLiveReader({
     }
   }
 
+  /** A task shows its attempt that goes on; a run begins with the first. */
+  async function learnRuns(found: readonly LiveTask[], signal?: AbortSignal): Promise<void> {
+    const ids = found.flatMap(({ task, state, resultId }) =>
+      state === 'running' && mayHaveAttempts(task) && resultId ? resultId : [],
+    )
+    runs = new Map([...runs].filter(([id]) => ids.includes(id)))
+    const unknown = ids.filter((id) => !runs.has(id))
+    if (unknown.length === 0) return
+    const going = await qrs.resultsById(unknown, signal)
+    const executionIds = going.flatMap(({ executionID }) => executionID ?? [])
+    const results = await qrs.resultsOfExecutions(executionIds, signal)
+    for (const attempts of Map.groupBy(results, ({ executionID }) => executionID).values()) {
+      const since = progressOf(attempts, true)?.startedAt ?? null
+      const firstResultId = attempts[0]!.id.toLowerCase()
+      if (since !== null) for (const { id } of attempts) runs.set(id.toLowerCase(), { since, firstResultId })
+    }
+  }
+
   return {
-    read: async (dueUntil, signal) => (await tasks(dueUntil, signal)).map((task) => liveTask(task, dueUntil)),
+    async read(dueUntil, signal) {
+      const found = (await tasks(dueUntil, signal)).map((task) => liveTask(task, dueUntil))
+      // Without the right to read results, the attempt stands for the run.
+      await learnRuns(found, signal).catch((error: unknown) => {
+        if (!(error instanceof QrsError)) throw error
+      })
+      return found.map((one) => ({ ...one, ...(one.state === 'running' ? runs.get(one.resultId ?? '') : null) }))
+    },
   }
 }
 
@@ -94,11 +124,13 @@ function liveTask(task: QrsTask, dueUntil: number): LiveTask {
   const next = instant(task.operational?.nextExecution)
   const triggered = instant(result?.startTime) ?? instant(first(result?.details ?? []))
   const started = instant(result?.details.find(({ message }) => /\bto Started\b/.test(message))?.detailCreatedDate)
+  const resultId = state === 'idle' ? null : (result?.id.toLowerCase() ?? null)
   return {
     task,
     state,
     since: state === 'idle' ? null : state === 'running' ? (started ?? triggered) : triggered,
-    resultId: state === 'idle' ? null : (result?.id.toLowerCase() ?? null),
+    resultId,
+    firstResultId: resultId,
     node: result?.executingNodeName ?? '',
     dueAt: task.enabled && next !== null && next <= dueUntil ? next : null,
   }

@@ -88,7 +88,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     await learnExecutions([...breaches.map(({ resultId }) => resultId), ...resultsOfFindings(tasks)])
     await reportAll(breaches, now)
     await closeFindings(tasks, now)
-    const alive = new Set(tasks.map(({ resultId }) => resultId))
+    const alive = new Set(tasks.flatMap(({ resultId, firstResultId }) => [resultId, firstResultId]))
     for (const known of [firstSeen, executions]) for (const id of known.keys()) if (!alive.has(id)) known.delete(id)
     lookedAt = now
   }
@@ -133,11 +133,13 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     return breach === null || isQuiet(breach, now) ? null : breach
   }
 
-  function sinceOf({ state, since }: LiveTask, resultId: string, now: number): number {
-    const seen = firstSeen.get(resultId)
+  /** A further attempt goes on with the run, and waits anew. */
+  function sinceOf({ state, since, firstResultId }: LiveTask, resultId: string, now: number): number {
+    const subject = state === 'running' ? (firstResultId ?? resultId) : resultId
+    const seen = firstSeen.get(subject)
     if (seen?.state === state) return seen.since
     const likely = since === null || since > now || isUnlikely(since) ? now : since
-    firstSeen.set(resultId, { state, since: likely })
+    firstSeen.set(subject, { state, since: likely })
     return likely
   }
 

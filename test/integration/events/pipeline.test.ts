@@ -70,7 +70,7 @@ describe('a failed reload', () => {
     await until(() => routed.length === 1)
   })
 
-  test('takes the last of several retries', async () => {
+  test('takes the last of several retries, with those before', async () => {
     const qrs = fakeQrs()
     qrs.results.set(EXECUTION, [
       executionResult({ id: 'second', startTime: '2026-03-02T06:10:00.000Z' }),
@@ -80,6 +80,7 @@ describe('a failed reload', () => {
     await send(message())
     await until(() => routed.length === 1)
     expect(routed[0]!.execution?.id).toBe('second')
+    expect(routed[0]!.execution?.earlierAttempts?.map(({ id }) => id)).toEqual(['first'])
   })
 
   test('without an execution id the result that ended when the message came counts', async () => {

@@ -138,6 +138,27 @@ describe('template variables', () => {
     expect(found).toMatchObject({ executionStatusNum: status, executionStatusText: text })
   })
 
+  test('an execution of several attempts lasts from the first to the last, and its reason is that of the last', () => {
+    const { execution } = fullEvent()
+    const error = (message: string, detailCreatedDate: string) => ({ detailsType: 0, message, detailCreatedDate })
+    const first = {
+      ...execution!,
+      startTime: '2025-10-14T07:20:00.000Z',
+      details: [error('first', '2025-10-14T07:20:01.000Z')],
+    }
+    const last = {
+      ...execution!,
+      stopTime: '2025-10-14T07:30:05.000Z',
+      details: [error('last', '2025-10-14T07:30:00.000Z')],
+      earlierAttempts: [first],
+    }
+    expect(record(fullEvent({ scriptLog: null, execution: last }))).toMatchObject({
+      executionDuration: { hours: 0, minutes: 10, seconds: 5 },
+      executionStartTime: { hour: 7, minute: 20 },
+      errorText: 'last',
+    })
+  })
+
   test('an unpublished app has an empty stream name', () => {
     const { app } = fullEvent()
     expect(record(fullEvent({ app: { ...app!, stream: null } }))).toMatchObject({ appStreamName: '', appStream: {} })

@@ -104,8 +104,8 @@ const Chart: FC<ChartProps & { readonly size: Size }> = ({
     const at = Date.parse(day)
     return at + DAY_MS < begin ? [] : { ...rest, at }
   })
-  const { usualMs, p95Ms, basis } = usual
-  const last = usualMs !== null && basis === 'history' ? { p50Ms: usualMs, p95Ms } : days.at(-1)
+  const { usualMs, p95Ms } = usual
+  const last = usualMs !== null && p95Ms !== null ? { p50Ms: usualMs, p95Ms } : days.at(-1)
   const first = days.length === 0 && last ? [{ ...last, at: begin }] : days
   const line = [...first, ...(last ? [{ ...last, at: now }] : [])]
   const lower = line.map(({ at, p50Ms }) => `${x(at)} ${y(p50Ms)}`)

@@ -37,12 +37,12 @@ export interface Running {
 }
 
 export interface Usual {
-  /** Null: no successful run is known. */
+  /** As the other durations null when no successful run is known. */
   readonly usualMs: number | null
-  readonly p50Ms: number
-  readonly p90Ms: number
-  readonly p95Ms: number
-  readonly waitP50Ms: number
+  readonly p50Ms: number | null
+  readonly p90Ms: number | null
+  readonly p95Ms: number | null
+  readonly waitP50Ms: number | null
   readonly samples: number
   readonly basis: 'history' | 'guess' | 'none'
 }

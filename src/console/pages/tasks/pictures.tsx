@@ -65,7 +65,7 @@ export const EtaBar: FC<EtaProps> = ({ context: { timezone, now }, running, usua
   const begin = Date.parse(running.startedAt)
   const [expected, pessimistic] = [Date.parse(running.expectedEnd), Date.parse(running.pessimisticEnd)]
   const known = usual.usualMs !== null
-  const [p50, p95] = [begin + (usual.usualMs ?? 0), begin + (usual.basis === 'history' ? usual.p95Ms : 0)]
+  const [p50, p95] = [begin + (usual.usualMs ?? 0), begin + (usual.p95Ms ?? 0)]
   const end = Math.max(now, p50, p95, ...(running.over ? [] : [expected, pessimistic]), begin + 1000)
   const at = (instant: number) => Math.round((10_000 * Math.max(0, instant - begin)) / (end - begin)) / 100
   const clock = (instant: number) => clockText(instant, timezone)
@@ -83,7 +83,7 @@ export const EtaBar: FC<EtaProps> = ({ context: { timezone, now }, running, usua
   const facts = [
     `Running ${ran}.`,
     usual.usualMs !== null && `Usual ${durationText(usual.usualMs)}.`,
-    usual.basis === 'history' && `95 % of the runs ended within ${durationText(usual.p95Ms)}.`,
+    usual.p95Ms !== null && `95 % of the runs ended within ${durationText(usual.p95Ms)}.`,
     !running.over && `Expected end ${clock(expected)}, pessimistic ${clock(pessimistic)}.`,
   ]
   // Texts that would stand over each other are left out: the label has all of them.

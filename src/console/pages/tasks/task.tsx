@@ -377,25 +377,23 @@ const Heading: FC<HeadingProps> = ({ context, task, state, item }) => {
   )
 }
 
+const knownText = (ms: number | null) => (ms === null ? '–' : durationText(ms))
+
 interface StatsProps {
   readonly summary: Summary
   readonly range: string
   readonly usual: Usual
 }
 
-const Stats: FC<StatsProps> = ({
-  summary: { summary: groups },
-  range,
-  usual: { usualMs, p95Ms, waitP50Ms, basis },
-}) => {
+const Stats: FC<StatsProps> = ({ summary: { summary: groups }, range, usual: { usualMs, p95Ms, waitP50Ms } }) => {
   const [group] = groups
   if (!group) return null
   const facts = [
     [`Runs in ${counted(Number.parseInt(range, 10), 'day')}`, numberText(group.runs)],
     ['Succeeded', `${Math.round(group.successRate * 1000) / 10} %`],
-    ['Usual', usualMs === null ? '–' : durationText(usualMs)],
-    ['95 % within', basis === 'history' ? durationText(p95Ms) : '–'],
-    ['Usual wait', basis === 'history' ? durationText(waitP50Ms) : '–'],
+    ['Usual', knownText(usualMs)],
+    ['95 % within', knownText(p95Ms)],
+    ['Usual wait', knownText(waitP50Ms)],
   ]
   return (
     <div class="body">

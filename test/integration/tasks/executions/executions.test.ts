@@ -10,7 +10,7 @@ import { executionRoutes } from '../../../../src/tasks/executions/http.ts'
 import { createExecutionLookup } from '../../../../src/tasks/executions/lookup.ts'
 import { createStatusCache } from '../../../../src/tasks/executions/status.ts'
 import { createStartRecords, executionMigrations } from '../../../../src/tasks/executions/store.ts'
-import { createTaskList } from '../../../../src/tasks/executions/tasks.ts'
+import { createTaskDescriber, createTaskList } from '../../../../src/tasks/executions/tasks.ts'
 import { fakeQrs } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import { routesApi } from '../../../support/routes-api.ts'
@@ -65,9 +65,21 @@ async function scene() {
     get: (id: string) => (id === RELOAD ? reload : null),
     finished: () => ended.promise,
   }
-  const executions = createExecutionLookup({ qrs, statuses, follower, records, reloads, queued: () => null })
+  const executions = createExecutionLookup({
+    qrs,
+    statuses,
+    follower,
+    records,
+    reloads,
+    queued: () => null,
+    onScriptError() {},
+  })
   const stopping = new AbortController()
-  const tasks = createTaskList({ qrs: reader, clock: systemClock })
+  const tasks = createTaskList({
+    qrs: reader,
+    clock: systemClock,
+    describe: createTaskDescriber({ qrs: reader, statuses }),
+  })
   const api = await routesApi(
     executionRoutes({ executions, tasks, slowerTasks: async () => [], stopping: stopping.signal }),
   )

@@ -128,6 +128,26 @@ describe('what goes on', () => {
   })
 })
 
+describe('a run of several attempts', () => {
+  test('runs since its first attempt has started', async () => {
+    const { simulator, live } = await scene()
+    const flaky = '70000000-0000-4000-8000-000000000008'
+    simulator.setTask(flaky, { durationMs: 50 })
+    const executionId = simulator.runTask(flaky)
+    const attempts = () => simulator.site.executions.byExecution(executionId)
+    await until(() => {
+      // The second attempt goes on until the test has ended.
+      if (attempts().length === 1) simulator.setTask(flaky, { durationMs: 50 })
+      else simulator.setTask(flaky, { durationMs: 60_000 })
+      return attempts().length >= 2 && attempts().at(-1)!.status === 2
+    })
+    const [first] = attempts()
+    const started = first!.details.find(({ message }) => message.includes('to Started'))!.at
+    const found = (await live.read(Date.now())).find(({ task }) => task.id === flaky)
+    expect(found).toMatchObject({ state: 'running', since: started, firstResultId: first!.id })
+  })
+})
+
 describe('the watchdog, when times of the site make no sense', () => {
   const DAY = 86_400_000
 

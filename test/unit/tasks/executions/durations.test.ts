@@ -42,6 +42,19 @@ describe('the usual duration', () => {
     expect(usualOf({ own: failedFast, others: none }).usualMs).toBe(7 * MINUTE)
   })
 
+  test.each([
+    ['none', [], [], null],
+    ['none, with others of its type', [], minutes(10, 12, 14), null],
+    ['two, with others of its type', minutes(4, 2), minutes(10, 12, 14), [2, 4, 4, 2000]],
+    ['ten', TEN, minutes(90), [18, 20, 31, 2000]],
+  ])('and its percentiles are of the same runs: %s', (_, own, others, expected) => {
+    const [p50, p90, p95, waitP50Ms] = expected ?? []
+    const shown = expected && { p50Ms: p50! * MINUTE, p90Ms: p90! * MINUTE, p95Ms: p95! * MINUTE, waitP50Ms }
+    const usual = usualOf({ own, others: () => others })
+    expect(usual.usualMs).toBe(shown?.p50Ms ?? null)
+    expect(usual.own).toEqual(shown && expect.objectContaining(shown))
+  })
+
   test('counts the newest thirty only', () => {
     const own = [...minutes(...Array.from({ length: 30 }, () => 5)), ...minutes(60, 60, 60, 60, 60, 60)]
     expect(usualOf({ own, others: none })).toMatchObject({ samples: 30, p90Ms: 5 * MINUTE })

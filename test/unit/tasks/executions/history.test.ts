@@ -47,6 +47,8 @@ function ended(changes: Partial<EndedExecution> = {}): EndedExecution {
   }
 }
 
+const failed = (changes: Partial<EndedExecution>) => ended({ outcome: 'failed', statusNum: 8, ...changes })
+
 const ALL: HistoryFilter = {
   id: null,
   taskId: null,
@@ -76,12 +78,12 @@ const summary = (db: Database, query: Partial<SummaryQuery> = {}) =>
 describe('one execution', () => {
   test('told by several is one row with all that was told', () => {
     const db = open()
-    const first = recordExecution(db, ended({ statusNum: null, runMs: null, queueMs: null, error: 'Error: no file' }))
+    const first = recordExecution(db, failed({ statusNum: null, runMs: null, queueMs: null, error: 'Error: no file' }))
     const second = recordExecution(
       db,
-      ended({ executionId: id(1).toUpperCase(), attempts: 3, runMs: 4000, actor: 'key:erp' }),
+      failed({ executionId: id(1).toUpperCase(), attempts: 3, runMs: 4000, actor: 'key:erp', error: 'Exit code 1' }),
     )
-    const third = recordExecution(db, ended({ statusNum: null, runMs: null, taskName: 'Unknown yet' }))
+    const third = recordExecution(db, failed({ statusNum: null, runMs: null, taskName: 'Unknown yet' }))
     expect([first, second, third]).toEqual([
       { isNew: true, isMeasured: false },
       { isNew: false, isMeasured: true },
@@ -97,9 +99,9 @@ describe('one execution', () => {
         appId: APP_ID,
         appName: 'Sales Dashboard',
         state: 'finished',
-        outcome: 'success',
-        statusNum: 7,
-        statusText: 'FinishedSuccess',
+        outcome: 'failed',
+        statusNum: 8,
+        statusText: 'FinishedFail',
         node: 'qs-central',
         actor: 'key:erp',
         triggeredAt: '2026-03-02T05:59:58.000Z',
@@ -111,6 +113,24 @@ describe('one execution', () => {
         error: 'Error: no file',
       },
     ])
+  })
+
+  test.each<[string, Partial<EndedExecution>[], string | null]>([
+    [
+      'of the log stays when Qlik Sense reports later',
+      [{ error: 'Error: x', isErrorOfLog: true }, { error: 'Failed' }],
+      'Error: x',
+    ],
+    [
+      'of the log replaces the first of Qlik Sense',
+      [{ error: 'Failed' }, { error: 'Error: x', isErrorOfLog: true }],
+      'Error: x',
+    ],
+    ['goes when the execution was successful', [{ error: 'Failed' }, { outcome: 'success', statusNum: 7 }], null],
+  ])('the error %s', (_, reports, error) => {
+    const db = open()
+    for (const report of reports) recordExecution(db, failed(report))
+    expect(list(db).executions.map((one) => one.error)).toEqual([error])
   })
 
   test('whose message had no execution id is recognised by its end', () => {

@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { errorLine } from '../../../../src/qlik/qrs/execution.ts'
 import { NEVER, type QrsExecutionResult } from '../../../../src/qlik/qrs/types.ts'
 import { excerpt } from '../../../../src/tasks/executions/http.ts'
-import {
-  mayBeRetried,
-  meaningOf,
-  progressOf,
-  scriptError,
-  statusTextOf,
-} from '../../../../src/tasks/executions/status.ts'
+import { mayBeRetried, meaningOf, progressOf, statusTextOf } from '../../../../src/tasks/executions/status.ts'
 import { executionResult } from '../../../support/fake-qrs.ts'
 
 describe('what a status of QRS means', () => {
@@ -132,10 +127,10 @@ describe('the script log', () => {
   ].join('\r\n')
 
   test('tells what went wrong', () => {
-    expect(scriptError(LOG)).toBe(
+    expect(errorLine(LOG.split('\r\n'))).toBe(
       "Error: Cannot open file: 'lib://ERP/orders.qvd' (Native Path: \\\\fs01\\erp\\orders.qvd)",
     )
-    expect(scriptError('all is well')).toBeNull()
+    expect(errorLine(['all is well'])).toBeNull()
   })
 
   test.each([

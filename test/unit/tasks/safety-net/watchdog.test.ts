@@ -33,8 +33,15 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
   let task: QrsTask | null = qrsTask()
   let looks = 0
   const live: string[] = []
+  /** All attempts of the execution that goes on. */
+  const attempts: QrsExecutionResult[] = []
+  const resultsById = async ([id]: readonly string[]) => [
+    { ...executionResult({ id: id! }), executionID: executionId(1) },
+  ]
   const reader = createLiveReader({
     qrs: {
+      resultsById,
+      resultsOfExecutions: async () => attempts.map((one) => ({ ...one, executionID: executionId(1) })),
       async tasks() {
         looks += 1
         return task ? [task] : []
@@ -50,9 +57,7 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
     events,
     qrs: {
       tasksById: async () => (task ? [task] : []),
-      resultsById: async ([id]: readonly string[]) => [
-        { ...executionResult({ id: id! }), executionID: executionId(1) },
-      ],
+      resultsById,
     },
     successes: (taskId: string, since: number, limit: number) => lastSuccesses(db, taskId, since, limit),
     isQuiet: options.isQuiet ?? (() => false),
@@ -87,6 +92,7 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
     emitted,
     look,
     live,
+    attempts,
     deps,
     settings,
     set(changes: Partial<QrsTask> | null, result: Partial<QrsExecutionResult> | null = null) {
@@ -155,6 +161,18 @@ describe('a task that runs', () => {
     clock.advance(SECOND)
     await look()
     expect(emitted.map(({ outcome }) => outcome)).toEqual(['stuck'])
+  })
+
+  test('has run since its first attempt, whatever the present one took', async () => {
+    const { db, look, set, clock, emitted, attempts } = scene()
+    pastRuns(db, 30, () => ({ runMs: 60 * SECOND }))
+    attempts.push(executionResult({ id: 'r1', ...started(NOW) }))
+    attempts.push(executionResult({ id: 'r2', ...started(NOW + 11 * MINUTE) }))
+    set({ maxRetries: 2 }, { id: 'r2', ...started(NOW + 11 * MINUTE) })
+    clock.advance(12 * MINUTE)
+    await look()
+    expect(emitted.map(({ outcome }) => outcome)).toEqual(['stuck'])
+    expect(emitted[0]!.details).toMatchObject({ elapsedMs: 12 * MINUTE })
   })
 
   test.each(['off', 'stuck=off'])('is let alone with watchPolicy=%s', async (policy) => {
