@@ -39,9 +39,11 @@ import type { AppOptions, CreateReports, Part } from './types.ts'
  */
 export function createReportMailer(config: Config, timeouts: TransportTimeouts = {}): ReportMailer & { close(): void } {
   let contentAsked = false
+  let lastLine = ''
   const transport = createMailTransport(config, timeouts, {
     connections: 1,
     onServerLine(line) {
+      lastLine = line
       if (line.startsWith('354')) contentAsked = true
     },
   })
@@ -50,6 +52,7 @@ export function createReportMailer(config: Config, timeouts: TransportTimeouts =
   const send: ReportMailer['send'] = async (mail) => {
     if (config.emailNotification.smtp.host === '') return { outcome: 'rejected', detail: NO_MAIL_SERVER }
     contentAsked = false
+    lastLine = ''
     try {
       const { only, ...letter } = mail
       const envelope = only && { from: typeof mail.from === 'string' ? mail.from : mail.from.address, to: [...only] }
@@ -58,6 +61,8 @@ export function createReportMailer(config: Config, timeouts: TransportTimeouts =
       const { response: detail } = result
       return refused.length === 0 ? { outcome: 'sent', detail } : { outcome: 'divided', detail, refused }
     } catch (error) {
+      // Over a connection that was used before, the library drops the last words of the server.
+      if (lastLine.startsWith('421')) Object.assign(error as Error, { response: lastLine, responseCode: 421 })
       const refused = refusalsOf(error)
       // Each address for a reason of its own. That of a single one is the failure of the mail, and later it may leave for all.
       if (refused.length > 1 && refused.some(({ isPermanent }) => isPermanent))

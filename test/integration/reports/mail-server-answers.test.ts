@@ -1,5 +1,6 @@
 /** What a mail server can say at each step of a mail to two addresses, and what that means for the mail. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { Readable } from 'node:stream'
 import { createReportMailer } from '../../../src/app/reports.ts'
 import { configOf, loadButler } from '../../support/config.ts'
 import { type ScriptedSmtp, startScriptedSmtp } from '../../support/scripted-smtp.ts'
@@ -29,7 +30,14 @@ async function mailerOf(timeouts = {}) {
   const mailer = createReportMailer(await configOf(loadButler(JSON.stringify(config))), timeouts)
   const boxes = (...all: string[]) => all.map((address) => ({ name: '', address }))
   return {
-    send: (...to: string[]) => mailer.send({ from: 'f@x.com', to: boxes(...to), subject: 'Weekly', text: 'Figures' }),
+    send: (...to: string[]) =>
+      mailer.send({
+        from: 'f@x.com',
+        to: boxes(...to),
+        subject: 'Weekly',
+        text: 'Figures',
+        attachments: [{ filename: 'a.csv', content: Readable.from(['a;b']) }],
+      }),
     [Symbol.dispose]: () => mailer.close(),
   }
 }
@@ -114,18 +122,25 @@ test.each([
 
 describe('a connection that has sent a mail before', () => {
   test.each([
-    ['421 for one address', { 'RCPT gone@x.com': CLOSING }, CLOSED],
-    ['421 for MAIL FROM', { MAIL: CLOSING }, CLOSED],
-    ['an end at an address', { RCPT: 'end' }, 'closed the connection'],
-  ])('%s: the text has the words of the server', async (_, replies, detail) => {
+    ['421 for one address', { 'RCPT gone@x.com': CLOSING }, { outcome: 'retry', peerDown: true }, CLOSED],
+    ['421 for MAIL FROM', { MAIL: CLOSING }, { outcome: 'retry', peerDown: true }, CLOSED],
+    ['421 for DATA', { DATA: CLOSING }, { outcome: 'retry', peerDown: true }, CLOSED],
+    ['421 for the content', { content: CLOSING }, { outcome: 'retry', peerDown: true }, CLOSED],
+    ['an end at MAIL FROM', { MAIL: 'end' }, { outcome: 'retry', peerDown: true }, 'closed'],
+    ['an end at an address', { RCPT: 'end' }, { outcome: 'retry', peerDown: true }, 'closed'],
+    ['an end at DATA', { DATA: 'end' }, { outcome: 'retry', peerDown: true }, 'closed'],
+    ['an end after the content', { content: 'end' }, { outcome: 'unknown' }, 'closed'],
+  ])('%s: the mail is sent once, and the text has the words of the server', async (_, replies, expected, detail) => {
     server.script({})
     using mailer = await mailerOf()
     expect(await mailer.send('anna@x.com')).toMatchObject({ outcome: 'sent' })
     server.script(replies)
+    server.steps.length = 0
     const result = await mailer.send(...BOTH)
-    expect(result).toMatchObject({ outcome: 'retry', peerDown: true })
+    expect(result).toMatchObject(expected)
     expect(result.detail).toContain(detail)
     expect(result.detail).not.toContain('emailNotification')
+    expect(server.steps.filter((step) => step.startsWith('MAIL'))).toHaveLength(1)
     server.script({})
     expect(await mailer.send(...BOTH)).toMatchObject({ outcome: 'sent' })
     expect(server.taken).toEqual([['anna@x.com'], [...BOTH]])

@@ -50,9 +50,9 @@ export function createMailTransport(
     maxConnections: connections,
     ...(onServerLine && { transactionLog: true, logger: serverLines(onServerLine) }),
     maxMessages: MESSAGES_PER_CONNECTION,
-    // The outbox repeats failed attempts. A connection that had sent mails before may have ended meanwhile: the mail, of which
-    // nothing has left, takes another one then, and a fresh one has the words of the server.
-    maxRequeues: 1,
+    // Our own queues repeat failed attempts. The library would send a mail again whose content may have been accepted, or whose
+    // attachments, which are streams, are used up.
+    maxRequeues: 0,
     host,
     port,
     secure,
