@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { type ErrorCode, ReportError } from '../codes.ts'
@@ -37,6 +37,7 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
     route({
       method: 'POST',
       path: '/v4/report/{id}/render',
+      eachTime: ALWAYS,
       scope: 'report:run',
       action: 'report.render',
       audited: 'always',
@@ -58,6 +59,7 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
     route({
       method: 'POST',
       path: '/v4/reportcondition/{id}/test',
+      eachTime: ALWAYS,
       scope: 'report:run',
       action: 'report.condition.test',
       summary: 'Evaluate a condition now',
