@@ -368,8 +368,12 @@ function createAnswers(
 }
 
 /** As it came, with the body that has been read. */
-function requestAgain({ method, headers, url }: RequestContext, body: Uint8Array | null): Request {
-  return new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
+function requestAgain({ method, headers, url, route }: RequestContext, body: Uint8Array | null): Request {
+  const again = new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
+  const type = headers.get('content-type')
+  // What was parsed is written again as UTF-8.
+  if (type !== null && route?.body !== 'bytes') again.headers.set('content-type', type.split(';', 1)[0]!)
+  return again
 }
 
 /** Whether it reads something that nodes share, and not health or metrics, which must not wait for a database. */
