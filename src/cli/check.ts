@@ -10,6 +10,7 @@ import { mailsOf } from '../alerts/butler-sections/email-sections.ts'
 import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
 import { destinationProblems } from '../alerts/destinations/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
+import { readTable } from '../app/calendars.ts'
 import { missingFiles, namedFiles } from '../app/config/checks/files.ts'
 import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import { hasWebhook } from '../app/schedule-webhook.ts'
@@ -18,6 +19,9 @@ import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff }
 import { missingDirectories, missingText } from '../files/approvals.ts'
 import { missingLogFolders } from '../files/script-logs.ts'
 import { createCalendars, createWindows } from '../platform/calendar.ts'
+import { readCalendarFile } from '../platform/calendar-files.ts'
+import { TextError } from '../platform/encodings.ts'
+import { errorText } from '../platform/errors.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
 import { checkScheduleFile } from '../tasks/schedule/check.ts'
@@ -149,6 +153,7 @@ export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<r
   const found = await Promise.all([
     ofFiles(loaded, paths),
     ofSchedules(loaded, paths),
+    ofCalendars(loaded, paths),
     ofDirectories(loaded),
     ofDataDirectory(loaded, paths),
     ofReports(loaded, paths),
@@ -240,6 +245,31 @@ function templateDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths):
     },
   ]
 }
+
+/** The files of calendars, as they are read at a start, which goes on without their days. */
+async function ofCalendars({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  const named = Object.entries(config?.footman.calendars ?? {}).filter(([, { file }]) => file !== '')
+  const found = named.map(async ([name, { file }]): Promise<Problem[]> => {
+    const key = `footman.calendars.${name}.file`
+    const path = paths.input(file)
+    const common = { severity: 'warning', path: `Butler.${key}` } as const
+    try {
+      const { warnings } = await readCalendarFile(path, readTable)
+      const hint = 'correct the file; its other days count'
+      return warnings.map((warning) => ({ ...common, message: `${warning} (${path})`, hint, ...placeOf(key) }))
+    } catch (error) {
+      const line = error instanceof TextError ? error.line : 0
+      const place = line > 0 ? { file: path, line, column: (error as TextError).column } : placeOf(key)
+      const reason = error instanceof TextError ? error.reason : errorText(error)
+      const message = `the calendar has no days, its file cannot be used: ${reason}${line > 0 ? '' : ` (${path})`}`
+      return [{ ...common, message, hint: CALENDAR_HINT, ...place }]
+    }
+  })
+  return (await Promise.all(found)).flat()
+}
+
+const CALENDAR_HINT =
+  'write a date like 2026-12-24 in each line: "- 2026-12-24" in .yaml, 2026-12-24 or 24.12.2026 in the first column of .csv or .xlsx; or name an .ics file'
 
 /** The schedule file, as the scheduler reads it. */
 async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {

@@ -138,7 +138,10 @@ describe('key-value pairs', () => {
     expect([half.code, half.stderr]).toEqual([1, expect.stringContaining('value holds half a character')])
     writeFileSync(file, '{"format":"footman.kv/1","namespaces":{"L\\ud800":[{"key":"Süd","value":"x"}]}}')
     const name = await run('kv', 'import', file)
-    expect([name.code, name.stderr]).toEqual([1, expect.stringContaining('the name of a member of namespaces holds half a character')])
+    expect([name.code, name.stderr]).toEqual([
+      1,
+      expect.stringContaining('the name of a member of namespaces holds half a character'),
+    ])
   }, 60_000)
 
   test.each([

@@ -72,6 +72,9 @@ const PREVIEWED = once(() =>
         }),
       )
       .describe('Times up to the last of `next` that do not happen; at most 100.'),
+    warnings: z
+      .array(z.string())
+      .describe('Files of calendars that cannot be read now: without their days the times are not right.'),
   }),
 )
 const EXAMPLE_COMING = {
@@ -148,7 +151,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
           name: 'weekdays',
           body: { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', count: 1 },
           status: 200,
-          answer: { ...EXAMPLE_COMING, skipped: [] },
+          answer: { ...EXAMPLE_COMING, skipped: [], warnings: [] },
         },
       ],
       handle({ body }) {
@@ -161,7 +164,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
         if (!planned.ok) throw previewRefusal(planned.problem)
         const coming = comingOf(planned.plan, clock.now(), number)
         const skipped = skippedOf(planned.plan, clock.now(), coming.next.at(-1))
-        return jsonAnswer(200, { ...coming, skipped })
+        return jsonAnswer(200, { ...coming, skipped, warnings: planned.plan.troubles() })
       },
     }),
     scheduleRoute(deps, {
