@@ -253,6 +253,11 @@ async function ofCalendars({ config, placeOf }: LoadResult, paths: ConfigPaths):
     const key = `footman.calendars.${name}.file`
     const path = paths.input(file)
     const common = { severity: 'warning', path: `Butler.${key}` } as const
+    if (!existsSync(path)) {
+      const tried = paths.candidates(file).join(', ')
+      const message = `the calendar has no days, the file "${file}" does not exist; tried ${tried}`
+      return [{ ...common, message, hint: 'check the path, or write an absolute one', ...placeOf(key) }]
+    }
     try {
       const { warnings } = await readCalendarFile(path, readTable)
       const hint = 'correct the file; its other days count'

@@ -371,7 +371,7 @@ function createAnswers(
 function requestAgain({ method, headers, url, route }: RequestContext, body: Uint8Array | null): Request {
   const again = new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
   const type = headers.get('content-type')
-  // What was parsed is written again as UTF-8.
+  // A parsed body is written again as UTF-8.
   if (type !== null && route?.body !== 'bytes') again.headers.set('content-type', type.split(';', 1)[0]!)
   return again
 }

@@ -392,7 +392,14 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           templateDirectory: prepareSettings.templateDirectory,
           maxTemplateMb: section.limits.maxTemplateMb,
         }),
-        ...trialRoutes({ store, runner, blobs }),
+        ...trialRoutes({
+          store,
+          runner,
+          blobs,
+          clock,
+          timezone: prepareSettings.timezone,
+          facts: () => factsOf(''),
+        }),
         ...previewRoutes({ store, runner, blobs }),
         ...runRoutes({
           allowedDomains: rules.allowedDomains,

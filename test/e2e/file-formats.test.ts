@@ -146,6 +146,12 @@ describe('configuration', () => {
     expect(code).toBe(1)
     expect(stdout + stderr).toContain('has the line ends of old Macs (CR only)')
     expect(stdout + stderr).toContain('save the file with the line ends of Windows (CRLF) or Unix (LF)')
+    writeFileSync(file, 'Butler:\r\n  # ours\r  logLevel: wrong\r\n')
+    const mixed = await runToEnd(['check', '-c', file])
+    expect(mixed.stdout + mixed.stderr).toMatch(
+      /ends\.yaml:2:\d+ warning .*end as on old Macs \(CR only\) among others/,
+    )
+    expect(mixed.stdout + mixed.stderr).toMatch(/ends\.yaml:3:\d+ \w+ Butler\.logLevel/)
   }, 30_000)
 
   test.each(FOREIGN_FILES.filter(({ name }) => name !== 'page.xls'))(

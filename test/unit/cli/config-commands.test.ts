@@ -146,7 +146,9 @@ describe('footman check', () => {
     expect([code, found]).toEqual([
       0,
       [
-        expect.stringContaining('calendars.gone.file: the calendar has no days, its file cannot be used: '),
+        expect.stringContaining(
+          'calendars.gone.file: the calendar has no days, the file "gone.yaml" does not exist; tried /',
+        ),
         expect.stringContaining('calendars.partly.file: event "Party": it is no all-day event and is left out'),
       ],
     ])
