@@ -2,7 +2,7 @@
 
 import { lookup } from 'node:dns/promises'
 import { constants, existsSync, statSync } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { chatProblems, chatSections } from '../alerts/butler-sections/chat.ts'
 import { emailProblems } from '../alerts/butler-sections/email-check.ts'
@@ -18,6 +18,7 @@ import { type ConfigPaths, createPathResolver, type PathBase } from '../config/p
 import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { missingDirectories, missingText } from '../files/approvals.ts'
 import { missingLogFolders } from '../files/script-logs.ts'
+import { checkPair, readTls } from '../http/tls.ts'
 import { createCalendars, createWindows } from '../platform/calendar.ts'
 import { readCalendarFile } from '../platform/calendar-files.ts'
 import { TextError } from '../platform/encodings.ts'
@@ -174,6 +175,7 @@ async function ofFiles(loaded: LoadResult, paths: ConfigPaths): Promise<Problem[
     missing(loaded, paths),
     sendsMessages(loaded) ? ofMessages(loaded, paths) : [],
     ofCertificates(loaded, paths),
+    ofServer(loaded, paths),
     templateDirectory(loaded, paths),
   ])
   return found.flat()
@@ -434,4 +436,24 @@ async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, p
     ...placeOf('cert'),
   })
   return [...problems.map(problem('error')), ...warnings.map(problem('warning'))]
+}
+
+/** Certificate and key of the REST server, which forbid a start when they cannot be used. Missing files are reported by `missing`. */
+async function ofServer({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  const { enable, tls } = config?.restServerConfig ?? {}
+  if (!config || !enable || !tls?.enable) return []
+  const { access: rights } = config.footman
+  const clients = rights.enable ? rights.clientCertificates : undefined
+  const named = [tls.cert, tls.key, tls.ca, clients?.caFile ?? ''].filter((path) => path !== '')
+  if (!named.every((path) => paths.candidates(path).some(existsSync))) return []
+  try {
+    checkPair(await readTls({ ...tls, clients }, (path) => readFile(paths.input(path), 'utf8')))
+    return []
+  } catch (error) {
+    const message = `the TLS files of the REST server cannot be used: ${errorText(error)}`
+    const hint = 'name a certificate and its key in PEM format, without a password'
+    return [
+      { severity: 'error', path: 'Butler.restServerConfig.tls', message, hint, ...placeOf('restServerConfig.tls') },
+    ]
+  }
 }

@@ -18,7 +18,7 @@ function recordingIo() {
 const CERTIFICATES = 'cert: {clientCert: c.pem, clientCertKey: k.pem, clientCertCA: r.pem}'
 const USER = 'UserDirectory=Internal;UserId=sa_repository'
 const COMPLETE = `Butler:\n  configQRS: {host: qs, headers: {static: [{name: X-Qlik-User, value: ${USER}}]}}\n  ${CERTIFICATES}\n`
-const { ca, client } = await testCertificates()
+const { ca, client, server } = await testCertificates()
 const PEMS = { 'c.pem': client.cert.pem, 'k.pem': client.key.pem, 'r.pem': ca.pem }
 
 async function check(
@@ -152,6 +152,24 @@ describe('footman check', () => {
         expect.stringContaining('calendars.partly.file: event "Party": it is no all-day event and is left out'),
       ],
     ])
+  })
+
+  test.each([
+    ['c.pem', 'k.pem', 0],
+    ['c.pem', 'other.pem', 1],
+    ['c.pem', 'c.pem', 1],
+    ['text.pem', 'k.pem', 1],
+  ])('the TLS files of the REST server: %s with %s', async (cert, key, expected) => {
+    const rest = `restServerConfig: {enable: true, serverHost: 127.0.0.1, serverPort: 8080, tls: {enable: true, cert: ${cert}, key: ${key}}}`
+    const files = {
+      'c.yaml': `${COMPLETE}  ${rest}\n`,
+      'text.pem': 'no certificate',
+      'other.pem': server.key.pem,
+      ...PEMS,
+    }
+    const { code, lines } = await check(files)
+    expect(code).toBe(expected)
+    expect(lines.filter((line) => line.includes('TLS files of the REST server cannot be used'))).toHaveLength(expected)
   })
 
   test('no file', async () => {
