@@ -18,6 +18,7 @@ import { createEventPipeline, pipelineSettings } from '../events/pipeline.ts'
 import { createFiles } from '../files/index.ts'
 import { createLogFolders } from '../files/script-logs.ts'
 import { createKeyUses } from '../http/auth/key-uses.ts'
+import { createIdempotency } from '../http/endpoint/idempotency.ts'
 import { createRelays } from '../http/relays.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { createKeyValues } from '../kv/index.ts'
@@ -272,6 +273,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       health,
       audit,
       keyUses,
+      idempotency: { leader: createIdempotency(base, 'leader'), here: createIdempotency(base, 'here') },
       dataDirectory,
       version: VERSION,
       configuration: deps.configuration?.initial.file ?? null,

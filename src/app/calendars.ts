@@ -38,10 +38,12 @@ export function buildCalendars(deps: CalendarsDeps, config: Config): BuiltCalend
       has: (name) => current.windows.has(name),
       contains: (window, instant) =>
         (typeof window === 'string' ? windowOwner(window) : current).windows.contains(window, instant),
+      troubles: (window) => (typeof window === 'string' ? windowOwner(window) : current).windows.troubles(window),
     },
     calendars: {
       has: (name) => current.calendars.has(name),
       contains: (name, day) => calendarOwner(name).calendars.contains(name, day),
+      troubles: (name) => calendarOwner(name).calendars.troubles(name),
     },
     backends: [{ name: 'calendars', start: () => current.files.start(), stop: () => current.files.stop() }],
     following: (prepare) => async (next, changed) => {
@@ -65,7 +67,7 @@ const MAX_FORMER = 10
 
 /** The reader of workbooks is loaded with the first one. */
 const WORKBOOK_MB = 10
-async function readTable(bytes: Uint8Array) {
+export async function readTable(bytes: Uint8Array) {
   const { readWorkbookTable } = await import('../reports/templates/workbook/table.ts')
   return readWorkbookTable(new Uint8Array(bytes), WORKBOOK_MB)
 }
@@ -77,7 +79,7 @@ function windowsOf({ log, paths, on }: CalendarsDeps, { footman }: Config) {
     .filter(([, { file }]) => file !== '')
     .map(([name, { file }]) => [name, paths.input(file)] as const)
   const files = createCalendarFiles({ log, readTable, onFailure: on.calendar }, { files: Object.fromEntries(fileOf) })
-  const calendars = createCalendars({ calendars: footman.calendars, fileDays: files.days })
+  const calendars = createCalendars({ calendars: footman.calendars, fileDays: files.days, fileTrouble: files.trouble })
   const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
   return { files, calendars, windows }
 }

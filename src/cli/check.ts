@@ -2,7 +2,7 @@
 
 import { lookup } from 'node:dns/promises'
 import { constants, existsSync, statSync } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { chatProblems, chatSections } from '../alerts/butler-sections/chat.ts'
 import { emailProblems } from '../alerts/butler-sections/email-check.ts'
@@ -10,6 +10,7 @@ import { mailsOf } from '../alerts/butler-sections/email-sections.ts'
 import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
 import { destinationProblems } from '../alerts/destinations/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
+import { readTable } from '../app/calendars.ts'
 import { missingFiles, namedFiles } from '../app/config/checks/files.ts'
 import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import { hasWebhook } from '../app/schedule-webhook.ts'
@@ -17,7 +18,11 @@ import { type ConfigPaths, createPathResolver, type PathBase } from '../config/p
 import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { missingDirectories, missingText } from '../files/approvals.ts'
 import { missingLogFolders } from '../files/script-logs.ts'
+import { checkPair, readTls } from '../http/tls.ts'
 import { createCalendars, createWindows } from '../platform/calendar.ts'
+import { readCalendarFile } from '../platform/calendar-files.ts'
+import { TextError } from '../platform/encodings.ts'
+import { errorText } from '../platform/errors.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
 import { checkScheduleFile } from '../tasks/schedule/check.ts'
@@ -149,6 +154,7 @@ export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<r
   const found = await Promise.all([
     ofFiles(loaded, paths),
     ofSchedules(loaded, paths),
+    ofCalendars(loaded, paths),
     ofDirectories(loaded),
     ofDataDirectory(loaded, paths),
     ofReports(loaded, paths),
@@ -169,6 +175,7 @@ async function ofFiles(loaded: LoadResult, paths: ConfigPaths): Promise<Problem[
     missing(loaded, paths),
     sendsMessages(loaded) ? ofMessages(loaded, paths) : [],
     ofCertificates(loaded, paths),
+    ofServer(loaded, paths),
     templateDirectory(loaded, paths),
   ])
   return found.flat()
@@ -240,6 +247,36 @@ function templateDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths):
     },
   ]
 }
+
+/** The files of calendars, as they are read at a start, which goes on without their days. */
+async function ofCalendars({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  const named = Object.entries(config?.footman.calendars ?? {}).filter(([, { file }]) => file !== '')
+  const found = named.map(async ([name, { file }]): Promise<Problem[]> => {
+    const key = `footman.calendars.${name}.file`
+    const path = paths.input(file)
+    const common = { severity: 'warning', path: `Butler.${key}` } as const
+    if (!existsSync(path)) {
+      const tried = paths.candidates(file).join(', ')
+      const message = `the calendar has no days, the file "${file}" does not exist; tried ${tried}`
+      return [{ ...common, message, hint: 'check the path, or write an absolute one', ...placeOf(key) }]
+    }
+    try {
+      const { warnings } = await readCalendarFile(path, readTable)
+      const hint = 'correct the file; its other days count'
+      return warnings.map((warning) => ({ ...common, message: `${warning} (${path})`, hint, ...placeOf(key) }))
+    } catch (error) {
+      const line = error instanceof TextError ? error.line : 0
+      const place = line > 0 ? { file: path, line, column: (error as TextError).column } : placeOf(key)
+      const reason = error instanceof TextError ? error.reason : errorText(error)
+      const message = `the calendar has no days, its file cannot be used: ${reason}${line > 0 ? '' : ` (${path})`}`
+      return [{ ...common, message, hint: CALENDAR_HINT, ...place }]
+    }
+  })
+  return (await Promise.all(found)).flat()
+}
+
+const CALENDAR_HINT =
+  'write a date like 2026-12-24 in each line: "- 2026-12-24" in .yaml, 2026-12-24 or 24.12.2026 in the first column of .csv or .xlsx; or name an .ics file'
 
 /** The schedule file, as the scheduler reads it. */
 async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
@@ -399,4 +436,24 @@ async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, p
     ...placeOf('cert'),
   })
   return [...problems.map(problem('error')), ...warnings.map(problem('warning'))]
+}
+
+/** Certificate and key of the REST server, which forbid a start when they cannot be used. Missing files are reported by `missing`. */
+async function ofServer({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  const { enable, tls } = config?.restServerConfig ?? {}
+  if (!config || !enable || !tls?.enable) return []
+  const { access: rights } = config.footman
+  const clients = rights.enable ? rights.clientCertificates : undefined
+  const named = [tls.cert, tls.key, tls.ca, clients?.caFile ?? ''].filter((path) => path !== '')
+  if (!named.every((path) => paths.candidates(path).some(existsSync))) return []
+  try {
+    checkPair(await readTls({ ...tls, clients }, (path) => readFile(paths.input(path), 'utf8')))
+    return []
+  } catch (error) {
+    const message = `the TLS files of the REST server cannot be used: ${errorText(error)}`
+    const hint = 'name a certificate and its key in PEM format, without a password'
+    return [
+      { severity: 'error', path: 'Butler.restServerConfig.tls', message, hint, ...placeOf('restServerConfig.tls') },
+    ]
+  }
 }

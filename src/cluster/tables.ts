@@ -150,6 +150,7 @@ export const LOCAL_TABLES: Readonly<Record<string, string>> = {
   udp_source: 'senders that this node hears',
   listed_task: 'a leader reads the tasks of the site itself',
   file_job: 'works on files of this node',
+  idempotency_key_here: 'answers to calls that each node carries out itself',
   audit_export: 'each node sends the entries that it records',
   audit_chain: 'each node continues a chain of its own; what it has removed by age of the others stays its own mark',
   self_alert: 'each node checks its own conditions; a node that is well would clear the alert of another',

@@ -57,7 +57,7 @@ export function treeOf({ document, place }: ParsedYaml, problems: ProblemList): 
 /** Parses the text; null when it is not valid YAML. */
 export function parseYaml(text: string, file: string, problems: ProblemList): ParsedYaml | null {
   const lines = new LineCounter()
-  const source = withoutEllipses(
+  const given = withoutEllipses(
     text.replace(/^\uFEFF/, '').replace(/^%YAML[ \t]+1\.1(?=\s)/, '%YAML 1.2'),
     file,
     problems,
@@ -71,10 +71,12 @@ export function parseYaml(text: string, file: string, problems: ProblemList): Pa
     return null
   }
   // The library takes a carriage return alone for no end of a line: the whole file would be one line.
-  if (source.includes('\r') && !source.includes('\n')) {
-    const hint = 'save the file with the line ends of Windows (CRLF) or Unix (LF)'
-    return refuse(source.indexOf('\r'), 'has the line ends of old Macs (CR only)', hint)
+  const hint = 'save the file with the line ends of Windows (CRLF) or Unix (LF)'
+  if (given.includes('\r') && !given.includes('\n')) {
+    return refuse(given.indexOf('\r'), 'has the line ends of old Macs (CR only)', hint)
   }
+  // Among other ends of lines it is one, as it was for the predecessor: a comment would hide the next line. Offsets stay.
+  const source = given.replace(/\r(?!\n)/g, '\n')
   try {
     const document = parseDocument(source, {
       lineCounter: lines,
@@ -84,6 +86,10 @@ export function parseYaml(text: string, file: string, problems: ProblemList): Pa
       version: '1.2',
     })
     const broken = withoutFollowUps([...document.errors, ...document.warnings], source)
+    if (source !== given) {
+      const message = 'has lines that end as on old Macs (CR only) among others; they are read as lines'
+      problems.add({ severity: 'warning', path: '', message, hint, ...place(given.search(/\r(?!\n)/)) })
+    }
     for (const { code, message, pos, hint } of broken) {
       refuse(pos[0], `is not valid YAML: ${MESSAGES[code] ?? firstLine(message)}`, hint ?? HINTS[code])
     }

@@ -4,7 +4,7 @@ import type { ClusterStatus, SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, type Method, route } from '../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, type Method, route } from '../http/endpoint/route.ts'
 import { noSuchRoute, refusal } from '../http/errors.ts'
 import { FORM_LIMIT } from '../http/middleware/body.ts'
 import { isLoopback } from '../platform/addresses.ts'
@@ -94,6 +94,8 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
     methods,
     switch: null,
     documented: false,
+    // Each form hands its key to the call that it makes.
+    eachTime: ALWAYS,
     limited: false,
     audited: 'refused',
     handle,
@@ -134,6 +136,8 @@ function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute
   return route({
     method: 'POST',
     path: '/v4/sessions/link',
+    // The link signs in: it is not kept.
+    eachTime: ALWAYS,
     scope: 'admin',
     action: 'session.link',
     body: 'ignored',

@@ -24,6 +24,7 @@ import {
   SeenRequest,
 } from './context.ts'
 import { type Contact, requireNamespace } from './endpoint/caller.ts'
+import type { Idempotency } from './endpoint/idempotency.ts'
 import type { ApiRequest, ApiRoute, AuditNote, Method, PageAccess } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
 import {
@@ -69,6 +70,8 @@ export interface HttpAppDeps {
   readonly readFile: (path: string) => Promise<string>
   /** Absent: nothing is recorded. */
   readonly audit?: Audit
+  /** By where a cluster carries calls out; absent: `Idempotency-Key` is not looked at. */
+  readonly idempotency?: Readonly<Record<'here' | 'leader', Idempotency>>
   /** Absent: nothing is counted. */
   readonly observer?: RequestObserver
   /** Absent: uses of keys are not noted. */
@@ -162,7 +165,7 @@ export function perMinute({ rateLimitOption, api }: HttpAppSettings): number {
 }
 
 function createAnswers(
-  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER, shared, bodyBudget }: HttpAppDeps,
+  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER, shared, bodyBudget, idempotency }: HttpAppDeps,
   settings: HttpAppSettings,
   access: AccessControl,
   routes: readonly ApiRoute[],
@@ -230,11 +233,20 @@ function createAnswers(
       const { forwarded } = env
       logRequest(request, env)
       const isHurried = route.barrier && env.url.includes('barrier=') && request.takeParameter('barrier') === 'false'
-      if (!shared || shared.mode === 'single' || forwarded) return route.handle(request)
+      if (!shared || shared.mode === 'single' || forwarded) return carriedOut(route, request)
       return placeOf(route, env.method) === 'leader'
         ? atLeader(route, request, env)
         : readHere(route, request, !isHurried)
     }
+  }
+
+  /** A change with an `Idempotency-Key` is carried out once. */
+  function carriedOut(route: ApiRoute, request: SeenRequest): Answer {
+    if (request.method === 'GET' || !idempotency || route.eachTime?.(request)) return route.handle(request)
+    return idempotency[placeOf(route, request.method)].once(request, (id) => {
+      request.onceId = id
+      return route.handle(request)
+    })
   }
 
   function requestOf(c: ApiContext): SeenRequest {
@@ -248,12 +260,12 @@ function createAnswers(
     return new SeenRequest(c, params, sees, pagesOf, times)
   }
 
-  function atLeader(route: ApiRoute, request: ApiRequest, env: RequestContext): Answer {
-    if (shared?.runsDuties) return route.handle(request)
+  function atLeader(route: ApiRoute, request: SeenRequest, env: RequestContext): Answer {
+    if (shared?.runsDuties) return carriedOut(route, request)
     if (shared?.mode === 'alone' && request.method === 'GET') return readHere(route, request, false)
     // Others work on while the database refuses this node alone.
     const isAlone = shared?.mode === 'alone' && !shared.status?.database.isWaitedFor
-    if (isAlone && route.alone?.(request)) return route.handle(request)
+    if (isAlone && route.alone?.(request)) return carriedOut(route, request)
     // As it came: the check replaces parts of it.
     const body = bodyBytes(request.body)
     route.check?.(request)
@@ -266,7 +278,7 @@ function createAnswers(
       body,
       caller: forwardedCaller(request),
     })
-    if (!answering) return route.handle(request)
+    if (!answering) return carriedOut(route, request)
     return answering.then(
       (answer) => {
         env.note = answer.note as AuditNote | null
@@ -280,10 +292,10 @@ function createAnswers(
   }
 
   /** All that any node has answered so far can be read here, or the answer says how old it may be. */
-  async function readHere(route: ApiRoute, request: ApiRequest, mayWait: boolean): Promise<Response> {
+  async function readHere(route: ApiRoute, request: SeenRequest, mayWait: boolean): Promise<Response> {
     const known = shared?.status?.database.downForMs ?? 0
     const staleMs = mayWait && isShared(route) ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
-    const response = await route.handle(request)
+    const response = await carriedOut(route, request)
     if (staleMs > 0 && route.at === undefined) response.headers.set('Footman-Stale', String(Math.ceil(staleMs / 1000)))
     return response
   }
@@ -356,8 +368,12 @@ function createAnswers(
 }
 
 /** As it came, with the body that has been read. */
-function requestAgain({ method, headers, url }: RequestContext, body: Uint8Array | null): Request {
-  return new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
+function requestAgain({ method, headers, url, route }: RequestContext, body: Uint8Array | null): Request {
+  const again = new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
+  const type = headers.get('content-type')
+  // A parsed body is written again as UTF-8.
+  if (type !== null && route?.body !== 'bytes') again.headers.set('content-type', type.split(';', 1)[0]!)
+  return again
 }
 
 /** Whether it reads something that nodes share, and not health or metrics, which must not wait for a database. */

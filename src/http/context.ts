@@ -146,6 +146,7 @@ export class SeenRequest implements ApiRequest {
   readonly headers: Headers
   readonly caller: Caller
   readonly requestId: string
+  onceId: string | null = null
   // Own properties, as endpoints take them out of the request.
   readonly sees: ApiRequest['sees']
   readonly note: ApiRequest['note']

@@ -72,6 +72,7 @@ export const ERRORS = {
     page: 'rest-api.md',
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, text: 'Unsupported Media Type', page: 'rest-api.md' },
+  UNKNOWN_CHARSET: { status: 415, text: 'Unknown charset', page: 'rest-api.md#statuses' },
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, text: 'Request body is too large', page: 'rest-api.md' },
 
   // The request.

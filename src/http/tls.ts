@@ -97,8 +97,8 @@ export function createTlsWatch(
   }
 }
 
-/** Files that are being replaced do not fit together for a moment. */
-function checkPair({ cert, key, clients }: ServeTls): void {
+/** Throws when the files cannot be used. Files that are being replaced do not fit together for a moment. */
+export function checkPair({ cert, key, clients }: ServeTls): void {
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
     throw new Error('The certificate and the key of the REST API do not belong together')
   }

@@ -7,7 +7,7 @@
  */
 
 import { readFile, stat } from 'node:fs/promises'
-import { parse } from 'yaml'
+import { isScalar, isSeq, LineCounter, parseDocument, type Scalar } from 'yaml'
 import { type Day, formatDay, parseDay } from './calendar.ts'
 import { encodingNote, formatProblem, isZip, lenientText, refuseMarkup, TextError } from './encodings.ts'
 import { errorText } from './errors.ts'
@@ -34,6 +34,8 @@ export interface CalendarFiles {
   readonly name: string
   /** Days of the last readable content; empty before the first reading. */
   days(calendar: string): ReadonlySet<Day>
+  /** Why the file cannot be used now; null = it can, or has not been read yet. */
+  trouble(calendar: string): string | null
   /** Reads all files once. Never rejects: a file that cannot be read is logged and reported. */
   read(): Promise<void>
   /** Reads all files, and again when one changes. */
@@ -63,8 +65,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       const { size, mtimeMs } = await stat(path)
       const stamp = `${size} ${mtimeMs}`
       if (stamp === before.stamp) return
-      if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
-      const { days, warnings } = await readCalendarFile(path, await readFile(path), readTable)
+      const { days, warnings } = await readCalendarFile(path, readTable)
       for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
       known.set(calendar, { days, stamp, trouble: null })
@@ -88,6 +89,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   return {
     name: 'calendars',
     days: (calendar) => known.get(calendar)?.days ?? NO_DAYS,
+    trouble: (calendar) => known.get(calendar)?.trouble ?? null,
     read: lookAtAll,
     async start() {
       await lookAtAll()
@@ -97,12 +99,14 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   }
 }
 
-/** Rejects when the file is neither a calendar nor a list of dates. */
-async function readCalendarFile(
+/** Rejects when the file is neither a calendar nor a list of dates; with a `TextError` where the line is known. */
+export async function readCalendarFile(
   path: string,
-  bytes: Uint8Array,
   readTable: CalendarFilesDeps['readTable'],
 ): Promise<CalendarContent> {
+  const { size } = await stat(path)
+  if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
+  const bytes = await readFile(path)
   if (isZip(bytes)) return daysOfTable(await readTable(bytes))
   const format = formatProblem(bytes)
   if (format !== null) throw new TextError(format)
@@ -118,14 +122,25 @@ async function readCalendarText(path: string, text: string): Promise<CalendarCon
   if (/\.ics$/i.test(path)) return readIcs(text)
   if (/\.(?:csv|tsv|txt|xls[xmb]?)$/i.test(path)) return daysOfTable(parseTable(text))
   // The library takes the line ends of old Macs (CR only) for no line ends.
-  const list: unknown = parse(text.replace(/\r\n?/g, '\n')) ?? []
-  if (!Array.isArray(list)) throw new Error('a list of dates like "- 2026-12-24" is wanted')
-  const days = list.map((item) => {
-    const day = typeof item === 'string' ? parseDay(item) : null
-    if (day === null) throw new Error(`"${String(item).slice(0, 40)}" is no date like 2026-12-24`)
-    return day
+  const lines = new LineCounter()
+  const document = parseDocument(text.replace(/\r\n?/g, '\n'), { lineCounter: lines })
+  const [broken] = document.errors
+  if (broken) throw new TextError(broken.message.split(' at line')[0]!, ...placeOf(lines, broken.pos[0]))
+  if (document.contents === null) return { days: NO_DAYS, warnings: [] }
+  if (!isSeq(document.contents)) throw new TextError('a list of dates like "- 2026-12-24" is wanted', 1, 1)
+  const days = document.contents.items.map((item) => {
+    const day = isScalar(item) && typeof item.value === 'string' ? parseDay(item.value) : null
+    if (day !== null) return day
+    const { source, range } = item as Partial<Scalar>
+    const shown = source ?? String(document.contents?.toJSON())
+    throw new TextError(`"${shown.slice(0, 40)}" is no date like 2026-12-24`, ...placeOf(lines, range?.[0] ?? 0))
   })
   return { days: new Set(days), warnings: [] }
+}
+
+function placeOf(lines: LineCounter, at: number): [line: number, column: number] {
+  const { line, col } = lines.linePos(at)
+  return [line, col]
 }
 
 /** The first column holds the days; a first line without one names the columns. */

@@ -47,23 +47,33 @@ export interface Calendars {
   has(name: string): boolean
   /** Throws for an unknown name. */
   contains(name: string, day: Day): boolean
+  /** Why files that the calendar is made of cannot be used now; days may be missing. */
+  troubles(name: string): readonly string[]
 }
 
 export interface Windows {
   has(name: string): boolean
   /** Whether the instant (ms since 1970) lies in the window. Throws for unknown names. */
   contains(window: WindowReference, instant: number): boolean
+  /** Those of the calendars of the window. */
+  troubles(window: WindowReference): readonly string[]
 }
 
 interface CalendarsSettings {
   readonly calendars: Readonly<Record<string, CalendarDefinition>>
   /** The current days of the file of a calendar. Default: none. */
   readonly fileDays?: (name: string) => ReadonlySet<Day>
+  /** Why the file of a calendar cannot be used; null = it can, or there is none. Default: all can. */
+  readonly fileTrouble?: (name: string) => string | null
 }
 
 const NO_DAYS: ReadonlySet<Day> = new Set()
 
-export function createCalendars({ calendars, fileDays = () => NO_DAYS }: CalendarsSettings): Calendars {
+export function createCalendars({
+  calendars,
+  fileDays = () => NO_DAYS,
+  fileTrouble = () => null,
+}: CalendarsSettings): Calendars {
   const prepared = new Map(Object.entries(calendars).map(([name, definition]) => [name, prepareCalendar(definition)]))
 
   /** `asking`: calendars whose `contains` is in progress; a calendar that is its own exception removes no days. */
@@ -80,6 +90,11 @@ export function createCalendars({ calendars, fileDays = () => NO_DAYS }: Calenda
   return {
     has: (name) => prepared.has(name),
     contains: (name, day) => contains(name, day, []),
+    troubles: (name) =>
+      [...new Set([name, ...(prepared.get(name)?.except ?? [])])].flatMap((one) => {
+        const trouble = fileTrouble(one)
+        return trouble === null ? [] : [`calendar ${one}: ${trouble}`]
+      }),
   }
 }
 
@@ -135,6 +150,10 @@ export function createWindows({ windows, calendars, timezone }: WindowsSettings)
       if (!contains) throw new Error(`There is no window "${window}"`)
       if (typeof window !== 'string') unnamed.set(window, contains)
       return contains(instant)
+    },
+    troubles(window) {
+      const { on = [], notOn = [] } = (typeof window === 'string' ? windows[window] : window) ?? {}
+      return [...on, ...notOn].flatMap(calendars.troubles)
     },
   }
 }

@@ -1,6 +1,7 @@
 /** Text files of other programs: Excel and the editors of Windows write other encodings than UTF-8. */
 
-export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252'
+/** `declared`: the one that the `Content-Type` of the text names. */
+export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'declared'
 
 export interface DecodedText {
   /** Without a byte order mark. */
@@ -19,6 +20,59 @@ export class TextError extends Error {
   ) {
     super(line === 0 ? reason : `line ${line}, column ${column}: ${reason}`)
   }
+}
+
+/** A declared encoding that is not known. */
+export class CharsetError extends Error {
+  override readonly name = 'CharsetError'
+}
+
+/** These are what programs declare without having looked; the bytes say more. */
+const UNDECLARED = /^(?:utf-?8|us-ascii|ascii)$/i
+
+/**
+ * Text in the encoding that its `Content-Type` declares; a byte order mark wins. Without a charset, and for UTF-8, `otherwise` reads
+ * it. Throws a `CharsetError` for a charset that is not known, and a `TextError` for bytes that it does not have.
+ */
+export function declaredText(
+  bytes: Uint8Array,
+  contentType: string,
+  otherwise: (bytes: Uint8Array) => DecodedText,
+): DecodedText {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType)?.[1] ?? ''
+  if (charset === '' || UNDECLARED.test(charset) || hasMark(bytes) || formatProblem(bytes)) return otherwise(bytes)
+  const decoder = decoderOf(charset)
+  // Many programs declare Latin-1 by default, also for UTF-8.
+  if (decoder.encoding === 'windows-1252') return asDeclared(otherwise(bytes))
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    throw new TextError(`it is not ${charset}, which its Content-Type declares`)
+  }
+  if (text.includes('\0'))
+    throw new TextError(`it holds NUL bytes: it is not ${charset}, which its Content-Type declares`)
+  return { text, encoding: 'declared' }
+}
+
+const asDeclared = (read: DecodedText): DecodedText =>
+  read.encoding === 'windows-1252' ? { text: read.text, encoding: 'declared' } : read
+
+function decoderOf(charset: string): TextDecoder {
+  try {
+    const decoder = new TextDecoder(charset, { fatal: true })
+    // Its letters are of no meaning outside a program.
+    if (decoder.encoding !== 'x-user-defined') return decoder
+  } catch {
+    // Refused like that one.
+  }
+  throw new CharsetError(
+    `The charset "${charset.slice(0, 40)}" of Content-Type is not known. Send the text as UTF-8 with charset=utf-8, or in one of utf-16le, utf-16be, windows-1250 to windows-1258, iso-8859-1 to iso-8859-16, ibm866, koi8-r, koi8-u, macintosh, and others of the Encoding Standard.`,
+  )
+}
+
+function hasMark(bytes: Uint8Array): boolean {
+  return utf16Of(bytes) !== null || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
 }
 
 /** The note to the user about an encoding that was assumed: `the file ${note}`; null for Unicode. */
@@ -180,8 +234,8 @@ function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
   return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : null
 }
 
-/** Null when the bytes are not of this encoding, a label of the WHATWG standard, or when there is no such encoding. */
-export function decodeAs(encoding: string, bytes: Uint8Array): string | null {
+/** Null when the bytes are not of this encoding. */
+function decodeAs(encoding: string, bytes: Uint8Array): string | null {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
   } catch {

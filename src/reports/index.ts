@@ -4,7 +4,6 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { ConfigPaths } from '../config/paths.ts'
 import { type Caller, requireScope } from '../http/endpoint/caller.ts'
-import { createIdempotency } from '../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createBlobs } from '../platform/blobs.ts'
 import { errorText } from '../platform/errors.ts'
@@ -393,7 +392,14 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           templateDirectory: prepareSettings.templateDirectory,
           maxTemplateMb: section.limits.maxTemplateMb,
         }),
-        ...trialRoutes({ store, runner, blobs }),
+        ...trialRoutes({
+          store,
+          runner,
+          blobs,
+          clock,
+          timezone: prepareSettings.timezone,
+          facts: () => factsOf(''),
+        }),
         ...previewRoutes({ store, runner, blobs }),
         ...runRoutes({
           allowedDomains: rules.allowedDomains,
@@ -403,7 +409,6 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           runLog,
           blobs,
           clock,
-          idempotency: createIdempotency({ db, writer, clock, log }),
           taskOf: (id) => store.get('task', id) ?? null,
           tasksTagged: (tags) => tags.flatMap((tag) => store.list('task', { tag })),
           definitionOf: (taskId) => store.definitionOf(taskId) ?? null,

@@ -2,8 +2,17 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { isObject } from '../http/endpoint/validation.ts'
-import { decodeAs, encodingNote, isZip, lostLetter, strictText, TextError, unicodeText } from '../platform/encodings.ts'
-import { parseOutsideJson } from '../platform/json.ts'
+import { refusal } from '../http/errors.ts'
+import {
+  CharsetError,
+  declaredText,
+  encodingNote,
+  isZip,
+  lostLetter,
+  strictText,
+  TextError,
+} from '../platform/encodings.ts'
+import { parseOutsideJson, RefusedJson } from '../platform/json.ts'
 import { isEmailAddress } from '../platform/mail-addresses.ts'
 import { once } from '../platform/once.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
@@ -64,22 +73,21 @@ export async function readRecipients(
   try {
     if (isZip(bytes)) return { entries: entriesOf(await readTable(bytes)) }
     const type = contentType.split(';', 1)[0]!.trim().toLowerCase()
-    const { text, note } = textOf(bytes, /;\s*charset="?([\w-]+)/i.exec(contentType)?.[1])
+    const { text, note } = textOf(bytes, contentType)
     if (text.trim() === '') throw refuseIssues([{ path: '', message: 'Must be a table or a JSON list; it is empty' }])
     const isJson = type === 'application/json' || (type !== 'text/csv' && /^\s*[[{]/.test(text))
     return { entries: isJson ? readJson(text) : entriesOf(parseTable(text)), ...(note !== null && { note }) }
   } catch (error) {
+    if (error instanceof CharsetError) throw refusal('UNKNOWN_CHARSET', error.message)
     if (!(error instanceof TextError)) throw error
     const { reason, line, column } = error
     throw refuseIssues([{ path: line === 0 ? '' : `line ${line}, column ${column}`, message: reason }])
   }
 }
 
-/** @param charset of the request, for encodings that cannot be recognized: `windows-1250` */
-function textOf(bytes: Uint8Array, charset = 'utf-8'): { readonly text: string; readonly note: string | null } {
-  const declared = unicodeText(bytes) || /^utf-?8$/i.test(charset) ? null : decodeAs(charset, bytes)
-  if (declared !== null) return { text: declared, note: null }
-  const { text, encoding } = strictText(bytes)
+/** Some encodings cannot be recognized, only declared: windows-1250. */
+function textOf(bytes: Uint8Array, contentType: string): { readonly text: string; readonly note: string | null } {
+  const { text, encoding } = declaredText(bytes, contentType, strictText)
   const note = encodingNote(encoding)
   return { text, note: note && `The file ${note}. Look whether letters such as é and ö are right.` }
 }
@@ -88,7 +96,8 @@ function readJson(text: string): Entry[] {
   let items: unknown
   try {
     items = parseOutsideJson(text)
-  } catch {
+  } catch (error) {
+    if (error instanceof RefusedJson) throw refuseIssues([{ path: '', message: error.message, code: 'INVALID_JSON' }])
     throw refuseIssues([
       { path: '', message: 'Must be JSON, or a table with Content-Type: text/csv', code: 'INVALID_JSON' },
     ])

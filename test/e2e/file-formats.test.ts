@@ -78,10 +78,19 @@ describe('calendars', () => {
     )
   })
 
-  test.each(FOREIGN_FILES.map((foreign) => [foreign.name, foreign.reason] as const))('%s: %s', (name, reason) => {
+  test.each(FOREIGN_FILES.map((foreign) => [foreign.name, foreign.reason] as const))('%s: %s', async (name, reason) => {
     expect(logged()).toContain(
       `CALENDAR ${calendarOf(name)}: The file cannot be used, it has no days. ${product.directory.join(name)}: ${reason}`,
     )
+    // Also where it is the exception, or stands in a window.
+    for (const member of [{ notOn: calendarOf(name) }, { window: { days: ['mon-sun'], on: [calendarOf(name)] } }]) {
+      const asked = { cronSchedule: '0 12 * * *', timezone: 'UTC', count: 3, ...member }
+      const answer = await product.call('POST', '/v4/schedules/preview', asked)
+      const { warnings } = (await answer.json()) as { warnings: unknown }
+      expect(warnings).toEqual([
+        expect.stringContaining(`calendar ${calendarOf(name)}: ${product.directory.join(name)}: ${reason}`),
+      ])
+    }
   })
 })
 
@@ -137,6 +146,12 @@ describe('configuration', () => {
     expect(code).toBe(1)
     expect(stdout + stderr).toContain('has the line ends of old Macs (CR only)')
     expect(stdout + stderr).toContain('save the file with the line ends of Windows (CRLF) or Unix (LF)')
+    writeFileSync(file, 'Butler:\r\n  # ours\r  logLevel: wrong\r\n')
+    const mixed = await runToEnd(['check', '-c', file])
+    expect(mixed.stdout + mixed.stderr).toMatch(
+      /ends\.yaml:2:\d+ warning .*end as on old Macs \(CR only\) among others/,
+    )
+    expect(mixed.stdout + mixed.stderr).toMatch(/ends\.yaml:3:\d+ \w+ Butler\.logLevel/)
   }, 30_000)
 
   test.each(FOREIGN_FILES.filter(({ name }) => name !== 'page.xls'))(

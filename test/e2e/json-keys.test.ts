@@ -101,6 +101,37 @@ describe.each(SPELLINGS)('%s', (key) => {
   })
 })
 
+describe('half of a surrogate pair', () => {
+  const half = '"a\\ud800"'
+
+  test.each<[method: string, path: string, body: string, place: string]>([
+    ['POST', '/v4/keyvalues/halves', `{"key": ${half}, "value": "v"}`, 'key'],
+    ['POST', '/v4/keyvalues/halves', `{"key": "k", "value": "\\uDFFF\\ud83d"}`, 'value'],
+    ['POST', '/v4/keyvalues/halves/increment', `{"key": ${half}}`, 'key'],
+    ['PUT', '/v4/mqttpublishmessage', `{"topic": "acme/x", "message": ${half}}`, 'message'],
+    ['POST', '/v4/snoozes', `{"reason": ${half}}`, 'reason'],
+    ['POST', '/v4/report', `{"name": ${half}}`, 'name'],
+    ['POST', '/v4/recipient/import', `[{"email": "x@acme.example", "name": ${half}}]`, '0/name'],
+    ['POST', '/v4/keyvaluesimport', `{"namespaces": {${half}: []}}`, 'a member of namespaces'],
+    ['POST', '/v4/reporttask/import', `{"tasks": [{"name": ${half}}]}`, 'tasks/0/name'],
+  ])('%s %s', async (method, path, body, place) => {
+    const answer = await send(path, method, body)
+    expect([path, answer.status, await answer.text()]).toEqual([path, 400, expect.stringContaining(`${place} holds`)])
+  })
+
+  test('a start request by MQTT', async () => {
+    const before = answers.length
+    await client.publishAsync('acme/start', `{"taskId": ["${TASK}"], "requestId": ${half}}`, { qos: 1 })
+    await until(() => answers.length > before, { what: 'an answer' })
+    expect(answers.at(-1)).toContain('requestId holds half a character')
+  })
+
+  test('a whole pair is a character', async () => {
+    const set = await send('/v4/keyvalues/halves', 'POST', '{"key": "\\ud83d\\ude00", "value": "\\\\ud800"}')
+    expect([set.status, await set.json()]).toMatchObject([201, { key: '😀', value: '\\ud800' }])
+  })
+})
+
 test('a value may hold the name', async () => {
   const value = '{"__proto__": 1}'
   const set = await send('/v4/keyvalues/doors', 'POST', JSON.stringify({ key: '__proto__', value }))

@@ -289,6 +289,27 @@ describe('a condition tested', () => {
     expect(await tested(id, { filterIds: [bound.id] })).toMatchObject({ met: true, rules: [{ left: 4 }] })
   })
 
+  test('rules that ask no app need none', async () => {
+    const pair = { type: 'keyValue', namespace: 'trial', key: 'state', op: 'eq', value: 'ready' }
+    const state = { type: 'taskState', taskId: UNKNOWN, is: 'notRunning' }
+    const file = { type: 'file', spaceId: 'finance', path: 'a.txt', is: 'exists' }
+    const days = { type: 'calendar', allow: { weekdays: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] } }
+    const rules = { pair: [pair], days: [days], state: [state], file: [file], all: [pair, days] }
+    const results = new Map<string, Tested>()
+    for (const [name, some] of Object.entries(rules)) {
+      const { id } = await condition(`No app: ${name}`, { appId: null, rules: some })
+      results.set(name, await tested(id, {}))
+    }
+    expect(results.get('pair')).toMatchObject({ met: false, rules: [{ type: 'keyValue', met: false }] })
+    expect(results.get('days')).toMatchObject({ met: true, rules: [{ type: 'calendar', met: true }] })
+    expect(results.get('state')?.rules).toMatchObject([{ type: 'taskState' }])
+    expect(results.get('file')?.rules).toMatchObject([{ type: 'file', met: false }])
+    expect(results.get('all')?.rules).toHaveLength(2)
+    const { id } = await condition('No app: unknown filter', { appId: null, rules: [days] })
+    const answer = await refused(`/v4/reportcondition/${id}/test`, { filterIds: [UNKNOWN] }, 400)
+    expect([answer.code, answer.paths]).toEqual(['UNKNOWN_REFERENCE', ['filterIds.0']] as never)
+  })
+
   test.each([
     ['an id that is none', 'x', {}, 400, 'INVALID_ID', []],
     ['an unknown condition', UNKNOWN, {}, 404, 'REPORTCONDITION_NOT_FOUND', []],
@@ -397,7 +418,7 @@ describe('the plan of a task that is not saved', () => {
     ],
     [
       'a storage space that does not exist',
-      () => draft({ storage: [{ spaceId: 'nowhere' }] }),
+      () => draft({ storage: [{ spaceId: 'finance' }] }),
       'UNKNOWN_REFERENCE',
       ['storage.0.spaceId'],
     ],

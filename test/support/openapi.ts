@@ -14,7 +14,12 @@ type Media = Readonly<Record<string, { readonly schema: object; readonly example
 export interface DescribedOperation {
   readonly summary: string
   readonly description?: string
-  readonly parameters?: readonly { name: string; in: 'path' | 'query'; required: boolean; examples?: Values }[]
+  readonly parameters?: readonly {
+    name: string
+    in: 'path' | 'query' | 'header'
+    required: boolean
+    examples?: Values
+  }[]
   readonly requestBody?: { readonly required: boolean; readonly content: Media }
   readonly responses: Readonly<Record<string, { $ref?: string; description?: string; content?: Media }>>
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[]

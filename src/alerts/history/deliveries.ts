@@ -3,7 +3,6 @@ import { z } from 'zod'
 import { PARKED_AT } from '../../cluster/leave.ts'
 import { SEVERITIES } from '../../events/kinds.ts'
 import type { Severity } from '../../events/types.ts'
-import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { LIST_PARAMETERS, NO_QUERY, readQuery } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { field, isObject, strictBody } from '../../http/endpoint/validation.ts'
@@ -142,7 +141,6 @@ interface DeliveryRoutesDeps extends DeliveryContext {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
-  readonly idempotency: Idempotency
   /** Deliveries in these lanes became pending. */
   readonly wake: (lanes: ReadonlySet<string>) => void
   readonly isUnderWay: (lane: string, seq: number) => boolean
@@ -158,9 +156,8 @@ export interface DeadLetterQueue {
   wake(): void
 }
 
-/** The handlers read bodies after the idempotency key: a used key is refused before its body is checked. */
 export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
-  const { db, clock, idempotency } = deps
+  const { db, clock } = deps
   return [
     route({
       method: 'GET',
@@ -220,7 +217,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
           answer: { resent: 0 },
         },
       ],
-      handle: (request) => idempotency.once(request, () => resendMany(deps, request)),
+      handle: (request) => resendMany(deps, request),
     }),
     route({
       method: ['POST', 'PUT'],
@@ -233,7 +230,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       params: DELIVERY_PARAMS,
       readByHandler: () => ({ body: NO_BODY() }),
       answers: () => ({ 202: RESENT().describe('It is under way.'), 409: 'It is still under way.' }),
-      handle: (request) => idempotency.once(request, () => resendOne(deps, request)),
+      handle: (request) => resendOne(deps, request),
     }),
     route({
       method: ['POST', 'PUT'],

@@ -3,7 +3,6 @@
 import { loadTaskEvent, storeWholeEvent } from '../../events/store.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import { createEventStreams } from '../../http/endpoint/event-stream.ts'
-import { createIdempotency } from '../../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
@@ -110,12 +109,10 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     return errorText === null ? variables : { ...variables, errorText }
   }
   const loadEvent = (id: string) => loadTaskEvent(db, id)
-  const idempotency = createIdempotency(deps)
   const common = {
     ...deps,
     qrs: qlik.cachedQrs,
     rawOf: pipeline.rawOf,
-    idempotency,
     typeOf,
     retryOf: safetyNet.retryOf,
     recording: () => recordingOf(alerts.destinations),

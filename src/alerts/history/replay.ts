@@ -2,7 +2,6 @@
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
-import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
@@ -31,7 +30,6 @@ interface ReplayDeps {
 }
 
 interface ReplayRoutesDeps extends ReplayDeps {
-  readonly idempotency: Idempotency
   readonly loadEvent: (id: string) => TaskEvent | null
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   /** Names that `to` may hold. */
@@ -111,7 +109,6 @@ const DRY = once(() =>
 
 const PARAMS = once(() => z.object({ id: z.string().describe('Id of the event.') }))
 
-/** The handlers read bodies after the idempotency key: a used key is refused before its body is checked. */
 export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
   return [
     route({
@@ -137,7 +134,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
           answer: { messages: [] },
         },
       ],
-      handle: (request) => deps.idempotency.once(request, () => fire(deps, request)),
+      handle: (request) => fire(deps, request),
     }),
     route({
       method: ['POST', 'PUT'],
@@ -153,7 +150,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
         200: DRY().describe('The messages that would be sent.'),
         202: MADE_ANSWER(),
       }),
-      handle: (request) => deps.idempotency.once(request, () => testDestination(deps, request)),
+      handle: (request) => testDestination(deps, request),
     }),
     route({
       method: ['POST', 'PUT'],
@@ -165,7 +162,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       params: PARAMS,
       readByHandler: () => ({ body: REPLAY_BODY().optional() }),
       answers: () => ({ 202: MADE_ANSWER() }),
-      handle: (request) => deps.idempotency.once(request, () => replay(deps, request)),
+      handle: (request) => replay(deps, request),
     }),
   ]
 }

@@ -5,7 +5,7 @@ import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { Caller } from '../../http/endpoint/caller.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { errorText } from '../../platform/errors.ts'
 import { once } from '../../platform/once.ts'
@@ -203,6 +203,7 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
     route({
       method: ['POST', 'PUT'],
       path: '/v4/alertroutes/explain',
+      eachTime: ALWAYS,
       // Everything is taken back.
       at: 'here',
       scope: 'event:read',

@@ -28,8 +28,13 @@ export function runSchedulePreview(cron: string, options: PreviewOptions, io: Co
     })
     if (options.json) io.out(text)
     else {
-      const coming = JSON.parse(text) as { next: readonly string[]; text: string }
+      const coming = JSON.parse(text) as {
+        next: readonly string[]
+        text: string
+        warnings: readonly string[]
+      }
       const times = createZoneTimes(timezone)
+      for (const warning of coming.warnings) io.err(`warning: cannot be read: ${warning}`)
       io.out([coming.text, ...coming.next.map((at) => zonedTimeText(at, times))].join('\n'))
     }
     return EXIT.ok

@@ -1,6 +1,6 @@
 /**
  * `Idempotency-Key`: a caller that repeats a request with the same key gets the first answer again, and nothing happens
- * twice. Keys are kept for 24 hours per caller.
+ * twice. Keys are kept for 24 hours per caller, in `footman.db`. The server asks for every change, so no endpoint has to.
  */
 import { createHash } from 'node:crypto'
 import type { GroupWriter } from '../../platform/group-commit.ts'
@@ -28,16 +28,35 @@ export const idempotencyMigrations: Migration[] = [
       ) WITHOUT ROWID;
       CREATE INDEX idempotency_key_age ON idempotency_key (created_at);`,
   },
+  {
+    name: 'idempotency-002',
+    sql: `
+      ALTER TABLE idempotency_key ADD COLUMN headers TEXT;
+      CREATE TABLE idempotency_key_here (
+        id TEXT PRIMARY KEY,
+        caller TEXT NOT NULL,
+        key TEXT NOT NULL,
+        request_hash TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        status INTEGER,
+        content_type TEXT,
+        answer TEXT,
+        headers TEXT,
+        UNIQUE (caller, key)
+      ) WITHOUT ROWID;
+      CREATE INDEX idempotency_key_here_age ON idempotency_key_here (created_at);`,
+  },
 ]
 
 export interface Idempotency {
   /**
-   * Carries the request out, or gives the answer of the first one with its key. `id` stays the same for a request that
-   * was cut short and is repeated; null without a key. Answers from 500 on and refusals are not kept: the repeat tries
-   * again.
+   * Carries the request out, or gives the answer of the first one with its key. `id` stays the same for a request that was
+   * cut short and is repeated; null without a key. Answers from 500 on and refusals are not kept: the repeat tries again.
    */
-  once(request: ApiRequest, carryOut: (id: string | null) => Promise<Response>): Promise<Response>
+  once(request: ApiRequest, carryOut: (id: string | null) => Answer): Answer
 }
+
+type Answer = Response | Promise<Response>
 
 interface Row {
   readonly id: string
@@ -46,19 +65,33 @@ interface Row {
   readonly status: number | null
   readonly contentType: string | null
   readonly answer: string | null
+  /** JSON of names and values. */
+  readonly headers: string | null
 }
+
+/**
+ * `leader`: of calls that the leader of a cluster carries out; nodes share the table. `here`: of those that each node
+ * carries out itself.
+ */
+const TABLES = { leader: 'idempotency_key', here: 'idempotency_key_here' } as const
 
 const KEEP_MS = 24 * 3_600_000
 const KEY = /^[\x20-\x7e]{1,128}$/
+/** Beside the type: what callers of changes read. */
+const KEPT_HEADERS = ['etag', 'location']
 
-export function createIdempotency(deps: { db: Database; writer: GroupWriter; clock: Clock; log: Logger }): Idempotency {
+export function createIdempotency(
+  deps: { db: Database; writer: GroupWriter; clock: Clock; log: Logger },
+  place: keyof typeof TABLES,
+): Idempotency {
   const { db, writer, clock, log } = deps
+  const table = TABLES[place]
   const underWay = new Map<string, Promise<void>>()
 
   function find(caller: string, key: string): Row | undefined {
     return db.get<Row>(
-      `SELECT id, request_hash AS requestHash, status, content_type AS contentType, answer
-       FROM idempotency_key WHERE caller = ? AND key = ? AND created_at > ?`,
+      `SELECT id, request_hash AS requestHash, status, content_type AS contentType, answer, headers
+       FROM ${table} WHERE caller = ? AND key = ? AND created_at > ?`,
       caller,
       key,
       clock.now() - KEEP_MS,
@@ -67,11 +100,11 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
 
   async function begin(caller: string, key: string, requestHash: string): Promise<Row> {
     const now = clock.now()
-    const row = { id: uuidV7(now), requestHash, status: null, contentType: null, answer: null }
+    const row = { id: uuidV7(now), requestHash, status: null, contentType: null, answer: null, headers: null }
     await writer.write((one) => {
-      one.run('DELETE FROM idempotency_key WHERE created_at <= ?', now - KEEP_MS)
+      one.run(`DELETE FROM ${table} WHERE created_at <= ?`, now - KEEP_MS)
       one.run(
-        'INSERT INTO idempotency_key (id, caller, key, request_hash, created_at) VALUES (?, ?, ?, ?, ?)',
+        `INSERT INTO ${table} (id, caller, key, request_hash, created_at) VALUES (?, ?, ?, ?, ?)`,
         row.id,
         caller,
         key,
@@ -85,13 +118,17 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
   async function keep(id: string, response: Response): Promise<Response> {
     if (response.status >= 500) return response
     const answer = await response.clone().text()
+    const headers = KEPT_HEADERS.flatMap((name) =>
+      response.headers.has(name) ? [[name, response.headers.get(name)]] : [],
+    )
     await writer
       .write((one) =>
         one.run(
-          'UPDATE idempotency_key SET status = ?, content_type = ?, answer = ? WHERE id = ?',
+          `UPDATE ${table} SET status = ?, content_type = ?, answer = ?, headers = ? WHERE id = ?`,
           response.status,
           response.headers.get('content-type'),
           answer,
+          headers.length > 0 ? JSON.stringify(Object.fromEntries(headers)) : null,
           id,
         ),
       )
@@ -103,34 +140,37 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
   /** The key of a refused request can be used again for the corrected one. */
   async function forgetRefused(id: string, error: unknown): Promise<never> {
     const isRefused = error instanceof Refusal && error.status < 500
-    if (isRefused) await writer.write((one) => one.run('DELETE FROM idempotency_key WHERE id = ?', id))
+    if (isRefused) await writer.write((one) => one.run(`DELETE FROM ${table} WHERE id = ?`, id))
     throw error
   }
 
-  return {
-    async once(request, carryOut) {
-      const key = keyOf(request)
-      if (key === null) return carryOut(null)
-      const caller = callerOf(request)
-      const hash = hashOf(request)
-      const place = `${caller}\n${key}`
-      // A repeat that comes while the first is carried out waits for it.
-      while (underWay.has(place)) await underWay.get(place)
-      const before = find(caller, key)
-      if (before && before.requestHash !== hash) {
-        throw refusal(
-          'IDEMPOTENCY_KEY_REUSED',
-          'Another request was made with this Idempotency-Key. Use a fresh key for each request.',
-        )
-      }
-      if (before?.status) return replay(before)
-      const row = before ? Promise.resolve(before) : begin(caller, key, hash)
-      const answered = row.then(async ({ id }) =>
-        keep(id, await carryOut(id).catch((error: unknown) => forgetRefused(id, error))),
+  async function withKey(key: string, request: ApiRequest, carryOut: (id: string) => Answer): Promise<Response> {
+    const caller = callerOf(request)
+    const hash = hashOf(request)
+    const place = `${caller}\n${key}`
+    // A repeat that comes while the first is carried out waits for it.
+    while (underWay.has(place)) await underWay.get(place)
+    const before = find(caller, key)
+    if (before && before.requestHash !== hash) {
+      throw refusal(
+        'IDEMPOTENCY_KEY_REUSED',
+        'Another request was made with this Idempotency-Key. Use a fresh key for each request.',
       )
-      const ended = () => void underWay.delete(place)
-      underWay.set(place, answered.then(ended, ended))
-      return answered
+    }
+    if (before?.status) return replay(before)
+    const row = before ? Promise.resolve(before) : begin(caller, key, hash)
+    const answered = row.then(async ({ id }) =>
+      keep(id, await Promise.try(carryOut, id).catch((error: unknown) => forgetRefused(id, error))),
+    )
+    const ended = () => void underWay.delete(place)
+    underWay.set(place, answered.then(ended, ended))
+    return answered
+  }
+
+  return {
+    once(request, carryOut) {
+      const key = keyOf(request)
+      return key === null ? carryOut(null) : withKey(key, request, carryOut)
     },
   }
 }
@@ -145,15 +185,20 @@ function keyOf({ headers }: ApiRequest): string | null {
 const callerOf = ({ caller, client }: ApiRequest): string =>
   caller.actor === 'anonymous' ? `anonymous ${client}` : caller.actor
 
-function hashOf({ url, body }: ApiRequest): string {
+/** POST is another way to say PUT; answers that an older version has kept know neither. */
+function hashOf({ method, url, body }: ApiRequest): string {
   return createHash('sha256')
-    .update(url)
+    .update(method === 'POST' || method === 'PUT' ? url : `${method} ${url}`)
     .update('\n')
-    .update(JSON.stringify(body) ?? '')
+    .update(body instanceof Uint8Array ? body : (JSON.stringify(body) ?? ''))
     .digest('hex')
 }
 
-function replay({ status, contentType, answer }: Row): Response {
-  const headers = { 'idempotent-replay': 'true', ...(contentType !== null && { 'content-type': contentType }) }
-  return new Response(answer, { status: status ?? 200, headers })
+function replay({ status, contentType, answer, headers }: Row): Response {
+  const kept = headers === null ? {} : (JSON.parse(headers) as Record<string, string>)
+  // Statuses like 204 take no body, not even an empty one.
+  return new Response(answer === '' ? null : answer, {
+    status: status ?? 200,
+    headers: { ...kept, ...(contentType !== null && { 'content-type': contentType }), 'idempotent-replay': 'true' },
+  })
 }

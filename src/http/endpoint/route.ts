@@ -40,6 +40,8 @@ export interface ApiRequest {
   readonly times: ZoneTimes
   /** Says in the audit what the call was about; the last note counts. */
   note(note: AuditNote): void
+  /** Of a call with an `Idempotency-Key`: the same when a call that was cut short is repeated. */
+  readonly onceId?: string | null
   /** Aborts when the caller hangs up. */
   readonly signal: AbortSignal
   /** For pages that act for a person who has signed in. */
@@ -171,12 +173,20 @@ export interface ApiRoute extends RouteDescription {
   readonly barrier?: true
   /** Whether a node that cannot reach the others carries the call out by itself. Default: it is refused, unless it is a GET. */
   readonly alone?: (request: ApiRequest) => boolean
+  /**
+   * Whether a change is carried out each time, also under an `Idempotency-Key` that was used: nothing comes of it but the answer, or the
+   * answer is a secret that must not be kept. Default: never.
+   */
+  readonly eachTime?: (request: ApiRequest) => boolean
   /** False = does not count for the rate limit. Default true. */
   readonly limited?: boolean
   /** Throws the refusal of a bad request, and replaces its parts by checked ones, before it is sent to another node. */
   readonly check?: (request: ApiRequest) => void
   handle(request: ApiRequest): Response | Promise<Response>
 }
+
+/** For `eachTime` of an endpoint. */
+export const ALWAYS = () => true
 
 export type Fields = z.ZodObject | undefined
 type Parsed<T extends Fields, Otherwise> = T extends z.ZodObject ? z.output<T> : Otherwise
@@ -210,6 +220,7 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
       | 'limited'
       | 'at'
       | 'alone'
+      | 'eachTime'
     > {
   readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */

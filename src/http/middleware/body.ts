@@ -1,8 +1,17 @@
 /** Reads request bodies by the rules that load scripts depend on. */
 
 import { formatDuration } from '../../platform/duration.ts'
-import { type Encoding, formatProblem, lenientText, strictText, TextError } from '../../platform/encodings.ts'
-import { parseOutsideJson } from '../../platform/json.ts'
+import {
+  CharsetError,
+  type DecodedText,
+  declaredText,
+  type Encoding,
+  formatProblem,
+  lenientText,
+  strictText,
+  TextError,
+} from '../../platform/encodings.ts'
+import { HalfCharacter, parseOutsideJson } from '../../platform/json.ts'
 import { type Answer, type ApiContext, type Middleware, withAnswer } from '../context.ts'
 import type { ApiRequest, ApiRoute, Method } from '../endpoint/route.ts'
 import { clientClosed, protocolError, Refusal, refusal } from '../errors.ts'
@@ -41,23 +50,24 @@ export interface BodyReading {
 /** Reads and parses the body; rejects with the refusal of a bad one. */
 export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: BodyReading): Middleware {
   const { bodyLimit = BODY_LIMIT, bodyFor } = route
-  const read = async (request: Request, maxBytes: number, share: BodyShare): Promise<Received> => {
+  const read = async ({ req, env }: ApiContext, maxBytes: number, share: BodyShare): Promise<Received> => {
+    const request = req.raw
     const bytes = await readBytes(request, { maxBytes, timeoutMs, share })
     if (route.body === 'bytes') return { body: bytes }
     const format = route.ownBodyErrors ? formatProblem(bytes) : null
     if (format !== null) throw refusal('INVALID_JSON', `${MUST_BE_JSON}; ${format}`)
-    const { text, encoding } = lenientText(bytes)
+    // Pages send UTF-8, and so does a node that has read the body before.
+    const { text, encoding } = env.isChecked ? lenientText(bytes) : textIn(request, bytes)
     const body = parsed(text, mediaType(request))
     // The text of a load script that is no JSON may have any bytes.
     if (encoding === 'windows-1252' && body !== text) refuseDamaged(bytes)
     return { body, encoding }
   }
   const receive = async (c: ApiContext, share: BodyShare): Promise<Received> => {
-    const { raw } = c.req
-    if (!raw.body || !bodyFor) return read(raw, bodyLimit, share)
+    if (!c.req.raw.body || !bodyFor) return read(c, bodyLimit, share)
     const maxBytes = await bodyFor(requestOf(c))
     share.isStrangers = maxBytes <= FORM_LIMIT
-    return maxBytes === 0 ? { body: undefined } : read(raw, maxBytes, share)
+    return maxBytes === 0 ? { body: undefined } : read(c, maxBytes, share)
   }
   return (c, next): Answer => {
     // The body of a call that a page makes, or that another node has received, is counted already.
@@ -66,7 +76,7 @@ export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: Bo
       .then(
         ({ body, encoding = 'utf-8' }) => {
           c.env.body = body
-          return encoding === 'utf-8' ? next(c) : withEncoding(next(c), encoding)
+          return encoding === 'utf-8' || encoding === 'declared' ? next(c) : withEncoding(next(c), encoding)
         },
         (error: unknown) => {
           throw route.ownBodyErrors ? ownError(error, bodyLimit) : error
@@ -140,6 +150,16 @@ function noRoom(): Refusal {
   return refusal('TOO_MANY_BODIES', details, {}, { 'retry-after': String(BUSY_RETRY_S) })
 }
 
+function textIn({ headers }: Request, bytes: Uint8Array): DecodedText {
+  try {
+    return bytes.length === 0 ? lenientText(bytes) : declaredText(bytes, headers.get('content-type') ?? '', lenientText)
+  } catch (error) {
+    if (error instanceof CharsetError) throw refusal('UNKNOWN_CHARSET', error.message)
+    if (error instanceof TextError) throw refusal('INVALID_JSON', `The body cannot be read: ${error.message}`)
+    throw error
+  }
+}
+
 /** UTF-8 with broken bytes in it would be stored with wrong letters: Windows-1252 is another thing. */
 function refuseDamaged(bytes: Uint8Array): void {
   try {
@@ -164,7 +184,7 @@ function mediaType({ headers }: Request): string {
 
 /**
  * The JSON of a body. Text that parses as JSON is taken with any content type; JSON `null` and no body at all are
- * undefined; other `text/plain` is the text itself. Throws E2 400 or 415.
+ * undefined; other `text/plain` is the text itself. Throws E2 400 or 415, or 400 `INVALID_JSON` for half a character.
  */
 function parsed(text: string, type: string): unknown {
   if (text === '') {
@@ -269,7 +289,8 @@ const NOT_JSON = Symbol('not JSON')
 function parseJson(text: string): unknown {
   try {
     return parseOutsideJson(text)
-  } catch {
+  } catch (error) {
+    if (error instanceof HalfCharacter) throw refusal('INVALID_JSON', `The body cannot be used: ${error.message}`)
     return NOT_JSON
   }
 }

@@ -1,6 +1,6 @@
 /** The description of the REST API (OpenAPI 3.1), made from the endpoints that exist. */
 import { z } from 'zod'
-import type { ApiRoute, Method, RouteExample, RouteSchemas } from '../endpoint/route.ts'
+import { ALWAYS, type ApiRoute, type Method, type RouteExample, type RouteSchemas } from '../endpoint/route.ts'
 import { placeOf } from '../forwarding.ts'
 import {
   type Content,
@@ -94,7 +94,12 @@ type Responses = Record<string, ResponseObject | Reference>
 function operationOf(route: ApiRoute, method: Method, locked: boolean): Operation {
   const { summary, examples = [], scope } = route
   const schemas = route.schemas?.()
-  const parameters = [...pathParameters(route, schemas), ...queryParameters(route, schemas)]
+  const isOnce = method !== 'GET' && route.eachTime !== ALWAYS
+  const parameters = [
+    ...pathParameters(route, schemas),
+    ...queryParameters(route, schemas),
+    ...(isOnce ? [IDEMPOTENCY_KEY] : []),
+  ]
   const hasBody = schemas?.body !== undefined && route.body !== 'ignored'
   return {
     tags: [tagOf(route)],
@@ -147,6 +152,15 @@ const BARRIER: JsonSchema = {
   type: 'boolean',
   default: true,
   description: 'Of several nodes: `false` reads what this node has, which may be milliseconds old.',
+}
+
+const IDEMPOTENCY_KEY: Parameter = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Any text, a fresh one for each call. A repeat of the call with it within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and nothing is done twice; refused calls and answers from 500 on are tried again. Another call with it is refused with 409.',
+  schema: { type: 'string', minLength: 1, maxLength: 128 },
 }
 
 function parameter(

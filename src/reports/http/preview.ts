@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { disposition } from '../../http/endpoint/disposition.ts'
 import { queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { once } from '../../platform/once.ts'
@@ -104,6 +104,7 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
     route({
       method: 'POST',
       path: '/v4/report/-/preview',
+      eachTime: ALWAYS,
       scope: 'report:write',
       action: 'report.preview',
       ownBodyErrors: true,
@@ -145,6 +146,7 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
     route({
       method: 'POST',
       path: '/v4/reporttask/-/preview',
+      eachTime: ALWAYS,
       scope: 'report:write',
       action: 'report.preview',
       ownBodyErrors: true,

@@ -1,9 +1,8 @@
 /** Endpoints of runs: start, plan, list, documents, deliveries, log, cancel, resend. */
 import { z } from 'zod'
 import { requireScope } from '../../http/endpoint/caller.ts'
-import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { once } from '../../platform/once.ts'
@@ -32,7 +31,6 @@ export interface RunRouteDeps extends Pick<SenderRules, 'allowedDomains'> {
   readonly runLog: RunLog
   readonly blobs: Pick<Blobs, 'path'>
   readonly clock: Clock
-  readonly idempotency: Idempotency
   /** The stored task; null when there is none. */
   readonly taskOf: (id: string) => Stored<ReportTask> | null
   /** Tasks with one of the tags. */
@@ -185,17 +183,16 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       action: 'report.start',
       summary: 'Start report tasks',
       description:
-        '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces. With a header `Idempotency-Key` a repeated request gets the first answer again.',
+        '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces.',
       ...(params && { params }),
       readByHandler: () => ({ body: START() }),
       query: NO_QUERY,
       answers: () => ({ 200: STARTED(), 409: 'A test needs an address; the run cannot begin.' }),
-      handle: (request) =>
-        deps.idempotency.once(request as ApiRequest, () => {
-          const id = (request.params as { taskId?: string }).taskId
-          const selected = id === undefined || id === '-' ? [] : [taskById(id).id]
-          return start(request as ApiRequest, selected, checkedWith(START(), request.body ?? {}))
-        }),
+      handle(request) {
+        const id = (request.params as { taskId?: string }).taskId
+        const selected = id === undefined || id === '-' ? [] : [taskById(id).id]
+        return start(request as ApiRequest, selected, checkedWith(START(), request.body ?? {}))
+      },
     })
 
   return [
@@ -204,6 +201,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
     route({
       method: 'POST',
       path: '/v4/reporttask/{taskId}/plan',
+      eachTime: ALWAYS,
       scope: 'report:read',
       action: 'report.plan',
       audited: 'refused',

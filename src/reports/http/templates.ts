@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { disposition } from '../../http/endpoint/disposition.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { ERRORS, type ErrorCode, refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { once } from '../../platform/once.ts'
@@ -271,6 +271,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
     route({
       method: 'POST',
       path: `${PATH}/check`,
+      eachTime: ALWAYS,
       ...taken,
       scope: 'report:read',
       audited: 'refused',

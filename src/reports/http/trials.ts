@@ -2,14 +2,17 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
+import type { Clock } from '../../platform/types.ts'
 import { type ErrorCode, ReportError } from '../codes.ts'
+import { type ConditionFacts, evaluateCondition } from '../conditions.ts'
+import type { ReportCondition } from '../entities/condition.ts'
 import { id } from '../entities/fields.ts'
 import { FORMATS, report } from '../entities/report.ts'
 import { type Definition, reportTask } from '../entities/task.ts'
-import { checkedWith } from '../issues.ts'
+import { checkedWith, refuseIssues } from '../issues.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
 import type { PreparedDocument } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
@@ -22,6 +25,10 @@ import { engineAnswer, engineRefusal, type RunRouteDeps } from './runs.ts'
 
 interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
   readonly store: TrialStore
+  readonly clock: Clock
+  readonly timezone: string
+  /** Of a task that has never run. */
+  readonly facts: () => ConditionFacts
 }
 
 const TEST = once(() => z.strictObject({ filterIds: z.array(id()).max(50).default([]) }))
@@ -29,14 +36,34 @@ const PARAMS = once(() => z.object({ id: z.string() }))
 const TIMEOUT_MS = 120_000
 const ANSWERS = { 422: 'The app or an object of it cannot be read.', 502: 'The engine does not answer.' } as const
 
-export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }: TrialRouteDeps): ApiRoute[] {
+export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
+  const { store, runner, blobs, planTimeoutMs = TIMEOUT_MS } = deps
   const run = (definition: Definition, render: boolean, signal: AbortSignal) =>
     engineAnswer((limit) => runner.tryOut(definition, DEFAULT_OPTIONS, render, limit), signal, planTimeoutMs)
+
+  /** Rules about tasks, days, pairs and files ask no app. Throws 400 when another one does. */
+  async function withoutApp(condition: ReportCondition) {
+    let asksApp = false
+    const { met, rules } = await evaluateCondition(condition, {
+      data: () => {
+        asksApp = true
+        return Promise.reject(new Error('the condition has no app'))
+      },
+      facts: deps.facts(),
+      previous: null,
+      now: new Date(deps.clock.now()),
+      timezone: deps.timezone,
+      warn: () => {},
+    })
+    if (asksApp) throw refusal('VALIDATION', 'filterIds: the condition has no app, and no filter is bound to one')
+    return { met, rules }
+  }
 
   return [
     route({
       method: 'POST',
       path: '/v4/report/{id}/render',
+      eachTime: ALWAYS,
       scope: 'report:run',
       action: 'report.render',
       audited: 'always',
@@ -58,10 +85,12 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
     route({
       method: 'POST',
       path: '/v4/reportcondition/{id}/test',
+      eachTime: ALWAYS,
       scope: 'report:run',
       action: 'report.condition.test',
       summary: 'Evaluate a condition now',
-      description: 'Filters of the body apply. A condition without an app needs a filter that is bound to one.',
+      description:
+        'Filters of the body apply. A condition without an app needs a filter that is bound to one when a rule asks the app: those about tasks, days, pairs and files do not.',
       params: PARAMS,
       query: NO_QUERY,
       readByHandler: () => ({ body: TEST() }),
@@ -73,7 +102,17 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
         const { filterIds } = checkedWith(TEST(), request.body ?? {})
         const bound = filterIds.map((one) => store.get('filter', one)?.appId).find(Boolean)
         const appId = condition.appId ?? bound
-        if (!appId) throw refusal('VALIDATION', 'filterIds: the condition has no app, and no filter is bound to one')
+        const duration = () => Math.round(performance.now() - began)
+        // A rule that fails is part of the answer.
+        const onError = 'skip' as const
+        if (!appId) {
+          const unknown = filterIds.findIndex((one) => !store.get('filter', one))
+          if (unknown >= 0) {
+            const code = 'UNKNOWN_REFERENCE'
+            throw refuseIssues([{ path: `filterIds.${unknown}`, message: 'There is no such filter', code }])
+          }
+          return jsonAnswer(200, { ...(await withoutApp({ ...condition, onError })), durationMs: duration() })
+        }
         const { project } = condition
         const blocks = [{ key: 'text', type: 'text', markdown: '' }]
         const reportId = randomUUID()
@@ -95,12 +134,10 @@ export function trialRoutes({ store, runner, blobs, planTimeoutMs = TIMEOUT_MS }
             },
           ],
         )
-        // A rule that fails is part of the answer.
-        const conditions = made.conditions.map((one) => ({ ...one, onError: 'skip' as const }))
+        const conditions = made.conditions.map((one) => ({ ...one, onError }))
         const { prepared } = await run({ ...made, conditions }, false, request.signal)
         const [result] = prepared.conditions
-        const durationMs = Math.round(performance.now() - began)
-        return jsonAnswer(200, { met: result?.met ?? false, rules: result?.rules ?? [], durationMs })
+        return jsonAnswer(200, { met: result?.met ?? false, rules: result?.rules ?? [], durationMs: duration() })
       },
     }),
   ]

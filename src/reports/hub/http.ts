@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { isBelow } from '../../http/client-address.ts'
 import { disposition } from '../../http/endpoint/disposition.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
@@ -85,6 +85,7 @@ export const pageRoute = ({
   route({
     method: 'GET',
     documented: false,
+    eachTime: ALWAYS,
     answers: () => ({ 200: z.string() }),
     ...endpoint,
     handle: (request) => endpoint.handle(request as ApiRequest),

@@ -1,10 +1,11 @@
 /** Triggers by what Footman itself learns: the end of another report task, an MQTT message, a key-value pair. */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { isObject } from '../../http/endpoint/validation.ts'
 import type { Change, KeyValueStore } from '../../kv/types.ts'
 import type { IncomingMessage, MqttService, OutgoingMessage } from '../../mqtt/types.ts'
 import { lenientText } from '../../platform/encodings.ts'
-import { parseOutsideJson } from '../../platform/json.ts'
+import { parseOutsideJson, RefusedJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
@@ -215,6 +216,7 @@ interface Request {
 /** Null for a payload that is no start request; the problem of one that is not valid. */
 export function requestOf(text: string): Request | string | null {
   const json = objectOf(text)
+  if (typeof json === 'string') return json
   if (!json || !MEMBERS.some((member) => member in json)) return null
   const parsed = request().safeParse(json)
   if (!parsed.success) {
@@ -226,13 +228,14 @@ export function requestOf(text: string): Request | string | null {
   return { taskId: taskId.map((id) => id.toLowerCase()), tag, options: { ...DEFAULT_OPTIONS, ...options } }
 }
 
-function objectOf(text: string): object | null {
-  if (!text.trimStart().startsWith('{')) return null
+/** Null for other text; the problem of JSON that is refused everywhere. */
+function objectOf(text: string): object | string | null {
+  if (!/^\s*[{[]/.test(text)) return null
   try {
     const json: unknown = parseOutsideJson(text)
-    return typeof json === 'object' ? json : null
-  } catch {
-    return null
+    return isObject(json) ? json : null
+  } catch (error) {
+    return error instanceof RefusedJson ? `payload: ${error.message}` : null
   }
 }
 

@@ -1,6 +1,5 @@
 /** The endpoints of the scheduler that Butler did not have: coming firings, previews, runs. */
 import { z } from 'zod'
-import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import {
   cursorOf,
   DEFAULT_LIMIT,
@@ -8,7 +7,7 @@ import {
   positionInCursor,
   queryField,
 } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
@@ -31,7 +30,6 @@ import { type Plan, type PlanProblem, RUN_OUTCOMES, type Run } from './types.ts'
 export interface RunRoutesDeps extends GuardDeps, RightsDeps {
   readonly planner: Planner
   readonly store: RunStore
-  readonly idempotency: Idempotency
   readonly clock: Clock
 }
 
@@ -74,6 +72,9 @@ const PREVIEWED = once(() =>
         }),
       )
       .describe('Times up to the last of `next` that do not happen; at most 100.'),
+    warnings: z
+      .array(z.string())
+      .describe('Files of calendars that cannot be read now: without their days the times are not right.'),
   }),
 )
 const EXAMPLE_COMING = {
@@ -111,7 +112,7 @@ const STRIP_RUN = once(() => RUN_VIEW().pick({ runId: true, dueAt: true, state: 
 const EXAMPLE_RUN_ID = '019cacea-e080-7cba-a551-2100f80b56fc'
 
 export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
-  const { planner, store, idempotency, clock } = deps
+  const { planner, store, clock } = deps
   const reading = { switch: 'scheduler.getSchedule', failure: 'Failed retrieving schedule', changes: false } as const
   return [
     scheduleRoute(deps, {
@@ -136,6 +137,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       ...reading,
       method: 'POST',
       path: '/v4/schedules/preview',
+      eachTime: ALWAYS,
       at: 'here',
       scope: 'schedule:read',
       action: 'schedule.preview',
@@ -149,7 +151,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
           name: 'weekdays',
           body: { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', count: 1 },
           status: 200,
-          answer: { ...EXAMPLE_COMING, skipped: [] },
+          answer: { ...EXAMPLE_COMING, skipped: [], warnings: [] },
         },
       ],
       handle({ body }) {
@@ -162,7 +164,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
         if (!planned.ok) throw previewRefusal(planned.problem)
         const coming = comingOf(planned.plan, clock.now(), number)
         const skipped = skippedOf(planned.plan, clock.now(), coming.next.at(-1))
-        return jsonAnswer(200, { ...coming, skipped })
+        return jsonAnswer(200, { ...coming, skipped, warnings: planned.plan.troubles() })
       },
     }),
     scheduleRoute(deps, {
@@ -275,15 +277,14 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       params: PARAMS,
       answers: () => ({ 202: z.object({ runId: z.string() }), ...CHANGE_FAILURES }),
       examples: [{ name: 'now', params: { id: EXAMPLE_ID }, status: 202, answer: { runId: EXAMPLE_RUN_ID } }],
-      handle: (request, scheduler) =>
-        idempotency.once(request, async () => {
-          const { id, plan } = requiredSchedule(scheduler, request.params.id)
-          request.note({ target: [id] })
-          if (plan) await requireRights(deps, request.caller, plan, 'existing')
-          const made = await scheduler.run(id)
-          if (!made) throw new Error('the run could not be recorded')
-          return jsonAnswer(202, { runId: made.id })
-        }),
+      async handle(request, scheduler) {
+        const { id, plan } = requiredSchedule(scheduler, request.params.id)
+        request.note({ target: [id] })
+        if (plan) await requireRights(deps, request.caller, plan, 'existing')
+        const made = await scheduler.run(id)
+        if (!made) throw new Error('the run could not be recorded')
+        return jsonAnswer(202, { runId: made.id })
+      },
     }),
   ]
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { SharedState } from '../../cluster/types.ts'
 import type { ConfigPaths } from '../../config/paths.ts'
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
-import { createIdempotency } from '../../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
@@ -124,10 +123,7 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
   // A leader without REST answers the calls that other nodes have received.
   const routes =
     restServerConfig.enable || isShared(deps.shared)
-      ? [
-          ...scheduleRoutes(guard),
-          ...runRoutes({ ...guard, store, clock, idempotency: createIdempotency({ db, writer, clock, log }) }),
-        ]
+      ? [...scheduleRoutes(guard), ...runRoutes({ ...guard, store, clock })]
       : []
   return {
     routes,

@@ -167,6 +167,12 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
       misfire: extras.misfirePolicy ?? 'skip',
       jitterMs: extras.jitter ?? 0,
       ...occurrences,
+      troubles: () => [
+        ...new Set([
+          ...[...(onlyOn ?? []), ...(notOn ?? [])].flatMap(calendars.troubles),
+          ...(extras.window ?? []).flatMap(windows.troubles),
+        ]),
+      ],
     }
   }
 

@@ -66,6 +66,8 @@ export interface Plan {
   excluded(instant: number): Exclusion | null
   /** The calendars or windows behind `excluded`, by name; null for a window without one. */
   excludedBy(instant: number): string | null
+  /** Files of calendars that cannot be used now; without their days the exclusions are doubtful. */
+  troubles(): readonly string[]
   /** The next firings that are not excluded. */
   coming(after: number, count: number): number[]
 }

@@ -1,6 +1,5 @@
 /** The start endpoint and those of the start queue: what they take and answer, and waiting until the started tasks are final. */
 import { z } from 'zod'
-import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
@@ -23,8 +22,6 @@ export interface StartTaskRoutesDeps {
   readonly log?: Logger
   /** Needed by calls that wait. */
   readonly executions?: ExecutionFollower
-  /** Absent: `Idempotency-Key` is ignored. */
-  readonly idempotency?: Idempotency
   /** Aborts when Footman stops: calls that wait are answered with what is known. */
   readonly stopping?: AbortSignal
   /** Whether the limit of the start queue is for all starts. */
@@ -272,7 +269,6 @@ const PATHS = ['/v4/reloadtask/{taskId}/start', '/v4/reloadtask//start', '/v4/re
 
 /** `POST|PUT /v4/reloadtask/{taskId}/start`: starts tasks by id, tag, custom property and name. */
 export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
-  const { idempotency } = deps
   return PATHS.flatMap((path) => {
     const named = path.includes('{taskId}')
     return (['POST', 'PUT'] as const).map((method) =>
@@ -286,7 +282,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
         alone: (request) => !deps.limited && needsNoOther(request),
         summary: 'Start tasks by id, tag, custom property and name',
         description:
-          'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing. A repeat of a call that was answered with 5xx, or not at all, starts what the first one has not: each start is noted before Qlik Sense is asked, and a task that shows a new run since is reported as started. While that cannot be seen yet, it is in `tasksFailed` with `perhapsStarted: true`; repeat the call once more.',
+          'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith `Idempotency-Key` a repeat of a call that was answered with 5xx, or not at all, starts what the first one has not: each start is noted before Qlik Sense is asked, and a task that shows a new run since is reported as started. While that cannot be seen yet, it is in `tasksFailed` with `perhapsStarted: true`; repeat the call once more.',
         ...(named && { params: PARAMS }),
         // The body has two forms, of which each has its own errors, and they come before those of the query.
         readByHandler: () => ({ query: START_QUERY(), body: z.xor([OBJECT_BODY(), ARRAY_BODY()]).optional() }),
@@ -306,10 +302,8 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
           504: 'Qlik Sense is silent; nothing was started, except perhaps the `tasksPerhapsStarted` of an earlier attempt with the same `Idempotency-Key`.',
         }),
         examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, DRY_RUN, MALFORMED],
-        handle: (request) =>
-          idempotency && !isDryRun(request)
-            ? idempotency.once(request, (id) => handle(deps, request, id))
-            : handle(deps, request, null),
+        eachTime: isDryRun,
+        handle: (request) => handle(deps, request, request.onceId ?? null),
       }),
     )
   })

@@ -1,6 +1,6 @@
 /** Starting tasks: the one start function, the start queue, the endpoints, and start requests over MQTT. */
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
-import { createIdempotency, idempotencyMigrations } from '../../http/endpoint/idempotency.ts'
+import { idempotencyMigrations } from '../../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { FootmanMqttConfig, MqttConfig } from '../../mqtt/config.ts'
 import type { MqttOutgoing, MqttService } from '../../mqtt/types.ts'
@@ -94,7 +94,7 @@ export function createStarts(
   config: StartsSettings,
   { shadow, qrsConnection }: StartsOptions,
 ): Starts {
-  const { log, clock, db, writer, on } = deps
+  const { log, db, writer, on } = deps
   const { qrs } = deps.qlik
   const { records, running, follower, stopping } = deps.executions
   const store = createQueueStore({ db, writer })
@@ -110,7 +110,6 @@ export function createStarts(
     { qrs },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter },
   )
-  const idempotency = createIdempotency({ db, writer, clock, log })
   return {
     start,
     follower,
@@ -120,7 +119,6 @@ export function createStarts(
         preview,
         log,
         executions: follower,
-        idempotency,
         stopping,
         limited: queue.maxConcurrent > 0,
       }),

@@ -7,7 +7,6 @@ import { summaryRoutes } from '../../../src/alerts/history/summaries.ts'
 import { createDestinationHealth } from '../../../src/alerts/outbox/destination-health.ts'
 import { loadTaskEvent, storeWholeEvent } from '../../../src/events/store.ts'
 import { auditMigrations } from '../../../src/http/audit.ts'
-import { createIdempotency } from '../../../src/http/endpoint/idempotency.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../support/alert-routes.ts'
 import { fullEvent } from '../../support/alerts.ts'
 import { TASK_ID } from '../../support/events.ts'
@@ -53,7 +52,6 @@ async function serve(setup: RoutesSetup = SETUP, qlik: () => Promise<string> = a
     ...replayRoutes({
       ...common,
       qrs: { ...qrs, owner: async () => null },
-      idempotency: createIdempotency(box),
       destination: (_rule, name) => box.destinations.get(name),
       destinationNames: () => ['data'],
       routesTo: (name) => routesTo(box.listed, name),

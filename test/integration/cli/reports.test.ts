@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs'
 import { runList } from '../../../src/cli/remote/list.ts'
 import { runReportsLog, runReportsPlan, runReportsStart } from '../../../src/cli/remote/report-runs.ts'
 import { runReportsExport, runReportsImport, runReportsSwitch } from '../../../src/cli/remote/reports.ts'
-import type { Idempotency } from '../../../src/http/endpoint/idempotency.ts'
 import { ReportError } from '../../../src/reports/codes.ts'
 import { type RunRouteDeps, runRoutes } from '../../../src/reports/http/runs.ts'
 import { exampleDocument, prepared, type RunScene, runScene } from '../../support/report-runs.ts'
@@ -122,7 +121,6 @@ async function withRuns(scene: Partial<RunScene> = {}, enabled = true) {
     runLog: { read: async () => `${runs.lines.join('\n')}\n` } as unknown as RunRouteDeps['runLog'],
     blobs: { path: () => '/nowhere' },
     clock: Date,
-    idempotency: { once: (_request, work) => work(null) } as Idempotency,
     taskOf: (id) => served.store.get('task', id) ?? null,
     tasksTagged: () => [],
     definitionOf: (id) => served.store.definitionOf(id) ?? null,

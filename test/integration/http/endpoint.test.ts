@@ -238,7 +238,10 @@ test('what checks is what the description of the API says', () => {
     { name: 'cursor', required: false, schema: { type: 'string' } },
   ])
   const described = paths['/v4/ours/forms']?.post
-  expect(described?.parameters?.map(({ name, required }) => [name, required])).toEqual([['wait', true]])
+  expect(described?.parameters?.map(({ name, required }) => [name, required])).toEqual([
+    ['wait', true],
+    ['Idempotency-Key', false],
+  ])
   expect(described?.requestBody?.content['application/json']?.schema).toMatchObject({
     oneOf: [{ type: 'object' }, { type: 'array' }],
   })

@@ -17,7 +17,10 @@ const ids: (string | null)[] = []
 
 /** As after a restart: only what is on disk is left. */
 function restart(): Idempotency {
-  return createIdempotency({ db, writer: createGroupWriter(db), clock: { now: () => now }, log: recordingLog() })
+  return createIdempotency(
+    { db, writer: createGroupWriter(db), clock: { now: () => now }, log: recordingLog() },
+    'leader',
+  )
 }
 
 beforeEach(() => {
@@ -58,7 +61,7 @@ const work =
     return Promise.resolve(jsonAnswer(status, { count: ids.length }))
   }
 
-const read = async (answer: Promise<Response>) => {
+const read = async (answer: Response | Promise<Response>) => {
   const response = await answer
   return [response.status, await response.json(), response.headers.get('idempotent-replay')] as unknown
 }
@@ -123,7 +126,8 @@ describe('a call with an idempotency key', () => {
 
   test.each(['', 'x'.repeat(129), 'ä'])('the key %p is refused', async (key) => {
     const request = { ...call(null), headers: new Headers([['idempotency-key', key]]) }
-    await expect(idempotency.once(request, work())).rejects.toMatchObject({ status: 400, body: { code: 'VALIDATION' } })
+    const refuses = async () => idempotency.once(request, work())
+    await expect(refuses()).rejects.toMatchObject({ status: 400, body: { code: 'VALIDATION' } })
   })
 
   test('without a key nothing is remembered', async () => {

@@ -14,7 +14,17 @@ import { routesApi } from '../../support/routes-api.ts'
 async function renderWith(tryOut: Runner['tryOut']) {
   const { store, db } = testDefinitions()
   const runner = { tryOut } as Runner
-  await using api = await routesApi(trialRoutes({ store, runner, blobs: createBlobs('/nowhere'), planTimeoutMs: 50 }))
+  await using api = await routesApi(
+    trialRoutes({
+      store,
+      runner,
+      blobs: createBlobs('/nowhere'),
+      planTimeoutMs: 50,
+      clock: Date,
+      timezone: 'UTC',
+      facts: () => Promise.reject(new Error('not asked here')) as never,
+    }),
+  )
   const { id } = await store.edit('x', ({ save, get }) => {
     const reportId = '0d9c9a0e-97b1-4b7c-8c55-0b6a3f6f4a11'
     save([{ kind: 'report', id: reportId, entity: report().parse({ ...BODIES.report, filterIds: [] }) }])

@@ -18,7 +18,7 @@ function recordingIo() {
 const CERTIFICATES = 'cert: {clientCert: c.pem, clientCertKey: k.pem, clientCertCA: r.pem}'
 const USER = 'UserDirectory=Internal;UserId=sa_repository'
 const COMPLETE = `Butler:\n  configQRS: {host: qs, headers: {static: [{name: X-Qlik-User, value: ${USER}}]}}\n  ${CERTIFICATES}\n`
-const { ca, client } = await testCertificates()
+const { ca, client, server } = await testCertificates()
 const PEMS = { 'c.pem': client.cert.pem, 'k.pem': client.key.pem, 'r.pem': ca.pem }
 
 async function check(
@@ -113,6 +113,63 @@ describe('footman check', () => {
     expect(lines.join('\n')).toContain(
       'warning Butler.footman.reportTask.fonts[0]: is left out, it cannot be read as a font: ',
     )
+  })
+
+  test.each<[name: string, content: string, place: string, reason: string]>([
+    ['days.yaml', '- 2026-12-24\n- 24.12.26\n', 'days.yaml:2:3', '"24.12.26" is no date like 2026-12-24'],
+    ['days.yaml', '- 46380\n', 'days.yaml:1:3', '"46380" is no date'],
+    ['days.yaml', '- 2026-12-24 00:00:00\n', 'days.yaml:1:3', '"2026-12-24 00:00:00" is no date'],
+    ['days.yaml', '- {day: 2026-12-24}\n', 'days.yaml:1:3', 'is no date'],
+    ['days.yaml', 'day: 2026-12-24\n', 'days.yaml:1:1', 'a list of dates like'],
+    ['days.yaml', '- "2026-12-24\n', 'days.yaml:2:1', 'closing "quote'],
+    ['days.csv', 'day\r12/24/2026\r', 'days.csv:2:1', '"12/24/2026" is no date'],
+    ['days.csv', 'day\n46380\n', 'days.csv:2:1', '"46380" is no date'],
+    ['days.ics', 'BEGIN:VEVENT\n', 'c.yaml:', 'BEGIN:VCALENDAR is missing'],
+  ])('a calendar file that cannot be used: %s with %j', async (name, content, place, reason) => {
+    const calendars = `footman: {calendars: {holidays: {file: ${name}}}}`
+    const { code, lines } = await check({ 'c.yaml': `${COMPLETE}  ${calendars}\n`, [name]: content, ...PEMS })
+    expect(code).toBe(0)
+    const found = lines.filter((line) => line.includes('footman.calendars.holidays.file'))
+    expect(found).toEqual([expect.stringContaining('the calendar has no days, its file cannot be used: ')])
+    expect(found[0]).toContain(place)
+    expect(found[0]).toContain(reason)
+    expect(lines.join('\n')).toContain('write a date like 2026-12-24 in each line')
+  })
+
+  test('a calendar file that is missing, and one of which a part does not count', async () => {
+    const calendars =
+      'footman: {calendars: {gone: {file: gone.yaml}, partly: {file: partly.ics}, good: {file: good.csv}}}'
+    const ics = 'BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Party\nDTSTART:20261224T180000\nEND:VEVENT\nEND:VCALENDAR\n'
+    const files = { 'c.yaml': `${COMPLETE}  ${calendars}\n`, 'partly.ics': ics, 'good.csv': '24.12.2026\n', ...PEMS }
+    const { code, lines } = await check(files)
+    const found = lines.filter((line) => line.includes('footman.calendars.'))
+    expect([code, found]).toEqual([
+      0,
+      [
+        expect.stringContaining(
+          'calendars.gone.file: the calendar has no days, the file "gone.yaml" does not exist; tried /',
+        ),
+        expect.stringContaining('calendars.partly.file: event "Party": it is no all-day event and is left out'),
+      ],
+    ])
+  })
+
+  test.each([
+    ['c.pem', 'k.pem', 0],
+    ['c.pem', 'other.pem', 1],
+    ['c.pem', 'c.pem', 1],
+    ['text.pem', 'k.pem', 1],
+  ])('the TLS files of the REST server: %s with %s', async (cert, key, expected) => {
+    const rest = `restServerConfig: {enable: true, serverHost: 127.0.0.1, serverPort: 8080, tls: {enable: true, cert: ${cert}, key: ${key}}}`
+    const files = {
+      'c.yaml': `${COMPLETE}  ${rest}\n`,
+      'text.pem': 'no certificate',
+      'other.pem': server.key.pem,
+      ...PEMS,
+    }
+    const { code, lines } = await check(files)
+    expect(code).toBe(expected)
+    expect(lines.filter((line) => line.includes('TLS files of the REST server cannot be used'))).toHaveLength(expected)
   })
 
   test('no file', async () => {

@@ -40,6 +40,19 @@ describe('values', () => {
     expect(value).toBeUndefined()
     expect(problems).toEqual([expect.stringContaining('has the line ends of old Macs (CR only)')])
     expect(read('a: 1\r\nb: 2\r\n').value).toEqual({ a: 1, b: 2 })
+    expect(read('a: 1\r\nb: 2\n').problems).toEqual([])
+  })
+
+  test.each([
+    ['a: 1\rb: 2\r\n', { a: 1, b: 2 }],
+    ['a: 1 # one\rb: 2\n', { a: 1, b: 2 }],
+    ['a:\r\n  b: 1\r  c: 2\nd: 3', { a: { b: 1, c: 2 }, d: 3 }],
+    ['a: 1\r\r\nb: 2\r\r\n', { a: 1, b: 2 }],
+  ])('lines that end with CR alone among others are read, with a word: %j', (text, value) => {
+    expect(read(text)).toEqual({
+      value,
+      problems: [expect.stringContaining('end as on old Macs (CR only) among others')],
+    })
   })
 
   test('the version directive changes nothing', () => {

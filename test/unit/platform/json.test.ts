@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { formatted } from '../../../src/console/pages/data/keyvalues.tsx'
 import { parseOutsideJson } from '../../../src/platform/json.ts'
 import { readRecipients } from '../../../src/reports/recipient-import.ts'
+import { requestOf } from '../../../src/reports/triggers/messages.ts'
 import { parseStartMessage } from '../../../src/tasks/start/parse.ts'
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
@@ -51,8 +52,24 @@ test('deep JSON ends no reader: a value of a pair, recipients, a start request',
   const deep = nested(50_000)
   expect(formatted(deep)).toBe(deep)
   const file = { bytes: new TextEncoder().encode(`[{"groups":${deep}}]`), contentType: 'application/json' }
-  await expect(readRecipients(file, async () => [])).rejects.toThrow('Must be JSON')
+  await expect(readRecipients(file, async () => [])).rejects.toThrow('nested deeper than 100')
   const rules = { subscriptionRootTopic: 'qs/#', taskStartTopic: 'qs/start' }
   const { refusal } = parseStartMessage(new TextEncoder().encode(`{"replyTopic":${deep}}`), rules)
   expect(refusal?.details).toBe('the message is not valid JSON: it is nested deeper than 100')
 })
+
+test.each([
+  ['a member __proto__', '{"__proto__": {"a": 1}}', 'a member is called __proto__'],
+  ['a member __proto__ without another that counts', ' [{"__proto__": 1}]', 'a member is called __proto__'],
+  ['half of a surrogate pair', '{"taskId": ["\\ud800"]}', 'the text at taskId/0 holds half a character'],
+  ['deep nesting', nested(101), 'it is nested deeper than 100'],
+])('a message to the topic of a report trigger starts nothing with %s', (_, text, reason) => {
+  expect(requestOf(text)).toEqual(expect.stringContaining(reason))
+})
+
+test.each(['{not json', '[1]', 'done', '{"state": "ready"}'])(
+  'a message %p is no request, so it starts the task',
+  (text) => {
+    expect(requestOf(text)).toBeNull()
+  },
+)

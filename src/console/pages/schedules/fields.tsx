@@ -212,6 +212,7 @@ interface Preview {
   readonly next: readonly string[]
   readonly skipped: readonly { readonly at: string; readonly reason: string; readonly by: string | null }[]
   readonly text: string
+  readonly warnings: readonly string[]
 }
 
 export const askPreview = (context: PageContext, get: Texts): Promise<Asked<Preview>> =>
@@ -256,7 +257,7 @@ interface PreviewTableProps extends Preview {
   readonly timezone: string
 }
 
-const PreviewTable: FC<PreviewTableProps> = ({ context, next, skipped, text, timezone }) => {
+const PreviewTable: FC<PreviewTableProps> = ({ context, next, skipped, text, warnings, timezone }) => {
   const left = Math.max(0, skipped.length - MOST_SKIPPED)
   const rows = [
     ...next.map((at) => ({ at, why: null })),
@@ -269,6 +270,9 @@ const PreviewTable: FC<PreviewTableProps> = ({ context, next, skipped, text, tim
   return (
     <div class="body stack">
       <p class="lead">{text}</p>
+      {warnings.map((warning) => (
+        <p class="warn">Cannot be read: {warning}</p>
+      ))}
       {rows.length === 0 && <p class="sub">It never fires.</p>}
       <table class="tbl times">
         <caption class="sr">The next times of this schedule</caption>

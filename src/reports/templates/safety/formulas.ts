@@ -18,6 +18,36 @@ const FORBIDDEN = new Set([
   'FOPEN',
   'FILES',
   'STOCKHISTORY',
+  'IMPORTDATA',
+  'IMPORTXML',
+  'IMPORTHTML',
+  'IMPORTFEED',
+  'IMPORTRANGE',
+  'IMPORTJSON',
+  'GOOGLEFINANCE',
+  'GOOGLETRANSLATE',
+  'CUBEKPIMEMBER',
+  'CUBEMEMBER',
+  'CUBEMEMBERPROPERTY',
+  'CUBERANKEDMEMBER',
+  'CUBESET',
+  'CUBESETCOUNT',
+  'CUBEVALUE',
+  'SQL.OPEN',
+  'SQL.EXEC.QUERY',
+  'SQL.RETRIEVE',
+  'SQL.RETRIEVE.TO.FILE',
+  'UNREGISTER',
+  'FWRITE',
+  'FWRITELN',
+  'FREAD',
+  'FREADLN',
+  'SEND.MAIL',
+  'SEND.KEYS',
+  'OPEN.LINKS',
+  'INITIATE',
+  'POKE',
+  'EVALUATE',
   'IMPORTTEXT',
   'IMPORTCSV',
   'PY',
@@ -27,7 +57,9 @@ const FORBIDDEN = new Set([
 ])
 /** Names that are nothing but functions: one that is handed on is called elsewhere. */
 const NEVER_A_NAME = new Set(
-  [...FORBIDDEN].filter((name) => !['CALL', 'REGISTER', 'IMAGE', 'FILES', 'PY', 'TRANSLATE'].includes(name)),
+  [...FORBIDDEN].filter(
+    (name) => !['CALL', 'REGISTER', 'IMAGE', 'FILES', 'PY', 'TRANSLATE', 'INITIATE', 'POKE', 'EVALUATE'].includes(name),
+  ),
 )
 /** Targets of `HYPERLINK` that leave the file by another way than the web and mail. */
 const FOREIGN = /^\s*(?!https?:|mailto:)(?:[\\/]{2}|[a-z][a-z0-9+.-]*:)/i
@@ -118,8 +150,7 @@ function forbiddenIn(name: string, isCalled: boolean): string | null {
   const plain = name.toUpperCase()
   const isHandedOn = plain.startsWith('_XL') || NEVER_A_NAME.has(plain)
   if (!isCalled && !isHandedOn) return null
-  if (!plain.includes('.')) return FORBIDDEN.has(plain) ? plain : null
-  const last = plain.slice(plain.lastIndexOf('.') + 1)
-  const lastTwo = plain.split('.').slice(-2).join('.')
-  return [last, lastTwo].find((one) => FORBIDDEN.has(one)) ?? null
+  // No function has more than four parts.
+  const parts = plain.split('.').slice(-4)
+  return parts.map((_, from) => parts.slice(from).join('.')).find((one) => FORBIDDEN.has(one)) ?? null
 }

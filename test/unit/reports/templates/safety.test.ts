@@ -392,3 +392,28 @@ describe('doubling a hostile file doubles the time', () => {
     expect(hostile).toBeLessThan(12 * (await cost(small)) + 12 * control)
   })
 })
+
+const FETCHING = [
+  'WEBSERVICE IMPORTDATA IMPORTXML IMPORTHTML IMPORTFEED IMPORTRANGE IMPORTJSON IMPORTTEXT IMPORTCSV IMAGE STOCKHISTORY RTD DDE',
+  'GOOGLEFINANCE GOOGLETRANSLATE CUBEVALUE CUBEMEMBER CUBEMEMBERPROPERTY CUBESET CUBESETCOUNT CUBERANKEDMEMBER CUBEKPIMEMBER',
+  'SQL.REQUEST SQL.OPEN SQL.EXEC.QUERY SQL.RETRIEVE SQL.RETRIEVE.TO.FILE CALL REGISTER REGISTER.ID UNREGISTER EXEC FOPEN FILES',
+  'FWRITE FWRITELN FREAD FREADLN SEND.MAIL SEND.KEYS OPEN.LINKS INITIATE POKE EVALUATE COPILOT PY TRANSLATE DETECTLANGUAGE',
+].flatMap((line) => line.split(' '))
+
+test.each(FETCHING)('the function %s is found in every spelling', (name) => {
+  const url = '"https://evil.example/x"'
+  for (const formula of [
+    `${name}(${url})`,
+    `IFERROR(${name.toLowerCase()} (${url}),"")`,
+    `_xlfn.${name}(${url})`,
+    `_xlfn._xlws.${name}(A1)`,
+    `"a"&${name}(A1&"?q="&B2)`,
+    `MAP(A1:A3,_xleta.${name})`,
+  ]) {
+    expect([formula, formulaProblem(formula)]).toEqual([formula, `the formula calls ${name}(`])
+  }
+  // In a text, as a sheet or a table it is a name like any other.
+  for (const formula of [`"${name}(1)"`, `'${name}'!A1`, `SUM(${name}!A1)`, `MY_${name}(A1)`]) {
+    expect([formula, formulaProblem(formula)]).toEqual([formula, null])
+  }
+})
