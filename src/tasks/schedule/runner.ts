@@ -120,7 +120,7 @@ export type Resumed =
   /** Its schedule is gone. */
   | { readonly do: 'abandon'; readonly run: Run }
 
-/** What becomes of runs that were open when Footman stopped. Those that had begun come first: others may wait for them. */
+/** The fate of runs that were open when Footman stopped. Those that had begun come first: others may wait for them. */
 export function afterRestart(runs: readonly Run[], planOf: (scheduleId: string) => Known | null): readonly Resumed[] {
   const hasBegun = ({ firedAt }: Run) => firedAt !== null
   const busy = new Set<string>()
