@@ -37,327 +37,377 @@ export interface KeyValueRouteDeps {
 const EXAMPLE = { key: 'Last extract', value: '2020-09-29 17:14:56' } as const
 /** One namespace for each family of paths, so that the examples don't meet. */
 const [SALES, MARKETING] = ['Sales ETL', 'Marketing ETL'] as const
-export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps): ApiRoute[] {
-  const pairErrors = storeErrors(log, 'Failed getting key-value data')
-  const listErrors = storeErrors(log, 'Failed getting list of keys in namespace')
-  const common = { switch: 'keyValueStore', butler: true } as const
-  const ttlLeft = ({ expiresAt }: Pair): number => (expiresAt === null ? 0 : Math.max(expiresAt - clock.now(), 1))
 
-  function requireNamespace(namespace: string): void {
-    if (!store.hasNamespace(namespace)) throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
-  }
+export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
+  return [
+    listNamespaces(deps),
+    getPair(deps),
+    keyExists(deps),
+    listOfKeys(deps),
+    setPair(deps, '/v4/keyvalues/{namespace}', SALES),
+    setPair(deps, '/v4/keyvalues/', SALES),
+    deletePair(deps),
+    clearNamespace(deps),
+    setPair(deps, '/v4/kvstore/{namespace}', MARKETING),
+    setPair(deps, '/v4/kvstore/', MARKETING),
+    deletePairByQuery(deps),
+    getPairOrKeys(deps),
+    increment(deps),
+    watch(deps),
+  ]
+}
 
-  function readPair(namespace: string, { key, meta }: z.output<ReturnType<typeof PAIR_QUERY>>): Response {
-    const pair = store.get(namespace, key)
-    if (!pair) {
-      requireNamespace(namespace)
-      throw new KeyValueRefusal({ kind: 'noKey', namespace, key })
-    }
-    const { value, revision, updatedAt } = pair
-    const more = meta && { revision, ttl: ttlLeft(pair), updatedAt: new Date(updatedAt).toISOString() }
-    return jsonAnswer(200, { namespace, key, value, ...more }, { etag: etagOf(revision) })
-  }
+const COMMON = { switch: 'keyValueStore', butler: true } as const
+const PAIR_FAILURE = 'Failed getting key-value data'
+const LIST_FAILURE = 'Failed getting list of keys in namespace'
 
-  function listKeys(namespace: string, query: ApiRequest['query']): Response {
-    requireNamespace(namespace)
-    // Without any of the parameters the list is answered in Butler's form.
-    if (Object.keys(KEYS_QUERY().shape).some((name) => name in query)) {
-      return keyPage({ store, ttlLeft }, namespace, query)
-    }
-    return jsonAnswer(200, { namespace, keys: store.keys(namespace).map((key) => ({ key })) })
-  }
-
-  function countedNamespace(namespace: string): z.output<ReturnType<typeof COUNTED>>[] {
-    const size = store.sizeOf(namespace)
-    if (!size) return []
-    const changedAt = size.changedAt === null ? null : new Date(size.changedAt).toISOString()
-    return [{ namespace, keys: size.keys, bytes: size.bytes, changedAt }]
-  }
-
-  const storeIn = (path: string, example: string): ApiRoute =>
-    route({
-      method: 'POST',
-      path,
-      ...common,
-      scope: 'kv:write',
-      action: 'kv.set',
-      audited: 'single',
-      summary: 'Store a key-value pair',
-      description:
-        'An existing key is overwritten, with its expiry. `ttl` in milliseconds; 0 or absent = no expiry. The header `ETag` of the answer holds the revision.',
-      // An empty segment is no namespace, but it gets an answer of its own.
-      params: () => NAMESPACE_PARAMS().partial(),
-      body: NEW_PAIR,
-      answers: () => ({ 201: PAIR().extend({ ttl: z.number() }), ...REVISION_FAILURE }),
-      examples: [
-        {
-          name: 'pair',
-          params: { namespace: example },
-          body: { ...EXAMPLE, ttl: 3_600_000 },
-          status: 201,
-          answer: { namespace: example, ...EXAMPLE, ttl: 3_600_000 },
-        },
-      ],
-      legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
-      async handle({ params: { namespace = '' }, body: { key, value, ttl = 0, ifRevision }, headers, note }) {
-        if (namespace === '' || !key || value === undefined) {
-          log.verbose('KEYVALUE: Required parameter missing.')
-          const details = 'A namespace, a key and a value must be given; only the value may be empty.'
-          throw refused(400, 'Required parameter is missing', details)
-        }
-        note({ target: [namespace] })
-        const whole = Math.trunc(ttl) + 0
-        const pair = await store.set({ namespace, key, value, ttl: whole }, preconditionOf(headers, ifRevision))
-        return jsonAnswer(
-          201,
-          { namespace, key: pair.key, value: pair.value, ttl: whole },
-          { etag: etagOf(pair.revision) },
-        )
+function listNamespaces({ store, log }: KeyValueRouteDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/keyvaluesnamespaces',
+    ...COMMON,
+    scope: 'kv:read',
+    summary: 'List the namespaces',
+    description: 'In order of creation; with `counts=true` each with its size.',
+    query: NAMESPACES_QUERY,
+    answers: () => ({ 200: z.union([z.array(z.string()), z.array(COUNTED())]).describe('The namespaces.') }),
+    examples: [
+      { name: 'namespaces', status: 200, answer: [SALES, MARKETING] },
+      {
+        name: 'counts',
+        query: { counts: 'true' },
+        status: 200,
+        answer: [{ namespace: SALES, keys: 1, bytes: 31, changedAt: '2026-03-02T06:05:00.120Z' }],
       },
-    })
+    ],
+    legacyErrors: storeErrors(log, 'Failed getting all namespaces'),
+    handle({ caller, query: { counts = false } }) {
+      const names = store.namespaces().filter(namespaceFilter(caller, 'kv:read'))
+      return jsonAnswer(200, counts ? names.flatMap((name) => countedNamespace(store, name)) : names)
+    },
+  })
+}
 
-  const deletion = {
+function getPair(deps: KeyValueRouteDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/keyvalues/{namespace}',
+    ...COMMON,
+    scope: 'kv:read',
+    summary: 'Read a key-value pair',
+    params: NAMESPACE_PARAMS,
+    query: PAIR_QUERY,
+    answers: () => ({ 200: PAIR() }),
+    examples: [
+      {
+        name: 'pair',
+        params: { namespace: SALES },
+        query: { key: EXAMPLE.key },
+        status: 200,
+        answer: { namespace: SALES, ...EXAMPLE },
+      },
+    ],
+    legacyErrors: storeErrors(deps.log, PAIR_FAILURE),
+    handle: ({ params: { namespace }, query }) => readPair(deps, namespace, query),
+  })
+}
+
+function keyExists({ store, clock, log }: KeyValueRouteDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/keyvalues/{namespace}/keyexists',
+    ...COMMON,
+    scope: 'kv:read',
+    summary: 'Check whether a key exists',
+    params: NAMESPACE_PARAMS,
+    query: KEY_QUERY,
+    answers: () => ({
+      200: z.object({ keyExists: z.boolean(), keyValue: PAIR().extend({ ttl: z.number() }).partial() }),
+    }),
+    examples: [
+      {
+        name: 'there',
+        params: { namespace: SALES },
+        query: { key: EXAMPLE.key },
+        status: 200,
+        answer: { keyExists: true, keyValue: { namespace: SALES, ...EXAMPLE, ttl: 3_599_000 } },
+      },
+      {
+        name: 'not-there',
+        params: { namespace: SALES },
+        query: { key: 'nokey' },
+        status: 200,
+        answer: { keyExists: false, keyValue: {} },
+      },
+    ],
+    legacyErrors: storeErrors(log, PAIR_FAILURE),
+    handle({ params: { namespace }, query: { key } }) {
+      requireNamespace(store, namespace)
+      const pair = store.get(namespace, key)
+      if (!pair) return jsonAnswer(200, { keyExists: false, keyValue: {} })
+      const ttl = ttlLeft(pair, clock)
+      return jsonAnswer(200, {
+        keyExists: true,
+        keyValue: { namespace, key, value: pair.value, ...(ttl > 0 && { ttl }) },
+      })
+    },
+  })
+}
+
+function listOfKeys(deps: KeyValueRouteDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/keylist/{namespace}',
+    ...COMMON,
+    scope: 'kv:read',
+    summary: 'List the keys of a namespace',
+    description: 'Oldest first. With any of the parameters: sorted by key, in pages, with `nextCursor`.',
+    params: NAMESPACE_PARAMS,
+    readByHandler: () => ({ query: KEYS_QUERY() }),
+    answers: () => ({ 200: KEYS() }),
+    examples: [
+      {
+        name: 'keys',
+        params: { namespace: SALES },
+        status: 200,
+        answer: { namespace: SALES, keys: [{ key: EXAMPLE.key }] },
+      },
+    ],
+    legacyErrors: storeErrors(deps.log, LIST_FAILURE),
+    handle: ({ params: { namespace }, query }) => listKeys(deps, namespace, query),
+  })
+}
+
+function setPair({ store, log }: KeyValueRouteDeps, path: string, example: string): ApiRoute {
+  return route({
+    method: 'POST',
+    path,
+    ...COMMON,
+    scope: 'kv:write',
+    action: 'kv.set',
+    audited: 'single',
+    summary: 'Store a key-value pair',
+    description:
+      'An existing key is overwritten, with its expiry. `ttl` in milliseconds; 0 or absent = no expiry. The header `ETag` of the answer holds the revision.',
+    // An empty segment is no namespace, but it gets an answer of its own.
+    params: () => NAMESPACE_PARAMS().partial(),
+    body: NEW_PAIR,
+    answers: () => ({ 201: PAIR().extend({ ttl: z.number() }), ...REVISION_FAILURE }),
+    examples: [
+      {
+        name: 'pair',
+        params: { namespace: example },
+        body: { ...EXAMPLE, ttl: 3_600_000 },
+        status: 201,
+        answer: { namespace: example, ...EXAMPLE, ttl: 3_600_000 },
+      },
+    ],
+    legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
+    async handle({ params: { namespace = '' }, body: { key, value, ttl = 0, ifRevision }, headers, note }) {
+      if (namespace === '' || !key || value === undefined) {
+        log.verbose('KEYVALUE: Required parameter missing.')
+        const details = 'A namespace, a key and a value must be given; only the value may be empty.'
+        throw refused(400, 'Required parameter is missing', details)
+      }
+      note({ target: [namespace] })
+      const whole = Math.trunc(ttl) + 0
+      const pair = await store.set({ namespace, key, value, ttl: whole }, preconditionOf(headers, ifRevision))
+      return jsonAnswer(
+        201,
+        { namespace, key: pair.key, value: pair.value, ttl: whole },
+        { etag: etagOf(pair.revision) },
+      )
+    },
+  })
+}
+
+function deletePair({ store, log }: KeyValueRouteDeps): ApiRoute {
+  return route({
+    ...deletion(log),
+    path: '/v4/keyvalues/{namespace}/{key}',
+    params: PAIR_PARAMS,
+    examples: [{ name: 'pair', params: { namespace: SALES, key: EXAMPLE.key }, status: 204 }],
+    handle: (request) => removePair(store, request, request.params.namespace, request.params.key),
+  })
+}
+
+function clearNamespace({ store, log }: KeyValueRouteDeps): ApiRoute {
+  return route({
     method: 'DELETE',
-    ...common,
+    path: '/v4/keyvalues/{namespace}',
+    ...COMMON,
+    scope: 'kv:write',
+    action: 'kv.clear',
+    summary: 'Delete a namespace with all its keys',
+    params: NAMESPACE_PARAMS,
+    answers: noContent,
+    examples: [{ name: 'namespace', params: { namespace: SALES }, status: 204 }],
+    legacyErrors: storeErrors(log, 'Failed clearing namespace'),
+    async handle({ params: { namespace }, note }) {
+      note({ target: [namespace] })
+      await store.clear(namespace)
+      log.verbose(`KEYVALUE: Cleared namespace: ${namespace}`)
+      return new Response(null, { status: 204 })
+    },
+  })
+}
+
+function deletePairByQuery({ store, log }: KeyValueRouteDeps): ApiRoute {
+  return route({
+    ...deletion(log),
+    path: '/v4/kvstore/{namespace}',
+    params: NAMESPACE_PARAMS,
+    query: KEY_QUERY,
+    examples: [{ name: 'pair', params: { namespace: MARKETING }, query: { key: EXAMPLE.key }, status: 204 }],
+    handle: (request) => removePair(store, request, request.params.namespace, request.query.key),
+  })
+}
+
+function getPairOrKeys(deps: KeyValueRouteDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/kvstore/{namespace}',
+    ...COMMON,
+    scope: 'kv:read',
+    summary: 'Read a key-value pair; without key, list the keys',
+    params: NAMESPACE_PARAMS,
+    readByHandler: () => ({ query: PAIR_QUERY().partial().extend(KEYS_QUERY().shape) }),
+    answers: () => ({ 200: z.union([PAIR(), KEYS()]).describe('The pair, or the keys.') }),
+    examples: [
+      {
+        name: 'pair',
+        params: { namespace: MARKETING },
+        query: { key: EXAMPLE.key },
+        status: 200,
+        answer: { namespace: MARKETING, ...EXAMPLE },
+      },
+    ],
+    legacyErrors: (error, request) =>
+      storeErrors(deps.log, 'key' in request.query ? PAIR_FAILURE : LIST_FAILURE)(error, request),
+    handle({ params: { namespace }, query }) {
+      if (!('key' in query)) return listKeys(deps, namespace, query)
+      return readPair(deps, namespace, validate('querystring', PAIR_QUERY(), query))
+    },
+  })
+}
+
+function increment({ store, log }: KeyValueRouteDeps): ApiRoute {
+  return route({
+    method: ['POST', 'PUT'],
+    path: '/v4/keyvalues/{namespace}/increment',
+    switch: COMMON.switch,
+    scope: 'kv:write',
+    action: 'kv.increment',
+    audited: 'single',
+    summary: 'Add to a number',
+    description: 'A key that is not there counts as 0.',
+    params: NAMESPACE_PARAMS,
+    body: INCREMENT,
+    answers: () => ({
+      200: PAIR().extend({ revision: z.int() }).describe('The new value.'),
+      409: 'The value is not a number.',
+    }),
+    examples: [
+      {
+        name: 'by-one',
+        params: { namespace: SALES },
+        body: { key: 'runs', by: 1 },
+        status: 200,
+        answer: { namespace: SALES, key: 'runs', value: '1', revision: 42 },
+      },
+    ],
+    legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
+    async handle({ params: { namespace }, body: { key, by = 1, ttl = 0 }, note }) {
+      if (key === '') throw invalidBody([{ path: 'key', message: 'must not be empty' }])
+      note({ target: [namespace] })
+      const { value, revision, ...pair } = await store.increment(namespace, key, by, Math.trunc(ttl))
+      return jsonAnswer(200, { namespace, key: pair.key, value, revision })
+    },
+  })
+}
+
+function watch({ store, log, streams }: KeyValueRouteDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/keyvalues/{namespace}/watch',
+    switch: COMMON.switch,
+    scope: 'kv:read',
+    summary: 'Follow the changes of a namespace as server-sent events',
+    description: 'Events `set`, `delete` and `expire`; with `initial=true` the present pairs come first, then `ready`.',
+    params: NAMESPACE_PARAMS,
+    query: WATCH_QUERY,
+    answers: () => ({
+      200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }),
+    }),
+    legacyErrors: storeErrors(log, PAIR_FAILURE),
+    handle(request) {
+      const { params, query } = request
+      const { prefix = '', initial = false } = query
+      const seen = seenRevision(request.headers)
+      return streams.open(request, () => watchNamespace(store, params.namespace, { prefix, initial, seen }))
+    },
+  })
+}
+
+const deletion = (log: Logger) =>
+  ({
+    method: 'DELETE',
+    ...COMMON,
     scope: 'kv:write',
     action: 'kv.delete',
     audited: 'single',
     summary: 'Delete a key-value pair',
     answers: () => ({ ...noContent(), ...REVISION_FAILURE }),
     legacyErrors: storeErrors(log, 'Failed deleting key-value data'),
-  } as const
+  }) as const
 
-  async function deletePair(
-    { headers, note }: Pick<ApiRequest, 'headers' | 'note'>,
-    namespace: string,
-    key: string,
-  ): Promise<Response> {
-    note({ target: [namespace] })
-    await store.delete(namespace, key, preconditionOf(headers))
-    return new Response(null, { status: 204 })
+async function removePair(
+  store: KeyValueStore,
+  { headers, note }: Pick<ApiRequest, 'headers' | 'note'>,
+  namespace: string,
+  key: string,
+): Promise<Response> {
+  note({ target: [namespace] })
+  await store.delete(namespace, key, preconditionOf(headers))
+  return new Response(null, { status: 204 })
+}
+
+function requireNamespace(store: KeyValueStore, namespace: string): void {
+  if (!store.hasNamespace(namespace)) throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
+}
+
+/** Milliseconds until the pair expires; 0 = never. */
+const ttlLeft = ({ expiresAt }: Pair, clock: Clock): number =>
+  expiresAt === null ? 0 : Math.max(expiresAt - clock.now(), 1)
+
+function readPair(
+  { store, clock }: KeyValueRouteDeps,
+  namespace: string,
+  { key, meta }: z.output<ReturnType<typeof PAIR_QUERY>>,
+): Response {
+  const pair = store.get(namespace, key)
+  if (!pair) {
+    requireNamespace(store, namespace)
+    throw new KeyValueRefusal({ kind: 'noKey', namespace, key })
   }
+  const { value, revision, updatedAt } = pair
+  const more = meta && { revision, ttl: ttlLeft(pair, clock), updatedAt: new Date(updatedAt).toISOString() }
+  return jsonAnswer(200, { namespace, key, value, ...more }, { etag: etagOf(revision) })
+}
 
-  return [
-    route({
-      method: 'GET',
-      path: '/v4/keyvaluesnamespaces',
-      ...common,
-      scope: 'kv:read',
-      summary: 'List the namespaces',
-      description: 'In order of creation; with `counts=true` each with its size.',
-      query: NAMESPACES_QUERY,
-      answers: () => ({ 200: z.union([z.array(z.string()), z.array(COUNTED())]).describe('The namespaces.') }),
-      examples: [
-        { name: 'namespaces', status: 200, answer: [SALES, MARKETING] },
-        {
-          name: 'counts',
-          query: { counts: 'true' },
-          status: 200,
-          answer: [{ namespace: SALES, keys: 1, bytes: 31, changedAt: '2026-03-02T06:05:00.120Z' }],
-        },
-      ],
-      legacyErrors: storeErrors(log, 'Failed getting all namespaces'),
-      handle({ caller, query: { counts = false } }) {
-        const names = store.namespaces().filter(namespaceFilter(caller, 'kv:read'))
-        return jsonAnswer(200, counts ? names.flatMap(countedNamespace) : names)
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/v4/keyvalues/{namespace}',
-      ...common,
-      scope: 'kv:read',
-      summary: 'Read a key-value pair',
-      params: NAMESPACE_PARAMS,
-      query: PAIR_QUERY,
-      answers: () => ({ 200: PAIR() }),
-      examples: [
-        {
-          name: 'pair',
-          params: { namespace: SALES },
-          query: { key: EXAMPLE.key },
-          status: 200,
-          answer: { namespace: SALES, ...EXAMPLE },
-        },
-      ],
-      legacyErrors: pairErrors,
-      handle: ({ params: { namespace }, query }) => readPair(namespace, query),
-    }),
-    route({
-      method: 'GET',
-      path: '/v4/keyvalues/{namespace}/keyexists',
-      ...common,
-      scope: 'kv:read',
-      summary: 'Check whether a key exists',
-      params: NAMESPACE_PARAMS,
-      query: KEY_QUERY,
-      answers: () => ({
-        200: z.object({ keyExists: z.boolean(), keyValue: PAIR().extend({ ttl: z.number() }).partial() }),
-      }),
-      examples: [
-        {
-          name: 'there',
-          params: { namespace: SALES },
-          query: { key: EXAMPLE.key },
-          status: 200,
-          answer: { keyExists: true, keyValue: { namespace: SALES, ...EXAMPLE, ttl: 3_599_000 } },
-        },
-        {
-          name: 'not-there',
-          params: { namespace: SALES },
-          query: { key: 'nokey' },
-          status: 200,
-          answer: { keyExists: false, keyValue: {} },
-        },
-      ],
-      legacyErrors: pairErrors,
-      handle({ params: { namespace }, query: { key } }) {
-        requireNamespace(namespace)
-        const pair = store.get(namespace, key)
-        if (!pair) return jsonAnswer(200, { keyExists: false, keyValue: {} })
-        const ttl = ttlLeft(pair)
-        return jsonAnswer(200, {
-          keyExists: true,
-          keyValue: { namespace, key, value: pair.value, ...(ttl > 0 && { ttl }) },
-        })
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/v4/keylist/{namespace}',
-      ...common,
-      scope: 'kv:read',
-      summary: 'List the keys of a namespace',
-      description: 'Oldest first. With any of the parameters: sorted by key, in pages, with `nextCursor`.',
-      params: NAMESPACE_PARAMS,
-      readByHandler: () => ({ query: KEYS_QUERY() }),
-      answers: () => ({ 200: KEYS() }),
-      examples: [
-        {
-          name: 'keys',
-          params: { namespace: SALES },
-          status: 200,
-          answer: { namespace: SALES, keys: [{ key: EXAMPLE.key }] },
-        },
-      ],
-      legacyErrors: listErrors,
-      handle: ({ params: { namespace }, query }) => listKeys(namespace, query),
-    }),
-    storeIn('/v4/keyvalues/{namespace}', SALES),
-    storeIn('/v4/keyvalues/', SALES),
-    route({
-      ...deletion,
-      path: '/v4/keyvalues/{namespace}/{key}',
-      params: PAIR_PARAMS,
-      examples: [{ name: 'pair', params: { namespace: SALES, key: EXAMPLE.key }, status: 204 }],
-      handle: (request) => deletePair(request, request.params.namespace, request.params.key),
-    }),
-    route({
-      method: 'DELETE',
-      path: '/v4/keyvalues/{namespace}',
-      ...common,
-      scope: 'kv:write',
-      action: 'kv.clear',
-      summary: 'Delete a namespace with all its keys',
-      params: NAMESPACE_PARAMS,
-      answers: noContent,
-      examples: [{ name: 'namespace', params: { namespace: SALES }, status: 204 }],
-      legacyErrors: storeErrors(log, 'Failed clearing namespace'),
-      async handle({ params: { namespace }, note }) {
-        note({ target: [namespace] })
-        await store.clear(namespace)
-        log.verbose(`KEYVALUE: Cleared namespace: ${namespace}`)
-        return new Response(null, { status: 204 })
-      },
-    }),
-    storeIn('/v4/kvstore/{namespace}', MARKETING),
-    storeIn('/v4/kvstore/', MARKETING),
-    route({
-      ...deletion,
-      path: '/v4/kvstore/{namespace}',
-      params: NAMESPACE_PARAMS,
-      query: KEY_QUERY,
-      examples: [{ name: 'pair', params: { namespace: MARKETING }, query: { key: EXAMPLE.key }, status: 204 }],
-      handle: (request) => deletePair(request, request.params.namespace, request.query.key),
-    }),
-    route({
-      method: 'GET',
-      path: '/v4/kvstore/{namespace}',
-      ...common,
-      scope: 'kv:read',
-      summary: 'Read a key-value pair; without key, list the keys',
-      params: NAMESPACE_PARAMS,
-      readByHandler: () => ({ query: PAIR_QUERY().partial().extend(KEYS_QUERY().shape) }),
-      answers: () => ({ 200: z.union([PAIR(), KEYS()]).describe('The pair, or the keys.') }),
-      examples: [
-        {
-          name: 'pair',
-          params: { namespace: MARKETING },
-          query: { key: EXAMPLE.key },
-          status: 200,
-          answer: { namespace: MARKETING, ...EXAMPLE },
-        },
-      ],
-      legacyErrors: (error, request) => ('key' in request.query ? pairErrors : listErrors)(error, request),
-      handle({ params: { namespace }, query }) {
-        if (!('key' in query)) return listKeys(namespace, query)
-        return readPair(namespace, validate('querystring', PAIR_QUERY(), query))
-      },
-    }),
-    route({
-      method: ['POST', 'PUT'],
-      path: '/v4/keyvalues/{namespace}/increment',
-      switch: common.switch,
-      scope: 'kv:write',
-      action: 'kv.increment',
-      audited: 'single',
-      summary: 'Add to a number',
-      description: 'A key that is not there counts as 0.',
-      params: NAMESPACE_PARAMS,
-      body: INCREMENT,
-      answers: () => ({
-        200: PAIR().extend({ revision: z.int() }).describe('The new value.'),
-        409: 'The value is not a number.',
-      }),
-      examples: [
-        {
-          name: 'by-one',
-          params: { namespace: SALES },
-          body: { key: 'runs', by: 1 },
-          status: 200,
-          answer: { namespace: SALES, key: 'runs', value: '1', revision: 42 },
-        },
-      ],
-      legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
-      async handle({ params: { namespace }, body: { key, by = 1, ttl = 0 }, note }) {
-        if (key === '') throw invalidBody([{ path: 'key', message: 'must not be empty' }])
-        note({ target: [namespace] })
-        const { value, revision, ...pair } = await store.increment(namespace, key, by, Math.trunc(ttl))
-        return jsonAnswer(200, { namespace, key: pair.key, value, revision })
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/v4/keyvalues/{namespace}/watch',
-      switch: common.switch,
-      scope: 'kv:read',
-      summary: 'Follow the changes of a namespace as server-sent events',
-      description:
-        'Events `set`, `delete` and `expire`; with `initial=true` the present pairs come first, then `ready`.',
-      params: NAMESPACE_PARAMS,
-      query: WATCH_QUERY,
-      answers: () => ({
-        200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }),
-      }),
-      legacyErrors: pairErrors,
-      handle(request) {
-        const { params, query } = request
-        const { prefix = '', initial = false } = query
-        const seen = seenRevision(request.headers)
-        return streams.open(request, () => watchNamespace(store, params.namespace, { prefix, initial, seen }))
-      },
-    }),
-  ]
+function listKeys(deps: KeyValueRouteDeps, namespace: string, query: ApiRequest['query']): Response {
+  const { store } = deps
+  requireNamespace(store, namespace)
+  // Without any of the parameters the list is answered in Butler's form.
+  if (Object.keys(KEYS_QUERY().shape).some((name) => name in query)) return keyPage(deps, namespace, query)
+  return jsonAnswer(200, { namespace, keys: store.keys(namespace).map((key) => ({ key })) })
+}
+
+function countedNamespace(store: KeyValueStore, namespace: string): z.output<ReturnType<typeof COUNTED>>[] {
+  const size = store.sizeOf(namespace)
+  if (!size) return []
+  const changedAt = size.changedAt === null ? null : new Date(size.changedAt).toISOString()
+  return [{ namespace, keys: size.keys, bytes: size.bytes, changedAt }]
 }
 
 /** The id of the last event that the reader of a stream has got; null = none. */
@@ -390,18 +440,16 @@ const PAGE_STEP = 20
 const PAGE_SIZE = 4 * 1024 * 1024
 
 /** Sorted by key, so that concurrent writes make no key of the beginning appear twice or get lost. */
-function keyPage(
-  { store, ttlLeft }: { readonly store: KeyValueStore; readonly ttlLeft: (pair: Pair) => number },
-  namespace: string,
-  query: ApiRequest['query'],
-): Response {
+function keyPage({ store, clock }: KeyValueRouteDeps, namespace: string, query: ApiRequest['query']): Response {
   const { prefix = '', limit = DEFAULT_LIMIT, cursor, values = false } = readQuery(KEYS_QUERY(), query)
   const { pairs, more } = collectPairs(store, namespace, prefix, keyInCursor(cursor), limit)
   const last = pairs.at(-1)
   return jsonAnswer(200, {
     namespace,
     keys: pairs.map((pair) =>
-      values ? { key: pair.key, value: pair.value, ttl: ttlLeft(pair), revision: pair.revision } : { key: pair.key },
+      values
+        ? { key: pair.key, value: pair.value, ttl: ttlLeft(pair, clock), revision: pair.revision }
+        : { key: pair.key },
     ),
     nextCursor: more && last ? Buffer.from(last.key).toString('base64url') : null,
   })

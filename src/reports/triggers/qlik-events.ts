@@ -3,7 +3,6 @@
  * which execution to ask about, and a poll that repairs lost ones. Both read the end of the execution from QRS, so a forged
  * message starts nothing, and both have the execution id as key, so an event fires once.
  */
-import { OUTCOMES, TASK_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
@@ -12,14 +11,26 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { definiteAnswer, isDown, reasonOf } from '../../qlik/qrs/failure.ts'
 import { customProperty, eq, guid, or } from '../../qlik/qrs/filter.ts'
-import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import type { EndedOnSite, EndedReader } from '../../tasks/executions/types.ts'
-import type { TriggerOf } from '../entities/task.ts'
-import { type Armed, type ArmedTriggers, isWithin } from './armed.ts'
-import { createJoin, type Member } from './joins.ts'
+import type { ArmedTriggers } from './armed.ts'
+import { createJoin } from './joins.ts'
+import {
+  type ArmedQlikEvent,
+  afterAnswer,
+  CLOCK_DIFFERENCE_MS,
+  type Concerned,
+  concernedByEnd,
+  LOOK_BACK_MS,
+  type Message,
+  matchesLabels,
+  mayConcern,
+  newReload,
+  OVERLAP_MS,
+  type Pauses,
+  spansToPoll,
+} from './qlik-rules.ts'
 import type { TriggerKind } from './schedules.ts'
-
-type QlikEvent = TriggerOf<'qlikEvent'>
 
 /** Questions to QRS; all reject with a `QrsError`. */
 export interface QlikSource {
@@ -65,17 +76,8 @@ const SQL = {
   setReloadedAt: 'INSERT OR REPLACE INTO report_trigger_app VALUES (?, ?)',
 } as const
 
-const EVENT_OF = { success: 'taskSucceeded', failed: 'taskFailed', aborted: 'taskAborted' } as const
-
 const POLLED = 'qlik.polled'
 const FIRST_POLL_MS = 5000
-const OVERLAP_MS = 2 * 60_000
-/** By how much the clocks of Qlik Sense and of this computer may differ. */
-const CLOCK_DIFFERENCE_MS = 5 * 60_000
-/** Events are made up for so long, and messages wait for QRS for so long. */
-const LOOK_BACK_MS = 86_400_000
-/** Asked for with one question. */
-const SPAN_MS = 3_600_000
 const RETRY_MS = [5000, 30_000]
 const QRS_DOWN_MS = 30_000
 /** Messages without execution id bring the poll forward, but not more often than this. */
@@ -86,55 +88,67 @@ const MOST_WAITING = 10_000
 const CONDITIONS_PER_REQUEST = 20
 
 export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEventSettings): QlikEventTriggers {
-  const { db, writer, armed, ended, qrs, clock, log } = deps
   const { pollMs, retryMs = RETRY_MS, downMs = QRS_DOWN_MS, firstPollMs = Math.min(FIRST_POLL_MS, pollMs) } = settings
-  const join = createJoin(deps)
   const stopping = new AbortController()
-  /** Results that the poll has dealt with, and when they are forgotten. */
-  const handled = new Map<string, number>()
-  const warned = new Set<string>()
+  const complaints = createComplaints(deps.log)
+  const parts: Parts = { ...deps, complaints, signal: stopping.signal }
+  const fire = createFire(parts)
   let serial: Promise<unknown> = Promise.resolve()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let asking: Promise<void> | null = null
-  let isComplaining = false
-  let active = false
-  let lastEarlyPoll = 0
-
-  const ofTasks = () => armed.of('qlikEvent').filter(({ trigger }) => trigger.event !== 'appReloaded')
-  const ofApps = () => armed.of('qlikEvent').filter(({ trigger }) => trigger.event === 'appReloaded')
-
-  // --- Ended executions ---
 
   /** One after the other, because joins read what the execution before has written. */
-  function consider(one: EndedOnSite): Promise<void> {
-    const mine = serial.then(() => fireFor(one))
+  function consider(ended: EndedOnSite): Promise<void> {
+    const mine = serial.then(async () => {
+      for (const one of concernedByEnd(ofTasks(deps.armed), ended)) await fire(one)
+    })
     serial = mine.catch(() => undefined)
     return mine
   }
 
-  async function fireFor({ execution, task }: EndedOnSite): Promise<void> {
-    const { outcome, stoppedAt: at, taskName } = execution
-    const event = outcome === 'success' || outcome === 'failed' || outcome === 'aborted' ? EVENT_OF[outcome] : null
-    const executionId = execution.executionId ?? execution.resultId
-    if (event === null || executionId === null) return
-    const taskId = task.id.toLowerCase()
-    for (const one of ofTasks()) {
-      const { trigger, since } = one
-      if (trigger.event !== event || at < since || !isWithin(trigger, at) || !matches(trigger, task)) continue
-      if (trigger.mode === 'any') {
-        await armed.fire(one, { key: executionId, at, detail: { event, taskId, taskName, executionId } })
-      } else {
-        await join(one, { id: taskId, key: executionId, at }, () => tasksOf(one))
-      }
-    }
+  const messages = createMessages(parts, { retryMs, downMs }, consider)
+  const poll = createPoll(parts, { pollMs, firstPollMs }, { consider, fire })
+
+  return {
+    event(message) {
+      if (!mayConcern(ofTasks(deps.armed), message)) return
+      if (isGuid(message.executionId)) messages.add(message)
+      else setImmediate(poll.soon)
+    },
+    update() {
+      if (pollMs === 0) complaints.aboutUnpolled(ofApps(deps.armed))
+    },
+    start() {
+      poll.start()
+      messages.start()
+    },
+    async stop() {
+      stopping.abort(new Error('Footman stops'))
+      await Promise.all([poll.stop(), messages.stop()])
+    },
   }
+}
+
+interface Parts extends QlikEventDeps {
+  readonly complaints: Complaints
+  /** Aborts when Footman stops. */
+  readonly signal: AbortSignal
+}
+
+const ofTasks = (armed: ArmedTriggers) => armed.of('qlikEvent').filter(({ trigger }) => trigger.event !== 'appReloaded')
+const ofApps = (armed: ArmedTriggers) => armed.of('qlikEvent').filter(({ trigger }) => trigger.event === 'appReloaded')
+
+/** Carries out a firing: at once, or when all members of a trigger with `mode: all` have had their event. */
+type Fire = (concerned: Concerned) => Promise<void>
+type Consider = (ended: EndedOnSite) => Promise<void>
+
+function createFire(parts: Parts): Fire {
+  const { armed, qrs, complaints, signal } = parts
+  const join = createJoin(parts)
 
   /** The tasks that the trigger means now, by id in lower case; those that were deleted would hold it up for ever. */
-  async function tasksOf(one: Armed<QlikEvent>): Promise<ReadonlySet<string>> {
-    const { signal } = stopping
+  async function tasksOf(one: ArmedQlikEvent): Promise<ReadonlySet<string>> {
     const { match } = one.trigger
     const found = new Set(await qrs.existingTasks(match.taskId, signal))
-    warnAboutMissing(one, 'task', match.taskId, found)
+    complaints.aboutMissing(one, 'task', match.taskId, found)
     const filters = [
       ...match.tag.map((tag) => eq('tags.name', tag)),
       ...match.customProperty.map(({ name, value }) => customProperty(name, value)),
@@ -149,36 +163,37 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
     return found
   }
 
-  // --- Messages ---
-
-  function event({ taskId, executionId, outcome, type, test, receivedAt }: TaskEvent): void {
-    if (test || !TASK_TYPES.some((one) => one === type)) return
-    const known = OUTCOMES.find((one) => one === outcome)
-    if (!known || !ofTasks().some(({ trigger }) => mayMatch(trigger, EVENT_OF[known], taskId.toLowerCase()))) return
-    if (!isGuid(executionId)) {
-      setImmediate(pollSoon)
-      return
-    }
-    try {
-      if ((db.get<{ n: number }>(SQL.countEvents)?.n ?? 0) >= MOST_WAITING) return
-      db.run(SQL.addEvent, executionId.toLowerCase(), receivedAt, clock.now())
-    } catch (error) {
-      log.error(`REPORTTASK: an event of task ${taskId} is left to the next poll: ${String(error)}`)
-      return
-    }
-    setImmediate(wake)
+  async function appsOf(one: ArmedQlikEvent): Promise<ReadonlySet<string>> {
+    const { appId } = one.trigger.match
+    const found = new Set<string>()
+    for (const id of appId) if (await qrs.appById(id, signal)) found.add(id)
+    complaints.aboutMissing(one, 'app', appId, found)
+    return found
   }
 
-  function pollSoon(): void {
-    if (!active || clock.now() - lastEarlyPoll < EARLY_POLL_MS) return
-    lastEarlyPoll = clock.now()
-    void job.run()
+  return async ({ one, id, key, at, detail }) => {
+    const { mode, event } = one.trigger
+    if (mode === 'any') await armed.fire(one, { key, at, detail })
+    else await join(one, { id, key, at }, () => (event === 'appReloaded' ? appsOf(one) : tasksOf(one)))
   }
+}
+
+const batched = (filters: readonly string[]): string[] =>
+  Array.from({ length: Math.ceil(filters.length / CONDITIONS_PER_REQUEST) }, (_, index) =>
+    or(...filters.slice(index * CONDITIONS_PER_REQUEST, (index + 1) * CONDITIONS_PER_REQUEST)),
+  )
+
+/** Messages about ends wait in a table until QRS has answered. */
+function createMessages(parts: Parts, pauses: Pauses, consider: Consider) {
+  const { db, writer, ended, clock, log, complaints, signal } = parts
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let asking: Promise<void> | null = null
+  let active = false
 
   function wake(): void {
     if (!active || asking) return
     const next = db.get<{ at: number | null }>(SQL.nextEvent)?.at ?? null
-    if (next !== null) wait(Math.min(Math.max(0, next - clock.now()), downMs))
+    if (next !== null) wait(Math.min(Math.max(0, next - clock.now()), pauses.downMs))
   }
 
   function wait(ms: number): void {
@@ -196,74 +211,104 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
       await askBatch()
       setImmediate(wake)
     } catch (error) {
-      if (stopping.signal.aborted) return
+      if (signal.aborted) return
       log.error(`REPORTTASK: events of Qlik Sense could not be handled: ${String(error)}`)
-      wait(downMs)
+      wait(pauses.downMs)
     }
   }
 
   async function askBatch(): Promise<void> {
     const now = clock.now()
-    const due = db.all<{ executionId: string; attempts: number }>(SQL.dueEvents, now, BATCH)
+    const due = db.all<Message>(SQL.dueEvents, now, BATCH)
     if (due.length === 0) return
     const settled = new Set<string>()
     let isUnreachable = false
     try {
       const ids = due.map(({ executionId }) => executionId)
-      for (const one of await ended.ofExecutions(ids, stopping.signal)) {
+      for (const one of await ended.ofExecutions(ids, signal)) {
         await consider(one)
         if (one.execution.executionId !== null) settled.add(one.execution.executionId)
       }
-      isComplaining = false
+      complaints.answered()
     } catch (error) {
-      if (stopping.signal.aborted) return
+      if (signal.aborted) return
       isUnreachable = isDown(error)
-      complain(error)
+      complaints.aboutOutage(error)
     }
     await writer.write((on) => {
-      for (const { executionId, attempts } of due) {
-        const pause = isUnreachable ? downMs : retryMs[attempts]
-        if (settled.has(executionId) || pause === undefined) on.run(SQL.removeEvent, executionId)
-        else on.run(SQL.laterEvent, isUnreachable ? attempts : attempts + 1, now + pause, executionId)
+      for (const { executionId, attempts, nextAt } of afterAnswer(due, { settled, isUnreachable }, now, pauses)) {
+        if (nextAt === null) on.run(SQL.removeEvent, executionId)
+        else on.run(SQL.laterEvent, attempts, nextAt, executionId)
       }
       on.run(SQL.removeOld, now - LOOK_BACK_MS)
     })
   }
 
-  // --- Poll ---
+  return {
+    /** Does not throw. */
+    add({ taskId, executionId, receivedAt }: TaskEvent): void {
+      try {
+        if ((db.get<{ n: number }>(SQL.countEvents)?.n ?? 0) >= MOST_WAITING) return
+        db.run(SQL.addEvent, executionId.toLowerCase(), receivedAt, clock.now())
+      } catch (error) {
+        log.error(`REPORTTASK: an event of task ${taskId} is left to the next poll: ${String(error)}`)
+        return
+      }
+      setImmediate(wake)
+    },
+    start() {
+      active = true
+      wake()
+    },
+    async stop(): Promise<void> {
+      active = false
+      clearTimeout(timer)
+      await asking
+    },
+  }
+}
+
+interface PollSettings {
+  readonly pollMs: number
+  readonly firstPollMs: number
+}
+
+/** Finds the ends that no message has announced, and reloads of apps. */
+function createPoll(parts: Parts, settings: PollSettings, on: { readonly consider: Consider; readonly fire: Fire }) {
+  const { db, writer, armed, ended, qrs, clock, complaints } = parts
+  const { pollMs, firstPollMs } = settings
+  /** Results that the poll has dealt with, and when they are forgotten. */
+  const handled = new Map<string, number>()
+  let active = false
+  let lastEarlyPoll = 0
 
   const job = createRecurringJob({ everyMs: pollMs, firstMs: firstPollMs, unref: true }, async (signal) => {
     try {
       await pollTasks(signal)
       await pollApps(signal)
-      isComplaining = false
+      complaints.answered()
     } catch (error) {
-      if (!signal.aborted) complain(error)
+      if (!signal.aborted) complaints.aboutOutage(error)
     }
   })
 
   async function pollTasks(signal: AbortSignal): Promise<void> {
-    const triggers = ofTasks()
+    const triggers = ofTasks(armed)
     if (triggers.length === 0) return
     const now = clock.now()
-    const polled = Math.min(armed.checkpoint(POLLED) ?? now, now)
-    const oldest = Math.min(...triggers.map(({ since }) => since))
-    const from = Math.max(polled - OVERLAP_MS, now - LOOK_BACK_MS, oldest)
-    const isHandled = (id: string) => handled.has(id)
-    for (let start = Math.min(from, now); start < now; start += SPAN_MS) {
-      const end = Math.min(start + SPAN_MS, now)
-      const upTo = end === now ? now + CLOCK_DIFFERENCE_MS : end
-      for (const one of await ended.between(start, upTo, isHandled, signal)) {
-        await consider(one)
+    const since = Math.min(...triggers.map((one) => one.since))
+    for (const { from, upTo, polledUntil } of spansToPoll(armed.checkpoint(POLLED), since, now)) {
+      for (const one of await ended.between(from, upTo, (id) => handled.has(id), signal)) {
+        await on.consider(one)
         for (const id of one.resultIds) handled.set(id, now + OVERLAP_MS + CLOCK_DIFFERENCE_MS + 2 * pollMs)
       }
-      await armed.setCheckpoint(POLLED, end)
+      await armed.setCheckpoint(POLLED, polledUntil)
     }
     for (const [id, forgetAt] of handled) if (forgetAt < now) handled.delete(id)
   }
 
   async function pollApps(signal: AbortSignal): Promise<void> {
-    const triggers = ofApps()
+    const triggers = ofApps(armed)
     for (const appId of new Set(triggers.flatMap(({ trigger }) => trigger.match.appId))) {
       try {
         const concerned = triggers.filter(({ trigger }) => trigger.match.appId.includes(appId))
@@ -271,109 +316,79 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
       } catch (error) {
         // An app that QRS refuses to show must not hide the others.
         if (definiteAnswer(error) === null) throw error
-        complain(error)
+        complaints.aboutOutage(error)
       }
     }
   }
 
-  /** The first look only records the time of the last reload. */
-  async function pollApp(appId: string, triggers: readonly Armed<QlikEvent>[], signal: AbortSignal): Promise<void> {
+  async function pollApp(appId: string, triggers: readonly ArmedQlikEvent[], signal: AbortSignal): Promise<void> {
     const app = await qrs.appById(appId, signal)
-    const at = Date.parse(app?.lastReloadTime ?? '')
-    if (!app || !(at > 0)) return
-    const known = db.get<{ at: number }>(SQL.reloadedAt, appId)?.at ?? null
-    if (known !== null && at <= known) return
-    for (const one of known === null ? [] : triggers) {
-      if (at < one.since || !isWithin(one.trigger, at)) continue
-      const lastReload = new Date(at).toISOString()
-      const key = `${appId} ${lastReload}`
-      const member: Member = { id: appId, key, at }
-      const detail = { event: 'appReloaded', appId, appName: app.name, lastReload }
-      if (one.trigger.mode === 'any') await armed.fire(one, { key, at, detail })
-      else await join(one, member, () => appsOf(one))
-    }
-    await writer.write((on) => on.run(SQL.setReloadedAt, appId, at))
-  }
-
-  async function appsOf(one: Armed<QlikEvent>): Promise<ReadonlySet<string>> {
-    const { appId } = one.trigger.match
-    const found = new Set<string>()
-    for (const id of appId) if (await qrs.appById(id, stopping.signal)) found.add(id)
-    warnAboutMissing(one, 'app', appId, found)
-    return found
-  }
-
-  function warnAboutMissing(
-    { task, trigger, triggerId }: Armed<QlikEvent>,
-    kind: 'task' | 'app',
-    ids: readonly string[],
-    found: ReadonlySet<string>,
-  ): void {
-    for (const id of ids) {
-      const mark = `${triggerId} ${id}`
-      if (found.has(id)) warned.delete(mark)
-      if (found.has(id) || warned.has(mark)) continue
-      warned.add(mark)
-      log.warn(
-        `REPORTTASK: trigger "${trigger.name}" of task="${task.name}" does not wait for the Qlik ${kind} ${id}, which does not exist: remove it from the trigger`,
-      )
-    }
-  }
-
-  /** Once for each outage. */
-  function complain(error: unknown): void {
-    if (isComplaining) return
-    isComplaining = true
-    log.warn(`REPORTTASK: Qlik Sense cannot be asked about events for report tasks, trying again: ${reasonOf(error)}`)
-  }
-
-  function warnAboutApps(): void {
-    if (pollMs > 0) return
-    for (const { task, triggerId } of ofApps()) {
-      if (warned.has(triggerId)) continue
-      warned.add(triggerId)
-      log.warn(
-        `REPORTTASK: task="${task.name}" does not start after reloads of apps: qlikEventPollSeconds is 0, set it to 60`,
-      )
-    }
+    if (!app) return
+    const knownAt = db.get<{ at: number }>(SQL.reloadedAt, appId)?.at ?? null
+    const reload = newReload(triggers, { ...app, id: appId }, knownAt)
+    if (reload === null) return
+    for (const one of reload.concerned) await on.fire(one)
+    await writer.write((tx) => tx.run(SQL.setReloadedAt, appId, reload.at))
   }
 
   return {
-    event,
-    update: warnAboutApps,
+    /** Brings the next poll forward. */
+    soon(): void {
+      if (!active || clock.now() - lastEarlyPoll < EARLY_POLL_MS) return
+      lastEarlyPoll = clock.now()
+      void job.run()
+    },
     start() {
       active = true
       if (pollMs > 0) job.start()
-      wake()
     },
-    async stop() {
+    stop(): Promise<unknown> {
       active = false
-      stopping.abort(new Error('Footman stops'))
-      clearTimeout(timer)
-      await Promise.all([job.stop(), asking])
+      return job.stop()
     },
   }
 }
 
-type Match = QlikEvent['match']
+type Complaints = ReturnType<typeof createComplaints>
 
-/** Any of its conditions; a trigger without conditions matches nothing. */
-const matches = ({ match }: QlikEvent, task: QrsTask): boolean =>
-  match.taskId.includes(task.id.toLowerCase()) ||
-  match.appId.includes(task.app?.id.toLowerCase() ?? '') ||
-  matchesLabels(match, task)
-
-/** QRS ignores case and compares the parts of a custom property on their own; these checks are exact. */
-const matchesLabels = ({ tag, customProperty: properties }: Match, { tags, customProperties }: QrsTask): boolean =>
-  tags.some(({ name }) => tag.includes(name)) ||
-  customProperties.some((has) => properties.some((one) => one.name === has.definition.name && one.value === has.value))
-
-/** Whether the event can be one of the trigger, as far as the message says. */
-const mayMatch = ({ event, match }: QlikEvent, claimed: string, taskId: string): boolean =>
-  event === claimed &&
-  (match.taskId.includes(taskId) || match.tag.length + match.customProperty.length + match.appId.length > 0)
-
-const batched = (filters: readonly string[]): string[] =>
-  Array.from({ length: Math.ceil(filters.length / CONDITIONS_PER_REQUEST) }, (_, index) =>
-    or(...filters.slice(index * CONDITIONS_PER_REQUEST, (index + 1) * CONDITIONS_PER_REQUEST)),
-  )
+/** Warnings about triggers, each once as long as its cause lasts. */
+function createComplaints(log: Logger) {
+  const warned = new Set<string>()
+  let isComplaining = false
+  return {
+    aboutMissing(
+      { task, trigger, triggerId }: ArmedQlikEvent,
+      kind: 'task' | 'app',
+      ids: readonly string[],
+      found: ReadonlySet<string>,
+    ): void {
+      for (const id of ids) {
+        const mark = `${triggerId} ${id}`
+        if (found.has(id)) warned.delete(mark)
+        if (found.has(id) || warned.has(mark)) continue
+        warned.add(mark)
+        log.warn(
+          `REPORTTASK: trigger "${trigger.name}" of task="${task.name}" does not wait for the Qlik ${kind} ${id}, which does not exist: remove it from the trigger`,
+        )
+      }
+    },
+    /** Reloads of apps are found by polling alone. */
+    aboutUnpolled(triggers: readonly ArmedQlikEvent[]): void {
+      for (const { task, triggerId } of triggers) {
+        if (warned.has(triggerId)) continue
+        warned.add(triggerId)
+        log.warn(
+          `REPORTTASK: task="${task.name}" does not start after reloads of apps: qlikEventPollSeconds is 0, set it to 60`,
+        )
+      }
+    },
+    aboutOutage(error: unknown): void {
+      if (isComplaining) return
+      isComplaining = true
+      log.warn(`REPORTTASK: Qlik Sense cannot be asked about events for report tasks, trying again: ${reasonOf(error)}`)
+    },
+    answered(): void {
+      isComplaining = false
+    },
+  }
+}

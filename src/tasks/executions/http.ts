@@ -144,145 +144,153 @@ export const TASK = once(() =>
   }),
 )
 
-export function executionRoutes({ executions, tasks, slowerTasks, stopping }: ExecutionRoutesDeps): ApiRoute[] {
-  return [
-    route({
-      method: 'GET',
-      path: '/v4/execution/{executionId}',
-      switch: 'senseStartTask',
-      scope: 'task:read',
-      summary: 'How an execution is doing',
-      description:
-        'Executions of tasks, reloads of apps begun over this API, and starts that wait in the start queue. Data of Qlik Sense may be 10 seconds old, except at the end of `wait`.',
-      params: PARAMS,
-      query: EXECUTION_QUERY,
-      answers: () => ({ 200: EXECUTION().describe('The execution.'), 502: UNREACHABLE }),
-      examples: [
-        {
-          name: 'failed-reload',
-          params: { executionId: 'e5000001-0000-4000-8000-000000000000' },
-          query: { wait: '1' },
-          status: 200,
-          answer: {
-            executionId: 'e5000001-0000-4000-8000-000000000000',
-            kind: 'task',
-            taskId: 'a8b4c123-def4-5678-9abc-def012345678',
-            taskName: 'Financial Dashboard Reload',
-            taskType: 'reload',
-            appId: 'a1000000-0000-4000-8000-000000000002',
-            appName: 'Sales Dashboard',
-            state: 'finished',
-            outcome: 'failed',
-            statusNum: 8,
-            statusText: 'FinishedFail',
-            node: 'qs-central',
-            actor: 'key:erp',
-            triggeredAt: '2026-03-02T06:00:01.120Z',
-            startedAt: '2026-03-02T06:00:01.902Z',
-            stoppedAt: '2026-03-02T06:03:11.482Z',
-            queueMs: 782,
-            runMs: 189580,
-            attempts: 1,
-            error: "Error: Cannot open file: 'lib://ERP/orders.qvd' (Native Path: \\\\fs01\\erp\\orders.qvd)",
-            details: [{ at: '2026-03-02T06:00:01.120Z', level: 'info', message: 'Changing task state to Triggered' }],
-          },
+export function executionRoutes(deps: ExecutionRoutesDeps): ApiRoute[] {
+  return [readExecution(deps), readLog(deps), listTasks(deps)]
+}
+
+function readExecution({ executions, stopping }: ExecutionRoutesDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/execution/{executionId}',
+    switch: 'senseStartTask',
+    scope: 'task:read',
+    summary: 'How an execution is doing',
+    description:
+      'Executions of tasks, reloads of apps begun over this API, and starts that wait in the start queue. Data of Qlik Sense may be 10 seconds old, except at the end of `wait`.',
+    params: PARAMS,
+    query: EXECUTION_QUERY,
+    answers: () => ({ 200: EXECUTION().describe('The execution.'), 502: UNREACHABLE }),
+    examples: [
+      {
+        name: 'failed-reload',
+        params: { executionId: 'e5000001-0000-4000-8000-000000000000' },
+        query: { wait: '1' },
+        status: 200,
+        answer: {
+          executionId: 'e5000001-0000-4000-8000-000000000000',
+          kind: 'task',
+          taskId: 'a8b4c123-def4-5678-9abc-def012345678',
+          taskName: 'Financial Dashboard Reload',
+          taskType: 'reload',
+          appId: 'a1000000-0000-4000-8000-000000000002',
+          appName: 'Sales Dashboard',
+          state: 'finished',
+          outcome: 'failed',
+          statusNum: 8,
+          statusText: 'FinishedFail',
+          node: 'qs-central',
+          actor: 'key:erp',
+          triggeredAt: '2026-03-02T06:00:01.120Z',
+          startedAt: '2026-03-02T06:00:01.902Z',
+          stoppedAt: '2026-03-02T06:03:11.482Z',
+          queueMs: 782,
+          runMs: 189580,
+          attempts: 1,
+          error: "Error: Cannot open file: 'lib://ERP/orders.qvd' (Native Path: \\\\fs01\\erp\\orders.qvd)",
+          details: [{ at: '2026-03-02T06:00:01.120Z', level: 'info', message: 'Changing task state to Triggered' }],
         },
-      ],
-      async handle({ params, query: { wait = 0 }, signal }) {
-        const id = executionIdOf(params)
-        const waited =
-          wait === 0 ? AbortSignal.abort() : AbortSignal.any([signal, stopping, AbortSignal.timeout(wait * 1000)])
-        const found = await executions.get(id, waited).catch(repositoryFailure)
-        if (!found) throw notFound(id)
-        return jsonAnswer(200, found)
       },
-    }),
-    route({
-      method: 'GET',
-      path: '/v4/execution/{executionId}/log',
-      scope: 'task:read',
-      action: 'execution.log',
-      audited: 'always',
-      summary: 'The script log of an execution',
-      description: 'The header `X-Log-Lines` has the number of lines of the whole log.',
-      params: PARAMS,
-      query: LOG_QUERY,
-      answers: () => ({ 200: z.string().describe('The log.'), 502: UNREACHABLE }),
-      examples: [
-        {
-          name: 'last-lines',
-          params: { executionId: 'e5000001-0000-4000-8000-000000000000' },
-          query: { tail: '2' },
-          status: 200,
-          answer:
-            '20260302T070310.804+0100      Execution Failed\r\n20260302T070310.804+0100      Execution finished.\r\n',
-        },
-      ],
-      async handle({ params, query: { head, tail, fromLine }, note }) {
-        const id = executionIdOf(params)
-        note({ target: [id] })
-        const answer = await executions.scriptLog(id).catch(repositoryFailure)
-        if (answer.found) {
-          const lines = linesOf(answer.log)
-          const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-log-lines': String(lines.length) }
-          const rest = fromLine === undefined ? answer.log : lines.slice(fromLine - 1).join('')
-          return new Response(excerpt(rest, head, tail), { headers })
-        }
-        if (!answer.execution) throw notFound(id)
-        throw refusal('LOG_NOT_AVAILABLE', answer.reason)
+    ],
+    async handle({ params, query: { wait = 0 }, signal }) {
+      const id = executionIdOf(params)
+      const waited =
+        wait === 0 ? AbortSignal.abort() : AbortSignal.any([signal, stopping, AbortSignal.timeout(wait * 1000)])
+      const found = await executions.get(id, waited).catch(repositoryFailure)
+      if (!found) throw notFound(id)
+      return jsonAnswer(200, found)
+    },
+  })
+}
+
+function readLog({ executions }: ExecutionRoutesDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/execution/{executionId}/log',
+    scope: 'task:read',
+    action: 'execution.log',
+    audited: 'always',
+    summary: 'The script log of an execution',
+    description: 'The header `X-Log-Lines` has the number of lines of the whole log.',
+    params: PARAMS,
+    query: LOG_QUERY,
+    answers: () => ({ 200: z.string().describe('The log.'), 502: UNREACHABLE }),
+    examples: [
+      {
+        name: 'last-lines',
+        params: { executionId: 'e5000001-0000-4000-8000-000000000000' },
+        query: { tail: '2' },
+        status: 200,
+        answer:
+          '20260302T070310.804+0100      Execution Failed\r\n20260302T070310.804+0100      Execution finished.\r\n',
       },
+    ],
+    async handle({ params, query: { head, tail, fromLine }, note }) {
+      const id = executionIdOf(params)
+      note({ target: [id] })
+      const answer = await executions.scriptLog(id).catch(repositoryFailure)
+      if (answer.found) {
+        const lines = linesOf(answer.log)
+        const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-log-lines': String(lines.length) }
+        const rest = fromLine === undefined ? answer.log : lines.slice(fromLine - 1).join('')
+        return new Response(excerpt(rest, head, tail), { headers })
+      }
+      if (!answer.execution) throw notFound(id)
+      throw refusal('LOG_NOT_AVAILABLE', answer.reason)
+    },
+  })
+}
+
+function listTasks({ tasks, slowerTasks }: ExecutionRoutesDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/tasks',
+    switch: 'senseStartTask',
+    scope: 'task:read',
+    summary: 'List tasks',
+    description: 'Tasks of all types, sorted by name, with their last run. Data of Qlik Sense may be 10 seconds old.',
+    query: TASKS_QUERY,
+    answers: () => ({
+      200: z.object({ tasks: z.array(TASK()), nextCursor: text() }).describe('The tasks.'),
+      502: UNREACHABLE,
     }),
-    route({
-      method: 'GET',
-      path: '/v4/tasks',
-      switch: 'senseStartTask',
-      scope: 'task:read',
-      summary: 'List tasks',
-      description: 'Tasks of all types, sorted by name, with their last run. Data of Qlik Sense may be 10 seconds old.',
-      query: TASKS_QUERY,
-      answers: () => ({
-        200: z.object({ tasks: z.array(TASK()), nextCursor: text() }).describe('The tasks.'),
-        502: UNREACHABLE,
-      }),
-      examples: [
-        {
-          name: 'by-tag',
-          query: { tag: 'hourly-reload', enabled: 'true' },
-          status: 200,
-          answer: {
-            tasks: [
-              {
-                taskId: '70000000-0000-4000-8000-000000000001',
-                taskName: 'Sales ETL hourly',
-                taskType: 'reload',
-                enabled: true,
-                tags: ['hourly-reload'],
-                customProperties: [{ name: 'department', value: 'finance' }],
-                appId: 'a1000000-0000-4000-8000-000000000001',
-                appName: 'Sales ETL',
-                stream: null,
-                nextExecution: '2026-03-02T07:00:00.000Z',
-                last: {
-                  executionId: 'e5000002-0000-4000-8000-000000000000',
-                  state: 'finished',
-                  outcome: 'success',
-                  stoppedAt: '2026-03-02T06:00:03.500Z',
-                  runMs: 1500,
-                },
+    examples: [
+      {
+        name: 'by-tag',
+        query: { tag: 'hourly-reload', enabled: 'true' },
+        status: 200,
+        answer: {
+          tasks: [
+            {
+              taskId: '70000000-0000-4000-8000-000000000001',
+              taskName: 'Sales ETL hourly',
+              taskType: 'reload',
+              enabled: true,
+              tags: ['hourly-reload'],
+              customProperties: [{ name: 'department', value: 'finance' }],
+              appId: 'a1000000-0000-4000-8000-000000000001',
+              appName: 'Sales ETL',
+              stream: null,
+              nextExecution: '2026-03-02T07:00:00.000Z',
+              last: {
+                executionId: 'e5000002-0000-4000-8000-000000000000',
+                state: 'finished',
+                outcome: 'success',
+                stoppedAt: '2026-03-02T06:00:03.500Z',
+                runMs: 1500,
               },
-            ],
-            nextCursor: null,
-          },
+            },
+          ],
+          nextCursor: null,
         },
-      ],
-      async handle({ query }) {
-        const { limit = DEFAULT_LIMIT, cursor } = query
-        const filter = await withSlower(readTaskFilter(query), query.slower, slowerTasks)
-        const page = await tasks.page(filter, keyInCursor(cursor, 2), limit).catch(repositoryFailure)
-        return jsonAnswer(200, { tasks: page.tasks, nextCursor: page.next && keyCursorOf(page.next) })
       },
-    }),
-  ]
+    ],
+    async handle({ query }) {
+      const { limit = DEFAULT_LIMIT, cursor } = query
+      const filter = await withSlower(readTaskFilter(query), query.slower, slowerTasks)
+      const page = await tasks.page(filter, keyInCursor(cursor, 2), limit).catch(repositoryFailure)
+      return jsonAnswer(200, { tasks: page.tasks, nextCursor: page.next && keyCursorOf(page.next) })
+    },
+  })
 }
 
 /** Throws 400 `VALIDATION`. */

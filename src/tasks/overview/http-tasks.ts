@@ -119,179 +119,190 @@ const EXECUTIONS_QUERY = once(() =>
 )
 
 export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRoute[] {
-  const { reader, clock, site } = deps
-  const { timezone } = settings
-  return [
-    route({
-      method: 'GET',
-      path: '/v4/tasks/{taskId}',
-      scope: 'task:read',
-      summary: 'One task: state, expected end, triggers, and tasks that follow',
-      params: PARAMS,
-      query: NO_QUERY,
-      answers: () => ({
-        200: DETAIL().describe('The task.'),
-        502: 'Qlik Sense is unreachable, and the task is not known.',
-      }),
-      examples: [{ name: 'task', params: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
-      async handle({ params }) {
-        const taskId = taskIdOf(params)
-        const [found] = await Promise.all([readTask(deps, taskId), site.tasks(), site.triggers(), site.running()])
-        if (!found) throw refusal('TASK_NOT_FOUND', `Qlik Sense knows no task with the id ${taskId}.`)
-        return jsonAnswer(200, { ...found.info, ...(await describeTask(deps, settings, taskId)), stale: found.stale })
-      },
+  return [readOne(deps, settings), durations(deps, settings), strips(deps, settings), listExecutions(deps)]
+}
+
+function readOne(deps: TaskRoutesDeps, settings: TaskSettings): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/tasks/{taskId}',
+    scope: 'task:read',
+    summary: 'One task: state, expected end, triggers, and tasks that follow',
+    params: PARAMS,
+    query: NO_QUERY,
+    answers: () => ({
+      200: DETAIL().describe('The task.'),
+      502: 'Qlik Sense is unreachable, and the task is not known.',
     }),
-    route({
-      method: 'GET',
-      path: '/v4/tasks/{taskId}/durations',
-      scope: 'task:read',
-      summary: 'Run times of a task, and their usual band',
-      description:
-        'At most 5,000 runs, the newest first. The band has the percentiles of the 30 successful runs before each day.',
-      params: PARAMS,
-      query: () => z.object({ from: LIST_PARAMETERS.from.describe('Default 90 days ago.') }),
-      answers: () => ({
-        200: z
-          .object({
-            points: z.array(z.object({ ...point, queueMs: ms() })),
-            band: z.array(z.object({ day: z.string(), p50Ms: z.number(), p95Ms: z.number() })),
-            truncated: z.boolean(),
-          })
-          .describe('The durations.'),
-      }),
-      examples: [{ name: 'task', params: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
-      async handle({ params, query }) {
-        const now = clock.now()
-        const from = query.from?.(now) ?? now - 90 * DAY_MS
-        const answer = await reader.ask({ kind: 'durations', taskId: taskIdOf(params), from, timezone })
-        return jsonAnswer(200, {
-          ...answer,
-          points: answer.points.map((one) => ({ ...pointOf(one), queueMs: one.queueMs })),
+    examples: [{ name: 'task', params: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
+    async handle({ params }) {
+      const taskId = taskIdOf(params)
+      const { site } = deps
+      const [found] = await Promise.all([readTask(deps, taskId), site.tasks(), site.triggers(), site.running()])
+      if (!found) throw refusal('TASK_NOT_FOUND', `Qlik Sense knows no task with the id ${taskId}.`)
+      return jsonAnswer(200, { ...found.info, ...(await describeTask(deps, settings, taskId)), stale: found.stale })
+    },
+  })
+}
+
+function durations({ reader, clock }: TaskRoutesDeps, { timezone }: TaskSettings): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/tasks/{taskId}/durations',
+    scope: 'task:read',
+    summary: 'Run times of a task, and their usual band',
+    description:
+      'At most 5,000 runs, the newest first. The band has the percentiles of the 30 successful runs before each day.',
+    params: PARAMS,
+    query: () => z.object({ from: LIST_PARAMETERS.from.describe('Default 90 days ago.') }),
+    answers: () => ({
+      200: z
+        .object({
+          points: z.array(z.object({ ...point, queueMs: ms() })),
+          band: z.array(z.object({ day: z.string(), p50Ms: z.number(), p95Ms: z.number() })),
+          truncated: z.boolean(),
         })
-      },
+        .describe('The durations.'),
     }),
-    route({
-      method: 'GET',
-      path: '/v4/tasks/-/strips',
-      scope: 'task:read',
-      summary: 'The last outcomes of tasks',
-      description: 'Oldest first, with the usual run time. A task that never ran has none.',
-      query: () =>
-        z.object({
-          taskId: queryField
-            .texts()
-            .refine((ids) => ids.length <= MOST_STRIPS, { error: `must be given ${MOST_STRIPS} times at most` })
-            .describe('May be repeated up to 200 times.'),
-          n: queryField.integer(1, 50).describe('How many of each at most. Default 14.').optional(),
-        }),
-      answers: () => ({
-        200: z
-          .object({
-            strips: z.record(z.string(), z.array(z.object(point))),
-            usual: z
-              .record(z.string(), z.object({ p50Ms: z.number(), samples: z.int() }))
-              .describe('Median of the last successful runs, 30 at most; absent without one.'),
-            states: z
-              .record(z.string(), z.string())
-              .describe('`queued`, `running`, or the last outcome; absent where the history has none.'),
-          })
-          .describe('By task id.'),
+    examples: [{ name: 'task', params: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
+    async handle({ params, query }) {
+      const now = clock.now()
+      const from = query.from?.(now) ?? now - 90 * DAY_MS
+      const answer = await reader.ask({ kind: 'durations', taskId: taskIdOf(params), from, timezone })
+      return jsonAnswer(200, {
+        ...answer,
+        points: answer.points.map((one) => ({ ...pointOf(one), queueMs: one.queueMs })),
+      })
+    },
+  })
+}
+
+function strips(deps: TaskRoutesDeps, { timezone }: TaskSettings): ApiRoute {
+  const { reader, clock } = deps
+  return route({
+    method: 'GET',
+    path: '/v4/tasks/-/strips',
+    scope: 'task:read',
+    summary: 'The last outcomes of tasks',
+    description: 'Oldest first, with the usual run time. A task that never ran has none.',
+    query: () =>
+      z.object({
+        taskId: queryField
+          .texts()
+          .refine((ids) => ids.length <= MOST_STRIPS, { error: `must be given ${MOST_STRIPS} times at most` })
+          .describe('May be repeated up to 200 times.'),
+        n: queryField.integer(1, 50).describe('How many of each at most. Default 14.').optional(),
       }),
-      examples: [{ name: 'one', query: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
-      async handle({ query: { taskId, n = 14 } }) {
-        const taskIds = [...new Set(taskId.map((id) => id.toLowerCase()))]
-        const tasks = taskIds.map((id) => ({ taskId: id, taskType: null, plannedAt: null }))
-        const [{ strips }, { usual }] = await Promise.all([
-          reader.ask({ kind: 'strips', taskIds, n }),
-          reader.ask({ kind: 'usual', tasks, now: clock.now(), timezone }),
-        ])
-        const entries = Object.entries(strips).map(([id, points]) => [id, points.map(pointOf)])
-        const known = usual.flatMap(({ usualMs, samples }, at) =>
-          usualMs === null ? [] : [[taskIds[at]!, { p50Ms: usualMs, samples }]],
-        )
-        const states = taskIds.flatMap((id) => {
-          const state = stateNow(deps, id)
-          return state === null ? [] : [[id, state]]
+    answers: () => ({
+      200: z
+        .object({
+          strips: z.record(z.string(), z.array(z.object(point))),
+          usual: z
+            .record(z.string(), z.object({ p50Ms: z.number(), samples: z.int() }))
+            .describe('Median of the last successful runs, 30 at most; absent without one.'),
+          states: z
+            .record(z.string(), z.string())
+            .describe('`queued`, `running`, or the last outcome; absent where the history has none.'),
         })
-        return jsonAnswer(200, {
-          strips: Object.fromEntries(entries),
-          usual: Object.fromEntries(known),
-          states: Object.fromEntries(states),
-        })
-      },
+        .describe('By task id.'),
     }),
-    route({
-      method: 'GET',
-      path: '/v4/executions',
-      scope: 'task:read',
-      summary: 'List executions: those that wait and run, then the history',
-      query: EXECUTIONS_QUERY,
-      answers: () => ({
-        200: z
-          .object({
-            executions: z.array(z.object(EXECUTION_FIELDS).extend({ executionId: text() })),
-            nextCursor: text(),
-            partial: z.boolean(),
-            stale: z.boolean().describe('Qlik Sense did not answer in time about what runs.'),
-          })
-          .describe('The executions.'),
-      }),
-      examples: [
-        {
-          name: 'running',
-          query: { state: 'running' },
-          status: 200,
-          answer: { executions: [], nextCursor: null, partial: false, stale: false },
+    examples: [{ name: 'one', query: { taskId: 'a8b4c123-def4-5678-9abc-def012345678' }, status: 200 }],
+    async handle({ query: { taskId, n = 14 } }) {
+      const taskIds = [...new Set(taskId.map((id) => id.toLowerCase()))]
+      const tasks = taskIds.map((id) => ({ taskId: id, taskType: null, plannedAt: null }))
+      const [{ strips }, { usual }] = await Promise.all([
+        reader.ask({ kind: 'strips', taskIds, n }),
+        reader.ask({ kind: 'usual', tasks, now: clock.now(), timezone }),
+      ])
+      const entries = Object.entries(strips).map(([id, points]) => [id, points.map(pointOf)])
+      const known = usual.flatMap(({ usualMs, samples }, at) =>
+        usualMs === null ? [] : [[taskIds[at]!, { p50Ms: usualMs, samples }]],
+      )
+      const states = taskIds.flatMap((id) => {
+        const state = stateNow(deps, id)
+        return state === null ? [] : [[id, state]]
+      })
+      return jsonAnswer(200, {
+        strips: Object.fromEntries(entries),
+        usual: Object.fromEntries(known),
+        states: Object.fromEntries(states),
+      })
+    },
+  })
+}
+
+function listExecutions({ reader, clock, site }: TaskRoutesDeps): ApiRoute {
+  return route({
+    method: 'GET',
+    path: '/v4/executions',
+    scope: 'task:read',
+    summary: 'List executions: those that wait and run, then the history',
+    query: EXECUTIONS_QUERY,
+    answers: () => ({
+      200: z
+        .object({
+          executions: z.array(z.object(EXECUTION_FIELDS).extend({ executionId: text() })),
+          nextCursor: text(),
+          partial: z.boolean(),
+          stale: z.boolean().describe('Qlik Sense did not answer in time about what runs.'),
+        })
+        .describe('The executions.'),
+    }),
+    examples: [
+      {
+        name: 'running',
+        query: { state: 'running' },
+        status: 200,
+        answer: { executions: [], nextCursor: null, partial: false, stale: false },
+      },
+    ],
+    async handle({ query }) {
+      const { cursor, limit = DEFAULT_LIMIT, state } = query
+      const now = clock.now()
+      const ids = lowerCase(query.id)
+      const taskIds = lowerCase(query.taskId)
+      const isFirst = cursor === undefined
+      const wantsLive = isFirst && (state === undefined || state.some((one) => one !== 'finished'))
+      const live = wantsLive ? await site.running() : null
+      const running = (live?.value ?? []).filter(
+        (one) =>
+          (state?.includes(one.state) ?? true) &&
+          (taskIds?.includes(one.taskId) ?? true) &&
+          (ids?.includes(one.executionId ?? '') ?? true) &&
+          one.since >= (query.from?.(now) ?? 0) &&
+          one.since < (query.to?.(now) ?? Number.MAX_SAFE_INTEGER),
+      )
+      const items = running.slice(0, limit).map(runningItem)
+      if (state !== undefined && !state.includes('finished')) {
+        return jsonAnswer(200, { executions: items, nextCursor: null, partial: false, stale: live?.stale ?? false })
+      }
+      const [stoppedAt, seq = 0] = numbersInCursor(cursor, 2) ?? []
+      const { executions, next, partial } = await reader.ask({
+        kind: 'list',
+        filter: {
+          id: ids,
+          taskId: taskIds,
+          taskName: null,
+          appId: null,
+          type: null,
+          outcome: null,
+          node: null,
+          actor: null,
+          from: query.from?.(now) ?? null,
+          to: query.to?.(now) ?? null,
         },
-      ],
-      async handle({ query }) {
-        const { cursor, limit = DEFAULT_LIMIT, state } = query
-        const now = clock.now()
-        const ids = lowerCase(query.id)
-        const taskIds = lowerCase(query.taskId)
-        const isFirst = cursor === undefined
-        const wantsLive = isFirst && (state === undefined || state.some((one) => one !== 'finished'))
-        const live = wantsLive ? await site.running() : null
-        const running = (live?.value ?? []).filter(
-          (one) =>
-            (state?.includes(one.state) ?? true) &&
-            (taskIds?.includes(one.taskId) ?? true) &&
-            (ids?.includes(one.executionId ?? '') ?? true) &&
-            one.since >= (query.from?.(now) ?? 0) &&
-            one.since < (query.to?.(now) ?? Number.MAX_SAFE_INTEGER),
-        )
-        const items = running.slice(0, limit).map(runningItem)
-        if (state !== undefined && !state.includes('finished')) {
-          return jsonAnswer(200, { executions: items, nextCursor: null, partial: false, stale: live?.stale ?? false })
-        }
-        const [stoppedAt, seq = 0] = numbersInCursor(cursor, 2) ?? []
-        const { executions, next, partial } = await reader.ask({
-          kind: 'list',
-          filter: {
-            id: ids,
-            taskId: taskIds,
-            taskName: null,
-            appId: null,
-            type: null,
-            outcome: null,
-            node: null,
-            actor: null,
-            from: query.from?.(now) ?? null,
-            to: query.to?.(now) ?? null,
-          },
-          after: stoppedAt === undefined ? null : [stoppedAt, seq],
-          limit: Math.max(1, limit - items.length),
-        })
-        const nextCursor = next && keyCursorOf(next.map(String))
-        return jsonAnswer(200, {
-          executions: [...items, ...executions],
-          nextCursor,
-          partial,
-          stale: live?.stale ?? false,
-        })
-      },
-    }),
-  ]
+        after: stoppedAt === undefined ? null : [stoppedAt, seq],
+        limit: Math.max(1, limit - items.length),
+      })
+      const nextCursor = next && keyCursorOf(next.map(String))
+      return jsonAnswer(200, {
+        executions: [...items, ...executions],
+        nextCursor,
+        partial,
+        stale: live?.stale ?? false,
+      })
+    },
+  })
 }
 
 const lowerCase = (ids: readonly string[] | undefined) => ids?.map((id) => id.toLowerCase()) ?? null

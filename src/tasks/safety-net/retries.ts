@@ -178,7 +178,11 @@ const AGAIN: BackoffSettings = { firstMs: 1000, maxMs: 10_000, jitter: 0 }
 const MAX_TIMER_MS = 2 ** 31 - 1
 const UNFINISHED = [1, 2, 3, 4, 5, 10, 13, 14]
 
-type End = { readonly state: 'refused' | 'superseded'; readonly reason: string } | { readonly state: 'later' }
+interface Ended {
+  readonly state: 'refused' | 'superseded'
+  readonly reason: string
+}
+type End = Ended | { readonly state: 'later' }
 
 interface RetryRunnerSettings extends Breakers {
   /** False: what is due from an earlier time is not made. */
@@ -245,27 +249,18 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
       log.verbose(`RETRY: Task ${retry.taskId} cannot be started yet: ${reason}`)
       return { state: 'later' }
     }
-    return { state: 'refused', reason }
+    return refused(reason)
   }
 
   async function attempt(retry: store.Retry): Promise<End> {
     const { id, taskId } = retry
-    if (!settings.enable) return { state: 'refused', reason: 'retryPolicy.enable is false' }
-    if (retry.state === 'due') {
-      if (clock.now() - retry.dueAt > GIVE_UP_MS)
-        return { state: 'refused', reason: 'Footman was away when it was due' }
-      const broken = brokenBy(db, settings, taskId, clock.now())
-      if (broken) return { state: 'refused', reason: broken }
-      const task = await deps.qrs.taskById(taskId)
-      const obstacle = obstacleOf(task) ?? (await doubtAbout(retry, task))
-      if (obstacle) return obstacle
-      await writer.write((tx) => store.markStarting(tx, id))
-    } else {
-      // Cut off by a crash or by silence of Qlik Sense, which may have started it all the same.
-      const task = await deps.qrs.taskById(taskId)
-      const obstacle = obstacleOf(task) ?? (await doubtAbout(retry, task))
-      if (obstacle?.state === 'superseded') return noteStart(retry, null)
-    }
+    const broken = () => brokenBy(db, settings, taskId, clock.now())
+    const reason = whyRefused(retry, { isEnabled: settings.enable, now: clock.now(), broken })
+    if (reason !== null) return refused(reason)
+    const verdict = judge(retry, await look(deps.qrs, retry))
+    if (verdict === 'was started') return noteStart(retry, null)
+    if (verdict !== 'start') return verdict
+    if (retry.state === 'due') await writer.write((tx) => store.markStarting(tx, id))
     const outcome = await deps.start({
       id,
       origin: 'retry',
@@ -285,7 +280,7 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
       return { state: 'later' }
     }
     const [started] = outcome.started
-    return started ? noteStart(retry, started.executionId) : { state: 'refused', reason: refusalOf(outcome) }
+    return started ? noteStart(retry, started.executionId) : refused(refusalOf(outcome))
   }
 
   /** Others need not wait for the start queue. */
@@ -308,38 +303,7 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
     return { state: 'later' }
   }
 
-  function obstacleOf(task: QrsTask | null): End | null {
-    if (!task) return { state: 'refused', reason: 'the task does not exist any more' }
-    if (!task.enabled) return { state: 'refused', reason: 'the task is disabled' }
-    const status = task.operational?.lastExecutionResult?.status ?? 0
-    return UNFINISHED.includes(status) ? { state: 'superseded', reason: 'the task runs already' } : null
-  }
-
-  /**
-   * Null when Qlik Sense confirms the failure: it is the last run of the task, and no old one. The message alone proves
-   * nothing, as every program in the network can send one; so do messages about later runs.
-   */
-  async function doubtAbout(retry: store.Retry, task: QrsTask | null): Promise<End | null> {
-    const { executionId, reportedAt } = retry
-    const refused = (reason: string): End => ({ state: 'refused', reason })
-    const last = task?.operational?.lastExecutionResult
-    const lastId = last && (await deps.qrs.resultsById([last.id]))[0]?.executionID
-    if (executionId && lastId && !isSame(lastId, executionId)) {
-      if (await hasFailed(retry)) return { state: 'superseded', reason: 'the task has run again since' }
-      return refused('Qlik Sense does not know of this failure')
-    }
-    if (!last || meaningOf(last.status).outcome !== 'failed') return refused('Qlik Sense does not know of this failure')
-    if (reportedAt !== null && reportedAt - Date.parse(last.stopTime) > MAX_AGE_MS)
-      return refused('the task failed long before it was reported')
-    return null
-  }
-
-  async function hasFailed({ taskId, executionId }: store.Retry): Promise<boolean> {
-    const last = (await deps.qrs.executionResults(executionId)).at(-1)
-    return last !== undefined && meaningOf(last.status).outcome === 'failed' && isSame(last.taskID ?? taskId, taskId)
-  }
-
-  async function conclude(retry: store.Retry, end: Exclude<End, { state: 'later' }>): Promise<void> {
+  async function conclude(retry: store.Retry, end: Ended): Promise<void> {
     await writer.write((tx) => {
       store.markEnded(tx, retry.id, end.state, end.reason)
       if (end.state === 'refused') deps.release(tx, retry.eventId, end.reason)
@@ -365,6 +329,73 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
     },
   }
 }
+
+/** Why a retry that is due is not made, before Qlik Sense is asked; one that may have been started already is asked about. */
+export function whyRefused(
+  { state, dueAt }: store.Retry,
+  { isEnabled, now, broken }: { readonly isEnabled: boolean; readonly now: number; broken(): string | null },
+): string | null {
+  if (!isEnabled) return 'retryPolicy.enable is false'
+  if (state !== 'due') return null
+  return now - dueAt > GIVE_UP_MS ? 'Footman was away when it was due' : broken()
+}
+
+/** The task of a retry as Qlik Sense has it. */
+export interface OnSite {
+  readonly task: QrsTask | null
+  /** Of its last run; null when unknown. */
+  readonly lastExecutionId: string | null
+  /** The execution of the retry is not the last one, and has failed. */
+  readonly hasFailedBefore: boolean
+}
+
+async function look(qrs: RetryRunnerDeps['qrs'], { taskId, executionId }: store.Retry): Promise<OnSite> {
+  const task = await qrs.taskById(taskId)
+  const last = task?.operational?.lastExecutionResult
+  if (obstacleOf(task) || !last) return { task, lastExecutionId: null, hasFailedBefore: false }
+  const lastExecutionId = (await qrs.resultsById([last.id]))[0]?.executionID ?? null
+  if (!isAnother(executionId, lastExecutionId)) return { task, lastExecutionId, hasFailedBefore: false }
+  const own = (await qrs.executionResults(executionId)).at(-1)
+  const hasFailed = own !== undefined && meaningOf(own.status).outcome === 'failed'
+  return { task, lastExecutionId, hasFailedBefore: hasFailed && isSame(own.taskID ?? taskId, taskId) }
+}
+
+/**
+ * Whether a retry is started: only when Qlik Sense confirms the failure as the last run of the task, and no old one. The
+ * message alone proves nothing, as every program in the network can send one; so do messages about later runs. A start that
+ * a crash or silence of Qlik Sense has cut off may have been made: then the task has run since.
+ */
+export function judge(retry: store.Retry, onSite: OnSite): 'start' | 'was started' | Ended {
+  const obstacle = obstacleOf(onSite.task) ?? doubtAbout(retry, onSite)
+  if (retry.state === 'due') return obstacle ?? 'start'
+  return obstacle?.state === 'superseded' ? 'was started' : 'start'
+}
+
+function obstacleOf(task: QrsTask | null): Ended | null {
+  if (!task) return refused('the task does not exist any more')
+  if (!task.enabled) return refused('the task is disabled')
+  const status = task.operational?.lastExecutionResult?.status ?? 0
+  return UNFINISHED.includes(status) ? { state: 'superseded', reason: 'the task runs already' } : null
+}
+
+/** Null when Qlik Sense confirms the failure. */
+function doubtAbout({ executionId, reportedAt }: store.Retry, onSite: OnSite): Ended | null {
+  const { task, lastExecutionId, hasFailedBefore } = onSite
+  if (isAnother(executionId, lastExecutionId) && hasFailedBefore)
+    return { state: 'superseded', reason: 'the task has run again since' }
+  const last = task?.operational?.lastExecutionResult
+  const isConfirmed = last && !isAnother(executionId, lastExecutionId) && meaningOf(last.status).outcome === 'failed'
+  if (!isConfirmed) return refused('Qlik Sense does not know of this failure')
+  if (reportedAt !== null && reportedAt - Date.parse(last.stopTime) > MAX_AGE_MS)
+    return refused('the task failed long before it was reported')
+  return null
+}
+
+const refused = (reason: string): Ended => ({ state: 'refused', reason })
+
+/** False as well where one of them is unknown. */
+const isAnother = (executionId: string, last: string | null): boolean =>
+  executionId !== '' && last !== null && last !== '' && !isSame(last, executionId)
 
 function refusalOf({ failed, denied, notFound }: StartOutcome): string {
   if (denied.taskIds.length > 0) return 'Butler.startTaskFilter does not allow it'

@@ -112,181 +112,200 @@ const STRIP_RUN = once(() => RUN_VIEW().pick({ runId: true, dueAt: true, state: 
 const EXAMPLE_RUN_ID = '019cacea-e080-7cba-a551-2100f80b56fc'
 
 export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
-  const { planner, store, clock } = deps
-  const reading = { switch: 'scheduler.getSchedule', failure: 'Failed retrieving schedule', changes: false } as const
-  return [
-    scheduleRoute(deps, {
-      ...reading,
-      method: 'GET',
-      path: '/v4/schedules/{id}/next',
-      scope: 'schedule:read',
-      summary: 'When a schedule fires next',
-      params: PARAMS,
-      query: NEXT_QUERY,
-      answers: () => ({ 200: COMING() }),
-      examples: [
-        { name: 'next', params: { id: EXAMPLE_ID }, query: { count: '1' }, status: 200, answer: EXAMPLE_COMING },
-      ],
-      handle({ params: { id }, query: { count = DEFAULT_COUNT } }, scheduler) {
-        const { plan, problem } = requiredSchedule(scheduler, id)
-        if (!plan) return jsonAnswer(200, { next: [], text: `not valid: ${problem?.message}` })
-        return jsonAnswer(200, comingOf(plan, clock.now(), count))
+  return [nextFirings(deps), preview(deps), listRuns(deps), readRun(deps), strips(deps), runNow(deps)]
+}
+
+const READING = { switch: 'scheduler.getSchedule', failure: 'Failed retrieving schedule', changes: false } as const
+
+function nextFirings(deps: RunRoutesDeps): ApiRoute {
+  return scheduleRoute(deps, {
+    ...READING,
+    method: 'GET',
+    path: '/v4/schedules/{id}/next',
+    scope: 'schedule:read',
+    summary: 'When a schedule fires next',
+    params: PARAMS,
+    query: NEXT_QUERY,
+    answers: () => ({ 200: COMING() }),
+    examples: [
+      { name: 'next', params: { id: EXAMPLE_ID }, query: { count: '1' }, status: 200, answer: EXAMPLE_COMING },
+    ],
+    handle({ params: { id }, query: { count = DEFAULT_COUNT } }, scheduler) {
+      const { plan, problem } = requiredSchedule(scheduler, id)
+      if (!plan) return jsonAnswer(200, { next: [], text: `not valid: ${problem?.message}` })
+      return jsonAnswer(200, comingOf(plan, deps.clock.now(), count))
+    },
+  })
+}
+
+function preview(deps: RunRoutesDeps): ApiRoute {
+  return scheduleRoute(deps, {
+    ...READING,
+    method: 'POST',
+    path: '/v4/schedules/preview',
+    eachTime: ALWAYS,
+    at: 'here',
+    scope: 'schedule:read',
+    action: 'schedule.preview',
+    summary: 'When a schedule would fire',
+    description: 'With the members of a schedule that decide about its times. Nothing is created.',
+    // It takes all members of a schedule, and shows those that matter.
+    readByHandler: () => ({ body: PREVIEW() }),
+    answers: () => ({ 200: PREVIEWED() }),
+    examples: [
+      {
+        name: 'weekdays',
+        body: { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', count: 1 },
+        status: 200,
+        answer: { ...EXAMPLE_COMING, skipped: [], warnings: [] },
       },
-    }),
-    scheduleRoute(deps, {
-      ...reading,
-      method: 'POST',
-      path: '/v4/schedules/preview',
-      eachTime: ALWAYS,
-      at: 'here',
-      scope: 'schedule:read',
-      action: 'schedule.preview',
-      summary: 'When a schedule would fire',
-      description: 'With the members of a schedule that decide about its times. Nothing is created.',
-      // It takes all members of a schedule, and shows those that matter.
-      readByHandler: () => ({ body: PREVIEW() }),
-      answers: () => ({ 200: PREVIEWED() }),
-      examples: [
-        {
-          name: 'weekdays',
-          body: { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', count: 1 },
-          status: 200,
-          answer: { ...EXAMPLE_COMING, skipped: [], warnings: [] },
+    ],
+    handle({ body }) {
+      const { count, ...values } = strictBody(PREVIEW_BODY(), body) as Record<string, unknown>
+      const number = Number(count ?? DEFAULT_COUNT)
+      if (number < 1 || number > MAX_COUNT) {
+        throw invalidBody([{ path: 'count', message: `must be a whole number from 1 to ${MAX_COUNT}` }])
+      }
+      const planned = deps.planner.plan({ ...values, qlikSenseTaskId: ANY_TASK })
+      if (!planned.ok) throw previewRefusal(planned.problem)
+      const coming = comingOf(planned.plan, deps.clock.now(), number)
+      const skipped = skippedOf(planned.plan, deps.clock.now(), coming.next.at(-1))
+      return jsonAnswer(200, { ...coming, skipped, warnings: planned.plan.troubles() })
+    },
+  })
+}
+
+function listRuns(deps: RunRoutesDeps): ApiRoute {
+  return scheduleRoute(deps, {
+    ...READING,
+    method: 'GET',
+    path: '/v4/schedules/{id}/runs',
+    scope: 'schedule:read',
+    summary: 'The runs of a schedule',
+    description: 'Newest first, skipped ones included.',
+    params: PARAMS,
+    query: RUNS_QUERY,
+    answers: () => ({ 200: z.object({ runs: z.array(RUN_VIEW()), nextCursor: text() }) }),
+    examples: [
+      {
+        name: 'runs',
+        params: { id: EXAMPLE_ID },
+        status: 200,
+        answer: {
+          runs: [
+            {
+              runId: EXAMPLE_RUN_ID,
+              scheduleId: EXAMPLE_ID,
+              dueAt: '2026-03-02T05:00:00.000Z',
+              firedAt: '2026-03-02T05:00:00.004Z',
+              trigger: 'cron',
+              state: 'finished',
+              outcome: 'success',
+              reason: null,
+              tasks: [
+                { taskId: EXAMPLE_TASK, executionId: 'e5000001-0000-4000-8000-000000000000', outcome: 'success' },
+              ],
+              detail: null,
+            },
+          ],
+          nextCursor: null,
         },
-      ],
-      handle({ body }) {
-        const { count, ...values } = strictBody(PREVIEW_BODY(), body) as Record<string, unknown>
-        const number = Number(count ?? DEFAULT_COUNT)
-        if (number < 1 || number > MAX_COUNT) {
-          throw invalidBody([{ path: 'count', message: `must be a whole number from 1 to ${MAX_COUNT}` }])
-        }
-        const planned = planner.plan({ ...values, qlikSenseTaskId: ANY_TASK })
-        if (!planned.ok) throw previewRefusal(planned.problem)
-        const coming = comingOf(planned.plan, clock.now(), number)
-        const skipped = skippedOf(planned.plan, clock.now(), coming.next.at(-1))
-        return jsonAnswer(200, { ...coming, skipped, warnings: planned.plan.troubles() })
       },
-    }),
-    scheduleRoute(deps, {
-      ...reading,
-      method: 'GET',
-      path: '/v4/schedules/{id}/runs',
-      scope: 'schedule:read',
-      summary: 'The runs of a schedule',
-      description: 'Newest first, skipped ones included.',
-      params: PARAMS,
-      query: RUNS_QUERY,
-      answers: () => ({ 200: z.object({ runs: z.array(RUN_VIEW()), nextCursor: text() }) }),
-      examples: [
-        {
-          name: 'runs',
-          params: { id: EXAMPLE_ID },
-          status: 200,
-          answer: {
-            runs: [
+    ],
+    handle({ params, query: { limit = DEFAULT_LIMIT, cursor } }, scheduler) {
+      const { id } = requiredSchedule(scheduler, params.id)
+      const found = deps.store.page(id, limit + 1, positionInCursor(cursor))
+      const page = found.slice(0, limit)
+      const isMore = found.length > limit
+      return jsonAnswer(200, { runs: page.map(runView), nextCursor: isMore ? cursorOf(page.at(-1)!.dueAt) : null })
+    },
+  })
+}
+
+function readRun(deps: RunRoutesDeps): ApiRoute {
+  return scheduleRoute(deps, {
+    failure: 'Failed retrieving schedule',
+    changes: false,
+    method: 'GET',
+    path: '/v4/schedules/{id}/runs/{runId}',
+    scope: 'schedule:read',
+    summary: 'Read a run of a schedule',
+    description: 'Also of a schedule that has been deleted, while its runs are kept.',
+    params: () => PARAMS().extend({ runId: z.string().describe('Id of the run.') }),
+    answers: () => ({ 200: RUN_VIEW() }),
+    handle({ params: { id, runId } }) {
+      const run = deps.store.byId(runId)
+      if (run?.scheduleId !== id) throw refusal('RUN_NOT_FOUND', `The schedule ${id} has no run ${runId}.`)
+      return jsonAnswer(200, runView(run))
+    },
+  })
+}
+
+function strips(deps: RunRoutesDeps): ApiRoute {
+  return scheduleRoute(deps, {
+    failure: 'Failed retrieving schedule',
+    changes: false,
+    method: 'GET',
+    path: '/v4/schedules/-/strips',
+    scope: 'schedule:read',
+    summary: 'The last runs of schedules',
+    description: 'By the id of the schedule, oldest first, skipped ones included.',
+    query: STRIPS_QUERY,
+    answers: () => ({ 200: z.object({ strips: z.record(z.string(), z.array(STRIP_RUN())) }) }),
+    examples: [
+      {
+        name: 'one',
+        query: { id: EXAMPLE_ID, n: '1' },
+        status: 200,
+        answer: {
+          strips: {
+            [EXAMPLE_ID]: [
               {
                 runId: EXAMPLE_RUN_ID,
-                scheduleId: EXAMPLE_ID,
                 dueAt: '2026-03-02T05:00:00.000Z',
-                firedAt: '2026-03-02T05:00:00.004Z',
-                trigger: 'cron',
                 state: 'finished',
                 outcome: 'success',
                 reason: null,
-                tasks: [
-                  { taskId: EXAMPLE_TASK, executionId: 'e5000001-0000-4000-8000-000000000000', outcome: 'success' },
-                ],
-                detail: null,
               },
             ],
-            nextCursor: null,
           },
         },
-      ],
-      handle({ params, query: { limit = DEFAULT_LIMIT, cursor } }, scheduler) {
-        const { id } = requiredSchedule(scheduler, params.id)
-        const found = store.page(id, limit + 1, positionInCursor(cursor))
-        const page = found.slice(0, limit)
-        const isMore = found.length > limit
-        return jsonAnswer(200, { runs: page.map(runView), nextCursor: isMore ? cursorOf(page.at(-1)!.dueAt) : null })
       },
-    }),
-    scheduleRoute(deps, {
-      failure: 'Failed retrieving schedule',
-      changes: false,
-      method: 'GET',
-      path: '/v4/schedules/{id}/runs/{runId}',
-      scope: 'schedule:read',
-      summary: 'Read a run of a schedule',
-      description: 'Also of a schedule that has been deleted, while its runs are kept.',
-      params: () => PARAMS().extend({ runId: z.string().describe('Id of the run.') }),
-      answers: () => ({ 200: RUN_VIEW() }),
-      handle({ params: { id, runId } }) {
-        const run = store.byId(runId)
-        if (run?.scheduleId !== id) throw refusal('RUN_NOT_FOUND', `The schedule ${id} has no run ${runId}.`)
-        return jsonAnswer(200, runView(run))
-      },
-    }),
-    scheduleRoute(deps, {
-      failure: 'Failed retrieving schedule',
-      changes: false,
-      method: 'GET',
-      path: '/v4/schedules/-/strips',
-      scope: 'schedule:read',
-      summary: 'The last runs of schedules',
-      description: 'By the id of the schedule, oldest first, skipped ones included.',
-      query: STRIPS_QUERY,
-      answers: () => ({ 200: z.object({ strips: z.record(z.string(), z.array(STRIP_RUN())) }) }),
-      examples: [
-        {
-          name: 'one',
-          query: { id: EXAMPLE_ID, n: '1' },
-          status: 200,
-          answer: {
-            strips: {
-              [EXAMPLE_ID]: [
-                {
-                  runId: EXAMPLE_RUN_ID,
-                  dueAt: '2026-03-02T05:00:00.000Z',
-                  state: 'finished',
-                  outcome: 'success',
-                  reason: null,
-                },
-              ],
-            },
-          },
-        },
-      ],
-      handle({ query: { id, n = DEFAULT_STRIP } }, scheduler) {
-        const ids = id ?? scheduler.list().map((schedule) => schedule.id)
-        const strips = ids.slice(0, MOST_STRIPS).map((one) => [one, store.page(one, n, null).map(stripRun).reverse()])
-        return jsonAnswer(200, { strips: Object.fromEntries(strips) })
-      },
-    }),
-    scheduleRoute(deps, {
-      failure: 'Failed running schedule',
-      changes: true,
-      method: 'POST',
-      path: '/v4/schedules/{id}/run',
-      switch: 'scheduler.startSchedule',
-      scope: 'schedule:run',
-      action: 'schedule.run',
-      body: 'ignored',
-      summary: 'Run a schedule now',
-      description: 'Also when it is stopped; windows and calendars are not asked.',
-      params: PARAMS,
-      answers: () => ({ 202: z.object({ runId: z.string() }), ...CHANGE_FAILURES }),
-      examples: [{ name: 'now', params: { id: EXAMPLE_ID }, status: 202, answer: { runId: EXAMPLE_RUN_ID } }],
-      async handle(request, scheduler) {
-        const { id, plan } = requiredSchedule(scheduler, request.params.id)
-        request.note({ target: [id] })
-        if (plan) await requireRights(deps, request.caller, plan, 'existing')
-        const made = await scheduler.run(id)
-        if (!made) throw new Error('the run could not be recorded')
-        return jsonAnswer(202, { runId: made.id })
-      },
-    }),
-  ]
+    ],
+    handle({ query: { id, n = DEFAULT_STRIP } }, scheduler) {
+      const ids = id ?? scheduler.list().map((schedule) => schedule.id)
+      const strips = ids
+        .slice(0, MOST_STRIPS)
+        .map((one) => [one, deps.store.page(one, n, null).map(stripRun).reverse()])
+      return jsonAnswer(200, { strips: Object.fromEntries(strips) })
+    },
+  })
+}
+
+function runNow(deps: RunRoutesDeps): ApiRoute {
+  return scheduleRoute(deps, {
+    failure: 'Failed running schedule',
+    changes: true,
+    method: 'POST',
+    path: '/v4/schedules/{id}/run',
+    switch: 'scheduler.startSchedule',
+    scope: 'schedule:run',
+    action: 'schedule.run',
+    body: 'ignored',
+    summary: 'Run a schedule now',
+    description: 'Also when it is stopped; windows and calendars are not asked.',
+    params: PARAMS,
+    answers: () => ({ 202: z.object({ runId: z.string() }), ...CHANGE_FAILURES }),
+    examples: [{ name: 'now', params: { id: EXAMPLE_ID }, status: 202, answer: { runId: EXAMPLE_RUN_ID } }],
+    async handle(request, scheduler) {
+      const { id, plan } = requiredSchedule(scheduler, request.params.id)
+      request.note({ target: [id] })
+      if (plan) await requireRights(deps, request.caller, plan, 'existing')
+      const made = await scheduler.run(id)
+      if (!made) throw new Error('the run could not be recorded')
+      return jsonAnswer(202, { runId: made.id })
+    },
+  })
 }
 
 const extras = Object.fromEntries(Object.keys(EXTRA_FIELDS).map((name) => [name, z.unknown().optional()]))

@@ -65,19 +65,89 @@ export interface RunnerSettings {
   readonly shadow: boolean
 }
 
+// Which runs of a schedule go on, as functions of those that are not final.
+
+interface Waiting {
+  readonly run: Run
+  readonly firing: Firing
+}
+
+/** The runs of a schedule that are not final, by id, and the one that waits for them. */
+export interface Lane {
+  readonly open: readonly string[]
+  readonly waiting: Waiting | null
+}
+
+export const FREE: Lane = { open: [], waiting: null }
+
+export type Decision =
+  | { readonly do: 'skip'; readonly reason: SkipReason; readonly detail?: string }
+  /** When the runs before have ended. */
+  | { readonly do: 'wait' }
+  /** `unlessBusy`: only while no task of the plan runs, however it was started. */
+  | { readonly do: 'begin'; readonly unlessBusy: boolean }
+
+/** `pausedBy`: name of the maintenance in which no schedule fires. */
+export function decide(
+  { plan, dueAt, trigger }: Firing,
+  { open, waiting }: Lane,
+  { shadow, pausedBy }: RunnerSettings & { readonly pausedBy: string | null },
+): Decision {
+  if (shadow) return { do: 'skip', reason: 'SHADOW_MODE' }
+  if (trigger !== 'manual') {
+    if (pausedBy !== null) return { do: 'skip', reason: 'MAINTENANCE', detail: pausedBy }
+    const excluded = plan.excluded(dueAt)
+    if (excluded) return { do: 'skip', reason: excluded }
+  }
+  const { overlap } = plan
+  if (open.length === 0 || overlap === 'allow') return { do: 'begin', unlessBusy: overlap === 'skip' }
+  if (overlap === 'queue' && waiting === null) return { do: 'wait' }
+  return { do: 'skip', reason: 'OVERLAP', detail: 'the run before has not ended' }
+}
+
+/** The lane when a run is final, with the one that goes on now. */
+export function leave(lane: Lane, runId: string): { readonly lane: Lane; readonly next: Waiting | null } {
+  const open = lane.open.filter((id) => id !== runId)
+  return open.length > 0 ? { lane: { ...lane, open }, next: null } : { lane: FREE, next: lane.waiting }
+}
+
+type Known = Pick<Firing, 'plan' | 'name'>
+
+export type Resumed =
+  | { readonly do: 'continue'; readonly run: Run; readonly known: Known }
+  /** One that waited for another run has never begun. */
+  | ({ readonly do: 'wait' | 'begin' } & Waiting)
+  /** Its schedule is gone. */
+  | { readonly do: 'abandon'; readonly run: Run }
+
+/** The fate of runs that were open when Footman stopped. Those that had begun come first: others may wait for them. */
+export function afterRestart(runs: readonly Run[], planOf: (scheduleId: string) => Known | null): readonly Resumed[] {
+  const hasBegun = ({ firedAt }: Run) => firedAt !== null
+  const busy = new Set<string>()
+  return [...runs.filter(hasBegun), ...runs.filter((run) => !hasBegun(run))].map((run) => {
+    const { scheduleId, dueAt, trigger } = run
+    const known = planOf(scheduleId)
+    const isBusy = busy.has(scheduleId)
+    if (known || hasBegun(run)) busy.add(scheduleId)
+    if (!known) return { do: 'abandon', run }
+    if (hasBegun(run)) return { do: 'continue', run, known }
+    return { do: isBusy ? 'wait' : 'begin', run, firing: { scheduleId, dueAt, trigger, ...known } }
+  })
+}
+
 export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runner {
   const { store, clock, log, random = Math.random } = deps
   const stopping = new AbortController()
   const underWay = new Set<Promise<unknown>>()
-  /** Runs that are not final, by schedule. */
-  const open = new Map<string, Set<string>>()
-  const waiting = new Map<string, { readonly run: Run; readonly firing: Firing }>()
-  const last = new Map<string, Run>(store.last())
-  const timers = new Map<ReturnType<typeof setTimeout>, () => void>()
+  const lanes = new Map<string, Lane>()
+  const book = createBook(deps)
+  const pauses = createPauses()
+
+  const laneOf = (scheduleId: string): Lane => lanes.get(scheduleId) ?? FREE
 
   async function fire(firing: Firing): Promise<Run | null> {
     const delay = firing.trigger === 'manual' ? 0 : Math.floor(random() * firing.plan.jitterMs)
-    if (delay > 0) await pause(delay)
+    if (delay > 0) await pauses.pause(delay)
     if (stopping.signal.aborted) return null
     try {
       return await begin(firing, delay)
@@ -90,18 +160,16 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
   }
 
   async function begin(firing: Firing, delay: number): Promise<Run | null> {
-    const reason = reasonAgainst(firing)
-    if (reason) return skip(firing, reason.reason, reason.detail)
-    const { overlap } = firing.plan
-    const isOpen = (open.get(firing.scheduleId)?.size ?? 0) > 0
-    if (isOpen && overlap === 'queue' && !waiting.has(firing.scheduleId)) return enqueue(firing)
-    if (isOpen && overlap !== 'allow') return skip(firing, 'OVERLAP', 'the run before has not ended')
-    const run: Run = { ...newRun(firing), firedAt: clock.now(), state: 'running' }
+    const pausedBy = deps.pausedBy(clock.now())
+    const decision = decide(firing, laneOf(firing.scheduleId), { shadow, pausedBy })
+    if (decision.do === 'skip') return book.skip(firing, decision.reason, decision.detail)
+    if (decision.do === 'wait') return enqueue(firing)
+    const run: Run = { ...newRun(firing, clock.now()), firedAt: clock.now() }
     // Taken before the first await, so that the next firing sees it.
     keepOpen(run)
-    if (overlap === 'skip' && (await deps.isBusy(firing.plan))) {
+    if (decision.unlessBusy && (await deps.isBusy(firing.plan))) {
       release(run)
-      return skip(firing, 'OVERLAP', 'the task runs already')
+      return book.skip(firing, 'OVERLAP', 'the task runs already')
     }
     return launch(run, firing, clock.now() - firing.dueAt - delay)
   }
@@ -115,69 +183,21 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
       release(run)
       return null
     }
-    log.info(`SCHEDULER: Cron event for schedule ID ${firing.scheduleId}: ${firing.name}`)
-    last.set(run.scheduleId, run)
-    deps.onRun?.(run, firing.trigger === 'cron' ? Math.max(0, lagMs) : null)
+    book.begun(run, firing.name, firing.trigger === 'cron' ? Math.max(0, lagMs) : null)
     track(carryOut(run, firing))
     return run
   }
 
   async function enqueue(firing: Firing): Promise<Run | null> {
-    const run: Run = { ...newRun(firing), state: 'running', detail: firing.detail ?? 'waits for the run before' }
-    waiting.set(firing.scheduleId, { run, firing })
+    const { scheduleId, detail = 'waits for the run before' } = firing
+    const run: Run = { ...newRun(firing, clock.now()), detail }
+    change(scheduleId, { waiting: { run, firing } })
     const added = await store.add(run).catch(() => false)
-    if (!added) waiting.delete(firing.scheduleId)
+    if (!added) change(scheduleId, { waiting: null })
     return added ? run : null
   }
 
-  function reasonAgainst({ plan, dueAt, trigger }: Firing): { reason: SkipReason; detail?: string } | null {
-    if (shadow) return { reason: 'SHADOW_MODE' }
-    if (trigger === 'manual') return null
-    const paused = deps.pausedBy(clock.now())
-    if (paused !== null) return { reason: 'MAINTENANCE', detail: paused }
-    const excluded = plan.excluded(dueAt)
-    return excluded && { reason: excluded }
-  }
-
-  async function skip(firing: Firing, reason: SkipReason, detail?: string): Promise<Run | null> {
-    const run: Run = {
-      ...newRun(firing),
-      state: 'skipped',
-      reason,
-      detail: detail ?? firing.detail ?? null,
-    }
-    const added = await store.add(run).catch((error: unknown) => {
-      log.error(`SCHEDULER: Schedule ID ${firing.scheduleId}: the run could not be recorded: ${error}`)
-      return false
-    })
-    if (!added) return null
-    log.verbose(
-      `SCHEDULER: Schedule ID ${firing.scheduleId} did not fire: ${reason}${run.detail ? `, ${run.detail}` : ''}`,
-    )
-    deps.onRun?.(run, null)
-    return run
-  }
-
-  function newRun({ scheduleId, dueAt, trigger, detail }: Firing): Run {
-    return {
-      id: uuidV7(clock.now()),
-      scheduleId,
-      dueAt,
-      firedAt: null,
-      trigger,
-      state: 'running',
-      outcome: null,
-      reason: null,
-      tasks: [],
-      detail: detail ?? null,
-    }
-  }
-
-  async function carryOut(
-    run: Run,
-    { plan, name: scheduleName }: Pick<Firing, 'plan' | 'name'>,
-    resumed = false,
-  ): Promise<void> {
+  async function carryOut(run: Run, { plan, name: scheduleName }: Known, resumed = false): Promise<void> {
     let tasks = run.tasks
     const progress = async (known: readonly RunTask[]): Promise<void> => {
       tasks = known
@@ -193,40 +213,26 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
   }
 
   async function finish(run: Run): Promise<void> {
-    const { id, scheduleId, outcome, tasks, detail } = run
-    const place = `SCHEDULER: Schedule ID ${scheduleId}:`
-    if (outcome === 'failed') log.warn(`${place} the run failed${detail ? `: ${detail}` : ''}`)
-    if (outcome === 'unknown') {
-      const why = detail ? ` (${detail})` : ''
-      log.warn(`${place} it is not known how run ${id} has ended${why}. Look at its tasks in the QMC`)
-    }
-    await store
-      .change(id, { state: 'finished', outcome, tasks, detail })
-      .catch((error: unknown) => log.error(`SCHEDULER: The end of run ${id} could not be recorded: ${error}`))
-    if (last.get(scheduleId)?.id === id) last.set(scheduleId, run)
-    deps.onRun?.(run, null)
+    await book.end(run)
     release(run)
   }
 
-  /** One that waited for another run has never begun. */
   function abandon(run: Run): Promise<void> {
     const outcome = run.firedAt === null ? 'skipped' : 'unknown'
     return finish({ ...run, state: 'finished', outcome, detail: 'the schedule is gone' })
   }
 
-  function keepOpen({ scheduleId, id }: Run): void {
-    const runs = open.get(scheduleId) ?? new Set()
-    open.set(scheduleId, runs.add(id))
+  function change(scheduleId: string, changes: Partial<Lane>): void {
+    lanes.set(scheduleId, { ...laneOf(scheduleId), ...changes })
   }
 
-  /** The one that waits for it goes on. */
+  function keepOpen({ scheduleId, id }: Run): void {
+    change(scheduleId, { open: [...laneOf(scheduleId).open, id] })
+  }
+
   function release({ scheduleId, id }: Run): void {
-    const runs = open.get(scheduleId)
-    runs?.delete(id)
-    if (runs && runs.size > 0) return
-    open.delete(scheduleId)
-    const next = waiting.get(scheduleId)
-    waiting.delete(scheduleId)
+    const { lane, next } = leave(laneOf(scheduleId), id)
+    lanes.set(scheduleId, lane)
     if (next && !stopping.signal.aborted) track(goOn(next.run, next.firing))
   }
 
@@ -234,10 +240,16 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
     const run: Run = { ...queued, firedAt: clock.now(), detail: firing.detail ?? null }
     keepOpen(run)
     await store.change(run.id, { firedAt: run.firedAt, detail: run.detail })
-    log.info(`SCHEDULER: Cron event for schedule ID ${firing.scheduleId}: ${firing.name}`)
-    last.set(run.scheduleId, run)
-    deps.onRun?.(run, null)
+    book.begun(run, firing.name, null)
     await carryOut(run, firing)
+  }
+
+  function resume(one: Resumed): void {
+    const { run } = one
+    if (run.firedAt !== null) keepOpen(run)
+    if (one.do === 'wait') change(run.scheduleId, { waiting: one })
+    else if (one.do === 'begin') track(goOn(run, one.firing))
+    else track(one.do === 'continue' ? carryOut(run, one.known, true) : abandon(run))
   }
 
   function track(work: Promise<unknown>): void {
@@ -247,47 +259,95 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
     underWay.add(settled)
   }
 
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        resolve()
-      }, ms)
-      timers.set(timer, resolve)
-    })
-  }
-
   return {
     fire,
-    skip,
+    skip: book.skip,
     resume(planOf) {
-      const runs = store.open()
-      for (const run of runs.filter(({ firedAt }) => firedAt !== null)) {
-        keepOpen(run)
-        const known = planOf(run.scheduleId)
-        if (known) track(carryOut(run, known, true))
-        else track(abandon(run))
-      }
-      for (const run of runs.filter(({ firedAt }) => firedAt === null)) {
-        const known = planOf(run.scheduleId)
-        if (!known) {
-          track(abandon(run))
-          continue
-        }
-        const { scheduleId, dueAt, trigger } = run
-        const firing: Firing = { scheduleId, dueAt, trigger, ...known }
-        if (open.has(scheduleId)) waiting.set(scheduleId, { run, firing })
-        else track(goOn(run, firing))
-      }
+      for (const one of afterRestart(store.open(), planOf)) resume(one)
     },
-    last: (scheduleId) => last.get(scheduleId) ?? null,
+    last: book.last,
     async stop(graceMs) {
       stopping.abort()
+      pauses.end()
+      await within(Promise.all(underWay), graceMs, () => undefined)
+    },
+  }
+}
+
+const newRun = ({ scheduleId, dueAt, trigger, detail }: Firing, now: number): Run => ({
+  id: uuidV7(now),
+  scheduleId,
+  dueAt,
+  firedAt: null,
+  trigger,
+  state: 'running',
+  outcome: null,
+  reason: null,
+  tasks: [],
+  detail: detail ?? null,
+})
+
+/** Runs on disk, in the log and for observers. */
+function createBook({ store, clock, log, onRun }: RunnerDeps) {
+  const last = new Map<string, Run>(store.last())
+  return {
+    last: (scheduleId: string): Run | null => last.get(scheduleId) ?? null,
+
+    async skip(firing: Firing, reason: SkipReason, detail = firing.detail): Promise<Run | null> {
+      const run: Run = { ...newRun(firing, clock.now()), state: 'skipped', reason, detail: detail ?? null }
+      const added = await store.add(run).catch((error: unknown) => {
+        log.error(`SCHEDULER: Schedule ID ${firing.scheduleId}: the run could not be recorded: ${error}`)
+        return false
+      })
+      if (!added) return null
+      log.verbose(
+        `SCHEDULER: Schedule ID ${firing.scheduleId} did not fire: ${reason}${run.detail ? `, ${run.detail}` : ''}`,
+      )
+      onRun?.(run, null)
+      return run
+    },
+
+    /** A run that is on disk. */
+    begun(run: Run, name: string, lagMs: number | null): void {
+      log.info(`SCHEDULER: Cron event for schedule ID ${run.scheduleId}: ${name}`)
+      last.set(run.scheduleId, run)
+      onRun?.(run, lagMs)
+    },
+
+    async end(run: Run): Promise<void> {
+      const { id, scheduleId, outcome, tasks, detail } = run
+      const place = `SCHEDULER: Schedule ID ${scheduleId}:`
+      if (outcome === 'failed') log.warn(`${place} the run failed${detail ? `: ${detail}` : ''}`)
+      if (outcome === 'unknown') {
+        const why = detail ? ` (${detail})` : ''
+        log.warn(`${place} it is not known how run ${id} has ended${why}. Look at its tasks in the QMC`)
+      }
+      await store
+        .change(id, { state: 'finished', outcome, tasks, detail })
+        .catch((error: unknown) => log.error(`SCHEDULER: The end of run ${id} could not be recorded: ${error}`))
+      if (last.get(scheduleId)?.id === id) last.set(scheduleId, run)
+      onRun?.(run, null)
+    },
+  }
+}
+
+/** Pauses that all end early when Footman stops. */
+function createPauses() {
+  const timers = new Map<ReturnType<typeof setTimeout>, () => void>()
+  return {
+    pause: (ms: number): Promise<void> =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          timers.delete(timer)
+          resolve()
+        }, ms)
+        timers.set(timer, resolve)
+      }),
+    end(): void {
       for (const [timer, resolve] of timers) {
         clearTimeout(timer)
         resolve()
       }
-      await within(Promise.all(underWay), graceMs, () => undefined)
     },
   }
 }

@@ -34,6 +34,7 @@ import {
   type JournaledRequest,
   type Packet,
   REQUEST_TABLE,
+  type RequestStore,
 } from './request-store.ts'
 import { selectTasks, startFilterFor } from './select.ts'
 import { LookupError, type StartOutcome, type StartRequest, type StartTask } from './types.ts'
@@ -154,28 +155,8 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
       return finish(request, parsed, refusal)
     }
     if (clock.now() - request.receivedAt > GIVE_UP_MS) return giveUp(request, parsed, 'it is older than 10 minutes')
-    const result = await attempt(request, parsed)
+    const result = await attempt({ start, store, log }, request, parsed)
     return 'answer' in result ? finish(request, parsed, result.answer) : later(request, parsed, attempts, result.retry)
-  }
-
-  async function attempt(
-    request: JournaledRequest,
-    parsed: StartMessage,
-  ): Promise<{ answer: object } | { retry: string }> {
-    try {
-      const outcome = await start(startRequestOf(request, parsed, store.publisherOf(request.id)), {
-        done: store.startedTasks(request.id),
-        perhaps: store.perhapsStarted(request.id),
-        starting: (taskId, _, resultBefore) => store.addStarting(request.id, taskId, resultBefore),
-        started: (taskId, executionId) => store.addStarted(request.id, taskId, executionId),
-      })
-      const lost = interruption(outcome)
-      return lost === null ? { answer: objectAnswer(outcome) } : { retry: lost }
-    } catch (error) {
-      if (error instanceof LookupError) return { retry: error.message }
-      log.error(`STARTTASK: MQTT start request failed: ${errorText(error)}`)
-      return { answer: { error: 'Failed starting task', details: errorText(error) } }
-    }
   }
 
   function later(request: JournaledRequest, parsed: StartMessage, attempts: number, reason: string): SendResult {
@@ -217,6 +198,28 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
       running = false
       await queue.stop(graceMs)
     },
+  }
+}
+
+/** The answer, or why Qlik Sense has to be asked again. */
+async function attempt(
+  { start, store, log }: Pick<StartRequestsDeps, 'start' | 'log'> & { readonly store: RequestStore },
+  request: JournaledRequest,
+  parsed: StartMessage,
+): Promise<{ answer: object } | { retry: string }> {
+  try {
+    const outcome = await start(startRequestOf(request, parsed, store.publisherOf(request.id)), {
+      done: store.startedTasks(request.id),
+      perhaps: store.perhapsStarted(request.id),
+      starting: (taskId, _, resultBefore) => store.addStarting(request.id, taskId, resultBefore),
+      started: (taskId, executionId) => store.addStarted(request.id, taskId, executionId),
+    })
+    const lost = interruption(outcome)
+    return lost === null ? { answer: objectAnswer(outcome) } : { retry: lost }
+  } catch (error) {
+    if (error instanceof LookupError) return { retry: error.message }
+    log.error(`STARTTASK: MQTT start request failed: ${errorText(error)}`)
+    return { answer: { error: 'Failed starting task', details: errorText(error) } }
   }
 }
 

@@ -90,8 +90,6 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
   let pumping: Promise<void> | null = null
   let again = false
   let timer: ReturnType<typeof setTimeout> | undefined
-  let failures = 0
-  let pausedUntil = 0
   let active = false
 
   for (const entry of store.load()) line.add(entry)
@@ -99,12 +97,9 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     if (line.size > 0) void pump()
   })
 
-  function expired({ queuedAt }: QueueEntry): string | null {
-    if (clock.now() - queuedAt <= maxAge) return null
-    return `It waited in the start queue for longer than ${Math.round(maxAge / 1000)} s`
-  }
-
-  const turnDeps: TurnDeps = { qrs: deps.qrs, store, now: clock.now, expired }
+  const pace = createPace(clock, retryFirstMs)
+  const expired = (entry: QueueEntry) => whyExpired(entry, clock.now(), maxAge)
+  const parts: Parts = { ...deps, log, line, now: clock.now, expired }
 
   /** Starts what may start; resolves when nothing more may. */
   function pump(): Promise<void> {
@@ -119,10 +114,10 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
   }
 
   async function pumpAll(): Promise<void> {
-    while (again && active && clock.now() >= pausedUntil) {
+    while (again && active && pace.pauseMs <= 0) {
       again = false
       await dropExpired()
-      if (!startNext()) await refreshRunning()
+      if (!startNext() && line.size > 0) await refreshRunning()
       while (startNext() || turns.size > 0) await Promise.race(turns)
     }
   }
@@ -130,7 +125,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
   /** Begins as many starts as may be under way; false when there was none to begin. */
   function startNext(): boolean {
     let begun = false
-    while (active && turns.size < PARALLEL && clock.now() >= pausedUntil) {
+    while (active && turns.size < PARALLEL && pace.pauseMs <= 0) {
       const next = line.next(records.open(), maxConcurrent)
       if (!next) break
       begin(next)
@@ -141,7 +136,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
 
   function begin(one: Waiting): void {
     line.hold(one)
-    const turn = takeTurn(turnDeps, one.entry)
+    const turn = takeTurn(parts, one.entry)
       .then(async ({ entry, result }) => {
         one.entry = entry
         if ('later' in result) putBack(one, result.later)
@@ -153,44 +148,23 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
   }
 
   async function settle(one: Waiting, result: TaskResult): Promise<void> {
-    const { id, request, taskId, taskName, actor } = one.entry
-    const now = clock.now()
-    const error = 'error' in result ? result.error : null
-    const executionId = 'error' in result ? null : result.executionId
-    const finalAt = error === null ? null : now
-    const record: StartRecord = { id, request, taskId, taskName, actor, executionId, startedAt: now, finalAt, error }
-    try {
-      await store.remove(id, (db) => records.insert(db, record))
-    } catch (failure) {
-      line.release(one)
-      throw failure
-    }
-    records.noted(record)
-    failures = 0
-    line.remove(one)
-    one.result = result
-    one.resolve(result)
-    if (error === null) log.info(`STARTQUEUE: Started task ID ${taskId} "${taskName}" for ${actor}`)
-    else log.error(`STARTQUEUE: Sense task ${taskId} "${taskName}" was not started: ${error}`)
-    if (error !== null && error === expired(one.entry)) deps.onDropped?.(one.entry, error)
+    await takeOut(parts, one, result)
+    pace.succeeded()
   }
 
   /** It is unknown whether the task was started: the next turn checks that before it starts anything. */
   function putBack(one: Waiting, reason: string): void {
     line.release(one)
-    failures += 1
-    const pause = backoffDelay(failures, { firstMs: retryFirstMs, maxMs: RETRY_MAX_MS })
-    pausedUntil = clock.now() + pause
+    const pause = pace.failed()
     log.warn(`STARTQUEUE: ${line.size} task(s) wait for QRS (${reason}); next attempt in ${Math.round(pause)} ms`)
   }
 
-  async function refreshRunning(): Promise<void> {
-    if (line.size === 0) return
-    try {
-      await running.refresh(FRESH_MS)
-    } catch (error) {
-      log.verbose(`STARTQUEUE: It could not be asked which tasks still run: ${reasonOf(error)}`)
-    }
+  function refreshRunning(): Promise<void> {
+    return running
+      .refresh(FRESH_MS)
+      .catch((error: unknown) =>
+        log.verbose(`STARTQUEUE: It could not be asked which tasks still run: ${reasonOf(error)}`),
+      )
   }
 
   /** Marked entries have their turn first: they may have been started. */
@@ -207,33 +181,13 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     clearTimeout(timer)
     if (!active || line.size === 0) return
     running.follow()
-    const pause = pausedUntil - clock.now()
-    timer = setTimeout(() => void pump(), pause > 0 ? pause : tickMs)
+    const { pauseMs } = pace
+    timer = setTimeout(() => void pump(), pauseMs > 0 ? pauseMs : tickMs)
   }
 
   function checkRoom(tasks: readonly QrsTask[]): void {
     const wanted = tasks.filter(({ id }) => !line.byTask(id)).length
     if (line.size + wanted > CAPACITY) throw new QueueFullError(line.size, CAPACITY)
-  }
-
-  /** Known before they are on disk, so that no other request adds them too; busy until they are. */
-  async function add(tasks: readonly QrsTask[], { id, actor, limit }: QueueRequest): Promise<void> {
-    const now = clock.now()
-    const rest = { request: id, requestLimit: limit, actor, queuedAt: now, startingAt: null, resultBefore: null }
-    const fresh = tasks
-      .filter((task) => !line.byTask(task.id))
-      .map((task) => line.add({ id: uuidV7(now), taskId: task.id, taskName: task.name, ...rest }))
-    for (const one of fresh) line.hold(one)
-    try {
-      await store.add(fresh.map(({ entry }) => entry))
-      for (const one of fresh) line.release(one)
-    } catch (error) {
-      for (const one of fresh) {
-        line.remove(one)
-        one.resolve({ error: reasonOf(error) })
-      }
-      throw error
-    }
   }
 
   return {
@@ -242,7 +196,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     checkRoom,
     async submit(tasks, request) {
       checkRoom(tasks)
-      const adding = add(tasks, request)
+      const adding = putIn(parts, tasks, request)
       const places = tasks.map(({ id }) => line.byTask(id))
       await adding
       await pump()
@@ -277,12 +231,91 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
   }
 }
 
+/** Why the entry must not be started any more; null while it may. */
+export function whyExpired({ queuedAt }: Pick<QueueEntry, 'queuedAt'>, now: number, maxAge: number): string | null {
+  if (now - queuedAt <= maxAge) return null
+  return `It waited in the start queue for longer than ${Math.round(maxAge / 1000)} s`
+}
+
 interface TurnDeps {
   readonly qrs: QrsClient & Pick<ExecutionReader, 'resultsById'>
   readonly store: QueueStore
   readonly now: () => number
-  /** Why the entry must not be started any more; null while it may. */
   readonly expired: (entry: QueueEntry) => string | null
+}
+
+interface Parts extends TurnDeps, Pick<StartQueueDeps, 'records' | 'log' | 'onDropped'> {
+  readonly line: QueueLine
+}
+
+/** Pauses while QRS is down, longer each time. */
+function createPace(clock: Clock, firstMs: number) {
+  let failures = 0
+  let pausedUntil = 0
+  return {
+    /** Above 0 while nothing may be started. */
+    get pauseMs() {
+      return pausedUntil - clock.now()
+    },
+    /** The pause that begins. */
+    failed(): number {
+      failures += 1
+      const pause = backoffDelay(failures, { firstMs, maxMs: RETRY_MAX_MS })
+      pausedUntil = clock.now() + pause
+      return pause
+    },
+    succeeded(): void {
+      failures = 0
+    },
+  }
+}
+
+/** Known before they are on disk, so that no other request adds them too; busy until they are. */
+async function putIn(
+  { line, store, now }: Parts,
+  tasks: readonly QrsTask[],
+  { id, actor, limit }: QueueRequest,
+): Promise<void> {
+  const queuedAt = now()
+  const rest = { request: id, requestLimit: limit, actor, queuedAt, startingAt: null, resultBefore: null }
+  const fresh = tasks
+    .filter((task) => !line.byTask(task.id))
+    .map((task) => line.add({ id: uuidV7(queuedAt), taskId: task.id, taskName: task.name, ...rest }))
+  for (const one of fresh) line.hold(one)
+  try {
+    await store.add(fresh.map(({ entry }) => entry))
+    for (const one of fresh) line.release(one)
+  } catch (error) {
+    for (const one of fresh) {
+      line.remove(one)
+      one.resolve({ error: reasonOf(error) })
+    }
+    throw error
+  }
+}
+
+/** The entry leaves the queue with its result. Rejects when that cannot be stored: then it stays. */
+async function takeOut(parts: Parts, one: Waiting, result: TaskResult): Promise<void> {
+  const { line, store, records, log } = parts
+  const { id, request, taskId, taskName, actor } = one.entry
+  const now = parts.now()
+  const error = 'error' in result ? result.error : null
+  const executionId = 'error' in result ? null : result.executionId
+  const finalAt = error === null ? null : now
+  const record: StartRecord = { id, request, taskId, taskName, actor, executionId, startedAt: now, finalAt, error }
+  try {
+    await store.remove(id, (db) => records.insert(db, record))
+  } catch (failure) {
+    line.release(one)
+    throw failure
+  }
+  records.noted(record)
+  line.remove(one)
+  one.result = result
+  one.resolve(result)
+  if (error === null) log.info(`STARTQUEUE: Started task ID ${taskId} "${taskName}" for ${actor}`)
+  else log.error(`STARTQUEUE: Sense task ${taskId} "${taskName}" was not started: ${error}`)
+  if (error !== null && error === parts.expired(one.entry)) parts.onDropped?.(one.entry, error)
 }
 
 interface Turn {
@@ -368,19 +401,27 @@ function createQueueLine(): QueueLine {
     byId: (id) => waiting.get(id.toLowerCase()),
     byTask: (taskId) => byTask.get(taskId.toLowerCase()),
     all: () => [...waiting.values()],
-    next(open, maxConcurrent) {
-      if (maxConcurrent > 0 && open.length + held.size >= maxConcurrent) return undefined
-      const running = new Map<string, number>()
-      const count = ({ request }: { readonly request: string }) => running.set(request, (running.get(request) ?? 0) + 1)
-      for (const one of open) count(one)
-      for (const one of held) count(one.entry)
-      for (const one of waiting.values()) {
-        const { request, requestLimit } = one.entry
-        if (!held.has(one) && (requestLimit === null || (running.get(request) ?? 0) < requestLimit)) return one
-      }
-      return undefined
-    },
+    next: (open, maxConcurrent) => firstAllowed(waiting.values(), held, open, maxConcurrent),
   }
+}
+
+/** The first that the limits let go. `held`: those that count as started; `open`: tasks that were started and still run. */
+export function firstAllowed<One extends { readonly entry: Pick<QueueEntry, 'request' | 'requestLimit'> }>(
+  waiting: Iterable<One>,
+  held: ReadonlySet<One>,
+  open: readonly { readonly request: string }[],
+  maxConcurrent: number,
+): One | undefined {
+  if (maxConcurrent > 0 && open.length + held.size >= maxConcurrent) return undefined
+  const running = new Map<string, number>()
+  const count = ({ request }: { readonly request: string }) => running.set(request, (running.get(request) ?? 0) + 1)
+  for (const one of open) count(one)
+  for (const one of held) count(one.entry)
+  for (const one of waiting) {
+    const { request, requestLimit } = one.entry
+    if (!held.has(one) && (requestLimit === null || (running.get(request) ?? 0) < requestLimit)) return one
+  }
+  return undefined
 }
 
 // The queue on disk.
