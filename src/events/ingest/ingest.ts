@@ -1,6 +1,6 @@
 /** The main thread's side of the ingest worker: starts it, handles its messages, and starts it again when it dies. */
 import { within } from '../../platform/deadline.ts'
-import type { StorageState } from '../../platform/storage/guard.ts'
+import type { StorageState } from '../../platform/storage/states.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerEnd, type WorkerHandle } from '../../platform/worker.ts'
 import type { IngestCounters } from '../counters.ts'
