@@ -7,7 +7,8 @@ import type { CheckState, HealthReport } from '../http/system.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { DescriptorWatch } from '../platform/descriptors.ts'
-import type { StorageGuard, StorageState } from '../platform/storage/guard.ts'
+import type { StorageGuard } from '../platform/storage/guard.ts'
+import type { StorageState } from '../platform/storage/states.ts'
 import { clusterHealth } from './cluster-http.ts'
 
 export interface HealthDeps {

@@ -6,7 +6,7 @@ import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import { type Database, isDamage, isStorageFailure } from '../platform/sqlite.ts'
-import type { StorageState } from '../platform/storage/guard.ts'
+import type { StorageState } from '../platform/storage/states.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { EventCompleter } from './completer.ts'
@@ -23,7 +23,7 @@ import { createSelfTests, type SelfTests } from './ingest/self-test.ts'
 import { createIntake, type Intake, type IntakeDeps, storedCursor } from './intake.ts'
 import { recordDrops } from './intake-state.ts'
 import { countPendingEvents, lastKnownType } from './store.ts'
-import { createUnverified } from './unverified.ts'
+import { createUnverified, type Unverified } from './unverified.ts'
 
 interface PipelineDeps {
   readonly db: Database
@@ -121,15 +121,15 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       qrsEnabled: settings.qrsEnabled,
     },
   )
-  const unverified = settings.qrsEnabled
+  const unverified: Unverified | null = settings.qrsEnabled
     ? createUnverified(
         {
           ...deps,
           counters,
           knowsTask: (tx, id) => (lastKnownType(tx, id) ?? deps.typeOfTask?.(tx, id) ?? null) !== null,
           admit(tx, messages) {
-            intake?.admit(tx, messages)
-            return intake !== null
+            journal.intake?.admit(tx, messages)
+            return journal.intake !== null
           },
           onAdmitted() {
             deps.router.wake()
@@ -141,36 +141,27 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     : null
   let ingest: Ingest | null = null
   const selfTests = createSelfTests({ clock: deps.clock, expect: async (tokens) => ingest?.expect(tokens) })
-  let journal: JournalReader | null = null
-  let intake: Intake | null = null
-  let dropsReported = 0
-  let attaching = Promise.resolve()
-  /** The end of a journal that could not be read; `unknown` = wherever it ends. */
-  let lost: number | 'unknown' | null = null
   let ingestSettings: IngestSettings | null = null
-  let takingOverFails = false
   let stopHearing = (): void => undefined
   const journalFile = join(settings.dataDirectory, 'journal.db')
+  const journal = createJournalIntake(
+    { ...deps, counters, unverified, onTaken, onDamage: () => ingest?.suspect() },
+    settings,
+    journalFile,
+  )
+  const drops = createDropLog(log, counters)
   const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
 
   async function startUdp(options: NonNullable<PipelineSettings['udp']>): Promise<void> {
-    if (options.allowedSources?.length === 0) {
-      log.error(
-        '[QSEOW] UDP INIT: enableSourceValidation is on but allowedSources is empty: no sender is allowed, so the UDP server is not started. List the Qlik Sense servers, or turn the validation off',
-      )
-      return
-    }
-    if (options.dedupTtlMs !== null) {
-      log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${options.dedupTtlMs / 60_000} minutes)`)
-    }
+    if (!mayListen(options, log)) return
     const ingestDeps: IngestDeps = {
       log,
       counters,
-      onCommitted: takeOver,
+      onCommitted: journal.takeOver,
       onDropped: storeDrops,
       onSelfTest: selfTests.arrived,
       onStatus: deps.onUdpStatus,
-      onReopened: reattach,
+      onReopened: journal.reattach,
     }
     ingestSettings = {
       ...options,
@@ -183,71 +174,18 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     ingest = kept ?? createIngest({ ...ingestDeps, workerEntry: deps.workerEntry }, ingestSettings)
     if (kept) {
       // Its journal may be unavailable at this moment; it reports when the journal is back.
-      reattach('unknown')
+      journal.reattach('unknown')
       kept.reportTo(ingestDeps)
-    } else await attach(await ingest.open())
+    } else await journal.attach(await ingest.open())
     await ingest.listening()
-    await attaching
+    await journal.attached()
     reportBacklog()
-  }
-
-  /** Reads the journal that is there now, from where this database says. */
-  async function attach(end: number | 'unknown'): Promise<void> {
-    const before = intake
-    intake = null
-    await before?.stop()
-    journal?.close()
-    journal = null
-    journal = openJournalReader(journalFile)
-    const journalEnd = end === 'unknown' ? journal.lastId() : end
-    const { enrichmentTimeoutMs, finalStatusTimeoutMs, distributeMaxAgeMs } = settings
-    const waitMs = {
-      failed: enrichmentTimeoutMs,
-      aborted: enrichmentTimeoutMs,
-      success: finalStatusTimeoutMs,
-      distribute: distributeMaxAgeMs,
-    }
-    const { mode, inbox } = shared
-    const isAlone = mode === 'alone'
-    const offeredSince = isAlone
-      ? deps.clock.now() - Math.min(OFFERED_MS, udp?.dedupTtlMs ?? OFFERED_MS)
-      : (inbox?.offerAgainSince ?? null)
-    intake = createIntake(
-      { ...deps, inbox, journal, counters, unverified, onTaken },
-      { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd, isShared: mode !== 'single', offeredSince },
-      db,
-    )
-    takeOver()
   }
 
   function onTaken(): void {
     if (!shared.delivers) return
     enricher.wake()
     unverified?.wake()
-  }
-
-  function reattach(journalEnd: number | 'unknown'): void {
-    attaching = attaching
-      .then(() => attach(journalEnd))
-      .catch((error) => {
-        log.error(`[QSEOW] UDP HANDLER: The journal cannot be read: ${errorText(error)}`)
-        lost = journalEnd
-      })
-  }
-
-  /** From the journal to events; an error (disk full) is logged, and the next tick tries again. */
-  function takeOver(): void {
-    intake?.catchUp().then(
-      () => {
-        takingOverFails = false
-      },
-      (error) => {
-        if (isDamage(error)) ingest?.suspect()
-        if (takingOverFails) return
-        takingOverFails = true
-        log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${errorText(error)}`)
-      },
-    )
   }
 
   function storeDrops(samples: readonly DropSample[]): void {
@@ -257,37 +195,24 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   const ticks = createRecurringJob({ everyMs: TICK_MS }, tick)
 
   function tick(): void {
-    if (lost !== null) {
-      reattach(lost)
-      lost = null
-    }
-    if (!ingest || !intake) return
-    takeOver()
+    journal.tryAgain()
+    if (!ingest || !journal.intake) return
+    journal.takeOver()
     reportBacklog()
-    reportDrops()
+    drops.report()
     if (shared.delivers) unverified?.refresh()
     pressure.report(enricher.waiting)
   }
 
   function reportBacklog(): void {
+    const { intake, reader } = journal
     if (!ingest || !intake) return
     try {
       ingest.backlog(intake.cursor(), countPendingEvents(db))
-      shared.inbox?.noteWaiting(Math.max((journal?.lastId() ?? 0) - intake.cursor(), 0))
+      shared.inbox?.noteWaiting(Math.max((reader?.lastId() ?? 0) - intake.cursor(), 0))
     } catch (error) {
       if (!isStorageFailure(error)) throw error
     }
-  }
-
-  function reportDrops(): void {
-    const { dropped } = counters
-    const total = Object.values(dropped).reduce((sum, count) => sum + count, 0)
-    if (total === dropsReported) return
-    const byReason = Object.entries(dropped).filter(([, count]) => count > 0)
-    log.warn(
-      `[UDP Queue] task_results: ${total - dropsReported} messages dropped since the last report; in all: ${byReason.map(([reason, count]) => `${reason} ${count}`).join(', ')}`,
-    )
-    dropsReported = total
   }
 
   return {
@@ -297,10 +222,10 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     get socket() {
       return ingest?.socket ?? null
     },
-    rawOf: (journalId) => journal?.raw(journalId) ?? null,
+    rawOf: (journalId) => journal.reader?.raw(journalId) ?? null,
     wake() {
       if (shared.delivers) enricher.wake()
-      takeOver()
+      journal.takeOver()
     },
     async isAlive() {
       await ingest?.ping()
@@ -319,14 +244,14 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       }
     },
     purgeJournal(before) {
-      if (intake) ingest?.purge(intake.cursor(), before)
+      if (journal.intake) ingest?.purge(journal.intake.cursor(), before)
     },
     async start() {
       // Events that were accepted earlier are worked off even when the port cannot be opened.
       if (shared.delivers) enricher.start()
       if (settings.qrsEnabled) gate.watch()
       ticks.start()
-      stopHearing = shared.inbox?.onNew(takeOver) ?? stopHearing
+      stopHearing = shared.inbox?.onNew(journal.takeOver) ?? stopHearing
       if (udp) await startUdp(udp)
     },
     async stop() {
@@ -335,11 +260,130 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       stopHearing()
       const isKept = ingest && ingestSettings && deps.handover?.leave(ingest, ingestSettings)
       if (!isKept) await ingest?.stop()
-      await attaching
-      await intake?.stop()
+      await journal.attached()
+      await journal.intake?.stop()
       await unverified?.stop()
       await enricher.stop()
-      journal?.close()
+      journal.reader?.close()
+    },
+  }
+}
+
+interface JournalIntakeDeps extends Omit<IntakeDeps, 'inbox' | 'journal'>, Pick<PipelineDeps, 'db' | 'shared'> {
+  readonly onDamage: () => void
+}
+
+/** The journal that is there now, and the intake that reads it; both are new when another file takes its place. */
+function createJournalIntake(deps: JournalIntakeDeps, settings: PipelineSettings, file: string) {
+  const { log } = deps
+  const { udp } = settings
+  let reader: JournalReader | null = null
+  let intake: Intake | null = null
+  let attaching = Promise.resolve()
+  /** The end of a journal that could not be read; `unknown` = wherever it ends. */
+  let lost: number | 'unknown' | null = null
+  let takingOverFails = false
+
+  /** Reads the journal that is there now, from where this database says. */
+  async function attach(end: number | 'unknown'): Promise<void> {
+    const before = intake
+    intake = null
+    await before?.stop()
+    reader?.close()
+    reader = null
+    reader = openJournalReader(file)
+    const journalEnd = end === 'unknown' ? reader.lastId() : end
+    const { enrichmentTimeoutMs, finalStatusTimeoutMs, distributeMaxAgeMs } = settings
+    const waitMs = {
+      failed: enrichmentTimeoutMs,
+      aborted: enrichmentTimeoutMs,
+      success: finalStatusTimeoutMs,
+      distribute: distributeMaxAgeMs,
+    }
+    const { mode, inbox } = deps.shared
+    const isAlone = mode === 'alone'
+    const offeredSince = isAlone
+      ? deps.clock.now() - Math.min(OFFERED_MS, udp?.dedupTtlMs ?? OFFERED_MS)
+      : (inbox?.offerAgainSince ?? null)
+    intake = createIntake(
+      { ...deps, inbox, journal: reader },
+      { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd, isShared: mode !== 'single', offeredSince },
+      deps.db,
+    )
+    takeOver()
+  }
+
+  function reattach(journalEnd: number | 'unknown'): void {
+    attaching = attaching
+      .then(() => attach(journalEnd))
+      .catch((error) => {
+        log.error(`[QSEOW] UDP HANDLER: The journal cannot be read: ${errorText(error)}`)
+        lost = journalEnd
+      })
+  }
+
+  /** From the journal to events; an error (disk full) is logged, and the next tick tries again. */
+  function takeOver(): void {
+    intake?.catchUp().then(
+      () => {
+        takingOverFails = false
+      },
+      (error) => {
+        if (isDamage(error)) deps.onDamage()
+        if (takingOverFails) return
+        takingOverFails = true
+        log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${errorText(error)}`)
+      },
+    )
+  }
+
+  return {
+    get reader() {
+      return reader
+    },
+    get intake() {
+      return intake
+    },
+    attach,
+    reattach,
+    /** Resolves when the journal that was there last is read. */
+    attached: () => attaching,
+    /** Reads a journal that could not be read before. */
+    tryAgain(): void {
+      if (lost === null) return
+      reattach(lost)
+      lost = null
+    },
+    takeOver,
+  }
+}
+
+function mayListen({ allowedSources, dedupTtlMs }: NonNullable<PipelineSettings['udp']>, log: Logger): boolean {
+  if (allowedSources?.length === 0) {
+    log.error(
+      '[QSEOW] UDP INIT: enableSourceValidation is on but allowedSources is empty: no sender is allowed, so the UDP server is not started. List the Qlik Sense servers, or turn the validation off',
+    )
+    return false
+  }
+  if (dedupTtlMs !== null) {
+    log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${dedupTtlMs / 60_000} minutes)`)
+  }
+  return true
+}
+
+/** Logs how many messages were dropped since it did so last. */
+function createDropLog(log: Logger, { dropped }: IngestCounters) {
+  let reported = 0
+
+  return {
+    report(): void {
+      const total = Object.values(dropped).reduce((sum, count) => sum + count, 0)
+      if (total === reported) return
+      const byReason = Object.entries(dropped).filter(([, count]) => count > 0)
+      log.warn(
+        `[UDP Queue] task_results: ${total - reported} messages dropped since the last report; in all: ${byReason.map(([reason, count]) => `${reason} ${count}`).join(', ')}`,
+      )
+      reported = total
     },
   }
 }

@@ -100,7 +100,7 @@ interface Answer {
 }
 
 export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: UnverifiedSettings): Unverified {
-  const { db, writer, qrs, clock, log, counters } = deps
+  const { db, writer, clock, log, counters } = deps
   const direct = createSenderRates(DIRECT_PER_SENDER)
   const directInAll = createSenderRates(DIRECT_IN_ALL)
   const stopping = new AbortController()
@@ -110,8 +110,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   let running: Promise<void> | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
   let isComplaining = false
-  let canListAll = true
-  let listDueAt = Number(readMeta(db, LISTED_KEY) ?? Number.NEGATIVE_INFINITY) + LIST_EVERY_MS
+  const questions = createQuestions(deps, stopping.signal)
 
   function hold(tx: Database, message: UnverifiedMessage, subject: string, key: string | null): boolean {
     if (isListed(tx, subject.toLowerCase()) || (!isApp(subject) && deps.knowsTask(tx, subject))) return false
@@ -124,15 +123,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
       recordDrops(tx, [{ at: receivedAt, sender, reason: 'BACKLOG_FULL', raw }])
       return true
     }
-    tx.run(
-      'INSERT INTO unverified (journal_id, received_at, sender, task_id, raw, message_key) VALUES (?, ?, ?, ?, ?, ?)',
-      journalId,
-      receivedAt,
-      sender,
-      subject.toLowerCase(),
-      raw,
-      key,
-    )
+    tx.run(KEEP, journalId, receivedAt, sender, subject.toLowerCase(), raw, key)
     waiting.set(sender, own + 1)
     total += 1
     return true
@@ -142,8 +133,8 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
     try {
       // More may have come while Qlik Sense was asked: that a subject is missing holds for what arrived before.
       const upTo = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM unverified')?.seq ?? null
-      if (upTo === null && !isListDue()) return null
-      const answer = await ask(upTo ?? 0)
+      if (upTo === null && !questions.isListDue()) return null
+      const answer = await questions.ask(upTo ?? 0)
       await store(answer)
       const { found, refused } = await sortOut(upTo ?? 0, answer)
       isComplaining = false
@@ -153,45 +144,6 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
       if (!stopping.signal.aborted) complain(error)
       return RETRY_MS
     }
-  }
-
-  const isListDue = () => clock.now() >= listDueAt
-
-  async function ask(upTo: number): Promise<Answer> {
-    const tasks = await askTasks(upTo)
-    const apps = subjectsInTurn(db, upTo, MOST_APPS_ASKED, 'app')
-    if (apps.length === 0) return tasks
-    const ids = await qrs.existingApps(
-      apps.map((subject) => subject.slice(APP.length)),
-      stopping.signal,
-    )
-    const asked = new Set(apps)
-    return {
-      ...tasks,
-      existing: tasks.existing.union(new Set([...ids].map(appSubject))),
-      isAnswered: (subject) => (isApp(subject) ? asked.has(subject) : tasks.isAnswered(subject)),
-    }
-  }
-
-  async function askTasks(upTo: number): Promise<Answer> {
-    if (isListDue() || (canListAll && isMany(db))) {
-      try {
-        const existing = await qrs.allTaskIds(stopping.signal)
-        canListAll = true
-        return { existing, isAnswered: (subject) => !isApp(subject), isList: true }
-      } catch (error) {
-        listDueAt = clock.now() + LIST_AGAIN_MS
-        if (deps.isUnreachable(error)) throw error
-        listDueAt = clock.now() + LIST_EVERY_MS
-        if (canListAll) {
-          log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${errorText(error)}`)
-        }
-        canListAll = false
-      }
-    }
-    const asked = new Set(subjectsInTurn(db, upTo, MOST_ASKED, 'task'))
-    const existing = asked.size === 0 ? new Set<string>() : await qrs.existingTasks([...asked], stopping.signal)
-    return { existing, isAnswered: (subject) => asked.has(subject), isList: false }
   }
 
   /** Remembers what exists; a list of all tasks also says which are gone. Apps are asked about anew after an hour. */
@@ -208,7 +160,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
       tx.run('DELETE FROM listed_task WHERE listed_at < ?', at)
       writeMeta(tx, LISTED_KEY, String(at))
     })
-    listDueAt = at + LIST_EVERY_MS
+    questions.noteListed(at)
   }
 
   /** Messages whose subjects exist become events, also those that came meanwhile; of those up to `upTo` the others are refused. */
@@ -279,7 +231,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
     hold,
     wake,
     refresh() {
-      if (total > 0 || isListDue()) begin()
+      if (total > 0 || questions.isListDue()) begin()
     },
     get waiting() {
       return total
@@ -291,6 +243,58 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
       stopping.abort()
       clearTimeout(timer)
       await running
+    },
+  }
+}
+
+/** The questions to Qlik Sense: which of the subjects that wait exist, and now and then which tasks there are at all. */
+function createQuestions({ db, qrs, clock, log, isUnreachable }: UnverifiedDeps, signal: AbortSignal) {
+  let canListAll = true
+  let listDueAt = Number(readMeta(db, LISTED_KEY) ?? Number.NEGATIVE_INFINITY) + LIST_EVERY_MS
+  const isListDue = () => clock.now() >= listDueAt
+
+  async function ask(upTo: number): Promise<Answer> {
+    const tasks = await askTasks(upTo)
+    const apps = subjectsInTurn(db, upTo, MOST_APPS_ASKED, 'app')
+    if (apps.length === 0) return tasks
+    const ids = await qrs.existingApps(
+      apps.map((subject) => subject.slice(APP.length)),
+      signal,
+    )
+    const asked = new Set(apps)
+    return {
+      ...tasks,
+      existing: tasks.existing.union(new Set([...ids].map(appSubject))),
+      isAnswered: (subject) => (isApp(subject) ? asked.has(subject) : tasks.isAnswered(subject)),
+    }
+  }
+
+  async function askTasks(upTo: number): Promise<Answer> {
+    if (isListDue() || (canListAll && isMany(db))) {
+      try {
+        const existing = await qrs.allTaskIds(signal)
+        canListAll = true
+        return { existing, isAnswered: (subject) => !isApp(subject), isList: true }
+      } catch (error) {
+        listDueAt = clock.now() + LIST_AGAIN_MS
+        if (isUnreachable(error)) throw error
+        listDueAt = clock.now() + LIST_EVERY_MS
+        if (canListAll) {
+          log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${errorText(error)}`)
+        }
+        canListAll = false
+      }
+    }
+    const asked = new Set(subjectsInTurn(db, upTo, MOST_ASKED, 'task'))
+    const existing = asked.size === 0 ? new Set<string>() : await qrs.existingTasks([...asked], signal)
+    return { existing, isAnswered: (subject) => asked.has(subject), isList: false }
+  }
+
+  return {
+    isListDue,
+    ask,
+    noteListed(at: number): void {
+      listDueAt = at + LIST_EVERY_MS
     },
   }
 }
@@ -312,6 +316,9 @@ export function subjectsInTurn(db: Database, upTo: number, limit: number, kind: 
     )
     .map(({ subject }) => subject)
 }
+
+const KEEP =
+  'INSERT INTO unverified (journal_id, received_at, sender, task_id, raw, message_key) VALUES (?, ?, ?, ?, ?, ?)'
 
 const LIST_TASK =
   'INSERT INTO listed_task VALUES (?, ?) ON CONFLICT (task_id) DO UPDATE SET listed_at = excluded.listed_at'

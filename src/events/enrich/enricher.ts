@@ -1,6 +1,7 @@
 /**
  * Completes pending events with data from QRS and hands them to the router. A bounded number is held in memory; the
- * rest waits on disk. An event that QRS cannot complete in time goes out with what is known, wherever it waits.
+ * rest waits on disk. An event that QRS cannot complete in time goes out with what is known, wherever it waits. The life of
+ * an event in memory is in `job.ts`; this module asks QRS, and writes what comes of it.
  */
 import { errorText } from '../../platform/errors.ts'
 import { createLastingWrite, type GroupWriter } from '../../platform/group-commit.ts'
@@ -14,10 +15,22 @@ import type { EventRouter } from '../event-router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
 import type { IgnoreReason } from '../types.ts'
 import { createBacklog } from './backlog.ts'
-import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
+import { type Completion, completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
 import { type Facts, gatherFacts, listOfMissing, type Progress, subjectText } from './facts.ts'
 import type { QrsGate } from './gate.ts'
+import {
+  type Effect,
+  type IgnoredProgress,
+  isOpen,
+  next,
+  patientUntil,
+  type Rules,
+  type Seen,
+  type State,
+  taken,
+} from './job.ts'
 import { createLogTurns } from './log-turns.ts'
+import { createRounds } from './rounds.ts'
 
 interface EnricherDeps {
   readonly db: Database
@@ -37,17 +50,13 @@ interface EnricherDeps {
   readonly gate: Pick<QrsGate, 'open' | 'close'>
 }
 
-interface EnricherSettings {
+interface EnricherSettings extends Rules {
   /** Events that are asked about at the same time, times `EVENTS_TOGETHER`. */
   readonly maxConcurrent: number
   /** Events held in memory beyond those being asked about. */
   readonly maxSize: number
-  /** How often the state of a distribution is looked at, in milliseconds. */
-  readonly distributePollMs: number
   /** Null = de-duplication is off. */
   readonly dedupTtlMs: number | null
-  /** False with `--no-qs-connection`: every event goes out at once with what the datagram says. */
-  readonly qrsEnabled: boolean
 }
 
 interface Enricher {
@@ -64,36 +73,22 @@ interface Enricher {
 
 /** An event in memory that waits for data. */
 interface Job extends PartlyKnown {
-  /** Since when QRS is being asked, for the growing distance between rounds. */
-  readonly since: number
-  /** When the event goes out with what is known. */
-  readonly deadline: number
+  state: State
   readonly abort: AbortController
   deadlineTimer?: ReturnType<typeof setTimeout>
   waitTimer?: ReturnType<typeof setTimeout>
   /** Waits for other answers before a partial completion. */
   stepTimer?: ReturnType<typeof setTimeout> | undefined
-  complained: boolean
-  finished: boolean
 }
 
-/** An event that was late when Footman started still gets this long, as long as QRS answers. */
-const LATE_GRACE_MS = 10_000
 /** Events that share the questions of one: they cost one request of each kind together. */
 const EVENTS_TOGETHER = 20
-/** A wait at least this long is spent on disk and not in memory. */
-const PARK_MS = 4000
 /** Answers that come within this time of each other are one step: most events need no other. */
 const TOGETHER_MS = 250
 /** Tasks and apps that do not exist and are remembered. */
 const MAX_ABSENT = 1000
-/** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
-const FAULT_RETRY_MS = 60_000
 /** setTimeout takes 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1
-
-/** Why an event is recorded and not alerted. */
-type IgnoredProgress = Exclude<Progress, 'complete' | 'waiting'>
 
 const IGNORED: Readonly<Record<IgnoredProgress, { readonly reason: IgnoreReason; readonly text: string }>> = {
   taskNotFound: { reason: 'TASK_NOT_FOUND', text: 'does not exist in QRS' },
@@ -109,23 +104,15 @@ const IGNORED: Readonly<Record<IgnoredProgress, { readonly reason: IgnoreReason;
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
   const { clock, log, db, router, gate } = deps
   const inHand = new Map<number, Job>()
-  const busyTasks = new Set<string>()
-  const rounds = new Set<Promise<void>>()
   const stopping = new AbortController()
-  const store = createLastingWrite({ ...deps, what: '[QSEOW] TASK EVENT: Events', stop: stopping.signal })
-  /** Tasks and apps that QRS did not have, and when it was asked last: what arrived before needs no question of its own. */
-  const absentAt = new Map<string, number>()
-  let ready: Job[] = []
-  /** Events in rounds. */
-  let asked = 0
   let stopped = true
   let turnAsked = false
   let wakeTimer: ReturnType<typeof setTimeout> | undefined
   let startedAt = 0
   let answeredAt = 0
   const capacity = settings.maxConcurrent + settings.maxSize
-  const logTurns = createLogTurns()
   const backlog = createBacklog(db, inHand, capacity)
+  const logTurns = createLogTurns()
   const facts = {
     cached: deps.cachedQrs,
     fresh: deps.qrs,
@@ -136,6 +123,13 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       logTurns.wanted(event.seq, () => router.logUse(db, completion.record({ event, facts: found }, false)), signal),
   }
   const completion = createCompletion({ facts, router, log, completer: deps.completer })
+  const rounds = createRounds<Job>(
+    { ask, isOpen: () => gate.open, onEnd: turn },
+    settings.maxConcurrent * EVENTS_TOGETHER,
+  )
+  const writes = createWrites({ ...deps, completion, note, stop: stopping.signal }, settings)
+  const absent = createAbsent()
+  const contact = () => ({ startedAt, answeredAt, isOpen: gate.open })
 
   /** Looks for work once for all that has happened in this turn of the event loop. */
   function turn(): void {
@@ -145,14 +139,13 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       turnAsked = false
       if (stopped) return
       refill()
-      pump()
+      rounds.begin()
     })
   }
 
   function refill(): void {
     const now = clock.now()
-    // While QRS answers, what was late at the start waits for its turn.
-    for (const event of backlog.late(now, isAlive(now) ? startedAt : 0)) take(event, now)
+    for (const event of backlog.late(now, patientUntil(contact(), now))) take(event, now)
     for (const event of backlog.due(now)) take(event, now)
     const at = backlog.nextAt(now)
     clearTimeout(wakeTimer)
@@ -160,206 +153,74 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   function take(event: StoredEvent, now: number): void {
-    const deadline = deadlineOf(event, now)
-    const since = event.deadlineAt <= startedAt ? now : event.receivedAt
-    const job = createJob(event, since, deadline)
+    const { state, effects } = taken(event, contact(), now, settings)
+    const job: Job = { event, facts: {}, readyRules: 0, state, abort: new AbortController() }
     inHand.set(event.seq, job)
     completion.resume(job)
-    if (deadline <= now) {
-      finish(job)
-      return
+    for (const effect of effects) carryOut(job, effect)
+  }
+
+  function note(job: Job, seen: Seen): void {
+    const isCrowded = inHand.size >= capacity
+    const { state, effects } = next(job.state, seen, { now: clock.now(), isCrowded }, settings)
+    job.state = state
+    for (const effect of effects) carryOut(job, effect)
+  }
+
+  function carryOut(job: Job, effect: Effect): unknown {
+    switch (effect.do) {
+      case 'queue':
+        return rounds.add(job)
+      case 'begin':
+        return rounds.begin()
+      case 'expire':
+        return expireIn(job, effect.ms, () => note(job, { is: 'expired' }))
+      case 'wait':
+        job.waitTimer = setTimeout(note, effect.ms, job, { is: 'waited' })
+        return undefined
+      case 'finish':
+        return writes.finish(job, effect.isLate)
+      case 'ignore':
+        return writes.ignore(job, effect.why)
+      case 'park':
+        return writes.park(job, effect.until)
+      case 'release':
+        return release(job)
+      case 'yield':
+        return logTurns.over(job.event.seq)
+      case 'close gate':
+        return gate.close(effect.reason)
+      case 'complain':
+        return log[effect.level](
+          `[QSEOW] TASK EVENT: QRS could not answer for ${subjectText(job.event)}: ${effect.reason}`,
+        )
+      case 'leave':
+        inHand.delete(job.event.seq)
+        logTurns.over(job.event.seq)
+        return turn()
+      case 'read again':
+        return backlog.changed()
     }
-    expireIn(job, deadline - now, finish)
-    ready.push(job)
-  }
-
-  function deadlineOf(event: StoredEvent, now: number): number {
-    if (!settings.qrsEnabled) return now
-    if (event.deadlineAt > startedAt) return event.deadlineAt
-    // It is late and QRS is silent: a longer wait would not help.
-    return isAlive(now) ? now + Math.min(LATE_GRACE_MS, event.deadlineAt - event.receivedAt) : now
-  }
-
-  function isAlive(now: number): boolean {
-    return gate.open && now - answeredAt <= LATE_GRACE_MS
-  }
-
-  function pump(): void {
-    if (stopped) return
-    const byTask = Map.groupBy(
-      ready.filter((job) => !job.finished),
-      (job) => job.event.taskId,
-    )
-    ready = []
-    for (const [taskId, jobs] of byTask) {
-      const free = gate.open && asked < settings.maxConcurrent * EVENTS_TOGETHER && !busyTasks.has(taskId)
-      if (free) begin(taskId, jobs)
-      else ready.push(...jobs)
-    }
-  }
-
-  /** The events of one task are asked about together. */
-  function begin(taskId: string, jobs: readonly Job[]): void {
-    busyTasks.add(taskId)
-    asked += jobs.length
-    const round = askTogether(jobs).finally(() => {
-      rounds.delete(round)
-      busyTasks.delete(taskId)
-      asked -= jobs.length
-      turn()
-    })
-    rounds.add(round)
-  }
-
-  /** However the answers come, the events are settled in their order. */
-  async function askTogether(jobs: readonly Job[]): Promise<void> {
-    for (const asking of jobs.map(ask)) (await asking)()
   }
 
   /** Resolves with the function that settles the event; never rejects. */
   async function ask(job: Job): Promise<() => void> {
-    const { type, taskId, appId, receivedAt, source } = job.event
-    const [subject, gone] = type === 'appReload' ? [appId, 'appNotFound' as const] : [taskId, 'taskNotFound' as const]
-    if (source === 'udp' && receivedAt < (absentAt.get(subject) ?? 0)) return () => settle(job, gone)
+    note(job, { is: 'round' })
+    const [, gone] = subjectOf(job.event)
+    if (absent.isKnown(job.event)) return () => note(job, { is: 'answered', progress: gone })
     const askedAt = clock.now()
     try {
-      const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal, () => onNews(job))
-      answeredAt = clock.now()
-      if (progress === gone) noteAbsent(subject, askedAt)
-      return () => settle(job, progress)
-    } catch (error) {
-      return () => failed(job, error)
-    }
-  }
-
-  function failed(job: Job, error: unknown): void {
-    logTurns.over(job.event.seq)
-    if (job.finished || stopped) return
-    if (deps.isUnreachable(error)) {
-      gate.close(errorText(error))
-      ready.push(job)
-      return
-    }
-    complain(job, error)
-    wait(job)
-  }
-
-  function noteAbsent(subject: string, askedAt: number): void {
-    absentAt.delete(subject)
-    absentAt.set(subject, askedAt)
-    const oldest = absentAt.size > MAX_ABSENT ? absentAt.keys().next().value : undefined
-    if (oldest !== undefined) absentAt.delete(oldest)
-  }
-
-  function onNews(job: Job): void {
-    if (!job.finished) job.stepTimer ??= setTimeout(completePartly, TOGETHER_MS, job)
-  }
-
-  /** Rules that need no answer that is still awaited report the event now. */
-  function completePartly(job: Job): void {
-    job.stepTimer = undefined
-    const write = completion.partly(job)
-    if (write) store((tx) => writePartly(tx, job, write), 'soon').then(router.wake, (error) => notStored(job, error))
-  }
-
-  /** An event that cannot be stored in part is left to its final completion. */
-  function writePartly(tx: Database, job: Job, write: Write): void {
-    try {
-      tx.transaction(() => write(tx))
-    } catch (error) {
-      if (isStorageFailure(error)) throw error
-      notStored(job, error)
-    }
-  }
-
-  function notStored({ event }: Job, error: unknown): void {
-    if (stopped) return
-    log.error(`[QSEOW] TASK EVENT: Could not store the event of ${subjectText(event)}: ${errorText(error)}`)
-  }
-
-  function complain(job: Job, error: unknown): void {
-    const why = definiteAnswer(error) === null ? errorText(error) : reasonOf(error)
-    const text = `[QSEOW] TASK EVENT: QRS could not answer for ${subjectText(job.event)}: ${why}`
-    if (job.complained) log.verbose(text)
-    else log.warn(text)
-    job.complained = true
-  }
-
-  function settle(job: Job, progress: Progress): void {
-    if (job.finished) return
-    if (progress === 'complete') finish(job)
-    else if (progress === 'waiting') {
-      logTurns.over(job.event.seq)
-      wait(job)
-    } else ignore(job, progress)
-  }
-
-  function wait(job: Job): void {
-    const now = clock.now()
-    const delay = job.event.announced === 'distribute' ? settings.distributePollMs : waitDelay(now - job.since)
-    const crowded = inHand.size >= capacity
-    if ((crowded || delay >= PARK_MS) && job.deadline - now > delay) {
-      // Spent on disk, with what was found so far.
-      const write = completion.partly(job) ?? completion.keepAnswers(job)
-      conclude(job, (tx) => {
-        if (write) writePartly(tx, job, write)
-        parkEvent(tx, job.event.seq, now + delay)
+      const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal, () => {
+        if (isOpen(job.state)) job.stepTimer ??= setTimeout(writes.step, TOGETHER_MS, job)
       })
-      return
+      answeredAt = clock.now()
+      if (progress === gone) absent.note(job.event, askedAt)
+      return () => note(job, { is: 'answered', progress })
+    } catch (error) {
+      const isUnreachable = deps.isUnreachable(error)
+      const reason = isUnreachable || definiteAnswer(error) === null ? errorText(error) : reasonOf(error)
+      return () => note(job, { is: 'failed', reason, isUnreachable })
     }
-    job.waitTimer = setTimeout(() => {
-      ready.push(job)
-      pump()
-    }, delay)
-  }
-
-  function finish(job: Job): void {
-    if (job.finished) return
-    if (!settings.qrsEnabled && job.event.announced === 'distribute') {
-      ignore(job, 'endUnknowable')
-      return
-    }
-    const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
-    const event = completion.record(job, late)
-    if (event.missingParts.length > 0 && settings.qrsEnabled) {
-      log.warn(`[QSEOW] TASK EVENT: Alerting for ${subjectText(event)} without ${listOfMissing(event)}`)
-    }
-    deps.counters.processed += 1
-    conclude(job, completion.completely(job, event, { now: clock.now(), dedupTtlMs: settings.dedupTtlMs }))
-  }
-
-  function ignore(job: Job, why: IgnoredProgress): void {
-    const { reason, text } = IGNORED[why]
-    const { type, appId, taskName, taskId } = job.event
-    const subject = type === 'appReload' ? `App ${appId}` : `Task "${taskName}" (${taskId})`
-    log.warn(`[QSEOW] TASK EVENT: ${subject} ${text}; recorded, not alerted`)
-    deps.counters.processed += 1
-    conclude(job, (tx) => ignoreEvent(tx, job.event.seq, reason))
-  }
-
-  /** Ends a job by a write; the job leaves memory only when that is durable. */
-  function conclude(job: Job, work: Write): void {
-    release(job)
-    store(work, 'soon').then(
-      () => {
-        leave(job)
-        router.wake()
-      },
-      (error: unknown) => {
-        if (stopped) return
-        notStored(job, error)
-        job.waitTimer = setTimeout(() => {
-          backlog.changed()
-          leave(job)
-        }, FAULT_RETRY_MS)
-      },
-    )
-  }
-
-  function leave(job: Job): void {
-    inHand.delete(job.event.seq)
-    logTurns.over(job.event.seq)
-    turn()
   }
 
   function wake(): void {
@@ -379,41 +240,127 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       stopped = true
       clearTimeout(wakeTimer)
       stopping.abort()
-      for (const job of inHand.values()) release(job)
-      await Promise.allSettled(rounds)
+      for (const job of inHand.values()) note(job, { is: 'stopping' })
+      await rounds.settled()
     },
     get waiting() {
       return inHand.size - this.running
     },
     get running() {
-      return Math.min(asked, settings.maxConcurrent)
+      return Math.min(rounds.asked, settings.maxConcurrent)
     },
   }
 }
 
-function createJob(event: StoredEvent, since: number, deadline: number): Job {
-  const abort = new AbortController()
-  return { event, facts: {}, since, deadline, abort, readyRules: 0, complained: false, finished: false }
+interface WritesDeps extends Pick<EnricherDeps, 'writer' | 'router' | 'clock' | 'log' | 'counters'> {
+  readonly completion: Completion
+  readonly note: (job: Job, seen: Seen) => void
+  readonly stop: AbortSignal
+}
+
+/** The writes of an event: what is known so far, and its end. */
+function createWrites(deps: WritesDeps, { qrsEnabled, dedupTtlMs }: EnricherSettings) {
+  const { completion, router, clock, log, counters, stop } = deps
+  const store = createLastingWrite({ ...deps, what: '[QSEOW] TASK EVENT: Events' })
+
+  /** An event that cannot be stored in part is left to its final completion. */
+  function writePartly(tx: Database, job: Job, write: Write): void {
+    try {
+      tx.transaction(() => write(tx))
+    } catch (error) {
+      if (isStorageFailure(error)) throw error
+      notStored(job, error)
+    }
+  }
+
+  function notStored({ event }: Job, error: unknown): void {
+    if (stop.aborted) return
+    log.error(`[QSEOW] TASK EVENT: Could not store the event of ${subjectText(event)}: ${errorText(error)}`)
+  }
+
+  /** Ends a job by a write; the job leaves memory only when that is durable. */
+  function conclude(job: Job, work: Write): void {
+    release(job)
+    store(work, 'soon').then(
+      () => {
+        deps.note(job, { is: 'stored' })
+        router.wake()
+      },
+      (error: unknown) => {
+        notStored(job, error)
+        deps.note(job, { is: 'not stored' })
+      },
+    )
+  }
+
+  return {
+    /** Rules that need no answer that is still awaited report the event now. */
+    step(job: Job): void {
+      job.stepTimer = undefined
+      const write = completion.partly(job)
+      if (write) store((tx) => writePartly(tx, job, write), 'soon').then(router.wake, (error) => notStored(job, error))
+    },
+    finish(job: Job, isLate: boolean): void {
+      const event = completion.record(job, isLate)
+      if (event.missingParts.length > 0 && qrsEnabled) {
+        log.warn(`[QSEOW] TASK EVENT: Alerting for ${subjectText(event)} without ${listOfMissing(event)}`)
+      }
+      counters.processed += 1
+      conclude(job, completion.completely(job, event, { now: clock.now(), dedupTtlMs }))
+    },
+    ignore(job: Job, why: IgnoredProgress): void {
+      const { reason, text } = IGNORED[why]
+      const { type, appId, taskName, taskId, seq } = job.event
+      const subject = type === 'appReload' ? `App ${appId}` : `Task "${taskName}" (${taskId})`
+      log.warn(`[QSEOW] TASK EVENT: ${subject} ${text}; recorded, not alerted`)
+      counters.processed += 1
+      conclude(job, (tx) => ignoreEvent(tx, seq, reason))
+    },
+    /** The event waits on disk, with what was found so far. */
+    park(job: Job, until: number): void {
+      const write = completion.partly(job) ?? completion.keepAnswers(job)
+      conclude(job, (tx) => {
+        if (write) writePartly(tx, job, write)
+        parkEvent(tx, job.event.seq, until)
+      })
+    },
+  }
+}
+
+/** The id in Qlik Sense without which there is no event, and what is to be said when that is gone. */
+const subjectOf = ({ type, appId, taskId }: StoredEvent): readonly [id: string, gone: Progress] =>
+  type === 'appReload' ? [appId, 'appNotFound'] : [taskId, 'taskNotFound']
+
+/** Tasks and apps that QRS did not have, and when it was asked last: what arrived before needs no question of its own. */
+function createAbsent() {
+  const askedAt = new Map<string, number>()
+
+  return {
+    isKnown(event: StoredEvent): boolean {
+      return event.source === 'udp' && event.receivedAt < (askedAt.get(subjectOf(event)[0]) ?? 0)
+    },
+    note(event: StoredEvent, at: number): void {
+      const [subject] = subjectOf(event)
+      askedAt.delete(subject)
+      askedAt.set(subject, at)
+      const oldest = askedAt.size > MAX_ABSENT ? askedAt.keys().next().value : undefined
+      if (oldest !== undefined) askedAt.delete(oldest)
+    },
+  }
 }
 
 /** Calls `end` after so many milliseconds, unless the job is released before. */
-function expireIn(job: Job, ms: number, end: (job: Job) => void): void {
+function expireIn(job: Job, ms: number, end: () => void): void {
   job.deadlineTimer = setTimeout(
-    () => (ms > MAX_TIMER_MS ? expireIn(job, ms - MAX_TIMER_MS, end) : end(job)),
+    () => (ms > MAX_TIMER_MS ? expireIn(job, ms - MAX_TIMER_MS, end) : end()),
     Math.min(ms, MAX_TIMER_MS),
   )
 }
 
 /** Nothing more is asked about the event. */
 function release(job: Job): void {
-  job.finished = true
   clearTimeout(job.deadlineTimer)
   clearTimeout(job.waitTimer)
   clearTimeout(job.stepTimer)
   job.abort.abort()
-}
-
-/** Half a second at first, 15 % of the time waited so far later, at most 30 s: news is found soon, QRS is spared. */
-function waitDelay(elapsedMs: number): number {
-  return Math.min(Math.max(500, elapsedMs * 0.15), 30_000)
 }

@@ -1,6 +1,6 @@
 /** The main thread's side of the ingest worker: starts it, handles its messages, and starts it again when it dies. */
 import { within } from '../../platform/deadline.ts'
-import type { StorageState } from '../../platform/storage/guard.ts'
+import type { StorageState } from '../../platform/storage/states.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerEnd, type WorkerHandle } from '../../platform/worker.ts'
 import type { IngestCounters } from '../counters.ts'
@@ -68,11 +68,9 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
   const { log, workerEntry } = first
   let deps: IngestDeps | null = first
   const unheard: FromWorker[] = []
-  const opened = Promise.withResolvers<number>()
-  const listening = Promise.withResolvers<void>()
+  const start = createStart()
   const stopped = Promise.withResolvers<void>()
-  const pings = new Map<number, () => void>()
-  let lastPing = 0
+  const pings = createPings((number) => worker?.post({ type: 'ping', number }))
   let worker: WorkerHandle<ToWorker> | undefined
   let isListening = false
   let socket: Ingest['socket'] = null
@@ -81,9 +79,6 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
   let storage: StorageState = { state: 'up', reason: '' }
   let inMemory = 0
   let stopping = false
-  // The callers handle rejections; an unhandled one must not end the process.
-  opened.promise.catch(() => undefined)
-  listening.promise.catch(() => undefined)
 
   function spawn(): void {
     worker = spawnWorker<ToWorker, FromWorker>(INGEST_ROLE, settings, { onMessage: receive, onEnd: ended }, workerEntry)
@@ -94,51 +89,38 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     else unheard.push(message)
   }
 
-  function handle(message: FromWorker, { counters, ...deps }: IngestDeps): void {
+  function handle(message: FromWorker, { counters, ...deps }: IngestDeps): unknown {
     switch (message.type) {
       case 'opened':
-        opened.resolve(message.lastId)
+        start.opened.resolve(message.lastId)
         if (wasOpened) deps.onReopened?.(message.lastId)
         wasOpened = true
-        return
+        return undefined
       case 'storage':
         storage = message
-        return
+        return undefined
       case 'inMemory':
         inMemory = message.count
-        return
+        return undefined
       case 'listening':
         socket = message
-        tellListening(message)
-        return
+        return tellListening(message)
       case 'listenFailed':
-        onListenFailed(message)
-        return
+        return onListenFailed(message)
       case 'selfTest':
-        deps.onSelfTest?.(message.token, message.sender)
-        return
+        return deps.onSelfTest?.(message.token, message.sender)
       case 'committed':
         counters.received += message.received
-        deps.onCommitted()
-        return
+        return deps.onCommitted()
       case 'dropped':
-        for (const [reason, count] of Object.entries(message.counts)) {
-          counters.dropped[reason as DropReason] += count
-        }
-        deps.onDropped(message.samples)
-        return
+        for (const [reason, count] of Object.entries(message.counts)) counters.dropped[reason as DropReason] += count
+        return deps.onDropped(message.samples)
       case 'problem':
-        log[message.level](`[UDP Queue] task_results: ${message.message}`)
-        return
+        return log[message.level](`[UDP Queue] task_results: ${message.message}`)
       case 'pong':
-        for (const [number, answered] of pings) {
-          if (number > message.number) break
-          pings.delete(number)
-          answered()
-        }
-        return
+        return pings.answered(message.number)
       case 'stopped':
-        stopped.resolve()
+        return stopped.resolve()
     }
   }
 
@@ -146,13 +128,9 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     isListening = true
     everListened = true
     log.info(`[QSEOW] TASKFAILURE: UDP server listening on ${address}:${port}`)
-    if (receiveBuffer < WANTED_BUFFER) {
-      log.verbose(
-        `[QSEOW] UDP INIT: The system granted a receive buffer of ${Math.round(receiveBuffer / 1024)} KB; large bursts may overrun it. On Linux raise net.core.rmem_max`,
-      )
-    }
+    if (receiveBuffer < WANTED_BUFFER) log.verbose(smallBufferText(receiveBuffer))
     deps?.onStatus('start')
-    listening.resolve()
+    start.listening.resolve()
   }
 
   function onListenFailed({ code, message, retryInMs }: Extract<FromWorker, { type: 'listenFailed' }>): void {
@@ -164,7 +142,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     }
     deps?.onStatus('error')
     if (retryInMs !== null) return
-    listening.reject(new Error(message))
+    start.listening.reject(new Error(message))
     // A thread that was started again found the port taken: the next one tries again.
     if (everListened) void worker?.terminate()
   }
@@ -175,7 +153,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     if (stopping) return
     const reason = end.error?.message ?? `exit code ${end.code}`
     if (!everListened) {
-      failStart(reason)
+      start.fail(reason)
       return
     }
     log.error(`[QSEOW] UDP INIT: The ingest worker ended unexpectedly (${reason}); starting it again`)
@@ -185,30 +163,17 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     }, RESPAWN_MS)
   }
 
-  function failStart(reason: string): void {
-    const failure = new Error(`The ingest worker could not start: ${reason}`)
-    opened.reject(failure)
-    listening.reject(failure)
-  }
-
-  function ping(): Promise<void> {
-    lastPing += 1
-    const number = lastPing
-    worker?.post({ type: 'ping', number })
-    return new Promise((resolve) => void pings.set(number, resolve))
-  }
-
   return {
     open() {
       if (!worker) {
         spawn()
-        const timer = setTimeout(() => failStart('it does not answer'), OPEN_TIMEOUT_MS)
+        const timer = setTimeout(() => start.fail('it does not answer'), OPEN_TIMEOUT_MS)
         const settled = () => clearTimeout(timer)
-        opened.promise.then(settled, settled)
+        start.opened.promise.then(settled, settled)
       }
-      return opened.promise
+      return start.opened.promise
     },
-    listening: () => listening.promise,
+    listening: () => start.listening.promise,
     get isListening() {
       return isListening
     },
@@ -217,7 +182,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     },
     async expect(tokens) {
       worker?.post({ type: 'expect', tokens })
-      await within(ping(), EXPECT_TIMEOUT_MS, () => undefined)
+      await within(pings.ping(), EXPECT_TIMEOUT_MS, () => undefined)
     },
     get storage() {
       return storage
@@ -228,7 +193,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     suspect: () => worker?.post({ type: 'suspect' }),
     backlog: (consumedUpTo, pendingEvents) => worker?.post({ type: 'backlog', consumedUpTo, pendingEvents }),
     purge: (upTo, before) => worker?.post({ type: 'purge', upTo, before }),
-    ping,
+    ping: pings.ping,
     reportTo(next) {
       deps = next
       if (!next) return
@@ -243,6 +208,50 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
       await worker.terminate()
       isListening = false
       deps?.onStatus('stop')
+    },
+  }
+}
+
+/** The first start: its promises are rejected when it fails. */
+function createStart() {
+  const opened = Promise.withResolvers<number>()
+  const listening = Promise.withResolvers<void>()
+  // The callers handle rejections; an unhandled one must not end the process.
+  opened.promise.catch(() => undefined)
+  listening.promise.catch(() => undefined)
+
+  return {
+    opened,
+    listening,
+    fail(reason: string): void {
+      const failure = new Error(`The ingest worker could not start: ${reason}`)
+      opened.reject(failure)
+      listening.reject(failure)
+    },
+  }
+}
+
+const smallBufferText = (bytes: number): string =>
+  `[QSEOW] UDP INIT: The system granted a receive buffer of ${Math.round(bytes / 1024)} KB; large bursts may overrun it. On Linux raise net.core.rmem_max`
+
+/** Questions whether the worker answers; an answer is one to those before it as well. */
+function createPings(post: (number: number) => void) {
+  const open = new Map<number, () => void>()
+  let last = 0
+
+  return {
+    /** Resolves when it is answered. */
+    ping(): Promise<void> {
+      last += 1
+      post(last)
+      return new Promise((resolve) => void open.set(last, resolve))
+    },
+    answered(upTo: number): void {
+      for (const [number, resolve] of open) {
+        if (number > upTo) break
+        open.delete(number)
+        resolve()
+      }
     },
   }
 }

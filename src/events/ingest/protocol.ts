@@ -1,5 +1,5 @@
 /** Messages between the ingest worker and the main thread. */
-import type { StorageState } from '../../platform/storage/guard.ts'
+import type { StorageState } from '../../platform/storage/states.ts'
 import type { DropReason } from '../types.ts'
 
 export interface IngestSettings {

@@ -1,56 +1,39 @@
 /**
  * Keeps a database usable while its disk or its file fails: logs the failure once, checks regularly whether it has ended,
  * restores a file that has disappeared, and replaces a damaged one. The users of the database see at most failed writes for
- * a while. `states.ts` has the states; this module has the actions in each.
+ * a while. `states.ts` has the states and what is to be done in each, `in-use.ts` what is done with the files.
  */
 
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errorText } from '../errors.ts'
-import { createPrivateFile } from '../private-file.ts'
 import {
   DamageError,
-  type Database,
   type DatabaseSettings,
   type FileDatabase,
   isDamage,
   isDiskFailure,
-  type Migration,
-  openDatabase,
   StorageError,
 } from '../sqlite.ts'
 import type { Logger } from '../types.ts'
-import { inspectDatabase } from '../upgrade.ts'
+import { proveRoom } from './files.ts'
+import { createFileInUse, isSound, proveWrite } from './in-use.ts'
+import { createNotes, type StorageNote } from './note.ts'
 import {
-  type FileIdentity,
-  identityNow,
-  identityOf,
-  isEmptied,
-  proveRoom,
-  proveWritable,
-  removeDatabase,
-  setAside,
-} from './files.ts'
-import { keepLayout } from './layout.ts'
-import { createNotes, type StorageNote, storageMigrations } from './note.ts'
-import {
+  type Action,
   after,
+  atPath,
   delayOf,
   type Failure,
   failureKind,
   failureText,
-  NewerDatabaseError,
+  isNotable,
+  needsOpening,
   outageOf,
   type State,
+  type StorageState,
+  shown,
   spanOf,
 } from './states.ts'
-
-export interface StorageState {
-  /** `degraded`: usable, but data may have been lost within the last hour. */
-  readonly state: 'up' | 'degraded' | 'down'
-  /** The failure and its remedy, or the loss; '' when up. */
-  readonly reason: string
-}
 
 /**
  * Content of the file that is used now instead of the previous one: `rescued` = the same; `replaced` = other content, so
@@ -102,52 +85,42 @@ interface GuardedDatabase {
 
 const EVERY_MS = 2000
 const GRACE_MS = 10_000
-const HOUR_MS = 3_600_000
-/** An outage at least this long is worth a note. */
-const LONG_OUTAGE_MS = 60_000
-/** Most replacements within an hour, because a failing disk would damage each new file. */
-const MAX_REPLACEMENTS = 3
+const GOES_ON = 'Footman goes on by itself when that is done; until then nothing new can be stored'
 
 /** Opens the database; a damaged file is replaced at once. Throws the error of SQLite when neither works. */
 export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDatabase {
   const { log, now } = deps
   const { file, everyMs = EVERY_MS, graceMs = GRACE_MS } = settings
-  const options = { ...settings, migrations: [...(settings.migrations ?? []), ...storageMigrations] }
   const notes = createNotes(now)
-  const replacements: number[] = []
   let state: State = { name: 'up' }
   let isRepairing = false
-  let isLayoutKept = false
-  let inUse: FileIdentity | null = null
   let stopped = true
   let timer: ReturnType<typeof setTimeout> | undefined
-
-  const db = openOrReplace()
+  const inUse = createFileInUse({ ...deps, notes, isStopped: () => stopped }, { ...settings, onFailure })
+  const db = inUse.open()
   notes.read(db)
-  inUse = identityNow(file)
 
-  /** The action of a check when the file in use is at its path. */
-  const whenOurs: Readonly<Record<State['name'], () => void | Promise<void>>> = {
-    up: keepCompanions,
-    unwritable: tryAgain,
-    damaged: () => void repair(new DamageError('it could not be replaced before')),
-    missing: () => recover(`${file} is back`, null),
-    foreign: () => recover(`${file} is back`, null),
-  }
-
-  function openOrReplace(): FileDatabase {
-    const open = () => openDatabase(file, { ...options, onFailure })
-    proveWritable(file)
-    try {
-      if (isEmptied(file)) throw new DamageError('nothing is left in it')
-      return open()
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      const aside = setAside(file, now())
-      const opened = open()
-      takeOver(opened, aside, error)
-      return opened
-    }
+  const actions: Readonly<Record<Action, () => void | Promise<void>>> = {
+    async keep() {
+      if (await inUse.keepLog()) announce('rescued')
+      if (!stopped) inUse.keepLayout()
+    },
+    async write() {
+      await proveRoom(dirname(file))
+      if (needsOpening(state)) db.reopen()
+      proveWrite(db)
+      recover(`${file} can be written again`, null)
+    },
+    repair: () => void repair(new DamageError('it could not be replaced before')),
+    'go on': () => recover(`${file} is back`, null),
+    wait: () => undefined,
+    'make anew': makeAnew,
+    adopt() {
+      // The content of the open file is better than that of a damaged one.
+      if (!inUse.adopt()) return makeAnew()
+      recover(`Another file stands at ${file}: Footman goes on with what is in that one,`, true)
+      announce('replaced')
+    },
   }
 
   /** True when a read that failed may be tried again. */
@@ -159,12 +132,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   function fail(error: unknown): void {
-    enter(after(state, 'failed', failureOf(error), now()))
-  }
-
-  function failureOf(error: unknown, kind = failureKind(error)): Failure {
-    const reason = failureText(kind, { file, detail: errorText(error) })
-    return { kind, reason, isConsequence: error instanceof StorageError }
+    enter(after(state, 'failed', failureOf(file, error), now()))
   }
 
   /** Enters the state after a failure or a check. */
@@ -172,10 +140,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     const [before, outage] = [outageOf(state), outageOf(next)]
     state = next
     if (outage === null || outage === before) return
-    log.error(
-      `STORAGE: ${outage.reason}. Footman goes on by itself when that is done; until then nothing new can be stored`,
-    )
-    deps.onState?.(shownState())
+    log.error(`STORAGE: ${outage.reason}. ${GOES_ON}`)
+    deps.onState?.(shown(state, notes.recent))
     schedule()
   }
 
@@ -188,170 +154,53 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     state = after(state, 'recovered', {}, now())
     db.refuseWrites(null)
     log.warn(`STORAGE: ${text}`)
-    if (lost !== null || lasted >= LONG_OUTAGE_MS) notes.add(db, text, lost ?? false)
-    deps.onState?.(shownState())
+    if (isNotable(lost, lasted)) notes.add(db, text, lost ?? false)
+    deps.onState?.(shown(state, notes.recent))
   }
 
   /** Opens the file anew, and replaces it when that does not help. True when the database can be used again. */
   function repair(error: unknown): boolean {
     isRepairing = true
-    isLayoutKept = false
-    enter(after(state, 'failed', failureOf(error, 'damaged'), now()))
+    enter(after(state, 'failed', failureOf(file, error, 'damaged'), now()))
     try {
-      const wasSound = reopened()
-      if (!wasSound) replace(error)
+      const isOther = inUse.repair(error)
       recover(`${file} can be used again`, null)
-      if (!wasSound) isOther()
+      if (isOther) announce('replaced')
       return true
     } catch (failure) {
       log.error(`STORAGE: ${file} cannot be replaced yet: ${errorText(failure)}`)
       return false
     } finally {
       isRepairing = false
-      inUse = identityNow(file)
     }
   }
 
-  /** False when the file itself is damaged, and not only a page in memory. */
-  function reopened(): boolean {
-    try {
-      db.close()
-      db.reopen()
-      return isSound(db)
-    } catch (error) {
-      if (isDamage(error)) return false
-      throw error
-    }
-  }
-
-  function replace(error: unknown): void {
-    if (replacements.filter((at) => now() - at < HOUR_MS).length >= MAX_REPLACEMENTS) {
-      throw new StorageError(`it was damaged ${MAX_REPLACEMENTS} times within an hour. Check the disk`)
-    }
-    replacements.push(now())
-    db.close()
-    const aside = setAside(file, now())
-    db.reopen()
-    takeOver(db, aside, error)
-  }
-
-  function takeOver(opened: FileDatabase, aside: string, error: unknown): void {
-    const saved = settings.salvage(aside, opened)
-    const text = `${file} was damaged (${errorText(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
-    log.error(`STORAGE: ${text}`)
-    notes.add(opened, text, true)
-  }
-
-  function isOther(): void {
-    if (settings.startsAnew) db.refuseWrites(new StorageError(`${file} is another one; Footman starts anew`))
-    deps.onReplaced?.('replaced')
+  function announce(how: Replacement): void {
+    const isOther = how === 'replaced' && settings.startsAnew
+    if (isOther) db.refuseWrites(new StorageError(`${file} is another one; Footman starts anew`))
+    deps.onReplaced?.(how)
   }
 
   async function look(): Promise<void> {
     state = after(state, 'look', {}, now())
     try {
-      const found = await identityOf(file)
+      const found = await inUse.look()
       if (stopped) return
-      inUse ??= found
-      if (found !== null && found.id === inUse?.id) await whenOurs[state.name]()
-      else if (found === null || isEmptied(file)) miss()
-      else meetOther(found)
+      const seen = atPath(state, found, { gone: failureOf(file, null, 'gone'), graceMs, now: now() })
+      enter(seen.state)
+      // Writes to a removed file would be lost.
+      if (found.is !== 'ours') db.refuseWrites(new StorageError(`${file} has disappeared`))
+      await actions[seen.action]()
     } catch (error) {
       fail(error)
     }
   }
 
-  /** There is no file at the path: after a while it is created anew. */
-  function miss(): void {
-    enter(after(state, 'nothing', { gone: failureOf(null, 'gone') }, now()))
-    refuseWrites()
-    if (state.name === 'missing' && now() - state.emptySince >= graceMs) bringBack()
-  }
-
-  /** Another file is at the path: it is used once no process writes to it, as it may be a copy in progress. */
-  function meetOther({ version }: FileIdentity): void {
-    const isStill = state.name === 'foreign' && state.version === version
-    enter(after(state, 'other', { gone: failureOf(null, 'gone'), version }, now()))
-    refuseWrites()
-    if (isStill) adopt()
-  }
-
-  /** Writes to a removed file would be lost. */
-  function refuseWrites(): void {
-    db.refuseWrites(new StorageError(`${file} has disappeared`))
-  }
-
-  /** On Linux a file that was removed can be read as long as it is open. */
-  function bringBack(): void {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    deps.claimDirectory?.()
-    const isRescued = rescued()
-    isLayoutKept = false
-    db.reopen()
-    inUse = identityNow(file)
-    const what = isRescued ? 'made anew with all that it held' : 'made anew and empty: what it held is lost'
-    recover(`${file} was not put back and is ${what}`, !isRescued)
-    if (isRescued) deps.onReplaced?.('rescued')
-    else isOther()
-  }
-
-  function rescued(): boolean {
-    try {
-      copyTo(db, file)
-      return true
-    } catch (error) {
-      log.error(`STORAGE: ${file} cannot be rescued: ${errorText(error)}`)
-      return false
-    }
-  }
-
-  function adopt(): void {
-    refuseNewer(file, options.migrations)
-    deps.claimDirectory?.()
-    try {
-      db.reopen()
-      isLayoutKept = false
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      // The content of the open file is better than that.
-      setAside(file, now())
-      bringBack()
-      return
-    }
-    inUse = identityNow(file)
-    recover(`Another file stands at ${file}: Footman goes on with what is in that one,`, true)
-    isOther()
-  }
-
-  async function tryAgain(): Promise<void> {
-    await proveRoom(dirname(file))
-    if (state.name === 'unwritable' && state.outage.kind === 'failing' && state.looks > 1) db.reopen()
-    proveWrite(db)
-    recover(`${file} can be written again`, null)
-  }
-
-  async function keepCompanions(): Promise<void> {
-    await keepLog()
-    if (isLayoutKept || stopped) return
-    isLayoutKept = true
-    try {
-      keepLayout(db, file)
-    } catch (error) {
-      log.warn(
-        `STORAGE: ${errorText(error)}. ${file} is in use all the same; should it be damaged, less of it can be read`,
-      )
-    }
-  }
-
-  /** Without its write-ahead log, a crash would lose the transactions in it. */
-  async function keepLog(): Promise<void> {
-    if (await identityOf(`${file}-wal`)) return
-    if ((await identityOf(file))?.id !== inUse?.id || stopped) return
-    log.warn(`STORAGE: ${file}-wal has disappeared; what was in it is written to ${file} now`)
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    db.reopen()
-    proveWrite(db)
-    deps.onReplaced?.('rescued')
+  function makeAnew(): void {
+    const isRescued = inUse.makeAnew()
+    const what = isRescued ? 'with all that it held' : 'and empty: what it held is lost'
+    recover(`${file} was not put back and is made anew ${what}`, !isRescued)
+    announce(isRescued ? 'rescued' : 'replaced')
   }
 
   /** Not a recurring job: the pace depends on the state of the storage. */
@@ -362,17 +211,11 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     timer.unref?.()
   }
 
-  function shownState(): StorageState {
-    const outage = outageOf(state)
-    if (outage) return { state: 'down', reason: outage.reason }
-    return notes.recent?.lost ? { state: 'degraded', reason: notes.recent.text } : { state: 'up', reason: '' }
-  }
-
   return {
     db,
     guard: {
       get state() {
-        return shownState()
+        return shown(state, notes.recent)
       },
       get note() {
         return notes.recent
@@ -393,41 +236,16 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 }
 
-/** Writes the page of `user_version` unchanged; throws the error of SQLite when that fails. */
-function proveWrite(db: Database): void {
-  const { user_version } = db.get<{ user_version: number }>('PRAGMA user_version') ?? { user_version: 0 }
-  db.transaction(() => db.exec(`PRAGMA user_version = ${user_version}`))
+function failureOf(file: string, error: unknown, kind = failureKind(error)): Failure {
+  const reason = failureText(kind, { file, detail: errorText(error) })
+  return { kind, reason, isConsequence: error instanceof StorageError }
 }
 
-/** Reads the whole file: a second or more for each gigabyte. */
-const isSound = (db: Database): boolean =>
-  db.get<{ quick_check: string }>('PRAGMA quick_check(1)')?.quick_check === 'ok'
-
 /** Like `isSound`, but true when the check itself fails, because `onFailure` has handled the damage then. */
-function seemsSound(db: Database): boolean {
+function seemsSound(db: FileDatabase): boolean {
   try {
     return isSound(db)
   } catch {
     return true
-  }
-}
-
-/** Throws a `NewerDatabaseError` for a file with other migrations than these. Changes nothing. */
-function refuseNewer(file: string, migrations: readonly Migration[]): void {
-  const found = inspectDatabase(file)
-  const known = new Set(migrations.map(({ name }) => name))
-  if (found?.applied.every((name) => known.has(name)) ?? true) return
-  throw new NewerDatabaseError(found?.writer ? `Footman ${found.writer}` : 'a newer Footman')
-}
-
-/** Writes the content of the open database to a new file at its former path. */
-function copyTo(db: Database, file: string): void {
-  removeDatabase(file)
-  try {
-    createPrivateFile(file)
-    db.exec(`VACUUM INTO '${file.replaceAll("'", "''")}'`)
-  } catch (error) {
-    removeDatabase(file)
-    throw error
   }
 }

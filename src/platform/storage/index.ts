@@ -3,8 +3,9 @@ import { errorText, StartError } from '../errors.ts'
 import { type AfterCommit, createGroupWriter, type GroupWriter } from '../group-commit.ts'
 import { type FileDatabase, isDamage, isStorageFailure, type Migration } from '../sqlite.ts'
 import type { Clock, Logger, Service } from '../types.ts'
-import { openGuarded, type StorageGuard, type StorageState } from './guard.ts'
+import { openGuarded, type StorageGuard } from './guard.ts'
 import { salvage } from './salvage.ts'
+import type { StorageState } from './states.ts'
 import { failureKind, failureText } from './states.ts'
 
 export interface StorageDeps {

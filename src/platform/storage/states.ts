@@ -1,8 +1,12 @@
-/** The states of a guarded database, the events that lead from one to another, and the texts about its failures. Accesses no file. */
+/**
+ * The states of a guarded database, the events that lead from one to another, what is done in each, and the texts about its
+ * failures. Accesses no file.
+ */
 
 import { dirname } from 'node:path'
 import { backoffDelay } from '../backoff.ts'
 import { isDamage } from '../sqlite.ts'
+import type { StorageNote } from './note.ts'
 
 export type FailureKind = 'full' | 'readOnly' | 'gone' | 'newer' | 'damaged' | 'failing'
 
@@ -81,6 +85,100 @@ const TRANSITIONS: Transitions = {
 /** The state after an event; the same object when nothing has changed. `now`: milliseconds since 1970. */
 export function after<E extends keyof Events>(state: State, type: E, event: Events[E], now: number): State {
   return TRANSITIONS[type](state, event, now)
+}
+
+/** The file at the path. */
+export type AtPath =
+  /** It is the one in use. */
+  | { readonly is: 'ours' }
+  /** There is none, or it is empty. */
+  | { readonly is: 'nothing' }
+  | { readonly is: 'other'; readonly version: string }
+
+export type Action =
+  /** The database works: its companion files are kept. */
+  | 'keep'
+  /** A write is tried; the database works again if it succeeds. */
+  | 'write'
+  | 'repair'
+  /** The file is back. */
+  | 'go on'
+  /** Nothing is written until the file is back. */
+  | 'wait'
+  | 'make anew'
+  /** The other file is used. */
+  | 'adopt'
+
+interface Look extends Loss {
+  readonly now: number
+  /** Time to put back a file that has disappeared. */
+  readonly graceMs: number
+}
+
+const WHEN_OURS: Readonly<Record<State['name'], Action>> = {
+  up: 'keep',
+  unwritable: 'write',
+  damaged: 'repair',
+  missing: 'go on',
+  foreign: 'go on',
+}
+
+/** The state after a check of the file, and what is done then. */
+export function atPath(
+  state: State,
+  found: AtPath,
+  { gone, graceMs, now }: Look,
+): { readonly state: State; readonly action: Action } {
+  switch (found.is) {
+    case 'ours':
+      return { state, action: WHEN_OURS[state.name] }
+    case 'nothing': {
+      const next = after(state, 'nothing', { gone }, now)
+      const isOver = next.name === 'missing' && now - next.emptySince >= graceMs
+      return { state: next, action: isOver ? 'make anew' : 'wait' }
+    }
+    case 'other': {
+      // A file that still changes may be a copy in progress.
+      const isStill = state.name === 'foreign' && state.version === found.version
+      return { state: after(state, 'other', { gone, version: found.version }, now), action: isStill ? 'adopt' : 'wait' }
+    }
+  }
+}
+
+/** A file that fails for long can perhaps be used again when it is opened anew. */
+export function needsOpening(state: State): boolean {
+  return state.name === 'unwritable' && state.outage.kind === 'failing' && state.looks > 1
+}
+
+const HOUR_MS = 3_600_000
+/** Most replacements within an hour, because a failing disk would damage each new file. */
+export const MAX_REPLACEMENTS = 3
+
+/** `replacements`: when damaged files were replaced. */
+export function isReplacedTooOften(replacements: readonly number[], now: number): boolean {
+  return replacements.filter((at) => now - at < HOUR_MS).length >= MAX_REPLACEMENTS
+}
+
+/** An outage at least this long is worth a note. */
+const LONG_OUTAGE_MS = 60_000
+
+/** Whether the end of an outage is worth a note; `lost`: data may be missing, null = the file is the same. */
+export function isNotable(lost: boolean | null, lastedMs: number): boolean {
+  return lost !== null || lastedMs >= LONG_OUTAGE_MS
+}
+
+export interface StorageState {
+  /** `degraded`: usable, but data may have been lost within the last hour. */
+  readonly state: 'up' | 'degraded' | 'down'
+  /** The failure and its remedy, or the loss; '' when up. */
+  readonly reason: string
+}
+
+/** `recent`: the newest note of the last hour. */
+export function shown(state: State, recent: StorageNote | null): StorageState {
+  const outage = outageOf(state)
+  if (outage) return { state: 'down', reason: outage.reason }
+  return recent?.lost ? { state: 'degraded', reason: recent.text } : { state: 'up', reason: '' }
 }
 
 const downOf = ({ outage, looks }: Down): Down => ({ outage, looks })
