@@ -35,6 +35,8 @@ test('any other text is read as the engine reads it', () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 8 }), fc.nat(30), fc.string({ maxLength: 2 }), (json, at, put) => {
       for (const text of [json, json.slice(0, at) + put + json.slice(at)]) {
+        // It is JSON for the engine, and refused.
+        if (text.includes('__proto__')) continue
         let value: unknown
         try {
           value = JSON.parse(text)
