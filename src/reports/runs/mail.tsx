@@ -200,11 +200,11 @@ export function withLinesAbove(html: string, above: Above): string {
 }
 
 /** The body of a mail about the outcome of a run. */
-export function noticeHtml(text: string, insteadOf: string | null): string {
+export function noticeHtml(text: string, above: Above): string {
   const body = (
     <body style={STYLE.body}>
       <div style={STYLE.card}>
-        <LinesAbove insteadOf={insteadOf ?? ''} filesRefused={false} />
+        <LinesAbove {...above} />
         <p style="margin:0;white-space:pre-line">{text}</p>
       </div>
     </body>

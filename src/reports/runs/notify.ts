@@ -10,7 +10,7 @@ import { attemptOf, type CarrierDeps, type CarrierSettings } from './carriers.ts
 import type { Carrier } from './deliver.ts'
 import type { DeliveryRecord, Ledger, NewDelivery, RunRecord } from './ledger.ts'
 import type { RunLog } from './log.ts'
-import { mailOptions, noticeHtml } from './mail.tsx'
+import { linesAbove, mailOptions, noticeHtml } from './mail.tsx'
 import { inTestMode } from './plan.ts'
 
 interface NotificationPayload {
@@ -121,21 +121,26 @@ export function createNotificationCarrier(
           url,
           recovered: payload.recovered,
         })
-    const sent = await deps.mailer.send(
-      mailOptions(mail, {
-        messageId: delivery.id,
-        deliveryId: delivery.id,
-        runId: run.id,
-        from: settings.fromAddress,
-        replyTo: null,
-        host: settings.host,
-        priority: outcome === 'error' || outcome === 'waiting' ? 'high' : 'normal',
-        text: mail.insteadOf ? `TEST — would have gone to ${mail.insteadOf}\n\n${text}` : text,
-        html: noticeHtml(text, mail.insteadOf),
-        attachments: payload.attachLog ? [await logAttachment(deps, settings, run)] : [],
-      }),
-    )
-    return attemptOf(sent)
+    const send = async (filesRefused: boolean) => {
+      const above = { insteadOf: mail.insteadOf ?? '', filesRefused }
+      return deps.mailer.send(
+        mailOptions(mail, {
+          messageId: delivery.id,
+          deliveryId: delivery.id,
+          runId: run.id,
+          from: settings.fromAddress,
+          replyTo: null,
+          host: settings.host,
+          priority: outcome === 'error' || outcome === 'waiting' ? 'high' : 'normal',
+          text: [...linesAbove(above), text].join('\n\n'),
+          html: noticeHtml(text, above),
+          attachments: payload.attachLog && !filesRefused ? [await logAttachment(deps, settings, run)] : [],
+        }),
+      )
+    }
+    const sent = await send(false)
+    const isTooLarge = payload.attachLog && sent.outcome === 'rejected' && sent.tooLarge
+    return attemptOf(isTooLarge ? await send(true) : sent)
   }
 }
 

@@ -20,7 +20,7 @@ import { createDocumentMaker, labelOf } from './document.ts'
 import { type CheckedCondition, createGate, type KeptStates } from './gate.ts'
 import type { RunApp } from './ledger.ts'
 import type { MissingDocument, PreparedDocument } from './plan.ts'
-import { type Person, personBehind, type Reader, resolvePeople } from './recipients.ts'
+import { addressesOf, type Person, personBehind, type Reader, resolvePeople } from './recipients.ts'
 import type { PrepareDeps, PrepareRequest } from './request.ts'
 
 export interface Prepared {
@@ -256,7 +256,9 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   function people(first: ReportUse): Promise<Person[]> {
     async function evaluate(expression: string): Promise<string> {
       try {
-        return await inAppOf(first, async ({ data }) => nameText(await data.evaluate(expression)))
+        const text = await inAppOf(first, async ({ data }) => nameText(await data.evaluate(expression)))
+        if (addressesOf(text).length === 0) deps.line(`the recipient expression "${expression}" gives no address`)
+        return text
       } catch (error) {
         if (signal.aborted || isEndOfRun(error)) throw error
         const [code, reason] = faultOf(error)

@@ -110,7 +110,11 @@ async function open(bytes: Uint8Array<ArrayBuffer>, { maxTemplateMb }: Limits): 
     )
   }
   if (bytes[0] === 0xd0 && bytes[1] === 0xcf && bytes[2] === 0x11 && bytes[3] === 0xe0) {
-    throw templateError('TEMPLATE_UNSAFE', '', 'the file is protected by a password or in an old binary format')
+    throw templateError(
+      'TEMPLATE_UNSAFE',
+      '',
+      'the file is protected by a password or in an old binary format: save it without a password as .docx, .xlsx or .pptx',
+    )
   }
   const entries = await readDirectory(bytes)
   refuse(checkDirectory(entries))

@@ -180,6 +180,8 @@ async function* writeBlock(
 
 type RowState = 'filled' | 'empty' | 'hidden'
 
+const HAS_CELLS = /<(?:\w+:)?c[\s/>]/
+
 async function writeRow(
   request: BandRequest,
   row: SourceRow,
@@ -190,6 +192,8 @@ async function writeRow(
   const { band } = request
   const number = request.place.layout.rowOf(row.number, band, 'first', within)
   if (number > MAX_ROW) {
+    // The height of an empty row at the very end of the sheet.
+    if (!HAS_CELLS.test(row.source)) return { number, attributes: '', cells: '', copied: '' }
     throw new ReportError('TEMPLATE_TOO_LARGE', `${request.place.name}: more than ${MAX_ROW} rows`)
   }
   const cells = request.plan.cells.get(row.number)

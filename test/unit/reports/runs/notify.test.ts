@@ -221,7 +221,7 @@ async function delivered(
   })
   const result = await carrier({ run: run(outcome), delivery } as unknown as DeliveryJob)
   folder.remove()
-  return { mail: mails[0]!, result, delivery: delivery! }
+  return { mail: mails[0]!, mails, result, delivery: delivery! }
 }
 
 test('the mail: subject, priority, headers, log of the run', async () => {
@@ -248,6 +248,15 @@ test('a log of more than 1 MB is compressed; without attachLog there is none', a
   expect(packed!.filename).toBe('report-task_Weekly sales pack_2025-11-21_07-30-00.log.gz')
   expect(gunzipSync(packed!.content as Buffer).toString() === log).toBe(true)
   expect((await delivered({ attachLog: false })).mail.attachments).toEqual([])
+})
+
+test('a mail that is refused for its size goes without the log, and says so; one without a log is not sent again', async () => {
+  const answer: MailOutcome = { outcome: 'rejected', detail: '552 5.3.4 too large', tooLarge: true }
+  const { mails, result } = await delivered({}, { answer })
+  expect(mails.map(({ attachments }) => attachments!.length)).toEqual([1, 0])
+  expect(String(mails[1]!.text)).toStartWith('The files are not attached: the mail server refused a mail of this size.')
+  expect(result).toMatchObject({ state: 'failed', code: 'MAIL_REJECTED' })
+  expect((await delivered({ attachLog: false }, { answer })).mails).toHaveLength(1)
 })
 
 test('test mode: to the test address alone, which sees for whom the mail was', async () => {

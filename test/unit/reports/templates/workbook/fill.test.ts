@@ -321,6 +321,18 @@ test('areas to the edge of the sheet stay areas of cells, and end at its last ro
 })
 
 test.each([
+  ['<row r="1048576" ht="30" customHeight="1"/>', false],
+  ['<row r="1048575" hidden="1"></row>', false],
+  [sheetRow(1_048_576, ['the end']), true],
+])('the last rows of a sheet leave room for a loop unless they have cells: %s', async (last, isRefused) => {
+  const rows = [sheetRow(2, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']), last]
+  const filling = filledWorkbook(workbook([{ name: 'S', xml: worksheet(rows.join('')) }]), { facts: facts(3) })
+  if (isRefused) return expect(filling).rejects.toThrow('more than 1048576 rows')
+  await using filled = await filling
+  expect(filled.text(SHEET)).not.toMatch(/r="10485[78]\d"/)
+})
+
+test.each([
   ['drawing', '../drawings/drawing1.xml'],
   ['comments', '../comments1.xml'],
   ['threadedComment', '../threadedComments/threadedComment1.xml'],
