@@ -177,13 +177,14 @@ const label = (text: string): Cell => ({ text, number: null })
  * the marks are parts of a whole, and are left out elsewhere. Kinds ordered by size are sorted.
  */
 export function limitPoints(
-  content: ChartContent,
+  drawn: ChartContent,
   most: number,
   warn: (code: 'POINTS_TRUNCATED', details: string) => void,
 ): ChartContent {
-  const { kind, dimensions } = content
-  if (dimensions.length === 0) return content
+  const { kind, dimensions } = drawn
+  if (dimensions.length === 0) return drawn
   const value = (row: Row): number => row[dimensions.length]?.number ?? 0
+  const content = PARTS.has(kind) ? withoutNegative(drawn, value, warn) : drawn
   const sums = new Map<string, number>()
   for (const row of content.rows) sums.set(pointOf(row), (sums.get(pointOf(row)) ?? 0) + value(row))
   const bySize = [...sums].sort(([, one], [, other]) => Math.abs(other) - Math.abs(one)).map(([point]) => point)
@@ -208,6 +209,20 @@ export function limitPoints(
     ...content,
     rows: [...shown, [label(OTHERS), ...blank, cellLike(rest, shown[0]?.[dimensions.length], content.measures[0])]],
   }
+}
+
+/** A part of a whole cannot be negative: programs for workbooks would draw it as if it were not. */
+function withoutNegative(
+  content: ChartContent,
+  value: (row: Row) => number,
+  warn: (code: 'POINTS_TRUNCATED', details: string) => void,
+): ChartContent {
+  const rows = content.rows.filter((row) => value(row) >= 0)
+  const [shown, of] = [rows.length, content.rows.length]
+  if (shown === of) return content
+  const [dimension] = content.dimensions
+  warn('POINTS_TRUNCATED', `${shown} of ${of} values of ${dimension?.label}, as parts of a whole cannot be negative`)
+  return { ...content, rows, cut: { shown, of } }
 }
 
 /** The steps with the largest changes, in their order, and the total of all. */

@@ -120,7 +120,7 @@ describe('more values than maxPoints', () => {
       ['B', 50],
       ['C', 3],
       ['D', 40],
-      ['E', -2],
+      ['E', 2],
     ]),
   })
   const limited = (kind: ChartContent['kind'], most: number) => {
@@ -162,11 +162,26 @@ describe('more values than maxPoints', () => {
       rows: [
         ['B', 50],
         ['D', 40],
-        ['Others', 2],
+        ['Others', 6],
       ],
       warnings: [warning],
     })
   })
+  test.each(['pie', 'donut', 'treemap', 'funnel'] as const)(
+    'negative values are no parts of a %s, which says so',
+    async (kind) => {
+      const rows = rowsOf([
+        ['A', 1],
+        ['B', -50],
+        ['C', 3],
+      ])
+      const warnings: string[] = []
+      const chart = limitPoints({ ...content(kind), rows }, 5, (code, details) => warnings.push(`${code} ${details}`))
+      expect(chart.rows.map(([name]) => name?.text)).toEqual(['C', 'A'])
+      expect(warnings).toEqual(['POINTS_TRUNCATED 2 of 3 values of City, as parts of a whole cannot be negative'])
+      expect(await chartSvg(chart, drawing)).toContain('Showing the largest 2 of 3 values of City')
+    },
+  )
   test('Others are written as the app writes the others', () => {
     const plainRows = content('pie').rows
     const rows = plainRows.map(([name, value]) => [
@@ -174,7 +189,7 @@ describe('more values than maxPoints', () => {
       { text: `${value!.number! * 1000} kr`, number: value!.number! * 1000 },
     ])
     const limited = limitPoints({ ...content('pie'), rows }, 2, () => undefined)
-    expect(limited.rows.at(-1)?.[1]).toEqual({ text: '2000 kr', number: 2000 })
+    expect(limited.rows.at(-1)?.[1]).toEqual({ text: '6000 kr', number: 6000 })
   })
   test('no more values: nothing is left out', () => {
     expect(limited('bar', 5)).toEqual({
@@ -183,7 +198,7 @@ describe('more values than maxPoints', () => {
         ['B', 50],
         ['C', 3],
         ['D', 40],
-        ['E', -2],
+        ['E', 2],
       ],
       warnings: [],
     })
