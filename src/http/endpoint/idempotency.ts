@@ -3,6 +3,7 @@
  * twice. Keys are kept for 24 hours per caller.
  */
 import { createHash } from 'node:crypto'
+import { limitedClient } from '../../platform/addresses.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -143,7 +144,7 @@ function keyOf({ headers }: ApiRequest): string | null {
 
 /** Unauthenticated callers are identified by address. */
 const callerOf = ({ caller, client }: ApiRequest): string =>
-  caller.actor === 'anonymous' ? `anonymous ${client}` : caller.actor
+  caller.actor === 'anonymous' ? `anonymous ${limitedClient(client)}` : caller.actor
 
 function hashOf({ url, body }: ApiRequest): string {
   return createHash('sha256')
