@@ -115,7 +115,7 @@ export function createAuditExport(
     },
   })
 
-  /** In halves where the receiver finds them too large together. What it has taken counts, whatever follows. */
+  /** In halves where the receiver finds them too large together. Those that it has taken are not sent again. */
   async function sendAll(
     to: Target,
     entries: readonly Item['entry'][],

@@ -21,7 +21,7 @@ export const plainAddress = (address: string): string =>
 export const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host)
 
 /**
- * The client that a limit counts for an address. Whoever has an IPv6 address has a network of 2^64 of them, so that the network
+ * The client that a limit counts for an address. A site with IPv6 has at least a network of 2^64 addresses, so that the network
  * counts: `2001:db8:0:7::/64`. A mapped IPv4 address is the IPv4 address, however it is written; other texts stay.
  */
 export function limitedClient(address: string): string {
@@ -38,13 +38,15 @@ export function limitedClient(address: string): string {
 /** The eight numbers of an IPv6 address. */
 function groupsOf(address: string): readonly number[] {
   const [plain = ''] = address.split('%')
-  const hex = plain.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
-    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number)
-    return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
-  })
-  const [head = [], tail = []] = hex.split('::').map((part) => (part === '' ? [] : part.split(':')))
-  const zeros = Array<string>(8 - head.length - tail.length).fill('0')
-  return [...head, ...(hex.includes('::') ? zeros : []), ...tail].map((group) => Number.parseInt(group, 16))
+  const [head = [], tail = []] = plain.split('::').map((part) => part.split(':').filter(Boolean).flatMap(groupOf))
+  return [...head, ...Array<number>(8 - head.length - tail.length).fill(0), ...tail]
+}
+
+/** An IPv4 address at the end stands for two. */
+function groupOf(part: string): readonly number[] {
+  if (!part.includes('.')) return [Number.parseInt(part, 16)]
+  const [a = 0, b = 0, c = 0, d = 0] = part.split('.').map(Number)
+  return [(a << 8) | b, (c << 8) | d]
 }
 
 const familyOf = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4')

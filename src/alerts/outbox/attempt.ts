@@ -210,7 +210,7 @@ export async function attemptDelivery(
   return end('dead', 'REJECTED', result.detail, message, { ...attempt, result: 'rejected' })
 }
 
-/** What a message weighs, for comparing it with its shortened form. */
+/** Size of the texts and files of a message, to compare it with its shortened form. */
 function sizeOf(payload: unknown): number {
   if (typeof payload === 'string') return payload.length
   if (payload instanceof Uint8Array) return payload.byteLength

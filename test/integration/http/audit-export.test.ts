@@ -177,7 +177,9 @@ describe('a webhook', () => {
     })
     for (let n = 1; n <= 40; n += 1) record(`test.${n}`, n === 20 ? 'key:huge' : 'key:erp')
     await until(() => waiting() === 0 && sink.requests.length > 0)
-    const taken = sink.requests.filter(({ body }) => body.length <= 1500 && !body.includes('key:huge')).flatMap(actionsIn)
+    const taken = sink.requests
+      .filter(({ body }) => body.length <= 1500 && !body.includes('key:huge'))
+      .flatMap(actionsIn)
     const others = Array.from({ length: 40 }, (_, n) => `test.${n + 1}`).filter((action) => action !== 'test.20')
     expect(taken).toEqual(others)
     expect(dead()).toEqual([expect.stringMatching(/number 20 of fm1-\w+, is too large for the webhook: 413/)])
