@@ -4,7 +4,7 @@ import { attemptsOf, failureReason, runOf } from '../qlik/qrs/execution.ts'
 import { STATUS_TEXTS } from '../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty, type QrsNamed } from '../qlik/qrs/types.ts'
 import { correlationKey } from './message-text/labels.ts'
-import { excerpts } from './script-log.ts'
+import { excerpts, type LogLines, shownLines, sizeOfLog } from './script-log.ts'
 import { durationParts, type TimeFormatter, utcParts } from './times.ts'
 import { eventHeading, eventTitle, subjectName, TYPE_LABELS } from './title.ts'
 import type { RenderInput } from './types.ts'
@@ -337,23 +337,18 @@ function executionVariables({ execution, node }: TaskEvent, times: TimeFormatter
   }
 }
 
-/** Which lines of the script log a message shows. */
-interface LogLines {
-  readonly headLines: number
-  readonly tailLines: number
-}
-
 function scriptLogVariables({ scriptLog, execution }: TaskEvent, counts: LogLines): Variables {
   const { head, tail } = excerpts(scriptLog, counts.headLines, counts.tailLines)
+  const shown = shownLines(scriptLog, counts)
   return {
     // QRS reports the size later than it returns the log.
     scriptLogSize: scriptLog ? execution?.scriptLogSize || scriptLog.characters : 0,
-    scriptLogSizeRows: scriptLog?.lines.length ?? '',
+    scriptLogSizeRows: scriptLog ? sizeOfLog(scriptLog).rows : '',
     scriptLogSizeCharacters: scriptLog?.characters ?? '',
     scriptLogHead: head,
     scriptLogTail: tail,
-    scriptLogHeadCount: counts.headLines,
-    scriptLogTailCount: counts.tailLines,
+    scriptLogHeadCount: shown.headLines,
+    scriptLogTailCount: shown.tailLines,
   }
 }
 
@@ -497,9 +492,9 @@ const CLOUD_TIMES = [
 /** In Qlik Cloud the size of a script log is its number of lines, and line breaks are no characters. */
 function cloudLogSize(scriptLog: TaskEvent['scriptLog']): Variables {
   if (!scriptLog) return {}
-  const rows = scriptLog.lines.length.toLocaleString()
-  const characters = scriptLog.lines.reduce((sum, { length }) => sum + length, 0)
-  return { scriptLogSize: rows, scriptLogSizeRows: rows, scriptLogSizeCharacters: characters.toLocaleString() }
+  const { rows, characters } = sizeOfLog(scriptLog)
+  const shown = rows.toLocaleString()
+  return { scriptLogSize: shown, scriptLogSizeRows: shown, scriptLogSizeCharacters: characters.toLocaleString() }
 }
 
 /** A value that Qlik Cloud did not send stays at the empty value of its variable. */

@@ -2,12 +2,20 @@
 import { z } from 'zod'
 import { lacksOf } from '../cluster/fitness.ts'
 import type { Cluster } from '../cluster/index.ts'
-import type { ClusterStatus, Leadership, NodeInfo, SharedState } from '../cluster/types.ts'
+import {
+  type ClusterStatus,
+  ForwardingError,
+  type Leadership,
+  type NodeInfo,
+  type SharedState,
+} from '../cluster/types.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
+import { forwardingRefusal } from '../http/forwarding.ts'
 import type { CheckState } from '../http/system.ts'
 import { once } from '../platform/once.ts'
+import { PostgresError } from '../platform/postgres/errors.ts'
 import type { Clock } from '../platform/types.ts'
 
 export interface ClusterRouteDeps {
@@ -146,10 +154,12 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
         202: z.object({ node: z.string().describe('The node that leads no more.') }).describe('It hands over.'),
         404: 'This node works on its own.',
         409: 'No other node runs that may lead.',
+        503: 'The database of the cluster cannot be used by this node. Nothing was done.',
+        504: 'The connection to the database broke before it answered.',
       }),
       async handle() {
         const { cluster: own, status } = ours()
-        if (!(await own.nodes.hasCandidate())) {
+        if (!(await answered(status, () => own.nodes.hasCandidate()))) {
           throw refusal('NO_CANDIDATE', 'No other node runs that may lead; GET /v4/cluster lists them')
         }
         // The answer leaves before this node is built anew as a follower.
@@ -172,10 +182,12 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
         204: z.void().describe('It is off the list.'),
         404: 'There is no such node, or no cluster.',
         409: 'It runs.',
+        503: 'The database of the cluster cannot be used by this node. Nothing was done.',
+        504: 'The connection to the database broke before it answered.',
       }),
       async handle({ params }) {
-        const { cluster: own } = ours()
-        const outcome = await own.nodes.remove(params.name)
+        const { cluster: own, status } = ours()
+        const outcome = await answered(status, () => own.nodes.remove(params.name))
         if (outcome === 'unknown') throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)
         if (outcome === 'runs') throw refusal('NODE_RUNS', `"${params.name}" has given a sign of life in the last 30 s`)
         return new Response(null, { status: 204 })
@@ -185,6 +197,20 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
 }
 
 const HAND_OVER_MS = 250
+const AWAY = 'The database of the cluster cannot be used by this node. Nothing was done; repeat the call'
+const CUT_OFF = 'The connection to the database broke before it answered. GET /v4/cluster shows whether it was done'
+
+/** Work in the database. Rejects as other changes do while the database is away; a node alone does not try. */
+async function answered<T>({ mode }: ClusterStatus, work: () => Promise<T>): Promise<T> {
+  if (mode === 'alone') throw forwardingRefusal(new ForwardingError('CLUSTER_UNAVAILABLE', AWAY))
+  return work().catch((error: unknown) => {
+    if (!(error instanceof PostgresError)) throw error
+    const fault = error.isUndone
+      ? new ForwardingError('CLUSTER_UNAVAILABLE', AWAY)
+      : new ForwardingError('OUTCOME_UNKNOWN', CUT_OFF)
+    throw forwardingRefusal(fault)
+  })
+}
 
 /** A node is behind, or messages wait, for longer than this: something is wrong. */
 const LATE_MS = 30_000

@@ -6,6 +6,7 @@ import { parse, serialize } from 'hono/utils/cookie'
 import { disposition } from '../http/endpoint/disposition.ts'
 import { type ApiRequest, textAnswer } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
+import { limitedClient } from '../platform/addresses.ts'
 import type { Logger } from '../platform/types.ts'
 import { createAsk, withQuery } from './ask.ts'
 import { assetAnswer } from './assets.ts'
@@ -51,7 +52,7 @@ export function createSite(deps: SiteDeps): Site {
     const { request } = c.env
     const visitor = await guard.visitorOf(request)
     if (!visitor) return redirect(withQuery(`${rootOf(request)}/login`, { next: addressOf(request) }))
-    const tooMany = request.pages.count(visitor.identity.bucket ?? request.client)
+    const tooMany = request.pages.count(visitor.identity.bucket ?? limitedClient(request.client))
     if (tooMany) throw tooMany
     return work(contextOf(c, visitor))
   }

@@ -58,6 +58,17 @@ export interface ScriptLog {
   readonly lines: readonly string[]
   /** Length of the whole text in UTF-16 code units. */
   readonly characters: number
+  /** Only in a shortened message, whose `lines` are a note and the end of the log. */
+  readonly whole?: WholeLog
+}
+
+/** The log that was shortened. */
+interface WholeLog {
+  readonly rows: number
+  /** Without the line breaks. */
+  readonly characters: number
+  /** So many of the last of `lines` are the end of the log; those before are no part of it. */
+  readonly shown: number
 }
 
 /** A Windows service whose state has changed. */

@@ -4,6 +4,7 @@
  * few requests, so made-up ids delay no other event. The ids of all tasks are read soon after the start and every
  * hour, and are kept on disk: a task that Qlik Sense knows is known at once, although it has never failed before.
  */
+import { limitedClient } from '../platform/addresses.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { type Database, isStorageFailure } from '../platform/sqlite.ts'
@@ -116,15 +117,16 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
     if (isListed(tx, subject.toLowerCase()) || (!isApp(subject) && deps.knowsTask(tx, subject))) return false
     const { sender, receivedAt, journalId, raw } = message
     const now = clock.now()
-    if (direct.take(sender, now) && directInAll.take('', now)) return false
-    const own = waiting.get(sender) ?? 0
+    if (direct.take(limitedClient(sender), now) && directInAll.take('', now)) return false
+    const client = limitedClient(sender)
+    const own = waiting.get(client) ?? 0
     if (total >= maxWaiting && own >= maxWaiting / waiting.size) {
       counters.dropped.BACKLOG_FULL += 1
       recordDrops(tx, [{ at: receivedAt, sender, reason: 'BACKLOG_FULL', raw }])
       return true
     }
     tx.run(KEEP, journalId, receivedAt, sender, subject.toLowerCase(), raw, key)
-    waiting.set(sender, own + 1)
+    waiting.set(client, own + 1)
     total += 1
     return true
   }
@@ -342,7 +344,12 @@ function pageOf(db: Database, after: number): Row[] {
 
 function countWaiting(db: Database): Map<string, number> {
   const counts = db.all<{ sender: string; n: number }>('SELECT sender, count(*) AS n FROM unverified GROUP BY sender')
-  return new Map(counts.map(({ sender, n }) => [sender, n]))
+  const waiting = new Map<string, number>()
+  for (const { sender, n } of counts) {
+    const client = limitedClient(sender)
+    waiting.set(client, (waiting.get(client) ?? 0) + n)
+  }
+  return waiting
 }
 
 const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((all, n) => all + n, 0)

@@ -27,6 +27,11 @@ export const auditChainMigrations: readonly Migration[] = [
         first TEXT
       ) WITHOUT ROWID;`,
   },
+  {
+    name: 'audit-004',
+    // How many entries without a hash there were when the chain began; null of chains that began without this column.
+    sql: 'ALTER TABLE audit_chain ADD COLUMN unchained INTEGER;',
+  },
 ]
 
 /** The place of an entry in the chain of its node. */
@@ -85,7 +90,8 @@ export function nextLink(tx: Database, node: string, row: ChainedRow): Link {
   if (own) tx.run('UPDATE audit_chain SET head_n = ?, head_hash = ? WHERE chain = ?', place.n, hash, chain)
   else {
     tx.run(
-      'INSERT INTO audit_chain (chain, own, head_n, head_hash, first) VALUES (?, 1, ?, ?, ?)',
+      `INSERT INTO audit_chain (chain, own, head_n, head_hash, first, unchained)
+         VALUES (?, 1, ?, ?, ?, (SELECT count(*) FROM audit WHERE chain IS NULL))`,
       chain,
       place.n,
       hash,
@@ -258,12 +264,21 @@ function faultAtEnd(chain: string, known: ChainRow | undefined, last: Place | nu
   return isOther ? { chain, n: end, id: null, reason: 'the newest entry is not the one that was written' } : null
 }
 
+/** An entry without hash behind the first one with a hash, or more before it than there were when the chain began. */
 function putIn(db: Database): BrokenLink | null {
   const found = db.get<{ id: string; chain: string }>(
     `SELECT audit.id, audit_chain.chain FROM audit, audit_chain
        WHERE audit.chain IS NULL AND audit_chain.own = 1 AND audit.id > audit_chain.first ORDER BY audit.id LIMIT 1`,
   )
-  return found
-    ? { chain: found.chain, n: 0, id: found.id, reason: 'the entry has no hash, although newer ones do' }
-    : null
+  if (found) return { chain: found.chain, n: 0, id: found.id, reason: 'the entry has no hash, although newer ones do' }
+  // The newest stands for all: which of them was put in cannot be said. Other nodes may have brought old ones.
+  const more = db.get<{ id: string; chain: string; there: number; were: number }>(
+    `SELECT max(audit.id) AS id, audit_chain.chain, count(*) AS there, audit_chain.unchained AS were FROM audit, audit_chain
+       WHERE audit.chain IS NULL AND audit_chain.own = 1
+       AND (SELECT count(*) FROM audit_chain) = 1 AND NOT EXISTS (SELECT 1 FROM audit AS other WHERE other.chain <> audit_chain.chain)
+       GROUP BY audit_chain.chain HAVING count(*) > audit_chain.unchained`,
+  )
+  if (!more) return null
+  const reason = `there are ${more.there} entries without a hash, and were ${more.were} when the chain began`
+  return { chain: more.chain, n: 0, id: more.id, reason }
 }

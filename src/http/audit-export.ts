@@ -10,6 +10,7 @@ import { errorText } from '../platform/errors.ts'
 import { parseRetryAfter } from '../platform/http-client.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
 import { type SyslogPeer, sendSyslog, syslogLine } from '../platform/syslog.ts'
+import { saysTooLarge } from '../platform/too-large.ts'
 import type { Service } from '../platform/types.ts'
 import type { AuditDeps, StoredAuditEntry } from './audit.ts'
 import type { Link } from './audit-chain.ts'
@@ -103,17 +104,33 @@ export function createAuditExport(
         } = { value: { to: 'syslog' as Target } },
       ] = items
       const entries = items.map(({ value }) => value.entry)
-      const result = await (to === 'syslog' ? toSyslog(entries, signal) : toWebhook(entries, signal)).catch(
-        (error: unknown): SendResult => ({ outcome: 'retry', detail: errorText(error) }),
-      )
-      if (!signal.aborted) logOutage(to, result)
-      return items.map(() => result)
+      const results = await sendAll(to, entries, signal)
+      const last = results.at(-1)
+      if (last && !signal.aborted) logOutage(to, last)
+      return results
     },
-    onDead: ({ count }) =>
-      log.error(
-        `AUDIT: ${count} entries could not be exported for as long as the audit is kept; resend them as dead letters`,
-      ),
+    onDead({ reason, count, detail }) {
+      const why = reason === 'EXPIRED' ? 'for as long as the audit is kept' : `(${detail})`
+      log.error(`AUDIT: ${count} entries could not be exported ${why}; resend them as dead letters`)
+    },
   })
+
+  /** In halves where the receiver finds them too large together. Those that it has taken are not sent again. */
+  async function sendAll(
+    to: Target,
+    entries: readonly Item['entry'][],
+    signal: AbortSignal,
+  ): Promise<readonly SendResult[]> {
+    const sending = to === 'syslog' ? toSyslog(entries, signal) : toWebhook(entries, signal)
+    const result = await sending.catch((error: unknown): SendResult => ({ outcome: 'retry', detail: errorText(error) }))
+    if (result.outcome !== 'rejected' || entries.length === 1) return entries.map(() => result)
+    const middle = entries.length >> 1
+    const first = await sendAll(to, entries.slice(0, middle), signal)
+    const rest = entries.slice(middle)
+    // They leave in order.
+    const waiting = first.find(({ outcome }) => outcome === 'retry')
+    return [...first, ...(waiting ? rest.map(() => waiting) : await sendAll(to, rest, signal))]
+  }
 
   async function toSyslog(entries: readonly Item['entry'][], signal: AbortSignal): Promise<SendResult> {
     await sendSyslog(await peerOf(syslog, deps), entries.map(lineOf), signal)
@@ -123,7 +140,7 @@ export function createAuditExport(
   async function toWebhook(entries: readonly Item['entry'][], signal: AbortSignal): Promise<SendResult> {
     const client = await clients.client()
     if ('problem' in client) return { outcome: 'retry', detail: client.problem, slow: true }
-    const { status, headers } = await client.request({
+    const response = await client.request({
       method: 'POST',
       url: webhook.url,
       headers: {
@@ -136,9 +153,16 @@ export function createAuditExport(
       statusSuffices: true,
       signal,
     })
+    const { status, headers } = response
     if (status >= 200 && status < 300) return { outcome: 'delivered' }
+    const isRefused = status >= 400 && status < 500 && status !== 408 && status !== 429
+    if (isRefused && saysTooLarge(response)) {
+      // A hole that the chain shows is better than a receiver that gets nothing any more.
+      const [{ id, chain, n } = { id: '', chain: '', n: 0 }] = entries
+      return { outcome: 'rejected', detail: `${id}, number ${n} of ${chain}, is too large for the webhook: ${status}` }
+    }
     const retryAfterMs = parseRetryAfter(headers['retry-after'], clock.now())
-    // An audit has no entries that a receiver may refuse: a person has to repair the receiver.
+    // No other refusal is about an entry: a person has to repair the receiver.
     const slow = status >= 300 && status < 500 && status !== 408 && status !== 429
     return { outcome: 'retry', detail: `it answered ${status}`, slow, ...(retryAfterMs !== null && { retryAfterMs }) }
   }
@@ -146,7 +170,7 @@ export function createAuditExport(
   /** Logs the begin of an outage, once an hour that it goes on, and its end. */
   function logOutage(to: Target, result: SendResult): void {
     const since = failing.get(to)
-    if (result.outcome === 'delivered') {
+    if (result.outcome !== 'retry') {
       if (since !== undefined) log.info(`AUDIT: The ${to} receiver takes entries again`)
       failing.delete(to)
     } else if (since === undefined || clock.now() - since >= REMINDER_MS) {

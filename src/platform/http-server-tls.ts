@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
-import { plainAddress } from './addresses.ts'
+import { limitedClient, plainAddress } from './addresses.ts'
 import type { ClientCertificate, ConnectionLimit, HttpServer, ServeInfo, ServeTls } from './http-server-types.ts'
 
 interface TlsServeSettings {
@@ -73,13 +73,14 @@ export async function serveTls(settings: TlsServeSettings): Promise<HttpServer> 
 
   function isTooMany(address: string): boolean {
     if (!connections || connections.max === 0 || connections.isExempt(address)) return false
-    return (byAddress.get(address) ?? 0) >= connections.max
+    return (byAddress.get(limitedClient(address)) ?? 0) >= connections.max
   }
 
   function count(address: string, by: 1 | -1): void {
-    const next = (byAddress.get(address) ?? 0) + by
-    if (next > 0) byAddress.set(address, next)
-    else byAddress.delete(address)
+    const client = limitedClient(address)
+    const next = (byAddress.get(client) ?? 0) + by
+    if (next > 0) byAddress.set(client, next)
+    else byAddress.delete(client)
   }
 
   const server = createTlsServer(optionsOf(settings.tls), (socket) => {

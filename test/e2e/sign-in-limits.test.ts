@@ -6,7 +6,7 @@ import { until } from '../support/wait.ts'
 
 const OPS = newKey('ops', 'admin')
 const READERS = ['anna', 'bob', 'carl', 'dora'].map((name) => `${name}@acme.example`)
-const [ANNA, BOB, CARL] = READERS as [string, string, string]
+const [ANNA, BOB, CARL, DORA] = READERS as [string, string, string, string]
 const SAME_ORIGIN = { 'sec-fetch-site': 'same-origin' }
 
 let reports: ReportSite
@@ -49,6 +49,22 @@ test('a client gets five links for an address within an hour, and another client
   await ask(BOB, '203.0.113.1')
   await until(() => reports.mailsTo(ANNA).length === 6 && reports.mailsTo(BOB).length === 1, { what: 'two more' })
 }, 60_000)
+
+test('the addresses of an IPv6 network are one client for every limit, and the log names the address', async () => {
+  for (let n = 0; n < 50; n += 1) await ask(DORA, `2001:db8:9:1::${n % 10}`)
+  await until(() => refusals(DORA) === 45, { timeout: 60_000, what: '45 refusals' })
+  expect(reports.mailsTo(DORA)).toHaveLength(5)
+  expect(reports.product.process.stdout.join('\n')).toContain(`no login link for ${DORA} asked by 2001:db8:9:1::9`)
+  await ask(DORA, '2001:db8:9:2::1')
+  await until(() => reports.mailsTo(DORA).length === 6, { what: 'the mail of her own request' })
+  const signIn = async (client: string) => {
+    const headers = { ...SAME_ORIGIN, 'x-forwarded-for': client }
+    return (await reports.product.call('POST', '/console/api/v4/sessions', { credential: 'fm_wrong' }, headers)).status
+  }
+  const wrong = await Promise.all(Array.from({ length: 14 }, (_, n) => signIn(`2001:db8:a:1::${n}`)))
+  expect(new Set(wrong)).toEqual(new Set([401, 429]))
+  expect([await signIn('2001:db8:a:1:ffff::1'), await signIn('2001:db8:a:2::1')]).toEqual([429, 401])
+}, 120_000)
 
 test('an address gets fifty links within an hour from all clients together, and the last one still opens', async () => {
   for (let n = 0; n < 50; n += 1) await ask(CARL, `198.51.100.${Math.floor(n / 5)}`)

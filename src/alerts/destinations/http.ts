@@ -10,6 +10,7 @@ import { connectionFailure, failureText } from '../../platform/connection-failur
 import { type HttpResponse, jsonOf, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
 import { MASK } from '../../platform/log-mask.ts'
+import { saysTooLarge } from '../../platform/too-large.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { cut } from '../message-text/cut.ts'
 import { textNeeds } from '../message-text/writer.ts'
@@ -214,16 +215,6 @@ export function explanation(response: HttpResponse, mask: (text: string) => stri
   const texts = values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
   // Masked before it is cut, so that no half of a secret is left.
   return cut(mask(texts.join(' ')).replace(/\s+/g, ' ').trim(), EXPLANATION_KEPT)
-}
-
-/** How services name a text, a field or a list that is too long, in what they answer to a request that they refuse. */
-const TOO_LARGE =
-  /too[ _-](?:large|long|big|many)|exceed|max(?:imum)?[ _-]?(?:size|length)|(?:size|length)[ _-]limit|(?:fewer|shorter|less) (?:in length|than)|or fewer|at most|invalid_blocks/i
-const ANSWER_SEARCHED = 4000
-
-/** Of a permanent refusal: its reason is the size of the message, or of one field of it. */
-export function saysTooLarge(response: HttpResponse): boolean {
-  return response.status === 413 || TOO_LARGE.test(response.text().slice(0, ANSWER_SEARCHED))
 }
 
 /** Statuses after which the next attempt may succeed soon. */

@@ -6,7 +6,7 @@ import type { Need, Outcome, ScriptLog, TaskEvent, TaskType } from '../../events
 import type { InfluxDbConfig, InfluxPoint, InfluxServer, WritableLine } from '../../metrics/influxdb/types.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsExecutionResult, QrsNamed } from '../../qlik/qrs/types.ts'
-import { excerpts } from '../script-log.ts'
+import { excerpts, shownLines } from '../script-log.ts'
 import { durationParts, type TimeFormatter, utcParts } from '../times.ts'
 import type { Destination, Message, PlannedDelivery, RenderInput, Rule, Suppression } from '../types.ts'
 import { gathered } from './gather.ts'
@@ -324,7 +324,7 @@ function failureText(execution: QrsExecutionResult, log: ScriptLog | null, { tai
 
 /** The same about a successful reload. A part with no lines is left out with its caption. */
 function successText(execution: QrsExecutionResult | null, log: ScriptLog, lines: Lines): string {
-  const { headLines, tailLines } = lines
+  const { headLines, tailLines } = shownLines(log, lines)
   const { head, tail } = excerpts(log, headLines, tailLines)
   const parts = [
     ...(headLines > 0 ? [caption('HEAD', headLines) + LINE_BREAK + head] : []),

@@ -3,12 +3,13 @@ import { z } from 'zod'
 import { map } from '../../config/fields.ts'
 import type { Severity, TaskEvent } from '../../events/types.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
+import { saysTooLarge } from '../../platform/too-large.ts'
 import { runOf } from '../../qlik/qrs/execution.ts'
 import { cut } from '../message-text/cut.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
 import { SHORTENED } from '../outbox/shorten.ts'
 import type { DeliveryResult, Message, TargetedDestination } from '../types.ts'
-import { createHttpSender, createMasker, explanation, hostOf, httpFailure, httpResult, saysTooLarge } from './http.ts'
+import { createHttpSender, createMasker, explanation, hostOf, httpFailure, httpResult } from './http.ts'
 import { httpHeaders, type SettingsOf, serverUrl } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
@@ -84,7 +85,10 @@ function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: 
       (response) => judge(response, batch.length),
       (error) => httpFailure(error, key),
     )
-    return batch.map(() => result)
+    if (result.outcome !== 'rejected' || !result.tooLarge || batch.length === 1) return batch.map(() => result)
+    const middle = batch.length >> 1
+    const first = await deliver(batch.slice(0, middle), signal)
+    return [...first, ...(await deliver(batch.slice(middle), signal))]
   }
 
   return {

@@ -184,7 +184,7 @@ export async function attemptDelivery(
   if (result.outcome === 'rejected' && result.tooLarge && !stop.aborted) {
     // The alert matters more than what made it large.
     const short = await render(true).catch(() => null)
-    if (short !== null) {
+    if (short !== null && sizeOf(short.payload) < sizeOf(message.payload)) {
       const second = await send(destination, short, stop)
       result = { ...second, detail: `${second.detail}; shortened, as the whole message was refused: ${result.detail}` }
       message = short
@@ -208,6 +208,14 @@ export async function attemptDelivery(
     return { state: 'delivered', reason: null, detail: result.detail, durationMs, result: 'delivered', event }
   }
   return end('dead', 'REJECTED', result.detail, message, { ...attempt, result: 'rejected' })
+}
+
+/** Size of the texts and files of a message, to compare it with its shortened form. */
+function sizeOf(payload: unknown): number {
+  if (typeof payload === 'string') return payload.length
+  if (payload instanceof Uint8Array) return payload.byteLength
+  if (typeof payload !== 'object' || payload === null) return 0
+  return Object.values(payload).reduce((sum: number, value) => sum + sizeOf(value), 0)
 }
 
 /** Null when the time is over or Footman stops before it is done. */

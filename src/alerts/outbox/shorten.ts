@@ -1,7 +1,8 @@
 /** The event of a message that its receiver has refused as too large: little of its script log, no long texts. */
-import type { TaskEvent } from '../../events/types.ts'
+import type { ScriptLog, TaskEvent } from '../../events/types.ts'
 import { errorLine } from '../../qlik/qrs/execution.ts'
 import { cut } from '../message-text/cut.ts'
+import { lengthOfLines } from '../script-log.ts'
 
 /** The message says so, as its reader may miss what is not there. */
 export const SHORTENED = 'Shortened: the receiver refused the whole message as too large.'
@@ -9,6 +10,8 @@ export const SHORTENED = 'Shortened: the receiver refused the whole message as t
 /** Characters of the end of the script log. */
 const LOG_KEPT = 1500
 const TEXT_KEPT = 300
+/** Between the line with the error and the end of the log. */
+const GAP = '[...]'
 const ITEMS_KEPT = 20
 
 /** A copy for one more attempt; the stored event stays whole. */
@@ -18,7 +21,7 @@ export function shortened(event: TaskEvent): TaskEvent {
     ...Object.getOwnPropertyDescriptors(event),
     ...valuesOf({
       logMessage: [cut(logMessage, TEXT_KEPT), SHORTENED].filter(Boolean).join(' '),
-      scriptLog: scriptLog && { ...scriptLog, lines: endOf(scriptLog.lines, errorLine(scriptLog.lines)) },
+      scriptLog: scriptLog && endOf(scriptLog),
       app: short(app),
       task: short(task),
       execution: short(execution),
@@ -27,8 +30,10 @@ export function shortened(event: TaskEvent): TaskEvent {
   })
 }
 
-/** The last lines, and the one with the error when it stands before them. */
-function endOf(lines: readonly string[], error: string | null): readonly string[] {
+/** The last lines, and the one with the error when it stands before them; the counts stay those of the whole log. */
+function endOf(log: ScriptLog): ScriptLog {
+  const { lines } = log
+  const error = errorLine(lines)
   const end: string[] = []
   let room = LOG_KEPT
   for (const line of lines.toReversed()) {
@@ -38,7 +43,11 @@ function endOf(lines: readonly string[], error: string | null): readonly string[
     end.unshift(text)
   }
   const isThere = error === null || end.some((line) => line.includes(error))
-  return [SHORTENED, ...(isThere ? [] : [cut(error, TEXT_KEPT)]), ...end]
+  return {
+    ...log,
+    lines: [SHORTENED, ...(isThere ? [] : [cut(error, TEXT_KEPT), GAP]), ...end],
+    whole: { rows: lines.length, characters: lengthOfLines(log), shown: end.length },
+  }
 }
 
 /** The same with shorter texts and lists, at every depth. */

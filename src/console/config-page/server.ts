@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import { jsonAnswer, jsonText } from '../../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refused } from '../../http/errors.ts'
 import { type BrowserRules, refusalPage } from '../../http/middleware/browser-rules.ts'
-import { isLoopback } from '../../platform/addresses.ts'
+import { isLoopback, limitedClient } from '../../platform/addresses.ts'
 import { type LocalServer, serveLocal } from '../../platform/local-server.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import icon from './assets/icon.svg' with { type: 'text' }
@@ -106,7 +106,7 @@ const securityHeaders: MiddlewareHandler = async (c, next) => {
 function limitCalls<V extends RateVerdict>({ limit, tooManyRequests, log }: ConfigViewDeps<V>): MiddlewareHandler<Env> {
   return async (c, next) => {
     const { client } = c.env
-    const verdict = limit(client)
+    const verdict = limit(limitedClient(client))
     if (!verdict.allowed) {
       const { method } = c.req
       log.warn(

@@ -10,7 +10,7 @@ import type { Identity } from '../../http/endpoint/caller.ts'
 import { type ApiRequest, jsonAnswer } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
-import { isLoopback } from '../../platform/addresses.ts'
+import { isLoopback, limitedClient } from '../../platform/addresses.ts'
 import { createAsk, withQuery } from '../ask.ts'
 import { formOf, jsonOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
 import type { Guard, Visitor } from './guard.ts'
@@ -43,11 +43,12 @@ export function createSignIn({ sessions, links, audit, now }: SignInDeps, settin
    */
   function failed(request: ApiRequest, details: string): Refusal {
     failures = failures.filter(({ at }) => now() - at < MINUTE_MS)
-    const isLimited = failures.filter(({ client }) => client === request.client).length >= FAILURES_PER_MINUTE
+    const own = limitedClient(request.client)
+    const isLimited = failures.filter(({ client }) => client === own).length >= FAILURES_PER_MINUTE
     if (isLimited) {
       return refusal('RATE_LIMITED', 'Too many sign-ins have failed. Wait a minute.', {}, { 'retry-after': '60' })
     }
-    failures.push({ client: request.client, at: now() })
+    failures.push({ client: own, at: now() })
     record(request, 'anonymous', 'denied')
     return refusal('UNAUTHENTICATED', details)
   }

@@ -1,5 +1,6 @@
 /** The ingest worker: owns the UDP socket and `journal.db`, so that nothing on the main thread can cost a datagram. */
 
+import { limitedClient } from '../../platform/addresses.ts'
 import { backoffDelay } from '../../platform/backoff.ts'
 import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
@@ -246,7 +247,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     if (raw.byteLength > settings.maxMessageSize) {
       return { reason: 'TOO_LARGE', detail: `${raw.byteLength} bytes, at most ${settings.maxMessageSize} are accepted` }
     }
-    if (rates && !rates.take(sender, deps.now())) {
+    if (rates && !rates.take(limitedClient(sender), deps.now())) {
       return { reason: 'RATE_LIMITED', detail: `more than ${settings.maxMessagesPerMinute} messages a minute` }
     }
     const backlog = lastId - consumedUpTo + pendingEvents + waiting.length

@@ -1,4 +1,5 @@
 /** Server-sent events: answers that stay open and report what happens. */
+import { limitedClient } from '../../platform/addresses.ts'
 import { refusal } from '../errors.ts'
 import type { Caller } from './caller.ts'
 import type { ApiRequest } from './route.ts'
@@ -181,7 +182,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
 
   return {
     async open({ caller, client, stays }, source) {
-      const name = caller.actor === 'anonymous' ? client : caller.actor
+      const name = caller.actor === 'anonymous' ? limitedClient(client) : caller.actor
       const reason = stopped ? 'Footman is about to stop.' : fullFor(name)
       if (reason !== null) throw refusal('TOO_MANY_STREAMS', reason)
       return new Response(stream(name, source, stays), {

@@ -3,6 +3,7 @@
  * twice. Keys are kept for 24 hours per caller, in `footman.db`. The server asks for every change, so no endpoint has to.
  */
 import { createHash } from 'node:crypto'
+import { limitedClient } from '../../platform/addresses.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -183,7 +184,7 @@ function keyOf({ headers }: ApiRequest): string | null {
 
 /** Unauthenticated callers are identified by address. */
 const callerOf = ({ caller, client }: ApiRequest): string =>
-  caller.actor === 'anonymous' ? `anonymous ${client}` : caller.actor
+  caller.actor === 'anonymous' ? `anonymous ${limitedClient(client)}` : caller.actor
 
 /** POST is another way to say PUT; answers that an older version has kept know neither. */
 function hashOf({ method, url, body }: ApiRequest): string {

@@ -1,4 +1,5 @@
 /** Access control around the endpoints: refuses requests at the entry, identifies the caller, checks its scopes. */
+import { limitedClient } from '../../platform/addresses.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { Audit } from '../audit.ts'
 import type { AccessControl } from '../auth/control.ts'
@@ -24,7 +25,7 @@ export function entryRules(
     const refusal = access.entryRefusal(url, request)
     if (!refusal) return
     const { client } = request
-    if (!limit || limit(client).allowed) {
+    if (!limit || limit(limitedClient(client)).allowed) {
       audit.record({
         actor: 'anonymous',
         address: client,

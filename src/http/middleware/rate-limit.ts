@@ -3,6 +3,7 @@
  * a time.
  */
 
+import { limitedClient } from '../../platform/addresses.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { type Middleware, withAnswer } from '../context.ts'
 import { Refusal, refusal } from '../errors.ts'
@@ -58,7 +59,7 @@ export function rateLimit(limit: RateLimit, log: Logger): Middleware {
     const { route, identity } = env
     // The page has been counted.
     if (env.isChecked || (route?.limited === false && !identity.refusal)) return next(c)
-    const verdict = limit(identity.bucket ?? env.client)
+    const verdict = limit(identity.bucket ?? limitedClient(env.client))
     if (!verdict.allowed) {
       const { client, method, shownUrl: url } = env
       log.warn(`API: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${url}`)
@@ -98,13 +99,13 @@ export function requestsAtATime(max: number, warn: (address: string, what: strin
     const { env } = c
     if (env.isChecked) return next(c)
     // The address is read only when there is such a client.
-    if (full.size > 0 && full.has(env.client)) {
+    if (full.size > 0 && full.has(limitedClient(env.client))) {
       warn(env.client, 'requests under way')
       throw tooManyAtATime(max)
     }
     const answer = next(c)
     if (!(answer instanceof Promise)) return answer
-    const { client } = env
+    const client = limitedClient(env.client)
     change(client, 1)
     const leave = () => change(client, -1)
     answer.then(leave, leave)

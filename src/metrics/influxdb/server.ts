@@ -5,6 +5,7 @@ import type { BackoffSettings } from '../../platform/backoff.ts'
 import { errorText } from '../../platform/errors.ts'
 import { type HttpResponse, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
+import { saysTooLarge } from '../../platform/too-large.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import {
   type ClientSource,
@@ -157,8 +158,6 @@ function createLineWriter({ target, send, clock, log, makeDatabase }: WriterDeps
 
 /** The points are at fault, or some of them. */
 const REFUSED = [400, 413, 422]
-/** `string field value too long`, `max tag length`, `request body too large`. */
-const TOO_LONG = /too (?:large|long|big)|exceed|max(?:imum)? (?:tag|key|value|size|length)/i
 /** It may take them in a moment. */
 const TEMPORARY = [408, 425, 429]
 
@@ -173,7 +172,7 @@ function writeResult(response: HttpResponse, now: number, explain: (response: Ht
   const said = explain(response)
   const detail = said ? `HTTP ${status}: ${said}` : `HTTP ${status}`
   if (REFUSED.includes(status)) {
-    const tooLarge = status === 413 || TOO_LONG.test(said)
+    const tooLarge = saysTooLarge({ status, text: () => said })
     return { outcome: 'rejected', detail, ...(tooLarge && { tooLarge }) }
   }
   if (!TEMPORARY.includes(status) && status < 500) return waiting(detail, { slow: true })

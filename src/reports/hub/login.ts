@@ -7,7 +7,7 @@ import { parse, serialize } from 'hono/utils/cookie'
 import { createLocalCheck } from '../../http/client-address.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import type { BrowserRules } from '../../http/middleware/browser-rules.ts'
-import { addressMatcher } from '../../platform/addresses.ts'
+import { addressMatcher, limitedClient } from '../../platform/addresses.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { addressProblem, type SenderRules } from '../addresses.ts'
@@ -134,8 +134,9 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
      * Makes a link for an address, known or not, so that both take the same time; `next` is the path to show afterwards.
      * Resolves with its token, null when the address or the client has asked too often.
      */
-    requestLink: (address: string, client: string, next: string): Promise<string | null> =>
+    requestLink: (address: string, from: string, next: string): Promise<string | null> =>
       writer.write((on) => {
+        const client = limitedClient(from)
         const at = now()
         // Null where no link was made.
         const asked = on.get<Record<'ofBoth' | 'ofAddress' | 'ofClient', number | null>>(

@@ -207,6 +207,13 @@ describe('two nodes from outside', () => {
     await until(async () => (await json(node, '/v4/cluster')).mode === 'alone', { timeout: 30_000 })
     for (const path of ['/', '/events', '/system'])
       expect(await page(node, path)).toMatch(/This node works alone.*schedules and retries rest/)
+    for (const [method, path] of [
+      ['DELETE', '/v4/cluster/nodes/no-such-node'],
+      ['POST', '/v4/cluster/stepdown'],
+    ] as const) {
+      const answer = await node.call(method, path)
+      expect([path, answer.status, await answer.json()]).toMatchObject([path, 503, { code: 'CLUSTER_UNAVAILABLE' }])
+    }
     const health = await node.call('GET', '/health')
     expect(health.status).toBe(503)
     expect(await health.json()).toMatchObject({ checks: { cluster: 'down' } })

@@ -173,3 +173,34 @@ test('entries from before the chain are counted', async () => {
   const { broken, unchained, checked } = await checkChains(db, { alone: true })
   expect([broken, unchained, checked]).toEqual([null, 1, 1])
 })
+
+test('an entry without hash that is put in before the first one of the chain is found', async () => {
+  const db = table()
+  const putIn = (id: string) =>
+    db.run(
+      `INSERT INTO audit (id, at, actor, action, target, outcome) VALUES (?, ?, 'key:erp', 'task.start', '[]', 'ok')`,
+      id,
+      START - DAY,
+    )
+  putIn(uuidV7(START - DAY))
+  const { broken } = await checkChains(db, { alone: true })
+  expect(broken?.reason).toBe('there are 1 entries without a hash, and were 0 when the chain began')
+})
+
+test('entries of a version without the chain are counted when it begins, and retention may remove them', async () => {
+  const db = openDatabase(':memory:', { migrations: auditMigrations })
+  const old = (day: number) =>
+    db.run(
+      `INSERT INTO audit (id, at, actor, action, target, outcome) VALUES (?, ?, 'key:erp', 'task.start', '[]', 'ok')`,
+      uuidV7(START - day * DAY),
+      START - day * DAY,
+    )
+  for (const day of [3, 2, 1]) old(day)
+  db.transaction(() => insertEntry(db, entry(START), 'fm1'))
+  const state = async () => (await checkChains(db, { alone: true })).broken?.reason ?? null
+  expect(await state()).toBeNull()
+  db.run('DELETE FROM audit WHERE id = (SELECT min(id) FROM audit)')
+  expect(await state()).toBeNull()
+  for (const day of [5, 4]) old(day)
+  expect(await state()).toBe('there are 4 entries without a hash, and were 3 when the chain began')
+})

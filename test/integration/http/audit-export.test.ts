@@ -63,8 +63,10 @@ async function scene(settings: AuditExportSettings, directory: TempDirectory = t
       requestId: null,
       detail: null,
     })
-  const waiting = () => db.get<{ n: number }>('SELECT count(*) AS n FROM audit_export')!.n
-  return { directory, log, record, waiting, stop, flush: () => writer.flush() }
+  const waiting = () => db.get<{ n: number }>(`SELECT count(*) AS n FROM audit_export WHERE state = 'waiting'`)!.n
+  const dead = () =>
+    db.all<{ detail: string }>(`SELECT detail FROM audit_export WHERE state = 'dead'`).map(({ detail }) => detail)
+  return { directory, log, record, waiting, dead, stop, flush: () => writer.flush() }
 }
 
 const actionsOf = (messages: readonly string[]) => messages.map((line) => entryOf(line).action)
@@ -162,6 +164,28 @@ describe('a webhook', () => {
       ['test.2', 2],
     ])
     expect(JSON.stringify(log.lines)).not.toContain('a secret token')
+  })
+
+  test('that takes small requests only gets all entries in smaller ones, but for one that is too large alone', async () => {
+    await using sink = await startHttpSink()
+    const actionsIn = ({ body }: { body: string }) =>
+      (JSON.parse(body) as { audit: { action: string }[] }).audit.map(({ action }) => action)
+    sink.answer(({ body }) => ({ status: body.length > 1500 || body.includes('key:huge') ? 413 : 200 }))
+    const { record, waiting, dead, log } = await scene({
+      ...OFF,
+      webhook: { url: sink.url, bearerToken: '', caFile: '' },
+    })
+    for (let n = 1; n <= 40; n += 1) record(`test.${n}`, n === 20 ? 'key:huge' : 'key:erp')
+    await until(() => waiting() === 0 && sink.requests.length > 0)
+    const taken = sink.requests
+      .filter(({ body }) => body.length <= 1500 && !body.includes('key:huge'))
+      .flatMap(actionsIn)
+    const others = Array.from({ length: 40 }, (_, n) => `test.${n + 1}`).filter((action) => action !== 'test.20')
+    expect(taken).toEqual(others)
+    expect(dead()).toEqual([expect.stringMatching(/number 20 of fm1-\w+, is too large for the webhook: 413/)])
+    expect(log.lines.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
+      expect.stringContaining('number 20 of fm1-'),
+    ])
   })
 
   test('that is down does not hold up syslog', async () => {

@@ -39,6 +39,9 @@ test('a caller has twenty, whatever its address; callers without credentials by 
   const strangers = await times(21, () => open(all, from('anonymous', '10.9.9.9')))
   expect(strangers[20]).toMatch(/^503 .*10\.9\.9\.9 has 20 streams open/)
   expect(await open(all, from('anonymous', '10.9.9.8'))).toBe('open')
+  const neighbours = await times(21, () => open(all, from('anonymous', `2001:db8:9:1::${++address}`)))
+  expect(neighbours[20]).toMatch(/^503 .*2001:db8:9:1::\/64 has 20 streams open/)
+  expect(await open(all, from('anonymous', '2001:db8:9:2::1'))).toBe('open')
 })
 
 test('the last tenth is for callers that have none', async () => {

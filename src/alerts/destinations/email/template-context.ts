@@ -82,6 +82,7 @@ const EMPTY = {
   executionStopTime: { stopTimeLocal1: '' },
   executionStatusNum: '' as number | '',
   executionDetails: [] as readonly Detail[],
+  scriptLogTailCount: 0,
   scriptLogSizeRows: '' as number | string,
   scriptLogSizeCharacters: '' as number | string,
   daysUntilExpiry: '' as number | '',

@@ -213,16 +213,22 @@ const BAD_LINE = /\b(?:error|failed|failure|exception)\b/i
 function logsOf(context: MailContext, budget: Budget, good: boolean): LogViews {
   const { scriptLogSizeRows: rows, scriptLogSizeCharacters: characters } = context
   const excerpts = excerptsOf(context)
+  // The end of a shortened log has lines before it that are no rows of it.
+  const rowsIn = (which: string, lines: number) =>
+    which === 'Last' ? Math.min(lines, context.scriptLogTailCount) : lines
   return {
     logs: excerpts.map(({ which, lines }) => {
       const kept = budget.fitLines(lines, LOG_BYTES, which === 'First' ? 'start' : 'end')
-      const shown = kept.map((text) => ({ text, bad: !good && BAD_LINE.test(text) }))
+      const texts = kept.map((text) => ({ text, bad: !good && BAD_LINE.test(text) }))
       return {
-        title: titleOf(kept.length < lines.length && which === 'All' ? 'Last' : which, kept.length),
-        lines: shown,
+        title: titleOf(kept.length < lines.length && which === 'All' ? 'Last' : which, rowsIn(which, kept.length)),
+        lines: texts,
       }
     }),
-    logTexts: excerpts.map(({ which, lines }) => ({ title: titleOf(which, lines.length), text: lines.join('\n') })),
+    logTexts: excerpts.map(({ which, lines }) => ({
+      title: titleOf(which, rowsIn(which, lines.length)),
+      text: lines.join('\n'),
+    })),
     logSummary: rows === '' ? '' : `The script log has ${count(rows)} rows with ${count(characters)} characters.`,
   }
 }
