@@ -31,9 +31,17 @@ export const FIRST_DATE = 61
 export const isBeyondExcel = (display: Display, column: Pick<Column, 'type'> | null): boolean =>
   display.as === 'time' && display.number < (column?.type === 'date' || column?.type === 'timestamp' ? FIRST_DATE : 0)
 
-/** A format for a negative time, which Excel shows only as a text of the format; without a text in days. */
-export const negativeTimeFormat = (column: Pick<Column, 'type' | 'format'>, text?: string): string =>
-  `${numberFormat(column)};${text ? quoted(text) : '-0.0000 "d"'}`
+/** Excel reads a few hundred formats of a workbook. */
+const MOST_FORMATS = 100
+
+/** The formats that a workbook has so far. */
+export type KnownFormats = readonly string[]
+
+/** Excel shows a negative time only as a text of its format; in days when the workbook has no room for more formats. */
+export function negativeTimeFormat(pattern: string, text: string, known: KnownFormats): string {
+  const exact = `${pattern};${quoted(text)}`
+  return known.includes(exact) || known.length < MOST_FORMATS ? exact : `${pattern};-0.0000 "d"`
+}
 
 /** The number format of a cell; `pattern`: that of its column, by `numberFormat`. */
 export function cellFormat(display: Display, pattern: string): string {

@@ -301,8 +301,7 @@ function valueCell(
   if (display.as === 'time' && kind === 'text') return asText()
   const asNumber = (attributes: string) => `<c r="${reference}"${attributes}><v>${number}</v></c>`
   if (isNegative && !isFrom1904 && kind !== 'number') {
-    const exact = negativeTimeFormat(column, value.text)
-    return asNumber(styles.formatted(style, styles.hasRoom(exact) ? exact : negativeTimeFormat(column)))
+    return asNumber(styles.formatted(style, negativeTimeFormat(numberFormat(column), value.text, styles.added)))
   }
   if (display.as === 'locale' || kind !== 'general') return asNumber(style)
   const format = exactFormat(value, column, display)

@@ -10,8 +10,8 @@ export interface Styles {
   kind(attributes: string): CellKind
   /** The attributes with a number format and else the same. */
   formatted(attributes: string, numberFormat: string): string
-  /** Whether a workbook may have the number format beside those that were added; Excel reads a few hundred of them. */
-  hasRoom(numberFormat: string): boolean
+  /** The number formats that were added so far. */
+  readonly added: readonly string[]
   /** The part with the added formats; null when none was added. */
   toXml(): string | null
 }
@@ -21,7 +21,6 @@ const STYLE = /\ss="(\d+)"/
 /** Smaller numbers are those of formats that every program knows. */
 const FIRST_OWN_FORMAT = 164
 const TEXT_FORMAT = 49
-const MAX_ADDED_FORMATS = 100
 /** The numbers of the formats for dates and times that every program knows, some only in East Asia. */
 const KNOWN_DATE = /^(?:1[4-7]|22|2[7-9]|3[016]|5[0-8])$/
 const KNOWN_TIME = /^(?:18|19|2[01]|3[2-5]|4[567])$/
@@ -120,7 +119,7 @@ export function createStyles(source: string | null): Styles {
   return {
     wrapped: (attributes) => changed(attributes, 'wrapped', wrap),
     kind: (attributes) => kindOf(numberFormat(attributes)),
-    hasRoom: (format) => numberFormats.includes(format) || numberFormats.length < MAX_ADDED_FORMATS,
+    added: numberFormats,
     formatted: (attributes, format) => changed(attributes, format, (index) => withNumberFormat(index, format)),
     toXml() {
       if (xml === null || added.length === 0) return null
