@@ -2,8 +2,10 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { writeCsv } from '../../../../src/reports/documents/csv.ts'
 import { reportTask } from '../../../../src/reports/entities/task.ts'
+import { amounts, LOCALES } from '../../../support/duals.ts'
 import { column, table, type Value } from '../../../support/report-data.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'footman-csv-'))
@@ -86,6 +88,16 @@ describe('CSV', () => {
   ])('%p is guarded as %s', async (value, expected) => {
     const text = await csvOf([{ ...column('d:A'), type: 'text' }], [[value]])
     expect(text).toBe(`A\r\n${expected}\r\n`)
+  })
+
+  test('as texts, amounts in every locale are guarded only where a letter stands directly before a digit', async () => {
+    const cells = LOCALES.flatMap((marks) => fc.sample(amounts(marks), { numRuns: 400, seed: 7 }))
+    const rows = cells.map(({ text, number }) => [[number!, text] as const])
+    const csv = { bom: false, header: false, numbers: 'text', delimiter: '\t' }
+    const lines = (await csvOf([column('m:A')], rows, csv)).trimEnd().split('\r\n')
+    const expected = cells.map(({ text }) => (text.startsWith('-') && /\p{L}\.?\d/u.test(text) ? `'${text}` : text))
+    expect(lines).toEqual(expected)
+    expect(lines.filter((line) => /^-.*\p{L}/u.test(line)).length).toBeGreaterThan(100)
   })
 
   test('labels of columns are guarded too', async () => {
