@@ -48,9 +48,8 @@ export function displayOf(cell: Cell, column: DisplayColumn): Display {
   const scientific = isMeasure ? scientificNumber(cell) : null
   if (scientific !== null) {
     if (hasPattern) return { as: 'pattern', number }
-    return scientific === 'other' || (!isFormatted && ENGINE_EXPONENT.test(text))
-      ? { as: 'locale', number }
-      : { as: 'written', number, written: scientific }
+    if (!isFormatted && ENGINE_EXPONENT.test(text)) return { as: 'locale', number }
+    return scientific === 'other' ? bare(number) : { as: 'written', number, written: scientific }
   }
   if (isCode(text, column)) return TEXT
   if (hasPattern && (isMeasure || showsNumber(cell, column))) return { as: 'pattern', number }
@@ -130,12 +129,14 @@ function showsNumber(cell: Cell, { format }: Pick<Column, 'format'>): boolean {
   const letters = (written.prefix + written.suffix).match(/\p{L}+/gu) ?? []
   if (!letters.every((part) => format.includes(part))) return false
   const [, zeros = ''] = /[.,](0+)[^#0]*$/.exec(format.split(';')[0]!) ?? []
-  return zeros.length === written.decimals || !isOtherNumber(cell.text, written)
+  return letters.length > 0 || zeros.length === written.decimals || !isOtherNumber(cell.text, written)
 }
 
-/** Whether plain digits are not the number that they stand for: `1.10` is another version than `1.1`, and `.5` is not `0.5`. */
+/** Whether a dimension is not the number that it stands for: `1.10` is another version than `1.1`, and `>100` and `6+` are more. */
 const isOtherNumber = (text: string, { prefix, suffix, group }: Written): boolean =>
-  group === '' && suffix.trim() === '' && /^\s*[-−]?$/.test(prefix) && !/^[-−]?\d+(?:[.,]\d*[1-9])?$/.test(text)
+  !/^[\s\p{Sc}%()+−–—-]*$/u.test(prefix) ||
+  !/^[\s\p{Sc}%().,:−–—-]*$/u.test(suffix) ||
+  (group === '' && suffix.trim() === '' && /^\s*[-−]?$/.test(prefix) && !/^[-−]?\d+(?:[.,]\d*[1-9])?$/.test(text))
 
 /** `Q1` and `A-17` are names also as measures; `R5` is money. */
 const isName = ({ prefix, group, decimals }: Written): boolean =>
