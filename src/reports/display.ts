@@ -14,6 +14,8 @@ export interface Written extends Marks {
   readonly thousands: number
   /** The text shows hundredths: `12 %` of 0.12. */
   readonly isPercent: boolean
+  /** The exponent as in number formats: `E+00` for `1.0E+06`. */
+  readonly exponent?: string
 }
 
 export type Display =
@@ -25,6 +27,8 @@ export type Display =
   | { readonly as: 'pattern'; readonly number: number }
   /** A number as its text shows it. */
   | { readonly as: 'written'; readonly number: number; readonly written: Written }
+  /** The zero of a measure without a digit: `-`, `– €`. */
+  | { readonly as: 'dash'; readonly number: number; readonly text: string }
   /** A measure that the app gives no format: in the locale, with its thousands. */
   | { readonly as: 'locale'; readonly number: number }
 
@@ -39,15 +43,22 @@ export function displayOf(cell: Cell, column: DisplayColumn): Display {
   const isMeasure = column?.kind !== 'dimension'
   const hasPattern = column !== null && column.format !== null
   if (text === '') return hasPattern ? { as: 'pattern', number } : isMeasure ? { as: 'locale', number } : bare(number)
+  if (isMeasure && number === 0 && DASH.test(text))
+    return hasPattern ? { as: 'pattern', number } : { as: 'dash', number, text }
+  const scientific = isMeasure ? scientificNumber(cell) : null
+  if (scientific !== null) {
+    if (hasPattern) return { as: 'pattern', number }
+    if (!isFormatted && ENGINE_EXPONENT.test(text)) return { as: 'locale', number }
+    return scientific === 'other' ? bare(number) : { as: 'written', number, written: scientific }
+  }
   if (isCode(text, column)) return TEXT
   if (hasPattern && (isMeasure || showsNumber(cell, column))) return { as: 'pattern', number }
   const inLocale = isMeasure && !isFormatted
   if (text === String(number)) return inLocale ? { as: 'locale', number } : bare(number)
-  if (inLocale && ENGINE_EXPONENT.test(text)) return { as: 'locale', number }
   // Units and words are part of a measure; a dimension with letters is a name.
   if (!isMeasure && LETTER.test(text)) return TEXT
   const written = writtenNumber(cell, isMeasure)
-  if (written === null || (isMeasure && isName(written))) return TEXT
+  if (written === null || (isMeasure ? isName(written) : isOtherNumber(text, written))) return TEXT
   return inLocale && isUnformatted(cell, written) ? { as: 'locale', number } : { as: 'written', number, written }
 }
 
@@ -70,6 +81,27 @@ const EXPONENT = /\dE[+-]?\d/
 /** The engine's own form of large and small numbers. */
 const ENGINE_EXPONENT = /^[-−]?\d(?:[.,]\d+)?e[+-]\d+$/
 const LETTER = /\p{L}/u
+/** Accounts write zero as a dash, with or without the currency. */
+const DASH = /^(?:\p{L}{1,4}\.?(?=\s)|[\s\p{Sc}])*[-–—−]+(?:(?<=\s)\p{L}{1,4}\.?|[\s\p{Sc}%])*$/u
+const SCIENTIFIC = /^([-−]?)(\d+)(?:([.,])(\d+))?e([+-]?)(\d+)$/i
+
+/** The look of `1.0E+06`; `other` when a spreadsheet would write it in another way, such as `10e3`. Null for another number. */
+function scientificNumber({ text, number }: Cell): Written | 'other' | null {
+  const found = SCIENTIFIC.exec(text)
+  if (found === null || number === null) return null
+  const [, prefix = '', whole = '', decimal = '', fraction = '', sign = '', power = ''] = found
+  const value = Number(text.replace(',', '.').replace('−', '-'))
+  const step = 0.500_001 * 10 ** (Number(`${sign}${power}`) - fraction.length)
+  if (!(Math.abs(value - number) <= Math.max(step, Math.abs(number) * 1e-12))) return null
+  if (whole.length > 1) return 'other'
+  return {
+    ...PLAIN,
+    prefix,
+    decimal,
+    decimals: fraction.length,
+    exponent: `E${sign || '-'}${'0'.repeat(power.length)}`,
+  }
+}
 
 /** Texts whose number is another text: a spreadsheet that gets the number of `007` or of 16 digits loses a part of it. */
 function isCode(text: string, column: DisplayColumn): boolean {
@@ -93,9 +125,18 @@ function isOtherDay({ text, number }: Cell, { type, format }: Pick<Column, 'type
 /** Whether a dimension with a pattern shows its number by it; a dual may have any text. */
 function showsNumber(cell: Cell, { format }: Pick<Column, 'format'>): boolean {
   const written = writtenNumber(cell, true)
-  const letters = written ? (written.prefix + written.suffix).match(/\p{L}+/gu) : null
-  return written !== null && (letters ?? []).every((part) => format?.includes(part))
+  if (written === null || format === null) return false
+  const letters = (written.prefix + written.suffix).match(/\p{L}+/gu) ?? []
+  if (!letters.every((part) => format.includes(part))) return false
+  const [, zeros = ''] = /[.,](0+)[^#0]*$/.exec(format.split(';')[0]!) ?? []
+  return letters.length > 0 || zeros.length === written.decimals || !isOtherNumber(cell.text, written)
 }
+
+/** Whether a dimension is not the number that it stands for: `1.10` is another version than `1.1`, and `>100` and `6+` are more. */
+const isOtherNumber = (text: string, { prefix, suffix, group }: Written): boolean =>
+  !/^[\s\p{Sc}%()+−–—-]*$/u.test(prefix) ||
+  !/^[\s\p{Sc}%().,:−–—-]*$/u.test(suffix) ||
+  (group === '' && suffix.trim() === '' && /^\s*[-−]?$/.test(prefix) && !/^[-−]?\d+(?:[.,]\d*[1-9])?$/.test(text))
 
 /** `Q1` and `A-17` are names also as measures; `R5` is money. */
 const isName = ({ prefix, group, decimals }: Written): boolean =>
@@ -106,7 +147,9 @@ const DIGITS = /\d(?:[\d.,'’\s]*\d)?|(?<![\p{L}\p{Cf}])[.,]\d+/u
 /** Dots belong to abbreviations: `Rs.`, `Mio.`, `د.إ.`. */
 const PREFIX = /^(?:[^.,]|(?<=[\p{L}\p{Cf}])\.)*$/u
 /** Also `5,-`, `5.–` and `5 kg/m2`. */
-const SUFFIX = /^(?:[.,][-–—])?(?:[^\d.,]|(?<=\p{L})[\d.])*$/u
+const SUFFIX = /^(?:[.,][-–—])?(?:[^\d.,]|(?<=\p{L})\.|(?<=\p{L})(?<![xX])\d)*$/u
+/** Of `5x5`, `10e3` and `1h5`, not of `5m2`. */
+const NOTATION = /^(?!m[23](?!\d))\p{L}\d/u
 /** Thousands; in India also lakhs: `12,34,567`. */
 const GROUPS = /^\d{1,3}(?:([.,'’\s])\d{3})(?:\1\d{3})*$|^\d{1,2}(?:,\d{2})+(,)\d{3}$/u
 const MINUS = /[-−(]/
@@ -120,6 +163,7 @@ function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null
   const prefix = text.slice(0, found.index)
   const suffix = text.slice(found.index + digits.length)
   if ((prefix !== '' && !PREFIX.test(prefix)) || (suffix !== '' && !SUFFIX.test(suffix))) return null
+  if (NOTATION.test(suffix)) return null
   const isNegative = MINUS.test(prefix) || MINUS_BEHIND.test(suffix)
   if (isNegative && number >= 0) return null
   for (const { thousands, isPercent } of scalesOf(prefix, suffix, rounded)) {

@@ -36,6 +36,7 @@ export const OPTIONAL_FRACTION = /\[\.?f+\]/
 
 /** A serial number by a pattern without names of months and days: `YYYY-MM-DD hh:mm:ss`, `D/M/YY`. '' beyond the calendar. */
 export function writeSerial(serial: number, pattern: string, type: Column['type'] = 'date'): string {
+  if (type === 'interval' && serial < 0) return `-${writeSerial(-serial, pattern, type)}`
   const texts = tokenTexts(serial, type === 'interval')
   if (texts === null) return ''
   const isHalfDay = /TT|tt/.test(pattern)
@@ -56,6 +57,10 @@ const OTHERS = ['YYYY', 'YY', 'hh', 'h', 'mm', 'm', 'ss', 's', 'fff'] as const
 
 /** The formats in which a text shows its serial number: whole dates, times with minutes, or both. */
 export function* serialFormats(text: string, serial: number): Generator<SerialFormat> {
+  if (serial < 0 && text.startsWith('-')) {
+    for (const format of serialFormats(text.slice(1), -serial)) if (format.type === 'interval') yield format
+    return
+  }
   const pieces = text.match(PIECE) ?? []
   if (serial < 0 || pieces.join('') !== text || !/\d\D+\d/.test(text)) return
   for (const isInterval of [false, true]) {

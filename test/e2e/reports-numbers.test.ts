@@ -277,6 +277,41 @@ test('a year that the app formats, a dash of the data and a text of digits stay 
   expect([cellFormat(figures, styles, 'B2'), cellFormat(figures, styles, 'B3')]).toEqual(['0', 'yyyy\\-mm\\-dd'])
 }, 60_000)
 
+test('a measure with a dash for zero is a number in every document, and a total below a loop counts it', async () => {
+  const zero = "If(Region = 'DACH', 0, Count(Region))"
+  const format = '#,##0.00;(#,##0.00);-'
+  const columns = [
+    { label: 'Region', key: 'Region', expr: 'Region', kind: 'dimension' },
+    { label: 'Declared', key: 'declared', expr: `=${zero}`, kind: 'measure', format },
+    { label: 'Written', key: 'written', expr: `=Num(${zero}, '${format}')`, kind: 'measure' },
+  ]
+  const bare = columns.map(({ key: _, ...column }) => column)
+  const report = await reports.salesReport('Accounts', { blocks: [{ key: 'table', type: 'table', columns: bare }] })
+  const { blocks } = JSON.parse(await textOf('json', report.id)) as Json
+  const rows = blocks[0]?.rows ?? []
+  const at = rows.findIndex(([region]) => region === 'DACH')
+  expect(rows[at]).toEqual(['DACH', 0, 0])
+  expect(await textOf('csv', report.id)).toContain('\r\nDACH,0,0\r\n')
+  expect(await textOf('html', report.id)).toMatch(/>DACH<\/td><td[^>]*>-<\/td><td[^>]*>-<\/td>/)
+  const parts = await unzip(await rendered('xlsx', report.id))
+  const [sheet = '', styles = ''] = ['xl/worksheets/sheet1.xml', 'xl/styles.xml'].map((name) => parts.get(name)?.text)
+  expect(cellFormat(sheet, styles, `B${at + 2}`)).toBe(format)
+  expect(cellFormat(sheet, styles, `C${at + 2}`)).toBe('General;-General;&quot;-&quot;')
+
+  const row = sheetRow(1, ['{{#t}}{{Region}}', '{{declared}}', '{{written}}{{/t}}'])
+  writeFileSync(reports.templates.join('accounts.xlsx'), await zipOf(workbook([{ name: 'A', xml: worksheet(row) }])))
+  const template = await reports.call<Named>('POST', '/v4/report', {
+    project: 'Sales',
+    name: 'Accounts in a loop',
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file: 'accounts.xlsx' },
+    data: [{ key: 't', type: 'table', columns: columns.map(({ label: _, ...column }) => column) }],
+  })
+  const filled = (await unzip(await rendered('xlsx', template.id))).get('xl/worksheets/sheet1.xml')?.text ?? ''
+  expect(filled.match(/<c r="[BC]\d+"[^>]*><v>/g)).toHaveLength(2 * rows.length)
+}, 60_000)
+
 /** A template with a cell for each value, one with a format of its own and one with text around the first value. */
 async function filledCells(name: string, values: Readonly<Record<string, string>>) {
   const keys = Object.keys(values)

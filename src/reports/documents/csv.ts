@@ -17,8 +17,12 @@ interface CsvRequest {
 }
 
 const NEW_LINE = '\r\n'
-/** Amounts such as `-1 234,50 €` begin like a formula and are none. */
-const AMOUNT = /^[+-][\p{N}\p{Sc}\s.,'’%]*$/u
+/**
+ * Amounts such as `-1 234,50 €`, `-5,00 kr` and `-EUR 5` begin like a formula and are none. Letters directly before or digits behind
+ * them, as in `-A1`, could be a cell of the spreadsheet.
+ */
+const AMOUNT = /^[+-](?:\p{L}+[.\p{Sc}]?\s)?[\p{N}\p{Sc}\s.,'’%]*(?:\p{L}[\p{L}\p{Sc}\p{Cf}\s./%]*)?(?:[.,][-–—])?$/u
+const DURATION = /^-\d+(?::\d\d){1,2}$/
 
 /** Writes the table with UTF-8 and CRLF, and resolves with the size in bytes. The last record of a cut table says so in its first field. */
 export function writeCsv({ table, options, locale, file, signal }: CsvRequest): Promise<number> {
@@ -50,10 +54,14 @@ export function writeCsv({ table, options, locale, file, signal }: CsvRequest): 
 function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['options']): string {
   const value = options.numbers === 'plain' ? plainValue(cell, column ?? null) : nameText(cell)
   if (typeof value === 'number') return String(value)
-  // A column of texts may hold amounts; `+467...` is a telephone number and none.
-  const asNumber = { kind: column?.kind ?? 'measure', type: 'number', format: null } as const
-  const amount = AMOUNT.test(value ?? '') && displayOf(cell, asNumber).as !== 'text'
-  return field(value ?? '', options.delimiter, options.escapeFormulas && !amount)
+  return field(value ?? '', options.delimiter, options.escapeFormulas && !isAmount(cell, column?.kind))
+}
+
+/** A column of texts may hold amounts, too; `+467...` is a telephone number and none. */
+function isAmount(cell: Cell, kind: Column['kind'] = 'measure'): boolean {
+  if (DURATION.test(cell.text)) return cell.number !== null && cell.number < 0
+  const asNumber = { kind: cell.text.startsWith('+') ? kind : 'measure', type: 'number', format: null } as const
+  return AMOUNT.test(cell.text) && displayOf(cell, asNumber).as !== 'text'
 }
 
 /** One field, quoted when it needs to be. */

@@ -21,15 +21,27 @@ export function numberFormat({ type, format }: Pick<Column, 'type' | 'format'>):
   if (type === 'interval') return intervalFormat(format) ?? DEFAULTS.interval
   if (type === 'date' || type === 'timestamp' || type === 'time')
     return dateFormat(format.replace(OPTIONAL_FRACTION, '')) ?? DEFAULTS[type]
-  return format.split(';').slice(0, 2).map(sectionFormat).join(';')
+  return format.split(';').slice(0, 3).map(sectionFormat).join(';')
 }
 
 /** Excel counts a 29 February 1900 that never was; its dates before that are a day off. It shows no negative times. */
-const FIRST_DATE = 61
+export const FIRST_DATE = 61
 
 /** Whether Excel shows a serial number as another date or not at all. */
 export const isBeyondExcel = (display: Display, column: Pick<Column, 'type'> | null): boolean =>
   display.as === 'time' && display.number < (column?.type === 'date' || column?.type === 'timestamp' ? FIRST_DATE : 0)
+
+/** Excel reads a few hundred formats of a workbook. */
+const MOST_FORMATS = 100
+
+/** The formats that a workbook has so far. */
+export type KnownFormats = readonly string[]
+
+/** Excel shows a negative time only as a text of its format; in days when the workbook has no room for more formats. */
+export function negativeTimeFormat(pattern: string, text: string, known: KnownFormats): string {
+  const exact = `${pattern};${quoted(text)}`
+  return known.includes(exact) || known.length < MOST_FORMATS ? exact : `${pattern};-0.0000 "d"`
+}
 
 /** The number format of a cell; `pattern`: that of its column, by `numberFormat`. */
 export function cellFormat(display: Display, pattern: string): string {
@@ -43,12 +55,14 @@ export function cellFormat(display: Display, pattern: string): string {
       return digits('#,##0', decimalsOf(display.number))
     case 'written':
       return writtenFormat(display.written)
+    case 'dash':
+      return `General;-General;${quoted(display.text)}`
   }
 }
 
 /** `12,4 %` is a percentage with one decimal. A sign that is not the first character needs a format for negative numbers. */
-function writtenFormat({ prefix, suffix, group, decimals, thousands, isPercent }: Written): string {
-  const number = digits(group === '' ? '0' : '#,##0', decimals) + ','.repeat(thousands)
+function writtenFormat({ prefix, suffix, group, decimals, thousands, isPercent, exponent = '' }: Written): string {
+  const number = digits(group === '' ? '0' : '#,##0', decimals) + ','.repeat(thousands) + exponent
   const format = (before: string, after: string) => {
     const exact = (text: string) =>
       text
@@ -67,7 +81,7 @@ const digits = (whole: string, decimals: number): string => (decimals > 0 ? `${w
 
 const BODY = /[#0](?:[#0.,\s'’]*[#0])?/u
 
-/** One part of `positive;negative`. */
+/** One part of `positive;negative;zero`. */
 function sectionFormat(section: string): string {
   const body = BODY.exec(section)
   if (body === null) return section.trim() === '' ? '' : literal(section)
@@ -75,7 +89,9 @@ function sectionFormat(section: string): string {
   // `A` asks Qlik to abbreviate (1.2k); the full number is better in a workbook.
   const rest = section.slice(body.index + body[0].length)
   const after = rest.endsWith('A') ? rest.slice(0, -1).trimEnd() : rest
-  return `${literal(before)}${digitsFormat(body[0])}${literal(after)}`
+  const [exponent = ''] = /^[Ee][-+]?0+/.exec(after) ?? []
+  const scientific = exponent.toUpperCase().replace(/^E0/, 'E-0')
+  return `${literal(before)}${digitsFormat(body[0])}${scientific}${literal(after.slice(exponent.length))}`
 }
 
 /** Excel writes `,` and `.` in the format and shows the separators of the reader's language. */
@@ -97,8 +113,13 @@ const lastPlaces = (digits: string, count: number): string => digits.replaceAll(
 const literal = (text: string, isPercent = true): string =>
   text.replaceAll(/%|[-+()$\s]+|[^-+()$\s%]+/gu, (part) => {
     if ((part === '%' && isPercent) || /^[-+()$ ]+$/.test(part)) return part
-    return `"${part.replaceAll('"', '').replaceAll(/\s/gu, ' ')}"`
+    return quoted(part)
   })
+
+const quoted = (text: string): string => {
+  const bare = text.replaceAll('"', '').replaceAll(/\s/gu, ' ')
+  return bare === '' ? '' : `"${bare}"`
+}
 
 const DATE_TOKENS = /Y+|y+|M+|D+|d+|W+|w+|h+|H+|m+|s+|\[?\.?[fF]+\]?|TT|tt|./gsu
 

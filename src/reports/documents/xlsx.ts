@@ -12,7 +12,7 @@ import { type FontSet, reportCuts } from './fonts.ts'
 import { markdownTokens, markOf, unescaped } from './markdown.ts'
 import { cutChartText, cutText, totalRow } from './values.ts'
 import { chartData, chartXml, isNative, pointRows } from './xlsx-charts.ts'
-import { cellFormat, isBeyondExcel, numberFormat } from './xlsx-formats.ts'
+import { cellFormat, isBeyondExcel, type KnownFormats, negativeTimeFormat, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
   escapeXml,
@@ -146,7 +146,7 @@ interface SheetTable {
   readonly totals: Row | null
   pages(): AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>
   /** The number format of a cell that is a number; null for a text. */
-  format(index: number, cell: Cell, row: Row): string | null
+  format(index: number, cell: Cell, row: Row, known: KnownFormats): string | null
 }
 
 function sheetTable(table: Table): SheetTable {
@@ -159,17 +159,21 @@ function sheetTable(table: Table): SheetTable {
     totalRows,
     totals,
     pages: () => table.pages(),
-    format: (index, cell) => formatOf(cell, columns[index] ?? null, patterns[index]),
+    format: (index, cell, _row, known) => formatOf(cell, columns[index] ?? null, known, patterns[index]),
   }
 }
 
 function formatOf(
   cell: Cell,
   column: DisplayColumn,
+  known: KnownFormats,
   pattern = column ? numberFormat(column) : 'General',
 ): string | null {
   const display = displayOf(cell, column)
-  return display.as === 'text' || isBeyondExcel(display, column) ? null : cellFormat(display, pattern)
+  if (display.as === 'text') return null
+  if (!isBeyondExcel(display, column)) return cellFormat(display, pattern)
+  const isDay = column?.type === 'date' || column?.type === 'timestamp'
+  return isDay || cell.text === '' ? null : negativeTimeFormat(pattern, cell.text, known)
 }
 
 const CHANGE = '+0.0%;-0.0%;0.0%'
@@ -196,9 +200,9 @@ function kpiTable(items: readonly KpiItem[]): SheetTable {
     totalRows: rows.length,
     totals: null,
     pages: () => [rows],
-    format: (index, cell, row) => {
+    format: (index, cell, row, known) => {
       if (index === 0) return null
-      return index === 3 ? CHANGE : formatOf(cell, columnOf.get(row) ?? null)
+      return index === 3 ? CHANGE : formatOf(cell, columnOf.get(row) ?? null, known)
     },
   }
 }
@@ -296,7 +300,7 @@ function rowXml(
     const cell = row[index]
     if (!cell) continue
     const place = `${letters[index]}${number}`
-    const format = cell.number === null ? null : table.format(index, cell, row)
+    const format = cell.number === null ? null : table.format(index, cell, row, cells.formats)
     if (format !== null && cell.number !== null) written += cells.number(place, cell.number, format, total)
     else if (cell.text !== '') written += cells.text(place, cell.text, total ? STYLE.totalText : STYLE.plain)
     else if (total) written += `<c r="${place}" s="${STYLE.totalText}"/>`
@@ -315,7 +319,7 @@ function colsXml({ columns, totals, format }: SheetTable, sample: readonly Row[]
       if (!cell) continue
       const width = textWidth(cell.text)
       // Of the separators that Qlik's text may lack.
-      const grouped = cell.number !== null && format(index, cell, row)?.includes(',')
+      const grouped = cell.number !== null && format(index, cell, row, [])?.includes(',')
       widest = Math.max(widest, grouped ? width + Math.floor(width / 3) : width)
     }
     const width = Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, widest + 1.7))
@@ -445,7 +449,8 @@ function chartTable(content: ChartContent): SheetTable {
     totalRows: rows.length,
     totals: null,
     pages: () => [rows],
-    format: (index, cell) => (index === 0 ? null : formatOf(cell, series[index - 1]?.column ?? null)),
+    format: (index, cell, _row, known) =>
+      index === 0 ? null : formatOf(cell, series[index - 1]?.column ?? null, known),
   }
 }
 
@@ -461,7 +466,7 @@ function pointTable(content: ChartContent): SheetTable {
     totalRows: rows.length,
     totals: null,
     pages: () => [rows],
-    format: (index, cell) => (isMeasure(index) ? formatOf(cell, columns[index] ?? null) : null),
+    format: (index, cell, _row, known) => (isMeasure(index) ? formatOf(cell, columns[index] ?? null, known) : null),
   }
 }
 
@@ -473,7 +478,9 @@ function chartFormats(content: ChartContent): string[] {
       ? content.measures.map((column, at) => ({ column, cells: content.rows.map((row) => row[first + at] ?? null) }))
       : chartData(content).series
   return series.map(({ cells, column }) => {
-    const formats = cells.values().map((cell) => cell && formatOf(cell, column))
+    // The text of one negative time is no format for an axis.
+    const shown = cells.values().filter((cell) => cell && !isBeyondExcel(displayOf(cell, column), column))
+    const formats = shown.map((cell) => cell && formatOf(cell, column, []))
     return formats.find((format) => typeof format === 'string') ?? 'General'
   })
 }

@@ -5,11 +5,19 @@ import type { Cell, Marks } from '../types.ts'
 
 export type TextFormat =
   | { readonly kind: 'text' }
-  | { readonly kind: 'number'; readonly pattern: string; readonly positive: Section; readonly negative: Section | null }
+  | {
+      readonly kind: 'number'
+      readonly pattern: string
+      readonly positive: Section
+      readonly negative: Section | null
+      readonly zero: Section | null
+    }
   | { readonly kind: 'date'; readonly pattern: string }
 
 /** A number format as in Excel, for one sign. */
 interface Section {
+  /** The sections for negative numbers and zero may be texts alone. */
+  readonly hasDigits: boolean
   readonly prefix: string
   readonly suffix: string
   readonly minimumIntegerDigits: number
@@ -60,21 +68,22 @@ function numberFormat(pattern: string): TextFormat | string {
     return String.fromCharCode(0xe000 + texts.length - 1)
   })
   const sections = coded.split(';').map((section) => sectionOf(section, texts))
-  const [positive, negative = null] = sections
-  if (!positive || sections.length > 2 || sections.includes(null)) return unknown(pattern)
-  return { kind: 'number', pattern, positive, negative }
+  const [positive, negative = null, zero = null] = sections
+  if (!positive?.hasDigits || sections.length > 3 || sections.includes(null)) return unknown(pattern)
+  return { kind: 'number', pattern, positive, negative, zero }
 }
 
 function sectionOf(coded: string, texts: readonly string[]): Section | null {
   const match = SECTION.exec(coded)
   if (!match) return null
   const [, before = '', digits = '', commas = '', decimals = '', more = '', after = ''] = match
-  if (!LITERAL.test(before) || !LITERAL.test(after) || (digits === '' && decimals === '')) return null
+  if (!LITERAL.test(before) || !LITERAL.test(after)) return null
   const integer = digits.replaceAll(',', '')
   // Zeros stand at the decimal point: 0# and #.#0 are no formats.
   if (!/^#*0*$/.test(integer) || !/^0*#*$/.test(decimals) || decimals.length > 20 || integer.length > 20) return null
   const literal = (text: string) => text.replaceAll(/[\ue000-\uf8ff]/g, (code) => texts[code.charCodeAt(0) - 0xe000]!)
   return {
+    hasDigits: digits + decimals !== '',
     prefix: literal(before),
     suffix: literal(after),
     minimumIntegerDigits: count(integer, '0'),
@@ -107,8 +116,9 @@ export function createFormatter(locale: string, marks: Marks | null = null): For
     return format
   }
 
-  function formatted(number: number, { positive, negative }: TextFormat & { readonly kind: 'number' }): string {
-    const section = number < 0 && negative ? negative : positive
+  function formatted(number: number, { positive, negative, zero }: TextFormat & { readonly kind: 'number' }): string {
+    const section = (number < 0 ? negative : number === 0 ? zero : null) ?? positive
+    if (!section.hasDigits) return section.prefix + section.suffix
     const { minimumIntegerDigits, minimumFractionDigits, maximumFractionDigits } = section
     const format = numberIn({
       minimumIntegerDigits: Math.max(1, minimumIntegerDigits),

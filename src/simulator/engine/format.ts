@@ -74,11 +74,12 @@ interface Marks {
   readonly thousands: string
 }
 
-/** Patterns like `# ##0,00`, `0.0%`, `$#,##0;-$#,##0`: sections for positive and negative numbers. */
+/** Patterns like `# ##0,00`, `0.0%`, `$#,##0;-$#,##0`: sections for positive and negative numbers and zero. */
 export function formatPattern(num: number, pattern: string, marks: Marks): string {
   const sections = pattern.split(';')
   const negative = num < 0
-  const section = (negative && sections[1]) || sections[0] || pattern
+  const section = (negative && sections[1]) || (num === 0 && sections[2]) || sections[0] || pattern
+  if (section !== sections[0] && !/[#0]/.test(section)) return section
   const parsed = /^([^#0]*)([#0](?:.*[#0])?)([^#0]*)$/s.exec(section)
   if (!parsed) return numberText(num)
   const [, prefix = '', core = '', suffix = ''] = parsed

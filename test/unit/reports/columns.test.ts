@@ -34,6 +34,30 @@ describe('columns without a format, by their cells', () => {
   test.each([
     ['dimension', [['Nord', null]], ['text', null]],
     [
+      'measure',
+      [
+        ['31:30', 1.3125],
+        ['-00:45', -0.031_25],
+      ],
+      ['interval', 'hh:mm'],
+    ],
+    [
+      'measure',
+      [
+        ['-', 0],
+        ['200', 200],
+      ],
+      ['integer', null],
+    ],
+    [
+      'dimension',
+      [
+        ['1.1', 1.1],
+        ['1.10', 1.1],
+      ],
+      ['text', null],
+    ],
+    [
       'dimension',
       [
         ['2024', 2024],

@@ -2,7 +2,13 @@
 import { ReportError } from '../../codes.ts'
 import { sampledColumn } from '../../data/columns.ts'
 import { type Display, type DisplayColumn, displayOf } from '../../display.ts'
-import { cellFormat, isBeyondExcel, numberFormat } from '../../documents/xlsx-formats.ts'
+import {
+  cellFormat,
+  FIRST_DATE,
+  isBeyondExcel,
+  negativeTimeFormat,
+  numberFormat,
+} from '../../documents/xlsx-formats.ts'
 import { DAYS_BETWEEN_1900_AND_1904, writeSerial } from '../../serials.ts'
 import type { Cell, Column, Warn } from '../../types.ts'
 import { createFormatter, parseFormat, type Value } from '../formats.ts'
@@ -14,7 +20,7 @@ import { areWithin, type Block, type Columns, type Iterations, type Layout, NO_I
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
 import { type PlanBlock, type PlanCell, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
 import { type CellFormula, escapeString, firstAt, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
-import type { Styles } from './styles.ts'
+import type { CellKind, Styles } from './styles.ts'
 
 const CHUNK = 65_536
 /** Characters of a cell. */
@@ -287,30 +293,46 @@ function valueCell(
   // Duals such as the month Jan and codes such as 007 have a number too; as text they show what Qlik shows.
   const display = displayOf(value, column)
   const style = styleOf(cell)
+  const kind = styles.kind(style)
   const asText = () => textCell(request, cell, reference, value.text, '')
-  if (display.as === 'text' || isBeyondExcel(display, column)) return asText()
-  const isDate = column.type === 'date' || column.type === 'timestamp'
-  const number = display.number - (isFrom1904 && isDate ? DAYS_BETWEEN_1900_AND_1904 : 0)
-  if (isDate && number < 0) return asText()
+  const serial = display.as === 'text' ? dayOf(value, kind) : display.number
+  if (serial === null) return asText()
+  const isDate = display.as === 'text' || column.type === 'date' || column.type === 'timestamp'
+  const isNegative = isBeyondExcel(display, column)
+  const number = serial - (isFrom1904 && isDate ? DAYS_BETWEEN_1900_AND_1904 : 0)
+  if (isDate && (number < 0 || isNegative)) return asText()
   // A cell for texts would show the number of a day.
-  if (display.as === 'time' && styles.isText(style)) return asText()
+  if (display.as === 'time' && kind === 'text') return asText()
   const asNumber = (attributes: string) => `<c r="${reference}"${attributes}><v>${number}</v></c>`
-  if (display.as === 'locale' || !styles.isGeneral(style)) return asNumber(style)
+  if (isNegative && !isFrom1904 && kind !== 'number') {
+    return asNumber(styles.formatted(style, negativeTimeFormat(numberFormat(column), value.text, styles.added)))
+  }
+  if (display.as === 'locale' || kind !== 'general') return asNumber(style)
   const format = exactFormat(value, column, display)
   if (format === null) return asText()
   return asNumber(format === 'General' ? style : styles.formatted(style, format))
 }
 
+/** The day of a dual with a text of its own, such as `Jan 2024`, for a cell that the author formats as a date. */
+const dayOf = ({ number }: Cell, kind: CellKind): number | null =>
+  kind === 'date' && number !== null && number >= FIRST_DATE ? number : null
+
 /** The number format that shows Qlik's text; null when Excel has none. */
 function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Display): string | null {
   if (display.as === 'text') return null
   const format = cellFormat(display, numberFormat(column))
-  if (display.as === 'written' || display.as === 'locale') return format
-  if (display.as === 'time') return isPlainDate(cell, column) ? format : null
+  if (display.as === 'written' || display.as === 'dash' || display.as === 'locale') return format
+  if (display.as === 'time') return isPlainDate(cell, column) || isDuration(cell, column) ? format : null
   if (showsText(cell, format)) return format
   // Excel has no pattern such as `0.0A`, but a format for the text that Qlik wrote by it: 1.2M.
-  return exactFormat(cell, column, displayOf({ ...cell, isFormatted: true }, { ...column, format: null }))
+  // The column explains the letters of a dimension: EUR -5.
+  const bare = { ...column, kind: 'measure', format: null } as const
+  return exactFormat(cell, bare, displayOf({ ...cell, isFormatted: true }, bare))
 }
+
+/** Excel cannot count the days of `1 12:30`, so the hours go on beyond 24. */
+const isDuration = ({ text }: Cell, { type }: Pick<Column, 'type'>): boolean =>
+  type === 'interval' && !/\p{L}/u.test(text)
 
 /** Names of months are in the language of the reader, and other parts of a date may be missing in Excel. */
 function isPlainDate({ number, text }: Cell, { type, format }: Pick<Column, 'type' | 'format'>): boolean {

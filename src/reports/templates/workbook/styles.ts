@@ -1,15 +1,17 @@
 /** Cell formats that filling adds: wrapped texts, whose line breaks show, and the number formats of the app. */
 import { attributesOf, escapeAttribute, plainMarkup, readXml } from '../xml.ts'
 
+/** `general`: the cell has no number format of its own; `text`: numbers in it have no format. */
+export type CellKind = 'general' | 'text' | 'date' | 'time' | 'number'
+
 export interface Styles {
   /** The attributes of a cell, ` s="3"`, with a format that wraps the text and is else the same. */
   wrapped(attributes: string): string
-  /** Whether the cell has no number format of its own. */
-  isGeneral(attributes: string): boolean
-  /** Whether the cell is one for texts: numbers in it have no format. */
-  isText(attributes: string): boolean
+  kind(attributes: string): CellKind
   /** The attributes with a number format and else the same. */
   formatted(attributes: string, numberFormat: string): string
+  /** The number formats that were added so far. */
+  readonly added: readonly string[]
   /** The part with the added formats; null when none was added. */
   toXml(): string | null
 }
@@ -19,6 +21,20 @@ const STYLE = /\ss="(\d+)"/
 /** Smaller numbers are those of formats that every program knows. */
 const FIRST_OWN_FORMAT = 164
 const TEXT_FORMAT = 49
+/** The numbers of the formats for dates and times that every program knows, some only in East Asia. */
+const KNOWN_DATE = /^(?:1[4-7]|22|2[7-9]|3[016]|5[0-8])$/
+const KNOWN_TIME = /^(?:18|19|2[01]|3[2-5]|4[567])$/
+/** Texts, colours and conditions of a format; `[h]` stays. */
+const NO_TOKENS = /"[^"]*"|[\\_*].|\[(?![hms]+\])[^\]]*\]|General|Standard/gi
+
+function kindOf(format: string): CellKind {
+  if (/^(General|Standard)?$/i.test(format)) return 'general'
+  if (format === '@') return 'text'
+  if (KNOWN_DATE.test(format)) return 'date'
+  if (KNOWN_TIME.test(format)) return 'time'
+  const tokens = format.replaceAll(NO_TOKENS, '')
+  return /[yd]|mmm/i.test(tokens) ? 'date' : /[hs]|\[m/i.test(tokens) ? 'time' : 'number'
+}
 const NUMBER_FORMATS = /(<(?:\w+:)?numFmts\b[^>]*>)(.*?)(<\/(?:\w+:)?numFmts>)/s
 const ROOT = /<((?:\w+:)?)styleSheet\b(?:[^>"']|"[^"]*"|'[^']*')*>/
 
@@ -102,8 +118,8 @@ export function createStyles(source: string | null): Styles {
 
   return {
     wrapped: (attributes) => changed(attributes, 'wrapped', wrap),
-    isGeneral: (attributes) => /^(General|Standard)?$/i.test(numberFormat(attributes)),
-    isText: (attributes) => numberFormat(attributes) === '@',
+    kind: (attributes) => kindOf(numberFormat(attributes)),
+    added: numberFormats,
     formatted: (attributes, format) => changed(attributes, format, (index) => withNumberFormat(index, format)),
     toXml() {
       if (xml === null || added.length === 0) return null

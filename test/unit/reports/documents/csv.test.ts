@@ -2,8 +2,10 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { writeCsv } from '../../../../src/reports/documents/csv.ts'
 import { reportTask } from '../../../../src/reports/entities/task.ts'
+import { amounts, LOCALES } from '../../../support/duals.ts'
 import { column, table, type Value } from '../../../support/report-data.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'footman-csv-'))
@@ -62,6 +64,19 @@ describe('CSV', () => {
     // A dual value of a text column.
     [[1, '=1+1'] as const, "'=1+1"],
     [[-5, '-5,00 €'] as const, '"-5,00 €"'],
+    [[-5, '-5,00 kr'] as const, '"-5,00 kr"'],
+    [[-5, '-EUR 5'] as const, '-EUR 5'],
+    [[-3_000_000, '-3.0M'] as const, '-3.0M'],
+    [[-3_000_000, '-3,0 Mio. €'] as const, '"-3,0 Mio. €"'],
+    [[-5, '-5,00'] as const, '"-5,00"'],
+    [[0, '-'] as const, '-'],
+    [[-0.031_25, '-00:45'] as const, '-00:45'],
+    [[-5, '-00:45'] as const, '-00:45'],
+    [[5, '-00:45'] as const, "'-00:45"],
+    [[-1, '-A1'] as const, "'-A1"],
+    [[-1, '-1 A1'] as const, "'-1 A1"],
+    [[-5, '-5 kr(1)'] as const, "'-5 kr(1)"],
+    [[-5, '-5+x'] as const, "'-5+x"],
     [[-5, '-5|calc'] as const, "'-5|calc"],
     [[46_701_234_567, '+46701234567'] as const, "'+46701234567"],
     [[46_701_234_567, '+46 70 123 45 67'] as const, "'+46 70 123 45 67"],
@@ -73,6 +88,16 @@ describe('CSV', () => {
   ])('%p is guarded as %s', async (value, expected) => {
     const text = await csvOf([{ ...column('d:A'), type: 'text' }], [[value]])
     expect(text).toBe(`A\r\n${expected}\r\n`)
+  })
+
+  test('as texts, amounts in every locale are guarded only where a letter stands directly before a digit', async () => {
+    const cells = LOCALES.flatMap((marks) => fc.sample(amounts(marks), { numRuns: 400, seed: 7 }))
+    const rows = cells.map(({ text, number }) => [[number!, text] as const])
+    const csv = { bom: false, header: false, numbers: 'text', delimiter: '\t' }
+    const lines = (await csvOf([column('m:A')], rows, csv)).trimEnd().split('\r\n')
+    const expected = cells.map(({ text }) => (text.startsWith('-') && /\p{L}\.?\d/u.test(text) ? `'${text}` : text))
+    expect(lines).toEqual(expected)
+    expect(lines.filter((line) => /^-.*\p{L}/u.test(line)).length).toBeGreaterThan(100)
   })
 
   test('labels of columns are guarded too', async () => {

@@ -56,6 +56,22 @@ const SALES = tableOf(
   { totals: [EMPTY_CELL, EMPTY_CELL, numberCell(1234.5, '1 234,50 kr'), numberCell(0.125, '12,5%')] },
 )
 
+test('negative times are numbers with their text as format, so that a sum counts them; dates before 1900 are texts', async () => {
+  const clock = column('Balance', { type: 'interval', format: 'hh:mm' })
+  const day = column('Day', { type: 'date', format: 'YYYY-MM-DD', kind: 'dimension' })
+  const rows = Array.from({ length: 150 }, (_, index) => [
+    numberCell(-1 - index, '1899-12-29'),
+    numberCell(-(index + 1) / 1440, `-0${Math.floor((index + 1) / 60)}:${String((index + 1) % 60).padStart(2, '0')}`),
+  ])
+  const parts = await partsOf([tableBlock(tableOf([day, clock], rows))])
+  const sheet = parts['xl/worksheets/sheet1.xml']!
+  expect(sheet.match(/<c r="B\d+" s="\d+"><v>-0\.\d+</g)).toHaveLength(150)
+  expect(cellOf(sheet, 'A2')).toContain('<t>1899-12-29</t>')
+  expect(parts['xl/styles.xml']).toContain('formatCode="[hh]:mm;&quot;-00:45&quot;"')
+  expect(parts['xl/styles.xml']!.match(/<numFmt /g)!.length).toBeLessThan(105)
+  expect(parts['xl/styles.xml']).toContain('formatCode="[hh]:mm;-0.0000 &quot;d&quot;"')
+})
+
 /** Excel reads 32,767 characters of a cell. */
 const LONG = 'x'.repeat(32_768)
 const kpiItem = (text: string) => ({ label: 'Figure', value: textCell(text), column: null, compare: null })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { checkTemplate } from '../../../../../src/reports/templates/index.ts'
-import type { Cell } from '../../../../../src/reports/types.ts'
+import type { Cell, Column } from '../../../../../src/reports/types.ts'
 import { partsOf, relationships, unzip, zipOf } from '../../../../support/office.ts'
 import { tableOf, textCell } from '../../../../support/report-documents.ts'
 import { appData } from '../../../../support/template-data.ts'
@@ -195,6 +195,9 @@ describe('values in cells with formats', () => {
     long: { text: '1.2M', number: 1_234_567 },
     early: { text: '1900-01-01', number: 2 },
     name: { text: '15 Mar 2023', number: 45_000 },
+    code: { text: 'Q1', number: 1 },
+    dash: { text: '-', number: 0 },
+    owed: { text: '-00:45:00', number: -0.031_25 },
   }
   /** The cell of a value, with format 3 of the cell, in a workbook whose format 3 has this number. */
   async function cellOf(name: string, numFmtId: number, options: { numFmts?: string; properties?: string } = {}) {
@@ -222,6 +225,17 @@ describe('values in cells with formats', () => {
     // Names of months are in the language of the reader, and Excel is a day off before March 1900.
     ['name', 0, ['15 Mar 2023', '0']],
     ['early', 0, ['1900-01-01', '0']],
+    ['name', 14, ['45000', '14']],
+    ['name', 22, ['45000', '22']],
+    ['name', 4, ['15 Mar 2023', '4']],
+    ['code', 14, ['Q1', '14']],
+    ['dash', 0, ['0', 'General;-General;&quot;-&quot;']],
+    ['dash', 4, ['0', '4']],
+    // Excel shows no negative time, but the text of a format.
+    ['owed', 0, ['-0.03125', '[hh]:mm:ss;&quot;-00:45:00&quot;']],
+    ['owed', 46, ['-0.03125', '[hh]:mm:ss;&quot;-00:45:00&quot;']],
+    ['owed', 4, ['-0.03125', '4']],
+    ['owed', 49, ['-00:45:00', '49']],
     ['day', 14, ['45000', '14']],
     ['long', 4, ['1234567', '4']],
     // A cell for texts would show the number of the day.
@@ -246,10 +260,86 @@ describe('values in cells with formats', () => {
     expect(filled.text('xl/styles.xml')).toContain('formatCode="0.0,,&quot;M&quot;"')
   })
 
+  test.each([
+    ['mmm yyyy', '45000'],
+    ['[Red]dd/mm/yyyy', '45000'],
+    ['0.0 "days"', '15 Mar 2023'],
+    ['hh:mm', '15 Mar 2023'],
+  ])('a day with a text of its own is a number in a cell for dates, and %p is one or not', async (code, expected) => {
+    const numFmts = `<numFmt numFmtId="164" formatCode="${code.replaceAll('"', '&quot;')}"/>`
+    expect((await cellOf('name', 164, { numFmts }))[0]).toBe(expected)
+  })
+
+  /** The cells of a loop over a column, with their formats. */
+  async function loopOf(
+    column: Pick<Column, 'kind' | 'type' | 'format'>,
+    cells: readonly (readonly [string, number])[],
+  ) {
+    const region = { label: 'Product', kind: 'dimension', type: 'text', format: null } as const
+    const rows = cells.map(([text, number]) => [textCell('Nord'), textCell(''), { text, number }])
+    const data = { ...appData([]), table: async () => tableOf([region, region, { label: 'Sales', ...column }], rows) }
+    const xml = worksheet(sheetRow(1, ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}']))
+    await using filled = await filledWorkbook(workbook([{ name: 'S', xml }]), { data })
+    const codes = [...filled.text('xl/styles.xml').matchAll(/formatCode="([^"]*)"/g)].map(([, code]) => code)
+    return {
+      numbers: [...filled.text(SHEET).matchAll(/<c r="B\d+"[^>]*><v>([^<]*)</g)].map(([, one]) => Number(one)),
+      codes,
+    }
+  }
+
+  test('numbers of a loop are numbers, so that a total below counts them: dashes for zero, negative times, units before a sign', async () => {
+    const accounts = { kind: 'measure', type: 'number', format: '#,##0.00;(#,##0.00);-' } as const
+    expect(
+      await loopOf(accounts, [
+        ['100.00', 100],
+        ['-', 0],
+        ['(5.00)', -5],
+      ]),
+    ).toEqual({
+      numbers: [100, 0, -5],
+      codes: ['#,##0.00;(#,##0.00);-'],
+    })
+    const time = { kind: 'measure', type: 'interval', format: 'hh:mm' } as const
+    expect(
+      await loopOf(time, [
+        ['31:30', 1.3125],
+        ['-00:45', -0.031_25],
+      ]),
+    ).toEqual({
+      numbers: [1.3125, -0.031_25],
+      codes: ['[hh]:mm', '[hh]:mm;&quot;-00:45&quot;'],
+    })
+    const days = { kind: 'measure', type: 'interval', format: 'D hh:mm' } as const
+    expect((await loopOf(days, [['1 07:30', 1.3125]])).numbers).toEqual([1.3125])
+    const money = { kind: 'dimension', type: 'money', format: 'EUR #,##0' } as const
+    expect(
+      (
+        await loopOf(money, [
+          ['EUR 7', 7],
+          ['EUR -5', -5],
+        ])
+      ).numbers,
+    ).toEqual([7, -5])
+  })
+
+  test('more negative times than a workbook has room for formats show days', async () => {
+    const minutes = Array.from({ length: 150 }, (_, index) => index + 1)
+    const clock = (one: number) =>
+      `-${String(Math.floor(one / 60)).padStart(2, '0')}:${String(one % 60).padStart(2, '0')}`
+    const cells = minutes.map((one) => [clock(one), -one / 1440] as const)
+    const { numbers, codes } = await loopOf({ kind: 'measure', type: 'interval', format: 'hh:mm' }, cells)
+    expect(numbers).toEqual(cells.map(([, number]) => number))
+    expect(codes).toHaveLength(101)
+    expect(codes.at(-1)).toBe('[hh]:mm;-0.0000 &quot;d&quot;')
+  })
+
   test('a workbook that counts from 1904 has the same day', async () => {
     const properties = '<workbookPr date1904="1"/>'
     expect(await cellOf('day', 0, { properties })).toEqual(['43538', 'yyyy\\-mm\\-dd'])
     expect(await cellOf('length', 0, { properties })).toEqual(['1.52083333333333', '[hh]:mm:ss'])
+    expect(await cellOf('name', 14, { properties })).toEqual(['43538', '14'])
+    // It shows negative times.
+    expect(await cellOf('owed', 0, { properties })).toEqual(['-0.03125', '[hh]:mm:ss'])
   })
 })
 
