@@ -25,6 +25,8 @@ export interface Area extends Columns {
 export interface BlockRange extends Columns {
   readonly first: number
   readonly last: number
+  /** Over the rows of a table; else a condition. */
+  readonly loop: boolean
   readonly children: readonly BlockRange[]
 }
 

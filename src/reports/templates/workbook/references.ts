@@ -123,22 +123,28 @@ function limitsOf(
   const [upper, lower] = (start.row ?? 0) > (end.row ?? 0) ? [end, start] : [start, end]
   const holdsOne = holdsRow(within, top) || holdsRow(within, bottom)
   const at = (seen: Seen, which: 'first' | 'last') => referredRow(layout, seen.row, columns, which, seen.within)
-  const own = (row: number, isFixed: boolean): Seen => ({ row, within: isFixed ? NO_ITERATIONS : within })
+  const isMixed = holdsOne && upper.rowAbsolute !== lower.rowAbsolute
+  const fixedWithin = isMixed ? aroundLoop(within) : NO_ITERATIONS
+  const own = (row: number, isFixed: boolean): Seen => ({ row, within: isFixed ? fixedWithin : within })
   const above = step(reference, upper, from, holdsOne)
   const below = step(reference, lower, from, holdsOne)
   const seenAbove = above ?? own(top, upper.rowAbsolute)
   const seenBelow = below ?? own(bottom, lower.rowAbsolute)
   const isStepped = above !== null || below !== null
-  if (!holdsOne || upper.rowAbsolute === lower.rowAbsolute) {
-    return { limits: { first: at(seenAbove, 'first'), last: at(seenBelow, 'last') }, isStepped }
-  }
-  // From the first row of the fixed corner to the own row, in the order of the filled sheet.
+  if (!isMixed) return { limits: { first: at(seenAbove, 'first'), last: at(seenBelow, 'last') }, isStepped }
+  // From the first row of the fixed corner to the own rows, in the order of the filled sheet.
   const [fixed, relative] = upper.rowAbsolute ? [seenAbove, seenBelow] : [seenBelow, seenAbove]
   const row = at(fixed, 'first')
   return {
     limits: { first: Math.min(row, at(relative, 'first')), last: Math.max(row, at(relative, 'last')) },
     isStepped,
   }
+}
+
+/** The iterations around the innermost loop of a formula: a running total begins anew in each of them. */
+function aroundLoop(within: Iterations): Iterations {
+  const path = [...within]
+  return new Map(path.slice(0, path.findLastIndex(([{ range }]) => range.loop)))
 }
 
 const holdsRow = (within: Iterations, row: number): boolean => {

@@ -246,6 +246,49 @@ describe('rows next to one another', () => {
     expect(of('C')).toEqual(['C2=C1+B2', 'C3=C2+B3', 'C4=C3', 'C6=C5+B6', 'C7=C6+B7', 'C8=C7'])
   })
 
+  test.each([
+    ['SUM(B$3:B3)', ['SUM(B$3:B3)', 'SUM(B$3:B4)'], ['SUM(B$7:B7)', 'SUM(B$7:B8)']],
+    ['SUM(B3:B$3)', ['SUM(B3:B$3)', 'SUM(B3:B$4)'], ['SUM(B7:B$7)', 'SUM(B7:B$8)']],
+    ['B3/SUM($B$3:$B3)', ['B3/SUM($B$3:$B3)', 'B4/SUM($B$3:$B4)'], ['B7/SUM($B$7:$B7)', 'B8/SUM($B$7:$B8)']],
+    ['COUNT(B$3:B3)', ['COUNT(B$3:B3)', 'COUNT(B$3:B4)'], ['COUNT(B$7:B7)', 'COUNT(B$7:B8)']],
+    [
+      'AVERAGE(B$3:B3)+MAX(B$3:B3)',
+      ['AVERAGE(B$3:B3)+MAX(B$3:B3)', 'AVERAGE(B$3:B4)+MAX(B$3:B4)'],
+      ['AVERAGE(B$7:B7)+MAX(B$7:B7)', 'AVERAGE(B$7:B8)+MAX(B$7:B8)'],
+    ],
+    ['COUNTIF(A$3:A3,A3)', ['COUNTIF(A$3:A3,A3)', 'COUNTIF(A$3:A4,A4)'], ['COUNTIF(A$7:A7,A7)', 'COUNTIF(A$7:A8,A8)']],
+    ['SUM(B$2:B3)', ['SUM(B$2:B3)', 'SUM(B$2:B4)'], ['SUM(B$6:B7)', 'SUM(B$6:B8)']],
+    ['C2+B3', ['C2+B3', 'C3+B4'], ['C6+B7', 'C7+B8']],
+    // The share of all rows of all groups.
+    [
+      'B3/SUM(B$3:B$3)',
+      ['B3/SUM(B$3:B$4,B$7:B$8)', 'B4/SUM(B$3:B$4,B$7:B$8)'],
+      ['B7/SUM(B$3:B$4,B$7:B$8)', 'B8/SUM(B$3:B$4,B$7:B$8)'],
+    ],
+  ])('in groups the running %s begins anew', async (source, first, second) => {
+    const rows: Rows = [
+      ['head'],
+      ['{{#few}}{{Product}}'],
+      [OPEN, '{{Sales}}', { f: source }, '{{/detail}}'],
+      ['sum', '{{/few}}'],
+    ]
+    const { of } = await filled(bookOf(rows), 2)
+    expect(of('C').map((cell) => cell.replace(/^C\d=/, ''))).toEqual([...first, ...second])
+  })
+
+  test('a running total in the row of the group goes over the groups', async () => {
+    const { of } = await filled(
+      bookOf([
+        ['{{#few}}{{Product}}'],
+        [OPEN, '{{Sales}}', '{{/detail}}'],
+        ['sum', { f: 'SUM(B2)' }, { f: 'SUM(B$3:B3)' }, { f: 'SUM(B$2:B2)' }, '{{/few}}'],
+      ]),
+      2,
+    )
+    expect(of('C')).toEqual(['C4=SUM(B$4:B4)', 'C8=SUM(B$4,B$8)'])
+    expect(of('D')).toEqual(['D4=SUM(B$2:B3)', 'D8=SUM(B$2:B3,B$6:B7)'])
+  })
+
   test.each<[string, Rows, readonly string[]]>([
     [
       'below',
