@@ -144,7 +144,12 @@ function limitsOf(
 /** The iterations around the innermost loop of a formula: a running total begins anew in each of them. */
 function aroundLoop(within: Iterations): Iterations {
   const path = [...within]
-  return new Map(path.slice(0, path.findLastIndex(([{ range }]) => range.loop)))
+  return new Map(
+    path.slice(
+      0,
+      path.findLastIndex(([{ loop }]) => loop),
+    ),
+  )
 }
 
 const holdsRow = (within: Iterations, row: number): boolean => {
