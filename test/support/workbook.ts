@@ -233,7 +233,7 @@ export function workbookReport(): TemplateReport {
   return { ...base, data: base.data.map((binding) => (binding.type === 'table' ? { ...binding, columns } : binding)) }
 }
 
-/** The report of `workbookReport` with the tables `few` and `groups` of two rows that look like the first of `detail`, with fields of their own. */
+/** The report of `workbookReport` with the tables `few` and `groups` of two rows that look like the first of `detail`, and `nothing` without rows; with fields of their own. */
 export function reportWithFew(): TemplateReport {
   const base = workbookReport()
   const like = (key: string, prefix: string) =>
@@ -244,7 +244,8 @@ export function reportWithFew(): TemplateReport {
       )
       return [{ ...binding, key, columns, maxRows: 2 }]
     })
-  return { ...base, data: [...base.data, ...like('few', 'Few'), ...like('groups', 'Group')] }
+  const nothing = like('nothing', 'No').map((binding) => ({ ...binding, maxRows: 0 }))
+  return { ...base, data: [...base.data, ...like('few', 'Few'), ...like('groups', 'Group'), ...nothing] }
 }
 
 /** Loops over `detail` in A2:B2 and over `few` in D2:E2, a list of cities in G1:H5; totals below each, and one of all three. */

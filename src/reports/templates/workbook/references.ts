@@ -94,6 +94,8 @@ function single(reference: Reference, row: number, layout: Layout, from: Standpo
   const at = (seen: Seen, which: 'first' | 'last') =>
     withRow(reference, referredRow(layout, seen.row, columns, which, seen.within))
   if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], firstOf: null }
+  const empty = reference.neighbour === 'running' && layout.blocksAt(row, columns).find(({ collapsed }) => collapsed)
+  if (empty) return { areas: [at({ row: row - (empty.last - empty.first + 1), within }, 'last')], firstOf: null }
   const stepped = step(reference, start, from, false)
   if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], firstOf: null }
   const { cell } = from
@@ -155,6 +157,18 @@ function aroundLoop(within: Iterations): Iterations {
 const holdsRow = (within: Iterations, row: number): boolean => {
   for (const { first, last } of within.keys()) if (first <= row && row <= last) return true
   return false
+}
+
+/** Functions that have no result without a number, by the loop that gives them none. */
+const NEEDS_VALUES =
+  /^(AVERAGE|AVERAGEA|MEDIAN|MODE|MODE\.SNGL|STDEV|STDEVA|STDEVP|STDEV\.[SP]|VAR|VARA|VARP|VAR\.[SP]|AVEDEV|DEVSQ|GEOMEAN|HARMEAN)$/
+
+/** Whether the only argument of a function such as `AVERAGE` are cells of a loop without rows: it shows an error. */
+export function lacksValues(reference: Reference, layout: Layout): boolean {
+  const { isOnly, argumentOf } = reference
+  if (!isOnly || argumentOf === null || !NEEDS_VALUES.test(argumentOf.replace(/^_XLFN\./, ''))) return false
+  const { top, bottom } = areaOf(reference)
+  return layout.blocksAt(top, columnsOf(reference)).some(({ collapsed, last }) => collapsed && bottom <= last)
 }
 
 /** A row of the template in some iterations. */

@@ -246,6 +246,64 @@ describe('rows next to one another', () => {
     expect(of('C')).toEqual(['C2=C1+B2', 'C3=C2+B3', 'C4=C3', 'C6=C5+B6', 'C7=C6+B7', 'C8=C7'])
   })
 
+  const BALANCE: Rows = [
+    ['Text', 'Amount', 'Balance'],
+    ['Opening', null, 1000],
+    [OPEN, '{{Sales}}', { f: 'C2+B3' }, '{{/detail}}'],
+    ['Closing', { f: 'SUM(B3)' }, { f: 'C3' }],
+  ]
+  test.each<[string, Rows, number, string]>([
+    ['a balance', BALANCE, 0, 'C4=C2'],
+    ['a balance', BALANCE, 2, 'C5=C4'],
+    ['a formula above', BALANCE.with(1, [null, 5, { f: 'B2' }]), 0, 'C4=C2'],
+    ['a value of the app above', BALANCE.with(1, [null, null, '{{revenue}}']), 0, 'C4=C2'],
+    ['a text above', BALANCE.with(1, ['x', 'y', 'Balance']).with(2, [OPEN, CLOSE, { f: 'N(C2)+B3' }]), 0, 'C4=C3'],
+    ['no running figure', BALANCE.with(1, [null, null, 2025]).with(2, [OPEN, CLOSE, { f: 'B3*2' }]), 0, 'C4=C3'],
+    ['a dollar', BALANCE.with(3, [null, null, { f: 'C$3' }]), 0, 'C4=C$3'],
+    [
+      'two rows',
+      [
+        [null, null, 7],
+        [null, null, 8],
+        [OPEN, '{{Sales}}', { f: 'C1+B3' }],
+        ['second', CLOSE, null],
+        [null, null, { f: 'C3' }],
+      ],
+      0,
+      'C4=C1',
+    ],
+    [
+      'a group',
+      [
+        ['{{#few}}{{Product}}', null, 9],
+        ['{{#nothing}}{{Product}}', 1, { f: 'C1+B2' }, '{{/nothing}}'],
+        ['sum', null, { f: 'C2' }, '{{/few}}'],
+      ],
+      2,
+      'C3=C1 C6=C4',
+    ],
+  ])('the end of %s is the cell above a loop without rows', async (_what, rows, count, expected) => {
+    const { of } = await filled(bookOf(rows), count)
+    expect(of('C').join(' ')).toEndWith(expected)
+  })
+
+  test.each([
+    ['SUM(B2)', []],
+    ['MAX(B2:B2)+COUNT(B2)', []],
+    ['IFERROR(AVERAGE(B2),0)', []],
+    ['AVERAGE(B2,1)', []],
+    ['AVERAGE(B1:B2)', []],
+    ['AVERAGE(B2)', ['AVERAGE(B2)']],
+    ['_xlfn.STDEV.S(B$2:B$2)', ['_XLFN.STDEV.S(B$2:B$2)']],
+  ])('%s over a loop without rows: warnings %p', async (source, calls) => {
+    const { warnings } = await filled(bookOf([[null], [OPEN, CLOSE, null], [null, { f: source }]]), 0)
+    expect(warnings).toEqual(
+      calls.map(
+        (call) => `TEMPLATE_REFERENCE S: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`,
+      ),
+    )
+  })
+
   test.each([
     ['SUM(B$3:B3)', ['SUM(B$3:B3)', 'SUM(B$3:B4)'], ['SUM(B$7:B7)', 'SUM(B$7:B8)']],
     ['SUM(B3:B$3)', ['SUM(B3:B$3)', 'SUM(B3:B$4)'], ['SUM(B7:B$7)', 'SUM(B7:B$8)']],
