@@ -1,10 +1,10 @@
 /** A loop within a loop: it repeats all rows of its table in each row of the outer one, as each table is read once. */
+import type { Binding } from '../entities/report.ts'
 import type { Column } from '../types.ts'
-import type { RowsBinding } from './names.ts'
 
 /** A table that is repeated. */
-export interface List {
-  readonly binding: RowsBinding
+interface List {
+  readonly binding: Extract<Binding, { readonly type: 'table' | 'object' }>
   /** Columns of an object, which are known when its data has been read; null before. */
   readonly columns: readonly Column[] | null
 }
