@@ -233,11 +233,19 @@ export function workbookReport(): TemplateReport {
   return { ...base, data: base.data.map((binding) => (binding.type === 'table' ? { ...binding, columns } : binding)) }
 }
 
-/** The report of `workbookReport` with a second table, `few`, of the first two rows of `detail`. */
+/** The report of `workbookReport` with the tables `few` and `groups` of two rows that look like the first of `detail`, and `nothing` without rows; with fields of their own. */
 export function reportWithFew(): TemplateReport {
   const base = workbookReport()
-  const few = base.data.flatMap((binding) => (binding.type === 'table' ? [{ ...binding, key: 'few', maxRows: 2 }] : []))
-  return { ...base, data: [...base.data, ...few] }
+  const like = (key: string, prefix: string) =>
+    base.data.flatMap((binding) => {
+      if (binding.type !== 'table') return []
+      const columns = binding.columns.map((one) =>
+        one.kind === 'dimension' ? { ...one, expr: `${prefix}${one.expr}` } : one,
+      )
+      return [{ ...binding, key, columns, maxRows: 2 }]
+    })
+  const nothing = like('nothing', 'No').map((binding) => ({ ...binding, maxRows: 0 }))
+  return { ...base, data: [...base.data, ...like('few', 'Few'), ...like('groups', 'Group'), ...nothing] }
 }
 
 /** Loops over `detail` in A2:B2 and over `few` in D2:E2, a list of cities in G1:H5; totals below each, and one of all three. */
@@ -310,8 +318,11 @@ export const facts = (count: number): Facts =>
   Array.from({ length: count }, (_, index) => ({
     Region: ['Nord', 'Süd', 'West'][index % 3] ?? '',
     Product: `P${index + 1}`,
+    FewProduct: `P${index + 1}`,
+    GroupProduct: `P${index + 1}`,
     Sales: (index + 1) * 10,
     OrderDate: 45_658 + index,
+    FewOrderDate: 45_658 + index,
   }))
 
 /** The workbook that a template gives. `file` exists until `directory` is disposed. */

@@ -1,6 +1,7 @@
 /** The names that tags of Office templates can use, and where: innermost loop first, then enclosing ones, levels, document. */
 import { nearest } from '../../config/nearest.ts'
 import type { Binding, Level, TemplateReport } from '../entities/report.ts'
+import { nestingProblem } from './nesting.ts'
 import type { OfficeFormat } from './package.ts'
 import { MAX_PROBLEMS, type TemplateCode, type TemplateProblem } from './problems.ts'
 import { type Path, pathText, type Tag, type TagOf } from './tags.ts'
@@ -296,7 +297,13 @@ export function createFindings(): Findings {
         if (isLoop) used.add(target.key)
         else value(target)
         tags.push({ tag: pathText(tag.path), kind: isLoop && !tag.not ? 'loop' : 'condition', place })
-        return isLoop && !tag.not ? { kind: 'loop', binding: target, columns: columnsOf(target) } : null
+        if (!isLoop || tag.not) return null
+        const around = names.frames.flatMap((frame) =>
+          frame.kind === 'loop' ? [{ binding: frame.binding, columns: null }] : [],
+        )
+        const problem = nestingProblem({ binding: target, columns: null }, around)
+        if (problem) add({ code: 'TEMPLATE_LOOP', place, details: `${tag.source}: ${problem}` })
+        return { kind: 'loop', binding: target, columns: columnsOf(target) }
       }
       case 'level': {
         const level = names.level(tag.path)

@@ -18,6 +18,7 @@ import {
   type Reference,
   type RowsBinding,
 } from './names.ts'
+import { nestingProblem } from './nesting.ts'
 import type { OfficeFormat } from './package.ts'
 import type { Path, TagOf, TextTag } from './tags.ts'
 
@@ -75,6 +76,7 @@ export function createScope(deps: ScopeDeps): Scope {
     names: createNames(report, deps.format),
     values: [],
     selected: selectedData(deps.request.data, ''),
+    warned: new Set(),
     evaluating(what) {
       deps.request.signal.throwIfAborted()
       counted.add(what)
@@ -106,6 +108,7 @@ const selectedData = (data: ReportData, id: string): SelectedData => ({
 })
 
 interface LoadedTable {
+  readonly binding: RowsBinding
   readonly table: Table
   /** Names for tags, in the order of the columns. */
   readonly columns: readonly string[]
@@ -124,6 +127,8 @@ interface State extends ScopeDeps {
   /** One for each frame of `names`. */
   readonly values: readonly FrameValue[]
   readonly selected: SelectedData
+  /** Warnings about loops, each given once. */
+  readonly warned: Set<string>
   /** Counts an evaluation, once however often it is done: workbooks measure their sheets first. Throws when there are too many. */
   evaluating(what: string): void
 }
@@ -159,6 +164,7 @@ class TemplateScope implements Scope {
       return
     }
     const loaded = await this.#rows(target)
+    this.#checkNesting(tag, loaded)
     const names = this.names.inside({ kind: 'loop', binding: target, columns: loaded.columns })
     let index = 0
     for await (const page of loaded.table.pages()) {
@@ -266,6 +272,20 @@ class TemplateScope implements Scope {
     })
   }
 
+  /** Objects of the app show only now whether they have the same dimension; other lists may have been meant as groups, too. */
+  #checkNesting({ source }: TagOf<'open'>, inner: LoadedTable): void {
+    const around = this.#state.values.flatMap((value) => (value.kind === 'loop' ? [value.loaded] : []))
+    const list = ({ binding, table }: LoadedTable) => ({ binding, columns: table.columns })
+    const problem = nestingProblem(list(inner), around.map(list))
+    if (problem) throw new ReportError('TEMPLATE_LOOP', `${source}: ${problem}`)
+    const outer = around.findLast(({ table }) => table.rows > 1)
+    if (!outer || inner.table.rows === 0) return
+    const details = `${source}: each row of "${outer.binding.key}" holds all ${inner.table.rows} rows of "${inner.binding.key}"`
+    const { warned, request } = this.#state
+    if (!warned.has(details)) request.warn('TEMPLATE_REFERENCE', details)
+    warned.add(details)
+  }
+
   #rows(binding: RowsBinding): Promise<LoadedTable> {
     const { selected } = this.#state
     return remembered(selected.tables, binding.key, async () => {
@@ -346,7 +366,7 @@ async function load(binding: RowsBinding, data: ReportData): Promise<LoadedTable
   if (binding.type === 'object') {
     const { table } = await data.object(binding.objectId, { name: binding.key, maxRows: binding.maxRows })
     if (!table) throw new EvaluationError(`the object ${binding.objectId} has no rows`)
-    return { table, columns: table.columns.map(({ label: name }) => name) }
+    return { binding, table, columns: table.columns.map(({ label: name }) => name) }
   }
   const { columns, sort, maxRows, totals } = binding
   const requested = columns.map(({ key, label: name, expr, kind, format }) => ({
@@ -361,7 +381,7 @@ async function load(binding: RowsBinding, data: ReportData): Promise<LoadedTable
     return { column: index < 0 ? column : index, dir }
   })
   const table = await data.table({ name: binding.key, columns: requested, sort: order, maxRows, totals })
-  return { table, columns: columnsOf(binding) ?? [] }
+  return { binding, table, columns: columnsOf(binding) ?? [] }
 }
 
 function cellOf({ table, columns }: LoadedTable, row: Row, name: string): Value {

@@ -26,9 +26,10 @@ export interface Reference {
   readonly isOnly: boolean
   /**
    * The cell right above or below the loop of the formula that is meant, though its row is relative: a total of the loop, which is the same
-   * for all rows; a figure of another column, which may be.
+   * for all rows; a figure of another column, which may be. Or, right below a loop, its running figure, which without rows stays what it is
+   * above the loop.
    */
-  readonly neighbour: 'total' | 'figure' | null
+  readonly neighbour: 'total' | 'figure' | 'running' | null
 }
 
 type ReadReference = Omit<Reference, 'argumentOf' | 'isOnly' | 'neighbour'>

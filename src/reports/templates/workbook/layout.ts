@@ -25,6 +25,8 @@ export interface Area extends Columns {
 export interface BlockRange extends Columns {
   readonly first: number
   readonly last: number
+  /** Over the rows of a table; else a condition. */
+  readonly loop: boolean
   readonly children: readonly BlockRange[]
 }
 
@@ -33,6 +35,7 @@ export interface Block<Range extends BlockRange = BlockRange> extends Columns {
   readonly range: Range
   readonly first: number
   readonly last: number
+  readonly loop: boolean
   /** At least 1: a loop without rows keeps one empty row. */
   readonly count: number
   /** A loop without rows: one row, regardless of the height of the block. */
@@ -113,7 +116,7 @@ const measure = <Range extends BlockRange>(
 ): readonly Block<Range>[] =>
   blocks
     .map((range): Block<Range> => {
-      const { first, last, left, right } = range
+      const { first, last, left, right, loop } = range
       const times = timesOf(range)
       const children = measure(range.children as readonly Range[], timesOf, bands)
       // One iteration is as high as its longest columns.
@@ -126,6 +129,7 @@ const measure = <Range extends BlockRange>(
         last,
         left,
         right,
+        loop,
         count: Math.max(times, 1),
         collapsed: times === 0,
         height: times === 0 ? 1 : last - first + 1 + Math.max(...growths),

@@ -13,7 +13,7 @@ import {
   splitBy,
 } from './layout.ts'
 import { type MovedReference, writeFormula } from './lists.ts'
-import { referTo, type Standpoint } from './references.ts'
+import { lacksValues, referTo, type Standpoint } from './references.ts'
 
 /** A sheet of the filled workbook, as references see it. */
 export interface SheetPlace {
@@ -42,6 +42,9 @@ export interface Moves {
   /** The sheets that a sheet of the template became. */
   placesOf(templateName: string): readonly SheetPlace[]
 }
+
+/** Functions that show something else in the place of an error. */
+const GUARDS = /^(_xlfn\.)?(IFERROR|IFNA|ISERROR|ISERR|ISNUMBER|AGGREGATE)\($/i
 
 /** @param ambiguous called with a reference that may mean something else, or that a formula has no room for */
 export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: string) => void): Moves {
@@ -118,13 +121,22 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
     return formatReference(reference)
   }
 
+  function warnWithoutRows(reference: Reference, here: SheetPlace | null): void {
+    const place = reference.sheet === null ? here : placesOf(reference.sheet)[0]
+    if (!place || !lacksValues(reference, place.layout)) return
+    const call = `${reference.argumentOf}(${formatReference(reference)})`
+    ambiguous(`${here?.name ?? 'names'}: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`)
+  }
+
   return {
     placesOf,
     formula(source, here, options = {}) {
       const tokens = typeof source === 'string' ? tokenize(source) : source
       let isPlain = true
+      const isGuarded = tokens.some((token) => token.kind === 'function' && GUARDS.test(token.text))
       const moved = tokens.map((token): string | MovedReference => {
         if (token.kind === 'reference') {
+          if (!isGuarded && options.cell) warnWithoutRows(token, here)
           const one = move(token, here, options)
           if (typeof one === 'string') return one
           isPlain = false

@@ -30,8 +30,8 @@ export function withNeighbours(plan: SheetPlan, name: string, findings: Findings
     cell.content.kind === 'formula'
       ? { ...cell, content: { kind: 'formula', formula: markedFormula(cell, cell.content.formula, sheet) } }
       : cell
-  const inLoop = (row: number) => blocks.some(({ first, last }) => first <= row && row <= last)
-  const cells = new Map(Array.from(plan.cells, ([row, list]) => [row, inLoop(row) ? list.map(marked) : list] as const))
+  const isNear = (row: number) => blocks.some(({ first, last }) => first <= row && row <= last + 1)
+  const cells = new Map(Array.from(plan.cells, ([row, list]) => [row, isNear(row) ? list.map(marked) : list] as const))
   return { ...plan, cells }
 }
 
@@ -48,7 +48,6 @@ function createLookup({ source: { rows }, cells }: SheetPlan): Sheet['cellAt'] {
 
 function markedFormula(cell: PlanCell, formula: CellFormula, sheet: Sheet): CellFormula {
   const path = pathOf(cell, sheet.blocks)
-  if (!path.some(({ loop }) => loop)) return formula
   for (const token of formula.tokens()) {
     const details = token.kind === 'reference' ? problemOf(token, cell, path, sheet) : null
     if (details) sheet.findings.add({ code: 'TEMPLATE_LOOP', place: placeOf(sheet.name, cell), details })
@@ -88,12 +87,32 @@ function neighbourOf(
   path: readonly PlanBlock[],
   sheet: Sheet,
 ): Reference['neighbour'] {
+  if (isRunning(token, cell, sheet.blocks, sheet)) return 'running'
   const block = besideLoop(token, path)
   const { row, column } = token.start
   const other = block && row !== null && column !== null ? sheet.cellAt(row, column) : undefined
   if (!block || !other) return null
   if (isTotal(other, block, sheet, MOST_STEPS)) return 'total'
   return column !== cell.column && isFigure(other) ? 'figure' : null
+}
+
+/** Whether a cell right below a loop refers to a formula of the loop that goes on from a figure above it: the end of a balance. */
+function isRunning(token: Reference, below: PlanCell, blocks: readonly PlanBlock[], sheet: Sheet): boolean {
+  const { row, column, rowAbsolute } = token.start
+  if (token.sheet !== null || token.end || row === null || column === null || rowAbsolute) return false
+  const block = blockAt(blocks, { row, column })
+  if (!block) return false
+  const isNext = block.loop && below.row === block.last + 1 && block.left <= below.column && below.column <= block.right
+  if (!isNext) return isRunning(token, below, block.children, sheet)
+  const above = row - (block.last - block.first + 1)
+  const figure = above < 1 ? undefined : sheet.cellAt(above, column)
+  const content = sheet.cellAt(row, column)?.content
+  if (!figure || !isFigure(figure) || content?.kind !== 'formula') return false
+  return content.formula.tokens().some((one) => {
+    if (one.kind !== 'reference' || one.sheet !== null || one.start.rowAbsolute) return false
+    const area = areaOf(one)
+    return area.top <= above && above <= area.bottom && area.left <= column && column <= area.right
+  })
 }
 
 /** Formulas about formulas about a loop. */

@@ -36,8 +36,6 @@ export interface PlanBlock extends BlockRange {
   readonly open: TagOf<'open'>
   /** From the opening to the closing tag: `Detail!A6:F6`. */
   readonly place: string
-  /** Over the rows of a table; else a condition. */
-  readonly loop: boolean
   readonly tags: readonly [open: string, close: string]
   /** Columns that are repeated because they touch the loop. */
   readonly touching: readonly number[]

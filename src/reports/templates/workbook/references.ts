@@ -94,6 +94,8 @@ function single(reference: Reference, row: number, layout: Layout, from: Standpo
   const at = (seen: Seen, which: 'first' | 'last') =>
     withRow(reference, referredRow(layout, seen.row, columns, which, seen.within))
   if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], firstOf: null }
+  const empty = reference.neighbour === 'running' && layout.blocksAt(row, columns).find(({ collapsed }) => collapsed)
+  if (empty) return { areas: [at({ row: row - (empty.last - empty.first + 1), within }, 'last')], firstOf: null }
   const stepped = step(reference, start, from, false)
   if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], firstOf: null }
   const { cell } = from
@@ -123,16 +125,16 @@ function limitsOf(
   const [upper, lower] = (start.row ?? 0) > (end.row ?? 0) ? [end, start] : [start, end]
   const holdsOne = holdsRow(within, top) || holdsRow(within, bottom)
   const at = (seen: Seen, which: 'first' | 'last') => referredRow(layout, seen.row, columns, which, seen.within)
-  const own = (row: number, isFixed: boolean): Seen => ({ row, within: isFixed ? NO_ITERATIONS : within })
+  const isMixed = holdsOne && upper.rowAbsolute !== lower.rowAbsolute
+  const fixedWithin = isMixed ? aroundLoop(within) : NO_ITERATIONS
+  const own = (row: number, isFixed: boolean): Seen => ({ row, within: isFixed ? fixedWithin : within })
   const above = step(reference, upper, from, holdsOne)
   const below = step(reference, lower, from, holdsOne)
   const seenAbove = above ?? own(top, upper.rowAbsolute)
   const seenBelow = below ?? own(bottom, lower.rowAbsolute)
   const isStepped = above !== null || below !== null
-  if (!holdsOne || upper.rowAbsolute === lower.rowAbsolute) {
-    return { limits: { first: at(seenAbove, 'first'), last: at(seenBelow, 'last') }, isStepped }
-  }
-  // From the first row of the fixed corner to the own row, in the order of the filled sheet.
+  if (!isMixed) return { limits: { first: at(seenAbove, 'first'), last: at(seenBelow, 'last') }, isStepped }
+  // From the first row of the fixed corner to the own rows, in the order of the filled sheet.
   const [fixed, relative] = upper.rowAbsolute ? [seenAbove, seenBelow] : [seenBelow, seenAbove]
   const row = at(fixed, 'first')
   return {
@@ -141,9 +143,32 @@ function limitsOf(
   }
 }
 
+/** The iterations around the innermost loop of a formula: a running total begins anew in each of them. */
+function aroundLoop(within: Iterations): Iterations {
+  const path = [...within]
+  return new Map(
+    path.slice(
+      0,
+      path.findLastIndex(([{ loop }]) => loop),
+    ),
+  )
+}
+
 const holdsRow = (within: Iterations, row: number): boolean => {
   for (const { first, last } of within.keys()) if (first <= row && row <= last) return true
   return false
+}
+
+/** Functions that have no result without a number, by the loop that gives them none. */
+const NEEDS_VALUES =
+  /^(AVERAGE|AVERAGEA|MEDIAN|MODE|MODE\.SNGL|STDEV|STDEVA|STDEVP|STDEV\.[SP]|VAR|VARA|VARP|VAR\.[SP]|AVEDEV|DEVSQ|GEOMEAN|HARMEAN)$/
+
+/** Whether the only argument of a function such as `AVERAGE` are cells of a loop without rows: it shows an error. */
+export function lacksValues(reference: Reference, layout: Layout): boolean {
+  const { isOnly, argumentOf } = reference
+  if (!isOnly || argumentOf === null || !NEEDS_VALUES.test(argumentOf.replace(/^_XLFN\./, ''))) return false
+  const { top, bottom } = areaOf(reference)
+  return layout.blocksAt(top, columnsOf(reference)).some(({ collapsed, last }) => collapsed && bottom <= last)
 }
 
 /** A row of the template in some iterations. */

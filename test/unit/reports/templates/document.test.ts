@@ -100,11 +100,6 @@ describe('loops', () => {
       ['a ', ' Screws b', 'a ', ' Nails b', 'a ', ' =1+1 b'],
     ],
     [
-      'of a loop',
-      paragraph('{{#detail}}{{Product}}{{#top}}{{$index}}{{/top}} {{/detail}}'),
-      ['Screws123 Nails123 =1+1123 '],
-    ],
-    [
       'with conditions on the row',
       paragraph('{{#detail}}{{Product}}{{^$last}}, {{/$last}}{{/detail}}'),
       ['Screws, Nails, =1+1'],
@@ -330,6 +325,12 @@ describe('problems', () => {
       paragraph('{{@region}}') + paragraph('{{@region}}') + paragraph('{{/@region}}') + paragraph('{{/@region}}'),
       [
         'TEMPLATE_LOOP document, paragraph 2: {{@region}}: the level stands inside {{@region}}, but is not nested in it ("within" of the level)',
+      ],
+    ],
+    [
+      paragraph('{{#detail}}{{#$first}}{{#detail}}{{Product}}{{/detail}}{{/$first}}{{/detail}}'),
+      [
+        'TEMPLATE_LOOP document, paragraph 1: {{#detail}}: the loop over "detail" around it has the dimension Product too, but each of its rows would hold all rows of "detail"; make groups with a level of that field, or from one table that is sorted by it',
       ],
     ],
     [

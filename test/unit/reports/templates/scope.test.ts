@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { ChartPictureRequest } from '../../../../src/reports/documents/charts/index.ts'
 import type { FontSet } from '../../../../src/reports/documents/fonts.ts'
+import type { TemplateReport } from '../../../../src/reports/entities/report.ts'
 import { createFindings, createNames } from '../../../../src/reports/templates/names.ts'
 import { createScope, type Scope } from '../../../../src/reports/templates/scope.ts'
 import { parseTags, type TagOf, type TextTag } from '../../../../src/reports/templates/tags.ts'
@@ -21,6 +22,7 @@ const NAMES: DocumentNames = {
 
 function documentScope(data = appData(), report = templateReport(), templateDirectory = '/none') {
   const drawn: ChartPictureRequest[] = []
+  const warnings: string[] = []
   const scope = createScope({
     request: {
       report,
@@ -28,7 +30,7 @@ function documentScope(data = appData(), report = templateReport(), templateDire
       names: NAMES,
       locale: 'en-GB',
       timezone: 'Europe/Stockholm',
-      warn: () => undefined,
+      warn: (code, details) => void warnings.push(`${code} ${details}`),
       signal: new AbortController().signal,
     },
     format: 'docx',
@@ -39,7 +41,7 @@ function documentScope(data = appData(), report = templateReport(), templateDire
     },
     fonts: async () => ({}) as FontSet,
   })
-  return { scope, data, drawn }
+  return { scope, data, drawn, warnings }
 }
 
 const tag = <Kind extends 'value' | 'expression' | 'open'>(source: string) => parseTags(source)[0] as TagOf<Kind>
@@ -150,6 +152,65 @@ describe('loops', () => {
     const { scope } = documentScope(appData(facts))
     expect(await rows(scope, source)).toHaveLength(times)
     expect(await scope.repeatCount(tag(source))).toBe(times)
+  })
+
+  const table = (key: string, expr: unknown, label?: string) => ({
+    key,
+    type: 'table',
+    columns: [
+      { key: 'Name', expr, kind: 'dimension', ...(label === undefined ? {} : { label }) },
+      { key: 'Sales', expr: '=Sum(Sales)', kind: 'measure' },
+    ],
+  })
+  const object = (key: string) => ({ key, type: 'object', objectId: 'JzKpQm' })
+  const nested = (outer: unknown, inner: unknown) => {
+    const report = templateReport({ data: [outer, inner] as TemplateReport['data'] })
+    const findings = createFindings()
+    const names = createNames(report, 'pptx')
+    const frame = findings.check(tag('{{#outer}}'), 'slide 1', names)
+    findings.check(tag('{{#inner}}'), 'slide 1', frame ? names.inside(frame) : names)
+    const { scope, warnings } = documentScope(appData(), report)
+    const run = async () => {
+      let found = ''
+      for await (const row of scope.repeat(tag('{{#outer}}'))) {
+        for await (const inside of row.repeat(tag('{{#inner}}'))) found += `${await text(inside, '{{$index}}')} `
+      }
+      return found
+    }
+    return { problems: findings.problems.map(({ code, details }) => `${code} ${details}`), run, warnings }
+  }
+
+  test.each([
+    ['Region', 'Region', 'Region'],
+    ['Region', '=Region', 'Region'],
+    ['=[Region]', 'Region', 'Region'],
+    ['="Region"', ' [Region]', 'Region'],
+    [{ libraryId: 'abc' }, { libraryId: 'abc' }, 'of the master item abc'],
+  ])('tables over %p and %p, nested, are refused: each group would hold all rows', async (one, other, name) => {
+    expect(nested(table('outer', one), table('inner', other)).problems).toEqual([
+      `TEMPLATE_LOOP {{#inner}}: the loop over "outer" around it has the dimension ${name} too, but each of its rows would hold all rows of "inner"; make groups with a level of that field, or from one table that is sorted by it`,
+    ])
+  })
+
+  test.each([
+    ['objects', object('outer'), object('inner')],
+    ['an object in a table of its field', table('outer', 'Product'), object('inner')],
+    ['an object in a table of its label', table('outer', 'Region', 'Product'), object('inner')],
+    ['a table in an object', object('outer'), table('inner', 'Product')],
+  ])('%s: refused when the columns of the object are known', async (_what, outer, inner) => {
+    const { problems, run } = nested(outer, inner)
+    expect(problems).toEqual([])
+    expect(run()).rejects.toMatchObject({
+      code: 'TEMPLATE_LOOP',
+      details: expect.stringContaining('{{#inner}}: the loop over "outer" around it has the dimension Product too'),
+    })
+  })
+
+  test('other lists, nested, hold all rows each time, with one warning', async () => {
+    const { problems, run, warnings } = nested(table('outer', 'Region'), table('inner', 'Year'))
+    expect(problems).toEqual([])
+    expect(await run()).toBe('1 2 1 2 1 2 ')
+    expect(warnings).toEqual(['TEMPLATE_REFERENCE {{#inner}}: each row of "outer" holds all 2 rows of "inner"'])
   })
 
   test('conditions on the row', async () => {

@@ -163,9 +163,9 @@ describe('a loop beside other content takes its own columns', () => {
   test('two loops side by side in a loop: each round is as high as the longer one', async () => {
     const cells = await filledRows(
       [
-        ['{{#few}}{{Product}}'],
+        ['{{#groups}}{{Product}}'],
         ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}', null, '{{#few}}{{Product}}', '{{Sales}}{{/few}}'],
-        ['sum', { f: 'SUM(B2:B2)' }, null, { f: 'SUM(E2:E2)' }, 'end{{/few}}'],
+        ['sum', { f: 'SUM(B2:B2)' }, null, { f: 'SUM(E2:E2)' }, 'end{{/groups}}'],
         ['below', null, null, null, 'below'],
       ],
       3,

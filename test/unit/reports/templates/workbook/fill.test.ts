@@ -123,15 +123,16 @@ describe('a workbook with everything that follows its rows', () => {
 
 test('nested loops over several rows, conditions, and texts in one cell', async () => {
   const rows = [
-    sheetRow(1, ['{{#top}}{{Product}}', { f: 'SUM(B2:B2)' }]),
+    sheetRow(1, ['{{#few}}{{Product}}', { f: 'SUM(B2:B2)' }]),
     sheetRow(2, ['{{#detail}}{{Product}}', '{{Sales}}', { f: 'B2/B1+SUM(B$2:B$2)' }, '{{/detail}}']),
-    sheetRow(3, ['end {{$index}} of {{$count}}{{/top}}']),
+    sheetRow(3, ['end {{$index}} of {{$count}}{{/few}}']),
     sheetRow(4, ['{{#revenue}}sold {{revenue | #,##0}}{{/revenue}}{{^detail}}nothing{{/detail}}{{{{x']),
     sheetRow(5, ['{{^detail}}no rows']),
     sheetRow(6, ['really {{/detail}}', 7]),
   ]
   await using filled = await filledWorkbook(workbook([{ name: 'S', xml: worksheet(rows.join('')) }]), {
     facts: facts(2),
+    report: reportWithFew(),
   })
   expect(filled.cells(SHEET)).toEqual([
     'A1=P1',
@@ -162,6 +163,7 @@ test('nested loops over several rows, conditions, and texts in one cell', async 
     'B11=',
   ])
   expect(filled.text(SHEET).match(/hidden="1"/g)).toHaveLength(2)
+  expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{#detail}}: each row of "few" holds all 2 rows of "detail"'])
 })
 
 test('values are data: texts with =, markup, tags, line breaks and escapes; empty values, texts with numbers', async () => {
@@ -721,7 +723,8 @@ describe('the check of a template', () => {
 })
 
 test('a text that is too long for a cell is cut with a warning', async () => {
-  const long = [{ Region: 'Nord', Product: 'x'.repeat(40_000), Sales: 1, OrderDate: 45_658 }]
+  const name = 'x'.repeat(40_000)
+  const long = [{ Region: 'Nord', Product: name, FewProduct: name, Sales: 1, OrderDate: 45_658 }]
   await using filled = await filledWorkbook(sideBySideWorkbook(), { facts: long, report: reportWithFew() })
   expect(filled.warnings).toEqual(
     ['A2', 'D2'].map((cell) => `TEXT_TRUNCATED Sales!${cell}: a cell has room for 32767 of 40000 characters`),

@@ -141,6 +141,7 @@ const loop = (first: number, last: number, children: readonly BlockRange[] = [])
   first,
   last,
   ...ALL_COLUMNS,
+  loop: true,
   children,
 })
 

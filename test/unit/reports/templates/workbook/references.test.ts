@@ -246,6 +246,107 @@ describe('rows next to one another', () => {
     expect(of('C')).toEqual(['C2=C1+B2', 'C3=C2+B3', 'C4=C3', 'C6=C5+B6', 'C7=C6+B7', 'C8=C7'])
   })
 
+  const BALANCE: Rows = [
+    ['Text', 'Amount', 'Balance'],
+    ['Opening', null, 1000],
+    [OPEN, '{{Sales}}', { f: 'C2+B3' }, '{{/detail}}'],
+    ['Closing', { f: 'SUM(B3)' }, { f: 'C3' }],
+  ]
+  test.each<[string, Rows, number, string]>([
+    ['a balance', BALANCE, 0, 'C4=C2'],
+    ['a balance', BALANCE, 2, 'C5=C4'],
+    ['a formula above', BALANCE.with(1, [null, 5, { f: 'B2' }]), 0, 'C4=C2'],
+    ['a value of the app above', BALANCE.with(1, [null, null, '{{revenue}}']), 0, 'C4=C2'],
+    ['a text above', BALANCE.with(1, ['x', 'y', 'Balance']).with(2, [OPEN, CLOSE, { f: 'N(C2)+B3' }]), 0, 'C4=C3'],
+    ['no running figure', BALANCE.with(1, [null, null, 2025]).with(2, [OPEN, CLOSE, { f: 'B3*2' }]), 0, 'C4=C3'],
+    ['a dollar', BALANCE.with(3, [null, null, { f: 'C$3' }]), 0, 'C4=C$3'],
+    [
+      'two rows',
+      [
+        [null, null, 7],
+        [null, null, 8],
+        [OPEN, '{{Sales}}', { f: 'C1+B3' }],
+        ['second', CLOSE, null],
+        [null, null, { f: 'C3' }],
+      ],
+      0,
+      'C4=C1',
+    ],
+    [
+      'a group',
+      [
+        ['{{#few}}{{Product}}', null, 9],
+        ['{{#nothing}}{{Product}}', 1, { f: 'C1+B2' }, '{{/nothing}}'],
+        ['sum', null, { f: 'C2' }, '{{/few}}'],
+      ],
+      2,
+      'C3=C1 C6=C4',
+    ],
+  ])('the end of %s is the cell above a loop without rows', async (_what, rows, count, expected) => {
+    const { of } = await filled(bookOf(rows), count)
+    expect(of('C').join(' ')).toEndWith(expected)
+  })
+
+  test.each([
+    ['SUM(B2)', []],
+    ['MAX(B2:B2)+COUNT(B2)', []],
+    ['IFERROR(AVERAGE(B2),0)', []],
+    ['AVERAGE(B2,1)', []],
+    ['AVERAGE(B1:B2)', []],
+    ['AVERAGE(B2)', ['AVERAGE(B2)']],
+    ['_xlfn.STDEV.S(B$2:B$2)', ['_XLFN.STDEV.S(B$2:B$2)']],
+  ])('%s over a loop without rows: warnings %p', async (source, calls) => {
+    const { warnings } = await filled(bookOf([[null], [OPEN, CLOSE, null], [null, { f: source }]]), 0)
+    expect(warnings).toEqual(
+      calls.map(
+        (call) => `TEMPLATE_REFERENCE S: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`,
+      ),
+    )
+  })
+
+  test.each([
+    ['SUM(B$3:B3)', ['SUM(B$3:B3)', 'SUM(B$3:B4)'], ['SUM(B$7:B7)', 'SUM(B$7:B8)']],
+    ['SUM(B3:B$3)', ['SUM(B3:B$3)', 'SUM(B3:B$4)'], ['SUM(B7:B$7)', 'SUM(B7:B$8)']],
+    ['B3/SUM($B$3:$B3)', ['B3/SUM($B$3:$B3)', 'B4/SUM($B$3:$B4)'], ['B7/SUM($B$7:$B7)', 'B8/SUM($B$7:$B8)']],
+    ['COUNT(B$3:B3)', ['COUNT(B$3:B3)', 'COUNT(B$3:B4)'], ['COUNT(B$7:B7)', 'COUNT(B$7:B8)']],
+    [
+      'AVERAGE(B$3:B3)+MAX(B$3:B3)',
+      ['AVERAGE(B$3:B3)+MAX(B$3:B3)', 'AVERAGE(B$3:B4)+MAX(B$3:B4)'],
+      ['AVERAGE(B$7:B7)+MAX(B$7:B7)', 'AVERAGE(B$7:B8)+MAX(B$7:B8)'],
+    ],
+    ['COUNTIF(A$3:A3,A3)', ['COUNTIF(A$3:A3,A3)', 'COUNTIF(A$3:A4,A4)'], ['COUNTIF(A$7:A7,A7)', 'COUNTIF(A$7:A8,A8)']],
+    ['SUM(B$2:B3)', ['SUM(B$2:B3)', 'SUM(B$2:B4)'], ['SUM(B$6:B7)', 'SUM(B$6:B8)']],
+    ['C2+B3', ['C2+B3', 'C3+B4'], ['C6+B7', 'C7+B8']],
+    // The share of all rows of all groups.
+    [
+      'B3/SUM(B$3:B$3)',
+      ['B3/SUM(B$3:B$4,B$7:B$8)', 'B4/SUM(B$3:B$4,B$7:B$8)'],
+      ['B7/SUM(B$3:B$4,B$7:B$8)', 'B8/SUM(B$3:B$4,B$7:B$8)'],
+    ],
+  ])('in groups the running %s begins anew', async (source, first, second) => {
+    const rows: Rows = [
+      ['head'],
+      ['{{#few}}{{Product}}'],
+      [OPEN, '{{Sales}}', { f: source }, '{{/detail}}'],
+      ['sum', '{{/few}}'],
+    ]
+    const { of } = await filled(bookOf(rows), 2)
+    expect(of('C').map((cell) => cell.replace(/^C\d=/, ''))).toEqual([...first, ...second])
+  })
+
+  test('a running total in the row of the group goes over the groups', async () => {
+    const { of } = await filled(
+      bookOf([
+        ['{{#few}}{{Product}}'],
+        [OPEN, '{{Sales}}', '{{/detail}}'],
+        ['sum', { f: 'SUM(B2)' }, { f: 'SUM(B$3:B3)' }, { f: 'SUM(B$2:B2)' }, '{{/few}}'],
+      ]),
+      2,
+    )
+    expect(of('C')).toEqual(['C4=SUM(B$4:B4)', 'C8=SUM(B$4,B$8)'])
+    expect(of('D')).toEqual(['D4=SUM(B$2:B3)', 'D8=SUM(B$2:B3,B$6:B7)'])
+  })
+
   test.each<[string, Rows, readonly string[]]>([
     [
       'below',
