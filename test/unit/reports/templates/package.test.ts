@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdtemp, readdir, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
 import { openPackage, type PartContent, writePackage } from '../../../../src/reports/templates/package.ts'
 import { TemplateError } from '../../../../src/reports/templates/problems.ts'
 import {
@@ -16,6 +14,7 @@ import {
   withSize,
   zipOf,
 } from '../../../support/office.ts'
+import { tempDirectory } from '../../../support/temp.ts'
 
 const LIMITS = { maxTemplateMb: 25 }
 const SHEET = 'xl/worksheets/sheet1.xml'
@@ -172,8 +171,8 @@ test('a part that unpacks to more than its directory entry says is refused witho
 })
 
 async function written(parts: Parts, changes: Parameters<typeof writePackage>[2]) {
-  const folder = await mkdtemp(join(tmpdir(), 'footman-package-'))
-  const file = join(folder, 'out.xlsx')
+  await using folder = tempDirectory()
+  const file = folder.join('out.xlsx')
   await writePackage(await openPackage(await zipOf(parts), LIMITS), file, changes)
   return new Uint8Array(await readFile(file))
 }
@@ -205,7 +204,7 @@ test('writes changed, new and streamed parts; the others keep their compressed b
 })
 
 test('a part that fails while it is written, or grows too large, leaves no file', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'footman-package-'))
+  await using folder = tempDirectory()
   const source = await openPackage(await zipOf(smallWorkbook()), LIMITS)
   async function* failing() {
     yield '<a>'
@@ -216,10 +215,10 @@ test('a part that fails while it is written, or grows too large, leaves no file'
     for (;;) yield text
   }
   const write = (content: AsyncIterable<string>) =>
-    writePackage(source, join(folder, 'out.xlsx'), new Map([[SHEET, content]]))
+    writePackage(source, folder.join('out.xlsx'), new Map([[SHEET, content]]))
   await expect(write(failing())).rejects.toThrow('the engine is away')
   await expect(write(endless())).rejects.toMatchObject({ code: 'TEMPLATE_TOO_LARGE' })
-  expect(await readdir(folder)).toEqual([])
+  expect(await readdir(folder.path)).toEqual([])
 })
 
 describe('a document that was made from a company template', () => {
@@ -240,7 +239,8 @@ describe('a document that was made from a company template', () => {
   test('is taken, and what is read and written has no reference to it', async () => {
     const source = await openPackage(await made(), LIMITS)
     expect(source.dropped).toEqual([COMPANY])
-    const file = join(await mkdtemp(join(tmpdir(), 'package-')), 'out.docx')
+    await using folder = tempDirectory()
+    const file = folder.join('out.docx')
     await writePackage(source, file, new Map())
     const parts = await unzip(await readFile(file))
     expect([...parts.keys()].sort()).toEqual([...source.paths()].sort())
