@@ -60,15 +60,18 @@ export const Panel: FC<PropsWithChildren<PanelProps>> = ({ id, title, count, too
   </section>
 )
 
-export interface Column<Row> {
+export interface Heading<Row> {
   readonly head: string
   /** Numbers stand at the right. */
   readonly num?: boolean
   /** Left out of tables on small screens; the cards of phones have it. */
   readonly wide?: boolean
-  readonly cell: (row: Row) => Child
   /** By what the list can be sorted here; null stands last. Absent: it cannot. */
   readonly sort?: (row: Row) => string | number | null | undefined
+}
+
+export interface Column<Row> extends Heading<Row> {
+  readonly cell: (row: Row) => Child
 }
 
 interface TableProps<Row> {
@@ -104,7 +107,13 @@ function orderOf(
   return { name: text.replace(/^-/, ''), isDown: text.startsWith('-') }
 }
 
-function sorted<Row>({ rows, columns, context, part }: TableProps<Row>): readonly Row[] {
+/** The rows in the order of the address. */
+export function sorted<Row>({
+  rows,
+  columns,
+  context,
+  part,
+}: Pick<TableProps<Row>, 'rows' | 'context' | 'part'> & { readonly columns: readonly Heading<Row>[] }): readonly Row[] {
   const { name, isDown } = orderOf(context?.query, orderParameter(part))
   const value = columns.find(({ head, sort }) => sort && orderName(head) === name)?.sort
   if (!value) return rows
@@ -123,12 +132,12 @@ const classOf = ({ num, wide }: Pick<Column<never>, 'num' | 'wide'>): string | u
   [num && 'num', wide && 'wide'].filter(Boolean).join(' ') || undefined
 
 /** The heading of a column; a link where the list can be sorted by it. */
-function ColumnHead<Row>({
+export function ColumnHead<Row>({
   column,
   context,
   part,
   size,
-}: Pick<TableProps<Row>, 'context' | 'part' | 'size'> & { readonly column: Column<Row> }) {
+}: Pick<TableProps<Row>, 'context' | 'part' | 'size'> & { readonly column: Heading<Row> }) {
   const { head, sort } = column
   const className = classOf(column)
   if (!sort || !context) {

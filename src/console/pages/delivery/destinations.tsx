@@ -250,11 +250,14 @@ const Last = ({ context, deliveries }: { readonly context: PageContext; readonly
   ) : (
     <Table
       caption="Last deliveries"
+      context={context}
+      part="last"
       rows={deliveries}
       keyOf={({ id }) => id}
       columns={[
         {
           head: 'Created',
+          sort: ({ createdAt }) => createdAt,
           cell: ({ state, createdAt, eventId }) => (
             <div class="l">
               <Mark state={DELIVERY_STATES[state].state} />
@@ -264,8 +267,12 @@ const Last = ({ context, deliveries }: { readonly context: PageContext; readonly
             </div>
           ),
         },
-        { head: 'Target', cell: ({ target }) => <Name text={target} /> },
-        { head: 'Result', cell: (delivery) => <Result context={context} delivery={delivery} /> },
+        { head: 'Target', cell: ({ target }) => <Name text={target} />, sort: ({ target }) => target },
+        {
+          head: 'Result',
+          cell: (delivery) => <Result context={context} delivery={delivery} />,
+          sort: ({ state }) => DELIVERY_STATES[state].word,
+        },
       ]}
     />
   )
@@ -377,13 +384,24 @@ const Hours = ({ context, hours }: { readonly context: PageContext; readonly hou
         <summary class="small">As a table</summary>
         <Table
           caption="Deliveries of each hour"
+          context={context}
+          part="hours"
           rows={hours.toReversed()}
           keyOf={({ at }) => at}
           columns={[
-            { head: 'Hour', cell: ({ at }) => <Time at={at} zone={context} clock seconds={false} /> },
-            { head: 'Delivered', num: true, cell: ({ delivered }) => delivered },
-            { head: 'Suppressed', num: true, cell: ({ suppressed }) => suppressed },
-            { head: 'Failed', num: true, cell: ({ dead }) => dead },
+            {
+              head: 'Hour',
+              cell: ({ at }) => <Time at={at} zone={context} clock seconds={false} />,
+              sort: ({ at }) => at,
+            },
+            { head: 'Delivered', num: true, cell: ({ delivered }) => delivered, sort: ({ delivered }) => delivered },
+            {
+              head: 'Suppressed',
+              num: true,
+              cell: ({ suppressed }) => suppressed,
+              sort: ({ suppressed }) => suppressed,
+            },
+            { head: 'Failed', num: true, cell: ({ dead }) => dead, sort: ({ dead }) => dead },
           ]}
         />
       </details>

@@ -5,7 +5,7 @@ import type { Child } from 'hono/jsx'
 import type { PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, STATES } from '../../ui/marks.tsx'
-import { Panel } from '../../ui/panel.tsx'
+import { ColumnHead, type Heading, Panel, sorted } from '../../ui/panel.tsx'
 import { durationText, Name, Prose, Time } from '../../ui/text.tsx'
 import { Message } from '../delivery/message.tsx'
 import {
@@ -24,6 +24,12 @@ interface Props {
   readonly isOpen: boolean
 }
 
+const HEADINGS: readonly Heading<DeliveryDetail>[] = [
+  { head: 'Destination', sort: ({ destination, target }) => `${destination} ${target}` },
+  { head: 'Result', sort: ({ state }) => DELIVERY_STATES[state].word },
+  { head: 'Attempts', sort: ({ attempts }) => attempts.length },
+]
+
 export const Alerted = ({ context, deliveries, isOpen }: Props) => (
   <div data-part="alerted">
     <Panel id="alerted" title="Who was alerted?" tools={<span class="small muted">{summaryOf(deliveries)}</span>}>
@@ -38,15 +44,15 @@ export const Alerted = ({ context, deliveries, isOpen }: Props) => (
           <caption class="sr">Deliveries of this event</caption>
           <thead>
             <tr>
-              <th scope="col">Destination</th>
-              <th scope="col">Result</th>
-              <th scope="col">Attempts</th>
+              {HEADINGS.map((column) => (
+                <ColumnHead column={column} context={context} part="alerted" />
+              ))}
               <th scope="col" class="end">
                 Actions
               </th>
             </tr>
           </thead>
-          {deliveries.map((delivery) => (
+          {sorted({ rows: deliveries, columns: HEADINGS, context, part: 'alerted' }).map((delivery) => (
             <Row context={context} delivery={delivery} />
           ))}
         </table>
