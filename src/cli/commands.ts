@@ -5,6 +5,7 @@ import { isatty } from 'node:tty'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TARGETS } from '../alerts/templates/escape.ts'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../events/kinds.ts'
+import { errorText } from '../platform/errors.ts'
 import { EXIT, processIo, toTimeout } from './io.ts'
 import { confirm, createPrompt } from './prompt.ts'
 
@@ -40,7 +41,7 @@ export function addCredential(program: Command, done: (code: number) => void): v
       try {
         done(await runCredentialSet(name, account, await credentialDeps(), () => readSecret(isatty(0))))
       } catch (error) {
-        processIo.err(`error: credential set ${name}: ${(error as Error).message}: nothing was kept`)
+        processIo.err(`error: credential set ${name}: ${errorText(error)}: nothing was kept`)
         done(EXIT.badInput)
       }
     })

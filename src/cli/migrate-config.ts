@@ -7,6 +7,7 @@ import { migrateConfig } from '../app/config/migrate/migrate.ts'
 import { findConfigFile } from '../config/find.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import { decode } from '../config/root.ts'
+import { errorText } from '../platform/errors.ts'
 import { exists, writeFileAtomic } from '../platform/files.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
@@ -55,7 +56,7 @@ export async function runMigrateConfig(
     io.err(`Written: ${written}. Look at it with: footman check -c ${options.output ?? file}`)
     return EXIT.ok
   } catch (error) {
-    return refuse(`the new file cannot be written: ${(error as Error).message}. ${shown} is as it was`, EXIT.failed)
+    return refuse(`the new file cannot be written: ${errorText(error)}. ${shown} is as it was`, EXIT.failed)
   }
 }
 

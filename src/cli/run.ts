@@ -243,7 +243,7 @@ function tellFailedStart(log: LogService, error: unknown): void {
   }
   if (isStorageFailure(error)) {
     log.error(
-      `MAIN: Footman cannot start: a database in its data directory cannot be used: ${(error as Error).message}. Let this account read and write every file there, and look at the disk.`,
+      `MAIN: Footman cannot start: a database in its data directory cannot be used: ${errorText(error)}. Let this account read and write every file there, and look at the disk.`,
     )
     return
   }

@@ -1,7 +1,9 @@
 /** Values that come from outside the file: `custom-environment-variables.yaml` and `${env:NAME}` in texts. */
+
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { lenientText, unicodeText } from '../platform/encodings.ts'
+import { errorText } from '../platform/errors.ts'
 import { isCredentialName, type ProtectedValues, protectedValuesOf } from '../platform/protected-values.ts'
 import type { Environment } from './find.ts'
 import type { Place, ProblemList } from './problems.ts'
@@ -141,7 +143,7 @@ async function fromFile(path: string): Promise<Resolved> {
     // Editors end a file with a line break, which belongs to no secret.
     return { ok: true, value: text.replace(/\r?\n$/, '') }
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+    const reason = (error as NodeJS.ErrnoException).code ?? errorText(error)
     return {
       ok: false,
       message: `the file ${path} cannot be read (${reason})`,

@@ -2,6 +2,7 @@
  * YAML as Butler reads it: version 1.2 with the core schema and merge keys, one document, no duplicate keys. The text
  * becomes a tree that knows its lines.
  */
+
 import {
   type Document,
   isAlias,
@@ -14,6 +15,7 @@ import {
   parseDocument,
   type Scalar,
 } from 'yaml'
+import { errorText } from '../platform/errors.ts'
 import type { Place, ProblemList } from './problems.ts'
 import { emptyMap, type MapNode, type Path, pathText, type TreeNode } from './tree.ts'
 
@@ -48,7 +50,7 @@ export function treeOf({ document, place }: ParsedYaml, problems: ProblemList): 
   try {
     return createBuilder(document, place, problems).build()
   } catch (error) {
-    const message = `is not valid YAML: ${firstLine((error as Error).message)}`
+    const message = `is not valid YAML: ${firstLine(errorText(error))}`
     problems.add({ severity: 'error', path: '', message, ...place(0) })
     return null
   }
@@ -95,7 +97,7 @@ export function parseYaml(text: string, file: string, problems: ProblemList): Pa
     }
     return broken.length > 0 ? null : { document, source, place }
   } catch (error) {
-    return refuse(0, `is not valid YAML: ${firstLine((error as Error).message)}`)
+    return refuse(0, `is not valid YAML: ${firstLine(errorText(error))}`)
   }
 }
 

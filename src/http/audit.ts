@@ -2,8 +2,10 @@
  * The audit: actions and their actors, written to the log, kept in the table `audit` for `retention.audit`, listed by
  * `GET /v4/audit`.
  */
+
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
+import { errorText } from '../platform/errors.ts'
 import { globMatcher } from '../platform/glob.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
@@ -98,7 +100,7 @@ export function createAudit(deps: AuditDeps): Audit {
           const link = insertEntry(tx, stored, node)
           onStored?.(tx, stored, link)
         })
-        .catch((error: unknown) => log.error(`AUDIT: Entry could not be stored: ${(error as Error).message}`))
+        .catch((error: unknown) => log.error(`AUDIT: Entry could not be stored: ${errorText(error)}`))
     },
   }
 }

@@ -2,8 +2,10 @@
  * Files of key-value pairs: the JSON of an export, or a table that a spreadsheet writes, with the columns `namespace`, `key`, `value`
  * and, where wanted, `expiresAt`.
  */
+
 import { isObject } from '../http/endpoint/validation.ts'
 import { lostLetter, TextError } from '../platform/encodings.ts'
+import { errorText } from '../platform/errors.ts'
 import { parseOutsideJson } from '../platform/json.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
 import type { ImportedPair } from './types.ts'
@@ -53,7 +55,7 @@ export function pairsOf(text: string): PairsOfFile {
   try {
     content = parseOutsideJson(text)
   } catch (error) {
-    throw new TextError(`it is no JSON: ${(error as Error).message}`)
+    throw new TextError(`it is no JSON: ${errorText(error)}`)
   }
   const { format, namespaces } = (content ?? {}) as Partial<PairsOfFile>
   if (!isObject(namespaces) || !Object.values(namespaces).every(Array.isArray)) {

@@ -305,7 +305,7 @@ function startsOf(first: Day, rules: readonly string[], { RRuleTemporal }: Libra
     })
     return { starts, warning: null }
   } catch (error) {
-    return { starts: [first], warning: `${(error as Error).message}; only its first day counts` }
+    return { starts: [first], warning: `${errorText(error)}; only its first day counts` }
   }
 }
 

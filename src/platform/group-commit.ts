@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
+import { errorText } from './errors.ts'
 import { type Database, isStorageFailure } from './sqlite.ts'
 import type { Logger } from './types.ts'
 
@@ -143,9 +144,7 @@ export function createLastingWrite({ writer, log, what, stop }: LastingWriteDeps
       } catch (error) {
         if (stop.aborted || error instanceof NotLeaderError || !isStorageFailure(error)) throw error
         if (!failing) {
-          log.error(
-            `${what} cannot be stored (${(error as Error).message}); trying again until it can. Free disk space`,
-          )
+          log.error(`${what} cannot be stored (${errorText(error)}); trying again until it can. Free disk space`)
         }
         failing = true
         // A process that has stopped everything else ends, although a late write finds its database closed.

@@ -5,7 +5,7 @@
 import { existsSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { StartError } from './errors.ts'
+import { errorText, StartError } from './errors.ts'
 import { keepPrivate } from './private-file.ts'
 import { isDamage } from './sqlite.ts'
 
@@ -142,7 +142,7 @@ function isLocked(db: DatabaseSync): boolean {
     return false
   } catch (error) {
     // An account that may not write the file cannot try the lock; a living process must suffice.
-    return /locked|busy|readonly/i.test((error as Error).message)
+    return /locked|busy|readonly/i.test(errorText(error))
   }
 }
 

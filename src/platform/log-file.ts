@@ -1,6 +1,8 @@
 /** Log files named `butler.YYYY-MM-DD.log` (local date), numbered when one day needs several, deleted when old or too many. */
+
 import { closeSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { errorText } from './errors.ts'
 import { createLineWriter, type LineWriter } from './line-writer.ts'
 import type { Clock } from './types.ts'
 
@@ -71,7 +73,7 @@ export function createLogFile(
       older = deleteOldest(settings.directory, name, settings.maxTotalSize - size)
     } catch (error) {
       retryAt = now + RETRY_OPEN_MS
-      deps.onProblem(`cannot write log files in "${settings.directory}": ${(error as Error).message}`)
+      deps.onProblem(`cannot write log files in "${settings.directory}": ${errorText(error)}`)
     }
   }
 

@@ -1,5 +1,7 @@
 /** Notifications to the service manager: over its socket, or with the command `systemd-notify` when that cannot be opened. */
+
 import { type RunCommand, runCommand } from './command.ts'
+import { errorText } from './errors.ts'
 import type { Logger } from './types.ts'
 
 export interface Notifier {
@@ -44,7 +46,7 @@ export async function createNotifier(
           const { code, stderr } = await run(COMMAND, assignments, { timeoutMs: TIMEOUT_MS })
           if (code !== 0) problem(`${COMMAND} ended with ${code}: ${stderr.trim()}`)
         } catch (error) {
-          problem((error as Error).message)
+          problem(errorText(error))
         }
       })
     },

@@ -1,4 +1,5 @@
 /** Rules of definitions that reach beyond the form of a member: reports, filters, conditions. tasks: `task-checks.ts`. */
+import { errorText } from '../platform/errors.ts'
 import type { AddressProblem, SenderRules } from './addresses.ts'
 import { hasSeries, NEEDS } from './documents/charts/content.ts'
 import type { ReportCondition, Rule } from './entities/condition.ts'
@@ -238,6 +239,6 @@ function expressionIssues(path: string, text: string): Issue[] {
     linearRegExp(text)
     return []
   } catch (error) {
-    return [{ path, message: `Must be a regular expression: ${(error as Error).message}` }]
+    return [{ path, message: `Must be a regular expression: ${errorText(error)}` }]
   }
 }

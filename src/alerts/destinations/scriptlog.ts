@@ -1,8 +1,10 @@
 /** Script logs of failed reloads as files: a folder per day, ids in the names. */
+
 import { mkdir } from 'node:fs/promises'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import type { QlikSenseCloudConfig, ScriptLogConfig as ScriptLogSection } from '../../events/config.ts'
 import type { EventType, ScriptLog, TaskEvent } from '../../events/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import { writeFileAtomic } from '../../platform/files.ts'
 import type { Logger } from '../../platform/types.ts'
 import { appIdOf } from '../message-text/labels.ts'
@@ -85,7 +87,7 @@ export function createScriptLogDestination(deps: ScriptLogDeps, config: ScriptLo
       await writeFileAtomic(path, content)
       return { outcome: 'delivered', detail: path }
     } catch (error) {
-      return { outcome: 'retry', detail: `${path} cannot be written: ${(error as Error).message}`, slow: true }
+      return { outcome: 'retry', detail: `${path} cannot be written: ${errorText(error)}`, slow: true }
     }
   }
 

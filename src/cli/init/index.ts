@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type WantedProperty, wantedProperties } from '../../app/config/custom-properties.ts'
 import { findConfigFile } from '../../config/find.ts'
+import { errorText } from '../../platform/errors.ts'
 import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
 import { writePrivateFile } from '../../platform/private-file.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
@@ -88,7 +89,7 @@ export async function runInit(
     try {
       await writeFiles(files, options.force === true, surroundings.platform)
     } catch (error) {
-      return refuse(io, `cannot write: ${(error as Error).message}: see that the folder can be written to`)
+      return refuse(io, `cannot write: ${errorText(error)}: see that the folder can be written to`)
     }
     await report(answers, absolute, file, io, surroundings)
     return options.createCustomProperties ? createProperties(file, options, asking, io, surroundings) : EXIT.ok

@@ -1,8 +1,10 @@
 /** `footman log-appender`: the log appender file for a configuration that is there already. */
+
 import { resolve } from 'node:path'
 import { loadConfig } from '../../app/config/load.ts'
 import { isHost } from '../../config/fields/network.ts'
 import { renderProblem } from '../../config/problems.ts'
+import { errorText } from '../../platform/errors.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { ownAddress } from './answers.ts'
@@ -51,7 +53,7 @@ export async function runLogAppender(options: LogAppenderOptions, io: CommandIo,
     await writeFiles([{ path, text, isPrivate: secret !== undefined }], options.force === true, at.platform)
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
-    return refuse(io, isThere ? `${path} is there already: give --force` : `cannot write: ${(error as Error).message}`)
+    return refuse(io, isThere ? `${path} is there already: give --force` : `cannot write: ${errorText(error)}`)
   }
   io.out(`${path}: messages go to ${address}, UDP port ${port}`)
   return EXIT.ok

@@ -1,5 +1,7 @@
 /** `footman reports enable`, `disable`, `export` and `import`. */
+
 import { writeFile } from 'node:fs/promises'
+import { errorText } from '../../platform/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
@@ -164,6 +166,6 @@ function parsed(text: string, what: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new CommandFailure(EXIT.badInput, what, `it is no JSON: ${(error as Error).message}`)
+    throw new CommandFailure(EXIT.badInput, what, `it is no JSON: ${errorText(error)}`)
   }
 }

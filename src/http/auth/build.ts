@@ -1,7 +1,7 @@
 /** Access control as `Butler.footman.access` describes it. */
 
 import { join } from 'node:path'
-import { StartError } from '../../platform/errors.ts'
+import { errorText, StartError } from '../../platform/errors.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -132,7 +132,7 @@ async function readKeyFile<Key>({ readFile }: AccessDeps, path: string, read: (p
   try {
     return read(await readFile(path))
   } catch (error) {
-    throw new StartError(`footman.access.jwt.publicKeyFile cannot be used (${path}): ${(error as Error).message}`, {
+    throw new StartError(`footman.access.jwt.publicKeyFile cannot be used (${path}): ${errorText(error)}`, {
       cause: error,
     })
   }

@@ -1,6 +1,8 @@
 /** JSON Web Tokens (RFC 7519) as credentials. */
+
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { compileGrant, type Grant, type GrantSettings, isScope } from './grants.ts'
 
@@ -68,7 +70,7 @@ export function createJwtCheck(clock: Clock, source: KeySource, settings: JwtSet
       const claims = claimValues(payload, settings.claim)
       return { subject: payload.sub ?? 'unknown', claims, until: (payload.exp ?? 0) * 1000 }
     } catch (error) {
-      return { problem: `token refused: ${(error as Error).message}` }
+      return { problem: `token refused: ${errorText(error)}` }
     }
   }
   return Object.assign(check, { grants: (claims: readonly string[]) => grantsOf(claims, grants) })
@@ -139,7 +141,7 @@ export function createKeySet(deps: KeySetDeps, url: string): KeySet {
       keys = createLocalJWKSet((await deps.fetchJson(url, FETCH_TIMEOUT_MS)) as JSONWebKeySet)
       fetchedAt = clock.now()
     } catch (error) {
-      log.warn(`ACCESS: The keys of the token issuer could not be fetched: ${(error as Error).message}`)
+      log.warn(`ACCESS: The keys of the token issuer could not be fetched: ${errorText(error)}`)
     }
   }
 

@@ -2,9 +2,11 @@
  * API keys: made at random, kept as their SHA-256, compared in constant time; how a request presents one; and the key of
  * programs on this machine.
  */
+
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { formatDay, parseDay } from '../../platform/calendar.ts'
+import { errorText } from '../../platform/errors.ts'
 import { writePrivateFile } from '../../platform/private-file.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { createZoneTimes } from '../../platform/zone-times.ts'
@@ -118,7 +120,7 @@ export function createLocalKey(log: Logger, file: string): LocalKey {
     matches: (presented) => timingSafeEqual(wanted, Buffer.from(hashOfKey(presented))),
     async publish() {
       await writePrivateFile(file, `${key}\n`).catch((error: unknown) => {
-        log.warn(`ACCESS: The local key could not be written to ${file}: ${(error as Error).message}`)
+        log.warn(`ACCESS: The local key could not be written to ${file}: ${errorText(error)}`)
       })
     },
     withdraw: () => rm(file, { force: true }).catch(() => {}),

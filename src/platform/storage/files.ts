@@ -1,8 +1,10 @@
 /** The files of a database: their identity, checks of their directory, renaming and removal. */
+
 import { randomBytes } from 'node:crypto'
 import { accessSync, type BigIntStats, constants, existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errorText } from '../errors.ts'
 import { StorageError } from '../sqlite.ts'
 
 /** The file itself, write-ahead log and shared memory of SQLite, and the layout of `layout.ts`. */
@@ -50,7 +52,7 @@ export function proveWritable(file: string): void {
     accessSync(file, constants.W_OK)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw new StorageError(`this account may not write to it: ${(error as Error).message}`)
+    throw new StorageError(`this account may not write to it: ${errorText(error)}`)
   }
 }
 

@@ -3,6 +3,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { endSeverity } from '../../platform/certificate-ends.ts'
+import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { systemClock } from '../../platform/types.ts'
@@ -188,7 +189,7 @@ export function createCertificateSource(
       check = checkCertificates(read, clock.now(), deps.times)
     } catch (error) {
       // Files that vanish while they are replaced do not cut a working connection.
-      check = { problems: [(error as Error).message], warnings: [], expires: check.expires }
+      check = { problems: [errorText(error)], warnings: [], expires: check.expires }
     }
     report()
   }

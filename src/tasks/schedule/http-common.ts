@@ -1,4 +1,5 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
+
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { ForwardingError } from '../../cluster/types.ts'
@@ -6,6 +7,7 @@ import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoi
 import { type ApiRoute, type CheckedRequest, type Endpoint, type Fields, route } from '../../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../../http/errors.ts'
 import { forwardingRefusal } from '../../http/forwarding.ts'
+import { errorText } from '../../platform/errors.ts'
 import { once } from '../../platform/once.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
@@ -156,7 +158,7 @@ export async function requireRights(
   if (age === 'existing' && !limitedTo) return
   const denied = await deniedBy(selection, limitedTo).catch((error: unknown) => {
     log.warn(`SCHEDULER: The start filter could not be asked: ${error}`)
-    throw refused(502, 'Failed asking QRS about the tasks of the schedule', String((error as Error).message))
+    throw refused(502, 'Failed asking QRS about the tasks of the schedule', errorText(error))
   })
   if (denied !== null) throw refused(403, denied)
 }

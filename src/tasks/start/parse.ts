@@ -2,6 +2,7 @@
  * Parses start requests of REST and MQTT, as an object or in Butler's array form. The parser
  * collects problems instead of throwing, so that REST can refuse the request and MQTT can skip the bad element.
  */
+
 import { z } from 'zod'
 import { distance, nearest } from '../../config/nearest.ts'
 import { type Caller, callerText, requireNamespace, requireScope } from '../../http/endpoint/caller.ts'
@@ -10,6 +11,7 @@ import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { field, validate } from '../../http/endpoint/validation.ts'
 import { invalid, type Refusal, refused, shortError } from '../../http/errors.ts'
 import { lenientText } from '../../platform/encodings.ts'
+import { errorText } from '../../platform/errors.ts'
 import { parseOutsideJson } from '../../platform/json.ts'
 import { mayReach, topicMatches, topicProblem } from '../../platform/mqtt-topics.ts'
 import { once } from '../../platform/once.ts'
@@ -276,7 +278,7 @@ export function parseStartMessage(payload: Uint8Array, rules: MessageRules): Sta
   try {
     return fromJson(parseOutsideJson(text), rules)
   } catch (error) {
-    return refusedMessage('Invalid request body', `the message is not valid JSON: ${(error as Error).message}`)
+    return refusedMessage('Invalid request body', `the message is not valid JSON: ${errorText(error)}`)
   }
 }
 

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { access, constants, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { backupDirectoryOf, databasesOf } from '../../../app/migrations.ts'
+import { errorText } from '../../../platform/errors.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
 import { appliedMigrations, type Database, lastWriter, openDatabase } from '../../../platform/sqlite.ts'
 import { type UpgradableDatabase, usableBackup } from '../../../platform/upgrade.ts'
@@ -108,7 +109,7 @@ function layoutFindings({ name, file, migrations }: UpgradableDatabase): Finding
     const fix = `start the newer Footman again, or ${back}`
     return [{ ...common, code: 'data-directory.newer', message, fix }]
   } catch (error) {
-    const message = `cannot be read: ${(error as Error).message}`
+    const message = `cannot be read: ${errorText(error)}`
     const fix =
       'let the account of Footman read and write it; a damaged one is replaced at the start, and kept beside it'
     return [{ ...common, code: 'data-directory.database', message, fix }]

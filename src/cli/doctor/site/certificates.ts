@@ -1,5 +1,7 @@
 /** The certificate files of the connection to Qlik Sense: format, validity, key, authority, permissions. */
+
 import { readFile, stat } from 'node:fs/promises'
+import { errorText } from '../../../platform/errors.ts'
 import {
   type CertificateFault,
   type CertificateJudgement,
@@ -68,7 +70,7 @@ async function readPart(part: Part, path: string, tried: readonly string[]): Pro
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     const message = missing
       ? `the ${PART_NAMES[part]} does not exist${tried.length > 1 ? `; tried ${tried.join(', ')}` : ''}`
-      : `the ${PART_NAMES[part]} cannot be read: ${(error as Error).message}`
+      : `the ${PART_NAMES[part]} cannot be read: ${errorText(error)}`
     const fix = missing
       ? `export it in the QMC (Certificates: PEM format, no password, with the secret key), or correct Butler.cert.${part}`
       : 'let the account that runs Footman read the file'
