@@ -43,7 +43,7 @@ export async function* writeRows(request: RowsRequest): AsyncGenerator<string> {
   const { blocks, bands } = place.layout
   const written = bands.map((band) =>
     rowsBetween(
-      { ...request, band, looped: new Map() },
+      { ...request, band, looped: new Map(), texts: new Set() },
       blocks,
       1,
       MAX_ROW,
@@ -77,6 +77,8 @@ interface BandRequest extends RowsRequest {
   readonly band: Columns
   /** Tokens of the formulas in loops. */
   readonly looped: Map<CellFormula, readonly Token[]>
+  /** Cells of loops whose numbers were written as texts, which is said once. */
+  readonly texts: Set<PlanCell>
 }
 
 /** Puts the rows of all bands together by their numbers. */
@@ -252,7 +254,8 @@ async function writeCell(
     return `<c r="${reference}"${cell.attributes}><f${attributes.join('')}>${escapeXml(text)}</f></c>`
   }
   const sole = soleTag(content.pieces)
-  if (sole && !isFormatted(sole, scope)) return valueCell(request, cell, reference, await scope.value(sole))
+  if (sole && !isFormatted(sole, scope))
+    return valueCell(request, cell, reference, await scope.value(sole), within.size > 0)
   return textCell(request, cell, reference, await renderText(content.pieces, scope), content.properties)
 }
 
@@ -283,10 +286,11 @@ export async function renderText(
 }
 
 function valueCell(
-  request: RowsRequest,
+  request: BandRequest,
   cell: PlanCell,
   reference: string,
   { cell: value, column: own }: Value,
+  isLooped: boolean,
 ): string {
   const { styles, isFrom1904 } = request
   const column = own ?? sampledColumn('measure', '', [value])
@@ -294,7 +298,11 @@ function valueCell(
   const display = displayOf(value, column)
   const style = styleOf(cell)
   const kind = styles.kind(style)
-  const asText = () => textCell(request, cell, reference, value.text, '')
+  const asText = () => {
+    if (isLooped && kind !== 'text' && own?.kind === 'measure' && value.number !== null)
+      warnOfText(request, cell, reference, value.text)
+    return textCell(request, cell, reference, value.text, '')
+  }
   const serial = display.as === 'text' ? dayOf(value, kind) : display.number
   if (serial === null) return asText()
   const isDate = display.as === 'text' || column.type === 'date' || column.type === 'timestamp'
@@ -311,6 +319,14 @@ function valueCell(
   const format = exactFormat(value, column, display)
   if (format === null) return asText()
   return asNumber(format === 'General' ? style : styles.formatted(style, format))
+}
+
+/** Formulas over a column would be wrong by what such a cell has. */
+function warnOfText({ texts, place, warn }: BandRequest, cell: PlanCell, reference: string, text: string): void {
+  if (texts.has(cell)) return
+  texts.add(cell)
+  const what = `${place.name}!${reference}: ${JSON.stringify(text)} of a measure stays a text`
+  warn('TEMPLATE_REFERENCE', `${what}, which formulas leave out; give the measure a number format in the app`)
 }
 
 /** The day of a dual with a text of its own, such as `Jan 2024`, for a cell that the author formats as a date. */

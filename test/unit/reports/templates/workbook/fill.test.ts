@@ -286,6 +286,7 @@ describe('values in cells with formats', () => {
     return {
       numbers: [...filled.text(SHEET).matchAll(/<c r="B\d+"[^>]*><v>([^<]*)</g)].map(([, one]) => Number(one)),
       codes,
+      warnings: filled.warnings,
     }
   }
 
@@ -300,6 +301,7 @@ describe('values in cells with formats', () => {
     ).toEqual({
       numbers: [100, 0, -5],
       codes: ['#,##0.00;(#,##0.00);-'],
+      warnings: [],
     })
     const time = { kind: 'measure', type: 'interval', format: 'hh:mm' } as const
     expect(
@@ -310,6 +312,7 @@ describe('values in cells with formats', () => {
     ).toEqual({
       numbers: [1.3125, -0.031_25],
       codes: ['[hh]:mm', '[hh]:mm;&quot;-00:45&quot;'],
+      warnings: [],
     })
     const days = { kind: 'measure', type: 'interval', format: 'D hh:mm' } as const
     expect((await loopOf(days, [['1 07:30', 1.3125]])).numbers).toEqual([1.3125])
@@ -322,6 +325,22 @@ describe('values in cells with formats', () => {
         ])
       ).numbers,
     ).toEqual([7, -5])
+  })
+
+  test('a measure whose number no format shows is a text, which is said once', async () => {
+    const plain = { kind: 'measure', type: 'number', format: null } as const
+    const { numbers, warnings } = await loopOf(plain, [
+      ['5 ‰', 0.005],
+      ['7', 7],
+      ['2 crore', 20_000_000],
+    ])
+    expect(numbers).toEqual([7])
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^TEMPLATE_REFERENCE \S+!B\d: "5 ‰" of a measure stays a text, which formulas leave out; give/,
+      ),
+    ])
+    expect((await loopOf({ ...plain, kind: 'dimension' }, [['5 ‰', 0.005]])).warnings).toEqual([])
   })
 
   test('more negative times than a workbook has room for formats show days', async () => {
