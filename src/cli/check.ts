@@ -54,7 +54,8 @@ export async function runCheck(
   const overrides = { qlikConnection: options.qsConnection !== false }
   const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
-  const problems = await inspect(result, paths)
+  // The doctor examines these files with the other key pairs.
+  const problems = sortProblems([...(await inspect(result, paths)), ...(await ofServer(result, paths))])
   const resolved = options.json || options.paths ? resolvedPaths(result, paths) : []
   const off = switchedOff(problems)
   const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
@@ -175,7 +176,6 @@ async function ofFiles(loaded: LoadResult, paths: ConfigPaths): Promise<Problem[
     missing(loaded, paths),
     sendsMessages(loaded) ? ofMessages(loaded, paths) : [],
     ofCertificates(loaded, paths),
-    ofServer(loaded, paths),
     templateDirectory(loaded, paths),
   ])
   return found.flat()

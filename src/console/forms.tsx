@@ -4,6 +4,7 @@
  * Actions of the pages: each stands for one call of the REST API. A form posts to `/form/<operation>`; an operation that asks
  * first shows a page (a dialog with JavaScript) at the same address. Nothing is changed by GET.
  */
+import { createHash } from 'node:crypto'
 import { type Child, useContext } from 'hono/jsx'
 import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
@@ -77,7 +78,9 @@ export const fieldsOf = (form: URLSearchParams): Fields => ({
   form,
 })
 
-const OWN_FIELDS = ['csrf', 'key', 'return', 'confirmed', 'typed', 'preview']
+const contentOf = (form: URLSearchParams) => [...form].filter(([name]) => name !== 'csrf')
+
+const OWN_FIELDS = ['csrf', 'once', 'return', 'confirmed', 'typed', 'preview']
 
 /** The dialog of an operation as a page; `failure`: why the last attempt did not work. */
 export async function operationPage(
@@ -280,7 +283,12 @@ export async function takeAction(
     return { kind: 'page', content: await operationPage(context, entry, form) }
   }
   const { method, path, query = {}, body, headers } = operation.call(fields, context.upload)
-  const key = form.get('key')
+  // A form that is sent twice is carried out once; one that was changed meanwhile, as after *Back*, is another.
+  const key = form.has('once')
+    ? createHash('sha256')
+        .update(JSON.stringify(contentOf(form)))
+        .digest('hex')
+    : null
   const answer = await context.ask.call(method, withQuery(path, query), body, {
     headers: { ...(method === 'POST' && key && { 'idempotency-key': key }), ...headers },
   })

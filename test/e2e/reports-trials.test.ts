@@ -418,7 +418,7 @@ describe('the plan of a task that is not saved', () => {
     ],
     [
       'a storage space that does not exist',
-      () => draft({ storage: [{ spaceId: 'finance' }] }),
+      () => draft({ storage: [{ spaceId: 'nowhere' }] }),
       'UNKNOWN_REFERENCE',
       ['storage.0.spaceId'],
     ],

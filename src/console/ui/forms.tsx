@@ -199,7 +199,7 @@ export const FormFields: FC<{ readonly context: PageContext; readonly values?: V
 }) => (
   <>
     <input type="hidden" name="csrf" value={context.visitor.csrf()} />
-    <input type="hidden" name="key" value={crypto.randomUUID()} />
+    <input type="hidden" name="once" value={crypto.randomUUID()} />
     <input type="hidden" name="return" value={then ?? context.here({})} />
     {hidden(values)}
   </>

@@ -101,6 +101,21 @@ describe('stored data', () => {
     expect(await get('Sales ETL', 'shared')).toBe('mine')
   })
 
+  test('a form that is sent twice is carried out once; one that was changed meanwhile is another', async () => {
+    const fields = {
+      namespace: 'Sales ETL',
+      key: 'twice',
+      confirmed: '1',
+      sent: '1',
+      minutes: '',
+      revision: '0',
+      once: 'a',
+    }
+    const sent = async (value: string) => (await owner.act('kv.set', { ...fields, value }, PAGE)).status
+    expect([await sent('first'), await sent('first'), await sent('second')]).toEqual([303, 303, 412])
+    expect(await get('Sales ETL', 'twice')).toBe('first')
+  })
+
   test('a namespace is deleted, and an export imported, only with the name typed', async () => {
     const exported = await (await call('GET', '/v4/keyvaluesexport?namespace=Finance')).text()
     const fields = { namespace: 'Finance', confirmed: '1' }
