@@ -91,9 +91,9 @@ function scientificNumber({ text, number }: Cell): Written | 'other' | null {
   if (found === null || number === null) return null
   const [, prefix = '', whole = '', decimal = '', fraction = '', sign = '', power = ''] = found
   const value = Number(text.replace(',', '.').replace('−', '-'))
-  const step = 0.500_001 * 10 ** (Number(`${sign}${power}`) - fraction.length)
-  if (!(Math.abs(value - number) <= Math.max(step, Math.abs(number) * 1e-12))) return null
-  if (whole.length > 1) return 'other'
+  if (whole.length > 1) return Math.abs(value - number) <= Math.abs(number) * 1e-12 ? 'other' : null
+  // A spreadsheet would round the number to these digits, and show others.
+  if (Number(number.toExponential(Math.min(fraction.length, 20))) !== value) return null
   return {
     ...PLAIN,
     prefix,
@@ -184,6 +184,8 @@ function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null
 
 /** `k`, `kEUR`, `Tsd.`, `тыс.`, `tys.` */
 const THOUSAND = /^[\s\p{Sc}]*[kKtTтТ]/u
+/** `M`, `MEUR`, `Mio.`, `mln`, `млн`, but not the milliards of `Mrd.` */
+const MILLION = /^[\s\p{Sc}]*(?:M(?!r?d)|m(?:io|ill|ln|n\b)|млн)/u
 
 type Scale = Pick<Written, 'thousands' | 'isPercent'>
 const scale = (thousands: number, isPercent = false): Scale => ({ thousands, isPercent })
@@ -191,15 +193,17 @@ const AS_IS = [scale(0)]
 const PERCENT = [scale(0, true), scale(0)]
 const LARGEST_FIRST = [0, 4, 3, 2, 1].map((thousands) => scale(thousands))
 const THOUSANDS_FIRST = [0, 1, 2, 3, 4].map((thousands) => scale(thousands))
+const MILLIONS_FIRST = [0, 2, 4, 3, 1].map((thousands) => scale(thousands))
 
 /**
- * `12 %` is 0.12 or 12; words may stand for thousands and millions, in any language. Of `1.234 Mio.` and `1.234 k` only the second
- * has a thousands separator.
+ * `12 %` is 0.12 or 12; words may stand for thousands and millions, in any language: the known ones are tried first, as
+ * `1.000 Mio.` is a thousand of them and not one milliard.
  */
 function scalesOf(prefix: string, suffix: string, rounded: boolean): readonly Scale[] {
   if (prefix.includes('%') || suffix.includes('%')) return PERCENT
   if (!rounded || !(LETTER.test(prefix) || LETTER.test(suffix))) return AS_IS
-  return THOUSAND.test(suffix) || THOUSAND.test(prefix) ? THOUSANDS_FIRST : LARGEST_FIRST
+  if (THOUSAND.test(suffix) || THOUSAND.test(prefix)) return THOUSANDS_FIRST
+  return MILLION.test(suffix) || MILLION.test(prefix) ? MILLIONS_FIRST : LARGEST_FIRST
 }
 
 /** `1,234` is a thousand or one and a bit. */

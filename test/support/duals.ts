@@ -93,6 +93,12 @@ export const duals = (marks: (typeof LOCALES)[number]): fc.Arbitrary<Cell> => {
 /** The text that a spreadsheet in the locale shows for a number in a cell with the format. */
 export function spreadsheetText(number: number, format: string, marks: (typeof LOCALES)[number]): string {
   if (format === 'General') return String(number).replace('.', marks.decimal)
+  const [, , zeros = '', sign = '', power = ''] = /^(0(?:\.(0+))?)E([+-])(0+)$/.exec(format) ?? []
+  if (power !== '') {
+    const [mantissa = '', exponent = ''] = number.toExponential(zeros.length).split('e')
+    const shown = exponent.startsWith('-') ? '-' : sign === '+' ? '+' : ''
+    return `${mantissa.replace('.', marks.decimal)}E${shown}${exponent.slice(1).padStart(power.length, '0')}`
+  }
   const parsed = parseFormat(format)
   if (typeof parsed === 'string') throw new Error(`${format}: ${parsed}`)
   return createFormatter(marks.locale, marks).text({ cell: { text: '', number }, column: null }, parsed)

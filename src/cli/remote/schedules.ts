@@ -31,10 +31,11 @@ export function runSchedulePreview(cron: string, options: PreviewOptions, io: Co
       const coming = JSON.parse(text) as {
         next: readonly string[]
         text: string
-        warnings: readonly string[]
+        /** Absent: an older Footman. */
+        warnings?: readonly string[]
       }
       const times = createZoneTimes(timezone)
-      for (const warning of coming.warnings) io.err(`warning: cannot be read: ${warning}`)
+      for (const warning of coming.warnings ?? []) io.err(`warning: cannot be read: ${warning}`)
       io.out([coming.text, ...coming.next.map((at) => zonedTimeText(at, times))].join('\n'))
     }
     return EXIT.ok

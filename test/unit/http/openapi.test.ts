@@ -50,6 +50,7 @@ describe('an operation', () => {
       { name: 'id', in: 'path', required: true, description: 'Which one.', schema: { type: 'string' } },
       { name: 'force', in: 'query', required: false, description: 'Really.', schema: { type: 'boolean' } },
       { name: 'n', in: 'query', required: true, schema: { type: 'integer' } },
+      expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: false }),
     ])
   })
 
