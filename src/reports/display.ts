@@ -186,6 +186,8 @@ function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null
 const THOUSAND = /^[\s\p{Sc}]*[kKtTтТ]/u
 /** `M`, `MEUR`, `Mio.`, `mln`, `млн`, but not the milliards of `Mrd.` */
 const MILLION = /^[\s\p{Sc}]*(?:M(?!r?d)|m(?:io|ill|ln|n\b)|млн)/u
+/** `Mrd.`, `Md`, `mld`, `bn`, `B`, `млрд` */
+const MILLIARD = /^[\s\p{Sc}]*(?:M(?:r?d)|m(?:ld|rd)|bn|B\b|млрд)/u
 
 type Scale = Pick<Written, 'thousands' | 'isPercent'>
 const scale = (thousands: number, isPercent = false): Scale => ({ thousands, isPercent })
@@ -194,6 +196,7 @@ const PERCENT = [scale(0, true), scale(0)]
 const LARGEST_FIRST = [0, 4, 3, 2, 1].map((thousands) => scale(thousands))
 const THOUSANDS_FIRST = [0, 1, 2, 3, 4].map((thousands) => scale(thousands))
 const MILLIONS_FIRST = [0, 2, 4, 3, 1].map((thousands) => scale(thousands))
+const MILLIARDS_FIRST = [0, 3, 4, 2, 1].map((thousands) => scale(thousands))
 
 /**
  * `12 %` is 0.12 or 12; words may stand for thousands and millions, in any language: the known ones are tried first, as
@@ -203,6 +206,7 @@ function scalesOf(prefix: string, suffix: string, rounded: boolean): readonly Sc
   if (prefix.includes('%') || suffix.includes('%')) return PERCENT
   if (!rounded || !(LETTER.test(prefix) || LETTER.test(suffix))) return AS_IS
   if (THOUSAND.test(suffix) || THOUSAND.test(prefix)) return THOUSANDS_FIRST
+  if (MILLIARD.test(suffix) || MILLIARD.test(prefix)) return MILLIARDS_FIRST
   return MILLION.test(suffix) || MILLION.test(prefix) ? MILLIONS_FIRST : LARGEST_FIRST
 }
 
