@@ -1,5 +1,4 @@
 /** Values that come from outside the file: `custom-environment-variables.yaml` and `${env:NAME}` in texts. */
-
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { lenientText, unicodeText } from '../platform/encodings.ts'

@@ -2,7 +2,6 @@
  * YAML as Butler reads it: version 1.2 with the core schema and merge keys, one document, no duplicate keys. The text
  * becomes a tree that knows its lines.
  */
-
 import {
   type Document,
   isAlias,

@@ -2,7 +2,6 @@
  * The audit: actions and their actors, written to the log, kept in the table `audit` for `retention.audit`, listed by
  * `GET /v4/audit`.
  */
-
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
 import { errorText } from '../platform/errors.ts'

@@ -2,7 +2,6 @@
  * Files of key-value pairs: the JSON of an export, or a table that a spreadsheet writes, with the columns `namespace`, `key`, `value`
  * and, where wanted, `expiresAt`.
  */
-
 import { isObject } from '../http/endpoint/validation.ts'
 import { lostLetter, TextError } from '../platform/encodings.ts'
 import { errorText } from '../platform/errors.ts'

@@ -1,5 +1,4 @@
 /** Log files named `butler.YYYY-MM-DD.log` (local date), numbered when one day needs several, deleted when old or too many. */
-
 import { closeSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText } from './errors.ts'

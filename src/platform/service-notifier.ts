@@ -1,5 +1,4 @@
 /** Notifications to the service manager: over its socket, or with the command `systemd-notify` when that cannot be opened. */
-
 import { type RunCommand, runCommand } from './command.ts'
 import { errorText } from './errors.ts'
 import type { Logger } from './types.ts'

@@ -182,21 +182,21 @@ function writtenNumber({ text, number }: Cell, rounded: boolean): Written | null
   return null
 }
 
-/** `k`, `kEUR`, `Tsd.`, `тыс.`, `tys.` */
-const THOUSAND = /^[\s\p{Sc}]*[kKtTтТ]/u
-/** `M`, `MEUR`, `Mio.`, `mln`, `млн`, but not the milliards of `Mrd.` */
-const MILLION = /^[\s\p{Sc}]*(?:M(?!r?d)|m(?:io|ill|ln|n\b)|млн)/u
-/** `Mrd.`, `Md`, `mld`, `bn`, `B`, `млрд` */
-const MILLIARD = /^[\s\p{Sc}]*(?:M(?:r?d)|m(?:ld|rd)|bn|B\b|млрд)/u
-
 type Scale = Pick<Written, 'thousands' | 'isPercent'>
 const scale = (thousands: number, isPercent = false): Scale => ({ thousands, isPercent })
 const AS_IS = [scale(0)]
 const PERCENT = [scale(0, true), scale(0)]
-const LARGEST_FIRST = [0, 4, 3, 2, 1].map((thousands) => scale(thousands))
-const THOUSANDS_FIRST = [0, 1, 2, 3, 4].map((thousands) => scale(thousands))
-const MILLIONS_FIRST = [0, 2, 4, 3, 1].map((thousands) => scale(thousands))
-const MILLIARDS_FIRST = [0, 3, 4, 2, 1].map((thousands) => scale(thousands))
+const scales = (...order: readonly number[]): readonly Scale[] => order.map((thousands) => scale(thousands))
+/** Known units, with what they may stand for; the first that fits counts. */
+const UNITS: readonly (readonly [unit: RegExp, readonly Scale[]])[] = [
+  // `k`, `kEUR`, `Tsd.`, `тыс.`, `tys.`
+  [/^[\s\p{Sc}]*[kKtTтТ]/u, scales(0, 1, 2, 3, 4)],
+  // `Mrd.`, `Md`, `mld`, `bn`, `B`, `млрд`
+  [/^[\s\p{Sc}]*(?:Mr?d|m(?:ld|rd)|bn|B\b|млрд)/u, scales(0, 3, 4, 2, 1)],
+  // `M`, `MEUR`, `Mio.`, `mln`, `млн`
+  [/^[\s\p{Sc}]*(?:M|m(?:io|ill|ln|n\b)|млн)/u, scales(0, 2, 4, 3, 1)],
+]
+const LARGEST_FIRST = scales(0, 4, 3, 2, 1)
 
 /**
  * `12 %` is 0.12 or 12; words may stand for thousands and millions, in any language: the known ones are tried first, as
@@ -205,9 +205,7 @@ const MILLIARDS_FIRST = [0, 3, 4, 2, 1].map((thousands) => scale(thousands))
 function scalesOf(prefix: string, suffix: string, rounded: boolean): readonly Scale[] {
   if (prefix.includes('%') || suffix.includes('%')) return PERCENT
   if (!rounded || !(LETTER.test(prefix) || LETTER.test(suffix))) return AS_IS
-  if (THOUSAND.test(suffix) || THOUSAND.test(prefix)) return THOUSANDS_FIRST
-  if (MILLIARD.test(suffix) || MILLIARD.test(prefix)) return MILLIARDS_FIRST
-  return MILLION.test(suffix) || MILLION.test(prefix) ? MILLIONS_FIRST : LARGEST_FIRST
+  return UNITS.find(([unit]) => unit.test(suffix) || unit.test(prefix))?.[1] ?? LARGEST_FIRST
 }
 
 /** `1,234` is a thousand or one and a bit. */

@@ -1,5 +1,4 @@
 /** Script logs of failed reloads as files: a folder per day, ids in the names. */
-
 import { mkdir } from 'node:fs/promises'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import type { QlikSenseCloudConfig, ScriptLogConfig as ScriptLogSection } from '../../events/config.ts'

@@ -1,5 +1,4 @@
 /** `footman log-appender`: the log appender file for a configuration that is there already. */
-
 import { resolve } from 'node:path'
 import { loadConfig } from '../../app/config/load.ts'
 import { isHost } from '../../config/fields/network.ts'

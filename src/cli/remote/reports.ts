@@ -1,5 +1,4 @@
 /** `footman reports enable`, `disable`, `export` and `import`. */
-
 import { writeFile } from 'node:fs/promises'
 import { errorText } from '../../platform/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'

@@ -1,5 +1,4 @@
 /** JSON Web Tokens (RFC 7519) as credentials. */
-
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { errorText } from '../../platform/errors.ts'

@@ -2,7 +2,6 @@
  * API keys: made at random, kept as their SHA-256, compared in constant time; how a request presents one; and the key of
  * programs on this machine.
  */
-
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { formatDay, parseDay } from '../../platform/calendar.ts'

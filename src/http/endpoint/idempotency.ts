@@ -5,18 +5,15 @@
 import { createHash } from 'node:crypto'
 import { limitedClient } from '../../platform/addresses.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database, Migration } from '../../platform/sqlite.ts'
+import { type Database, type Migration, storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { Refusal, refusal } from '../errors.ts'
 import { invalidQuery } from './list-query.ts'
 import type { ApiRequest } from './route.ts'
 
-export const idempotencyMigrations: Migration[] = [
-  {
-    name: 'idempotency-001',
-    sql: `
-      CREATE TABLE idempotency_key (
+const tableOf = (name: string, more = ''): string => `
+      CREATE TABLE ${name} (
         id TEXT PRIMARY KEY,
         caller TEXT NOT NULL,
         key TEXT NOT NULL,
@@ -25,27 +22,16 @@ export const idempotencyMigrations: Migration[] = [
         status INTEGER,
         content_type TEXT,
         answer TEXT,
+        ${more}
         UNIQUE (caller, key)
       ) WITHOUT ROWID;
-      CREATE INDEX idempotency_key_age ON idempotency_key (created_at);`,
-  },
+      CREATE INDEX ${name}_age ON ${name} (created_at);`
+
+export const idempotencyMigrations: Migration[] = [
+  { name: 'idempotency-001', sql: tableOf('idempotency_key') },
   {
     name: 'idempotency-002',
-    sql: `
-      ALTER TABLE idempotency_key ADD COLUMN headers TEXT;
-      CREATE TABLE idempotency_key_here (
-        id TEXT PRIMARY KEY,
-        caller TEXT NOT NULL,
-        key TEXT NOT NULL,
-        request_hash TEXT NOT NULL,
-        created_at INTEGER NOT NULL,
-        status INTEGER,
-        content_type TEXT,
-        answer TEXT,
-        headers TEXT,
-        UNIQUE (caller, key)
-      ) WITHOUT ROWID;
-      CREATE INDEX idempotency_key_here_age ON idempotency_key_here (created_at);`,
+    sql: `ALTER TABLE idempotency_key ADD COLUMN headers TEXT; ${tableOf('idempotency_key_here', 'headers TEXT,')}`,
   },
 ]
 
@@ -196,7 +182,7 @@ function hashOf({ method, url, body }: ApiRequest): string {
 }
 
 function replay({ status, contentType, answer, headers }: Row): Response {
-  const kept = headers === null ? {} : (JSON.parse(headers) as Record<string, string>)
+  const kept = storedJson<Record<string, string>>(headers, {})
   // Statuses like 204 take no body, not even an empty one.
   return new Response(answer === '' ? null : answer, {
     status: status ?? 200,

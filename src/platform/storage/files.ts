@@ -1,5 +1,4 @@
 /** The files of a database: their identity, checks of their directory, renaming and removal. */
-
 import { randomBytes } from 'node:crypto'
 import { accessSync, type BigIntStats, constants, existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, stat, unlink } from 'node:fs/promises'

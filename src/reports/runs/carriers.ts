@@ -147,23 +147,34 @@ export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings):
   return async (job) => {
     const payload = job.delivery.payload as MailPayload
     try {
-      const outcome = await deps.mailer.send(await letterOf(deps, settings, job, payload))
       const hasFiles = payload.attach.length > 0 || payload.archives.length > 0 || payload.embed !== null
-      if (outcome.outcome !== 'rejected' || !outcome.tooLarge || !hasFiles) return attemptOf(outcome)
       const short: MailPayload = { ...payload, attach: [], archives: [], embed: null, filesRefused: true }
-      const again = attemptOf(await deps.mailer.send(await letterOf(deps, settings, job, short)))
-      if (again.state !== 'sent') return again
+      const { attempt, refusal } = await sendFitting(deps.mailer, hasFiles, (filesRefused) =>
+        letterOf(deps, settings, job, filesRefused ? short : payload),
+      )
+      if (refusal === null || attempt.state !== 'sent') return attempt
       const areLinked = job.delivery.documents.every((id) => deps.hubUrl(id, readerOf(payload)) !== '')
       const code = areLinked ? 'MAIL_LINK_INSTEAD' : 'MAIL_INCOMPLETE'
-      return { ...again, code, detail: `sent without its files: ${outcome.detail}` }
+      return { ...attempt, code, detail: `sent without its files: ${refusal}` }
     } catch (error) {
       return { state: 'failed', code: 'MAIL_REJECTED', detail: errorText(error) }
     }
   }
 }
 
+/** Sends a mail, and once more without its files when the server refuses it for its size: `refusal` has its words then. */
+export async function sendFitting(
+  mailer: ReportMailer,
+  hasFiles: boolean,
+  letterOf: (filesRefused: boolean) => Promise<ReportMail>,
+): Promise<{ readonly attempt: Attempt; readonly refusal: string | null }> {
+  const whole = await mailer.send(await letterOf(false))
+  if (!hasFiles || whole.outcome !== 'rejected' || !whole.tooLarge) return { attempt: attemptOf(whole), refusal: null }
+  return { attempt: attemptOf(await mailer.send(await letterOf(true))), refusal: whole.detail }
+}
+
 /** The result of the mail server as the result of an attempt. */
-export function attemptOf(outcome: MailOutcome): Attempt {
+function attemptOf(outcome: MailOutcome): Attempt {
   const { detail } = outcome
   if (outcome.outcome === 'sent') return { state: 'sent', detail: `smtp="${detail}"` }
   if (outcome.outcome === 'divided') return { state: 'divided', detail: `smtp="${detail}"`, refused: outcome.refused }

@@ -6,7 +6,7 @@ import { createDateFormat } from '../date-format.ts'
 import type { Definition } from '../entities/task.ts'
 import { cleanName, expandPattern } from '../patterns.ts'
 import type { RunEvent } from '../types.ts'
-import { attemptOf, type CarrierDeps, type CarrierSettings } from './carriers.ts'
+import { type CarrierDeps, type CarrierSettings, sendFitting } from './carriers.ts'
 import type { Carrier } from './deliver.ts'
 import type { DeliveryRecord, Ledger, NewDelivery, RunRecord } from './ledger.ts'
 import type { RunLog } from './log.ts'
@@ -121,26 +121,22 @@ export function createNotificationCarrier(
           url,
           recovered: payload.recovered,
         })
-    const send = async (filesRefused: boolean) => {
+    const { attempt } = await sendFitting(deps.mailer, payload.attachLog, async (filesRefused) => {
       const above = { insteadOf: mail.insteadOf ?? '', filesRefused }
-      return deps.mailer.send(
-        mailOptions(mail, {
-          messageId: delivery.id,
-          deliveryId: delivery.id,
-          runId: run.id,
-          from: settings.fromAddress,
-          replyTo: null,
-          host: settings.host,
-          priority: outcome === 'error' || outcome === 'waiting' ? 'high' : 'normal',
-          text: [...linesAbove(above), text].join('\n\n'),
-          html: noticeHtml(text, above),
-          attachments: payload.attachLog && !filesRefused ? [await logAttachment(deps, settings, run)] : [],
-        }),
-      )
-    }
-    const sent = await send(false)
-    const isTooLarge = payload.attachLog && sent.outcome === 'rejected' && sent.tooLarge
-    return attemptOf(isTooLarge ? await send(true) : sent)
+      return mailOptions(mail, {
+        messageId: delivery.id,
+        deliveryId: delivery.id,
+        runId: run.id,
+        from: settings.fromAddress,
+        replyTo: null,
+        host: settings.host,
+        priority: outcome === 'error' || outcome === 'waiting' ? 'high' : 'normal',
+        text: [...linesAbove(above), text].join('\n\n'),
+        html: noticeHtml(text, above),
+        attachments: payload.attachLog && !filesRefused ? [await logAttachment(deps, settings, run)] : [],
+      })
+    })
+    return attempt
   }
 }
 

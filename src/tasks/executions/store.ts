@@ -267,6 +267,10 @@ function find(db: Database, { executionId, resultId, taskId, outcome, stoppedAt 
   return db.get<Stored>(sql, taskId, outcome, stoppedAt, SAME_END_MS)
 }
 
+/** The members that a report has. */
+const stated = (report: EndedExecution): Partial<EndedExecution> =>
+  Object.fromEntries(Object.entries(report).filter(([, value]) => value !== null && value !== undefined))
+
 /**
  * The report of Qlik Sense with the most attempts wins; its missing members are taken from the other report. The stored
  * error may be that of a script log, which reports without the log do not replace.
@@ -274,8 +278,7 @@ function find(db: Database, { executionId, resultId, taskId, outcome, stoppedAt 
 function merged(known: EndedExecution, reported: EndedExecution): EndedExecution {
   const isBetter = reported.statusNum !== null && (known.statusNum === null || reported.attempts >= known.attempts)
   const [best, other] = isBetter ? [reported, known] : [known, reported]
-  const entries = COLUMNS.map(([, member]) => [member, best[member] ?? other[member]])
-  const row = Object.fromEntries(entries) as unknown as EndedExecution
+  const row = { ...other, ...stated(best) }
   const error = reported.isErrorOfLog ? reported.error : (known.error ?? reported.error)
   return { ...row, error: badness(row) ? error : null }
 }

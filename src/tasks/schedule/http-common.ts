@@ -1,5 +1,4 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
-
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { ForwardingError } from '../../cluster/types.ts'

@@ -115,7 +115,9 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
   return [nextFirings(deps), preview(deps), listRuns(deps), readRun(deps), strips(deps), runNow(deps)]
 }
 
-const READING = { switch: 'scheduler.getSchedule', failure: 'Failed retrieving schedule', changes: false } as const
+/** Single runs are shown whether or not the endpoint of schedules is on. */
+const READING_RUNS = { failure: 'Failed retrieving schedule', changes: false } as const
+const READING = { ...READING_RUNS, switch: 'scheduler.getSchedule' } as const
 
 function nextFirings(deps: RunRoutesDeps): ApiRoute {
   return scheduleRoute(deps, {
@@ -224,8 +226,7 @@ function listRuns(deps: RunRoutesDeps): ApiRoute {
 
 function readRun(deps: RunRoutesDeps): ApiRoute {
   return scheduleRoute(deps, {
-    failure: 'Failed retrieving schedule',
-    changes: false,
+    ...READING_RUNS,
     method: 'GET',
     path: '/v4/schedules/{id}/runs/{runId}',
     scope: 'schedule:read',
@@ -243,8 +244,7 @@ function readRun(deps: RunRoutesDeps): ApiRoute {
 
 function strips(deps: RunRoutesDeps): ApiRoute {
   return scheduleRoute(deps, {
-    failure: 'Failed retrieving schedule',
-    changes: false,
+    ...READING_RUNS,
     method: 'GET',
     path: '/v4/schedules/-/strips',
     scope: 'schedule:read',

@@ -2,7 +2,6 @@
  * Parses start requests of REST and MQTT, as an object or in Butler's array form. The parser
  * collects problems instead of throwing, so that REST can refuse the request and MQTT can skip the bad element.
  */
-
 import { z } from 'zod'
 import { distance, nearest } from '../../config/nearest.ts'
 import { type Caller, callerText, requireNamespace, requireScope } from '../../http/endpoint/caller.ts'

@@ -1,5 +1,4 @@
 /** The certificate files of the connection to Qlik Sense: format, validity, key, authority, permissions. */
-
 import { readFile, stat } from 'node:fs/promises'
 import { errorText } from '../../../platform/errors.ts'
 import {

@@ -20,7 +20,7 @@ export interface Reference {
   readonly start: Corner
   /** Null for a single cell. */
   readonly end: Corner | null
-  /** The function that the reference alone is an argument of, in capitals: `SUM` in `SUM(A1)`; else null. */
+  /** The function that the reference alone is an argument of, in capitals: `SUM` in `SUM(A1)`, `STDEV.S` in `_xlfn.STDEV.S(A1)`; else null. */
   readonly argumentOf: string | null
   /** The only argument of its function. */
   readonly isOnly: boolean
@@ -76,7 +76,7 @@ export function tokenize(formula: string): Token[] {
     const previous = next === ',' || next === ')' ? tokens.findLast((token) => !isBlank(token)) : undefined
     const isFirst = previous?.kind === 'function'
     const isArgument = isFirst || (previous?.kind === 'other' && previous.text === ',')
-    const argumentOf = isArgument ? (calls.at(-1) ?? null) : null
+    const argumentOf = (isArgument && calls.at(-1)?.replace(/^_XLFN\./, '')) || null
     const isOnly = argumentOf !== null && isFirst && next === ')'
     const { kind, prefix, sheet, start } = reference
     tokens.push({ kind, prefix, sheet, start, end: reference.end, argumentOf, isOnly, neighbour: null })

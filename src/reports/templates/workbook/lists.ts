@@ -22,8 +22,7 @@ const LISTS = new Set(
 )
 
 /** Whether several pieces can stand in the place of the reference. */
-export const takesList = ({ argumentOf }: Reference): boolean =>
-  argumentOf !== null && LISTS.has(argumentOf.replace(/^_XLFN\./, ''))
+export const takesList = ({ argumentOf }: Reference): boolean => argumentOf !== null && LISTS.has(argumentOf)
 
 /** Pieces that stand as arguments of a function, which takes 255 of them: more become one argument. */
 const MAX_ARGUMENTS = 30

@@ -15,16 +15,17 @@ import {
   type Rows,
   referredRow,
 } from './layout.ts'
+import { takesList } from './lists.ts'
 
-/** Functions for which a single cell in a loop means all its rows: Excel writes SUM(D6), not SUM(D6:D6). */
-const AGGREGATES = new Set(
-  'SUM AVERAGE AVERAGEA COUNT COUNTA COUNTBLANK MIN MINA MAX MAXA MEDIAN PRODUCT SUBTOTAL AGGREGATE STDEV STDEVA STDEVP STDEV.S STDEV.P VAR VARA VARP VAR.S VAR.P SUMSQ AVEDEV DEVSQ GEOMEAN HARMEAN SUMPRODUCT COUNTIF COUNTIFS SUMIF SUMIFS AVERAGEIF AVERAGEIFS MAXIFS MINIFS MODE MODE.SNGL LARGE SMALL PERCENTILE PERCENTILE.INC QUARTILE QUARTILE.INC'.split(
+/** Functions that take one range, beside those that take lists. */
+const OF_A_RANGE = new Set(
+  'COUNTBLANK SUMPRODUCT COUNTIF COUNTIFS SUMIF SUMIFS AVERAGEIF AVERAGEIFS MAXIFS MINIFS MODE MODE.SNGL LARGE SMALL PERCENTILE PERCENTILE.INC QUARTILE QUARTILE.INC'.split(
     ' ',
   ),
 )
 
-const aggregates = ({ argumentOf }: Pick<Reference, 'argumentOf'>): boolean =>
-  argumentOf !== null && AGGREGATES.has(argumentOf.replace(/^_XLFN\./, ''))
+/** For these a single cell in a loop means all its rows: Excel writes SUM(D6), not SUM(D6:D6). */
+const aggregates = (reference: Reference): boolean => takesList(reference) || OF_A_RANGE.has(reference.argumentOf ?? '')
 
 /** One column of one row that stands for all rows of its loop: `B5:B5`, or `B5` as the only argument of `SUM`. */
 export const isOfColumn = (reference: Reference): boolean => {
@@ -166,7 +167,7 @@ const NEEDS_VALUES =
 /** Whether the only argument of a function such as `AVERAGE` are cells of a loop without rows: it shows an error. */
 export function lacksValues(reference: Reference, layout: Layout): boolean {
   const { isOnly, argumentOf } = reference
-  if (!isOnly || argumentOf === null || !NEEDS_VALUES.test(argumentOf.replace(/^_XLFN\./, ''))) return false
+  if (!isOnly || argumentOf === null || !NEEDS_VALUES.test(argumentOf)) return false
   const { top, bottom } = areaOf(reference)
   return layout.blocksAt(top, columnsOf(reference)).some(({ collapsed, last }) => collapsed && bottom <= last)
 }

@@ -294,7 +294,7 @@ describe('rows next to one another', () => {
     ['AVERAGE(B2,1)', []],
     ['AVERAGE(B1:B2)', []],
     ['AVERAGE(B2)', ['AVERAGE(B2)']],
-    ['_xlfn.STDEV.S(B$2:B$2)', ['_XLFN.STDEV.S(B$2:B$2)']],
+    ['_xlfn.STDEV.S(B$2:B$2)', ['STDEV.S(B$2:B$2)']],
   ])('%s over a loop without rows: warnings %p', async (source, calls) => {
     const { warnings } = await filled(bookOf([[null], [OPEN, CLOSE, null], [null, { f: source }]]), 0)
     expect(warnings).toEqual(
