@@ -260,19 +260,34 @@ export function localeNumber(
   useGrouping: 'auto' | 'min2' = 'auto',
 ): (number: number, marks?: Marks) => string {
   const known = new Map<number, Intl.NumberFormat>()
-  return (number, marks) => {
-    const maximumFractionDigits = decimalsOf(number)
-    let format = known.get(maximumFractionDigits)
-    if (!format) {
-      format = new Intl.NumberFormat(knownLocale(locale), {
-        maximumFractionDigits,
-        signDisplay: 'negative',
-        useGrouping,
-      })
-      known.set(maximumFractionDigits, format)
-    }
-    return marks ? partsWith(marks)(format, number) : format.format(number)
+  const formatOf = (maximumFractionDigits: number): Intl.NumberFormat => {
+    const format = known.get(maximumFractionDigits)
+    if (format) return format
+    const made = new Intl.NumberFormat(knownLocale(locale), {
+      maximumFractionDigits,
+      signDisplay: 'negative',
+      useGrouping,
+    })
+    known.set(maximumFractionDigits, made)
+    return made
   }
+  let own: Marks | null = null
+  /** Whether the locale writes these separators itself, which is several times faster than to replace them. */
+  const isOwn = (marks: Marks): boolean => {
+    own ??= ownMarks(formatOf(1))
+    const { decimal, group } = completed(marks)
+    return decimal === own.decimal && group === own.group
+  }
+  return (number, marks) => {
+    const format = formatOf(decimalsOf(number))
+    return marks === undefined || isOwn(marks) ? format.format(number) : partsWith(marks)(format, number)
+  }
+}
+
+function ownMarks(format: Intl.NumberFormat): Marks {
+  const parts = format.formatToParts(1_234_567.5)
+  const mark = (type: 'decimal' | 'group') => parts.find((part) => part.type === type)?.value ?? ''
+  return { decimal: mark('decimal'), group: mark('group') }
 }
 
 /** Decimals of a number without a format: as many as 10 significant digits have room for. */

@@ -6,27 +6,45 @@ const EPOCH_MS = Date.UTC(1899, 11, 30)
 /** Some workbooks count from the other day. */
 export const DAYS_BETWEEN_1900_AND_1904 = 1462
 
-/** The texts of the tokens of a pattern; null beyond the calendar. Hours of an interval go on beyond 24. */
-function tokenTexts(serial: number, isInterval: boolean): Readonly<Record<string, string>> | null {
+/** A serial number as a date and its hours; hours of an interval go on beyond 24. Null beyond the calendar. */
+function momentOf(serial: number, isInterval: boolean): Moment | null {
   const ms = Math.round(serial * DAY_MS)
   const date = new Date(ms + EPOCH_MS)
   if (Number.isNaN(date.getTime())) return null
-  const clock = date.getUTCHours()
-  const hours = isInterval ? Math.floor(ms / 3_600_000) : clock
-  const texts: Record<string, string> = {
-    YYYY: String(date.getUTCFullYear()).padStart(4, '0'),
-    YY: String(date.getUTCFullYear() % 100).padStart(2, '0'),
-    fff: String(date.getUTCMilliseconds()).padStart(3, '0'),
-    TT: clock < 12 ? 'AM' : 'PM',
-    tt: clock < 12 ? 'am' : 'pm',
-    H: String(clock % 12 || 12),
-  }
-  const numbers = { M: date.getUTCMonth() + 1, D: date.getUTCDate(), h: hours, m: date.getUTCMinutes() }
-  for (const [token, number] of Object.entries({ ...numbers, s: date.getUTCSeconds() })) {
-    texts[token] = String(number)
-    texts[token + token] = String(number).padStart(2, '0')
-  }
-  return texts
+  return { date, hours: isInterval ? Math.floor(ms / 3_600_000) : date.getUTCHours() }
+}
+
+interface Moment {
+  readonly date: Date
+  readonly hours: number
+}
+
+const two = (number: number): string => String(number).padStart(2, '0')
+const half = ({ date }: Moment): string => (date.getUTCHours() < 12 ? 'AM' : 'PM')
+const TOKENS: Readonly<Record<string, (moment: Moment) => string>> = {
+  YYYY: ({ date }) => String(date.getUTCFullYear()).padStart(4, '0'),
+  YY: ({ date }) => two(date.getUTCFullYear() % 100),
+  M: ({ date }) => String(date.getUTCMonth() + 1),
+  MM: ({ date }) => two(date.getUTCMonth() + 1),
+  D: ({ date }) => String(date.getUTCDate()),
+  DD: ({ date }) => two(date.getUTCDate()),
+  h: ({ hours }) => String(hours),
+  hh: ({ hours }) => two(hours),
+  m: ({ date }) => String(date.getUTCMinutes()),
+  mm: ({ date }) => two(date.getUTCMinutes()),
+  s: ({ date }) => String(date.getUTCSeconds()),
+  ss: ({ date }) => two(date.getUTCSeconds()),
+  fff: ({ date }) => String(date.getUTCMilliseconds()).padStart(3, '0'),
+  TT: half,
+  tt: (moment) => half(moment).toLowerCase(),
+  /** The hour beside AM and PM. */
+  H: ({ date }) => String(date.getUTCHours() % 12 || 12),
+}
+
+/** The texts of all tokens. */
+function tokenTexts(serial: number, isInterval: boolean): Readonly<Record<string, string>> | null {
+  const moment = momentOf(serial, isInterval)
+  return moment && Object.fromEntries(Object.entries(TOKENS).map(([token, write]) => [token, write(moment)]))
 }
 
 const TOKEN = /YYYY|YY|MM?|DD?|hh?|mm?|ss?|fff|TT|tt/g
@@ -37,12 +55,12 @@ export const OPTIONAL_FRACTION = /\[\.?f+\]/
 /** A serial number by a pattern without names of months and days: `YYYY-MM-DD hh:mm:ss`, `D/M/YY`. '' beyond the calendar. */
 export function writeSerial(serial: number, pattern: string, type: Column['type'] = 'date'): string {
   if (type === 'interval' && serial < 0) return `-${writeSerial(-serial, pattern, type)}`
-  const texts = tokenTexts(serial, type === 'interval')
-  if (texts === null) return ''
+  const moment = momentOf(serial, type === 'interval')
+  if (moment === null) return ''
   const isHalfDay = /TT|tt/.test(pattern)
   return pattern.replace(OPTIONAL_FRACTION, '').replaceAll(TOKEN, (token) => {
-    if (isHalfDay && token.startsWith('h')) return texts.H!.padStart(token.length, '0')
-    return texts[token]!
+    if (isHalfDay && token.startsWith('h')) return TOKENS.H!(moment).padStart(token.length, '0')
+    return TOKENS[token]!(moment)
   })
 }
 
