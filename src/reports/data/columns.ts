@@ -18,10 +18,11 @@ const KINDS: Readonly<Record<string, NumberKind>> = {
   IV: 'interval',
 }
 
-/** `qNumFormat` for a pattern such as `# ##0,00`, `0.0%` or `YYYY-MM-DD hh:mm`. */
+/** `qNumFormat` for a pattern such as `# ##0,00`, `0 MWh` or `YYYY-MM-DD hh:mm`. With a place for digits it is one of numbers, whatever its unit. */
 export function numberFormat(pattern: string): Json {
-  const hasDate = /[YMD]/.test(pattern)
-  const hasTime = /[hs]/.test(pattern)
+  const tokens = /[#0]/.test(pattern) ? '' : pattern
+  const hasDate = /[YMDW]/.test(tokens)
+  const hasTime = /[hs]/.test(tokens)
   const qType = hasDate ? (hasTime ? 'TS' : 'D') : hasTime ? 'T' : 'F'
   return { qType, qnDec: 10, qUseThou: 0, qFmt: pattern, ...separators(pattern) }
 }
