@@ -35,7 +35,7 @@ function kindOf(format: string): CellKind {
   const tokens = format.replaceAll(NO_TOKENS, '')
   return /[yd]|mmm/i.test(tokens) ? 'date' : /[hs]|\[m/i.test(tokens) ? 'time' : 'number'
 }
-const NUMBER_FORMATS = /(<(?:\w+:)?numFmts\b[^>]*>)(.*?)(<\/(?:\w+:)?numFmts>)/s
+const NUMBER_FORMATS = /<(?:\w+:)?numFmts\b[^>]*?(?:\/>|>(.*?)<\/(?:\w+:)?numFmts>)/s
 const ROOT = /<((?:\w+:)?)styleSheet\b(?:[^>"']|"[^"]*"|'[^']*')*>/
 
 function withNumberFormats(xml: string, formats: readonly string[], first: number): string {
@@ -43,14 +43,11 @@ function withNumberFormats(xml: string, formats: readonly string[], first: numbe
   const items = formats
     .map((format, index) => `<${prefix}numFmt numFmtId="${first + index}" formatCode="${escapeAttribute(format)}"/>`)
     .join('')
-  if (!NUMBER_FORMATS.test(xml)) {
-    const list = `<${prefix}numFmts count="${formats.length}">${items}</${prefix}numFmts>`
-    return xml.replace(ROOT, (root) => root + list)
-  }
-  return xml.replace(NUMBER_FORMATS, (_, open: string, content: string, close: string) => {
-    const count = (content.match(/<(?:\w+:)?numFmt\b/g) ?? []).length + formats.length
-    return open.replace(/\scount="[^"]*"/, ` count="${count}"`) + content + items + close
-  })
+  const before = NUMBER_FORMATS.exec(xml)
+  const content = before?.[1] ?? ''
+  const count = (content.match(/<(?:\w+:)?numFmt\b/g) ?? []).length + formats.length
+  const list = `<${prefix}numFmts count="${count}">${content}${items}</${prefix}numFmts>`
+  return before ? xml.replace(NUMBER_FORMATS, () => list) : xml.replace(ROOT, (root) => root + list)
 }
 
 const FORMAT = /<((?:\w+:)?)xf\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/(?:\w+:)?xf>)/gs

@@ -251,6 +251,22 @@ describe('values in cells with formats', () => {
     expect(await cellOf('day', 164, { numFmts })).toEqual(['45000', 'yyyy\\-mm\\-dd'])
   })
 
+  test.each([
+    '<numFmts count="0"/>',
+    '<numFmts count="0"></numFmts>',
+    '<numFmts><numFmt numFmtId="170" formatCode="0.0"/></numFmts>',
+    '',
+  ])('a workbook with the formats %p gets one list of them', async (list) => {
+    const empty = workbook([{ name: 'S', xml: worksheet(sheetRow(1, ['{{=day}}'])) }])
+    const styles = String(empty['xl/styles.xml']).replace('<fonts', `${list}<fonts`)
+    const data = { ...appData([]), evaluate: async () => day }
+    await using filled = await filledWorkbook({ ...empty, 'xl/styles.xml': styles }, { data })
+    const [written, ...others] = filled.text('xl/styles.xml').match(/<numFmts.*?(?:<\/numFmts>|\/>(?=<fonts))/gs) ?? []
+    expect(others).toEqual([])
+    expect(written).toContain('formatCode="yyyy\\-mm\\-dd"')
+    expect(written).toContain(`count="${written?.match(/<numFmt /g)?.length}"`)
+  })
+
   test('a number in a pattern that Excel lacks has the format of its text', async () => {
     const column = { label: 'Sales', kind: 'measure', type: 'number', format: '#,##0.0A' } as const
     const rows = [[textCell('Nord'), textCell(''), { text: '1.2M', number: 1_234_567 }]]
