@@ -33,6 +33,7 @@ const RULES: readonly WordRule[] = [
   { pattern: inNames('agenda'), instead: 'firing timer, schedule repository' },
   { pattern: inNames('upkeep'), instead: 'recurring job, retention, pruning' },
   { pattern: /\.\.\.\{ ?\w+(, \w+)*,? ?\}/, instead: 'the properties, written out' },
+  { pattern: /\.\.\.\[[^[\]]*\](?=[,)\]}])/, instead: 'the items, written out' },
 ]
 
 interface Exception {
@@ -113,6 +114,8 @@ test.each([
   ['/** Returns what the caller asked for. */', false],
   ['const passageOf = 1', true],
   ['f({ ...{ a, b }, c })', true],
+  ["[...['a', 'b'], c]", true],
+  ["[...['a', 'b'].map(f), c]", false],
   ['recommended settings, text.trimEnd()', false],
   ["section('What may be done.')", true],
   ['const anyWish = wishOf(a)', true],
