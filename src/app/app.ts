@@ -241,7 +241,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 /** Tables of work that a node may bring to the one that leads. */
 const QUEUES = ['event', 'delivery', 'cloud_message', 'mqtt_outgoing', 'influx_point']
 
-/** What all parts stand on: the database, the state that nodes share, and the configuration in use. */
+/** The ground of all parts: the database, the state that nodes share, and the configuration in use. */
 function openGround(deps: AppDeps, { config, dataDirectory }: AppOptions) {
   const { log, paths, workerEntry } = deps
   const databaseFile = deps.databaseFile ?? join(dataDirectory, 'footman.db')
