@@ -488,8 +488,7 @@ function checkedUrl(text: string): string {
   throw new CommandFailure(EXIT.badInput, '--url', `"${text}" is not an http or https address`)
 }
 
-/** Where the REST API of a configuration can be reached from this machine. */
-/** Null when the REST API is switched off. */
+/** The address of the REST API of a configuration for callers on this machine; null when it is switched off. */
 export function restUrl({ restServerConfig: rest }: Config): string | null {
   if (!rest.enable) return null
   return `${rest.tls.enable ? 'https' : 'http'}://${reachable(rest.serverHost)}:${rest.serverPort}`
