@@ -274,7 +274,7 @@ function createAnswers(
 const NO_PARAMS: ApiRequest['params'] = {}
 const SILENT_AUDIT: Audit = { record: () => {} }
 
-/** As Hono reads it; but a request has no fragment, so `#` belongs to the path. */
+/** The path as Hono reads it; but a request has no fragment, so `#` belongs to the path. */
 const pathOf = (request: Request): string =>
   getPath(request.url.includes('#') ? new Request(request.url.replaceAll('#', '%23')) : request)
 

@@ -31,7 +31,7 @@ export function createPlaces({ shared, idempotency }: PlaceDeps): AtItsPlace {
     // Others work on while the database refuses this node alone.
     const isAlone = shared?.mode === 'alone' && !shared.status?.database.isWaitedFor
     if (isAlone && route.alone?.(request)) return carriedOut(route, request)
-    // As it came: the check replaces parts of it.
+    // The body as it came: the check replaces parts of it.
     const body = bodyBytes(request.body)
     route.check?.(request)
     const answering = shared?.atLeader({

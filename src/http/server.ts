@@ -244,7 +244,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     async start() {
       if (!rest.enable) {
         log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
-        // As leader it answers calls that other nodes have received.
+        // A leader answers calls that other nodes have received.
         if (deps.shared?.status) await openApp()
         return
       }

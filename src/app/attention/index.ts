@@ -75,7 +75,7 @@ const MOST_ITEMS = 500
 const STEP = 10
 
 interface KnownFacts extends ItemFacts {
-  /** Of a failed task. */
+  /** The cause, the event and the execution of a failed task. */
   readonly cause: Partial<Pick<Item, 'cause' | 'eventId' | 'executionId'>>
 }
 

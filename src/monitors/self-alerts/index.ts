@@ -41,7 +41,7 @@ export interface SelfAlertsDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly times: ZoneTimes
-  /** Of `footman.db`. */
+  /** The storage of `footman.db`. */
   readonly storage: { readonly guard: Pick<StorageGuard, 'note'> }
   readonly emitter: EventEmitter
   readonly pipeline: Pick<EventPipeline, 'status' | 'counters'>

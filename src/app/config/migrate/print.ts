@@ -216,7 +216,7 @@ function createQuotes(source: Source, gone: PrintOptions['gone']) {
     return `${line.slice(member.column, at.from)}${gap}${scalarText(node)}${line.slice(at.to)}`
   }
 
-  /** As it is written in the file, when that is where it comes from. */
+  /** The value as the file has it, when it comes from there. */
   function scalarText(node: ScalarNode): string {
     const written = source.valueAt(node.at)
     const value = written && source.valueText(written)
