@@ -12,7 +12,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { IngestCounters } from './counters.ts'
 import { createSenderRates } from './ingest/sender-checks.ts'
-import { readMeta, recordDrops, writeMeta } from './intake-state.ts'
+import { readMeta, recordDrops, writeMeta } from './store.ts'
 import type { DropReason } from './types.ts'
 
 /** A message that waits; `journalId` is null when its journal was replaced meanwhile. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import { createRetention } from '../../../src/app/retention.ts'
-import { takeDedupKey } from '../../../src/events/intake-state.ts'
+import { takeDedupKey } from '../../../src/events/store.ts'
 import { auditMigrations, insertEntry } from '../../../src/http/audit.ts'
 import { createMessages } from '../../../src/mqtt/index.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
