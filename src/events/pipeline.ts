@@ -21,8 +21,7 @@ import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample, IngestSettings } from './ingest/protocol.ts'
 import { createSelfTests, type SelfTests } from './ingest/self-test.ts'
 import { createIntake, type Intake, type IntakeDeps, storedCursor } from './intake.ts'
-import { recordDrops } from './intake-state.ts'
-import { countPendingEvents, lastKnownType } from './store.ts'
+import { countPendingEvents, lastKnownType, recordDrops } from './store.ts'
 import { createUnverified, type Unverified } from './unverified.ts'
 
 interface PipelineDeps {

@@ -79,7 +79,7 @@ const holdsOne = (folder: string, paths: readonly string[]): boolean => {
   return paths.some((path) => plain(path).startsWith(`${plain(folder)}/`))
 }
 
-/** Of the schedule file; null without a scheduler. */
+/** The folder of the schedule file; null without a scheduler. */
 export const scheduleFolder = ({ scheduleFile }: ServiceFacts): string | null => scheduleFile && dirname(scheduleFile)
 
 /** Whether nothing but the schedule file and its copies is in its folder: who may replace it may replace the others too. */

@@ -12,7 +12,7 @@ export interface IngestSettings {
   readonly allowedSources: readonly string[] | null
   /** Messages begin with one of them; empty = no secret is asked for. */
   readonly sharedSecrets: readonly string[]
-  /** Of each sender; null = unlimited. */
+  /** The limit of each sender; null = unlimited. */
   readonly maxMessagesPerMinute: number | null
   readonly maxBacklog: number
   /** Messages kept in memory while the journal cannot be written. */

@@ -177,10 +177,6 @@ interface ReceiverDeps {
   readonly now: () => number
 }
 
-/**
- * Takes datagrams as they arrive: checks sender, size and rate, and appends what passes to the journal, all of one turn
- * of the event loop in one transaction. Runs inside the ingest worker; knows nothing of sockets or threads.
- */
 interface Receiver {
   receive(raw: Uint8Array, sender: string): void
   backlog(consumedUpTo: number, pendingEvents: number): void
@@ -219,6 +215,10 @@ const NO_SECRET: Refusal = {
   detail: 'it does not begin with one of Butler.footman.udp.sharedSecrets',
 }
 
+/**
+ * Takes datagrams as they arrive: checks sender, size and rate, and appends those that pass to the journal, all of one turn
+ * of the event loop in one transaction. Has no socket and no thread of its own.
+ */
 export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
   const rates = settings.maxMessagesPerMinute === null ? null : createSenderRates(settings.maxMessagesPerMinute)
   const secrets = settings.sharedSecrets.length === 0 ? null : createSharedSecrets(settings.sharedSecrets)
