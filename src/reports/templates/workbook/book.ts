@@ -66,7 +66,7 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
   const tagged = strings.some(({ text }) => text.includes('{{'))
   const book = { path, document, relationships, sheets, taggedStrings: tagged ? stringsPath : null }
   await checkSplits(source, book, findings)
-  await checkRepeats(sheets, findings)
+  await checkRepeats(source, sheets, findings)
   return book
 }
 
