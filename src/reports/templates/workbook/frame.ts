@@ -17,6 +17,7 @@ import {
   ruleAreas,
   type SheetPlace,
 } from './moves.ts'
+import type { RowNames } from './names.ts'
 import { piecesOf } from './plan.ts'
 import { renderText } from './rows.ts'
 import { readRule, tokensOfCopy, tokensOfRule } from './rules.ts'
@@ -37,6 +38,7 @@ interface FrameRequest {
   readonly place: SheetPlace
   readonly scope: Scope
   readonly moves: Moves
+  readonly rowNames: RowNames | null
 }
 
 /** @param frame the sheet with an empty `<sheetData/>` */
@@ -218,7 +220,7 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
 }
 
 /** Conditional formats and validations. */
-function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits): void {
+function moveRule(element: Element, { place, moves, rowNames }: FrameRequest, edits: Edits): void {
   const { layout, templateName } = place
   const rule = readRule(element)
   const [base] = rule.areas
@@ -227,7 +229,7 @@ function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits
   else edits.attribute(element, 'sqref', ruleAreas(rule.sqref, layout))
   const from = base ? { within: firstIteration(base, layout), cell: { row: base.top, column: base.left } } : {}
   for (const formula of rule.formulas) {
-    const moved = moves.formula(tokensOfRule(rule, formula, layout, templateName).tokens, place, from)
+    const moved = moves.formula(tokensOfRule(rule, formula, layout, templateName, rowNames).tokens, place, from)
     if (moved !== formula.source) edits.change(() => formula.write(moved))
   }
 }

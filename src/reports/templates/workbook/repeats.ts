@@ -1,4 +1,5 @@
 /** Finds formulas over rows of a loop that no formula can say once the rows are repeated, and rules that may mean two things then. */
+import type { Document } from '@xmldom/xmldom'
 import type { Findings } from '../names.ts'
 import type { OfficePackage } from '../package.ts'
 import { kindOf, type Relationship } from '../parts.ts'
@@ -7,6 +8,7 @@ import { elements } from './dom.ts'
 import { type Reference, sourceOf, type Token, tokenize } from './formula.ts'
 import { type Block, columnsOf, createLayout, type Iterations, type Layout } from './layout.ts'
 import { takesList } from './lists.ts'
+import { createRowNames } from './names.ts'
 import { type PlanBlock, placeOf, type SheetPlan } from './plan.ts'
 import { referTo } from './references.ts'
 import { readRule, tokensOfRule } from './rules.ts'
@@ -17,12 +19,22 @@ interface Sheet {
   readonly relationships: readonly Relationship[]
 }
 
+interface Workbook {
+  readonly document: Document
+  readonly sheets: readonly Sheet[]
+}
+
 /** Reports references to some rows of a loop, where only all of them can be written, and what would mean two things. */
-export async function checkRepeats(source: OfficePackage, sheets: readonly Sheet[], findings: Findings): Promise<void> {
+export async function checkRepeats(
+  source: OfficePackage,
+  { document, sheets }: Workbook,
+  findings: Findings,
+): Promise<void> {
   const layouts = new Map(
     sheets.flatMap(({ name, plan }) => (plan ? [[name.toLowerCase(), trial(plan.blocks)] as const] : [])),
   )
   if (![...layouts.values()].some(({ blocks }) => blocks.length > 0)) return
+  const names = createRowNames(document, sheets)
   const someAreHigh = [...layouts.values()].some(({ blocks }) => blocks.some(isHigh))
   const check = (tokens: readonly Token[], sheet: string, place: string, from: Cell): void => {
     for (const token of tokens) {
@@ -66,7 +78,7 @@ export async function checkRepeats(source: OfficePackage, sheets: readonly Sheet
       if (!base) continue
       const place = `${name}!${rule.sqref}`
       for (const formula of rule.formulas) {
-        const { tokens, problems } = tokensOfRule(rule, formula, layout, name)
+        const { tokens, problems } = tokensOfRule(rule, formula, layout, name, names)
         for (const details of problems) findings.add({ code: 'TEMPLATE_LOOP', place, details })
         check(tokens, name, place, { row: base.top, column: base.left })
       }

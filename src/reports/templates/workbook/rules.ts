@@ -7,6 +7,7 @@ import { child, children, elements } from './dom.ts'
 import { columnLetters, formatReference, type Reference, type Token, tokenize } from './formula.ts'
 import { type Area, areaOf, areWithin, type Block, columnsOf, type Layout, overlap } from './layout.ts'
 import { firstIteration, readArea } from './moves.ts'
+import type { RowNames } from './names.ts'
 import { aggregates, isOfColumn } from './references.ts'
 
 /** `compared`: with the value of the cell; `limit`: of a colour scale, data bar or set of icons; `list`: the values to choose from. */
@@ -60,16 +61,32 @@ function useOf(formula: Element): Use {
   return 'condition'
 }
 
+const NONE: ReadonlySet<Token> = new Set()
+
 interface RuleTokens {
   /** The formula with the cells of the own record instead of absolute ones. */
   readonly tokens: readonly Token[]
   readonly problems: readonly string[]
 }
 
-/** @param sheet the name in the template */
-export function tokensOfRule(rule: Rule, formula: RuleFormula, layout: Layout, sheet: string): RuleTokens {
-  const problems: string[] = []
-  const all = tokenize(formula.source)
+/**
+ * @param sheet the name in the template
+ * @param names of the workbook; null when none means a row of a loop
+ */
+export function tokensOfRule(
+  rule: Rule,
+  formula: RuleFormula,
+  layout: Layout,
+  sheet: string,
+  names: RowNames | null,
+): RuleTokens {
+  const [base] = rule.areas
+  const source = tokenize(formula.source)
+  const from = base && { sheet, row: base.top, column: base.left }
+  // A list to choose from has all rows of a name.
+  const resolved = from && formula.use !== 'list' ? names?.resolve(source, from, true) : undefined
+  const { tokens: all, named, problems: unclear } = resolved ?? { tokens: source, named: NONE, problems: [] }
+  const problems = [...unclear]
   const tokens = all.map((token) => {
     if (token.kind !== 'reference' || (token.sheet !== null && token.sheet !== sheet)) return token
     const loops = loopsAt(token, layout)
@@ -78,7 +95,9 @@ export function tokensOfRule(rule: Rule, formula: RuleFormula, layout: Layout, s
     if (formula.use === 'list' && token.end === null && !(rule.areas.every(isIn(loop)) && !isFixed(token)))
       return { ...token, end: token.start }
     if (!isFixed(token) || !loops.some((one) => rule.areas.some(touches(one)))) return token
-    const problem = problemOf(token, loop, rule, formula.use, all)
+    const problem = named.has(token)
+      ? problemOf(token, loop, rule, 'condition', [])
+      : problemOf(token, loop, rule, formula.use, all)
     if (problem !== null) problems.push(problem)
     return problem === null && meansRecord(token, formula.use) ? ofRecord(token, loops, rule, layout) : token
   })
