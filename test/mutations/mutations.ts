@@ -85,13 +85,18 @@ export const MUTATIONS: readonly Mutation[] = [
     ['lanes that wait are not pulled forward', 'if (failures < DOWN_AFTER) return', 'return'],
     ['what is sent is not looked for again', 'if (!isSent) mustLook = true', ''],
   ]),
-  ...inFile('src/alerts/router.ts', ROUTER, [
-    ['stop does not stop', '      if (group.stop) return group.name\n', ''],
+  ...inFile('src/alerts/rules/evaluate.ts', ROUTER, [
+    ['stop does not stop', '      if (group.stop) return { matched, stoppedBy: group.name, isOpen }\n', ''],
     ['a failing rule costs the others', 'if (isStorageFailure(error)) throw error', 'throw error'],
-    ['limits are taken for tests', 'if (event.test) return PENDING', ''],
-    ['recoveries go without confirmation', 'if (!isSample && !isConfirmed(event)) {', 'if (false) {'],
+    ['an awaited condition does not hold up those behind it', 'if (group.stop) break', ''],
+  ]),
+  ...inFile('src/alerts/rules/holds.ts', ROUTER, [
+    ['limits are taken for tests', '!test && limit', 'limit'],
     ['holds are not asked', 'if (found) return suppressed(found)', ''],
-    ['what is made is counted again', '    if (!isNew) return null\n    deps.onRouted', '    deps.onRouted'],
+  ]),
+  ...inFile('src/alerts/router.ts', ROUTER, [
+    ['recoveries go without confirmation', 'if (!isSample && !isConfirmed(event)) {', 'if (false) {'],
+    ['what is made is counted again', '      if (!isNew) return null\n      deps.onRouted', '      deps.onRouted'],
     ['groups of chains stay open', "if (event.outcome === 'success') closeGroups(db, event.taskId, now)", ''],
     ['fallbacks are not watched', 'if (policy.fallback.length > 0) watchFallback', 'if (false) watchFallback'],
   ]),
