@@ -103,15 +103,20 @@ export const MUTATIONS: readonly Mutation[] = [
   ...inFile('src/tasks/schedule/scheduler.ts', SCHEDULER, [
     ['stopped schedules fire', 'if (running && plan && fires) timer.set', 'if (plan && fires) timer.set'],
     ['schedules that are gone fire', 'for (const id of gone) timer.remove(id)', ''],
-    ['late firings run', 'const inTime = now - missed.last < misfireGraceMs', 'const inTime = true'],
     ['firings that were missed are forgotten', 'if (!isFresh.has(schedule)) makeUp', 'if (false) makeUp'],
+    ['the next run is an excluded one', 'return at === null || !plan?.excluded(at) ? at', 'return true ? at'],
+  ]),
+  ...inFile('src/tasks/schedule/firing-timer.ts', SCHEDULER, [
+    ['late firings run', 'const inTime = now - missed.last < graceMs', 'const inTime = true'],
     [
       'an old plan fires',
-      'entries.set(schedule.id, { schedule, plan, nextAt })',
-      'if (!entries.has(schedule.id)) entries.set(schedule.id, { schedule, plan, nextAt })',
+      'const nextAt = plan.next(after)\n      entries.set(schedule.id, { schedule, plan, nextAt })',
+      'const nextAt = plan.next(after)\n      if (!entries.has(schedule.id)) entries.set(schedule.id, { schedule, plan, nextAt })',
     ],
-    ['a changed schedule stops', 'mark(id, running)\n        draft.change(id, taken)', 'draft.change(id, taken)'],
-    ['the next run is an excluded one', 'return at === null || !plan?.excluded(at) ? at', 'return true ? at'],
+    ['firings that are late are not made up', 'if (isLate) queueMicrotask', 'if (false) queueMicrotask'],
+  ]),
+  ...inFile('src/tasks/schedule/changes.ts', SCHEDULER, [
+    ['a changed schedule stops', 'if (old?.plan) mark(id, old.running)\n', ''],
   ]),
   ...inFile('src/reports/runs/runner.ts', RUNNER, [
     ['two runs of a task at once', 'if (heldTasks().includes(run.taskId)) continue', ''],
