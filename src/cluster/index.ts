@@ -151,7 +151,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
 
   async function lookAtLease(): Promise<void> {
-    const knownRev = attachment?.knownRev ?? 0
+    const knownRev = attachment?.progress.knownRev ?? 0
     const found = lease.last === null ? await lease.look() : await lease.renew()
     // The lease was handed over meanwhile.
     if (found === null) return
@@ -166,7 +166,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   const look = createRecurringJob({ everyMs: lookMs, firstMs: 0 }, lookOnce)
 
   const reports = createReports({ nodes, fitness, onFatal: deps.onFatal }, () => {
-    const { waiting = 0, appliedRev = 0 } = attachment ?? {}
+    const { waiting = 0, appliedRev = 0 } = attachment?.progress ?? {}
     return { mode: player.state.mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported }
   })
   const alive = setInterval(() => void player.note({ is: 'alive' }), HALTED_MS / 8)
@@ -188,7 +188,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       look.start()
     },
     attach(own) {
-      if (attachment) counters.addRows(attachment)
+      if (attachment) counters.addRows(attachment.progress)
       void player.note({ is: 'built' })
       const { part, keepsDuties, wasLastLeader, forgotten } = player.state
       attachment = createAttachment(
@@ -362,22 +362,22 @@ function statusOf(parts: StatusParts): ClusterStatus {
       return nodes.list.leaderships
     },
     get appliedRev() {
-      return parts.attachment()?.appliedRev ?? 0
+      return parts.attachment()?.progress.appliedRev ?? 0
     },
     get headRev() {
-      return parts.attachment()?.headRev ?? 0
+      return parts.attachment()?.progress.headRev ?? 0
     },
     get followLagMs() {
-      return parts.attachment()?.lagMs ?? 0
+      return parts.attachment()?.progress.lagMs ?? 0
     },
     get clockOffsetMs() {
       return clock.offsetMs
     },
     get unshippedRows() {
-      return parts.attachment()?.unshipped ?? 0
+      return parts.attachment()?.progress.unshipped ?? 0
     },
     get waiting() {
-      return parts.attachment()?.waiting ?? 0
+      return parts.attachment()?.progress.waiting ?? 0
     },
     get inboxOpen() {
       return parts.attachment()?.inboxOpen.rows ?? 0
@@ -392,7 +392,7 @@ function statusOf(parts: StatusParts): ClusterStatus {
       return counters.rewoundAgoMs
     },
     get counters() {
-      const { shippedRows = 0, appliedRows = 0 } = parts.attachment() ?? {}
+      const { shippedRows = 0, appliedRows = 0 } = parts.attachment()?.progress ?? {}
       return counters.read({ shippedRows, appliedRows })
     },
   }
