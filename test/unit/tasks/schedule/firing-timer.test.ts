@@ -1,8 +1,9 @@
 /** The firings that are due at a time, and what becomes of those that were missed. */
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { madeUp, taken } from '../../../../src/tasks/schedule/firing-timer.ts'
+import { createFiringTimer, madeUp, taken } from '../../../../src/tasks/schedule/firing-timer.ts'
 import type { Plan, Schedule } from '../../../../src/tasks/schedule/types.ts'
+import { until } from '../../../support/wait.ts'
 
 const HOUR = 3_600_000
 const MINUTE = 60_000
@@ -98,4 +99,27 @@ const MISSED: readonly (readonly [string, ReturnType<typeof done>, ReturnType<ty
 
 test.each(MISSED)('missed: %s', (_, found, expected) => {
   expect(found).toEqual(expected)
+})
+
+test('a timer that wakes too late reports the first of the late firings once, and goes on with the next', async () => {
+  let now = HOUR / 2
+  const late: number[] = []
+  const due: number[] = []
+  const timer = createFiringTimer(
+    { clock: { now: () => now }, onDue: ({ dueAt }) => due.push(dueAt), onLate: ({ dueAt }) => late.push(dueAt) },
+    graceMs,
+  )
+  timer.set(schedule('skip'), plan('skip'), now)
+  expect(timer.nextAt('s')).toBe(HOUR)
+  now = 3 * HOUR + graceMs
+  timer.start()
+  await until(() => late.length > 0, { what: 'the late firing' })
+  expect(timer.nextAt('s')).toBe(4 * HOUR)
+  timer.stop()
+  now = 4 * HOUR
+  timer.start()
+  await until(() => due.length > 0, { what: 'the next firing' })
+  timer.stop()
+  expect(late).toEqual([HOUR])
+  expect(due).toEqual([4 * HOUR])
 })
