@@ -130,7 +130,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { audit, ...auditPart } = buildAudit(base, config, shadow)
   const keyUses = createKeyUses({ ...base, node: config.footman.node.name || hostname() })
   const files = createFiles({ ...base, audit }, config, shadow)
-  const executions = createExecutions({ ...base, qlik }, config, options)
+  const eventsWaiting = () => pipeline.status.queue.waiting + pipeline.status.unverified.waiting
+  const executions = createExecutions({ ...base, qlik, eventsWaiting }, config, options)
   const starts = createStarts({ ...base, qlik, executions, mqtt, messages, kv }, dutyConfig, options)
   const apps = createApps({ ...base, qlik, starts }, shadow)
   const webhooks = createScheduleWebhooks({ ...base, alerts, live })
