@@ -153,6 +153,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       cachedQrs: alerts.withChains(qlik.cachedQrs),
       router: alerts.router,
       handover: deps.handover,
+      onGivenUp: deps.onGivenUp,
       completer: safetyNet.completer,
       acceptEvent: emitter.accept,
       isUnreachable: isQrsUnreachable,
