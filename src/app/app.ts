@@ -96,7 +96,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { audit, ...auditPart } = buildAudit(base, config, shadow)
   const keyUses = createKeyUses({ ...base, node: config.footman.node.name || hostname() })
   const files = createFiles({ ...base, audit }, config, shadow)
-  const executions = createExecutions({ ...base, qlik }, config, options)
+  const eventsWaiting = () => pipeline.status.queue.waiting + pipeline.status.unverified.waiting
+  const executions = createExecutions({ ...base, qlik, eventsWaiting }, config, options)
   const starts = createStarts({ ...base, qlik, executions, mqtt, messages, kv }, dutyConfig, options)
   const apps = createApps({ ...base, qlik, starts }, shadow)
   const webhooks = createScheduleWebhooks({ ...base, alerts, live })
@@ -287,7 +288,7 @@ interface PipelineParts {
 /** The way of a datagram to an event, which asks QRS and ends at the rules. */
 function buildPipeline(
   { base, qlik, alerts, emitter, safetyNet }: PipelineParts,
-  { handover }: AppDeps,
+  { handover, onGivenUp }: AppDeps,
   { config, dataDirectory, qrsConnection }: AppOptions,
 ): EventPipeline {
   return createEventPipeline(
@@ -297,6 +298,7 @@ function buildPipeline(
       cachedQrs: alerts.withChains(qlik.cachedQrs),
       router: alerts.router,
       handover,
+      onGivenUp,
       completer: safetyNet.completer,
       acceptEvent: emitter.accept,
       isUnreachable: isQrsUnreachable,

@@ -57,6 +57,8 @@ export interface Intake {
   catchUp(): Promise<void>
   /** Makes events of messages that had to wait, as their tasks exist. In the transaction that ends their wait. */
   admit(tx: Database, messages: readonly UnverifiedMessage[]): void
+  /** Offers messages that the journal cannot take to the inbox that all nodes share; false where there is none. */
+  handOver(datagrams: readonly Datagram[]): Promise<boolean>
   /** The journal entry up to which everything is stored. */
   cursor(): number
   /** Ends after the batch under way; the rest stays in the journal for the next start. */
@@ -134,13 +136,25 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   /** After a crash in between they are offered once more, and are known then. */
   async function offer(to: Inbox, entries: readonly JournalEntry[]): Promise<void> {
     const received = entries.map((entry) => receiver.read(entry))
+    await offerTasks(
+      to,
+      entries,
+      received.map(({ task }) => task),
+    )
+    await store(entries, () => undefined, received)
+  }
+
+  async function offerTasks(
+    to: Inbox,
+    datagrams: readonly Datagram[],
+    tasks: readonly (TaskDatagram | null)[],
+  ): Promise<void> {
     const offset = deps.clock.now() - Date.now()
-    const messages = entries.flatMap(({ receivedAt, sender, raw }, index): OfferedMessage[] => {
-      const task = received[index]?.task
+    const messages = datagrams.flatMap(({ receivedAt, sender, raw }, index): OfferedMessage[] => {
+      const task = tasks[index]
       return task ? [{ key: messageKey(task), kind: 'datagram', receivedAt: receivedAt + offset, sender, raw }] : []
     })
     if (messages.length > 0) await to.offer(messages)
-    await store(entries, () => undefined, received)
   }
 
   /** One transaction: the events, what is remembered of the senders, and the cursor. */
@@ -194,6 +208,17 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       await Promise.all([journaling.run(), taking?.run()])
     },
     admit: acceptor.admit,
+    async handOver(datagrams) {
+      if (!inbox) return false
+      await offerTasks(
+        inbox,
+        datagrams,
+        datagrams.map(({ raw }) => taskMessageOf(raw)),
+      )
+      // Only now, as they are read again where the inbox cannot be reached.
+      for (const { drop } of datagrams.map(receiver.read)) if (drop !== null) counters.dropped[drop] += 1
+      return true
+    },
     cursor: () => cursor,
     async stop() {
       stopped = true
@@ -441,7 +466,7 @@ function createReceiver(deps: {
 }
 
 /** The message of a datagram that was read before; null where it holds none. */
-function taskMessageOf(raw: Uint8Array): TaskDatagram | null {
+export function taskMessageOf(raw: Uint8Array): TaskDatagram | null {
   const parsed = parseDatagram(decodeDatagram(raw).text)
   return parsed.kind === 'task' ? parsed : null
 }

@@ -51,6 +51,7 @@ export const lookAt = (path: string): Promise<Stats | null> =>
 const FILES = [
   /^(?:footman|journal)\.db(?:[.-][\w.+-]+)?$/,
   /^footman\.lock(?:-\w+)?$/,
+  /^footman\.reserve$/,
   /^local\.key(?:\.[0-9a-f]+\.tmp)?$/,
   /^\.footman-[0-9a-f]+\.tmp$/,
   /^butler\.\d{4}-\d{2}-\d{2}(?:\.\d+)?\.log(?:\.gz)?$/,
