@@ -29,6 +29,7 @@ export interface Visitor {
   /** `Set-Cookie` headers of the last answer. */
   readonly set: string[]
   get(path: string, headers?: Record<string, string>): Promise<Response>
+  send(method: string, path: string, headers: Record<string, string>, body?: string | FormData): Promise<Response>
   /** As a page of the same origin does it, unless `headers` say otherwise. */
   post(path: string, fields: Fields, headers?: Record<string, string>): Promise<Response>
   /** A page by its path below `/console`. */
@@ -60,7 +61,7 @@ export function visitor(base: string, always: Record<string, string> = {}, tls: 
   const cookies = new Map<string, string>()
   const set: string[] = []
 
-  async function send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Response> {
+  const send: Visitor['send'] = async (method, path, headers, body) => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const answer = await fetch(base + path, {
       method,
@@ -95,6 +96,7 @@ export function visitor(base: string, always: Record<string, string> = {}, tls: 
     cookies,
     set,
     get,
+    send,
     post,
     csrf,
     page: async (path) => shown(await get(`/console${path}`)),

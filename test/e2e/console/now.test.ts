@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
 import { textOf, type Visitor, visitorOf } from '../../support/console.ts'
-import { coldBytes, looksWell, openConsole } from '../../support/console-browser.ts'
+import { coldBytes, openConsole } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { setTaskProperty } from '../../support/safety-net.ts'
@@ -202,18 +202,6 @@ describe('in a browser', () => {
     browser = await startBrowser()
   }, 90_000)
   afterAll(() => browser?.close())
-
-  test('the page looks well at each width in both themes', async () => {
-    await looksWell(browser, origin, ['/console/', '/console/?full=1&only=all&group=task'])
-  }, 180_000)
-
-  test('without JavaScript it has the same facts', async () => {
-    await using opened = await openConsole(browser, `${origin}/console/`, { javaScript: false })
-    const { page } = opened
-    const text = ((await page.locator('#main').textContent()) ?? '').replace(/\s+/g, ' ')
-    expect(text).toMatch(/Sales ETL hourly ?Failed/)
-    expect(text).toMatch(/Did not run ?Financial Dashboard Reload, Preload Sales Dashboard/)
-  }, 90_000)
 
   test('a change shows by itself, and the way to a start needs no pointer', async () => {
     await using opened = await openConsole(browser, `${origin}/console/`)
