@@ -17,6 +17,14 @@ export interface Download {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
+/** What no browser without scripts would send. */
+interface Forged {
+  /** Further fields. */
+  readonly also?: readonly [name: string, value: string][]
+  /** Required fields may be empty. */
+  readonly unchecked?: boolean
+}
+
 /** The name that is shown, or a pattern of it; of several the first counts. */
 type Name = string | RegExp
 
@@ -40,7 +48,7 @@ export interface Reader {
   fill(field: string, value: string | File): void
   check(field: string): void
   value(field: string): string
-  press(button: Name, inside?: string): Promise<void>
+  press(button: Name, inside?: string, forged?: Forged): Promise<void>
 }
 
 const VOID = new Set('area base br col embed hr img input link meta source track wbr'.split(' '))
@@ -112,15 +120,26 @@ const joined = (node: Node, isLeftOut: (node: Node) => boolean): string =>
   node.children
     .map((child) => (typeof child === 'string' ? child : isLeftOut(child) ? '' : ` ${joined(child, isLeftOut)} `))
     .join('')
+/** All text in an element as the DOM has it, but for elements that are left out. */
+export const rawText = (node: Node, isLeftOut: (node: Node) => boolean = () => false): string =>
+  node.children
+    .map((child) => (typeof child === 'string' ? child : isLeftOut(child) ? '' : rawText(child, isLeftOut)))
+    .join('')
+
 const words = (text: string): string => text.replace(/\s+/g, ' ').trim()
 const isUnseen = ({ tag, attributes }: Node): boolean => UNSEEN.has(tag) || attributes.has('hidden')
 
 /** What is read in an element, with one blank between words. */
 export const read = (node: Node): string => words(joined(node, isUnseen))
 
-const nameOf = (node: Node): string =>
-  node.attributes.get('aria-label') ??
-  words(joined(node, (one) => isUnseen(one) || one.attributes.get('aria-hidden') === 'true'))
+/** The accessible name, as far as these pages need it. */
+function nameOf(node: Node): string {
+  const { attributes, children } = node
+  if (isUnseen(node) || attributes.get('aria-hidden') === 'true') return ''
+  const inside = () =>
+    words(children.map((child) => (typeof child === 'string' ? child : ` ${nameOf(child)} `)).join(''))
+  return attributes.get('aria-label') || inside() || (attributes.get('title') ?? '')
+}
 const isNamed = (node: Node, name: Name): boolean =>
   typeof name === 'string' ? nameOf(node) === name : name.test(nameOf(node))
 
@@ -153,7 +172,10 @@ export function reader(who: Visitor): Reader {
   }
   function fieldOf(field: string): Node {
     const controls = ['input', 'select', 'textarea'].flatMap((kind) => all(kind))
-    const label = all('label').find((one) => nameOf(one) === field || words(joined(one, isControl)) === field)
+    const labels = all('label')
+    const label =
+      labels.find((one) => nameOf(one) === field || words(joined(one, isControl)) === field) ??
+      labels.find((one) => nameOf(one).startsWith(`${field} `))
     const labelled = label && (all(`#${label.attributes.get('for') ?? '-'}`)[0] ?? everything(label).find(isControl))
     const found =
       controls.find(({ attributes }) => attributes.get('name') === field && attributes.get('type') !== 'hidden') ??
@@ -167,7 +189,7 @@ export function reader(who: Visitor): Reader {
   function contentOf(control: Node): string | File {
     const given = filled.get(control)
     if (given !== undefined) return given
-    if (control.tag === 'textarea') return joined(control, () => false).replace(/^\n/, '')
+    if (control.tag === 'textarea') return rawText(control).replace(/^\n/, '')
     if (control.tag !== 'select') return control.attributes.get('value') ?? ''
     const options = select(control, 'option')
     const chosen = options.find(({ attributes }) => attributes.has('selected')) ?? options[0]
@@ -221,15 +243,15 @@ export function reader(who: Visitor): Reader {
   }
   const open = async (path: string) => arrive(path, await who.get(path))
 
-  async function press(button: Name, inside = 'body'): Promise<void> {
+  async function press(button: Name, inside = 'body', { also = [], unchecked = false }: Forged = {}): Promise<void> {
     const node = named('button', button, inside)
     const { attributes } = node
     if (attributes.has('disabled')) throw new Error(`the button ${button} is off: ${attributes.get('title')}`)
     const form = attributes.has('form') ? one(`#${attributes.get('form')}`) : formOf(node)
     if (!form) throw new Error(`the button ${button} has no form`)
     const of = (name: string) => attributes.get(`form${name}`) ?? form.attributes.get(name) ?? ''
-    const isChecked = !attributes.has('formnovalidate') && !form.attributes.has('novalidate')
-    const entries = entriesOf(form, isChecked)
+    const isChecked = !unchecked && !attributes.has('formnovalidate') && !form.attributes.has('novalidate')
+    const entries = [...entriesOf(form, isChecked), ...also]
     if (attributes.has('name')) entries.push([attributes.get('name')!, attributes.get('value') ?? ''])
     const to = new URL(of('action') || url.href, url)
     const texts = entries.map(([name, value]) => [name, typeof value === 'string' ? value : value.name] as const)
