@@ -24,6 +24,8 @@ export interface Shown {
 type Fields = Readonly<Record<string, string>> | readonly (readonly [name: string, value: string])[]
 
 export interface Visitor {
+  /** Before the paths of all requests. */
+  readonly base: string
   /** By name; changes with every `Set-Cookie`. */
   readonly cookies: Map<string, string>
   /** `Set-Cookie` headers of the last answer. */
@@ -93,6 +95,7 @@ export function visitor(base: string, always: Record<string, string> = {}, tls: 
     return /name="csrf" value="([^"]+)"/.exec(html)?.[1] ?? ''
   }
   return {
+    base,
     cookies,
     set,
     get,

@@ -151,7 +151,7 @@ function formOf(control: Node): Node | null {
 
 /** Begins without a page. */
 export function reader(who: Visitor): Reader {
-  let [root, html, status, url] = [treeOf(''), '', 0, new URL('http://own.invalid/')]
+  let [root, html, status, url] = [treeOf(''), '', 0, new URL(who.base)]
   let download: Download | null = null
   let frame: Node | null = null
   /** What was filled in since the page was opened. */
