@@ -41,7 +41,7 @@ describe('pages in a browser', () => {
     expect(PAGES.map(({ path }) => path).filter((path) => !isListed(path))).toEqual(NO_PAGE)
   })
 
-  test('every page looks well', () => looksWell(browser, base, scene.pages, { as: scene.admin }), 180_000)
+  test('every page looks well', () => looksWell(browser, base, scene.pages, { as: scene.admin }), 300_000)
 
   test('the sign-in and a page without its scope look well', async () => {
     await looksWell(browser, base, ['/login'])
