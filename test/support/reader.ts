@@ -1,6 +1,6 @@
 /**
- * A person who reads the pages as HTML, as a browser does it without scripts: follows links, fills in forms, presses buttons. What
- * such a browser refuses (a button that is off, a required field that is empty) throws.
+ * A person who reads the pages as HTML, as a browser does it without scripts: follows links, fills in forms, presses buttons. A
+ * button that is off and a required field that is empty throw, as such a browser refuses them.
  */
 import type { Visitor } from './console.ts'
 
@@ -17,7 +17,7 @@ export interface Download {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-/** What no browser without scripts would send. */
+/** Fields that no browser without scripts would send. */
 interface Forged {
   /** Further fields. */
   readonly also?: readonly [name: string, value: string][]
@@ -41,7 +41,7 @@ export interface Reader {
   all(selector: string): Node[]
   /** The first element; throws when there is none. */
   one(selector: string): Node
-  /** What is read in the first element, with one blank between words. */
+  /** The words of the first element, with one blank between them. */
   text(selector?: string): string
   follow(link: Name, inside?: string): Promise<void>
   /** `field`: its name, or the text of its label. */
@@ -129,7 +129,7 @@ export const rawText = (node: Node, isLeftOut: (node: Node) => boolean = () => f
 const words = (text: string): string => text.replace(/\s+/g, ' ').trim()
 const isUnseen = ({ tag, attributes }: Node): boolean => UNSEEN.has(tag) || attributes.has('hidden')
 
-/** What is read in an element, with one blank between words. */
+/** The words of an element, with one blank between them. */
 export const read = (node: Node): string => words(joined(node, isUnseen))
 
 /** The accessible name, as far as these pages need it. */
@@ -154,7 +154,7 @@ export function reader(who: Visitor): Reader {
   let [root, html, status, url] = [treeOf(''), '', 0, new URL(who.base)]
   let download: Download | null = null
   let frame: Node | null = null
-  /** What was filled in since the page was opened. */
+  /** Values that were filled in since the page was opened. */
   const filled = new Map<Node, string | File>()
   const checked = new Set<Node>()
 
@@ -196,7 +196,7 @@ export function reader(who: Visitor): Reader {
     return chosen ? (chosen.attributes.get('value') ?? read(chosen)) : ''
   }
 
-  /** What a form sends, as `required` allows it. */
+  /** The fields that a form sends, as `required` allows it. */
   function entriesOf(form: Node, isChecked: boolean): [string, string | File][] {
     const id = form.attributes.get('id')
     const own = everything(root).filter(
