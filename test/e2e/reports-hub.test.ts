@@ -1,12 +1,11 @@
-/** The hub of the compiled executable behind a proxy with a path, from the run to the file on the disk of a reader, in Chromium. */
+/** The hub of the compiled executable behind a proxy with a path, from the run to the file of a reader. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { Uint8ArrayReader, ZipReader } from '@zip.js/zip.js'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { violations } from '../support/accessibility.ts'
 import { startBrowser } from '../support/browser.ts'
+import { type Visitor, visitor } from '../support/console.ts'
 import { type PathProxy, startPathProxy } from '../support/path-proxy.ts'
+import { type Reader, read, reader } from '../support/reader.ts'
 import { type ReportSite, startReportSite } from '../support/report-tasks.ts'
 import { needs } from '../support/servers.ts'
 import { until } from '../support/wait.ts'
@@ -16,9 +15,6 @@ needs('chromium')
 const ANNA = 'anna@acme.example'
 const BOB = 'bob@acme.example'
 const TIMEOUT_MS = 90_000
-const LOOKS = ([360, 1440] as const).flatMap((width) =>
-  (['light', 'dark'] as const).map((scheme) => [width, scheme] as const),
-)
 
 interface HubItem {
   readonly id: string
@@ -34,12 +30,11 @@ interface Read {
   readonly version: number
 }
 
-describe('in Chromium', () => {
-  let browser: Browser
+describe('behind a proxy', () => {
   let proxy: PathProxy
   let reports: ReportSite
-  /** Cookies of Anna's session. */
-  let session: Awaited<ReturnType<BrowserContext['storageState']>>
+  /** Has Anna's session after the first test. */
+  let anna: Visitor
   let packRun: string
 
   beforeAll(async () => {
@@ -49,30 +44,25 @@ describe('in Chromium', () => {
       { footman: { api: { allowedHosts: [proxy.host] } } },
     )
     proxy.target = reports.product.restPort
-    browser = await startBrowser()
+    anna = visitor(new URL(proxy.url).origin)
   }, TIMEOUT_MS)
   afterAll(async () => {
-    await browser?.close()
     await reports?.[Symbol.asyncDispose]()
     await proxy?.[Symbol.asyncDispose]()
   })
 
-  async function open(
-    options: Parameters<Browser['newContext']>[0],
-    use: (page: Page) => Promise<void>,
-  ): Promise<void> {
-    const context = await browser.newContext({ viewport: { width: 360, height: 800 }, ...options })
-    const foreign: string[] = []
-    context.setDefaultTimeout(10_000)
-    const page = await context.newPage()
-    page.on('request', (request) => {
-      if (!request.url().startsWith(`${proxy.url}/hub`) && !request.url().startsWith('data:'))
-        foreign.push(request.url())
-    })
-    await use(page)
-    expect(foreign).toEqual([])
-    session = await context.storageState()
-    await context.close()
+  /** Opens a page; everything that it loads or leads to lies in the hub. */
+  async function open(page: Reader, address: string): Promise<void> {
+    const { pathname, search } = new URL(address)
+    await page.open(pathname + search)
+    staysInside(page)
+  }
+  function staysInside(page: Reader): void {
+    const addresses = ['href', 'src', 'action'].flatMap((name) =>
+      page.all(`[${name}]`).map(({ attributes }) => new URL(attributes.get(name)!, page.url).href),
+    )
+    expect(addresses.length).toBeGreaterThan(0)
+    expect(addresses.filter((one) => !one.startsWith(`${proxy.url}/hub`) && !one.startsWith('data:'))).toEqual([])
   }
 
   /** A task that mails two documents and puts them into the hub, for one person. */
@@ -105,43 +95,32 @@ describe('in Chromium', () => {
       expect([run.outcome, run.events, run.counts.hubItems]).toEqual(['success', [], 2])
       const link = linkIn(ANNA, /href="([^"]+\/hub\/items\/[^"]+)"/)
       expect(link).toStartWith(`${proxy.url}/hub/items/`)
-      await open({ javaScriptEnabled: false, hasTouch: true }, async (page) => {
-        await page.goto(link)
-        await page.getByLabel('E-mail address').fill(ANNA)
-        const before = reports.mailsTo(ANNA).length
-        await page.getByRole('button', { name: 'Send the link' }).click()
-        await page.getByText('If the address is known').waitFor()
-        await until(() => reports.mailsTo(ANNA).length > before)
-        await page.goto(linkIn(ANNA, /href="([^"]+\/hub\/login\/[^"]+)"/))
-        await page.getByRole('button', { name: 'Sign in' }).click()
-        // The login leads to the document of the mail.
-        await page.waitForURL(link)
-        await page.getByRole('link', { name: 'All reports' }).click()
-        await page.getByRole('heading', { name: 'Reports for you' }).waitFor()
-        await page.waitForLoadState()
-        expect(await page.locator('article.report').count()).toBe(1)
+      const page = reader(anna)
+      await open(page, link)
+      const before = reports.mailsTo(ANNA).length
+      page.fill('E-mail address', ANNA)
+      await page.press('Send the link')
+      expect(page.text()).toContain('If the address is known')
+      await until(() => reports.mailsTo(ANNA).length > before)
+      await open(page, linkIn(ANNA, /href="([^"]+\/hub\/login\/[^"]+)"/))
+      await page.press('Sign in')
+      // The login leads to the document of the mail.
+      expect(page.url.href).toBe(link)
+      staysInside(page)
+      await page.follow('All reports')
+      expect(page.text('h1')).toBe('Reports for you')
+      expect(page.all('article.report')).toHaveLength(1)
+      staysInside(page)
 
-        const downloading = page.waitForEvent('download')
-        await page.getByRole('link', { name: 'Download Weekly pack.xlsx' }).click()
-        const download = await downloading
-        expect(download.suggestedFilename()).toBe('Weekly pack.xlsx')
-        expect(
-          readFileSync(await download.path())
-            .subarray(0, 2)
-            .toString(),
-        ).toBe('PK')
-        const all = page.waitForEvent('download')
-        await page.getByRole('link', { name: 'Download all as ZIP' }).click()
-        const archive = await all
-        expect(archive.suggestedFilename()).toMatch(/^Weekly pack \d{4}-\d\d-\d\d\.zip$/)
-        const zip = new ZipReader(new Uint8ArrayReader(new Uint8Array(readFileSync(await archive.path()))))
-        expect((await zip.getEntries()).map(({ filename }) => filename)).toEqual([
-          'Weekly pack.html',
-          'Weekly pack.xlsx',
-        ])
-        await page.getByRole('link', { name: 'View Weekly pack.html' }).click()
-        await page.getByText('Revenue').first().waitFor()
-      })
+      await page.follow('Download Weekly pack.xlsx')
+      expect(page.download?.name).toBe('Weekly pack.xlsx')
+      expect(new TextDecoder().decode(page.download?.bytes.subarray(0, 2))).toBe('PK')
+      await page.follow(/^Download all as ZIP/)
+      expect(page.download?.name).toMatch(/^Weekly pack \d{4}-\d\d-\d\d\.zip$/)
+      const zip = new ZipReader(new Uint8ArrayReader(page.download!.bytes))
+      expect((await zip.getEntries()).map(({ filename }) => filename)).toEqual(['Weekly pack.html', 'Weekly pack.xlsx'])
+      await page.follow('View Weekly pack.html')
+      expect(page.text()).toContain('Revenue')
       const listed = (await reads(packRun)).map(({ recipient, how, fileName }) => `${recipient} ${how} ${fileName}`)
       expect(listed).toEqual([
         `${ANNA} view Weekly pack.html`,
@@ -159,7 +138,7 @@ describe('in Chromium', () => {
     async () => {
       expect((await reports.run((await packTask('Salaries', BOB)).id)).outcome).toBe('success')
       const link = linkIn(BOB, /href="([^"]+\/hub\/items\/[^"]+)"/)
-      const cookie = session.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+      const cookie = [...anna.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
       const api = link.replace('/hub/', '/v4/hub/')
       for (const url of [link, `${link}/files/1`, `${link}/files.zip`, api])
         expect([url, (await fetch(url, { headers: { cookie } })).status]).toEqual([url, 404])
@@ -168,35 +147,11 @@ describe('in Chromium', () => {
       }
       expect(hubItems.map(({ files }) => files[0]!.fileName)).toEqual(['Weekly pack.xlsx', 'Weekly pack.html'])
       expect(hubItems[0]!.files[0]!.url).toStartWith('/intern/footman/hub/items/')
-      await open({ storageState: session }, async (page) => {
-        await page.goto(link)
-        await page.getByRole('heading', { name: 'Not found' }).waitFor()
-        expect(await page.locator('body').textContent()).not.toContain('Salaries')
-      })
+      const page = reader(anna)
+      await open(page, link)
+      expect([page.status, page.text('h1')]).toEqual([404, 'Not found'])
+      expect(page.text()).not.toContain('Salaries')
       await expect(reads(packRun)).resolves.toHaveLength(5)
-    },
-    TIMEOUT_MS,
-  )
-
-  test.each(LOOKS)(
-    'the pages at %i px, %s: nothing for axe, no sideways scrolling',
-    async (width, colorScheme) => {
-      await open({ storageState: session, colorScheme, viewport: { width, height: 800 } }, async (page) => {
-        const look = async (name: string) => {
-          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-          expect([name, await violations(page), overflow <= 0]).toEqual([name, [], true])
-        }
-        await page.goto(`${proxy.url}/hub`)
-        await page.getByRole('link', { name: /^Weekly pack/ }).waitFor()
-        await look('list')
-        await page.getByRole('link', { name: /^Weekly pack/ }).click()
-        await page.getByText('Published together').waitFor()
-        await look('item')
-        await page.goto(`${proxy.url}/hub?q=nothing-of-this`)
-        await look('nothing found')
-        await page.goto(`${proxy.url}/hub/login`)
-        await look('login')
-      })
     },
     TIMEOUT_MS,
   )
@@ -219,7 +174,9 @@ describe('in Chromium', () => {
           ),
       })
       const before = reports.mailsTo(ANNA).length
-      const context = await browser.newContext({ storageState: session })
+      await using browser = await startBrowser()
+      const context = await browser.newContext()
+      await context.addCookies([...anna.cookies].map(([name, value]) => ({ name, value, url: `${proxy.url}/hub` })))
       const tab = await context.newPage()
       for (const path of ['out', 'ask']) {
         await tab.goto(`http://localhost:${server.port}/${path}`)
@@ -250,16 +207,18 @@ describe('in Chromium', () => {
         expect([run.outcome, run.events]).toEqual(['success', []])
         runs.push(run.id)
       }
-      await open({ storageState: session }, async (page) => {
-        await page.goto(`${proxy.url}/hub`)
-        await page.getByRole('link', { name: '10 versions' }).click()
-        await page.getByRole('heading', { name: '10 versions' }).waitFor()
-        const shown = await page.getByRole('link', { name: /^Version \d+$/ }).allInnerTexts()
-        expect(shown).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2].map((n) => `Version ${n}`))
-        await page.getByRole('link', { name: 'Version 2', exact: true }).click()
-        await page.getByRole('link', { name: 'Open the newest, version 11' }).click()
-        await page.getByRole('heading', { name: '10 versions' }).waitFor()
-      })
+      const page = reader(anna)
+      await open(page, `${proxy.url}/hub`)
+      await page.follow('10 versions')
+      expect(page.all('h2').map(read)).toContain('10 versions')
+      const shown = page
+        .all('a')
+        .map(read)
+        .filter((name) => /^Version \d+$/.test(name))
+      expect(shown).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2].map((n) => `Version ${n}`))
+      await page.follow('Version 2')
+      await page.follow('Open the newest, version 11')
+      expect(page.all('h2').map(read)).toContain('10 versions')
       expect((await reads(runs[1]!)).map(({ version, how }) => [version, how])).toEqual([[2, 'view']])
       expect(await reads(runs[0]!)).toEqual([])
     },

@@ -14,6 +14,8 @@ export function startBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // A page of a test is over before code that is compiled anew has run often enough to be worth it.
+      '--js-flags=--no-opt',
     ],
   })
 }

@@ -2,8 +2,9 @@
 import { expect } from 'bun:test'
 import { get } from 'node:http'
 import type { Browser, Page } from 'playwright-core'
-import { CONTRAST, violations } from './accessibility.ts'
+import { violations } from './accessibility.ts'
 import type { Visitor } from './console.ts'
+import { type Node, rawText, select, treeOf } from './reader.ts'
 
 export interface OpenOptions {
   readonly width?: number
@@ -71,42 +72,90 @@ export const seen = (page: Page, selector: string): Promise<string> =>
   page.locator(selector).innerText()
 
 const WIDTHS = [360, 768, 1440]
+/** All rules at the width that hides most and at the one that shows most; between them, those about places and sizes. */
+const LAYOUT_RULES: readonly string[] = ['target-size', 'scrollable-region-focusable']
+/** Rows, entries and lines after fifteen of their kind, for which those before stand when axe looks. */
+const MORE = ['tr', 'li', '.line', 'option', 'svg a', 'svg circle'].map((kind) => `${kind}:nth-child(n + 16)`).join()
 /** Around the widths at which the layout changes. */
 const BETWEEN = [767, 900]
 /** A window of 1,280 × 1,024 pixels at 400 % zoom. */
 const ZOOMED = { width: 320, height: 256 }
+/** Pages that are looked at side by side. */
+const TABS = 2
 
-/** Opens each path below `base`, at each width in both themes, and zoomed: no violation, fault or sideways scrolling. */
+/**
+ * Opens each path below `base`: no violation at any width, fault or sideways scrolling, and the text is that of the HTML, which is
+ * what a browser without scripts shows. Widths change the layout and themes the colours, so each page is light at one width and
+ * dark at another, and the next page the other way round. The frame around the pages is looked at with the first one of a tab at
+ * each width, later at one.
+ */
 export async function looksWell(
   browser: Browser,
   base: string,
   paths: readonly string[],
   options: Pick<OpenOptions, 'as'> = {},
 ): Promise<void> {
-  for (const path of paths) {
-    await using opened = await openConsole(browser, base + path, options)
+  const found: object[] = []
+  async function walk(lane: number): Promise<void> {
+    const own = paths.filter((_, n) => n % TABS === lane)
+    if (own.length === 0) return
+    await using opened = await openConsole(browser, `${base}${own[0]}`, options)
     const { page, faults } = opened
-    await page.locator('main h1').waitFor()
-    const problems: string[] = []
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 900 })
-      await page.emulateMedia({ colorScheme: 'light' })
-      problems.push(...(await violations(page)).map((text) => `${width} px: ${text}`))
-      await page.emulateMedia({ colorScheme: 'dark' })
-      problems.push(...(await violations(page, CONTRAST)).map((text) => `${width} px, dark: ${text}`))
-      const wide = await tooWide(page)
-      if (wide > 0) problems.push(`${width} px: ${wide} px too wide`)
+    for (const [n, path] of own.entries()) {
+      const answer = await page.goto(base + path)
+      await page.locator('main h1').waitFor()
+      const problems = await sameText(page, (await answer?.text()) ?? '')
+      problems.push(...(await problemsOf(page, n)), ...(faults as string[]).splice(0))
+      if (problems.length > 0) found.push({ path, problems })
     }
-    for (const width of BETWEEN) {
-      await page.setViewportSize({ width, height: 900 })
-      const wide = await tooWide(page)
-      if (wide > 0) problems.push(`${width} px: ${wide} px too wide`)
-    }
-    await page.setViewportSize(ZOOMED)
-    const wide = await tooWide(page)
-    if (wide > 0) problems.push(`400 % zoom: ${wide} px too wide`)
-    expect({ path, problems: [...problems, ...faults] }).toEqual({ path, problems: [] })
   }
+  await Promise.all(Array.from({ length: TABS }, (_, lane) => walk(lane)))
+  expect(found).toEqual([])
+}
+
+/** Problems of the n-th page of a walk, as it stands in a tab. */
+async function problemsOf(page: Page, n: number): Promise<string[]> {
+  const problems: string[] = []
+  const checkWidth = async (title: string): Promise<void> => {
+    const wide = await tooWide(page)
+    if (wide > 0) problems.push(`${title}: ${wide} px too wide`)
+  }
+  for (const width of [...WIDTHS, ...BETWEEN]) {
+    await page.setViewportSize({ width, height: 900 })
+    await checkWidth(`${width} px`)
+  }
+  await page.setViewportSize(ZOOMED)
+  await checkWidth('400 % zoom')
+  await page.evaluate((more) => {
+    for (const one of document.querySelectorAll(more)) one.remove()
+  }, MORE)
+  for (const [at, width] of WIDTHS.entries()) {
+    const colorScheme = (n + Math.ceil(at / 2)) % 2 === 0 ? 'light' : 'dark'
+    await page.setViewportSize({ width, height: 900 })
+    await page.emulateMedia({ colorScheme })
+    const part = n === 0 || at === 0 ? 'html' : 'main'
+    const rules = n > 0 && width === 768 ? LAYOUT_RULES : undefined
+    problems.push(...(await violations(page, { part, rules })).map((text) => `${width} px, ${colorScheme}: ${text}`))
+  }
+  return problems
+}
+
+/** Times on the clock of the browser, and pictures in its width. */
+const isOfBrowser = ({ attributes }: Node): boolean => attributes.has('data-here') || attributes.has('data-here-head')
+
+/** A problem when scripts have changed what the page says. Lengths of time go on. */
+async function sameText(page: Page, html: string): Promise<string[]> {
+  const [main] = select(treeOf(html), 'main')
+  const letters = (text: string) => text.replaceAll(/\s+/g, '').replaceAll(/\d+(?:ms|s|min|h|d)+ago|justnow/g, '')
+  const shown = await page.evaluate(() => {
+    const copy = document.querySelector('main')!.cloneNode(true) as Element
+    for (const one of copy.querySelectorAll('[data-here], [data-here-head]')) one.remove()
+    return copy.textContent ?? ''
+  })
+  const [plain, scripted] = [letters(main ? rawText(main, isOfBrowser) : ''), letters(shown)]
+  if (plain === scripted) return []
+  const at = [...plain].findIndex((letter, n) => scripted[n] !== letter)
+  return [`without scripts "${plain.slice(at - 20, at + 40)}", with them "${scripted.slice(at - 20, at + 40)}"`]
 }
 
 /** Bytes of an answer as they are transferred, with gzip. */

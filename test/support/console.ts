@@ -24,11 +24,14 @@ export interface Shown {
 type Fields = Readonly<Record<string, string>> | readonly (readonly [name: string, value: string])[]
 
 export interface Visitor {
+  /** Before the paths of all requests. */
+  readonly base: string
   /** By name; changes with every `Set-Cookie`. */
   readonly cookies: Map<string, string>
   /** `Set-Cookie` headers of the last answer. */
   readonly set: string[]
   get(path: string, headers?: Record<string, string>): Promise<Response>
+  send(method: string, path: string, headers: Record<string, string>, body?: string | FormData): Promise<Response>
   /** Posts like a page of the same origin, unless `headers` say otherwise. */
   post(path: string, fields: Fields, headers?: Record<string, string>): Promise<Response>
   /** A page by its path below `/console`. */
@@ -60,7 +63,7 @@ export function visitor(base: string, always: Record<string, string> = {}, tls: 
   const cookies = new Map<string, string>()
   const set: string[] = []
 
-  async function send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Response> {
+  const send: Visitor['send'] = async (method, path, headers, body) => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const answer = await fetch(base + path, {
       method,
@@ -92,9 +95,11 @@ export function visitor(base: string, always: Record<string, string> = {}, tls: 
     return /name="csrf" value="([^"]+)"/.exec(html)?.[1] ?? ''
   }
   return {
+    base,
     cookies,
     set,
     get,
+    send,
     post,
     csrf,
     page: async (path) => shown(await get(`/console${path}`)),

@@ -72,11 +72,15 @@ export interface ReportSite extends AsyncDisposable {
   mailTask(name: string, reportId: string, changes?: object): Promise<Named>
 }
 
-/** `settings`: merged over the section `reportTask`; `config`: over the whole configuration. */
+/**
+ * `settings`: merged over the section `reportTask`; `config`: over the whole configuration. `headers`: of each call, for a Footman
+ * with access control.
+ */
 export async function startReportSite(
   settings: object = {},
   config: { readonly footman?: object; readonly [key: string]: unknown } = {},
   host?: Host,
+  headers: Record<string, string> = {},
 ): Promise<ReportSite> {
   const [space, templates] = [tempDirectory(host?.directoryIn), tempDirectory(host?.directoryIn)]
   const pathOf = (local: string) => host?.path(local) ?? local
@@ -114,7 +118,7 @@ export async function startReportSite(
   await product.start()
 
   const call: ReportSite['call'] = async (method, path, body, status = method === 'POST' ? 201 : 200) => {
-    const answer = await product.call(method, path, body)
+    const answer = await product.call(method, path, body, headers)
     const text = await answer.text()
     expect([path, answer.status, answer.status === status ? '' : text]).toEqual([path, status, ''])
     return JSON.parse(text)

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
 import { newKey, type Visitor, visitorOf } from '../../support/console.ts'
-import { openConsole } from '../../support/console-browser.ts'
+import { type ConsolePage, openConsole } from '../../support/console-browser.ts'
 import { ALL_ENDPOINTS } from '../../support/everything.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
@@ -55,6 +55,7 @@ describe('actions', () => {
   let sink: HttpSink
   let product: Footman
   let browser: Browser
+  let opened: ConsolePage
   let who: Visitor
   let eventId = ''
   let deliveryId = ''
@@ -101,6 +102,7 @@ describe('actions', () => {
     ;[eventId, deliveryId, deadId] = [delivered!.eventId, delivered!.id, dead!.id]
     who = visitorOf(product)
     await who.signIn(OPS.key)
+    opened = await openConsole(browser, `http://127.0.0.1:${product.restPort}/console/`, { as: who })
   }, TIMEOUT)
 
   afterAll(async () => {
@@ -226,9 +228,8 @@ describe('actions', () => {
   }
 
   async function inBrowser({ page: path, opens, button }: Action): Promise<void> {
-    const url = `http://127.0.0.1:${product.restPort}/console${path()}`
-    await using opened = await openConsole(browser, url, { as: who })
     const { page, faults } = opened
+    await page.goto(`http://127.0.0.1:${product.restPort}/console${path()}`)
     if (opens) await page.getByRole('link', { name: opens, exact: true }).first().click()
     const scope = opens ? page.locator('dialog') : page.locator('main')
     await scope.getByRole('button', { name: button, exact: true }).first().click()

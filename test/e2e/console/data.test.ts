@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { newKey, textOf, type Visitor, visitor } from '../../support/console.ts'
-import { looksWell, openConsole } from '../../support/console-browser.ts'
+import { openConsole } from '../../support/console-browser.ts'
 import { ENCODINGS, encoded } from '../../support/encodings.ts'
 import { type Everything, everything } from '../../support/everything.ts'
 import { needs } from '../../support/servers.ts'
@@ -264,22 +264,6 @@ describe('stored data', () => {
       browser = await startBrowser()
     }, 90_000)
     afterAll(() => browser?.close())
-
-    test('the pages look well', async () => {
-      const { fileJobs } = (await (await call('GET', '/v4/filejobs')).json()) as { fileJobs: { jobId: string }[] }
-      const paths = [
-        PAGE,
-        `${PAGE}/Sales%20ETL`,
-        `${PAGE}/Sales%20ETL?key=last%20run`,
-        '/system/files',
-        '/system/mqtt',
-        `/system/files/${fileJobs[0]?.jobId}`,
-        '/form/kv.deleteNamespace?namespace=Sales%20ETL',
-      ]
-      await looksWell(browser, `${base}/console`, paths, { as: owner })
-      await looksWell(browser, `${base}/console`, ['/system/audit'], { as: sales })
-      await looksWell(browser, `${base}/console`, ['/login'])
-    }, 120_000)
 
     test('a pair is edited in a dialog', async () => {
       await using opened = await openConsole(browser, `${base}/console${PAGE}/Sales%20ETL`, { as: owner, width: 360 })

@@ -1,13 +1,14 @@
-/** Deliveries, destinations, snoozes and routes in Chromium, against the compiled executable and a simulated site. */
+/** Deliveries, destinations, snoozes and routes as HTML and in Chromium, from the compiled executable and a simulated site. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { DatabaseSync } from 'node:sqlite'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { visitorOf } from '../../support/console.ts'
-import { looksWell, openConsole, seen, tooWide } from '../../support/console-browser.ts'
+import { openConsole, seen, tooWide } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
+import { read, reader } from '../../support/reader.ts'
 import { needs } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
 import { until } from '../../support/wait.ts'
@@ -16,6 +17,7 @@ needs('chromium')
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
 const TIMEOUT = 90_000
+const HELD_BACK = /It would hold back 1 of the \d+ alerts of the last 24 h/
 const DEAD = 40
 /** One more than may be sent again without typing their number. */
 const MORE = 21
@@ -120,37 +122,6 @@ describe('deliveries in the console', () => {
     await Promise.all([site?.[Symbol.asyncDispose](), sink?.stop()])
   })
 
-  /** Addresses of the pages below the console. */
-  async function pages(): Promise<string[]> {
-    const [one] = await deliveries('state=dead')
-    return [
-      '/deliveries?state=dead&limit=5',
-      `/deliveries/${one?.id}`,
-      '/destinations',
-      '/destinations/refuses',
-      '/snoozes',
-      '/form/snooze.set?task=Fin*',
-      '/form/destination.test?name=good',
-      '/system/routes?type=reload',
-      '/form/routes.explain',
-    ]
-  }
-
-  test('the pages look well', async () => looksWell(browser, base, await pages()), 2 * TIMEOUT)
-
-  test(
-    'the pages show the same without JavaScript',
-    async () => {
-      const texts = (page: Page) => page.locator('main h1, main h2, main td, main dd').allTextContents()
-      for (const path of await pages()) {
-        await using scripted = await openConsole(browser, base + path)
-        await using plain = await openConsole(browser, base + path, { javaScript: false })
-        expect(await texts(plain.page)).toEqual(await texts(scripted.page))
-      }
-    },
-    TIMEOUT,
-  )
-
   test(
     '40 failed deliveries of a destination are sent again by one action, after the number is typed',
     async () => {
@@ -191,11 +162,12 @@ describe('deliveries in the console', () => {
       await until(async () => (await deliveries('destination=refuses&state=dead')).length === MORE)
       isRefusing = false
       const refused = sent()
-      await using simple = await openConsole(browser, `${base}/deliveries?destination=refuses`, { javaScript: false })
-      await simple.page.getByRole('link', { name: 'Send all failed of this filter again…' }).click()
-      await simple.page.locator('input[name=typed]').fill(String(MORE))
-      await simple.page.getByRole('button', { name: 'Send failed deliveries again' }).click()
-      expect(await seen(simple.page, '.flash')).toContain(`${MORE} deliveries are under way again`)
+      const simple = reader(who)
+      await simple.open('/console/deliveries?destination=refuses')
+      await simple.follow('Send all failed of this filter again…')
+      simple.fill('typed', String(MORE))
+      await simple.press('Send failed deliveries again')
+      expect(simple.text('.flash')).toContain(`${MORE} deliveries are under way again`)
       await until(async () => (await deliveries('destination=refuses&state=delivered')).length === DEAD + MORE)
       expect(sent()).toBe(refused + MORE)
     },
@@ -203,31 +175,29 @@ describe('deliveries in the console', () => {
   )
 
   test(
-    'one is sent again and one is cancelled, from the page and without JavaScript',
+    'one is sent again and one is cancelled, from the page',
     async () => {
-      for (const javaScript of [true, false]) {
-        const pending = await fire('down')
-        await until(async () => (await deliveries(`id=${pending}`))[0]?.state === 'pending')
-        await using opened = await openConsole(browser, `${base}/deliveries/${pending}`, { javaScript })
-        const { page } = opened
-        await page.getByRole('link', { name: 'Cancel' }).click()
-        await page.getByRole('button', { name: 'Cancel the delivery' }).click()
-        expect(await seen(page, '.flash')).toContain('The delivery is cancelled.')
-        expect(await seen(page, '.kv')).toContain('cancelled: ')
-        expect((await deliveries(`id=${pending}`))[0]?.reason).toBe('CANCELLED')
-        const { audit } = await get<{ audit: { action: string }[] }>(`/v4/audit?target=${pending}`)
-        expect(audit.map(({ action }) => action)).toEqual(['delivery.cancel'])
-        // A failed one goes at once, a delivered one asks first.
-        await page.getByRole('button', { name: 'Send again' }).click()
-        expect(await seen(page, '.flash')).toContain('Sent again to down')
-        const [good] = await deliveries('destination=good&state=delivered')
-        const count = sink.requests.filter(({ url }) => url === '/good').length
-        await page.goto(`${base}/deliveries/${good?.id}`)
-        await page.getByRole('link', { name: 'Send again' }).click()
-        await page.getByRole('button', { name: 'Send again' }).click()
-        expect(await seen(page, '.flash')).toContain('Sent again to good')
-        await until(() => sink.requests.filter(({ url }) => url === '/good').length === count + 1)
-      }
+      const page = reader(visitorOf(product))
+      const pending = await fire('down')
+      await until(async () => (await deliveries(`id=${pending}`))[0]?.state === 'pending')
+      await page.open(`/console/deliveries/${pending}`)
+      await page.follow('Cancel')
+      await page.press('Cancel the delivery')
+      expect(page.text('.flash')).toContain('The delivery is cancelled.')
+      expect(page.text('.kv')).toContain('cancelled: ')
+      expect((await deliveries(`id=${pending}`))[0]?.reason).toBe('CANCELLED')
+      const { audit } = await get<{ audit: { action: string }[] }>(`/v4/audit?target=${pending}`)
+      expect(audit.map(({ action }) => action)).toEqual(['delivery.cancel'])
+      // A failed one goes at once, a delivered one asks first.
+      await page.press('Send again')
+      expect(page.text('.flash')).toContain('Sent again to down')
+      const [good] = await deliveries('destination=good&state=delivered')
+      const count = sink.requests.filter(({ url }) => url === '/good').length
+      await page.open(`/console/deliveries/${good?.id}`)
+      await page.follow('Send again')
+      await page.press('Send again', 'main')
+      expect(page.text('.flash')).toContain('Sent again to good')
+      await until(() => sink.requests.filter(({ url }) => url === '/good').length === count + 1)
     },
     TIMEOUT,
   )
@@ -235,24 +205,37 @@ describe('deliveries in the console', () => {
   test(
     'a destination is tested: the message is shown first, then sent and followed to its end',
     async () => {
-      for (const javaScript of [true, false]) {
-        const count = sink.requests.filter(({ url }) => url === '/good').length
-        await using opened = await openConsole(browser, `${base}/destinations/good`, { javaScript })
-        const { page } = opened
-        await page.getByRole('link', { name: 'Test…' }).click()
-        await page.locator('select[name=outcome]').selectOption('success')
-        await page.getByRole('button', { name: 'Show the message' }).click()
-        await page.waitForURL(/form\/destination\.test/)
-        expect(await seen(page, '[data-preview]')).toMatch(/1 message would be sent[\s\S]*\[TEST\] Reload succeeded/)
-        expect(sink.requests.filter(({ url }) => url === '/good')).toHaveLength(count)
-        await page.getByRole('button', { name: 'Send test' }).click()
-        await page.waitForURL(/\/events\//)
-        await until(async () => {
-          if (!javaScript) await page.reload()
-          return (await seen(page, '.deliveries')).includes('Delivered')
-        })
-        expect(sink.requests.filter(({ url }) => url === '/good')).toHaveLength(count + 1)
-      }
+      const good = () => sink.requests.filter(({ url }) => url === '/good').length
+      const before = good()
+      await using opened = await openConsole(browser, `${base}/destinations/good`)
+      const { page } = opened
+      await page.getByRole('link', { name: 'Test…' }).click()
+      await page.locator('select[name=outcome]').selectOption('success')
+      await page.getByRole('button', { name: 'Show the message' }).click()
+      await page.waitForURL(/form\/destination\.test/)
+      expect(await seen(page, '[data-preview]')).toMatch(/1 message would be sent[\s\S]*\[TEST\] Reload succeeded/)
+      expect(good()).toBe(before)
+      await page.getByRole('button', { name: 'Send test' }).click()
+      await page.waitForURL(/\/events\//)
+      await until(async () => (await seen(page, '.deliveries')).includes('Delivered'))
+      expect(good()).toBe(before + 1)
+
+      const simple = reader(visitorOf(product))
+      await simple.open('/console/destinations/good')
+      await simple.follow('Test…')
+      simple.fill('outcome', 'success')
+      await simple.press('Show the message')
+      expect(simple.url.pathname).toEndWith('/form/destination.test')
+      expect(simple.text('[data-preview]')).toMatch(/1 message would be sent.*\[TEST\] Reload succeeded/)
+      expect(good()).toBe(before + 1)
+      await simple.press('Send test')
+      const event = simple.url.pathname
+      expect(event).toContain('/events/')
+      await until(async () => {
+        await simple.open(event)
+        return simple.text('.deliveries').includes('Delivered')
+      })
+      expect(good()).toBe(before + 2)
     },
     TIMEOUT,
   )
@@ -260,29 +243,46 @@ describe('deliveries in the console', () => {
   test(
     'a snooze shows what it would hold back, holds back, is lifted, and the lifting is undone',
     async () => {
-      for (const javaScript of [true, false]) {
-        await using opened = await openConsole(browser, `${base}/snoozes`, { javaScript })
-        const { page } = opened
-        await page.getByRole('link', { name: 'New…' }).click()
-        await page.locator('input[name=task]').fill('Financial*')
-        await page.locator('input[name=reason]').fill('database is moved')
-        await page.getByRole('button', { name: 'What would it hold back?' }).click()
-        await page.waitForURL(/form\/snooze\.set/)
-        expect(await seen(page, '[data-preview]')).toMatch(/It would hold back 1 of the \d+ alerts of the last 24 h/)
-        expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
-        await page.getByRole('button', { name: 'Snooze', exact: true }).click()
-        expect(await seen(page, '[data-rows]')).toMatch(/task Financial\*[\s\S]*database is moved/)
-        await page.getByRole('button', { name: 'Lift' }).click()
-        await page.waitForURL(/lifted=/)
-        expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
-        await page.getByRole('button', { name: 'Undo' }).click()
-        await page.waitForURL((url) => url.search === '')
-        expect(await seen(page, '[data-rows]')).toMatch(/task Financial\*[\s\S]*database is moved/)
-        await page.getByRole('button', { name: 'Lift' }).click()
-        await page.waitForURL(/lifted=/)
-      }
-      const audit = await (await product.call('GET', '/v4/audit?action=snooze.lift')).text()
-      expect(audit.match(/"via":"console"/g)).toHaveLength(4)
+      await using opened = await openConsole(browser, `${base}/snoozes`)
+      const { page } = opened
+      await page.getByRole('link', { name: 'New…' }).click()
+      await page.locator('input[name=task]').fill('Financial*')
+      await page.locator('input[name=reason]').fill('database is moved')
+      await page.getByRole('button', { name: 'What would it hold back?' }).click()
+      await page.waitForURL(/form\/snooze\.set/)
+      expect(await seen(page, '[data-preview]')).toMatch(HELD_BACK)
+      expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
+      await page.getByRole('button', { name: 'Snooze', exact: true }).click()
+      expect(await seen(page, '[data-rows]')).toMatch(/task Financial\*[\s\S]*database is moved/)
+      await page.getByRole('button', { name: 'Lift' }).click()
+      await page.waitForURL(/lifted=/)
+      expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
+      await page.getByRole('button', { name: 'Undo' }).click()
+      await page.waitForURL((url) => url.search === '')
+      expect(await seen(page, '[data-rows]')).toMatch(/task Financial\*[\s\S]*database is moved/)
+      await page.getByRole('button', { name: 'Lift' }).click()
+      await page.waitForURL(/lifted=/)
+
+      const simple = reader(visitorOf(product))
+      await simple.open('/console/snoozes')
+      await simple.follow('New…')
+      simple.fill('task', 'Financial*')
+      simple.fill('reason', 'database is moved')
+      await simple.press('What would it hold back?')
+      expect(simple.text('[data-preview]')).toMatch(HELD_BACK)
+      expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
+      await simple.press('Snooze', 'main')
+      expect(simple.text('[data-rows]')).toMatch(/task Financial\*.*database is moved/)
+      await simple.press(/^Lift/)
+      expect(simple.url.search).toContain('lifted=')
+      expect(await get('/v4/snoozes')).toMatchObject({ snoozes: [] })
+      await simple.press('Undo')
+      expect(simple.url.search).toBe('')
+      expect(simple.text('[data-rows]')).toMatch(/task Financial\*.*database is moved/)
+      await simple.press(/^Lift/)
+      expect(simple.url.search).toContain('lifted=')
+      const lifted = async () => (await product.call('GET', '/v4/audit?action=snooze.lift')).text()
+      await until(async () => (await lifted()).match(/"via":"console"/g)?.length === 4)
     },
     TIMEOUT,
   )
@@ -290,11 +290,10 @@ describe('deliveries in the console', () => {
   test(
     'the tester of the routes explains an invented event by its address',
     async () => {
-      await using opened = await openConsole(browser, `${base}/system/routes?type=reload&outcome=failed`)
-      const { page, faults } = opened
-      expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes? fires?[\s\S]*all\s+to good\s+Would be sent/)
-      expect(await seen(page, '[aria-labelledby=routes]')).toMatch(/all\s+on/)
-      expect(faults).toEqual([])
+      const page = reader(visitorOf(product))
+      await page.open('/console/system/routes?type=reload&outcome=failed')
+      expect(page.text('.answer')).toMatch(/1 of \d+ routes? fires?.*all to good Would be sent/)
+      expect(page.text('[aria-labelledby=routes]')).toMatch(/all on/)
     },
     TIMEOUT,
   )
@@ -306,37 +305,46 @@ describe('deliveries in the console', () => {
       const raw = ['/scheduler-reload-failed/', 'win1', 'Nightly', 'Sales', 'LAB\\goran', TASK, TASK].join(';')
       const datagram = `${raw};2026-10-10 15:35:25,117;INFO;${TASK};Max retries reached`
       const draft = '- name: all\n  match: { outcome: success }\n  to: [good]\n- name: other\n  to: [good]'
-      for (const [javaScript, name, subject] of [
-        [true, 'event', event!.id],
-        [false, 'raw', datagram],
-      ] as const) {
-        await using opened = await openConsole(browser, `${base}/system/routes`, { javaScript, width: 360 })
-        const { page } = opened
-        await page.locator(`[name=${name}]`).fill(subject)
-        await page.locator('[name=draft]').fill(draft)
-        await page.getByRole('button', { name: 'Which rules fire?' }).click()
-        await page.waitForURL(/form\/routes\.explain/)
-        expect(await seen(page, '.answer > p')).toBe(
-          'The draft changes 2 rules for this event. 1 of the configured rules fire; 1 with the draft.',
-        )
-        expect(await seen(page, '.answer [data-key=all]')).toMatch(
-          /all\s+different[\s\S]*Would be sent to good[\s\S]*Does not match[\s\S]*outcome success: found failed/,
-        )
-        expect(await seen(page, '.answer [data-key=other]')).toMatch(
-          /other\s+new\s+different[\s\S]*is not there[\s\S]*Would be sent to good/,
-        )
-        expect([javaScript ? await violations(page) : [], await tooWide(page)]).toEqual([[], 0])
-        await page.locator('[name=draft]').fill(draft.replace('to: [good]\n', 'to: [nowhere]\n'))
-        await page.getByRole('button', { name: 'Which rules fire?' }).click()
-        await page.locator('.log.draft').waitFor()
-        expect(await page.locator('.log.draft li.e').allInnerTexts()).toEqual([
-          expect.stringContaining('to: [nowhere]'),
-          expect.stringContaining('no destination is called "nowhere"'),
-        ])
-        expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes fires/)
-        expect([javaScript ? await violations(page) : [], await tooWide(page)]).toEqual([[], 0])
-        expect(opened.faults).toEqual([])
-      }
+      const wrong = draft.replace('to: [good]\n', 'to: [nowhere]\n')
+      const changes = 'The draft changes 2 rules for this event. 1 of the configured rules fire; 1 with the draft.'
+      const ofAll =
+        /all\s+different[\s\S]*Would be sent to good[\s\S]*Does not match[\s\S]*outcome success\s*: found failed/
+      const ofOther = /other\s+new\s+different[\s\S]*is not there[\s\S]*Would be sent to good/
+      const mistakes = [
+        expect.stringContaining('to: [nowhere]'),
+        expect.stringContaining('no destination is called "nowhere"'),
+      ]
+      await using opened = await openConsole(browser, `${base}/system/routes`, { width: 360 })
+      const { page } = opened
+      const looksWell = async () => expect([await violations(page), await tooWide(page)]).toEqual([[], 0])
+      await page.locator('[name=event]').fill(event!.id)
+      await page.locator('[name=draft]').fill(draft)
+      await page.getByRole('button', { name: 'Which rules fire?' }).click()
+      await page.waitForURL(/form\/routes\.explain/)
+      expect(await seen(page, '.answer > p')).toBe(changes)
+      expect(await seen(page, '.answer [data-key=all]')).toMatch(ofAll)
+      expect(await seen(page, '.answer [data-key=other]')).toMatch(ofOther)
+      await looksWell()
+      await page.locator('[name=draft]').fill(wrong)
+      await page.getByRole('button', { name: 'Which rules fire?' }).click()
+      await page.locator('.log.draft').waitFor()
+      expect(await page.locator('.log.draft li.e').allInnerTexts()).toEqual(mistakes)
+      expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes fires/)
+      await looksWell()
+      expect(opened.faults).toEqual([])
+
+      const simple = reader(visitorOf(product))
+      await simple.open('/console/system/routes')
+      simple.fill('raw', datagram)
+      simple.fill('draft', draft)
+      await simple.press('Which rules fire?')
+      expect(simple.text('.answer p')).toBe(changes)
+      expect(simple.text('.answer [data-key=all]')).toMatch(ofAll)
+      expect(simple.text('.answer [data-key=other]')).toMatch(ofOther)
+      simple.fill('draft', wrong)
+      await simple.press('Which rules fire?')
+      expect(simple.all('.log.draft li.e').map(read)).toEqual(mistakes)
+      expect(simple.text('.answer')).toMatch(/1 of \d+ routes fires/)
       const routes = await get<{ alertRoutes: { name: string }[] }>('/v4/alertroutes')
       expect(routes.alertRoutes.filter(({ name }) => ['all', 'other'].includes(name))).toHaveLength(1)
       expect(product.rows('SELECT * FROM event_decision').length).toBeGreaterThan(0)

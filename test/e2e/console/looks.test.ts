@@ -1,64 +1,52 @@
-/** Pages as a browser shows them: folded lists, pictures, colours and lines. */
+/** Pages as a browser shows them: all of them usable by everybody, at each width; folded lists, pictures, colours and lines. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { recordExecution } from '../../../src/tasks/executions/store.ts'
+import { PAGES } from '../../../src/console/pages/index.ts'
 import { startBrowser } from '../../support/browser.ts'
-import { type Scene, startScene } from '../../support/console-scene.ts'
-import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
-import { endedExecution } from '../../support/safety-net.ts'
+import { looksWell } from '../../support/console-browser.ts'
+import { type EveryPage, everyPage, SALES } from '../../support/console-pages.ts'
 import { needs } from '../../support/servers.ts'
-import { until } from '../../support/wait.ts'
 
-needs('chromium')
+needs('mosquitto', 'chromium')
 
-const MINUTE_MS = 60_000
-const SALES = '70000000-0000-4000-8000-000000000001'
-const WAIT = { timeout: 20_000 }
+/** They answer with a document or the address of another page. */
+const NO_PAGE = ['/events/:id/log', '/deliveries/:id/mail', '/reportrun/:runId']
 
 describe('pages in a browser', () => {
-  let sink: HttpSink
-  let scene: Scene
+  let scene: EveryPage
   let browser: Browser
   let page: Page
-  const open = (path: string) => page.goto(`http://127.0.0.1:${scene.port}/console${path}`, { waitUntil: 'load' })
+  let base = ''
+  const open = (path: string) => page.goto(base + path, { waitUntil: 'load' })
 
   beforeAll(async () => {
-    sink = await startHttpSink()
-    sink.answer(({ url }) => ({ status: url === '/gone' ? 400 : 200 }))
-    scene = await startScene({
-      seed(db) {
-        for (let n = 1; n <= 30; n += 1) {
-          const stoppedAt = Date.now() - n * 10 * MINUTE_MS
-          const ids = { executionId: `e-${n}`, resultId: `r-${n}` }
-          const run = { taskId: SALES, taskName: 'Sales ETL hourly', outcome: 'success', runMs: 441_000 } as const
-          recordExecution(db, endedExecution({ ...run, ...ids, stoppedAt }))
-        }
-      },
-      footman: {
-        timezone: 'Europe/Stockholm',
-        destinations: {
-          refusing: { type: 'webhook', url: `${sink.url}/gone` },
-          working: { type: 'webhook', url: `${sink.url}/fine` },
-        },
-        alertRoutes: [{ name: 'all', match: { outcome: 'failed' }, limit: 'none', to: ['refusing', 'working'] }],
-      },
-    })
-    const hourly = { name: 'Each hour', cronSchedule: '0 * * * *', timezone: 'Europe/Stockholm' }
-    await scene.post('/v4/schedules', { ...hourly, qlikSenseTaskId: SALES, startupState: 'started', tags: [] })
-    scene.site.simulator.runTask('Manually triggered reload of Test failing reloads 2')
-    await until(async () => {
-      const { deliveries } = await scene.json<{ deliveries: { state: string }[] }>('/v4/deliveries')
-      const states = deliveries.map(({ state }) => state)
-      return states.includes('delivered') && states.includes('dead')
-    }, WAIT)
-    browser = await startBrowser()
+    ;[scene, browser] = await Promise.all([everyPage(), startBrowser()])
+    base = `http://127.0.0.1:${scene.reports.product.restPort}/console`
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+    const cookies = [...scene.admin.cookies].map(([name, value]) => ({ name, value, url: base }))
+    await page.context().addCookies(cookies)
   }, 120_000)
   afterAll(async () => {
     await browser?.close()
     await scene?.[Symbol.asyncDispose]()
-    await sink?.stop()
   })
+
+  test('the list has every page', () => {
+    const listed = scene.pages.map((path) => path.replace(/\?.*/, ''))
+    const fixed = new Set(PAGES.map(({ path }) => path))
+    const isListed = (path: string) => {
+      const pattern = new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}$`)
+      return listed.some((one) => one === path || (pattern.test(one) && !fixed.has(one)))
+    }
+    expect(PAGES.map(({ path }) => path).filter((path) => !isListed(path))).toEqual(NO_PAGE)
+  })
+
+  test('every page looks well', () => looksWell(browser, base, scene.pages, { as: scene.admin }), 300_000)
+
+  test('the sign-in and a page without its scope look well', async () => {
+    await looksWell(browser, base, ['/login'])
+    await looksWell(browser, base, ['/system/audit'], { as: scene.reader })
+  }, 60_000)
 
   test('the starts of an hourly schedule are one line of a day in the calendar, which opens', async () => {
     await page.setViewportSize({ width: 390, height: 844 })

@@ -5,7 +5,6 @@ import type { Browser } from 'playwright-core'
 import { violations } from '../../support/accessibility.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { type Visitor, visitorOf } from '../../support/console.ts'
-import { looksWell } from '../../support/console-browser.ts'
 import { ALL_ENDPOINTS } from '../../support/everything.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { needs } from '../../support/servers.ts'
@@ -317,18 +316,6 @@ describe('in Chromium', () => {
     browser = await startBrowser()
   }, 90_000)
   afterAll(() => browser?.close())
-
-  test('the pages look well', async () => {
-    const run = product.rows<{ id: string; schedule_id: string }>('SELECT * FROM schedule_run LIMIT 1')[0]
-    const crowd = Array.from({ length: 5 }, (_, n) => entry(`crowd-${n}`, `Crowd ${n}`, { cronSchedule: '0 3 * * *' }))
-    writeFileSync(product.directory.join('schedule.yaml'), FILE + crowd.join(''))
-    await until(async () => (await me.page('/schedules/calendar')).html.includes('<summary>+'), { timeout: 15_000 })
-    const paths = ['', '/new', '/daily', '/calendar', `/${run?.schedule_id}/runs/${run?.id}`]
-    await looksWell(browser, `${base}/console/schedules`, paths)
-    writeFileSync(product.directory.join('schedule.yaml'), FILE)
-    await until(async () => (await schedules()).length < 10, { timeout: 15_000 })
-    await looksWell(browser, `${base}/console/form`, ['/schedule.run?id=daily'])
-  }, 180_000)
 
   test('the preview follows what is typed, in the zone of the browser, and saves', async () => {
     const context = await browser.newContext({ timezoneId: 'America/New_York' })

@@ -2,16 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { startBrowser } from '../../support/browser.ts'
 import { type Visitor, visitorOf } from '../../support/console.ts'
-import { looksWell } from '../../support/console-browser.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
-import { needs } from '../../support/servers.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
 import { until } from '../../support/wait.ts'
-
-needs('chromium')
 
 type Tree = Record<string, unknown>
 
@@ -291,25 +286,4 @@ describe('the pages about Footman', () => {
     expect(await html('/console/system/sessions')).toContain('needs no sign-in')
     expect(await json<Tree>('/v4/monitors')).toMatchObject({ services: [], qlikSense: null })
   })
-
-  test('the pages are accessible, light and dark, and fit a phone', async () => {
-    const browser = await startBrowser()
-    try {
-      await looksWell(browser, `http://127.0.0.1:${product.restPort}/console`, PAGES)
-    } finally {
-      await browser.close()
-    }
-  }, 240_000)
 })
-
-const PAGES = [
-  '/system',
-  '/system/maintenance',
-  '/system/config',
-  '/system/config?as=tree&q=server',
-  '/system/audit',
-  '/system/sessions',
-  '/system/about',
-  '/search?q=sales',
-  '/form/maintenance.create',
-]

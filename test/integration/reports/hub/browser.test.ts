@@ -4,7 +4,9 @@ import { randomUUID } from 'node:crypto'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { violations } from '../../../support/accessibility.ts'
 import { startBrowser } from '../../../support/browser.ts'
+import { visitor } from '../../../support/console.ts'
 import { type TestHub, testHub } from '../../../support/hub.ts'
+import { reader } from '../../../support/reader.ts'
 import { needs } from '../../../support/servers.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -14,7 +16,6 @@ const ANNA = 'anna.berg@acme.example'
 const TIMEOUT_MS = 60_000
 const SIZES = [360, 1440] as const
 const SCHEMES = ['light', 'dark'] as const
-const EACH = SIZES.flatMap((width) => SCHEMES.map((scheme) => [width, scheme] as const))
 
 async function fill(site: TestHub): Promise<{ newest: string; hostile: string; pack: string }> {
   const hour = 3_600_000
@@ -79,13 +80,8 @@ describe('in Chromium', () => {
     readonly base: string
   }
 
-  async function visit(site: TestHub, width: number, colorScheme: 'light' | 'dark', script = true): Promise<Visit> {
-    const context = await browser.newContext({
-      viewport: { width, height: 800 },
-      colorScheme,
-      javaScriptEnabled: script,
-      hasTouch: width < 640,
-    })
+  async function visit(site: TestHub, width: number): Promise<Visit> {
+    const context = await browser.newContext({ viewport: { width, height: 800 }, hasTouch: width < 640 })
     const page = await context.newPage()
     const base = `http://127.0.0.1:${site.api.port}`
     const problems: string[] = []
@@ -118,7 +114,10 @@ describe('in Chromium', () => {
   async function expectGood({ page, problems }: Visit, width: number, name: string): Promise<void> {
     const folder = process.env.FOOTMAN_SCREENSHOTS
     if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true })
-    expect([name, await violations(page)]).toEqual([name, []])
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme })
+      expect([name, colorScheme, await violations(page)]).toEqual([name, colorScheme, []])
+    }
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     expect([name, overflow <= 0]).toEqual([name, true])
     if (width < 640) {
@@ -136,14 +135,14 @@ describe('in Chromium', () => {
     expect([name, problems]).toEqual([name, []])
   }
 
-  test.each(EACH)(
-    'every page at %i px, %s',
-    async (width, scheme) => {
+  test.each(SIZES)(
+    'every page at %i px, light and dark',
+    async (width) => {
       await using site = await testHub()
       const { newest, hostile, pack } = await fill(site)
-      const seen = await visit(site, width, scheme)
+      const seen = await visit(site, width)
       const { page, base } = seen
-      const look = (name: string) => expectGood(seen, width, `${name}-${width}-${scheme}`)
+      const look = (name: string) => expectGood(seen, width, `${name}-${width}`)
       await page.goto(`${base}/hub`)
       await look('login')
       await page.goto(`${base}/hub/login/unknown`)
@@ -173,29 +172,31 @@ describe('in Chromium', () => {
     async () => {
       await using site = await testHub()
       await fill(site)
-      const seen = await visit(site, 360, 'light', false)
-      const { page } = seen
-      await logIn(site, seen)
-      await page.getByLabel('Search title, project or file').fill('margin')
-      await page.keyboard.press('Enter')
-      await page.waitForURL(/q=margin/)
-      expect(await page.locator('article.report').count()).toBe(1)
-      await page.getByRole('link', { name: 'Margin by region' }).click()
-      await page.getByRole('heading', { name: 'Margin by region' }).waitFor()
-      const downloading = page.waitForEvent('download')
-      await page.getByRole('link', { name: /^Download/ }).click()
-      expect((await downloading).suggestedFilename()).toBe('Margin_Nord_2026-W47.pdf')
-      await page.getByRole('link', { name: 'All reports' }).click()
-      await page.locator('summary.chip').click()
-      await page.getByRole('link', { name: /^People/ }).click()
-      await page.waitForURL(/project=People/)
-      expect(await page.locator('article.report').count()).toBe(1)
-      await page.locator('summary.who').click()
-      await page.getByRole('button', { name: 'Sign out', exact: true }).click()
-      await page.getByText('You are signed out.').waitFor()
-      await page.getByRole('link', { name: 'Show your reports' }).click()
-      await page.getByLabel('E-mail address').waitFor()
-      await seen.context.close()
+      const page = reader(visitor(`http://127.0.0.1:${site.api.port}`))
+      await page.open('/hub')
+      page.fill('E-mail address', ANNA)
+      await page.press('Send the link')
+      expect(page.text()).toContain('If the address is known')
+      await until(() => site.mails.length > 0)
+      await page.open(`/hub/login/${site.tokenOf()}`)
+      await page.press('Sign in')
+      expect(page.text('h1')).toBe('Reports for you')
+      page.fill('Search title, project or file', 'margin')
+      await page.press(/^Search/)
+      expect(page.url.search).toContain('q=margin')
+      expect(page.all('article.report')).toHaveLength(1)
+      await page.follow('Margin by region')
+      expect(page.text('h1')).toBe('Margin by region')
+      await page.follow(/^Download/)
+      expect(page.download?.name).toBe('Margin_Nord_2026-W47.pdf')
+      await page.follow('All reports')
+      await page.follow(/^People/)
+      expect(page.url.search).toContain('project=People')
+      expect(page.all('article.report')).toHaveLength(1)
+      await page.press('Sign out')
+      expect(page.text()).toContain('You are signed out.')
+      await page.follow('Show your reports')
+      expect(page.all('input[name=address]')).toHaveLength(1)
     },
     TIMEOUT_MS,
   )
@@ -205,7 +206,7 @@ describe('in Chromium', () => {
     async () => {
       await using site = await testHub()
       await fill(site)
-      const seen = await visit(site, 1440, 'light')
+      const seen = await visit(site, 1440)
       await logIn(site, seen)
       await seen.page.getByRole('link', { name: 'View Stock warning 2026-11-24.html' }).click()
       await seen.page.getByRole('heading', { name: 'Stock' }).waitFor()
