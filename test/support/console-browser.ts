@@ -2,7 +2,7 @@
 import { expect } from 'bun:test'
 import { get } from 'node:http'
 import type { Browser, Page } from 'playwright-core'
-import { violations } from './accessibility.ts'
+import { loadAxe, violations } from './accessibility.ts'
 import type { Visitor } from './console.ts'
 import { type Node, rawText, select, treeOf } from './reader.ts'
 
@@ -101,6 +101,7 @@ export async function looksWell(
     if (own.length === 0) return
     await using opened = await openConsole(browser, `${base}${own[0]}`, options)
     const { page, faults } = opened
+    await loadAxe(page)
     for (const [n, path] of own.entries()) {
       const answer = await page.goto(base + path)
       await page.locator('main h1').waitFor()
