@@ -81,8 +81,12 @@ const AWAITED = `SELECT count(*) AS missing FROM node WHERE removed_at IS NULL A
 const CANDIDATES = `SELECT 1 FROM node WHERE removed_at IS NULL AND name <> $1 AND candidate AND mode <> 'leaving'
   AND seen_at > clock_timestamp() - interval '10 s' LIMIT 1`
 
+const BEATS_OF_ANOTHER = 2
+
 export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
   let hasBeaten = false
+  /** How many beats in a row found one of an older process. The last beat of a process that has ended may come late, once. */
+  let found = 0
   let list: NodeList = { nodes: [], leaderships: [] }
 
   return {
@@ -118,7 +122,8 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
       ])
       const isOther = hasBeaten && before?.instance !== null && before?.instance !== instance
       hasBeaten = true
-      if (isOther && (before?.startedAt ?? 0) < startedAt) {
+      found = isOther && (before?.startedAt ?? 0) < startedAt ? found + 1 : 0
+      if (found === BEATS_OF_ANOTHER) {
         throw new StartError(`Another process works as node "${name}" with a copy of this data directory`, {
           hint: `${CLONE_HINT} Choose another Butler.footman.node.name`,
         })
