@@ -592,7 +592,7 @@ describe('a sheet for each value', () => {
       expect(text).toContain('descr="salesChart"')
       expect(filled.text(`xl/drawings/_rels/drawing${number}.xml.rels`)).toContain(`chart${number}.xml`)
     }
-    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{@region}}: the reference keeps the first copy'])
+    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE All!A1: the reference to {{@region}} keeps the first copy'])
     expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
   })
 
@@ -611,7 +611,7 @@ describe('a sheet for each value', () => {
     expect([...filled.parts.keys()].filter((path) => /chart|drawing|table|media|sheet1/.test(path))).toEqual([])
     expect(filled.text('[Content_Types].xml')).not.toMatch(/sheet1|chart1|drawing1|table1/)
     expect(filled.cells('xl/worksheets/sheet2.xml')).toEqual(['A1==#REF!'])
-    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{@region}}: the sheet is left out'])
+    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE All!A1: the sheet {{@region}} is left out'])
     const alone = workbook([{ name: '{{@region}}', xml: worksheet(sheetRow(1, ['{{region}}'])) }])
     await expect(filledWorkbook(alone, { facts: [] })).rejects.toMatchObject({ code: 'NO_CYCLE_VALUES' })
   })
