@@ -1,7 +1,7 @@
 /** Charts of workbooks as DrawingML (ECMA-376 part 1, 21.2): Excel draws them from the cells below, so that readers can go on with both. */
 import type { ChartKind } from '../entities/report.ts'
 import type { Row } from '../types.ts'
-import type { ChartContent } from './charts/content.ts'
+import { type ChartContent, emptyText } from './charts/content.ts'
 import { numbersOf, type Pivot, pivot, type Series } from './charts/frame.ts'
 import { nameOf, PALETTE } from './charts/style.ts'
 import { escapeXml, lettersOf, XML } from './xlsx-parts.ts'
@@ -29,7 +29,7 @@ const SHAPES: Partial<Record<ChartKind, Shape>> = {
 export const isNative = (content: ChartContent): boolean =>
   content.kind === 'scatter'
     ? pointRows(content).length > 0
-    : SHAPES[content.kind] !== undefined && content.rows.length > 0
+    : SHAPES[content.kind] !== undefined && emptyText(content) === null
 
 /** The rows of a scatter chart with both values, those of a group of colour together; the table below the chart. */
 export function pointRows({ dimensions, rows }: ChartContent): readonly Row[] {
