@@ -343,6 +343,15 @@ describe('values in cells with formats', () => {
     ).toEqual([7, -5])
   })
 
+  test('a quoted unit of a pattern is one of the format, also where the text of Qlik has the quotes', async () => {
+    const crowns = { kind: 'measure', type: 'money', format: '#,##0 "kr"' } as const
+    expect(await loopOf(crowns, [['1,500 "kr"', 1500]])).toEqual({
+      numbers: [1500],
+      codes: ['#,##0 &quot;kr&quot;'],
+      warnings: [],
+    })
+  })
+
   test('a measure whose number no format shows is a text, which is said once', async () => {
     const plain = { kind: 'measure', type: 'number', format: null } as const
     const { numbers, warnings } = await loopOf(plain, [

@@ -172,7 +172,9 @@ describe('one of several rows of a loop', () => {
       'D4003==SUM(1,#N/A)',
       'E4003==MAX(#N/A)',
     ])
-    expect(many.warnings).toEqual(['TEMPLATE_REFERENCE S!D5, S!E5: the formula has no room for the rows of B3 and shows #N/A'])
+    expect(many.warnings).toEqual([
+      'TEMPLATE_REFERENCE S!D5, S!E5: the formula has no room for the rows of B3 and shows #N/A',
+    ])
   })
 })
 
@@ -389,7 +391,9 @@ describe('rows next to one another', () => {
     )
     expect(of('C')).toEqual(['C2=B2/B1', 'C3=B3/B2', 'C4=B4/B3'])
     expect(warnings).toEqual([
-      expect.stringMatching(/^TEMPLATE_REFERENCE S!C2: B1 means the row next to each in further rows .* B\$1 keeps the cell/),
+      expect.stringMatching(
+        /^TEMPLATE_REFERENCE S!C2: B1 means the row next to each in further rows .* B\$1 keeps the cell/,
+      ),
     ])
   })
 
