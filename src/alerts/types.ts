@@ -250,4 +250,6 @@ export interface Refusal {
   readonly detail: string
   /** False = it may take the mail later. */
   readonly isPermanent: boolean
+  /** It may take a shorter mail. */
+  readonly tooLarge?: true
 }

@@ -18,6 +18,7 @@ import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import type { Qlik } from '../qlik/index.ts'
+import { definiteAnswer, reasonOf } from '../qlik/qrs/failure.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { ReportError } from '../reports/codes.ts'
 import type { TaskState } from '../reports/conditions.ts'
@@ -172,9 +173,14 @@ const REPOSITORY_RETRY_MS = [5000, 30_000]
 
 async function dynamicMembers(qrs: QrsClient, { groups }: Definition, signal: AbortSignal) {
   const members: Record<string, GroupMember[]> = {}
-  for (const { id, dynamic } of groups) {
+  for (const { id, name, dynamic } of groups) {
     if (!dynamic) continue
-    const users = await withRetries(() => qrs.users(dynamic.filter, signal), signal)
+    const users = await withRetries(() => qrs.users(dynamic.filter, signal), signal).catch((error: unknown) => {
+      if (signal.aborted) throw error
+      const reason = definiteAnswer(error) ?? reasonOf(error)
+      const details = `the users of the recipient group "${name}" cannot be read: ${reason}; its filter is ${dynamic.filter}`
+      throw new ReportError('REPOSITORY_UNREACHABLE', details, { cause: error })
+    })
     members[id] = users.map(({ userName, emails, directory, userId }) => ({
       name: userName,
       address: emails[0] ?? null,
@@ -184,12 +190,13 @@ async function dynamicMembers(qrs: QrsClient, { groups }: Definition, signal: Ab
   return members
 }
 
+/** Tries again what may pass; rejects with the last error, and at once with a definite answer. */
 async function withRetries<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (const pause of [...REPOSITORY_RETRY_MS, null]) {
     try {
       return await work()
     } catch (error) {
-      if (pause === null) throw new ReportError('REPOSITORY_UNREACHABLE', errorText(error), { cause: error })
+      if (pause === null || definiteAnswer(error) !== null) throw error
       await delay(pause, undefined, { signal })
     }
   }

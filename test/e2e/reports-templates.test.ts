@@ -64,6 +64,7 @@ const templateReport = (name: string, changes: object = {}) =>
   })
 
 interface CheckAnswer {
+  readonly warnings: readonly { readonly code: string; readonly details: string }[]
   readonly ok?: boolean
   readonly code?: string
   readonly details?: string
@@ -95,6 +96,9 @@ async function filled(
   const report = await templateReport(name, changes)
   const sent = await upload(report, format, await zipOf(parts))
   expect([sent.status, sent.body.problems]).toEqual([200, []])
+  // What the file shows is said at the upload, in the words of the run.
+  const shown = sent.body.warnings.map(({ code, details }) => `${code} ${details}`)
+  expect(warnings).toEqual(expect.arrayContaining(shown))
   const filterIds = clauses.length > 0 ? [(await reports.filter(name, ...clauses)).id] : []
   const task = await reports.mailTask(name, report.id, {
     reports: [{ key: 'pack', reportId: report.id, format: output, fileName: 'filled' }],
@@ -403,7 +407,7 @@ test('formulas over loops as LibreOffice computes them: rows of several, groups,
   ]
   const clauses = [values('Year', 2025), values('Region', 'Nordic', 'DACH')]
   const file = await filled('Formulas', 'xlsx', parts, clauses, 'xlsx', { data }, [
-    'TEMPLATE_REFERENCE {{#detail}}: each row of "few" holds all 12 rows of "detail"',
+    'TEMPLATE_REFERENCE {{#detail}}: each row of the loop over "few" around it holds all rows of "detail"; where only those of a group are meant, make groups with a level of the field of the group, or from one table that is sorted by it',
   ])
   const sheetOf = computed(file)
   const rowsIn = (name: string) =>

@@ -51,6 +51,54 @@ test('a mail that is too large for the server goes without its files, and says s
   expect(mail?.parsed.text).toContain('The files are not attached: the mail server refused a mail of this size.')
 }, 90_000)
 
+test.each([
+  [
+    'that the repository refuses',
+    "name eq 'x' and",
+    'REPOSITORY_UNREACHABLE',
+    /^the users of the recipient group "Managers that the repository refuses" cannot be read: 400 Bad Request; its filter is name eq 'x' and$/,
+  ],
+  [
+    'without users',
+    "name eq 'no user has this name'",
+    'NO_RECIPIENTS',
+    /the group "Managers without users" brings no person: no active user of Qlik Sense matches its filter name eq 'no user has this name'/,
+  ],
+])(
+  'a group %s is named in the error of the run',
+  async (kind, filter, code, details) => {
+    const group = { name: `Managers ${kind}`, dynamic: { type: 'qrs', filter } }
+    const { id: groupId } = await reports.call<Named>('POST', '/v4/recipientgroup', group)
+    const task = await reports.mailTask(`Group ${kind}`, reportId, { recipients: [{ type: 'group', groupId }] })
+    const run = await reports.run(task.id)
+    expect([run.outcome, run.reason]).toEqual(['error', code])
+    expect(run.events.find((event) => event.code === code)?.details).toMatch(details)
+  },
+  90_000,
+)
+
+test('an address that takes no mail of this size gets it once more without files, the others with them', async () => {
+  const recipients = ['large@acme.example', 'little@acme.example'].map((address) => ({ type: 'address', address }))
+  const email = { enabled: true, subject: 'For all mailboxes', grouping: 'single' }
+  const task = await reports.mailTask('Little mailbox', reportId, { recipients, email })
+  let answers = 0
+  reports.mailbox.answer({
+    rcptTo: {
+      get 'little@acme.example'() {
+        return answers++ === 0 ? 552 : 0
+      },
+    },
+  })
+  const run = await reports.run(task.id)
+  reports.mailbox.answer({})
+  expect([run.outcome, run.reason]).toEqual(['warning', 'MAIL_INCOMPLETE'])
+  expect(run.events).toMatchObject([{ code: 'MAIL_INCOMPLETE', recipient: 'little@acme.example' }])
+  const attached = ['large', 'little'].map((name) => reports.mailsTo(`${name}@acme.example`))
+  expect(
+    attached.map((mails) => mails.map(({ envelope, parsed }) => [envelope.to, parsed.attachments.length])),
+  ).toEqual([[[['large@acme.example'], 1]], [[['little@acme.example'], 0]]])
+}, 90_000)
+
 test('an outcome mail whose address is refused is a warning of the run, with the words of the server', async () => {
   reports.mailbox.answer({ rcptTo: { 'boss@acme.example': 550 } })
   const task = await reports.mailTask('Refused outcome mail', reportId, {

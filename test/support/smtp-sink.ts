@@ -80,7 +80,8 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
       done(how.mailFrom ? refusal(how.mailFrom) : null)
     },
     onRcptTo({ address }, _session, done) {
-      const code = typeof how.rcptTo === 'object' ? how.rcptTo[address] : how.rcptTo
+      const { rcptTo } = how
+      const code = typeof rcptTo === 'object' ? rcptTo[address] : rcptTo
       done(code ? refusal(code) : null)
     },
     onData(stream, session, done) {

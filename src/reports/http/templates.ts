@@ -49,6 +49,9 @@ const CHECK = once(() =>
     unused: z.array(z.string()).describe('Keys of data that no tag names.'),
     dropped: z.array(z.string()).describe('References that filled files do not have: a company template.'),
     problems: z.array(z.object({ code: z.string(), place: z.string(), details: z.string() })),
+    warnings: z
+      .array(z.object({ code: z.string(), place: z.string(), details: z.string() }))
+      .describe('What each run will warn of, as far as the file shows it; the file is taken.'),
   }),
 )
 

@@ -7,13 +7,21 @@ import type { Blobs } from '../../platform/blobs.ts'
 import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { type Mailbox, mailboxOf, type SenderRules, senderProblem } from '../addresses.ts'
+import type { RunCode } from '../codes.ts'
 import { documentEntries, writeZip } from '../documents/zip.ts'
 import type { MailOutcome, ReportMail, ReportMailer } from '../mailer.ts'
 import type { RunDocument } from '../types.ts'
 import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
 import { distinctNames } from './file-names.ts'
 import { bodyOf, linesAbove, mailContext, mailHtml, mailOptions, mailText, sizeText, withLinesAbove } from './mail.tsx'
-import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
+import {
+  type Archive,
+  type FilePayload,
+  hasFiles,
+  type MailPayload,
+  MIME_FACTOR,
+  type PreparedDocument,
+} from './plan.ts'
 import {
   type ChosenFile,
   chooseFile,
@@ -147,30 +155,55 @@ export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings):
   return async (job) => {
     const payload = job.delivery.payload as MailPayload
     try {
-      const hasFiles = payload.attach.length > 0 || payload.archives.length > 0 || payload.embed !== null
-      const short: MailPayload = { ...payload, attach: [], archives: [], embed: null, filesRefused: true }
-      const { attempt, refusal } = await sendFitting(deps.mailer, hasFiles, (filesRefused) =>
-        letterOf(deps, settings, job, filesRefused ? short : payload),
-      )
-      if (refusal === null || attempt.state !== 'sent') return attempt
       const areLinked = job.delivery.documents.every((id) => deps.hubUrl(id, readerOf(payload)) !== '')
-      const code = areLinked ? 'MAIL_LINK_INSTEAD' : 'MAIL_INCOMPLETE'
-      return { ...attempt, code, detail: `sent without its files: ${refusal}` }
+      return await sendFitting(
+        deps.mailer,
+        {
+          hasFiles: hasFiles(payload),
+          filesRefused: payload.filesRefused,
+          code: areLinked ? 'MAIL_LINK_INSTEAD' : 'MAIL_INCOMPLETE',
+        },
+        (filesRefused) =>
+          letterOf(
+            deps,
+            settings,
+            job,
+            filesRefused === null ? payload : { ...payload, attach: [], archives: [], embed: null, filesRefused },
+          ),
+      )
     } catch (error) {
       return { state: 'failed', code: 'MAIL_REJECTED', detail: errorText(error) }
     }
   }
 }
 
-/** Sends a mail, and once more without its files when the server refuses it for its size: `refusal` has its words then. */
+interface Fitting {
+  readonly hasFiles: boolean
+  /** The words of the server that has refused the mail with its files before. */
+  readonly filesRefused: string | undefined
+  /** Of the event that it was sent without its files. */
+  readonly code: RunCode
+}
+
+/**
+ * Sends a mail, and once more without its files when the server refuses it for its size. Where it does so for some of the addresses, the
+ * deliverer sends it to them without files.
+ * @param letterOf called with the words of the server for a mail without files, else with null
+ */
 export async function sendFitting(
   mailer: ReportMailer,
-  hasFiles: boolean,
-  letterOf: (filesRefused: boolean) => Promise<ReportMail>,
-): Promise<{ readonly attempt: Attempt; readonly refusal: string | null }> {
-  const whole = await mailer.send(await letterOf(false))
-  if (!hasFiles || whole.outcome !== 'rejected' || !whole.tooLarge) return { attempt: attemptOf(whole), refusal: null }
-  return { attempt: attemptOf(await mailer.send(await letterOf(true))), refusal: whole.detail }
+  { hasFiles, filesRefused, code }: Fitting,
+  letterOf: (filesRefused: string | null) => Promise<ReportMail>,
+): Promise<Attempt> {
+  let refusal = filesRefused
+  if (refusal === undefined) {
+    const whole = await mailer.send(await letterOf(null))
+    if (!hasFiles || whole.outcome !== 'rejected' || !whole.tooLarge) return attemptOf(whole)
+    refusal = whole.detail
+  }
+  const attempt = attemptOf(await mailer.send(await letterOf(refusal)))
+  if (attempt.state !== 'sent' && attempt.state !== 'divided') return attempt
+  return { ...attempt, code, detail: `sent without its files: ${refusal}` }
 }
 
 /** The result of the mail server as the result of an attempt. */

@@ -12,12 +12,17 @@ import type { RunCode } from '../codes.ts'
 import type { Definition } from '../entities/task.ts'
 import type { DeliveryChannel, DeliveryState, RunDocument } from '../types.ts'
 import type { DeliveryRecord, Ledger, NewDelivery, RunRecord } from './ledger.ts'
-import type { FilePayload, MailPayload } from './plan.ts'
+import { type FilePayload, hasFiles, type MailPayload } from './plan.ts'
 
 /** The result of one attempt. `divided`: of a mail that was refused for some of its addresses. */
 export type Attempt =
   | { readonly state: 'sent'; readonly detail: string; readonly target?: string; readonly code?: RunCode }
-  | { readonly state: 'divided'; readonly detail: string; readonly refused: readonly Refusal[] }
+  | {
+      readonly state: 'divided'
+      readonly detail: string
+      readonly refused: readonly Refusal[]
+      readonly code?: RunCode
+    }
   /** Temporary. `channelDown`: the other deliveries of the channel would fail alike. */
   | { readonly state: 'retry'; readonly detail: string; readonly channelDown?: boolean }
   | { readonly state: 'failed'; readonly detail: string; readonly code: RunCode }
@@ -141,8 +146,15 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     await change(delivery, attempt.state, decided)
     line(run, attempt.state === 'sent' ? 'info' : 'warn', `${what}${attempt.detail && ` ${attempt.detail}`}`)
     if (attempt.state === 'unknown') await note(run, delivery, 'MAIL_UNKNOWN', target, attempt.detail)
-    else if ('code' in attempt && attempt.code) await note(run, delivery, attempt.code, target, attempt.detail)
+    else if ('code' in attempt && attempt.code && !isNamed(run, delivery, attempt.code))
+      await note(run, delivery, attempt.code, target, attempt.detail)
   }
+
+  /** An address that took no mail without files either is named once, as the same copy may stand on many mails. */
+  const isNamed = (run: RunRecord, { payload, target }: DeliveryRecord, code: RunCode): boolean =>
+    code === REJECTED &&
+    (payload as Partial<MailPayload>).filesRefused !== undefined &&
+    ledger.events(run.id).some((one) => one.code === REJECTED && one.recipient === target)
 
   async function retry(run: RunRecord, delivery: DeliveryRecord, detail: string): Promise<void> {
     const { channel, target } = delivery
@@ -164,10 +176,10 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
   }
 
   /** Refused addresses become deliveries of their own: the others have the mail, and don't get it again. */
-  async function divide(run: RunRecord, delivery: DeliveryRecord, { detail, refused }: Divided): Promise<void> {
+  async function divide(run: RunRecord, delivery: DeliveryRecord, { detail, refused, code }: Divided): Promise<void> {
     const attempts = delivery.attempts + 1
     const nextAt = clock.now() + delayAfter(attempts, retries[delivery.channel].delaysMs)
-    const parts = partsOf(delivery, refused, nextAt)
+    const parts = partsOf(delivery, refused, { now: clock.now(), later: nextAt })
     const [own, ...others] = parts.map((part) => newDelivery(delivery, part)) as [NewDelivery, ...NewDelivery[]]
     const { state, target, lastError = null } = own
     await ledger.divideDelivery(
@@ -182,6 +194,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
       line(run, part.state === 'sent' ? 'info' : 'warn', `mail ${VERBS[part.state]} to=${part.target} ${text}`)
       // An address of all mails, like that of a copy, is named once.
       if (part.state === 'failed' && !known.has(part.target)) await note(run, delivery, REJECTED, part.target, text)
+      if (part.state === 'sent' && code) await note(run, delivery, code, part.target, text)
     }
   }
 
@@ -284,22 +297,31 @@ const delayAfter = (attempts: number, delaysMs: readonly number[]): number =>
   delaysMs[Math.min(attempts, delaysMs.length) - 1]! * (1 + JITTER * (2 * Math.random() - 1))
 
 /** Some addresses of a mail, and their common fate. */
-interface Part extends Pick<NewDelivery, 'target' | 'lastError' | 'nextAt'> {
+interface Part extends Pick<NewDelivery, 'target' | 'lastError' | 'nextAt'>, Pick<MailPayload, 'filesRefused'> {
   readonly state: 'sent' | 'failed' | 'retry'
   readonly only: readonly string[]
 }
 
-/** The addresses that have the mail, each that never gets it, and those that may get it later. */
-function partsOf({ payload }: DeliveryRecord, refused: readonly Refusal[], nextAt: number): Part[] {
-  const { to, cc, bcc, only = [...to, ...cc, ...bcc] } = payload as MailPayload
+/**
+ * The addresses that have the mail, each that never gets it, those that get it without its files now, and those that may get it later.
+ */
+function partsOf(
+  { payload }: DeliveryRecord,
+  refused: readonly Refusal[],
+  at: { readonly now: number; readonly later: number },
+): Part[] {
+  const mail = payload as MailPayload
+  const { to, cc, bcc, only = [...to, ...cc, ...bcc] } = mail
   const refusals = new Map(refused.map((one) => [one.address.toLowerCase(), one]))
   const addresses = [...new Map(only.map((address) => [address.toLowerCase(), address])).values()]
   const refusalOf = (address: string) => refusals.get(address.toLowerCase())
   const reached = addresses.filter((address) => !refusalOf(address))
   const named = reached.filter((address) => to.includes(address))
   const later = addresses.filter((address) => refusalOf(address)?.isPermanent === false)
+  const isShorter = mail.filesRefused === undefined && hasFiles(mail)
+  const shorter = addresses.filter((address) => isShorter && refusalOf(address)?.tooLarge)
   const parts: Part[] = addresses
-    .filter((address) => refusalOf(address)?.isPermanent)
+    .filter((address) => refusalOf(address)?.isPermanent && !shorter.includes(address))
     .map((address) => ({
       state: 'failed',
       target: address,
@@ -309,17 +331,26 @@ function partsOf({ payload }: DeliveryRecord, refused: readonly Refusal[], nextA
   if (reached.length > 0) {
     parts.unshift({ state: 'sent', target: (named.length > 0 ? named : reached).join(', '), only: reached })
   }
+  if (shorter.length > 0) {
+    const lastError = refusalOf(shorter[0]!)?.detail ?? ''
+    const target = shorter.join(', ')
+    parts.push({ state: 'retry', target, only: shorter, lastError, nextAt: at.now, filesRefused: lastError })
+  }
   if (later.length > 0) {
     const lastError = refusalOf(later[0]!)?.detail ?? ''
-    parts.push({ state: 'retry', target: later.join(', '), only: later, lastError, nextAt })
+    parts.push({ state: 'retry', target: later.join(', '), only: later, lastError, nextAt: at.later })
   }
   return parts
 }
 
 /** The part as a delivery, with the Message-ID of the whole mail. */
-function newDelivery({ id, channel, documents, payload }: DeliveryRecord, { only, ...part }: Part): NewDelivery {
+function newDelivery(
+  { id, channel, documents, payload }: DeliveryRecord,
+  { only, filesRefused, ...part }: Part,
+): NewDelivery {
   const { messageId = id, ...mail } = payload as MailPayload
-  return { ...part, id: randomUUID(), channel, documents, payload: { ...mail, messageId, only } }
+  const shorter = filesRefused !== undefined && { filesRefused }
+  return { ...part, id: randomUUID(), channel, documents, payload: { ...mail, ...shorter, messageId, only } }
 }
 
 /** In a test mails go to another address than that of the recipient. */

@@ -84,7 +84,7 @@ export function mailContext({
     })),
     missing: payload.missing,
     insteadOf: payload.insteadOf ?? '',
-    filesRefused: payload.filesRefused === true,
+    filesRefused: payload.filesRefused !== undefined,
   }
   return { ...context, message: filled(task.email.message, context) } as MailContext
 }

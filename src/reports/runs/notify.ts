@@ -121,8 +121,9 @@ export function createNotificationCarrier(
           url,
           recovered: payload.recovered,
         })
-    const { attempt } = await sendFitting(deps.mailer, payload.attachLog, async (filesRefused) => {
-      const above = { insteadOf: mail.insteadOf ?? '', filesRefused }
+    const fitting = { hasFiles: payload.attachLog, filesRefused: undefined, code: 'MAIL_INCOMPLETE' } as const
+    return await sendFitting(deps.mailer, fitting, async (filesRefused) => {
+      const above = { insteadOf: mail.insteadOf ?? '', filesRefused: filesRefused !== null }
       return mailOptions(mail, {
         messageId: delivery.id,
         deliveryId: delivery.id,
@@ -133,10 +134,9 @@ export function createNotificationCarrier(
         priority: outcome === 'error' || outcome === 'waiting' ? 'high' : 'normal',
         text: [...linesAbove(above), text].join('\n\n'),
         html: noticeHtml(text, above),
-        attachments: payload.attachLog && !filesRefused ? [await logAttachment(deps, settings, run)] : [],
+        attachments: payload.attachLog && filesRefused === null ? [await logAttachment(deps, settings, run)] : [],
       })
     })
-    return attempt
   }
 }
 

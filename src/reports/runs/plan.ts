@@ -58,13 +58,17 @@ export interface MailPayload {
   /** Names of reports that are missing. */
   readonly missing: readonly string[]
   readonly archives: readonly Archive[]
-  /** The mail server has refused the mail with its files for its size. */
-  readonly filesRefused?: true
+  /** The words of the mail server that has refused the mail with its files for its size: it goes out without them. */
+  readonly filesRefused?: string
   /** Id of the first delivery, where the mail repeats another one, or a part of it. */
   readonly messageId?: string
   /** Those of the addresses that the mail still concerns, as the server had an answer of its own for others; absent = all. */
   readonly only?: readonly string[]
 }
+
+/** Whether the mail can be made shorter. */
+export const hasFiles = ({ attach, archives, embed }: MailPayload): boolean =>
+  attach.length > 0 || archives.length > 0 || embed !== null
 
 /** Documents that are delivered as one ZIP file. */
 export interface Archive {

@@ -111,7 +111,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   const namesReader = asRecipient && patterns.some((one) => patternUses(one, 'recipient'))
   /** The recipients of the task. */
   let found: readonly Person[] = []
-  /** In words: recipients whom an expression names that could not be calculated. */
+  /** In words: recipients whom an expression names that could not be calculated, and groups without people. */
   const unasked: string[] = []
 
   const reportOf = ({ reportId }: ReportUse): Stored<Report> => {
@@ -276,6 +276,10 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       evaluate,
       note: (code, details) => note({ code, details }),
       line: deps.line,
+      missed(details) {
+        deps.line(details)
+        unasked.push(details)
+      },
     })
   }
 

@@ -45,6 +45,8 @@ export interface PeopleRequest {
   readonly note: Note
   /** Adds a line to the log of the run. */
   readonly line: (text: string) => void
+  /** Called with a group that brings no person, and the reason. */
+  readonly missed: (details: string) => void
 }
 
 /**
@@ -59,32 +61,42 @@ export async function resolvePeople(request: PeopleRequest): Promise<Person[]> {
   const groupOf = new Map(groups.map((one) => [one.id, one]))
   const people = new Map<string, Person>()
 
-  function add(person: Person): void {
+  /** False for a person whose address cannot be used. */
+  function add(person: Person): boolean {
     const known = people.get(person.address)
-    if (!known && !isUsable(person.address, request.allowedDomains, note)) return
-    if (request.only && !request.only.some((one) => one.toLowerCase() === person.address)) return
+    if (!known && !isUsable(person.address, request.allowedDomains, note)) return false
+    if (request.only && !request.only.some((one) => one.toLowerCase() === person.address)) return true
     people.set(person.address, known ? united(known, person) : person)
+    return true
   }
 
-  function addRecipient(recipient: Recipient | undefined, reach: Reach, groupFilters: readonly string[] = []): void {
-    if (!recipient) return
+  function addRecipient(recipient: Recipient | undefined, reach: Reach, groupFilters: readonly string[] = []): boolean {
+    if (!recipient) return false
     if (!recipient.active) {
       request.line(`${recipient.email} is inactive and gets nothing`)
-      return
+      return false
     }
     const { name, qlikUser, attributes } = recipient
     const filterIds = [...groupFilters, ...recipient.filterIds]
-    add({ address: recipient.email.toLowerCase(), name, ...reach, filterIds, qlikUser, attributes })
+    return add({ address: recipient.email.toLowerCase(), name, ...reach, filterIds, qlikUser, attributes })
   }
 
   function addGroup(group: (RecipientGroup & { readonly id: string }) | undefined, reach: Reach): void {
     if (!group) return
-    for (const id of group.memberIds) addRecipient(byId.get(id), reach, group.filterIds)
-    for (const { name, address, qlikUser } of members[group.id] ?? []) {
+    const { filterIds, memberIds, dynamic } = group
+    const users = members[group.id] ?? []
+    let reached = 0
+    for (const id of memberIds) if (addRecipient(byId.get(id), reach, filterIds)) reached++
+    for (const { name, address, qlikUser } of users) {
       const user = `${qlikUser.userDirectory}\\${qlikUser.userId}`
       if (address === null) note('RECIPIENT_NO_EMAIL', `${user} has no e-mail address`)
-      else add({ address: address.toLowerCase(), name, ...reach, filterIds: group.filterIds, qlikUser, attributes: {} })
+      else if (add({ address: address.toLowerCase(), name, ...reach, filterIds, qlikUser, attributes: {} })) reached++
     }
+    if (reached > 0) return
+    const total = memberIds.length + users.length
+    const empty = dynamic ? `no active user of Qlik Sense matches its filter ${dynamic.filter}` : 'it has no members'
+    const unreachable = `none of its ${total} members is active and has an address that reports may use`
+    request.missed(`the group "${group.name}" brings no person: ${total === 0 ? empty : unreachable}`)
   }
 
   for (const reference of task.recipients) {

@@ -63,7 +63,8 @@ function repeated(delivery: DeliveryRecord, corrections: Readonly<Record<string,
   if (channel !== 'email') {
     return { id: crypto.randomUUID(), channel, documents, target, payload: delivery.payload, state: 'planned' }
   }
-  const payload = delivery.payload as MailPayload
+  // The files may fit now.
+  const { filesRefused: _, ...payload } = delivery.payload as MailPayload
   const to = payload.to.map(correct)
   const only = payload.only?.map(correct)
   const copies = { cc: payload.cc.map(correct), bcc: payload.bcc.map(correct) }

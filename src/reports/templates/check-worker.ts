@@ -105,6 +105,7 @@ function tooSlow(bytes: Uint8Array, details: string): TemplateCheck {
     unused: [],
     dropped: [],
     problems: [{ code: 'TEMPLATE_TOO_LARGE', place: '', details }],
+    warnings: [],
   }
 }
 

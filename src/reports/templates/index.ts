@@ -12,7 +12,7 @@ import type { TemplateReport } from '../entities/report.ts'
 import type { RenderedDocument, RenderRequest, RenderSettings, Warn } from '../types.ts'
 import { createFindings, createNames, type Findings, type TagUse } from './names.ts'
 import { type OfficeFormat, type OfficePackage, openPackage, writePackage } from './package.ts'
-import { TemplateError, type TemplateProblem, templateError } from './problems.ts'
+import { TemplateError, type TemplateProblem, type TemplateWarning, templateError } from './problems.ts'
 import { createScope, type Scope } from './scope.ts'
 
 /** Makes a PDF of an Office file: `toPdf` of the converter. */
@@ -31,6 +31,8 @@ export interface TemplateCheck {
   /** References of the file that filled ones do not have: a company template. */
   readonly dropped: readonly string[]
   readonly problems: readonly TemplateProblem[]
+  /** What each run will warn of, as far as the file shows it. */
+  readonly warnings: readonly TemplateWarning[]
 }
 
 type Limits = Pick<RenderSettings['limits'], 'maxTemplateMb'>
@@ -56,13 +58,14 @@ export async function checkTemplate(
   const facts = { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
   try {
     const source = await openNamed(bytes, fileName, limits)
-    const { tags, problems, used } = (await checkTags(source, report)).findings
+    const { tags, problems, warnings, used } = (await checkTags(source, report)).findings
     const unused = [...report.data, ...report.levels].map(({ key }) => key).filter((key) => !used.has(key))
     const { format, dropped } = source
-    return { ok: problems.length === 0, format, ...facts, tags, unused, dropped, problems }
+    return { ok: problems.length === 0, format, ...facts, tags, unused, dropped, problems, warnings }
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
-    return { ok: false, format: 'unknown', ...facts, tags: [], unused: [], dropped: [], problems: error.problems }
+    const { problems } = error
+    return { ok: false, format: 'unknown', ...facts, tags: [], unused: [], dropped: [], problems, warnings: [] }
   }
 }
 

@@ -1,9 +1,9 @@
 /** The names that tags of Office templates can use, and where: innermost loop first, then enclosing ones, levels, document. */
 import { nearest } from '../../config/nearest.ts'
 import type { Binding, Level, TemplateReport } from '../entities/report.ts'
-import { nestingProblem } from './nesting.ts'
+import { knownInRuns, nestingProblem, nestingWarning } from './nesting.ts'
 import type { OfficeFormat } from './package.ts'
-import { MAX_PROBLEMS, type TemplateCode, type TemplateProblem } from './problems.ts'
+import { MAX_PROBLEMS, type TemplateCode, type TemplateProblem, type TemplateWarning } from './problems.ts'
 import { type Path, pathText, type Tag, type TagOf } from './tags.ts'
 
 export type BindingOf<Type extends Binding['type']> = Extract<Binding, { readonly type: Type }>
@@ -250,6 +250,8 @@ export interface TagUse {
 export interface Findings {
   readonly tags: readonly TagUse[]
   readonly problems: readonly TemplateProblem[]
+  /** What a run will warn of, as far as the file shows it. */
+  readonly warnings: readonly TemplateWarning[]
   /** Keys. */
   readonly used: ReadonlySet<string>
   add(problem: TemplateProblem): void
@@ -262,6 +264,7 @@ export interface Findings {
 export function createFindings(): Findings {
   const tags: TagUse[] = []
   const problems: TemplateProblem[] = []
+  const warnings: TemplateWarning[] = []
   const used = new Set<string>()
 
   function add(problem: TemplateProblem): void {
@@ -302,7 +305,12 @@ export function createFindings(): Findings {
           frame.kind === 'loop' ? [{ binding: frame.binding, columns: null }] : [],
         )
         const problem = nestingProblem({ binding: target, columns: null }, around)
+        const outer = around.at(-1)
         if (problem) add({ code: 'TEMPLATE_LOOP', place, details: `${tag.source}: ${problem}` })
+        else if (outer && warnings.length < MAX_PROBLEMS) {
+          const details = `${tag.source}: ${nestingWarning(target, outer.binding)}${knownInRuns(target, outer.binding)}`
+          warnings.push({ code: 'TEMPLATE_REFERENCE', place, details })
+        }
         return { kind: 'loop', binding: target, columns: columnsOf(target) }
       }
       case 'level': {
@@ -318,6 +326,7 @@ export function createFindings(): Findings {
   return {
     tags,
     problems,
+    warnings,
     used,
     add,
     check: (tag, place, names) => guarded(tag, place, () => found(tag, place, names)),

@@ -14,10 +14,24 @@ export function nestingProblem(inner: List, around: readonly List[]): string | n
   for (const outer of around) {
     const dimension = sharedDimension(inner, outer)
     if (dimension === null) continue
-    return `the loop over "${outer.binding.key}" around it has the dimension ${dimension} too, but each of its rows would hold all rows of "${inner.binding.key}"; make groups with a level of that field, or from one table that is sorted by it`
+    return `the loop over "${outer.binding.key}" around it has the dimension ${dimension} too, but each of its rows would hold all rows of "${inner.binding.key}"; ${groupsBy('that field')}`
   }
   return null
 }
+
+/**
+ * The warning about a loop within another one that may be meant so: all rows each time. In the same words when the file is checked and in
+ * a run.
+ */
+export const nestingWarning = (inner: Binding, outer: Binding): string =>
+  `each row of the loop over "${outer.key}" around it holds all rows of "${inner.key}"; where only those of a group are meant, ${groupsBy('the field of the group')}`
+
+const groupsBy = (field: string): string =>
+  `make groups with a level of ${field}, or from one table that is sorted by it`
+
+/** What the check adds for objects of the app, whose dimensions only a run knows. */
+export const knownInRuns = (...bindings: readonly Binding[]): string =>
+  bindings.some(({ type }) => type === 'object') ? '; a run refuses it where both have the same dimension' : ''
 
 /** By field or expression; where one of them is an object of the app, whose fields are not read, also by label. */
 function sharedDimension(inner: List, outer: List): string | null {

@@ -10,6 +10,8 @@ export interface TemplateProblem {
   readonly details: string
 }
 
+export type TemplateWarning = Pick<TemplateProblem, 'place' | 'details'> & { readonly code: 'TEMPLATE_REFERENCE' }
+
 /** More problems than this are counted, not listed. */
 export const MAX_PROBLEMS = 50
 

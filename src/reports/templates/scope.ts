@@ -18,7 +18,7 @@ import {
   type Reference,
   type RowsBinding,
 } from './names.ts'
-import { nestingProblem } from './nesting.ts'
+import { nestingProblem, nestingWarning } from './nesting.ts'
 import type { OfficeFormat } from './package.ts'
 import type { Path, TagOf, TextTag } from './tags.ts'
 
@@ -280,7 +280,7 @@ class TemplateScope implements Scope {
     if (problem) throw new ReportError('TEMPLATE_LOOP', `${source}: ${problem}`)
     const outer = around.findLast(({ table }) => table.rows > 1)
     if (!outer || inner.table.rows === 0) return
-    const details = `${source}: each row of "${outer.binding.key}" holds all ${inner.table.rows} rows of "${inner.binding.key}"`
+    const details = `${source}: ${nestingWarning(inner.binding, outer.binding)}`
     const { warned, request } = this.#state
     if (!warned.has(details)) request.warn('TEMPLATE_REFERENCE', details)
     warned.add(details)

@@ -404,7 +404,10 @@ test('a template is uploaded, checked, listed with its report, and deleted', asy
     name: 'Of a template',
     type: 'template',
     appId: SALES_APP,
-    data: [{ key: 'revenue', type: 'value', expr: '=Sum(Sales)' }],
+    data: [
+      { key: 'revenue', type: 'value', expr: '=Sum(Sales)' },
+      ...['Region', 'Month'].map((key) => ({ key, type: 'table', columns: [{ key, expr: key, kind: 'dimension' }] })),
+    ],
   })
   const page = await opened(`/reports/reports/${id}`, { script: false })
   const fileOf = async (name: string, tag: string) => ({
@@ -421,11 +424,15 @@ test('a template is uploaded, checked, listed with its report, and deleted', asy
   await page.getByLabel('Description').fill('Typed, not saved')
   const refused = await upload(await fileOf('pack.docx', '{{revenu}}'))
   for (const part of ['Not uploaded', 'document, paragraph 1', '{{revenu}}']) expect(refused).toContain(part)
+  const nested = await upload(await fileOf('pack.docx', '{{#Region}}{{#Month}}{{Month}}{{/Month}}{{/Region}}'))
+  expect(nested).toContain(
+    'Warning: document, paragraph 1: {{#Month}}: each row of the loop over "Region" around it holds all rows of "Month"; where',
+  )
   expect(await upload(await fileOf('pack.docx', '{{revenue}}'))).toContain('pack.docx is the template, with 1 tag.')
   // What was typed is still there, and can be saved on top of the upload.
   expect(await page.getByLabel('Description').inputValue()).toBe('Typed, not saved')
   await page.getByRole('button', { name: 'Save', exact: true }).first().click()
-  expect(await page.locator('.flash').textContent()).toContain('is saved, revision 3')
+  expect(await page.locator('.flash').textContent()).toContain('is saved, revision 4')
 
   await page.goto(address('/reports/templates'))
   const row = page.locator('tbody tr', { hasText: 'pack.docx' })

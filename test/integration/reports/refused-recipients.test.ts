@@ -164,6 +164,95 @@ test('a copy that every mail has is named once', async () => {
   expect(refusalsOf(one)).toEqual([['MAIL_REJECTED', 'copy@x.com']])
 })
 
+/** Refuses these addresses for the size of the mail so often. */
+function refuseSize(addresses: Readonly<Record<string, number>>) {
+  const left = new Map(Object.entries(addresses))
+  const refuse = (address: string) => ({
+    enumerable: true,
+    get() {
+      const times = left.get(address) ?? 0
+      left.set(address, times - 1)
+      return times > 0 ? 552 : 0
+    },
+  })
+  sink.answer({
+    rcptTo: Object.defineProperties({}, Object.fromEntries([...left.keys()].map((one) => [one, refuse(one)]))),
+  })
+}
+
+const attachmentsOf = () =>
+  sink.mails.map(({ envelope, parsed }) => [[...envelope.to].sort().join(' '), parsed.attachments.length])
+
+test.each(PLACES)('%s whose mailbox takes no mail of this size gets it once more without files', async (_, address) => {
+  refuseSize({ [address]: 1 })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  const run = await one.finished(one.runId)
+  const others = ['anna@x.com', 'gone@x.com', 'copy@x.com', 'blind@x.com'].filter((other) => other !== address)
+  expect(attachmentsOf()).toEqual([
+    [others.toSorted().join(' '), 1],
+    [address, 0],
+  ])
+  expect(sink.mails[1]?.parsed.text).toContain('The files are not attached: the mail server refused')
+  expect(sink.mails[1]?.parsed.messageId).toBe(sink.mails[0]?.parsed.messageId as never)
+  expect([run.outcome, run.reason, run.counts?.mailsSent, run.counts?.mailsFailed]).toEqual([
+    'warning',
+    'MAIL_INCOMPLETE',
+    2,
+    0,
+  ])
+  expect(one.ledger.events(one.runId).map(({ code, recipient, details }) => [code, recipient, details])).toEqual([
+    ['MAIL_INCOMPLETE', address, `${address}: sent without its files: 552 Refused`],
+  ])
+})
+
+test('a second refusal is for good, whatever its reason, and names the address', async () => {
+  refuseSize({ 'gone@x.com': 2, 'copy@x.com': 1 })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  const run = await one.finished(one.runId)
+  expect(attachmentsOf()).toEqual([
+    ['anna@x.com blind@x.com', 1],
+    ['copy@x.com', 0],
+  ])
+  expect([run.outcome, run.counts?.mailsSent, run.counts?.mailsFailed]).toEqual(['warning', 2, 1])
+  expect(refusalsOf(one).toSorted()).toEqual([
+    ['MAIL_INCOMPLETE', 'copy@x.com'],
+    ['MAIL_REJECTED', 'gone@x.com'],
+  ])
+})
+
+test('all refused for the size: one mail without files to all of them', async () => {
+  refuseSize({ 'anna@x.com': 1, 'gone@x.com': 1, 'copy@x.com': 1, 'blind@x.com': 1 })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  expect((await one.finished(one.runId)).outcome).toBe('warning')
+  expect(attachmentsOf()).toEqual([['anna@x.com blind@x.com copy@x.com gone@x.com', 0]])
+})
+
+test('a copy that takes no mail of all is named once', async () => {
+  refuseSize({ 'copy@x.com': 99 })
+  const one = await scene(['anna@x.com', 'ben@x.com', 'cleo@x.com'], { grouping: 'perRecipient' })
+  const run = await one.finished(one.runId)
+  expect([run.counts?.mailsSent, run.counts?.mailsFailed]).toEqual([3, 3])
+  expect(refusalsOf(one)).toEqual([['MAIL_REJECTED', 'copy@x.com']])
+})
+
+test('a mail that is sent again has its files', async () => {
+  refuseSize({ 'gone@x.com': 2 })
+  const one = await scene(['anna@x.com', 'gone@x.com'], { cc: [], bcc: [] })
+  const run = await one.finished(one.runId)
+  const child = await one.runner.resend({
+    run,
+    states: ['failed'],
+    recipients: null,
+    corrections: {},
+    actor: 'test',
+  })
+  await one.finished(child!.id)
+  expect(attachmentsOf()).toEqual([
+    ['anna@x.com', 1],
+    ['gone@x.com', 1],
+  ])
+})
+
 test('a refused address that is corrected gets the mail, and the others not again', async () => {
   sink.answer({ rcptTo: { 'gone@x.com': 550 } })
   const one = await scene(['anna@x.com', 'gone@x.com'])

@@ -21,6 +21,7 @@ async function checkTemplate(bytes: Uint8Array, fileName: string): Promise<Templ
     unused: [],
     dropped: [],
     problems: isBad ? [problem] : [],
+    warnings: [],
   }
 }
 

@@ -185,11 +185,15 @@ function readAnswer(text: string): Record<string, unknown> {
 /** The addresses that were refused, by the result or the error of `sendMail`. */
 export function refusalsOf(result: unknown): readonly Refusal[] {
   const { rejectedErrors = [] } = result as { readonly rejectedErrors?: readonly SmtpError[] }
-  return rejectedErrors.map(({ recipient = '', response, responseCode = 0, message }) => ({
-    address: recipient,
-    detail: response === undefined ? message : unbroken(response),
-    isPermanent: responseCode >= 500,
-  }))
+  return rejectedErrors.map((error) => {
+    const { recipient = '', response, responseCode = 0, message } = error
+    return {
+      address: recipient,
+      detail: response === undefined ? message : unbroken(response),
+      isPermanent: responseCode >= 500,
+      ...(isTooLarge(error) && { tooLarge: true }),
+    }
+  })
 }
 
 /** The members that nodemailer and our transport add to errors. */

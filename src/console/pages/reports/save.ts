@@ -148,15 +148,16 @@ async function uploaded(context: PageContext, draft: Draft): Promise<PageContent
     return answer.status === 412 ? page : editorPage(context, { ...draft, failure: answer, failed: 'Not uploaded' })
   }
   const stored = await present(context, draft)
-  const { tags, unused, dropped } = answer.data
+  const { tags, unused, dropped, warnings } = answer.data
   const left = unused.length > 0 ? ` No tag names ${unused.join(', ')}.` : ''
   const gone = dropped.length > 0 ? ` Filled files do not refer to ${dropped.join(', ')} any more.` : ''
+  const warned = warnings.map(({ place, details }) => ` Warning: ${place}: ${details}.`).join('')
   const { template, ...others } = draft.definition
   return editorPage(context, {
     ...draft,
     ...(stored && { revision: stored.revision, before: { ...draft.before, template: stored.template } }),
     definition: stored ? { ...others, template: stored.template } : draft.definition,
-    notice: `${upload.name} is the template, with ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}.${left}${gone}`,
+    notice: `${upload.name} is the template, with ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}.${left}${gone}${warned}`,
   })
 }
 
@@ -164,6 +165,7 @@ interface TemplateCheck {
   readonly tags: readonly unknown[]
   readonly unused: readonly string[]
   readonly dropped: readonly string[]
+  readonly warnings: readonly { readonly place: string; readonly details: string }[]
 }
 
 const failureOf = (error: string, details: string): Failure => ({

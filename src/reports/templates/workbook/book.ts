@@ -12,6 +12,7 @@ import { hasTagText, tokenize } from './formula.ts'
 import { headerTexts } from './frame.ts'
 import type { Area } from './layout.ts'
 import { readArea } from './moves.ts'
+import { withoutRowNames } from './names.ts'
 import { withNeighbours } from './neighbours.ts'
 import { blockAt, piecesOf, planSheet, type SheetPlan, type TextPiece } from './plan.ts'
 import { checkRepeats } from './repeats.ts'
@@ -47,7 +48,7 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
   const relationships = await source.relationships(path)
   const stringsPath = relationships.find((relationship) => kindOf(relationship) === 'sharedStrings')?.target ?? null
   const strings = stringsPath && source.has(stringsPath) ? readSharedStrings(await source.text(stringsPath)) : []
-  const sheets: BookSheet[] = []
+  const read: BookSheet[] = []
   for (const [index, element] of elements(document, 'sheet').entries()) {
     const id = element.getAttribute('r:id') ?? element.getAttributeNS(OFFICE_NAMESPACE, 'id')
     const relationship = relationships.find((candidate) => candidate.id === id)
@@ -56,7 +57,7 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
       findings.add({ code: 'TEMPLATE_INVALID', place: element.getAttribute('name') ?? '', details })
       continue
     }
-    sheets.push(await readBookSheet(source, element, relationship, index, strings, names, findings))
+    read.push(await readBookSheet(source, element, relationship, index, strings, names, findings))
   }
   for (const name of elements(document, 'definedName')) {
     if (!hasTagText(tokenize(name.textContent ?? ''))) continue
@@ -64,9 +65,10 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details: 'tags in defined names are not filled' })
   }
   const tagged = strings.some(({ text }) => text.includes('{{'))
+  const sheets = withoutRowNames(document, read, findings)
   const book = { path, document, relationships, sheets, taggedStrings: tagged ? stringsPath : null }
   await checkSplits(source, book, findings)
-  await checkRepeats(sheets, findings)
+  await checkRepeats(source, book, findings)
   return book
 }
 

@@ -171,6 +171,8 @@ interface Neighbours {
   readonly below: ReadonlySet<number>
   /** Columns whose last text stands in the row below once more, and not in a third one: the unit of the rows and of their total. */
   readonly again: ReadonlySet<number>
+  /** Cells with content in the rows below the block. */
+  readonly beneath: readonly FilledCell[]
   /** Columns with content in two rows above the block, or with a formula about a cell there: one text above is the head of the column. */
   readonly above: ReadonlySet<number>
 }
@@ -178,7 +180,7 @@ interface Neighbours {
 function lookAround(block: TaggedRange, around: Surroundings, within: Columns): Neighbours {
   const { first, last } = block
   const content = around
-    .contentBetween(first - 2, last + 2)
+    .contentBetween(first - 2, last + MOST_TOTALS + 1)
     .filter(({ column }) => within.left <= column && column <= within.right)
   const inRow = (row: number) => content.flatMap((cell) => (cell.row === row ? [cell.column] : []))
   const cells = content.filter(({ row }) => inRows(block, row))
@@ -195,6 +197,7 @@ function lookAround(block: TaggedRange, around: Surroundings, within: Columns): 
     cells,
     filled: new Set([...cells.map(({ column }) => column), ...columnsCovered(merged)]),
     below: new Set([...inRow(last + 1), ...columnsCovered(merged.filter(({ bottom }) => bottom > last))]),
+    beneath: content.filter(({ row }) => row > last),
     again: new Set(same.map(({ column }) => column).filter((column) => !twoBelow.has(column))),
     above: new Set([
       ...inRow(first - 1).filter((column) => twoAbove.has(column)),
@@ -203,6 +206,9 @@ function lookAround(block: TaggedRange, around: Surroundings, within: Columns): 
     ]),
   }
 }
+
+/** Rows of totals below a loop. */
+const MOST_TOTALS = 5
 
 const textOf = ({ type, inner }: FilledCell): string | null => (/^(s|inlineStr|str)$/.test(type) ? inner : null)
 
@@ -300,8 +306,9 @@ function withTouching<Range extends TaggedRange>(
   block: Range,
   own: Belonging,
   peers: readonly (Columns & { readonly loop: boolean })[],
-  { tables, cells, valued, filled, below, again, above }: Neighbours,
+  neighbours: Neighbours,
 ): ColumnsFound {
+  const { tables, cells, valued, filled, below, again, above } = neighbours
   const free = freeColumns(own, othersOf(own, peers, tables))
   const runFrom = (from: number, step: 1 | -1): readonly number[] => {
     const columns: number[] = []
@@ -312,7 +319,9 @@ function withTouching<Range extends TaggedRange>(
   if (!block.loop) return { ...spanOf(own, sides.flat()), touching: [] }
 
   const isFollowed = [...below].some((column) => isWithin(own, column))
-  const goesOnBelow = (column: number) => below.has(column) && !(isFollowed && again.has(column))
+  const ofTotals = columnsOfTotals(block, own, neighbours)
+  const goesOnBelow = (column: number) =>
+    below.has(column) && !(isFollowed && again.has(column)) && !ofTotals.has(column)
   const goesOn = (column: number) => goesOnBelow(column) || above.has(column)
   const ownTables = tables.filter((table) => overlap(table, own))
   const isClear = (column: number) =>
@@ -349,13 +358,65 @@ function withTouching<Range extends TaggedRange>(
   const all = spanOf(own, touching)
   const isApart = (column: number) => isWithin(free, column) && !isWithin(all, column) && !sides.flat().includes(column)
   for (const run of block.last > block.first ? runsOf([...filled].filter(isApart)) : []) {
-    if (run.some(goesOn)) continue
+    // In one row of several it is a constant, which stays as it does beside a loop of one row.
+    const rows = new Set(cells.flatMap(({ column, row }) => (run.includes(column) ? [row] : [])))
+    if (run.some(goesOn) || rows.size === 1) continue
     const name = columnLetters(run[0]!)
     const where = `column ${name} is filled in the rows of the loop, behind an empty column`
     const keep = 'to keep it once, move it above the loop or make it a table of Excel'
     return { problem: `${where}; to repeat it, put ${tagFor(block, run[0]!)} there; ${keep}` }
   }
   return { ...all, touching }
+}
+
+/** Columns with a text in the rows of the loop whose cells right below it are labels of its totals, or formulas about them. */
+function columnsOfTotals(
+  block: TaggedRange,
+  own: Columns,
+  { cells, valued, beneath }: Neighbours,
+): ReadonlySet<number> {
+  const hasFormula = ({ inner }: FilledCell) => /<f[\s/>]/.test(inner)
+  const isValue = ({ row, column }: FilledCell) => valued.get(row)?.has(column) === true
+  const isText = (cell: FilledCell) => textOf(cell) !== null && !hasFormula(cell) && !isValue(cell)
+  const references = ({ tokens }: FilledCell) => tokens().filter((token) => token.kind === 'reference')
+  const isAboutLoop = (reference: Reference, bottom: number) => {
+    const { top, left, right, ...area } = areaOf(reference)
+    const isInRows = block.first <= top && area.bottom <= bottom
+    return reference.sheet === null && isInRows && isWithin(own, left) && isWithin(own, right)
+  }
+  const rows = new Map<number, readonly FilledCell[]>()
+  for (let row = block.last + 1; row <= block.last + MOST_TOTALS; row++) {
+    const list = beneath.filter((cell) => cell.row === row)
+    const isTotal = (cell: FilledCell) =>
+      isWithin(own, cell.column) && (isValue(cell) || references(cell).some((one) => isAboutLoop(one, row)))
+    if (!list.some(isTotal)) break
+    rows.set(row, list)
+  }
+  const isLabel = (cell: FilledCell) => {
+    const span = spanOf(own, [cell.column])
+    return (
+      isText(cell) && rows.get(cell.row)?.every((one) => one === cell || !isText(one) || !isWithin(span, one.column))
+    )
+  }
+  // A formula may show the text of its column again.
+  const isOfTotal = (cell: FilledCell) =>
+    hasFormula(cell) &&
+    references(cell).every((one) => {
+      const { top, bottom, left, right } = areaOf(one)
+      const isText = one.argumentOf === null && top === bottom && left === cell.column && right === left
+      return isAboutLoop(one, cell.row) || (isText && one.sheet === null && top === block.last)
+    })
+  const texts = cells.filter((cell) => cell.row === block.last && isText(cell))
+  return new Set(
+    texts.flatMap(({ column }) => {
+      const list = beneath.filter((cell) => cell.column === column)
+      const gap = list.findIndex(({ row }, index) => row !== block.last + 1 + index)
+      const joined = gap < 0 ? list : list.slice(0, gap)
+      const [next] = joined
+      if (next && references(next).length > 0 && isOfTotal(next) && rows.has(next.row)) return [column]
+      return joined.every((cell) => rows.has(cell.row) && (isLabel(cell) || isOfTotal(cell))) ? [column] : []
+    }),
+  )
 }
 
 const isWithin = ({ left, right }: Columns, column: number): boolean => left <= column && column <= right

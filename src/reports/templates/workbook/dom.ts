@@ -40,6 +40,12 @@ export class Edits {
     this.text(element, change(element.textContent ?? ''))
   }
 
+  /** A change of another kind. */
+  change(apply: () => void): void {
+    this.changed = true
+    apply()
+  }
+
   remove(element: Element): void {
     this.changed = true
     element.parentNode?.removeChild(element)

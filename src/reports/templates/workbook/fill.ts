@@ -20,6 +20,7 @@ import { elements } from './dom.ts'
 import { fillFrame } from './frame.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { createMoves, type Moves, type SheetPlace } from './moves.ts'
+import { createRowNames, type RowNames } from './names.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type PlanBlock, piecesOf } from './plan.ts'
 import { fillPivotCache, fillRelated, type TableCopy, withoutTags } from './related.ts'
@@ -78,6 +79,7 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
       isFrom1904: /^(1|true)$/.test(elements(book.document, 'workbookPr')[0]?.getAttribute('date1904') ?? ''),
       isFilled: (name) => filled.has(name.toLowerCase()),
       names: createBookNames(book.document, book.sheets),
+      rowNames: createRowNames(book.document, book.sheets),
     }
     for (const level of new Set(outputs.flatMap(({ place }) => place.level ?? []))) {
       await fillLevel(level, outputs, context, folder)
@@ -109,6 +111,7 @@ interface Filling extends FillRequest {
   readonly isFrom1904: boolean
   readonly isFilled: (sheet: string) => boolean
   readonly names: BookNames
+  readonly rowNames: RowNames | null
 }
 
 /** Cells of the sheet change: by tags, loops, or formulas that are computed anew. */
@@ -241,7 +244,7 @@ async function fillLevel(
  */
 async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, folder: string | null): Promise<void> {
   const { sheet, place, path, tables } = output
-  const { parts, moves, styles, isFrom1904, warn } = context
+  const { parts, moves, styles, isFrom1904, warn, rowNames } = context
   const plan = sheet.plan
   const copy = place.index > 0
   const relationships = plan
@@ -249,7 +252,7 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
     : [...sheet.relationships]
   if (copy) await parts.writeRelationships(path, relationships)
   if (!plan) return
-  const frame = await fillFrame(plan.source.frame, { place, scope, moves })
+  const frame = await fillFrame(plan.source.frame, { place, scope, moves, rowNames })
   if (!copy && !frame.changed && plan.cells.size === 0) return
   const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, warn }))
   if (folder === null) {

@@ -2,7 +2,7 @@
 import type { Document, Element } from '@xmldom/xmldom'
 import type { Scope } from '../scope.ts'
 import { parseTags } from '../tags.ts'
-import { parseXml, serializeXml } from '../xml.ts'
+import { escapeAttribute, parseXml, serializeXml } from '../xml.ts'
 import { child, children, Edits, elements } from './dom.ts'
 import { ALL_COLUMNS } from './layout.ts'
 import {
@@ -17,8 +17,10 @@ import {
   ruleAreas,
   type SheetPlace,
 } from './moves.ts'
+import type { RowNames } from './names.ts'
 import { piecesOf } from './plan.ts'
 import { renderText } from './rows.ts'
+import { readRule, tokensOfCopy, tokensOfRule } from './rules.ts'
 
 /** Characters of a header or footer that Excel accepts. */
 const MAX_HEADER = 255
@@ -36,6 +38,7 @@ interface FrameRequest {
   readonly place: SheetPlace
   readonly scope: Scope
   readonly moves: Moves
+  readonly rowNames: RowNames | null
 }
 
 /** @param frame the sheet with an empty `<sheetData/>` */
@@ -91,7 +94,6 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
         repeatByRef(element, request, edits, parts)
         break
       case 'hyperlink':
-        edits.mapAttribute(element, 'location', (location) => request.moves.formula(location, place, { as: 'area' }))
         repeatByRef(element, request, edits, parts)
         break
       case 'sparkline':
@@ -159,24 +161,39 @@ function withoutInherited(element: Element): (source: string) => string {
     )
 }
 
-function repeatByRef(element: Element, { place }: FrameRequest, edits: Edits, parts: Repeated): void {
+/** Merged cells and links, which may lead to a cell of their own copy. */
+function repeatByRef(element: Element, { place, moves }: FrameRequest, edits: Edits, parts: Repeated): void {
   const area = readArea(element.getAttribute('ref') ?? '')
   if (!area) return
   const isMerge = element.localName === 'mergeCell'
+  const location = element.getAttribute('location')
   if (place.layout.blocksAt(area.top, area).length === 0) {
     edits.attribute(element, 'ref', formatArea(growArea(area, place.layout)))
+    if (location !== null) edits.attribute(element, 'location', moves.formula(location, place, { as: 'area' }))
     return
   }
-  const text = sourceOf(element)
   const first = growArea(area, place.layout, firstIteration(area, place.layout))
   if (isMerge && first.top === first.bottom && first.left === first.right) {
     // An empty loop has one row; cells merged over several of its rows are one cell then.
     edits.remove(element)
     return
   }
+  const text = sourceOf(element)
+  // A cell beside the loop stays the one that it is, also the one right below.
+  const target =
+    location === null
+      ? null
+      : tokensOfCopy(location, area, place.layout, place.templateName).map((token) =>
+          token.kind === 'reference' ? { ...token, neighbour: 'total' as const } : token,
+        )
   parts.replace(element, function* () {
-    for (const { area: moved } of repeatArea(area, place.layout)) {
-      yield text.replace(/\sref="[^"]*"/, ` ref="${formatArea(moved)}"`)
+    for (const { area: moved, within } of repeatArea(area, place.layout)) {
+      const copy = text.replace(/\sref="[^"]*"/, ` ref="${formatArea(moved)}"`)
+      if (target === null) yield copy
+      else {
+        const own = escapeAttribute(moves.formula(target, place, { within, as: 'area' }))
+        yield copy.replace(/\slocation="[^"]*"/, () => ` location="${own}"`)
+      }
     }
   })
 }
@@ -191,7 +208,7 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
     if (source) edits.mapText(source, (formula) => moves.formula(formula, place, { as: 'area' }))
     return
   }
-  const formula = source?.textContent ?? ''
+  const formula = tokensOfCopy(source?.textContent ?? '', area, place.layout, place.templateName)
   const strip = withoutInherited(element)
   parts.replace(element, function* () {
     for (const { area: moved, within } of repeatArea(area, place.layout)) {
@@ -202,24 +219,18 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
   })
 }
 
-/** Conditional formats and validations, also those that Office 2010 and later write as extensions (`xm:sqref`, `xm:f`). */
-function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits): void {
-  const { layout } = place
+/** Conditional formats and validations. */
+function moveRule(element: Element, { place, moves, rowNames }: FrameRequest, edits: Edits): void {
+  const { layout, templateName } = place
+  const rule = readRule(element)
+  const [base] = rule.areas
   const list = child(element, 'sqref')
-  const sqref = (list?.textContent ?? element.getAttribute('sqref') ?? '').trim()
-  const base = readArea(sqref.split(/\s+/)[0] ?? '')
-  const within = base ? firstIteration(base, layout) : undefined
-  const move = (formula: string) =>
-    moves.formula(formula, place, base && within ? { within, cell: { row: base.top, column: base.left } } : {})
-  if (list) edits.text(list, ruleAreas(sqref, layout))
-  else edits.attribute(element, 'sqref', ruleAreas(sqref, layout))
-  for (const name of ['formula', 'formula1', 'formula2', 'f']) {
-    for (const formula of elements(element, name)) {
-      if (children(formula).length === 0) edits.mapText(formula, move)
-    }
-  }
-  for (const value of elements(element, 'cfvo')) {
-    edits.mapAttribute(value, 'val', (source) => (Number.isNaN(Number(source)) ? move(source) : source))
+  if (list) edits.text(list, ruleAreas(rule.sqref, layout))
+  else edits.attribute(element, 'sqref', ruleAreas(rule.sqref, layout))
+  const from = base ? { within: firstIteration(base, layout), cell: { row: base.top, column: base.left } } : {}
+  for (const formula of rule.formulas) {
+    const moved = moves.formula(tokensOfRule(rule, formula, layout, templateName, rowNames).tokens, place, from)
+    if (moved !== formula.source) edits.change(() => formula.write(moved))
   }
 }
 

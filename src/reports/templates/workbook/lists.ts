@@ -24,6 +24,38 @@ const LISTS = new Set(
 /** Whether several pieces can stand in the place of the reference. */
 export const takesList = ({ argumentOf }: Reference): boolean => argumentOf !== null && LISTS.has(argumentOf)
 
+const words = (text: string): readonly string[] => text.split(' ')
+
+/** Functions that take a range in some of their arguments and one value in the others, by the number of the argument, from 0. */
+const RANGES: ReadonlyMap<string, (argument: number) => boolean> = new Map([
+  ...words('SUBTOTAL AGGREGATE').map((name) => [name, (argument: number) => argument > 0] as const),
+  ...words('VLOOKUP HLOOKUP MATCH XMATCH RANK RANK.EQ RANK.AVG').map(
+    (name) => [name, (argument: number) => argument === 1] as const,
+  ),
+  ...words('LOOKUP XLOOKUP').map((name) => [name, (argument: number) => argument === 1 || argument === 2] as const),
+  ...words('COUNTIF SUMIF AVERAGEIF').map((name) => [name, (argument: number) => argument !== 1] as const),
+  ...words('SUMIFS AVERAGEIFS MAXIFS MINIFS').map(
+    (name) => [name, (argument: number) => argument === 0 || argument % 2 === 1] as const,
+  ),
+  ['COUNTIFS', (argument) => argument % 2 === 0],
+  ...words('NETWORKDAYS WORKDAY').map((name) => [name, (argument: number) => argument === 2] as const),
+  ...words('TEXTJOIN').map((name) => [name, (argument: number) => argument > 1] as const),
+  ...words(
+    'INDEX OFFSET LARGE SMALL PERCENTILE PERCENTILE.INC PERCENTILE.EXC QUARTILE QUARTILE.INC QUARTILE.EXC PERCENTRANK PERCENTRANK.INC PERCENTRANK.EXC TRIMMEAN IRR MIRR FILTER SORT UNIQUE TAKE DROP',
+  ).map((name) => [name, (argument: number) => argument === 0] as const),
+  ...words('NPV XNPV').map((name) => [name, (argument: number) => argument > 0] as const),
+  ...words(
+    'COUNTBLANK SUMPRODUCT MODE MODE.SNGL MODE.MULT ROW ROWS COLUMN COLUMNS AREAS FREQUENCY CORREL PEARSON RSQ SLOPE INTERCEPT STEYX COVAR COVARIANCE.P COVARIANCE.S TREND GROWTH LINEST LOGEST MMULT TRANSPOSE SUMXMY2 SUMX2MY2 SUMX2PY2 XIRR CONCAT AND OR XOR SKEW KURT SORTBY VSTACK HSTACK TOCOL TOROW',
+  ).map((name) => [name, () => true] as const),
+])
+
+/** Whether an argument of a function is a list of ranges, one range, or a value (null). The name may have the prefix of newer functions. */
+export function takesRange(name: string, argument: number): 'list' | 'range' | null {
+  const plain = name.replace(/^_XLFN\.(_XLWS\.)?/, '')
+  if (RANGES.get(plain)?.(argument) ?? LISTS.has(plain)) return LISTS.has(plain) ? 'list' : 'range'
+  return null
+}
+
 /** Pieces that stand as arguments of a function, which takes 255 of them: more become one argument. */
 const MAX_ARGUMENTS = 30
 

@@ -25,7 +25,8 @@ const OF_A_RANGE = new Set(
 )
 
 /** For these a single cell in a loop means all its rows: Excel writes SUM(D6), not SUM(D6:D6). */
-const aggregates = (reference: Reference): boolean => takesList(reference) || OF_A_RANGE.has(reference.argumentOf ?? '')
+export const aggregates = (reference: Reference): boolean =>
+  takesList(reference) || OF_A_RANGE.has(reference.argumentOf ?? '')
 
 /** One column of one row that stands for all rows of its loop: `B5:B5`, or `B5` as the only argument of `SUM`. */
 export const isOfColumn = (reference: Reference): boolean => {

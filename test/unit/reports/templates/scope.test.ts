@@ -163,6 +163,8 @@ describe('loops', () => {
     ],
   })
   const object = (key: string) => ({ key, type: 'object', objectId: 'JzKpQm' })
+  const ALL_ROWS =
+    'TEMPLATE_REFERENCE {{#inner}}: each row of the loop over "outer" around it holds all rows of "inner"; where only those of a group are meant, make groups with a level of the field of the group, or from one table that is sorted by it'
   const nested = (outer: unknown, inner: unknown) => {
     const report = templateReport({ data: [outer, inner] as TemplateReport['data'] })
     const findings = createFindings()
@@ -177,7 +179,9 @@ describe('loops', () => {
       }
       return found
     }
-    return { problems: findings.problems.map(({ code, details }) => `${code} ${details}`), run, warnings }
+    const said = (list: readonly { readonly code: string; readonly details: string }[]) =>
+      list.map(({ code, details }) => `${code} ${details}`)
+    return { problems: said(findings.problems), checked: said(findings.warnings), run, warnings }
   }
 
   test.each([
@@ -198,8 +202,9 @@ describe('loops', () => {
     ['an object in a table of its label', table('outer', 'Region', 'Product'), object('inner')],
     ['a table in an object', object('outer'), table('inner', 'Product')],
   ])('%s: refused when the columns of the object are known', async (_what, outer, inner) => {
-    const { problems, run } = nested(outer, inner)
+    const { problems, checked, run } = nested(outer, inner)
     expect(problems).toEqual([])
+    expect(checked).toEqual([`${ALL_ROWS}; a run refuses it where both have the same dimension`])
     expect(run()).rejects.toMatchObject({
       code: 'TEMPLATE_LOOP',
       details: expect.stringContaining('{{#inner}}: the loop over "outer" around it has the dimension Product too'),
@@ -207,10 +212,11 @@ describe('loops', () => {
   })
 
   test('other lists, nested, hold all rows each time, with one warning', async () => {
-    const { problems, run, warnings } = nested(table('outer', 'Region'), table('inner', 'Year'))
+    const { problems, checked, run, warnings } = nested(table('outer', 'Region'), table('inner', 'Year'))
     expect(problems).toEqual([])
+    expect(checked).toEqual([ALL_ROWS])
     expect(await run()).toBe('1 2 1 2 1 2 ')
-    expect(warnings).toEqual(['TEMPLATE_REFERENCE {{#inner}}: each row of "outer" holds all 2 rows of "inner"'])
+    expect(warnings).toEqual(checked)
   })
 
   test('conditions on the row', async () => {

@@ -561,6 +561,45 @@ describe('cells beside the tags of a loop', () => {
       ],
     ],
     [
+      'a label at the left, with that of the total below',
+      [
+        [null, 'Product', 'Sales'],
+        ['Part', OPEN, CLOSE],
+        ['Total', null, { f: 'SUM(C2)' }],
+        ['Mean', { f: 'COUNTA(B2)' }, { f: 'C3/B4' }],
+        [],
+        ['note'],
+      ],
+      [
+        ...['A2=Part', 'B2=P1', 'C2=10', 'A3=Part', 'B3=P2', 'C3=20', 'A4=Part', 'B4=P3', 'C4=30'],
+        ...['A5=Total', 'C5==SUM(C2:C4)', 'A6=Mean', 'B6==COUNTA(B2:B4)', 'C6==C5/B6', 'A8=note'],
+      ],
+    ],
+    [
+      'a unit with a formula in the row of the total',
+      [TITLES, [OPEN, CLOSE, 'EUR'], ['Total', { f: 'SUM(B2)' }, { f: 'B3/1000' }], ['x', 'y', 'z']],
+      [
+        ...['A2=P1', 'B2=10', 'C2=EUR', 'A3=P2', 'B3=20', 'C3=EUR', 'A4=P3', 'B4=30', 'C4=EUR'],
+        ...['A5=Total', 'B5==SUM(B2:B4)', 'C5==B5/1000', 'A6=x', 'B6=y', 'C6=z'],
+      ],
+    ],
+    [
+      'a unit that the row of the total shows again, between the loop and its formula',
+      [TITLES, [OPEN, CLOSE, 'EUR', { f: 'B2*2' }], ['Total', { f: 'SUM(B2)' }, { f: 'C2' }, { f: 'SUM(D2)' }]],
+      [
+        ...['A2=P1', 'B2=10', 'C2=EUR', 'D2==B2*2', 'A3=P2', 'B3=20', 'C3=EUR', 'D3==B3*2'],
+        ...['A4=P3', 'B4=30', 'C4=EUR', 'D4==B4*2', 'A5=Total', 'B5==SUM(B2:B4)', 'C5==C4', 'D5==SUM(D2:D4)'],
+      ],
+    ],
+    [
+      'a constant behind an empty column, beside a loop of two rows, stays',
+      [TITLES, ['{{#detail}}{{Product}}', '{{Sales}}', null, 'note'], ['twice', { f: 'B2*$D$1' }], ['{{/detail}}']],
+      [
+        ...['A2=P1', 'B2=10', 'D2=note', 'A3=twice', 'B3==B2*$D$1', 'A4=', 'A5=P2', 'B5=20', 'A6=twice'],
+        ...['B6==B5*$D$1', 'A7=', 'A8=P3', 'B8=30', 'A9=twice', 'B9==B8*$D$1', 'A10='],
+      ],
+    ],
+    [
       'a list behind a formula of the row stays',
       [TITLES, [OPEN, CLOSE, { f: 'B2*2' }, 'Rome'], [null, null, null, 'Oslo']],
       ['A2=P1', 'B2=10', 'C2==B2*2', 'D2=Rome', 'A3=P2', 'B3=20', 'C3==B3*2', 'D3=Oslo', 'A4=P3', 'B4=30', 'C4==B4*2'],
@@ -598,6 +637,33 @@ describe('cells beside the tags of a loop', () => {
       ],
       'S!B2:C2',
       /column A .*put \{\{#detail\}\} there/,
+    ],
+    [
+      'a list at the left beside a number below',
+      [
+        ['City', 'Product', 'Sales'],
+        ['Rome', OPEN, CLOSE],
+        ['Oslo', null, 7],
+      ],
+      'S!B2:C2',
+      /column A /,
+    ],
+    [
+      'a label at the left, and a list that goes on below the total',
+      [
+        ['City', 'Product', 'Sales'],
+        ['Rome', OPEN, CLOSE],
+        ['Oslo', null, { f: 'SUM(C2)' }],
+        ['Bonn', null, null],
+      ],
+      'S!B2:C2',
+      /column A /,
+    ],
+    [
+      'a text that is counted below',
+      [TITLES, [OPEN, CLOSE, 'Rome'], ['Total', { f: 'SUM(B2)' }, { f: 'COUNTA(C2)' }]],
+      'S!A2:B2',
+      /column C /,
     ],
     [
       'a list that ends there',

@@ -163,7 +163,11 @@ test('nested loops over several rows, conditions, and texts in one cell', async 
     'B11=',
   ])
   expect(filled.text(SHEET).match(/hidden="1"/g)).toHaveLength(2)
-  expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{#detail}}: each row of "few" holds all 2 rows of "detail"'])
+  expect(filled.warnings).toEqual([
+    expect.stringMatching(
+      /^TEMPLATE_REFERENCE \{\{#detail\}\}: each row of the loop over "few" around it holds all rows of/,
+    ),
+  ])
 })
 
 test('values are data: texts with =, markup, tags, line breaks and escapes; empty values, texts with numbers', async () => {

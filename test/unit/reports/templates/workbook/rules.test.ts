@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'bun:test'
+import { checkTemplate } from '../../../../../src/reports/templates/index.ts'
+import { relationships, zipOf } from '../../../../support/office.ts'
+import {
+  type CellSource,
+  chart,
+  chartFrame,
+  drawing,
+  facts,
+  filledWorkbook,
+  reportWithFew,
+  sheetRow,
+  workbook,
+  worksheet,
+} from '../../../../support/workbook.ts'
+
+const SHEET = 'xl/worksheets/sheet1.xml'
+const ONE_ROW: Rows = [[], ['Product', 'Sales', 'Goal'], ['{{#detail}}{{Product}}', '{{Sales}}', 'x{{/detail}}'], []]
+const TWO_ROWS: Rows = [[], ['{{#detail}}{{Product}}', '{{Sales}}'], ['Goal', '{{Sales}}{{/detail}}'], ['Total']]
+const NESTED: Rows = [[], ['{{#detail}}{{Product}}', '{{Sales}}'], ['{{#few}}{{Product}}{{/few}}'], ['{{/detail}}']]
+
+type Rows = readonly (readonly CellSource[])[]
+
+const bookOf = (rows: Rows, after: string) =>
+  workbook([{ name: 'S', xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after) }])
+
+const problemsOf = async (rows: Rows, after: string) =>
+  (
+    await checkTemplate(await zipOf(bookOf(rows, after)), 'sales.xlsx', reportWithFew(), { maxTemplateMb: 25 })
+  ).problems.map(({ code, place, details }) => `${code} ${place} ${details}`)
+
+async function filled(rows: Rows, after: string, count = 3): Promise<string> {
+  expect(await problemsOf(rows, after)).toEqual([])
+  await using book = await filledWorkbook(bookOf(rows, after), { facts: facts(count), report: reportWithFew() })
+  return book.text(SHEET)
+}
+
+const format = (sqref: string, formula: string, type = 'expression') =>
+  `<conditionalFormatting sqref="${sqref}"><cfRule type="${type}" operator="greaterThan" priority="1"><formula>${formula}</formula></cfRule></conditionalFormatting>`
+const validation = (sqref: string, formula: string, type: string) =>
+  `<dataValidations count="1"><dataValidation type="${type}" sqref="${sqref}"><formula1>${formula}</formula1></dataValidation></dataValidations>`
+const link = (ref: string, location: string) =>
+  `<hyperlinks><hyperlink ref="${ref}" location="${location}"/></hyperlinks>`
+const extended = (sqref: string, formula: string) =>
+  `<extLst><ext uri="{78C0D931-6437-407d-A8EE-F0AAD7539E65}"><x14:conditionalFormattings><x14:conditionalFormatting><x14:cfRule type="expression"><xm:f>${formula}</xm:f></x14:cfRule><xm:sqref>${sqref}</xm:sqref></x14:conditionalFormatting></x14:conditionalFormattings></ext></extLst>`
+
+/** Areas and formula of the only rule. */
+const ruleOf = (text: string) => [
+  /(?:sqref="|<xm:sqref>)([^"<]*)/.exec(text)?.[1],
+  /<(?:formula1?|xm:f)>([^<]*)/.exec(text)?.[1],
+]
+
+describe('an absolute cell of the own rows is that of each record', () => {
+  test.each<[string, Rows, string, readonly [string, string]]>([
+    ['a format', ONE_ROW, format('A3:C3', '$B$3&gt;15'), ['A3:C5', '$B3&gt;15']],
+    ['a format with a name of the sheet', ONE_ROW, format('A3:C3', 'S!$B$3&gt;15'), ['A3:C5', 'S!$B3&gt;15']],
+    ['a format of several areas', ONE_ROW, format('C3 A3', '$B$3&gt;$A$1'), ['C3:C5 A3:A5', '$B3&gt;$A$1']],
+    ['a format for cells above another one', ONE_ROW, format('B3', '$C$3', 'cellIs'), ['B3:B5', '$C3']],
+    ['a format of newer Office', ONE_ROW, extended('A3:C3', '$B$3&gt;15'), ['A3:C5', '$B3&gt;15']],
+    ['a validation', ONE_ROW, validation('C3', '$B$3', 'decimal'), ['C3:C5', '$B3']],
+    ['one of two rows', TWO_ROWS, format('A3:B3', '$B$2&gt;15'), ['A3:B3 A5:B5 A7:B7', '$B2&gt;15']],
+    ['both of two rows', TWO_ROWS, format('A2:B3', '$B$2&gt;15'), ['A2:B7', 'INDEX($B:$B,ROW()-MOD(ROW()-2,2))&gt;15']],
+    [
+      'the second of two rows for both',
+      TWO_ROWS,
+      format('A2:B3', 'B$3&gt;15'),
+      ['A2:B7', 'INDEX(B:B,ROW()-MOD(ROW()-2,2)+1)&gt;15'],
+    ],
+    [
+      'the outer row for the rows of an inner loop',
+      NESTED,
+      format('A3', '$B$2&gt;15'),
+      ['A3:A4 A7:A8 A11:A12', 'INDEX($B:$B,ROW()-MOD(ROW()-2,4))&gt;15'],
+    ],
+    ['a row of an inner loop of one row', NESTED, format('A3', '$A$3=1'), ['A3:A4 A7:A8 A11:A12', '$A3=1']],
+    ['all rows where a function takes them', ONE_ROW, format('B3', 'B3=MAX($B$3)'), ['B3:B5', 'B3=MAX($B$3:$B$5)']],
+    ['the first row from outside', ONE_ROW, format('A1', '$B$3&gt;15'), ['A1', '$B$3&gt;15']],
+    ['all rows in a list to choose from', ONE_ROW, validation('E1', '$A$3', 'list'), ['E1', '$A$3:$A$5']],
+    ['the cells of the row in a list', ONE_ROW, validation('C3', '$A$3:$B$3', 'list'), ['C3:C5', '$A3:$B3']],
+  ])('%s', async (_what, rows, after, expected) => {
+    expect(ruleOf(await filled(rows, after))).toEqual([...expected])
+  })
+
+  test.each<[string, string, readonly string[]]>([
+    ['a link', link('A3', 'S!$B$3'), ['A3 S!$B3', 'A4 S!$B4', 'A5 S!$B5']],
+    ['a link to a range', link('A3', 'S!A3:B3'), ['A3 S!A3:B3', 'A4 S!A4:B4', 'A5 S!A5:B5']],
+    ['a link to a cell below', link('A3', 'S!A4'), ['A3 S!A6', 'A4 S!A6', 'A5 S!A6']],
+  ])('%s', async (_what, after, expected) => {
+    const text = await filled(ONE_ROW, after)
+    expect(
+      Array.from(text.matchAll(/<hyperlink ref="(\w+)" location="([^"]*)"/g), ([, ref, to]) => `${ref} ${to}`),
+    ).toEqual([...expected])
+  })
+})
+
+describe('a rule that may mean two things is refused', () => {
+  test.each<[string, Rows, string, RegExp]>([
+    ['cells outside of the loop', ONE_ROW, format('A2:C3', '$B$3&gt;15'), /S!A2:C3 \$B\$3 may mean .* write \$B3 for/],
+    ['one of several areas', ONE_ROW, format('A3 A1', '$B$3&gt;15'), /S!A3 A1 \$B\$3 may mean/],
+    ['a whole column', ONE_ROW, format('A1:A1048576', '$B$3&gt;15'), /\$B\$3 may mean/],
+    ['beside the own row', ONE_ROW, format('B3', 'B3&gt;$B$3'), /\$B\$3 beside B3 .* INDEX\(\$B\$3:\$B\$3,1\)/],
+    ['compared with itself', ONE_ROW, format('B3', '$B$3', 'cellIs'), /\$B\$3 in a rule of the cell itself/],
+    ['cells of all rows', ONE_ROW, format('A3:C3', 'SUM($A$3:$C$3)&gt;15'), /would be judged alike; write \$A3:\$C3/],
+    [
+      'the limit of a scale',
+      ONE_ROW,
+      '<conditionalFormatting sqref="B3"><cfRule type="dataBar" priority="1"><dataBar><cfvo type="min"/><cfvo type="formula" val="$C$3"/><color rgb="FF638EC6"/></dataBar></cfRule></conditionalFormatting>',
+      /a scale is one for all rows .* MAX\(\$C\$3\)/,
+    ],
+    ['a row of an inner loop for the outer one', NESTED, format('A2', '$A$3=1'), /\$A\$3 may mean the first row/],
+  ])('%s', async (_what, rows, after, expected) => {
+    expect(await problemsOf(rows, after)).toEqual([expect.stringMatching(expected)])
+  })
+})
+
+describe('a series of a chart', () => {
+  const chartOf = (categories: string, values: string) =>
+    workbook(
+      [
+        {
+          name: 'S',
+          xml: worksheet(ONE_ROW.map((cells, index) => sheetRow(index + 1, cells)).join('')),
+        },
+        { name: 'Chart', xml: worksheet('', '<drawing r:id="rId1"/>'), related: [['drawing', '../drawings/d1.xml']] },
+      ],
+      {
+        types: {
+          'xl/drawings/d1.xml': 'application/vnd.openxmlformats-officedocument.drawing+xml',
+          'xl/charts/chart1.xml': 'application/vnd.openxmlformats-officedocument.drawingml.chart+xml',
+        },
+        parts: {
+          'xl/drawings/d1.xml': drawing(
+            `<xdr:oneCellAnchor><xdr:from><xdr:col>5</xdr:col><xdr:colOff>0</xdr:colOff><xdr:row>1</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:ext cx="1" cy="1"/>${chartFrame('rId1')}<xdr:clientData/></xdr:oneCellAnchor>`,
+          ),
+          'xl/drawings/_rels/d1.xml.rels': relationships(['chart', '../charts/chart1.xml']),
+          'xl/charts/chart1.xml': chart(categories, values),
+        },
+      },
+    )
+  const problems = async (parts: ReturnType<typeof chartOf>) =>
+    (await checkTemplate(await zipOf(parts), 'sales.xlsx', reportWithFew(), { maxTemplateMb: 25 })).problems
+
+  test('over a column takes all rows, also with categories of two columns', async () => {
+    expect(await problems(chartOf('S!$A$3:$B$3', 'S!$B$3'))).toEqual([])
+    await using book = await filledWorkbook(chartOf('S!$A$3:$B$3', 'S!$B$3'), { facts: facts(3) })
+    expect(book.text('xl/charts/chart1.xml').match(/(?<=<c:f>)[^<]*/g)).toEqual(['S!$A$3:$B$5', 'S!$B$3:$B$5'])
+  })
+
+  test('over cells of one row would be one for each record: refused', async () => {
+    expect(await problems(chartOf('S!$B$2:$C$2', 'S!$B$3:$C$3'))).toEqual([
+      {
+        code: 'TEMPLATE_LOOP',
+        place: 'chart on Chart',
+        details: expect.stringMatching(/^the series S!\$B\$3:\$C\$3 takes several cells .*"Switch Row\/Column"/),
+      },
+    ])
+  })
+})
