@@ -18,7 +18,7 @@ export interface Scope {
 }
 
 export interface Apps {
-  /** What an earlier call for the app returned cannot be used any more. Rejects with a `ReportError`. */
+  /** The result of an earlier call for the app cannot be used any more. Rejects with a `ReportError`. */
   apply(scope: Scope): Promise<AppliedData>
   /** Work that asks apps, again after a lost engine: it opens them itself, by `apply`. */
   retried<T>(work: () => Promise<T>): Promise<T>

@@ -6,7 +6,6 @@
 import { errorText } from '../../platform/errors.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import type { RunCode } from '../codes.ts'
 import type { Definition } from '../entities/task.ts'
 import type { DeliveryChannel, RunDocument } from '../types.ts'
 import {
@@ -20,6 +19,7 @@ import {
   REJECTED,
   RETRIES,
 } from './delivery-rules.ts'
+import type { NoteEvent } from './events.ts'
 import type { DeliveryRecord, Ledger, RunRecord } from './ledger.ts'
 
 export type { Attempt } from './delivery-rules.ts'
@@ -47,8 +47,7 @@ export interface DelivererDeps {
   readonly carriers: Readonly<Record<DeliveryChannel, Carrier>>
   /** Resolves when another mail may leave: before the ledger says that it is being sent. */
   readonly throttle: (signal: AbortSignal) => Promise<void>
-  /** Adds an event to the run. */
-  readonly note: (run: RunRecord, code: RunCode, details: string, recipient?: string) => Promise<void>
+  readonly note: NoteEvent
   /** Adds a line to the log of the run. */
   readonly line: (run: RunRecord, level: 'info' | 'warn' | 'error', text: string) => void
 }
@@ -76,9 +75,9 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
 
   /** An event of the run. One of an outcome mail leaves the outcome as it was announced. */
   async function note(run: RunRecord, { channel }: DeliveryRecord, { code, target, detail }: DeliveryEvent) {
-    const recipient = isMail(channel) ? target : undefined
     const text = code === 'MAIL_UNKNOWN' ? detail : `${target}: ${detail}`
-    await deps.note(run, code, channel === 'notification' ? `${OUTCOME_MAIL}: ${text}` : text, recipient)
+    const details = channel === 'notification' ? `${OUTCOME_MAIL}: ${text}` : text
+    await deps.note(run, { code, details, ...(isMail(channel) && { recipient: target }) })
   }
 
   const isCancelled = (run: RunRecord, { channel }: DeliveryRecord) =>

@@ -44,7 +44,7 @@ export const RETRIES: Readonly<Record<DeliveryChannel, RetryRule>> = {
 /** Share of a delay by which it varies. */
 const JITTER = 0.2
 
-/** What becomes of a delivery, and what its run says about it. */
+/** The next state of a delivery, and the words of its run about it. */
 export interface Decision {
   readonly change: DeliveryChange
   /** Lines of the log of the run, in this order; one that the run has an event for says so. */
@@ -81,7 +81,7 @@ export const isOpen = ({ state }: Pick<DeliveryRecord, 'state'>): boolean =>
 export const dueAt = ({ nextAt }: Pick<DeliveryRecord, 'nextAt'>, downUntil: number): number =>
   Math.max(nextAt ?? 0, downUntil)
 
-/** What is done with an open delivery now; a decision ends it. */
+/** The next step of an open delivery; a decision ends it. */
 export function next(delivery: DeliveryRecord, facts: Facts): 'attempt' | 'wait' | Decision {
   const noun = NOUNS[delivery.channel]
   const { target } = delivery
@@ -115,7 +115,7 @@ export function changed(
   return { state, attempts, target, lastError, nextAt: null, ...more }
 }
 
-/** What the ledger has when an attempt is over. */
+/** The ledger when an attempt is over. */
 export interface Attempted {
   /** As it was before the attempt. */
   readonly delivery: DeliveryRecord

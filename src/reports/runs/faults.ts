@@ -2,7 +2,7 @@
 import { errorWithoutPath } from '../../platform/file-errors.ts'
 import { ReportError, type RunCode } from '../codes.ts'
 import type { ReportUse } from '../entities/task.ts'
-import type { RunEvent } from '../types.ts'
+import type { NewEvent } from '../types.ts'
 import { labelOf } from './document.ts'
 import type { MissingDocument } from './plan.ts'
 import { type Expanded, NONE_NAMED, type Variant } from './variants.ts'
@@ -46,11 +46,11 @@ export interface Unmade extends Partial<Expanded> {
   readonly use: Pick<ReportUse, 'key'>
 }
 
-/** What is missing in mails, and an event for each person who misses it. */
+/** The document for the line in the mail, and an event for each person who misses it. */
 export function missed(
   { use, variant, cycle = [], named = NONE_NAMED }: Unmade,
   error: unknown,
-): { readonly missing: MissingDocument; readonly events: readonly Omit<RunEvent, 'at' | 'level'>[] } {
+): { readonly missing: MissingDocument; readonly events: readonly NewEvent[] } {
   const [code, reason] = faultOf(error)
   const report = use.key
   const label = labelOf(report, cycle)

@@ -6,7 +6,7 @@ import type { Stored } from '../entities/fields.ts'
 import type { QlikUser } from '../entities/recipient.ts'
 import type { Report } from '../entities/report.ts'
 import type { Definition, ReportUse } from '../entities/task.ts'
-import type { RenderedDocument, RenderRequest, RenderSettings, RunEvent, RunOptions, Warn } from '../types.ts'
+import type { NewEvent, RenderedDocument, RenderRequest, RenderSettings, RunOptions, Warn } from '../types.ts'
 import type { GroupMember } from './recipients.ts'
 
 /** Plain data: it is copied to the worker. */
@@ -50,7 +50,7 @@ export interface PrepareDeps {
   readonly keepBytes: (bytes: Uint8Array) => Promise<string>
   /** Runs the work while no other document is being rendered. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>
-  readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
+  readonly note: (event: NewEvent) => void
   readonly line: (text: string) => void
   readonly signal: AbortSignal
 }

@@ -100,7 +100,7 @@ export interface Named {
   readonly addressed: Addressed<readonly string[]>
 }
 
-/** What the app has for a variant: the values of its cycle, and people of other access whom the expressions name. */
+/** The answers of the app for a variant: the values of its cycle, and people of other access whom the expressions name. */
 export interface Cycled {
   readonly variant: Variant
   /** One without fields where the report has no cycle. */
