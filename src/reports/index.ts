@@ -36,12 +36,14 @@ import {
 } from './runs/carriers.ts'
 import { type Carrier, createDeliverer } from './runs/deliver.ts'
 import { secretOf } from './runs/document.ts'
+import { createNote } from './runs/events.ts'
 import { createLedger, type LedgerDeps } from './runs/ledger.ts'
 import { createRunLog } from './runs/log.ts'
+import { HUB_OFF } from './runs/making.ts'
 import { createNotificationCarrier } from './runs/notify.ts'
 import type { GroupMember } from './runs/recipients.ts'
 import type { PrepareSettings } from './runs/request.ts'
-import { createRunner, HUB_OFF } from './runs/runner.ts'
+import { createRunner } from './runs/runner.ts'
 import { fileIn, type StorageSpace } from './runs/storage.ts'
 import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
 import { createDefinitionStore } from './store.ts'
@@ -153,6 +155,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const stopping = new AbortController()
   const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: deps.onEnded })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
+  const note = createNote({ ledger, clock, runLog })
   const converter = createConverter(prepareSettings)
   let converterFound = prepareSettings.officeConverter.enable !== 'off'
   const store = createDefinitionStore(
@@ -232,8 +235,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
             { ...carrierSettings, timezone, locale },
           ),
         },
-    note: (run, code, details, recipient) =>
-      runner.note(run, { code, details, ...(recipient !== undefined && { recipient }) }),
+    note,
     line: runLog.line,
   })
   const runner = createRunner(
@@ -243,6 +245,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       clock,
       log,
       runLog,
+      note,
       stopping,
       deliverer,
       definitionOf: (taskId) => store.definitionOf(taskId) ?? null,

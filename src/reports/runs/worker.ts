@@ -8,7 +8,7 @@ import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel } from '../../platform/worker.ts'
 import { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
-import type { RunEvent } from '../types.ts'
+import type { NewEvent } from '../types.ts'
 import type { Prepared } from './prepare.ts'
 import { type FactName, type FromReport, REPORT_ROLE, type ReportJob, type ToReport } from './role.ts'
 
@@ -19,7 +19,7 @@ interface WorkerDeps {
   readonly turns: RenderTurns
   /** The number of open sessions at the engine has changed by so many. */
   readonly onSessions: (change: number) => void
-  readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
+  readonly note: (event: NewEvent) => void
   readonly line: (text: string) => void
   readonly log: Logger
   readonly workerEntry?: URL | undefined
