@@ -262,7 +262,7 @@ function resend(deps: RunRouteDeps): ApiRoute {
     action: 'report.resend',
     summary: 'Send deliveries of a run again',
     description:
-      'Sends the stored documents of failed and doubtful deliveries. `corrections` replaces wrong addresses. Deliveries that were sent need `confirmDuplicates`.',
+      'Sends the stored documents of failed and doubtful deliveries. `corrections` replaces wrong addresses. With `recipients` these addresses get their mails, and no others. Deliveries that were sent need `confirmDuplicates`.',
     params: RUN_PARAMS,
     query: NO_QUERY,
     readByHandler: () => ({ body: RESEND() }),
