@@ -14,6 +14,7 @@ import {
   changed,
   type Decision,
   dueAt,
+  isMail,
   isOpen,
   next,
   REJECTED,
@@ -189,8 +190,6 @@ type DeliveryEvent = NonNullable<Decision['said'][number]['event']>
 
 /** Before the reason why one could not be delivered, in events of its run. */
 export const OUTCOME_MAIL = 'outcome mail'
-
-const isMail = (channel: DeliveryChannel): boolean => channel === 'email' || channel === 'notification'
 
 /** Longest pause of a timer; a later time is looked at again. */
 const MAX_PAUSE_MS = 60_000

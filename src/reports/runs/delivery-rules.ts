@@ -7,7 +7,7 @@ import type { Refusal } from '../../alerts/types.ts'
 import type { RunCode } from '../codes.ts'
 import type { DeliveryChannel, DeliveryState } from '../types.ts'
 import type { DeliveryChange, DeliveryRecord, NewDelivery } from './ledger.ts'
-import { type FilePayload, hasFiles, type MailPayload } from './plan.ts'
+import { addresseesOf, type FilePayload, hasFiles, type MailPayload } from './plan.ts'
 
 /** The result of one attempt. `divided`: of a mail that was refused for some of its addresses. */
 export type Attempt =
@@ -78,6 +78,8 @@ export interface Facts {
   /** Whether a run that began later has written the file. */
   readonly hasLaterFile: () => boolean
 }
+
+export const isMail = (channel: DeliveryChannel): boolean => channel === 'email' || channel === 'notification'
 
 export const isOpen = ({ state }: Pick<DeliveryRecord, 'state'>): boolean =>
   state === 'planned' || state === 'retry' || state === 'sending'
@@ -150,7 +152,7 @@ export function afterAttempt(
   const said = {
     level: state === 'sent' ? 'info' : 'warn',
     text: `${NOUNS[delivery.channel]} ${VERBS[state]} to=${receiverOf(delivery, target)}${detail && ` ${detail}`}`,
-    ...(code && isNews && { event: { code, target, detail } }),
+    ...(code && isNews && { event: { code, target: state === 'sent' ? reachedBy(delivery, target) : target, detail } }),
   } as const
   const lastError = state === 'sent' ? null : detail
   return { change: changed(delivery, state, { attempts, target, lastError }), said: [said] }
@@ -194,13 +196,23 @@ function divided({ delivery, rejected }: Attempted, { detail, refused, code }: D
     said: parts.map((part): Said => {
       const reason = part.lastError ?? detail
       const text = `mail ${VERBS[part.state]} to=${part.target} ${reason}`
-      // An address of all mails, like that of a copy, is named once.
-      const isNews = part.state === 'failed' && !known.has(part.target)
-      const named = part.state === 'sent' ? code : isNews ? REJECTED : undefined
-      const event = named && { code: named, target: part.target, detail: reason }
+      const news = newsOf(part, code, known)
+      const event = news && {
+        code: news,
+        target: part.state === 'sent' ? part.only.join(', ') : part.target,
+        detail: reason,
+      }
       return { level: part.state === 'sent' ? 'info' : 'warn', text, ...(event && { event }) }
     }),
   }
+}
+
+/** @param code of the addresses that have the mail */
+function newsOf({ state, target }: Part, code: RunCode | undefined, known: ReadonlySet<string>): RunCode | undefined {
+  if (state === 'sent') return code
+  if (state === 'unknown') return 'MAIL_UNKNOWN'
+  // An address of all mails, like that of a copy, is named once.
+  return state === 'failed' && !known.has(target) ? REJECTED : undefined
 }
 
 /** Code of an address that a mail server refuses for good. */
@@ -208,7 +220,7 @@ export const REJECTED = 'MAIL_REJECTED'
 
 /** Some addresses of a mail, and their common fate. */
 interface Part extends Pick<NewDelivery, 'target' | 'lastError' | 'nextAt'>, Pick<MailPayload, 'filesRefused'> {
-  readonly state: 'sent' | 'failed' | 'retry'
+  readonly state: 'sent' | 'unknown' | 'failed' | 'retry'
   readonly only: readonly string[]
 }
 
@@ -218,38 +230,36 @@ interface Times {
   readonly later: number
 }
 
-/** The addresses that have the mail, each that never gets it, those that get it without its files now, and those that may get it later. */
+/**
+ * The addresses that have the mail, those that may have it, each that never gets it, those that get it without its files now, and those
+ * that may get it later.
+ */
 function partsOf({ payload }: DeliveryRecord, refused: readonly Refusal[], at: Times): Part[] {
   const mail = payload as MailPayload
-  const { to, cc, bcc, only = [...to, ...cc, ...bcc] } = mail
   const refusals = new Map(refused.map((one) => [one.address.toLowerCase(), one]))
-  const addresses = [...new Map(only.map((address) => [address.toLowerCase(), address])).values()]
-  const refusalOf = (address: string) => refusals.get(address.toLowerCase())
-  const reached = addresses.filter((address) => !refusalOf(address))
-  const named = reached.filter((address) => to.includes(address))
-  const later = addresses.filter((address) => refusalOf(address)?.isPermanent === false)
-  const isShorter = mail.filesRefused === undefined && hasFiles(mail)
-  const shorter = addresses.filter((address) => isShorter && refusalOf(address)?.tooLarge)
-  const parts: Part[] = addresses
-    .filter((address) => refusalOf(address)?.isPermanent && !shorter.includes(address))
-    .map((address) => ({
-      state: 'failed',
-      target: address,
-      only: [address],
-      lastError: refusalOf(address)?.detail ?? '',
-    }))
-  if (reached.length > 0) {
-    parts.unshift({ state: 'sent', target: (named.length > 0 ? named : reached).join(', '), only: reached })
+  const addresses = [...new Map(addresseesOf(mail).map((address) => [address.toLowerCase(), address])).values()]
+  const fateOf = (address: string) => {
+    const refusal = refusals.get(address.toLowerCase())
+    if (!refusal) return 'sent'
+    if (refusal.inDoubt) return 'unknown'
+    if (refusal.tooLarge && mail.filesRefused === undefined && hasFiles(mail)) return 'shorter'
+    return refusal.isPermanent ? 'failed' : 'later'
   }
-  if (shorter.length > 0) {
-    const lastError = refusalOf(shorter[0]!)?.detail ?? ''
-    const target = shorter.join(', ')
-    parts.push({ state: 'retry', target, only: shorter, lastError, nextAt: at.now, filesRefused: lastError })
+  const fates = Map.groupBy(addresses, fateOf)
+  const reasonOf = (address = '') => refusals.get(address.toLowerCase())?.detail ?? ''
+  const parts: Part[] = []
+  const add = (state: Part['state'], only: readonly string[] = [], more: Partial<Part> = {}) => {
+    const named = state === 'sent' ? only.filter((address) => mail.to.includes(address)) : []
+    const target = (named.length > 0 ? named : only).join(', ')
+    const lastError = state === 'sent' ? {} : { lastError: reasonOf(only[0]) }
+    if (only.length > 0) parts.push({ state, target, only, ...lastError, ...more })
   }
-  if (later.length > 0) {
-    const lastError = refusalOf(later[0]!)?.detail ?? ''
-    parts.push({ state: 'retry', target: later.join(', '), only: later, lastError, nextAt: at.later })
-  }
+  const shorter = fates.get('shorter')
+  add('sent', fates.get('sent'))
+  add('unknown', fates.get('unknown'))
+  for (const address of fates.get('failed') ?? []) add('failed', [address])
+  add('retry', shorter, { nextAt: at.now, filesRefused: reasonOf(shorter?.[0]) })
+  add('retry', fates.get('later'), { nextAt: at.later })
   return parts
 }
 
@@ -261,6 +271,12 @@ function newDelivery(
   const { messageId = id, ...mail } = payload as MailPayload
   const shorter = filesRefused !== undefined && { filesRefused }
   return { ...part, id: randomUUID(), channel, documents, payload: { ...mail, ...shorter, messageId, only } }
+}
+
+/** All addresses that get the mail, copies too; in a test the one that it is meant for. */
+function reachedBy({ channel, payload }: DeliveryRecord, target: string): string {
+  const mail = payload as MailPayload
+  return isMail(channel) && mail.insteadOf === null ? addresseesOf(mail).join(', ') : target
 }
 
 /** In a test mails go to another address than that of the recipient. */

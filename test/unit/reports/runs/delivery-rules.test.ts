@@ -201,6 +201,23 @@ describe('a mail that some addresses refused', () => {
     )
   })
 
+  test('has its own fate for each address: in doubt, never sent, and sent later', () => {
+    const decision = after(mail, {
+      state: 'divided',
+      detail: 'cut',
+      refused: [
+        { address: 'b@x.com', isPermanent: true, detail: 'no b@x.com' },
+        { address: 'c@x.com', isPermanent: false, detail: 'no c@x.com' },
+        { address: 'a@x.com', isPermanent: false, detail: 'cut', inDoubt: true },
+      ],
+    })
+    expect(partsOf(decision)).toEqual(['unknown a@x.com d1', 'failed B@x.com d1', 'retry c@x.com d1'])
+    expect(decision.said.flatMap(({ event }) => (event ? [[event.code, event.target, event.detail]] : []))).toEqual([
+      ['MAIL_UNKNOWN', 'a@x.com', 'cut'],
+      ['MAIL_REJECTED', 'B@x.com', 'no b@x.com'],
+    ])
+  })
+
   test('names an address once in a run', () => {
     const { said } = after(mail, refused(['c@x.com', true]), { rejected: ['c@x.com'] })
     expect(said.map(({ text, event }) => [text, event])).toEqual([
