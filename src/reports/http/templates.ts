@@ -51,7 +51,7 @@ const CHECK = once(() =>
     problems: z.array(z.object({ code: z.string(), place: z.string(), details: z.string() })),
     warnings: z
       .array(z.object({ code: z.string(), place: z.string(), details: z.string() }))
-      .describe('What each run will warn of, as far as the file shows it; the file is taken.'),
+      .describe('Warnings of each run, as far as the file shows them; the file is taken.'),
   }),
 )
 

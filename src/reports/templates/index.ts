@@ -31,7 +31,7 @@ export interface TemplateCheck {
   /** References of the file that filled ones do not have: a company template. */
   readonly dropped: readonly string[]
   readonly problems: readonly TemplateProblem[]
-  /** What each run will warn of, as far as the file shows it. */
+  /** Warnings of each run, as far as the file shows them. */
   readonly warnings: readonly TemplateWarning[]
 }
 

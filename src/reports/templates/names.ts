@@ -250,7 +250,7 @@ export interface TagUse {
 export interface Findings {
   readonly tags: readonly TagUse[]
   readonly problems: readonly TemplateProblem[]
-  /** What a run will warn of, as far as the file shows it. */
+  /** Warnings of each run, as far as the file shows them. */
   readonly warnings: readonly TemplateWarning[]
   /** Keys. */
   readonly used: ReadonlySet<string>

@@ -29,7 +29,7 @@ export const nestingWarning = (inner: Binding, outer: Binding): string =>
 const groupsBy = (field: string): string =>
   `make groups with a level of ${field}, or from one table that is sorted by it`
 
-/** What the check adds for objects of the app, whose dimensions only a run knows. */
+/** An addition for lists of objects of the app: only a run reads their dimensions. */
 export const knownInRuns = (...bindings: readonly Binding[]): string =>
   bindings.some(({ type }) => type === 'object') ? '; a run refuses it where both have the same dimension' : ''
 
