@@ -24,7 +24,7 @@ import { engineAnswer, engineRefusal } from './engine.ts'
 import { fileAnswer } from './file.ts'
 import type { RunRouteDeps } from './runs.ts'
 
-interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
+export interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
   readonly store: TrialStore
   readonly clock: Clock
   readonly timezone: string

@@ -180,7 +180,17 @@ test('the place that an attempt has fixed stays with its result, and is chosen a
 })
 
 describe('a mail that some addresses refused', () => {
-  const mail = delivery({ payload: { to: ['a@x.com', 'B@x.com'], cc: ['c@x.com'], bcc: [], insteadOf: null } })
+  const mail = delivery({
+    payload: {
+      to: ['a@x.com', 'B@x.com'],
+      cc: ['c@x.com'],
+      bcc: [],
+      insteadOf: null,
+      attach: [],
+      archives: [],
+      embed: null,
+    },
+  })
   const refused = (...all: readonly (readonly [string, boolean])[]): Attempt => ({
     state: 'divided',
     detail: '250 ok',
