@@ -73,7 +73,7 @@ export async function divide(
   return { chunks: staying.map((name) => join(directory, name)), packed: going.length > 0 ? packed : null }
 }
 
-/** As the bundler writes them. The hashes in the names keep them apart from other texts. */
+/** The references that the bundler writes. The hashes in the names keep them apart from other texts. */
 const references = (names: readonly string[]) => new RegExp(`"\\./(${names.map(RegExp.escape).join('|')})"`, 'g')
 
 const zstd = promisify(zstdCompress)

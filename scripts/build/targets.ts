@@ -2,7 +2,7 @@
 import process from 'node:process'
 
 export interface Target {
-  /** As in file names: `linux-x64-musl`. */
+  /** The name in file names: `linux-x64-musl`. */
   readonly name: string
   /** Bun's name for it. */
   readonly bun: Bun.Build.CompileTarget

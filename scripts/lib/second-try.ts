@@ -91,7 +91,7 @@ const isFailed = ({ state }: TestCase): boolean => state === 'failed'
 
 const quarantineFile = z.array(
   z.strictObject({
-    /** As in the `FLAKY:` line: `test/unit/a.test.ts > group > name`. */
+    /** The test as the `FLAKY:` line names it: `test/unit/a.test.ts > group > name`. */
     name: z.string().regex(/^test\/\S+\.test\.tsx?( > .+)?$/),
     /** Why it may stay flaky for now. */
     reason: z.string().min(1),

@@ -14,7 +14,7 @@ export interface Archive {
   /** The one folder of all files. */
   readonly folder: string
   readonly files: readonly ArchiveFile[]
-  /** Of every file; full seconds. */
+  /** The time of every file; full seconds. */
   readonly time: Date
 }
 

@@ -91,7 +91,7 @@ function earlier(out: string, published: readonly ArchiveFile[]): ArchiveFile[] 
     .map((path) => ({ path, bytes: readFileSync(join(out, path)) }))
 }
 
-/** As it is called at the place where it is used: without version and platform. */
+/** The executable under the name that it has where it is used: without version and platform. */
 async function executable({
   identity,
   target,

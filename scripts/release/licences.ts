@@ -43,7 +43,7 @@ function packageText(bundled: BundledPackage): string {
   return [`${idOf(bundled)} (${bundled.licence})`, ...texts].join('\n\n')
 }
 
-/** Of a package that only names its licence in package.json: the text of that licence, for its author or with its source. */
+/** The licence of a package that only names it in package.json: its text, for the author or with the source. */
 function textWithout(bundled: BundledPackage): string {
   const { author, repository } = JSON.parse(readFileSync(join(bundled.directory, 'package.json'), 'utf8'))
   const general = join(import.meta.dirname, 'licences', `${bundled.licence}.txt`)

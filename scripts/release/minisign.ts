@@ -9,7 +9,7 @@ import {
   verify,
 } from 'node:crypto'
 
-/** Of a file that is signed as its BLAKE2b-512 hash; keys have `Ed`. */
+/** The letters of a file that is signed as its BLAKE2b-512 hash; keys have `Ed`. */
 const HASHED = Buffer.from('ED')
 const KEY = Buffer.from('Ed')
 const BLAKE2B = Buffer.from('B2')

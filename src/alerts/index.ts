@@ -36,6 +36,7 @@ import { recordingOf } from './destinations/index.ts'
 import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { createLateLogs } from './late-log.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
+import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
 import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
@@ -113,20 +114,14 @@ export interface Alerts {
 }
 
 const CACHED_EVENTS = 64
-/** Making and sending a message take less: a destination that was replaced is closed then. */
-const LONGEST_SEND_MS = 100_000
 
 export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boolean): Alerts {
   const { log, clock, db, writer, mqtt, on } = deps
   const { candidates, output } = deps.paths
   const planDeps = { ...deps, candidates, output, influx: deps.influx.server }
   const { delivery } = config.footman
-  let plan = buildAlertPlan(planDeps, deps.time.windows, config)
-  let configured = config.footman.maintenance
-  const destinations = new Map<string, Destination>()
-  const all: Destination[] = []
-  const listed: ListedRule[] = []
-  const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
+  const plan = createPlanInUse(buildAlertPlan(planDeps, deps.time.windows, config))
+  const { destinations, all, listed } = plan
   const graph = createChainGraph({ ...deps, qrs: deps.qlik.qrs })
   const health = createDestinationHealth(clock)
   const observe = (change: DeliveryChange) => {
@@ -135,15 +130,14 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     on.delivery(change)
   }
   const { load: loadEvent, forget } = cachedLoader((id) => loadTaskEvent(db, id))
-  const releasedLanes = new Set<string>()
 
   // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
-  let snoozes = snoozesIn(plan.windows)
+  let snoozes = snoozesIn(plan.current.windows)
   const { windows } = deps.time
   const once = createOnceMaintenance({ db, writer, clock, windows, shared: deps.shared })
-  const maintenance = joinMaintenance(() => plan.maintenance, once)
-  const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan) })
+  const maintenance = joinMaintenance(() => plan.current.maintenance, once)
+  const decisions = createDecisionRecorder({ clock }, { config, routes: knownRoutes(plan.current) })
   const routerDeps: RouterDeps = {
     log,
     clock,
@@ -163,8 +157,8 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     suppressionNeeds: (tx, now) => [...maintenance.needs, ...snoozes.needs(tx, now)],
     chains: { downstream: graph.downstream, usualStart },
   }
-  const router = createRouter(routerDeps, plan.rules)
-  const find = (rule: string, name: string) => plan.registry.find(rule, name)
+  const router = createRouter(routerDeps, plan.current.rules)
+  const find = (rule: string, name: string) => plan.current.registry.find(rule, name)
   const outbox: Outbox = createOutbox(
     {
       ...deps,
@@ -195,28 +189,19 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       maintenance,
       routes(name) {
         const to = once.summaries().get(name) ?? []
-        return plan.rules.filter((rule) => {
+        return plan.current.rules.filter((rule) => {
           return rule.name === summaryRule(name) || (rule.name === '' && to.includes(rule.destination))
         })
       },
     },
-    () => [...new Set([...plan.summaryNames, ...once.summaries().keys()])],
+    () => [...new Set([...plan.current.summaryNames, ...once.summaries().keys()])],
   )
-
-  function follow(next: AlertPlan): void {
-    plan = next
-    destinations.clear()
-    for (const [name, destination] of next.registry.byName) destinations.set(name, destination)
-    all.splice(0, all.length, ...next.registry.all)
-    listed.splice(0, listed.length, ...next.listed)
-  }
-  follow(plan)
 
   /** Routes of a draft, for rehearsals only: nothing of it is kept. */
   function draft(yaml: string): RoutesDraft {
     const { config: drafted, problems } = deps.draftRoutes(yaml)
     if (drafted === null) return { routing: null, problems }
-    const { rules, listed } = buildAlertPlan(planDeps, plan.windows, drafted)
+    const { rules, listed } = buildAlertPlan(planDeps, plan.current.windows, drafted)
     return { routing: { router: createRouter(routerDeps, rules), listed }, problems }
   }
 
@@ -225,24 +210,12 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     start: async () => outbox.start(),
     async stop(graceMs) {
       await outbox.stop(graceMs)
-      plan.closeMail()
-      await Promise.all([...retired.keys()].map(close))
+      await plan.close()
     },
   }
 
   const needsOf = (taskId: string, outcome: EventOutcome) => confirmationNeeds(db, taskId, outcome, clock.now())
-
-  /** Its connections are closed when nothing can be under way on them any more. */
-  function retire(old: AlertPlan): void {
-    retired.set(old, setTimeout(() => void close(old), LONGEST_SEND_MS).unref())
-  }
-
-  async function close(old: AlertPlan): Promise<void> {
-    clearTimeout(retired.get(old))
-    retired.delete(old)
-    await Promise.allSettled(old.registry.all.map((destination) => destination.close?.()))
-    old.closeMail()
-  }
+  const releases = createReleases({ clock, writer, router, outbox, forget })
 
   return {
     router,
@@ -277,25 +250,12 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         ...deps,
         windows,
         once,
-        file: () => plan.maintenance,
-        configured: () => configured,
-        destinations: () => plan.rules.filter(({ name }) => name === '').map(({ destination }) => destination),
+        file: () => plan.current.maintenance,
+        configured: () => plan.current.maintenances,
+        destinations: () => plan.current.rules.filter(({ name }) => name === '').map(({ destination }) => destination),
       }),
     ],
-    release(tx, eventId, reason) {
-      forget(eventId)
-      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), rule: router.rule })
-      for (const lane of lanes) releasedLanes.add(lane)
-    },
-    async releaseLatest(eventIds) {
-      const { lanes, waiting } = await writer.write((tx) => releaseLatest(tx, eventIds, clock.now()))
-      if (lanes.size > 0) outbox.wake(lanes)
-      return !waiting
-    },
-    wake() {
-      outbox.wake(new Set(releasedLanes))
-      releasedLanes.clear()
-    },
+    ...releases,
     confirmationNeeds: needsOf,
     async confirmSuccess(eventId, task) {
       await writer.write((tx) => {
@@ -314,7 +274,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       const learning = withChains(qrs, graph)
       return {
         ...qrs,
-        taskById: (id, signal) => (usesChains(plan.rules) ? learning : qrs).taskById(id, signal),
+        taskById: (id, signal) => (usesChains(plan.current.rules) ? learning : qrs).taskById(id, signal),
       }
     },
     backends: [sending, fallbacks, summaries],
@@ -324,15 +284,40 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       const nextPlan = buildAlertPlan(planDeps, windows, next)
       return () => {
         const concerned = changedDestinations(destinations, next, changed)
-        const oldPlan = plan
-        follow(nextPlan)
-        configured = next.footman.maintenance
+        plan.follow(nextPlan)
         decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
         snoozes = snoozesIn(nextPlan.windows)
         router.follow(nextPlan.rules)
-        retire(oldPlan)
         outbox.destinationsChanged(concerned)
       }
+    },
+  }
+}
+
+interface ReleaseDeps extends Pick<AlertsDeps, 'clock' | 'writer'> {
+  readonly router: Router
+  readonly outbox: Outbox
+  readonly forget: (eventId: string) => void
+}
+
+/** Suppressed deliveries are sent after all; the lanes of a release are woken when it is committed. */
+function createReleases(deps: ReleaseDeps): Pick<Alerts, 'release' | 'releaseLatest' | 'wake'> {
+  const { clock, writer, router, outbox } = deps
+  const released = new Set<string>()
+  return {
+    release(tx, eventId, reason) {
+      deps.forget(eventId)
+      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), rule: router.rule })
+      for (const lane of lanes) released.add(lane)
+    },
+    async releaseLatest(eventIds) {
+      const { lanes, waiting } = await writer.write((tx) => releaseLatest(tx, eventIds, clock.now()))
+      if (lanes.size > 0) outbox.wake(lanes)
+      return !waiting
+    },
+    wake() {
+      outbox.wake(new Set(released))
+      released.clear()
     },
   }
 }

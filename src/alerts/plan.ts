@@ -79,6 +79,8 @@ export interface AlertPlan {
   readonly windows: Windows
   readonly registry: DestinationRegistry
   readonly maintenance: Maintenance
+  /** As it is configured. */
+  readonly maintenances: readonly MaintenanceConfig[]
   /** Of maintenances that end with a summary. */
   readonly summaryNames: readonly string[]
   /** In order of evaluation. */
@@ -98,6 +100,7 @@ export function buildAlertPlan(deps: AlertPlanDeps, windows: Windows, config: Al
     windows,
     registry,
     maintenance,
+    maintenances,
     summaryNames: maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
     rules: compileRules(butler, registry, windows, config, maintenance.needs),
     listed: listRules(butler, config),

@@ -6,14 +6,15 @@
 
 import { type Awaited, type EventRouter, type LogUse, NOTHING_AWAITED } from '../events/event-router.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../events/types.ts'
-import { type Database, isStorageFailure } from '../platform/sqlite.ts'
+import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
-import { isFull, nextSlotAt, takeSlot } from './outbox/rate-limit.ts'
 import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery, newDeliveryId } from './outbox/store.ts'
-import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './rules/chains.ts'
+import { closeGroups, openGroup } from './rules/chains.ts'
+import { createRuleAsker, type Evaluation, evaluate } from './rules/evaluate.ts'
 import { watchFallback } from './rules/fallback.ts'
+import { type Decision, type Holds, type HoldsDeps, holdsOf, limitOf, PENDING } from './rules/holds.ts'
 import { alertedOf, clearedOutcomes, isConfirmed } from './rules/recovery.ts'
 import {
   type Candidate,
@@ -25,19 +26,10 @@ import {
   type ReplaySettings,
 } from './rules/replay.ts'
 import { isGood, subjectOf } from './rules/subjects.ts'
-import { createRuleTable, isFor, isKnown, isReady, isSuppressible, type RuleGroup } from './rules/table.ts'
-import type {
-  DeliveryKind,
-  PlannedDelivery,
-  Rule,
-  SuppressedBy,
-  Suppression,
-  SuppressionCheck,
-  SuppressionNeeds,
-  SuppressReason,
-} from './types.ts'
+import { createRuleTable, isFor, isReady, isSuppressible, type RuleGroup } from './rules/table.ts'
+import type { DeliveryKind, PlannedDelivery, Rule, SuppressedBy, SuppressReason } from './types.ts'
 
-export interface RouterDeps {
+export interface RouterDeps extends HoldsDeps {
   readonly clock: Clock
   readonly log: Logger
   /** Called after deliveries were committed, with the lanes that got some. */
@@ -50,12 +42,6 @@ export interface RouterDeps {
   readonly onDecided?: (db: Database, event: TaskEvent, decided: Decided) => void
   /** Called at the end of each `handle`. */
   readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
-  /** In this order; the first one that suppresses a delivery gives the reason. */
-  readonly suppressions?: readonly SuppressionCheck[]
-  /** The needs of `suppressions`; default none. */
-  readonly suppressionNeeds?: SuppressionNeeds
-  /** Absent: every failure stands alone. */
-  readonly chains?: Chains
 }
 
 /** The rules that were evaluated for an event. */
@@ -112,32 +98,24 @@ interface Pass {
   readonly made: ReadonlySet<string>
   /** Null unless it is a rehearsal. */
   readonly rehearsal: RehearsedDelivery[] | null
-  /** Groups of chains by rule name; read once. */
-  readonly chainGroups: Map<string, GroupState | null>
-  /** Read once, when it matters. */
-  suppressionNeeds: readonly Need[] | null
+  readonly holds: Holds
 }
-
-type Decision =
-  | { readonly state: 'pending'; readonly reason: null; readonly detail: null }
-  | ({ readonly state: 'suppressed' } & Suppression)
 
 type Addition = Decision &
   Pick<NewDelivery, 'kind' | 'orderKey' | 'limitKey' | 'severity' | 'note' | 'about' | 'replayOf'>
 
-const PENDING: Decision = { state: 'pending', reason: null, detail: null }
 const NONE_MADE: ReadonlySet<string> = new Set()
 const WITHOUT_LOG: ReadonlySet<Need> = new Set(['scriptLog'])
 
 export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
-  const { chains, suppressions = [] } = deps
+  const asker = createRuleAsker(deps.log)
+  const additions = createAdditions(deps)
   let table = createRuleTable(rules)
-  let touchedLanes = new Set<string>()
 
   function handle(db: Database, event: TaskEvent, awaited: Awaited): void {
     const made = awaited === 'everything' ? NONE_MADE : deliveriesOf(db, event.id)
-    const pass = passOf(db, event, awaited, made)
-    const stoppedBy = addAlerts(pass)
+    const pass = passOf(db, event, { awaited, made })
+    const { stoppedBy } = addAlerts(pass)
     if (awaited !== 'everything') addRecoveries(pass)
     if (awaited !== 'everything' && awaited.size === 0) {
       const concerned = table.groups.filter(({ rules }) => rules.some((rule) => isFor(rule, event)))
@@ -146,77 +124,45 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     deps.onHandled?.(event, awaited)
   }
 
-  function passOf(db: Database, event: TaskEvent, awaited: Awaited = NOTHING_AWAITED, made = NONE_MADE): Pass {
-    const now = deps.clock.now()
-    return { db, event, now, awaited, made, rehearsal: null, chainGroups: new Map(), suppressionNeeds: null }
+  function passOf(
+    db: Database,
+    event: TaskEvent,
+    given: Partial<Pick<Pass, 'now' | 'awaited' | 'made' | 'rehearsal'>> = {},
+  ): Pass {
+    const now = given.now ?? deps.clock.now()
+    const holds = holdsOf(deps, asker, { db, event, now })
+    return { db, event, now, awaited: NOTHING_AWAITED, made: NONE_MADE, rehearsal: null, holds, ...given }
   }
 
-  /** Whether the needs of the rule are met by what is known now, or the deadline is over. */
-  function needsMet(pass: Pass, rule: Rule, kind: 'alert' | 'recovery'): boolean {
-    return isReady(rule, kind, pass.awaited, isSuppressible(rule, kind) ? suppressionNeeds(pass) : [])
+  function matching(event: TaskEvent, awaited: Awaited): Evaluation {
+    const phase = awaited === 'everything' ? 'arrival' : 'enriched'
+    return evaluate(table.groups, event, { awaited, phase }, (group) => asker.matches(group, event))
   }
 
-  function suppressionNeeds(pass: Pass): readonly Need[] {
-    if (pass.awaited === 'everything' || pass.awaited.size === 0) return []
-    pass.suppressionNeeds ??= deps.suppressionNeeds?.(pass.db, pass.now) ?? []
-    return pass.suppressionNeeds
-  }
-
-  /** Returns the name of the rule after which no other is evaluated. */
-  function addAlerts(pass: Pass, matched?: Set<string>): string | null {
-    const phase = pass.awaited === 'everything' ? 'arrival' : 'enriched'
-    for (const group of table.groups) {
-      const candidates = group.rules.filter((rule) => rule.phase === phase && isFor(rule, pass.event))
-      if (candidates.length === 0) continue
-      if (!isKnown(group.conditionNeeds, pass.awaited)) {
-        // It is not known whether the rules after it are evaluated at all.
-        if (group.stop) return null
-        continue
-      }
-      if (!matches(group, pass.event)) continue
-      matched?.add(group.name)
-      for (const rule of candidates.filter((one) => needsMet(pass, one, 'alert'))) {
-        for (const planned of plan(rule, pass.event)) addAlert(pass, rule, planned)
-      }
-      if (group.stop) return group.name
+  function addAlerts(pass: Pass): Evaluation {
+    const { event, awaited } = pass
+    const evaluation = matching(event, awaited)
+    for (const rule of evaluation.matched.flatMap(({ rules }) => rules)) {
+      if (!needsMet(pass, rule, 'alert')) continue
+      for (const planned of asker.plan(rule, event)) addAlert(pass, rule, planned)
     }
-    return null
-  }
-
-  /** On error the rule matches: a spurious alert is better than a missed one. */
-  function matches({ name, rules: [first] }: RuleGroup, event: TaskEvent): boolean {
-    return withFallback(name, event, true, () => first?.filter?.matches(event, event.receivedAt) ?? true)
-  }
-
-  function plan(rule: Rule, event: TaskEvent): readonly PlannedDelivery[] {
-    return withFallback(rule.name, event, [], () => rule.plan(event))
-  }
-
-  /** A rule that fails over an odd event must not cost the messages of the others, nor hold up the event. */
-  function withFallback<T>(rule: string, event: TaskEvent, fallback: T, work: () => T): T {
-    try {
-      return work()
-    } catch (error) {
-      if (isStorageFailure(error)) throw error
-      deps.log.error(`NOTIFY Rule ${rule} failed for event ${event.id} of task "${event.taskName}": ${error}`)
-      return fallback
-    }
+    return evaluation
   }
 
   function addAlert(pass: Pass, rule: Rule, planned: PlannedDelivery): void {
-    const { db, event, now } = pass
+    const { db, event, now, holds } = pass
     // Before anything is counted or reserved for it.
     if (isMade(pass, rule, planned.target, 'alert')) return
-    const decision = decide(pass, rule, planned)
+    const decision = holds.decide(rule, planned)
     const isPending = decision.state === 'pending'
-    const group = isPending ? chainGroupOf(pass, rule) : null
+    const group = isPending ? holds.groupOf(rule) : null
     const { policy } = rule
     const about = policy?.recovery && !isGood(event.outcome) && !event.test ? subjectOf(event) : null
-    const isNew = add(pass, rule, planned, {
+    const isNew = additions.add(pass, rule, planned, {
       ...decision,
       kind: 'alert',
       orderKey: planned.orderKey ?? (about === null ? null : `${rule.destination}|${planned.target}|${about}`),
-      limitKey: limitKeyOf(event, planned),
+      limitKey: limitOf(event, planned)?.key ?? null,
       severity: rule.severity ?? event.severity,
       note: group?.kind === 'root' ? group.note : null,
       about,
@@ -228,130 +174,6 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     if (policy.fallback.length > 0) watchFallback(db, event.id, rule.name, now + policy.fallbackAfterMs)
   }
 
-  function isMade({ made }: Pass, { name, destination }: Rule, target: string, kind: DeliveryKind): boolean {
-    return made.size > 0 && made.has(deliveryKey({ route: name, destination, target, kind }))
-  }
-
-  /**
-   * Takes a slot of the rate limit when the delivery is to be sent; so limits come last. For a test only the gates of the
-   * rule count.
-   */
-  function decide(pass: Pass, rule: Rule, planned: PlannedDelivery): Decision {
-    const { db, event, now } = pass
-    const { suppress, limit } = planned
-    if (suppress) return suppressed(suppress)
-    if (event.test) return PENDING
-    const found = isSuppressible(rule, 'alert')
-      ? (suppressionOf(pass, rule, planned) ?? chainSuppression(pass, rule))
-      : null
-    if (found) return suppressed(found)
-    if (!limit || limit.windowMs <= 0 || takeSlot(db, { ...limit, eventId: event.id, now })) return PENDING
-    const { count = 1, windowMs } = limit
-    const alerts = count === 1 ? 'one alert' : `${count} alerts`
-    const slotAt = nextSlotAt(db, limit.key, now)
-    return suppressed({
-      reason: 'RATE_LIMITED',
-      detail: `at most ${alerts} in ${windowMs / 1000} s`,
-      by: { limit: { count, windowMs, nextSlotAt: slotAt === null ? null : new Date(slotAt).toISOString() } },
-    })
-  }
-
-  /** Why maintenance, a snooze or another feature holds the delivery back; null when none does. */
-  function suppressionOf(pass: Pass, rule: Rule, planned: PlannedDelivery, peek = false): Suppression | null {
-    const { db, event, now } = pass
-    for (const check of suppressions) {
-      const found = withFallback(rule.name, event, null, () => check(db, { event, rule, planned, now, peek }))
-      if (found) return found
-    }
-    return null
-  }
-
-  function logUse(db: Database, event: TaskEvent): LogUse {
-    const pass = passOf(db, event, WITHOUT_LOG)
-    if (event.test || suppressionNeeds(pass).includes('scriptLog')) return 'messages'
-    const keys = new Set<string>()
-    for (const group of table.groups) {
-      const candidates = group.rules.filter((rule) => rule.phase === 'enriched' && isFor(rule, event))
-      if (candidates.length === 0) continue
-      if (!isKnown(group.conditionNeeds, WITHOUT_LOG)) return 'messages'
-      if (!matches(group, event)) continue
-      for (const rule of candidates.filter(({ needs }) => needs.includes('scriptLog'))) {
-        const uses = plan(rule, event).map((planned) => logUseOf(pass, rule, planned))
-        // Without messages, it may be the log that decides whether there is one.
-        if (uses.length === 0) return 'messages'
-        for (const use of uses) {
-          if (use === 'messages') return 'messages'
-          if (use !== 'nothing') keys.add(use.key)
-        }
-      }
-      if (group.stop) break
-    }
-    return keys.size === 0 ? 'nothing' : [...keys]
-  }
-
-  /** As `decide`, and changes nothing. */
-  function logUseOf(
-    pass: Pass,
-    rule: Rule,
-    planned: PlannedDelivery,
-  ): 'nothing' | 'messages' | { readonly key: string } {
-    const { db, event, now } = pass
-    const { suppress, limit } = planned
-    if (suppress) return 'nothing'
-    const isHeld =
-      isSuppressible(rule, 'alert') && (suppressionOf(pass, rule, planned, true) ?? chainSuppression(pass, rule))
-    if (isHeld) return 'nothing'
-    if (!limit || limit.windowMs <= 0) return 'messages'
-    if (isFull(db, { ...limit, eventId: event.id, now })) return 'nothing'
-    return (limit.count ?? 1) === 1 ? { key: limit.key } : 'messages'
-  }
-
-  /** Asked after the other holds: an alert that one of them holds back opens no group. */
-  function chainSuppression(pass: Pass, rule: Rule): Suppression | null {
-    const group = chainGroupOf(pass, rule)
-    return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail, by: { group: group.root } } : null
-  }
-
-  /** Null when the event has nothing to do with groups of this rule. */
-  function chainGroupOf({ db, event, now, chainGroups }: Pass, rule: Rule): GroupState | null {
-    if (!chains || event.test || rule.policy?.group !== 'chain' || !isSuppressible(rule, 'alert')) return null
-    const known = chainGroups.get(rule.name)
-    if (known !== undefined) return known
-    const state = withFallback(rule.name, event, null, () => groupState(db, chains, rule.name, event, now))
-    chainGroups.set(rule.name, state)
-    return state
-  }
-
-  /** Returns the id; null when the event has this delivery already. */
-  function add(pass: Pass, rule: Rule, planned: PlannedDelivery, addition: Addition): string | null {
-    const { db, event, now, rehearsal } = pass
-    const { destination, name } = rule
-    const { target, lane } = planned
-    const { state, reason, detail, kind } = addition
-    const identity = { route: name, destination, target, kind }
-    const id = 'replayOf' in addition ? uuidV7(now) : newDeliveryId(event, identity, now)
-    const destinationType = rule.destinationType ?? destination
-    const row = { ...addition, id, eventId: event.id, ...identity, destinationType, lane, createdAt: now }
-    const isNew = insertDelivery(db, row)
-    if (rehearsal) {
-      const by = ('by' in addition && addition.by) || null
-      rehearsal.push({ route: name, destination, target, kind, wouldBe: state, reason, detail, by })
-      return isNew ? id : null
-    }
-    if (!isNew) return null
-    deps.onRouted?.(name, event.outcome)
-    if (state === 'pending') {
-      touchedLanes.add(lane)
-      return id
-    }
-    deps.log.verbose(
-      `NOTIFY suppressed channel=${destination} route=${name} task=${event.taskId} to=${target} reason=${reason} (${detail})`,
-    )
-    const latencyMs = now - event.receivedAt
-    deps.observe?.({ deliveryId: id, destination, target, state, reason, detail, attempts: 0, event, latencyMs })
-    return id
-  }
-
   function addRecoveries(pass: Pass): void {
     const { db, event, now } = pass
     if (event.test || clearedOutcomes(event).length === 0) return
@@ -361,29 +183,23 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
       logUnconfirmed(pass)
       return
     }
-    for (const group of table.groups) {
-      if (!group.recovery) continue
-      for (const alerted of withFallback(group.name, event, [], () => alertedOf(db, group.name, event))) {
+    for (const { name } of table.groups.filter(({ recovery }) => recovery)) {
+      for (const alerted of asker.withFallback(name, event, [], () => alertedOf(db, name, event))) {
         const { target, lane, orderKey } = alerted
-        const rule = table.find(group.name, alerted.destination)
+        const rule = table.find(name, alerted.destination)
         if (!rule?.policy?.recovery || !needsMet(pass, rule, 'recovery')) continue
         if (isMade(pass, rule, target, 'recovery')) continue
-        // A recovery that is held back waits for the next success.
-        const found = isSuppressible(rule, 'recovery') ? suppressionOf(pass, rule, { target, lane }) : null
-        add(
-          pass,
-          rule,
-          { target, lane },
-          {
-            ...(found ? suppressed(found) : PENDING),
-            kind: 'recovery',
-            orderKey,
-            limitKey: null,
-            severity: event.severity,
-            note: null,
-            about: subjectOf(event),
-          },
-        )
+        const planned = { target, lane }
+        additions.add(pass, rule, planned, {
+          // A recovery that is held back waits for the next success.
+          ...pass.holds.decideRecovery(rule, planned),
+          kind: 'recovery',
+          orderKey,
+          limitKey: null,
+          severity: event.severity,
+          note: null,
+          about: subjectOf(event),
+        })
       }
     }
     if (event.outcome === 'success') closeGroups(db, event.taskId, now)
@@ -399,19 +215,37 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     )
   }
 
-  const candidates = (event: TaskEvent, selection: ReplaySelection) =>
-    candidatesOf({ table, matches, plan }, event, selection)
+  function logUse(db: Database, event: TaskEvent): LogUse {
+    const { holds } = passOf(db, event)
+    if (event.test || holds.needs.includes('scriptLog')) return 'messages'
+    const { matched, isOpen } = matching(event, WITHOUT_LOG)
+    if (isOpen) return 'messages'
+    const keys = new Set<string>()
+    for (const rule of matched.flatMap(({ rules }) => rules)) {
+      if (!rule.needs.includes('scriptLog')) continue
+      const uses = asker.plan(rule, event).map((planned) => holds.logUse(rule, planned))
+      // Without messages, it may be the log that decides whether there is one.
+      if (uses.length === 0) return 'messages'
+      for (const use of uses) {
+        if (use === 'messages') return 'messages'
+        if (use !== 'nothing') keys.add(use.key)
+      }
+    }
+    return keys.size === 0 ? 'nothing' : [...keys]
+  }
+
+  const candidates = (event: TaskEvent, selection: ReplaySelection) => candidatesOf({ table, asker }, event, selection)
 
   function addReplay(pass: Pass, candidate: Candidate, { kind, ignoreGates }: ReplaySettings): MadeDelivery {
     const { rule, planned } = candidate
     const isFree = (ignoreGates || rule.name === DIRECT) && !planned.suppress
-    const decision = isFree ? PENDING : decide(pass, rule, planned)
-    const id = add(pass, rule, planned, {
+    const decision = isFree ? PENDING : pass.holds.decide(rule, planned)
+    const id = additions.add(pass, rule, planned, {
       ...decision,
       kind,
       replayOf: earlierDelivery(pass.db, pass.event, candidate, kind),
       orderKey: planned.orderKey ?? null,
-      limitKey: isFree ? null : limitKeyOf(pass.event, planned),
+      limitKey: isFree ? null : (limitOf(pass.event, planned)?.key ?? null),
       severity: rule.severity ?? pass.event.severity,
       note: null,
       about: null,
@@ -425,16 +259,11 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   return {
     handle,
     countReady: (type, outcome, awaited) => table.countReady(type, outcome, awaited),
-    addRecoveries: (db, event) => addRecoveries(passOf(db, event, NOTHING_AWAITED, deliveriesOf(db, event.id))),
+    addRecoveries: (db, event) => addRecoveries(passOf(db, event, { made: deliveriesOf(db, event.id) })),
     needs: (type, outcome) => table.needs(type, outcome),
     wants: (type, outcome) => table.wants(type, outcome),
     logUse,
-    wake() {
-      if (touchedLanes.size === 0) return
-      const lanes = touchedLanes
-      touchedLanes = new Set()
-      deps.onDeliveries(lanes)
-    },
+    wake: additions.wake,
     follow(changed) {
       table = createRuleTable(changed)
     },
@@ -446,18 +275,62 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     },
     rehearse(db, event, now) {
       const deliveries: RehearsedDelivery[] = []
-      const matched = new Set<string>()
-      const pass: Pass = { ...passOf(db, event), now, rehearsal: deliveries }
-      addAlerts({ ...pass, awaited: 'everything' }, matched)
-      const stoppedBy = addAlerts(pass, matched)
+      const pass = passOf(db, event, { now, rehearsal: deliveries })
+      const { matched: atArrival } = addAlerts({ ...pass, awaited: 'everything' })
+      const { matched, stoppedBy } = addAlerts(pass)
       addRecoveries(pass)
-      return { deliveries, stoppedBy, matched }
+      return { deliveries, stoppedBy, matched: new Set([...atArrival, ...matched].map(({ name }) => name)) }
     },
   }
 }
 
-const suppressed = (suppression: Suppression): Decision => ({ state: 'suppressed', ...suppression })
+/** Whether the needs of the rule are met by what is known now, or the deadline is over. */
+function needsMet({ awaited, holds }: Pass, rule: Rule, kind: 'alert' | 'recovery'): boolean {
+  const mayLack = awaited !== 'everything' && awaited.size > 0 && isSuppressible(rule, kind)
+  return isReady(rule, kind, awaited, mayLack ? holds.needs : [])
+}
 
-/** Key of the rate-limit slot that the delivery occupies until it is a dead letter. */
-const limitKeyOf = ({ test }: TaskEvent, { limit }: PlannedDelivery): string | null =>
-  !test && limit && limit.windowMs > 0 ? limit.key : null
+function isMade({ made }: Pass, { name, destination }: Rule, target: string, kind: DeliveryKind): boolean {
+  return made.size > 0 && made.has(deliveryKey({ route: name, destination, target, kind }))
+}
+
+/** Stores the deliveries that are made, says so, and knows the lanes to be woken. */
+function createAdditions(deps: RouterDeps) {
+  let touchedLanes = new Set<string>()
+  return {
+    /** Returns the id; null when the event has this delivery already. */
+    add({ db, event, now, rehearsal }: Pass, rule: Rule, planned: PlannedDelivery, addition: Addition): string | null {
+      const { destination, name } = rule
+      const { target, lane } = planned
+      const { state, reason, detail, kind } = addition
+      const identity = { route: name, destination, target, kind }
+      const id = 'replayOf' in addition ? uuidV7(now) : newDeliveryId(event, identity, now)
+      const destinationType = rule.destinationType ?? destination
+      const row = { ...addition, id, eventId: event.id, ...identity, destinationType, lane, createdAt: now }
+      const isNew = insertDelivery(db, row)
+      if (rehearsal) {
+        const by = ('by' in addition && addition.by) || null
+        rehearsal.push({ route: name, destination, target, kind, wouldBe: state, reason, detail, by })
+        return isNew ? id : null
+      }
+      if (!isNew) return null
+      deps.onRouted?.(name, event.outcome)
+      if (state === 'pending') {
+        touchedLanes.add(lane)
+        return id
+      }
+      deps.log.verbose(
+        `NOTIFY suppressed channel=${destination} route=${name} task=${event.taskId} to=${target} reason=${reason} (${detail})`,
+      )
+      const latencyMs = now - event.receivedAt
+      deps.observe?.({ deliveryId: id, destination, target, state, reason, detail, attempts: 0, event, latencyMs })
+      return id
+    },
+    wake(): void {
+      if (touchedLanes.size === 0) return
+      const lanes = touchedLanes
+      touchedLanes = new Set()
+      deps.onDeliveries(lanes)
+    },
+  }
+}

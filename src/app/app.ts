@@ -6,21 +6,22 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createHistory } from '../alerts/history/index.ts'
-import { createAlerts } from '../alerts/index.ts'
+import { type Alerts, createAlerts } from '../alerts/index.ts'
 import { createApps } from '../apps/index.ts'
 import { leaveCluster } from '../cluster/leave.ts'
 import { createLocalState } from '../cluster/local.ts'
 import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
-import { createEventEmitter } from '../events/emit.ts'
+import { createEventEmitter, type EventAcceptor } from '../events/emit.ts'
 import { inputRoutes } from '../events/http.ts'
-import { createEventPipeline, pipelineSettings } from '../events/pipeline.ts'
+import { createEventPipeline, type EventPipeline, pipelineSettings } from '../events/pipeline.ts'
 import { createFiles } from '../files/index.ts'
 import { createLogFolders } from '../files/script-logs.ts'
 import { createKeyUses } from '../http/auth/key-uses.ts'
 import { createIdempotency } from '../http/endpoint/idempotency.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createRelays } from '../http/relays.ts'
-import { type Api, createApi } from '../http/server.ts'
+import { type Api, type ApiDeps, createApi, createApiServer } from '../http/server.ts'
 import { createKeyValues } from '../kv/index.ts'
 import { createInfluxDb } from '../metrics/influxdb/index.ts'
 import { createQueueMetrics } from '../metrics/influxdb/own-points.ts'
@@ -36,13 +37,12 @@ import { releaseAfterWork } from '../platform/runtime.ts'
 import { openStorage } from '../platform/storage/index.ts'
 import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
-import { hostZone } from '../platform/zone.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
-import { createQlik, isQrsUnreachable } from '../qlik/index.ts'
+import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
-import { createOverview } from '../tasks/overview/index.ts'
-import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
+import { createOverview, type Overview } from '../tasks/overview/index.ts'
+import { createSafetyNet, retrySuppressions, type SafetyNet } from '../tasks/safety-net/index.ts'
 import { createMarks } from '../tasks/safety-net/store.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
@@ -75,40 +75,11 @@ import type { App, AppDeps, AppOptions, Part } from './types.ts'
 
 export type { App, AppDeps, AppOptions }
 
-/** Tables of work that a node may bring to the one that leads. */
-const QUEUES = ['event', 'delivery', 'cloud_message', 'mqtt_outgoing', 'influx_point']
-
-/** Opens the database; everything else waits for `start`. Parts are built after those that they need. */
+/** Opens the database; everything else waits for `start`. Each part is built after those that it needs. */
 export function createApp(deps: AppDeps, options: AppOptions): App {
-  const { log, paths, workerEntry } = deps
-  const { config, shadow, dataDirectory, qrsConnection } = options
-  const databaseFile = deps.databaseFile ?? join(dataDirectory, 'footman.db')
-  const observers = createObservers()
-  const { on } = observers
-
-  const storage = openStorage(
-    {
-      log,
-      clock: deps.clock ?? systemClock,
-      claimDirectory: () => deps.directory?.claim(),
-      onBack: on.workMayWait,
-      onMoved: on.storageMoved,
-      onOther: deps.directory?.onOther ?? null,
-      afterCommit: () => shared.afterCommit(),
-    },
-    { file: databaseFile, migrations: MIGRATIONS },
-  )
-  const { db, writer } = storage
-  if (!deps.shared) leaveCluster(db)
-  const shared = deps.shared?.({ db, log }) ?? createLocalState(deps.clock)
-  shared.onApplied((tables) => {
-    if (QUEUES.some((table) => tables.has(table))) on.workMayWait()
-  })
-  const { clock } = shared
-  /** Of these each part takes those that it names. */
-  const times = createZoneTimes(config.footman.timezone)
-  const base = { db, writer, clock, times, log, paths, on, databaseFile, workerEntry, shared }
-  const reload = createConfigReload({ ...base, source: deps.configuration }, config)
+  const { config, shadow, qrsConnection } = options
+  const { base, observers, storage, reload } = openGround(deps, options)
+  const { log, db, clock, on, shared } = base
   const live = () => reload.config
   // Parts that run once in a cluster see a satellite in a follower.
   const dutyConfig = shared.runsDuties ? config : asFollower(config)
@@ -120,23 +91,25 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const suppressions = retrySuppressions(config)
   const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
   const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions, draftRoutes }, config, shadow)
-  const admit = createStartPublishing({ ...base, qlik }, config)
-  const admitMessage: typeof admit = (request, message) => {
-    reports.admitMessage(request.caller, message.topic)
-    return admit(request, message)
-  }
-  const messages = createMessages({ ...base, mqtt, admit: admitMessage }, config, shadow)
+  const messages = createMessages({ ...base, mqtt }, config, shadow)
   const kv = createKeyValues({ ...base, messages }, config, shadow)
   const { audit, ...auditPart } = buildAudit(base, config, shadow)
   const keyUses = createKeyUses({ ...base, node: config.footman.node.name || hostname() })
   const files = createFiles({ ...base, audit }, config, shadow)
-  const executions = createExecutions({ ...base, qlik }, config, options)
+  const eventsWaiting = () => pipeline.status.queue.waiting + pipeline.status.unverified.waiting
+  const executions = createExecutions({ ...base, qlik, eventsWaiting }, config, options)
   const starts = createStarts({ ...base, qlik, executions, mqtt, messages, kv }, dutyConfig, options)
   const apps = createApps({ ...base, qlik, starts }, shadow)
   const webhooks = createScheduleWebhooks({ ...base, alerts, live })
   const schedules = createSchedules({ ...base, ...webhooks, qlik, alerts, starts, time, apps }, dutyConfig, options)
+  const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
+  const admitStarts = createStartPublishing({ ...base, qlik }, config)
+  const admit: typeof admitStarts = (request, message) => {
+    reports.admitMessage(request.caller, message.topic)
+    return admitStarts(request, message)
+  }
   const overview = createOverview(
-    { ...base, qlik, executions, schedules, alerts, reports: (from, to) => reports.firings(from, to) },
+    { ...base, qlik, executions, schedules, alerts, reports: reports.firings },
     config,
     options,
   )
@@ -145,21 +118,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { waitMs: config.footman.delivery.enrichmentTimeout },
   )
   const safetyNet = createSafetyNet({ ...base, qlik, executions, starts, alerts, emitter }, dutyConfig, options)
-  const pipeline = createEventPipeline(
-    {
-      ...base,
-      qrs: qlik.batchedQrs,
-      cachedQrs: alerts.withChains(qlik.cachedQrs),
-      router: alerts.router,
-      handover: deps.handover,
-      completer: safetyNet.completer,
-      acceptEvent: emitter.accept,
-      isUnreachable: isQrsUnreachable,
-      typeOfTask: lastTaskType,
-      onUdpStatus: on.udpStatus,
-    },
-    pipelineSettings(config, dataDirectory, qrsConnection),
-  )
+  const pipeline = buildPipeline({ base, qlik, alerts, emitter, safetyNet }, deps, options)
   const cloud = createCloud({ ...base, emitter, alerts }, dutyConfig, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters, auditPart.deadLetters].filter((queue) => queue !== null)
@@ -170,49 +129,24 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
   const properties = createCustomPropertyWatch({ ...qlik, log }, propertyNeeds(config))
 
-  // Called only while the API runs, so that `api` is set.
-  const certificates = () => [...qlik.certificateEnds(), ...api.certificates()]
+  // Monitors and metrics look at the server; its API comes last, with the endpoints of all parts.
+  const rest = createApiServer(config.restServerConfig)
+  const descriptors = createDescriptorWatch({ log, listener: rest })
+  const certificates = () => [...qlik.certificateEnds(), ...rest.certificates()]
   const health = () =>
-    healthReport({ shared, qlik, pipeline, api, mqtt, influx, qrsConnection, descriptors, storage, properties })
+    healthReport({ shared, qlik, pipeline, rest, mqtt, influx, qrsConnection, descriptors, storage, properties })
   const marks = shared.mode === 'single' ? null : createMarks(base)
   const monitors = createMonitors(
     { ...base, qlik, emitter, alerts, influx, health, certificates, marks },
     dutyConfig,
     options,
   )
-  const reports = buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv, influx, messages }, config, options)
   const metrics = createMetrics(
-    {
-      ...base,
-      pipeline,
-      alerts,
-      brokers,
-      starts,
-      executions,
-      kv,
-      schedules,
-      monitors,
-      history,
-      certificates,
-      reports,
-      cluster: () => shared.status,
-    },
+    { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
     config,
     options,
   )
-  const watchedLicence = config.qlikSenseLicense.serverLicenseMonitor
-  const attention = createAttention(
-    {
-      ...base,
-      alerts,
-      overview,
-      monitors,
-      schedules,
-      certificates,
-      licenceDays: watchedLicence.enable ? watchedLicence.alert.thresholdDays : null,
-    },
-    { timezone: config.footman.timezone || hostZone() },
-  )
+  const attention = createAttention({ ...base, alerts, overview, monitors, schedules, certificates }, config)
   const worked = releaseAfterWork(db.shrink)
   const pages = createConsole({ ...base, audit }, consoleSettings(config, shadow))
   const delivering = (part: Part) => (shared.delivers ? part : resting(part))
@@ -229,7 +163,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     delivering(influx),
     delivering(createQueueMetrics({ ...base, pipeline, influx }, config)),
     delivering(alerts),
-    onDuty(messages),
+    onDuty({ ...messages, ...messages.api(admit) }),
     here(createRelays(base, config, shadow)),
     {
       ...here({ routes: inputRoutes({ db, pipeline }) }),
@@ -256,44 +190,16 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     delivering({ services: [properties] }),
     monitors,
     here(reload),
-    {
-      routes: [
-        ...selfAlertRoutes({ db, isOn: config.footman.selfAlerts.enable }),
-        searchRoute({ db, overview, reports: config.footman.reportTask.enable }),
-        ...clusterRoutes({ shared, clock, cluster: deps.cluster ?? null }),
-        aboutRoute(clock.now(), () => aboutSettings(live(), options)),
-      ],
-    },
+    { routes: ownRoutes({ base, overview, live }, deps, options) },
     here(pages),
   ]
-  const api: Api = createApi(
-    {
-      log,
-      clock,
-      health,
-      audit,
-      keyUses,
-      idempotency: { leader: createIdempotency(base, 'leader'), here: createIdempotency(base, 'here') },
-      dataDirectory,
-      version: VERSION,
-      configuration: deps.configuration?.initial.file ?? null,
-      readFile: (path) => readFile(paths.input(path), 'utf8'),
-      routes: features.flatMap(({ routes = [] }) => routes),
-      observer: { answered: on.requestAnswered, authFailed: on.authFailed },
-      shared,
-      pages: () => browserPages(live()),
-      serve: shared.serve,
-      restHandover: deps.restHandover,
-    },
-    apiSettings(config, options),
-  )
-  const descriptors = createDescriptorWatch({ log, listener: api })
+  const api = buildApi({ base, audit, keyUses, health, live, server: rest, features }, deps, options)
   const alarmed = { brokers: shadow ? {} : brokers, calendars: () => Object.keys(live().footman.calendars) }
   const parts: readonly Part[] = [
     ...features,
     { backends: [descriptors], observers: { storageMoved: api.republish } },
     createSelfAlerts(
-      { ...base, ...alarmed, storage, emitter, pipeline, api, qlik, certificates, descriptors, alerts },
+      { ...base, ...alarmed, storage, emitter, pipeline, rest, qlik, certificates, descriptors, alerts },
       config,
       options,
     ),
@@ -333,13 +239,135 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   }
 }
 
+/** Tables of work that a node may bring to the one that leads. */
+const QUEUES = ['event', 'delivery', 'cloud_message', 'mqtt_outgoing', 'influx_point']
+
+/** The ground of all parts: the database, the state that nodes share, and the configuration in use. */
+function openGround(deps: AppDeps, { config, dataDirectory }: AppOptions) {
+  const { log, paths, workerEntry } = deps
+  const databaseFile = deps.databaseFile ?? join(dataDirectory, 'footman.db')
+  const observers = createObservers()
+  const { on } = observers
+  const storage = openStorage(
+    {
+      log,
+      clock: deps.clock ?? systemClock,
+      claimDirectory: () => deps.directory?.claim(),
+      onBack: on.workMayWait,
+      onMoved: on.storageMoved,
+      onOther: deps.directory?.onOther ?? null,
+      // The shared state is made on this database; nothing is committed before.
+      afterCommit: () => shared.afterCommit(),
+    },
+    { file: databaseFile, migrations: MIGRATIONS },
+  )
+  const { db, writer } = storage
+  if (!deps.shared) leaveCluster(db)
+  const shared = deps.shared?.({ db, log }) ?? createLocalState(deps.clock)
+  shared.onApplied((tables) => {
+    if (QUEUES.some((table) => tables.has(table))) on.workMayWait()
+  })
+  const { clock } = shared
+  const times = createZoneTimes(config.footman.timezone)
+  /** Each part takes from it the members that it names. */
+  const base = { db, writer, clock, times, log, paths, on, databaseFile, workerEntry, shared }
+  const reload = createConfigReload({ ...base, source: deps.configuration }, config)
+  return { base, observers, storage, reload }
+}
+
+type Base = ReturnType<typeof openGround>['base']
+
+interface PipelineParts {
+  readonly base: Base
+  readonly qlik: Qlik
+  readonly alerts: Alerts
+  readonly emitter: EventAcceptor
+  readonly safetyNet: SafetyNet
+}
+
+/** The way of a datagram to an event, which asks QRS and ends at the rules. */
+function buildPipeline(
+  { base, qlik, alerts, emitter, safetyNet }: PipelineParts,
+  { handover, onGivenUp }: AppDeps,
+  { config, dataDirectory, qrsConnection }: AppOptions,
+): EventPipeline {
+  return createEventPipeline(
+    {
+      ...base,
+      qrs: qlik.batchedQrs,
+      cachedQrs: alerts.withChains(qlik.cachedQrs),
+      router: alerts.router,
+      handover,
+      onGivenUp,
+      completer: safetyNet.completer,
+      acceptEvent: emitter.accept,
+      isUnreachable: isQrsUnreachable,
+      typeOfTask: lastTaskType,
+      onUdpStatus: base.on.udpStatus,
+    },
+    pipelineSettings(config, dataDirectory, qrsConnection),
+  )
+}
+
+interface OwnRouteParts {
+  readonly base: Base
+  readonly overview: Overview
+  readonly live: () => Config
+}
+
+/** Endpoints about Footman as a whole. */
+function ownRoutes(
+  { base, overview, live }: OwnRouteParts,
+  { cluster = null }: AppDeps,
+  options: AppOptions,
+): ApiRoute[] {
+  const { db, clock, shared } = base
+  const { selfAlerts, reportTask } = options.config.footman
+  return [
+    ...selfAlertRoutes({ db, isOn: selfAlerts.enable }),
+    searchRoute({ db, overview, reports: reportTask.enable }),
+    ...clusterRoutes({ shared, clock, cluster }),
+    aboutRoute(clock.now(), () => aboutSettings(live(), options)),
+  ]
+}
+
+interface ApiParts extends Required<Pick<ApiDeps, 'audit' | 'keyUses' | 'health' | 'server'>> {
+  readonly base: Base
+  readonly live: () => Config
+  readonly features: readonly Part[]
+}
+
+/** The REST API with the endpoints of all features. */
+function buildApi({ base, live, features, ...parts }: ApiParts, deps: AppDeps, options: AppOptions): Api {
+  const { log, clock, paths, on, shared } = base
+  return createApi(
+    {
+      ...parts,
+      log,
+      clock,
+      shared,
+      idempotency: { leader: createIdempotency(base, 'leader'), here: createIdempotency(base, 'here') },
+      dataDirectory: options.dataDirectory,
+      version: VERSION,
+      configuration: deps.configuration?.initial.file ?? null,
+      readFile: (path) => readFile(paths.input(path), 'utf8'),
+      routes: features.flatMap(({ routes = [] }) => routes),
+      observer: { answered: on.requestAnswered, authFailed: on.authFailed },
+      pages: () => browserPages(live()),
+      serve: shared.serve,
+      restHandover: deps.restHandover,
+    },
+    apiSettings(options.config, options),
+  )
+}
+
 /** Its endpoints and what it keeps, without what it does by itself. */
 const resting = ({ routes = [], pruning = [] }: Part): Part => ({ routes, pruning })
 
 /** Its endpoints concern the node that is asked. */
 const here = (part: Part): Part => ({ ...part, routes: part.routes?.map((route) => ({ ...route, at: 'here' })) ?? [] })
 
-/** Of the parts that know satellites; the states of services are looked at by one node too. */
+/** The configuration for parts that know satellites. The states of services, too, are looked at by one node only. */
 const asFollower = (config: Config): Config => ({
   ...config,
   serviceMonitor: { ...config.serviceMonitor, enable: false },

@@ -20,7 +20,7 @@ export interface ClusterParts extends ClusterDeps {
 const MINUTE_MS = 60_000
 /** Long enough to correct a password before alerts come from several nodes, and shorter than nodes know messages again. */
 const REFUSED_MS = 5 * MINUTE_MS
-/** Of a configuration without de-duplication, which nodes cannot do without. */
+/** The time of a configuration without de-duplication, which nodes cannot do without. */
 const LEAST_DEDUP_MS = 10 * MINUTE_MS
 
 /** Null on a node of its own. */

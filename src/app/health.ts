@@ -2,7 +2,7 @@
 
 import type { SharedState } from '../cluster/types.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
-import type { Api } from '../http/server.ts'
+import type { ApiServer } from '../http/server.ts'
 import type { CheckState, HealthReport } from '../http/system.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
@@ -13,7 +13,7 @@ import { clusterHealth } from './cluster-http.ts'
 
 export interface HealthDeps {
   readonly pipeline: EventPipeline
-  readonly api: Api
+  readonly rest: Pick<ApiServer, 'healthy'>
   readonly mqtt: MqttService | null
   readonly influx: { readonly server: InfluxServer | null }
   readonly storage: { readonly guard: Pick<StorageGuard, 'state'> }
@@ -34,7 +34,7 @@ const VITAL = ['udp', 'rest', 'database', 'cluster']
  * never count.
  */
 export function healthReport(deps: HealthDeps): HealthReport {
-  const { pipeline, api, mqtt, influx, qrsConnection, properties } = deps
+  const { pipeline, rest, mqtt, influx, qrsConnection, properties } = deps
   const { udpListening, qrsReachable, journal } = pipeline.status
   const database = storageOf(deps.storage.guard.state, journal)
   const descriptors = deps.descriptors.problem
@@ -43,7 +43,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
   const refusals = qrsConnection ? deps.qlik.refusals() : []
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
-    rest: stateOf(api.healthy),
+    rest: stateOf(rest.healthy),
     // A server that refuses is not away.
     qrs: refusals.length > 0 ? 'degraded' : stateOf(qrsConnection ? qrsReachable : null),
     mqtt: stateOf(mqtt ? mqtt.connected : null),

@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { purgeSlots } from '../alerts/outbox/rate-limit.ts'
-import { purgeDedupKeys } from '../events/intake-state.ts'
+import { purgeDedupKeys } from '../events/store.ts'
 import { purgeAudit } from '../http/audit.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'

@@ -26,7 +26,7 @@ export interface ScheduleWebhookDeps {
   readonly live: () => Config
 }
 
-/** Of the events that carry webhooks of schedules. */
+/** The code of the events that carry webhooks of schedules. */
 export const SCHEDULE_CODE = 'SCHEDULE'
 /** Deliveries that no alert route has made. */
 const DIRECT = ''

@@ -2,7 +2,7 @@
 
 /** A field that is looked at; the first one of a thing is its name. */
 export interface Field {
-  /** As the finding says it: `name`, `app`, `message`. */
+  /** The word that the finding shows: `name`, `app`, `message`. */
   readonly label: string
   readonly text: string | null
 }
@@ -12,7 +12,7 @@ export interface Match {
   readonly rank: number
   /** `name`, `app`, or `name and app` where each has some of the words. */
   readonly field: string
-  /** Of the fields other than the name; '' where only the name fits. */
+  /** The text of a field that fits, other than the name; '' where only the name fits. */
   readonly text: string
 }
 

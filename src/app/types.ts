@@ -47,6 +47,8 @@ export interface AppDeps {
   readonly handover?: IngestHandover
   /** The same for the server of the REST API. */
   readonly restHandover?: ApiDeps['restHandover']
+  /** Accepted messages are lost, as Footman ends before they could be stored. */
+  readonly onGivenUp?: () => void
   /** Report tasks, where they are switched on; see `loadReports`. */
   readonly reports?: CreateReports | null
   /** Entry file of worker threads; default: the running program. */

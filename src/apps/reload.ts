@@ -65,7 +65,7 @@ interface Job {
 type Remembered = Pick<Job, 'record' | 'done'>
 
 const KEEP = 1000
-/** Of the time to stop, for what is called off at the very end. */
+/** The part of the time to stop that is for reloads which are called off at the very end. */
 const LAST_MS = 300
 
 export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSettings = {}): AppReloadService {

@@ -181,7 +181,7 @@ async function ofFiles(loaded: LoadResult, paths: ConfigPaths): Promise<Problem[
   return found.flat()
 }
 
-/** Of two that are about one value the graver stays; a place may hold several problems of one kind. */
+/** The graver of two problems about one value stays; a place may hold several problems of one kind. */
 function withoutRepetitions(problems: readonly Problem[]): readonly Problem[] {
   const refused = new Set(problems.filter(({ severity }) => severity === 'error').map(({ path }) => path))
   return problems.filter(({ severity, path }) => severity !== 'warning' || path === '' || !refused.has(path))

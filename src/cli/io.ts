@@ -36,7 +36,6 @@ export const EXIT = {
   timeOver: 5,
 } as const
 
-/** Arguments that several commands have. */
 /** Milliseconds of `30s` or `30`. */
 export function toTimeout(text: string): number {
   const duration = parseDuration(/^\d+$/.test(text) ? `${text}s` : text)

@@ -118,6 +118,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   })
   let latest = loaded
   let seen = 0
+  let isLossy = false
   const onEvent = () => {
     seen += 1
     if (seen === EVENTS_OF_WORK) compileHotCode()
@@ -164,6 +165,9 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           ...(shared && { shared, restHandover }),
           cluster,
           observe: { event: onEvent },
+          onGivenUp() {
+            isLossy = true
+          },
           directory: { claim: lock.renew, onOther: () => restart('its database is another one') },
           configuration: {
             initial: latest,
@@ -208,7 +212,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     const exitCode = await events.finished
     lock.release()
     log.info('MAIN: Stopped')
-    return exitCode
+    return isLossy && exitCode === EXIT.ok ? EXIT.failed : exitCode
   } catch (error) {
     tellFailedStart(log, error)
     return EXIT.cannotStart

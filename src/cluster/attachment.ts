@@ -3,9 +3,10 @@
 import { createBlobs } from '../platform/blobs.ts'
 import { within } from '../platform/deadline.ts'
 import { errorText } from '../platform/errors.ts'
+import { createListeners } from '../platform/listeners.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
-import { createRecurringJob } from '../platform/recurring-job.ts'
+import { createRecurringJob, type RecurringJob } from '../platform/recurring-job.ts'
 import type { FileDatabase } from '../platform/sqlite.ts'
 import type { Logger, Service } from '../platform/types.ts'
 import { parkDeliveries, resumeParked } from './alone.ts'
@@ -16,7 +17,7 @@ import type { CounterWriter } from './counters.ts'
 import { createDocuments } from './documents.ts'
 import { createSharedFiles } from './files.ts'
 import { createBacklog } from './first-ship.ts'
-import { createFollower } from './follow.ts'
+import { createFollower, type Follower } from './follow.ts'
 import { createInbox } from './inbox.ts'
 import { createMembership } from './join.ts'
 import type { Lease } from './lease.ts'
@@ -25,8 +26,8 @@ import type { Nodes } from './nodes.ts'
 import type { Part } from './part.ts'
 import { cleanShared } from './retention.ts'
 import { bringBack, type Forgotten } from './return.ts'
-import { createShipper } from './ship.ts'
-import { type ClusterStatus, ForwardingError, type SharedState, type Term } from './types.ts'
+import { createShipper, type Shipper } from './ship.ts'
+import { type ClusterStatus, type ForwardedRequest, ForwardingError, type SharedState, type Term } from './types.ts'
 
 /** The database of a build of the app, and what uses it. */
 export interface Own {
@@ -89,8 +90,14 @@ export interface Attachment extends SharedState {
   leave(): void
   /** Notifications may have been missed. */
   hearAll(): void
-  readonly waiting: number
+  /** Of the leader; otherwise none is known. */
   readonly inboxOpen: { readonly rows: number; readonly oldestAt: number | null }
+  readonly progress: Progress
+}
+
+/** How far this build has come. */
+export interface Progress {
+  readonly waiting: number
   readonly appliedRev: number
   /** The newest revision that certainly was in the database. */
   readonly knownRev: number
@@ -119,20 +126,14 @@ const ALONE =
 export function createAttachment(deps: AttachmentDeps, settings: AttachmentSettings): Attachment {
   const { own, pool, lease, clock, counters, part, status, isPart } = deps
   const { db } = own
-  const { node } = settings
+  const { node, dataDirectory } = settings
   const log = own.log.child('cluster')
   const isLeader = part === 'leader'
-  const listeners = new Set<(tables: ReadonlySet<string>) => void>()
+  const listeners = createListeners<[tables: ReadonlySet<string>]>()
   installTriggers(db)
   const term = () => (isLeader && isPart() ? lease.term() : null)
-  const membership = createMembership({
-    db,
-    pool,
-    log,
-    node,
-    dataDirectory: settings.dataDirectory,
-    ask: (request) => commands.ask(request),
-  })
+  const ask = (request: ForwardedRequest) => commands.ask(request)
+  const membership = createMembership({ db, pool, log, node, dataDirectory, ask })
   if (isLeader && status.clusterId !== null) membership.lead(status.clusterId)
   const follower = createFollower({
     db,
@@ -142,7 +143,7 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     node,
     onForgotten: deps.onForgotten,
     isLeader: () => isLeader,
-    onApplied: applied,
+    onApplied: listeners.call,
   })
   const shipper = createShipper({
     db,
@@ -158,10 +159,6 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
   })
   shipper.onShipped((ms) => counters.time('ship', ms))
   const documents = createDocuments({ pool, node, log })
-  const files =
-    settings.reportDirectory === null
-      ? null
-      : createSharedFiles({ db, pool, log, blobs: createBlobs(settings.reportDirectory) })
   const commands = createCommands(
     { pool, node, log, clock, counters, term, answer: shipper.answer, reach },
     { timeoutMs: settings.commandTimeoutMs },
@@ -174,33 +171,23 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       offerAgainSince: deps.forgotten === null ? null : clock.now() - Math.min(OFFERED_MS, settings.dedupTtlMs),
     },
   )
+  const complaints = createComplaints(log, status)
+  const returning = createReturning(isLeader, comeBack)
+  const ownRows = createOwnRows({ db, pool, node, follower })
+  const reopening = createReopening(deps, log, () => listeners.call(new Set(['delivery'])))
   let isReady = isLeader
-  let isFollowing = isLeader
-  let joining: Promise<boolean> | null = null
-  let wasReopened = false
-  let isComplaining = false
   let inboxOpen: Attachment['inboxOpen'] = { rows: 0, oldestAt: null }
 
   /** Nothing of an empty database, and nothing before this store is that of the cluster. */
   async function toHead(): Promise<void> {
-    if (await hasJoined()) await follower.toHead()
+    if (await returning.run()) await follower.toHead()
   }
 
-  /** Brings what waits here to the database before anything is followed. Several callers may wait for it. */
-  function hasJoined(): Promise<boolean> {
-    if (isFollowing) return Promise.resolve(true)
-    joining ??= join().finally(() => {
-      joining = null
-    })
-    return joining
-  }
-
-  /** False: the database is empty. */
-  async function join(): Promise<boolean> {
+  /** Brings what waits here to the database before anything is followed. False: the database is empty. */
+  async function comeBack(): Promise<boolean> {
     if (!(await membership.ensure())) return false
     const { nodes, forgotten, keptTerm } = deps
     await bringBack({ db, pool, log, node, clock, follower, counters, nodes, forgotten, keptTerm }, settings)
-    isFollowing = true
     follower.start()
     return true
   }
@@ -211,10 +198,6 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     await documents.idle()
   }
 
-  function applied(tables: ReadonlySet<string>): void {
-    for (const listener of listeners) listener(tables)
-  }
-
   /** Notifications may be missed, so everything is looked for without them too. */
   const LOOKS: Readonly<Record<Part, () => Promise<void>>> = {
     async leader() {
@@ -223,93 +206,36 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
       await membership.addPairs()
     },
     async follower() {
-      await hasJoined()
+      await returning.run()
       await documents.look()
       isReady = true
       inbox.wake()
-      if (!isFollowing) return
-      if (lastNoted(db) > ownShipped) await shipOwn()
+      if (!returning.isDone) return
+      await ownRows.ship()
       await membership.addPairs()
     },
-    async alone() {
-      const since = deps.refusingSince()
-      const isServerDown = since !== null && clock.monotonic() - since > DOWN_MS
-      if (!deps.wasLastLeader || wasReopened || !isServerDown) return
-      wasReopened = true
-      log.warn('CLUSTER The database server refuses every connection: this node, which led last, sends what waits')
-      resumeParked(db)
-      applied(new Set(['delivery']))
-    },
-  }
-  let ownShipped = 0
-
-  /** Rows that a follower makes itself, like the record of a refused call; those that only a leader may change are as before. */
-  async function shipOwn(): Promise<void> {
-    const last = lastNoted(db)
-    await takeBack({ db, pool, node, follower })
-    ownShipped = last
+    alone: async () => reopening.look(),
   }
 
-  async function caughtUp(): Promise<{ readonly staleMs: number }> {
-    const { downForMs } = status.database
-    if (part === 'alone' || downForMs > 0) return { staleMs: Math.max(downForMs, 1) }
-    const began = clock.monotonic()
-    try {
-      await within(term() ? shipper.drain() : toHead(), BARRIER_MS, () => {
-        throw new Error('the newest rows did not come in time')
-      })
-      counters.time('barrier', clock.monotonic() - began)
-      return { staleMs: 0 }
-    } catch {
-      return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }
-    }
+  /** The newest rows are here, and those of the leader are there. */
+  async function waitForNewest(): Promise<void> {
+    await (term() ? shipper.drain() : toHead())
   }
 
   function hearAll(): void {
     if (isLeader) {
       inbox.wake()
       void commands.takeAll()
-    } else if (isFollowing) follower.wake()
+    } else if (returning.isDone) follower.wake()
     if (part !== 'alone') void documents.look()
   }
 
-  const looks = createRecurringJob(
-    {
-      everyMs: LOOK_MS,
-      firstMs: 0,
-      onError: complain,
-    },
-    async () => {
-      if (!deps.isPrepared()) return
-      await LOOKS[part]()
-      isComplaining = false
-    },
-  )
-
-  const cleaning = createRecurringJob(
-    { everyMs: CLEAN_MS, firstMs: FIRST_CLEAN_MS, unref: true, onError: complain },
-    async (stop) => {
-      if (isLeader) await cleanShared(pool, settings, stop)
-      await files?.clean(!isLeader)
-    },
-  )
-  const filing = createRecurringJob(
-    { everyMs: FILES_MS, firstMs: FILES_MS, unref: true, onError: complain },
-    async (stop) => {
-      if (isFollowing) await files?.look(stop)
-    },
-  )
-
-  /**
-   * Once per outage; the process logs by itself that the database cannot be used. It may let the lease in and refuse the other
-   * connections, when it has few left.
-   */
-  function complain(error: unknown): void {
-    const fault = error instanceof PostgresError ? error.fault : null
-    const isReached = fault === 'wrong' || (fault === 'refused' && status.database.isUp)
-    log[isReached && !isComplaining ? 'error' : 'debug'](`CLUSTER The shared state cannot be used: ${errorText(error)}`)
-    isComplaining ||= isReached
-  }
+  const looks = createRecurringJob({ everyMs: LOOK_MS, firstMs: 0, onError: complaints.add }, async () => {
+    if (!deps.isPrepared()) return
+    await LOOKS[part]()
+    complaints.end()
+  })
+  const chores = createChores({ db, pool, log, isLeader, returning, onError: complaints.add }, settings)
   const service: Service = {
     name: 'cluster',
     async start() {
@@ -319,17 +245,14 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
         shipper.start()
         follower.start()
       }
-      if (part !== 'alone') {
-        cleaning.start()
-        filing.start()
-      }
+      if (part !== 'alone') for (const chore of chores) chore.start()
       looks.start()
     },
     async stop() {
       commands.stop()
       if (isLeader && isPart()) await within(shipper.drain(), LAST_SHIP_MS, () => undefined).catch(() => undefined)
-      await Promise.all([looks, cleaning, filing, follower, shipper].map((one) => one.stop()))
-      await joining?.catch(() => undefined)
+      await Promise.all([looks, ...chores, follower, shipper].map((one) => one.stop()))
+      await returning.idle()
     },
   }
 
@@ -347,52 +270,26 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     get isReady() {
       return isReady
     },
-    get waiting() {
-      return inbox.waiting
-    },
     get inboxOpen() {
       return inboxOpen
     },
-    get appliedRev() {
-      return follower.appliedRev
-    },
-    get knownRev() {
-      return Math.max(follower.appliedRev, shipper.shippedRev)
-    },
-    get headRev() {
-      return follower.headRev
-    },
-    get lagMs() {
-      return isLeader ? 0 : follower.lagMs
-    },
-    get unshipped() {
-      return shipper.unshipped
-    },
-    get shippedRows() {
-      return shipper.shippedRows
-    },
-    get appliedRows() {
-      return follower.appliedRows
-    },
+    progress: progressOf({ isLeader, inbox, follower, shipper }),
     mayAct: () => (isLeader ? term() !== null : part === 'alone' && isPart()),
     afterCommit: () => (isLeader ? shipper.afterCommit() : null),
     atLeader(request) {
       if (isLeader) return null
       if (part === 'alone') return Promise.reject(new ForwardingError('CLUSTER_UNAVAILABLE', ALONE))
-      return commands.ask(request)
+      return ask(request)
     },
     serve: commands.serve,
-    caughtUp,
+    caughtUp: () => caughtUp({ part, status, clock, counters, follower }, waitForNewest),
     documents,
-    onApplied(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    onApplied: listeners.add,
     toHead,
     finish: () => within(commands.finish(), LAST_SHIP_MS, () => undefined),
     hear(channel, payload) {
       if (channel === 'inbox' && isLeader) inbox.wake()
-      if (channel === 'rev' && isFollowing) follower.wake()
+      if (channel === 'rev' && returning.isDone) follower.wake()
       if (channel === 'command' && isLeader) void commands.takeAll()
       if (channel === 'answer') commands.hearAnswer(payload)
       if (channel === 'document') void documents.look()
@@ -404,3 +301,160 @@ export function createAttachment(deps: AttachmentDeps, settings: AttachmentSetti
     },
   }
 }
+
+/** Waits a moment for the newest rows. */
+async function caughtUp(
+  { part, status, clock, counters, follower }: CaughtUpParts,
+  waitForNewest: () => Promise<void>,
+): Promise<{ readonly staleMs: number }> {
+  const { downForMs } = status.database
+  if (part === 'alone' || downForMs > 0) return { staleMs: Math.max(downForMs, 1) }
+  const began = clock.monotonic()
+  try {
+    await within(waitForNewest(), BARRIER_MS, () => {
+      throw new Error('the newest rows did not come in time')
+    })
+    counters.time('barrier', clock.monotonic() - began)
+    return { staleMs: 0 }
+  } catch {
+    return { staleMs: Math.max(status.database.downForMs, follower.lagMs, 1) }
+  }
+}
+
+interface CaughtUpParts extends Pick<AttachmentDeps, 'part' | 'status' | 'clock' | 'counters'> {
+  readonly follower: Pick<Follower, 'lagMs'>
+}
+
+/** Work that has to be done once, until it resolves with true. Several callers may wait for it. */
+function createReturning(isDoneBefore: boolean, work: () => Promise<boolean>) {
+  let isDone = isDoneBefore
+  let underWay: Promise<boolean> | null = null
+
+  async function attempt(): Promise<boolean> {
+    isDone = await work()
+    return isDone
+  }
+
+  return {
+    get isDone() {
+      return isDone
+    },
+    run(): Promise<boolean> {
+      if (isDone) return Promise.resolve(true)
+      underWay ??= attempt().finally(() => {
+        underWay = null
+      })
+      return underWay
+    },
+    idle: async () => void (await underWay?.catch(() => undefined)),
+  }
+}
+
+interface ChoreParts {
+  readonly db: FileDatabase
+  readonly pool: PostgresPool
+  readonly log: Logger
+  readonly isLeader: boolean
+  readonly returning: { readonly isDone: boolean }
+  readonly onError: (error: unknown) => void
+}
+
+/** Files of reports are shared, and what is over is removed. */
+function createChores(parts: ChoreParts, settings: AttachmentSettings): readonly RecurringJob[] {
+  const { db, pool, log, isLeader, returning, onError } = parts
+  const { reportDirectory } = settings
+  const files =
+    reportDirectory === null ? null : createSharedFiles({ db, pool, log, blobs: createBlobs(reportDirectory) })
+  return [
+    createRecurringJob({ everyMs: CLEAN_MS, firstMs: FIRST_CLEAN_MS, unref: true, onError }, async (stop) => {
+      if (isLeader) await cleanShared(pool, settings, stop)
+      await files?.clean(!isLeader)
+    }),
+    createRecurringJob({ everyMs: FILES_MS, firstMs: FILES_MS, unref: true, onError }, async (stop) => {
+      if (returning.isDone) await files?.look(stop)
+    }),
+  ]
+}
+
+/** Rows that a follower makes itself, like the record of a refused call; those that only a leader may change are as before. */
+function createOwnRows(parts: Parameters<typeof takeBack>[0]) {
+  let shipped = 0
+  return {
+    async ship(): Promise<void> {
+      const last = lastNoted(parts.db)
+      if (last <= shipped) return
+      await takeBack(parts)
+      shipped = last
+    },
+  }
+}
+
+/** The node that led last sends what waits when the server is down for all: no other node can lead then. */
+function createReopening(deps: AttachmentDeps, log: Logger, onReopened: () => void) {
+  let wasReopened = false
+  return {
+    look(): void {
+      const since = deps.refusingSince()
+      const isServerDown = since !== null && deps.clock.monotonic() - since > DOWN_MS
+      if (!deps.wasLastLeader || wasReopened || !isServerDown) return
+      wasReopened = true
+      log.warn('CLUSTER The database server refuses every connection: this node, which led last, sends what waits')
+      resumeParked(deps.own.db)
+      onReopened()
+    },
+  }
+}
+
+/**
+ * Once per outage; the process logs by itself that the database cannot be used. It may let the lease in and refuse the other
+ * connections, when it has few left.
+ */
+function createComplaints(log: Logger, status: ClusterStatus) {
+  let isUnderWay = false
+  return {
+    add(error: unknown): void {
+      const fault = error instanceof PostgresError ? error.fault : null
+      const isReached = fault === 'wrong' || (fault === 'refused' && status.database.isUp)
+      log[isReached && !isUnderWay ? 'error' : 'debug'](`CLUSTER The shared state cannot be used: ${errorText(error)}`)
+      isUnderWay ||= isReached
+    },
+    end(): void {
+      isUnderWay = false
+    },
+  }
+}
+
+interface ProgressParts {
+  readonly isLeader: boolean
+  readonly inbox: { readonly waiting: number }
+  readonly follower: Follower
+  readonly shipper: Shipper
+}
+
+/** Reads the parts at each access. */
+const progressOf = ({ isLeader, inbox, follower, shipper }: ProgressParts): Progress => ({
+  get waiting() {
+    return inbox.waiting
+  },
+  get appliedRev() {
+    return follower.appliedRev
+  },
+  get knownRev() {
+    return Math.max(follower.appliedRev, shipper.shippedRev)
+  },
+  get headRev() {
+    return follower.headRev
+  },
+  get lagMs() {
+    return isLeader ? 0 : follower.lagMs
+  },
+  get unshipped() {
+    return shipper.unshipped
+  },
+  get shippedRows() {
+    return shipper.shippedRows
+  },
+  get appliedRows() {
+    return follower.appliedRows
+  },
+})

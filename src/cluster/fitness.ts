@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { within } from '../platform/deadline.ts'
 import { errorText } from '../platform/errors.ts'
 import type { ClusterClock } from './clock.ts'
+import type { NodeInfo } from './types.ts'
 
 /** `queue`: the messages of all nodes are worked off. */
 export type Need = 'disk' | 'repository' | 'queue'
@@ -53,6 +54,16 @@ export function stepOf(part: 'leader' | 'follower', fitness: Fitness & FreeLead,
   return isBetter && !hasWaited ? leave : { step: 'lead' }
 }
 
+/** A node that reports every two seconds and was not heard of for so long does not count as a candidate. */
+const LIVES_MS = 10_000
+
+/** The lacks of the other nodes that live and may lead. `now`: by the clock of the cluster. */
+export function lacksOfOthers(nodes: readonly NodeInfo[], own: string, now: number): readonly Lacks[] {
+  const mayLead = ({ name, candidate, mode, seenAt }: NodeInfo) =>
+    name !== own && candidate && mode !== 'leaving' && mode !== 'alone' && now - seenAt < LIVES_MS
+  return nodes.filter(mayLead).map(({ health }) => lacksOf(health))
+}
+
 /** Of the health that a node reports. Versions that report no lacks report the states of their parts. */
 export function lacksOf(health: Readonly<Record<string, unknown>>): Lacks {
   const { lacks, database, qrs } = health
@@ -73,6 +84,7 @@ interface FitnessDeps {
   readonly health: () => Readonly<Record<string, unknown>> | null
   /** How long the oldest message waits that this node has to work off as the leader, in milliseconds. */
   readonly queueWaitsMs: () => number
+  readonly others: () => Fitness['others']
 }
 
 /** As long as a message may wait in the queue of a leader that works. */
@@ -84,7 +96,7 @@ const DISK_MS = 10_000
 const QUEUE_STANDS = 'messages of the cluster wait and it does not work them off'
 
 /** The needs that this node lacks, and since when by its own clock. */
-export function createFitness({ clock, dataDirectory, health, queueWaitsMs }: FitnessDeps) {
+export function createFitness({ clock, dataDirectory, health, queueWaitsMs, others }: FitnessDeps) {
   const since: Partial<Record<Need, number>> = {}
   let states: Readonly<Record<string, unknown>> = {}
   let lacks: Lacks = {}
@@ -107,9 +119,11 @@ export function createFitness({ clock, dataDirectory, health, queueWaitsMs }: Fi
   }
 
   return {
-    since,
     get lacks() {
       return lacks
+    },
+    get ofAll(): Fitness {
+      return { own: lacks, since, others: others() }
     },
     /** For the other nodes. */
     get reported() {

@@ -2,6 +2,7 @@
  * The messages of all nodes in the shared database, unique by their key. Every node offers the messages that it has accepted;
  * the leader takes them in the order of their arrival.
  */
+import { createListeners } from '../platform/listeners.ts'
 import type { Queryable } from '../platform/postgres/types.ts'
 import type { ClusterClock } from './clock.ts'
 import type { Inbox, InboxEntry, OfferedMessage } from './types.ts'
@@ -79,7 +80,7 @@ const COUNT_EVERY_MS = 5000
 
 export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInbox {
   const { pool, node, clock, settle } = deps
-  const listeners = new Set<() => void>()
+  const listeners = createListeners()
   let countedAt = Number.NEGATIVE_INFINITY
   let isFull = false
   let waiting = 0
@@ -109,10 +110,7 @@ export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInb
     settle(messages) {
       settle?.(messages)
     },
-    onNew(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    onNew: listeners.add,
     get waiting() {
       return waiting
     },
@@ -123,8 +121,6 @@ export function createInbox(deps: InboxDeps, settings: InboxSettings): SharedInb
       const [row] = await pool.query<{ rows: number; oldestAt: number | null }>(OLDEST, [settings.maxOpen])
       return row ?? { rows: 0, oldestAt: null }
     },
-    wake() {
-      for (const listener of listeners) listener()
-    },
+    wake: listeners.call,
   }
 }

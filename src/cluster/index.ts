@@ -7,32 +7,22 @@ import { errorText, StartError } from '../platform/errors.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import { createPostgresListener } from '../platform/postgres/listener.ts'
 import { createPostgresPool } from '../platform/postgres/pool.ts'
-import type { PostgresPool, PostgresSettings } from '../platform/postgres/types.ts'
+import type { PostgresListener, PostgresPool, PostgresSettings } from '../platform/postgres/types.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { type Attachment, type AttachmentSettings, createAttachment, type Own } from './attachment.ts'
 import { type ClusterClock, createClusterClock } from './clock.ts'
 import { type CounterWriter, createCounters } from './counters.ts'
-import { createFitness, type Fitness, lacksOf } from './fitness.ts'
-import { readIdentity, storeIdentity } from './identity.ts'
+import { createFitness, lacksOfOthers } from './fitness.ts'
+import { readIdentity } from './identity.ts'
 import { createLease } from './lease.ts'
-import { migrateCluster } from './migrations.ts'
-import { createNodes, differingSections, type Nodes } from './nodes.ts'
-import {
-  awaitedSince,
-  type Effect,
-  HALTED_MS,
-  initial,
-  LONGEST_LOOK_MS,
-  next,
-  type Rules,
-  type Seen,
-  type State,
-} from './part.ts'
+import { createNodes, differingSections, type NodeState, type Nodes } from './nodes.ts'
+import { HALTED_MS, LONGEST_LOOK_MS, type Rules, type Seen } from './part.ts'
+import { createPlayer, type Player } from './player.ts'
 import { createNotificationProbe } from './probe.ts'
-import { leaseSettingsOf, viewNamesOf } from './settings.ts'
-import type { ClusterStatus, SharedState, Term } from './types.ts'
-import { admitReader, migrationsOf } from './views.ts'
+import { createRegistration } from './registration.ts'
+import { leaseSettingsOf } from './settings.ts'
+import type { ClusterStatus, SharedState } from './types.ts'
 
 export interface ClusterDeps {
   readonly log: Logger
@@ -81,13 +71,11 @@ export interface Cluster {
 
 const CHANNELS = ['inbox', 'rev', 'command', 'answer', 'document'] as const
 const BEAT_MS = 2000
-/** A node that reports every two seconds and was not heard of for so long does not count as a candidate. */
-const LIVES_MS = 10_000
 
 export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Cluster {
   const log = deps.log.child('cluster')
   const { node, postgres, leaseMs } = settings
-  let identity = readIdentity(settings.dataDirectory)
+  const identity = readIdentity(settings.dataDirectory)
   const clock = createClusterClock(deps.clock, identity.clockOffsetMs)
   const { monotonic } = clock
   const counters = createCounters(monotonic)
@@ -105,208 +93,83 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     startedAt,
     config: settings.configHashes,
   })
-  const channels: Readonly<Record<string, (payload: string) => void>> = {
-    footman_lease: () => look.wake(),
-    footman_probe: () => probe.heard(),
-    ...Object.fromEntries(CHANNELS.map((name) => [`footman_${name}`, (it: string) => attachment?.hear(name, it)])),
-  }
-  const probe = createNotificationProbe({ pool, log, isListening: () => listener.isListening })
-  const onListening = () => {
-    attachment?.hearAll()
-    void probe.run()
-  }
-  const listener = createPostgresListener({ onListening }, postgres, channels)
-
-  let state = initial(monotonic(), identity)
-  let modeSince = startedAt
   let attachment: Attachment | null = null
-  let isPrepared = false
-  /** The newest report of this node was not written: the database may answer all the same. */
-  let isUnwritten = false
-  let clusterId: string | null = identity.clusterId
-  /** The last one that ended without being handed over. */
-  let droppedTerm: Term | null = null
+  const registration = createRegistration({ log, clock, pool, nodes, known: () => player.state }, settings, identity)
+  const listener = listen(
+    { pool, log },
+    postgres,
+    () => look.wake(),
+    () => attachment,
+  )
   const fitness = createFitness({
     clock,
     dataDirectory: settings.dataDirectory,
     // At the end the app, which knows, is closed already.
-    health: () => (state.isStopping ? null : deps.health()),
+    health: () => (player.state.isStopping ? null : deps.health()),
     queueWaitsMs() {
       const { inboxOldestAt } = status
-      return state.part === 'leader' && inboxOldestAt !== null ? clock.now() - inboxOldestAt : 0
+      return player.state.part === 'leader' && inboxOldestAt !== null ? clock.now() - inboxOldestAt : 0
     },
+    others: () => lacksOfOthers(nodes.list.nodes, node, clock.now()),
   })
 
-  const rules = (): Rules => ({
-    candidate: settings.candidate,
-    leaseMs,
-    aloneAfterMs: settings.aloneAfterMs(),
-    refusedAfterMs: settings.refusedAfterMs(),
-    whenDatabaseDown: settings.whenDatabaseDown(),
-    dutiesWhenDatabaseDown: settings.dutiesWhenDatabaseDown,
-  })
-
-  /** Resolves when what follows is done. */
-  async function note(seen: Seen): Promise<void> {
-    const facts = { now: monotonic(), databaseMs: clock.now(), canWrite: fitness.lacks.disk === undefined }
-    const before = state.mode
-    const turn = next(state, seen, facts, rules())
-    state = turn.state
-    if (state.mode !== before) noteMode(before)
-    await Promise.all(turn.effects.map(carryOut))
-  }
-
-  function noteMode(before: State['mode']): void {
-    if (before === 'alone') counters.addAlone(deps.clock.now() - modeSince)
-    modeSince = deps.clock.now()
-    log.info(`CLUSTER This node is ${state.mode} now`)
-  }
-
-  /** A promise where it takes time. */
-  function carryOut(effect: Effect): unknown {
-    switch (effect.do) {
-      case 'say':
-        return log[effect.level](effect.text)
-      case 'count':
-        return effect.what === 'fenced' ? counters.addFenced() : counters.addRewind()
-      case 'finish':
-        void attachment?.finish()
-        return undefined
-      case 'leave':
-        return attachment?.leave()
-      case 'build':
-        return deps.onPart(effect.because, effect.graceMs)
-      case 'release':
-        lease.release().catch(() => undefined)
-        return undefined
-      case 'drop':
-        droppedTerm = lease.last
-        return lease.drop()
-      case 'rest':
-        return fitness.rest()
-      case 'save':
-        return saveIdentity()
-      case 'try':
-        return tryToLead()
-      case 'acquire':
-        return takeOver()
-    }
-  }
-
-  function fitnessOfAll(): Fitness {
-    const others = nodes.list.nodes
-      .filter(({ name, candidate, mode, seenAt }) => {
-        const isOther = name !== node && candidate && mode !== 'leaving' && mode !== 'alone'
-        return isOther && clock.now() - seenAt < LIVES_MS
-      })
-      .map((other) => lacksOf(other.health))
-    return { own: fitness.lacks, since: fitness.since, others }
-  }
-
-  /** The disk is tried once more: what was true a moment ago does not count for a node that takes the lead. */
-  async function tryToLead(): Promise<void> {
-    await fitness.read({ anew: true })
-    const since = awaitedSince(state, monotonic())
-    const awaited = since === null ? 0 : await nodes.awaited(since)
-    await note({ is: 'tried', fitness: fitnessOfAll(), awaited })
-  }
-
-  async function takeOver(): Promise<void> {
-    const term = await lease.acquire()
-    if (!term) return
-    counters.addTakeover(term.reason)
-    log.info(`CLUSTER This node takes over (term ${term.epoch})`)
-    attachment
-      ?.toHead()
-      .then(() => (lease.last?.token === term.token ? note({ is: 'caught up' }) : undefined))
-      .catch((error: unknown) => {
-        log.warn(`CLUSTER The state of the last leader cannot be read, another node may lead: ${errorText(error)}`)
-        return lease.release()
-      })
-      .catch(() => undefined)
-  }
-
-  /** Once per process, as soon as the database answers. */
-  async function prepare(): Promise<void> {
-    const views = viewNamesOf({ schema: postgres.schema, reader: settings.reader })
-    const migrated = await migrateCluster(pool, settings.version, migrationsOf(views))
-    if (clusterId !== null && clusterId !== migrated.clusterId) {
-      throw new StartError(`The database at ${pool.host} is that of another cluster (${migrated.clusterId})`, {
-        hint: `This node belongs to ${clusterId}. Check Butler.footman.cluster.hosts, database and schema`,
-      })
-    }
-    clusterId = migrated.clusterId
-    await admitReader(pool, views, log)
-    await nodes.register()
-    saveIdentity()
-    isPrepared = true
-    listener.start()
-    beats.start()
-  }
-
-  function saveIdentity(): void {
-    identity = { ...identity, clusterId, clockOffsetMs: clock.offsetMs }
-    const { hasJoined, forgotten, timeline, history } = state
-    // Only when all that the database has forgotten is in it again.
-    if (hasJoined && !forgotten) identity = { ...identity, timeline, history }
-    storeIdentity(settings.dataDirectory, identity)
-  }
+  const player = createPlayer(
+    {
+      log,
+      ownClock: deps.clock,
+      clock,
+      counters,
+      lease,
+      nodes,
+      fitness,
+      registration,
+      onPart: deps.onPart,
+      attachment: () => attachment,
+    },
+    () => rulesOf(settings),
+    identity,
+  )
 
   async function lookOnce(): Promise<void> {
     try {
-      if (!isPrepared) await prepare()
+      if (!registration.isDone) {
+        await registration.run()
+        listener.start()
+        reports.start()
+      }
       fitness.note()
-      await note({ is: 'looking', fitness: fitnessOfAll() })
+      await player.note({ is: 'looking', fitness: fitness.ofAll })
       // A follower and a node alone only read the lease: a database that takes no writes is as good as away.
-      if (isUnwritten || state.part === 'alone') await report()
+      if (reports.isUnwritten || player.state.part === 'alone') await reports.write()
       await lookAtLease()
-      if (state.outage) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
-      await note({ is: 'answered' })
+      if (player.state.outage) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
+      await player.note({ is: 'answered' })
     } catch (error) {
       if (error instanceof StartError) return deps.onFatal(error)
-      const isRefused = error instanceof PostgresError && error.fault === 'refused'
-      const isCoded = isRefused && error.code !== null
-      await note({
-        is: 'failed',
-        reason: isCoded ? `it refuses this node: ${errorText(error)}` : errorText(error),
-        isRefused,
-      })
+      await player.note(failureOf(error))
     }
   }
 
   async function lookAtLease(): Promise<void> {
-    const knownRev = attachment?.knownRev ?? 0
+    const knownRev = attachment?.progress.knownRev ?? 0
     const found = lease.last === null ? await lease.look() : await lease.renew()
     // The lease was handed over meanwhile.
     if (found === null) return
     const { head, history } = found
     const revision = { head, history, knownRev, timeline: leaseDb.timeline, isCaughtUp: attachment?.isReady === true }
-    if ('isHeld' in found) return note({ is: 'renewal', isHeld: found.isHeld, ...revision })
-    await note({ is: 'lease', isFree: found.isFree, leads: found.node === node, ...revision })
+    if ('isHeld' in found) return player.note({ is: 'renewal', isHeld: found.isHeld, ...revision })
+    await player.note({ is: 'lease', isFree: found.isFree, leads: found.node === node, ...revision })
   }
 
   /** Renewals are counted from sending to sending. */
-  const lookMs = () => (state.part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS))
+  const lookMs = () => (player.state.part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS))
   const look = createRecurringJob({ everyMs: lookMs, firstMs: 0 }, lookOnce)
 
-  async function report(): Promise<void> {
-    const { waiting = 0, appliedRev = 0 } = attachment ?? {}
-    const { mode } = state
-    isUnwritten = true
-    await nodes.beat({ mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported })
-    isUnwritten = false
-  }
-
-  async function beat(): Promise<void> {
-    try {
-      await fitness.read()
-      await report()
-    } catch (error) {
-      if (error instanceof StartError) deps.onFatal(error)
-    }
-  }
-  const beats = createRecurringJob({ everyMs: BEAT_MS }, beat)
-  const alive = setInterval(() => void note({ is: 'alive' }), HALTED_MS / 8)
+  const reports = createReports({ nodes, fitness, onFatal: deps.onFatal }, () => {
+    const { waiting = 0, appliedRev = 0 } = attachment?.progress ?? {}
+    return { mode: player.state.mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported }
+  })
+  const alive = setInterval(() => void player.note({ is: 'alive' }), HALTED_MS / 8)
   alive.unref()
 
   const status = statusOf({
@@ -315,10 +178,8 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     pool,
     counters,
     nodes,
-    state: () => state,
-    modeSince: () => modeSince,
-    clusterId: () => clusterId,
-    isPrepared: () => isPrepared,
+    player,
+    registration,
     attachment: () => attachment,
   })
 
@@ -327,9 +188,9 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       look.start()
     },
     attach(own) {
-      if (attachment) counters.addRows(attachment)
-      void note({ is: 'built' })
-      const { part, keepsDuties, wasLastLeader, forgotten } = state
+      if (attachment) counters.addRows(attachment.progress)
+      void player.note({ is: 'built' })
+      const { part, keepsDuties, wasLastLeader, forgotten } = player.state
       attachment = createAttachment(
         {
           own,
@@ -339,14 +200,14 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
           counters,
           status,
           part,
-          isPrepared: () => isPrepared || state.part === 'alone',
-          isPart: () => attachment?.part === state.part && !state.isStopping,
+          isPrepared: () => registration.isDone || player.state.part === 'alone',
+          isPart: () => attachment?.part === player.state.part && !player.state.isStopping,
           refusingSince: () => pool.refusingSince,
           wasLastLeader,
-          keptTerm: keepsDuties ? droppedTerm : null,
+          keptTerm: keepsDuties ? lease.dropped : null,
           nodes,
-          onFenced: () => void note({ is: 'fenced' }),
-          onForgotten: (head) => void note({ is: 'forgotten', head, isCaughtUp: attachment?.isReady === true }),
+          onFenced: () => void player.note({ is: 'fenced' }),
+          onForgotten: (head) => void player.note({ is: 'forgotten', head, isCaughtUp: attachment?.isReady === true }),
           forgotten,
         },
         settings,
@@ -354,22 +215,97 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       return attachment
     },
     async stepDown() {
-      if (state.part !== 'leader') return
-      await note({ is: 'step down' })
+      if (player.state.part !== 'leader') return
+      await player.note({ is: 'step down' })
       await attachment?.finish()
-      await note({ is: 'finished' })
+      await player.note({ is: 'finished' })
     },
     nodes,
     finish: async () => attachment?.finish(),
     async stop() {
-      await note({ is: 'stopping' })
+      await player.note({ is: 'stopping' })
       clearInterval(alive)
-      await Promise.all([beats.stop(), look.stop()])
-      saveIdentity()
+      await Promise.all([reports.stop(), look.stop()])
+      registration.save()
       await lease.release().catch(() => undefined)
-      if (isPrepared && !state.outage) await beat()
+      if (registration.isDone && !player.state.outage) await reports.beat()
       await listener.stop()
       await Promise.all([pool.close(), leaseDb.close()])
+    },
+  }
+}
+
+const rulesOf = (settings: ClusterSettings): Rules => ({
+  candidate: settings.candidate,
+  leaseMs: settings.leaseMs,
+  aloneAfterMs: settings.aloneAfterMs(),
+  refusedAfterMs: settings.refusedAfterMs(),
+  whenDatabaseDown: settings.whenDatabaseDown(),
+  dutiesWhenDatabaseDown: settings.dutiesWhenDatabaseDown,
+})
+
+function failureOf(error: unknown): Seen {
+  const isRefused = error instanceof PostgresError && error.fault === 'refused'
+  const isCoded = isRefused && error.code !== null
+  const reason = isCoded ? `it refuses this node: ${errorText(error)}` : errorText(error)
+  return { is: 'failed', reason, isRefused }
+}
+
+/** Notifications of the database: about the lease, and for the build of the app that there is. */
+function listen(
+  { pool, log }: { readonly pool: PostgresPool; readonly log: Logger },
+  postgres: PostgresSettings,
+  onLease: () => void,
+  attachment: () => Attachment | null,
+): PostgresListener {
+  const probe = createNotificationProbe({ pool, log, isListening: () => listener.isListening })
+  const onListening = () => {
+    attachment()?.hearAll()
+    void probe.run()
+  }
+  const listener = createPostgresListener({ onListening }, postgres, {
+    footman_lease: onLease,
+    footman_probe: () => probe.heard(),
+    ...Object.fromEntries(CHANNELS.map((name) => [`footman_${name}`, (it: string) => attachment()?.hear(name, it)])),
+  })
+  return listener
+}
+
+interface ReportDeps {
+  readonly nodes: Pick<Nodes, 'beat'>
+  readonly fitness: { read(): Promise<void> }
+  readonly onFatal: (error: StartError) => void
+}
+
+/** The signs of life of this node. */
+function createReports({ nodes, fitness, onFatal }: ReportDeps, stateOfNode: () => NodeState) {
+  let isUnwritten = false
+
+  async function write(): Promise<void> {
+    isUnwritten = true
+    await nodes.beat(stateOfNode())
+    isUnwritten = false
+  }
+
+  /** Never rejects. */
+  async function beat(): Promise<void> {
+    try {
+      await fitness.read()
+      await write()
+    } catch (error) {
+      if (error instanceof StartError) onFatal(error)
+    }
+  }
+  const { start, stop } = createRecurringJob({ everyMs: BEAT_MS }, beat)
+
+  return {
+    start,
+    stop,
+    beat,
+    write,
+    /** The newest one was not written: the database may answer all the same. */
+    get isUnwritten() {
+      return isUnwritten
     },
   }
 }
@@ -380,11 +316,8 @@ interface StatusParts {
   readonly pool: PostgresPool
   readonly counters: CounterWriter
   readonly nodes: Nodes
-  readonly state: () => State
-  /** Milliseconds since 1970. */
-  readonly modeSince: () => number
-  readonly clusterId: () => string | null
-  readonly isPrepared: () => boolean
+  readonly player: Player
+  readonly registration: { readonly clusterId: string | null; readonly isDone: boolean }
   readonly attachment: () => Attachment | null
 }
 
@@ -394,21 +327,21 @@ function statusOf(parts: StatusParts): ClusterStatus {
   return {
     node,
     get mode() {
-      return parts.state().mode
+      return parts.player.state.mode
     },
     get modeSince() {
-      return parts.modeSince()
+      return parts.player.modeSince
     },
     get clusterId() {
-      return parts.clusterId()
+      return parts.registration.clusterId
     },
     get database() {
-      const { outage, answeredAt, part, aloneBecause } = parts.state()
+      const { outage, answeredAt, part, aloneBecause } = parts.player.state
       const { host, timeline } = pool
       return {
         host,
         timeline,
-        isUp: parts.isPrepared() && outage === null,
+        isUp: parts.registration.isDone && outage === null,
         reason: outage?.reason ?? '',
         isRefused: outage !== null && outage.refusedSince !== null,
         isWaitedFor: part === 'alone' && aloneBecause === 'refused',
@@ -419,7 +352,7 @@ function statusOf(parts: StatusParts): ClusterStatus {
       return nodes.list.leaderships[0] ?? null
     },
     get leaderlessForMs() {
-      const { freeSince, part } = parts.state()
+      const { freeSince, part } = parts.player.state
       return freeSince === null || part === 'leader' ? 0 : clock.monotonic() - freeSince
     },
     get nodes() {
@@ -429,22 +362,22 @@ function statusOf(parts: StatusParts): ClusterStatus {
       return nodes.list.leaderships
     },
     get appliedRev() {
-      return parts.attachment()?.appliedRev ?? 0
+      return parts.attachment()?.progress.appliedRev ?? 0
     },
     get headRev() {
-      return parts.attachment()?.headRev ?? 0
+      return parts.attachment()?.progress.headRev ?? 0
     },
     get followLagMs() {
-      return parts.attachment()?.lagMs ?? 0
+      return parts.attachment()?.progress.lagMs ?? 0
     },
     get clockOffsetMs() {
       return clock.offsetMs
     },
     get unshippedRows() {
-      return parts.attachment()?.unshipped ?? 0
+      return parts.attachment()?.progress.unshipped ?? 0
     },
     get waiting() {
-      return parts.attachment()?.waiting ?? 0
+      return parts.attachment()?.progress.waiting ?? 0
     },
     get inboxOpen() {
       return parts.attachment()?.inboxOpen.rows ?? 0
@@ -459,7 +392,7 @@ function statusOf(parts: StatusParts): ClusterStatus {
       return counters.rewoundAgoMs
     },
     get counters() {
-      const { shippedRows = 0, appliedRows = 0 } = parts.attachment() ?? {}
+      const { shippedRows = 0, appliedRows = 0 } = parts.attachment()?.progress ?? {}
       return counters.read({ shippedRows, appliedRows })
     },
   }

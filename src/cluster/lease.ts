@@ -37,6 +37,8 @@ export interface Lease {
   term(): Term | null
   /** The last term, whether it holds or not. */
   readonly last: Term | null
+  /** The last one that ended without being handed over; null = there was none. */
+  readonly dropped: Term | null
   /** Takes the lease when it is free, expired or our own; null when another node has it. */
   acquire(): Promise<(Term & { readonly reason: Leadership['reason'] }) | null>
   /**
@@ -82,6 +84,7 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
   /** After this time since a renewal was sent the leader does nothing new, as another node may lead soon. */
   const believedMs = durationMs - durationMs / 6
   let term: Term | null = null
+  let dropped: Term | null = null
   let sentAt = Number.NEGATIVE_INFINITY
 
   /** Asks, and takes the time of the database from the answer. */
@@ -96,6 +99,9 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
     term: () => (term && monotonic() - sentAt < believedMs ? term : null),
     get last() {
       return term
+    },
+    get dropped() {
+      return dropped
     },
     async acquire() {
       const sending = monotonic()
@@ -132,6 +138,7 @@ export function createLease(deps: LeaseDeps, { node, dataId, durationMs }: Lease
       if (token) await db.query(RELEASE, [token])
     },
     drop() {
+      dropped = term
       term = null
     },
   }

@@ -5,18 +5,17 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { errorText } from '../platform/errors.ts'
-import { PostgresError } from '../platform/postgres/errors.ts'
+import { createListeners } from '../platform/listeners.ts'
 import type { PostgresPool } from '../platform/postgres/types.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
-import { INBOX_TAKEN, lastNoted, type NotedChange, notesUpTo } from './changes.ts'
+import { lastNoted } from './changes.ts'
 import type { ClusterClock } from './clock.ts'
 import type { Backlog } from './first-ship.ts'
-import { type CommandAnswer, escapedKey, type RowKey, type Shipment, type Shipped, shipAsLeader } from './replica.ts'
-import { createRows, type OutgoingRow, sizeOf } from './rows.ts'
-import { SHARED_TABLES } from './tables.ts'
+import { type CommandAnswer, type RowKey, shipAsLeader } from './replica.ts'
 import { NotLeaderError, type Term } from './types.ts'
+import { createCollector, isBadValue, type Sent, send, type Unit } from './unit.ts'
 
 export interface ShipperDeps {
   readonly db: Database
@@ -62,9 +61,6 @@ export interface Shipper {
 /** A message that comes again before it is settled keeps the event that was made of it. */
 const TAKE = `INSERT OR REPLACE INTO inbox_taken
   VALUES (?1, coalesce(?2, (SELECT event_id FROM inbox_taken WHERE message_key = ?1)))`
-const STATEMENT_ROWS = 500
-const STATEMENT_BYTES = 4 * 1024 * 1024
-const MAX_ROW_BYTES = 8 * 1024 * 1024
 /** Changes that bypass the writer wait for at most this. */
 const LOOK_MS = 100
 const TIDY_MS = 1000
@@ -72,34 +68,19 @@ const TIDY_MS = 1000
 const KEEP_SHIPPED_MS = 3_600_000
 const RETRY_MS = [50, 100, 250, 500, 1000]
 
-interface Waiter {
-  readonly seq: number
-  resolve(): void
-  reject(error: Error): void
-}
-
-interface Unit extends Shipment {
-  /** The newest note that it has. */
-  readonly last: number
-}
-
 export function createShipper(deps: ShipperDeps): Shipper {
   const { db, pool, log, clock, node, backlog } = deps
-  const rowsOf = createRows(db)
+  const collector = createCollector({ db, pool, log })
   const stopping = new AbortController()
-  const listeners = new Set<(durationMs: number, rows: number) => void>()
-  let waiters: Waiter[] = []
-  let answers: (CommandAnswer & Omit<Waiter, 'seq'>)[] = []
+  const listeners = createListeners<[durationMs: number, rows: number]>()
+  const callers = createCallers()
   let noted = lastNoted(db)
   let shipped = firstUnshipped(db) ?? noted
   let token: string | null = null
   let running: Promise<void> | null = null
   let isFenced = false
-  let hasLeft = false
   let shippedRows = 0
   let shippedRev = 0
-  /** Rows that the server cannot store. */
-  const bad = new Set<string>()
   let tidy = createTidying(db)
 
   function pump(): void {
@@ -119,7 +100,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
         if (backlog?.isLeft && !isFenced) await shipPage(token, backlog)
         failures = 0
       } catch (error) {
-        if (isBadValue(error) && (await leaveOutBad())) continue
+        if (isBadValue(error) && (await collector.leaveOutBad(nextRows()))) continue
         if (failures === 0) log.warn(`CLUSTER Changes cannot be stored in the shared database: ${errorText(error)}`)
         await pause(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)], undefined, { signal: stopping.signal }).catch(
           () => undefined,
@@ -129,12 +110,12 @@ export function createShipper(deps: ShipperDeps): Shipper {
     }
   }
 
-  const isChanged = () => shipped < noted || answers.length > 0
+  const isChanged = () => shipped < noted || callers.answers.length > 0
   const isWaiting = () => !isFenced && !stopping.signal.aborted && (isChanged() || backlog?.isLeft === true)
 
   /** Read when nothing is in flight, so that an older version of a row never comes after a newer one. */
   async function shipPage(of: string, pages: Backlog): Promise<void> {
-    const rows = pages.next().filter(isShippable)
+    const rows = pages.next().filter(collector.isShippable)
     const by = { token: of, seenRev: deps.seenRev() }
     if (rows.length > 0 && (await shipAsLeader(pool, node, by, { rows, settled: [], answers: [] })) === null) {
       return fenced()
@@ -146,98 +127,34 @@ export function createShipper(deps: ShipperDeps): Shipper {
 
   async function shipOnce(of: string): Promise<void> {
     const unit = collect()
-    const answering = answers.slice(0, unit.answers.length)
     const began = clock.monotonic()
-    const parts = await send(unit, of)
+    const parts = await send({ pool, node }, { token: of, seenRev: deps.seenRev() }, unit)
     if (parts === null) return fenced()
     shipped = unit.last
     shippedRows += unit.rows.length
     shippedRev = parts.at(-1)?.rev ?? shippedRev
-    answers = answers.slice(answering.length)
     tidy.add(unit, parts)
-    for (const listener of listeners) listener(clock.monotonic() - began, unit.rows.length)
-    const done = waiters.filter(({ seq }) => seq <= shipped)
-    waiters = waiters.filter(({ seq }) => seq > shipped)
-    for (const waiter of [...done, ...answering]) waiter.resolve()
+    listeners.call(clock.monotonic() - began, unit.rows.length)
+    callers.shipped(unit)
   }
 
-  /** Everything that is noted, as it is now: a part of it would show a commit by halves. */
   function collect(): Unit {
     noted = Math.max(noted, lastNoted(db))
-    const notes = notesUpTo(db, shipped, noted)
-    const found = distinct(notes.filter(({ tbl }) => tbl !== INBOX_TAKEN)).flatMap(rowOf)
-    const isAged = ({ tbl, body }: OutgoingRow) => body === null && rowsOf.get(tbl)?.table.aged
-    const rows = found.filter((row) => !isAged(row))
-    const aged = found.filter(isAged).flatMap(withBelongings)
-    const settled = notes.filter(({ tbl }) => tbl === INBOX_TAKEN).map(({ key }) => key)
-    return { last: noted, rows, settled, aged, answers: [...answers] }
+    return collector.collect(shipped, noted, callers.answers)
   }
 
-  function rowOf({ tbl, key }: RowKey): OutgoingRow[] {
-    const row = rowsOf.get(tbl)?.read(key)
-    return row && isShippable(row) ? [row] : []
-  }
-
-  /** One row that the server cannot read must not keep all others here. False: there is none. */
-  async function leaveOutBad(): Promise<boolean> {
-    const { rows } = collect()
-    const before = bad.size
-    for (const { tbl, key, body } of [...rows, ...(backlog?.isLeft ? backlog.next() : [])]) {
-      const error = await pool.query('SELECT $1::jsonb, $2::text', [body, escapedKey(key)]).catch((reason) => reason)
-      if (!isBadValue(error)) continue
-      bad.add(`${tbl} ${key}`)
-      log.error(`CLUSTER A row of ${tbl} stays on this node, as the server cannot store it: ${errorText(error)}`)
-    }
-    return bad.size > before
-  }
-
-  function isShippable(row: OutgoingRow): boolean {
-    if (bad.has(`${row.tbl} ${row.key}`)) return false
-    if (sizeOf(row) <= MAX_ROW_BYTES) return true
-    log.error(`CLUSTER A row of ${row.tbl} is larger than 8 MB and stays on this node: ${row.key}`)
-    return false
-  }
-
-  /** Null: another node leads. */
-  async function send(unit: Unit, of: string): Promise<(Shipped & { readonly rows: number })[] | null> {
-    const chunks = inChunks(unit.rows)
-    const by = { token: of, seenRev: deps.seenRev() }
-    const last = chunks.length - 1
-    const shipmentOf = (index: number): Shipment =>
-      index === last ? { ...unit, rows: chunks[index]! } : { rows: chunks[index]!, settled: [], answers: [] }
-    if (last === 0) {
-      const one = await shipAsLeader(pool, node, by, shipmentOf(0))
-      return one && [{ ...one, rows: unit.rows.length }]
-    }
-    return pool.transaction(async (tx) => {
-      const done: (Shipped & { readonly rows: number })[] = []
-      for (const [index, { length }] of chunks.entries()) {
-        const one = await shipAsLeader(tx, node, by, shipmentOf(index))
-        if (one === null) return null
-        done.push({ ...one, rows: length })
-      }
-      return done
-    })
-  }
+  const nextRows = () => [...collect().rows, ...(backlog?.isLeft ? backlog.next() : [])]
 
   function fenced(): void {
     isFenced = true
-    rejectWaiters()
+    callers.end()
     log.warn('CLUSTER Changes were refused: another node leads now')
     deps.onFenced()
   }
 
-  function rejectWaiters(): void {
-    const refused = new NotLeaderError()
-    for (const waiter of [...waiters.splice(0), ...answers.splice(0)]) waiter.reject(refused)
-  }
-
-  function waitUntil(seq: number): Promise<void> {
-    if (isFenced || hasLeft) return Promise.reject(new NotLeaderError())
-    return new Promise((resolve, reject) => {
-      waiters.push({ seq, resolve, reject })
-      pump()
-    })
+  function waited(shipment: Promise<void>): Promise<void> {
+    pump()
+    return shipment
   }
 
   function look(): void {
@@ -258,21 +175,15 @@ export function createShipper(deps: ShipperDeps): Shipper {
       const last = lastNoted(db)
       if (last <= noted) return null
       noted = last
-      return waitUntil(last)
+      return waited(callers.waitFor(last))
     },
     settle(messages) {
       for (const { key, eventId } of messages) db.run(TAKE, key, eventId)
     },
-    answer(answer) {
-      if (isFenced || hasLeft) return Promise.reject(new NotLeaderError())
-      return new Promise((resolve, reject) => {
-        answers.push({ ...answer, resolve, reject })
-        pump()
-      })
-    },
+    answer: (answer) => waited(callers.answer(answer)),
     async drain() {
       noted = Math.max(noted, lastNoted(db))
-      if (noted > shipped) await waitUntil(noted)
+      if (noted > shipped) await waited(callers.waitFor(noted))
     },
     get unshipped() {
       return noted - shipped
@@ -283,14 +194,8 @@ export function createShipper(deps: ShipperDeps): Shipper {
     get shippedRows() {
       return shippedRows
     },
-    onShipped(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    leave() {
-      hasLeft = true
-      rejectWaiters()
-    },
+    onShipped: listeners.add,
+    leave: callers.end,
     start() {
       looking.start()
       tidying.start()
@@ -301,8 +206,51 @@ export function createShipper(deps: ShipperDeps): Shipper {
       await running
       tidy.run(shipped)
       tidy = createTidying(db)
-      rejectWaiters()
+      callers.refuse()
     },
+  }
+}
+
+interface Caller {
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** Those who wait for a shipment, by the note or with the answer that it has to have. */
+function createCallers() {
+  let waiting: (Caller & { readonly seq: number })[] = []
+  let answers: (Caller & CommandAnswer)[] = []
+  let isOver = false
+
+  function called(add: (caller: Caller) => void): Promise<void> {
+    if (isOver) return Promise.reject(new NotLeaderError())
+    return new Promise((resolve, reject) => add({ resolve, reject }))
+  }
+
+  function refuse(): void {
+    const refused = new NotLeaderError()
+    for (const caller of [...waiting.splice(0), ...answers.splice(0)]) caller.reject(refused)
+  }
+
+  return {
+    get answers(): readonly CommandAnswer[] {
+      return answers
+    },
+    waitFor: (seq: number) => called((caller) => waiting.push({ ...caller, seq })),
+    answer: (answer: CommandAnswer) => called((caller) => answers.push({ ...answer, ...caller })),
+    shipped(unit: Unit): void {
+      const answered = answers.slice(0, unit.answers.length)
+      answers = answers.slice(answered.length)
+      const { done = [], left = [] } = Object.groupBy(waiting, ({ seq }) => (seq <= unit.last ? 'done' : 'left'))
+      waiting = left
+      for (const caller of [...done, ...answered]) caller.resolve()
+    },
+    /** Another node leads, or is to lead: those who come later are refused as well. */
+    end(): void {
+      isOver = true
+      refuse()
+    },
+    refuse,
   }
 }
 
@@ -312,43 +260,12 @@ function firstUnshipped(db: Database): number | null {
   return first === null ? null : first - 1
 }
 
-/** SQLSTATE class 22: the server cannot make sense of a value. */
-const isBadValue = (error: unknown): boolean =>
-  error instanceof PostgresError && (error.code?.startsWith('22') ?? false)
-
-/** Rows that name another one by a number of this node have its id as their key. */
-const withBelongings = ({ tbl, key }: RowKey): RowKey[] => [
-  { tbl, key },
-  ...SHARED_TABLES.filter(({ reference }) => reference?.table === tbl).map(({ name }) => ({ tbl: name, key })),
-]
-
-function distinct(notes: readonly NotedChange[]): RowKey[] {
-  const byKey = new Map(notes.toReversed().map((note) => [`${note.tbl} ${note.key}`, note]))
-  return [...byKey.values()].sort((a, b) => a.seq - b.seq)
-}
-
-/** At least one, which may be empty. */
-function inChunks(rows: readonly OutgoingRow[]): OutgoingRow[][] {
-  const chunks: OutgoingRow[][] = [[]]
-  let bytes = 0
-  for (const row of rows) {
-    const size = sizeOf(row)
-    if (chunks.at(-1)!.length === STATEMENT_ROWS || (bytes > 0 && bytes + size > STATEMENT_BYTES)) {
-      chunks.push([])
-      bytes = 0
-    }
-    chunks.at(-1)!.push(row)
-    bytes += size
-  }
-  return chunks
-}
-
 /** Forgets what is shipped now and then: each commit would cost another one. A note that comes back is shipped again. */
 function createTidying(db: Database) {
   let done: { readonly keys: readonly RowKey[]; readonly rev: number; readonly epoch: number }[] = []
   let settled: string[] = []
   return {
-    add(unit: Unit, parts: readonly (Shipped & { readonly rows: number })[]): void {
+    add(unit: Unit, parts: readonly Sent[]): void {
       let from = 0
       for (const { rev, epoch, rows } of parts) {
         const keys = unit.rows.slice(from, from + rows).map(({ tbl, key }) => ({ tbl, key }))

@@ -12,7 +12,7 @@ export interface Difference {
 export interface Detail {
   /** Below `Butler`: `footman.alertRoutes[1].except`. */
   readonly path: string
-  /** As text, secrets masked; of long values the part that differs. */
+  /** The value as text, secrets masked; a long one is cut to the part that differs. */
   readonly before: string
   readonly after: string
 }

@@ -3,7 +3,7 @@
 export type ProblemSeverity = 'error' | 'warning' | 'info'
 
 export interface Place {
-  /** As given by the user. */
+  /** The path that the user gave. */
   readonly file: string
   /** From 1; 0 when the problem is not in a line. */
   readonly line: number

@@ -5,7 +5,7 @@ import type { Method, PageAccess } from '../http/endpoint/route.ts'
 export interface Failure {
   readonly ok: false
   readonly status: number
-  /** As the API answered. */
+  /** The error text of the API. */
   readonly error: string
   readonly details: string
   readonly code: string

@@ -227,7 +227,7 @@ export const Calls = ({ context, operations }: CallsProps) =>
 
 const shell = (text: string): string => text.replaceAll("'", `'\\''`)
 
-/** Of a workbook that is shown as text. */
+/** The limit of a workbook that is shown as text. */
 const WORKBOOK_MB = 1
 
 /** The text of a file; of a workbook, that of its first sheet. Rejects with a `TextError`. */

@@ -40,7 +40,7 @@ export async function taskNamesOf({ ask }: NameSource, ids: readonly string[]): 
   )
 }
 
-/** As `taskNamesOf`, with the apps that tasks belong to. */
+/** Returns the names of `taskNamesOf`, with the apps that tasks belong to. */
 export async function qlikNamesOf(
   context: NameSource,
   ids: { readonly taskId: readonly string[]; readonly appId: readonly string[] },

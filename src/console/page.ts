@@ -98,7 +98,7 @@ export interface NodeState {
 }
 
 export interface PageContent {
-  /** Of the window; the frame adds the name of the product. */
+  /** The title of the window; the frame adds the name of the product. */
   readonly title: string
   /** Default 200. */
   readonly status?: number
@@ -120,7 +120,7 @@ export interface PageFile {
   /** `text/html`, or `application/pdf` for a file that is kept. */
   readonly type: string
   readonly body: string | Uint8Array<ArrayBuffer>
-  /** Of the file that the browser keeps; absent = shown. */
+  /** The name of the file that the browser keeps; absent = the browser shows it. */
   readonly name?: string
 }
 

@@ -5,23 +5,15 @@ import { type Context, Hono } from 'hono'
 import { parse, serialize } from 'hono/utils/cookie'
 import { disposition } from '../http/endpoint/disposition.ts'
 import { type ApiRequest, textAnswer } from '../http/endpoint/route.ts'
-import { refusal } from '../http/errors.ts'
+import { type Refusal, refusal } from '../http/errors.ts'
 import { limitedClient } from '../platform/addresses.ts'
 import type { Logger } from '../platform/types.ts'
 import { createAsk, withQuery } from './ask.ts'
 import { assetAnswer } from './assets.ts'
 import { bannersOf } from './banners.tsx'
-import { Calls, type Outcome, operationPage, takeAction } from './forms.tsx'
+import { Calls, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
-import {
-  type Page,
-  type PageContent,
-  type PageContext,
-  type PageFile,
-  PLACES,
-  type Place,
-  type SiteSettings,
-} from './page.ts'
+import { type PageContent, type PageContext, type PageFile, PLACES, type Place, type SiteSettings } from './page.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
 import { formOf, isRefusal, redirect, rootOf, type SiteEnv, uploadOf } from './requests.ts'
 import type { Guard, Visitor } from './session/guard.ts'
@@ -44,8 +36,7 @@ export type Site = (request: ApiRequest) => Promise<Response>
 
 const THEME_COOKIE = 'footman_theme'
 
-export function createSite(deps: SiteDeps): Site {
-  const { guard, now } = deps
+export function createSite({ log, now, guard, signIn, settings }: SiteDeps): Site {
   const app = new Hono<SiteEnv>()
 
   async function withVisitor(c: SiteContext, work: (context: PageContext) => Promise<Response>): Promise<Response> {
@@ -54,84 +45,36 @@ export function createSite(deps: SiteDeps): Site {
     if (!visitor) return redirect(withQuery(`${rootOf(request)}/login`, { next: addressOf(request) }))
     const tooMany = request.pages.count(visitor.identity.bucket ?? limitedClient(request.client))
     if (tooMany) throw tooMany
-    return work(contextOf(c, visitor))
-  }
-
-  function contextOf(c: SiteContext, visitor: Visitor): PageContext {
-    const { request } = c.env
-    const { pathname, searchParams } = new URL(request.url, 'http://own.invalid')
-    const root = rootOf(request)
-    const path = pathname.slice('/console'.length) || '/'
-    const settings = deps.settings()
-    return {
-      request,
-      root,
-      path,
-      visitor,
-      settings,
-      params: c.req.param(),
-      query: searchParams,
-      now: now(),
-      timezone: settings.timezone,
-      actions: new Map(),
-      ask: createAsk(request.pages, visitor.identity, request.method !== 'POST'),
-      may: (scope) => visitor.caller.may(scope),
-      link: (to, query = {}) => withQuery(root + to, query),
-      here(changes) {
-        const next = new URLSearchParams(searchParams)
-        for (const [name, value] of Object.entries(changes)) {
-          next.delete(name)
-          for (const one of [value ?? ''].flat()) if (one !== '') next.append(name, String(one))
-        }
-        const text = next.toString()
-        return root + path + (text && `?${text}`)
-      },
-    }
+    return work(contextOf(c, visitor, settings(), now()))
   }
 
   async function show(context: PageContext, place: Place, content: PageContent): Promise<Response> {
     const { request } = context
     if (content.location !== undefined) return redirect(context.link(content.location))
     if (content.file) return fileAnswer(content.file, content.status)
-    const html = framed(context, content, await frameState(context, place, content))
+    const flash = guard.flashOf(request)
+    const html = framed(context, content, await frameState(context, place, content, flash))
     const answer = htmlAnswer(request, html, content.status ?? 200)
-    if (guard.flashOf(request) !== null) answer.headers.append('set-cookie', guard.flash(request, ''))
+    if (flash !== null) answer.headers.append('set-cookie', guard.flash(request, ''))
     return answer
-  }
-
-  async function frameState(context: PageContext, place: Place, content: PageContent): Promise<FrameState> {
-    const { ask, request } = context
-    const [attention, selfAlerts, position, banners] = await Promise.all([
-      ask.get<{ count: number }>('/v4/attention/count'),
-      ask.get<{ selfAlerts: readonly unknown[] }>('/v4/selfalerts'),
-      content.live ? ask.get<{ seq: number }>('/v4/stream/position') : null,
-      bannersOf(context),
-    ])
-    return {
-      place,
-      flash: guard.flashOf(request),
-      attention: attention.ok ? attention.data.count : null,
-      selfAlerts: selfAlerts.ok ? selfAlerts.data.selfAlerts.length : null,
-      position: position?.ok ? position.data.seq : null,
-      theme: themeOf(request),
-      banners,
-      calls: <Calls context={context} operations={OPERATIONS} />,
-    }
   }
 
   function htmlAnswer(request: ApiRequest, html: string, status: number): Response {
     const headers = new Headers(PAGE_HEADERS)
-    if (deps.settings().hsts && request.secure) headers.set('strict-transport-security', 'max-age=31536000')
+    if (settings().hsts && request.secure) headers.set('strict-transport-security', 'max-age=31536000')
     return textAnswer(status, html, headers)
   }
 
-  for (const page of PAGES) {
-    app.get(`/console${page.path}`, (c) => withVisitor(c, (context) => showPage(page, context)))
-  }
+  const showOperation = (context: PageContext, content: PageContent): Promise<Response> =>
+    show(context, content.place ?? 'now', content)
 
-  async function showPage(page: Page, context: PageContext): Promise<Response> {
-    if (page.scope && !context.may(page.scope)) return show(context, page.place, missingScope(context, page.scope))
-    return show(context, page.place, await page.render(context))
+  for (const page of PAGES) {
+    app.get(`/console${page.path}`, (c) =>
+      withVisitor(c, async (context) => {
+        const isRefused = page.scope && !context.may(page.scope)
+        return show(context, page.place, isRefused ? missingScope(context, page.scope) : await page.render(context))
+      }),
+    )
   }
 
   app.get('/console/assets/:hash/:name', (c) => {
@@ -140,122 +83,175 @@ export function createSite(deps: SiteDeps): Site {
   })
 
   signInRoutes(app, {
-    signIn: deps.signIn,
+    signIn,
     guard,
     page: (request, title, content, status = 200) =>
       htmlAnswer(request, outside({ root: rootOf(request), title, theme: themeOf(request) }, content), status),
   })
 
   app.get('/console/form/:operation', (c) =>
-    withVisitor(c, async (context) => {
-      const operation = operationOf(context)
-      const content = await operationPage(context, operation, context.query)
-      return show(context, content.place ?? 'now', content)
-    }),
+    withVisitor(c, async (context) =>
+      showOperation(context, await operationPage(context, operationOf(context), context.query)),
+    ),
   )
   app.post('/console/form/:operation', (c) =>
     withVisitor(c, async (context) => {
-      const { form, upload } = await uploadOf(c.env.request)
-      guard.checkForm(context.request, context.visitor, form.get('csrf'))
-      const posted = { ...context, ...(upload && { upload }) }
-      return answerOf(context, await takeAction(posted, operationOf(context), form))
+      const { request } = context
+      const { form, upload } = await uploadOf(request)
+      guard.checkForm(request, context.visitor, form.get('csrf'))
+      const outcome = await takeAction({ ...context, ...(upload && { upload }) }, operationOf(context), form)
+      if (outcome.kind === 'page') return showOperation(context, outcome.content)
+      const answer = redirect(outcome.location)
+      answer.headers.append('set-cookie', guard.flash(request, outcome.text))
+      return answer
     }),
   )
-
-  async function answerOf(context: PageContext, outcome: Outcome): Promise<Response> {
-    if (outcome.kind === 'page') return show(context, outcome.content.place ?? 'now', outcome.content)
-    const answer = redirect(outcome.location)
-    answer.headers.append('set-cookie', guard.flash(context.request, outcome.text))
-    return answer
-  }
 
   app.post('/console/theme', (c) =>
     withVisitor(c, async ({ request, visitor, link }) => {
       const form = formOf(request)
       guard.checkForm(request, visitor, form.get('csrf'))
-      const theme = form.get('theme') ?? ''
-      const answer = redirect(form.get('return')?.startsWith(link('/')) ? form.get('return')! : link('/'))
-      const cookie = { path: rootOf(request), secure: request.secure, sameSite: 'Lax', maxAge: 31_536_000 } as const
-      answer.headers.append('set-cookie', serialize(THEME_COOKIE, /^(light|dark)$/.test(theme) ? theme : '', cookie))
+      const back = form.get('return') ?? ''
+      const answer = redirect(back.startsWith(link('/')) ? back : link('/'))
+      answer.headers.append('set-cookie', themeCookie(request, form.get('theme') ?? ''))
       return answer
     }),
   )
 
-  // The API for scripts of the pages: the same endpoints, with the rights of the session.
-  app.all('/console/api/*', async (c) => {
-    const { request } = c.env
-    const visitor = await guard.visitorOf(request)
-    if (!visitor) throw refusal('UNAUTHENTICATED', 'The session has ended. Sign in again.')
-    if (request.method !== 'GET') guard.checkForm(request, visitor, request.headers.get('x-footman-csrf'))
-    const body = request.body instanceof Uint8Array && request.body.length > 0 ? { body: request.body } : {}
-    const passed = ['content-type', 'accept', 'if-match', 'idempotency-key', 'last-event-id']
-    const kept = passed.flatMap((name) => (request.headers.has(name) ? [[name, request.headers.get(name)!]] : []))
-    const { method, url, signal } = request
-    const path = url.slice('/console/api'.length)
-    const answer = await request.pages.ask(
-      { method, path, headers: Object.fromEntries(kept), signal, stays: () => guard.stays(request), ...body },
-      visitor.identity,
-    )
-    answer.headers.set('x-content-type-options', 'nosniff')
-    answer.headers.set('cache-control', 'no-store')
-    return answer
-  })
+  app.all('/console/api/*', (c) => apiAnswer(guard, c.env.request))
 
-  app.notFound((c) =>
-    withVisitor(c, (context) => {
-      const [last = ''] = context.path.split('/').slice(-1)
-      return show(context, 'now', {
-        title: 'Page not found',
-        status: 404,
-        body: (
-          <>
-            <Head title="Page not found" />
-            <p class="sub">There is no page at this address. Search for what you wanted:</p>
-            <form action={context.link('/search')} class="filters">
-              <input type="search" name="q" value={last} aria-label="Search" />
-              <button type="submit" class="btn primary">
-                Search
-              </button>
-            </form>
-          </>
-        ),
-      })
-    }),
-  )
+  app.notFound((c) => withVisitor(c, (context) => show(context, 'now', notFound(context))))
 
   app.onError(async (error, c) => {
     const { request } = c.env
     if (!isRefusal(error)) {
-      deps.log.error(
-        `CONSOLE: ${request.method} ${request.url.split('?')[0]} failed, request ${request.requestId}: ${error}`,
-        {
-          fault: error,
-        },
-      )
+      const { method, url, requestId } = request
+      const text = `CONSOLE: ${method} ${url.split('?')[0]} failed, request ${requestId}: ${error}`
+      log.error(text, { fault: error })
     }
     // Scripts want the answer of the API.
     if (request.url.startsWith('/console/api/') && isRefusal(error)) throw error
-    const { status, body, headers } = isRefusal(error) ? error : FAULT
-    const failure = {
-      ok: false as const,
-      status,
-      code: String(body.code ?? ''),
-      requestId: request.requestId,
-      issues: [],
-      error: String(body.error ?? body.message),
-      details: String(body.details ?? ''),
-    }
-    const html = outside(
-      { root: rootOf(request), title: status === 403 ? 'Not allowed' : 'This did not work', theme: themeOf(request) },
-      <ErrorBox failure={failure} retry={`${rootOf(request)}/`} />,
-    )
-    const answer = htmlAnswer(request, html, status)
-    for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value)
+    const refused = isRefusal(error) ? error : FAULT
+    const answer = htmlAnswer(request, failurePage(request, refused), refused.status)
+    for (const [name, value] of Object.entries(refused.headers)) answer.headers.set(name, value)
     return answer
   })
 
   return async (request) =>
     app.fetch(new Request(new URL(request.url, 'http://own.invalid'), { method: request.method }), { request })
+}
+
+function contextOf(c: SiteContext, visitor: Visitor, settings: SiteSettings, now: number): PageContext {
+  const { request } = c.env
+  const { pathname, searchParams } = new URL(request.url, 'http://own.invalid')
+  const root = rootOf(request)
+  const path = pathname.slice('/console'.length) || '/'
+  return {
+    request,
+    root,
+    path,
+    visitor,
+    settings,
+    params: c.req.param(),
+    query: searchParams,
+    now,
+    timezone: settings.timezone,
+    actions: new Map(),
+    ask: createAsk(request.pages, visitor.identity, request.method !== 'POST'),
+    may: (scope) => visitor.caller.may(scope),
+    link: (to, query = {}) => withQuery(root + to, query),
+    here(changes) {
+      const next = new URLSearchParams(searchParams)
+      for (const [name, value] of Object.entries(changes)) {
+        next.delete(name)
+        for (const one of [value ?? ''].flat()) if (one !== '') next.append(name, String(one))
+      }
+      const text = next.toString()
+      return root + path + (text && `?${text}`)
+    },
+  }
+}
+
+/** `flash`: the result of the last action. */
+async function frameState(
+  context: PageContext,
+  place: Place,
+  content: PageContent,
+  flash: string | null,
+): Promise<FrameState> {
+  const { ask, request } = context
+  const [attention, selfAlerts, position, banners] = await Promise.all([
+    ask.get<{ count: number }>('/v4/attention/count'),
+    ask.get<{ selfAlerts: readonly unknown[] }>('/v4/selfalerts'),
+    content.live ? ask.get<{ seq: number }>('/v4/stream/position') : null,
+    bannersOf(context),
+  ])
+  return {
+    place,
+    flash,
+    attention: attention.ok ? attention.data.count : null,
+    selfAlerts: selfAlerts.ok ? selfAlerts.data.selfAlerts.length : null,
+    position: position?.ok ? position.data.seq : null,
+    theme: themeOf(request),
+    banners,
+    calls: <Calls context={context} operations={OPERATIONS} />,
+  }
+}
+
+/** The API for scripts of the pages: the same endpoints, with the rights of the session. */
+async function apiAnswer(guard: Guard, request: ApiRequest): Promise<Response> {
+  const visitor = await guard.visitorOf(request)
+  if (!visitor) throw refusal('UNAUTHENTICATED', 'The session has ended. Sign in again.')
+  if (request.method !== 'GET') guard.checkForm(request, visitor, request.headers.get('x-footman-csrf'))
+  const body = request.body instanceof Uint8Array && request.body.length > 0 ? { body: request.body } : {}
+  const passed = ['content-type', 'accept', 'if-match', 'idempotency-key', 'last-event-id']
+  const kept = passed.flatMap((name) => (request.headers.has(name) ? [[name, request.headers.get(name)!]] : []))
+  const { method, url, signal } = request
+  const path = url.slice('/console/api'.length)
+  const answer = await request.pages.ask(
+    { method, path, headers: Object.fromEntries(kept), signal, stays: () => guard.stays(request), ...body },
+    visitor.identity,
+  )
+  answer.headers.set('x-content-type-options', 'nosniff')
+  answer.headers.set('cache-control', 'no-store')
+  return answer
+}
+
+function notFound({ path, link }: PageContext): PageContent {
+  const [last = ''] = path.split('/').slice(-1)
+  return {
+    title: 'Page not found',
+    status: 404,
+    body: (
+      <>
+        <Head title="Page not found" />
+        <p class="sub">There is no page at this address. Search for what you wanted:</p>
+        <form action={link('/search')} class="filters">
+          <input type="search" name="q" value={last} aria-label="Search" />
+          <button type="submit" class="btn primary">
+            Search
+          </button>
+        </form>
+      </>
+    ),
+  }
+}
+
+/** The page of a request that was refused or failed, as HTML. */
+function failurePage(request: ApiRequest, { status, body }: Pick<Refusal, 'status' | 'body'>): string {
+  const failure = {
+    ok: false as const,
+    status,
+    code: String(body.code ?? ''),
+    requestId: request.requestId,
+    issues: [],
+    error: String(body.error ?? body.message),
+    details: String(body.details ?? ''),
+  }
+  return outside(
+    { root: rootOf(request), title: status === 403 ? 'Not allowed' : 'This did not work', theme: themeOf(request) },
+    <ErrorBox failure={failure} retry={`${rootOf(request)}/`} />,
+  )
 }
 
 const FAULT = {
@@ -289,10 +285,14 @@ function operationOf({ params, link }: PageContext): readonly [string, (typeof O
 
 const addressOf = ({ url, prefix }: ApiRequest): string => prefix + url
 
-function themeOf({ headers }: ApiRequest): string {
-  const theme = parse(headers.get('cookie') ?? '')[THEME_COOKIE] ?? ''
-  return /^(light|dark)$/.test(theme) ? theme : ''
+const themeOf = ({ headers }: ApiRequest): string => knownTheme(parse(headers.get('cookie') ?? '')[THEME_COOKIE] ?? '')
+
+function themeCookie(request: ApiRequest, theme: string): string {
+  const cookie = { path: rootOf(request), secure: request.secure, sameSite: 'Lax', maxAge: 31_536_000 } as const
+  return serialize(THEME_COOKIE, knownTheme(theme), cookie)
 }
+
+const knownTheme = (text: string): string => (/^(light|dark)$/.test(text) ? text : '')
 
 function missingScope({ visitor }: PageContext, scope: string): PageContent {
   const held = Object.values(PLACES).flatMap(({ scopes }) => scopes.filter((one) => visitor.caller.may(one)))

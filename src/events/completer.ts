@@ -8,8 +8,8 @@ export interface EventCompleter {
   /** The event with its history and what follows from it; called in the transaction that stores it, before its rules. */
   complete(db: Database, event: TaskEvent): TaskEvent
   /**
-   * As `complete`, by what is known so far; called any number of times before it. Null when no rule may report the event
-   * before everything is known. Absent = always null.
+   * Does the same as `complete`, by what is known so far; called any number of times before it. Null when no rule may
+   * report the event before everything is known. Absent = always null.
    */
   completePartly?(db: Database, event: TaskEvent): TaskEvent | null
   /** The needs of an event of this task besides those of its rules. */

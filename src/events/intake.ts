@@ -4,16 +4,34 @@
  * nodes share, and the leader makes events of what is in there.
  */
 
+import { createHash } from 'node:crypto'
 import type { Inbox, InboxEntry, OfferedMessage } from '../cluster/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
-import { type AcceptDeps, type AcceptSettings, createAcceptor } from './accept.ts'
-import type { JournalEntry, JournalReader } from './ingest/journal.ts'
-import { readMeta, writeMeta } from './intake-state.ts'
-import { createReceiver, messageKey, type Received, recordDrop, taskMessageOf } from './receive.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import type { IngestCounters } from './counters.ts'
+import { type AnnouncedOutcome, decodeDatagram, type ParsedDatagram, parseDatagram } from './datagram.ts'
+import type { EventRouter } from './event-router.ts'
+import type { Datagram, JournalEntry, JournalReader } from './ingest/journal.ts'
+import { createRejectionLog } from './ingest/rejections.ts'
+import { severityOf } from './kinds.ts'
 import { noteSources } from './sources.ts'
-import { forgetJournalIds } from './store.ts'
-import type { UnverifiedMessage } from './unverified.ts'
+import {
+  dedupKey,
+  forgetJournalIds,
+  insertEvent,
+  isDedupKeyTaken,
+  lastKnownType,
+  type NewEvent,
+  readMeta,
+  recordDrops,
+  takeDedupKey,
+  writeMeta,
+} from './store.ts'
+import { guessTaskType } from './task-type.ts'
+import type { DropReason, Outcome, TaskEvent, TaskType } from './types.ts'
+import { appSubject, type Unverified, type UnverifiedMessage } from './unverified.ts'
 
 export interface IntakeDeps extends AcceptDeps {
   readonly writer: GroupWriter
@@ -39,6 +57,8 @@ export interface Intake {
   catchUp(): Promise<void>
   /** Makes events of messages that had to wait, as their tasks exist. In the transaction that ends their wait. */
   admit(tx: Database, messages: readonly UnverifiedMessage[]): void
+  /** Offers messages that the journal cannot take to the inbox that all nodes share; false where there is none. */
+  handOver(datagrams: readonly Datagram[]): Promise<boolean>
   /** The journal entry up to which everything is stored. */
   cursor(): number
   /** Ends after the batch under way; the rest stays in the journal for the next start. */
@@ -116,13 +136,25 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   /** After a crash in between they are offered once more, and are known then. */
   async function offer(to: Inbox, entries: readonly JournalEntry[]): Promise<void> {
     const received = entries.map((entry) => receiver.read(entry))
+    await offerTasks(
+      to,
+      entries,
+      received.map(({ task }) => task),
+    )
+    await store(entries, () => undefined, received)
+  }
+
+  async function offerTasks(
+    to: Inbox,
+    datagrams: readonly Datagram[],
+    tasks: readonly (TaskDatagram | null)[],
+  ): Promise<void> {
     const offset = deps.clock.now() - Date.now()
-    const messages = entries.flatMap(({ receivedAt, sender, raw }, index): OfferedMessage[] => {
-      const task = received[index]?.task
+    const messages = datagrams.flatMap(({ receivedAt, sender, raw }, index): OfferedMessage[] => {
+      const task = tasks[index]
       return task ? [{ key: messageKey(task), kind: 'datagram', receivedAt: receivedAt + offset, sender, raw }] : []
     })
     if (messages.length > 0) await to.offer(messages)
-    await store(entries, () => undefined, received)
   }
 
   /** One transaction: the events, what is remembered of the senders, and the cursor. */
@@ -176,6 +208,17 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       await Promise.all([journaling.run(), taking?.run()])
     },
     admit: acceptor.admit,
+    async handOver(datagrams) {
+      if (!inbox) return false
+      await offerTasks(
+        inbox,
+        datagrams,
+        datagrams.map(({ raw }) => taskMessageOf(raw)),
+      )
+      // Only now, as they are read again where the inbox cannot be reached.
+      for (const { drop } of datagrams.map(receiver.read)) if (drop !== null) counters.dropped[drop] += 1
+      return true
+    },
     cursor: () => cursor,
     async stop() {
       stopped = true
@@ -209,4 +252,238 @@ function createRepeated(work: () => Promise<void>) {
       return running
     },
   }
+}
+
+interface AcceptDeps {
+  readonly router: Pick<EventRouter, 'handle'>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly counters: IngestCounters
+  /** Where messages about unknown tasks wait; null = QRS is not asked, and every message becomes an event. */
+  readonly unverified: Pick<Unverified, 'hold'> | null
+  /** The type of a task that other parts know; null when they do not. */
+  readonly typeOfTask?: ((db: Database, taskId: string) => TaskType | null) | undefined
+}
+
+interface AcceptSettings {
+  /** Null = de-duplication is off. */
+  readonly dedupTtlMs: number | null
+  /** How long each kind of event may wait for Qlik data. */
+  readonly waitMs: Readonly<Record<AnnouncedOutcome, number>>
+  /** The node is one of several: messages without an execution id are known by their content too. */
+  readonly isShared: boolean
+}
+
+/** A message, and the node of the cluster that accepted it. */
+interface AcceptedMessage extends UnverifiedMessage {
+  readonly node?: string
+}
+
+interface Acceptor {
+  /** Returns the id of the event; null when none comes of it now: a repeat, or a message that has to wait. */
+  accept(tx: Database, message: AcceptedMessage, parsed: TaskDatagram): string | null
+  /** Makes events of messages that had to wait, as their tasks exist. In the transaction that ends their wait. */
+  admit(tx: Database, messages: readonly UnverifiedMessage[]): void
+}
+
+/** De-duplication cannot be off in a cluster, as the key is what makes one event of the copies of several nodes. */
+const SHARED_TTL_MS = 600_000
+
+/** Makes events of task messages: de-duplicated, stored and routed as far as their datagram goes, in one transaction. */
+function createAcceptor(deps: AcceptDeps, settings: AcceptSettings): Acceptor {
+  const { log, counters } = deps
+  const { isShared } = settings
+  const ttlMs = settings.dedupTtlMs ?? (isShared ? SHARED_TTL_MS : null)
+
+  /** `since` = when the wait for Qlik data begins. */
+  function acceptTask(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram, since: number): string | null {
+    const { message } = parsed
+    if (!message.executionId && parsed.type === null)
+      log.debug(`[QSEOW] UDP HANDLER: No execution id, not de-duplicated: ${message.taskName}`)
+    if (isDuplicate(tx, entry, parsed)) {
+      log.verbose(`[QSEOW] UDP HANDLER: Duplicate dropped, execution id ${message.executionId}, ${parsed.outcome}`)
+      recordDrop(tx, counters, entry, 'DUPLICATE')
+      return null
+    }
+    const event = newEvent(tx, entry, parsed, since)
+    if (insertEvent(tx, event) === null) return null
+    counters.queued += 1
+    // How a distribution ends is not known yet, so no rule may report it.
+    if (event.announced !== 'distribute') deps.router.handle(tx, arrivalRecord(event), 'everything')
+    return event.id
+  }
+
+  function isDuplicate(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram): boolean {
+    // The engine names no execution: its messages are known by their content, time included.
+    const byContent = isShared || parsed.type !== null
+    const key = byContent ? messageKey(parsed) : dedupKey(parsed.message.executionId, parsed.outcome)
+    if (key === null) return false
+    // Messages of other nodes may come late, and again: then it counts when they were received.
+    const now = entry.node === undefined ? deps.clock.now() : entry.receivedAt
+    // Even without de-duplication, a late message must not repeat an event that was found in Qlik Sense.
+    if (ttlMs === null) return isDedupKeyTaken(tx, key, now)
+    return !takeDedupKey(tx, key, now, ttlMs)
+  }
+
+  function newEvent(tx: Database, entry: AcceptedMessage, parsed: TaskDatagram, since: number): NewEvent {
+    const known = parsed.type ?? knownTaskType(tx, parsed.message.taskId)
+    // Until QRS has decided, a handed-over distribution counts as what it usually becomes.
+    const outcome: Outcome = parsed.outcome === 'distribute' ? 'success' : parsed.outcome
+    return {
+      id: uuidV7(entry.receivedAt),
+      journalId: entry.journalId,
+      receivedAt: entry.receivedAt,
+      source: 'udp',
+      sender: entry.sender,
+      type: known ?? guessTaskType(parsed.message, parsed.outcome),
+      typeKnown: known !== null,
+      announced: parsed.outcome,
+      outcome,
+      severity: severityOf(outcome),
+      deadlineAt: since + settings.waitMs[parsed.outcome],
+      message: parsed.message,
+      nameTokens: parsed.nameTokens,
+      ...(isShared && { messageKey: messageKey(parsed), acceptedBy: entry.node ?? null }),
+    }
+  }
+
+  function knownTaskType(tx: Database, taskId: string): TaskType | null {
+    return lastKnownType(tx, taskId) ?? deps.typeOfTask?.(tx, taskId) ?? null
+  }
+
+  return {
+    accept(tx, message, parsed) {
+      const key = message.node === undefined ? messageKey(parsed) : null
+      const { type, message: fields } = parsed
+      const subject = type === null ? fields.taskId : appSubject(fields.appId)
+      if (deps.unverified?.hold(tx, message, subject, key)) return null
+      return acceptTask(tx, message, parsed, message.receivedAt)
+    },
+    admit(tx, messages) {
+      for (const message of messages) {
+        const parsed = taskMessageOf(message.raw)
+        if (parsed) acceptTask(tx, message, parsed, deps.clock.now())
+      }
+    },
+  }
+}
+
+const WITHOUT_QLIK_DATA = { details: null, code: null, history: null, retry: null, test: false } as const
+
+/** The record of an event of which only the datagram is known. */
+function arrivalRecord(event: NewEvent): TaskEvent {
+  const { message, journalId, sender, typeKnown, announced, deadlineAt, nameTokens, acceptedBy, ...facts } = event
+  return {
+    ...WITHOUT_QLIK_DATA,
+    ...facts,
+    ...message,
+    task: null,
+    app: null,
+    owner: null,
+    execution: null,
+    scriptLog: null,
+    missingParts: [],
+  }
+}
+
+type TaskDatagram = Extract<ParsedDatagram, { kind: 'task' }>
+
+interface Received {
+  /** The host that the message names; null for a datagram that is no message. */
+  readonly host: string | null
+  /** Null where no event comes of it. */
+  readonly task: TaskDatagram | null
+  /** Why it is no message; null when it is one. */
+  readonly drop: DropReason | null
+}
+
+interface Receiver {
+  /** Logs and counts the datagram; changes nothing on disk. */
+  read(datagram: Datagram): Received
+  /** Writes the lines that were held back to keep a flood out of the log. */
+  flush(all?: boolean): void
+}
+
+/** Senders whose encoding was warned about that are remembered; only forged senders are more. */
+const MAX_WARNED_SENDERS = 1000
+
+/** Reads datagrams: their kind, and the log lines and counts of those that are no messages. */
+function createReceiver(deps: {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly counters: IngestCounters
+}): Receiver {
+  const { log, counters } = deps
+  const warnedEncodings = new Set<string>()
+  const rejections = createRejectionLog(
+    () => deps.clock.now(),
+    (text, reason) => {
+      log.warn(`[QSEOW] UDP HANDLER: ${reason === 'SANITISED' ? 'Sanitised' : 'Rejected'} ${text}`)
+    },
+  )
+
+  function warnEncoding(sender: string): void {
+    if (warnedEncodings.has(sender)) return
+    if (warnedEncodings.size >= MAX_WARNED_SENDERS) warnedEncodings.clear()
+    warnedEncodings.add(sender)
+    log.warn(
+      `[QSEOW] UDP HANDLER: ${sender} sends text that is not UTF-8; read as windows-1252. Add <param name="encoding" value="utf-8"/> to the appenders in its LocalLogConfig.xml`,
+    )
+  }
+
+  return {
+    read({ sender, raw }) {
+      const { text, encoding } = decodeDatagram(raw)
+      log.verbose(`[QSEOW] UDP HANDLER: UDP message received from ${sender}: ${text}`)
+      if (encoding !== 'utf-8') warnEncoding(sender)
+
+      const parsed = parseDatagram(text)
+      if (parsed.kind === 'rejected') {
+        const advice = parsed.outdated
+          ? ''
+          : '. Only the appenders of footman log-appender should send to this port; footman events dropped shows more'
+        const detail = `${parsed.detail}${advice}. Received: ${text.slice(0, 500)}`
+        rejections.note({ sender, reason: parsed.reason, detail })
+        counters.failed += 1
+        return { host: null, task: null, drop: parsed.reason }
+      }
+      if (parsed.kind === 'taskReload') {
+        const { host, appId } = parsed
+        log.verbose(
+          `[QSEOW] UDP HANDLER: Engine reload failed on ${host}, app ${appId}: the reload of a task, which the scheduler reports`,
+        )
+        counters.processed += 1
+        return { host, task: null, drop: null }
+      }
+      if (parsed.sanitized) {
+        const detail = `control characters were removed, the rest was accepted. Received: ${text.slice(0, 200)}`
+        rejections.note({ sender, reason: 'SANITISED', detail })
+      }
+      return { host: parsed.message.host, task: parsed, drop: null }
+    },
+    flush: (all) => rejections.flush(all),
+  }
+}
+
+/** The message of a datagram that was read before; null where it holds none. */
+export function taskMessageOf(raw: Uint8Array): TaskDatagram | null {
+  const parsed = parseDatagram(decodeDatagram(raw).text)
+  return parsed.kind === 'task' ? parsed : null
+}
+
+/** Keeps a datagram that makes no event for inspection. */
+function recordDrop(tx: Database, counters: IngestCounters, datagram: Datagram, reason: DropReason): void {
+  const { receivedAt: at, sender, raw } = datagram
+  counters.dropped[reason] += 1
+  recordDrops(tx, [{ at, sender, reason, raw }])
+}
+
+/** Names a message the same on every node that gets it, whether or not it names its execution. */
+function messageKey({ type, message, outcome }: TaskDatagram): string {
+  const { host, taskId, appId, user, logTimeStamp, logMessage, executionId } = message
+  const known = dedupKey(executionId, outcome)
+  if (known !== null) return known
+  const subject = type === null ? [taskId] : [type, appId, user]
+  const parts = [host, ...subject, logTimeStamp, outcome, logMessage]
+  return `m|${createHash('sha256').update(parts.join('\0')).digest('hex')}`
 }

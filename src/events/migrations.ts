@@ -116,7 +116,7 @@ export const eventMigrations: readonly Migration[] = [
     `,
   },
   {
-    // Of messages that one of several nodes has taken alone: they belong into the shared inbox when it is back.
+    // The key of messages that one of several nodes has taken alone: they belong into the shared inbox when it is back.
     name: 'events-held-alone',
     sql: 'ALTER TABLE unverified ADD COLUMN message_key TEXT;',
   },

@@ -6,6 +6,7 @@ import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import { type Database, isDamage, isStorageFailure } from '../platform/sqlite.ts'
+import { createReserve } from '../platform/storage/reserve.ts'
 import type { StorageState } from '../platform/storage/states.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
@@ -21,8 +22,7 @@ import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample, IngestSettings } from './ingest/protocol.ts'
 import { createSelfTests, type SelfTests } from './ingest/self-test.ts'
 import { createIntake, type Intake, type IntakeDeps, storedCursor } from './intake.ts'
-import { recordDrops } from './intake-state.ts'
-import { countPendingEvents, lastKnownType } from './store.ts'
+import { countPendingEvents, lastKnownType, recordDrops } from './store.ts'
 import { createUnverified, type Unverified } from './unverified.ts'
 
 interface PipelineDeps {
@@ -41,6 +41,8 @@ interface PipelineDeps {
   readonly shared: Pick<SharedState, 'mode' | 'inbox' | 'delivers'>
   readonly acceptEvent: IntakeDeps['acceptEvent']
   readonly workerEntry?: URL
+  /** Accepted messages are lost, as Footman ends before they could be stored. */
+  readonly onGivenUp?: (() => void) | undefined
   /** Keeps the ingest worker while everything else is built anew. */
   readonly handover?: IngestHandover
 }
@@ -98,6 +100,9 @@ export interface EventPipeline extends Service {
 const TICK_MS = 5000
 /** Messages offered so shortly before the database went away may not have reached the leader; older ones are not known again. */
 const OFFERED_MS = 600_000
+/** Room set aside for each message that may wait in memory, and for all of them. */
+const RESERVED_PER_MESSAGE = 1024
+const RESERVED = { least: 1024 * 1024, most: 64 * 1024 * 1024 }
 const WELL: StorageState = { state: 'up', reason: '' }
 
 export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettings): EventPipeline {
@@ -149,6 +154,8 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     settings,
     journalFile,
   )
+  const reserved = Math.min(Math.max(settings.memoryBacklog * RESERVED_PER_MESSAGE, RESERVED.least), RESERVED.most)
+  const reserve = createReserve(settings.dataDirectory, reserved)
   const drops = createDropLog(log, counters)
   const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
 
@@ -162,6 +169,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       onSelfTest: selfTests.arrived,
       onStatus: deps.onUdpStatus,
       onReopened: journal.reattach,
+      onUnwritten: async (messages) => (await journal.intake?.handOver(messages)) ?? false,
     }
     ingestSettings = {
       ...options,
@@ -171,7 +179,8 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       memoryBacklog: settings.memoryBacklog,
     }
     const kept = (await deps.handover?.take(ingestSettings)) ?? null
-    ingest = kept ?? createIngest({ ...ingestDeps, workerEntry: deps.workerEntry }, ingestSettings)
+    const { workerEntry, onGivenUp } = deps
+    ingest = kept ?? createIngest({ ...ingestDeps, workerEntry, onGivenUp }, ingestSettings)
     if (kept) {
       // Its journal may be unavailable at this moment; it reports when the journal is back.
       journal.reattach('unknown')
@@ -197,6 +206,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   function tick(): void {
     journal.tryAgain()
     if (!ingest || !journal.intake) return
+    void reserve.keep()
     journal.takeOver()
     reportBacklog()
     drops.report()
@@ -254,12 +264,12 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       stopHearing = shared.inbox?.onNew(journal.takeOver) ?? stopHearing
       if (udp) await startUdp(udp)
     },
-    async stop() {
+    async stop(graceMs) {
       await ticks.stop()
       gate.stop()
       stopHearing()
       const isKept = ingest && ingestSettings && deps.handover?.leave(ingest, ingestSettings)
-      if (!isKept) await ingest?.stop()
+      if (!isKept) await ingest?.stop(graceMs / 2)
       await journal.attached()
       await journal.intake?.stop()
       await unverified?.stop()

@@ -152,7 +152,7 @@ export interface TaskEvent extends TaskMessage {
   readonly severity: Severity
   /** Data of events that are not the end of a task. */
   readonly details: EventDetails | null
-  /** Of Footman's own alerts, like `QRS_DOWN`. */
+  /** The code of Footman's own alerts, like `QRS_DOWN`. */
   readonly code: string | null
   readonly history: TaskHistory | null
   readonly retry: RetryState | null

@@ -12,7 +12,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { IngestCounters } from './counters.ts'
 import { createSenderRates } from './ingest/sender-checks.ts'
-import { readMeta, recordDrops, writeMeta } from './intake-state.ts'
+import { readMeta, recordDrops, writeMeta } from './store.ts'
 import type { DropReason } from './types.ts'
 
 /** A message that waits; `journalId` is null when its journal was replaced meanwhile. */
@@ -51,7 +51,7 @@ export interface Unverified {
   hold(tx: Database, message: UnverifiedMessage, subject: string, key: string | null): boolean
   /** Messages may wait: starts to ask about them. */
   wake(): void
-  /** As `wake`; also reads the list of all tasks when that is due. */
+  /** Does the same as `wake`; also reads the list of all tasks when that is due. */
   refresh(): void
   readonly waiting: number
   /** When the message arrived that waits the longest, milliseconds since 1970; null when none waits. */
@@ -64,7 +64,7 @@ const DIRECT_PER_SENDER = 100
 const DIRECT_IN_ALL = 1000
 /** For more task ids than these, four requests full, reading the list of all tasks is cheaper. */
 const MOST_ASKED = 200
-/** Of apps there is no such list: so many are asked about in a round, in two requests. */
+/** There is no such list of apps: so many are asked about in a round, in two requests. */
 const MOST_APPS_ASKED = 100
 /** Time between two rounds of questions. */
 const PAUSE_MS = 1000

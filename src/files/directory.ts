@@ -135,9 +135,10 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-/** Names of what exists only while an operation runs. */
-
-/** `tmp`: made by the operation, of no worth without it. `old`: was there before, and has stepped aside. */
+/**
+ * The kinds of files that exist only while an operation runs. `tmp`: made by the operation, of no worth without it. `old`:
+ * was there before, and has stepped aside.
+ */
 type TemporaryKind = 'tmp' | 'old'
 
 const NAME = /^\.footman-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+\.(tmp|old)$/

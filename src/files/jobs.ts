@@ -70,35 +70,9 @@ const MOST_UNFINISHED = 1000
 export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcurrent: number }): FileJobs {
   const { operations, store, clock, log } = deps
   const limiter = createLimiter(settings.maxConcurrent)
-  const listeners = new Set<(job: FileJob) => void>()
-  const listed = new Map<string, Job>()
+  const listed = createJobList(clock)
   const underWay = new Set<Job>()
   let stopping = false
-
-  function newJob(request: FileRequest, actor: string, isListed: boolean): Job {
-    const startedAt = clock.now()
-    return {
-      id: uuidV7(startedAt),
-      request,
-      actor,
-      listed: isListed,
-      startedAt,
-      aborter: new AbortController(),
-      tally: { files: 0, filesDone: 0, bytes: 0, bytesDone: 0 },
-      state: 'waiting',
-      runningSince: null,
-      finishedAt: null,
-      error: null,
-      stored: false,
-      ended: Promise.resolve(),
-    }
-  }
-
-  async function remember(job: Job): Promise<void> {
-    if (job.stored) return
-    job.stored = true
-    await store.add(job)
-  }
 
   async function carryOut(job: Job): Promise<Outcome> {
     underWay.add(job)
@@ -120,70 +94,46 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
   async function work(job: Job): Promise<Outcome> {
     job.state = 'running'
     job.runningSince = clock.now()
-    notify(job)
-    const outcome = await operations.run(job.request, workOf(job))
+    listed.notify(job)
+    const outcome = await operations.run(job.request, workOf(job, store))
     log.info(doneText(job.request, outcome.changed))
     finish(job, null)
     return outcome
   }
 
-  function workOf(job: Job): Work {
-    let names = 0
-    return {
-      signal: job.aborter.signal,
-      tally: job.tally,
-      async temporaryName(kind = 'tmp') {
-        await remember(job)
-        return temporaryName(job.id, names++, kind)
-      },
-    }
-  }
-
   function finish(job: Job, error: unknown): void {
-    const result = error === null ? 'ok' : resultOf(job, error)
-    job.state = ({ ok: 'succeeded', refused: 'failed', failed: 'failed', cancelled: 'cancelled' } as const)[result]
+    const { request, actor, tally } = job
+    const { result, state, text } = endOf(job, error)
+    job.state = state
     job.finishedAt = clock.now()
-    job.error = error === null || result === 'cancelled' ? null : jobError(job.request, error)
-    if (error !== null) logFailure(job, error, result)
+    job.error = text
+    if (error !== null) logFailure(log, job, error, result)
     // An operation that the end of the process cuts short stays in the store, so that the next start reports it.
     if (job.stored && !(stopping && result === 'cancelled')) {
       store.remove(job.id).catch((problem: unknown) => log.error(`FILES: ${problem}`))
     }
-    notify(job)
-    const { request, actor, tally } = job
-    deps.onFinished?.({ request, actor, result, bytes: tally.bytesDone, job: job.listed ? jobOf(job, clock) : null })
+    listed.notify(job)
+    const seen = job.listed ? jobOf(job, clock.now()) : null
+    deps.onFinished?.({ request, actor, result, bytes: tally.bytesDone, job: seen })
   }
 
-  function logFailure({ request, error: text }: Job, error: unknown, result: string): void {
-    if (error instanceof FileRefusal && error.reason.kind === 'denied') log.error(deniedText(request))
-    else if (result === 'failed') log.error(`${prefixOf(request.operation)}: ${text}`)
-    else log.verbose(`${prefixOf(request.operation)}: ${text ?? 'Cancelled'}`)
-  }
-
-  function notify(job: Job): void {
-    if (!job.listed || listeners.size === 0) return
-    const state = jobOf(job, clock)
-    for (const listener of listeners) listener(state)
-  }
-
-  function forgetOld(): void {
-    const oldest = clock.now() - KEEP_MS
-    for (const [id, { finishedAt }] of listed) if (finishedAt !== null && finishedAt < oldest) listed.delete(id)
+  /** Refusals that are known at once need no waiting. */
+  async function checked(job: Job): Promise<void> {
+    try {
+      await operations.check(job.request)
+    } catch (error) {
+      finish({ ...job, listed: false }, error)
+      throw error
+    }
   }
 
   /** Ends what the last process left unfinished. */
   async function takeOver(): Promise<void> {
     for (const left of store.all()) {
-      const { id, request, actor } = left
+      const { id, request, startedAt } = left
       if (left.listed) {
-        listed.set(id, {
-          ...newJob(request, actor, true),
-          id,
-          startedAt: left.startedAt,
-          state: 'failed',
-          finishedAt: clock.now(),
-          error: 'INTERRUPTED',
-        })
+        const ended = { state: 'failed', finishedAt: clock.now(), error: 'INTERRUPTED' } as const
+        listed.add({ ...newJob(left, startedAt), id, ...ended })
       }
       try {
         if (request.operation === 'copy' || request.operation === 'move') await operations.cleanUp(id, request)
@@ -195,8 +145,8 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
   }
 
   const ticks = createRecurringJob({ everyMs: TICK_MS, unref: true }, () => {
-    forgetOld()
-    for (const job of underWay) if (job.state === 'running') notify(job)
+    listed.forgetOld()
+    for (const job of underWay) if (job.state === 'running') listed.notify(job)
   })
 
   return {
@@ -217,7 +167,7 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     },
 
     async run(request, actor) {
-      const job = newJob(request, actor, false)
+      const job = newJob({ request, actor, listed: false }, clock.now())
       if (stopping) throw new FileRefusal({ kind: 'cancelled' })
       if ('directory' in request) {
         // Making a directory takes no time, and should not wait for hours of copying.
@@ -235,28 +185,27 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     async enqueue(request, actor) {
       if (stopping) throw new FileRefusal({ kind: 'cancelled' })
       if (underWay.size >= MOST_UNFINISHED) return null
-      const job = newJob(request, actor, true)
+      const job = newJob({ request, actor, listed: true }, clock.now())
       await checked(job)
-      await remember(job)
-      listed.set(job.id, job)
+      await keep(job, store)
+      listed.add(job)
       job.ended = carryOut(job).catch(() => undefined)
       return job.id
     },
 
     get(id) {
-      forgetOld()
-      const job = listed.get(id)
-      return job ? jobOf(job, clock) : null
+      listed.forgetOld()
+      const job = listed.find(id)
+      return job ? jobOf(job, clock.now()) : null
     },
 
     list() {
-      forgetOld()
-      const jobs = [...listed.values()].sort((a, b) => (a.id < b.id ? 1 : -1))
-      return jobs.map((job) => jobOf(job, clock))
+      listed.forgetOld()
+      return listed.newestFirst().map((job) => jobOf(job, clock.now()))
     },
 
     async cancel(id) {
-      const job = listed.get(id)
+      const job = listed.find(id)
       if (!job) return null
       if (job.finishedAt !== null) return false
       job.aborter.abort()
@@ -264,26 +213,88 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
       return job.state === 'cancelled'
     },
 
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-  }
-
-  /** Refusals that are known at once need no waiting. */
-  async function checked(job: Job): Promise<void> {
-    try {
-      await operations.check(job.request)
-    } catch (error) {
-      finish({ ...job, listed: false }, error)
-      throw error
-    }
+    onChange: listed.onChange,
   }
 }
 
-function resultOf(job: Job, error: unknown): 'refused' | 'failed' | 'cancelled' {
-  if (error instanceof FileRefusal) return 'refused'
-  return job.aborter.signal.aborted ? 'cancelled' : 'failed'
+/** The jobs that callers may ask for: those that have not ended, and those that ended within the last hour. */
+function createJobList(clock: Clock) {
+  const jobs = new Map<string, Job>()
+  const listeners = new Set<(job: FileJob) => void>()
+  return {
+    add: (job: Job): unknown => jobs.set(job.id, job),
+    find: (id: string): Job | undefined => jobs.get(id),
+    newestFirst: (): Job[] => [...jobs.values()].sort((a, b) => (a.id < b.id ? 1 : -1)),
+    forgetOld(): void {
+      const oldest = clock.now() - KEEP_MS
+      for (const [id, { finishedAt }] of jobs) if (finishedAt !== null && finishedAt < oldest) jobs.delete(id)
+    },
+    onChange(listener: (job: FileJob) => void): () => void {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    /** Reports the state of a job to the listeners. A job that only one call waits for concerns none of them. */
+    notify(job: Job): void {
+      if (!job.listed || listeners.size === 0) return
+      const state = jobOf(job, clock.now())
+      for (const listener of listeners) listener(state)
+    },
+  }
+}
+
+function newJob({ request, actor, listed }: Pick<Job, 'request' | 'actor' | 'listed'>, startedAt: number): Job {
+  return {
+    id: uuidV7(startedAt),
+    request,
+    actor,
+    listed,
+    startedAt,
+    aborter: new AbortController(),
+    tally: { files: 0, filesDone: 0, bytes: 0, bytesDone: 0 },
+    state: 'waiting',
+    runningSince: null,
+    finishedAt: null,
+    error: null,
+    stored: false,
+    ended: Promise.resolve(),
+  }
+}
+
+/** Puts the job into the store, once. */
+async function keep(job: Job, store: JobStore): Promise<void> {
+  if (job.stored) return
+  job.stored = true
+  await store.add(job)
+}
+
+/** An operation is in the store before it makes its first temporary file, so that the next start finds the file. */
+function workOf(job: Job, store: JobStore): Work {
+  let names = 0
+  return {
+    signal: job.aborter.signal,
+    tally: job.tally,
+    async temporaryName(kind = 'tmp') {
+      await keep(job, store)
+      return temporaryName(job.id, names++, kind)
+    },
+  }
+}
+
+/** How a job ends. `error`: null after success. */
+function endOf(
+  job: Job,
+  error: unknown,
+): Pick<FinishedOperation, 'result'> & Pick<Job, 'state'> & { text: string | null } {
+  if (error === null) return { result: 'ok', state: 'succeeded', text: null }
+  if (error instanceof FileRefusal) return { result: 'refused', state: 'failed', text: jobError(job.request, error) }
+  if (job.aborter.signal.aborted) return { result: 'cancelled', state: 'cancelled', text: null }
+  return { result: 'failed', state: 'failed', text: jobError(job.request, error) }
+}
+
+function logFailure(log: Logger, { request, error: text }: Job, error: unknown, result: string): void {
+  if (error instanceof FileRefusal && error.reason.kind === 'denied') log.error(deniedText(request))
+  else if (result === 'failed') log.error(`${prefixOf(request.operation)}: ${text}`)
+  else log.verbose(`${prefixOf(request.operation)}: ${text ?? 'Cancelled'}`)
 }
 
 function jobError({ operation }: FileRequest, error: unknown): string {
@@ -294,9 +305,9 @@ function jobError({ operation }: FileRequest, error: unknown): string {
   return details ? `${message}: ${details}` : message
 }
 
-function jobOf(job: Job, clock: Clock): FileJob {
+function jobOf(job: Job, now: number): FileJob {
   const { request, tally, runningSince, finishedAt } = job
-  const seconds = runningSince === null ? 0 : ((finishedAt ?? clock.now()) - runningSince) / 1000
+  const seconds = runningSince === null ? 0 : ((finishedAt ?? now) - runningSince) / 1000
   return {
     jobId: job.id,
     operation: request.operation,

@@ -15,7 +15,7 @@ import { statEntry } from './directory.ts'
 import { type AbsolutePath, isBelow, type PathRules, resolvePath, textOf } from './paths.ts'
 import { FileRefusal } from './types.ts'
 
-/** As large as answers of the repository may be. */
+/** The limit for answers of the repository, too. */
 const MAX_BYTES = 64 * 1024 * 1024
 /** A file that was changed a moment ago may still be growing. */
 const SETTLED_MS = 2000

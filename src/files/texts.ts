@@ -8,7 +8,7 @@ interface Texts {
   readonly denied: string
   readonly absent: string
   readonly failed: string
-  /** As the UNC refusal names it. */
+  /** The name in the UNC refusal. */
   readonly name: string
   /** Where a place would have to be approved. */
   readonly setting: string
@@ -38,7 +38,7 @@ const TEXTS: Readonly<Record<FileOperation, Texts>> = {
     denied: 'No approved directory for file delete',
     absent: 'Delete failed, file does not exist',
     failed: 'Failed deleting file',
-    // As the predecessor has it.
+    // The predecessor names it so.
     name: 'file copy',
     setting: 'Butler.fileDeleteApprovedDirectories',
   },

@@ -42,7 +42,7 @@ export interface Tree {
 
 interface TreeEntry extends Found {
   readonly kind: 'file' | 'directory'
-  /** As it is called in the directory that is listed. */
+  /** The name in the directory that is listed. */
   readonly name: string
   /** Where it is; elsewhere in the tree when the name is a link. */
   readonly at: Entry

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import type { Result } from 'hono/router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { getPath } from 'hono/utils/url'
-import { type ForwardedAnswer, type ForwardedRequest, ForwardingError, type SharedState } from '../cluster/types.ts'
+import type { ForwardedAnswer, ForwardedRequest } from '../cluster/types.ts'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
@@ -23,21 +23,10 @@ import {
   RequestContext,
   SeenRequest,
 } from './context.ts'
-import { type Contact, requireNamespace } from './endpoint/caller.ts'
-import type { Idempotency } from './endpoint/idempotency.ts'
-import type { ApiRequest, ApiRoute, AuditNote, Method, PageAccess } from './endpoint/route.ts'
+import { requireNamespace } from './endpoint/caller.ts'
+import type { ApiRequest, ApiRoute, Method } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
-import {
-  answerOf,
-  bodyBytes,
-  callerOf,
-  type ForwardedCaller,
-  forwardedCaller,
-  forwardedHeaders,
-  forwardingRefusal,
-  placeOf,
-  storedAnswer,
-} from './forwarding.ts'
+import { callerOf, type ForwardedCaller, storedAnswer } from './forwarding.ts'
 import { repeatable } from './handover.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
 import { BODY_TIMEOUT_MS, type BodyBudget, createBodyBudget, parseBody, takesBody } from './middleware/body.ts'
@@ -52,32 +41,24 @@ import {
   type RequestObserver,
   SILENT_OBSERVER,
 } from './middleware/observe.ts'
-import {
-  createCrowdWarning,
-  createRateLimit,
-  rateLimit,
-  requestsAtATime,
-  tooManyRequests,
-} from './middleware/rate-limit.ts'
+import { createCrowdWarning, createRateLimit, rateLimit, requestsAtATime } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
 import { methodOverride, urlEncoding, withMeantMethod } from './middleware/request-line.ts'
+import { type PageAccessDeps, pageAccess } from './page-access.ts'
+import { createPlaces, type PlaceDeps } from './places.ts'
 import type { SecurityTxt } from './security-txt.ts'
 
-export interface HttpAppDeps {
+export interface HttpAppDeps extends PlaceDeps {
   readonly log: Logger
   readonly clock: Clock
   /** Text of a PEM file. */
   readonly readFile: (path: string) => Promise<string>
   /** Absent: nothing is recorded. */
   readonly audit?: Audit
-  /** By where a cluster carries calls out; absent: `Idempotency-Key` is not looked at. */
-  readonly idempotency?: Readonly<Record<'here' | 'leader', Idempotency>>
   /** Absent: nothing is counted. */
   readonly observer?: RequestObserver
   /** Absent: uses of keys are not noted. */
   readonly keyUses?: KeyUses
-  /** Absent: a single node. */
-  readonly shared?: Pick<SharedState, 'mode' | 'runsDuties' | 'atLeader' | 'caughtUp' | 'status'>
   /** Shared by all applications of the process; absent: a new one. */
   readonly bodyBudget?: BodyBudget
   /** Where the local key is published; absent: nowhere. */
@@ -165,15 +146,15 @@ export function perMinute({ rateLimitOption, api }: HttpAppSettings): number {
 }
 
 function createAnswers(
-  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER, shared, bodyBudget, idempotency }: HttpAppDeps,
+  deps: HttpAppDeps,
   settings: HttpAppSettings,
   access: AccessControl,
   routes: readonly ApiRoute[],
   isClosed: () => boolean,
 ): Pick<HttpApp, 'answer' | 'carryOut'> {
+  const { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER, bodyBudget = createBodyBudget() } = deps
   const { api, accessLog } = settings
-  const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
-  const { publicUrls = [] } = api
+  const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS, publicUrls = [] } = api
   const times = createZoneTimes(settings.timezone ?? '')
   const proxies = createProxies(api.trustedProxies, publicUrls)
   const mayHavePrefix = api.trustedProxies.length > 0 || publicUrls.length > 0
@@ -181,6 +162,7 @@ function createAnswers(
   const cors = createCors(api.cors?.origins ?? [])
   const logRequest = createRequestLog(log, accessLog)
   const onError = createErrorAnswers(log, { accessLog })
+  const atItsPlace = createPlaces(deps)
 
   const aroundAll: readonly (Middleware | null | undefined)[] = [
     cors?.headers,
@@ -199,7 +181,7 @@ function createAnswers(
     authorize(access, log, observer),
   ]
 
-  const reading = { timeoutMs: requestTimeout, budget: bodyBudget ?? createBodyBudget(), requestOf }
+  const reading = { timeoutMs: requestTimeout, budget: bodyBudget, requestOf }
   const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf, router: new Router() })
   for (const route of inMatchingOrder(routes)) {
     for (const method of methodsOf(route, routes)) {
@@ -222,6 +204,7 @@ function createAnswers(
     ),
   )
   app.onError(onError)
+  const pages: PageAccessDeps = { access, limit, isClosed, answer: (request, context) => app.fetch(request, context) }
 
   function endpoint(route: ApiRoute): Handler {
     const scope = route.scope ?? ''
@@ -230,23 +213,10 @@ function createAnswers(
       const { env } = c
       const request = requestOf(c)
       if (isNamespaced) requireNamespace(request.caller, scope, request.params.namespace ?? '')
-      const { forwarded } = env
       logRequest(request, env)
       const isHurried = route.barrier && env.url.includes('barrier=') && request.takeParameter('barrier') === 'false'
-      if (!shared || shared.mode === 'single' || forwarded) return carriedOut(route, request)
-      return placeOf(route, env.method) === 'leader'
-        ? atLeader(route, request, env)
-        : readHere(route, request, !isHurried)
+      return atItsPlace(route, request, env, !isHurried)
     }
-  }
-
-  /** A change with an `Idempotency-Key` is carried out once. */
-  function carriedOut(route: ApiRoute, request: SeenRequest): Answer {
-    if (request.method === 'GET' || !idempotency || route.eachTime?.(request)) return route.handle(request)
-    return idempotency[placeOf(route, request.method)].once(request, (id) => {
-      request.onceId = id
-      return route.handle(request)
-    })
   }
 
   function requestOf(c: ApiContext): SeenRequest {
@@ -257,73 +227,7 @@ function createAnswers(
     const sees = forwarded
       ? (wanted: string) => forwarded.sees.includes(wanted)
       : (wanted: string) => access.refusal({ scope: wanted }, caller, env) === null
-    return new SeenRequest(c, params, sees, pagesOf, times)
-  }
-
-  function atLeader(route: ApiRoute, request: SeenRequest, env: RequestContext): Answer {
-    if (shared?.runsDuties) return carriedOut(route, request)
-    if (shared?.mode === 'alone' && request.method === 'GET') return readHere(route, request, false)
-    // Others work on while the database refuses this node alone.
-    const isAlone = shared?.mode === 'alone' && !shared.status?.database.isWaitedFor
-    if (isAlone && route.alone?.(request)) return carriedOut(route, request)
-    // As it came: the check replaces parts of it.
-    const body = bodyBytes(request.body)
-    route.check?.(request)
-    const answering = shared?.atLeader({
-      method: request.method,
-      url: request.url,
-      requestId: request.requestId,
-      signal: request.signal,
-      headers: forwardedHeaders(request, body),
-      body,
-      caller: forwardedCaller(request),
-    })
-    if (!answering) return carriedOut(route, request)
-    return answering.then(
-      (answer) => {
-        env.note = answer.note as AuditNote | null
-        return answerOf(answer)
-      },
-      (error: unknown) => {
-        if (error instanceof ForwardingError && error.isEarly) env.repeat = requestAgain(env, body)
-        throw forwardingRefusal(error)
-      },
-    )
-  }
-
-  /** All that any node has answered so far can be read here, or the answer says how old it may be. */
-  async function readHere(route: ApiRoute, request: SeenRequest, mayWait: boolean): Promise<Response> {
-    const known = shared?.status?.database.downForMs ?? 0
-    const staleMs = mayWait && isShared(route) ? ((await shared?.caughtUp())?.staleMs ?? 0) : known
-    const response = await carriedOut(route, request)
-    if (staleMs > 0 && route.at === undefined) response.headers.set('Footman-Stale', String(Math.ceil(staleMs / 1000)))
-    return response
-  }
-
-  /** The API for the pages of the console; a call through it passes all checks but those of the page itself. */
-  function pagesOf(context: RequestContext): PageAccess {
-    return {
-      signsIn: access.recall !== undefined,
-      identify: (headers) => access.identify(contactOf(context, headers)),
-      recall: (holder) => access.recall?.(holder, context) ?? null,
-      count(bucket) {
-        const verdict = limit?.(bucket)
-        return verdict && !verdict.allowed ? tooManyRequests(verdict) : null
-      },
-      async ask({ method, path, headers, body, signal, stays, shows = false }, identity) {
-        const inner = new Request(`http://footman${path}`, {
-          method,
-          headers: { ...passedOn(context), ...headers },
-          ...(body !== undefined && { body: body as BodyInit }),
-          ...(signal && { signal }),
-        })
-        const call = context.within(inner, identity)
-        call.shows = shows
-        // Another application decides by other settings: the caller has to come again.
-        if (stays) call.stays = async () => !isClosed() && stays()
-        return app.fetch(inner, call)
-      },
-    }
+    return new SeenRequest(c, params, sees, (page) => pageAccess(pages, page), times)
   }
 
   /** Proxies take their path away or leave it. A path that an endpoint has is taken as it is. */
@@ -346,7 +250,7 @@ function createAnswers(
       // The address is known only as long as the connection is open, and a pending answer may outlive it.
       if (!(answer instanceof Promise)) return answer
       void context.client
-      if (!shared?.status) return answer
+      if (!deps.shared?.status) return answer
       return answer.then((given) => (context.repeat ? repeatable(given, context.repeat) : given))
     },
     async carryOut({ method, url, headers, body, caller, requestId: id, signal }) {
@@ -367,36 +271,10 @@ function createAnswers(
   }
 }
 
-/** As it came, with the body that has been read. */
-function requestAgain({ method, headers, url, route }: RequestContext, body: Uint8Array | null): Request {
-  const again = new Request(`http://footman${url}`, { method, headers, ...(body && { body: body as BodyInit }) })
-  const type = headers.get('content-type')
-  // A parsed body is written again as UTF-8.
-  if (type !== null && route?.body !== 'bytes') again.headers.set('content-type', type.split(';', 1)[0]!)
-  return again
-}
-
-/** Whether it reads something that nodes share, and not health or metrics, which must not wait for a database. */
-const isShared = ({ at, scope, path }: ApiRoute): boolean =>
-  at === undefined && scope !== undefined && path.startsWith('/v4/')
-
-/** Decide whether a caller is on this machine; the id joins the calls of a page in log and audit. */
-const PASSED_ON = ['host', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'user-agent']
-
-function passedOn({ headers, requestId: id }: RequestContext): Record<string, string> {
-  const kept = PASSED_ON.flatMap((name) => (headers.has(name) ? [[name, headers.get(name)!]] : []))
-  return { ...Object.fromEntries(kept), 'x-request-id': id }
-}
-
-function contactOf(context: RequestContext, headers: Headers): Contact {
-  const { client, proxied, certificate } = context
-  return { client, proxied, certificate, headers }
-}
-
 const NO_PARAMS: ApiRequest['params'] = {}
 const SILENT_AUDIT: Audit = { record: () => {} }
 
-/** As Hono reads it; but a request has no fragment, so `#` belongs to the path. */
+/** The path as Hono reads it; but a request has no fragment, so `#` belongs to the path. */
 const pathOf = (request: Request): string =>
   getPath(request.url.includes('#') ? new Request(request.url.replaceAll('#', '%23')) : request)
 

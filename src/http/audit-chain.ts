@@ -65,7 +65,7 @@ export interface ChainedRow {
 
 const NOTHING = '0'.repeat(64)
 
-/** Of a JSON list without blanks: chain, n, prev, then the columns of the entry in their order. docs/security.md describes it. */
+/** The hash of a JSON list without blanks: chain, n, prev, then the columns of the entry in order; see docs/security.md. */
 function hashOf({ chain, n, prev }: Omit<Link, 'hash'>, row: ChainedRow): string {
   const { id, at, actor, address, action, target, status, outcome, request_id, detail, via } = row
   const covered = [chain, n, prev, id, at, actor, address, action, target, status, outcome, request_id, detail, via]

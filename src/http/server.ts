@@ -35,6 +35,40 @@ export interface ApiDeps extends HttpAppDeps {
   readonly serve?: SharedState['serve']
   /** Keeps the port open while one app replaces another. */
   readonly restHandover?: RestHandover<RunningServer> | undefined
+  /** Absent: a new one. */
+  readonly server?: ApiServer
+}
+
+/** The server of the REST API. It is made before the API, as many of those that look at it have endpoints there. */
+export interface ApiServer {
+  /** Null while it is not running. */
+  running: RunningServer | null
+  /** Whether the server is up; true when it is switched off. */
+  readonly healthy: boolean
+  /** Why the TLS files on disk cannot be used; null = they can, or there are none. */
+  readonly tlsProblem: string | null
+  /** Ends of the certificates in use, milliseconds since 1970. */
+  certificates(): readonly { readonly name: string; readonly expiresAt: number }[]
+  /** Takes no connections until `resume`; requests under way go on. Does nothing where the runtime cannot do it. */
+  pause(): void
+  /** Rejects when the port cannot be opened again. */
+  resume(): Promise<void>
+}
+
+export function createApiServer({ enable }: Pick<ApiSettings['restServerConfig'], 'enable'>): ApiServer {
+  const own: ApiServer = {
+    running: null,
+    get healthy() {
+      return !enable || own.running !== null
+    },
+    get tlsProblem() {
+      return own.running?.watch?.problem ?? null
+    },
+    certificates: () => own.running?.certificates() ?? [],
+    pause: () => own.running?.server.pause?.(),
+    resume: async () => own.running?.server.resume?.(),
+  }
+  return own
 }
 
 export interface BrowserPage {
@@ -75,18 +109,9 @@ export interface Api extends Service {
   prepare(settings: LiveApiSettings): Promise<Use>
   /** The data directory is a new one: what local programs need is put there again. */
   republish(): Promise<void>
-  /** Why the TLS files on disk cannot be used; null = they can, or there are none. */
-  readonly tlsProblem: string | null
-  /** Takes no connections until `resume`; requests under way go on. Does nothing where the runtime cannot do it. */
-  pause(): void
-  /** Rejects when the port cannot be opened again. */
-  resume(): Promise<void>
+  readonly server: ApiServer
   /** The port in use; 0 while the server is not running. */
   readonly port: number
-  /** Whether the server is up; true when it is switched off. */
-  readonly healthy: boolean
-  /** Ends of the certificates in use, milliseconds since 1970. */
-  certificates(): readonly { readonly name: string; readonly expiresAt: number }[]
   /** Describes the enabled endpoints. */
   describe(): OpenApiDocument
 }
@@ -113,10 +138,9 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const securityTxt = securityTxtRoute(() => current.api.securityTxt, deps.clock)
   const keys = deps.keyUses ? keyRoutes({ keys: () => keysInForce(current), uses: deps.keyUses }) : []
   const offered = [...system, securityTxt, ...keys, ...deps.routes].filter((route) => isEnabled(route, switches))
-  const describe = () => openApiDocument(offered, documentSettings(deps, current, running?.server.port))
+  const describe = () => openApiDocument(offered, documentSettings(deps, current, own.running?.server.port))
   const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]
-  const { restHandover } = deps
-  let running: RunningServer | null = null
+  const { restHandover, server: own = createApiServer(rest) } = deps
   let current: ApiSettings = settings
   let app: HttpApp | null = null
 
@@ -199,25 +223,17 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   return {
     name: 'rest api',
     describe,
+    server: own,
     republish: async () => app?.republish(),
-    certificates: () => running?.certificates() ?? [],
-    get tlsProblem() {
-      return running?.watch?.problem ?? null
-    },
     get port() {
-      return running?.server.port ?? 0
+      return own.running?.server.port ?? 0
     },
-    get healthy() {
-      return !rest.enable || running !== null
-    },
-    pause: () => running?.server.pause?.(),
-    resume: async () => running?.server.resume?.(),
     async prepare(changes) {
       const next = { ...settings, ...changes }
-      const prepared = running ? await createHttpApp(appDeps, next, { serverHost: rest.serverHost, routes }) : null
+      const prepared = own.running ? await createHttpApp(appDeps, next, { serverHost: rest.serverHost, routes }) : null
       return async () => {
         current = next
-        if (!prepared || !running) return
+        if (!prepared || !own.running) return
         const old = app
         app = prepared
         // Both publish the local key under one name.
@@ -228,19 +244,19 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     async start() {
       if (!rest.enable) {
         log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
-        // As leader it answers calls that other nodes have received.
+        // A leader answers calls that other nodes have received.
         if (deps.shared?.status) await openApp()
         return
       }
-      running = await open().catch((error: unknown) => {
+      own.running = await open().catch((error: unknown) => {
         if (error instanceof StartError) throw error
         throw new StartError(`REST API ${error instanceof Error ? error.message : error}`, { cause: error })
       })
-      logStart(running.server.port)
+      logStart(own.running.server.port)
     },
     async stop(graceMs) {
-      const stopped = running
-      running = null
+      const stopped = own.running
+      own.running = null
       const isKept = stopped !== null && (await restHandover?.keep(stopped, graceMs))
       await app?.close()
       if (!isKept) await stopped?.stop(graceMs)
@@ -254,7 +270,7 @@ const browserHost = (host: string): string => (host === '0.0.0.0' || /^\[?::\]?$
 export interface RunningServer extends KeptServer {
   readonly server: HttpServer
   readonly watch: TlsWatch | null
-  readonly certificates: Api['certificates']
+  readonly certificates: ApiServer['certificates']
 }
 
 function limitText(settings: ApiSettings): string {

@@ -48,7 +48,7 @@ export interface KeyValueSettings {
 }
 
 export interface KeyValues {
-  /** Of the store, and of the codecs, which have switches of their own. */
+  /** The endpoints of the store, and of the codecs, which have switches of their own. */
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream delays its stop. */
   readonly services: readonly Service[]

@@ -88,9 +88,9 @@ function textOf(reason: Reason): string {
 
 export interface NamespaceSize {
   readonly keys: number
-  /** Of keys and values, in UTF-8. */
+  /** The bytes of keys and values, in UTF-8. */
   readonly bytes: number
-  /** Of the last write to a pair that is still there, milliseconds since 1970; null without pairs. */
+  /** The time of the last write to a pair that is still there, milliseconds since 1970; null without pairs. */
   readonly changedAt: number | null
 }
 
@@ -108,7 +108,7 @@ export interface KeyValueStore {
   page(namespace: string, query: PageQuery): Pair[]
   /** Oldest first, after the position given; each with its own position. */
   dump(namespace: string, after: number, limit: number): (Pair & { readonly position: number })[]
-  /** Of the last write. */
+  /** The revision of the last write. */
   revision(): number
 
   set(pair: NewPair, precondition?: Precondition): Promise<Pair>

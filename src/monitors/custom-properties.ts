@@ -137,7 +137,7 @@ export function createCustomPropertyWatch(
 const idOf = ({ key, property, value }: CustomPropertyNeed): string => JSON.stringify([key, property, value])
 
 export interface CustomPropertyNeed {
-  /** As health names it. */
+  /** The name in the health report. */
   readonly feature: string
   /** The section below `Butler` that names the property. */
   readonly key: string

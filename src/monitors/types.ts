@@ -126,7 +126,7 @@ export interface MonitorStates {
     readonly allocated: number | null
     readonly available: number | null
   }[]
-  /** Of Qlik Sense; null before the first answer, and where nothing asks for it. */
+  /** The release of Qlik Sense; null before the first answer, and where nothing asks for it. */
   readonly release: { readonly version: string; readonly label: string } | null
 }
 

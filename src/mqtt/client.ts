@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { backoffDelay } from '../platform/backoff.ts'
 import { within } from '../platform/deadline.ts'
 import { errorText } from '../platform/errors.ts'
-import { filterCovers, mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
+import { mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import {
   type BrokerSettings,
@@ -15,7 +15,8 @@ import {
   readCertificates,
   STATUS_TOPIC,
 } from './connection.ts'
-import type { IncomingMessage, MessageHandler, MqttService } from './types.ts'
+import { createIntake, type MqttIntake } from './intake.ts'
+import type { MqttService } from './types.ts'
 
 export interface MqttDeps {
   readonly log: Logger
@@ -42,8 +43,6 @@ export interface MqttClientSettings extends BrokerSettings {
   readonly waits?: boolean
 }
 
-export type MqttIntake = 'all' | 'topics' | 'nothing'
-
 export interface MqttBroker extends MqttService, Service {
   /**
    * To be started when all that handles messages runs, and stopped before it: messages of other times stay unacknowledged, for
@@ -56,7 +55,6 @@ const RETRY_MAX_MS = 60_000
 /** A connection that lived shorter counts as a failed attempt, so that two clients with one id do not race. */
 const STABLE_MS = 10_000
 const CERTIFICATE_RETRY_MS = 60_000
-const LOGGED_PAYLOAD = 1000
 
 /**
  * Nothing is published while there is no connection, and nothing is kept for later apart from the latest status per
@@ -64,27 +62,21 @@ const LOGGED_PAYLOAD = 1000
  */
 export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): MqttBroker {
   const { clock } = deps
-  const { takes = 'all' } = wanted
-  const settings = takes === 'nothing' ? withoutSession(wanted) : wanted
+  const settings = wanted.takes === 'nothing' ? withoutSession(wanted) : wanted
   const log = deps.log.child('mqtt')
   const { mqttConfig, mqtt } = settings
   const broker = `${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`
   const clientId = clientIdOf(settings)
   const connectedText = (id: string) => `Connected to MQTT broker ${broker} with client ID ${id}`
   const outage = createOutageLog({ log, clock })
-  const handlers: { filter: string; handler: MessageHandler }[] = []
+  const intake = createIntake({ log, observe: deps.observe }, settings)
+  const statuses = createStatuses(log, (topic, payload) =>
+    send(topic, payload, { qos: mqtt.qos, retain: false, mayStartTasks: true }),
+  )
+  const retries = createRetries(settings.retryFirstMs ?? 1000, () => void attempt())
   const listeners: (() => void)[] = []
-  const statuses = new Map<string, string>()
-  const statusWrites = new Set<Promise<void>>()
   let connection: Connection | null = null
-  /** The connection on which the statuses known so far have been published. */
-  let statusesOn: Connection | null = null
   let running = false
-  let leavesMessages = false
-  const taking = Promise.withResolvers<void>()
-  if (!wanted.waits) taking.resolve()
-  let attempts = 0
-  let timer: ReturnType<typeof setTimeout> | undefined
 
   async function attempt(): Promise<void> {
     const opened = await open()
@@ -101,18 +93,17 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
       pauseMs = 0
       let since = 0
       const opened = await openConnection(connectionOptions(settings, clientId, certificates), {
-        message: dispatch,
+        message: intake.take,
         closed: (reason) => lost(reason, clock.now() - since),
       })
       since = clock.now()
       return opened
     } catch (error) {
       if (!running) return null
-      const delay = retryDelay(pauseMs)
+      const delay = retries.again(pauseMs)
       outage.failed(
         `MQTT: Cannot connect to broker ${broker}: ${errorText(error)}. Next attempt in ${seconds(delay)} s.`,
       )
-      later(delay)
       return null
     }
   }
@@ -120,20 +111,9 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
   function lost(reason: string, livedMs: number): void {
     connection = null
     if (!running) return
-    if (livedMs >= STABLE_MS) attempts = 0
-    const delay = retryDelay(0)
+    if (livedMs >= STABLE_MS) retries.reset()
+    const delay = retries.again()
     outage.failed(`MQTT: Lost broker ${broker}: ${reason}. Next attempt in ${seconds(delay)} s.`)
-    later(delay)
-  }
-
-  function retryDelay(floorMs: number): number {
-    attempts += 1
-    const firstMs = settings.retryFirstMs ?? 1000
-    return Math.max(floorMs, backoffDelay(attempts, { firstMs, maxMs: RETRY_MAX_MS, jitter: 0 }))
-  }
-
-  function later(delayMs: number): void {
-    if (running) timer = setTimeout(() => void attempt(), delayMs)
   }
 
   async function established(opened: Connection): Promise<void> {
@@ -145,22 +125,10 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
       settings.status !== null &&
       send(topic, text(clientId), { qos: 0, retain: mqtt.retainStatus, mayStartTasks: true }).catch(() => {})
     // The subscriptions leave before any message that another part publishes on this connection.
-    const filters = subscriptions(handlers.map((one) => one.filter))
-    await Promise.all([status, ...filters.map((filter) => subscribe(opened, filter))])
+    await Promise.all([status, ...intake.filters.map((filter) => subscribe(opened, filter))])
     if (connection !== opened) return
-    writeStatuses(opened)
+    statuses.follow(opened)
     for (const listener of listeners) listener()
-  }
-
-  /** Once for each connection; later ones leave as they come. */
-  function writeStatuses(opened: Connection): void {
-    if (statusesOn === opened) return
-    statusesOn = opened
-    for (const [topic, payload] of statuses) writeStatus(topic, payload)
-  }
-
-  function subscriptions(filters: readonly string[]): readonly string[] {
-    return takes === 'nothing' ? [] : subscriptionsFor(settings, filters, takes === 'all')
   }
 
   async function subscribe(opened: Connection, filter: string): Promise<void> {
@@ -171,23 +139,6 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
       // Without a connection the next one subscribes again; a refusal needs a person.
       if (connection === opened)
         log.error(`MQTT: Cannot subscribe to ${filter}: ${errorText(error)}. Check the broker's access rules.`)
-    }
-  }
-
-  async function dispatch(message: IncomingMessage): Promise<void> {
-    deps.observe?.('in')
-    if (log.enabled('verbose')) {
-      log.verbose(`MQTT: Message received. Topic: ${message.topic}, payload: ${excerpt(message.payload)}`)
-    }
-    await taking.promise
-    if (leavesMessages && message.qos > 0) throw new Error('Footman stops; the message stays at the broker')
-    const wanted = handlers.filter((one) => topicMatches(one.filter, message.topic))
-    try {
-      if (takes === 'nothing') throw new Error('this node takes no messages, the one that leads does')
-      await Promise.all(wanted.map((one) => one.handler(message)))
-    } catch (error) {
-      log.error(`MQTT: Message on ${message.topic} was not taken and stays unacknowledged: ${errorText(error)}`)
-      throw error
     }
   }
 
@@ -208,16 +159,6 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
     return !allowed && mayReach(mqttConfig.taskStartTopic, topic) ? `messages to ${topic} start tasks` : null
   }
 
-  function writeStatus(topic: string, payload: string): void {
-    const write = send(topic, payload, { qos: mqtt.qos, retain: false, mayStartTasks: true })
-      // The next connection sends it again.
-      .catch((error: unknown) =>
-        log.debug(`MQTT: Status on ${topic} waits for the next connection: ${errorText(error)}`),
-      )
-      .finally(() => statusWrites.delete(write))
-    statusWrites.add(write)
-  }
-
   return {
     name: 'mqtt',
     get connected() {
@@ -225,9 +166,7 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
     },
     onConnected: (listener) => void listeners.push(listener),
     onMessage(filter, handler) {
-      const filters = handlers.map((one) => one.filter)
-      const isNew = !filters.includes(filter) && subscriptions([...filters, filter]).includes(filter)
-      handlers.push({ filter, handler })
+      const isNew = intake.add(filter, handler)
       if (connection && isNew) void subscribe(connection, filter)
     },
     publish: (topic, payload, options = {}) =>
@@ -238,17 +177,9 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
         mayStartTasks: options.mayStartTasks ?? false,
       }),
     publishStatus(topic, payload) {
-      if (topic === '') return
-      statuses.set(topic, payload)
-      if (connection && connection === statusesOn) writeStatus(topic, payload)
+      if (topic !== '') statuses.set(topic, payload, connection)
     },
-    intake: {
-      name: 'mqtt intake',
-      start: async () => taking.resolve(),
-      async stop() {
-        leavesMessages = !mqtt.cleanSession && !mqttConfig.azureEventGrid.enable
-      },
-    },
+    intake: intake.service,
     async start() {
       running = true
       warnAboutStartTopic(settings, log)
@@ -256,37 +187,65 @@ export function createMqttService(deps: MqttDeps, wanted: MqttClientSettings): M
     },
     async stop(graceMs) {
       running = false
-      clearTimeout(timer)
+      retries.stop()
       const open = connection
       if (!open) return
-      writeStatuses(open)
-      await within(Promise.all(statusWrites), graceMs / 2, () => undefined)
+      statuses.follow(open)
+      await within(statuses.idle(), graceMs / 2, () => undefined)
       connection = null
       await open.end(graceMs / 2)
     },
   }
 }
 
-/**
- * Topics to subscribe to: what the features want, and on a node that takes start requests the root topic, or with a shared group only the start topic through a shared subscription
- * (the root topic as well would deliver each request twice).
- */
-export function subscriptionsFor(
-  settings: Pick<BrokerSettings, 'mqttConfig' | 'mqtt'>,
-  wanted: readonly string[],
-  takesStarts = true,
-): readonly string[] {
-  const { subscriptionRootTopic: root, taskStartTopic } = settings.mqttConfig
-  const start = takesStarts ? taskStartTopic : ''
-  const group = settings.mqtt.sharedGroup
-  const shared = group !== '' && start !== ''
-  const plain = [...(shared || !takesStarts ? [] : [root, start]), ...wanted].filter(
-    (filter) => filter !== '' && !(shared && filter === start),
-  )
-  const needed = plain.filter((filter, index) =>
-    plain.every((other, at) => at === index || !filterCovers(other, filter) || (other === filter && at > index)),
-  )
-  return shared ? [`$share/${group}/${start}`, ...needed] : needed
+/** The pauses between attempts to connect, which grow until a connection has lasted. */
+function createRetries(firstMs: number, attempt: () => void) {
+  let failures = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+  return {
+    /** Returns the milliseconds until the next attempt. */
+    again(floorMs = 0): number {
+      failures += 1
+      const delay = Math.max(floorMs, backoffDelay(failures, { firstMs, maxMs: RETRY_MAX_MS, jitter: 0 }))
+      timer = setTimeout(attempt, delay)
+      return delay
+    },
+    reset(): void {
+      failures = 0
+    },
+    stop: () => clearTimeout(timer),
+  }
+}
+
+/** The latest status per topic: all of them are published once on each connection, and later ones as they come. */
+function createStatuses(log: Logger, publish: (topic: string, payload: string) => Promise<void>) {
+  const latest = new Map<string, string>()
+  const writes = new Set<Promise<void>>()
+  /** The connection on which those known so far have been published. */
+  let writtenOn: Connection | null = null
+
+  function write(topic: string, payload: string): void {
+    const writing = publish(topic, payload)
+      // The next connection sends it again.
+      .catch((error: unknown) =>
+        log.debug(`MQTT: Status on ${topic} waits for the next connection: ${errorText(error)}`),
+      )
+      .finally(() => writes.delete(writing))
+    writes.add(writing)
+  }
+
+  return {
+    set(topic: string, payload: string, connection: Connection | null): void {
+      latest.set(topic, payload)
+      if (connection && connection === writtenOn) write(topic, payload)
+    },
+    follow(opened: Connection): void {
+      if (writtenOn === opened) return
+      writtenOn = opened
+      for (const [topic, payload] of latest) write(topic, payload)
+    },
+    idle: () => Promise.all(writes),
+  }
 }
 
 interface OutageLog {
@@ -342,8 +301,3 @@ function warnAboutStartTopic({ mqttConfig, mqtt, takes }: MqttClientSettings, lo
 }
 
 const seconds = (ms: number): number => Math.round(ms / 100) / 10
-
-function excerpt(payload: Uint8Array): string {
-  const whole = Buffer.from(payload.subarray(0, LOGGED_PAYLOAD)).toString('utf8')
-  return payload.length > LOGGED_PAYLOAD ? `${whole}... (${payload.length} bytes)` : whole
-}

@@ -93,12 +93,11 @@ interface MessagesDeps {
   readonly log: Logger
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null
-  /** Throws a `Refusal` when the caller may not publish the message, as it starts tasks that it may not start. */
-  readonly admit: PublishDeps['admit']
 }
 
 interface Messages {
-  readonly routes: readonly ApiRoute[]
+  /** The endpoints. `admit` throws a `Refusal` when the caller may not publish a message, as it starts what it may not start. */
+  api(admit: PublishDeps['admit']): { readonly routes: readonly ApiRoute[] }
   /** Null when MQTT is not configured. */
   readonly outgoing: MqttOutgoing | null
   /** The broker to be connected, by address; empty when MQTT is not configured. */
@@ -123,13 +122,15 @@ export function createMessages(deps: MessagesDeps, config: MessagesSettings, sha
   const bypassesFilter = startTaskFilter.enable && !footman.startFilter.appliesTo.includes('mqtt')
   return {
     outgoing,
-    routes: [
-      ...publishRoutes(
-        { outgoing, admit: deps.admit },
-        { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
-      ),
-      ...(received?.routes ?? []),
-    ],
+    api: (admit) => ({
+      routes: [
+        ...publishRoutes(
+          { outgoing, ...(admit && { admit }) },
+          { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
+        ),
+        ...(received?.routes ?? []),
+      ],
+    }),
     brokers: deps.mqtt ? { [`${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`]: deps.mqtt } : {},
     backends: [...(outgoing ? [outgoing] : []), ...(received ? [received.service] : [])],
     observers: {

@@ -5,6 +5,7 @@
  */
 
 import { type BackoffSettings, backoffDelay } from './backoff.ts'
+import { createLanes, type Turn } from './durable-queue-lanes.ts'
 import {
   type DeadReason,
   expireItems,
@@ -112,22 +113,15 @@ export interface DurableQueue<T> extends Service {
   wake(): void
 }
 
-/** How a turn of a lane ended: nothing is left, something may be, or it rests for so many milliseconds. */
-type Turn = 'empty' | 'more' | number
-
 const SWEEP_MS = 30_000
 const MAX_RETRY_AFTER_MS = 3_600_000
 
-/** A lane is what leaves one after the other: a key, or the whole queue. */
 export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T>): DurableQueue<T> {
   const { db, writer, clock, log } = deps
   const { table, what, order, retry, maxAgeMs, batch = 1, concurrency = 1 } = settings
   const codec = settings.codec ?? { encode: (item) => JSON.stringify(item), decode: (body) => JSON.parse(body) as T }
   const stopping = new AbortController()
   const store = createLastingWrite({ writer, log, what, stop: stopping.signal })
-  const ready = new Set<string>()
-  const active = new Map<string, Promise<void>>()
-  const resting = new Map<string, { readonly timer: ReturnType<typeof setTimeout>; readonly isGathering: boolean }>()
   /** Failed attempts in a row. */
   const failures = new Map<string, number>()
   /** Numbers of the items that are being sent. */
@@ -135,7 +129,6 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   const countWaiting = () => waitingItems(db, table)
   /** Number of waiting items, for the limit; counting a million rows for each new item takes too long. */
   let backlog = countWaiting()
-  let running = false
   let expiring: Promise<void> | null = null
 
   const laneOf = (item: T): string => (order === 'all' ? '' : settings.keyOf(item))
@@ -144,52 +137,19 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     insertItem(tx, table, { key: settings.keyOf(item), body: codec.encode(item), createdAt: clock.now() })
   }
 
-  function pump(): void {
-    for (const lane of ready) {
-      if (!running || active.size >= concurrency || settings.ready?.() === false) return
-      if (active.has(lane)) continue
-      ready.delete(lane)
-      const turn = takeTurn(lane)
-        .catch((error: unknown) => {
-          log.error(`${what} could not be stored: ${errorText(error)}`)
-          return retry.firstMs
-        })
-        .then((result) => ended(lane, result))
-      active.set(lane, turn)
-    }
-  }
+  const lanes = createLanes({
+    concurrency,
+    isReady: () => settings.ready?.() !== false,
+    take: (lane) =>
+      takeTurn(lane).catch((error: unknown) => {
+        log.error(`${what} could not be stored: ${errorText(error)}`)
+        return retry.firstMs
+      }),
+  })
 
-  function ended(lane: string, turn: Turn): void {
-    active.delete(lane)
-    if (turn === 'more') ready.add(lane)
-    else if (turn !== 'empty') rest(lane, turn, false)
-    pump()
-  }
-
-  function rest(lane: string, ms: number, isGathering: boolean): void {
-    ready.delete(lane)
-    if (!running) return
-    const timer = setTimeout(() => {
-      resting.delete(lane)
-      ready.add(lane)
-      pump()
-    }, ms)
-    resting.set(lane, { timer, isGathering })
-  }
-
-  /** New items of a lane: they leave at once, together with others in a moment, or when its pause is over. */
+  /** New items of a lane leave at once, together with others in a moment, or when its pause is over. */
   function offer(lane: string, count: number): void {
-    if (!running) return
-    const pause = resting.get(lane)
-    const gatherMs = count >= batch || active.has(lane) ? 0 : (settings.gatherMs ?? 0)
-    if (pause && (!pause.isGathering || gatherMs > 0)) return
-    if (gatherMs > 0) {
-      rest(lane, gatherMs, true)
-      return
-    }
-    clearTimeout(pause?.timer)
-    resting.delete(lane)
-    ready.add(lane)
+    lanes.offer(lane, count >= batch ? 0 : (settings.gatherMs ?? 0))
   }
 
   /** One attempt with the first items of the lane. */
@@ -199,25 +159,21 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     if (page.length === 0) return 'empty'
     for (const { seq } of page) underWay.add(seq)
     try {
-      const items = page.flatMap((stored) => decoded(stored) ?? [])
+      const items = page.flatMap((stored) => decoded(stored, codec.decode) ?? [])
       if (items.length < page.length) await settleUnreadable(page, items)
       if (items.length === 0) return 'more'
-      const results = await attempt(items)
+      const results = await attempt(items, settings.send, stopping.signal)
       await settle(items, results)
       const failed = results.find((result) => result.outcome === 'retry')
-      if (failed) return pauseAfter(lane, failed)
+      if (failed) {
+        const inRow = (failures.get(lane) ?? 0) + 1
+        failures.set(lane, inRow)
+        return pauseAfter(failed, inRow, retry)
+      }
       failures.delete(lane)
       return page.length < batch ? 'empty' : 'more'
     } finally {
       for (const { seq } of page) underWay.delete(seq)
-    }
-  }
-
-  function decoded({ body, ...item }: StoredItem): QueueItem<T> | null {
-    try {
-      return { ...item, value: codec.decode(body) }
-    } catch {
-      return null
     }
   }
 
@@ -230,21 +186,6 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     })
     backlog -= unreadable.length
     settings.onDead?.({ reason: 'REJECTED', count: unreadable.length, detail, items: [] })
-  }
-
-  async function attempt(items: readonly QueueItem<T>[]): Promise<readonly SendResult[]> {
-    const { signal } = stopping
-    const { promise: cut, reject } = Promise.withResolvers<never>()
-    const onStop = () => reject(new Error('the queue stops'))
-    signal.addEventListener('abort', onStop)
-    try {
-      const results = await Promise.race([settings.send(items, signal), cut])
-      return items.map((_, index) => results[index] ?? { outcome: 'retry', detail: 'there was no result' })
-    } catch (error) {
-      return items.map(() => ({ outcome: 'retry', detail: errorText(error) }))
-    } finally {
-      signal.removeEventListener('abort', onStop)
-    }
   }
 
   /** Resolves when the new states are on disk; repeated while the disk is full, as sending again would be worse. */
@@ -265,14 +206,6 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     backlog -= results.filter(({ outcome }) => outcome !== 'retry').length
     const [first] = results.filter((result) => result.outcome === 'rejected')
     if (first) settings.onDead?.({ reason: 'REJECTED', count: rejected.length, detail: first.detail, items: rejected })
-  }
-
-  function pauseAfter(lane: string, failed: Extract<SendResult, { outcome: 'retry' }>): number {
-    const inRow = (failures.get(lane) ?? 0) + 1
-    failures.set(lane, inRow)
-    if (failed.delayMs !== undefined) return failed.delayMs
-    const patience = failed.slow ? retry.maxMs : Math.min(failed.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
-    return Math.max(backoffDelay(inRow, retry), patience)
   }
 
   /** Gives up what is too old. Calls at the same time are one, so that it is reported as one. */
@@ -301,9 +234,9 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   /** Lanes with waiting items may leave, unless they rest. */
   function refresh(): void {
     backlog = countWaiting()
-    const lanes = order === 'all' ? [''] : waitingKeys(db, table)
-    if (backlog > 0) for (const lane of lanes) offer(lane, batch)
-    pump()
+    const waiting = order === 'all' ? [''] : waitingKeys(db, table)
+    if (backlog > 0) for (const lane of waiting) offer(lane, batch)
+    lanes.pump()
   }
 
   const sweeping = createRecurringJob({ everyMs: settings.sweepMs ?? SWEEP_MS }, sweep)
@@ -326,7 +259,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
         throw error
       }
       for (const lane of new Set(items.map(laneOf))) offer(lane, items.length)
-      pump()
+      lanes.pump()
       return 'stored'
     },
     put(tx, item) {
@@ -335,28 +268,55 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
       // Transactions are synchronous: by then this one has been committed or undone.
       queueMicrotask(() => {
         offer(laneOf(item), 1)
-        pump()
+        lanes.pump()
       })
     },
     wake: refresh,
     async start() {
-      running = true
+      lanes.start()
       if (maxAgeMs !== undefined) sweeping.start()
       refresh()
     },
     /** Items that are due get one attempt; attempts in progress end within `graceMs` or are aborted. */
     async stop(graceMs) {
       void sweeping.stop()
-      for (const [lane, { timer, isGathering }] of resting) {
-        clearTimeout(timer)
-        if (isGathering) ready.add(lane)
-      }
-      resting.clear()
-      pump()
-      running = false
       const cut = setTimeout(() => stopping.abort(), graceMs)
-      await Promise.all(active.values())
+      await lanes.stop()
       clearTimeout(cut)
     },
   }
+}
+
+/** Null when it cannot be read. */
+function decoded<T>({ body, ...item }: StoredItem, decode: (body: string) => T): QueueItem<T> | null {
+  try {
+    return { ...item, value: decode(body) }
+  } catch {
+    return null
+  }
+}
+
+/** Ends when the signal aborts; never rejects. */
+async function attempt<T>(
+  items: readonly QueueItem<T>[],
+  send: QueueSettings<T>['send'],
+  signal: AbortSignal,
+): Promise<readonly SendResult[]> {
+  const { promise: cut, reject } = Promise.withResolvers<never>()
+  const onStop = () => reject(new Error('the queue stops'))
+  signal.addEventListener('abort', onStop)
+  try {
+    const results = await Promise.race([send(items, signal), cut])
+    return items.map((_, index) => results[index] ?? { outcome: 'retry', detail: 'there was no result' })
+  } catch (error) {
+    return items.map(() => ({ outcome: 'retry', detail: errorText(error) }))
+  } finally {
+    signal.removeEventListener('abort', onStop)
+  }
+}
+
+function pauseAfter(failed: Extract<SendResult, { outcome: 'retry' }>, inRow: number, retry: BackoffSettings): number {
+  if (failed.delayMs !== undefined) return failed.delayMs
+  const patience = failed.slow ? retry.maxMs : Math.min(failed.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+  return Math.max(backoffDelay(inRow, retry), patience)
 }

@@ -9,7 +9,7 @@ export interface AppenderTarget {
   readonly port: number
   /** Stands before the type of every message (`Butler.footman.udp.sharedSecrets`). */
   readonly secret?: string | undefined
-  /** As in the shipped example: a comment asks the reader to fill in the address. */
+  /** True in the shipped example: a comment asks the reader to fill in the address. */
   readonly isExample?: boolean
 }
 
@@ -53,7 +53,7 @@ export const APPENDERS: readonly LogAppender[] = [
   },
 ]
 
-/** Of every message, after its type. */
+/** The fields of every message, after its type. */
 export const FIELDS =
   '%hostname;%property{TaskName};%property{AppName};%property{User};%property{TaskId};%property{AppId};%date;%level;%property{ExecutionId};%message'
 const HOST_NAME = 'Qlik.Sense.Logging.log4net.Layout.Pattern.HostNamePatternConverter'

@@ -18,7 +18,7 @@ export async function measureBurst(settings: TargetSettings, sink: HttpSink): Pr
   const target = await startTarget({ ...settings, directory })
   await using product = target.running
   sink.requests.length = 0
-  const requestsBefore = await settings.site.repositoryRequests()
+  const requestsBefore = (await settings.site.repositoryRequests()).length
 
   const cpuBefore = mainThreadCpuSecondsOf(product.pid)
   const started = performance.now()
@@ -27,7 +27,7 @@ export async function measureBurst(settings: TargetSettings, sink: HttpSink): Pr
   const { executionIds, tookMs } = await sending
   const cpu = mainThreadCpuSecondsOf(product.pid)
   const atEnd = memoryOf(product.pid)
-  const requests = (await settings.site.repositoryRequests()) - requestsBefore
+  const requests = (await settings.site.repositoryRequests()).length - requestsBefore
   const settled = await settle(product.pid)
   await product.stop()
 

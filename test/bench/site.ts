@@ -18,8 +18,8 @@ export interface BenchSite extends AsyncDisposable {
   ): Promise<{ readonly executionIds: readonly string[]; readonly sent: number; readonly tookMs: number }>
   /** Further reload tasks; their ids. */
   addTasks(count: number): Promise<string[]>
-  /** Requests to the repository service so far (the newest 20,000 are kept). */
-  repositoryRequests(): Promise<number>
+  /** Method and path of the requests to the repository service so far (the newest 20,000 are kept). */
+  repositoryRequests(): Promise<string[]>
   /** Calls to the engine so far, by method. */
   engineCalls(): Promise<Readonly<Record<string, number>>>
 }
@@ -65,7 +65,8 @@ export async function startBenchSite(directory: string): Promise<BenchSite> {
       return (await control<{ ids: string[] }>('POST', 'tasks', { count })).ids
     },
     async repositoryRequests() {
-      return (await control<unknown[]>('GET', 'requests?listener=qrs')).length
+      const requests = await control<{ method: string; path: string }[]>('GET', 'requests?listener=qrs')
+      return requests.map(({ method, path }) => `${method} ${path.split('?')[0]}`)
     },
     engineCalls: () => control('GET', 'enginecalls'),
     [Symbol.asyncDispose]: () => running.kill9(),

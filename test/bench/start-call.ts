@@ -110,9 +110,9 @@ function startCall({ agent, port, key }: Caller, taskId: string): Promise<void> 
 async function sameRequests(site: BenchSite, runs: readonly (() => Promise<void>)[]): Promise<void> {
   const counts: number[] = []
   for (const run of runs) {
-    const before = await site.repositoryRequests()
+    const before = (await site.repositoryRequests()).length
     await run()
-    counts.push((await site.repositoryRequests()) - before)
+    counts.push((await site.repositoryRequests()).length - before)
   }
   if (new Set(counts).size > 1)
     throw new Error(`the start call and the direct one ask QRS ${counts.join(' and ')} times`)

@@ -65,6 +65,15 @@ async function scene() {
     arrived: (ids: readonly string[]) =>
       until(() => ids.every((id) => told().has(id)), { timeout: 30_000, what: 'all alerts', state: () => told().size }),
     health: async () => (await (await product.call('GET', '/health')).json()) as Health,
+    /** Resolves when so many messages wait in memory. */
+    inMemory: (count: number) =>
+      until(
+        async () =>
+          (await (await product.call('GET', '/health')).text()).includes(
+            `${count} messages of Qlik Sense wait in memory`,
+          ),
+        { timeout: 20_000, what: 'all of them in memory' },
+      ),
     put: (value: string) => product.call('POST', '/v4/keyvalues/ns', { key: 'a', value }),
     value: async () =>
       ((await (await product.call('GET', '/v4/keyvalues/ns?key=a')).json()) as { value: string }).value,
@@ -149,6 +158,32 @@ describe('the disk', () => {
     },
     90_000,
   )
+
+  test.skipIf(!canMount())(
+    'is full while Footman is stopped: what waits in memory takes the room that was set aside, and is alerted after the next start',
+    async () => {
+      await using all = await scene()
+      const { product, data, fail, arrived, inMemory, webhooks, cleanups } = all
+      const unmount = mountTmpfs(data, 48)
+      cleanups.push(() => unmount?.())
+      await product.start()
+      await arrived(await fail(5))
+      await until(() => statSync(join(data, 'footman.reserve'), { throwIfNoEntry: false })?.size === 10_240_000, {
+        timeout: 20_000,
+        what: 'room set aside',
+      })
+      const makeRoom = fillDisk(data)
+      const missed = await fail(300)
+      await inMemory(300)
+      expect(await product.process.stop(20_000)).toBe(0)
+      expect(lines(product, /lost/i)).toEqual([])
+      makeRoom()
+      await product.start()
+      await arrived(missed)
+      expect(webhooks.requests).toHaveLength(5 + missed.length)
+    },
+    90_000,
+  )
 })
 
 describe.skipIf(process.platform === 'win32')('the data directory', () => {
@@ -215,20 +250,42 @@ describe.skipIf(process.platform === 'win32')('footman.db alone', () => {
 })
 
 describe.skipIf(process.platform === 'win32')('a stop while the data directory is away', () => {
-  test.concurrent('tells how many messages are lost with it, and ends in time', async () => {
+  test.concurrent('names each message that is lost with it, ends in time, and not with 0', async () => {
     await using all = await scene()
-    const { product, data, fail } = all
+    const { product, data, fail, inMemory } = all
     await product.start()
     renameSync(data, `${data}-away`)
     await product.process.waitForLine(/STORAGE: .*journal\.db has disappeared/, 20_000)
-    await fail(7)
+    const lost = await fail(7)
     await product.process.waitForLine(/Messages wait in memory, up to 10000/, 20_000)
-    await until(async () => /7 messages of Qlik Sense wait/.test(JSON.stringify(await all.health())), {
-      timeout: 10_000,
-      what: 'all of them in memory',
-    })
-    expect(await product.process.stop(20_000)).toBe(0)
-    expect(lines(product, /7 messages of Qlik Sense that waited in memory are lost/)).toHaveLength(1)
+    await inMemory(7)
+    expect(await product.process.stop(20_000)).toBe(4)
+    for (const output of [product.process.stdout, product.process.stderr]) {
+      expect(
+        output.filter((line) => /7 messages of Qlik Sense that waited in memory are lost/.test(line)),
+      ).toHaveLength(1)
+      const named = output.flatMap(
+        (line) => /Lost message \d of 7: failed, task ".+" \(\S+\), execution (\S+), from/.exec(line)?.[1] ?? [],
+      )
+      expect(named.sort()).toEqual([...lost].sort())
+    }
+  }, 60_000)
+
+  test.concurrent('waits for it, and loses nothing when it comes back in time', async () => {
+    await using all = await scene()
+    const { product, data, fail, arrived, inMemory, webhooks } = all
+    await product.start()
+    renameSync(data, `${data}-away`)
+    await product.process.waitForLine(/STORAGE: .*journal\.db has disappeared/, 20_000)
+    const missed = await fail(7)
+    await inMemory(7)
+    const stopped = product.process.stop(20_000)
+    await product.process.waitForLine(/Received SIGTERM/)
+    renameSync(`${data}-away`, data)
+    expect(await stopped).toBe(0)
+    await product.start()
+    await arrived(missed)
+    expect(webhooks.requests).toHaveLength(7)
   }, 60_000)
 })
 

@@ -86,28 +86,38 @@ export const MUTATIONS: readonly Mutation[] = [
     ['lanes that wait are not pulled forward', 'if (failures < DOWN_AFTER) return', 'return'],
     ['what is sent is not looked for again', 'if (!isSent) mustLook = true', ''],
   ]),
-  ...inFile('src/alerts/router.ts', ROUTER, [
-    ['stop does not stop', '      if (group.stop) return group.name\n', ''],
+  ...inFile('src/alerts/rules/evaluate.ts', ROUTER, [
+    ['stop does not stop', '      if (group.stop) return { matched, stoppedBy: group.name, isOpen }\n', ''],
     ['a failing rule costs the others', 'if (isStorageFailure(error)) throw error', 'throw error'],
-    ['limits are taken for tests', 'if (event.test) return PENDING', ''],
-    ['recoveries go without confirmation', 'if (!isSample && !isConfirmed(event)) {', 'if (false) {'],
+    ['an awaited condition does not hold up those behind it', 'if (group.stop) break', ''],
+  ]),
+  ...inFile('src/alerts/rules/holds.ts', ROUTER, [
+    ['limits are taken for tests', '!test && limit', 'limit'],
     ['holds are not asked', 'if (found) return suppressed(found)', ''],
-    ['what is made is counted again', '    if (!isNew) return null\n    deps.onRouted', '    deps.onRouted'],
+  ]),
+  ...inFile('src/alerts/router.ts', ROUTER, [
+    ['recoveries go without confirmation', 'if (!isSample && !isConfirmed(event)) {', 'if (false) {'],
+    ['what is made is counted again', '      if (!isNew) return null\n      deps.onRouted', '      deps.onRouted'],
     ['groups of chains stay open', "if (event.outcome === 'success') closeGroups(db, event.taskId, now)", ''],
     ['fallbacks are not watched', 'if (policy.fallback.length > 0) watchFallback', 'if (false) watchFallback'],
   ]),
   ...inFile('src/tasks/schedule/scheduler.ts', SCHEDULER, [
     ['stopped schedules fire', 'if (running && plan && fires) timer.set', 'if (plan && fires) timer.set'],
     ['schedules that are gone fire', 'for (const id of gone) timer.remove(id)', ''],
-    ['late firings run', 'const inTime = now - missed.last < misfireGraceMs', 'const inTime = true'],
     ['firings that were missed are forgotten', 'if (!isFresh.has(schedule)) makeUp', 'if (false) makeUp'],
+    ['the next run is an excluded one', 'return at === null || !plan?.excluded(at) ? at', 'return true ? at'],
+  ]),
+  ...inFile('src/tasks/schedule/firing-timer.ts', SCHEDULER, [
+    ['late firings run', 'const inTime = now - missed.last < graceMs', 'const inTime = true'],
     [
       'an old plan fires',
-      'entries.set(schedule.id, { schedule, plan, nextAt })',
-      'if (!entries.has(schedule.id)) entries.set(schedule.id, { schedule, plan, nextAt })',
+      'const nextAt = plan.next(after)\n      entries.set(schedule.id, { schedule, plan, nextAt })',
+      'const nextAt = plan.next(after)\n      if (!entries.has(schedule.id)) entries.set(schedule.id, { schedule, plan, nextAt })',
     ],
-    ['a changed schedule stops', 'mark(id, running)\n        draft.change(id, taken)', 'draft.change(id, taken)'],
-    ['the next run is an excluded one', 'return at === null || !plan?.excluded(at) ? at', 'return true ? at'],
+    ['firings that are late are not made up', 'if (isLate) queueMicrotask', 'if (false) queueMicrotask'],
+  ]),
+  ...inFile('src/tasks/schedule/changes.ts', SCHEDULER, [
+    ['a changed schedule stops', 'if (old?.plan) mark(id, old.running)\n', ''],
   ]),
   ...inFile('src/reports/runs/run-rules.ts', RUNNER, [
     ['two runs of a task at once', ' || held.has(run.taskId)) continue', ') continue'],

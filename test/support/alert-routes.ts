@@ -33,7 +33,7 @@ import { recordingLog } from './recording-log.ts'
 import { until } from './wait.ts'
 
 export interface RoutesSetup {
-  /** As `Butler.footman.alertRoutes` is written. */
+  /** The content of `Butler.footman.alertRoutes`. */
   readonly routes?: readonly object[]
   readonly butler?: { readonly routes: readonly Rule[]; readonly settings?: object }
   readonly maintenance?: readonly object[]
@@ -273,7 +273,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
   }
 }
 
-/** As Qlik Sense confirms it. */
+/** A success that Qlik Sense confirms. */
 export function successAt(at: number): QrsExecutionResult {
   return executionResult({ status: 7, stopTime: new Date(at).toISOString() })
 }

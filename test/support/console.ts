@@ -29,7 +29,7 @@ export interface Visitor {
   /** `Set-Cookie` headers of the last answer. */
   readonly set: string[]
   get(path: string, headers?: Record<string, string>): Promise<Response>
-  /** As a page of the same origin does it, unless `headers` say otherwise. */
+  /** Posts like a page of the same origin, unless `headers` say otherwise. */
   post(path: string, fields: Fields, headers?: Record<string, string>): Promise<Response>
   /** A page by its path below `/console`. */
   page(path: string): Promise<Shown>

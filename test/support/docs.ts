@@ -15,7 +15,7 @@ export interface Block {
 export interface DocCommand {
   readonly place: string
   readonly page: string
-  /** As on the page, from `footman` on. */
+  /** The text on the page, from `footman` on. */
   readonly text: string
   /** Words behind `footman`, without quotes; redirections and what comes behind a pipe left out. */
   readonly args: readonly string[]

@@ -10,7 +10,7 @@ const namesIn = (name: string) => readdirSync(folder(name)).map((file) => file.r
 
 /** Names without `.yaml`. */
 export const OLDER_FILES: readonly string[] = namesIn('older')
-/** As templates are after the connection was filled in: `<...>` in everything that is switched off. */
+/** Templates after the connection was filled in: `<...>` in everything that is switched off. */
 export const PLACEHOLDER_FILES: readonly string[] = namesIn('placeholders')
 
 export const olderText = (name: string): string =>

@@ -29,7 +29,7 @@ export interface DescribedOperation {
 export interface DescribedCall {
   readonly operation: DescribedOperation
   readonly method: string
-  /** As in the document. */
+  /** The path in the document. */
   readonly path: string
   readonly name: string
   /** With its parameters filled in. */

@@ -27,7 +27,7 @@ export interface OutboxSetup {
   deliver: (message: Message, signal: AbortSignal) => Promise<DeliveryResult> | DeliveryResult
   render?: Destination['render']
   ready?: () => boolean
-  /** Of the route; default none. */
+  /** The needs of the route; default none. */
   needs?: readonly Need[]
   withLog?: (event: TaskEvent) => Promise<TaskEvent>
   maxAgeMs?: number

@@ -2,7 +2,7 @@
 import type { PostgresSettings } from '../../src/platform/postgres/types.ts'
 import { type Postgres, ROLE } from './postgres.ts'
 
-/** As the configuration gives them: TLS with chain and address verified. `changes` replaces whole settings. */
+/** The settings of the configuration: TLS with chain and address verified. `changes` replaces whole settings. */
 export function poolSettings(
   servers: Pick<Postgres, 'port' | 'ca'> | readonly Pick<Postgres, 'port' | 'ca'>[],
   changes: Partial<Omit<PostgresSettings, 'tls'>> & { readonly tls?: Partial<PostgresSettings['tls']> } = {},

@@ -1,5 +1,5 @@
 /**
- * As much of Qlik's script language as the subs in config/qlik use: what they would send. Not Qlik's engine: it proves
+ * The part of Qlik's script language that the subs in config/qlik use, up to what they send. Not Qlik's engine: it proves
  * the logic and the escaping, with every `$(...)` in a value expanded again, which is the worst case.
  */
 import { evaluate, type Value, type World } from './qlik-expression.ts'

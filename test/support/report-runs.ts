@@ -90,7 +90,7 @@ export function prepared(addresses: readonly string[], changes: Partial<Prepared
 export interface RunScene {
   readonly file: string
   readonly definition?: Definition
-  /** Of all tasks; default `definition`. */
+  /** The definition of every task; default `definition`. */
   readonly definitionOf?: RunnerDeps['definitionOf']
   readonly clock?: { now(): number }
   readonly carriers?: Partial<Record<'email' | 'storage' | 'hub' | 'notification', Carrier>>

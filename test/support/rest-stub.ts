@@ -12,7 +12,7 @@ export interface StubRequest {
 
 export interface RestStub extends AsyncDisposable {
   readonly url: string
-  /** As they came, without the questions which installation answers and what its zone is. */
+  /** The requests as they came, without the questions which installation answers and what its zone is. */
   readonly requests: readonly StubRequest[]
 }
 

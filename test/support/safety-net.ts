@@ -1,8 +1,7 @@
 /** Shared by the tests of the safety net: a moved clock, an event pipeline made of a list, tasks and results. */
 
-import { takeDedupKey } from '../../src/events/intake-state.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
-import { insertEvent } from '../../src/events/store.ts'
+import { insertEvent, takeDedupKey } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
 import { uuidV7 } from '../../src/platform/uuid.ts'

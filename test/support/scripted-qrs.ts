@@ -14,7 +14,7 @@ export interface ScriptedRequest {
   /** Below `/qrs/`, decoded. */
   readonly path: string
   readonly query: Readonly<Record<string, string>>
-  /** As it came over the wire. */
+  /** The address as it came over the wire. */
   readonly url: string
   readonly headers: IncomingMessage['headers']
   readonly body: string

@@ -32,7 +32,7 @@ export interface TestSite extends AsyncDisposable {
   readonly log: RecordingLog
   /** A request to `/qrs/<path>` with xrfkey and identity; rejects on network errors and after `timeoutMs` (5,000). */
   qrs(method: string, path: string, call?: QrsCall): Promise<QrsAnswer>
-  /** As `qrs`, with path, query and headers exactly as given. */
+  /** Does the same as `qrs`, with path, query and headers exactly as given. */
   raw(method: string, path: string, call?: QrsCall): Promise<QrsAnswer>
 }
 

@@ -11,7 +11,7 @@ export interface SourceFile {
 }
 
 export interface Import {
-  /** As written. */
+  /** The text of the import. */
   readonly specifier: string
   /** Path relative to the repository for relative imports, else null. */
   readonly resolved: string | null

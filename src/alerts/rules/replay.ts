@@ -1,7 +1,9 @@
 /** Replays of past events, and tests: the rules and messages that they select. */
+import { NOTHING_AWAITED } from '../../events/event-router.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { DeliveryKind, PlannedDelivery, Rule, SuppressReason } from '../types.ts'
+import { evaluate, type RuleAsker } from './evaluate.ts'
 import { isFor, type RuleGroup, type RuleTable } from './table.ts'
 
 /** Selects rules and destinations; both empty = every rule is evaluated again. */
@@ -38,33 +40,24 @@ export const DIRECT = ''
 
 export interface CandidatesDeps {
   readonly table: RuleTable
-  readonly matches: (group: RuleGroup, event: TaskEvent) => boolean
-  readonly plan: (rule: Rule, event: TaskEvent) => readonly PlannedDelivery[]
+  readonly asker: RuleAsker
 }
 
 /** The messages of a replay or a test, in order. */
 export function candidatesOf(
-  { table, matches, plan }: CandidatesDeps,
+  { table, asker }: CandidatesDeps,
   event: TaskEvent,
   selection: ReplaySelection,
 ): Candidate[] {
+  const isEveryRule = selection.routes.length === 0 && selection.to.length === 0
+  const evaluated = () =>
+    evaluate(table.groups, event, { awaited: NOTHING_AWAITED }, (group) => asker.matches(group, event)).matched
   const rules = [
-    ...(selection.routes.length === 0 && selection.to.length === 0 ? evaluated(table, matches, event) : []),
+    ...(isEveryRule ? evaluated().flatMap((group) => group.rules) : []),
     ...table.groups.filter(({ name }) => selection.routes.includes(name)).flatMap((group) => suited(group, event)),
     ...[...new Set(selection.to)].flatMap((name) => table.find(DIRECT, name) ?? []),
   ]
-  return rules.flatMap((rule) => plan(rule, event).map((planned) => ({ rule, planned: tested(planned, event) })))
-}
-
-function evaluated(table: RuleTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Rule[] {
-  const found: Rule[] = []
-  for (const group of table.groups) {
-    const rules = group.rules.filter((rule) => isFor(rule, event))
-    if (rules.length === 0 || !matches(group, event)) continue
-    found.push(...rules)
-    if (group.stop) break
-  }
-  return found
+  return rules.flatMap((rule) => asker.plan(rule, event).map((planned) => ({ rule, planned: tested(planned, event) })))
 }
 
 function suited({ rules }: RuleGroup, event: TaskEvent): readonly Rule[] {

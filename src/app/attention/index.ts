@@ -4,7 +4,9 @@ import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Logger, Service } from '../../platform/types.ts'
+import { hostZone } from '../../platform/zone.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
+import type { Config } from '../schema.ts'
 import { type DetailsDeps, detailsOf, factsOf, type ItemFacts } from './details.ts'
 import { attentionRoutes } from './http.ts'
 import { type OtherItemsDeps, otherItems } from './other-items.ts'
@@ -32,7 +34,7 @@ export const attentionMigrations: readonly Migration[] = [
   },
 ]
 
-interface AttentionDeps extends Omit<OtherItemsDeps, 'alerts'> {
+interface AttentionDeps extends Omit<OtherItemsDeps, 'alerts' | 'licenceDays'> {
   readonly db: Database
   readonly writer: GroupWriter
   readonly log: Logger
@@ -42,11 +44,6 @@ interface AttentionDeps extends Omit<OtherItemsDeps, 'alerts'> {
     /** An item has come or gone. */
     attention(change: AttentionChange): void
   }
-}
-
-interface AttentionSettings {
-  /** IANA name of the site's clock. */
-  readonly timezone: string
 }
 
 export interface Attention {
@@ -78,13 +75,18 @@ const MOST_ITEMS = 500
 const STEP = 10
 
 interface KnownFacts extends ItemFacts {
-  /** Of a failed task. */
+  /** The cause, the event and the execution of a failed task. */
   readonly cause: Partial<Pick<Item, 'cause' | 'eventId' | 'executionId'>>
 }
 
-export function createAttention(deps: AttentionDeps, settings: AttentionSettings): Attention {
+export function createAttention(deps: AttentionDeps, { footman, qlikSenseLicense }: Config): Attention {
   const { db, writer, clock, log, overview } = deps
-  const itemDeps = { ...deps, ...settings }
+  const watched = qlikSenseLicense.serverLicenseMonitor
+  const itemDeps = {
+    ...deps,
+    timezone: footman.timezone || hostZone(),
+    licenceDays: watched.enable ? watched.alert.thresholdDays : null,
+  }
   const { site } = overview
   let found: { readonly at: number; readonly of: readonly unknown[]; readonly items: readonly Item[] } | null = null
   const facts = new Map<string, KnownFacts>()
@@ -103,7 +105,7 @@ export function createAttention(deps: AttentionDeps, settings: AttentionSettings
   }
 
   function find(now: number): void {
-    found = { at: now, of: knownOfSite(), items: sorted([...taskItems(itemDeps), ...otherItems(deps)]) }
+    found = { at: now, of: knownOfSite(), items: sorted([...taskItems(itemDeps), ...otherItems(itemDeps)]) }
   }
 
   /** The last answers of Qlik Sense. */

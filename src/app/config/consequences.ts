@@ -92,8 +92,8 @@ const OFF: readonly (readonly [path: string, flag: string | null, feature?: stri
 ]
 
 /**
- * Of a wrong value at a path below `Butler`. The connection to Qlik Sense, the listeners, what restricts callers, and
- * everything below `footman` forbid the start.
+ * The consequence of a wrong value at a path below `Butler`. The connection to Qlik Sense, the listeners, the rules that
+ * restrict callers, and everything below `footman` forbid the start.
  */
 export function consequenceAt(path: Path): Consequence {
   const steps = path.map(String)

@@ -11,7 +11,7 @@ export interface WantedProperty {
   readonly values: readonly string[]
   /** May use the property; sorted. Distribution and preload tasks are reload tasks to QRS. */
   readonly objects: readonly PropertyObject[]
-  /** Of each group one at least must be able to have the property, or a setting can never have an effect. */
+  /** At least one kind of each group must be able to have the property, or a setting can never have an effect. */
   readonly groups: readonly (readonly PropertyObject[])[]
   /** False: the feature works without it too. */
   readonly required: boolean

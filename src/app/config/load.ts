@@ -37,7 +37,7 @@ import { type Consequence, consequenceAt, switchedOffAround } from './consequenc
 import { parseConfig } from './parse.ts'
 
 export interface LoadOptions {
-  /** As given with `-c`; absent = looked for where older Butlers had it. */
+  /** The argument of `-c`; absent = the file is looked for where older Butlers had it. */
   readonly file?: string
   readonly env: Environment
   readonly cwd: string

@@ -17,7 +17,7 @@ export interface NodeAddresses {
 
 export interface DemoNode {
   readonly name: string
-  /** Of its REST API. */
+  /** The address of its REST API. */
   readonly url: string
   readonly udpPort: number
   /** Resolves when it answers. */

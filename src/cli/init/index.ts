@@ -339,6 +339,6 @@ export async function writeFiles(
   }
 }
 
-/** As the editors of the platform expect it. */
+/** The text with the line ends that editors of the platform expect. */
 const ends = (text: string, platform: NodeJS.Platform): string =>
   platform === 'win32' ? text.replaceAll('\n', '\r\n') : text

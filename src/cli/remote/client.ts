@@ -27,7 +27,7 @@ export class CommandFailure extends Error {
     /** The failed call or argument; `message` has the reason and the fix. */
     readonly what: string,
     why: string,
-    /** Of the answer; absent when there was none. */
+    /** The status of the answer; absent when there was none. */
     readonly status?: number,
   ) {
     super(why)
@@ -38,7 +38,7 @@ export interface RemoteOptions extends PlaceOptions {
   readonly json?: boolean
   /** Milliseconds. */
   readonly timeout: number
-  /** As it was typed, like `kv export`; for errors. */
+  /** The command that was typed, like `kv export`; for errors. */
   readonly command?: string
 }
 
@@ -103,7 +103,7 @@ export interface Remote {
    * idempotency key whose answer got lost is repeated.
    */
   call(call: RemoteCall, missing?: readonly string[]): Promise<RemoteAnswer>
-  /** As `call`, but goes on asking while Footman is away for a moment. Only for what may be repeated. */
+  /** Does the same as `call`, and goes on asking while Footman is away for a moment. For calls that may be repeated. */
   insist(call: RemoteCall, missing?: readonly string[]): Promise<RemoteAnswer>
   /** The clock of the site; that of this computer where Footman does not answer about it. */
   times(): Promise<ZoneTimes>
@@ -113,7 +113,7 @@ export interface Remote {
 }
 
 interface RemoteSettings {
-  /** Of one call. */
+  /** The limit of one call. */
   readonly timeoutMs: number
   /** How long `insist` goes on while Footman cannot be reached; default a minute. */
   readonly insistMs?: number
@@ -395,7 +395,7 @@ async function ownPlace(
   return { url, key: key?.trim() || null, file: loaded.file }
 }
 
-/** Of a running Footman, as it reports it to callers on its machine and to administrators. */
+/** The installation that a running Footman reports to callers on its machine and to administrators. */
 interface Installation {
   readonly version: string
   /** Absolute path; null = without a file, as the demo runs. */
@@ -488,8 +488,7 @@ function checkedUrl(text: string): string {
   throw new CommandFailure(EXIT.badInput, '--url', `"${text}" is not an http or https address`)
 }
 
-/** Where the REST API of a configuration can be reached from this machine. */
-/** Null when the REST API is switched off. */
+/** The address of the REST API of a configuration for callers on this machine; null when it is switched off. */
 export function restUrl({ restServerConfig: rest }: Config): string | null {
   if (!rest.enable) return null
   return `${rest.tls.enable ? 'https' : 'http'}://${reachable(rest.serverHost)}:${rest.serverPort}`

@@ -184,7 +184,7 @@ const field = (block: string, name: string): string | null =>
 
 const HEAD = ['TOPIC', 'STATE', 'WHAT', 'ID']
 const WIDE_HEAD = ['TOPIC', 'MEMBERS']
-/** Of the columns but WHAT, which takes what is left. The next change may be longer, so that they do not follow the text. */
+/** The columns but WHAT, which takes the rest. They do not follow the text, as the next change may be longer. */
 const WIDTHS = { at: 19, topic: 8, state: 10, id: 13 } as const
 /** `AT`, as wide as the times below it: those in UTC have a letter more. */
 const atHead = (utc = false): string => 'AT'.padEnd(WIDTHS.at + (utc ? 1 : 0))

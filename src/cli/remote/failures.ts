@@ -5,7 +5,7 @@ import { zonedTimeText } from '../time.ts'
 import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
 interface FailuresOptions extends RemoteOptions {
-  /** As it was typed; absent = yesterday at 18:00 on the clock of the site. */
+  /** The time that was typed; absent = yesterday at 18:00 on the clock of the site. */
   readonly from?: string
   readonly to?: string
   /** `failed` and `aborted`; absent = both. */

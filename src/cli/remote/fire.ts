@@ -30,7 +30,7 @@ interface ReplayOptions extends RemoteOptions {
 }
 
 interface Made extends DeliveryLine {
-  /** Of a pending delivery whose last attempt failed. */
+  /** The next attempt of a pending delivery whose last one failed. */
   readonly nextAttemptAt?: string | null
   readonly attempts?: readonly { readonly detail: string | null }[]
 }

@@ -23,9 +23,9 @@ export interface Input extends AsyncIterable<Uint8Array | string> {
 }
 
 const SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.keyValueStore true, and was Footman restarted since?'
-/** Of an export. */
+/** The limit of an export. */
 const MAX_BYTES = 1024 ** 3
-/** Of the pairs of one call; the API takes 10 MiB. */
+/** The limit for the pairs of one call; the API takes 10 MiB. */
 const PIECE_BYTES = 8 * 1024 ** 2
 
 export function runKvExport(options: ExportOptions, io: CommandIo): Promise<number> {

@@ -341,7 +341,7 @@ interface SnoozeRow {
   readonly reason: string
   readonly createdBy: string
   readonly suppressed: number
-  /** Of the tasks and apps in matches. */
+  /** The names of the tasks and apps in matches. */
   readonly names?: Names
 }
 

@@ -66,7 +66,7 @@ async function tasksLike(remote: Remote, name?: string): Promise<readonly Task[]
 export const unknownDestinations = (remote: Remote, wanted: readonly string[]): Promise<Unknown[]> =>
   unknown(remote, wanted, { path: '/v4/destinations', member: 'destinations', noun: 'destination' })
 
-/** As for destinations. */
+/** The same for rules. */
 export const unknownRoutes = (remote: Remote, wanted: readonly string[]): Promise<Unknown[]> =>
   unknown(remote, wanted, { path: '/v4/alertroutes', member: 'alertRoutes', noun: 'rule' })
 
@@ -227,8 +227,8 @@ async function newestId(
 }
 
 /**
- * As `wholeId`. Ids of schedules need not be UUIDs, so that one of another form is taken as it is, as is one that cannot be
- * looked up.
+ * Does the same as `wholeId`. Ids of schedules need not be UUIDs, so that one of another form is taken as it is, as is one
+ * that cannot be looked up.
  */
 export async function scheduleId(remote: Remote, typed: string): Promise<string> {
   if (isGuid(typed) || !isBeginning(typed)) return typed

@@ -90,7 +90,7 @@ interface ExportOptions extends RemoteOptions {
   readonly output?: string
 }
 
-/** Of an export with templates. */
+/** The limit of an export with templates. */
 const MAX_BYTES = 1024 ** 3
 
 export function runReportsExport(options: ExportOptions, io: CommandIo): Promise<number> {

@@ -80,7 +80,7 @@ async function start(remote: Remote, body: object, maxConcurrent: number | undef
 }
 
 interface ResolvedNames {
-  /** Of names that would be taken for globs. */
+  /** The tasks of names that would be taken for globs. */
   readonly ids: readonly string[]
   readonly plain: readonly string[]
   readonly unknown: readonly string[]
@@ -133,7 +133,7 @@ async function requireStore(remote: Remote): Promise<void> {
 
 const STORE_OFF = 'nothing was started; is Butler.restServerEndpointsEnable.keyValueStore true?'
 
-/** Of no execution. */
+/** The id of no execution. */
 const NO_ID = '00000000-0000-4000-8000-000000000000'
 
 /** Checks before the start that the key may read executions, which waiting needs. */

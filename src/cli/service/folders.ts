@@ -51,6 +51,7 @@ export const lookAt = (path: string): Promise<Stats | null> =>
 const FILES = [
   /^(?:footman|journal)\.db(?:[.-][\w.+-]+)?$/,
   /^footman\.lock(?:-\w+)?$/,
+  /^footman\.reserve$/,
   /^local\.key(?:\.[0-9a-f]+\.tmp)?$/,
   /^\.footman-[0-9a-f]+\.tmp$/,
   /^butler\.\d{4}-\d{2}-\d{2}(?:\.\d+)?\.log(?:\.gz)?$/,
@@ -79,7 +80,7 @@ const holdsOne = (folder: string, paths: readonly string[]): boolean => {
   return paths.some((path) => plain(path).startsWith(`${plain(folder)}/`))
 }
 
-/** Of the schedule file; null without a scheduler. */
+/** The folder of the schedule file; null without a scheduler. */
 export const scheduleFolder = ({ scheduleFile }: ServiceFacts): string | null => scheduleFile && dirname(scheduleFile)
 
 /** Whether nothing but the schedule file and its copies is in its folder: who may replace it may replace the others too. */

@@ -104,7 +104,7 @@ function lineOf(step: Exclude<Step, { readonly kind: 'check' }>, platform: NodeJ
   }
 }
 
-/** As it would be typed. */
+/** The command as an operator would type it. */
 export function commandLine(
   { file, args }: { readonly file: string; readonly args: readonly string[] },
   platform: NodeJS.Platform,

@@ -117,7 +117,7 @@ async function systemdLogs(host: ServiceHost, name: string, { lines, follow }: L
 // --------------- a Windows service, or the task in its place. Numbers are read, as words differ by language
 
 const WINDOWS_TIMEOUT_MS = 20_000
-/** Of `sc`: the service does not exist. */
+/** The code of `sc` when the service does not exist. */
 const NO_SUCH_SERVICE = 1060
 const SERVICE_STATES = ['', 'stopped', 'starting', 'stopping', 'running', 'continuing', 'pausing', 'paused'] as const
 const RUNNING_STATE = 4
@@ -125,7 +125,7 @@ const RUNNING_STATE = 4
 const PROCESS = 7
 const START_TYPE = 2
 const AUTOMATIC = 2
-/** Of `Get-ScheduledTask`. */
+/** The states of `Get-ScheduledTask`, by number. */
 const TASK_STATES = ['unknown', 'disabled', 'queued', 'ready', 'running'] as const
 
 async function windowsStatus(host: ServiceHost, name: string): Promise<ServiceStatus> {

@@ -8,7 +8,7 @@ import { visible } from '../../platform/visible.ts'
 export interface PageInput {
   /** The `Butler` section as it may be shown. */
   readonly butler: Readonly<Record<string, unknown>>
-  /** As the YAML library writes it: block style, two spaces a level. */
+  /** The text of the YAML library: block style, two spaces a level. */
   readonly yaml: string
   readonly masked: boolean
   readonly version: string

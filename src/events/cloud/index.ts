@@ -13,7 +13,7 @@ import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { createCloudClient } from '../../qlik/cloud/client.ts'
 import type { QlikSenseCloudConfig } from '../config.ts'
 import type { EventEmitter } from '../emit.ts'
-import { readMeta, writeMeta } from '../intake-state.ts'
+import { readMeta, writeMeta } from '../store.ts'
 import { type CloudEventsDeps, createCloudEvents } from './cloud-events.ts'
 
 export interface CloudDeps {

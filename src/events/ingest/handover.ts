@@ -21,6 +21,9 @@ interface Left {
   readonly does: string
 }
 
+/** How long a worker that is not taken waits for a disk that cannot be written. */
+const LEFT_WAIT_MS = 5000
+
 /** The settings to compare. `takenUpTo` is left out: the worker gets it while it runs. */
 const doing = ({ takenUpTo, ...settings }: IngestSettings): string => JSON.stringify(settings)
 
@@ -31,7 +34,7 @@ export function createIngestHandover(): IngestHandover {
   async function stopLeft(): Promise<void> {
     const { ingest } = left ?? {}
     left = null
-    await ingest?.stop()
+    await ingest?.stop(LEFT_WAIT_MS)
   }
 
   return {

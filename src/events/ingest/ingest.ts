@@ -5,6 +5,8 @@ import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerEnd, type WorkerHandle } from '../../platform/worker.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { DropReason } from '../types.ts'
+import { givenUpLines } from './given-up.ts'
+import type { Datagram } from './journal.ts'
 import type { DropSample, FromWorker, IngestSettings, ToWorker } from './protocol.ts'
 
 /** Name of the worker's role, as the program's entry knows it. */
@@ -22,11 +24,15 @@ export interface IngestDeps {
   readonly onStatus: (status: 'start' | 'error' | 'stop') => void
   /** Another file has taken the place of the journal, or it was opened again; its newest id. */
   readonly onReopened?: (lastId: number) => void
+  /** The journal cannot be written: resolves with true when these messages are safe elsewhere. */
+  readonly onUnwritten?: (messages: readonly Datagram[]) => Promise<boolean>
 }
 
 export interface CreateIngestDeps extends IngestDeps {
   /** Entry file of the worker; default: the running program itself. */
-  readonly workerEntry?: URL
+  readonly workerEntry?: URL | undefined
+  /** Accepted messages are lost, as Footman ends before they could be stored. */
+  readonly onGivenUp?: (() => void) | undefined
 }
 
 export interface Ingest {
@@ -53,11 +59,14 @@ export interface Ingest {
   ping(): Promise<void>
   /** Replaces the receiver of its reports; with null, reports are kept for the next receiver. */
   reportTo(next: IngestDeps | null): void
-  stop(): Promise<void>
+  /** Messages that wait in memory are stored if that works within `waitMs`; else they are given up, and each is named in the log. */
+  stop(waitMs: number): Promise<void>
 }
 
 const RESPAWN_MS = 1000
 const STOP_TIMEOUT_MS = 5000
+/** So long after its last attempt a worker has stopped, unless the disk does not answer. */
+const LAST_ATTEMPT_MS = 2000
 const EXPECT_TIMEOUT_MS = 5000
 /** A worker that has not opened its journal by then never will. */
 const OPEN_TIMEOUT_MS = 20_000
@@ -69,7 +78,8 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
   let deps: IngestDeps | null = first
   const unheard: FromWorker[] = []
   const start = createStart()
-  const stopped = Promise.withResolvers<void>()
+  /** Messages that no store has taken; null when the worker did not report them. */
+  const stopped = Promise.withResolvers<readonly Datagram[] | null>()
   const pings = createPings((number) => worker?.post({ type: 'ping', number }))
   let worker: WorkerHandle<ToWorker> | undefined
   let isListening = false
@@ -102,6 +112,8 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
       case 'inMemory':
         inMemory = message.count
         return undefined
+      case 'unwritten':
+        return handOver(message.messages, deps.onUnwritten, counters)
       case 'listening':
         socket = message
         return tellListening(message)
@@ -120,8 +132,18 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
       case 'pong':
         return pings.answered(message.number)
       case 'stopped':
-        return stopped.resolve()
+        return stopped.resolve(message.left)
     }
+  }
+
+  async function handOver(
+    messages: readonly Datagram[],
+    elsewhere: IngestDeps['onUnwritten'],
+    counters: IngestCounters,
+  ): Promise<void> {
+    const taken = (await elsewhere?.(messages).catch(() => false)) ?? false
+    if (taken) counters.received += messages.length
+    worker?.post({ type: 'handedOver', taken })
   }
 
   function tellListening({ address, port, receiveBuffer }: NonNullable<Ingest['socket']>): void {
@@ -149,7 +171,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
 
   function ended(end: WorkerEnd): void {
     isListening = false
-    stopped.resolve()
+    stopped.resolve(null)
     if (stopping) return
     const reason = end.error?.message ?? `exit code ${end.code}`
     if (!everListened) {
@@ -200,11 +222,14 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
       if (isListening && socket) tellListening(socket)
       for (const message of unheard.splice(0)) handle(message, next)
     },
-    async stop() {
+    async stop(waitMs) {
       stopping = true
       if (!worker) return
-      worker.post({ type: 'stop' })
-      await within(stopped.promise, STOP_TIMEOUT_MS, () => undefined)
+      worker.post({ type: 'stop', waitMs })
+      const left = await within(stopped.promise, Math.max(STOP_TIMEOUT_MS, waitMs + LAST_ATTEMPT_MS), () => null)
+      const lines = givenUpLines(left, { inMemory, journalFile: settings.journalFile })
+      for (const line of lines) log.error(`[UDP Queue] task_results: ${line}`)
+      if (lines.length > 0) first.onGivenUp?.()
       await worker.terminate()
       isListening = false
       deps?.onStatus('stop')

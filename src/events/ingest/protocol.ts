@@ -1,6 +1,7 @@
 /** Messages between the ingest worker and the main thread. */
 import type { StorageState } from '../../platform/storage/states.ts'
 import type { DropReason } from '../types.ts'
+import type { Datagram } from './journal.ts'
 
 export interface IngestSettings {
   readonly journalFile: string
@@ -12,7 +13,7 @@ export interface IngestSettings {
   readonly allowedSources: readonly string[] | null
   /** Messages begin with one of them; empty = no secret is asked for. */
   readonly sharedSecrets: readonly string[]
-  /** Of each sender; null = unlimited. */
+  /** The limit of each sender; null = unlimited. */
   readonly maxMessagesPerMinute: number | null
   readonly maxBacklog: number
   /** Messages kept in memory while the journal cannot be written. */
@@ -36,6 +37,8 @@ export type FromWorker =
   | ({ readonly type: 'storage' } & StorageState)
   /** So many messages wait in memory, as the journal cannot be written. */
   | { readonly type: 'inMemory'; readonly count: number }
+  /** The oldest of them, which another store may take; `handedOver` answers. */
+  | { readonly type: 'unwritten'; readonly messages: readonly Datagram[] }
   | { readonly type: 'listening'; readonly address: string; readonly port: number; readonly receiveBuffer: number }
   | {
       readonly type: 'listenFailed'
@@ -54,7 +57,8 @@ export type FromWorker =
   | { readonly type: 'problem'; readonly level: 'error' | 'warn'; readonly message: string }
   /** The answer to the `ping` of that number, and so to all before it. */
   | { readonly type: 'pong'; readonly number: number }
-  | { readonly type: 'stopped' }
+  /** `left`: messages that no store has taken. */
+  | { readonly type: 'stopped'; readonly left: readonly Datagram[] }
 
 export type ToWorker =
   /** How many accepted events are not yet worked off, journal and database together. */
@@ -66,4 +70,7 @@ export type ToWorker =
   | { readonly type: 'suspect' }
   /** Asks whether the worker is alive. */
   | { readonly type: 'ping'; readonly number: number }
-  | { readonly type: 'stop' }
+  /** Whether another store has taken the messages that were `unwritten`. */
+  | { readonly type: 'handedOver'; readonly taken: boolean }
+  /** `waitMs`: how long a journal that cannot be written is waited for. */
+  | { readonly type: 'stop'; readonly waitMs: number }

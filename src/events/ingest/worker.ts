@@ -1,11 +1,14 @@
 /** The ingest worker: owns the UDP socket and `journal.db`, so that nothing on the main thread can cost a datagram. */
 
+import { dirname } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { limitedClient } from '../../platform/addresses.ts'
 import { backoffDelay } from '../../platform/backoff.ts'
 import { within } from '../../platform/deadline.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import { compileHotCode, releaseAfterWork } from '../../platform/runtime.ts'
+import { releaseReserve } from '../../platform/storage/reserve.ts'
 import type { StorageState } from '../../platform/storage/states.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
@@ -27,6 +30,8 @@ const REFRESH_SOURCES_MS = 5 * 60_000
 const REPORT_MS = 1000
 const RESOLVE_PATIENCE_MS = 1000
 const PURGE_CHUNK = 500
+/** Time between two attempts to get rid of what waits in memory, at the end. */
+const LAST_ATTEMPTS_MS = 250
 const REBIND = { firstMs: 1000, maxMs: 30_000, jitter: 0 }
 
 /** Runs until a `stop` message has been carried out. */
@@ -124,24 +129,23 @@ export async function runIngestWorker(
   report.start()
   refresh.start()
 
-  async function stop(): Promise<void> {
+  async function stop(waitMs: number): Promise<void> {
     stopped = true
     void report.stop()
     void refresh.stop()
     await socket?.close()
     incoming.flush()
-    if (incoming.waiting > 0) tellLost(incoming.waiting)
+    for (const end = performance.now() + waitMs; incoming.waiting.length > 0 && performance.now() < end; ) {
+      await pause(LAST_ATTEMPTS_MS)
+      // Another store that takes them is better: from here they are alerted after the next start only.
+      if (incoming.isRefused || performance.now() >= end - LAST_ATTEMPTS_MS) {
+        releaseReserve(dirname(settings.journalFile))
+      }
+      incoming.flush()
+    }
     journal.close()
-    channel.post({ type: 'stopped' })
+    channel.post({ type: 'stopped', left: incoming.waiting })
     channel.end()
-  }
-
-  function tellLost(count: number): void {
-    channel.post({
-      type: 'problem',
-      level: 'error',
-      message: `${count} messages of Qlik Sense that waited in memory are lost, as Footman ends and ${settings.journalFile} cannot be written. After its next start the reconciler looks for the failed executions among them in Qlik Sense`,
-    })
   }
 
   channel.onMessage((message) => {
@@ -150,7 +154,8 @@ export async function runIngestWorker(
     else if (message.type === 'purge') purge(message.upTo, message.before)
     else if (message.type === 'suspect') journal.guard.suspect()
     else if (message.type === 'ping') channel.post({ type: 'pong', number: message.number })
-    else void stop()
+    else if (message.type === 'handedOver') incoming.handedOver(message.taken)
+    else void stop(message.waitMs)
   })
 
   function advanced(consumedUpTo: number, pendingEvents: number): void {
@@ -177,10 +182,6 @@ interface ReceiverDeps {
   readonly now: () => number
 }
 
-/**
- * Takes datagrams as they arrive: checks sender, size and rate, and appends what passes to the journal, all of one turn
- * of the event loop in one transaction. Runs inside the ingest worker; knows nothing of sockets or threads.
- */
 interface Receiver {
   receive(raw: Uint8Array, sender: string): void
   backlog(consumedUpTo: number, pendingEvents: number): void
@@ -188,8 +189,12 @@ interface Receiver {
   expect(tokens: readonly string[]): void
   /** Writes what waits and reports what was dropped; call before ending and about once a second. */
   flush(): void
-  /** How many messages wait to be written. */
-  readonly waiting: number
+  /** Messages that wait to be written. */
+  readonly waiting: readonly Datagram[]
+  /** Whether another store has taken the messages that were posted as unwritten. */
+  handedOver(taken: boolean): void
+  /** The other store has not taken the last messages that it was offered. */
+  readonly isRefused: boolean
   /** The journal is another file now, whose newest entry is this one. */
   reopened(lastId: number): void
 }
@@ -200,6 +205,8 @@ const RETRY_MS = 1000
 /** However many they are, messages that wait in memory are not larger than this together. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 const BATCH = 2000
+/** Messages that another store is offered at a time. */
+const HANDED_OVER = 200
 
 const ADVICE: Readonly<Partial<Record<DropReason, string>>> = {
   SOURCE_NOT_ALLOWED:
@@ -219,6 +226,10 @@ const NO_SECRET: Refusal = {
   detail: 'it does not begin with one of Butler.footman.udp.sharedSecrets',
 }
 
+/**
+ * Takes datagrams as they arrive: checks sender, size and rate, and appends those that pass to the journal, all of one turn
+ * of the event loop in one transaction. Has no socket and no thread of its own.
+ */
 export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
   const rates = settings.maxMessagesPerMinute === null ? null : createSenderRates(settings.maxMessagesPerMinute)
   const secrets = settings.sharedSecrets.length === 0 ? null : createSharedSecrets(settings.sharedSecrets)
@@ -229,6 +240,9 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   let waiting: Datagram[] = []
   let waitingBytes = 0
   let waitingReported = 0
+  /** The messages that another store is offered at the moment. */
+  let offered: ReadonlySet<Datagram> | null = null
+  let isRefused = false
   let scheduled = false
   let retryTimer: ReturnType<typeof setTimeout> | undefined
   let journalFailing = false
@@ -287,14 +301,25 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
         journalFailed(error)
         return
       }
-      waiting = waiting.slice(batch.length)
-      waitingBytes = waiting.reduce((sum, { raw }) => sum + raw.byteLength, 0)
+      keepWaiting(waiting.slice(batch.length))
       deps.post({ type: 'committed', lastId, received: batch.length })
     }
     if (journalFailing) {
       journalFailing = false
       deps.post({ type: 'problem', level: 'warn', message: 'The journal can be written again' })
     }
+  }
+
+  function keepWaiting(messages: Datagram[]): void {
+    waiting = messages
+    waitingBytes = messages.reduce((sum, { raw }) => sum + raw.byteLength, 0)
+  }
+
+  function offer(): void {
+    if (offered) return
+    const messages = waiting.slice(0, HANDED_OVER)
+    offered = new Set(messages)
+    deps.post({ type: 'unwritten', messages })
   }
 
   function tellWaiting(): void {
@@ -316,6 +341,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     scheduled = true
     clearTimeout(retryTimer)
     retryTimer = setTimeout(commit, RETRY_MS)
+    offer()
   }
 
   return {
@@ -346,7 +372,18 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
       expected = new Set(tokens)
     },
     get waiting() {
-      return waiting.length
+      return waiting
+    },
+    get isRefused() {
+      return isRefused
+    },
+    handedOver(taken) {
+      const gone = offered
+      offered = null
+      isRefused = !taken
+      // Those that could be written meanwhile do not wait any more, and the other store finds that it has them twice.
+      if (taken && gone) keepWaiting(waiting.filter((message) => !gone.has(message)))
+      if (taken && journalFailing && waiting.length > 0) offer()
     },
     flush() {
       if (waiting.length > 0) commit()

@@ -24,7 +24,7 @@ export const newKey = (): string => `fm_${randomBytes(32).toString('base64url')}
 
 export const isKey = (text: string): boolean => /^fm_[A-Za-z0-9_-]{43}$/.test(text)
 
-/** As it stands in the configuration. */
+/** The hash of a key in the form that the configuration has. */
 export const hashOfKey = (key: string): string => `sha256:${digest(key).toString('hex')}`
 
 export interface KnownKey {

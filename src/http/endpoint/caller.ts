@@ -60,7 +60,7 @@ export type Holder =
   /** A person on this machine who can read the local key. */
   | { readonly kind: 'local'; readonly actor: string; readonly until: null }
 
-/** Of endpoints for every caller with valid credentials that have a scope, whichever. */
+/** The scope of endpoints for every caller whose credentials are valid and have any scope. */
 export const ANY_SCOPE = 'any'
 
 export const NO_LIMITS: GrantLimits = { startFilter: null, keyValueNamespaces: null }

@@ -141,7 +141,7 @@ export function keyInCursor(text: string | undefined, parts: number): readonly s
   throw invalidCursor()
 }
 
-/** As `keyInCursor`, for keys that are numbers. */
+/** Does the same as `keyInCursor`, for keys that are numbers. */
 export function numbersInCursor(text: string | undefined, parts: number): readonly number[] | null {
   const key = keyInCursor(text, parts)?.map(Number) ?? null
   if (key?.some((part) => !Number.isSafeInteger(part))) throw invalidCursor()

@@ -40,7 +40,7 @@ export interface ApiRequest {
   readonly times: ZoneTimes
   /** Says in the audit what the call was about; the last note counts. */
   note(note: AuditNote): void
-  /** Of a call with an `Idempotency-Key`: the same when a call that was cut short is repeated. */
+  /** The id of a call with an `Idempotency-Key`: the same when a call that was cut short is repeated. */
   readonly onceId?: string | null
   /** Aborts when the caller hangs up. */
   readonly signal: AbortSignal
@@ -98,7 +98,7 @@ export interface RouteDescription {
   readonly description?: string
   /** False leaves it out of the document. Default true. */
   readonly documented?: boolean
-  /** Of its data, built when they are asked for. */
+  /** The schemas of its data, built when they are asked for. */
   readonly schemas?: () => RouteSchemas
   /** Calls that work as they stand against the simulated site; a test makes every one of them. */
   readonly examples?: readonly RouteExample[]

@@ -88,7 +88,7 @@ export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: Bo
 
 interface Received {
   readonly body: unknown
-  /** Of a text. */
+  /** The encoding of a text. */
   readonly encoding?: Encoding
 }
 

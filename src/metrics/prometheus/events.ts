@@ -34,7 +34,7 @@ export interface DeliveryReport {
   readonly state: 'pending' | 'sending' | 'delivered' | 'dead' | 'suppressed'
   readonly reason: string | null
   readonly latencyMs: number | null
-  /** Of the attempt that led here. */
+  /** The result of the attempt that led here. */
   readonly result?: 'delivered' | 'retry' | 'rejected' | null
 }
 

@@ -6,13 +6,13 @@
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
-  /** Of the series of a histogram. */
+  /** The end of the name, for the series of a histogram. */
   readonly suffix?: '_bucket' | '_sum' | '_count'
 }
 
 /** Where the series of a metric come from. */
 export interface Series {
-  /** Of every sample; the `le` of buckets is not among them. */
+  /** Names of the labels of every sample; the `le` of buckets is not among them. */
   readonly labels: readonly string[]
   /** Read at each scrape. */
   samples(): readonly Sample[]
@@ -80,7 +80,7 @@ export function createDistribution(bounds: readonly number[]): Distribution {
 
 interface Counts {
   readonly bounds: readonly number[]
-  /** Of each bound, without those of the ones before it; the last is above all bounds. */
+  /** Samples up to each bound, without those of the bounds before it; the last are above all bounds. */
   readonly counts: readonly number[]
   readonly sum: number
 }

@@ -1,5 +1,5 @@
 /** The metrics of this Footman for Prometheus. */
-import type { ClusterStatus } from '../../cluster/types.ts'
+import type { SharedState } from '../../cluster/types.ts'
 import type { NodeConfig } from '../../config/process.ts'
 import { TASK_TYPES } from '../../events/kinds.ts'
 import type { EventPipeline } from '../../events/pipeline.ts'
@@ -50,8 +50,7 @@ export interface MetricsSources {
   readonly reports: { queueLength(): number | null; engineSessions(): number | null }
   readonly executions: { taskStates(): readonly TaskReport[] }
   readonly certificates: () => readonly Certificate[]
-  /** Null on a node of its own. */
-  readonly cluster: () => ClusterStatus | null
+  readonly shared: Pick<SharedState, 'status'>
 }
 
 export interface MetricsOptions {
@@ -125,7 +124,10 @@ export function createMetrics(
       'End of a certificate, in seconds since 1970.',
       byLabel('certificate', () => sources.certificates().map(({ name, expiresAt }) => [name, expiresAt / 1000])),
     ),
-    ...clusterFamilies(sources.cluster, () => clock.now()),
+    ...clusterFamilies(
+      () => sources.shared.status,
+      () => clock.now(),
+    ),
     ...storageFamilies(dataDirectory),
   ]
   return {

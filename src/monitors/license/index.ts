@@ -26,10 +26,10 @@ export interface LicenseMonitors {
 const IDENTITY = { name: 'X-Qlik-User', value: 'UserDirectory=Internal; UserId=sa_repository' }
 
 interface Job {
-  /** As `Skipping ... .` names it. */
+  /** The name in the line `Skipping ... .`. */
   readonly what: string
   readonly label: string
-  /** Of the licence jobs, which the primary node does for the site. */
+  /** True for the licence jobs, which the primary node does for the site. */
   readonly primaryOnly: boolean
   /** A node that follows another one looks again, and reports nothing a second time. */
   readonly repeats: boolean

@@ -50,7 +50,7 @@ function ownCondition(code: SelfCode, read: ReadCluster, look: Look): Condition 
   }
 }
 
-/** Of the state that all nodes see, by one of them. While the database is away nothing is known. */
+/** A condition of the state that all nodes see, judged by one of them. While the database is away nothing is known. */
 function commonCondition(code: SelfCode, read: ReadCluster, look: Look): Condition {
   return ownCondition(code, read, (status, now, raised) => {
     const own = status.nodes.find(({ name }) => name === status.node)

@@ -206,7 +206,7 @@ const DOWN_MS = 5 * 60_000
 const DOWN_ATTEMPTS = 3
 
 interface Peer {
-  /** Of the first failure in a row; null = the last attempt succeeded. */
+  /** The time of the first failure in a row; null = the last attempt succeeded. */
   readonly failingSince: number | null
   readonly failures: number
   readonly last: string

@@ -5,7 +5,7 @@ import type { SharedState } from '../../cluster/types.ts'
 import type { EventEmitter } from '../../events/emit.ts'
 import type { EventPipeline } from '../../events/pipeline.ts'
 import { overdueSince } from '../../events/store.ts'
-import type { Api } from '../../http/server.ts'
+import type { ApiServer } from '../../http/server.ts'
 import type { MqttService } from '../../mqtt/types.ts'
 import type { DescriptorWatch } from '../../platform/descriptors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
@@ -41,13 +41,13 @@ export interface SelfAlertsDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly times: ZoneTimes
-  /** Of `footman.db`. */
+  /** The storage of `footman.db`. */
   readonly storage: { readonly guard: Pick<StorageGuard, 'note'> }
   readonly emitter: EventEmitter
   readonly pipeline: Pick<EventPipeline, 'status' | 'counters'>
   /** Destinations in use, by name. */
   readonly alerts: { readonly destinations: ReadonlyMap<string, unknown> }
-  readonly api: Pick<Api, 'tlsProblem'>
+  readonly rest: Pick<ApiServer, 'tlsProblem'>
   readonly qlik: { readonly certificates: Pick<Qlik['certificates'], 'check'> }
   readonly certificates: () => readonly { readonly name: string; readonly expiresAt: number }[]
   readonly descriptors: Pick<DescriptorWatch, 'problem'>
@@ -139,7 +139,7 @@ export function createSelfAlerts(
   }
   const certificateProblems = () => ({
     qlik: qrsConnection ? (deps.qlik.certificates.check().problems[0] ?? null) : null,
-    rest: deps.api.tlsProblem,
+    rest: deps.rest.tlsProblem,
   })
 
   const service = createChecker(

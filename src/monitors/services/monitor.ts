@@ -217,7 +217,7 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
 
 interface WatchedService {
   readonly host: string
-  /** As configured; Windows does not mind the case of its letters. */
+  /** The name in the configuration; Windows does not mind the case of its letters. */
   readonly name: string
   readonly friendlyName: string
   memory: ServiceMemory

@@ -50,7 +50,7 @@ export interface EngineObject {
 }
 
 export interface EngineClient {
-  /** Of the configuration, for messages. */
+  /** The host in the configuration, for messages. */
   readonly host: string
   /**
    * Opens a session. Rejects with an `EngineError`: `unreachable`, `timeout`, `refused`, `aborted`. When `signal` aborts

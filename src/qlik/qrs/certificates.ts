@@ -10,7 +10,7 @@ import { systemClock } from '../../platform/types.ts'
 import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { QrsCertificates } from './transport.ts'
 
-/** As `Butler.cert` in the configuration, with absolute paths. */
+/** The files of `Butler.cert` in the configuration, with absolute paths. */
 export interface CertificatePaths {
   readonly clientCert: string
   readonly clientCertKey: string

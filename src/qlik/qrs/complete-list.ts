@@ -50,19 +50,26 @@ export async function completeTaskList(
   }
 }
 
-/** All tasks of the site, in batches; one alone on a small site. */
+/**
+ * All tasks of the site, in batches; one alone on a small site. On a large site those that are not wanted are left out:
+ * `isWanted` is asked right before the request for the task.
+ */
 export async function* taskBatches(
   deps: { transport: QrsTransport; log: Logger },
   signal?: AbortSignal,
+  isWanted: (taskId: string) => boolean = () => true,
 ): AsyncGenerator<readonly unknown[]> {
   if (((await countOrNull(deps, null, signal)) ?? 0) <= SMALL_SITE) {
     yield await completeTaskList(deps, null, signal)
     return
   }
   const ids = (await taskRows(deps.transport, ID_ROWS, null, signal)).map(([id]) => id)
-  for (let from = 0; from < ids.length; from += IDS_PER_REQUEST) {
-    const chunk = ids.slice(from, from + IDS_PER_REQUEST)
-    yield await listOf(deps.transport, or(...chunk.map((id) => guid('id', id))), signal)
+  for (let next = 0; next < ids.length; ) {
+    const chunk: string[] = []
+    for (; next < ids.length && chunk.length < IDS_PER_REQUEST; next += 1) {
+      if (isWanted(ids[next]!)) chunk.push(guid('id', ids[next]!))
+    }
+    if (chunk.length > 0) yield await listOf(deps.transport, or(...chunk), signal)
   }
 }
 

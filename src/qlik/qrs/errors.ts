@@ -31,7 +31,7 @@ export class QrsError extends Error {
   override readonly name = 'QrsError'
   readonly kind: QrsErrorKind
   readonly status: number | null
-  /** Of a 403: the right that the user lacks; null otherwise. */
+  /** The right that the user lacks, for a 403; null otherwise. */
   readonly missingRight: string | null
   /** At most 200 characters of what QRS answered. */
   readonly body: string

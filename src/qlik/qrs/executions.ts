@@ -30,8 +30,11 @@ export function createExecutionReader(deps: { transport: QrsTransport; log: Logg
     return found.sort(byStartTime)
   }
 
-  async function* batches(signal?: AbortSignal): AsyncGenerator<readonly QrsTask[]> {
-    for await (const batch of taskBatches(deps, signal)) yield batch.flatMap((task) => toTask(task) ?? [])
+  async function* batches(
+    signal?: AbortSignal,
+    isWanted?: (taskId: string) => boolean,
+  ): AsyncGenerator<readonly QrsTask[]> {
+    for await (const batch of taskBatches(deps, signal, isWanted)) yield batch.flatMap((task) => toTask(task) ?? [])
   }
 
   return {

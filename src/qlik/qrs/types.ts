@@ -166,8 +166,11 @@ export interface QrsTaskKey {
 export interface ExecutionReader {
   /** `task/full`, complete. */
   allTasks(signal?: AbortSignal): Promise<readonly QrsTask[]>
-  /** The same in batches, so that a large site does not have to fit into memory. */
-  taskBatches(signal?: AbortSignal): AsyncIterable<readonly QrsTask[]>
+  /**
+   * The same in batches, so that a large site does not have to fit into memory. Of a large site those that are not wanted
+   * are not read; `isWanted` is asked right before the request.
+   */
+  taskBatches(signal?: AbortSignal, isWanted?: (taskId: string) => boolean): AsyncIterable<readonly QrsTask[]>
   /** How many tasks there are; null from a server that cannot count. */
   taskCount(signal?: AbortSignal): Promise<number | null>
   /** Ids and names of tasks, read in pages, in no order; `withApp`: only tasks of an app, with its name. */

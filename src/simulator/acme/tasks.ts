@@ -1,7 +1,6 @@
+/** Acme's tasks: 16 reload tasks and two of each other type. */
 import type { TaskBehaviour, TaskType } from '../entities.ts'
 import { PUNCTUATION_TAGS } from './site.ts'
-
-/** Acme's tasks: 16 reload tasks and two of each other type. */
 
 export interface TaskRow {
   readonly id: string

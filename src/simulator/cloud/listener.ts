@@ -16,7 +16,7 @@ export interface CloudSettings {
   /** The accepted bearer token; default: any that is not empty. */
   readonly token?: string
   readonly tenantId?: string
-  /** As links have it; default https://acme.eu.qlikcloud.com. */
+  /** The address that links have; default https://acme.eu.qlikcloud.com. */
   readonly tenantUrl?: string
   /** Simulated milliseconds a started reload runs; default 1,500. */
   readonly reloadMs?: number

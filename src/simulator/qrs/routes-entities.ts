@@ -162,7 +162,7 @@ function createTaskWithTriggers(call: Call, taskType: TaskType) {
   return json(201, render(task, SHAPES.Task!, 'full'))
 }
 
-/** As create, for a task that exists. */
+/** Does the same as create, for a task that exists. */
 function updateTaskWithTriggers(call: Call) {
   const body = bodyOf(call)
   const given = (body.task as Json | undefined) ?? body

@@ -20,7 +20,7 @@ import {
   TASK_TYPES,
   taskTypeText,
 } from './status.ts'
-import { knownBefore, recordExecution, standingAt, successBefore } from './store.ts'
+import { knownBefore, recordExecution, standingAt, successBefore, taskState } from './store.ts'
 import type { EndedExecution, EndedOnSite, EndedReader, StartRecords } from './types.ts'
 
 export interface HistoryDeps {
@@ -253,32 +253,53 @@ interface FirstImportDeps {
   readonly db: Database
   readonly history: Pick<History, 'add'>
   readonly qrs: Pick<ExecutionReader, 'taskBatches' | 'resultsById' | 'resultsOfExecutions'>
+  /** How many events wait for data of Qlik Sense. */
+  readonly eventsWaiting: () => number
   readonly log: Logger
 }
 
 const DONE_KEY = 'history.imported'
 const RETRY = { firstMs: 2000, maxMs: 60_000 }
+/** While more events than these wait, their questions go first, */
+const MANY_EVENTS = 100
+const PAUSE_MS = 1000
+/** but no longer than this in all. */
+const PATIENCE_MS = 600_000
 
-/** Goes on in the background until QRS has answered; nothing waits for it. */
-export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): Service {
+/**
+ * Goes on in the background until QRS has answered; nothing waits for it. It makes way for a burst of events, and leaves out
+ * the tasks of which the history has learned meanwhile: those of a mass failure are not asked about twice.
+ */
+export function createFirstImport({ db, history, qrs, eventsWaiting, log }: FirstImportDeps): Service {
   const stopping = new AbortController()
+  const { signal } = stopping
   let running: Promise<void> = Promise.resolve()
+  let patience = PATIENCE_MS / PAUSE_MS
+  const isNew = (taskId: string) => taskState(db, taskId) === undefined
+
+  async function makeWay(): Promise<void> {
+    for (; eventsWaiting() > MANY_EVENTS && patience > 0; patience -= 1) {
+      await pause(PAUSE_MS, undefined, { signal, ref: false })
+    }
+  }
 
   async function run(): Promise<void> {
     for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
       try {
         let count = 0
-        for await (const tasks of qrs.taskBatches(stopping.signal)) {
+        await makeWay()
+        for await (const tasks of qrs.taskBatches(signal, isNew)) {
           const executions = await lastExecutions(tasks)
           await history.add(executions, true)
           count += executions.length
+          await makeWay()
         }
         db.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', DONE_KEY, String(count))
         log.info(`HISTORY: The last results of ${count} tasks were taken from Qlik Sense`)
         return
       } catch (error) {
         log.verbose(`HISTORY: The last results of tasks cannot be read yet: ${reasonOf(error)}`)
-        await pause(backoffDelay(attempt, RETRY), undefined, { signal: stopping.signal, ref: false }).catch(() => {})
+        await pause(backoffDelay(attempt, RETRY), undefined, { signal, ref: false }).catch(() => {})
       }
     }
   }
@@ -289,12 +310,10 @@ export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): S
       return result ? [{ task, result }] : []
     })
     const ids = lasts.map(({ result }) => result.id)
-    const known = new Map(
-      (await qrs.resultsById(ids, stopping.signal)).map((result) => [result.id, result.executionID]),
-    )
+    const known = new Map((await qrs.resultsById(ids, signal)).map((result) => [result.id, result.executionID]))
     const idOf = (result: QrsExecutionResult) => result.executionID ?? known.get(result.id) ?? null
     const retried = lasts.flatMap(({ task, result }) => (mayHaveAttempts(task) && idOf(result)) || [])
-    const results = retried.length > 0 ? await qrs.resultsOfExecutions(retried, stopping.signal) : []
+    const results = retried.length > 0 ? await qrs.resultsOfExecutions(retried, signal) : []
     const attempts = Map.groupBy(results, ({ executionID }) => executionID?.toLowerCase() ?? null)
     return lasts.flatMap(({ task, result }) => {
       const executionId = idOf(result)

@@ -32,6 +32,8 @@ export interface ExecutionsDeps {
   /** `footman.db`. */
   readonly databaseFile: string
   readonly workerEntry?: URL | undefined
+  /** How many events wait for data of Qlik Sense. */
+  readonly eventsWaiting: () => number
 }
 
 /** Sections of the configuration that executions read. */
@@ -178,7 +180,7 @@ export function createExecutions(
     services: [
       { name: 'waiting calls', start: async () => {}, stop: async () => stopping.abort() },
       reader,
-      ...(qrsConnection ? [createFirstImport({ db, history, qrs, log })] : []),
+      ...(qrsConnection ? [createFirstImport({ ...deps, history, qrs })] : []),
     ],
     observers: {
       event({ executionId, taskId }) {

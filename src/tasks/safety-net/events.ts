@@ -1,7 +1,7 @@
 /** The events of the safety net, and how they enter the pipeline. */
 
 import type { EventEmitter } from '../../events/emit.ts'
-import { takeDedupKey } from '../../events/intake-state.ts'
+import { takeDedupKey } from '../../events/store.ts'
 import type { EventOutcome, EventSource, EventType, TaskMessage, WatchdogDetails } from '../../events/types.ts'
 import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'

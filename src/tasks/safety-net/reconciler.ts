@@ -1,5 +1,5 @@
 /** Finds executions whose end was not announced: UDP messages get lost, and Footman may have been away. */
-import { dedupKey } from '../../events/intake-state.ts'
+import { dedupKey } from '../../events/store.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'

@@ -11,9 +11,10 @@ import { once } from '../../platform/once.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'
+import type { CheckCurrent } from './changes.ts'
 import { planText } from './plan.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './repository.ts'
-import type { CheckCurrent, Scheduler } from './scheduler.ts'
+import type { Scheduler } from './scheduler.ts'
 import { ACTION_SCOPES, type Plan, type Run, type Schedule, type ScheduleValues, type StartSelection } from './types.ts'
 
 export interface GuardDeps {

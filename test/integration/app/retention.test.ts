@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import { createRetention } from '../../../src/app/retention.ts'
-import { takeDedupKey } from '../../../src/events/intake-state.ts'
+import { takeDedupKey } from '../../../src/events/store.ts'
 import { auditMigrations, insertEntry } from '../../../src/http/audit.ts'
 import { createMessages } from '../../../src/mqtt/index.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
@@ -161,7 +161,7 @@ test('MQTT messages that were given up are kept as long as events, also while MQ
   }
   db.run(`INSERT INTO mqtt_outgoing (key, body, created_at) VALUES ('waits', '{}', 0)`)
   const config = await configOf(loadButler('footman:\n  retention:\n    events: 10d'))
-  const messages = createMessages({ db, writer, clock, log, mqtt: null, admit: undefined }, config, false)
+  const messages = createMessages({ db, writer, clock, log, mqtt: null }, config, false)
   const retention = createRetention(
     { writer, clock, log, pipeline: { purgeJournal: () => {} }, features: [messages] },
     { audit: DAY, events: DAY, firstMs: 1 },

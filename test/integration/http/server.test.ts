@@ -189,7 +189,7 @@ describe('starting', () => {
   test('tells where it listens', async () => {
     const { api: server, log } = await started()
     expect(log.of('info')).toContain(`MAIN: REST server listening on http://127.0.0.1:${server.port}`)
-    expect(server.healthy).toBe(true)
+    expect(server.server.healthy).toBe(true)
   })
 
   test('opens nothing when it is disabled', async () => {
@@ -213,7 +213,7 @@ describe('starting', () => {
       exitCode: 2,
       message: expect.stringContaining('already in use'),
     })
-    expect(second.api.healthy).toBe(false)
+    expect(second.api.server.healthy).toBe(false)
   })
 })
 
@@ -253,7 +253,7 @@ describe('TLS', () => {
     expect(status).toBe(200)
     expect(log.of('info')).toContain(`MAIN: REST server listening on https://127.0.0.1:${server.port}`)
     const expiresAt = Date.parse(new X509Certificate(readFileSync(files.cert.path)).validTo)
-    expect(server.certificates()).toEqual([{ name: 'rest', expiresAt }])
+    expect(server.server.certificates()).toEqual([{ name: 'rest', expiresAt }])
     const plain = await rawHttp(server.port, { path: '/v4/butlerping' }).catch(() => ({ status: 0 }))
     expect(plain.status).not.toBe(200)
   })

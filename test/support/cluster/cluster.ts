@@ -25,7 +25,7 @@ export interface ClusterSettings {
   readonly clockShifts?: readonly number[]
   /** The monotonic clocks of the nodes can stand still: `holdClock`. */
   readonly clocksCanStop?: boolean
-  /** Of the site; absent = 500. */
+  /** The number of tasks of the site; absent = 500. */
   readonly tasks?: number
   /** On which the nodes run; absent = the compiled executable. */
   readonly host?: Host

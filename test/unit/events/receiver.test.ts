@@ -130,6 +130,75 @@ describe('a journal that cannot be written', () => {
   })
 })
 
+describe('messages that the journal cannot take', () => {
+  afterEach(() => void jest.useRealTimers())
+
+  function scene() {
+    jest.useFakeTimers()
+    const posted: FromWorker[] = []
+    const stored: number[] = []
+    let full = true
+    const receiver = createReceiver(
+      {
+        append(datagrams) {
+          if (full) throw new Error('database or disk is full')
+          stored.push(...datagrams.map(({ raw }) => raw[0]!))
+          return stored.length
+        },
+        lastId: 0,
+        sources: null,
+        post: (message) => void posted.push(message),
+        now: () => 0,
+      },
+      { ...settings, memoryBacklog: 1000 },
+    )
+    const receive = (from: number, to: number) => {
+      for (let n = from; n < to; n += 1) receiver.receive(new Uint8Array([n]), '127.0.0.1')
+      receiver.flush()
+    }
+    const offered = () =>
+      posted
+        .splice(0)
+        .flatMap((message) => (message.type === 'unwritten' ? [message.messages.map(({ raw }) => raw[0]!)] : []))
+    const makeRoom = () => {
+      full = false
+    }
+    const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n)
+    return { receiver, receive, offered, numbers, stored, makeRoom }
+  }
+
+  test('are offered elsewhere, the oldest first, and leave memory when they are taken', () => {
+    const { receiver, receive, offered, numbers } = scene()
+    receive(0, 1)
+    receive(1, 250)
+    expect(offered()).toEqual([[0]])
+    receiver.handedOver(true)
+    expect(offered()).toEqual([numbers(1, 201)])
+    receiver.handedOver(true)
+    expect(offered()).toEqual([numbers(201, 250)])
+    receiver.handedOver(true)
+    expect(offered()).toEqual([])
+    expect(receiver.waiting).toEqual([])
+  })
+
+  test('stay when they are not taken, are offered again a second later, and are written once there is room', () => {
+    const { receiver, receive, offered, numbers, stored, makeRoom } = scene()
+    receive(0, 3)
+    expect(offered()).toEqual([[0, 1, 2]])
+    receiver.handedOver(false)
+    expect(offered()).toEqual([])
+    jest.advanceTimersByTime(1000)
+    expect(offered()).toEqual([[0, 1, 2]])
+    receive(3, 5)
+    makeRoom()
+    receiver.flush()
+    expect(stored).toEqual(numbers(0, 5))
+    receiver.handedOver(true)
+    expect(receiver.waiting).toEqual([])
+    expect(offered()).toEqual([])
+  })
+})
+
 describe('the journal', () => {
   test('is purged from its start: what is worked off and old goes, what is young stays', () => {
     const directory = tempDirectory()

@@ -111,7 +111,7 @@ function world() {
         emitter: { emit },
         pipeline: pipeline as never,
         alerts: { destinations: state.destinations },
-        api: {
+        rest: {
           get tlsProblem() {
             return state.tlsProblem
           },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { subscriptionsFor } from '../../../src/mqtt/client.ts'
+import { subscriptionsFor } from '../../../src/mqtt/intake.ts'
 import { filterCovers, topicMatches, topicProblem } from '../../../src/platform/mqtt-topics.ts'
 import { mqttSettings } from '../../integration/mqtt/support.ts'
 

@@ -23,7 +23,7 @@ const sections = new Set(
   keys.flatMap((key) => key.split('.').map((_, index, words) => words.slice(0, index + 1).join('.'))),
 )
 /** Files and words that look like settings. */
-const NO_SETTING = /^footman\.(exe|db|lock|self|service|db-\w+|yaml)\b/
+const NO_SETTING = /^footman\.(exe|db|lock|reserve|self|service|db-\w+|yaml)\b/
 
 describe.each(pages)('%s', (page) => {
   test('names settings that exist', () => {

@@ -24,7 +24,7 @@ const IDS: Readonly<Record<string, readonly string[]>> = {
   'report-tasks': numbered(7, '17.'),
   'user-demand': numbered(15),
   cluster: numbered(10, 'C'),
-  'public-reports': numbered(20, 'F'),
+  'public-reports': numbered(21, 'F'),
 }
 
 interface Row {

@@ -34,7 +34,7 @@ export const relativeDirectories: Check = ({ config, report }) => {
   }
 }
 
-/** Of operations that are switched on. */
+/** The approved directories of the operations that are switched on. */
 function approvedDirectories(config: Config): (readonly [key: string, path: string])[] {
   const { restServerConfig, restServerEndpointsEnable: on, footman } = config
   if (!restServerConfig.enable) return []

@@ -40,12 +40,12 @@ export function printMigrated(
   { before, after }: { readonly before: MapNode; readonly after: MapNode },
   { expand, gone }: PrintOptions,
 ): string[] {
-  const { lines, step } = source
-  const span = ([from, to]: Span) => lines.slice(from, to).filter((_, index) => !gone.has(from + index))
+  const { step } = source
+  const { span, moved, commentBehind, replacedScalar, scalarText } = createQuotes(source, gone)
 
   function printMap(node: MapNode, from: From | null, indent: number): string[] {
     const members = from?.block.members ?? []
-    const merged = mergedNames(node, from)
+    const merged = expand ? null : mergedNames(node, from)
     const pieces: Piece[] = []
     for (const member of members) {
       if (member.kind === 'merge' && merged) pieces.push({ position: member.line, lines: moved(member, indent) })
@@ -55,29 +55,12 @@ export function printMigrated(
     }
     for (const [key, entry] of node.entries) {
       if (merged?.has(key)) continue
-      pieces.push({ position: position(entry, from), lines: printEntry(key, entry, members, indent) })
+      pieces.push({
+        position: positionOf(origins.firstLine(entry), from),
+        lines: printEntry(key, entry, members, indent),
+      })
     }
     return pieces.sort((a, b) => a.position - b.position).flatMap((piece) => piece.lines)
-  }
-
-  /** Where in a section its keys stand; new ones come last. */
-  function position(entry: MapEntry, from: From | null): number {
-    const line = origins.firstLine(entry)
-    const first = from?.block.members[0]?.line ?? Number.POSITIVE_INFINITY
-    const end = from?.block.members.at(-1)?.end ?? 0
-    return from === null || (line >= first && line < end) ? line : Number.POSITIVE_INFINITY
-  }
-
-  /** The keys that come from `<<`, when all of them are as they were; else they are written out. */
-  function mergedNames(node: MapNode, from: From | null): ReadonlySet<string> | null {
-    if (expand || from?.before?.kind !== 'map' || !from.block.members.some(({ kind }) => kind === 'merge')) return null
-    const own = new Set(from.block.members.map(({ key }) => key))
-    const names = [...from.before.entries].filter(([key]) => !own.has(key))
-    const intact = names.every(([key, entry]) => {
-      const now = node.entries.get(key)
-      return now !== undefined && sameNode(now.node, entry.node)
-    })
-    return intact ? new Set(names.map(([key]) => key)) : null
   }
 
   /** Comments that stay where a key has gone. */
@@ -91,16 +74,9 @@ export function printMigrated(
     return [...shift(own, indent - member.column), ...inside]
   }
 
-  /** The comment behind the key of a section. */
-  function commentBehind({ line, column, keyText }: Member): string[] {
-    const found = /\s(#.*)$/.exec(lines[line]!.slice(column + keyText.length))?.[1]
-    return found ? [found] : []
-  }
-
   function printEntry(key: string, entry: MapEntry, siblings: readonly Member[], indent: number): string[] {
     const member = origins.claimOf(entry)
-    if (!member) return printNew(key, entry, indent)
-    if (member.flow) return printNew(key, entry, indent)
+    if (!member || member.flow) return printNew(key, entry, indent)
     const above = siblings.includes(member) ? [...span(member.detached), ...span(member.own)] : span(member.own)
     return [...shift(above, indent - member.column), ...printFrom(key, entry, member, indent)]
   }
@@ -187,6 +163,37 @@ export function printMigrated(
     return node.entries.size === 0 ? [`${head} {}`] : [head, ...printMap(node, null, indent + step)]
   }
 
+  const from = source.root ? { block: source.root, before } : null
+  const body = printMap(after, from, source.root?.column ?? 0)
+  const comments = source.root ? [] : source.commentsIn(source.contents)
+  return [...span(source.preamble), ...comments, ...body, ...(source.root ? span(source.root.tail) : [])]
+}
+
+/** Keys keep their order in a section, by the line of the file that each comes from; those of other sections come last. */
+function positionOf(line: number, from: From | null): number {
+  const first = from?.block.members[0]?.line ?? Number.POSITIVE_INFINITY
+  const end = from?.block.members.at(-1)?.end ?? 0
+  return from === null || (line >= first && line < end) ? line : Number.POSITIVE_INFINITY
+}
+
+/** The keys that come from `<<`, when all of them are as they were; else they are written out. */
+function mergedNames(node: MapNode, from: From | null): ReadonlySet<string> | null {
+  if (from?.before?.kind !== 'map' || !from.block.members.some(({ kind }) => kind === 'merge')) return null
+  const own = new Set(from.block.members.map(({ key }) => key))
+  const names = [...from.before.entries].filter(([key]) => !own.has(key))
+  const intact = names.every(([key, entry]) => {
+    const now = node.entries.get(key)
+    return now !== undefined && sameNode(now.node, entry.node)
+  })
+  return intact ? new Set(names.map(([key]) => key)) : null
+}
+
+/** The text of the file, in pieces that go to another place. */
+function createQuotes(source: Source, gone: PrintOptions['gone']) {
+  const { lines } = source
+
+  const span = ([from, to]: Span) => lines.slice(from, to).filter((_, index) => !gone.has(from + index))
+
   /** The lines of a member, up to `end`, at another depth. */
   function moved(member: Member, indent: number, end = member.end): string[] {
     // An empty key after the end of a document has no line; the result is read again before it is used.
@@ -194,15 +201,10 @@ export function printMigrated(
     return [' '.repeat(indent) + first.slice(member.column), ...shift(rest, indent - member.column)]
   }
 
-  /** `text` begins with the key of the member. */
-  function renamed(
-    [first = '', ...rest]: readonly string[],
-    key: string,
-    { key: was, keyText: written }: Member,
-  ): string[] {
-    if (key === was) return [first, ...rest]
-    const at = first.indexOf(written)
-    return [first.slice(0, at) + keyText(key) + first.slice(at + written.length), ...rest]
+  /** The comment behind the key of a section. */
+  function commentBehind({ line, column, keyText }: Member): string[] {
+    const found = /\s(#.*)$/.exec(lines[line]!.slice(column + keyText.length))?.[1]
+    return found ? [found] : []
   }
 
   /** The line of a member with another value. */
@@ -214,7 +216,7 @@ export function printMigrated(
     return `${line.slice(member.column, at.from)}${gap}${scalarText(node)}${line.slice(at.to)}`
   }
 
-  /** As it is written in the file, when that is where it comes from. */
+  /** The value as the file has it, when it comes from there. */
   function scalarText(node: ScalarNode): string {
     const written = source.valueAt(node.at)
     const value = written && source.valueText(written)
@@ -222,10 +224,18 @@ export function printMigrated(
     return freshScalar(node.value)
   }
 
-  const from = source.root ? { block: source.root, before } : null
-  const body = printMap(after, from, source.root?.column ?? 0)
-  const comments = source.root ? [] : source.commentsIn(source.contents)
-  return [...span(source.preamble), ...comments, ...body, ...(source.root ? span(source.root.tail) : [])]
+  return { span, moved, commentBehind, replacedScalar, scalarText }
+}
+
+/** The lines with `key` in place of the key of the member, with which the first line begins. */
+function renamed(
+  [first = '', ...rest]: readonly string[],
+  key: string,
+  { key: was, keyText: written }: Member,
+): string[] {
+  if (key === was) return [first, ...rest]
+  const at = first.indexOf(written)
+  return [first.slice(0, at) + keyText(key) + first.slice(at + written.length), ...rest]
 }
 
 const isComment = (line: string): boolean => line.trimStart().startsWith('#')

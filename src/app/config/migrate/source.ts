@@ -12,7 +12,7 @@ export type Span = readonly [from: number, to: number]
 /** A key with its value, or an item of a list. */
 export interface Member {
   readonly kind: 'pair' | 'item' | 'merge'
-  /** Of a pair; else ''. */
+  /** '' when it has none. */
   readonly key: string
   /** The key as it is written. */
   readonly keyText: string
@@ -23,7 +23,7 @@ export interface Member {
   readonly detached: Span
   /** Comments directly above. */
   readonly own: Span
-  /** Behind its last line. */
+  /** The line behind its last. */
   readonly end: number
   /** Inside `{}` or `[]`: has no lines of its own. */
   readonly flow: boolean
@@ -70,14 +70,108 @@ export interface Source {
 export const placeKey = ({ line, column }: Place): string => `${line}:${column}`
 
 export function readSource({ document, source, place }: ParsedYaml): Source {
+  const layout = createLayout(source, place)
+  const { lines, lineOf, columnOf } = layout
+  const index = createIndex(place)
+
+  /** `first`: the first line whose comments may belong to the block; `end`: behind its last. */
+  function blockOf(node: BlockNode, first: number, end: number): Block | null {
+    const starts = node.items.map((item) => (isPair(item) ? layout.keyStart(item) : layout.dashStart(node, item)))
+    const column = starts[0]?.column
+    if (column === undefined || starts.some((start) => start === null)) return null
+    const members: Member[] = []
+    let from = first
+    for (const [at, item] of node.items.entries()) {
+      const { line } = starts[at]!
+      const next = starts[at + 1]?.line ?? end
+      const content = layout.lastLine(item, line) + 1
+      const stop = content + layout.deeperComments(content, next, column)
+      members.push(member(item, { line, column, from: Math.min(from, line), end: stop }))
+      from = stop
+    }
+    return { members, column, tail: [from, end] }
+  }
+
+  function member(item: unknown, { line, column, from, end }: Extent): Member {
+    const value = contentOf(item)
+    const own = layout.firstOfParagraph(from, line)
+    const made: Member = {
+      ...facts(item, source),
+      line,
+      column,
+      value,
+      end,
+      flow: false,
+      detached: [from, own],
+      own: [own, line],
+      block: isBlock(value) ? blockOf(value, layout.firstInside(value, line), end) : null,
+    }
+    index.add(item, made)
+    if (!made.block) flowMembers(value)
+    return made
+  }
+
+  function flowMembers(node: unknown): void {
+    if (isMap(node) || isSeq(node)) for (const item of node.items) flowMember(item)
+  }
+
+  function flowMember(item: unknown): void {
+    const value = contentOf(item)
+    const start = isPair(item) ? startOf(item.key) : startOf(item)
+    const none: Span = [0, 0]
+    index.add(item, {
+      ...facts(item, source),
+      line: lineOf(start),
+      column: columnOf(start),
+      value,
+      end: 0,
+      detached: none,
+      own: none,
+      flow: true,
+      block: null,
+    })
+    flowMembers(value)
+  }
+
+  const contents = document.contents as Node | null
+  const first = contents ? layout.firstLine(contents) : 0
+  const root = isBlock(contents) ? blockOf(contents, first, lines.length) : null
+  if (!root) flowMembers(contents)
+
+  return {
+    lines,
+    root,
+    contents,
+    preamble: [0, first],
+    step: stepOf(root),
+    pairAt: index.pairAt,
+    pairOfValueAt: index.pairOfValueAt,
+    itemAt: index.itemAt,
+    valueAt: (at) => (index.pairOfValueAt(at) ?? index.itemAt(at))?.value ?? null,
+    keyPlace: index.keyPlace,
+    valueSpan: layout.valueSpan,
+    valueText(value) {
+      const span = layout.valueSpan(value)
+      return span && lines[span.line]!.slice(span.from, span.to)
+    },
+    linked: ({ value }) => hasLinks(value),
+    commentsIn: (value) => commentsOf(value),
+  }
+}
+
+/** The lines of a member: `from` the first of its comments, `line` that of its key, `end` behind its last. */
+interface Extent {
+  readonly line: number
+  readonly column: number
+  readonly from: number
+  readonly end: number
+}
+
+/** Where nodes stand in the text. Lines and columns are counted from 0. */
+function createLayout(source: string, place: ParsedYaml['place']) {
   const lines = source.split('\n')
-  const keys = new Map<string, Member>()
-  const values = new Map<string, Member>()
-  const items = new Map<string, Member>()
-  const places = new Map<Member, string>()
   const lineOf = (offset: number) => place(offset).line - 1
   const columnOf = (offset: number) => place(offset).column - 1
-  const startOf = (node: unknown): number => (isNode(node) ? (node.range?.[0] ?? 0) : 0)
 
   /** The last line that the value itself needs. */
   function lastLine(node: unknown, fallback: number): number {
@@ -88,166 +182,107 @@ export function readSource({ document, source, place }: ParsedYaml): Source {
     return to > from ? Math.max(fallback, lineOf(to - 1)) : fallback
   }
 
-  /** `first`: the first line whose comments may belong to the block; `end`: behind its last. */
-  function blockOf(node: BlockNode, first: number, end: number): Block | null {
-    const starts = node.items.map((item) => (isPair(item) ? keyStart(item) : dashStart(node, item)))
-    const column = starts[0]?.column
-    if (column === undefined || starts.some((start) => start === null)) return null
-    const members: Member[] = []
-    let from = first
-    for (const [index, item] of node.items.entries()) {
-      const { line } = starts[index]!
-      const next = starts[index + 1]?.line ?? end
-      const content = lastLine(item, line) + 1
-      const stop = content + deeperComments(content, next, column)
-      members.push(member(item, { line, column, from: Math.min(from, line), end: stop }))
-      from = stop
-    }
-    return { members, column, tail: [from, end] }
-  }
-
-  /** Null for a key that is written in a way that is not moved line by line. */
-  function keyStart({ key }: Pair): Start | null {
-    if (!isScalar(key) || !key.range || isExplicit(key)) return null
-    return { line: lineOf(key.range[0]), column: columnOf(key.range[0]) }
-  }
-
-  function dashStart(list: Node, item: unknown): Start | null {
-    const column = columnOf(startOf(list))
-    const first = lineOf(startOf(list))
-    for (let line = lineOf(startOf(item)); line >= first; line--) {
-      const text = lines[line]!
-      if (text[column] === '-' && (line === first || text.slice(0, column).trim() === '')) return { line, column }
-    }
-    return null
-  }
-
   /** `? key` and keys with an anchor or a tag. */
   function isExplicit(key: Node): boolean {
-    const { line, column } = place(startOf(key))
-    const before = lines[line - 1]!.slice(0, column - 1)
+    const before = lines[lineOf(startOf(key))]!.slice(0, columnOf(startOf(key)))
     return !/^[ \t]*(?:-[ \t]+)*$/.test(before)
-  }
-
-  /** How many of the lines behind a member are comments that stand deeper than it, and so belong to it. */
-  function deeperComments(from: number, to: number, column: number): number {
-    let count = 0
-    for (let index = from; index < to; index++) {
-      const line = lines[index]!
-      if (line.trim() !== '' && line.search(/\S/) > column) count = index - from + 1
-    }
-    return count
-  }
-
-  interface Extent {
-    readonly line: number
-    readonly column: number
-    readonly from: number
-    readonly end: number
-  }
-
-  function member(item: unknown, { line, column, from, end }: Extent): Member {
-    const value = (isPair(item) ? item.value : item) as Node | null
-    const own = ownComments(from, line)
-    const made: Member = {
-      ...facts(item),
-      line,
-      column,
-      value,
-      end,
-      flow: false,
-      detached: [from, own],
-      own: [own, line],
-      block: isBlock(value) ? blockOf(value, firstInside(value, line), end) : null,
-    }
-    note(item, made)
-    if (!made.block) flowMembers(value)
-    return made
-  }
-
-  /** The first line below the key; the line of the item itself where its first key stands behind the dash. */
-  const firstInside = (value: Node, line: number): number => Math.min(line + 1, Math.max(line, lineOf(startOf(value))))
-
-  function ownComments(from: number, line: number): number {
-    let first = line
-    while (first > from && lines[first - 1]!.trim() !== '') first--
-    return first
-  }
-
-  function facts(item: unknown): Pick<Member, 'kind' | 'key' | 'keyText'> {
-    if (!isPair(item)) return { kind: 'item', key: '', keyText: '' }
-    const key = item.key
-    if (!isScalar(key)) return { kind: 'pair', key: '', keyText: '' }
-    const [start = 0, end = 0] = key.range ?? []
-    const kind = typeof key.value === 'symbol' ? 'merge' : 'pair'
-    return { kind, key: kind === 'pair' ? String(key.value) : '<<', keyText: source.slice(start, end) }
-  }
-
-  function note(item: unknown, made: Member): void {
-    if (!isPair(item)) {
-      items.set(placeKey(place(startOf(item))), made)
-      return
-    }
-    const at = placeKey(place(startOf(item.key)))
-    keys.set(at, made)
-    places.set(made, at)
-    if (item.value) values.set(placeKey(place(startOf(item.value))), made)
-  }
-
-  function flowMembers(node: unknown): void {
-    if (isMap(node) || isSeq(node)) for (const item of node.items) flowMember(item)
-  }
-
-  function flowMember(item: unknown): void {
-    const value = (isPair(item) ? item.value : item) as Node | null
-    const start = isPair(item) ? startOf(item.key) : startOf(item)
-    const none: Span = [0, 0]
-    const extent = { line: lineOf(start), column: columnOf(start), value, end: 0, detached: none, own: none }
-    note(item, { ...facts(item as Pair), ...extent, flow: true, block: null })
-    flowMembers(value)
-  }
-
-  function valueSpan(value: Node | null) {
-    if (!value?.range || isAlias(value)) return null
-    const [from, to] = value.range
-    const text = source.slice(from, to)
-    if (text.includes('\n') || (isScalar(value) && /^BLOCK/.test(value.type ?? ''))) return null
-    return { line: lineOf(from), from: columnOf(from), to: columnOf(from) + text.length }
-  }
-
-  const contents = document.contents as Node | null
-  const first = contents ? firstLineOf(contents) : 0
-  const rootEnd = lines.length
-  const root = isBlock(contents) ? blockOf(contents, first, rootEnd) : null
-  if (!root) flowMembers(contents)
-
-  /** Behind directives and the line `---`. */
-  function firstLineOf(node: Node): number {
-    const at = lineOf(startOf(node))
-    const marker = lines.findIndex((line, index) => index < at && /^---(\s|$)/.test(line))
-    return marker + 1
   }
 
   return {
     lines,
-    root,
-    contents,
-    preamble: [0, first],
-    step: stepOf(root),
-    pairAt: (at) => keys.get(placeKey(at)),
-    pairOfValueAt: (at) => values.get(placeKey(at)),
-    itemAt: (at) => items.get(placeKey(at)),
-    valueAt: (at) => (values.get(placeKey(at)) ?? items.get(placeKey(at)))?.value ?? null,
-    keyPlace: (pair) => places.get(pair) ?? '',
-    valueSpan,
-    valueText(value) {
-      const span = valueSpan(value)
-      return span && lines[span.line]!.slice(span.from, span.to)
+    lineOf,
+    columnOf,
+    lastLine,
+
+    /** Null for a key that is written in a way that is not moved line by line. */
+    keyStart({ key }: Pair): Start | null {
+      if (!isScalar(key) || !key.range || isExplicit(key)) return null
+      return { line: lineOf(key.range[0]), column: columnOf(key.range[0]) }
     },
-    linked: ({ value }) => hasLinks(value),
-    commentsIn: (value) => commentsOf(value),
+
+    dashStart(list: Node, item: unknown): Start | null {
+      const column = columnOf(startOf(list))
+      const first = lineOf(startOf(list))
+      for (let line = lineOf(startOf(item)); line >= first; line--) {
+        const text = lines[line]!
+        if (text[column] === '-' && (line === first || text.slice(0, column).trim() === '')) return { line, column }
+      }
+      return null
+    },
+
+    /** How many of the lines behind a member are comments that stand deeper than it, and so belong to it. */
+    deeperComments(from: number, to: number, column: number): number {
+      let count = 0
+      for (let index = from; index < to; index++) {
+        const line = lines[index]!
+        if (line.trim() !== '' && line.search(/\S/) > column) count = index - from + 1
+      }
+      return count
+    },
+
+    /** The first of the lines above `line`, not above `from`, that no blank line separates from it. */
+    firstOfParagraph(from: number, line: number): number {
+      let first = line
+      while (first > from && lines[first - 1]!.trim() !== '') first--
+      return first
+    },
+
+    /** The first line below the key; the line of the item itself where its first key stands behind the dash. */
+    firstInside: (value: Node, line: number): number => Math.min(line + 1, Math.max(line, lineOf(startOf(value)))),
+
+    /** The first line of the content: behind directives and the line `---`. */
+    firstLine(contents: Node): number {
+      const at = lineOf(startOf(contents))
+      return lines.findIndex((line, index) => index < at && /^---(\s|$)/.test(line)) + 1
+    },
+
+    valueSpan(value: Node | null) {
+      if (!value?.range || isAlias(value)) return null
+      const [from, to] = value.range
+      const text = source.slice(from, to)
+      if (text.includes('\n') || (isScalar(value) && /^BLOCK/.test(value.type ?? ''))) return null
+      return { line: lineOf(from), from: columnOf(from), to: columnOf(from) + text.length }
+    },
   }
 }
+
+/** The members by the places of their keys and values. */
+function createIndex(place: ParsedYaml['place']) {
+  const keys = new Map<string, Member>()
+  const values = new Map<string, Member>()
+  const items = new Map<string, Member>()
+  const places = new Map<Member, string>()
+  return {
+    add(item: unknown, made: Member): void {
+      if (!isPair(item)) {
+        items.set(placeKey(place(startOf(item))), made)
+        return
+      }
+      const at = placeKey(place(startOf(item.key)))
+      keys.set(at, made)
+      places.set(made, at)
+      if (item.value) values.set(placeKey(place(startOf(item.value))), made)
+    },
+    pairAt: (at: Place) => keys.get(placeKey(at)),
+    pairOfValueAt: (at: Place) => values.get(placeKey(at)),
+    itemAt: (at: Place) => items.get(placeKey(at)),
+    keyPlace: (pair: Member) => places.get(pair) ?? '',
+  }
+}
+
+/** The kind of the member and its key. */
+function facts(item: unknown, source: string): Pick<Member, 'kind' | 'key' | 'keyText'> {
+  if (!isPair(item)) return { kind: 'item', key: '', keyText: '' }
+  const key = item.key
+  if (!isScalar(key)) return { kind: 'pair', key: '', keyText: '' }
+  const [start = 0, end = 0] = key.range ?? []
+  const kind = typeof key.value === 'symbol' ? 'merge' : 'pair'
+  return { kind, key: kind === 'pair' ? String(key.value) : '<<', keyText: source.slice(start, end) }
+}
+
+const startOf = (node: unknown): number => (isNode(node) ? (node.range?.[0] ?? 0) : 0)
+
+const contentOf = (item: unknown): Node | null => (isPair(item) ? item.value : item) as Node | null
 
 type BlockNode = Node & { readonly items: readonly unknown[] }
 

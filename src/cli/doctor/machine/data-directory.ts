@@ -14,7 +14,7 @@ import type { Finding, Probe } from '../types.ts'
 
 const KEY = 'footman.dataDirectory'
 const GB = 1024 ** 3
-/** As the alert DISK_LOW has it. */
+/** The limits of the alert DISK_LOW. */
 const LOW = { bytes: GB, share: 0.05 }
 /** Nothing new is accepted soon. */
 const FULL_BYTES = 100 * 1024 ** 2

@@ -16,7 +16,7 @@ interface Listener {
   readonly protocol: PortProtocol
   readonly host: string
   readonly port: number
-  /** Of the port, below `Butler`. */
+  /** The key of the port, below `Butler`. */
   readonly key: string
 }
 

@@ -143,7 +143,7 @@ async function logIn(
   certificates: Certificates,
   { timeout }: DoctorContext,
 ): Promise<readonly Finding[]> {
-  // Of its own: a second client with the id of the running Footman would throw that one out.
+  // An id of its own: a second client with the id of the running Footman would throw that one out.
   const clientId = `footman_doctor_${randomBytes(6).toString('hex')}`
   const options = connectionOptions(settings, clientId, certificates)
   const events = { message: async () => {}, closed: () => {} }

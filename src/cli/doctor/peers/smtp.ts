@@ -191,7 +191,7 @@ interface MailError extends Error {
   readonly code?: string
   readonly response?: string
   readonly responseCode?: number
-  /** Of `ETIMEDOUT`: the step that took too long. */
+  /** The step that took too long, for `ETIMEDOUT`. */
   readonly timeoutType?: string
 }
 

@@ -16,7 +16,7 @@ const GROUP = 'appender'
 const DEFAULT_FILE = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml'
 /** First field of the messages of Butler 4.2 and 4.3, which have no type. */
 const HOST = '%hostname'
-/** Of the messages of Butler 1.1 to 4.1: without type, ids and time. */
+/** The number of fields in messages of Butler 1.1 to 4.1: without type, ids and time. */
 const OUTDATED_FIELDS = 4
 /** Appenders of Butler 2.0 to 6.1 about users and their sessions. */
 const SESSION_APPENDER = /^(NodeUserLogger|EventSession)$/i

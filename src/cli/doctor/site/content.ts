@@ -98,7 +98,7 @@ interface Named {
   /** Below 'Butler'. */
   readonly key: string
   readonly exact?: boolean
-  /** Of another file than the configuration. */
+  /** The path of another file than the configuration. */
   readonly where?: string
 }
 

@@ -51,7 +51,7 @@ ${restarts.join('\n')}
 `
 }
 
-/** As services.msc lists it. */
+/** The name in services.msc. */
 export const displayName = (name: string): string =>
   /^footman$/i.test(name) ? 'Footman for Qlik Sense' : `Footman for Qlik Sense (${name})`
 

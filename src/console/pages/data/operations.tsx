@@ -34,7 +34,7 @@ async function pairInputs(fields: Fields, context: PageContext): Promise<Child> 
   const isOld = isSent && current !== null && String(current.revision) !== fields.get('revision')
   const minutes = current?.ttl ? String(Math.ceil(current.ttl / MINUTE_MS)) : ''
   const isNew = fields.get('revision') === '0'
-  // Of what is shown: saving again after a change meanwhile replaces that change.
+  // The revision that is shown: saving again after a change meanwhile replaces that change.
   const isKept = isSent ? !isOld : isNew
   const revision = isKept ? fields.get('revision') : String(current?.revision ?? 0)
   return (

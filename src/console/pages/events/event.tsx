@@ -37,7 +37,7 @@ interface Event {
   readonly test: boolean
   readonly raw: string | null
   readonly from: string | null
-  /** Of a cluster. */
+  /** The node of a cluster that accepted it. */
   readonly acceptedBy?: string
   readonly record: Values
   readonly deliveries: readonly DeliveryDetail[]

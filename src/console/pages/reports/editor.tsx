@@ -25,15 +25,15 @@ export interface Draft extends PreviewChoices {
   readonly kind: Kind
   /** '' = new. */
   readonly id: string
-  /** Of the definition when the form was opened; 0 = new. */
+  /** The revision of the definition when the form was opened; 0 = new. */
   readonly revision: number
-  /** As it was when the form was opened. */
+  /** The definition when the form was opened. */
   readonly before: Members
   readonly definition: Members
   readonly failure?: Failure | undefined
   /** Title of the failure; default: `Not saved`. */
   readonly failed?: string
-  /** As another caller has saved it meanwhile. */
+  /** The definition that another caller has saved meanwhile. */
   readonly present?: Definition
   readonly notice?: string
   readonly plan?: Asked<Plan>

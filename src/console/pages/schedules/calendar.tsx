@@ -258,7 +258,7 @@ interface HourProps {
   readonly context: PageContext
   readonly cell: Cell
   readonly entries: readonly Entry[]
-  /** Of those that are folded. */
+  /** Folded entries that are listed; the others are only counted. */
   readonly most: number
 }
 

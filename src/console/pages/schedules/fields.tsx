@@ -253,7 +253,7 @@ export const PreviewPanel: FC<PreviewPanelProps> = ({ context, preview, get }) =
 
 interface PreviewTableProps extends Preview {
   readonly context: PageContext
-  /** Of the schedule. */
+  /** The zone of the schedule. */
   readonly timezone: string
 }
 

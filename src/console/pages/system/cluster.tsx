@@ -98,7 +98,7 @@ const REASONS: Readonly<Record<string, string>> = {
   handedOver: 'handed over by the one before',
   expired: 'the one before was silent',
   restart: 'the leader was restarted',
-  // Of older versions.
+  // A reason of older versions.
   free: 'the one before had ended',
 }
 

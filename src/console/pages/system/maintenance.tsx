@@ -175,7 +175,7 @@ const List = ({ context, names, maintenance }: { readonly context: PageContext; 
 
 const HOUR_MS = 3_600_000
 
-/** As inputs of the type `datetime-local` have it: `2026-03-02T20:00`, on the wall clock of the zone. */
+/** The text of an input of the type `datetime-local`: `2026-03-02T20:00`, on the wall clock of the zone. */
 const wallText = (instant: number, timezone: string): string =>
   new Date(createZone(timezone).wall(instant)).toISOString().slice(0, 16)
 

@@ -37,7 +37,7 @@ export interface Running {
 }
 
 export interface Usual {
-  /** As the other durations null when no successful run is known. */
+  /** Null like the other durations when no successful run is known. */
   readonly usualMs: number | null
   readonly p50Ms: number | null
   readonly p90Ms: number | null

@@ -246,7 +246,7 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
   )
 }
 
-/** Of the last runs; the page of the task has more. */
+/** The number of last runs; the page of the task has more. */
 const SHOWN_RUNS = 10
 
 const StateText: FC<{ readonly context: PageContext; readonly extra: Extra }> = ({

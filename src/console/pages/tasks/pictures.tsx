@@ -14,7 +14,7 @@ export const Outcomes: FC<{
   /** Absent: the marks lead nowhere. */
   readonly link?: PageContext['link']
   readonly running?: State | null
-  /** Of the task: without a run in the history it may have run before. */
+  /** The state of the task: without a run in the history it may have run before. */
   readonly state: State
 }> = ({ points, link, running = null, state }) => {
   if (points.length === 0 && running === null) {

@@ -16,7 +16,7 @@ interface RunsProps {
   readonly context: PageContext
   readonly rows: readonly Execution[]
   readonly usual: Usual
-  /** Of the task. */
+  /** The state of the task. */
   readonly state: State
   readonly nextCursor: string | null
 }

@@ -59,6 +59,18 @@ describe('evaluation', () => {
     ])
   })
 
+  test('a message that is planned twice is made and reported once', async () => {
+    const box = startRoutes({
+      destinations: { a: 'webhook' },
+      routes: [{ name: 'mine', to: ['a'] }],
+      targets: () => ['b', 'b'],
+      suppressions: [() => ({ reason: 'SNOOZED', detail: 'later' })],
+    })
+    await box.fire()
+    expect(box.rows()).toMatchObject([{ destination: 'a', target: 'b', state: 'suppressed' }])
+    expect(box.log.of('verbose').filter((line) => line.includes('NOTIFY suppressed'))).toHaveLength(1)
+  })
+
   test('a route that fails over an event costs no other its message, and a match that fails counts as holding', async () => {
     const broken = (): never => {
       throw new Error('odd event')

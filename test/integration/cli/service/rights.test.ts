@@ -124,7 +124,8 @@ describe('data and log folder', () => {
     for (const name of ['footman.db', 'footman.db-wal', 'footman.db-shm', 'footman.db-layout', 'journal.db']) {
       file(`config/data/${name}`)
     }
-    for (const name of ['footman.lock', 'local.key', 'backup/footman-0.1.0-20261121.db']) file(`config/data/${name}`)
+    for (const name of ['footman.lock', 'footman.reserve', 'local.key', 'backup/footman-0.1.0-20261121.db'])
+      file(`config/data/${name}`)
     for (const name of ['a.json', 'nightly/2026-11-21T06-00-00/index.json', 'nightly/.run.partial/b.json']) {
       file(`config/data/appdump/${name}`)
     }

@@ -146,9 +146,28 @@ describe('a loop beside other content takes its own columns', () => {
       3,
     )
     expect(cells).toEqual([
-      ...['A1=P1', 'B1=10', 'D1=P1', 'E1=10', 'A2=second', 'B2=1', 'D2=other', 'E2=1'],
-      ...['A3=P2', 'B3=20', 'D3=P2', 'E3=20', 'A4=second', 'B4=2', 'D4=other', 'E4=2'],
-      ...['A5=P3', 'B5=30', 'D5=below', 'A6=second', 'B6=3', 'A7=below'],
+      'A1=P1',
+      'B1=10',
+      'D1=P1',
+      'E1=10',
+      'A2=second',
+      'B2=1',
+      'D2=other',
+      'E2=1',
+      'A3=P2',
+      'B3=20',
+      'D3=P2',
+      'E3=20',
+      'A4=second',
+      'B4=2',
+      'D4=other',
+      'E4=2',
+      'A5=P3',
+      'B5=30',
+      'D5=below',
+      'A6=second',
+      'B6=3',
+      'A7=below',
     ])
   })
 
@@ -171,10 +190,38 @@ describe('a loop beside other content takes its own columns', () => {
       3,
     )
     expect(cells).toEqual([
-      ...['A1=P1', 'A2=P1', 'B2=10', 'D2=P1', 'E2=10', 'A3=P2', 'B3=20', 'D3=P2', 'E3=20', 'A4=P3', 'B4=30'],
-      ...['D4==SUM(E2:E3)', 'E4=end', 'A5=sum', 'B5==SUM(B2:B4)'],
-      ...['A6=P2', 'A7=P1', 'B7=10', 'D7=P1', 'E7=10', 'A8=P2', 'B8=20', 'D8=P2', 'E8=20', 'A9=P3', 'B9=30'],
-      ...['D9==SUM(E7:E8)', 'E9=end', 'A10=sum', 'B10==SUM(B7:B9)', 'A11=below', 'E11=below'],
+      'A1=P1',
+      'A2=P1',
+      'B2=10',
+      'D2=P1',
+      'E2=10',
+      'A3=P2',
+      'B3=20',
+      'D3=P2',
+      'E3=20',
+      'A4=P3',
+      'B4=30',
+      'D4==SUM(E2:E3)',
+      'E4=end',
+      'A5=sum',
+      'B5==SUM(B2:B4)',
+      'A6=P2',
+      'A7=P1',
+      'B7=10',
+      'D7=P1',
+      'E7=10',
+      'A8=P2',
+      'B8=20',
+      'D8=P2',
+      'E8=20',
+      'A9=P3',
+      'B9=30',
+      'D9==SUM(E7:E8)',
+      'E9=end',
+      'A10=sum',
+      'B10==SUM(B7:B9)',
+      'A11=below',
+      'E11=below',
     ])
   })
 
@@ -269,12 +316,36 @@ test('what belongs to the columns of the loop moves with them, and the rest stay
   expect(await check(parts)).toEqual([])
   await using filled = await filledWorkbook(parts, { facts: facts(4) })
   expect(filled.cells(SHEET)).toEqual([
-    ...['A1==SUM(B5:B8)+F7+B9', 'B1==COUNTA(A:F)+SUM(F5:F7)', 'C1==SUM(E2:F1048576)'],
-    ...['A4=Product', 'B4=Sales', 'C4=Twice', 'E4=City', 'F4=People'],
-    ...['A5=P1', 'B5=10', 'C5==B5*2', 'E5=Rome', 'F5=3'],
-    ...['A6=P2', 'B6=20', 'C6==B6*2', 'E6=Oslo', 'F6==F5+1'],
-    ...['A7=P3', 'B7=30', 'C7==B7*2', 'E7=Bonn', 'F7==SUM(F5:F6)+B9'],
-    ...['A8=P4', 'B8=40', 'C8==B8*2', 'A9=Total', 'B9==SUM(B5:B8)', 'C9==B9*2', 'A10=note'],
+    'A1==SUM(B5:B8)+F7+B9',
+    'B1==COUNTA(A:F)+SUM(F5:F7)',
+    'C1==SUM(E2:F1048576)',
+    'A4=Product',
+    'B4=Sales',
+    'C4=Twice',
+    'E4=City',
+    'F4=People',
+    'A5=P1',
+    'B5=10',
+    'C5==B5*2',
+    'E5=Rome',
+    'F5=3',
+    'A6=P2',
+    'B6=20',
+    'C6==B6*2',
+    'E6=Oslo',
+    'F6==F5+1',
+    'A7=P3',
+    'B7=30',
+    'C7==B7*2',
+    'E7=Bonn',
+    'F7==SUM(F5:F6)+B9',
+    'A8=P4',
+    'B8=40',
+    'C8==B8*2',
+    'A9=Total',
+    'B9==SUM(B5:B8)',
+    'C9==B9*2',
+    'A10=note',
   ])
   const text = filled.text(SHEET)
   expect(text.match(/(?<=<mergeCell ref=")[^"]*/g)).toEqual(['A10:B10', 'E8:F9', 'A2:F2'])
@@ -282,7 +353,7 @@ test('what belongs to the columns of the loop moves with them, and the rest stay
   expect(text.match(/<formula1?>[^<]*/g)).toEqual(['<formula>$E5="Rome"', '<formula1>$B$9*-1', '<formula1>$E$5:$E$7'])
   expect(
     Array.from(text.matchAll(/<hyperlink ref="(\w+)" location="([^"]*)"/g), ([, ref, to]) => `${ref} ${to}`),
-  ).toEqual([...['A10 S!F7', 'E7 S!A10'], ...['A5 S!E5', 'A6 S!E5', 'A7 S!E5', 'A8 S!E5']])
+  ).toEqual(['A10 S!F7', 'E7 S!A10', 'A5 S!E5', 'A6 S!E5', 'A7 S!E5', 'A8 S!E5'])
   expect(text).toContain('<brk id="10"')
   const names = Array.from(
     filled.text('xl/workbook.xml').matchAll(/name="([\w.]+)"[^>]*>([^<]*)<\/definedName>/g),
@@ -530,8 +601,19 @@ describe('cells beside the tags of a loop', () => {
         [null, null, null, { f: 'SUM(D2:D4)' }],
       ],
       [
-        ...['A2=P1', 'B2=10', 'C2=Rome', 'D2=3', 'A3=P2', 'B3=20', 'C3=Oslo', 'D3=1'],
-        ...['A4=P3', 'B4=30', 'C4=Bonn', 'D4=2', 'D5==SUM(D2:D4)'],
+        'A2=P1',
+        'B2=10',
+        'C2=Rome',
+        'D2=3',
+        'A3=P2',
+        'B3=20',
+        'C3=Oslo',
+        'D3=1',
+        'A4=P3',
+        'B4=30',
+        'C4=Bonn',
+        'D4=2',
+        'D5==SUM(D2:D4)',
       ],
     ],
     [
@@ -556,8 +638,21 @@ describe('cells beside the tags of a loop', () => {
       'a constant and a formula of the row repeat',
       [TITLES, [OPEN, CLOSE, 'EUR', { f: 'B2*2' }], ['Total', { f: 'SUM(B2)' }, null, { f: 'SUM(D2)' }]],
       [
-        ...['A2=P1', 'B2=10', 'C2=EUR', 'D2==B2*2', 'A3=P2', 'B3=20', 'C3=EUR', 'D3==B3*2'],
-        ...['A4=P3', 'B4=30', 'C4=EUR', 'D4==B4*2', 'A5=Total', 'B5==SUM(B2:B4)', 'D5==SUM(D2:D4)'],
+        'A2=P1',
+        'B2=10',
+        'C2=EUR',
+        'D2==B2*2',
+        'A3=P2',
+        'B3=20',
+        'C3=EUR',
+        'D3==B3*2',
+        'A4=P3',
+        'B4=30',
+        'C4=EUR',
+        'D4==B4*2',
+        'A5=Total',
+        'B5==SUM(B2:B4)',
+        'D5==SUM(D2:D4)',
       ],
     ],
     [
@@ -608,8 +703,18 @@ describe('cells beside the tags of a loop', () => {
       'what stands between the tags repeats, whatever is below',
       [TITLES, [OPEN, '{{Sales}}', 'EUR{{/detail}}'], ['Total', { f: 'SUM(B2)' }, 'in EUR']],
       [
-        ...['A2=P1', 'B2=10', 'C2=EUR', 'A3=P2', 'B3=20', 'C3=EUR', 'A4=P3', 'B4=30', 'C4=EUR'],
-        ...['A5=Total', 'B5==SUM(B2:B4)', 'C5=in EUR'],
+        'A2=P1',
+        'B2=10',
+        'C2=EUR',
+        'A3=P2',
+        'B3=20',
+        'C3=EUR',
+        'A4=P3',
+        'B4=30',
+        'C4=EUR',
+        'A5=Total',
+        'B5==SUM(B2:B4)',
+        'C5=in EUR',
       ],
     ],
   ])('%s', async (_what, rows, expected) => {
@@ -812,7 +917,8 @@ test.each(['ranges', 'tables of Excel'])(
     const cells = filled.cells(SHEET)
     expect(cells.filter((cell) => /^[EF]\d+=./.test(cell)).slice(2)).toEqual([
       ...CITIES.flatMap((city, index) => [`E${index + 2}=${city}`, `F${index + 2}=${100 + index}`]),
-      ...['E6=Sum', 'F6==SUM(F2:F5)'],
+      'E6=Sum',
+      'F6==SUM(F2:F5)',
     ])
     expect(cells.filter((cell) => /^A\d+=P/.test(cell))).toHaveLength(40)
   },

@@ -224,14 +224,12 @@ describe('rows next to one another', () => {
       ]),
     )
     expect(of('C')).toEqual([
-      ...[
-        'C3=C1+B3',
-        'C4=C2+B4+SUM(B$4:B4)',
-        'C5=C3+B5',
-        'C6=C4+B6+SUM(B$4,B$6)',
-        'C7=C5+B7',
-        'C8=C6+B8+SUM(B$4,B$6,B$8)',
-      ],
+      'C3=C1+B3',
+      'C4=C2+B4+SUM(B$4:B4)',
+      'C5=C3+B5',
+      'C6=C4+B6+SUM(B$4,B$6)',
+      'C7=C5+B7',
+      'C8=C6+B8+SUM(B$4,B$6,B$8)',
       'C9=C7+C8',
     ])
   })
@@ -459,8 +457,16 @@ describe('beside the tags of a loop', () => {
   test('a number that a formula of the row uses comes with each row, and so does a formula over cells of the row', async () => {
     const { cells } = await filled(bookOf([[OPEN, CLOSE, 5, { f: 'B1*C1' }, { f: 'SUM(B1:C1)' }]]), 2)
     expect(cells).toEqual([
-      ...['A1=P1', 'B1=10', 'C1=5', 'D1==B1*C1', 'E1==SUM(B1:C1)'],
-      ...['A2=P2', 'B2=20', 'C2=5', 'D2==B2*C2', 'E2==SUM(B2:C2)'],
+      'A1=P1',
+      'B1=10',
+      'C1=5',
+      'D1==B1*C1',
+      'E1==SUM(B1:C1)',
+      'A2=P2',
+      'B2=20',
+      'C2=5',
+      'D2==B2*C2',
+      'E2==SUM(B2:C2)',
     ])
   })
 
