@@ -252,4 +252,6 @@ export interface Refusal {
   readonly isPermanent: boolean
   /** It may take a shorter mail. */
   readonly tooLarge?: true
+  /** It may have taken this one: the connection broke after the content was sent. */
+  readonly inDoubt?: true
 }

@@ -2,17 +2,18 @@
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  type AddressAnswers,
+  addAnswer,
   createMailTransport,
-  refusalsOf,
   smtpFailure,
   type TransportTimeouts,
 } from '../alerts/destinations/email/transport.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { htmlToText } from '../alerts/templates/html-to-text.ts'
+import type { DeliveryResult, Refusal } from '../alerts/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { KeyValueStore } from '../kv/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
-import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
@@ -24,7 +25,7 @@ import { ReportError } from '../reports/codes.ts'
 import type { TaskState } from '../reports/conditions.ts'
 import type { Definition } from '../reports/entities/task.ts'
 import type { Reports } from '../reports/index.ts'
-import type { ReportMailer } from '../reports/mailer.ts'
+import type { MailOutcome, ReportMailer } from '../reports/mailer.ts'
 import type { MailTemplates } from '../reports/runs/carriers.ts'
 import type { GroupMember } from '../reports/runs/recipients.ts'
 import { createEndedReader } from '../tasks/executions/history.ts'
@@ -41,11 +42,13 @@ import type { AppOptions, CreateReports, Part } from './types.ts'
 export function createReportMailer(config: Config, timeouts: TransportTimeouts = {}): ReportMailer & { close(): void } {
   let contentAsked = false
   let lastLine = ''
+  let addresses: AddressAnswers = { taken: [], refused: [] }
   const transport = createMailTransport(config, timeouts, {
     connections: 1,
-    onServerLine(line) {
+    onAnswer(line, command) {
       lastLine = line
       if (line.startsWith('354')) contentAsked = true
+      addAnswer(addresses, line, command)
     },
   })
   let last: Promise<unknown> = Promise.resolve()
@@ -54,26 +57,18 @@ export function createReportMailer(config: Config, timeouts: TransportTimeouts =
     if (config.emailNotification.smtp.host === '') return { outcome: 'rejected', detail: NO_MAIL_SERVER }
     contentAsked = false
     lastLine = ''
+    addresses = { taken: [], refused: [] }
     try {
       const { only, ...letter } = mail
       const envelope = only && { from: typeof mail.from === 'string' ? mail.from : mail.from.address, to: [...only] }
       const result = await transport.sendMail(envelope ? { ...letter, envelope } : letter)
-      const refused = refusalsOf(result)
+      const { refused } = addresses
       const { response: detail } = result
       return refused.length === 0 ? { outcome: 'sent', detail } : { outcome: 'divided', detail, refused }
     } catch (error) {
       // Over a connection that was used before, the library drops the last words of the server.
       if (lastLine.startsWith('421')) Object.assign(error as Error, { response: lastLine, responseCode: 421 })
-      const refused = refusalsOf(error)
-      // Each address for a reason of its own. That of a single one is the failure of the mail, and later it may leave for all.
-      if (refused.length > 1 && refused.some(({ isPermanent }) => isPermanent))
-        return { outcome: 'divided', detail: errorText(error), refused }
-      const answered = typeof (error as { response?: unknown }).response === 'string'
-      const result = smtpFailure(error)
-      if (contentAsked && !answered) return { outcome: 'unknown', detail: result.detail ?? '' }
-      if (result.outcome === 'rejected') return result
-      if (result.outcome === 'delivered') return { outcome: 'sent', detail: result.detail }
-      return { outcome: 'retry', detail: result.detail, peerDown: result.peerDown === true || result.slow === true }
+      return failureOf(error, contentAsked, addresses)
     }
   }
 
@@ -86,6 +81,33 @@ export function createReportMailer(config: Config, timeouts: TransportTimeouts =
     },
     close: transport.close,
   }
+}
+
+/**
+ * The failure of a mail; an address that the server has refused before has its own.
+ * @param contentAsked whether the server has asked for the content
+ */
+function failureOf(error: unknown, contentAsked: boolean, { taken, refused }: AddressAnswers): MailOutcome {
+  const { response, rejectedErrors } = error as { readonly response?: unknown; readonly rejectedErrors?: unknown }
+  const failure = outcomeOf(smtpFailure(error), contentAsked && typeof response !== 'string')
+  const { detail } = failure
+  // That of a single one is the failure of the mail, and later it may leave for all.
+  if (rejectedErrors !== undefined && refused.length > 1 && refused.some(({ isPermanent }) => isPermanent))
+    return { outcome: 'divided', detail, refused }
+  if (refused.length === 0 || taken.length === 0) return failure
+  if (failure.outcome !== 'rejected' && failure.outcome !== 'unknown') return failure
+  const others = taken.map((address): Refusal => {
+    if (failure.outcome === 'unknown') return { address, detail, isPermanent: false, inDoubt: true }
+    return { address, detail, isPermanent: true, ...(failure.tooLarge && { tooLarge: true }) }
+  })
+  return { outcome: 'divided', detail, refused: [...refused, ...others] }
+}
+
+function outcomeOf(result: DeliveryResult, isInDoubt: boolean): Exclude<MailOutcome, { outcome: 'divided' }> {
+  if (isInDoubt) return { outcome: 'unknown', detail: result.detail ?? '' }
+  if (result.outcome === 'rejected') return result
+  if (result.outcome === 'delivered') return { outcome: 'sent', detail: result.detail }
+  return { outcome: 'retry', detail: result.detail, peerDown: result.peerDown === true || result.slow === true }
 }
 
 const NO_MAIL_SERVER = 'no mail server is configured: set Butler.emailNotification.smtp.host'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { ConfigPaths } from '../config/paths.ts'
 import { type Caller, requireScope } from '../http/endpoint/caller.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
-import { createBlobs } from '../platform/blobs.ts'
+import { type Blobs, createBlobs } from '../platform/blobs.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { mayReach } from '../platform/mqtt-topics.ts'
@@ -16,35 +16,25 @@ import type { EngineSettings } from '../qlik/engine/client.ts'
 import type { SenderRules } from './addresses.ts'
 import type { ConditionFacts } from './conditions.ts'
 import type { ReportTaskConfig } from './config.ts'
-import { createDateFormat } from './date-format.ts'
 import { reportDirectory } from './directory.ts'
 import type { Definition } from './entities/task.ts'
 import { firingsBetween, type ReportFiring } from './firings.ts'
-import { type LastRun, requirePairs } from './http/common.ts'
-import { definitionRoutes } from './http/index.ts'
-import { previewRoutes } from './http/preview.ts'
-import { runRoutes } from './http/runs.ts'
-import { trial, trialRoutes } from './http/trials.ts'
-import { createHub } from './hub/index.ts'
+import { requirePairs } from './http/common.ts'
+import { reportRoutes } from './http/index.ts'
+import { createHub, type Hub } from './hub/index.ts'
 import { guardMailer, type ReportMailer } from './mailer.ts'
-import {
-  type CarrierSettings,
-  createFileCarrier,
-  createMailCarrier,
-  createThrottle,
-  type MailTemplates,
-} from './runs/carriers.ts'
-import { type Carrier, createDeliverer } from './runs/deliver.ts'
-import { secretOf } from './runs/document.ts'
-import { createLedger, type LedgerDeps } from './runs/ledger.ts'
-import { createRunLog } from './runs/log.ts'
-import { createNotificationCarrier } from './runs/notify.ts'
+import type { MailTemplates } from './runs/carriers.ts'
+import { createChannels, SHADOW_CHANNELS } from './runs/channels.ts'
+import { createDeliverer } from './runs/deliver.ts'
+import { createNote } from './runs/events.ts'
+import { createLedger, type Ledger, type LedgerDeps } from './runs/ledger.ts'
+import { createRunLog, type RunLog } from './runs/log.ts'
 import type { GroupMember } from './runs/recipients.ts'
 import type { PrepareSettings } from './runs/request.ts'
-import { createRunner, HUB_OFF } from './runs/runner.ts'
+import { createRunner } from './runs/runner.ts'
 import { fileIn, type StorageSpace } from './runs/storage.ts'
-import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
-import { createDefinitionStore } from './store.ts'
+import { createPreparer } from './runs/worker.ts'
+import { createDefinitionStore, type DefinitionStore } from './store.ts'
 import { createOfficeFiles } from './templates/check-worker.ts'
 import { createConverter } from './templates/converter.ts'
 import { createTriggers, type Triggers, type TriggersDeps } from './triggers/index.ts'
@@ -113,9 +103,6 @@ const ENGINE_RETRY_MS = [10_000, 60_000]
 const PRUNE_MS = 3_600_000
 const DAY_MS = 86_400_000
 
-/** Shadow mode sends and writes nothing. */
-const leftOut: Carrier = async () => ({ state: 'skipped', detail: 'shadow mode' })
-const SHADOW_CARRIERS = { storage: leftOut, hub: leftOut, email: leftOut, notification: leftOut }
 const FIRED_DAYS = 90
 
 export function createReports(deps: ReportsDeps, settings: ReportsSettings): Reports {
@@ -125,25 +112,8 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const directory = reportDirectory(section, paths, settings.dataDirectory)
   const temporaryDirectory = join(directory, 'tmp')
   const timezone = section.defaultTimezone || settings.timezone
-  const locale = section.defaultLocale
   const base = (section.baseUrl || settings.serverUrl).replace(/\/$/, '')
-  const prepareSettings: PrepareSettings = {
-    templateDirectory: paths.input(section.templateDirectory),
-    temporaryDirectory,
-    fonts: section.fonts.map((font) => paths.input(font)),
-    officeConverter: {
-      ...section.officeConverter,
-      path: section.officeConverter.path && paths.input(section.officeConverter.path),
-    },
-    limits: { maxRowsPerTable: section.limits.maxRowsPerTable, maxTemplateMb: section.limits.maxTemplateMb },
-    maxDocumentsPerRun: section.limits.maxDocumentsPerRun,
-    maxRenderSeconds: section.limits.maxRenderSeconds,
-    allowedRecipientDomains: section.allowedRecipientDomains,
-    timezone,
-    locale,
-    secrets: section.secrets,
-    engineRetryMs: ENGINE_RETRY_MS,
-  }
+  const prepareSettings = prepareSettingsOf(section, paths, temporaryDirectory, timezone)
   const rules: SenderRules = {
     allowedDomains: section.allowedRecipientDomains,
     fromAddress: section.fromAddress || `Footman <footman@${hostname()}>`,
@@ -153,6 +123,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const stopping = new AbortController()
   const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: deps.onEnded })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
+  const note = createNote({ ledger, clock, runLog })
   const converter = createConverter(prepareSettings)
   let converterFound = prepareSettings.officeConverter.enable !== 'off'
   const store = createDefinitionStore(
@@ -166,76 +137,22 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     },
   )
   const spaces = new Map<string, StorageSpace>(section.storageSpaces.map((space) => [space.id, space]))
-  const secret = (reference: string) => secretOf(section.secrets, reference)
-  const throttle = createThrottle(section.limits.maxMailsPerMinute, () => clock.now())
-  const carrierSettings: CarrierSettings = {
-    ...rules,
-    host: new URL(base).hostname,
-    temporaryDirectory,
-    maxAttachmentMb: section.limits.maxAttachmentMb,
-  }
-  const hub = section.hub.enable
-    ? createHub(
-        {
-          db,
-          writer,
-          clock,
-          log,
-          blobs,
-          // In shadow mode nothing is sent, links for the login included.
-          mailer: settings.shadow ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) } : mailer,
-          recipients: () => store.list('recipient'),
-          testers: () => store.list('task').flatMap(({ testMode }) => testMode.address ?? []),
-          hasRun: (id) => ledger.run(id) !== null,
-        },
-        {
-          ...section.hub,
-          ...section.retention,
-          base,
-          restApi: section.restApi.enable,
-          ...rules,
-          timezone,
-          testAddress: settings.testAddress,
-        },
-      )
-    : null
-  const formatTime = (at: number) => createDateFormat('yyyy-MM-dd HH:mm', { timezone, locale })(new Date(at))
-  const carrierDeps = {
-    blobs,
-    spaces,
-    mailer,
-    templates: deps.templates,
-    secret,
-    formatTime,
-    timezone,
-    hubUrl: hub?.hubUrl ?? (() => ''),
-  }
-
-  const turns = createRenderTurns()
-  let engineSessions = 0
-  const onSessions = (change: number) => {
-    engineSessions += change
-  }
-  const deliverer = createDeliverer({
-    ledger,
-    clock,
+  const hub = openHub({ db, writer, clock, log, blobs, mailer, store, ledger }, settings, { ...rules, base, timezone })
+  const factsOf = createFacts(deps.facts, ledger, spaces)
+  const preparer = createPreparer({
+    engine: deps.engine,
+    factsOf,
+    dataDirectory: directory,
     log,
-    throttle: settings.shadow ? async () => {} : throttle,
-    carriers: settings.shadow
-      ? SHADOW_CARRIERS
-      : {
-          storage: createFileCarrier(carrierDeps, temporaryDirectory),
-          hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'HUB_OFF', detail: HUB_OFF })),
-          email: createMailCarrier(carrierDeps, carrierSettings),
-          notification: createNotificationCarrier(
-            { ledger, runLog, mailer, runUrl: (id) => `${base}/console/reportrun/${id}` },
-            { ...carrierSettings, timezone, locale },
-          ),
-        },
-    note: (run, code, details, recipient) =>
-      runner.note(run, { code, details, ...(recipient !== undefined && { recipient }) }),
-    line: runLog.line,
+    workerEntry: deps.workerEntry,
   })
+  const channels = settings.shadow
+    ? SHADOW_CHANNELS
+    : createChannels(
+        { clock, blobs, ledger, runLog, spaces, mailer, templates: deps.templates, hub },
+        { ...rules, section, base, temporaryDirectory, timezone },
+      )
+  const deliverer = createDeliverer({ ledger, clock, log, note, line: runLog.line, ...channels })
   const runner = createRunner(
     {
       ledger,
@@ -243,23 +160,12 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       clock,
       log,
       runLog,
+      note,
       stopping,
       deliverer,
       definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
       members: deps.members,
-      prepare: (request, observe, signal) =>
-        prepareInWorker(
-          {
-            ...observe,
-            onSessions,
-            log,
-            turns,
-            facts: factsOf(request.definition.task.id),
-            workerEntry: deps.workerEntry,
-          },
-          { engine: deps.engine(), dataDirectory: directory, request },
-          signal,
-        ),
+      prepare: preparer.prepare,
       onFinished: (run) => triggers.finished(run),
     },
     {
@@ -309,59 +215,13 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       unref: true,
       onError: (error) => log.error(`REPORTTASK: clean-up failed: ${String(error)}`),
     },
-    prune,
+    () => prune({ ledger, runLog, store, hub, blobs }, section.retention.runDays, clock.now()),
   )
-
-  const factsOf = (taskId: string): ConditionFacts => ({
-    ...deps.facts,
-    async file(spaceId, path) {
-      const space = spaces.get(spaceId)
-      if (!space) throw new Error(`there is no storage space ${spaceId}`)
-      return fileIn(space, path)
-    },
-    async lastRun() {
-      const at = ledger.lastDelivered(taskId)
-      return at === null ? null : new Date(at)
-    },
-  })
-
-  const lastRunOf = (taskId: string): LastRun | null => {
-    const run = ledger.lastFinished(taskId)
-    if (!run || run.outcome === null || run.finishedAt === null) return null
-    const { id, outcome, reason, counts, finishedAt } = run
-    return {
-      id,
-      outcome,
-      reason,
-      counts: counts ? { ...counts } : null,
-      finishedAt: new Date(finishedAt).toISOString(),
-    }
-  }
-
-  async function prune(): Promise<void> {
-    const { runDays } = section.retention
-    const now = clock.now()
-    const before = runDays > 0 ? now - runDays * DAY_MS : 0
-    for (const id of await ledger.prune(before, now - FIRED_DAYS * DAY_MS)) await runLog.remove(id)
-    await ledger.forgetDeletedTasks()
-    if (runDays > 0) await store.pruneAudit(new Date(before).toISOString())
-    await hub?.prune()
-    const isUsed = (sha256: string) =>
-      ledger.usesBlob(sha256) || store.usesBlob(sha256) || (hub?.usesBlob(sha256) ?? false)
-    await blobs.removeUnreferenced(isUsed, clock.now() - PRUNE_MS)
-  }
-
-  /** Leftovers of documents that were under way when the process ended. */
-  async function prepareFolders(): Promise<void> {
-    await mkdir(temporaryDirectory, { recursive: true, mode: 0o700 })
-    for (const name of await readdir(temporaryDirectory))
-      await rm(join(temporaryDirectory, name), { recursive: true, force: true })
-  }
 
   const service: Service = {
     name: 'report tasks',
     async start() {
-      await prepareFolders()
+      await emptyFolder(temporaryDirectory)
       // Until it is looked for, a converter counts as there: a run that needs it says when it is missing.
       void converter.find().catch(() => {
         converterFound = false
@@ -380,47 +240,30 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   }
   const office = createOfficeFiles(deps.workerEntry)
   const endpoints = section.restApi.enable
-    ? [
-        ...definitionRoutes({
-          store,
-          blobs,
-          lastRun: lastRunOf,
-          nextRunAt: triggers.nextRunAt,
-          storageSpaces: section.storageSpaces,
-          checkTemplate: (bytes, fileName, report) => office.checkTemplate(bytes, fileName, report, section.limits),
-          readTable: office.readTable,
-          templateDirectory: prepareSettings.templateDirectory,
-          maxTemplateMb: section.limits.maxTemplateMb,
-        }),
-        ...trialRoutes({
-          store,
-          runner,
-          blobs,
-          clock,
-          timezone: prepareSettings.timezone,
-          facts: () => factsOf(''),
-        }),
-        ...previewRoutes({ store, runner, blobs }),
-        ...runRoutes({
-          allowedDomains: rules.allowedDomains,
-          unsaved: (actor, task) => trial(store, actor, task),
-          ledger,
-          runner,
-          runLog,
-          blobs,
-          clock,
-          taskOf: (id) => store.get('task', id) ?? null,
-          tasksTagged: (tags) => tags.flatMap((tag) => store.list('task', { tag })),
-          definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
-        }),
-      ]
+    ? reportRoutes({
+        store,
+        ledger,
+        runner,
+        runLog,
+        blobs,
+        clock,
+        timezone,
+        facts: () => factsOf(''),
+        nextRunAt: triggers.nextRunAt,
+        storageSpaces: section.storageSpaces,
+        checkTemplate: (bytes, fileName, report) => office.checkTemplate(bytes, fileName, report, section.limits),
+        readTable: office.readTable,
+        templateDirectory: prepareSettings.templateDirectory,
+        maxTemplateMb: section.limits.maxTemplateMb,
+        allowedDomains: rules.allowedDomains,
+      })
     : []
   return {
     routes: [...endpoints, ...(hub?.routes ?? [])],
     services: [service],
     observers: triggers.observers,
     queueLength: () => runner.counts.queued,
-    engineSessions: () => engineSessions,
+    engineSessions: preparer.sessions,
     firings: (from, to) => firingsBetween({ db, clock, triggers, tasks: () => store.list('task') }, from, to),
     admitMessage(caller, topic) {
       for (const { id, triggers } of store.list('task')) {
@@ -431,4 +274,100 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     },
     messageOf: finishedMessage,
   }
+}
+
+interface HubSources extends Pick<ReportsDeps, 'db' | 'writer' | 'clock' | 'log'> {
+  readonly blobs: Blobs
+  readonly mailer: ReportMailer
+  readonly store: DefinitionStore
+  readonly ledger: Ledger
+}
+
+/** Null where it is off. */
+function openHub(
+  { store, ledger, mailer, ...parts }: HubSources,
+  { section, shadow, testAddress }: ReportsSettings,
+  place: SenderRules & { readonly base: string; readonly timezone: string },
+): Hub | null {
+  if (!section.hub.enable) return null
+  return createHub(
+    {
+      ...parts,
+      // In shadow mode nothing is sent, links for the login included.
+      mailer: shadow ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) } : mailer,
+      recipients: () => store.list('recipient'),
+      testers: () => store.list('task').flatMap(({ testMode }) => testMode.address ?? []),
+      hasRun: (id) => ledger.run(id) !== null,
+    },
+    { ...section.hub, ...section.retention, ...place, restApi: section.restApi.enable, testAddress },
+  )
+}
+
+function prepareSettingsOf(
+  section: ReportTaskConfig,
+  paths: ConfigPaths,
+  temporaryDirectory: string,
+  timezone: string,
+): PrepareSettings {
+  const { limits, officeConverter } = section
+  return {
+    templateDirectory: paths.input(section.templateDirectory),
+    temporaryDirectory,
+    fonts: section.fonts.map((font) => paths.input(font)),
+    officeConverter: { ...officeConverter, path: officeConverter.path && paths.input(officeConverter.path) },
+    limits: { maxRowsPerTable: limits.maxRowsPerTable, maxTemplateMb: limits.maxTemplateMb },
+    maxDocumentsPerRun: limits.maxDocumentsPerRun,
+    maxRenderSeconds: limits.maxRenderSeconds,
+    allowedRecipientDomains: section.allowedRecipientDomains,
+    timezone,
+    locale: section.defaultLocale,
+    secrets: section.secrets,
+    engineRetryMs: ENGINE_RETRY_MS,
+  }
+}
+
+/** Facts for the conditions of a task. */
+function createFacts(
+  facts: ReportsDeps['facts'],
+  ledger: Pick<Ledger, 'lastDelivered'>,
+  spaces: ReadonlyMap<string, StorageSpace>,
+): (taskId: string) => ConditionFacts {
+  return (taskId) => ({
+    ...facts,
+    async file(spaceId, path) {
+      const space = spaces.get(spaceId)
+      if (!space) throw new Error(`there is no storage space ${spaceId}`)
+      return fileIn(space, path)
+    },
+    async lastRun() {
+      const at = ledger.lastDelivered(taskId)
+      return at === null ? null : new Date(at)
+    },
+  })
+}
+
+interface Kept {
+  readonly ledger: Ledger
+  readonly runLog: RunLog
+  readonly store: DefinitionStore
+  readonly hub: Hub | null
+  readonly blobs: Blobs
+}
+
+/** Removes what is older than the retention. `runDays`: 0 = runs stay for ever; `now` in milliseconds since 1970. */
+async function prune({ ledger, runLog, store, hub, blobs }: Kept, runDays: number, now: number): Promise<void> {
+  const before = runDays > 0 ? now - runDays * DAY_MS : 0
+  for (const id of await ledger.prune(before, now - FIRED_DAYS * DAY_MS)) await runLog.remove(id)
+  await ledger.forgetDeletedTasks()
+  if (runDays > 0) await store.pruneAudit(new Date(before).toISOString())
+  await hub?.prune()
+  const isUsed = (sha256: string) =>
+    ledger.usesBlob(sha256) || store.usesBlob(sha256) || (hub?.usesBlob(sha256) ?? false)
+  await blobs.removeUnreferenced(isUsed, now - PRUNE_MS)
+}
+
+/** Without the leftovers of documents that were under way when the process ended. */
+async function emptyFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  for (const name of await readdir(path)) await rm(join(path, name), { recursive: true, force: true })
 }

@@ -22,7 +22,7 @@ export interface ReportMailer {
 
 export type MailOutcome =
   | { readonly outcome: 'sent'; readonly detail: string }
-  /** Some of its addresses were refused, or each for a reason of its own; the others have it. */
+  /** Some of its addresses were refused, or each for a reason of its own, or have it perhaps; the others have it. */
   | { readonly outcome: 'divided'; readonly detail: string; readonly refused: readonly Refusal[] }
   /** `peerDown`: no mail would get through now. */
   | { readonly outcome: 'retry'; readonly detail: string; readonly peerDown: boolean }

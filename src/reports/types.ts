@@ -188,6 +188,9 @@ export interface RunEvent {
   readonly details: string
 }
 
+/** An event as a part of a run gives it. */
+export type NewEvent = Omit<RunEvent, 'at' | 'level'>
+
 export interface RunTrigger {
   readonly type: 'manual' | 'schedule' | 'qlikEvent' | 'reportTask' | 'mqtt' | 'keyValue' | 'resend'
   readonly triggerId: string | null

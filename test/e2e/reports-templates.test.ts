@@ -492,7 +492,7 @@ test('a table without rows leaves one empty row, the chart stays whole and formu
   ]
   const xml = worksheet(balance.map((cells, index) => sheetRow(index + 1, cells)).join(''))
   const closed = await filled('Balance', 'xlsx', workbook([{ name: 'S', xml }]), [], 'xlsx', nothing, [
-    'TEMPLATE_REFERENCE S: AVERAGE(B2) is an error, as the loop has no row; IFERROR(AVERAGE(B2),0) avoids it',
+    'TEMPLATE_REFERENCE S!D3: AVERAGE(B2) is an error, as the loop has no row; IFERROR(AVERAGE(B2),0) avoids it',
   ])
   expect(computed(closed)('S')).toContain('Closing,0,1000,')
 }, 60_000)

@@ -24,6 +24,7 @@ const OUTBOX = [
 const ROUTER = ['test/unit/alerts/rules', 'test/integration/alerts/rules', 'test/integration/alerts/decisions.test.ts']
 const SCHEDULER = ['test/unit/tasks/schedule']
 const RUNNER = [
+  'test/unit/reports/runs',
   'test/integration/reports/runs.test.ts',
   'test/integration/reports/run-ends.test.ts',
   'test/integration/reports/trials.test.ts',
@@ -118,23 +119,37 @@ export const MUTATIONS: readonly Mutation[] = [
   ...inFile('src/tasks/schedule/changes.ts', SCHEDULER, [
     ['a changed schedule stops', 'if (old?.plan) mark(id, old.running)\n', ''],
   ]),
-  ...inFile('src/reports/runs/runner.ts', RUNNER, [
-    ['two runs of a task at once', 'if (heldTasks().includes(run.taskId)) continue', ''],
-    ['more runs at once than allowed', 'if (working() >= settings.concurrentRuns) return', ''],
+  ...inFile('src/reports/runs/run-rules.ts', RUNNER, [
+    ['two runs of a task at once', ' || held.has(run.taskId)) continue', ') continue'],
+    ['more runs at once than allowed', 'if (working + chosen.length >= concurrentRuns) break', ''],
     [
       'test runs keep the state of conditions',
       'if (run.test || run.options.dryRun || !run.sealed) return {}',
       'if (!run.sealed) return {}',
     ],
+    ['a late schedule runs', "if (!isLate(run, definition, now)) return 'wait'", "if (true) return 'wait'"],
+    ['unknown mails are sent again', "return onUnknown === 'hold' ? 'unknown' : 'planned'", "return 'planned'"],
+  ]),
+  ...inFile('src/reports/runs/making.ts', RUNNER, [
     ['a run is made for ever', 'if (run.attempt >= MAX_ATTEMPTS) return', 'if (false) return'],
-    ['a late schedule runs', 'else if (isLate(run)) await finish', 'else if (false) await finish'],
-    ['a test address is not checked', 'try {\n      requireTestAddress(run, definition.task)', 'try {'],
     [
-      'a storage in trouble keeps the task busy',
-      'entry.holdsTask = files.length < open.length',
-      'entry.holdsTask = true',
+      'a test address is not checked',
+      'requireTestAddress(run, definition.task)\n    const how = { render: true',
+      'const how = { render: true',
     ],
-    ['a run that waits keeps its place', 'entry.isWaiting = true', 'entry.isWaiting = false'],
-    ['unknown mails are sent again', "state: held ? 'unknown' : 'planned'", "state: 'planned'"],
+  ]),
+  ...inFile('src/reports/runs/runner.ts', RUNNER, [
+    ['a storage in trouble keeps the task busy', 'holdsTask: files.length < open.length }', 'holdsTask: true }'],
+    ['a run that waits keeps its place', 'isWaiting: true, holdsTask', 'isWaiting: false, holdsTask'],
+  ]),
+  ...inFile('src/reports/runs/delivery-rules.ts', RUNNER, [
+    ['an old file replaces a newer one', 'if (mayBeOvertaken(delivery) && facts.hasLaterFile()) {', 'if (false) {'],
+    ['a cancelled run delivers', 'if (facts.isCancelled) {', 'if (false) {'],
+    ['attempts go on for ever', 'if (rule.most !== null && attempts >= rule.most) {', 'if (false) {'],
+    ['a channel that is away is asked by every delivery', 'Math.max(nextAt ?? 0, downUntil)', 'nextAt ?? 0'],
+  ]),
+  ...inFile('src/reports/runs/variants.ts', RUNNER, [
+    ['people with filters get the plain document', 'filterIds.length === 0 && !user ?', '!user ?'],
+    ['people of other Qlik users share a document', 'const user = asRecipient ? qlikUser : null', 'const user = null'],
   ]),
 ]

@@ -6,6 +6,7 @@ import { type Definition, type ReportTask, reportTask } from '../../src/reports/
 import { reportMigrations } from '../../src/reports/migrations.ts'
 import { DEFAULT_OPTIONS, type StartRequest } from '../../src/reports/runs/admission.ts'
 import { type Carrier, createDeliverer, type DelivererDeps } from '../../src/reports/runs/deliver.ts'
+import { createNote } from '../../src/reports/runs/events.ts'
 import { createLedger, type LedgerDeps } from '../../src/reports/runs/ledger.ts'
 import type { RunLog } from '../../src/reports/runs/log.ts'
 import type { PreparedDocument } from '../../src/reports/runs/plan.ts'
@@ -114,6 +115,7 @@ export function runScene(scene: RunScene) {
   const runLog =
     scene.runLog ??
     ({ line: (_run: unknown, _level: unknown, text: string) => void lines.push(text) } as unknown as RunLog)
+  const note = createNote({ ledger, clock, runLog })
   const deliverer = createDeliverer(
     {
       ledger,
@@ -121,8 +123,7 @@ export function runScene(scene: RunScene) {
       log,
       carriers: { email: sent, storage: sent, hub: sent, notification: sent, ...scene.carriers },
       throttle: scene.throttle ?? (async () => {}),
-      note: (run, code, details, recipient) =>
-        runner.note(run, { code, details, ...(recipient !== undefined && { recipient }) }),
+      note,
       line: (_run, _level, text) => void lines.push(text),
     },
     Object.fromEntries(
@@ -139,6 +140,7 @@ export function runScene(scene: RunScene) {
       clock,
       log,
       runLog,
+      note,
       stopping,
       deliverer,
       definitionOf: scene.definitionOf ?? (() => definition),

@@ -45,7 +45,7 @@ export function triggerScene({ clock, file = ':memory:', tasks, deps = {}, setti
   const stopping = new AbortController()
   const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: () => {} })
   const listeners = new Set<() => void>()
-  const unused = {} as Pick<RunnerDeps, 'deliverer' | 'definitionOf' | 'members' | 'prepare' | 'onFinished'>
+  const unused = {} as Pick<RunnerDeps, 'note' | 'deliverer' | 'definitionOf' | 'members' | 'prepare' | 'onFinished'>
   const runner = createRunner(
     { ...unused, ledger, writer, clock, log, stopping, runLog: { line: () => {} } as unknown as RunnerDeps['runLog'] },
     { concurrentRuns: 2, testAddress: null } as RunnerSettings,

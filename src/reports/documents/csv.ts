@@ -53,8 +53,18 @@ export function writeCsv({ table, options, locale, file, signal }: CsvRequest): 
 
 function fieldOf(cell: Cell, column: Column | undefined, options: CsvRequest['options']): string {
   const value = options.numbers === 'plain' ? plainValue(cell, column ?? null) : nameText(cell)
-  if (typeof value === 'number') return String(value)
+  if (typeof value === 'number') return decimalText(value)
   return field(value ?? '', options.delimiter, options.escapeFormulas && !isAmount(cell, column?.kind))
+}
+
+/** The number with a decimal point and without an exponent: `0.0000001`, not `1e-7`. */
+function decimalText(number: number): string {
+  const text = String(number)
+  const [, sign = '', whole = '', fraction = '', exponent] = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text) ?? []
+  if (exponent === undefined) return text
+  const power = Number(exponent)
+  const digits = whole + fraction
+  return power < 0 ? `${sign}0.${'0'.repeat(-power - 1)}${digits}` : sign + digits.padEnd(power + 1, '0')
 }
 
 /** A column of texts may hold amounts, too; `+467...` is a telephone number and none. */

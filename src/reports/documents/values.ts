@@ -20,7 +20,11 @@ export function cutChartText(
 ): string | null {
   if (!cut) return null
   const counted = counter(locale, dimensions)
-  return `Showing the largest ${counted(cut.shown)} of ${counted(cut.of)} values of ${dimensions[0]?.label ?? ''}`.trimEnd()
+  const labels = (cut.ofAll ? dimensions : dimensions.slice(0, 1)).map(({ label }) => label).join(', ')
+  const values = `${counted(cut.of)} values of ${labels}`.trimEnd()
+  return cut.shown === 0
+    ? `None of the ${values} is positive`
+    : `Showing the largest ${counted(cut.shown)} of ${values}`
 }
 
 /** The row of totals with its label. The engine's totals are of all rows, also of those that are not shown. */

@@ -1,7 +1,7 @@
 /** Charts of workbooks as DrawingML (ECMA-376 part 1, 21.2): Excel draws them from the cells below, so that readers can go on with both. */
 import type { ChartKind } from '../entities/report.ts'
 import type { Row } from '../types.ts'
-import type { ChartContent } from './charts/content.ts'
+import { type ChartContent, emptyText } from './charts/content.ts'
 import { numbersOf, type Pivot, pivot, type Series } from './charts/frame.ts'
 import { nameOf, PALETTE } from './charts/style.ts'
 import { escapeXml, lettersOf, XML } from './xlsx-parts.ts'
@@ -29,7 +29,7 @@ const SHAPES: Partial<Record<ChartKind, Shape>> = {
 export const isNative = (content: ChartContent): boolean =>
   content.kind === 'scatter'
     ? pointRows(content).length > 0
-    : SHAPES[content.kind] !== undefined && content.rows.length > 0
+    : SHAPES[content.kind] !== undefined && emptyText(content) === null
 
 /** The rows of a scatter chart with both values, those of a group of colour together; the table below the chart. */
 export function pointRows({ dimensions, rows }: ChartContent): readonly Row[] {
@@ -48,6 +48,15 @@ export interface DataPlace {
   readonly row: number
   /** Number formats of the columns of series, of a scatter chart those of its measures. */
   readonly formats: readonly string[]
+  readonly categories: CategoryCells
+}
+
+/** The cells of the categories. */
+export interface CategoryCells {
+  /** Of those that are numbers; null without any. */
+  readonly format: string | null
+  /** Null for texts. */
+  readonly numbers: readonly (number | null)[]
 }
 
 /** A series with what the chart needs to know of it. */
@@ -128,11 +137,15 @@ function seriesXml(
     doughnutChart: slices(data),
   }[element]
   const name = `<c:tx>${reference('str', place, column, [place.row, place.row], [series.name])}</c:tx>`
-  const categories = `<c:cat>${reference('str', place, 'A', rows, data.categories)}</c:cat>`
+  const { format, numbers: ofCategories } = place.categories
+  const names =
+    format === null || ofCategories.includes(null)
+      ? reference('str', place, 'A', rows, data.categories)
+      : reference('num', place, 'A', rows, ofCategories, format)
   const numbers = series.cells.map((cell) => cell?.number ?? null)
   const values = `<c:val>${reference('num', place, column, rows, numbers, place.formats[index] ?? 'General')}</c:val>`
   const smooth = element === 'lineChart' ? '<c:smooth val="0"/>' : ''
-  return `<c:ser><c:idx val="${index}"/><c:order val="${index}"/>${name}${look}${labels(content, element)}${categories}${values}${smooth}</c:ser>`
+  return `<c:ser><c:idx val="${index}"/><c:order val="${index}"/>${name}${look}${labels(content, element)}<c:cat>${names}</c:cat>${values}${smooth}</c:ser>`
 }
 
 /** Slices have the colours of series. */
@@ -272,7 +285,7 @@ function axes(
   const marks = '<c:majorTickMark val="none"/><c:minorTickMark val="none"/>'
   return [
     `<c:catAx><c:axId val="${category}"/><c:scaling><c:orientation val="${order}"/></c:scaling><c:delete val="${isFirst ? 0 : 1}"/><c:axPos val="${names}"/>`,
-    `<c:numFmt formatCode="General" sourceLinked="0"/>${marks}<c:tickLblPos val="low"/>${THIN('9AA5B1')}<c:crossAx val="${value}"/><c:crosses val="autoZero"/><c:auto val="0"/><c:lblAlgn val="ctr"/><c:lblOffset val="100"/><c:noMultiLvlLbl val="1"/></c:catAx>`,
+    `<c:numFmt formatCode="${escapeXml(place.categories.format ?? 'General')}" sourceLinked="0"/>${marks}<c:tickLblPos val="low"/>${THIN('9AA5B1')}<c:crossAx val="${value}"/><c:crosses val="autoZero"/><c:auto val="0"/><c:lblAlgn val="ctr"/><c:lblOffset val="100"/><c:noMultiLvlLbl val="1"/></c:catAx>`,
     `<c:valAx><c:axId val="${value}"/><c:scaling><c:orientation val="minMax"/></c:scaling><c:delete val="0"/><c:axPos val="${numbers}"/>${grid}`,
     `<c:numFmt formatCode="${escapeXml(format)}" sourceLinked="0"/>${marks}<c:tickLblPos val="nextTo"/><c:spPr><a:ln><a:noFill/></a:ln></c:spPr><c:crossAx val="${category}"/><c:crosses val="${crosses}"/><c:crossBetween val="${/^area/.test(content.kind) ? 'midCat' : 'between'}"/></c:valAx>`,
   ].join('')

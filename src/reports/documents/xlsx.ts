@@ -11,7 +11,7 @@ import type { KpiItem } from './charts/kpi.ts'
 import { type FontSet, reportCuts } from './fonts.ts'
 import { markdownTokens, markOf, unescaped } from './markdown.ts'
 import { cutChartText, cutText, totalRow } from './values.ts'
-import { chartData, chartXml, isNative, pointRows } from './xlsx-charts.ts'
+import { type CategoryCells, chartData, chartXml, isNative, pointRows } from './xlsx-charts.ts'
 import { cellFormat, isBeyondExcel, type KnownFormats, negativeTimeFormat, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
@@ -433,9 +433,10 @@ function textSheet(
 function chartTable(content: ChartContent): SheetTable {
   if (content.kind === 'scatter') return pointTable(content)
   const { categories, series } = chartData(content)
+  const { format, numbers } = categoryCells(content)
   const rows = categories.map(
     (name, at): Row => [
-      { text: name, number: null },
+      { text: name, number: numbers[at] ?? null },
       ...series.map(({ cells }) => cells[at] ?? { text: '', number: null }),
     ],
   )
@@ -444,14 +445,24 @@ function chartTable(content: ChartContent): SheetTable {
       { label: content.dimensions[0]?.label ?? '', type: 'text' },
       ...series.map(({ name, column }) => ({ label: name, type: column.type })),
     ],
-    rightAligned: [false, ...series.map(() => true)],
+    rightAligned: [format !== null, ...series.map(() => true)],
     rows: rows.length,
     totalRows: rows.length,
     totals: null,
     pages: () => [rows],
     format: (index, cell, _row, known) =>
-      index === 0 ? null : formatOf(cell, series[index - 1]?.column ?? null, known),
+      index === 0 ? format : formatOf(cell, series[index - 1]?.column ?? null, known),
   }
+}
+
+/** Categories are numbers where one format is that of all of them, as an axis has one. */
+function categoryCells(content: ChartContent): CategoryCells {
+  const { values } = chartData(content)
+  const [column = null] = content.dimensions
+  const formats = values.map((cell) => (cell ? formatOf(cell, column, []) : null))
+  const [format = null, other] = new Set(formats.filter((one) => one !== null))
+  if (format === null || other !== undefined) return { format: null, numbers: values.map(() => null) }
+  return { format, numbers: values.map((cell, at) => (formats[at] === null ? null : (cell?.number ?? null))) }
 }
 
 function pointTable(content: ChartContent): SheetTable {
@@ -466,7 +477,7 @@ function pointTable(content: ChartContent): SheetTable {
     totalRows: rows.length,
     totals: null,
     pages: () => [rows],
-    format: (index, cell, _row, known) => (isMeasure(index) ? formatOf(cell, columns[index] ?? null, known) : null),
+    format: (index, cell, _row, known) => formatOf(cell, columns[index] ?? null, known),
   }
 }
 
@@ -536,7 +547,12 @@ function* chartParts(number: number, block: ContentOf<'chart'>, sheet: string): 
       `<xdr:graphicFrame macro=""><xdr:nvGraphicFramePr>${propertiesOf(2, block)}<xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr><xdr:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xdr:xfrm><a:graphic><a:graphicData uri="${DRAWING}/chart"><c:chart xmlns:c="${DRAWING}/chart" r:id="rId1"/></a:graphicData></a:graphic></xdr:graphicFrame>`,
     ),
   }
-  const place = { sheet, row: dataRow(block), formats: chartFormats(block.chart) }
+  const place = {
+    sheet,
+    row: dataRow(block),
+    formats: chartFormats(block.chart),
+    categories: categoryCells(block.chart),
+  }
   yield { name: `xl/charts/chart${number}.xml`, content: bytesOf(chartXml(block.chart, place)) }
 }
 

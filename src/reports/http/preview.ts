@@ -17,8 +17,8 @@ import { DEFAULT_OPTIONS } from '../runs/admission.ts'
 import type { Runner } from '../runs/runner.ts'
 import type { DefinitionStore } from '../store.ts'
 import { bodyObject, checkedId } from './common.ts'
+import { engineAnswer } from './engine.ts'
 import { fileAnswer } from './file.ts'
-import { engineAnswer } from './runs.ts'
 import { onlyDocument, trial } from './trials.ts'
 
 interface PreviewRouteDeps {

@@ -20,10 +20,11 @@ import type { Save } from '../save.ts'
 import type { DefinitionStore, Edit } from '../store.ts'
 import type { RunEvent } from '../types.ts'
 import { checkedId, requirePairs } from './common.ts'
+import { engineAnswer, engineRefusal } from './engine.ts'
 import { fileAnswer } from './file.ts'
-import { engineAnswer, engineRefusal, type RunRouteDeps } from './runs.ts'
+import type { RunRouteDeps } from './runs.ts'
 
-interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
+export interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 'planTimeoutMs'> {
   readonly store: TrialStore
   readonly clock: Clock
   readonly timezone: string

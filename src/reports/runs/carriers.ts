@@ -202,8 +202,12 @@ export async function sendFitting(
     refusal = whole.detail
   }
   const attempt = attemptOf(await mailer.send(await letterOf(refusal)))
-  if (attempt.state !== 'sent' && attempt.state !== 'divided') return attempt
-  return { ...attempt, code, detail: `sent without its files: ${refusal}` }
+  const detail = `sent without its files: ${refusal}`
+  if (attempt.state === 'sent') return { ...attempt, code, detail }
+  if (attempt.state !== 'divided') return attempt
+  // A second refusal for the size is one for good.
+  const refused = attempt.refused.map(({ tooLarge: _, ...one }) => one)
+  return { ...attempt, refused, code, detail }
 }
 
 /** The result of the mail server as the result of an attempt. */

@@ -1,5 +1,5 @@
 /** Cycles of reports: their values, and the addresses that their expressions give. */
-import type { ReportUse } from '../entities/task.ts'
+import type { ReportTask, ReportUse } from '../entities/task.ts'
 import { type CycleValue, EvaluationError, type ReportData, type Selection } from '../types.ts'
 
 export const selectionsOf = (cycle: readonly CycleValue[]): Selection[] =>
@@ -28,11 +28,11 @@ export interface Addressed<Value> {
 /** The expressions of a use that name people; null where the channel is off or has none. */
 export function addressExpressions(
   { cycle, deliver }: ReportUse,
-  isOn: { readonly email: boolean; readonly hub: boolean },
+  { email, hub }: Pick<ReportTask, 'email' | 'hub'>,
 ): Addressed<string | null> {
   return {
-    mail: isOn.email && deliver.email !== 'none' ? (cycle?.emailTo ?? null) : null,
-    hub: isOn.hub && deliver.hub ? (cycle?.hubTo ?? null) : null,
+    mail: email.enabled && deliver.email !== 'none' ? (cycle?.emailTo ?? null) : null,
+    hub: hub.enabled && deliver.hub ? (cycle?.hubTo ?? null) : null,
   }
 }
 

@@ -8,7 +8,7 @@ import type { Stored } from '../entities/fields.ts'
 import type { Report } from '../entities/report.ts'
 import type { ReportUse } from '../entities/task.ts'
 import { expandName, patternExpressions } from '../patterns.ts'
-import type { Cell, CycleValue, DocumentNames, RenderRequest, ReportData, Warn } from '../types.ts'
+import type { Cell, CycleValue, DocumentNames, RenderRequest, ReportData } from '../types.ts'
 import { type Addressed, addressExpressions, addressTexts, inMember } from './cycles.ts'
 import type { PreparedDocument } from './plan.ts'
 import { slowRows } from './plan-warnings.ts'
@@ -30,7 +30,7 @@ interface Wanted {
   readonly data: ReportData
 }
 
-interface DocumentMaker {
+export interface DocumentMaker {
   /** Rejects with a `ReportError`. Without `render` in the request the document has no file. */
   make(wanted: Wanted): Promise<PreparedDocument>
   /** The addresses in the result of an expression that may get reports of this run; `warn` notes the others. */
@@ -40,7 +40,6 @@ interface DocumentMaker {
 export function createDocumentMaker(
   deps: PrepareDeps,
   request: PrepareRequest,
-  warnFor: (use: ReportUse) => Warn,
   /** False for an address that must not get the document without filters of people. */
   isPlain: (address: string) => boolean,
 ): DocumentMaker {
@@ -71,7 +70,7 @@ export function createDocumentMaker(
       ...(reader && { recipient: reader }),
     }
     const fileName = `${await inMember('fileName', () => expandName(use.fileName, context))}.${use.format}`
-    const asked = addressExpressions(use, { email: task.email.enabled, hub: task.hub.enabled })
+    const asked = addressExpressions(use, task)
     const texts = variant === '' ? await addressTexts(data, asked) : null
     const addressed = (channel: 'mail' | 'hub') => {
       if (asked[channel] === null) return null
@@ -148,7 +147,8 @@ export function createDocumentMaker(
           timezone,
           file,
           secret: (reference) => secretOf(settings.secrets, reference),
-          warn: warnFor(use),
+          warn: (code, details, block) =>
+            note({ code, details, report: use.key, ...(block !== undefined && { block }) }),
           signal: AbortSignal.any([signal, limit]),
         })
         const kept = await deps.keep(file)

@@ -44,7 +44,7 @@ export interface KeptStates {
   readonly notDelivered: Readonly<Record<string, ConditionState>>
 }
 
-interface Gate {
+export interface Gate {
   /** True when all of the conditions hold. Rejects with `CONDITION_ERROR` and the faults of the engine. */
   holds(request: GateRequest): Promise<boolean>
   readonly results: readonly CheckedCondition[]

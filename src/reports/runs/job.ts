@@ -10,7 +10,7 @@ import { openReportData } from '../data/index.ts'
 import { createRenderer, type FillTemplate } from '../documents/render.ts'
 import { createConverter } from '../templates/converter.ts'
 import { type ConvertToPdf, fillTemplate, locateTemplate } from '../templates/index.ts'
-import type { RunEvent } from '../types.ts'
+import type { NewEvent } from '../types.ts'
 import { type Prepared, prepareRun } from './prepare.ts'
 import type { PrepareSettings } from './request.ts'
 import type { FactName, ReportJob } from './role.ts'
@@ -18,7 +18,7 @@ import type { FactName, ReportJob } from './role.ts'
 interface JobDeps {
   /** Asks the main thread. */
   readonly ask: (fact: FactName, args?: readonly unknown[]) => Promise<unknown>
-  readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
+  readonly note: (event: NewEvent) => void
   readonly line: (text: string) => void
   /** So many sessions at the engine are open now. */
   readonly sessions: (open: number) => void

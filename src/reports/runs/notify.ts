@@ -214,7 +214,8 @@ function reasonText({ code, recipient, report, block, details }: RunEvent, reach
   const reason = `${code} (${details})`
   if (!recipient) return `${report ?? 'run'}${block ? `, block ${block}` : ''}: ${reason}`
   if (code === 'MAIL_UNKNOWN') return `${recipient} may have got the mail: ${reason}`
-  return reached.has(recipient) ? `${recipient} got less: ${reason}` : `${recipient} got nothing: ${reason}`
+  const isReached = recipient.split(', ').some((address) => reached.has(address))
+  return isReached ? `${recipient} got less: ${reason}` : `${recipient} got nothing: ${reason}`
 }
 
 async function logAttachment(

@@ -2,11 +2,11 @@
 import { templateFormat } from '../checks.ts'
 import type { Report } from '../entities/report.ts'
 import type { Definition, ReportUse } from '../entities/task.ts'
-import type { ReportData, RunEvent } from '../types.ts'
+import type { NewEvent, ReportData } from '../types.ts'
 import type { NewDelivery } from './ledger.ts'
 import type { MailPayload } from './plan.ts'
 
-type AddEvent = (event: Omit<RunEvent, 'at' | 'level'>) => void
+type AddEvent = (event: NewEvent) => void
 
 /** Mails of which a copy each is no surprise to those in `cc` and `bcc`. */
 const FEW_MAILS = 5

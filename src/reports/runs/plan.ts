@@ -70,6 +70,14 @@ export interface MailPayload {
 export const hasFiles = ({ attach, archives, embed }: MailPayload): boolean =>
   attach.length > 0 || archives.length > 0 || embed !== null
 
+/** The addresses that the mail still concerns. */
+export const addresseesOf = ({
+  to,
+  cc,
+  bcc,
+  only,
+}: Pick<MailPayload, 'to' | 'cc' | 'bcc' | 'only'>): readonly string[] => only ?? [...to, ...cc, ...bcc]
+
 /** Documents that are delivered as one ZIP file. */
 export interface Archive {
   readonly name: string

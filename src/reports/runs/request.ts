@@ -1,9 +1,12 @@
 /** The order for the documents of a run, and the parts that carry it out. */
+import { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
 import type { OpenData } from '../data/index.ts'
+import type { Stored } from '../entities/fields.ts'
 import type { QlikUser } from '../entities/recipient.ts'
-import type { Definition } from '../entities/task.ts'
-import type { RenderedDocument, RenderRequest, RenderSettings, RunEvent, RunOptions, Warn } from '../types.ts'
+import type { Report } from '../entities/report.ts'
+import type { Definition, ReportUse } from '../entities/task.ts'
+import type { NewEvent, RenderedDocument, RenderRequest, RenderSettings, RunOptions, Warn } from '../types.ts'
 import type { GroupMember } from './recipients.ts'
 
 /** Plain data: it is copied to the worker. */
@@ -47,7 +50,14 @@ export interface PrepareDeps {
   readonly keepBytes: (bytes: Uint8Array) => Promise<string>
   /** Runs the work while no other document is being rendered. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>
-  readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
+  readonly note: (event: NewEvent) => void
   readonly line: (text: string) => void
   readonly signal: AbortSignal
+}
+
+/** Throws `INTERNAL` when the definition lacks the report. */
+export function reportOf({ reports }: Pick<Definition, 'reports'>, { reportId }: ReportUse): Stored<Report> {
+  const found = reports.find(({ id }) => id === reportId)
+  if (!found) throw new ReportError('INTERNAL', `the report ${reportId} is not part of the run`)
+  return found
 }

@@ -3,12 +3,12 @@ import type { Clock } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { DeliveryState, RunTrigger } from '../types.ts'
 import type { DeliveryRecord, Ledger, NewDelivery, RunRecord, Sealed } from './ledger.ts'
-import type { MailPayload } from './plan.ts'
+import { addresseesOf, type MailPayload } from './plan.ts'
 
 export interface ResendRequest {
   readonly run: RunRecord
   readonly states: readonly DeliveryState[]
-  /** Addresses; null = all. */
+  /** The addresses that get a mail again; null = all. */
   readonly recipients: readonly string[] | null
   /** Corrected addresses by wrong one, in lower case. */
   readonly corrections: Readonly<Record<string, string>>
@@ -35,7 +35,7 @@ export async function addResend(
   }
   const task = { id: run.taskId, name: run.taskName, revision: run.taskRevision, project: run.project }
   const definition = ledger.definition(root)
-  const deliveries = chosen.map((one) => repeated(one, request.corrections))
+  const deliveries = chosen.map((one) => repeated(one, request))
   const sealed: Sealed = {
     app: run.sealed?.app ?? { name: '', lastReload: null },
     skipped: null,
@@ -47,17 +47,27 @@ export async function addResend(
   return ledger.run(id)
 }
 
-function isWanted({ channel, state, target, payload }: DeliveryRecord, { states, recipients }: ResendRequest): boolean {
+function isWanted(delivery: DeliveryRecord, { states, recipients }: ResendRequest): boolean {
+  const { channel, state } = delivery
   if (channel === 'notification' || !states.includes(state)) return false
   if (!recipients) return true
-  if (channel !== 'email') return false
-  const { to, only = to } = payload as MailPayload
-  const addresses = [target, ...only].map((one) => one.toLowerCase())
-  return recipients.some((one) => addresses.includes(one.toLowerCase()))
+  return channel === 'email' && wantedOf(delivery, recipients) !== 'none'
+}
+
+/** Those of the addresses of a mail that are asked for; in a test mails are asked for by the address that they are meant for. */
+function wantedOf(
+  { target, payload }: DeliveryRecord,
+  recipients: readonly string[],
+): readonly string[] | 'all' | 'none' {
+  const wanted = new Set(recipients.map((one) => one.toLowerCase()))
+  const all = addresseesOf(payload as MailPayload)
+  const some = all.filter((one) => wanted.has(one.toLowerCase()))
+  if (some.length > 0) return some.length < all.length ? some : 'all'
+  return wanted.has(target.toLowerCase()) ? 'all' : 'none'
 }
 
 /** The delivery once more. A mail keeps the Message-ID of the first attempt. */
-function repeated(delivery: DeliveryRecord, corrections: Readonly<Record<string, string>>): NewDelivery {
+function repeated(delivery: DeliveryRecord, { corrections, recipients }: ResendRequest): NewDelivery {
   const { id, channel, documents, target } = delivery
   const correct = (address: string) => corrections[address.toLowerCase()] ?? address
   if (channel !== 'email') {
@@ -66,7 +76,8 @@ function repeated(delivery: DeliveryRecord, corrections: Readonly<Record<string,
   // The files may fit now.
   const { filesRefused: _, ...payload } = delivery.payload as MailPayload
   const to = payload.to.map(correct)
-  const only = payload.only?.map(correct)
+  const wanted = recipients ? wantedOf(delivery, recipients) : 'all'
+  const only = (typeof wanted === 'string' ? payload.only : wanted)?.map(correct)
   const copies = { cc: payload.cc.map(correct), bcc: payload.bcc.map(correct) }
   return {
     id: crypto.randomUUID(),

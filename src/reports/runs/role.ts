@@ -2,7 +2,7 @@
 import type { EngineSettings } from '../../qlik/engine/client.ts'
 import type { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
-import type { RunEvent } from '../types.ts'
+import type { NewEvent } from '../types.ts'
 import type { Prepared } from './prepare.ts'
 import type { PrepareRequest } from './request.ts'
 
@@ -19,7 +19,7 @@ export interface ReportJob {
 export type FactName = keyof ConditionFacts | 'turn' | 'turnOver'
 
 export type FromReport =
-  | { readonly type: 'note'; readonly event: Omit<RunEvent, 'at' | 'level'> }
+  | { readonly type: 'note'; readonly event: NewEvent }
   | { readonly type: 'line'; readonly text: string }
   | { readonly type: 'sessions'; readonly open: number }
   | { readonly type: 'ask'; readonly id: number; readonly fact: FactName; readonly args: readonly unknown[] }

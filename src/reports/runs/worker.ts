@@ -6,20 +6,51 @@ import { errorText } from '../../platform/errors.ts'
 import { errorWithoutPath } from '../../platform/file-errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel } from '../../platform/worker.ts'
+import type { EngineSettings } from '../../qlik/engine/client.ts'
 import { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
-import type { RunEvent } from '../types.ts'
+import type { NewEvent } from '../types.ts'
 import type { Prepared } from './prepare.ts'
+import type { PrepareRequest } from './request.ts'
 import { type FactName, type FromReport, REPORT_ROLE, type ReportJob, type ToReport } from './role.ts'
 
 // --- Main thread ---
+
+interface PreparerDeps extends Pick<WorkerDeps, 'log' | 'workerEntry'> {
+  /** Address and user of the engine; asked for each run, so that renewed certificates are used. */
+  readonly engine: () => EngineSettings
+  readonly factsOf: (taskId: string) => ConditionFacts
+  /** Of the documents. */
+  readonly dataDirectory: string
+}
+
+type Observe = Pick<WorkerDeps, 'note' | 'line'>
+
+/** Prepares runs in threads of their own. */
+export function createPreparer({ engine, factsOf, dataDirectory, log, workerEntry }: PreparerDeps) {
+  const turns = createRenderTurns()
+  let sessions = 0
+  const onSessions = (change: number) => {
+    sessions += change
+  }
+  return {
+    /** Rejects with a `ReportError`; with the reason of the signal when it aborts. */
+    prepare(request: PrepareRequest, { note, line }: Observe, signal: AbortSignal): Promise<Prepared> {
+      const facts = factsOf(request.definition.task.id)
+      const deps = { facts, turns, onSessions, note, line, log, workerEntry }
+      return prepareInWorker(deps, { engine: engine(), dataDirectory, request }, signal)
+    },
+    /** Sessions that runs have open at the engine. */
+    sessions: () => sessions,
+  }
+}
 
 interface WorkerDeps {
   readonly facts: ConditionFacts
   readonly turns: RenderTurns
   /** The number of open sessions at the engine has changed by so many. */
   readonly onSessions: (change: number) => void
-  readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
+  readonly note: (event: NewEvent) => void
   readonly line: (text: string) => void
   readonly log: Logger
   readonly workerEntry?: URL | undefined
@@ -31,7 +62,7 @@ interface RenderTurns {
   take(): Promise<() => void>
 }
 
-export function createRenderTurns(): RenderTurns {
+function createRenderTurns(): RenderTurns {
   let last: Promise<void> = Promise.resolve()
   return {
     async take() {
@@ -50,7 +81,7 @@ export function createRenderTurns(): RenderTurns {
 const CANCEL_GRACE_MS = 5000
 
 /** Runs the job in a thread. Rejects with a `ReportError`; with the reason of the signal when it aborts. */
-export function prepareInWorker(deps: WorkerDeps, job: ReportJob, signal: AbortSignal): Promise<Prepared> {
+function prepareInWorker(deps: WorkerDeps, job: ReportJob, signal: AbortSignal): Promise<Prepared> {
   const { facts, turns } = deps
   return new Promise((resolve, reject) => {
     let turnOver: (() => void) | null = null

@@ -95,6 +95,42 @@ test.each<[string, Record<string, string>, object, number]>([
     { outcome: 'retry' },
     0,
   ],
+  [
+    'one address refused for now, then all for good at the content',
+    { 'RCPT gone@x.com': '451 no', content: '550 spam' },
+    { outcome: 'divided', refused: [gone('451 no', false), anna(expect.stringMatching(/: 550 spam$/), true)] },
+    0,
+  ],
+  [
+    'one address refused for now, then the size at the content',
+    { 'RCPT gone@x.com': '451 no', content: '552 5.3.4 big' },
+    { outcome: 'divided', refused: [{ isPermanent: false }, { address: 'anna@x.com', tooLarge: true }] },
+    0,
+  ],
+  [
+    'one address refused for now, then an end after the content',
+    { 'RCPT gone@x.com': '451 no', content: 'end' },
+    { outcome: 'divided', refused: [gone('451 no', false), { address: 'anna@x.com', inDoubt: true }] },
+    0,
+  ],
+  [
+    'one address refused for good, then an end after the content',
+    { 'RCPT gone@x.com': '550 no', content: 'end' },
+    { outcome: 'divided', refused: [gone('550 no', true), { address: 'anna@x.com', inDoubt: true }] },
+    0,
+  ],
+  [
+    'one address refused for good, then an end at DATA',
+    { 'RCPT gone@x.com': '550 no', DATA: 'end' },
+    { outcome: 'retry', peerDown: true },
+    0,
+  ],
+  [
+    'the size refused at MAIL FROM, all that follows too',
+    { MAIL: '552 5.3.4 big', RCPT: '503 no sender', DATA: '503 no sender' },
+    { outcome: 'rejected', tooLarge: true },
+    0,
+  ],
 ])('%s', async (_, replies, { detail = '', ...expected }: { detail?: string }, taken) => {
   for (const pipelining of [false, true]) {
     server.script(replies, { pipelining })

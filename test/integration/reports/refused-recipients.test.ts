@@ -235,6 +235,66 @@ test('a copy that takes no mail of all is named once', async () => {
   expect(refusalsOf(one)).toEqual([['MAIL_REJECTED', 'copy@x.com']])
 })
 
+/** Answers of the server, one after the other, then none but the usual. */
+const sequence = (...codes: readonly number[]) => {
+  const left = [...codes]
+  return { enumerable: true, get: () => left.shift() ?? 0 }
+}
+
+test.each([
+  ['single', 451],
+  ['single', 550],
+  ['perRecipient', 451],
+  ['perRecipient', 550],
+] as const)('%s: all but the one that the short mail is refused for with %i got less', async (grouping, code) => {
+  const refused = grouping === 'single' ? 'gone@x.com' : 'copy@x.com'
+  const rcptTo = Object.defineProperty({}, refused, sequence(0, code))
+  sink.answer(Object.defineProperty({ rcptTo }, 'data', sequence(552)))
+  const people = grouping === 'single' ? ['anna@x.com', 'gone@x.com'] : ['anna@x.com']
+  const one = await scene(people, { grouping, cc: ['copy@x.com'], bcc: [] })
+  const run = await one.finished(one.runId)
+  const shorter = ['anna@x.com', ...(grouping === 'single' ? ['copy@x.com'] : [])].join(' ')
+  expect(attachmentsOf()).toEqual([[shorter, 0], ...(code === 451 ? [[refused, 1]] : [])])
+  expect(run.outcome).toBe('warning')
+  expect(refusalsOf(one)).toEqual([
+    ['MAIL_INCOMPLETE', shorter.replace(' ', ', ')],
+    ...(code === 550 ? [['MAIL_REJECTED', refused]] : []),
+  ])
+})
+
+test.each([
+  [451, 550, 'failed'],
+  [451, 552, 'sent'],
+])('%i for one address, then %i for the content: it gets the mail later, alone', async (own, content, others) => {
+  const rcptTo = Object.defineProperty({}, 'gone@x.com', sequence(own))
+  sink.answer(Object.defineProperty({ rcptTo }, 'data', sequence(content)))
+  const one = await scene(['anna@x.com', 'gone@x.com'], { cc: [], bcc: [] })
+  const run = await one.finished(one.runId)
+  expect(deliveriesOf(one).toSorted()).toEqual([
+    ['anna@x.com', others],
+    ['gone@x.com', 'sent'],
+  ])
+  expect(attachmentsOf().toSorted()).toEqual([...(content === 552 ? [['anna@x.com', 0]] : []), ['gone@x.com', 1]])
+  expect([run.outcome, refusalsOf(one)]).toEqual([
+    'warning',
+    [[content === 552 ? 'MAIL_INCOMPLETE' : 'MAIL_REJECTED', 'anna@x.com']],
+  ])
+})
+
+test('a mail that is sent again to some of its addresses goes to no other, nor to its copies', async () => {
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  const run = await one.finished(one.runId)
+  const again = async (recipients: readonly string[]) => {
+    const child = await one.runner.resend({ run, states: ['sent'], recipients, corrections: {}, actor: 'test' })
+    if (child) await one.finished(child.id)
+    return child && envelopes().at(-1)
+  }
+  expect(await again(['Anna@x.com'])).toEqual(['anna@x.com'])
+  expect(await again(['gone@x.com', 'copy@x.com'])).toEqual(['copy@x.com', 'gone@x.com'])
+  expect(await again(['other@x.com'])).toBeNull()
+  expect(sink.mails.at(-1)?.parsed.to?.map(({ address }) => address)).toEqual(['anna@x.com', 'gone@x.com'])
+})
+
 test('a mail that is sent again has its files', async () => {
   refuseSize({ 'gone@x.com': 2 })
   const one = await scene(['anna@x.com', 'gone@x.com'], { cc: [], bcc: [] })

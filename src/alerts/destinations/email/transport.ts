@@ -27,8 +27,8 @@ export interface TransportTimeouts {
 
 export interface TransportOptions {
   readonly connections?: number
-  /** Gets each answer of the server: `354 Go ahead`. */
-  readonly onServerLine?: (line: string) => void
+  /** Gets each answer of the server, such as `354 Go ahead`, and the command that it answers; '' for the greeting and the content. */
+  readonly onAnswer?: (answer: string, command: string) => void
 }
 
 interface MailServerConfig {
@@ -40,7 +40,7 @@ interface MailServerConfig {
 export function createMailTransport(
   config: MailServerConfig,
   timeouts: TransportTimeouts = {},
-  { connections = MAX_CONNECTIONS, onServerLine }: TransportOptions = {},
+  { connections = MAX_CONNECTIONS, onAnswer }: TransportOptions = {},
 ) {
   const { host, port, secure, tls, auth } = config.emailNotification.smtp
   const { oauth2 } = config.footman.email
@@ -48,7 +48,7 @@ export function createMailTransport(
   const settings = {
     pool: true as const,
     maxConnections: connections,
-    ...(onServerLine && { transactionLog: true, logger: serverLines(onServerLine) }),
+    ...(onAnswer && { transactionLog: true, logger: answers(onAnswer) }),
     maxMessages: MESSAGES_PER_CONNECTION,
     // Our own queues repeat failed attempts. The library would send a mail again whose content may have been accepted, or whose
     // attachments, which are streams, are used up.
@@ -97,13 +97,19 @@ export function createMailTransport(
   }
 }
 
-/** A log of nodemailer that keeps the answers of the server alone. */
-function serverLines(onLine: (line: string) => void) {
+/** A log of nodemailer, over one connection, that keeps the answers of the server alone. They come in the order of the commands. */
+function answers(onAnswer: (answer: string, command: string) => void) {
+  let commands: string[] = []
+  const kindOf = (entry: unknown) => (entry as { readonly tnx?: unknown }).tnx
   const ignore = () => {}
   const debug = (entry: unknown, line: unknown) => {
-    if ((entry as { readonly tnx?: unknown }).tnx === 'server') onLine(String(line))
+    if (kindOf(entry) === 'client') commands.push(String(line))
+    else if (kindOf(entry) === 'server') onAnswer(String(line), commands.shift() ?? '')
   }
-  return { level: ignore, trace: ignore, debug, info: ignore, warn: ignore, error: ignore, fatal: ignore }
+  const info = (entry: unknown) => {
+    if (kindOf(entry) === 'network') commands = []
+  }
+  return { level: ignore, trace: ignore, debug, info, warn: ignore, error: ignore, fatal: ignore }
 }
 
 type Done = (error: Error | null, accessToken?: string, expires?: number) => void
@@ -182,24 +188,27 @@ function readAnswer(text: string): Record<string, unknown> {
   }
 }
 
-/** The addresses that were refused, by the result or the error of `sendMail`. */
-export function refusalsOf(result: unknown): readonly Refusal[] {
-  const { rejectedErrors = [] } = result as { readonly rejectedErrors?: readonly SmtpError[] }
-  return rejectedErrors.map((error) => {
-    const { recipient = '', response, responseCode = 0, message } = error
-    return {
-      address: recipient,
-      detail: response === undefined ? message : unbroken(response),
-      isPermanent: responseCode >= 500,
-      ...(isTooLarge(error) && { tooLarge: true }),
-    }
-  })
+/** The addresses of a mail, by the answers of the server. */
+export interface AddressAnswers {
+  readonly taken: string[]
+  readonly refused: Refusal[]
+}
+
+/** Adds the answer about an address; leaves out those to other commands. */
+export function addAnswer({ taken, refused }: AddressAnswers, answer: string, command: string): void {
+  const address = /^RCPT TO:<(.*)>/.exec(command)?.[1]
+  if (address === undefined) return
+  const responseCode = Number(answer.slice(0, 3))
+  if (responseCode < 300) taken.push(address)
+  else {
+    const isShorter = isTooLarge({ response: answer, responseCode, message: answer })
+    const isPermanent = responseCode >= 500
+    refused.push({ address, detail: unbroken(answer), isPermanent, ...(isShorter && { tooLarge: true }) })
+  }
 }
 
 /** The members that nodemailer and our transport add to errors. */
 interface SmtpError extends Error {
-  /** Of the answer to one address. */
-  readonly recipient?: string
   readonly code?: string
   /** The server's whole answer line. */
   readonly response?: string
@@ -227,7 +236,12 @@ const SIZE_ANSWER = /\b5\.3\.4\b|\b5\.2\.3\b|message size|too (?:large|big)|size
 const FULL = /\b5\.2\.2\b|quota|mailbox (?:is )?full/i
 
 /** Refused for its size: by the code, in words, or by ourselves before it was sent, as the server had announced a limit (`SIZE`). */
-function isTooLarge({ code, response = '', responseCode = 0, message }: SmtpError): boolean {
+function isTooLarge({
+  code,
+  response = '',
+  responseCode = 0,
+  message,
+}: Pick<SmtpError, 'code' | 'response' | 'responseCode' | 'message'>): boolean {
   if (!response) return code === 'EMESSAGE' && SIZE_ANSWER.test(message)
   if (responseCode < 500 || FULL.test(response)) return false
   return SIZE_CODES.includes(responseCode) || SIZE_ANSWER.test(response)

@@ -25,8 +25,8 @@ export interface ChartContent {
   readonly rows: readonly Row[]
   /** Waterfall: indices of the rows that show the sum so far. */
   readonly totalRows?: readonly number[]
-  /** Values of the first dimension that are shown, of how many; absent when none is left out. */
-  readonly cut?: { readonly shown: number; readonly of: number }
+  /** Values of the first dimension, or of all of them, that are shown, of how many; absent when none is left out. */
+  readonly cut?: { readonly shown: number; readonly of: number; readonly ofAll?: boolean }
 }
 
 /** A chart block of a report, or a chart of a template that is defined there. */
@@ -41,6 +41,16 @@ export const isDefinition = (
 
 /** Kinds whose marks are parts of a whole: ordered by size, the smaller ones become one mark. */
 const PARTS: ReadonlySet<ChartKind> = new Set(['pie', 'donut', 'treemap', 'funnel'])
+const isPart = ({ dimensions }: Pick<ChartContent, 'dimensions'>, row: Row): boolean =>
+  (row[dimensions.length]?.number ?? 0) > 0
+
+/** Why the chart has no mark, in words; null when it has some. */
+export function emptyText(content: ChartContent): string | null {
+  if (content.rows.length === 0 && !content.cut) return 'No data'
+  const needsPositive = PARTS.has(content.kind) || content.kind === 'sankey'
+  return needsPositive && !content.rows.some((row) => isPart(content, row)) ? 'No positive values' : null
+}
+
 const OTHERS = 'Others'
 const TOTAL = 'Total'
 
@@ -184,7 +194,7 @@ export function limitPoints(
   const { kind, dimensions } = drawn
   if (dimensions.length === 0) return drawn
   const value = (row: Row): number => row[dimensions.length]?.number ?? 0
-  const content = PARTS.has(kind) ? withoutNegative(drawn, value, warn) : drawn
+  const content = PARTS.has(kind) ? withoutNegative(drawn, warn) : drawn
   const sums = new Map<string, number>()
   for (const row of content.rows) sums.set(pointOf(row), (sums.get(pointOf(row)) ?? 0) + value(row))
   const bySize = [...sums].sort(([, one], [, other]) => Math.abs(other) - Math.abs(one)).map(([point]) => point)
@@ -211,18 +221,18 @@ export function limitPoints(
   }
 }
 
-/** A part of a whole cannot be negative: programs for workbooks would draw it as if it were not. */
+/** A part of a whole cannot be negative: programs for workbooks would draw it as if it were not. Zeros have no mark, and go along. */
 function withoutNegative(
   content: ChartContent,
-  value: (row: Row) => number,
   warn: (code: 'POINTS_TRUNCATED', details: string) => void,
 ): ChartContent {
-  const rows = content.rows.filter((row) => value(row) >= 0)
+  const { dimensions } = content
+  if (content.rows.every((row) => (row[dimensions.length]?.number ?? 0) >= 0)) return content
+  const rows = content.rows.filter((row) => isPart(content, row))
   const [shown, of] = [rows.length, content.rows.length]
-  if (shown === of) return content
-  const [dimension] = content.dimensions
-  warn('POINTS_TRUNCATED', `${shown} of ${of} values of ${dimension?.label}, as parts of a whole cannot be negative`)
-  return { ...content, rows, cut: { shown, of } }
+  const values = dimensions.map(({ label: name }) => name).join(', ')
+  warn('POINTS_TRUNCATED', `${shown} of ${of} values of ${values}, as parts of a whole are positive`)
+  return { ...content, rows, cut: { shown, of, ofAll: true } }
 }
 
 /** The steps with the largest changes, in their order, and the total of all. */

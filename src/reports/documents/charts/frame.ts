@@ -124,6 +124,8 @@ export interface Series {
 
 export interface Pivot {
   readonly categories: readonly string[]
+  /** The value of each category. */
+  readonly values: readonly (Cell | null)[]
   readonly series: readonly Series[]
 }
 
@@ -136,8 +138,10 @@ export function pivot({ dimensions, measures, rows }: ChartContent): Pivot {
   const names = second ? distinct(rows, 1) : uniqueLabels(measures)
   const cells = names.map(empty)
   const number = new Map(names.map((name, index) => [name, index]))
+  const values = empty()
   for (const row of rows) {
     const at = place.get(nameOf(row[0]))!
+    values[at] ??= row[0] ?? null
     if (second) cells[number.get(nameOf(row[1]))!]![at] = row[2] ?? null
     else
       measures.forEach((_, index) => {
@@ -146,6 +150,7 @@ export function pivot({ dimensions, measures, rows }: ChartContent): Pivot {
   }
   return {
     categories,
+    values,
     series: names.map((name, index) => ({ name, column: measures[second ? 0 : index]!, cells: cells[index]! })),
   }
 }

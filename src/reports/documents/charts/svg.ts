@@ -4,7 +4,7 @@ import { FONT_FAMILY, type FontSet, fitted } from '../fonts.ts'
 import { allowedText, escapeText } from '../markup.ts'
 import { cutChartText } from '../values.ts'
 import { bars, combination, lines, waterfall } from './cartesian.ts'
-import type { ChartContent } from './content.ts'
+import { type ChartContent, emptyText } from './content.ts'
 import { distinct, frame, type Option } from './frame.ts'
 import { caption, funnel, gauge, pie, radar, sankey, treemap } from './parts.ts'
 import { boxes, heatmap, points } from './points.ts'
@@ -58,7 +58,8 @@ async function drawMarks(content: ChartContent, canvas: Canvas, idPrefix: string
   useWidthsOf(echarts, canvas.fonts)
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: canvas.width, height: canvas.height })
   try {
-    chart.setOption(content.rows.length === 0 ? empty(canvas) : BUILDERS[content.kind](content, canvas))
+    const reason = emptyText(content)
+    chart.setOption(reason === null ? BUILDERS[content.kind](content, canvas) : empty(reason, canvas))
     const svg = chart.renderToSVGString()
     if (content.kind === 'treemap') noteShortened(svg, content, canvas.fonts)
     return canonical(svg, idPrefix, canvas.title)
@@ -78,9 +79,9 @@ function noteShortened(svg: string, { rows, dimensions }: ChartContent, fonts: F
 }
 
 /** Title and a note instead of axes without marks. */
-const empty = (canvas: Canvas): Option => ({
+const empty = (reason: string, canvas: Canvas): Option => ({
   ...frame({ legend: 'none' }, canvas, []).base,
-  graphic: [caption('No data', canvas.width / 2, canvas.height / 2)],
+  graphic: [caption(reason, canvas.width / 2, canvas.height / 2)],
 })
 
 type ECharts = typeof import('./echarts.ts')

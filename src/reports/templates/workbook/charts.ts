@@ -60,15 +60,16 @@ function moveSeries(formula: Element, request: ChartRequest, edits: Edits): void
   const source = formula.textContent ?? ''
   const parent = formula.parentNode as Element
   const as = parent.parentNode?.localName === 'tx' ? 'formula' : 'list'
+  const at = `chart on ${place.name}`
   const caches = children(parent).filter(({ localName }) => CACHES.has(localName))
   const named = names.formulaOf(source, place.templateName)
-  const moved = moves.formula(source, place, { as })
+  const moved = moves.formula(source, place, { as, at })
   const isStale = moved !== source || sheetsOf(named ?? source).some(isFilled)
   edits.text(formula, moved)
   if (named !== null && isStale && forPdf) {
     const range = names.rangeOf(named, place.templateName)
-    if (range !== null) edits.text(formula, moves.formula(range, place, { as }))
-    else warn('TEMPLATE_REFERENCE', `chart on ${place.name}: the values of ${source} are missing`)
+    if (range !== null) edits.text(formula, moves.formula(range, place, { as, at }))
+    else warn('TEMPLATE_REFERENCE', `${at}: the values of ${source} are missing`)
   }
   for (const cache of caches) if (isStale || hasTags(cache.textContent ?? '')) edits.remove(cache)
 }

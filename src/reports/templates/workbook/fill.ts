@@ -57,12 +57,11 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
   const outputs = await placeSheets(request, parts)
   if (outputs.length === 0)
     throw new ReportError('NO_CYCLE_VALUES', 'no level of the template has a value: no sheet is left')
-  const warned = new Set<string>()
+  const placesOf = new Map<string, Set<string>>()
   const moves = createMoves(
     outputs.map(({ place }) => place),
-    (details) => {
-      if (!warned.has(details)) warn('TEMPLATE_REFERENCE', details)
-      warned.add(details)
+    (details, place) => {
+      placesOf.set(details, (placesOf.get(details) ?? new Set()).add(place))
     },
   )
   const stylesPath =
@@ -91,10 +90,18 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
     await fillBook(context, outputs)
     await fillProperties(parts.draft, request.scope)
     await writePackage(source, request.file, await parts.finish())
+    for (const [details, places] of placesOf) warn('TEMPLATE_REFERENCE', `${namedPlaces([...places])}: ${details}`)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/** Places of formulas that one warning names. */
+const MOST_PLACES = 5
+
+const namedPlaces = (places: readonly string[]): string =>
+  places.slice(0, MOST_PLACES).join(', ') +
+  (places.length > MOST_PLACES ? ` and ${places.length - MOST_PLACES} more` : '')
 
 interface Filling extends FillRequest {
   readonly parts: Parts

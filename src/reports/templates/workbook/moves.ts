@@ -34,7 +34,15 @@ interface MoveOptions extends Standpoint {
    * `area`, also where it takes in rows between its own.
    */
   readonly as?: 'formula' | 'list' | 'area'
+  /** Names what holds the formula where it is no cell: `chart on Detail`. */
+  readonly at?: string
 }
+
+/**
+ * Says that a reference may mean something else, or that a formula has no room for it.
+ * @param place of the formula in the template: `Detail!C5`, `name "sales"`
+ */
+export type Ambiguous = (details: string, place: string) => void
 
 export interface Moves {
   /** The formula as it is written on the sheet `here`; null: in the workbook. Tokens may be given instead of the text. */
@@ -46,8 +54,7 @@ export interface Moves {
 /** Functions that show something else in the place of an error. */
 const GUARDS = /^(_xlfn\.)?(IFERROR|IFNA|ISERROR|ISERR|ISNUMBER|AGGREGATE)\($/i
 
-/** @param ambiguous called with a reference that may mean something else, or that a formula has no room for */
-export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: string) => void): Moves {
+export function createMoves(sheets: readonly SheetPlace[], ambiguous: Ambiguous): Moves {
   const byName = new Map<string, SheetPlace[]>()
   for (const sheet of sheets) {
     const key = sheet.templateName.toLowerCase()
@@ -56,7 +63,7 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
   const placesOf = (name: string) => byName.get(name.toLowerCase()) ?? []
 
   /** The sheet that a reference means; null when it is not in the workbook any more. */
-  function target(name: string, here: SheetPlace | null): SheetPlace | null {
+  function target(name: string, here: SheetPlace | null, warn: (details: string) => void): SheetPlace | null {
     const places = placesOf(name)
     if (here && here.level !== null) {
       const own =
@@ -66,7 +73,7 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
     }
     const [first = null] = places
     if (!first || first.level !== null)
-      ambiguous(first ? `${name}: the reference keeps the first copy` : `${name}: the sheet is left out`)
+      warn(first ? `the reference to ${name} keeps the first copy` : `the sheet ${name} is left out`)
     return first
   }
 
@@ -75,24 +82,24 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
     reference: Reference,
     here: SheetPlace | null,
     options: MoveOptions,
+    warn: (details: string) => void,
   ): string | MovedReference['pieces'] {
-    if (reference.sheet?.includes(':')) return severalSheets(reference)
-    const place = reference.sheet === null ? here : target(reference.sheet, here)
+    if (reference.sheet?.includes(':')) return severalSheets(reference, warn)
+    const place = reference.sheet === null ? here : target(reference.sheet, here, warn)
     if (!place) return reference.sheet === null ? formatReference(reference) : '#REF!'
     const { cell, as = 'formula', within = NO_ITERATIONS } = options
     const from = place === here ? options : { cell: cell && null }
+    const fixed = () => formatReference({ ...reference, start: { ...reference.start, rowAbsolute: true } })
     const { areas, firstOf } = referTo(reference, place.layout, from, as === 'list')
     if (firstOf !== null) {
-      const source = formatReference({ ...reference, prefix: sheetPrefix(place.name) })
-      const fixed = formatReference({ ...reference, start: { ...reference.start, rowAbsolute: true } })
-      ambiguous(
-        `${source}: the reference takes the first of ${firstOf} rows of a loop; ${fixed} says so without a warning`,
+      warn(
+        `${formatReference(reference)} takes the first of ${firstOf} rows of a loop; ${fixed()} says so without a warning`,
       )
     }
     if (reference.neighbour === 'figure' && [...within.keys()].some(({ count }) => count > 1)) {
-      const fixed = formatReference({ ...reference, start: { ...reference.start, rowAbsolute: true } })
-      const name = `${place.name}!${formatReference(reference)}`
-      ambiguous(`${name}: in further rows of the loop it means the row next to each; ${fixed} keeps the cell`)
+      warn(
+        `${formatReference(reference)} means the row next to each in further rows of the loop; ${fixed()} keeps the cell`,
+      )
     }
     const renamed = reference.sheet !== null && place.name !== reference.sheet && place.name !== place.templateName
     const prefix = renamed ? sheetPrefix(place.name) : reference.prefix
@@ -105,54 +112,59 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: (details: 
   }
 
   /** The sheet before a name of its own: `'{{@region}}'!rates`. */
-  function movedPrefix(prefix: string, here: SheetPlace | null): string {
+  function movedPrefix(prefix: string, here: SheetPlace | null, warn: (details: string) => void): string {
     const sheet = prefix.startsWith("'") ? prefix.slice(1, -2).replaceAll("''", "'") : prefix.slice(0, -1)
-    const name = placesOf(sheet).length > 0 ? target(sheet, here)?.name : undefined
+    const name = placesOf(sheet).length > 0 ? target(sheet, here, warn)?.name : undefined
     return name === undefined || name === sheet ? prefix : sheetPrefix(name)
   }
 
-  function severalSheets(reference: Reference): string {
+  function severalSheets(reference: Reference, warn: (details: string) => void): string {
     const names = reference.sheet?.split(':') ?? []
     const moved = names.some((name) => {
       const [place] = placesOf(name)
       return !place || place.level !== null || place.layout.blocks.length > 0
     })
-    if (moved) ambiguous(`${formatReference(reference)}: a reference over several sheets is not moved`)
+    if (moved) warn(`${formatReference(reference)} is not moved, as it is over several sheets`)
     return formatReference(reference)
   }
 
-  function warnWithoutRows(reference: Reference, here: SheetPlace | null): void {
+  function warnWithoutRows(reference: Reference, here: SheetPlace | null, warn: (details: string) => void): void {
     const place = reference.sheet === null ? here : placesOf(reference.sheet)[0]
     if (!place || !lacksValues(reference, place.layout)) return
     const call = `${reference.argumentOf}(${formatReference(reference)})`
-    ambiguous(`${here?.name ?? 'names'}: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`)
+    warn(`${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`)
   }
 
   return {
     placesOf,
     formula(source, here, options = {}) {
       const tokens = typeof source === 'string' ? tokenize(source) : source
+      const warn = (details: string) => ambiguous(details, placeOf(here, options))
       let isPlain = true
       const isGuarded = tokens.some((token) => token.kind === 'function' && GUARDS.test(token.text))
       const moved = tokens.map((token): string | MovedReference => {
         if (token.kind === 'reference') {
-          if (!isGuarded && options.cell) warnWithoutRows(token, here)
-          const one = move(token, here, options)
+          if (!isGuarded && options.cell) warnWithoutRows(token, here, warn)
+          const one = move(token, here, options, warn)
           if (typeof one === 'string') return one
           isPlain = false
           return { reference: token, pieces: one }
         }
         if (token.kind === 'name') return here?.tables.get(token.text.toLowerCase()) ?? token.text
-        return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here) : token.text
+        return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here, warn) : token.text
       })
       if (isPlain) return moved.join('')
       return writeFormula(moved, options.as === 'list', (reference) => {
-        const place = `${here?.name ?? 'names'}: ${formatReference(reference)}`
-        ambiguous(`${place}: a formula has no room for its rows and shows #N/A`)
+        warn(`the formula has no room for the rows of ${formatReference(reference)} and shows #N/A`)
       })
     },
   }
 }
+
+const placeOf = (here: SheetPlace | null, { cell, at }: MoveOptions): string =>
+  here && cell
+    ? `${sheetPrefix(here.templateName)}${columnLetters(cell.column)}${cell.row}`
+    : (at ?? here?.templateName ?? 'names')
 
 /** Reads `A6:F6`; whole rows and columns reach to the edge of the sheet. Null when it is no area. */
 export function readArea(source: string): Area | null {

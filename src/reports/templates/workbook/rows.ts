@@ -357,8 +357,8 @@ function isPlainDate({ number, text }: Cell, { type, format }: Pick<Column, 'typ
 }
 
 const formatter = createFormatter('en')
-/** Separators differ from reader to reader. */
-const withoutMarks = (text: string): string => text.replaceAll(/[.,'’\s]/g, '').replaceAll('−', '-')
+/** Separators differ from reader to reader; the quotes around a unit of a pattern may stand in the text of Qlik, too. */
+const withoutMarks = (text: string): string => text.replaceAll(/[.,'’"\s]/g, '').replaceAll('−', '-')
 
 /** Whether a number format shows the text of the value. */
 function showsText(cell: Value['cell'], format: string): boolean {

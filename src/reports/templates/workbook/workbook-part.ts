@@ -59,11 +59,12 @@ function listSheets(
 function moveNames({ sheets, document }: Book, outputs: readonly Output[], moves: Moves): void {
   for (const name of elements(document, 'definedName')) {
     const formula = name.textContent ?? ''
+    const at = `name "${name.getAttribute('name') ?? ''}"`
     const local = name.getAttribute('localSheetId')
     // Names of Excel itself, such as the print area, are areas: a list would become several pages.
     const as = name.getAttribute('name')?.startsWith('_xlnm.') ? 'area' : 'list'
     if (local === null) {
-      name.textContent = moves.formula(formula, null, { as })
+      name.textContent = moves.formula(formula, null, { as, at })
       continue
     }
     const sheet = sheets[Number(local)]
@@ -71,7 +72,7 @@ function moveNames({ sheets, document }: Book, outputs: readonly Output[], moves
       if (output.sheet !== sheet) continue
       const copy = name.cloneNode(true) as Element
       copy.setAttribute('localSheetId', String(index))
-      copy.textContent = moves.formula(formula, output.place, { as })
+      copy.textContent = moves.formula(formula, output.place, { as, at })
       name.parentNode?.insertBefore(copy, name)
     }
     name.parentNode?.removeChild(name)

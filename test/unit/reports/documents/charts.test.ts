@@ -8,6 +8,8 @@ import { roundAbove } from '../../../../src/reports/documents/charts/parts.ts'
 import { fiveNumbers } from '../../../../src/reports/documents/charts/points.ts'
 import { numberFormat } from '../../../../src/reports/documents/charts/style.ts'
 import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
+import { cutChartText } from '../../../../src/reports/documents/values.ts'
+import { isNative } from '../../../../src/reports/documents/xlsx-charts.ts'
 import { CHART_KINDS } from '../../../../src/reports/entities/report.ts'
 import { chartDigests } from '../../../support/chart-digests.ts'
 import { denoHost } from '../../../support/deno.ts'
@@ -178,10 +180,36 @@ describe('more values than maxPoints', () => {
       const warnings: string[] = []
       const chart = limitPoints({ ...content(kind), rows }, 5, (code, details) => warnings.push(`${code} ${details}`))
       expect(chart.rows.map(([name]) => name?.text)).toEqual(['C', 'A'])
-      expect(warnings).toEqual(['POINTS_TRUNCATED 2 of 3 values of City, as parts of a whole cannot be negative'])
+      expect(warnings).toEqual(['POINTS_TRUNCATED 2 of 3 values of City, as parts of a whole are positive'])
       expect(await chartSvg(chart, drawing)).toContain('Showing the largest 2 of 3 values of City')
     },
   )
+  test.each(['pie', 'donut', 'treemap', 'funnel'] as const)('a zero is no mark of a %s either', async (kind) => {
+    const drawn = async (...values: readonly number[]) => {
+      const rows = rowsOf(values.map((value, index) => [`City ${index}`, value]))
+      const chart = limitPoints({ ...content(kind), rows }, 5, () => undefined)
+      const svg = await chartSvg(chart, drawing)
+      expect(isNative(chart)).toBe(/pie|donut/.test(kind) && values.some((value) => value > 0))
+      return [...svg.matchAll(/>((?:No|Showing)[^<]*)</g)].map(([, text]) => text)
+    }
+    expect(await drawn(0, 0)).toEqual(['No positive values'])
+    expect(await drawn(0, -1)).toEqual(['No positive values', 'None of the 2 values of City is positive'])
+    expect(await drawn(5, 0, -1, -2)).toEqual(['Showing the largest 1 of 4 values of City'])
+    expect(await drawn()).toEqual(['No data'])
+  })
+  test('a negative part of a treemap of two dimensions is a value of both', () => {
+    const rows = rowsOf([
+      ['A', 'x', 1],
+      ['A', 'y', -1],
+      ['B', 'x', 2],
+    ])
+    const chart = limitPoints(
+      { ...content('treemap'), dimensions: [column('d:City'), column('d:Shop')], rows },
+      5,
+      () => undefined,
+    )
+    expect(cutChartText(chart, 'en')).toBe('Showing the largest 2 of 3 values of City, Shop')
+  })
   test('Others are written as the app writes the others', () => {
     const plainRows = content('pie').rows
     const rows = plainRows.map(([name, value]) => [

@@ -120,6 +120,17 @@ describe('CSV', () => {
     expect(readFileSync(file, 'utf8')).toBe('City,A,B\r\nNord,1,2\r\n"Showing the first 1 of 134,211 rows",,\r\n')
   })
 
+  test.each([
+    [1e-7, '0.0000001'],
+    [-1.25e-9, '-0.00000000125'],
+    [1.5e21, '1500000000000000000000'],
+    [-123e25, '-1230000000000000000000000000'],
+    [0.000_001, '0.000001'],
+  ])('%p has no exponent', async (number, text) => {
+    expect(await csvOf(['m:A'], [[[number, '']]])).toBe(`A\r\n${text}\r\n`)
+    expect(Number(text)).toBe(number)
+  })
+
   test('negative numbers are numbers', async () => {
     expect(await csvOf(['m:A'], [[-5.25]])).toBe('A\r\n-5.25\r\n')
   })

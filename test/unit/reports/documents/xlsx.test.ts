@@ -348,6 +348,29 @@ describe('a workbook', () => {
     expect(chart!.match(/<c:axPos val="r"\/>/g)).toHaveLength(1)
   })
 
+  test.each([
+    ['dates', ['2024-03-01', '2024-03-02'], 45352, { type: 'date', format: 'YYYY-MM-DD' }, 'yyyy\\-mm\\-dd'],
+    ['years', ['2024', '2025'], 2024, { type: 'number', format: null }, '0'],
+  ] as const)(
+    'has %s below a combination as numbers, which its axis shows in their format',
+    async (_what, texts, first, type, format) => {
+      const block = chartBlock('combo')
+      if (block.type !== 'chart') throw new Error('no chart')
+      const [label] = block.chart.dimensions
+      const rows = texts.map((text, at) => [numberCell(first + at, text), numberCell(at), numberCell(2 * at)])
+      const content = { ...block.chart, dimensions: [{ ...label!, ...type }], rows }
+      const parts = await partsOf([{ ...block, chart: content }])
+      const chart = parts['xl/charts/chart1.xml']!
+      const [, row] = /<c:cat><c:numRef><c:f>'Trend'!\$A\$(\d+):\$A\$\d+<\/c:f>/.exec(chart)!
+      expect(cellOf(parts['xl/worksheets/sheet1.xml']!, `A${row}`)).toContain(`<v>${first}</v>`)
+      expect(parts['xl/styles.xml']).toContain(`formatCode="${format}"`)
+      expect(chart).toContain(
+        `<c:numCache><c:formatCode>${format}</c:formatCode><c:ptCount val="2"/><c:pt idx="0"><c:v>${first}</c:v>`,
+      )
+      expect(/<c:catAx>.*?<c:numFmt formatCode="([^"]*)"/s.exec(chart)?.[1]).toBe(format)
+    },
+  )
+
   test('has a series of a scatter chart for each value of its second dimension', async () => {
     const block = chartBlock('scatter')
     if (block.type !== 'chart') throw new Error('no chart')

@@ -143,6 +143,16 @@ test.each<[string, RunRecord, Notice, readonly string[]]>([
     ],
   ],
   [
+    'a mail without its files',
+    run('warning'),
+    notice({ events: [event('MAIL_INCOMPLETE', 'no files', { recipient: 'p1@company.com, copy@company.com' })] }),
+    [
+      'Report task "Weekly sales pack" finished with warnings after 15 s.',
+      NUMBERS,
+      'p1@company.com, copy@company.com got less: MAIL_INCOMPLETE (no files)',
+    ],
+  ],
+  [
     'a mail that is held',
     run('warning', { counts: { ...COUNTS, mailsSent: 18, mailsHeld: 1 } }),
     notice({

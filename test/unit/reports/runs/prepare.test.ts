@@ -429,6 +429,20 @@ test('a lost engine is tried three times, then the run ends', async () => {
   expect(prepared({ people: [dora], before: failing(3) })).rejects.toThrow('ENGINE_UNREACHABLE')
 })
 
+test('an engine that is lost while a cycle is asked for names the other reports once', async () => {
+  const reports = [cycled(), use('whole')]
+  let asked = 0
+  const run = prepared({
+    people: [anna, dora],
+    task: { reports },
+    before(step) {
+      if (step.startsWith('apply') && asked++ > 0) throw new ReportError('ENGINE_UNREACHABLE', 'gone')
+    },
+  })
+  const details = 'gone; the run ends, nothing is delivered of whole either'
+  await expect(run).rejects.toMatchObject({ code: 'ENGINE_UNREACHABLE', report: 'pack', details })
+})
+
 test('too many documents: of a report none is made, of a run nothing', async () => {
   const reports = [cycled({ maxDocuments: 1 }), use('whole')]
   const { documents, notes } = await prepared({ people: [dora], task: { reports } })

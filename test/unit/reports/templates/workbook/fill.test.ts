@@ -347,6 +347,15 @@ describe('values in cells with formats', () => {
     ).toEqual([7, -5])
   })
 
+  test('a quoted unit of a pattern is one of the format, also where the text of Qlik has the quotes', async () => {
+    const crowns = { kind: 'measure', type: 'money', format: '#,##0 "kr"' } as const
+    expect(await loopOf(crowns, [['1,500 "kr"', 1500]])).toEqual({
+      numbers: [1500],
+      codes: ['#,##0 &quot;kr&quot;'],
+      warnings: [],
+    })
+  })
+
   test('a measure whose number no format shows is a text, which is said once', async () => {
     const plain = { kind: 'measure', type: 'number', format: null } as const
     const { numbers, warnings } = await loopOf(plain, [
@@ -596,7 +605,7 @@ describe('a sheet for each value', () => {
       expect(text).toContain('descr="salesChart"')
       expect(filled.text(`xl/drawings/_rels/drawing${number}.xml.rels`)).toContain(`chart${number}.xml`)
     }
-    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{@region}}: the reference keeps the first copy'])
+    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE All!A1: the reference to {{@region}} keeps the first copy'])
     expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
   })
 
@@ -615,7 +624,7 @@ describe('a sheet for each value', () => {
     expect([...filled.parts.keys()].filter((path) => /chart|drawing|table|media|sheet1/.test(path))).toEqual([])
     expect(filled.text('[Content_Types].xml')).not.toMatch(/sheet1|chart1|drawing1|table1/)
     expect(filled.cells('xl/worksheets/sheet2.xml')).toEqual(['A1==#REF!'])
-    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE {{@region}}: the sheet is left out'])
+    expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE All!A1: the sheet {{@region}} is left out'])
     const alone = workbook([{ name: '{{@region}}', xml: worksheet(sheetRow(1, ['{{region}}'])) }])
     await expect(filledWorkbook(alone, { facts: [] })).rejects.toMatchObject({ code: 'NO_CYCLE_VALUES' })
   })

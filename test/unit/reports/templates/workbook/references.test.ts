@@ -172,7 +172,9 @@ describe('one of several rows of a loop', () => {
       'D4003==SUM(1,#N/A)',
       'E4003==MAX(#N/A)',
     ])
-    expect(many.warnings).toEqual(['TEMPLATE_REFERENCE S: B3: a formula has no room for its rows and shows #N/A'])
+    expect(many.warnings).toEqual([
+      'TEMPLATE_REFERENCE S!D5, S!E5: the formula has no room for the rows of B3 and shows #N/A',
+    ])
   })
 })
 
@@ -297,7 +299,7 @@ describe('rows next to one another', () => {
     const { warnings } = await filled(bookOf([[null], [OPEN, CLOSE, null], [null, { f: source }]]), 0)
     expect(warnings).toEqual(
       calls.map(
-        (call) => `TEMPLATE_REFERENCE S: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`,
+        (call) => `TEMPLATE_REFERENCE S!B3: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`,
       ),
     )
   })
@@ -387,7 +389,9 @@ describe('rows next to one another', () => {
     )
     expect(of('C')).toEqual(['C2=B2/B1', 'C3=B3/B2', 'C4=B4/B3'])
     expect(warnings).toEqual([
-      expect.stringMatching(/^TEMPLATE_REFERENCE S!B1: in further rows .* B\$1 keeps the cell/),
+      expect.stringMatching(
+        /^TEMPLATE_REFERENCE S!C2: B1 means the row next to each in further rows .* B\$1 keeps the cell/,
+      ),
     ])
   })
 
@@ -415,9 +419,17 @@ describe('rows next to one another', () => {
     const { formulas, warnings } = await filled(bookOf(rows))
     expect(formulas).toEqual(['B5==B4', 'C5==B4', 'B7==B2+B$2+$B$2'])
     expect(warnings).toEqual([
-      'TEMPLATE_REFERENCE S!B2: the reference takes the first of 3 rows of a loop; B$2 says so without a warning',
+      'TEMPLATE_REFERENCE S!B5: B2 takes the first of 3 rows of a loop; B$2 says so without a warning',
     ])
     expect((await filled(bookOf(rows), 1)).warnings).toEqual([])
+  })
+
+  test('one warning names the first formulas that refer to the same cell', async () => {
+    const rows = Array.from({ length: 7 }, () => [null, { f: 'B2*2' }] as const)
+    const { warnings } = await filled(bookOf([['x'], [OPEN, CLOSE], [], ...rows]))
+    expect(warnings).toEqual([
+      'TEMPLATE_REFERENCE S!B4, S!B5, S!B6, S!B7, S!B8 and 2 more: B2 takes the first of 3 rows of a loop; B$2 says so without a warning',
+    ])
   })
 })
 
