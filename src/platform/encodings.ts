@@ -108,14 +108,13 @@ export function strictText(bytes: Uint8Array): DecodedText {
 }
 
 /** Stands where a letter was lost before. */
-const LOST = '\ufffd'
+export const LOST = '\ufffd'
+export const LOST_SIGN = `holds the sign ${LOST} (U+FFFD) in place of a lost letter; export the file again as UTF-8`
 
 /** Why a value of an import is not stored: a letter of one of its texts was lost before, or is half of a pair. Null = nothing is lost. */
 export function lostLetter(value: unknown): string | null {
   const json = JSON.stringify(value, (_, part) => (typeof part === 'string' && !part.isWellFormed() ? LOST : part))
-  return json.includes(LOST)
-    ? `holds the sign ${LOST} (U+FFFD) in place of a lost letter; export the file again as UTF-8`
-    : null
+  return json.includes(LOST) ? LOST_SIGN : null
 }
 
 /** The note to the user about a text that is used although a letter was lost before; null when nothing is lost. */
