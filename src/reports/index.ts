@@ -20,7 +20,7 @@ import { createDateFormat } from './date-format.ts'
 import { reportDirectory } from './directory.ts'
 import type { Definition } from './entities/task.ts'
 import { firingsBetween, type ReportFiring } from './firings.ts'
-import { type LastRun, requirePairs } from './http/common.ts'
+import { type LastRun, requireSources } from './http/common.ts'
 import { definitionRoutes } from './http/index.ts'
 import { previewRoutes } from './http/preview.ts'
 import { runRoutes } from './http/runs.ts'
@@ -426,7 +426,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       for (const { id, triggers } of store.list('task')) {
         if (!triggers.some((one) => one.type === 'mqtt' && mayReach(one.topic, topic))) continue
         requireScope(caller, 'report:run')
-        requirePairs(caller, store.definitionOf(id)?.conditions ?? [])
+        requireSources(caller, store.definitionOf(id)?.conditions ?? [])
       }
     },
     messageOf: finishedMessage,

@@ -22,7 +22,7 @@ import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts
 import type { Prepared } from '../runs/prepare.ts'
 import type { Runner } from '../runs/runner.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
-import { requirePairs } from './common.ts'
+import { requireSources } from './common.ts'
 import { fileAnswer } from './file.ts'
 
 export interface RunRouteDeps extends Pick<SenderRules, 'allowedDomains'> {
@@ -147,8 +147,8 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
     const tasksStarted = []
     const tasksSkipped = []
     const wanted = [...new Map(tasks.map((one) => [one.id, one])).values()]
-    // The outcome shows how the conditions compare; the pairs of triggers are not read.
-    for (const { id } of wanted) requirePairs(request.caller, deps.definitionOf(id)?.conditions ?? [])
+    // The outcome shows how the conditions compare; what triggers follow is not read.
+    for (const { id } of wanted) requireSources(request.caller, deps.definitionOf(id)?.conditions ?? [])
     for (const task of wanted) checkStart(task, options, deps)
     for (const task of wanted) {
       const admission = await runner.admit({
@@ -183,7 +183,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       action: 'report.start',
       summary: 'Start report tasks',
       description:
-        '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces.',
+        '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
       ...(params && { params }),
       readByHandler: () => ({ body: START() }),
       query: NO_QUERY,
@@ -209,7 +209,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
       params: TASK_PARAMS,
       query: PLAN_QUERY,
       description:
-        'With `-` in the place of the id the body is a whole task, which is not saved; that needs `report:write` too. Conditions on key-value pairs need `kv:read` of their namespaces.',
+        'With `-` in the place of the id the body is a whole task, which is not saved; that needs `report:write` too. Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
       readByHandler: () => ({ body: reportTask() }),
       answers: () => ({
         200: PLANNED(),
@@ -223,7 +223,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
           params.taskId === '-'
             ? await deps.unsaved(caller.actor, checkedWith(reportTask(), body ?? {}))
             : deps.definitionOf(taskById(params.taskId).id)!
-        requirePairs(caller, definition.conditions)
+        requireSources(caller, definition.conditions)
         return plan(definition, query, signal)
       },
     }),

@@ -22,7 +22,7 @@ import {
   type TransferredTemplate,
   transferDocument,
 } from '../transfer.ts'
-import { bodyObject, requirePairs, requirePairsOf, shown } from './common.ts'
+import { bodyObject, requireSources, requireSourcesOf, shown } from './common.ts'
 import type { TemplateChecks } from './templates.ts'
 
 interface TransferDeps {
@@ -99,10 +99,10 @@ export function transferRoutes({ store, blobs, checks, readTable }: TransferDeps
         const saved = saves.flatMap(({ kind, entity }) =>
           kind === 'condition' && entity ? [entity as Entities['condition']] : [],
         )
-        requirePairs(request.caller, saved)
+        requireSources(request.caller, saved)
         for (const { kind, entity } of saves) {
           if (kind !== 'task' || !entity) continue
-          requirePairsOf(request.caller, entity as Entities['task'], (id) => store.get('condition', id))
+          requireSourcesOf(request.caller, entity as Entities['task'], (id) => store.get('condition', id))
         }
         const result = await importDefinitions(store, saves, { actor: request.caller.actor, mode, dryRun, templates })
         const { created, updated, deleted } = result
