@@ -18,6 +18,7 @@ import { createEventPipeline, pipelineSettings } from '../events/pipeline.ts'
 import { createFiles } from '../files/index.ts'
 import { createLogFolders } from '../files/script-logs.ts'
 import { createKeyUses } from '../http/auth/key-uses.ts'
+import { createEventStreams } from '../http/endpoint/event-stream.ts'
 import { createIdempotency } from '../http/endpoint/idempotency.ts'
 import { createRelays } from '../http/relays.ts'
 import { type Api, createApi } from '../http/server.ts'
@@ -126,7 +127,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     return admit(request, message)
   }
   const messages = createMessages({ ...base, mqtt, admit: admitMessage }, config, shadow)
-  const kv = createKeyValues({ ...base, messages }, config, shadow)
+  const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
+  const kv = createKeyValues({ ...base, streams, messages }, config, shadow)
   const { audit, ...auditPart } = buildAudit(base, config, shadow)
   const keyUses = createKeyUses({ ...base, node: config.footman.node.name || hostname() })
   const files = createFiles({ ...base, audit }, config, shadow)
@@ -164,7 +166,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters, auditPart.deadLetters].filter((queue) => queue !== null)
   const history = createHistory(
-    { ...base, alerts, qlik, pipeline, executions, safetyNet, live, queues },
+    { ...base, alerts, qlik, pipeline, executions, safetyNet, live, streams, queues },
     config.footman,
   )
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
@@ -192,7 +194,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       kv,
       schedules,
       monitors,
-      history,
+      streams,
       certificates,
       reports,
       cluster: () => shared.status,
@@ -246,6 +248,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     schedules,
     overview,
     attention,
+    // Before the REST API, whose stop an open stream would hold up.
+    { services: [{ name: 'event streams', start: async () => {}, stop: async () => streams.stop() }] },
     history,
     createExecutionTopic(
       { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },
