@@ -8,6 +8,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
+import type { ScriptLogReader } from '../../qlik/qrs/script-log.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import { recordingOf } from '../destinations/index.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
@@ -40,7 +41,11 @@ export interface HistoryDeps {
     readonly destinations: ReadonlyMap<string, Destination>
     readonly destination: (rule: string, name: string) => Destination | undefined
   }
-  readonly qlik: { readonly cachedQrs: QrsClient; readonly qrs: Pick<ExecutionReader, 'resultsOfExecutions'> }
+  readonly qlik: {
+    readonly cachedQrs: QrsClient
+    readonly qrs: Pick<ExecutionReader, 'resultsOfExecutions'>
+    readonly logProblem?: ScriptLogReader['logProblem']
+  }
   readonly pipeline: {
     /** The datagram of a journal entry; null when it has been removed. */
     rawOf(journalId: number): Uint8Array | null
@@ -120,7 +125,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
       ...eventRoutes(common),
       ...decisionRoutes(common),
       ...summaryRoutes(common),
-      ...scriptLogRoutes({ ...common, results: qlik.qrs }),
+      ...scriptLogRoutes({ ...common, results: qlik.qrs, logProblem: qlik.logProblem }),
       ...destinationRoutes({
         ...common,
         health: alerts.health,
