@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { memoryOf } from '../test/bench/process.ts'
-import { fuzzTargets } from '../test/fuzz/inputs-run.ts'
+import { type Ends, fuzzTargets } from '../test/fuzz/inputs-run.ts'
 import { fuzzPaths } from '../test/fuzz/paths.ts'
 import { endpointsOf } from '../test/fuzz/requests.ts'
 import { type FuzzReport, runFuzz } from '../test/fuzz/run.ts'
@@ -118,6 +118,14 @@ function compare(start: Memory, warm: Memory, end: Memory): boolean {
   return grown.length === 0
 }
 
+/** Children do not end by themselves when this process is ended. */
+const ends: Ends = new Set()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    void Promise.allSettled([...ends].map(async (end) => end())).then(() => process.exit(1))
+  })
+}
+
 /** Number of the only request; null = all of them. */
 const onlyRequest = /^\d+$/.test(options.only ?? '') ? Number(options.only) : null
 
@@ -136,7 +144,7 @@ async function main(): Promise<boolean> {
     return false
   }
   const seconds = Number(options.seconds)
-  const inputsGood = seconds === 0 || (await fuzzTargets(names, seed, seconds))
+  const inputsGood = seconds === 0 || (await fuzzTargets(names, seed, { seconds, ends }))
   const pathsGood = !isWanted('paths') || (await fuzzPaths(Number(options.paths), seed))
   const requestsGood = !isWanted('requests') || count === 0 || (await fuzzRequests())
   return inputsGood && pathsGood && requestsGood
@@ -144,7 +152,9 @@ async function main(): Promise<boolean> {
 
 async function fuzzRequests(): Promise<boolean> {
   process.env.BUN_OPTIONS = `--preload=${join(import.meta.dirname, '..', 'test', 'fuzz', 'collect.ts')}`
-  await using all = await everything()
+  const starting = everything()
+  ends.add(async () => (await starting)[Symbol.asyncDispose]())
+  await using all = await starting
   await all.product.start()
   const running = all.product.process
   const document = (await (await all.product.call('GET', '/documentation/json')).json()) as Described

@@ -18,6 +18,7 @@ import { createEventPipeline, type EventPipeline, pipelineSettings } from '../ev
 import { createFiles } from '../files/index.ts'
 import { createLogFolders } from '../files/script-logs.ts'
 import { createKeyUses } from '../http/auth/key-uses.ts'
+import { createEventStreams } from '../http/endpoint/event-stream.ts'
 import { createIdempotency } from '../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createRelays } from '../http/relays.ts'
@@ -92,7 +93,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
   const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions, draftRoutes }, config, shadow)
   const messages = createMessages({ ...base, mqtt }, config, shadow)
-  const kv = createKeyValues({ ...base, messages }, config, shadow)
+  const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
+  const kv = createKeyValues({ ...base, streams, messages }, config, shadow)
   const { audit, ...auditPart } = buildAudit(base, config, shadow)
   const keyUses = createKeyUses({ ...base, node: config.footman.node.name || hostname() })
   const files = createFiles({ ...base, audit }, config, shadow)
@@ -123,7 +125,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const brokers = { ...messages.brokers, ...cloud.brokers }
   const queues = [influx.deadLetters, messages.deadLetters, auditPart.deadLetters].filter((queue) => queue !== null)
   const history = createHistory(
-    { ...base, alerts, qlik, pipeline, executions, safetyNet, live, queues },
+    { ...base, alerts, qlik, pipeline, executions, safetyNet, live, streams, queues },
     config.footman,
   )
   const propertyNeeds = (now: Config) => (qrsConnection ? customPropertyNeeds(now) : [])
@@ -142,7 +144,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     options,
   )
   const metrics = createMetrics(
-    { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, history, certificates, reports },
+    { ...base, pipeline, alerts, brokers, starts, executions, kv, schedules, monitors, streams, certificates, reports },
     config,
     options,
   )
@@ -180,6 +182,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     schedules,
     overview,
     attention,
+    // Before the REST API, whose stop an open stream would hold up.
+    { services: [{ name: 'event streams', start: async () => {}, stop: async () => streams.stop() }] },
     history,
     createExecutionTopic(
       { log, feed: history.feed, qrs: qlik.qrs, runningTasks: safetyNet.runningTasks },

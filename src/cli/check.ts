@@ -261,9 +261,15 @@ async function ofCalendars({ config, placeOf }: LoadResult, paths: ConfigPaths):
       return [{ ...common, message, hint: 'check the path, or write an absolute one', ...placeOf(key) }]
     }
     try {
-      const { warnings } = await readCalendarFile(path, readTable)
-      const hint = 'correct the file; its other days count'
-      return warnings.map((warning) => ({ ...common, message: `${warning} (${path})`, hint, ...placeOf(key) }))
+      const { warnings, note } = await readCalendarFile(path, readTable)
+      const problem = (text: string, hint: string): Problem => ({
+        ...common,
+        message: `${text} (${path})`,
+        hint,
+        ...placeOf(key),
+      })
+      const ofDays = warnings.map((warning) => problem(warning, 'correct the file; its other days count'))
+      return note === undefined ? ofDays : [problem(note, 'save the file as UTF-8; all its days count'), ...ofDays]
     } catch (error) {
       const line = error instanceof TextError ? error.line : 0
       const place = line > 0 ? { file: path, line, column: (error as TextError).column } : placeOf(key)

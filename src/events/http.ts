@@ -108,7 +108,7 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
     route({
       method: 'POST',
       path: '/v4/udp/self-test',
-      scope,
+      scope: 'event:run',
       action: 'udp.selfTest',
       summary: 'Begin a self-test of the UDP input',
       description:

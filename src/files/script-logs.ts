@@ -21,7 +21,16 @@ const MAX_BYTES = 64 * 1024 * 1024
 const SETTLED_MS = 2000
 /** A share that does not answer must not hold up an alert. */
 const PATIENCE_MS = 10_000
+/** Reasons that are kept for answers. */
+const KEEP_REASONS = 100
 const KEY = 'footman.scriptLogs.folders'
+
+/** It is awaited. */
+class GrowingFile extends Error {
+  constructor() {
+    super(`it has changed within the last ${SETTLED_MS / 1000} s and may still grow; ask again`)
+  }
+}
 
 /** Null when no folder is named. */
 export function createLogFolders(
@@ -36,6 +45,8 @@ export function createLogFolders(
   const list: ApprovedList = { name: 'SCRIPT LOGS CONFIG', rules, allowRoot: false, osName: process.platform }
   const { directories, problems } = readApproved(list, folders)
   const said = new Set<string>()
+  /** Why the log of a location was not read the last time. */
+  const unread = new Map<string, string>()
 
   function warnOnce(text: string): void {
     if (said.has(text) || said.size >= 100) return
@@ -66,25 +77,37 @@ export function createLogFolders(
     await using file = await open(directory.entry(name), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
     const stats = await file.stat()
     const age = clock.now() - stats.mtimeMs
-    if (age >= 0 && age < SETTLED_MS) return null
+    if (age >= 0 && age < SETTLED_MS) throw new GrowingFile()
     if (stats.size > MAX_BYTES) throw new Error(`it has ${stats.size} bytes; at most ${MAX_BYTES} are read`)
     return lenientText(await file.readFile()).text
   }
 
-  return async (location) => {
+  function keepReason(location: string, reason: string): void {
+    if (unread.size >= KEEP_REASONS) unread.delete(unread.keys().next().value!)
+    unread.set(location, reason)
+  }
+
+  async function read(location: string): Promise<string | null> {
+    unread.delete(location)
     for (const problem of problems) warnOnce(problem)
     for (const folder of directories) {
       const late = () => Promise.reject(new Error(`the folder has not answered for ${PATIENCE_MS / 1000} s`))
       try {
         const text = await within(readIn(folder, location), PATIENCE_MS, late)
-        if (text !== null) return text
+        if (text === null) continue
+        unread.delete(location)
+        return text
       } catch (error) {
         const reason = error instanceof FileRefusal ? 'it leads out of the folder' : errorText(error)
+        keepReason(location, `The file in ${textOf(folder)} is not read: ${reason}.`)
+        if (error instanceof GrowingFile) continue
         warnOnce(`SCRIPT LOGS: "${location}" is not read in ${textOf(folder)}: ${reason}`)
       }
     }
     return null
   }
+
+  return { read, problem: (location) => unread.get(location) ?? null }
 }
 
 /** Folders that do not exist, with their keys. */

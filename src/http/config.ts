@@ -109,7 +109,7 @@ export const api = section('More about the REST API.', () => ({
     { min: 0, max: 100_000 },
   ),
   maxStreams: count(
-    'Streams of events (`/v4/stream`) that may be open at a time; more are refused. A caller has at most 20, and the last tenth is kept for callers that have none.',
+    'Streams of events (`/v4/stream`, `/v4/keyvalues/{namespace}/watch`) that may be open at a time; more are refused. A caller has at most 20 of both together, and the last tenth is kept for callers that have none.',
     400,
     {
       min: 10,

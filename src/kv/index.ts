@@ -1,6 +1,6 @@
 /** Key-value pairs in namespaces, with expiry and revisions: endpoints, followers of changes, pairs of start requests. */
 import type { SharedState } from '../cluster/types.ts'
-import { createEventStreams } from '../http/endpoint/event-stream.ts'
+import type { EventStreams } from '../http/endpoint/event-stream.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { MqttOutgoing } from '../mqtt/types.ts'
 import { createGroupWriter, type GroupWriter } from '../platform/group-commit.ts'
@@ -30,6 +30,7 @@ export interface KeyValueDeps {
   readonly log: Logger
   /** Absent: a single node. */
   readonly shared?: SharedState
+  readonly streams: EventStreams
   /** `outgoing`: null when MQTT is not configured. */
   readonly messages: { readonly outgoing: MqttOutgoing | null }
   readonly on: {
@@ -50,14 +51,10 @@ export interface KeyValueSettings {
 export interface KeyValues {
   /** The endpoints of the store, and of the codecs, which have switches of their own. */
   readonly routes: readonly ApiRoute[]
-  /** To be stopped before the REST API, so that no open stream delays its stop. */
-  readonly services: readonly Service[]
   /** Once in a cluster. */
   readonly duties: readonly Service[]
   /** Null while the store is off. */
   sizes(): StoreSizes | null
-  /** Number of open event streams. */
-  readonly streams: number
   /** Absent while the store is off. */
   readonly store?: KeyValueStore
   /** Absent while the store is off. */
@@ -66,9 +63,8 @@ export interface KeyValues {
 
 /** The pairs survive a restart unless `Butler.footman.keyValue.persist` is false. In shadow mode nothing is published. */
 export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, shadow: boolean): KeyValues {
-  if (!config.restServerEndpointsEnable.keyValueStore)
-    return { routes: codecRoutes(), services: [], duties: [], sizes: () => null, streams: 0 }
-  const { clock, on, shared } = deps
+  if (!config.restServerEndpointsEnable.keyValueStore) return { routes: codecRoutes(), duties: [], sizes: () => null }
+  const { clock, on, shared, streams } = deps
   const { outgoing } = deps.messages
   const log = deps.log.child('kv')
   const { persist, maxValueSize, mqttTopic } = config.footman.keyValue
@@ -81,18 +77,13 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
   // In a cluster the leader publishes for all.
   if (publish && (shared?.runsDuties ?? true)) store.onChange(publish)
   store.onChange(on.keyValueChanged)
-  const streams = createEventStreams()
   return {
     routes: [
       ...[...keyValueRoutes({ store, clock, log, streams }), ...transferRoutes({ store, clock, log })].map(settled),
       ...codecRoutes(),
     ],
-    services: [{ name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() }],
     duties: [createExpiry({ store, log })],
     sizes: () => sizesOf(db, clock.now()),
-    get streams() {
-      return streams.count
-    },
     store,
     storeKeyValues: createStoreKeyValues({ store, log }),
   }

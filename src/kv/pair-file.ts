@@ -5,7 +5,7 @@
 import { isObject } from '../http/endpoint/validation.ts'
 import { lostLetter, TextError } from '../platform/encodings.ts'
 import { errorText } from '../platform/errors.ts'
-import { parseOutsideJson } from '../platform/json.ts'
+import { LossyJson, parseImportedJson } from '../platform/json.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
 import type { ImportedPair } from './types.ts'
 
@@ -24,8 +24,22 @@ type ColumnName = (typeof COLUMNS)[number]
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/i
 const MEMBERS = ['key', 'value', 'expiresAt']
 
+/** Checks the pairs of a namespace as `readPair` does, and that none has the key of another one, which would replace it. */
+export function readPairs(
+  pairs: readonly unknown[],
+  complain: (index: number, member: string, message: string) => void,
+): ImportedPair[] {
+  const keys = new Set<unknown>()
+  return pairs.map((pair, index) => {
+    const key = isObject(pair) ? pair.key : undefined
+    if (typeof key === 'string' && keys.has(key)) complain(index, 'key', `${JSON.stringify(key)} is there twice`)
+    keys.add(key)
+    return readPair(pair, (member, message) => complain(index, member, message))
+  })
+}
+
 /** Checks a pair of an import; problems go to `complain` with the member that they are about, '' = the pair. */
-export function readPair(pair: unknown, complain: (member: string, message: string) => void): ImportedPair {
+function readPair(pair: unknown, complain: (member: string, message: string) => void): ImportedPair {
   if (!isObject(pair)) {
     complain('', 'must be object')
     return { key: '', value: '', expiresAt: null }
@@ -52,20 +66,18 @@ export function pairsOf(text: string): PairsOfFile {
   if (!/^\s*[[{]/.test(text)) return pairsOfTable(parseTable(text))
   let content: unknown
   try {
-    content = parseOutsideJson(text)
+    content = parseImportedJson(text)
   } catch (error) {
-    throw new TextError(`it is no JSON: ${errorText(error)}`)
+    throw new TextError(error instanceof LossyJson ? error.message : `it is no JSON: ${errorText(error)}`)
   }
   const { format, namespaces } = (content ?? {}) as Partial<PairsOfFile>
   if (!isObject(namespaces) || !Object.values(namespaces).every(Array.isArray)) {
     throw new TextError('it is no export of key-value pairs (format footman.kv/1)')
   }
   for (const [namespace, pairs] of Object.entries(namespaces)) {
-    for (const [index, pair] of pairs.entries()) {
-      readPair(pair, (member, message) => {
-        throw new TextError(`pair ${index + 1} of namespace "${namespace}": ${`${member} ${message}`.trim()}`)
-      })
-    }
+    readPairs(pairs, (index, member, message) => {
+      throw new TextError(`pair ${index + 1} of namespace "${namespace}": ${`${member} ${message}`.trim()}`)
+    })
   }
   return { format, namespaces }
 }

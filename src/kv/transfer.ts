@@ -4,9 +4,10 @@ import { type Caller, namespaceFilter, requireNamespace } from '../http/endpoint
 import { queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
+import { importableJson } from '../platform/json.ts'
 import { once } from '../platform/once.ts'
 import { type KeyValueRouteDeps, storeErrors } from './http.ts'
-import { FORMAT, readPair } from './pair-file.ts'
+import { FORMAT, readPairs } from './pair-file.ts'
 import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
 /** Pairs read at a time: with the largest values still a modest amount of memory. */
@@ -80,6 +81,7 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       action: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
       ownBodyErrors: true,
+      isImport: true,
       summary: 'Import key-value pairs',
       description: 'The JSON of an export. `footman kv import` and the console also take tables (.csv, .xlsx).',
       query: () =>
@@ -108,7 +110,7 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
 function* exportText(store: KeyValueStore, namespaces: readonly string[], now: number): Generator<string> {
   yield `{"format":"${FORMAT}","exportedAt":"${new Date(now).toISOString()}","namespaces":{`
   for (const [index, namespace] of namespaces.entries()) {
-    yield `${index === 0 ? '' : ','}${JSON.stringify(namespace)}:[`
+    yield `${index === 0 ? '' : ','}${importableJson(namespace)}:[`
     yield* pairsText(store, namespace)
     yield ']'
   }
@@ -121,7 +123,7 @@ function* pairsText(store: KeyValueStore, namespace: string): Generator<string> 
     const step = store.dump(namespace, position, STEP)
     for (const { key, value, expiresAt, position: at } of step) {
       const until = expiresAt === null ? null : new Date(expiresAt).toISOString()
-      yield `${position === 0 ? '' : ','}${JSON.stringify({ key, value, expiresAt: until })}`
+      yield `${position === 0 ? '' : ','}${importableJson({ key, value, expiresAt: until })}`
       position = at
     }
     if (step.length < STEP) return
@@ -170,10 +172,8 @@ function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
     else
       data.set(
         namespace,
-        pairs.map((pair, index) =>
-          readPair(pair, (member, message) =>
-            complain([path, index, member].filter((part) => part !== '').join('.'), message),
-          ),
+        readPairs(pairs, (index, member, message) =>
+          complain([path, index, member].filter((part) => part !== '').join('.'), message),
         ),
       )
   }

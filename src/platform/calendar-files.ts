@@ -9,7 +9,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isScalar, isSeq, LineCounter, parseDocument, type Scalar } from 'yaml'
 import { type Day, formatDay, parseDay } from './calendar.ts'
-import { encodingNote, formatProblem, isZip, lenientText, refuseMarkup, TextError } from './encodings.ts'
+import { encodingNote, isZip, lostNote, refuseMarkup, strictText, TextError } from './encodings.ts'
 import { errorText } from './errors.ts'
 import { createRecurringJob } from './recurring-job.ts'
 import { parseTable, type TableRow } from './table.ts'
@@ -65,8 +65,9 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       const { size, mtimeMs } = await stat(path)
       const stamp = `${size} ${mtimeMs}`
       if (stamp === before.stamp) return
-      const { days, warnings } = await readCalendarFile(path, readTable)
-      for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
+      const { days, warnings, note } = await readCalendarFile(path, readTable)
+      for (const warning of note === undefined ? warnings : [note, ...warnings])
+        log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
       known.set(calendar, { days, stamp, trouble: null })
       if (before.trouble !== null || before.stamp === '') onFailure?.(calendar, null)
@@ -108,14 +109,10 @@ export async function readCalendarFile(
   if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
   const bytes = await readFile(path)
   if (isZip(bytes)) return daysOfTable(await readTable(bytes))
-  const format = formatProblem(bytes)
-  if (format !== null) throw new TextError(format)
-  // Titles of damaged files may show wrong letters; the days are right.
-  const { text, encoding } = lenientText(bytes)
+  const { text, encoding } = strictText(bytes)
   refuseMarkup(text)
-  const { days, warnings } = await readCalendarText(path, text)
-  const note = encodingNote(encoding)
-  return { days, warnings: note === null ? warnings : [`the file ${note}`, ...warnings] }
+  const note = encodingNote(encoding) ?? lostNote(text)
+  return { ...(await readCalendarText(path, text)), ...(note !== null && { note: `the file ${note}` }) }
 }
 
 async function readCalendarText(path: string, text: string): Promise<CalendarContent> {
@@ -150,16 +147,26 @@ function daysOfTable(rows: readonly TableRow[]): CalendarContent {
     const cell = (row.cells[0] ?? '').trim()
     const day = parseDay(cell.replace(/^(\d{2})\.(\d{2})\.(\d{4})$/, '$3-$2-$1'))
     if (day !== null) return [day]
-    if (row === head && !/\d/.test(cell)) return []
+    if (row === head && !/\d/.test(cell)) return withoutTwins(row)
     throw new TextError(`"${cell.slice(0, 40)}" is no date like 2026-12-24 or 24.12.2026`, row.line, 1)
   })
   return { days: new Set(days), warnings: [] }
+}
+
+/** No days: the row is a header. Throws a `TextError` when it has a name twice. */
+function withoutTwins({ line, cells }: TableRow): [] {
+  const names = cells.map((cell) => cell.trim().toLowerCase())
+  const twin = names.findIndex((name, index) => name !== '' && names.indexOf(name) < index)
+  if (twin >= 0) throw new TextError(`the column ${cells[twin]!.trim()} is there twice`, line, 1)
+  return []
 }
 
 interface CalendarContent {
   readonly days: ReadonlySet<Day>
   /** One line for each thing that was left out, with the reason. */
   readonly warnings: readonly string[]
+  /** About letters of the file that may be wrong; all its days count. */
+  readonly note?: string
 }
 
 /** A property in jCal (RFC 7265): name, parameters, type, values. A date is `2026-12-24`. */

@@ -80,11 +80,29 @@ export const encodingNote = (encoding: Encoding): string | null =>
   encoding === 'windows-1252' ? 'is not UTF-8; it is read as Windows-1252' : null
 
 /**
- * Decodes UTF-16 with a byte order mark, UTF-8, or else Windows-1252, which gives each byte a character, so that nothing
- * is lost. Broken UTF-16 is read as Windows-1252, too.
+ * Decodes UTF-16, UTF-8, or else Windows-1252, which gives each byte a character, so that nothing is lost. Broken UTF-16 is
+ * read as Windows-1252, too.
  */
 export function lenientText(bytes: Uint8Array): DecodedText {
-  return unicodeText(bytes) ?? { text: decodeAs('windows-1252', bytes)!, encoding: 'windows-1252' }
+  return (
+    unmarkedUtf16(bytes) ?? unicodeText(bytes) ?? { text: decodeAs('windows-1252', bytes)!, encoding: 'windows-1252' }
+  )
+}
+
+/** Bytes from which UTF-16 is recognised. */
+const PROBE = 1024
+
+/** UTF-16 without a byte order mark: of its Latin letters each second byte is NUL, and no other byte. Null for everything else. */
+function unmarkedUtf16(bytes: Uint8Array): DecodedText | null {
+  if (bytes.length % 2 === 1 || utf16Of(bytes) !== null) return null
+  const zeros = [0, 0]
+  const probe = bytes.subarray(0, PROBE)
+  for (const [at, byte] of probe.entries()) if (byte === 0) zeros[at % 2]! += 1
+  const [even = 0, odd = 0] = zeros
+  if (even > 0 === odd > 0 || even + odd <= probe.length / 4) return null
+  const encoding = odd > 0 ? 'utf-16le' : 'utf-16be'
+  const text = decodeAs(encoding, bytes)
+  return text === null ? null : { text, encoding }
 }
 
 /** UTF-16 with a byte order mark, or UTF-8; null for everything else. */
@@ -108,14 +126,13 @@ export function strictText(bytes: Uint8Array): DecodedText {
 }
 
 /** Stands where a letter was lost before. */
-const LOST = '\ufffd'
+export const LOST = '\ufffd'
+export const LOST_SIGN = `holds the sign ${LOST} (U+FFFD) in place of a lost letter; export the file again as UTF-8`
 
 /** Why a value of an import is not stored: a letter of one of its texts was lost before, or is half of a pair. Null = nothing is lost. */
 export function lostLetter(value: unknown): string | null {
   const json = JSON.stringify(value, (_, part) => (typeof part === 'string' && !part.isWellFormed() ? LOST : part))
-  return json.includes(LOST)
-    ? `holds the sign ${LOST} (U+FFFD) in place of a lost letter; export the file again as UTF-8`
-    : null
+  return json.includes(LOST) ? LOST_SIGN : null
 }
 
 /** The note to the user about a text that is used although a letter was lost before; null when nothing is lost. */

@@ -1,19 +1,20 @@
 /** JSON from outside. */
+import { LOST, LOST_SIGN, placeIn } from './encodings.ts'
 
 /** Nothing that Footman reads is nested half as deep; the engine, and all code that walks through values, is slow with deep ones. */
 const MOST_DEPTH = 100
 
 const [QUOTE, BACKSLASH] = [0x22, 0x5c]
-const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT, COMMA] = [0x5b, 0x5d, 0x7b, 0x7d, 0x2c]
 
 /** A text that is JSON, or looks like it, and that nothing is done with. */
 export class RefusedJson extends SyntaxError {
   override readonly name: string = 'RefusedJson'
 }
 
-/** One with half of a surrogate pair. */
-export class HalfCharacter extends RefusedJson {
-  override readonly name = 'HalfCharacter'
+/** One that would be stored as something else: with half of a surrogate pair, a lost letter, or a member that is there twice. */
+export class LossyJson extends RefusedJson {
+  override readonly name = 'LossyJson'
 }
 
 /**
@@ -27,7 +28,57 @@ export function parseOutsideJson(text: string): unknown {
   if (MAY_HOLD_PROTO.test(text) && holdsProto(value)) throw new RefusedJson('a member is called __proto__')
   const half = MAY_HOLD_HALF.test(text) ? placeOfHalf(value, '') : null
   if (half === null) return value
-  throw new HalfCharacter(`${half} holds half a character, an escape from \\ud800 to \\udfff without its other half`)
+  throw new LossyJson(`${half} holds half a character, an escape from \\ud800 to \\udfff without its other half`)
+}
+
+/**
+ * The value of a JSON text that is imported. Throws in addition a `LossyJson` for a member that its object has twice, and for the
+ * sign U+FFFD, which stands where a program has read another encoding as UTF-8. As the escape `\\ufffd` it is meant.
+ */
+export function parseImportedJson(text: string): unknown {
+  const at = text.indexOf(LOST)
+  if (at >= 0)
+    throw new LossyJson(`${placeText(text, at)} ${LOST_SIGN}, or write \\ufffd where the sign itself is meant`)
+  const value = parseOutsideJson(text)
+  refuseRepeatedNames(text)
+  return value
+}
+
+/** JSON that an import takes: the sign U+FFFD of a value as its escape. */
+export const importableJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replaceAll(LOST, '\\ufffd')
+
+/** Throws a `LossyJson` for a member that its object has twice: only the last one would count. `text` is JSON. */
+export function refuseRepeatedNames(text: string): void {
+  /** Of the objects around the place their names so far; null for a list. */
+  const around: (Set<string> | null)[] = []
+  let isName = false
+  for (let at = 0; at < text.length; at++) {
+    const sign = text.charCodeAt(at)
+    if (sign === QUOTE) {
+      const end = endOfString(text, at)
+      if (isName) addName(around.at(-1)!, text, at, end)
+      isName = false
+      at = end
+    } else if (sign === OPEN_OBJECT || sign === OPEN_LIST) {
+      isName = sign === OPEN_OBJECT
+      around.push(isName ? new Set() : null)
+    } else if (sign === CLOSE_OBJECT || sign === CLOSE_LIST) around.pop()
+    else if (sign === COMMA) isName = Boolean(around.at(-1))
+  }
+}
+
+function addName(names: Set<string>, text: string, start: number, end: number): void {
+  const written = text.slice(start, end + 1)
+  const name = JSON.parse(written) as string
+  if (names.has(name))
+    throw new LossyJson(`${placeText(text, start)} has the member ${written.slice(0, 200)} a second time`)
+  names.add(name)
+}
+
+function placeText(text: string, at: number): string {
+  const { line, column } = placeIn(text, at)
+  return `line ${line}, column ${column}`
 }
 
 /** Few texts have the name or an escape at all; the others are not searched. */

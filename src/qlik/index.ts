@@ -18,6 +18,8 @@ import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, Sit
 
 export interface Qlik {
   readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader & TriggerReader
+  /** See `ArchivedLogs`; absent: there is no archive. */
+  readonly logProblem?: ArchivedLogs['problem'] | undefined
   /** The rights that QRS denies at the moment, each with its reason. */
   refusals(): readonly string[]
   /** Look-ups by id at the same time share requests. */
@@ -97,6 +99,7 @@ export function createQlik(
   const engine = createEngineClient({ log }, connection(configEngine))
   return {
     qrs,
+    logProblem: logFolders?.problem,
     engine,
     refusals: refusals.reasons,
     engineConnection: () => ({

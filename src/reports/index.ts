@@ -19,7 +19,7 @@ import type { ReportTaskConfig } from './config.ts'
 import { reportDirectory } from './directory.ts'
 import type { Definition } from './entities/task.ts'
 import { firingsBetween, type ReportFiring } from './firings.ts'
-import { requirePairs } from './http/common.ts'
+import { requireSources } from './http/common.ts'
 import { reportRoutes } from './http/index.ts'
 import { createHub, type Hub } from './hub/index.ts'
 import { guardMailer, type ReportMailer } from './mailer.ts'
@@ -269,7 +269,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       for (const { id, triggers } of store.list('task')) {
         if (!triggers.some((one) => one.type === 'mqtt' && mayReach(one.topic, topic))) continue
         requireScope(caller, 'report:run')
-        requirePairs(caller, store.definitionOf(id)?.conditions ?? [])
+        requireSources(caller, store.definitionOf(id)?.conditions ?? [])
       }
     },
     messageOf: finishedMessage,

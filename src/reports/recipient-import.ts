@@ -12,7 +12,7 @@ import {
   strictText,
   TextError,
 } from '../platform/encodings.ts'
-import { parseOutsideJson, RefusedJson } from '../platform/json.ts'
+import { parseOutsideJson, RefusedJson, refuseRepeatedNames } from '../platform/json.ts'
 import { isEmailAddress } from '../platform/mail-addresses.ts'
 import { once } from '../platform/once.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
@@ -96,6 +96,7 @@ function readJson(text: string): Entry[] {
   let items: unknown
   try {
     items = parseOutsideJson(text)
+    refuseRepeatedNames(text)
   } catch (error) {
     if (error instanceof RefusedJson) throw refuseIssues([{ path: '', message: error.message, code: 'INVALID_JSON' }])
     throw refuseIssues([

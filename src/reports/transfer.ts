@@ -104,6 +104,11 @@ export function parseDocument(body: unknown): { readonly document: TransferDocum
   for (const [index, { id, path }] of saves.entries()) {
     if (ids.indexOf(id) < index) issues.push({ path: `${path}.id`, message: `The id ${id} is used twice` })
   }
+  const templated = document.templates.map(({ reportId }) => reportId)
+  for (const [index, id] of templated.entries()) {
+    if (templated.indexOf(id) < index)
+      issues.push({ path: `templates.${index}.reportId`, message: `The report ${id} has a second template` })
+  }
   if (issues.length > 0) throw refuseIssues(issues)
   return { document, saves }
 }

@@ -55,6 +55,7 @@ async function sessionOf(scope: string, { key }: Key): Promise<Caller> {
   return { name: `${scope} in the console`, scope, below: '/console/api', headers }
 }
 
+const state = { type: 'taskState', taskId: TASK, is: 'failed' }
 const pair = (key: string) => ({ type: 'keyValue', namespace: SECRET, key, op: 'eq', value: 'x' })
 
 beforeAll(async () => {
@@ -87,6 +88,8 @@ beforeAll(async () => {
       ...more,
     })
   ids.condition = await created('/v4/reportcondition', { name: 'C', appId: null, rules: [pair('salary')] })
+  ids.ofTask = await created('/v4/reportcondition', { name: 'S', appId: null, rules: [state] })
+  ids.follows = await task('Follows', { conditionIds: [ids.ofTask], enabled: false })
   ids.guarded = await task('Guarded', { conditionIds: [ids.condition] })
   ids.off = await task('Off', { conditionIds: [ids.condition] })
   ids.byTopic = await task('By topic', { triggers: [{ type: 'mqtt', topic: 'reports/go' }] })
@@ -210,6 +213,68 @@ const CAUSES: readonly Cause[] = [
       format: 'footman-reports',
       version: 1,
       reportConditions: [{ id: crypto.randomUUID(), name: unique(), appId: null, rules: [pair('salary')] }],
+    }),
+  },
+  {
+    operation: 'POST /v4/reportcondition',
+    causes: 'a condition reads the state of a Qlik task',
+    also: ['task:read'],
+    body: () => ({ name: unique(), appId: null, rules: [state] }),
+  },
+  {
+    operation: 'PATCH /v4/reportcondition/{id}',
+    causes: 'a changed condition reads the state of a Qlik task',
+    also: ['task:read'],
+    path: () => `/v4/reportcondition/${ids.ofTask}`,
+    body: () => ({ rules: [state] }),
+  },
+  {
+    operation: 'POST /v4/reportcondition/{id}/test',
+    causes: 'a test shows the state of a Qlik task',
+    also: ['task:read'],
+    path: () => `/v4/reportcondition/${ids.ofTask}/test`,
+    body: () => ({}),
+  },
+  {
+    operation: 'POST /v4/reporttask/{taskId}/plan',
+    causes: 'a plan shows the state of a Qlik task',
+    also: ['task:read'],
+    path: () => `/v4/reporttask/${ids.follows}/plan`,
+    body: () => ({}),
+  },
+  {
+    operation: 'POST /v4/reporttask/{taskId}/start',
+    causes: 'a start compares the state of a Qlik task',
+    also: ['task:read'],
+    path: () => `/v4/reporttask/${ids.follows}/start`,
+    body: () => ({}),
+  },
+  {
+    operation: 'POST /v4/reporttask/{taskId}/enable',
+    causes: 'a task that is on compares the state of a Qlik task',
+    also: ['task:read'],
+    path: () => `/v4/reporttask/${ids.follows}/enable`,
+  },
+  {
+    operation: 'POST /v4/reporttask',
+    causes: 'a trigger shows that a Qlik task ended',
+    also: ['task:read'],
+    body: () => ({ name: unique(), triggers: [{ type: 'qlikEvent', event: 'taskFailed', match: { taskId: [TASK] } }] }),
+  },
+  {
+    operation: 'POST /v4/reporttask',
+    causes: 'a trigger shows that a message came',
+    also: ['message:read'],
+    body: () => ({ name: unique(), triggers: [{ type: 'mqtt', topic: 'reports/other' }] }),
+  },
+  {
+    operation: 'POST /v4/reporttask/import',
+    causes: 'an imported condition reads the state of a Qlik task',
+    also: ['task:read'],
+    body: () => ({
+      format: 'footman-reports',
+      version: 1,
+      reportConditions: [{ id: crypto.randomUUID(), name: unique(), appId: null, rules: [state] }],
     }),
   },
   { operation: 'POST /v4/report/-/preview', causes: 'a preview evaluates expressions', also: [], body: () => ({}) },

@@ -250,6 +250,21 @@ describe('kv export and import', () => {
       '{"format":"footman.kv/1","namespaces":{"etl":[{"key":"k"}]}}',
       /^error: kv import: standard input: pair 1 of namespace "etl": value must be string/,
     ],
+    [
+      'a key of an export that is there twice',
+      '{"format":"footman.kv/1","namespaces":{"etl":[{"key":"a","value":"1"},{"key":"a","value":"2"}]}}',
+      /^error: kv import: standard input: pair 2 of namespace "etl": key "a" is there twice/,
+    ],
+    [
+      'a namespace of an export that is there twice',
+      '{"format":"footman.kv/1","namespaces":{"etl":[],\n"etl":[]}}',
+      /^error: kv import: standard input: line 2, column 1 has the member "etl" a second time/,
+    ],
+    [
+      'a letter of an export that was lost',
+      '{"format":"footman.kv/1","namespaces":{"etl":[{"key":"a","value":"gr\ufffder"}]}}',
+      /line 1, column \d+ holds the sign .* export the file again as UTF-8/,
+    ],
   ]
   test.each(wrong)(
     '1: %s',

@@ -1,6 +1,6 @@
 /**
- * The process that runs one target: `TARGET SEED MILLISECONDS FILE`. It writes each input to the file before it runs it, so that
- * an input that never ends is known. Prints the report as JSON.
+ * The process that runs one target: `TARGET SEED MILLISECONDS FILE`. It writes each input to the file before it runs it, below
+ * its number, so that an input that never ends is known. Prints the report as JSON.
  */
 import { ftruncateSync, openSync, writeSync } from 'node:fs'
 import process from 'node:process'
@@ -14,9 +14,9 @@ const current = openSync(file, 'w')
 const report = await fuzzInputs(target, {
   seed: Number(seed),
   milliseconds: Number(milliseconds),
-  onInput(input) {
+  onInput(input, number) {
     ftruncateSync(current)
-    writeSync(current, input, 0)
+    writeSync(current, `${number}\n${input}`, 0)
   },
 })
 console.log(JSON.stringify(report))

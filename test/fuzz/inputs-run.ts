@@ -11,22 +11,34 @@ const LOOK_MS = 1000
 /** Characters of an input that are printed. */
 const SHOWN = 400
 
-/** Prints the findings of each target; false when there is one. */
-export async function fuzzTargets(names: readonly string[], seed: number, seconds: number): Promise<boolean> {
+/** How to end what has been started, when this process is ended. */
+export type Ends = Set<() => unknown>
+
+/** Prints the findings of each target; false when there is one, or when the times of a target were not compared. */
+export async function fuzzTargets(
+  names: readonly string[],
+  seed: number,
+  { seconds, ends }: { readonly seconds: number; readonly ends: Ends },
+): Promise<boolean> {
   let isGood = true
   for (const name of names) {
-    const report = await runTarget(name, seed, (seconds * 1000) / names.length)
-    console.log(`${name}: ${report.inputs} inputs, ${report.failures.length} findings`)
+    const report = await runTarget(name, seed, (seconds * 1000) / names.length, ends)
+    const { inputs, compared } = report
+    console.log(`${name}: ${inputs} inputs, the time of ${compared} compared, ${report.failures.length} findings`)
+    if (compared === 0) {
+      isGood = false
+      console.log(`FAILED: ${name}: times not compared`)
+    }
     for (const { problem, input, seed: at, path } of report.failures) {
       isGood = false
-      console.log(`\nFAILED: ${name}, seed ${at}, path ${path}, ${input.length} characters: ${problem}`)
+      console.log(`\nFAILED: ${name}, seed ${at}, ${path}, ${input.length} characters: ${problem}`)
       console.log(JSON.stringify(input.length > SHOWN ? `${input.slice(0, SHOWN)}...` : input))
     }
   }
   return isGood
 }
 
-async function runTarget(name: string, seed: number, milliseconds: number): Promise<InputReport> {
+async function runTarget(name: string, seed: number, milliseconds: number, ends: Ends): Promise<InputReport> {
   await using directory = tempDirectory()
   const file = directory.join('input')
   await Bun.write(file, '')
@@ -39,6 +51,11 @@ async function runTarget(name: string, seed: number, milliseconds: number): Prom
       stderr: 'pipe',
     },
   )
+  const end = () => {
+    child.kill('SIGKILL')
+    directory.remove()
+  }
+  ends.add(end)
   const watch = setInterval(() => {
     // The clock of the file: the child writes each input to it, the first one when it has started.
     const { mtimeMs } = statSync(file)
@@ -46,11 +63,13 @@ async function runTarget(name: string, seed: number, milliseconds: number): Prom
   }, LOOK_MS)
   const [out, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   clearInterval(watch)
+  ends.delete(end)
   if ((await child.exited) === 0) return JSON.parse(out)
   const problem =
     child.signalCode === 'SIGKILL'
       ? `one input took more than ${FROZEN_MS / 1000} s`
       : `the process has ended: ${errors}`
-  const input = readFileSync(file, 'utf8')
-  return { inputs: 0, failures: [{ target: name, problem, input, seed, path: '' }] }
+  const [, number, input = ''] = /^(\d+)\n(.*)$/s.exec(readFileSync(file, 'utf8')) ?? []
+  const path = number === undefined ? 'before the first input' : `input ${number}`
+  return { inputs: Number(number ?? 0), compared: 0, failures: [{ target: name, problem, input, seed, path }] }
 }

@@ -9,11 +9,14 @@ export interface InputFailure {
   readonly input: string
   /** Both find the input again. */
   readonly seed: number
+  /** Of fast-check, or the number of the input where the process has ended in it. */
   readonly path: string
 }
 
 export interface InputReport {
   readonly inputs: number
+  /** Those of them whose time was compared with that of valid ones. */
+  readonly compared: number
   readonly failures: readonly InputFailure[]
 }
 
@@ -25,12 +28,13 @@ interface InputSettings {
   readonly inputs?: number
   /** Whether times are compared; default true. */
   readonly times?: boolean
-  /** Called with each input before it runs. */
-  readonly onInput?: (input: string) => void
+  /** Called with each input before it runs, and its number from 1. */
+  readonly onInput?: (input: string, number: number) => void
 }
 
-/** Also when the time is over: a busy machine may need it for the start. */
-const LEAST_INPUTS = 20
+/** Also when the time is over: a busy machine may need it for the start, or for the first of the two properties. */
+const LEAST = { errors: 20, growth: 5 } as const
+type Property = keyof typeof LEAST
 /** Further findings are left out. */
 const MOST_FAILURES = 10
 
@@ -40,8 +44,12 @@ export async function fuzzInputs(target: Target, settings: InputSettings): Promi
   const failures: InputFailure[] = []
   const known = new Set<string>()
   const end = milliseconds === undefined ? null : performance.now() + milliseconds
-  const isOver = () => end !== null && inputs >= LEAST_INPUTS && performance.now() >= end
-  let inputs = 0
+  const counts = { errors: 0, growth: 0 }
+  const isOver = (property: Property) => end !== null && counts[property] >= LEAST[property] && performance.now() >= end
+  const begin = (property: Property, input: string): void => {
+    counts[property] += 1
+    onInput(input, counts.errors + counts.growth)
+  }
 
   /** A finding of a kind that is known does not hide others. */
   async function report(input: string, problem: string | null): Promise<void> {
@@ -50,16 +58,14 @@ export async function fuzzInputs(target: Target, settings: InputSettings): Promi
   }
 
   const errors = fc.asyncProperty(mutated(target), async (input) => {
-    if (isOver()) return
-    inputs += 1
-    onInput(input)
+    if (isOver('errors')) return
+    begin('errors', input)
     await report(input, await problemOf(target, input))
   })
   const growth = fc.asyncProperty(inflated(target), async (input) => {
-    if (isOver()) return
-    inputs += 1
+    if (isOver('growth')) return
     const large = input(Math.min(target.most, 65_536))
-    onInput(large)
+    begin('growth', large)
     const found = await superlinear(timeOf(asQuiet(target)), input, controls, target.most)
     if (!found) return
     const { length, ms, controlMs, power } = found
@@ -72,7 +78,11 @@ export async function fuzzInputs(target: Target, settings: InputSettings): Promi
   const checkGrowth = (from: number) =>
     fc.check(growth, { seed: from, numRuns: Math.ceil(numRuns / 10), endOnFailure: true })
 
-  for (let round = 0; (round === 0 || end !== null) && !isOver() && failures.length < MOST_FAILURES; round++) {
+  for (
+    let round = 0;
+    (round === 0 || (end !== null && performance.now() < end)) && failures.length < MOST_FAILURES;
+    round++
+  ) {
     for (const check of times ? [checkErrors, checkGrowth] : [checkErrors]) {
       const result = await check(seed + round)
       if (!result.failed) continue
@@ -84,11 +94,11 @@ export async function fuzzInputs(target: Target, settings: InputSettings): Promi
         problem: error.message,
         input: error.input,
         seed: seed + round,
-        path: result.counterexamplePath ?? '',
+        path: `path ${result.counterexamplePath ?? ''}`,
       })
     }
   }
-  return { inputs, failures }
+  return { inputs: counts.errors + counts.growth, compared: counts.growth, failures }
 }
 
 class Found extends Error {

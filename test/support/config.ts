@@ -17,7 +17,7 @@ export interface LoadTextOptions {
 
 /** Writes the files to a folder of their own, runs `use` with it and removes it. */
 export async function withFolder<T>(
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Uint8Array>>,
   use: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'footman-config-'))

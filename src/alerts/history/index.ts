@@ -2,12 +2,13 @@
 
 import { loadTaskEvent, storeWholeEvent } from '../../events/store.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import { createEventStreams } from '../../http/endpoint/event-stream.ts'
+import type { EventStreams } from '../../http/endpoint/event-stream.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../../platform/types.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
+import type { ScriptLogReader } from '../../qlik/qrs/script-log.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import { recordingOf } from '../destinations/index.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
@@ -40,7 +41,11 @@ export interface HistoryDeps {
     readonly destinations: ReadonlyMap<string, Destination>
     readonly destination: (rule: string, name: string) => Destination | undefined
   }
-  readonly qlik: { readonly cachedQrs: QrsClient; readonly qrs: Pick<ExecutionReader, 'resultsOfExecutions'> }
+  readonly qlik: {
+    readonly cachedQrs: QrsClient
+    readonly qrs: Pick<ExecutionReader, 'resultsOfExecutions'>
+    readonly logProblem?: ScriptLogReader['logProblem']
+  }
   readonly pipeline: {
     /** The datagram of a journal entry; null when it has been removed. */
     rawOf(journalId: number): Uint8Array | null
@@ -55,14 +60,13 @@ export interface HistoryDeps {
   }
   /** Settings in use: links of texts, and `Butler.footman.destinations`. */
   readonly live: () => HistoryConfig
+  readonly streams: EventStreams
   /** Queues of messages that are not deliveries. */
   readonly queues: readonly DeadLetterQueue[]
 }
 
 export interface History {
   readonly routes: readonly ApiRoute[]
-  /** To be stopped before the REST API, so that no open stream holds that up. */
-  readonly services: readonly Service[]
   readonly observers: {
     fileJob(job: object): void
     attention(change: object): void
@@ -71,8 +75,6 @@ export interface History {
   }
   /** The changes that `/v4/stream` sends. */
   readonly feed: Pick<ChangeFeed, 'publish' | 'onFollowed'>
-  /** Open streams. */
-  readonly openStreams: number
   readonly pruning: readonly Pruning[]
 }
 
@@ -86,7 +88,6 @@ interface HistorySettings {
 type HistoryConfig = LinkConfig & {
   readonly footman: {
     readonly destinations: Readonly<Record<string, unknown>>
-    readonly api: { readonly maxStreams: number }
   }
 }
 
@@ -95,10 +96,9 @@ const EXCERPT = { headLines: 15, tailLines: 15 }
 
 export function createHistory(given: HistoryDeps, { timezone, retention }: HistorySettings): History {
   const deps = { ...given, log: given.log.child('journal') }
-  const { db, alerts, clock, qlik, pipeline, safetyNet } = deps
+  const { db, alerts, clock, qlik, pipeline, safetyNet, streams } = deps
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const feed = createChangeFeed(deps)
-  const streams = createEventStreams({ maxStreams: () => deps.live().footman.api.maxStreams })
   const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
   const contextOf = (event: TaskEvent) => {
     const context = { ...contextLinks(deps.live()), version: VERSION, times, now: clock.now() }
@@ -125,7 +125,7 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
       ...eventRoutes(common),
       ...decisionRoutes(common),
       ...summaryRoutes(common),
-      ...scriptLogRoutes({ ...common, results: qlik.qrs }),
+      ...scriptLogRoutes({ ...common, results: qlik.qrs, logProblem: qlik.logProblem }),
       ...destinationRoutes({
         ...common,
         health: alerts.health,
@@ -149,7 +149,6 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
       }),
       ...streamRoutes({ feed, streams }),
     ],
-    services: [{ name: 'streams', start: async () => {}, stop: async () => streams.stop() }],
     feed,
     observers: {
       fileJob: (job) => feed.publish('file', { ...job }),
@@ -157,9 +156,6 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
       keyValueChanged: feed.pass,
       schedule: (id, state) =>
         feed.publish('schedule', { id, state, runId: null, runState: null, outcome: null, reason: null }),
-    },
-    get openStreams() {
-      return streams.count
     },
     pruning: [{ keepMs: retention.events, purge: purgeChanges }],
   }

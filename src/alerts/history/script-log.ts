@@ -6,14 +6,14 @@ import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { errorLine, isErrorLine } from '../../qlik/qrs/execution.ts'
-import { nullWhenAbsent, reasonOf } from '../../qlik/qrs/failure.ts'
-import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
+import { reasonOf } from '../../qlik/qrs/failure.ts'
+import { readScriptLog, type ScriptLogReader, UnreadLog } from '../../qlik/qrs/script-log.ts'
+import type { ExecutionReader } from '../../qlik/qrs/types.ts'
 import { eventNotFound } from './events.ts'
 import { idOf } from './lists.ts'
 
-interface ScriptLogRoutesDeps {
+interface ScriptLogRoutesDeps extends ScriptLogReader {
   readonly loadEvent: (id: string) => TaskEvent | null
-  readonly qrs: Pick<QrsClient, 'scriptLog'>
   readonly results: Pick<ExecutionReader, 'resultsOfExecutions'>
   /** For how long events are kept, in milliseconds. */
   readonly keepMs: number
@@ -80,6 +80,7 @@ export function scriptLogRoutes(deps: ScriptLogRoutesDeps): ApiRoute[] {
 async function logOfQlik(deps: ScriptLogRoutesDeps, event: TaskEvent, hangsUp: AbortSignal): Promise<ScriptLog> {
   const signal = AbortSignal.any([hangsUp, AbortSignal.timeout(QRS_TIMEOUT_MS)])
   const text = await textOfQlik(deps, event, signal).catch((error: unknown) => {
+    if (error instanceof UnreadLog) throw refusal('LOG_NOT_AVAILABLE', error.message)
     throw refusal('REPOSITORY_UNREACHABLE', `The script log could not be read: ${reasonOf(error)}`)
   })
   if (text) return { lines: text.split(/\r?\n/), characters: text.length }
@@ -87,10 +88,11 @@ async function logOfQlik(deps: ScriptLogRoutesDeps, event: TaskEvent, hangsUp: A
 }
 
 async function textOfQlik(
-  { qrs, results }: ScriptLogRoutesDeps,
+  deps: ScriptLogRoutesDeps,
   { taskId, executionId, execution }: TaskEvent,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const known = execution ?? (executionId ? (await results.resultsOfExecutions([executionId], signal)).at(-1) : null)
-  return known ? qrs.scriptLog(taskId, known, signal).catch(nullWhenAbsent) : null
+  const known =
+    execution ?? (executionId ? (await deps.results.resultsOfExecutions([executionId], signal)).at(-1) : null)
+  return known ? readScriptLog(deps, taskId, known, signal) : null
 }

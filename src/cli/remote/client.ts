@@ -13,6 +13,7 @@ import { isOwnAddress } from '../../http/client-address.ts'
 import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
+import { importableJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
 import { visibleBlock } from '../../platform/visible.ts'
 import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
@@ -159,7 +160,7 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
       url: `${url}${path}${queryText(query)}`,
       headers,
       timeoutMs: timeoutMs + waitMs,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: importableJson(body) }),
       ...(maxBodyBytes !== undefined && { maxBodyBytes }),
     })
   }

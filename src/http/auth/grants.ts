@@ -48,7 +48,11 @@ export function createCaller(actor: string, grants: readonly Grant[], address: s
     refusal(scope) {
       if (may(scope)) return null
       if (grants.some((grant) => grant.holds(scope))) return addressNotAllowed(address)
-      return forbidden(`Scope ${scope} is required`)
+      return forbidden(
+        scope === ANY_SCOPE
+          ? 'A scope is required, whichever: these credentials have none'
+          : `Scope ${scope} is required`,
+      )
     },
   }
 }

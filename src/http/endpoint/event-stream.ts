@@ -44,6 +44,8 @@ export interface EventStreamSettings {
   readonly maxWaiting?: number
   /** The same in characters; default 16 Mi. */
   readonly maxWaitingSize?: number
+  /** How long a reader may take nothing of what waits for it; default 60,000. */
+  readonly maxStandstillMs?: number
   /** Pause between comment lines, which keep idle connections open; default 15,000. */
   readonly heartbeatMs?: number
   /** Pause between questions whether the caller still has its rights; default 4,000. */
@@ -63,6 +65,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     maxPerCaller = 20,
     maxWaiting = 10_000,
     maxWaitingSize = 16 * 1024 * 1024,
+    maxStandstillMs = 60_000,
     heartbeatMs = 15_000,
     recheckMs = 4000,
   } = settings
@@ -79,6 +82,8 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     let head = `retry: ${RETRY_MS}\n\n`
     let waiting: string[] = []
     let size = 0
+    /** When the reader took the last piece. */
+    let takenAt = 0
     let initial: EventSource['initial']
     let wake: () => void = () => {}
     let end: (() => void) | null = null
@@ -104,9 +109,11 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
       const source = makeSource()
       initial = source.initial
       const unsubscribe = source.subscribe((event) => push(textOf(event)))
-      // A timer alone is enough: nothing is awaited, and nothing fails.
+      takenAt = performance.now()
+      // A timer alone is enough: nothing is awaited, and nothing fails. A comment that is not taken is the sign of a full buffer.
       const heartbeat = setInterval(() => {
         if (waiting.length === 0) push(': still here\n\n')
+        else if (performance.now() - takenAt > maxStandstillMs) cutOff()
       }, heartbeatMs)
       const recheck = stays && setInterval(async () => (await stays()) || close(), recheckMs)
       open.set(close, caller)
@@ -140,6 +147,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
       if (!end && !ended) begin()
       for (;;) {
         const piece = ended ? '' : next()
+        takenAt = performance.now()
         if (piece !== '' || ended) return piece
         await new Promise<void>((resolve) => {
           wake = resolve

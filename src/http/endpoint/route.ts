@@ -158,6 +158,8 @@ export interface ApiRoute extends RouteDescription {
   readonly body?: 'json' | 'bytes' | 'ignored'
   /** An unreadable body is answered with `INVALID_JSON` or `BODY_TOO_LARGE` instead of the codes of the predecessor. */
   readonly ownBodyErrors?: true
+  /** The JSON of the body is that of a file: it is read by `parseImportedJson`. */
+  readonly isImport?: true
   /** Largest body in bytes; default 1 MiB. */
   readonly bodyLimit?: number
   /**
@@ -216,6 +218,7 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
       | 'bodyLimit'
       | 'bodyFor'
       | 'ownBodyErrors'
+      | 'isImport'
       | 'confidential'
       | 'limited'
       | 'at'

@@ -11,7 +11,7 @@ import {
   strictText,
   TextError,
 } from '../../platform/encodings.ts'
-import { HalfCharacter, parseOutsideJson } from '../../platform/json.ts'
+import { LossyJson, parseImportedJson, parseOutsideJson } from '../../platform/json.ts'
 import { type Answer, type ApiContext, type Middleware, withAnswer } from '../context.ts'
 import type { ApiRequest, ApiRoute, Method } from '../endpoint/route.ts'
 import { clientClosed, protocolError, Refusal, refusal } from '../errors.ts'
@@ -37,7 +37,7 @@ export function takesBody(route: ApiRoute, method: Method): boolean {
 const MUST_BE_JSON = 'The body must be JSON (application/json)'
 
 /** The parts of an endpoint that decide how its body is read. */
-type BodyRules = Pick<ApiRoute, 'body' | 'bodyLimit' | 'bodyFor' | 'ownBodyErrors'>
+type BodyRules = Pick<ApiRoute, 'body' | 'bodyLimit' | 'bodyFor' | 'ownBodyErrors' | 'isImport'>
 
 export interface BodyReading {
   /** How long a body may stand still, milliseconds. */
@@ -58,7 +58,11 @@ export function parseBody(route: BodyRules, { timeoutMs, budget, requestOf }: Bo
     if (format !== null) throw refusal('INVALID_JSON', `${MUST_BE_JSON}; ${format}`)
     // Pages send UTF-8, and so does a node that has read the body before.
     const { text, encoding } = env.isChecked ? lenientText(bytes) : textIn(request, bytes)
-    const body = parsed(text, mediaType(request))
+    const body = parsed(
+      text,
+      mediaType(request),
+      route.isImport && !env.isChecked ? parseImportedJson : parseOutsideJson,
+    )
     // The text of a load script that is no JSON may have any bytes.
     if (encoding === 'windows-1252' && body !== text) refuseDamaged(bytes)
     return { body, encoding }
@@ -184,15 +188,15 @@ function mediaType({ headers }: Request): string {
 
 /**
  * The JSON of a body. Text that parses as JSON is taken with any content type; JSON `null` and no body at all are
- * undefined; other `text/plain` is the text itself. Throws E2 400 or 415, or 400 `INVALID_JSON` for half a character.
+ * undefined; other `text/plain` is the text itself. Throws E2 400 or 415, or 400 `INVALID_JSON` for a `LossyJson`.
  */
-function parsed(text: string, type: string): unknown {
+function parsed(text: string, type: string, parse: (text: string) => unknown): unknown {
   if (text === '') {
     if (type === JSON_TYPE) throw protocolError('FST_ERR_CTP_EMPTY_JSON_BODY')
     if (type !== '' && type !== 'text/plain') throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return type === '' ? undefined : ''
   }
-  const json = parseJson(text)
+  const json = parseJson(text, parse)
   if (json !== NOT_JSON) return json ?? undefined
   if (type === JSON_TYPE) throw protocolError('FST_ERR_CTP_INVALID_JSON_BODY')
   if (type === 'text/plain') return text
@@ -286,11 +290,11 @@ function clientWent(): never {
 
 const NOT_JSON = Symbol('not JSON')
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return parseOutsideJson(text)
+    return parse(text)
   } catch (error) {
-    if (error instanceof HalfCharacter) throw refusal('INVALID_JSON', `The body cannot be used: ${error.message}`)
+    if (error instanceof LossyJson) throw refusal('INVALID_JSON', `The body cannot be used: ${error.message}`)
     return NOT_JSON
   }
 }

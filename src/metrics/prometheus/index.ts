@@ -41,8 +41,8 @@ export interface MetricsSources {
   readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   readonly starts: { readonly queueLength: number }
   /** `sizes` are null while the store is off; `streams` are open streams of server-sent events. */
-  readonly kv: { sizes(): KeyValueSizes | null; readonly streams: number }
-  readonly history: { readonly openStreams: number }
+  readonly kv: { sizes(): KeyValueSizes | null }
+  readonly streams: { readonly count: number }
   /** How many schedules are running, stopped, invalid; null while the scheduler is off. */
   readonly schedules: { states(): Readonly<Record<string, number>> | null }
   readonly monitors: { states(): MonitorStates }
@@ -76,7 +76,7 @@ export function createMetrics(
   { mqttConfig, footman }: MetricsSettings,
   { dataDirectory, qrsConnection }: MetricsOptions,
 ) {
-  const { db, clock, kv, history } = sources
+  const { db, clock, kv, streams } = sources
   const { metrics, node } = footman
   const http = createHttpMetrics()
   const qrs = createQrsMetrics()
@@ -118,7 +118,7 @@ export function createMetrics(
     ...schedules.families,
     ...reports.families,
     ...monitorFamilies(() => sources.monitors.states()),
-    gauge('footman_streams', 'Open streams of server-sent events.', () => kv.streams + history.openStreams),
+    gauge('footman_streams', 'Open streams of server-sent events.', () => streams.count),
     gauges(
       'footman_certificate_expiry_timestamp_seconds',
       'End of a certificate, in seconds since 1970.',

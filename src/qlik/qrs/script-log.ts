@@ -1,8 +1,9 @@
 /** Fetching a script log in two steps: a one-time ticket, then the download. */
+import { lenientText } from '../../platform/encodings.ts'
 import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from './errors.ts'
-import { reasonOf } from './failure.ts'
+import { nullWhenAbsent, reasonOf } from './failure.ts'
 import { toValue } from './normalise.ts'
 import type { QrsTransport } from './transport.ts'
 import { type QrsExecutionResult, ZERO_GUID } from './types.ts'
@@ -62,8 +63,8 @@ export function createScriptLogFetcher(
     if (/^text\/html\b/i.test(response.headers['content-type'] ?? '')) {
       throw transport.unusable(request, 'a web page came instead of the script log')
     }
-    // `text()` drops a byte-order mark.
-    return response.text()
+    // The file as it is on the disk of a node.
+    return lenientText(response.body).text
   }
 
   return async (taskId, result, signal) => {
@@ -93,8 +94,43 @@ export function createScriptLogFetcher(
   }
 }
 
-/** Reads a script log by the location in its execution result, below an archive folder; null when it is not there. Never rejects. */
-export type ArchivedLogs = (location: string) => Promise<string | null>
+/** Script logs below an archive folder, by the location in their execution result. */
+export interface ArchivedLogs {
+  /** Null when it is not there, or cannot be read. Never rejects. */
+  read(location: string): Promise<string | null>
+  /** Why the last reading of this location gave nothing although there may be a file; null without a reason. */
+  problem(location: string): string | null
+}
+
+/** The archive may have the log, and it is not read: the message is the reason, a sentence. */
+export class UnreadLog extends Error {
+  override readonly name = 'UnreadLog'
+}
+
+export interface ScriptLogReader {
+  readonly qrs: { readonly scriptLog: ScriptLogFetcher }
+  /** See `ArchivedLogs`; absent: there is no archive. */
+  readonly logProblem?: ((location: string) => string | null) | undefined
+}
+
+/** For answers: null when there is no log. Rejects with an `UnreadLog`, or else as `scriptLog` does. */
+export async function readScriptLog(
+  { qrs, logProblem }: ScriptLogReader,
+  taskId: string,
+  result: Reference,
+  signal?: AbortSignal,
+): Promise<string | null> {
+  const answer = await qrs.scriptLog(taskId, result, signal).catch((error: unknown) => ({ error }))
+  if (typeof answer === 'string' && answer !== '') return answer
+  const location = result.scriptLogLocation
+  const problem = typeof location === 'string' && location !== '' ? (logProblem?.(location) ?? null) : null
+  const isFailed = answer !== null && typeof answer === 'object'
+  if (problem !== null)
+    throw new UnreadLog(
+      `${problem} The repository does not hand it out: ${isFailed ? reasonOf(answer.error) : 'it has none'}.`,
+    )
+  return isFailed ? nullWhenAbsent(answer.error) : null
+}
 
 /** Where the repository has none or cannot hand it out, it is read in the archive. */
 export function orArchived(fetch: ScriptLogFetcher, archived: ArchivedLogs, log: Logger): ScriptLogFetcher {
@@ -103,7 +139,7 @@ export function orArchived(fetch: ScriptLogFetcher, archived: ArchivedLogs, log:
     const isText = typeof answer === 'string' && answer !== ''
     const location = result.scriptLogLocation
     if (!isText && !signal?.aborted && typeof location === 'string' && location !== '') {
-      const text = await archived(location)
+      const text = await archived.read(location)
       if (text !== null) {
         const why = answer !== null && typeof answer === 'object' ? reasonOf(answer.error) : 'QRS has none'
         log.verbose(`QRS: The script log of task ${taskId} was read in the archive (${location}): ${why}`)

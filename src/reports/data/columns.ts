@@ -18,7 +18,7 @@ const KINDS: Readonly<Record<string, NumberKind>> = {
   IV: 'interval',
 }
 
-/** `qNumFormat` for a pattern such as `# ##0,00`, `0 MWh` or `YYYY-MM-DD hh:mm`. With a place for digits it is one of numbers, whatever its unit. */
+/** `qNumFormat` for a pattern such as `# ##0,00`, `0 MWh` or `YYYY-MM-DD hh:mm`. With a place for digits it is one of numbers, whose unit may have any letters. */
 export function numberFormat(pattern: string): Json {
   const tokens = /[#0]/.test(pattern) ? '' : pattern
   const hasDate = /[YMDW]/.test(tokens)

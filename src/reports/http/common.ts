@@ -7,8 +7,8 @@ import { isObject } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import type { ReportCondition } from '../entities/condition.ts'
-import { formatOptions, type Outcome, type ReportTask } from '../entities/task.ts'
+import type { ReportCondition, Rule } from '../entities/condition.ts'
+import { formatOptions, type Outcome, type ReportTask, type Trigger } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import { type Kind, RULES } from '../kinds.ts'
 import type { StoredOf } from '../rows.ts'
@@ -54,34 +54,50 @@ export const conditionIdsOf = ({ conditionIds, reports }: Pick<ReportTask, 'cond
 
 type ConditionOf = (id: string) => Pick<ReportCondition, 'rules'> | undefined
 
-/** Throws 401 or 403 unless the caller may read the key-value pairs that the conditions compare: their results show the values. */
-export function requirePairs(caller: Caller, conditions: readonly Pick<ReportCondition, 'rules'>[]): void {
-  requireNamespaces(
+/** Throws 401 or 403 unless the caller may read what the conditions compare: their results show it. */
+export function requireSources(caller: Caller, conditions: readonly Pick<ReportCondition, 'rules'>[]): void {
+  requireEach(
     caller,
     conditions.flatMap(({ rules }) => rules),
   )
 }
 
 /**
- * Throws 401 or 403 unless the caller may read all key-value pairs that the task reads by itself once it is on: those of its
- * conditions, and those whose changes start it.
+ * Throws 401 or 403 unless the caller may read all that the task reads by itself once it is on: what its conditions compare, and
+ * what starts it.
  */
-export function requirePairsOf(caller: Caller, task: ReportTask, conditionOf: ConditionOf): void {
-  requirePairs(
+export function requireSourcesOf(caller: Caller, task: ReportTask, conditionOf: ConditionOf): void {
+  requireSources(
     caller,
     conditionIdsOf(task).flatMap((id) => conditionOf(id) ?? []),
   )
-  requireNamespaces(caller, task.triggers)
+  requireEach(caller, task.triggers)
 }
 
-function requireNamespaces(
-  caller: Caller,
-  readers: readonly (ReportCondition['rules'][number] | ReportTask['triggers'][number])[],
-): void {
+type Reader = Rule | Trigger
+
+/** Scopes of what rules and triggers show; null = apps, storage spaces and other reports, which are open to the authors of reports. */
+const SCOPES: Readonly<Record<Reader['type'], string | null>> = {
+  value: null,
+  rowCount: null,
+  dataChanged: null,
+  changedBy: null,
+  lastReload: null,
+  taskState: 'task:read',
+  calendar: null,
+  keyValue: 'kv:read',
+  file: null,
+  schedule: null,
+  qlikEvent: 'task:read',
+  reportTask: null,
+  mqtt: 'message:read',
+}
+
+function requireEach(caller: Caller, readers: readonly Reader[]): void {
   for (const reader of readers) {
-    if (reader.type !== 'keyValue') continue
-    requireScope(caller, 'kv:read')
-    requireNamespace(caller, 'kv:read', reader.namespace)
+    const scope = SCOPES[reader.type]
+    if (scope !== null) requireScope(caller, scope)
+    if (reader.type === 'keyValue') requireNamespace(caller, 'kv:read', reader.namespace)
   }
 }
 

@@ -20,9 +20,9 @@ import {
   type EntityDeps,
   listedTask,
   OFFSET,
-  requirePairs,
-  requirePairsOf,
   requireRevision,
+  requireSources,
+  requireSourcesOf,
   STORED,
   shown,
   tagOf,
@@ -129,9 +129,9 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       const present = edit.get(kind, id) ?? null
       if (before && !present) throw notFound(kind, id)
       const entity = check(present)
-      if (kind === 'condition') requirePairs(request.caller, [entity as Entities['condition']])
+      if (kind === 'condition') requireSources(request.caller, [entity as Entities['condition']])
       if (kind === 'task') {
-        requirePairsOf(request.caller, entity as Entities['task'], (one) => edit.get('condition', one))
+        requireSourcesOf(request.caller, entity as Entities['task'], (one) => edit.get('condition', one))
       }
       edit.save([{ kind, id, entity }])
       const after = edit.get(kind, id)!

@@ -18,7 +18,7 @@ import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts
 import type { Prepared } from '../runs/prepare.ts'
 import type { Runner } from '../runs/runner.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
-import { invalidId, requirePairs } from './common.ts'
+import { invalidId, requireSources } from './common.ts'
 import { engineAnswer } from './engine.ts'
 
 export interface StartRouteDeps extends Pick<SenderRules, 'allowedDomains'> {
@@ -97,7 +97,7 @@ function start(path: string, params: typeof TASK_PARAMS | undefined, deps: Start
     action: 'report.start',
     summary: 'Start report tasks',
     description:
-      '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces.',
+      '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
     ...(params && { params }),
     readByHandler: () => ({ body: START() }),
     query: NO_QUERY,
@@ -121,8 +121,8 @@ async function startTasks(request: ApiRequest, selected: readonly string[], body
   const tasksStarted = []
   const tasksSkipped = []
   const wanted = [...new Map(tasks.map((one) => [one.id, one])).values()]
-  // The outcome shows how the conditions compare; the pairs of triggers are not read.
-  for (const { id } of wanted) requirePairs(request.caller, deps.definitionOf(id)?.conditions ?? [])
+  // The outcome shows how the conditions compare; what triggers follow is not read.
+  for (const { id } of wanted) requireSources(request.caller, deps.definitionOf(id)?.conditions ?? [])
   for (const task of wanted) checkStart(task, options, deps)
   for (const task of wanted) {
     const admission = await deps.runner.admit({
@@ -194,7 +194,7 @@ function plan(deps: StartRouteDeps): ApiRoute {
     params: TASK_PARAMS,
     query: PLAN_QUERY,
     description:
-      'With `-` in the place of the id the body is a whole task, which is not saved; that needs `report:write` too. Conditions on key-value pairs need `kv:read` of their namespaces.',
+      'With `-` in the place of the id the body is a whole task, which is not saved; that needs `report:write` too. Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
     readByHandler: () => ({ body: reportTask() }),
     answers: () => ({
       200: PLANNED(),
@@ -208,7 +208,7 @@ function plan(deps: StartRouteDeps): ApiRoute {
         params.taskId === '-'
           ? await deps.unsaved(caller.actor, checkedWith(reportTask(), body ?? {}))
           : deps.definitionOf(taskById(params.taskId, deps).id)!
-      requirePairs(caller, definition.conditions)
+      requireSources(caller, definition.conditions)
       const options = { ...DEFAULT_OPTIONS, recipients: query.recipient === undefined ? null : [query.recipient] }
       const work = (limit: AbortSignal) => deps.runner.plan(definition, options, limit)
       const made = await engineAnswer(work, signal, deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)

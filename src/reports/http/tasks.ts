@@ -12,7 +12,7 @@ import { isGuid } from '../../platform/uuid.ts'
 import { line } from '../entities/fields.ts'
 import { editable, type StoredOf } from '../rows.ts'
 import { type DefinitionStore, type Edit, notFound } from '../store.ts'
-import { checkedId, invalidId, optionalBody, requirePairsOf, STORED, shown, tagOf } from './common.ts'
+import { checkedId, invalidId, optionalBody, requireSourcesOf, STORED, shown, tagOf } from './common.ts'
 
 const texts = once(() => z.array(z.string()).max(1000).default([]))
 const SELECTION = once(() =>
@@ -153,7 +153,7 @@ function switched(edit: Edit, tasks: readonly StoredOf<'task'>[], enabled: boole
 /** Once it is on, the task reads pairs on behalf of the caller. */
 function pairsRefusal(edit: Edit, task: StoredOf<'task'>, caller: Caller): Refusal | null {
   try {
-    requirePairsOf(caller, task, (id) => edit.get('condition', id))
+    requireSourcesOf(caller, task, (id) => edit.get('condition', id))
     return null
   } catch (error) {
     if (error instanceof Refusal) return error
@@ -177,7 +177,7 @@ function copyRoute(store: DefinitionStore): ApiRoute {
     ownBodyErrors: true,
     summary: 'Copy a report task',
     description:
-      'The copy is off. Without a name it is called like the task, with `(copy)` behind. A task that reads key-value pairs needs `kv:read` of their namespaces.',
+      'The copy is off. Without a name it is called like the task, with `(copy)` behind. A task that reads key-value pairs needs `kv:read` of their namespaces, one that follows Qlik tasks `task:read`, and topics `message:read`.',
     readByHandler: () => ({ body: COPY() }),
     answers: () => ({ 201: STORED().describe('The copy.'), 409: 'The name is taken.' }),
     async handle(request) {
@@ -187,7 +187,7 @@ function copyRoute(store: DefinitionStore): ApiRoute {
       const copy = await store.edit(request.caller.actor, (edit) => {
         const task = edit.get('task', source)
         if (!task) throw notFound('task', source)
-        requirePairsOf(request.caller, task, (one) => edit.get('condition', one))
+        requireSourcesOf(request.caller, task, (one) => edit.get('condition', one))
         const where = project ?? task.project
         const triggers = task.triggers.map((trigger) => ({ ...trigger, id: randomUUID() }))
         const entity = { ...editable(task), enabled: false, project: where, triggers }

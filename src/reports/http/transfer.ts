@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { queryField } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, jsonText, route } from '../../http/endpoint/route.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import { importableJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
 import type { Report } from '../entities/report.ts'
 import { refuseIssues } from '../issues.ts'
@@ -21,7 +22,7 @@ import {
   type TransferredTemplate,
   transferDocument,
 } from '../transfer.ts'
-import { bodyObject, requirePairs, requirePairsOf, shown } from './common.ts'
+import { bodyObject, requireSources, requireSourcesOf, shown } from './common.ts'
 import type { TemplateChecks } from './templates.ts'
 
 interface TransferDeps {
@@ -67,7 +68,7 @@ export function transferRoutes({ store, blobs, checks, readTable }: TransferDeps
       examples: [{ name: 'all', status: 200 }],
       async handle({ query }) {
         const templates = query.templates ? await uploadedTemplates(store, blobs) : null
-        return jsonText(200, `${JSON.stringify(exportDocument(store, shown, templates), null, 2)}\n`)
+        return jsonText(200, `${importableJson(exportDocument(store, shown, templates), 2)}\n`)
       },
     }),
     route({
@@ -77,6 +78,7 @@ export function transferRoutes({ store, blobs, checks, readTable }: TransferDeps
       action: 'reporttask.import',
       bodyLimit: IMPORT_LIMIT,
       ownBodyErrors: true,
+      isImport: true,
       summary: 'Import definitions',
       description:
         'One transaction: all or nothing. Definitions are matched by their id. `replace` deletes those that the document lacks.',
@@ -97,10 +99,10 @@ export function transferRoutes({ store, blobs, checks, readTable }: TransferDeps
         const saved = saves.flatMap(({ kind, entity }) =>
           kind === 'condition' && entity ? [entity as Entities['condition']] : [],
         )
-        requirePairs(request.caller, saved)
+        requireSources(request.caller, saved)
         for (const { kind, entity } of saves) {
           if (kind !== 'task' || !entity) continue
-          requirePairsOf(request.caller, entity as Entities['task'], (id) => store.get('condition', id))
+          requireSourcesOf(request.caller, entity as Entities['task'], (id) => store.get('condition', id))
         }
         const result = await importDefinitions(store, saves, { actor: request.caller.actor, mode, dryRun, templates })
         const { created, updated, deleted } = result

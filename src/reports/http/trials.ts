@@ -19,7 +19,7 @@ import type { Prepared } from '../runs/prepare.ts'
 import type { Save } from '../save.ts'
 import type { DefinitionStore, Edit } from '../store.ts'
 import type { RunEvent } from '../types.ts'
-import { checkedId, requirePairs } from './common.ts'
+import { checkedId, requireSources } from './common.ts'
 import { engineAnswer, engineRefusal } from './engine.ts'
 import { fileAnswer } from './file.ts'
 import type { RunRouteDeps } from './runs.ts'
@@ -99,7 +99,7 @@ export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
       handle: async (request) => {
         const began = performance.now()
         const condition = existing(store, 'condition', request.params.id)
-        requirePairs(request.caller, [condition])
+        requireSources(request.caller, [condition])
         const { filterIds } = checkedWith(TEST(), request.body ?? {})
         const bound = filterIds.map((one) => store.get('filter', one)?.appId).find(Boolean)
         const appId = condition.appId ?? bound

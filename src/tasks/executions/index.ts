@@ -9,6 +9,7 @@ import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { createCachedQrs } from '../../qlik/qrs/cached.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
+import type { ScriptLogReader } from '../../qlik/qrs/script-log.ts'
 import type { ExecutionReader, QrsClient, SiteReader } from '../../qlik/qrs/types.ts'
 import { createFollower, createRunningStarts, type Follower } from './follower.ts'
 import { createFirstImport, createHistory, endedFromProgress, type History, type HistoryDeps } from './history.ts'
@@ -28,7 +29,11 @@ export interface ExecutionsDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  readonly qlik: { readonly qrs: QrsClient & ExecutionReader & SiteReader; readonly cachedQrs: QrsClient }
+  readonly qlik: {
+    readonly qrs: QrsClient & ExecutionReader & SiteReader
+    readonly cachedQrs: QrsClient
+    readonly logProblem?: ScriptLogReader['logProblem']
+  }
   /** `footman.db`. */
   readonly databaseFile: string
   readonly workerEntry?: URL | undefined
@@ -144,6 +149,7 @@ export function createExecutions(
       const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
       const executions = createExecutionLookup({
         qrs: cached,
+        logProblem: deps.qlik.logProblem,
         statuses,
         follower,
         records,

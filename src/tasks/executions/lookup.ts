@@ -1,12 +1,12 @@
 /** Executions of tasks and reloads of apps by their ids. */
 import type { AppReload, AppReloads } from '../../apps/types.ts'
 import { errorLine } from '../../qlik/qrs/execution.ts'
-import { nullWhenAbsent } from '../../qlik/qrs/failure.ts'
+import { readScriptLog, type ScriptLogReader, UnreadLog } from '../../qlik/qrs/script-log.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import { isoOf, type Progress, type StatusCache, summaryOf, taskTypeText } from './status.ts'
 import type { Execution, ExecutionFollower, QueuedStart, StartRecord, StartRecords } from './types.ts'
 
-interface ExecutionLookupDeps {
+interface ExecutionLookupDeps extends Pick<ScriptLogReader, 'logProblem'> {
   readonly qrs: Pick<QrsClient, 'taskById' | 'scriptLog'>
   readonly statuses: StatusCache
   readonly follower: ExecutionFollower
@@ -108,8 +108,13 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     }
     if (execution.taskType !== 'reload') return absent('Only reload tasks have script logs.')
     const { executionId, taskId } = execution
-    const log = (await logOf(executionId, taskId, CACHE_MS)) ?? (await logOf(executionId, taskId, 0))
-    if (log !== null) return { found: true, log }
+    try {
+      const log = (await logOf(executionId, taskId, CACHE_MS)) ?? (await logOf(executionId, taskId, 0))
+      if (log !== null) return { found: true, log }
+    } catch (error) {
+      if (error instanceof UnreadLog) return absent(error.message)
+      throw error
+    }
     return absent(
       execution.state === 'finished' ? 'Qlik Sense has none.' : 'Qlik Sense has it when the reload has ended.',
     )
@@ -123,7 +128,7 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
         : (await statuses.ask([executionId])).get(executionId.toLowerCase())
     const result = look?.progress?.result
     if (!result || taskId === null) return null
-    return (await qrs.scriptLog(taskId, result).catch(nullWhenAbsent)) || null
+    return readScriptLog(deps, taskId, result)
   }
 
   return { get, scriptLog }

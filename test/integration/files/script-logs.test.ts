@@ -27,8 +27,8 @@ function share(folders: readonly string[] = ['ArchivedLogs']) {
   put('secrets/key.log', 'secret')
   const log = recordingLog()
   const absolute = folders.map((folder) => (folder.startsWith('/') ? folder : join(at, folder)))
-  const read = createLogFolders({ log, clock: { now: () => NOW } }, absolute)!
-  return { at, put, read, log, warnings: () => log.of('warn') }
+  const { read, problem } = createLogFolders({ log, clock: { now: () => NOW } }, absolute)!
+  return { at, put, read, problem, log, warnings: () => log.of('warn') }
 }
 
 const SCRIPT = 'ArchivedLogs/qs-2/Script'
@@ -41,6 +41,14 @@ describe('a script log in a folder', () => {
     expect(await read(LOCATION)).toBe('Execution started.\r\nExecution Failed\r\n')
     expect(await read(LOCATION.replaceAll('\\', '/'))).toContain('Failed')
     expect(warnings()).toEqual([])
+  })
+
+  test('is read as UTF-16 without its byte-order mark', async () => {
+    const { at, put, read } = share()
+    put(FILE)
+    writeFileSync(join(at, FILE), 'Execution started.\r\n', 'utf16le')
+    utimesSync(join(at, FILE), 0, 0)
+    expect(await read(LOCATION)).toBe('Execution started.\r\n')
   })
 
   test('may be named with its whole path', async () => {
@@ -65,20 +73,23 @@ describe('a script log in a folder', () => {
   })
 
   test('is awaited while it may still grow', async () => {
-    const { put, read } = share()
+    const { put, read, problem, warnings } = share()
     put(FILE, 'half', 500)
     expect(await read(LOCATION)).toBeNull()
+    expect(problem(LOCATION)).toMatch(/The file in .* is not read: it has changed .* ask again/)
     put(FILE, 'whole', 3000)
     expect(await read(LOCATION)).toBe('whole')
+    expect([problem(LOCATION), warnings()]).toEqual([null, []])
   })
 
   test('is not read when it is too large, which is said once', async () => {
-    const { at, put, read, warnings } = share()
+    const { at, put, read, problem, warnings } = share()
     put(FILE)
     truncateSync(join(at, FILE), 64 * 1024 * 1024 + 1)
     utimesSync(join(at, FILE), 0, 0)
     expect([await read(LOCATION), await read(LOCATION)]).toEqual([null, null])
     expect(warnings()).toEqual([expect.stringMatching(/SCRIPT LOGS: .* is not read in .*: it has 67108865 bytes/)])
+    expect(problem(LOCATION)).toContain('it has 67108865 bytes; at most 67108864 are read.')
   })
 })
 

@@ -276,11 +276,38 @@ describe('export and import', () => {
     [file([{ key: 'k', value: 5 }]), 'namespaces.ns1.0.value'],
     [file([{ key: 'k', value: 'v', ttl: 5 }]), 'namespaces.ns1.0.ttl'],
     [file([{ key: 'k', value: 'v', expiresAt: 'soon' }]), 'namespaces.ns1.0.expiresAt'],
+    [
+      file([
+        { key: 'a', value: '1' },
+        { key: 'a', value: '2' },
+      ]),
+      'namespaces.ns1.1.key',
+    ],
   ])('%j is refused', async (body, path) => {
     const answer = await imported(body)
     expect(answer.status).toBe(400)
     expect(answer.body).toMatchObject({ code: 'VALIDATION', issues: [{ path }] })
     expect(api.store.namespaces()).toEqual([])
+  })
+
+  test.each([
+    ['a lost letter', '{"format":"footman.kv/1","namespaces":{"ns1":[{"key":"k","value":"gr\ufffder"}]}}', 'U+FFFD'],
+    ['a namespace twice', '{"format":"footman.kv/1","namespaces":{"ns1":[],"ns1":[]}}', '"ns1" a second time'],
+  ])('%s is refused', async (_, body, details) => {
+    const answer = await fetch(url('/v4/keyvaluesimport'), { method: 'POST', body })
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { code: 'INVALID_JSON', details: expect.stringContaining(details) },
+    ])
+    expect(api.store.namespaces()).toEqual([])
+  })
+
+  test('the sign for a lost letter that a caller has stored is exported and imported', async () => {
+    await set('k', 'gr\ufffder')
+    const text = await (await fetch(url('/v4/keyvaluesexport'))).text()
+    await api.store.clear('ns1')
+    expect((await fetch(url('/v4/keyvaluesimport'), { method: 'POST', body: text })).status).toBe(200)
+    expect(api.store.get('ns1', 'k')?.value).toBe('gr\ufffder')
   })
 
   test('another mode is refused', async () => {

@@ -149,6 +149,23 @@ describe('limits', () => {
     await within(closed, 5000, 'the end of the connection')
   }, 90_000)
 
+  test('a reader that takes nothing loses its place also when nothing happens any more', async () => {
+    const { port, set, open } = await scene({ maxStreams: () => 1, heartbeatMs: 20, maxStandstillMs: 1000 })
+    await silentReader(port)
+    // More than the buffers of both ends of a connection hold, and less than what may wait.
+    for (let n = 0; n < 150; n++) await set(`k${n % 10}`, 'x'.repeat(100_000))
+    await expect(open()).resolves.toMatchObject({ answer: { status: 503 } })
+    await until(async () => (await open()).answer.status === 200, { what: 'the place of the silent reader' })
+  }, 90_000)
+
+  test('a reader that takes everything stays, however long nothing happens', async () => {
+    const { open, set } = await scene({ heartbeatMs: 100, maxStandstillMs: 1000 })
+    const stream = await open()
+    await stream.until(/(: still here\n\n){15}/)
+    await set('last')
+    await stream.until(/"key":"last"/)
+  })
+
   test('an idle stream hears that it is alive', async () => {
     const { open } = await scene({ heartbeatMs: 20 })
     const stream = await open()

@@ -73,6 +73,14 @@ describe('files of calendars', () => {
     expect(troubles).toEqual([['feasts', reason]])
   })
 
+  test('a file of two encodings is refused with its place', async () => {
+    await start(
+      'a.csv',
+      Buffer.concat([Buffer.from('Tag;Name\n2026-12-24;Zoë\n'), Buffer.from('2026-12-25;Jörg', 'latin1')]),
+    )
+    expect(troubles).toEqual([['feasts', expect.stringContaining('line 3, column 13: the byte 0xF6 is no UTF-8')]])
+  })
+
   test('an archive without a workbook is no calendar', async () => {
     await start('a.ics', Buffer.from('PK\x03\x04'))
     expect(troubles).toEqual([['feasts', expect.stringContaining('it is a ZIP file without a workbook')]])

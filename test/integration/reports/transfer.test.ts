@@ -139,6 +139,9 @@ describe('all definitions', () => {
       'VALIDATION',
       ['recipientGroups.0.id'],
     ])
+    const template = { reportId: UNKNOWN, fileName: 'a.xlsx', base64: '' }
+    expect(await paths({ templates: [template, template] })).toEqual([400, 'VALIDATION', ['templates.1.reportId']])
+    expect(await paths({ recipients: [{ ...good, name: 'gr\ufffder' }] })).toEqual([400, 'INVALID_JSON', undefined])
     expect(await paths({ nonsense: [] })).toEqual([400, 'VALIDATION', ['nonsense']])
     expect((await api.call('POST', '/v4/reporttask/import', { version: 1 })).body.issues[0].path).toBe('format')
     expect((await api.call('GET', '/v4/reportfilter')).body.total).toBe(0)
@@ -229,6 +232,7 @@ describe('recipients', () => {
     ['name,mail\n', 'text/csv', 'VALIDATION', 'line 1'],
     ['{', 'application/json', 'INVALID_JSON', 'body'],
     ['{}', 'application/json', 'VALIDATION', 'body'],
+    ['[{"name": "X", "email": "x@company.com", "name": "Y"}]', 'application/json', 'INVALID_JSON', 'body'],
     ['', 'text/csv', 'VALIDATION', 'body'],
   ])('%j as %s is refused as a whole', async (text, type, code, path) => {
     const answer = await send(text, '', type)

@@ -22,7 +22,7 @@ const { ca, client, server } = await testCertificates()
 const PEMS = { 'c.pem': client.cert.pem, 'k.pem': client.key.pem, 'r.pem': ca.pem }
 
 async function check(
-  files: Record<string, string>,
+  files: Record<string, string | Uint8Array>,
   options: { json?: boolean; paths?: boolean; qsConnection?: boolean } = {},
 ) {
   const { lines, io } = recordingIo()
@@ -124,6 +124,7 @@ describe('footman check', () => {
     ['days.yaml', '- "2026-12-24\n', 'days.yaml:2:1', 'closing "quote'],
     ['days.csv', 'day\r12/24/2026\r', 'days.csv:2:1', '"12/24/2026" is no date'],
     ['days.csv', 'day\n46380\n', 'days.csv:2:1', '"46380" is no date'],
+    ['days.csv', 'day;name;Name \n2026-12-24;x;y\n', 'days.csv:1:1', 'the column Name is there twice'],
     ['days.ics', 'BEGIN:VEVENT\n', 'c.yaml:', 'BEGIN:VCALENDAR is missing'],
   ])('a calendar file that cannot be used: %s with %j', async (name, content, place, reason) => {
     const calendars = `footman: {calendars: {holidays: {file: ${name}}}}`
@@ -152,6 +153,17 @@ describe('footman check', () => {
         expect.stringContaining('calendars.partly.file: event "Party": it is no all-day event and is left out'),
       ],
     ])
+  })
+
+  test.each([
+    ['of Windows-1252', Buffer.from('day;name\n2026-01-06;K\xf6nige\n', 'latin1'), 'is read as Windows-1252'],
+    ['with a lost letter', 'day;name\n2026-01-06;K\ufffdnige\n', 'in place of a lost letter in line 2'],
+  ])('a calendar file %s: all its days count', async (_, content, reason) => {
+    const calendars = 'footman: {calendars: {holidays: {file: days.csv}}}'
+    const { code, lines } = await check({ 'c.yaml': `${COMPLETE}  ${calendars}\n`, 'days.csv': content, ...PEMS })
+    const at = lines.findIndex((line) => line.includes('footman.calendars.holidays.file'))
+    expect([code, lines[at]]).toEqual([0, expect.stringContaining(reason)])
+    expect(lines.slice(at, at + 2).join()).toContain('save the file as UTF-8; all its days count')
   })
 
   test.each([

@@ -26,6 +26,12 @@ describe('scopes', () => {
     expect(scopeMatcher(held)(wanted)).toBe(allowed)
   })
 
+  test('a caller without any hears so where one is needed, whichever', () => {
+    const caller = createCaller('key:a', [], '10.0.0.1')
+    expect(caller.refusal('any')?.body.details).toBe('A scope is required, whichever: these credentials have none')
+    expect(caller.refusal('kv:read')?.body.details).toBe('Scope kv:read is required')
+  })
+
   test('their form', () => {
     const scopes = ['task:run', 'kv:*', '*:read', '*:*', 'admin', 'metrics:read']
     expect(scopes.filter(isScope)).toEqual(scopes)

@@ -14,6 +14,20 @@ test.each(ENCODINGS)('%s', (encoding) => {
   expect(encodingNote(shown) === null).toBe(encoding !== 'windows-1252')
 })
 
+test.each(['utf-16le', 'utf-16be'] as const)('%s without a byte order mark, where nothing may be lost', (encoding) => {
+  const text = '20260302T070310 Inläsning „Łódź“ 日本 klar\r\n'
+  const bytes = encoded(text, encoding).subarray(2)
+  expect(lenientText(bytes)).toEqual({ text, encoding })
+})
+
+test.each([
+  ['a NUL byte among letters', bytesOf('ab\0d')],
+  ['NUL bytes alone', bytesOf(0, 0, 0, 0)],
+  ['letters of one language only', bytesOf('abcd')],
+])('%s is no UTF-16', (_, bytes) => {
+  expect(lenientText(bytes).encoding).toBe('utf-8')
+})
+
 describe('text of Windows-1252 that holds UTF-8 by chance', () => {
   test.each(['„Spaß“, größer, schöner'.replace('„', '"'), 'ÉCOLE, CAFÉ” é è', 'ÆØÅ ß– ü'])('%s', (text) =>
     expect(strictText(encoded(text, 'windows-1252'))).toEqual({ text, encoding: 'windows-1252' }),

@@ -1,8 +1,8 @@
 /** JSON from outside: what is refused although the engine would take it. */
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { formatted } from '../../../src/console/pages/data/keyvalues.tsx'
-import { parseOutsideJson } from '../../../src/platform/json.ts'
+import { importableJson, parseImportedJson, parseOutsideJson } from '../../../src/platform/json.ts'
 import { readRecipients } from '../../../src/reports/recipient-import.ts'
 import { requestOf } from '../../../src/reports/triggers/messages.ts'
 import { parseStartMessage } from '../../../src/tasks/start/parse.ts'
@@ -75,3 +75,37 @@ test.each(['{not json', '[1]', 'done', '{"state": "ready"}'])(
     expect(requestOf(text)).toBeNull()
   },
 )
+
+describe('JSON of a file that is imported', () => {
+  test.each([
+    ['a member twice', '{"a": 1,\n "b": {}, "a": 2}', 'line 2, column 11 has the member "a" a second time'],
+    ['spelled otherwise', '[{"a": [{}], "\\u0061": 2}]', 'line 1, column 14 has the member "\\u0061" a second time'],
+    ['deep inside', '{"n": {"x": [], "y": {"k": 1, "k": 2}}}', 'line 1, column 31 has the member "k" a second time'],
+    [
+      'a lost letter',
+      '{"name":\n"gr\ufffder"}',
+      'line 2, column 4 holds the sign \ufffd (U+FFFD) in place of a lost letter',
+    ],
+  ])('%s is refused', (_, text, reason) => {
+    expect(() => parseImportedJson(text)).toThrow(reason)
+  })
+
+  test.each([
+    ['{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}], "c": ["a", "a"]}'],
+    ['{"a": {}, "b": "x", "c": [], "d": "b"}'],
+    ['{"text": "a: {\\"a\\", \\"a\\"}", "a": 1}'],
+  ])('%s is taken', (text) => {
+    expect(parseImportedJson(text)).toEqual(JSON.parse(text))
+  })
+
+  test('every value that is exported can be imported, with the sign U+FFFD, too', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.boolean(), (value, isThere) => {
+        const content = { value, sign: isThere ? 'gr\ufffder' : '' }
+        const text = importableJson(content)
+        fc.pre(!/__proto__|\\u[dD][89a-fA-F]/.test(text))
+        expect(JSON.stringify(parseImportedJson(text))).toBe(JSON.stringify(content))
+      }),
+    )
+  })
+})

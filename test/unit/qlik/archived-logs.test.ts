@@ -1,7 +1,7 @@
 /** Script logs that the repository does not hand out: when the archive is asked, and what its answer replaces. */
 import { expect, test } from 'bun:test'
 import { QrsError } from '../../../src/qlik/qrs/errors.ts'
-import { orArchived } from '../../../src/qlik/qrs/script-log.ts'
+import { orArchived, readScriptLog } from '../../../src/qlik/qrs/script-log.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 const RESULT = { id: 'r', fileReferenceID: 'f', scriptLogLocation: 'qs-2\\Script\\a.log' }
@@ -18,9 +18,12 @@ async function fetched(repository: Answer, archive: string | null, result: objec
       if (repository instanceof Error) throw repository
       return repository
     },
-    async (location) => {
-      asked.push(location)
-      return archive
+    {
+      async read(location) {
+        asked.push(location)
+        return archive
+      },
+      problem: () => null,
     },
     log,
   )
@@ -62,3 +65,21 @@ test('a caller that has gone is not waited for', async () => {
   const error = refused(500)
   expect(await fetched(error, 'archived', RESULT, AbortSignal.abort())).toMatchObject({ text: error, asked: [] })
 })
+
+test.each<[string, Answer, string]>([
+  ['hands out none', null, 'It is too large. The repository does not hand it out: it has none.'],
+  ['does not know it', refused(404), 'It is too large. The repository does not hand it out: QRS answered 404.'],
+  ['cannot copy it', refused(500), 'It is too large. The repository does not hand it out: QRS answered 500.'],
+])(
+  'a log that the archive has and the repository %s: the reason of the archive is answered',
+  async (_, answer, reason) => {
+    const scriptLog = async () => {
+      if (answer instanceof Error) throw answer
+      return answer
+    }
+    const reading = (logProblem: () => string | null) => readScriptLog({ qrs: { scriptLog }, logProblem }, 't', RESULT)
+    expect(await reading(() => 'It is too large.').catch((error: Error) => error.message)).toBe(reason)
+    const without = await reading(() => null).catch((error: unknown) => error)
+    expect(without).toBe(answer instanceof QrsError && answer.status === 500 ? answer : null)
+  },
+)

@@ -53,6 +53,14 @@ describe('errors', () => {
   })
 })
 
+test('times are compared also when all time went into the errors', async () => {
+  const { compared } = await fuzzInputs(
+    target(() => undefined),
+    { seed: 5, milliseconds: 0 },
+  )
+  expect(compared).toBeGreaterThan(0)
+})
+
 describe('time in proportion to the length, by an invented clock', () => {
   const bad = growing('x!!y', [1, 2])
   const good = growing('abc', [0, 1])

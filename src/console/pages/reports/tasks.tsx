@@ -183,7 +183,11 @@ const List: FC<ListProps> = ({ context, rows, full, isFiltered }) => {
           keyOf={({ id }) => id}
           columns={[
             { head: 'Task', sort: (row) => row.name, cell: (row) => <TaskCell context={context} row={row} /> },
-            { head: 'Switch', cell: (row) => <Switch context={context} row={row} /> },
+            {
+              head: 'Switch',
+              sort: (row) => Number(!row.enabled),
+              cell: (row) => <Switch context={context} row={row} />,
+            },
             { head: 'Project', sort: (row) => row.project, cell: ({ project }) => <Name text={project} /> },
             {
               head: 'Last outcome',

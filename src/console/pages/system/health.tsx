@@ -466,7 +466,7 @@ const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; r
 
 export const healthOperations: Operations = {
   'udp.selftest': {
-    scope: 'event:read',
+    scope: 'event:run',
     verb: 'Self-test of the UDP input',
     call: () => ({ method: 'POST', path: '/v4/udp/self-test' }),
     done: () => 'The self-test has begun.',

@@ -80,6 +80,8 @@ const matchesText = (match: Item['match'], names?: Names): string =>
     .map((one) => matchText(one, names))
     .join('; ')
 
+const setBy = ({ origin, createdBy }: Item): string | null => (origin === 'file' ? 'configuration' : createdBy)
+
 const List = ({ context, names, maintenance }: { readonly context: PageContext; readonly names: Names } & Answer) => {
   if (maintenance.length === 0) {
     return (
@@ -150,7 +152,7 @@ const List = ({ context, names, maintenance }: { readonly context: PageContext; 
             ),
           },
           { head: 'Held back', num: true, sort: (row) => row.heldBack, cell: ({ heldBack }) => numberText(heldBack) },
-          { head: 'Set by', cell: ({ origin, createdBy }) => (origin === 'file' ? 'configuration' : createdBy) },
+          { head: 'Set by', sort: setBy, cell: setBy },
           {
             head: '',
             cell: ({ id, name, origin, on }) =>

@@ -16,7 +16,10 @@ const SCOPES = [
   ['report:write'],
   ['report:read', 'report:write'],
   ['report:write', 'kv:read'],
+  ['report:write', 'message:read'],
+  ['report:write', 'kv:read', 'message:read'],
   ['report:run', 'kv:read'],
+  ['report:run', 'kv:read', 'message:read'],
   ['message:run', 'report:run', 'kv:read'],
 ]
 const keys = new Map(SCOPES.map((scopes) => [scopes.join(), { ...makeKey(), scopes }]))
@@ -303,12 +306,15 @@ test('messages, previews, plans and conditions ask for every right that they use
   }
   try {
     const task = { name: 'T', triggers: [{ type: 'mqtt', topic: 'reports/+/start' }] }
-    expect((await call('report:write', 'POST', '/v4/reporttask', task)).status).toBe(201)
+    expect((await call('report:write,message:read', 'POST', '/v4/reporttask', task)).status).toBe(201)
     const condition = (namespace: string, name = namespace) => ({
       name,
       appId: null,
       rules: [{ type: 'keyValue', namespace, key: 'k', op: 'eq', value: 'x' }],
     })
+    const ended = { type: 'qlikEvent', event: 'taskFailed' }
+    const failed = { type: 'taskState', taskId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77', is: 'failed' }
+    const state = { name: 'State', appId: null, rules: [failed] }
     const saved = await call('report:write,kv:read', 'POST', '/v4/reportcondition', condition('Reports'))
     const { id } = JSON.parse(saved.text)
     const publish = (topic: string) => ['PUT', '/v4/mqttpublishmessage', { topic, message: 'go' }] as const
@@ -335,6 +341,9 @@ test('messages, previews, plans and conditions ask for every right that they use
         '/v4/reportcondition',
         condition('Hr'),
       ],
+      ['Scope message:read is required', 'report:write', 'POST', '/v4/reporttask', { ...task, name: 'V' }],
+      ['Scope task:read is required', 'report:write', 'POST', '/v4/reporttask', { name: 'V', triggers: [ended] }],
+      ['Scope task:read is required', 'report:write', 'POST', '/v4/reportcondition', state],
       ['Scope kv:read is required', 'report:run', ...conditionTest],
       ['allowed', 'report:run,kv:read', ...conditionTest],
       ['Scope kv:read is required', 'report:write', 'POST', '/v4/reporttask/import', imported],
@@ -363,7 +372,7 @@ test('a task that reads pairs asks for kv:read at every door that makes it read 
     const answer = JSON.parse((await response.text()) || '{}')
     return { status: response.status, answer }
   }
-  const author = 'report:write,kv:read'
+  const author = 'report:write,kv:read,message:read'
   const created = async (path: string, body: object, scopes = author) => {
     const { status, answer } = await call(scopes, 'POST', path, body)
     expect([status, answer.code]).toEqual([201, undefined])
@@ -413,7 +422,7 @@ test('a task that reads pairs asks for kv:read at every door that makes it read 
 
     const enable = (id: string) => `/v4/reporttask/${id}/enable`
     expect(await refusals('report:run', 'POST', enable)).toEqual(all)
-    expect(await refusals('report:run,kv:read', 'POST', enable)).toEqual(nothing)
+    expect(await refusals('report:run,kv:read,message:read', 'POST', enable)).toEqual(nothing)
     expect(await refusals('report:run', 'POST', (id) => `/v4/reporttask/${id}/disable`)).toEqual(nothing)
 
     const bulk = await call('report:run', 'POST', '/v4/reporttask/-/enable', { all: true })

@@ -26,8 +26,11 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
   [/^\/v4\/(filecopy|filemove|filedelete|createdir|createdirqvd|file)/, 'file:write'],
   [/^\/v4\/mqttmessages$/, 'message:read'],
   [/^\/v4\/(mqttpublishmessage|slackpostmessage|newrelic\/)/, 'message:run'],
-  [/^\/v4\/(alertroutes\/explain$|udp|influxdb\/)/, 'event:read'],
-  [/^\/v4\/(events|deliver|alertroutes|destinations|snooze)/, (method) => (READS(method) ? 'event:read' : 'event:run')],
+  [/^\/v4\/(alertroutes\/explain$|influxdb\/)/, 'event:read'],
+  [
+    /^\/v4\/(events|deliver|alertroutes|destinations|snooze|udp)/,
+    (method) => (READS(method) ? 'event:read' : 'event:run'),
+  ],
   [
     /^\/v4\/(audit|audit\/verify|cluster|cluster\/stepdown|cluster\/nodes\/\{name\}|config|config\/problems|config\/reload|sessions\/link)$/,
     'admin',
