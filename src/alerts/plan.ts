@@ -79,9 +79,8 @@ export interface AlertPlan {
   readonly windows: Windows
   readonly registry: DestinationRegistry
   readonly maintenance: Maintenance
-  /** As it is configured. */
   readonly maintenances: readonly MaintenanceConfig[]
-  /** Of maintenances that end with a summary. */
+  /** The maintenances that end with a summary. */
   readonly summaryNames: readonly string[]
   /** In order of evaluation. */
   readonly rules: readonly Rule[]

@@ -59,7 +59,7 @@ export interface UsedConfiguration {
   readonly routes: readonly KnownRoute[]
 }
 
-/** Of a compared text, such as the message of an event. */
+/** Characters of a compared text, such as the message of an event. */
 const TEXT_KEPT = 200
 /** Characters of the hash that are kept. */
 const HASH_LENGTH = 16

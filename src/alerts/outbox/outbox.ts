@@ -51,7 +51,7 @@ export interface DeliveryChange {
   readonly event: TaskEvent | null
   /** From the arrival of the event to this change, in milliseconds. */
   readonly latencyMs: number | null
-  /** Of the attempt that led here; absent or null when the destination was not asked. */
+  /** The result of the attempt that led here; absent or null when the destination was not asked. */
   readonly result?: AttemptOutcome['result']
 }
 
