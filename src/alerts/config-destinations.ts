@@ -38,7 +38,7 @@ const destination = anyDestination.superRefine((value, context) => {
 /** A problem of keys that are valid on their own: the key, or '' for the destination as a whole, and the reason. */
 const problemOf = (value: DestinationConfig) => destinationType(value.type).problem?.(value) ?? null
 
-/** Of one setting that a route changes: what is wrong with it. */
+/** One setting that a route changes, and the reason why its value is wrong. */
 export interface OverrideProblem {
   readonly key: string
   readonly message: string

@@ -79,9 +79,8 @@ export interface AlertPlan {
   readonly windows: Windows
   readonly registry: DestinationRegistry
   readonly maintenance: Maintenance
-  /** As it is configured. */
   readonly maintenances: readonly MaintenanceConfig[]
-  /** Of maintenances that end with a summary. */
+  /** The maintenances that end with a summary. */
   readonly summaryNames: readonly string[]
   /** In order of evaluation. */
   readonly rules: readonly Rule[]
@@ -169,8 +168,6 @@ function senderOf({
   return [reloadTaskFailure, reloadTaskAborted, reloadTaskSuccess].find((mail) => mail.fromAddress)?.fromAddress ?? ''
 }
 
-/** The rules of the configuration: those of Butler's sections, those of `alertRoutes`, and those for messages besides alerts. */
-
 /** `{destination: name, <setting>: value}` of every rule, with whole settings. */
 function overridesOf({ footman }: AlertsConfig): Override[] {
   return footman.alertRoutes.flatMap(({ name: route, to }) =>
@@ -182,7 +179,10 @@ function overridesOf({ footman }: AlertsConfig): Override[] {
   )
 }
 
-/** In order of evaluation. `needs`: the parts that maintenance asks about, for rules that notify. */
+/**
+ * The rules of Butler's sections, of `alertRoutes`, and for messages besides alerts, in order of evaluation. `needs`: the
+ * parts that maintenance asks about, for rules that notify.
+ */
 function compileRules(
   butler: readonly Rule[],
   registry: Pick<DestinationRegistry, 'named'>,

@@ -368,7 +368,7 @@ export function snoozeNeeds(context: FieldContext): SuppressionNeeds {
 
 interface Snooze {
   readonly id: string
-  /** As it was given: JSON of a match. */
+  /** The match as it was given, in JSON. */
   readonly match: string
   readonly from: number
   readonly until: number

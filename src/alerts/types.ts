@@ -85,7 +85,7 @@ export interface Rule {
   readonly filter?: RuleFilter
   /** Rules after it are not evaluated for an event that matches. */
   readonly stop?: boolean
-  /** Of its messages; absent = that of the event. */
+  /** The severity of its messages; absent = that of the event. */
   readonly severity?: Severity
   readonly policy?: RulePolicy
   /** `aside`: never asked about events, only there for what is sent besides alerts: fallbacks, summaries, replays. */
@@ -166,9 +166,9 @@ export interface DeliveryNote {
     readonly root: { readonly id: string; readonly name: string }
     readonly downstream: readonly ChainTask[]
   }
-  /** Of a fallback: the destination that could not be reached. */
+  /** The destination that could not be reached, when this is its fallback. */
   readonly failedDestination?: string
-  /** Of a summary: the suppressed events, by subject. */
+  /** The suppressed events of a summary, by subject. */
   readonly summary?: { readonly title: string; readonly lines: readonly string[] }
   /** The body of a webhook that was made when the delivery was created. */
   readonly body?: string
@@ -184,7 +184,7 @@ export interface RenderInput {
   /** How many earlier alerts of the same rate-limit key were suppressed since the last one that left. */
   readonly suppressed: number
   readonly kind: DeliveryKind
-  /** Of the rule, else of the event. */
+  /** The severity of the rule, else of the event. */
   readonly severity: Severity
   readonly note: DeliveryNote | null
   /** The receiver has refused the whole message: `event` is short already, and nothing large is attached. */

@@ -67,7 +67,7 @@ export interface AttachmentDeps {
   /** The server actively refuses since then, by the monotonic clock; null = it does not. */
   readonly refusingSince: () => number | null
   readonly wasLastLeader: boolean
-  /** Of a leader that went on with its duties without the database; null = it did not. */
+  /** The term of a leader that went on with its duties without the database; null = it did not. */
   readonly keptTerm: Term | null
   readonly onFenced: () => void
   /** The database was found to be in an earlier state. */
@@ -90,7 +90,7 @@ export interface Attachment extends SharedState {
   leave(): void
   /** Notifications may have been missed. */
   hearAll(): void
-  /** Of the leader; otherwise none is known. */
+  /** The leader's open messages; other nodes count none. */
   readonly inboxOpen: { readonly rows: number; readonly oldestAt: number | null }
   readonly progress: Progress
 }

@@ -64,7 +64,7 @@ export function lacksOfOthers(nodes: readonly NodeInfo[], own: string, now: numb
   return nodes.filter(mayLead).map(({ health }) => lacksOf(health))
 }
 
-/** Of the health that a node reports. Versions that report no lacks report the states of their parts. */
+/** The lacks in the health that a node reports. Versions that report no lacks report the states of their parts. */
 export function lacksOf(health: Readonly<Record<string, unknown>>): Lacks {
   const { lacks, database, qrs } = health
   if (typeof lacks === 'object' && lacks !== null) return lacks as Lacks
@@ -87,7 +87,7 @@ interface FitnessDeps {
   readonly others: () => Fitness['others']
 }
 
-/** As long as a message may wait in the queue of a leader that works. */
+/** A message waits no longer than this in the queue of a leader that works. */
 const QUEUE_MOVES_MS = 60_000
 /** So long a node that has given the lead away because its queue stood leaves it to others. */
 const QUEUE_REST_MS = 600_000

@@ -10,7 +10,7 @@ export interface ClusterIdentity {
   readonly clusterId: string | null
   /** Timeline of the database, which a promoted standby changes; null = not known. */
   readonly timeline: number | null
-  /** Of the rows that the node has followed: the database changes it when it was put back; null = not known. */
+  /** History of the rows that the node has followed: another one once the database was put back; null = not known. */
   readonly history: string | null
   /** The offset of the clock that was known last. */
   readonly clockOffsetMs: number

@@ -6,9 +6,9 @@ import type { Leadership, Mode, NodeInfo } from './types.ts'
 
 export interface NodeIdentity {
   readonly name: string
-  /** Of this process. */
+  /** Id of this process. */
   readonly instance: string
-  /** Of the data directory. */
+  /** Id of the data directory. */
   readonly dataId: string
   readonly version: string
   readonly candidate: boolean
@@ -42,7 +42,7 @@ export interface Nodes {
   returned(): Promise<void>
   /** How many nodes that lived shortly before have not come back since, up to the clock of the database. */
   awaited(sinceMs: number): Promise<number>
-  /** As the database had it at the last beat, which may be two seconds ago. */
+  /** The nodes that the database had at the last beat, which may be two seconds ago. */
   readonly list: NodeList
   /** Whether another node runs that may lead. */
   hasCandidate(): Promise<boolean>

@@ -43,7 +43,7 @@ export interface State {
   /** Why this node works alone: the database is away for all, or lets this one not in. */
   readonly aloneBecause: 'away' | 'refused' | 'refused for long'
   readonly wasLastLeader: boolean
-  /** As the last leader it goes on with its duties without the database. */
+  /** The last leader goes on with its duties without the database. */
   readonly keepsDuties: boolean
   /** The database was found to be in an earlier state, and this node adds what it has shipped since. */
   readonly forgotten: Forgotten | null
@@ -112,7 +112,7 @@ export type Effect =
   | { readonly do: 'acquire' }
 
 export interface Facts {
-  /** Of a clock that never jumps. */
+  /** Time of a clock that never jumps. */
   readonly now: number
   /** By the clock of the cluster. */
   readonly databaseMs: number

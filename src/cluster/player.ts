@@ -20,7 +20,7 @@ interface PlayerDeps {
   readonly fitness: ReturnType<typeof createFitness>
   readonly registration: { save(): void }
   readonly onPart: (because: string, graceMs?: number) => void
-  /** Of the build of the app that there is. */
+  /** The attachment of the app that is built now. */
   readonly attachment: () => Attachment | null
 }
 

@@ -26,7 +26,7 @@ export interface CommandAnswer {
 }
 
 export interface Shipped {
-  /** Of the last row. */
+  /** Revision of the last row. */
   readonly rev: number
   readonly epoch: number
 }
@@ -52,8 +52,8 @@ const INSERT = (epoch: string): string => `INSERT INTO replica AS old (tbl, key,
     FROM h, ${NEW_ROWS} ${MEETING}`
 
 /**
- * Of the leader: no row comes back when its token is not that of the fence any more, and nothing is changed then. Rows that
- * another node has shipped since this one read last (returning nodes) stay where they have come further.
+ * The leader's statement: no row comes back when its token is not that of the fence any more, and nothing is changed then.
+ * Rows that another node has shipped since this one read last (returning nodes) stay where they have come further.
  */
 const BY_LEADER = `WITH f AS (SELECT epoch FROM fence WHERE token = $7 FOR SHARE),
   h AS (UPDATE head SET rev = rev + $2 FROM f RETURNING head.rev, f.epoch),
@@ -67,7 +67,7 @@ const BY_LEADER = `WITH f AS (SELECT epoch FROM fence WHERE token = $7 FOR SHARE
   SELECT h.rev, h.epoch, (SELECT count(pg_notify('footman_answer', id::text)) FROM unnest($10::uuid[]) AS id) AS answered
     FROM h, p`
 
-/** Of any node, for rows of class `union`: the database keeps what has come further, and what another node has made of it. */
+/** Any node's statement, for rows of class `union`: the database keeps what has come further, and what another node has made of it. */
 const BY_MAKER = `WITH h AS (UPDATE head SET rev = head.rev + $2 FROM fence RETURNING head.rev, fence.epoch),
   i AS (${INSERT('h.epoch')} WHERE ${rank('excluded')} > ${rank('old')}
     OR (old.node = excluded.node AND ${rank('excluded')} >= ${rank('old')})),

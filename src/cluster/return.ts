@@ -28,7 +28,7 @@ export interface ReturnDeps {
   readonly nodes: Nodes
   /** The database was put back to an earlier state; null = it was not. */
   readonly forgotten: Forgotten | null
-  /** Of a leader that went on with its duties without the database; null = it did not. */
+  /** The term of a leader that went on with its duties without the database; null = it did not. */
   readonly keptTerm: Term | null
 }
 

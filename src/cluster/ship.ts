@@ -48,7 +48,7 @@ export interface Shipper {
   /** Noted and not shipped; a row that was changed twice counts as two. */
   readonly unshipped: number
   readonly shippedRows: number
-  /** Of the last shipment; 0 = none yet. */
+  /** Revision of the last shipment; 0 = none yet. */
   readonly shippedRev: number
   /** How long each shipment took, in milliseconds. Returns the function that ends it. */
   onShipped(listener: (durationMs: number, rows: number) => void): () => void

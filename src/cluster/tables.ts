@@ -14,11 +14,11 @@ export interface SharedTable {
   /** Rows are removed by their age alone, by every node itself, as those of class `union` are. */
   readonly aged?: true
   /**
-   * Of class `leader`: SQL that is true for rows that are added to the database when a node returns from working alone, as
+   * SQL for class `leader`, true for rows that are added to the database when a node returns from working alone, as
    * they are about its own events and starts.
    */
   readonly stays?: string
-  /** Of class `leader`: SQL that is true for rows that this node has accepted, and brings to the leader when it joins. */
+  /** SQL for class `leader`, true for rows that this node has accepted, and brings to the leader when it joins. */
   readonly brought?: string
   /** Columns whose values each node gives by itself: numbers of rows, counts kept by triggers. */
   readonly own?: readonly string[]
@@ -26,7 +26,7 @@ export interface SharedTable {
   readonly blob?: string
   /** A column that holds an own number of another table crosses as the id of that row, by the name `as`. */
   readonly reference?: { readonly column: string; readonly as: string; readonly table: string; readonly id: string }
-  /** Of an own column, when a row of another node is added; `?` is the first column of the key. */
+  /** SQL for an own column, when a row of another node is added; `?` is the first column of the key. */
   readonly computed?: Readonly<Record<string, string>>
 }
 

@@ -203,5 +203,5 @@ export async function admitReader(db: Queryable, names: ViewNames, log: Pick<Log
   })
 }
 
-/** Of PostgreSQL. */
+/** SQLSTATE of PostgreSQL. */
 const INSUFFICIENT_PRIVILEGE = '42501'

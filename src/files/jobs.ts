@@ -3,6 +3,7 @@
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createLimiter } from '../platform/limiter.ts'
+import { createListeners } from '../platform/listeners.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
 import { storedJson } from '../platform/sqlite.ts'
@@ -220,7 +221,7 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
 /** The jobs that callers may ask for: those that have not ended, and those that ended within the last hour. */
 function createJobList(clock: Clock) {
   const jobs = new Map<string, Job>()
-  const listeners = new Set<(job: FileJob) => void>()
+  const listeners = createListeners<[job: FileJob]>()
   return {
     add: (job: Job): unknown => jobs.set(job.id, job),
     find: (id: string): Job | undefined => jobs.get(id),
@@ -229,15 +230,10 @@ function createJobList(clock: Clock) {
       const oldest = clock.now() - KEEP_MS
       for (const [id, { finishedAt }] of jobs) if (finishedAt !== null && finishedAt < oldest) jobs.delete(id)
     },
-    onChange(listener: (job: FileJob) => void): () => void {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    onChange: listeners.add,
     /** Reports the state of a job to the listeners. A job that only one call waits for concerns none of them. */
     notify(job: Job): void {
-      if (!job.listed || listeners.size === 0) return
-      const state = jobOf(job, clock.now())
-      for (const listener of listeners) listener(state)
+      if (job.listed) listeners.call(jobOf(job, clock.now()))
     },
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The days of calendar files (.ics, a YAML list of dates; .csv or .xlsx with dates in the first column), read at start and again when a file changes.
  *
- * Of an iCalendar file (RFC 5545) these are the days of all-day events, with their length, yearly recurrence and exceptions.
+ * The days of an iCalendar file (RFC 5545) are those of all-day events, with their length, yearly recurrence and exceptions.
  * ical.js reads the properties, rrule-temporal follows the rules (ical.js moves 29 February to 1 March). Both are loaded with
  * the first such file.
  */

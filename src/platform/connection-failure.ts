@@ -82,7 +82,7 @@ const BY_CODE: Readonly<Record<string, Explanation>> = {
   EPIPE: CLOSED,
   EPROTO: NO_TLS,
   WRONG_VERSION_NUMBER: NO_TLS,
-  // Of nodemailer, which puts the system's code into the message.
+  // Codes of nodemailer, which puts the system's code into the message.
   EDNS: NAME,
   ECONNECTION: ENDED,
 }
@@ -108,7 +108,7 @@ export function connectionFailure(error: unknown, peer: Peer): ConnectionFailure
   return { kind: known.kind, reason: known.reason(peer), hint: known.hint(peer) }
 }
 
-/** As sentences: `The name smtp.example.org cannot be resolved. Check Butler.emailNotification.smtp.host.` */
+/** Two sentences: `The name smtp.example.org cannot be resolved. Check Butler.emailNotification.smtp.host.` */
 export function failureText({ reason, hint }: Pick<ConnectionFailure, 'reason' | 'hint'>): string {
   return `${sentence(reason)} ${sentence(hint)}`
 }

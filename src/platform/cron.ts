@@ -14,7 +14,7 @@ import { Cron } from 'croner'
 
 /** A parsed cron expression. */
 export interface CronExpression {
-  /** As written, without blanks around it. */
+  /** The expression as written, without blanks around it. */
   readonly text: string
   /** Ascending. */
   readonly seconds: readonly number[]

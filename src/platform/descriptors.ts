@@ -10,7 +10,7 @@ import type { Logger, Service } from './types.ts'
 
 export interface DescriptorUse {
   readonly used: number
-  /** Of this process. */
+  /** The limit of this process. */
   readonly limit: number
   /** True when those of the whole machine are used up. */
   readonly isSystemFull: boolean

@@ -113,7 +113,7 @@ export function unicodeText(bytes: Uint8Array): DecodedText | null {
 }
 
 /**
- * As `lenientText`, for what is stored: throws a `TextError` for bytes that are no text, and for a damaged or mixed file,
+ * `lenientText` for what is stored: throws a `TextError` for bytes that are no text, and for a damaged or mixed file,
  * in which another encoding would give wrong letters.
  */
 export function strictText(bytes: Uint8Array): DecodedText {

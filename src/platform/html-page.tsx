@@ -44,7 +44,7 @@ export const HtmlPage: FC<PropsWithChildren<HtmlPageProps>> = ({
 export const pageText = (page: { toString(): string }): string => `<!doctype html>${page.toString()}\n`
 
 const LONGEST_NAME = 200
-/** Of a title, which shows the whole name where it is cut. */
+/** Limit of a title, which shows the whole name where it is cut. */
 const LONGEST_TITLE = 2000
 
 /** Where a long name of configuration or a topic breaks: `butler.` `email` `Notification`. */

@@ -78,7 +78,7 @@ const SOCK_DGRAM_CLOEXEC = 0o2000002
 const MSG_NOSIGNAL = 0x4000
 const CLOCK_MONOTONIC = 1
 const AT = '@'.charCodeAt(0)
-/** Of `sockaddr_un`. */
+/** Limit of `sockaddr_un`. */
 const MAX_PATH_BYTES = 107
 const C_LIBRARIES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`, 'libc.so']
 

@@ -39,7 +39,7 @@ export function syslogLine({ facility, severity, at, host, app, processId, id, t
   return `${header.join(' ')} ${text}`
 }
 
-/** As it crosses: its length in octets, a blank, the message. */
+/** A message as it crosses: its length in octets, a blank, the message. */
 export const framed = (line: string): string => `${Buffer.byteLength(line)} ${line}`
 
 export interface SyslogPeer {

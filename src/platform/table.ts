@@ -2,7 +2,7 @@
 import { placeIn, refuseMarkup, TextError } from './encodings.ts'
 
 export interface TableRow {
-  /** Of its first character, from 1; in a workbook the number of the row. */
+  /** The line of its first character, from 1; in a workbook the number of the row. */
   readonly line: number
   readonly cells: readonly string[]
   /** Why it cannot be used. */
@@ -10,7 +10,7 @@ export interface TableRow {
 }
 
 const DELIMITERS = [',', ';', '\t'] as const
-/** As Excel reads and writes it. */
+/** Excel reads and writes this line. */
 const SEPARATOR_LINE = /^"?sep=([,;\t|])"?(?:\r\n?|\n|$)/i
 
 /**
@@ -56,7 +56,7 @@ export function tableText(rows: readonly TableRow[]): string {
 
 interface Cell {
   readonly value: string
-  /** Of the delimiter or line break behind it, or of the end of the text. */
+  /** Position of the delimiter or line break behind it, or of the end of the text. */
   readonly end: number
   /** Line breaks within. */
   readonly breaks: number

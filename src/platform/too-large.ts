@@ -15,7 +15,7 @@ const TOO_LARGE = [
 const ABOUT_NUMBER = /rate[ _-]?limit|quota|too[ _-]?many[ _-]?(?:requests|connections|attempts)|time[ _-]?out/i
 const ANSWER_SEARCHED = 4000
 
-/** Of a permanent refusal: its reason is the size of the request, or of one field of it. */
+/** Whether a permanent refusal is about the size of the request, or of one field of it. */
 export function saysTooLarge(response: Pick<HttpResponse, 'status' | 'text'>): boolean {
   if (response.status === 413) return true
   const text = response.text().slice(0, ANSWER_SEARCHED)

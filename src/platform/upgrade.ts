@@ -39,7 +39,7 @@ export interface UpgradableDatabase {
 interface UpgradeSettings {
   readonly databases: readonly UpgradableDatabase[]
   readonly backupDirectory: string
-  /** Of this Footman. */
+  /** Version of this Footman. */
   readonly version: string
   /** Free bytes; default: as reported by the system. */
   readonly freeBytes?: (directory: string) => number

@@ -56,7 +56,7 @@ function isSecondPass(offsets: Offsets, instant: number): boolean {
 export interface ZoneClock {
   readonly offsets: Offsets
   readonly engine: CronEngine
-  /** As `nextInstant`. `everyTimeOnce`: each time occurs once, also when the expression names every hour. */
+  /** `nextInstant` of the expression. `everyTimeOnce`: each time occurs once, also when the expression names every hour. */
   next(expression: CronExpression, after: number, everyTimeOnce?: boolean): number | null
 }
 

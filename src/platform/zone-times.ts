@@ -48,7 +48,7 @@ export function createZoneTimes(timezone: string): ZoneTimes {
   }
 }
 
-/** As programs of this house write a time into a text. */
+/** A time as Footman writes it into a text. */
 const UTC_TIME = /(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/
 
 /**

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createListeners } from '../platform/listeners.ts'
 import type { Fault, FaultRule, FaultStage, FaultTable, FaultVerdict, ListenerName, Reply } from './types.ts'
 
 type Next = () => Reply | Promise<Reply>
@@ -104,19 +105,15 @@ interface Active extends Fault {
 /** The faults that tests and operators switch on; the first that fits wins. */
 export function createFaultTable(): FaultTable {
   const active: Active[] = []
-  const listeners = new Set<() => void>()
+  const listeners = createListeners()
   let counter = 0
-
-  const changed = () => {
-    for (const listener of listeners) listener()
-  }
 
   function remove(fault: Active) {
     const index = active.indexOf(fault)
     if (index < 0) return
     active.splice(index, 1)
     if (fault.expiry) clearTimeout(fault.expiry)
-    changed()
+    listeners.call()
   }
 
   const fits = (fault: Active, listener: ListenerName, stage: FaultStage) =>
@@ -143,13 +140,13 @@ export function createFaultTable(): FaultTable {
         fault.expiry.unref()
       }
       active.push(fault)
-      changed()
+      listeners.call()
       return fault
     },
     clear() {
       for (const fault of active) if (fault.expiry) clearTimeout(fault.expiry)
       active.length = 0
-      changed()
+      listeners.call()
     },
     match(listener, path, stage = 'http', accepts = () => true) {
       const fault = active.find(
@@ -161,10 +158,7 @@ export function createFaultTable(): FaultTable {
       return fault
     },
     connection: (listener) => active.find((one) => fits(one, listener, 'connection')) ?? null,
-    subscribe(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    subscribe: listeners.add,
     async apply(fault, next) {
       const effect = HTTP_EFFECTS[fault.mode]
       return effect ? effect(fault.args, next) : reply(await next())

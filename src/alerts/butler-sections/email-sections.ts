@@ -23,8 +23,8 @@ export interface MailSection {
   }
   readonly alertEnabledByEmailAddress?: { readonly customPropertyName: string }
   readonly appOwnerAlert?: OwnerAlertSettings
-  /** Of Qlik Cloud, where the owner is known by the address. */
   readonly alertEnableByTag?: { readonly enable: boolean; readonly tag: string }
+  /** In Qlik Cloud the address identifies the owner. */
   readonly cloudOwnerAlert?: CloudOwnerSettings
 }
 

@@ -70,7 +70,7 @@ function pauseOf(name: string, { targets }: HttpParts): HttpParts['pace'] {
 }
 
 export interface SenderDeps extends ClientDeps {
-  /** Of Footman. */
+  /** Version of Footman. */
   readonly version: string
 }
 
@@ -234,7 +234,7 @@ export function httpResult({ status, headers }: HttpResponse, now: number): Deli
   return { outcome: 'retry', detail, retryAfterMs: Math.min(retryAfter, MAX_RETRY_AFTER_MS) }
 }
 
-/** As `httpResult`, for services whose 429 gives the pause in its body: `seconds`. */
+/** `httpResult` for services whose 429 gives the pause in its body: `seconds`. */
 export function resultWithPause(response: HttpResponse, now: number, seconds: unknown): DeliveryResult {
   const ms = response.status === 429 ? Number(seconds) * 1000 : Number.NaN
   if (!(ms > 0)) return httpResult(response, now)

@@ -95,9 +95,9 @@ interface InfluxSection {
 
 interface TaskKind {
   readonly type: TaskType
-  /** Of the sections: `reloadTaskFailure`. */
+  /** Beginning of the sections' names: `reloadTaskFailure`. */
   readonly section: string
-  /** Of the measurements: `reload_task_failed`. */
+  /** Beginning of the measurements' names: `reload_task_failed`. */
   readonly prefix: string
   /** Where the app of the tags comes from; null = these tasks have none. */
   readonly app: 'message' | 'task' | null

@@ -82,7 +82,7 @@ export interface NewRelicSettings {
   /** Fixed attributes; of two with one name the later one counts. */
   readonly attributes: readonly NameValue[]
   readonly dynamic: DynamicAttributes & ServiceAttributes
-  /** Of Footman; events about services go without. */
+  /** Version of Footman; events about services go without. */
   readonly version: string
   /** Last lines of the script log in a log entry. */
   readonly tailScriptLogLines: number

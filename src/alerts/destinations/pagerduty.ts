@@ -13,7 +13,7 @@ const SUMMARY_LIMIT = 1024
 const KEY_LIMIT = 255
 /** In bytes; an event of 512 KB is refused. */
 const EVENT_LIMIT = 500_000
-/** Of every field but text and script log, so that the event always fits. */
+/** Every field but text and script log has this limit, so that the event always fits. */
 const FIELD_LIMIT = 1024
 const TEXT_LIMIT = 60_000
 

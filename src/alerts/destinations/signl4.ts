@@ -34,7 +34,7 @@ export const signl4 = httpDestination({
           message: cut(text.text || text.title, MESSAGE_LIMIT),
           severity: SEVERITY[severity],
           serviceName,
-          // As in Butler's section: one alert per task.
+          // Each task has one alert, like in Butler's section.
           externalId: event.taskId || text.key,
           resolved: kind === 'recovery',
         }),

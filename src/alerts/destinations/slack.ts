@@ -101,7 +101,7 @@ export function slackSecond(response: HttpResponse, call: HttpCall): HttpCall | 
 }
 
 const markup = ESCAPING.slack
-/** As Slack counts: with the entities. */
+/** Slack counts the entities, too. */
 const slackSize = (text: string) => JSON.parse(`"${markup.escaped(text)}"`).length as number
 
 /**

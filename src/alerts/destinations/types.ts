@@ -76,7 +76,7 @@ export interface DestinationDeps extends ClientDeps {
   readonly times: TimeFormatter
   /** Name of this machine. */
   readonly hostname: string
-  /** Of Footman. */
+  /** Version of Footman. */
   readonly version: string
   readonly pacing: Pacing
   readonly newRelic: { readonly url: NewRelicUrls; readonly accounts: readonly NewRelicAccount[] }

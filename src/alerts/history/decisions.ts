@@ -59,15 +59,15 @@ export interface UsedConfiguration {
   readonly routes: readonly KnownRoute[]
 }
 
-/** Of a compared text, such as the message of an event. */
+/** Characters of a compared text, such as the message of an event. */
 const TEXT_KEPT = 200
 /** Characters of the hash that are kept. */
 const HASH_LENGTH = 16
 
-/** `first`: the configuration of the start. Nothing is hashed before the first event. */
 /** Verdicts that are kept in memory, a few hundred bytes each. */
 const MOST_PACKED = 50
 
+/** `first`: the configuration of the start. Nothing is hashed before the first event. */
 export function createDecisionRecorder(
   { clock }: { readonly clock: Clock },
   first: UsedConfiguration,

@@ -79,7 +79,7 @@ export interface History {
 }
 
 interface HistorySettings {
-  /** Of times in texts; '' = that of this computer. */
+  /** Time zone of times in texts; '' = that of this computer. */
   readonly timezone: string
   /** Milliseconds. */
   readonly retention: { readonly events: number }
@@ -91,7 +91,7 @@ type HistoryConfig = LinkConfig & {
   }
 }
 
-/** As mails show by default. */
+/** The lines that mails show by default. */
 const EXCERPT = { headLines: 15, tailLines: 15 }
 
 export function createHistory(given: HistoryDeps, { timezone, retention }: HistorySettings): History {

@@ -197,12 +197,12 @@ export function oneOf(column: string, values: readonly string[] | null | undefin
   return { sql: `${column} IN (${values.map(() => '?').join(', ')})`, values }
 }
 
-/** As `oneOf`, for ids in the cases in which they are written; uses an index of the column. */
+/** `oneOf` for ids in the cases in which they are written; uses an index of the column. */
 export function oneOfIds(column: string, ids: readonly string[] | null | undefined): Condition {
   return oneOf(column, ids && [...new Set(ids.flatMap((id) => [id, id.toLowerCase(), id.toUpperCase()]))])
 }
 
-/** As `oneOf`, for ids and names that ignore case. */
+/** `oneOf` for ids and names that ignore case. */
 export function oneOfIgnoringCase(column: string, values: readonly string[] | null | undefined): Condition {
   if (!values) return null
   return { sql: `${column} COLLATE NOCASE IN (${values.map(() => '?').join(', ')})`, values }

@@ -5,7 +5,7 @@ import type { DeliveryChange } from './outbox.ts'
 export interface HealthState {
   /** False after a temporary failure, until something is delivered. */
   readonly up: boolean
-  /** Of the last attempt; null when it succeeded. */
+  /** The error of the last attempt; null when it succeeded. */
   readonly lastError: string | null
   /** When it went down, milliseconds since 1970; null while it is up. */
   readonly downSince: number | null

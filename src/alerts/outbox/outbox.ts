@@ -51,7 +51,7 @@ export interface DeliveryChange {
   readonly event: TaskEvent | null
   /** From the arrival of the event to this change, in milliseconds. */
   readonly latencyMs: number | null
-  /** Of the attempt that led here; absent or null when the destination was not asked. */
+  /** The result of the attempt that led here; absent or null when the destination was not asked. */
   readonly result?: AttemptOutcome['result']
 }
 
@@ -273,11 +273,6 @@ function settingsKey({ route, destination }: Pick<DueDelivery, 'route' | 'destin
   return `Butler.${path}`
 }
 
-/**
- * One lane of the outbox: the deliveries that share a peer. Runs a bounded number at a time, oldest first, and keeps
- * deliveries with the same order key in sequence. Lanes are independent of each other, so a dead peer slows no other lane.
- */
-
 interface LaneDeps {
   readonly db: Database
   readonly now: () => number
@@ -302,6 +297,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** Pause after a delivery whose state could not be stored. */
 const STORE_RETRY_MS = 1000
 
+/**
+ * One lane of the outbox: the deliveries that share a peer. Runs a bounded number at a time, oldest first, and keeps
+ * deliveries with the same order key in sequence. Lanes are independent of each other, so a dead peer slows no other lane.
+ */
 function createLane(deps: LaneDeps, name: string, concurrency: number): Lane {
   const { breaker } = deps
   const running = new Map<number, Promise<void>>()

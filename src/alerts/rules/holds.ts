@@ -32,7 +32,7 @@ export interface Holds {
   decide(rule: Rule, planned: PlannedDelivery): Decision
   /** Recoveries have no limits, and nothing to do with chains. */
   decideRecovery(rule: Rule, planned: PlannedDelivery): Decision
-  /** As `decide`, and changes nothing: whether the message would be held back, or else the key of the limit that it takes a slot of. */
+  /** Whether `decide` would hold the message back, or else the key of the limit that it takes a slot of. Changes nothing. */
   logUse(rule: Rule, planned: PlannedDelivery): 'nothing' | 'messages' | { readonly key: string }
   /** The parts of an event that have to be known before anything is decided. */
   readonly needs: readonly Need[]

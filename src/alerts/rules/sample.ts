@@ -81,7 +81,7 @@ export function sampleOf(sample: Sample, { task, app, owner }: SampleFacts, id: 
   }
 }
 
-/** Of a task that is not named nothing is known; nothing of the invented one is passed off as its. */
+/** Nothing is known of a task that is not named, and it gets no facts of the invented one. */
 function aboutTask(
   { taskId, taskName, consecutiveFailures }: Sample,
   task: QrsTask | null,

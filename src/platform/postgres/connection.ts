@@ -8,7 +8,7 @@ import type { PostgresSettings, Queryable } from './types.ts'
 export interface Connection extends Queryable {
   /** `host:port` */
   readonly host: string
-  /** Of the server's log; another one after a standby has taken over. */
+  /** Timeline of the server's log; another one after a standby has taken over. */
   readonly timeline: number
   /** False once it cannot be used any more. */
   readonly isOpen: boolean

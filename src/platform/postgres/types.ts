@@ -48,7 +48,7 @@ export interface PostgresPool extends Queryable {
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
   /** `host:port` of the newest connection; null while none is open. */
   readonly host: string | null
-  /** Of the server's log, read on each new connection: another one after a standby has taken over; null before the first. */
+  /** Timeline of the server's log, read on each new connection: another one after a standby has taken over; null before the first. */
   readonly timeline: number | null
   /**
    * `performance.now()` since which every attempt on every host was actively refused or reset, which is a server that is down,

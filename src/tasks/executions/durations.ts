@@ -21,7 +21,7 @@ export interface Usual {
   readonly own: OwnDurations | null
   /** The median of `own`: the usual duration, as all pages, answers and messages say it. */
   readonly usualMs: number | null
-  /** Of the sample for estimates: executions of the same time of day, or also those of other tasks. */
+  /** Percentiles of the sample for estimates: executions of the same time of day, or also those of other tasks. */
   readonly p50Ms: number
   readonly p90Ms: number
   readonly p95Ms: number
@@ -56,7 +56,7 @@ export function nearestRank(sorted: ArrayLike<number>, percent: number): number 
 interface UsualInput {
   /** Newest first; at most `SAMPLE_RUNS` are used. */
   readonly own: readonly Sample[]
-  /** Of other tasks of the same type; asked for only where `own` is too small. */
+  /** Executions of other tasks of the same type; asked for only where `own` is too small. */
   readonly others: () => readonly Sample[]
   /** The planned start as a wall-clock time (as if it were UTC); null = any. */
   readonly plannedWall?: number | null

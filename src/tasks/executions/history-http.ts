@@ -17,7 +17,7 @@ import { GROUPINGS, type HistoryFilter, type HistoryPosition, SORTINGS } from '.
 export interface HistoryRoutesDeps {
   readonly reader: Pick<HistoryReader, 'ask'>
   readonly clock: Clock
-  /** Of days and hours; '' = the zone of this computer. */
+  /** Zone of days and hours; '' = that of this computer. */
   readonly timezone: string
 }
 

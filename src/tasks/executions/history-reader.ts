@@ -318,7 +318,7 @@ const TEXT_OF_OUTCOME = {
 
 interface Group {
   readonly key: string | null
-  /** Of its newest execution, like the two that follow. */
+  /** The newest execution gives the name, and the two that follow. */
   readonly name: string | null
   readonly lastOutcome: ExecutionOutcome
   readonly lastStoppedAt: number

@@ -99,7 +99,7 @@ function endedFromResults(
   return endedFromProgress(executionId, progressOf(results, false), task)
 }
 
-/** As `endedFromResults`. */
+/** `endedFromResults` for progress that is known already. */
 export function endedFromProgress(
   executionId: string | null,
   progress: Progress | null,

@@ -38,7 +38,7 @@ export interface TaskFilter {
   readonly tag: readonly string[] | null
   readonly customProperty: readonly { readonly name: string; readonly value: string }[] | null
   readonly type: readonly string[] | null
-  /** Of the last run. */
+  /** Outcomes of the last run. */
   readonly outcome: readonly string[] | null
   readonly state: readonly string[] | null
   /** Globs. */

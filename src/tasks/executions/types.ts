@@ -154,7 +154,7 @@ export interface TaskState {
 export interface EndedOnSite {
   readonly execution: EndedExecution
   readonly task: QrsTask
-  /** Of all attempts. */
+  /** Results of all attempts. */
   readonly resultIds: readonly string[]
 }
 
@@ -177,7 +177,7 @@ export interface EndedReader {
 
 /** Null = any. A list = any of them. Times in milliseconds since 1970. */
 export interface HistoryFilter {
-  /** Of executions, lower case. */
+  /** Ids of executions, lower case. */
   readonly id: readonly string[] | null
   readonly taskId: readonly string[] | null
   /** Globs. */
@@ -215,7 +215,7 @@ export interface SummaryQuery {
   readonly groupBy: Grouping
   /** Null: days and hours newest first, everything else by the number of runs. */
   readonly sort: Sorting | null
-  /** Of days and hours; '' = the zone of this computer. */
+  /** Zone of days and hours; '' = that of this computer. */
   readonly timezone: string
   readonly offset: number
   readonly limit: number

@@ -11,7 +11,7 @@ export interface CalendarEntry {
   /** Median of the longest task; null where nothing is known of it. */
   readonly durationMs: number | null
   readonly source: 'footman' | 'qlik' | 'report'
-  /** Of the schedule, the trigger or the report task. */
+  /** Id of the schedule, the trigger or the report task. */
   readonly id: string
   readonly name: string
   readonly taskIds: readonly string[]

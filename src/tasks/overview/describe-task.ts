@@ -25,7 +25,7 @@ type Settings = PlanSettings & { readonly retryPolicy: string }
 export const stateNow = ({ db, site }: Pick<Deps, 'db' | 'site'>, taskId: string): string | null =>
   site.last.running.find((one) => one.taskId === taskId)?.state ?? taskState(db, taskId)?.lastOutcome ?? null
 
-/** Of what is known of the site; nothing is asked of Qlik Sense. */
+/** The last state of the site is enough: nothing is asked of Qlik Sense. */
 export async function describeTask(deps: Deps, settings: Settings, taskId: string) {
   const { db, site, reader, clock } = deps
   const now = clock.now()

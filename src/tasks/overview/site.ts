@@ -129,7 +129,7 @@ export function createSite({ qrs, clock, isConnected }: SiteDeps): Site {
   }
 }
 
-/** Of UTC where the name is no zone. */
+/** A name that is no zone gives UTC. */
 function safeOffsets(timezone: string): Offsets {
   try {
     return createOffsets(timezone || 'UTC')

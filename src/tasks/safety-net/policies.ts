@@ -122,7 +122,7 @@ export function runLimit(runs: readonly Run[], { stuckFactor, minRuns }: LimitSe
   return { limitMs, usualMs: usualDuration(times) }
 }
 
-/** Of a list that is not empty; of an even number of values the middle of the two in the middle. */
+/** The list must not be empty; an even number of values gives the middle of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length / 2

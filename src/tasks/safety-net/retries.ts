@@ -343,7 +343,7 @@ export function whyRefused(
 /** The task of a retry as Qlik Sense has it. */
 export interface OnSite {
   readonly task: QrsTask | null
-  /** Of its last run; null when unknown. */
+  /** Null when unknown. */
   readonly lastExecutionId: string | null
   /** The execution of the retry is not the last one, and has failed. */
   readonly hasFailedBefore: boolean

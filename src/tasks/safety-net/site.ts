@@ -12,9 +12,9 @@ export interface LiveTask {
   readonly state: 'queued' | 'running' | 'idle'
   /** Since when it waits, or since its first attempt runs, milliseconds since 1970; null when unknown. */
   readonly since: number | null
-  /** Of the attempt that goes on. */
+  /** Result of the attempt that goes on. */
   readonly resultId: string | null
-  /** Of the first attempt of the execution, as far as known. */
+  /** Result of the first attempt of the execution, as far as known. */
   readonly firstResultId: string | null
   readonly node: string
   /** Its next start by a schedule of Qlik Sense. */
@@ -23,14 +23,14 @@ export interface LiveTask {
 
 /** A task that waits or runs. */
 export interface RunningTask {
-  /** As events have it; `unknown` for other tasks. */
+  /** The type that events have; `unknown` for other tasks. */
   readonly type: string
   readonly state: 'queued' | 'running'
   readonly taskId: string
   readonly taskName: string
   /** Since when it is in that state, milliseconds since 1970; null when unknown. */
   readonly since: number | null
-  /** Of the result that QRS keeps about the execution. */
+  /** The result that QRS keeps about the execution. */
   readonly resultId: string | null
 }
 

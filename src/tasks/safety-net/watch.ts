@@ -8,7 +8,7 @@ import { instant, type LiveTask } from './site.ts'
 import type { Finding } from './store.ts'
 
 export interface State {
-  /** Of the last look that was carried to its end; null = there was none. */
+  /** Time of the last look that was carried to its end; null = there was none. */
   readonly lookedAt: number | null
   /** Starts in the past were shown that were not planned; each time they appear that is logged once. */
   readonly hasUnlikelyDues: boolean
@@ -29,7 +29,7 @@ export interface Due {
 
 /** Where an execution, or a start that is due, has gone beyond its limit. */
 export interface Breach {
-  /** Of the execution that goes on; null for a start that is due. */
+  /** Result of the execution that goes on; null for a start that is due. */
   readonly resultId: string | null
   readonly outcome: WatchName
   readonly task: QrsTask

@@ -313,7 +313,7 @@ export function createAppDump(deps: AppDumpDeps, settings: { readonly directory:
   }
 }
 
-/** Of dumps that were cut short. */
+/** Removes the rest of dumps that were cut short. */
 async function removeLeftOvers(folder: string, active: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(folder)) {
     const id = name.slice(1, -'.partial'.length)

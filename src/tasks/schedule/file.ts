@@ -25,7 +25,7 @@ import type { ScheduleValues } from './types.ts'
 
 export interface FileEntry {
   readonly values: ScheduleValues
-  /** As it stands in the file, with the comments directly above it and its line ends. */
+  /** The entry as it stands in the file, with the comments directly above it and its line ends. */
   readonly text: string
   /** Line of the first member, from 1; null when that is not known. */
   readonly line: number | null

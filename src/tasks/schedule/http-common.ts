@@ -72,7 +72,7 @@ export function requiredSchedule(scheduler: Scheduler, id: string): Schedule {
   return schedule
 }
 
-/** As `route()`, with refusals in the form that clients know; whether there is a scheduler comes before the request. */
+/** `route()` with refusals in the form that clients know; whether there is a scheduler comes before the request. */
 export function scheduleRoute<
   Params extends Fields = undefined,
   Query extends Fields = undefined,
@@ -176,7 +176,7 @@ const LISTED = [
   'lastKnownState',
 ]
 
-/** As in Butler's list: nine members, then the members about runs. */
+/** Butler's list has nine members; the members about runs follow. */
 export function listedSchedule(scheduler: Scheduler, schedule: Schedule): object {
   const { values } = schedule
   const known = LISTED.filter((name) => values[name] !== undefined && values[name] !== null)

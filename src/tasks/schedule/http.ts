@@ -120,7 +120,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       butler: true,
       summary: 'List the schedules',
       description: 'All of them, or with `id` a list of one.',
-      // Of several ids the first counts.
+      // The first of several ids counts.
       readByHandler: () => ({ query: LIST_QUERY() }),
       answers: () => ({ 200: z.array(listed()) }),
       examples: [

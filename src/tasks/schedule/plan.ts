@@ -225,7 +225,7 @@ function readExtras(values: ScheduleValues): z.output<ReturnType<typeof EXTRAS>>
   throw invalid(field, `${path.length > 0 ? `${path.join('.')} ` : ''}${issueText(issue!)}`)
 }
 
-/** Of several possible forms the object form has the most useful problem. */
+/** Among several possible forms the object form has the most useful problem. */
 function issueText(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'invalid_union') return issue.message
   const inner = issue.errors.flat().filter(({ code }) => code !== 'invalid_type')

@@ -41,7 +41,7 @@ export interface StoredSchedule {
   /** Unique. */
   readonly id: string
   readonly values: ScheduleValues
-  /** As it stands in the file. */
+  /** Its text in the file. */
   readonly text: string
   /** Its line when the file was read; null when that is not known any more. */
   readonly line: number | null

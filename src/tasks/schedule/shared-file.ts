@@ -42,7 +42,7 @@ interface Base {
 
 const NOTHING: Base = { rev: 0, sha256: '' }
 const META_KEY = `document.${SCHEDULE_DOCUMENT}`
-/** Of PostgreSQL. */
+/** SQLSTATE of PostgreSQL. */
 const UNDEFINED_TABLE = '42P01'
 
 export function createSharedScheduleFile(deps: SharedFileDeps): ScheduleFile {

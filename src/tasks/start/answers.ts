@@ -66,7 +66,7 @@ function objectLookupFailure(message: string, { notFound, denied, perhaps = [] }
   }
 }
 
-/** As the answer of the object dialect lists it. */
+/** The list in answers of the object dialect. */
 export function deniedList({ taskIds, tags, customProperties }: StartOutcome['denied']) {
   return [
     ...taskIds.map((taskId) => ({ taskId })),

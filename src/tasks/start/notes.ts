@@ -38,7 +38,7 @@ export interface StartNotes {
   remove(request: string, taskId: string): Promise<void>
 }
 
-/** As long as idempotency keys and start requests over MQTT are remembered. */
+/** Idempotency keys and start requests over MQTT are remembered as long. */
 const KEEP_MS = 24 * 3_600_000
 
 export function createStartNotes(deps: { db: Database; writer: GroupWriter; clock: Clock }): StartNotes {

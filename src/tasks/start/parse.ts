@@ -397,7 +397,7 @@ const FOOTMAN_QUERY = once(() =>
 /** Documents the query; `readStart` reads its parts by the rules of either kind of endpoint. */
 export const START_QUERY = once(() => BUTLER_QUERY().extend(FOOTMAN_QUERY().shape))
 
-/** Of malformed ids. */
+/** Limits of the malformed ids in the audit. */
 const NAMED_IDS = 5
 const NAMED_LENGTH = 100
 

@@ -319,7 +319,7 @@ async function takeOut(parts: Parts, one: Waiting, result: TaskResult): Promise<
 }
 
 interface Turn {
-  /** As it is on disk now. */
+  /** The entry that is on disk now. */
   readonly entry: QueueEntry
   /** The result, or why the entry has to stay in the queue for another turn. */
   readonly result: TaskResult | { readonly later: string }

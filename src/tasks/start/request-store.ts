@@ -82,7 +82,7 @@ export function fingerprintOf({ topic, payload }: { readonly topic: string; read
 
 /** The same for a message and its redelivery by the broker, another one for other messages with the same text. */
 export interface Packet {
-  /** Of `fingerprintOf`. */
+  /** A hash by `fingerprintOf`. */
   readonly fingerprint: string
   /** Number that the broker has given it; null with QoS 0. */
   readonly packetId: number | null

@@ -105,7 +105,7 @@ export interface StartOutcome {
 
 /** A start request and how far its executions are. */
 export interface Followed {
-  /** As it stands now: what was queued may have been started, or not, meanwhile. */
+  /** The outcome by now: what was queued may have been started, or not, meanwhile. */
   readonly outcome: StartOutcome
   /** By task id. */
   readonly executions: ReadonlyMap<string, ExecutionSummary>

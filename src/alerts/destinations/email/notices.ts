@@ -159,7 +159,7 @@ export function missingNotes(source: string, context: TemplateContext): readonly
   )
 }
 
-/** As the last lines of the page. */
+/** The notes become the last lines of the page. */
 export function addNotesToHtml(html: string, notes: readonly string[]): string {
   if (notes.length === 0) return html
   const lines = notes.map(

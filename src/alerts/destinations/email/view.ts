@@ -35,16 +35,16 @@ interface MailView extends LogViews {
     readonly value: string
     /** A day, or a small text. */
     readonly hint: string
-    /** Of a time; '' = the value is none. */
+    /** Time zone of the value; '' = the value is no time. */
     readonly zone: string
   }[]
   readonly notices: readonly Notice[]
   readonly links: readonly { readonly label: string; readonly url: string }[]
   readonly sections: readonly { readonly title: string; readonly facts: readonly Fact[] }[]
-  /** Of the times of `history`. */
+  /** Time zone of the times in `history`. */
   readonly historyZone: string
   readonly history: readonly { readonly time: string; readonly text: string; readonly bad: boolean }[]
-  /** Of a summary, or of a text that the user has written. */
+  /** The text of a summary, or one that the user has written. */
   readonly lines: readonly string[]
   readonly footer: readonly string[]
 }
@@ -306,7 +306,7 @@ const ELLIPSIS = '…'
 interface Budget {
   /** The text, or its beginning with an ellipsis when it or the rest of the budget is too small. */
   fit(text: string, maxBytes: number): string
-  /** As many whole lines as fit, from the beginning or from the end; a single huge line is cut. */
+  /** The whole lines that fit, from the beginning or from the end; a single huge line is cut. */
   fitLines(lines: readonly string[], maxBytes: number, from: 'start' | 'end'): readonly string[]
 }
 
