@@ -50,7 +50,7 @@ export const importableJson = (value: unknown, indent?: number): string =>
 
 /** Throws a `LossyJson` for a member that its object has twice: only the last one would count. `text` is JSON. */
 export function refuseRepeatedNames(text: string): void {
-  /** Of the objects around the place their names so far; null for a list. */
+  /** The names so far of each object around the place; null for a list. */
   const around: (Set<string> | null)[] = []
   let isName = false
   for (let at = 0; at < text.length; at++) {

@@ -14,11 +14,11 @@ export interface MassFailure {
 }
 
 export interface MassFailures {
-  /** As soon as a new installation listens. */
+  /** They begin as soon as a new installation listens. */
   readonly first: MassFailure
-  /** Of the same tasks again. */
+  /** The same tasks fail again. */
   readonly known: MassFailure
-  /** Of tasks that were made since. */
+  /** Tasks fail that were made since. */
   readonly unknown: MassFailure
 }
 

@@ -16,7 +16,6 @@ export async function markdownTokens(markdown: string): Promise<Token[]> {
   return new Marked(SYNTAX).lexer(markdown)
 }
 
-/** `decorate` gives the attributes of an element, such as ` style="..."` for mails. */
 /** Names of characters that people write in texts; browsers know all of HTML. */
 const ENTITIES: Readonly<Record<string, string>> = {
   amp: '&',
@@ -59,6 +58,7 @@ export const markOf = ({ task, checked }: Tokens.ListItem, mark: string): string
   return checked ? '☑' : '☐'
 }
 
+/** `decorate` gives the attributes of an element, such as ` style="..."` for mails. */
 export async function markdownToHtml(
   markdown: string,
   decorate: (element: string) => string = () => '',
