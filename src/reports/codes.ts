@@ -68,7 +68,7 @@ const WARNING_CODES = [
   'NO_CYCLE_ADDRESS',
   'ADDRESS_NOT_ALLOWED',
   'CONDITION_SKIPPED_ON_ERROR',
-  // Of plans alone: they leave the outcome of a run as it is.
+  // Only plans have these, which leave the outcome of a run as it is.
   'COPIES_OF_ALL_MAILS',
   'PASSWORD_SHORT',
   'CONVERTER_SLOW',

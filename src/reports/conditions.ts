@@ -17,7 +17,7 @@ export interface TaskState {
   /** For the result: `FinishedSuccess`, `Started`, ... */
   readonly status: string
   readonly running: boolean
-  /** Of the last execution that ended; null when there is none. */
+  /** The last execution that ended; null when there is none. */
   readonly last: { readonly outcome: 'succeeded' | 'failed' | 'aborted'; readonly finishedAt: Date } | null
 }
 

@@ -69,7 +69,7 @@ const bare = (number: number): Display => {
   return { as: 'written', number, written: { ...PLAIN, decimals: decimals.length } }
 }
 
-/** As many digits as a spreadsheet keeps. */
+/** A spreadsheet keeps no more. */
 const MOST_DIGITS = 15
 const MOST_TEXT = 60
 const LEADING_ZERO = /^(?:[^\d.,]|(?<=\p{L})\.)*0\d/u
@@ -148,7 +148,7 @@ const DIGITS = /\d(?:[\d.,'’\s]*\d)?|(?<![\p{L}\p{Cf}])[.,]\d+/u
 const PREFIX = /^(?:[^.,]|(?<=[\p{L}\p{Cf}])\.)*$/u
 /** Also `5,-`, `5.–` and `5 kg/m2`. */
 const SUFFIX = /^(?:[.,][-–—])?(?:[^\d.,]|(?<=\p{L})\.|(?<=\p{L})(?<![xX])\d)*$/u
-/** Of `5x5`, `10e3` and `1h5`, not of `5m2`. */
+/** Behind the digits of `5x5`, `10e3` and `1h5`, not of `5m2`. */
 const NOTATION = /^(?!m[23](?!\d))\p{L}\d/u
 /** Thousands; in India also lakhs: `12,34,567`. */
 const GROUPS = /^\d{1,3}(?:([.,'’\s])\d{3})(?:\1\d{3})*$|^\d{1,2}(?:,\d{2})+(,)\d{3}$/u

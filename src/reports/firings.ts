@@ -6,7 +6,7 @@ import type { ReportTask } from './entities/task.ts'
 import type { Triggers } from './triggers/index.ts'
 
 export interface ReportFiring {
-  /** Of the report task. */
+  /** The report task. */
   readonly id: string
   readonly name: string
   /** Milliseconds since 1970. */

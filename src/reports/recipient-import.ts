@@ -52,7 +52,7 @@ const ATTRIBUTE = 'attributes.'
 
 export interface RecipientFile {
   readonly bytes: Uint8Array
-  /** As the request has it; '' = none. */
+  /** The header of the request; '' = none. */
   readonly contentType: string
 }
 

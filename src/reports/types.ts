@@ -153,7 +153,7 @@ export interface RenderedDocument {
   readonly bytes: number
   /** Pictures of an HTML document for the body of a mail, which names them as `cid:`. */
   readonly images?: readonly { readonly cid: string; readonly png: Uint8Array }[]
-  /** Of the filled Office file, where the PDF of a converter differs from run to run; else absent. */
+  /** The hash of the filled Office file, where the PDF of a converter differs from run to run; else absent. */
   readonly sourceSha256?: string
 }
 

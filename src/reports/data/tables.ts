@@ -41,7 +41,7 @@ interface TableOptions {
   readonly what: string
   /** Labels of the columns, dimensions first; '' = the label of the engine. */
   readonly labels: readonly string[]
-  /** Of the columns in the same order. */
+  /** One for each column, in the same order. */
   readonly maxLines: readonly Column['maxLines'][]
   /** Order of the columns as indices into dimensions, then measures. */
   readonly order: readonly number[]

@@ -39,7 +39,7 @@ interface BlocksRequest {
   /** Show objects as tables, regardless of their kind in the app. */
   readonly tablesOnly?: boolean
   readonly data: ReportData
-  /** Of the numbers in texts. */
+  /** The language of numbers in texts. */
   readonly locale: string
   readonly warn: Warn
   readonly maxRowsPerTable: number

@@ -10,7 +10,7 @@ import { cutText } from './values.ts'
 interface CsvRequest {
   readonly table: Table
   readonly options: FormatOptions['csv']
-  /** Of the numbers in the line below a cut table. */
+  /** The language of numbers in the line below a cut table. */
   readonly locale: string
   readonly file: string
   readonly signal?: AbortSignal

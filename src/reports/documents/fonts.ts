@@ -17,7 +17,7 @@ export interface FontFace {
   readonly family: string
   /** The whole file; of a collection (`.ttc`) with all its fonts. */
   readonly bytes: Uint8Array
-  /** Of a collection: its first font. */
+  /** The first one of a collection. */
   readonly font: Font
 }
 
@@ -195,7 +195,7 @@ export function fittedWhole(text: string, width: number, size: number, fonts: Fo
 const isFitting = (text: string, width: number, size: number, fonts: FontSet, bold = false): boolean =>
   fonts.measure(text, size, bold) <= width + HAIR
 
-/** As much of the beginning of a text as fits with an ellipsis. */
+/** The beginning of a text, so far that it fits with an ellipsis. */
 export function shortened(text: string, width: number, size: number, fonts: FontSet, bold = false): string {
   const chars = [...text]
   let low = 0

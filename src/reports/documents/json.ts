@@ -9,7 +9,7 @@ interface JsonRequest {
   readonly blocks: readonly BlockContent[]
   readonly names: Pick<DocumentNames, 'report' | 'task' | 'cycle'>
   readonly data: Pick<ReportData, 'app' | 'filterText'>
-  /** Of the numbers in notes. */
+  /** The language of numbers in notes. */
   readonly locale: string
   readonly file: string
   readonly signal?: AbortSignal

@@ -17,7 +17,7 @@ const SAMPLE_ROWS = 300
 const MAX_LINES = 3
 const FEW_COLUMNS = 6
 const MAX_HEADER_LINES = 3
-/** Of the page, that the text of one column asks for before it wraps. */
+/** The part of a page that the text of one column asks for before it wraps. */
 const MAX_SHARE = 0.35
 const MAX_STRETCH = 1.8
 
@@ -246,7 +246,7 @@ const rowHeight = ({ lineHeight, size }: Layout, lines: number): number => lines
 
 // --- Rows ---
 
-/** Of the texts of a column; never more than a page has room for. */
+/** The most lines of a text of the column; never more than a page has room for. */
 function mostLines(pages: Pages, { parts, headerHeight, lineHeight, size }: Layout, { maxLines }: Column): number {
   const room = pages.bodyHeight - headerHeight - (parts.length > 1 ? CAPTION_HEIGHT : 0) - size
   const fitting = Math.max(1, Math.floor(room / lineHeight))

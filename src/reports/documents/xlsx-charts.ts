@@ -44,7 +44,7 @@ export const chartData = (content: ChartContent): Pivot => pivot(content)
 /** The table of the chart. */
 export interface DataPlace {
   readonly sheet: string
-  /** Of the header, from 1. */
+  /** The row of the header, from 1. */
   readonly row: number
   /** Number formats of the columns of series, of a scatter chart those of its measures. */
   readonly formats: readonly string[]
@@ -53,7 +53,7 @@ export interface DataPlace {
 
 /** The cells of the categories. */
 export interface CategoryCells {
-  /** Of those that are numbers; null without any. */
+  /** The format of those that are numbers; null without any. */
   readonly format: string | null
   /** Null for texts. */
   readonly numbers: readonly (number | null)[]

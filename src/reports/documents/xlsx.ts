@@ -34,7 +34,7 @@ export interface WorkbookRequest {
   /** Path of the file to write. */
   readonly file: string
   readonly fonts: FontSet
-  /** Of the numbers in charts. */
+  /** The language of numbers in charts. */
   readonly locale: string
   readonly warn: Warn
   readonly signal?: AbortSignal
@@ -318,7 +318,7 @@ function colsXml({ columns, totals, format }: SheetTable, sample: readonly Row[]
       const cell = row[index]
       if (!cell) continue
       const width = textWidth(cell.text)
-      // Of the separators that Qlik's text may lack.
+      // The format may add separators that Qlik's text lacks.
       const grouped = cell.number !== null && format(index, cell, row, [])?.includes(',')
       widest = Math.max(widest, grouped ? width + Math.floor(width / 3) : width)
     }

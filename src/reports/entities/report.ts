@@ -52,7 +52,7 @@ const sort = once(() =>
 )
 const maxRows = once(() => z.int().min(1).max(10_000_000))
 
-/** Of a text in a PDF. */
+/** Lines of a text in a PDF. */
 const maxLines = once(() => z.int().min(1).max(100))
 
 const tableMembers = {

@@ -28,7 +28,7 @@ export interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 
   readonly store: TrialStore
   readonly clock: Clock
   readonly timezone: string
-  /** Of a task that has never run. */
+  /** The facts of a task that has never run. */
   readonly facts: () => ConditionFacts
 }
 

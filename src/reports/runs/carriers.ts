@@ -181,7 +181,7 @@ interface Fitting {
   readonly hasFiles: boolean
   /** The words of the server that has refused the mail with its files before. */
   readonly filesRefused: string | undefined
-  /** Of the event that it was sent without its files. */
+  /** The event that says so. */
   readonly code: RunCode
 }
 

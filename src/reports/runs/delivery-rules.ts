@@ -124,7 +124,7 @@ export function changed(
 
 /** The ledger when an attempt is over. */
 export interface Attempted {
-  /** As it was before the attempt. */
+  /** The delivery before the attempt. */
   readonly delivery: DeliveryRecord
   /** The place that the attempt has fixed, else that of before. */
   readonly target: string

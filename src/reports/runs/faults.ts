@@ -8,7 +8,7 @@ import type { MissingDocument } from './plan.ts'
 import { type Expanded, NONE_NAMED, type Variant } from './variants.ts'
 
 const ENDS_RUN: readonly RunCode[] = ['ENGINE_UNREACHABLE', 'INTERNAL']
-/** Of an app that no document of the report can be made of. */
+/** The app is closed: no document of the report can be made. */
 const CLOSED_APP: readonly RunCode[] = ['APP_NOT_FOUND', 'APP_ACCESS_DENIED', 'APP_NO_DATA']
 
 export function faultOf(error: unknown): [ReportError['code'], string] {

@@ -58,11 +58,11 @@ const SQL = {
   finish: `UPDATE report_run SET state = 'finished', outcome = ?, reason = ?, counts = ?, finished_at = ? WHERE id = ?`,
 
   addEvent: 'INSERT INTO report_run_event (run_id, at, event) VALUES (?, ?, ?)',
-  /** Of a run that has ended already. */
+  /** The run has ended already. */
   countEvent:
     'UPDATE report_run SET counts = json_set(counts, ?1, (counts ->> ?1) + 1) WHERE id = ?2 AND counts IS NOT NULL',
   events: 'SELECT event FROM report_run_event WHERE run_id = ? ORDER BY rowid',
-  /** Of an attempt that was cut short; what happened while the run waited stays. */
+  /** The attempt was cut short; what happened while the run waited stays. */
   dropEvents: "DELETE FROM report_run_event WHERE run_id = ? AND event ->> 'code' <> 'COALESCED'",
 
   addDocument: 'INSERT INTO report_document (id, run_id, sha256, document) VALUES (?, ?, ?, ?)',

@@ -21,7 +21,7 @@ interface NotificationPayload {
   readonly insteadOf: string | null
   readonly attachLog: boolean
   readonly recovered: boolean
-  /** Of a run that has not ended; absent of one that has. */
+  /** Present while the run has not ended. */
   readonly waits?: readonly Wait[]
 }
 

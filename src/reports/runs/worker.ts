@@ -20,7 +20,7 @@ interface PreparerDeps extends Pick<WorkerDeps, 'log' | 'workerEntry'> {
   /** Address and user of the engine; asked for each run, so that renewed certificates are used. */
   readonly engine: () => EngineSettings
   readonly factsOf: (taskId: string) => ConditionFacts
-  /** Of the documents. */
+  /** The folder of the documents. */
   readonly dataDirectory: string
 }
 

@@ -34,7 +34,7 @@ export interface Value {
   readonly column: DisplayColumn
 }
 
-/** As in Excel. */
+/** Excel takes no longer ones. */
 const MAX_FORMAT = 255
 const QUOTED = /["“”„]([^"“”„]*)["“”„]/g
 /** Texts, the digits with grouping and scaling commas, decimals, texts. */

@@ -22,7 +22,7 @@ const MAX_UNPACKED = 200 * MEGABYTE
 const MAX_PART = 100 * MEGABYTE
 const MAX_RATIO = 200
 const MAX_WRITTEN_PART = 200 * MEGABYTE
-/** Of all entries that are written: equal data gives equal files. */
+/** All entries have this date, so that equal data gives equal files. */
 const ENTRY_DATE = new Date(1980, 0, 1)
 
 export type OfficeFormat = 'xlsx' | 'docx' | 'pptx'

@@ -18,7 +18,7 @@ import { hasTags, type Pair, pairTags, parseTags, type Tag, type TagOf, type Tex
 
 /** The differences between WordprocessingML (docx) and DrawingML (pptx); both name paragraphs p, runs r, texts t, tables tbl, tr, tc. */
 export interface Dialect {
-  /** Of paragraphs, runs and texts. */
+  /** The namespace of paragraphs, runs and texts. */
   readonly namespace: string
   /** Whether `{{@level}} ... {{/@level}}` repeats what is between. */
   readonly pairLevels: boolean

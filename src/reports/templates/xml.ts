@@ -17,7 +17,7 @@ export function escapeXml(text: string): string {
   return allowedText(text).replace(/[&<>"]/g, (sign) => ENTITY_OF[sign] ?? sign)
 }
 
-/** As `escapeXml`, for attributes: line breaks and tabs survive attribute normalization. */
+/** `escapeXml` for attributes: line breaks and tabs survive attribute normalization. */
 export const escapeAttribute = (text: string): string =>
   escapeXml(text).replace(/[\t\n\r]/g, (sign) => `&#${sign.charCodeAt(0)};`)
 

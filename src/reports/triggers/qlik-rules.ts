@@ -12,7 +12,7 @@ export type ArmedQlikEvent = Armed<QlikEvent>
 /** A trigger with an event that makes it fire, or that it waits for. */
 export interface Concerned extends Firing {
   readonly one: ArmedQlikEvent
-  /** Of the Qlik task or app. */
+  /** The Qlik task or app. */
   readonly id: string
 }
 

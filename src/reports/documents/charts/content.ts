@@ -5,7 +5,7 @@ import type { Cell, Column, ReportData, Row, Table, Warn } from '../../types.ts'
 import { cellLike } from './style.ts'
 
 export interface MeasureColumn extends Column {
-  /** Of combinations; bars elsewhere. */
+  /** A line only in combinations. */
   readonly as: 'bar' | 'line'
   readonly axis: 'left' | 'right'
 }

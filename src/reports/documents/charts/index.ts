@@ -29,7 +29,7 @@ export function chartSvg(chart: ChartContent, drawing: ChartDrawing): Promise<st
 }
 
 export interface ChartPictureRequest {
-  /** Of a template, or an object of the app. */
+  /** The binding of a template, or an object of the app. */
   readonly chart: Extract<Binding, { readonly type: 'chart' }> | { readonly objectId: string }
   readonly data: ReportData
   readonly widthPx: number

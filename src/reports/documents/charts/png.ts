@@ -2,7 +2,7 @@
 import { readAsset } from '../../../platform/assets.ts'
 import { FONT_FAMILY, type FontSet } from '../fonts.ts'
 
-/** As the options of `svg` and `png` allow; a picture of 4000 x 4000 takes 64 MB while it is drawn. */
+/** The options of `svg` and `png` allow no more; a picture of 4000 x 4000 takes 64 MB while it is drawn. */
 const MOST_PIXELS = 16_000_000
 
 type Resvg = typeof import('@resvg/resvg-wasm')

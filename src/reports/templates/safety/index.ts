@@ -290,7 +290,7 @@ function isOtherSource(attributes: ReadonlyMap<string, string>): boolean {
 
 /** Formulas of workbooks: the whole text of their elements, and attributes. */
 function formulaCheck(unsafe: Unsafe): XmlVisitor {
-  /** Of the open elements: namespaces by prefix where an element declares some. */
+  /** The namespaces by prefix of each open element that declares some. */
   const namespaces: (ReadonlyMap<string, string> | null)[] = []
   let depth = 0
   let formula: { readonly depth: number; text: string } | null = null

@@ -29,7 +29,7 @@ export interface TaggedRange extends BlockRange {
 
 /** A cell with content. */
 export interface FilledCell extends SourceCell {
-  /** Of its formula. */
+  /** The tokens of its formula. */
   readonly tokens: () => readonly Token[]
 }
 

@@ -13,7 +13,7 @@ export interface Corner {
 
 export interface Reference {
   readonly kind: 'reference'
-  /** As written, with quotes and `!`; '' for the sheet of the formula. */
+  /** The sheet with its quotes and `!`; '' for the sheet of the formula. */
   readonly prefix: string
   /** The name in the prefix; null without one. Holds a `:` for several sheets (`Jan:Dec!A1`). */
   readonly sheet: string | null

@@ -18,7 +18,7 @@ interface NamedSheet {
 
 /** Where a formula stands. */
 interface Standpoint {
-  /** As in the template. */
+  /** The name in the template. */
   readonly sheet: string
   readonly row: number
   readonly column: number

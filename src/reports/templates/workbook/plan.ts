@@ -73,7 +73,7 @@ export interface SheetPlan {
 }
 
 export interface SheetContext {
-  /** As written in the template, for places. */
+  /** The name in the template, for places. */
   readonly name: string
   readonly strings: readonly StringItem[]
   /** Output of pivot tables: never read as tags. */

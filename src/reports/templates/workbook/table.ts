@@ -10,7 +10,7 @@ import { attributesOf, localName, readXml, type XmlVisitor } from '../xml.ts'
 import { columnLetters, columnNumber } from './formula.ts'
 import { unescapeString } from './sheet.ts'
 
-/** Of a table; the sheet may be longer when the rest is empty. */
+/** The rows of a table; the sheet may be longer when the rest is empty. */
 const MAX_ROWS = 100_000
 const MAX_COLUMNS = 256
 /** Unpacked. */
@@ -123,7 +123,7 @@ interface OpenCell {
   readonly column: number
   readonly type: string
   readonly style: number
-  /** Of `<v>`. */
+  /** The text in `<v>`. */
   value: string
 }
 
@@ -241,9 +241,9 @@ function formatsIn(xml: string): string[] {
   return formats
 }
 
-/** As Excel, which keeps 15 digits. */
+/** Excel keeps 15 digits. */
 const GENERAL = new Intl.NumberFormat('en', { useGrouping: false, maximumSignificantDigits: 15 })
-/** As in Excel. */
+/** Excel takes no longer ones. */
 const MAX_FORMAT = 255
 
 function writerOf(format: string, isFrom1904: boolean): (value: number) => string {
