@@ -43,48 +43,52 @@ async function created(path: string, body: object): Promise<string> {
   return ((await answer.json()) as { id: string }).id
 }
 
-/** A report task with one trigger that writes nothing: that it ran is enough. */
-async function reportTask(name: string, trigger: object): Promise<string> {
+/** The body of a report task with one trigger that writes nothing: that it ran is enough. */
+async function reportTask(name: string, trigger: object) {
   const blocks = [{ key: 'table', type: 'table', columns: [{ label: 'Region', expr: 'Region', kind: 'dimension' }] }]
   const reportId = await created('/v4/report', { name, appId: SALES_APP, blocks })
-  return created('/v4/reporttask', {
+  return {
     name,
     enabled: true,
     reports: [{ key: 'list', reportId, format: 'csv', block: 'table' }],
     recipients: [{ type: 'address', address: 'reader@acme.example' }],
     email: { enabled: true, subject: name },
     triggers: [trigger],
-  })
+  }
 }
 
 let round = 0
 /** Inputs of one state; those by the clock are due after so many milliseconds. */
 async function inputs(dueMs: number) {
   const n = ++round
-  const due = Math.ceil(Date.now() / 1000) * 1000 + dueMs
-  const at = new Date(due)
   const [byMqtt, bySchedule] = [taskOf(2 * n - 1), taskOf(2 * n)]
   for (const task of [byMqtt, bySchedule]) scene.site.simulator.setTask(task, { durationMs: 30, outcome: 'success' })
-  await created('/v4/schedules', {
-    name: `Once ${n}`,
-    cronSchedule: [
-      at.getUTCSeconds(),
-      at.getUTCMinutes(),
-      at.getUTCHours(),
-      at.getUTCDate(),
-      at.getUTCMonth(),
-      '*',
-    ].join(' '),
-    timezone: 'UTC',
-    qlikSenseTaskId: bySchedule,
-    startupState: 'started',
-    misfirePolicy: 'runOnce',
-    tags: [],
-  })
   const topic = `acme/report/${n}`
-  const mqttReport = await reportTask(`By MQTT ${n}`, { type: 'mqtt', topic })
-  const dueReport = await reportTask(`By schedule ${n}`, { type: 'schedule', once: at.toISOString() })
+  const mqttReport = await created('/v4/reporttask', await reportTask(`By MQTT ${n}`, { type: 'mqtt', topic }))
   await until(() => broker.log().includes(`\t${topic} (QoS 1)`), { what: 'the subscription' })
+  const scheduled = await reportTask(`By schedule ${n}`, { type: 'schedule' })
+  const due = Math.ceil(Date.now() / 1000) * 1000 + dueMs
+  const at = new Date(due)
+  const triggers = [{ type: 'schedule', once: at.toISOString() }]
+  const [dueReport] = await Promise.all([
+    created('/v4/reporttask', { ...scheduled, triggers }),
+    created('/v4/schedules', {
+      name: `Once ${n}`,
+      cronSchedule: [
+        at.getUTCSeconds(),
+        at.getUTCMinutes(),
+        at.getUTCHours(),
+        at.getUTCDate(),
+        at.getUTCMonth(),
+        '*',
+      ].join(' '),
+      timezone: 'UTC',
+      qlikSenseTaskId: bySchedule,
+      startupState: 'started',
+      misfirePolicy: 'runOnce',
+      tags: [],
+    }),
+  ])
 
   const { nodes } = scene.cluster
   const count = (sql: string) => Math.max(...nodes.map((node) => node.rows(sql).length))
@@ -128,7 +132,7 @@ async function nothingDone(given: Inputs, holds: () => boolean | Promise<boolean
 test('leader and follower: done, by one of them', async () => {
   guideSays('leader', /^done(?:: acknowledged when it is stored)?$/)
   guideSays('follower', /^kept: (?:at the broker|for the leader)$/)
-  const given = await inputs(2000)
+  const given = await inputs(4000)
   await given.publish()
   await untilOnce(given)
 }, 90_000)
