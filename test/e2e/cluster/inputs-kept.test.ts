@@ -69,26 +69,24 @@ async function inputs(dueMs: number) {
   const scheduled = await reportTask(`By schedule ${n}`, { type: 'schedule' })
   const due = Math.ceil(Date.now() / 1000) * 1000 + dueMs
   const at = new Date(due)
+  await created('/v4/schedules', {
+    name: `Once ${n}`,
+    cronSchedule: [
+      at.getUTCSeconds(),
+      at.getUTCMinutes(),
+      at.getUTCHours(),
+      at.getUTCDate(),
+      at.getUTCMonth(),
+      '*',
+    ].join(' '),
+    timezone: 'UTC',
+    qlikSenseTaskId: bySchedule,
+    startupState: 'started',
+    misfirePolicy: 'runOnce',
+    tags: [],
+  })
   const triggers = [{ type: 'schedule', once: at.toISOString() }]
-  const [dueReport] = await Promise.all([
-    created('/v4/reporttask', { ...scheduled, triggers }),
-    created('/v4/schedules', {
-      name: `Once ${n}`,
-      cronSchedule: [
-        at.getUTCSeconds(),
-        at.getUTCMinutes(),
-        at.getUTCHours(),
-        at.getUTCDate(),
-        at.getUTCMonth(),
-        '*',
-      ].join(' '),
-      timezone: 'UTC',
-      qlikSenseTaskId: bySchedule,
-      startupState: 'started',
-      misfirePolicy: 'runOnce',
-      tags: [],
-    }),
-  ])
+  const dueReport = await created('/v4/reporttask', { ...scheduled, triggers })
 
   const { nodes } = scene.cluster
   const count = (sql: string) => Math.max(...nodes.map((node) => node.rows(sql).length))
