@@ -147,6 +147,18 @@ test.each<[string, DeliveryRecord, Attempt, string]>([
     'unknown 1 a@x.com cut; warn notification may have been sent to=a@x.com cut; MAIL_UNKNOWN a@x.com cut',
   ],
   [
+    'refused, copies too',
+    delivery({ payload: { to: ['a@x.com'], cc: ['b@x.com'], bcc: ['c@x.com'], insteadOf: null } }),
+    { state: 'failed', detail: 'spam', code: 'MAIL_REJECTED' },
+    'failed 1 a@x.com spam; warn mail failed to=a@x.com spam; MAIL_REJECTED a@x.com, b@x.com, c@x.com spam',
+  ],
+  [
+    'perhaps sent, copies too',
+    delivery({ payload: { to: ['a@x.com'], cc: ['b@x.com'], bcc: [], insteadOf: null } }),
+    { state: 'unknown', detail: 'cut' },
+    'unknown 1 a@x.com cut; warn mail may have been sent to=a@x.com cut; MAIL_UNKNOWN a@x.com, b@x.com cut',
+  ],
+  [
     'left out',
     file(),
     { state: 'skipped', detail: 'exists' },
