@@ -3,6 +3,7 @@ import type { Document, Element } from '@xmldom/xmldom'
 import type { Scope } from '../scope.ts'
 import { parseTags } from '../tags.ts'
 import { escapeAttribute, parseXml, serializeXml } from '../xml.ts'
+import type { BookNames } from './charts.ts'
 import { child, children, Edits, elements } from './dom.ts'
 import { ALL_COLUMNS } from './layout.ts'
 import {
@@ -38,6 +39,7 @@ interface FrameRequest {
   readonly place: SheetPlace
   readonly scope: Scope
   readonly moves: Moves
+  readonly names: BookNames
   readonly rowNames: RowNames | null
 }
 
@@ -162,7 +164,7 @@ function withoutInherited(element: Element): (source: string) => string {
 }
 
 /** Merged cells and links, which may lead to a cell of their own copy. */
-function repeatByRef(element: Element, { place, moves }: FrameRequest, edits: Edits, parts: Repeated): void {
+function repeatByRef(element: Element, { place, moves, names }: FrameRequest, edits: Edits, parts: Repeated): void {
   const area = readArea(element.getAttribute('ref') ?? '')
   if (!area) return
   const isMerge = element.localName === 'mergeCell'
@@ -183,7 +185,7 @@ function repeatByRef(element: Element, { place, moves }: FrameRequest, edits: Ed
   const target =
     location === null
       ? null
-      : tokensOfCopy(location, area, place.layout, place.templateName).map((token) =>
+      : tokensOfCopy(location, area, place.layout, place.templateName, names).map((token) =>
           token.kind === 'reference' ? { ...token, neighbour: 'total' as const } : token,
         )
   parts.replace(element, function* () {
@@ -198,7 +200,7 @@ function repeatByRef(element: Element, { place, moves }: FrameRequest, edits: Ed
   })
 }
 
-function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits: Edits, parts: Repeated): void {
+function repeatSparkline(element: Element, { place, moves, names }: FrameRequest, edits: Edits, parts: Repeated): void {
   const source = child(element, 'f')
   const cell = child(element, 'sqref')
   const area = readArea(cell?.textContent ?? '')
@@ -208,7 +210,7 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
     if (source) edits.mapText(source, (formula) => moves.formula(formula, place, { as: 'area' }))
     return
   }
-  const formula = tokensOfCopy(source?.textContent ?? '', area, place.layout, place.templateName)
+  const formula = tokensOfCopy(source?.textContent ?? '', area, place.layout, place.templateName, names)
   const strip = withoutInherited(element)
   parts.replace(element, function* () {
     for (const { area: moved, within } of repeatArea(area, place.layout)) {

@@ -3,6 +3,7 @@
  * loop the cell of each record is meant, and not that of the first.
  */
 import type { Element } from '@xmldom/xmldom'
+import type { BookNames } from './charts.ts'
 import { child, children, elements } from './dom.ts'
 import { columnLetters, formatReference, type Reference, type Token, tokenize } from './formula.ts'
 import { type Area, areaOf, areWithin, type Block, columnsOf, type Layout, overlap } from './layout.ts'
@@ -155,13 +156,25 @@ function problemOf(token: Reference, loop: Block, rule: Rule, use: Use, tokens: 
   return `${name} ${beside} may mean the first row of ${inLoop} or the own one; write ${own} for the own row, INDEX(${name}:${name.replace(/^.*!/, '')},1) for the first`
 }
 
-/** The formula of something that comes back with each copy of the rows of `area`: absolute cells in them are those of the copy. */
-export function tokensOfCopy(source: string, area: Area, layout: Layout, sheet: string): readonly Token[] {
+/**
+ * The formula of something that comes back with each copy of the rows of `area`: absolute cells in them, and those of a name, are those of
+ * the copy.
+ */
+export function tokensOfCopy(
+  source: string,
+  area: Area,
+  layout: Layout,
+  sheet: string,
+  names: BookNames,
+): readonly Token[] {
   const around = layout.blocksAt(area.top, area)
-  return tokenize(source).map((token) => {
-    if (token.kind !== 'reference' || (token.sheet !== null && token.sheet !== sheet)) return token
-    return loopsAt(token, layout).some((loop) => around.includes(loop)) ? withRelativeRows(token) : token
-  })
+  const isOwn = (token: Token): token is Reference =>
+    token.kind === 'reference' &&
+    (token.sheet === null || token.sheet === sheet) &&
+    loopsAt(token, layout).some((loop) => around.includes(loop))
+  const [cells, ...more] = tokenize(names.formulaOf(source, sheet) ?? '')
+  const tokens = cells && isOwn(cells) && more.length === 0 ? [cells] : tokenize(source)
+  return tokens.map((token) => (isOwn(token) ? { ...withRelativeRows(token), neighbour: 'total' as const } : token))
 }
 
 function withRelativeRows({ start, end, ...token }: Reference): Reference {
