@@ -19,9 +19,10 @@ import {
   type SheetPlace,
 } from './moves.ts'
 import type { RowNames } from './names.ts'
-import { piecesOf } from './plan.ts'
+import { createNeighbours } from './neighbours.ts'
+import { piecesOf, type SheetPlan } from './plan.ts'
 import { renderText } from './rows.ts'
-import { readRule, tokensOfCopy, tokensOfRule } from './rules.ts'
+import { type RuleSheet, readRule, tokensOfCopy, tokensOfRule } from './rules.ts'
 
 /** Characters of a header or footer that Excel accepts. */
 const MAX_HEADER = 255
@@ -36,6 +37,7 @@ interface FilledFrame {
 }
 
 interface FrameRequest {
+  readonly plan: SheetPlan
   readonly place: SheetPlace
   readonly scope: Scope
   readonly moves: Moves
@@ -43,8 +45,8 @@ interface FrameRequest {
   readonly rowNames: RowNames | null
 }
 
-/** @param frame the sheet with an empty `<sheetData/>` */
-export async function fillFrame(frame: string, request: FrameRequest): Promise<FilledFrame> {
+export async function fillFrame(request: FrameRequest): Promise<FilledFrame> {
+  const { frame } = request.plan.source
   const document = await parseXml(frame, request.place.templateName)
   const edits = new Edits()
   const parts = new Repeated(document)
@@ -88,8 +90,15 @@ class Repeated {
 }
 
 function moveElements(document: Document, request: FrameRequest, edits: Edits, parts: Repeated): void {
-  const { place } = request
-  const { layout } = place
+  const { place, plan, moves, rowNames } = request
+  const { layout, templateName } = place
+  const on: RuleSheet = {
+    name: templateName,
+    layout,
+    neighbours: createNeighbours(plan, templateName),
+    names: rowNames,
+    layoutOf: (sheet) => moves.placesOf(sheet)[0]?.layout,
+  }
   for (const element of elements(document, '*')) {
     switch (element.localName) {
       case 'mergeCell':
@@ -103,7 +112,7 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
         break
       case 'conditionalFormatting':
       case 'dataValidation':
-        moveRule(element, request, edits)
+        moveRule(element, request, on, edits)
         break
       case 'brk':
         if (element.parentNode?.localName === 'rowBreaks') moveBreak(element, request, parts)
@@ -222,8 +231,8 @@ function repeatSparkline(element: Element, { place, moves, names }: FrameRequest
 }
 
 /** Conditional formats and validations. */
-function moveRule(element: Element, { place, moves, rowNames }: FrameRequest, edits: Edits): void {
-  const { layout, templateName } = place
+function moveRule(element: Element, { place, moves }: FrameRequest, on: RuleSheet, edits: Edits): void {
+  const { layout } = place
   const rule = readRule(element)
   const [base] = rule.areas
   const list = child(element, 'sqref')
@@ -231,7 +240,7 @@ function moveRule(element: Element, { place, moves, rowNames }: FrameRequest, ed
   else edits.attribute(element, 'sqref', ruleAreas(rule.sqref, layout))
   const from = base ? { within: firstIteration(base, layout), cell: { row: base.top, column: base.left } } : {}
   for (const formula of rule.formulas) {
-    const moved = moves.formula(tokensOfRule(rule, formula, layout, templateName, rowNames).tokens, place, from)
+    const moved = moves.formula(tokensOfRule(rule, formula, on).tokens, place, from)
     if (moved !== formula.source) edits.change(() => formula.write(moved))
   }
 }

@@ -17,7 +17,6 @@ import { type CellFormula, cellsOf, firstAt } from './sheet.ts'
 interface Sheet {
   readonly name: string
   readonly blocks: readonly PlanBlock[]
-  readonly findings: Findings
   cellAt(row: number, column: number): PlanCell | undefined
 }
 
@@ -25,14 +24,25 @@ interface Sheet {
 export function withNeighbours(plan: SheetPlan, name: string, findings: Findings): SheetPlan {
   const { blocks } = plan
   if (blocks.length === 0) return plan
-  const sheet = { name, blocks, findings, cellAt: createLookup(plan) }
+  const sheet = { name, blocks, cellAt: createLookup(plan) }
   const marked = (cell: PlanCell): PlanCell =>
     cell.content.kind === 'formula'
-      ? { ...cell, content: { kind: 'formula', formula: markedFormula(cell, cell.content.formula, sheet) } }
+      ? { ...cell, content: { kind: 'formula', formula: markedFormula(cell, cell.content.formula, sheet, findings) } }
       : cell
   const isNear = (row: number) => blocks.some(({ first, last }) => first <= row && row <= last + 1)
   const cells = new Map(Array.from(plan.cells, ([row, list]) => [row, isNear(row) ? list.map(marked) : list] as const))
   return { ...plan, cells }
+}
+
+type Place = Pick<PlanCell, 'row' | 'column'>
+
+/** Marks a reference of something that stands in a cell and is none, such as a rule, as those of formulas are marked. */
+export type Neighbours = (token: Reference, cell: Place) => Reference
+
+export function createNeighbours(plan: SheetPlan, name: string): Neighbours {
+  const { blocks } = plan
+  const sheet = { name, blocks, cellAt: createLookup(plan) }
+  return (token, cell) => ({ ...token, neighbour: neighbourOf(token, cell, pathOf(cell, blocks), sheet) })
 }
 
 /** Finds cells, also those of rows that are copied as they are. */
@@ -46,11 +56,11 @@ function createLookup({ source: { rows }, cells }: SheetPlan): Sheet['cellAt'] {
   }
 }
 
-function markedFormula(cell: PlanCell, formula: CellFormula, sheet: Sheet): CellFormula {
+function markedFormula(cell: PlanCell, formula: CellFormula, sheet: Sheet, findings: Findings): CellFormula {
   const path = pathOf(cell, sheet.blocks)
   for (const token of formula.tokens()) {
     const details = token.kind === 'reference' ? problemOf(token, cell, path, sheet) : null
-    if (details) sheet.findings.add({ code: 'TEMPLATE_LOOP', place: placeOf(sheet.name, cell), details })
+    if (details) findings.add({ code: 'TEMPLATE_LOOP', place: placeOf(sheet.name, cell), details })
   }
   return {
     ...formula,
@@ -64,7 +74,7 @@ function markedFormula(cell: PlanCell, formula: CellFormula, sheet: Sheet): Cell
 }
 
 /** The loops and conditions around a cell, outermost first. */
-function pathOf(cell: PlanCell, blocks: readonly PlanBlock[]): readonly PlanBlock[] {
+function pathOf(cell: Place, blocks: readonly PlanBlock[]): readonly PlanBlock[] {
   const block = blockAt(blocks, cell)
   return block ? [block, ...pathOf(cell, block.children)] : []
 }
@@ -81,12 +91,7 @@ function besideLoop(token: Reference, path: readonly PlanBlock[]): PlanBlock | n
   return path.findLast((block) => block.loop && overlap(area, block) && !isIn(block) && isNear(block)) ?? null
 }
 
-function neighbourOf(
-  token: Reference,
-  cell: PlanCell,
-  path: readonly PlanBlock[],
-  sheet: Sheet,
-): Reference['neighbour'] {
+function neighbourOf(token: Reference, cell: Place, path: readonly PlanBlock[], sheet: Sheet): Reference['neighbour'] {
   if (isRunning(token, cell, sheet.blocks, sheet)) return 'running'
   const block = besideLoop(token, path)
   const { row, column } = token.start
@@ -97,7 +102,7 @@ function neighbourOf(
 }
 
 /** Whether a cell right below a loop refers to a formula of the loop that goes on from a figure above it: the end of a balance. */
-function isRunning(token: Reference, below: PlanCell, blocks: readonly PlanBlock[], sheet: Sheet): boolean {
+function isRunning(token: Reference, below: Place, blocks: readonly PlanBlock[], sheet: Sheet): boolean {
   const { row, column, rowAbsolute } = token.start
   if (token.sheet !== null || token.end || row === null || column === null || rowAbsolute) return false
   const block = blockAt(blocks, { row, column })
@@ -162,9 +167,11 @@ function problemOf(token: Reference, cell: PlanCell, path: readonly PlanBlock[],
   return `${name} lies right ${where} the loop ${block.open.source} in a loop around it, so it may mean the row ${where === 'above' ? 'before' : 'behind'} or that cell; leave an empty row between for the cell, or leave the cell empty`
 }
 
-const withRows = (token: Reference): string =>
-  sourceOf({
-    ...token,
-    start: { ...token.start, rowAbsolute: true },
-    end: token.end && { ...token.end, rowAbsolute: true },
-  })
+const withRows = (token: Reference): string => sourceOf(withFixedRows(token))
+
+/** The reference with a `$` before its rows. */
+export const withFixedRows = (token: Reference): Reference => ({
+  ...token,
+  start: { ...token.start, rowAbsolute: true },
+  end: token.end && { ...token.end, rowAbsolute: true },
+})
