@@ -79,9 +79,12 @@ function pathOf(cell: Place, blocks: readonly PlanBlock[]): readonly PlanBlock[]
   return block ? [block, ...pathOf(cell, block.children)] : []
 }
 
+const isElsewhere = (token: Reference, { name }: Sheet): boolean => token.sheet !== null && token.sheet !== name
+
 /** The innermost loop that the rows of the reference lie right above or below. */
-function besideLoop(token: Reference, path: readonly PlanBlock[]): PlanBlock | null {
-  if (token.sheet !== null || token.start.row === null || token.start.rowAbsolute || token.end?.rowAbsolute) return null
+function besideLoop(token: Reference, path: readonly PlanBlock[], sheet: Sheet): PlanBlock | null {
+  if (isElsewhere(token, sheet) || token.start.row === null || token.start.rowAbsolute || token.end?.rowAbsolute)
+    return null
   const area = areaOf(token)
   const isIn = ({ first, last }: PlanBlock) => first <= area.bottom && area.top <= last
   const isNear = ({ first, last }: PlanBlock) => {
@@ -93,7 +96,7 @@ function besideLoop(token: Reference, path: readonly PlanBlock[]): PlanBlock | n
 
 function neighbourOf(token: Reference, cell: Place, path: readonly PlanBlock[], sheet: Sheet): Reference['neighbour'] {
   if (isRunning(token, cell, sheet.blocks, sheet)) return 'running'
-  const block = besideLoop(token, path)
+  const block = besideLoop(token, path, sheet)
   const { row, column } = token.start
   const other = block && row !== null && column !== null ? sheet.cellAt(row, column) : undefined
   if (!block || !other) return null
@@ -104,7 +107,7 @@ function neighbourOf(token: Reference, cell: Place, path: readonly PlanBlock[], 
 /** Whether a cell right below a loop refers to a formula of the loop that goes on from a figure above it: the end of a balance. */
 function isRunning(token: Reference, below: Place, blocks: readonly PlanBlock[], sheet: Sheet): boolean {
   const { row, column, rowAbsolute } = token.start
-  if (token.sheet !== null || token.end || row === null || column === null || rowAbsolute) return false
+  if (isElsewhere(token, sheet) || token.end || row === null || column === null || rowAbsolute) return false
   const block = blockAt(blocks, { row, column })
   if (!block) return false
   const isNext = block.loop && below.row === block.last + 1 && block.left <= below.column && below.column <= block.right
@@ -130,7 +133,7 @@ function isTotal({ content, row, column }: PlanCell, block: PlanBlock, sheet: Sh
   return content.formula.tokens().some((token: Token) => {
     // A column of a table of Excel, which the rows of the loop fill.
     if (token.kind !== 'reference') return token.text.startsWith('[')
-    if (token.sheet !== null && token.sheet !== sheet.name) return false
+    if (isElsewhere(token, sheet)) return false
     const area = areaOf(token)
     if (area.top <= block.last && block.first <= area.bottom && overlap(area, block)) return true
     const [top, left] = [token.start.row ?? row, token.start.column ?? column]
@@ -153,7 +156,7 @@ const isFigure = ({ content, type, inner }: PlanCell): boolean => {
 }
 
 function problemOf(token: Reference, cell: PlanCell, path: readonly PlanBlock[], sheet: Sheet): string | null {
-  const block = besideLoop(token, path)
+  const block = besideLoop(token, path, sheet)
   if (!block) return null
   const { top, bottom } = areaOf(token)
   const where = bottom < block.first ? 'above' : 'below'

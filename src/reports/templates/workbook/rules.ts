@@ -85,9 +85,9 @@ export interface RuleSheet {
   readonly name: string
   readonly layout: Layout
   readonly neighbours: Neighbours
-  /** Of the workbook; null when none means a row of a loop. */
+  /** The names of the workbook; null when none means a row of a loop. */
   readonly names: RowNames | null
-  /** Of another sheet by its name in the template. */
+  /** The layout of another sheet by its name in the template. */
   layoutOf(sheet: string): Layout | undefined
 }
 
@@ -179,8 +179,10 @@ function problemOf(
   const column = columnsOf(token)
   const isItself = use === 'compared' && rule.areas.some((area) => touches(loop)(area) && overlap(area, column))
   if (!relative && !isItself) return null
+  const first =
+    loop.last > loop.first ? `a cell outside of the loop with =${name}` : `INDEX(${name}:${name.replace(/^.*!/, '')},1)`
   const beside = relative ? `beside ${formatReference(relative)}` : 'in a rule of the cell itself'
-  return `${name} ${beside} may mean the first row of ${inLoop} or the own one; write ${own} for the own row, INDEX(${name}:${name.replace(/^.*!/, '')},1) for the first`
+  return `${name} ${beside} may mean the first row of ${inLoop} or the own one; write ${own} for the own row, ${first} for the first`
 }
 
 /** Whether the rule stands in another loop within the loop: a relative row of the outer one is none of its own round there. */

@@ -126,6 +126,7 @@ describe('a cell without $ means the same as in a formula of the row', () => {
   const apart = 'A4:B5 A9:B10 A14:B15'
   test.each<[string, Rows, string, readonly [string, string]]>([
     ['the total below', SUMMED, format('A4:B4', '$B4&gt;$B5/4'), ['A4:B6', '$B4&gt;$B$7/4']],
+    ['the total with the name of the sheet', SUMMED, format('A4', '$B4&gt;S!$B5/4'), ['A4:A6', '$B4&gt;S!$B$7/4']],
     ['the total above', SUMMED, format('A4:B4', '$B4&gt;$B3'), ['A4:B6', '$B4&gt;$B$3']],
     ['a total further below', SUMMED, format('A4:B4', '$B4&gt;$B7'), ['A4:B6', '$B4&gt;$B$9']],
     ['a cell further above', SUMMED, format('A4:B4', '$B4&gt;$B1'), ['A4:B6', '$B4&gt;$B$1']],
@@ -170,7 +171,7 @@ describe('a cell without $ means the same as in a formula of the row', () => {
       'an absolute cell beside the own row',
       ROUNDS,
       format('A3:B3', '$B3&gt;$B$2'),
-      /\$B\$2 beside \$B3 may mean .* write a name of the cell for the own/,
+      /\$B\$2 beside \$B3 may mean .* write a name of the cell for the own row, a cell outside of the loop with =\$B\$2 for the first$/,
     ],
   ])('%s is refused where it may mean two things', async (_what, rows, after, expected) => {
     expect(await problemsOf(rows, after)).toEqual([expect.stringMatching(expected)])
