@@ -244,7 +244,7 @@ async function fillLevel(
  */
 async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, folder: string | null): Promise<void> {
   const { sheet, place, path, tables } = output
-  const { parts, moves, styles, isFrom1904, warn, rowNames } = context
+  const { parts, moves, styles, isFrom1904, warn, names, rowNames } = context
   const plan = sheet.plan
   const copy = place.index > 0
   const relationships = plan
@@ -252,7 +252,7 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
     : [...sheet.relationships]
   if (copy) await parts.writeRelationships(path, relationships)
   if (!plan) return
-  const frame = await fillFrame(plan.source.frame, { place, scope, moves, rowNames })
+  const frame = await fillFrame({ plan, place, scope, moves, names, rowNames })
   if (!copy && !frame.changed && plan.cells.size === 0) return
   const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, warn }))
   if (folder === null) {

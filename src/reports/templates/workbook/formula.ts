@@ -25,8 +25,8 @@ export interface Reference {
   /** The only argument of its function. */
   readonly isOnly: boolean
   /**
-   * The cell right above or below the loop of the formula that is meant, though its row is relative: a total of the loop, which is the same
-   * for all rows; a figure of another column, which may be. Or, right below a loop, its running figure, which without rows stays what it is
+   * The cell right above or below the loop of the formula that is meant, though its row is relative: a total of the loop or a cell that a
+   * name means, which is the same for all rows; a figure of another column, which may be. Or, right below a loop, its running figure, which without rows stays what it is
    * above the loop.
    */
   readonly neighbour: 'total' | 'figure' | 'running' | null

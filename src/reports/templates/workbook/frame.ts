@@ -3,6 +3,7 @@ import type { Document, Element } from '@xmldom/xmldom'
 import type { Scope } from '../scope.ts'
 import { parseTags } from '../tags.ts'
 import { escapeAttribute, parseXml, serializeXml } from '../xml.ts'
+import type { BookNames } from './charts.ts'
 import { child, children, Edits, elements } from './dom.ts'
 import { ALL_COLUMNS } from './layout.ts'
 import {
@@ -18,9 +19,10 @@ import {
   type SheetPlace,
 } from './moves.ts'
 import type { RowNames } from './names.ts'
-import { piecesOf } from './plan.ts'
+import { createNeighbours } from './neighbours.ts'
+import { piecesOf, type SheetPlan } from './plan.ts'
 import { renderText } from './rows.ts'
-import { readRule, tokensOfCopy, tokensOfRule } from './rules.ts'
+import { type RuleSheet, readRule, tokensOfCopy, tokensOfRule } from './rules.ts'
 
 /** Characters of a header or footer that Excel accepts. */
 const MAX_HEADER = 255
@@ -35,14 +37,16 @@ interface FilledFrame {
 }
 
 interface FrameRequest {
+  readonly plan: SheetPlan
   readonly place: SheetPlace
   readonly scope: Scope
   readonly moves: Moves
+  readonly names: BookNames
   readonly rowNames: RowNames | null
 }
 
-/** @param frame the sheet with an empty `<sheetData/>` */
-export async function fillFrame(frame: string, request: FrameRequest): Promise<FilledFrame> {
+export async function fillFrame(request: FrameRequest): Promise<FilledFrame> {
+  const { frame } = request.plan.source
   const document = await parseXml(frame, request.place.templateName)
   const edits = new Edits()
   const parts = new Repeated(document)
@@ -86,8 +90,15 @@ class Repeated {
 }
 
 function moveElements(document: Document, request: FrameRequest, edits: Edits, parts: Repeated): void {
-  const { place } = request
-  const { layout } = place
+  const { place, plan, moves, rowNames } = request
+  const { layout, templateName } = place
+  const on: RuleSheet = {
+    name: templateName,
+    layout,
+    neighbours: createNeighbours(plan, templateName),
+    names: rowNames,
+    layoutOf: (sheet) => moves.placesOf(sheet)[0]?.layout,
+  }
   for (const element of elements(document, '*')) {
     switch (element.localName) {
       case 'mergeCell':
@@ -101,7 +112,7 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
         break
       case 'conditionalFormatting':
       case 'dataValidation':
-        moveRule(element, request, edits)
+        moveRule(element, request, on, edits)
         break
       case 'brk':
         if (element.parentNode?.localName === 'rowBreaks') moveBreak(element, request, parts)
@@ -162,7 +173,7 @@ function withoutInherited(element: Element): (source: string) => string {
 }
 
 /** Merged cells and links, which may lead to a cell of their own copy. */
-function repeatByRef(element: Element, { place, moves }: FrameRequest, edits: Edits, parts: Repeated): void {
+function repeatByRef(element: Element, { place, moves, names }: FrameRequest, edits: Edits, parts: Repeated): void {
   const area = readArea(element.getAttribute('ref') ?? '')
   if (!area) return
   const isMerge = element.localName === 'mergeCell'
@@ -183,7 +194,7 @@ function repeatByRef(element: Element, { place, moves }: FrameRequest, edits: Ed
   const target =
     location === null
       ? null
-      : tokensOfCopy(location, area, place.layout, place.templateName).map((token) =>
+      : tokensOfCopy(location, area, place.layout, place.templateName, names).map((token) =>
           token.kind === 'reference' ? { ...token, neighbour: 'total' as const } : token,
         )
   parts.replace(element, function* () {
@@ -198,7 +209,7 @@ function repeatByRef(element: Element, { place, moves }: FrameRequest, edits: Ed
   })
 }
 
-function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits: Edits, parts: Repeated): void {
+function repeatSparkline(element: Element, { place, moves, names }: FrameRequest, edits: Edits, parts: Repeated): void {
   const source = child(element, 'f')
   const cell = child(element, 'sqref')
   const area = readArea(cell?.textContent ?? '')
@@ -208,7 +219,7 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
     if (source) edits.mapText(source, (formula) => moves.formula(formula, place, { as: 'area' }))
     return
   }
-  const formula = tokensOfCopy(source?.textContent ?? '', area, place.layout, place.templateName)
+  const formula = tokensOfCopy(source?.textContent ?? '', area, place.layout, place.templateName, names)
   const strip = withoutInherited(element)
   parts.replace(element, function* () {
     for (const { area: moved, within } of repeatArea(area, place.layout)) {
@@ -220,8 +231,8 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
 }
 
 /** Conditional formats and validations. */
-function moveRule(element: Element, { place, moves, rowNames }: FrameRequest, edits: Edits): void {
-  const { layout, templateName } = place
+function moveRule(element: Element, { place, moves }: FrameRequest, on: RuleSheet, edits: Edits): void {
+  const { layout } = place
   const rule = readRule(element)
   const [base] = rule.areas
   const list = child(element, 'sqref')
@@ -229,7 +240,7 @@ function moveRule(element: Element, { place, moves, rowNames }: FrameRequest, ed
   else edits.attribute(element, 'sqref', ruleAreas(rule.sqref, layout))
   const from = base ? { within: firstIteration(base, layout), cell: { row: base.top, column: base.left } } : {}
   for (const formula of rule.formulas) {
-    const moved = moves.formula(tokensOfRule(rule, formula, layout, templateName, rowNames).tokens, place, from)
+    const moved = moves.formula(tokensOfRule(rule, formula, on).tokens, place, from)
     if (moved !== formula.source) edits.change(() => formula.write(moved))
   }
 }

@@ -211,7 +211,8 @@ function commonBlocks(area: Area, layout: Layout): readonly Block[] {
   return layout.blocksAt(area.top, area).filter(({ first, last }) => first <= area.top && area.bottom <= last)
 }
 
-function* iterationsOf(blocks: readonly Block[], within: Iterations = NO_ITERATIONS): Generator<Iterations> {
+/** Each iteration of blocks that lie in each other, outermost first. */
+export function* iterationsOf(blocks: readonly Block[], within: Iterations = NO_ITERATIONS): Generator<Iterations> {
   const [block, ...inner] = blocks
   if (!block) {
     yield within

@@ -126,10 +126,11 @@ export function withoutRowNames<Sheet extends NamedSheet>(
   })
 }
 
+/** Right above or below an inner loop a cell of the outer one is no row before or behind. */
 const ownCells = ({ tokens, named }: ResolvedTokens): readonly Token[] =>
   tokens.map((token) =>
     token.kind === 'reference' && named.has(token)
-      ? { ...token, start: { ...token.start, rowAbsolute: false } }
+      ? { ...token, start: { ...token.start, rowAbsolute: false }, neighbour: 'total' as const }
       : token,
   )
 

@@ -17,7 +17,6 @@ import { type CellFormula, cellsOf, firstAt } from './sheet.ts'
 interface Sheet {
   readonly name: string
   readonly blocks: readonly PlanBlock[]
-  readonly findings: Findings
   cellAt(row: number, column: number): PlanCell | undefined
 }
 
@@ -25,14 +24,25 @@ interface Sheet {
 export function withNeighbours(plan: SheetPlan, name: string, findings: Findings): SheetPlan {
   const { blocks } = plan
   if (blocks.length === 0) return plan
-  const sheet = { name, blocks, findings, cellAt: createLookup(plan) }
+  const sheet = { name, blocks, cellAt: createLookup(plan) }
   const marked = (cell: PlanCell): PlanCell =>
     cell.content.kind === 'formula'
-      ? { ...cell, content: { kind: 'formula', formula: markedFormula(cell, cell.content.formula, sheet) } }
+      ? { ...cell, content: { kind: 'formula', formula: markedFormula(cell, cell.content.formula, sheet, findings) } }
       : cell
   const isNear = (row: number) => blocks.some(({ first, last }) => first <= row && row <= last + 1)
   const cells = new Map(Array.from(plan.cells, ([row, list]) => [row, isNear(row) ? list.map(marked) : list] as const))
   return { ...plan, cells }
+}
+
+type Place = Pick<PlanCell, 'row' | 'column'>
+
+/** Marks a reference of something that stands in a cell and is none, such as a rule, as those of formulas are marked. */
+export type Neighbours = (token: Reference, cell: Place) => Reference
+
+export function createNeighbours(plan: SheetPlan, name: string): Neighbours {
+  const { blocks } = plan
+  const sheet = { name, blocks, cellAt: createLookup(plan) }
+  return (token, cell) => ({ ...token, neighbour: neighbourOf(token, cell, pathOf(cell, blocks), sheet) })
 }
 
 /** Finds cells, also those of rows that are copied as they are. */
@@ -46,11 +56,11 @@ function createLookup({ source: { rows }, cells }: SheetPlan): Sheet['cellAt'] {
   }
 }
 
-function markedFormula(cell: PlanCell, formula: CellFormula, sheet: Sheet): CellFormula {
+function markedFormula(cell: PlanCell, formula: CellFormula, sheet: Sheet, findings: Findings): CellFormula {
   const path = pathOf(cell, sheet.blocks)
   for (const token of formula.tokens()) {
     const details = token.kind === 'reference' ? problemOf(token, cell, path, sheet) : null
-    if (details) sheet.findings.add({ code: 'TEMPLATE_LOOP', place: placeOf(sheet.name, cell), details })
+    if (details) findings.add({ code: 'TEMPLATE_LOOP', place: placeOf(sheet.name, cell), details })
   }
   return {
     ...formula,
@@ -64,14 +74,17 @@ function markedFormula(cell: PlanCell, formula: CellFormula, sheet: Sheet): Cell
 }
 
 /** The loops and conditions around a cell, outermost first. */
-function pathOf(cell: PlanCell, blocks: readonly PlanBlock[]): readonly PlanBlock[] {
+function pathOf(cell: Place, blocks: readonly PlanBlock[]): readonly PlanBlock[] {
   const block = blockAt(blocks, cell)
   return block ? [block, ...pathOf(cell, block.children)] : []
 }
 
+const isElsewhere = (token: Reference, { name }: Sheet): boolean => token.sheet !== null && token.sheet !== name
+
 /** The innermost loop that the rows of the reference lie right above or below. */
-function besideLoop(token: Reference, path: readonly PlanBlock[]): PlanBlock | null {
-  if (token.sheet !== null || token.start.row === null || token.start.rowAbsolute || token.end?.rowAbsolute) return null
+function besideLoop(token: Reference, path: readonly PlanBlock[], sheet: Sheet): PlanBlock | null {
+  if (isElsewhere(token, sheet) || token.start.row === null || token.start.rowAbsolute || token.end?.rowAbsolute)
+    return null
   const area = areaOf(token)
   const isIn = ({ first, last }: PlanBlock) => first <= area.bottom && area.top <= last
   const isNear = ({ first, last }: PlanBlock) => {
@@ -81,14 +94,9 @@ function besideLoop(token: Reference, path: readonly PlanBlock[]): PlanBlock | n
   return path.findLast((block) => block.loop && overlap(area, block) && !isIn(block) && isNear(block)) ?? null
 }
 
-function neighbourOf(
-  token: Reference,
-  cell: PlanCell,
-  path: readonly PlanBlock[],
-  sheet: Sheet,
-): Reference['neighbour'] {
+function neighbourOf(token: Reference, cell: Place, path: readonly PlanBlock[], sheet: Sheet): Reference['neighbour'] {
   if (isRunning(token, cell, sheet.blocks, sheet)) return 'running'
-  const block = besideLoop(token, path)
+  const block = besideLoop(token, path, sheet)
   const { row, column } = token.start
   const other = block && row !== null && column !== null ? sheet.cellAt(row, column) : undefined
   if (!block || !other) return null
@@ -97,9 +105,9 @@ function neighbourOf(
 }
 
 /** Whether a cell right below a loop refers to a formula of the loop that goes on from a figure above it: the end of a balance. */
-function isRunning(token: Reference, below: PlanCell, blocks: readonly PlanBlock[], sheet: Sheet): boolean {
+function isRunning(token: Reference, below: Place, blocks: readonly PlanBlock[], sheet: Sheet): boolean {
   const { row, column, rowAbsolute } = token.start
-  if (token.sheet !== null || token.end || row === null || column === null || rowAbsolute) return false
+  if (isElsewhere(token, sheet) || token.end || row === null || column === null || rowAbsolute) return false
   const block = blockAt(blocks, { row, column })
   if (!block) return false
   const isNext = block.loop && below.row === block.last + 1 && block.left <= below.column && below.column <= block.right
@@ -125,7 +133,7 @@ function isTotal({ content, row, column }: PlanCell, block: PlanBlock, sheet: Sh
   return content.formula.tokens().some((token: Token) => {
     // A column of a table of Excel, which the rows of the loop fill.
     if (token.kind !== 'reference') return token.text.startsWith('[')
-    if (token.sheet !== null && token.sheet !== sheet.name) return false
+    if (isElsewhere(token, sheet)) return false
     const area = areaOf(token)
     if (area.top <= block.last && block.first <= area.bottom && overlap(area, block)) return true
     const [top, left] = [token.start.row ?? row, token.start.column ?? column]
@@ -148,7 +156,7 @@ const isFigure = ({ content, type, inner }: PlanCell): boolean => {
 }
 
 function problemOf(token: Reference, cell: PlanCell, path: readonly PlanBlock[], sheet: Sheet): string | null {
-  const block = besideLoop(token, path)
+  const block = besideLoop(token, path, sheet)
   if (!block) return null
   const { top, bottom } = areaOf(token)
   const where = bottom < block.first ? 'above' : 'below'
@@ -162,9 +170,11 @@ function problemOf(token: Reference, cell: PlanCell, path: readonly PlanBlock[],
   return `${name} lies right ${where} the loop ${block.open.source} in a loop around it, so it may mean the row ${where === 'above' ? 'before' : 'behind'} or that cell; leave an empty row between for the cell, or leave the cell empty`
 }
 
-const withRows = (token: Reference): string =>
-  sourceOf({
-    ...token,
-    start: { ...token.start, rowAbsolute: true },
-    end: token.end && { ...token.end, rowAbsolute: true },
-  })
+const withRows = (token: Reference): string => sourceOf(withFixedRows(token))
+
+/** The reference with a `$` before its rows. */
+export const withFixedRows = (token: Reference): Reference => ({
+  ...token,
+  start: { ...token.start, rowAbsolute: true },
+  end: token.end && { ...token.end, rowAbsolute: true },
+})

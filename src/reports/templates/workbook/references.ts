@@ -98,7 +98,7 @@ function single(reference: Reference, row: number, layout: Layout, from: Standpo
   if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], firstOf: null }
   const empty = reference.neighbour === 'running' && layout.blocksAt(row, columns).find(({ collapsed }) => collapsed)
   if (empty) return { areas: [at({ row: row - (empty.last - empty.first + 1), within }, 'last')], firstOf: null }
-  const stepped = step(reference, start, from, false)
+  const stepped = step(reference, start, from)
   if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], firstOf: null }
   const { cell } = from
   const free = layout.blocksAt(row, columns).find((block) => !within.has(block) && block.count > 1)
@@ -130,8 +130,8 @@ function limitsOf(
   const isMixed = holdsOne && upper.rowAbsolute !== lower.rowAbsolute
   const fixedWithin = isMixed ? aroundLoop(within) : NO_ITERATIONS
   const own = (row: number, isFixed: boolean): Seen => ({ row, within: isFixed ? fixedWithin : within })
-  const above = step(reference, upper, from, holdsOne)
-  const below = step(reference, lower, from, holdsOne)
+  const above = step(reference, upper, from, { top, bottom })
+  const below = step(reference, lower, from, { top, bottom })
   const seenAbove = above ?? own(top, upper.rowAbsolute)
   const seenBelow = below ?? own(bottom, lower.rowAbsolute)
   const isStepped = above !== null || below !== null
@@ -182,13 +182,13 @@ interface Seen {
 /**
  * The row that a relative one above or below the loop of the formula becomes in another iteration than the first or the last; null where
  * it stays what it is.
- * @param far also for rows that lie further away than the loop is high: the end of a range that reaches into the loop
+ * @param range whose end the row is: one that reaches into the loop may begin further away than the loop is high
  */
 function step(
   reference: Reference,
   { row, rowAbsolute }: Corner,
   { within = NO_ITERATIONS }: Standpoint,
-  far: boolean,
+  range: Pick<Area, 'top' | 'bottom'> | null = null,
 ): Seen | null {
   if (row === null || rowAbsolute || reference.neighbour === 'total' || within.size === 0) return null
   let innermost: Block | null = null
@@ -204,7 +204,8 @@ function step(
     const height = block.last - block.first + 1
     const rounds = Math.ceil((isAbove ? block.first - row : row - block.last) / height)
     const room = isAbove ? index : block.count - 1 - index
-    if (room === 0 || (rounds > 1 && !far)) continue
+    const holds = (one: number) => block.first <= one && one <= block.last
+    if (room === 0 || (rounds > 1 && !(range && (holds(range.top) || holds(range.bottom))))) continue
     const outer = path.slice(0, depth)
     const direction = isAbove ? 1 : -1
     if (room < rounds) return { row: row + direction * room * height, within: new Map(outer) }

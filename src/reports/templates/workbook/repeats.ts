@@ -9,6 +9,7 @@ import { type Reference, sourceOf, type Token, tokenize } from './formula.ts'
 import { type Block, columnsOf, createLayout, type Iterations, type Layout } from './layout.ts'
 import { takesList } from './lists.ts'
 import { createRowNames } from './names.ts'
+import { createNeighbours } from './neighbours.ts'
 import { type PlanBlock, placeOf, type SheetPlan } from './plan.ts'
 import { referTo } from './references.ts'
 import { readRule, tokensOfRule } from './rules.ts'
@@ -71,14 +72,16 @@ export async function checkRepeats(
       if (cell.content.kind === 'formula') check(cell.content.formula.tokens(), name, placeOf(name, cell), cell)
     }
     const frame = await parseXml(plan.source.frame, name)
-    const layout = layouts.get(name.toLowerCase())!
+    const layoutOf = (sheet: string) => layouts.get(sheet.toLowerCase())
+    const layout = layoutOf(name)!
+    const on = { name, layout, neighbours: createNeighbours(plan, name), names, layoutOf }
     for (const element of ['conditionalFormatting', 'dataValidation'].flatMap((kind) => elements(frame, kind))) {
       const rule = readRule(element)
       const [base] = rule.areas
       if (!base) continue
       const place = `${name}!${rule.sqref}`
       for (const formula of rule.formulas) {
-        const { tokens, problems } = tokensOfRule(rule, formula, layout, name, names)
+        const { tokens, problems } = tokensOfRule(rule, formula, on)
         for (const details of problems) findings.add({ code: 'TEMPLATE_LOOP', place, details })
         check(tokens, name, place, { row: base.top, column: base.left })
       }

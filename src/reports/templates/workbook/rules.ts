@@ -3,12 +3,22 @@
  * loop the cell of each record is meant, and not that of the first.
  */
 import type { Element } from '@xmldom/xmldom'
+import type { BookNames } from './charts.ts'
 import { child, children, elements } from './dom.ts'
-import { columnLetters, formatReference, type Reference, type Token, tokenize } from './formula.ts'
-import { type Area, areaOf, areWithin, type Block, columnsOf, type Layout, overlap } from './layout.ts'
-import { firstIteration, readArea } from './moves.ts'
+import {
+  type Corner,
+  columnLetters,
+  formatReference,
+  type Reference,
+  shiftTokens,
+  type Token,
+  tokenize,
+} from './formula.ts'
+import { type Area, areaOf, areWithin, type Block, columnsOf, createLayout, type Layout, overlap } from './layout.ts'
+import { firstIteration, iterationsOf, readArea } from './moves.ts'
 import type { RowNames } from './names.ts'
-import { aggregates, isOfColumn } from './references.ts'
+import { type Neighbours, withFixedRows } from './neighbours.ts'
+import { aggregates, isOfColumn, referTo, type Standpoint } from './references.ts'
 
 /** `compared`: with the value of the cell; `limit`: of a colour scale, data bar or set of icons; `list`: the values to choose from. */
 type Use = 'condition' | 'compared' | 'limit' | 'list'
@@ -69,17 +79,20 @@ interface RuleTokens {
   readonly problems: readonly string[]
 }
 
-/**
- * @param sheet the name in the template
- * @param names of the workbook; null when none means a row of a loop
- */
-export function tokensOfRule(
-  rule: Rule,
-  formula: RuleFormula,
-  layout: Layout,
-  sheet: string,
-  names: RowNames | null,
-): RuleTokens {
+/** The sheet of a rule. */
+export interface RuleSheet {
+  /** In the template. */
+  readonly name: string
+  readonly layout: Layout
+  readonly neighbours: Neighbours
+  /** The names of the workbook; null when none means a row of a loop. */
+  readonly names: RowNames | null
+  /** The layout of another sheet by its name in the template. */
+  layoutOf(sheet: string): Layout | undefined
+}
+
+export function tokensOfRule(rule: Rule, formula: RuleFormula, on: RuleSheet): RuleTokens {
+  const { name: sheet, layout, names } = on
   const [base] = rule.areas
   const source = tokenize(formula.source)
   const from = base && { sheet, row: base.top, column: base.left }
@@ -88,16 +101,21 @@ export function tokensOfRule(
   const { tokens: all, named, problems: unclear } = resolved ?? { tokens: source, named: NONE, problems: [] }
   const problems = [...unclear]
   const tokens = all.map((token) => {
-    if (token.kind !== 'reference' || (token.sheet !== null && token.sheet !== sheet)) return token
-    const loops = loopsAt(token, layout)
+    if (token.kind !== 'reference') return token
+    const loops = token.sheet === null || token.sheet === sheet ? loopsAt(token, layout) : []
     const loop = loops.at(-1)
-    if (!loop) return token
-    if (formula.use === 'list' && token.end === null && !(rule.areas.every(isIn(loop)) && !isFixed(token)))
+    if (loop && formula.use === 'list' && token.end === null && !(rule.areas.every(isIn(loop)) && !isFixed(token)))
       return { ...token, end: token.start }
-    if (!isFixed(token) || !loops.some((one) => rule.areas.some(touches(one)))) return token
+    if (!isFixed(token)) {
+      const settled = settle(token, loops, rule, formula.use, on)
+      if (typeof settled !== 'string') return settled
+      problems.push(settled)
+      return token
+    }
+    if (!loop || !loops.some((one) => rule.areas.some(touches(one)))) return token
     const problem = named.has(token)
-      ? problemOf(token, loop, rule, 'condition', [])
-      : problemOf(token, loop, rule, formula.use, all)
+      ? problemOf(token, loop, rule, 'condition', [], layout)
+      : problemOf(token, loop, rule, formula.use, all, layout)
     if (problem !== null) problems.push(problem)
     return problem === null && meansRecord(token, formula.use) ? ofRecord(token, loops, rule, layout) : token
   })
@@ -121,15 +139,22 @@ const touches =
   (area: Area): boolean =>
     block.first <= area.bottom && area.top <= block.last && overlap(area, block)
 
-/** A single cell, unless a function takes all rows of its loop; in a list also the cells of a row. */
-const meansRecord = (token: Reference, use: Use): boolean =>
-  token.end === null ? !aggregates(token) : use === 'list' && !isOfColumn(token)
+/** A single cell, unless a function takes all rows of its loop; in a list also the cells of a row, and not those of a column. */
+const meansRecord = ({ start, end, ...token }: Reference, use: Use): boolean =>
+  end === null ? !aggregates({ start, end, ...token }) : use === 'list' && start.column !== end.column
 
-function problemOf(token: Reference, loop: Block, rule: Rule, use: Use, tokens: readonly Token[]): string | null {
+function problemOf(
+  token: Reference,
+  loop: Block,
+  rule: Rule,
+  use: Use,
+  tokens: readonly Token[],
+  layout: Layout,
+): string | null {
   const isRange = token.end !== null
   if (isRange ? isOfColumn(token) : aggregates(token)) return null
   const name = formatReference(token)
-  const own = formatReference(withRelativeRows(token))
+  const own = isDeeper(loop, rule, layout) ? 'a name of the cell' : formatReference(withRelativeRows(token))
   const inLoop = `the loop in row ${loop.first}`
   const isInLoop = ({ start }: Reference) => start.row !== null && loop.first <= start.row && start.row <= loop.last
   const relative = tokens.find((one) => one.kind === 'reference' && !isFixed(one) && isInLoop(one)) as
@@ -142,26 +167,151 @@ function problemOf(token: Reference, loop: Block, rule: Rule, use: Use, tokens: 
   }
   if (isRange && use !== 'list') {
     if (relative) return null
-    return `${name} are the cells of all rows of ${inLoop}, so that all of them would be judged alike; write ${own} for those of each row`
+    const remedy = isDeeper(loop, rule, layout)
+      ? 'put what is to be compared into one cell and give it a name'
+      : `write ${own} for those of each row`
+    return `${name} are the cells of all rows of ${inLoop}, so that all of them would be judged alike; ${remedy}`
   }
   if (!rule.areas.every(isIn(loop))) {
-    return `${name} may mean the first row of ${inLoop} or the row of each record, as the rule takes cells outside of the loop too; keep it to the loop, or write ${own} for the row of each cell`
+    return `${name} may mean the first row of ${inLoop} or the row of each record, as the rule takes cells outside of the loop too; keep it to the loop, or write ${inRow(token, rule)} for the row of each cell`
   }
   if (use === 'list') return null
   const column = columnsOf(token)
   const isItself = use === 'compared' && rule.areas.some((area) => touches(loop)(area) && overlap(area, column))
   if (!relative && !isItself) return null
+  const first =
+    loop.last > loop.first ? `a cell outside of the loop with =${name}` : `INDEX(${name}:${name.replace(/^.*!/, '')},1)`
   const beside = relative ? `beside ${formatReference(relative)}` : 'in a rule of the cell itself'
-  return `${name} ${beside} may mean the first row of ${inLoop} or the own one; write ${own} for the own row, INDEX(${name}:${name.replace(/^.*!/, '')},1) for the first`
+  return `${name} ${beside} may mean the first row of ${inLoop} or the own one; write ${own} for the own row, ${first} for the first`
 }
 
-/** The formula of something that comes back with each copy of the rows of `area`: absolute cells in them are those of the copy. */
-export function tokensOfCopy(source: string, area: Area, layout: Layout, sheet: string): readonly Token[] {
-  const around = layout.blocksAt(area.top, area)
-  return tokenize(source).map((token) => {
-    if (token.kind !== 'reference' || (token.sheet !== null && token.sheet !== sheet)) return token
-    return loopsAt(token, layout).some((loop) => around.includes(loop)) ? withRelativeRows(token) : token
+/** Whether the rule stands in another loop within the loop: a relative row of the outer one is none of its own round there. */
+const isDeeper = (loop: Block, rule: Rule, layout: Layout): boolean =>
+  rule.areas.some((area) => {
+    const inner = layout.blocksAt(area.top, area).findLast((block) => block.loop)
+    return inner !== undefined && inner !== loop && loop.first <= inner.first && inner.last <= loop.last
   })
+
+/** The cell in the first row of the rule, which is that of each cell. */
+const inRow = (token: Reference, rule: Rule): string => {
+  const { start, end } = withRelativeRows(token)
+  const row = rule.areas[0]?.top ?? start.row
+  return formatReference({ ...token, start: { ...start, row }, end: end && { ...end, row } })
+}
+
+/** The formula of a rule is that of its first cell and moves along to the others. */
+interface Sample {
+  /** Rows that a formula of a cell of the rule would mean. */
+  readonly meant: string
+  /** Those that the formula of the first cell means once it has moved there. */
+  readonly moved: string
+  /** Those that are meant unless it is the row before or behind. */
+  readonly own: string
+  /** Whether they lie in a loop around the cell. */
+  readonly isOuter: boolean
+}
+
+/**
+ * A reference with relative rows, so that each cell of the rule has what a formula there would mean: as it is, with `$` for cells that
+ * stay, or by the number of the row. Else why it cannot be said.
+ */
+function settle(token: Reference, loops: readonly Block[], rule: Rule, use: Use, on: RuleSheet): Token | string {
+  const [base] = rule.areas
+  const isRepeated = on.layout.blocks.some((block) => hasLoop(block) && rule.areas.some(touches(block)))
+  if (!base || !isRepeated || token.start.row === null) return token
+  const name = formatReference(token)
+  const fixed = withFixedRows(token)
+  const isOfRow = rule.areas.every(({ top, bottom }) => top === base.top && bottom === base.top)
+  const unclear = `${name} would move with each row of the loop and mean other cells than in the template; write ${formatReference(fixed)} for cells that stay${isOfRow ? '' : ', or make a rule for each row'}`
+  if (token.sheet !== null && token.sheet !== on.name) {
+    const { top, bottom } = areaOf(token)
+    const stays = on.layoutOf(token.sheet)?.blocks.every(({ first, last }) => last < top || bottom < first)
+    return isOfRow && stays ? fixed : unclear
+  }
+  const samples = samplesOf(token, base, rule, on)
+  const marked = on.neighbours(token, { row: base.top, column: base.left })
+  const isWithin = rule.areas.every((area) => loops.every((loop) => isIn(loop)(area)))
+  const inner = on.layout.blocksAt(base.top, base).findLast(({ loop }) => loop)
+  const isInner = inner && rule.areas.every(isIn(inner)) && on.layout.blocksAt(inner.first, inner).length > 1
+  if (isInner && samples.some(({ meant, own, isOuter }) => isOuter && meant !== own)) {
+    return `${name} lies next to the loop in row ${inner.first} in a loop around it, so it may mean the row before or behind or that cell; give that cell a name and write it for the cell of the own round`
+  }
+  if (samples.every(({ meant, moved }) => meant === moved)) return marked
+  if (loops.length === 0) return samples.every(({ meant }) => meant === samples[0]?.meant) ? fixed : unclear
+  const isCell = token.end === null && !aggregates(token) && use !== 'list'
+  return isOfRow && isWithin && isCell ? ofRecord(token, loops, rule, on.layout) : unclear
+}
+
+const hasLoop = ({ loop, children }: Block): boolean => loop || children.some(hasLoop)
+
+/** Each cell of the rule in the rows of loops, one for columns that move together, with each loop three times. */
+function samplesOf(token: Reference, base: Area, rule: Rule, { layout, neighbours }: RuleSheet): readonly Sample[] {
+  const trial = createLayout(
+    layout.blocks.map(({ range }) => range),
+    ({ loop }) => (loop ? 3 : 1),
+  )
+  const rowsOf = (reference: Reference, from: Standpoint, by = 0): string => {
+    const corner = ({ row, rowAbsolute }: Corner) => (row ?? 0) + (rowAbsolute ? 0 : by)
+    const areas = referTo(reference, trial, from).areas ?? []
+    return areas.map(({ start, end }) => `${corner(start)}:${corner(end ?? start)}`).join(' ')
+  }
+  const cell = { row: base.top, column: base.left }
+  const within = firstIteration(base, trial)
+  const marked = neighbours(token, cell)
+  const first = trial.rowOf(base.top, { left: base.left, right: base.left }, 'first', within)
+  return rule.areas.flatMap((area) =>
+    cellsIn(area, trial).flatMap((at) => {
+      const [shifted] = shiftTokens([token], at.row - base.top, at.column - base.left)
+      if (shifted?.kind !== 'reference') return []
+      const column = { left: at.column, right: at.column }
+      const around = trial.blocksAt(at.row, column)
+      const isOuter = loopsAt(shifted, trial).some((loop) => around.includes(loop))
+      return Array.from(iterationsOf(around), (iteration) => {
+        const from = { cell: at, within: iteration }
+        const by = trial.rowOf(at.row, column, 'first', iteration) - first
+        return {
+          meant: rowsOf(neighbours(shifted, at), from),
+          moved: rowsOf(marked, { cell, within }, by),
+          own: rowsOf({ ...shifted, neighbour: 'total' }, from),
+          isOuter,
+        }
+      })
+    }),
+  )
+}
+
+/** Cells of the area in the rows of loops. */
+const cellsIn = (area: Area, { blocks, bands }: Layout): readonly { readonly row: number; readonly column: number }[] =>
+  bands
+    .filter((band) => overlap(band, area))
+    .flatMap((band) => {
+      const column = Math.max(area.left, band.left)
+      return blocks.filter(hasLoop).flatMap(({ first, last }) => {
+        const top = Math.max(first, area.top)
+        const count = Math.max(0, Math.min(last, area.bottom) - top + 1)
+        return Array.from({ length: count }, (_, index) => ({ row: top + index, column }))
+      })
+    })
+
+/**
+ * The formula of something that comes back with each copy of the rows of `area`: absolute cells in them, and those of a name, are those of
+ * the copy.
+ */
+export function tokensOfCopy(
+  source: string,
+  area: Area,
+  layout: Layout,
+  sheet: string,
+  names: BookNames,
+): readonly Token[] {
+  const around = layout.blocksAt(area.top, area)
+  const isOwn = (token: Token): token is Reference =>
+    token.kind === 'reference' &&
+    (token.sheet === null || token.sheet === sheet) &&
+    loopsAt(token, layout).some((loop) => around.includes(loop))
+  const [cells, ...more] = tokenize(names.formulaOf(source, sheet) ?? '')
+  const tokens = cells && isOwn(cells) && more.length === 0 ? [cells] : tokenize(source)
+  return tokens.map((token) => (isOwn(token) ? { ...withRelativeRows(token), neighbour: 'total' as const } : token))
 }
 
 function withRelativeRows({ start, end, ...token }: Reference): Reference {

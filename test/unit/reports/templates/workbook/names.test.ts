@@ -69,6 +69,54 @@ describe('a name of one row of a loop', () => {
     expect(book.cells(SHEET).filter((cell) => cell.includes('=='))).toEqual([...expected])
   })
 
+  /** A loop over two rows within one over two; `outer` and `sub` are column B right above and below the inner rows. */
+  const nested = (inner: readonly Formula[], after = '') => {
+    const rows: readonly (readonly CellSource[])[] = [
+      ['Name', 'Sales'],
+      ['{{#detail}}{{Product}}', '{{Sales}}'],
+      ...inner.map((formula, index) => [
+        index === 0 ? '{{#few}}{{Product}}' : 'Again',
+        '{{Sales}}',
+        { f: formula },
+        index === inner.length - 1 ? '{{/few}}' : null,
+      ]),
+      ['Sub', { f: 'SUM(B3)' }, null, null, '{{/detail}}'],
+    ]
+    return workbook(
+      [{ name: 'S', xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after) }],
+      {
+        names: `<definedName name="outer">S!$B$2</definedName><definedName name="row">S!$A$3:$B$3</definedName><definedName name="sub">S!$B$${inner.length + 3}</definedName>`,
+      },
+    )
+  }
+  test.each<[readonly Formula[], readonly string[]]>([
+    [['B3/outer'], ['B3/$B2', 'B4/$B2', 'B7/$B6', 'B8/$B6']],
+    [['outer'], ['$B2', '$B2', '$B6', '$B6']],
+    [['IF(B3>outer,1,0)'], ['IF(B3&gt;$B2,1,0)', 'IF(B4&gt;$B2,1,0)', 'IF(B7&gt;$B6,1,0)', 'IF(B8&gt;$B6,1,0)']],
+    [['B3/sub'], ['B3/$B5', 'B4/$B5', 'B7/$B9', 'B8/$B9']],
+    [
+      ['B3/outer', 'outer+1'],
+      ['B3/$B2', '$B2+1', 'B5/$B2', '$B2+1', 'B9/$B8', '$B8+1', 'B11/$B8', '$B8+1'],
+    ],
+  ])('=%p of an inner loop takes the outer row of its round', async (inner, expected) => {
+    const parts = nested(inner)
+    expect(await problemsOf(parts)).toEqual([])
+    await using book = await filledWorkbook(parts, { facts: facts(2), report: reportWithFew() })
+    const cells = book.cells(SHEET).flatMap((cell) => /^C\d+==(.*)$/.exec(cell)?.[1] ?? [])
+    expect(cells).toEqual([...expected])
+  })
+
+  test.each<[string, readonly string[]]>([
+    ['outer', ['S!$B2', 'S!$B2', 'S!$B6', 'S!$B6']],
+    ['S!row', ['S!$A3:$B3', 'S!$A4:$B4', 'S!$A7:$B7', 'S!$A8:$B8']],
+    ['S!$B$4', ['S!$B5', 'S!$B5', 'S!$B9', 'S!$B9']],
+  ])('in a link of a loop leads to the cells of the own copy: %s', async (location, expected) => {
+    const parts = nested(['1'], `<hyperlinks><hyperlink ref="A3" location="${location}"/></hyperlinks>`)
+    await using book = await filledWorkbook(parts, { facts: facts(2), report: reportWithFew() })
+    const links = Array.from(book.text(SHEET).matchAll(/ location="([^"]*)"/g), ([, to]) => to)
+    expect(links).toEqual([...expected])
+  })
+
   test('of several columns is the cell in the column of the formula', async () => {
     const parts = bookOf({})
     const xml = `${parts[SHEET]}`.replace(/<c r="B3".*?<\/c>/, '<c r="B3"><f>parts*2</f></c>')

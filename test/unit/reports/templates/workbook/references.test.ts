@@ -47,6 +47,25 @@ async function filled(parts: ReturnType<typeof workbook>, count = 3) {
   }
 }
 
+test.each([
+  ['SUM(A2:B2)', ['SUM(A2:B2)', 'SUM(A2:B2)', 'SUM(A7:B7)', 'SUM(A7:B7)']],
+  ['SUM(B2:B4)', ['SUM(B2:B4)', 'SUM(B3:B5)', 'SUM(B7:B9)', 'SUM(B8:B10)']],
+])('%s of an outer row behind an empty one, from the inner loop', async (source, expected) => {
+  const rows: Rows = [
+    [],
+    ['{{#detail}}{{Product}}', '{{Sales}}'],
+    [],
+    ['{{#few}}{{Product}}', '{{Sales}}', { f: source }, '{{/few}}'],
+    ['Sum', { f: 'SUM(B4)' }, null, null, '{{/detail}}'],
+  ]
+  expect((await filled(bookOf(rows), 2)).of('C').map((cell) => cell.replace(/^.*?=/, ''))).toEqual(expected)
+})
+
+test('a total below the loop is meant by each row, also with the name of its own sheet', async () => {
+  const rows: Rows = [[], [OPEN, '{{Sales}}', { f: 'B2/S!B3' }, '{{/detail}}'], ['Sum', { f: 'SUM(B2)' }]]
+  expect((await filled(bookOf(rows))).of('C')).toEqual(['C2=B2/S!B5', 'C3=B3/S!B5', 'C4=B4/S!B5'])
+})
+
 describe('one of several rows of a loop', () => {
   const TWO = [[], [OPEN, '{{Sales}}'], ['Sales', CLOSE], []]
 

@@ -17,12 +17,36 @@ import {
 const SHEET = 'xl/worksheets/sheet1.xml'
 const ONE_ROW: Rows = [[], ['Product', 'Sales', 'Goal'], ['{{#detail}}{{Product}}', '{{Sales}}', 'x{{/detail}}'], []]
 const TWO_ROWS: Rows = [[], ['{{#detail}}{{Product}}', '{{Sales}}'], ['Goal', '{{Sales}}{{/detail}}'], ['Total']]
+const FURTHER: Rows = [[], [], [], ...TWO_ROWS]
 const NESTED: Rows = [[], ['{{#detail}}{{Product}}', '{{Sales}}'], ['{{#few}}{{Product}}{{/few}}'], ['{{/detail}}']]
+
+/** A loop of one row with its average above and its sum below, and a limit and a list in other rows. */
+const SUMMED: Rows = [
+  ['Limit', 15, null, null, null, 'a'],
+  [null, null, null, null, null, 'b'],
+  ['Average', { f: 'AVERAGE(B4)' }],
+  ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'],
+  ['Sum', { f: 'SUM(B4)' }],
+  [],
+  ['Half', { f: 'SUM(B4)/2' }],
+]
+/** Outer rows above and, with the sum, below those of an inner loop. */
+const ROUNDS: Rows = [
+  ['Product', 'Sales'],
+  ['{{#detail}}{{Product}}', '{{Sales}}'],
+  ['{{#few}}{{Product}}', '{{Sales}}', null, '{{/few}}'],
+  ['Sum', { f: 'SUM(B3)' }, null, null, '{{/detail}}'],
+]
+/** The same with an empty row between. */
+const APART: Rows = [...ROUNDS.slice(0, 2), [], ...ROUNDS.slice(2)]
 
 type Rows = readonly (readonly CellSource[])[]
 
 const bookOf = (rows: Rows, after: string) =>
-  workbook([{ name: 'S', xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after) }])
+  workbook([
+    { name: 'S', xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after) },
+    { name: 'Other', xml: worksheet('') },
+  ])
 
 const problemsOf = async (rows: Rows, after: string) =>
   (
@@ -76,6 +100,9 @@ describe('an absolute cell of the own rows is that of each record', () => {
     ['all rows where a function takes them', ONE_ROW, format('B3', 'B3=MAX($B$3)'), ['B3:B5', 'B3=MAX($B$3:$B$5)']],
     ['the first row from outside', ONE_ROW, format('A1', '$B$3&gt;15'), ['A1', '$B$3&gt;15']],
     ['all rows in a list to choose from', ONE_ROW, validation('E1', '$A$3', 'list'), ['E1', '$A$3:$A$5']],
+    ['all rows of a loop of two in a list', TWO_ROWS, validation('C3', '$A$2:$A$3', 'list'), ['C3 C5 C7', '$A$2:$A$7']],
+    ['the same in both rows', TWO_ROWS, validation('C2:C3', 'A$2:A$3', 'list'), ['C2:C7', 'A$2:A$7']],
+    ['all rows of both loops', ROUNDS, validation('C3', '$A$2:$A$4', 'list'), ['C3:C4 C7:C8 C11:C12', '$A$2:$A$13']],
     ['the cells of the row in a list', ONE_ROW, validation('C3', '$A$3:$B$3', 'list'), ['C3:C5', '$A3:$B3']],
   ])('%s', async (_what, rows, after, expected) => {
     expect(ruleOf(await filled(rows, after))).toEqual([...expected])
@@ -93,9 +120,67 @@ describe('an absolute cell of the own rows is that of each record', () => {
   })
 })
 
+describe('a cell without $ means the same as in a formula of the row', () => {
+  const ofRound = (offset: string, height = 4) => `INDEX($B:$B,ROW()-MOD(ROW()-2,${height})${offset})`
+  const inner = 'A3:B4 A7:B8 A11:B12'
+  const apart = 'A4:B5 A9:B10 A14:B15'
+  test.each<[string, Rows, string, readonly [string, string]]>([
+    ['the total below', SUMMED, format('A4:B4', '$B4&gt;$B5/4'), ['A4:B6', '$B4&gt;$B$7/4']],
+    ['the total with the name of the sheet', SUMMED, format('A4', '$B4&gt;S!$B5/4'), ['A4:A6', '$B4&gt;S!$B$7/4']],
+    ['the total above', SUMMED, format('A4:B4', '$B4&gt;$B3'), ['A4:B6', '$B4&gt;$B$3']],
+    ['a total further below', SUMMED, format('A4:B4', '$B4&gt;$B7'), ['A4:B6', '$B4&gt;$B$9']],
+    ['a cell further above', SUMMED, format('A4:B4', '$B4&gt;$B1'), ['A4:B6', '$B4&gt;$B$1']],
+    ['a cell that values are compared with', SUMMED, format('B4', 'B1', 'cellIs'), ['B4:B6', 'B$1']],
+    ['a limit of a validation', SUMMED, validation('B4', 'B1', 'decimal'), ['B4:B6', 'B$1']],
+    ['a list to choose from', SUMMED, validation('A4', 'F1:F2', 'list'), ['A4:A6', 'F$1:F$2']],
+    ['a cell of another sheet', SUMMED, format('B4', 'Other!B1', 'cellIs'), ['B4:B6', 'Other!B$1']],
+    ['the row before', ONE_ROW, format('A3', '$A3=$A2'), ['A3:A5', '$A3=$A2']],
+    ['the rows before', ONE_ROW, format('B3', 'B3&gt;SUM(B$3:B3)/2'), ['B3:B5', 'B3&gt;SUM(B$3:B3)/2']],
+    ['the row above of two', TWO_ROWS, format('A2:A3', '$B1&gt;15'), ['A2:A7', '$B1&gt;15']],
+    ['a cell for one of two rows', FURTHER, format('A6', '$B1&gt;15'), ['A6 A8 A10', '$B$1&gt;15']],
+    ['the row above of all', SUMMED, format('A3:B5', '$A3=$A2'), ['A3:B7', '$A3=$A2']],
+    ['the sum of the own round', ROUNDS, format('A3:B3', '$B3&gt;$B4/2'), [inner, `$B3&gt;${ofRound('+3')}/2`]],
+    ['the sum of the own round alone', ROUNDS, format('A3:B3', '$B4&gt;2'), [inner, `${ofRound('+3')}&gt;2`]],
+    ['the outer row', APART, format('A4:B4', '$B4&lt;$B2*3'), [apart, `$B4&lt;${ofRound('', 5)}*3`]],
+    ['the outer row in a validation', APART, validation('A4:B4', '$B2', 'decimal'), [apart, ofRound('', 5)]],
+    ['the outer row for itself', ROUNDS, format('A2:B2', '$B2&gt;$B4/4'), ['A2:B2 A6:B6 A10:B10', '$B2&gt;$B5/4']],
+    ['all rows of a round', ROUNDS, format('A2:B4', '$B2&gt;$B$1'), ['A2:B13', '$B2&gt;$B$1']],
+  ])('%s', async (_what, rows, after, expected) => {
+    const text = await filled(rows, after)
+    expect(ruleOf(text)).toEqual([...expected])
+  })
+
+  test.each<[string, Rows, string, RegExp]>([
+    [
+      'above an inner loop',
+      ROUNDS,
+      format('A3:B3', '$B3&lt;$B2*3'),
+      /^TEMPLATE_LOOP S!A3:B3 \$B2 lies next to .*a name/,
+    ],
+    ['alone', ROUNDS, format('A3:B3', '$B2&gt;2'), /\$B2 lies next to the loop in row 3/],
+    ['in the own column', ROUNDS, validation('B3', 'B2', 'decimal'), /B2 lies next to the loop in row 3/],
+    ['several cells', APART, format('A4:B4', 'SUM($A2:$C2)&gt;1'), /\$A2:\$C2 would move with each row/],
+    ['two rows', FURTHER, format('A5:A6', '$B1&gt;15'), /S!A5:A6 \$B1 would move .*, or make a rule for each row/],
+    [
+      'another sheet in two rows',
+      TWO_ROWS,
+      format('A2:A3', 'Other!$B1&gt;15'),
+      /write Other!\$B\$1 for cells that stay, or/,
+    ],
+    [
+      'an absolute cell beside the own row',
+      ROUNDS,
+      format('A3:B3', '$B3&gt;$B$2'),
+      /\$B\$2 beside \$B3 may mean .* write a name of the cell for the own row, a cell outside of the loop with =\$B\$2 for the first$/,
+    ],
+  ])('%s is refused where it may mean two things', async (_what, rows, after, expected) => {
+    expect(await problemsOf(rows, after)).toEqual([expect.stringMatching(expected)])
+  })
+})
+
 describe('a rule that may mean two things is refused', () => {
   test.each<[string, Rows, string, RegExp]>([
-    ['cells outside of the loop', ONE_ROW, format('A2:C3', '$B$3&gt;15'), /S!A2:C3 \$B\$3 may mean .* write \$B3 for/],
+    ['cells outside of the loop', ONE_ROW, format('A2:C3', '$B$3&gt;15'), /S!A2:C3 \$B\$3 may mean .* write \$B2 for/],
     ['one of several areas', ONE_ROW, format('A3 A1', '$B$3&gt;15'), /S!A3 A1 \$B\$3 may mean/],
     ['a whole column', ONE_ROW, format('A1:A1048576', '$B$3&gt;15'), /\$B\$3 may mean/],
     ['beside the own row', ONE_ROW, format('B3', 'B3&gt;$B$3'), /\$B\$3 beside B3 .* INDEX\(\$B\$3:\$B\$3,1\)/],
