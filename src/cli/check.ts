@@ -269,7 +269,7 @@ async function ofCalendars({ config, placeOf }: LoadResult, paths: ConfigPaths):
         ...placeOf(key),
       })
       const ofDays = warnings.map((warning) => problem(warning, 'correct the file; its other days count'))
-      return note === undefined ? ofDays : [problem(note, 'save the file as UTF-8; all its days count'), ...ofDays]
+      return note === undefined ? ofDays : [problem(note, 'save the file as UTF-8'), ...ofDays]
     } catch (error) {
       const line = error instanceof TextError ? error.line : 0
       const place = line > 0 ? { file: path, line, column: (error as TextError).column } : placeOf(key)

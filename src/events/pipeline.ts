@@ -155,7 +155,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     journalFile,
   )
   const reserved = Math.min(Math.max(settings.memoryBacklog * RESERVED_PER_MESSAGE, RESERVED.least), RESERVED.most)
-  const reserve = createReserve(settings.dataDirectory, reserved)
+  const reserve = createReserve(settings.dataDirectory, reserved, log)
   const drops = createDropLog(log, counters)
   const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
 

@@ -165,7 +165,7 @@ interface CalendarContent {
   readonly days: ReadonlySet<Day>
   /** One line for each thing that was left out, with the reason. */
   readonly warnings: readonly string[]
-  /** About letters of the file that may be wrong; all its days count. */
+  /** About letters of the file that may be wrong. A damaged date is no such letter: it refuses the file. */
   readonly note?: string
 }
 
@@ -191,21 +191,19 @@ const LAST_YEAR = 2199
 const USED_LINE = /^(BEGIN|END|DTSTART|DTEND|DURATION|EXDATE|RDATE|RECURRENCE-ID|STATUS|SUMMARY|UID)[;:]/i
 const RULE_LINE = /^RRULE(?:;[^:]*)?:(.*)$/i
 
-/** Rejects when the text is no calendar at all. */
+/** Rejects when the text is no calendar at all; with a `TextError` when it is cut short or has a damaged date. */
 export async function readIcs(text: string): Promise<CalendarContent> {
-  const lines = text
-    .replace(/^\uFEFF/, '')
-    .replace(/\r\n?/g, '\n')
-    .replace(/\n[ \t]/g, '')
-    .split('\n')
-  if (!lines.some((line) => /^BEGIN:VCALENDAR\s*$/i.test(line))) {
-    throw new Error('it is not an iCalendar file: BEGIN:VCALENDAR is missing')
-  }
+  const lines = unfolded(text)
+  const begin = lines.findLastIndex((line) => /^BEGIN:VCALENDAR\s*$/i.test(line.text))
+  if (begin < 0) throw new Error('it is not an iCalendar file: BEGIN:VCALENDAR is missing')
   const libraries = await loadLibraries()
   const days = new Set<Day>()
   const warnings: string[] = []
   let count = 0
-  for (const event of eventsOf(lines)) {
+  const events = [...eventsOf(lines)]
+  if (!lines.slice(begin).some((line) => /^END:VCALENDAR\s*$/i.test(line.text)))
+    throw new TextError('the file is cut short: END:VCALENDAR is missing', lines.at(-1)!.number, 1)
+  for (const event of events) {
     const { title, found, warning } = readEvent(event, libraries)
     if (warning !== null) warnings.push(`event "${title}": ${warning}`)
     for (const day of found) {
@@ -225,19 +223,75 @@ async function loadLibraries() {
 
 type Libraries = Awaited<ReturnType<typeof loadLibraries>>
 
-/** The lines of each VEVENT; one that is broken does not spoil the others. */
-function* eventsOf(lines: readonly string[]): Generator<EventText> {
-  let event: { lines: string[]; rules: string[] } | null = null
-  for (const line of lines) {
-    if (/^BEGIN:VEVENT\s*$/i.test(line)) event = { lines: [], rules: [] }
+interface Line {
+  readonly text: string
+  /** Where it begins in the file, from 1. */
+  readonly number: number
+}
+
+/** The lines with what is folded into them. Empty ones at the end are left out, so that the last one is where a cut is. */
+function unfolded(text: string): Line[] {
+  const lines: { text: string; number: number }[] = []
+  const all = text
+    .replace(/^\uFEFF/, '')
+    .replace(/\r\n?/g, '\n')
+    .trimEnd()
+    .split('\n')
+  for (const [index, line] of all.entries()) {
+    const last = lines.at(-1)
+    if (last && /^[ \t]/.test(line)) last.text += line.slice(1)
+    else lines.push({ text: line, number: index + 1 })
+  }
+  return lines
+}
+
+/**
+ * The lines of each VEVENT; one that is broken does not spoil the others. Throws a `TextError` for one without an end and for
+ * a damaged date: nothing says then which days are missing.
+ */
+function* eventsOf(lines: readonly Line[]): Generator<EventText> {
+  let event: { begin: number; lines: string[]; rules: string[] } | null = null
+  for (const { text, number } of lines) {
+    if (event && /^(?:BEGIN:VEVENT|END:VCALENDAR)\s*$/i.test(text)) throw withoutEnd(event.begin)
+    if (/^BEGIN:VEVENT\s*$/i.test(text)) event = { begin: number, lines: [], rules: [] }
     if (!event) continue
-    const rule = RULE_LINE.exec(line)?.[1]
+    const rule = RULE_LINE.exec(text)?.[1]
     if (rule !== undefined) event.rules.push(rule)
-    else if (USED_LINE.test(line)) event.lines.push(line)
-    if (!/^END:VEVENT\s*$/i.test(line)) continue
+    else if (USED_LINE.test(text)) event.lines.push(text)
+    refuseDamagedDate(text, number)
+    if (!/^END:VEVENT\s*$/i.test(text)) continue
     yield event
     event = null
   }
+  if (event) throw withoutEnd(event.begin)
+}
+
+const withoutEnd = (line: number): TextError =>
+  new TextError('the event that begins here has no end, END:VEVENT is missing: the file is cut short', line, 1)
+
+const DATE_LINE = /^(DTSTART|DTEND|EXDATE|RDATE|DURATION)[;:]/i
+const TIME = /^T(?:[01]\d|2[0-4]):?[0-5]\d:?[0-6]\dZ?$/i
+const DURATION = /^[+-]?P(?:\d+W)?(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+S)?)?$/i
+
+/** Longer lines are left out with their event, and said so. */
+function refuseDamagedDate(line: string, number: number): void {
+  const name = DATE_LINE.exec(line)?.[1]?.toUpperCase()
+  if (name === undefined || line.length > MAX_LINE) return
+  // Parameters may hold a colon between quotes.
+  const plainLine = line.replace(/"[^"]*"/g, '')
+  const at = plainLine.indexOf(':')
+  const values = at < 0 ? [''] : plainLine.slice(at + 1).split(',')
+  const damaged = values.find((value) => !(name === 'DURATION' ? DURATION.test(value.trim()) : isMoment(value)))
+  if (damaged === undefined) return
+  const wanted = name === 'DURATION' ? 'duration like P3D' : 'date like 20261224'
+  throw new TextError(`"${damaged.slice(0, 40)}" in ${name} is no ${wanted}`, number, 1)
+}
+
+/** A date, a date with a time, or a period, which begins with one. */
+function isMoment(value: string): boolean {
+  const [moment = ''] = value.trim().split('/')
+  const at = moment.search(/T/i)
+  return parseDay(at < 0 ? moment : moment.slice(0, at)) !== null && (at < 0 || TIME.test(moment.slice(at)))
 }
 
 interface EventDays {
@@ -266,6 +320,7 @@ function readEvent(event: EventText, libraries: Libraries): EventDays {
 function daysOf(properties: readonly Property[], rules: readonly string[], libraries: Libraries) {
   const none = (warning: string | null) => ({ found: [], warning })
   if (textOf(properties, 'status').toUpperCase() === 'CANCELLED') return none(null)
+  if (textOf(properties, 'dtstart') === '') return none('it has no DTSTART and is left out')
   const [first] = datesOf(properties, 'dtstart')
   if (first === undefined) return none('it is no all-day event and is left out')
   if (properties.some(([name]) => name === 'recurrence-id')) return none('changes of single occurrences are left out')

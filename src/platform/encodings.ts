@@ -27,12 +27,12 @@ export class CharsetError extends Error {
   override readonly name = 'CharsetError'
 }
 
-/** These are what programs declare without having looked; the bytes say more. */
-const UNDECLARED = /^(?:utf-?8|us-ascii|ascii)$/i
+/** ASCII is a part of it, and declared for it by default. */
+const UTF8 = /^(?:utf-?8|us-ascii|ascii)$/i
 
 /**
- * Text in the encoding that its `Content-Type` declares; a byte order mark wins. Without a charset, and for UTF-8, `otherwise` reads
- * it. Throws a `CharsetError` for a charset that is not known, and a `TextError` for bytes that it does not have.
+ * Text in the encoding that its `Content-Type` declares; a byte order mark wins. Without a charset `otherwise` reads it. Throws a
+ * `CharsetError` for a charset that is not known, and a `TextError` for bytes that it does not have.
  */
 export function declaredText(
   bytes: Uint8Array,
@@ -40,7 +40,9 @@ export function declaredText(
   otherwise: (bytes: Uint8Array) => DecodedText,
 ): DecodedText {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType)?.[1] ?? ''
-  if (charset === '' || UNDECLARED.test(charset) || hasMark(bytes) || formatProblem(bytes)) return otherwise(bytes)
+  if (charset === '' || utf16Of(bytes) !== null || formatProblem(bytes)) return otherwise(bytes)
+  if (UTF8.test(charset)) return utf8Text(bytes)
+  if (hasUtf8Mark(bytes)) return otherwise(bytes)
   const decoder = decoderOf(charset)
   // Many programs declare Latin-1 by default, also for UTF-8.
   if (decoder.encoding === 'windows-1252') return asDeclared(otherwise(bytes))
@@ -53,6 +55,14 @@ export function declaredText(
   if (text.includes('\0'))
     throw new TextError(`it holds NUL bytes: it is not ${charset}, which its Content-Type declares`)
   return { text, encoding: 'declared' }
+}
+
+function utf8Text(bytes: Uint8Array): DecodedText {
+  const text = decodeAs('utf-8', bytes)
+  if (text === null) throw noUtf8(bufferOf(bytes).toString('latin1'), 'which its Content-Type declares')
+  const zero = text.indexOf('\0')
+  if (zero >= 0) throw errorAt(text, zero, 'a NUL byte: it is not UTF-8, which its Content-Type declares')
+  return { text, encoding: 'utf-8' }
 }
 
 const asDeclared = (read: DecodedText): DecodedText =>
@@ -71,9 +81,7 @@ function decoderOf(charset: string): TextDecoder {
   )
 }
 
-function hasMark(bytes: Uint8Array): boolean {
-  return utf16Of(bytes) !== null || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
-}
+const hasUtf8Mark = (bytes: Uint8Array): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
 
 /** The note to the user about an encoding that was assumed: `the file ${note}`; null for Unicode. */
 export const encodingNote = (encoding: Encoding): string | null =>
@@ -154,16 +162,18 @@ function windowsText(bytes: Uint8Array): DecodedText {
   const utf16 = utf16Of(bytes)
   if (utf16 !== null) throw new TextError(`it begins as ${utf16.toUpperCase()} and is damaged; ${SAVE_AGAIN}`)
   const raw = bufferOf(bytes).toString('latin1')
-  const marked = raw.startsWith('\xef\xbb\xbf')
-  if (marked || isMostlyUtf8(raw)) {
-    // One sign for each character, so that the column is that of an editor.
-    const plain = (marked ? raw.slice(3) : raw).replace(MULTIBYTE, '?')
-    const at = plain.search(/[\x80-\xff]/)
-    throw errorAt(plain, at, `the byte ${hex(plain[at]!)} is no UTF-8, as the rest is; ${SAVE_AGAIN}`)
-  }
+  if (hasUtf8Mark(bytes) || isMostlyUtf8(raw)) throw noUtf8(raw, 'as the rest is')
   const unassigned = raw.search(UNASSIGNED)
   if (unassigned < 0) return { text: decodeAs('windows-1252', bytes)!, encoding: 'windows-1252' }
   throw errorAt(raw, unassigned, `the byte ${hex(raw[unassigned]!)} is neither UTF-8 nor Windows-1252; ${SAVE_AGAIN}`)
+}
+
+/** The first byte of `raw`, a character for each byte, that is no UTF-8; there must be one. */
+function noUtf8(raw: string, why: string): TextError {
+  // One sign for each character, so that the column is that of an editor.
+  const plain = raw.replace(/^\xef\xbb\xbf/, '').replace(MULTIBYTE, '?')
+  const at = plain.search(/[\x80-\xff]/)
+  return errorAt(plain, at, `the byte ${hex(plain[at]!)} is no UTF-8, ${why}; ${SAVE_AGAIN}`)
 }
 
 /** Text that is not UTF-8 as a whole: whether it was meant to be. */

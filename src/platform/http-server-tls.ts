@@ -214,6 +214,8 @@ async function sendResponse(response: Response, outgoing: ServerResponse): Promi
   outgoing.on('close', () => {
     if (!outgoing.writableFinished) reader.cancel().catch(() => {})
   })
+  // Seen at once, also while the peer takes nothing and nothing is read.
+  reader.closed.catch(() => outgoing.socket?.destroy())
   const first = await reader.read()
   if (first.done) return void outgoing.end()
   const second = reader.read()

@@ -65,6 +65,20 @@ describe('recipients', () => {
     expect(await recipients()).toMatchObject([JORG])
   })
 
+  test('JSON that declares UTF-8 and is Windows-1252 is refused; without a charset it is read, and the answer says so', async () => {
+    const body = encoded('{"name":"Jörg","email":"jorg@acme.example"}', 'windows-1252')
+    const send = (type: string) =>
+      fetch(`${base()}/v4/recipient`, { method: 'POST', headers: { 'content-type': type }, body })
+    const refused = await send('application/json; charset=utf-8')
+    expect([refused.status, await refused.text()]).toEqual([
+      400,
+      expect.stringContaining('line 1, column 11: the byte 0xF6 is no UTF-8, which its Content-Type declares'),
+    ])
+    expect(await recipients()).toEqual([])
+    const read = await send('application/json')
+    expect([read.status, read.headers.get('x-body-encoding')]).toEqual([201, 'windows-1252'])
+  })
+
   test('a workbook, by the API and by the console', async () => {
     const body = await workbook()
     const sent = await fetch(`${base()}/v4/recipient/import`, { method: 'POST', body })

@@ -200,6 +200,26 @@ describe('kv export and import', () => {
     expect([value, ttl > 0]).toEqual([' 2 ', true])
   }, 30_000)
 
+  test.each([
+    ['a value that is too large', [['k', 'x'.repeat(1_100_000)]], 2, 'maxValueSize allows 1'],
+    [
+      'too many keys',
+      Array.from({ length: 1001 }, (_, index) => [`k${index}`, 'v']),
+      1,
+      'Maximum number of keys (1000) reached in namespace: other: Delete keys, or raise Butler.keyValueStore.maxKeysPerNamespace.',
+    ],
+  ])(
+    '%s in the second namespace: nothing is stored, and the limit is named',
+    async (_what, pairs, exit, reason) => {
+      const lines = [['etl', 'a', '1'], ...pairs.map(([key, value]) => ['other', key, value])]
+      const { code, stderr } = await piped(['kv', 'import'], ['namespace,key,value', ...lines].join('\n'))
+      expect([code, stderr]).toEqual([exit, expect.stringContaining(reason)])
+      expect(stderr).toStartWith('error: kv import: standard input: ')
+      expect(await valueAt('etl', 'a')).toBeUndefined()
+    },
+    30_000,
+  )
+
   test('what cannot be used as a whole replaces nothing', async () => {
     expect((await run(['kv', 'set', 'kept', 'old', 'value'])).code).toBe(0)
     const broken = [

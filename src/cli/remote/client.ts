@@ -274,7 +274,11 @@ interface ErrorBody {
 
 function refused({ what, switchedOff }: RemoteCall, { status, text }: RemoteAnswer): CommandFailure {
   const { error, details, message, issues } = errorBody(text)
-  const said = [error, details ?? message].filter((part) => typeof part === 'string').join(': ') || text.slice(0, 200)
+  // Answers of newer endpoints have both others in their message.
+  const isSaid = typeof details === 'string' && String(message).startsWith(String(error))
+  const said =
+    [error, isSaid ? undefined : message, details].filter((part) => typeof part === 'string').join(': ') ||
+    text.slice(0, 200)
   const why = `${said}${unsaidIssues(issues, said)}`
   return new CommandFailure(
     status === 400 ? EXIT.badInput : EXIT.unreachable,

@@ -57,7 +57,10 @@ interface Counts {
   readonly skipped: number
 }
 
-/** `file` absent = standard input. One namespace after the other; what was imported before a failure stays. */
+/**
+ * `file` absent = standard input. All in one call, which stores all or nothing. A file that is too large for one goes one namespace
+ * after the other, and what was imported before a failure stays.
+ */
 export function runKvImport(
   file: string | undefined,
   options: ImportOptions,
@@ -68,40 +71,49 @@ export function runKvImport(
     const what = file ?? 'standard input'
     const { format, namespaces } = await readPairs(await bytesOf(file, input), what, io)
     const total = { namespaces: 0, keys: 0, skipped: 0 }
-    for (const [namespace, pairs] of Object.entries(namespaces)) {
-      const { keys, skipped } = await importNamespace(remote, { format, namespace, pairs }, options.mode ?? 'merge')
-      total.namespaces += 1
+    for (const part of partsOf({ format, namespaces, what }, options.mode ?? 'merge')) {
+      const { keys, skipped } = await importPart(remote, part)
       total.keys += keys
       total.skipped += skipped
     }
+    total.namespaces = Object.keys(namespaces).length
     io.out(options.json ? JSON.stringify(total) : imported(total))
     return EXIT.ok
   })
 }
 
-interface Part {
-  readonly format: unknown
-  readonly namespace: string
-  readonly pairs: readonly unknown[]
+/** The content of one call, which is one transaction. */
+interface Part extends PairsOfFile {
+  readonly mode: string
+  readonly what: string
 }
 
-/** In one transaction, unless it is too large for one call. */
-async function importNamespace(remote: Remote, { format, namespace, pairs }: Part, mode: string) {
-  let [keys, skipped] = [0, 0]
-  for (const [index, piece] of piecesOf(pairs).entries()) {
-    const { text } = await remote.call({
-      method: 'POST',
-      path: '/v4/keyvaluesimport',
-      query: { mode: index === 0 ? mode : 'merge' },
-      body: { format, namespaces: { [namespace]: piece } },
-      what: `namespace "${namespace}"`,
-      switchedOff: SWITCHED_OFF,
-    })
-    const counts = JSON.parse(text) as Counts
-    keys += counts.keys
-    skipped += counts.skipped
+/** One, when all of it fits into one call. */
+function* partsOf(
+  { format, namespaces, what }: PairsOfFile & { readonly what: string },
+  mode: string,
+): Generator<Part> {
+  const all = Object.entries(namespaces)
+  const fits = piecesOf(all.flatMap(([namespace, pairs]) => [{ [namespace]: [] }, ...pairs])).length === 1
+  if (fits && all.length > 1) return yield { format, namespaces, mode, what }
+  for (const [namespace, pairs] of all) {
+    for (const [index, piece] of piecesOf(pairs).entries()) {
+      const part = { format, namespaces: { [namespace]: piece }, what: `namespace "${namespace}"` }
+      yield { ...part, mode: index === 0 ? mode : 'merge' }
+    }
   }
-  return { keys, skipped }
+}
+
+async function importPart(remote: Remote, { format, namespaces, mode, what }: Part): Promise<Counts> {
+  const { text } = await remote.call({
+    method: 'POST',
+    path: '/v4/keyvaluesimport',
+    query: { mode },
+    body: { format, namespaces },
+    what,
+    switchedOff: SWITCHED_OFF,
+  })
+  return JSON.parse(text) as Counts
 }
 
 function piecesOf(pairs: readonly unknown[]): (readonly unknown[])[] {

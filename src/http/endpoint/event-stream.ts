@@ -88,7 +88,13 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     let wake: () => void = () => {}
     let end: (() => void) | null = null
     let ended = false
-    let cutOff: () => void = close
+    /** Ends the connection, too. Does nothing when the stream is over. */
+    let fail: () => void = () => {}
+
+    function cutOff(): void {
+      fail()
+      close()
+    }
 
     function push(text: string): void {
       waiting.push(text)
@@ -98,11 +104,14 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     }
 
     function close(): void {
+      if (ended) return
       ended = true
       waiting = []
       end?.()
       end = null
       wake()
+      // A reader that takes nothing never comes to the end.
+      setTimeout(() => fail(), maxStandstillMs).unref()
     }
 
     function begin(): void {
@@ -158,10 +167,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     return new ReadableStream<Uint8Array>(
       {
         start(controller) {
-          cutOff = () => {
-            controller.error(new Error('the reader is too slow'))
-            close()
-          }
+          fail = () => controller.error(new Error('the reader is too slow'))
         },
         async pull(controller) {
           const piece = await nextPiece().catch((error: unknown) => {

@@ -42,6 +42,8 @@ export interface SelfAlerts extends Service {
 export function createChecker(deps: CheckerDeps, settings: CheckerSettings): SelfAlerts {
   const { db, writer, clock, log, conditions } = deps
   const raised = loadRaised(db)
+  /** Alerts of the run before, until the log has named them. */
+  const inherited = new Set(raised.keys())
   /** The last logged text of a condition that cannot be stored or checked. */
   const written = new Map<SelfCode, string>()
 
@@ -54,6 +56,7 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     if (!before && Object.keys(subjects).length > 0) return raise(code, { raisedAt: now, subjects })
     if (before && Object.keys(subjects).length === 0) return clear(code, before, now)
     if (before && JSON.stringify(subjects) !== JSON.stringify(before.subjects)) await change(code, before, subjects)
+    if (before && inherited.delete(code)) log.info(`SELF ${code} still stands: ${textOf({ subjects })}`)
   }
 
   async function raise(code: SelfCode, state: Raised): Promise<void> {
@@ -78,9 +81,9 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     for (const [subject, { text }] of Object.entries(subjects)) {
       if (!(subject in before.subjects)) log.error(`SELF ${code}: ${text}`)
     }
-    for (const [subject, { text }] of Object.entries(before.subjects)) {
-      if (!(subject in subjects)) log.info(`SELF ${code}: no longer: ${text}`)
-    }
+    const over = Object.entries(before.subjects).filter(([subject]) => !(subject in subjects))
+    for (const [, { text }] of over) log.info(`SELF ${code}: no longer: ${text}`)
+    if (over.length > 0) log.info(`SELF ${code} still stands: ${textOf({ subjects })}`)
     const state = { ...before, subjects }
     await writer.write((tx) => saveRaised(tx, code, state))
     raised.set(code, state)
@@ -134,7 +137,7 @@ function updated(
 
 const MAX_NAMED = 10
 
-function textOf({ subjects }: Raised): string {
+function textOf({ subjects }: Pick<Raised, 'subjects'>): string {
   const texts = Object.values(subjects).map(({ text }) => text)
   const more = texts.length - MAX_NAMED
   return [...texts.slice(0, MAX_NAMED), ...(more > 0 ? [`And ${more} more.`] : [])].join(' ')

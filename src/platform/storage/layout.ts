@@ -37,8 +37,9 @@ export function keepLayout(db: Database, file: string): void {
   const text = JSON.stringify(entries)
   const path = layoutFile(file)
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return
-  // Atomic, because an incomplete layout is useless after a crash.
-  writeFileSync(`${path}.new`, text, { mode: 0o600 })
+  // Atomic, because an incomplete layout is useless after a crash; a new file, never one that a link of this name leads to.
+  rmSync(`${path}.new`, { force: true })
+  writeFileSync(`${path}.new`, text, { mode: 0o600, flag: 'wx' })
   renameSync(`${path}.new`, path)
 }
 

@@ -105,6 +105,14 @@ describe('files of calendars', () => {
     expect(days()).toEqual(['2027-01-01'])
   })
 
+  test('an iCalendar file that is cut: the last good content stays, and the line is named', async () => {
+    const path = await start('a.ics', ICS)
+    writeFileSync(path, ICS.slice(0, ICS.indexOf('END:VEVENT')))
+    await until(() => troubles.length === 2)
+    expect(troubles[1]).toEqual(['feasts', expect.stringContaining('line 2, column 1: the event that begins here')])
+    expect(days()).toEqual(['2026-12-24'])
+  })
+
   test('a file that is not there', async () => {
     await start('a.ics', null)
     expect(days()).toEqual([])

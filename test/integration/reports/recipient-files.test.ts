@@ -78,6 +78,17 @@ test('the charset of the request names encodings that cannot be recognized', asy
   expect(await stored()).toMatchObject([{ name: 'Michał Żak' }])
 })
 
+test.each(['utf-8', '"UTF-8"', 'us-ascii'])(
+  'a body that is not in its declared charset %s is refused',
+  async (charset) => {
+    const bytes = Buffer.from('name;email\n\xc4nne;m@company.com', 'latin1')
+    const { status, body } = await send(bytes, `text/csv; charset=${charset}`)
+    expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining('line 2, column 1')])
+    expect(JSON.stringify(body)).toContain('the byte 0xC4 is no UTF-8, which its Content-Type declares')
+    expect(await stored()).toEqual([])
+  },
+)
+
 test('a header in capitals makes no second attribute', async () => {
   await api.call('POST', '/v4/recipient', { ...BODIES.recipient, email: 'a@company.com', attributes: { region: 'x' } })
   await send('NAME;EMAIL;ATTRIBUTES.REGION;GROUPS\nAnna;a@company.com;Nord;North', 'text/csv')

@@ -158,12 +158,12 @@ describe('footman check', () => {
   test.each([
     ['of Windows-1252', Buffer.from('day;name\n2026-01-06;K\xf6nige\n', 'latin1'), 'is read as Windows-1252'],
     ['with a lost letter', 'day;name\n2026-01-06;K\ufffdnige\n', 'in place of a lost letter in line 2'],
-  ])('a calendar file %s: all its days count', async (_, content, reason) => {
+  ])('a calendar file %s is used, with a hint', async (_, content, reason) => {
     const calendars = 'footman: {calendars: {holidays: {file: days.csv}}}'
     const { code, lines } = await check({ 'c.yaml': `${COMPLETE}  ${calendars}\n`, 'days.csv': content, ...PEMS })
     const at = lines.findIndex((line) => line.includes('footman.calendars.holidays.file'))
     expect([code, lines[at]]).toEqual([0, expect.stringContaining(reason)])
-    expect(lines.slice(at, at + 2).join()).toContain('save the file as UTF-8; all its days count')
+    expect(lines.slice(at, at + 2).join()).toContain('Hint: save the file as UTF-8,')
   })
 
   test.each([

@@ -473,6 +473,33 @@ describe('a restart', () => {
   })
 })
 
+test('two calendars that are damaged at a start: the alert names both, and the log the one that is left', async () => {
+  const site = world()
+  site.state.calendars.push('plant')
+  const damage = (name: string) => site.self.observers.calendar(name, 'no such file')
+  damage('holidays')
+  await site.pass(10_000)
+  // The alert about the first one stands over the restart.
+  site.restart()
+  damage('holidays')
+  damage('plant')
+  await site.pass(10_000)
+  const both =
+    'The file of calendar holidays cannot be used: no such file. The file of calendar plant cannot be used: no such file.'
+  const said = () => site.log.of('info').filter((line) => line.startsWith('SELF CALENDAR_UNREADABLE'))
+  expect(said()).toEqual([`SELF CALENDAR_UNREADABLE still stands: ${both}`])
+  site.self.observers.calendar('holidays', null)
+  await site.pass(10_000)
+  expect(said().slice(1)).toEqual([
+    'SELF CALENDAR_UNREADABLE: no longer: The file of calendar holidays cannot be used: no such file.',
+    'SELF CALENDAR_UNREADABLE still stands: The file of calendar plant cannot be used: no such file.',
+  ])
+  expect(site.of('CALENDAR_UNREADABLE')).toEqual(['raised'])
+  site.self.observers.calendar('plant', null)
+  await site.pass(10_000)
+  expect(site.of('CALENDAR_UNREADABLE')).toEqual(['raised', 'cleared'])
+})
+
 test('a second destination that is down is told in the log alone, and the alert is over with the last one', async () => {
   const site = world()
   site.state.destinations.set('ops-slack', {})

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { formatDay } from '../../../src/platform/calendar.ts'
 import { readIcs } from '../../../src/platform/calendar-files.ts'
+import { TextError } from '../../../src/platform/encodings.ts'
 
 function event(...lines: string[]): string {
   return ['BEGIN:VEVENT', 'UID:1', 'SUMMARY:Test', ...lines, 'END:VEVENT'].join('\r\n')
@@ -91,6 +92,7 @@ describe('days of iCalendar files', () => {
 
   test.each<[string, string[], string]>([
     ['times', ['DTSTART:20261224T120000Z'], 'it is no all-day event and is left out'],
+    ['no beginning', ['DTEND;VALUE=DATE:20261224'], 'it has no DTSTART and is left out'],
     [
       'other frequencies',
       ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=MONTHLY'],
@@ -136,8 +138,50 @@ describe('days of iCalendar files', () => {
   })
 
   test('an event that is broken does not spoil the next one, nor does a line that is no property', async () => {
+    const broken = event('DTSTART;VALUE=DATE:20260605', 'BEGIN:VALARM')
     const good = event('no property', 'DTSTART;VALUE=DATE:20260606', 'BEGIN:VALARM', 'TRIGGER:-P1D', 'END:VALARM')
-    expect(await days(event('DTSTART;VALUE=DATE', 'DTEND;VALUE=DATE:'), good)).toEqual(['2026-06-06'])
+    expect(await days(broken, good)).toEqual(['2026-06-06'])
+  })
+
+  const DAY = 'DTSTART;VALUE=DATE:20261224'
+  test.each<[string, string, string]>([
+    ['in an event', `BEGIN:VCALENDAR\n${event(DAY)}\nBEGIN:VEVENT\nDTSTART;VAL`, 'line 8, column 1: "" in DTSTART'],
+    ['between two lines of an event', `BEGIN:VCALENDAR\nBEGIN:VEVENT\n${DAY}\n`, 'line 2, column 1: the event'],
+    [
+      'in an event, with an end',
+      `BEGIN:VCALENDAR\nBEGIN:VEVENT\n${DAY}\nEND:VCALENDAR\n`,
+      'line 2, column 1: the event',
+    ],
+    ['before another event', calendar('BEGIN:VEVENT', DAY, event(DAY)), 'line 3, column 1: the event'],
+    ['after an event', `BEGIN:VCALENDAR\n${event(DAY)}\n\n`, 'line 6, column 1: the file is cut short'],
+    ['in its last word', `BEGIN:VCALENDAR\n${event(DAY)}\nEND:VCAL`, 'line 7, column 1: the file is cut short'],
+    ['in a second calendar', `${calendar(event(DAY))}BEGIN:VCALENDAR\n`, 'line 9, column 1: the file is cut short'],
+  ])('a file that is cut %s is refused with its line', async (_name, text, reason) => {
+    await expect(readIcs(text)).rejects.toThrow(reason)
+  })
+
+  test.each([
+    ['DTSTART;VALUE=DATE:20261302', '"20261302" in DTSTART is no date like 20261224'],
+    ['DTSTART;VALUE=DATE:2026\uFFFD224', '"2026\uFFFD224" in DTSTART is no date'],
+    ['DTSTART;VALUE=DATE', '"" in DTSTART is no date'],
+    ['DTSTART:20261224T250000Z', '"20261224T250000Z" in DTSTART is no date'],
+    [`${DAY}\r\nDTEND;VALUE=DATE:20261`, 'line 7, column 1: "20261" in DTEND'],
+    [`${DAY}\r\nEXDATE;VALUE=DATE:20261224,2026-11-31`, 'line 7, column 1: "2026-11-31" in EXDATE'],
+    [`${DAY}\r\nRDATE;VALUE=DATE:20261\r\n 32`, 'line 7, column 1: "2026132" in RDATE'],
+    [`${DAY}\r\nDURATION:P3\uFFFD`, '"P3\uFFFD" in DURATION is no duration like P3D'],
+  ])('a damaged date refuses the file with its line: %s', async (line, reason) => {
+    await expect(readIcs(calendar(event(line)))).rejects.toThrow(reason)
+    await expect(readIcs(calendar(event(line)))).rejects.toThrow(/^line [67], column 1: /)
+  })
+
+  test.each([
+    'DTSTART;TZID="Europe: Stockholm":20261224T120000',
+    'DTSTART:20261224T120000Z\nDURATION:PT1H30M',
+    'DTSTART:20261224T120000Z\nRDATE;VALUE=PERIOD:20261225T120000Z/PT2H,20261226T120000Z/20261226T130000Z',
+  ])('an event with a time is no damaged one: %s', async (line) => {
+    expect((await readIcs(calendar(event(line)))).warnings).toEqual([
+      'event "Test": it is no all-day event and is left out',
+    ])
   })
 
   test.each<[string, string[]]>([
@@ -315,7 +359,9 @@ test('1,000 files of random lines: refused or read, never a crash', async () => 
   )
   await fc.assert(
     fc.asyncProperty(fc.array(line, { maxLength: 30 }), async (lines) => {
-      await readIcs(calendar('BEGIN:VEVENT', ...lines, 'END:VEVENT'))
+      await readIcs(calendar('BEGIN:VEVENT', ...lines, 'END:VEVENT')).catch((error: unknown) => {
+        if (!(error instanceof TextError)) throw error
+      })
     }),
     { numRuns: 1000 },
   )
