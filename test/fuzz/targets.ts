@@ -17,6 +17,7 @@ import { Refusal } from '../../src/http/errors.ts'
 import { readIcs } from '../../src/platform/calendar-files.ts'
 import { describeCron, parseCron } from '../../src/platform/cron.ts'
 import { parseDuration, parseIsoDuration, parseSize } from '../../src/platform/duration.ts'
+import { TextError } from '../../src/platform/encodings.ts'
 import { parseFrequency } from '../../src/platform/frequency.ts'
 import { globMatcher } from '../../src/platform/glob.ts'
 import { parseOutsideJson } from '../../src/platform/json.ts'
@@ -345,7 +346,7 @@ const CALENDARS: Target = {
   ],
   most: 65_536,
   run: (text) => readIcs(text),
-  declares: (error) => error instanceof Error && error.constructor === Error,
+  declares: (error) => error instanceof TextError || (error instanceof Error && error.constructor === Error),
 }
 
 // --- MQTT ---
