@@ -98,7 +98,7 @@ export function next(delivery: DeliveryRecord, facts: Facts): 'attempt' | 'wait'
   if (facts.now >= facts.deadline) {
     const lastError = delivery.lastError ?? 'not tried before the deadline'
     const text = `${noun} failed to=${target} at the deadline: ${lastError}`
-    const event = { code: 'DELIVERY_DEADLINE', target: reachedBy(delivery, target), detail: lastError } as const
+    const event = { code: 'DELIVERY_DEADLINE', target: namedBy(delivery), detail: lastError } as const
     return { change: changed(delivery, 'failed', { lastError }), said: [{ level: 'error', text, event }] }
   }
   if (dueAt(delivery, facts.downUntil) > facts.passAt) return 'wait'
@@ -152,7 +152,7 @@ export function afterAttempt(
   const said = {
     level: state === 'sent' ? 'info' : 'warn',
     text: `${NOUNS[delivery.channel]} ${VERBS[state]} to=${receiverOf(delivery, target)}${detail && ` ${detail}`}`,
-    ...(code && isNews && { event: { code, target: reachedBy(delivery, target), detail } }),
+    ...(code && isNews && { event: { code, target: namedBy(delivery, target), detail } }),
   } as const
   const lastError = state === 'sent' ? null : detail
   return { change: changed(delivery, state, { attempts, target, lastError }), said: [said] }
@@ -167,7 +167,7 @@ function again(delivery: DeliveryRecord, detail: string, rule: RetryRule, now: n
   const attempts = delivery.attempts + 1
   const noun = NOUNS[channel]
   if (rule.most !== null && attempts >= rule.most) {
-    const event = { code: rule.failedCode, target: reachedBy(delivery, target), detail }
+    const event = { code: rule.failedCode, target: namedBy(delivery), detail }
     const said = { level: 'error', text: `${noun} failed to=${target} ${detail}`, event } as const
     return { change: changed(delivery, 'failed', { attempts, lastError: detail }), said: [said] }
   }
@@ -273,11 +273,15 @@ function newDelivery(
   return { ...part, id: randomUUID(), channel, documents, payload: { ...mail, ...shorter, messageId, only } }
 }
 
-/** All addresses of the mail, copies too; in a test the one that it goes to. */
-export function reachedBy({ channel, payload }: DeliveryRecord, target: string): string {
+/** All addresses of a mail, copies too; in a test those that it is meant for. */
+export function addressesOf({ payload, target }: Pick<DeliveryRecord, 'payload' | 'target'>): readonly string[] {
   const mail = payload as MailPayload
-  return isMail(channel) && mail.insteadOf === null ? addresseesOf(mail).join(', ') : target
+  return mail.insteadOf === null ? addresseesOf(mail) : target.split(', ')
 }
+
+/** Whom or what an event about a delivery names. */
+export const namedBy = (delivery: DeliveryRecord, target = delivery.target): string =>
+  isMail(delivery.channel) ? addressesOf(delivery).join(', ') : target
 
 /** In a test mails go to another address than that of the recipient. */
 function receiverOf({ payload }: DeliveryRecord, target: string): string {

@@ -8,6 +8,7 @@ import { cleanName, expandPattern } from '../patterns.ts'
 import type { RunEvent } from '../types.ts'
 import { type CarrierDeps, type CarrierSettings, sendFitting } from './carriers.ts'
 import type { Carrier } from './deliver.ts'
+import { addressesOf } from './delivery-rules.ts'
 import type { DeliveryRecord, Ledger, NewDelivery, RunRecord } from './ledger.ts'
 import type { RunLog } from './log.ts'
 import { linesAbove, mailOptions, noticeHtml } from './mail.tsx'
@@ -175,7 +176,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
 
 export interface Notice {
   readonly events: readonly RunEvent[]
-  readonly deliveries: readonly Pick<DeliveryRecord, 'channel' | 'target' | 'state'>[]
+  readonly deliveries: readonly Pick<DeliveryRecord, 'channel' | 'target' | 'state' | 'payload'>[]
   /** Address of the run. */
   readonly url: string
   /** The run before this one had failed. */
@@ -187,10 +188,10 @@ export function noticeText(run: RunRecord, { events, deliveries, url, recovered 
   const { counts, outcome, startedAt, finishedAt } = run
   const seconds = startedAt === null || finishedAt === null ? 0 : Math.round((finishedAt - startedAt) / 1000)
   const mails = deliveries.filter(({ channel }) => channel === 'email')
-  const addressed = new Set(mails.flatMap(({ target }) => target.split(', ')))
-  const reached = new Set(mails.flatMap(({ target, state }) => (state === 'sent' ? target.split(', ') : [])))
+  const addressed = new Set(mails.flatMap(addressesOf))
+  const reached = new Set(mails.filter(({ state }) => state === 'sent').flatMap(addressesOf))
   // People whose documents could not be made have no mail in the plan.
-  const missed = new Set(events.flatMap(({ recipient, level }) => (level === 'error' && recipient ? [recipient] : [])))
+  const missed = new Set(events.flatMap(({ recipient, level }) => (level === 'error' ? peopleOf(recipient) : [])))
   const planned = counts ? counts.mailsSent + counts.mailsFailed + counts.mailsHeld : 0
   const wanted = planned + (planned > 0 ? missed.difference(addressed).size : 0)
   const numbers = counts
@@ -210,12 +211,20 @@ export function noticeText(run: RunRecord, { events, deliveries, url, recovered 
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
+/** An event about a mail to several names them all. */
+const peopleOf = (recipient = ''): readonly string[] => (recipient === '' ? [] : recipient.split(', '))
+
 function reasonText({ code, recipient, report, block, details }: RunEvent, reached: ReadonlySet<string>): string {
   const reason = `${code} (${details})`
   if (!recipient) return `${report ?? 'run'}${block ? `, block ${block}` : ''}: ${reason}`
   if (code === 'MAIL_UNKNOWN') return `${recipient} may have got the mail: ${reason}`
-  const isReached = recipient.split(', ').some((address) => reached.has(address))
-  return isReached ? `${recipient} got less: ${reason}` : `${recipient} got nothing: ${reason}`
+  const people = new Set(peopleOf(recipient))
+  const fates = [
+    ['got nothing', people.difference(reached)],
+    ['got less', people.intersection(reached)],
+  ] as const
+  const said = fates.flatMap(([fate, those]) => (those.size > 0 ? [`${[...those].join(', ')} ${fate}`] : []))
+  return `${said.join(', ')}: ${reason}`
 }
 
 async function logAttachment(

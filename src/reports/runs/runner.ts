@@ -8,7 +8,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Service } from '../../platform/types.ts'
 import { type Admission, decide, type StartRequest } from './admission.ts'
 import { OUTCOME_MAIL } from './deliver.ts'
-import { reachedBy } from './delivery-rules.ts'
+import { namedBy } from './delivery-rules.ts'
 import { createEnding, type EndingDeps, type EndingSettings } from './ending.ts'
 import type { DeliveryRecord, RunRecord } from './ledger.ts'
 import { createMaking, type MakingDeps, type MakingSettings, type Trials } from './making.ts'
@@ -139,7 +139,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     const lastError = 'Footman ended while the mail server was taking the mail'
     await ledger.setDelivery(id, { state, attempts, nextAt: null, lastError, target })
     const details = channel === 'notification' ? `${OUTCOME_MAIL}: ${lastError}` : lastError
-    if (state === 'unknown') await note(run, { code: 'MAIL_UNKNOWN', recipient: reachedBy(delivery, target), details })
+    if (state === 'unknown') await note(run, { code: 'MAIL_UNKNOWN', recipient: namedBy(delivery), details })
   }
 
   async function cancel(runId: string): Promise<boolean> {

@@ -88,10 +88,11 @@ const event = (code: RunCode, details: string, more: object = {}) => ({
   details,
   ...more,
 })
-const mail = (target: string, state: 'sent' | 'failed' | 'unknown' = 'sent') => ({
+const mail = (target: string, state: 'sent' | 'failed' | 'unknown' = 'sent', cc: readonly string[] = []) => ({
   channel: 'email' as const,
   target,
   state,
+  payload: { to: target.split(', '), cc, bcc: [], insteadOf: null },
 })
 const notice = (changes: Partial<Notice> = {}): Notice => ({
   events: [],
@@ -145,11 +146,43 @@ test.each<[string, RunRecord, Notice, readonly string[]]>([
   [
     'a mail without its files',
     run('warning'),
-    notice({ events: [event('MAIL_INCOMPLETE', 'no files', { recipient: 'p1@company.com, copy@company.com' })] }),
+    notice({
+      events: [event('MAIL_INCOMPLETE', 'no files', { recipient: 'p1@company.com, copy@company.com' })],
+      deliveries: [mail('p1@company.com', 'sent', ['copy@company.com'])],
+    }),
     [
       'Report task "Weekly sales pack" finished with warnings after 15 s.',
       NUMBERS,
       'p1@company.com, copy@company.com got less: MAIL_INCOMPLETE (no files)',
+    ],
+  ],
+  [
+    'a mail that was refused, whose copy reached the same person with another mail',
+    run('warning'),
+    notice({
+      events: [event('MAIL_REJECTED', '550 spam', { recipient: 'p1@company.com, copy@company.com' })],
+      deliveries: [
+        mail('p1@company.com', 'failed', ['copy@company.com']),
+        mail('p2@company.com', 'sent', ['copy@company.com']),
+      ],
+    }),
+    [
+      'Report task "Weekly sales pack" finished with warnings after 15 s.',
+      NUMBERS,
+      'p1@company.com got nothing, copy@company.com got less: MAIL_REJECTED (550 spam)',
+    ],
+  ],
+  [
+    'a mail to several that ended at the deadline is one mail',
+    run('error', { counts: { ...COUNTS, mailsSent: 18, mailsFailed: 1 } }),
+    notice({
+      events: [event('DELIVERY_DEADLINE', '451 later', { recipient: 'p1@company.com, copy@company.com' })],
+      deliveries: [mail('p1@company.com', 'failed', ['copy@company.com'])],
+    }),
+    [
+      'Report task "Weekly sales pack" finished with errors after 15 s.',
+      '11 documents, 18 of 19 mails sent, 1 file, 11 hub items.',
+      'p1@company.com, copy@company.com got nothing: DELIVERY_DEADLINE (451 later)',
     ],
   ],
   [
