@@ -26,9 +26,7 @@ import {
   matchesLabels,
   mayConcern,
   newReload,
-  OVERLAP_MS,
   type Pauses,
-  spansToPoll,
 } from './qlik-rules.ts'
 import type { TriggerKind } from './schedules.ts'
 
@@ -277,8 +275,10 @@ interface PollSettings {
 function createPoll(parts: Parts, settings: PollSettings, on: { readonly consider: Consider; readonly fire: Fire }) {
   const { db, writer, armed, ended, qrs, clock, complaints } = parts
   const { pollMs, firstPollMs } = settings
-  /** Results that the poll has dealt with, and when they are forgotten. */
-  const handled = new Map<string, number>()
+  const feed = ended.feed(
+    { read: () => armed.checkpoint(POLLED), write: (at) => armed.setCheckpoint(POLLED, at) },
+    { everyMs: pollMs, settleMs: 0, aheadMs: CLOCK_DIFFERENCE_MS },
+  )
   let active = false
   let lastEarlyPoll = 0
 
@@ -296,15 +296,10 @@ function createPoll(parts: Parts, settings: PollSettings, on: { readonly conside
     const triggers = ofTasks(armed)
     if (triggers.length === 0) return
     const now = clock.now()
-    const since = Math.min(...triggers.map((one) => one.since))
-    for (const { from, upTo, polledUntil } of spansToPoll(armed.checkpoint(POLLED), since, now)) {
-      for (const one of await ended.between(from, upTo, (id) => handled.has(id), signal)) {
-        await on.consider(one)
-        for (const id of one.resultIds) handled.set(id, now + OVERLAP_MS + CLOCK_DIFFERENCE_MS + 2 * pollMs)
-      }
-      await armed.setCheckpoint(POLLED, polledUntil)
-    }
-    for (const [id, forgetAt] of handled) if (forgetAt < now) handled.delete(id)
+    const since = Math.max(now - LOOK_BACK_MS, Math.min(...triggers.map((one) => one.since)))
+    await feed.read({ now, since, signal }, async (found) => {
+      for (const one of found) await on.consider(one)
+    })
   }
 
   async function pollApps(signal: AbortSignal): Promise<void> {

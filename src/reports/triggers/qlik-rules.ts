@@ -114,33 +114,9 @@ export function afterAnswer(
   })
 }
 
-// The poll.
+// Times.
 
-const MINUTE_MS = 60_000
-export const OVERLAP_MS = 2 * MINUTE_MS
 /** By how much the clocks of Qlik Sense and of this computer may differ. */
-export const CLOCK_DIFFERENCE_MS = 5 * MINUTE_MS
+export const CLOCK_DIFFERENCE_MS = 5 * 60_000
 /** Events are made up for so long, and messages wait for QRS for so long. */
 export const LOOK_BACK_MS = 86_400_000
-/** Asked for with one question. */
-const SPAN_MS = 3_600_000
-
-/** A question for ends from `from` to before `upTo`. */
-export interface Span {
-  readonly from: number
-  readonly upTo: number
-  /** All ends before are known when it was answered. */
-  readonly polledUntil: number
-}
-
-/** `polledUntil`: by the last poll; null = there was none. `since`: before that no trigger was in force. */
-export function spansToPoll(polledUntil: number | null, since: number, now: number): readonly Span[] {
-  const polled = Math.min(polledUntil ?? now, now)
-  const first = Math.max(polled - OVERLAP_MS, now - LOOK_BACK_MS, since)
-  const spans: Span[] = []
-  for (let from = first; from < now; from += SPAN_MS) {
-    const end = Math.min(from + SPAN_MS, now)
-    spans.push({ from, upTo: end === now ? now + CLOCK_DIFFERENCE_MS : end, polledUntil: end })
-  }
-  return spans
-}

@@ -11,6 +11,7 @@ import { attemptsOf, failureReason } from '../../qlik/qrs/execution.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import { and, compare } from '../../qlik/qrs/filter.ts'
 import type { ExecutionReader, QrsClient, QrsExecutionResult, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
+import { createEndedFeed } from './ended-feed.ts'
 import {
   lastResultOf,
   mayHaveAttempts,
@@ -233,7 +234,7 @@ export function createEndedReader({ qrs, log }: EndedReaderDeps): EndedReader {
     return [...ended.values()].sort((a, b) => a.execution.stoppedAt - b.execution.stoppedAt)
   }
 
-  return {
+  const reader: EndedReader = {
     async between(from, to, isHandled, signal) {
       const found = (await resultsBetween(from, to, signal)).filter(({ id }) => !isHandled(id))
       const executionIds = found.flatMap(({ executionID }) => executionID ?? [])
@@ -244,7 +245,9 @@ export function createEndedReader({ qrs, log }: EndedReaderDeps): EndedReader {
       const results = await qrs.resultsOfExecutions(executionIds, signal)
       return endedOf(results, results, signal)
     },
+    feed: (checkpoint, settings) => createEndedFeed(reader, checkpoint, settings),
   }
+  return reader
 }
 
 // First import: the history begins with the last result of each task.

@@ -171,6 +171,35 @@ export interface EndedReader {
   ): Promise<readonly EndedOnSite[]>
   /** Those of these executions that have ended; as `between`. */
   ofExecutions(executionIds: readonly string[], signal?: AbortSignal): Promise<readonly EndedOnSite[]>
+  /** For a subscriber that reads on from its checkpoint and gets each end once. */
+  feed(checkpoint: EndedCheckpoint, settings: EndedFeedSettings): EndedFeed
+}
+
+/** Milliseconds since 1970: all ends before were handed over; null = there was no turn yet. */
+export interface EndedCheckpoint {
+  read(): number | null
+  write(at: number): unknown
+}
+
+/** Milliseconds. */
+export interface EndedFeedSettings {
+  /** From one turn to the next. */
+  readonly everyMs: number
+  /** An end is handed over when it is so old. */
+  readonly settleMs: number
+  /** By how much the clock of Qlik Sense may be ahead of this computer's. */
+  readonly aheadMs: number
+}
+
+export interface EndedFeed {
+  /**
+   * One turn: hands over what has ended since the last one, and not before `since`, in batches, oldest first. A batch that
+   * was not taken comes again with the next turn. Rejects with a `QrsError`, or as `take` does.
+   */
+  read(
+    turn: { readonly now: number; readonly since: number; readonly signal: AbortSignal },
+    take: (ended: readonly EndedOnSite[]) => Promise<void>,
+  ): Promise<void>
 }
 
 // Queries of the history and their answers; they cross into a worker thread.

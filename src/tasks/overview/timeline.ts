@@ -4,7 +4,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { QrsCompositeEvent } from '../../qlik/qrs/triggers.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import { TASK_TYPES } from '../executions/status.ts'
-import { isReported, readMark } from '../safety-net/store.ts'
+import { isReported, RECONCILED, readMark } from '../safety-net/store.ts'
 import { maintenanceEvent } from '../safety-net/watchdog.ts'
 import type { Run, Schedule } from '../schedule/types.ts'
 import type { Planned } from './due.ts'
@@ -50,8 +50,6 @@ interface Range {
 const MOST_FIRINGS = 300
 /** A planned start that is older says nothing about today. */
 const PLANNED_MS = 86_400_000
-const MARK_SINCE = 'reconciler.since'
-const MARK_LOOKED = 'reconciler.looked'
 
 type PlannedPart = Pick<TimelineQuery, 'planned' | 'gates' | 'known' | 'limits' | 'limitMs' | 'coming' | 'names'>
 
@@ -108,9 +106,9 @@ const isWatchedGate = (gate: QrsCompositeEvent, watched: ReadonlyMap<string, Sit
 
 /** Only where the reconciler has looked is it known that an execution is missing. */
 function knownSpan(db: Database, { from, to, now }: Range): readonly [from: number, to: number] {
-  const since = readMark(db, MARK_SINCE)
+  const since = readMark(db, RECONCILED.since)
   if (since === null) return [to, to]
-  const looked = readMark(db, MARK_LOOKED) ?? since
+  const looked = readMark(db, RECONCILED.until) ?? since
   return [Math.max(from, since), Math.min(to, looked, now)]
 }
 

@@ -5,16 +5,17 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
+import { OVERLAP_MS } from '../executions/ended-feed.ts'
 import type { EndedExecution, EndedOnSite, EndedReader } from '../executions/types.ts'
 import type { FoundEvent, SafetyNetEvents } from './events.ts'
 import { createSiteJob } from './site.ts'
-import { addHeardKind, claimedSuccess, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
+import { addHeardKind, claimedSuccess, heardKinds, isAnnounced, RECONCILED, readMark, writeMark } from './store.ts'
 
 interface ReconcilerDeps {
   readonly db: Database
   readonly clock: Clock
   readonly log: Logger
-  readonly site: Pick<EndedReader, 'between'>
+  readonly site: Pick<EndedReader, 'feed'>
   readonly events: SafetyNetEvents
   readonly history: { add(executions: readonly EndedExecution[]): Promise<void> }
   /** Whether a rule or a retry concerns such an end of the task. */
@@ -37,52 +38,47 @@ interface ReconcilerSettings {
 }
 
 const SETTLE_MS = 2 * 60_000
-const OVERLAP_MS = 2 * 60_000
 const FIRST_MS = 5000
-/** Looked at with one question; longer ago, where nothing is alerted, a day. */
-const SPAN_MS = 3_600_000
-const OLD_SPAN_MS = 86_400_000
 /** An execution that began so long ago and ends now was closed by a server that was restored or restarted. */
 const LONG_RUN_MS = 7 * 86_400_000
 const DEDUP_MS = 86_400_000
-const SINCE = 'reconciler.since'
-const LOOKED = 'reconciler.looked'
 
 export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSettings): Service {
   const { db, clock, log } = deps
   const { settleMs = SETTLE_MS, firstMs = FIRST_MS, intervalMs } = settings
-  /** Results that were dealt with, and when they are forgotten. */
-  const handled = new Map<string, number>()
+  const since = () => readMark(db, RECONCILED.since) ?? clock.now()
+  const feed = deps.site.feed(
+    {
+      read: () => readMark(db, RECONCILED.until) ?? since(),
+      write: (at) => writeMark(db, RECONCILED.until, at),
+    },
+    { everyMs: intervalMs, settleMs, aheadMs: 0 },
+  )
 
   async function reconcile(signal: AbortSignal): Promise<void> {
     const now = clock.now()
-    const until = now - settleMs
-    const from = beginning(now)
-    let old: EndedExecution[] = []
+    const old: EndedExecution[] = []
+    noticeSetBack(now)
     try {
-      // After a long outage one answer would be too large.
-      for (let start = from, end = from; start < until && !signal.aborted; start = end) {
-        end = Math.min(start + (start + OLD_SPAN_MS < until ? OLD_SPAN_MS : SPAN_MS), until)
-        old = [...old, ...(await examine(start, end, now, signal))]
-      }
+      await feed.read({ now, since: since(), signal }, async (ended) => {
+        await deps.history.add(ended.map(({ execution }) => execution))
+        for (const one of ended) if (await consider(one, now)) old.push(one.execution)
+      })
     } finally {
       logOld(old, now)
     }
-    for (const [id, forgetAt] of handled) if (forgetAt < now) handled.delete(id)
   }
 
   /** The clock of this computer may have been ahead when it was noted how far the look came. */
-  function beginning(now: number): number {
-    const since = readMark(db, SINCE) ?? now
-    const looked = readMark(db, LOOKED) ?? since
-    if (since <= now && looked <= now) return Math.max(since, looked - OVERLAP_MS)
+  function noticeSetBack(now: number): void {
+    const looked = Math.max(since(), readMark(db, RECONCILED.until) ?? now)
+    if (looked <= now) return
     log.warn(
-      `RECONCILER: The clock of this computer was set back: ended executions were looked for until ${deps.logTime(Math.max(looked, since))} already. It goes on from now, ${deps.logTime(now)}`,
+      `RECONCILER: The clock of this computer was set back: ended executions were looked for until ${deps.logTime(looked)} already. It goes on from now, ${deps.logTime(now)}`,
     )
     const again = now - settleMs - OVERLAP_MS
-    writeMark(db, SINCE, Math.min(since, again))
-    writeMark(db, LOOKED, again)
-    return again
+    writeMark(db, RECONCILED.since, Math.min(since(), again))
+    writeMark(db, RECONCILED.until, again)
   }
 
   function logOld(old: readonly EndedExecution[], now: number): void {
@@ -92,19 +88,6 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
     log.info(
       `RECONCILER: ${old.length} executions ended without a message and were recorded, too old for an alert; the first is one of task "${first.taskName}" (${first.taskId}), ${age}`,
     )
-  }
-
-  /** Resolves with what was too old for an alert. */
-  async function examine(from: number, to: number, now: number, signal: AbortSignal): Promise<EndedExecution[]> {
-    const old: EndedExecution[] = []
-    const found = await deps.site.between(from, to, (id) => handled.has(id), signal)
-    await deps.history.add(found.map(({ execution }) => execution))
-    for (const one of found) {
-      if (await consider(one, now)) old.push(one.execution)
-      for (const id of one.resultIds) handled.set(id, now + settleMs + 2 * OVERLAP_MS + 2 * intervalMs)
-    }
-    writeMark(db, LOOKED, to)
-    return old
   }
 
   /** True for a find that is too old for an alert. */
@@ -159,7 +142,7 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
     name: 'reconciler',
     async start() {
       // Ends before the first start of Footman are not reported.
-      if (readMark(db, SINCE) === null) writeMark(db, SINCE, clock.now())
+      if (readMark(db, RECONCILED.since) === null) writeMark(db, RECONCILED.since, clock.now())
       job.start()
     },
     stop: job.stop,

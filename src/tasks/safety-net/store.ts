@@ -95,6 +95,9 @@ const SQL = {
 
 // Checkpoints: instants that must survive a restart, by name.
 
+/** The reconciler has seen all ends between these two. */
+export const RECONCILED = { since: 'reconciler.since', until: 'reconciler.looked' } as const
+
 /** Milliseconds since 1970; null when it was never set. */
 export function readMark(db: Database, name: string): number | null {
   return db.get<{ at: number }>(SQL.mark, name)?.at ?? null

@@ -6,7 +6,6 @@ import {
   concernedByEnd,
   mayConcern,
   newReload,
-  spansToPoll,
 } from '../../../../src/reports/triggers/qlik-rules.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../../support/events.ts'
 import { qrsTask } from '../../../support/fake-qrs.ts'
@@ -130,39 +129,5 @@ describe('a message after the answer', () => {
     const settled = new Set(isSettled ? ['e1'] : [])
     const [after] = afterAnswer([{ executionId: 'e1', attempts }], { settled, isUnreachable }, NOW, pauses)
     expect(after).toMatchObject(expected)
-  })
-})
-
-describe('the poll', () => {
-  const AHEAD = 5
-  test.each([
-    ['at the first start: two minutes', null, -60, [[-2, AHEAD, 0]]],
-    ['a minute after the last', -1, -60, [[-3, AHEAD, 0]]],
-    ['from the time when the first trigger was made', -1, -2, [[-2, AHEAD, 0]]],
-    [
-      'after an outage, an hour a question',
-      -100,
-      -1000,
-      [
-        [-102, -42, -42],
-        [-42, AHEAD, 0],
-      ],
-    ],
-    ['after the clock was set back', 60, -60, [[-2, AHEAD, 0]]],
-    ['of triggers to come', -1, 1, []],
-  ] as const)('%s', (_what, polled, since, expected) => {
-    const minute = (count: number) => NOW + count * MINUTE
-    const spans = spansToPoll(polled === null ? null : minute(polled), minute(since), NOW)
-    const inMinutes = spans.map(({ from, upTo, polledUntil }) =>
-      [from, upTo, polledUntil].map((one) => (one - NOW) / MINUTE),
-    )
-    expect(inMinutes as unknown).toEqual(expected)
-  })
-
-  test('looks back a day at most, without a gap', () => {
-    const spans = spansToPoll(NOW - 90 * DAY, NOW - 90 * DAY, NOW)
-    expect(spans.map(({ from }) => (NOW - from) / HOUR)).toEqual(Array.from({ length: 24 }, (_, hour) => 24 - hour))
-    expect(spans.slice(1).every(({ from }, index) => from === spans[index]!.upTo)).toBe(true)
-    expect(spans.at(-1)).toMatchObject({ upTo: NOW + 5 * MINUTE, polledUntil: NOW })
   })
 })

@@ -1,6 +1,7 @@
 /** The reconciler with a moved clock and a site made of a list of ends. */
 import { describe, expect, test } from 'bun:test'
-import type { EndedExecution } from '../../../../src/tasks/executions/types.ts'
+import { createEndedFeed } from '../../../../src/tasks/executions/ended-feed.ts'
+import type { EndedExecution, EndedReader } from '../../../../src/tasks/executions/types.ts'
 import { createLostMessages, createReconciler } from '../../../../src/tasks/safety-net/reconciler.ts'
 import { readMark } from '../../../../src/tasks/safety-net/store.ts'
 import { TASK_ID } from '../../../support/events.ts'
@@ -34,6 +35,13 @@ function scene() {
   let wanted: readonly string[] = ['failed', 'aborted']
   let listensSince = Number.NEGATIVE_INFINITY
 
+  const between: EndedReader['between'] = async (from, to, isHandled) => {
+    asked.push([from - NOW, to - NOW])
+    return site
+      .filter(({ stoppedAt, resultId }) => stoppedAt >= from && stoppedAt < to && !isHandled(resultId ?? ''))
+      .map((execution) => ({ execution, task: qrsTask(), resultIds: [execution.resultId ?? ''] }))
+  }
+
   async function look(): Promise<void> {
     const reconciler = createReconciler(
       {
@@ -46,14 +54,7 @@ function scene() {
             return clock.now()
           },
         },
-        site: {
-          async between(from, to, isHandled) {
-            asked.push([from - NOW, to - NOW])
-            return site
-              .filter(({ stoppedAt, resultId }) => stoppedAt >= from && stoppedAt < to && !isHandled(resultId ?? ''))
-              .map((execution) => ({ execution, task: qrsTask(), resultIds: [execution.resultId ?? ''] }))
-          },
-        },
+        site: { feed: (checkpoint, settings) => createEndedFeed({ between }, checkpoint, settings) },
         history: { add: async (executions) => void recorded.push(...executions) },
         confirmSuccess: async (eventId) => void confirmed.push(eventId),
         wants: (_type, outcome) => wanted.includes(outcome),
