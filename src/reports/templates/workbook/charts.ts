@@ -35,19 +35,47 @@ export async function fillChart(path: string, copy: boolean, request: ChartReque
   const text = await parts.source.text(path)
   const document = await parseXml(text, path)
   const edits = new Edits()
-  for (const formula of elements(document, 'f')) moveSeries(formula, request, edits)
+  const known = await parts.source.relationships(path)
+  // Series that a filter of the chart hides have their cells in `sqref`.
+  for (const name of ['f', 'sqref']) for (const formula of elements(document, name)) moveSeries(formula, request, edits)
   if (hasTags(text)) await visitText(document, fillVisitor(scope, NO_PICTURES), DRAWING_DIALECT, new Map())
+  const shapes = known.find((one) => kindOf(one) === 'chartUserShapes' && parts.source.has(one.target))
+  if (shapes && !copy)
+    parts.write(shapes.target, await movedShapes(shapes.target, request), parts.typeOf(shapes.target))
   if (!copy && !edits.changed && !hasTags(text)) return path
   const written = copy ? parts.free(path) : path
   parts.write(written, await serializeXml(document), parts.typeOf(path))
   if (copy) {
-    const relationships = await parts.source.relationships(path)
     await parts.writeRelationships(
       written,
-      await Promise.all(relationships.map((relationship) => copied(relationship, parts))),
+      await Promise.all(known.map((relationship) => copied(relationship, request))),
     )
   }
   return written
+}
+
+async function movedShapes(path: string, request: ChartRequest): Promise<string> {
+  const document = await parseXml(await request.parts.source.text(path), path)
+  moveLinks(document, request, new Edits())
+  return serializeXml(document)
+}
+
+/** Moves the cells that shapes show: the value of a text box, the range of a linked picture. The text of the template goes. */
+export function moveLinks(document: Document, request: ChartRequest, edits: Edits): void {
+  const { place, moves, isFilled } = request
+  const move = (shape: Element, attribute: string): void => {
+    const at = `${attribute === 'textlink' ? 'text box' : 'picture of cells'} on ${place.name}`
+    edits.mapAttribute(shape, attribute, (formula) => moves.formula(formula, place, { as: 'area', at }))
+  }
+  for (const picture of elements(document, 'cameraTool')) move(picture, 'cellRange')
+  for (const shape of elements(document, 'sp')) {
+    const link = shape.getAttribute('textlink') ?? ''
+    if (link === '') continue
+    move(shape, 'textlink')
+    const sheets = sheetsOf(link)
+    if (!(sheets.length > 0 ? sheets : [place.templateName]).some(isFilled)) continue
+    for (const field of elements(shape, 'fld')) for (const text of elements(field, 't')) edits.text(text, '')
+  }
 }
 
 /** Charts have no pictures with tags. */
@@ -75,12 +103,18 @@ function moveSeries(formula: Element, request: ChartRequest, edits: Edits): void
 }
 
 /** Styles, colours and workbooks of a chart belong to it alone. */
-async function copied(relationship: Relationship, parts: Parts): Promise<Relationship> {
+async function copied(relationship: Relationship, request: ChartRequest): Promise<Relationship> {
   const { target, external } = relationship
+  const { parts } = request
   if (external || kindOf(relationship) === 'image' || !parts.source.has(target)) return relationship
   const path = parts.free(target)
-  const isXml = extensionOf(target) === 'xml'
-  parts.write(path, isXml ? await parts.source.text(target) : await parts.source.bytes(target), parts.typeOf(target))
+  const content =
+    kindOf(relationship) === 'chartUserShapes'
+      ? await movedShapes(target, request)
+      : extensionOf(target) === 'xml'
+        ? await parts.source.text(target)
+        : await parts.source.bytes(target)
+  parts.write(path, content, parts.typeOf(target))
   return { ...relationship, target: path }
 }
 

@@ -9,7 +9,7 @@ import { hasTags, type Occurrence, pairTags, parseTags } from '../tags.ts'
 import { type Places, visitText } from '../text.ts'
 import { checkVisitor, fillVisitor } from '../visitors.ts'
 import { parseXml, serializeXml } from '../xml.ts'
-import { type ChartRequest, fillChart } from './charts.ts'
+import { type ChartRequest, fillChart, moveLinks } from './charts.ts'
 import { child, Edits, elements } from './dom.ts'
 import { cellAt, movedBy, type SheetPlace } from './moves.ts'
 import type { SheetContext } from './plan.ts'
@@ -21,6 +21,7 @@ export async function fillDrawing(path: string, copy: boolean, request: ChartReq
   const document = await parseXml(text, path)
   const edits = new Edits()
   moveAnchors(document, place, edits)
+  moveLinks(document, request, edits)
   const known = await parts.source.relationships(path)
   const relationships = await Promise.all(known.map((relationship) => relatedTarget(relationship, copy, request)))
   const related = relationships.some(({ target, fragment }, index) => {

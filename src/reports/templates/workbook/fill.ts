@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { Element } from '@xmldom/xmldom'
 import { ReportError } from '../../codes.ts'
 import { sheetNames } from '../../documents/xlsx-parts.ts'
 import type { Warn } from '../../types.ts'
@@ -18,11 +19,12 @@ import type { Book, BookSheet } from './book.ts'
 import { type BookNames, createBookNames } from './charts.ts'
 import { elements } from './dom.ts'
 import { fillFrame } from './frame.ts'
-import { createLayout, type Layout } from './layout.ts'
-import { createMoves, type Moves, type SheetPlace } from './moves.ts'
+import { type Area, createLayout, type Layout } from './layout.ts'
+import { createMoves, type Moves, readArea, type SheetPlace } from './moves.ts'
 import { createRowNames, type RowNames } from './names.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type PlanBlock, piecesOf } from './plan.ts'
+import { hasNoRows } from './references.ts'
 import { fillPivotCache, fillRelated, type TableCopy, withoutTags } from './related.ts'
 import { renderText, writeRows } from './rows.ts'
 import { createStyles, type Styles } from './styles.ts'
@@ -58,11 +60,13 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
   if (outputs.length === 0)
     throw new ReportError('NO_CYCLE_VALUES', 'no level of the template has a value: no sheet is left')
   const placesOf = new Map<string, Set<string>>()
+  const names = createBookNames(book.document, book.sheets)
   const moves = createMoves(
     outputs.map(({ place }) => place),
     (details, place) => {
       placesOf.set(details, (placesOf.get(details) ?? new Set()).add(place))
     },
+    names.formulaOf,
   )
   const stylesPath =
     book.relationships.find((one) => kindOf(one) === 'styles' && source.has(one.target))?.target ?? null
@@ -78,7 +82,7 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
       stylesPath,
       isFrom1904: /^(1|true)$/.test(elements(book.document, 'workbookPr')[0]?.getAttribute('date1904') ?? ''),
       isFilled: (name) => filled.has(name.toLowerCase()),
-      names: createBookNames(book.document, book.sheets),
+      names,
       rowNames: createRowNames(book.document, book.sheets),
     }
     for (const level of new Set(outputs.flatMap(({ place }) => place.level ?? []))) {
@@ -174,7 +178,18 @@ async function placeSheets({ book, scope, source }: FillRequest, parts: Parts): 
         own.flatMap(({ from, to }) => (from.path === to.path ? [] : [[from.name.toLowerCase(), to.name]])),
       )
       const name = names.get(one) ?? sheet.name
-      const place = { templateName: sheet.name, name, layout, level: levelOf(sheet), index, tables: renamed }
+      const empty = own.flatMap(({ from }) =>
+        from.rows && hasNoRows(from.rows, layout) ? [from.name.toLowerCase()] : [],
+      )
+      const place = {
+        templateName: sheet.name,
+        name,
+        layout,
+        level: levelOf(sheet),
+        index,
+        tables: renamed,
+        emptyTables: new Set(empty),
+      }
       outputs.push({ sheet, place, path, tables: new Map(own.map(({ from, to }) => [from.path, to])) })
     }
   }
@@ -197,17 +212,18 @@ async function readTables(book: Book, source: OfficePackage) {
       if (kindOf(relationship) !== 'table') continue
       const root = (await parseXml(await source.text(relationship.target), relationship.target)).documentElement
       const name = root?.getAttribute('displayName') ?? ''
-      found.set(relationship.target, { path: relationship.target, id: Number(root?.getAttribute('id')), name })
+      const rows = root && rowsOfTable(root)
+      found.set(relationship.target, { path: relationship.target, id: Number(root?.getAttribute('id')), name, rows })
     }
   }
   const ids = new Set([...found.values()].map(({ id }) => id))
   const names = new Set([...found.values()].map(({ name }) => name.toLowerCase()))
   for (const name of elements(book.document, 'definedName')) names.add((name.getAttribute('name') ?? '').toLowerCase())
 
-  function copyOf({ path, name }: TableCopy, index: number, parts: Parts): TableCopy {
+  function copyOf({ path, name, rows }: TableCopy, index: number, parts: Parts): TableCopy {
     let number = index + 1
     while (names.has(`${name}_${number}`.toLowerCase())) number++
-    const copy = { path: parts.free(path), id: Math.max(0, ...ids) + 1, name: `${name}_${number}` }
+    const copy = { rows, path: parts.free(path), id: Math.max(0, ...ids) + 1, name: `${name}_${number}` }
     names.add(copy.name.toLowerCase())
     ids.add(copy.id)
     parts.write(copy.path, null, parts.typeOf(path))
@@ -221,6 +237,15 @@ async function readTables(book: Book, source: OfficePackage) {
         return from ? [{ from, to: index === 0 ? from : copyOf(from, index, parts) }] : []
       }),
   }
+}
+
+/** The rows of a table of Excel between its header and its totals; null when it has none. */
+function rowsOfTable(table: Element): Area | null {
+  const area = readArea(table.getAttribute('ref') ?? '')
+  if (!area) return null
+  const top = area.top + Number(table.getAttribute('headerRowCount') ?? 1)
+  const bottom = area.bottom - Number(table.getAttribute('totalsRowCount') ?? 0)
+  return top <= bottom ? { ...area, top, bottom } : null
 }
 
 async function fillLevel(

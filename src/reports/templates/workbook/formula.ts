@@ -11,7 +11,29 @@ export interface Corner {
   readonly rowAbsolute: boolean
 }
 
-export interface Reference {
+/** A function around a token, or brackets (`name` is ''), and the argument that the token stands in. */
+export interface Call {
+  /** In capitals, without the prefix of newer functions: `STDEV.S` for `_xlfn.STDEV.S(`. */
+  readonly name: string
+  /** From 0. */
+  readonly argument: number
+  /** The first argument where it is a number, as in `SUBTOTAL(101,B5)`; else ''. */
+  readonly first: string
+  /** Brackets around several ranges: `SUM((A1,C1))`. */
+  readonly isUnion: boolean
+  readonly outer: Call | null
+}
+
+/** Where cells, or a name of them, stand in a formula. */
+export interface Use {
+  readonly call: Call | null
+  /** The function that they alone are an argument of, in capitals: `SUM` in `SUM(A1)`, `STDEV.S` in `_xlfn.STDEV.S(A1)`; else null. */
+  readonly argumentOf: string | null
+  /** The only argument of its function. */
+  readonly isOnly: boolean
+}
+
+export interface Reference extends Use {
   readonly kind: 'reference'
   /** The sheet with its quotes and `!`; '' for the sheet of the formula. */
   readonly prefix: string
@@ -20,10 +42,8 @@ export interface Reference {
   readonly start: Corner
   /** Null for a single cell. */
   readonly end: Corner | null
-  /** The function that the reference alone is an argument of, in capitals: `SUM` in `SUM(A1)`, `STDEV.S` in `_xlfn.STDEV.S(A1)`; else null. */
-  readonly argumentOf: string | null
-  /** The only argument of its function. */
-  readonly isOnly: boolean
+  /** A corner of a range whose other one is computed, as in `A1:OFFSET(A5,-1,0)`. */
+  readonly corner: 'start' | 'end' | null
   /**
    * The cell right above or below the loop of the formula that is meant, though its row is relative: a total of the loop or a cell that a
    * name means, which is the same for all rows; a figure of another column, which may be. Or, right below a loop, its running figure, which without rows stays what it is
@@ -32,15 +52,21 @@ export interface Reference {
   readonly neighbour: 'total' | 'figure' | 'running' | null
 }
 
-type ReadReference = Omit<Reference, 'argumentOf' | 'isOnly' | 'neighbour'>
+type ReadReference = Omit<Reference, 'call' | 'argumentOf' | 'isOnly' | 'corner' | 'neighbour'>
 
-/** The name of a table, cell range, function (with its `(`) or constant; or source that is none of them. */
-export interface Piece {
-  readonly kind: 'name' | 'function' | 'string' | 'other'
+/** Function (with its `(`), constant, or source that is none of them. */
+interface Piece {
+  readonly kind: 'function' | 'string' | 'other'
   readonly text: string
 }
 
-export type Token = Reference | Piece
+/** The name of cells, a value or a table. */
+export interface NameToken extends Use {
+  readonly kind: 'name'
+  readonly text: string
+}
+
+export type Token = Reference | NameToken | Piece
 
 const SHEET = String.raw`'(?:[^']|'')+'!|[\p{L}_\\][\p{L}\p{N}_.]*(?::[\p{L}_\\][\p{L}\p{N}_.]*)?!`
 const COLUMN = String.raw`\$?[A-Za-z]{1,3}`
@@ -67,45 +93,73 @@ const PLAIN =
 /** Signs that are a token of their own. */
 const SIGNS = new Set('()+-*/^&=<>,;{}%')
 
+/** Brackets around ranges and nothing else, as an argument. */
+const UNION = /\([^()"+*/^&=<>{};-]*\)\s*[,)]/y
+
 /** Reads a formula without its leading `=`. The texts of the tokens together are the formula. */
 export function tokenize(formula: string): Token[] {
   const tokens: Token[] = []
-  const calls: (string | null)[] = []
-  const addReference = (reference: ReadReference, end: number): void => {
+  let call: Call | null = null
+  const enter = (name: string): void => {
+    call = { name: name.replace(/^_XLFN\.(?:_XLWS\.)?/, ''), argument: 0, first: '', isUnion: false, outer: call }
+  }
+  /** @param end behind the cells or the name @param prefixes tokens that name a sheet before it */
+  const useUntil = (end: number, prefixes: number): Use => {
     const next = signAt(formula, end)
-    const previous = next === ',' || next === ')' ? tokens.findLast((token) => !isBlank(token)) : undefined
+    const previous = next === ',' || next === ')' ? lastBefore(tokens, tokens.length - prefixes) : undefined
     const isFirst = previous?.kind === 'function'
-    const isArgument = isFirst || (previous?.kind === 'other' && previous.text === ',')
-    const argumentOf = (isArgument && calls.at(-1)?.replace(/^_XLFN\./, '')) || null
-    const isOnly = argumentOf !== null && isFirst && next === ')'
-    const { kind, prefix, sheet, start } = reference
-    tokens.push({ kind, prefix, sheet, start, end: reference.end, argumentOf, isOnly, neighbour: null })
+    const isArgument =
+      isFirst || (previous?.kind === 'other' && (previous.text === ',' || (previous.text === '(' && call?.isUnion)))
+    const argumentOf = (isArgument && call?.name) || null
+    return { call, argumentOf, isOnly: argumentOf !== null && isFirst && next === ')' }
+  }
+  const addReference = ({ kind, prefix, sheet, start, end: last }: ReadReference, end: number): void => {
+    const { argumentOf, isOnly } = useUntil(end, 0)
+    const corner = signAt(formula, end) === ':' ? 'start' : isColon(tokens.at(-1)) ? 'end' : null
+    tokens.push({ kind, prefix, sheet, start, end: last, call, argumentOf, isOnly, corner, neighbour: null })
+  }
+  const addName = (text: string, end: number): void => {
+    const prefixes = isSheetPrefix(tokens.at(-1)) ? 1 : 0
+    const behind = formula[end] === '[' ? closing(formula, end) : end
+    tokens.push({ kind: 'name', text, ...useUntil(behind, prefixes) })
+  }
+  const addSign = (sign: string, at: number): void => {
+    if (sign === '(' || sign === '{') {
+      const before = sign === '(' ? lastBefore(tokens, tokens.length) : undefined
+      UNION.lastIndex = at
+      const isUnion = call !== null && (before?.kind === 'function' || isComma(before)) && UNION.test(formula)
+      call = isUnion && call ? { ...call, isUnion, outer: call } : { ...NO_CALL, outer: call }
+    } else if (sign === ')' || sign === '}') call = call?.outer ?? null
+    else if (sign === ',' && call && !call.isUnion) {
+      const before = call.argument === 0 ? tokens.at(-1) : undefined
+      const first = before?.kind === 'other' && /^\d+$/.test(before.text) ? before.text : call.first
+      call = { ...call, argument: call.argument + 1, first }
+    }
+    tokens.push({ kind: 'other', text: sign })
   }
   for (let at = 0, end = 0; at < formula.length; at = end) {
     const sign = formula[at]!
     if (SIGNS.has(sign)) {
       end = at + 1
-      if (sign === '(') calls.push(null)
-      else if (sign === ')') calls.pop()
-      tokens.push({ kind: 'other', text: sign })
+      addSign(sign, at)
       continue
     }
     PLAIN.lastIndex = at
     const plain = PLAIN.exec(formula)
     if (plain) {
       end = PLAIN.lastIndex
-      const call = plain[9]
+      const opened = plain[9]
       const start = plain[4] === undefined ? null : cornerOf(plain[1], plain[2], plain[3], plain[4])
       const last = plain[8] === undefined ? null : cornerOf(plain[5], plain[6], plain[7], plain[8])
-      if (call !== undefined) {
-        calls.push(call.slice(0, -1).toUpperCase())
-        tokens.push({ kind: 'function', text: call })
+      if (opened !== undefined) {
+        enter(opened.slice(0, -1).toUpperCase())
+        tokens.push({ kind: 'function', text: opened })
       } else if (plain[4] === undefined) tokens.push({ kind: 'other', text: plain[0] })
       else if (start && (last || plain[8] === undefined)) {
         addReference({ kind: 'reference', prefix: '', sheet: null, start, end: last }, end)
       }
       // The form of a reference, but beyond the sheet: a name.
-      else tokens.push({ kind: 'name', text: plain[0] })
+      else addName(plain[0], end)
       continue
     }
     if (sign === '[') {
@@ -124,17 +178,32 @@ export function tokenize(formula: string): Token[] {
       }
     }
     TOKEN.lastIndex = at
-    const [text = '', string, sheet, area, call, name] = TOKEN.exec(formula) ?? []
+    const [text = '', string, sheet, area, opened, name] = TOKEN.exec(formula) ?? []
     end = TOKEN.lastIndex
     const reference = area === undefined ? null : readReference(sheet ?? '', area)
     if (reference) addReference(reference, end)
     else if (string !== undefined) tokens.push({ kind: 'string', text })
-    else if (call !== undefined) {
-      calls.push(text.slice(0, -1).toUpperCase())
+    else if (opened !== undefined) {
+      enter(text.slice(0, -1).toUpperCase())
       tokens.push({ kind: 'function', text })
-    } else tokens.push({ kind: area !== undefined || name !== undefined ? 'name' : 'other', text })
+    } else if (area !== undefined || name !== undefined) addName(text, end)
+    else tokens.push({ kind: 'other', text })
   }
   return tokens
+}
+
+const NO_CALL = { name: '', argument: 0, first: '', isUnion: false } as const
+
+const isComma = (token: Token | undefined): boolean => token?.kind === 'other' && token.text === ','
+const isColon = (token: Token | undefined): boolean => token?.kind === 'other' && token.text === ':'
+/** `Detail!` before a name. */
+export const isSheetPrefix = (token: Token | undefined): boolean => token?.kind === 'other' && /[^!]!$/.test(token.text)
+
+/** The last token before the index that is no blank. */
+function lastBefore(tokens: readonly Token[], end: number): Token | undefined {
+  let index = end - 1
+  while (index >= 0 && isBlank(tokens[index]!)) index--
+  return tokens[index]
 }
 
 /** The index behind the quote that closes the one at `at`; two quotes stand for one. */

@@ -1,6 +1,6 @@
 /** References to one of several rows of a loop, whose copies are pieces with other rows between them. */
 import { MAX_FORMULA } from '../safety/formulas.ts'
-import { formatReference, type Reference } from './formula.ts'
+import { type Call, formatReference, type Reference, type Use } from './formula.ts'
 
 /** Cells with the prefix of their sheet. */
 export type Piece = Pick<Reference, 'start' | 'end' | 'prefix'>
@@ -49,11 +49,29 @@ const RANGES: ReadonlyMap<string, (argument: number) => boolean> = new Map([
   ).map((name) => [name, () => true] as const),
 ])
 
-/** Whether an argument of a function is a list of ranges, one range, or a value (null). The name may have the prefix of newer functions. */
-export function takesRange(name: string, argument: number): 'list' | 'range' | null {
-  const plain = name.replace(/^_XLFN\.(_XLWS\.)?/, '')
-  if (RANGES.get(plain)?.(argument) ?? LISTS.has(plain)) return LISTS.has(plain) ? 'list' : 'range'
+/** Whether cells or a name stand alone as an argument that is a list of ranges, or one range; null: they are one value, or not alone. */
+export function takesRange({ argumentOf, call }: Use): 'list' | 'range' | null {
+  if (argumentOf === null || !call) return null
+  return kindOf(call)
+}
+
+function kindOf({ name, argument }: Call): 'list' | 'range' | null {
+  if (RANGES.get(name)?.(argument) ?? LISTS.has(name)) return LISTS.has(name) ? 'list' : 'range'
   return null
+}
+
+/** Functions of the place of a cell, which is one cell also where a range may stand. */
+const PLACES = new Set(words('ROW COLUMN OFFSET AREAS'))
+
+/** Whether a single cell stands where Excel expects several: `SUM(D6)`, which Excel writes for `SUM(D6:D6)`. */
+export const standsForRange = (use: Use): boolean => takesRange(use) !== null && !PLACES.has(use.argumentOf ?? '')
+
+/** Whether the formula computes with it in an argument that is a range or a list: `B5` in `SUMPRODUCT(B5*C5)`. */
+export function isPartOfRange({ call }: Use): boolean {
+  for (let around = call; around; around = around.outer) {
+    if (kindOf(around) !== null && !PLACES.has(around.name)) return true
+  }
+  return false
 }
 
 /** Pieces that stand as arguments of a function, which takes 255 of them: more become one argument. */

@@ -1,5 +1,13 @@
 /** Moves references to where their cells lie in the filled workbook. */
-import { columnLetters, formatReference, type Reference, sheetPrefix, type Token, tokenize } from './formula.ts'
+import {
+  columnLetters,
+  formatReference,
+  type NameToken,
+  type Reference,
+  sheetPrefix,
+  type Token,
+  tokenize,
+} from './formula.ts'
 import {
   type Area,
   areaOf,
@@ -13,7 +21,8 @@ import {
   splitBy,
 } from './layout.ts'
 import { type MovedReference, writeFormula } from './lists.ts'
-import { lacksValues, referTo, type Standpoint } from './references.ts'
+import { effectsOfNoRows } from './no-rows.ts'
+import { hasNoRows, referTo, type Standpoint } from './references.ts'
 
 /** A sheet of the filled workbook, as references see it. */
 export interface SheetPlace {
@@ -26,6 +35,8 @@ export interface SheetPlace {
   readonly index: number
   /** New names of tables that were copied with the sheet, by their old ones in lower case. */
   readonly tables: ReadonlyMap<string, string>
+  /** Names of the tables of the template whose rows are those of a loop without any, in lower case. */
+  readonly emptyTables: ReadonlySet<string>
 }
 
 interface MoveOptions extends Standpoint {
@@ -54,12 +65,18 @@ export interface Moves {
 /** Functions that show something else in the place of an error. */
 const GUARDS = /^(_xlfn\.)?(IFERROR|IFNA|ISERROR|ISERR|ISNUMBER|AGGREGATE)\($/i
 
-export function createMoves(sheets: readonly SheetPlace[], ambiguous: Ambiguous): Moves {
+/** @param namedCells the formula of a defined name, as a sheet of the template sees it; null when there is none */
+export function createMoves(
+  sheets: readonly SheetPlace[],
+  ambiguous: Ambiguous,
+  namedCells: (name: string, sheet: string) => string | null,
+): Moves {
   const byName = new Map<string, SheetPlace[]>()
   for (const sheet of sheets) {
     const key = sheet.templateName.toLowerCase()
     byName.set(key, [...(byName.get(key) ?? []), sheet])
   }
+  const isAnyEmpty = sheets.some(({ layout }) => layout.blocks.some(isEmptied))
   const placesOf = (name: string) => byName.get(name.toLowerCase()) ?? []
 
   /** The sheet that a reference means; null when it is not in the workbook any more. */
@@ -90,11 +107,14 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: Ambiguous)
     const { cell, as = 'formula', within = NO_ITERATIONS } = options
     const from = place === here ? options : { cell: cell && null }
     const fixed = () => formatReference({ ...reference, start: { ...reference.start, rowAbsolute: true } })
-    const { areas, firstOf } = referTo(reference, place.layout, from, as === 'list')
-    if (firstOf !== null) {
-      warn(
-        `${formatReference(reference)} takes the first of ${firstOf} rows of a loop; ${fixed()} says so without a warning`,
-      )
+    const { areas, kept } = referTo(reference, place.layout, from, as === 'list')
+    if (kept) {
+      const own = formatReference(reference)
+      const remedy =
+        kept.which === 'first'
+          ? `${fixed()} says so without a warning`
+          : `write ${own}:${formatReference({ ...reference, prefix: '' })} for all of them, or take the value of =${own} from a cell of its own`
+      warn(`${own} takes the ${kept.which} of ${kept.of} rows of a loop; ${remedy}`)
     }
     if (reference.neighbour === 'figure' && [...within.keys()].some(({ count }) => count > 1)) {
       warn(
@@ -128,11 +148,21 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: Ambiguous)
     return formatReference(reference)
   }
 
-  function warnWithoutRows(reference: Reference, here: SheetPlace | null, warn: (details: string) => void): void {
+  const isEmptyArea = (reference: Reference, here: SheetPlace | null): boolean => {
     const place = reference.sheet === null ? here : placesOf(reference.sheet)[0]
-    if (!place || !lacksValues(reference, place.layout)) return
-    const call = `${reference.argumentOf}(${formatReference(reference)})`
-    warn(`${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`)
+    return place !== null && place !== undefined && hasNoRows(areaOf(reference), place.layout)
+  }
+
+  /** Whether the cells, the name or the column of a table at `index` hold nothing, as their loop has no rows. */
+  function isEmpty(token: Reference | NameToken, next: Token | undefined, here: SheetPlace): boolean {
+    if (token.kind === 'reference') return isEmptyArea(token, here)
+    const column = next?.kind === 'other' && next.text.startsWith('[') ? next.text : null
+    if (column !== null) {
+      const name = token.text.toLowerCase()
+      return !/#(?!Data)|@/i.test(column) && [here, ...sheets].some(({ emptyTables }) => emptyTables.has(name))
+    }
+    const [cells, more] = tokenize(namedCells(token.text, here.templateName) ?? '')
+    return cells?.kind === 'reference' && !more && isEmptyArea(cells, here)
   }
 
   return {
@@ -142,9 +172,10 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: Ambiguous)
       const warn = (details: string) => ambiguous(details, placeOf(here, options))
       let isPlain = true
       const isGuarded = tokens.some((token) => token.kind === 'function' && GUARDS.test(token.text))
+      if (isAnyEmpty && here && options.cell && !isGuarded)
+        effectsOfNoRows(tokens, (cells, index) => isEmpty(cells, tokens[index + 1], here)).forEach(warn)
       const moved = tokens.map((token): string | MovedReference => {
         if (token.kind === 'reference') {
-          if (!isGuarded && options.cell) warnWithoutRows(token, here, warn)
           const one = move(token, here, options, warn)
           if (typeof one === 'string') return one
           isPlain = false
@@ -160,6 +191,8 @@ export function createMoves(sheets: readonly SheetPlace[], ambiguous: Ambiguous)
     },
   }
 }
+
+const isEmptied = ({ collapsed, children }: Block): boolean => collapsed || children.some(isEmptied)
 
 const placeOf = (here: SheetPlace | null, { cell, at }: MoveOptions): string =>
   here && cell

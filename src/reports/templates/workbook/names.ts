@@ -6,7 +6,7 @@ import type { Document } from '@xmldom/xmldom'
 import type { Findings } from '../names.ts'
 import { createBookNames } from './charts.ts'
 import { elements } from './dom.ts'
-import { type Reference, sourceOf, type Token, tokenize } from './formula.ts'
+import { isSheetPrefix, type Reference, sourceOf, type Token, tokenize } from './formula.ts'
 import { type Block, columnsOf, createLayout, type Layout } from './layout.ts'
 import { takesRange } from './lists.ts'
 import { placeOf, type SheetPlan } from './plan.ts'
@@ -66,8 +66,10 @@ export function createRowNames(document: Document, sheets: readonly NamedSheet[]
       const named = new Set<Token>()
       const problems: string[] = []
       const around = layouts.get(sheet.toLowerCase())?.blocksAt(row, { left: column, right: column }) ?? []
-      for (const { token, prefix, call } of withCalls(tokens)) {
+      for (const [index, token] of tokens.entries()) {
         resolved.push(token)
+        const before = tokens[index - 1]
+        const prefix = isSheetPrefix(before) ? sourceOf(before!) : ''
         const formula = token.kind === 'name' ? names.formulaOf(prefix + token.text, sheet) : null
         const meant = formula === null ? null : meantBy(formula)
         if (!meant || token.kind !== 'name') continue
@@ -75,7 +77,7 @@ export function createRowNames(document: Document, sheets: readonly NamedSheet[]
         const name = prefix + token.text
         const loop = loops.at(-1)!
         const isInPieces = loops.length > 1 || loop.last > loop.first
-        const use = call && takesRange(call.name, call.argument)
+        const use = takesRange(token)
         if (use === 'range' && isInPieces) {
           problems.push(
             `the name ${name} takes some rows of a loop and not the others between them, which works in functions such as SUM only; let it take all rows of the loop, or put what belongs together into one row`,
@@ -145,38 +147,3 @@ function inColumn({ start, end, ...reference }: Reference, column: number): Refe
   const own = left === right ? start : { ...start, column, columnAbsolute: false }
   return { ...reference, prefix: '', sheet: null, start: own, end: null }
 }
-
-interface TokenInCall {
-  readonly token: Token
-  /** The sheet or workbook before a name: `Detail!`. */
-  readonly prefix: string
-  /** The function that the token alone is an argument of, and the number of the argument, from 0. */
-  readonly call: { readonly name: string; readonly argument: number } | null
-}
-
-function withCalls(tokens: readonly Token[]): readonly TokenInCall[] {
-  const calls: { name: string; argument: number }[] = []
-  const visible = tokens.flatMap((token, index) => (isBlank(token) ? [] : [index]))
-  const places = new Map(visible.map((index, place) => [index, place]))
-  const textAt = (place: number) => {
-    const token = tokens[visible[place] ?? -1]
-    return token === undefined || token.kind === 'reference' ? '' : token.text
-  }
-  return tokens.map((token, index) => {
-    const place = places.get(index)
-    if (place === undefined) return { token, prefix: '', call: null }
-    const text = textAt(place)
-    if (token.kind === 'function') calls.push({ name: text.slice(0, -1).toUpperCase(), argument: 0 })
-    else if (text === '(') calls.push({ name: '', argument: 0 })
-    else if (text === ')') calls.pop()
-    else if (text === ',' && calls.length > 0) calls.at(-1)!.argument++
-    const before = textAt(place - 1)
-    const prefix = /[^!]!$/.test(before) ? before : ''
-    const isArgument =
-      /(\(|^,)$/.test(textAt(prefix === '' ? place - 1 : place - 2)) && /^[,)]$/.test(textAt(place + 1))
-    const call = isArgument ? (calls.at(-1) ?? null) : null
-    return { token, prefix, call: call && { ...call } }
-  })
-}
-
-const isBlank = (token: Token): boolean => token.kind !== 'reference' && token.text.trim() === ''

@@ -15,24 +15,13 @@ import {
   type Rows,
   referredRow,
 } from './layout.ts'
-import { takesList } from './lists.ts'
-
-/** Functions that take one range, beside those that take lists. */
-const OF_A_RANGE = new Set(
-  'COUNTBLANK SUMPRODUCT COUNTIF COUNTIFS SUMIF SUMIFS AVERAGEIF AVERAGEIFS MAXIFS MINIFS MODE MODE.SNGL LARGE SMALL PERCENTILE PERCENTILE.INC QUARTILE QUARTILE.INC'.split(
-    ' ',
-  ),
-)
-
-/** For these a single cell in a loop means all its rows: Excel writes SUM(D6), not SUM(D6:D6). */
-export const aggregates = (reference: Reference): boolean =>
-  takesList(reference) || OF_A_RANGE.has(reference.argumentOf ?? '')
+import { isPartOfRange, standsForRange } from './lists.ts'
 
 /** One column of one row that stands for all rows of its loop: `B5:B5`, or `B5` as the only argument of `SUM`. */
 export const isOfColumn = (reference: Reference): boolean => {
   const { start, end, isOnly } = reference
   if (end) return start.row === end.row && start.column === end.column
-  return isOnly && aggregates(reference)
+  return isOnly && standsForRange(reference)
 }
 
 /** Where a formula stands. */
@@ -48,8 +37,8 @@ type Ends = Pick<Reference, 'start' | 'end'>
 interface Referred {
   /** From top to bottom: several where other rows of the loop stand between them. Null when there are more than a formula has room for. */
   readonly areas: readonly Ends[] | null
-  /** A single cell of a loop seen from somewhere else: it keeps the first of these rows, which may not be meant. */
-  readonly firstOf: number | null
+  /** Of a single cell of a loop, seen from somewhere else: the row that it keeps, which may not be the one that is meant. */
+  readonly kept: { readonly which: 'first' | 'last'; readonly of: number } | null
 }
 
 /**
@@ -60,17 +49,17 @@ interface Referred {
  */
 export function referTo(reference: Reference, layout: Layout, from: Standpoint, grow = false): Referred {
   const { start, end } = reference
-  if (start.row === null) return { areas: [reference], firstOf: null }
-  if (!end && !grow && !aggregates(reference)) return single(reference, start.row, layout, from)
+  if (start.row === null) return { areas: [reference], kept: null }
+  if (!end && !grow && !standsForRange(reference)) return single(reference, start.row, layout, from)
   const area = areaOf(reference)
   const { limits, isStepped } = limitsOf(reference, area, layout, from)
   const rows = isStepped ? [limits] : piecesIn(area, layout, limits)
   const [only, ...others] = rows ?? []
-  if (!only || others.length > 0) return { areas: rows?.map((one) => asPiece(reference, one)) ?? null, firstOf: null }
-  if (!end && only.first === only.last) return { areas: [withRow(reference, only.first)], firstOf: null }
+  if (!only || others.length > 0) return { areas: rows?.map((one) => asPiece(reference, one)) ?? null, kept: null }
+  if (!end && only.first === only.last) return { areas: [withRow(reference, only.first)], kept: null }
   const upward = end?.row != null && start.row > end.row
   const ends = asEnds(reference, only)
-  return { areas: [upward ? { start: withRowOf(start, only.last), end: ends.start } : ends], firstOf: null }
+  return { areas: [upward ? { start: withRowOf(start, only.last), end: ends.start } : ends], kept: null }
 }
 
 const withRowOf = (corner: Corner, row: number): Corner => ({ ...corner, row })
@@ -95,18 +84,22 @@ function single(reference: Reference, row: number, layout: Layout, from: Standpo
   const { within = NO_ITERATIONS } = from
   const at = (seen: Seen, which: 'first' | 'last') =>
     withRow(reference, referredRow(layout, seen.row, columns, which, seen.within))
-  if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], firstOf: null }
+  if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], kept: null }
   const empty = reference.neighbour === 'running' && layout.blocksAt(row, columns).find(({ collapsed }) => collapsed)
-  if (empty) return { areas: [at({ row: row - (empty.last - empty.first + 1), within }, 'last')], firstOf: null }
+  if (empty) return { areas: [at({ row: row - (empty.last - empty.first + 1), within }, 'last')], kept: null }
   const stepped = step(reference, start, from)
-  if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], firstOf: null }
+  if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], kept: null }
   const { cell } = from
   const free = layout.blocksAt(row, columns).find((block) => !within.has(block) && block.count > 1)
+  if (reference.corner)
+    return { areas: [at({ row, within }, reference.corner === 'start' ? 'first' : 'last')], kept: null }
   // A cell beside the loop does not move with it, so that no row of the loop is next to it.
   const isNext = free && cell && free.left <= cell.column && cell.column <= free.right
   const isLast = isNext && cell.row === free.last + 1
-  const isClear = !free || cell === undefined || isLast || (isNext && cell.row === free.first - 1)
-  return { areas: [at({ row, within }, isLast ? 'last' : 'first')], firstOf: isClear ? null : free.count }
+  const isClear = isLast || (isNext && cell.row === free.first - 1)
+  const which = isLast ? 'last' : 'first'
+  const isKnown = !free || cell === undefined || (isClear && !isPartOfRange(reference))
+  return { areas: [at({ row, within }, which)], kept: isKnown ? null : { which, of: free.count } }
 }
 
 /** The first and the last row of a range. */
@@ -161,17 +154,9 @@ const holdsRow = (within: Iterations, row: number): boolean => {
   return false
 }
 
-/** Functions that have no result without a number, by the loop that gives them none. */
-const NEEDS_VALUES =
-  /^(AVERAGE|AVERAGEA|MEDIAN|MODE|MODE\.SNGL|STDEV|STDEVA|STDEVP|STDEV\.[SP]|VAR|VARA|VARP|VAR\.[SP]|AVEDEV|DEVSQ|GEOMEAN|HARMEAN)$/
-
-/** Whether the only argument of a function such as `AVERAGE` are cells of a loop without rows: it shows an error. */
-export function lacksValues(reference: Reference, layout: Layout): boolean {
-  const { isOnly, argumentOf } = reference
-  if (!isOnly || argumentOf === null || !NEEDS_VALUES.test(argumentOf)) return false
-  const { top, bottom } = areaOf(reference)
-  return layout.blocksAt(top, columnsOf(reference)).some(({ collapsed, last }) => collapsed && bottom <= last)
-}
+/** Whether these are cells of a loop without rows, and of nothing else. */
+export const hasNoRows = (area: Area, layout: Layout): boolean =>
+  layout.blocksAt(area.top, area).some(({ collapsed, last }) => collapsed && area.bottom <= last)
 
 /** A row of the template in some iterations. */
 interface Seen {

@@ -1,10 +1,11 @@
 /** Parts that belong to a sheet or to the workbook and hold references: tables, comments, controls, pivot tables. */
 import { kindOf, type Relationship } from '../parts.ts'
 import type { Scope } from '../scope.ts'
-import { escapeXml, parseXml, plainMarkup, serializeXml } from '../xml.ts'
+import { escapeXml, parseXml, plainMarkup, serializeXml, unescapeXml } from '../xml.ts'
 import type { ChartRequest } from './charts.ts'
 import { Edits, elements } from './dom.ts'
 import { fillDrawing } from './drawing.ts'
+import type { Area } from './layout.ts'
 import { cellAt, formatArea, growArea, type Moves, movedBy, readArea, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
 import type { SheetPlan } from './plan.ts'
@@ -16,6 +17,8 @@ export interface TableCopy {
   /** In the filled file. */
   readonly id: number
   readonly name: string
+  /** In the template, between header and totals; null when it has none. */
+  readonly rows: Area | null
 }
 
 interface RelatedRequest extends ChartRequest {
@@ -110,19 +113,24 @@ async function moveAttributes(
 }
 
 /** Boxes of comments and controls; VML of Excel is not always well-formed, so it is changed as text. */
-async function moveVml(path: string, copy: boolean, { parts, place }: RelatedRequest): Promise<string> {
+async function moveVml(path: string, copy: boolean, { parts, place, moves }: RelatedRequest): Promise<string> {
   const text = await parts.source.text(path)
   const { layout } = place
+  const movedFormula = (source: string) =>
+    escapeXml(moves.formula(unescapeXml(source), place, { as: 'area', at: `control on ${place.name}` }))
   const moved = text.replace(/<x:ClientData\b.*?<\/x:ClientData>/gs, (data) => {
     const row = Number(/<x:Row>\s*(\d+)\s*<\/x:Row>/.exec(data)?.[1] ?? Number.NaN)
     const column = /<x:Column>\s*(\d+)\s*<\/x:Column>/.exec(data)?.[1]
     const anchor = (/<x:Anchor>([^<]*)<\/x:Anchor>/.exec(data)?.[1] ?? '').split(',').map(Number)
     const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
     const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), layout)
-    return data.replace(/(<x:Row>\s*)\d+/, `$1${row + by}`).replace(/<x:Anchor>[^<]*</, () => {
-      const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
-      return `<x:Anchor>${numbers.join(', ')}<`
-    })
+    return data
+      .replace(/(<x:Row>\s*)\d+/, `$1${row + by}`)
+      .replace(/<x:Anchor>[^<]*</, () => {
+        const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
+        return `<x:Anchor>${numbers.join(', ')}<`
+      })
+      .replace(/(<x:Fmla(?:Link|Range|Pict|Txbx|Group)>)([^<]*)/g, (_, tag, source) => tag + movedFormula(source))
   })
   if (!copy && moved === text) return path
   const written = copy ? parts.free(path) : path
@@ -133,7 +141,7 @@ async function moveVml(path: string, copy: boolean, { parts, place }: RelatedReq
 
 async function fillTable(path: string, request: RelatedRequest): Promise<string> {
   const { parts, place, moves, plan, scope, tables } = request
-  const table = tables.get(path) ?? { path, id: 0, name: '' }
+  const table = tables.get(path) ?? { path, id: 0, name: '', rows: null }
   const document = await parseXml(await parts.source.text(path), path)
   const root = document.documentElement
   if (!root) return path

@@ -15,10 +15,11 @@ import {
   tokenize,
 } from './formula.ts'
 import { type Area, areaOf, areWithin, type Block, columnsOf, createLayout, type Layout, overlap } from './layout.ts'
+import { standsForRange } from './lists.ts'
 import { firstIteration, iterationsOf, readArea } from './moves.ts'
 import type { RowNames } from './names.ts'
 import { type Neighbours, withFixedRows } from './neighbours.ts'
-import { aggregates, isOfColumn, referTo, type Standpoint } from './references.ts'
+import { isOfColumn, referTo, type Standpoint } from './references.ts'
 
 /** `compared`: with the value of the cell; `limit`: of a colour scale, data bar or set of icons; `list`: the values to choose from. */
 type Use = 'condition' | 'compared' | 'limit' | 'list'
@@ -141,7 +142,7 @@ const touches =
 
 /** A single cell, unless a function takes all rows of its loop; in a list also the cells of a row, and not those of a column. */
 const meansRecord = ({ start, end, ...token }: Reference, use: Use): boolean =>
-  end === null ? !aggregates({ start, end, ...token }) : use === 'list' && start.column !== end.column
+  end === null ? !standsForRange(token) : use === 'list' && start.column !== end.column
 
 function problemOf(
   token: Reference,
@@ -152,7 +153,7 @@ function problemOf(
   layout: Layout,
 ): string | null {
   const isRange = token.end !== null
-  if (isRange ? isOfColumn(token) : aggregates(token)) return null
+  if (isRange ? isOfColumn(token) : standsForRange(token)) return null
   const name = formatReference(token)
   const own = isDeeper(loop, rule, layout) ? 'a name of the cell' : formatReference(withRelativeRows(token))
   const inLoop = `the loop in row ${loop.first}`
@@ -238,7 +239,7 @@ function settle(token: Reference, loops: readonly Block[], rule: Rule, use: Use,
   }
   if (samples.every(({ meant, moved }) => meant === moved)) return marked
   if (loops.length === 0) return samples.every(({ meant }) => meant === samples[0]?.meant) ? fixed : unclear
-  const isCell = token.end === null && !aggregates(token) && use !== 'list'
+  const isCell = token.end === null && !standsForRange(token) && use !== 'list'
   return isOfRow && isWithin && isCell ? ofRecord(token, loops, rule, on.layout) : unclear
 }
 

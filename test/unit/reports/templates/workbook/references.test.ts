@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { checkTemplate } from '../../../../../src/reports/templates/index.ts'
+import { unescapeXml } from '../../../../../src/reports/templates/xml.ts'
 import { relationships, zipOf } from '../../../../support/office.ts'
 import {
   type CellSource,
@@ -306,21 +307,90 @@ describe('rows next to one another', () => {
     expect(of('C').join(' ')).toEndWith(expected)
   })
 
-  test.each([
-    ['SUM(B2)', []],
-    ['MAX(B2:B2)+COUNT(B2)', []],
-    ['IFERROR(AVERAGE(B2),0)', []],
-    ['AVERAGE(B2,1)', []],
-    ['AVERAGE(B1:B2)', []],
-    ['AVERAGE(B2)', ['AVERAGE(B2)']],
-    ['_xlfn.STDEV.S(B$2:B$2)', ['STDEV.S(B$2:B$2)']],
-  ])('%s over a loop without rows: warnings %p', async (source, calls) => {
-    const { warnings } = await filled(bookOf([[null], [OPEN, CLOSE, null], [null, { f: source }]]), 0)
-    expect(warnings).toEqual(
-      calls.map(
-        (call) => `TEMPLATE_REFERENCE S!B3: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`,
-      ),
-    )
+  describe('over a loop without rows', () => {
+    const NAMES =
+      '<definedName name="sold">S!$B$2:$B$2</definedName><definedName name="mixed">S!$B$1:$B$2</definedName>'
+    const orders = (source: string) =>
+      workbook(
+        [
+          {
+            name: 'S',
+            xml: worksheet(
+              [['Product', 'n'], [OPEN, CLOSE], [], [null, null, null, { f: source }]]
+                .map((cells, index) => sheetRow(index + 1, cells))
+                .join(''),
+              '<tableParts count="1"><tablePart r:id="rId1"/></tableParts>',
+            ),
+            related: [['table', '../tables/table1.xml']],
+          },
+        ],
+        {
+          names: NAMES,
+          parts: {
+            'xl/tables/table1.xml':
+              '<table xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" id="1" name="Ord" displayName="Ord" ref="A1:B2"><tableColumns count="2"><tableColumn id="1" name="Product"/><tableColumn id="2" name="n"/></tableColumns></table>',
+          },
+        },
+      )
+
+    test.each([
+      'SUM(B2)',
+      'MAX(B2:B2)+COUNT(B2)',
+      'IFERROR(AVERAGE(B2),0)',
+      'AVERAGE(B2,1)',
+      'AVERAGE(B1:B2)',
+      'AVERAGE(mixed)',
+      'SUBTOTAL(109,B2)',
+      'COUNTIF(A2:A2,"x")',
+      'COUNTIF(A2:A2,"<>")',
+      'SUMPRODUCT(A2:A2,B2:B2)',
+      'COUNTA(Ord[#Headers])',
+      'ROWS(Ord[#All])',
+      'SUM(Ord[n])/2',
+      '2/B5',
+    ])('%s needs no warning', async (source) => {
+      expect((await filled(orders(source), 0)).warnings).toEqual([])
+      expect((await filled(orders(source), 1)).warnings).toEqual([])
+    })
+
+    test.each<readonly [source: string, call?: string]>([
+      ['AVERAGE(B2)'],
+      ['_xlfn.STDEV.S(B$2:B$2)', 'STDEV.S(B$2:B$2)'],
+      ['AVERAGE(sold)'],
+      ['AVERAGE(Ord[n])'],
+      ['SUBTOTAL(101,Ord[n])'],
+      ['SUBTOTAL(1,B2:B2)'],
+      ['AVERAGEIF(B2:B2,">0")'],
+      ['1+LARGE(B2:B2,1)', 'LARGE(B2:B2,1)'],
+      ['CORREL(A2:A2,B2:B2)'],
+      ['RANK(7,B2:B2)'],
+      ['MATCH("x",A2:A2,0)'],
+    ])('%s is an error', async (source: string, call: string = source) => {
+      expect((await filled(orders(source), 0)).warnings).toEqual([
+        `TEMPLATE_REFERENCE S!D4: ${call} is an error, as the loop has no row; IFERROR(${call},0) avoids it`,
+      ])
+      expect((await filled(orders(source), 1)).warnings).toEqual([])
+    })
+
+    test.each([
+      ['ROWS(B2:B2)', 'B2:B2'],
+      ['ROWS(Ord[n])', 'Ord[n]'],
+      ['COUNTBLANK(sold)', 'sold'],
+      ['COUNTIF(A2:A2,"<>x")', 'A2:A2'],
+      ['COUNTIFS(A2:A2,"")', 'A2:A2'],
+      ['SUMPRODUCT(--(B2:B2<10))', 'B2:B2'],
+      ['SUMPRODUCT((A2:A2<>"closed")*1)', 'A2:A2'],
+    ])('%s counts the empty row', async (source, cells) => {
+      expect((await filled(orders(source), 0)).warnings).toEqual([
+        `TEMPLATE_REFERENCE S!D4: ${source} counts the empty row that stays of a loop without rows; IF(COUNTA(${cells})=0,0,${source}) avoids it`,
+      ])
+    })
+
+    test('a division by a number of rows is an error', async () => {
+      expect((await filled(orders('SUM(B2)/COUNT(B2)'), 0)).warnings).toEqual([
+        'TEMPLATE_REFERENCE S!D4: the formula divides by COUNT(B2), which is 0, as the loop has no row; IFERROR avoids the error',
+      ])
+    })
   })
 
   test.each([
@@ -442,6 +512,40 @@ describe('rows next to one another', () => {
     ])
     expect((await filled(bookOf(rows), 1)).warnings).toEqual([])
   })
+
+  test.each([
+    ['SUM(B2:OFFSET(B3,-1,0))', 'SUM(B2:OFFSET(B5,-1,0))'],
+    ['SUM(B2:INDEX(B:B,ROW()-1))', 'SUM(B2:INDEX(B:B,ROW()-1))'],
+    ['SUM(B2:INDIRECT("B"&ROW()-1))', 'SUM(B2:INDIRECT("B"&ROW()-1))'],
+    ['SUM(INDEX(B:B,2):B2)', 'SUM(INDEX(B:B,2):B4)'],
+    ['SUM((A2,B2))', 'SUM((A2:A4,B2:B4))'],
+    ['NPV(0.1,B2)', 'NPV(0.1,B2:B4)'],
+    ['MATCH("P3",A2,0)', 'MATCH("P3",A2:A4,0)'],
+    ['_xlfn.XLOOKUP("P2",A2,B2)', '_xlfn.XLOOKUP("P2",A2:A4,B2:B4)'],
+    ['RANK(7,B2)', 'RANK(7,B2:B4)'],
+    ['_xlfn.CONCAT(A2)', '_xlfn.CONCAT(A2:A4)'],
+    ['ROWS(B2)', 'ROWS(B2:B4)'],
+    ['SUMX2MY2(A2,B2)', 'SUMX2MY2(A2:A4,B2:B4)'],
+    ['COUNTIF(A2,A1)', 'COUNTIF(A2:A4,A1)'],
+    ['SUMIF(A2,"P1",B2)', 'SUMIF(A2:A4,"P1",B2:B4)'],
+    ['IF(SUM(B2)>0,B2,ROUND(B2,0))', 'IF(SUM(B2:B4)>0,B4,ROUND(B4,0))'],
+    ['ROW(B2)', 'ROW(B4)'],
+    ['SUM({1,2},B2)', 'SUM({1,2},B2:B4)'],
+  ])('%s in the row below is %s', async (source, expected) => {
+    const { of, warnings } = await filled(bookOf([['x'], [OPEN, CLOSE], [null, null, { f: source }]]))
+    expect(of('C').map(unescapeXml)).toEqual([`C5=${expected}`])
+    expect(warnings).toEqual([])
+  })
+
+  test.each(['SUMPRODUCT(A2*B2)', 'SUM(ROUND(B2,0))', 'AND(B2>0)', 'SUM(IF(B2>0,1,0))', 'SUM((B2)*2)'])(
+    '%s computes with the last row, with a warning',
+    async (source) => {
+      const { warnings } = await filled(bookOf([['x'], [OPEN, CLOSE], [null, null, { f: source }]]))
+      expect(warnings).toContain(
+        'TEMPLATE_REFERENCE S!C3: B2 takes the last of 3 rows of a loop; write B2:B2 for all of them, or take the value of =B2 from a cell of its own',
+      )
+    },
+  )
 
   test('one warning names the first formulas that refer to the same cell', async () => {
     const rows = Array.from({ length: 7 }, () => [null, { f: 'B2*2' }] as const)
