@@ -174,7 +174,9 @@ export async function filledTemplate(parts: Parts, options: Options = {}): Promi
     chartPicture,
     fonts: async () => ({}) as FontSet,
   })
-  const changes = await (opened.format === 'docx' ? fillDocument(opened, scope) : fillPresentation(opened, scope, warn))
+  const changes = await (opened.format === 'docx'
+    ? fillDocument(opened, scope, warn)
+    : fillPresentation(opened, scope, warn))
   const file = directory.join('filled')
   await writePackage(opened, file, changes)
   const bytes = new Uint8Array(await readFile(file))

@@ -1,8 +1,10 @@
 /** Office templates of documents (docx): body, tables, headers, footers, notes, text boxes, content controls. */
 import type { Document, Element, Node } from '@xmldom/xmldom'
+import type { Warn } from '../types.ts'
 import { childElements, childNamed, childNodes, descendants, isElement, remove } from './dom.ts'
 import { Draft } from './draft.ts'
-import { checkKept, checkProperties, fillProperties } from './leftovers.ts'
+import { checkFields, outdatedFields } from './fields.ts'
+import { checkKept, checkProperties, fillProperties, hasFilledProperties } from './leftovers.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { kindOf } from './parts.ts'
@@ -126,15 +128,19 @@ export async function checkDocument(opened: OfficePackage, names: Names, finding
     const pictures = (root: Node, inner: Names) => checkPictures(root, findings, inner, `in ${wordsOf(place)}`, isBox)
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
   }
+  checkFields(await partsWithText(opened), await hasFilledProperties(opened), findings)
   await checkKept(opened, findings)
   await checkProperties(opened, names, findings)
 }
+
+const partsWithText = async (opened: OfficePackage) =>
+  Promise.all((await textParts(opened)).map(async ({ path, place }) => ({ place, xml: await opened.text(path) })))
 
 const wordsOf = (place: string) => (/\d$/.test(place) ? place : `the ${place}`)
 const isBox = ({ localName }: Element) => localName === 'txbxContent'
 
 /** Fills a document that has been checked. Returns the changes for `writePackage`. */
-export async function fillDocument(opened: OfficePackage, scope: Scope): Promise<Map<string, PartContent>> {
+export async function fillDocument(opened: OfficePackage, scope: Scope, warn: Warn): Promise<Map<string, PartContent>> {
   const draft = new Draft(opened, 'word/media')
   for (const { document, path, texts } of await taggedParts(opened)) {
     prepare(document)
@@ -146,7 +152,9 @@ export async function fillDocument(opened: OfficePackage, scope: Scope): Promise
     await releasePictures(document, path, before, draft)
     draft.set(path, packer.unpack(await serializeXml(document)))
   }
-  await askForFields(draft)
+  const outdated = outdatedFields(await partsWithText(opened), await hasFilledProperties(opened))
+  if (outdated !== null) warn('TEMPLATE_REFERENCE', outdated)
+  if (outdated !== null || TABLE_OF_CONTENTS.test(await opened.text(opened.mainPart))) await askForFields(draft)
   await fillProperties(draft, scope)
   return await draft.finish()
 }
@@ -226,12 +234,12 @@ function finish(document: Document): void {
   }
 }
 
+/** A table of contents is out of date once sections were repeated. */
 const TABLE_OF_CONTENTS = /<(?:\w+:)?instrText[^<>]*>\s*TOC\b|<(?:\w+:)?fldSimple[^<>]*instr="\s*TOC\b/
 
-/** A table of contents is out of date once sections were repeated: Office asks the reader whether to compute it. */
+/** Office asks the reader whether to compute the fields. */
 async function askForFields(draft: Draft): Promise<void> {
   const { source } = draft
-  if (!TABLE_OF_CONTENTS.test(await source.text(source.mainPart))) return
   const settings = (await source.relationships(source.mainPart)).find((one) => kindOf(one) === 'settings')
   if (!settings || !source.has(settings.target)) return
   const document = await parseXml(await source.text(settings.target), settings.target)

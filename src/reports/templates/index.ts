@@ -114,7 +114,7 @@ async function checkTags(source: OfficePackage, report: Definition): Promise<Che
       await checkDocument(source, names, findings)
       return {
         findings,
-        fill: async ({ scope, file }) => writePackage(source, file, await fillDocument(source, scope)),
+        fill: async ({ scope, file, warn }) => writePackage(source, file, await fillDocument(source, scope, warn)),
       }
     }
     case 'pptx': {

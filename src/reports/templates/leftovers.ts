@@ -31,6 +31,9 @@ async function* propertiesWithTags(opened: OfficePackage) {
 const isValue = (tag: Tag): tag is Extract<Tag, { kind: 'value' | 'expression' | 'literal' }> =>
   tag.kind === 'value' || tag.kind === 'expression' || tag.kind === 'literal'
 
+export const hasFilledProperties = async (opened: OfficePackage): Promise<boolean> =>
+  !(await propertiesWithTags(opened).next()).done
+
 /** Checks the tags of the properties of the file. */
 export async function checkProperties(opened: OfficePackage, names: Names, findings: Findings): Promise<void> {
   for await (const { texts } of propertiesWithTags(opened)) {

@@ -277,7 +277,7 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
     : [...sheet.relationships]
   if (copy) await parts.writeRelationships(path, relationships)
   if (!plan) return
-  const frame = await fillFrame({ plan, place, scope, moves, names, rowNames })
+  const frame = await fillFrame({ plan, place, scope, moves, names, rowNames, warn })
   if (!copy && !frame.changed && plan.cells.size === 0) return
   const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, warn }))
   if (folder === null) {

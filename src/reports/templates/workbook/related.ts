@@ -61,6 +61,11 @@ async function fillPart(relationship: Relationship, copy: boolean, request: Rela
       })
     case 'vmlDrawing':
       return await moveVml(target, copy, request)
+    case 'namedSheetView':
+      return await moveAttributes(target, copy, parts, (edits, document) => {
+        for (const filter of elements(document, 'nsvFilter'))
+          edits.mapAttribute(filter, 'ref', (ref) => grown(ref, place))
+      })
     case 'pivotTable':
       return await moveAttributes(target, false, parts, (edits, document) => {
         for (const location of elements(document, 'location'))
@@ -199,7 +204,7 @@ export async function fillPivotCache(
   const root = document.documentElement
   if (!root) return
   const edits = new Edits()
-  for (const source of elements(root, 'worksheetSource')) {
+  for (const source of [...elements(root, 'worksheetSource'), ...elements(root, 'rangeSet')]) {
     const sheet = source.getAttribute('sheet')
     const area = readArea(source.getAttribute('ref') ?? '')
     edits.mapAttribute(source, 'name', rename)

@@ -305,7 +305,8 @@ function valueCell(
   }
   const serial = display.as === 'text' ? dayOf(value, kind) : display.number
   if (serial === null) return asText()
-  const isDate = display.as === 'text' || column.type === 'date' || column.type === 'timestamp'
+  const isDay = dayOf(value, kind) !== null
+  const isDate = isDay || display.as === 'text' || column.type === 'date' || column.type === 'timestamp'
   const isNegative = isBeyondExcel(display, column)
   const number = serial - (isFrom1904 && isDate ? DAYS_BETWEEN_1900_AND_1904 : 0)
   if (isDate && (number < 0 || isNegative)) return asText()

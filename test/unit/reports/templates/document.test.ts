@@ -285,6 +285,73 @@ describe('other parts', () => {
   })
 })
 
+describe('a field', () => {
+  const char = (type: string) => `<w:r><w:fldChar w:fldCharType="${type}"/></w:r>`
+  const code = (...texts: readonly string[]) =>
+    texts.map((text) => `<w:r><w:instrText xml:space="preserve">${text}</w:instrText></w:r>`).join('')
+  const field = (...texts: readonly string[]) =>
+    `<w:p>${char('begin')}${code(...texts)}${char('separate')}${run('0')}${char('end')}</w:p>`
+  const bookmark = (name: string, content: string) =>
+    `<w:bookmarkStart w:id="7" w:name="${name}"/>${content}<w:bookmarkEnd w:id="7"/>`
+
+  test.each([
+    ['a formula', table(['a', '{{revenue}}'], ['', field(' =SUM(ABOVE) ')]), '{ =SUM(ABOVE) }'],
+    ['a simple one', '<w:p><w:fldSimple w:instr=" =B2+B3 "/></w:p>', '{ =B2+B3 }'],
+    ['a condition', field(' IF 1 &gt; 0 "high" "low" '), '{ IF 1 > 0 "high" "low" }'],
+    [
+      'a reference to a filled text',
+      bookmark('tot', paragraph('{{revenue}}')) + field(' REF tot \\h '),
+      '{ REF tot \\h }',
+    ],
+    [
+      'one by the name alone',
+      bookmark('tot', `<w:p>${run('{')}${run('{revenue}}')}</w:p>`) + field(' Tot '),
+      '{ Tot }',
+    ],
+  ])('that Word computes from filled text: %s', async (_what, body, named) => {
+    const parts = wordTemplate(body + paragraph('{{revenue}}'), { settings: '<w:compat/>' })
+    const details = expect.stringContaining(
+      `${named} keeps the result that it has in the template until Word computes it`,
+    )
+    expect((await checkedTemplate(parts)).warnings).toEqual([
+      { code: 'TEMPLATE_REFERENCE', place: 'document', details },
+    ])
+    const { text, warnings } = await filledTemplate(parts)
+    expect(text('word/settings.xml')).toContain('<w:updateFields w:val="true"/>')
+    expect(warnings).toEqual([expect.stringContaining(`TEMPLATE_REFERENCE ${named} keeps`)])
+  })
+
+  test.each([
+    ['a page number', field(' PAGE \\* MERGEFORMAT ')],
+    ['a reference to other text', bookmark('tot', paragraph('one')) + field(' REF tot ')],
+    ['a property that is not filled', field(' DOCPROPERTY Title ')],
+  ])('that stays right: %s', async (_what, body) => {
+    const parts = wordTemplate(body + paragraph('{{revenue}}'), { settings: '<w:compat/>' })
+    const { text, warnings } = await filledTemplate(parts)
+    expect([...warnings, ...(await checkedTemplate(parts)).warnings]).toEqual([])
+    expect(text('word/settings.xml')).not.toContain('updateFields')
+  })
+
+  test.each([
+    ['at once', field(' IF {{revenue}} &gt; 100 "high" "low" ')],
+    ['in pieces', field(' = {', '{revenue}} * 2 ')],
+    ['in a simple field', '<w:p><w:fldSimple w:instr=" = {{revenue}} * 2 "/></w:p>'],
+    [
+      'in a field of a field',
+      `<w:p>${char('begin')}${code(' IF ')}${field(' REF {{revenue}} ').slice(5, -6)}${char('end')}</w:p>`,
+    ],
+  ])('with a tag in its code %s is refused', async (_what, body) => {
+    expect(await problems(body)).toEqual([
+      expect.stringMatching(
+        /^TEMPLATE_UNSUPPORTED document: the field \{ .* \} has a tag in its code, which is not filled/,
+      ),
+    ])
+    expect(await problems(paragraph('{{revenue}}'), body)).toEqual([
+      expect.stringContaining('TEMPLATE_UNSUPPORTED header 1'),
+    ])
+  })
+})
+
 describe('problems', () => {
   test('all unknown tags with their places', async () => {
     const body =

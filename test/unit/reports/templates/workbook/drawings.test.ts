@@ -104,6 +104,39 @@ test('shapes in a chart, hidden series and old controls follow their cells', asy
   expect(controls).toContain('<x:FmlaLink>$B$5</x:FmlaLink><x:FmlaRange>$A$2:$A$4</x:FmlaRange>')
 })
 
+test('dates of sparklines, ranges of a consolidated pivot table, filters of views and results of scenarios follow, too', async () => {
+  const rows = [['Day', 'Sales'], ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'], [], ['Total']]
+  const after =
+    '<scenarios sqref="A4"/><extLst><ext uri="{05C60535}"><x14:sparklineGroups><x14:sparklineGroup dateAxis="1"><xm:f>N!$A$2:$A$2</xm:f><x14:sparklines><x14:sparkline><xm:f>N!B2:B2</xm:f><xm:sqref>C1</xm:sqref></x14:sparkline></x14:sparklines></x14:sparklineGroup></x14:sparklineGroups></ext></extLst>'
+  const views =
+    '<namedSheetViews xmlns="http://schemas.microsoft.com/office/spreadsheetml/2019/namedsheetviews"><namedSheetView name="V" id="{1}"><nsvFilter filterId="{2}" ref="A1:B2"/></namedSheetView></namedSheetViews>'
+  const cache =
+    '<pivotCacheDefinition xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cacheSource type="consolidation"><consolidation><rangeSets count="1"><rangeSet ref="A1:B2" sheet="N"/></rangeSets></consolidation></cacheSource></pivotCacheDefinition>'
+  await using book = await filled(
+    workbook(
+      [
+        {
+          name: 'N',
+          xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after),
+          related: [['namedSheetView', '../namedSheetViews/namedSheetView1.xml']],
+        },
+      ],
+      {
+        related: [['pivotCacheDefinition', 'pivotCache/pivotCacheDefinition1.xml']],
+        parts: {
+          'xl/namedSheetViews/namedSheetView1.xml': views,
+          'xl/pivotCache/pivotCacheDefinition1.xml': cache,
+        },
+      },
+    ),
+  )
+  const sheet = book.text('xl/worksheets/sheet1.xml')
+  expect(sheet.match(/(?<=<xm:f>)[^<]*/g)).toEqual(['N!$A$2:$A$4', 'N!B2:B4'])
+  expect(sheet).toContain('<scenarios sqref="A6"')
+  expect(book.text('xl/namedSheetViews/namedSheetView1.xml')).toContain('ref="A1:B4"')
+  expect(book.text('xl/pivotCache/pivotCacheDefinition1.xml')).toContain('ref="A1:B4"')
+})
+
 test('each copy of a sheet shows its own cells', async () => {
   const name = '{{@region}}'
   await using book = await filled(bookWith(linked(`'${name}'!$B$3`), { name }), 6)

@@ -241,3 +241,43 @@ describe('a series of a chart', () => {
     ])
   })
 })
+
+describe('a rule about one of two rows of many records', () => {
+  const of = (rule: string) => `<conditionalFormatting sqref="B2">${rule}</conditionalFormatting>`
+  const validation =
+    '<dataValidations count="1"><dataValidation type="whole" sqref="B3"><formula1>1</formula1></dataValidation></dataValidations>'
+  const areasOf = (sheet: string) =>
+    /sqref="([^"]*)"/.exec(sheet.slice(sheet.indexOf('</sheetData>')))?.[1]?.split(' ') ?? []
+
+  test.each([
+    [
+      'a condition',
+      of('<cfRule type="cellIs" priority="1" operator="greaterThan"><formula>6</formula></cfRule>'),
+      'B2',
+      'B2400',
+    ],
+    ['a validation', validation, 'B3', 'B2401'],
+  ])('%s reaches these rows alone', async (_what, after, first, last) => {
+    await using book = await filledWorkbook(bookOf(TWO_ROWS, after), { facts: facts(1200), report: reportWithFew() })
+    const areas = areasOf(book.text(SHEET))
+    expect([areas[0], areas.at(-1), areas.length]).toEqual([first, last, 1200])
+    expect(book.warnings).toEqual([])
+  })
+
+  test.each([
+    ['colours', '<cfRule type="colorScale" priority="1"><colorScale><cfvo type="min"/></colorScale></cfRule>'],
+    ['bars', '<cfRule type="dataBar" priority="1"><dataBar><cfvo type="min"/></dataBar></cfRule>'],
+    ['the highest', '<cfRule type="top10" priority="1" rank="3"/>'],
+  ])('%s are compared over 253 areas by Excel, over more with the rows between and a warning', async (_what, rule) => {
+    await using few = await filledWorkbook(bookOf(TWO_ROWS, of(rule)), { facts: facts(253), report: reportWithFew() })
+    expect(areasOf(few.text(SHEET))).toHaveLength(253)
+    expect(few.warnings).toEqual([])
+    await using many = await filledWorkbook(bookOf(TWO_ROWS, of(rule)), { facts: facts(254), report: reportWithFew() })
+    expect(areasOf(many.text(SHEET))).toEqual(['B2:B508'])
+    expect(many.warnings).toEqual([
+      expect.stringMatching(
+        /^TEMPLATE_REFERENCE S!B2: the rule covers the other rows of the loop between its cells, too, as Excel compares no more than 253 areas/,
+      ),
+    ])
+  })
+})
