@@ -2,6 +2,7 @@
 import type { Source } from '../../entities/fields.ts'
 import type { Binding, BlockOf, ChartKind } from '../../entities/report.ts'
 import type { Cell, Column, ReportData, Row, Table, Warn } from '../../types.ts'
+import { keyOf } from './frame.ts'
 import { cellLike } from './style.ts'
 
 export interface MeasureColumn extends Column {
@@ -250,7 +251,7 @@ function shortWaterfall(content: ChartContent, most: number): ChartContent {
   return { ...content, rows, totalRows }
 }
 
-const pointOf = (row: Row): string => row[0]?.text ?? ''
+const pointOf = (row: Row): string => keyOf(row[0])
 
 /** A `Warn` of a whole document for one block. */
 export const warnOf =
