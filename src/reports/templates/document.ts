@@ -4,7 +4,14 @@ import type { Warn } from '../types.ts'
 import { childElements, childNamed, childNodes, descendants, isElement, remove } from './dom.ts'
 import { Draft } from './draft.ts'
 import { checkFields, outdatedFields } from './fields.ts'
-import { checkKept, checkProperties, fillProperties, hasFilledProperties } from './leftovers.ts'
+import {
+  checkAddresses,
+  checkKept,
+  checkOutsideText,
+  checkProperties,
+  fillProperties,
+  hasFilledProperties,
+} from './leftovers.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { kindOf } from './parts.ts'
@@ -127,9 +134,11 @@ export async function checkDocument(opened: OfficePackage, names: Names, finding
     prepare(document)
     const pictures = (root: Node, inner: Names) => checkPictures(root, findings, inner, `in ${wordsOf(place)}`, isBox)
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
+    checkOutsideText(document, place, findings)
   }
   checkFields(await partsWithText(opened), await hasFilledProperties(opened), findings)
   await checkKept(opened, findings)
+  await checkAddresses(opened, findings)
   await checkProperties(opened, names, findings)
 }
 

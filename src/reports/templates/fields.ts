@@ -3,6 +3,7 @@
  * reader agrees to it at opening; until then, and in a PDF, they show what they showed in the template.
  */
 import type { Findings } from './names.ts'
+import { plainAddress } from './parts.ts'
 import { attributesOf, localName, readXml } from './xml.ts'
 
 /** Where a field stands, and its code: `SUM(ABOVE)` after `=`. */
@@ -25,7 +26,7 @@ const MOST_NAMED = 5
 /** Refuses tags in the code of a field, which nothing fills, and warns of results that are out of date after the filling. */
 export function checkFields(parts: readonly TextPart[], hasFilledProperties: boolean, findings: Findings): void {
   for (const { place, code } of parts.flatMap((part) => fieldsOf(part).codes)) {
-    if (!code.includes('{{')) continue
+    if (!plainAddress(code).includes('{{')) continue
     const details = `the field { ${code.slice(0, 100)} } has a tag in its code, which is not filled; let an expression compute the value, as in {{=...}}, or show text under a condition by {{#...}}`
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details })
   }

@@ -4,7 +4,7 @@ import { ReportError } from '../codes.ts'
 import type { Warn } from '../types.ts'
 import { childElements, childNamed, closest, descendants, remove } from './dom.ts'
 import { Draft } from './draft.ts'
-import { checkKept, checkProperties, fillProperties } from './leftovers.ts'
+import { checkAddresses, checkKept, checkOutsideText, checkProperties, fillProperties } from './leftovers.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { freePath, kindOf } from './parts.ts'
@@ -121,7 +121,10 @@ export async function checkPresentation(opened: OfficePackage, names: Names, fin
       const pictures = (root: Node, here: Names) => checkPictures(root, findings, here, where)
       return visitText(tree, checkVisitor(findings, inner, pictures), DRAWING_DIALECT, at)
     }
-    if (document) await check(document, `on slide ${slide.number}`, places)
+    if (document) {
+      await check(document, `on slide ${slide.number}`, places)
+      checkOutsideText(document, `slide ${slide.number}`, findings)
+    }
     const notes = await taggedTree(opened, slide.notes)
     if (!notes) continue
     const place = `notes of slide ${slide.number}`
@@ -136,6 +139,7 @@ export async function checkPresentation(opened: OfficePackage, names: Names, fin
     await check(notes, `in the ${place}`, notesPlaces)
   }
   await checkKept(opened, findings)
+  await checkAddresses(opened, findings)
   await checkProperties(opened, names, findings)
 }
 

@@ -64,6 +64,9 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
     const place = `name "${name.getAttribute('name') ?? ''}"`
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details: 'tags in defined names are not filled' })
   }
+  const stylesPath = relationships.find((one) => kindOf(one) === 'styles')?.target
+  if (stylesPath && source.has(stylesPath) && FORMAT_WITH_TAG.test(await source.text(stylesPath)))
+    findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: 'styles', details: 'tags in number formats are not filled' })
   const tagged = strings.some(({ text }) => text.includes('{{'))
   const sheets = withoutRowNames(document, read, findings)
   const book = { path, document, relationships, sheets, taggedStrings: tagged ? stringsPath : null }
@@ -72,6 +75,7 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
   return book
 }
 
+const FORMAT_WITH_TAG = /formatCode=(?:"[^"]*|'[^']*)\{\{/
 const OFFICE_NAMESPACE = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
 
 async function readBookSheet(

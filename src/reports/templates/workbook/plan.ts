@@ -37,6 +37,8 @@ export interface PlanBlock extends BlockRange {
   /** From the opening to the closing tag: `Detail!A6:F6`. */
   readonly place: string
   readonly tags: readonly [open: string, close: string]
+  /** Columns of the cells that a condition empties when it is not met. */
+  readonly covers: Columns
   /** Columns that are repeated because they touch the loop. */
   readonly touching: readonly number[]
   readonly children: readonly PlanBlock[]
@@ -226,8 +228,8 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
     const loop = isLoop(tag, context.names)
     if (!loop && open.cell === close.cell && children.length === 0) return []
     rowTags.add(tag).add(close.tag)
-    const edges = [open.cell.column, close.cell.column, ...children.flatMap(({ left, right }) => [left, right])]
-    const [left, right] = [Math.min(...edges), Math.max(...edges)]
+    const covers = spanOf([open.cell.column, close.cell.column])
+    const { left, right } = spanOf([covers, ...children].flatMap((one) => [one.left, one.right]))
     const to = close.cell === open.cell ? '' : `:${columnLetters(close.cell.column)}${close.cell.row}`
     const place = open.place + to
     return [
@@ -240,12 +242,15 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
         tags: [tag.source, close.tag.source],
         place,
         loop,
+        covers,
         touching: [],
         children,
       },
     ]
   })
 }
+
+const spanOf = (columns: readonly number[]): Columns => ({ left: Math.min(...columns), right: Math.max(...columns) })
 
 /** The blocks with the columns that they move. */
 function inColumns(

@@ -50,7 +50,7 @@ export async function* writeRows(request: RowsRequest): AsyncGenerator<string> {
       plan.source.rows,
       scope,
       NO_ITERATIONS,
-      false,
+      [],
     ),
   )
   let chunk = ''
@@ -125,7 +125,7 @@ async function* rowsBetween(
   rows: readonly SourceRow[],
   scope: Scope,
   within: Iterations,
-  cleared: boolean,
+  cleared: readonly Columns[],
 ): AsyncGenerator<BandRow> {
   const pending = blocks.filter((block) => areWithin(request.band, block))
   for (let index = firstAt(rows, first); index < rows.length; index++) {
@@ -136,7 +136,7 @@ async function* rowsBetween(
       pending.shift()
       yield* writeBlock(request, block, rows, scope, within, cleared)
       index = firstAt(rows, block.last + 1) - 1
-    } else yield await writeRow(request, row, scope, within, cleared ? 'hidden' : 'filled')
+    } else yield await writeRow(request, row, scope, within, cleared)
   }
 }
 
@@ -146,10 +146,10 @@ async function* writeBlock(
   rows: readonly SourceRow[],
   scope: Scope,
   within: Iterations,
-  cleared: boolean,
+  cleared: readonly Columns[],
 ): AsyncGenerator<BandRow> {
-  const { open, loop } = block.range
-  const write = (inner: Scope, index: number, hidden: boolean) =>
+  const { open, loop, covers } = block.range
+  const write = (inner: Scope, index: number, without: readonly Columns[]) =>
     rowsBetween(
       request,
       block.children,
@@ -158,23 +158,24 @@ async function* writeBlock(
       rows,
       inner,
       new Map([...within, [block, index]]),
-      hidden,
+      without,
     )
   if (!loop) {
-    // A condition keeps its rows, so that references to them stay valid: they are empty and hidden when it is not met.
-    yield* write(scope, 0, cleared || (await scope.repeatCount(open)) === 0)
+    // A condition keeps its rows, so that references to them stay valid: its cells are empty when it is not met.
+    yield* write(scope, 0, (await scope.repeatCount(open)) === 0 ? [...cleared, covers] : cleared)
     return
   }
   if (block.collapsed) {
     const row = rows[firstAt(rows, block.first)]
-    if (row && row.number <= block.last) yield await writeRow(request, row, scope, within, cleared ? 'hidden' : 'empty')
+    if (row && row.number <= block.last) yield await writeRow(request, row, scope, within, cleared, true)
     return
   }
   let index = 0
-  if (cleared) while (index < block.count) yield* write(scope, index++, true)
-  else {
+  if (cleared.some((columns) => areWithin(covers, columns))) {
+    while (index < block.count) yield* write(scope, index++, cleared)
+  } else {
     for await (const inner of scope.repeat(open)) {
-      if (index < block.count) yield* write(inner, index, false)
+      if (index < block.count) yield* write(inner, index, cleared)
       index++
     }
   }
@@ -186,16 +187,19 @@ async function* writeBlock(
   }
 }
 
-type RowState = 'filled' | 'empty' | 'hidden'
-
 const HAS_CELLS = /<(?:\w+:)?c[\s/>]/
 
+/**
+ * @param cleared columns of conditions that are not met; a row with nothing else is hidden
+ * @param isEmpty the row of a loop without any
+ */
 async function writeRow(
   request: BandRequest,
   row: SourceRow,
   scope: Scope,
   within: Iterations,
-  state: RowState,
+  cleared: readonly Columns[],
+  isEmpty = false,
 ): Promise<BandRow> {
   const { band } = request
   const number = request.place.layout.rowOf(row.number, band, 'first', within)
@@ -210,17 +214,20 @@ async function writeRow(
     return { number, attributes, cells: '', copied: number === row.number ? row.source : renumbered(row, number) }
   }
   let written = ''
+  let hasContent = false
   for (const cell of cells) {
     if (cell.column < band.left || band.right < cell.column) continue
     const reference = `${columnLetters(cell.column)}${number}`
+    const isCleared = cleared.some(({ left, right }) => left <= cell.column && cell.column <= right)
+    if (!isCleared) hasContent ||= cell.content.kind !== 'static' || cell.inner !== ''
     written +=
-      state === 'filled' ? await writeCell(request, cell, reference, scope, within) : emptyCell(cell, reference)
+      isCleared || isEmpty ? emptyCell(cell, reference) : await writeCell(request, cell, reference, scope, within)
   }
   // A row whose cells are all in other bands has its height and format there.
   if (written === '' && cells.length > 0) return { number, attributes: '', cells: '' }
   return {
     number,
-    attributes: state === 'hidden' ? `${withoutHidden(attributes)} hidden="1"` : attributes,
+    attributes: cleared.length > 0 && !hasContent ? `${withoutHidden(attributes)} hidden="1"` : attributes,
     cells: written,
   }
 }
@@ -299,14 +306,14 @@ function valueCell(
   const style = styleOf(cell)
   const kind = styles.kind(style)
   const asText = () => {
-    if (isLooped && kind !== 'text' && own?.kind === 'measure' && value.number !== null)
-      warnOfText(request, cell, reference, value.text)
+    const isFigure = own?.kind === 'measure' || kind !== 'general'
+    if (isLooped && kind !== 'text' && own && isFigure && value.number !== null)
+      warnOfText(request, cell, reference, value.text, own.kind)
     return textCell(request, cell, reference, value.text, '')
   }
-  const serial = display.as === 'text' ? dayOf(value, kind) : display.number
+  const serial = display.as === 'text' ? (dayOf(value, kind) ?? plainNumberOf(value, kind)) : display.number
   if (serial === null) return asText()
-  const isDay = dayOf(value, kind) !== null
-  const isDate = isDay || display.as === 'text' || column.type === 'date' || column.type === 'timestamp'
+  const isDate = dayOf(value, kind) !== null || column.type === 'date' || column.type === 'timestamp'
   const isNegative = isBeyondExcel(display, column)
   const number = serial - (isFrom1904 && isDate ? DAYS_BETWEEN_1900_AND_1904 : 0)
   if (isDate && (number < 0 || isNegative)) return asText()
@@ -323,16 +330,30 @@ function valueCell(
 }
 
 /** Formulas over a column would be wrong by what such a cell has. */
-function warnOfText({ texts, place, warn }: BandRequest, cell: PlanCell, reference: string, text: string): void {
+function warnOfText(
+  { texts, place, warn }: BandRequest,
+  cell: PlanCell,
+  reference: string,
+  text: string,
+  kind: Column['kind'],
+): void {
   if (texts.has(cell)) return
   texts.add(cell)
-  const what = `${place.name}!${reference}: ${JSON.stringify(text)} of a measure stays a text`
-  warn('TEMPLATE_REFERENCE', `${what}, which formulas leave out; give the measure a number format in the app`)
+  const what = `${place.name}!${reference}: ${JSON.stringify(text)} of a ${kind} stays a text`
+  const remedy =
+    kind === 'measure'
+      ? 'give the measure a number format in the app'
+      : 'take a measure such as Only(field), or format the cell as text'
+  warn('TEMPLATE_REFERENCE', `${what}, which formulas leave out; ${remedy}`)
 }
 
 /** The day of a dual with a text of its own, such as `Jan 2024`, for a cell that the author formats as a date. */
 const dayOf = ({ number }: Cell, kind: CellKind): number | null =>
   kind === 'date' && number !== null && number >= FIRST_DATE ? number : null
+
+/** The number of a field that has texts, too, where it is its text, for a cell that the author formats as a number. */
+const plainNumberOf = ({ text, number }: Cell, kind: CellKind): number | null =>
+  kind === 'number' && text === String(number) ? number : null
 
 /** The number format that shows Qlik's text; null when Excel has none. */
 function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Display): string | null {
