@@ -12,12 +12,12 @@ import {
   fillProperties,
   hasFilledProperties,
 } from './leftovers.ts'
-import type { Findings, Names } from './names.ts'
+import { createFindings, type Findings, type Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { kindOf } from './parts.ts'
-import { checkPictures, fillPictures, namedRelationships, releasePictures } from './pictures.ts'
+import { checkPictures, fillPictures, namedRelationships, RELATIONSHIPS, releasePictures } from './pictures.ts'
 import type { Scope } from './scope.ts'
-import { hasTags, holdsTags } from './tags.ts'
+import { hasTags, holdsTags, parseTags, type TagOf } from './tags.ts'
 import { type Dialect, dropOlderForms, type Places, preserveSpace, visitText } from './text.ts'
 import { COMMENT, countsOf, takeUntagged, WORD } from './untagged.ts'
 import { checkVisitor, fillVisitor } from './visitors.ts'
@@ -130,8 +130,10 @@ async function taggedParts(opened: OfficePackage): Promise<TaggedPart[]> {
 
 /** Collects the tags and problems of a document. */
 export async function checkDocument(opened: OfficePackage, names: Names, findings: Findings): Promise<void> {
-  for (const { document, place } of await taggedParts(opened)) {
+  const tagged = await taggedParts(opened)
+  for (const { document, place } of tagged) {
     prepare(document)
+    if (place === 'document') await checkShared(document, tagged, opened, names, findings)
     const pictures = (root: Node, inner: Names) => checkPictures(root, findings, inner, `in ${wordsOf(place)}`, isBox)
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
     checkOutsideText(document, place, findings)
@@ -141,6 +143,50 @@ export async function checkDocument(opened: OfficePackage, names: Names, finding
   await checkAddresses(opened, findings)
   await checkProperties(opened, names, findings)
 }
+
+/**
+ * Refuses tags in notes that stand in a loop or level, and in headers of its sections: all copies share the note or header, which
+ * would show the value of the whole app.
+ */
+async function checkShared(
+  document: Document,
+  tagged: readonly TaggedPart[],
+  opened: OfficePackage,
+  names: Names,
+  findings: Findings,
+): Promise<void> {
+  const targets = new Map((await opened.relationships(opened.mainPart)).map(({ id, target }) => [id, target]))
+  const partAt = (path: string | undefined) => tagged.find((part) => part.path === path)
+  const sharedBy = (element: Element): string | null => {
+    const kind = /^(foot|end)noteReference$/.exec(element.localName ?? '')?.[1]
+    const id = element.getAttributeNS(WORD, 'id')
+    const notes = kind && tagged.find(({ place }) => place === `${kind}notes`)
+    if (notes) {
+      const note = childElements(notes.document.documentElement!).find((one) => one.getAttributeNS(WORD, 'id') === id)
+      return note && hasTags(note.textContent ?? '') ? `a ${kind}note` : null
+    }
+    if (!/^(header|footer)Reference$/.test(element.localName ?? '')) return null
+    const path = targets.get(element.getAttributeNS(RELATIONSHIPS, 'id') ?? '')
+    return partAt(path) ? `the ${element.localName!.slice(0, 6)} of a section` : null
+  }
+  const open: string[] = []
+  for (const element of descendants(document)) {
+    if (element.localName === 'p') {
+      for (const tag of parseTags(element.textContent ?? '')) {
+        if (tag.kind === 'close' || tag.kind === 'levelEnd') open.pop()
+        else if (tag.kind === 'level' || tag.kind === 'open') open.push(isRepeated(tag, names) ? tag.source : '')
+      }
+    }
+    const around = open.findLast((source) => source !== '')
+    const shared = around === undefined ? null : sharedBy(element)
+    if (shared === null) continue
+    const details = `${shared} within ${around} has tags, and all copies would show its values for the whole app; put them into the text`
+    findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: 'document', details })
+  }
+}
+
+const isRepeated = (tag: TagOf<'open' | 'level'>, names: Names): boolean =>
+  createFindings().check(tag, '', names) !== null
 
 const partsWithText = async (opened: OfficePackage) =>
   Promise.all((await textParts(opened)).map(async ({ path, place }) => ({ place, xml: await opened.text(path) })))

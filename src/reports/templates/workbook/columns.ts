@@ -51,11 +51,13 @@ export interface Surroundings {
 export interface Taken extends Columns {
   /** Columns of the cells that a condition empties when it is not met. */
   readonly covers: Columns
+  /** Columns of cells beside the tags that belong to the loop: those with its tags, and formulas about it. */
+  readonly claimed: ReadonlySet<number>
   /** Columns of cells that are repeated because they touch the loop: without a tag of it and without a formula about it. */
   readonly touching: readonly number[]
 }
 
-type Touched = Omit<Taken, 'covers'> | { readonly problem: string }
+type Touched = Omit<Taken, 'covers' | 'claimed'> | { readonly problem: string }
 
 /** The columns of one of several blocks of the same level, or why it cannot have any. */
 export type ColumnsFound = Taken | { readonly problem: string }
@@ -115,7 +117,8 @@ export function columnsOfBlocks<Range extends TaggedRange>(
       const left = Math.max(within.left, ...limits.flatMap((one) => (one.right < columns.left ? [one.right + 1] : [])))
       const right = Math.min(within.right, ...limits.flatMap((one) => (one.left > columns.right ? [one.left - 1] : [])))
       const covers = coveredBy(block, neighbours.get(block)!)
-      found.set(block, { left, right, covers, touching: 'touching' in taken ? taken.touching : [] })
+      const { claimed } = sure.get(block)!
+      found.set(block, { left, right, covers, claimed, touching: 'touching' in taken ? taken.touching : [] })
       const key = `${left} ${right}`
       if (!areWithin(within, { left, right }) && !narrowed.has(key)) {
         narrowed.set(key, { columns: { left, right }, last: block.last })

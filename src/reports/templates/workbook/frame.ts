@@ -181,6 +181,7 @@ function withoutInherited(element: Element): (source: string) => string {
 function repeatByRef(element: Element, { place, moves, names }: FrameRequest, edits: Edits, parts: Repeated): void {
   const area = readArea(element.getAttribute('ref') ?? '')
   if (!area) return
+  if (element.getAttribute('display')?.includes('{{')) edits.attribute(element, 'display', null)
   const isMerge = element.localName === 'mergeCell'
   const location = element.getAttribute('location')
   if (place.layout.blocksAt(area.top, area).length === 0) {

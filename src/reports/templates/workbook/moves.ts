@@ -33,10 +33,15 @@ export interface SheetPlace {
   /** Level that the sheet is repeated for, and the number of its value; null for plain sheets. */
   readonly level: string | null
   readonly index: number
-  /** New names of tables that were copied with the sheet, by their old ones in lower case. */
-  readonly tables: ReadonlyMap<string, string>
-  /** Names of the tables of the template whose rows are those of a loop without any, in lower case. */
-  readonly emptyTables: ReadonlySet<string>
+  /** The tables of the sheet, by their names in the template in lower case. */
+  readonly tables: ReadonlyMap<string, PlacedTable>
+}
+
+interface PlacedTable {
+  /** A new one where the table was copied with the sheet. */
+  readonly name: string
+  /** Its rows are those of a loop without any. */
+  readonly isEmpty: boolean
 }
 
 interface MoveOptions extends Standpoint {
@@ -177,13 +182,33 @@ export function createMoves(
     return place !== null && place !== undefined && hasNoRows(areaOf(reference), place.layout)
   }
 
+  /** That of the same sheet, else of the first that has it. */
+  const tableOf = (name: string, here: SheetPlace | null): PlacedTable | undefined => {
+    const key = name.toLowerCase()
+    return here?.tables.get(key) ?? sheets.find(({ tables }) => tables.has(key))?.tables.get(key)
+  }
+
+  function tableName(
+    name: string,
+    next: Token | undefined,
+    here: SheetPlace | null,
+    warn: (details: string) => void,
+  ): string {
+    const key = name.toLowerCase()
+    const own = here?.tables.get(key)
+    if (own) return own.name
+    const isTable = next?.kind === 'other' && next.text.startsWith('[')
+    if (isTable && sheets.some(({ level, tables }) => level !== null && tables.has(key)))
+      warn(`the reference to the table ${name} keeps the first copy`)
+    return name
+  }
+
   /** Whether the cells, the name or the column of a table at `index` hold nothing, as their loop has no rows. */
   function isEmpty(token: Reference | NameToken, next: Token | undefined, here: SheetPlace): boolean {
     if (token.kind === 'reference') return isEmptyArea(token, here)
     const column = next?.kind === 'other' && next.text.startsWith('[') ? next.text : null
     if (column !== null) {
-      const name = token.text.toLowerCase()
-      return !/#(?!Data)|@/i.test(column) && [here, ...sheets].some(({ emptyTables }) => emptyTables.has(name))
+      return !/#(?!Data)|@/i.test(column) && tableOf(token.text, here)?.isEmpty === true
     }
     const [cells, more] = tokenize(namedCells(token.text, here.templateName) ?? '')
     return cells?.kind === 'reference' && !more && isEmptyArea(cells, here)
@@ -205,7 +230,7 @@ export function createMoves(
           isPlain = false
           return { reference: token, pieces: one }
         }
-        if (token.kind === 'name') return here?.tables.get(token.text.toLowerCase()) ?? token.text
+        if (token.kind === 'name') return tableName(token.text, tokens[index + 1], here, warn)
         if (token.kind === 'string') return addressed(token.text, tokens[index - 1], here, options, warn)
         return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here, warn) : token.text
       })

@@ -18,7 +18,7 @@ import {
   type Surroundings,
   tornRows,
 } from './columns.ts'
-import { columnLetters, hasTagText, MAX_ROW } from './formula.ts'
+import { columnLetters, hasTagText, MAX_ROW, sourceOf, type Token } from './formula.ts'
 import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns } from './layout.ts'
 import { readArea } from './moves.ts'
 import {
@@ -41,6 +41,8 @@ export interface PlanBlock extends BlockRange {
   readonly covers: Columns
   /** Columns that are repeated because they touch the loop. */
   readonly touching: readonly number[]
+  /** Columns beside the tags with tags of the loop or formulas about it. */
+  readonly claimed: ReadonlySet<number>
   readonly children: readonly PlanBlock[]
 }
 
@@ -86,6 +88,10 @@ export interface SheetContext {
   readonly findings: Findings
 }
 
+/** Cells of several sheets, one of them with a tag in its name: `'R {{@region}}:Total'!C5`. */
+const isOverLevels = (token: Token): boolean =>
+  token.kind === 'reference' && token.sheet?.includes(':') === true && token.sheet.includes('{{')
+
 interface CellTag extends Occurrence {
   readonly cell: SourceCell
 }
@@ -102,6 +108,14 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
       if (formula) {
         if (formula.mayHaveTag && hasTagText(formula.tokens()))
           report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
+        const span = formula.mayHaveTag && formula.tokens().find(isOverLevels)
+        if (span)
+          report(
+            context,
+            cell,
+            'TEMPLATE_UNSUPPORTED',
+            `${sourceOf(span)} is over several sheets, one of which becomes several; sum a table or the values of an expression`,
+          )
         return { ...cell, content: { kind: 'formula', formula } }
       }
       const item = textOf(cell, context)
@@ -244,6 +258,7 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
         loop,
         covers,
         touching: [],
+        claimed: new Set(),
         children,
       },
     ]

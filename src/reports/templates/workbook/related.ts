@@ -5,6 +5,7 @@ import { escapeXml, parseXml, plainMarkup, serializeXml, unescapeXml } from '../
 import type { ChartRequest } from './charts.ts'
 import { Edits, elements } from './dom.ts'
 import { fillDrawing } from './drawing.ts'
+import { sheetPrefix } from './formula.ts'
 import type { Area } from './layout.ts'
 import { cellAt, formatArea, growArea, type Moves, movedBy, readArea, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
@@ -194,12 +195,7 @@ async function headerNames(plan: SheetPlan, row: number, scope: Scope): Promise<
 }
 
 /** Points the cache of a pivot table to its moved source; it is computed anew when the file is opened. */
-export async function fillPivotCache(
-  path: string,
-  parts: Parts,
-  moves: Moves,
-  rename: (table: string) => string,
-): Promise<void> {
+export async function fillPivotCache(path: string, parts: Parts, moves: Moves): Promise<void> {
   const document = await parseXml(await parts.source.text(path), path)
   const root = document.documentElement
   if (!root) return
@@ -207,9 +203,13 @@ export async function fillPivotCache(
   for (const source of [...elements(root, 'worksheetSource'), ...elements(root, 'rangeSet')]) {
     const sheet = source.getAttribute('sheet')
     const area = readArea(source.getAttribute('ref') ?? '')
-    edits.mapAttribute(source, 'name', rename)
+    const table = source.getAttribute('name')
     const place = sheet === null ? undefined : moves.placesOf(sheet)[0]
+    // The table or sheet may be one of several copies, which gets a warning as in formulas.
+    if (table !== null) moves.formula(`${table}[]`, null, { at: `pivot table over ${table}` })
     if (!area || !place) continue
+    if (place.level !== null && sheet !== null)
+      moves.formula(`${sheetPrefix(sheet)}${formatArea(area)}`, null, { at: `pivot table over ${sheet}`, as: 'area' })
     edits.attribute(source, 'ref', formatArea(growArea(area, place.layout)))
     edits.attribute(source, 'sheet', place.name)
   }

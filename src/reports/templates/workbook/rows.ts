@@ -167,7 +167,8 @@ async function* writeBlock(
   }
   if (block.collapsed) {
     const row = rows[firstAt(rows, block.first)]
-    if (row && row.number <= block.last) yield await writeRow(request, row, scope, within, cleared, true)
+    const isEmpty = within.size === 0 ? () => true : isPartOf(block.range, scope)
+    if (row && row.number <= block.last) yield await writeRow(request, row, scope, within, cleared, isEmpty)
     return
   }
   let index = 0
@@ -189,9 +190,26 @@ async function* writeBlock(
 
 const HAS_CELLS = /<(?:\w+:)?c[\s/>]/
 
+/** Whether a cell is one of the loop; the others of its row are those of the loop around it, which `scope` has the values of. */
+const isPartOf =
+  ({ covers, claimed, touching }: PlanBlock, scope: Scope) =>
+  ({ column, content }: PlanCell): boolean => {
+    if ((covers.left <= column && column <= covers.right) || touching.includes(column)) return true
+    return claimed.has(column) && !(content.kind === 'text' && content.pieces.every((piece) => hasValue(piece, scope)))
+  }
+
+function hasValue(piece: TextPiece, { names }: Scope): boolean {
+  if (typeof piece === 'string' || !('kind' in piece) || piece.kind !== 'value') return true
+  try {
+    return Boolean(names.value(piece.path))
+  } catch {
+    return false
+  }
+}
+
 /**
  * @param cleared columns of conditions that are not met; a row with nothing else is hidden
- * @param isEmpty the row of a loop without any
+ * @param isEmpty the cells of a loop without rows
  */
 async function writeRow(
   request: BandRequest,
@@ -199,7 +217,7 @@ async function writeRow(
   scope: Scope,
   within: Iterations,
   cleared: readonly Columns[],
-  isEmpty = false,
+  isEmpty: (cell: PlanCell) => boolean = () => false,
 ): Promise<BandRow> {
   const { band } = request
   const number = request.place.layout.rowOf(row.number, band, 'first', within)
@@ -221,7 +239,9 @@ async function writeRow(
     const isCleared = cleared.some(({ left, right }) => left <= cell.column && cell.column <= right)
     if (!isCleared) hasContent ||= cell.content.kind !== 'static' || cell.inner !== ''
     written +=
-      isCleared || isEmpty ? emptyCell(cell, reference) : await writeCell(request, cell, reference, scope, within)
+      isCleared || isEmpty(cell.column)
+        ? emptyCell(cell, reference)
+        : await writeCell(request, cell, reference, scope, within)
   }
   // A row whose cells are all in other bands has its height and format there.
   if (written === '' && cells.length > 0) return { number, attributes: '', cells: '' }

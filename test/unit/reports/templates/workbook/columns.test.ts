@@ -1078,6 +1078,22 @@ describe('a condition that is not met', () => {
       ['C1=P1', 'D1=10', 'C2=P2', 'D2=20'],
       [],
     ],
+    [
+      'of a list without rows in the rows of a list',
+      [
+        [
+          '{{#detail}}{{Product}}',
+          '{{#nothing}}{{Product}}',
+          '{{Sales}}{{/nothing}}',
+          '{{Sales}}',
+          { f: 'C1*2' },
+          '{{/detail}}',
+        ],
+        ['T', null, null, { f: 'SUM(D1)' }],
+      ],
+      ['A1=P1', 'D1=10', 'A2=P2', 'D2=20', 'A3=T', 'D3==SUM(D1:D2)'],
+      [],
+    ],
     ['within another one', [['{{^detail}}x', '{{#revenue}}y', 'z{{/revenue}}', '{{/detail}}', null, 5]], ['F1=5'], []],
   ])('%s empties its own cells alone', async (_what, rows, cells, rowsHidden) => {
     expect(await hidden(rows, 2)).toEqual({ cells, hidden: rowsHidden })

@@ -510,7 +510,7 @@ const region = worksheet(
   '<drawing r:id="rId1"/><tableParts count="1"><tablePart r:id="rId2"/></tableParts>',
   '<sheetPr codeName="Sheet1"/><sheetViews><sheetView tabSelected="1" workbookViewId="0"/></sheetViews>',
 )
-const regions = () =>
+const regions = (...further: readonly CellSource[]) =>
   workbook(
     [
       {
@@ -521,7 +521,7 @@ const regions = () =>
           ['table', '../tables/table1.xml'],
         ],
       },
-      { name: 'All', xml: worksheet(sheetRow(1, [{ f: "'{{@region}}'!B4" }])) },
+      { name: 'All', xml: worksheet(sheetRow(1, [{ f: "'{{@region}}'!B4" }, ...further])) },
     ],
     {
       names: `<definedName name="_xlnm.Print_Area" localSheetId="0">'{{@region}}'!$A$1:$B$4</definedName>`,
@@ -607,6 +607,40 @@ describe('a sheet for each value', () => {
     }
     expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE All!A1: the reference to {{@region}} keeps the first copy'])
     expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
+  })
+
+  test('what another sheet takes of a table or sheet with copies is that of the first one, with a warning', async () => {
+    const parts = regions({ f: 'SUM(Sales[Sales])' })
+    const cache = (source: string) =>
+      `<pivotCacheDefinition xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cacheSource type="worksheet"><worksheetSource ${source}/></cacheSource></pivotCacheDefinition>`
+    const rels = 'xl/_rels/workbook.xml.rels'
+    const caches = [1, 2]
+      .map(
+        (number) =>
+          `<Relationship Id="rId9${number}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/pivotCacheDefinition" Target="pivotCache/c${number}.xml"/>`,
+      )
+      .join('')
+    await using filled = await filledWorkbook(
+      {
+        ...parts,
+        [rels]: String(parts[rels]).replace('</Relationships>', `${caches}</Relationships>`),
+        'xl/pivotCache/c1.xml': cache('name="Sales"'),
+        'xl/pivotCache/c2.xml': cache('ref="A2:B3" sheet="{{@region}}"'),
+      },
+      { facts: facts(4) },
+    )
+    expect(filled.warnings).toEqual([
+      'TEMPLATE_REFERENCE pivot table over Sales, All!B1: the reference to the table Sales keeps the first copy',
+      'TEMPLATE_REFERENCE pivot table over {{@region}}, All!A1: the reference to {{@region}} keeps the first copy',
+    ])
+  })
+
+  test('a formula over several sheets, one of which has copies, is refused', async () => {
+    const parts = regions({ f: "SUM('{{@region}}:All'!C5)" })
+    const { problems } = await checkTemplate(await zipOf(parts), 'a.xlsx', workbookReport(), { maxTemplateMb: 25 })
+    expect(problems.map(({ place, details }) => `${place}: ${details}`)).toEqual([
+      expect.stringMatching(/^All!B1: '\{\{@region\}\}:All'!C5 is over several sheets, one of which becomes several/),
+    ])
   })
 
   test('formulas name the names of their own copy of a sheet', async () => {
