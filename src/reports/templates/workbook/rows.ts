@@ -239,9 +239,7 @@ async function writeRow(
     const isCleared = cleared.some(({ left, right }) => left <= cell.column && cell.column <= right)
     if (!isCleared) hasContent ||= cell.content.kind !== 'static' || cell.inner !== ''
     written +=
-      isCleared || isEmpty(cell.column)
-        ? emptyCell(cell, reference)
-        : await writeCell(request, cell, reference, scope, within)
+      isCleared || isEmpty(cell) ? emptyCell(cell, reference) : await writeCell(request, cell, reference, scope, within)
   }
   // A row whose cells are all in other bands has its height and format there.
   if (written === '' && cells.length > 0) return { number, attributes: '', cells: '' }
