@@ -326,6 +326,30 @@ describe('a task of 90 seconds every 30 seconds', () => {
   })
 })
 
+test('of the runs that wait at a restart the earliest begins, the next waits, and no later one stays open', async () => {
+  const { start, db, runs, performed, clock } = bench()
+  const queue = '    overlapPolicy: queue\n'
+  await (await start(queue)).stop(100)
+  const store = createRunStore({ db, writer: createGroupWriter(db) })
+  for (const [id, dueAt] of [
+    ['a', due('04:00:00')],
+    ['b', due('05:00:00')],
+    ['c', due('06:00:00')],
+  ] as const) {
+    const none = { firedAt: null, outcome: null, reason: null, tasks: [], detail: null }
+    await store.add({ id, scheduleId: 's', dueAt, trigger: 'cron', state: 'running', ...none })
+  }
+  clock.set(due('06:10:00'))
+  await start(queue)
+  await until(() => runs().every(({ state }) => state !== 'running'))
+  expect(performed.map(({ id }) => id)).toEqual(['a', 'b'])
+  expect(runs()).toMatchObject([
+    { id: 'c', state: 'skipped', reason: 'OVERLAP', detail: 'the run before has not ended' },
+    { id: 'b', state: 'finished', outcome: 'success' },
+    { id: 'a', state: 'finished', outcome: 'success' },
+  ])
+})
+
 describe('jitter', () => {
   test('delays by up to its length, and keeps the time at which it was due', async () => {
     const db = openDatabase(':memory:', { migrations: schedulerMigrations })
