@@ -1,4 +1,4 @@
-/** What comes again and again, for the log: the first time at once, then once a minute with the number of times. */
+/** Log lines that come again and again: the first at once, then one a minute with their number. */
 
 const MINUTE_MS = 60_000
 

@@ -30,7 +30,7 @@ export function subjectOf(event: SubjectParts): string {
   return event.type === 'self' ? `self:${event.code ?? ''}` : 'license'
 }
 
-/** What a limit counts by: the message that more has joined an own alert has a slot beside that of the alert. */
+/** The subject that limits count by: the message that more has joined an own alert has a slot beside that of the alert. */
 export function limitedSubjectOf(event: SubjectParts): string {
   const { details } = event
   return details?.kind === 'self' && details.joined ? `${subjectOf(event)} joined` : subjectOf(event)

@@ -152,7 +152,7 @@ function updated(
   return subjects
 }
 
-/** What a fault takes with it joins within moments: one message names all of it. */
+/** Subjects of one fault join within moments: one message names all of them. */
 const JOINED_SETTLE_MS = 60_000
 /** Longer than the hour in which a rule sends one message about it. */
 const JOINED_EVERY_MS = 61 * 60_000
