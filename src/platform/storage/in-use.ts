@@ -13,7 +13,6 @@ import {
   openDatabase,
   StorageError,
 } from '../sqlite.ts'
-import type { Logger } from '../types.ts'
 import { inspectDatabase } from '../upgrade.ts'
 import {
   type FileIdentity,
@@ -29,7 +28,7 @@ import { type Notes, storageMigrations } from './note.ts'
 import { type AtPath, isReplacedTooOften, MAX_REPLACEMENTS, NewerDatabaseError } from './states.ts'
 
 interface FileDeps {
-  readonly log: Pick<Logger, 'error' | 'warn'>
+  readonly log: { error(text: string): void; warn(text: string): void }
   readonly now: () => number
   readonly notes: Notes
   readonly isStopped: () => boolean

@@ -21,6 +21,7 @@ import { openGuarded, type Replacement, type StorageGuard } from '../../../src/p
 import { salvage } from '../../../src/platform/storage/salvage.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
+import { canMount, mountTmpfs } from '../../support/tmpfs.ts'
 import { until } from '../../support/wait.ts'
 
 const ROWS = 3000
@@ -240,6 +241,40 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     expect(count(db)).toBe(ROWS + 1)
   })
 })
+
+test.skipIf(!canMount())(
+  'a disk that is full again and again: each line once, then once a minute with their number',
+  async () => {
+    const unmount = mountTmpfs(directory.join('data'), 4)!
+    try {
+      let at = 0
+      const { db, guard } = start({ clock: () => at })
+      const filler = directory.join('data', 'filler')
+      const lines = () =>
+        log.lines.flatMap(({ message }) => /is full|can be written again.*?s\.|\(\d+ times.*/.exec(message)?.[0] ?? [])
+      for (let round = 0; round < 6; round += 1) {
+        expect(() => writeFileSync(filler, Buffer.alloc(5_000_000))).toThrow()
+        expect(() => add(db, 'x'.repeat(100_000))).toThrow()
+        rmSync(filler)
+        await until(() => guard.state.state === 'up')
+      }
+      const first = ['is full', 'can be written again after 0 seconds.']
+      expect(lines()).toEqual(first)
+      at += 61_000
+      await until(() => lines().length > first.length, { what: 'the counted lines', state: lines })
+      expect(log.lines.slice(-2).map(({ message }) => message)).toEqual([
+        expect.stringMatching(/^STORAGE: The disk of .* is full: .* \(5 times within a minute\)$/),
+        expect.stringMatching(/^STORAGE: .* can be written again .* \(5 times within a minute\)$/),
+      ])
+    } finally {
+      for (const { db, guard } of open.splice(0)) {
+        guard.stop()
+        db.close()
+      }
+      unmount()
+    }
+  },
+)
 
 test('a layout that cannot be kept beside the database is told once, and no outage', async () => {
   const { db, guard } = start()
