@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { guidOf } from '../../bench/large-site-ids.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import type { ClusterNode, Tree } from '../../support/cluster/node.ts'
-import { refusedServerTests } from '../../support/cluster/refused-servers.ts'
+import { refusedServersTest } from '../../support/cluster/refused-servers.ts'
 import { sharedRows, untilSame } from '../../support/cluster/same.ts'
 import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
@@ -103,4 +103,4 @@ test('columns and tables of a newer version survive the writes of this one', asy
   await untilSame(cluster.nodes)
 }, 90_000)
 
-refusedServerTests('compiled')
+refusedServersTest('compiled')

@@ -180,6 +180,18 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
   }
 }
 
+/** Mode of a node by its own word; null when it does not answer. */
+export async function modeOf(node: ClusterNode): Promise<string | null> {
+  if (!node.isRunning) return null
+  try {
+    const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
+    return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
+  } catch {
+    return null
+  }
+}
+
 interface Places {
   readonly restPort: number
   readonly udpPort: number
