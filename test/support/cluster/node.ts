@@ -52,6 +52,8 @@ export interface ClusterNode extends AsyncDisposable {
   readonly lines: string[]
 }
 
+const START_POLL_MS = 20
+
 export type Tree = { readonly [key: string]: unknown }
 
 export interface NodeSettings {
@@ -113,7 +115,7 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
       )
     })
     failed.catch(() => undefined)
-    await Promise.race([Promise.all([firstPing(restPort), udpOpen(udpPort)]), failed])
+    await Promise.race([Promise.all([firstPing(restPort, START_POLL_MS), udpOpen(udpPort)]), failed])
   }
 
   const kill = async (): Promise<void> => running?.kill9()
