@@ -252,7 +252,7 @@ function planAnswer(
       ...(bcc.length > 0 && { bcc }),
       subject,
       attachments: distinctNames([...attach.map(nameOf), ...archives.map(({ name }) => name)]),
-      ...(embed && { embedded: nameOf(embed) }),
+      ...(embed.length > 0 && { embedded: embed.map(nameOf) }),
       ...(missing.length > 0 && { missing }),
     })),
     files: page(files).map(({ spaceId, folder, name }) => ({

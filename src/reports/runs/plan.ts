@@ -53,8 +53,8 @@ export interface MailPayload {
   readonly insteadOf: string | null
   readonly person: Pick<Person, 'name' | 'address' | 'attributes'> | null
   readonly attach: readonly string[]
-  /** The HTML report in the body. */
-  readonly embed: string | null
+  /** The HTML reports in the body, one below the other. */
+  readonly embed: readonly string[]
   /** Names of reports that are missing. */
   readonly missing: readonly string[]
   readonly archives: readonly Archive[]
@@ -68,7 +68,7 @@ export interface MailPayload {
 
 /** Whether the mail can be made shorter. */
 export const hasFiles = ({ attach, archives, embed }: MailPayload): boolean =>
-  attach.length > 0 || archives.length > 0 || embed !== null
+  attach.length > 0 || archives.length > 0 || embed.length > 0
 
 /** The addresses that the mail still concerns. */
 export const addresseesOf = ({
@@ -395,7 +395,6 @@ async function mailOf(
   const { email } = definition.task
   const [person] = people
   const uses = documents.map((document) => ({ document, use: useOf(request, document) }))
-  const embedded = uses.find(({ use }) => use.deliver.email === 'embed')?.document ?? null
   const attached = uses.filter(({ use }) => use.deliver.email === 'attach')
   const archives = await mailArchives(request, attached)
   const absent = missing.filter(({ report, variant, mailTo }) => {
@@ -419,7 +418,7 @@ async function mailOf(
     attach: attached
       .filter(({ use }) => use.zip !== 'perReport' && use.zip !== 'perMail')
       .map(({ document }) => document.id),
-    embed: embedded?.id ?? null,
+    embed: uses.filter(({ use }) => use.deliver.email === 'embed').map(({ document }) => document.id),
     missing: absent.map((one) => titleOf(definition, one)),
     archives,
   }
@@ -484,12 +483,13 @@ function fitted(
   if (size <= most) return payload
   const { task } = request.definition
   const details = `${payload.to.join(', ')}: ${Math.ceil(size / 1024 / 1024)} MB, limits.maxAttachmentMb is ${request.limits.maxAttachmentMb}`
-  const isReadable = (document: PreparedDocument) => {
-    const readers = hubReaders(request, document)
-    return receivers.every((one) => readers.includes(one))
-  }
-  if (task.hub.enabled && attached.every(isReadable)) {
+  const readers = attached.map((document) => hubReaders(request, document))
+  const isReader = (address: string) => readers.every((those) => those.includes(address.toLowerCase()))
+  if (task.hub.enabled && receivers.every(isReader)) {
     request.note('MAIL_LINK_INSTEAD', details)
+    const others = [...payload.cc, ...payload.bcc].filter((one) => !isReader(one))
+    if (others.length > 0)
+      request.note('MAIL_INCOMPLETE', `${others.join(', ')}: gets links to the hub alone, and is no reader there`)
     return { ...payload, attach: [], archives: [] }
   }
   const archive: Archive = { name: `${cleanName(task.name)}.zip`, documents: payload.attach, secret: null }

@@ -200,7 +200,7 @@ describe('a mail that some addresses refused', () => {
       insteadOf: null,
       attach: [],
       archives: [],
-      embed: null,
+      embed: [],
     },
   })
   const refused = (...all: readonly (readonly [string, boolean])[]): Attempt => ({
