@@ -132,8 +132,8 @@ export async function planDeliveries({ note, ...rest }: PlanRequest): Promise<Pl
   const noted = new Set<string>()
   const request: PlanRequest = {
     ...rest,
-    note(code, details) {
-      if (!noted.has(`${code} ${details}`)) note(code, details)
+    note(code, details, recipient) {
+      if (!noted.has(`${code} ${details}`)) note(code, details, recipient)
       noted.add(`${code} ${details}`)
     },
   }
@@ -318,7 +318,9 @@ interface Letter {
 async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; refused: Plan['refused'] }> {
   const { task } = request.definition
   if (!task.email.enabled) return { mails: [], refused: null }
-  const byPerson = documentsByPerson(request)
+  const all = documentsByPerson(request)
+  noteForgotten(request, all)
+  const byPerson = all.filter(({ documents }) => documents.length > 0)
   const letters = lettersOf(task.email.grouping, byPerson)
   if (!letters) {
     const details = 'email.grouping is single, but filters or cycles give people different documents'
@@ -340,7 +342,7 @@ async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; 
   return { mails, refused: null }
 }
 
-/** The documents of each person who gets mails; people without any are left out. */
+/** The documents of each person who gets mails. */
 function documentsByPerson(request: PlanRequest): Letter[] {
   const { documents, people, variants } = request
   const mailed = documents.filter((one) => useOf(request, one).deliver.email !== 'none')
@@ -360,7 +362,33 @@ function documentsByPerson(request: PlanRequest): Letter[] {
         return variants[person.address] === document.variant
       }),
     }))
-    .filter((letter) => letter.documents.length > 0)
+}
+
+/** Names those who get no mail, as all that it would hold is missing; events about documents of few people name theirs. */
+function noteForgotten(request: PlanRequest, letters: readonly Letter[]): void {
+  const people = letters.flatMap(({ documents, people: [person] }) => {
+    if (!person || documents.length > 0) return []
+    const { address } = person
+    const absent = absentOf(request, [person])
+    const isNamed = absent.some(({ variant, mailTo }) => variant || mailTo?.includes(address))
+    return absent.length > 0 && !isNamed ? [{ address, absent }] : []
+  })
+  const titles = ({ absent }: { readonly absent: readonly MissingDocument[] }) =>
+    absent.map((one) => titleOf(request.definition, one)).join(', ')
+  for (const [title, those] of Map.groupBy(people, titles)) {
+    const addresses = those.map(({ address }) => address).join(', ')
+    request.note('MAIL_INCOMPLETE', `${addresses}: no mail, without ${title}`, addresses)
+  }
+}
+
+/** Documents that could not be made, of those that a mail to these people would hold. */
+function absentOf({ definition, missing, variants }: PlanRequest, people: readonly Person[]): MissingDocument[] {
+  return missing.filter(({ report, variant, mailTo }) => {
+    if (people.some(({ address }) => mailTo?.includes(address))) return true
+    const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
+    if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
+    return variant === null || people.some(({ address }) => variants[address] === variant)
+  })
 }
 
 /** Null when one mail for all is wanted, but people get different documents. */
@@ -391,18 +419,13 @@ async function mailOf(
   { people, documents }: Letter,
   copies: { readonly cc: readonly string[]; readonly bcc: readonly string[] },
 ): Promise<NewDelivery> {
-  const { definition, testAddress, missing, variants } = request
+  const { definition, testAddress } = request
   const { email } = definition.task
   const [person] = people
   const uses = documents.map((document) => ({ document, use: useOf(request, document) }))
   const attached = uses.filter(({ use }) => use.deliver.email === 'attach')
   const archives = await mailArchives(request, attached)
-  const absent = missing.filter(({ report, variant, mailTo }) => {
-    if (people.some(({ address }) => mailTo?.includes(address))) return true
-    const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
-    if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
-    return variant === null || people.some(({ address }) => variants[address] === variant)
-  })
+  const absent = absentOf(request, people)
   const to = people.map(({ address }) => address)
   const subject = await expandPattern(email.subject, contextOf(request, documents[0], person))
   const base: MailPayload = {

@@ -143,7 +143,17 @@ test('a document that is missing for all is named in each mail; without the othe
     ['Sales pack (book)'],
   ])
   expect(notes).toEqual(['MAIL_INCOMPLETE', 'MAIL_INCOMPLETE'])
-  expect((await planned(email('perRecipient'), { documents: [], missing })).deliveries).toEqual([])
+})
+
+test('people for whom nothing could be made get no mail, and are named unless the event about their document does', async () => {
+  const said: unknown[] = []
+  const note: PlanRequest['note'] = (...event) => void said.push(event)
+  const missing = [{ report: 'book', variant: null, label: 'book', code: 'CONDITION_ERROR' as const }]
+  expect((await planned(email('perRecipient'), { documents: [], missing, note })).deliveries).toEqual([])
+  const details = 'a@x.com, b@x.com: no mail, without Sales pack (book)'
+  expect(said).toEqual([['MAIL_INCOMPLETE', details, 'a@x.com, b@x.com']])
+  await planned(email('perRecipient'), { documents: [], missing: [{ ...missing[0]!, mailTo: people }], note })
+  expect(said).toHaveLength(1)
 })
 
 test('a folder with {recipient} is that of the person for whom the document was made', async () => {

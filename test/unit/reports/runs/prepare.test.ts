@@ -402,10 +402,12 @@ test('read as each person: one value whose people cannot be found out leaves the
   expect(missing).toEqual(['pack/S DOCUMENT_FAILED'])
 })
 
+const STOPPED = (first: string) => `not made: run.onReportError is stop, and ${first} failed`
+
 test.each([
-  ['continue', ['b <- []', 'c <- []'], ['a DOCUMENT_FAILED']],
-  ['stop', [], ['a DOCUMENT_FAILED']],
-])('after a document that fails, onReportError %s', async (onReportError, expected, missed) => {
+  ['continue', ['b <- []', 'c <- []'], ['a'], ['broken']],
+  ['stop', [], ['a', 'b', 'c'], ['broken', STOPPED('a'), STOPPED('a')]],
+])('after a document that fails, onReportError %s', async (onReportError, expected, missed, reasons) => {
   const { documents, missing, notes } = await prepared({
     people: [dora],
     task: { reports: ['a', 'b', 'c'].map((key) => use(key)), run: { onReportError } },
@@ -413,7 +415,26 @@ test.each([
       if (step === 'render a') throw new Error('broken')
     },
   })
-  expect([documents, missing, notes]).toEqual([expected, missed, ['DOCUMENT_FAILED broken']])
+  const failed = (text: string) => `DOCUMENT_FAILED ${text}`
+  expect(documents).toEqual(expected)
+  expect(missing).toEqual(missed.map((key) => `${key} DOCUMENT_FAILED`))
+  expect(notes).toEqual(reasons.map(failed))
+})
+
+test('after a value that fails, onReportError stop names the values and reports that are not made', async () => {
+  const { documents, missing, notes } = await prepared({
+    people: [dora],
+    task: { reports: [cycled(), use('b')], run: { onReportError: 'stop' } },
+    before(step) {
+      if (step === 'render pack/N') throw new Error('broken')
+    },
+  })
+  expect(documents).toEqual([])
+  expect(missing).toEqual(['pack/N DOCUMENT_FAILED', 'pack/S DOCUMENT_FAILED', 'b DOCUMENT_FAILED'])
+  expect(notes.slice(1)).toEqual([
+    `DOCUMENT_FAILED pack/S: ${STOPPED('pack/N')}`,
+    `DOCUMENT_FAILED ${STOPPED('pack/N')}`,
+  ])
 })
 
 test('a lost engine is tried three times, then the run ends', async () => {
