@@ -16,7 +16,7 @@ export interface Beginning {
   readonly closed: readonly ClosedApp[]
   /** The recipients of the task; null when its conditions do not hold. */
   readonly people: readonly Person[] | null
-  /** In words: recipients whom an expression names that could not be calculated, and groups without people. */
+  /** In words: recipients whom an expression names that could not be calculated, and groups and expressions without people. */
   readonly unasked: readonly string[]
 }
 
@@ -37,6 +37,7 @@ export async function beginRun(
   const { definition, options } = request
   const { task } = definition
   const unasked: string[] = []
+  const empty: string[] = []
 
   const scopeOf = (use: ReportUse) => ({ appId: reportOf(definition, use).appId, filterIds: task.filterIds })
 
@@ -61,7 +62,7 @@ export async function beginRun(
     try {
       const work = async ({ data }: { data: ReportData }) => nameText(await data.evaluate(expression))
       const text = await apps.within(scopeOf(use), work)
-      if (addressesOf(text).length === 0) line(`the recipient expression "${expression}" gives no address`)
+      if (addressesOf(text).length === 0) missed(`the recipient expression "${expression}" gives no address`)
       return text
     } catch (error) {
       if (signal.aborted || isEndOfRun(error)) throw error
@@ -71,6 +72,11 @@ export async function beginRun(
       unasked.push(details)
       return ''
     }
+  }
+
+  function missed(details: string): void {
+    line(details)
+    empty.push(details)
   }
 
   const { app, closed } = await firstOpen()
@@ -88,12 +94,13 @@ export async function beginRun(
       evaluate: (expression) => textOf(expression, first),
       note: (code, details) => note({ code, details }),
       line,
-      missed(details) {
-        line(details)
-        unasked.push(details)
-      },
+      missed,
     })
-    return { app, closed, people, unasked }
+    // Without anyone else they are in the error of the run; a start for some addresses asks for no others.
+    const isUsed = task.email.enabled || task.hub.enabled
+    if (isUsed && people.length > 0 && options.recipients === null)
+      for (const details of empty) note({ code: 'RECIPIENTS_EMPTY', details })
+    return { app, closed, people, unasked: [...unasked, ...empty] }
   } catch (error) {
     throw isEndOfRun(error) ? endOfRun(error, first, uses) : error
   }

@@ -342,6 +342,29 @@ test('an expression of recipients that cannot be calculated costs its own people
   expect(result.people.map(({ address }) => address)).toEqual(['reader@x.com', 'dora@x.com'])
 })
 
+test('a group and an expression that bring nobody are named beside others who get the report', async () => {
+  const group = { id: SOUTH, name: 'Managers', description: '', memberIds: [], dynamic: null, filterIds: [], ...STORED }
+  const recipients = [
+    { type: 'group', groupId: SOUTH, email: true, hub: false },
+    { type: 'expression', expr: '=If(Region)', email: true, hub: false },
+    BY_EXPRESSION.recipients[1],
+  ]
+  const scene = { task: { recipients }, definition: { groups: [group] }, unknownMailOf: '' }
+  const asked = await prepared({
+    ...scene,
+    task: { recipients: [...recipients, { ...recipients[1], expr: '=Region' }] },
+  })
+  expect(asked.notes).toEqual([
+    'DOCUMENT_FAILED the recipients that "=If(Region)" names get nothing: cannot calculate =If(Region)',
+    'RECIPIENTS_EMPTY the group "Managers" brings no person: it has no members',
+    'RECIPIENTS_EMPTY the recipient expression "=Region" gives no address',
+  ])
+  const options = { ...DEFAULT_OPTIONS, recipients: ['dora@x.com'] }
+  expect(
+    (await prepared({ ...scene, task: { recipients: recipients.toSpliced(1, 1) }, request: { options } })).notes,
+  ).toEqual([])
+})
+
 test('nobody but the recipients of an expression that cannot be asked: the run says so', async () => {
   const [byMail] = BY_EXPRESSION.recipients
   const details = `e-mail or hub is on, and the recipients name no person; ${MISSED('gone')}`
