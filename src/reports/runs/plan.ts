@@ -62,6 +62,8 @@ export interface MailPayload {
   readonly filesRefused?: string
   /** Id of the first delivery, where the mail repeats another one, or a part of it. */
   readonly messageId?: string
+  /** The addresses of the first mail, in lower case, by those that they were corrected to. */
+  readonly corrected?: Readonly<Record<string, string>>
   /** Those of the addresses that the mail still concerns, as the server had an answer of its own for others; absent = all. */
   readonly only?: readonly string[]
 }

@@ -123,9 +123,11 @@ describe('the end of the process', () => {
     })
     await second.runner.start()
     const run = await second.finished(id)
-    const request = { run, states: ['unknown'], recipients: null, actor: 'x' } as const
-    const child = await second.runner.resend({ ...request, corrections: { 'b@x.com': 'bea@x.com' } })
-    expect(await second.finished(child!.id)).toMatchObject({ outcome: 'success', trigger: { type: 'resend', key: id } })
+    const request = { run, states: ['unknown'], recipients: null, actor: 'x', confirmDuplicates: false } as const
+    const answer = await second.runner.resend({ ...request, corrections: { 'b@x.com': 'bea@x.com' } })
+    if (answer.status !== 'started') throw new Error(answer.status)
+    const again = await second.finished(answer.run.id)
+    expect(again).toMatchObject({ outcome: 'success', trigger: { type: 'resend', key: id } })
     expect(payloads.at(-1)).toMatchObject({ to: ['bea@x.com'], messageId: ids[1] })
   })
 
