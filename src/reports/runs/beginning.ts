@@ -106,20 +106,34 @@ export async function beginRun(
   }
 }
 
-/** Null when the run reaches a person, when the cycles may bring addresses, or when nothing goes to people. */
+/**
+ * Null when the run reaches a person, and each to whom the start is limited, when the cycles may bring addresses, or when nothing goes to
+ * people.
+ */
 export function unreached(
   { definition: { task }, options, preview }: Pick<PrepareRequest, 'definition' | 'options' | 'preview'>,
   uses: readonly ReportUse[],
   people: readonly Person[],
   unasked: readonly string[],
 ): { readonly details: string; readonly endsRun: boolean } | null {
-  if (people.length > 0) return null
+  const absent = absentees(options, people)
+  if (people.length > 0 && absent.length === 0) return null
   const asked = options.recipients?.join(', ')
   if (preview && asked) return { details: `${asked} is no active recipient`, endsRun: true }
   const isWanted = task.email.enabled || task.hub.enabled
   if (!isWanted || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return null
+  if (people.length > 0) {
+    const are = absent.length === 1 ? 'is no recipient' : 'are no recipients'
+    return { details: `the start is limited to ${asked}, and ${absent.join(', ')} ${are} of the task`, endsRun: true }
+  }
   const reason = asked
     ? `the start is limited to ${asked}, and none of them is a recipient of the task`
     : 'e-mail or hub is on, and the recipients name no person'
   return { details: [reason, ...unasked].join('; '), endsRun: task.storage.length === 0 }
 }
+
+/** Those to whom the start is limited who are not among these. */
+export const absentees = (
+  { recipients }: Pick<PrepareRequest['options'], 'recipients'>,
+  people: readonly Pick<Person, 'address'>[],
+): readonly string[] => (recipients ?? []).filter((one) => people.every(({ address }) => address !== one.toLowerCase()))

@@ -530,3 +530,17 @@ test('a start for some reports and recipients makes no more', async () => {
   const cycle = await prepared({ task: { reports: [cycled({ emailTo: '=Mail' })] }, request: { options: all } })
   expect(cycle.documents).toEqual(['pack/N <- [] | ', 'pack/S <- [] | s@x.com'])
 })
+
+test('a start that is limited to an address that nothing is for: the run ends, or says so where a cycle names people', async () => {
+  const options = { ...DEFAULT_OPTIONS, recipients: ['Dora@x.com', 'nobody@x.com'] }
+  const details = 'the start is limited to Dora@x.com, nobody@x.com, and nobody@x.com is no recipient of the task'
+  const run = prepared({ people: [dora], request: { options } })
+  await expect(run).rejects.toMatchObject({ code: 'NO_RECIPIENTS', details })
+  const reports = [cycled({ emailTo: '=Mail', alsoRecipients: true })]
+  const limitedTo = async (recipients: string[]) =>
+    (await prepared({ people: [dora], task: { reports }, request: { options: { ...options, recipients } } })).notes
+  expect(await limitedTo(['dora@x.com', 'S@x.com'])).toEqual([])
+  expect(await limitedTo(['S@x.com', 'nobody@x.com'])).toEqual([
+    'RECIPIENTS_EMPTY nobody@x.com, to whom the start is limited, gets nothing: no document is for this address',
+  ])
+})
