@@ -43,6 +43,8 @@ const SQL = {
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
   lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
+  lastVerdict: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ? AND outcome IN ('success', 'error')
+    AND test = 0 AND options ->> 'dryRun' = 0 AND trigger ->> 'type' <> 'resend' ORDER BY finished_at DESC LIMIT 1`,
   lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
     AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent' AND d.channel <> 'notification')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
@@ -404,9 +406,14 @@ function createReads(db: Database) {
         total: db.get<{ n: number }>(SQL.count, ...where)?.n ?? 0,
       }
     },
-    /** The last run of the task that was more than skipped; for `recovered` and lists. */
+    /** The last run of the task that was more than skipped. */
     lastFinished(taskId: string, except = ''): RunRecord | null {
       const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
+      return row ? recordOf(row) : null
+    },
+    /** The last run of the task that was a success or failed: no test, no dry run, and none that repeats deliveries. */
+    lastVerdict(taskId: string, except: string): RunRecord | null {
+      const row = db.get<RunRow>(SQL.lastVerdict, taskId, except)
       return row ? recordOf(row) : null
     },
     /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
