@@ -56,6 +56,24 @@ test('an address that the mail server refuses is a warning, and the others get t
   expect((await reports.ended(child.id)).outcome).toBe('success')
   expect(reports.mailsTo('found@acme.example')).toHaveLength(1)
   expect(reports.mailsTo('here@acme.example')).toHaveLength(1)
+
+  const refused = async (body: object) => {
+    const answer = await reports.product.call('POST', `/v4/reportrun/${run.id}/resend`, body)
+    return [answer.status, await answer.text()] as const
+  }
+  expect(await refused({})).toEqual([409, expect.stringContaining(`gone@acme.example (run ${child.id})`)])
+  const body = { recipients: ['gone@acme.example', 'no@acme.example'], corrections: { 'typo@acme.example': LATE } }
+  const [status, text] = await refused(body)
+  expect([status, (JSON.parse(text) as { issues: unknown }).issues]).toEqual([
+    400,
+    [
+      { path: 'recipients.1', message: 'no@acme.example is in no mail that is failed or unknown' },
+      { path: 'corrections.typo@acme.example', message: 'typo@acme.example is in no mail that is failed or unknown' },
+    ],
+  ])
+  await reports.call('PATCH', `/v4/reporttask/${task.id}`, { testMode: { enabled: true, address: 'me@acme.example' } })
+  expect(await refused({ confirmDuplicates: true })).toEqual([409, expect.stringContaining('the task is in test mode')])
+  expect(reports.mailsTo('gone@acme.example')).toEqual([])
 }, 60_000)
 
 test.each([

@@ -107,12 +107,31 @@ test('an expression and a corrected address lead nowhere outside', async () => {
   expect(onlyInside()).toEqual([])
 }, 60_000)
 
+test('a start for some reports or addresses is refused when one of them does not exist', async () => {
+  const task = await reports.mailTask('Limited start', report.id)
+  const answer = await reports.product.call('POST', startOf(task), { reports: ['pack', 'pakc'] })
+  expect([answer.status, ((await answer.json()) as { issues: unknown }).issues]).toEqual([
+    400,
+    [{ path: 'reports.1', message: 'No report of the task has the key pakc; there are pack' }],
+  ])
+  const recipients = ['limited-start@acme.example', 'limitd-start@acme.example']
+  const run = await reports.run(task.id, { recipients })
+  expect(run.outcome).toBe('error')
+  expect(run.events.map(({ code, details }) => [code, details])).toEqual([
+    [
+      'NO_RECIPIENTS',
+      `the start is limited to ${recipients.join(', ')}, and limitd-start@acme.example is no recipient of the task`,
+    ],
+  ])
+  expect(reports.mailsTo('limited-start@acme.example')).toEqual([])
+}, 60_000)
+
 test('a message sets no option that its trigger does not list, and never an address outside', async () => {
   const closed = await reports.mailTask('Closed trigger', report.id, {
     triggers: [{ type: 'mqtt', topic: 'reports/closed' }],
   })
   const open = await reports.mailTask('Open trigger', report.id, {
-    triggers: [{ type: 'mqtt', topic: 'reports/open', allowedOptions: ['test', 'testAddress'] }],
+    triggers: [{ type: 'mqtt', topic: 'reports/open', allowedOptions: ['test', 'testAddress', 'reports'] }],
   })
   const runsOf = async ({ id }: Named) =>
     (await reports.call<{ runs: { id: string; test: boolean; state: string }[] }>('GET', `/v4/reporttask/${id}/runs`))
@@ -141,6 +160,10 @@ test('a message sets no option that its trigger does not list, and never an addr
   for (const options of unlisted) await message('reports/closed', options)
   await until(() => logged('allowedOptions of the trigger does not list') >= unlisted.length, WAIT)
   expect((await runsOf(closed)).length).toBe(before[0]!)
+
+  await message('reports/open', { reports: ['pack', 'pakc'] })
+  await until(() => logged('the task has no report pakc; its keys are pack') > 0, WAIT)
+  expect((await runsOf(open)).length).toBe(before[1]!)
 
   await message('reports/open', { recipients: [OUTSIDE], test: true, testAddress: INSIDE })
   for (const testAddress of BAD) await message('reports/open', { taskId: [open.id], test: true, testAddress })

@@ -197,7 +197,7 @@ interface Plan {
     readonly bcc?: readonly string[]
     readonly subject: string
     readonly attachments: readonly string[]
-    readonly embedded?: string
+    readonly embedded?: readonly string[]
     readonly missing?: readonly string[]
   }[]
   readonly files: readonly { readonly spaceId: string; readonly path: string }[]
@@ -276,10 +276,10 @@ function moreOf(
 }
 
 function rowsOf({ mails, files, hub }: Pick<Plan, 'mails' | 'files' | 'hub'>): readonly PlanRow[] {
-  const ofMails = mails.flatMap(({ to, cc, bcc, subject, attachments, embedded, missing = [] }): PlanRow[] => {
+  const ofMails = mails.flatMap(({ to, cc, bcc, subject, attachments, embedded = [], missing = [] }): PlanRow[] => {
     const copies = [cc && `cc ${cc.join(', ')}`, bcc && `bcc ${bcc.join(', ')}`].filter(Boolean).join('; ')
     const names = [
-      ...(embedded === undefined ? [] : [`${embedded} (in the body)`]),
+      ...embedded.map((name) => `${name} (in the body)`),
       ...attachments,
       ...missing.map((name) => `${name} (missing)`),
     ]

@@ -46,7 +46,7 @@ const NEEDS_SHAPING =
   /\p{M}|\p{Join_Control}|\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/u
 /** Letters and digits that are read from right to left, and the marks that say so. */
 const RIGHT_TO_LEFT = /\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|\p{scx=Thaa}|\p{scx=Nkoo}|[\u200f\u202b\u202e\u2067]/u
-/** As a group, so that a text that is cut at them keeps them. */
+/** A group, so that a text that is cut at them keeps them. */
 const DIGITS = new RegExp(`((?:${RIGHT_TO_LEFT.source})+)`, 'u')
 /** Characters that are drawn as nothing. */
 const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}|\p{Variation_Selector}|\p{Noncharacter_Code_Point}/u

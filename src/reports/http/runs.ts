@@ -11,6 +11,7 @@ import { OUTCOMES } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
 import type { RunLog } from '../runs/log.ts'
+import type { ResendAnswer } from '../runs/resend.ts'
 import { invalidId } from './common.ts'
 import { fileAnswer } from './file.ts'
 import { type StartRouteDeps, startRoutes, TASK_PARAMS, taskById } from './starts.ts'
@@ -262,7 +263,7 @@ function resend(deps: RunRouteDeps): ApiRoute {
     action: 'report.resend',
     summary: 'Send deliveries of a run again',
     description:
-      'Sends the stored documents of failed and doubtful deliveries. `corrections` replaces wrong addresses. With `recipients` these addresses get their mails, and no others. Deliveries that were sent need `confirmDuplicates`.',
+      'Sends the stored documents of failed and doubtful deliveries. `corrections` replaces wrong addresses. With `recipients` these addresses get their mails, and no others. An address that is in none of these deliveries is refused. What was sent meanwhile by another resend is left out; it needs `confirmDuplicates`, as deliveries that were sent do.',
     params: RUN_PARAMS,
     query: NO_QUERY,
     readByHandler: () => ({ body: RESEND() }),
@@ -279,19 +280,39 @@ function resend(deps: RunRouteDeps): ApiRoute {
         return problem ? [{ path: `corrections.${path}`, message: problem.message }] : []
       })
       if (wrong.length > 0) throw refuseIssues(wrong)
-      const lower = Object.fromEntries(
-        Object.entries(corrections).map(([wrong, right]) => [wrong.toLowerCase(), right]),
-      )
-      const child = await deps.runner.resend({
-        run,
-        states,
-        recipients,
-        corrections: lower,
-        actor: request.caller.actor,
-      })
-      if (!child) throw refusal('NOTHING_TO_RESEND', `no delivery is ${states.join(' or ')}`)
+      if (!run.test && deps.taskOf(run.taskId)?.testMode.enabled)
+        throw refusal('NOTHING_TO_RESEND', 'the task is in test mode, and this run went to its real addresses')
+      const { actor } = request.caller
+      const answer = await deps.runner.resend({ run, states, recipients, corrections, confirmDuplicates, actor })
+      if (answer.status !== 'started') throw resendRefusal(answer, { recipients, corrections, states })
+      const child = answer.run
       request.note({ target: [run.taskId, run.id], detail: `run ${child.id}` })
       return jsonAnswer(202, shown(child, true, deps))
     },
   })
+}
+
+function resendRefusal(
+  answer: Exclude<ResendAnswer, { status: 'started' }>,
+  {
+    recipients,
+    corrections,
+    states,
+  }: Pick<z.output<ReturnType<typeof RESEND>>, 'recipients' | 'corrections' | 'states'>,
+): Error {
+  const which = states.join(' or ')
+  if (answer.status === 'nothing') return refusal('NOTHING_TO_RESEND', `no delivery is ${which}`)
+  if (answer.status === 'delivered') {
+    const list = answer.receivers.map(({ receiver, runId }) => `${receiver} (run ${runId})`).join(', ')
+    const remedy = '"confirmDuplicates": true sends it all the same'
+    return refusal('NOTHING_TO_RESEND', `delivered already, or about to be: ${list}; ${remedy}`)
+  }
+  const named: readonly (readonly [path: string, address: string])[] = [
+    ...(recipients ?? []).map((one, index) => [`recipients.${index}`, one] as const),
+    ...Object.keys(corrections).map((one) => [`corrections.${one}`, one] as const),
+  ]
+  const unknown = (path: string, address: string) =>
+    (path.startsWith('recipients.') ? answer.recipients : answer.corrections).includes(address.toLowerCase())
+  const issues = named.filter(([path, address]) => unknown(path, address))
+  return refuseIssues(issues.map(([path, address]) => ({ path, message: `${address} is in no mail that is ${which}` })))
 }

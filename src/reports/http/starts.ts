@@ -123,6 +123,7 @@ async function startTasks(request: ApiRequest, selected: readonly string[], body
   const wanted = [...new Map(tasks.map((one) => [one.id, one])).values()]
   // The outcome shows how the conditions compare; what triggers follow is not read.
   for (const { id } of wanted) requireSources(request.caller, deps.definitionOf(id)?.conditions ?? [])
+  checkKeys(wanted, body.reports)
   for (const task of wanted) checkStart(task, options, deps)
   for (const task of wanted) {
     const admission = await deps.runner.admit({
@@ -139,6 +140,19 @@ async function startTasks(request: ApiRequest, selected: readonly string[], body
   const tasksNotFound = named.filter(([, task]) => !task).map(([id]) => id)
   request.note({ target: tasks.map(({ id }) => id), detail: `${tasksStarted.length} started` })
   return { tasksStarted, tasksNotFound, tasksSkipped, totalTasksStarted: tasksStarted.length }
+}
+
+/** Throws when a key is that of no report: the reports of the others would leave without it. */
+function checkKeys(tasks: readonly ReportTask[], keys: readonly string[] | null): void {
+  const known = new Set(tasks.flatMap(({ reports }) => reports.map(({ key }) => key)))
+  const unknown = (keys ?? []).flatMap((key, index) => (known.has(key) ? [] : [[key, index] as const]))
+  if (tasks.length === 0 || unknown.length === 0 || unknown.length === keys?.length) return
+  throw refuseIssues(
+    unknown.map(([key, index]) => ({
+      path: `reports.${index}`,
+      message: `No report of the task has the key ${key}; there are ${[...known].join(', ')}`,
+    })),
+  )
 }
 
 function checkStart(
@@ -252,7 +266,7 @@ function planAnswer(
       ...(bcc.length > 0 && { bcc }),
       subject,
       attachments: distinctNames([...attach.map(nameOf), ...archives.map(({ name }) => name)]),
-      ...(embed && { embedded: nameOf(embed) }),
+      ...(embed.length > 0 && { embedded: embed.map(nameOf) }),
       ...(missing.length > 0 && { missing }),
     })),
     files: page(files).map(({ spaceId, folder, name }) => ({

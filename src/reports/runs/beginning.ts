@@ -16,7 +16,7 @@ export interface Beginning {
   readonly closed: readonly ClosedApp[]
   /** The recipients of the task; null when its conditions do not hold. */
   readonly people: readonly Person[] | null
-  /** In words: recipients whom an expression names that could not be calculated, and groups without people. */
+  /** In words: recipients whom an expression names that could not be calculated, and groups and expressions without people. */
   readonly unasked: readonly string[]
 }
 
@@ -37,6 +37,7 @@ export async function beginRun(
   const { definition, options } = request
   const { task } = definition
   const unasked: string[] = []
+  const empty: string[] = []
 
   const scopeOf = (use: ReportUse) => ({ appId: reportOf(definition, use).appId, filterIds: task.filterIds })
 
@@ -61,7 +62,7 @@ export async function beginRun(
     try {
       const work = async ({ data }: { data: ReportData }) => nameText(await data.evaluate(expression))
       const text = await apps.within(scopeOf(use), work)
-      if (addressesOf(text).length === 0) line(`the recipient expression "${expression}" gives no address`)
+      if (addressesOf(text).length === 0) missed(`the recipient expression "${expression}" gives no address`)
       return text
     } catch (error) {
       if (signal.aborted || isEndOfRun(error)) throw error
@@ -71,6 +72,11 @@ export async function beginRun(
       unasked.push(details)
       return ''
     }
+  }
+
+  function missed(details: string): void {
+    line(details)
+    empty.push(details)
   }
 
   const { app, closed } = await firstOpen()
@@ -88,31 +94,46 @@ export async function beginRun(
       evaluate: (expression) => textOf(expression, first),
       note: (code, details) => note({ code, details }),
       line,
-      missed(details) {
-        line(details)
-        unasked.push(details)
-      },
+      missed,
     })
-    return { app, closed, people, unasked }
+    // Without anyone else they are in the error of the run; a start for some addresses asks for no others.
+    const isUsed = task.email.enabled || task.hub.enabled
+    if (isUsed && people.length > 0 && options.recipients === null)
+      for (const details of empty) note({ code: 'RECIPIENTS_EMPTY', details })
+    return { app, closed, people, unasked: [...unasked, ...empty] }
   } catch (error) {
     throw isEndOfRun(error) ? endOfRun(error, first, uses) : error
   }
 }
 
-/** Null when the run reaches a person, when the cycles may bring addresses, or when nothing goes to people. */
+/**
+ * Null when the run reaches a person, and each to whom the start is limited, when the cycles may bring addresses, or when nothing goes to
+ * people.
+ */
 export function unreached(
   { definition: { task }, options, preview }: Pick<PrepareRequest, 'definition' | 'options' | 'preview'>,
   uses: readonly ReportUse[],
   people: readonly Person[],
   unasked: readonly string[],
 ): { readonly details: string; readonly endsRun: boolean } | null {
-  if (people.length > 0) return null
+  const absent = absentees(options, people)
+  if (people.length > 0 && absent.length === 0) return null
   const asked = options.recipients?.join(', ')
   if (preview && asked) return { details: `${asked} is no active recipient`, endsRun: true }
   const isWanted = task.email.enabled || task.hub.enabled
   if (!isWanted || uses.some(({ cycle }) => cycle?.emailTo || cycle?.hubTo)) return null
+  if (people.length > 0) {
+    const are = absent.length === 1 ? 'is no recipient' : 'are no recipients'
+    return { details: `the start is limited to ${asked}, and ${absent.join(', ')} ${are} of the task`, endsRun: true }
+  }
   const reason = asked
     ? `the start is limited to ${asked}, and none of them is a recipient of the task`
     : 'e-mail or hub is on, and the recipients name no person'
   return { details: [reason, ...unasked].join('; '), endsRun: task.storage.length === 0 }
 }
+
+/** Those to whom the start is limited who are not among these. */
+export const absentees = (
+  { recipients }: Pick<PrepareRequest['options'], 'recipients'>,
+  people: readonly Pick<Person, 'address'>[],
+): readonly string[] => (recipients ?? []).filter((one) => people.every(({ address }) => address !== one.toLowerCase()))

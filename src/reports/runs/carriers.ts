@@ -16,6 +16,7 @@ import { distinctNames } from './file-names.ts'
 import { bodyOf, linesAbove, mailContext, mailHtml, mailOptions, mailText, sizeText, withLinesAbove } from './mail.tsx'
 import {
   type Archive,
+  addresseesOf,
   type FilePayload,
   hasFiles,
   type MailPayload,
@@ -155,7 +156,8 @@ export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings):
   return async (job) => {
     const payload = job.delivery.payload as MailPayload
     try {
-      const areLinked = job.delivery.documents.every((id) => deps.hubUrl(id, readerOf(payload)) !== '')
+      const readers = addresseesOf(payload)
+      const areLinked = job.delivery.documents.every((id) => readers.every((one) => deps.hubUrl(id, one) !== ''))
       return await sendFitting(
         deps.mailer,
         {
@@ -168,7 +170,7 @@ export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings):
             deps,
             settings,
             job,
-            filesRefused === null ? payload : { ...payload, attach: [], archives: [], embed: null, filesRefused },
+            filesRefused === null ? payload : { ...payload, attach: [], archives: [], embed: [], filesRefused },
           ),
       )
     } catch (error) {
@@ -232,15 +234,17 @@ async function letterOf(
   const context = mailContext({
     run,
     definition,
-    // The report in the body is no file of the mail.
-    documents: mine.filter(({ id }) => id !== payload.embed),
+    // A report in the body is no file of the mail.
+    documents: mine.filter(({ id }) => !payload.embed.includes(id)),
     payload,
-    hubUrl: (id) => deps.hubUrl(id, readerOf(payload)),
+    hubUrl: (id) => linkOf(deps, id, payload),
     formatTime: deps.formatTime,
     timezone: deps.timezone,
   })
-  const embedded = mine.find(({ id }) => id === payload.embed) as PreparedDocument | undefined
-  const report = embedded ? bodyOf(await readFile(deps.blobs.path(embedded.sha256), 'utf8')) : null
+  const { report, pictures } = await bodyReport(
+    deps,
+    mine.filter(({ id }) => payload.embed.includes(id)) as PreparedDocument[],
+  )
   const own =
     email.template === 'default' ? null : await deps.templates(email.template, { ...context, report: report ?? '' })
   if (email.template !== 'default' && !own) throw new Error(`there is no mail template "${email.template}"`)
@@ -255,23 +259,37 @@ async function letterOf(
     host: settings.host,
     priority: email.priority,
     html: own ? withLinesAbove(own.html, context) : mailHtml(context, report),
-    text: own ? [...linesAbove(context), own.text].join('\n\n') : mailText(context),
+    text: own ? [...linesAbove(context), own.text].join('\n\n') : mailText(context, report !== null),
     attachments: [
       ...attached.map((one, index) => attachment(deps, { ...one, fileName: names[index]! })),
       ...(await archives(deps, job, payload, settings, attached)),
-      ...(embedded?.images ?? []).map(({ cid, sha256 }) => ({
-        filename: `${cid}.png`,
-        cid,
-        content: createReadStream(deps.blobs.path(sha256)),
-        contentType: 'image/png',
-      })),
+      ...pictures,
     ],
   })
 }
 
-/** In test mode the test address alone sees the items of the hub. */
-const readerOf = ({ insteadOf, person, to }: MailPayload): string =>
-  (insteadOf === null ? person?.address : to[0]) ?? ''
+/** The reports in the body of a mail, null without any, and their pictures, whose names would be those of others without a number. */
+async function bodyReport({ blobs }: Pick<CarrierDeps, 'blobs'>, embedded: readonly PreparedDocument[]) {
+  const bodies: string[] = []
+  const pictures = []
+  for (const [index, { sha256, images }] of embedded.entries()) {
+    let body = bodyOf(await readFile(blobs.path(sha256), 'utf8'))
+    for (const { cid: own, sha256: picture } of images) {
+      const cid = index === 0 ? own : `${own}-${index + 1}`
+      body = body.replaceAll(`"cid:${own}"`, `"cid:${cid}"`)
+      const content = createReadStream(blobs.path(picture))
+      pictures.push({ filename: `${cid}.png`, cid, content, contentType: 'image/png' })
+    }
+    bodies.push(body)
+  }
+  return { report: bodies.length === 0 ? null : bodies.join('\n'), pictures }
+}
+
+/** That of the first of the addresses who may read the document in the hub; '' without any. */
+const linkOf = ({ hubUrl }: Pick<CarrierDeps, 'hubUrl'>, documentId: string, payload: MailPayload): string =>
+  addresseesOf(payload)
+    .map((address) => hubUrl(documentId, address))
+    .find((url) => url !== '') ?? ''
 
 /** Null where the task names none, or one that it may not use. */
 const senderOf = (text: string | null, rules: SenderRules): Mailbox | null =>

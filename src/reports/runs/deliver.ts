@@ -149,6 +149,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
         deadline,
         downUntil: downUntil.get(delivery.channel) ?? 0,
         isCancelled: isCancelled(run, delivery),
+        isResend: run.trigger.type === 'resend',
         hasLaterFile: () => ledger.hasLaterFile(run, delivery.target),
       })
     for (const delivery of open) {

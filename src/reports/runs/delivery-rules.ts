@@ -75,6 +75,8 @@ export interface Facts {
   /** The channel is away until then; 0 when it is not. */
   readonly downUntil: number
   readonly isCancelled: boolean
+  /** The run repeats deliveries of an older one. */
+  readonly isResend: boolean
   /** Whether a run that began later has written the file. */
   readonly hasLaterFile: () => boolean
 }
@@ -102,16 +104,20 @@ export function next(delivery: DeliveryRecord, facts: Facts): 'attempt' | 'wait'
     return { change: changed(delivery, 'failed', { lastError }), said: [{ level: 'error', text, event }] }
   }
   if (dueAt(delivery, facts.downUntil) > facts.passAt) return 'wait'
-  if (mayBeOvertaken(delivery) && facts.hasLaterFile()) {
+  if (mayBeOvertaken(delivery, facts) && facts.hasLaterFile()) {
     const text = `${noun} skipped to=${target} ${OVERTAKEN}`
-    return { change: changed(delivery, 'skipped', { lastError: OVERTAKEN }), said: [{ level: 'info', text }] }
+    // An operator who asks for a file once more expects it there.
+    const said: Said = facts.isResend
+      ? { level: 'warn', text, event: { code: 'FILE_EXISTS', target, detail: OVERTAKEN } }
+      : { level: 'info', text }
+    return { change: changed(delivery, 'skipped', { lastError: OVERTAKEN }), said: [said] }
   }
   return 'attempt'
 }
 
-/** A file that waits for another attempt would replace that of a run which began later. */
-const mayBeOvertaken = ({ channel, attempts, payload }: DeliveryRecord): boolean =>
-  channel === 'storage' && attempts > 0 && (payload as FilePayload).onExists === 'overwrite'
+/** A file that waits for another attempt, or is written once more, would replace that of a run which began later. */
+const mayBeOvertaken = ({ channel, attempts, payload }: DeliveryRecord, { isResend }: Facts): boolean =>
+  channel === 'storage' && (attempts > 0 || isResend) && (payload as FilePayload).onExists === 'overwrite'
 
 /** The delivery in another state, without a next attempt unless `more` has one. */
 export function changed(

@@ -97,10 +97,11 @@ export function createEnding(deps: EndingDeps, settings: EndingSettings): Ending
       const at = clock.now()
       const counts = countsOf(current.sealed ? ledger.documents(current).length : 0, deliveries, events)
       const ended: RunRecord = { ...current, state: 'finished', outcome, reason, counts, finishedAt: at }
-      const previous = ledger.lastFinished(run.taskId, run.id)
+      const last = ledger.lastFinished(run.taskId, run.id)
       // A later run, which did not wait for this one, knows better.
-      const isOvertaken = previous !== null && previous.id > run.id
-      const { mails, refused } = mailsAbout(ended, isOvertaken ? null : previous)
+      const isOvertaken = last !== null && last.id > run.id
+      const previous = isOvertaken || ended.test ? null : ledger.lastVerdict(run.taskId, run.id)
+      const { mails, refused } = mailsAbout(ended, previous)
       const states = isOvertaken ? {} : keptStates(ended, deliveries)
       await ledger.finish(run.id, { outcome, reason, counts, at }, mails, states, run.taskId)
       runLog.line(run, outcome === 'error' ? 'error' : outcome === 'warning' ? 'warn' : 'info', endLine(ended))

@@ -43,6 +43,8 @@ const SQL = {
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
   lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
+  lastVerdict: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ? AND outcome IN ('success', 'error')
+    AND test = 0 AND options ->> 'dryRun' = 0 AND trigger ->> 'type' <> 'resend' ORDER BY finished_at DESC LIMIT 1`,
   lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
     AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent' AND d.channel <> 'notification')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
@@ -74,10 +76,13 @@ const SQL = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   deliveries: `SELECT ${DELIVERY} FROM report_delivery WHERE run_id = ? ORDER BY position`,
   delivery: `SELECT ${DELIVERY} FROM report_delivery WHERE id = ?`,
+  family: `SELECT ${DELIVERY} FROM report_delivery WHERE run_id IN (SELECT id FROM report_run
+    WHERE task_id = ?1 AND (id = ?2 OR (trigger ->> 'type' = 'resend' AND trigger ->> 'key' = ?2))) ORDER BY run_id, position`,
   setPayload: 'UPDATE report_delivery SET payload = ? WHERE id = ?',
   setDelivery: `UPDATE report_delivery SET state = ?, attempts = ?, next_at = ?, last_error = ?, target = ? WHERE id = ?`,
-  laterFile: `SELECT 1 FROM report_run r JOIN report_delivery d ON d.run_id = r.id WHERE r.task_id = ? AND r.id > ?
-    AND d.channel = 'storage' AND d.state = 'sent' AND d.target = ? LIMIT 1`,
+  /** A run that repeats deliveries writes the files of the first one. */
+  laterFile: `SELECT 1 FROM report_run r JOIN report_delivery d ON d.run_id = r.id WHERE r.task_id = ?
+    AND iif(r.trigger ->> 'type' = 'resend', r.trigger ->> 'key', r.id) > ? AND d.channel = 'storage' AND d.state = 'sent' AND d.target = ? LIMIT 1`,
   withOpenDeliveries: `SELECT DISTINCT run_id AS id FROM report_delivery WHERE ${OPEN_DELIVERY}`,
 
   fired: 'SELECT run_id AS runId FROM report_trigger_fired WHERE identity = ?',
@@ -401,9 +406,14 @@ function createReads(db: Database) {
         total: db.get<{ n: number }>(SQL.count, ...where)?.n ?? 0,
       }
     },
-    /** The last run of the task that was more than skipped; for `recovered` and lists. */
+    /** The last run of the task that was more than skipped. */
     lastFinished(taskId: string, except = ''): RunRecord | null {
       const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
+      return row ? recordOf(row) : null
+    },
+    /** The last run of the task that was a success or failed: no test, no dry run, and none that repeats deliveries. */
+    lastVerdict(taskId: string, except: string): RunRecord | null {
+      const row = db.get<RunRow>(SQL.lastVerdict, taskId, except)
       return row ? recordOf(row) : null
     },
     /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
@@ -415,14 +425,17 @@ function createReads(db: Database) {
     events: (runId: string) =>
       db.all<{ event: string }>(SQL.events, runId).map(({ event }) => JSON.parse(event) as RunEvent),
     /** The documents of a run; those of the first run for one that repeats deliveries. */
-    documents: ({ id, trigger }: Pick<RunRecord, 'id' | 'trigger'>) =>
+    documents: (run: Pick<RunRecord, 'id' | 'trigger'>) =>
       db
-        .all<{ document: string }>(SQL.documents, trigger.type === 'resend' ? trigger.key : id)
+        .all<{ document: string }>(SQL.documents, rootOf(run))
         .map(({ document }) => JSON.parse(document) as RunDocument),
     document(id: string): RunDocument | null {
       const text = db.get<{ document: string }>(SQL.document, id)?.document
       return text ? (JSON.parse(text) as RunDocument) : null
     },
+    /** Deliveries of a run, of the first one that it repeats, and of all that repeat that. */
+    familyDeliveries: (run: Pick<RunRecord, 'id' | 'taskId' | 'trigger'>) =>
+      db.all<DeliveryRow>(SQL.family, run.taskId, rootOf(run)).map(deliveryOf),
     deliveries: (runId: string) => db.all<DeliveryRow>(SQL.deliveries, runId).map(deliveryOf),
     delivery(id: string): DeliveryRecord | null {
       const row = db.get<DeliveryRow>(SQL.delivery, id)
@@ -431,8 +444,8 @@ function createReads(db: Database) {
     /** Runs with deliveries that wait, finished ones included: their notifications may be under way. */
     withOpenDeliveries: () => db.all<{ id: string }>(SQL.withOpenDeliveries).map(({ id }) => id),
     /** Whether a run of the task that began later has written this file. */
-    hasLaterFile: ({ id, taskId }: Pick<RunRecord, 'id' | 'taskId'>, target: string) =>
-      db.get(SQL.laterFile, taskId, id, target) !== undefined,
+    hasLaterFile: (run: Pick<RunRecord, 'id' | 'taskId' | 'trigger'>, target: string) =>
+      db.get(SQL.laterFile, run.taskId, rootOf(run), target) !== undefined,
     conditionStates(taskId: string): Readonly<Record<string, unknown>> {
       const rows = db.all<{ key: string; state: string }>(SQL.conditionStates, taskId)
       return Object.fromEntries(rows.map(({ key, state }) => [key, JSON.parse(state)]))
@@ -441,6 +454,10 @@ function createReads(db: Database) {
     usesBlob: (sha256: string) => db.get(SQL.usesBlob, sha256) !== undefined,
   }
 }
+
+/** Id of the run that made the documents: the first one of those that repeat each other's deliveries. */
+export const rootOf = ({ id, trigger }: Pick<RunRecord, 'id' | 'trigger'>): string =>
+  trigger.type === 'resend' ? trigger.key : id
 
 function addDeliveries(on: Database, runId: string, deliveries: readonly NewDelivery[], from = 0): void {
   for (const [index, { id, channel, target, documents, payload, state, ...rest }] of deliveries.entries()) {

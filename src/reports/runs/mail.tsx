@@ -121,7 +121,7 @@ const STYLE = {
   warning: 'margin:16px 0 0;padding:8px 12px;background:#fdecea;border:1px solid #f1b5ae;border-radius:6px',
 } as const
 
-/** The built-in body as HTML; `embedded` is a report that stands below the text, already as HTML for mail clients. */
+/** The built-in body as HTML; `embedded` are reports that stand below the text, already as HTML for mail clients. */
 export function mailHtml(context: MailContext, embedded: string | null): string {
   const { task, app, timezone, documents, message, missing } = context
   const body = (
@@ -154,14 +154,15 @@ export function mailHtml(context: MailContext, embedded: string | null): string 
   return `<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>${body.toString()}</html>`
 }
 
-/** The built-in body as text. */
-export function mailText(context: MailContext): string {
+/** The built-in body as text; `hasReport`: the body as HTML holds a report. */
+export function mailText(context: MailContext, hasReport = false): string {
   const { task, app, timezone, documents, message, missing } = context
   const lines = [
     ...linesAbove(context).map((line) => `${line}\n`),
     task.name,
     app.name && `${app.name}${app.lastReload && `, data of ${app.lastReload} ${timezone}`}`,
     message && `\n${message}`,
+    hasReport && '\nThe report is in the HTML version of this mail.',
     documents.length > 0 ? '' : null,
     ...documents.map(({ fileName, sizeText: size, hubUrl }) => `- ${fileName} (${size})${hubUrl && ` ${hubUrl}`}`),
     missing.length > 0 && `\nCould not be made: ${missing.join(', ')}.`,

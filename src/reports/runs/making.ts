@@ -133,7 +133,7 @@ export function createMaking(deps: MakingDeps, settings: MakingSettings): Making
       limits,
       allowedDomains,
       fromAddress,
-      note: (code, details) => addEvent({ code, details }),
+      note: (code, details, recipient) => addEvent({ code, details, ...(recipient && { recipient }) }),
     })
   }
 

@@ -38,7 +38,7 @@ export interface Wait {
 interface NotificationRequest {
   readonly run: RunRecord
   readonly definition: Definition
-  /** The finished run before this one; null when it is the first. */
+  /** The last run before this one that was a success or failed; null where there is none, or it does not matter. */
   readonly previous: RunRecord | null
   readonly testAddress: string | null
   /** False for an address that no mail may go to. */
@@ -57,7 +57,7 @@ export function planNotifications({
   waits,
 }: NotificationRequest): NewDelivery[] {
   const outcomes: readonly (string | null)[] = waits ? ['warning', 'error'] : [run.outcome]
-  const recovered = previous?.outcome === 'error' && (run.outcome === 'success' || run.outcome === 'warning')
+  const recovered = previous?.outcome === 'error' && run.outcome === 'success'
   const rules = definition.task.notifications.filter(
     ({ on }) => on.some((one) => outcomes.includes(one)) || (recovered && on.includes('recovered')),
   )

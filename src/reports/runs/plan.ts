@@ -53,8 +53,8 @@ export interface MailPayload {
   readonly insteadOf: string | null
   readonly person: Pick<Person, 'name' | 'address' | 'attributes'> | null
   readonly attach: readonly string[]
-  /** The HTML report in the body. */
-  readonly embed: string | null
+  /** The HTML reports in the body, one below the other. */
+  readonly embed: readonly string[]
   /** Names of reports that are missing. */
   readonly missing: readonly string[]
   readonly archives: readonly Archive[]
@@ -62,13 +62,15 @@ export interface MailPayload {
   readonly filesRefused?: string
   /** Id of the first delivery, where the mail repeats another one, or a part of it. */
   readonly messageId?: string
+  /** The addresses of the first mail, in lower case, by those that they were corrected to. */
+  readonly corrected?: Readonly<Record<string, string>>
   /** Those of the addresses that the mail still concerns, as the server had an answer of its own for others; absent = all. */
   readonly only?: readonly string[]
 }
 
 /** Whether the mail can be made shorter. */
 export const hasFiles = ({ attach, archives, embed }: MailPayload): boolean =>
-  attach.length > 0 || archives.length > 0 || embed !== null
+  attach.length > 0 || archives.length > 0 || embed.length > 0
 
 /** The addresses that the mail still concerns. */
 export const addresseesOf = ({
@@ -132,8 +134,8 @@ export async function planDeliveries({ note, ...rest }: PlanRequest): Promise<Pl
   const noted = new Set<string>()
   const request: PlanRequest = {
     ...rest,
-    note(code, details) {
-      if (!noted.has(`${code} ${details}`)) note(code, details)
+    note(code, details, recipient) {
+      if (!noted.has(`${code} ${details}`)) note(code, details, recipient)
       noted.add(`${code} ${details}`)
     },
   }
@@ -318,7 +320,9 @@ interface Letter {
 async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; refused: Plan['refused'] }> {
   const { task } = request.definition
   if (!task.email.enabled) return { mails: [], refused: null }
-  const byPerson = documentsByPerson(request)
+  const all = documentsByPerson(request)
+  noteForgotten(request, all)
+  const byPerson = all.filter(({ documents }) => documents.length > 0)
   const letters = lettersOf(task.email.grouping, byPerson)
   if (!letters) {
     const details = 'email.grouping is single, but filters or cycles give people different documents'
@@ -340,7 +344,7 @@ async function planMails(request: PlanRequest): Promise<{ mails: NewDelivery[]; 
   return { mails, refused: null }
 }
 
-/** The documents of each person who gets mails; people without any are left out. */
+/** The documents of each person who gets mails. */
 function documentsByPerson(request: PlanRequest): Letter[] {
   const { documents, people, variants } = request
   const mailed = documents.filter((one) => useOf(request, one).deliver.email !== 'none')
@@ -360,7 +364,33 @@ function documentsByPerson(request: PlanRequest): Letter[] {
         return variants[person.address] === document.variant
       }),
     }))
-    .filter((letter) => letter.documents.length > 0)
+}
+
+/** Names those who get no mail, as all that it would hold is missing; events about documents of few people name theirs. */
+function noteForgotten(request: PlanRequest, letters: readonly Letter[]): void {
+  const people = letters.flatMap(({ documents, people: [person] }) => {
+    if (!person || documents.length > 0) return []
+    const { address } = person
+    const absent = absentOf(request, [person])
+    const isNamed = absent.some(({ variant, mailTo }) => variant || mailTo?.includes(address))
+    return absent.length > 0 && !isNamed ? [{ address, absent }] : []
+  })
+  const titles = ({ absent }: { readonly absent: readonly MissingDocument[] }) =>
+    absent.map((one) => titleOf(request.definition, one)).join(', ')
+  for (const [title, those] of Map.groupBy(people, titles)) {
+    const addresses = those.map(({ address }) => address).join(', ')
+    request.note('MAIL_INCOMPLETE', `${addresses}: no mail, without ${title}`, addresses)
+  }
+}
+
+/** Documents that could not be made, of those that a mail to these people would hold. */
+function absentOf({ definition, missing, variants }: PlanRequest, people: readonly Person[]): MissingDocument[] {
+  return missing.filter(({ report, variant, mailTo }) => {
+    if (people.some(({ address }) => mailTo?.includes(address))) return true
+    const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
+    if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
+    return variant === null || people.some(({ address }) => variants[address] === variant)
+  })
 }
 
 /** Null when one mail for all is wanted, but people get different documents. */
@@ -391,19 +421,13 @@ async function mailOf(
   { people, documents }: Letter,
   copies: { readonly cc: readonly string[]; readonly bcc: readonly string[] },
 ): Promise<NewDelivery> {
-  const { definition, testAddress, missing, variants } = request
+  const { definition, testAddress } = request
   const { email } = definition.task
   const [person] = people
   const uses = documents.map((document) => ({ document, use: useOf(request, document) }))
-  const embedded = uses.find(({ use }) => use.deliver.email === 'embed')?.document ?? null
   const attached = uses.filter(({ use }) => use.deliver.email === 'attach')
   const archives = await mailArchives(request, attached)
-  const absent = missing.filter(({ report, variant, mailTo }) => {
-    if (people.some(({ address }) => mailTo?.includes(address))) return true
-    const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
-    if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
-    return variant === null || people.some(({ address }) => variants[address] === variant)
-  })
+  const absent = absentOf(request, people)
   const to = people.map(({ address }) => address)
   const subject = await expandPattern(email.subject, contextOf(request, documents[0], person))
   const base: MailPayload = {
@@ -419,7 +443,7 @@ async function mailOf(
     attach: attached
       .filter(({ use }) => use.zip !== 'perReport' && use.zip !== 'perMail')
       .map(({ document }) => document.id),
-    embed: embedded?.id ?? null,
+    embed: uses.filter(({ use }) => use.deliver.email === 'embed').map(({ document }) => document.id),
     missing: absent.map((one) => titleOf(definition, one)),
     archives,
   }
@@ -484,12 +508,13 @@ function fitted(
   if (size <= most) return payload
   const { task } = request.definition
   const details = `${payload.to.join(', ')}: ${Math.ceil(size / 1024 / 1024)} MB, limits.maxAttachmentMb is ${request.limits.maxAttachmentMb}`
-  const isReadable = (document: PreparedDocument) => {
-    const readers = hubReaders(request, document)
-    return receivers.every((one) => readers.includes(one))
-  }
-  if (task.hub.enabled && attached.every(isReadable)) {
+  const readers = attached.map((document) => hubReaders(request, document))
+  const isReader = (address: string) => readers.every((those) => those.includes(address.toLowerCase()))
+  if (task.hub.enabled && receivers.every(isReader)) {
     request.note('MAIL_LINK_INSTEAD', details)
+    const others = [...payload.cc, ...payload.bcc].filter((one) => !isReader(one))
+    if (others.length > 0)
+      request.note('MAIL_INCOMPLETE', `${others.join(', ')}: gets links to the hub alone, and is no reader there`)
     return { ...payload, attach: [], archives: [] }
   }
   const archive: Archive = { name: `${cleanName(task.name)}.zip`, documents: payload.attach, secret: null }

@@ -4,7 +4,7 @@
  */
 import { ReportError, type RunCode } from '../codes.ts'
 import { type Apps, createApps } from './apps.ts'
-import { beginRun, unreached } from './beginning.ts'
+import { absentees, beginRun, unreached } from './beginning.ts'
 import { type CheckedCondition, createGate, type KeptStates } from './gate.ts'
 import type { RunApp } from './ledger.ts'
 import type { MissingDocument, PreparedDocument } from './plan.ts'
@@ -77,6 +77,17 @@ async function prepare(deps: PrepareDeps, request: PrepareRequest, apps: Apps): 
   if (fault?.endsRun) throw new ReportError('NO_RECIPIENTS', fault.details)
   if (fault) note({ code: 'NO_RECIPIENTS', details: fault.details })
   const { documents, missing, skipped } = await makeReports({ ...deps, apps, gate, audience }, request, uses, closed)
+  const named = [...documents, ...missing].flatMap(({ mailTo, ...one }) => [
+    ...(mailTo ?? []),
+    ...(('hubTo' in one && one.hubTo) || []),
+  ])
+  const reached = [...people, ...named.map((address) => ({ address }))]
+  if (!fault && (task.email.enabled || task.hub.enabled))
+    for (const one of absentees(options, reached))
+      note({
+        code: 'RECIPIENTS_EMPTY',
+        details: `${one}, to whom the start is limited, gets nothing: no document is for this address`,
+      })
   const served = audience.variants.flatMap(({ id, people: all }) => all.map((person) => ({ id, person })))
   return {
     ...result,

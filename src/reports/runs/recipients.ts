@@ -29,8 +29,8 @@ export interface GroupMember {
   readonly qlikUser: QlikUser
 }
 
-/** Adds an event to the run. */
-export type Note = (code: RunCode, details: string) => void
+/** Adds an event to the run; `recipient`: addresses, joined by `, `. */
+export type Note = (code: RunCode, details: string, recipient?: string) => void
 
 export interface PeopleRequest {
   readonly definition: Definition

@@ -55,7 +55,12 @@ export async function makeReports(
     for (const event of found.events) note(event)
   }
 
-  const isStopped = () => task.run.onReportError === 'stop' && missing.length > 0
+  /** The reason why nothing else is made; null while there is none. */
+  function stopReason(): ReportError | null {
+    const [first] = missing
+    if (task.run.onReportError !== 'stop' || !first) return null
+    return new ReportError('DOCUMENT_FAILED', `not made: run.onReportError is stop, and ${first.label} failed`)
+  }
 
   function scopeOf(use: ReportUse, { filterIds, user }: Access, cycle: readonly CycleValue[] = []): Scope {
     const { appId, filterIds: own } = reportOf(definition, use)
@@ -105,8 +110,12 @@ export async function makeReports(
       throw new ReportError('TOO_MANY_DOCUMENTS', details)
     }
     let skipped = 0
-    for (const one of wanted) {
-      if (isStopped()) return true
+    for (const [index, one] of wanted.entries()) {
+      const stopped = stopReason()
+      if (stopped) {
+        for (const rest of wanted.slice(index)) failed({ use, ...rest }, stopped)
+        return true
+      }
       signal.throwIfAborted()
       const { variant, cycle } = one
       try {
@@ -138,8 +147,9 @@ export async function makeReports(
   const open = uses.filter((use) => !closed.some(([one]) => one === use))
   let skipped = 0
   for (const use of open) {
-    if (isStopped()) break
-    if (!(await makeReport(use))) skipped++
+    const stopped = stopReason()
+    if (stopped) failed({ use }, stopped)
+    else if (!(await makeReport(use))) skipped++
   }
   return { documents, missing, skipped }
 }

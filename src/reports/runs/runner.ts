@@ -12,7 +12,7 @@ import { namedBy } from './delivery-rules.ts'
 import { createEnding, type EndingDeps, type EndingSettings } from './ending.ts'
 import type { DeliveryRecord, RunRecord } from './ledger.ts'
 import { createMaking, type MakingDeps, type MakingSettings, type Trials } from './making.ts'
-import { addResend, type ResendRequest } from './resend.ts'
+import { addResend, type ResendAnswer, type ResendRequest } from './resend.ts'
 import {
   afterRestart,
   beginning,
@@ -39,8 +39,7 @@ export interface Runner extends Service, Trials {
   cancel(runId: string): Promise<boolean>
   /** Cancels the runs of the task that wait, because it was deleted. */
   cancelWaiting(taskId: string): Promise<void>
-  /** Null when there is nothing to send again. */
-  resend(request: ResendRequest): Promise<RunRecord | null>
+  resend(request: ResendRequest): Promise<ResendAnswer>
   /** Runs that wait, and runs under way. */
   readonly counts: { readonly queued: number; readonly running: number }
 }
@@ -52,6 +51,8 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   const making = createMaking(deps, settings)
   const ending = createEnding(deps, settings)
   const running = new Map<string, UnderWay & { readonly abort: AbortController; readonly done: Promise<void> }>()
+  /** The last one; each waits for that before it. */
+  let resent: Promise<unknown> = Promise.resolve()
   let active = false
 
   async function admit(request: StartRequest): Promise<Admission> {
@@ -177,13 +178,17 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
         if (state === 'queued' && run.taskId === taskId && !running.has(id)) await cancel(id)
     },
     async resend(request) {
-      const child = await addResend({ ledger, clock }, request)
-      if (!child) return null
-      const { run } = request
+      const added = resent.then(() => addResend({ ledger, clock }, request))
+      resent = added.catch(() => undefined)
+      const answer = await added
+      if (answer.status !== 'started') return answer
+      const [{ run }, child] = [request, answer.run]
       const count = ledger.deliveries(child.id).length
       runLog.line(child, 'info', `task="${run.taskName}" sends ${count} deliveries of run ${run.id.slice(-8)} again`)
+      for (const { receiver, runId } of answer.leftOut)
+        runLog.line(child, 'info', `left out to=${receiver} delivered by run ${runId.slice(-8)}`)
       launch(child)
-      return child
+      return answer
     },
     get counts() {
       const queued = ledger.open().filter((run) => run.state === 'queued' && !running.has(run.id)).length

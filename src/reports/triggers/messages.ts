@@ -241,12 +241,19 @@ function objectOf(text: string): object | string | null {
 
 /**
  * An option that the trigger does not allow is no start: without `test` or `recipients` the mails would go to all. A test
- * without an address would have nowhere to go. Triggers stored by older versions allow none.
+ * without an address would have nowhere to go, and the reports that a message names beside an unknown one would leave alone. Triggers stored by older versions allow none.
  */
-function problemOf({ options }: Request, { task, trigger }: Pick<Armed<TriggerOf<'mqtt'>>, 'task' | 'trigger'>) {
+function problemOf(
+  { options, taskId, tag }: Request,
+  { task, trigger }: Pick<Armed<TriggerOf<'mqtt'>>, 'task' | 'trigger'>,
+) {
   const allowed: readonly string[] = trigger.allowedOptions ?? []
   const refused = OPTIONS.filter((name) => options[name] !== DEFAULT_OPTIONS[name] && !allowed.includes(name))
   if (refused.length > 0) return `allowedOptions of the trigger does not list ${refused.join(', ')}`
+  const keys = task.reports.map(({ key }) => key)
+  const isForOne = taskId.length < 2 && tag.length === 0
+  const unknown = (options.reports ?? []).filter((key) => isForOne && !keys.includes(key))
+  if (unknown.length > 0) return `the task has no report ${unknown.join(', ')}; its keys are ${keys.join(', ')}`
   return options.test && !options.testAddress && !task.testMode.address ? 'testAddress is missing' : null
 }
 

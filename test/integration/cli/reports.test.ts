@@ -294,7 +294,7 @@ test('plan with every channel', async () => {
     skipped: null,
     documents: [],
     mails: [
-      { to: 'a@x.com', cc: ['c@x.com'], subject: 'S', attachments: ['p.zip'], embedded: 'q.html', missing: ['r'] },
+      { to: 'a@x.com', cc: ['c@x.com'], subject: 'S', attachments: ['p.zip'], embedded: ['q.html'], missing: ['r'] },
       { to: 'b@x.com', subject: 'S', attachments: [] },
     ],
     files: [{ spaceId: 'share', path: '2026/p.pdf' }],

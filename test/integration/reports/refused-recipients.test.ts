@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { createReportMailer } from '../../../src/app/reports.ts'
 import { createBlobs } from '../../../src/platform/blobs.ts'
 import { type CarrierDeps, createMailCarrier } from '../../../src/reports/runs/carriers.ts'
+import type { ResendRequest } from '../../../src/reports/runs/resend.ts'
 import { configOf, loadButler } from '../../support/config.ts'
 import { exampleDefinition, exampleDocument, prepared, runScene } from '../../support/report-runs.ts'
 import { type SmtpSink, startSmtpSink } from '../../support/smtp-sink.ts'
@@ -281,32 +282,40 @@ test.each([
   ])
 })
 
+/** Sends failed deliveries of the first run again; resolves when that is over. */
+async function resent(one: Awaited<ReturnType<typeof scene>>, request: Partial<ResendRequest> = {}) {
+  const run = await one.finished(one.runId)
+  const all = {
+    states: ['failed'],
+    recipients: null,
+    corrections: {},
+    confirmDuplicates: false,
+    actor: 'test',
+  } as const
+  const answer = await one.runner.resend({ run, ...all, ...request })
+  if (answer.status === 'started') await one.finished(answer.run.id)
+  return answer
+}
+
 test('a mail that is sent again to some of its addresses goes to no other, nor to its copies', async () => {
   const one = await scene(['anna@x.com', 'gone@x.com'])
-  const run = await one.finished(one.runId)
+  await one.finished(one.runId)
   const again = async (recipients: readonly string[]) => {
-    const child = await one.runner.resend({ run, states: ['sent'], recipients, corrections: {}, actor: 'test' })
-    if (child) await one.finished(child.id)
-    return child && envelopes().at(-1)
+    const answer = await resent(one, { states: ['sent'], recipients, confirmDuplicates: true })
+    return answer.status === 'started' ? envelopes().at(-1) : answer
   }
   expect(await again(['Anna@x.com'])).toEqual(['anna@x.com'])
   expect(await again(['gone@x.com', 'copy@x.com'])).toEqual(['copy@x.com', 'gone@x.com'])
-  expect(await again(['other@x.com'])).toBeNull()
+  const unknown = { status: 'unknown', recipients: ['other@x.com'], corrections: [] } as const
+  expect(await again(['other@x.com'])).toEqual(unknown)
+  expect(await again(['anna@x.com', 'Other@x.com'])).toEqual(unknown)
   expect(sink.mails.at(-1)?.parsed.to?.map(({ address }) => address)).toEqual(['anna@x.com', 'gone@x.com'])
 })
 
 test('a mail that is sent again has its files', async () => {
   refuseSize({ 'gone@x.com': 2 })
   const one = await scene(['anna@x.com', 'gone@x.com'], { cc: [], bcc: [] })
-  const run = await one.finished(one.runId)
-  const child = await one.runner.resend({
-    run,
-    states: ['failed'],
-    recipients: null,
-    corrections: {},
-    actor: 'test',
-  })
-  await one.finished(child!.id)
+  await resent(one)
   expect(attachmentsOf()).toEqual([
     ['anna@x.com', 1],
     ['gone@x.com', 1],
@@ -316,11 +325,87 @@ test('a mail that is sent again has its files', async () => {
 test('a refused address that is corrected gets the mail, and the others not again', async () => {
   sink.answer({ rcptTo: { 'gone@x.com': 550 } })
   const one = await scene(['anna@x.com', 'gone@x.com'])
-  const run = await one.finished(one.runId)
+  await one.finished(one.runId)
   sink.answer({})
-  const corrections = { 'gone@x.com': 'found@x.com' }
-  const child = await one.runner.resend({ run, states: ['failed'], recipients: null, corrections, actor: 'test' })
-  await one.finished(child!.id)
+  await resent(one, { corrections: { 'gone@x.com': 'found@x.com' } })
   expect(envelopes().at(-1)).toEqual(['found@x.com'])
   expect(sink.mails.at(-1)?.parsed.to?.map(({ address }) => address)).toEqual(['anna@x.com', 'found@x.com'])
+})
+
+test.each<[string, object, object]>([
+  ['a recipient', { recipients: ['gone@x.com', 'nobody@x.com'] }, { recipients: ['nobody@x.com'], corrections: [] }],
+  [
+    'a corrected address',
+    { corrections: { 'Typo@x.com': 'a@x.com' } },
+    { recipients: [], corrections: ['typo@x.com'] },
+  ],
+  [
+    'a corrected address of a mail that is not sent',
+    { recipients: ['gone@x.com'], corrections: { 'copy@x.com': 'c@x.com' } },
+    { recipients: [], corrections: ['copy@x.com'] },
+  ],
+])('%s that no mail has: nothing is sent again', async (_, request, names) => {
+  sink.answer({ rcptTo: { 'gone@x.com': 550, 'copy@x.com': 550 } })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  await one.finished(one.runId)
+  sink.answer({})
+  expect(await resent(one, request)).toEqual({ status: 'unknown', ...names } as never)
+  expect(envelopes()).toHaveLength(1)
+})
+
+test('a second resend sends what the first could not, and nothing again', async () => {
+  sink.answer({ rcptTo: { 'gone@x.com': 550, 'copy@x.com': 550 } })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  const run = await one.finished(one.runId)
+  sink.answer({ rcptTo: { 'copy@x.com': 550 } })
+  // A double click: the second comes before the first is over.
+  const request = { run, states: ['failed'], recipients: null, corrections: {}, actor: 'test' } as const
+  const both = [request, request].map((each) => one.runner.resend({ ...each, confirmDuplicates: false }))
+  const [first, second] = await Promise.all(both)
+  expect([first?.status, second?.status]).toEqual(['started', 'delivered'])
+  await one.finished((first as { run: { id: string } }).run.id)
+  sink.answer({})
+  expect(await resent(one, { recipients: ['gone@x.com', 'copy@x.com'] })).toMatchObject({
+    status: 'delivered',
+    receivers: [{ receiver: 'gone@x.com' }],
+  })
+  expect((await resent(one)).status).toBe('started')
+  expect(envelopes().slice(1)).toEqual([['gone@x.com'], ['copy@x.com']])
+  expect((await resent(one)).status).toBe('delivered')
+  expect((await resent(one, { confirmDuplicates: true })).status).toBe('started')
+  expect(envelopes().slice(3)).toEqual([['gone@x.com'], ['copy@x.com']])
+})
+
+test('an address that was corrected has the mail: the wrong one does not get it again', async () => {
+  sink.answer({ rcptTo: { 'gone@x.com': 550 } })
+  const one = await scene(['anna@x.com', 'gone@x.com'])
+  await one.finished(one.runId)
+  sink.answer({})
+  expect((await resent(one, { corrections: { 'gone@x.com': 'found@x.com' } })).status).toBe('started')
+  expect((await resent(one)).status).toBe('delivered')
+})
+
+test.each(['single', 'perRecipient'])('a correction to an address that has the report: %s', async (grouping) => {
+  sink.answer({ rcptTo: { 'gone@x.com': 550 } })
+  const one = await scene(['anna@x.com', 'gone@x.com'], { grouping, cc: [], bcc: [] })
+  await one.finished(one.runId)
+  sink.answer({})
+  const corrections = { 'gone@x.com': 'Anna@x.com' }
+  const before = envelopes().length
+  expect(await resent(one, { corrections })).toMatchObject({
+    status: 'delivered',
+    receivers: [{ receiver: 'Anna@x.com', runId: one.runId }],
+  })
+  expect(envelopes()).toHaveLength(before)
+  expect((await resent(one, { corrections, confirmDuplicates: true })).status).toBe('started')
+  expect(sink.mails.at(-1)?.parsed.to?.map(({ address }) => address)).toEqual(['Anna@x.com'])
+})
+
+test('a whole mail of which two addresses are corrected to one goes there once', async () => {
+  sink.answer({ data: 554 })
+  const one = await scene(['a@x.com', 'b@x.com'])
+  await one.finished(one.runId)
+  sink.answer({})
+  await resent(one, { corrections: { 'a@x.com': 'c@x.com', 'b@x.com': 'c@x.com', 'copy@x.com': 'c@x.com' } })
+  expect(sink.mails.map(({ envelope }) => envelope.to)).toEqual([['c@x.com', 'blind@x.com']])
 })

@@ -3,7 +3,7 @@ import { ReportError } from '../../../src/reports/codes.ts'
 import { DEFAULT_OPTIONS } from '../../../src/reports/runs/admission.ts'
 import type { Carrier } from '../../../src/reports/runs/deliver.ts'
 import type { MailPayload } from '../../../src/reports/runs/plan.ts'
-import { exampleDefinition, prepared, runScene } from '../../support/report-runs.ts'
+import { exampleDefinition, exampleDocument, prepared, runScene } from '../../support/report-runs.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
@@ -123,9 +123,11 @@ describe('the end of the process', () => {
     })
     await second.runner.start()
     const run = await second.finished(id)
-    const request = { run, states: ['unknown'], recipients: null, actor: 'x' } as const
-    const child = await second.runner.resend({ ...request, corrections: { 'b@x.com': 'bea@x.com' } })
-    expect(await second.finished(child!.id)).toMatchObject({ outcome: 'success', trigger: { type: 'resend', key: id } })
+    const request = { run, states: ['unknown'], recipients: null, actor: 'x', confirmDuplicates: false } as const
+    const answer = await second.runner.resend({ ...request, corrections: { 'b@x.com': 'bea@x.com' } })
+    if (answer.status !== 'started') throw new Error(answer.status)
+    const again = await second.finished(answer.run.id)
+    expect(again).toMatchObject({ outcome: 'success', trigger: { type: 'resend', key: id } })
     expect(payloads.at(-1)).toMatchObject({ to: ['bea@x.com'], messageId: ids[1] })
   })
 
@@ -444,4 +446,38 @@ describe('admission while a run is under way', () => {
     await scene.runner.cancelWaiting(scene.ledger.run(runId)!.taskId)
     expect(scene.ledger.run(runId)).toMatchObject({ state: 'finished', outcome: 'cancelled' })
   })
+})
+
+test('a resend leaves the file of a later run alone, and says so', async () => {
+  await using folder = tempDirectory()
+  const written: string[] = []
+  let isFull = true
+  const scene = runScene({
+    file: folder.join('footman.db'),
+    definition: exampleDefinition({ email: {}, storage: [{ spaceId: 'share', onExists: 'overwrite' }] }),
+    prepare: async () => prepared([], { documents: [exampleDocument({ id: crypto.randomUUID() })] }),
+    carriers: {
+      async storage({ run }) {
+        if (isFull) return { state: 'failed', code: 'STORAGE_FAILED', detail: 'full' }
+        written.push(run.id)
+        return { state: 'sent', detail: '' }
+      },
+    },
+  })
+  await scene.runner.start()
+  const first = (await scene.finished((await scene.start()).runId))!
+  isFull = false
+  const again = async () => {
+    const request = { run: first, states: ['failed'], recipients: null, corrections: {}, actor: 'x' } as const
+    const answer = await scene.runner.resend({ ...request, confirmDuplicates: true })
+    if (answer.status !== 'started') throw new Error(answer.status)
+    return (await scene.finished(answer.run.id))!
+  }
+  const second = await again()
+  // What the resend has written is no file of a later run.
+  const third = await again()
+  const later = (await scene.finished((await scene.start()).runId))!
+  const last = await again()
+  expect(written).toEqual([second.id, third.id, later.id])
+  expect([last.outcome, last.reason, scene.states(last.id, 'storage')]).toEqual(['warning', 'FILE_EXISTS', ['skipped']])
 })

@@ -178,10 +178,12 @@ const resend: Operation = {
         </p>
         {found.map(({ target, channel }) =>
           channel === 'email' ? (
-            <label class="field">
-              <span>Mail to</span>
-              <input name={`${CORRECTION}${target}`} value={fields.get(`${CORRECTION}${target}`) || target} />
-            </label>
+            target.split(', ').map((address) => (
+              <label class="field">
+                <span>Mail to</span>
+                <input name={`${CORRECTION}${address}`} value={fields.get(`${CORRECTION}${address}`) || address} />
+              </label>
+            ))
           ) : (
             <p>
               {channel}: <Name text={target} />
@@ -213,7 +215,8 @@ const resend: Operation = {
       body: {
         states: fields.all('states'),
         corrections: Object.fromEntries(corrected),
-        confirmDuplicates: fields.get('confirmDuplicates') === '1',
+        // That of a mail in doubt is for the page alone: the endpoint refuses what another resend has sent meanwhile.
+        confirmDuplicates: fields.all('states').includes('sent') && fields.get('confirmDuplicates') === '1',
       },
     }
   },

@@ -14,7 +14,7 @@ export interface Plan {
   readonly mails: readonly {
     readonly to: string
     readonly attachments: readonly string[]
-    readonly embedded?: string
+    readonly embedded?: readonly string[]
     readonly missing?: readonly string[]
   }[]
   readonly files: readonly { readonly spaceId: string; readonly path: string }[]
@@ -81,10 +81,10 @@ function peopleOf({ mails, hub, problems }: Plan): Person[] {
     people.set(key, known)
     return known
   }
-  for (const { to, attachments, embedded } of mails) {
+  for (const { to, attachments, embedded = [] } of mails) {
     for (const address of to.split(', ')) {
       const one = person(address)
-      one.documents.push(...attachments, ...(embedded ? [embedded] : []))
+      one.documents.push(...attachments, ...embedded)
       one.channels.add('mail')
     }
   }

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import type { SendMailOptions } from 'nodemailer'
 import { type Blobs, createBlobs } from '../../../../src/platform/blobs.ts'
@@ -48,7 +50,7 @@ const PAYLOAD: MailPayload = {
   insteadOf: null,
   person: { name: 'Anna', address: 'anna@x.com', attributes: {} },
   attach: [],
-  embed: null,
+  embed: [],
   missing: [],
   archives: [],
 }
@@ -173,7 +175,7 @@ describe('mails', () => {
     for (const payload of [
       { attach: ['1'] },
       { archives: [archive('all.zip', ['1'])] },
-      { attach: ['1'], embed: '2' },
+      { attach: ['1'], embed: ['2'] },
     ]) {
       const { result, mails } = await mailed(one, payload, { ...more, answers: [TOO_LARGE] })
       const detail = 'sent without its files: 552 5.3.4 too large'
@@ -186,6 +188,23 @@ describe('mails', () => {
       expect(String(mails[1]!.html)).toContain(NONE_ATTACHED)
       expect(String(mails[1]!.html)).not.toContain('Report')
     }
+  })
+
+  test.each<[string, Partial<MailPayload>, string, boolean]>([
+    ['its reader', {}, 'MAIL_LINK_INSTEAD', true],
+    ['one of two who is no reader', { to: ['anna@x.com', 'bo@x.com'], person: null }, 'MAIL_INCOMPLETE', true],
+    ['a copy that is no reader', { cc: ['cc@x.com'] }, 'MAIL_INCOMPLETE', true],
+    ['the copy alone', { cc: ['cc@x.com'], only: ['cc@x.com'] }, 'MAIL_INCOMPLETE', false],
+  ])('a link to the hub stands for the files where all can open it: %s', async (_name, payload, code, isLinked) => {
+    const hubUrl = (id: string, address: string) => (address === 'anna@x.com' ? `https://hub/${id}` : '')
+    const one = [await stored('1', 'Sales.pdf', 'one')]
+    const { result, mail } = await mailed(
+      one,
+      { attach: ['1'], ...payload },
+      { deps: { hubUrl }, answers: [TOO_LARGE] },
+    )
+    expect(result).toMatchObject({ state: 'sent', code })
+    expect(String(mail!.text).includes('https://hub/1')).toBe(isLinked)
   })
 
   test('what is refused for another reason, without files or again, is refused', async () => {
@@ -225,9 +244,29 @@ describe('mails', () => {
   test('an HTML report in the body brings its pictures', async () => {
     const picture = (await blobs.put(Buffer.from('png'))).sha256
     const html = await stored('1', 'Sales.html', '<html><body><img src="cid:a1"></body></html>')
-    const { mail } = await mailed([{ ...html, images: [{ cid: 'a1', sha256: picture }] }], { embed: '1' })
+    const { mail } = await mailed([{ ...html, images: [{ cid: 'a1', sha256: picture }] }], { embed: ['1'] })
     expect(String(mail!.html)).toContain('<img src="cid:a1">')
     expect(mail!.attachments).toMatchObject([{ cid: 'a1', contentType: 'image/png' }])
+    expect(String(mail!.text)).toContain('The report is in the HTML version of this mail.')
+    expect((await mailed([html], { attach: ['1'] })).mail!.text).not.toContain('HTML version')
+  })
+
+  test('of several HTML reports in the body each brings its own pictures, and none is a file', async () => {
+    const pictures = await Promise.all(['one', 'two'].map((text) => blobs.put(Buffer.from(text))))
+    const reports = await Promise.all(
+      pictures.map(async ({ sha256 }, index) => ({
+        ...(await stored(`${index}`, `R${index}.html`, `<body>R${index} <img src="cid:chart-1"></body>`)),
+        images: [{ cid: 'chart-1', sha256 }],
+      })),
+    )
+    const { mail } = await mailed(reports, { embed: ['0', '1'] })
+    expect(mail!.html).toContain('R0 <img src="cid:chart-1">\nR1 <img src="cid:chart-1-2">')
+    expect(mail!.text).not.toContain('.html (')
+    const contents = mail!.attachments!.map(async ({ cid, content }) => [cid, await text(content as Readable)])
+    expect(await Promise.all(contents)).toEqual([
+      ['chart-1', 'one'],
+      ['chart-1-2', 'two'],
+    ])
   })
 
   test('a repeated mail keeps the Message-ID of the first', async () => {

@@ -40,6 +40,7 @@ const FACTS: Facts = {
   deadline: NOW + 1,
   downUntil: 0,
   isCancelled: false,
+  isResend: false,
   hasLaterFile: () => false,
 }
 /** A decision in one line: `failed attempts target lastError; level text; CODE target detail`. */
@@ -92,6 +93,12 @@ describe('an open delivery', () => {
       'skipped 1 share:a.pdf a later run of the task has written this file; info file skipped to=share:a.pdf a later run of the task has written this file',
     ],
     ['is not left out at its first attempt', file(), later, 'attempt'],
+    [
+      'that is written once more for an older run is left out, and the run says so',
+      file(),
+      { ...later, isResend: true },
+      'skipped 0 share:a.pdf a later run of the task has written this file; warn file skipped to=share:a.pdf a later run of the task has written this file; FILE_EXISTS share:a.pdf a later run of the task has written this file',
+    ],
     ['is not left out where it gets a name of its own', file(waits(1, NOW), 'suffix'), later, 'attempt'],
     ['of a file that waits asks for later ones at its time', file(waits(1, NOW + 1)), later, 'wait'],
     ['of a mail knows no later file', delivery(waits(1, NOW)), later, 'attempt'],
@@ -200,7 +207,7 @@ describe('a mail that some addresses refused', () => {
       insteadOf: null,
       attach: [],
       archives: [],
-      embed: null,
+      embed: [],
     },
   })
   const refused = (...all: readonly (readonly [string, boolean])[]): Attempt => ({

@@ -23,7 +23,7 @@ const PAYLOAD: MailPayload = {
   insteadOf: null,
   person: { name: 'Anna Berg', address: 'anna@x.com', attributes: { region: 'Nord' } },
   attach: [],
-  embed: null,
+  embed: [],
   missing: [],
   archives: [],
 }

@@ -63,7 +63,7 @@ test.each<[readonly string[], Outcome, Outcome | null, number]>([
   [['skipped'], 'skipped', null, 1],
   [['success', 'warning', 'error', 'skipped', 'recovered'], 'cancelled', 'error', 0],
   [['recovered'], 'success', 'error', 1],
-  [['recovered'], 'warning', 'error', 1],
+  [['recovered'], 'warning', 'error', 0],
   [['recovered'], 'error', 'error', 0],
   [['recovered'], 'success', 'warning', 0],
   [['recovered'], 'success', null, 0],

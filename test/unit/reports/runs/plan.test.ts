@@ -87,6 +87,12 @@ test.each([
   expect(payload.archives.map(({ name }) => name)).toEqual(archives)
 })
 
+test('all reports that are to be in the body are there', async () => {
+  const reports = uses().map((use) => ({ ...use, format: 'html', deliver: { email: 'embed' } }))
+  const { deliveries } = await planned({ ...email('perRecipient'), reports })
+  expect((deliveries[0]!.payload as MailPayload).embed).toEqual(two.map(({ id }) => id))
+})
+
 test('equal names in one mail or archive are said once, with the name that the second file gets', async () => {
   const documents = [two[0]!, { ...two[1]!, fileName: 'SALES PACK.pdf' }]
   const details: string[] = []
@@ -100,7 +106,12 @@ test('equal names in one mail or archive are said once, with the name that the s
 })
 
 test.each([
-  ['all may read it in the hub', true, { 'a@x.com': '', 'b@x.com': '' }, ['MAIL_LINK_INSTEAD', 'MAIL_LINK_INSTEAD']],
+  [
+    'all may read it in the hub, but for the copy',
+    true,
+    { 'a@x.com': '', 'b@x.com': '' },
+    ['MAIL_LINK_INSTEAD', 'MAIL_INCOMPLETE', 'MAIL_LINK_INSTEAD'],
+  ],
   ['one of them has no access to the hub', false, { 'a@x.com': '', 'b@x.com': '' }, []],
 ])('more than fits into a mail: %s', async (_, hub, variants, expected) => {
   const notes: string[] = []
@@ -132,7 +143,17 @@ test('a document that is missing for all is named in each mail; without the othe
     ['Sales pack (book)'],
   ])
   expect(notes).toEqual(['MAIL_INCOMPLETE', 'MAIL_INCOMPLETE'])
-  expect((await planned(email('perRecipient'), { documents: [], missing })).deliveries).toEqual([])
+})
+
+test('people for whom nothing could be made get no mail, and are named unless the event about their document does', async () => {
+  const said: unknown[] = []
+  const note: PlanRequest['note'] = (...event) => void said.push(event)
+  const missing = [{ report: 'book', variant: null, label: 'book', code: 'CONDITION_ERROR' as const }]
+  expect((await planned(email('perRecipient'), { documents: [], missing, note })).deliveries).toEqual([])
+  const details = 'a@x.com, b@x.com: no mail, without Sales pack (book)'
+  expect(said).toEqual([['MAIL_INCOMPLETE', details, 'a@x.com, b@x.com']])
+  await planned(email('perRecipient'), { documents: [], missing: [{ ...missing[0]!, mailTo: people }], note })
+  expect(said).toHaveLength(1)
 })
 
 test('a folder with {recipient} is that of the person for whom the document was made', async () => {

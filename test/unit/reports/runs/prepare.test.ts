@@ -342,6 +342,29 @@ test('an expression of recipients that cannot be calculated costs its own people
   expect(result.people.map(({ address }) => address)).toEqual(['reader@x.com', 'dora@x.com'])
 })
 
+test('a group and an expression that bring nobody are named beside others who get the report', async () => {
+  const group = { id: SOUTH, name: 'Managers', description: '', memberIds: [], dynamic: null, filterIds: [], ...STORED }
+  const recipients = [
+    { type: 'group', groupId: SOUTH, email: true, hub: false },
+    { type: 'expression', expr: '=If(Region)', email: true, hub: false },
+    BY_EXPRESSION.recipients[1],
+  ]
+  const scene = { task: { recipients }, definition: { groups: [group] }, unknownMailOf: '' }
+  const asked = await prepared({
+    ...scene,
+    task: { recipients: [...recipients, { ...recipients[1], expr: '=Region' }] },
+  })
+  expect(asked.notes).toEqual([
+    'DOCUMENT_FAILED the recipients that "=If(Region)" names get nothing: cannot calculate =If(Region)',
+    'RECIPIENTS_EMPTY the group "Managers" brings no person: it has no members',
+    'RECIPIENTS_EMPTY the recipient expression "=Region" gives no address',
+  ])
+  const options = { ...DEFAULT_OPTIONS, recipients: ['dora@x.com'] }
+  expect(
+    (await prepared({ ...scene, task: { recipients: recipients.toSpliced(1, 1) }, request: { options } })).notes,
+  ).toEqual([])
+})
+
 test('nobody but the recipients of an expression that cannot be asked: the run says so', async () => {
   const [byMail] = BY_EXPRESSION.recipients
   const details = `e-mail or hub is on, and the recipients name no person; ${MISSED('gone')}`
@@ -402,10 +425,12 @@ test('read as each person: one value whose people cannot be found out leaves the
   expect(missing).toEqual(['pack/S DOCUMENT_FAILED'])
 })
 
+const STOPPED = (first: string) => `not made: run.onReportError is stop, and ${first} failed`
+
 test.each([
-  ['continue', ['b <- []', 'c <- []'], ['a DOCUMENT_FAILED']],
-  ['stop', [], ['a DOCUMENT_FAILED']],
-])('after a document that fails, onReportError %s', async (onReportError, expected, missed) => {
+  ['continue', ['b <- []', 'c <- []'], ['a'], ['broken']],
+  ['stop', [], ['a', 'b', 'c'], ['broken', STOPPED('a'), STOPPED('a')]],
+])('after a document that fails, onReportError %s', async (onReportError, expected, missed, reasons) => {
   const { documents, missing, notes } = await prepared({
     people: [dora],
     task: { reports: ['a', 'b', 'c'].map((key) => use(key)), run: { onReportError } },
@@ -413,7 +438,26 @@ test.each([
       if (step === 'render a') throw new Error('broken')
     },
   })
-  expect([documents, missing, notes]).toEqual([expected, missed, ['DOCUMENT_FAILED broken']])
+  const failed = (text: string) => `DOCUMENT_FAILED ${text}`
+  expect(documents).toEqual(expected)
+  expect(missing).toEqual(missed.map((key) => `${key} DOCUMENT_FAILED`))
+  expect(notes).toEqual(reasons.map(failed))
+})
+
+test('after a value that fails, onReportError stop names the values and reports that are not made', async () => {
+  const { documents, missing, notes } = await prepared({
+    people: [dora],
+    task: { reports: [cycled(), use('b')], run: { onReportError: 'stop' } },
+    before(step) {
+      if (step === 'render pack/N') throw new Error('broken')
+    },
+  })
+  expect(documents).toEqual([])
+  expect(missing).toEqual(['pack/N DOCUMENT_FAILED', 'pack/S DOCUMENT_FAILED', 'b DOCUMENT_FAILED'])
+  expect(notes.slice(1)).toEqual([
+    `DOCUMENT_FAILED pack/S: ${STOPPED('pack/N')}`,
+    `DOCUMENT_FAILED ${STOPPED('pack/N')}`,
+  ])
 })
 
 test('a lost engine is tried three times, then the run ends', async () => {
@@ -485,4 +529,18 @@ test('a start for some reports and recipients makes no more', async () => {
   const all = { ...DEFAULT_OPTIONS, recipients: ['s@x.com'] }
   const cycle = await prepared({ task: { reports: [cycled({ emailTo: '=Mail' })] }, request: { options: all } })
   expect(cycle.documents).toEqual(['pack/N <- [] | ', 'pack/S <- [] | s@x.com'])
+})
+
+test('a start that is limited to an address that nothing is for: the run ends, or says so where a cycle names people', async () => {
+  const options = { ...DEFAULT_OPTIONS, recipients: ['Dora@x.com', 'nobody@x.com'] }
+  const details = 'the start is limited to Dora@x.com, nobody@x.com, and nobody@x.com is no recipient of the task'
+  const run = prepared({ people: [dora], request: { options } })
+  await expect(run).rejects.toMatchObject({ code: 'NO_RECIPIENTS', details })
+  const reports = [cycled({ emailTo: '=Mail', alsoRecipients: true })]
+  const limitedTo = async (recipients: string[]) =>
+    (await prepared({ people: [dora], task: { reports }, request: { options: { ...options, recipients } } })).notes
+  expect(await limitedTo(['dora@x.com', 'S@x.com'])).toEqual([])
+  expect(await limitedTo(['S@x.com', 'nobody@x.com'])).toEqual([
+    'RECIPIENTS_EMPTY nobody@x.com, to whom the start is limited, gets nothing: no document is for this address',
+  ])
 })
