@@ -170,7 +170,7 @@ function formatOf(
   pattern = column ? numberFormat(column) : 'General',
 ): string | null {
   const display = displayOf(cell, column)
-  if (display.as === 'text') return null
+  if (display.as === 'text' || pattern === null) return null
   if (!isBeyondExcel(display, column)) return cellFormat(display, pattern)
   const isDay = column?.type === 'date' || column?.type === 'timestamp'
   return isDay || cell.text === '' ? null : negativeTimeFormat(pattern, cell.text, known)
