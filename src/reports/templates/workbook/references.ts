@@ -96,17 +96,25 @@ function single(reference: Reference, row: number, layout: Layout, from: Standpo
   const at = (seen: Seen, which: 'first' | 'last') =>
     withRow(reference, referredRow(layout, seen.row, columns, which, seen.within))
   if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], firstOf: null }
-  const empty = reference.neighbour === 'running' && layout.blocksAt(row, columns).find(({ collapsed }) => collapsed)
-  if (empty) return { areas: [at({ row: row - (empty.last - empty.first + 1), within }, 'last')], firstOf: null }
+  const blocks = layout.blocksAt(row, columns)
+  const empty = blocks.findIndex(({ collapsed }) => collapsed)
+  if (reference.neighbour === 'running' && empty >= 0) {
+    const { first, last } = blocks[empty]!
+    return { areas: [at({ row: row - (last - first + 1), within }, 'last')], firstOf: null }
+  }
   const stepped = step(reference, start, from)
   if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], firstOf: null }
   const { cell } = from
-  const free = layout.blocksAt(row, columns).find((block) => !within.has(block) && block.count > 1)
+  const loops = blocks.slice(0, empty < 0 ? blocks.length : empty).filter((block) => !within.has(block))
+  const free = loops.find(({ count }) => count > 1)
   // A cell beside the loop does not move with it, so that no row of the loop is next to it.
   const isNext = free && cell && free.left <= cell.column && cell.column <= free.right
   const isLast = isNext && cell.row === free.last + 1
   const isClear = !free || cell === undefined || isLast || (isNext && cell.row === free.first - 1)
-  return { areas: [at({ row, within }, isLast ? 'last' : 'first')], firstOf: isClear ? null : free.count }
+  return {
+    areas: [at({ row, within }, isLast ? 'last' : 'first')],
+    firstOf: isClear ? null : loops.reduce((rows, { count }) => rows * count, 1),
+  }
 }
 
 /** The first and the last row of a range. */
