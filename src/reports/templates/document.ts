@@ -101,48 +101,57 @@ async function textParts(opened: OfficePackage): Promise<Part[]> {
   return parts
 }
 
-interface TaggedPart extends Part {
-  readonly document: Document
-  /** Texts without tags, for which comments stand in the document. */
+/** A part that holds tags; the others are left as they are. */
+interface TaggedText extends Part {
+  readonly xml: string
+  /** Texts without tags, for which comments stand in the XML. */
   readonly texts: readonly string[]
 }
 
-/** The trees of parts that hold tags; the others are left as they are. */
-async function taggedParts(opened: OfficePackage): Promise<TaggedPart[]> {
-  const tagged: TaggedPart[] = []
+async function taggedTexts(opened: OfficePackage): Promise<TaggedText[]> {
+  const tagged: TaggedText[] = []
   for (const part of await textParts(opened)) {
     const whole = await opened.text(part.path)
     if (!holdsTags(whole)) continue
-    const { xml, texts } = part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }
-    tagged.push({ ...part, document: await parseXml(xml, part.path), texts })
+    tagged.push({ ...part, ...(part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }) })
   }
   return tagged
 }
 
-/** Collects the tags and problems of a document. */
-export async function checkDocument(opened: OfficePackage, names: Names, findings: Findings): Promise<void> {
-  for (const { document, place } of await taggedParts(opened)) {
-    prepare(document)
+/** Collects the tags and problems of a document. Returns its texts, so that they are not read again when it is filled. */
+export async function checkDocument(
+  opened: OfficePackage,
+  names: Names,
+  findings: Findings,
+): Promise<readonly TaggedText[]> {
+  const tagged = await taggedTexts(opened)
+  for (const { xml, path, place } of tagged) {
+    const document = await prepared(xml, path)
     const pictures = (root: Node, inner: Names) => checkPictures(root, findings, inner, `in ${wordsOf(place)}`, isBox)
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
   }
   await checkKept(opened, findings)
   await checkProperties(opened, names, findings)
+  return tagged
 }
 
 const wordsOf = (place: string) => (/\d$/.test(place) ? place : `the ${place}`)
 const isBox = ({ localName }: Element) => localName === 'txbxContent'
 
 /** Fills a document that has been checked. Returns the changes for `writePackage`. */
-export async function fillDocument(opened: OfficePackage, scope: Scope): Promise<Map<string, PartContent>> {
+export async function fillDocument(
+  opened: OfficePackage,
+  scope: Scope,
+  tagged: readonly TaggedText[],
+): Promise<Map<string, PartContent>> {
   const draft = new Draft(opened, 'word/media')
-  for (const { document, path, texts } of await taggedParts(opened)) {
-    prepare(document)
-    const before = namedRelationships(document)
+  for (const { xml, path, texts } of tagged) {
+    const document = await prepared(xml, path)
+    const before = await namedRelationships(document, path, draft)
     const pictures = (root: Node, inner: Scope) => fillPictures(root, path, inner, draft, isBox)
     const packer = await createPacker(document, texts)
     await visitText(document, fillVisitor(scope, pictures, packer.pack), DIALECT, new Map())
-    finish(document)
+    if (FINISHED.test(xml)) finish(document)
     await releasePictures(document, path, before, draft)
     draft.set(path, packer.unpack(await serializeXml(document)))
   }
@@ -191,14 +200,20 @@ async function createPacker(document: Document, texts: readonly string[]) {
   }
 }
 
-/** Leaves one form of contents that are there twice, and ends the binding of content controls to other data. */
-function prepare(document: Document): void {
-  dropOlderForms(document)
+/** The tree of a part with one form of contents that are there twice, and without bindings of content controls to other data. */
+async function prepared(xml: string, path: string): Promise<Document> {
+  const document = await parseXml(xml, path)
+  if (xml.includes('Fallback')) dropOlderForms(document)
+  if (!xml.includes('dataBinding')) return document
   for (const element of descendants(document)) {
     const control = element.localName === 'dataBinding' ? element.parentNode?.parentNode : null
     if (control && hasTags(control.textContent ?? '')) remove(element)
   }
+  return document
 }
+
+/** The elements that `finish` changes; a large document without them is spared a walk. */
+const FINISHED = /docPr|bookmark|commentRange|perm(?:Start|End)/
 
 /** Gives drawings numbers of their own, and removes halves of bookmarks whose other half was in a loop without rows. */
 function finish(document: Document): void {

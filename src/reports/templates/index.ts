@@ -111,10 +111,10 @@ async function checkTags(source: OfficePackage, report: Definition): Promise<Che
     }
     case 'docx': {
       const { checkDocument, fillDocument } = await import('./document.ts')
-      await checkDocument(source, names, findings)
+      const tagged = await checkDocument(source, names, findings)
       return {
         findings,
-        fill: async ({ scope, file }) => writePackage(source, file, await fillDocument(source, scope)),
+        fill: async ({ scope, file }) => writePackage(source, file, await fillDocument(source, scope, tagged)),
       }
     }
     case 'pptx': {
