@@ -3,7 +3,7 @@ import type { Document, Element, Node } from '@xmldom/xmldom'
 import type { Warn } from '../types.ts'
 import { childElements, childNamed, childNodes, descendants, isElement, remove } from './dom.ts'
 import { Draft } from './draft.ts'
-import { checkFields, outdatedFields } from './fields.ts'
+import { checkFields } from './fields.ts'
 import {
   checkAddresses,
   checkKept,
@@ -110,38 +110,46 @@ async function textParts(opened: OfficePackage): Promise<Part[]> {
   return parts
 }
 
-interface TaggedPart extends Part {
-  readonly document: Document
-  /** Texts without tags, for which comments stand in the document. */
+/** A part that holds tags; the others are left as they are. */
+interface TaggedText extends Part {
+  readonly xml: string
+  /** Texts without tags, for which comments stand in the XML. */
   readonly texts: readonly string[]
 }
 
-/** The trees of parts that hold tags; the others are left as they are. */
-async function taggedParts(opened: OfficePackage): Promise<TaggedPart[]> {
-  const tagged: TaggedPart[] = []
+async function taggedTexts(opened: OfficePackage): Promise<TaggedText[]> {
+  const tagged: TaggedText[] = []
   for (const part of await textParts(opened)) {
     const whole = await opened.text(part.path)
     if (!holdsTags(whole)) continue
-    const { xml, texts } = part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }
-    tagged.push({ ...part, document: await parseXml(xml, part.path), texts })
+    tagged.push({ ...part, ...(part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }) })
   }
   return tagged
 }
 
+/** What the check of a document has read, so that it is not read again when it is filled. */
+export interface CheckedDocument {
+  readonly tagged: readonly TaggedText[]
+  /** Details of the warning about fields that Word has to compute; null without any. */
+  readonly outdated: string | null
+}
+
 /** Collects the tags and problems of a document. */
-export async function checkDocument(opened: OfficePackage, names: Names, findings: Findings): Promise<void> {
-  const tagged = await taggedParts(opened)
-  for (const { document, place } of tagged) {
-    prepare(document)
+export async function checkDocument(opened: OfficePackage, names: Names, findings: Findings): Promise<CheckedDocument> {
+  const tagged = await taggedTexts(opened)
+  for (const { xml, path, place } of tagged) {
+    const document = await prepared(xml, path)
     if (place === 'document') await checkShared(document, tagged, opened, names, findings)
     const pictures = (root: Node, inner: Names) => checkPictures(root, findings, inner, `in ${wordsOf(place)}`, isBox)
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
     checkOutsideText(document, place, findings)
   }
-  checkFields(await partsWithText(opened), await hasFilledProperties(opened), findings)
+  const texts = (await textParts(opened)).map(async ({ path, place }) => ({ place, xml: await opened.text(path) }))
+  const outdated = checkFields(await Promise.all(texts), await hasFilledProperties(opened), findings)
   await checkKept(opened, findings)
   await checkAddresses(opened, findings)
   await checkProperties(opened, names, findings)
+  return { tagged, outdated }
 }
 
 /**
@@ -150,19 +158,22 @@ export async function checkDocument(opened: OfficePackage, names: Names, finding
  */
 async function checkShared(
   document: Document,
-  tagged: readonly TaggedPart[],
+  tagged: readonly TaggedText[],
   opened: OfficePackage,
   names: Names,
   findings: Findings,
 ): Promise<void> {
   const targets = new Map((await opened.relationships(opened.mainPart)).map(({ id, target }) => [id, target]))
   const partAt = (path: string | undefined) => tagged.find((part) => part.path === path)
+  const notes = new Map<string, Document>()
+  for (const { place, xml, path } of tagged)
+    if (/^(foot|end)notes$/.test(place)) notes.set(place, await parseXml(xml, path))
   const sharedBy = (element: Element): string | null => {
     const kind = /^(foot|end)noteReference$/.exec(element.localName ?? '')?.[1]
     const id = element.getAttributeNS(WORD, 'id')
-    const notes = kind && tagged.find(({ place }) => place === `${kind}notes`)
-    if (notes) {
-      const note = childElements(notes.document.documentElement!).find((one) => one.getAttributeNS(WORD, 'id') === id)
+    const list = notes.get(`${kind}notes`)
+    if (list) {
+      const note = childElements(list.documentElement!).find((one) => one.getAttributeNS(WORD, 'id') === id)
       return note && hasTags(note.textContent ?? '') ? `a ${kind}note` : null
     }
     if (!/^(header|footer)Reference$/.test(element.localName ?? '')) return null
@@ -188,26 +199,27 @@ async function checkShared(
 const isRepeated = (tag: TagOf<'open' | 'level'>, names: Names): boolean =>
   createFindings().check(tag, '', names) !== null
 
-const partsWithText = async (opened: OfficePackage) =>
-  Promise.all((await textParts(opened)).map(async ({ path, place }) => ({ place, xml: await opened.text(path) })))
-
 const wordsOf = (place: string) => (/\d$/.test(place) ? place : `the ${place}`)
 const isBox = ({ localName }: Element) => localName === 'txbxContent'
 
 /** Fills a document that has been checked. Returns the changes for `writePackage`. */
-export async function fillDocument(opened: OfficePackage, scope: Scope, warn: Warn): Promise<Map<string, PartContent>> {
+export async function fillDocument(
+  opened: OfficePackage,
+  scope: Scope,
+  { tagged, outdated }: CheckedDocument,
+  warn: Warn,
+): Promise<Map<string, PartContent>> {
   const draft = new Draft(opened, 'word/media')
-  for (const { document, path, texts } of await taggedParts(opened)) {
-    prepare(document)
-    const before = namedRelationships(document)
+  for (const { xml, path, texts } of tagged) {
+    const document = await prepared(xml, path)
+    const before = await namedRelationships(document, path, draft)
     const pictures = (root: Node, inner: Scope) => fillPictures(root, path, inner, draft, isBox)
     const packer = await createPacker(document, texts)
     await visitText(document, fillVisitor(scope, pictures, packer.pack), DIALECT, new Map())
-    finish(document)
+    if (FINISHED.test(xml)) finish(document)
     await releasePictures(document, path, before, draft)
     draft.set(path, packer.unpack(await serializeXml(document)))
   }
-  const outdated = outdatedFields(await partsWithText(opened), await hasFilledProperties(opened))
   if (outdated !== null) warn('TEMPLATE_REFERENCE', outdated)
   if (outdated !== null || TABLE_OF_CONTENTS.test(await opened.text(opened.mainPart))) await askForFields(draft)
   await fillProperties(draft, scope)
@@ -254,14 +266,20 @@ async function createPacker(document: Document, texts: readonly string[]) {
   }
 }
 
-/** Leaves one form of contents that are there twice, and ends the binding of content controls to other data. */
-function prepare(document: Document): void {
-  dropOlderForms(document)
+/** The tree of a part with one form of contents that are there twice, and without bindings of content controls to other data. */
+async function prepared(xml: string, path: string): Promise<Document> {
+  const document = await parseXml(xml, path)
+  if (xml.includes('Fallback')) dropOlderForms(document)
+  if (!xml.includes('dataBinding')) return document
   for (const element of descendants(document)) {
     const control = element.localName === 'dataBinding' ? element.parentNode?.parentNode : null
     if (control && hasTags(control.textContent ?? '')) remove(element)
   }
+  return document
 }
+
+/** The elements that `finish` changes; a large document without them is spared a walk. */
+const FINISHED = /docPr|bookmark|commentRange|perm(?:Start|End)/
 
 /** Gives drawings numbers of their own, and removes halves of bookmarks whose other half was in a loop without rows. */
 function finish(document: Document): void {

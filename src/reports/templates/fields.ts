@@ -23,8 +23,15 @@ const COMPUTED = new Set(['IF', 'COMPARE', 'SET'])
 const PROPERTIES = new Set(['DOCPROPERTY', 'TITLE', 'SUBJECT', 'KEYWORDS', 'COMMENTS', 'AUTHOR', 'INFO'])
 const MOST_NAMED = 5
 
-/** Refuses tags in the code of a field, which nothing fills, and warns of results that are out of date after the filling. */
-export function checkFields(parts: readonly TextPart[], hasFilledProperties: boolean, findings: Findings): void {
+/**
+ * Refuses tags in the code of a field, which nothing fills, and warns of results that are out of date after the filling. Returns the
+ * details of that warning; null when there is none.
+ */
+export function checkFields(
+  parts: readonly TextPart[],
+  hasFilledProperties: boolean,
+  findings: Findings,
+): string | null {
   for (const { place, code } of parts.flatMap((part) => fieldsOf(part).codes)) {
     if (!plainAddress(code).includes('{{')) continue
     const details = `the field { ${code.slice(0, 100)} } has a tag in its code, which is not filled; let an expression compute the value, as in {{=...}}, or show text under a condition by {{#...}}`
@@ -32,10 +39,10 @@ export function checkFields(parts: readonly TextPart[], hasFilledProperties: boo
   }
   const details = outdatedFields(parts, hasFilledProperties)
   if (details !== null) findings.warn('document', details)
+  return details
 }
 
-/** Details of the warning about such fields; null when there are none. */
-export function outdatedFields(parts: readonly TextPart[], hasFilledProperties: boolean): string | null {
+function outdatedFields(parts: readonly TextPart[], hasFilledProperties: boolean): string | null {
   const fields = parts.map(fieldsOf)
   const bookmarks = new Set(fields.flatMap(({ tagged }) => tagged))
   const isOutdated = (code: string): boolean => {

@@ -157,7 +157,7 @@ export async function fillPresentation(
   )
 
   async function fillPart(path: string, document: Document, inner: Scope): Promise<void> {
-    const before = namedRelationships(document)
+    const before = await namedRelationships(document, path, draft)
     const pictures = (root: Node, here: Scope) => fillPictures(root, path, here, draft)
     await visitText(document, fillVisitor(inner, pictures), DRAWING_DIALECT, new Map())
     await releasePictures(document, path, before, draft)

@@ -64,7 +64,7 @@ export const nameOf = (cell: Cell | undefined): string => (cell && nameText(cell
 export function valueText(cell: Cell, column: Column | undefined, locale: string): string {
   if (cell.text !== '' || cell.number === null || !column) return createDisplayText(locale)(cell, column ?? null)
   if (TIMES.has(column.type)) return numberFormat(column, locale, [cell.number])(cell.number)
-  const format = column.format === null ? null : parseFormat(workbookFormat(column))
+  const format = column.format === null ? null : parseFormat(workbookFormat(column) ?? 'General')
   if (format === null || typeof format === 'string') return createDisplayText(locale)(cell, column)
   return createFormatter(locale, marksOf(null, column)).text({ cell, column }, format)
 }

@@ -351,6 +351,6 @@ function splitArea(area: Area, layout: Layout): readonly Area[] {
     .map((band) => ({ ...area, left: Math.max(area.left, band.left), right: Math.min(area.right, band.right) }))
 }
 
-/** The first iteration of the blocks at the first row of an area: the base of formulas in rules. */
-export const firstIteration = (area: Area, layout: Layout): Iterations =>
-  new Map(layout.blocksAt(area.top, area).map((block) => [block, 0]))
+/** The first iteration of the blocks at the first cell of an area: the base of formulas in rules. */
+export const firstIteration = ({ top, left }: Area, layout: Layout): Iterations =>
+  new Map(layout.blocksAt(top, { left, right: left }).map((block) => [block, 0]))

@@ -1,7 +1,7 @@
 /** Parts that belong to a sheet or to the workbook and hold references: tables, comments, controls, pivot tables. */
 import { kindOf, type Relationship } from '../parts.ts'
 import type { Scope } from '../scope.ts'
-import { escapeXml, parseXml, plainMarkup, serializeXml, unescapeXml } from '../xml.ts'
+import { escapeXml, parseXml, plainMarkup, serializeXml, unescapeXml, withoutPrefix } from '../xml.ts'
 import type { ChartRequest } from './charts.ts'
 import { Edits, elements } from './dom.ts'
 import { fillDrawing } from './drawing.ts'
@@ -118,25 +118,30 @@ async function moveAttributes(
   return written
 }
 
+const ANCHOR = /(<(?:[\w.-]+:)?Anchor>)([^<]*)/
+
 /** Boxes of comments and controls; VML of Excel is not always well-formed, so it is changed as text. */
 async function moveVml(path: string, copy: boolean, { parts, place, moves }: RelatedRequest): Promise<string> {
-  const text = await parts.source.text(path)
+  const text = plainMarkup(await parts.source.text(path))
   const { layout } = place
   const movedFormula = (source: string) =>
     escapeXml(moves.formula(unescapeXml(source), place, { as: 'area', at: `control on ${place.name}` }))
-  const moved = text.replace(/<x:ClientData\b.*?<\/x:ClientData>/gs, (data) => {
-    const row = Number(/<x:Row>\s*(\d+)\s*<\/x:Row>/.exec(data)?.[1] ?? Number.NaN)
-    const column = /<x:Column>\s*(\d+)\s*<\/x:Column>/.exec(data)?.[1]
-    const anchor = (/<x:Anchor>([^<]*)<\/x:Anchor>/.exec(data)?.[1] ?? '').split(',').map(Number)
+  const moved = text.replace(/<((?:[\w.-]+:)?)ClientData\b.*?<\/\1ClientData>/gs, (data) => {
+    const row = Number(/<(?:[\w.-]+:)?Row>\s*(\d+)/.exec(data)?.[1] ?? Number.NaN)
+    const column = /<(?:[\w.-]+:)?Column>\s*(\d+)/.exec(data)?.[1]
+    const anchor = (ANCHOR.exec(data)?.[2] ?? '').split(',').map(Number)
     const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
     const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), layout)
     return data
-      .replace(/(<x:Row>\s*)\d+/, `$1${row + by}`)
-      .replace(/<x:Anchor>[^<]*</, () => {
+      .replace(/(<(?:[\w.-]+:)?Row>\s*)\d+/, `$1${row + by}`)
+      .replace(ANCHOR, (_, tag: string) => {
         const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
-        return `<x:Anchor>${numbers.join(', ')}<`
+        return `${tag}${numbers.join(', ')}`
       })
-      .replace(/(<x:Fmla(?:Link|Range|Pict|Txbx|Group)>)([^<]*)/g, (_, tag, source) => tag + movedFormula(source))
+      .replace(
+        /(<(?:[\w.-]+:)?Fmla(?:Link|Range|Pict|Txbx|Group)>)([^<]*)/g,
+        (_, tag, source) => tag + movedFormula(source),
+      )
   })
   if (!copy && moved === text) return path
   const written = copy ? parts.free(path) : path
@@ -231,11 +236,9 @@ export async function fillPivotCache(path: string, parts: Parts, moves: Moves): 
 
 /** Strings with tags are written into their cells; here they become empty, because Office shows none of them. */
 export function withoutTags(sharedStrings: string): string {
-  return plainMarkup(sharedStrings).replace(
-    /<((?:\w+:)?)si\b[^>]*>(.*?)<\/(?:\w+:)?si>/gs,
-    (item, prefix: string, content: string) => {
-      const text = content.replace(/<[^<>]*>/g, '')
-      return text.includes('{{') ? `<${prefix}si><${prefix}t>${escapeXml('')}</${prefix}t></${prefix}si>` : item
-    },
+  return withoutPrefix(sharedStrings).replace(
+    /<si(?![^\s/>])[^>]*?(?:\/>|>(.*?)<\/si>)/gs,
+    (item, content: string | undefined) =>
+      content?.replace(/<[^<>]*>/g, '').includes('{{') ? '<si><t></t></si>' : item,
   )
 }

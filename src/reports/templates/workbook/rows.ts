@@ -338,11 +338,12 @@ function valueCell(
   // A cell for texts would show the number of a day.
   if (display.as === 'time' && kind === 'text') return asText()
   const asNumber = (attributes: string) => `<c r="${reference}"${attributes}><v>${number}</v></c>`
-  if (isNegative && !isFrom1904 && kind !== 'number') {
-    return asNumber(styles.formatted(style, negativeTimeFormat(numberFormat(column), value.text, styles.added)))
+  const pattern = numberFormat(column)
+  if (isNegative && !isFrom1904 && kind !== 'number' && pattern !== null) {
+    return asNumber(styles.formatted(style, negativeTimeFormat(pattern, value.text, styles.added)))
   }
   if (display.as === 'locale' || kind !== 'general') return asNumber(style)
-  const format = exactFormat(value, column, display)
+  const format = exactFormat(value, column, display, pattern)
   if (format === null) return asText()
   return asNumber(format === 'General' ? style : styles.formatted(style, format))
 }
@@ -374,16 +375,21 @@ const plainNumberOf = ({ text, number }: Cell, kind: CellKind): number | null =>
   kind === 'number' && text === String(number) ? number : null
 
 /** The number format that shows Qlik's text; null when Excel has none. */
-function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Display): string | null {
-  if (display.as === 'text') return null
-  const format = cellFormat(display, numberFormat(column))
+function exactFormat(
+  cell: Cell,
+  column: NonNullable<DisplayColumn>,
+  display: Display,
+  pattern: string | null,
+): string | null {
+  if (display.as === 'text' || pattern === null) return null
+  const format = cellFormat(display, pattern)
   if (display.as === 'written' || display.as === 'dash' || display.as === 'locale') return format
   if (display.as === 'time') return isPlainDate(cell, column) || isDuration(cell, column) ? format : null
   if (showsText(cell, format)) return format
   // Excel has no pattern such as `0.0A`, but a format for the text that Qlik wrote by it: 1.2M.
   // The column explains the letters of a dimension: EUR -5.
   const bare = { ...column, kind: 'measure', format: null } as const
-  return exactFormat(cell, bare, displayOf({ ...cell, isFormatted: true }, bare))
+  return exactFormat(cell, bare, displayOf({ ...cell, isFormatted: true }, bare), 'General')
 }
 
 /** Excel cannot count the days of `1 12:30`, so the hours go on beyond 24. */

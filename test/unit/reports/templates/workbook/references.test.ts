@@ -573,6 +573,15 @@ describe('rows next to one another', () => {
     ])
   })
 
+  test('a cell of an inner loop is the first of the rows of all rounds', async () => {
+    const loop = [['{{#detail}}{{Product}}'], ['{{#few}}{{Product}}', '{{Sales}}{{/few}}'], ['{{/detail}}']] as const
+    const { warnings } = await filled(bookOf([...loop, [], [null, { f: 'B2*2' }], [null, { f: 'A1&"x"' }]]))
+    expect(warnings.flatMap((warning) => /(?<=: )\w+ takes .* loop/.exec(warning) ?? [])).toEqual([
+      'B2 takes the first of 6 rows of a loop',
+      'A1 takes the first of 3 rows of a loop',
+    ])
+  })
+
   test('one warning names the first formulas that refer to the same cell', async () => {
     const rows = Array.from({ length: 7 }, () => [null, { f: 'B2*2' }] as const)
     const { warnings } = await filled(bookOf([['x'], [OPEN, CLOSE], [], ...rows]))
