@@ -2,7 +2,6 @@
 import type { Source } from '../../entities/fields.ts'
 import type { Binding, BlockOf, ChartKind } from '../../entities/report.ts'
 import type { Cell, Column, ReportData, Row, Table, Warn } from '../../types.ts'
-import { keyOf } from './frame.ts'
 import { cellLike } from './style.ts'
 
 export interface MeasureColumn extends Column {
@@ -251,7 +250,7 @@ function shortWaterfall(content: ChartContent, most: number): ChartContent {
   return { ...content, rows, totalRows }
 }
 
-const pointOf = (row: Row): string => keyOf(row[0])
+const pointOf = (row: Row): string => row[0]?.text ?? ''
 
 /** A `Warn` of a whole document for one block. */
 export const warnOf =

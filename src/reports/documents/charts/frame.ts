@@ -129,62 +129,43 @@ export interface Pivot {
   readonly series: readonly Series[]
 }
 
-/**
- * Rows as categories and series: a series for each measure, or for each value of the second dimension. Values that differ stay apart,
- * also where Qlik shows the same text for them; each row has a place of its own.
- */
+/** Rows as categories and series: a series for each measure, or for each value of the second dimension. */
 export function pivot({ dimensions, measures, rows }: ChartContent): Pivot {
+  const categories = distinct(rows, 0)
+  const place = new Map(categories.map((name, index) => [name, index]))
+  const empty = () => categories.map((): Cell | null => null)
   const second = dimensions.length > 1
-  const [places, taken] = [new Map<string, number>(), new Set<string>()]
-  const values: (Cell | null)[] = []
-  const lines = second ? byKey(rows, 1) : []
-  const number = new Map(lines.map((cell, index) => [keyOf(cell), index]))
-  const placed = rows.map((row) => {
-    const line = number.get(keyOf(row[1])) ?? 0
-    let [key, copy] = [keyOf(row[0]), 0]
-    // A null and a hyphen are alike here.
-    while (taken.has(`${key} ${line}`)) key = `${keyOf(row[0])} ${++copy}`
-    taken.add(`${key} ${line}`)
-    const at = places.get(key) ?? values.length
-    if (at === values.length) values.push(row[0] ?? null)
-    places.set(key, at)
-    return { at, line, row }
-  })
-  const names = uniqueNames(second ? lines.map(nameOf) : measures.map(({ label }) => label))
-  const cells = names.map(() => values.map((): Cell | null => null))
-  for (const { at, line, row } of placed) {
-    if (second) cells[line]![at] = row[2] ?? null
+  const names = second ? distinct(rows, 1) : uniqueLabels(measures)
+  const cells = names.map(empty)
+  const number = new Map(names.map((name, index) => [name, index]))
+  const values = empty()
+  for (const row of rows) {
+    const at = place.get(nameOf(row[0]))!
+    values[at] ??= row[0] ?? null
+    if (second) cells[number.get(nameOf(row[1]))!]![at] = row[2] ?? null
     else
       measures.forEach((_, index) => {
         cells[index]![at] = row[index + 1] ?? null
       })
   }
   return {
-    categories: values.map((cell) => nameOf(cell ?? undefined)),
+    categories,
     values,
     series: names.map((name, index) => ({ name, column: measures[second ? 0 : index]!, cells: cells[index]! })),
   }
 }
 
-/** The same for equal values: a text may stand for several numbers. */
-export const keyOf = (cell: Cell | undefined): string => JSON.stringify([cell?.text ?? '', cell?.number ?? null])
-
-/** The different values of a column. */
-const byKey = (rows: readonly Row[], column: number): (Cell | undefined)[] => [
-  ...new Map(rows.map((row) => [keyOf(row[column]), row[column]])).values(),
-]
-
 export const distinct = (rows: readonly Row[], column: number): string[] => [
   ...new Set(rows.map((row) => nameOf(row[column]))),
 ]
 
-/** Names of series; equal ones get a number, because the legend joins series of one name. */
-function uniqueNames(names: readonly string[]): string[] {
+/** Labels of measures; equal ones get a number, because the legend joins series of one name. */
+function uniqueLabels(columns: readonly Column[]): string[] {
   const seen = new Map<string, number>()
-  return names.map((name) => {
-    const count = (seen.get(name) ?? 0) + 1
-    seen.set(name, count)
-    return count === 1 ? name : `${name} (${count})`
+  return columns.map(({ label }) => {
+    const count = (seen.get(label) ?? 0) + 1
+    seen.set(label, count)
+    return count === 1 ? label : `${label} (${count})`
   })
 }
 

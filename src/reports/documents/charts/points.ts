@@ -3,7 +3,7 @@ import type { Row } from '../../types.ts'
 import { fitted, fittedWhole } from '../fonts.ts'
 import { axisName, categoryAxis, grid, middleName, valueAxis } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
-import { distinct, frame, numbersOf, type Option, pivot } from './frame.ts'
+import { distinct, frame, numbersOf, type Option } from './frame.ts'
 import {
   AXIS,
   type Canvas,
@@ -89,9 +89,8 @@ export function points(content: ChartContent, canvas: Canvas): Option {
 
 export function heatmap(content: ChartContent, canvas: Canvas): Option {
   const { measures, rows } = content
-  const data = pivot(content)
-  const columns = data.categories
-  const lines = data.series.map(({ name }) => name)
+  const columns = distinct(rows, 0)
+  const lines = distinct(rows, 1)
   const values = numbersOf(rows.map((row) => row[2]))
   const format = numberFormat(measures[0], canvas.locale, values)
   const [least, highest] = [Math.min(...values, 0), Math.max(...values, 0)]
@@ -126,25 +125,22 @@ export function heatmap(content: ChartContent, canvas: Canvas): Option {
         type: 'heatmap',
         name: measures[0]?.label ?? '',
         itemStyle: { borderColor: '#ffffff', borderWidth: 1 },
-        data: data.series.flatMap(({ cells }, line) =>
-          cells.flatMap((value, at) => {
-            if (typeof value?.number !== 'number') return []
-            const share = highest === least ? 0 : (value.number - least) / (highest - least)
+        data: rows
+          .filter((row) => row[2]?.number !== null && row[2] !== undefined)
+          .map((row) => {
+            const value = row[2]!
+            const share = highest === least ? 0 : (value.number! - least) / (highest - least)
             const text = fittedWhole(
-              content.labels ? valueText(value, measures[0], canvas.locale) : format(value.number),
+              content.labels ? valueText(value, measures[0], canvas.locale) : format(value.number!),
               cell - 4,
               SMALL,
               canvas.fonts,
             )
-            const label = {
-              show: shown,
-              fontSize: SMALL,
-              color: share > 0.5 ? '#ffffff' : INK,
-              formatter: () => text,
+            return {
+              value: [columns.indexOf(nameOf(row[0])), lines.indexOf(nameOf(row[1])), value.number],
+              label: { show: shown, fontSize: SMALL, color: share > 0.5 ? '#ffffff' : INK, formatter: () => text },
             }
-            return [{ value: [at, line, value.number], label }]
           }),
-        ),
       },
     ],
   }

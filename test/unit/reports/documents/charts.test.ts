@@ -9,7 +9,7 @@ import { fiveNumbers } from '../../../../src/reports/documents/charts/points.ts'
 import { numberFormat } from '../../../../src/reports/documents/charts/style.ts'
 import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
 import { cutChartText } from '../../../../src/reports/documents/values.ts'
-import { chartData, isNative } from '../../../../src/reports/documents/xlsx-charts.ts'
+import { isNative } from '../../../../src/reports/documents/xlsx-charts.ts'
 import { CHART_KINDS } from '../../../../src/reports/entities/report.ts'
 import { chartDigests } from '../../../support/chart-digests.ts'
 import { denoHost } from '../../../support/deno.ts'
@@ -107,66 +107,6 @@ describe('numbers at axes', () => {
     [plain, 'not a locale', [10], 5, '5'],
   ])('%p in %s', (own, locale, values, value, text) => {
     expect(numberFormat(own, locale, values)(value)).toBe(text)
-  })
-})
-
-describe('values with the same text', () => {
-  const rows = rowsOf([
-    [[1, 'same'], 1],
-    [[2, 'same'], 2],
-    ['-', 3],
-    [null, 4],
-    [null, 5],
-    ['b', 10],
-  ])
-  const numbers = ({ cells }: { readonly cells: readonly ({ readonly number: number | null } | null)[] }) =>
-    cells.map((cell) => cell?.number ?? null)
-
-  test.each(['bar', 'barHorizontal', 'line', 'area', 'combo', 'radar', 'pie', 'donut'] as const)(
-    '%s has a mark for each',
-    async (kind) => {
-      const dimensions = [column('d:Name')]
-      const measures = [{ ...column('m:N'), as: 'bar', axis: 'left' }] as const
-      const chart: ChartContent = { kind, rows, dimensions, measures, legend: 'none', labels: true }
-      const { categories, series } = chartData(chart)
-      expect(categories).toEqual(['same', 'same', '-', '-', '-', 'b'])
-      expect(series.map(numbers)).toEqual([[1, 2, 3, 4, 5, 10]])
-      const svg = await chartSvg(chart, { ...drawing, title: '' })
-      expect(svg.match(/>same</g) ?? []).toHaveLength(2)
-      // Areas and nets have no texts at their points.
-      if (kind !== 'radar' && kind !== 'area')
-        for (const value of ['1', '2', '4', '5']) expect(svg).toMatch(new RegExp(`>${value}( \\(|<)`))
-    },
-  )
-
-  test.each(['barGrouped', 'barStacked', 'line', 'heatmap'] as const)(
-    '%s of two dimensions has a mark for each',
-    async (kind) => {
-      const both = rowsOf([
-        ['x', [1, 'same'], 1],
-        ['x', [2, 'same'], 2],
-        [[7, 'y'], [1, 'same'], 3],
-        [[8, 'y'], [1, 'same'], 4],
-      ])
-      const chart = sampleChart(kind, { rows: both, labels: true })
-      const { categories, series } = chartData(chart)
-      expect(categories).toEqual(['x', 'y', 'y'])
-      expect(series.map((one) => [one.name, ...numbers(one)])).toEqual([
-        ['same', 1, 3, 4],
-        ['same (2)', 2, null, null],
-      ])
-      const svg = await chartSvg(chart, drawing)
-      for (const value of ['1', '2', '3', '4']) expect(svg).toContain(`>${value}<`)
-    },
-  )
-
-  test('count each for maxPoints', () => {
-    const warned: string[] = []
-    const chart = sampleChart('bar', { rows })
-    expect(limitPoints(chart, 2, (_, details) => void warned.push(details)).rows.map((row) => row[1]?.number)).toEqual([
-      4, 5, 10,
-    ])
-    expect(warned).toEqual(['2 of 5 values of Month'])
   })
 })
 
