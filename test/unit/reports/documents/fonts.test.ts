@@ -66,25 +66,3 @@ test.each([
 ])('%s needs a layout: %p', (text, expected) => {
   expect(needsLayout(text)).toBe(expected)
 })
-
-test.each([
-  ['٢٬٠٢٤', '٢٬٠٢٤'],
-  ['۲٬۰۷۳٫۵', '۲٬۰۷۳٫۵'],
-  ['a١٢٣b', 'a١٢٣b'],
-  ['Text ۲۰۷۳٫۵ and ١٢٣ end', 'Text ۲۰۷۳٫۵ and ١٢٣ end'],
-  // The digits follow a word that is read from the right.
-  ['مرحبا ١٢٫٥', '١٢٫٥مرحبا '],
-])('digits of %s are drawn from left to right', (text, expected) => {
-  const runs = runsOf(text, (char) => fonts.fontFor(char))
-  expect(runs.map((run) => run.text).join('')).toBe(expected)
-  // What fontkit lays out together with them, it turns.
-  expect(runs.filter((run) => run.isShaped && /\p{Nd}/u.test(run.text))).toEqual([])
-})
-
-test('a mark stays with the letter that has it, beside digits too', () => {
-  const runs = runsOf('۱۲ e\u0301', (char) => fonts.fontFor(char))
-  expect(runs.map(({ text, isShaped }) => [text, isShaped])).toEqual([
-    ['۱۲', false],
-    [' e\u0301', true],
-  ])
-})
