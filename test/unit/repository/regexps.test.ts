@@ -101,7 +101,6 @@ const CONSTRUCTED: Readonly<Record<string, string>> = {
   'src/platform/log-file.ts': 'a date',
   'src/platform/log-mask.ts': 'escaped texts',
   'src/platform/visible.ts': 'one class of characters',
-  'src/reports/documents/fonts.ts': 'one class of characters',
   'src/reports/linear-regexp.ts': 'a pattern of a user is compiled, or tried on one character',
   'src/reports/templates/workbook/formula.ts': 'read from its own place on, over formulas of at most 8,192 characters',
   'src/reports/templates/workbook/sheet.ts': 'a prefix of XML',
