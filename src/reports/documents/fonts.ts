@@ -241,7 +241,7 @@ export interface FontRun {
 
 /** The glyphs of a shaped run from left to right, in a parsed copy of its font. */
 export const shape = (font: Font, { text, isTurned }: Pick<FontRun, 'text' | 'isTurned'>): GlyphRun =>
-  // Of itself fontkit takes the direction of the script, which is that of the letters: digits of Arabic run left to right.
+  // Without a direction fontkit takes that of the letters of the script, but the digits of Arabic run from left to right.
   font.layout(text, [], undefined, undefined, isTurned ? 'rtl' : 'ltr')
 
 /** The parts of a line from left to right: it is cut where its font or its direction changes. */
@@ -320,7 +320,7 @@ function directionsOf(line: string): readonly { readonly text: string; readonly 
   })
 }
 
-/** The part of a line in the direction that `directionParts` gave it, whatever its letters are. */
+/** A part of a line in the direction that `directionParts` gave it. */
 export const inDirection = (text: string, isTurned: boolean): string =>
   runsAhead(text) && !isTurned ? text : `${isTurned ? '\u202e' : '\u202d'}${text.replace(DIRECTION_MARK, '')}`
 

@@ -92,8 +92,9 @@ interface EmbeddedFont {
   /** The parsed copy of this document. */
   readonly font: Font
   readonly subset: { includeGlyph(id: number): number }
-  /** Of the glyphs of the subset: thousandths of the size, and the characters that a reader copies. */
+  /** Thousandths of the size, by the glyph of the subset. */
   readonly widths: number[]
+  /** Characters that a reader copies, by the glyph of the subset. */
   readonly unicode: (readonly number[])[]
 }
 type Internals = PDFKit.PDFDocument & {
