@@ -3,7 +3,7 @@ import type { EChartsCoreOption } from 'echarts/core'
 import type { Cell, Column, Row } from '../../types.ts'
 import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent } from './content.ts'
-import { type Canvas, EDGE, INK, nameOf, PALETTE, SMALL, TEXT, TITLE } from './style.ts'
+import { type Canvas, EDGE, INK, nameOf, PALETTE, SMALL, TEXT, TITLE, valueKey } from './style.ts'
 
 export type Option = EChartsCoreOption
 
@@ -129,43 +129,71 @@ export interface Pivot {
   readonly series: readonly Series[]
 }
 
-/** Rows as categories and series: a series for each measure, or for each value of the second dimension. */
+/**
+ * Rows as categories and series: a series for each measure, or for each value of the second dimension. No row takes the place
+ * of another: of one dimension each row is a category, of two a row whose place is taken begins a further category of its
+ * value (null and '' are one value here).
+ */
 export function pivot({ dimensions, measures, rows }: ChartContent): Pivot {
-  const categories = distinct(rows, 0)
-  const place = new Map(categories.map((name, index) => [name, index]))
-  const empty = () => categories.map((): Cell | null => null)
   const second = dimensions.length > 1
-  const names = second ? distinct(rows, 1) : uniqueLabels(measures)
-  const cells = names.map(empty)
-  const number = new Map(names.map((name, index) => [name, index]))
-  const values = empty()
+  const groups = second ? groupsOf(rows, 1) : []
+  const names = uniqueNames(second ? groups.map(({ name }) => name) : measures.map(({ label }) => label))
+  const values: (Cell | null)[] = []
+  const cells = names.map((): (Cell | null)[] => [])
+  const number = new Map(groups.map(({ key }, index) => [key, index]))
+  const places = new Map<string, number[]>()
   for (const row of rows) {
-    const at = place.get(nameOf(row[0]))!
-    values[at] ??= row[0] ?? null
-    if (second) cells[number.get(nameOf(row[1]))!]![at] = row[2] ?? null
-    else
+    if (!second) {
       measures.forEach((_, index) => {
-        cells[index]![at] = row[index + 1] ?? null
+        cells[index]![values.length] = row[index + 1] ?? null
       })
+      values.push(row[0] ?? null)
+      continue
+    }
+    const series = cells[number.get(valueKey(row[1]))!]!
+    const key = valueKey(row[0])
+    const known = places.get(key) ?? []
+    const free = known.find((place) => series[place] === undefined)
+    const at = free ?? values.push(row[0] ?? null) - 1
+    if (free === undefined) places.set(key, [...known, at])
+    series[at] = row[2] ?? null
   }
   return {
-    categories,
+    categories: values.map((value) => nameOf(value ?? undefined)),
     values,
-    series: names.map((name, index) => ({ name, column: measures[second ? 0 : index]!, cells: cells[index]! })),
+    series: names.map((name, index) => ({
+      name,
+      column: measures[second ? 0 : index]!,
+      cells: values.map((_, at) => cells[index]![at] ?? null),
+    })),
   }
 }
 
-export const distinct = (rows: readonly Row[], column: number): string[] => [
-  ...new Set(rows.map((row) => nameOf(row[column]))),
-]
+/** The rows of a value of a column. */
+interface Group {
+  readonly key: string
+  readonly name: string
+  readonly rows: readonly Row[]
+}
 
-/** Labels of measures; equal ones get a number, because the legend joins series of one name. */
-function uniqueLabels(columns: readonly Column[]): string[] {
-  const seen = new Map<string, number>()
-  return columns.map(({ label }) => {
-    const count = (seen.get(label) ?? 0) + 1
-    seen.set(label, count)
-    return count === 1 ? label : `${label} (${count})`
+/** The values of a column in their order, with their rows. */
+export const groupsOf = (rows: readonly Row[], column: number): readonly Group[] =>
+  [...Map.groupBy(rows, (row) => valueKey(row[column]))].map(([key, members]) => ({
+    key,
+    name: nameOf(members[0]?.[column]),
+    rows: members,
+  }))
+
+/** Names of marks; equal ones get a number, because ECharts joins series and slices of one name in legend and colour. */
+export function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set(names)
+  const seen = new Set<string>()
+  return names.map((name) => {
+    let unique = name
+    for (let count = 2; seen.has(unique) || (unique !== name && taken.has(unique)); count += 1)
+      unique = `${name} (${count})`
+    seen.add(unique)
+    return unique
   })
 }
 

@@ -60,6 +60,9 @@ export interface Canvas {
 /** Text of the dimension value; `-` for null, as Qlik shows it. */
 export const nameOf = (cell: Cell | undefined): string => (cell && nameText(cell)) || '-'
 
+/** Several values of a field may have one text: the days that an app shows as months, empty texts beside `-`. */
+export const valueKey = (cell: Cell | undefined): string => `${cell?.number ?? ''} ${cell?.text ?? ''}`
+
 /** The text of a value as in tables; numbers of our own, such as totals, are written in the format of their column. */
 export function valueText(cell: Cell, column: Column | undefined, locale: string): string {
   if (cell.text !== '' || cell.number === null || !column) return createDisplayText(locale)(cell, column ?? null)
