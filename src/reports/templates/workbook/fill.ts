@@ -263,14 +263,15 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
   const { parts, moves, styles, isFrom1904, warn, names, rowNames } = context
   const plan = sheet.plan
   const copy = place.index > 0
+  const headers = new Map<string, string>()
   const relationships = plan
-    ? await fillRelated(sheet.relationships, copy, { ...context, place, scope, plan, tables })
+    ? await fillRelated(sheet.relationships, copy, { ...context, place, scope, plan, tables, headers })
     : [...sheet.relationships]
   if (copy) await parts.writeRelationships(path, relationships)
   if (!plan) return
   const frame = await fillFrame({ plan, place, scope, moves, names, rowNames, warn })
   if (!copy && !frame.changed && plan.cells.size === 0) return
-  const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, warn }))
+  const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, headers, warn }))
   if (folder === null) {
     parts.write(path, followedByStyles(text, context))
     return

@@ -67,6 +67,10 @@ export interface PlanCell extends SourceCell {
   readonly content: CellContent
 }
 
+/** A cell of the template as a key. */
+export const placeKey = ({ row, column }: { readonly row: number; readonly column: number }): string =>
+  `${row} ${column}`
+
 export interface SheetPlan {
   readonly source: SheetSource
   /** Cells of the rows that hold tags or formulas or lie in a block; all other rows are copied. */

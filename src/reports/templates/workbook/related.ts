@@ -9,7 +9,7 @@ import { sheetPrefix } from './formula.ts'
 import type { Area } from './layout.ts'
 import { cellAt, formatArea, growArea, type Moves, movedBy, readArea, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
-import type { SheetPlan } from './plan.ts'
+import { placeKey, type SheetPlan } from './plan.ts'
 import { renderText } from './rows.ts'
 
 /** A table of the template: names are unique in a workbook. */
@@ -26,6 +26,8 @@ interface RelatedRequest extends ChartRequest {
   readonly plan: SheetPlan
   /** The tables of this sheet, by the path of their part in the template. */
   readonly tables: ReadonlyMap<string, TableCopy>
+  /** Gets the texts of header cells with tags, which are the names of their columns. */
+  readonly headers: Map<string, string>
 }
 
 /** Fills the parts that a sheet refers to; a further copy of the sheet gets its own ones. Returns the relationships of the sheet. */
@@ -151,7 +153,7 @@ async function moveVml(path: string, copy: boolean, { parts, place, moves }: Rel
 }
 
 async function fillTable(path: string, request: RelatedRequest): Promise<string> {
-  const { parts, place, moves, plan, scope, tables } = request
+  const { parts, place, moves, plan, scope, tables, headers } = request
   const table = tables.get(path) ?? { path, id: 0, name: '', rows: null }
   const document = await parseXml(await parts.source.text(path), path)
   const root = document.documentElement
@@ -175,9 +177,18 @@ async function fillTable(path: string, request: RelatedRequest): Promise<string>
   }
   if (area && root.getAttribute('headerRowCount') !== '0') {
     const names = await headerNames(plan, area.top, scope)
-    for (const [index, column] of elements(root, 'tableColumn').entries()) {
-      const name = names.get(area.left + index)
-      if (name !== undefined) edits.attribute(column, 'name', name)
+    const columns = elements(root, 'tableColumn').map((element, index) => ({ element, column: area.left + index }))
+    const taken = new Set(
+      columns.flatMap(({ element, column }) =>
+        names.has(column) ? [] : (element.getAttribute('name') ?? '').toLowerCase(),
+      ),
+    )
+    for (const { element, column } of columns) {
+      const text = names.get(column)
+      if (text === undefined) continue
+      const name = uniqueName(text, taken)
+      edits.attribute(element, 'name', name)
+      headers.set(placeKey({ row: area.top, column }), name)
     }
   }
   if (!edits.changed) return path
@@ -197,6 +208,15 @@ async function headerNames(plan: SheetPlan, row: number, scope: Scope): Promise<
     if (content.kind === 'text') names.set(column, await renderText(content.pieces, scope))
   }
   return names
+}
+
+/** No two columns of a table have one name, and none has no name: Excel counts the further ones, from 2. */
+function uniqueName(text: string, taken: Set<string>): string {
+  const base = text === '' ? 'Column' : text
+  let name = base
+  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}${number}`
+  taken.add(name.toLowerCase())
+  return name
 }
 
 /** Points the cache of a pivot table to its moved source; it is computed anew when the file is opened. */

@@ -18,7 +18,7 @@ import { escapeAttribute, escapeXml } from '../xml.ts'
 import { columnLetters, MAX_ROW, type Token } from './formula.ts'
 import { areWithin, type Block, type Columns, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
-import { type PlanBlock, type PlanCell, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
+import { type PlanBlock, type PlanCell, placeKey, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
 import { type CellFormula, escapeString, firstAt, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
 import type { CellKind, Styles } from './styles.ts'
 
@@ -34,6 +34,8 @@ interface RowsRequest {
   readonly styles: Styles
   /** The workbook counts days from 1904. */
   readonly isFrom1904: boolean
+  /** Texts of the header cells of tables of Excel, by `placeKey`: Excel wants texts, no numbers. */
+  readonly headers: ReadonlyMap<string, string>
   readonly warn: Warn
 }
 
@@ -278,6 +280,8 @@ async function writeCell(
     })
     return `<c r="${reference}"${cell.attributes}><f${attributes.join('')}>${escapeXml(text)}</f></c>`
   }
+  const header = request.headers.get(placeKey(cell))
+  if (header !== undefined) return textCell(request, cell, reference, header, content.properties)
   const sole = soleTag(content.pieces)
   if (sole && !isFormatted(sole, scope))
     return valueCell(request, cell, reference, await scope.value(sole), within.size > 0)

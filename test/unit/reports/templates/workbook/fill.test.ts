@@ -393,6 +393,30 @@ describe('values in cells with formats', () => {
   })
 })
 
+test('values in the header of a table of Excel are texts and names of their own', async () => {
+  const table =
+    '<table xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" id="1" name="T" displayName="T" ref="A1:D2"><tableColumns count="4"><tableColumn id="1" name="2024"/><tableColumn id="2" name="{{=year}}"/><tableColumn id="3" name="{{=year}}1"/><tableColumn id="4" name="{{=none}}"/></tableColumns></table>'
+  const rows = [sheetRow(1, ['2024', '{{=year}}', '{{=year}}', '{{=none}}']), sheetRow(2, ['{{=year}}'])]
+  const parts = workbook([{ name: 'S', xml: worksheet(rows.join('')), related: [['table', '../tables/table1.xml']] }], {
+    parts: { 'xl/tables/table1.xml': table },
+  })
+  const values: Readonly<Record<string, Cell>> = {
+    year: { text: '2024', number: 2024 },
+    none: { text: '', number: null },
+  }
+  const data = { ...appData([]), evaluate: async (expression: string) => values[expression.replace(/^=/, '')]! }
+  await using filled = await filledWorkbook(parts, { data })
+  expect(filled.cells(SHEET)).toEqual(['A1=2024', 'B1=20242', 'C1=20243', 'D1=Column', 'A2=2024'])
+  expect(filled.text(SHEET)).toContain('<c r="B1" t="inlineStr">')
+  expect(filled.text(SHEET)).toContain('<c r="A2"><v>2024</v>')
+  expect(filled.text('xl/tables/table1.xml').match(/(?<=<tableColumn id="\d" name=")[^"]*/g)).toEqual([
+    '2024',
+    '20242',
+    '20243',
+    'Column',
+  ])
+})
+
 test('shared strings and shared formulas: strings with tags leave the file, each cell gets its own formula', async () => {
   const strings =
     '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>plain</t></si><si><r><rPr><b/></rPr><t>{{rev</t></r><r><t>enue}} x</t></r></si></sst>'
