@@ -51,6 +51,8 @@ const DIALECT: Dialect = {
       if (id) remove(id)
     }
   },
+  // Cells that go on from the row above are no number of rows in Word: they go on in the copies.
+  tearsCells: () => false,
   headerOff(row) {
     const properties = childNamed(row, 'trPr')
     const header = properties && childNamed(properties, 'tblHeader')

@@ -43,6 +43,14 @@ export const DRAWING_DIALECT: Dialect = {
     // Numbers of table rows stand in an extension of their own.
     for (const id of descendants(content).filter(({ localName }) => localName === 'rowId')) remove(id.parentNode!)
   },
+  tearsCells(first, last) {
+    const all = childElements(first.parentNode!).filter(({ localName }) => localName === 'tr')
+    const rows = all.slice(all.indexOf(first), all.indexOf(last) + 1)
+    const cellsOf = (row: Element) => childElements(row).filter(({ localName }) => localName === 'tc')
+    const isBegunAbove = cellsOf(first).some((cell) => /^(1|true)$/.test(cell.getAttribute('vMerge') ?? ''))
+    const reaches = (cell: Element, index: number) => Number(cell.getAttribute('rowSpan') ?? 1) > rows.length - index
+    return isBegunAbove || rows.some((row, index) => cellsOf(row).some((cell) => reaches(cell, index)))
+  },
   headerOff(row) {
     const properties = childNamed(row.parentNode!, 'tblPr')
     const rows = childElements(row.parentNode!).filter(({ localName }) => localName === 'tr')

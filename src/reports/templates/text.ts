@@ -30,6 +30,8 @@ export interface Dialect {
   cleanCopy(content: Node): void
   /** How to switch off that a row is the header of its table, in words of the Office program; null for other rows. */
   headerOff(row: Element): string | null
+  /** Whether merged cells reach out of these rows, which the program could not show any more. */
+  tearsCells(first: Element, last: Element): boolean
   /** Repairs an element from which a repeated content was removed: cells need a paragraph. */
   complete(container: Element, removed: Node): void
 }
@@ -260,6 +262,7 @@ function takeRegion({ open, close }: Pair<Item>, root: Node, dialect: Dialect): 
     const [first, last] = [closest(open.paragraph, 'tr', root), closest(close.paragraph, 'tr', root)]
     if (!first || !last || first.parentNode !== last.parentNode) return 'the loop crosses a table or a cell'
     if (isLevel) return 'a level repeats paragraphs and tables, not rows'
+    if (dialect.tearsCells(first, last)) return 'cells are merged over its rows and others; keep them to one of the two'
     const headerOff = dialect.headerOff(first)
     const cells = first === last ? cellsOfRow(first, open.paragraph, close.paragraph, root) : null
     removeTag(open, dialect)
