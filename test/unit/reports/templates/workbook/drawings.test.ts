@@ -149,3 +149,21 @@ test('each copy of a sheet shows its own cells', async () => {
   ])
   expect(copies.filter((text) => text.includes('<cdr:sp textlink="$B$4"'))).toHaveLength(3)
 })
+
+test('what a link shows is the text of its cell, also where the file has it a second time', async () => {
+  const rows = [['Product'], ['{{#detail}}{{Product}}{{/detail}}'], ['Total']]
+  const links = '<hyperlinks><hyperlink ref="A2" location="N!A3" display="{{Product}}"/></hyperlinks>'
+  const book = (after: string) =>
+    workbook([{ name: 'N', xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after) }])
+  await using one = await filled(book(links))
+  expect(one.text('xl/worksheets/sheet1.xml').match(/<hyperlink [^>]*>/g)).toEqual([
+    '<hyperlink ref="A2" location="N!A5"/>',
+    '<hyperlink ref="A3" location="N!A5"/>',
+    '<hyperlink ref="A4" location="N!A5"/>',
+  ])
+  const hint = links.replace('display', 'tooltip')
+  const { problems } = await checkTemplate(await zipOf(book(hint)), 'a.xlsx', reportWithFew(), { maxTemplateMb: 25 })
+  expect(problems).toEqual([
+    { code: 'TEMPLATE_UNSUPPORTED', place: 'N!A2', details: 'tags in <hyperlink tooltip> are not filled' },
+  ])
+})
