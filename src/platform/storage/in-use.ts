@@ -20,6 +20,7 @@ import {
   identityOf,
   isEmptied,
   proveWritable,
+  refuseLinks,
   removeDatabase,
   setAside,
 } from './files.ts'
@@ -69,6 +70,7 @@ export function createFileInUse(
 
   function openOrReplace(): FileDatabase {
     const open = () => openDatabase(file, { ...settings, migrations })
+    refuseLinks(file)
     proveWritable(file)
     try {
       if (isEmptied(file)) throw new DamageError('nothing is left in it')
@@ -147,6 +149,7 @@ export function createFileInUse(
     },
     makeAnew() {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+      refuseLinks(file)
       claimDirectory?.()
       const isRescued = rescued()
       isLayoutKept = false
@@ -155,6 +158,7 @@ export function createFileInUse(
       return isRescued
     },
     adopt() {
+      refuseLinks(file)
       refuseNewer(file, migrations)
       claimDirectory?.()
       try {

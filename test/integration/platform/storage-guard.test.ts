@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -178,6 +179,26 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     expect(count(db)).toBe(5)
     add(db, 'works')
   })
+
+  test.each(['another database', 'nothing'])(
+    'and in whose place a link to %s is put: it is not followed',
+    async (what) => {
+      const { db, guard } = start()
+      fill(db, 10)
+      await looked()
+      const elsewhere = directory.join('elsewhere.db')
+      if (what !== 'nothing') copyFileSync(file, elsewhere)
+      const before = what === 'nothing' ? null : readFileSync(elsewhere)
+      for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true })
+      symlinkSync(elsewhere, file)
+      await until(() => /test\.db is a link/.test(guard.state.reason), { what: 'the link to be named' })
+      expect(() => add(db, 'x')).toThrow()
+      expect(existsSync(elsewhere) ? readFileSync(elsewhere) : null).toEqual(before)
+      rmSync(file)
+      await until(() => guard.state.state !== 'down', { what: 'the file to be made anew' })
+      expect(count(db)).toBe(10)
+    },
+  )
 
   test('and in whose place a database of a newer Footman is put: that one is not touched, until the right one is back', async () => {
     const { db, guard } = start({ graceMs: 60_000 })
