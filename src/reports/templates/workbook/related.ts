@@ -5,6 +5,7 @@ import { parseXml, plainMarkup, serializeXml, withoutPrefix } from '../xml.ts'
 import type { ChartRequest } from './charts.ts'
 import { Edits, elements } from './dom.ts'
 import { fillDrawing } from './drawing.ts'
+import type { Layout } from './layout.ts'
 import { cellAt, formatArea, growArea, type Moves, movedBy, readArea, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
 import type { SheetPlan } from './plan.ts'
@@ -111,21 +112,31 @@ async function moveAttributes(
 
 const ANCHOR = /(<(?:[\w.-]+:)?Anchor>)([^<]*)/
 
+/** The properties of a box with its row, and what follows behind them. */
+function movedBox(piece: string, layout: Layout): string {
+  const end = piece.search(/<\/(?:[\w.-]+:)?ClientData>/)
+  if (end < 0) return piece
+  const data = piece.slice(0, end)
+  const row = Number(/<(?:[\w.-]+:)?Row>\s*(\d+)/.exec(data)?.[1] ?? Number.NaN)
+  const column = /<(?:[\w.-]+:)?Column>\s*(\d+)/.exec(data)?.[1]
+  const anchor = (ANCHOR.exec(data)?.[2] ?? '').split(',').map(Number)
+  const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
+  const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), layout)
+  const moved = data.replace(/(<(?:[\w.-]+:)?Row>\s*)\d+/, `$1${row + by}`).replace(ANCHOR, (_, tag: string) => {
+    const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
+    return `${tag}${numbers.join(', ')}`
+  })
+  return moved + piece.slice(end)
+}
+
 /** Boxes of comments and controls; VML of Excel is not always well-formed, so it is changed as text. */
 async function moveVml(path: string, copy: boolean, { parts, place }: RelatedRequest): Promise<string> {
   const text = plainMarkup(await parts.source.text(path))
   const { layout } = place
-  const moved = text.replace(/<((?:[\w.-]+:)?)ClientData\b.*?<\/\1ClientData>/gs, (data) => {
-    const row = Number(/<(?:[\w.-]+:)?Row>\s*(\d+)/.exec(data)?.[1] ?? Number.NaN)
-    const column = /<(?:[\w.-]+:)?Column>\s*(\d+)/.exec(data)?.[1]
-    const anchor = (ANCHOR.exec(data)?.[2] ?? '').split(',').map(Number)
-    const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
-    const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), layout)
-    return data.replace(/(<(?:[\w.-]+:)?Row>\s*)\d+/, `$1${row + by}`).replace(ANCHOR, (_, tag: string) => {
-      const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
-      return `${tag}${numbers.join(', ')}`
-    })
-  })
+  const pieces = text.split(/(?=<(?:[\w.-]+:)?ClientData\b)/)
+  const moved = pieces
+    .map((piece) => (/^<(?:[\w.-]+:)?ClientData\b/.test(piece) ? movedBox(piece, layout) : piece))
+    .join('')
   if (!copy && moved === text) return path
   const written = copy ? parts.free(path) : path
   parts.write(written, moved, parts.typeOf(path))
