@@ -221,7 +221,7 @@ function report(
 function textOf(cell: SourceCell, { strings }: SheetContext): StringItem | null {
   if (cell.type === 'inlineStr') return readString(/<is\b[^>]*>(.*)<\/is>/s.exec(cell.inner)?.[1] ?? '')
   if (cell.type !== 's') return null
-  return strings[Number(/<v\b[^>]*>\s*(\d+)\s*<\/v>/.exec(cell.inner)?.[1] ?? -1)] ?? null
+  return strings[Number(/<v\b[^<>]*>\s*(\d+)\s*<\/v>/.exec(cell.inner)?.[1] ?? -1)] ?? null
 }
 
 const isInPivot = ({ row, column }: SourceCell, { pivots }: SheetContext): boolean =>

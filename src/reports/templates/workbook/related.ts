@@ -122,29 +122,41 @@ async function moveAttributes(
 
 const ANCHOR = /(<(?:[\w.-]+:)?Anchor>)([^<]*)/
 
+const FORMULA = /(<(?:[\w.-]+:)?Fmla(?:Link|Range|Pict|Txbx|Group)>)([^<]*)/g
+
+/** The properties of a box with its row and cells, and what follows behind them. */
+function movedBox(piece: string, { place, moves }: RelatedRequest): string {
+  const end = piece.search(/<\/(?:[\w.-]+:)?ClientData>/)
+  if (end < 0) return piece
+  const data = piece.slice(0, end)
+  const row = Number(/<(?:[\w.-]+:)?Row>\s*(\d+)/.exec(data)?.[1] ?? Number.NaN)
+  const column = /<(?:[\w.-]+:)?Column>\s*(\d+)/.exec(data)?.[1]
+  const anchor = (ANCHOR.exec(data)?.[2] ?? '').split(',').map(Number)
+  const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
+  const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), place.layout)
+  const at = `control on ${place.name}`
+  const moved = data
+    .replace(/(<(?:[\w.-]+:)?Row>\s*)\d+/, `$1${row + by}`)
+    .replace(ANCHOR, (_, tag: string) => {
+      const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
+      return `${tag}${numbers.join(', ')}`
+    })
+    .replace(
+      FORMULA,
+      (_, tag: string, source: string) =>
+        tag + escapeXml(moves.formula(unescapeXml(source), place, { as: 'area', at })),
+    )
+  return moved + piece.slice(end)
+}
+
 /** Boxes of comments and controls; VML of Excel is not always well-formed, so it is changed as text. */
-async function moveVml(path: string, copy: boolean, { parts, place, moves }: RelatedRequest): Promise<string> {
+async function moveVml(path: string, copy: boolean, request: RelatedRequest): Promise<string> {
+  const { parts } = request
   const text = plainMarkup(await parts.source.text(path))
-  const { layout } = place
-  const movedFormula = (source: string) =>
-    escapeXml(moves.formula(unescapeXml(source), place, { as: 'area', at: `control on ${place.name}` }))
-  const moved = text.replace(/<((?:[\w.-]+:)?)ClientData\b.*?<\/\1ClientData>/gs, (data) => {
-    const row = Number(/<(?:[\w.-]+:)?Row>\s*(\d+)/.exec(data)?.[1] ?? Number.NaN)
-    const column = /<(?:[\w.-]+:)?Column>\s*(\d+)/.exec(data)?.[1]
-    const anchor = (ANCHOR.exec(data)?.[2] ?? '').split(',').map(Number)
-    const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
-    const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), layout)
-    return data
-      .replace(/(<(?:[\w.-]+:)?Row>\s*)\d+/, `$1${row + by}`)
-      .replace(ANCHOR, (_, tag: string) => {
-        const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
-        return `${tag}${numbers.join(', ')}`
-      })
-      .replace(
-        /(<(?:[\w.-]+:)?Fmla(?:Link|Range|Pict|Txbx|Group)>)([^<]*)/g,
-        (_, tag, source) => tag + movedFormula(source),
-      )
-  })
+  const pieces = text.split(/(?=<(?:[\w.-]+:)?ClientData\b)/)
+  const moved = pieces
+    .map((piece) => (/^<(?:[\w.-]+:)?ClientData\b/.test(piece) ? movedBox(piece, request) : piece))
+    .join('')
   if (!copy && moved === text) return path
   const written = copy ? parts.free(path) : path
   parts.write(written, moved, parts.typeOf(path))

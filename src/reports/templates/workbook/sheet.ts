@@ -85,7 +85,7 @@ export function cellsOf({ source, number }: SourceRow): SourceCell[] {
 export const renumbered = ({ source, number }: SourceRow, target: number): string =>
   source
     .replace(/^(<row\b[^>]*?\sr=)"\d+"/, `$1"${target}"`)
-    .replace(/(<c\b[^>]*?\sr="[A-Za-z]+)(\d+)(?=")/g, (whole, before: string, row: string) =>
+    .replace(/(<c\b[^<>]*?\sr="[A-Za-z]+)(\d+)(?=")/g, (whole, before: string, row: string) =>
       Number(row) === number ? `${before}${target}` : whole,
     )
 
