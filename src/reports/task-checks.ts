@@ -194,6 +194,16 @@ function templateFormatProblem({ format }: ReportUse, report: Report): FormatPro
   return possible.includes(format) ? null : { member: 'format', message: `The template makes ${possible.join(' or ')}` }
 }
 
+/** Whether a report of the task goes anywhere. */
+function deliversAnything({ reports, email, storage, hub }: ReportTask): boolean {
+  return reports.some(
+    ({ key, deliver }) =>
+      (email.enabled && deliver.email !== 'none') ||
+      (deliver.storage && storage.some((entry) => entry.reports?.includes(key) ?? true)) ||
+      (hub.enabled && deliver.hub),
+  )
+}
+
 /** Why the task cannot be switched on; null when it can. */
 export function incomplete(
   task: ReportTask,
@@ -206,6 +216,7 @@ export function incomplete(
   if (!email.enabled && storage.length === 0 && !hub.enabled) return 'E-mail, storage and hub are all off'
   const isMailed = recipients.some((one) => one.email) || reports.some(({ cycle }) => cycle?.emailTo != null)
   if (email.enabled && !isMailed) return 'E-mail is on, but there is no recipient and no cycle.emailTo'
+  if (!deliversAnything(task)) return 'No report is delivered: check deliver of the reports, and reports of storage'
   for (const { key, reportId } of reports) {
     const report = reportOf(reportId)
     if (!report) return `The report of ${key} does not exist`

@@ -48,7 +48,7 @@ test('a mail that is too large for the server goes without its files, and says s
   expect([run.outcome, run.reason]).toEqual(['warning', 'MAIL_INCOMPLETE'])
   const [mail, ...others] = reports.mailsTo(address)
   expect([others, mail?.parsed.attachments]).toEqual([[], []])
-  expect(mail?.parsed.text).toContain('The files are not attached: the mail server refused a mail of this size.')
+  expect(mail?.parsed.text).toContain('The files are not attached: the mail server refused the mail with them.')
 }, 90_000)
 
 test.each([

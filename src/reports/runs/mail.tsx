@@ -182,7 +182,7 @@ type Above = Pick<MailContext, 'insteadOf' | 'filesRefused'>
 /** Stands above every body, so that the reader sees it first. */
 export const linesAbove = ({ insteadOf, filesRefused }: Above): string[] => [
   ...(insteadOf ? [`TEST — would have gone to ${insteadOf}`] : []),
-  ...(filesRefused ? ['The files are not attached: the mail server refused a mail of this size.'] : []),
+  ...(filesRefused ? ['The files are not attached: the mail server refused the mail with them.'] : []),
 ]
 
 const LinesAbove: FC<Above> = (above) => (

@@ -1,6 +1,6 @@
 /** A receiver that refuses a message for its size gets it once more: shortened, without attachment, and it says so. */
 import { afterEach, expect, test } from 'bun:test'
-import { smtpFailure } from '../../../src/alerts/destinations/email/transport.ts'
+import { type AddressAnswers, addAnswer, smtpFailure } from '../../../src/alerts/destinations/email/transport.ts'
 import { publishing } from '../../../src/alerts/destinations/mqtt.ts'
 import { SHORTENED, shortened } from '../../../src/alerts/outbox/shorten.ts'
 import { MqttError } from '../../../src/mqtt/connection.ts'
@@ -104,12 +104,33 @@ test.each([
   ['554 5.3.4 Error: message file too big', 554, 'DATA', true],
   ['550 5.2.3 Message too large for this recipient', 550, 'RCPT TO', true],
   ['552 5.2.2 Mailbox full', 552, 'RCPT TO', false],
+  // Without its files it may be taken.
+  ['552 5.7.0 This message was blocked because its content presents a potential security issue', 552, 'DATA', true],
   ['550 5.1.1 User unknown', 550, 'RCPT TO', false],
   ['554 5.7.1 Message looks like spam', 554, 'DATA', false],
 ])('the answer of a mail server: %s', (response, responseCode, command, tooLarge) => {
   const result = smtpFailure(Object.assign(new Error('x'), { code: 'EENVELOPE', response, responseCode, command }))
   expect(result).toMatchObject({ outcome: 'rejected' })
   expect((result as { tooLarge?: boolean }).tooLarge ?? false).toBe(tooLarge)
+})
+
+test('too many recipients of one mail: the others get one of their own later, as it is', () => {
+  for (const response of ['552 5.5.3 Too many recipients', '552 Too many recipients']) {
+    const answers: AddressAnswers = { taken: [], refused: [] }
+    addAnswer(answers, response, 'RCPT TO:<b@x.com>')
+    expect(answers).toEqual({ taken: [], refused: [{ address: 'b@x.com', detail: response, isPermanent: false }] })
+    const error = Object.assign(new Error('x'), { response, responseCode: 552, command: 'RCPT TO' })
+    expect(smtpFailure(error)).toMatchObject({ outcome: 'retry' })
+  }
+})
+
+test.each([
+  [true, 'and Butler.emailNotification.smtp.tls.requireTLS forbids sending without TLS'],
+  [false, 'which the server offers; Butler.emailNotification.smtp.tls.ignoreTLS: true sends without TLS'],
+])('STARTTLS that is refused, requireTLS %p: the words name the setting that helps', (requiresTls, remedy) => {
+  const members = { code: 'ETLS', command: 'STARTTLS', response: '454 no tls', responseCode: 454, requiresTls }
+  const result = smtpFailure(Object.assign(new Error('x'), members))
+  expect(result).toMatchObject({ outcome: 'retry', detail: `no STARTTLS (454 no tls), ${remedy}` })
 })
 
 test('a limit that the mail server has announced', () => {

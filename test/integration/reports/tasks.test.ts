@@ -231,13 +231,29 @@ test('an incomplete task stays off, others go on', async () => {
   const reportId = await create('/v4/report', BODIES.report)
   const base = { project: 'Sales', reports: [use(reportId)] }
   const hub = { enabled: true }
+  const recipients = [{ type: 'address', address: 'a@x.com' }]
   const good = await create('/v4/reporttask', { ...base, name: 'good', hub })
+  const undelivered = 'No report is delivered: check deliver of the reports, and reports of storage.'
+  const off = { email: 'none', storage: false, hub: false }
+  const silent = [{ ...use(reportId), deliver: off }]
+  const storage = [{ spaceId: 'finance-share' }]
   const bodies: [object, string][] = [
     [{ name: 'no report', project: 'Sales', hub }, 'The task has no report.'],
     [{ ...base, name: 'no channel' }, 'E-mail, storage and hub are all off.'],
     [
       { ...base, name: 'no recipient', email: { enabled: true } },
       'E-mail is on, but there is no recipient and no cycle.emailTo.',
+    ],
+    [{ ...base, name: 'not mailed', email: { enabled: true }, recipients, storage, reports: silent }, undelivered],
+    [{ ...base, name: 'not in the hub', hub, recipients, reports: silent }, undelivered],
+    [
+      {
+        ...base,
+        name: 'another report',
+        reports: [silent[0], { ...use(reportId), key: 'b', deliver: { ...off, storage: true } }],
+        storage: [{ ...storage[0], reports: [silent[0]!.key] }],
+      },
+      undelivered,
     ],
   ]
   const refused = []

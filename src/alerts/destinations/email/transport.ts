@@ -76,13 +76,13 @@ export function createMailTransport(
   }
 
   return {
-    /** Rejects with nodemailer's error, with the member `server` added: host and port. */
+    /** Rejects with nodemailer's error, with the members `server` (host and port) and `requiresTls` added. */
     async sendMail(mail: SendMailOptions & { readonly signal?: AbortSignal }) {
       opened ??= open()
       try {
         return await (await opened).sendMail(mail)
       } catch (error) {
-        throw Object.assign(error as Error, { server: { host, port } })
+        throw Object.assign(error as Error, { server: { host, port }, requiresTls: tls.requireTLS })
       }
     },
     /** Connects and logs in, as a mail would. Rejects with nodemailer's error. */
@@ -202,7 +202,7 @@ export function addAnswer({ taken, refused }: AddressAnswers, answer: string, co
   if (responseCode < 300) taken.push(address)
   else {
     const isShorter = isTooLarge({ response: answer, responseCode, message: answer })
-    const isPermanent = responseCode >= 500
+    const isPermanent = responseCode >= 500 && !isTooMany(answer)
     refused.push({ address, detail: unbroken(answer), isPermanent, ...(isShorter && { tooLarge: true }) })
   }
 }
@@ -216,6 +216,7 @@ interface SmtpError extends Error {
   readonly command?: string
   /** Added by our own transport. */
   readonly server?: { readonly host: string; readonly port: number }
+  readonly requiresTls?: boolean
 }
 
 const SMTP_KEY = 'Butler.emailNotification.smtp'
@@ -235,6 +236,9 @@ const SIZE_ANSWER = /\b5\.3\.4\b|\b5\.2\.3\b|message size|too (?:large|big)|size
 /** A mailbox that is full takes no shorter message either. */
 const FULL = /\b5\.2\.2\b|quota|mailbox (?:is )?full/i
 
+/** Not of this mail: the address gets it in a further one (RFC 5321, 4.5.3.1.10). */
+const isTooMany = (response: string): boolean => /^552\b.*(?:5\.5\.3\b|too many recipients)/i.test(response)
+
 /** Refused for its size: by the code, in words, or by ourselves before it was sent, as the server had announced a limit (`SIZE`). */
 function isTooLarge({
   code,
@@ -243,7 +247,7 @@ function isTooLarge({
   message,
 }: Pick<SmtpError, 'code' | 'response' | 'responseCode' | 'message'>): boolean {
   if (!response) return code === 'EMESSAGE' && SIZE_ANSWER.test(message)
-  if (responseCode < 500 || FULL.test(response)) return false
+  if (responseCode < 500 || FULL.test(response) || isTooMany(response)) return false
   return SIZE_CODES.includes(responseCode) || SIZE_ANSWER.test(response)
 }
 
@@ -261,6 +265,7 @@ export function smtpFailure(error: unknown): DeliveryResult {
   if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }
   if (code === 'EAUTH' || LOGIN_CODES.includes(responseCode)) return { outcome: 'retry', detail, slow: true }
   if (code === 'ETLS' && command === 'STARTTLS') return { outcome: 'retry', detail, slow: true }
+  if (isTooMany(response ?? '')) return { outcome: 'retry', detail }
   if (isTooLarge(error as SmtpError)) return { outcome: 'rejected', detail, tooLarge: true }
   if (responseCode >= 500) {
     return ABOUT_MESSAGE.includes(command) ? { outcome: 'rejected', detail } : { outcome: 'retry', detail, slow: true }
@@ -271,13 +276,16 @@ export function smtpFailure(error: unknown): DeliveryResult {
 
 /** The server's answer, or why there is none: `The name smtp.example.org cannot be resolved. Check ...smtp.host.` */
 function detailOf(error: SmtpError): string {
-  const { code, response, responseCode, message, command, server } = error
+  const { code, response, responseCode, message, command, server, requiresTls = false } = error
   const answer =
     response &&
     (responseCode === CLOSING ? `the server closed the connection (${unbroken(response)})` : unbroken(response))
   if (code === 'ETLS' && command === 'STARTTLS') {
-    const why = `no STARTTLS (${answer ?? message}), and ${SMTP_KEY}.tls.requireTLS forbids sending without TLS`
-    return withServer(server, why)
+    // Without the setting, the server has offered what it then refuses.
+    const rule = requiresTls
+      ? `and ${SMTP_KEY}.tls.requireTLS forbids sending without TLS`
+      : `which the server offers; ${SMTP_KEY}.tls.ignoreTLS: true sends without TLS`
+    return withServer(server, `no STARTTLS (${answer ?? message}), ${rule}`)
   }
   if (answer !== undefined || !server || command === 'AUTH XOAUTH2' || code === 'EENVELOPE' || code === 'EMESSAGE') {
     return withServer(server, answer ?? message)

@@ -165,7 +165,7 @@ describe('mails', () => {
 
   const TOO_LARGE: MailOutcome = { outcome: 'rejected', detail: '552 5.3.4 too large', tooLarge: true }
   const LINKS = { hubUrl: (id: string) => `https://hub/${id}` }
-  const NONE_ATTACHED = 'The files are not attached: the mail server refused a mail of this size.'
+  const NONE_ATTACHED = 'The files are not attached: the mail server refused the mail with them.'
 
   test.each([
     ['links instead', { deps: LINKS }, 'MAIL_LINK_INSTEAD'],

@@ -297,7 +297,7 @@ test('a mail that is refused for its size goes without the log, and says so; one
   const answer: MailOutcome = { outcome: 'rejected', detail: '552 5.3.4 too large', tooLarge: true }
   const { mails, result } = await delivered({}, { answer })
   expect(mails.map(({ attachments }) => attachments!.length)).toEqual([1, 0])
-  expect(String(mails[1]!.text)).toStartWith('The files are not attached: the mail server refused a mail of this size.')
+  expect(String(mails[1]!.text)).toStartWith('The files are not attached: the mail server refused the mail with them.')
   expect(result).toMatchObject({ state: 'failed', code: 'MAIL_REJECTED' })
   expect((await delivered({ attachLog: false }, { answer })).mails).toHaveLength(1)
 })
