@@ -3,7 +3,7 @@ import { ReportError } from '../../../src/reports/codes.ts'
 import { DEFAULT_OPTIONS } from '../../../src/reports/runs/admission.ts'
 import type { Carrier } from '../../../src/reports/runs/deliver.ts'
 import type { MailPayload } from '../../../src/reports/runs/plan.ts'
-import { exampleDefinition, prepared, runScene } from '../../support/report-runs.ts'
+import { exampleDefinition, exampleDocument, prepared, runScene } from '../../support/report-runs.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
@@ -370,6 +370,68 @@ describe('notifications', () => {
       { code: 'MAIL_REJECTED', recipient: 'gone@x.com', details: 'outcome mail: gone@x.com: 550 no such user' },
     ])
     expect(scene.ledger.run(runId)).toMatchObject({ outcome: 'success', counts: { warnings: 2, mailsSent: 3 } })
+  })
+
+  test('a success after an error is announced once, whatever ran between', async () => {
+    await using folder = tempDirectory()
+    let refused: readonly string[] = []
+    let ops: string[] = []
+    let documents = 0
+    const ALL = ['a@x.com', 'b@x.com', 'c@x.com']
+    const scene = runScene({
+      file: folder.join('footman.db'),
+      definition: exampleDefinition({ notifications: [{ on: ['recovered'], recipients: ['ops@x.com'] }] }),
+      prepare: async () => {
+        documents += 1
+        return prepared(ALL, { documents: [exampleDocument({ id: `d${documents}` })] })
+      },
+      carriers: {
+        email: async ({ delivery }) =>
+          refused.includes(addressOf(delivery))
+            ? { state: 'failed', code: 'MAIL_REJECTED', detail: '550 no such user' }
+            : { state: 'sent', detail: '' },
+        notification: async ({ run }) => {
+          ops.push(run.id)
+          return { state: 'sent', detail: '' }
+        },
+      },
+    })
+    await scene.runner.start()
+    /** The outcome, and whether it was announced as the end of a failure. */
+    const run = async (refusing: readonly string[], options = {}) => {
+      refused = refusing
+      ops = []
+      const { runId } = await scene.start({ options: { ...DEFAULT_OPTIONS, ...options } })
+      const { outcome } = await scene.finished(runId)
+      await until(() => scene.states(runId, 'notification').every((state) => state === 'sent'))
+      return { runId, seen: `${outcome}${ops.includes(runId) ? ' recovered' : ''}` }
+    }
+    const seen = async (...given: Parameters<typeof run>) => (await run(...given)).seen
+    const resend = async (id: string) => {
+      refused = []
+      const request = {
+        run: scene.ledger.run(id)!,
+        states: ['failed'],
+        recipients: null,
+        corrections: {},
+        actor: 'x',
+      } as const
+      return (await scene.finished((await scene.runner.resend(request))!.id)).outcome
+    }
+    expect(await seen([])).toBe('success')
+    expect(await seen(ALL)).toBe('error')
+    expect(await seen(['a@x.com'])).toBe('warning')
+    expect(await seen([])).toBe('success recovered')
+    expect(await seen([])).toBe('success')
+    expect(await seen(ALL)).toBe('error')
+    expect(await seen([], { dryRun: true })).toBe('success')
+    expect(await seen([], { test: true, testAddress: 'me@x.com' })).toBe('success recovered')
+    expect(await seen([])).toBe('success recovered')
+    expect(await seen(ALL, { test: true, testAddress: 'a@x.com' })).toBe('error')
+    expect(await seen([])).toBe('success')
+    const failed = await run(ALL)
+    expect([failed.seen, await resend(failed.runId)]).toEqual(['error', 'success'])
+    expect(await seen([])).toBe('success recovered')
   })
 
   test('a test to an address that reports may not reach makes and sends nothing', async () => {
