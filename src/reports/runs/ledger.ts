@@ -43,8 +43,9 @@ const SQL = {
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
   lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
-  lastVerdict: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ? AND outcome IN ('success', 'error')
-    AND test = 0 AND options ->> 'dryRun' = 0 AND trigger ->> 'type' <> 'resend' ORDER BY finished_at DESC LIMIT 1`,
+  lastJudged: `SELECT outcome FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ? AND outcome IN ('success', 'error')
+    AND (test = 0 OR ?) AND NOT coalesce(options ->> '$.dryRun', 0) AND trigger ->> '$.type' <> 'resend'
+    ORDER BY finished_at DESC LIMIT 1`,
   lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
     AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent' AND d.channel <> 'notification')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
@@ -411,11 +412,12 @@ function createReads(db: Database) {
       const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
       return row ? recordOf(row) : null
     },
-    /** The last run of the task that was a success or failed: no test, no dry run, and none that repeats deliveries. */
-    lastVerdict(taskId: string, except: string): RunRecord | null {
-      const row = db.get<RunRow>(SQL.lastVerdict, taskId, except)
-      return row ? recordOf(row) : null
-    },
+    /**
+     * Whether the last run of the task that ended as success or error was an error: what those who get outcome mails last
+     * learnt. Dry runs and runs that repeat deliveries send none; those of test runs go elsewhere, so they count for tests alone.
+     */
+    hadFailed: ({ taskId, id, test }: Pick<RunRecord, 'taskId' | 'id' | 'test'>): boolean =>
+      db.get<{ outcome: Outcome }>(SQL.lastJudged, taskId, id, test ? 1 : 0)?.outcome === 'error',
     /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
     lastDelivered: (taskId: string) => db.get<{ at: number | null }>(SQL.lastDelivered, taskId)?.at ?? null,
     definition(runId: string): Definition | null {
