@@ -31,7 +31,7 @@ export function createLateLogs({ writer, qrs, log, forget }: LateLogDeps) {
       const text = execution && (await qrs.scriptLog(taskId, execution, signal))
       if (text) {
         const scriptLog = { lines: text.split(/\r?\n/), characters: text.length }
-        await writer.write((db) => storeScriptLog(db, id, scriptLog))
+        await writer.write((tx) => storeScriptLog(tx, id, scriptLog))
         forget(id)
         return { ...event, scriptLog }
       }

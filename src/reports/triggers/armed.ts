@@ -132,11 +132,11 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
 
   function store(changed: readonly State[], gone: readonly State[]): Promise<void> {
     return writer
-      .write((on) => {
-        for (const { taskId, triggerId } of [...gone, ...changed]) on.run(SQL.dropJoined, taskId, triggerId)
-        for (const { taskId, triggerId } of gone) on.run(SQL.drop, taskId, triggerId)
+      .write((tx) => {
+        for (const { taskId, triggerId } of [...gone, ...changed]) tx.run(SQL.dropJoined, taskId, triggerId)
+        for (const { taskId, triggerId } of gone) tx.run(SQL.drop, taskId, triggerId)
         for (const { taskId, triggerId, definition, since, handledUntil } of changed)
-          on.run(SQL.set, taskId, triggerId, definition, since, handledUntil)
+          tx.run(SQL.set, taskId, triggerId, definition, since, handledUntil)
       })
       .catch((error: unknown) => log.error(`REPORTTASK: the state of triggers could not be stored: ${String(error)}`))
   }
@@ -161,12 +161,12 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
       const state = states.get(identityOf(one, ''))
       if (!state || state.definition !== one.definition) return
       state.handledUntil = until
-      await writer.write((on) => on.run(SQL.handled, until, one.task.id, one.triggerId))
+      await writer.write((tx) => tx.run(SQL.handled, until, one.task.id, one.triggerId))
     },
     checkpoint: (name) => db.get<{ at: number }>(SQL.checkpoint, name)?.at ?? null,
     forgetCheckpoints: (prefix, before) =>
-      writer.write((on) => void on.run(SQL.forgetCheckpoints, `${prefix}%`, before)),
-    setCheckpoint: (name, at) => writer.write((on) => void on.run(SQL.setCheckpoint, name, at)),
+      writer.write((tx) => void tx.run(SQL.forgetCheckpoints, `${prefix}%`, before)),
+    setCheckpoint: (name, at) => writer.write((tx) => void tx.run(SQL.setCheckpoint, name, at)),
   }
 }
 
