@@ -129,7 +129,7 @@ async function taggedTexts(opened: OfficePackage): Promise<TaggedText[]> {
   return tagged
 }
 
-/** What the check of a document has read, so that it is not read again when it is filled. */
+/** The texts of a document that its check has read, so that they are not read again when it is filled. */
 export interface CheckedDocument {
   readonly tagged: readonly TaggedText[]
   /** Details of the warning about fields that Word has to compute; null without any. */

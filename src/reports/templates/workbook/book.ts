@@ -192,7 +192,7 @@ async function checkFrame({ source, blocks }: SheetPlan, { name, names, findings
   }
   for (const element of elements(document, '*')) {
     const own = Array.from(element.childNodes).some((node) => node.nodeType === 3 && node.nodeValue?.includes('{{'))
-    // What a link shows is the text of its cell, which LibreOffice writes once more.
+    // A link shows the text of its cell, which LibreOffice writes once more.
     const inAttribute = Array.from(element.attributes).find(
       (one) => one.value.includes('{{') && one.localName !== 'display',
     )

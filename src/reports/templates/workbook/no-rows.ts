@@ -1,4 +1,4 @@
-/** What formulas make of a loop without rows, of which one empty row stays: an error, or a count of that row. */
+/** Formulas over a loop without rows, which keeps one empty row: some have no result, others count that row. */
 import { type NameToken, type Reference, sourceOf, type Token } from './formula.ts'
 import { takesRange } from './lists.ts'
 

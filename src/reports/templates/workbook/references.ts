@@ -37,7 +37,7 @@ type Ends = Pick<Reference, 'start' | 'end'>
 interface Referred {
   /** From top to bottom: several where other rows of the loop stand between them. Null when there are more than a formula has room for. */
   readonly areas: readonly Ends[] | null
-  /** Of a single cell of a loop, seen from somewhere else: the row that it keeps, which may not be the one that is meant. */
+  /** The row that a single cell of a loop keeps when it is seen from somewhere else, which may not be the one that is meant. */
   readonly kept: { readonly which: 'first' | 'last'; readonly of: number } | null
 }
 
