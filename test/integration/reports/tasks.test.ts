@@ -231,6 +231,11 @@ test('an incomplete task stays off, others go on', async () => {
   const reportId = await create('/v4/report', BODIES.report)
   const base = { project: 'Sales', reports: [use(reportId)] }
   const hub = { enabled: true }
+  const storage = [{ spaceId: 'finance-share', folder: 'out' }]
+  const mailed = { email: { enabled: true }, recipients: [{ type: 'address', address: 'a@x.com' }] }
+  const delivered = (deliver: object) => ({ reports: [{ ...use(reportId), deliver }] })
+  const cycle = { fields: ['Region'], emailTo: '=x' }
+  const cycled = { reports: [use(reportId), { ...use(reportId), key: 'b', cycle, deliver: { email: 'none' } }] }
   const good = await create('/v4/reporttask', { ...base, name: 'good', hub })
   const bodies: [object, string][] = [
     [{ name: 'no report', project: 'Sales', hub }, 'The task has no report.'],
@@ -238,6 +243,35 @@ test('an incomplete task stays off, others go on', async () => {
     [
       { ...base, name: 'no recipient', email: { enabled: true } },
       'E-mail is on, but there is no recipient and no cycle.emailTo.',
+    ],
+    [
+      { ...base, name: 'no mailed report', ...mailed, ...delivered({ email: 'none' }) },
+      'E-mail is on, but deliver.email of each report is none.',
+    ],
+    [
+      { ...base, name: 'no mailed report with storage', ...mailed, storage, ...delivered({ email: 'none' }) },
+      'E-mail is on, but deliver.email of each report is none.',
+    ],
+    [
+      { ...base, name: 'no address for what is mailed', email: { enabled: true }, ...cycled },
+      'E-mail is on, but there is no recipient and no cycle.emailTo.',
+    ],
+    [
+      { ...base, name: 'no published report', hub, ...delivered({ hub: false }) },
+      'The hub is on, but deliver.hub of each report is false.',
+    ],
+    [
+      { ...base, name: 'no stored report', storage, ...delivered({ storage: false }) },
+      'No report goes to storage.0: deliver.storage of its reports is false.',
+    ],
+    [
+      {
+        ...base,
+        name: 'no stored report in one place',
+        storage: [...storage, { ...storage[0], reports: ['b'] }],
+        reports: [use(reportId), { ...use(reportId), key: 'b', deliver: { storage: false } }],
+      },
+      'No report goes to storage.1: deliver.storage of its reports is false.',
     ],
   ]
   const refused = []
