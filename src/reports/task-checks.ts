@@ -194,14 +194,21 @@ function templateFormatProblem({ format }: ReportUse, report: Report): FormatPro
   return possible.includes(format) ? null : { member: 'format', message: `The template makes ${possible.join(' or ')}` }
 }
 
-/** Whether a report of the task goes anywhere. */
-function deliversAnything({ reports, email, storage, hub }: ReportTask): boolean {
-  return reports.some(
-    ({ key, deliver }) =>
-      (email.enabled && deliver.email !== 'none') ||
-      (deliver.storage && storage.some((entry) => entry.reports?.includes(key) ?? true)) ||
-      (hub.enabled && deliver.hub),
+/** Why a channel that is on can deliver nothing, so that a run would be a success without effect; null when each one can. */
+function idleChannel({ reports, email, storage, hub, recipients }: ReportTask): string | null {
+  if (email.enabled) {
+    const mailed = reports.filter(({ deliver }) => deliver.email !== 'none')
+    if (mailed.length === 0) return 'E-mail is on, but deliver.email of each report is none'
+    if (!recipients.some((one) => one.email) && !mailed.some(({ cycle }) => cycle?.emailTo != null))
+      return 'E-mail is on, but there is no recipient and no cycle.emailTo'
+  }
+  // Programs read the hub, too: it needs no recipient.
+  if (hub.enabled && !reports.some(({ deliver }) => deliver.hub))
+    return 'The hub is on, but deliver.hub of each report is false'
+  const unused = storage.findIndex(
+    ({ reports: keys }) => !reports.some(({ key, deliver }) => deliver.storage && (!keys || keys.includes(key))),
   )
+  return unused < 0 ? null : `No report goes to storage.${unused}: deliver.storage of its reports is false`
 }
 
 /** Why the task cannot be switched on; null when it can. */
@@ -210,13 +217,12 @@ export function incomplete(
   reportOf: (id: string) => Report | undefined,
   { hubEnabled }: CheckSettings,
 ): string | null {
-  const { reports, email, storage, hub, recipients } = task
+  const { reports, email, storage, hub } = task
   if (reports.length === 0) return 'The task has no report'
   if (hub.enabled && !hubEnabled) return 'The task uses the hub, which is off in Butler.footman.reportTask.hub.enable'
   if (!email.enabled && storage.length === 0 && !hub.enabled) return 'E-mail, storage and hub are all off'
-  const isMailed = recipients.some((one) => one.email) || reports.some(({ cycle }) => cycle?.emailTo != null)
-  if (email.enabled && !isMailed) return 'E-mail is on, but there is no recipient and no cycle.emailTo'
-  if (!deliversAnything(task)) return 'No report is delivered: check deliver of the reports, and reports of storage'
+  const idle = idleChannel(task)
+  if (idle !== null) return idle
   for (const { key, reportId } of reports) {
     const report = reportOf(reportId)
     if (!report) return `The report of ${key} does not exist`

@@ -324,6 +324,9 @@ function directionsOf(line: string): readonly { readonly text: string; readonly 
 export const inDirection = (text: string, isTurned: boolean): string =>
   runsAhead(text) && !isTurned ? text : `${isTurned ? '\u202e' : '\u202d'}${text.replace(DIRECTION_MARK, '')}`
 
+/** A part of a sentence whose direction its own first letter decides, so that the words around it do not tear a date apart. */
+export const isolated = (text: string): string => (runsAhead(text) ? text : `\u2068${text}\u2069`)
+
 /**
  * The first letter of a paragraph decides about all its lines: the mark without width that goes before a line which begins
  * otherwise, or ''.

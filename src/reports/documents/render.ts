@@ -7,7 +7,7 @@ import { expandPattern, type PatternContext } from '../patterns.ts'
 import type { RenderedDocument, RenderRequest, RenderSettings } from '../types.ts'
 import { type BlockContent, type ContentOf, loadBlocks, pageMarks } from './blocks.ts'
 import { chartSvg, kpiPicture, svgToPng } from './charts/index.ts'
-import { type FontSet, loadFonts, reportCuts } from './fonts.ts'
+import { type FontSet, isolated, loadFonts, reportCuts } from './fonts.ts'
 import { formatProblem, MEDIA_TYPES, singleBlock } from './formats.ts'
 import type { FooterPart } from './html-style.ts'
 
@@ -222,6 +222,8 @@ async function pageTexts({ report, blocks, names, data, locale, timezone }: Writ
   return {
     title: await expand(report.page.title),
     footer: await expand(report.page.footer),
-    subtitle: [data.app.name, reload && time.format(reload), data.filterText].filter(Boolean).join(' · '),
+    subtitle: [data.app.name, reload && time.format(reload), data.filterText]
+      .flatMap((part) => (part ? isolated(part) : []))
+      .join(' · '),
   }
 }

@@ -6,14 +6,18 @@ import { address, description, ids, line, name, zone } from './fields.ts'
 const qlikUser = once(() => z.strictObject({ userDirectory: line(256), userId: line(256) }))
 export type QlikUser = z.output<ReturnType<typeof qlikUser>>
 
+/** People share documents, so that a language of one of them cannot be that of a document. */
+const WITHOUT_EFFECT =
+  'Kept for other programs, without effect: documents have that of the report, mails that of the configuration.'
+
 export const recipient = once(() =>
   z.strictObject({
     name,
     email: address().transform((value) => value.toLowerCase()),
     qlikUser: qlikUser().nullable().default(null),
     filterIds: ids(50),
-    timezone: zone().optional(),
-    locale: line(35).optional(),
+    timezone: zone().optional().describe(WITHOUT_EFFECT),
+    locale: line(35).optional().describe(WITHOUT_EFFECT),
     active: z.boolean().default(true),
     attributes: z
       .record(line(64), z.string().max(1000))

@@ -38,6 +38,19 @@ test('the description is valid OpenAPI 3.1, with all paths of definitions', asyn
   )
 })
 
+test('members of a recipient that change nothing say so', () => {
+  const document = openApiDocument(describedRoutes(), { version: '1', serverUrl: 'http://127.0.0.1', locked: false })
+  const posted = JSON.parse(JSON.stringify(document.paths['/v4/recipient'])).post.requestBody.content[
+    'application/json'
+  ]
+  const { timezone, locale, email } = posted.schema.properties
+  expect([timezone.description, locale.description]).toEqual([
+    expect.stringContaining('without effect'),
+    timezone.description,
+  ])
+  expect(email.description).toBeUndefined()
+})
+
 test('reading, running and writing are rights of their own', () => {
   const scopes = new Map(
     describedRoutes().flatMap(({ methods, path, scope }) => methods.map((method) => [`${method} ${path}`, scope])),

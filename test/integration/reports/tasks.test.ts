@@ -231,12 +231,12 @@ test('an incomplete task stays off, others go on', async () => {
   const reportId = await create('/v4/report', BODIES.report)
   const base = { project: 'Sales', reports: [use(reportId)] }
   const hub = { enabled: true }
-  const recipients = [{ type: 'address', address: 'a@x.com' }]
+  const storage = [{ spaceId: 'finance-share', folder: 'out' }]
+  const mailed = { email: { enabled: true }, recipients: [{ type: 'address', address: 'a@x.com' }] }
+  const delivered = (deliver: object) => ({ reports: [{ ...use(reportId), deliver }] })
+  const cycle = { fields: ['Region'], emailTo: '=x' }
+  const cycled = { reports: [use(reportId), { ...use(reportId), key: 'b', cycle, deliver: { email: 'none' } }] }
   const good = await create('/v4/reporttask', { ...base, name: 'good', hub })
-  const undelivered = 'No report is delivered: check deliver of the reports, and reports of storage.'
-  const off = { email: 'none', storage: false, hub: false }
-  const silent = [{ ...use(reportId), deliver: off }]
-  const storage = [{ spaceId: 'finance-share' }]
   const bodies: [object, string][] = [
     [{ name: 'no report', project: 'Sales', hub }, 'The task has no report.'],
     [{ ...base, name: 'no channel' }, 'E-mail, storage and hub are all off.'],
@@ -244,16 +244,34 @@ test('an incomplete task stays off, others go on', async () => {
       { ...base, name: 'no recipient', email: { enabled: true } },
       'E-mail is on, but there is no recipient and no cycle.emailTo.',
     ],
-    [{ ...base, name: 'not mailed', email: { enabled: true }, recipients, storage, reports: silent }, undelivered],
-    [{ ...base, name: 'not in the hub', hub, recipients, reports: silent }, undelivered],
+    [
+      { ...base, name: 'no mailed report', ...mailed, ...delivered({ email: 'none' }) },
+      'E-mail is on, but deliver.email of each report is none.',
+    ],
+    [
+      { ...base, name: 'no mailed report with storage', ...mailed, storage, ...delivered({ email: 'none' }) },
+      'E-mail is on, but deliver.email of each report is none.',
+    ],
+    [
+      { ...base, name: 'no address for what is mailed', email: { enabled: true }, ...cycled },
+      'E-mail is on, but there is no recipient and no cycle.emailTo.',
+    ],
+    [
+      { ...base, name: 'no published report', hub, ...delivered({ hub: false }) },
+      'The hub is on, but deliver.hub of each report is false.',
+    ],
+    [
+      { ...base, name: 'no stored report', storage, ...delivered({ storage: false }) },
+      'No report goes to storage.0: deliver.storage of its reports is false.',
+    ],
     [
       {
         ...base,
-        name: 'another report',
-        reports: [silent[0], { ...use(reportId), key: 'b', deliver: { ...off, storage: true } }],
-        storage: [{ ...storage[0], reports: [silent[0]!.key] }],
+        name: 'no stored report in one place',
+        storage: [...storage, { ...storage[0], reports: ['b'] }],
+        reports: [use(reportId), { ...use(reportId), key: 'b', deliver: { storage: false } }],
       },
-      undelivered,
+      'No report goes to storage.1: deliver.storage of its reports is false.',
     ],
   ]
   const refused = []

@@ -395,8 +395,8 @@ const STEPS: Readonly<Record<Exclude<Kind, 'task' | 'report'>, readonly Step[]>>
       },
       FILTERS,
       { at: 'attributes', label: 'Attributes', as: 'pairs', hint: 'name=value, one a line' },
-      { at: 'timezone', label: 'Time zone', as: 'line', empty: 'omit' },
-      { at: 'locale', label: 'Language', as: 'line', empty: 'omit' },
+      { at: 'timezone', label: 'Time zone (without effect)', as: 'line', empty: 'omit' },
+      { at: 'locale', label: 'Language (without effect)', as: 'line', empty: 'omit' },
     ]),
   ],
   group: [

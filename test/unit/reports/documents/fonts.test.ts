@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import {
   directionMark,
   FONT_FAMILY,
+  isolated,
   loadFonts,
   needsLayout,
   runsOf,
@@ -98,6 +99,12 @@ test.each([
   ['a forced direction', '\u202eabc (1\u202c', '1) cba'],
   ['Arabic that is forced to run ahead', '\u202dابج', 'ابج'],
   ['a mark of direction', '\u200fLatin שלום', 'םולש Latin'],
+  [
+    'a date with a month of Hebrew in a Latin line',
+    `Sales · ${isolated('27 בנוב 2026, 10:25')} · x`,
+    'Sales · 10:25 ,2026 בונב 27 · x',
+  ],
+  ['a date of Arabic in a Latin line', `Sales · ${isolated('27\u200f/11\u200f/2026')}`, 'Sales · 2026/11/27'],
   ['a minus of Arabic', '\u061c-٢٬٠٢٤', '٢٬٠٢٤-'],
 ])('the order of drawing: %s', (_what, text, expected) => {
   expect(drawn(text)).toBe(expected)
