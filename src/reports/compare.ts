@@ -36,17 +36,31 @@ function order(left: Cell, right: Cell): number {
   return c < d ? -1 : c > d ? 1 : 0
 }
 
-const within = (left: Cell, right: Cell, right2: Cell): boolean => order(left, right) >= 0 && order(left, right2) <= 0
+/** `order` by size. Throws for a number and a text that is none: their order as texts would say nothing of their size. */
+function size(left: Cell, right: Cell): number {
+  for (const [word, other] of [
+    [left, right],
+    [right, left],
+  ] as const)
+    if (numberOf(word) === null && other.number !== null)
+      throw new Error(`"${word.text}" is no number, so that its size beside ${other.text} is unknown`)
+  return order(left, right)
+}
+
+const within = (left: Cell, right: Cell, right2: Cell): boolean => {
+  const [first, second] = [size(left, right), size(left, right2)]
+  return first >= 0 && second <= 0
+}
 
 type Comparison = (left: Cell, right: Cell, right2: Cell) => boolean
 
 /** Operators on values that are not null. */
 const COMPARISONS: Readonly<Record<Exclude<Operator, 'empty' | 'notEmpty' | 'ne'>, Comparison>> = {
   eq: (left, right) => order(left, right) === 0,
-  gt: (left, right) => order(left, right) > 0,
-  ge: (left, right) => order(left, right) >= 0,
-  lt: (left, right) => order(left, right) < 0,
-  le: (left, right) => order(left, right) <= 0,
+  gt: (left, right) => size(left, right) > 0,
+  ge: (left, right) => size(left, right) >= 0,
+  lt: (left, right) => size(left, right) < 0,
+  le: (left, right) => size(left, right) <= 0,
   between: within,
   notBetween: (left, right, right2) => !within(left, right, right2),
   contains: (left, right) => folded(left).includes(folded(right)),
@@ -60,7 +74,7 @@ export const operandsOf = (operator: Operator): 0 | 1 | 2 => {
   return operator === 'between' || operator === 'notBetween' ? 2 : 1
 }
 
-/** With null on either side every operator but `empty`, `notEmpty` and `ne` is false. Throws for a bad pattern of `matches`. */
+/** With null on either side every operator but `empty`, `notEmpty` and `ne` is false. Throws for a bad pattern of `matches`, and for the order of a number and a text. */
 export function compare(operator: Operator, left: Cell, right: Cell = NULL_CELL, right2: Cell = NULL_CELL): boolean {
   if (operator === 'empty') return isNull(left)
   if (operator === 'notEmpty') return !isNull(left)

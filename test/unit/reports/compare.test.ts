@@ -51,6 +51,16 @@ describe('comparisons', () => {
   })
 })
 
+test.each<[Given, Operator, Given, Given]>([
+  ['n/a', 'gt', 100, null],
+  ['1 000', 'lt', 5, null],
+  [45_000, 'gt', '20.01.2022', null],
+  [5, 'between', 1, 'n/a'],
+  [7, 'notBetween', 'n/a', 3],
+])('%p %s %p has no answer: a text is no size', (left, op, right, right2) => {
+  expect(() => result(left, op, right, right2)).toThrow(/is no number/)
+})
+
 describe('null', () => {
   const OPERATORS = [
     'eq',
