@@ -46,8 +46,6 @@ const NEEDS_SHAPING =
   /\p{M}|\p{Join_Control}|\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/u
 /** Letters and digits that are read from right to left, and the marks that say so. */
 const RIGHT_TO_LEFT = /\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|\p{scx=Thaa}|\p{scx=Nkoo}|[\u200f\u202b\u202e\u2067]/u
-/** A group, so that a text that is cut at them keeps them. */
-const DIGITS = new RegExp(`((?:${RIGHT_TO_LEFT.source})+)`, 'u')
 /** Characters that are drawn as nothing. */
 const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}|\p{Variation_Selector}|\p{Noncharacter_Code_Point}/u
 const MOST_MISSING = 10
@@ -244,29 +242,28 @@ export function runsOf(text: string, fontFor: (char: string) => FontFace): reado
   const line = text.replaceAll('\t', ' ')
   if (LATIN.test(line) || !RIGHT_TO_LEFT.test(line)) return cutByFont(line, fontFor)
   return directionsOf(line).flatMap(({ text: part, isTurned }) => {
-    if (!isTurned) return unturned(part, fontFor)
+    // Digits of such a script stand from left to right; fontkit would turn all that it lays out together with them.
+    if (!isTurned) return cutByFont(part, fontFor, (char) => RIGHT_TO_LEFT.test(char))
     // Signs and spaces alone have no script by which fontkit would turn them.
     if (!RIGHT_TO_LEFT.test(part)) return cutByFont([...part].reverse().join(''), fontFor)
     return cutByFont(part, fontFor).toReversed()
   })
 }
 
-/** Digits of such a script stand from left to right; fontkit would turn all that it lays out together with them. */
-const unturned = (part: string, fontFor: (char: string) => FontFace): FontRun[] =>
-  part.split(DIGITS).flatMap((piece, index) => {
-    const runs = cutByFont(piece, fontFor)
-    return index % 2 === 1 ? runs.map((run) => ({ ...run, isShaped: false })) : runs
-  })
-
-function cutByFont(text: string, fontFor: (char: string) => FontFace): FontRun[] {
-  const runs: { face: FontFace; text: string }[] = []
+/** `isApart`: characters that stand in runs of their own, which are not shaped. */
+function cutByFont(
+  text: string,
+  fontFor: (char: string) => FontFace,
+  isApart: (char: string) => boolean = () => false,
+): FontRun[] {
+  const runs: { face: FontFace; text: string; isPlain: boolean }[] = []
   for (const char of text) {
-    const face = fontFor(char)
+    const [face, isPlain] = [fontFor(char), isApart(char)]
     const last = runs.at(-1)
-    if (last?.face === face) last.text += char
-    else runs.push({ face, text: char })
+    if (last?.face === face && last.isPlain === isPlain) last.text += char
+    else runs.push({ face, text: char, isPlain })
   }
-  return runs.map((run) => ({ ...run, isShaped: needsLayout(run.text) }))
+  return runs.map(({ face, text: part, isPlain }) => ({ face, text: part, isShaped: !isPlain && needsLayout(part) }))
 }
 
 const bidi = createBidi()

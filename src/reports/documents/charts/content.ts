@@ -2,8 +2,7 @@
 import type { Source } from '../../entities/fields.ts'
 import type { Binding, BlockOf, ChartKind } from '../../entities/report.ts'
 import type { Cell, Column, ReportData, Row, Table, Warn } from '../../types.ts'
-import { keyOf } from './frame.ts'
-import { cellLike } from './style.ts'
+import { cellLike, keyOf } from './style.ts'
 
 export interface MeasureColumn extends Column {
   /** A line only in combinations. */

@@ -3,7 +3,7 @@ import type { EChartsCoreOption } from 'echarts/core'
 import type { Cell, Column, Row } from '../../types.ts'
 import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent } from './content.ts'
-import { type Canvas, EDGE, INK, nameOf, PALETTE, SMALL, TEXT, TITLE } from './style.ts'
+import { type Canvas, EDGE, INK, keyOf, nameOf, PALETTE, SMALL, TEXT, TITLE } from './style.ts'
 
 export type Option = EChartsCoreOption
 
@@ -165,9 +165,6 @@ export function pivot({ dimensions, measures, rows }: ChartContent): Pivot {
     series: names.map((name, index) => ({ name, column: measures[second ? 0 : index]!, cells: cells[index]! })),
   }
 }
-
-/** The same for equal values: a text may stand for several numbers. */
-export const keyOf = (cell: Cell | undefined): string => JSON.stringify([cell?.text ?? '', cell?.number ?? null])
 
 /** The different values of a column. */
 const byKey = (rows: readonly Row[], column: number): (Cell | undefined)[] => [

@@ -60,6 +60,9 @@ export interface Canvas {
 /** Text of the dimension value; `-` for null, as Qlik shows it. */
 export const nameOf = (cell: Cell | undefined): string => (cell && nameText(cell)) || '-'
 
+/** The same for equal values: a text may stand for several numbers. */
+export const keyOf = (cell: Cell | undefined): string => JSON.stringify([cell?.text ?? '', cell?.number ?? null])
+
 /** The text of a value as in tables; numbers of our own, such as totals, are written in the format of their column. */
 export function valueText(cell: Cell, column: Column | undefined, locale: string): string {
   if (cell.text !== '' || cell.number === null || !column) return createDisplayText(locale)(cell, column ?? null)
